@@ -1,0 +1,1 @@
+"""The engine: everything but the screens. Light, except `engine.worker`."""

@@ -1,0 +1,75 @@
+"""Files that are whole or absent: written beside, flushed to disk, renamed into place."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace `path` by `data`; a reader sees the old content or the new, never a part.
+
+    Raises OSError (no space, read-only) and leaves the old content untouched.
+    """
+    descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+    flush_directory(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """`write_bytes` for text, as UTF-8; what is not valid Unicode is escaped, not lost."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_json(path: Path, value: object) -> None:
+    """`write_bytes` for a JSON value. NaN and infinity are refused: JSON has no word for them."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+
+
+def write_toml(path: Path, table: Mapping[str, Any]) -> None:
+    """`write_bytes` for a TOML table."""
+    write_text(path, tomli_w.dumps(table))
+
+
+def publish_directory(beside: Path, path: Path) -> None:
+    """Give a finished directory its real name, after all that is in it is on disk.
+
+    Raises FileExistsError where `path` is taken by something that is not empty.
+    """
+    for folder, _, names in os.walk(beside):
+        for name in names:
+            flush_file(Path(folder, name))
+        flush_directory(Path(folder))
+    try:
+        os.rename(beside, path)
+    except OSError as error:
+        if path.exists():
+            raise FileExistsError(f"{path} exists") from error
+        raise
+    flush_directory(path.parent)
+
+
+def flush_file(path: Path) -> None:
+    """Wait until the file's content is on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def flush_directory(path: Path) -> None:
+    """Wait until the names in a directory are on disk."""
+    flush_file(path)

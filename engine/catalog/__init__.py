@@ -1,0 +1,1 @@
+"""What can be picked: checkpoints, adapters, data sets."""

@@ -1,0 +1,1 @@
+"""Arms and the samples they give."""

@@ -1,0 +1,1 @@
+"""Suites, scores and statistics: what was gained and what was forgotten."""

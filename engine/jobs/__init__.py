@@ -1,0 +1,1 @@
+"""Jobs: a detached process that owns one directory."""

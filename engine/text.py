@@ -1,0 +1,31 @@
+"""The one place where untrusted text becomes safe to show on a terminal.
+
+Model output, data rows, tags, file names and logs can hold control sequences that retitle or drive
+the user's terminal. They are replaced by visible marks, never removed in silence.
+"""
+
+import re
+
+# C0 but newline and tab, DEL, C1, and the bidirectional controls.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def clean(text: str) -> str:
+    """Text with every terminal control replaced by a visible mark; newline and tab are kept."""
+    return _UNSAFE.sub(_mark, text.replace("\r\n", "\n"))
+
+
+def one_line(text: str) -> str:
+    """`clean`, with newlines and tabs made visible too: for table cells, titles and names."""
+    return clean(text).replace("\n", "⏎").replace("\t", " ")
+
+
+def _mark(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if code < 0x20:
+        return chr(0x2400 + code)  # the control pictures: ESC becomes ␛
+    if code == 0x7F:
+        return "␡"
+    return "�"

@@ -1,0 +1,1 @@
+"""The heavy side: torch, transformers, peft. Only ever a process of its own."""
