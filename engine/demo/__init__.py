@@ -1,0 +1,23 @@
+"""What ships with finetop: a small base model, its data, and the script that made them.
+
+Owns the paths. Refuses heavy imports: only `engine.demo.pretrain`, a script, may load torch.
+"""
+
+from pathlib import Path
+
+_HERE = Path(__file__).resolve().parent
+
+BASE = _HERE / "base"
+"""The bundled checkpoint, in Hugging Face layout."""
+
+DATA = _HERE / "data"
+"""Data sets to fine-tune on: a folder each, with train.jsonl and eval.jsonl."""
+
+SUITES = _HERE / "suites"
+"""Held-out items, one file a skill."""
+
+PROMPTS = _HERE / "prompts"
+"""Prompts to compare two models on, one file a kind."""
+
+PRETRAIN_RUN = _HERE / "pretrain_run"
+"""The base model's own pre-training, as a finished job directory."""
