@@ -10,32 +10,36 @@ from typing import Any
 import tomli_w
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Replace `path` by `data`; a reader sees the old content or the new, never a part.
 
-    Raises OSError (no space, read-only) and leaves the old content untouched.
+    `durable` waits for the disk, so that it also holds after a power cut. Raises OSError
+    (no space, read-only) and leaves the old content untouched.
     """
     descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.replace(beside, path)
     except BaseException:
         Path(beside).unlink(missing_ok=True)
         raise
-    flush_directory(path.parent)
+    if durable:
+        flush_directory(path.parent)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, durable: bool = True) -> None:
     """`write_bytes` for text, as UTF-8; what is not valid Unicode is escaped, not lost."""
-    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+    write_bytes(path, text.encode("utf-8", "backslashreplace"), durable=durable)
 
 
-def write_json(path: Path, value: object) -> None:
+def write_json(path: Path, value: object, *, durable: bool = True) -> None:
     """`write_bytes` for a JSON value. NaN and infinity are refused: JSON has no word for them."""
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+    text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
+    write_text(path, text + "\n", durable=durable)
 
 
 def write_toml(path: Path, table: Mapping[str, Any]) -> None:

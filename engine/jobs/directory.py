@@ -1,0 +1,232 @@
+"""A job's directory: where each file of it lies, who it is, how it comes into being.
+
+One writer a file: the launcher writes `job.json` and `recipe.toml` once, the worker all but
+`user.json`, which is the dashboard's.
+"""
+
+import dataclasses
+import hashlib
+import json
+import re
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine import atomic
+from engine.errors import EngineError
+from engine.jobs import recipe as recipes
+from engine.jobs.recipe import Recipe
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """`job.json`: what never changes."""
+
+    id: str
+    kind: str
+    name: str
+    created: float
+    """Unix seconds."""
+    parents: list[str] = field(default_factory=list)
+    """Refs of the checkpoints or runs that it builds on."""
+    inputs: dict[str, str] = field(default_factory=dict)
+    """Input file to its SHA-256."""
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFiles:
+    """The files of one start of the worker."""
+
+    path: Path
+
+    @property
+    def process(self) -> Path:
+        return self.path / "process.json"
+
+    @property
+    def recipe(self) -> Path:
+        return self.path / "recipe.toml"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "worker.log"
+
+    @property
+    def stop_request(self) -> Path:
+        return self.path / "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class JobDirectory:
+    """The paths of a job. Making one touches no disk."""
+
+    path: Path
+
+    @property
+    def record_file(self) -> Path:
+        return self.path / "job.json"
+
+    @property
+    def recipe_file(self) -> Path:
+        return self.path / "recipe.toml"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.path / "alive.lock"
+
+    @property
+    def status_file(self) -> Path:
+        return self.path / "status.json"
+
+    @property
+    def launch_log(self) -> Path:
+        """What a worker said before it could open its own log."""
+        return self.path / "launch.log"
+
+    @property
+    def events(self) -> Path:
+        return self.path / "events"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def adapter(self) -> Path:
+        return self.path / "adapter"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model"
+
+    @property
+    def samples(self) -> Path:
+        return self.path / "samples.jsonl"
+
+    @property
+    def rejects(self) -> Path:
+        return self.path / "rejects.jsonl"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results.json"
+
+    @property
+    def user_file(self) -> Path:
+        return self.path / "user.json"
+
+    @property
+    def attempts(self) -> Path:
+        return self.path / "attempts"
+
+    def attempt(self, number: int) -> AttemptFiles:
+        return AttemptFiles(self.attempts / str(number))
+
+    def latest_attempt(self) -> int:
+        """The highest attempt number on disk; 0 where none has started."""
+        try:
+            names = [entry.name for entry in self.attempts.iterdir()]
+        except OSError:
+            return 0
+        return max((int(name) for name in names if name.isdecimal()), default=0)
+
+    def record(self) -> JobRecord | None:
+        """`job.json`, or None where this is no job directory (yet).
+
+        Raises EngineError for a job of a newer finetop.
+        """
+        table = read_json(self.record_file)
+        if table is None or "id" not in table or "kind" not in table:
+            return None
+        if table.get("schema") != SCHEMA:
+            raise EngineError(
+                f"The job {self.path.name} has schema {table.get('schema')!r}; "
+                f"this finetop reads schema {SCHEMA}.",
+                str(self.record_file),
+                "Open it with the finetop that made it.",
+            )
+        known = {one.name for one in dataclasses.fields(JobRecord)}
+        try:
+            return JobRecord(**{key: value for key, value in table.items() if key in known})  # type: ignore[arg-type]
+        except TypeError:
+            return None
+
+    def recipe(self) -> Recipe:
+        """The recipe of the latest attempt that changed it, else the first one."""
+        changed = self.attempt(self.latest_attempt()).recipe
+        return recipes.read(changed if changed.exists() else self.recipe_file)
+
+
+def create(
+    root: Path, recipe: Recipe, parents: Sequence[str] = (), inputs: Sequence[Path] = ()
+) -> JobDirectory:
+    """Make a job's directory under `root`, whole or not at all, readable by its owner alone.
+
+    Raises EngineError where the root cannot be written.
+    """
+    slug = slugify(recipe.name)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=".new-", dir=root))
+        try:
+            return _fill(root, beside, slug, recipe, parents, inputs)
+        except BaseException:
+            shutil.rmtree(beside, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise EngineError(
+            "The run's directory cannot be made.",
+            f"{error.filename or root}: {error.strerror or error}",
+            "Choose a folder that can be written with --runs DIR, or free some space.",
+        ) from error
+
+
+def _fill(
+    root: Path,
+    beside: Path,
+    slug: str,
+    recipe: Recipe,
+    parents: Sequence[str],
+    inputs: Sequence[Path],
+) -> JobDirectory:
+    hashes = {str(path): sha256(path) for path in inputs}
+    while True:
+        identity = f"{slug}-{secrets.token_hex(2)}"
+        job = JobDirectory(beside)
+        record = JobRecord(identity, recipe.kind, recipe.name, time.time(), list(parents), hashes)
+        atomic.write_json(job.record_file, dataclasses.asdict(record))
+        atomic.write_text(job.recipe_file, recipes.to_toml(recipe))
+        for folder in (job.attempts, job.events):
+            folder.mkdir(exist_ok=True)
+        try:
+            atomic.publish_directory(beside, root / identity)
+        except FileExistsError:
+            continue
+        return JobDirectory(root / identity)
+
+
+def slugify(name: str) -> str:
+    """A name as a directory can bear it: letters, digits, dot and dash, at most 60."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.")[:60] or "run"
+
+
+def read_json(path: Path) -> Mapping[str, object] | None:
+    """A JSON object, or None: a file that is missing or half there means "not yet"."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's content, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

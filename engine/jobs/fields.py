@@ -1,0 +1,145 @@
+"""Typed tables: nested dictionaries as TOML gives them, checked against nested dataclasses.
+
+Owns the rules "which keys exist, of which type, in which range". Knows nothing of any recipe.
+"""
+
+import dataclasses
+import difflib
+import math
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def setting(
+    default: Any,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    above: float | None = None,
+    choices: tuple[str, ...] | None = None,
+    label: str = "",
+) -> Any:
+    """A dataclass field with its bounds; `above` is exclusive, `least` and `most` are inclusive."""
+    rules = {"least": least, "most": most, "above": above, "choices": choices, "label": label}
+    if isinstance(default, list):
+        return dataclasses.field(default_factory=lambda: list(default), metadata=rules)
+    return dataclasses.field(default=default, metadata=rules)
+
+
+def problems(cls: type, table: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """What is wrong with `table` as a `cls`: dotted key to reason. Empty when all is well."""
+    found: dict[str, str] = {}
+    hints = typing.get_type_hints(cls)
+    known = {field.name: field for field in dataclasses.fields(cls)}
+    for key, value in table.items():
+        dotted = prefix + key
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            found[dotted] = "no such setting" + (
+                f"; did you mean {prefix}{near[0]}?" if near else ""
+            )
+        elif dataclasses.is_dataclass(hints[key]):
+            if isinstance(value, Mapping):
+                found |= problems(typing.cast(type, hints[key]), value, f"{dotted}.")
+            else:
+                found[dotted] = "must be a table"
+        else:
+            reason = _wrong(value, hints[key], known[key].metadata)
+            if reason:
+                found[dotted] = reason
+    return found
+
+
+def build(cls: type[T], table: Mapping[str, Any]) -> T:
+    """The dataclass of a table that has no `problems`; missing keys take their defaults."""
+    hints = typing.get_type_hints(cls)
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if dataclasses.is_dataclass(hints[key]):
+            values[key] = build(typing.cast(type, hints[key]), value)
+        else:
+            values[key] = float(value) if hints[key] is float else value
+    return cls(**values)
+
+
+def coerce(cls: type, dotted: str, text: str) -> Any:
+    """The value that `text`, typed by a person, means for the setting `dotted`.
+
+    Text that does not parse is returned as it is, so that `problems` can say what is wrong.
+    """
+    kind = kind_of(cls, dotted)
+    if kind is bool:
+        return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(
+            text.strip().lower(), text
+        )
+    if kind in (int, float):
+        try:
+            return kind(text.strip().replace("_", ""))
+        except ValueError:
+            return text
+    if typing.get_origin(kind) is list:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
+
+
+def kind_of(cls: type, dotted: str) -> Any:
+    """The declared type of a setting; str for one that does not exist."""
+    head, _, rest = dotted.partition(".")
+    kind = typing.get_type_hints(cls).get(head, str)
+    return (
+        kind_of(typing.cast(type, kind), rest) if rest and dataclasses.is_dataclass(kind) else kind
+    )
+
+
+def assign(table: dict[str, Any], dotted: str, value: Any) -> None:
+    """Put `value` at a dotted key of a nested table, making the tables between."""
+    head, _, rest = dotted.partition(".")
+    if not rest:
+        table[head] = value
+        return
+    inner = table.setdefault(head, {})
+    if not isinstance(inner, dict):
+        inner = table[head] = {}
+    assign(inner, rest, value)
+
+
+def _wrong(value: object, kind: Any, rules: Mapping[str, Any]) -> str:
+    if not _fits(value, kind):
+        return f"must be {_noun(kind)}, not {value!r}"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if not math.isfinite(value):
+            return "must be a finite number"
+        if rules.get("above") is not None and value <= rules["above"]:
+            return f"must be more than {rules['above']:g}"
+        if rules.get("least") is not None and value < rules["least"]:
+            return f"must be at least {rules['least']:g}"
+        if rules.get("most") is not None and value > rules["most"]:
+            return f"must be at most {rules['most']:g}"
+    if rules.get("choices") and value not in rules["choices"]:
+        return f"must be one of {', '.join(rules['choices'])}, not {value!r}"
+    return ""
+
+
+def _fits(value: object, kind: Any) -> bool:
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if typing.get_origin(kind) is list:
+        (inner,) = typing.get_args(kind)
+        return isinstance(value, list) and all(_fits(one, inner) for one in value)
+    if isinstance(kind, types.UnionType):
+        return any(_fits(value, one) for one in typing.get_args(kind))
+    return isinstance(value, kind)
+
+
+def _noun(kind: Any) -> str:
+    if typing.get_origin(kind) is list:
+        return "a list"
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}.get(
+        kind, str(kind)
+    )

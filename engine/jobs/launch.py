@@ -1,0 +1,152 @@
+"""Starting, resuming and stopping jobs.
+
+Launching returns when the worker has written its first status, or raises with the end of its log.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from signal import SIGKILL, SIGTERM
+from subprocess import Popen
+
+from engine import atomic
+from engine.errors import EngineError, JobFailed
+from engine.jobs import directory, lock, process, session, status
+from engine.jobs.directory import JobDirectory
+from engine.jobs.recipe import Recipe, to_toml
+from engine.jobs.status import State
+from engine.jobs.store import remember_root
+from engine.text import clean
+
+START_SECONDS = 20.0
+"""How long a worker may take to its first status: no heavy import comes before it."""
+
+
+def launch(
+    recipe: Recipe, root: Path, *, parents: Sequence[str] = (), inputs: Sequence[Path] = ()
+) -> JobDirectory:
+    """Make the job's directory under `root` and start its worker.
+
+    Raises EngineError before anything is made where the worker could not run, and JobFailed with
+    the end of its log where it did not come up.
+    """
+    process.worker_command()
+    job = directory.create(root, recipe, parents, inputs)
+    remember_root(root)
+    _start(job, recipe.kind)
+    return job
+
+
+def resume(job: JobDirectory, recipe: Recipe | None = None, *, adopt: bool = False) -> None:
+    """Go on with a job that ended early; `recipe` is given where this attempt changes it.
+
+    A lost job (its host is gone) is resumed only with `adopt`. Raises EngineError where the job
+    cannot go on.
+    """
+    record = job.record()
+    if record is None:
+        raise EngineError("This is not a run's directory.", str(job.path), "See finetop runs.")
+    now = status.read(job)
+    state = status.derive(job, now)
+    if state.alive:
+        raise EngineError(f"{record.name} is {state} already.", str(job.path))
+    if state is State.LOST and not adopt:
+        host = now.host if now else "another host"
+        raise EngineError(
+            f"{record.name} ran on {host}, and may still.",
+            str(job.path),
+            "If that host is gone, resume it with --adopt.",
+        )
+    if state is State.DONE and recipe is None:
+        raise EngineError(
+            f"{record.name} is done: nothing is left to train.",
+            str(job.path),
+            "Give it more, as finetop resume RUN --set training.epochs=6.",
+        )
+    changed = None
+    if recipe is not None:
+        changed = job.path / ".next-recipe.toml"
+        atomic.write_text(changed, to_toml(recipe))
+    _start(job, record.kind, "--recipe" if changed else "")
+
+
+def stop(
+    job: JobDirectory,
+    *,
+    grace: float = 60.0,
+    said: Callable[[str], None] = lambda line: None,
+) -> State:
+    """End a job: ask, then SIGTERM, then SIGKILL; `said` hears which. Returns the state reached.
+
+    Asking saves a checkpoint first. Raises EngineError where it does not run.
+    """
+    if lock.holder(job.lock_file) is None:
+        state = status.derive(job, status.read(job))
+        raise EngineError(f"It does not run: it is {state}.", str(job.path))
+    steps: tuple[tuple[str, Callable[[], object], float], ...] = (
+        ("asked to stop; it saves first", lambda: request_stop(job), grace),
+        ("sent SIGTERM", lambda: process.send_signal(job, SIGTERM), 10.0),
+        ("sent SIGKILL", lambda: process.send_signal(job, SIGKILL), 5.0),
+    )
+    for line, act, patience in steps:
+        said(line)
+        act()
+        if _wait(lambda: lock.holder(job.lock_file) is None, patience):
+            break
+    return status.derive(job, status.read(job))
+
+
+def request_stop(job: JobDirectory) -> None:
+    """Ask the running attempt to save and stop; it answers at its next step."""
+    number = job.latest_attempt()
+    if number:
+        job.attempt(number).stop_request.touch()
+
+
+def log_tail(path: Path, lines: int = 15) -> str:
+    """The end of a log, safe to show; empty where there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - 32_768))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return "\n".join(clean(text).splitlines()[-lines:])
+
+
+def _start(job: JobDirectory, kind: str, *options: str) -> None:
+    before = status.read(job)
+    command = [
+        *session.scope(),
+        *process.worker_command(kind, str(job.path), *(option for option in options if option)),
+    ]
+    try:
+        child = process.start_detached(command, job.launch_log)
+    except OSError as error:
+        raise EngineError(
+            "The worker cannot be started.",
+            f"{error.filename or job.path}: {error.strerror}",
+            "Is the run's directory writable, and is there space left?",
+        ) from error
+    if not _wait(lambda: _answered(job, child, before), START_SECONDS) or not _began(job, before):
+        log = log_tail(job.launch_log) or log_tail(job.attempt(job.latest_attempt()).log)
+        raise JobFailed("The worker did not come up.", log, f"Its log is {job.launch_log}.")
+
+
+def _answered(job: JobDirectory, child: Popen[bytes], before: status.Status | None) -> bool:
+    return _began(job, before) or child.poll() is not None
+
+
+def _began(job: JobDirectory, before: status.Status | None) -> bool:
+    now = status.read(job)
+    return now is not None and (before is None or now.attempt > before.attempt)
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True

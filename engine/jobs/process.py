@@ -1,0 +1,106 @@
+"""Worker processes: how their command is made, started detached, found again and ended.
+
+A worker has its own session and process group and writes to a file, so that neither a closed
+terminal nor a dead dashboard touches it.
+"""
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import engine
+from engine.errors import EngineError
+from engine.jobs import lock
+from engine.jobs.directory import JobDirectory
+
+HEAVY = ("torch", "transformers", "peft", "accelerate", "tensorboard", "safetensors")
+
+# Another interpreter brings its own packages; ours come last, so that they never shadow those.
+_BOOTSTRAP = (
+    "import runpy, sys; sys.path.append({path!r}); "
+    "sys.argv[0] = 'engine.worker'; runpy.run_module('engine.worker', run_name='__main__')"
+)
+
+
+def worker_command(*arguments: str) -> list[str]:
+    """The command of a worker: this interpreter, or the one that FINETOP_PYTHON names.
+
+    `-P` keeps the current folder out of the module path: a folder of the user's that is called
+    `engine` would else be run instead. Raises EngineError where a worker could not run.
+    """
+    other = os.environ.get("FINETOP_PYTHON")
+    if other:
+        program = shutil.which(os.path.expanduser(other))
+        if program is None:
+            raise EngineError(
+                "The Python that FINETOP_PYTHON names is not there.",
+                other,
+                "Give the path of a Python that has torch, transformers and peft.",
+            )
+        if Path(program).absolute() != Path(sys.executable).absolute():
+            home = str(Path(engine.__file__).resolve().parent.parent)
+            return [program, "-P", "-c", _BOOTSTRAP.format(path=home), *arguments]
+    missing = missing_packages()
+    if missing:
+        raise EngineError(
+            "This is the light install: it shows runs, but cannot train or generate.",
+            f"Missing here: {', '.join(missing)}.",
+            "Install 'finetop[train]', or set FINETOP_PYTHON to a Python that has them.",
+        )
+    return [sys.executable, "-P", "-m", "engine.worker", *arguments]
+
+
+def missing_packages() -> list[str]:
+    """The packages that a worker needs and this interpreter lacks, without importing any."""
+    return [name for name in HEAVY if importlib.util.find_spec(name) is None]
+
+
+def worker_environment() -> dict[str, str]:
+    """The environment of a worker: ours, and the hub left alone unless the user allows it."""
+    environment = dict(os.environ)
+    environment["PYTHONUNBUFFERED"] = "1"
+    environment.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if environment.get("FINETOP_ALLOW_NETWORK") != "1":
+        for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"):
+            environment.setdefault(name, "1")
+    return environment
+
+
+def start_detached(command: list[str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a command in a session of its own, its output in `log`, and reap it when it ends."""
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd=log.parent,
+            env=worker_environment(),
+        )
+    threading.Thread(target=child.wait, name="reaper", daemon=True).start()
+    return child
+
+
+def send_signal(job: JobDirectory, number: signal.Signals) -> bool:
+    """Signal the process group of the job's worker; False where no worker lives here.
+
+    The worker is found as the holder of its lock: a number in a file could be another's by now.
+    """
+    pid = lock.holder(job.lock_file)
+    if not pid:
+        return False
+    try:
+        os.killpg(os.getpgid(pid), number)
+    except ProcessLookupError:
+        return False
+    except PermissionError as error:
+        raise EngineError(
+            "This run belongs to another user.", str(job.path), "Ask its owner to stop it."
+        ) from error
+    return True

@@ -1,0 +1,57 @@
+"""What ends with the login session here, so that launching can say so.
+
+Some systems kill all of a user's processes at logout, new session or not.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+
+def warning() -> str:
+    """Why a run started here may not outlive the session; empty where nothing speaks for it."""
+    if os.environ.get("SLURM_JOB_ID"):
+        return f"It ends with Slurm's allocation {os.environ['SLURM_JOB_ID']}."
+    if kills_at_logout() and not lingers():
+        return (
+            "This system ends a user's processes at logout: "
+            "run `loginctl enable-linger` once, so that runs go on."
+        )
+    if Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
+        return "It ends with this container."
+    return ""
+
+
+def scope() -> list[str]:
+    """What to put before a command so that logout spares it; empty where it is not needed."""
+    if not kills_at_logout() or not os.environ.get("XDG_RUNTIME_DIR"):
+        return []
+    program = shutil.which("systemd-run")
+    return [program, "--user", "--scope", "--quiet", "--collect"] if program else []
+
+
+def kills_at_logout() -> bool:
+    """Whether systemd-logind is set to kill a user's processes at logout."""
+    return _ask(
+        "busctl", "get-property", "org.freedesktop.login1", "/org/freedesktop/login1",
+        "org.freedesktop.login1.Manager", "KillUserProcesses",
+    ).endswith("true")  # fmt: skip
+
+
+def lingers() -> bool:
+    """Whether the user's services go on after logout."""
+    return _ask("loginctl", "show-user", str(os.getuid()), "--property=Linger").endswith("yes")
+
+
+def _ask(*command: str) -> str:
+    program = shutil.which(command[0])
+    if program is None or not Path("/run/systemd/system").exists():
+        return ""
+    try:
+        answer = subprocess.run(
+            [program, *command[1:]], capture_output=True, text=True, timeout=2, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip()

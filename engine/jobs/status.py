@@ -1,0 +1,136 @@
+"""A job's `status.json`, and the state that may truly be said of it.
+
+The worker writes what it knows; `crashed` and `lost` are never written: they are derived from a
+status that is not final and a lock that nobody holds.
+"""
+
+import dataclasses
+import errno
+import json
+import socket
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from engine import atomic
+from engine.jobs import lock
+from engine.jobs.directory import JobDirectory, read_json
+
+SCHEMA = 1
+STALE_SECONDS = 60
+"""A job on another host whose heartbeat is older than this is lost."""
+START_SECONDS = 30
+"""A new directory without a status may take this long before it reads as crashed."""
+
+
+class State(StrEnum):
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    DONE = "done"
+    FAILED = "failed"
+    CRASHED = "crashed"
+    LOST = "lost"
+
+    @property
+    def final(self) -> bool:
+        """Written by a worker that came to its end."""
+        return self in (State.STOPPED, State.DONE, State.FAILED)
+
+    @property
+    def alive(self) -> bool:
+        return self in (State.QUEUED, State.STARTING, State.RUNNING, State.STOPPING)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What ended a job, as a user reads it."""
+
+    title: str
+    detail: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    state: State
+    attempt: int = 1
+    step: int = 0
+    total: int = 0
+    """Optimiser steps, items or files, by kind; 0 where not known yet."""
+    epoch: float = 0.0
+    epochs: float = 0.0
+    tokens: int = 0
+    """Tokens seen, padding not counted."""
+    tokens_per_second: float = 0.0
+    eta_seconds: float | None = None
+    started: float = 0.0
+    heartbeat: float = 0.0
+    host: str = ""
+    device: str = ""
+    message: str = ""
+    """What it does right now, or what a reader should know (rows rejected, place in the queue)."""
+    rejected: int = 0
+    """Rows that went to the rejects file."""
+    error: Failure | None = None
+    schema: int = SCHEMA
+
+
+def read(job: JobDirectory) -> Status | None:
+    """The status as written; None where there is none yet, or one that cannot be read."""
+    table = read_json(job.status_file)
+    if table is None or table.get("schema") != SCHEMA:
+        return None
+    values = dict(table)
+    try:
+        values["state"] = State(str(values["state"]))
+        error = values.get("error")
+        values["error"] = Failure(**error) if isinstance(error, dict) else None
+        known = {one.name for one in dataclasses.fields(Status)}
+        return Status(**{key: value for key, value in values.items() if key in known})  # type: ignore[arg-type]
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def write(job: JobDirectory, status: Status) -> None:
+    """Replace the status. On a full disk a final one overwrites the old file where it lies."""
+    table = dataclasses.asdict(status)
+    try:
+        atomic.write_json(job.status_file, table, durable=status.state.final)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not status.state.final:
+            raise
+        _overwrite(job.status_file, json.dumps(table, allow_nan=False))
+
+
+def derive(job: JobDirectory, status: Status | None, now: float | None = None) -> State:
+    """The state that may truly be shown. A missing final status never reads as done."""
+    now = time.time() if now is None else now
+    if status is not None and status.state.final:
+        return status.state
+    if lock.holder(job.lock_file) is not None:
+        return status.state if status is not None else State.STARTING
+    if status is None:
+        return State.STARTING if now - _modified(job.path) < START_SECONDS else State.CRASHED
+    if status.host != socket.gethostname():
+        return status.state if now - status.heartbeat < STALE_SECONDS else State.LOST
+    # The worker may have written its end and gone between our two looks.
+    again = read(job)
+    return again.state if again is not None and again.state.final else State.CRASHED
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _overwrite(path: Path, text: str) -> None:
+    """Write in place: a file that exists has its blocks, which a full disk still gives."""
+    with path.open("r+", encoding="utf-8") as file:
+        file.write(text)
+        file.truncate()

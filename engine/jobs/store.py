@@ -1,0 +1,131 @@
+"""The runs of all folders that were ever used: found, listed, named.
+
+Every root is remembered in the user's state folder, so that whoever reconnects in another folder
+still finds the run.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import platformdirs
+
+from engine import atomic
+from engine.errors import EngineError
+from engine.jobs.directory import JobDirectory, JobRecord
+
+
+def default_root(given: str | os.PathLike[str] | None = None) -> Path:
+    """Where new runs go: the given folder, FINETOP_RUNS, ./runs if it is there, else user data."""
+    chosen = given or os.environ.get("FINETOP_RUNS")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    here = Path.cwd() / "runs"
+    return here if here.is_dir() else platformdirs.user_data_path("finetop") / "runs"
+
+
+class Store:
+    """The job directories under a set of roots, the first of which takes new runs."""
+
+    def __init__(
+        self, root: Path, others: Iterable[Path] = (), shipped: Iterable[Path] = ()
+    ) -> None:
+        self.root = root
+        self.roots = list(dict.fromkeys([root, *others]))
+        self.shipped = tuple(JobDirectory(path) for path in shipped)
+        """Read-only jobs that come with the program."""
+
+    def jobs(self) -> list[JobDirectory]:
+        """Every job on disk: the shipped ones, then each root's, in order of name."""
+        found = [job for job in self.shipped if job.record_file.exists()]
+        for root in self.roots:
+            found += [JobDirectory(path) for path in _folders(root)]
+        return found
+
+    def find(self, text: str) -> JobDirectory:
+        """The one job that `text` names: a path, an id, a name, or the start of one.
+
+        Raises EngineError where there is none, or several.
+        """
+        path = Path(text).expanduser()
+        if path.is_absolute() or os.sep in text:
+            job = JobDirectory(path.absolute())
+            if job.record() is None:
+                raise EngineError("This is not a run's directory.", str(path), "See finetop runs.")
+            return job
+        records = [(job, job.record()) for job in self.jobs()]
+        known = [(job, record) for job, record in records if record is not None]
+        for matches in (
+            [job for job, record in known if record.id == text],
+            [job for job, record in known if record.name == text],
+            [job for job, record in known if record.id.startswith(text)],
+        ):
+            if len(matches) == 1:
+                return matches[0]
+            if matches:
+                names = ", ".join(job.path.name for job in matches)
+                raise EngineError(f"Several runs are called {text!r}.", names, "Give the whole id.")
+        raise EngineError(f"There is no run {text!r}.", _searched(self.roots), "See finetop runs.")
+
+    def record(self, job: JobDirectory) -> JobRecord | None:
+        """The job's record; None for one that is not there yet or of a newer finetop."""
+        try:
+            return job.record()
+        except EngineError:
+            return None
+
+
+def open_store(given: str | os.PathLike[str] | None = None, *, remember: bool = False) -> Store:
+    """The store of this user: the default root, all remembered ones, the shipped run."""
+    from engine.demo import PRETRAIN_RUN
+
+    root = default_root(given)
+    if remember:
+        remember_root(root)
+    return Store(root, remembered_roots(), [PRETRAIN_RUN])
+
+
+def remember_root(root: Path) -> None:
+    """Note a root for ever. One small file each, so that two programs never overwrite a list."""
+    folder = _state_folder()
+    name = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
+    if (folder / name).exists():
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        atomic.write_bytes(folder / name, os.fsencode(root))
+    except OSError:
+        return  # a read-only home must not keep anyone from training
+
+
+def remembered_roots() -> list[Path]:
+    """Every root ever used that is still there, in a stable order."""
+    try:
+        notes = sorted(_state_folder().iterdir())
+    except OSError:
+        return []
+    roots = [
+        Path(os.fsdecode(note.read_bytes())) for note in notes if not note.name.startswith(".")
+    ]
+    return [root for root in roots if root.is_dir()]
+
+
+def _state_folder() -> Path:
+    given = os.environ.get("FINETOP_STATE")
+    return (Path(given) if given else platformdirs.user_state_path("finetop")) / "roots"
+
+
+def _folders(root: Path) -> list[Path]:
+    try:
+        with os.scandir(root) as entries:
+            names = [entry.name for entry in entries if entry.is_dir() and entry.name[0] != "."]
+    except OSError:
+        return []
+    return [
+        path for name in sorted(names) if (path := root / name) and (path / "job.json").exists()
+    ]
+
+
+def _searched(roots: list[Path]) -> str:
+    return "Looked in " + ", ".join(str(root) for root in roots) + "."

@@ -1,0 +1,99 @@
+"""A job as one frozen value: what every list of runs shows, without its curves."""
+
+import dataclasses
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine import atomic
+from engine.errors import EngineError
+from engine.jobs import status as statuses
+from engine.jobs.directory import JobDirectory, JobRecord, read_json
+from engine.jobs.recipe import Recipe, TrainRecipe
+from engine.jobs.status import State, Status
+
+
+@dataclass(frozen=True, slots=True)
+class UserNotes:
+    """`user.json`: what the user says of a job."""
+
+    note: str = ""
+    tags: list[str] = field(default_factory=list)
+    hidden: bool = False
+    archived: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    path: Path
+    record: JobRecord
+    recipe: Recipe | None
+    """None where it cannot be read; `problem` says why."""
+    status: Status | None
+    state: State
+    notes: UserNotes
+    problem: str = ""
+
+    @property
+    def base(self) -> str:
+        """What it builds on, short."""
+        if isinstance(self.recipe, TrainRecipe):
+            return short_ref(self.recipe.model.checkpoint)
+        return short_ref(self.record.parents[0]) if self.record.parents else ""
+
+    @property
+    def method(self) -> str:
+        """How, short: `LoRA r8`, `full`, or the kind of job."""
+        if not isinstance(self.recipe, TrainRecipe):
+            return self.record.kind
+        method = self.recipe.method
+        return f"LoRA r{method.rank}" if method.kind == "lora" else method.kind
+
+    @property
+    def progress(self) -> float:
+        """Share done, 0 to 1."""
+        if self.status is None or not self.status.total:
+            return 1.0 if self.state is State.DONE else 0.0
+        return min(1.0, self.status.step / self.status.total)
+
+
+def view(job: JobDirectory) -> JobView | None:
+    """The job as it is now; None where there is no job (yet)."""
+    try:
+        record = job.record()
+    except EngineError as error:
+        record = JobRecord(job.path.name, "unknown", job.path.name, 0.0)
+        return JobView(job.path, record, None, None, State.LOST, UserNotes(), error.title)
+    if record is None:
+        return None
+    problem, recipe = "", None
+    try:
+        recipe = job.recipe()
+    except EngineError as error:
+        problem = error.title
+    status = statuses.read(job)
+    state = statuses.derive(job, status, time.time())
+    return JobView(job.path, record, recipe, status, state, notes(job), problem)
+
+
+def notes(job: JobDirectory) -> UserNotes:
+    """The user's notes; empty ones where the file is missing or of another shape."""
+    table = read_json(job.user_file) or {}
+    known = {one.name for one in dataclasses.fields(UserNotes)}
+    try:
+        return UserNotes(**{key: value for key, value in table.items() if key in known})  # type: ignore[arg-type]
+    except TypeError:
+        return UserNotes()
+
+
+def write_notes(job: JobDirectory, changed: UserNotes) -> None:
+    """Replace the user's notes."""
+    atomic.write_json(job.user_file, dataclasses.asdict(changed))
+
+
+def short_ref(ref: str) -> str:
+    """A checkpoint's or data set's ref as a table shows it: the name alone."""
+    scheme, colon, rest = ref.partition(":")
+    if colon and scheme in ("bundled", "run"):
+        return rest
+    return Path(ref).name or ref
