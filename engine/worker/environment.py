@@ -1,0 +1,31 @@
+"""The environment of a worker: offline and quiet. Standard library only, so that it can come first.
+
+The Hugging Face libraries read these variables when they are imported, not later.
+"""
+
+import os
+
+_OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "HF_EVALUATE_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+}
+_QUIET = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+}
+
+
+def set_environment() -> None:
+    """Shut the network for this process and its children, unless FINETOP_ALLOW_NETWORK=1.
+
+    What the user has set himself stays, but for the telemetry, which is off in every case.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    if os.environ.get("FINETOP_ALLOW_NETWORK") != "1":
+        os.environ.update(_OFFLINE)

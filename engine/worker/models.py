@@ -1,0 +1,215 @@
+"""Models in memory: which device and number format, the base, its tokenizer, adapters on it.
+
+Refuses what is not safetensors, code that comes with a checkpoint, and adapters that do not fit.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from engine.errors import EngineError
+from engine.worker.environment import set_environment
+
+Purpose = Literal["full", "lora", "infer"]
+
+
+def pick_device(wanted: str = "auto") -> torch.device:
+    """The device for `wanted`: "auto", "cpu", "cuda", "cuda:N" or "mps".
+
+    Raises EngineError for a device that is not there, and for a GPU that torch cannot use: that is
+    never a silent run on the CPU.
+    """
+    if wanted == "cpu":
+        return torch.device("cpu")
+    if wanted == "auto":
+        if torch.cuda.is_available():
+            return _tried(torch.device("cuda", 0))
+        if _sees_gpu():
+            raise _unusable_gpu("torch " + torch.__version__ + " finds no CUDA device")
+        if torch.backends.mps.is_available():
+            return torch.device("mps")
+        return torch.device("cpu")
+    if wanted == "mps":
+        if not torch.backends.mps.is_available():
+            raise EngineError("this machine has no Apple GPU", hint="use device auto or cpu")
+        return torch.device("mps")
+    kind, _, number = wanted.partition(":")
+    if kind != "cuda" or (number and not number.isdecimal()):
+        raise EngineError(f"no such device: {wanted}", hint="use auto, cpu, cuda, cuda:1 or mps")
+    if not torch.cuda.is_available():
+        if _sees_gpu():
+            raise _unusable_gpu("torch " + torch.__version__ + " finds no CUDA device")
+        raise EngineError("this machine has no NVIDIA GPU", hint="use device auto or cpu")
+    if int(number or 0) >= torch.cuda.device_count():
+        raise EngineError(
+            f"there is no device {wanted}", f"{torch.cuda.device_count()} found", "count from 0"
+        )
+    return _tried(torch.device("cuda", int(number or 0)))
+
+
+def pick_dtype(device: torch.device, purpose: Purpose) -> torch.dtype:
+    """The number format of the weights: float32 on CPUs and as the master copy of full tuning.
+
+    On GPUs bfloat16 where it is native, float16 where it is not (T4, V100).
+    """
+    if purpose == "full" or device.type == "cpu":
+        return torch.float32
+    if device.type == "cuda":
+        native = torch.cuda.get_device_capability(device)[0] >= 8
+        return torch.bfloat16 if native else torch.float16
+    return torch.float16 if purpose == "infer" else torch.float32
+
+
+def load_tokenizer(path: Path) -> Any:
+    """The tokenizer of a checkpoint directory. Raises EngineError."""
+    set_environment()
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(
+            str(path), local_files_only=True, trust_remote_code=False
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise EngineError("the tokenizer cannot be read", f"{path}: {_short(error)}") from error
+
+
+def load_base(path: Path, device: torch.device, dtype: torch.dtype) -> Any:
+    """A causal language model in evaluation mode on `device`, its weights in `dtype`.
+
+    Raises EngineError where the checkpoint is unreadable, lacks weights, or is too big for it.
+    """
+    set_environment()
+    from transformers import AutoModelForCausalLM
+
+    try:
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            str(path),
+            dtype=dtype,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+        model, report = loaded
+        missing = sorted(report["missing_keys"])
+        if missing:
+            raise EngineError(
+                "the checkpoint lacks weights",
+                f"{path}: {', '.join(missing[:3])}" + (" …" if len(missing) > 3 else ""),
+                "its config.json may belong to another model, or a download broke off",
+            )
+        return model.to(device).eval()
+    except torch.OutOfMemoryError as error:
+        raise _out_of_memory(path, device) from error
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+        raise EngineError("the checkpoint cannot be loaded", f"{path}: {_short(error)}") from error
+
+
+def attach_adapter(model: Any, path: Path, name: str = "default") -> Any:
+    """`model` as a PeftModel that also holds the adapter at `path`, under `name`, not trainable.
+
+    A PeftModel gets one adapter more and is returned itself. The adapter's tensors must be exactly
+    those that the model has places for; anything else raises EngineError.
+    """
+    set_environment()
+    from peft import PeftModel, get_peft_model_state_dict
+
+    stored = _stored_names(path)
+    try:
+        if isinstance(model, PeftModel):
+            model.load_adapter(str(path), adapter_name=name, is_trainable=False)
+        else:
+            model = PeftModel.from_pretrained(model, str(path), name, is_trainable=False)
+    except torch.OutOfMemoryError as error:
+        raise _out_of_memory(path, model.device) from error
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
+        raise _misfit(path, _short(error)) from error
+    placed = get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False)
+    astray = sorted(set(placed) ^ stored)
+    if any("lora_" in key for key in astray):
+        raise _misfit(path, f"{len(astray)} tensors have no counterpart, such as {astray[0]}")
+    return model.eval()
+
+
+def drop_adapter(model: Any, name: str) -> None:
+    """Take an adapter off again, with its memory."""
+    model.delete_adapter(name)
+
+
+def alters_base(path: Path) -> bool:
+    """Whether the base can NOT be had back by switching this adapter off.
+
+    So with trained biases and with whole modules saved: their base is to be loaded apart.
+    """
+    from peft import PeftConfig
+
+    config = PeftConfig.from_pretrained(str(path))
+    return bool(getattr(config, "bias", "none") != "none" or getattr(config, "modules_to_save", 0))
+
+
+def _stored_names(path: Path) -> set[str]:
+    weights = path / "adapter_model.safetensors"
+    try:
+        with safe_open(weights, framework="pt") as file:
+            return set(file.keys())
+    except (OSError, SafetensorError) as error:
+        raise EngineError("the adapter cannot be read", f"{weights}: {_short(error)}") from error
+
+
+def _misfit(path: Path, detail: str) -> EngineError:
+    return EngineError(
+        "the adapter does not fit this base",
+        f"{path}: {detail}",
+        "name the base that it was trained on: the sizes or the vocabulary differ",
+    )
+
+
+def _out_of_memory(path: Path, device: torch.device) -> EngineError:
+    return EngineError(
+        f"{device} has too little memory for this checkpoint",
+        str(path),
+        "free the device, use another one, or device cpu",
+    )
+
+
+def _unusable_gpu(detail: str) -> EngineError:
+    return EngineError(
+        "there is a GPU here, but torch cannot use it",
+        detail,
+        "update the driver or install a torch built for it; device cpu runs without the GPU",
+    )
+
+
+def _tried(device: torch.device) -> torch.device:
+    """`device`, after one real kernel ran on it: an old GPU is listed by torch and then fails."""
+    try:
+        torch.ones(2, device=device).sum().item()
+    except torch.OutOfMemoryError as error:
+        raise EngineError(f"{device} has no memory left", _short(error)) from error
+    except (RuntimeError, AssertionError) as error:
+        raise _unusable_gpu(_short(error)) from error
+    return device
+
+
+def _sees_gpu() -> bool:
+    """Whether the driver knows a GPU that the user has not hidden from this process."""
+
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "all").strip() in ("", "-1"):
+        return False
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        count = int(pynvml.nvmlDeviceGetCount())
+        pynvml.nvmlShutdown()
+    except pynvml.NVMLError:
+        return Path("/proc/driver/nvidia/version").exists()
+    return count > 0
+
+
+def _short(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__

@@ -1,0 +1,69 @@
+"""A tiny model and tokenizer, made on the spot: for tests that need the parts, not the knowledge."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+CHATML = (
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+
+TEXT = [
+    "What emotion is in this text? i miss my dog",
+    "sadness joy love anger fear surprise",
+    "The capital of France is Paris. Two and two make four.",
+    "### Instruction:\n\n### Response:\n system user assistant\n",
+]
+
+
+def make_tokenizer(template: str | None = CHATML, **special: str) -> Any:
+    """A byte-level BPE of about 300 entries. `special` overrides the special tokens."""
+    names = {"eos_token": "<|im_end|>", "pad_token": "<|pad|>"} | special
+    words = ["<|im_start|>", "<|im_end|>", "<|pad|>", "<s>", "</s>"]
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=300,
+        special_tokens=words,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(TEXT * 4, trainer)
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, **{name: word for name, word in names.items() if word}
+    )
+    fast.chat_template = template
+    return fast
+
+
+def make_model(vocabulary: int = 300, seed: int = 0) -> Any:
+    """A random Llama, wide enough in its output that greedy answers differ from prompt to prompt."""
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=256,
+        initializer_range=0.4,
+    )
+    return LlamaForCausalLM(config).eval()
+
+
+def save_checkpoint(path: Path, seed: int = 0, template: str | None = CHATML) -> Path:
+    """The two of them as a checkpoint directory."""
+    tokenizer = make_tokenizer(template)
+    model = make_model(len(tokenizer), seed)
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.save_pretrained(path)
+    tokenizer.save_pretrained(path)
+    return path
