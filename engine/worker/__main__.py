@@ -1,0 +1,93 @@
+"""The entry of every worker: `python -P -m engine.worker KIND JOB_DIR` or `… serve`.
+
+The lock, the signals, the first status and the queue come before any heavy import, so that a
+worker is on screen at once and waits cheaply. The one broad `except` of the worker is here: what
+went wrong is written into the status.
+"""
+
+import errno
+import importlib
+import sys
+import traceback
+from pathlib import Path
+
+from engine.errors import EngineError
+from engine.jobs.status import Failure, State
+from engine.text import clean
+from engine.worker.attempt import Attempt, Stopped
+from engine.worker.environment import set_environment
+
+JOBS = {
+    "train": "engine.worker.train",
+    "generate": "engine.worker.generate",
+    "evaluate": "engine.worker.evaluate",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one job to its end; the exit code is 0, 1 for a failed job, 2 for wrong use."""
+    set_environment()
+    if arguments == ["serve"]:
+        return int(importlib.import_module("engine.worker.serve").main())
+    if len(arguments) < 2 or arguments[0] not in JOBS:
+        print(f"usage: python -m engine.worker {'|'.join(JOBS)} JOB_DIR, or serve", file=sys.stderr)
+        return 2
+    kind, path, *options = arguments
+    try:
+        attempt = Attempt.begin(Path(path), changed_recipe="--recipe" in options)
+    except EngineError as error:
+        print(clean(str(error)), file=sys.stderr)
+        return error.exit_code
+    return run(attempt, kind)
+
+
+def run(attempt: Attempt, kind: str) -> int:
+    """Run the job of an attempt and write how it ended."""
+    try:
+        attempt.wait_for_device(attempt.recipe.device)
+        attempt.log("loading libraries")
+        module = importlib.import_module(JOBS[kind])
+        message = module.run(attempt) or ""
+    except Stopped:
+        attempt.log("stopped")
+        attempt.finish(State.STOPPED)
+        return 0
+    except EngineError as error:
+        attempt.log(str(error))
+        attempt.finish(State.FAILED, Failure(error.title, error.detail, error.hint))
+        return 1
+    except BaseException as error:
+        traceback.print_exc()
+        attempt.finish(State.FAILED, explain(error, attempt))
+        return 1
+    attempt.log("done")
+    attempt.finish(State.DONE, message=message)
+    return 0
+
+
+def explain(error: BaseException, attempt: Attempt) -> Failure:
+    """What a user should read of an exception that is not an EngineError."""
+    log = f"The whole story is in {attempt.files.log}."
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Failure(
+            "The disk is full.",
+            f"{error.filename or attempt.directory.path}",
+            "Free some space, then resume: it goes on from the last checkpoint.",
+        )
+    if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return Failure(
+            "The run's directory cannot be written.",
+            f"{error.filename or attempt.directory.path}: {error.strerror}",
+            "Check its owner and mode, or start in another folder with --runs DIR.",
+        )
+    if "OutOfMemory" in type(error).__name__ or isinstance(error, MemoryError):
+        return Failure(
+            "The device has too little memory for this recipe.",
+            str(error).split("\n")[0],
+            "Try a smaller batch (with more accumulation), a shorter length, or LoRA.",
+        )
+    return Failure(f"{type(error).__name__}: {error}"[:500], "", log)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

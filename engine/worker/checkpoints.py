@@ -1,0 +1,75 @@
+"""A run's own checkpoints: written aside, flushed, renamed; the newest that verifies is resumed.
+
+A checkpoint that was cut short never has the name that resuming looks for, and one that a disk
+spoiled does not match its manifest.
+"""
+
+import json
+import os
+import shutil
+import zlib
+from pathlib import Path
+
+from engine import atomic
+
+MANIFEST = "finetop.json"
+ASIDE = ".saving"
+
+
+def publish(aside: Path, folder: Path, step: int) -> Path:
+    """Make what was saved in `aside` the checkpoint of `step`, whole or not at all."""
+    # A pickle that resuming does not need: who loads this checkpoint shall meet none of it.
+    (aside / "training_args.bin").unlink(missing_ok=True)
+    files = {path.name: _fingerprint(path) for path in sorted(aside.iterdir()) if path.is_file()}
+    atomic.write_json(aside / MANIFEST, {"step": step, "files": files})
+    final = folder / f"checkpoint-{step}"
+    if final.exists():  # from an attempt that went further than the one resumed
+        shutil.rmtree(final)
+    atomic.publish_directory(aside, final)
+    return final
+
+
+def newest(folder: Path) -> Path | None:
+    """The checkpoint with the highest step whose files are as they were written."""
+    return next((path for path in reversed(listed(folder)) if verifies(path)), None)
+
+
+def listed(folder: Path) -> list[Path]:
+    """The checkpoints on disk in order of step, verified or not."""
+    found = [path for path in folder.glob("checkpoint-*") if path.name[11:].isdecimal()]
+    return sorted(found, key=step_of)
+
+
+def step_of(checkpoint: Path) -> int:
+    """The optimiser step at which a checkpoint was made."""
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def verifies(checkpoint: Path) -> bool:
+    """Whether every file is there with the size and CRC that the manifest gives."""
+    try:
+        files = json.loads((checkpoint / MANIFEST).read_bytes())["files"]
+        return all(_fingerprint(checkpoint / name) == known for name, known in files.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def prune(folder: Path, keep: int) -> None:
+    """Remove all but the newest `keep` checkpoints, and what a cut save left behind."""
+    shutil.rmtree(folder / ASIDE, ignore_errors=True)
+    for path in listed(folder)[:-keep]:
+        # Renamed first: a removal that is cut short must not leave a checkpoint's name.
+        going = folder / f".removing-{path.name}"
+        os.replace(path, going)
+        shutil.rmtree(going, ignore_errors=True)
+    for path in folder.glob(".removing-*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _fingerprint(path: Path) -> list[int]:
+    """Size in bytes and CRC-32 of a file."""
+    crc = 0
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            crc = zlib.crc32(block, crc)
+        return [file.tell(), crc]

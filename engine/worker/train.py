@@ -1,0 +1,229 @@
+"""The training job: recipe in; checkpoints, curves, and an adapter or a model out."""
+
+import platform
+import shutil
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset
+from transformers import TrainingArguments, set_seed
+
+from engine import atomic
+from engine.catalog import checkpoints as catalog
+from engine.errors import EngineError
+from engine.jobs import devices
+from engine.jobs.recipe import Training, TrainRecipe
+from engine.jobs.store import open_store
+from engine.worker import checkpoints, models
+from engine.worker.attempt import Attempt, Stopped
+from engine.worker.curves import Curves
+from engine.worker.encode import Encoded, choose_template
+from engine.worker.examples import Prepared, prepare
+from engine.worker.trainer import Conductor, TokenTrainer
+
+
+class EncodedRows(Dataset[Encoded]):
+    """A list as the Trainer takes it."""
+
+    def __init__(self, rows: Sequence[Encoded]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> Encoded:
+        return self._rows[index]
+
+
+def run(attempt: Attempt) -> str:
+    """Train to the end of the recipe, or raise Stopped after saving. Raises EngineError."""
+    recipe = attempt.recipe
+    assert isinstance(recipe, TrainRecipe), "the launcher gives a training job its recipe"
+    assert attempt.device is not None, "the queue gives the device"
+    # By UUID only one GPU is visible, and torch calls it the first.
+    device = models.pick_device("cuda:0" if attempt.device.kind == "cuda" else attempt.device.kind)
+    _note_versions(attempt, device)
+    runs = [job.path for job in open_store().jobs()]
+    checkpoint = catalog.resolve(recipe.model.checkpoint, runs)
+    if checkpoint.reason:
+        raise EngineError(
+            "This checkpoint cannot be used.", f"{checkpoint.path}: {checkpoint.reason}"
+        )
+    adapter = checkpoint.kind == "adapter"
+    attempt.update(message="reading the rows")
+    base_path = catalog.resolve(checkpoint.base or "", runs).path if adapter else checkpoint.path
+    tokenizer = models.load_tokenizer(base_path)
+    template = choose_template(tokenizer)
+    data = prepare(recipe.data, tokenizer, template, recipe.training.seed)
+    _report_data(attempt, data, recipe)
+    attempt.update(message="loading the model")
+    set_seed(recipe.training.seed)
+    model = _build(recipe, checkpoint, base_path, device)
+    if attempt.stop_requested():
+        raise Stopped
+    return _train(attempt, recipe, model, tokenizer, data, device)
+
+
+def _train(
+    attempt: Attempt,
+    recipe: TrainRecipe,
+    model: Any,
+    tokenizer: Any,
+    data: Prepared,
+    device: torch.device,
+) -> str:
+    folder = attempt.directory.checkpoints
+    resumed = checkpoints.newest(folder)
+    first = checkpoints.step_of(resumed) + 1 if resumed else 1
+    if resumed:
+        attempt.log(f"going on from {resumed.name}")
+    curves = Curves(attempt.directory.events, attempt.number, first)
+    training = recipe.training
+    conductor = Conductor(attempt, training.evaluations, training.saves, training.keep)
+    trainer = TokenTrainer(
+        attempt,
+        curves,
+        data.eval,
+        tokenizer.pad_token_id or 0,
+        model=model,
+        args=_arguments(training, folder, device),
+        train_dataset=EncodedRows(data.train),
+        processing_class=tokenizer,
+        callbacks=[conductor],
+    )
+    _quiet(trainer)
+    try:
+        if resumed is None:
+            trainer.evaluate()
+        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+        if conductor.stopped:
+            raise Stopped
+        attempt.update(message="saving")
+        _save_result(attempt, recipe, trainer.model, tokenizer)
+    finally:
+        curves.close()
+    return f"{len(data.rejects)} rows were not used" if data.rejects else ""
+
+
+def _build(recipe: TrainRecipe, checkpoint: Any, base_path: Path, device: torch.device) -> Any:
+    """The model to train: all of it, or with an adapter whose weights alone are learned."""
+    from peft import LoraConfig, PeftModel, get_peft_model
+
+    lora = recipe.method.kind == "lora"
+    wanted = recipe.training.dtype
+    dtype = (
+        models.pick_dtype(device, "lora" if lora else "full")
+        if wanted == "auto"
+        else getattr(torch, wanted if lora else "float32")
+    )
+    base = models.load_base(base_path, device, dtype)
+    base.config.use_cache = False
+    if checkpoint.kind == "adapter":
+        if not lora:
+            raise EngineError(
+                "Full fine-tuning cannot start from an adapter.",
+                str(checkpoint.path),
+                "Choose method.kind = lora to go on with it, or a whole model as checkpoint.",
+            )
+        return PeftModel.from_pretrained(base, str(checkpoint.path), is_trainable=True)
+    if not lora:
+        for parameter in base.parameters():
+            parameter.requires_grad_(True)
+        return base.train()
+    method = recipe.method
+    targets: Any = method.targets[0] if method.targets == ["all-linear"] else method.targets
+    config = LoraConfig(
+        r=method.rank,
+        lora_alpha=method.alpha,  # type: ignore[arg-type]
+        lora_dropout=method.dropout,
+        target_modules=targets,
+        task_type="CAUSAL_LM",
+    )
+    try:
+        return get_peft_model(base, config)
+    except ValueError as error:
+        raise EngineError(
+            "The adapter cannot be attached.", str(error), "Check method.targets."
+        ) from error
+
+
+def _arguments(training: Training, folder: Path, device: torch.device) -> TrainingArguments:
+    cuda = device.type == "cuda"
+    native = cuda and torch.cuda.get_device_capability(device)[0] >= 8
+    return TrainingArguments(
+        output_dir=str(folder),
+        per_device_train_batch_size=training.batch_size,
+        per_device_eval_batch_size=max(training.batch_size, 16),
+        gradient_accumulation_steps=training.accumulation,
+        learning_rate=training.learning_rate,
+        num_train_epochs=training.epochs,
+        max_steps=training.max_steps or -1,
+        lr_scheduler_type={"constant": "constant_with_warmup"}.get(
+            training.schedule, training.schedule
+        ),
+        warmup_steps=training.warmup_share if training.warmup_share < 1 else 0.999,
+        weight_decay=training.weight_decay,
+        max_grad_norm=training.max_grad_norm,
+        bf16=cuda and (training.dtype == "bfloat16" or (training.dtype == "auto" and native)),
+        fp16=cuda and (training.dtype == "float16" or (training.dtype == "auto" and not native)),
+        use_cpu=device.type == "cpu",
+        seed=training.seed,
+        data_seed=training.seed,
+        logging_strategy="steps",
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        eval_strategy="no",
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=cuda,
+        include_num_input_tokens_seen="non_padding",
+    )
+
+
+def _save_result(attempt: Attempt, recipe: TrainRecipe, model: Any, tokenizer: Any) -> None:
+    """Save what was learned, in Hugging Face's layout, whole or not at all."""
+    lora = recipe.method.kind == "lora"
+    final = attempt.directory.adapter if lora else attempt.directory.model
+    aside = final.with_name(f".{final.name}")
+    shutil.rmtree(aside, ignore_errors=True)
+    if lora:
+        # PEFT would else ask the hub whether the vocabulary was resized.
+        model.save_pretrained(str(aside), save_embedding_layers=False)
+    else:
+        model.config.use_cache = True
+        model.save_pretrained(str(aside))
+    tokenizer.save_pretrained(str(aside))
+    shutil.rmtree(final, ignore_errors=True)  # of an earlier attempt that went less far
+    atomic.publish_directory(aside, final)
+    attempt.log(f"saved {final.name}/")
+
+
+def _report_data(attempt: Attempt, data: Prepared, recipe: TrainRecipe) -> None:
+    learned = sum(row.learned for row in data.train)
+    attempt.log(
+        f"{len(data.train)} rows to train on ({learned:,} learned tokens an epoch), "
+        f"{len(data.eval)} to measure on"
+    )
+    if data.cut:
+        attempt.log(f"{data.cut} rows were cut at {recipe.data.max_length} tokens")
+    if data.rejects:
+        attempt.reject(data.rejects)
+
+
+def _note_versions(attempt: Attempt, device: torch.device) -> None:
+    packages = {name: version(name) for name in ("torch", "transformers", "peft")}
+    line = ", ".join(f"{name} {number}" for name, number in packages.items())
+    where = devices.label(attempt.device) if attempt.device else str(device)
+    attempt.log(f"{line}, Python {platform.python_version()}, on {where} ({device})")
+
+
+def _quiet(trainer: TokenTrainer) -> None:
+    """The Trainer prints its logs to the screen that a worker does not have."""
+    from transformers import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)
