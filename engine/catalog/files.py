@@ -1,0 +1,89 @@
+"""Opening files that nobody vouches for: regular files only, bounded, never waiting.
+
+A pipe named config.json must not hang a picker, and a web page saved as weights must be called one.
+Owns no format; refuses directories, devices and pipes.
+"""
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from engine.errors import EngineError
+
+_SNIFFED = 512
+"""Bytes that are enough to tell a file that is not what its name says."""
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading bytes.
+
+    Raises EngineError whose title names the file and says why not.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        raise EngineError(f"{path.name} cannot be read: {_why(error)}", str(path)) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise EngineError(f"{path.name} is not a regular file", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """The whole content of a regular file of at most `limit` bytes. Raises EngineError."""
+    with open_regular(path) as file:
+        try:
+            content = file.read(limit + 1)
+        except OSError as error:
+            raise EngineError(f"{path.name} cannot be read: {_why(error)}", str(path)) from error
+    if len(content) > limit:
+        raise EngineError(f"{path.name} is larger than {limit:,} bytes", str(path))
+    return content
+
+
+def sniff(path: Path) -> str | None:
+    """What the file is instead of what its name says, in plain words; None where it may be right.
+
+    Raises EngineError where it cannot be read.
+    """
+    with open_regular(path) as file:
+        return recognise_impostor(file.read(_SNIFFED))
+
+
+def recognise_impostor(head: bytes) -> str | None:
+    """`sniff` for the first bytes of a file, whatever its name."""
+    if not head:
+        return "is empty"
+    if head.startswith(b"version https://git-lfs.github.com/spec/"):
+        return "is a git-LFS pointer, not the file itself: fetch it with 'git lfs pull'"
+    if b"/annex/objects/" in head[:64]:
+        return "is a git-annex pointer, not the file itself: fetch it with 'git annex get'"
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:64].lower()
+    if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml")):
+        return "is a web page (HTML), not the file itself: download it again"
+    return None
+
+
+def list_names(folder: Path) -> dict[str, os.stat_result]:
+    """The regular files directly in a folder, by name, links followed; dangling links left out.
+
+    Raises EngineError where the folder cannot be listed.
+    """
+    found: dict[str, os.stat_result] = {}
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                try:
+                    status = entry.stat()
+                except OSError:
+                    continue
+                if stat.S_ISREG(status.st_mode):
+                    found[entry.name] = status
+    except (OSError, ValueError) as error:
+        raise EngineError(f"the folder cannot be read: {_why(error)}", str(folder)) from error
+    return found
+
+
+def _why(error: OSError | ValueError) -> str:
+    return (error.strerror or type(error).__name__) if isinstance(error, OSError) else str(error)
