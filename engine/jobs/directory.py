@@ -160,8 +160,10 @@ class JobDirectory:
 
     def recipe(self) -> Recipe:
         """The recipe of the latest attempt that changed it, else the first one."""
-        changed = self.attempt(self.latest_attempt()).recipe
-        return recipes.read(changed if changed.exists() else self.recipe_file)
+        for number in range(self.latest_attempt(), 0, -1):
+            if self.attempt(number).recipe.exists():
+                return recipes.read(self.attempt(number).recipe)
+        return recipes.read(self.recipe_file)
 
 
 def create(

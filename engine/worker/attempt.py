@@ -19,7 +19,7 @@ from typing import Any
 
 from engine import atomic
 from engine.errors import EngineError
-from engine.jobs import devices, recipe, status
+from engine.jobs import devices, status
 from engine.jobs.devices import Device
 from engine.jobs.directory import JobDirectory, JobRecord
 from engine.jobs.lock import Lock
@@ -50,7 +50,7 @@ class Attempt:
         self.files.path.mkdir(parents=True, exist_ok=True)
         if changed_recipe:
             os.replace(directory.path / ".next-recipe.toml", self.files.recipe)
-        self.recipe = recipe.read(_latest_recipe(directory, self.number))
+        self.recipe = directory.recipe()
         self.device: Device | None = None
         self._lock = lock
         self._place: Place | None = None
@@ -170,14 +170,6 @@ class Attempt:
             except OSError as error:
                 self.log(f"the status could not be written: {error}")
             time.sleep(WRITE_SECONDS)
-
-
-def _latest_recipe(directory: JobDirectory, number: int) -> Path:
-    for earlier in range(number, 0, -1):
-        path = directory.attempt(earlier).recipe
-        if path.exists():
-            return path
-    return directory.recipe_file
 
 
 def _send_output_to(log: Path) -> None:

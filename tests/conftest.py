@@ -1,0 +1,48 @@
+"""What every test has: folders of its own, no network, waiting on conditions."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
+    os.environ[name] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the runs, the state, the queue or the models of whoever runs it."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("FINETOP_STATE", "FINETOP_LOCKS", "FINETOP_RUNS", "FINETOP_MODELS", "HF_HOME"):
+        folder = home / name.lower()
+        folder.mkdir()
+        monkeypatch.setenv(name, str(folder))
+    monkeypatch.delenv("FINETOP_PYTHON", raising=False)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder for runs."""
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    return folder
+
+
+Eventually = Callable[..., None]
+
+
+@pytest.fixture
+def eventually() -> Eventually:
+    """Wait for a condition, and fail with its name when it does not come."""
+
+    def wait(condition: Callable[[], object], what: str = "", seconds: float = 30.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"did not come within {seconds} s: {what or condition}")
+            time.sleep(0.02)
+
+    return wait

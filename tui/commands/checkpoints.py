@@ -1,0 +1,35 @@
+"""`finetop checkpoints`: what can be trained or asked here, and why the rest cannot."""
+
+import argparse
+import json
+
+from engine.jobs.store import open_store
+from engine.text import one_line
+
+
+def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
+    parser = commands.add_parser("checkpoints", help="list models and adapters")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.set_defaults(run=_list)
+    return [parser]
+
+
+def _list(options: argparse.Namespace) -> int:
+    from engine.catalog import checkpoints, folders
+
+    runs = [job.path for job in open_store(options.runs).jobs()]
+    found = checkpoints.scan(folders.model_folders(), runs)
+    if options.json:
+        table = [
+            {name: getattr(one, name) for name in one.__dataclass_fields__}
+            | {"path": str(one.path)}
+            for one in found
+        ]
+        print(json.dumps(table, indent=1))
+        return 0
+    for one in found:
+        size = f"{one.parameters / 1e6:,.1f} M" if one.parameters else ""
+        what = one.reason or f"{one.architecture or one.base or ''} {one.dtype or ''}".strip()
+        mark = "unusable" if one.reason else one.kind
+        print(f"{mark:9}  {one_line(one.ref):44}  {size:>11}  {one_line(what)}".rstrip())
+    return 0

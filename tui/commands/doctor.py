@@ -1,0 +1,37 @@
+"""`finetop doctor`: what this machine offers, and what is missing, in plain words."""
+
+import argparse
+import os
+import platform
+import sys
+
+from engine.errors import EngineError
+from engine.jobs import devices, process, session
+from engine.jobs.store import open_store
+from engine.text import one_line
+
+
+def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
+    parser = commands.add_parser("doctor", help="what this machine offers, and what is missing")
+    parser.set_defaults(run=_check)
+    return [parser]
+
+
+def _check(options: argparse.Namespace) -> int:
+    print(f"python     {platform.python_version()} at {sys.executable}")
+    try:
+        command = process.worker_command("serve")
+        print(f"workers    {command[0]}")
+    except EngineError as error:
+        print(f"workers    {error.title} {error.detail} {error.hint}")
+    for device in devices.find():
+        used = f", {device.memory_used / 1e9:.1f} of {device.memory_total / 1e9:.1f} GB used"
+        memory = used if device.memory_total else ""
+        print(f"device     {devices.label(device)}  {one_line(device.name)}{memory}")
+    store = open_store(options.runs)
+    for root in store.roots:
+        writable = "" if os.access(root, os.W_OK) else "  (not writable, or not there yet)"
+        print(f"runs       {one_line(str(root))}{writable}")
+    print(f"terminal   TERM={os.environ.get('TERM', '')}  encoding {sys.stdout.encoding}")
+    print(f"logout     {session.warning() or 'runs go on'}")
+    return 0

@@ -1,0 +1,62 @@
+"""Following a job from the command line: one line of progress, on a terminal only."""
+
+import sys
+import time
+
+from engine.errors import JobFailed
+from engine.jobs import status
+from engine.jobs.directory import JobDirectory
+from engine.jobs.launch import log_tail
+from engine.jobs.status import State, Status
+from engine.text import one_line
+
+POLL_SECONDS = 0.2
+
+
+def follow(job: JobDirectory, what: str) -> Status:
+    """Wait for the end of a job; its last status. Raises JobFailed unless it is done or stopped."""
+    terminal = sys.stderr.isatty()
+    shown = ""
+    while True:
+        now = status.read(job)
+        state = status.derive(job, now)
+        if terminal:
+            line = progress_line(what, state, now)
+            if line != shown:
+                print(f"\r\x1b[2K{line}", end="", file=sys.stderr, flush=True)
+                shown = line
+        if not state.alive:
+            break
+        time.sleep(POLL_SECONDS)
+    if terminal:
+        print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
+    if now is None or state not in (State.DONE, State.STOPPED):
+        raise failure(job, state, now)
+    return now
+
+
+def failure(job: JobDirectory, state: State, now: Status | None) -> JobFailed:
+    """Why a job did not reach its end."""
+    if now is not None and now.error is not None:
+        return JobFailed(now.error.title, now.error.detail, now.error.hint)
+    log = job.attempt(job.latest_attempt()).log
+    return JobFailed(f"{job.path.name} {state}.", log_tail(log, 8), f"Its log is {log}.")
+
+
+def progress_line(what: str, state: State, now: Status | None) -> str:
+    """What a job does, in one line."""
+    if now is None or state is not State.RUNNING or not now.total:
+        message = f": {now.message}" if now is not None and now.message else ""
+        return one_line(f"{what}  {state}{message}")
+    share = now.step / now.total
+    bar = "#" * round(20 * share)
+    left = "" if now.eta_seconds is None else f"  {duration(now.eta_seconds)} left"
+    speed = f"  {now.tokens_per_second:,.0f} tok/s" if now.tokens_per_second else ""
+    return f"{what}  [{bar:<20}] {share:4.0%}  {now.step}/{now.total}{speed}{left}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as m:ss or h:mm:ss."""
+    whole = max(0, round(seconds))
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

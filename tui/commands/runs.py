@@ -1,0 +1,141 @@
+"""`finetop runs`, `stop`, `logs` and `rm`: the runs without a screen."""
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from typing import Any
+
+from engine.errors import EngineError
+from engine.jobs import launch, lock, status, views
+from engine.jobs.directory import JobDirectory
+from engine.jobs.status import State
+from engine.jobs.store import open_store
+from engine.jobs.views import JobView
+from engine.text import clean, one_line
+from tui.commands.follow import duration
+
+
+def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
+    listed = commands.add_parser("runs", help="list all runs")
+    listed.add_argument("--json", action="store_true", help="as JSON")
+    listed.add_argument("--all", action="store_true", help="hidden and archived ones too")
+    listed.set_defaults(run=_list)
+    stop = commands.add_parser("stop", help="save and stop a run")
+    stop.add_argument("run", help="id, name or path")
+    stop.add_argument("--grace", type=float, default=60.0, metavar="SECONDS",
+                      help="how long it may take to save before it is ended")  # fmt: skip
+    stop.set_defaults(run=_stop)
+    logs = commands.add_parser("logs", help="print the log of a run")
+    logs.add_argument("run", help="id, name or path")
+    logs.add_argument("--follow", action="store_true", help="go on until the run ends")
+    logs.set_defaults(run=_logs)
+    remove = commands.add_parser("rm", help="delete a run that has ended")
+    remove.add_argument("run", help="id, name or path")
+    remove.add_argument("--yes", action="store_true", help="do not ask")
+    remove.set_defaults(run=_remove)
+    return [listed, stop, logs, remove]
+
+
+def _list(options: argparse.Namespace) -> int:
+    store = open_store(options.runs)
+    found = [one for job in store.jobs() if (one := views.view(job)) is not None]
+    shown = [one for one in found if options.all or not (one.notes.hidden or one.notes.archived)]
+    if options.json:
+        print(json.dumps([as_table(one) for one in shown], indent=1))
+        return 0
+    for one in shown:
+        left = one.status.eta_seconds if one.status else None
+        cells = (
+            f"{one.state:9}",
+            f"{one_line(one.record.id):34}",
+            f"{one_line(one.base):20}",
+            f"{one.method:8}",
+            f"{one.progress:4.0%}",
+            duration(left) + " left" if left is not None and one.state.alive else "",
+        )
+        print("  ".join(cells).rstrip())
+    return 0
+
+
+def as_table(one: JobView) -> dict[str, Any]:
+    """A job as `--json` gives it."""
+    now = one.status
+    return {
+        "id": one.record.id,
+        "name": one.record.name,
+        "kind": one.record.kind,
+        "state": str(one.state),
+        "path": str(one.path),
+        "base": one.base,
+        "method": one.method,
+        "created": one.record.created,
+        "step": now.step if now else 0,
+        "total": now.total if now else 0,
+        "eta_seconds": now.eta_seconds if now else None,
+        "rejected": now.rejected if now else 0,
+        "error": now.error.title if now and now.error else None,
+    }
+
+
+def _stop(options: argparse.Namespace) -> int:
+    job = open_store(options.runs).find(options.run)
+    state = launch.stop(job, grace=options.grace, said=lambda line: print(line, file=sys.stderr))
+    print(state)
+    return 0 if state.final else 1
+
+
+def _logs(options: argparse.Namespace) -> int:
+    job = open_store(options.runs).find(options.run)
+    if not job.latest_attempt():
+        raise EngineError("This run has no log.", str(job.path))
+    position = 0
+    while True:
+        alive = status.derive(job, status.read(job)).alive
+        with job.attempt(job.latest_attempt()).log.open("rb") as file:
+            file.seek(position)
+            text = file.read()
+            position = file.tell()
+        print(clean(text.decode("utf-8", "replace")), end="", flush=True)
+        if not (options.follow and alive):
+            return 0
+        time.sleep(0.5)
+
+
+def _remove(options: argparse.Namespace) -> int:
+    store = open_store(options.runs)
+    job = store.find(options.run)
+    if job in store.shipped:
+        raise EngineError("This run comes with finetop.", str(job.path), "Hide it instead.")
+    record = job.record()
+    name = record.name if record else job.path.name
+    state = status.derive(job, status.read(job))
+    if state.alive or lock.holder(job.lock_file) is not None:
+        raise EngineError(f"{name} is {state}.", str(job.path), "Stop it first.")
+    if state is State.LOST:
+        raise EngineError(
+            f"{name} may still run on another host.", str(job.path), "Resume or remove it there."
+        )
+    if not options.yes and not _confirmed(name):
+        raise EngineError("Nothing was deleted.", "", "Type the name, or give --yes.")
+    _delete(job)
+    return 0
+
+
+def _confirmed(name: str) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    return input(f"Type {one_line(name)} to delete it for ever: ").strip() == name
+
+
+def _delete(job: JobDirectory) -> None:
+    # Renamed first, so that a removal that is cut short leaves no half run in the list.
+    going = job.path.with_name(f".removing-{job.path.name}")
+    try:
+        job.path.rename(going)
+        shutil.rmtree(going)
+    except OSError as error:
+        raise EngineError(
+            "The run could not be deleted.", f"{error.filename}: {error.strerror}"
+        ) from error

@@ -1,0 +1,89 @@
+"""`finetop train` and `finetop resume`: start a run, or go on with one."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from engine.errors import EngineError
+from engine.jobs import launch, recipe, session
+from engine.jobs.directory import JobDirectory
+from engine.jobs.recipe import TrainRecipe
+from engine.jobs.status import State
+from engine.jobs.store import open_store
+from tui.commands.follow import follow
+
+
+def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
+    train = commands.add_parser("train", help="start a run in the background")
+    train.add_argument("recipe", nargs="?", help="a recipe in TOML; without one, the defaults")
+    train.set_defaults(run=_train)
+    resume = commands.add_parser("resume", help="go on with a run that ended early")
+    resume.add_argument("run", help="id, name or path")
+    resume.add_argument("--adopt", action="store_true", help="take over a run whose host is gone")
+    resume.set_defaults(run=_resume)
+    for parser in (train, resume):
+        parser.add_argument(
+            "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes",
+            help="change a setting, as training.epochs=2",
+        )  # fmt: skip
+        parser.add_argument("--follow", action="store_true", help="wait for its end")
+    return [train, resume]
+
+
+def _train(options: argparse.Namespace) -> int:
+    if options.recipe:
+        wanted = recipe.read(Path(options.recipe), options.changes)
+    else:
+        wanted = recipe.parse(recipe.with_changes({"kind": "train"}, options.changes))
+    if not isinstance(wanted, TrainRecipe):
+        raise EngineError(f"This is a recipe to {wanted.kind}.", options.recipe or "")
+    job = launch_training(wanted, open_store(options.runs, remember=True).root)
+    print(job.path.name)
+    _say_where(job)
+    return _end(job, options.follow)
+
+
+def launch_training(wanted: TrainRecipe, root: Path) -> JobDirectory:
+    """Check what the recipe names, so that a wrong name fails here and not in the background."""
+    from engine.catalog import checkpoints, datasets
+
+    runs = [job.path for job in open_store(root).jobs()]
+    checkpoint = checkpoints.resolve(wanted.model.checkpoint, runs)
+    if checkpoint.reason:
+        raise EngineError(
+            "This checkpoint cannot be used.", f"{checkpoint.path}: {checkpoint.reason}"
+        )
+    files = []
+    for ref in (wanted.data.train, wanted.data.eval):
+        if ref:
+            chosen = datasets.resolve(ref)
+            files += [path for path in (chosen.path, chosen.eval_path) if path is not None]
+    return launch.launch(wanted, root, parents=[checkpoint.ref], inputs=files)
+
+
+def _resume(options: argparse.Namespace) -> int:
+    job = open_store(options.runs).find(options.run)
+    changed = None
+    if options.changes:
+        table = recipe.to_table(job.recipe())
+        changed = recipe.parse(recipe.with_changes(table, options.changes))
+    launch.resume(job, changed, adopt=options.adopt)
+    print(job.path.name)
+    return _end(job, options.follow)
+
+
+def _say_where(job: JobDirectory) -> None:
+    if sys.stderr.isatty():
+        note = session.warning() or "It goes on when this terminal closes."
+        print(f"It runs in {job.path}. {note}", file=sys.stderr)
+
+
+def _end(job: JobDirectory, wait: bool) -> int:
+    if not wait:
+        return 0
+    try:
+        last = follow(job, "training")
+    except KeyboardInterrupt:
+        print("It goes on in the background: finetop logs --follow", file=sys.stderr)
+        raise
+    return 0 if last.state is State.DONE else 1
