@@ -14,6 +14,7 @@ import torch
 from jinja2.exceptions import TemplateError
 from torch import Tensor
 
+from engine.catalog.schemas import Message
 from engine.worker.template import Said, Template, choose_template, render_prompt
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "collate",
     "encode",
     "encode_messages",
+    "end_token_ids",
     "nll",
     "nll_of_logits",
     "render_prompt",
@@ -118,6 +120,19 @@ def nll(model: Any, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
     moved = {name: tensor.to(model.device) for name, tensor in batch.items()}
     labels = moved.pop("labels")
     return nll_of_logits(model(**moved, use_cache=False).logits, labels)
+
+
+def end_token_ids(tokenizer: Any, template: Template | None) -> frozenset[int]:
+    """The tokens that end an answer: the tokenizer's own, and the one the template closes with.
+
+    They differ where a base model was taught to chat: its eos ends documents, not turns.
+    """
+    ends = {tokenizer.eos_token_id} - {None}
+    if template is not None:
+        probe = [Message("user", "a"), Message("assistant", "b")]
+        labels = encode_messages(probe, tokenizer, template, 1 << 30).labels
+        ends |= set(labels[-1:]) & set(tokenizer.added_tokens_decoder)
+    return frozenset(ends)
 
 
 class _Unreadable(Exception):

@@ -3,6 +3,7 @@
 Refuses what is not safetensors, code that comes with a checkpoint, and adapters that do not fit.
 """
 
+import json
 import os
 from pathlib import Path
 from typing import Any, Literal
@@ -34,18 +35,22 @@ def pick_device(wanted: str = "auto") -> torch.device:
         return torch.device("cpu")
     if wanted == "mps":
         if not torch.backends.mps.is_available():
-            raise EngineError("this machine has no Apple GPU", hint="use device auto or cpu")
+            raise EngineError("This machine has no Apple GPU.", hint="Use device auto or cpu.")
         return torch.device("mps")
     kind, _, number = wanted.partition(":")
     if kind != "cuda" or (number and not number.isdecimal()):
-        raise EngineError(f"no such device: {wanted}", hint="use auto, cpu, cuda, cuda:1 or mps")
+        raise EngineError(
+            f"There is no device {wanted!r}.", hint="Use auto, cpu, cuda, cuda:1 or mps."
+        )
     if not torch.cuda.is_available():
         if _sees_gpu():
             raise _unusable_gpu("torch " + torch.__version__ + " finds no CUDA device")
-        raise EngineError("this machine has no NVIDIA GPU", hint="use device auto or cpu")
+        raise EngineError("This machine has no NVIDIA GPU.", hint="Use device auto or cpu.")
     if int(number or 0) >= torch.cuda.device_count():
         raise EngineError(
-            f"there is no device {wanted}", f"{torch.cuda.device_count()} found", "count from 0"
+            f"There is no device {wanted}.",
+            f"{torch.cuda.device_count()} found.",
+            "They are counted from 0.",
         )
     return _tried(torch.device("cuda", int(number or 0)))
 
@@ -73,7 +78,7 @@ def load_tokenizer(path: Path) -> Any:
             str(path), local_files_only=True, trust_remote_code=False
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
-        raise EngineError("the tokenizer cannot be read", f"{path}: {_short(error)}") from error
+        raise EngineError("The tokenizer cannot be read.", f"{path}: {_short(error)}") from error
 
 
 def load_base(path: Path, device: torch.device, dtype: torch.dtype) -> Any:
@@ -97,15 +102,15 @@ def load_base(path: Path, device: torch.device, dtype: torch.dtype) -> Any:
         missing = sorted(report["missing_keys"])
         if missing:
             raise EngineError(
-                "the checkpoint lacks weights",
+                "The checkpoint lacks weights.",
                 f"{path}: {', '.join(missing[:3])}" + (" …" if len(missing) > 3 else ""),
-                "its config.json may belong to another model, or a download broke off",
+                "Its config.json may belong to another model, or a download broke off.",
             )
         return model.to(device).eval()
     except torch.OutOfMemoryError as error:
         raise _out_of_memory(path, device) from error
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-        raise EngineError("the checkpoint cannot be loaded", f"{path}: {_short(error)}") from error
+        raise EngineError("The checkpoint cannot be loaded.", f"{path}: {_short(error)}") from error
 
 
 def attach_adapter(model: Any, path: Path, name: str = "default") -> Any:
@@ -134,20 +139,23 @@ def attach_adapter(model: Any, path: Path, name: str = "default") -> Any:
     return model.eval()
 
 
-def drop_adapter(model: Any, name: str) -> None:
-    """Take an adapter off again, with its memory."""
-    model.delete_adapter(name)
+def shares_base(path: Path) -> bool:
+    """Whether switching the adapter off gives the base back exactly, so that both can share it.
 
-
-def alters_base(path: Path) -> bool:
-    """Whether the base can NOT be had back by switching this adapter off.
-
-    So with trained biases and with whole modules saved: their base is to be loaded apart.
+    So it is with LoRA that only adds to linear layers. Trained biases, whole modules saved, trained
+    token rows, and starts that rewrite the base's weights (PiSSA, OLoRA, …) need a base apart.
     """
-    from peft import PeftConfig
-
-    config = PeftConfig.from_pretrained(str(path))
-    return bool(getattr(config, "bias", "none") != "none" or getattr(config, "modules_to_save", 0))
+    try:
+        config = json.loads((path / "adapter_config.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise EngineError("The adapter cannot be read.", f"{path}: {_short(error)}") from error
+    replacing = ("modules_to_save", "trainable_token_indices", "layer_replication")
+    return bool(
+        config.get("peft_type") == "LORA"
+        and config.get("bias", "none") == "none"
+        and config.get("init_lora_weights", True) in (True, False, "gaussian")
+        and not any(config.get(key) for key in replacing)
+    )
 
 
 def _stored_names(path: Path) -> set[str]:
@@ -156,30 +164,30 @@ def _stored_names(path: Path) -> set[str]:
         with safe_open(weights, framework="pt") as file:
             return set(file.keys())
     except (OSError, SafetensorError) as error:
-        raise EngineError("the adapter cannot be read", f"{weights}: {_short(error)}") from error
+        raise EngineError("The adapter cannot be read.", f"{weights}: {_short(error)}") from error
 
 
 def _misfit(path: Path, detail: str) -> EngineError:
     return EngineError(
-        "the adapter does not fit this base",
+        "The adapter does not fit this base.",
         f"{path}: {detail}",
-        "name the base that it was trained on: the sizes or the vocabulary differ",
+        "Name the base that it was trained on: the sizes or the vocabulary differ.",
     )
 
 
 def _out_of_memory(path: Path, device: torch.device) -> EngineError:
     return EngineError(
-        f"{device} has too little memory for this checkpoint",
+        f"{device} has too little memory for this checkpoint.",
         str(path),
-        "free the device, use another one, or device cpu",
+        "Free the device, use another one, or device cpu.",
     )
 
 
 def _unusable_gpu(detail: str) -> EngineError:
     return EngineError(
-        "there is a GPU here, but torch cannot use it",
+        "There is a GPU here, but torch cannot use it.",
         detail,
-        "update the driver or install a torch built for it; device cpu runs without the GPU",
+        "Update the driver or install a torch built for it; device cpu runs without the GPU.",
     )
 
 
@@ -188,7 +196,7 @@ def _tried(device: torch.device) -> torch.device:
     try:
         torch.ones(2, device=device).sum().item()
     except torch.OutOfMemoryError as error:
-        raise EngineError(f"{device} has no memory left", _short(error)) from error
+        raise EngineError(f"{device} has no memory left.", _short(error)) from error
     except (RuntimeError, AssertionError) as error:
         raise _unusable_gpu(_short(error)) from error
     return device

@@ -14,9 +14,9 @@ from typing import Any, Literal, Protocol, cast
 
 from jinja2.exceptions import TemplateError
 
+from engine.catalog.schemas import Message
+from engine.compare.arms import PromptForm
 from engine.errors import EngineError
-
-PromptForm = Literal["raw", "chat", "instruct"]
 
 INSTRUCT = (
     "{{ bos_token }}"
@@ -80,14 +80,6 @@ class Template:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A message of our own making."""
-
-    role: str
-    content: str
-
-
 def choose_template(tokenizer: Any, form: Literal["chat", "instruct"] | None = None) -> Template:
     """The template for `tokenizer`: of the wanted form, or its own chat template where it has one.
 
@@ -96,15 +88,15 @@ def choose_template(tokenizer: Any, form: Literal["chat", "instruct"] | None = N
     own = _own_template(tokenizer)
     if form == "chat" and own is None:
         raise EngineError(
-            "this checkpoint has no chat template",
+            "This checkpoint has no chat template.",
             str(tokenizer.name_or_path),
-            "use prompt=instruct or prompt=raw",
+            "Use prompt=instruct or prompt=raw.",
         )
     if tokenizer.eos_token is None:
         raise EngineError(
-            "the tokenizer has no end token",
+            "The tokenizer has no end token.",
             str(tokenizer.name_or_path),
-            "set eos_token in tokenizer_config.json: without it no answer can end",
+            "Set eos_token in tokenizer_config.json: without it no answer can end.",
         )
     if own is None or form == "instruct":
         bos = tokenizer.bos_token if leading_ids(tokenizer) else ""
@@ -136,14 +128,14 @@ def prompt_text(
     `system` takes the place of the conversation's own system message; `prefix` goes before the last
     user turn, on a line of its own unless it ends in white space. Raises EngineError.
     """
-    turns = _dress([Turn(message.role, message.content) for message in messages], system, prefix)
+    turns = _dress([Message(message.role, message.content) for message in messages], system, prefix)
     if form == "raw":
         return "\n\n".join(turn.content for turn in turns)
     template = choose_template(tokenizer, form)
     try:
         return template.render(turns, tokenizer, answer_next=True)
     except TemplateError as error:
-        raise EngineError("the chat template refuses this conversation", str(error)) from error
+        raise EngineError("The chat template refuses this conversation.", str(error)) from error
 
 
 def prompt_ids(text: str, tokenizer: Any, form: PromptForm | None) -> list[int]:
@@ -162,19 +154,19 @@ def render_prompt(
     """Token ids to generate from: `prompt_ids` of `prompt_text`. Raises EngineError where empty."""
     ids = prompt_ids(prompt_text(messages, tokenizer, form, system, prefix), tokenizer, form)
     if not ids:
-        raise EngineError("the prompt is empty", hint="write something to answer")
+        raise EngineError("The prompt is empty.", hint="Write something to answer.")
     return ids
 
 
-def _dress(turns: list[Turn], system: str | None, prefix: str | None) -> list[Turn]:
+def _dress(turns: list[Message], system: str | None, prefix: str | None) -> list[Message]:
     if system is not None:
         turns = [turn for turn in turns if turn.role != "system"]
-        turns = [Turn("system", system), *turns] if system else turns
+        turns = [Message("system", system), *turns] if system else turns
     if prefix:
         users = [index for index, turn in enumerate(turns) if turn.role == "user"]
         for index in users[-1:]:
             gap = "" if prefix[-1].isspace() else "\n"
-            turns[index] = Turn("user", prefix + gap + turns[index].content)
+            turns[index] = Message("user", prefix + gap + turns[index].content)
     return turns
 
 
@@ -187,18 +179,18 @@ def _own_template(tokenizer: Any) -> str | None:
 
 def _takes_system(template: Template, tokenizer: Any) -> bool:
     """Whether a system message gets through; some templates raise, some drop it in silence."""
-    user = Turn("user", "Hello")
+    user = Message("user", "Hello")
     try:
         template.render([user], tokenizer, answer_next=True)
     except TemplateError as error:
         raise EngineError(
-            "the chat template does not render",
+            "The chat template does not render.",
             f"{tokenizer.name_or_path}: {error}",
-            "mend chat_template.jinja, or use prompt=instruct",
+            "Mend chat_template.jinja, or use prompt=instruct.",
         ) from error
     try:
         return "finetop-probe" in template.render(
-            [Turn("system", "finetop-probe"), user], tokenizer
+            [Message("system", "finetop-probe"), user], tokenizer
         )
     except TemplateError:
         return False

@@ -1,4 +1,4 @@
-"""A tiny model and tokenizer, made on the spot: for tests that need the parts, not the knowledge."""
+"""A tiny model and tokenizer, made on the spot: for tests that need no knowledge."""
 
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ def make_tokenizer(template: str | None = CHATML, **special: str) -> Any:
 
 
 def make_model(vocabulary: int = 300, seed: int = 0) -> Any:
-    """A random Llama, wide enough in its output that greedy answers differ from prompt to prompt."""
+    """A random Llama whose greedy answers differ from prompt to prompt."""
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=vocabulary,

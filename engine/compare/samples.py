@@ -1,0 +1,140 @@
+"""Samples: one arm's answer to one prompt, and the file of them, a JSON object a line.
+
+Token ids are the record; the text is derived from them. The file only grows, and may end in a line
+that a killed worker did not finish.
+"""
+
+import dataclasses
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from engine.catalog.schemas import Message
+from engine.errors import EngineError
+from engine.jobs import fields
+from engine.jobs.recipe import Decode
+
+Finish = Literal["stop", "length", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Wall-clock seconds. In a batch they are the batch's, up to this answer's own end."""
+
+    first_token: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    prompt_id: str
+    messages: tuple[Message, ...]
+    """The conversation as it was asked, before the arm dressed it."""
+    arm: str
+    """The arm, in the grammar of `engine.compare.arms`."""
+    seed: int
+    template_hash: str
+    """SHA-256 of the template that wrote the prompt; empty where it was raw."""
+    prompt_ids: tuple[int, ...]
+    output_ids: tuple[int, ...]
+    """With the end token, where the answer came to its end."""
+    text: str
+    finish: Finish
+    logprobs: tuple[float, ...]
+    """Natural log-probability of each output token under the model, before temperature."""
+    decode: Decode
+    timings: Timings
+    dtype: str = "float32"
+    batch: int = 1
+    """Answers made side by side. Padding can flip a close call of low-precision weights."""
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What makes two samples the same one: generating it again would be in vain."""
+        return (self.arm, self.prompt_id, self.messages, self.decode)
+
+
+def to_table(sample: Sample) -> dict[str, Any]:
+    """The sample as JSON knows it: a log-probability that is not finite becomes null."""
+    table = dataclasses.asdict(sample)
+    table["logprobs"] = [
+        round(value, 6) if math.isfinite(value) else None for value in sample.logprobs
+    ]
+    return table
+
+
+def from_table(table: Mapping[str, Any]) -> Sample:
+    """The sample of a table. Raises ValueError where it is none."""
+    try:
+        decode = table["decode"]
+        if fields.problems(Decode, decode):
+            raise ValueError("the decode settings are wrong")
+        if table["finish"] not in ("stop", "length", "cancelled"):
+            raise ValueError(f"unknown finish {table['finish']!r}")
+        return Sample(
+            prompt_id=str(table["prompt_id"]),
+            messages=tuple(Message(**message) for message in table["messages"]),
+            arm=str(table["arm"]),
+            seed=int(table["seed"]),
+            template_hash=str(table["template_hash"]),
+            prompt_ids=tuple(map(int, table["prompt_ids"])),
+            output_ids=tuple(map(int, table["output_ids"])),
+            text=str(table["text"]),
+            finish=cast(Finish, table["finish"]),
+            logprobs=tuple(math.nan if one is None else float(one) for one in table["logprobs"]),
+            decode=fields.build(Decode, decode),
+            timings=Timings(**table["timings"]),
+            dtype=str(table.get("dtype", "float32")),
+            batch=int(table.get("batch", 1)),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a sample: {error!r}") from error
+
+
+def append(path: Path, samples: Iterable[Sample]) -> None:
+    """Add samples to a file and flush them to disk. What a killed writer left is closed off first.
+
+    Raises OSError.
+    """
+    lines = [
+        json.dumps(to_table(sample), ensure_ascii=False, allow_nan=False) + "\n"
+        for sample in samples
+    ]
+    data = "".join(lines).encode("utf-8", "backslashreplace")
+    with path.open("ab+") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            data = data if file.read(1) == b"\n" else b"\n" + data
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read(path: Path) -> list[Sample]:
+    """The samples of a file, in order; lines that were cut are left out. No file: no samples.
+
+    Raises EngineError where the file cannot be read, or holds anything but samples.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise EngineError("The samples cannot be read.", f"{path}: {error.strerror}") from error
+    samples = []
+    for number, line in enumerate(lines, 1):
+        try:
+            table = json.loads(line)
+        except ValueError:
+            continue  # empty, or cut by the death of its writer
+        try:
+            samples.append(from_table(table))
+        except ValueError as error:
+            raise EngineError(
+                "This file holds something other than samples.", f"{path}:{number}: {error}"
+            ) from error
+    return samples
