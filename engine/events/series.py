@@ -103,11 +103,14 @@ def _debiased(values: Floats, weight: float) -> Floats:
     return average
 
 
-def thin(x: npt.ArrayLike, y: npt.ArrayLike, columns: int) -> tuple[Floats, Floats]:
+def thin(
+    x: npt.ArrayLike, y: npt.ArrayLike, columns: int, span: tuple[float, float] | None = None
+) -> tuple[Floats, Floats]:
     """At most three points a column: its lowest, its highest, and NaN where something is missing.
 
-    `x` and `y` have one length; columns part the range of x evenly. Points come back ordered by
-    x, so a line through them shows every spike, and breaks wherever a value is not finite.
+    `x` and `y` have one length; columns part `span` evenly, or the range of x. With a fixed span
+    the columns stay where they are while a curve grows. Points come back ordered by x, so a line
+    through them shows every spike, and breaks wherever a value is not finite.
     """
     across, up = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if columns < 1:
@@ -115,14 +118,17 @@ def thin(x: npt.ArrayLike, y: npt.ArrayLike, columns: int) -> tuple[Floats, Floa
     if len(across) and bool((across[1:] < across[:-1]).any()):
         order = np.argsort(across, kind="stable")
         across, up = across[order], up[order]
-    if len(across) <= 2 * columns:
-        return across, np.where(np.isfinite(up), up, np.nan)
-    edges = np.linspace(across[0], across[-1], columns + 1)[1:-1]
+    if not len(across):
+        return across, up
+    low, high = span or (float(across[0]), float(across[-1]))
+    edges = np.linspace(low, high, columns + 1)[1:-1]
     bounds = [0, *np.searchsorted(across, edges).tolist(), len(across)]
     keep: list[int] = []
     for start, stop in pairwise(bounds):
-        if start < stop:
+        if stop - start > 2:
             keep += _extremes(up[start:stop], start)
+        else:
+            keep += range(start, stop)
     kept = up[keep]
     return across[keep], np.where(np.isfinite(kept), kept, np.nan)
 

@@ -1,0 +1,122 @@
+"""The one place that decides with which characters the screens are drawn.
+
+Two sets: blocks and braille, or plain ASCII where the locale or the terminal lacks them. Every set
+says the same things, so nothing is lost but beauty.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_BARE_TERMINALS = frozenset({"linux", "dumb", "vt100", "vt102", "vt220", "ansi", "cons25"})
+_YES = frozenset({"1", "true", "yes", "on"})
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """Characters by what they say; each is one cell wide."""
+
+    name: str
+    spark: str
+    """Levels of a sparkline, lowest first."""
+    gap: str
+    """Where a value is missing or not finite."""
+    bar_full: str
+    bar_empty: str
+    running: str
+    waiting: str
+    done: str
+    failed: str
+    stopped: str
+    lost: str
+    branch: str
+    """A child in a tree; `last` is the last child, `trunk` passes by."""
+    last: str
+    trunk: str
+    ellipsis: str
+    separator: str
+    """Between facts on one line."""
+    arrow: str
+    line: str
+    """A rule across; `pipe` is one down."""
+    pipe: str
+    mark: str
+    """A point of its own on a chart, such as an evaluation."""
+    missing: str
+    """A NaN or an infinity on a chart."""
+    dots: bool
+    """Whether braille may be drawn."""
+
+    @property
+    def is_ascii(self) -> bool:
+        return not self.dots
+
+
+UNICODE = Glyphs(
+    name="unicode",
+    spark="▁▂▃▄▅▆▇█",
+    gap="·",
+    bar_full="█",
+    bar_empty="░",
+    running="●",
+    waiting="◌",
+    done="✓",
+    failed="✗",
+    stopped="■",
+    lost="?",
+    branch="├",
+    last="└",
+    trunk="│",
+    ellipsis="…",
+    separator="·",
+    arrow="→",
+    line="─",
+    pipe="│",
+    mark="◆",
+    missing="×",
+    dots=True,
+)
+
+ASCII = Glyphs(
+    name="ascii",
+    spark="_.-~=+*#",
+    gap=" ",
+    bar_full="#",
+    bar_empty=".",
+    running="*",
+    waiting="o",
+    done="+",
+    failed="x",
+    stopped="=",
+    lost="?",
+    branch="|",
+    last="`",
+    trunk="|",
+    ellipsis="~",
+    separator="-",
+    arrow=">",
+    line="-",
+    pipe="|",
+    mark="O",
+    missing="X",
+    dots=False,
+)
+
+
+def detect(environ: Mapping[str, str], encoding: str | None) -> Glyphs:
+    """The set for a terminal: `environ` as in os.environ, `encoding` that of standard output.
+
+    FINETOP_ASCII=1 or =0 overrules what is found out.
+    """
+    asked = environ.get("FINETOP_ASCII", "").strip().lower()
+    if asked:
+        return ASCII if asked in _YES else UNICODE
+    if environ.get("TERM", "").split("-")[0] in _BARE_TERMINALS:
+        return ASCII
+    if encoding:
+        return UNICODE if _is_utf8(encoding) else ASCII
+    locale = environ.get("LC_ALL") or environ.get("LC_CTYPE") or environ.get("LANG") or ""
+    return UNICODE if _is_utf8(locale.partition(".")[2]) else ASCII
+
+
+def _is_utf8(encoding: str) -> bool:
+    return encoding.lower().partition("@")[0].replace("-", "").replace("_", "") == "utf8"

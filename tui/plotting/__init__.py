@@ -1,0 +1,1 @@
+"""Charts as plain cells: axes and pictures, without a screen."""

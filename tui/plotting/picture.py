@@ -1,0 +1,240 @@
+"""Curves drawn into cells by plotext: the only module that imports it.
+
+Refuses screens and disks. plotext keeps one figure for the process and takes up to a tenth of a
+second, so drawing takes a lock and belongs on a thread. A cell is a character and a role; what
+colour a role has is the widget's affair.
+"""
+
+import re
+import threading
+from dataclasses import dataclass, field
+
+import numpy as np
+import plotext
+
+from engine.events.series import Floats, Ints, smooth, thin
+from tui.glyphs import UNICODE, Glyphs
+from tui.plotting.axes import Axis, fit_x, fit_y
+
+AXIS, ALERT, RESTART, FAINT, STRONG = 1, 2, 3, 16, 32
+"""Roles of cells; curves add their accent (0 to 15) to FAINT and STRONG."""
+_LOCK = threading.Lock()
+_STYLED = re.compile(r"\x1b\[([0-9;]*)m")
+_PLAIN = str.maketrans("┤├│└┘┌┐─┬┴┼", "|||++++-+++")
+_LABELS = "abcdefghijklmnopqrstuvwxyz"
+_MARGIN = 7
+"""Cells for the labels of the y axis, always as many so that the canvas stays in its place."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """One curve of a chart; the arrays have one length."""
+
+    label: str
+    steps: Ints
+    wall_times: Floats
+    values: Floats
+    accent: int = 0
+    """Which of the 16 accents; the same for a run on every screen."""
+    marks: bool = False
+    """Points of their own, such as evaluations: never smoothed, never joined."""
+    restarts: tuple[int, ...] = ()
+    """Steps at which the run was taken up again."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How curves are looked at."""
+
+    smoothing: float = 0.0
+    log: bool = False
+    by_time: bool = False
+    total: float = 0.0
+    """The last step of the run; 0 where it is not known."""
+    glyphs: Glyphs = UNICODE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A drawn chart: lines of equal length, and the role of every cell."""
+
+    texts: tuple[str, ...]
+    roles: tuple[tuple[int, ...], ...]
+    x: Axis
+    y: Axis
+    left: int
+    """First column of the canvas, and how many it has."""
+    columns: int
+    letters: dict[str, str] = field(default_factory=dict)
+    """The letter at the end of each joined curve, by label, where there are several."""
+
+    def column_of(self, x: float) -> int:
+        """The column of the picture in which `x` falls."""
+        return self.left + round(self.x.place(x, self.columns))
+
+    def x_of(self, column: int) -> float:
+        """The x in the middle of a column of the picture."""
+        share = (column - self.left) / max(self.columns - 1, 1)
+        return self.x.low + share * (self.x.high - self.x.low)
+
+
+def across(curves: tuple[Curve, ...], view: View) -> list[Floats]:
+    """The x of each curve: steps, or seconds since the first point of any."""
+    if not view.by_time:
+        return [curve.steps.astype(np.float64) for curve in curves]
+    begins = [float(curve.wall_times[0]) for curve in curves if len(curve.wall_times)]
+    begin = min(begins, default=0.0)
+    return [curve.wall_times - begin for curve in curves]
+
+
+def draw(
+    curves: tuple[Curve, ...],
+    view: View,
+    width: int,
+    height: int,
+    previous: Picture | None = None,
+) -> Picture:
+    """`curves` in `width` by `height` cells, on the axes of `previous` where they still do."""
+    xs = across(curves, view)
+    framed = width >= _MARGIN + 10 and height >= 4
+    left, rows = (_MARGIN + 1, height - 2) if framed else (0, height)
+    columns = width - left
+    x_axis = _fit_x(xs, view, previous)
+    strokes = _strokes(curves, xs, view, x_axis, columns)
+    y_axis = _fit_y(strokes, view, previous)
+    joined = [curve.label for curve in curves if not curve.marks]
+    letters = dict(zip(joined, _LABELS, strict=False)) if len(joined) > 1 else {}
+    with _LOCK:
+        plotext.clear_figure()
+        plotext.theme("clear")
+        plotext.limit_size(False, False)
+        plotext.plotsize(width, height)
+        plotext.xlim(x_axis.low, x_axis.high)
+        plotext.ylim(*_scaled(np.array([y_axis.low, y_axis.high]), y_axis).tolist())
+        plotext.xaxes(framed, False)
+        plotext.yaxes(framed, False)
+        _put_ticks(x_axis, y_axis, columns, rows, framed)
+        for curve in curves:
+            if not view.by_time:
+                for step in curve.restarts:
+                    plotext.vline(step, RESTART)
+        for stroke in strokes:
+            _put(stroke, y_axis, view.glyphs, letters)
+        text = plotext.build()
+    texts, roles = _cells(text, width, height, view.glyphs, framed)
+    return Picture(texts, roles, x_axis, y_axis, left, columns, letters)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stroke:
+    """One curve, thinned to the columns there are; NaN parts it."""
+
+    x: Floats
+    y: Floats
+    role: int
+    marks: bool = False
+    label: str = ""
+
+
+def _strokes(
+    curves: tuple[Curve, ...], xs: list[Floats], view: View, axis: Axis, columns: int
+) -> list[_Stroke]:
+    """Faint curves first, then strong ones, then marks: later ones are drawn over earlier."""
+    faint, strong, marks = [], [], []
+    span = (axis.low, axis.high)
+    for curve, x in zip(curves, xs, strict=True):
+        values = np.where(curve.values > 0, curve.values, np.nan) if view.log else curve.values
+        accent = curve.accent % 16
+        if curve.marks:
+            marks.append(_Stroke(x, values, STRONG + accent, True, curve.label))
+            continue
+        raw = thin(x, values, columns, span)
+        if view.smoothing > 0:
+            faint.append(_Stroke(*raw, FAINT + accent))
+            raw = thin(x, smooth(values, view.smoothing), columns, span)
+        strong.append(_Stroke(*raw, STRONG + accent, label=curve.label))
+    return [*faint, *strong, *marks]
+
+
+def _fit_x(xs: list[Floats], view: View, previous: Picture | None) -> Axis:
+    ends = [(float(x.min()), float(x.max())) for x in xs if len(x)]
+    low = min((end[0] for end in ends), default=0.0)
+    high = max((end[1] for end in ends), default=1.0)
+    total = 0.0 if view.by_time else view.total
+    return fit_x(low, high, previous.x if previous else None, time=view.by_time, total=total)
+
+
+def _fit_y(strokes: list[_Stroke], view: View, previous: Picture | None) -> Axis:
+    finite = [stroke.y[np.isfinite(stroke.y)] for stroke in strokes]
+    found = np.concatenate([*finite, np.empty(0)])
+    if not len(found):
+        return Axis(0.1, 10.0, log=True) if view.log else Axis(0.0, 1.0)
+    low, high = float(found.min()), float(found.max())
+    return fit_y(low, high, previous.y if previous else None, log=view.log)
+
+
+def _put_ticks(x: Axis, y: Axis, columns: int, rows: int, framed: bool) -> None:
+    if not framed:
+        plotext.xticks([], [])
+        plotext.yticks([], [])
+        return
+    across, up = x.ticks(max(columns // 14, 1)), y.ticks(max(rows // 4, 1))
+    plotext.xticks([place for place, _ in across], [label for _, label in across])
+    labels = [label[:_MARGIN].rjust(_MARGIN) for _, label in up]
+    places = np.array([place for place, _ in up])
+    plotext.yticks(_scaled(places, y).tolist(), labels)
+
+
+def _scaled(values: Floats, axis: Axis) -> Floats:
+    """Logarithms where the axis is logarithmic: plotext's own log scale leaves limits alone."""
+    return np.log10(values) if axis.log else values
+
+
+def _put(stroke: _Stroke, y_axis: Axis, glyphs: Glyphs, letters: dict[str, str]) -> None:
+    finite = np.isfinite(stroke.y)
+    height = _scaled(stroke.y, y_axis)
+    if stroke.marks:
+        _scatter(stroke.x[finite], height[finite], glyphs.mark, stroke.role)
+    else:
+        line = "braille" if glyphs.dots else (".", "*")[stroke.role >= STRONG]
+        edges = np.flatnonzero(np.diff(finite.astype(np.int8), prepend=0, append=0))
+        for start, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+            x, y = stroke.x[start:stop].tolist(), height[start:stop].tolist()
+            plotext.plot(x, y, marker=line, color=stroke.role)
+    if not finite.all():
+        gone = stroke.x[~finite]
+        floor = float(_scaled(np.array([y_axis.low]), y_axis)[0])
+        _scatter(gone, np.full(len(gone), floor), glyphs.missing, ALERT)
+    if stroke.label in letters and finite.any():
+        last = int(np.flatnonzero(finite)[-1])
+        _scatter(stroke.x[last:][:1], height[last:][:1], letters[stroke.label], stroke.role)
+
+
+def _scatter(x: Floats, y: Floats, marker: str, role: int) -> None:
+    if len(x):
+        plotext.scatter(x.tolist(), y.tolist(), marker=marker, color=role)
+
+
+def _cells(
+    text: str, width: int, height: int, glyphs: Glyphs, framed: bool
+) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
+    """plotext's coloured text as characters and roles, exactly `height` by `width`."""
+    texts: list[str] = []
+    roles: list[tuple[int, ...]] = []
+    for line in text.split("\n")[:height]:
+        characters: list[str] = []
+        owners: list[int] = []
+        role = AXIS
+        pieces = _STYLED.split(line)
+        for plain, code in zip(pieces[::2], [*pieces[1::2], ""], strict=True):
+            characters.append(plain)
+            owners += [role] * len(plain)
+            parts = code.split(";")
+            role = int(parts[2]) if parts[:2] == ["38", "5"] else AXIS
+        row = "".join(characters)[:width].ljust(width)
+        texts.append(row if glyphs.dots else row.translate(_PLAIN))
+        roles.append(tuple((owners + [AXIS] * width)[:width]))
+    while len(texts) < height:
+        texts.append(" " * width)
+        roles.append((AXIS,) * width)
+    return tuple(texts), tuple(roles)

@@ -1,0 +1,317 @@
+"""A chart of curves that writes only the cells that changed.
+
+Gets its data through `show`, never from a disk. Drawing happens on a thread; the finished picture
+comes back as a message, is compared with what is on screen, and only the spans that differ are
+refreshed: Textual writes whole segments, so lines are cut into segments at just these spans.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+from engine.events.series import Floats
+from engine.text import one_line
+from tui.glyphs import UNICODE, Glyphs
+from tui.plotting.axes import duration
+from tui.plotting.picture import ALERT, AXIS, FAINT, RESTART, STRONG, Curve, Picture, View, draw
+from tui.plotting.picture import across as x_of_curves
+
+ACCENTS = 8
+_TITLE, _READOUT, _CURSOR = 4, 5, 6
+_UNDER_CURSOR = 64
+_NAMES = {AXIS: "axis", ALERT: "alert", RESTART: "restart"}
+_NAMES |= {_TITLE: "title", _READOUT: "readout", _CURSOR: "cursor"}
+_BRIDGE = 10
+"""Unchanged cells that cost less to write again than to jump over."""
+_Line = tuple[str, tuple[int, ...]]
+
+
+class Chart(Widget):
+    """Several curves on common axes, with a title, a legend in words and a readout."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        *(f"chart--{name}" for name in _NAMES.values()),
+        *(f"chart--accent-{accent}" for accent in range(ACCENTS)),
+    }
+    DEFAULT_CSS = """
+    Chart {
+        height: 1fr;
+        .chart--axis { color: $text-muted; }
+        .chart--title { color: $text; }
+        .chart--readout { color: $text-muted; }
+        .chart--alert { color: $error; }
+        .chart--restart { color: $warning; }
+        .chart--cursor { color: $text; }
+        .chart--accent-0 { color: $accent; }
+        .chart--accent-1 { color: $primary; }
+        .chart--accent-2 { color: $success; }
+        .chart--accent-3 { color: $warning; }
+        .chart--accent-4 { color: $secondary; }
+        .chart--accent-5 { color: $error; }
+        .chart--accent-6 { color: ansi_cyan; }
+        .chart--accent-7 { color: ansi_magenta; }
+    }
+    """
+
+    smoothing: reactive[float] = reactive(0.0)
+    """Weight of the moving average, from 0 (none) to below 1."""
+    log_scale: reactive[bool] = reactive(False)
+    by_time: reactive[bool] = reactive(False)
+    """Along x: time since the first point, instead of steps."""
+    cursor: reactive[float | None] = reactive(None)
+    """The x that is read out; None reads the newest points."""
+
+    class Drawn(Message):
+        """A picture was finished on the thread."""
+
+        def __init__(self, picture: Picture) -> None:
+            super().__init__()
+            self.picture = picture
+
+    def __init__(
+        self,
+        title: str = "",
+        *,
+        glyphs: Glyphs = UNICODE,
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self._title = one_line(title)
+        self._glyphs = glyphs
+        self._curves: tuple[Curve, ...] = ()
+        self._total = 0.0
+        self._picture: Picture | None = None
+        self._lines: list[_Line] = []
+        self._breaks: dict[int, set[int]] = {}
+        self._styles: dict[int, Style] = {}
+        self._busy = False
+        self._stale = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything that was given has been drawn."""
+        return not self._busy and not self._stale
+
+    def show(self, curves: Sequence[Curve], *, title: str | None = None, total: float = 0) -> None:
+        """Take new curves; `total` is the last step that the run will have, 0 if unknown."""
+        self._curves = tuple(curves)
+        self._total = total
+        if title is not None:
+            self._title = one_line(title)
+        self._redraw()
+
+    def move_cursor(self, columns: int) -> None:
+        """Put the cursor on the next points to the right (or, negative, to the left)."""
+        picture = self._picture
+        points = [x for x in x_of_curves(self._curves, self._view()) if len(x)]
+        if picture is None or not points:
+            return
+        x = np.unique(np.concatenate(points))
+        places = np.rint(
+            (x - picture.x.low) / (picture.x.high - picture.x.low) * (picture.columns - 1)
+        ).astype(np.int64)
+        first = np.flatnonzero(np.diff(places, prepend=places[0] - 1))  # one point a column
+        if self.cursor is None:
+            at = len(first) - (columns < 0)
+        else:
+            here = round(picture.x.place(self.cursor, picture.columns))
+            at = int(np.searchsorted(places[first], here))
+        self.cursor = float(x[first[min(max(at + columns, 0), len(first) - 1)]])
+
+    def clear_cursor(self) -> None:
+        self.cursor = None
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if not 0 <= y < len(self._lines) or len(self._lines[y][1]) != width:
+            return Strip.blank(width, self.rich_style)
+        text, roles = self._lines[y]
+        breaks = self._breaks.get(y, set())
+        segments: list[Segment] = []
+        start = 0
+        for at in range(1, width + 1):
+            if at == width or roles[at] != roles[start] or at in breaks:
+                segments.append(Segment(text[start:at], self._style(roles[start])))
+                start = at
+        return Strip(segments, width)
+
+    def on_resize(self) -> None:
+        self._redraw()
+
+    def on_chart_drawn(self, event: Drawn) -> None:
+        event.stop()
+        self._busy = False
+        self._picture = event.picture
+        if self._stale:
+            self._redraw()
+        self._compose_lines()
+
+    def watch_smoothing(self) -> None:
+        self._redraw()
+
+    def watch_log_scale(self) -> None:
+        self._redraw()
+
+    def watch_by_time(self) -> None:
+        self.cursor = None
+        self._redraw()
+
+    def watch_cursor(self) -> None:
+        self._compose_lines()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._styles.clear()
+
+    def _view(self) -> View:
+        return View(self.smoothing, self.log_scale, self.by_time, self._total, self._glyphs)
+
+    def _redraw(self) -> None:
+        if not self.is_mounted or not self.size:
+            return
+        if self._busy:
+            self._stale = True
+            return
+        self._busy, self._stale = True, False
+        work = partial(self._draw, self._curves, self._view(), self.size, self._picture)
+        self.run_worker(work, thread=True, group="drawing")
+
+    def _draw(
+        self, curves: tuple[Curve, ...], view: View, size: Size, previous: Picture | None
+    ) -> None:
+        above, below = _rows_around(size.height)
+        height = max(size.height - above - below, 1)
+        self.post_message(self.Drawn(draw(curves, view, size.width, height, previous)))
+
+    def _compose_lines(self) -> None:
+        """Put title, picture, cursor and readout together, and refresh what differs."""
+        picture, size = self._picture, self.size
+        if picture is None or not size:
+            return
+        above, below = _rows_around(size.height)
+        lines = list(zip(picture.texts, picture.roles, strict=True))
+        if self.cursor is not None:
+            lines = [self._with_cursor(picture, *line) for line in lines]
+        if above:
+            lines.insert(0, self._whole_line(self._heading(picture), _TITLE))
+        if below:
+            lines.append(self._whole_line(self._readout(picture), _READOUT))
+        old, self._lines = self._lines, lines
+        self._breaks = {}
+        if [len(line[1]) for line in old] != [len(line[1]) for line in lines]:
+            self.refresh()
+            return
+        dirty: list[Region] = []
+        for y, (before, after) in enumerate(zip(old, lines, strict=True)):
+            for start, stop in _differences(before, after):
+                self._breaks.setdefault(y, set()).update((start, stop))
+                dirty.append(Region(start, y, stop - start, 1))
+        if dirty:
+            self.refresh(*dirty)
+
+    def _with_cursor(self, picture: Picture, text: str, roles: tuple[int, ...]) -> _Line:
+        assert self.cursor is not None
+        at = picture.column_of(self.cursor)
+        if not picture.left <= at < len(text):
+            return text, roles
+        blank = text[at] == " "
+        role = _CURSOR if blank else roles[at] + _UNDER_CURSOR
+        character = self._glyphs.pipe if blank else text[at]
+        return (
+            text[:at] + character + text[at + 1 :],
+            (*roles[:at], role, *roles[at + 1 :]),
+        )
+
+    def _whole_line(self, text: str, role: int) -> _Line:
+        width = self.size.width
+        if cell_len(text) != len(text):  # a wide character would take two cells
+            text = "".join(c if cell_len(c) == 1 else "?" * cell_len(c) for c in text)
+        return set_cell_size(text, width), (role,) * width
+
+    def _heading(self, picture: Picture) -> str:
+        between = f" {self._glyphs.separator} "
+        facts = [self._title]
+        if self.smoothing > 0:
+            facts.append(f"smoothed {self.smoothing:g}")
+        facts.append("by time" if self.by_time else "by step")
+        if self.log_scale:
+            facts.append("log")
+        legend = "  ".join(self._legend(curve, picture) for curve in self._curves)
+        return " " + between.join(fact for fact in facts if fact) + "   " + legend
+
+    def _legend(self, curve: Curve, picture: Picture) -> str:
+        letter = picture.letters.get(curve.label, self._glyphs.line)
+        return f"{self._glyphs.mark if curve.marks else letter} {one_line(curve.label)}"
+
+    def _readout(self, picture: Picture) -> str:
+        """The exact values at the cursor, or the newest ones."""
+        xs = x_of_curves(self._curves, self._view())
+        known = [float(x[-1]) for x in xs if len(x)]
+        if not known:
+            return " no data yet"
+        at = max(known) if self.cursor is None else self.cursor
+        reach = (picture.x.high - picture.x.low) / max(picture.columns, 1) / 2
+        parts = [duration(at) if self.by_time else f"step {at:g}"]
+        for curve, x in zip(self._curves, xs, strict=True):
+            parts.append(f"{one_line(curve.label)} {self._value(curve, x, at, reach)}")
+        return " " + "  ".join(parts)
+
+    def _value(self, curve: Curve, x: Floats, at: float, reach: float) -> str:
+        if not len(x):
+            return "-"
+        if self.cursor is None:
+            return f"{curve.values[-1]:.6g}"
+        near = int(np.abs(x - at).argmin())
+        return f"{curve.values[near]:.6g}" if abs(x[near] - at) <= reach else "-"
+
+    def _style(self, role: int) -> Style:
+        if role not in self._styles:
+            self._styles[role] = self._make_style(role)
+        return self._styles[role]
+
+    def _make_style(self, role: int) -> Style:
+        if role >= _UNDER_CURSOR:
+            return self._make_style(role - _UNDER_CURSOR) + Style(reverse=True)
+        if role < FAINT:
+            return self.get_component_rich_style(f"chart--{_NAMES.get(role, 'axis')}")
+        strong = role >= STRONG
+        accent = (role - (STRONG if strong else FAINT)) % ACCENTS
+        style = self.get_component_rich_style(f"chart--accent-{accent}")
+        if strong or style.color is None or style.bgcolor is None:
+            return style
+        front = Color.from_rich_color(style.color)
+        back = Color.from_rich_color(style.bgcolor)
+        return style + Style(color=back.blend(front, 0.45).rich_color)
+
+
+def _rows_around(height: int) -> tuple[int, int]:
+    """Rows for the title above and the readout below a chart of so many rows."""
+    return int(height >= 5), int(height >= 8)
+
+
+def _differences(before: _Line, after: _Line) -> list[tuple[int, int]]:
+    """Spans of columns in which two lines of one length differ, near ones joined."""
+    if before == after:
+        return []
+    spans: list[list[int]] = []
+    pairs = zip(*before, *after, strict=True)
+    for at, (old, old_role, new, new_role) in enumerate(pairs):
+        if old != new or old_role != new_role:
+            if spans and at - spans[-1][1] <= _BRIDGE:
+                spans[-1][1] = at + 1
+            else:
+                spans.append([at, at + 1])
+    return [(start, stop) for start, stop in spans]
