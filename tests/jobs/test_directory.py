@@ -69,8 +69,6 @@ def test_the_latest_attempt_that_changed_the_recipe_gives_it(root: Path) -> None
     for number, name in ((1, None), (2, "second"), (3, None)):
         job.attempt(number).path.mkdir()
         if name:
-            from engine.jobs.recipe import to_toml
-
             job.attempt(number).recipe.write_text(to_toml(TrainRecipe(name=name)))
     assert job.latest_attempt() == 3
     assert job.recipe() == TrainRecipe(name="second")
