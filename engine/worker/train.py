@@ -48,13 +48,8 @@ def run(attempt: Attempt) -> str:
     _note_versions(attempt, device)
     runs = [job.path for job in open_store().jobs()]
     checkpoint = catalog.resolve(recipe.model.checkpoint, runs)
-    if checkpoint.reason:
-        raise EngineError(
-            "This checkpoint cannot be used.", f"{checkpoint.path}: {checkpoint.reason}"
-        )
-    adapter = checkpoint.kind == "adapter"
     attempt.update(message="reading the rows")
-    base_path = catalog.resolve(checkpoint.base or "", runs).path if adapter else checkpoint.path
+    base_path = checkpoint.base_path or checkpoint.path
     tokenizer = models.load_tokenizer(base_path)
     template = choose_template(tokenizer)
     data = prepare(recipe.data, tokenizer, template, recipe.training.seed)

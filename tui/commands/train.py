@@ -49,10 +49,6 @@ def launch_training(wanted: TrainRecipe, root: Path) -> JobDirectory:
 
     runs = [job.path for job in open_store(root).jobs()]
     checkpoint = checkpoints.resolve(wanted.model.checkpoint, runs)
-    if checkpoint.reason:
-        raise EngineError(
-            "This checkpoint cannot be used.", f"{checkpoint.path}: {checkpoint.reason}"
-        )
     files = []
     for ref in (wanted.data.train, wanted.data.eval):
         if ref:
