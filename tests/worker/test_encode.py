@@ -114,7 +114,7 @@ def shown(row: Encoded, tokenizer: Any) -> str:
         "two turns",
         "system",
         "instruct",
-        "no end token, a token across the border",
+        "no end token",
         "reasoning",
     ],
 )

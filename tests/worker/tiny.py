@@ -67,3 +67,26 @@ def save_checkpoint(path: Path, seed: int = 0, template: str | None = CHATML) ->
     model.save_pretrained(path)
     tokenizer.save_pretrained(path)
     return path
+
+
+def save_adapter(path: Path, base: Path, seed: int = 1, **settings: Any) -> Path:
+    """A LoRA adapter with random weights, so strong that it changes what the base says."""
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(seed)
+    config = LoraConfig(
+        **{
+            "task_type": "CAUSAL_LM",
+            "r": 4,
+            "lora_alpha": 8,
+            "target_modules": ["q_proj", "v_proj", "down_proj"],
+        }
+        | settings
+    )
+    model = get_peft_model(LlamaForCausalLM.from_pretrained(base), config)
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    with torch.no_grad():
+        for weight in trained:
+            weight.add_(torch.randn_like(weight) * 0.3)
+    model.save_pretrained(path)
+    return path

@@ -1,0 +1,321 @@
+"""Panes that can be trusted: each arm says what a fresh model, loaded alone elsewhere, says."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine.catalog.schemas import Message
+from engine.compare.arms import Arm
+from engine.errors import EngineError
+from engine.jobs.recipe import Decode
+from engine.worker.answers import Answers, Pieces, answer_all, decode_ids, probabilities
+from engine.worker.bases import Bases, Voice
+from engine.worker.places import Place
+from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
+
+LENGTH = 24
+GREEDY = Decode(max_new_tokens=LENGTH)
+PROMPTS = [
+    "i miss my dog",
+    "What is the capital of France?",
+    "Two and two",
+    "Write me a song about the sea, and about a robot that is in love with it.",
+]
+ADAPTERS: dict[str, dict[str, Any]] = {
+    "lora": {},
+    "other": {"r": 2, "target_modules": ["q_proj", "k_proj", "o_proj"]},
+    "dora": {"use_dora": True},
+    "bias": {"bias": "lora_only"},
+    "saved": {"modules_to_save": ["lm_head"]},
+}
+NO_MESSAGE = [Message("user", "")]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_checkpoint(tmp_path_factory.mktemp("tiny") / "base")
+
+
+@pytest.fixture(scope="module")
+def adapters(base: Path) -> dict[str, Path]:
+    return {
+        name: save_adapter(base.parent / name, base, seed, **settings)
+        for seed, (name, settings) in enumerate(ADAPTERS.items(), 1)
+    }
+
+
+@pytest.fixture(scope="module")
+def prompts(base: Path) -> list[list[int]]:
+    tokenizer = make_tokenizer()
+    return [tokenizer(text)["input_ids"] for text in PROMPTS]
+
+
+@pytest.fixture(scope="module")
+def reference(
+    base: Path, adapters: dict[str, Path], prompts: list[list[int]]
+) -> dict[str, list[list[int]]]:
+    asked = {
+        "base": str(base),
+        "adapters": {name: str(path) for name, path in adapters.items()},
+        "prompts": prompts,
+        "length": LENGTH,
+    }
+    done = subprocess.run(
+        [sys.executable, Path(__file__).with_name("reference.py")],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    said: dict[str, list[list[int]]] = json.loads(done.stdout)
+    for name in adapters:
+        assert said[name] != said["base"], f"{name} changes nothing: it would prove nothing"
+    return said
+
+
+@pytest.fixture
+def bases() -> Bases:
+    return Bases(torch.device("cpu"))
+
+
+def voice(bases: Bases, base: Path, adapter: Path | None = None, **settings: Any) -> Voice:
+    made = bases.voice(Arm("arm", str(base), **settings), Place(base, adapter), lambda _: None)
+    assert made is not None
+    return made
+
+
+def say(voice: Voice, prompts: list[list[int]], decode: Decode = GREEDY) -> list[list[int]]:
+    """Each prompt answered alone."""
+    said = []
+    for prompt in prompts:
+        answers = Answers(voice, [prompt], decode)
+        while not answers.done:
+            answers.step()
+        said.append(answers.answers[0].output_ids)
+    return said
+
+
+def test_the_base_is_a_fresh_base_before_during_and_after_adapters(
+    bases: Bases,
+    base: Path,
+    adapters: dict[str, Path],
+    prompts: list[list[int]],
+    reference: dict[str, list[list[int]]],
+) -> None:
+    plain = voice(bases, base)
+    assert say(plain, prompts) == reference["base"]
+
+    going = Answers(plain, prompts[:1], GREEDY)
+    for _ in range(5):
+        going.step()
+    tuned = voice(bases, base, adapters["lora"])
+    assert tuned.base is plain.base, "one base in memory"
+    while not going.done:
+        going.step()
+    assert going.answers[0].output_ids == reference["base"][0], "attached while it spoke"
+
+    assert say(tuned, prompts) == reference["lora"]
+    assert say(plain, prompts) == reference["base"]
+
+    cancelled = Answers(tuned, prompts[:1], GREEDY)
+    cancelled.step()
+    cancelled.cancel()
+    assert cancelled.answers[0].finish == "cancelled"
+    assert say(plain, prompts) == reference["base"]
+    assert say(tuned, prompts) == reference["lora"]
+
+
+def test_panes_that_speak_in_turn_do_not_hear_each_other(
+    bases: Bases,
+    base: Path,
+    adapters: dict[str, Path],
+    prompts: list[list[int]],
+    reference: dict[str, list[list[int]]],
+) -> None:
+    voices = {
+        "base": voice(bases, base),
+        "lora": voice(bases, base, adapters["lora"]),
+        "other": voice(bases, base, adapters["other"]),
+        "dora": voice(bases, base, adapters["dora"]),
+    }
+    assert len({id(one.base) for one in voices.values()}) == 1
+    panes = {name: Answers(one, prompts[:1], GREEDY) for name, one in voices.items()}
+    while not all(pane.done for pane in panes.values()):
+        for pane in panes.values():
+            if not pane.done:
+                pane.step()
+    for name, pane in panes.items():
+        assert pane.answers[0].output_ids == reference[name][0], name
+
+
+def test_the_base_is_a_fresh_base_after_a_forward_pass_that_failed(
+    bases: Bases,
+    base: Path,
+    adapters: dict[str, Path],
+    prompts: list[list[int]],
+    reference: dict[str, list[list[int]]],
+) -> None:
+    plain, tuned = voice(bases, base), voice(bases, base, adapters["lora"], strength=0.5)
+    for one in (plain, tuned):
+        with pytest.raises(IndexError):
+            one.forward(input_ids=torch.tensor([[10**6]]))
+    assert say(plain, prompts[:2]) == reference["base"][:2]
+    full = voice(bases, base, adapters["lora"])
+    assert say(full, prompts[:2]) == reference["lora"][:2]
+
+
+@pytest.mark.parametrize("name", ["bias", "saved"])
+def test_where_off_is_not_the_base_it_is_loaded_apart_and_said(
+    name: str,
+    bases: Bases,
+    base: Path,
+    adapters: dict[str, Path],
+    prompts: list[list[int]],
+    reference: dict[str, list[list[int]]],
+) -> None:
+    plain, tuned = voice(bases, base), voice(bases, base, adapters[name])
+    assert tuned.base is not plain.base
+    assert "loaded apart" in tuned.notes[0]
+    assert say(tuned, prompts[:2]) == reference[name][:2]
+    assert say(plain, prompts[:2]) == reference["base"][:2]
+    with pytest.raises(EngineError, match="no strength"):
+        voice(bases, base, adapters[name], strength=0.5)
+
+
+def test_strength_goes_from_the_base_to_the_adapter_and_beyond(
+    bases: Bases,
+    base: Path,
+    adapters: dict[str, Path],
+    prompts: list[list[int]],
+    reference: dict[str, list[list[int]]],
+) -> None:
+    none = voice(bases, base, adapters["lora"], strength=0.0)
+    assert say(none, prompts[:2]) == reference["base"][:2]
+    inputs = torch.tensor([prompts[0]])
+    with torch.inference_mode():
+        logits = [
+            voice(bases, base, adapters["lora"], strength=strength).forward(input_ids=inputs).logits
+            for strength in (0.0, 0.5, 1.0, 1.5)
+        ]
+    moved = [float((one - logits[0]).norm()) for one in logits]
+    assert moved[0] == 0
+    assert moved[1] > 0
+    assert len({round(one, 4) for one in moved}) == 4
+    assert say(voice(bases, base, adapters["lora"]), prompts[:2]) == reference["lora"][:2]
+
+
+def test_batches_say_what_single_prompts_say(
+    bases: Bases,
+    base: Path,
+    adapters: dict[str, Path],
+    prompts: list[list[int]],
+    reference: dict[str, list[list[int]]],
+) -> None:
+    for adapter, name in ((None, "base"), (adapters["lora"], "lora")):
+        one = voice(bases, base, adapter)
+        batch = Answers(one, prompts, GREEDY)
+        while not batch.done:
+            batch.step()
+        assert [answer.output_ids for answer in batch.answers] == reference[name]
+        texts = answer_all(one, prompts, GREEDY, rows=3)
+        assert texts == [batch.text(at) for at in range(len(prompts))]
+
+
+def test_answers_stop_at_an_end_token_and_at_the_limit_and_at_the_context(
+    bases: Bases, base: Path, prompts: list[list[int]]
+) -> None:
+    one = voice(bases, base)
+    first = say(one, prompts[:1])[0][0]
+    one.base.ends = (first,)
+    answers = Answers(one, prompts[:1], GREEDY)
+    answers.step()
+    sample = answers.sample(0, "p", NO_MESSAGE, "arm")
+    assert (sample.finish, sample.output_ids, sample.text) == ("stop", (first,), "")
+
+    one.base.ends = ()
+    answers = Answers(one, prompts[:1], Decode(max_new_tokens=3))
+    while not answers.done:
+        answers.step()
+    assert answers.sample(0, "p", NO_MESSAGE, "arm").finish == "length"
+    assert len(answers.answers[0].output_ids) == 3
+
+    one.base.context = len(prompts[0]) + 2
+    answers = Answers(one, prompts[:1], GREEDY)
+    while not answers.done:
+        answers.step()
+    assert len(answers.answers[0].output_ids) == 2
+    with pytest.raises(EngineError, match="longer than the model's context"):
+        one.prompt([Message("user", "a long one " * 100)])
+
+
+def test_log_probabilities_are_the_models_own(
+    bases: Bases, base: Path, prompts: list[list[int]]
+) -> None:
+    one = voice(bases, base)
+    answers = Answers(one, prompts[:1], Decode(max_new_tokens=6, temperature=2.0))
+    while not answers.done:
+        answers.step()
+    sample = answers.sample(0, "p", NO_MESSAGE, "arm")
+    whole = torch.tensor([[*sample.prompt_ids, *sample.output_ids]])
+    with torch.inference_mode():
+        logs = one.forward(input_ids=whole).logits[0].log_softmax(-1)
+    start = len(sample.prompt_ids)
+    expected = [float(logs[start + at - 1, one]) for at, one in enumerate(sample.output_ids)]
+    assert sample.logprobs == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_seed_gives_the_same_draws_and_moves_no_other_random_numbers(
+    bases: Bases, base: Path, prompts: list[list[int]]
+) -> None:
+    one = voice(bases, base)
+    drawn = Decode(max_new_tokens=LENGTH, temperature=1.5, top_p=0.9, seed=3)
+    state = torch.get_rng_state()
+    first = say(one, prompts, drawn)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert say(one, prompts, drawn) == first
+    assert say(one, prompts, Decode(max_new_tokens=LENGTH, temperature=1.5, seed=4)) != first
+    narrow = Decode(max_new_tokens=LENGTH, temperature=1.5, top_k=1)
+    assert say(one, prompts, narrow) == say(one, prompts)
+
+
+def test_the_nucleus_is_the_smallest_set_that_holds_p() -> None:
+    logits = torch.tensor([[0.1, 0.5, 0.15, 0.25]]).log()
+    kept = probabilities(logits, Decode(temperature=1.0, top_p=0.7))
+    assert kept[0].tolist() == pytest.approx([0, 2 / 3, 0, 1 / 3])
+    kept = probabilities(logits, Decode(temperature=1.0, top_k=3))
+    assert kept[0].tolist() == pytest.approx([0, 0.5 / 0.9, 0.15 / 0.9, 0.25 / 0.9])
+    kept = probabilities(logits, Decode(temperature=0.5))
+    assert kept[0, 1] == pytest.approx(0.25 / (0.01 + 0.25 + 0.0225 + 0.0625))
+
+
+@pytest.mark.parametrize(
+    "text", ["naïve 👩‍🚀 robot", "سلام دنیا", "你好，世界", " leading, trailing "]
+)
+def test_pieces_never_end_inside_a_character_and_add_up_to_the_text(text: str) -> None:
+    tokenizer = make_tokenizer()
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    pieces = Pieces(tokenizer)
+    shown = [pieces.feed(token) for token in ids]
+    assert not any("�" in piece for piece in shown)
+    assert "".join(shown) == decode_ids(tokenizer, ids) == text
+
+
+def test_bases_that_do_not_fit_are_taken_in_turn(base: Path, tmp_path: Path) -> None:
+    other = save_checkpoint(tmp_path / "other", seed=5)
+    said: list[str] = []
+    bases = Bases(torch.device("cpu"))
+    first = bases.voice(Arm("a", "a"), Place(base), said.append)
+    assert first is not None
+    bases.budget = first.base.size * 3 // 2
+    assert bases.voice(Arm("b", "b"), Place(other), said.append, busy=[first.base]) is None
+    second = bases.voice(Arm("b", "b"), Place(other), said.append)
+    assert second is not None
+    again = bases.voice(Arm("a", "a"), Place(base), said.append)
+    assert again is not None
+    assert again.base is not first.base, "it was dropped for the other"
+    assert said == ["loading base", "loading other", "loading base"]
