@@ -65,7 +65,7 @@ def recognise_impostor(head: bytes) -> str | None:
     return None
 
 
-def list_names(folder: Path) -> dict[str, os.stat_result]:
+def list_files(folder: Path) -> dict[str, os.stat_result]:
     """The regular files directly in a folder, by name, links followed; dangling links left out.
 
     Raises EngineError where the folder cannot be listed.

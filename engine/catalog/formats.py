@@ -43,6 +43,23 @@ def read_raw(path: Path) -> Iterator[RawRow]:
             yield from _read_lines(file)
 
 
+def is_object(path: Path) -> bool:
+    """Whether a file holds one JSON object over several lines, or alone: a config, not rows.
+
+    JSON lines under the name .json are rows. False where it cannot be read.
+    """
+    try:
+        with open_regular(path) as file:
+            head = file.read(CHUNK)
+    except (EngineError, OSError):
+        return False
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    first, _, rest = text.partition(b"\n")
+    if not text.startswith(b"{"):
+        return False
+    return not rest.strip() or not first.rstrip().endswith(b"}")
+
+
 def _is_delimited(path: Path, start: bytes) -> bool:
     """By name, or, under a name that says nothing, because no row of JSON begins like that."""
     suffix = path.suffix.lower()

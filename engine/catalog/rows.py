@@ -19,6 +19,8 @@ __all__ = ["Example", "Message", "Reject", "Rows", "preview", "read", "recognise
 
 _LOOK_AHEAD = 1000
 """Rows without a known schema that are held, waiting for one that has; then the file is refused."""
+_MOST_UNKNOWN = 50
+"""Of these, rows that were read well and have other fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +86,12 @@ def _open(path: Path) -> tuple[str, Iterator[Example | Reject]]:
     raw = read_raw(path)
     held: list[RawRow] = []
     schema: str | None = None
+    unknown = 0
     for row in islice(raw, _LOOK_AHEAD):
         held.append(row)
         schema = recognise(row.value)
-        if schema is not None:
+        unknown += row.fault is None
+        if schema is not None or unknown == _MOST_UNKNOWN:
             break
     if schema is None:
         raise _refuse(path, held)

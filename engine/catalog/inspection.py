@@ -1,0 +1,108 @@
+"""One folder described: whatever is in it, without loading, importing or running any of it.
+
+Reads a folder again only where a file of it came, went or changed. Finds an adapter's base.
+"""
+
+import os
+import re
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from engine.catalog import hub_cache
+from engine.catalog.adapters import add_base, describe_adapter, is_adapter
+from engine.catalog.entry import NOT_DOWNLOADED, Checkpoint
+from engine.catalog.files import list_files
+from engine.catalog.models import describe_model
+from engine.demo import BASE
+from engine.errors import EngineError
+
+BUNDLED = "bundled:demo-base"
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
+
+Stamp = tuple[tuple[str, int, int], ...]
+"""Name, time of change in ns, and size in bytes of each file."""
+
+
+def inspect(path: Path, *, ref: str | None = None, source: str = "folder") -> Checkpoint:
+    """Describe one folder, whatever is in it. Never raises: what is wrong stands in `reason`.
+
+    An adapter whose base is not on this machine has a reason, its base's name, and no `base_path`.
+    """
+    entry, stamp = _open(path, ref, source)
+    if entry.reason is None and is_adapter([name for name, _, _ in stamp]):
+        entry = _describe(replace(entry, kind="adapter"), stamp)
+        path_of_base = locate(entry.base) if entry.base else None
+        base = _inspect_model(path_of_base) if path_of_base else None
+        entry = add_base(entry, base)
+    elif entry.reason is None:
+        entry = _describe(entry, stamp)
+    return _explain_download(entry)
+
+
+def inspect_repository(repository: Path) -> Checkpoint:
+    entry = inspect(_pick_snapshot(repository), source="cache")
+    return replace(entry, name=hub_cache.name_repository(repository))
+
+
+def _open(path: Path, ref: str | None, source: str) -> tuple[Checkpoint, Stamp]:
+    """The entry before anything is read, and the folder's files."""
+    path = Path(os.path.abspath(path))
+    repository = hub_cache.find_repository(path)
+    name = hub_cache.name_repository(repository) if repository else path.name
+    entry = Checkpoint(ref or str(path), name, path, "cache" if repository else source, "model")
+    try:
+        files = list_files(path)
+    except EngineError as error:
+        return replace(entry, reason=error.title), ()
+    entry = replace(entry, size_bytes=sum(status.st_size for status in files.values()))
+    stamp = sorted((name, status.st_mtime_ns, status.st_size) for name, status in files.items())
+    return entry, tuple(stamp)
+
+
+@lru_cache(maxsize=2048)
+def _describe(entry: Checkpoint, stamp: Stamp) -> Checkpoint:
+    """Read the folder; again only where a file came, went or changed."""
+    names = frozenset(name for name, _, _ in stamp)
+    describe = describe_adapter if entry.kind == "adapter" else describe_model
+    return describe(entry, names)
+
+
+def _inspect_model(path: Path) -> Checkpoint:
+    """`inspect` for a base: read as a model even where it is an adapter, so no circle forms."""
+    entry, stamp = _open(path, None, "folder")
+    return _explain_download(entry if entry.reason else _describe(entry, stamp))
+
+
+def inspect_bundled() -> Checkpoint:
+    return replace(inspect(BASE, ref=BUNDLED, source="bundled"), name=BUNDLED.partition(":")[2])
+
+
+def _explain_download(entry: Checkpoint) -> Checkpoint:
+    repository = hub_cache.find_repository(entry.path)
+    if entry.reason != NOT_DOWNLOADED or not repository or not hub_cache.is_unfinished(repository):
+        return entry
+    return replace(entry, reason=f"{NOT_DOWNLOADED}: the download is not finished")
+
+
+def locate(named: str) -> Path | None:
+    """Where a checkpoint lies that is named by a path, the hub's name, or as bundled elsewhere."""
+    try:
+        path = Path(named).expanduser()
+        if path.is_dir():
+            return _pick_snapshot(path) if hub_cache.is_repository(path) else path
+    except (OSError, ValueError, RuntimeError):
+        return None
+    if path.parts[-3:] == BASE.parts[-3:] or named == BUNDLED:
+        return BASE  # the bundled model, as an installation on another machine names it
+    if _HUB_ID.fullmatch(named):
+        repository = hub_cache.find_cache() / f"models--{named.replace('/', '--')}"
+        return _pick_snapshot(repository) if hub_cache.is_repository(repository) else None
+    return None
+
+
+def _pick_snapshot(repository: Path) -> Path:
+    """The snapshot of main; where it cannot be used, the newest that can."""
+    snapshots = list(hub_cache.list_snapshots(repository))
+    usable = (path for path in snapshots if _inspect_model(path).reason is None)
+    return next(usable, snapshots[0] if snapshots else repository / "snapshots")

@@ -1,0 +1,56 @@
+"""Writes `engine/catalog/causal_lm_types.py` from the installed transformers' own tables.
+
+    python tests/catalog/causal_table.py
+
+The tables are read from the source text, so that neither transformers nor torch is imported.
+"""
+
+import ast
+import importlib.util
+from pathlib import Path
+
+TABLE = Path(__file__).parents[2] / "engine" / "catalog" / "causal_lm_types.py"
+
+
+def read_table(name: str) -> dict[str, str]:
+    """One table of `modeling_auto.py`: model type to class. Raises StopIteration without it."""
+    spec = importlib.util.find_spec("transformers")
+    assert spec is not None
+    assert spec.origin is not None
+    source = Path(spec.origin).parent / "models" / "auto" / "modeling_auto.py"
+    call = next(
+        node.value
+        for node in ast.parse(source.read_text()).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
+    )
+    assert isinstance(call, ast.Call)
+    return dict(ast.literal_eval(call.args[0]))
+
+
+def render() -> str:
+    """The text of the module."""
+    causal = read_table("MODEL_FOR_CAUSAL_LM_MAPPING_NAMES")
+    masked = sorted(causal.keys() & read_table("MODEL_FOR_MASKED_LM_MAPPING_NAMES").keys())
+    lines = [
+        '"""The model types that transformers loads as causal language models, from its tables.',
+        "",
+        "Written by tests/catalog/causal_table.py; a test compares it with what is installed.",
+        '"""',
+        "",
+        "CLASSES = {",
+        *(f'    "{kind}": "{name}",' for kind, name in sorted(causal.items())),
+        "}",
+        '"""Model type to the class that AutoModelForCausalLM makes of it."""',
+        "",
+        "ALSO_MASKED = frozenset(",
+        "    {",
+        *(f'        "{kind}",' for kind in masked),
+        "    }",
+        ")",
+        '"""Those that are usually encoders: causal only where their config says so."""',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    TABLE.write_text(render())
