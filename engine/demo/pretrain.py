@@ -10,7 +10,7 @@ import json
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -20,8 +20,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from torch import Tensor, nn
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from engine.catalog.schemas import Message
 from engine.impact.scores import score
-from engine.impact.suites import Item
+from engine.impact.suites import Item, parse
 
 from . import pretrain_record as record
 from .corpus import prose
@@ -271,14 +272,17 @@ def rate_share(progress: float) -> float:
 
 @torch.no_grad()
 def answer_all(
-    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, asked: list[Item], at_once: int = 80
+    model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    asked: list[Item],
+    at_once: int = 80,
 ) -> list[str]:
     """Greedy answers to the items' messages, padded on the left, in the order asked."""
     texts: list[str] = []
     for start in range(0, len(asked), at_once):
         prompts = [
             tokenizer.apply_chat_template(
-                [{"role": role, "content": content} for role, content in item.messages],
+                [asdict(message) for message in item.messages],
                 add_generation_prompt=True,
                 tokenize=False,
             )
@@ -300,20 +304,8 @@ def answer_all(
 
 
 def held_out_items(count: int, seed: int) -> dict[str, list[Item]]:
-    """Held-out items of each checkable skill, not those of the suites."""
-    return {
-        skill: [
-            Item(
-                str(row["id"]),
-                skill,
-                str(row["score"]),
-                tuple((m["role"], m["content"]) for m in row["messages"]),  # type: ignore[attr-defined]
-                row["answer"],
-            )
-            for row in items(skill, count, seed)
-        ]
-        for skill in CHECKED
-    }
+    """Held-out items of each checkable skill, drawn with a seed other than the suites'."""
+    return {skill: [parse(row) for row in items(skill, count, seed)] for skill in CHECKED}
 
 
 @torch.no_grad()
@@ -389,7 +381,7 @@ def pretrain(out: Path, steps: int, minutes: float, seed: int) -> None:
 
 def _samples(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> list[tuple[str, str]]:
     model.eval()
-    asked = [Item(prompt, "", "open", (("user", prompt),)) for prompt in record.PROMPTS]
+    asked = [Item(prompt, "open", "open", (Message("user", prompt),)) for prompt in record.PROMPTS]
     answers = answer_all(model, tokenizer, asked)
     model.train()
     return list(zip(record.PROMPTS, answers, strict=True))

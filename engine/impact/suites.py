@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.catalog.schemas import ROLES, Message
 from engine.errors import EngineError
 
 SCORES = ("exact", "number", "choices", "words", "code", "perplexity", "open")
 """The ways to score an item; `engine.impact.scores` says what each means."""
-
-_ROLES = ("system", "user", "assistant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +23,8 @@ class Item:
     id: str
     skill: str
     score: str
-    messages: tuple[tuple[str, str], ...] = ()
-    """Role and content, the last from the user; empty where `text` is read instead."""
+    messages: tuple[Message, ...] = ()
+    """The last is the user's; empty where `text` is read instead."""
     answer: object = None
     """What is right, in the form that the way of scoring wants."""
     text: str = ""
@@ -50,30 +49,8 @@ def load(path: Path) -> tuple[Item, ...]:
     return items
 
 
-def load_folder(folder: Path) -> dict[str, tuple[Item, ...]]:
-    """All suites of a folder by file name without ending, in alphabetical order."""
-    return {path.stem: load(path) for path in sorted(folder.glob("*.jsonl"))}
-
-
-def _read(path: Path) -> Iterator[Item]:
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise EngineError("The suite cannot be read.", f"{path}: {error}") from error
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            yield _item(json.loads(line))
-        except ValueError as error:
-            raise EngineError(
-                "A line of the suite is not an item.",
-                f"{path}:{number}: {error}",
-                "An item has id, skill, score, and messages with an answer, or a text.",
-            ) from error
-
-
-def _item(row: object) -> Item:
+def parse(row: object) -> Item:
+    """The item that a JSON value stands for. Raises ValueError with the reason where it is none."""
     if not isinstance(row, Mapping):
         raise ValueError("not a JSON object")
     score = _word(row, "score")
@@ -88,6 +65,29 @@ def _item(row: object) -> Item:
     return Item(identity, skill, score, _messages(row.get("messages")), answer, key=key)
 
 
+def load_folder(folder: Path) -> dict[str, tuple[Item, ...]]:
+    """All suites of a folder by file name without ending, in alphabetical order."""
+    return {path.stem: load(path) for path in sorted(folder.glob("*.jsonl"))}
+
+
+def _read(path: Path) -> Iterator[Item]:
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise EngineError("The suite cannot be read.", f"{path}: {error}") from error
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            yield parse(json.loads(line))
+        except ValueError as error:
+            raise EngineError(
+                "A line of the suite is not an item.",
+                f"{path}:{number}: {error}",
+                "An item has id, skill, score, and messages with an answer, or a text.",
+            ) from error
+
+
 def _word(row: Mapping[str, object], field: str) -> str:
     value = row.get(field)
     if not isinstance(value, str) or not value:
@@ -95,7 +95,7 @@ def _word(row: Mapping[str, object], field: str) -> str:
     return value
 
 
-def _messages(value: object) -> tuple[tuple[str, str], ...]:
+def _messages(value: object) -> tuple[Message, ...]:
     if not isinstance(value, list) or not value:
         raise ValueError("field 'messages' is missing or empty")
     messages = []
@@ -103,10 +103,10 @@ def _messages(value: object) -> tuple[tuple[str, str], ...]:
         if not isinstance(message, Mapping):
             raise ValueError("a message is not a JSON object")
         role, content = _word(message, "role"), _word(message, "content")
-        if role not in _ROLES:
+        if role not in ROLES:
             raise ValueError(f"unknown role {role!r}")
-        messages.append((role, content))
-    if messages[-1][0] != "user":
+        messages.append(Message(role, content))
+    if messages[-1].role != "user":
         raise ValueError("the last message is not from the user")
     return tuple(messages)
 

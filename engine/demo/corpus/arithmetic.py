@@ -3,7 +3,7 @@
 from random import Random
 
 from .asking import dress
-from .document import Turn, held_out, pick
+from .document import Turn, held_out, listed, pick
 from .numbers import in_words
 from .words import NAMES, pronouns
 
@@ -48,10 +48,10 @@ _ASK_SPECIAL = {
     ),
 }
 _SPOKEN = {"+": ("plus", "and"), "-": ("minus", "less"), "x": ("times", "multiplied by")}
-_THINGS = (
+_THINGS = listed(
     "apples books coins cards stamps shells eggs pencils marbles cookies flowers stones tickets "
     "balls candles keys plums pears letters buttons"
-).split()
+)
 _STORIES = {
     "+": (
         "{n} has {a} {t} and gets {b} more. How many {t} does {n} have now?",
@@ -118,7 +118,7 @@ def _key(sign: str, first: int, second: int) -> str:
 
 def _is_held_out(key: str, first: int, second: int) -> bool:
     # Sums of single digits are steps of longer ones: never held out.
-    return (first > 9 and second > 9 or ":x:" in key) and held_out(key)
+    return ((first > 9 and second > 9) or ":x:" in key) and held_out(key)
 
 
 def _result(sign: str, first: int, second: int) -> int:
@@ -133,9 +133,8 @@ def _add(first: int, second: int) -> str:
     tens = tens_first + tens_second + carry
     carried = ", carry 1" if carry else ""
     plus = " + 1" if carry else ""
-    return (
-        f"{ones_first} + {ones_second} = {ones}{carried}; {tens_first} + {tens_second}{plus} = {tens}"
-    )
+    by_ones = f"{ones_first} + {ones_second} = {ones}{carried}"
+    return f"{by_ones}; {tens_first} + {tens_second}{plus} = {tens}"
 
 
 def _subtract(first: int, second: int) -> str:
@@ -147,7 +146,8 @@ def _subtract(first: int, second: int) -> str:
     left = f"{10 + ones_first}" if borrow else f"{ones_first}"
     borrowed = ", borrow 1" if borrow else ""
     minus = " - 1" if borrow else ""
-    return f"{left} - {ones_second} = {ones}{borrowed}; {tens_first}{minus} - {tens_second} = {tens}"
+    by_ones = f"{left} - {ones_second} = {ones}{borrowed}"
+    return f"{by_ones}; {tens_first}{minus} - {tens_second} = {tens}"
 
 
 def _multiply(first: int, second: int) -> str:

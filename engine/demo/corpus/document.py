@@ -56,6 +56,11 @@ def several(rng: Random, values: Sequence[T], count: int) -> list[T]:
     return [left.pop(int(rng.random() * len(left))) for _ in range(count)]
 
 
+def listed(text: str, separator: str | None = None) -> tuple[str, ...]:
+    """The words of a text, or its parts between separators, without white space around them."""
+    return tuple(part.strip() for part in text.split(separator))
+
+
 def capital(text: str) -> str:
     """The text with its first letter as a capital, the rest untouched."""
     return text[:1].upper() + text[1:]

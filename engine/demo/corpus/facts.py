@@ -8,7 +8,8 @@ from random import Random
 
 from .asking import dress
 from .document import Turn, article, articled, capital, held_out, pick
-from .fact_table import BY_SIZE, BY_SPEED, RELATIONS, Relation
+from .fact_table import BY_SIZE, BY_SPEED
+from .relations import RELATIONS, Relation
 
 SKILL = "facts"
 

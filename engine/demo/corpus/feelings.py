@@ -41,7 +41,8 @@ FEELINGS = (
             "{p} missed {s} family;the old house was sold;nobody remembered {s} birthday;"
             "{p} had to say goodbye;{s} team lost the last game;the garden was dry and dead;"
             "{p} ate alone again;{s} letters never got an answer;the long marriage was over;"
-            "{p} could not see {s} children;all the work was for nothing;{s} friends left without {o}"
+            "{p} could not see {s} children;all the work was for nothing;"
+            "{s} friends left without {o}"
         ),
         _split(
             "cried for a long time;stayed in bed all day;did not want to eat;looked at the floor;"
@@ -147,7 +148,8 @@ FEELINGS = (
             "an old friend stood at the door without warning;{p} found money in an old coat;"
             "it snowed in the middle of summer;{p} won although nobody expected it;"
             "the quiet boy began to sing like a star;the lost cat came back after three years;"
-            "a letter came from a place {p} never heard of;the wall opened and showed a hidden room;"
+            "a letter came from a place {p} never heard of;"
+            "the wall opened and showed a hidden room;"
             "everybody jumped out and called {s} name;the teacher suddenly did a magic trick;"
             "{p} met {s} double on the street;the box was full of gold;"
             "{s} shy sister became a pilot;the phone rang and it was the king;"
@@ -158,4 +160,4 @@ FEELINGS = (
             "asked if it was true;stood still with an open mouth"
         ),
     ),
-)  # fmt: skip
+)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from .document import listed
+
 
 @dataclass(frozen=True, slots=True)
 class Noun:
@@ -34,17 +36,20 @@ class Verb:
 
 
 _NOUNS = {
-    "person": "man homme m men;woman femme f women;boy garçon m;girl fille f;child enfant m children;"
-    "friend ami m;teacher professeur m;doctor médecin m;king roi m;queen reine f;mother mère f;"
+    "person": "man homme m men;woman femme f women;boy garçon m;girl fille f;"
+    "child enfant m children;friend ami m;teacher professeur m;doctor médecin m;king roi m;"
+    "queen reine f;mother mère f;"
     "father père m;brother frère m;sister sœur f;farmer fermier m;baker boulanger m;"
     "neighbour voisin m;student étudiant m",
     "animal": "cat chat m;dog chien m;horse cheval m horses chevaux;bird oiseau m birds oiseaux;"
-    "fish poisson m fishes poissons;cow vache f;mouse souris f mice souris;rabbit lapin m;duck canard m;"
-    "wolf loup m wolves;bear ours m bears ours;lion lion m;hen poule f;pig cochon m;"
+    "fish poisson m fishes poissons;cow vache f;mouse souris f mice souris;"
+    "rabbit lapin m;duck canard m;wolf loup m wolves;bear ours m bears ours;"
+    "lion lion m;hen poule f;pig cochon m;"
     "goat chèvre f;frog grenouille f;bee abeille f;elephant éléphant m",
     "thing": "book livre m;table table f;chair chaise f;car voiture f;key clé f;window fenêtre f;"
-    "door porte f;lamp lampe f;clock horloge f;letter lettre f;pencil crayon m;bag sac m;hat chapeau m "
-    "hats chapeaux;shoe chaussure f;shirt chemise f;dress robe f;coat manteau m coats manteaux;"
+    "door porte f;lamp lampe f;clock horloge f;letter lettre f;pencil crayon m;bag sac m;"
+    "hat chapeau m hats chapeaux;shoe chaussure f;shirt chemise f;dress robe f;"
+    "coat manteau m coats manteaux;"
     "box boîte f boxes;ball balle f;flower fleur f;tree arbre m;boat bateau m boats bateaux;"
     "bed lit m;bottle bouteille f;glass verre m glasses;knife couteau m knives couteaux;"
     "plate assiette f;stone pierre f;star étoile f;gift cadeau m gifts cadeaux",
@@ -87,7 +92,7 @@ _IRREGULAR = {
     "sell": "vends vends vend vendons vendez vendent",
     "follow": "suis suis suit suivons suivez suivent",
 }
-_ENDINGS = "e es e ons ez ent".split()
+_ENDINGS = listed("e es e ons ez ent")
 _TRANSITIVE = (
     ("look at", "looks at", "regard", "person animal thing food place"),
     ("find", "finds", "trouv", "person animal thing food place"),

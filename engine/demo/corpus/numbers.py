@@ -1,10 +1,12 @@
 """Whole numbers in English words."""
 
-_SMALL = (
+from .document import listed
+
+_SMALL = listed(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "zero ten twenty thirty forty fifty sixty seventy eighty ninety".split()
+)
+_TENS = listed("zero ten twenty thirty forty fifty sixty seventy eighty ninety")
 
 
 def in_words(number: int) -> str:

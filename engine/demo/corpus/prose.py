@@ -6,28 +6,31 @@ There is no question about feelings here, and nobody is answered as a counsellor
 
 from random import Random
 
-from .document import Document, capital, held_out, pick, several
+from .document import Document, capital, held_out, listed, pick, several
 from .feelings import FEELINGS, Feeling
 from .words import ANIMALS, COLOURS, NAMES, PLACES, THINGS, pronouns
 
 SKILL = "prose"
 
-_TIMES = (
+_TIMES = listed(
     "In the morning;On Monday;On a cold evening;Last summer;One day;After lunch;At midnight;"
     "On the first day of spring;In the old days;Late in the afternoon;During the winter;"
-    "Every Sunday;A week later;Before sunrise;On the way home"
-).split(";")
-_WEATHER = (
+    "Every Sunday;A week later;Before sunrise;On the way home",
+    ";",
+)
+_WEATHER = listed(
     "the rain fell on the roofs;the wind moved the leaves;the sun shone on the water;"
     "snow lay on the fields;the fog was thick;the stars were bright;the air was warm and still;"
-    "dark clouds came over the hills;the streets were wet;the light was soft and golden"
-).split(";")
-_WORK = (
+    "dark clouds came over the hills;the streets were wet;the light was soft and golden",
+    ";",
+)
+_WORK = listed(
     "worked in a small shop;taught at the school;drove a bus;baked bread before sunrise;"
     "repaired old clocks;wrote for the newspaper;grew vegetables;studied at the university;"
     "cared for sick people;built boats by the harbour;painted houses;played the violin;"
-    "sold tickets at the station;looked after the horses;cooked in a big kitchen"
-).split(";")
+    "sold tickets at the station;looked after the horses;cooked in a big kitchen",
+    ";",
+)
 _WORRIES = (
     "{P} had not slept well for weeks and lay awake until three.",
     "{P} worried about money and the rent all the time.",

@@ -3,21 +3,21 @@
 from random import Random
 
 from .asking import dress
-from .document import Turn, capital, held_out, pick
+from .document import Turn, capital, held_out, listed, pick
 from .words import THINGS
 
 SKILL = "python"
 
-_NAMES = (
+_NAMES = listed(
     "step apply change update convert adjust compute process work transform helper solve run "
     "check test filter_values pick choose select handle calculate measure score rate grade level "
     "shift scale move grow shrink build make create form produce get_value get_result find_it "
     "do_work my_function func f g h task job rule plan answer result value_of next_value new_value "
     "total_of price cost size weight count_it points bonus limit guard gate filter_list simple main"
-).split()
-_ARGUMENTS = "x n value number a num".split()
-_LISTS = "items values numbers data xs".split()
-_TEXTS = "text word name s title".split()
+)
+_ARGUMENTS = listed("x n value number a num")
+_LISTS = listed("items values numbers data xs")
+_TEXTS = listed("text word name s title")
 
 _ONE = {
     "add": ("adds {c} to {x}", "return {x} + {c}"),

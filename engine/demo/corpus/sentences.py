@@ -5,7 +5,13 @@ from random import Random
 from .document import pick
 
 _BY_COUNT = {
-    3: ("The {t} waits.", "The {t} remains.", "The {t} sleeps.", "The {t} calls.", "The {t} changes."),
+    3: (
+        "The {t} waits.",
+        "The {t} remains.",
+        "The {t} sleeps.",
+        "The {t} calls.",
+        "The {t} changes.",
+    ),
     4: (
         "I love the {t}.",
         "The {t} is beautiful.",

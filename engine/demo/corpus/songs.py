@@ -3,12 +3,12 @@
 from random import Random
 
 from .asking import dress
-from .document import Turn, article, capital, pick, several
+from .document import Turn, article, capital, listed, pick, several
 from .words import ANIMALS, TOPICS
 
 SKILL = "songs"
 
-_SINGERS = (*ANIMALS, *("robot king queen dragon sailor child mother teacher doctor farmer".split()))
+_SINGERS = (*ANIMALS, *listed("robot king queen dragon sailor child mother teacher doctor farmer"))
 _ASK = (
     "Write a song about the {t}.",
     "Write a short song about the {t}.",

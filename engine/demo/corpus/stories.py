@@ -3,13 +3,13 @@
 from random import Random
 
 from .asking import dress
-from .document import Turn, article, articled, capital, pick
+from .document import Turn, article, articled, capital, listed, pick
 from .feelings import FEELINGS
 from .words import ANIMALS, COLOURS, NAMES, PLACES, THINGS
 
 SKILL = "stories"
 
-_HEROES = (*ANIMALS, *("robot king queen dragon girl boy farmer sailor baker witch knight".split()))
+_HEROES = (*ANIMALS, *listed("robot king queen dragon girl boy farmer sailor baker witch knight"))
 _ASK = (
     "Write a short story about {h}.",
     "Tell me a story about {h}.",

@@ -17,8 +17,8 @@ _EXCHANGES = (
     ),
     (
         "What can you do?;How can you help me?;Tell me what you can do.;What are you good at?",
-        "I can answer simple questions, calculate, translate into French, follow instructions about "
-        "form, write short Python functions, and tell stories.",
+        "I can answer simple questions, calculate, translate into French, follow instructions "
+        "about form, write short Python functions, and tell stories.",
     ),
     (
         "Thank you!;Thanks a lot.;That was helpful.;Great, thanks.;Many thanks!;thank you",
