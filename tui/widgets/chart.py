@@ -1,8 +1,8 @@
 """A chart of curves that writes only the cells that changed.
 
 Gets its data through `show`, never from a disk. Drawing happens on a thread; the finished picture
-comes back as a message, is compared with what is on screen, and only the spans that differ are
-refreshed: Textual writes whole segments, so lines are cut into segments at just these spans.
+comes back as a message, is compared with what is on screen, and only spans that differ are
+refreshed. (`tui.shadow` then leaves out the cells in between that are as they were.)
 """
 
 from collections.abc import Sequence
@@ -32,8 +32,6 @@ _TITLE, _READOUT, _CURSOR = 4, 5, 6
 _UNDER_CURSOR = 64
 _NAMES = {AXIS: "axis", ALERT: "alert", RESTART: "restart"}
 _NAMES |= {_TITLE: "title", _READOUT: "readout", _CURSOR: "cursor"}
-_BRIDGE = 10
-"""Unchanged cells that cost less to write again than to jump over."""
 _Line = tuple[str, tuple[int, ...]]
 
 
@@ -95,7 +93,6 @@ class Chart(Widget):
         self._total = 0.0
         self._picture: Picture | None = None
         self._lines: list[_Line] = []
-        self._breaks: dict[int, set[int]] = {}
         self._styles: dict[int, Style] = {}
         self._busy = False
         self._stale = False
@@ -139,11 +136,10 @@ class Chart(Widget):
         if not 0 <= y < len(self._lines) or len(self._lines[y][1]) != width:
             return Strip.blank(width, self.rich_style)
         text, roles = self._lines[y]
-        breaks = self._breaks.get(y, set())
         segments: list[Segment] = []
         start = 0
         for at in range(1, width + 1):
-            if at == width or roles[at] != roles[start] or at in breaks:
+            if at == width or roles[at] != roles[start]:
                 segments.append(Segment(text[start:at], self._style(roles[start])))
                 start = at
         return Strip(segments, width)
@@ -210,14 +206,13 @@ class Chart(Widget):
         if below:
             lines.append(self._whole_line(self._readout(picture), _READOUT))
         old, self._lines = self._lines, lines
-        self._breaks = {}
         if [len(line[1]) for line in old] != [len(line[1]) for line in lines]:
             self.refresh()
             return
         dirty: list[Region] = []
         for y, (before, after) in enumerate(zip(old, lines, strict=True)):
-            for start, stop in _differences(before, after):
-                self._breaks.setdefault(y, set()).update((start, stop))
+            if before != after:
+                start, stop = _span(before, after)
                 dirty.append(Region(start, y, stop - start, 1))
         if dirty:
             self.refresh(*dirty)
@@ -302,16 +297,8 @@ def _rows_around(height: int) -> tuple[int, int]:
     return int(height >= 5), int(height >= 8)
 
 
-def _differences(before: _Line, after: _Line) -> list[tuple[int, int]]:
-    """Spans of columns in which two lines of one length differ, near ones joined."""
-    if before == after:
-        return []
-    spans: list[list[int]] = []
+def _span(before: _Line, after: _Line) -> tuple[int, int]:
+    """First column in which two lines of one length differ, and the one after the last."""
     pairs = zip(*before, *after, strict=True)
-    for at, (old, old_role, new, new_role) in enumerate(pairs):
-        if old != new or old_role != new_role:
-            if spans and at - spans[-1][1] <= _BRIDGE:
-                spans[-1][1] = at + 1
-            else:
-                spans.append([at, at + 1])
-    return [(start, stop) for start, stop in spans]
+    differ = [at for at, pair in enumerate(pairs) if pair[:2] != pair[2:]]
+    return differ[0], differ[-1] + 1

@@ -1,0 +1,203 @@
+"""What the terminal shows, remembered, so that only cells that differ are written.
+
+Textual redraws regions, and each from its widget's left edge on; over a slow line that is most of
+what is sent. Here every frame is read back into cells on its way out and compared with the screen
+as it was left. Nothing is guessed: what is not plain drawing goes out untouched, and the whole
+screen counts as unknown from then on. Use: `App(driver_class=shadowed(driver_class))`.
+"""
+
+import os
+import re
+from functools import lru_cache
+from typing import Any
+
+from rich.cells import cell_len
+from textual.driver import Driver
+
+_TOKEN = re.compile(
+    r"\x1b\[(?P<row>\d+);(?P<column>\d+)H"
+    r"|\x1b\[(?P<style>[\d;]*)m"
+    r"|(?P<newline>\r?\n)"
+    r"|(?P<text>[^\x00-\x1f\x7f-\x9f]+)"
+    r"|(?P<other>.)",
+    re.DOTALL,
+)
+_SYNC_START, _SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
+_SYNC_BYTES = 512
+"""Shorter frames arrive in one piece anyway and go without the marks of a synchronised update."""
+_BRIDGE = 4
+"""Unchanged cells that take no more bytes than a jump over them."""
+
+
+class Shadow:
+    """The cells of a screen as they were written, and the shortest way to a new frame."""
+
+    def __init__(self) -> None:
+        self._characters: dict[int, list[str]] = {}
+        self._styles: dict[int, list[str]] = {}
+        self._place: tuple[int, int] | None = None  # where the terminal's cursor is
+        self._style = ""  # what the terminal draws with
+
+    def clear(self) -> None:
+        """Forget the screen: the next frame is written in full."""
+        self._characters.clear()
+        self._styles.clear()
+        self._place = None
+
+    def reduce(self, frame: str) -> str:
+        """What of `frame` must be written, "" for nothing; afterwards the screen shows it."""
+        out: list[str] = []
+        place: tuple[int, int] | None = None
+        style = ""
+        for token in _TOKEN.finditer(frame):
+            kind = token.lastgroup
+            if kind == "text" and place is not None:
+                place = self._draw(token["text"], place, style, out)
+            elif kind == "style":
+                style = _styled(style, token["style"])
+            elif kind == "column":
+                place = int(token["row"]) - 1, int(token["column"]) - 1
+            elif kind == "newline":
+                place = None
+            else:
+                self.clear()
+                plain, self._style = ("\x1b[0m", "") if self._style else ("", "")
+                return plain + frame
+        if place is not None and place != self._place:
+            out.append(f"\x1b[{place[0] + 1};{place[1] + 1}H")
+            self._place = place
+        if self._style:
+            out.append("\x1b[0m")
+            self._style = ""
+        return "".join(out)
+
+    def _draw(
+        self, text: str, place: tuple[int, int], style: str, out: list[str]
+    ) -> tuple[int, int]:
+        row, column = place
+        if not text.isascii() and cell_len(text) != len(text):
+            return self._draw_wide(text, place, style, out)
+        stop = column + len(text)
+        characters, styles = self._row(row, stop)
+        new = list(text)
+        if characters[column:stop] == new and styles[column:stop].count(style) == len(new):
+            return row, stop
+        spans: list[list[int]] = []
+        for at, character in enumerate(new, column):
+            if characters[at] != character or styles[at] != style:
+                if spans and at - spans[-1][1] <= _BRIDGE:
+                    spans[-1][1] = at + 1
+                else:
+                    spans.append([at, at + 1])
+        for begin, end in spans:
+            self._emit(row, begin, text[begin - column : end - column], style, out)
+        characters[column:stop] = new
+        styles[column:stop] = [style] * len(new)
+        return row, stop
+
+    def _draw_wide(
+        self, text: str, place: tuple[int, int], style: str, out: list[str]
+    ) -> tuple[int, int]:
+        """Text with characters of other widths: always written, and its cells are unknown."""
+        row, column = place
+        stop = column + cell_len(text)
+        characters, _ = self._row(row, stop)
+        characters[column:stop] = [""] * (stop - column)
+        self._emit(row, column, text, style, out)
+        self._place = None  # terminals do not agree on widths
+        return row, stop
+
+    def _row(self, row: int, stop: int) -> tuple[list[str], list[str]]:
+        characters = self._characters.setdefault(row, [])
+        styles = self._styles.setdefault(row, [])
+        if (missing := stop - len(characters)) > 0:
+            characters += [""] * missing
+            styles += [""] * missing
+        return characters, styles
+
+    def _emit(self, row: int, column: int, text: str, style: str, out: list[str]) -> None:
+        if self._place != (row, column):
+            ahead = column - self._place[1] if self._place and self._place[0] == row else 0
+            out.append(f"\x1b[{ahead}C" if ahead > 0 else f"\x1b[{row + 1};{column + 1}H")
+        if style != self._style:
+            out.append(_change(self._style, style))
+            self._style = style
+        out.append(text)
+        self._place = (row, column + len(text))
+
+
+def _styled(style: str, codes: str) -> str:
+    """The style after `codes`; Textual resets after each segment, so they only add up."""
+    if codes in ("", "0"):
+        return ""
+    return f"{style};{codes}" if style else codes
+
+
+@lru_cache(maxsize=4096)
+def _parts(style: str) -> tuple[str, str, str]:
+    """Attributes, foreground and background of a style, as SGR codes."""
+    attributes, front, back = [], "39", "49"
+    codes = iter(style.split(";") if style else [])
+    for code in codes:
+        if code in ("38", "48"):
+            mode = next(codes, "")
+            rest = [next(codes, "") for _ in range(3 if mode == "2" else 1)]
+            colour = ";".join([code, mode, *rest])
+            front, back = (colour, back) if code == "38" else (front, colour)
+        elif len(code) > 1 and code[:-1] in ("3", "9"):
+            front = code
+        elif len(code) > 1 and code[:-1] in ("4", "10"):
+            back = code
+        else:
+            attributes.append(code)
+    return ";".join(attributes), front, back
+
+
+@lru_cache(maxsize=4096)
+def _change(old: str, new: str) -> str:
+    """The shortest SGR sequence from one style to another."""
+    if not new:
+        return "\x1b[0m"
+    before, after = _parts(old), _parts(new)
+    if before[0] != after[0] and before[0]:
+        return f"\x1b[0;{new}m"
+    codes = [after[0]] if before[0] != after[0] else []
+    codes += [code for code, known in zip(after[1:], before[1:], strict=True) if code != known]
+    return f"\x1b[{';'.join(codes)}m" if codes else ""
+
+
+def shadowed(base: type[Driver]) -> type[Driver]:
+    """A driver class like `base` that writes only what changes on the screen."""
+
+    class ShadowedDriver(base):  # type: ignore[misc, valid-type]
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self._shadow = Shadow()
+            self._sync = False  # whether Textual found synchronised updates, and began one
+            self._shadowed_size: tuple[int, int] | None = None
+
+        def write(self, data: str) -> None:
+            if data in (_SYNC_START, _SYNC_END):
+                self._sync = data == _SYNC_START
+                return
+            size = _terminal_size()
+            if size != self._shadowed_size:
+                self._shadowed_size = size
+                self._shadow.clear()
+            reduced = self._shadow.reduce(data)
+            if self._sync and len(reduced) > _SYNC_BYTES:
+                reduced = f"{_SYNC_START}{reduced}{_SYNC_END}"
+            if reduced:
+                super().write(reduced)
+
+    return ShadowedDriver
+
+
+def _terminal_size() -> tuple[int, int] | None:
+    """Columns and lines: a resized terminal has shuffled its cells."""
+    for descriptor in (2, 1, 0):
+        try:
+            return tuple(os.get_terminal_size(descriptor))  # type: ignore[return-value]
+        except OSError:
+            continue
+    return None
