@@ -1,0 +1,214 @@
+"""The dashboard: modes, keys that work everywhere, and the way of the feed's messages to screens.
+
+Refuses to read a disk and to know what a screen draws. Store, actions and companion come in
+through the constructor, so that a test can hand others.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from textual.app import App
+from textual.binding import Binding
+from textual.screen import Screen
+
+from engine.jobs.store import Store, open_store
+from tui import theme
+from tui.actions import Actions
+from tui.feed import Feed
+from tui.glyphs import ASCII, UNICODE, Glyphs, detect
+from tui.keymap import KEYS
+from tui.messages import FeedFailed, MachineMeasured, RunChanged, RunsChanged
+from tui.screens.page import Page
+from tui.screens.runs import RunsPage
+from tui.snapshots import Machine, RunDetail, RunsSnapshot
+
+CompanionFactory = Callable[[], Any]
+
+
+class FinetopApp(App[None]):
+    """One dashboard on one store. Several may look at the same runs at once."""
+
+    TITLE = "finetop"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    AUTO_FOCUS = None
+    BINDINGS: ClassVar = [
+        Binding(key.key, key.action, key.label or key.help, show=False, priority=key.priority)
+        for key in KEYS
+        if not key.screen
+    ]
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        glyphs: Glyphs = UNICODE,
+        actions: Actions | None = None,
+        companion: CompanionFactory | None = None,
+        measure: Callable[..., Machine] | None = None,
+    ) -> None:
+        # Where colours are refused, the terminal's own are left alone.
+        super().__init__(ansi_color="NO_COLOR" in os.environ)
+        self.animation_level = "none"
+        self.glyphs = glyphs
+        self.store = store
+        self.actions = actions or Actions(store)
+        self.companion_factory = companion or _start_companion
+        self.runs = RunsSnapshot()
+        self.detail: RunDetail | None = None
+        self.machine = Machine()
+        self.selected: str | None = None
+        """Key of the run that Watch and Compare are about."""
+        self.feed = Feed(store, self.post_message, measure=measure)
+        self.register_theme(theme.DARK)
+        self.register_theme(theme.LIGHT)
+        self.theme = theme.LIGHT.name if _light(os.environ) else theme.DARK.name
+        self.add_mode("runs", RunsPage)
+        self.add_mode("launch", _launch_page)
+        self.add_mode("watch", _watch_page)
+        self.add_mode("compare", _compare_page)
+
+    def on_mount(self) -> None:
+        self.switch_mode("runs")
+        self.feed.start()
+        self._catch_hangup()
+
+    def on_unmount(self) -> None:
+        self.feed.stop()
+        self.feed.join()
+
+    @property
+    def page(self) -> Page | None:
+        """The full screen that shows, a dialog over it or not."""
+        stack = self.screen_stack
+        return next((one for one in reversed(stack) if isinstance(one, Page)), None)
+
+    def on_runs_changed(self, message: RunsChanged) -> None:
+        self.runs = message.snapshot
+        if self.page is not None:
+            self.page.runs = message.snapshot
+
+    def on_run_changed(self, message: RunChanged) -> None:
+        self.detail = message.detail
+        if self.page is not None:
+            self.page.show_detail(message.detail)
+
+    def on_machine_measured(self, message: MachineMeasured) -> None:
+        self.machine = message.machine
+        if self.page is not None:
+            self.page.show_machine(message.machine)
+
+    def on_feed_failed(self, message: FeedFailed) -> None:
+        self.say(f"Reading the runs met something unforeseen: {message.reason}", "error")
+
+    def say(self, text: str, severity: Any = "information") -> None:
+        """A short notice; `text` is clean already."""
+        self.notify(text, severity=severity, markup=False, timeout=6)
+
+    def watch_run(self, key: str | None) -> None:
+        """Make a run the one that Watch and Compare are about."""
+        self.selected = key
+        row = self.runs.row(key)
+        self.feed.watch(row.path if row else None)
+
+    async def action_show(self, mode: str) -> None:
+        if not isinstance(self.screen, Page):
+            return  # a dialog wants an answer first
+        await self.switch_mode(mode)
+
+    async def action_back(self) -> None:
+        if not isinstance(self.screen, Page):
+            self.screen.dismiss(None)
+        elif not self.screen.step_back() and self.current_mode != "runs":
+            await self.switch_mode("runs")
+
+    def action_help(self) -> None:
+        from tui.screens.help import HelpPage
+
+        if isinstance(self.screen, Page):
+            self.push_screen(HelpPage(self.screen.name_in_keymap))
+
+    def action_palette(self) -> None:
+        from tui.screens.palette import PalettePage
+
+        page = self.screen
+        if isinstance(page, Page):
+            self.push_screen(PalettePage(page), self._run_command)
+
+    async def _run_command(self, action: str | None) -> None:
+        if action and self.page is not None:
+            known = hasattr(self.page, f"action_{action.partition('(')[0]}")
+            await self.run_action(action, self.page if known else self)
+
+    def action_turn_glyphs(self) -> None:
+        self.glyphs = UNICODE if self.glyphs.is_ascii else ASCII
+        if self.page is not None:
+            self.page.redraw()
+
+    def action_leave(self) -> None:
+        live = [row for row in self.runs.rows if row.view.state.alive]
+        self.exit(message=_farewell(len(live)))
+
+    def _catch_hangup(self) -> None:
+        """Leave in good order when the line drops: the shell gets its terminal back as it was."""
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGHUP, signal.SIGTERM):
+                signal.signal(number, self._hang_up)
+
+    def _hang_up(self, number: int, frame: object) -> None:
+        # Where the terminal itself is gone, writing to it may block: then do not wait for ever.
+        end = threading.Timer(3.0, os._exit, [128 + number])
+        end.daemon = True
+        end.start()
+        self.call_later(self.exit, return_code=128 + number)
+
+
+def run_dashboard(given: str | None, *, ascii_only: bool = False, mouse: bool = False) -> int:
+    """Open the dashboard on this user's runs; the exit code."""
+    from tui.machine import measure
+
+    glyphs = ASCII if ascii_only else detect(os.environ, sys.stdout.encoding)
+    app = FinetopApp(open_store(given), glyphs=glyphs, measure=measure)
+    app.run(mouse=mouse or "SSH_CONNECTION" not in os.environ)
+    return app.return_code or 0
+
+
+def _farewell(live: int) -> str:
+    if not live:
+        return ""
+    runs = "1 run goes on" if live == 1 else f"{live} runs go on"
+    return f"{runs}. `finetop` shows them again; `finetop runs` lists them."
+
+
+def _light(environ: Any) -> bool:
+    """Whether the terminal says that its background is light (COLORFGBG, as rxvt and others)."""
+    background = environ.get("COLORFGBG", "").rpartition(";")[2]
+    return background in ("7", "15")
+
+
+def _start_companion() -> Any:
+    from tui.companion import Companion
+
+    return Companion()
+
+
+def _launch_page() -> Screen[Any]:
+    from tui.screens.launch import LaunchPage
+
+    return LaunchPage()
+
+
+def _watch_page() -> Screen[Any]:
+    from tui.screens.watch import WatchPage
+
+    return WatchPage()
+
+
+def _compare_page() -> Screen[Any]:
+    from tui.screens.compare import ComparePage
+
+    return ComparePage()

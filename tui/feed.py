@@ -1,0 +1,282 @@
+"""The thread that reads job directories and events, and posts what has changed.
+
+Owns all reading of runs. It never draws; screens never read. A job whose files did not change is
+looked at with `stat` alone; events are parsed in slices, so that a big file blocks nothing.
+"""
+
+import dataclasses
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.jobs import status as statuses
+from engine.jobs.directory import JobDirectory
+from engine.jobs.launch import log_tail
+from engine.jobs.store import Store
+from engine.jobs.views import JobView, view
+from engine.text import one_line
+from tui.messages import FeedFailed, MachineMeasured, RunChanged, RunsChanged
+from tui.snapshots import Machine, RunDetail, RunRow, RunsSnapshot, Spark
+
+if TYPE_CHECKING:
+    from textual.message import Message
+
+    from engine.events.logdir import LogDir
+    from engine.events.series import Series
+
+LIVE_SECONDS = 0.25
+QUIET_SECONDS = 1.0
+MACHINE_SECONDS = 5.0
+SLICE_SECONDS = 0.01
+LOG_LINES = 200
+SPARK_POINTS = 24
+
+Stamp = tuple[tuple[int, int, int], ...]
+
+
+class _Tracked:
+    """What is remembered of one job between two looks."""
+
+    def __init__(self, job: JobDirectory, *, shipped: bool, elsewhere: bool) -> None:
+        self.job = job
+        self.shipped = shipped
+        self.elsewhere = elsewhere
+        self.stamp: Stamp | None = None
+        self.view: JobView | None = None
+        self.row: RunRow | None = None
+        self.logdir: LogDir | None = None
+        self.unread = True
+        """Whether its events were not read to their end since its files last changed."""
+        self.log_stamp: Stamp | None = None
+        self.log: tuple[str, ...] = ()
+
+    @property
+    def live(self) -> bool:
+        return self.view is not None and self.view.state.alive
+
+    def look(self) -> bool:
+        """Read what changed of its small files; whether the view is another one now."""
+        before = self.view
+        stamp = self._stamp()
+        if stamp != self.stamp or self.view is None:
+            self.stamp, self.view, self.unread = stamp, view(self.job), True
+        elif not self.view.state.final:
+            state = statuses.derive(self.job, self.view.status)
+            if state is not self.view.state:
+                # Its end may have been written since the stamp was taken.
+                self.view = view(self.job) or self.view
+        return self.view != before
+
+    def _stamp(self) -> Stamp:
+        job = self.job
+        return _stamps(job.record_file, job.status_file, job.user_file, job.attempts)
+
+
+class Feed:
+    """Start it once; `post` is called from its thread, with messages."""
+
+    def __init__(
+        self,
+        store: Store,
+        post: "Callable[[Message], object]",
+        *,
+        measure: Callable[..., Machine] | None = None,
+    ) -> None:
+        self._store = store
+        self._post = post
+        self._measure = measure
+        self._jobs: dict[Path, _Tracked] = {}
+        self._snapshot: RunsSnapshot | None = None
+        self._machine: Machine | None = None
+        self._measured_live: bool | None = None
+        self._measure_at = 0.0
+        self._watched: Path | None = None
+        self._detail_due = False
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._wake.set()
+
+    def join(self, seconds: float = 2.0) -> None:
+        self._thread.join(seconds)
+
+    def wake(self) -> None:
+        """Look now: something was just done that files will show."""
+        self._wake.set()
+
+    def watch(self, path: Path | None) -> None:
+        """Give whole curves and the log of this run from now on."""
+        self._watched = path
+        self._detail_due = True
+        self._wake.set()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            pending = False
+            try:
+                pending = self.cycle()
+            except Exception:  # whatever a directory may hold, the screens must go on
+                last = traceback.format_exc().strip().splitlines()[-1]
+                self._post(FeedFailed(one_line(last)))
+            live = any(job.live for job in self._jobs.values())
+            pause = 0.0 if pending else LIVE_SECONDS if live else QUIET_SECONDS
+            if self._wake.wait(pause):
+                self._wake.clear()
+
+    def cycle(self) -> bool:
+        """Look once at everything; whether some events are still unread."""
+        self._list()
+        for tracked in self._jobs.values():
+            if tracked.look():
+                tracked.row = None
+        self._publish()  # the list first; curves follow
+        pending = self._read_events()
+        self._publish()
+        self._publish_detail()
+        self._measure_machine()
+        return pending
+
+    def _list(self) -> None:
+        found = self._store.jobs()
+        for job in found:
+            if job.path not in self._jobs:
+                shipped = job in self._store.shipped
+                elsewhere = not shipped and job.path.parent != self._store.root
+                self._jobs[job.path] = _Tracked(job, shipped=shipped, elsewhere=elsewhere)
+        for path in self._jobs.keys() - {job.path for job in found}:
+            del self._jobs[path]
+
+    def _read_events(self) -> bool:
+        """One slice of every job that may have news; the watched and the live ones first."""
+        waiting = [
+            job
+            for job in self._jobs.values()
+            if job.view and (job.unread or job.live or job.job.path == self._watched)
+        ]
+        waiting.sort(key=lambda job: (job.job.path != self._watched, not job.live))
+        pending = False
+        deadline = time.monotonic() + 10 * SLICE_SECONDS
+        for tracked in waiting:
+            if time.monotonic() > deadline:
+                return True
+            pending |= self._read_slice(tracked)
+        return pending
+
+    def _read_slice(self, tracked: _Tracked) -> bool:
+        from engine.events.logdir import LogDir
+
+        if tracked.logdir is None:
+            tracked.logdir = LogDir(tracked.job.events)
+        logdir = tracked.logdir
+        if logdir.poll(SLICE_SECONDS):
+            tracked.row = None
+            self._detail_due |= tracked.job.path == self._watched
+        tracked.unread = logdir.pending
+        if tracked.row is None and tracked.view is not None:
+            tracked.row = _row(tracked, logdir.series)
+            self._detail_due |= tracked.job.path == self._watched
+        if not logdir.pending and not tracked.live and tracked.job.path != self._watched:
+            tracked.logdir = None  # its curves would only fill memory
+        return logdir.pending
+
+    def _publish(self) -> None:
+        rows = []
+        for tracked in self._jobs.values():
+            if tracked.view is None:
+                continue
+            if tracked.row is None:
+                known = self._snapshot.row(str(tracked.job.path)) if self._snapshot else None
+                rows.append(
+                    dataclasses.replace(known, view=tracked.view) if known else _row(tracked, {})
+                )
+            else:
+                rows.append(tracked.row)
+        rows.sort(key=lambda row: (not row.shipped, -row.view.record.created, row.key))
+        snapshot = RunsSnapshot(tuple(rows))
+        if snapshot != self._snapshot:
+            self._snapshot = snapshot
+            self._post(RunsChanged(snapshot))
+
+    def _publish_detail(self) -> None:
+        path = self._watched
+        tracked = self._jobs.get(path) if path else None
+        if tracked is None or tracked.view is None:
+            return
+        log = tracked.job.attempt(tracked.job.latest_attempt()).log
+        log = log if log.exists() else tracked.job.launch_log
+        stamp = _stamps(log)
+        if stamp != tracked.log_stamp:
+            tracked.log_stamp = stamp
+            tracked.log = tuple(log_tail(log, LOG_LINES).splitlines())
+            self._detail_due = True
+        if not self._detail_due:
+            return
+        self._detail_due = False
+        logdir = tracked.logdir
+        problems = logdir.problems if logdir else ()
+        self._post(
+            RunChanged(
+                RunDetail(
+                    tracked.row or _row(tracked, {}),
+                    dict(logdir.series) if logdir else {},
+                    tracked.log,
+                    tuple(one_line(str(problem)) for problem in problems),
+                )
+            )
+        )
+
+    def _measure_machine(self) -> None:
+        """Every few seconds while something is live; once when nothing is, and no more."""
+        if self._measure is None:
+            return
+        live = any(job.live for job in self._jobs.values())
+        now = time.monotonic()
+        if live == self._measured_live and not (live and now >= self._measure_at):
+            return
+        self._measured_live, self._measure_at = live, now + MACHINE_SECONDS
+        machine = self._measure(live=live)
+        if machine != self._machine:
+            self._machine = machine
+            self._post(MachineMeasured(machine))
+
+
+def _row(tracked: _Tracked, series: "dict[str, Series]") -> RunRow:
+    assert tracked.view is not None
+    return RunRow(
+        tracked.view,
+        tracked.shipped,
+        tracked.elsewhere,
+        _spark(series.get("train/loss")),
+        _spark(series.get("eval/loss")),
+        _spark(series.get("eval/perplexity")) or _spark(series.get("train/perplexity")),
+    )
+
+
+def _spark(series: "Series | None") -> Spark | None:
+    if series is None or series.last is None:
+        return None
+    from engine.events.series import bucket
+
+    return Spark(tuple(bucket(series.values, SPARK_POINTS).tolist()), series.last)
+
+
+def _stamps(*paths: Path) -> Stamp:
+    found = []
+    for path in paths:
+        try:
+            status = os.stat(path)
+        except OSError:
+            found.append((0, 0, 0))
+        else:
+            found.append((status.st_ino, status.st_mtime_ns, status.st_size))
+    return tuple(found)

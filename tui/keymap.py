@@ -1,0 +1,151 @@
+"""Every key of the dashboard, once.
+
+Bindings, the line at the bottom, the palette, the help screen and the README's table come from
+here, so that none of them can say something else. `python -m tui.keymap` prints the table.
+"""
+
+from dataclasses import dataclass
+
+SCREENS = {
+    "": "Everywhere",
+    "runs": "Runs",
+    "launch": "Launch",
+    "watch": "Watch",
+    "compare": "Compare",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    id: str
+    key: str
+    """As Textual names it; several with commas."""
+    action: str
+    label: str
+    """A word or three, for the line at the bottom."""
+    help: str
+    screen: str = ""
+    """Where it works; empty: everywhere."""
+    shown: str = ""
+    """The key as a person reads it; empty: as it is."""
+    bar: bool = True
+    """Whether the line at the bottom names it."""
+    priority: bool = False
+    """Works in a field too, where letters are text."""
+
+    @property
+    def face(self) -> str:
+        return self.shown or self.key.split(",")[0]
+
+
+def _on(screen: str, *rows: tuple[str, str, str, str, str, str]) -> list[Key]:
+    """Keys of one screen: key, face, action, label, help, options (`quiet`, `always`)."""
+    return [
+        Key(
+            f"{screen or 'app'}.{action.split('(')[0]}" + (f".{face}" if "(" in action else ""),
+            key, action, label, text, screen, face, "quiet" not in options, "always" in options,
+        )
+        for key, face, action, label, text, options in rows
+    ]  # fmt: skip
+
+
+KEYS: tuple[Key, ...] = (
+    *_on(
+        "runs",
+        ("enter", "", "watch", "watch", "Watch the chosen run.", ""),
+        ("n", "", "new", "new like this", "Launch, prefilled from the chosen run.", ""),
+        ("c", "", "compare", "compare", "Read base and tuned model side by side.", ""),
+        ("s", "", "stop", "stop", "Ask the run to save and stop; again, more firmly.", ""),
+        ("r", "", "resume", "resume", "Go on from its last checkpoint.", ""),
+        ("x", "", "hide", "hide", "Hide the chosen run, or show it again.", "quiet"),
+        ("X", "X", "show_hidden", "show hidden", "List hidden runs too, or no longer.", "quiet"),
+    ),
+    *_on(
+        "launch",
+        ("ctrl+s", "", "launch", "launch", "Start the run and watch it.", "always"),
+        ("enter", "", "take", "take", "Take the chosen model or data set.", ""),
+        ("v", "", "turn_pane", "rows/recipe", "Show the data's rows, or the recipe.", ""),
+        ("r", "", "rescan", "look again", "Look for models and data sets again.", "quiet"),
+    ),
+    *_on(
+        "watch",
+        ("h,left", "h", "cursor(-1)", "", "Move the cursor to an earlier step.", "quiet"),
+        ("l,right", "h l", "cursor(1)", "cursor", "Move the cursor to a later step.", ""),
+        ("H,shift+left", "H", "cursor(-10)", "", "Ten points earlier.", "quiet"),
+        ("L,shift+right", "L", "cursor(10)", "", "Ten points later.", "quiet"),
+        ("minus", "-", "smooth(-1)", "", "Smooth less.", "quiet"),
+        ("plus,equals_sign", "+ -", "smooth(1)", "smooth", "Smooth more.", ""),
+        ("y", "", "log_scale", "log", "Logarithmic scale, or linear.", ""),
+        ("x", "", "turn_axis", "axis", "By step, or by time.", ""),
+        ("left_square_bracket,p", "[", "turn_run(-1)", "", "The run above in the list.", "quiet"),
+        ("right_square_bracket,n", "[ ]", "turn_run(1)", "run", "The run below in the list.", ""),
+        ("c", "", "compare", "compare", "Read base and tuned model side by side.", ""),
+        ("s", "", "stop", "stop", "Ask the run to save and stop; again, more firmly.", ""),
+        ("r", "", "resume", "resume", "Go on from its last checkpoint.", ""),
+    ),
+    *_on(
+        "compare",
+        ("e", "", "edit", "edit", "Write a prompt of your own, or change this one.", ""),
+        ("ctrl+s", "", "send", "send", "Have it answered.", "always"),
+        ("n", "n p", "turn_prompt(1)", "prompt", "The next bundled prompt.", ""),
+        ("p", "p", "turn_prompt(-1)", "", "The prompt before.", "quiet"),
+        ("f", "", "follow_up", "follow up", "Go on with a second turn.", ""),
+        ("r", "", "pick_run", "run", "Choose which run answers as tuned.", ""),
+        ("o", "", "turn_panes", "one/both", "One pane alone, or both.", ""),
+        ("minus", "-", "warm(-1)", "", "Less temperature; 0 is greedy.", "quiet"),
+        ("plus,equals_sign", "+ -", "warm(1)", "temp", "More temperature.", ""),
+        ("less_than_sign,comma", "<", "lengthen(-1)", "", "Shorter answers.", "quiet"),
+        ("greater_than_sign,full_stop", "< >", "lengthen(1)", "length", "Longer answers.", ""),
+        ("s", "", "reseed", "seed", "Another seed.", ""),
+    ),
+    *_on(
+        "",
+        ("1", "", "show('runs')", "", "Runs.", "quiet"),
+        ("2", "", "show('launch')", "", "Launch.", "quiet"),
+        ("3", "", "show('watch')", "", "Watch.", "quiet"),
+        ("4", "", "show('compare')", "", "Compare.", "quiet"),
+        ("slash", "/", "filter", "filter", "Show only what holds a word.", ""),
+        ("colon,ctrl+p", ":", "palette", "", "Find a command by its name.", "quiet"),
+        ("escape", "esc", "back", "back", "One step back.", "quiet always"),
+        ("a", "", "turn_glyphs", "", "Draw with ASCII, or with blocks and braille.", "quiet"),
+        ("question_mark", "?", "help", "help", "This list.", ""),
+        ("q,ctrl+q", "q", "leave", "leave", "Leave; runs go on.", ""),
+    ),
+)
+
+
+def keys_of(screen: str) -> list[Key]:
+    """The keys that work on a screen, its own first."""
+    own = [key for key in KEYS if key.screen == screen]
+    return own + [key for key in KEYS if not key.screen] if screen else own
+
+
+def markdown() -> str:
+    """The table for the README."""
+    lines = ["| screen | key | what it does |", "|---|---|---|"]
+    for screen, title in SCREENS.items():
+        for key in KEYS:
+            if key.screen == screen:
+                faces = " ".join(f"`{one}`" for one in _faces(key))
+                lines.append(f"| {title} | {faces} | {key.help} |")
+    return "\n".join(lines)
+
+
+_NAMES = {
+    "slash": "/", "colon": ":", "question_mark": "?", "escape": "esc", "minus": "-", "plus": "+",
+    "equals_sign": "=", "left_square_bracket": "[", "right_square_bracket": "]", "comma": ",",
+    "less_than_sign": "<", "greater_than_sign": ">", "full_stop": ".",
+}  # fmt: skip
+
+
+def _faces(key: Key) -> list[str]:
+    return [_NAMES.get(one, one) for one in key.key.split(",")]
+
+
+def faces(key: Key) -> str:
+    """All keys of an action, as a person reads them."""
+    return " ".join(_faces(key))
+
+
+if __name__ == "__main__":
+    print(markdown())

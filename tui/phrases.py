@@ -1,0 +1,131 @@
+"""How values read on every screen: states, times, numbers. Pure text, no colour."""
+
+import math
+import time
+
+from engine.errors import EngineError
+from engine.jobs.status import State
+from engine.jobs.views import JobView
+from engine.text import clean, one_line
+from tui.glyphs import Glyphs
+from tui.snapshots import RunRow
+from tui.widgets.cells import Line, Piece
+
+NONE = "—"
+
+
+def state_mark(state: State, glyphs: Glyphs) -> Piece:
+    """The mark of a state and its role."""
+    marks = {
+        State.QUEUED: (glyphs.waiting, "dim"),
+        State.DONE: (glyphs.done, "good"),
+        State.FAILED: (glyphs.failed, "bad"),
+        State.CRASHED: (glyphs.failed, "bad"),
+        State.STOPPED: (glyphs.stopped, "warn"),
+        State.LOST: (glyphs.lost, "warn"),
+    }
+    return marks.get(state, (glyphs.running, "tuned"))
+
+
+def state_words(view: JobView) -> str:
+    """A state as a person says it, with the step at which it ended early."""
+    status, state = view.status, view.state
+    if state is State.DONE or status is None:
+        return str(state)
+    if state is State.QUEUED:
+        return one_line(status.message) if status.message.startswith("queued") else "queued"
+    if state.alive:
+        return str(state)
+    return f"{state} at {status.step:,}" if status.step else str(state)
+
+
+def progress(view: JobView, glyphs: Glyphs, width: int = 8) -> list[Piece]:
+    """A bar with its share while it runs, the state in words otherwise."""
+    if view.state is not State.RUNNING or view.status is None or not view.status.total:
+        return [(state_words(view), state_mark(view.state, glyphs)[1])]
+    full = int(view.progress * width)
+    return [
+        (glyphs.bar_full * full, "tuned"),
+        (glyphs.bar_empty * (width - full), "dim"),
+        (f" {math.floor(view.progress * 100)}%", ""),
+    ]
+
+
+def time_left(view: JobView, none: str = NONE) -> str:
+    if view.state in (State.STOPPED, State.CRASHED, State.LOST, State.FAILED):
+        return "resume?" if view.state is not State.FAILED else none
+    status = view.status
+    if status is None or view.state is not State.RUNNING or status.eta_seconds is None:
+        return none
+    return duration(status.eta_seconds)
+
+
+def duration(seconds: float) -> str:
+    """0:41, 12:05, 3:20:00, 2d 3h."""
+    whole = max(0, round(seconds))
+    if whole >= 172_800:
+        return f"{whole // 86_400}d {whole % 86_400 // 3600}h"
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def clock(moment: float) -> str:
+    """21:04 for today, else the date as well."""
+    then, now = time.localtime(moment), time.localtime()
+    return time.strftime("%H:%M" if then[:3] == now[:3] else "%Y-%m-%d %H:%M", then)
+
+
+def number(value: float | None, digits: int = 3, none: str = NONE) -> str:
+    """A measured value in about six cells; NaN and infinity by name."""
+    if value is None:
+        return none
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    if abs(value) >= 10_000:
+        return f"{value:.1e}".replace("e+0", "e").replace("e+", "e")
+    if abs(value) >= 100:
+        return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.1f}"
+    return f"{value:.{digits}f}"
+
+
+def small(value: float | None, none: str = NONE) -> str:
+    """A value whose size spans decades, such as a learning rate."""
+    if value is None:
+        return none
+    return number(value) if not math.isfinite(value) or value == 0 else f"{value:.3g}"
+
+
+def size(count: float) -> str:
+    """Bytes, decimal: 4.1 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(count) < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
+
+
+def parameters(count: int | None) -> str:
+    """2.1M, 7.2B."""
+    if count is None:
+        return NONE
+    for unit, scale in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
+        if count >= scale:
+            return f"{count / scale:.3g}{unit}"
+    return str(count)
+
+
+def name_of(row: RunRow) -> str:
+    return one_line(row.view.record.name)
+
+
+def error_lines(error: EngineError) -> list[Line]:
+    """An error as every screen shows it: title, detail, hint."""
+    return failure_lines(error.title, error.detail, error.hint)
+
+
+def failure_lines(title: str, detail: str, hint: str) -> list[Line]:
+    lines: list[Line] = [[(one, "bad")] for one in clean(title).split("\n")]
+    lines += [[(one, "")] for one in clean(detail).split("\n") if detail]
+    return lines + [[(one, "warn")] for one in clean(hint).split("\n") if hint]

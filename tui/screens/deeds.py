@@ -1,0 +1,116 @@
+"""What Runs and Watch can do with a run: compare, stop more and more firmly, resume."""
+
+from collections.abc import Callable
+
+from textual.worker import Worker
+
+from engine.errors import EngineError
+from engine.jobs.status import State
+from engine.text import one_line
+from tui.phrases import name_of
+from tui.screens.dialogs import Question, Trouble
+from tui.screens.page import Page
+from tui.snapshots import RunRow
+
+_FIRMER = {
+    "ask": ("SIGTERM", "It was asked to stop. Send SIGTERM?", "It ends at once, and may not save."),
+    "SIGTERM": ("SIGKILL", "Kill it with SIGKILL?", "It ends as crashed; resume still works."),
+}
+
+
+class Deeds(Page):
+    """Subclasses say which run is the chosen one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked: dict[str, str] = {}
+        """Run to the stage of stopping it has heard."""
+
+    @property
+    def chosen(self) -> RunRow | None:
+        raise NotImplementedError
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        row = self.chosen if self.is_mounted else None
+        if action in ("stop", "resume", "compare", "watch"):
+            if row is None:
+                return False
+            if action == "stop":
+                return row.view.state.alive and not row.shipped
+            if action == "resume":
+                early = (State.STOPPED, State.CRASHED, State.LOST, State.FAILED)
+                return row.view.state in early and not row.shipped
+        return True
+
+    async def action_compare(self) -> None:
+        if self.chosen:
+            self.finetop.selected = self.chosen.key
+            await self.finetop.switch_mode("compare")
+
+    def action_stop(self) -> None:
+        row = self.chosen
+        if row is None or not row.view.state.alive:
+            return
+        stage = self._asked.get(row.key) or ("ask" if row.view.state is State.STOPPING else "")
+        if not stage:
+            self._send(row, "ask")
+            return
+        following, title, detail = _FIRMER.get(stage, _FIRMER["SIGTERM"])
+
+        def answer(yes: bool | None) -> None:
+            if yes:
+                self._send(row, following)
+
+        self.app.push_screen(Question(f"{name_of(row)}: {title}", detail), answer)
+
+    def action_resume(self) -> None:
+        row = self.chosen
+        if row is None:
+            return
+        self._asked.pop(row.key, None)
+        if row.view.state is not State.LOST:
+            self._resume(row, adopt=False)
+            return
+        host = one_line(row.view.status.host) if row.view.status else "another host"
+
+        def answer(yes: bool | None) -> None:
+            if yes:
+                self._resume(row, adopt=True)
+
+        detail = f"It ran on {host}. If it still runs there, two would write to one place."
+        self.app.push_screen(Question(f"Adopt {name_of(row)} and resume it here?", detail), answer)
+
+    def do(self, deed: Callable[[], object], done: str = "") -> Worker[None]:
+        """Run something that may block on a thread; say how it went."""
+
+        def act() -> None:
+            try:
+                deed()
+            except EngineError as error:
+                self.app.call_from_thread(self.app.push_screen, Trouble(error))
+            except OSError as error:
+                told = EngineError(
+                    "That could not be written.", f"{error.filename}: {error.strerror}"
+                )
+                self.app.call_from_thread(self.app.push_screen, Trouble(told))
+            else:
+                if done:
+                    self.app.call_from_thread(self.finetop.say, done)
+            self.finetop.feed.wake()
+
+        return self.run_worker(act, thread=True)
+
+    def _send(self, row: RunRow, stage: str) -> None:
+        self._asked[row.key] = stage
+        said = {
+            "ask": "asked to stop; it saves first. s again is firmer",
+            "SIGTERM": "sent SIGTERM",
+            "SIGKILL": "sent SIGKILL",
+        }[stage]
+        self.do(lambda: self.finetop.actions.stop(row.path, stage), f"{name_of(row)}: {said}")
+
+    def _resume(self, row: RunRow, *, adopt: bool) -> None:
+        self.do(
+            lambda: self.finetop.actions.resume(row.path, adopt=adopt),
+            f"{name_of(row)} goes on",
+        )

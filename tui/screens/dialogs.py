@@ -1,0 +1,58 @@
+"""Small windows over a screen: a question, and an error to read."""
+
+from typing import ClassVar, Generic, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from engine.errors import EngineError
+from tui.phrases import error_lines
+from tui.widgets.cells import Line
+from tui.widgets.pager import Pager
+
+T = TypeVar("T")
+
+
+class Dialog(ModalScreen[T], Generic[T]):
+    """Text and the keys that end it. `esc` always does, with nothing."""
+
+    AUTO_FOCUS = "Pager"
+
+    def __init__(self, text: list[Line], keys: str) -> None:
+        super().__init__()
+        self._text = text
+        self._keys = keys
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            pager = Pager()
+            pager.show([*self._text, [], [(self._keys, "dim")]])
+            yield pager
+
+
+class Question(Dialog[bool]):
+    """Yes or no; only `y` is yes."""
+
+    BINDINGS: ClassVar = [
+        Binding("y", "answer(True)", show=False),
+        Binding("n,enter", "answer(False)", show=False),
+    ]
+
+    def __init__(self, title: str, detail: str = "") -> None:
+        lines: list[Line] = [[(title, "strong")]]
+        lines += [[(line, "")] for line in detail.split("\n") if detail]
+        super().__init__(lines, "y yes   n no")
+
+    def action_answer(self, yes: bool) -> None:
+        self.dismiss(yes)
+
+
+class Trouble(Dialog[None]):
+    """An error: title, detail, hint."""
+
+    BINDINGS: ClassVar = [Binding("enter", "app.back", show=False)]
+
+    def __init__(self, error: EngineError) -> None:
+        super().__init__(error_lines(error), "esc closes")

@@ -1,0 +1,43 @@
+"""The keys, from the keymap: this screen's first."""
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from tui.keymap import KEYS, SCREENS, faces
+from tui.widgets.cells import Line
+from tui.widgets.pager import Pager
+
+
+class HelpPage(ModalScreen[None]):
+    AUTO_FOCUS = "Pager"
+
+    def __init__(self, screen_name: str) -> None:
+        super().__init__()
+        self._screen_name = screen_name
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            pager = Pager()
+            pager.show(help_lines(self._screen_name))
+            yield pager
+
+
+def help_lines(first: str) -> list[Line]:
+    """All keys by screen, those of `first` on top."""
+    names = [first, "", *(name for name in SCREENS if name and name != first)]
+    lines: list[Line] = []
+    for name in dict.fromkeys(names):
+        lines.append([(SCREENS[name], "title")])
+        for key in KEYS:
+            if key.screen == name:
+                lines.append([(f"  {faces(key):<16}", "key"), (key.help, "")])
+        lines.append([])
+    lines.append([("Lists", "title")])
+    lines.append([(f"  {'up down j k':<16}", "key"), ("Move; pages and ends too.", "")])
+    lines.append([(f"  {'tab':<16}", "key"), ("The next pane or field.", "")])
+    lines.append([])
+    lines.append(
+        [("In a field letters and digits are text; esc leaves it. esc closes this.", "dim")]
+    )
+    return lines

@@ -1,0 +1,111 @@
+"""What every full screen has: header, keys, focus on a list, one step back."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.widget import Widget
+
+from tui.glyphs import Glyphs
+from tui.keymap import keys_of
+from tui.snapshots import Machine, RunDetail, RunsSnapshot
+from tui.widgets.cells import Cells
+from tui.widgets.header import Header
+from tui.widgets.keybar import KeyBar
+
+if TYPE_CHECKING:
+    from tui.app import FinetopApp
+
+
+def bindings_of(screen: str) -> list[BindingType]:
+    """A screen's own bindings, from the keymap."""
+    return [
+        Binding(key.key, key.action, key.label or key.help, show=False, priority=key.priority)
+        for key in keys_of(screen)
+        if key.screen == screen
+    ]
+
+
+class Page(Screen[None]):
+    """Subclasses name themselves as the keymap does, and compose a body."""
+
+    AUTO_FOCUS: ClassVar[str | None] = None
+    name_in_keymap: ClassVar[str] = ""
+    home: ClassVar[str] = ""
+    """Selector of the list that has the focus at first, and after `esc`."""
+
+    runs: reactive[RunsSnapshot | None] = reactive(None, init=False)
+
+    @property
+    def finetop(self) -> "FinetopApp":
+        from tui.app import FinetopApp
+
+        assert isinstance(self.app, FinetopApp)
+        return self.app
+
+    @property
+    def glyphs(self) -> Glyphs:
+        return self.finetop.glyphs
+
+    def frame(self) -> tuple[Header, KeyBar]:
+        """Header and keys, for `compose`."""
+        return Header(self.name_in_keymap, self.glyphs.separator), KeyBar()
+
+    def on_mount(self) -> None:
+        self.focus_home()
+
+    def on_screen_resume(self) -> None:
+        self.query_one(Header).show(self.finetop.machine)
+        self.runs = self.finetop.runs
+        self.show_keys()
+
+    def on_descendant_focus(self) -> None:
+        self.show_keys()
+
+    def on_descendant_blur(self) -> None:
+        self.show_keys()
+
+    def focus_home(self) -> None:
+        """Focus the list that this screen is about."""
+        if self.home and self.is_mounted:
+            self.query_one(self.home, Widget).focus()
+
+    def show_detail(self, detail: RunDetail) -> None:
+        """The watched run has news; screens that show it take them."""
+
+    def show_machine(self, machine: Machine) -> None:
+        self.query_one(Header).show(machine)
+
+    def redraw(self) -> None:
+        """Draw everything again, with other glyphs."""
+        for cells in self.query(Cells):
+            cells.repaint()
+        self.show_keys()
+
+    def show_keys(self) -> None:
+        """Name the keys that work right now."""
+        if not self.is_mounted:
+            return
+        works = []
+        for key in keys_of(self.name_in_keymap):
+            if key.bar and key.label and (not self.in_field or key.priority):
+                name, _, rest = key.action.partition("(")
+                parameters = (rest.rstrip(")"),) if rest else ()
+                if self.check_action(name, parameters):
+                    works.append((key.face, key.label))
+        if self.in_field:
+            works += [("tab", "next"), ("esc", "leave field")]
+        self.query_one(KeyBar).show(works)
+
+    @property
+    def in_field(self) -> bool:
+        """Whether letters are text now."""
+        return self.focused is not None and self.focused.has_class("text-field")
+
+    def step_back(self) -> bool:
+        """Undo the last step into something; False where this screen is at its beginning."""
+        if self.in_field:
+            self.focus_home()
+            return True
+        return False

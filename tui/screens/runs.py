@@ -1,0 +1,229 @@
+"""Runs: every run there is, its state, and what can be done with the chosen one."""
+
+import contextlib
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.widgets import Input
+
+from engine.jobs.status import State
+from engine.jobs.views import JobView
+from engine.text import one_line
+from tui.listing import Entry, arrange
+from tui.phrases import NONE, name_of, number, progress, state_mark, state_words, time_left
+from tui.screens.deeds import Deeds
+from tui.screens.page import bindings_of
+from tui.snapshots import RunRow, RunsSnapshot, Spark
+from tui.widgets.cells import Line, Piece
+from tui.widgets.line import Lines, Rule
+from tui.widgets.table import Column, Row, Table
+
+COLUMNS = (
+    Column("run", 18, 40),
+    Column("on", 9, 16),
+    Column("how", 7, 12),
+    Column("progress", 13, 15),
+    Column("left", 7, 8, right=True),
+    Column("loss", 13, 15),
+    Column("eval", 6, 7, right=True),
+    Column("ppl", 6, 7, right=True),
+)
+
+
+class RunsPage(Deeds):
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of("runs")
+    name_in_keymap = "runs"
+    home = "#runs"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._hidden = False
+        self._word = ""
+        self._entries: list[Entry] = []
+
+    def compose(self) -> ComposeResult:
+        header, keys = self.frame()
+        yield header
+        yield Rule(self.glyphs.line)
+        yield Table(COLUMNS, ellipsis=self.glyphs.ellipsis, empty=_EMPTY, id="runs")
+        yield Lines(id="about")
+        yield Lines(id="summary")
+        yield keys
+        field = Input(placeholder="a word to find", compact=True, id="filter", classes="text-field")
+        field.cursor_blink = False
+        yield field
+
+    def watch_runs(self, snapshot: RunsSnapshot | None) -> None:
+        if snapshot is not None and self.is_mounted:
+            self._fill()
+
+    def redraw(self) -> None:
+        self._fill()
+        super().redraw()
+
+    @property
+    def chosen(self) -> RunRow | None:
+        return self.finetop.runs.row(self.query_one(Table).chosen)
+
+    def on_table_chosen(self, event: Table.Chosen) -> None:
+        self.finetop.selected = event.key
+        self._tell()
+        self.show_keys()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._word = event.value
+        self._fill()
+
+    def on_input_submitted(self) -> None:
+        self.focus_home()
+
+    def step_back(self) -> bool:
+        if self._word or self.in_field:
+            with self.prevent(Input.Changed):
+                self.query_one("#filter", Input).value = ""
+            self._word = ""
+            self.query_one("#filter").remove_class("open")
+            self.focus_home()
+            self._fill()
+            return True
+        return super().step_back()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("hide", "new"):
+            return self.chosen is not None
+        return super().check_action(action, parameters)
+
+    def action_filter(self) -> None:
+        self.query_one("#filter").add_class("open")
+        self.query_one("#filter").focus()
+
+    async def action_watch(self) -> None:
+        if self.chosen:
+            self.finetop.watch_run(self.chosen.key)
+            await self.finetop.switch_mode("watch")
+
+    async def action_new(self) -> None:
+        row = self.chosen
+        await self.finetop.switch_mode("launch")
+        if row is not None and row.view.recipe is not None:
+            self.finetop.prefill(row.view.recipe)
+
+    def action_hide(self) -> None:
+        row = self.chosen
+        if row is not None:
+            hidden = not row.view.notes.hidden
+            self.do(lambda: self.finetop.actions.hide(row.path, hidden))
+
+    def action_show_hidden(self) -> None:
+        self._hidden = not self._hidden
+        self._fill()
+
+    def _fill(self) -> None:
+        self._entries = arrange(self.finetop.runs.rows, hidden=self._hidden, word=self._word)
+        table = self.query_one(Table)
+        table.show([self._row(entry) for entry in self._entries])
+        if self.finetop.selected and table.chosen != self.finetop.selected:
+            table.choose(self.finetop.selected)
+        self._tell()
+        self.show_keys()
+
+    def _row(self, entry: Entry) -> Row:
+        row, view, glyphs = entry.row, entry.row.view, self.glyphs
+        mark = state_mark(view.state, glyphs)
+        tree = ""
+        if entry.depth:
+            tree = "  " * (entry.depth - 1) + (glyphs.last if entry.last else glyphs.branch) + " "
+        name: tuple[Piece, ...] = ((tree, "dim"), mark, (f" {name_of(row)}", _name_role(row)))
+        return Row(
+            row.key,
+            (
+                name,
+                ((one_line(view.base) or "(nothing)", ""),),
+                ((one_line(view.method), ""),),
+                tuple(progress(view, glyphs)),
+                ((time_left(view), ""),),
+                self._loss(row.loss),
+                ((number(row.eval_loss.last if row.eval_loss else None), ""),),
+                ((number(row.perplexity.last if row.perplexity else None, 2), ""),),
+            ),
+            dim=view.notes.hidden,
+        )
+
+    def _loss(self, spark: Spark | None) -> tuple[Piece, ...]:
+        if spark is None:
+            return ((NONE, "dim"),)
+        from tui.widgets.sparkline import sparkline
+
+        return (
+            (f"{sparkline(spark.values, 7, self.glyphs):<7} ", "tuned"),
+            (number(spark.last), ""),
+        )
+
+    def _tell(self) -> None:
+        """What the chosen run has to say, and how many there are."""
+        with contextlib.suppress(LookupError):
+            self.query_one("#about", Lines).show(about(self.chosen, self.glyphs.separator))
+        rows = self.finetop.runs.rows
+        self.query_one("#summary", Lines).show(
+            summary(rows, self.glyphs.separator, shown=len(self._entries), word=self._word)
+        )
+
+
+def about(row: RunRow | None, separator: str) -> Line:
+    """One line on a run: why it ended, what it does, where it lies."""
+    if row is None:
+        return []
+    view = row.view
+    between = f" {separator} "
+    words = state_words(view)
+    line: list[Piece] = [(f" {name_of(row)} ", "strong"), (words, state_role(view))]
+    status = view.status
+    error = status.error.title if status and status.error else view.problem
+    if error:
+        line.append((between + one_line(error), "bad"))
+    elif view.state is State.CRASHED:
+        line.append((between + "it died without a word; r goes on from its last checkpoint", ""))
+    elif view.state is State.LOST:
+        host = one_line(status.host) if status else "another host"
+        line.append((between + f"it ran on {host}; r adopts it", ""))
+    elif status is not None and status.message and status.message != words:
+        line.append((between + one_line(status.message), ""))
+    if status is not None and status.rejected:
+        line.append((between + f"{status.rejected:,} rows rejected", "warn"))
+    if row.shipped:
+        line.append((between + "came with finetop, x hides it", "dim"))
+    elif row.elsewhere:
+        line.append((between + one_line(str(view.path.parent)), "dim"))
+    return line
+
+
+def summary(rows: tuple[RunRow, ...], separator: str, *, shown: int, word: str) -> Line:
+    """How many runs there are, here and elsewhere, waiting, hidden."""
+    here = sum(not row.elsewhere and not row.shipped for row in rows)
+    there = sum(row.elsewhere for row in rows)
+    waiting = sum(row.view.state is State.QUEUED for row in rows)
+    hidden = sum(row.view.notes.hidden for row in rows)
+    parts = [f"{here} run{'s' * (here != 1)} here"]
+    if there:
+        parts[0] += f", {there} in other folders"
+    if waiting:
+        parts.append(f"queue: {waiting} waiting")
+    if hidden:
+        parts.append(f"{hidden} hidden")
+    if word:
+        parts.append(f"{shown} hold “{one_line(word)}”")
+    return [(" " + f" {separator} ".join(parts), "dim")]
+
+
+def state_role(view: JobView) -> str:
+    if view.state in (State.FAILED, State.CRASHED):
+        return "bad"
+    return "warn" if view.state in (State.STOPPED, State.LOST) else ""
+
+
+def _name_role(row: RunRow) -> str:
+    return "strong" if row.view.state.alive else ""
+
+
+_EMPTY = "No run yet. Press 2, choose a model and data, and launch one."

@@ -1,0 +1,147 @@
+"""A widget that is painted as lines of cells and sends only the cells that changed.
+
+Textual repaints whole regions; over a slow line that is most of the traffic. Owns colours by role,
+so that a line says what a piece of text is and the style sheet says how that looks.
+"""
+
+from collections.abc import Sequence
+from itertools import zip_longest
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+Piece = tuple[str, str]
+"""Text, cleaned, and its role: one of ROLES, or "" for plain text."""
+Line = Sequence[Piece]
+
+ROLES = (
+    "dim", "strong", "title", "key", "base", "tuned", "good", "bad", "warn", "cursor", "blurred",
+)  # fmt: skip
+"""`cursor` and `blurred` are the chosen row of a list with and without the focus."""
+
+
+class Cells(Widget):
+    """Subclasses say in `paint` what they show; `repaint` sends the difference."""
+
+    COMPONENT_CLASSES = {f"cells--{role}" for role in ROLES}
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._lines: list[Line] = []
+        self._strips: list[Strip] = []
+        self._styles: dict[str, Style] = {}
+
+    def paint(self, width: int, height: int) -> list[Line]:
+        """The lines to show in `width` by `height` cells. Must not touch a disk."""
+        raise NotImplementedError
+
+    def repaint(self) -> None:
+        """Paint again; what is the same on the terminal is not written again."""
+        width, height = self.content_size
+        if not self.is_mounted or width <= 0 or height <= 0:
+            return
+        lines = [list(line) for line in self.paint(width, height)[:height]]
+        if lines == self._lines:
+            return
+        before, after = self._strips, [self._strip(line, width) for line in lines]
+        self._lines, self._strips = list(lines), after
+        changed = [
+            Region(start, y, stop - start, 1)
+            for y, (old, new) in enumerate(zip_longest(before, after))
+            if (span := _changed(old, new, width)) and (start := span[0]) < (stop := span[1])
+        ]
+        if changed:
+            self.refresh(*changed)
+
+    def render_line(self, y: int) -> Strip:
+        width = self.content_size.width
+        if not self._strips:
+            self._paint_all()
+        if y < len(self._strips) and self._strips[y].cell_length == width:
+            return self._strips[y]
+        return Strip.blank(width, self._style(""))
+
+    def on_resize(self) -> None:
+        self._paint_all()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._styles.clear()
+        self._strips = []
+
+    def _paint_all(self) -> None:
+        width, height = self.content_size
+        if width <= 0 or height <= 0:
+            self._lines, self._strips = [], []
+            return
+        self._lines = [list(line) for line in self.paint(width, height)[:height]]
+        self._strips = [self._strip(line, width) for line in self._lines]
+        self.refresh()
+
+    def _strip(self, line: Line, width: int) -> Strip:
+        """A line, cut or filled to `width`; a row's `cursor` role lies under all its pieces."""
+        under = next((role for _, role in line if role in ("cursor", "blurred")), "")
+        segments, room = [], width
+        for text, role in line:
+            size = cell_len(text)
+            if size > room:
+                text, size = set_cell_size(text, room), room
+            style = self._style(under) if under else self._style(role)
+            segments.append(Segment(text, style))
+            room -= size
+            if room <= 0:
+                break
+        segments.append(Segment(" " * room, self._style(under)))
+        return Strip(segments, width)
+
+    def _style(self, role: str) -> Style:
+        if role not in self._styles:
+            self._styles[role] = (
+                self.get_component_rich_style(f"cells--{role}") if role else self.rich_style
+            )
+        return self._styles[role]
+
+
+def fit(text: str, width: int, ellipsis: str) -> str:
+    """`text` in at most `width` cells, with a mark where it was cut."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, max(0, width - 1)).rstrip() + ellipsis if width > 0 else ""
+
+
+def pad(text: str, width: int, *, right: bool = False) -> str:
+    """`text`, filled with spaces to `width` cells; to the right end where `right`."""
+    room = " " * max(0, width - cell_len(text))
+    return room + text if right else text + room
+
+
+def length(line: Line) -> int:
+    """The cells that a line takes."""
+    return sum(cell_len(text) for text, _ in line)
+
+
+def _changed(old: Strip | None, new: Strip | None, width: int) -> tuple[int, int] | None:
+    """The first and last column in which two strips differ; None where they do not."""
+    if old is None or new is None or old.cell_length != new.cell_length:
+        return 0, width
+    if old == new:
+        return None
+    before, after = _by_cell(old), _by_cell(new)
+    differ = [at for at, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]]
+    return (differ[0], differ[-1] + 1) if differ else None
+
+
+def _by_cell(strip: Strip) -> list[tuple[str, Style | None]]:
+    cells: list[tuple[str, Style | None]] = []
+    for segment in strip:
+        for character in segment.text:
+            size = cell_len(character)
+            if size:
+                cells += [(character, segment.style)] + [("", segment.style)] * (size - 1)
+            elif cells:
+                cells[-1] = (cells[-1][0] + character, segment.style)
+    return cells

@@ -1,0 +1,124 @@
+"""Text to read: wrapped or cut, scrolled by keys, bounded, and following its end where asked."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual.binding import Binding, BindingType
+from textual.events import MouseScrollDown, MouseScrollUp
+
+from tui.widgets.cells import Cells, Line, Piece
+
+MOST_LINES = 5_000
+"""More than that is cut at the top: a terminal is no place to read it."""
+
+
+class Pager(Cells, can_focus=True):
+    """Lines of pieces, all clean already."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "scroll_lines(-1)", show=False),
+        Binding("down,j", "scroll_lines(1)", show=False),
+        Binding("pageup,ctrl+u", "scroll_pages(-1)", show=False),
+        Binding("pagedown,ctrl+d,space", "scroll_pages(1)", show=False),
+        Binding("home", "scroll_lines(-1000000)", show=False),
+        Binding("end", "scroll_lines(1000000)", show=False),
+    ]
+
+    def __init__(
+        self,
+        *,
+        wrap: bool = True,
+        follow: bool = False,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self._wrap = wrap
+        self._follow = follow
+        self._text: list[Line] = []
+        self._top = 0
+        self._at_end = follow
+        self._wrapped: tuple[int, list[Line]] | None = None
+
+    def show(self, text: Sequence[Line]) -> None:
+        self._text = list(text)[-MOST_LINES:]
+        self._wrapped = None
+        self.repaint()
+
+    def to_top(self) -> None:
+        self._top, self._at_end = 0, self._follow
+
+    def paint(self, width: int, height: int) -> list[Line]:
+        lines = self._laid_out(width)
+        last = max(0, len(lines) - height)
+        self._top = last if self._at_end else min(self._top, last)
+        return lines[self._top : self._top + height]
+
+    def action_scroll_lines(self, by: int) -> None:
+        lines = self._laid_out(self.content_size.width)
+        last = max(0, len(lines) - self.content_size.height)
+        self._top = max(0, min(self._top + by, last))
+        self._at_end = self._follow and self._top == last
+        self.repaint()
+
+    def action_scroll_pages(self, by: int) -> None:
+        self.action_scroll_lines(by * max(1, self.content_size.height - 1))
+
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        event.stop()
+        self.action_scroll_lines(2)
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        event.stop()
+        self.action_scroll_lines(-2)
+
+    def _laid_out(self, width: int) -> list[Line]:
+        if self._wrapped is None or self._wrapped[0] != width:
+            lines = self._text
+            if self._wrap:
+                lines = [part for line in self._text for part in wrap(line, width)]
+            self._wrapped = (width, lines)
+        return self._wrapped[1]
+
+
+def wrap(line: Line, width: int) -> list[Line]:
+    """A line in as many as it takes; broken between words where there are any."""
+    lines: list[Line] = []
+    now: list[Piece] = []
+    used = 0
+    for text, role in line:
+        for word in _words(text):
+            size = cell_len(word)
+            if used and used + cell_len(word.rstrip()) > width:
+                lines.append(now)
+                now, used = [], 0
+                word = word.lstrip()
+                size = cell_len(word)
+            while size > width > 0 and cell_len(word.rstrip()) > width:
+                head, word = _split(word, width - used)
+                lines.append([*now, (head, role)])
+                now, used, size = [], 0, cell_len(word)
+            if word:
+                now.append((word, role))
+                used += size
+    return [*lines, now]
+
+
+def _words(text: str) -> list[str]:
+    """Words, each with the spaces that follow it."""
+    words: list[str] = []
+    for part in text.replace("\t", "    ").split(" "):
+        words.append(part + " ")
+    if words:
+        words[-1] = words[-1][:-1]
+    return [word for word in words if word]
+
+
+def _split(word: str, width: int) -> tuple[str, str]:
+    used = 0
+    for at, character in enumerate(word):
+        used += cell_len(character)
+        if used > width and at:
+            return word[:at], word[at:]
+    return word[:1], word[1:]

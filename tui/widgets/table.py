@@ -1,0 +1,199 @@
+"""A list of rows in columns: one is chosen, and stays chosen by its key when rows move.
+
+Columns fall away from the right where there is no room. Owns no data: the screen makes the rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.events import Click, MouseScrollDown, MouseScrollUp
+from textual.message import Message
+
+from tui.widgets.cells import Cells, Line, Piece, fit, length, pad
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    title: str
+    least: int
+    """Cells it needs; where they are lacking it falls away."""
+    most: int = 0
+    """Cells it takes where there is room; 0 is `least`."""
+    right: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    key: str
+    cells: tuple[tuple[Piece, ...], ...]
+    """Of each column, pieces of text that are clean already."""
+    dim: bool = False
+
+
+class Table(Cells, can_focus=True):
+    """Columns, rows, and one chosen row; emits Chosen when that changes and Taken on enter."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", show=False),
+        Binding("down,j", "move(1)", show=False),
+        Binding("pageup,ctrl+u", "page(-1)", show=False),
+        Binding("pagedown,ctrl+d", "page(1)", show=False),
+        Binding("home", "move(-1000000)", show=False),
+        Binding("end", "move(1000000)", show=False),
+    ]
+
+    class Chosen(Message):
+        """Another row is the chosen one."""
+
+        def __init__(self, table: "Table", key: str | None) -> None:
+            super().__init__()
+            self.table = table
+            self.key = key
+
+        @property
+        def control(self) -> "Table":
+            return self.table
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        *,
+        ellipsis: str = "…",
+        empty: str = "",
+        head: bool = True,
+        id: str | None = None,
+    ) -> None:
+        super().__init__(id=id)
+        self.columns = tuple(columns)
+        self.ellipsis = ellipsis
+        self.empty = empty
+        self._head = head
+        self._rows: tuple[Row, ...] = ()
+        self._at = 0
+        self._top = 0
+
+    @property
+    def chosen(self) -> str | None:
+        """The key of the chosen row."""
+        return self._rows[self._at].key if self._rows else None
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """Replace the rows; the chosen one is kept by its key, else by its place."""
+        before = self.chosen
+        self._rows = tuple(rows)
+        keys = [row.key for row in self._rows]
+        self._at = keys.index(before) if before in keys else max(0, min(self._at, len(keys) - 1))
+        self.repaint()
+        if self.chosen != before:
+            self.post_message(self.Chosen(self, self.chosen))
+
+    def choose(self, key: str | None) -> bool:
+        """Choose the row of that key; False where there is none."""
+        for at, row in enumerate(self._rows):
+            if row.key == key:
+                self._go(at)
+                return True
+        return False
+
+    def paint(self, width: int, height: int) -> list[Line]:
+        widths = self._widths(width)
+        lines: list[Line] = []
+        if self._head:
+            lines.append(self._headline(widths))
+        if not self._rows:
+            return [*lines, [(f" {self.empty}", "dim")]]
+        room = max(1, height - len(lines))
+        self._top = max(0, min(self._top, self._at, len(self._rows) - room))
+        self._top = max(self._top, self._at - room + 1)
+        for at, row in enumerate(self._rows[self._top : self._top + room], self._top):
+            lines.append(self._line(row, widths, chosen=at == self._at))
+        return lines
+
+    def on_focus(self) -> None:
+        self.repaint()
+
+    def on_blur(self) -> None:
+        self.repaint()
+
+    def action_move(self, by: int) -> None:
+        self._go(self._at + by)
+
+    def action_page(self, by: int) -> None:
+        self._go(self._at + by * max(1, self.content_size.height - 2))
+
+    def on_click(self, event: Click) -> None:
+        at = self._top + event.y - (1 if self._head else 0)
+        if 0 <= at < len(self._rows):
+            self._go(at)
+
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        event.stop()
+        self._go(self._at + 1)
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        event.stop()
+        self._go(self._at - 1)
+
+    def _go(self, at: int) -> None:
+        at = max(0, min(at, len(self._rows) - 1))
+        if self._rows and at != self._at:
+            self._at = at
+            self.repaint()
+            self.post_message(self.Chosen(self, self.chosen))
+
+    @property
+    def _gap(self) -> int:
+        return 2 if self.content_size.width >= 100 else 1
+
+    def _widths(self, width: int) -> list[int]:
+        """Cells of each column that stays; the first always does and takes what is left over."""
+        count = len(self.columns)
+        gap = self._gap
+        while count > 1 and sum(one.least + gap for one in self.columns[:count]) + 2 > width:
+            count -= 1
+        widths = [one.least for one in self.columns[:count]]
+        spare = width - sum(widths) - gap * count - 2
+        for at, one in enumerate(self.columns[:count]):
+            more = max(0, min(spare, (one.most or one.least) - one.least))
+            widths[at] += more
+            spare -= more
+        if count == 1:
+            widths[0] = max(1, width - 4)
+        return [each + gap for each in widths]
+
+    def _headline(self, widths: list[int]) -> Line:
+        gap = self._gap
+        line: list[Piece] = [("  ", "dim")]
+        for column, width in zip(self.columns, widths, strict=False):
+            title = pad(
+                fit(column.title, width - gap, self.ellipsis), width - gap, right=column.right
+            )
+            line.append((title + " " * gap, "dim"))
+        return line
+
+    def _line(self, row: Row, widths: list[int], *, chosen: bool) -> Line:
+        gap = self._gap
+        mark = ">" if chosen else " "
+        under = ("cursor" if self.has_focus else "blurred") if chosen else ""
+        line: list[Piece] = [(f"{mark} ", under)]
+        for column, pieces, width in zip(self.columns, row.cells, widths, strict=False):
+            room = width - gap
+            cut = _cut(pieces, room, self.ellipsis)
+            blank = " " * max(0, room - length(cut))
+            parts = [(blank, ""), *cut] if column.right else [*cut, (blank, "")]
+            line += [(text, "dim" if row.dim else role) for text, role in parts]
+            line.append((" " * gap, ""))
+        return line
+
+
+def _cut(pieces: Sequence[Piece], room: int, ellipsis: str) -> list[Piece]:
+    if length(pieces) <= room:
+        return list(pieces)
+    cut: list[Piece] = []
+    for text, role in pieces:
+        if length(cut) >= room:
+            break
+        cut.append((fit(text, room - length(cut), ellipsis), role))
+    return cut
