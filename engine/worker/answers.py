@@ -5,7 +5,7 @@ checkpoint's own habits (repetition penalties and the like): what is asked for i
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -153,8 +153,17 @@ class Answers:
         self._rows = [self._rows[at] for at in going]
 
 
-def answer_all(voice: Voice, prompts: Sequence[list[int]], decode: Decode, rows: int) -> list[str]:
-    """The texts of the answers to all prompts, `rows` at a time, those of like length together."""
+def answer_all(
+    voice: Voice,
+    prompts: Sequence[list[int]],
+    decode: Decode,
+    rows: int,
+    tick: Callable[[int], None] = lambda done: None,
+) -> list[str]:
+    """The texts of the answers to all prompts, `rows` at a time, those of like length together.
+
+    `tick` is told how many are done, after every token; it may raise to stop.
+    """
     texts = [""] * len(prompts)
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
     for start in range(0, len(order), rows):
@@ -162,6 +171,7 @@ def answer_all(voice: Voice, prompts: Sequence[list[int]], decode: Decode, rows:
         answers = Answers(voice, [prompts[index] for index in chosen], decode)
         while not answers.done:
             answers.step()
+            tick(start + sum(answer.finish is not None for answer in answers.answers))
         for at, index in enumerate(chosen):
             texts[index] = answers.text(at)
     return texts

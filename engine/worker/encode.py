@@ -27,6 +27,7 @@ __all__ = [
     "encode_messages",
     "end_token_ids",
     "nll",
+    "nll_by_row",
     "nll_of_logits",
     "render_prompt",
 ]
@@ -107,12 +108,19 @@ def nll_of_logits(logits: Tensor, labels: Tensor) -> tuple[Tensor, int]:
     `logits` is (rows, length, vocabulary), `labels` (rows, length); position i predicts label
     i + 1. Perplexity is exp(sum / tokens), summed over all batches first.
     """
+    sums, counts = nll_by_row(logits, labels)
+    return sums.sum(), int(counts.sum())
+
+
+def nll_by_row(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The same for each row: sums, float64 of (rows,), and tokens, int64 of (rows,)."""
     targets = labels[:, 1:]
     counted = targets != IGNORED
     # Picking the counted positions first keeps the float32 copy small: prompts have no loss.
     logs = torch.log_softmax(logits[:, :-1][counted].float(), dim=-1)
-    picked = logs.gather(-1, targets[counted].unsqueeze(-1))
-    return -picked.double().sum(), int(counted.sum())
+    picked = logs.gather(-1, targets[counted].unsqueeze(-1)).squeeze(-1)
+    sums = torch.zeros(len(labels), dtype=torch.float64, device=logits.device)
+    return sums.index_add(0, counted.nonzero()[:, 0], -picked.double()), counted.sum(1)
 
 
 def nll(model: Any, batch: dict[str, Tensor]) -> tuple[Tensor, int]:

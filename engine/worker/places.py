@@ -30,12 +30,12 @@ def locate(arm: Arm, runs: Sequence[Path]) -> Place:
     An adapter alone brings the base that it names. Raises EngineError where anything is missing or
     cannot be used.
     """
-    checkpoint = _usable(arm.checkpoint, runs)
+    checkpoint = checkpoints.resolve(arm.checkpoint, runs)
     if arm.adapter is None:
         if checkpoint.kind != "adapter":
             return Place(checkpoint.path)
         return Place(_base_of(arm.checkpoint, checkpoint, runs), checkpoint.path)
-    adapter = _usable(arm.adapter, runs)
+    adapter = checkpoints.resolve(arm.adapter, runs)
     if adapter.kind != "adapter":
         raise EngineError(
             "This is a whole model, not an adapter.",
@@ -51,13 +51,6 @@ def locate(arm: Arm, runs: Sequence[Path]) -> Place:
     return Place(checkpoint.path, adapter.path)
 
 
-def _usable(ref: str, runs: Sequence[Path]) -> Checkpoint:
-    checkpoint = checkpoints.resolve(ref, runs)
-    if checkpoint.reason is not None:
-        raise EngineError("This checkpoint cannot be used.", f"{ref}: {checkpoint.reason}")
-    return checkpoint
-
-
 def _base_of(ref: str, adapter: Checkpoint, runs: Sequence[Path]) -> Path:
     """The base that the run was trained on, or that the adapter's own file names."""
     named = _recipe_checkpoint(adapter.path) or adapter.base
@@ -65,7 +58,7 @@ def _base_of(ref: str, adapter: Checkpoint, runs: Sequence[Path]) -> Path:
     if not named:
         raise EngineError("The adapter names no base.", str(adapter.path), hint)
     try:
-        base = _usable(named, runs)
+        base = checkpoints.resolve(named, runs)
     except EngineError as error:
         detail = f"{adapter.path} was trained on {named}. {error.title} {error.detail}"
         raise EngineError("The adapter's base is not here.", detail.strip(), hint) from error

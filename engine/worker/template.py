@@ -128,7 +128,7 @@ def prompt_text(
     `system` takes the place of the conversation's own system message; `prefix` goes before the last
     user turn, on a line of its own unless it ends in white space. Raises EngineError.
     """
-    turns = _dress([Message(message.role, message.content) for message in messages], system, prefix)
+    turns = dress(messages, system, prefix)
     if form == "raw":
         return "\n\n".join(turn.content for turn in turns)
     template = choose_template(tokenizer, form)
@@ -158,7 +158,11 @@ def render_prompt(
     return ids
 
 
-def _dress(turns: list[Message], system: str | None, prefix: str | None) -> list[Message]:
+def dress(
+    messages: Sequence[Said], system: str | None = None, prefix: str | None = None
+) -> list[Message]:
+    """The conversation with an arm's system message and prefix; see `prompt_text`."""
+    turns = [Message(message.role, message.content) for message in messages]
     if system is not None:
         turns = [turn for turn in turns if turn.role != "system"]
         turns = [Message("system", system), *turns] if system else turns

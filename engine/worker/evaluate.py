@@ -1,0 +1,189 @@
+"""The `evaluate` job: each arm on each suite, and on a data set of labels, into `results.json`.
+
+All arms meet the same items in the same order with greedy decoding, so that results can be paired.
+The base of an adapter is the same weights with the adapter off.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from engine import atomic
+from engine.catalog import datasets, rows
+from engine.catalog.rows import Example
+from engine.compare.arms import format_arm, parse_arms
+from engine.demo import SUITES
+from engine.errors import EngineError
+from engine.impact import suites
+from engine.impact.statistics import wilson
+from engine.impact.suites import Item
+from engine.jobs.recipe import Decode, EvaluateRecipe
+from engine.jobs.store import open_store
+from engine.worker.answers import answer_all
+from engine.worker.attempt import Attempt, Stopped
+from engine.worker.bases import Bases, Voice
+from engine.worker.measure import ROWS, Scored, Tick, label_scores, read_texts, score_items
+from engine.worker.models import pick_device
+from engine.worker.places import locate
+
+SCHEMA = 1
+LABEL_TOKENS = 24
+MOST_LABELS = 50
+
+
+def run(attempt: Attempt) -> str:
+    """Measure all arms. Raises EngineError before it starts where anything is wrong."""
+    recipe = attempt.recipe
+    assert isinstance(recipe, EvaluateRecipe)
+    if not recipe.arms:
+        raise EngineError("There is no arm to evaluate.", hint="Give at least one --arm.")
+    arms = parse_arms(recipe.arms)
+    chosen = {path.stem: _items(path, recipe.limit) for path in _suite_files(recipe.suites)}
+    examples = _label_rows(recipe.choices)
+    runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
+    places = {arm: locate(arm, runs) for arm in arms}
+    bases = Bases(pick_device(attempt.device.kind if attempt.device else recipe.device))
+
+    each = sum(map(len, chosen.values())) + 2 * len(examples)
+    tally = _Tally(attempt, each * len(arms))
+    results: dict[str, Any] = {}
+    for arm in sorted(arms, key=lambda arm: str(places[arm].base)):
+        tally.begin(f"{arm.name}: loading", 0)
+        voice = bases.voice(arm, places[arm], attempt.log)
+        assert voice is not None, "without a budget there is always room"
+        for note in voice.notes:
+            attempt.log(note)
+        result: dict[str, Any] = {"arm": format_arm(arm), "suites": {}}
+        for name, items in chosen.items():
+            tally.begin(f"{arm.name}: {name}", len(items))
+            result["suites"][name] = measure_suite(voice, items, tally.tick)
+        if examples:
+            tally.begin(f"{arm.name}: labels", 2 * len(examples))
+            result["choices"] = measure_labels(voice, examples, tally.tick)
+        results[arm.name] = result
+    table = {"schema": SCHEMA, "data": recipe.choices, "arms": results}
+    atomic.write_json(attempt.directory.results, table)
+    return f"{len(arms)} arms on {len(chosen)} suites"
+
+
+class _Tally:
+    """How many items are behind us, over all parts of the job."""
+
+    def __init__(self, attempt: Attempt, total: int) -> None:
+        self._attempt = attempt
+        self._total = total
+        self._before = 0
+        self._part = 0
+        self._what = ""
+
+    def begin(self, what: str, items: int) -> None:
+        """The part before is done; this one comes."""
+        self._before += self._part
+        self._part, self._what = items, what
+        self.tick(0)
+
+    def tick(self, done: int) -> None:
+        """`done` items of this part are done. Raises Stopped where somebody asked for it."""
+        if self._attempt.stop_requested():
+            raise Stopped
+        self._attempt.progress(self._before + done, self._total, message=self._what)
+
+
+def measure_suite(
+    voice: Voice, items: Sequence[Item], tick: Tick = lambda done: None
+) -> dict[str, Any]:
+    """One suite's results as JSON knows them; open items are left out: nobody can score them."""
+    texts = {item.id: item.text for item in items if item.score == "perplexity"}
+    asked = [item for item in items if item.score not in ("perplexity", "open")]
+    result: dict[str, Any] = {}
+    if asked:
+        result |= _accuracy(score_items(voice, asked, tick))
+    if texts:
+        read = read_texts(voice, texts, lambda done: tick(len(asked) + done))
+        result |= {"perplexity": read.perplexity, "nll": read.nll, "tokens": read.tokens}
+    return result
+
+
+def measure_labels(
+    voice: Voice, examples: Sequence[Example], tick: Tick = lambda done: None
+) -> dict[str, Any]:
+    """Accuracy on rows whose answers are labels: by likelihood, by generated answer, by majority.
+
+    Raises EngineError where the rows have too many different answers to be labels.
+    """
+    truth = [example.messages[-1].content.strip() for example in examples]
+    labels = sorted(set(truth))
+    if len(labels) > MOST_LABELS:
+        raise EngineError(
+            "These answers are not labels.",
+            f"{examples[0].source}: {len(labels)} different ones in {len(truth)} rows",
+            f"A data set of labels has at most {MOST_LABELS}.",
+        )
+    asked = [example.messages[:-1] for example in examples]
+    scored = label_scores(voice, asked, labels, tick)
+    likely = [labels[row.index(max(row))] for row in scored]
+    prompts = [voice.prompt(messages) for messages in asked]
+    said = answer_all(
+        voice,
+        prompts,
+        Decode(max_new_tokens=LABEL_TOKENS),
+        ROWS,
+        lambda done: tick(len(examples) + done),
+    )
+    names = [example.source for example in examples]
+    return {
+        "labels": labels,
+        "majority": Counter(truth).most_common(1)[0][1] / len(truth),
+        "likelihood": _accuracy(_match(names, likely, truth)),
+        "generated": _accuracy(_match(names, said, truth)),
+    }
+
+
+def _match(names: Sequence[str], said: Sequence[str], truth: Sequence[str]) -> Scored:
+    """Right is the label itself and nothing else, letter case and white space aside."""
+    pairs = list(zip(names, said, truth, strict=True))
+    return Scored(
+        {name: float(one.strip().casefold() == right.casefold()) for name, one, right in pairs},
+        {name: one for name, one, _ in pairs},
+    )
+
+
+def _accuracy(scored: Scored) -> dict[str, Any]:
+    items = len(scored.scores)
+    return {
+        "right": scored.right,
+        "items": items,
+        "accuracy": scored.right / items,
+        "interval": list(wilson(scored.right, items)),
+        "scores": scored.scores,
+        "answers": scored.answers,
+    }
+
+
+def _suite_files(names: Sequence[str]) -> list[Path]:
+    """The files that a recipe names; every bundled suite where it names none."""
+    if not names:
+        return sorted(SUITES.glob("*.jsonl"))
+    found = [
+        SUITES / f"{name.removeprefix('bundled:')}.jsonl"
+        if name.startswith("bundled:")
+        else Path(name).expanduser()
+        for name in names
+    ]
+    if len({path.stem for path in found}) < len(found):
+        raise EngineError("Two suites have the same name.", ", ".join(map(str, found)))
+    return found
+
+
+def _items(path: Path, limit: int) -> tuple[Item, ...]:
+    items = suites.load(path)
+    return items[:limit] if limit else items
+
+
+def _label_rows(ref: str) -> list[Example]:
+    """The held-out rows of a data set; its training rows where it keeps none apart."""
+    if not ref:
+        return []
+    found = datasets.resolve(ref)
+    return rows.read(found.eval_path or found.path).examples
