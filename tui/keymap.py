@@ -76,6 +76,7 @@ KEYS: tuple[Key, ...] = (
         ("minus", "-", "smooth(-1)", "", "Smooth less.", "quiet"),
         ("plus,equals_sign", "+ -", "smooth(1)", "smooth", "Smooth more.", ""),
         ("y", "", "log_scale", "log", "Logarithmic scale, or linear.", ""),
+        ("v", "", "turn_charts", "charts", "Other charts, where not all fit.", "quiet"),
         ("x", "", "turn_axis", "axis", "By step, or by time.", ""),
         ("left_square_bracket,p", "[", "turn_run(-1)", "", "The run above in the list.", "quiet"),
         ("right_square_bracket,n", "[ ]", "turn_run(1)", "run", "The run below in the list.", ""),

@@ -1,11 +1,11 @@
-"""A widget that is painted as lines of cells and sends only the cells that changed.
+"""A widget that is painted as lines of text, and draws again only the lines that changed.
 
-Textual repaints whole regions; over a slow line that is most of the traffic. Owns colours by role,
-so that a line says what a piece of text is and the style sheet says how that looks.
+Owns colours by role: a line says what a piece of text is, the style sheet says how that looks.
 """
 
 from collections.abc import Sequence
 from itertools import zip_longest
+from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -25,13 +25,13 @@ ROLES = (
 
 
 class Cells(Widget):
-    """Subclasses say in `paint` what they show; `repaint` sends the difference."""
+    """Subclasses say in `paint` what they show, and call `repaint` when that may be another."""
 
-    COMPONENT_CLASSES = {f"cells--{role}" for role in ROLES}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"cells--{role}" for role in ROLES}
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._lines: list[Line] = []
+        self._lines: list[list[Piece]] = []
         self._strips: list[Strip] = []
         self._styles: dict[str, Style] = {}
 
@@ -40,21 +40,19 @@ class Cells(Widget):
         raise NotImplementedError
 
     def repaint(self) -> None:
-        """Paint again; what is the same on the terminal is not written again."""
+        """Paint again; lines that are the same are not drawn again."""
         width, height = self.content_size
         if not self.is_mounted or width <= 0 or height <= 0:
             return
         lines = [list(line) for line in self.paint(width, height)[:height]]
-        if lines == self._lines:
-            return
-        before, after = self._strips, [self._strip(line, width) for line in lines]
-        self._lines, self._strips = list(lines), after
         changed = [
-            Region(start, y, stop - start, 1)
-            for y, (old, new) in enumerate(zip_longest(before, after))
-            if (span := _changed(old, new, width)) and (start := span[0]) < (stop := span[1])
+            Region(0, y, width, 1)
+            for y, (old, new) in enumerate(zip_longest(self._lines, lines))
+            if old != new
         ]
         if changed:
+            self._lines = lines
+            self._strips = [self._strip(line, width) for line in lines]
             self.refresh(*changed)
 
     def render_line(self, y: int) -> Strip:
@@ -122,26 +120,3 @@ def pad(text: str, width: int, *, right: bool = False) -> str:
 def length(line: Line) -> int:
     """The cells that a line takes."""
     return sum(cell_len(text) for text, _ in line)
-
-
-def _changed(old: Strip | None, new: Strip | None, width: int) -> tuple[int, int] | None:
-    """The first and last column in which two strips differ; None where they do not."""
-    if old is None or new is None or old.cell_length != new.cell_length:
-        return 0, width
-    if old == new:
-        return None
-    before, after = _by_cell(old), _by_cell(new)
-    differ = [at for at, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]]
-    return (differ[0], differ[-1] + 1) if differ else None
-
-
-def _by_cell(strip: Strip) -> list[tuple[str, Style | None]]:
-    cells: list[tuple[str, Style | None]] = []
-    for segment in strip:
-        for character in segment.text:
-            size = cell_len(character)
-            if size:
-                cells += [(character, segment.style)] + [("", segment.style)] * (size - 1)
-            elif cells:
-                cells[-1] = (cells[-1][0] + character, segment.style)
-    return cells
