@@ -8,12 +8,15 @@ loads torch and transformers, and nothing imports it but its test.
 import argparse
 import json
 import math
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -43,7 +46,7 @@ TEMPLATE = (
 VOCABULARY = 2048
 CONTEXT = 512
 TOKENIZER_DOCUMENTS = 30_000
-STEP_TOKENS = 8_192
+STEP_TOKENS = 10_240
 """Tokens read in one optimiser step, about."""
 ROW_TOKENS = 1_280
 """Tokens in one forward pass, padding included, about."""
@@ -230,14 +233,48 @@ def loss_sum(model: LlamaForCausalLM, rows: list[Row]) -> Tensor:
     return nn.functional.cross_entropy(logits, ids[:, 1:][chosen], reduction="sum")
 
 
+class Team:
+    """One process, or several that share the work of each step and agree on its sum.
+
+    Processes of one thread each lose little where other programs use the same cores; the threads
+    of one process wait for each other at every operation.
+    """
+
+    def __init__(self, rank: int = 0, size: int = 1, counter: Any = None) -> None:
+        self.rank, self.size, self._counter, self._given = rank, size, counter, 0
+
+    def take(self, parts: list[list[Row]]) -> Iterator[list[Row]]:
+        """The parts that fall to this process: whoever is free takes the next one."""
+        if self.size == 1:
+            yield from parts
+            return
+        while True:
+            with self._counter.get_lock():
+                at = self._counter.value - self._given
+                self._counter.value += 1
+            if at >= len(parts):
+                break
+            yield parts[at]
+        # Every process counted one past the end.
+        self._given += len(parts) + self.size
+
+    def sum(self, values: Tensor) -> Tensor:
+        """The sum over all processes."""
+        if self.size > 1:
+            torch.distributed.all_reduce(values)
+        return values
+
+
 class Training:
     """The model with its two optimisers, one step at a time."""
 
-    def __init__(self, seed: int, tokenizer: PreTrainedTokenizerFast) -> None:
+    def __init__(self, seed: int, tokenizer: PreTrainedTokenizerFast, team: Team) -> None:
+        self.team = team
         self.model = make_model(len(tokenizer), seed)
         inner = [weight for weight in self.model.model.layers.parameters() if weight.ndim == 2]
         inside = {id(weight) for weight in inner}
         rest = [weight for weight in self.model.parameters() if id(weight) not in inside]
+        self.weights = inner + rest
         self.optimisers: tuple[torch.optim.Optimizer, ...] = (
             Muon(inner, 0.02),
             torch.optim.AdamW(rest, lr=0.004, betas=(0.9, 0.95), weight_decay=0.0),
@@ -245,24 +282,33 @@ class Training:
         self.rates = (0.02, 0.004)
         self.batches = batches(tokenizer, documents(seed))
 
-    def step(self, share: float) -> tuple[float, float, Batch]:
+    def step(self, share: float, clock: float = 0.0) -> tuple[float, float, Batch, float]:
         """One step at `share` of the highest learning rate.
 
-        Returns the mean loss in nats per learned token, the gradient's norm, and the batch.
+        Returns the mean loss in nats per learned token, the gradient's norm, the batch, and the
+        first process's clock.
         """
         batch = next(self.batches)
+        for weight in self.weights:
+            weight.grad = torch.zeros_like(weight)
         total = 0.0
-        for rows in batch.parts:
+        for rows in self.team.take(batch.parts):
             loss = loss_sum(self.model, rows)
             (loss / batch.learned).backward()  # type: ignore[no-untyped-call]
             total += loss.item()
-        norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), 1.0))
+        notes = torch.tensor([total, clock if self.team.rank == 0 else 0.0])
+        gradients = [weight.grad.flatten() for weight in self.weights if weight.grad is not None]
+        together = self.team.sum(torch.cat([*gradients, notes]))
+        for weight, found in zip(
+            self.weights, together[:-2].split([g.numel() for g in gradients]), strict=True
+        ):
+            weight.grad = found.view_as(weight)
+        norm = float(nn.utils.clip_grad_norm_(self.weights, 1.0))
         for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
             for group in optimiser.param_groups:
                 group["lr"] = rate * share
             optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
-        return total / batch.learned, norm, batch
+        return float(together[-2]) / batch.learned, norm, batch, float(together[-1])
 
 
 def rate_share(progress: float) -> float:
@@ -336,46 +382,48 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
     tokenizer.save_pretrained(folder)
 
 
-def pretrain(out: Path, steps: int, minutes: float, seed: int) -> None:
+def pretrain(out: Path, steps: int, minutes: float, seed: int, team: Team) -> None:
     """The whole run. The learning rate follows the steps, or the clock where that is ahead."""
-    out.mkdir(parents=True, exist_ok=True)
     tokenizer = make_tokenizer(seed)
-    training = Training(seed, tokenizer)
-    keeper = record.Keeper(out / "pretrain_run", training.model.num_parameters(), steps, seed)
-    started, tokens, step = time.monotonic(), 0, 0
-    seen_tokens, since = 0, started
-    every = max(50, steps // 11)
-    while True:
-        elapsed = time.monotonic() - started
-        progress = max(step / steps, elapsed / (minutes * 60) if minutes else 0.0)
-        if progress >= 1:
-            break
+    training = Training(seed, tokenizer, team)
+    keeper = None
+    if team.rank == 0:
+        keeper = record.Keeper(out / "pretrain_run", training.model.num_parameters(), steps, seed)
+    started, clock = time.monotonic(), 0.0
+    tokens, step, seen, since = 0, 0, 0, time.monotonic()
+    every = max(50, steps // 10)
+    while (progress := max(step / steps, clock / (minutes * 60) if minutes else 0.0)) < 1:
         share = rate_share(progress)
-        loss, norm, batch = training.step(share)
+        loss, norm, batch, clock = training.step(share, time.monotonic() - started)
         step += 1
         tokens += batch.tokens
-        seen_tokens += batch.tokens
-        if step % 10 == 0 or step == 1:
-            now = time.monotonic()
-            speed, seen_tokens, since = seen_tokens / (now - since), 0, now
+        seen += batch.tokens
+        if keeper and (step % 10 == 0 or step == 1):
+            speed, seen, since = seen / (time.monotonic() - since), 0, time.monotonic()
             keeper.log_train(step, loss, training.rates[1] * share, norm, speed, tokens)
-            print(
-                f"{step} {progress:.3f} loss {loss:.4f} norm {norm:.2f} {speed:.0f} tok/s "
-                f"{elapsed / 60:.1f} min",
-                flush=True,
-            )
-        if step % every == 0:
-            found = measure(training.model, tokenizer, seed + 1)
-            keeper.log_eval(step, found)
-            keeper.log_samples(step, _samples(training.model, tokenizer))
+            print(f"{step} {progress:.3f} {loss:.4f} {norm:.2f} {speed:.0f} tok/s", flush=True)
+        if keeper and step % every == 0:
+            _look(keeper, step, training.model, tokenizer, seed, 20)
             save(training.model, tokenizer, out / "base")
-            print(json.dumps({name: round(value, 3) for name, value in found.items()}), flush=True)
             since = time.monotonic()
-    found = measure(training.model, tokenizer, seed + 1, 120)
+    if keeper:
+        save(training.model, tokenizer, out / "base")
+        _look(keeper, step, training.model, tokenizer, seed, 100)
+        keeper.finish(step, tokens)
+
+
+def _look(
+    keeper: record.Keeper,
+    step: int,
+    model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    seed: int,
+    count: int,
+) -> None:
+    """Measure, sample, and write both down."""
+    found = measure(model, tokenizer, seed + 1, count)
     keeper.log_eval(step, found)
-    keeper.log_samples(step, _samples(training.model, tokenizer))
-    save(training.model, tokenizer, out / "base")
-    keeper.finish(step, tokens)
+    keeper.log_samples(step, _samples(model, tokenizer))
     print(json.dumps({name: round(value, 3) for name, value in found.items()}), flush=True)
 
 
@@ -387,16 +435,37 @@ def _samples(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> lis
     return list(zip(record.PROMPTS, answers, strict=True))
 
 
+def _process(rank: int, given: argparse.Namespace, counter: Any, meeting: str) -> None:
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        "gloo",
+        f"file://{meeting}",
+        rank=rank,
+        world_size=given.processes,
+        timeout=timedelta(hours=1),
+    )
+    pretrain(
+        given.out, given.steps, given.minutes, given.seed, Team(rank, given.processes, counter)
+    )
+    torch.distributed.destroy_process_group()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--minutes", type=float, default=0.0, help="0: no limit")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
-    torch.set_num_threads(given.threads)
-    pretrain(given.out, given.steps, given.minutes, given.seed)
+    given.out.mkdir(parents=True, exist_ok=True)
+    context = torch.multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder:
+        torch.multiprocessing.spawn(
+            _process,
+            (given, context.Value("q", 0), str(Path(folder, "meeting"))),
+            nprocs=given.processes,
+        )
 
 
 if __name__ == "__main__":
