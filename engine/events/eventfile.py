@@ -117,7 +117,9 @@ class EventFile:
             at = f"{self.reader.fault} at byte {self.reader.offset:,}"
             return f"{at}: points before it are shown, it is tried again"
         if self.decoder.unreadable:
-            return f"{self.decoder.unreadable} records are no TensorBoard events"
+            one = self.decoder.unreadable == 1
+            what = "record is no TensorBoard event" if one else "records are no TensorBoard events"
+            return f"{self.decoder.unreadable} {what}"
         if not self.points.columns:
             kinds = {kind: n for kind, n in self.decoder.others.items() if kind != "version"}
             held = ", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items()))

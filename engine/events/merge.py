@@ -77,15 +77,15 @@ class FilePoints:
     def _extend(
         self, names: list[str], points: Points, start: int, stop: int, changed: set[str]
     ) -> None:
+        if start == stop:
+            return
         tags = points.tags[start:stop]
         order = np.argsort(tags, kind="stable")
-        counts = np.bincount(tags, minlength=len(names))
-        for tag, rows in zip(names, np.split(order, np.cumsum(counts)[:-1]), strict=True):
-            if rows.size:
-                rows = rows + start
-                column = self.columns.setdefault(tag, Column())
-                column.extend(points.steps[rows], points.wall_times[rows], points.values[rows])
-                changed.add(tag)
+        for rows in np.split(order + start, np.flatnonzero(np.diff(tags[order])) + 1):
+            tag = names[points.tags[rows[0]]]
+            column = self.columns.setdefault(tag, Column())
+            column.extend(points.steps[rows], points.wall_times[rows], points.values[rows])
+            changed.add(tag)
 
 
 _State = tuple[FilePoints, int, int]  # a file, its points of the tag, its purges

@@ -66,12 +66,15 @@ class Decoder:
         self.unreadable = 0
         """Records with a right CRC that are no Event."""
         self.first_wall_time: float | None = None
+        """Seconds since the epoch, of the first record that is an event."""
         self._ids: dict[str, int] = {}
         self._plugins: dict[str, str] = {}
         self._layouts: dict[tuple[bytes, bytes], _Layout] = {}
 
     def decode(self, records: Records) -> Points:
         """The scalar points of `records`."""
+        if self.first_wall_time is None and records.starts.size:
+            self.first_wall_time = self._first_wall_time(records)
         batch = _Batch()
         payload = np.frombuffer(records.data, np.uint8)
         left: list[int] = []
@@ -85,6 +88,13 @@ class Decoder:
         for row in sorted(left):
             self._decode_one(records, row, batch)
         return batch.gather()
+
+    def _first_wall_time(self, records: Records) -> float | None:
+        start = int(records.starts[0])
+        try:
+            return read_event(records.data, start, start + int(records.lengths[0])).wall_time
+        except Malformed:
+            return None
 
     def _decode_alike(
         self,
@@ -166,8 +176,6 @@ class Decoder:
         except Malformed:
             self.unreadable += 1
             return
-        if self.first_wall_time is None:
-            self.first_wall_time = event.wall_time
         if event.kind:
             self.others[event.kind] += 1
         if event.starts_session:
