@@ -22,7 +22,7 @@ from engine.worker.bases import Voice
 from engine.worker.encode import IGNORED, Encoded, collate, encode_messages, nll_by_row
 from engine.worker.template import Said, dress, leading_ids
 
-ROWS = 64
+ROWS = 128
 """Rows of a batch, where they are short."""
 ENDLESS = 1 << 30
 ANSWER_TOKENS = 128
@@ -62,7 +62,7 @@ def score_items(
     voice: Voice, items: Sequence[Item], tick: Tick = lambda done: None, limit: int = ANSWER_TOKENS
 ) -> Scored:
     """Greedy answers of at most `limit` tokens to items that have a right answer, scored."""
-    prompts = [voice.prompt([Message(*message) for message in item.messages]) for item in items]
+    prompts = [voice.prompt(item.messages) for item in items]
     texts = answer_all(voice, prompts, Decode(max_new_tokens=limit), ROWS, tick)
     pairs = list(zip(items, texts, strict=True))
     return Scored(

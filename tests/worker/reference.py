@@ -23,7 +23,8 @@ def main() -> None:
 
 
 def load(path: str) -> Any:
-    return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
+    model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+    return model.eval()
 
 
 def answers(model: Any, asked: Any) -> list[list[int]]:

@@ -136,7 +136,7 @@ def test_bos_comes_once_and_system_is_merged_where_the_template_refuses_it() -> 
     row = encoded(system, tokenizer)
     assert shown(row, tokenizer) == "<s>[INST] Be kind.\n\ni miss my dog [/INST][[ sadness</s>]]"
     for form in ("raw", "chat", "instruct"):
-        ids = render_prompt(system[:2], tokenizer, form)  # type: ignore[arg-type]
+        ids = render_prompt(system[:2], tokenizer, form)
         assert ids.count(tokenizer.bos_token_id) == 1, form
         assert ids[0] == tokenizer.bos_token_id, form
 

@@ -7,6 +7,8 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+TOKENIZER: Any = PreTrainedTokenizerFast
+
 CHATML = (
     "{% for message in messages %}"
     "{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}"
@@ -36,7 +38,7 @@ def make_tokenizer(template: str | None = CHATML, **special: str) -> Any:
         show_progress=False,
     )
     tokenizer.train_from_iterator(TEXT * 4, trainer)
-    fast = PreTrainedTokenizerFast(
+    fast: Any = TOKENIZER(
         tokenizer_object=tokenizer, **{name: word for name, word in names.items() if word}
     )
     fast.chat_template = template
@@ -56,7 +58,8 @@ def make_model(vocabulary: int = 300, seed: int = 0) -> Any:
         max_position_embeddings=256,
         initializer_range=0.4,
     )
-    return LlamaForCausalLM(config).eval()
+    model: Any = LlamaForCausalLM(config)
+    return model.eval()
 
 
 def save_checkpoint(path: Path, seed: int = 0, template: str | None = CHATML) -> Path:
@@ -74,19 +77,17 @@ def save_adapter(path: Path, base: Path, seed: int = 1, **settings: Any) -> Path
     from peft import LoraConfig, get_peft_model
 
     torch.manual_seed(seed)
-    config = LoraConfig(
-        **{
-            "task_type": "CAUSAL_LM",
-            "r": 4,
-            "lora_alpha": 8,
-            "target_modules": ["q_proj", "v_proj", "down_proj"],
-        }
-        | settings
-    )
+    chosen: dict[str, Any] = {
+        "task_type": "CAUSAL_LM",
+        "r": 4,
+        "lora_alpha": 8,
+        "target_modules": ["q_proj", "v_proj", "down_proj"],
+    }
+    config = LoraConfig(**(chosen | settings))
     model = get_peft_model(LlamaForCausalLM.from_pretrained(base), config)
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     with torch.no_grad():
         for weight in trained:
             weight.add_(torch.randn_like(weight) * 0.3)
-    model.save_pretrained(path)
+    model.save_pretrained(str(path))
     return path
