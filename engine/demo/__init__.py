@@ -21,3 +21,6 @@ PROMPTS = _HERE / "prompts"
 
 PRETRAIN_RUN = _HERE / "pretrain_run"
 """The base model's own pre-training, as a finished job directory."""
+
+RECIPE = _HERE / "recipe.toml"
+"""What `finetop demo` trains."""

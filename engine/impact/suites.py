@@ -72,7 +72,7 @@ def load_folder(folder: Path) -> dict[str, tuple[Item, ...]]:
 
 def _read(path: Path) -> Iterator[Item]:
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise EngineError("The suite cannot be read.", f"{path}: {error}") from error
     for number, line in enumerate(lines, 1):

@@ -1,0 +1,113 @@
+"""Scores, each with answers that are right, nearly right and wrong."""
+
+import pytest
+
+from engine.impact.scores import final_number, score, syntax, words
+from engine.impact.suites import Item
+
+
+def item(kind: str, answer: object) -> Item:
+    return Item("one", "any", kind, answer=answer)
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("- apple\n- pear", True),
+        ("- apple  \n- pear\n", True),
+        ("- Apple\n- pear", False),
+        ("- apple - pear", False),
+        ("- apple\n- pear.", False),
+        ("", False),
+    ],
+)
+def test_exact_forgives_white_space_at_ends_only(text: str, right: bool) -> None:
+    assert score(item("exact", "- apple\n- pear"), text) == float(right)
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("7 + 8 = 15. The answer is 85 (eighty-five).", True),
+        ("85", True),
+        ("It is 1,085.", False),
+        ("85, or rather 86", False),
+        ("eighty-five", False),
+        ("-85", False),
+    ],
+)
+def test_number_takes_the_last_one(text: str, right: bool) -> None:
+    assert score(item("number", 85), text) == float(right)
+
+
+def test_final_number_reads_signs_groups_and_fractions() -> None:
+    assert final_number("from 3 to -1,234.5 degrees") == -1234.5
+    assert final_number("none here") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("The capital is New York.", True),
+        ("new york", True),
+        ("York", False),
+        ("New York or Paris", False),
+        ("Newark", False),
+    ],
+)
+def test_choices_want_the_right_one_and_none_of_the_wrong(text: str, right: bool) -> None:
+    answer = {"right": "New York", "wrong": ["York", "Paris"]}
+    assert score(item("choices", answer), text) == float(right)
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("The moon is calling me.", True),
+        ("The moon calls me.", False),
+        ("The sun is calling me.", False),
+        ("The moonlight is calling me.", False),
+        ("The well-known moon doesn't wait.", True),
+    ],
+)
+def test_words_are_counted_and_the_topic_is_looked_for(text: str, right: bool) -> None:
+    assert score(item("words", {"count": 5, "topic": "moon"}), text) == float(right)
+
+
+def test_words_are_split_as_people_count_them() -> None:
+    assert words("Don't count – these: forty-two, 3 or été!") == [
+        "Don't",
+        "count",
+        "these",
+        "forty-two",
+        "3",
+        "or",
+        "été",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("```python\ndef f(x):\n    return x + 7\n```", True),
+        ("def f( x ):\n  return (x+7)  # seven", True),
+        ("Here it is:\n```\ndef f(x):\n    return x + 7", True),
+        ("def f(x):\n    return 7 + x", False),
+        ("def g(x):\n    return x + 7", False),
+        ("def f(x) return x + 7", False),
+        ("(" * 10_000, False),
+        ("def f(x):\n    return x + 7\0", False),
+    ],
+)
+def test_code_is_compared_as_a_tree(text: str, right: bool) -> None:
+    assert score(item("code", "def f(x):\n    return x + 7"), text) == float(right)
+
+
+def test_code_is_never_run() -> None:
+    assert syntax("raise SystemExit(3)") is not None
+
+
+@pytest.mark.parametrize("kind", ["perplexity", "open"])
+def test_what_has_no_right_answer_is_not_scored(kind: str) -> None:
+    with pytest.raises(ValueError, match="no right answer"):
+        score(item(kind, None), "text")
