@@ -4,16 +4,32 @@ Every method may block and raise EngineError, so screens call them on a thread.
 """
 
 import dataclasses
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
+from typing import TYPE_CHECKING
 
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import Recipe, TrainRecipe
 from engine.jobs.store import Store
 
+if TYPE_CHECKING:
+    from engine.catalog.checkpoints import Checkpoint
+    from engine.catalog.datasets import DataSet
+    from engine.catalog.rows import Rows
+    from engine.compare.prompts import Prompt
+
 STOP_STAGES = ("ask", "SIGTERM", "SIGKILL")
 """Each firmer than the one before; only the first lets the run save."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What can be picked."""
+
+    checkpoints: "tuple[Checkpoint, ...]" = ()
+    datasets: "tuple[DataSet, ...]" = ()
+    devices: tuple[str, ...] = ("auto",)
 
 
 class Actions:
@@ -50,11 +66,33 @@ class Actions:
         job = JobDirectory(path)
         views.write_notes(job, dataclasses.replace(views.notes(job), hidden=hidden))
 
+    def catalogue(self) -> "Catalogue":
+        """All models and data sets that can be picked, and the devices. May take seconds."""
+        from engine.catalog import checkpoints, datasets, folders
+        from engine.jobs import devices
+
+        runs = [job.path for job in self.store.jobs()]
+        return Catalogue(
+            tuple(checkpoints.scan(folders.model_folders(), runs)),
+            tuple(datasets.list_datasets(folders.data_folders())),
+            ("auto", *(devices.label(device) for device in devices.find())),
+        )
+
+    def preview(self, dataset: "DataSet", count: int) -> "Rows":
+        """The first rows of a data set, good and bad."""
+        from engine.catalog import datasets
+
+        return datasets.preview(dataset, count)
+
+    def prompts(self) -> "list[Prompt]":
+        """The bundled prompts, file by file."""
+        from engine.compare import prompts
+        from engine.demo import PROMPTS
+
+        return [one for path in sorted(PROMPTS.glob("*.jsonl")) for one in prompts.read(path)]
+
     def warning(self) -> str:
         """Why a run may not outlive this session; empty where nothing speaks for it."""
         from engine.jobs import session
 
         return session.warning()
-
-
-ActionsFactory = Callable[[Store], Actions]

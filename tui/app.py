@@ -9,12 +9,14 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import App
 from textual.binding import Binding
 from textual.screen import Screen
 
+from engine.jobs.recipe import TrainRecipe
 from engine.jobs.store import Store, open_store
 from tui import theme
 from tui.actions import Actions
@@ -24,6 +26,7 @@ from tui.keymap import KEYS
 from tui.messages import FeedFailed, MachineMeasured, RunChanged, RunsChanged
 from tui.screens.page import Page
 from tui.screens.runs import RunsPage
+from tui.shadow import shadowed
 from tui.snapshots import Machine, RunDetail, RunsSnapshot
 
 CompanionFactory = Callable[[], Any]
@@ -50,9 +53,12 @@ class FinetopApp(App[None]):
         actions: Actions | None = None,
         companion: CompanionFactory | None = None,
         measure: Callable[..., Machine] | None = None,
+        shadow: bool = False,
     ) -> None:
         # Where colours are refused, the terminal's own are left alone.
         super().__init__(ansi_color="NO_COLOR" in os.environ)
+        if shadow:
+            self.driver_class = shadowed(self.driver_class)
         self.animation_level = "none"
         self.glyphs = glyphs
         self.store = store
@@ -63,6 +69,8 @@ class FinetopApp(App[None]):
         self.machine = Machine()
         self.selected: str | None = None
         """Key of the run that Watch and Compare are about."""
+        self.draft: TrainRecipe | None = None
+        """What Launch is to be filled with when it opens next."""
         self.feed = Feed(store, self.post_message, measure=measure)
         self.register_theme(theme.DARK)
         self.register_theme(theme.LIGHT)
@@ -112,8 +120,7 @@ class FinetopApp(App[None]):
     def watch_run(self, key: str | None) -> None:
         """Make a run the one that Watch and Compare are about."""
         self.selected = key
-        row = self.runs.row(key)
-        self.feed.watch(row.path if row else None)
+        self.feed.watch(Path(key) if key else None)
 
     async def action_show(self, mode: str) -> None:
         if not isinstance(self.screen, Page):
@@ -172,7 +179,7 @@ def run_dashboard(given: str | None, *, ascii_only: bool = False, mouse: bool = 
     from tui.machine import measure
 
     glyphs = ASCII if ascii_only else detect(os.environ, sys.stdout.encoding)
-    app = FinetopApp(open_store(given), glyphs=glyphs, measure=measure)
+    app = FinetopApp(open_store(given), glyphs=glyphs, measure=measure, shadow=True)
     app.run(mouse=mouse or "SSH_CONNECTION" not in os.environ)
     return app.return_code or 0
 

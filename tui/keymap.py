@@ -63,7 +63,7 @@ KEYS: tuple[Key, ...] = (
     *_on(
         "launch",
         ("ctrl+s", "", "launch", "launch", "Start the run and watch it.", "always"),
-        ("enter", "", "take", "take", "Take the chosen model or data set.", ""),
+        ("enter", "", "go_on", "next", "On to the next list, then to the form.", ""),
         ("v", "", "turn_pane", "rows/recipe", "Show the data's rows, or the recipe.", ""),
         ("r", "", "rescan", "look again", "Look for models and data sets again.", "quiet"),
     ),

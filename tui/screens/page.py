@@ -68,7 +68,7 @@ class Page(Screen[None]):
 
     def focus_home(self) -> None:
         """Focus the list that this screen is about."""
-        if self.home and self.is_mounted:
+        if self.home:
             self.query_one(self.home, Widget).focus()
 
     def show_detail(self, detail: RunDetail) -> None:

@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widgets import Input
 
+from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
 from engine.jobs.views import JobView
 from engine.text import one_line
@@ -104,10 +105,10 @@ class RunsPage(Deeds):
             await self.finetop.switch_mode("watch")
 
     async def action_new(self) -> None:
-        row = self.chosen
+        recipe = self.chosen.view.recipe if self.chosen else None
+        if isinstance(recipe, TrainRecipe):
+            self.finetop.draft = recipe
         await self.finetop.switch_mode("launch")
-        if row is not None and row.view.recipe is not None:
-            self.finetop.prefill(row.view.recipe)
 
     def action_hide(self) -> None:
         row = self.chosen

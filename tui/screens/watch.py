@@ -56,7 +56,7 @@ class WatchPage(Deeds):
 
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
-        if self.chosen is None:
+        if self.finetop.selected is None:
             self.finetop.selected = _first(self.finetop.runs)
         self.finetop.watch_run(self.finetop.selected)
         self._refresh_all()
@@ -66,7 +66,7 @@ class WatchPage(Deeds):
 
     def watch_runs(self, snapshot: RunsSnapshot | None) -> None:
         if snapshot is not None and self.is_mounted:
-            if self.chosen is None:
+            if self.finetop.selected is None:
                 self.finetop.watch_run(_first(snapshot))
             self._tell()
             self.show_keys()

@@ -23,7 +23,7 @@ class Header(Cells):
         tabs: list[tuple[str, str]] = [(" finetop ", "title")]
         for digit, name in TABS:
             here = name == self._screen_name
-            tabs += [(" ", ""), (digit, "dim"), (" ", "")]
+            tabs += [("  ", ""), (digit, "dim"), (" ", "")]
             tabs.append((SCREENS[name], "strong" if here else "dim"))
         room = width - length(tabs) - 3
         facts = self._facts()

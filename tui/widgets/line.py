@@ -1,23 +1,48 @@
-"""A few lines of text that a screen sets."""
+"""A few lines of text that a screen sets, and a rule."""
 
-from collections.abc import Sequence
-
-from tui.widgets.cells import Cells, Line
+from tui.widgets.cells import Cells, Line, Piece, fit, length
 
 
 class Lines(Cells):
-    """Shows the lines it was last given, cut at its width."""
+    """Shows the lines it was last given. Where one is too long, whole facts fall away."""
 
-    def __init__(self, *, id: str | None = None, classes: str | None = "line") -> None:
+    def __init__(
+        self, *, ellipsis: str = "…", id: str | None = None, classes: str | None = "line"
+    ) -> None:
         super().__init__(id=id, classes=classes)
+        self._ellipsis = ellipsis
         self._shown: list[Line] = []
 
-    def show(self, *lines: Sequence[tuple[str, str]]) -> None:
+    def show(self, *lines: Line) -> None:
         self._shown = list(lines)
         self.repaint()
 
     def paint(self, width: int, height: int) -> list[Line]:
-        return self._shown
+        return [shorten(line, width, self._ellipsis) for line in self._shown]
+
+
+def shorten(line: Line, width: int, ellipsis: str) -> Line:
+    """`line` in `width` cells: pieces fall away from the right, a label goes with its value.
+
+    A long last piece is cut between words instead, where enough of it fits to be worth reading.
+    """
+    if length(line) <= width:
+        return line
+    kept: list[Piece] = []
+    room = width
+    for text, role in line:
+        if length([(text, role)]) > room:
+            head = fit(text, room, "").rsplit(" ", 1)[0] if room > 24 and " " in text else ""
+            return [*kept, (head + ellipsis, role)] if head.strip() else _without_label(kept)
+        kept.append((text, role))
+        room -= length([(text, role)])
+    return kept
+
+
+def _without_label(kept: list[Piece]) -> list[Piece]:
+    while len(kept) > 1 and kept[-1][0].endswith(" ") and kept[-1][1] == "dim":
+        kept.pop()
+    return kept
 
 
 class Rule(Cells):
