@@ -55,9 +55,9 @@ def describe_adapter(entry: Checkpoint, names: Collection[str]) -> Checkpoint:
 def add_base(entry: Checkpoint, base: Checkpoint | None) -> Checkpoint:
     """The adapter with what its base lends it, or with the reason why that cannot be."""
     if base is None:
-        missing = f"its base is not on this machine: {entry.base}"
-        return entry if entry.reason else replace(entry, reason=missing)
-    unusable = base.reason and f"its base cannot be used: {base.reason}"
+        why = f"its base is not on this machine: {entry.base}" if entry.base else None
+        return replace(entry, base_reason=why, reason=entry.reason or why)
+    why = f"its base cannot be used: {base.reason}" if base.reason else None
     return replace(
         entry,
         base_path=base.path,
@@ -65,7 +65,8 @@ def add_base(entry: Checkpoint, base: Checkpoint | None) -> Checkpoint:
         context_length=base.context_length,
         vocab_size=base.vocab_size,
         chat_template=entry.chat_template or base.chat_template,
-        reason=entry.reason or unusable,
+        base_reason=why,
+        reason=entry.reason or why,
     )
 
 

@@ -6,11 +6,9 @@ reason. `resolve` refuses to give something unusable.
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from engine.catalog import hub_cache
-from engine.catalog.configs import read_json
 from engine.catalog.entry import Checkpoint
 from engine.catalog.inspection import (
     BUNDLED,
@@ -19,13 +17,11 @@ from engine.catalog.inspection import (
     inspect_repository,
     locate,
 )
+from engine.catalog.outputs import find_run, inspect_run
 from engine.catalog.search import Search
 from engine.errors import EngineError
 
 __all__ = ["BUNDLED", "Checkpoint", "inspect", "resolve", "scan"]
-
-_OUTPUTS = ("adapter", "model")
-"""What a run leaves in its directory: one of them."""
 
 
 def scan(folders: Sequence[Path], runs: Sequence[Path]) -> list[Checkpoint]:
@@ -42,7 +38,8 @@ def scan(folders: Sequence[Path], runs: Sequence[Path]) -> list[Checkpoint]:
 def resolve(ref: str, runs: Sequence[Path] = ()) -> Checkpoint:
     """The checkpoint that a recipe names; also a path, or a name that the hub's cache knows.
 
-    Raises EngineError where there is none, or where it cannot be used.
+    Raises EngineError where there is none, or where it cannot be used. An adapter that is whole and
+    only lacks its base is given, with its `base_reason`: whoever asks may have another base for it.
     """
     if ref.startswith("run:"):
         found = _resolve_run(ref, runs)
@@ -58,8 +55,26 @@ def resolve(ref: str, runs: Sequence[Path] = ()) -> Checkpoint:
                 hint="Give a model's folder, run:<id>, or a name in the hub's cache.",
             )
         found = inspect(path)
-    if found.reason is not None:
+    if found.reason != found.base_reason:
         raise EngineError(f"{found.name} cannot be used: {found.reason}", str(found.path))
+    return found
+
+
+def _scan_runs(runs: Sequence[Path]) -> Iterator[Checkpoint]:
+    for run in runs:
+        entry = inspect_run(run, runs)
+        if entry is not None:
+            yield entry
+
+
+def _resolve_run(ref: str, runs: Sequence[Path]) -> Checkpoint:
+    run = find_run(ref, runs)
+    if run is None:
+        wanted = ref.partition(":")[2]
+        raise EngineError(f"no run is called {wanted}", hint="finetop runs lists them.")
+    found = inspect_run(run, runs)
+    if found is None:
+        raise EngineError(f"{ref} has left no weights", str(run), "It has not come to its end.")
     return found
 
 
@@ -80,41 +95,3 @@ def _scan_cache() -> Iterator[Checkpoint]:
         return
     for repository in repositories:
         yield inspect_repository(repository)
-
-
-def _scan_runs(runs: Sequence[Path]) -> Iterator[Checkpoint]:
-    for run in runs:
-        entry = _inspect_run(run)
-        if entry is not None:
-            yield entry
-
-
-def _inspect_run(run: Path) -> Checkpoint | None:
-    """What the run left; None where it has left nothing yet."""
-    output = next((run / name for name in _OUTPUTS if (run / name).is_dir()), None)
-    if output is None:
-        return None
-    number, name = _name_run(run)
-    return replace(inspect(output, ref=f"run:{number}", source="run"), name=name)
-
-
-def _name_run(run: Path) -> tuple[str, str]:
-    """The run's id and the name that its owner gave it."""
-    try:
-        record = read_json(run / "job.json")
-    except EngineError:
-        record = {}
-    number, name = record.get("id"), record.get("name")
-    number = number if isinstance(number, str) and number else run.name
-    return number, name if isinstance(name, str) and name else number
-
-
-def _resolve_run(ref: str, runs: Sequence[Path]) -> Checkpoint:
-    wanted = ref.partition(":")[2]
-    for run in runs:
-        if wanted in (run.name, _name_run(run)[0]):
-            found = _inspect_run(run)
-            if found is not None:
-                return found
-            raise EngineError(f"{ref} has left no weights", str(run), "It has not come to its end.")
-    raise EngineError(f"no run is called {wanted}", hint="finetop runs lists them.")

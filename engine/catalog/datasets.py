@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from engine.catalog import rows
+from engine.catalog.files import is_folder
 from engine.catalog.formats import is_object, read_raw
 from engine.catalog.rows import Rows
 from engine.demo import DATA
@@ -29,7 +30,7 @@ _DEEPEST = 2
 """Levels below a configured folder."""
 _MOST_FOLDERS = 500
 _MOST_FILES = 1000
-_COUNTED_BYTES = 1 << 18
+_COUNTED_BYTES = 1 << 20
 """Read of each file to count its rows; the rest is estimated."""
 
 
@@ -159,7 +160,7 @@ def _look(path: Path, changed: int, size: int) -> tuple[str, int, bool]:
 
 def _locate(ref: str) -> Path:
     path = Path(os.path.abspath(os.path.expanduser(ref)))
-    if path.is_dir():
+    if os.path.isdir(path):
         trains = [one for one in _list_files(path) if _TRAIN.match(one.stem) and is_data(one)]
         if len(trains) != 1:
             raise EngineError(
@@ -168,7 +169,7 @@ def _locate(ref: str) -> Path:
                 "Name the file, or call it train.jsonl.",
             )
         return trains[0]
-    if not path.exists():
+    if not os.path.exists(path):
         raise EngineError(f"no data file at {ref}", str(path))
     return path
 
@@ -180,7 +181,7 @@ def _walk(folders: Sequence[Path]) -> Iterator[list[Path]]:
     while waiting and len(seen) < _MOST_FOLDERS:
         folder, depth = waiting.pop(0)
         real = os.path.realpath(folder)
-        if real in seen or (folder / "job.json").is_file():
+        if real in seen or os.path.isfile(folder / "job.json"):
             continue  # what a run writes is no data set
         seen.add(real)
         yield _list_files(folder)
@@ -201,7 +202,7 @@ def _list(folder: Path) -> list[tuple[Path, bool]]:
     try:
         with os.scandir(folder) as entries:
             named = (entry for entry in entries if not entry.name.startswith("."))
-            found = [(Path(entry.path), entry.is_dir()) for entry in islice(named, _MOST_FILES)]
+            found = [(Path(entry.path), is_folder(entry)) for entry in islice(named, _MOST_FILES)]
     except (OSError, ValueError):
         return []
     return sorted(found)

@@ -40,3 +40,5 @@ class Checkpoint:
     rank: int | None = None
     base_path: Path | None = None
     """Adapters: where the base was found on this machine."""
+    base_reason: str | None = None
+    """Adapters: why that base cannot be used; the adapter itself may be whole and go on another."""

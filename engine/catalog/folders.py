@@ -48,7 +48,7 @@ def _find(variable: str, key: str, usual: tuple[str, ...]) -> list[Path]:
 
 def _read_config(key: str) -> list[str]:
     path = config_file()
-    if not path.is_file():
+    if not os.path.isfile(path):
         return []
     try:
         table: dict[str, Any] = tomllib.loads(read_bounded(path, _LARGEST).decode())

@@ -23,7 +23,8 @@ def find_cache() -> Path:
 
 
 def is_repository(folder: Path) -> bool:
-    return folder.name.startswith("models--") and (folder / "snapshots").is_dir()
+    """By its name: a model in the cache, be it only begun, or one of a cache that was moved."""
+    return folder.name.startswith("models--") and os.path.isdir(folder)
 
 
 def list_repositories(cache: Path) -> list[Path]:

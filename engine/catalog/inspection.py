@@ -33,7 +33,7 @@ def inspect(path: Path, *, ref: str | None = None, source: str = "folder") -> Ch
     if entry.reason is None and is_adapter([name for name, _, _ in stamp]):
         entry = _describe(replace(entry, kind="adapter"), stamp)
         path_of_base = locate(entry.base) if entry.base else None
-        base = _inspect_model(path_of_base) if path_of_base else None
+        base = inspect_base(path_of_base) if path_of_base else None
         entry = add_base(entry, base)
     elif entry.reason is None:
         entry = _describe(entry, stamp)
@@ -54,7 +54,8 @@ def _open(path: Path, ref: str | None, source: str) -> tuple[Checkpoint, Stamp]:
     try:
         files = list_files(path)
     except EngineError as error:
-        return replace(entry, reason=error.title), ()
+        absent = isinstance(error.__cause__, FileNotFoundError)
+        return replace(entry, reason=NOT_DOWNLOADED if repository and absent else error.title), ()
     entry = replace(entry, size_bytes=sum(status.st_size for status in files.values()))
     stamp = sorted((name, status.st_mtime_ns, status.st_size) for name, status in files.items())
     return entry, tuple(stamp)
@@ -68,7 +69,7 @@ def _describe(entry: Checkpoint, stamp: Stamp) -> Checkpoint:
     return describe(entry, names)
 
 
-def _inspect_model(path: Path) -> Checkpoint:
+def inspect_base(path: Path) -> Checkpoint:
     """`inspect` for a base: read as a model even where it is an adapter, so no circle forms."""
     entry, stamp = _open(path, None, "folder")
     return _explain_download(entry if entry.reason else _describe(entry, stamp))
@@ -89,10 +90,10 @@ def locate(named: str) -> Path | None:
     """Where a checkpoint lies that is named by a path, the hub's name, or as bundled elsewhere."""
     try:
         path = Path(named).expanduser()
-        if path.is_dir():
-            return _pick_snapshot(path) if hub_cache.is_repository(path) else path
-    except (OSError, ValueError, RuntimeError):
+    except RuntimeError:  # the home of a user who is not there
         return None
+    if named and os.path.isdir(path):
+        return _pick_snapshot(path) if hub_cache.is_repository(path) else path
     if path.parts[-3:] == BASE.parts[-3:] or named == BUNDLED:
         return BASE  # the bundled model, as an installation on another machine names it
     if _HUB_ID.fullmatch(named):
@@ -104,5 +105,5 @@ def locate(named: str) -> Path | None:
 def _pick_snapshot(repository: Path) -> Path:
     """The snapshot of main; where it cannot be used, the newest that can."""
     snapshots = list(hub_cache.list_snapshots(repository))
-    usable = (path for path in snapshots if _inspect_model(path).reason is None)
-    return next(usable, snapshots[0] if snapshots else repository / "snapshots")
+    usable = (path for path in snapshots if inspect_base(path).reason is None)
+    return next(usable, snapshots[0] if snapshots else repository / "snapshots" / "main")

@@ -116,7 +116,7 @@ def _convert_row(path: Path, schema: str, row: RawRow) -> Example | Reject:
     if row.fault is not None:
         return Reject(str(path), row.line, row.fault, row.text)
     try:
-        return Example(convert(row.value, schema), f"{path.name}:{row.line}")
+        return Example(convert(row.value, schema), f"{path}:{row.line}")
     except BadRow as error:
         return Reject(str(path), row.line, str(error), show(_write(row.value)))
 

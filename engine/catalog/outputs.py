@@ -1,0 +1,81 @@
+"""What runs leave: the adapter or model in a job directory, its name, and where it began."""
+
+import os
+import tomllib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from engine.catalog.adapters import add_base
+from engine.catalog.configs import read_json
+from engine.catalog.entry import Checkpoint
+from engine.catalog.files import read_bounded
+from engine.catalog.inspection import inspect, inspect_base, locate
+from engine.errors import EngineError
+
+_OUTPUTS = ("adapter", "model")
+"""The folders of a job directory that hold weights: a run makes one of them."""
+_LARGEST_RECIPE = 1 << 20
+
+
+def inspect_run(run: Path, runs: Sequence[Path]) -> Checkpoint | None:
+    """What the run left; None where it has left nothing yet.
+
+    An adapter's base is sought by the name in its config and, where that leads nowhere because
+    folders were moved, by the recipes of this run and of those that it builds on.
+    """
+    output = next((run / name for name in _OUTPUTS if os.path.isdir(run / name)), None)
+    if output is None:
+        return None
+    identity, name = _name_run(run)
+    entry = replace(inspect(output, ref=f"run:{identity}", source="run"), name=name)
+    if entry.kind == "adapter" and entry.base_path is None and entry.reason == entry.base_reason:
+        base = _trace_base(run, runs)
+        if base is not None:
+            entry = add_base(replace(entry, reason=None), inspect_base(base))
+    return entry
+
+
+def find_run(ref: str, runs: Sequence[Path]) -> Path | None:
+    """The job directory that `run:ID` names, by its record or by its folder's name."""
+    wanted = ref.partition(":")[2]
+    return next((run for run in runs if wanted in (run.name, _name_run(run)[0])), None)
+
+
+def _trace_base(run: Path, runs: Sequence[Path]) -> Path | None:
+    """The whole model that an adapter began with: a run may go on with another run's adapter."""
+    seen: set[Path] = set()
+    while run not in seen:
+        seen.add(run)
+        ref = _read_checkpoint(run)
+        if ref is None or not ref.startswith("run:"):
+            return locate(ref) if ref else None
+        before = find_run(ref, runs)
+        if before is None:
+            return None
+        if os.path.isdir(before / "model"):
+            return before / "model"
+        run = before
+    return None
+
+
+def _read_checkpoint(run: Path) -> str | None:
+    """The checkpoint that the run's recipe names."""
+    try:
+        recipe = tomllib.loads(read_bounded(run / "recipe.toml", _LARGEST_RECIPE).decode())
+    except (EngineError, ValueError, RecursionError):
+        return None
+    model = recipe.get("model")
+    ref = model.get("checkpoint") if isinstance(model, dict) else None
+    return ref if isinstance(ref, str) and ref else None
+
+
+def _name_run(run: Path) -> tuple[str, str]:
+    """The run's id and the name that its owner gave it."""
+    try:
+        record = read_json(run / "job.json")
+    except EngineError:
+        record = {}
+    identity, name = record.get("id"), record.get("name")
+    identity = identity if isinstance(identity, str) and identity else run.name
+    return identity, name if isinstance(name, str) and name else identity
