@@ -93,15 +93,23 @@ class _Tally:
 def measure_suite(
     voice: Voice, items: Sequence[Item], tick: Tick = lambda done: None
 ) -> dict[str, Any]:
-    """One suite's results as JSON knows them; open items are left out: nobody can score them."""
+    """One suite's results as JSON knows them. Open items are answered and not scored."""
     texts = {item.id: item.text for item in items if item.score == "perplexity"}
-    asked = [item for item in items if item.score not in ("perplexity", "open")]
+    asked = [item for item in items if item.score != "perplexity"]
     result: dict[str, Any] = {}
     if asked:
-        result |= _accuracy(score_items(voice, asked, tick))
+        scored = score_items(voice, asked, tick)
+        prompts = {item.id: item.messages[-1].content for item in asked}
+        result |= _accuracy(scored) if scored.scores else {"answers": scored.answers}
+        result["prompts"] = prompts
     if texts:
         read = read_texts(voice, texts, lambda done: tick(len(asked) + done))
-        result |= {"perplexity": read.perplexity, "nll": read.nll, "tokens": read.tokens}
+        result |= {
+            "perplexity": read.perplexity,
+            "tokens": sum(read.tokens.values()),
+            "nll": read.nll,
+            "text_tokens": read.tokens,
+        }
     return result
 
 
@@ -132,11 +140,12 @@ def measure_labels(
         lambda done: tick(len(examples) + done),
     )
     names = [example.source for example in examples]
+    questions = {example.source: example.messages[-2].content for example in examples}
     return {
         "labels": labels,
         "majority": Counter(truth).most_common(1)[0][1] / len(truth),
         "likelihood": _accuracy(_match(names, likely, truth)),
-        "generated": _accuracy(_match(names, said, truth)),
+        "generated": _accuracy(_match(names, said, truth)) | {"prompts": questions},
     }
 
 

@@ -36,7 +36,7 @@ class Scored:
     """The items of one skill, answered and scored."""
 
     scores: dict[str, float]
-    """Item id to 0.0 … 1.0."""
+    """Item id to 0.0 … 1.0; open items have none."""
     answers: dict[str, str]
 
     @property
@@ -61,12 +61,12 @@ class Read:
 def score_items(
     voice: Voice, items: Sequence[Item], tick: Tick = lambda done: None, limit: int = ANSWER_TOKENS
 ) -> Scored:
-    """Greedy answers of at most `limit` tokens to items that have a right answer, scored."""
+    """Greedy answers of at most `limit` tokens; those of items with a right answer are scored."""
     prompts = [voice.prompt(item.messages) for item in items]
     texts = answer_all(voice, prompts, Decode(max_new_tokens=limit), ROWS, tick)
     pairs = list(zip(items, texts, strict=True))
     return Scored(
-        {item.id: scores.score(item, text) for item, text in pairs},
+        {item.id: scores.score(item, text) for item, text in pairs if item.score != "open"},
         {item.id: text for item, text in pairs},
     )
 

@@ -8,8 +8,6 @@ from engine.catalog import checkpoints
 from engine.catalog.checkpoints import Checkpoint
 from engine.compare.arms import Arm
 from engine.errors import EngineError
-from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import TrainRecipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ def locate(arm: Arm, runs: Sequence[Path]) -> Place:
     if arm.adapter is None:
         if checkpoint.kind != "adapter":
             return Place(checkpoint.path)
-        return Place(_base_of(arm.checkpoint, checkpoint, runs), checkpoint.path)
+        return Place(_base_of(arm, checkpoint), checkpoint.path)
     adapter = checkpoints.resolve(arm.adapter, runs)
     if adapter.kind != "adapter":
         raise EngineError(
@@ -51,29 +49,11 @@ def locate(arm: Arm, runs: Sequence[Path]) -> Place:
     return Place(checkpoint.path, adapter.path)
 
 
-def _base_of(ref: str, adapter: Checkpoint, runs: Sequence[Path]) -> Path:
-    """The base that the run was trained on, or that the adapter's own file names."""
-    named = _recipe_checkpoint(adapter.path) or adapter.base
-    hint = f"Name the base yourself: NAME=BASE+{ref}."
-    if not named:
-        raise EngineError("The adapter names no base.", str(adapter.path), hint)
-    try:
-        base = checkpoints.resolve(named, runs)
-    except EngineError as error:
-        detail = f"{adapter.path} was trained on {named}. {error.title} {error.detail}"
-        raise EngineError("The adapter's base is not here.", detail.strip(), hint) from error
-    if base.kind == "adapter":
-        raise EngineError("The adapter's base is an adapter itself.", named, hint)
-    return base.path
-
-
-def _recipe_checkpoint(adapter: Path) -> str | None:
-    """What the run that made this adapter was told to start from: true wherever the run lies."""
-    job = JobDirectory(adapter.parent)
-    if job.adapter != adapter or not job.recipe_file.exists():
-        return None
-    try:
-        recipe = job.recipe()
-    except EngineError:
-        return None
-    return recipe.model.checkpoint if isinstance(recipe, TrainRecipe) else None
+def _base_of(arm: Arm, adapter: Checkpoint) -> Path:
+    if adapter.base_path is None or adapter.base_reason is not None:
+        raise EngineError(
+            "The adapter's base cannot be used.",
+            f"{arm.checkpoint}: {adapter.base_reason or 'it names none'}",
+            f"Name a base yourself: {arm.name}=BASE+{arm.checkpoint}.",
+        )
+    return adapter.base_path
