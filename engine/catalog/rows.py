@@ -27,7 +27,7 @@ _MOST_UNKNOWN = 50
 class Example:
     messages: tuple[Message, ...]
     source: str
-    """`file:line`, where the row starts."""
+    """`path:line`, where the row starts."""
 
 
 @dataclass(frozen=True, slots=True)
