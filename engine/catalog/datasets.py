@@ -30,7 +30,7 @@ _DEEPEST = 2
 """Levels below a configured folder."""
 _MOST_FOLDERS = 500
 _MOST_FILES = 1000
-_COUNTED_BYTES = 1 << 20
+COUNTED_BYTES = 1 << 20
 """Read of each file to count its rows; the rest is estimated."""
 
 
@@ -153,7 +153,7 @@ def _look(path: Path, changed: int, size: int) -> tuple[str, int, bool]:
     count, reached = 0, 0
     for raw in read_raw(path):
         count, reached = count + 1, raw.end
-        if reached >= _COUNTED_BYTES and reached < size:
+        if reached >= COUNTED_BYTES and reached < size:
             return first.schema, round(count * size / reached), True
     return first.schema, count, False
 
