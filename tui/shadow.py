@@ -98,11 +98,15 @@ class Shadow:
     def _draw_wide(
         self, text: str, place: tuple[int, int], style: str, out: list[str]
     ) -> tuple[int, int]:
-        """Text with characters of other widths: always written, and its cells are unknown."""
+        """Text with characters of other widths: always written, and its cells are unknown.
+
+        So is the cell before it, on which a combining mark may have landed.
+        """
         row, column = place
         stop = column + cell_len(text)
         characters, _ = self._row(row, stop)
-        characters[column:stop] = [""] * (stop - column)
+        begin = max(column - 1, 0)
+        characters[begin:stop] = [""] * (stop - begin)
         self._emit(row, column, text, style, out)
         self._place = None  # terminals do not agree on widths
         return row, stop

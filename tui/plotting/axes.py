@@ -72,15 +72,18 @@ def fit_x(low: float, high: float, previous: Axis | None, *, time: bool, total: 
 
 
 def fit_y(low: float, high: float, previous: Axis | None, *, log: bool = False) -> Axis:
-    """An axis for finite values from `low` to `high`; `low` above 0 where `log`."""
+    """An axis for values from `low` to `high`, of magnitudes from 1e-100 to 1e100.
+
+    `low` is above 0 where `log`.
+    """
     if previous and previous.log == log and _holds(previous, low, high):
         return previous
     if log:
         return Axis(_log_round(low, up=False), _log_round(high, up=True), log=True)
-    if not high > low:
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
         room = abs(high) * 0.1 or 1.0
         low, high = low - room, high + room
-    step = nice_step((high / 4 - low / 4) or 1.0)
+    step = nice_step((high - low) / 4)
     return Axis(math.floor(low / step) * step, math.ceil(high / step) * step)
 
 
@@ -90,7 +93,7 @@ def _holds(axis: Axis, low: float, high: float) -> bool:
         return False
     if axis.log:
         return math.log(axis.high / axis.low) <= 4 * math.log(high / low) + 4
-    return axis.high / 2 - axis.low / 2 <= 2.5 * (high / 2 - low / 2) or high <= low
+    return axis.high - axis.low <= 2.5 * (high - low) or high <= low
 
 
 def nice_step(rough: float) -> float:
@@ -117,11 +120,12 @@ def _leap(span: float, rungs: tuple[int, ...]) -> float:
 
 
 def _log_round(value: float, *, up: bool) -> float:
+    """The nearest of 1, 2 and 5 times a power of ten: above `value`, or not above it."""
     power = 10.0 ** math.floor(math.log10(value))
-    rungs = (1.0, 2.0, 5.0, 10.0)
+    rungs = [rung * power for rung in (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)]
     if up:
-        return next(rung * power for rung in rungs if rung * power > value)
-    return next(rung * power for rung in reversed(rungs) if rung * power <= value)
+        return next(rung for rung in rungs if rung > value)
+    return next(rung for rung in reversed(rungs) if rung <= value)
 
 
 def number(value: float, digits: int) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import plotext
 
-from engine.events.series import Floats, Ints, smooth, thin
+from engine.events.series import Floats, Ints, Series, smooth, thin
 from tui.glyphs import UNICODE, Glyphs
 from tui.plotting.axes import Axis, fit_x, fit_y
 
@@ -40,6 +40,21 @@ class Curve:
     """Points of their own, such as evaluations: never smoothed, never joined."""
     restarts: tuple[int, ...] = ()
     """Steps at which the run was taken up again."""
+
+    @classmethod
+    def of(
+        cls, series: Series, label: str = "", *, accent: int = 0, marks: bool = False
+    ) -> "Curve":
+        """A series as a curve; the label is its tag unless another is given."""
+        return cls(
+            label or series.tag,
+            series.steps,
+            series.wall_times,
+            series.values,
+            accent,
+            marks,
+            series.restarts,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +134,8 @@ def draw(
                 for step in curve.restarts:
                     plotext.vline(step, RESTART)
         for stroke in strokes:
-            _put(stroke, y_axis, view.glyphs, letters)
+            _put(stroke, y_axis, view.glyphs)
+        _put_letters(strokes, letters, y_axis, (x_axis.high - x_axis.low) / columns)
         text = plotext.build()
     texts, roles = _cells(text, width, height, view.glyphs, framed)
     return Picture(texts, roles, x_axis, y_axis, left, columns, letters)
@@ -143,7 +159,7 @@ def _strokes(
     faint, strong, marks = [], [], []
     span = (axis.low, axis.high)
     for curve, x in zip(curves, xs, strict=True):
-        values = np.where(curve.values > 0, curve.values, np.nan) if view.log else curve.values
+        values = _drawable(curve.values, view.log)
         accent = curve.accent % 16
         if curve.marks:
             marks.append(_Stroke(x, values, STRONG + accent, True, curve.label))
@@ -154,6 +170,13 @@ def _strokes(
             raw = thin(x, smooth(values, view.smoothing), columns, span)
         strong.append(_Stroke(*raw, STRONG + accent, label=curve.label))
     return [*faint, *strong, *marks]
+
+
+def _drawable(values: Floats, log: bool) -> Floats:
+    """NaN for what has no place on an axis; beyond 1e100, plotext's arithmetic overflows."""
+    size = np.abs(values)
+    values = np.where(size < 1e-100, 0.0, values)
+    return np.where((size > 1e100) | (log & (values <= 0)), np.nan, values)
 
 
 def _fit_x(xs: list[Floats], view: View, previous: Picture | None) -> Axis:
@@ -190,7 +213,7 @@ def _scaled(values: Floats, axis: Axis) -> Floats:
     return np.log10(values) if axis.log else values
 
 
-def _put(stroke: _Stroke, y_axis: Axis, glyphs: Glyphs, letters: dict[str, str]) -> None:
+def _put(stroke: _Stroke, y_axis: Axis, glyphs: Glyphs) -> None:
     finite = np.isfinite(stroke.y)
     height = _scaled(stroke.y, y_axis)
     if stroke.marks:
@@ -205,9 +228,19 @@ def _put(stroke: _Stroke, y_axis: Axis, glyphs: Glyphs, letters: dict[str, str])
         gone = stroke.x[~finite]
         floor = float(_scaled(np.array([y_axis.low]), y_axis)[0])
         _scatter(gone, np.full(len(gone), floor), glyphs.missing, ALERT)
-    if stroke.label in letters and finite.any():
-        last = int(np.flatnonzero(finite)[-1])
-        _scatter(stroke.x[last:][:1], height[last:][:1], letters[stroke.label], stroke.role)
+
+
+def _put_letters(
+    strokes: list[_Stroke], letters: dict[str, str], y_axis: Axis, cell: float
+) -> None:
+    """Each curve's letter at its end; every next one a little earlier, so that none is hidden."""
+    named = [stroke for stroke in strokes if stroke.label in letters and not stroke.marks]
+    for order, stroke in enumerate(named):
+        finite = np.isfinite(stroke.y)
+        x, height = stroke.x[finite], _scaled(stroke.y[finite], y_axis)
+        if len(x):
+            at = max(int(np.searchsorted(x, x[-1] - 3 * order * cell, side="right")) - 1, 0)
+            _scatter(x[at : at + 1], height[at : at + 1], letters[stroke.label], stroke.role)
 
 
 def _scatter(x: Floats, y: Floats, marker: str, role: int) -> None:

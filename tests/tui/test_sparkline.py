@@ -1,0 +1,64 @@
+"""Sparklines, and the glyph sets that they and everything else are drawn with."""
+
+import dataclasses
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from tui.glyphs import ASCII, UNICODE, Glyphs, detect
+from tui.widgets.sparkline import sparkline
+
+
+@given(st.lists(st.floats(), max_size=200), st.integers(-1, 60), st.sampled_from([UNICODE, ASCII]))
+def test_any_values_at_any_width(values: list[float], width: int, glyphs: Glyphs) -> None:
+    text = sparkline(values, width, glyphs)
+    assert len(text) == cell_len(text) == min(max(width, 0), len(values))
+    assert set(text) <= set(glyphs.spark + glyphs.gap)
+
+
+def test_levels_gaps_and_flat_lines() -> None:
+    assert sparkline([8, 7, 6, 5, 4, 3, 2, 1], 8) == "█▇▆▅▄▃▂▁"
+    assert sparkline([0, math.nan, 1, math.inf], 4) == "▁·█·"
+    assert sparkline([3, 3, 3], 9) == "▄▄▄"
+    assert sparkline([math.nan] * 3, 2) == "··"
+    assert sparkline([], 5) == ""
+
+
+def test_the_largest_numbers() -> None:
+    assert sparkline([-1.7e308, 1.7e308], 2) == "▁█"
+
+
+def test_both_sets_say_everything_in_one_cell() -> None:
+    for glyphs in (UNICODE, ASCII):
+        for field in dataclasses.fields(glyphs):
+            value = getattr(glyphs, field.name)
+            if isinstance(value, str) and field.name not in ("name", "spark"):
+                assert cell_len(value) == 1, field.name
+    assert len(ASCII.spark) == len(UNICODE.spark) == 8
+    everything = "".join(v for v in dataclasses.asdict(ASCII).values() if isinstance(v, str))
+    assert everything.isascii()
+
+
+@pytest.mark.parametrize(
+    ("environ", "encoding", "expected"),
+    [
+        ({"TERM": "xterm-256color"}, "utf-8", UNICODE),
+        ({"TERM": "xterm-256color"}, "UTF8", UNICODE),
+        ({"TERM": "xterm"}, "ANSI_X3.4-1968", ASCII),
+        ({"TERM": "xterm"}, "iso8859-1", ASCII),
+        ({"TERM": "linux"}, "utf-8", ASCII),
+        ({"TERM": "dumb"}, "utf-8", ASCII),
+        ({"TERM": "vt100"}, "utf-8", ASCII),
+        ({"TERM": "linux", "FINETOP_ASCII": "0"}, "utf-8", UNICODE),
+        ({"TERM": "xterm", "FINETOP_ASCII": "1"}, "utf-8", ASCII),
+        ({"TERM": "xterm", "LANG": "de_DE.UTF-8"}, None, UNICODE),
+        ({"TERM": "xterm", "LANG": "de_DE.UTF-8", "LC_ALL": "C"}, None, ASCII),
+        ({"TERM": "xterm", "LANG": "de_DE.utf8@euro"}, None, UNICODE),
+        ({}, None, ASCII),
+    ],
+)
+def test_detect(environ: dict[str, str], encoding: str | None, expected: Glyphs) -> None:
+    assert detect(environ, encoding) is expected
