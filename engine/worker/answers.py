@@ -203,6 +203,19 @@ def decode_ids(tokenizer: Any, ids: Sequence[int]) -> str:
     return str(text)
 
 
+def pieces_of(tokenizer: Any, ids: Sequence[int]) -> list[tuple[str, list[int]]]:
+    """The text of each token; tokens that only together make a character come together."""
+    pieces = Pieces(tokenizer)
+    found: list[tuple[str, list[int]]] = []
+    pending: list[int] = []
+    for token in ids:
+        pending.append(token)
+        if piece := pieces.feed(token):
+            found.append((piece, pending))
+            pending = []
+    return [*found, (decode_ids(tokenizer, pending), pending)] if pending else found
+
+
 class Pieces:
     """Text as it grows: what `feed` returns never ends inside a character."""
 

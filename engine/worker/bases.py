@@ -4,6 +4,7 @@ One base serves any number of arms: its adapters are switched for each forward p
 ever hears another's weights. Where switching off does not give the base back, it is loaded apart.
 """
 
+import gc
 import inspect
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -90,15 +91,24 @@ class Voice:
     arm: Arm
     base: Base
     tokenizer: Any
+    template: Template | None
+    """How its prompts are written; None: raw."""
     adapter: str | None = None
     notes: tuple[str, ...] = ()
     """What the user should know of how it was loaded."""
 
-    @property
-    def template(self) -> Template | None:
-        """How its prompts are written; None: raw."""
-        form = self.arm.form
-        return None if form == "raw" else choose_template(self.tokenizer, form)
+    @classmethod
+    def of(
+        cls,
+        arm: Arm,
+        base: Base,
+        tokenizer: Any,
+        adapter: str | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> "Voice":
+        """A voice with the template that its arm asks for. Raises EngineError."""
+        template = None if arm.form == "raw" else choose_template(tokenizer, arm.form)
+        return cls(arm, base, tokenizer, template, adapter, notes)
 
     @property
     def ends(self) -> frozenset[int]:
@@ -127,7 +137,7 @@ def voice_of(model: Any, tokenizer: Any, form: PromptForm | None = None) -> Voic
     """A voice for a model that is in memory already, as it is: adapters that are on stay on."""
     base = Base(model)
     active = model.active_adapters if hasattr(model, "peft_config") else []
-    return Voice(Arm("model", "", form=form), base, tokenizer, active[0] if active else None)
+    return Voice.of(Arm("model", "", form=form), base, tokenizer, active[0] if active else None)
 
 
 class Bases:
@@ -145,14 +155,14 @@ class Bases:
 
         None: the bases that are `busy` must first be done, both do not fit. Raises EngineError.
         """
-        apart = place.adapter is not None and not models.shares_base(place.adapter)
+        key = self._key(place)
+        apart = key[1] is not None
         if apart and arm.strength != 1.0:
             raise EngineError(
                 "This adapter has no strength to set.",
                 f"{place.adapter}: it replaces weights, it does not only add to them",
                 "Leave out the @STRENGTH.",
             )
-        key = (place.base, place.adapter if apart else None)
         base = self._kept.pop(key, None)
         if base is None:
             if not self._make_room(_size_on_device(place.base, self.device), busy):
@@ -163,7 +173,7 @@ class Bases:
         self._kept[key] = base
         adapter = None if place.adapter is None else base.attach(place.adapter)
         notes = (f"{place.base.name} is loaded apart for {arm.name}",) if apart else ()
-        return Voice(arm, base, self._tokenizer(place.tokenizer, base), adapter, notes)
+        return Voice.of(arm, base, self._tokenizer(place.tokenizer, base), adapter, notes)
 
     def _tokenizer(self, path: Path, base: Base) -> Any:
         tokenizer = self._tokenizers.get(path) or models.load_tokenizer(path)
@@ -179,8 +189,18 @@ class Bases:
     def clear(self) -> None:
         """Forget every base, and give the memory back to the device."""
         self._kept.clear()
+        gc.collect()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
+
+    def holds(self, place: Place) -> bool:
+        """Whether the base of `place` is in memory already."""
+        return self._key(place) in self._kept
+
+    def _key(self, place: Place) -> tuple[Path, Path | None]:
+        """A base that is shared is known by its path, one that is not by its adapter too."""
+        apart = place.adapter is not None and not models.shares_base(place.adapter)
+        return (place.base, place.adapter if apart else None)
 
     def _make_room(self, needed: int, busy: Sequence[Base]) -> bool:
         """Drop the oldest idle bases until `needed` bytes fit. One base alone is always tried."""

@@ -1,0 +1,235 @@
+"""Client of the companion process, which answers prompts with models in memory.
+
+Starts it when first asked, streams its events to whoever asked, and starts it anew after a crash.
+Holds no model and imports no heavy library.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import tempfile
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import engine
+from engine.errors import EngineError, JobFailed
+from engine.jobs.process import worker_command, worker_environment
+from engine.text import clean
+
+Event = dict[str, Any]
+Conversation = str | Sequence[Mapping[str, str]]
+"""What a user says, or messages with role and content."""
+
+
+class Companion:
+    """One companion process, at most. All methods belong to one event loop."""
+
+    def __init__(self, log: Path | None = None, **hello: Any) -> None:
+        """`log` takes what the process prints; `hello` is what it is told first: device, runs."""
+        self._log = log
+        self._hello = hello
+        self._process: Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._ids = itertools.count(1)
+        self._waiting: dict[int, asyncio.Queue[Event | None]] = {}
+        self._starting = asyncio.Lock()
+
+    @property
+    def log(self) -> Path:
+        """Where the process's own output goes."""
+        if self._log is None:
+            handle, name = tempfile.mkstemp(prefix="finetop-companion-", suffix=".log")
+            os.close(handle)
+            self._log = Path(name)
+        return self._log
+
+    def generate(
+        self,
+        arm: str,
+        messages: Conversation,
+        decoding: Mapping[str, Any] | None = None,
+        prompt_id: str = "",
+    ) -> "Stream":
+        """One answer: events `loading`, `begin`, `text` …, then `done` with the sample.
+
+        `arm` is in the grammar of `engine.compare.arms`, `decoding` as `engine.jobs.recipe.Decode`.
+        """
+        asked = {"arm": arm, "decoding": dict(decoding or {}), "prompt_id": prompt_id}
+        return Stream(self, "generate", asked | _said(messages))
+
+    async def render(self, arm: str, messages: Conversation) -> Event:
+        """The prompt as an arm reads it: `text`, `tokens`, `template`. Raises EngineError."""
+        return await Stream(self, "render", {"arm": arm} | _said(messages)).last()
+
+    async def preview(self, checkpoint: str, data: str, **settings: int) -> Event:
+        """Rows as training sees them (settings: `rows`, `max_length`). Raises EngineError."""
+        asked = {"checkpoint": checkpoint, "data": data, **settings}
+        return await Stream(self, "preview", asked).last()
+
+    async def hello(self) -> Event:
+        """Start the process if need be and wait until it is ready to work."""
+        return await Stream(self, "hello", self._hello).last()
+
+    async def close(self) -> None:
+        """End the process. It has nothing to save, so that is at once."""
+        process, self._process = self._process, None
+        if process is not None:
+            assert process.stdin is not None
+            process.stdin.close()
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+        if self._reader is not None:
+            await self._reader
+
+    async def open(self, kind: str, fields: Mapping[str, Any]) -> "Request":
+        """Send one request; its events come to the queue, None where the process died."""
+        process = await self._started()
+        request = Request(next(self._ids), process, asyncio.Queue())
+        self._waiting[request.id] = request.events
+        _send(process, {"id": request.id, "type": kind, **fields})
+        return request
+
+    def cancel(self, request: "Request") -> None:
+        """Ask for the end of a request: its last event comes soon."""
+        _send(request.process, {"id": next(self._ids), "type": "cancel", "target": request.id})
+
+    def forget(self, request: "Request") -> None:
+        """Nobody waits for this request's events any more."""
+        self._waiting.pop(request.id, None)
+
+    def explain(self, process: Process) -> EngineError:
+        """Why a process is gone, as its log's last line has it."""
+        tail = self.log.read_bytes()[-2000:].decode("utf-8", "replace").strip()
+        why = tail.splitlines()[-1] if tail else f"it ended with {process.returncode}"
+        return JobFailed(
+            "The companion process died.",
+            f"{clean(why)} (see {self.log})",
+            "Ask again: it is started anew.",
+        )
+
+    async def _started(self) -> Process:
+        """The process, started and greeted where there is none."""
+        async with self._starting:
+            if self._process is None or self._process.returncode is not None:
+                if self._reader is not None:
+                    await self._reader
+                self._process = await self._start()
+                self._reader = asyncio.create_task(self._read(self._process))
+                _send(self._process, {"id": 0, "type": "hello", **self._hello})
+            return self._process
+
+    async def _start(self) -> Process:
+        environment = worker_environment()
+        home = str(Path(engine.__file__).resolve().parent.parent)
+        paths = [environment.get("PYTHONPATH", ""), home]
+        environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+        with self.log.open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                *worker_command("serve"),
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=log,
+                env=environment,
+                start_new_session=True,
+            )
+
+    async def _read(self, process: Process) -> None:
+        """Hand each event to who waits for it, until the process ends.
+
+        Lines are cut here: the stream's own `readline` gives up on one of more than 64 KiB.
+        """
+        assert process.stdout is not None
+        rest = b""
+        while chunk := await process.stdout.read(1 << 16):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                event = json.loads(line)
+                waiting = self._waiting.get(event["id"])
+                if waiting is not None:
+                    waiting.put_nowait(event)
+        await process.wait()
+        for waiting in self._waiting.values():
+            waiting.put_nowait(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request that was sent."""
+
+    id: int
+    process: Process
+    events: "asyncio.Queue[Event | None]"
+
+
+class Stream:
+    """The events of one request as they come, the last one `done`: an asynchronous iterator.
+
+    Raises EngineError for a request that cannot be answered, JobFailed where the process died.
+    """
+
+    def __init__(self, companion: Companion, kind: str, fields: Mapping[str, Any]) -> None:
+        self._companion = companion
+        self._kind = kind
+        self._fields = fields
+        self._request: Request | None = None
+        self._finished = False
+
+    def __aiter__(self) -> "Stream":
+        return self
+
+    async def __anext__(self) -> Event:
+        if self._finished:
+            raise StopAsyncIteration
+        try:
+            if self._request is None:
+                self._request = await self._companion.open(self._kind, self._fields)
+            event = await self._request.events.get()
+        except asyncio.CancelledError:
+            self.cancel()
+            self._finish()
+            raise
+        if event is None:
+            self._finish()
+            raise self._companion.explain(self._request.process)
+        if event["event"] in ("done", "error"):
+            self._finish()
+        if event["event"] == "error":
+            reason = event["error"]
+            raise EngineError(reason["title"], reason["detail"], reason["hint"])
+        return event
+
+    async def last(self) -> Event:
+        """Wait for the last event."""
+        event: Event = {}
+        async for one in self:
+            event = one
+        return event
+
+    def cancel(self) -> None:
+        """Ask for the end, from anywhere: the `done` that follows holds what there is."""
+        if self._request is None:
+            self._finished = True
+        elif not self._finished:
+            self._companion.cancel(self._request)
+
+    def _finish(self) -> None:
+        self._finished = True
+        if self._request is not None:
+            self._companion.forget(self._request)
+
+
+def _said(messages: Conversation) -> dict[str, Any]:
+    return {"text": messages} if isinstance(messages, str) else {"messages": list(messages)}
+
+
+def _send(process: Process, request: Mapping[str, Any]) -> None:
+    """Write one request. Without waiting: they are small, and the process reads at once."""
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        process.stdin.write(json.dumps(request, allow_nan=False).encode() + b"\n")
