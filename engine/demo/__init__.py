@@ -24,3 +24,6 @@ PRETRAIN_RUN = _HERE / "pretrain_run"
 
 RECIPE = _HERE / "recipe.toml"
 """What `finetop demo` trains."""
+
+RECIPE = _HERE / "recipe.toml"
+"""The training recipe of `finetop demo`, and the defaults that were chosen for the base model."""

@@ -1,9 +1,12 @@
 """Held-out items of the corpus as suites: what the base model can do, asked as never before.
 
-`python -m engine.demo.suite` writes them all; the same seed gives the same files.
+`python -m engine.demo.suite` writes them all; the same seed gives the same files. An item whose
+words happen to stand in the training text all the same is left out.
 """
 
+import itertools
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from random import Random
 
@@ -12,12 +15,17 @@ from engine.atomic import write_text
 from . import SUITES
 from .corpus import prose
 from .corpus.asking import SYSTEMS
-from .corpus.document import Turn, pick
-from .corpus.stream import CHECKED
+from .corpus.document import Document, Turn, pick
+from .corpus.stream import CHECKED, TRAINING_SEED, documents
+from .leakage import leaked
 
 SEED = 20_000
 ITEMS = 320
-TEXTS = 320
+"""Items of each suite."""
+SPARE = 60
+"""Items drawn beyond that, for those that are left out."""
+READ = 300_000
+"""Training documents that are searched: more than the base model has seen."""
 
 
 def items(skill: str, count: int = ITEMS, seed: int = SEED) -> list[dict[str, object]]:
@@ -34,7 +42,7 @@ def items(skill: str, count: int = ITEMS, seed: int = SEED) -> list[dict[str, ob
     return rows
 
 
-def texts(count: int = TEXTS, seed: int = SEED) -> list[dict[str, object]]:
+def texts(count: int, seed: int = SEED) -> list[dict[str, object]]:
     """`count` held-out paragraphs, to measure perplexity on."""
     rng = Random(f"prose:{seed}")
     documents = (prose.make(rng, True) for _ in range(count))
@@ -50,11 +58,25 @@ def texts(count: int = TEXTS, seed: int = SEED) -> list[dict[str, object]]:
     ]
 
 
+def suites(training: Iterable[Document]) -> dict[str, list[dict[str, object]]]:
+    """All suites by name, without what occurs in the training documents."""
+    drawn = {skill: items(skill, ITEMS + SPARE) for skill in CHECKED}
+    drawn["prose"] = texts(ITEMS + SPARE)
+    bad = leaked(itertools.chain.from_iterable(drawn.values()), training)
+    kept: dict[str, list[dict[str, object]]] = {}
+    for skill, rows in drawn.items():
+        good = [row for row in rows if row["id"] not in bad][:ITEMS]
+        if len(good) < ITEMS:
+            raise ValueError(f"{skill}: only {len(good)} items do not occur in training text")
+        kept[skill] = [{**row, "id": f"{skill}-{at:03}"} for at, row in enumerate(good, 1)]
+    return kept
+
+
 def write(folder: Path = SUITES) -> None:
     """Write all suites."""
-    for skill in CHECKED:
-        _write(folder / f"{skill}.jsonl", items(skill))
-    _write(folder / "prose.jsonl", texts())
+    for skill, rows in suites(itertools.islice(documents(TRAINING_SEED), READ)).items():
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        write_text(folder / f"{skill}.jsonl", "".join(lines))
 
 
 def _item(rng: Random, turn: Turn, number: int) -> dict[str, object]:
@@ -69,10 +91,6 @@ def _item(rng: Random, turn: Turn, number: int) -> dict[str, object]:
         "answer": turn.answer if turn.gold is None else turn.gold,
         "key": turn.key,
     }
-
-
-def _write(path: Path, rows: list[dict[str, object]]) -> None:
-    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 if __name__ == "__main__":

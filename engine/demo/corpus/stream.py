@@ -21,6 +21,9 @@ CHECKED = {
 
 OPEN = {"stories": stories.make, "songs": songs.make, "talk": talk.make}
 
+TRAINING_SEED = 1
+"""The seed of the text that the bundled model has read."""
+
 MIX = {
     "facts": 20,
     "arithmetic": 20,

@@ -19,6 +19,7 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 from engine.catalog.schemas import Message
 from engine.impact.suites import Item
 
+from ..corpus.stream import TRAINING_SEED
 from .measuring import answer_all, measure
 from .model import save
 from .record import PROMPTS, Keeper
@@ -99,7 +100,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--minutes", type=float, default=0.0, help="0: no limit")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=TRAINING_SEED)
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
