@@ -51,6 +51,7 @@ class _Tracked:
         self.logdir: LogDir | None = None
         self.unread = True
         """Whether its events were not read to their end since its files last changed."""
+        self.output = False
         self.log_stamp: Stamp | None = None
         self.log: tuple[str, ...] = ()
 
@@ -64,6 +65,7 @@ class _Tracked:
         stamp = self._stamp()
         if stamp != self.stamp or self.view is None:
             self.stamp, self.view, self.unread = stamp, view(self.job), True
+            self.output = self.job.adapter.is_dir() or self.job.model.is_dir()
         elif not self.view.state.final:
             state = statuses.derive(self.job, self.view.status)
             if state is not self.view.state:
@@ -256,6 +258,7 @@ def _row(tracked: _Tracked, series: "dict[str, Series]") -> RunRow:
         tracked.view,
         tracked.shipped,
         tracked.elsewhere,
+        tracked.output,
         _spark(series.get("train/loss")),
         _spark(series.get("eval/loss")),
         _spark(series.get("eval/perplexity")) or _spark(series.get("train/perplexity")),

@@ -26,6 +26,8 @@ class RunRow:
     """Comes with the program and is read-only."""
     elsewhere: bool = False
     """Lies in another folder than new runs do."""
+    output: bool = False
+    """Whether it has left a model or an adapter."""
     loss: Spark | None = None
     eval_loss: Spark | None = None
     perplexity: Spark | None = None

@@ -35,6 +35,8 @@ class Deeds(Page):
         if action in ("stop", "resume", "compare", "watch"):
             if row is None:
                 return False
+            if action == "compare":
+                return row.output
             if action == "stop":
                 return row.view.state.alive and not row.shipped
             if action == "resume":

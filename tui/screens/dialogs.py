@@ -26,7 +26,7 @@ class Dialog(ModalScreen[T], Generic[T]):
         self._keys = keys
 
     def compose(self) -> ComposeResult:
-        with Vertical():
+        with Vertical(classes="dialog"):
             pager = Pager()
             pager.show([*self._text, [], [(self._keys, "dim")]])
             yield pager

@@ -51,7 +51,6 @@ class LaunchPage(Page):
         self._rows: Rows | EngineError | None = None
         self._rows_of = ""
         self._shows_rows = True
-        self._word = ""
         self._launching = False
         self._warning = ""
 
@@ -72,6 +71,7 @@ class LaunchPage(Page):
                 yield Lines(id="shown")
                 yield Pager(id="text")
         yield keys
+        yield self.filter_field()
 
     def on_mount(self) -> None:
         self._take(self._start)
@@ -91,7 +91,11 @@ class LaunchPage(Page):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "launch":
             return self._draft is not None and self._draft.recipe is not None
-        return action != "filter"
+        return True
+
+    def narrow(self, word: str) -> None:
+        self._fill_lists()
+        self._check()
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
         self._check()
@@ -165,8 +169,11 @@ class LaunchPage(Page):
     def _fill_lists(self) -> None:
         models, sets = self.query_one("#models", Table), self.query_one("#sets", Table)
         fresh = models.chosen is None
-        models.show([model_row(one) for one in self._catalogue.checkpoints])
-        sets.show([set_row(one) for one in self._catalogue.datasets])
+        word = self.word.casefold()
+        models.show(
+            [row for one in self._catalogue.checkpoints if word in (row := model_row(one)).text]
+        )
+        sets.show([row for one in self._catalogue.datasets if word in (row := set_row(one)).text])
         if fresh or self._start is not None:
             models.choose(self._start.model.checkpoint)
             sets.choose(self._start.data.train)
@@ -252,8 +259,8 @@ class LaunchPage(Page):
         self._check()
         self.app.push_screen(Trouble(error))
 
-    async def _started(self, key: str) -> None:
+    def _started(self, key: str) -> None:
         self._launching = False
         self._named = self.query_one(Form).values["name"]
         self.finetop.watch_run(key)
-        await self.finetop.switch_mode("watch")
+        self.finetop.call_later(self.finetop.switch_mode, "watch")

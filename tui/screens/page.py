@@ -2,10 +2,12 @@
 
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.widgets import Input
 
 from tui.glyphs import Glyphs
 from tui.keymap import keys_of
@@ -36,6 +38,11 @@ class Page(Screen[None]):
     """Selector of the list that has the focus at first, and after `esc`."""
 
     runs: reactive[RunsSnapshot | None] = reactive(None, init=False)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.word = ""
+        """What the list is narrowed to."""
 
     @property
     def finetop(self) -> "FinetopApp":
@@ -103,8 +110,40 @@ class Page(Screen[None]):
         """Whether letters are text now."""
         return self.focused is not None and self.focused.has_class("text-field")
 
+    def filter_field(self) -> Input:
+        """The field of `/`, closed at first, for `compose`."""
+        field = Input(placeholder="a word to find", compact=True, id="filter", classes="text-field")
+        field.cursor_blink = False
+        return field
+
+    def action_filter(self) -> None:
+        field = self.query_one("#filter", Input)
+        field.add_class("open")
+        field.focus()
+
+    def narrow(self, word: str) -> None:
+        """List only what holds `word`."""
+
+    @on(Input.Changed, "#filter")
+    def _narrow(self, event: Input.Changed) -> None:
+        self.word = event.value
+        self.narrow(event.value)
+
+    @on(Input.Submitted, "#filter")
+    def _keep_filter(self) -> None:
+        self.focus_home()
+
+    def _drop_filter(self) -> None:
+        field = self.query_one("#filter", Input)
+        field.value = ""
+        field.remove_class("open")
+        self.focus_home()
+
     def step_back(self) -> bool:
         """Undo the last step into something; False where this screen is at its beginning."""
+        if self.word or (self.focused is not None and self.focused.id == "filter"):
+            self._drop_filter()
+            return True
         if self.in_field:
             self.focus_home()
             return True

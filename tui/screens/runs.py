@@ -5,7 +5,6 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.widgets import Input
 
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
@@ -40,7 +39,6 @@ class RunsPage(Deeds):
     def __init__(self) -> None:
         super().__init__()
         self._hidden = False
-        self._word = ""
         self._entries: list[Entry] = []
 
     def compose(self) -> ComposeResult:
@@ -51,9 +49,7 @@ class RunsPage(Deeds):
         yield Lines(id="about")
         yield Lines(id="summary")
         yield keys
-        field = Input(placeholder="a word to find", compact=True, id="filter", classes="text-field")
-        field.cursor_blink = False
-        yield field
+        yield self.filter_field()
 
     def watch_runs(self, snapshot: RunsSnapshot | None) -> None:
         if snapshot is not None and self.is_mounted:
@@ -72,32 +68,13 @@ class RunsPage(Deeds):
         self._tell()
         self.show_keys()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        self._word = event.value
+    def narrow(self, word: str) -> None:
         self._fill()
-
-    def on_input_submitted(self) -> None:
-        self.focus_home()
-
-    def step_back(self) -> bool:
-        if self._word or self.in_field:
-            with self.prevent(Input.Changed):
-                self.query_one("#filter", Input).value = ""
-            self._word = ""
-            self.query_one("#filter").remove_class("open")
-            self.focus_home()
-            self._fill()
-            return True
-        return super().step_back()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("hide", "new"):
             return self.chosen is not None
         return super().check_action(action, parameters)
-
-    def action_filter(self) -> None:
-        self.query_one("#filter").add_class("open")
-        self.query_one("#filter").focus()
 
     async def action_watch(self) -> None:
         if self.chosen:
@@ -121,7 +98,7 @@ class RunsPage(Deeds):
         self._fill()
 
     def _fill(self) -> None:
-        self._entries = arrange(self.finetop.runs.rows, hidden=self._hidden, word=self._word)
+        self._entries = arrange(self.finetop.runs.rows, hidden=self._hidden, word=self.word)
         table = self.query_one(Table)
         table.show([self._row(entry) for entry in self._entries])
         if self.finetop.selected and table.chosen != self.finetop.selected:
@@ -167,7 +144,7 @@ class RunsPage(Deeds):
             self.query_one("#about", Lines).show(about(self.chosen, self.glyphs.separator))
         rows = self.finetop.runs.rows
         self.query_one("#summary", Lines).show(
-            summary(rows, self.glyphs.separator, shown=len(self._entries), word=self._word)
+            summary(rows, self.glyphs.separator, shown=len(self._entries), word=self.word)
         )
 
 

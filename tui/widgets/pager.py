@@ -6,6 +6,7 @@ from typing import ClassVar
 from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.events import MouseScrollDown, MouseScrollUp
+from textual.geometry import Size
 
 from tui.widgets.cells import Cells, Line, Piece
 
@@ -48,6 +49,9 @@ class Pager(Cells, can_focus=True):
 
     def to_top(self) -> None:
         self._top, self._at_end = 0, self._follow
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self._laid_out(width))
 
     def paint(self, width: int, height: int) -> list[Line]:
         lines = self._laid_out(width)

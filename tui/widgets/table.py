@@ -31,6 +31,11 @@ class Row:
     """Of each column, pieces of text that are clean already."""
     dim: bool = False
 
+    @property
+    def text(self) -> str:
+        """All its cells, to be searched for a word in lower case."""
+        return " ".join(text for cell in self.cells for text, _ in cell).casefold()
+
 
 class Table(Cells, can_focus=True):
     """Columns, rows, and one chosen row; emits Chosen when that changes and Taken on enter."""

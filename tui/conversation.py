@@ -1,0 +1,121 @@
+"""One arm's side of a comparison: what was said so far, and what it is saying now."""
+
+from dataclasses import dataclass, field, replace
+
+from engine.catalog.schemas import Message
+from engine.compare.arms import Arm
+from engine.compare.behaviour import Behaviour
+from engine.text import clean, one_line
+from tui.phrases import NONE
+from tui.widgets.cells import Line
+
+MOST_CHARACTERS = 60_000
+"""Shown of one answer: more is cut, and said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Frozen, so that an answer that comes too late cannot change what is shown by now."""
+
+    arm: Arm
+    label: str
+    """What answers, as the companion reports it once it has answered."""
+    said: tuple[Message, ...] = ()
+    """The turns that are complete."""
+    saying: str = ""
+    """The answer so far, while it comes."""
+    busy: bool = False
+    note: str = ""
+    """What it is doing before the first word, such as loading."""
+    behaviour: Behaviour | None = None
+    """Of the last answer."""
+    trouble: tuple[str, ...] = field(default=())
+    """Title, detail and hint of what went wrong."""
+
+    def asked(self, messages: tuple[Message, ...]) -> "Side":
+        """A new conversation, waiting for its first answer."""
+        return replace(
+            self, said=messages, saying="", busy=True, note="", behaviour=None, trouble=()
+        )
+
+    def followed(self, text: str) -> "Side":
+        """The next turn of this conversation."""
+        return replace(
+            self,
+            said=(*self.said, Message("user", text)),
+            saying="",
+            busy=True,
+            note="",
+            behaviour=None,
+            trouble=(),
+        )
+
+    def heard(self, more: str) -> "Side":
+        return replace(self, saying=self.saying + more, note="")
+
+    def finished(self, text: str, behaviour: Behaviour) -> "Side":
+        """The whole answer has come."""
+        said = (*self.said, Message("assistant", text))
+        return replace(self, said=said, saying="", busy=False, note="", behaviour=behaviour)
+
+    def failed(self, trouble: tuple[str, ...]) -> "Side":
+        return replace(self, busy=False, note="", trouble=trouble)
+
+    @property
+    def answered(self) -> bool:
+        return bool(self.said) and self.said[-1].role == "assistant"
+
+
+def text_lines(side: Side, role: str) -> list[Line]:
+    """The conversation as a pane shows it; the first prompt stands above both panes already."""
+    lines: list[Line] = []
+    first = next((at for at, one in enumerate(side.said) if one.role == "assistant"), None)
+    start = len(side.said) if first is None else first
+    for message in side.said[start:]:
+        if message.role == "assistant":
+            lines += _text(message.content, "")
+        else:
+            lines += [[], *([("> ", role), *line] for line in _text(message.content, "dim")), []]
+    if first is not None and side.said[-1].role == "user":
+        lines = lines[:-1]
+    if side.saying:
+        lines += _text(side.saying, "")
+    elif side.busy:
+        lines.append([(side.note or "waiting ...", "dim")])
+    for at, part in enumerate(side.trouble):
+        lines += _text(part, ("bad", "", "warn")[min(at, 2)]) if part else []
+    return lines
+
+
+def behaviour_line(side: Side, separator: str) -> Line:
+    """Words, sentences, time, speed, how it ended."""
+    one = side.behaviour
+    if one is None:
+        words = len(side.saying.split())
+        return [(f" {words} words so far" if side.busy and words else f" {NONE}", "dim")]
+    speed = f"{one.tokens / one.seconds:,.0f} tok/s" if one.seconds > 0 else ""
+    facts = (
+        f"{one.words} word{'s' * (one.words != 1)}",
+        f"{one.sentences} sentence{'s' * (one.sentences != 1)}",
+        one.ended,
+        f"{one.seconds:.1f} s",
+        speed,
+    )
+    between = f" {separator} "
+    return [
+        ((between if at else " ") + fact, "dim") for at, fact in enumerate(facts) if fact
+    ]
+
+
+def preview(messages: tuple[Message, ...]) -> str:
+    """The last user turn on one line."""
+    asked = [message.content for message in messages if message.role == "user"]
+    return one_line(" ".join(asked[-1].split())) if asked else ""
+
+
+def _text(text: str, role: str) -> list[Line]:
+    cut = text[:MOST_CHARACTERS]
+    lines: list[Line] = [[(line, role)] for line in clean(cut).split("\n")]
+    if len(text) > len(cut):
+        lines.append([(f"(cut: {len(text):,} characters in all)", "warn")])
+    return lines
