@@ -63,14 +63,14 @@ def list_datasets(folders: Sequence[Path]) -> list[DataSet]:
 
     Folders are searched two levels deep. Never raises: what is wrong stands in `reason`.
     """
-    found = [_describe_bundled(name) for name in _DESCRIPTIONS]
+    found = [_list_one(_BUNDLED + name, None) for name in _DESCRIPTIONS]
     seen = {os.path.realpath(one.path) for one in found}
     for names in _walk(folders):
         evals = {pair for path in names if (pair := find_eval(path, names)) is not None}
         for path in names:
             real = os.path.realpath(path)
             if real not in seen and path not in evals and is_data(path):
-                found.append(_describe(path, find_eval(path, names)))
+                found.append(_list_one(str(path), find_eval(path, names)))
             seen.add(real)
     return found
 
@@ -85,13 +85,9 @@ def resolve(ref: str) -> DataSet:
         if name not in _DESCRIPTIONS:
             known = ", ".join(_BUNDLED + one for one in _DESCRIPTIONS)
             raise EngineError(f"no bundled data set is called {name}", hint=f"There are {known}.")
-        found = _describe_bundled(name)
-    else:
-        path = _locate(ref)
-        found = _describe(path, find_eval(path, _list_files(path.parent)))
-    if found.reason is not None:
-        raise EngineError(found.reason, str(found.path))
-    return found
+        return _describe_bundled(name)
+    path = _locate(ref)
+    return _describe(path, find_eval(path, _list_files(path.parent)))
 
 
 def preview(dataset: DataSet, count: int) -> Rows:
@@ -122,40 +118,52 @@ def is_data(path: Path) -> bool:
 
 
 def _describe_bundled(name: str) -> DataSet:
+    """Raises EngineError, as `_describe`."""
     folder = DATA / name
     found = _describe(folder / "train.jsonl", folder / "eval.jsonl")
     return replace(found, ref=_BUNDLED + name, name=name, description=_DESCRIPTIONS[name])
 
 
-def _describe(path: Path, eval_path: Path | None) -> DataSet:
-    match = _TRAIN.match(path.stem)
-    name = (match.group(1) or path.parent.name) if match else path.stem
+def _list_one(ref: str, eval_path: Path | None) -> DataSet:
+    """A data set, or its name with the reason why it cannot be learned from."""
+    name = ref.removeprefix(_BUNDLED)
+    path = Path(ref) if name == ref else DATA / name / "train.jsonl"
     try:
-        status = path.stat()
-        schema, count, estimated = _look(path, status.st_mtime_ns, status.st_size)
-    except OSError as error:
-        reason = f"{path.name} cannot be read: {error.strerror}"
-        return DataSet(str(path), name, path, eval_path, None, None, str(path.parent), reason)
+        return _describe_bundled(name) if name != ref else _describe(path, eval_path)
     except EngineError as error:
         where = str(path.parent)
-        return DataSet(str(path), name, path, eval_path, None, None, where, error.title)
+        return DataSet(ref, _name(path), path, eval_path, None, None, where, error.title)
+
+
+def _describe(path: Path, eval_path: Path | None) -> DataSet:
+    """Raises EngineError where the file cannot be learned from."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise EngineError(f"{path.name} cannot be read: {why}", str(path)) from error
+    schema, count, estimated = _look(path, status.st_mtime_ns, status.st_size)
     where = f"{path.parent}, {status.st_size:,} bytes"
+    name = _name(path)
     return DataSet(str(path), name, path, eval_path, count, schema, where, None, estimated)
+
+
+def _name(path: Path) -> str:
+    """What is before `train`; of a file that is called just so, its folder's name."""
+    match = _TRAIN.match(path.stem)
+    return (match.group(1) or path.parent.name) if match else path.stem
 
 
 @lru_cache(maxsize=2048)
 def _look(path: Path, changed: int, size: int) -> tuple[str, int, bool]:
     """Schema, number of rows, and whether that is an estimate. Raises EngineError."""
-    first = rows.preview(path, 20)
-    if not first.examples:
-        bad = first.rejects[0]
-        raise EngineError(f"{path.name}: its first rows are bad: line {bad.line}: {bad.reason}")
+    schema = rows.find_schema(path)
     count, reached = 0, 0
     for raw in read_raw(path):
         count, reached = count + 1, raw.end
         if reached >= COUNTED_BYTES and reached < size:
-            return first.schema, round(count * size / reached), True
-    return first.schema, count, False
+            return schema, round(count * size / reached), True
+    return schema, count, False
 
 
 def _locate(ref: str) -> Path:

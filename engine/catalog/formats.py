@@ -44,20 +44,28 @@ def read_raw(path: Path) -> Iterator[RawRow]:
 
 
 def is_object(path: Path) -> bool:
-    """Whether a file holds one JSON object over several lines, or alone: a config, not rows.
+    """Whether a file holds one JSON object, over several lines or alone: a config, not rows.
 
-    JSON lines under the name .json are rows. False where it cannot be read.
+    False where it cannot be read.
     """
     try:
         with open_regular(path) as file:
-            head = file.read(CHUNK)
+            text = _strip_start(file.read(CHUNK))
     except (EngineError, OSError):
         return False
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    first, _, rest = text.partition(b"\n")
-    if not text.startswith(b"{"):
-        return False
-    return not rest.strip() or not first.rstrip().endswith(b"}")
+    alone = not text.partition(b"\n")[2].strip()
+    return text.startswith(b"{") and (alone or _spans_lines(text))
+
+
+def _spans_lines(text: bytes) -> bool:
+    """Whether an object starts here and does not end on its line: no row of JSONL does that."""
+    line, newline, _ = text.partition(b"\n")
+    return text.startswith(b"{") and newline != b"" and not line.rstrip().endswith(b"}")
+
+
+def _strip_start(head: bytes) -> bytes:
+    """Without the byte order mark, and white space."""
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip()
 
 
 def _is_delimited(path: Path, start: bytes) -> bool:
@@ -72,9 +80,11 @@ def _check_head(path: Path, head: bytes) -> bytes:
     for magic, what in _FOREIGN.items():
         if head.startswith(magic):
             impostor = what
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    start = _strip_start(head)
     if impostor is None and not start and len(head) < CHUNK:
         impostor = "is empty"
+    if impostor is None and path.suffix.lower() == ".json" and _spans_lines(start):
+        impostor = "holds one JSON object, not a list of rows"
     if impostor:
         raise EngineError(f"{path.name} {impostor}", str(path))
     return start[:1]

@@ -15,7 +15,17 @@ from engine.catalog.raw import RawRow, show
 from engine.catalog.schemas import BadRow, Message, convert, recognise
 from engine.errors import EngineError
 
-__all__ = ["Example", "Message", "Reject", "Rows", "preview", "read", "recognise", "stream"]
+__all__ = [
+    "Example",
+    "Message",
+    "Reject",
+    "Rows",
+    "find_schema",
+    "preview",
+    "read",
+    "recognise",
+    "stream",
+]
 
 _LOOK_AHEAD = 1000
 """Rows without a known schema that are held, waiting for one that has; then the file is refused."""
@@ -63,8 +73,7 @@ def read(path: Path, *, limit: int = 0) -> Rows:
         if len(examples) == limit:
             break
     if not examples:
-        reasons = "\n".join(f"line {reject.line}: {reject.reason}" for reject in rejects[:3])
-        raise EngineError(f"all {len(rejects):,} rows of {path.name} are bad", f"{path}\n{reasons}")
+        raise _refuse_all(path, "all", [(one.line, one.reason) for one in rejects])
     return Rows(examples, rejects, schema)
 
 
@@ -74,6 +83,17 @@ def preview(path: Path, count: int) -> Rows:
     first = list(islice(rows, count))
     examples = [row for row in first if isinstance(row, Example)]
     return Rows(examples, [row for row in first if isinstance(row, Reject)], schema)
+
+
+def find_schema(path: Path) -> str:
+    """The file's schema. Raises EngineError as `read`; also where the first 1,000 rows are bad."""
+    schema, rows = _open(path)
+    bad: list[tuple[int, str]] = []
+    for row in islice(rows, _LOOK_AHEAD):
+        if isinstance(row, Example):
+            return schema
+        bad.append((row.line, row.reason))
+    raise _refuse_all(path, "the first" if len(bad) == _LOOK_AHEAD else "all", bad)
 
 
 def stream(path: Path) -> Iterator[Example | Reject]:
@@ -135,10 +155,8 @@ def _refuse(path: Path, held: list[RawRow]) -> EngineError:
         return EngineError(f"{path.name} holds no rows", str(path))
     faults = [row for row in held if row.fault is not None]
     if len(faults) == len(held):
-        reasons = "\n".join(f"line {row.line}: {row.fault}" for row in faults[:3])
         which = "the first" if len(held) == _LOOK_AHEAD else "all"
-        title = f"{which} {len(held):,} rows of {path.name} are bad"
-        return EngineError(title, f"{path}\n{reasons}")
+        return _refuse_all(path, which, [(row.line, str(row.fault)) for row in faults])
     value = next(row.value for row in held if row.fault is None)
     fields = ", ".join(map(str, list(value)[:12])) if isinstance(value, dict) else "no fields"
     return EngineError(
@@ -147,3 +165,9 @@ def _refuse(path: Path, held: list[RawRow]) -> EngineError:
         "Known: instruction/input/output, prompt/completion, question/answer, messages, "
         "conversations, prompt/chosen/rejected.",
     )
+
+
+def _refuse_all(path: Path, which: str, bad: list[tuple[int, str]]) -> EngineError:
+    """How many rows are bad, and the first three reasons."""
+    reasons = "\n".join(f"line {line}: {reason}" for line, reason in bad[:3])
+    return EngineError(f"{which} {len(bad):,} rows of {path.name} are bad", f"{path}\n{reasons}")

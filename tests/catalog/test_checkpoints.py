@@ -280,6 +280,7 @@ def test_the_search_is_shallow_and_survives_loops(tmp_path: Path) -> None:
 def test_bundled_comes_first_and_is_found_by_its_ref(tmp_path: Path) -> None:
     first = scan([], [])[0]
     assert (first.ref, first.source, first.path) == ("bundled:demo-base", "bundled", BASE)
+    assert resolve("bundled:demo-base") == first
     with pytest.raises(EngineError, match="nothing bundled"):
         resolve("bundled:other")
 

@@ -85,7 +85,7 @@ def test_what_cannot_be_used_is_listed_with_its_reason(tmp_path: Path) -> None:
         "empty.jsonl": "is empty",
         "odd.csv": "fields are not known",
         "labels.csv": "texts and labels",
-        "bad.jsonl": "first rows are bad: line 1: empty 'completion'",
+        "bad.jsonl": "all 9 rows of bad.jsonl are bad",
         "broken.json": "not valid JSON",
         "big.parquet": "convert it to JSONL",
         "gone.jsonl": "cannot be read: No such file",
@@ -127,6 +127,15 @@ def test_the_rows_of_a_large_file_are_estimated(tmp_path: Path) -> None:
     found = resolve(str(path))
     assert found.estimated
     assert found.rows == pytest.approx(count, rel=0.01)
+
+
+def test_a_large_file_of_bad_rows_is_not_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "large.jsonl"
+    path.write_text(json.dumps({"prompt": "q", "completion": ""}) + "\n")
+    with path.open("a") as file:
+        file.write('{"prompt": "q"}\n' * 2000)
+    (found,) = listed(tmp_path)
+    assert found.reason == "the first 1,000 rows of large.jsonl are bad"
 
 
 def test_a_change_is_seen(tmp_path: Path) -> None:

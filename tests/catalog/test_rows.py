@@ -285,7 +285,7 @@ def test_a_broken_list_is_refused_by_line(
         (b"\xff\xfe{\x00", "is UTF-16"),
         (b"[]", "holds no rows"),
         (b"[ ]", "holds no rows"),
-        (b"{\n}\n", "all 2 rows of data.json are bad"),
+        (b'{\n"data": []\n}\n', "holds one JSON object, not a list of rows"),
         (b'{"text": "x", "label": 1}', "texts and labels"),
         (b'{"a": 1, "b": 2}', "its fields are not known"),
         (b"5", "its fields are not known"),
