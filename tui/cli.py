@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command is None:
             return _open_dashboard(options)
-        return int(options.run(options))
+        return int(options.handler(options))
     except EngineError as error:
         show_error(error)
         return error.exit_code

@@ -31,9 +31,9 @@ def prepare(data: Data, tokenizer: Any, template: Template, seed: int) -> Prepar
     train, held_out, rejects = _read(data, seed)
     encoded, refused = _encode(train, tokenizer, template, data.max_length)
     encoded_eval, refused_eval = _encode(held_out, tokenizer, template, data.max_length)
-    rejects = [*rejects, *refused, *refused_eval]
+    rejects = sorted([*rejects, *refused, *refused_eval], key=lambda one: (one.file, one.line))
     if not encoded:
-        reasons = "\n".join(f"{one.file}:{one.line}: {one.reason}" for one in rejects[:3])
+        reasons = "\n".join(f"{one.file}:{one.line}: {one.reason}" for one in rejects[:5])
         raise EngineError(
             "No row is left to train on.", reasons, "Raise data.max_length, or mend the rows."
         )

@@ -100,6 +100,7 @@ class TokenTrainer(Trainer):
         started = time.monotonic()
         loss, tokens = self._measure(self._batches(self.args.per_device_eval_batch_size))
         if self._attempt.stop_requested():
+            self.control.should_evaluate = False
             return {}  # a part of the rows would give another number under the same name
         self._curves.log(self.state.global_step, eval__loss=loss, eval__perplexity=perplexity(loss))
         self._attempt.log(
@@ -108,7 +109,12 @@ class TokenTrainer(Trainer):
         )
         # The time of measuring is not the speed of training.
         self._clock = (time.monotonic(), self.state.num_input_tokens_seen)
-        return {"eval_loss": loss, "eval_perplexity": perplexity(loss)}
+        metrics = {"eval_loss": loss, "eval_perplexity": perplexity(loss)}
+        # The Trainer takes a wish to evaluate as open until its callbacks have heard the answer.
+        self.control = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, metrics
+        )
+        return metrics
 
     def _measure(self, batches: Iterator[dict[str, Tensor]]) -> tuple[float, int]:
         """Mean NLL in nats and the tokens it is over; ends early when a stop is asked for."""

@@ -13,7 +13,7 @@ from engine.text import one_line
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
     parser = commands.add_parser("doctor", help="what this machine offers, and what is missing")
-    parser.set_defaults(run=_check)
+    parser.set_defaults(handler=_check)
     return [parser]
 
 

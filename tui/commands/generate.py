@@ -2,7 +2,6 @@
 
 import argparse
 import shutil
-import sys
 from pathlib import Path
 
 from engine.errors import EngineError
@@ -25,15 +24,14 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes",
         help="change a setting, as decode.max_new_tokens=64",
     )  # fmt: skip
-    parser.set_defaults(run=_generate)
+    parser.set_defaults(handler=_generate)
     return [parser]
 
 
 def _generate(options: argparse.Namespace) -> int:
     from engine.compare import arms
 
-    for text in options.arms:
-        arms.parse(text)
+    arms.parse_arms(options.arms)
     prompts = options.prompts
     if not prompts.startswith("bundled:"):
         path = Path(prompts).expanduser().absolute()
@@ -57,5 +55,5 @@ def _generate(options: argparse.Namespace) -> int:
     if last.state is not State.DONE:
         raise EngineError("Generating was stopped.", str(job.path), "finetop resume goes on.")
     shutil.copyfile(job.samples, options.out)
-    print(f"{options.out}", file=sys.stderr if options.out == Path("-") else sys.stdout)
+    print(options.out)
     return 0

@@ -21,20 +21,20 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     listed = commands.add_parser("runs", help="list all runs")
     listed.add_argument("--json", action="store_true", help="as JSON")
     listed.add_argument("--all", action="store_true", help="hidden and archived ones too")
-    listed.set_defaults(run=_list)
+    listed.set_defaults(handler=_list)
     stop = commands.add_parser("stop", help="save and stop a run")
     stop.add_argument("run", help="id, name or path")
     stop.add_argument("--grace", type=float, default=60.0, metavar="SECONDS",
                       help="how long it may take to save before it is ended")  # fmt: skip
-    stop.set_defaults(run=_stop)
+    stop.set_defaults(handler=_stop)
     logs = commands.add_parser("logs", help="print the log of a run")
     logs.add_argument("run", help="id, name or path")
     logs.add_argument("--follow", action="store_true", help="go on until the run ends")
-    logs.set_defaults(run=_logs)
+    logs.set_defaults(handler=_logs)
     remove = commands.add_parser("rm", help="delete a run that has ended")
     remove.add_argument("run", help="id, name or path")
     remove.add_argument("--yes", action="store_true", help="do not ask")
-    remove.set_defaults(run=_remove)
+    remove.set_defaults(handler=_remove)
     return [listed, stop, logs, remove]
 
 

@@ -16,11 +16,11 @@ from tui.commands.follow import follow
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
     train = commands.add_parser("train", help="start a run in the background")
     train.add_argument("recipe", nargs="?", help="a recipe in TOML; without one, the defaults")
-    train.set_defaults(run=_train)
+    train.set_defaults(handler=_train)
     resume = commands.add_parser("resume", help="go on with a run that ended early")
     resume.add_argument("run", help="id, name or path")
     resume.add_argument("--adopt", action="store_true", help="take over a run whose host is gone")
-    resume.set_defaults(run=_resume)
+    resume.set_defaults(handler=_resume)
     for parser in (train, resume):
         parser.add_argument(
             "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes",
