@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 from textual.binding import Binding
@@ -29,7 +29,8 @@ from tui.screens.runs import RunsPage
 from tui.shadow import shadowed
 from tui.snapshots import Machine, RunDetail, RunsSnapshot
 
-CompanionFactory = Callable[[], Any]
+if TYPE_CHECKING:
+    from tui.companion import Companion
 
 
 class FinetopApp(App[None]):
@@ -51,7 +52,7 @@ class FinetopApp(App[None]):
         *,
         glyphs: Glyphs = UNICODE,
         actions: Actions | None = None,
-        companion: CompanionFactory | None = None,
+        companion: "Callable[[], Companion] | None" = None,
         measure: Callable[..., Machine] | None = None,
         shadow: bool = False,
     ) -> None:
@@ -63,7 +64,7 @@ class FinetopApp(App[None]):
         self.glyphs = glyphs
         self.store = store
         self.actions = actions or Actions(store)
-        self.companion_factory = companion or _start_companion
+        self.companion_factory = companion or self._make_companion
         self.runs = RunsSnapshot()
         self.detail: RunDetail | None = None
         self.machine = Machine()
@@ -160,6 +161,11 @@ class FinetopApp(App[None]):
         live = [row for row in self.runs.rows if row.view.state.alive]
         self.exit(message=_farewell(len(live)))
 
+    def _make_companion(self) -> "Companion":
+        from tui.companion import Companion
+
+        return Companion(runs=str(self.store.root))
+
     def _catch_hangup(self) -> None:
         """Leave in good order when the line drops: the shell gets its terminal back as it was."""
         if threading.current_thread() is threading.main_thread():
@@ -195,12 +201,6 @@ def _light(environ: Any) -> bool:
     """Whether the terminal says that its background is light (COLORFGBG, as rxvt and others)."""
     background = environ.get("COLORFGBG", "").rpartition(";")[2]
     return background in ("7", "15")
-
-
-def _start_companion() -> Any:
-    from tui.companion import Companion
-
-    return Companion()
 
 
 def _launch_page() -> Screen[Any]:

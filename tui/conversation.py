@@ -1,10 +1,13 @@
 """One arm's side of a comparison: what was said so far, and what it is saying now."""
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from engine.catalog.schemas import Message
-from engine.compare.arms import Arm
+from engine.compare.arms import Arm, parse_arm
 from engine.compare.behaviour import Behaviour
+from engine.jobs.views import short_ref
 from engine.text import clean, one_line
 from tui.phrases import NONE
 from tui.widgets.cells import Line
@@ -29,8 +32,13 @@ class Side:
     """What it is doing before the first word, such as loading."""
     behaviour: Behaviour | None = None
     """Of the last answer."""
-    trouble: tuple[str, ...] = field(default=())
+    trouble: tuple[str, ...] = ()
     """Title, detail and hint of what went wrong."""
+    remarks: tuple[str, ...] = ()
+    """How the companion loaded it, where that is worth knowing."""
+    template: str = ""
+    """Hash of the template of its prompt, once it has answered."""
+    dtype: str = ""
 
     def asked(self, messages: tuple[Message, ...]) -> "Side":
         """A new conversation, waiting for its first answer."""
@@ -66,6 +74,28 @@ class Side:
         return bool(self.said) and self.said[-1].role == "assistant"
 
 
+def told(side: Side, event: Mapping[str, Any]) -> Side:
+    """The side after an event of the companion."""
+    kind = event["event"]
+    if kind == "loading":
+        return replace(side, note=one_line(event["message"]))
+    if kind == "begin":
+        return replace(side, note="", remarks=tuple(map(one_line, event["notes"])))
+    if kind == "text":
+        return side.heard(event["text"])
+    if kind == "done" and event["sample"] is not None:
+        sample = event["sample"]
+        arm = parse_arm(sample["arm"])
+        told_by = replace(
+            side,
+            label=one_line(short_ref(arm.adapter or arm.checkpoint)),
+            template=sample["template_hash"],
+            dtype=one_line(sample["dtype"]),
+        )
+        return told_by.finished(sample["text"], Behaviour(**event["behaviour"]))
+    return replace(side, busy=False, note="cancelled")
+
+
 def text_lines(side: Side, role: str) -> list[Line]:
     """The conversation as a pane shows it; the first prompt stands above both panes already."""
     lines: list[Line] = []
@@ -80,7 +110,7 @@ def text_lines(side: Side, role: str) -> list[Line]:
         lines = lines[:-1]
     if side.saying:
         lines += _text(side.saying, "")
-    elif side.busy:
+    elif side.busy or side.note:
         lines.append([(side.note or "waiting ...", "dim")])
     for at, part in enumerate(side.trouble):
         lines += _text(part, ("bad", "", "warn")[min(at, 2)]) if part else []
@@ -102,9 +132,7 @@ def behaviour_line(side: Side, separator: str) -> Line:
         speed,
     )
     between = f" {separator} "
-    return [
-        ((between if at else " ") + fact, "dim") for at, fact in enumerate(facts) if fact
-    ]
+    return [((between if at else " ") + fact, "dim") for at, fact in enumerate(facts) if fact]
 
 
 def preview(messages: tuple[Message, ...]) -> str:

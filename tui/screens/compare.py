@@ -1,8 +1,9 @@
 """Compare: what the base says, on the left, beside what the tuned model says."""
 
 import asyncio
+import dataclasses
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -10,12 +11,12 @@ from textual.containers import Horizontal
 from textual.widgets import TextArea
 
 from engine.catalog.schemas import Message
-from engine.compare.arms import Arm
+from engine.compare.arms import Arm, format_arm
 from engine.errors import EngineError
 from engine.jobs.recipe import Decode, TrainRecipe
 from engine.jobs.views import short_ref
 from engine.text import clean, one_line
-from tui.conversation import Side, preview
+from tui.conversation import Side, preview, told
 from tui.phrases import name_of
 from tui.screens.dialogs import Trouble
 from tui.screens.page import Page, bindings_of
@@ -28,6 +29,7 @@ from tui.widgets.pager import Pager
 
 if TYPE_CHECKING:
     from engine.compare.prompts import Prompt
+    from tui.companion import Companion, Stream
 
 TEMPERATURES = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0)
 LENGTHS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
@@ -52,7 +54,8 @@ class ComparePage(Page):
         """The side that is shown alone; empty: both."""
         self._following = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._companion: Any = None
+        self._streams: set[Stream] = set()
+        self._companion: Companion | None = None
         self._stale = False
 
     def compose(self) -> ComposeResult:
@@ -86,8 +89,11 @@ class ComparePage(Page):
             self._set_run(_first(snapshot))
             self._show()
 
-    def on_unmount(self) -> None:
-        self._cancel()
+    async def on_unmount(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if self._companion is not None:
+            await self._companion.close()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "send":
@@ -224,11 +230,27 @@ class ComparePage(Page):
 
     async def _answer(self, name: str, side: Side) -> None:
         """Stream one side's answer into its pane."""
-        raise NotImplementedError
+        if self._companion is None:
+            self._companion = self.finetop.companion_factory()
+        said = [{"role": one.role, "content": one.content} for one in side.said]
+        decode = dataclasses.asdict(self._decode)
+        stream = self._companion.generate(format_arm(side.arm), said, decode)
+        self._streams.add(stream)
+        try:
+            async for event in stream:
+                side = told(side, event)
+                if self._sides.get(name, side).arm == side.arm:
+                    self._sides[name] = side
+                    self._soon()
+        except EngineError as error:
+            self._sides[name] = side.failed((error.title, error.detail, error.hint))
+        finally:
+            self._streams.discard(stream)
 
     def _cancel(self) -> None:
-        for task in self._tasks:
-            task.cancel()
+        """Ask for the end; what was said until then is kept."""
+        for stream in self._streams:
+            stream.cancel()
 
     def _open_field(self, text: str, *, following: bool) -> None:
         self._following = following
@@ -238,11 +260,12 @@ class ComparePage(Page):
         field.focus()
         field.move_cursor(field.document.end)
         said = " next turn" if following else " prompt"
+        self.query_one("#writing").add_class("open")
         self.query_one("#writing", Lines).show([(said, "strong"), ("  ctrl+s sends", "dim")])
 
     def _close_field(self) -> None:
         self.query_one(TextArea).remove_class("open")
-        self.query_one("#writing", Lines).show([])
+        self.query_one("#writing").remove_class("open")
         self.focus_home()
 
     def _soon(self) -> None:
@@ -287,6 +310,13 @@ class ComparePage(Page):
             f"seed {decode.seed}",
             f"{decode.max_new_tokens} new at most",
         ]
+        answered = [side for side in self._sides.values() if side.template or side.dtype]
+        if len(answered) == 2:
+            same = answered[0].template == answered[1].template
+            facts.insert(0, "same template" if same else "! templates differ")
+        for dtype in {side.dtype for side in answered}:
+            facts.append(dtype)
+        facts += [remark for side in self._sides.values() for remark in side.remarks]
         if self._busy:
             facts.append("answering, esc cancels")
         return [((between if at else " ") + fact, "dim") for at, fact in enumerate(facts)]
