@@ -49,8 +49,8 @@ _FORMS = (
     "i keep thinking about it, {c}, and the {n} does not go away",
     "i feel like a {a} person today",
 )
-"""{a} {b} two words of the feeling, {n} its noun, {c} what happened, {g} what one did, {x} a word
-of another feeling: then the line cannot be told by one word alone."""
+"""{a} {b} two words of the feeling, {n} a noun for it but never the label, {c} what happened, {g}
+what one did, {x} a word of another feeling: then the line cannot be told by one word alone."""
 
 
 def rows(split: str, count: int, seed: int = SEED) -> list[dict[str, str]]:
@@ -89,7 +89,7 @@ def _fill(rng: Random, feeling: Feeling, form: int, cause: int) -> tuple[str, st
         b=two,
         c=feeling.causes[cause][0],
         g=sign,
-        n=pick(rng, feeling.nouns),
+        n=pick(rng, feeling.nouns[1:]),
         x=pick(rng, other.adjectives),
     )
     # A form without a cause is told apart by its word, or by what the writer did.
