@@ -48,7 +48,8 @@ class EventFile:
         self._head = b""
         self._read: Signature | None = None  # what was read to its end
         self._refused: str | None = None
-        self._retry_at = float("inf")
+        self.retry_at = float("inf")
+        """When to try again what could not be read, by the clock of `advance`."""
 
     def rank(self) -> tuple[float, float, list[tuple[int, str]]]:
         """Order of attempts: time in the name, then of the first record, then the name itself."""
@@ -63,11 +64,11 @@ class EventFile:
 
     def waits(self, now: float) -> bool:
         """Whether there may be something to read."""
-        return self._read != self.signature or now >= self._retry_at
+        return self._read != self.signature or now >= self.retry_at
 
     def advance(self, now: float) -> set[str]:
         """Read the next stretch; returns the tags whose curves may have changed."""
-        self._retry_at = float("inf")
+        self.retry_at = float("inf")
         self._refused = None
         empty = not self.signature[2] and not self.reader.offset
         if empty or self._is_apple_double():
@@ -84,7 +85,7 @@ class EventFile:
             self._read = target
             return set()
         except OSError as error:
-            self._read, self._retry_at = target, now + RETRY_SECONDS
+            self._read, self.retry_at = target, now + RETRY_SECONDS
             self._refused = f"cannot be read: {error.strerror}"
             return set()
         if not self.reader.offset:
@@ -92,7 +93,7 @@ class EventFile:
         if not more:
             self._read = target
         if records.fault:
-            self._retry_at = now + RETRY_SECONDS
+            self.retry_at = now + RETRY_SECONDS
         return self.points.add(self.decoder.tags, self.decoder.decode(records))
 
     def problem(self) -> Problem | None:

@@ -37,7 +37,9 @@ class LogDir:
         self._files: dict[str, EventFile] = {}
         self._order: list[EventFile] = []
         self._curves: dict[str, Curve] = {}
-        self._folder_problem: Problem | None = None
+        self._seen: dict[str, Signature] = {}
+        self._trouble: Problem | None = None
+        self._retry_at = float("inf")
 
     def poll(self, budget_seconds: float | None = None) -> bool:
         """Read what was appended since the last poll; True where anything shown has changed.
@@ -45,33 +47,40 @@ class LogDir:
         Stops after about `budget_seconds` (None: when all is read) and leaves `pending` True.
         A directory that is not there yet reads as an empty one.
         """
-        deadline = None if budget_seconds is None else self._clock() + budget_seconds
-        sessions = self._count_sessions()
-        changed = self._scan()
-        touched = bool(changed)
-        self.pending = False
+        now = self._clock()
+        seen, trouble = self._list()
+        same = seen == self._seen and trouble == self._trouble
+        if same and not self.pending and now < self._retry_at:
+            return False
+        self._trouble = trouble
+        sessions, problems = self._count_sessions(), self.problems
+        changed = self._take_over(seen)
+        changed |= self._read(None if budget_seconds is None else now + budget_seconds)
+        if self._count_sessions() != sessions:
+            changed |= self.series.keys()
+        self._order.sort(key=EventFile.rank)
+        self._renew(changed)
+        self.others = sum((file.decoder.others for file in self._order), Counter())
+        found = [problem for file in self._order if (problem := file.problem())]
+        self.problems = (*found, *filter(None, [trouble]))
+        self._retry_at = min((file.retry_at for file in self._order), default=float("inf"))
+        return bool(changed) or self.problems != problems
+
+    def _read(self, deadline: float | None) -> set[str]:
+        """Read until all is read or the time is over, one stretch at least."""
+        changed: set[str] = set()
+        begun = self.pending = False
         for file in self._order:
             while file.waits(self._clock()):
-                if deadline is not None and touched and self._clock() >= deadline:
+                if begun and deadline is not None and self._clock() >= deadline:
                     self.pending = True
-                    break
+                    return changed
                 changed |= file.advance(self._clock())
-                touched = True
-        before = self.problems
-        if touched:
-            if self._count_sessions() != sessions:
-                changed |= self.series.keys()
-            self._order.sort(key=EventFile.rank)
-            self._renew(changed)
-            self.others = sum((file.decoder.others for file in self._order), Counter())
-        if touched or self._folder_problem:
-            found = [problem for file in self._order if (problem := file.problem())]
-            self.problems = (*found, *filter(None, [self._folder_problem]))
-        return bool(changed) or self.problems != before
+                begun = True
+        return changed
 
-    def _scan(self) -> set[str]:
-        """Look at the directory; returns the tags of files that are gone."""
-        self._folder_problem = None
+    def _list(self) -> tuple[dict[str, Signature], Problem | None]:
+        """The event files there are; those of the last time where they cannot be listed."""
         seen: dict[str, Signature] = {}
         try:
             with os.scandir(self.path) as entries:
@@ -79,18 +88,21 @@ class LogDir:
                     if _MARK in entry.name and (signature := _sign(entry)):
                         seen[entry.name] = signature
         except FileNotFoundError:
-            pass
+            return {}, None
         except OSError as error:
-            self._folder_problem = Problem(".", f"cannot be listed: {error.strerror}")
-            return set()
+            return self._seen, Problem(".", f"cannot be listed: {error.strerror}")
+        return seen, None
+
+    def _take_over(self, seen: dict[str, Signature]) -> set[str]:
+        """Note which files there are now; returns the tags of those that are gone."""
+        self._seen = seen
         for name, signature in seen.items():
             if name in self._files:
                 self._files[name].signature = signature
             else:
                 self._files[name] = EventFile(self.path / name, signature)
         gone = [self._files.pop(name) for name in self._files.keys() - seen.keys()]
-        if gone or len(self._order) != len(self._files):
-            self._order = sorted(self._files.values(), key=EventFile.rank)
+        self._order = sorted(self._files.values(), key=EventFile.rank)
         return {tag for file in gone for tag in file.points.columns}
 
     def _count_sessions(self) -> int:

@@ -3,6 +3,7 @@
 Every point is kept; `smooth`, `thin` and `bucket` make the smaller curves that screens show.
 """
 
+import math
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -99,7 +100,9 @@ def _debiased(values: Floats, weight: float) -> Floats:
             carry = carry * decay + end
         inside += np.outer(carries, weight ** np.arange(1, _BLOCK + 1))
         average = inside.ravel()[:count]
-        average /= 1 - weight ** np.arange(1, count + 1, dtype=np.float64)
+        # The debiasing fades: after a number of points it divides by 1.
+        fading = min(count, math.ceil(-40 / math.log(weight)) if weight else 1)
+        average[:fading] /= 1 - weight ** np.arange(1, fading + 1, dtype=np.float64)
     return average
 
 

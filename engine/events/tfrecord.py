@@ -52,49 +52,48 @@ def masked_crc(data: bytes) -> int:
 def split(data: bytes) -> Records:
     """The records at the beginning of `data`, up to the first that is cut or damaged."""
     checksum = google_crc32c.value
-    size = len(data)
     headers: dict[bytes, int] = {}  # the few different headers of a file, verified once each
-    starts: list[int] = []
-    stops: list[int] = []
+    known = headers.get
+    lengths: list[int] = []
     sums: list[int] = []
+    size = len(data)
     at, fault, needed = 0, None, 0
     while True:
         header = data[at : at + HEADER]
-        length = headers.get(header, -1)
-        if length < 0:
+        length = known(header)
+        if length is None:
             if len(header) < HEADER:
                 break
             if masked_crc(header[:8]) != int.from_bytes(header[8:], "little"):
                 fault = "damaged record length"
                 break
             length = headers[header] = _LENGTH.unpack_from(header)[0]
-        start = at + HEADER
-        stop = start + length
+        stop = at + HEADER + length
         if stop + FOOTER > size:
             needed = HEADER + length + FOOTER
             break
-        sums.append(checksum(data[start:stop]))
-        starts.append(start)
-        stops.append(stop)
+        sums.append(checksum(data[at + HEADER : stop]))
+        lengths.append(length)
         at = stop + FOOTER
+    sizes = np.array(lengths, dtype=np.int64)
+    stops = np.cumsum(sizes + HEADER + FOOTER) - FOOTER
     good = _verified(data, stops, sums)
-    if good < len(starts):
-        at, fault, needed = starts[good] - HEADER, "damaged record", 0
-    begin = np.array(starts[:good], dtype=np.int64)
-    lengths = np.array(stops[:good], dtype=np.int64) - begin
-    return Records(data, begin, lengths, at, fault, needed)
+    if good < len(sizes):
+        sizes, stops = sizes[:good], stops[:good]
+        at, fault, needed = int(stops[-1]) + FOOTER if good else 0, "damaged record", 0
+    return Records(data, stops - sizes, sizes, at, fault, needed)
 
 
-def _verified(data: bytes, stops: list[int], sums: list[int]) -> int:
+def _verified(data: bytes, stops: npt.NDArray[np.int64], sums: list[int]) -> int:
     """How many records, from the first on, carry the CRC that was computed for them."""
-    if not stops:
+    if not sums:
         return 0
     four_bytes = np.ndarray((len(data) - 3, 4), np.uint8, data, strides=(1, 1))
     stored = four_bytes[stops].view("<u4").ravel()
     crc = np.array(sums, dtype=np.uint32)
     masked = (crc >> np.uint32(15) | crc << np.uint32(17)) + np.uint32(_MASK_DELTA)
     wrong = np.flatnonzero(masked != stored)
-    return int(wrong[0]) if wrong.size else len(stops)
+    return int(wrong[0]) if wrong.size else len(sums)
 
 
 class Replaced(Exception):

@@ -1,0 +1,134 @@
+"""The event reader beside TensorBoard's EventAccumulator, in one run on one file.
+
+    python -m tests.benchmarks.bench_events [--steps N] [--tags N]
+
+Prints a table and, for each bar of the project, whether it is met. Times are the best of three;
+EventAccumulator, which takes long, runs once. Every point of both is compared.
+"""
+
+import argparse
+import gc
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from engine.events.logdir import LogDir
+from engine.events.series import smooth, thin
+from tests.events.encoding import event, event_file, simple
+
+Row = tuple[str, str, str]
+
+
+def timed(work: Callable[[], object], times: int = 3) -> float:
+    """The best of `times` runs, in seconds."""
+    best = float("inf")
+    for _ in range(times):
+        gc.collect()
+        start = time.perf_counter()
+        work()
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def read(folder: Path) -> LogDir:
+    logs = LogDir(folder)
+    logs.poll()
+    return logs
+
+
+def bench_load(folder: Path, steps: int, tags: int) -> list[Row]:
+    from tensorboard.backend.event_processing import event_accumulator
+    from torch.utils.tensorboard import SummaryWriter
+
+    writer = SummaryWriter(str(folder))
+    for step in range(steps):
+        for tag in range(tags):
+            writer.add_scalar(f"train/metric_{tag}", 1 / (step + 1 + tag), step)
+    writer.close()
+    count = steps * tags
+    ours = timed(lambda: read(folder))
+    reference = event_accumulator.EventAccumulator(str(folder), {event_accumulator.SCALARS: 0})
+    theirs = timed(reference.Reload, times=1)
+    logs = read(folder)
+    for tag in reference.Tags()["scalars"]:
+        expected = np.array([(e.wall_time, e.step, e.value) for e in reference.Scalars(tag)])
+        series = logs.series[tag]
+        found = np.column_stack([series.wall_times, series.steps, series.values])
+        np.testing.assert_array_equal(found, expected)
+    ratio = theirs / ours
+    gc.collect()
+    tracemalloc.start()
+    kept = read(folder)
+    size = tracemalloc.get_traced_memory()[0] / count
+    tracemalloc.stop()
+    del kept
+    return [
+        (f"load {count:,} points, ours", f"{ours:.3f} s", ""),
+        (f"load {count:,} points, EventAccumulator", f"{theirs:.3f} s", ""),
+        ("times as fast, all points equal", f"{ratio:.1f}", bar(ratio >= 15, "at least 15")),
+        ("memory a point", f"{size:.1f} B", bar(size <= 32, "at most 32 B")),
+        ("longest slice with a budget of 10 ms", f"{longest_slice(folder) * 1e3:.1f} ms", ""),
+    ]
+
+
+def longest_slice(folder: Path) -> float:
+    logs, longest = LogDir(folder), 0.0
+    while True:
+        start = time.perf_counter()
+        logs.poll(0.010)
+        longest = max(longest, time.perf_counter() - start)
+        if not logs.pending:
+            return longest
+
+
+def bench_idle(folder: Path, runs: int) -> list[Row]:
+    for number in range(runs):
+        event_file(folder / str(number), event(1.0, 1, simple("loss", 1.0)))
+    directories = [read(folder / str(number)) for number in range(runs)]
+    took = timed(lambda: [logs.poll() for logs in directories]) * 1e3
+    return [
+        (f"poll {runs:,} runs, nothing new", f"{took:.1f} ms", bar(took <= 20, "at most 20 ms"))
+    ]
+
+
+def bench_drawing(points: int) -> list[Row]:
+    x = np.arange(points, dtype=np.float64)
+    y = np.random.default_rng(0).normal(size=points)
+    thinned = timed(lambda: thin(x, y, 160)) * 1e3
+    smoothed = timed(lambda: smooth(y, 0.9)) * 1e3
+    return [
+        (
+            f"thin {points:,} points to 160 columns",
+            f"{thinned:.1f} ms",
+            bar(thinned <= 5, "at most 5 ms"),
+        ),
+        (f"smooth {points:,} points", f"{smoothed:.1f} ms", ""),
+    ]
+
+
+def bar(met: bool, text: str) -> str:
+    return f"{text}: {'met' if met else 'MISSED'}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--steps", type=int, default=100_000)
+    parser.add_argument("--tags", type=int, default=4)
+    parser.add_argument("--runs", type=int, default=1000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [
+            *bench_load(Path(folder, "one"), options.steps, options.tags),
+            *bench_idle(Path(folder, "many"), options.runs),
+            *bench_drawing(1_000_000),
+        ]
+    for what, value, verdict in rows:
+        print(f"{what:<48}{value:>12}  {verdict}")
+
+
+if __name__ == "__main__":
+    main()
