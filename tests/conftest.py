@@ -16,11 +16,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the runs, the state, the queue or the models of whoever runs it."""
     home = tmp_path_factory.mktemp("home")
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "FINETOP_DATA", "FINETOP_PYTHON"):
+        monkeypatch.delenv(name, raising=False)
     for name in ("FINETOP_STATE", "FINETOP_LOCKS", "FINETOP_RUNS", "FINETOP_MODELS", "HF_HOME"):
         folder = home / name.lower()
         folder.mkdir()
         monkeypatch.setenv(name, str(folder))
-    monkeypatch.delenv("FINETOP_PYTHON", raising=False)
 
 
 @pytest.fixture

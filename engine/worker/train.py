@@ -48,6 +48,12 @@ def run(attempt: Attempt) -> str:
     _note_versions(attempt, device)
     runs = [job.path for job in open_store().jobs()]
     checkpoint = catalog.resolve(recipe.model.checkpoint, runs)
+    if checkpoint.kind == "adapter" and checkpoint.base_path is None:
+        raise EngineError(
+            "The base of this adapter is not on this machine.",
+            f"{checkpoint.path}: {checkpoint.base_reason}",
+            "Put the base where the adapter names it, or choose a whole model.",
+        )
     attempt.update(message="reading the rows")
     base_path = checkpoint.base_path or checkpoint.path
     tokenizer = models.load_tokenizer(base_path)

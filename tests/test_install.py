@@ -1,0 +1,112 @@
+"""The two installs, from a wheel, in clean environments: the light one and the whole one."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent.parent
+
+
+def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTHON", "VIRTUAL_ENV"))
+    }
+    return subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, check=False,
+        env=clean | environment, cwd="/", timeout=170,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    built = run(sys.executable, "-m", "build", "--wheel", "--outdir", folder, HERE)
+    assert built.returncode == 0, built.stderr[-2000:]
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of programs of a clean environment with the light install."""
+    home = tmp_path_factory.mktemp("light")
+    venv.create(home, with_pip=True)
+    installed = run(
+        home / "bin/python", "-m", "pip", "install", "--quiet",
+        "--constraint", HERE / "constraints.txt", wheel,
+    )  # fmt: skip
+    assert installed.returncode == 0, installed.stderr[-2000:]
+    return home / "bin"
+
+
+def test_the_light_install_has_no_torch_and_lists_the_bundled_run(light: Path) -> None:
+    found = run(light / "python", "-c", "import torch")
+    assert "No module named 'torch'" in found.stderr
+    listed = run(light / "finetop", "runs")
+    assert listed.returncode == 0, listed.stderr
+    assert "pretrain" in listed.stdout
+    assert "done" in listed.stdout
+
+
+def test_launching_from_it_says_what_to_install(light: Path) -> None:
+    refused = run(light / "finetop", "train")
+    assert refused.returncode == 2
+    assert "finetop[train]" in refused.stderr
+    assert "FINETOP_PYTHON" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.worker
+def test_it_trains_with_the_python_that_finetop_python_names(light: Path, tmp_path: Path) -> None:
+    """The other interpreter has torch but no finetop: ours comes last on its path."""
+    other = tmp_path / "box"
+    venv.create(other, with_pip=False)
+    lend_packages(other)
+    trained = run(
+        light / "finetop", "--runs", tmp_path / "runs", "train", "--follow",
+        "--set", "training.max_steps=2", "--set", "data.limit=40", "--set", "device=cpu",
+        FINETOP_PYTHON=str(other / "bin/python"),
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+    assert list((tmp_path / "runs").glob("*/adapter/adapter_model.safetensors"))
+
+
+@pytest.mark.worker
+def test_the_whole_install_brings_the_bundled_model(wheel: Path, tmp_path: Path) -> None:
+    home = tmp_path / "whole"
+    venv.create(home, with_pip=True)
+    lend_packages(home)
+    installed = run(
+        home / "bin/python", "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", wheel
+    )
+    assert installed.returncode == 0, installed.stderr[-2000:]
+    trained = run(
+        home / "bin/finetop", "--runs", tmp_path / "runs", "train", "--follow",
+        "--set", "training.max_steps=2", "--set", "data.limit=40", "--set", "device=cpu",
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+    assert list((tmp_path / "runs").glob("*/adapter/adapter_model.safetensors"))
+    listed = run(home / "bin/finetop", "checkpoints")
+    assert "bundled:demo-base" in listed.stdout
+    assert "unusable" not in listed.stdout.split("bundled:demo-base")[0].splitlines()[-1]
+
+
+def lend_packages(home: Path) -> None:
+    """Give an environment the packages of this one: torch need not be downloaded again.
+
+    Finetop itself is not among them: it is installed here in place, by a file that is not read.
+    """
+    (site,) = (home / "lib").glob("python*/site-packages")
+    lent = Path(sysconfig.get_paths()["purelib"])
+    for path in lent.iterdir():
+        if not path.name.startswith(("finetop", "__editable__", "pip", "setuptools")):
+            target = site / path.name
+            if path.suffix != ".pth" and not target.exists():
+                target.symlink_to(path)
