@@ -48,6 +48,11 @@ class Companion:
             self._log = Path(name)
         return self._log
 
+    @property
+    def pid(self) -> int | None:
+        """Of the process; None while there is none."""
+        return self._process.pid if self._process is not None else None
+
     def generate(
         self,
         arm: str,

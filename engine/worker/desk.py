@@ -57,6 +57,7 @@ class Desk:
         self._wanted = _text(request, "device", "auto")
         self._root = _text(request, "runs", "") or None
         self._budget = _number(request, "memory_bytes", 0, least=0) or None
+        models.warm()
         yield {"event": "done", "torch": torch.__version__}
 
     def generate(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:

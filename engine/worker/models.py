@@ -3,6 +3,7 @@
 Refuses what is not safetensors, code that comes with a checkpoint, and adapters that do not fit.
 """
 
+import importlib
 import json
 import os
 from pathlib import Path
@@ -66,6 +67,16 @@ def pick_dtype(device: torch.device, purpose: Purpose) -> torch.dtype:
         native = torch.cuda.get_device_capability(device)[0] >= 8
         return torch.bfloat16 if native else torch.float16
     return torch.float16 if purpose == "infer" else torch.float32
+
+
+def warm() -> None:
+    """Import what loading a model imports, seconds of it, before somebody waits for it."""
+    set_environment()
+    # Llama's modules bring along nearly all that any model shares.
+    for name in ("auto.modeling_auto", "auto.tokenization_auto", "llama.modeling_llama"):
+        importlib.import_module(f"transformers.models.{name}")
+    importlib.import_module("transformers").PreTrainedTokenizerFast  # noqa: B018
+    importlib.import_module("peft")
 
 
 def load_tokenizer(path: Path) -> Any:

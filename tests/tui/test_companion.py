@@ -1,0 +1,124 @@
+"""The companion's client against a real companion process."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from engine.errors import EngineError, JobFailed
+from tests.worker.tiny import save_adapter, save_checkpoint
+from tui.companion import Companion
+
+pytestmark = [pytest.mark.worker, pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_checkpoint(tmp_path_factory.mktemp("tiny") / "base")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def companion(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Companion]:
+    folder = tmp_path_factory.mktemp("companion")
+    before = Path.cwd()
+    os.chdir(folder)  # the package must be found from anywhere
+    made = Companion(folder / "companion.log", device="cpu")
+    try:
+        await made.hello()
+        yield made
+    finally:
+        os.chdir(before)
+        await made.close()
+
+
+async def test_an_answer_streams(companion: Companion, base: Path) -> None:
+    events = [event async for event in companion.generate(f"b={base}", "i miss my dog")]
+    assert events[-1]["event"] == "done"
+    assert events[-1]["sample"]["finish"] == "length"
+    assert sum(event["event"] == "text" for event in events) > 20
+
+
+async def test_panes_stream_at_once_and_one_can_be_cancelled(
+    companion: Companion, base: Path
+) -> None:
+    adapter = save_adapter(base.parent / "adapter", base)
+    wanted = {"max_new_tokens": 200, "temperature": 1.0}
+    left = companion.generate(f"b={base}", "no", {"max_new_tokens": 30})
+    right = companion.generate(f"t={base}+{adapter}", [{"role": "user", "content": "no"}], wanted)
+
+    async def cut_short() -> str:
+        async for event in right:
+            if event["event"] == "text":
+                right.cancel()
+            if event["event"] == "done":
+                return str(event["sample"]["finish"])
+        return "nothing"
+
+    whole, finish = await asyncio.gather(left.last(), cut_short())
+    assert finish == "cancelled"
+    assert len(whole["sample"]["output_ids"]) == 30
+
+
+async def test_a_task_that_is_cancelled_cancels_its_answer(
+    companion: Companion, base: Path
+) -> None:
+    stream = companion.generate(f"b={base}", "no", {"max_new_tokens": 240, "temperature": 1.0})
+    began = asyncio.Event()
+
+    async def listen() -> None:
+        async for event in stream:
+            if event["event"] == "text":
+                began.set()
+
+    task = asyncio.create_task(listen())
+    await began.wait()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    after = await companion.generate(f"b={base}", "no", {"max_new_tokens": 5}).last()
+    assert len(after["sample"]["output_ids"]) == 5
+
+
+async def test_a_wrong_request_is_an_error_for_the_user(companion: Companion) -> None:
+    with pytest.raises(EngineError, match="no checkpoint"):
+        await companion.generate("x=/nowhere", "no").last()
+
+
+async def test_an_answer_longer_than_any_buffer_comes_whole(
+    companion: Companion, base: Path
+) -> None:
+    answer = await companion.render(f"b={base}?prompt=raw", "a b " * 20_000)
+    assert len(answer["text"]) == 80_000
+
+
+async def test_rows_are_previewed(companion: Companion, base: Path, tmp_path: Path) -> None:
+    data = tmp_path / "rows.jsonl"
+    data.write_text('{"instruction": "Which?", "input": "no", "output": "joy"}\n')
+    answer = await companion.preview(str(base), str(data), rows=1)
+    assert answer["rows"][0]["kept"]
+
+
+async def test_a_crash_is_told_and_the_next_request_starts_anew(
+    companion: Companion, base: Path
+) -> None:
+    stream = companion.generate(f"b={base}", "no", {"max_new_tokens": 240, "temperature": 1.0})
+    await anext(stream)
+    assert companion.pid is not None
+    os.kill(companion.pid, signal.SIGKILL)
+    with pytest.raises(JobFailed, match="died"):
+        await stream.last()
+    again = await companion.generate(f"b={base}", "no", {"max_new_tokens": 3}).last()
+    assert len(again["sample"]["output_ids"]) == 3
+
+
+async def test_the_client_needs_no_heavy_library() -> None:
+    look = "import sys, tui.companion; print({'torch', 'transformers', 'peft'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
