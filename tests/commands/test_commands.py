@@ -1,0 +1,195 @@
+"""The commands: exit codes, errors as title, detail and hint, and never a traceback."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from engine.jobs import directory, status
+from engine.jobs.directory import JobDirectory
+from engine.jobs.recipe import TrainRecipe
+from engine.jobs.status import Failure, State, Status
+from tests.jobs.test_lock import hold
+from tui import cli
+
+
+def finetop(*arguments: str) -> int:
+    return cli.main(list(arguments))
+
+
+@pytest.fixture
+def job(root: Path) -> JobDirectory:
+    """A run that failed, with a log."""
+    made = directory.create(root, TrainRecipe(name="mine"))
+    made.attempt(1).path.mkdir()
+    made.attempt(1).log.write_text("first line\n\x1b]0;evil\x07second [/red] line\n")
+    status.write(
+        made,
+        Status(State.FAILED, step=3, total=9, heartbeat=time.time(), error=Failure("It broke.")),
+    )
+    return made
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "missing.toml"], "cannot be read"),
+        (["train", "--set", "training.epochs=0"], "training.epochs: must be more than 0"),
+        (["train", "--set", "nonsense"], "key=value"),
+        (["train", "--set", "model.checkpoint=bundled:none"], "bundled:none"),
+        (["train", "--set", "model.checkpoint=/no/such/folder"], "/no/such/folder"),
+        (["train", "--set", "data.train=/no/such/file.jsonl"], "/no/such/file.jsonl"),
+        (["stop", "nobody"], "no run 'nobody'"),
+        (["logs", "nobody"], "See finetop runs"),
+        (["generate", "--arm", "a=", "--prompts", "p", "--out", "o"], "checkpoint is missing"),
+        (["generate", "--arm", "a=x", "--prompts", "/none", "--out", "o"], "/none"),
+    ],
+)
+def test_wrong_use_is_told_and_exits_with_2(
+    arguments: Sequence[str], words: str, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert finetop("--runs", str(root), *arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("finetop: ")
+    assert words in error
+    assert "Traceback" not in error
+    assert list(root.iterdir()) == [], "nothing was made"
+
+
+def test_a_bad_row_file_is_refused_before_anything_starts(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    assert finetop("--runs", str(root), "train", "--set", f"data.train={empty}") == 2
+    assert str(empty) in capsys.readouterr().err
+
+
+def test_a_root_that_cannot_be_written_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken = tmp_path / "file"
+    taken.touch()
+    assert finetop("--runs", str(taken / "runs"), "train") == 2
+    assert "cannot be made" in capsys.readouterr().err
+
+
+def test_runs_lists_states_that_are_true(
+    job: JobDirectory, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    crashed = directory.create(root, TrainRecipe(name="gone"))
+    crashed.lock_file.touch()
+    host = os.uname().nodename
+    status.write(crashed, Status(State.RUNNING, host=host, heartbeat=time.time()))
+    assert finetop("--runs", str(root), "runs", "--json") == 0
+    listed = {one["name"]: one for one in json.loads(capsys.readouterr().out)}
+    assert listed["mine"]["state"] == "failed"
+    assert listed["mine"]["error"] == "It broke."
+    assert listed["gone"]["state"] == "crashed"
+    assert finetop("--runs", str(root), "runs") == 0
+    assert "crashed" in capsys.readouterr().out
+
+
+def test_a_log_is_cleaned_before_it_is_printed(
+    job: JobDirectory, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert finetop("--runs", str(root), "logs", "mine") == 0
+    assert capsys.readouterr().out == "first line\n␛]0;evil␇second [/red] line\n"
+
+
+def test_a_run_of_another_folder_is_found(
+    job: JobDirectory, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    from engine.jobs.store import remember_root
+
+    remember_root(root)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert finetop("logs", "mine") == 0
+    assert "first line" in capsys.readouterr().out
+
+
+def test_two_runs_of_one_name_are_not_guessed_between(
+    job: JobDirectory, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = directory.create(root, TrainRecipe(name="mine"))
+    assert finetop("--runs", str(root), "logs", "mine") == 2
+    error = capsys.readouterr().err
+    assert job.path.name in error
+    assert other.path.name in error
+    assert finetop("--runs", str(root), "logs", job.path.name) == 0
+
+
+def test_rm_asks_and_spares_what_runs(
+    job: JobDirectory, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert finetop("--runs", str(root), "rm", "mine") == 2, "no terminal, no --yes: no deletion"
+    assert job.path.exists()
+    child = hold(job.lock_file)
+    try:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert finetop("--runs", str(root), "rm", "--yes", "mine") == 2
+        assert job.path.exists()
+    finally:
+        child.kill()
+        child.wait()
+    assert finetop("--runs", str(root), "rm", "--yes", "mine") == 0
+    assert list(root.iterdir()) == []
+
+
+def test_the_shipped_run_cannot_be_removed(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from engine.demo import PRETRAIN_RUN
+
+    assert finetop("--runs", str(root), "rm", "--yes", str(PRETRAIN_RUN)) == 2
+    assert "Hide it" in capsys.readouterr().err
+    assert PRETRAIN_RUN.exists()
+
+
+def test_stopping_what_does_not_run_is_wrong_use(
+    job: JobDirectory, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert finetop("--runs", str(root), "stop", "mine") == 2
+    assert "it is failed" in capsys.readouterr().err
+
+
+def test_checkpoints_lists_the_bundled_model_first(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert finetop("--runs", str(root), "checkpoints", "--json") == 0
+    first = json.loads(capsys.readouterr().out)[0]
+    assert first["ref"] == "bundled:demo-base"
+    assert first["reason"] is None
+    assert finetop("checkpoints") == 0
+
+
+def test_the_dashboard_needs_a_terminal() -> None:
+    started = subprocess.run(
+        [sys.executable, "-m", "tui.cli"], stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert started.returncode == 2
+    assert "needs a terminal" in started.stderr
+    assert started.stdout == ""
+
+
+def test_doctor_names_the_devices(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert finetop("--runs", str(root), "doctor") == 0
+    assert "device     cpu" in capsys.readouterr().out
+
+
+def test_a_closed_pipe_is_no_error(root: Path) -> None:
+    command = f"{sys.executable} -m tui.cli --runs {root} checkpoints | head -c 1"
+    piped = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False,
+        timeout=60,
+    )  # fmt: skip
+    assert "Traceback" not in piped.stderr
+    assert piped.stderr == ""
