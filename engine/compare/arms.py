@@ -44,7 +44,7 @@ class Arm:
 
 def parse_arm(text: str) -> Arm:
     """The arm that `text` describes. Raises EngineError that names the part that is wrong."""
-    head, _, query = text.strip().partition("?")
+    head, _, query = text.partition("?")
     name, equals, body = head.partition("=")
     if not equals:
         name, body = "", head

@@ -14,6 +14,7 @@ from engine.compare.samples import Finish, Sample
 _SINGLE = re.compile(
     "[\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
+_IN_NUMBERS = re.compile(r"(?<=\d)[.,:٫٬](?=\d)")
 _JOINERS = frozenset("'’-\u200c\u200d\u2011")
 _SENTENCE_END = re.compile(
     "[.!?\u0589\u061f\u06d4\u0964…]+[\"'”’»)\\]]*(?=\\s|$)|[。！？｡]+[」』”）]*"
@@ -56,7 +57,7 @@ def measure(sample: Sample) -> Behaviour:
 def count_words(text: str) -> int:
     """Words: runs of letters, digits and marks, joined by apostrophes, hyphens and joiners."""
     count, inside = 0, False
-    for character in text:
+    for character in _IN_NUMBERS.sub("", text):
         if _SINGLE.match(character):
             count, inside = count + 1, False
         elif unicodedata.category(character)[0] in "LN":

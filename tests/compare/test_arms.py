@@ -1,0 +1,96 @@
+"""The grammar of arms: what is written is what is meant, both ways."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.compare.arms import FORMS, STRONGEST, Arm, format_arm, parse_arm, parse_arms
+from engine.errors import EngineError
+
+texts = st.text(min_size=1, max_size=20).filter(lambda text: text == text.strip())
+arms = st.builds(
+    Arm,
+    name=texts,
+    checkpoint=texts,
+    adapter=st.none() | texts,
+    strength=st.just(1.0),
+    form=st.none() | st.sampled_from(FORMS),
+    system=st.none() | st.text(max_size=30),
+    prefix=st.none() | st.text(max_size=30),
+)
+scaled = st.builds(
+    Arm,
+    name=texts,
+    checkpoint=texts,
+    adapter=texts,
+    strength=st.floats(0, STRONGEST),
+)
+
+
+@given(arms | scaled)
+def test_an_arm_comes_back_from_its_text(arm: Arm) -> None:
+    assert parse_arm(format_arm(arm)) == arm
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_an_arm_or_an_error_for_the_user(text: str) -> None:
+    try:
+        arm = parse_arm(text)
+    except EngineError:
+        return
+    assert arm.name
+    assert arm.checkpoint
+
+
+@pytest.mark.parametrize(
+    ("text", "arm"),
+    [
+        ("base=bundled:demo-base", Arm("base", "bundled:demo-base")),
+        ("emotion-ab12", Arm("emotion-ab12", "run:emotion-ab12")),
+        ("emotion-ab12?prompt=raw", Arm("emotion-ab12", "run:emotion-ab12", form="raw")),
+        ("bundled:demo-base", Arm("demo-base", "bundled:demo-base")),
+        ("/models/llama/", Arm("llama", "/models/llama/")),
+        ("./here", Arm("here", "./here")),
+        ("t=b+/a@home/adapter", Arm("t", "b", "/a@home/adapter")),
+        ("t=b+run:x@0.5", Arm("t", "b", "run:x", 0.5)),
+        ("t=b+run:x@0", Arm("t", "b", "run:x", 0.0)),
+        (
+            "t=run:x?prompt=chat&system=Be brief.&prefix=Think%26act: ",
+            Arm("t", "run:x", form="chat", system="Be brief.", prefix="Think&act: "),
+        ),
+        ("t=/with%2Bplus?system=", Arm("t", "/with+plus", system="")),
+    ],
+)
+def test_what_people_write(text: str, arm: Arm) -> None:
+    assert parse_arm(text) == arm
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "checkpoint is missing"),
+        ("=b", "name is missing"),
+        ("a=", "checkpoint is missing"),
+        ("a=b+", "adapter after"),
+        ("a=b+@0.5", "adapter after"),
+        ("a=b+c@much", "'much' is not a number"),
+        ("a=b+c@7", "not between 0 and 1.5"),
+        ("a=b+c@nan", "not between"),
+        ("a=b?form=raw", "none of prompt="),
+        ("a=b?prompt=loud", "none of raw, chat, instruct"),
+        ("a=b?prompt=raw&prompt=chat", "given twice"),
+        ("a=b?raw", "none of prompt="),
+    ],
+)
+def test_the_part_that_is_wrong_is_named(text: str, why: str) -> None:
+    with pytest.raises(EngineError) as caught:
+        parse_arm(text)
+    assert why in caught.value.title
+    assert caught.value.detail == text
+    assert "NAME=CHECKPOINT" in caught.value.hint
+
+
+def test_arms_of_one_comparison_have_names_of_their_own() -> None:
+    assert [arm.name for arm in parse_arms(["a=x/y", "b=x/y"])] == ["a", "b"]
+    with pytest.raises(EngineError, match="Two arms are called 'a'"):
+        parse_arms(["a=x/y", "a=x/z"])

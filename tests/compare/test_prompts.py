@@ -1,0 +1,80 @@
+"""Files of prompts: every form that people have, and every way to get one wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.catalog.schemas import Message
+from engine.compare import prompts
+from engine.compare.prompts import Prompt
+from engine.demo import PROMPTS
+from engine.errors import EngineError
+
+
+def user(text: str) -> tuple[Message, ...]:
+    return (Message("user", text),)
+
+
+def test_all_forms_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "some.jsonl"
+    path.write_text(
+        '\ufeff{"id": "a", "prompt": "one", "skill": "art"}\n'
+        "\n"
+        '{"text": "two"}\n'
+        '{"instruction": "three", "input": "and"}\n'
+        '{"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "four"}]}\n',
+        "utf-8",
+    )
+    assert prompts.read(path) == [
+        Prompt("a", user("one"), "art"),
+        Prompt("some-3", user("two")),
+        Prompt("some-4", user("three\n\nand")),
+        Prompt("some-5", (Message("system", "S"), *user("four"))),
+    ]
+    text = tmp_path / "lines.txt"
+    text.write_text("one\n\n  two  \n")
+    assert prompts.read(text) == [Prompt("lines-1", user("one")), Prompt("lines-3", user("two"))]
+    table = tmp_path / "table.csv"
+    table.write_text('id,prompt\nx,"one\ntwo"\n,three\n')
+    assert prompts.read(table) == [
+        Prompt("x", user("one\ntwo")),
+        Prompt("table-4", user("three")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "where", "why"),
+    [
+        ('{"prompt": "a"}\n{broken\n', ":2", "not valid JSON"),
+        ("[]\n", ":1", "not a JSON object"),
+        ('{"reply": "a"}\n', ":1", "none of messages"),
+        ('{"messages": []}\n', ":1", "not a list"),
+        ('{"messages": [{"role": "who", "content": "a"}]}\n', ":1", "none of the roles"),
+        ('{"messages": [{"role": "user"}]}\n', ":1", "no content"),
+        ('{"id": 1, "prompt": "a"}\n{"id": 1, "prompt": "b"}\n', ":2", "comes twice"),
+        ("", "", "no prompts"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_line(
+    content: str, where: str, why: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "p.jsonl"
+    path.write_text(content)
+    with pytest.raises(EngineError) as caught:
+        prompts.read(path)
+    assert why in str(caught.value)
+    assert f"{path}{where}" in caught.value.detail
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="cannot be read"):
+        prompts.read(tmp_path / "none.txt")
+    path = tmp_path / "p.txt"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(EngineError, match="not UTF-8"):
+        prompts.read(path)
+
+
+def test_bundled_prompts_have_names() -> None:
+    assert prompts.find("bundled:creative") == PROMPTS / "creative.jsonl"
+    assert prompts.find("/x/y.txt") == Path("/x/y.txt")
