@@ -39,6 +39,8 @@ class Glyphs:
     line: str
     """A rule across; `pipe` is one down."""
     pipe: str
+    restart: str
+    """Down a chart where a run was taken up again."""
     mark: str
     """A point of its own on a chart, such as an evaluation."""
     missing: str
@@ -71,6 +73,7 @@ UNICODE = Glyphs(
     arrow="→",
     line="─",
     pipe="│",
+    restart="┊",
     mark="◆",
     missing="×",
     dots=True,
@@ -96,6 +99,7 @@ ASCII = Glyphs(
     arrow=">",
     line="-",
     pipe="|",
+    restart=":",
     mark="O",
     missing="X",
     dots=False,

@@ -253,6 +253,22 @@ async def test_title_legend_and_readout() -> None:
         assert lines(chart)[-1].startswith(" 2m05  train ")
 
 
+@pytest.mark.parametrize("width", range(12, 90, 6))
+async def test_no_name_is_cut_in_its_middle(width: int) -> None:
+    chart = Chart("loss")
+    names = ["emotion-lora-r8", "emotion-full", "counsel"]
+    async with Charting(chart).run_test(size=(width, 10)) as pilot:
+        chart.smoothing = 0.6
+        chart.show([curve(label=name, accent=at) for at, name in enumerate(names)])
+        await settle(pilot, chart)
+        for line in (lines(chart)[0], lines(chart)[-1]):
+            words = [word for word in line.split() if word.startswith(("emo", "cou"))]
+            assert words == names[: len(words)]
+            assert len(words) == 3 or UNICODE.ellipsis in line
+        if width >= 54:
+            assert lines(chart)[0].split()[-6:] == ["a", names[0], "b", names[1], "c", names[2]]
+
+
 async def test_the_cursor_reads_exact_values() -> None:
     chart = Chart("loss")
     whole = curve()

@@ -41,8 +41,7 @@ class Axis:
         places = [at * step for at in range(first, last + 1)]
         if self.time:
             return [(place, duration(place)) for place in places]
-        digits = max(0, -math.floor(math.log10(step) + 1e-9))
-        digits += f"{step:.12e}"[2] == "5" and f"{step:.12e}"[0] == "2"  # steps of 2.5
+        digits = next((d for d in range(16) if abs(round(step, d) - step) < 1e-6 * step), 16)
         return [(place, number(place, digits)) for place in places]
 
     def _log_ticks(self, count: int) -> list[tuple[float, str]]:

@@ -78,8 +78,9 @@ class Picture:
     x: Axis
     y: Axis
     left: int
-    """First column of the canvas, and how many it has."""
+    """First column of the canvas; `columns` and `rows` are its size."""
     columns: int
+    rows: int
     letters: dict[str, str] = field(default_factory=dict)
     """The letter at the end of each joined curve, by label, where there are several."""
 
@@ -137,8 +138,8 @@ def draw(
             _put(stroke, y_axis, view.glyphs)
         _put_letters(strokes, letters, y_axis, (x_axis.high - x_axis.low) / columns)
         text = plotext.build()
-    texts, roles = _cells(text, width, height, view.glyphs, framed)
-    return Picture(texts, roles, x_axis, y_axis, left, columns, letters)
+    texts, roles = _cells(text, width, height, view.glyphs)
+    return Picture(texts, roles, x_axis, y_axis, left, columns, rows, letters)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -249,7 +250,7 @@ def _scatter(x: Floats, y: Floats, marker: str, role: int) -> None:
 
 
 def _cells(
-    text: str, width: int, height: int, glyphs: Glyphs, framed: bool
+    text: str, width: int, height: int, glyphs: Glyphs
 ) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
     """plotext's coloured text as characters and roles, exactly `height` by `width`."""
     texts: list[str] = []
@@ -260,7 +261,7 @@ def _cells(
         role = AXIS
         pieces = _STYLED.split(line)
         for plain, code in zip(pieces[::2], [*pieces[1::2], ""], strict=True):
-            characters.append(plain)
+            characters.append(plain.replace("│", glyphs.restart) if role == RESTART else plain)
             owners += [role] * len(plain)
             parts = code.split(";")
             role = int(parts[2]) if parts[:2] == ["38", "5"] else AXIS

@@ -49,16 +49,16 @@ class Chart(Widget):
         .chart--title { color: $text; }
         .chart--readout { color: $text-muted; }
         .chart--alert { color: $error; }
-        .chart--restart { color: $warning; }
+        .chart--restart { color: $text-muted; }
         .chart--cursor { color: $text; }
         .chart--accent-0 { color: $accent; }
         .chart--accent-1 { color: $primary; }
         .chart--accent-2 { color: $success; }
-        .chart--accent-3 { color: $warning; }
-        .chart--accent-4 { color: $secondary; }
-        .chart--accent-5 { color: $error; }
-        .chart--accent-6 { color: ansi_cyan; }
-        .chart--accent-7 { color: ansi_magenta; }
+        .chart--accent-3 { color: #b07ad8; }
+        .chart--accent-4 { color: #2aa8b8; }
+        .chart--accent-5 { color: #d0679d; }
+        .chart--accent-6 { color: #9a9a28; }
+        .chart--accent-7 { color: #8a8f98; }
     }
     """
 
@@ -200,7 +200,8 @@ class Chart(Widget):
         above, below = _rows_around(size.height)
         lines = list(zip(picture.texts, picture.roles, strict=True))
         if self.cursor is not None:
-            lines = [self._with_cursor(picture, *line) for line in lines]
+            canvas = [self._with_cursor(picture, *line) for line in lines[: picture.rows]]
+            lines = canvas + lines[picture.rows :]
         if above:
             lines.insert(0, self._whole_line(self._heading(picture), _TITLE))
         if below:
@@ -244,12 +245,32 @@ class Chart(Widget):
         facts.append("by time" if self.by_time else "by step")
         if self.log_scale:
             facts.append("log")
-        legend = "  ".join(self._legend(curve, picture) for curve in self._curves)
-        return " " + between.join(fact for fact in facts if fact) + "   " + legend
+        legend = [self._legend(curve, picture) for curve in self._curves]
+        room = self.size.width - sum(2 + cell_len(part) for part in legend) - 2
+        while len(facts) > 1 and cell_len(between.join(facts)) > room:
+            facts.pop()  # who is who matters more
+        return self._joined(f" {between.join(filter(None, facts))} ", legend)
+
+    def _joined(self, beginning: str, parts: list[str]) -> str:
+        """As many whole parts as the line holds; an ellipsis stands for the rest."""
+        line = beginning
+        for at, part in enumerate(parts):
+            more = 0 if at == len(parts) - 1 else 3
+            if cell_len(line) + 2 + cell_len(part) + more > self.size.width:
+                return f"{line}  {self._glyphs.ellipsis}"
+            line += f"  {part}"
+        return line
 
     def _legend(self, curve: Curve, picture: Picture) -> str:
-        letter = picture.letters.get(curve.label, self._glyphs.line)
-        return f"{self._glyphs.mark if curve.marks else letter} {one_line(curve.label)}"
+        if curve.marks or curve.label not in picture.letters:
+            sign = self._glyphs.mark if curve.marks else self._glyphs.line
+            return f"{sign} {one_line(curve.label)}"
+        return self._named(curve, picture)
+
+    def _named(self, curve: Curve, picture: Picture) -> str:
+        """The label, after the letter by which the curve is known on the chart."""
+        letter = "" if curve.marks else picture.letters.get(curve.label, "")
+        return f"{letter} {one_line(curve.label)}".strip()
 
     def _readout(self, picture: Picture) -> str:
         """The exact values at the cursor, or the newest ones."""
@@ -259,10 +280,11 @@ class Chart(Widget):
             return " no data yet"
         at = max(known) if self.cursor is None else self.cursor
         reach = (picture.x.high - picture.x.low) / max(picture.columns, 1) / 2
-        parts = [duration(at) if self.by_time else f"step {at:g}"]
-        for curve, x in zip(self._curves, xs, strict=True):
-            parts.append(f"{one_line(curve.label)} {self._value(curve, x, at, reach)}")
-        return " " + "  ".join(parts)
+        parts = [
+            f"{self._named(curve, picture)} {self._value(curve, x, at, reach)}"
+            for curve, x in zip(self._curves, xs, strict=True)
+        ]
+        return self._joined(f" {duration(at)}" if self.by_time else f" step {at:g}", parts)
 
     def _value(self, curve: Curve, x: Floats, at: float, reach: float) -> str:
         if not len(x):
