@@ -10,9 +10,12 @@ import pytest
 import torch
 
 from engine.catalog.schemas import Message
+from engine.compare import samples
 from engine.compare.arms import Arm
 from engine.errors import EngineError
-from engine.jobs.recipe import Decode
+from engine.jobs import directory, status
+from engine.jobs.process import worker_command
+from engine.jobs.recipe import Decode, GenerateRecipe
 from engine.worker.answers import Answers, Pieces, answer_all, decode_ids, probabilities
 from engine.worker.bases import Bases, Voice
 from engine.worker.places import Place
@@ -319,3 +322,51 @@ def test_bases_that_do_not_fit_are_taken_in_turn(base: Path, tmp_path: Path) -> 
     assert again is not None
     assert again.base is not first.base, "it was dropped for the other"
     assert said == ["loading base", "loading other", "loading base"]
+
+
+@pytest.mark.worker
+def test_the_job_writes_each_answer_once_and_goes_on_where_it_was(
+    base: Path,
+    adapters: dict[str, Path],
+    reference: dict[str, list[list[int]]],
+    tmp_path: Path,
+    root: Path,
+) -> None:
+    asked = tmp_path / "prompts.txt"
+    asked.write_text("\n".join(PROMPTS))
+    recipe = GenerateRecipe(
+        device="cpu",
+        arms=[f"b={base}?prompt=raw", f"t={base}+{adapters['lora']}?prompt=raw"],
+        prompts=str(asked),
+        decode=GREEDY,
+    )
+    job = directory.create(root, recipe)
+    run_job(job)
+    first = samples.read(job.samples)
+    said = {(one.arm, one.prompt_id): list(one.output_ids) for one in first}
+    for number in range(len(PROMPTS)):
+        for arm, name in zip(recipe.arms, ("base", "lora"), strict=True):
+            assert said[arm, f"prompts-{number + 1}"] == reference[name][number]
+
+    # Killed in the middle of a line, after half of the answers.
+    lines = job.samples.read_bytes().splitlines(keepends=True)
+    job.samples.write_bytes(b"".join(lines[:4]) + lines[4][:50])
+    run_job(job)
+    second = samples.read(job.samples)
+    assert second[:4] == first[:4], "what was there is not made again"
+    assert sorted(one.key[:2] for one in second) == sorted(one.key[:2] for one in first)
+    assert [one.output_ids for one in second if one.arm == recipe.arms[1]] == [
+        one.output_ids for one in first if one.arm == recipe.arms[1]
+    ]
+
+
+def run_job(job: directory.JobDirectory) -> None:
+    done = subprocess.run(
+        worker_command("generate", str(job.path)), capture_output=True, text=True, check=False
+    )
+    log = job.attempt(job.latest_attempt()).log
+    assert done.returncode == 0, done.stdout + done.stderr + log.read_text()
+    final = status.read(job)
+    assert final is not None
+    assert final.state is status.State.DONE
+    assert (final.step, final.total) == (8, 8)
