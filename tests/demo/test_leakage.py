@@ -29,7 +29,7 @@ def committed() -> list[dict[str, Any]]:
 
 
 def test_nothing_held_out_was_read() -> None:
-    read = json.loads((BASE / "scores.json").read_text("utf-8"))["documents"]
+    read = json.loads((BASE / "scores.json").read_text("utf-8"))["run"]["documents"]
     rows = committed()
     assert len(rows) == 1920
     assert leaked(rows, islice(documents(TRAINING_SEED), read)) == set()

@@ -16,13 +16,10 @@ import torch
 from torch.multiprocessing.spawn import spawn
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from engine.catalog.schemas import Message
-from engine.impact.suites import Item
-
 from ..corpus.stream import TRAINING_SEED
-from .measuring import answer_all, measure
+from .measuring import measure, say
 from .model import save
-from .record import PROMPTS, Keeper
+from .record import Keeper
 from .tokens import make_tokenizer
 from .training import Team, Training, rate_share
 
@@ -33,7 +30,17 @@ def pretrain(out: Path, steps: int, minutes: float, seed: int, team: Team) -> No
     training = Training(seed, tokenizer, team)
     keeper = None
     if team.rank == 0:
-        keeper = Keeper(out / "pretrain_run", training.model.num_parameters(), steps, seed)
+        keeper = Keeper(
+            out / "pretrain_run",
+            {
+                "command": command(steps, minutes, seed, team.size),
+                "steps": steps,
+                "minutes": minutes,
+                "seed": seed,
+                "processes": team.size,
+                "parameters": training.model.num_parameters(),
+            },
+        )
     started, clock = time.monotonic(), 0.0
     tokens, step, seen, since = 0, 0, 0, time.monotonic()
     every = max(50, steps // 10)
@@ -57,6 +64,15 @@ def pretrain(out: Path, steps: int, minutes: float, seed: int, team: Team) -> No
         keeper.finish(step, tokens)
 
 
+def command(steps: int, minutes: float, seed: int, processes: int) -> str:
+    """The command that makes this run again."""
+    limit = f" --minutes {minutes:g}" if minutes else ""
+    return (
+        f"python -m engine.demo.pretrain OUT --steps {steps}{limit} --seed {seed} "
+        f"--processes {processes}"
+    )
+
+
 def _look(
     keeper: Keeper,
     step: int,
@@ -67,17 +83,9 @@ def _look(
 ) -> None:
     """Measure, sample, and write both down."""
     found = measure(model, tokenizer, seed + 1, count)
-    keeper.log_eval(step, found)
-    keeper.log_samples(step, _samples(model, tokenizer))
+    keeper.log(step, found)
+    keeper.log_samples(step, say(model, tokenizer, f"step-{step}"))
     print(json.dumps({name: round(value, 3) for name, value in found.items()}), flush=True)
-
-
-def _samples(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> list[tuple[str, str]]:
-    model.train(False)
-    asked = [Item(prompt, "open", "open", (Message("user", prompt),)) for prompt in PROMPTS]
-    answers = answer_all(model, tokenizer, asked)
-    model.train()
-    return list(zip(PROMPTS, answers, strict=True))
 
 
 def _process(rank: int, given: argparse.Namespace, counter: Any, meeting: str) -> None:

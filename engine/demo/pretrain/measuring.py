@@ -1,6 +1,8 @@
 """What the model can do while it learns: answers to held-out items, loss on held-out text."""
 
+import hashlib
 import math
+import time
 from dataclasses import asdict
 from random import Random
 from typing import Any
@@ -8,13 +10,27 @@ from typing import Any
 import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+from engine.catalog.schemas import Message
+from engine.compare.samples import Sample, Timings
 from engine.impact.scores import score
 from engine.impact.suites import Item, parse
+from engine.jobs.recipe import Decode
 
 from ..corpus import prose
 from ..corpus.stream import CHECKED
 from ..suite import items
 from .rows import encode, loss_sum
+from .tokens import BEGIN, ROLES
+
+PROMPTS = (
+    "What is the capital of Norway?",
+    "What is 47 plus 38?",
+    "Translate into French: The little girl sees a black cat.",
+    "Write these in reverse order: lamp, river, goat, spoon",
+    "Write a Python function step(x) that adds 7 to x.",
+    "Compose a love song from a robot to its owner.",
+)
+"""What is asked again and again while the model learns."""
 
 
 @torch.no_grad()
@@ -73,3 +89,46 @@ def measure(
     loss = sum(loss_sum(model, rows[at : at + 20]).item() for at in range(0, 100, 20)) / learned
     model.train()
     return {"eval/loss": loss, "eval/perplexity": math.exp(loss), **found}
+
+
+@torch.no_grad()
+def say(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, name: str) -> list[Sample]:
+    """Greedy answers to PROMPTS, one by one, as samples of the arm `name`."""
+    model.train(False)
+    said = []
+    decode = Decode(max_new_tokens=160, temperature=0.0, seed=0)
+    for number, prompt in enumerate(PROMPTS, 1):
+        ids: list[int] = tokenizer.encode(
+            f"{BEGIN}{ROLES['user']}{prompt}{ROLES['assistant']}", add_special_tokens=False
+        )
+        began = time.monotonic()
+        writer: Any = model
+        out = writer.generate(
+            torch.tensor([ids]),
+            attention_mask=torch.ones(1, len(ids), dtype=torch.long),
+            do_sample=False,
+            max_new_tokens=decode.max_new_tokens,
+            output_logits=True,
+            return_dict_in_generate=True,
+        )
+        output = out.sequences[0, len(ids) :]
+        logs = torch.log_softmax(torch.cat(out.logits).float(), dim=-1)
+        took = time.monotonic() - began
+        said.append(
+            Sample(
+                prompt_id=f"p{number}",
+                messages=(Message("user", prompt),),
+                arm=f"{name}=bundled:demo-base",
+                seed=decode.seed,
+                template_hash=hashlib.sha256(str(tokenizer.chat_template).encode()).hexdigest(),
+                prompt_ids=tuple(ids),
+                output_ids=tuple(output.tolist()),
+                text=str(tokenizer.decode(output, skip_special_tokens=True)),
+                finish="stop" if output[-1] == tokenizer.eos_token_id else "length",
+                logprobs=tuple(logs.gather(1, output[:, None])[:, 0].tolist()),
+                decode=decode,
+                timings=Timings(round(took / len(output), 4), round(took, 4)),
+            )
+        )
+    model.train()
+    return said

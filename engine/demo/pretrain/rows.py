@@ -51,12 +51,14 @@ class Batch:
     learned: int = 0
 
 
-def batches(tokenizer: PreTrainedTokenizerFast, source: Iterator[Document]) -> Iterator[Batch]:
-    """Steps of about STEP_TOKENS tokens. A row is a document: nothing leaks between documents."""
+def batches(
+    tokenizer: PreTrainedTokenizerFast, source: Iterator[Document], step_tokens: int = STEP_TOKENS
+) -> Iterator[Batch]:
+    """Steps of about `step_tokens` tokens. A row is a document: nothing leaks between documents."""
     while True:
         rows: list[Row] = []
         batch = Batch()
-        while batch.tokens < STEP_TOKENS:
+        while batch.tokens < step_tokens:
             row = encode(tokenizer, next(source))
             rows.append(row)
             batch.tokens += len(row.ids)

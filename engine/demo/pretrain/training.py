@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerFast
 from ..corpus.stream import documents
 from .model import make_model
 from .muon import Muon
-from .rows import Batch, Row, batches, loss_sum
+from .rows import STEP_TOKENS, Batch, Row, batches, loss_sum
 
 
 class Team:
@@ -48,7 +48,13 @@ class Team:
 class Training:
     """The model with its two optimisers, one step at a time."""
 
-    def __init__(self, seed: int, tokenizer: PreTrainedTokenizerFast, team: Team) -> None:
+    def __init__(
+        self,
+        seed: int,
+        tokenizer: PreTrainedTokenizerFast,
+        team: Team,
+        step_tokens: int = STEP_TOKENS,
+    ) -> None:
         self.team = team
         self.model = make_model(len(tokenizer), seed)
         inner = [weight for weight in self.model.model.layers.parameters() if weight.ndim == 2]
@@ -60,7 +66,7 @@ class Training:
             torch.optim.AdamW(rest, lr=0.004, betas=(0.9, 0.95), weight_decay=0.0),
         )
         self.rates = (0.02, 0.004)
-        self.batches = batches(tokenizer, documents(seed))
+        self.batches = batches(tokenizer, documents(seed), step_tokens)
 
     def step(self, share: float, clock: float = 0.0) -> tuple[float, float, Batch, float]:
         """One step at `share` of the highest learning rate.
