@@ -116,7 +116,8 @@ def test_an_adapter_of_another_base_is_refused(
     config: Any = small if adapter.pop("base", "") else AutoConfig.from_pretrained(base)
     for name, value in settings.items():
         setattr(config, name, value)
-    other: Any = AutoModelForCausalLM.from_config(config)
+    make: Any = AutoModelForCausalLM.from_config
+    other = make(config)
     trained = save_adapter(tmp_path / "adapter", base, **adapter)
     with pytest.raises(EngineError, match="does not fit this base"):
         models.attach_adapter(other, trained)
