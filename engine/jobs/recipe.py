@@ -120,6 +120,8 @@ class EvaluateRecipe:
     """Items of each suite; 0 is all."""
     choices: str = setting("")
     """A data set whose answers are labels: measured by likelihood and by generated answer."""
+    prompts: str = setting("")
+    """A file of prompts, or `bundled:NAME`: answered by every arm, to be read and not scored."""
     decode: Decode = field(default_factory=Decode)
     kind: str = setting("evaluate", choices=("evaluate",))
 

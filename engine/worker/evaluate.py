@@ -12,6 +12,7 @@ from typing import Any
 from engine import atomic
 from engine.catalog import datasets, rows
 from engine.catalog.rows import Example
+from engine.compare import prompts
 from engine.compare.arms import format_arm, parse_arms
 from engine.demo import SUITES
 from engine.errors import EngineError
@@ -41,11 +42,12 @@ def run(attempt: Attempt) -> str:
     arms = parse_arms(recipe.arms)
     chosen = {path.stem: _items(path, recipe.limit) for path in _suite_files(recipe.suites)}
     examples = _label_rows(recipe.choices)
+    open_prompts = prompts.read(prompts.find(recipe.prompts)) if recipe.prompts else []
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     places = {arm: locate(arm, runs) for arm in arms}
     bases = Bases(pick_device(attempt.device.kind if attempt.device else recipe.device))
 
-    each = sum(map(len, chosen.values())) + 2 * len(examples)
+    each = sum(map(len, chosen.values())) + 2 * len(examples) + len(open_prompts)
     tally = _Tally(attempt, each * len(arms))
     results: dict[str, Any] = {}
     for arm in sorted(arms, key=lambda arm: str(places[arm].base)):
@@ -61,6 +63,11 @@ def run(attempt: Attempt) -> str:
         if examples:
             tally.begin(f"{arm.name}: labels", 2 * len(examples))
             result["choices"] = measure_labels(voice, examples, tally.tick)
+        if open_prompts:
+            tally.begin(f"{arm.name}: open prompts", len(open_prompts))
+            asked = [voice.prompt(prompt.messages) for prompt in open_prompts]
+            said = answer_all(voice, asked, recipe.decode, ROWS, tally.tick)
+            result["answers"] = {one.id: text for one, text in zip(open_prompts, said, strict=True)}
         results[arm.name] = result
     table = {"schema": SCHEMA, "data": recipe.choices, "arms": results}
     atomic.write_json(attempt.directory.results, table)

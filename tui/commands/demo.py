@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from engine import atomic
+from engine.catalog import datasets, rows
+from engine.compare import prompts
 from engine.errors import EngineError
 from engine.jobs import launch, recipe
 from engine.jobs.directory import JobDirectory, read_json
@@ -22,6 +24,8 @@ from tui.commands.train import launch_training
 
 ITEMS = 100
 """Of each suite: enough to see a change, few enough for two cores."""
+OPEN = "bundled:outside"
+"""Prompts out of the task and out of the base's training, to be read."""
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
@@ -69,6 +73,8 @@ def _launch_evaluation(
         "arms": [f"base={wanted.model.checkpoint}", f"tuned=run:{job.path.name}"],
         "limit": items,
         "choices": wanted.data.train,
+        "prompts": OPEN,
+        "decode": {"max_new_tokens": 64},
     }
     return launch.launch(recipe.parse(table), root, parents=[f"run:{job.path.name}"])
 
@@ -88,6 +94,8 @@ def summarise(
     results: Any, job: JobDirectory, training_seconds: float, seconds: float
 ) -> dict[str, Any]:
     """The numbers of the demo: both arms on labels, on each skill with flips, and on prose."""
+    wanted = job.recipe()
+    assert isinstance(wanted, TrainRecipe)
     base, tuned = results["arms"]["base"], results["arms"]["tuned"]
     skills = {}
     for name, before in base["suites"].items():
@@ -103,7 +111,7 @@ def summarise(
     prose = {arm: suites["suites"]["prose"] for arm, suites in (("base", base), ("tuned", tuned))}
     return {
         "run": str(job.path),
-        "recipe": recipe.to_table(job.recipe()),
+        "recipe": recipe.to_table(wanted),
         "training_seconds": round(training_seconds, 1),
         "seconds": round(seconds, 1),
         "labels": {
@@ -122,7 +130,7 @@ def summarise(
         "prose": {
             arm: {key: one[key] for key in ("perplexity", "tokens")} for arm, one in prose.items()
         },
-        "answers": _answers(base, tuned),
+        "answers": _answers(base, tuned, wanted.data.train),
     }
 
 
@@ -137,19 +145,22 @@ def _flips(before: dict[str, Any], after: dict[str, Any]) -> int:
     )
 
 
-def _answers(base: dict[str, Any], tuned: dict[str, Any]) -> list[dict[str, str]]:
-    """Two prompts with both answers: one of the task, and one open one that is out of it."""
+def _answers(base: dict[str, Any], tuned: dict[str, Any], data: str) -> list[dict[str, str]]:
+    """Two prompts with both answers: a held-out one of the task, and an open one outside of it."""
+    chosen = datasets.resolve(data)
+    row = rows.preview(chosen.eval_path or chosen.path, 1).examples[0]
+    outside = prompts.read(prompts.find(OPEN))[0]
+    pairs = (
+        (row.messages[-2].content, row.source, "choices", "generated"),
+        (outside.messages[-1].content, outside.id, "answers", ""),
+    )
     shown = []
-    for before, after in (
-        (base["choices"]["generated"], tuned["choices"]["generated"]),
-        (base["suites"]["open"], tuned["suites"]["open"]),
-    ):
-        item = next(iter(before["answers"]))
-        shown.append({
-            "prompt": before["prompts"][item],
-            "base": before["answers"][item],
-            "tuned": after["answers"][item],
-        })  # fmt: skip
+    for prompt, identity, place, part in pairs:
+        said = {}
+        for name, arm in (("base", base), ("tuned", tuned)):
+            answers = arm[place][part]["answers"] if part else arm[place]
+            said[name] = answers[identity]
+        shown.append({"prompt": prompt, **said})
     return shown
 
 
