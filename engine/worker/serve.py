@@ -40,8 +40,6 @@ def main() -> int:
         os.dup2(nothing.fileno(), 0)
     with contextlib.suppress(OSError):
         os.nice(10)
-    # Threads that spin while they wait starve the training run that shares the machine.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     set_environment()
     server = Server(requests, answers)
     threading.Thread(target=server.read, name="requests", daemon=True).start()
