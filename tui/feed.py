@@ -232,7 +232,7 @@ class Feed:
                     tracked.row or _row(tracked, {}),
                     dict(logdir.series) if logdir else {},
                     tracked.log,
-                    tuple(one_line(str(problem)) for problem in problems),
+                    tuple(f"{one_line(one.name)}: {one_line(one.reason)}" for one in problems),
                 )
             )
         )

@@ -4,6 +4,7 @@ Bindings, the line at the bottom, the palette, the help screen and the README's 
 here, so that none of them can say something else. `python -m tui.keymap` prints the table.
 """
 
+import re
 from dataclasses import dataclass
 
 SCREENS = {
@@ -42,7 +43,7 @@ def _on(screen: str, *rows: tuple[str, str, str, str, str, str]) -> list[Key]:
     """Keys of one screen: key, face, action, label, help, options (`quiet`, `always`)."""
     return [
         Key(
-            f"{screen or 'app'}.{action.split('(')[0]}" + (f".{face}" if "(" in action else ""),
+            f"{screen or 'app'}.{re.sub(r'[^a-z_0-9-]+', '.', action).strip('.')}",
             key, action, label, text, screen, face, "quiet" not in options, "always" in options,
         )
         for key, face, action, label, text, options in rows

@@ -33,7 +33,8 @@ def state_words(view: JobView) -> str:
     if state is State.DONE or status is None:
         return str(state)
     if state is State.QUEUED:
-        return one_line(status.message) if status.message.startswith("queued") else "queued"
+        place = one_line(status.message).partition(" ")[0]
+        return f"queued {place}" if place.startswith("#") else "queued"
     if state.alive:
         return str(state)
     return f"{state} at {status.step:,}" if status.step else str(state)

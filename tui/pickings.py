@@ -1,5 +1,6 @@
 """Models, data sets and rows as lists show them. Everything here is untrusted and cleaned here."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
@@ -37,7 +38,7 @@ def model_row(one: "Checkpoint") -> Row:
     """A line of the list; what cannot be used is dim, and says so."""
     name = one_line(one.name) + (" (adapter)" if one.kind == "adapter" else "")
     if one.reason:
-        return Row(one.ref, (((f"x {name}", ""),), (("unusable", ""),)), dim=True)
+        return Row(one.ref, (((f"x {name}", ""),), ((one_line(one.reason), ""),)), dim=True)
     cells = (
         name,
         parameters(one.parameters),
@@ -78,7 +79,9 @@ def about_model(one: "Checkpoint | None", separator: str) -> list[Line]:
 
 def set_row(one: "DataSet") -> Row:
     if one.reason:
-        return Row(one.ref, (((f"x {one_line(one.name)}", ""),), (("unusable", ""),)), dim=True)
+        return Row(
+            one.ref, (((f"x {one_line(one.name)}", ""),), ((one_line(one.reason), ""),)), dim=True
+        )
     count = NONE if one.rows is None else f"{'~' * one.estimated}{one.rows:,}"
     cells = (
         one_line(one.name),
@@ -107,10 +110,10 @@ def rows_shown(rows: "Rows | EngineError | None") -> list[Line]:
         return error_lines(rows)
     lines: list[Line] = []
     for reject in rows.rejects:
-        where = f"{one_line(reject.file)}:{reject.line}"
+        where = f"{one_line(Path(reject.file).name)}:{reject.line}"
         lines.append([(f"rejected {where}: {one_line(reject.reason)}", "bad")])
     for example in rows.examples:
-        lines.append([(one_line(example.source), "dim")])
+        lines.append([(one_line(example.source.rpartition("/")[2]), "dim")])
         for message in example.messages:
             learned = message.role == "assistant"
             text = clean(message.content[:_MOST_CHARACTERS]).split("\n")

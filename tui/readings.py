@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.events.series import Series
+from engine.jobs.status import State
 from engine.text import one_line
 from tui.glyphs import Glyphs
 from tui.phrases import (
@@ -75,6 +76,8 @@ def headline(row: RunRow, glyphs: Glyphs) -> Line:
     if status.epochs:
         line.append((f"  epoch {status.epoch:.1f}/{status.epochs:g}", ""))
     if view.state.alive:
+        if status.message not in ("", view.state) and view.state is not State.QUEUED:
+            line.append((f"  {one_line(status.message)}", ""))
         if status.tokens_per_second:
             line.append((f"  {status.tokens_per_second:,.0f} tok/s", ""))
         left = time_left(view, "")

@@ -258,7 +258,7 @@ class ComparePage(Page):
         field.text = text
         field.add_class("open")
         field.focus()
-        field.move_cursor(field.document.end)
+        field.select_all()  # typing replaces it, an arrow keeps it
         said = " next turn" if following else " prompt"
         self.query_one("#writing").add_class("open")
         self.query_one("#writing", Lines).show([(said, "strong"), ("  ctrl+s sends", "dim")])

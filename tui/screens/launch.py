@@ -62,14 +62,14 @@ class LaunchPage(Page):
         with Horizontal():
             with Vertical(id="pick"):
                 yield Table(MODEL_COLUMNS, ellipsis=mark, empty="Looking ...", id="models")
-                yield Pager(id="model-facts")
+                yield _facts("model-facts")
                 yield Table(SET_COLUMNS, ellipsis=mark, empty="Looking ...", id="sets")
-                yield Pager(id="set-facts")
+                yield _facts("set-facts")
             with Vertical(id="write"):
                 yield Form(FORM, id="form")
-                yield Lines(id="state")
+                yield _facts("state")
                 yield Lines(id="shown")
-                yield Pager(id="text")
+                yield Pager(hang=11, id="text")
         yield keys
         yield self.filter_field()
 
@@ -215,13 +215,12 @@ class LaunchPage(Page):
         elif self._draft and self._draft.problems:
             count = len(self._draft.problems)
             self._say([(f" {count} setting{'s' * (count > 1)} to correct", "bad")])
-        elif self._warning:
-            self._say([(f" {one_line(self._warning)}", "warn")])
         else:
-            self._say([(" ready: ctrl+s launches", "good")])
+            warning = f"  but mind: {one_line(self._warning)}" if self._warning else ""
+            self._say([(" ready: ctrl+s launches", "good"), (warning, "warn")])
 
     def _say(self, line: Line) -> None:
-        self.query_one("#state", Lines).show(line)
+        self.query_one("#state", Pager).show([line])
 
     def _preview(self, dataset: "DataSet | None") -> None:
         if dataset is None or dataset.ref == self._rows_of:
@@ -264,3 +263,10 @@ class LaunchPage(Page):
         self._named = self.query_one(Form).values["name"]
         self.finetop.watch_run(key)
         self.finetop.call_later(self.finetop.switch_mode, "watch")
+
+
+def _facts(id: str) -> Pager:
+    """A few lines about the chosen row above, not to be stopped at."""
+    pager = Pager(hang=1, id=id)
+    pager.can_focus = False
+    return pager

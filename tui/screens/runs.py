@@ -166,7 +166,7 @@ def about(row: RunRow | None, separator: str) -> Line:
         host = one_line(status.host) if status else "another host"
         line.append((between + f"it ran on {host}; r adopts it", ""))
     elif status is not None and status.message and status.message != words:
-        line.append((between + one_line(status.message), ""))
+        line.append((between + one_line(status.message.removeprefix(f"{words}: ")), ""))
     if status is not None and status.rejected:
         line.append((between + f"{status.rejected:,} rows rejected", "warn"))
     if row.shipped:

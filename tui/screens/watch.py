@@ -203,7 +203,7 @@ class WatchPage(Deeds):
             lines = failure_lines(error.title, error.detail, error.hint)
         elif row is not None and row.view.problem:
             lines = failure_lines(row.view.problem, "", "")
-        if self._detail:
+        if self._detail and (self._detail.series or not (row and row.view.state.alive)):
             lines += [[(problem, "warn")] for problem in self._detail.problems]
         pager = self.query_one("#trouble", Pager)
         pager.styles.height = min(len(lines), max(1, self.size.height // 4))

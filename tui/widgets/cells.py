@@ -14,6 +14,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui.glyphs import UNICODE
+
 Piece = tuple[str, str]
 """Text, cleaned, and its role: one of ROLES, or "" for plain text."""
 Line = Sequence[Piece]
@@ -22,6 +24,10 @@ ROLES = (
     "dim", "strong", "title", "key", "base", "tuned", "good", "bad", "warn", "cursor", "blurred",
 )  # fmt: skip
 """`cursor` and `blurred` are the chosen row of a list with and without the focus."""
+
+
+_PLAIN = str.maketrans("—…·“”⏎�", '-~-""??')
+"""What our own words hold beyond ASCII, for terminals that have no more."""
 
 
 class Cells(Widget):
@@ -84,7 +90,9 @@ class Cells(Widget):
         """A line, cut or filled to `width`; a row's `cursor` role lies under all its pieces."""
         under = next((role for _, role in line if role in ("cursor", "blurred")), "")
         segments, room = [], width
+        plain = getattr(self.app, "glyphs", UNICODE).is_ascii
         for text, role in line:
+            text = text.translate(_PLAIN) if plain else text
             size = cell_len(text)
             if size > room:
                 text, size = set_cell_size(text, room), room

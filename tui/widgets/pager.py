@@ -1,5 +1,6 @@
 """Text to read: wrapped or cut, scrolled by keys, bounded, and following its end where asked."""
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -8,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.events import MouseScrollDown, MouseScrollUp
 from textual.geometry import Size
 
-from tui.widgets.cells import Cells, Line, Piece
+from tui.widgets.cells import Cells, Line, Piece, length
 
 MOST_LINES = 5_000
 """More than that is cut at the top: a terminal is no place to read it."""
@@ -31,12 +32,14 @@ class Pager(Cells, can_focus=True):
         *,
         wrap: bool = True,
         follow: bool = False,
+        hang: int = 0,
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
         super().__init__(id=id, classes=classes)
         self._wrap = wrap
         self._follow = follow
+        self._hang = hang
         self._text: list[Line] = []
         self._top = 0
         self._at_end = follow
@@ -81,42 +84,34 @@ class Pager(Cells, can_focus=True):
         if self._wrapped is None or self._wrapped[0] != width:
             lines = self._text
             if self._wrap:
-                lines = [part for line in self._text for part in wrap(line, width)]
+                lines = [part for line in self._text for part in wrap(line, width, self._hang)]
             self._wrapped = (width, lines)
         return self._wrapped[1]
 
 
-def wrap(line: Line, width: int) -> list[Line]:
-    """A line in as many as it takes; broken between words where there are any."""
+def wrap(line: Line, width: int, hang: int = 0) -> list[Line]:
+    """A line in as many as it takes, broken between words; the later ones indented by `hang`."""
+    indent: list[Piece] = [(" " * hang, "")] if 0 < hang < width // 2 else []
     lines: list[Line] = []
     now: list[Piece] = []
     used = 0
     for text, role in line:
         for word in _words(text):
-            size = cell_len(word)
             if used and used + cell_len(word.rstrip()) > width:
                 lines.append(now)
-                now, used = [], 0
-                word = word.lstrip()
-                size = cell_len(word)
-            while size > width > 0 and cell_len(word.rstrip()) > width:
+                now, used, word = [*indent], length(indent), word.lstrip()
+            while cell_len(word.rstrip()) > width - used and width > used:
                 head, word = _split(word, width - used)
                 lines.append([*now, (head, role)])
-                now, used, size = [], 0, cell_len(word)
-            if word:
-                now.append((word, role))
-                used += size
+                now, used = [*indent], length(indent)
+            now.append((word, role))
+            used += cell_len(word)
     return [*lines, now]
 
 
 def _words(text: str) -> list[str]:
     """Words, each with the spaces that follow it."""
-    words: list[str] = []
-    for part in text.replace("\t", "    ").split(" "):
-        words.append(part + " ")
-    if words:
-        words[-1] = words[-1][:-1]
-    return [word for word in words if word]
+    return [word for word in re.findall(r" *[^ ]* *", text.replace("\t", "    ")) if word]
 
 
 def _split(word: str, width: int) -> tuple[str, str]:

@@ -28,7 +28,7 @@ class Column:
 class Row:
     key: str
     cells: tuple[tuple[Piece, ...], ...]
-    """Of each column, pieces of text that are clean already."""
+    """Of each column, clean text in pieces; where they are fewer, the last takes the rest."""
     dim: bool = False
 
     @property
@@ -183,11 +183,16 @@ class Table(Cells, can_focus=True):
         mark = ">" if chosen else " "
         under = ("cursor" if self.has_focus else "blurred") if chosen else ""
         line: list[Piece] = [(f"{mark} ", under)]
-        for column, pieces, width in zip(self.columns, row.cells, widths, strict=False):
-            room = width - gap
+        last = len(row.cells) - 1
+        for at, (column, pieces) in enumerate(zip(self.columns, row.cells, strict=False)):
+            if at >= len(widths):
+                break
+            # A row of fewer cells than columns has something to say instead of the rest.
+            room = (sum(widths[at:]) if at == last else widths[at]) - gap
             cut = _cut(pieces, room, self.ellipsis)
             blank = " " * max(0, room - length(cut))
-            parts = [(blank, ""), *cut] if column.right else [*cut, (blank, "")]
+            right = column.right and last == len(self.columns) - 1
+            parts = [(blank, ""), *cut] if right else [*cut, (blank, "")]
             line += [(text, "dim" if row.dim else role) for text, role in parts]
             line.append((" " * gap, ""))
         return line

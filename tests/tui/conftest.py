@@ -1,0 +1,147 @@
+"""The dashboard on job directories of a test's own, with a companion that needs no model."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from engine.compare.behaviour import count_sentences, count_words
+from engine.jobs.status import Failure, State
+from engine.jobs.store import Store
+from tests.tui.building import write_run
+from tui.app import FinetopApp
+
+Line = Callable[[], bool]
+
+
+class FakeStream:
+    """The events of one answer, word by word, as the companion would send them."""
+
+    def __init__(self, companion: "FakeCompanion", arm: str, messages: list[dict[str, str]]):
+        self._companion = companion
+        self._arm = arm
+        self._messages = messages
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+    async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
+        yield {"event": "loading", "message": "loading demo-base"}
+        yield {"event": "begin", "prompt_tokens": 5, "notes": []}
+        text = ""
+        for word in self._companion.words(self._arm):
+            while self._companion.held and not self.cancelled:
+                await asyncio.sleep(0.01)
+            if self.cancelled:
+                break
+            text += word
+            yield {"event": "text", "text": word}
+        finish = "cancelled" if self.cancelled else "stop"
+        yield {
+            "event": "done",
+            "sample": {
+                "arm": self._arm,
+                "text": text,
+                "template_hash": "abc",
+                "dtype": "float32",
+            },
+            "behaviour": {
+                "words": count_words(text),
+                "sentences": count_sentences(text),
+                "lines": 1,
+                "tokens": 10,
+                "seconds": 0.5,
+                "finish": finish,
+            },
+        }
+
+
+class FakeCompanion:
+    """Answers at once; `held` keeps it from going on, `asked` is what it was sent."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, list[dict[str, str]], Mapping[str, Any]]] = []
+        self.held = False
+        self.closed = False
+        self.answers: Mapping[str, Sequence[str]] = {}
+
+    def words(self, arm: str) -> Sequence[str]:
+        name = arm.partition("=")[0]
+        return self.answers.get(name, [f"{name} ", "says ", "so."])
+
+    def generate(
+        self, arm: str, messages: Any, decoding: Mapping[str, Any] | None = None
+    ) -> FakeStream:
+        self.asked.append((arm, list(messages), dict(decoding or {})))
+        return FakeStream(self, arm, list(messages))
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FINETOP_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("FINETOP_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("FINETOP_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder of runs: one in each state that a screen must tell from the others."""
+    root = tmp_path / "runs"
+    root.mkdir()
+    now = time.time()
+    fresh = now + 86_400  # on a host of its own, which stays alive for the test
+    write_run(
+        root, "live", state=State.RUNNING, points=40, created=now, heartbeat=fresh, log="step 40"
+    )
+    write_run(root, "waiting", state=State.QUEUED, created=now - 1, message="#1 in line for cuda:0",
+              heartbeat=fresh)  # fmt: skip
+    done = write_run(root, "emotion-lora", points=60, total=60, created=now - 100)
+    done.adapter.mkdir()
+    child = write_run(root, "child", points=20, total=20, created=now - 50,
+                      parents=["run:emotion-lora"], checkpoint="run:emotion-lora")  # fmt: skip
+    child.adapter.mkdir()
+    error = Failure("The loss is NaN.", "step 21", "Lower the learning rate.")
+    write_run(root, "bad-lr", state=State.FAILED, points=21, created=now - 200, error=error)
+    write_run(root, "stopped", state=State.STOPPED, points=30, created=now - 300)
+    write_run(root, "lost", state=State.RUNNING, points=30, created=now - 400, heartbeat=1.0)
+    return root
+
+
+@pytest.fixture
+def companion() -> FakeCompanion:
+    return FakeCompanion()
+
+
+@pytest.fixture
+def app(root: Path, companion: FakeCompanion) -> FinetopApp:
+    return FinetopApp(Store(root), companion=lambda: companion)  # type: ignore[arg-type, return-value]
+
+
+def screen_text(app: FinetopApp) -> str:
+    """What is on the screen, as plain text."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+
+
+async def see(pilot: Pilot[Any], text: str, seconds: float = 20.0) -> None:
+    """Wait until `text` is on the screen."""
+    await until(pilot, lambda: text in screen_text(pilot.app), seconds)  # type: ignore[arg-type]
+
+
+async def until(pilot: Pilot[Any], condition: Line, seconds: float = 20.0) -> None:
+    """Wait until `condition`; fails with the screen's text."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"waited in vain; the screen:\n{screen_text(pilot.app)}"  # type: ignore[arg-type]
+        await pilot.pause(0.02)

@@ -1,0 +1,103 @@
+"""Sizes, characters, colours and hostile text, on every screen."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from engine.jobs.directory import JobDirectory
+from engine.jobs.status import Failure, State
+from engine.jobs.store import Store
+from tests.tui.building import write_event, write_run
+from tests.tui.conftest import FakeCompanion, FinetopApp, screen_text, see
+from tui.glyphs import ASCII
+
+HOSTILE = "a\x1b]0;pwn\x07[/red][bold]\x9b31m\u202eb\u2066\x7f\r\nc"
+KEYS = ("1", "2", "3", "4")
+
+
+async def visit_all(app: FinetopApp, pilot: object) -> list[str]:
+    texts = []
+    for key in KEYS:
+        await pilot.press(key)  # type: ignore[attr-defined]
+        await pilot.pause(0.3)  # type: ignore[attr-defined]
+        texts.append(screen_text(app))
+    return texts
+
+
+async def test_no_size_and_no_quick_resize_breaks_a_screen(app: FinetopApp) -> None:
+    chance = random.Random(7)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await see(pilot, "live")
+        for key in KEYS:
+            await pilot.press(key)
+            for size in [(20, 5), (300, 100), (21, 6), (80, 24)]:
+                await pilot.resize_terminal(*size)
+            for _ in range(6):
+                await pilot.resize_terminal(chance.randint(20, 300), chance.randint(5, 100))
+            for dialog in ("question_mark", "colon"):
+                await pilot.resize_terminal(20, 5)
+                await pilot.press(dialog)
+                await pilot.resize_terminal(120, 40)
+                await pilot.press("escape")
+        await pilot.press("1")
+        await see(pilot, "live")
+
+
+async def test_ascii_means_ascii(root: Path, companion: FakeCompanion) -> None:
+    app = FinetopApp(Store(root), glyphs=ASCII, companion=lambda: companion)  # type: ignore[arg-type, return-value]
+    async with app.run_test(size=(120, 40)) as pilot:
+        await see(pilot, "live")
+        await pilot.pause(0.5)
+        for text in await visit_all(app, pilot):
+            assert [c for c in text if not c.isascii()] == []
+
+
+async def test_a_turns_the_characters(app: FinetopApp) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await see(pilot, "●")
+        await pilot.press("a")
+        await see(pilot, "* live")
+        assert "●" not in screen_text(app)
+        await pilot.press("a")
+        await see(pilot, "●")
+
+
+async def test_no_color_means_no_color(
+    root: Path, companion: FakeCompanion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = FinetopApp(Store(root), companion=lambda: companion)  # type: ignore[arg-type, return-value]
+    async with app.run_test(size=(120, 40)) as pilot:
+        await see(pilot, "live")
+        for key in KEYS:
+            await pilot.press(key)
+            await pilot.pause(0.3)
+            for strip in app.screen._compositor.render_strips():
+                for segment in strip:
+                    style = segment.style
+                    if style is not None:
+                        assert style.color is None or style.color.is_default, segment
+                        assert style.bgcolor is None or style.bgcolor.is_default, segment
+
+
+async def test_hostile_names_and_texts_reach_no_terminal(
+    root: Path, companion: FakeCompanion
+) -> None:
+    error = Failure(HOSTILE, HOSTILE, HOSTILE)
+    job = write_run(
+        root, HOSTILE, state=State.FAILED, points=9, created=9e9, error=error, log=HOSTILE,
+        directory="hostile", device=HOSTILE, message=HOSTILE, checkpoint=HOSTILE,
+    )  # fmt: skip
+    write_event(job.events, 10, {HOSTILE.replace("\r\n", ""): 1.0})
+    JobDirectory(job.path).adapter.mkdir()
+    app = FinetopApp(Store(root), companion=lambda: companion)  # type: ignore[arg-type, return-value]
+    async with app.run_test(size=(160, 50)) as pilot:
+        await see(pilot, "pwn")
+        await pilot.press("home")
+        for text in await visit_all(app, pilot):
+            unsafe = [c for c in text if c != "\n" and (ord(c) < 32 or 0x7F <= ord(c) < 0xA0)]
+            assert unsafe == []
+            assert not {"\u202e", "\u2066"} & set(text)
+        await pilot.press("1", "slash", *"pwn", "enter", "3")
+        await see(pilot, "[/red][bold]")

@@ -1,0 +1,82 @@
+import ast
+from collections import defaultdict
+
+import pytest
+from textual.binding import Binding
+
+from tests.tui.conftest import FinetopApp, screen_text, see
+from tui.keymap import KEYS, SCREENS, Key, keys_of, markdown
+from tui.screens.compare import ComparePage
+from tui.screens.launch import LaunchPage
+from tui.screens.page import Page
+from tui.screens.runs import RunsPage
+from tui.screens.watch import WatchPage
+
+PAGES: dict[str, type[Page]] = {
+    "runs": RunsPage,
+    "launch": LaunchPage,
+    "watch": WatchPage,
+    "compare": ComparePage,
+}
+
+
+def test_no_key_says_two_things_on_one_screen() -> None:
+    for screen in PAGES:
+        holders = defaultdict(list)
+        for key in keys_of(screen):
+            for one in key.key.split(","):
+                holders[one].append(key.id)
+        assert {one: ids for one, ids in holders.items() if len(ids) > 1} == {}
+
+
+def test_every_id_is_one_of_its_kind() -> None:
+    ids = [key.id for key in KEYS]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_key_has_help_and_a_known_screen() -> None:
+    for key in KEYS:
+        assert key.help.endswith("."), key
+        assert key.screen in SCREENS
+
+
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: f"{key.screen}.{key.action}")
+def test_every_action_exists_and_takes_what_it_is_given(key: Key) -> None:
+    name, _, rest = key.action.partition("(")
+    owner = PAGES.get(key.screen, FinetopApp)
+    action = getattr(owner, f"action_{name}")
+    given = ast.literal_eval(f"({rest.rstrip(')')},)") if rest else ()
+    assert action.__code__.co_argcount == 1 + len(given)
+
+
+@pytest.mark.parametrize("screen", PAGES)
+def test_bindings_are_those_of_the_table(screen: str) -> None:
+    bound = {one.key for one in PAGES[screen].BINDINGS if isinstance(one, Binding)}
+    assert bound == {key.key for key in KEYS if key.screen == screen}
+
+
+def test_the_table_for_the_readme_has_a_line_for_every_key() -> None:
+    lines = markdown().splitlines()
+    assert len(lines) == len(KEYS) + 2
+    assert all(line.count("|") == 4 for line in lines)
+
+
+async def test_help_shows_every_key_with_this_screens_first(app: FinetopApp) -> None:
+    async with app.run_test(size=(100, 80)) as pilot:
+        await see(pilot, "live")
+        await pilot.press("3", "question_mark")
+        await see(pilot, "Move the cursor to an earlier step.")
+        text = screen_text(app)
+        for key in KEYS:
+            assert key.help in text
+        assert text.index("Move the cursor") < text.index("Leave; runs go on.")
+        await pilot.press("escape")
+        assert isinstance(app.screen, WatchPage)
+
+
+async def test_the_palette_runs_what_it_finds(app: FinetopApp) -> None:
+    async with app.run_test(size=(100, 30)) as pilot:
+        await see(pilot, "live")
+        await pilot.press("colon", *"start", "space", *"new", "enter")
+        await see(pilot, "Learning rate")
+        assert isinstance(app.screen, LaunchPage)

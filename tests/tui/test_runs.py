@@ -1,0 +1,179 @@
+"""The Runs screen on real job directories."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.jobs import views
+from engine.jobs.directory import JobDirectory
+from engine.jobs.status import State
+from engine.jobs.store import Store
+from tests.tui.building import write_curves, write_run
+from tests.tui.conftest import FinetopApp, screen_text, see, until
+from tui.app import Page
+from tui.screens.dialogs import Question
+from tui.screens.launch import LaunchPage
+from tui.screens.watch import WatchPage
+
+WIDE, NARROW = (160, 50), (80, 24)
+
+
+def line_of(app: FinetopApp, name: str) -> str:
+    found = [line for line in screen_text(app).splitlines()[3:] if f" {name} " in line]
+    assert found, screen_text(app)
+    return found[0]
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+async def test_every_state_is_said_in_words(app: FinetopApp, size: tuple[int, int]) -> None:
+    async with app.run_test(size=size) as pilot:
+        await see(pilot, "0.9")
+        for name, words in {
+            "live": "40%",
+            "waiting": "queued #1",
+            "emotion-lora": "done",
+            "bad-lr": "failed at 21",
+            "stopped": "stopped at 30",
+            "lost": "lost at 30",
+        }.items():
+            assert words in line_of(app, name)
+        assert "└ ✓ child" in screen_text(app)
+
+
+async def test_curves_and_numbers_come_from_the_event_files(app: FinetopApp) -> None:
+    async with app.run_test(size=WIDE) as pilot:
+        await see(pilot, "▁")
+        line = line_of(app, "emotion-lora")
+        assert "█" in line
+        assert "0.728" in line  # the loss written at step 60
+        assert "0.778" in line  # its held-out loss, 0.05 above
+        assert "2.18" in line  # exp of that
+
+
+async def test_columns_fall_away_from_the_right(app: FinetopApp) -> None:
+    async with app.run_test(size=NARROW) as pilot:
+        await see(pilot, "live")
+        head = screen_text(app).splitlines()[2]
+        assert "loss" in head
+        assert "ppl" not in head
+        await pilot.resize_terminal(160, 50)
+        await until(pilot, lambda: "ppl" in screen_text(app).splitlines()[2])
+
+
+async def test_a_new_event_is_on_screen_within_a_second(app: FinetopApp, root: Path) -> None:
+    async with app.run_test(size=WIDE) as pilot:
+        await see(pilot, "40%")
+        before = line_of(app, "live")
+        write_curves(JobDirectory(root / "live"), range(41, 90))
+        start = time.monotonic()
+        await until(pilot, lambda: line_of(app, "live") != before)
+        assert time.monotonic() - start < 1.0
+
+
+async def test_the_chosen_run_stays_chosen_when_others_come(app: FinetopApp, root: Path) -> None:
+    async with app.run_test(size=WIDE) as pilot:
+        await see(pilot, "live")
+        await pilot.press("down", "down")
+        chosen = app.selected
+        write_run(root, "newcomer", state=State.STOPPED, created=time.time() + 5)
+        await see(pilot, "newcomer")
+        assert app.selected == chosen
+        assert f"> {'✓'}" in line_of(app, Path(chosen or "").name)
+
+
+async def test_a_word_narrows_the_list_and_esc_widens_it(app: FinetopApp) -> None:
+    async with app.run_test(size=WIDE) as pilot:
+        await see(pilot, "live")
+        await pilot.press("slash", *"emotion")
+        await until(pilot, lambda: "bad-lr" not in screen_text(app))
+        assert "emotion-lora" in screen_text(app)
+        await pilot.press("enter", "escape")
+        await see(pilot, "bad-lr")
+
+
+async def test_hiding_is_written_and_can_be_taken_back(app: FinetopApp, root: Path) -> None:
+    async with app.run_test(size=WIDE) as pilot:
+        await see(pilot, "live")
+        await pilot.press("x")
+        await see(pilot, "1 hidden")
+        assert "live " not in "".join(screen_text(app).splitlines()[3:10])
+        assert views.notes(JobDirectory(root / "live")).hidden
+        await pilot.press("X")
+        await until(pilot, lambda: any(" live " in line for line in screen_text(app).split("\n")))
+
+
+async def test_runs_of_other_folders_are_counted_and_named(tmp_path: Path, root: Path) -> None:
+    write_run(tmp_path / "elsewhere", "far", points=10, created=time.time() + 9)
+    app = FinetopApp(Store(root, [tmp_path / "elsewhere"]))
+    async with app.run_test(size=WIDE) as pilot:
+        await see(pilot, "7 runs here, 1 in other folders")
+        assert str(tmp_path / "elsewhere") in screen_text(app)
+
+
+async def test_the_shipped_run_comes_first(tmp_path: Path, root: Path) -> None:
+    shipped = write_run(tmp_path / "shipped", "pretrain", points=30, created=1.0)
+    app = FinetopApp(Store(root, shipped=[shipped.path]))
+    async with app.run_test(size=WIDE) as pilot:
+        await see(pilot, "pretrain")
+        assert "pretrain" in screen_text(app).splitlines()[3]
+        assert "came with finetop" in screen_text(app)
+
+
+async def test_stop_asks_first_and_only_then_gets_firmer(app: FinetopApp, root: Path) -> None:
+    async with app.run_test(size=WIDE) as pilot:
+        await see(pilot, "40%")
+        await pilot.press("s")
+        request = JobDirectory(root / "live").attempt(1).stop_request
+        await until(pilot, request.exists)
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        assert "SIGTERM" in screen_text(app)
+        await pilot.press("n")
+        assert isinstance(app.screen, Page)
+
+
+async def test_a_lost_run_is_resumed_only_after_a_question(app: FinetopApp) -> None:
+    async with app.run_test(size=WIDE) as pilot:
+        await see(pilot, "lost at 30")
+        await pilot.press("end", "r")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        assert "Adopt lost" in screen_text(app)
+        assert "gpu-box" in screen_text(app)
+
+
+async def test_only_keys_that_work_are_named(app: FinetopApp) -> None:
+    async with app.run_test(size=WIDE) as pilot:
+        await see(pilot, "live")
+        keys = screen_text(app).splitlines()[-1]
+        assert "s stop" in keys
+        assert "r resume" not in keys
+        assert "c compare" not in keys  # it has left no model yet
+        await pilot.press("down", "down")
+        keys = screen_text(app).splitlines()[-1]
+        assert "s stop" not in keys
+        assert "c compare" in keys
+
+
+async def test_enter_watches_and_n_prefills(app: FinetopApp) -> None:
+    async with app.run_test(size=WIDE) as pilot:
+        await see(pilot, "live")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, WatchPage))
+        await pilot.press("1", "n")
+        await until(pilot, lambda: isinstance(app.screen, LaunchPage))
+
+
+async def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
+    app = FinetopApp(Store(tmp_path / "none"))
+    async with app.run_test(size=NARROW) as pilot:
+        await see(pilot, "No run yet. Press 2")
+
+
+async def test_leaving_says_that_runs_go_on(
+    app: FinetopApp, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with app.run_test(size=NARROW) as pilot:
+        await see(pilot, "live")
+        await pilot.press("q")
+    assert "2 runs go on" in capsys.readouterr().err

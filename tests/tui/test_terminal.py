@@ -1,0 +1,109 @@
+"""The real program in a real pseudo-terminal."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.jobs.status import State
+from tests.tui.building import write_run
+from tests.tui.terminal import Terminal
+
+RESET = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?1003l", b"\x1b[?2004l")
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    root = tmp_path / "runs"
+    root.mkdir()
+    write_run(root, "emotion-lora", points=60, total=60)
+    write_run(root, "halted", state=State.STOPPED, points=30)
+    return root
+
+
+def test_it_starts_walks_all_screens_rests_and_leaves(runs: Path) -> None:
+    with Terminal(runs, columns=100, lines=30) as terminal:
+        terminal.see("emotion-lora")
+        terminal.see("▁")
+        for key, text in (("2", "Learning rate"), ("3", "smoothed"), ("4", "temp 0")):
+            terminal.press(key)
+            terminal.see(text)
+        for key, text in (("?", "Everywhere"), (":", "a command")):
+            terminal.press(key)
+            terminal.see(text)
+            terminal.press("\x1b")
+            terminal.wait(lambda text=text: text not in terminal.text())
+        terminal.press("1")
+        terminal.see("progress")
+        terminal.wait(lambda: terminal.pump(1.0) == 0)
+        start, written = time.monotonic(), 0
+        while time.monotonic() - start < 10:
+            written += terminal.pump(1.0)
+        assert written == 0, "a screen with nothing new writes nothing"
+        terminal.press("q")
+        terminal.wait(terminal.ended)
+        assert terminal.status == 0
+        terminal.pump(0.5)
+        for mode in RESET:
+            assert mode in bytes(terminal.written[-400:])
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_hang_up_gives_the_terminal_back(runs: Path, number: signal.Signals) -> None:
+    with Terminal(runs) as terminal:
+        terminal.see("emotion-lora")
+        os.kill(terminal.pid, number)
+        terminal.wait(terminal.ended, 10)
+        terminal.pump(0.5)
+        for mode in RESET:
+            assert mode in bytes(terminal.written[-400:])
+        assert b"Traceback" not in terminal.written
+
+
+def test_a_terminal_that_is_gone_ends_the_program(runs: Path) -> None:
+    with Terminal(runs) as terminal:
+        terminal.see("emotion-lora")
+        os.close(terminal.master)  # the kernel sends SIGHUP, and every write fails from now on
+        end = time.monotonic() + 15
+        while not terminal.ended():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+
+def test_over_ssh_the_mouse_is_left_to_the_terminal(runs: Path) -> None:
+    with Terminal(runs, environ={"SSH_CONNECTION": "1 2 3 4"}) as terminal:
+        terminal.see("emotion-lora")
+        assert b"\x1b[?1000h" not in terminal.written
+    with Terminal(runs) as terminal:
+        terminal.see("emotion-lora")
+        assert b"\x1b[?1000h" in terminal.written
+
+
+@pytest.mark.parametrize(
+    ("environ", "colours"),
+    [
+        ({"COLORTERM": "truecolor"}, b"38;2;"),
+        ({"TERM": "xterm-256color"}, b"38;5;"),
+        ({"TERM": "xterm-16color"}, b""),
+        ({"NO_COLOR": "1"}, b""),
+    ],
+)
+def test_colours_are_those_the_terminal_has(
+    runs: Path, environ: dict[str, str], colours: bytes
+) -> None:
+    with Terminal(runs, environ=environ) as terminal:
+        terminal.see("emotion-lora")
+        terminal.see("halted")
+        for kind in (b"38;2;", b"38;5;", b"48;2;", b"48;5;"):
+            allowed = bool(colours) and kind[2:] == colours[2:]
+            assert (kind in terminal.written) <= allowed, kind
+
+
+def test_a_bare_locale_gets_ascii(runs: Path) -> None:
+    with Terminal(runs, environ={"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0",
+                                 "PYTHONCOERCECLOCALE": "0"}) as terminal:  # fmt: skip
+        terminal.see("emotion-lora")
+        terminal.pump(1.0)
+        assert terminal.text().isascii()

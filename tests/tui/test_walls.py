@@ -1,0 +1,61 @@
+"""The dashboard's process stays light, whatever screen is open."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.tui.building import write_run
+
+HEAVY = (
+    "torch", "transformers", "peft", "datasets", "accelerate", "scipy", "sklearn", "pyarrow",
+    "pandas", "tensorboard", "engine.worker",
+)  # fmt: skip
+
+VISIT = """
+import asyncio, resource, sys
+from pathlib import Path
+from engine.jobs.store import Store
+from tui.app import FinetopApp
+from tui.machine import measure
+
+async def visit():
+    app = FinetopApp(Store(Path(sys.argv[1])), measure=measure)
+    async with app.run_test(size=(120, 40)) as pilot:
+        for key in ("1", "2", "3", "4", "question_mark", "escape", "colon", "escape", "1"):
+            await pilot.press(key)
+            await asyncio.sleep(0.5)
+
+asyncio.run(visit())
+unit = 1 << (20 if sys.platform == "darwin" else 10)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // unit
+print(peak, *sys.modules)
+"""
+
+
+def test_no_screen_loads_a_heavy_library(tmp_path: Path) -> None:
+    write_run(tmp_path / "runs", "one", points=50)
+    done = subprocess.run(
+        [sys.executable, "-c", VISIT, str(tmp_path / "runs")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        cwd=Path(__file__).resolve().parents[2],
+    )
+    assert done.returncode == 0, done.stderr
+    peak, *modules = done.stdout.split()
+    assert [one for one in modules if one in HEAVY or one.startswith("engine.worker.")] == []
+    assert int(peak) < 120, "MB at most"
+
+
+def test_the_first_paint_needs_no_numbers_and_no_screen_but_its_own() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import tui.app, sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).resolve().parents[2],
+    )
+    modules = set(done.stdout.split())
+    assert modules & {"numpy", "plotext", "psutil", "pynvml"} == set()
+    assert modules & {"tui.screens.launch", "tui.screens.watch", "tui.screens.compare"} == set()
