@@ -1,5 +1,6 @@
 """The base model: its shape, and how it is written to disk."""
 
+import json
 from pathlib import Path
 
 import torch
@@ -39,4 +40,12 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
     half.load_state_dict(model.state_dict())
     half.generation_config = model.generation_config
     half.save_pretrained(folder)
+    # Batches of answers leave their padding behind.
+    tokenizer.backend_tokenizer.no_padding()
     tokenizer.save_pretrained(folder)
+    # Named as in every version of transformers, older and newer.
+    config = folder / "tokenizer_config.json"
+    table = json.loads(config.read_text("utf-8"))
+    table["tokenizer_class"] = "PreTrainedTokenizerFast"
+    config.write_text(json.dumps(table, indent=2) + "\n", "utf-8")
+    (folder / "model.safetensors").chmod(0o644)
