@@ -7,6 +7,7 @@ went wrong is written into the status.
 
 import errno
 import importlib
+import shutil
 import sys
 import traceback
 from pathlib import Path
@@ -22,6 +23,8 @@ JOBS = {
     "generate": "engine.worker.generate",
     "evaluate": "engine.worker.evaluate",
 }
+LEAST_FREE = 256 * 1024
+"""Bytes; a disk with less is taken as full when something could not be written."""
 
 
 def main(arguments: list[str]) -> int:
@@ -68,10 +71,10 @@ def run(attempt: Attempt, kind: str) -> int:
 def explain(error: BaseException, attempt: Attempt) -> Failure:
     """What a user should read of an exception that is not an EngineError."""
     log = f"The whole story is in {attempt.files.log}."
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if _means_full_disk(error, attempt.directory.path):
         return Failure(
             "The disk is full.",
-            f"{error.filename or attempt.directory.path}",
+            f"{getattr(error, 'filename', None) or attempt.directory.path}",
             "Free some space, then resume: it goes on from the last checkpoint.",
         )
     if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
@@ -87,6 +90,16 @@ def explain(error: BaseException, attempt: Attempt) -> Failure:
             "Try a smaller batch (with more accumulation), a shorter length, or LoRA.",
         )
     return Failure(f"{type(error).__name__}: {error}"[:500], "", log)
+
+
+def _means_full_disk(error: BaseException, folder: Path) -> bool:
+    """Whether writing failed for want of space.
+
+    Libraries in Rust and C++ say so in words of their own, if at all: then the disk is asked.
+    """
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return "No space left" in str(error) or shutil.disk_usage(folder).free < LEAST_FREE
 
 
 if __name__ == "__main__":
