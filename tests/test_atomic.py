@@ -1,0 +1,47 @@
+"""Files that are whole or absent."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from engine import atomic
+
+
+def test_a_failed_write_leaves_the_old_content_and_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "value.json"
+    atomic.write_json(path, {"number": 1})
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        atomic.write_json(path, {"number": 2})
+    assert json.loads(path.read_text()) == {"number": 1}
+    assert os.listdir(tmp_path) == ["value.json"]
+
+
+def test_json_has_no_word_for_infinity(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        atomic.write_json(tmp_path / "value.json", {"loss": float("inf")})
+    assert os.listdir(tmp_path) == []
+
+
+def test_text_that_is_not_unicode_is_escaped_not_lost(tmp_path: Path) -> None:
+    atomic.write_text(tmp_path / "a", "x\ud800y")
+    assert (tmp_path / "a").read_text() == "x\\ud800y"
+
+
+def test_a_directory_never_replaces_another(tmp_path: Path) -> None:
+    for name in ("aside", "taken"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+    with pytest.raises(FileExistsError):
+        atomic.publish_directory(tmp_path / "aside", tmp_path / "taken")
+    assert (tmp_path / "taken/file").read_text() == "taken"
+    atomic.publish_directory(tmp_path / "aside", tmp_path / "free")
+    assert (tmp_path / "free/file").read_text() == "aside"

@@ -1,0 +1,44 @@
+"""Untrusted text: nothing that drives a terminal survives, and nothing vanishes in silence."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.text import clean, one_line
+
+BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b]0;owned\x07", "␛]0;owned␇"),
+        ("\x1b[31mred", "␛[31mred"),
+        ("\x9b31m", "�31m"),
+        ("a\x7fb", "a␡b"),
+        ("one\r\ntwo\rthree", "one\ntwo␍three"),
+        ("tab\tstays", "tab\tstays"),
+        ("\u202egnp.exe", "�gnp.exe"),
+        ("[/red] a [b] c", "[/red] a [b] c"),
+        ("سلام 你好 é 😀", "سلام 你好 é 😀"),
+        ("\ud800", "�"),
+    ],
+)
+def test_controls_become_visible(text: str, shown: str) -> None:
+    assert clean(text) == shown
+
+
+@given(st.text())
+def test_no_control_survives(text: str) -> None:
+    cleaned = clean(text)
+    assert not [c for c in cleaned if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t"]
+    assert not set(cleaned) & set(BIDI)
+    assert len(cleaned) == len(text.replace("\r\n", "\n")), "each is replaced, none is dropped"
+    assert clean(cleaned) == cleaned
+
+
+@given(st.text())
+def test_one_line_is_one_line(text: str) -> None:
+    assert len(one_line(text).splitlines()) <= 1
