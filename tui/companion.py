@@ -183,6 +183,7 @@ class Stream:
         self._kind = kind
         self._fields = fields
         self._request: Request | None = None
+        self._cancelled = False
         self._finished = False
 
     def __aiter__(self) -> "Stream":
@@ -194,6 +195,8 @@ class Stream:
         try:
             if self._request is None:
                 self._request = await self._companion.open(self._kind, self._fields)
+                if self._cancelled:  # while the process started
+                    self._companion.cancel(self._request)
             event = await self._request.events.get()
         except asyncio.CancelledError:
             self.cancel()
@@ -218,9 +221,8 @@ class Stream:
 
     def cancel(self) -> None:
         """Ask for the end, from anywhere: the `done` that follows holds what there is."""
-        if self._request is None:
-            self._finished = True
-        elif not self._finished:
+        self._cancelled = True
+        if self._request is not None and not self._finished:
             self._companion.cancel(self._request)
 
     def _finish(self) -> None:

@@ -86,6 +86,15 @@ async def test_a_task_that_is_cancelled_cancels_its_answer(
     assert len(after["sample"]["output_ids"]) == 5
 
 
+async def test_a_cancel_before_the_first_event_is_not_lost(
+    companion: Companion, base: Path
+) -> None:
+    stream = companion.generate(f"b={base}", "no", {"max_new_tokens": 240, "temperature": 1.0})
+    stream.cancel()
+    last = await stream.last()
+    assert last["sample"] is None or len(last["sample"]["output_ids"]) < 240
+
+
 async def test_a_wrong_request_is_an_error_for_the_user(companion: Companion) -> None:
     with pytest.raises(EngineError, match="no checkpoint"):
         await companion.generate("x=/nowhere", "no").last()
