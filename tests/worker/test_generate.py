@@ -12,6 +12,7 @@ import torch
 from engine.catalog.schemas import Message
 from engine.compare import samples
 from engine.compare.arms import Arm
+from engine.demo import BASE
 from engine.errors import EngineError
 from engine.jobs import directory, status
 from engine.jobs.process import worker_command
@@ -62,6 +63,13 @@ def prompts(base: Path) -> list[list[int]]:
 def reference(
     base: Path, adapters: dict[str, Path], prompts: list[list[int]]
 ) -> dict[str, list[list[int]]]:
+    return ask_elsewhere(base, adapters, prompts)
+
+
+def ask_elsewhere(
+    base: Path, adapters: dict[str, Path], prompts: list[list[int]]
+) -> dict[str, list[list[int]]]:
+    """What fresh models say in a process of their own, by `reference.py`."""
     asked = {
         "base": str(base),
         "adapters": {name: str(path) for name, path in adapters.items()},
@@ -131,6 +139,25 @@ def test_the_base_is_a_fresh_base_before_during_and_after_adapters(
     assert cancelled.answers[0].finish == "cancelled"
     assert say(plain, prompts) == reference["base"]
     assert say(tuned, prompts) == reference["lora"]
+
+
+def test_it_holds_on_the_bundled_model_too(bases: Bases, tmp_path: Path) -> None:
+    adapter = save_adapter(tmp_path / "adapter", BASE, target_modules="all-linear")
+    plain = voice(bases, BASE)
+    prompts = [plain.prompt([Message("user", text)]) for text in PROMPTS]
+    elsewhere = ask_elsewhere(BASE, {"tuned": adapter}, prompts)
+    assert say(plain, prompts) == elsewhere["base"]
+    tuned = voice(bases, BASE, adapter)
+    left, right = Answers(plain, prompts, GREEDY), Answers(tuned, prompts[:1], GREEDY)
+    for _ in range(8):
+        left.step()
+        right.step()
+    right.cancel()
+    while not left.done:
+        left.step()
+    assert [answer.output_ids for answer in left.answers] == elsewhere["base"]
+    assert say(tuned, prompts) == elsewhere["tuned"]
+    assert say(plain, prompts) == elsewhere["base"]
 
 
 def test_panes_that_speak_in_turn_do_not_hear_each_other(
