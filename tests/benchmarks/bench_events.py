@@ -1,9 +1,9 @@
 """The event reader beside TensorBoard's EventAccumulator, in one run on one file.
 
-    python -m tests.benchmarks.bench_events [--steps N] [--tags N]
+    python -m tests.benchmarks.bench_events [--steps N] [--tags N] [--runs N]
 
-Prints a table and, for each bar of the project, whether it is met. Times are the best of three;
-EventAccumulator, which takes long, runs once. Every point of both is compared.
+Times are the best of three; EventAccumulator, which takes long, runs once. Every point of both is
+compared.
 """
 
 import argparse
@@ -12,16 +12,39 @@ import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from engine.events.logdir import LogDir
 from engine.events.series import smooth, thin
+from tests.benchmarks.results import Outcome, Row, printed
 from tests.events.encoding import event, event_file, simple
 
-Row = tuple[str, str, str]
 Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    steps: int = 100_000
+    tags: int = 4
+    runs: int = 1000
+    points: int = 1_000_000
+
+
+BRIEF = Sizes(steps=2_000, runs=50, points=100_000)
+
+
+def bench(sizes: Sizes) -> Outcome:
+    """Measure loading, idling and drawing."""
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [
+            *bench_load(Path(folder, "one"), sizes.steps, sizes.tags),
+            *bench_idle(Path(folder, "many"), sizes.runs),
+            *bench_drawing(sizes.points),
+        ]
+    return Outcome(rows, {"steps": sizes.steps, "tags": sizes.tags, "runs": sizes.runs})
 
 
 def timed(work: Callable[[], object], times: int = 3, clock: Clock = time.perf_counter) -> float:
@@ -68,11 +91,11 @@ def bench_load(folder: Path, steps: int, tags: int) -> list[Row]:
     tracemalloc.stop()
     del kept
     return [
-        (f"load {count:,} points, ours", f"{ours:.3f} s", ""),
-        (f"load {count:,} points, EventAccumulator", f"{theirs:.3f} s", ""),
-        ("times as fast, all points equal", f"{ratio:.1f}", bar(ratio >= 15, "at least 15")),
-        ("memory a point", f"{size:.1f} B", bar(size <= 32, "at most 32 B")),
-        ("longest slice with a budget of 10 ms", f"{longest_slice(folder) * 1e3:.1f} ms", ""),
+        Row(f"load {count:,} points, ours", f"{ours:.3f} s"),
+        Row(f"load {count:,} points, EventAccumulator", f"{theirs:.3f} s"),
+        Row("times as fast, all points equal", f"{ratio:.1f}", "at least 15"),
+        Row("memory a point", f"{size:.1f} B", "at most 32 B"),
+        Row("longest slice with a budget of 10 ms", f"{longest_slice(folder) * 1e3:.1f} ms"),
     ]
 
 
@@ -91,9 +114,7 @@ def bench_idle(folder: Path, runs: int) -> list[Row]:
         event_file(folder / str(number), event(1.0, 1, simple("loss", 1.0)))
     directories = [read(folder / str(number)) for number in range(runs)]
     took = timed(lambda: [logs.poll() for logs in directories]) * 1e3
-    return [
-        (f"poll {runs:,} runs, nothing new", f"{took:.1f} ms", bar(took <= 20, "at most 20 ms"))
-    ]
+    return [Row(f"poll {runs:,} runs, nothing new", f"{took:.1f} ms", "at most 20 ms")]
 
 
 def bench_drawing(points: int) -> list[Row]:
@@ -102,33 +123,17 @@ def bench_drawing(points: int) -> list[Row]:
     thinned = timed(lambda: thin(x, y, 160)) * 1e3
     smoothed = timed(lambda: smooth(y, 0.9)) * 1e3
     return [
-        (
-            f"thin {points:,} points to 160 columns",
-            f"{thinned:.1f} ms",
-            bar(thinned <= 5, "at most 5 ms"),
-        ),
-        (f"smooth {points:,} points", f"{smoothed:.1f} ms", ""),
+        Row(f"thin {points:,} points to 160 columns", f"{thinned:.1f} ms", "at most 5 ms"),
+        Row(f"smooth {points:,} points", f"{smoothed:.1f} ms"),
     ]
 
 
-def bar(met: bool, text: str) -> str:
-    return f"{text}: {'met' if met else 'MISSED'}"
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--steps", type=int, default=100_000)
-    parser.add_argument("--tags", type=int, default=4)
-    parser.add_argument("--runs", type=int, default=1000)
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("steps", "tags", "runs"):
+        parser.add_argument(f"--{name}", type=int, default=getattr(Sizes(), name))
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        rows = [
-            *bench_load(Path(folder, "one"), options.steps, options.tags),
-            *bench_idle(Path(folder, "many"), options.runs),
-            *bench_drawing(1_000_000),
-        ]
-    for what, value, verdict in rows:
-        print(f"{what:<48}{value:>12}  {verdict}")
+    print(printed(bench(Sizes(options.steps, options.tags, options.runs)).rows))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,134 @@
+"""Dashboards that lose their terminal while a worker trains, and whether it goes on each time.
+
+    python -m tests.benchmarks.bench_hangup [--hangups N] [--kills N]
+
+One real worker; one dashboard after the other opens Watch on it. Its line is closed, or SIGHUP is
+sent to it, in turn; a few more are killed by SIGKILL.
+"""
+
+import argparse
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.jobs import launch, lock, recipe, status
+from engine.jobs.directory import JobDirectory
+from engine.jobs.recipe import TrainRecipe
+from tests.benchmarks.results import Outcome, Row, printed
+from tests.benchmarks.terminal import Terminal, dashboard
+
+PATIENCE = 30.0
+"""Seconds after which a dashboard, or a step, is taken as not coming."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    how: str
+    seconds_to_gone: float | None
+    """None where the dashboard was still there after `PATIENCE`."""
+    step: int
+    went_on: bool
+    """Whether the same worker made further steps after the dashboard was gone."""
+
+
+def bench(hangups: int = 20, kills: int = 5) -> Outcome:
+    """Run the trials in a folder of their own. Raises AssertionError where nothing trains."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for variable in ("STATE", "LOCKS", "RUNS"):
+            os.environ[f"FINETOP_{variable}"] = str(folder / variable.lower())
+            (folder / variable.lower()).mkdir()
+        job = launch.launch(_endless(), folder / "runs")
+        try:
+            _wait(lambda: _step(job) > 2, "it trains", 180.0)
+            ways = [("closed", "SIGHUP")[n % 2] for n in range(hangups)] + ["SIGKILL"] * kills
+            trials = [_trial(job, folder, way) for way in ways]
+        finally:
+            launch.stop(job)
+    return Outcome(rows(trials), {"hang-ups": hangups, "kills": kills, "terminal": "100x30"})
+
+
+def rows(trials: Sequence[Trial]) -> list[Row]:
+    """Hang-ups, half of them by closing the line, and kills."""
+    hung = [trial for trial in trials if trial.how != "SIGKILL"]
+    killed = [trial for trial in trials if trial.how == "SIGKILL"]
+    times = [trial.seconds_to_gone for trial in hung]
+    gone = [one for one in times if one is not None]
+    slowest = f"{max(gone):.2f} s" if gone and len(gone) == len(times) else f"{PATIENCE:.0f} s"
+    return [
+        Row("dashboards hung up in Watch while a worker trains", str(len(hung)), "20"),
+        Row("slowest of them to be gone", slowest, "at most 5 s"),
+        Row("times the worker's step went on after it", str(sum(t.went_on for t in hung)), "20"),
+        Row("dashboards killed with SIGKILL", str(len(killed))),
+        Row("times the worker's step went on after it, SIGKILL",
+            str(sum(t.went_on for t in killed)), str(len(killed))),
+    ]  # fmt: skip
+
+
+def _endless() -> TrainRecipe:
+    table = {
+        "name": "endless",
+        "device": "cpu",
+        "data": {"limit": 200, "max_length": 64},
+        "training": {"batch_size": 2, "epochs": 10_000, "evaluations": 100, "saves": 100},
+    }
+    built = recipe.parse(table)
+    assert isinstance(built, TrainRecipe)
+    return built
+
+
+def _trial(job: JobDirectory, folder: Path, how: str) -> Trial:
+    worker = lock.holder(job.lock_file)
+    assert worker, "the worker lives"
+    with Terminal(dashboard(job.path.parent), folder) as terminal:
+        terminal.see("endless")
+        terminal.press("3")
+        terminal.see("smoothed")
+        terminal.see("running")
+        if how == "closed":
+            terminal.hang_up()
+        else:
+            os.kill(terminal.pid, signal.Signals[how])
+        start = time.monotonic()
+        left = terminal.leave(PATIENCE)
+        gone = time.monotonic() - start if left else None
+    step = _step(job)
+    try:
+        _wait(lambda: _step(job) > step + 1, "the step goes on", PATIENCE)
+    except AssertionError:
+        went_on = False
+    else:
+        went_on = lock.holder(job.lock_file) == worker
+    print(f"{how:8} step {step:6}  gone after "
+          f"{'never' if gone is None else f'{gone:.2f} s'}  {'goes on' if went_on else 'STANDS'}",
+          flush=True)  # fmt: skip
+    return Trial(how, gone, step, went_on)
+
+
+def _step(job: JobDirectory) -> int:
+    now = status.read(job)
+    assert now is None or not now.state.final, f"the run ended: {now}"
+    return now.step if now is not None else 0
+
+
+def _wait(condition: Callable[[], object], what: str, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"did not come: {what}"
+        time.sleep(0.02)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hangups", type=int, default=20)
+    parser.add_argument("--kills", type=int, default=5)
+    options = parser.parse_args()
+    print(printed(bench(options.hangups, options.kills).rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""The benchmarks by name, each with its full size and a brief one."""
+
+from tests.benchmarks.results import Outcome, Row
+
+TITLES = {
+    "events": "the event reader beside TensorBoard's EventAccumulator",
+    "dashboard": "the dashboard's first paint, memory, traffic and speed",
+    "hangup": "20 dashboards hung up while a worker trains",
+    "kill": "50 times kill -9 in the middle of training",
+}
+
+
+def run(name: str, *, brief: bool) -> Outcome:
+    """Run one benchmark. Raises AssertionError where the program fails it outright."""
+    if name == "events":
+        from tests.benchmarks import bench_events
+
+        sizes = bench_events.BRIEF if brief else bench_events.Sizes()
+        return bench_events.bench(sizes)
+    if name == "dashboard":
+        from tests.benchmarks import bench_dashboard
+
+        return bench_dashboard.bench(bench_dashboard.BRIEF if brief else bench_dashboard.Effort())
+    if name == "hangup":
+        from tests.benchmarks import bench_hangup
+
+        return bench_hangup.bench(2, 1) if brief else bench_hangup.bench()
+    from tests.benchmarks import bench_kill
+
+    trials = 2 if brief else 50
+    found = bench_kill.rows(bench_kill.bench(trials))
+    return Outcome([Row(*row) for row in found], {"trials": trials})

@@ -1,0 +1,190 @@
+"""A pseudo-terminal that keeps every byte with its time: first paint, traffic, hang-up, memory.
+
+Reading and understanding are apart: bytes are stamped as they come, and pyte reads them only when
+the screen is asked for, so that measuring costs the program nothing.
+"""
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import sys
+import termios
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import psutil
+import pyte
+
+HOME = Path(__file__).resolve().parents[2]
+SYNC_ASKED, SYNC_ANSWER = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
+"""Whether frames can be shown at once: today's terminals say yes, which costs some bytes more."""
+
+
+def dashboard(runs: Path) -> list[str]:
+    """The command that opens the dashboard on these runs."""
+    return [sys.executable, "-m", "tui.cli", "--runs", str(runs)]
+
+
+class Terminal:
+    """A program in `columns` by `lines` cells of true colour. Use as a context manager.
+
+    `folder` is where it starts, and where its state, models and data folders are.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        *,
+        columns: int = 100,
+        lines: int = 30,
+    ) -> None:
+        self.size = (columns, lines)
+        self.chunks: list[tuple[float, bytes]] = []
+        """Seconds on the monotonic clock, and what came then."""
+        self.status: int | None = None
+        self._screen = pyte.Screen(columns, lines)
+        self._stream = pyte.ByteStream(self._screen)
+        self._shown = 0
+        self._asked = False
+        environ = surroundings(folder)
+        self.started = time.monotonic()
+        self.pid, self.master = pty.fork()
+        if self.pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+            os.chdir(folder)
+            os.execvpe(command[0], list(command), environ)
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self.ended():
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        self.hang_up()
+
+    def press(self, keys: str) -> None:
+        os.write(self.master, keys.encode())
+
+    def pump(self, seconds: float) -> int:
+        """Wait for bytes, `seconds` at most, and take what there is; how many there were."""
+        if not select.select([self.master], [], [], max(0.0, seconds))[0]:
+            return 0
+        try:
+            data = os.read(self.master, 65_536)
+        except OSError:
+            data = b""
+        assert data, f"the program ended; its screen:\n{self.text()}"
+        self.chunks.append((time.monotonic(), data))
+        if not self._asked and SYNC_ASKED in b"".join(chunk for _, chunk in self.chunks):
+            self._asked = True
+            os.write(self.master, SYNC_ANSWER)
+        return len(data)
+
+    def take(self, seconds: float) -> int:
+        """How many bytes come in so many seconds."""
+        end, count = time.monotonic() + seconds, 0
+        while (left := end - time.monotonic()) > 0:
+            count += self.pump(left)
+        return count
+
+    def leave(self, seconds: float) -> bool:
+        """Read on until the program has ended, for `seconds` at most; whether it has."""
+        end = time.monotonic() + seconds
+        while not self.ended() and time.monotonic() < end:
+            if self.master < 0 or not select.select([self.master], [], [], 0.01)[0]:
+                time.sleep(0.01)
+                continue
+            with contextlib.suppress(OSError):
+                os.read(self.master, 65_536)
+        return self.ended()
+
+    def settle(self, quiet: float, seconds: float = 120.0) -> None:
+        """Wait until nothing has come for `quiet` seconds."""
+        end = time.monotonic() + seconds
+        while self.pump(quiet):
+            assert time.monotonic() < end, f"it never rests; the screen:\n{self.text()}"
+
+    def see(self, text: str, seconds: float = 60.0) -> float:
+        """Wait until `text` is on the screen; the moment at which its last byte came."""
+        end = time.monotonic() + seconds
+        while text not in self.text():
+            assert time.monotonic() < end, f"no {text!r} on the screen:\n{self.text()}"
+            self.pump(0.05)
+        return self.chunks[-1][0]
+
+    def text(self) -> str:
+        for _, data in self.chunks[self._shown :]:
+            self._stream.feed(data)
+        self._shown = len(self.chunks)
+        return "\n".join(self._screen.display)
+
+    def first_byte(self) -> float:
+        """Seconds from the start to the first byte."""
+        return self.chunks[0][0] - self.started
+
+    def last_change(self) -> float:
+        """Seconds from the start until the screen first showed all that it shows now."""
+        screen = pyte.Screen(*self.size)
+        stream = pyte.ByteStream(screen)
+        before, moment = screen.display, self.started
+        for came, data in self.chunks:
+            stream.feed(data)
+            if screen.display != before:
+                before, moment = screen.display, came
+        return moment - self.started
+
+    def busiest_second(self, since: float) -> int:
+        """The most bytes in any one second after the moment `since`."""
+        after = [(came, len(data)) for came, data in self.chunks if came >= since]
+        return max(
+            (sum(n for came, n in after if start <= came < start + 1) for start, _ in after),
+            default=0,
+        )
+
+    def resident(self) -> int:
+        """Bytes of memory of the program itself, without its children."""
+        return int(psutil.Process(self.pid).memory_info().rss)
+
+    def mapped(self) -> list[str] | None:
+        """The files mapped into the program; None where the system does not tell."""
+        maps = Path(f"/proc/{self.pid}/maps")
+        if not maps.exists():
+            return None
+        fields = (line.split(maxsplit=5) for line in maps.read_text().splitlines())
+        return sorted({field[5] for field in fields if len(field) == 6})
+
+    def hang_up(self) -> None:
+        """Close the line: the kernel sends SIGHUP, and every write fails from then on."""
+        if self.master >= 0:
+            os.close(self.master)
+        self.master = -1
+
+    def ended(self) -> bool:
+        """Whether the program has ended; `status` is then its exit code."""
+        if self.status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.status = os.waitstatus_to_exitcode(status)
+        return self.status is not None
+
+
+def surroundings(folder: Path) -> Mapping[str, str]:
+    """The environment of a program that sees nothing of this user's but the bundled model."""
+    hidden = ("NO_COLOR", "SSH_CONNECTION", "COLORFGBG", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")
+    own = {f"FINETOP_{name}": str(folder / name.lower()) for name in ("STATE", "MODELS", "DATA")}
+    return {
+        **{key: value for key, value in os.environ.items() if key not in hidden},
+        **own,
+        "HF_HOME": str(folder / "hub"),
+        "PYTHONPATH": str(HOME),
+        "TERM": "xterm-256color",
+        "COLORTERM": "truecolor",
+        "LANG": "C.UTF-8",
+    }
