@@ -14,7 +14,7 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -129,16 +129,27 @@ class Terminal:
         """Seconds from the start to the first byte."""
         return self.chunks[0][0] - self.started
 
+    def shown(self, *texts: str) -> float:
+        """Seconds from the start until all of `texts` were first on the screen together."""
+        for came, display in self._replay():
+            if all(text in display for text in texts):
+                return came - self.started
+        raise AssertionError(f"never on one screen: {texts}")
+
     def last_change(self) -> float:
         """Seconds from the start until the screen first showed all that it shows now."""
+        before, moment = "", self.started
+        for came, display in self._replay():
+            if display != before:
+                before, moment = display, came
+        return moment - self.started
+
+    def _replay(self) -> Iterator[tuple[float, str]]:
         screen = pyte.Screen(*self.size)
         stream = pyte.ByteStream(screen)
-        before, moment = screen.display, self.started
         for came, data in self.chunks:
             stream.feed(data)
-            if screen.display != before:
-                before, moment = screen.display, came
-        return moment - self.started
+            yield came, "\n".join(screen.display)
 
     def busiest_second(self, since: float) -> int:
         """The most bytes in any one second after the moment `since`."""
