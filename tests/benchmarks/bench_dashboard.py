@@ -115,7 +115,7 @@ def memory(effort: Effort, folder: Path) -> list[str | None]:
     runs = _finished(folder, effort.runs, effort.points)
     found: list[str | None] = []
     with Terminal(dashboard(runs), folder, columns=COLUMNS, lines=LINES) as terminal:
-        terminal.see("run-0")
+        terminal.see(f"run-{effort.runs - 1}")  # the newest comes first
         terminal.settle(QUIET)
         found.append(_megabytes(terminal))
         terminal.press("3")
