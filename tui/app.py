@@ -33,10 +33,15 @@ if TYPE_CHECKING:
     from tui.companion import Companion
 
 
+FIRST_SECONDS = 0.15
+"""Longest that the first paint waits for the list of runs."""
+
+
 class FinetopApp(App[None]):
     """One dashboard on one store. Several may look at the same runs at once."""
 
     TITLE = "finetop"
+    DEFAULT_MODE = "runs"
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False
     AUTO_FOCUS = None
@@ -75,16 +80,24 @@ class FinetopApp(App[None]):
         self.feed = Feed(store, self.post_message, measure=measure)
         self.register_theme(theme.DARK)
         self.register_theme(theme.LIGHT)
-        self.theme = theme.LIGHT.name if _light(os.environ) else theme.DARK.name
-        self.add_mode("runs", RunsPage)
+        # Without its watcher, which would have the style sheet parsed once more.
+        look = theme.LIGHT if _light(os.environ) else theme.DARK
+        self.set_reactive(FinetopApp.theme, look.name)
+        self.stylesheet.set_variables(self.get_css_variables())
         self.add_mode("launch", _launch_page)
         self.add_mode("watch", _watch_page)
         self.add_mode("compare", _compare_page)
 
+    def get_default_screen(self) -> Screen[Any]:
+        return RunsPage()
+
     def on_mount(self) -> None:
-        self.switch_mode("runs")
-        self.feed.start()
+        self.add_mode("runs", RunsPage)
         self._catch_hangup()
+
+    def on_load(self) -> None:
+        self.feed.start()
+        self.runs = self.feed.first(FIRST_SECONDS)
 
     def on_unmount(self) -> None:
         self.feed.stop()
@@ -98,17 +111,18 @@ class FinetopApp(App[None]):
 
     def on_runs_changed(self, message: RunsChanged) -> None:
         self.runs = message.snapshot
-        if self.page is not None:
-            self.page.runs = message.snapshot
+        self.call_after_refresh(self.feed.go_on)
+        if self.page is not None and self.page.ready:
+            self.page.show_runs(message.snapshot)
 
     def on_run_changed(self, message: RunChanged) -> None:
         self.detail = message.detail
-        if self.page is not None:
+        if self.page is not None and self.page.ready:
             self.page.show_detail(message.detail)
 
     def on_machine_measured(self, message: MachineMeasured) -> None:
         self.machine = message.machine
-        if self.page is not None:
+        if self.page is not None and self.page.ready:
             self.page.show_machine(message.machine)
 
     def on_feed_failed(self, message: FeedFailed) -> None:

@@ -9,13 +9,12 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.jobs import status as statuses
 from engine.jobs.directory import JobDirectory
-from engine.jobs.launch import log_tail
 from engine.jobs.store import Store
 from engine.jobs.views import JobView, view
 from engine.text import one_line
@@ -34,6 +33,9 @@ MACHINE_SECONDS = 5.0
 SLICE_SECONDS = 0.01
 LOG_LINES = 200
 SPARK_POINTS = 24
+FIRST_ROWS = 30
+SHOWN_SECONDS = 0.5
+"""Longest that reading waits for the first paint, so as not to take its time."""
 
 Stamp = tuple[tuple[int, int, int], ...]
 
@@ -100,6 +102,8 @@ class Feed:
         self._detail_due = False
         self._stop = threading.Event()
         self._wake = threading.Event()
+        self._first = threading.Event()
+        self._shown = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
 
     def start(self) -> None:
@@ -107,10 +111,20 @@ class Feed:
 
     def stop(self) -> None:
         self._stop.set()
+        self._shown.set()
         self._wake.set()
 
     def join(self, seconds: float = 2.0) -> None:
         self._thread.join(seconds)
+
+    def first(self, seconds: float) -> RunsSnapshot:
+        """The list as it is after so long: its beginning, most often; empty on a slow disk."""
+        self._first.wait(seconds)
+        return self._snapshot or RunsSnapshot()
+
+    def go_on(self) -> None:
+        """The list's beginning is on the screen: read the rest."""
+        self._shown.set()
 
     def wake(self) -> None:
         """Look now: something was just done that files will show."""
@@ -138,9 +152,12 @@ class Feed:
     def cycle(self) -> bool:
         """Look once at everything; whether some events are still unread."""
         self._list()
-        for tracked in self._jobs.values():
-            if tracked.look():
-                tracked.row = None
+        if self._snapshot is None:
+            self._look(self._newest())  # what fits on a screen is there first
+            self._publish()
+            self._first.set()
+            self._shown.wait(SHOWN_SECONDS)
+        self._look(self._jobs.values())
         self._publish()  # the list first; curves follow
         pending = self._read_events()
         self._publish()
@@ -157,6 +174,21 @@ class Feed:
                 self._jobs[job.path] = _Tracked(job, shipped=shipped, elsewhere=elsewhere)
         for path in self._jobs.keys() - {job.path for job in found}:
             del self._jobs[path]
+
+    def _look(self, jobs: Iterable[_Tracked]) -> None:
+        for tracked in jobs:
+            if tracked.look():
+                tracked.row = None
+
+    def _newest(self) -> list[_Tracked]:
+        """The jobs that stand first in the list, by their records alone."""
+
+        def created(tracked: _Tracked) -> float:
+            record = self._store.record(tracked.job)
+            return record.created if record else 0.0
+
+        jobs = sorted(self._jobs.values(), key=lambda job: (not job.shipped, -created(job)))
+        return jobs[:FIRST_ROWS]
 
     def _read_events(self) -> bool:
         """One slice of every job that may have news; the watched and the live ones first."""
@@ -219,6 +251,8 @@ class Feed:
         stamp = _stamps(log)
         if stamp != tracked.log_stamp:
             tracked.log_stamp = stamp
+            from engine.jobs.launch import log_tail
+
             tracked.log = tuple(log_tail(log, LOG_LINES).splitlines())
             self._detail_due = True
         if not self._detail_due:

@@ -103,6 +103,9 @@ class Terminal:
     def see(self, text: str, seconds: float = 30.0) -> None:
         self.wait(lambda: text in self.text(), seconds)
 
+    def lose(self, text: str, seconds: float = 30.0) -> None:
+        self.wait(lambda: text not in self.text(), seconds)
+
     def ended(self) -> bool:
         """Whether the program has ended; `status` is then its exit code."""
         if self.status is None:

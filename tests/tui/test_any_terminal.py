@@ -9,7 +9,8 @@ from engine.jobs.directory import JobDirectory
 from engine.jobs.status import Failure, State
 from engine.jobs.store import Store
 from tests.tui.building import write_event, write_run
-from tests.tui.conftest import FakeCompanion, FinetopApp, screen_text, see
+from tests.tui.conftest import FakeCompanion, screen_text, see
+from tui.app import FinetopApp
 from tui.glyphs import ASCII
 
 HOSTILE = "a\x1b]0;pwn\x07[/red][bold]\x9b31m\u202eb\u2066\x7f\r\nc"

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from engine.jobs.store import Store
-from tests.tui.conftest import FakeCompanion, FinetopApp, screen_text, see, until
+from tests.tui.conftest import FakeCompanion, screen_text, see, until
+from tui.app import FinetopApp
 from tui.screens.compare import ComparePage
 
 SIZES = [(160, 50), (80, 24)]

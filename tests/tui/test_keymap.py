@@ -4,7 +4,8 @@ from collections import defaultdict
 import pytest
 from textual.binding import Binding
 
-from tests.tui.conftest import FinetopApp, screen_text, see
+from tests.tui.conftest import screen_text, see
+from tui.app import FinetopApp
 from tui.keymap import KEYS, SCREENS, Key, keys_of, markdown
 from tui.screens.compare import ComparePage
 from tui.screens.launch import LaunchPage

@@ -11,8 +11,9 @@ from engine.errors import EngineError
 from engine.jobs.recipe import Recipe, TrainRecipe, parse
 from engine.jobs.store import Store
 from tests.tui.building import write_run
-from tests.tui.conftest import FinetopApp, screen_text, see, until
+from tests.tui.conftest import screen_text, see, until
 from tui.actions import Actions
+from tui.app import FinetopApp
 from tui.drafting import draft, suggest, texts_of
 from tui.screens.dialogs import Trouble
 from tui.screens.watch import WatchPage

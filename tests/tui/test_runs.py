@@ -10,10 +10,11 @@ from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from engine.jobs.store import Store
 from tests.tui.building import write_curves, write_run
-from tests.tui.conftest import FinetopApp, screen_text, see, until
-from tui.app import Page
+from tests.tui.conftest import screen_text, see, until
+from tui.app import FinetopApp
 from tui.screens.dialogs import Question
 from tui.screens.launch import LaunchPage
+from tui.screens.page import Page
 from tui.screens.watch import WatchPage
 
 WIDE, NARROW = (160, 50), (80, 24)

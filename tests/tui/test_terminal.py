@@ -34,7 +34,7 @@ def test_it_starts_walks_all_screens_rests_and_leaves(runs: Path) -> None:
             terminal.press(key)
             terminal.see(text)
             terminal.press("\x1b")
-            terminal.wait(lambda text=text: text not in terminal.text())
+            terminal.lose(text)
         terminal.press("1")
         terminal.see("progress")
         terminal.wait(lambda: terminal.pump(1.0) == 0)

@@ -7,7 +7,8 @@ import pytest
 
 from engine.jobs.directory import JobDirectory
 from tests.tui.building import write_curves, write_event, write_run
-from tests.tui.conftest import FinetopApp, screen_text, see, until
+from tests.tui.conftest import screen_text, see, until
+from tui.app import FinetopApp
 from tui.screens.watch import WatchPage
 
 SIZES = [(160, 50), (80, 24)]

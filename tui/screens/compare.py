@@ -77,15 +77,15 @@ class ComparePage(Page):
         super().on_mount()
         self._load_prompts()
 
-    def on_screen_resume(self) -> None:
-        super().on_screen_resume()
+    def open(self) -> None:
+        super().open()
         chosen = self.finetop.runs.row(self.finetop.selected)
         if self._run is None or (chosen and chosen.output and chosen.key != self._run):
             self._set_run(chosen if chosen and chosen.output else _first(self.finetop.runs))
         self._show()
 
-    def watch_runs(self, snapshot: RunsSnapshot | None) -> None:
-        if snapshot is not None and self.is_mounted and self._run is None:
+    def show_runs(self, snapshot: RunsSnapshot) -> None:
+        if self._run is None:
             self._set_run(_first(snapshot))
             self._show()
 
@@ -225,7 +225,7 @@ class ComparePage(Page):
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
-        if self.is_mounted:
+        if self.ready:
             self._show()
 
     async def _answer(self, name: str, side: Side) -> None:
@@ -276,7 +276,7 @@ class ComparePage(Page):
 
     def _show(self) -> None:
         self._stale = False
-        if not self.is_mounted:
+        if not self.ready:
             return
         for name in ("base", "tuned"):
             pane = self.query_one(f"#pane-{name}", AnswerPane)

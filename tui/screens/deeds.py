@@ -8,7 +8,6 @@ from engine.errors import EngineError
 from engine.jobs.status import State
 from engine.text import one_line
 from tui.phrases import name_of
-from tui.screens.dialogs import Question, Trouble
 from tui.screens.page import Page
 from tui.snapshots import RunRow
 
@@ -31,7 +30,7 @@ class Deeds(Page):
         raise NotImplementedError
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        row = self.chosen if self.is_mounted else None
+        row = self.chosen if self.ready else None
         if action in ("stop", "resume", "compare", "watch"):
             if row is None:
                 return False
@@ -57,6 +56,8 @@ class Deeds(Page):
         if not stage:
             self._send(row, "ask")
             return
+        from tui.screens.dialogs import Question
+
         following, title, detail = _FIRMER.get(stage, _FIRMER["SIGTERM"])
 
         def answer(yes: bool | None) -> None:
@@ -73,6 +74,8 @@ class Deeds(Page):
         if row.view.state is not State.LOST:
             self._resume(row, adopt=False)
             return
+        from tui.screens.dialogs import Question
+
         host = one_line(row.view.status.host) if row.view.status else "another host"
 
         def answer(yes: bool | None) -> None:
@@ -84,6 +87,8 @@ class Deeds(Page):
 
     def do(self, deed: Callable[[], object], done: str = "") -> Worker[None]:
         """Run something that may block on a thread; say how it went."""
+
+        from tui.screens.dialogs import Trouble
 
         def act() -> None:
             try:

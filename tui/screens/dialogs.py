@@ -5,17 +5,17 @@ from typing import ClassVar, Generic, TypeVar
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from engine.errors import EngineError
 from tui.phrases import error_lines
+from tui.screens.window import Window
 from tui.widgets.cells import Line
 from tui.widgets.pager import Pager
 
 T = TypeVar("T")
 
 
-class Dialog(ModalScreen[T], Generic[T]):
+class Dialog(Window[T], Generic[T]):
     """Text and the keys that end it. `esc` always does, with nothing."""
 
     AUTO_FOCUS = "Pager"

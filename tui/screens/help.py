@@ -2,14 +2,14 @@
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from tui.keymap import KEYS, SCREENS, faces
+from tui.screens.window import Window
 from tui.widgets.cells import Line
 from tui.widgets.pager import Pager
 
 
-class HelpPage(ModalScreen[None]):
+class HelpPage(Window[None]):
     AUTO_FOCUS = "Pager"
 
     def __init__(self, screen_name: str) -> None:

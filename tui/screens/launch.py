@@ -71,15 +71,14 @@ class LaunchPage(Page):
                 yield Lines(id="shown")
                 yield Pager(hang=11, id="text")
         yield keys
-        yield self.filter_field()
 
     def on_mount(self) -> None:
         self._take(self._start)
         super().on_mount()
         self.action_rescan()
 
-    def on_screen_resume(self) -> None:
-        super().on_screen_resume()
+    def open(self) -> None:
+        super().open()
         recipe, self.finetop.draft = self.finetop.draft, None
         if recipe is not None:
             self._take(recipe)

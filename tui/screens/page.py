@@ -2,21 +2,20 @@
 
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
 from textual.binding import Binding, BindingType
-from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Input
 
 from tui.glyphs import Glyphs
 from tui.keymap import keys_of
 from tui.snapshots import Machine, RunDetail, RunsSnapshot
-from tui.widgets.cells import Cells
+from tui.widgets.cells import ROLE_CLASSES, Cells
 from tui.widgets.header import Header
 from tui.widgets.keybar import KeyBar
 
 if TYPE_CHECKING:
+    from textual.widgets import Input
+
     from tui.app import FinetopApp
 
 
@@ -33,16 +32,17 @@ class Page(Screen[None]):
     """Subclasses name themselves as the keymap does, and compose a body."""
 
     AUTO_FOCUS: ClassVar[str | None] = None
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
     name_in_keymap: ClassVar[str] = ""
     home: ClassVar[str] = ""
     """Selector of the list that has the focus at first, and after `esc`."""
-
-    runs: reactive[RunsSnapshot | None] = reactive(None, init=False)
 
     def __init__(self) -> None:
         super().__init__()
         self.word = ""
         """What the list is narrowed to."""
+        self.ready = False
+        """Whether it is composed, so that there is something to fill."""
 
     @property
     def finetop(self) -> "FinetopApp":
@@ -60,11 +60,18 @@ class Page(Screen[None]):
         return Header(self.name_in_keymap, self.glyphs.separator), KeyBar()
 
     def on_mount(self) -> None:
+        self.ready = True
         self.focus_home()
+        self.open()
 
     def on_screen_resume(self) -> None:
+        if self.ready:
+            self.open()
+
+    def open(self) -> None:
+        """The screen is shown, composed: bring it up to date with what came meanwhile."""
         self.query_one(Header).show(self.finetop.machine)
-        self.runs = self.finetop.runs
+        self.show_runs(self.finetop.runs)
         self.show_keys()
 
     def on_descendant_focus(self) -> None:
@@ -77,6 +84,9 @@ class Page(Screen[None]):
         """Focus the list that this screen is about."""
         if self.home:
             self.query_one(self.home, Widget).focus()
+
+    def show_runs(self, snapshot: RunsSnapshot) -> None:
+        """The list of runs is another one; screens that show it take it."""
 
     def show_detail(self, detail: RunDetail) -> None:
         """The watched run has news; screens that show it take them."""
@@ -92,7 +102,7 @@ class Page(Screen[None]):
 
     def show_keys(self) -> None:
         """Name the keys that work right now."""
-        if not self.is_mounted:
+        if not self.ready:
             return
         works = []
         for key in keys_of(self.name_in_keymap):
@@ -110,33 +120,32 @@ class Page(Screen[None]):
         """Whether letters are text now."""
         return self.focused is not None and self.focused.has_class("text-field")
 
-    def filter_field(self) -> Input:
-        """The field of `/`, closed at first, for `compose`."""
-        field = Input(placeholder="a word to find", compact=True, id="filter", classes="text-field")
-        field.cursor_blink = False
-        return field
+    async def action_filter(self) -> None:
+        from textual.widgets import Input
 
-    def action_filter(self) -> None:
-        field = self.query_one("#filter", Input)
-        field.add_class("open")
-        field.focus()
+        if not self.query("#filter"):
+            field = Input(placeholder="a word to find", compact=True, id="filter")
+            field.add_class("text-field")
+            field.cursor_blink = False
+            await self.mount(field)
+        self.query_one("#filter").focus()
 
     def narrow(self, word: str) -> None:
         """List only what holds `word`."""
 
-    @on(Input.Changed, "#filter")
-    def _narrow(self, event: Input.Changed) -> None:
-        self.word = event.value
-        self.narrow(event.value)
+    def on_input_changed(self, event: "Input.Changed") -> None:
+        if event.input.id == "filter":
+            self.word = event.value
+            self.narrow(event.value)
 
-    @on(Input.Submitted, "#filter")
-    def _keep_filter(self) -> None:
-        self.focus_home()
+    def on_input_submitted(self, event: "Input.Submitted") -> None:
+        if event.input.id == "filter":
+            self.focus_home()
 
     def _drop_filter(self) -> None:
-        field = self.query_one("#filter", Input)
-        field.value = ""
-        field.remove_class("open")
+        self.query("#filter").remove()
+        self.word = ""
+        self.narrow("")
         self.focus_home()
 
     def step_back(self) -> bool:

@@ -5,17 +5,17 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from tui.keymap import Key, faces, keys_of
 from tui.screens.page import Page
+from tui.screens.window import Window
 from tui.widgets.table import Column, Row, Table
 
 _COLUMNS = (Column("key", 12), Column("what it does", 20, 60))
 
 
-class PalettePage(ModalScreen[str | None]):
+class PalettePage(Window[str | None]):
     """Dismissed with the action to run."""
 
     AUTO_FOCUS = "Input"

@@ -6,17 +6,17 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from engine.text import one_line
 from tui.phrases import name_of
+from tui.screens.window import Window
 from tui.snapshots import RunRow
 from tui.widgets.table import Column, Row, Table
 
 _COLUMNS = (Column("run", 20, 40), Column("on", 10, 16), Column("how", 8, 12))
 
 
-class PickRun(ModalScreen[str | None]):
+class PickRun(Window[str | None]):
     """Dismissed with the key of a run."""
 
     AUTO_FOCUS = "Table"

@@ -49,11 +49,9 @@ class RunsPage(Deeds):
         yield Lines(id="about")
         yield Lines(id="summary")
         yield keys
-        yield self.filter_field()
 
-    def watch_runs(self, snapshot: RunsSnapshot | None) -> None:
-        if snapshot is not None and self.is_mounted:
-            self._fill()
+    def show_runs(self, snapshot: RunsSnapshot) -> None:
+        self._fill()
 
     def redraw(self) -> None:
         self._fill()

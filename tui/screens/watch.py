@@ -54,8 +54,8 @@ class WatchPage(Deeds):
     def chosen(self) -> RunRow | None:
         return self.finetop.runs.row(self.finetop.selected)
 
-    def on_screen_resume(self) -> None:
-        super().on_screen_resume()
+    def open(self) -> None:
+        super().open()
         if self.finetop.selected is None:
             self.finetop.selected = _first(self.finetop.runs)
         self.finetop.watch_run(self.finetop.selected)
@@ -64,12 +64,11 @@ class WatchPage(Deeds):
     def on_resize(self, event: Resize) -> None:
         self.call_after_refresh(self._lay_out)
 
-    def watch_runs(self, snapshot: RunsSnapshot | None) -> None:
-        if snapshot is not None and self.is_mounted:
-            if self.finetop.selected is None:
-                self.finetop.watch_run(_first(snapshot))
-            self._tell()
-            self.show_keys()
+    def show_runs(self, snapshot: RunsSnapshot) -> None:
+        if self.finetop.selected is None:
+            self.finetop.watch_run(_first(snapshot))
+        self._tell()
+        self.show_keys()
 
     def show_detail(self, detail: RunDetail) -> None:
         if detail.row.key != self.finetop.selected:
@@ -139,7 +138,7 @@ class WatchPage(Deeds):
 
     def _lay_out(self) -> None:
         """As many charts as there is room for, side by side."""
-        if not self.is_mounted:
+        if not self.ready:
             return
         width, height = self.size
         count = 1 if width < 100 else 4 if width >= 140 and height >= 40 else 2
@@ -171,7 +170,7 @@ class WatchPage(Deeds):
             chart.show(curves_of(spec, series), total=status.total if status else 0)
 
     def _refresh_all(self) -> None:
-        if not self.is_mounted:
+        if not self.ready:
             return
         self._tell()
         self._draw_curves()

@@ -5,7 +5,6 @@ Owns colours by role: a line says what a piece of text is, the style sheet says 
 
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -24,6 +23,8 @@ ROLES = (
     "dim", "strong", "title", "key", "base", "tuned", "good", "bad", "warn", "cursor", "blurred",
 )  # fmt: skip
 """`cursor` and `blurred` are the chosen row of a list with and without the focus."""
+ROLE_CLASSES = frozenset(f"cells--{role}" for role in ROLES)
+"""What a screen with cells in it has as COMPONENT_CLASSES: once, and not in every widget."""
 
 
 _PLAIN = str.maketrans("—…·“”⏎�", '-~-""??')
@@ -32,8 +33,6 @@ _PLAIN = str.maketrans("—…·“”⏎�", '-~-""??')
 
 class Cells(Widget):
     """Subclasses say in `paint` what they show, and call `repaint` when that may be another."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"cells--{role}" for role in ROLES}
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -106,9 +105,10 @@ class Cells(Widget):
 
     def _style(self, role: str) -> Style:
         if role not in self._styles:
-            self._styles[role] = (
-                self.get_component_rich_style(f"cells--{role}") if role else self.rich_style
-            )
+            style = self.rich_style
+            if role:
+                style += self.screen.get_component_rich_style(f"cells--{role}", partial=True)
+            self._styles[role] = style
         return self._styles[role]
 
 
