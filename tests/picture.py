@@ -1,0 +1,60 @@
+"""The README's picture: the real dashboard on the bundled run, as SVG.
+
+    python -m tests.picture RUNS_DIR RUN_ID
+
+Opens Watch on a run that is on disk, at 110 by 34, and writes `.pictures/watch.svg`; then Runs, as
+`.pictures/runs.svg`.
+"""
+
+import argparse
+import asyncio
+import time
+from pathlib import Path
+
+from engine.jobs.store import open_store
+from tui.app import FinetopApp
+
+FOLDER = Path(__file__).resolve().parent.parent / ".pictures"
+SIZE = (110, 34)
+
+
+async def take(runs: str, run: str) -> None:
+    """Write both pictures."""
+    store = open_store(runs)
+    app = FinetopApp(store)
+    async with app.run_test(size=SIZE) as pilot:
+        await _settled(pilot)
+        _write(app, "runs")
+        store.find(run)
+        await pilot.press("enter")
+        await _settled(pilot)
+        _write(app, "watch")
+
+
+async def _settled(pilot: object) -> None:
+    """Until charts are drawn: they are drawn in a thread, so what is shown is looked at."""
+    deadline = time.monotonic() + 8
+    before = ""
+    while time.monotonic() < deadline:
+        await pilot.pause(1.0)  # type: ignore[attr-defined]
+        now = pilot.app.export_screenshot()  # type: ignore[attr-defined]
+        if now == before:
+            return
+        before = now
+
+
+def _write(app: FinetopApp, name: str) -> None:
+    FOLDER.mkdir(exist_ok=True)
+    (FOLDER / f"{name}.svg").write_text(app.export_screenshot(title="finetop"), encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs")
+    parser.add_argument("run")
+    options = parser.parse_args()
+    asyncio.run(take(options.runs, options.run))
+
+
+if __name__ == "__main__":
+    main()
