@@ -1,0 +1,57 @@
+"""Training and answering on a CUDA device; skipped where torch sees none."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.jobs import launch, recipe, status
+from engine.jobs.recipe import TrainRecipe
+from engine.jobs.status import State
+from tests.conftest import Eventually
+from tests.worker.test_train import curves, wait_for_end
+
+torch = pytest.importorskip("torch")
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.worker,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device"),
+]
+
+
+@pytest.mark.parametrize("kind", ["lora", "full"])
+def test_a_run_trains_on_the_gpu_and_learns(kind: str, root: Path, eventually: Eventually) -> None:
+    table = {
+        "name": "gpu",
+        "device": "cuda",
+        "data": {"limit": 400, "max_length": 128},
+        "method": {"kind": kind},
+        "training": {"learning_rate": 2e-3, "epochs": 2, "evaluations": 2},
+    }
+    wanted = recipe.parse(table)
+    assert isinstance(wanted, TrainRecipe)
+    job = launch.launch(wanted, root)
+    assert wait_for_end(job, eventually) is State.DONE, launch.log_tail(job.attempt(1).log)
+    now = status.read(job)
+    assert now is not None
+    assert now.device.startswith("cuda:")
+    seen = curves(job)
+    assert seen["eval/loss"][1][-1] < seen["eval/loss"][1][0] - 0.5
+    assert seen["machine/device_memory_bytes"][1].max() > 1e6
+
+
+def test_greedy_answers_in_float32_are_those_of_the_cpu() -> None:
+    from engine.demo import BASE
+    from engine.worker import models
+
+    tokenizer = models.load_tokenizer(BASE)
+    prompt = tokenizer.apply_chat_template(
+        [{"role": "user", "content": "What is the capital of Norway?"}],
+        add_generation_prompt=True, return_tensors="pt", return_dict=True,
+    )  # fmt: skip
+    said = []
+    for name in ("cpu", "cuda:0"):
+        device = models.pick_device(name)
+        model = models.load_base(BASE, device, torch.float32)
+        ids = model.generate(**prompt.to(device), max_new_tokens=20, do_sample=False)
+        said.append(ids.cpu().tolist())
+    assert said[0] == said[1]
