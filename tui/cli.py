@@ -8,16 +8,20 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
+from importlib import import_module
+from typing import Any
 
 from engine.errors import EngineError
 from engine.text import clean
 
+ROOMS = ("demo", "train", "runs", "checkpoints", "generate", "doctor")
+"""Where the commands live, in the order of the help."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run finetop; the exit code."""
-    parser = build_parser()
-    options = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = build_parser(given).parse_args(given)
     try:
         if options.command is None:
             return _open_dashboard(options)
@@ -33,24 +37,54 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
-    from tui.commands import checkpoints, demo, doctor, generate, runs, train
-
+def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser for a command line. The dashboard must open at once: it loads no command."""
     parser = argparse.ArgumentParser(
         prog="finetop",
         description="The terminal dashboard for fine-tuning language models. "
         "Without a command it opens the dashboard.",
     )
-    parser.add_argument("--version", action="version", version=f"finetop {_version()}")
+    parser.add_argument("--version", action=_Version, help="show the version and exit")
     _add_runs_option(parser)
     parser.add_argument("--ascii", action="store_true", help="draw without blocks and braille")
     parser.add_argument("--mouse", action="store_true", help="take the mouse, over SSH too")
+    parser.set_defaults(command=None)
+    if _opens_dashboard(arguments):
+        return parser
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for room in (demo, train, runs, checkpoints, generate, doctor):
-        for command in room.add_parsers(commands):
+    for name in ROOMS:
+        for command in import_module(f"tui.commands.{name}").add_parsers(commands):
             _add_runs_option(command)
     return parser
+
+
+def _opens_dashboard(arguments: Sequence[str]) -> bool:
+    """Whether nothing but options of the dashboard itself is given."""
+    rest = list(arguments)
+    while rest:
+        first = rest.pop(0)
+        if first == "--runs" and rest:
+            rest.pop(0)
+        elif first not in ("--ascii", "--mouse") and not first.startswith("--runs="):
+            return False
+    return True
+
+
+class _Version(argparse.Action):
+    """Says the version; finding it out takes longer than opening the dashboard may."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(nargs=0, **options)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            number = version("finetop")
+        except PackageNotFoundError:
+            number = "from a source tree"
+        print(f"finetop {number}")
+        parser.exit()
 
 
 def show_error(error: EngineError) -> None:
@@ -80,13 +114,6 @@ def _add_runs_option(parser: argparse.ArgumentParser) -> None:
         default=argparse.SUPPRESS if parser.prog != "finetop" else None,
         help="where new runs go (else FINETOP_RUNS, ./runs, or your data folder)",
     )
-
-
-def _version() -> str:
-    try:
-        return version("finetop")
-    except PackageNotFoundError:
-        return "from a source tree"
 
 
 if __name__ == "__main__":

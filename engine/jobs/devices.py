@@ -7,10 +7,13 @@ import os
 import platform
 import sys
 from dataclasses import dataclass
-
-import pynvml
+from pathlib import Path
+from typing import Any
 
 from engine.errors import EngineError
+
+DRIVER_TRACES = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg")
+"""Where Linux shows that a GPU's driver is there; the last is Windows' subsystem for Linux."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +71,17 @@ def _freest(gpus: list[Device]) -> Device:
 
 
 def _gpus() -> list[Device]:
+    # Without a driver there is nothing to ask, and the library need not be loaded.
+    if sys.platform == "linux" and not any(Path(trace).exists() for trace in DRIVER_TRACES):
+        return []
+    import pynvml
+
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
         return []
     try:
-        found = [_gpu(index) for index in range(pynvml.nvmlDeviceGetCount())]
+        found = [_gpu(pynvml, index) for index in range(pynvml.nvmlDeviceGetCount())]
     except pynvml.NVMLError:
         return []
     finally:
@@ -81,13 +89,13 @@ def _gpus() -> list[Device]:
     return [gpu for gpu in found if _visible(gpu)]
 
 
-def _gpu(index: int) -> Device:
-    handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-    memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+def _gpu(nvml: Any, index: int) -> Device:
+    handle = nvml.nvmlDeviceGetHandleByIndex(index)
+    memory = nvml.nvmlDeviceGetMemoryInfo(handle)
     return Device(
         "cuda",
-        _text(pynvml.nvmlDeviceGetUUID(handle)),
-        _text(pynvml.nvmlDeviceGetName(handle)),
+        _text(nvml.nvmlDeviceGetUUID(handle)),
+        _text(nvml.nvmlDeviceGetName(handle)),
         index,
         int(memory.total),
         int(memory.used),
