@@ -13,6 +13,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+_LARGEST = 2**63 - 1
+"""TOML's own bound for whole numbers. Larger ones are no longer finite as floats."""
+
 
 def setting(
     default: Any,
@@ -110,7 +113,11 @@ def assign(table: dict[str, Any], dotted: str, value: Any) -> None:
 def _wrong(value: object, kind: Any, rules: Mapping[str, Any]) -> str:
     if not _fits(value, kind):
         return f"must be {_noun(kind)}, not {value!r}"
+    if any(_unwritable(one) for one in (value if isinstance(value, list) else [value])):
+        return "must be valid Unicode"
     if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int) and abs(value) > _LARGEST:
+            return "is too large a number"
         if not math.isfinite(value):
             return "must be a finite number"
         if rules.get("above") is not None and value <= rules["above"]:
@@ -135,6 +142,11 @@ def _fits(value: object, kind: Any) -> bool:
     if isinstance(kind, types.UnionType):
         return any(_fits(value, one) for one in typing.get_args(kind))
     return isinstance(value, kind)
+
+
+def _unwritable(value: object) -> bool:
+    """Text with lone surrogates, as a file name of other bytes brings: TOML cannot hold it."""
+    return isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _noun(kind: Any) -> str:

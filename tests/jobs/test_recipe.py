@@ -42,6 +42,9 @@ def test_any_values_read_back_the_same(rate: float, rank: int, name: str) -> Non
         ("colour=red", "colour", "no such setting"),
         ("method=lora", "method", "must be a table"),
         ("data.eval_share=0.95", "data.eval_share", "at most 0.9"),
+        (f"training.max_steps={10**400}", "training.max_steps", "too large"),
+        ("data.train=/data/\udcff.jsonl", "data.train", "valid Unicode"),
+        ("method.targets=q_proj,\udcff", "method.targets", "valid Unicode"),
     ],
 )
 def test_a_wrong_setting_is_named(change: str, key: str, words: str) -> None:
@@ -49,6 +52,11 @@ def test_a_wrong_setting_is_named(change: str, key: str, words: str) -> None:
         recipe.parse(recipe.with_changes({"kind": "train"}, [change]))
     assert key in caught.value.detail
     assert words in caught.value.detail
+
+
+def test_a_whole_number_too_large_for_a_float_is_told() -> None:
+    found = fields.problems(TrainRecipe, {"training": {"epochs": 10**400}})
+    assert list(found) == ["training.epochs"]
 
 
 def test_all_wrong_settings_are_told_at_once() -> None:
