@@ -49,12 +49,11 @@ def holder(path: Path) -> int | None:
     """The process that holds the lock on `path`; None where it is free or the file is missing.
 
     Asks the kernel (F_GETLK) and takes nothing, so it never stands in the way of a worker that
-    starts. The number is 0 where the holder lives in another process namespace.
+    starts, and it also works on a disk that is mounted read-only. The number is 0 where the holder
+    lives in another process namespace.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except PermissionError:
-        return None
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:

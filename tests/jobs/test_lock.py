@@ -1,5 +1,6 @@
 """Locks of real processes: held, asked about, freed by any death."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -77,3 +78,24 @@ def test_release_lets_another_take_it(path: Path) -> None:
     assert first.acquire()
     first.release()
     assert Lock(path).acquire()
+
+
+def test_the_holder_is_known_on_a_disk_that_is_read_only(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really_open = os.open
+
+    def read_only(path: Path, flags: int, mode: int = 0o777) -> int:
+        if flags & (os.O_RDWR | os.O_WRONLY | os.O_CREAT):
+            raise OSError(errno.EROFS, "Read-only file system")
+        return really_open(path, flags, mode)
+
+    child = hold(path)
+    try:
+        assert child.stdout is not None
+        child.stdout.readline()
+        monkeypatch.setattr(os, "open", read_only)
+        assert holder(path) == child.pid
+    finally:
+        child.kill()
+        child.wait()
