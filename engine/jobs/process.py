@@ -42,7 +42,9 @@ def worker_command(*arguments: str) -> list[str]:
                 other,
                 "Give the path of a Python that has torch, transformers and peft.",
             )
-        if Path(program).absolute() != Path(sys.executable).absolute():
+        # A worker starts in its own folder, where a relative path leads nowhere.
+        program = str(Path(program).absolute())
+        if program != str(Path(sys.executable).absolute()):
             home = str(Path(engine.__file__).resolve().parent.parent)
             return [program, "-P", "-c", _BOOTSTRAP.format(path=home), *arguments]
     missing = missing_packages()
