@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,3 +103,27 @@ async def test_hostile_names_and_texts_reach_no_terminal(
             assert not {"\u202e", "\u2066"} & set(text)
         await pilot.press("1", "slash", *"pwn", "enter", "3")
         await see(pilot, "[/red][bold]")
+
+
+async def test_a_screen_with_nothing_new_draws_nothing(
+    tmp_path: Path, companion: FakeCompanion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(tmp_path / "still", "done", points=50)
+    app = FinetopApp(Store(tmp_path / "still"), companion=lambda: companion)  # type: ignore[arg-type, return-value]
+    drawn: list[object] = []
+    async with app.run_test(size=(120, 40)) as pilot:
+        await see(pilot, "▁")
+        display = app._display
+
+        def count(*given: Any) -> None:
+            drawn.append(given)
+            display(*given)
+
+        monkeypatch.setattr(app, "_display", count)
+        for key, text in zip(KEYS, ("progress", "What emotion", "◆", "prompt 1/"), strict=True):
+            await pilot.press(key)
+            await see(pilot, text)
+            await pilot.pause(0.5)
+            drawn.clear()
+            await pilot.pause(1.5)
+            assert drawn == [], f"screen {key}"

@@ -61,13 +61,13 @@ class ComparePage(Page):
     def compose(self) -> ComposeResult:
         header, keys = self.frame()
         yield header
-        yield Rule(self.glyphs.line)
-        yield Lines(ellipsis=self.glyphs.ellipsis, id="asked")
-        yield Lines(ellipsis=self.glyphs.ellipsis, id="strip")
+        yield Rule()
+        yield Lines(id="asked")
+        yield Lines(id="strip")
         with Horizontal(id="panes"):
-            yield AnswerPane("base", self.glyphs)
-            yield AnswerPane("tuned", self.glyphs)
-        yield Lines(ellipsis=self.glyphs.ellipsis, id="writing")
+            yield AnswerPane("base")
+            yield AnswerPane("tuned")
+        yield Lines(id="writing")
         field = TextArea(id="prompt", classes="text-field", soft_wrap=True, tab_behavior="focus")
         field.cursor_blink = False
         yield field
@@ -273,6 +273,10 @@ class ComparePage(Page):
         if not self._stale:
             self._stale = True
             self.set_timer(FRAME_SECONDS, self._show)
+
+    def redraw(self) -> None:
+        self._show()
+        super().redraw()
 
     def _show(self) -> None:
         self._stale = False

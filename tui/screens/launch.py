@@ -56,14 +56,13 @@ class LaunchPage(Page):
 
     def compose(self) -> ComposeResult:
         header, keys = self.frame()
-        mark = self.glyphs.ellipsis
         yield header
-        yield Rule(self.glyphs.line)
+        yield Rule()
         with Horizontal():
             with Vertical(id="pick"):
-                yield Table(MODEL_COLUMNS, ellipsis=mark, empty="Looking ...", id="models")
+                yield Table(MODEL_COLUMNS, empty="Looking ...", id="models")
                 yield _facts("model-facts")
-                yield Table(SET_COLUMNS, ellipsis=mark, empty="Looking ...", id="sets")
+                yield Table(SET_COLUMNS, empty="Looking ...", id="sets")
                 yield _facts("set-facts")
             with Vertical(id="write"):
                 yield Form(FORM, id="form")
@@ -240,6 +239,10 @@ class LaunchPage(Page):
             self._rows = rows
             self.query_one("#text", Pager).to_top()
             self._show_text()
+
+    def redraw(self) -> None:
+        self._check()
+        super().redraw()
 
     def _show_text(self) -> None:
         turn = "v recipe" if self._shows_rows else "v rows"

@@ -57,7 +57,7 @@ class Page(Screen[None]):
 
     def frame(self) -> tuple[Header, KeyBar]:
         """Header and keys, for `compose`."""
-        return Header(self.name_in_keymap, self.glyphs.separator), KeyBar()
+        return Header(self.name_in_keymap), KeyBar()
 
     def on_mount(self) -> None:
         self.ready = True
@@ -97,7 +97,7 @@ class Page(Screen[None]):
     def redraw(self) -> None:
         """Draw everything again, with other glyphs."""
         for cells in self.query(Cells):
-            cells.repaint()
+            cells.redraw()
         self.show_keys()
 
     def show_keys(self) -> None:

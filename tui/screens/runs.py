@@ -44,8 +44,8 @@ class RunsPage(Deeds):
     def compose(self) -> ComposeResult:
         header, keys = self.frame()
         yield header
-        yield Rule(self.glyphs.line)
-        yield Table(COLUMNS, ellipsis=self.glyphs.ellipsis, empty=_EMPTY, id="runs")
+        yield Rule()
+        yield Table(COLUMNS, empty=_EMPTY, id="runs")
         yield Lines(id="about")
         yield Lines(id="summary")
         yield keys

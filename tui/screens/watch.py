@@ -40,13 +40,13 @@ class WatchPage(Deeds):
     def compose(self) -> ComposeResult:
         header, keys = self.frame()
         yield header
-        yield Rule(self.glyphs.line)
+        yield Rule()
         yield Lines(id="headline")
         yield Lines(id="sparks")
         yield Container(id="charts")
         yield Lines(id="numbers")
         yield Pager(id="trouble")
-        yield Rule(self.glyphs.line)
+        yield Rule()
         yield Pager(wrap=False, follow=True, id="log")
         yield keys
 

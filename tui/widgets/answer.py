@@ -4,7 +4,6 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from tui.conversation import Side, behaviour_line, text_lines
-from tui.glyphs import Glyphs
 from tui.widgets.line import Lines
 from tui.widgets.pager import Pager
 
@@ -12,18 +11,18 @@ from tui.widgets.pager import Pager
 class AnswerPane(Vertical):
     """`role` is `base` or `tuned`, a word and a colour that are the same on every screen."""
 
-    def __init__(self, role: str, glyphs: Glyphs) -> None:
+    def __init__(self, role: str) -> None:
         super().__init__(id=f"pane-{role}", classes="pane")
         self._role = role
-        self._glyphs = glyphs
 
     def compose(self) -> ComposeResult:
-        yield Lines(ellipsis=self._glyphs.ellipsis, classes="line head")
+        yield Lines(classes="line head")
         yield Pager(follow=True)
-        yield Lines(ellipsis=self._glyphs.ellipsis, classes="line foot")
+        yield Lines(classes="line foot")
 
     def show(self, side: Side) -> None:
         name = [(f"{self._role}: ", self._role), (side.label, "strong")]
         self.query_one(".head", Lines).show(name)
         self.query_one(Pager).show(text_lines(side, self._role))
-        self.query_one(".foot", Lines).show(behaviour_line(side, self._glyphs.separator))
+        foot = self.query_one(".foot", Lines)
+        foot.show(behaviour_line(side, foot.glyphs.separator))

@@ -13,7 +13,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.glyphs import UNICODE
+from tui.glyphs import UNICODE, Glyphs
 
 Piece = tuple[str, str]
 """Text, cleaned, and its role: one of ROLES, or "" for plain text."""
@@ -37,8 +37,15 @@ class Cells(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._lines: list[list[Piece]] = []
-        self._strips: list[Strip] = []
+        self._strips: list[Strip] | None = None
+        """None where they must be painted anew."""
         self._styles: dict[str, Style] = {}
+
+    @property
+    def glyphs(self) -> Glyphs:
+        """The characters to draw with: the dashboard's."""
+        glyphs: Glyphs = getattr(self.app, "glyphs", UNICODE)
+        return glyphs
 
     def paint(self, width: int, height: int) -> list[Line]:
         """The lines to show in `width` by `height` cells. Must not touch a disk."""
@@ -60,36 +67,37 @@ class Cells(Widget):
             self._strips = [self._strip(line, width) for line in lines]
             self.refresh(*changed)
 
+    def redraw(self) -> None:
+        """Draw all of it again, as after a change of glyphs."""
+        self._strips = None
+        self.refresh()
+
     def render_line(self, y: int) -> Strip:
         width = self.content_size.width
-        if not self._strips:
-            self._paint_all()
+        if self._strips is None:
+            self._strips = self._paint_all(width)
         if y < len(self._strips) and self._strips[y].cell_length == width:
             return self._strips[y]
         return Strip.blank(width, self._style(""))
 
     def on_resize(self) -> None:
-        self._paint_all()
+        self.redraw()
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._styles.clear()
-        self._strips = []
+        self._strips = None
 
-    def _paint_all(self) -> None:
-        width, height = self.content_size
-        if width <= 0 or height <= 0:
-            self._lines, self._strips = [], []
-            return
+    def _paint_all(self, width: int) -> list[Strip]:
+        height = self.content_size.height
         self._lines = [list(line) for line in self.paint(width, height)[:height]]
-        self._strips = [self._strip(line, width) for line in self._lines]
-        self.refresh()
+        return [self._strip(line, width) for line in self._lines]
 
     def _strip(self, line: Line, width: int) -> Strip:
         """A line, cut or filled to `width`; a row's `cursor` role lies under all its pieces."""
         under = next((role for _, role in line if role in ("cursor", "blurred")), "")
         segments, room = [], width
-        plain = getattr(self.app, "glyphs", UNICODE).is_ascii
+        plain = self.glyphs.is_ascii
         for text, role in line:
             text = text.translate(_PLAIN) if plain else text
             size = cell_len(text)

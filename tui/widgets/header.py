@@ -9,10 +9,9 @@ TABS = tuple((key.key, key.action.split("'")[1]) for key in KEYS if key.action.s
 
 
 class Header(Cells):
-    def __init__(self, screen_name: str, separator: str) -> None:
+    def __init__(self, screen_name: str) -> None:
         super().__init__()
         self._screen_name = screen_name
-        self.separator = separator
         self._machine = Machine()
 
     def show(self, machine: Machine) -> None:
@@ -27,9 +26,9 @@ class Header(Cells):
             tabs.append((SCREENS[name], "strong" if here else "dim"))
         room = width - length(tabs) - 3
         facts = self._facts()
-        while facts and len(f" {self.separator} ".join(facts)) > room:
+        while facts and len(f" {self.glyphs.separator} ".join(facts)) > room:
             facts.pop(0)  # the host first: one knows where one is
-        right = f" {self.separator} ".join(facts)
+        right = f" {self.glyphs.separator} ".join(facts)
         gap = max(1, width - length(tabs) - len(right) - 1)
         return [[*tabs, (" " * gap, ""), (right, "dim")]]
 

@@ -6,11 +6,8 @@ from tui.widgets.cells import Cells, Line, Piece, fit, length
 class Lines(Cells):
     """Shows the lines it was last given. Where one is too long, whole facts fall away."""
 
-    def __init__(
-        self, *, ellipsis: str = "…", id: str | None = None, classes: str | None = "line"
-    ) -> None:
+    def __init__(self, *, id: str | None = None, classes: str | None = "line") -> None:
         super().__init__(id=id, classes=classes)
-        self._ellipsis = ellipsis
         self._shown: list[Line] = []
 
     def show(self, *lines: Line) -> None:
@@ -18,7 +15,7 @@ class Lines(Cells):
         self.repaint()
 
     def paint(self, width: int, height: int) -> list[Line]:
-        return [shorten(line, width, self._ellipsis) for line in self._shown]
+        return [shorten(line, width, self.glyphs.ellipsis) for line in self._shown]
 
 
 def shorten(line: Line, width: int, ellipsis: str) -> Line:
@@ -48,9 +45,8 @@ def _without_label(kept: list[Piece]) -> list[Piece]:
 class Rule(Cells):
     """A line across."""
 
-    def __init__(self, character: str) -> None:
+    def __init__(self) -> None:
         super().__init__(classes="rule")
-        self._character = character
 
     def paint(self, width: int, height: int) -> list[Line]:
-        return [[(self._character * width, "dim")]]
+        return [[(self.glyphs.line * width, "dim")]]

@@ -65,14 +65,12 @@ class Table(Cells, can_focus=True):
         self,
         columns: Sequence[Column],
         *,
-        ellipsis: str = "…",
         empty: str = "",
         head: bool = True,
         id: str | None = None,
     ) -> None:
         super().__init__(id=id)
         self.columns = tuple(columns)
-        self.ellipsis = ellipsis
         self.empty = empty
         self._head = head
         self._rows: tuple[Row, ...] = ()
@@ -173,7 +171,9 @@ class Table(Cells, can_focus=True):
         line: list[Piece] = [("  ", "dim")]
         for column, width in zip(self.columns, widths, strict=False):
             title = pad(
-                fit(column.title, width - gap, self.ellipsis), width - gap, right=column.right
+                fit(column.title, width - gap, self.glyphs.ellipsis),
+                width - gap,
+                right=column.right,
             )
             line.append((title + " " * gap, "dim"))
         return line
@@ -189,7 +189,7 @@ class Table(Cells, can_focus=True):
                 break
             # A row of fewer cells than columns has something to say instead of the rest.
             room = (sum(widths[at:]) if at == last else widths[at]) - gap
-            cut = _cut(pieces, room, self.ellipsis)
+            cut = _cut(pieces, room, self.glyphs.ellipsis)
             blank = " " * max(0, room - length(cut))
             right = column.right and last == len(self.columns) - 1
             parts = [(blank, ""), *cut] if right else [*cut, (blank, "")]
