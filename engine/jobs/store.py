@@ -54,7 +54,7 @@ class Store:
             if job.record() is None:
                 raise EngineError("This is not a run's directory.", str(path), "See finetop runs.")
             return job
-        records = [(job, job.record()) for job in self.jobs()]
+        records = [(job, self.record(job)) for job in self.jobs()]
         known = [(job, record) for job, record in records if record is not None]
         for matches in (
             [job for job, record in known if record.id == text],
@@ -88,7 +88,7 @@ def open_store(given: str | os.PathLike[str] | None = None, *, remember: bool = 
 
 def remember_root(root: Path) -> None:
     """Note a root for ever. One small file each, so that two programs never overwrite a list."""
-    folder = _state_folder()
+    folder = state_folder() / "roots"
     name = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
     if (folder / name).exists():
         return
@@ -102,7 +102,7 @@ def remember_root(root: Path) -> None:
 def remembered_roots() -> list[Path]:
     """Every root ever used that is still there, in a stable order."""
     try:
-        notes = sorted(_state_folder().iterdir())
+        notes = sorted((state_folder() / "roots").iterdir())
     except OSError:
         return []
     roots = [
@@ -111,9 +111,10 @@ def remembered_roots() -> list[Path]:
     return [root for root in roots if root.is_dir()]
 
 
-def _state_folder() -> Path:
+def state_folder() -> Path:
+    """Where this user's finetop remembers things between two starts."""
     given = os.environ.get("FINETOP_STATE")
-    return (Path(given) if given else platformdirs.user_state_path("finetop")) / "roots"
+    return Path(given) if given else platformdirs.user_state_path("finetop")
 
 
 def _folders(root: Path) -> list[Path]:

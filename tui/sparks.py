@@ -1,0 +1,91 @@
+"""Curves in small, remembered between two starts, so that a list of old runs is there at once.
+
+A run whose event files did not change since is not read again, and numpy is not loaded for it.
+The file is a cache: one that is missing, broken or of another version is as good as none.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from engine import atomic
+from tui.snapshots import Spark
+
+VERSION = 1
+
+Sparks = Mapping[str, Spark | None]
+Stamp = list[list[Any]]
+
+
+class SparkCache:
+    """What was seen of the events of each run. Owned by the feed's thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._runs = _read(path)
+        self._changed = False
+
+    def get(self, events: Path) -> Sparks | None:
+        """The curves of an events folder; None where it changed, or was never seen."""
+        known = self._runs.get(str(events))
+        if known is None or known["stamp"] != _stamp(events):
+            return None
+        return {
+            name: Spark(tuple(one[0]), one[1]) if one else None
+            for name, one in known["sparks"].items()
+        }
+
+    def put(self, events: Path, sparks: Sparks) -> None:
+        """Remember curves that were read to the end of the files."""
+        self._runs[str(events)] = {
+            "stamp": _stamp(events),
+            "sparks": {
+                name: [list(one.values), one.last] if one else None for name, one in sparks.items()
+            },
+        }
+        self._changed = True
+
+    def save(self) -> None:
+        """Write what is new; runs that are gone are forgotten."""
+        if not self._changed:
+            return
+        self._changed = False
+        kept = {path: one for path, one in self._runs.items() if os.path.isdir(path)}
+        text = json.dumps({"version": VERSION, "runs": kept}, separators=(",", ":"))
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            atomic.write_text(self._path, text, durable=False)
+        except OSError:
+            return  # a read-only home costs the next start some time, and nothing else
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        table = json.loads(path.read_bytes())
+        if table["version"] != VERSION:
+            return {}
+        return {name: one for name, one in table["runs"].items() if _fits(one)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _fits(one: Any) -> bool:
+    """Whether an entry has the shape that `put` gives it."""
+    sparks = one["sparks"].values()
+    return isinstance(one["stamp"], list) and all(
+        spark is None
+        or (all(isinstance(value, float) for value in spark[0]) and isinstance(spark[1], float))
+        for spark in sparks
+    )
+
+
+def _stamp(events: Path) -> Stamp:
+    """Name, size and time of change of every file."""
+    try:
+        with os.scandir(events) as entries:
+            found = [(entry.name, entry.stat()) for entry in entries]
+    except OSError:
+        return []
+    return sorted([name, status.st_size, status.st_mtime_ns] for name, status in found)
