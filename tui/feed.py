@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from engine.jobs import status as statuses
 from engine.jobs.directory import JobDirectory
-from engine.jobs.store import Store
+from engine.jobs.store import Store, state_folder
 from engine.jobs.views import JobView, view
 from engine.text import one_line
 from tui.messages import FeedFailed, MachineMeasured, RunChanged, RunsChanged
 from tui.snapshots import Machine, RunDetail, RunRow, RunsSnapshot, Spark
+from tui.sparks import SparkCache, Sparks
 
 if TYPE_CHECKING:
     from textual.message import Message
@@ -98,6 +99,7 @@ class Feed:
         self._machine: Machine | None = None
         self._measured_live: bool | None = None
         self._measure_at = 0.0
+        self._sparks = SparkCache(state_folder() / "sparks.json")
         self._watched: Path | None = None
         self._detail_due = False
         self._stop = threading.Event()
@@ -160,6 +162,8 @@ class Feed:
         self._look(self._jobs.values())
         self._publish()  # the list first; curves follow
         pending = self._read_events()
+        if not pending:
+            self._sparks.save()
         self._publish()
         self._publish_detail()
         self._measure_machine()
@@ -177,8 +181,16 @@ class Feed:
 
     def _look(self, jobs: Iterable[_Tracked]) -> None:
         for tracked in jobs:
-            if tracked.look():
-                tracked.row = None
+            if not tracked.look():
+                continue
+            tracked.row = None
+            known = None if self._followed(tracked) else self._sparks.get(tracked.job.events)
+            if known is not None:
+                tracked.row, tracked.unread = _row(tracked, known), False
+
+    def _followed(self, tracked: _Tracked) -> bool:
+        """Whether its whole curves are kept: it grows, or somebody watches it."""
+        return tracked.live or tracked.job.path == self._watched
 
     def _newest(self) -> list[_Tracked]:
         """The jobs that stand first in the list, by their records alone."""
@@ -193,9 +205,7 @@ class Feed:
     def _read_events(self) -> bool:
         """One slice of every job that may have news; the watched and the live ones first."""
         waiting = [
-            job
-            for job in self._jobs.values()
-            if job.view and (job.unread or job.live or job.job.path == self._watched)
+            job for job in self._jobs.values() if job.view and (job.unread or self._followed(job))
         ]
         waiting.sort(key=lambda job: (job.job.path != self._watched, not job.live))
         pending = False
@@ -217,9 +227,10 @@ class Feed:
             self._detail_due |= tracked.job.path == self._watched
         tracked.unread = logdir.pending
         if tracked.row is None and tracked.view is not None:
-            tracked.row = _row(tracked, logdir.series)
+            tracked.row = _row(tracked, _sparks(logdir.series))
             self._detail_due |= tracked.job.path == self._watched
-        if not logdir.pending and not tracked.live and tracked.job.path != self._watched:
+        if not logdir.pending and not self._followed(tracked):
+            self._sparks.put(tracked.job.events, _sparks(logdir.series))
             tracked.logdir = None  # its curves would only fill memory
         return logdir.pending
 
@@ -286,17 +297,26 @@ class Feed:
             self._post(MachineMeasured(machine))
 
 
-def _row(tracked: _Tracked, series: "dict[str, Series]") -> RunRow:
+def _row(tracked: _Tracked, sparks: Sparks) -> RunRow:
     assert tracked.view is not None
     return RunRow(
         tracked.view,
         tracked.shipped,
         tracked.elsewhere,
         tracked.output,
-        _spark(series.get("train/loss")),
-        _spark(series.get("eval/loss")),
-        _spark(series.get("eval/perplexity")) or _spark(series.get("train/perplexity")),
+        sparks.get("loss"),
+        sparks.get("eval_loss"),
+        sparks.get("perplexity"),
     )
+
+
+def _sparks(series: "dict[str, Series]") -> Sparks:
+    return {
+        "loss": _spark(series.get("train/loss")),
+        "eval_loss": _spark(series.get("eval/loss")),
+        "perplexity": _spark(series.get("eval/perplexity"))
+        or _spark(series.get("train/perplexity")),
+    }
 
 
 def _spark(series: "Series | None") -> Spark | None:
