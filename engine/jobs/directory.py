@@ -18,6 +18,7 @@ from pathlib import Path
 
 from engine import atomic
 from engine.errors import EngineError
+from engine.jobs import fields
 from engine.jobs import recipe as recipes
 from engine.jobs.recipe import Recipe
 
@@ -152,11 +153,7 @@ class JobDirectory:
                 str(self.record_file),
                 "Open it with the finetop that made it.",
             )
-        known = {one.name for one in dataclasses.fields(JobRecord)}
-        try:
-            return JobRecord(**{key: value for key, value in table.items() if key in known})  # type: ignore[arg-type]
-        except TypeError:
-            return None
+        return fields.lenient(JobRecord, table)
 
     def recipe(self) -> Recipe:
         """The recipe of the latest attempt that changed it, else the first one."""

@@ -69,6 +69,19 @@ def build(cls: type[T], table: Mapping[str, Any]) -> T:
     return cls(**values)
 
 
+def lenient(cls: type[T], table: Mapping[str, Any]) -> T | None:
+    """The dataclass of a table that a program wrote: keys it does not know are left out.
+
+    None where a value has the wrong type or a key without a default is missing.
+    """
+    names = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    known = {key: value for key, value in table.items() if key in names}
+    try:
+        return None if problems(cls, known) else cls(**known)
+    except TypeError:
+        return None
+
+
 def coerce(cls: type, dotted: str, text: str) -> Any:
     """The value that `text`, typed by a person, means for the setting `dotted`.
 
@@ -139,6 +152,9 @@ def _fits(value: object, kind: Any) -> bool:
     if typing.get_origin(kind) is list:
         (inner,) = typing.get_args(kind)
         return isinstance(value, list) and all(_fits(one, inner) for one in value)
+    if typing.get_origin(kind) is dict:
+        _, inner = typing.get_args(kind)
+        return isinstance(value, dict) and all(_fits(one, inner) for one in value.values())
     if isinstance(kind, types.UnionType):
         return any(_fits(value, one) for one in typing.get_args(kind))
     return isinstance(value, kind)

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from engine import atomic
-from engine.jobs import lock
+from engine.jobs import fields, lock
 from engine.jobs.directory import JobDirectory, read_json
 
 SCHEMA = 1
@@ -88,9 +88,8 @@ def read(job: JobDirectory) -> Status | None:
     try:
         values["state"] = State(str(values["state"]))
         error = values.get("error")
-        values["error"] = Failure(**error) if isinstance(error, dict) else None
-        known = {one.name for one in dataclasses.fields(Status)}
-        return Status(**{key: value for key, value in values.items() if key in known})  # type: ignore[arg-type]
+        values["error"] = fields.lenient(Failure, error) if isinstance(error, dict) else None
+        return fields.lenient(Status, values)
     except (KeyError, TypeError, ValueError):
         return None
 

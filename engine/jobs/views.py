@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine import atomic
 from engine.errors import EngineError
+from engine.jobs import fields
 from engine.jobs import status as statuses
 from engine.jobs.directory import JobDirectory, JobRecord, read_json
 from engine.jobs.recipe import Recipe, TrainRecipe
@@ -78,12 +79,7 @@ def view(job: JobDirectory) -> JobView | None:
 
 def notes(job: JobDirectory) -> UserNotes:
     """The user's notes; empty ones where the file is missing or of another shape."""
-    table = read_json(job.user_file) or {}
-    known = {one.name for one in dataclasses.fields(UserNotes)}
-    try:
-        return UserNotes(**{key: value for key, value in table.items() if key in known})  # type: ignore[arg-type]
-    except TypeError:
-        return UserNotes()
+    return fields.lenient(UserNotes, read_json(job.user_file) or {}) or UserNotes()
 
 
 def write_notes(job: JobDirectory, changed: UserNotes) -> None:

@@ -47,7 +47,10 @@ def test_a_root_that_cannot_be_written_is_an_error_with_a_hint(tmp_path: Path) -
     assert "--runs" in caught.value.hint
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"id": 3}', "\x00\x00"])
+WRONG_TYPES = '{"schema": 1, "id": 5, "kind": "train", "name": "x", "created": "today"}'
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"id": 3}', "\x00\x00", WRONG_TYPES])
 def test_a_half_written_record_means_not_yet(root: Path, content: str) -> None:
     job = JobDirectory(root / "x")
     job.path.mkdir()

@@ -36,8 +36,19 @@ def test_a_status_reads_back_the_same(job: JobDirectory) -> None:
     assert status.read(job) == written
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"schema": 1}', '{"schema": 2, "state": "done"}',
-                                     '{"schema": 1, "state": "well"}'])  # fmt: skip
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        '{"schema": 1}',
+        '{"schema": 2, "state": "done"}',
+        '{"schema": 1, "state": "well"}',
+        '{"schema": 1, "state": "done", "step": "3"}',
+        '{"schema": 1, "state": "done", "eta_seconds": NaN}',
+        '{"schema": 1, "state": "done", "extra": 1, "host": null}',
+    ],
+)
 def test_what_cannot_be_read_is_not_yet(job: JobDirectory, content: str) -> None:
     job.status_file.write_text(content)
     assert status.read(job) is None
