@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from engine.demo import BASE
 from engine.jobs import directory, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import Failure, State, Status
+from tests.catalog.made import make_adapter
 from tests.jobs.test_lock import hold
 from tui import cli
+from tui.commands.follow import follow
 
 
 def finetop(*arguments: str) -> int:
@@ -102,6 +105,56 @@ def test_a_log_is_cleaned_before_it_is_printed(
     assert capsys.readouterr().out == "first line\n␛]0;evil␇second [/red] line\n"
 
 
+def test_a_worker_that_died_before_its_log_is_heard(
+    job: JobDirectory, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job.attempt(2).path.mkdir()
+    assert finetop("--runs", str(root), "logs", "mine") == 2
+    assert "no log" in capsys.readouterr().err
+    job.launch_log.write_text("its last words\n")
+    assert finetop("--runs", str(root), "logs", "mine") == 0
+    assert capsys.readouterr().out == "its last words\n"
+
+
+def test_following_a_log_cuts_no_letter(
+    job: JobDirectory, root: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    log = job.attempt(1).log
+    log.write_bytes("caf\u00e9".encode()[:-1])
+    host = os.uname().nodename
+    status.write(job, Status(State.RUNNING, host="elsewhere", heartbeat=time.time()))
+
+    def go_on(_: float) -> None:
+        with log.open("ab") as file:
+            file.write("\u00e9\n".encode()[1:])
+        status.write(job, Status(State.DONE, host=host))
+
+    monkeypatch.setattr(time, "sleep", go_on)
+    assert finetop("--runs", str(root), "logs", "--follow", "mine") == 0
+    assert capsys.readouterr().out == "caf\u00e9\n"
+
+
+def test_an_end_written_between_two_looks_is_the_end(
+    job: JobDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = os.uname().nodename
+    status.write(job, Status(State.DONE, host=host))
+    really_read, stale = status.read, [Status(State.RUNNING, host=host)]
+    monkeypatch.setattr(status, "read", lambda one: stale.pop() if stale else really_read(one))
+    assert follow(job, "training").state is State.DONE
+
+
+def test_the_kind_of_a_strange_run_is_cleaned(
+    job: JobDirectory, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = json.loads(job.record_file.read_text()) | {"kind": "\x1b]0;evil\x07"}
+    job.record_file.write_text(json.dumps(table))
+    job.recipe_file.unlink()
+    assert finetop("--runs", str(root), "runs") == 0
+    assert "\x1b" not in capsys.readouterr().out
+
+
 def test_a_run_of_another_folder_is_found(
     job: JobDirectory, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -168,6 +221,16 @@ def test_checkpoints_lists_the_bundled_model_first(
     assert first["ref"] == "bundled:demo-base"
     assert first["reason"] is None
     assert finetop("checkpoints") == 0
+
+
+def test_adapters_are_listed_with_the_path_of_their_base(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_adapter(tmp_path / "adapter", str(BASE))
+    monkeypatch.setenv("FINETOP_MODELS", str(tmp_path))
+    assert finetop("--runs", str(root), "checkpoints", "--json") == 0
+    listed = {one["kind"]: one for one in json.loads(capsys.readouterr().out)}
+    assert listed["adapter"]["base_path"] == str(BASE)
 
 
 def test_the_dashboard_needs_a_terminal() -> None:

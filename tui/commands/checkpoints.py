@@ -1,6 +1,7 @@
 """`finetop checkpoints`: what can be trained or asked here, and why the rest cannot."""
 
 import argparse
+import dataclasses
 import json
 
 from engine.jobs.store import open_store
@@ -20,12 +21,7 @@ def _list(options: argparse.Namespace) -> int:
     runs = [job.path for job in open_store(options.runs).jobs()]
     found = checkpoints.scan(folders.model_folders(), runs)
     if options.json:
-        table = [
-            {name: getattr(one, name) for name in one.__dataclass_fields__}
-            | {"path": str(one.path)}
-            for one in found
-        ]
-        print(json.dumps(table, indent=1))
+        print(json.dumps([dataclasses.asdict(one) for one in found], indent=1, default=str))
         return 0
     for one in found:
         size = f"{one.parameters / 1e6:,.1f} M" if one.parameters else ""

@@ -30,6 +30,8 @@ def follow(job: JobDirectory, what: str) -> Status:
         time.sleep(POLL_SECONDS)
     if terminal:
         print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
+    # Its end may have been written after our look at the status, before that at the lock.
+    now = status.read(job)
     if now is None or state not in (State.DONE, State.STOPPED):
         raise failure(job, state, now)
     return now
@@ -48,7 +50,7 @@ def progress_line(what: str, state: State, now: Status | None) -> str:
     if now is None or state is not State.RUNNING or not now.total:
         message = f": {now.message}" if now is not None and now.message else ""
         return one_line(f"{what}  {state}{message}")
-    share = now.step / now.total
+    share = min(1.0, now.step / now.total)
     bar = "#" * round(20 * share)
     left = "" if now.eta_seconds is None else f"  {duration(now.eta_seconds)} left"
     speed = f"  {now.tokens_per_second:,.0f} tok/s" if now.tokens_per_second else ""

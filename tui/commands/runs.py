@@ -1,6 +1,7 @@
 """`finetop runs`, `stop`, `logs` and `rm`: the runs without a screen."""
 
 import argparse
+import codecs
 import json
 import shutil
 import sys
@@ -51,7 +52,7 @@ def _list(options: argparse.Namespace) -> int:
             f"{one.state:9}",
             f"{one_line(one.record.id):34}",
             f"{one_line(one.base):20}",
-            f"{one.method:8}",
+            f"{one_line(one.method):8}",
             f"{one.progress:4.0%}",
             duration(left) + " left" if left is not None and one.state.alive else "",
         )
@@ -88,16 +89,21 @@ def _stop(options: argparse.Namespace) -> int:
 
 def _logs(options: argparse.Namespace) -> int:
     job = open_store(options.runs).find(options.run)
-    if not job.latest_attempt():
-        raise EngineError("This run has no log.", str(job.path))
+    log = job.attempt(job.latest_attempt() or 1).log
+    if not log.exists() and not status.derive(job, status.read(job)).alive:
+        log = job.launch_log  # of a worker that died before it had a log of its own
+        if not log.exists():
+            raise EngineError("This run has no log.", str(job.path))
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
     position = 0
     while True:
         alive = status.derive(job, status.read(job)).alive
-        with job.attempt(job.latest_attempt()).log.open("rb") as file:
-            file.seek(position)
-            text = file.read()
-            position = file.tell()
-        print(clean(text.decode("utf-8", "replace")), end="", flush=True)
+        if log.exists():  # a worker that has just begun has none
+            with log.open("rb") as file:
+                file.seek(position)
+                text = file.read()
+                position = file.tell()
+            print(clean(decoder.decode(text)), end="", flush=True)
         if not (options.follow and alive):
             return 0
         time.sleep(0.5)
