@@ -153,3 +153,16 @@ async def test_hostile_and_endless_answers_are_cleaned_and_capped(
         await pilot.press("ctrl+s")
         await see(pilot, "␛]0;pwn␇ [/red] �31m �txt")
         await see(pilot, "(cut: 200,000 characters in all)")
+
+
+async def test_leaving_while_it_answers_ends_the_companion(
+    app: FinetopApp, companion: FakeCompanion
+) -> None:
+    companion.held = True
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("4")
+        await see(pilot, "prompt 1/")
+        await pilot.press("ctrl+s")
+        await see(pilot, "waiting ...")
+        await pilot.press("q")
+    assert companion.closed

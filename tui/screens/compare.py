@@ -90,6 +90,7 @@ class ComparePage(Page):
             self._show()
 
     async def on_unmount(self) -> None:
+        self.ready = False
         for task in self._tasks:
             task.cancel()
         if self._companion is not None:
