@@ -16,7 +16,7 @@ from . import SUITES
 from .corpus import prose
 from .corpus.asking import SYSTEMS
 from .corpus.document import Document, Turn, pick
-from .corpus.stream import CHECKED, TRAINING_SEED, documents
+from .corpus.stream import CHECKED, TRAINING_SEED, read_in_phases
 from .leakage import leaked
 
 SEED = 20_000
@@ -24,8 +24,8 @@ ITEMS = 320
 """Items of each suite."""
 SPARE = 60
 """Items drawn beyond that, for those that are left out."""
-READ = 300_000
-"""Training documents that are searched: more than the base model has seen."""
+READ = (180_000, 220_000)
+"""Training documents of each phase that are searched: more than the base model has seen."""
 
 
 def items(skill: str, count: int = ITEMS, seed: int = SEED) -> list[dict[str, object]]:
@@ -74,7 +74,7 @@ def suites(training: Iterable[Document]) -> dict[str, list[dict[str, object]]]:
 
 def write(folder: Path = SUITES) -> None:
     """Write all suites."""
-    for skill, rows in suites(itertools.islice(documents(TRAINING_SEED), READ)).items():
+    for skill, rows in suites(read_in_phases(TRAINING_SEED, READ)).items():
         lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         write_text(folder / f"{skill}.jsonl", "".join(lines))
 

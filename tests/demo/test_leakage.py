@@ -1,14 +1,13 @@
 """No held-out item stands in the text that the base model has read."""
 
 import json
-from itertools import islice
 from typing import Any
 
 import pytest
 
 from engine.demo import BASE, SUITES
 from engine.demo.corpus.document import Document
-from engine.demo.corpus.stream import TRAINING_SEED, documents
+from engine.demo.corpus.stream import TRAINING_SEED, read_in_phases
 from engine.demo.leakage import Phrases, leaked, phrases
 
 ITEM = {
@@ -32,7 +31,7 @@ def test_nothing_held_out_was_read() -> None:
     read = json.loads((BASE / "scores.json").read_text("utf-8"))["run"]["documents"]
     rows = committed()
     assert len(rows) == 1920
-    assert leaked(rows, islice(documents(TRAINING_SEED), read)) == set()
+    assert leaked(rows, read_in_phases(TRAINING_SEED, read)) == set()
 
 
 @pytest.mark.parametrize(

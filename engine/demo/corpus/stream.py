@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from random import Random
 
@@ -37,11 +37,24 @@ MIX = {
 }
 """How often each skill is drawn, in parts."""
 
+HARDER = {
+    "facts": 22,
+    "arithmetic": 14,
+    "french": 26,
+    "formats": 44,
+    "python": 10,
+    "stories": 3,
+    "songs": 2,
+    "talk": 1,
+    "prose": 8,
+}
+"""The mix of the second phase: more of what is learned late."""
 
-def documents(seed: int) -> Iterator[Document]:
+
+def documents(seed: int, mix: Mapping[str, int] = MIX) -> Iterator[Document]:
     """Training documents without end; no held-out combination is among them."""
     rng = Random(seed)
-    names = [name for name, parts in MIX.items() for _ in range(parts)]
+    names = [name for name in MIX for _ in range(mix[name])]
     while True:
         name = pick(rng, names)
         if name == "prose":
@@ -51,6 +64,12 @@ def documents(seed: int) -> Iterator[Document]:
         while name != "stories" and rng.random() < 0.15 and len(turns) < 4:
             turns.append(_turn(rng, pick(rng, [other for other in names if other != "prose"])))
         yield _document(rng, turns)
+
+
+def read_in_phases(seed: int, counts: Sequence[int]) -> Iterator[Document]:
+    """What pre-training from `seed` reads: so many documents of the first mix, of the second."""
+    for number, (mix, count) in enumerate(zip((MIX, HARDER), counts, strict=True)):
+        yield from islice(documents(seed + number, mix), count)
 
 
 def fingerprint(seed: int, count: int) -> str:

@@ -25,6 +25,7 @@ from engine.impact.suites import Item, load
 from ..corpus.document import Document
 from ..corpus.stream import CHECKED, documents, fingerprint
 from .measuring import answer_all
+from .phases import PHASES
 from .rows import batches, encode, loss_sum
 
 HASHED = 20_000
@@ -76,14 +77,19 @@ def measure_all(folder: Path) -> dict[str, Any]:
 
 
 def describe_run(folder: Path, tokenizer: Any) -> dict[str, Any]:
-    """What was read in the run, counted again from its steps and seed."""
+    """What was read in the run, counted again from its seed and the steps of its phases."""
     status = json.loads((folder / "status.json").read_text("utf-8"))
     recipe = tomllib.loads((folder / "recipe.toml").read_text("utf-8"))
-    read = learned = tokens = 0
-    for batch in islice(batches(tokenizer, documents(recipe["seed"])), status["step"]):
-        read += sum(len(part) for part in batch.parts)
-        tokens += batch.tokens
-        learned += batch.learned
+    read = []
+    tokens = learned = 0
+    for number, (phase, steps) in enumerate(zip(PHASES, recipe["phase_steps"], strict=True)):
+        source = documents(recipe["seed"] + number, phase.mix)
+        count = 0
+        for batch in islice(batches(tokenizer, source, phase.step_tokens), steps):
+            count += sum(len(part) for part in batch.parts)
+            tokens += batch.tokens
+            learned += batch.learned
+        read.append(count)
     return {
         "command": recipe["command"],
         "seed": recipe["seed"],
@@ -91,7 +97,7 @@ def describe_run(folder: Path, tokenizer: Any) -> dict[str, Any]:
         "documents": read,
         "tokens": tokens,
         "learned_tokens": learned,
-        "minutes": round((status["heartbeat"] - status["started"]) / 60),
+        "minutes": recipe["minutes"],
         "corpus_sha256": fingerprint(recipe["seed"], HASHED),
         "torch": torch.__version__.partition("+")[0],
         "transformers": transformers.__version__,

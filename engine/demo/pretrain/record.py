@@ -22,8 +22,8 @@ HOST = "pretraining"
 class Keeper:
     """Writes one pre-training run as it goes."""
 
-    def __init__(self, folder: Path, command: Mapping[str, object]) -> None:
-        self.folder, self.command = folder, dict(command)
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.started = time.time()
         (folder / "events").mkdir(parents=True, exist_ok=True)
         self.writer = SummaryWriter(str(folder / "events"))
@@ -58,19 +58,19 @@ class Keeper:
             self.samples.write(json.dumps(row, ensure_ascii=False) + "\n")
         self.samples.flush()
 
-    def finish(self, step: int, tokens: int) -> None:
+    def finish(self, step: int, tokens: int, recipe: Mapping[str, object]) -> None:
         """Close the files and write job, recipe and status."""
         self.writer.close()
         self.samples.close()
         for file in (self.folder / "events").glob("events.out.tfevents.*"):
             stamp = file.name.split(".")[3]
             file.rename(file.with_name(f"events.out.tfevents.{stamp}.{HOST}.1"))
-        describe(self.folder, self.command, self.started, time.time(), step, tokens)
+        describe(self.folder, recipe, self.started, time.time(), step, tokens)
 
 
 def describe(
     folder: Path,
-    command: Mapping[str, object],
+    recipe: Mapping[str, object],
     started: float,
     ended: float,
     step: int,
@@ -79,7 +79,7 @@ def describe(
     """Write `job.json`, `recipe.toml` and `status.json` of a run that is done."""
     job = {"id": "pretrain", "kind": "pretrain", "name": "pretrain", "created": started}
     write_json(folder / "job.json", {**job, "parents": [], "inputs": {}, "schema": 1})
-    write_toml(folder / "recipe.toml", {"version": 1, "kind": "pretrain", **command})
+    write_toml(folder / "recipe.toml", {"version": 1, "kind": "pretrain", **recipe})
     write_json(
         folder / "status.json",
         {

@@ -10,8 +10,6 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 from ..corpus.document import Document
 from .tokens import CONTEXT, END, ROLES
 
-STEP_TOKENS = 10_240
-"""Tokens read in one optimiser step, about."""
 ROW_TOKENS = 1_280
 """Tokens in one forward pass, padding included, about."""
 
@@ -52,7 +50,7 @@ class Batch:
 
 
 def batches(
-    tokenizer: PreTrainedTokenizerFast, source: Iterator[Document], step_tokens: int = STEP_TOKENS
+    tokenizer: PreTrainedTokenizerFast, source: Iterator[Document], step_tokens: int
 ) -> Iterator[Batch]:
     """Steps of about `step_tokens` tokens. A row is a document: nothing leaks between documents."""
     while True:

@@ -5,12 +5,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedTokenizerFast
+from transformers import LlamaForCausalLM
 
-from ..corpus.stream import documents
-from .model import make_model
 from .muon import Muon
-from .rows import STEP_TOKENS, Batch, Row, batches, loss_sum
+from .rows import Batch, Row, loss_sum
 
 
 class Team:
@@ -48,15 +46,10 @@ class Team:
 class Training:
     """The model with its two optimisers, one step at a time."""
 
-    def __init__(
-        self,
-        seed: int,
-        tokenizer: PreTrainedTokenizerFast,
-        team: Team,
-        step_tokens: int = STEP_TOKENS,
-    ) -> None:
+    def __init__(self, model: LlamaForCausalLM, source: Iterator[Batch], team: Team) -> None:
         self.team = team
-        self.model = make_model(len(tokenizer), seed)
+        self.model = model
+        self.batches = source
         inner = [weight for weight in self.model.model.layers.parameters() if weight.ndim == 2]
         inside = {id(weight) for weight in inner}
         rest = [weight for weight in self.model.parameters() if id(weight) not in inside]
@@ -66,7 +59,6 @@ class Training:
             torch.optim.AdamW(rest, lr=0.004, betas=(0.9, 0.95), weight_decay=0.0),
         )
         self.rates = (0.02, 0.004)
-        self.batches = batches(tokenizer, documents(seed), step_tokens)
 
     def step(self, share: float, clock: float = 0.0) -> tuple[float, float, Batch, float]:
         """One step at `share` of the highest learning rate.
@@ -94,8 +86,3 @@ class Training:
                 group["lr"] = rate * share
             optimiser.step()
         return float(together[-2]) / batch.learned, norm, batch, float(together[-1])
-
-
-def rate_share(progress: float) -> float:
-    """The share of the highest learning rate: up over 2 %, level, then linearly to 0 from 40 %."""
-    return min(1.0, (progress + 1e-4) / 0.02, max(0.0, 1 - progress) / 0.6)
