@@ -20,7 +20,7 @@ def default_root(given: str | os.PathLike[str] | None = None) -> Path:
     """Where new runs go: the given folder, FINETOP_RUNS, ./runs if it is there, else user data."""
     chosen = given or os.environ.get("FINETOP_RUNS")
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        return Path(os.path.expanduser(chosen)).absolute()
     here = Path.cwd() / "runs"
     return here if here.is_dir() else platformdirs.user_data_path("finetop") / "runs"
 
@@ -48,7 +48,7 @@ class Store:
 
         Raises EngineError where there is none, or several.
         """
-        path = Path(text).expanduser()
+        path = Path(os.path.expanduser(text))
         if path.is_absolute() or os.sep in text:
             job = JobDirectory(path.absolute())
             if job.record() is None:

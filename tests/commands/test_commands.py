@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from engine.demo import BASE
-from engine.jobs import directory, status
+from engine.errors import EngineError
+from engine.jobs import directory, launch, status
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import TrainRecipe
+from engine.jobs.recipe import GenerateRecipe, Recipe, TrainRecipe
 from engine.jobs.status import Failure, State, Status
 from tests.catalog.made import make_adapter
 from tests.jobs.test_lock import hold
@@ -51,6 +52,9 @@ def job(root: Path) -> JobDirectory:
         (["logs", "nobody"], "See finetop runs"),
         (["generate", "--arm", "a=", "--prompts", "p", "--out", "o"], "checkpoint is missing"),
         (["generate", "--arm", "a=x", "--prompts", "/none", "--out", "o"], "/none"),
+        (["generate", "--arm", "a=/no/model", "--prompts", __file__, "--out", "o"], "/no/model"),
+        (["generate", "--arm", "a=x", "--prompts", __file__, "--out", "/tmp"], "a folder"),
+        (["logs", "~nobody-here/x"], "not a run's directory"),
     ],
 )
 def test_wrong_use_is_told_and_exits_with_2(
@@ -62,6 +66,34 @@ def test_wrong_use_is_told_and_exits_with_2(
     assert words in error
     assert "Traceback" not in error
     assert list(root.iterdir()) == [], "nothing was made"
+
+
+def test_relative_paths_are_anchored_where_the_user_stands(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "base").symlink_to(BASE)
+    (tmp_path / "rows.jsonl").write_text('{"instruction": "a", "input": "b", "output": "c"}\n')
+    (tmp_path / "prompts.txt").write_text("a prompt\n")
+    monkeypatch.chdir(tmp_path)
+    launched: list[Recipe] = []
+
+    def note(recipe: Recipe, root: Path, **_: object) -> JobDirectory:
+        launched.append(recipe)
+        raise EngineError("Noted.")
+
+    monkeypatch.setattr(launch, "launch", note)
+    changes = ("model.checkpoint=./base", "data.train=rows.jsonl", "data.eval=rows.jsonl")
+    options = [part for change in changes for part in ("--set", change)]
+    assert finetop("--runs", str(root), "train", *options) == 2
+    arms = ("--arm", "a=./base", "--prompts", "prompts.txt", "--out", "out.jsonl")
+    assert finetop("--runs", str(root), "generate", *arms) == 2
+    train, generate = launched
+    assert isinstance(train, TrainRecipe)
+    assert isinstance(generate, GenerateRecipe)
+    assert train.model.checkpoint == str(tmp_path / "base")
+    assert train.data.train == train.data.eval == str(tmp_path / "rows.jsonl")
+    assert generate.arms == [f"a={tmp_path / 'base'}"]
+    assert generate.prompts == str(tmp_path / "prompts.txt")
 
 
 def test_a_bad_row_file_is_refused_before_anything_starts(

@@ -20,6 +20,7 @@ from engine.jobs.status import State
 from engine.jobs.store import open_store
 from engine.text import clean, one_line
 from tui.commands.follow import duration, follow
+from tui.commands.generate import check_out
 from tui.commands.train import launch_training
 
 ITEMS = 100
@@ -43,13 +44,15 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
 def _demo(options: argparse.Namespace) -> int:
     from engine.demo import RECIPE
 
-    if options.json and not options.json.absolute().parent.is_dir():
-        raise EngineError("There is no such folder.", str(options.json.absolute().parent))
+    if options.json:
+        check_out(options.json)
     started = time.monotonic()
     root = open_store(options.runs, remember=True).root
     wanted = recipe.read(RECIPE, options.changes)
     assert isinstance(wanted, TrainRecipe), "the bundled recipe trains"
     job = launch_training(wanted, root)
+    wanted = job.recipe()
+    assert isinstance(wanted, TrainRecipe), "it is the one that was launched"
     _wait(job, f"1/2 training {job.path.name}")
     trained = time.monotonic()
     measuring = _launch_evaluation(wanted, job, root, options.items)

@@ -1,14 +1,20 @@
 """`finetop generate`: the answers of several arms to a file of prompts, for scripts."""
 
 import argparse
+import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
 from engine.jobs import launch, recipe
 from engine.jobs.status import State
 from engine.jobs.store import open_store
 from tui.commands.follow import follow
+
+if TYPE_CHECKING:
+    from engine.compare.arms import Arm
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
@@ -31,22 +37,22 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
 def _generate(options: argparse.Namespace) -> int:
     from engine.compare import arms
 
-    arms.parse_arms(options.arms)
+    asked = arms.parse_arms(options.arms)
     prompts = options.prompts
     if not prompts.startswith("bundled:"):
-        path = Path(prompts).expanduser().absolute()
+        path = Path(os.path.abspath(os.path.expanduser(prompts)))
         if not path.is_file():
             raise EngineError("There is no such file of prompts.", str(path))
         prompts = str(path)
-    if not options.out.absolute().parent.is_dir():
-        raise EngineError("There is no such folder.", str(options.out.absolute().parent))
+    check_out(options.out)
+    root = open_store(options.runs, remember=True).root
+    named = [arms.format_arm(arm) for arm in _located(asked, root)]
     table = {
         "kind": "generate", "name": "generate", "device": options.device,
-        "arms": options.arms, "prompts": prompts,
+        "arms": named, "prompts": prompts,
     }  # fmt: skip
     wanted = recipe.parse(recipe.with_changes(table, options.changes))
-    root = open_store(options.runs, remember=True).root
-    job = launch.launch(wanted, root, parents=options.arms)
+    job = launch.launch(wanted, root, parents=named)
     try:
         last = follow(job, "generating")
     except KeyboardInterrupt:
@@ -54,6 +60,39 @@ def _generate(options: argparse.Namespace) -> int:
         raise
     if last.state is not State.DONE:
         raise EngineError("Generating was stopped.", str(job.path), "finetop resume goes on.")
-    shutil.copyfile(job.samples, options.out)
+    try:
+        shutil.copyfile(job.samples, options.out)
+    except OSError as error:
+        raise EngineError(
+            "The samples could not be copied.",
+            f"{options.out}: {error.strerror or error}",
+            f"They are in {job.samples}.",
+        ) from error
     print(options.out)
     return 0
+
+
+def check_out(path: Path) -> None:
+    """Raise EngineError where no file can be written, before the work and not after it."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise EngineError("There is no such folder.", str(folder))
+    if path.is_dir():
+        raise EngineError("This is a folder, not a file.", str(path))
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise EngineError("This file cannot be written.", str(path), "Name another one.")
+
+
+def _located(asked: "list[Arm]", root: Path) -> "list[Arm]":
+    """The arms with their weights found: a wrong name fails here, a relative path is anchored."""
+    from engine.catalog import checkpoints
+
+    runs = [job.path for job in open_store(root).jobs()]
+    return [
+        replace(
+            arm,
+            checkpoint=checkpoints.resolve(arm.checkpoint, runs).ref,
+            adapter=arm.adapter and checkpoints.resolve(arm.adapter, runs).ref,
+        )
+        for arm in asked
+    ]

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from engine.errors import EngineError
@@ -44,17 +45,24 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def launch_training(wanted: TrainRecipe, root: Path) -> JobDirectory:
-    """Check what the recipe names, so that a wrong name fails here and not in the background."""
+    """Start a run, after a look at what its recipe names: a wrong name fails here and now.
+
+    Relative paths are written into the run's recipe as absolute ones: it runs in another folder.
+    """
     from engine.catalog import checkpoints, datasets
 
     runs = [job.path for job in open_store(root).jobs()]
     checkpoint = checkpoints.resolve(wanted.model.checkpoint, runs)
-    files = []
-    for ref in (wanted.data.train, wanted.data.eval):
-        if ref:
-            chosen = datasets.resolve(ref)
-            files += [path for path in (chosen.path, chosen.eval_path) if path is not None]
-    return launch.launch(wanted, root, parents=[checkpoint.ref], inputs=files)
+    train = datasets.resolve(wanted.data.train)
+    held_out = datasets.resolve(wanted.data.eval) if wanted.data.eval else None
+    wanted = replace(
+        wanted,
+        model=replace(wanted.model, checkpoint=checkpoint.ref),
+        data=replace(wanted.data, train=train.ref, eval=held_out.ref if held_out else ""),
+    )
+    files = [train.path, held_out.path if held_out else train.eval_path]
+    inputs = [path for path in files if path is not None]
+    return launch.launch(wanted, root, parents=[checkpoint.ref], inputs=inputs)
 
 
 def _resume(options: argparse.Namespace) -> int:
