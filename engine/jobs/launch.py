@@ -11,7 +11,7 @@ from subprocess import Popen
 
 from engine import atomic
 from engine.errors import EngineError, JobFailed
-from engine.jobs import directory, lock, process, session, status
+from engine.jobs import continuation, directory, lock, process, session, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import Recipe, to_toml
 from engine.jobs.status import State
@@ -57,17 +57,21 @@ def resume(job: JobDirectory, recipe: Recipe | None = None, *, adopt: bool = Fal
             str(job.path),
             "If that host is gone, resume it with --adopt.",
         )
-    if state is State.DONE and recipe is None:
+    if state is State.DONE and (recipe is None or not continuation.goes_further(job, recipe)):
         raise EngineError(
             f"{record.name} is done: nothing is left to train.",
             str(job.path),
             "Give it more, as finetop resume RUN --set training.epochs=6.",
         )
-    changed = None
     if recipe is not None:
-        changed = job.path / ".next-recipe.toml"
-        atomic.write_text(changed, to_toml(recipe))
-    _start(job, record.kind, "--recipe" if changed else "")
+        continuation.check(job, recipe)
+        try:
+            atomic.write_text(job.path / ".next-recipe.toml", to_toml(recipe))
+        except OSError as error:
+            raise _not_started(job, error) from error
+    # Its end is written a moment before the lock is free, longer on a slow disk.
+    _wait(lambda: lock.holder(job.lock_file) is None, 5.0)
+    _start(job, record.kind, "" if recipe is None else "--recipe")
 
 
 def stop(
@@ -81,16 +85,24 @@ def stop(
     Asking saves a checkpoint first. Raises EngineError where it does not run.
     """
     if lock.holder(job.lock_file) is None:
-        state = status.derive(job, status.read(job))
+        now = status.read(job)
+        state = status.derive(job, now)
+        if now is not None and state.alive:
+            raise EngineError(f"It is {state} on {now.host}.", str(job.path), "Stop it there.")
         raise EngineError(f"It does not run: it is {state}.", str(job.path))
-    steps: tuple[tuple[str, Callable[[], object], float], ...] = (
-        ("asked to stop; it saves first", lambda: request_stop(job), grace),
-        ("sent SIGTERM", lambda: process.send_signal(job, SIGTERM), 10.0),
-        ("sent SIGKILL", lambda: process.send_signal(job, SIGKILL), 5.0),
-    )
-    for line, act, patience in steps:
-        said(line)
-        act()
+    try:
+        request_stop(job)
+    except EngineError as error:
+        said(clean(f"{error.title} {error.detail}"))  # a signal asks as well, without the disk
+        stages = [(SIGTERM, grace), (SIGKILL, 5.0)]
+    else:
+        said("asked to stop; it saves first")
+        if _wait(lambda: lock.holder(job.lock_file) is None, grace):
+            return status.derive(job, status.read(job))
+        stages = [(SIGTERM, 10.0), (SIGKILL, 5.0)]
+    for number, patience in stages:
+        said(f"sent {number.name}")
+        process.send_signal(job, number)
         if _wait(lambda: lock.holder(job.lock_file) is None, patience):
             break
     return status.derive(job, status.read(job))
@@ -99,8 +111,16 @@ def stop(
 def request_stop(job: JobDirectory) -> None:
     """Ask the running attempt to save and stop; it answers at its next step."""
     number = job.latest_attempt()
-    if number:
+    if not number:
+        return
+    try:
         job.attempt(number).stop_request.touch()
+    except OSError as error:
+        raise EngineError(
+            "The run cannot be asked to stop.",
+            f"{error.filename or job.path}: {error.strerror}",
+            "Send SIGTERM instead: it saves as well.",
+        ) from error
 
 
 def log_tail(path: Path, lines: int = 15) -> str:
@@ -124,14 +144,18 @@ def _start(job: JobDirectory, kind: str, *options: str) -> None:
     try:
         child = process.start_detached(command, job.launch_log)
     except OSError as error:
-        raise EngineError(
-            "The worker cannot be started.",
-            f"{error.filename or job.path}: {error.strerror}",
-            "Is the run's directory writable, and is there space left?",
-        ) from error
+        raise _not_started(job, error) from error
     if not _wait(lambda: _answered(job, child, before), START_SECONDS) or not _began(job, before):
         log = log_tail(job.launch_log) or log_tail(job.attempt(job.latest_attempt()).log)
         raise JobFailed("The worker did not come up.", log, f"Its log is {job.launch_log}.")
+
+
+def _not_started(job: JobDirectory, error: OSError) -> EngineError:
+    return EngineError(
+        "The worker cannot be started.",
+        f"{error.filename or job.path}: {error.strerror}",
+        "Is the run's directory writable, and is there space left?",
+    )
 
 
 def _answered(job: JobDirectory, child: Popen[bytes], before: status.Status | None) -> bool:

@@ -41,6 +41,11 @@ def main(arguments: list[str]) -> int:
     except EngineError as error:
         print(clean(str(error)), file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        print(
+            clean(f"The run cannot be written: {error.filename}: {error.strerror}"), file=sys.stderr
+        )
+        return 1
     return run(attempt, kind)
 
 
@@ -89,7 +94,8 @@ def explain(error: BaseException, attempt: Attempt) -> Failure:
             str(error).split("\n")[0],
             "Try a smaller batch (with more accumulation), a shorter length, or LoRA.",
         )
-    return Failure(f"{type(error).__name__}: {error}"[:500], "", log)
+    title, _, more = f"{type(error).__name__}: {error}".partition("\n")
+    return Failure(title[:200], more[:500], log)
 
 
 def _means_full_disk(error: BaseException, folder: Path) -> bool:

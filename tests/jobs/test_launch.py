@@ -1,0 +1,130 @@
+"""Resuming and stopping: what is refused before any worker starts, and what a bad disk leaves."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.errors import EngineError
+from engine.jobs import directory, launch, lock, process, recipe, status
+from engine.jobs.directory import JobDirectory
+from engine.jobs.recipe import TrainRecipe
+from engine.jobs.status import State, Status
+from tests.jobs.test_lock import HOLD
+
+
+@pytest.fixture
+def job(root: Path) -> JobDirectory:
+    """A run that was stopped with a checkpoint."""
+    made = directory.create(root, TrainRecipe(name="mine"))
+    (made.checkpoints / "checkpoint-5").mkdir(parents=True)
+    status.write(made, Status(State.STOPPED, step=5, total=9))
+    return made
+
+
+def changed(job: JobDirectory, *changes: str) -> recipe.Recipe:
+    return recipe.parse(recipe.with_changes(recipe.to_table(job.recipe()), changes))
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Which jobs a worker would have been started on."""
+    seen: list[Path] = []
+
+    def note(_: list[str], log: Path) -> None:
+        seen.append(log.parent)
+        raise OSError(30, "Read-only file system", str(log))
+
+    monkeypatch.setattr(process, "start_detached", note)
+    return seen
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["method.rank=16", "method.kind=full", "training.learning_rate=1e-5", "training.seed=8",
+     "model.checkpoint=/other", "data.train=/other", "training.batch_size=8"],
+)  # fmt: skip
+def test_what_a_begun_run_cannot_change_is_refused(
+    job: JobDirectory, started: list[Path], change: str
+) -> None:
+    with pytest.raises(EngineError, match="has begun") as caught:
+        launch.resume(job, changed(job, change))
+    assert change.partition("=")[0] in caught.value.detail
+    assert job.path.name in caught.value.hint
+    assert started == []
+    assert status.derive(job, status.read(job)) is State.STOPPED, "its state is as it was"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ["training.epochs=9", "training.keep=5"],
+        ["training.batch_size=4", "training.accumulation=4"],
+    ],
+)
+def test_what_takes_effect_may_change(
+    job: JobDirectory, started: list[Path], changes: list[str]
+) -> None:
+    with pytest.raises(EngineError, match="cannot be started"):
+        launch.resume(job, changed(job, *changes))
+    assert started == [job.path]
+
+
+def test_all_may_change_where_nothing_was_saved(job: JobDirectory, started: list[Path]) -> None:
+    (job.checkpoints / "checkpoint-5").rmdir()
+    with pytest.raises(EngineError, match="cannot be started"):
+        launch.resume(job, changed(job, "method.rank=16"))
+    assert started == [job.path]
+
+
+def test_a_run_that_is_done_is_not_given_less(job: JobDirectory, started: list[Path]) -> None:
+    status.write(job, Status(State.DONE, step=9, total=9))
+    for change in ("training.epochs=1", "training.saves=9"):
+        with pytest.raises(EngineError, match="is done"):
+            launch.resume(job, changed(job, change))
+    assert started == []
+
+
+def test_a_recipe_that_cannot_be_written_is_told(job: JobDirectory, started: list[Path]) -> None:
+    (job.path / ".next-recipe.toml").mkdir()
+    with pytest.raises(EngineError, match="cannot be started"):
+        launch.resume(job, changed(job, "training.epochs=9"))
+    assert started == []
+
+
+def test_a_run_that_cannot_be_asked_is_stopped_by_signal(job: JobDirectory) -> None:
+    job.attempt(1).path.mkdir()
+    job.attempt(1).stop_request.symlink_to(job.path / "no" / "such" / "folder")
+    child = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(job.lock_file)], stdout=subprocess.PIPE,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        assert child.stdout is not None
+        child.stdout.readline()
+        said: list[str] = []
+        launch.stop(job, said=said.append)
+        assert "cannot be asked" in said[0]
+        assert said[1:] == ["sent SIGTERM"]
+        assert lock.holder(job.lock_file) is None
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_what_runs_elsewhere_is_named_with_its_host(job: JobDirectory) -> None:
+    status.write(job, Status(State.RUNNING, host="elsewhere", heartbeat=time.time()))
+    with pytest.raises(EngineError, match="running on elsewhere"):
+        launch.stop(job)
+
+
+def test_a_worker_on_a_bad_disk_says_so_without_a_traceback(job: JobDirectory) -> None:
+    job.attempts.rmdir()
+    job.attempts.touch()
+    command = process.worker_command("train", str(job.path))
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert ended.returncode == 1
+    assert "cannot be written" in ended.stderr
+    assert "Traceback" not in ended.stderr
