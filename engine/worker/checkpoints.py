@@ -22,9 +22,12 @@ def publish(aside: Path, folder: Path, step: int) -> Path:
     (aside / "training_args.bin").unlink(missing_ok=True)
     files = {path.name: _fingerprint(path) for path in sorted(aside.iterdir()) if path.is_file()}
     atomic.write_json(aside / MANIFEST, {"step": step, "files": files})
+    # From an attempt that went further and could not be resumed there: they do not verify, and
+    # would outlive this one where only the newest few are kept.
+    for path in listed(folder):
+        if step_of(path) >= step:
+            _remove(path)
     final = folder / f"checkpoint-{step}"
-    if final.exists():  # from an attempt that went further than the one resumed
-        shutil.rmtree(final)
     atomic.publish_directory(aside, final)
     return final
 
@@ -57,13 +60,17 @@ def verifies(checkpoint: Path) -> bool:
 def prune(folder: Path, keep: int) -> None:
     """Remove all but the newest `keep` checkpoints, and what a cut save left behind."""
     shutil.rmtree(folder / ASIDE, ignore_errors=True)
-    for path in listed(folder)[:-keep]:
-        # Renamed first: a removal that is cut short must not leave a checkpoint's name.
-        going = folder / f".removing-{path.name}"
-        os.replace(path, going)
-        shutil.rmtree(going, ignore_errors=True)
     for path in folder.glob(".removing-*"):
         shutil.rmtree(path, ignore_errors=True)
+    for path in listed(folder)[:-keep]:
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    # Renamed first: a removal that is cut short must not leave a checkpoint's name.
+    going = path.with_name(f".removing-{path.name}")
+    os.replace(path, going)
+    shutil.rmtree(going, ignore_errors=True)
 
 
 def _fingerprint(path: Path) -> list[int]:

