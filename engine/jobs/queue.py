@@ -7,7 +7,6 @@ moves it. The folder is never in `runs/`, which may lie on a network disk.
 
 import os
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,16 +28,12 @@ def lock_folder() -> Path:
 
     Raises EngineError where someone else owns it.
     """
+    # Neither XDG_RUNTIME_DIR nor TMPDIR: the first is removed at logout, under the workers that
+    # go on, and both may differ between two shells, whose runs must still wait for each other.
     given = os.environ.get("FINETOP_LOCKS")
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    if given:
-        folder = Path(given)
-    elif runtime and os.access(runtime, os.W_OK):
-        folder = Path(runtime, "finetop")
-    else:
-        folder = Path(tempfile.gettempdir(), f"finetop-{os.getuid()}")
+    folder = Path(given) if given else Path("/tmp", f"finetop-{os.getuid()}")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
+    if folder.lstat().st_uid != os.getuid():
         raise EngineError(
             "The folder of locks belongs to another user.",
             str(folder),
@@ -77,6 +72,7 @@ class Place:
         self._give_back_ticket()
 
     def _tickets(self) -> list[Ticket]:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # somebody may tidy up /tmp
         return tickets(self._folder, own=self._job)
 
     def _give_back_ticket(self) -> None:

@@ -1,5 +1,6 @@
 """The queue of a device: in order, one at a time, and the dead make room."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -92,3 +93,25 @@ def test_the_folder_of_another_user_is_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("os.getuid", lambda: 4242)
     with pytest.raises(EngineError, match="another user"):
         queue.lock_folder()
+
+
+def test_the_folder_is_the_same_in_every_shell_and_outlives_the_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FINETOP_LOCKS")
+    folders = set()
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / name))
+        monkeypatch.setenv("TMPDIR", str(tmp_path / name))
+        folders.add(queue.lock_folder())
+    assert len(folders) == 1
+
+
+def test_a_place_is_found_again_when_the_folder_was_removed(
+    tmp_path: Path, eventually: Eventually
+) -> None:
+    place = queue.Place("cpu", "mine")
+    shutil.rmtree(queue.queue_folder("cpu").parent)
+    eventually(lambda: place.ahead() == 0, "it takes the device all the same")
+    place.leave()
