@@ -102,6 +102,9 @@ def _open_dashboard(options: argparse.Namespace) -> int:
             "Input or output is not one.",
             "See finetop --help for the commands that need none.",
         )
+    if "SSH_CONNECTION" in os.environ:
+        # Textual reads it when it is imported. A slow line is soon full at 60 frames a second.
+        os.environ.setdefault("TEXTUAL_FPS", "15")
     from tui.app import run_dashboard
 
     return run_dashboard(options.runs, ascii_only=options.ascii, mouse=options.mouse)

@@ -23,6 +23,8 @@ class Side:
     arm: Arm
     label: str
     """What answers, as the companion reports it once it has answered."""
+    weights: str = ""
+    """Whether an adapter speaks, as the companion reports it when it begins."""
     said: tuple[Message, ...] = ()
     """The turns that are complete."""
     saying: str = ""
@@ -80,7 +82,12 @@ def told(side: Side, event: Mapping[str, Any]) -> Side:
     if kind == "loading":
         return replace(side, note=one_line(event["message"]))
     if kind == "begin":
-        return replace(side, note="", remarks=tuple(map(one_line, event["notes"])))
+        return replace(
+            side,
+            note="",
+            remarks=tuple(map(one_line, event["notes"])),
+            weights="adapter on" if event["adapter"] else "no adapter",
+        )
     if kind == "text":
         return side.heard(event["text"])
     if kind == "done" and event["sample"] is not None:
@@ -117,21 +124,25 @@ def text_lines(side: Side, role: str) -> list[Line]:
     return lines
 
 
-def behaviour_line(side: Side, separator: str) -> Line:
-    """Words, sentences, time, speed, how it ended."""
+def behaviour_line(side: Side, separator: str, width: int) -> Line:
+    """Words, sentences, how it ended, time, speed; in fewer letters where the pane is narrow."""
     one = side.behaviour
     if one is None:
         words = len(side.saying.split())
         return [(f" {words} words so far" if side.busy and words else f" {NONE}", "dim")]
     speed = f"{one.tokens / one.seconds:,.0f} tok/s" if one.seconds > 0 else ""
-    facts = (
+    long = (
         f"{one.words} word{'s' * (one.words != 1)}",
         f"{one.sentences} sentence{'s' * (one.sentences != 1)}",
         one.ended,
         f"{one.seconds:.1f} s",
         speed,
     )
+    ended = "ended" if one.finish == "stop" else one.ended
+    short = (long[0], f"{one.sentences} sent.", ended, f"{one.seconds:.1f} s")
     between = f" {separator} "
+    wide = f" {between.join(fact for fact in long[:4])}"
+    facts = long if len(wide) <= width else short
     return [((between if at else " ") + fact, "dim") for at, fact in enumerate(facts) if fact]
 
 

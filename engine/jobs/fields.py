@@ -4,7 +4,7 @@ Owns the rules "which keys exist, of which type, in which range". Knows nothing 
 """
 
 import dataclasses
-import difflib
+import functools
 import math
 import types
 import typing
@@ -36,11 +36,13 @@ def setting(
 def problems(cls: type, table: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """What is wrong with `table` as a `cls`: dotted key to reason. Empty when all is well."""
     found: dict[str, str] = {}
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     known = {field.name: field for field in dataclasses.fields(cls)}
     for key, value in table.items():
         dotted = prefix + key
         if key not in known:
+            import difflib
+
             near = difflib.get_close_matches(key, known, n=1)
             found[dotted] = "no such setting" + (
                 f"; did you mean {prefix}{near[0]}?" if near else ""
@@ -59,7 +61,7 @@ def problems(cls: type, table: Mapping[str, Any], prefix: str = "") -> dict[str,
 
 def build(cls: type[T], table: Mapping[str, Any]) -> T:
     """The dataclass of a table that has no `problems`; missing keys take their defaults."""
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     values: dict[str, Any] = {}
     for key, value in table.items():
         if dataclasses.is_dataclass(hints[key]):
@@ -105,7 +107,7 @@ def coerce(cls: type, dotted: str, text: str) -> Any:
 def kind_of(cls: type, dotted: str) -> Any:
     """The declared type of a setting; str for one that does not exist."""
     head, _, rest = dotted.partition(".")
-    kind = typing.get_type_hints(cls).get(head, str)
+    kind = _hints(cls).get(head, str)
     return (
         kind_of(typing.cast(type, kind), rest) if rest and dataclasses.is_dataclass(kind) else kind
     )
@@ -121,6 +123,12 @@ def assign(table: dict[str, Any], dotted: str, value: Any) -> None:
     if not isinstance(inner, dict):
         inner = table[head] = {}
     assign(inner, rest, value)
+
+
+@functools.cache
+def _hints(cls: Any) -> dict[str, Any]:
+    """The declared types of a dataclass; finding them out evaluates text, so only once."""
+    return typing.get_type_hints(cls)
 
 
 def _wrong(value: object, kind: Any, rules: Mapping[str, Any]) -> str:

@@ -62,6 +62,10 @@ class Base:
             self._adapters[path] = name
         return self._adapters[path]
 
+    def path_of(self, adapter: str | None) -> Path | None:
+        """Where the adapter of that name was loaded from; None for none."""
+        return next((path for path, name in self._adapters.items() if name == adapter), None)
+
     @contextmanager
     def speaking(self, adapter: str | None, strength: float = 1.0) -> Iterator[Any]:
         """The model with just this adapter on, or none; for one forward pass."""

@@ -72,7 +72,14 @@ class Desk:
             return
         answers = Answers(voice, [voice.prompt(messages)], decode)
         answer = answers.answers[0]
-        yield {"event": "begin", "prompt_tokens": len(answer.prompt_ids), "notes": voice.notes}
+        adapter = voice.base.path_of(voice.adapter)
+        yield {
+            "event": "begin",
+            "prompt_tokens": len(answer.prompt_ids),
+            "notes": voice.notes,
+            # What is really spoken with, so that a pane need not believe its own question.
+            "adapter": str(adapter) if adapter else None,
+        }
         pieces = Pieces(voice.tokenizer)
         self._speaking.append(voice.base)
         try:

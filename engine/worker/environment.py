@@ -4,6 +4,7 @@ The libraries read these variables when they are imported, not later.
 """
 
 import os
+import warnings
 
 _OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -30,5 +31,7 @@ def set_environment() -> None:
     for name, value in (_QUIET | _FAIR).items():
         os.environ.setdefault(name, value)
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    # What a library will change one day is for us to read, not for the reader of a run's log.
+    warnings.filterwarnings("ignore", category=FutureWarning)
     if os.environ.get("FINETOP_ALLOW_NETWORK") != "1":
         os.environ.update(_OFFLINE)

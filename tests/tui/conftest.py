@@ -32,7 +32,7 @@ class FakeStream:
 
     async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
         yield {"event": "loading", "message": "loading demo-base"}
-        yield {"event": "begin", "prompt_tokens": 5, "notes": []}
+        yield {"event": "begin", "prompt_tokens": 5, "notes": [], "adapter": None}
         text = ""
         for word in self._companion.words(self._arm):
             while self._companion.held and not self.cancelled:

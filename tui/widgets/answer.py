@@ -22,7 +22,9 @@ class AnswerPane(Vertical):
 
     def show(self, side: Side) -> None:
         name = [(f"{self._role}: ", self._role), (side.label, "strong")]
+        if side.weights:
+            name.append((f"  {side.weights}", "dim"))
         self.query_one(".head", Lines).show(name)
         self.query_one(Pager).show(text_lines(side, self._role))
         foot = self.query_one(".foot", Lines)
-        foot.show(behaviour_line(side, foot.glyphs.separator))
+        foot.show(behaviour_line(side, foot.glyphs.separator, foot.size.width))
