@@ -4,7 +4,6 @@ Owns the rules "which keys exist, of which type, in which range". Knows nothing 
 """
 
 import dataclasses
-import functools
 import math
 import types
 import typing
@@ -125,10 +124,14 @@ def assign(table: dict[str, Any], dotted: str, value: Any) -> None:
     assign(inner, rest, value)
 
 
-@functools.cache
+_KNOWN_HINTS: dict[Any, dict[str, Any]] = {}
+
+
 def _hints(cls: Any) -> dict[str, Any]:
     """The declared types of a dataclass; finding them out evaluates text, so only once."""
-    return typing.get_type_hints(cls)
+    if cls not in _KNOWN_HINTS:
+        _KNOWN_HINTS[cls] = typing.get_type_hints(cls)
+    return _KNOWN_HINTS[cls]
 
 
 def _wrong(value: object, kind: Any, rules: Mapping[str, Any]) -> str:

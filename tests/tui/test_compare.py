@@ -25,7 +25,9 @@ async def test_both_answers_stream_side_by_side(
         await see(pilot, "tuned says so.")
         answers = next(line for line in screen_text(app).splitlines() if "base says" in line)
         assert answers.index("base says") < answers.index("tuned says")
-        await see(pilot, "3 words · 1 sentence · ended by itself")
+        await see(pilot, "3 words")
+        await see(pilot, "ended")
+        await see(pilot, "0.5 s")
         assert "base: run:emotion-lora" not in screen_text(app)
     arms = [arm for arm, _, _ in companion.asked]
     assert arms == ["base=run:emotion-lora", "tuned=run:child"]
