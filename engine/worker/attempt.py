@@ -54,7 +54,8 @@ class Attempt:
         self.device: Device | None = None
         self._lock = lock
         self._place: Place | None = None
-        self._stop = threading.Event()
+        # No Event: setting one in a signal handler could wait for ever on its own thread.
+        self._stop = False
         self._changed = threading.Event()
         self._closing = False
         self._guard = threading.Lock()
@@ -114,15 +115,17 @@ class Attempt:
 
     def progress(self, step: int, total: int, **fields: Any) -> None:
         """Say how far it is."""
-        state = State.STOPPING if self._stop.is_set() else State.RUNNING
+        state = State.STOPPING if self._stop else State.RUNNING
         self.update(state=state, step=step, total=total, **fields)
 
     def stop_requested(self, wait: float = 0.0) -> bool:
         """Whether somebody asked this attempt to stop; `wait` is how long to listen, in seconds."""
-        if not self._stop.is_set() and self.files.stop_request.exists():
-            self._stop.set()
+        if wait and not self._stop:
+            time.sleep(wait)
+        if not self._stop and self.files.stop_request.exists():
+            self._stop = True
             self.update(state=State.STOPPING, message="stopping: saving first")
-        return self._stop.wait(wait) if wait else self._stop.is_set()
+        return self._stop
 
     def log(self, line: str) -> None:
         """A line in `worker.log`, with the time before it."""
@@ -155,7 +158,7 @@ class Attempt:
         self._lock.release()
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
-        self._stop.set()
+        self._stop = True
 
     def _keep_writing(self) -> None:
         while True:

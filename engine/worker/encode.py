@@ -103,7 +103,7 @@ def collate(batch: Sequence[Encoded], pad_id: int = 0) -> dict[str, Tensor]:
 
 
 def nll_of_logits(logits: Tensor, labels: Tensor) -> tuple[Tensor, int]:
-    """Sum of negative log-likelihood in nats (float64 scalar) and the number of predicted tokens.
+    """Sum of NLL in nats (a scalar in the `widest` format) and the number of predicted tokens.
 
     `logits` is (rows, length, vocabulary), `labels` (rows, length); position i predicts label
     i + 1. Perplexity is exp(sum / tokens), summed over all batches first.
@@ -113,14 +113,20 @@ def nll_of_logits(logits: Tensor, labels: Tensor) -> tuple[Tensor, int]:
 
 
 def nll_by_row(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """The same for each row: sums, float64 of (rows,), and tokens, int64 of (rows,)."""
+    """The same for each row: sums, `widest` of (rows,), and tokens, int64 of (rows,)."""
     targets = labels[:, 1:]
     counted = targets != IGNORED
     # Picking the counted positions first keeps the float32 copy small: prompts have no loss.
     logs = torch.log_softmax(logits[:, :-1][counted].float(), dim=-1)
     picked = logs.gather(-1, targets[counted].unsqueeze(-1)).squeeze(-1)
-    sums = torch.zeros(len(labels), dtype=torch.float64, device=logits.device)
-    return sums.index_add(0, counted.nonzero()[:, 0], -picked.double()), counted.sum(1)
+    wide = widest(logits.device)
+    sums = torch.zeros(len(labels), dtype=wide, device=logits.device)
+    return sums.index_add(0, counted.nonzero()[:, 0], -picked.to(wide)), counted.sum(1)
+
+
+def widest(device: torch.device) -> torch.dtype:
+    """The format to sum in: float64, which Apple's GPUs lack."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def nll(model: Any, batch: dict[str, Tensor]) -> tuple[Tensor, int]:

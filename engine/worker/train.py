@@ -46,7 +46,7 @@ def run(attempt: Attempt) -> str:
     # By UUID only one GPU is visible, and torch calls it the first.
     device = models.pick_device("cuda:0" if attempt.device.kind == "cuda" else attempt.device.kind)
     _note_versions(attempt, device)
-    runs = [job.path for job in open_store().jobs()]
+    runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     checkpoint = catalog.resolve(recipe.model.checkpoint, runs)
     if checkpoint.kind == "adapter" and checkpoint.base_path is None:
         raise EngineError(
