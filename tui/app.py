@@ -178,7 +178,12 @@ class FinetopApp(App[None]):
     def _make_companion(self) -> "Companion":
         from tui.companion import Companion
 
-        return Companion(runs=str(self.store.root))
+        # A run that has the GPU keeps its memory: answers come from the CPU beside it.
+        taken = any(
+            row.view.state.alive and row.view.status and row.view.status.device.startswith("cuda")
+            for row in self.runs.rows
+        )
+        return Companion(runs=str(self.store.root), device="cpu" if taken else "auto")
 
     def _catch_hangup(self) -> None:
         """Leave in good order when the line drops: the shell gets its terminal back as it was."""
