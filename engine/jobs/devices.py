@@ -32,11 +32,7 @@ class Device:
 
 def find() -> list[Device]:
     """Every device, the best to train on first; the CPU is always last."""
-    found = _gpus()
-    if sys.platform == "darwin" and platform.machine() == "arm64":
-        found.append(Device("mps", "mps", "Apple GPU"))
-    found.append(Device("cpu", "cpu", platform.processor() or platform.machine()))
-    return found
+    return _beside(_gpus()[0])
 
 
 def choose(wanted: str) -> Device:
@@ -45,8 +41,14 @@ def choose(wanted: str) -> Device:
     `auto` and `cuda` take the GPU with the most free memory. Raises EngineError where the wanted
     one is not there: a CPU is never taken in silence.
     """
-    devices = find()
-    gpus = [device for device in devices if device.kind == "cuda"]
+    gpus, trouble = _gpus()
+    devices = _beside(gpus)
+    if trouble and not gpus and wanted.partition(":")[0] in ("auto", "cuda"):
+        raise EngineError(
+            "There is a GPU here, but it cannot be used.",
+            trouble,
+            "See what nvidia-smi says; device cpu runs without the GPU.",
+        )
     if wanted == "auto":
         return _freest(gpus) if gpus else devices[0]
     if wanted == "cuda" and gpus:
@@ -70,45 +72,72 @@ def _freest(gpus: list[Device]) -> Device:
     return max(gpus, key=lambda gpu: gpu.memory_total - gpu.memory_used)
 
 
-def _gpus() -> list[Device]:
+def _beside(gpus: list[Device]) -> list[Device]:
+    """The GPUs, and what else a machine has."""
+    found = list(gpus)
+    if sys.platform == "darwin" and platform.machine() == "arm64":
+        found.append(Device("mps", "mps", "Apple GPU"))
+    return [*found, Device("cpu", "cpu", platform.processor() or platform.machine())]
+
+
+def _gpus() -> tuple[list[Device], str]:
+    """The GPUs left to us, and why one that is there is not among them."""
     # Without a driver there is nothing to ask, and the library need not be loaded.
     if sys.platform == "linux" and not any(Path(trace).exists() for trace in DRIVER_TRACES):
-        return []
+        return [], ""
     import pynvml
 
     try:
         pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return []
+    except (pynvml.NVMLError_LibraryNotFound, pynvml.NVMLError_DriverNotLoaded):
+        return [], ""  # as in a container that was given no GPU
+    except pynvml.NVMLError as error:
+        return [], str(error)
     try:
-        found = [_gpu(pynvml, index) for index in range(pynvml.nvmlDeviceGetCount())]
-    except pynvml.NVMLError:
-        return []
+        return _allowed(pynvml)
     finally:
         pynvml.nvmlShutdown()
-    return [gpu for gpu in found if _visible(gpu)]
 
 
-def _gpu(nvml: Any, index: int) -> Device:
-    handle = nvml.nvmlDeviceGetHandleByIndex(index)
-    memory = nvml.nvmlDeviceGetMemoryInfo(handle)
-    return Device(
-        "cuda",
-        _text(nvml.nvmlDeviceGetUUID(handle)),
-        _text(nvml.nvmlDeviceGetName(handle)),
-        index,
-        int(memory.total),
-        int(memory.used),
-    )
+def _allowed(nvml: Any) -> tuple[list[Device], str]:
+    """What CUDA_VISIBLE_DEVICES leaves to us: indices, UUIDs or their beginnings, MIG instances."""
+    found, trouble = [], ""
+    try:
+        for index in range(nvml.nvmlDeviceGetCount()):
+            found.append(_gpu(nvml, nvml.nvmlDeviceGetHandleByIndex(index), index))
+    except nvml.NVMLError as error:  # one that fell off its bus; those before it are well
+        trouble = str(error)
+    setting = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if setting is None:
+        return found, trouble
+    names = [part.strip() for part in setting.split(",")]
+    if all(name in ("", "-1", "NoDevFiles") for name in names):
+        return [], ""  # hidden on purpose
+    allowed = [gpu for gpu in found if any(_means(name, gpu) for name in names)]
+    for name in names:
+        if name.startswith("MIG-"):
+            try:
+                handle = nvml.nvmlDeviceGetHandleByUUID(name)
+                allowed.append(_gpu(nvml, handle, len(allowed)))
+            except nvml.NVMLError as error:
+                trouble = f"{name}: {error}"
+    if found and not allowed:
+        trouble = trouble or f"CUDA_VISIBLE_DEVICES={setting} names none of {len(found)}."
+    return allowed, trouble
 
 
-def _visible(gpu: Device) -> bool:
-    """Whether CUDA_VISIBLE_DEVICES leaves this GPU to us."""
-    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if allowed is None:
-        return True
-    names = [part.strip() for part in allowed.split(",") if part.strip()]
-    return any(part == str(gpu.index) or gpu.key.startswith(part) for part in names)
+def _gpu(nvml: Any, handle: Any, index: int) -> Device:
+    try:
+        memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+        total, used = int(memory.total), int(memory.used)
+    except nvml.NVMLError_NotSupported:  # it shares the memory of the machine
+        total, used = 0, 0
+    uuid, name = nvml.nvmlDeviceGetUUID(handle), nvml.nvmlDeviceGetName(handle)
+    return Device("cuda", _text(uuid), _text(name), index, total, used)
+
+
+def _means(name: str, gpu: Device) -> bool:
+    return name == str(gpu.index) or (bool(name) and gpu.key.startswith(name))
 
 
 def _text(value: str | bytes) -> str:
