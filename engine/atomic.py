@@ -1,5 +1,6 @@
 """Files that are whole or absent: written beside, flushed to disk, renamed into place."""
 
+import errno
 import json
 import os
 import tempfile
@@ -75,5 +76,9 @@ def flush_file(path: Path) -> None:
 
 
 def flush_directory(path: Path) -> None:
-    """Wait until the names in a directory are on disk."""
-    flush_file(path)
+    """Wait until the names in a directory are on disk, where its file system can do that."""
+    try:
+        flush_file(path)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
+            raise

@@ -1,7 +1,9 @@
 """Files that are whole or absent."""
 
+import errno
 import json
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,21 @@ def test_a_failed_write_leaves_the_old_content_and_nothing_beside_it(
         atomic.write_json(path, {"number": 2})
     assert json.loads(path.read_text()) == {"number": 1}
     assert os.listdir(tmp_path) == ["value.json"]
+
+
+def test_a_file_system_that_flushes_no_directory_is_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really_fsync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        really_fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    atomic.write_json(tmp_path / "value.json", 1)
+    assert (tmp_path / "value.json").read_text() == "1\n"
 
 
 def test_json_has_no_word_for_infinity(tmp_path: Path) -> None:
