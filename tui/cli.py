@@ -5,6 +5,7 @@ and hint, without a traceback.
 """
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -105,6 +106,7 @@ def _open_dashboard(options: argparse.Namespace) -> int:
     if "SSH_CONNECTION" in os.environ:
         # Textual reads it when it is imported. A slow line is soon full at 60 frames a second.
         os.environ.setdefault("TEXTUAL_FPS", "15")
+    gc.disable()  # until the first paint: what starting makes is not garbage
     from tui.app import run_dashboard
 
     return run_dashboard(options.runs, ascii_only=options.ascii, mouse=options.mouse)
