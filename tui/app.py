@@ -4,6 +4,7 @@ Refuses to read a disk and to know what a screen draws. Store, actions and compa
 through the constructor, so that a test can hand others.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -111,7 +112,7 @@ class FinetopApp(App[None]):
 
     def on_runs_changed(self, message: RunsChanged) -> None:
         self.runs = message.snapshot
-        self.call_after_refresh(self.feed.go_on)
+        self.call_after_refresh(self._first_painted)
         if self.page is not None and self.page.ready:
             self.page.show_runs(message.snapshot)
 
@@ -174,6 +175,13 @@ class FinetopApp(App[None]):
     def action_leave(self) -> None:
         live = [row for row in self.runs.rows if row.view.state.alive]
         self.exit(message=_farewell(len(live)))
+
+    def _first_painted(self) -> None:
+        if not gc.isenabled():
+            # What was loaded until now stays: the collector need not look at it ever again.
+            gc.freeze()
+            gc.enable()
+        self.feed.go_on()
 
     def _make_companion(self) -> "Companion":
         from tui.companion import Companion
