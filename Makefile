@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
+# A .venv that was cut short would else be taken for a whole one.
+.DELETE_ON_ERROR:
 .PHONY: run test check demo bench format clean
 
 run: $(VENV)/.train

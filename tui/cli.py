@@ -6,6 +6,7 @@ and hint, without a traceback.
 
 import argparse
 import gc
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,9 @@ ROOMS = ("demo", "train", "runs", "checkpoints", "generate", "doctor")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run finetop; the exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names that a terminal's encoding lacks are escaped, as stderr does by itself.
+        sys.stdout.reconfigure(errors="backslashreplace")
     given = sys.argv[1:] if arguments is None else arguments
     options = build_parser(given).parse_args(given)
     try:

@@ -280,6 +280,17 @@ def test_doctor_names_the_devices(root: Path, capsys: pytest.CaptureFixture[str]
     assert "device     cpu" in capsys.readouterr().out
 
 
+def test_letters_that_the_encoding_lacks_are_escaped(tmp_path: Path) -> None:
+    folder = tmp_path / "caf\u00e9"
+    folder.mkdir()
+    started = subprocess.run(
+        [sys.executable, "-m", "tui.cli", "--runs", str(folder), "doctor"], capture_output=True,
+        text=True, check=False, timeout=60, env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert started.returncode == 0, started.stderr
+    assert "caf\\xe9" in started.stdout
+
+
 def test_a_closed_pipe_is_no_error(root: Path) -> None:
     command = f"{sys.executable} -m tui.cli --runs {root} checkpoints | head -c 1"
     piped = subprocess.run(
