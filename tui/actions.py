@@ -10,7 +10,7 @@ from signal import SIGKILL, SIGTERM
 from typing import TYPE_CHECKING
 
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import Recipe, TrainRecipe
+from engine.jobs.recipe import TrainRecipe
 from engine.jobs.store import Store
 
 if TYPE_CHECKING:
@@ -38,12 +38,11 @@ class Actions:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    def launch(self, recipe: Recipe) -> Path:
+    def launch(self, recipe: TrainRecipe) -> Path:
         """Start a run; its directory, once its worker has answered."""
         from engine.jobs import launch
 
-        parents = [recipe.model.checkpoint] if isinstance(recipe, TrainRecipe) else []
-        return launch.launch(recipe, self.store.root, parents=parents).path
+        return launch.launch_training(recipe, self.store.root).path
 
     def resume(self, path: Path, *, adopt: bool) -> None:
         from engine.jobs import launch

@@ -5,6 +5,7 @@ Launching returns when the worker has written its first status, or raises with t
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from subprocess import Popen
@@ -13,9 +14,9 @@ from engine import atomic
 from engine.errors import EngineError, JobFailed
 from engine.jobs import continuation, directory, lock, process, session, status
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import Recipe, to_toml
+from engine.jobs.recipe import Recipe, TrainRecipe, to_toml
 from engine.jobs.status import State
-from engine.jobs.store import remember_root
+from engine.jobs.store import open_store, remember_root
 from engine.text import clean
 
 START_SECONDS = 20.0
@@ -35,6 +36,28 @@ def launch(
     remember_root(root)
     _start(job, recipe.kind)
     return job
+
+
+def launch_training(wanted: TrainRecipe, root: Path) -> JobDirectory:
+    """Start a run, after a look at what its recipe names: a wrong name fails here and now.
+
+    Relative paths are written into the run's recipe as absolute ones: it runs in another folder.
+    Raises EngineError.
+    """
+    from engine.catalog import checkpoints, datasets
+
+    runs = [job.path for job in open_store(root).jobs()]
+    checkpoint = checkpoints.resolve(wanted.model.checkpoint, runs)
+    train = datasets.resolve(wanted.data.train)
+    held_out = datasets.resolve(wanted.data.eval) if wanted.data.eval else None
+    wanted = replace(
+        wanted,
+        model=replace(wanted.model, checkpoint=checkpoint.ref),
+        data=replace(wanted.data, train=train.ref, eval=held_out.ref if held_out else ""),
+    )
+    files = [train.path, held_out.path if held_out else train.eval_path]
+    inputs = [path for path in files if path is not None]
+    return launch(wanted, root, parents=[checkpoint.ref], inputs=inputs)
 
 
 def resume(job: JobDirectory, recipe: Recipe | None = None, *, adopt: bool = False) -> None:

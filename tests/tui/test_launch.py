@@ -66,7 +66,7 @@ async def test_a_wrong_value_is_told_while_typing(app: FinetopApp) -> None:
         await see(pilot, "ready")
         await pilot.press("enter", "enter", "tab", "tab", "home", "ctrl+k", *"0")
         await see(pilot, "must be at least 1")
-        await see(pilot, "1 setting to correct")
+        await see(pilot, "rank: must be at least 1")
         assert "ctrl+s launch" not in screen_text(app).splitlines()[-1]
         await pilot.press("home", "ctrl+k", *"sixteen")
         await see(pilot, "must be a whole number")

@@ -21,7 +21,6 @@ from engine.jobs.store import open_store
 from engine.text import clean, one_line
 from tui.commands.follow import duration, follow
 from tui.commands.generate import check_out
-from tui.commands.train import launch_training
 
 ITEMS = 100
 """Of each suite: enough to see a change, few enough for two cores."""
@@ -50,7 +49,7 @@ def _demo(options: argparse.Namespace) -> int:
     root = open_store(options.runs, remember=True).root
     wanted = recipe.read(RECIPE, options.changes)
     assert isinstance(wanted, TrainRecipe), "the bundled recipe trains"
-    job = launch_training(wanted, root)
+    job = launch.launch_training(wanted, root)
     wanted = job.recipe()
     assert isinstance(wanted, TrainRecipe), "it is the one that was launched"
     _wait(job, f"1/2 training {job.path.name}")

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from engine.errors import EngineError
@@ -38,31 +37,10 @@ def _train(options: argparse.Namespace) -> int:
         wanted = recipe.parse(recipe.with_changes({"kind": "train"}, options.changes))
     if not isinstance(wanted, TrainRecipe):
         raise EngineError(f"This is a recipe to {wanted.kind}.", options.recipe or "")
-    job = launch_training(wanted, open_store(options.runs, remember=True).root)
+    job = launch.launch_training(wanted, open_store(options.runs, remember=True).root)
     print(job.path.name)
     _say_where(job)
     return _end(job, options.follow)
-
-
-def launch_training(wanted: TrainRecipe, root: Path) -> JobDirectory:
-    """Start a run, after a look at what its recipe names: a wrong name fails here and now.
-
-    Relative paths are written into the run's recipe as absolute ones: it runs in another folder.
-    """
-    from engine.catalog import checkpoints, datasets
-
-    runs = [job.path for job in open_store(root).jobs()]
-    checkpoint = checkpoints.resolve(wanted.model.checkpoint, runs)
-    train = datasets.resolve(wanted.data.train)
-    held_out = datasets.resolve(wanted.data.eval) if wanted.data.eval else None
-    wanted = replace(
-        wanted,
-        model=replace(wanted.model, checkpoint=checkpoint.ref),
-        data=replace(wanted.data, train=train.ref, eval=held_out.ref if held_out else ""),
-    )
-    files = [train.path, held_out.path if held_out else train.eval_path]
-    inputs = [path for path in files if path is not None]
-    return launch.launch(wanted, root, parents=[checkpoint.ref], inputs=inputs)
 
 
 def _resume(options: argparse.Namespace) -> int:

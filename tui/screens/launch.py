@@ -211,8 +211,11 @@ class LaunchPage(Page):
         if reason:
             self._say([(f" cannot be used: {one_line(reason)}", "bad")])
         elif self._draft and self._draft.problems:
-            count = len(self._draft.problems)
-            self._say([(f" {count} setting{'s' * (count > 1)} to correct", "bad")])
+            # The reason beside the field falls away where the form is narrow.
+            (key, first), *others = self._draft.problems.items()
+            label = key.rpartition(".")[2].replace("_", " ")
+            more = f", and {len(others)} more to correct" if others else ""
+            self._say([(f" {label}: {one_line(first)}{more}", "bad")])
         else:
             warning = f"  but mind: {one_line(self._warning)}" if self._warning else ""
             self._say([(" ready: ctrl+s launches", "good"), (warning, "warn")])
