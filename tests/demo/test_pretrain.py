@@ -9,11 +9,13 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from engine.demo import BASE, PRETRAIN_RUN
 from engine.demo.corpus.document import Document
-from engine.demo.corpus.stream import TRAINING_SEED, documents
+from engine.demo.corpus.stream import MIX, TRAINING_SEED, documents
+from engine.demo.pretrain.model import make_model
 from engine.demo.pretrain.muon import orthogonal
+from engine.demo.pretrain.phases import PHASES, Phase
 from engine.demo.pretrain.rows import batches, encode
 from engine.demo.pretrain.tokens import make_tokenizer
-from engine.demo.pretrain.training import Team, Training, rate_share
+from engine.demo.pretrain.training import Team, Training
 from engine.events.logdir import LogDir
 
 FIRST_LOSSES = (
@@ -80,18 +82,31 @@ def test_orthogonal_has_singular_values_near_one() -> None:
     assert values.max() < 1.3
 
 
-def test_the_rate_rises_holds_and_falls_to_nothing() -> None:
-    shares = [rate_share(at / 100) for at in range(101)]
-    assert shares[0] < 0.1
-    assert shares[2] == shares[40] == 1
+def test_the_rate_rises_holds_and_falls() -> None:
+    phase = Phase(100, 1000, MIX, top=0.8, level=0.4, end=0.1)
+    shares = [phase.share(at / 100) for at in range(101)]
+    assert 0 < shares[0] < 0.1
+    assert shares[2] == shares[40] == pytest.approx(0.8)
     assert shares[40:] == sorted(shares[40:], reverse=True)
-    assert shares[70] == pytest.approx(0.5)
-    assert shares[100] == 0
+    assert shares[70] == pytest.approx(0.45)
+    assert shares[100] == pytest.approx(0.1)
+
+
+def test_one_phase_ends_about_where_the_next_begins_and_the_last_at_nothing() -> None:
+    assert PHASES[0].end == pytest.approx(PHASES[1].top, abs=0.1)
+    assert PHASES[-1].end == 0
+
+
+def training(
+    made: PreTrainedTokenizerFast, step_tokens: int, seed: int = TRAINING_SEED
+) -> Training:
+    source = batches(made, documents(seed), step_tokens)
+    return Training(make_model(len(made), seed), source, Team())
 
 
 def test_the_first_losses_are_pinned(made: PreTrainedTokenizerFast) -> None:
-    training = Training(TRAINING_SEED, made, Team(), step_tokens=1024)
-    losses = [training.step(0.2)[0] for _ in range(20)]
+    steps = training(made, 1024)
+    losses = [steps.step(0.2)[0] for _ in range(20)]
     assert losses == pytest.approx(FIRST_LOSSES, abs=TOLERANCE)
 
 
@@ -100,11 +115,10 @@ def test_the_first_step_is_that_of_the_bundled_run(made: PreTrainedTokenizerFast
     log.poll()
     series = log.series["train/loss"]
     assert series.steps[0] == 1
-    loss, *_ = Training(TRAINING_SEED, made, Team()).step(rate_share(0.0))
+    loss, *_ = training(made, PHASES[0].step_tokens).step(PHASES[0].share(0.0))
     assert loss == pytest.approx(float(series.values[0]), abs=0.002)
 
 
 def test_an_untrained_model_knows_nothing(made: PreTrainedTokenizerFast) -> None:
-    training = Training(TRAINING_SEED + 1, made, Team(), step_tokens=512)
-    loss, *_ = training.step(0.0)
+    loss, *_ = training(made, 512, TRAINING_SEED + 1).step(0.0)
     assert loss == pytest.approx(math.log(len(made)), abs=0.3)
