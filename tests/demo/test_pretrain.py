@@ -1,6 +1,7 @@
 """The script that made the base model: the same tokens, the same steps, the same losses."""
 
 import math
+import multiprocessing
 from itertools import islice
 
 import pytest
@@ -122,3 +123,16 @@ def test_the_first_step_is_that_of_the_bundled_run(made: PreTrainedTokenizerFast
 def test_an_untrained_model_knows_nothing(made: PreTrainedTokenizerFast) -> None:
     loss, *_ = training(made, 512, TRAINING_SEED + 1).step(0.0)
     assert loss == pytest.approx(math.log(len(made)), abs=0.3)
+
+
+def test_a_team_takes_each_part_once_whoever_is_faster(made: PreTrainedTokenizerFast) -> None:
+    counter = multiprocessing.get_context("spawn").Value("q", 0)
+    team = [Team(rank, 2, counter) for rank in range(2)]
+    for batch in islice(batches(made, documents(6), 8000), 3):
+        shares = [mate.take(batch.parts) for mate in team]
+        taken = []
+        for turn in (0, 0, 0, 1):
+            taken += list(islice(shares[turn], 1))
+        for share in shares:
+            taken += list(share)
+        assert sorted(map(id, taken)) == sorted(map(id, batch.parts))
