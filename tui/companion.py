@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import engine
 from engine.errors import EngineError, JobFailed
 from engine.jobs.process import worker_command, worker_environment
 from engine.text import clean
@@ -130,17 +129,13 @@ class Companion:
             return self._process
 
     async def _start(self) -> Process:
-        environment = worker_environment()
-        home = str(Path(engine.__file__).resolve().parent.parent)
-        paths = [environment.get("PYTHONPATH", ""), home]
-        environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
         with self.log.open("ab") as log:
             return await asyncio.create_subprocess_exec(
                 *worker_command("serve"),
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=log,
-                env=environment,
+                env=worker_environment(),
                 start_new_session=True,
             )
 
