@@ -52,7 +52,7 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    learning_rate: float = setting(1e-3, above=0, most=10, label="Learning rate")
+    learning_rate: float = setting(2e-4, above=0, most=10, label="Learning rate")
     epochs: float = setting(3.0, above=0, most=10_000, label="Epochs")
     max_steps: int = setting(0, least=0, label="Max steps")
     """Optimiser steps; 0 leaves it to the epochs."""

@@ -16,7 +16,9 @@ from tui.actions import Actions
 from tui.app import FinetopApp
 from tui.drafting import draft, suggest, texts_of
 from tui.screens.dialogs import Trouble
+from tui.screens.launch import LaunchPage
 from tui.screens.watch import WatchPage
+from tui.widgets.form import Form
 
 SIZES = [(160, 50), (80, 24)]
 
@@ -27,7 +29,7 @@ class Recorder(Actions):
     launched: Recipe | None = None
     refuse: EngineError | None = None
 
-    def launch(self, recipe: Recipe) -> Path:
+    def launch(self, recipe: TrainRecipe) -> Path:
         if self.refuse is not None:
             raise self.refuse
         self.launched = recipe
@@ -54,7 +56,7 @@ async def test_models_data_form_and_rows_are_there(app: FinetopApp, size: tuple[
         await see(pilot, "demo-base")
         await see(pilot, "What emotion is in this text?")
         text = screen_text(app)
-        for word in ("LlamaForCausalLM", "emotion", "counsel", "Learning rate", "0.001", "Slurm"):
+        for word in ("LlamaForCausalLM", "emotion", "counsel", "Learning rate", "0.0005", "Slurm"):
             assert word in text
         assert app.focused is not None
         assert app.focused.id == "models"
@@ -189,3 +191,21 @@ def test_a_name_that_is_taken_gets_a_number() -> None:
     assert suggest("/d/my rows.jsonl", "full", "8", set()) == "my rows-full"
     taken = {"emotion-lora-r8", "emotion-lora-r8-2"}
     assert suggest("bundled:emotion", "lora", "8", taken) == "emotion-lora-r8-3"
+
+
+async def test_the_learning_rate_follows_the_method_until_it_is_written(app: FinetopApp) -> None:
+    async with app.run_test(size=(160, 50)) as pilot:
+        await pilot.press("2")
+        await see(pilot, "ready")
+        page, form = app.screen, app.screen.query_one(Form)
+        assert isinstance(page, LaunchPage)
+
+        def rate_after(**values: str) -> str:
+            form.fill({key.replace("__", "."): value for key, value in values.items()})
+            page._check()
+            return form.values["training.learning_rate"]
+
+        assert form.values["training.learning_rate"] == "0.0005"
+        assert rate_after(method__kind="full") == "0.0003"
+        assert rate_after(method__kind="lora", training__learning_rate="0.01") == "0.01"
+        assert rate_after(method__kind="full") == "0.01"

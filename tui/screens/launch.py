@@ -10,7 +10,7 @@ from engine.errors import EngineError
 from engine.jobs.recipe import TrainRecipe
 from engine.text import one_line
 from tui.actions import Catalogue
-from tui.drafting import FORM, Draft, draft, suggest, texts_of
+from tui.drafting import FORM, Draft, draft, suggest, suggest_rate, texts_of
 from tui.pickings import (
     MODEL_COLUMNS,
     SET_COLUMNS,
@@ -47,6 +47,8 @@ class LaunchPage(Page):
         self._catalogue = Catalogue()
         self._named = ""
         """The name that was suggested last; another one in the field is the user's own."""
+        self._rated = ""
+        """The learning rate likewise."""
         self._draft: Draft | None = None
         self._rows: Rows | EngineError | None = None
         self._rows_of = ""
@@ -156,6 +158,8 @@ class LaunchPage(Page):
         form = self.query_one(Form)
         form.fill(texts_of(recipe))
         self._named = recipe.name
+        # A rate that another run used is the user's wish; the default is nobody's.
+        self._rated = texts_of(TrainRecipe())["training.learning_rate"]
         self._suggest_name()
 
     def _found(self, catalogue: Catalogue, warning: str) -> None:
@@ -180,6 +184,7 @@ class LaunchPage(Page):
         """Read form and lists, and say what is wrong or what will be run."""
         self._suggest_name()
         form, model, dataset = self.query_one(Form), self.model, self.dataset
+        self._suggest_rate(model)
         self._draft = draft(
             self._start,
             form.values,
@@ -203,6 +208,15 @@ class LaunchPage(Page):
         data = self.dataset.ref if self.dataset else self._start.data.train
         self._named = suggest(data, values["method.kind"], values["method.rank"], taken)
         form.fill({"name": self._named})
+
+    def _suggest_rate(self, model: "Checkpoint | None") -> None:
+        """Follow model and method with the learning rate, until somebody writes another one."""
+        form = self.query_one(Form)
+        if model is None or form.values["training.learning_rate"] != self._rated:
+            return
+        size = model.parameters if model.kind == "model" else None
+        self._rated = suggest_rate(size, form.values["method.kind"])
+        form.fill({"training.learning_rate": self._rated})
 
     def _say_state(self, model: "Checkpoint | None", dataset: "DataSet | None") -> None:
         reason = next((one.reason for one in (model, dataset) if one and one.reason), None)
