@@ -206,12 +206,19 @@ class Conductor(TrainerCallback):
             state.global_step,
             state.max_steps,
             epoch=float(state.epoch or 0.0),
-            epochs=float(args.num_train_epochs),
+            epochs=self._epochs(args, state),
             tokens=state.num_input_tokens_seen,
             tokens_per_second=tokens / elapsed if steps else 0.0,
             eta_seconds=elapsed / steps * (state.max_steps - state.global_step) if steps else None,
             message="",
         )
+
+    @staticmethod
+    def _epochs(args: TrainingArguments, state: TrainerState) -> float:
+        """How many epochs it will be in all; 0 while the steps have not shown it."""
+        if args.max_steps <= 0:
+            return float(args.num_train_epochs)
+        return (state.epoch or 0.0) / max(state.global_step, 1) * state.max_steps
 
 
 def spread(total: int, count: int) -> set[int]:
