@@ -54,7 +54,14 @@ def make_recipe(base: Path, rows: Path, *changes: str) -> TrainRecipe:
         "model": {"checkpoint": str(base)},
         "data": {"train": str(rows), "max_length": 96, "eval_share": 0.2},
         "method": {"rank": 4, "dropout": 0.1},
-        "training": {"batch_size": 4, "epochs": 2, "evaluations": 4, "saves": 6, "seed": 3},
+        "training": {
+            "batch_size": 4,
+            "epochs": 2,
+            "evaluations": 4,
+            "saves": 6,
+            "seed": 3,
+            "learning_rate": 1e-3,
+        },  # fmt: skip
     }
     built = recipe.parse(recipe.with_changes(table, changes))
     assert isinstance(built, TrainRecipe)
