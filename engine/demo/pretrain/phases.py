@@ -31,5 +31,5 @@ class Phase:
 
 PHASES = (
     Phase(960, 10_240, MIX, top=1.0, level=0.6, end=0.55),
-    Phase(1600, 5_120, HARDER, top=0.6, level=0.2, end=0.0),
+    Phase(1205, 5_120, HARDER, top=0.6, level=0.2, end=0.0),
 )
