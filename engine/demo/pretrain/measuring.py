@@ -118,7 +118,7 @@ def say(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, name: str) 
             Sample(
                 prompt_id=f"p{number}",
                 messages=(Message("user", prompt),),
-                arm=f"{name}=bundled:demo-base",
+                arm=f"{name}=run:pretrain",
                 seed=decode.seed,
                 template_hash=hashlib.sha256(str(tokenizer.chat_template).encode()).hexdigest(),
                 prompt_ids=tuple(ids),
