@@ -1,9 +1,8 @@
-"""The README's picture: the real dashboard on the bundled run, as SVG.
+"""The README's picture: the real dashboard on a real run, as SVG.
 
     python -m tests.picture RUNS_DIR RUN_ID
 
-Opens Watch on a run that is on disk, at 110 by 34, and writes `.pictures/watch.svg`; then Runs, as
-`.pictures/runs.svg`.
+Writes Runs as `.pictures/runs.svg` and Watch on that run as `.pictures/watch.svg`, at 110 by 34.
 """
 
 import argparse
@@ -25,8 +24,8 @@ async def take(runs: str, run: str) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await _settled(pilot)
         _write(app, "runs")
-        store.find(run)
-        await pilot.press("enter")
+        app.selected = str(store.find(run).path)
+        await pilot.press("3")
         await _settled(pilot)
         _write(app, "watch")
 

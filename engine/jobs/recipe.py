@@ -126,9 +126,27 @@ class EvaluateRecipe:
     kind: str = setting("evaluate", choices=("evaluate",))
 
 
-Recipe = TrainRecipe | GenerateRecipe | EvaluateRecipe
-KINDS: dict[str, type[TrainRecipe] | type[GenerateRecipe] | type[EvaluateRecipe]] = {
+@dataclass(frozen=True, slots=True)
+class PretrainRecipe:
+    """How the bundled model was made. It is read; nothing here launches it."""
+
+    name: str = setting("pretrain")
+    device: str = setting("cpu")
+    command: str = setting("")
+    seed: int = setting(1, least=0)
+    phase_steps: list[int] = setting([])
+    minutes: float = setting(0.0, least=0)
+    parameters: int = setting(0, least=0)
+    kind: str = setting("pretrain", choices=("pretrain",))
+
+
+Recipe = TrainRecipe | GenerateRecipe | EvaluateRecipe | PretrainRecipe
+KINDS: dict[
+    str,
+    type[TrainRecipe] | type[GenerateRecipe] | type[EvaluateRecipe] | type[PretrainRecipe],
+] = {
     "train": TrainRecipe,
+    "pretrain": PretrainRecipe,
     "generate": GenerateRecipe,
     "evaluate": EvaluateRecipe,
 }

@@ -102,3 +102,10 @@ def test_broken_toml_names_file_and_line(tmp_path: Path) -> None:
 def test_a_missing_recipe_is_told(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="cannot be read"):
         recipe.read(tmp_path / "none.toml")
+
+
+def test_the_recipe_of_the_shipped_run_can_be_read() -> None:
+    from engine.demo import PRETRAIN_RUN, RECIPE
+
+    assert recipe.read(PRETRAIN_RUN / "recipe.toml").kind == "pretrain"
+    assert recipe.read(RECIPE).kind == "train"

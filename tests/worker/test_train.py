@@ -61,7 +61,7 @@ def make_recipe(base: Path, rows: Path, *changes: str) -> TrainRecipe:
             "saves": 6,
             "seed": 3,
             "learning_rate": 1e-3,
-        },  # fmt: skip
+        },
     }
     built = recipe.parse(recipe.with_changes(table, changes))
     assert isinstance(built, TrainRecipe)

@@ -22,7 +22,7 @@ from tui.widgets.table import Column, Row, Table
 COLUMNS = (
     Column("run", 18, 40),
     Column("on", 9, 16),
-    Column("how", 7, 12),
+    Column("how", 8, 12),
     Column("progress", 13, 15),
     Column("left", 7, 8, right=True),
     Column("loss", 13, 15),
