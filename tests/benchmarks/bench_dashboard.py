@@ -159,6 +159,7 @@ def live(effort: Effort, folder: Path) -> list[str | None]:
         Terminal(dashboard(job.path.parent), folder, columns=COLUMNS, lines=LINES) as terminal,
     ):
         terminal.see("live")
+        terminal.press("j")  # the shipped run stands first
         for key, text in (("3", "smoothed"), ("1", "progress")):
             terminal.press(key)
             terminal.see(text)
@@ -180,6 +181,7 @@ def news(effort: Effort, folder: Path) -> list[str | None]:
         Terminal(dashboard(job.path.parent), folder, columns=COLUMNS, lines=LINES) as terminal,
     ):
         terminal.see("live")
+        terminal.press("j")
         terminal.press("3")
         terminal.see("smoothed")
         terminal.see(f"step {effort.points:,}")

@@ -86,6 +86,7 @@ def _trial(job: JobDirectory, folder: Path, how: str) -> Trial:
     assert worker, "the worker lives"
     with Terminal(dashboard(job.path.parent), folder) as terminal:
         terminal.see("endless")
+        terminal.press("j")  # the shipped run stands first
         terminal.press("3")
         terminal.see("smoothed")
         terminal.see("running")
