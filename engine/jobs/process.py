@@ -63,13 +63,10 @@ def missing_packages() -> list[str]:
 
 
 def worker_environment() -> dict[str, str]:
-    """The environment of a worker: ours, and the hub left alone unless the user allows it."""
+    """The environment of a worker: ours. That it leaves the hub alone is the worker's own care."""
     environment = dict(os.environ)
     environment["PYTHONUNBUFFERED"] = "1"
     environment.setdefault("TOKENIZERS_PARALLELISM", "false")
-    if environment.get("FINETOP_ALLOW_NETWORK") != "1":
-        for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"):
-            environment.setdefault(name, "1")
     return environment
 
 
