@@ -19,7 +19,7 @@ from engine.jobs.store import Store, state_folder
 from engine.jobs.views import JobView, view
 from engine.text import one_line
 from tui.messages import FeedFailed, MachineMeasured, RunChanged, RunsChanged
-from tui.snapshots import Machine, RunDetail, RunRow, RunsSnapshot, Spark
+from tui.snapshots import SPARK_CELLS, Machine, RunDetail, RunRow, RunsSnapshot, Spark
 from tui.sparks import SparkCache, Sparks
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ QUIET_SECONDS = 1.0
 MACHINE_SECONDS = 5.0
 SLICE_SECONDS = 0.01
 LOG_LINES = 200
-SPARK_POINTS = 24
 FIRST_ROWS = 30
 SHOWN_SECONDS = 0.5
 """Longest that reading waits for the first paint, so as not to take its time."""
@@ -324,7 +323,7 @@ def _spark(series: "Series | None") -> Spark | None:
         return None
     from engine.events.series import bucket
 
-    return Spark(tuple(bucket(series.values, SPARK_POINTS).tolist()), series.last)
+    return Spark(tuple(bucket(series.values, SPARK_CELLS).tolist()), series.last)
 
 
 def _stamps(*paths: Path) -> Stamp:

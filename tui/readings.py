@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.events.series import Series
+from engine.events.series import Series, bucket
 from engine.jobs.status import State
 from engine.text import one_line
 from tui.glyphs import Glyphs
@@ -101,13 +101,13 @@ def sparks(series: Mapping[str, Series], width: int, glyphs: Glyphs) -> Line:
         train, held_out = series.get(f"train/{name}"), series.get(f"eval/{name}")
         line.append((f" {name} " if not line else f"   {name} ", "dim"))
         if train is not None:
-            line.append((sparkline(train.values, cells, glyphs), "tuned"))
+            line.append((sparkline(_levels(train, cells), glyphs), "tuned"))
         line.append((f" {number(train.last if train else None, digits)}", "strong"))
         if held_out is None:
             continue
         line.append(("  eval ", "dim"))
         if width >= 110:
-            line.append((sparkline(held_out.values, cells // 2, glyphs) + " ", "good"))
+            line.append((sparkline(_levels(held_out, cells // 2), glyphs) + " ", "good"))
         line.append((number(held_out.last, digits), "strong"))
         best = held_out.best()
         if best and name == "loss" and width >= 90:
@@ -140,6 +140,10 @@ def numbers(
     if status is not None and status.rejected:
         line.append((f"  {status.rejected:,} rows rejected", "warn"))
     return line
+
+
+def _levels(series: Series, cells: int) -> list[float]:
+    return [float(level) for level in bucket(series.values, cells)]
 
 
 def _step_at(loss: Series | None, cursor: float | None, *, by_time: bool) -> int | None:

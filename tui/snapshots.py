@@ -11,11 +11,15 @@ if TYPE_CHECKING:
     from engine.events.series import Series
 
 
+SPARK_CELLS = 7
+
+
 @dataclass(frozen=True, slots=True)
 class Spark:
     """A curve in small: its shape for a sparkline, and its newest value."""
 
     values: tuple[float, ...]
+    """One for each of at most SPARK_CELLS cells, oldest first."""
     last: float
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from engine import atomic
 from tui.snapshots import Spark
 
-VERSION = 1
+VERSION = 2
 
 Sparks = Mapping[str, Spark | None]
 Stamp = list[list[Any]]

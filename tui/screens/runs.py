@@ -14,9 +14,10 @@ from tui.listing import Entry, arrange
 from tui.phrases import NONE, name_of, number, progress, state_mark, state_words, time_left
 from tui.screens.deeds import Deeds
 from tui.screens.page import bindings_of
-from tui.snapshots import RunRow, RunsSnapshot, Spark
+from tui.snapshots import SPARK_CELLS, RunRow, RunsSnapshot, Spark
 from tui.widgets.cells import Line, Piece
 from tui.widgets.line import Lines, Rule
+from tui.widgets.sparkline import sparkline
 from tui.widgets.table import Column, Row, Table
 
 COLUMNS = (
@@ -129,10 +130,9 @@ class RunsPage(Deeds):
     def _loss(self, spark: Spark | None) -> tuple[Piece, ...]:
         if spark is None:
             return ((NONE, "dim"),)
-        from tui.widgets.sparkline import sparkline
-
+        curve = sparkline(spark.values, self.glyphs)
         return (
-            (f"{sparkline(spark.values, 7, self.glyphs):<7} ", "tuned"),
+            (f"{curve:<{SPARK_CELLS}} ", "tuned"),
             (number(spark.last), ""),
         )
 
