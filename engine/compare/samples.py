@@ -16,7 +16,7 @@ from typing import Any, Literal, cast
 from engine.catalog.schemas import Message
 from engine.errors import EngineError
 from engine.jobs import fields
-from engine.jobs.recipe import Decode
+from engine.jobs.settings import Decode
 
 Finish = Literal["stop", "length", "cancelled"]
 

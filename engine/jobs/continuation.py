@@ -14,7 +14,9 @@ from engine.jobs.recipe import Recipe, TrainRecipe, to_table
 FREE = frozenset({
     "name", "device", "training.epochs", "training.max_steps", "training.schedule",
     "training.warmup_share", "training.max_grad_norm", "training.dtype", "training.evaluations",
-    "training.saves", "training.keep",
+    "training.saves", "training.keep", "stopping.metric", "stopping.higher_is_better",
+    "stopping.patience", "stopping.min_improvement", "stopping.result", "samples.count",
+    "samples.prompts", "samples.max_new_tokens", "forgetting.budget", "forgetting.stop",
 })  # fmt: skip
 """Settings that take effect when training goes on."""
 

@@ -27,8 +27,8 @@ def setting(
 ) -> Any:
     """A dataclass field with its bounds; `above` is exclusive, `least` and `most` are inclusive."""
     rules = {"least": least, "most": most, "above": above, "choices": choices, "label": label}
-    if isinstance(default, list):
-        return dataclasses.field(default_factory=lambda: list(default), metadata=rules)
+    if isinstance(default, list | dict):
+        return dataclasses.field(default_factory=default.copy, metadata=rules)
     return dataclasses.field(default=default, metadata=rules)
 
 
@@ -179,6 +179,8 @@ def _unwritable(value: object) -> bool:
 def _noun(kind: Any) -> str:
     if typing.get_origin(kind) is list:
         return "a list"
+    if typing.get_origin(kind) is dict:
+        return "a table"
     return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}.get(
         kind, str(kind)
     )

@@ -1,7 +1,7 @@
 """Recipes: all that is needed to run a job again, as frozen values and as TOML.
 
-Owns the settings of each kind of job, their defaults and bounds. Does not look at the disk:
-whether a checkpoint or a data set exists is for `engine.catalog` to say.
+Owns the kinds of jobs and how a recipe is read and written; `engine.jobs.settings` has the tables.
+Does not look at the disk: whether a checkpoint or a data set exists is for `engine.catalog` to say.
 """
 
 import dataclasses
@@ -16,85 +16,36 @@ import tomli_w
 from engine.errors import EngineError
 from engine.jobs import fields
 from engine.jobs.fields import setting
+from engine.jobs.settings import (
+    Data,
+    Decode,
+    Forgetting,
+    Method,
+    Model,
+    Replay,
+    Samples,
+    Stopping,
+    Training,
+)
 
 VERSION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    checkpoint: str = setting("bundled:demo-base", label="Checkpoint")
-    """`bundled:NAME`, `run:ID` or a path."""
-
-
-@dataclass(frozen=True, slots=True)
-class Data:
-    train: str = setting("bundled:emotion", label="Data set")
-    """`bundled:NAME` or a path to a file of rows."""
-    eval: str = setting("", label="Eval rows")
-    """A file of held-out rows; empty: the set's own, else a share of the training rows."""
-    eval_share: float = setting(0.1, least=0, most=0.9, label="Eval share")
-    limit: int = setting(0, least=0, label="Row limit")
-    """Rows of each file to use; 0 is all."""
-    max_length: int = setting(256, least=8, most=1_048_576, label="Max length")
-    """Tokens of a row; what is longer is cut and counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    kind: str = setting("lora", choices=("lora", "full"), label="Method")
-    rank: int = setting(8, least=1, most=1024, label="Rank")
-    alpha: float = setting(16.0, above=0, label="Alpha")
-    """The adapter's output is scaled by alpha / rank."""
-    dropout: float = setting(0.0, least=0, most=0.9, label="Dropout")
-    targets: list[str] = setting(["all-linear"], label="Targets")
-    """Names of the modules that get an adapter; `all-linear` is every linear layer but the head."""
-
-
-@dataclass(frozen=True, slots=True)
-class Training:
-    learning_rate: float = setting(2e-4, above=0, most=10, label="Learning rate")
-    epochs: float = setting(3.0, above=0, most=10_000, label="Epochs")
-    max_steps: int = setting(0, least=0, label="Max steps")
-    """Optimiser steps; 0 leaves it to the epochs."""
-    batch_size: int = setting(16, least=1, most=65_536, label="Batch size")
-    """Rows of one forward pass."""
-    accumulation: int = setting(1, least=1, most=65_536, label="Accumulation")
-    """Forward passes of one optimiser step."""
-    schedule: str = setting("linear", choices=("linear", "cosine", "constant"), label="Schedule")
-    warmup_share: float = setting(0.05, least=0, most=1, label="Warm-up share")
-    weight_decay: float = setting(0.0, least=0, most=10, label="Weight decay")
-    max_grad_norm: float = setting(1.0, least=0, label="Clip gradient at")
-    """0 clips nothing."""
-    dtype: str = setting("auto", choices=("auto", "float32", "bfloat16", "float16"), label="Dtype")
-    seed: int = setting(7, least=0, most=2**32 - 1, label="Seed")
-    evaluations: int = setting(10, least=0, most=10_000, label="Evaluations")
-    """How often, evenly spread, the held-out rows are measured; 0 is only at the end."""
-    saves: int = setting(5, least=0, most=10_000, label="Saves")
-    """How often, evenly spread, a checkpoint is kept for resuming; 0 is only at a stop."""
-    keep: int = setting(2, least=1, most=1000, label="Keep")
-    """Checkpoints kept; older ones are removed."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainRecipe:
     name: str = setting("run", label="Name")
     device: str = setting("auto", label="Device")
-    """`auto`, `cpu`, `mps`, `cuda` or `cuda:N`."""
+    """`auto`, `cpu`, `mps`, `cuda`, `cuda:N`, or several as `cuda:0,cuda:1`: the model's layers
+    are spread over them."""
     model: Model = field(default_factory=Model)
     data: Data = field(default_factory=Data)
     method: Method = field(default_factory=Method)
     training: Training = field(default_factory=Training)
+    stopping: Stopping = field(default_factory=Stopping)
+    replay: Replay = field(default_factory=Replay)
+    samples: Samples = field(default_factory=Samples)
+    forgetting: Forgetting = field(default_factory=Forgetting)
     kind: str = setting("train", choices=("train",))
-
-
-@dataclass(frozen=True, slots=True)
-class Decode:
-    max_new_tokens: int = setting(128, least=1, most=65_536, label="Length")
-    temperature: float = setting(0.0, least=0, most=10, label="Temperature")
-    """0 is greedy."""
-    top_p: float = setting(1.0, above=0, most=1, label="Top p")
-    top_k: int = setting(0, least=0, label="Top k")
-    seed: int = setting(7, least=0, most=2**32 - 1, label="Seed")
 
 
 @dataclass(frozen=True, slots=True)

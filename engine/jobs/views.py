@@ -48,7 +48,10 @@ class JobView:
         if not isinstance(self.recipe, TrainRecipe):
             return self.record.kind
         method = self.recipe.method
-        return f"LoRA r{method.rank}" if method.kind == "lora" else method.kind
+        if method.kind != "lora":
+            return method.kind
+        variant = {"rslora": "rsLoRA", "dora": "DoRA"}.get(method.variant, "LoRA")
+        return f"{'' if method.quantize == 'none' else 'Q'}{variant} r{method.rank}"
 
     @property
     def progress(self) -> float:

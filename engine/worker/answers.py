@@ -14,7 +14,7 @@ from torch import Tensor
 
 from engine.catalog.schemas import Message
 from engine.compare.samples import Finish, Sample, Timings
-from engine.jobs.recipe import Decode
+from engine.jobs.settings import Decode
 from engine.worker.bases import Voice
 from engine.worker.template import Said
 

@@ -18,7 +18,7 @@ from engine.compare.arms import Arm, format_arm, parse_arm
 from engine.compare.samples import to_table
 from engine.errors import EngineError
 from engine.jobs import fields
-from engine.jobs.recipe import Decode
+from engine.jobs.settings import Decode
 from engine.jobs.store import open_store
 from engine.worker import models
 from engine.worker.answers import Answers, Pieces, pieces_of

@@ -19,7 +19,8 @@ from engine.errors import EngineError
 from engine.impact import suites
 from engine.impact.statistics import wilson
 from engine.impact.suites import Item
-from engine.jobs.recipe import Decode, EvaluateRecipe
+from engine.jobs.recipe import EvaluateRecipe
+from engine.jobs.settings import Decode
 from engine.jobs.store import open_store
 from engine.worker.answers import answer_all
 from engine.worker.attempt import Attempt, Stopped

@@ -8,7 +8,7 @@ from typing import Any
 from engine.catalog import datasets, rows
 from engine.catalog.rows import Example, Reject
 from engine.errors import EngineError
-from engine.jobs.recipe import Data
+from engine.jobs.settings import Data
 from engine.worker.encode import Encoded, Template, encode
 
 

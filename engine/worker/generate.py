@@ -12,8 +12,8 @@ from engine.compare.arms import Arm, format_arm, parse_arms
 from engine.compare.prompts import Prompt
 from engine.compare.samples import Sample
 from engine.errors import EngineError
-from engine.jobs.recipe import Decode as Decoding
 from engine.jobs.recipe import GenerateRecipe
+from engine.jobs.settings import Decode as Decoding
 from engine.jobs.store import open_store
 from engine.worker.answers import Answers
 from engine.worker.attempt import Attempt, Stopped

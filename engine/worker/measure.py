@@ -16,7 +16,7 @@ from engine.catalog.schemas import Message
 from engine.errors import EngineError
 from engine.impact import scores
 from engine.impact.suites import Item
-from engine.jobs.recipe import Decode
+from engine.jobs.settings import Decode
 from engine.worker.answers import answer_all
 from engine.worker.bases import Voice
 from engine.worker.encode import IGNORED, Encoded, collate, encode_messages, nll_by_row

@@ -4,21 +4,22 @@ import platform
 import shutil
 from collections.abc import Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch.utils.data import Dataset
-from transformers import TrainingArguments, set_seed
+from transformers import set_seed
 
 from engine import atomic
 from engine.catalog import checkpoints as catalog
 from engine.errors import EngineError
 from engine.jobs import devices
-from engine.jobs.recipe import Training, TrainRecipe
+from engine.jobs.recipe import TrainRecipe
 from engine.jobs.store import open_store
 from engine.worker import checkpoints, models
+from engine.worker.arguments import training_arguments
 from engine.worker.attempt import Attempt, Stopped
+from engine.worker.build import build_model
 from engine.worker.curves import Curves
 from engine.worker.encode import Encoded, choose_template
 from engine.worker.examples import Prepared, prepare
@@ -62,7 +63,7 @@ def run(attempt: Attempt) -> str:
     _report_data(attempt, data, recipe)
     attempt.update(message="loading the model")
     set_seed(recipe.training.seed)
-    model = _build(recipe, checkpoint, base_path, device)
+    model = build_model(recipe, checkpoint, base_path, device)
     if attempt.stop_requested():
         raise Stopped
     return _train(attempt, recipe, model, tokenizer, data, device)
@@ -90,7 +91,7 @@ def _train(
         data.eval,
         tokenizer.pad_token_id or 0,
         model=model,
-        args=_arguments(training, folder, device),
+        args=training_arguments(training, folder, device),
         train_dataset=EncodedRows(data.train),
         processing_class=tokenizer,
         callbacks=[conductor],
@@ -107,83 +108,6 @@ def _train(
     finally:
         curves.close()
     return f"{len(data.rejects)} rows were not used" if data.rejects else ""
-
-
-def _build(recipe: TrainRecipe, checkpoint: Any, base_path: Path, device: torch.device) -> Any:
-    """The model to train: all of it, or with an adapter whose weights alone are learned."""
-    from peft import LoraConfig, PeftModel, get_peft_model
-
-    lora = recipe.method.kind == "lora"
-    wanted = recipe.training.dtype
-    dtype = (
-        models.pick_dtype(device, "lora" if lora else "full")
-        if wanted == "auto"
-        else getattr(torch, wanted if lora else "float32")
-    )
-    base = models.load_base(base_path, device, dtype)
-    base.config.use_cache = False
-    if checkpoint.kind == "adapter":
-        if not lora:
-            raise EngineError(
-                "Full fine-tuning cannot start from an adapter.",
-                str(checkpoint.path),
-                "Choose method.kind = lora to go on with it, or a whole model as checkpoint.",
-            )
-        return PeftModel.from_pretrained(base, str(checkpoint.path), is_trainable=True)
-    if not lora:
-        for parameter in base.parameters():
-            parameter.requires_grad_(True)
-        return base.train()
-    method = recipe.method
-    targets: Any = method.targets[0] if method.targets == ["all-linear"] else method.targets
-    config = LoraConfig(
-        r=method.rank,
-        lora_alpha=method.alpha,  # type: ignore[arg-type]
-        lora_dropout=method.dropout,
-        target_modules=targets,
-        task_type="CAUSAL_LM",
-    )
-    try:
-        return get_peft_model(base, config)
-    except ValueError as error:
-        raise EngineError(
-            "The adapter cannot be attached.", str(error), "Check method.targets."
-        ) from error
-
-
-def _arguments(training: Training, folder: Path, device: torch.device) -> TrainingArguments:
-    cuda = device.type == "cuda"
-    native = cuda and torch.cuda.get_device_capability(device)[0] >= 8
-    return TrainingArguments(
-        output_dir=str(folder),
-        per_device_train_batch_size=training.batch_size,
-        per_device_eval_batch_size=max(training.batch_size, 16),
-        gradient_accumulation_steps=training.accumulation,
-        learning_rate=training.learning_rate,
-        num_train_epochs=training.epochs,
-        max_steps=training.max_steps or -1,
-        lr_scheduler_type={"constant": "constant_with_warmup"}.get(
-            training.schedule, training.schedule
-        ),
-        warmup_steps=training.warmup_share if training.warmup_share < 1 else 0.999,
-        weight_decay=training.weight_decay,
-        max_grad_norm=training.max_grad_norm,
-        bf16=cuda and (training.dtype == "bfloat16" or (training.dtype == "auto" and native)),
-        fp16=cuda and (training.dtype == "float16" or (training.dtype == "auto" and not native)),
-        use_cpu=device.type == "cpu",
-        seed=training.seed,
-        data_seed=training.seed,
-        logging_strategy="steps",
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        eval_strategy="no",
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        remove_unused_columns=False,
-        dataloader_pin_memory=cuda,
-        include_num_input_tokens_seen="non_padding",
-    )
 
 
 def _save_result(attempt: Attempt, recipe: TrainRecipe, model: Any, tokenizer: Any) -> None:

@@ -10,7 +10,7 @@ from engine.catalog.schemas import Message
 from engine.compare import samples
 from engine.compare.samples import Sample, Timings
 from engine.errors import EngineError
-from engine.jobs.recipe import Decode
+from engine.jobs.settings import Decode
 
 
 def sample(number: int = 1) -> Sample:

@@ -32,7 +32,7 @@ def test_any_values_read_back_the_same(rate: float, rank: int, name: str) -> Non
 @pytest.mark.parametrize(
     ("change", "key", "words"),
     [
-        ("training.learning_rate=0", "training.learning_rate", "more than 0"),
+        ("training.epochs=0", "training.epochs", "more than 0"),
         ("training.learning_rate=fast", "training.learning_rate", "a number"),
         ("training.learning_rate=nan", "training.learning_rate", "finite"),
         ("training.batch_size=2.5", "training.batch_size", "a whole number"),

@@ -12,7 +12,8 @@ import google_crc32c
 from engine.jobs import recipe as recipes
 from engine.jobs import status as statuses
 from engine.jobs.directory import JobDirectory, JobRecord
-from engine.jobs.recipe import Data, Method, Model, TrainRecipe
+from engine.jobs.recipe import TrainRecipe
+from engine.jobs.settings import Data, Method, Model
 from engine.jobs.status import Failure, State, Status
 
 

@@ -16,7 +16,8 @@ from engine.demo import BASE
 from engine.errors import EngineError
 from engine.jobs import directory, status
 from engine.jobs.process import worker_command
-from engine.jobs.recipe import Decode, GenerateRecipe
+from engine.jobs.recipe import GenerateRecipe
+from engine.jobs.settings import Decode
 from engine.worker.answers import Answers, Pieces, answer_all, decode_ids, probabilities
 from engine.worker.bases import Bases, Voice
 from engine.worker.places import Place

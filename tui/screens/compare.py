@@ -13,7 +13,8 @@ from textual.widgets import TextArea
 from engine.catalog.schemas import Message
 from engine.compare.arms import Arm, format_arm
 from engine.errors import EngineError
-from engine.jobs.recipe import Decode, TrainRecipe
+from engine.jobs.recipe import TrainRecipe
+from engine.jobs.settings import Decode
 from engine.jobs.views import short_ref
 from engine.text import clean, one_line
 from tui.conversation import Side, preview, told

@@ -14,7 +14,7 @@ from engine.catalog.schemas import Message
 from engine.compare.samples import Sample, Timings
 from engine.impact.scores import score
 from engine.impact.suites import Item, parse
-from engine.jobs.recipe import Decode
+from engine.jobs.settings import Decode
 
 from ..corpus import prose
 from ..corpus.stream import CHECKED
