@@ -36,8 +36,15 @@ _MOST_UNKNOWN = 50
 @dataclass(frozen=True, slots=True)
 class Example:
     messages: tuple[Message, ...]
+    """A conversation; empty where the row is plain `text`."""
     source: str
-    """`path:line`, where the row starts."""
+    """`path:line`, where the row starts; of Parquet and Arrow the row's number, from 1."""
+    rejected: tuple[Message, ...] = ()
+    """Of a preference pair: the whole other conversation, the same prompt with the other answer."""
+    text: str = ""
+    """Plain text, all of which is learned."""
+    group: str = ""
+    """The value of the group column; rows that share one stay on one side of the split."""
 
 
 @dataclass(frozen=True, slots=True)
