@@ -55,6 +55,7 @@ class DataSet:
 _DESCRIPTIONS: Mapping[str, str] = {
     "emotion": "which of six emotions a sentence tells of",
     "counsel": "questions to a counsellor, with a chosen and a rejected answer",
+    "rehearsal": "conversations of all the base's skills, to mix in as replay",
 }
 
 

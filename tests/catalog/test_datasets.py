@@ -17,7 +17,7 @@ def listed(*folders: Path) -> list[DataSet]:
 
 def test_bundled_ones_come_first() -> None:
     found = list_datasets([])
-    assert [one.ref for one in found] == ["bundled:emotion", "bundled:counsel"]
+    assert [one.ref for one in found] == ["bundled:emotion", "bundled:counsel", "bundled:rehearsal"]
     assert found[0].path == DATA / "emotion" / "train.jsonl"
     assert found[0].eval_path == DATA / "emotion" / "eval.jsonl"
     with pytest.raises(EngineError, match="no bundled data set is called other"):
@@ -27,7 +27,11 @@ def test_bundled_ones_come_first() -> None:
 @pytest.mark.skipif(not DATA.exists(), reason="the bundled data is not made yet")
 @pytest.mark.parametrize(
     ("name", "schema"),
-    [("emotion", "instruction/output"), ("counsel", "prompt/chosen/rejected")],
+    [
+        ("emotion", "instruction/output"),
+        ("counsel", "prompt/chosen/rejected"),
+        ("rehearsal", "messages"),
+    ],  # fmt: skip
 )
 def test_bundled_ones_can_be_learned_from(name: str, schema: str) -> None:
     found = resolve(f"bundled:{name}")

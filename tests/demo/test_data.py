@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.catalog.rows import read
-from engine.demo import DATA, counsel, emotion
+from engine.demo import DATA, SUITES, counsel, emotion, rehearsal
 from engine.demo.corpus.feelings import FEELINGS
 
 
@@ -18,7 +18,12 @@ def rows(name: str, split: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "write"), [("emotion", emotion.write), ("counsel", counsel.write)]
+    ("name", "write"),
+    [
+        ("emotion", emotion.write),
+        ("counsel", counsel.write),
+        ("rehearsal", rehearsal.write),
+    ],
 )
 def test_the_script_writes_the_committed_files(
     tmp_path: Path, name: str, write: Callable[[Path], None]
@@ -32,7 +37,7 @@ def test_the_script_writes_the_committed_files(
 @pytest.mark.parametrize(
     ("name", "split", "count"),
     [("emotion", "train", 2400), ("emotion", "eval", 600), ("counsel", "train", 1200),
-     ("counsel", "eval", 300)],
+     ("counsel", "eval", 300), ("rehearsal", "train", 1200), ("rehearsal", "eval", 200)],
 )  # fmt: skip
 def test_every_row_can_be_learned_from(name: str, split: str, count: int) -> None:
     found = read(DATA / name / f"{split}.jsonl")
@@ -84,3 +89,18 @@ def test_pretraining_text_never_holds_the_tasks() -> None:
         for _, content in document.messages:
             assert "emotion" not in content.lower()
             assert "it sounds like" not in content.lower()
+
+
+def test_the_rehearsal_asks_of_every_skill_and_never_what_is_tested() -> None:
+    asked = {turn["content"] for row in rows("rehearsal", "train") for turn in row["messages"]}
+    tested = {
+        item["messages"][-1]["content"]
+        for path in SUITES.glob("*.jsonl")
+        for item in map(json.loads, path.read_text("utf-8").splitlines())
+        if "messages" in item
+    }
+    assert len(tested) > 1000
+    assert not asked & tested
+    said = "\n".join(asked)
+    for sign in ("```python", "French", "numbered list", "times"):
+        assert sign in said
