@@ -31,7 +31,7 @@ def test_bundled_ones_come_first() -> None:
         ("emotion", "instruction/output"),
         ("counsel", "prompt/chosen/rejected"),
         ("rehearsal", "messages"),
-    ],  # fmt: skip
+    ],
 )
 def test_bundled_ones_can_be_learned_from(name: str, schema: str) -> None:
     found = resolve(f"bundled:{name}")
