@@ -1,0 +1,142 @@
+"""What fine-tuning gained and what it lost, as a table: the numbers of `finetop demo`.
+
+Owns no measuring: it reads the results of one evaluation of a base and of what became of it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.catalog import datasets, rows
+from engine.compare import prompts
+from engine.jobs import recipe
+from engine.jobs.directory import JobDirectory
+from engine.jobs.recipe import TrainRecipe
+from engine.text import clean, one_line
+from tui.commands.follow import duration
+
+OPEN = "bundled:outside"
+"""Prompts out of the task and out of the base's training, to be read."""
+
+_CELL = 20
+
+
+def summarise(
+    results: Any, jobs: Mapping[str, JobDirectory], training_seconds: float, seconds: float
+) -> dict[str, Any]:
+    """The numbers of all arms, the base first: on labels, on each skill with flips, on prose."""
+    arms = {name: results["arms"][name] for name in ("base", *jobs)}
+    base = arms["base"]
+    recipes = {name: job.recipe() for name, job in jobs.items()}
+    first = next(iter(recipes.values()))
+    assert isinstance(first, TrainRecipe)
+    skills = {}
+    for name, before in base["suites"].items():
+        if "items" in before:
+            after = {arm: one["suites"][name] for arm, one in arms.items()}
+            skills[name] = {
+                "items": before["items"],
+                **{arm: _share(one) for arm, one in after.items()},
+                "lost": {arm: _flips(before, after[arm]) for arm in jobs},
+                "gained": {arm: _flips(after[arm], before) for arm in jobs},
+            }
+    return {
+        "runs": {name: str(job.path) for name, job in jobs.items()},
+        "recipes": {name: recipe.to_table(one) for name, one in recipes.items()},
+        "training_seconds": round(training_seconds, 1),
+        "seconds": round(seconds, 1),
+        "labels": {
+            "items": base["choices"]["likelihood"]["items"],
+            "majority": base["choices"]["majority"],
+            **{
+                way: {arm: _share(one["choices"][way]) for arm, one in arms.items()}
+                for way in ("likelihood", "generated")
+            },
+        },
+        "skills": skills,
+        "prose": {
+            arm: {key: one["suites"]["prose"][key] for key in ("perplexity", "tokens")}
+            for arm, one in arms.items()
+        },
+        "answers": _answers(arms, first.data.train),
+    }
+
+
+def as_text(table: Mapping[str, Any]) -> str:
+    """The summary as a terminal shows it."""
+    labels, prose = table["labels"], table["prose"]
+    arms = list(prose)
+    tuned = arms[1:]
+    title = f"Emotion, {labels['items']:,} held-out rows"
+    heads = "".join(f"{name:>{_CELL + 2}}" for name in arms)
+    flips = "".join(
+        f"  {'lost/gained' if len(tuned) == 1 else f'-/+ {name}':>10}" for name in tuned
+    )
+    lines = [
+        f"{title:30}{heads}",
+        _row("by likelihood of the labels", labels["likelihood"], arms),
+        _row("by generated answer", labels["generated"], arms),
+        f"  {'always the commonest label':28}{labels['majority']:>{_CELL + 2}.3f}",
+        "",
+        f"{'Skills, held-out items':30}{heads}      n{flips}",
+    ]
+    for name, skill in table["skills"].items():
+        counts = "".join(f"  {skill['lost'][arm]:>5}/{skill['gained'][arm]:<4}" for arm in tuned)
+        lines.append(f"{_row(name, skill, arms)}  {skill['items']:>5}{counts}".rstrip())
+    cells = "".join(f"{prose[arm]['perplexity']:>{_CELL + 2}.3f}" for arm in arms)
+    lines.append(
+        f"  {'perplexity of plain prose':28}{cells}  over {prose['base']['tokens']:,} tokens"
+    )
+    for answer in table["answers"]:
+        lines += ["", f"> {one_line(answer['prompt'])}"]
+        lines += [f"  {arm:6}  {_short(answer[arm])}" for arm in arms]
+    lines += [
+        "",
+        "Accuracies with 95% Wilson intervals; lost/gained (-/+): items that flipped.",
+        f"Trained in {duration(table['training_seconds'])}, all in {duration(table['seconds'])}.",
+        *(f"{arm:6}  {one_line(path)}" for arm, path in table["runs"].items()),
+    ]
+    return "\n".join(lines)
+
+
+def _share(counted: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: counted[key] for key in ("right", "accuracy", "interval")}
+
+
+def _flips(before: Mapping[str, Any], after: Mapping[str, Any]) -> int:
+    """Items right before and wrong after."""
+    return sum(
+        score >= 1.0 and after["scores"][item] < 1.0 for item, score in before["scores"].items()
+    )
+
+
+def _answers(arms: Mapping[str, Any], data: str) -> list[dict[str, str]]:
+    """Two prompts with every answer: a held-out one of the task, and an open one outside of it."""
+    chosen = datasets.resolve(data)
+    row = rows.preview(chosen.eval_path or chosen.path, 1).examples[0]
+    outside = prompts.read(prompts.find(OPEN))[0]
+    return [
+        {
+            "prompt": row.messages[-2].content,
+            **{
+                name: arm["choices"]["generated"]["answers"][row.source]
+                for name, arm in arms.items()
+            },
+        },
+        {
+            "prompt": outside.messages[-1].content,
+            **{name: arm["answers"][outside.id] for name, arm in arms.items()},
+        },
+    ]
+
+
+def _row(name: str, shares: Mapping[str, Any], arms: list[str]) -> str:
+    cells = []
+    for arm in arms:
+        low, high = shares[arm]["interval"]
+        cells.append(f"{shares[arm]['accuracy']:.3f} [{low:.2f}, {high:.2f}]")
+    return f"  {name:28}" + "".join(f"{cell:>{_CELL + 2}}" for cell in cells)
+
+
+def _short(text: str) -> str:
+    words = " ".join(clean(text).split())
+    return words if len(words) <= 300 else words[:299] + "…"
