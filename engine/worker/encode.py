@@ -4,18 +4,17 @@ Learned are the assistant's answers and the token that ends each, nothing else. 
 fit is cut or refused with a reason, never dropped in silence.
 """
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from jinja2.exceptions import TemplateError
 from torch import Tensor
 
 from engine.catalog.schemas import Message
-from engine.worker.template import Said, Template, choose_template, render_prompt
+from engine.worker.sandbox import Fault
+from engine.worker.spans import IGNORED, Unreadable, find_answers, tokenise
+from engine.worker.template import Said, Template, choose_template, plain_ids, render_prompt
 
 __all__ = [
     "IGNORED",
@@ -26,14 +25,12 @@ __all__ = [
     "encode",
     "encode_messages",
     "end_token_ids",
+    "fit",
     "nll",
     "nll_by_row",
     "nll_of_logits",
     "render_prompt",
 ]
-
-IGNORED = -100
-"""The label of a token that is not learned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,35 +51,52 @@ class Encoded:
         return sum(label != IGNORED for label in self.labels[1:])
 
 
-Span = tuple[int, int]
+def encode(
+    example: Any, tokenizer: Any, template: Template, max_length: int, too_long: str = "cut"
+) -> Encoded:
+    """Encode an example: anything with `messages`, or with a plain `text` and none.
 
-
-def encode(example: Any, tokenizer: Any, template: Template, max_length: int) -> Encoded:
-    """Encode an example (anything with `messages`). See `encode_messages`."""
-    return encode_messages(example.messages, tokenizer, template, max_length)
+    Of a conversation the answers are learned, of a text all but its first token. Never raises for a
+    bad row: `kept` is False and `reason` says why. `too_long` is as for `fit`.
+    """
+    if not example.messages and example.text:
+        return fit(_encode_text(example.text, tokenizer), max_length, too_long)
+    return encode_messages(example.messages, tokenizer, template, max_length, too_long)
 
 
 def encode_messages(
-    messages: Sequence[Said], tokenizer: Any, template: Template, max_length: int
+    messages: Sequence[Said],
+    tokenizer: Any,
+    template: Template,
+    max_length: int,
+    too_long: str = "cut",
 ) -> Encoded:
-    """Token ids and labels of a conversation, at most `max_length` long.
-
-    Never raises for a bad row: `kept` is False and `reason` says why.
-    """
+    """Token ids and labels of a conversation, at most `max_length` long. See `encode`."""
     try:
-        text, spans = _answers(messages, tokenizer, template)
-    except TemplateError as error:
-        return _refused(f"the chat template refuses this row: {error}")
-    except _Unreadable as error:
+        text, spans = find_answers(messages, tokenizer, template)
+    except Fault as error:
+        return _refused(f"the chat template refuses this row: {error.reason}")
+    except Unreadable as error:
         return _refused(str(error))
-    ids, labels = _tokenise(text, spans, tokenizer)
-    cut = max(0, len(ids) - max_length)
-    kept = any(label != IGNORED for label in labels[1:max_length])
-    reason = ""
-    if not kept:
-        first = next((i for i, label in enumerate(labels) if label != IGNORED), len(labels))
-        reason = f"the prompt alone has {first} tokens, and {max_length} is the limit"
-    return Encoded(ids[:max_length], labels[:max_length], cut, kept, reason)
+    return fit(Encoded(*tokenise(text, spans, tokenizer), 0, True, ""), max_length, too_long)
+
+
+def fit(whole: Encoded, max_length: int, too_long: str = "cut") -> Encoded:
+    """A whole row, at most `max_length` long: its end is cut off, or it is not kept (`drop`)."""
+    if not whole.kept:
+        return whole
+    cut = max(0, len(whole.input_ids) - max_length)
+    row = replace(
+        whole, input_ids=whole.input_ids[:max_length], labels=whole.labels[:max_length], cut=cut
+    )
+    if cut and too_long == "drop":
+        reason = f"it has {len(whole.input_ids)} tokens, and {max_length} is the limit"
+        return replace(row, kept=False, reason=reason)
+    if row.learned:
+        return row
+    first = next((at for at, label in enumerate(whole.labels) if label != IGNORED), None)
+    reason = f"the prompt alone has {first} tokens, and {max_length} is the limit"
+    return replace(row, kept=False, reason=reason if first else "it has no token to learn")
 
 
 def collate(batch: Sequence[Encoded], pad_id: int = 0) -> dict[str, Tensor]:
@@ -149,105 +163,13 @@ def end_token_ids(tokenizer: Any, template: Template | None) -> frozenset[int]:
     return frozenset(ends)
 
 
-class _Unreadable(Exception):
-    """A row whose answers cannot be found again in what the template made of it."""
+def _encode_text(text: str, tokenizer: Any) -> Encoded:
+    """BOS where the tokenizer puts one, the text, the end token; the first token is no target."""
+    ids = plain_ids(text, tokenizer)
+    if ids[-1:] != [tokenizer.eos_token_id]:
+        ids.append(tokenizer.eos_token_id)
+    return Encoded(ids, [IGNORED, *ids[1:]], 0, kept=True, reason="")
 
 
 def _refused(reason: str) -> Encoded:
     return Encoded([], [], cut=0, kept=False, reason=reason)
-
-
-def _answers(
-    messages: Sequence[Said], tokenizer: Any, template: Template
-) -> tuple[str, list[Span]]:
-    """The text up to the last answer's end, and the characters of each answer and its end token."""
-    turns = [index for index, message in enumerate(messages) if message.role == "assistant"]
-    if not turns:
-        raise _Unreadable("the row has no answer to learn")
-    if turns[0] == 0:
-        raise _Unreadable("the row starts with an answer: there is nothing that it answers")
-    text = template.render(messages[: turns[-1] + 1], tokenizer)
-    spans: list[Span] = []
-    for index in turns:
-        prompt = template.render(messages[:index], tokenizer, answer_next=True)
-        if not text.startswith(prompt):
-            raise _Unreadable(f"the chat template rewrites what stands before answer {index}")
-        last = index == turns[-1]
-        upto = text if last else template.render(messages[: index + 1], tokenizer)
-        start = len(prompt)
-        if text.startswith(upto):
-            end = _end_within(text, start, len(upto), tokenizer)
-        else:
-            end = _end_by_content(text, start, messages[index].content.strip(), tokenizer)
-        spans.append((start, end))
-    start, end = spans[-1]
-    text = text[:end]
-    if not _end_marks(tokenizer).search(text, start):
-        # The template ends no answer: without this the model would never learn to stop.
-        text += tokenizer.eos_token
-        spans[-1] = (start, len(text))
-    return text, spans
-
-
-def _end_within(text: str, start: int, end: int, tokenizer: Any) -> int:
-    """The end of the first of the special tokens that close text[start:end]."""
-    tail = _end_marks(tokenizer).search(text, start, end)
-    return tail.end(1) if tail else end
-
-
-def _end_by_content(text: str, start: int, content: str, tokenizer: Any) -> int:
-    """The same for an answer that a later turn made the template write differently (reasoning)."""
-    at = text.find(content, start)
-    if at < 0:
-        raise _Unreadable("the chat template rewrites an earlier answer")
-    end = at + len(content)
-    following = re.compile(rf"\s*(?:{_marks(tokenizer)})").match(text, end)
-    return following.end() if following else end
-
-
-@lru_cache(maxsize=16)
-def _marks(tokenizer: Any) -> str:
-    """A pattern that matches any one special or added token."""
-    added = {str(token) for token in tokenizer.added_tokens_decoder.values()}
-    words = {word for word in added | set(tokenizer.all_special_tokens) if not word.isspace()}
-    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
-
-
-@lru_cache(maxsize=16)
-def _end_marks(tokenizer: Any) -> re.Pattern[str]:
-    """A run of special tokens at the end; group 1 is the first of them."""
-    marks = _marks(tokenizer)
-    return re.compile(rf"({marks})(?:\s*(?:{marks}))*\s*\Z")
-
-
-def _tokenise(text: str, spans: Sequence[Span], tokenizer: Any) -> tuple[list[int], list[int]]:
-    """Ids and labels of the whole text; BOS is what the template wrote, never added again."""
-    if not tokenizer.is_fast:
-        return _tokenise_parts(text, spans, tokenizer)
-    coded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    ids = list(coded["input_ids"])
-    labels = [IGNORED] * len(ids)
-    pending = list(spans)
-    for index, (begin, end) in enumerate(coded["offset_mapping"]):
-        while pending and begin >= pending[0][1] and end > pending[0][1]:
-            pending.pop(0)
-        # A token of trimmed white space is empty (begin == end), and belongs to what it ends in.
-        if pending and pending[0][0] < end <= pending[0][1]:
-            labels[index] = ids[index]
-    return ids, labels
-
-
-def _tokenise_parts(
-    text: str, spans: Sequence[Span], tokenizer: Any
-) -> tuple[list[int], list[int]]:
-    """The same, part by part, for tokenizers that cannot say which characters a token came from."""
-    ids: list[int] = []
-    labels: list[int] = []
-    at = 0
-    for start, end in spans:
-        context = tokenizer(text[at:start], add_special_tokens=False)["input_ids"]
-        answer = tokenizer(text[start:end], add_special_tokens=False)["input_ids"]
-        ids += [*context, *answer]
-        labels += [*([IGNORED] * len(context)), *answer]
-        at = end
-    return ids, labels

@@ -1,37 +1,26 @@
-"""Templates: how messages become the text that a model reads. Rendering only, no labels.
+"""Templates: how messages become the text that a model reads. Which one, and what it makes of them.
 
-A checkpoint's own chat template where it has one, else a plain instruction template; both are
-rendered by the sandboxed Jinja of transformers. Refuses templates that do not render.
+A checkpoint's own chat template where it has one, else plain instructions; ChatML, raw text, or a
+file of the user's where it is asked for. Refuses templates that do not render, with their line.
 """
 
 import hashlib
-import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal, Protocol, cast
-
-from jinja2.exceptions import TemplateError
+from pathlib import Path
+from typing import Any, Protocol
 
 from engine.catalog.schemas import Message
-from engine.compare.arms import PromptForm
 from engine.errors import EngineError
+from engine.worker import forms, sandbox
+from engine.worker.sandbox import Fault
 
-INSTRUCT = (
-    "{{ bos_token }}"
-    "{% for message in messages %}"
-    "{% if message.role == 'system' %}{{ message.content + '\\n\\n' }}"
-    "{% elif message.role == 'assistant' %}"
-    "{{ '### Response:\\n' + message.content + eos_token + '\\n\\n' }}"
-    "{% else %}{{ '### Instruction:\\n' + message.content + '\\n\\n' }}{% endif %}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '### Response:\\n' }}{% endif %}"
-)
-"""For checkpoints without a template of their own."""
-
-TODAY = datetime(2024, 7, 26)
-"""The one date that templates see: what was learned yesterday must render the same tomorrow."""
+SUFFIXES = (".jinja", ".j2", ".txt")
+"""Of files that hold a template."""
+FORMS = ("chat", "instruct", "chatml", "raw")
+_LARGEST_FILE = 1 << 20
+_LONGEST_PROBE = 1 << 20
+_WORD = "finetop-probe"
 
 
 class Said(Protocol):
@@ -47,67 +36,88 @@ class Said(Protocol):
 class Template:
     """One way to write a conversation down."""
 
-    name: Literal["chat", "instruct"]
+    name: str
+    """One of FORMS, or the name of the user's file."""
     text: str
     takes_system: bool
     """False: a system message is merged into the first user turn (Gemma's template refuses it)."""
-    bos: str
-    """What the template sees as `bos_token`."""
+    system: str = ""
+    """Put before conversations that bring no system message."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of how it writes."""
+
+    @property
+    def saved(self) -> str:
+        """The template as one text that Hugging Face's own tools render the same way.
+
+        It brings the system prompt along. Dates are left to the day on which it is used.
+        """
+        return forms.with_system(self.text, self.system, self.takes_system)
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the template's text, in hex."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
+        """SHA-256 of `saved`, in hex: equal for a run's template and for that of what it left."""
+        return hashlib.sha256(self.saved.encode()).hexdigest()
 
     def render(self, messages: Iterable[Said], tokenizer: Any, *, answer_next: bool = False) -> str:
         """The text of `messages`; `answer_next` opens the assistant's turn.
 
-        Raises TemplateError where the template refuses the conversation.
+        Raises Fault, a TemplateError, where the template refuses the conversation.
         """
         turns = [{"role": message.role, "content": message.content} for message in messages]
+        if self.system and not any(turn["role"] == "system" for turn in turns):
+            turns = [{"role": "system", "content": self.system}, *turns]
         if not self.takes_system:
-            turns = _merge_system(turns)
-        return cast(
-            str,
-            tokenizer.apply_chat_template(
-                turns,
-                chat_template=_pin_dates(self.text),
-                add_generation_prompt=answer_next,
-                tokenize=False,
-                bos_token=self.bos,
-                date_string=TODAY.strftime("%d %b %Y"),
-            ),
-        )
+            turns = forms.merge_system(turns)
+        return sandbox.render(tokenizer, self.text, turns, answer_next=answer_next)
 
 
-def choose_template(tokenizer: Any, form: Literal["chat", "instruct"] | None = None) -> Template:
-    """The template for `tokenizer`: of the wanted form, or its own chat template where it has one.
+def choose_template(tokenizer: Any, form: str | None = None, system: str = "") -> Template:
+    """The template of the wanted `form`, with `system` for rows that bring no system message.
 
-    Raises EngineError where the template does not render, or the tokenizer has no end token.
+    None or "": the tokenizer's own chat template (`chat`), else `instruct`. `chatml` closes turns
+    with <|im_end|>; where the tokenizer has no such token the marks are written as letters and
+    answers close with the end token, which the model then learns to stop at. `raw` is prompt,
+    newline, answer, end token. A path ending in .jinja, .j2 or .txt is the user's own.
+
+    Raises EngineError where the template does not render (with file and line), or the tokenizer has
+    no end token.
     """
-    own = _own_template(tokenizer)
-    if form == "chat" and own is None:
-        raise EngineError(
-            "This checkpoint has no chat template.",
-            str(tokenizer.name_or_path),
-            "Use prompt=instruct or prompt=raw.",
-        )
     if tokenizer.eos_token is None:
         raise EngineError(
             "The tokenizer has no end token.",
             str(tokenizer.name_or_path),
             "Set eos_token in tokenizer_config.json: without it no answer can end.",
         )
-    if own is None or form == "instruct":
-        bos = tokenizer.bos_token if leading_ids(tokenizer) else ""
-        return Template("instruct", INSTRUCT, takes_system=True, bos=bos)
-    probe = Template("chat", own, takes_system=True, bos=tokenizer.bos_token or "")
-    return Template("chat", own, takes_system=_takes_system(probe, tokenizer), bos=probe.bos)
-
-
-def default_form(tokenizer: Any) -> Literal["chat", "instruct"]:
-    """The form that training takes where none is asked for."""
-    return "instruct" if _own_template(tokenizer) is None else "chat"
+    own = own_template(tokenizer)
+    if form == "chat" and own is None:
+        raise EngineError(
+            "This checkpoint has no chat template.",
+            str(tokenizer.name_or_path),
+            "Use the template instruct, chatml or raw, or a Jinja file of your own.",
+        )
+    form = form or ("instruct" if own is None else "chat")
+    if form == "chat":
+        assert own is not None
+        return _tried(Template("chat", own, True, system), tokenizer, "chat_template")
+    if form.endswith(SUFFIXES):
+        path = Path(form).expanduser()
+        return _tried(Template(path.name, _read(path), True, system), tokenizer, str(path))
+    if form not in FORMS:
+        raise EngineError(
+            f"There is no template {form!r}.",
+            hint=f"Use one of {', '.join(FORMS)}, or a file ending in {', '.join(SUFFIXES)}.",
+        )
+    notes: tuple[str, ...] = ()
+    text = {"instruct": forms.INSTRUCT, "raw": forms.RAW}.get(form, forms.CHATML)
+    if form == "chatml" and not _has_marks(tokenizer):
+        text = forms.CHATML_WRITTEN
+        notes = (
+            "the tokenizer has no <|im_start|> and <|im_end|>: the marks are written as letters, "
+            f"and answers end in its end token {tokenizer.eos_token}",
+        )
+    lead = "{{ bos_token }}" if leading_ids(tokenizer) else ""
+    return Template(form, lead + text, takes_system=True, system=system, notes=notes)
 
 
 def leading_ids(tokenizer: Any) -> list[int]:
@@ -116,14 +126,21 @@ def leading_ids(tokenizer: Any) -> list[int]:
     return list(first) if first and first[0] == tokenizer.bos_token_id else []
 
 
+def plain_ids(text: str, tokenizer: Any) -> list[int]:
+    """Token ids of a text without a template: BOS where the tokenizer puts one, and once only."""
+    ids = list(tokenizer(text, add_special_tokens=False)["input_ids"])
+    lead = leading_ids(tokenizer)
+    return ids if lead and ids[:1] == lead else lead + ids
+
+
 def prompt_text(
     messages: Sequence[Said],
     tokenizer: Any,
-    form: PromptForm | None = None,
+    form: str | None = None,
     system: str | None = None,
     prefix: str | None = None,
 ) -> str:
-    """The text that a model is asked to go on from. A raw text has no BOS yet.
+    """The text that a model is asked to go on from. Under `raw` it is the user's, and has no BOS.
 
     `system` takes the place of the conversation's own system message; `prefix` goes before the last
     user turn, on a line of its own unless it ends in white space. Raises EngineError.
@@ -134,20 +151,21 @@ def prompt_text(
     template = choose_template(tokenizer, form)
     try:
         return template.render(turns, tokenizer, answer_next=True)
-    except TemplateError as error:
-        raise EngineError("The chat template refuses this conversation.", str(error)) from error
+    except Fault as error:
+        raise EngineError("The chat template refuses this conversation.", error.reason) from error
 
 
-def prompt_ids(text: str, tokenizer: Any, form: PromptForm | None) -> list[int]:
+def prompt_ids(text: str, tokenizer: Any, form: str | None) -> list[int]:
     """Token ids of a `prompt_text`, with one BOS if the template or the tokenizer wants one."""
-    ids = list(tokenizer(text, add_special_tokens=False)["input_ids"])
-    return leading_ids(tokenizer) + ids if form == "raw" else ids
+    if form == "raw":
+        return plain_ids(text, tokenizer)
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def render_prompt(
     messages: Sequence[Said],
     tokenizer: Any,
-    form: PromptForm | None = None,
+    form: str | None = None,
     system: str | None = None,
     prefix: str | None = None,
 ) -> list[int]:
@@ -174,50 +192,72 @@ def dress(
     return turns
 
 
-def _own_template(tokenizer: Any) -> str | None:
+def own_template(tokenizer: Any) -> str | None:
+    """The tokenizer's own chat template; None where it has none."""
     own = tokenizer.chat_template
     if isinstance(own, dict):
         own = own.get("default")
     return own or None
 
 
-def _takes_system(template: Template, tokenizer: Any) -> bool:
-    """Whether a system message gets through; some templates raise, some drop it in silence."""
-    user = Message("user", "Hello")
+def _has_marks(tokenizer: Any) -> bool:
+    added = {str(token) for token in tokenizer.added_tokens_decoder.values()}
+    return added.issuperset(forms.CHATML_MARKS)
+
+
+def _read(path: Path) -> str:
+    """The text of a template file. Raises EngineError."""
     try:
-        template.render([user], tokenizer, answer_next=True)
-    except TemplateError as error:
+        data = path.read_bytes()
+    except OSError as error:
         raise EngineError(
-            "The chat template does not render.",
-            f"{tokenizer.name_or_path}: {error}",
-            "Mend chat_template.jinja, or use prompt=instruct.",
+            "The template cannot be read.", f"{path}: {error.strerror}", "Check data.template."
         ) from error
     try:
-        return "finetop-probe" in template.render(
-            [Message("system", "finetop-probe"), user], tokenizer
-        )
-    except TemplateError:
-        return False
+        text = data.decode() if len(data) <= _LARGEST_FILE else ""
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise EngineError("The template is not UTF-8 text.", f"{path}:{line}") from error
+    if not text.strip():
+        reason = f"it has {len(data):,} bytes" if data else "it is empty"
+        raise EngineError("This file is no chat template.", f"{path}: {reason}")
+    return text.replace("\r\n", "\n")
 
 
-def _merge_system(turns: list[dict[str, str]]) -> list[dict[str, str]]:
-    system = "\n\n".join(turn["content"] for turn in turns if turn["role"] == "system")
-    rest = [dict(turn) for turn in turns if turn["role"] != "system"]
-    if system and rest:
-        rest[0]["content"] = system + "\n\n" + rest[0]["content"]
-    return rest
+def _tried(template: Template, tokenizer: Any, where: str) -> Template:
+    """`template`, after it wrote down a short conversation; finds out what it takes.
 
-
-def _pin_dates(text: str) -> str:
-    """Shadow `strftime_now` by a macro that knows only TODAY.
-
-    A function cannot be handed in: transformers turns what is not plain data into a placeholder.
+    Some templates raise at a system message, some drop it in silence. Raises EngineError.
     """
-    formats = re.findall(r"strftime_now\(\s*(?:\"([^\"]*)\"|'([^']*)')", text)
-    if "strftime_now" not in text:
-        return text
-    known = {wanted: TODAY.strftime(wanted) for pair in formats for wanted in pair if wanted}
-    table = json.dumps(known)
-    shown = f"{{{{ {table}.get(format, '{TODAY:%d %b %Y}') }}}}"
-    # The empty expression keeps trim_blocks from eating a newline that opens the template.
-    return f"{{% macro strftime_now(format) %}}{shown}{{% endmacro %}}{{{{ '' }}}}{text}"
+    asked = [Message("user", _WORD)]
+    bare = Template(template.name, template.text, takes_system=True)
+    name = where if where != "chat_template" else f"{tokenizer.name_or_path}: chat template"
+    try:
+        with sandbox.limited_memory():
+            sandbox.check_powers(bare.text)
+            said = bare.render(asked, tokenizer, answer_next=True)
+    except Fault as error:
+        raise EngineError(
+            "The chat template does not render.",
+            f"{name}:{error.line}: {error.reason}" if error.line else f"{name}: {error.reason}",
+            "Mend it, or use the template instruct, chatml or raw.",
+        ) from None
+    if len(said) > _LONGEST_PROBE or _WORD not in said:
+        what = "leaves out what the user says" if _WORD not in said else "writes without an end"
+        raise EngineError(
+            f"The chat template {what}.",
+            name,
+            "It must write message.content for every message in messages.",
+        )
+    try:
+        with sandbox.limited_memory():
+            told = bare.render([Message("system", "finetop-system"), *asked], tokenizer)
+        takes = "finetop-system" in told
+    except Fault:
+        takes = False
+    notes = []
+    if not takes:
+        notes.append("it takes no system message: that is put into the first user turn")
+    if "strftime_now" in template.text or "date_string" in template.text:
+        notes.append(f"it writes the date, which is always {forms.DATE} here")
+    return Template(template.name, template.text, takes, template.system, tuple(notes))
