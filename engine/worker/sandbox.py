@@ -131,7 +131,7 @@ def _line(trace: TracebackType | None) -> int | None:
     """The innermost line of the template that a traceback leads through."""
     found = None
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == "<unknown>":  # as Jinja rewrites it
+        if trace.tb_frame.f_code.co_filename == "<template>":  # Jinja makes lines its own
             found = trace.tb_lineno
         trace = trace.tb_next
     return found

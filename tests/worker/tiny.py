@@ -24,16 +24,20 @@ TEXT = [
 ]
 
 
-def make_tokenizer(template: str | None = CHATML, **special: str) -> Any:
-    """A byte-level BPE of about 300 entries. `special` overrides the special tokens."""
+WORDS = ("<|im_start|>", "<|im_end|>", "<|pad|>", "<s>", "</s>")
+
+
+def make_tokenizer(
+    template: str | None = CHATML, words: tuple[str, ...] = WORDS, **special: str
+) -> Any:
+    """A byte-level BPE of about 300 entries. `special` overrides the special tokens; "" is none."""
     names = {"eos_token": "<|im_end|>", "pad_token": "<|pad|>"} | special
-    words = ["<|im_start|>", "<|im_end|>", "<|pad|>", "<s>", "</s>"]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=300,
-        special_tokens=words,
+        special_tokens=list(words),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
