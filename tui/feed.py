@@ -1,11 +1,10 @@
 """The thread that reads job directories and events, and posts what has changed.
 
-Owns all reading of runs. It never draws; screens never read. A job whose files did not change is
-looked at with `stat` alone; events are parsed in slices, so that a big file blocks nothing.
+Owns the order in which runs are read. It never draws; screens never read. Events and samples are
+parsed in slices, so that a big file blocks nothing; what is known of one job is `tui.tracking`.
 """
 
 import dataclasses
-import os
 import threading
 import time
 import traceback
@@ -13,71 +12,23 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.jobs import status as statuses
-from engine.jobs.directory import JobDirectory
 from engine.jobs.store import Store, state_folder
-from engine.jobs.views import JobView, view
 from engine.text import one_line
 from tui.messages import FeedFailed, MachineMeasured, RunChanged, RunsChanged
-from tui.snapshots import SPARK_CELLS, Machine, RunDetail, RunRow, RunsSnapshot, Spark
-from tui.sparks import SparkCache, Sparks
+from tui.snapshots import Machine, RunDetail, RunsSnapshot
+from tui.sparks import SparkCache
+from tui.tracking import Tracked, sparks_of
 
 if TYPE_CHECKING:
     from textual.message import Message
-
-    from engine.events.logdir import LogDir
-    from engine.events.series import Series
 
 LIVE_SECONDS = 0.25
 QUIET_SECONDS = 1.0
 MACHINE_SECONDS = 5.0
 SLICE_SECONDS = 0.01
-LOG_LINES = 200
 FIRST_ROWS = 30
 SHOWN_SECONDS = 0.5
 """Longest that reading waits for the first paint, so as not to take its time."""
-
-Stamp = tuple[tuple[int, int, int], ...]
-
-
-class _Tracked:
-    """What is remembered of one job between two looks."""
-
-    def __init__(self, job: JobDirectory, *, shipped: bool, elsewhere: bool) -> None:
-        self.job = job
-        self.shipped = shipped
-        self.elsewhere = elsewhere
-        self.stamp: Stamp | None = None
-        self.view: JobView | None = None
-        self.row: RunRow | None = None
-        self.logdir: LogDir | None = None
-        self.unread = True
-        """Whether its events were not read to their end since its files last changed."""
-        self.output = False
-        self.log_stamp: Stamp | None = None
-        self.log: tuple[str, ...] = ()
-
-    @property
-    def live(self) -> bool:
-        return self.view is not None and self.view.state.alive
-
-    def look(self) -> bool:
-        """Read what changed of its small files; whether the view is another one now."""
-        before = self.view
-        stamp = self._stamp()
-        if stamp != self.stamp or self.view is None:
-            self.stamp, self.view, self.unread = stamp, view(self.job), True
-            self.output = self.job.adapter.is_dir() or self.job.model.is_dir()
-        elif not self.view.state.final:
-            state = statuses.derive(self.job, self.view.status)
-            if state is not self.view.state:
-                # Its end may have been written since the stamp was taken.
-                self.view = view(self.job) or self.view
-        return self.view != before
-
-    def _stamp(self) -> Stamp:
-        job = self.job
-        return _stamps(job.record_file, job.status_file, job.user_file, job.attempts)
 
 
 class Feed:
@@ -93,7 +44,7 @@ class Feed:
         self._store = store
         self._post = post
         self._measure = measure
-        self._jobs: dict[Path, _Tracked] = {}
+        self._jobs: dict[Path, Tracked] = {}
         self._snapshot: RunsSnapshot | None = None
         self._machine: Machine | None = None
         self._measured_live: bool | None = None
@@ -101,6 +52,7 @@ class Feed:
         self._sparks = SparkCache(state_folder() / "sparks.json")
         self._watched: Path | None = None
         self._detail_due = False
+        self._sampled: Tracked | None = None
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._first = threading.Event()
@@ -160,7 +112,7 @@ class Feed:
             self._shown.wait(SHOWN_SECONDS)
         self._look(self._jobs.values())
         self._publish()  # the list first; curves follow
-        pending = self._read_events()
+        pending = self._read_events() | self._read_samples()
         if not pending:
             self._sparks.save()
         self._publish()
@@ -174,27 +126,27 @@ class Feed:
             if job.path not in self._jobs:
                 shipped = job in self._store.shipped
                 elsewhere = not shipped and job.path.parent != self._store.root
-                self._jobs[job.path] = _Tracked(job, shipped=shipped, elsewhere=elsewhere)
+                self._jobs[job.path] = Tracked(job, shipped=shipped, elsewhere=elsewhere)
         for path in self._jobs.keys() - {job.path for job in found}:
             del self._jobs[path]
 
-    def _look(self, jobs: Iterable[_Tracked]) -> None:
+    def _look(self, jobs: Iterable[Tracked]) -> None:
         for tracked in jobs:
             if not tracked.look():
                 continue
             tracked.row = None
             known = None if self._followed(tracked) else self._sparks.get(tracked.job.events)
             if known is not None:
-                tracked.row, tracked.unread = _row(tracked, known), False
+                tracked.row, tracked.unread = tracked.make_row(known), False
 
-    def _followed(self, tracked: _Tracked) -> bool:
+    def _followed(self, tracked: Tracked) -> bool:
         """Whether its whole curves are kept: it grows, or somebody watches it."""
         return tracked.live or tracked.job.path == self._watched
 
-    def _newest(self) -> list[_Tracked]:
+    def _newest(self) -> list[Tracked]:
         """The jobs that stand first in the list, by their records alone."""
 
-        def created(tracked: _Tracked) -> float:
+        def created(tracked: Tracked) -> float:
             record = self._store.record(tracked.job)
             return record.created if record else 0.0
 
@@ -215,7 +167,7 @@ class Feed:
             pending |= self._read_slice(tracked)
         return pending
 
-    def _read_slice(self, tracked: _Tracked) -> bool:
+    def _read_slice(self, tracked: Tracked) -> bool:
         from engine.events.logdir import LogDir
 
         if tracked.logdir is None:
@@ -226,12 +178,23 @@ class Feed:
             self._detail_due |= tracked.job.path == self._watched
         tracked.unread = logdir.pending
         if tracked.row is None and tracked.view is not None:
-            tracked.row = _row(tracked, _sparks(logdir.series))
+            tracked.row = tracked.make_row(sparks_of(logdir.series))
             self._detail_due |= tracked.job.path == self._watched
         if not logdir.pending and not self._followed(tracked):
-            self._sparks.put(tracked.job.events, _sparks(logdir.series))
+            self._sparks.put(tracked.job.events, sparks_of(logdir.series))
             tracked.logdir = None  # its curves would only fill memory
         return logdir.pending
+
+    def _read_samples(self) -> bool:
+        """A slice of the watched run's; whether there is more."""
+        tracked = self._jobs.get(self._watched) if self._watched else None
+        if self._sampled is not None and self._sampled is not tracked:
+            self._sampled.samples = None  # they would only fill memory
+        self._sampled = tracked
+        if tracked is None:
+            return False
+        self._detail_due |= tracked.look_at_samples()
+        return tracked.samples is not None and tracked.samples.pending
 
     def _publish(self) -> None:
         rows = []
@@ -240,9 +203,10 @@ class Feed:
                 continue
             if tracked.row is None:
                 known = self._snapshot.row(str(tracked.job.path)) if self._snapshot else None
-                rows.append(
-                    dataclasses.replace(known, view=tracked.view) if known else _row(tracked, {})
-                )
+                row = tracked.make_row({})
+                if known:  # its curves stay until they are read
+                    row = dataclasses.replace(known, view=row.view, marks=row.marks)
+                rows.append(row)
             else:
                 rows.append(tracked.row)
         rows.sort(key=lambda row: (not row.shipped, -row.view.record.created, row.key))
@@ -256,15 +220,7 @@ class Feed:
         tracked = self._jobs.get(path) if path else None
         if tracked is None or tracked.view is None:
             return
-        log = tracked.job.attempt(tracked.job.latest_attempt()).log
-        log = log if log.exists() else tracked.job.launch_log
-        stamp = _stamps(log)
-        if stamp != tracked.log_stamp:
-            tracked.log_stamp = stamp
-            from engine.jobs.launch import log_tail
-
-            tracked.log = tuple(log_tail(log, LOG_LINES).splitlines())
-            self._detail_due = True
+        self._detail_due |= tracked.look_at_log()
         if not self._detail_due:
             return
         self._detail_due = False
@@ -273,9 +229,10 @@ class Feed:
         self._post(
             RunChanged(
                 RunDetail(
-                    tracked.row or _row(tracked, {}),
+                    tracked.row or tracked.make_row({}),
                     dict(logdir.series) if logdir else {},
                     tracked.log,
+                    tracked.samples.trails if tracked.samples else (),
                     tuple(f"{one_line(one.name)}: {one_line(one.reason)}" for one in problems),
                 )
             )
@@ -294,45 +251,3 @@ class Feed:
         if machine != self._machine:
             self._machine = machine
             self._post(MachineMeasured(machine))
-
-
-def _row(tracked: _Tracked, sparks: Sparks) -> RunRow:
-    assert tracked.view is not None
-    return RunRow(
-        tracked.view,
-        tracked.shipped,
-        tracked.elsewhere,
-        tracked.output,
-        sparks.get("loss"),
-        sparks.get("eval_loss"),
-        sparks.get("perplexity"),
-    )
-
-
-def _sparks(series: "dict[str, Series]") -> Sparks:
-    return {
-        "loss": _spark(series.get("train/loss")),
-        "eval_loss": _spark(series.get("eval/loss")),
-        "perplexity": _spark(series.get("eval/perplexity"))
-        or _spark(series.get("train/perplexity")),
-    }
-
-
-def _spark(series: "Series | None") -> Spark | None:
-    if series is None or series.last is None:
-        return None
-    from engine.events.series import bucket
-
-    return Spark(tuple(bucket(series.values, SPARK_CELLS).tolist()), series.last)
-
-
-def _stamps(*paths: Path) -> Stamp:
-    found = []
-    for path in paths:
-        try:
-            status = os.stat(path)
-        except OSError:
-            found.append((0, 0, 0))
-        else:
-            found.append((status.st_ino, status.st_mtime_ns, status.st_size))
-    return tuple(found)

@@ -13,6 +13,8 @@ class Entry:
     """How many ancestors stand above it."""
     last: bool = True
     """Whether no sibling follows."""
+    rails: tuple[bool, ...] = ()
+    """Of each ancestor below the root: whether a sibling of it follows further down."""
 
 
 def arrange(rows: tuple[RunRow, ...], *, hidden: bool = False, word: str = "") -> list[Entry]:
@@ -35,7 +37,7 @@ def arrange(rows: tuple[RunRow, ...], *, hidden: bool = False, word: str = "") -
     entries: list[Entry] = []
     seen: set[str] = set()
     for row in roots:
-        _add(row, 0, True, children, entries, seen)
+        _add(row, 0, True, (), children, entries, seen)
     # Runs that name each other in a circle have no root; they are listed all the same.
     entries += [Entry(row) for row in listed if row.key not in seen]
     return entries
@@ -45,6 +47,7 @@ def _add(
     row: RunRow,
     depth: int,
     last: bool,
+    rails: tuple[bool, ...],
     children: dict[str, list[RunRow]],
     entries: list[Entry],
     seen: set[str],
@@ -52,10 +55,11 @@ def _add(
     if row.key in seen:
         return
     seen.add(row.key)
-    entries.append(Entry(row, depth, last))
+    entries.append(Entry(row, depth, last, rails))
     below = children.get(row.view.record.id, [])
+    inner = (*rails, not last) if depth else ()
     for at, child in enumerate(below):
-        _add(child, min(depth + 1, 8), at == len(below) - 1, children, entries, seen)
+        _add(child, depth + 1, at == len(below) - 1, inner, children, entries, seen)
 
 
 def _parent(row: RunRow) -> str:

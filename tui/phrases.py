@@ -12,6 +12,8 @@ from tui.snapshots import RunRow
 from tui.widgets.cells import Line, Piece
 
 NONE = "—"
+SHORT_WORDS = 14
+"""Cells that a list has for a state."""
 
 
 def state_mark(state: State, glyphs: Glyphs) -> Piece:
@@ -43,7 +45,10 @@ def state_words(view: JobView) -> str:
 def progress(view: JobView, glyphs: Glyphs, width: int = 8) -> list[Piece]:
     """A bar with its share while it runs, the state in words otherwise."""
     if view.state is not State.RUNNING or view.status is None or not view.status.total:
-        return [(state_words(view), state_mark(view.state, glyphs)[1])]
+        words = state_words(view)
+        if len(words) > SHORT_WORDS:
+            words = words.replace(" at ", " ")
+        return [(words, state_mark(view.state, glyphs)[1])]
     full = int(view.progress * width)
     return [
         (glyphs.bar_full * full, "tuned"),
@@ -89,6 +94,22 @@ def number(value: float | None, digits: int = 3, none: str = NONE) -> str:
     if abs(value) >= 100:
         return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.1f}"
     return f"{value:.{digits}f}"
+
+
+def forgot(row: RunRow) -> Piece:
+    """The loss shift against the base, with a mark where it is more than the recipe allows."""
+    if row.forgot is None:
+        return (NONE, "dim")
+    value = row.forgot.last
+    shift = f"{value:+.2f}" if math.isfinite(value) and abs(value) < 100 else number(value)
+    return (f"{shift} !", "bad") if row.over_budget else (f"{shift}  ", "")
+
+
+def over_budget(row: RunRow) -> str:
+    """That more is forgotten than the recipe allows, and since when."""
+    budget = "" if row.budget is None else f" of {row.budget:+g}"
+    since = row.marks.crossed_at if row.marks else None
+    return f"over the budget{budget}" + (f" since step {since:,}" if since is not None else "")
 
 
 def small(value: float | None, none: str = NONE) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.jobs.recipe import TrainRecipe
 from engine.jobs.views import JobView
 
 if TYPE_CHECKING:
@@ -24,6 +25,17 @@ class Spark:
 
 
 @dataclass(frozen=True, slots=True)
+class Marks:
+    """Steps that a run's checkpoints are known by; None where there is no such step."""
+
+    best: int | None = None
+    within_budget: int | None = None
+    """The last one that had forgotten no more than the budget allows."""
+    crossed_at: int | None = None
+    """Where the budget was crossed."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunRow:
     view: JobView
     shipped: bool = False
@@ -36,6 +48,9 @@ class RunRow:
     eval_loss: Spark | None = None
     perplexity: Spark | None = None
     """By held-out rows where there are any, else by training."""
+    forgot: Spark | None = None
+    """Held-out loss shift against the base, in nats per token."""
+    marks: Marks | None = None
 
     @property
     def path(self) -> Path:
@@ -44,6 +59,22 @@ class RunRow:
     @property
     def key(self) -> str:
         return str(self.view.path)
+
+    @property
+    def budget(self) -> float | None:
+        """Nats per token that the recipe allows to be forgotten; None without an alarm."""
+        recipe = self.view.recipe
+        watched = isinstance(recipe, TrainRecipe) and recipe.forgetting.tokens > 0
+        return recipe.forgetting.budget if watched else None
+
+    @property
+    def over_budget(self) -> bool:
+        """Whether it has forgotten more than it may. What is not a number is more."""
+        return (
+            self.forgot is not None
+            and self.budget is not None
+            and (not self.forgot.last <= self.budget)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +87,23 @@ class RunsSnapshot:
         return next((row for row in self.rows if row.key == key), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    step: int
+    text: str
+    """Cleaned, and cut where it is very long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """What one prompt was answered over the steps."""
+
+    prompt: str
+    """The last thing that was asked, cleaned."""
+    answers: tuple[Answer, ...]
+    """By step, never empty."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RunDetail:
     """The watched run, with whole curves. The series are never changed by who made them."""
@@ -64,6 +112,8 @@ class RunDetail:
     series: "Mapping[str, Series]" = field(default_factory=dict)
     log: tuple[str, ...] = ()
     """Its last lines, cleaned."""
+    trails: tuple[Trail, ...] = ()
+    """Its samples, in the order in which the prompts came."""
     problems: tuple[str, ...] = ()
     """What could not be read, cleaned."""
 

@@ -13,7 +13,7 @@ from typing import Any
 from engine import atomic
 from tui.snapshots import Spark
 
-VERSION = 2
+VERSION = 3
 
 Sparks = Mapping[str, Spark | None]
 Stamp = list[list[Any]]

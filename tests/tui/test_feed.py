@@ -1,5 +1,6 @@
 """The feed on real job directories, driven cycle by cycle."""
 
+import json
 import shutil
 import socket
 import subprocess
@@ -18,7 +19,7 @@ from tests.tui.building import write_curves, write_run
 from tests.tui.terminal import HOME
 from tui.feed import Feed
 from tui.messages import FeedFailed, MachineMeasured, RunChanged, RunsChanged
-from tui.snapshots import Machine, RunRow
+from tui.snapshots import Machine, Marks, RunRow
 
 
 @pytest.fixture
@@ -172,3 +173,42 @@ def test_the_machine_is_measured_once_where_nothing_is_live(tmp_path: Path) -> N
         feed.cycle()
     assert measured == [False, True]
     assert len([one for one in posted if isinstance(one, MachineMeasured)]) == 2
+
+
+def test_the_watched_run_comes_with_its_samples(
+    feed: Feed, root: Path, posted: list[Message]
+) -> None:
+    settle(feed, posted)
+    said = {"step": 0, "prompt_id": "p1", "messages": [{"role": "user", "content": "Who?"}]}
+    samples = root / "emotion-lora" / "samples.jsonl"
+    samples.write_text(json.dumps(said | {"text": "I."}) + "\n")
+    feed.watch(root / "emotion-lora")
+    while feed.cycle():
+        pass
+    posted.clear()
+    with samples.open("a") as file:
+        file.write(json.dumps(said | {"step": 9, "text": "You."}) + "\n")
+    feed.cycle()
+    (detail,) = [one.detail for one in posted if isinstance(one, RunChanged)]
+    assert [(one.step, one.text) for one in detail.trails[0].answers] == [(0, "I."), (9, "You.")]
+    posted.clear()
+    feed.cycle()
+    assert posted == []
+
+
+def test_marks_of_checkpoints_are_read_when_they_change(
+    feed: Feed, root: Path, posted: list[Message]
+) -> None:
+    settle(feed, posted)
+    checkpoints = root / "emotion-lora" / "checkpoints"
+    checkpoints.mkdir()
+    for text, marks in [
+        ('{"best": 40, "within_budget": null, "crossed_at": 20}', Marks(40, None, 20)),
+        ('{"best": "x"}', None),
+        ('{"best": 50, "later": 1}', Marks(50)),
+        ("{", None),
+    ]:
+        (checkpoints / "marks.json").write_text(text)
+        feed.cycle()
+        assert rows(posted)["emotion-lora"].marks == marks
+        assert rows(posted)["emotion-lora"].loss is not None

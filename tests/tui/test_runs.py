@@ -1,5 +1,6 @@
 """The Runs screen on real job directories."""
 
+import json
 import time
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from engine.jobs import views
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from engine.jobs.store import Store
-from tests.tui.building import write_curves, write_run
+from tests.tui.building import write_curves, write_event, write_run
 from tests.tui.conftest import screen_text, see, until
 from tui.app import FinetopApp
 from tui.screens.dialogs import Question
@@ -109,7 +110,8 @@ async def test_runs_of_other_folders_are_counted_and_named(tmp_path: Path, root:
     app = FinetopApp(Store(root, [tmp_path / "elsewhere"]))
     async with app.run_test(size=WIDE) as pilot:
         await see(pilot, "7 runs here, 1 in other folders")
-        assert str(tmp_path / "elsewhere") in screen_text(app)
+        await pilot.press("home")
+        await see(pilot, str(tmp_path / "elsewhere"))
 
 
 async def test_the_shipped_run_comes_first(tmp_path: Path, root: Path) -> None:
@@ -118,7 +120,8 @@ async def test_the_shipped_run_comes_first(tmp_path: Path, root: Path) -> None:
     async with app.run_test(size=WIDE) as pilot:
         await see(pilot, "pretrain")
         assert "pretrain" in screen_text(app).splitlines()[3]
-        assert "came with finetop" in screen_text(app)
+        await pilot.press("home")
+        await see(pilot, "came with finetop")
 
 
 async def test_stop_asks_first_and_only_then_gets_firmer(app: FinetopApp, root: Path) -> None:
@@ -178,3 +181,59 @@ async def test_leaving_says_that_runs_go_on(
         await see(pilot, "live")
         await pilot.press("q")
     assert "2 runs go on" in capsys.readouterr().err
+
+
+def forgets(job: JobDirectory, shifts: dict[int, float], marks: dict[str, int | None]) -> None:
+    for step, shift in shifts.items():
+        write_event(job.events, step, {"forget/nll_shift": shift, "forget/kl_to_base": shift / 2})
+    job.checkpoints.mkdir()
+    (job.checkpoints / "marks.json").write_text(json.dumps(marks))
+
+
+async def test_what_was_forgotten_is_shown_and_marked_over_the_budget(
+    app: FinetopApp, root: Path
+) -> None:
+    marks = {"best": 60, "within_budget": 20, "crossed_at": 40}
+    forgets(JobDirectory(root / "emotion-lora"), {20: 0.04, 40: 0.2, 60: 0.31}, marks)
+    forgets(JobDirectory(root / "child"), {10: -0.01, 20: 0.04}, {"best": 20})
+    async with app.run_test(size=WIDE) as pilot:
+        await see(pilot, "+0.31 !")
+        assert line_of(app, "child").endswith("+0.04")
+        await see(pilot, "! 1 over the forgetting budget")
+        await pilot.press("down", "down")
+        await see(pilot, "over the budget of +0.1 since step 40")
+        await pilot.resize_terminal(*NARROW)
+        await until(pilot, lambda: "forgot" not in screen_text(app).splitlines()[2])
+        await see(pilot, "over the budget of +0.1 since step 40")
+
+
+async def test_a_shift_that_is_no_number_is_over_every_budget(app: FinetopApp, root: Path) -> None:
+    forgets(JobDirectory(root / "child"), {10: float("nan")}, {})
+    async with app.run_test(size=WIDE) as pilot:
+        await see(pilot, "NaN !")
+
+
+async def test_the_cursor_begins_on_the_newest_run_at_work(tmp_path: Path, root: Path) -> None:
+    shipped = write_run(tmp_path / "shipped", "pretrain", points=30, created=1.0)
+    now = time.time()
+    write_run(root, "newest-waits", state=State.QUEUED, created=now + 9, heartbeat=now + 86_400)
+    app = FinetopApp(Store(root, shipped=[shipped.path]))
+    async with app.run_test(size=WIDE) as pilot:
+        await see(pilot, "> ● live")
+        await pilot.press("home")
+        await see(pilot, "> ✓ pretrain")
+        await pilot.pause(1.5)  # and is left where it was put
+        await see(pilot, "> ✓ pretrain")
+
+
+async def test_a_family_of_stages_is_drawn_as_a_tree(tmp_path: Path) -> None:
+    root = tmp_path / "family"
+    write_run(root, "a", points=5, created=10.0)
+    for at, (name, parent) in enumerate([("b", "a"), ("c", "b"), ("d", "a")]):
+        write_run(root, name, points=5, created=20.0 - at, parents=[f"run:{parent}"],
+                  checkpoint=f"run:{parent}")  # fmt: skip
+    app = FinetopApp(Store(root))
+    async with app.run_test(size=WIDE) as pilot:
+        await see(pilot, "└ ✓ c")
+        lines = [line[2:].split("  ")[0].rstrip() for line in screen_text(app).splitlines()[3:7]]
+        assert lines == ["✓ a", "├ ✓ b", "│ └ ✓ c", "└ ✓ d"]

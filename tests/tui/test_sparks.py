@@ -53,9 +53,10 @@ def test_a_run_that_is_gone_is_forgotten(tmp_path: Path, events: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", "3", '{"version": 0, "runs": {}}', '{"version": 2}',
-     '{"version": 2, "runs": [1]}', '{"version": 1, "runs": {"x": 3}}',
-     '{"version": 2, "runs": {"x": {"stamp": [], "sparks": {"loss": [["a"], 1.0]}}}}'],
+    ["", "{", "[]", "3", '{"version": 0, "runs": {}}', '{"version": 3}',
+     '{"version": 3, "runs": [1]}', '{"version": 2, "runs": {}}',
+     '{"version": 3, "runs": {"x": 3}}',
+     '{"version": 3, "runs": {"x": {"stamp": [], "sparks": {"loss": [["a"], 1.0]}}}}'],
 )  # fmt: skip
 def test_a_broken_or_other_file_is_as_good_as_none(
     tmp_path: Path, events: Path, content: str

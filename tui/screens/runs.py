@@ -11,7 +11,18 @@ from engine.jobs.status import State
 from engine.jobs.views import JobView
 from engine.text import one_line
 from tui.listing import Entry, arrange
-from tui.phrases import NONE, name_of, number, progress, state_mark, state_words, time_left
+from tui.phrases import (
+    NONE,
+    SHORT_WORDS,
+    forgot,
+    name_of,
+    number,
+    over_budget,
+    progress,
+    state_mark,
+    state_words,
+    time_left,
+)
 from tui.screens.deeds import Deeds
 from tui.screens.page import bindings_of
 from tui.snapshots import SPARK_CELLS, RunRow, RunsSnapshot, Spark
@@ -24,12 +35,15 @@ COLUMNS = (
     Column("run", 18, 40),
     Column("on", 9, 16),
     Column("how", 8, 12),
-    Column("progress", 13, 15),
+    Column("progress", SHORT_WORDS, 15),
     Column("left", 7, 8, right=True),
     Column("loss", 13, 15),
     Column("eval", 6, 7, right=True),
     Column("ppl", 6, 7, right=True),
+    Column("forgot", 8, 9, right=True),
 )
+MOST_RAILS = 6
+"""Levels of a family that are drawn; deeper ones stand under each other."""
 
 
 class RunsPage(Deeds):
@@ -40,6 +54,8 @@ class RunsPage(Deeds):
     def __init__(self) -> None:
         super().__init__()
         self._hidden = False
+        self._opened = False
+        """Whether a row was chosen to begin with."""
         self._entries: list[Entry] = []
 
     def compose(self) -> ComposeResult:
@@ -63,7 +79,8 @@ class RunsPage(Deeds):
         return self.finetop.runs.row(self.query_one(Table).chosen)
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
-        self.finetop.selected = event.key
+        # Not the event's: another one may have been chosen since it was sent.
+        self.finetop.selected = self.query_one(Table).chosen
         self._tell()
         self.show_keys()
 
@@ -100,6 +117,9 @@ class RunsPage(Deeds):
         self._entries = arrange(self.finetop.runs.rows, hidden=self._hidden, word=self.word)
         table = self.query_one(Table)
         table.show([self._row(entry) for entry in self._entries])
+        if not self._opened and self._entries:
+            self._opened = True
+            self.finetop.selected = self.finetop.selected or _what_runs(self._entries)
         if self.finetop.selected and table.chosen != self.finetop.selected:
             table.choose(self.finetop.selected)
         self._tell()
@@ -110,7 +130,8 @@ class RunsPage(Deeds):
         mark = state_mark(view.state, glyphs)
         tree = ""
         if entry.depth:
-            tree = "  " * (entry.depth - 1) + (glyphs.last if entry.last else glyphs.branch) + " "
+            rails = "".join(f"{glyphs.trunk if one else ' '} " for one in entry.rails)
+            tree = rails[-2 * MOST_RAILS :] + (glyphs.last if entry.last else glyphs.branch) + " "
         name: tuple[Piece, ...] = ((tree, "dim"), mark, (f" {name_of(row)}", _name_role(row)))
         return Row(
             row.key,
@@ -123,6 +144,7 @@ class RunsPage(Deeds):
                 self._loss(row.loss),
                 ((number(row.eval_loss.last if row.eval_loss else None), ""),),
                 ((number(row.perplexity.last if row.perplexity else None, 2), ""),),
+                (forgot(row),),
             ),
             dim=view.notes.hidden,
         )
@@ -165,6 +187,8 @@ def about(row: RunRow | None, separator: str) -> Line:
         line.append((between + f"it ran on {host}; r adopts it", ""))
     elif status is not None and status.message and status.message != words:
         line.append((between + one_line(status.message.removeprefix(f"{words}: ")), ""))
+    if row.over_budget:
+        line.append((between + over_budget(row), "bad"))
     if status is not None and status.rejected:
         line.append((between + f"{status.rejected:,} rows rejected", "warn"))
     if row.shipped:
@@ -180,16 +204,26 @@ def summary(rows: tuple[RunRow, ...], separator: str, *, shown: int, word: str) 
     there = sum(row.elsewhere for row in rows)
     waiting = sum(row.view.state is State.QUEUED for row in rows)
     hidden = sum(row.view.notes.hidden for row in rows)
+    over = sum(row.over_budget for row in rows)
     parts = [f"{here} run{'s' * (here != 1)} here"]
     if there:
         parts[0] += f", {there} in other folders"
     if waiting:
         parts.append(f"queue: {waiting} waiting")
+    if over:
+        parts.append(f"! {over} over the forgetting budget")
     if hidden:
         parts.append(f"{hidden} hidden")
     if word:
         parts.append(f"{shown} hold “{one_line(word)}”")
     return [(" " + f" {separator} ".join(parts), "dim")]
+
+
+def _what_runs(entries: list[Entry]) -> str | None:
+    """The newest run at work, else the newest that waits: what one opens the list to see."""
+    live = [entry.row for entry in entries if entry.row.view.state.alive]
+    live.sort(key=lambda row: (row.view.state is State.QUEUED, -row.view.record.created))
+    return live[0].key if live else None
 
 
 def state_role(view: JobView) -> str:
