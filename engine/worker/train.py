@@ -21,8 +21,9 @@ from engine.worker.arguments import training_arguments
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.build import build_model
 from engine.worker.curves import Curves
-from engine.worker.encode import Encoded, choose_template
+from engine.worker.encode import Encoded, Template, choose_template
 from engine.worker.examples import Prepared, prepare
+from engine.worker.saving import save_template
 from engine.worker.trainer import Conductor, TokenTrainer
 
 
@@ -57,8 +58,13 @@ def run(attempt: Attempt) -> str:
         )
     attempt.update(message="reading the rows")
     base_path = checkpoint.base_path or checkpoint.path
-    tokenizer = models.load_tokenizer(base_path)
-    template = choose_template(tokenizer)
+    # An adapter that is trained further brings the template that it was trained with.
+    own = checkpoint.path if (checkpoint.path / "tokenizer_config.json").exists() else base_path
+    tokenizer = models.load_tokenizer(own)
+    template = choose_template(tokenizer, recipe.data.template, recipe.data.system)
+    attempt.log(f"template {template.name} ({template.hash[:12]})")
+    for note in template.notes:
+        attempt.log(f"template: {note}")
     data = prepare(recipe.data, tokenizer, template, recipe.training.seed)
     _report_data(attempt, data, recipe)
     attempt.update(message="loading the model")
@@ -66,7 +72,7 @@ def run(attempt: Attempt) -> str:
     model = build_model(recipe, checkpoint, base_path, device)
     if attempt.stop_requested():
         raise Stopped
-    return _train(attempt, recipe, model, tokenizer, data, device)
+    return _train(attempt, recipe, model, tokenizer, template, data, device)
 
 
 def _train(
@@ -74,6 +80,7 @@ def _train(
     recipe: TrainRecipe,
     model: Any,
     tokenizer: Any,
+    template: Template,
     data: Prepared,
     device: torch.device,
 ) -> str:
@@ -104,13 +111,15 @@ def _train(
         if conductor.stopped:
             raise Stopped
         attempt.update(message="saving")
-        _save_result(attempt, recipe, trainer.model, tokenizer)
+        _save_result(attempt, recipe, trainer.model, tokenizer, template)
     finally:
         curves.close()
     return f"{len(data.rejects)} rows were not used" if data.rejects else ""
 
 
-def _save_result(attempt: Attempt, recipe: TrainRecipe, model: Any, tokenizer: Any) -> None:
+def _save_result(
+    attempt: Attempt, recipe: TrainRecipe, model: Any, tokenizer: Any, template: Template
+) -> None:
     """Save what was learned, in Hugging Face's layout, whole or not at all."""
     lora = recipe.method.kind == "lora"
     final = attempt.directory.adapter if lora else attempt.directory.model
@@ -122,7 +131,7 @@ def _save_result(attempt: Attempt, recipe: TrainRecipe, model: Any, tokenizer: A
     else:
         model.config.use_cache = True
         model.save_pretrained(str(aside))
-    tokenizer.save_pretrained(str(aside))
+    save_template(aside, template, tokenizer, model)
     shutil.rmtree(final, ignore_errors=True)  # of an earlier attempt that went less far
     atomic.publish_directory(aside, final)
     attempt.log(f"saved {final.name}/")
