@@ -1,6 +1,7 @@
 """The devices of this machine, found without torch: GPUs by NVML, Apple's by platform, the CPU.
 
-Says what there is and how busy it is. Whether torch can use it is for the worker to find out.
+Says what there is and how busy it is, and which devices a recipe may run on. Whether torch can use
+them is for the worker to find out.
 """
 
 import os
@@ -14,6 +15,7 @@ from engine.errors import EngineError
 
 DRIVER_TRACES = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg")
 """Where Linux shows that a GPU's driver is there; the last is Windows' subsystem for Linux."""
+_HINT = "Set device to auto, cpu, mps, cuda, cuda:N, or several as cuda:0,cuda:1."
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +23,22 @@ class Device:
     kind: str
     """`cuda`, `mps` or `cpu`."""
     key: str
-    """What its queue and lock are named by: a GPU's UUID, else its kind."""
+    """What its lock is named by: a GPU's UUID, else its kind."""
     name: str
     index: int = 0
     memory_total: int = 0
     """Bytes; 0 where it is not known."""
     memory_used: int = 0
-    """Bytes in use by all processes."""
+    """Bytes in use by all processes, whoever owns them."""
+
+    @property
+    def memory_free(self) -> int:
+        """Bytes; 0 where it is not known."""
+        return self.memory_total - self.memory_used
+
+
+Option = tuple[Device, ...]
+"""Devices that one run takes together."""
 
 
 def find() -> list[Device]:
@@ -35,32 +46,32 @@ def find() -> list[Device]:
     return _beside(_gpus()[0])
 
 
-def choose(wanted: str) -> Device:
-    """The device of a recipe: `auto`, `cpu`, `mps`, `cuda` or `cuda:N`.
+def options(wanted: str) -> list[Option]:
+    """What a recipe's device may mean here and now, best first; each entry is one whole choice.
 
-    `auto` and `cuda` take the GPU with the most free memory. Raises EngineError where the wanted
-    one is not there: a CPU is never taken in silence.
+    `auto` and `cuda` may be any GPU, the one with the most free memory first; `cuda:0,cuda:1` is
+    both together. Raises EngineError where the wanted one is not there: a CPU is never taken in
+    silence.
     """
     gpus, trouble = _gpus()
     devices = _beside(gpus)
-    if trouble and not gpus and wanted.partition(":")[0] in ("auto", "cuda"):
+    names = [part.strip() for part in wanted.split(",")]
+    if trouble and not gpus and names[0].partition(":")[0] in ("auto", "cuda"):
         raise EngineError(
             "There is a GPU here, but it cannot be used.",
             trouble,
             "See what nvidia-smi says; device cpu runs without the GPU.",
         )
+    if wanted in ("auto", "cuda") and gpus:
+        return [(gpu,) for gpu in sorted(gpus, key=lambda gpu: -gpu.memory_free)]
     if wanted == "auto":
-        return _freest(gpus) if gpus else devices[0]
-    if wanted == "cuda" and gpus:
-        return _freest(gpus)
-    for device in devices:
-        if wanted in (device.kind, f"{device.kind}:{device.index}"):
-            return device
-    raise EngineError(
-        f"There is no device {wanted} here.",
-        f"Found: {', '.join(label(device) for device in devices)}.",
-        "Set device to auto, cpu, mps, cuda or cuda:N.",
-    )
+        return [(devices[0],)]
+    chosen = tuple(_named(name, devices) for name in names)
+    if len(chosen) > 1 and any(device.kind != "cuda" for device in chosen):
+        raise EngineError("Only GPUs can be used together.", f"device: {wanted}", _HINT)
+    if len({device.key for device in chosen}) < len(chosen):
+        raise EngineError("A device is named twice.", f"device: {wanted}", _HINT)
+    return [chosen]
 
 
 def label(device: Device) -> str:
@@ -68,8 +79,17 @@ def label(device: Device) -> str:
     return f"cuda:{device.index}" if device.kind == "cuda" else device.kind
 
 
-def _freest(gpus: list[Device]) -> Device:
-    return max(gpus, key=lambda gpu: gpu.memory_total - gpu.memory_used)
+def labels(devices: Option) -> str:
+    """Several devices as a recipe names them."""
+    return ",".join(label(device) for device in devices)
+
+
+def _named(name: str, devices: list[Device]) -> Device:
+    for device in devices:
+        if name in (device.kind, f"{device.kind}:{device.index}"):
+            return device
+    found = ", ".join(label(device) for device in devices)
+    raise EngineError(f"There is no device {name} here.", f"Found: {found}.", _HINT)
 
 
 def _beside(gpus: list[Device]) -> list[Device]:

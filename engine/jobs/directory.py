@@ -108,6 +108,11 @@ class JobDirectory:
         return self.path / "model"
 
     @property
+    def base(self) -> Path:
+        """A whole model: what the run's adapter goes on, where it merged another one first."""
+        return self.path / "base"
+
+    @property
     def samples(self) -> Path:
         return self.path / "samples.jsonl"
 
@@ -226,6 +231,12 @@ def read_json(path: Path) -> Mapping[str, object] | None:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file's content, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """The SHA-256 of a file's content in hex; of a folder, of the names and contents below it."""
+    if not path.is_dir():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    whole = hashlib.sha256()
+    for one in sorted(path.rglob("*")):
+        if one.is_file():
+            whole.update(f"{one.relative_to(path)}\0{sha256(one)}\n".encode("utf-8", "replace"))
+    return whole.hexdigest()

@@ -3,24 +3,26 @@
 Launching returns when the worker has written its first status, or raises with the end of its log.
 """
 
+import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
-from subprocess import Popen
 
 from engine import atomic
 from engine.errors import EngineError, JobFailed
-from engine.jobs import continuation, directory, lock, process, session, status
-from engine.jobs.directory import JobDirectory
+from engine.jobs import continuation, devices, directory, lock, process, session, status
+from engine.jobs import inputs as named
+from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.recipe import Recipe, TrainRecipe, to_toml
 from engine.jobs.status import State
-from engine.jobs.store import open_store, remember_root
+from engine.jobs.store import remember_root
 from engine.text import clean
 
 START_SECONDS = 20.0
 """How long a worker may take to its first status: no heavy import comes before it."""
+SIGN_SECONDS = 20.0
+"""A worker whose heartbeat is younger than this is seen to live."""
 
 
 def launch(
@@ -32,6 +34,7 @@ def launch(
     the end of its log where it did not come up.
     """
     process.worker_command()
+    devices.options(recipe.device)
     job = directory.create(root, recipe, parents, inputs)
     remember_root(root)
     _start(job, recipe.kind)
@@ -44,27 +47,17 @@ def launch_training(wanted: TrainRecipe, root: Path) -> JobDirectory:
     Relative paths are written into the run's recipe as absolute ones: it runs in another folder.
     Raises EngineError.
     """
-    from engine.catalog import checkpoints, datasets
-
-    runs = [job.path for job in open_store(root).jobs()]
-    checkpoint = checkpoints.resolve(wanted.model.checkpoint, runs)
-    train = datasets.resolve(wanted.data.train)
-    held_out = datasets.resolve(wanted.data.eval) if wanted.data.eval else None
-    wanted = replace(
-        wanted,
-        model=replace(wanted.model, checkpoint=checkpoint.ref),
-        data=replace(wanted.data, train=train.ref, eval=held_out.ref if held_out else ""),
-    )
-    files = [train.path, held_out.path if held_out else train.eval_path]
-    inputs = [path for path in files if path is not None]
-    return launch(wanted, root, parents=[checkpoint.ref], inputs=inputs)
+    found = named.locate(wanted, root)
+    return launch(found.recipe, root, parents=found.parents, inputs=found.files)
 
 
-def resume(job: JobDirectory, recipe: Recipe | None = None, *, adopt: bool = False) -> None:
+def resume(
+    job: JobDirectory, recipe: Recipe | None = None, *, adopt: bool = False, force: bool = False
+) -> None:
     """Go on with a job that ended early; `recipe` is given where this attempt changes it.
 
-    A lost job (its host is gone) is resumed only with `adopt`. Raises EngineError where the job
-    cannot go on.
+    A lost job (its host is gone) is resumed only with `adopt`, one whose data has changed only
+    with `force`. Raises EngineError where the job cannot go on.
     """
     record = job.record()
     if record is None:
@@ -88,24 +81,28 @@ def resume(job: JobDirectory, recipe: Recipe | None = None, *, adopt: bool = Fal
         )
     if recipe is not None:
         continuation.check(job, recipe)
-        try:
-            atomic.write_text(job.path / ".next-recipe.toml", to_toml(recipe))
-        except OSError as error:
-            raise _not_started(job, error) from error
+    devices.options((recipe or job.recipe()).device)
+    if any(job.checkpoints.glob("checkpoint-*")):
+        if not force:
+            named.check(record.inputs)
+    else:  # it begins again: with the data as it is now
+        recipe = _renew(job, recipe)
     # Its end is written a moment before the lock is free, longer on a slow disk.
     _wait(lambda: lock.holder(job.lock_file) is None, 5.0)
-    _start(job, record.kind, "" if recipe is None else "--recipe")
+    _start(job, record.kind, recipe)
 
 
 def stop(
     job: JobDirectory,
     *,
     grace: float = 60.0,
+    saving: float = 1800.0,
     said: Callable[[str], None] = lambda line: None,
 ) -> State:
     """End a job: ask, then SIGTERM, then SIGKILL; `said` hears which. Returns the state reached.
 
-    Asking saves a checkpoint first. Raises EngineError where it does not run.
+    Asking saves a checkpoint first. `grace` is how long the worker may take, in seconds; as long as
+    it is seen to save it has up to `saving` more. Raises EngineError where it does not run.
     """
     if lock.holder(job.lock_file) is None:
         now = status.read(job)
@@ -120,7 +117,7 @@ def stop(
         stages = [(SIGTERM, grace), (SIGKILL, 5.0)]
     else:
         said("asked to stop; it saves first")
-        if _wait(lambda: lock.holder(job.lock_file) is None, grace):
+        if _wait_for_end(job, grace, saving, said):
             return status.derive(job, status.read(job))
         stages = [(SIGTERM, 10.0), (SIGKILL, 5.0)]
     for number, patience in stages:
@@ -158,19 +155,66 @@ def log_tail(path: Path, lines: int = 15) -> str:
     return "\n".join(clean(text).splitlines()[-lines:])
 
 
-def _start(job: JobDirectory, kind: str, *options: str) -> None:
-    before = status.read(job)
-    command = [
-        *session.scope(),
-        *process.worker_command(kind, str(job.path), *(option for option in options if option)),
-    ]
+def _wait_for_end(
+    job: JobDirectory, grace: float, saving: float, said: Callable[[str], None]
+) -> bool:
+    def ended() -> bool:
+        return lock.holder(job.lock_file) is None
+
+    if _wait(ended, grace):
+        return True
+    if saving and _is_saving(job):
+        said("it is still saving; Ctrl+C leaves it to that")
+        _wait(lambda: ended() or not _is_saving(job), saving)
+    return ended()
+
+
+def _is_saving(job: JobDirectory) -> bool:
+    """Whether the worker has heard the request, or is at its last save, and is seen to live."""
+    now = status.read(job)
+    if now is None or time.time() - now.heartbeat > SIGN_SECONDS:
+        return False
+    return now.state is State.STOPPING or now.message.startswith("saving")
+
+
+def _renew(job: JobDirectory, recipe: Recipe | None) -> Recipe | None:
+    """Note the inputs that the next attempt will find; the recipe with its names made absolute."""
+    wanted = recipe or job.recipe()
+    if not isinstance(wanted, TrainRecipe):
+        return recipe
+    found = named.locate(wanted, job.path.parent)
     try:
-        child = process.start_detached(command, job.launch_log)
+        named.renew(job, found.files)
     except OSError as error:
         raise _not_started(job, error) from error
-    if not _wait(lambda: _answered(job, child, before), START_SECONDS) or not _began(job, before):
-        log = log_tail(job.launch_log) or log_tail(job.attempt(job.latest_attempt()).log)
-        raise JobFailed("The worker did not come up.", log, f"Its log is {job.launch_log}.")
+    return found.recipe if recipe is not None else None
+
+
+def _start(job: JobDirectory, kind: str, recipe: Recipe | None = None) -> None:
+    """Start a worker, and wait until this very worker has begun. Raises EngineError, JobFailed."""
+    mark = secrets.token_hex(4)
+    changed = process.changed_recipe(job, mark)
+    command = [*session.scope(), *process.worker_command(kind, str(job.path), mark)]
+    try:
+        if recipe is not None:
+            atomic.write_text(changed, to_toml(recipe))
+        child = process.start_detached(command, job.launch_log)
+        _wait(lambda: _began(job, mark) or child.poll() is not None, START_SECONDS)
+        began = _began(job, mark)
+    except OSError as error:
+        raise _not_started(job, error) from error
+    finally:
+        changed.unlink(missing_ok=True)
+    if began:
+        return
+    if child.poll() is not None and lock.holder(job.lock_file) is not None:
+        raise EngineError(
+            f"{job.path.name} was started by somebody else at the same moment.",
+            "That attempt runs now; this one did not begin, and changed nothing.",
+            "See finetop runs; stop it first to go on with other settings.",
+        )
+    log = log_tail(job.launch_log) or log_tail(job.attempt(job.latest_attempt()).log)
+    raise JobFailed("The worker did not come up.", log, f"Its log is {job.launch_log}.")
 
 
 def _not_started(job: JobDirectory, error: OSError) -> EngineError:
@@ -181,13 +225,14 @@ def _not_started(job: JobDirectory, error: OSError) -> EngineError:
     )
 
 
-def _answered(job: JobDirectory, child: Popen[bytes], before: status.Status | None) -> bool:
-    return _began(job, before) or child.poll() is not None
-
-
-def _began(job: JobDirectory, before: status.Status | None) -> bool:
-    now = status.read(job)
-    return now is not None and (before is None or now.attempt > before.attempt)
+def _began(job: JobDirectory, mark: str) -> bool:
+    """Whether the worker of this launch has its attempt, and has written its first status."""
+    latest = job.latest_attempt()
+    for number in range(latest, max(latest - 3, 0), -1):
+        if (read_json(job.attempt(number).process) or {}).get("launch") == mark:
+            now = status.read(job)
+            return now is not None and now.attempt >= number
+    return False
 
 
 def _wait(condition: Callable[[], bool], seconds: float) -> bool:

@@ -4,6 +4,7 @@ POSIX record locks (`lockf`): freed when the owner dies, however it dies, and no
 its children. A process must open a lock file once only: closing any descriptor of it frees it.
 """
 
+import contextlib
 import fcntl
 import os
 import struct
@@ -38,6 +39,28 @@ class Lock:
             return False
         self._descriptor = descriptor
         return True
+
+    def write(self, text: str) -> None:
+        """Replace the content of the locked file: who holds it, for others to read."""
+        assert self._descriptor is not None, "only its holder writes it"
+        data = text.encode()
+        os.pwrite(self._descriptor, data, 0)
+        os.ftruncate(self._descriptor, len(data))
+
+    def touch(self) -> None:
+        """Renew the file's times: some systems remove old files from /tmp."""
+        with contextlib.suppress(OSError):
+            if self._descriptor is not None:
+                os.utime(self._descriptor)
+
+    def is_on(self, path: Path) -> bool:
+        """Whether `path` is the very file that is locked, whatever its name by now."""
+        if self._descriptor is None:
+            return False
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), path.lstat())
+        except OSError:
+            return False
 
     def release(self) -> None:
         if self._descriptor is not None:

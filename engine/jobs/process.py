@@ -86,6 +86,14 @@ def start_detached(command: list[str], log: Path) -> subprocess.Popen[bytes]:
     return child
 
 
+def changed_recipe(job: JobDirectory, launch: str) -> Path:
+    """Where the launcher lays the recipe that the attempt of this launch changes.
+
+    Each launch has its own: two that come at the same time must not take each other's.
+    """
+    return job.path / f".next-recipe-{launch}.toml"
+
+
 def send_signal(job: JobDirectory, number: signal.Signals) -> bool:
     """Signal the process group of the job's worker; False where no worker lives here.
 

@@ -1,26 +1,124 @@
-"""The queue of a device, without a daemon: tickets in a machine-local folder, and one lock.
+"""The queue for this machine's devices, without a daemon: tickets in a local folder, and locks.
 
-A waiting worker holds a lock on its own ticket file, so the ticket of a dead one is known and
-removed. The first live ticket takes the device's lock. Numbers give the order; renaming a ticket
-moves it. The folder is never in `runs/`, which may lie on a network disk.
+A waiting worker holds a lock on its own ticket, so the ticket of a dead one is known and removed.
+Numbers give the order; a ticket names every device that it may take, and waits for the tickets
+before it that want one of those. A device is busy while a run of this user holds its lock; what
+others use of its memory is no lock. The folder is never in `runs/`, which may be on a network disk.
 """
 
+import json
 import os
 import re
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import EngineError
+from engine.jobs.directory import read_json
 from engine.jobs.lock import Lock, holder
 
+Keys = tuple[str, ...]
+"""Devices that are taken together, by their keys."""
+
 _TICKET = re.compile(r"(\d+)-(.+)")
+_CANCELLED = "cancelled-"
+_GAP = 1 << 20
+"""Between the numbers of two new tickets: room to move others between them, twenty times over."""
+
+
+class Cancelled(Exception):
+    """Somebody took this job out of the queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
+    """One job that waits."""
+
     path: Path
     number: int
     job: str
+    directory: str = ""
+    """Of the job."""
+    wanted: str = ""
+    """The device, as its recipe names it."""
+    options: tuple[Keys, ...] = ()
+    """The devices that it may take; empty where the ticket cannot be read: then it may be any."""
+    since: float = 0.0
+    """Unix seconds."""
+
+    def wants(self, keys: Iterable[str]) -> bool:
+        """Whether one of these devices may become its own."""
+        return not self.options or not set(keys).isdisjoint(self.keys)
+
+    @property
+    def keys(self) -> frozenset[str]:
+        return frozenset(key for option in self.options for key in option)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """One job that has a device."""
+
+    key: str
+    job: str
+    directory: str
+    since: float
+    """Unix seconds."""
+
+
+def waiting(device_key: str | None = None) -> list[Ticket]:
+    """The live tickets that may take a device, or all of them, in order; next first."""
+    found = _tickets(_folder("queue"))
+    return [one for one in found if device_key is None or one.wants([device_key])]
+
+
+def holders() -> list[Holder]:
+    """Who has which device now, by device."""
+    found = []
+    for path in sorted(_folder("devices").glob("*.lock")):
+        if holder(path) is not None:
+            table = read_json(path) or {}
+            key, job, where = (_text(table, name) for name in ("key", "job", "directory"))
+            found.append(Holder(key or path.stem, job, where, _number(table, "since")))
+    return found
+
+
+def position(ticket: Ticket, tickets: Sequence[Ticket]) -> int:
+    """A ticket's place in line: 1 is next."""
+    before = tickets[: tickets.index(ticket)]
+    return 1 + sum(not ticket.options or other.wants(ticket.keys) for other in before)
+
+
+def move(job: str, by: int) -> int:
+    """Move a waiting job by so many places among those that want its devices: -1 is one sooner.
+
+    Returns its new place, 1 is next. Raises EngineError where it does not wait.
+    """
+    everyone = waiting()
+    ticket = _find(job, everyone)
+    line = [one for one in everyone if one == ticket or one.wants(ticket.keys)]
+    at = line.index(ticket)
+    to = max(0, min(len(line) - 1, at + by))
+    if to != at:
+        neighbour = line[to]
+        rest = [one for one in everyone if one != ticket]
+        index = rest.index(neighbour) + (to > at)
+        _renumber(ticket, rest[:index], rest[index:])
+    return to + 1
+
+
+def cancel(job: str) -> None:
+    """Take a waiting job out of the queue: it ends as stopped, and nothing else is touched.
+
+    Raises EngineError where it does not wait, or has just begun.
+    """
+    ticket = _find(job, waiting())
+    try:
+        # Either this or the worker's own removal of its ticket comes first, never both.
+        ticket.path.rename(ticket.path.with_name(_CANCELLED + ticket.path.name))
+    except FileNotFoundError as error:
+        raise _not_waiting(job) from error
 
 
 def lock_folder() -> Path:
@@ -43,72 +141,200 @@ def lock_folder() -> Path:
 
 
 class Place:
-    """One job's place in the queue of a device, and then the device itself."""
+    """One job's place in the queue, and then its devices.
 
-    def __init__(self, device_key: str, job: str) -> None:
+    `choices` gives what the job may take at the time of the call, best first. A process has one
+    place only: a second look at its own ticket would free it (see `engine.jobs.lock`).
+    """
+
+    def __init__(
+        self, job: str, wanted: str, choices: Callable[[], list[Keys]], directory: Path = Path()
+    ) -> None:
         self._job = job
-        self._folder = queue_folder(device_key)
-        self._device = Lock(self._folder / "device.lock")
+        self._choices = choices
+        self._options = choices()
+        self._note = {"job": job, "directory": str(directory), "wanted": wanted}
+        self._since = time.time()
+        self._devices: list[Lock] = []
+        self.taken: Keys = ()
+        """The devices, once they are ours."""
         self._ticket = self._draw()
 
     def ahead(self) -> int:
-        """Jobs to wait for; 0 once the device is ours, which it is as soon as it can be."""
-        if self._device.held:
+        """Jobs to wait for; 0 once the devices are ours, which they are as soon as they can be.
+
+        Raises Cancelled where somebody took the job out of the queue.
+        """
+        if self.taken:
             return 0
-        waiting = [ticket.job for ticket in self._tickets()]
-        if self._job not in waiting:  # somebody removed the ticket: draw again, last in line
+        tickets = _tickets(_folder("queue"), own=self._ticket)
+        before = self._before(tickets)
+        if before is None:  # somebody removed the ticket: draw again, last in line
             self._ticket.release()
             self._ticket = self._draw()
-            return len(waiting) + 1
-        before = waiting.index(self._job)
-        if before == 0 and self._device.acquire():
+            return len(tickets) + 1
+        wanted = {key for option in self._options for key in option}
+        if self._take([one for one in self._options if not any(t.wants(one) for t in before)]):
             self._give_back_ticket()
             return 0
-        return before + 1
+        return 1 + sum(ticket.wants(wanted) for ticket in before)
+
+    def keep(self) -> None:
+        """Say that the locks are in use, to whatever tidies old files away."""
+        for lock in (self._ticket, *self._devices):
+            lock.touch()
 
     def leave(self) -> None:
-        """Give up the place, or the device."""
-        self._device.release()
-        self._give_back_ticket()
-
-    def _tickets(self) -> list[Ticket]:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # somebody may tidy up /tmp
-        return tickets(self._folder, own=self._job)
-
-    def _give_back_ticket(self) -> None:
-        for path in self._folder.glob(f"*-{self._job}"):
+        """Give up the place, or the devices."""
+        path = self._own_path()
+        if path is not None:
             path.unlink(missing_ok=True)
         self._ticket.release()
+        self._release()
+
+    def _before(self, tickets: list[Ticket]) -> list[Ticket] | None:
+        """The tickets before ours; None where ours is gone."""
+        path = self._own_path()
+        if path is None:
+            return None
+        if path.name.startswith(_CANCELLED):
+            raise Cancelled
+        match = _TICKET.fullmatch(path.name)
+        number = int(match[1]) if match else 0
+        return [one for one in tickets if (one.number, one.job) < (number, self._job)]
+
+    def _take(self, options: list[Keys]) -> bool:
+        """Take the first choice that is free as a whole."""
+        free = [one for one in options if all(holder(_device_lock(key)) is None for key in one)]
+        if len(free) > 1:  # which is best is asked only now: it may have changed since
+            free = [one for one in self._choices() if one in free]
+        return any(self._acquire(option) for option in free)
+
+    def _acquire(self, option: Keys) -> bool:
+        for key in sorted(option):  # in one order for all, so that no two wait for each other
+            lock = Lock(_device_lock(key))
+            if not lock.acquire():
+                self._release()
+                return False
+            lock.write(json.dumps({**self._note, "key": key, "since": time.time()}))
+            self._devices.append(lock)
+        self.taken = option
+        return True
+
+    def _release(self) -> None:
+        for lock in self._devices:
+            lock.release()
+        self._devices, self.taken = [], ()
+
+    def _give_back_ticket(self) -> None:
+        while (path := self._own_path()) is not None:
+            if path.name.startswith(_CANCELLED):
+                self._release()
+                raise Cancelled
+            try:
+                path.unlink()
+            except FileNotFoundError:
+                continue  # it was moved or cancelled at this very moment
+        self._ticket.release()
+
+    def _own_path(self) -> Path | None:
+        """Where our ticket lies now: others may rename it."""
+        for path in _folder("queue").iterdir():
+            if self._ticket.is_on(path):
+                return path
+        return None
 
     def _draw(self) -> Lock:
-        while True:
-            last = max((ticket.number for ticket in self._tickets()), default=0)
-            lock = Lock(self._folder / f"{last + 10:06d}-{self._job}")
-            # A reader may have taken the file for a dead one's before it was locked.
-            if lock.acquire() and lock.path.exists():
-                return lock
-            lock.release()
+        """A ticket behind all others: it has its name only once it is locked and written."""
+        folder = _folder("queue")
+        lock = Lock(folder / f".{self._job}-{os.getpid()}")
+        if not lock.acquire():
+            raise EngineError("Another process has this ticket.", str(lock.path))
+        lock.write(json.dumps({**self._note, "options": self._options, "since": self._since}))
+        last = max((ticket.number for ticket in _tickets(folder, own=lock)), default=0)
+        lock.path.rename(folder / f"{last + _GAP:012d}-{self._job}")
+        return lock
 
 
-def queue_folder(device_key: str) -> Path:
-    """Where the tickets and the lock of a device lie."""
-    folder = lock_folder() / re.sub(r"[^A-Za-z0-9-]", "-", device_key)
+def _folder(name: str) -> Path:
+    folder = lock_folder() / name
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 
-def tickets(folder: Path, own: str = "") -> list[Ticket]:
-    """The live tickets of a queue in order; those of dead workers are removed.
+def _device_lock(key: str) -> Path:
+    return _folder("devices") / f"{re.sub(r'[^A-Za-z0-9-]', '-', key)}.lock"
 
-    `own` is the caller's job: looking at its lock would free it (see `engine.jobs.lock`).
-    """
+
+def _tickets(folder: Path, own: Lock | None = None) -> list[Ticket]:
+    """The live tickets in order; those of dead workers are removed, `own` is left out."""
     live = []
     for path in folder.iterdir():
-        match = _TICKET.fullmatch(path.name)
-        if match is None:
+        if own is not None and own.is_on(path):
             continue
-        if match[2] != own and holder(path) is None:
-            path.unlink(missing_ok=True)
-        else:
-            live.append(Ticket(path, int(match[1]), match[2]))
+        match = _TICKET.fullmatch(path.name)
+        if holder(path) is None:
+            if match is not None or path.name.startswith(_CANCELLED):
+                path.unlink(missing_ok=True)
+        elif match is not None:
+            live.append(_read(path, int(match[1]), match[2]))
     return sorted(live, key=lambda ticket: (ticket.number, ticket.job))
+
+
+def _read(path: Path, number: int, job: str) -> Ticket:
+    table = read_json(path) or {}
+    given = table.get("options")
+    options = tuple(tuple(map(str, one)) for one in given) if isinstance(given, list) else ()
+    return Ticket(
+        path,
+        number,
+        job,
+        _text(table, "directory"),
+        _text(table, "wanted"),
+        options,
+        _number(table, "since"),
+    )
+
+
+def _renumber(ticket: Ticket, before: list[Ticket], after: list[Ticket]) -> None:
+    """Give a ticket a number between its new neighbours; the order of the others is never lost."""
+    low = before[-1].number if before else 0
+    high = after[0].number if after else low + 2 * _GAP
+    if high - low < 2:  # no room: spread all out above the highest, the last first
+        top = max(one.number for one in (*before, *after))
+        line = [*before, ticket, *after]
+        for index in range(len(line) - 1, -1, -1):
+            _rename(line[index], top + (index + 1) * _GAP)
+    else:
+        _rename(ticket, (low + high) // 2)
+
+
+def _rename(ticket: Ticket, number: int) -> None:
+    try:
+        ticket.path.rename(ticket.path.with_name(f"{number:012d}-{ticket.job}"))
+    except FileNotFoundError as error:
+        raise _not_waiting(ticket.job) from error
+
+
+def _find(job: str, tickets: list[Ticket]) -> Ticket:
+    for ticket in tickets:
+        if ticket.job == job:
+            return ticket
+    raise _not_waiting(job)
+
+
+def _not_waiting(job: str) -> EngineError:
+    return EngineError(
+        f"{job} does not wait in this machine's queue.",
+        "It has begun, has ended, or waits on another host.",
+        "See finetop queue; finetop stop ends a run that has begun.",
+    )
+
+
+def _text(table: Mapping[str, object], name: str) -> str:
+    return str(table.get(name) or "")
+
+
+def _number(table: Mapping[str, object], name: str) -> float:
+    value = table.get(name)
+    return float(value) if isinstance(value, int | float) else 0.0

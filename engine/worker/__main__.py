@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
         return 2
     kind, path, *options = arguments
     try:
-        attempt = Attempt.begin(Path(path), changed_recipe="--recipe" in options)
+        attempt = Attempt.begin(Path(path), launch=options[0] if options else "")
     except EngineError as error:
         print(clean(str(error)), file=sys.stderr)
         return error.exit_code
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
 def run(attempt: Attempt, kind: str) -> int:
     """Run the job of an attempt and write how it ended."""
     try:
-        attempt.wait_for_device(attempt.recipe.device)
+        attempt.wait_for_devices(attempt.recipe.device)
         attempt.log("loading libraries")
         module = importlib.import_module(JOBS[kind])
         message = module.run(attempt) or ""

@@ -19,17 +19,19 @@ from typing import Any
 
 from engine import atomic
 from engine.errors import EngineError
-from engine.jobs import devices, status
-from engine.jobs.devices import Device
+from engine.jobs import devices, process, status
+from engine.jobs.devices import Device, Option
 from engine.jobs.directory import JobDirectory, JobRecord
 from engine.jobs.lock import Lock
-from engine.jobs.queue import Place
+from engine.jobs.queue import Cancelled, Place
 from engine.jobs.status import Failure, State, Status
 
 WRITE_SECONDS = 0.4
 """Least time between two writes of the status."""
 HEARTBEAT_SECONDS = 5.0
 QUEUE_SECONDS = 0.5
+KEEP_SECONDS = 3600.0
+"""How often the files of the locks are renewed."""
 
 
 class Stopped(Exception):
@@ -39,7 +41,7 @@ class Stopped(Exception):
 class Attempt:
     """A worker's own side of its job directory."""
 
-    def __init__(self, directory: JobDirectory, lock: Lock, changed_recipe: bool) -> None:
+    def __init__(self, directory: JobDirectory, lock: Lock, launch: str = "") -> None:
         record = directory.record()
         assert record is not None, "a worker is started on a job"
         self.directory = directory
@@ -48,14 +50,17 @@ class Attempt:
         self.number = max(directory.latest_attempt(), before.attempt if before else 0) + 1
         self.files = directory.attempt(self.number)
         self.files.path.mkdir(parents=True, exist_ok=True)
-        if changed_recipe:
-            os.replace(directory.path / ".next-recipe.toml", self.files.recipe)
+        changed = process.changed_recipe(directory, launch)
+        if launch and changed.exists():
+            os.replace(changed, self.files.recipe)
         self.recipe = directory.recipe()
-        self.device: Device | None = None
+        self.devices: Option = ()
+        """What the queue gave; more than one where the recipe asks for several GPUs."""
         self._lock = lock
         self._place: Place | None = None
         # No Event: setting one in a signal handler could wait for ever on its own thread.
         self._stop = False
+        self._stop_said = False
         self._changed = threading.Event()
         self._closing = False
         self._guard = threading.Lock()
@@ -70,42 +75,71 @@ class Attempt:
             host=socket.gethostname(),
             message="starting",
         )
+        atomic.write_json(self.files.process, {**_process(), "launch": launch})
         status.write(directory, self._status)
         self._writer = threading.Thread(target=self._keep_writing, name="status", daemon=True)
 
+    @property
+    def device(self) -> Device | None:
+        """The first of its devices; None before the queue gave any."""
+        return self.devices[0] if self.devices else None
+
     @classmethod
-    def begin(cls, path: Path, *, changed_recipe: bool = False) -> "Attempt":
-        """Take the job, and say so on disk. Raises EngineError where another worker has it."""
+    def begin(cls, path: Path, *, launch: str = "") -> "Attempt":
+        """Take the job, and say so on disk. Raises EngineError where another worker has it.
+
+        `launch` is the launcher's own mark, by which it knows its worker and brings it a recipe.
+        """
         directory = JobDirectory(path.absolute())
         lock = Lock(directory.lock_file)
         if not lock.acquire():
             raise EngineError("Another worker has this job.", str(directory.path))
-        attempt = cls(directory, lock, changed_recipe)
+        attempt = cls(directory, lock, launch)
         _send_output_to(attempt.files.log)
         signal.signal(signal.SIGTERM, attempt._ask_to_stop)
         signal.signal(signal.SIGINT, attempt._ask_to_stop)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        atomic.write_json(attempt.files.process, _process())
         attempt._writer.start()
         return attempt
 
-    def wait_for_device(self, wanted: str) -> Device:
-        """Queue for the device of the recipe and take it. Raises Stopped, EngineError."""
-        self.device = devices.choose(wanted)
-        name = devices.label(self.device)
-        self._place = Place(self.device.key, self.record.id)
-        while ahead := self._place.ahead():
-            self.update(state=State.QUEUED, device=name, message=f"#{ahead} in line for {name}")
-            if self.stop_requested(wait=QUEUE_SECONDS):
-                raise Stopped
-        if self.device.kind == "cuda":
-            # By UUID, so that torch sees this one alone, however it orders them.
-            os.environ["CUDA_VISIBLE_DEVICES"] = self.device.key
-        busy = self.device.memory_used / self.device.memory_total if self.device.memory_total else 0
-        if busy > 0.1:
-            self.log(f"other processes use {busy:.0%} of the memory of {name}")
+    def wait_for_devices(self, wanted: str) -> Option:
+        """Queue for the devices of the recipe and take them. Raises Stopped, EngineError.
+
+        Which GPU `auto` means is decided when it starts. What other processes use of its memory
+        is said and not waited for: nobody knows for how long they will.
+        """
+        self._place = Place(
+            self.record.id,
+            wanted,
+            lambda: [tuple(one.key for one in option) for option in devices.options(wanted)],
+            self.directory.path,
+        )
+        name = "a GPU" if wanted in ("auto", "cuda") else wanted
+        if len(found := devices.options(wanted)) == 1:
+            name = devices.labels(found[0])
+        try:
+            while ahead := self._place.ahead():
+                self.update(state=State.QUEUED, device=name, message=f"#{ahead} in line for {name}")
+                if self.stop_requested(wait=QUEUE_SECONDS):
+                    raise Stopped
+        except Cancelled:
+            self.log("taken out of the queue")
+            raise Stopped from None
+        taken = self._place.taken
+        by_key = {one.key: one for option in devices.options(wanted) for one in option}
+        self.devices = tuple(by_key[key] for key in taken)
+        if self.devices[0].kind == "cuda":
+            # By UUID, so that torch sees these alone, however it orders them.
+            os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(taken)
+        for device in self.devices:
+            if device.memory_total and device.memory_used > device.memory_total * 0.1:
+                self.log(
+                    f"other processes use {device.memory_used / 1e9:.1f} of "
+                    f"{device.memory_total / 1e9:.1f} GB on {devices.label(device)}"
+                )
+        name = devices.labels(self.devices)
         self.update(state=State.STARTING, device=name, message="loading libraries")
-        return self.device
+        return self.devices
 
     def update(self, **fields: Any) -> None:
         """Change what the status says; it is on disk within half a second."""
@@ -124,6 +158,8 @@ class Attempt:
             time.sleep(wait)
         if not self._stop and self.files.stop_request.exists():
             self._stop = True
+        if self._stop and not self._stop_said:
+            self._stop_said = True
             self.update(state=State.STOPPING, message="stopping: saving first")
         return self._stop
 
@@ -161,6 +197,7 @@ class Attempt:
         self._stop = True
 
     def _keep_writing(self) -> None:
+        kept = time.monotonic()
         while True:
             self._changed.wait(HEARTBEAT_SECONDS)
             self._changed.clear()
@@ -172,6 +209,9 @@ class Attempt:
                 status.write(self.directory, now)
             except OSError as error:
                 self.log(f"the status could not be written: {error}")
+            if self._place is not None and time.monotonic() > kept + KEEP_SECONDS:
+                self._place.keep()
+                kept = time.monotonic()
             time.sleep(WRITE_SECONDS)
 
 

@@ -43,9 +43,32 @@ def failing(code: int) -> object:
     return fail
 
 
-def test_the_gpu_with_most_free_memory_is_taken(nvml: pytest.MonkeyPatch) -> None:
-    assert devices.choose("auto").key == devices.choose("cuda").key == "GPU-1aaa"
-    assert devices.choose("cuda:0").key == "GPU-0aaa"
+def keys(wanted: str) -> list[tuple[str, ...]]:
+    return [tuple(device.key for device in option) for option in devices.options(wanted)]
+
+
+def test_any_gpu_will_do_the_one_with_most_free_memory_first(nvml: pytest.MonkeyPatch) -> None:
+    assert keys("auto") == keys("cuda") == [("GPU-1aaa",), ("GPU-0aaa",)]
+    assert keys("cuda:0") == [("GPU-0aaa",)]
+    assert keys("cpu") == [("cpu",)]
+
+
+def test_several_gpus_are_one_choice(nvml: pytest.MonkeyPatch) -> None:
+    assert keys("cuda:1,cuda:0") == keys("cuda:1, cuda:0") == [("GPU-1aaa", "GPU-0aaa")]
+    assert devices.labels(devices.options("cuda:1,cuda:0")[0]) == "cuda:1,cuda:0"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [("cuda:0,cpu", "Only GPUs"), ("cuda:0,cuda:0", "named twice"), ("cuda:0,cuda:7", "cuda:7"),
+     ("gpu", "no device gpu"), ("", "no device"), ("cuda:", "no device")],
+)  # fmt: skip
+def test_what_is_no_device_is_refused_with_what_there_is(
+    nvml: pytest.MonkeyPatch, wanted: str, words: str
+) -> None:
+    with pytest.raises(EngineError, match=words) as caught:
+        devices.options(wanted)
+    assert "cuda:0,cuda:1" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -57,12 +80,12 @@ def test_what_the_user_leaves_visible_is_taken(
     nvml: pytest.MonkeyPatch, setting: str, key: str
 ) -> None:
     nvml.setenv("CUDA_VISIBLE_DEVICES", setting)
-    assert devices.choose("auto").key == key
+    assert keys("auto")[0] == (key,)
 
 
 def test_a_gpu_that_does_not_tell_its_memory_is_taken(nvml: pytest.MonkeyPatch) -> None:
     nvml.setattr(pynvml, "nvmlDeviceGetMemoryInfo", failing(pynvml.NVML_ERROR_NOT_SUPPORTED))
-    assert devices.choose("auto").kind == "cuda"
+    assert keys("auto")[0][0].startswith("GPU")
 
 
 @pytest.mark.parametrize("wanted", ["auto", "cuda", "cuda:0"])
@@ -71,8 +94,8 @@ def test_a_driver_that_does_not_answer_is_no_silent_run_on_the_cpu(
 ) -> None:
     nvml.setattr(pynvml, "nvmlInit", failing(pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH))
     with pytest.raises(EngineError, match="cannot be used"):
-        devices.choose(wanted)
-    assert devices.choose("cpu").kind == "cpu"
+        devices.options(wanted)
+    assert keys("cpu") == [("cpu",)]
 
 
 def test_a_wrong_name_in_the_environment_is_no_silent_run_on_the_cpu(
@@ -80,10 +103,10 @@ def test_a_wrong_name_in_the_environment_is_no_silent_run_on_the_cpu(
 ) -> None:
     nvml.setenv("CUDA_VISIBLE_DEVICES", "7")
     with pytest.raises(EngineError) as caught:
-        devices.choose("auto")
+        devices.options("auto")
     assert "CUDA_VISIBLE_DEVICES=7" in caught.value.detail
 
 
 def test_a_container_without_a_gpu_runs_on_the_cpu(nvml: pytest.MonkeyPatch) -> None:
     nvml.setattr(pynvml, "nvmlInit", failing(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND))
-    assert devices.choose("auto").kind == "cpu"
+    assert keys("auto") == [("cpu",)]

@@ -87,8 +87,11 @@ def test_a_run_that_is_done_is_not_given_less(job: JobDirectory, started: list[P
     assert started == []
 
 
-def test_a_recipe_that_cannot_be_written_is_told(job: JobDirectory, started: list[Path]) -> None:
-    (job.path / ".next-recipe.toml").mkdir()
+def test_a_recipe_that_cannot_be_written_is_told(
+    job: JobDirectory, started: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = job.path / "no" / "folder" / "recipe.toml"
+    monkeypatch.setattr(process, "changed_recipe", lambda *_: nowhere)
     with pytest.raises(EngineError, match="cannot be started"):
         launch.resume(job, changed(job, "training.epochs=9"))
     assert started == []

@@ -311,7 +311,7 @@ def test_a_queued_run_stops_at_once(
 ) -> None:
     from engine.jobs.queue import Place
 
-    place = Place("cpu", "the-test")
+    place = Place("the-test", "cpu", lambda: [("cpu",)])
     assert place.ahead() == 0
     try:
         job = launch.launch(make_recipe(base, rows), root)
