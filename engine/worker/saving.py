@@ -4,6 +4,7 @@ Hugging Face's own layout and nothing beside it: a chat template in the tokenize
 tokens in `generation_config.json`.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ def save_template(folder: Path, template: Template, tokenizer: Any, model: Any) 
     tokenizer.save_pretrained(str(folder))
     plain = model.get_base_model() if hasattr(model, "peft_config") else model
     config = plain.generation_config
-    config.eos_token_id = all_ends(config.eos_token_id, tokenizer, template)
-    config.save_pretrained(str(folder))
+    # As text: transformers refuses to save a changed config whose other settings it finds unwise.
+    body = json.loads(config.to_json_string(keys_to_pop=["compile_config"]))
+    body["eos_token_id"] = all_ends(config.eos_token_id, tokenizer, template)
+    (folder / "generation_config.json").write_text(json.dumps(body, indent=2) + "\n")
 
 
 def keep_template(template: Template, tokenizer: Any) -> None:

@@ -211,6 +211,7 @@ def test_what_is_saved_renders_as_what_was_trained(
 def test_end_tokens_are_saved_for_programs_that_read_no_template(tmp_path: Path) -> None:
     tokenizer, model = make_tokenizer(None, eos_token="</s>"), make_model()
     model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.generation_config.top_p = 0.9  # without sampling: transformers would not save it changed
     template = choose_template(tokenizer, "chatml")
     save_template(tmp_path, template, tokenizer, model)
     ends = GenerationConfig.from_pretrained(tmp_path).eos_token_id
