@@ -1,0 +1,61 @@
+"""Two arms in numbers, against differences worked out by hand."""
+
+import math
+
+import pytest
+
+from engine.catalog.schemas import Message
+from engine.compare.paired import Comparison, Row, compare, interval
+from engine.compare.samples import Finish, Sample, Timings
+from engine.errors import EngineError
+from engine.jobs.settings import Decode
+
+
+def sample(prompt: str, text: str, arm: str = "base", finish: Finish = "stop") -> Sample:
+    said = (Message("user", prompt),)
+    return Sample(prompt, said, arm, 7, "", (1,), (2,), text, finish, (-0.1,), Decode(),
+                  Timings(0.1, 0.2))  # fmt: skip
+
+
+def row(found: Comparison, name: str) -> Row:
+    return next(one for one in found.rows if one.name == name)
+
+
+def test_the_interval_is_the_papers() -> None:
+    # d = 1, 2, 3: mean 2, variance 1, so 2 ± 1.96 / sqrt(3).
+    low, high = interval([1, 2, 3])
+    assert (low, high) == pytest.approx((2 - 1.959964 / math.sqrt(3), 2 + 1.959964 / math.sqrt(3)))
+    assert interval([4]) == (-math.inf, math.inf)
+
+
+def test_pairs_are_by_prompt_and_the_rest_is_left_out() -> None:
+    base = [sample("a", "one two"), sample("b", "one"), sample("only-base", "x " * 50)]
+    tuned = [
+        sample("b", "one two three four", "tuned", "length"),
+        sample("a", "one two", "tuned"),
+        sample("only-tuned", "y", "tuned"),
+    ]
+    found = compare(base, tuned)
+    assert (found.left, found.right, found.prompts) == ("base", "tuned", 2)
+    words = row(found, "words")
+    assert (words.left, words.right, words.difference) == (1.5, 3.0, 1.5)
+    assert words.drivers == ("b",)
+    assert not words.differs
+    assert row(found, "ended by itself").difference == -0.5
+
+
+def test_a_sure_difference_is_one() -> None:
+    base = [sample(str(at), "a word") for at in range(20)]
+    tuned = [sample(str(at), f"# head\n- item {at}\n- other", "tuned") for at in range(20)]
+    found = compare(base, tuned)
+    items = row(found, "list items")
+    assert items.differs
+    assert (items.low, items.high) == (2.0, 2.0)
+    assert items.drivers == ("0", "1", "2", "3", "4")
+    assert found.openers[0] == {"a word": 20}
+    assert found.self_bleu[0] == pytest.approx(1.0)
+
+
+def test_no_prompt_in_common_is_said() -> None:
+    with pytest.raises(EngineError, match="no prompt in common"):
+        compare([sample("a", "x")], [sample("b", "x")])

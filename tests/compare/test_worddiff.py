@@ -1,0 +1,49 @@
+"""The word diff: it tells both texts whole, and what differs."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.compare.worddiff import MOST_PIECES, compare
+
+TEXTS = st.text(alphabet="ab c\n.,'é日本\u0301", max_size=60) | st.text(max_size=40)
+
+
+@given(TEXTS, TEXTS)
+def test_both_texts_come_back_whole(left: str, right: str) -> None:
+    changes = compare(left, right).changes
+    assert "".join(change.left for change in changes) == left
+    assert "".join(change.right for change in changes) == right
+    assert all(change.left or change.right for change in changes)
+
+
+@given(TEXTS)
+def test_equal_texts_have_one_change_at_most(text: str) -> None:
+    found = compare(text, text)
+    assert [change.kind for change in found.changes] == (["same"] if text else [])
+    assert found.share == 1.0
+
+
+def test_words_that_differ_are_told_apart() -> None:
+    found = compare("The cat sat on the mat.", "The dog sat on a mat.")
+    assert [(change.kind, change.left or change.right) for change in found.changes] == [
+        ("same", "The "), ("only_left", "cat"), ("only_right", "dog"), ("same", " sat on "),
+        ("only_left", "the"), ("only_right", "a"), ("same", " mat."),
+    ]  # fmt: skip
+    assert (found.same_words, found.left_words, found.right_words) == (4, 6, 6)
+
+
+def test_white_space_between_two_changes_belongs_to_them() -> None:
+    found = compare("one two three", "uno dos three")
+    kinds = [(change.kind, change.left or change.right) for change in found.changes]
+    assert kinds == [("only_left", "one two"), ("only_right", "uno dos"), ("same", " three")]
+
+
+def test_scripts_without_spaces_are_compared_by_character() -> None:
+    found = compare("猫が好き", "犬が好き")
+    assert [change.kind for change in found.changes] == ["only_left", "only_right", "same"]
+
+
+def test_a_book_does_not_take_for_ever() -> None:
+    long = "word " * MOST_PIECES
+    found = compare(long, long + "more")
+    assert "".join(change.right for change in found.changes) == long + "more"
