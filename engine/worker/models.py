@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from engine.errors import EngineError
+from engine.worker import quantize
 from engine.worker.environment import set_environment
 
 Purpose = Literal["full", "lora", "infer"]
@@ -64,9 +65,13 @@ def pick_dtype(device: torch.device, purpose: Purpose) -> torch.dtype:
     if purpose == "full" or device.type == "cpu":
         return torch.float32
     if device.type == "cuda":
-        native = torch.cuda.get_device_capability(device)[0] >= 8
-        return torch.bfloat16 if native else torch.float16
+        return torch.bfloat16 if has_bfloat16(device) else torch.float16
     return torch.float16 if purpose == "infer" else torch.float32
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether an NVIDIA GPU computes bfloat16 itself; torch alone would emulate it, slowly."""
+    return torch.cuda.get_device_capability(device)[0] >= 8
 
 
 def warm() -> None:
@@ -92,12 +97,39 @@ def load_tokenizer(path: Path) -> Any:
         raise EngineError("The tokenizer cannot be read.", f"{path}: {_short(error)}") from error
 
 
-def load_base(path: Path, device: torch.device, dtype: torch.dtype) -> Any:
+def load_base(
+    path: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    quantized: str = "none",
+    attention: str | None = None,
+    *,
+    spread: bool = False,
+) -> Any:
     """A causal language model in evaluation mode on `device`, its weights in `dtype`.
 
-    Raises EngineError where the checkpoint is unreadable, lacks weights, or is too big for it.
+    `quantized` is `none`, `4bit` or `8bit`, of the linear layers; `attention` the name of another
+    way to compute it than the library's own choice; `spread` lays the layers over all GPUs that
+    can be seen. Raises EngineError where the checkpoint is unreadable, lacks weights, or is too
+    big for the device.
     """
     set_environment()
+    options: dict[str, Any] = {}
+    if quantized != "none":
+        if _is_stored_quantized(path):
+            raise EngineError(
+                "The checkpoint is quantised already.",
+                str(path),
+                "Choose method.quantize = none: it is trained on as it is stored.",
+            )
+        options["quantization_config"] = quantize.settings_of(quantized, dtype, device)
+    if attention is not None:
+        options["attn_implementation"] = attention
+    if spread:
+        options["device_map"] = "balanced"
+    elif quantized != "none" or _is_stored_quantized(path):
+        # Quantised as they are read, on the device where they stay: moving them is refused.
+        options["device_map"] = {"": str(device)}
     from transformers import AutoModelForCausalLM
 
     try:
@@ -108,6 +140,7 @@ def load_base(path: Path, device: torch.device, dtype: torch.dtype) -> Any:
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
+            **options,
         )
         model, report = loaded
         missing = sorted(report["missing_keys"])
@@ -117,6 +150,8 @@ def load_base(path: Path, device: torch.device, dtype: torch.dtype) -> Any:
                 f"{path}: {', '.join(missing[:3])}" + (" …" if len(missing) > 3 else ""),
                 "Its config.json may belong to another model, or a download broke off.",
             )
+        if "device_map" in options:
+            return quantize.keep_weights_as_they_are(model).eval()
         return model.to(device).eval()
     except torch.OutOfMemoryError as error:
         raise _out_of_memory(path, device) from error
@@ -124,8 +159,29 @@ def load_base(path: Path, device: torch.device, dtype: torch.dtype) -> Any:
         raise EngineError("The checkpoint cannot be loaded.", f"{path}: {_short(error)}") from error
 
 
-def attach_adapter(model: Any, path: Path, name: str = "default") -> Any:
-    """`model` as a PeftModel that also holds the adapter at `path`, under `name`, not trainable.
+def stored_dtype(path: Path) -> torch.dtype:
+    """The number format that a model's config names; float32 where it names none that torch has."""
+    config = _config_of(path)
+    named = getattr(torch, str(config.get("dtype") or config.get("torch_dtype")), None)
+    return named if isinstance(named, torch.dtype) else torch.float32
+
+
+def _is_stored_quantized(path: Path) -> bool:
+    return bool(_config_of(path).get("quantization_config"))
+
+
+def _config_of(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads((path / "config.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def attach_adapter(
+    model: Any, path: Path, name: str = "default", *, trainable: bool = False
+) -> Any:
+    """`model` as a PeftModel that also holds the adapter at `path`, under `name`.
 
     A PeftModel gets one adapter more and is returned itself. The adapter's tensors must be exactly
     those that the model has places for; anything else raises EngineError.
@@ -136,9 +192,9 @@ def attach_adapter(model: Any, path: Path, name: str = "default") -> Any:
     stored = _stored_names(path)
     try:
         if isinstance(model, PeftModel):
-            model.load_adapter(str(path), adapter_name=name, is_trainable=False)
+            model.load_adapter(str(path), adapter_name=name, is_trainable=trainable)
         else:
-            model = PeftModel.from_pretrained(model, str(path), name, is_trainable=False)
+            model = PeftModel.from_pretrained(model, str(path), name, is_trainable=trainable)
     except torch.OutOfMemoryError as error:
         raise _out_of_memory(path, model.device) from error
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
