@@ -4,14 +4,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.events.folder import Signature
 from engine.events.merge import FilePoints
 from engine.events.scalars import Decoder
 from engine.events.tfrecord import RecordFile, Replaced
 
 RETRY_SECONDS = 1.0
 """How long a damaged or forbidden file is left alone before it is tried again."""
-Signature = tuple[int, int, int, int]
-"""What `stat` says of a file: device, inode, bytes, time of change in ns."""
 _PRINTABLE = bytes([9, 10, 13, *range(32, 127)])
 _NUMBER = re.compile(r"(\d+)")
 _TIME = re.compile(r"tfevents\.(\d+)")

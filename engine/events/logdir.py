@@ -4,18 +4,15 @@ Never writes, never gives a file up, and raises nothing for what a file holds: w
 is told in `problems`. Tags and names are as the files have them; whoever shows them cleans them.
 """
 
-import os
-import stat
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.events.eventfile import EventFile, Problem, Signature
+from engine.events.eventfile import EventFile, Problem
+from engine.events.folder import Folder, Signature
 from engine.events.merge import Curve
 from engine.events.series import Series
-
-_MARK = "tfevents"
 
 
 class LogDir:
@@ -24,8 +21,16 @@ class LogDir:
     For one thread. What it hands out is never changed afterwards, so others may keep it.
     """
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        folder: Folder | None = None,
+    ) -> None:
         self.path = path
+        self.folder = folder or Folder(path)
+        """What the directory holds; whoever gave it looks at it, and then calls `read`."""
         self.series: dict[str, Series] = {}
         """The curve of each tag, newest write wins; replaced, never changed, by `poll`."""
         self.problems: tuple[Problem, ...] = ()
@@ -37,8 +42,8 @@ class LogDir:
         self._files: dict[str, EventFile] = {}
         self._order: list[EventFile] = []
         self._curves: dict[str, Curve] = {}
-        self._seen: dict[str, Signature] = {}
-        self._trouble: Problem | None = None
+        self._seen: dict[str, Signature] | None = None
+        self._refused: str | None = None
         self._retry_at = float("inf")
 
     def poll(self, budget_seconds: float | None = None) -> bool:
@@ -47,14 +52,22 @@ class LogDir:
         Stops after about `budget_seconds` (None: when all is read) and leaves `pending` True.
         A directory that is not there yet reads as an empty one.
         """
-        now = self._clock()
-        seen, trouble = self._list()
-        same = seen == self._seen and trouble == self._trouble
-        if same and not self.pending and now < self._retry_at:
+        self.folder.look(self._clock())
+        return self.read(budget_seconds)
+
+    def waits(self) -> bool:
+        """Whether `read` may find something, by what the folder last saw."""
+        known = self.folder.files is self._seen and self.folder.refused == self._refused
+        return self.pending or not known or self._clock() >= self._retry_at
+
+    def read(self, budget_seconds: float | None = None) -> bool:
+        """`poll` for a folder that was just looked at."""
+        if not self.waits():
             return False
-        self._trouble = trouble
+        now = self._clock()
+        self._refused = self.folder.refused
         sessions, problems = self._count_sessions(), self.problems
-        changed = self._take_over(seen)
+        changed = self._take_over(self.folder.files)
         changed |= self._read(None if budget_seconds is None else now + budget_seconds)
         if self._count_sessions() != sessions:
             changed |= self.series.keys()
@@ -62,7 +75,8 @@ class LogDir:
         self._renew(changed)
         self.others = sum((file.decoder.others for file in self._order), Counter())
         found = [problem for file in self._order if (problem := file.problem())]
-        self.problems = (*found, *filter(None, [trouble]))
+        trouble = [Problem(".", self._refused)] if self._refused else []
+        self.problems = (*found, *trouble)
         self._retry_at = min((file.retry_at for file in self._order), default=float("inf"))
         return bool(changed) or self.problems != problems
 
@@ -78,20 +92,6 @@ class LogDir:
                 changed |= file.advance(self._clock())
                 begun = True
         return changed
-
-    def _list(self) -> tuple[dict[str, Signature], Problem | None]:
-        """The event files there are; those of the last time where they cannot be listed."""
-        seen: dict[str, Signature] = {}
-        try:
-            with os.scandir(self.path) as entries:
-                for entry in entries:
-                    if _MARK in entry.name and (signature := _sign(entry)):
-                        seen[entry.name] = signature
-        except FileNotFoundError:
-            return {}, None
-        except OSError as error:
-            return self._seen, Problem(".", f"cannot be listed: {error.strerror}")
-        return seen, None
 
     def _take_over(self, seen: dict[str, Signature]) -> set[str]:
         """Note which files there are now; returns the tags of those that are gone."""
@@ -119,13 +119,3 @@ class LogDir:
                 series.pop(tag, None)
                 self._curves.pop(tag, None)
         self.series = series
-
-
-def _sign(entry: "os.DirEntry[str]") -> Signature | None:
-    try:
-        status = entry.stat()
-    except OSError:
-        return None  # gone since it was listed, or a link that leads nowhere
-    if not stat.S_ISREG(status.st_mode):
-        return None
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

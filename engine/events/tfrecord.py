@@ -9,7 +9,6 @@ payload, u32 masked CRC of the payload; all little-endian.
 """
 
 import os
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +16,11 @@ import google_crc32c
 import numpy as np
 import numpy.typing as npt
 
+from engine.events.framing import FOOTER, HEADER, MASK_DELTA, walk
+
 CHUNK = 1 << 18
 """Bytes read at a time: about 5 ms of decoding."""
-HEADER = 12
-FOOTER = 4
 _TAIL = 64  # bytes before the offset that must still read the same when the file has grown
-_LENGTH = struct.Struct("<Q")
-_MASK_DELTA = 0xA282EAD8
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,45 +40,18 @@ class Records:
     """Bytes that the next record takes; 0: not known yet."""
 
 
-def masked_crc(data: bytes) -> int:
-    """The CRC-32C of `data`, rotated and shifted as TFRecord stores it."""
-    crc: int = google_crc32c.value(data)
-    return ((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF
-
-
 def split(data: bytes) -> Records:
     """The records at the beginning of `data`, up to the first that is cut or damaged."""
-    checksum = google_crc32c.value
-    headers: dict[bytes, int] = {}  # the few different headers of a file, verified once each
-    known = headers.get
-    lengths: list[int] = []
-    sums: list[int] = []
-    size = len(data)
-    at, fault, needed = 0, None, 0
-    while True:
-        header = data[at : at + HEADER]
-        length = known(header)
-        if length is None:
-            if len(header) < HEADER:
-                break
-            if masked_crc(header[:8]) != int.from_bytes(header[8:], "little"):
-                fault = "damaged record length"
-                break
-            length = headers[header] = _LENGTH.unpack_from(header)[0]
-        stop = at + HEADER + length
-        if stop + FOOTER > size:
-            needed = HEADER + length + FOOTER
-            break
-        sums.append(checksum(data[at + HEADER : stop]))
-        lengths.append(length)
-        at = stop + FOOTER
-    sizes = np.array(lengths, dtype=np.int64)
+    sizes, fault, needed = walk(data)
     stops = np.cumsum(sizes + HEADER + FOOTER) - FOOTER
-    good = _verified(data, stops, sums)
+    starts = stops - sizes
+    checksum = google_crc32c.value
+    bounds = zip(starts.tolist(), stops.tolist(), strict=True)
+    good = _verified(data, stops, [checksum(data[start:stop]) for start, stop in bounds])
     if good < len(sizes):
-        sizes, stops = sizes[:good], stops[:good]
-        at, fault, needed = int(stops[-1]) + FOOTER if good else 0, "damaged record", 0
-    return Records(data, stops - sizes, sizes, at, fault, needed)
+        starts, sizes, fault, needed = starts[:good], sizes[:good], "damaged record", 0
+    at = int(stops[good - 1]) + FOOTER if good else 0
+    return Records(data, starts, sizes, at, fault, needed)
 
 
 def _verified(data: bytes, stops: npt.NDArray[np.int64], sums: list[int]) -> int:
@@ -91,7 +61,7 @@ def _verified(data: bytes, stops: npt.NDArray[np.int64], sums: list[int]) -> int
     four_bytes = np.ndarray((len(data) - 3, 4), np.uint8, data, strides=(1, 1))
     stored = four_bytes[stops].view("<u4").ravel()
     crc = np.array(sums, dtype=np.uint32)
-    masked = (crc >> np.uint32(15) | crc << np.uint32(17)) + np.uint32(_MASK_DELTA)
+    masked = (crc >> np.uint32(15) | crc << np.uint32(17)) + np.uint32(MASK_DELTA)
     wrong = np.flatnonzero(masked != stored)
     return int(wrong[0]) if wrong.size else len(sums)
 
