@@ -1,0 +1,210 @@
+"""Samples to take away: Markdown, CSV, JSONL, one HTML page, and the JSON of LLM Comparator.
+
+Owns the formats, whole texts in, whole text out; writes no file. What models said is escaped for
+each format, so that an answer can neither break the table nor run in a reader's browser.
+"""
+
+import csv
+import html
+import io
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.compare.arms import parse_arm
+from engine.compare.behaviour import measure
+from engine.compare.samples import Sample, to_table
+from engine.compare.worddiff import compare
+from engine.errors import EngineError
+from engine.text import clean
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One prompt and what each arm answered; arms that did not are left out."""
+
+    prompt_id: str
+    prompt: str
+    """The conversation up to the answer; the roles are named where there is more than one turn."""
+    answers: Mapping[str, Sample]
+    """By the arm's name."""
+
+
+def pages(samples: Sequence[Sample]) -> list[Page]:
+    """The samples by prompt, in the order in which prompts first came; the newest of each counts.
+
+    Raises EngineError where there is nothing to export.
+    """
+    if not samples:
+        raise EngineError("There are no samples to export.", hint="Generate some first.")
+    found: dict[str, dict[str, Sample]] = {}
+    for sample in samples:
+        found.setdefault(sample.prompt_id, {})[parse_arm(sample.arm).name] = sample
+    return [
+        Page(prompt, _prompt(next(iter(answers.values()))), answers)
+        for prompt, answers in found.items()
+    ]
+
+
+def as_jsonl(samples: Sequence[Sample]) -> str:
+    """Every sample whole, with token ids, one JSON object a line."""
+    return "".join(json.dumps(to_table(one), ensure_ascii=False) + "\n" for one in samples)
+
+
+def as_csv(samples: Sequence[Sample]) -> str:
+    """One line a sample: what was asked, by whom and how it was answered, and its counts.
+
+    A cell that a spreadsheet would take for a formula gets an apostrophe before it.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(
+        ("prompt_id", "prompt", "arm", "answer", "finish", "tokens", "words", "seconds",
+         "temperature", "seed", "max_new_tokens", "template_hash", "dtype", "batch")
+    )  # fmt: skip
+    for page in pages(samples) if samples else ():
+        for name, one in page.answers.items():
+            counts = measure(one)
+            cells = (
+                page.prompt_id, page.prompt, name, one.text, one.finish, counts.tokens,
+                counts.words, f"{counts.seconds:.3f}", one.decode.temperature, one.seed,
+                one.decode.max_new_tokens, one.template_hash, one.dtype, one.batch,
+            )  # fmt: skip
+            writer.writerow([_no_formula(cell) for cell in cells])
+    return out.getvalue()
+
+
+def as_markdown(samples: Sequence[Sample]) -> str:
+    """A section a prompt, the answers fenced, so that their own Markdown does nothing."""
+    parts = ["# Answers compared\n"]
+    for page in pages(samples):
+        parts.append(f"## {_plain(page.prompt_id)}\n\n{_fenced(page.prompt)}")
+        for name, one in page.answers.items():
+            parts.append(f"**{_plain(name)}** · {_about(one)}\n\n{_fenced(one.text)}")
+    return "\n".join(parts)
+
+
+def as_html(samples: Sequence[Sample]) -> str:
+    """One page that needs nothing else: no script, no font, no address outside of it.
+
+    With two arms, the words that only one of them has are marked, and not by colour alone.
+    """
+    body = []
+    for page in pages(samples):
+        texts = {name: html.escape(clean(one.text)) for name, one in page.answers.items()}
+        if len(texts) == 2:
+            texts = dict(zip(texts, _marked(*page.answers.values()), strict=True))
+        cells = "".join(
+            f"<div><h3>{html.escape(clean(name))}</h3><pre dir=auto>{texts[name]}</pre>"
+            f"<p>{html.escape(_about(one))}</p></div>"
+            for name, one in page.answers.items()
+        )
+        body.append(
+            f"<section><h2>{html.escape(clean(page.prompt_id))}</h2>"
+            f"<pre class=prompt dir=auto>{html.escape(clean(page.prompt))}</pre>"
+            f"<div class=arms>{cells}</div></section>"
+        )
+    return _HTML.replace("BODY", "\n".join(body))
+
+
+def as_llm_comparator(samples: Sequence[Sample], scores: Mapping[str, float] | None = None) -> str:
+    """The JSON file of PAIR's LLM Comparator, for the first two arms.
+
+    `scores` is by prompt id, positive where the first arm is better. Raises EngineError where no
+    prompt was answered by two arms.
+    """
+    both = [page for page in pages(samples) if len(page.answers) >= 2]
+    if not both:
+        raise EngineError(
+            "No prompt was answered by two arms.", hint="LLM Comparator shows two models."
+        )
+    first, second = list(both[0].answers)[:2]
+    examples = []
+    for page in both:
+        if first in page.answers and second in page.answers:
+            examples.append(
+                {
+                    "input_text": page.prompt,
+                    "tags": [],
+                    "output_text_a": page.answers[first].text,
+                    "output_text_b": page.answers[second].text,
+                    "score": (scores or {}).get(page.prompt_id, 0.0),
+                    "individual_rater_scores": [],
+                    "custom_fields": {"prompt_id": page.prompt_id},
+                }
+            )
+    table = {
+        "metadata": {
+            "source_path": "finetop",
+            "custom_fields_schema": [{"name": "prompt_id", "type": "string"}],
+        },
+        "models": [{"name": first}, {"name": second}],
+        "examples": examples,
+    }
+    return json.dumps(table, ensure_ascii=False, indent=1) + "\n"
+
+
+FORMATS: Mapping[str, Callable[[Sequence[Sample]], str]] = {
+    ".md": as_markdown,
+    ".csv": as_csv,
+    ".jsonl": as_jsonl,
+    ".html": as_html,
+    ".json": as_llm_comparator,
+}
+"""By the suffix of the file that is asked for."""
+
+
+def _prompt(sample: Sample) -> str:
+    if len(sample.messages) == 1:
+        return sample.messages[0].content
+    return "\n\n".join(f"{one.role}: {one.content}" for one in sample.messages)
+
+
+def _about(sample: Sample) -> str:
+    counts, decode = measure(sample), sample.decode
+    how = (
+        "greedy" if decode.temperature == 0 else f"temp {decode.temperature:g}, seed {sample.seed}"
+    )
+    return f"{counts.words} words · {counts.ended} · {how} · {counts.seconds:.1f} s"
+
+
+def _plain(text: str) -> str:
+    """A name within Markdown, without a meaning there."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+\-.!|~])", r"\\\1", clean(text).replace("\n", " "))
+
+
+def _fenced(text: str) -> str:
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{clean(text)}\n{fence}\n"
+
+
+def _no_formula(cell: object) -> object:
+    risky = isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r")
+    return f"'{cell}" if risky else cell
+
+
+def _marked(left: Sample, right: Sample) -> tuple[str, str]:
+    sides = ["", ""]
+    for change in compare(clean(left.text), clean(right.text)).changes:
+        for at, text in enumerate((change.left, change.right)):
+            escaped = html.escape(text)
+            sides[at] += f"<mark>{escaped}</mark>" if change.kind != "same" and text else escaped
+    return sides[0], sides[1]
+
+
+_HTML = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Answers compared</title>
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<style>
+body{font:15px/1.5 system-ui,sans-serif;max-width:75rem;margin:2rem auto;padding:0 1rem}
+section{border-top:1px solid #8888;margin-top:2rem}
+.arms{display:flex;gap:1.5rem;flex-wrap:wrap}.arms>div{flex:1 1 20rem;min-width:0}
+pre{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit;margin:.5rem 0}
+.prompt{opacity:.75}mark{background:none;color:inherit;border-bottom:2px solid #d80;font-weight:600}
+p{opacity:.6;font-size:.85em}
+</style></head><body><h1>Answers compared</h1>
+BODY
+</body></html>
+"""
