@@ -58,8 +58,11 @@ def locate(wanted: TrainRecipe, root: Path) -> Located:
     if forgetting.probe:
         files.append(_file(forgetting.probe, "probe text"))
         forgetting = replace(forgetting, probe=str(files[-1]))
-    if samples.prompts and not samples.prompts.startswith("bundled:"):
-        samples = replace(samples, prompts=str(prompts.find(samples.prompts).absolute()))
+    if samples.prompts:
+        path = prompts.find(samples.prompts).absolute()
+        prompts.read(path)
+        if not samples.prompts.startswith("bundled:"):
+            samples = replace(samples, prompts=str(path))
     recipe = replace(
         wanted,
         model=replace(wanted.model, checkpoint=checkpoint.ref),

@@ -21,6 +21,8 @@ from engine.text import clean
 
 START_SECONDS = 20.0
 """How long a worker may take to its first status: no heavy import comes before it."""
+END_SECONDS = 5.0
+"""How long a worker may take from its last status to its end."""
 SIGN_SECONDS = 20.0
 """A worker whose heartbeat is younger than this is seen to live."""
 
@@ -88,7 +90,7 @@ def resume(
     else:  # it begins again: with the data as it is now
         recipe = _renew(job, recipe)
     # Its end is written a moment before the lock is free, longer on a slow disk.
-    _wait(lambda: lock.holder(job.lock_file) is None, 5.0)
+    wait(lambda: lock.holder(job.lock_file) is None, END_SECONDS)
     _start(job, record.kind, recipe)
 
 
@@ -123,7 +125,7 @@ def stop(
     for number, patience in stages:
         said(f"sent {number.name}")
         process.send_signal(job, number)
-        if _wait(lambda: lock.holder(job.lock_file) is None, patience):
+        if wait(lambda: lock.holder(job.lock_file) is None, patience):
             break
     return status.derive(job, status.read(job))
 
@@ -161,11 +163,12 @@ def _wait_for_end(
     def ended() -> bool:
         return lock.holder(job.lock_file) is None
 
-    if _wait(ended, grace):
+    if wait(ended, grace):
         return True
     if saving and _is_saving(job):
         said("it is still saving; Ctrl+C leaves it to that")
-        _wait(lambda: ended() or not _is_saving(job), saving)
+        wait(lambda: ended() or not _is_saving(job), saving)
+        wait(ended, END_SECONDS)
     return ended()
 
 
@@ -199,7 +202,7 @@ def _start(job: JobDirectory, kind: str, recipe: Recipe | None = None) -> None:
         if recipe is not None:
             atomic.write_text(changed, to_toml(recipe))
         child = process.start_detached(command, job.launch_log)
-        _wait(lambda: _began(job, mark) or child.poll() is not None, START_SECONDS)
+        wait(lambda: _began(job, mark) or child.poll() is not None, START_SECONDS)
         began = _began(job, mark)
     except OSError as error:
         raise _not_started(job, error) from error
@@ -235,7 +238,8 @@ def _began(job: JobDirectory, mark: str) -> bool:
     return False
 
 
-def _wait(condition: Callable[[], bool], seconds: float) -> bool:
+def wait(condition: Callable[[], bool], seconds: float) -> bool:
+    """Wait for a condition; whether it came within so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -25,8 +25,9 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     listed.set_defaults(handler=_list)
     stop = commands.add_parser("stop", help="save and stop a run")
     stop.add_argument("run", help="id, name or path")
-    stop.add_argument("--grace", type=float, default=60.0, metavar="SECONDS",
-                      help="how long it may take to save before it is ended")  # fmt: skip
+    stop.add_argument("--grace", type=float, metavar="SECONDS",
+                      help="how long it may take before it is ended (else a minute to answer, "
+                      "and then as long as it is seen to save)")  # fmt: skip
     stop.set_defaults(handler=_stop)
     logs = commands.add_parser("logs", help="print the log of a run")
     logs.add_argument("run", help="id, name or path")
@@ -82,7 +83,8 @@ def as_table(one: JobView) -> dict[str, Any]:
 
 def _stop(options: argparse.Namespace) -> int:
     job = open_store(options.runs).find(options.run)
-    state = launch.stop(job, grace=options.grace, said=lambda line: print(line, file=sys.stderr))
+    limit = {} if options.grace is None else {"grace": options.grace, "saving": 0.0}
+    state = launch.stop(job, **limit, said=lambda line: print(line, file=sys.stderr))
     print(state)
     return 0 if state.final else 1
 

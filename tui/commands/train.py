@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 
 from engine.errors import EngineError
-from engine.jobs import launch, recipe, session
+from engine.jobs import launch, recipe, session, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
 from engine.jobs.store import open_store
+from engine.text import one_line
 from tui.commands.follow import follow
 
 
@@ -21,6 +22,9 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     resume.add_argument("run", help="id, name or path")
     resume.add_argument("--adopt", action="store_true", help="take over a run whose host is gone")
     resume.set_defaults(handler=_resume)
+    resume.add_argument(
+        "--force", action="store_true", help="go on although the data has changed since it began"
+    )
     for parser in (train, resume):
         parser.add_argument(
             "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes",
@@ -49,15 +53,18 @@ def _resume(options: argparse.Namespace) -> int:
     if options.changes:
         table = recipe.to_table(job.recipe())
         changed = recipe.parse(recipe.with_changes(table, options.changes))
-    launch.resume(job, changed, adopt=options.adopt)
+    launch.resume(job, changed, adopt=options.adopt, force=options.force)
     print(job.path.name)
+    _say_where(job)
     return _end(job, options.follow)
 
 
 def _say_where(job: JobDirectory) -> None:
     if sys.stderr.isatty():
         note = session.warning() or "It goes on when this terminal closes."
-        print(f"It runs in {job.path}. {note}", file=sys.stderr)
+        now = status.read(job)
+        waits = f"It is {now.message}. " if now is not None and now.state is State.QUEUED else ""
+        print(one_line(f"It runs in {job.path}. {waits}{note}"), file=sys.stderr)
 
 
 def _end(job: JobDirectory, wait: bool) -> int:
