@@ -10,20 +10,28 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from engine.catalog.layout import Layout, make_layout
 from engine.catalog.raw import RawRow, show
-from engine.catalog.schemas import recognise
 from engine.errors import EngineError
+from engine.jobs.settings import Data
 
 LONGEST_CELL = 1 << 20
 """Characters. A quote that is never closed would otherwise take the rest of the file."""
 _SAMPLE = 1 << 16
 _SEPARATORS = ",;\t|"
+_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|"}
 
 
-def read_delimited(path: Path, file: BinaryIO) -> Iterator[RawRow]:
-    """The rows below the header. Raises EngineError where the first row names no columns."""
-    separator = find_separator(file.read(_SAMPLE).decode("utf-8", "replace"))
-    file.seek(0)
+def read_delimited(path: Path, file: BinaryIO, data: Data) -> Iterator[RawRow]:
+    """The rows below the header, parted by the recipe's separator where it names one.
+
+    Raises EngineError where the first row names no columns, and for a separator that is none.
+    """
+    separator = read_separator(data.separator)
+    if not separator:
+        sample = file.read(_SAMPLE).decode("utf-8", "replace")
+        separator = find_separator(sample, make_layout(data))
+        file.seek(0)
     lines = _Lines(file)
     limit = csv.field_size_limit(LONGEST_CELL)
     try:
@@ -58,12 +66,35 @@ def read_delimited(path: Path, file: BinaryIO) -> Iterator[RawRow]:
         yield RawRow(start, lines.end, None, fault, lines.show_row())
 
 
-def find_separator(sample: str) -> str:
+def read_separator(name: str) -> str:
+    """The character that a recipe names, as itself or as `tab`; empty where it names none.
+
+    Raises EngineError.
+    """
+    separator = _NAMES.get(name.strip().lower(), name)
+    if len(separator) > 1 or separator in ('"', "\r", "\n"):
+        raise EngineError(
+            f"data.separator = {name!r} is no separator",
+            "",
+            "It is one character, as ; or | or tab; empty: it is found out.",
+        )
+    return separator
+
+
+def find_separator(sample: str, layout: Layout | None = None) -> str:
     """Comma, semicolon, tab or bar: the one under which the sample is most like a table."""
-    return max(_SEPARATORS, key=lambda separator: _judge(sample, separator))
+    layout = layout or make_layout(Data())
+    return max(_SEPARATORS, key=lambda separator: _judge(sample, separator, layout))
 
 
-def _judge(sample: str, separator: str) -> tuple[bool, bool, float]:
+def is_table(sample: str, data: Data) -> bool:
+    """Whether a text begins with the names of known columns, two at least, and one separator."""
+    layout = make_layout(data)
+    separators = [read_separator(data.separator)] if data.separator else list(_SEPARATORS)
+    return any(_judge(sample, one, layout)[:2] == (True, True) for one in separators)
+
+
+def _judge(sample: str, separator: str, layout: Layout) -> tuple[bool, bool, float]:
     """Known columns first, then more than one column, then the share of regular rows."""
     widths: Counter[int] = Counter()
     header: list[str] = []
@@ -73,7 +104,7 @@ def _judge(sample: str, separator: str) -> tuple[bool, bool, float]:
             widths[len(cells)] += 1
     except csv.Error:
         pass  # judged by the rows before
-    known = recognise(dict.fromkeys(header, "")) is not None
+    known = layout.recognise(dict.fromkeys(header, "")) is not None
     return known, len(header) > 1, widths[len(header)] / max(1, widths.total())
 
 

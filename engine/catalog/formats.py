@@ -1,46 +1,85 @@
-"""The rows of a data file, one at a time, whatever their meaning: JSON lines and JSON arrays.
+"""The rows of a data file, one at a time, whatever their meaning: JSON, delimited, plain text.
 
-Which format it is, is told by the content, not by the name. A row that cannot be read comes out as
-a `RawRow` with a fault and the file goes on. Holds one row in memory, never the file.
+Which format it is, is told by the content; the name decides where that says nothing. A row that
+cannot be read comes out as a `RawRow` with a fault and the file goes on. Holds one row in memory,
+never the file. Columnar files are recognised and left to `engine.worker.columnar`.
 """
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from engine.catalog.arrays import read_array
-from engine.catalog.delimited import read_delimited
+from engine.catalog.delimited import is_table, read_delimited
 from engine.catalog.files import open_regular, recognise_impostor
+from engine.catalog.parts import list_parts
+from engine.catalog.plain import read_plain
 from engine.catalog.raw import CHUNK, LONGEST_ROW, RawRow, show
 from engine.errors import EngineError
+from engine.jobs.settings import Data
 
 DELIMITED = (".csv", ".tsv")
 JSON = (".jsonl", ".json", ".ndjson")
-_UNSUPPORTED = "is Parquet or Arrow, which is not supported yet: convert it to JSONL"
+PLAIN = (".txt", ".md", ".text")
+_HEAD = 1 << 16
+_COLUMNAR_STARTS = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
+_PERHAPS_JSON = re.compile(rb"[{\[]")
+_LIKELY_JSON = re.compile(rb'\{\s*"|\[\s*\{\s*"')
+"""A text may begin with a bracket: `[1] Once upon a time`."""
 _FOREIGN = {
-    **dict.fromkeys((b"PAR1", b"ARROW1"), _UNSUPPORTED),
     **dict.fromkeys((b"\x1f\x8b", b"PK\x03\x04", b"BZh"), "is compressed: unpack it first"),
     **dict.fromkeys((b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"), "is compressed: unpack it first"),
     **dict.fromkeys((b"\xff\xfe", b"\xfe\xff"), "is UTF-16: save it as UTF-8"),
 }
 
 
-def read_raw(path: Path) -> Iterator[RawRow]:
-    """The rows of a JSONL, JSON or delimited file, in their order.
+def read_raw(path: Path, data: Data | None = None) -> Iterator[RawRow]:
+    """The rows behind a path, in their order, read as the recipe's `data` says.
 
-    Raises EngineError where the file as a whole cannot be read: empty, another format, broken list.
+    Raises EngineError where a file as a whole cannot be read: empty, another format, broken list;
+    also for Parquet and Arrow.
     """
+    for file in list_parts(path):
+        rows = read_file(file, data or Data())
+        yield from rows if file == path else (replace(row, file=str(file)) for row in rows)
+
+
+def read_file(path: Path, data: Data) -> Iterator[RawRow]:
+    """`read_raw` of one file."""
     with open_regular(path) as file:
         head = file.read(CHUNK)
         start = _check_head(path, head)
         file.seek(0)
-        if _is_delimited(path, start):
-            yield from read_delimited(path, file)
+        kind = _find_kind(path, data, head)
+        if kind == "delimited":
+            yield from read_delimited(path, file, data)
+        elif kind == "plain":
+            yield from read_plain(file, data.max_length)
         elif start == b"[":
             yield from read_array(path, file)
         else:
             yield from _read_lines(file)
+
+
+def is_columnar(path: Path) -> bool:
+    """Whether a file is Parquet or Arrow by its first bytes; False where it cannot be read."""
+    try:
+        with open_regular(path) as file:
+            return _starts_columnar(file.read(8))
+    except (EngineError, OSError):
+        return False
+
+
+def holds_columns(path: Path) -> bool:
+    """Whether what is behind a path is Parquet or Arrow. Raises EngineError for missing parts."""
+    return is_columnar(list_parts(path)[0])
+
+
+def _starts_columnar(head: bytes) -> bool:
+    return head.startswith(_COLUMNAR_STARTS)
 
 
 def is_object(path: Path) -> bool:
@@ -57,6 +96,15 @@ def is_object(path: Path) -> bool:
     return text.startswith(b"{") and (alone or _spans_lines(text))
 
 
+def begins_as_table(path: Path) -> bool:
+    """Whether a text file begins with the names of known columns; False where it cannot be read."""
+    try:
+        with open_regular(path) as file:
+            return is_table(file.read(_HEAD).decode("utf-8", "replace"), Data())
+    except (EngineError, OSError):
+        return False
+
+
 def _spans_lines(text: bytes) -> bool:
     """Whether an object starts here and does not end on its line: no row of JSONL does that."""
     line, newline, _ = text.partition(b"\n")
@@ -68,15 +116,29 @@ def _strip_start(head: bytes) -> bytes:
     return head.removeprefix(b"\xef\xbb\xbf").lstrip()
 
 
-def _is_delimited(path: Path, start: bytes) -> bool:
-    """By name, or, under a name that says nothing, because no row of JSON begins like that."""
+def _find_kind(path: Path, data: Data, head: bytes) -> str:
+    """`json`, `delimited` or `plain`: by the name, else because no row of JSON begins like that."""
     suffix = path.suffix.lower()
-    return suffix in DELIMITED or (suffix not in JSON and start not in (b"{", b"["))
+    likely = _LIKELY_JSON if suffix in PLAIN else _PERHAPS_JSON
+    if suffix in JSON or (suffix not in DELIMITED and likely.match(_strip_start(head))):
+        return "json"
+    if suffix in DELIMITED or data.separator or data.columns:
+        return "delimited"
+    if data.schema == "text" and not data.columns:
+        return "plain"
+    table = suffix not in PLAIN or is_table(head[:_HEAD].decode("utf-8", "replace"), data)
+    return "delimited" if table else "plain"
 
 
 def _check_head(path: Path, head: bytes) -> bytes:
     """The first byte that is not white space. Raises EngineError for what is no data file."""
     impostor = recognise_impostor(head)
+    if _starts_columnar(head):
+        raise EngineError(
+            f"{path.name} is Parquet or Arrow, which only a worker reads",
+            str(path),
+            "Training reads it; finetop data inspect shows its rows.",
+        )
     for magic, what in _FOREIGN.items():
         if head.startswith(magic):
             impostor = what

@@ -1,6 +1,10 @@
 """One row of a data file as it was read, before anybody asks what it means."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+
+from engine.jobs.settings import Data
 
 LONGEST_ROW = 8 << 20
 """Bytes. A longer row is a fault, skipped without being held."""
@@ -19,6 +23,12 @@ class RawRow:
     """Why there is no value."""
     text: str = ""
     """The row as it stands in the file, where there is a fault; cut to what a person reads."""
+    file: str = ""
+    """Which file of a set of several; empty: the one that was asked for."""
+
+
+RawReader = Callable[[Path, Data], Iterator[RawRow]]
+"""Reads the rows behind a path. Workers hand in one that knows columnar files too."""
 
 
 def show(piece: bytes | str) -> str:

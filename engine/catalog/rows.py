@@ -1,26 +1,32 @@
-"""A data file as conversations to learn from, and every row that is none with its reason.
+"""A data file as examples to learn from, and every row that is none with its reason.
 
 Owns reading and counting. Refuses to drop anything in silence: each row is an example or a reject.
-What the fields mean is `schemas`, what the bytes mean is `formats`.
+What the fields mean is `schemas`, what the recipe says of them `layout`, what the bytes mean
+`formats`; a worker hands in a reader of its own for columnar files.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
+from engine.catalog import labels as label_names
 from engine.catalog.formats import read_raw
-from engine.catalog.raw import RawRow, show
-from engine.catalog.schemas import BadRow, Message, convert, recognise
+from engine.catalog.layout import Layout, make_layout, refuse
+from engine.catalog.raw import RawReader, RawRow, show
+from engine.catalog.schemas import LABEL, BadRow, Message, Shape, convert, recognise
 from engine.errors import EngineError
+from engine.jobs.settings import Data
 
 __all__ = [
     "Example",
     "Message",
+    "OpenFile",
     "Reject",
     "Rows",
     "find_schema",
+    "open_rows",
     "preview",
     "read",
     "recognise",
@@ -51,7 +57,7 @@ class Example:
 class Reject:
     file: str
     line: int
-    """Physical line on which the row starts, from 1."""
+    """Physical line on which the row starts, from 1; of Parquet and Arrow the row's number."""
     reason: str
     text: str
     """The row as it stands in the file, cut after 2,000 characters. Untrusted."""
@@ -62,119 +68,169 @@ class Rows:
     examples: list[Example]
     rejects: list[Reject]
     schema: str
+    labels: tuple[str, ...] = ()
+    """Of texts with labels: all labels of the file, where the prompt lists them."""
 
 
-def read(path: Path, *, limit: int = 0) -> Rows:
-    """All rows, or those up to the `limit`-th example, with the rejects met on the way.
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """A file whose schema is known and whose rows are still to be read, once."""
 
-    Raises EngineError for a file that is empty, of no known format or schema, or all bad rows.
+    path: Path
+    schema: str
+    labels: tuple[str, ...]
+    rows: Iterator[tuple[Example, ...] | Reject]
+    """Row by row; two examples of one row where both answers of a pair are learned."""
+
+
+def read(
+    path: Path,
+    data: Data | None = None,
+    *,
+    limit: int = 0,
+    labels: Sequence[str] | None = None,
+    raw: RawReader = read_raw,
+) -> Rows:
+    """All rows, or those up to the `limit`-th good one, with the rejects met on the way.
+
+    `data` says how to read them; its own limit, shuffle and split are for whoever draws rows.
+    `labels` are given where another file's count: eval rows are asked as training rows are. Raises
+    EngineError for a file that is empty, of no known format or schema, or all bad rows.
     """
     examples: list[Example] = []
     rejects: list[Reject] = []
-    schema, rows = _open(path)
-    for row in rows:
+    opened = open_rows(path, data, labels=labels, raw=raw)
+    good = 0
+    for row in opened.rows:
         if isinstance(row, Reject):
             rejects.append(row)
             continue
-        examples.append(row)
-        if len(examples) == limit:
+        examples += row
+        good += 1
+        if good == limit:
             break
     if not examples:
-        raise _refuse_all(path, "all", [(one.line, one.reason) for one in rejects])
-    return Rows(examples, rejects, schema)
+        raise refuse_all(path, "all", rejects)
+    return Rows(examples, rejects, opened.schema, opened.labels)
 
 
-def preview(path: Path, count: int) -> Rows:
+def preview(path: Path, count: int, data: Data | None = None, *, raw: RawReader = read_raw) -> Rows:
     """The first `count` rows, good and bad alike. Raises as `read`, but not for bad rows."""
-    schema, rows = _open(path)
-    first = list(islice(rows, count))
-    examples = [row for row in first if isinstance(row, Example)]
-    return Rows(examples, [row for row in first if isinstance(row, Reject)], schema)
+    opened = open_rows(path, data, raw=raw)
+    first = list(islice(opened.rows, count))
+    examples = [one for row in first if not isinstance(row, Reject) for one in row]
+    rejects = [row for row in first if isinstance(row, Reject)]
+    return Rows(examples, rejects, opened.schema, opened.labels)
 
 
-def find_schema(path: Path) -> str:
+def find_schema(path: Path, data: Data | None = None, *, raw: RawReader = read_raw) -> str:
     """The file's schema. Raises EngineError as `read`; also where the first 1,000 rows are bad."""
-    schema, rows = _open(path)
-    bad: list[tuple[int, str]] = []
-    for row in islice(rows, _LOOK_AHEAD):
-        if isinstance(row, Example):
-            return schema
-        bad.append((row.line, row.reason))
-    raise _refuse_all(path, "the first" if len(bad) == _LOOK_AHEAD else "all", bad)
+    opened = open_rows(path, data, labels=(), raw=raw)
+    bad: list[Reject] = []
+    for row in islice(opened.rows, _LOOK_AHEAD):
+        if not isinstance(row, Reject):
+            return opened.schema
+        bad.append(row)
+    raise refuse_all(path, "the first" if len(bad) == _LOOK_AHEAD else "all", bad)
 
 
-def stream(path: Path) -> Iterator[Example | Reject]:
+def stream(path: Path, data: Data | None = None) -> Iterator[Example | Reject]:
     """`read`, one row at a time: nothing is held. Raises EngineError for the file."""
-    return _open(path)[1]
+    for row in open_rows(path, data).rows:
+        yield from (row,) if isinstance(row, Reject) else row
 
 
-def _open(path: Path) -> tuple[str, Iterator[Example | Reject]]:
-    """The file's schema, and its rows converted by it."""
-    raw = read_raw(path)
+def open_rows(
+    path: Path,
+    data: Data | None = None,
+    *,
+    labels: Sequence[str] | None = None,
+    raw: RawReader = read_raw,
+) -> OpenFile:
+    """Find the schema by the first rows. Texts with labels are read twice: all labels come first.
+
+    Raises EngineError for what the recipe says wrong of the file, and as `read`.
+    """
+    data = data or Data()
+    layout = make_layout(data)
+    label_names.check_prompt(data.label_prompt)
+    rows = raw(path, data)
     held: list[RawRow] = []
-    schema: str | None = None
+    shape: Shape | None = None
     unknown = 0
-    for row in islice(raw, _LOOK_AHEAD):
+    for row in islice(rows, _LOOK_AHEAD):
         held.append(row)
-        schema = recognise(row.value)
+        shape = layout.recognise(row.value)
         unknown += row.fault is None
-        if schema is not None or unknown == _MOST_UNKNOWN:
+        if shape is not None or unknown == _MOST_UNKNOWN:
             break
-    if schema is None:
-        raise _refuse(path, held)
-    if schema == "text/label":
-        raise EngineError(
-            f"{path.name} holds texts and labels, which is not supported yet",
-            str(path),
-            "Write each row as instruction, input and output, with the label as the output.",
-        )
-    return schema, _convert(path, schema, held, raw)
+    if shape is None:
+        raise _refuse(path, layout, held)
+    if labels is None:
+        labels = _collect(path, data, layout, shape, raw)
+    converted = _convert(path, layout, shape, data, labels, chain(held, rows))
+    return OpenFile(path, shape.schema, tuple(labels), converted)
+
+
+def _collect(
+    path: Path, data: Data, layout: Layout, shape: Shape, raw: RawReader
+) -> tuple[str, ...]:
+    if shape.schema != LABEL or not label_names.wants_labels(data.label_prompt):
+        return ()
+    values = (layout.rename(row.value) for row in raw(path, data))
+    return label_names.collect(values, shape.fields[1], str(path))
 
 
 def _convert(
-    path: Path, schema: str, held: list[RawRow], raw: Iterator[RawRow]
-) -> Iterator[Example | Reject]:
-    for rows in (held, raw):
-        for row in rows:
-            yield _convert_row(path, schema, row)
+    path: Path,
+    layout: Layout,
+    shape: Shape,
+    data: Data,
+    labels: Sequence[str],
+    rows: Iterator[RawRow],
+) -> Iterator[tuple[Example, ...] | Reject]:
+    for row in rows:
+        file = row.file or str(path)
+        if row.fault is not None:
+            yield Reject(file, row.line, row.fault, row.text)
+            continue
+        try:
+            learned = convert(layout.rename(row.value), shape, data, labels)
+        except BadRow as error:
+            yield Reject(file, row.line, str(error), show(_write(row.value)))
+            continue
+        source, group = f"{file}:{row.line}", _group_of(row.value, layout.group)
+        yield tuple(Example(one.messages, source, one.rejected, one.text, group) for one in learned)
 
 
-def _convert_row(path: Path, schema: str, row: RawRow) -> Example | Reject:
-    if row.fault is not None:
-        return Reject(str(path), row.line, row.fault, row.text)
-    try:
-        return Example(convert(row.value, schema), f"{path}:{row.line}")
-    except BadRow as error:
-        return Reject(str(path), row.line, str(error), show(_write(row.value)))
+def _group_of(value: object, column: str) -> str:
+    """The row's value in the group column; empty where it has none: then it is its own group."""
+    if not column or not isinstance(value, Mapping) or value.get(column) is None:
+        return ""
+    found = value[column]
+    return found if isinstance(found, str) else _write(found)
 
 
 def _write(value: object) -> str:
     """The row again, as JSON, so that a person can find and mend it."""
     try:
-        return json.dumps(value, ensure_ascii=False)
-    except (ValueError, RecursionError):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except (ValueError, TypeError, RecursionError):
         return ""
 
 
-def _refuse(path: Path, held: list[RawRow]) -> EngineError:
+def _refuse(path: Path, layout: Layout, held: list[RawRow]) -> EngineError:
     """No row of the start has a known schema: say what was there."""
     if not held:
         return EngineError(f"{path.name} holds no rows", str(path))
-    faults = [row for row in held if row.fault is not None]
+    faults = [Reject(str(path), row.line, row.fault, row.text) for row in held if row.fault]
     if len(faults) == len(held):
-        which = "the first" if len(held) == _LOOK_AHEAD else "all"
-        return _refuse_all(path, which, [(row.line, str(row.fault)) for row in faults])
-    value = next(row.value for row in held if row.fault is None)
-    fields = ", ".join(map(str, list(value)[:12])) if isinstance(value, dict) else "no fields"
-    return EngineError(
-        f"{path.name}: its fields are not known",
-        f"{path}: {fields}",
-        "Known: instruction/input/output, prompt/completion, question/answer, messages, "
-        "conversations, prompt/chosen/rejected.",
-    )
+        return refuse_all(path, "the first" if len(held) == _LOOK_AHEAD else "all", faults)
+    objects = [row.value for row in held if isinstance(row.value, Mapping)]
+    return refuse(path.name, str(path), layout, objects)
 
 
-def _refuse_all(path: Path, which: str, bad: list[tuple[int, str]]) -> EngineError:
+def refuse_all(path: Path, which: str, bad: Sequence[Reject]) -> EngineError:
     """How many rows are bad, and the first three reasons."""
-    reasons = "\n".join(f"line {line}: {reason}" for line, reason in bad[:3])
+    reasons = "\n".join(f"line {one.line}: {one.reason}" for one in bad[:3])
     return EngineError(f"{which} {len(bad):,} rows of {path.name} are bad", f"{path}\n{reasons}")

@@ -75,10 +75,8 @@ def test_what_cannot_be_used_is_listed_with_its_reason(tmp_path: Path) -> None:
     files = {
         "empty.jsonl": "",
         "odd.csv": "a,b\n1,2\n",
-        "labels.csv": "text,label\nx,1\n",
         "bad.jsonl": '{"prompt": "q", "completion": ""}\n' * 9,
         "broken.json": "[",
-        "big.parquet": "PAR1",
     }
     for name, content in files.items():
         (tmp_path / name).write_text(content)
@@ -88,10 +86,8 @@ def test_what_cannot_be_used_is_listed_with_its_reason(tmp_path: Path) -> None:
     for name, part in {
         "empty.jsonl": "is empty",
         "odd.csv": "fields are not known",
-        "labels.csv": "texts and labels",
         "bad.jsonl": "all 9 rows of bad.jsonl are bad",
         "broken.json": "not valid JSON",
-        "big.parquet": "convert it to JSONL",
         "gone.jsonl": "cannot be read: No such file",
     }.items():
         assert part in found[name]

@@ -46,14 +46,6 @@ def test_more_separators_in_the_text_than_between_the_columns() -> None:
     assert find_separator(sample) == ";"
 
 
-def test_texts_and_labels_are_refused_with_advice(tmp_path: Path) -> None:
-    path = tmp_path / "train.txt"
-    path.write_text("text;label_name\ni feel fine;joy\n")
-    with pytest.raises(EngineError, match="holds texts and labels") as caught:
-        read(path)
-    assert "instruction" in caught.value.hint
-
-
 def test_a_quote_that_is_never_closed_says_what_went_with_it(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_text('prompt,response\nq,a\nq,"open\nq,a\nq,a\n')

@@ -1,0 +1,146 @@
+"""Messages, and how they are read out of a row: fields of text, lists of turns, transcripts.
+
+Every fault is a `BadRow` whose text is the reason. Knows no schema.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Row = Mapping[str, Any]
+
+ROLES = ("system", "user", "assistant")
+_ROLE_NAMES = {
+    **{role: role for role in ROLES},
+    "human": "user",
+    "gpt": "assistant",
+    "chatgpt": "assistant",
+    "bot": "assistant",
+    "model": "assistant",
+    "developer": "system",
+}
+_SPEAKER = re.compile(r"(?:\A|\n\n)(Human|Assistant):(?=\s|\Z)")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: str
+    """`system`, `user` or `assistant`."""
+    content: str
+
+
+class BadRow(ValueError):
+    """A row that cannot be learned from; its text is the reason, in plain words."""
+
+
+def read_text(row: Row, field: str, *, empty: bool = False) -> str:
+    """The text of a field; not blank, unless it may be `empty`."""
+    value = row[field]
+    if not isinstance(value, str):
+        raise BadRow(f"field {field!r} must be text, this is {say(value)}")
+    check_text(value, f"field {field!r}")
+    if not empty and not value.strip():
+        raise BadRow(f"empty {field!r}")
+    return value
+
+
+def read_system(row: Row) -> tuple[Message, ...]:
+    """The row's own system message; none where the field is missing or blank."""
+    text = read_text(row, "system", empty=True) if row.get("system") else ""
+    return (Message("system", text),) if text.strip() else ()
+
+
+def are_turns(value: object) -> bool:
+    """Whether a value is a list, or the columns of one, as `datasets` stores a list of objects."""
+    if isinstance(value, Mapping):
+        columns = list(value.values())
+        lists = all(isinstance(column, list) for column in columns)
+        return bool(columns) and lists and len({len(column) for column in columns}) == 1
+    return isinstance(value, list)
+
+
+def read_conversation(row: Row, field: str) -> tuple[Message, ...]:
+    """A field's turns, after the row's own system message where they bring none."""
+    turns = read_turns(row[field], field)
+    return turns if turns[0].role == "system" else (*read_system(row), *turns)
+
+
+def read_turns(turns: object, field: str) -> tuple[Message, ...]:
+    """The messages of a value for which `are_turns` holds. Raises BadRow for any other."""
+    if isinstance(turns, Mapping) and are_turns(turns):
+        turns = [
+            dict(zip(turns, cells, strict=True)) for cells in zip(*turns.values(), strict=True)
+        ]
+    if not isinstance(turns, list) or not turns:
+        raise BadRow(f"{field!r} must be a list of messages, this is {say(turns)}")
+    return tuple(_read_turn(turn, f"{field}[{index}]") for index, turn in enumerate(turns))
+
+
+def is_transcript(text: str) -> bool:
+    """Whether a text is a conversation: `Human: …` and, below a blank line, `Assistant: …`."""
+    first = _SPEAKER.match(text.lstrip())
+    return first is not None and first.group(1) == "Human" and "\n\nAssistant:" in text
+
+
+def read_transcript(text: str, field: str) -> tuple[Message, ...]:
+    """The turns of a transcript. Refused where the speakers do not take turns: one of them may
+    have said `Human:` within an answer, and nobody can tell."""
+    check_text(text, f"field {field!r}")
+    _, *parts = _SPEAKER.split(text.lstrip())
+    turns = []
+    for index, (speaker, said) in enumerate(zip(parts[::2], parts[1::2], strict=True)):
+        if speaker != ("Human", "Assistant")[index % 2]:
+            raise BadRow(f"{field!r}: {speaker} speaks twice in a row, in turn {index + 1}")
+        role = "user" if speaker == "Human" else "assistant"
+        if not said.strip():
+            raise BadRow(f"{field!r}: turn {index + 1}, by {speaker}, is empty")
+        turns.append(Message(role, said.strip()))
+    return tuple(turns)
+
+
+def check_text(text: str, where: str) -> None:
+    """Raise BadRow for what no tokenizer should see."""
+    if "\0" in text:
+        raise BadRow(f"{where} holds a NUL character")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise BadRow(f"{where} is not valid Unicode at character {error.start + 1}") from error
+
+
+def say(value: object) -> str:
+    """What a value is, in plain words."""
+    names = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
+    if value is None:
+        return "nothing"
+    return names.get(type(value), "a number" if isinstance(value, int | float) else "no text")
+
+
+def _read_turn(turn: object, where: str) -> Message:
+    if not isinstance(turn, Mapping):
+        raise BadRow(f"{where} must be an object, this is {say(turn)}")
+    spoken = "role" if "role" in turn else "from"
+    said = "content" if "content" in turn else "value"
+    for field, usual in ((spoken, "role"), (said, "content")):
+        if turn.get(field) is None:
+            raise BadRow(f"{where}: missing field {usual!r}")
+    role = _ROLE_NAMES.get(turn[spoken]) if isinstance(turn[spoken], str) else None
+    if role is None:
+        raise BadRow(f"{where}: role {str(turn[spoken])[:40]!r} is not system, user or assistant")
+    content = turn[said]
+    if isinstance(content, list):
+        content = _join_parts(content, where)
+    if not isinstance(content, str):
+        raise BadRow(f"{where}: {said!r} must be text, this is {say(content)}")
+    check_text(content, f"{where}: {said!r}")
+    if role == "assistant" and not content.strip():
+        raise BadRow(f"{where}: empty answer")
+    return Message(role, content)
+
+
+def _join_parts(parts: list[object], where: str) -> str:
+    texts = [part.get("text") if isinstance(part, Mapping) else None for part in parts]
+    if not all(isinstance(text, str) for text in texts):
+        raise BadRow(f"{where}: holds something other than text")
+    return "".join(str(text) for text in texts)
