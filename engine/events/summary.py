@@ -1,0 +1,122 @@
+"""What the curves of a run come to: first, last, best; how far eval lies above train; perplexity.
+
+Pure functions of curves; reads no file. Losses are taken as nats per token, as finetop and the
+Trainer of transformers log them.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.events.series import Series
+
+# fmt: off
+_LOWER = frozenset((
+    "loss", "perplexity", "ppl", "nll", "kl", "kld", "error", "err", "mae", "mse", "rmse", "wer",
+    "cer", "bpb", "shift",
+))
+_HIGHER = frozenset((
+    "accuracy", "acc", "f1", "precision", "recall", "auc", "bleu", "rouge", "chrf", "meteor",
+    "reward", "margin", "match", "score", "win",
+))
+# fmt: on
+_WORD = re.compile(r"f1|[a-z]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    step: int
+    value: float
+    """May be NaN or infinite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One tag's curve in a few points. Best and lowest are among the finite values."""
+
+    tag: str
+    points: int
+    first: Point
+    last: Point
+    lowest: Point | None
+    highest: Point | None
+    best: Point | None
+    """None where no value is better than another, as of a learning rate."""
+    not_finite: int
+    """Points that are NaN or infinite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """How far the held-out loss lies above the training loss, at one evaluation."""
+
+    step: int
+    train: float
+    """Mean of the training losses since the evaluation before: one batch's alone is noise."""
+    eval: float
+
+    @property
+    def difference(self) -> float:
+        return self.eval - self.train
+
+
+def summarise(series: Series, *, higher_is_better: bool | None = None) -> Summary | None:
+    """A curve's summary; None where it has no point. Without a word on it, the tag's name says
+    which way is better."""
+    if not len(series):
+        return None
+    low, high = _point(series.best()), _point(series.best(highest=True))
+    upward = higher_is_better if higher_is_better is not None else is_higher_better(series.tag)
+    return Summary(
+        series.tag,
+        len(series),
+        Point(int(series.steps[0]), float(series.values[0])),
+        Point(int(series.steps[-1]), float(series.values[-1])),
+        low,
+        high,
+        None if upward is None else high if upward else low,
+        int((~np.isfinite(series.values)).sum()),
+    )
+
+
+def is_higher_better(tag: str) -> bool | None:
+    """By the words of a tag's last part: `eval/accuracy` yes, `eval/loss` no, `train/lr` None."""
+    words = set(_WORD.findall(tag.rsplit("/", 1)[-1].lower()))
+    if words & _LOWER:
+        return False
+    return True if words & _HIGHER else None
+
+
+def gap(curves: Mapping[str, Series], *, at: int | None = None) -> Gap | None:
+    """The gap between `train/loss` and `eval/loss` at the last evaluation, or at step `at`.
+
+    None where one of the two was not logged, or no training came before that evaluation.
+    """
+    train, held_out = curves.get("train/loss"), curves.get("eval/loss")
+    if train is None or held_out is None or not len(held_out):
+        return None
+    at = int(held_out.steps[-1]) if at is None else at
+    here = np.flatnonzero(held_out.steps == at)
+    if not len(here):
+        return None
+    earlier = held_out.steps[held_out.steps < at]
+    since = int(earlier.max()) if len(earlier) else -1
+    window = train.values[(train.steps > since) & (train.steps <= at)]
+    if not len(window):
+        return None
+    return Gap(at, float(window.mean()), float(held_out.values[here[-1]]))
+
+
+def perplexity(loss: float) -> float:
+    """exp(loss); infinite where that overflows."""
+    try:
+        return math.exp(loss)
+    except OverflowError:
+        return math.inf
+
+
+def _point(found: tuple[int, float] | None) -> Point | None:
+    return None if found is None else Point(*found)

@@ -1,0 +1,189 @@
+"""`finetop metrics`: every point as CSV, and the summary, of runs and of any event files."""
+
+import csv
+import io
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from engine.demo import PRETRAIN_RUN
+from engine.events.logdir import LogDir
+from engine.jobs import directory
+from engine.jobs.recipe import TrainRecipe
+from tests.events.encoding import event, event_file, session_start, simple, version
+from tui import cli
+
+FIRST = [version(1.0)] + [
+    event(10.0 + step, step, simple("train/loss", value))
+    for step, value in ((1, 2.5), (2, math.nan), (3, math.inf), (4, 0.1))
+]
+RESUMED = [version(50.0), session_start(50.5, 4)] + [
+    event(50.0 + step, step, simple("train/loss", value), simple("eval/loss", value + 1))
+    for step, value in ((4, 0.3), (5, 0.2))
+]
+
+
+@pytest.fixture
+def run(root: Path) -> Path:
+    """A run that was killed after step 4, and went on from step 3."""
+    job = directory.create(root, TrainRecipe(name="mine"))
+    event_file(job.events, *FIRST, time=1_700_000_000)
+    event_file(job.events, *RESUMED, time=1_700_000_100)
+    return job.path
+
+
+def metrics(root: Path, *arguments: object) -> int:
+    return cli.main(["--runs", str(root), "metrics", *map(str, arguments)])
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_every_point_is_in_the_csv_resumed_runs_as_one_curve(
+    run: Path, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "curves.csv"
+    assert metrics(root, "mine", "--csv", out) == 0
+    assert capsys.readouterr().out == ""
+    found = rows(out.read_text())
+    assert list(found[0]) == ["run", "tag", "step", "wall_time", "value"]
+    train = [row for row in found if row["tag"] == "train/loss"]
+    assert [row["step"] for row in train] == ["1", "2", "3", "4", "5"]
+    assert {row["run"] for row in found} == {run.name}
+    values = [float(row["value"]) for row in train]
+    assert values[0] == 2.5
+    assert math.isnan(values[1])
+    assert values[2] == math.inf
+    assert [row["wall_time"] for row in train][-2:] == ["54.0", "55.0"]
+    assert train[3]["value"] == "0.30000001192092896", "a float32, with all its digits"
+    assert len([row for row in found if row["tag"] == "eval/loss"]) == 2
+    assert out.stat().st_mode & 0o077 == 0o044
+    assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+def test_pandas_reads_it(run: Path, root: Path, tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    out = tmp_path / "curves.csv"
+    metrics(root, "mine", "--csv", out)
+    frame = pandas.read_csv(out)
+    assert frame["value"].dtype == "float64"
+    assert frame["step"].dtype == "int64"
+    assert frame["value"].isna().sum() == 1
+    assert (frame["value"] == math.inf).sum() == 1
+
+
+def test_the_shipped_run_as_the_reader_sees_it(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert metrics(root, PRETRAIN_RUN, "--csv", "-") == 0
+    found = rows(capsys.readouterr().out)
+    log = LogDir(PRETRAIN_RUN / "events")
+    log.poll()
+    assert len(found) == sum(len(one) for one in log.series.values())
+    for tag, one in log.series.items():
+        assert [float(row["value"]) for row in found if row["tag"] == tag] == one.values.tolist()
+
+
+def test_the_summary_says_gap_and_perplexity(
+    run: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert metrics(root, "mine") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == run.name
+    train = next(line for line in lines if line.startswith("  train/loss"))
+    assert train.split() == [
+        "train/loss", "5", "2.5", "@1", "0.2", "@5", "0.2", "@5", "0.2", "@5", "2", "not", "finite",
+    ]  # fmt: skip
+    assert "gap at step 5: eval 1.2000 - train 0.2000" in "\n".join(lines)
+    assert "perplexity eval: last 3.32, best 3.32 at 5" in "\n".join(lines)
+    assert metrics(root, "mine", "--json") == 0
+    (table,) = json.loads(capsys.readouterr().out)
+    assert table["tags"]["train/loss"]["lowest"] == {"step": 5, "value": pytest.approx(0.2)}
+    assert table["gap"]["difference"] == pytest.approx(1.0)
+    assert table["perplexity"]["eval"]["best"] == pytest.approx(math.exp(1.2))
+
+
+def test_the_recipe_says_which_way_its_metric_is_better(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from engine.jobs.settings import Stopping
+
+    recipe = TrainRecipe(name="odd", stopping=Stopping("eval/wins", higher_is_better=True))
+    job = directory.create(root, recipe)
+    points = [event(1.0, step, simple("eval/wins", step / 4)) for step in range(3)]
+    event_file(job.events, *points)
+    assert metrics(root, "odd", "--json") == 0
+    (table,) = json.loads(capsys.readouterr().out)
+    assert table["tags"]["eval/wins"]["best"] == {"step": 2, "value": 0.5}
+
+
+def test_any_folder_of_event_files_will_do(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event_file(tmp_path / "logs" / "a" / "run1", *FIRST)
+    event_file(tmp_path / "logs" / "b", *RESUMED)
+    assert metrics(root, tmp_path / "logs", "--csv", "-", "--tag", "train/loss") == 0
+    found = rows(capsys.readouterr().out)
+    assert {row["run"] for row in found} == {"a/run1", "b"}
+    assert metrics(root, tmp_path / "logs" / "b", "--json") == 0
+    assert [one["run"] for one in json.loads(capsys.readouterr().out)] == ["b"]
+
+
+def test_several_runs_and_what_is_not_finite_in_json(
+    run: Path, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event_file(tmp_path / "other", event(1.0, 1, simple("eval/loss", math.nan)))
+    assert metrics(root, "mine", tmp_path / "other", "--json") == 0
+    mine, other = json.loads(capsys.readouterr().out)
+    assert (mine["run"], other["run"]) == (run.name, "other")
+    assert other["tags"]["eval/loss"]["last"] == {"step": 1, "value": None}
+    assert other["gap"] is None
+
+
+def test_a_strange_tag_reaches_no_terminal(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event_file(tmp_path / "logs", event(1.0, 1, simple("\x1b]0;evil\x07,\n", 1.0)))
+    for options in ([], ["--csv", "-"], ["--json"]):
+        assert metrics(root, tmp_path / "logs", *options) == 0
+        assert "\x1b" not in capsys.readouterr().out
+    assert metrics(root, tmp_path / "logs", "--csv", tmp_path / "out.csv") == 0
+    with (tmp_path / "out.csv").open(newline="") as file:
+        assert next(csv.DictReader(file))["tag"] == "\x1b]0;evil\x07,\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nobody"], "no run 'nobody'"),
+        (["{tmp}"], "no event files"),
+        (["mine", "--tag", "none"], "has no tag none"),
+        (["mine", "--csv", "{tmp}"], "cannot be written"),
+        (["mine", "--csv", "{tmp}/no/file.csv"], "cannot be written"),
+        (["mine", "--csv", "-", "--json"], "different outputs"),
+    ],
+)
+def test_wrong_use_is_told(
+    run: Path, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    arguments: list[str], words: str,
+) -> None:  # fmt: skip
+    (tmp_path / "empty").mkdir()
+    given = [one.replace("{tmp}", str(tmp_path / "empty")) for one in arguments]
+    assert metrics(root, *given) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert "Traceback" not in error
+
+
+def test_a_damaged_file_is_told_and_the_rest_is_given(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = event_file(tmp_path / "logs", *FIRST)
+    path.write_bytes(path.read_bytes()[:-5] + b"\xff" * 5)
+    assert metrics(root, tmp_path / "logs", "--csv", "-") == 0
+    said = capsys.readouterr()
+    assert len(rows(said.out)) == 3
+    assert path.name in said.err

@@ -1,0 +1,258 @@
+"""`finetop metrics`: the curves of runs as CSV, every point, or as a summary.
+
+Reads finetop's runs and any other directory of TensorBoard event files; writes none of them.
+"""
+
+import argparse
+import contextlib
+import csv
+import json
+import math
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from engine.errors import EngineError
+from engine.jobs.recipe import TrainRecipe
+from engine.jobs.store import open_store
+from engine.text import clean, one_line
+
+if TYPE_CHECKING:
+    from engine.events.series import Series
+    from engine.events.summary import Point, Summary
+
+COLUMNS = ("run", "tag", "step", "wall_time", "value")
+DEEPEST = 4
+"""Levels below a folder that is no run, where event files are looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One directory of event files, and what its run is called."""
+
+    name: str
+    events: Path
+    metric: str = ""
+    """The tag whose direction its recipe tells."""
+    higher_is_better: bool = False
+
+
+def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
+    parser = commands.add_parser("metrics", help="the curves of runs: a summary, or CSV")
+    parser.add_argument(
+        "runs_asked", nargs="+", metavar="RUN", help="id, name or path; any folder of event files"
+    )
+    parser.add_argument("--csv", metavar="FILE", help="write every point there; - is the output")
+    parser.add_argument("--json", action="store_true", help="the summary as JSON")
+    parser.add_argument(
+        "--tag", action="append", default=[], metavar="TAG", help="this tag only; several times"
+    )
+    parser.set_defaults(handler=_metrics)
+    return [parser]
+
+
+def _metrics(options: argparse.Namespace) -> int:
+    sources = [one for text in options.runs_asked for one in _find(text, options.runs)]
+    read = ((one, _wanted(_read(one), options.tag, one)) for one in sources)
+    if options.csv is not None and options.json:
+        raise EngineError("--csv and --json are two different outputs.", "", "Give one of them.")
+    if options.csv is not None:
+        with _output(options.csv) as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(COLUMNS)
+            for source, curves in read:
+                rows.writerows(_points(source, curves, options.csv == "-"))
+    elif options.json:
+        print(json.dumps([_as_table(one, curves) for one, curves in read], indent=1))
+    else:
+        print("\n\n".join(_as_text(one, curves) for one, curves in read))
+    return 0
+
+
+def _find(text: str, root: str | None) -> Iterator[Source]:
+    """What `text` names: a run, else a folder of event files, else the folders of them below it."""
+    path = Path(os.path.expanduser(text))
+    try:
+        job = open_store(root).find(text)
+    except EngineError:
+        if not path.is_dir():
+            raise
+    else:
+        recipe = None
+        with contextlib.suppress(EngineError):
+            recipe = job.recipe()
+        record = job.record()
+        name = record.id if record is not None else job.path.name
+        if isinstance(recipe, TrainRecipe):
+            stopping = recipe.stopping
+            yield Source(name, job.events, stopping.metric, stopping.higher_is_better)
+        else:
+            yield Source(name, job.events)
+        return
+    found = list(_folders_of_events(path))
+    if not found:
+        raise EngineError(
+            "There are no event files here.",
+            str(path),
+            "Give a run of finetop, or the folder that TensorBoard is given.",
+        )
+    for folder in found:
+        below = folder.relative_to(path)
+        yield Source(str(below) if below.parts else path.absolute().name, folder)
+
+
+def _folders_of_events(path: Path) -> Iterator[Path]:
+    """The folders with event files, `path` first; links to folders are not followed."""
+    for folder, below, names in os.walk(path):
+        here = Path(folder)
+        below[:] = sorted(below) if len(here.relative_to(path).parts) < DEEPEST else []
+        if any("tfevents" in name for name in names):
+            yield here
+
+
+def _read(source: Source) -> "dict[str, Series]":
+    from engine.events.logdir import LogDir
+
+    log = LogDir(source.events)
+    log.poll()
+    for problem in log.problems:
+        print(one_line(f"{source.name}: {problem.name}: {problem.reason}"), file=sys.stderr)
+    return {tag: log.series[tag] for tag in sorted(log.series)}
+
+
+def _wanted(
+    curves: "dict[str, Series]", tags: Sequence[str], source: Source
+) -> "dict[str, Series]":
+    missing = [tag for tag in tags if tag not in curves]
+    if missing:
+        raise EngineError(
+            f"{source.name} has no tag {missing[0]}.",
+            f"It has: {', '.join(curves) or 'none yet'}.",
+        )
+    return {tag: one for tag, one in curves.items() if not tags or tag in tags}
+
+
+def _points(
+    source: Source, curves: "dict[str, Series]", shown: bool
+) -> Iterator[tuple[str, str, int, str, str]]:
+    """Every point, resumes as one curve. Names are cleaned where a terminal may see them."""
+    run = clean(source.name) if shown else source.name
+    for tag, one in curves.items():
+        name = clean(tag) if shown else tag
+        columns = (one.steps.tolist(), one.wall_times.tolist(), one.values.tolist())
+        for step, wall_time, value in zip(*columns, strict=True):
+            yield run, name, step, _spell(wall_time), _spell(value)
+
+
+def _spell(value: float) -> str:
+    """All digits that a float has; NaN and infinity as every reader of CSV takes them."""
+    return "NaN" if value != value else repr(value)
+
+
+@contextlib.contextmanager
+def _output(name: str) -> Iterator[IO[str]]:
+    """The file to write, whole or not at all; `-` is the output."""
+    if name == "-":
+        yield sys.stdout
+        return
+    path = Path(os.path.expanduser(name))
+    try:
+        descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with open(
+                descriptor, "w", encoding="utf-8", errors="backslashreplace", newline=""
+            ) as file:
+                yield file
+            if path.is_dir():
+                raise IsADirectoryError(21, "is a folder", str(path))
+            os.chmod(beside, 0o666 & ~_umask())
+            os.replace(beside, path)
+        except BaseException:
+            Path(beside).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise EngineError(
+            "The CSV cannot be written.", f"{path}: {error.strerror or error}", "Name another file."
+        ) from error
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _summaries(source: Source, curves: "dict[str, Series]") -> "list[Summary]":
+    from engine.events.summary import summarise
+
+    found = []
+    for tag, one in curves.items():
+        known = source.higher_is_better if tag == source.metric else None
+        if (summary := summarise(one, higher_is_better=known)) is not None:
+            found.append(summary)
+    return found
+
+
+def _as_table(source: Source, curves: "dict[str, Series]") -> dict[str, Any]:
+    from engine.events.summary import gap, perplexity
+
+    summaries = {one.tag: one for one in _summaries(source, curves)}
+    between, perplexities = gap(curves), {}
+    for name in ("train", "eval"):
+        one = summaries.get(f"{name}/loss")
+        if one is not None:
+            best = one.best and perplexity(one.best.value)
+            perplexities[name] = {"last": perplexity(one.last.value), "best": best}
+    table = {
+        "run": source.name,
+        "events": str(source.events),
+        "tags": {tag: asdict(one) for tag, one in summaries.items()},
+        "gap": between and {**asdict(between), "difference": between.difference},
+        "perplexity": perplexities,
+    }
+    return dict(_finite(table))
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no word for NaN and infinity: they become null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    return value
+
+
+def _as_text(source: Source, curves: "dict[str, Series]") -> str:
+    from engine.events.summary import gap, perplexity
+
+    summaries = _summaries(source, curves)
+    lines = [one_line(source.name)]
+    if not summaries:
+        return f"{lines[0]}\n  no curves yet"
+    width = max(len(one_line(one.tag)) for one in summaries)
+    heads = "".join(f"{head:>20}" for head in ("first", "last", "best", "lowest"))
+    lines.append(f"  {'tag':{width}}  {'points':>7}{heads}")
+    for one in summaries:
+        cells = "".join(f"{_at(cell):>20}" for cell in (one.first, one.last, one.best, one.lowest))
+        note = f"  {one.not_finite} not finite" if one.not_finite else ""
+        lines.append(f"  {one_line(one.tag):{width}}  {one.points:>7}{cells}{note}".rstrip())
+    between = gap(curves)
+    if between is not None:
+        lines.append(
+            f"  gap at step {between.step}: eval {between.eval:.4f} - train {between.train:.4f} "
+            f"(mean since the evaluation before) = {between.difference:+.4f}"
+        )
+    for one in summaries:
+        if one.tag in ("train/loss", "eval/loss"):
+            best = f", best {perplexity(one.best.value):.4g} at {one.best.step}" if one.best else ""
+            name = one.tag.partition("/")[0]
+            lines.append(f"  perplexity {name}: last {perplexity(one.last.value):.4g}{best}")
+    return "\n".join(lines)
+
+
+def _at(point: "Point | None") -> str:
+    return f"{point.value:.5g} @{point.step}" if point is not None else ""
