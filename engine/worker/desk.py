@@ -7,6 +7,7 @@ stay in memory within a budget; one that does not fit beside those that speak wa
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import psutil
 import torch
@@ -18,15 +19,15 @@ from engine.compare.arms import Arm, format_arm, parse_arm
 from engine.compare.samples import to_table
 from engine.errors import EngineError
 from engine.jobs import fields
-from engine.jobs.settings import Decode
+from engine.jobs.settings import Data, Decode
 from engine.jobs.store import open_store
-from engine.worker import models
+from engine.worker import inspection, models
 from engine.worker.answers import Answers, Pieces, pieces_of
 from engine.worker.bases import Base, Bases, Voice
-from engine.worker.encode import IGNORED, choose_template, encode
 from engine.worker.places import locate
+from engine.worker.preview import encode_row, read_data, show_row
 from engine.worker.serve import Cancelled, Event, Request
-from engine.worker.template import prompt_ids, prompt_text
+from engine.worker.template import choose_template, prompt_ids, prompt_text
 
 Handler = Callable[[Request, Cancelled], Iterator[Event | None]]
 
@@ -40,6 +41,7 @@ class Desk:
             "generate": self.generate,
             "render": self.render,
             "preview": self.preview,
+            "inspect": self.inspect,
         }
         self._bases: Bases | None = None
         self._wanted = "auto"
@@ -53,11 +55,15 @@ class Desk:
             self._bases.clear()
 
     def hello(self, request: Request, cancelled: Cancelled) -> Iterator[Event]:
-        """{"device", "memory_bytes", "runs"}: where to run, how much to keep, the runs' folder."""
+        """{"device", "memory_bytes", "runs", "warm"}: where to run, what to keep, the runs' folder.
+
+        `warm` false: no model will be asked for, so what loading one imports can wait.
+        """
         self._wanted = _text(request, "device", "auto")
         self._root = _text(request, "runs", "") or None
         self._budget = _number(request, "memory_bytes", 0, least=0) or None
-        models.warm()
+        if request.get("warm", True):
+            models.warm()
         yield {"event": "done", "torch": torch.__version__}
 
     def generate(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:
@@ -118,32 +124,49 @@ class Desk:
         }
 
     def preview(self, request: Request, cancelled: Cancelled) -> Iterator[Event]:
-        """{"checkpoint", "data", "rows", "max_length"}: rows as training will see them.
+        """{"checkpoint", "data", "rows", "max_length"}: the first rows as training will see them.
 
-        Each row is its tokens' text with a flag: learned or not; cut and refused rows say so.
+        `data` is a data set's name or the data table of a recipe. Each row is its tokens' text with
+        flags: learned, special; cut and refused rows say so.
         """
-        place = locate(Arm("preview", _text(request, "checkpoint")), self._runs())
-        tokenizer = models.load_tokenizer(place.base)
-        template = choose_template(tokenizer)
-        count, length = _number(request, "rows", 5), _number(request, "max_length", 256)
-        read = rows.preview(datasets.resolve(_text(request, "data")).path, count)
-        shown = []
-        for example in read.examples:
-            row = encode(example, tokenizer, template, length)
-            learned = [label != IGNORED for label in row.labels]
-            tokens, at = [], 0
-            for piece, ids in pieces_of(tokenizer, row.input_ids):
-                tokens.append({"text": piece, "ids": ids, "learned": learned[at]})
-                at += len(ids)
-            about = {"source": example.source, "cut": row.cut, "reason": row.reason}
-            shown.append(about | {"kept": row.kept, "tokens": tokens})
+        data, tokenizer = self._data(request)
+        template = choose_template(tokenizer, data.template, data.system)
+        read = rows.preview(datasets.resolve(data.train).path, _number(request, "rows", 5))
+        encoded = [encode_row(one, tokenizer, template, data) for one in read.examples]
         yield {
             "event": "done",
             "schema": read.schema,
             "template": template.name,
-            "rows": shown,
+            "template_hash": template.hash,
+            "notes": template.notes,
+            "rows": [show_row(row, tokenizer) for row in encoded],
             "rejects": [asdict(reject) for reject in read.rejects],
         }
+
+    def inspect(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:
+        """{"checkpoint", "data", "rows", "sample", "templates"}: the report of `inspection`.
+
+        `rows` of them are shown, `sample` are looked at. Cancelled, `report` is null.
+        """
+        data, tokenizer = self._data(request)
+        wanted = inspection.Wanted(
+            data,
+            sample=_number(request, "sample", inspection.SAMPLE),
+            shown=_number(request, "rows", inspection.SHOWN, least=0),
+            templates=request.get("templates") is True,
+        )
+        template = choose_template(tokenizer, data.template, data.system)
+        report = None
+        for report in inspection.inspect(wanted, tokenizer, template, cancelled):
+            if report is None:
+                yield None
+        yield {"event": "done", "report": report}
+
+    def _data(self, request: Request) -> tuple[Data, Any]:
+        """The data settings that a request names, and the tokenizer of its checkpoint."""
+        place = locate(Arm("preview", _text(request, "checkpoint")), self._runs())
+        data = read_data(request.get("data"), request.get("max_length"))
+        return data, models.load_tokenizer(place.tokenizer)
 
     def _voice(self, arm: Arm, cancelled: Cancelled) -> Generator[Event | None, None, Voice | None]:
         """The arm's voice, once there is room for it; says what it waits for. None: cancelled."""

@@ -170,6 +170,10 @@ def test_a_cancel_ends_an_answer_and_leaves_the_base_as_it_was(
         ("generate", {"arm": "BASE", "text": "no", "decoding": {"top_p": 7}}, "decode setting"),
         ("generate", {"arm": "BASE", "text": "no " * 300}, "longer than the model's context"),
         ("preview", {"checkpoint": "/nowhere", "data": "x"}, "no checkpoint"),
+        ("preview", {"checkpoint": "BASE", "data": {"max_length": 1}}, "data setting"),
+        ("preview", {"checkpoint": "BASE", "data": 7}, "needs data"),
+        ("inspect", {"checkpoint": "BASE", "data": {"train": "/nowhere"}}, "no data file"),
+        ("inspect", {"checkpoint": "BASE", "data": {"template": "x.jinja"}}, "cannot be read"),
     ],
 )
 def test_wrong_requests_are_answered_in_words(
@@ -212,6 +216,14 @@ def test_rows_are_previewed_as_training_sees_them(
     assert learned == "sadness<|im_end|>"
     assert (shown["kept"], shown["cut"], answer["template"]) == (True, 0, "chat")
     assert answer["rejects"][0]["line"] == 2
+    assert [token["text"] for token in shown["tokens"] if token["special"]] == [
+        "<|im_start|>", "<|im_end|>", "<|im_start|>", "<|im_end|>",
+    ]  # fmt: skip
+    table = {"train": str(data), "template": "raw", "system": "Be brief.", "max_length": 48}
+    raw = client.ask("preview", checkpoint=str(base), data=table)
+    assert raw["template"] == "raw"
+    text = "".join(token["text"] for token in raw["rows"][0]["tokens"])
+    assert text == "Be brief.\nWhich?\n\ni miss my dog\nsadness<|im_end|>"
     narrow = client.ask("preview", checkpoint=str(base), data=str(data), max_length=8)
     assert not narrow["rows"][0]["kept"]
     assert "8 is the limit" in narrow["rows"][0]["reason"]
@@ -221,12 +233,18 @@ def test_it_answers_hello_before_it_loads_torch_and_ends_with_its_input(tmp_path
     """Torch cannot be imported here at all, and the greeting comes all the same."""
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['torch'] = None")
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(tmp_path), os.getcwd()]))
-    process = subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, "-P", "-m", "engine.worker", "serve"],
-        input=b'{"id": 1, "type": "hello"}\n',
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         env=environment,
-        check=False,
-        timeout=60,
     )
-    assert json.loads(process.stdout.splitlines()[0])["event"] == "hello"
+    assert process.stdin is not None
+    assert process.stdout is not None
+    # Open until it has answered: at the end of its input it leaves at once.
+    process.stdin.write(b'{"id": 1, "type": "hello"}\n')
+    process.stdin.flush()
+    assert json.loads(process.stdout.readline())["event"] == "hello"
+    process.stdin.close()
+    process.wait(timeout=60)
+    process.stdout.close()
