@@ -33,7 +33,7 @@ class Catalogue:
 
 
 class Actions:
-    """Launching, stopping, resuming and hiding, on a store."""
+    """Launching, stopping, resuming, moving in the queue and hiding, on a store."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -58,6 +58,18 @@ class Actions:
             launch.request_stop(job)
         else:
             process.send_signal(job, {"SIGTERM": SIGTERM, "SIGKILL": SIGKILL}[stage])
+
+    def move(self, job: str, by: int) -> int:
+        """Move a waiting run in its queue, -1 is one sooner; its new place, 1 is next."""
+        from engine.jobs import queue
+
+        return queue.move(job, by)
+
+    def cancel(self, job: str) -> None:
+        """Take a waiting run out of its queue: it ends as stopped."""
+        from engine.jobs import queue
+
+        queue.cancel(job)
 
     def hide(self, path: Path, hidden: bool) -> None:
         from engine.jobs import views

@@ -41,6 +41,8 @@ class Glyphs:
     pipe: str
     restart: str
     """Down a chart where a run was taken up again."""
+    level: str
+    """Across a chart at a value of note."""
     mark: str
     """A point of its own on a chart, such as an evaluation."""
     missing: str
@@ -74,6 +76,7 @@ UNICODE = Glyphs(
     line="─",
     pipe="│",
     restart="┊",
+    level="╌",
     mark="◆",
     missing="×",
     dots=True,
@@ -100,6 +103,7 @@ ASCII = Glyphs(
     line="-",
     pipe="|",
     restart=":",
+    level="-",
     mark="O",
     missing="X",
     dots=False,

@@ -50,14 +50,18 @@ def _on(screen: str, *rows: tuple[str, str, str, str, str, str]) -> list[Key]:
     ]  # fmt: skip
 
 
+_STOP = "Save and stop; again, more firmly. Waiting: cancel."
+
 KEYS: tuple[Key, ...] = (
     *_on(
         "runs",
         ("enter", "", "watch", "watch", "Watch the chosen run.", ""),
         ("n", "", "new", "new like this", "Launch, prefilled from the chosen run.", ""),
         ("c", "", "compare", "compare", "Read base and tuned model side by side.", ""),
-        ("s", "", "stop", "stop", "Ask the run to save and stop; again, more firmly.", ""),
+        ("s", "", "stop", "stop", _STOP, ""),
         ("r", "", "resume", "resume", "Go on from its last checkpoint.", ""),
+        ("K,shift+up", "K", "move(-1)", "", "Move a waiting run up in the queue.", "quiet"),
+        ("J,shift+down", "K J", "move(1)", "move", "Move a waiting run down in the queue.", ""),
         ("slash", "/", "filter", "filter", "Show only what holds a word.", ""),
         ("x", "", "hide", "hide", "Hide the chosen run, or show it again.", "quiet"),
         ("X", "X", "show_hidden", "show hidden", "List hidden runs too, or no longer.", "quiet"),
@@ -76,16 +80,21 @@ KEYS: tuple[Key, ...] = (
         ("l,right", "h l", "cursor(1)", "cursor", "Move the cursor to a later step.", ""),
         ("H,shift+left", "H", "cursor(-10)", "", "Ten points earlier.", "quiet"),
         ("L,shift+right", "L", "cursor(10)", "", "Ten points later.", "quiet"),
+        ("n", "n p", "turn_prompt(1)", "prompt", "The next prompt of the samples.", ""),
+        ("p", "p", "turn_prompt(-1)", "", "The prompt before.", "quiet"),
+        ("less_than_sign,comma", "<", "turn_sample(-1)", "", "An earlier answer to it.", "quiet"),
+        ("greater_than_sign,full_stop", "< >", "turn_sample(1)", "answer", "A later answer.", ""),
+        ("s", "", "stop", "stop", _STOP, ""),
+        ("r", "", "resume", "resume", "Go on from its last checkpoint.", ""),
+        ("c", "", "compare", "compare", "Read base and tuned model side by side.", ""),
+        ("v", "", "turn_charts", "charts", "Other charts, where not all fit.", ""),
+        ("t", "", "turn_pane", "log", "The log or the samples, where not both fit.", ""),
+        ("left_square_bracket", "[", "turn_run(-1)", "", "The run above in the list.", "quiet"),
+        ("right_square_bracket", "[ ]", "turn_run(1)", "run", "The run below in the list.", ""),
         ("minus", "-", "smooth(-1)", "", "Smooth less.", "quiet"),
         ("plus,equals_sign", "+ -", "smooth(1)", "smooth", "Smooth more.", ""),
-        ("y", "", "log_scale", "log", "Logarithmic scale, or linear.", ""),
-        ("v", "", "turn_charts", "charts", "Other charts, where not all fit.", "quiet"),
+        ("y", "", "log_scale", "log scale", "Logarithmic scale, or linear.", ""),
         ("x", "", "turn_axis", "axis", "By step, or by time.", ""),
-        ("left_square_bracket,p", "[", "turn_run(-1)", "", "The run above in the list.", "quiet"),
-        ("right_square_bracket,n", "[ ]", "turn_run(1)", "run", "The run below in the list.", ""),
-        ("c", "", "compare", "compare", "Read base and tuned model side by side.", ""),
-        ("s", "", "stop", "stop", "Ask the run to save and stop; again, more firmly.", ""),
-        ("r", "", "resume", "resume", "Go on from its last checkpoint.", ""),
     ),
     *_on(
         "compare",

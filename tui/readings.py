@@ -1,6 +1,6 @@
 """What the curves of one run say, as lines and as curves for charts. Reads no disk."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,50 +13,93 @@ from tui.phrases import (
     NONE,
     clock,
     duration,
+    forgot,
     name_of,
     number,
+    over_budget,
     size,
     small,
     state_mark,
     state_words,
     time_left,
 )
-from tui.plotting.picture import Curve
+from tui.plotting.picture import Curve, Level
 from tui.snapshots import RunRow
 from tui.widgets.cells import Line, Piece
 from tui.widgets.sparkline import sparkline
 
-_TRAIN, _EVAL = 0, 2
+_TRAIN, _BASE, _EVAL, _FURTHER = 0, 1, 2, 3
+_ALWAYS_IN_SIGHT = 1.0
+"""Nats per token: a higher budget is drawn once a curve comes near it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One curve of a chart."""
+
+    tag: str
+    label: str
+    accent: int = _TRAIN
+    marks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ChartSpec:
     title: str
-    train: str
-    eval: str = ""
+    traces: tuple[Trace, ...]
+    smoothed: bool = True
+    """Whether smoothing says anything: not of a few measured points."""
 
 
-CHARTS = (
-    ChartSpec("loss", "train/loss", "eval/loss"),
-    ChartSpec("perplexity", "train/perplexity", "eval/perplexity"),
-    ChartSpec("learning rate", "train/learning_rate"),
-    ChartSpec("gradient norm", "train/grad_norm"),
+LOSS = ChartSpec(
+    "loss", (Trace("train/loss", "train"), Trace("eval/loss", "eval", _EVAL, marks=True))
 )
+FORGETTING = ChartSpec(
+    "forgetting, nats/token",
+    (
+        Trace("forget/nll_shift", "shift"),
+        Trace("forget/kl_to_base", "KL to base", _BASE),
+        Trace("forget/nll_shift_parent", "shift to parent", _FURTHER),
+        Trace("forget/kl_to_parent", "KL to parent", _FURTHER + 1),
+    ),
+    smoothed=False,
+)
+OTHERS = (
+    ChartSpec(
+        "perplexity",
+        (
+            Trace("train/perplexity", "train"),
+            Trace("eval/perplexity", "eval", _EVAL, marks=True),
+        ),
+    ),
+    ChartSpec("learning rate", (Trace("train/learning_rate", "learning rate"),)),
+    ChartSpec("gradient norm", (Trace("train/grad_norm", "gradient norm"),)),
+)
+
+
+def charts_of(series: Mapping[str, Series]) -> tuple[ChartSpec, ...]:
+    """What there is to draw, the most telling first."""
+    forgets = any(trace.tag in series for trace in FORGETTING.traces)
+    return (LOSS, *([FORGETTING] if forgets else []), *OTHERS)
 
 
 def curves_of(spec: ChartSpec, series: Mapping[str, Series]) -> list[Curve]:
     """The curves of a chart, those that exist; evaluations as marks."""
-    curves = []
-    for tag, label, accent, marks in (
-        (spec.train, "train" if spec.eval else spec.title, _TRAIN, False),
-        (spec.eval, "eval", _EVAL, True),
-    ):
-        one = series.get(tag)
-        if one is not None:
-            curves.append(
-                Curve(label, one.steps, one.wall_times, one.values, accent, marks, one.restarts)
-            )
-    return curves
+    return [
+        Curve.of(series[one.tag], one.label, accent=one.accent, marks=one.marks)
+        for one in spec.traces
+        if one.tag in series
+    ]
+
+
+def levels_of(spec: ChartSpec, curves: Sequence[Curve], row: RunRow) -> list[Level]:
+    """The budget, on the chart of forgetting; one far beyond the curves would flatten them."""
+    if spec is not FORGETTING or row.budget is None:
+        return []
+    points = [one.values[np.isfinite(one.values)] for one in curves]
+    highest = max((float(one.max()) for one in points if len(one)), default=0.0)
+    near = row.budget <= max(_ALWAYS_IN_SIGHT, 4 * highest)
+    return [Level(row.budget, f"budget {row.budget:+g}")] if near else []
 
 
 def headline(row: RunRow, glyphs: Glyphs) -> Line:
@@ -142,17 +185,64 @@ def numbers(
     return line
 
 
+def standing(row: RunRow, series: Mapping[str, Series], separator: str) -> Line:
+    """What a run came to: how it ended, what it forgot, which checkpoints are of note."""
+    facts: list[list[Piece]] = []
+    status, marks = row.view.status, row.marks
+    if status is not None and row.view.state.final and status.message:
+        ended = one_line(status.message)
+        facts.append([(ended, "warn")] if ended != state_words(row.view) else [])
+    if row.forgot is not None:
+        text, role = forgot(row)
+        facts.append([("forgot ", "dim"), (text.rstrip(), role or "strong")])
+        if row.over_budget:
+            facts.append([(over_budget(row), "bad")])
+        elif marks and marks.crossed_at is not None:
+            facts.append([(f"was over the budget at step {marks.crossed_at:,}", "warn")])
+    if marks and marks.best is not None:
+        facts.append([("best checkpoint ", "dim"), (f"{marks.best:,}", "good")])
+    if marks and marks.within_budget is not None and marks.within_budget != marks.best:
+        facts.append([("last within budget ", "dim"), (f"{marks.within_budget:,}", "")])
+    line: list[Piece] = []
+    for fact in filter(None, facts):
+        line += [(f" {separator} " if line else " ", "dim"), *fact]
+    return line
+
+
+def step_at(series: Mapping[str, Series], cursor: float | None, *, by_time: bool) -> int | None:
+    """The step under the cursor; None without one."""
+    if cursor is None:
+        return None
+    return _step_at(series.get("train/loss"), cursor, by_time=by_time)
+
+
+def place_of(series: Mapping[str, Series], step: int, *, by_time: bool) -> float | None:
+    """Where along x a step lies; None where its time is not known."""
+    if not by_time:
+        return float(step)
+    loss = series.get("train/loss")
+    if loss is None or not len(loss):
+        return None
+    return float(loss.wall_times[np.abs(loss.steps - step).argmin()]) - begin_of(series)
+
+
+def begin_of(series: Mapping[str, Series]) -> float:
+    """Wall time of the first step; 0 where there is none."""
+    loss = series.get("train/loss")
+    return float(loss.wall_times.min()) if loss is not None and len(loss) else 0.0
+
+
 def _levels(series: Series, cells: int) -> list[float]:
     return [float(level) for level in bucket(series.values, cells)]
 
 
 def _step_at(loss: Series | None, cursor: float | None, *, by_time: bool) -> int | None:
+    if cursor is not None and not by_time:
+        return round(cursor)
     if loss is None or not len(loss):
         return None
     if cursor is None:
         return loss.last_step
-    if not by_time:
-        return round(cursor)
     since = loss.wall_times - loss.wall_times.min()
     return int(loss.steps[int(np.abs(since - cursor).argmin())])
 

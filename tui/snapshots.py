@@ -64,8 +64,9 @@ class RunRow:
     def budget(self) -> float | None:
         """Nats per token that the recipe allows to be forgotten; None without an alarm."""
         recipe = self.view.recipe
-        watched = isinstance(recipe, TrainRecipe) and recipe.forgetting.tokens > 0
-        return recipe.forgetting.budget if watched else None
+        if not isinstance(recipe, TrainRecipe) or not recipe.forgetting.tokens:
+            return None
+        return recipe.forgetting.budget
 
     @property
     def over_budget(self) -> bool:

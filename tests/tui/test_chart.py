@@ -12,7 +12,18 @@ from textual.pilot import Pilot
 
 from tui.glyphs import ASCII, UNICODE, Glyphs
 from tui.plotting.axes import Axis, duration, fit_x, fit_y
-from tui.plotting.picture import ALERT, FAINT, RESTART, STRONG, Curve, Picture, View, draw
+from tui.plotting.picture import (
+    ALERT,
+    FAINT,
+    LEVEL,
+    RESTART,
+    STRONG,
+    Curve,
+    Level,
+    Picture,
+    View,
+    draw,
+)
 from tui.widgets.chart import Chart
 
 NOISE = np.random.default_rng(2).normal(0, 0.05, 5000)
@@ -109,6 +120,39 @@ def test_restarts_are_lines_down() -> None:
     picture = draw((resumed,), View(), 80, 16)
     columns = {x for _, x in having(picture, RESTART)}
     assert columns == {picture.column_of(250)}
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=lambda glyphs: glyphs.name)
+@pytest.mark.parametrize("log", [False, True])
+def test_a_level_is_a_line_across_with_its_label_under_the_curves(
+    glyphs: Glyphs, log: bool
+) -> None:
+    view = View(log=log, levels=(Level(6.0, "budget +6"),), glyphs=glyphs)
+    picture = draw((curve(),), view, 80, 16)
+    assert picture.y.low < 6 <= picture.y.high  # far above the curve, and in sight
+    rows = {y for y, _ in having(picture, LEVEL)}
+    assert len(rows) == 1
+    line = picture.texts[rows.pop()]
+    assert "budget +6" in line
+    assert line.count(glyphs.level) > 50
+    assert len(line) == 80
+    alone = draw((curve(),), View(glyphs=glyphs), 80, 16)
+    crossing = draw((curve(),), View(levels=(Level(1.0, "one"),), glyphs=glyphs), 80, 16)
+    assert having(crossing, STRONG) == having(alone, STRONG)
+
+
+def test_a_level_below_zero_has_no_place_on_a_logarithmic_scale() -> None:
+    picture = draw((curve(),), View(log=True, levels=(Level(0.0, "none"),)), 80, 16)
+    assert having(picture, LEVEL) == []
+
+
+def test_charts_that_begin_later_share_the_time_of_the_others() -> None:
+    late = first(curve(), 100)
+    late = Curve(late.label, late.steps, late.wall_times + 50, late.values)
+    alone = draw((late,), View(by_time=True), 80, 16)
+    shared = draw((late,), View(by_time=True, begin=1000.0), 80, 16)
+    assert min(x for _, x in having(alone, STRONG)) == alone.left
+    assert min(x for _, x in having(shared, STRONG)) == shared.column_of(50)
 
 
 def test_a_growing_curve_leaves_most_cells_alone() -> None:

@@ -10,10 +10,12 @@ from engine.jobs import views
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from engine.jobs.store import Store
+from tests.conftest import Eventually
+from tests.jobs.waiters import Line
 from tests.tui.building import write_curves, write_event, write_run
 from tests.tui.conftest import screen_text, see, until
 from tui.app import FinetopApp
-from tui.screens.dialogs import Question
+from tui.screens.dialogs import Question, Trouble
 from tui.screens.launch import LaunchPage
 from tui.screens.page import Page
 from tui.screens.watch import WatchPage
@@ -183,7 +185,7 @@ async def test_leaving_says_that_runs_go_on(
     assert "2 runs go on" in capsys.readouterr().err
 
 
-def forgets(job: JobDirectory, shifts: dict[int, float], marks: dict[str, int | None]) -> None:
+def forgets(job: JobDirectory, shifts: dict[int, float], marks: dict[str, int]) -> None:
     for step, shift in shifts.items():
         write_event(job.events, step, {"forget/nll_shift": shift, "forget/kl_to_base": shift / 2})
     job.checkpoints.mkdir()
@@ -237,3 +239,31 @@ async def test_a_family_of_stages_is_drawn_as_a_tree(tmp_path: Path) -> None:
         await see(pilot, "└ ✓ c")
         lines = [line[2:].split("  ")[0].rstrip() for line in screen_text(app).splitlines()[3:7]]
         assert lines == ["✓ a", "├ ✓ b", "│ └ ✓ c", "└ ✓ d"]
+
+
+async def test_a_waiting_run_is_moved_and_cancelled(
+    app: FinetopApp, root: Path, tmp_path: Path, eventually: Eventually
+) -> None:
+    later = time.time() + 86_400
+    write_run(root, "second", state=State.QUEUED, created=later, message="#2 in line for CPU",
+              heartbeat=later)  # fmt: skip
+    with Line(tmp_path, eventually) as line:
+        line.add("other", "cpu")
+        line.add("waiting", "1")
+        second = line.add("second", "2")
+        async with app.run_test(size=WIDE) as pilot:
+            await see(pilot, "queued #2")
+            await pilot.press("home")
+            await see(pilot, "K J move")
+            assert "s cancel" in screen_text(app).splitlines()[-1]
+            await pilot.press("K")
+            await until(pilot, lambda: second.last == "1")
+            await pilot.press("J")
+            await until(pilot, lambda: second.last == "2")
+            await pilot.press("s")
+            await until(pilot, lambda: second.last == "cancelled")
+            await pilot.press("s")  # its ticket is gone
+            await until(pilot, lambda: isinstance(app.screen, Trouble))
+            assert "does not wait in this machine's queue" in screen_text(app)
+            await pilot.press("escape", "down")
+            await until(pilot, lambda: "K J move" not in screen_text(app))

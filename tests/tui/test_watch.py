@@ -1,11 +1,14 @@
 """The Watch screen on real job directories."""
 
+import json
 import time
 from pathlib import Path
 
 import pytest
 
+from engine.demo import PRETRAIN_RUN
 from engine.jobs.directory import JobDirectory
+from engine.jobs.store import Store
 from tests.tui.building import write_curves, write_event, write_run
 from tests.tui.conftest import screen_text, see, until
 from tui.app import FinetopApp
@@ -122,3 +125,118 @@ async def test_three_opens_what_runs(app: FinetopApp) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("3")
         await see(pilot, "step 40/100")
+
+
+def says(job: JobDirectory, step: int, *answers: str) -> None:
+    """Append one answer to each prompt, as a worker does at an evaluation."""
+    with job.samples.open("a") as file:
+        for at, text in enumerate(answers):
+            said = [{"role": "user", "content": f"question {at} [/red]"}]
+            row = {"step": step, "prompt_id": f"p{at}", "messages": said, "text": text}
+            file.write(json.dumps(row) + "\n")
+
+
+@pytest.fixture
+def measured(root: Path) -> JobDirectory:
+    """A run over its budget, with two prompts answered at four steps."""
+    job = write_run(root, "measured", points=60, total=60, created=9e9, message="stopped early")
+    for step, shift in [(0, 0.0), (20, 0.04), (40, 0.2), (60, 0.31)]:
+        write_event(job.events, step, {"forget/nll_shift": shift, "forget/kl_to_base": shift / 2})
+        says(job, step, f"first at {step}", f"second at {step}\nwith \x1b[2J a line")
+    job.checkpoints.mkdir()
+    marks = {"best": 60, "within_budget": 20, "crossed_at": 40, "ended": "budget"}
+    (job.checkpoints / "marks.json").write_text(json.dumps(marks))
+    return job
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_forgetting_has_a_chart_with_its_budget(
+    app: FinetopApp, measured: JobDirectory, size: tuple[int, int]
+) -> None:
+    async with app.run_test(size=size) as pilot:
+        await see(pilot, "measured")
+        await pilot.press("home", "enter")
+        await see(pilot, "◆")
+        if size[0] < 100:
+            await pilot.press("v")  # takes its turn
+        await see(pilot, "forgetting, nats/token")
+        await see(pilot, "╌ budget +0.1 ╌")
+        text = screen_text(app)
+        assert "b KL to base 0.155" in text
+        assert "smoothed" not in text.split("forgetting, nats/token")[1].split("\n")[0]
+        assert "stopped early · forgot +0.31 ! · over the budget of +0.1 since step 40" in text
+        if size[0] > 100:
+            assert "best checkpoint 60 · last within budget 20" in text
+
+
+async def test_a_run_without_an_alarm_has_no_such_chart(app: FinetopApp) -> None:
+    async with app.run_test(size=(160, 50)) as pilot:
+        await see(pilot, "live")
+        await pilot.press("enter")
+        await see(pilot, "gradient norm")
+        assert "forgetting" not in screen_text(app)
+        assert "n p prompt" not in screen_text(app)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_samples_are_read_over_prompts_and_steps(
+    app: FinetopApp, measured: JobDirectory, size: tuple[int, int]
+) -> None:
+    async with app.run_test(size=size) as pilot:
+        await see(pilot, "measured")
+        await pilot.press("home", "enter")
+        await see(pilot, "before  first at 0")
+        await see(pilot, "now, step 60  first at 60")
+        assert "sample 1/2 · “question 0 [/red]”" in screen_text(app)
+        await pilot.press("n")
+        await see(pilot, "now, step 60  second at 60")
+        assert "with ␛[2J a line" in screen_text(app)
+        await pilot.press("less_than_sign", "less_than_sign")
+        await see(pilot, "step 20  second at 20")
+        await see(pilot, " step 20  train")  # the cursor of the charts is there as well
+        await pilot.press("greater_than_sign")
+        await see(pilot, "step 40  second at 40")
+        await pilot.press("x", "less_than_sign", "less_than_sign")  # by time, from the newest
+        await see(pilot, "step 20  second at 20")
+        await pilot.press("escape")
+        await see(pilot, "now, step 60  second at 60")
+        await pilot.press("p")
+        await see(pilot, "now, step 60  first at 60")
+
+
+async def test_a_new_answer_takes_its_place(app: FinetopApp, root: Path) -> None:
+    live = JobDirectory(root / "live")
+    says(live, 0, "nothing yet")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await see(pilot, "live")
+        await pilot.press("enter")
+        await see(pilot, "before  nothing yet")
+        says(live, 40, "something")
+        await see(pilot, "now, step 40  something")
+        await see(pilot, "before  nothing yet")
+
+
+async def test_the_log_takes_its_turn_where_both_do_not_fit(app: FinetopApp, root: Path) -> None:
+    says(JobDirectory(root / "live"), 0, "an answer")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await see(pilot, "live")
+        await pilot.press("enter")
+        await see(pilot, "an answer")
+        assert " step 40" not in screen_text(app).splitlines()
+        await pilot.press("t")
+        await until(pilot, lambda: " step 40" in screen_text(app).splitlines())
+        assert "an answer" not in screen_text(app)
+        await pilot.resize_terminal(80, 40)
+        await see(pilot, "an answer")
+        assert " step 40" in screen_text(app).splitlines()
+        await until(pilot, lambda: "t log" not in screen_text(app))
+
+
+async def test_the_shipped_run_shows_what_it_said(tmp_path: Path) -> None:
+    app = FinetopApp(Store(tmp_path / "none", shipped=[PRETRAIN_RUN]))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await see(pilot, "pretrain")
+        await pilot.press("enter")
+        await see(pilot, "What is the capital of Norway?")
+        await see(pilot, "The capital of Norway is Norwayima.")
+        await see(pilot, "now, step 2,165  The capital of Norway is Oslo.")

@@ -13,12 +13,14 @@ import numpy as np
 import plotext
 
 from engine.events.series import Floats, Ints, Series, smooth, thin
+from engine.text import one_line
 from tui.glyphs import UNICODE, Glyphs
 from tui.plotting.axes import Axis, fit_x, fit_y
 
-AXIS, ALERT, RESTART, FAINT, STRONG = 1, 2, 3, 16, 32
+AXIS, ALERT, RESTART, LEVEL, FAINT, STRONG = 1, 2, 3, 7, 16, 32
 """Roles of cells; curves add their accent (0 to 15) to FAINT and STRONG."""
 _LOCK = threading.Lock()
+_LEVEL_MARK = "-"
 _STYLED = re.compile(r"\x1b\[([0-9;]*)m")
 _PLAIN = str.maketrans("┤├│└┘┌┐─┬┴┼", "|||++++-+++")
 _LABELS = "abcdefghijklmnopqrstuvwxyz"
@@ -58,6 +60,14 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
+class Level:
+    """A line across a chart at one value, such as a budget; the axis always holds it."""
+
+    value: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """How curves are looked at."""
 
@@ -66,6 +76,9 @@ class View:
     by_time: bool = False
     total: float = 0.0
     """The last step of the run; 0 where it is not known."""
+    levels: tuple[Level, ...] = ()
+    begin: float = 0.0
+    """Wall time at which time begins; 0: with the first point."""
     glyphs: Glyphs = UNICODE
 
 
@@ -95,11 +108,11 @@ class Picture:
 
 
 def across(curves: tuple[Curve, ...], view: View) -> list[Floats]:
-    """The x of each curve: steps, or seconds since the first point of any."""
+    """The x of each curve: steps, or seconds since the view's beginning."""
     if not view.by_time:
         return [curve.steps.astype(np.float64) for curve in curves]
     begins = [float(curve.wall_times[0]) for curve in curves if len(curve.wall_times)]
-    begin = min(begins, default=0.0)
+    begin = view.begin or min(begins, default=0.0)
     return [curve.wall_times - begin for curve in curves]
 
 
@@ -117,7 +130,8 @@ def draw(
     columns = width - left
     x_axis = _fit_x(xs, view, previous)
     strokes = _strokes(curves, xs, view, x_axis, columns)
-    y_axis = _fit_y(strokes, view, previous)
+    levels = tuple(one for one in view.levels if one.value > 0 or not view.log)
+    y_axis = _fit_y(strokes, levels, view, previous)
     joined = [curve.label for curve in curves if not curve.marks]
     letters = dict(zip(joined, _LABELS, strict=False)) if len(joined) > 1 else {}
     with _LOCK:
@@ -134,11 +148,15 @@ def draw(
             if not view.by_time:
                 for step in curve.restarts:
                     plotext.vline(step, RESTART)
+        for level in levels:
+            _put_level(level, x_axis, y_axis, columns)
         for stroke in strokes:
             _put(stroke, y_axis, view.glyphs)
         _put_letters(strokes, letters, y_axis, (x_axis.high - x_axis.low) / columns)
         text = plotext.build()
     texts, roles = _cells(text, width, height, view.glyphs)
+    if framed:
+        texts = _labelled(texts, roles, levels, left)
     return Picture(texts, roles, x_axis, y_axis, left, columns, rows, letters)
 
 
@@ -188,8 +206,11 @@ def _fit_x(xs: list[Floats], view: View, previous: Picture | None) -> Axis:
     return fit_x(low, high, previous.x if previous else None, time=view.by_time, total=total)
 
 
-def _fit_y(strokes: list[_Stroke], view: View, previous: Picture | None) -> Axis:
+def _fit_y(
+    strokes: list[_Stroke], levels: tuple[Level, ...], view: View, previous: Picture | None
+) -> Axis:
     finite = [stroke.y[np.isfinite(stroke.y)] for stroke in strokes]
+    finite.append(np.array([level.value for level in levels]))
     found = np.concatenate([*finite, np.empty(0)])
     if not len(found):
         return Axis(0.1, 10.0, log=True) if view.log else Axis(0.0, 1.0)
@@ -231,6 +252,29 @@ def _put(stroke: _Stroke, y_axis: Axis, glyphs: Glyphs) -> None:
         _scatter(gone, np.full(len(gone), floor), glyphs.missing, ALERT)
 
 
+def _put_level(level: Level, x_axis: Axis, y_axis: Axis, columns: int) -> None:
+    """A mark in every column; curves are drawn over it."""
+    x = np.linspace(x_axis.low, x_axis.high, columns)
+    height = float(_scaled(np.array([level.value]), y_axis)[0])
+    _scatter(x, np.full(columns, height), _LEVEL_MARK, LEVEL)
+
+
+def _labelled(
+    texts: tuple[str, ...], roles: tuple[tuple[int, ...], ...], levels: tuple[Level, ...], left: int
+) -> tuple[str, ...]:
+    """The pictures' lines, each level's label upon it where that hides no curve."""
+    lines = list(texts)
+    rows = [at for at, row in enumerate(roles) if LEVEL in row]
+    for level, at in zip(sorted(levels, key=lambda one: -one.value), rows, strict=False):
+        label = f" {one_line(level.label)} "
+        for start in range(left + 2, len(lines[at]) - len(label)):
+            span = slice(start, start + len(label))
+            if set(roles[at][span]) == {LEVEL}:
+                lines[at] = lines[at][:start] + label + lines[at][span.stop :]
+                break
+    return tuple(lines)
+
+
 def _put_letters(
     strokes: list[_Stroke], letters: dict[str, str], y_axis: Axis, cell: float
 ) -> None:
@@ -261,7 +305,10 @@ def _cells(
         role = AXIS
         pieces = _STYLED.split(line)
         for plain, code in zip(pieces[::2], [*pieces[1::2], ""], strict=True):
-            characters.append(plain.replace("│", glyphs.restart) if role == RESTART else plain)
+            if role in (RESTART, LEVEL):
+                mark = glyphs.restart if role == RESTART else glyphs.level
+                plain = plain.replace("│", mark).replace(_LEVEL_MARK, mark)
+            characters.append(plain)
             owners += [role] * len(plain)
             parts = code.split(";")
             role = int(parts[2]) if parts[:2] == ["38", "5"] else AXIS

@@ -1,4 +1,4 @@
-"""What Runs and Watch can do with a run: compare, stop more and more firmly, resume."""
+"""What Runs and Watch can do with a run: compare, stop more and more firmly, move up, resume."""
 
 from collections.abc import Callable
 
@@ -7,6 +7,7 @@ from textual.worker import Worker
 from engine.errors import EngineError
 from engine.jobs.status import State
 from engine.text import one_line
+from tui.keymap import Key
 from tui.phrases import name_of
 from tui.screens.page import Page
 from tui.snapshots import RunRow
@@ -31,17 +32,23 @@ class Deeds(Page):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         row = self.chosen if self.ready else None
-        if action in ("stop", "resume", "compare", "watch"):
+        if action in ("stop", "resume", "move", "compare", "watch"):
             if row is None:
                 return False
             if action == "compare":
                 return row.output
             if action == "stop":
                 return row.view.state.alive and not row.shipped
+            if action == "move":
+                return row.view.state is State.QUEUED
             if action == "resume":
                 early = (State.STOPPED, State.CRASHED, State.LOST, State.FAILED)
                 return row.view.state in early and not row.shipped
         return True
+
+    def label_of(self, key: Key) -> str:
+        waits = self.chosen is not None and self.chosen.view.state is State.QUEUED
+        return "cancel" if waits and key.action == "stop" else super().label_of(key)
 
     async def action_compare(self) -> None:
         if self.chosen:
@@ -51,6 +58,9 @@ class Deeds(Page):
     def action_stop(self) -> None:
         row = self.chosen
         if row is None or not row.view.state.alive:
+            return
+        if row.view.state is State.QUEUED:
+            self._cancel(row)
             return
         stage = self._asked.get(row.key) or ("ask" if row.view.state is State.STOPPING else "")
         if not stage:
@@ -65,6 +75,17 @@ class Deeds(Page):
                 self._send(row, following)
 
         self.app.push_screen(Question(f"{name_of(row)}: {title}", detail), answer)
+
+    def action_move(self, by: int) -> None:
+        row = self.chosen
+        if row is None:
+            return
+
+        def move() -> str:
+            place = self.finetop.actions.move(row.view.record.id, by)
+            return f"{name_of(row)} is #{place} in line now"
+
+        self.do(move)
 
     def action_resume(self) -> None:
         row = self.chosen
@@ -85,14 +106,14 @@ class Deeds(Page):
         detail = f"It ran on {host}. If it still runs there, two would write to one place."
         self.app.push_screen(Question(f"Adopt {name_of(row)} and resume it here?", detail), answer)
 
-    def do(self, deed: Callable[[], object], done: str = "") -> Worker[None]:
-        """Run something that may block on a thread; say how it went."""
+    def do(self, deed: Callable[[], str | None]) -> Worker[None]:
+        """Run something that may block on a thread; say what it returns, or how it failed."""
 
         from tui.screens.dialogs import Trouble
 
         def act() -> None:
             try:
-                deed()
+                done = deed()
             except EngineError as error:
                 self.app.call_from_thread(self.app.push_screen, Trouble(error))
             except OSError as error:
@@ -114,10 +135,23 @@ class Deeds(Page):
             "SIGTERM": "sent SIGTERM",
             "SIGKILL": "sent SIGKILL",
         }[stage]
-        self.do(lambda: self.finetop.actions.stop(row.path, stage), f"{name_of(row)}: {said}")
+
+        def stop() -> str:
+            self.finetop.actions.stop(row.path, stage)
+            return f"{name_of(row)}: {said}"
+
+        self.do(stop)
+
+    def _cancel(self, row: RunRow) -> None:
+        def cancel() -> str:
+            self.finetop.actions.cancel(row.view.record.id)
+            return f"{name_of(row)} waits no longer; r puts it in line again"
+
+        self.do(cancel)
 
     def _resume(self, row: RunRow, *, adopt: bool) -> None:
-        self.do(
-            lambda: self.finetop.actions.resume(row.path, adopt=adopt),
-            f"{name_of(row)} goes on",
-        )
+        def resume() -> str:
+            self.finetop.actions.resume(row.path, adopt=adopt)
+            return f"{name_of(row)} goes on"
+
+        self.do(resume)

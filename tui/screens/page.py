@@ -7,7 +7,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from tui.glyphs import Glyphs
-from tui.keymap import keys_of
+from tui.keymap import Key, keys_of
 from tui.snapshots import Machine, RunDetail, RunsSnapshot
 from tui.widgets.cells import ROLE_CLASSES, Cells
 from tui.widgets.header import Header
@@ -110,10 +110,14 @@ class Page(Screen[None]):
                 name, _, rest = key.action.partition("(")
                 parameters = (rest.rstrip(")"),) if rest else ()
                 if self.check_action(name, parameters):
-                    works.append((key.face, key.label))
+                    works.append((key.face, self.label_of(key)))
         if self.in_field:
             works += [("tab", "next"), ("esc", "leave field")]
         self.query_one(KeyBar).show(works)
+
+    def label_of(self, key: Key) -> str:
+        """What the line at the bottom calls a key now."""
+        return key.label
 
     @property
     def in_field(self) -> bool:

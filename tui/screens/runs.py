@@ -1,6 +1,7 @@
 """Runs: every run there is, its state, and what can be done with the chosen one."""
 
 import contextlib
+import re
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -186,7 +187,9 @@ def about(row: RunRow | None, separator: str) -> Line:
         host = one_line(status.host) if status else "another host"
         line.append((between + f"it ran on {host}; r adopts it", ""))
     elif status is not None and status.message and status.message != words:
-        line.append((between + one_line(status.message.removeprefix(f"{words}: ")), ""))
+        # Its place in line stands in the words already.
+        said = re.sub(rf"^({re.escape(words)}: |#\d+ )", "", status.message)
+        line.append((between + one_line(said), ""))
     if row.over_budget:
         line.append((between + over_budget(row), "bad"))
     if status is not None and status.rejected:

@@ -1,5 +1,6 @@
 """Watch: one run as it learns, its curves, its numbers, the end of its log."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -9,18 +10,35 @@ from textual.events import Resize
 
 from tui.listing import arrange
 from tui.phrases import failure_lines
-from tui.readings import CHARTS, curves_of, headline, numbers, sparks
+from tui.readings import (
+    ChartSpec,
+    begin_of,
+    charts_of,
+    curves_of,
+    headline,
+    levels_of,
+    numbers,
+    place_of,
+    sparks,
+    standing,
+    step_at,
+)
 from tui.screens.deeds import Deeds
 from tui.screens.page import bindings_of
 from tui.snapshots import RunDetail, RunRow, RunsSnapshot
 from tui.widgets.cells import Line
 from tui.widgets.line import Lines, Rule
 from tui.widgets.pager import Pager
+from tui.widgets.trail import TrailPane, answer_at
 
 if TYPE_CHECKING:
+    from engine.events.series import Series
+    from tui.snapshots import Trail
     from tui.widgets.chart import Chart
 
 SMOOTHING = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.99)
+BOTH_FROM = 32
+"""Rows of a terminal from which samples and log are shown at once, not in turn."""
 
 
 class WatchPage(Deeds):
@@ -35,7 +53,11 @@ class WatchPage(Deeds):
         self._log_scale = False
         self._by_time = False
         self._first_chart = 0
+        self._specs: tuple[ChartSpec, ...] = charts_of({})
         self._charts: list[Chart] = []
+        self._prompt = 0
+        self._shows_log = False
+        """Whether the log has its turn where samples and log do not both fit."""
 
     def compose(self) -> ComposeResult:
         header, keys = self.frame()
@@ -45,8 +67,10 @@ class WatchPage(Deeds):
         yield Lines(id="sparks")
         yield Container(id="charts")
         yield Lines(id="numbers")
+        yield Lines(id="standing")
         yield Pager(id="trouble")
-        yield Rule()
+        yield TrailPane(id="samples")
+        yield Rule(id="log-rule")
         yield Pager(wrap=False, follow=True, id="log")
         yield keys
 
@@ -63,6 +87,14 @@ class WatchPage(Deeds):
 
     def on_resize(self, event: Resize) -> None:
         self.call_after_refresh(self._lay_out)
+
+    @property
+    def _series(self) -> "Mapping[str, Series]":
+        return self._detail.series if self._detail else {}
+
+    @property
+    def _trails(self) -> "tuple[Trail, ...]":
+        return self._detail.trails if self._detail else ()
 
     def show_runs(self, snapshot: RunsSnapshot) -> None:
         if self.finetop.selected is None:
@@ -89,15 +121,21 @@ class WatchPage(Deeds):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "turn_run":
             return len(self.finetop.runs.rows) > 1
+        if action == "turn_prompt":
+            return len(self._trails) > 1
+        if action == "turn_sample":
+            return any(len(trail.answers) > 1 for trail in self._trails)
+        if action == "turn_pane":
+            return bool(self._trails) and self.size.height < BOTH_FROM
+        if action == "turn_charts":
+            return 0 < len(self._charts) < len(self._specs)
         if action == "filter":
             return False
         return super().check_action(action, parameters)
 
     def step_back(self) -> bool:
         if self._charts and self._charts[0].cursor is not None:
-            for chart in self._charts:
-                chart.clear_cursor()
-            self._tell()
+            self._put_cursor(None)
             return True
         return super().step_back()
 
@@ -105,9 +143,28 @@ class WatchPage(Deeds):
         if not self._charts:
             return
         self._charts[0].move_cursor(by)
-        for chart in self._charts[1:]:
-            chart.cursor = self._charts[0].cursor
-        self._tell()
+        self._put_cursor(self._charts[0].cursor)
+
+    def action_turn_prompt(self, by: int) -> None:
+        if self._trails:
+            self._prompt = (self._prompt + by) % len(self._trails)
+            self._tell_samples()
+
+    def action_turn_sample(self, by: int) -> None:
+        """To another step at which this prompt was answered; past the newest, all follows again."""
+        if not self._trails or not self._charts:
+            return
+        trail = self._trails[self._prompt % len(self._trails)]
+        at = answer_at(trail, self._step) + by
+        if at >= len(trail.answers) - 1:
+            self._put_cursor(None)
+            return
+        step = trail.answers[max(0, at)].step
+        self._put_cursor(place_of(self._series, step, by_time=self._by_time))
+
+    def action_turn_pane(self) -> None:
+        self._shows_log = not self._shows_log
+        self._lay_out()
 
     def action_smooth(self, by: int) -> None:
         self._smoothing = max(0, min(self._smoothing + by, len(SMOOTHING) - 1))
@@ -120,10 +177,10 @@ class WatchPage(Deeds):
     def action_turn_axis(self) -> None:
         self._by_time = not self._by_time
         self._dress()
-        self._tell()
+        self._put_cursor(None)
 
     def action_turn_charts(self) -> None:
-        self._first_chart = (self._first_chart + max(1, len(self._charts))) % len(CHARTS)
+        self._first_chart = (self._first_chart + max(1, len(self._charts))) % len(self._specs)
         self._charts = []
         self._lay_out()
 
@@ -133,6 +190,7 @@ class WatchPage(Deeds):
             return
         at = keys.index(self.finetop.selected) if self.finetop.selected in keys else 0
         self._detail = None
+        self._prompt = 0
         self.finetop.watch_run(keys[(at + by) % len(keys)])
         self._refresh_all()
 
@@ -141,8 +199,9 @@ class WatchPage(Deeds):
         if not self.ready:
             return
         width, height = self.size
+        self._lay_out_below(height)
+        self.show_keys()
         count = 1 if width < 100 else 4 if width >= 140 and height >= 40 else 2
-        self.query_one("#log").styles.height = max(1, min(10, (height - 12) // 3))
         if len(self._charts) == count:
             return
         from tui.widgets.chart import Chart
@@ -150,24 +209,63 @@ class WatchPage(Deeds):
         box = self.query_one("#charts", Container)
         box.set_class(count == 1, "narrow")
         box.remove_children()
-        chosen = [CHARTS[(self._first_chart + at) % len(CHARTS)] for at in range(count)]
-        self._charts = [Chart(spec.title, glyphs=self.glyphs) for spec in chosen]
+        self._charts = [Chart(glyphs=self.glyphs) for _ in range(count)]
         box.mount(*self._charts)
         self._dress()
         self.call_after_refresh(self._draw_curves)
 
-    def _dress(self) -> None:
+    def _lay_out_below(self, height: int) -> None:
+        """Samples and log under the charts: both where there is room, else one of them."""
+        both, samples = height >= BOTH_FROM, bool(self._trails)
+        shows_log = both or self._shows_log or not samples
+        log = self.query_one("#log")
+        log.styles.height = max(1, min(6 if samples else 10, (height - 12) // 3))
+        log.display = self.query_one("#log-rule").display = shows_log
+        pane = self.query_one(TrailPane)
+        pane.display = samples and (both or not shows_log)
+        pane.styles.height = 1 + max(2, min(9, (height - 14) // 3 - 2 * both))
+        focused = self.focused
+        if focused is None or not focused.display:
+            self.query_one("#log" if shows_log else "#sample-now").focus()
+
+    def _spec(self, at: int) -> ChartSpec:
+        return self._specs[(self._first_chart + at) % len(self._specs)]
+
+    @property
+    def _step(self) -> int | None:
+        """The step under the cursor; None without one."""
+        cursor = self._charts[0].cursor if self._charts else None
+        return step_at(self._series, cursor, by_time=self._by_time)
+
+    def _put_cursor(self, cursor: float | None) -> None:
         for chart in self._charts:
-            chart.smoothing = SMOOTHING[self._smoothing]
+            chart.cursor = cursor
+        self._tell()
+        self._tell_samples()
+
+    def _dress(self) -> None:
+        for at, chart in enumerate(self._charts):
+            chart.smoothing = SMOOTHING[self._smoothing] if self._spec(at).smoothed else 0.0
             chart.log_scale = self._log_scale
             chart.by_time = self._by_time
 
     def _draw_curves(self) -> None:
-        series = self._detail.series if self._detail else {}
-        status = self._detail.row.view.status if self._detail else None
+        detail, series = self._detail, self._series
+        specs = charts_of(series)
+        if specs != self._specs:
+            self._specs = specs
+            self._dress()
+        status = detail.row.view.status if detail else None
         for at, chart in enumerate(self._charts):
-            spec = CHARTS[(self._first_chart + at) % len(CHARTS)]
-            chart.show(curves_of(spec, series), total=status.total if status else 0)
+            spec = self._spec(at)
+            curves = curves_of(spec, series)
+            chart.show(
+                curves,
+                title=spec.title,
+                total=status.total if status else 0,
+                levels=levels_of(spec, curves, detail.row) if detail else (),
+                begin=begin_of(series),
+            )
 
     def _refresh_all(self) -> None:
         if not self.ready:
@@ -179,6 +277,8 @@ class WatchPage(Deeds):
             [[(f" {line}", "")] for line in detail.log] if detail else []
         )
         self._tell_trouble()
+        self._lay_out_below(self.size.height)
+        self._tell_samples()
         self.show_keys()
 
     def _tell(self) -> None:
@@ -187,11 +287,19 @@ class WatchPage(Deeds):
         if row is None:
             self.query_one("#headline", Lines).show([(" No run to watch yet.", "dim")])
             return
-        series = self._detail.series if self._detail else {}
+        series = self._series
         cursor = self._charts[0].cursor if self._charts else None
         self.query_one("#headline", Lines).show(headline(row, self.glyphs))
         self.query_one("#sparks", Lines).show(sparks(series, self.size.width, self.glyphs))
         self.query_one("#numbers", Lines).show(numbers(row, series, cursor, by_time=self._by_time))
+        line = standing(row, series, self.glyphs.separator)
+        self.query_one("#standing").display = bool(line)
+        self.query_one("#standing", Lines).show(line)
+
+    def _tell_samples(self) -> None:
+        if self._trails:
+            self._prompt = min(self._prompt, len(self._trails) - 1)
+            self.query_one(TrailPane).show(self._trails, self._prompt, self._step)
 
     def _tell_trouble(self) -> None:
         row = self.chosen

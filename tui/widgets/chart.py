@@ -24,13 +24,25 @@ from engine.events.series import Floats
 from engine.text import one_line
 from tui.glyphs import UNICODE, Glyphs
 from tui.plotting.axes import duration
-from tui.plotting.picture import ALERT, AXIS, FAINT, RESTART, STRONG, Curve, Picture, View, draw
+from tui.plotting.picture import (
+    ALERT,
+    AXIS,
+    FAINT,
+    LEVEL,
+    RESTART,
+    STRONG,
+    Curve,
+    Level,
+    Picture,
+    View,
+    draw,
+)
 from tui.plotting.picture import across as x_of_curves
 
 ACCENTS = 8
 _TITLE, _READOUT, _CURSOR = 4, 5, 6
 _UNDER_CURSOR = 64
-_NAMES = {AXIS: "axis", ALERT: "alert", RESTART: "restart"}
+_NAMES = {AXIS: "axis", ALERT: "alert", RESTART: "restart", LEVEL: "level"}
 _NAMES |= {_TITLE: "title", _READOUT: "readout", _CURSOR: "cursor"}
 _Line = tuple[str, tuple[int, ...]]
 
@@ -49,6 +61,7 @@ class Chart(Widget):
         .chart--title { color: $text; }
         .chart--readout { color: $text-muted; }
         .chart--alert { color: $error; }
+        .chart--level { color: $warning; }
         .chart--restart { color: $text-muted; }
         .chart--cursor { color: $text; }
         .chart--accent-0 { color: $accent; }
@@ -90,7 +103,9 @@ class Chart(Widget):
         self._title = one_line(title)
         self._glyphs = glyphs
         self._curves: tuple[Curve, ...] = ()
+        self._levels: tuple[Level, ...] = ()
         self._total = 0.0
+        self._begin = 0.0
         self._picture: Picture | None = None
         self._lines: list[_Line] = []
         self._styles: dict[int, Style] = {}
@@ -102,10 +117,21 @@ class Chart(Widget):
         """Whether everything that was given has been drawn."""
         return not self._busy and not self._stale
 
-    def show(self, curves: Sequence[Curve], *, title: str | None = None, total: float = 0) -> None:
-        """Take new curves; `total` is the last step that the run will have, 0 if unknown."""
+    def show(
+        self,
+        curves: Sequence[Curve],
+        *,
+        title: str | None = None,
+        total: float = 0,
+        levels: Sequence[Level] = (),
+        begin: float = 0,
+    ) -> None:
+        """Take new curves. `total` is the last step that the run will have, `begin` the wall time
+        of its first point; each is 0 where it is not known."""
         self._curves = tuple(curves)
+        self._levels = tuple(levels)
         self._total = total
+        self._begin = begin
         if title is not None:
             self._title = one_line(title)
         self._redraw()
@@ -173,7 +199,15 @@ class Chart(Widget):
         self._styles.clear()
 
     def _view(self) -> View:
-        return View(self.smoothing, self.log_scale, self.by_time, self._total, self._glyphs)
+        return View(
+            self.smoothing,
+            self.log_scale,
+            self.by_time,
+            self._total,
+            self._levels,
+            self._begin,
+            self._glyphs,
+        )
 
     def _redraw(self) -> None:
         if not self.is_mounted or not self.size:
@@ -246,6 +280,7 @@ class Chart(Widget):
         if self.log_scale:
             facts.append("log")
         legend = [self._legend(curve, picture) for curve in self._curves]
+        legend += [f"{self._glyphs.level} {one_line(one.label)}" for one in self._levels]
         room = self.size.width - sum(2 + cell_len(part) for part in legend) - 2
         while len(facts) > 1 and cell_len(between.join(facts)) > room:
             facts.pop()  # who is who matters more

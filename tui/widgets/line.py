@@ -45,8 +45,8 @@ def _without_label(kept: list[Piece]) -> list[Piece]:
 class Rule(Cells):
     """A line across."""
 
-    def __init__(self) -> None:
-        super().__init__(classes="rule")
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id, classes="rule")
 
     def paint(self, width: int, height: int) -> list[Line]:
         return [[(self.glyphs.line * width, "dim")]]
