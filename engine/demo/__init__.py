@@ -19,6 +19,9 @@ SUITES = _HERE / "suites"
 PROMPTS = _HERE / "prompts"
 """Prompts to compare two models on, one file a kind."""
 
+PROBE = _HERE / "probe.txt"
+"""Text that nothing bundled is trained on: what a run measures its forgetting on."""
+
 PRETRAIN_RUN = _HERE / "pretrain_run"
 """The base model's own pre-training, as a finished job directory."""
 

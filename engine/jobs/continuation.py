@@ -11,6 +11,9 @@ from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import Recipe, TrainRecipe, to_table
 
+MARKS = "marks.json"
+"""Beside a run's checkpoints: which of them are best and within the budget, and why it ended."""
+
 FREE = frozenset({
     "name", "device", "training.epochs", "training.max_steps", "training.schedule",
     "training.warmup_share", "training.max_grad_norm", "training.dtype", "training.evaluations",

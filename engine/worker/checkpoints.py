@@ -1,19 +1,47 @@
 """A run's own checkpoints: written aside, flushed, renamed; the newest that verifies is resumed.
 
 A checkpoint that was cut short never has the name that resuming looks for, and one that a disk
-spoiled does not match its manifest.
+spoiled does not match its manifest. `marks.json` beside them says which are the ones to know.
 """
 
 import json
 import os
 import shutil
 import zlib
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine import atomic
+from engine.jobs.continuation import MARKS
 
 MANIFEST = "finetop.json"
 ASIDE = ".saving"
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """`marks.json`: what a run's measuring says of its checkpoints. Steps, or None."""
+
+    best: int | None = None
+    """The best of those kept, by the metric of the recipe."""
+    within_budget: int | None = None
+    """The last of those kept whose forgetting was within the budget when it was made."""
+    crossed_at: int | None = None
+    """The first evaluation that was over the budget."""
+    ended: str = ""
+    """Why the run ended early: "patience", "budget", or "" where it did not."""
+
+    @property
+    def kept(self) -> set[int]:
+        """Steps whose checkpoints are never removed."""
+        return {step for step in (self.best, self.within_budget) if step is not None}
+
+
+def write_marks(folder: Path, marks: Marks) -> None:
+    """Replace `marks.json`."""
+    folder.mkdir(exist_ok=True)
+    atomic.write_json(folder / MARKS, asdict(marks))
 
 
 def publish(aside: Path, folder: Path, step: int) -> Path:
@@ -57,13 +85,22 @@ def verifies(checkpoint: Path) -> bool:
         return False
 
 
-def prune(folder: Path, keep: int) -> None:
-    """Remove all but the newest `keep` checkpoints, and what a cut save left behind."""
+def prune(folder: Path, keep: int, never: Collection[int] = ()) -> None:
+    """Remove all but the newest `keep` checkpoints and those of the steps in `never`.
+
+    What a cut save left behind goes too.
+    """
+    clear(folder)
+    for path in listed(folder)[:-keep]:
+        if step_of(path) not in never:
+            _remove(path)
+
+
+def clear(folder: Path) -> None:
+    """Remove what a save or a removal that was cut short left behind."""
     shutil.rmtree(folder / ASIDE, ignore_errors=True)
     for path in folder.glob(".removing-*"):
         shutil.rmtree(path, ignore_errors=True)
-    for path in listed(folder)[:-keep]:
-        _remove(path)
 
 
 def _remove(path: Path) -> None:

@@ -1,9 +1,24 @@
 """A run's TensorBoard events: one file an attempt, all in one directory for the life of the run."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from tensorboard.compat.proto.summary_pb2 import Summary
 from torch.utils.tensorboard import SummaryWriter
+
+TRAIN_TAGS = (
+    "train/loss",
+    "train/perplexity",
+    "train/learning_rate",
+    "train/grad_norm",
+    "train/tokens_per_second",
+    "train/tokens",
+    "train/epoch",
+    "machine/device_memory_bytes",
+)
+"""What every step writes."""
 
 
 class Curves:
@@ -16,11 +31,12 @@ class Curves:
             purge_step=first_step if attempt > 1 else None,
             filename_suffix=f".{attempt}",
         )
+        self._file: Any = self._writer._get_file_writer()  # type: ignore[no-untyped-call]
 
-    def log(self, step: int, **scalars: float) -> None:
-        """Write scalars at a step; `train__loss` is written as the tag `train/loss`."""
-        for name, value in scalars.items():
-            self._writer.add_scalar(name.replace("__", "/"), value, step)
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Write scalars by tag, as in `train/loss`, at a step; one record of the file holds all."""
+        parts = [Summary.Value(tag=tag, simple_value=float(value)) for tag, value in values.items()]
+        self._file.add_summary(Summary(value=parts), step)
         self._writer.flush()
 
     def close(self) -> None:

@@ -2,42 +2,31 @@
 
 import platform
 import shutil
-from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
 import torch
-from torch.utils.data import Dataset
-from transformers import set_seed
+from transformers import TrainingArguments, set_seed
 
 from engine import atomic
-from engine.catalog import checkpoints as catalog
-from engine.errors import EngineError
 from engine.jobs import devices
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.store import open_store
-from engine.worker import checkpoints, models
+from engine.worker import checkpoints, models, sampling
 from engine.worker.arguments import training_arguments
 from engine.worker.attempt import Attempt, Stopped
-from engine.worker.build import build_model
+from engine.worker.batches import EncodedRows, choose_collate, lengths_of, order_rows
+from engine.worker.build import build_model, find_stage, load_root
+from engine.worker.conductor import Conductor
 from engine.worker.curves import Curves
-from engine.worker.encode import Encoded, Template, choose_template
+from engine.worker.encode import Template, choose_template
 from engine.worker.examples import Prepared, prepare
+from engine.worker.forgetting import Ancestors, Forgetting, find_ancestors
+from engine.worker.formats import pick_formats
+from engine.worker.heldout import HeldOut
+from engine.worker.history import History
 from engine.worker.saving import save_template
-from engine.worker.trainer import Conductor, TokenTrainer
-
-
-class EncodedRows(Dataset[Encoded]):
-    """A list as the Trainer takes it."""
-
-    def __init__(self, rows: Sequence[Encoded]) -> None:
-        self._rows = rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, index: int) -> Encoded:
-        return self._rows[index]
+from engine.worker.trainer import TokenTrainer
 
 
 def run(attempt: Attempt) -> str:
@@ -48,19 +37,11 @@ def run(attempt: Attempt) -> str:
     # By UUID only one GPU is visible, and torch calls it the first.
     device = models.pick_device("cuda:0" if attempt.device.kind == "cuda" else attempt.device.kind)
     _note_versions(attempt, device)
+    formats = pick_formats(device, recipe.training.dtype, recipe.method.kind)
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
-    checkpoint = catalog.resolve(recipe.model.checkpoint, runs)
-    if checkpoint.kind == "adapter" and checkpoint.base_path is None:
-        raise EngineError(
-            "The base of this adapter is not on this machine.",
-            f"{checkpoint.path}: {checkpoint.base_reason}",
-            "Put the base where the adapter names it, or choose a whole model.",
-        )
+    stage = find_stage(recipe, runs)
     attempt.update(message="reading the rows")
-    base_path = checkpoint.base_path or checkpoint.path
-    # An adapter that is trained further brings the template that it was trained with.
-    own = checkpoint.path if (checkpoint.path / "tokenizer_config.json").exists() else base_path
-    tokenizer = models.load_tokenizer(own)
+    tokenizer = models.load_tokenizer(stage.tokenizer)
     template = choose_template(tokenizer, recipe.data.template, recipe.data.system)
     attempt.log(f"template {template.name} ({template.hash[:12]})")
     for note in template.notes:
@@ -69,10 +50,17 @@ def run(attempt: Attempt) -> str:
     _report_data(attempt, data, recipe)
     attempt.update(message="loading the model")
     set_seed(recipe.training.seed)
-    model = build_model(recipe, checkpoint, base_path, device)
+    model = build_model(
+        recipe, stage, formats, device, attempt.directory.base, tokenizer, attempt.log,
+        spread=len(attempt.devices) > 1,
+    )  # fmt: skip
     if attempt.stop_requested():
         raise Stopped
-    return _train(attempt, recipe, model, tokenizer, template, data, device)
+    ancestors = find_ancestors(
+        model, stage.lineage, lambda: load_root(recipe, stage, formats, device)
+    )
+    arguments = training_arguments(recipe.training, attempt.directory.checkpoints, device, formats)
+    return _train(attempt, recipe, model, tokenizer, template, data, arguments, ancestors)
 
 
 def _train(
@@ -82,39 +70,79 @@ def _train(
     tokenizer: Any,
     template: Template,
     data: Prepared,
-    device: torch.device,
+    arguments: TrainingArguments,
+    ancestors: Ancestors,
 ) -> str:
+    """Train, or go on with it, and save what the recipe wants of it. Raises Stopped, EngineError.
+
+    `ancestors` are asked before any step: until then the model is what the run begins with.
+    """
     folder = attempt.directory.checkpoints
     resumed = checkpoints.newest(folder)
-    first = checkpoints.step_of(resumed) + 1 if resumed else 1
-    if resumed:
-        attempt.log(f"going on from {resumed.name}")
+    history = History.read(resumed) if resumed else History()
+    sampling.rewind(attempt.directory.samples, history.last)
+    first = checkpoints.step_of(resumed) + 1 if resumed else 0
     curves = Curves(attempt.directory.events, attempt.number, first)
-    training = recipe.training
-    conductor = Conductor(attempt, training.evaluations, training.saves, training.keep)
+    conductor = Conductor(attempt, recipe, history)
+    pad = tokenizer.pad_token_id or 0
     trainer = TokenTrainer(
         attempt,
         curves,
-        data.eval,
-        tokenizer.pad_token_id or 0,
+        conductor,
+        pad,
         model=model,
-        args=training_arguments(training, folder, device),
+        args=arguments,
         train_dataset=EncodedRows(data.train),
         processing_class=tokenizer,
-        callbacks=[conductor],
+        order=order_rows(recipe.training, lengths_of(data.train), recipe.data.max_length),
+        data_collator=choose_collate(recipe.training, model, pad),
     )
     _quiet(trainer)
     try:
-        if resumed is None:
-            trainer.evaluate()
-        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+        held_out = HeldOut(attempt, model, data.eval, trainer.args.per_device_eval_batch_size, pad)
+        alarm = Forgetting.begin(
+            attempt, model, tokenizer, ancestors, data.train,
+            trainer.compute_loss_context_manager, fresh=resumed is None,
+        )  # fmt: skip
+        said = sampling.sampler(
+            attempt, recipe.samples, model, tokenizer, template, data.eval or data.train
+        )
+        trainer.gauges = [gauge for gauge in (held_out, alarm, said) if gauge is not None]
+        if resumed:
+            attempt.log(f"going on from {resumed.name}")
+            trainer.load(resumed)
+        if resumed is None or history.pending:
+            trainer.measure()
+        if not conductor.ended:
+            trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
         if conductor.stopped:
             raise Stopped
         attempt.update(message="saving")
-        _save_result(attempt, recipe, trainer.model, tokenizer, template)
+        sentences = [_choose(attempt, trainer, conductor), conductor.alarm]
+        _save_result(attempt, recipe, model, tokenizer, template)
+        if alarm is not None:
+            alarm.discard()
     finally:
         curves.close()
-    return f"{len(data.rejects)} rows were not used" if data.rejects else ""
+    if data.rejects:
+        sentences.append(f"{len(data.rejects)} rows were not used")
+    return "; ".join(filter(None, sentences))
+
+
+def _choose(attempt: Attempt, trainer: TokenTrainer, conductor: Conductor) -> str:
+    """Take the weights that the recipe wants; returns a sentence on it, empty for the last ones."""
+    step, sentence = conductor.choose_result()
+    if sentence:
+        attempt.log(sentence)
+    if step is None or step == trainer.state.global_step:
+        return sentence
+    chosen = attempt.directory.checkpoints / f"checkpoint-{step}"
+    if not checkpoints.verifies(chosen):
+        lost = f"{chosen.name} cannot be read any more: the last weights are kept"
+        attempt.log(lost)
+        return lost
+    trainer.load(chosen)
+    return sentence
 
 
 def _save_result(
