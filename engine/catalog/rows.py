@@ -134,9 +134,11 @@ def find_schema(path: Path, data: Data | None = None, *, raw: RawReader = read_r
     raise refuse_all(path, "the first" if len(bad) == _LOOK_AHEAD else "all", bad)
 
 
-def stream(path: Path, data: Data | None = None) -> Iterator[Example | Reject]:
+def stream(
+    path: Path, data: Data | None = None, *, raw: RawReader = read_raw
+) -> Iterator[Example | Reject]:
     """`read`, one row at a time: nothing is held. Raises EngineError for the file."""
-    for row in open_rows(path, data).rows:
+    for row in open_rows(path, data, raw=raw).rows:
         yield from (row,) if isinstance(row, Reject) else row
 
 

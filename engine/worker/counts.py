@@ -1,0 +1,57 @@
+"""What became of the rows of a recipe, in numbers and in sentences for the log."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Training and held-out rows together, where nothing else is said."""
+
+    read: int = 0
+    """Rows looked at, good and bad, those to replay included."""
+    rejected: int = 0
+    """Bad rows: unreadable, no answer, or a prompt that leaves no room for one."""
+    cut: int = 0
+    """Rows whose end was cut off at `max_length`; a replayed row counts each time."""
+    too_long: int = 0
+    """Rows that were dropped because they are longer than `max_length`."""
+    duplicates: int = 0
+    """Training rows that say what an earlier one says, replay aside."""
+    leaked: int = 0
+    """Held-out rows that occur in training."""
+    asked: int = 0
+    """Held-out rows whose prompt occurs in training, with another answer."""
+    dropped: int = 0
+    """Training rows that were left out for being duplicates or held out as well."""
+    grouped: int = 0
+    """Training rows that were left out because their group has rows in the set's own eval rows."""
+    replayed: int = 0
+    """Rows of other data among those to train on."""
+    replay_pool: int = 0
+    """Different rows among the replayed ones."""
+
+
+def describe(counts: Counts, trained: int, max_length: int) -> Iterator[str]:
+    """A line for each number that is worth one; `trained` rows are trained on in an epoch."""
+    if counts.rejected:
+        yield f"{counts.rejected:,} of {counts.read:,} rows are bad: rejects.jsonl says why"
+    if counts.cut:
+        yield f"{counts.cut:,} rows were cut at {max_length:,} tokens"
+    if counts.too_long:
+        yield f"{counts.too_long:,} rows were dropped: longer than {max_length:,} tokens"
+    if counts.grouped:
+        yield f"{counts.grouped:,} training rows were left out: their group is in the eval rows"
+    if counts.duplicates or counts.leaked:
+        yield (
+            f"{counts.duplicates:,} training rows come twice, {counts.leaked:,} eval rows occur in "
+            f"training; {counts.dropped or 'no'} rows were dropped for it"
+        )
+    if counts.asked:
+        yield f"{counts.asked:,} eval rows ask what training answers otherwise"
+    if counts.replayed:
+        again = (
+            "" if counts.replay_pool == counts.replayed else f" ({counts.replay_pool:,} distinct)"
+        )
+        share = counts.replayed / trained
+        yield f"{counts.replayed:,} of {trained:,} rows are replayed{again}: {share:.1%}"
