@@ -16,7 +16,18 @@ from typing import Any
 from engine.errors import EngineError
 from engine.text import clean
 
-ROOMS = ("demo", "train", "runs", "queue", "metrics", "checkpoints", "generate", "doctor")
+ROOMS = (
+    "demo",
+    "train",
+    "runs",
+    "queue",
+    "metrics",
+    "get",
+    "checkpoints",
+    "data",
+    "generate",
+    "doctor",
+)
 """Where the commands live, in the order of the help."""
 
 

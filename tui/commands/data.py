@@ -1,0 +1,117 @@
+"""`finetop data inspect`: what training would learn from a data set, before it is trained.
+
+The work is done by a companion process; here is what is asked and where the answer goes. What it
+looks like is `tui.commands.data_report`.
+"""
+
+import argparse
+import asyncio
+import dataclasses
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from engine.errors import EngineError, JobFailed
+from engine.jobs import recipe
+from engine.jobs.recipe import TrainRecipe
+from engine.jobs.store import open_store
+from tui import glyphs
+from tui.commands.data_report import Page
+
+MOST_ROWS = 1000
+
+
+def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
+    parser = commands.add_parser("data", help="look at data sets")
+    deeds = parser.add_subparsers(dest="deed", metavar="inspect", required=True)
+    inspect = deeds.add_parser("inspect", help="rows as they are learned, lengths, what is cut")
+    inspect.add_argument("data", help="bundled:NAME, a file or folder of rows, or a recipe (.toml)")
+    inspect.add_argument("--checkpoint", metavar="REF", help="whose tokenizer and template")
+    inspect.add_argument("--template", help="chat, instruct, chatml, raw, or a Jinja file")
+    inspect.add_argument("--system", help="the system prompt of rows that bring none")
+    inspect.add_argument("--max-length", metavar="N", help="tokens of a row")
+    inspect.add_argument("--rows", type=int, default=3, metavar="N", help="rows to show (3)")
+    inspect.add_argument(
+        "--sample", type=int, default=2000, metavar="N", help="rows to look at (2000)"
+    )
+    inspect.add_argument(
+        "--templates", action="store_true", help="show the first row under every template"
+    )
+    inspect.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes",
+        help="change a setting, as data.too_long=drop",
+    )  # fmt: skip
+    inspect.add_argument("--json", action="store_true", help="as JSON")
+    inspect.set_defaults(handler=_inspect)
+    return [parser, inspect]
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    wanted = _recipe(options)
+    if not 0 <= options.rows <= MOST_ROWS or options.sample < 1:
+        raise EngineError(
+            "These numbers of rows cannot be.",
+            f"--rows {options.rows} --sample {options.sample}",
+            f"Show up to {MOST_ROWS:,} rows, and look at one or more.",
+        )
+    request = {
+        "checkpoint": wanted.model.checkpoint,
+        "data": dataclasses.asdict(wanted.data),
+        "rows": options.rows,
+        "sample": options.sample,
+        "templates": options.templates,
+        "seed": wanted.training.seed,
+    }
+    report = asyncio.run(_ask(request, str(open_store(options.runs).root)))
+    if options.json:
+        print(json.dumps(report, indent=1, ensure_ascii=False))
+        return 0
+    width = shutil.get_terminal_size((80, 24)).columns
+    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    page = Page(glyphs.detect(os.environ, sys.stdout.encoding), width, coloured)
+    print("\n".join(page.write(report)))
+    return 0
+
+
+def _recipe(options: argparse.Namespace) -> TrainRecipe:
+    """The recipe that the command line means: a file's, or the defaults with this data set."""
+    given = {
+        "model.checkpoint": options.checkpoint,
+        "data.template": options.template,
+        "data.system": options.system,
+        "data.max_length": options.max_length,
+    }
+    changes = [f"{key}={value}" for key, value in given.items() if value is not None]
+    if options.data.endswith(".toml"):
+        wanted = recipe.read(Path(options.data), [*changes, *options.changes])
+    else:
+        table = {"kind": "train", "data": {"train": options.data}}
+        wanted = recipe.parse(recipe.with_changes(table, [*changes, *options.changes]))
+    if not isinstance(wanted, TrainRecipe):
+        raise EngineError(f"This is a recipe to {wanted.kind}.", options.data)
+    return wanted
+
+
+async def _ask(request: dict[str, Any], runs: str) -> dict[str, Any]:
+    """The report of a companion process that is started for it, and ends with it."""
+    from tui.companion import Companion, Stream
+
+    handle, log = tempfile.mkstemp(prefix="finetop-inspect-", suffix=".log")
+    os.close(handle)
+    companion = Companion(Path(log), runs=runs, warm=False)
+    tells_why = False
+    try:
+        last = await Stream(companion, "inspect", request).last()
+    except JobFailed:
+        tells_why = True
+        raise
+    finally:
+        await companion.close()
+        if not tells_why:
+            os.unlink(log)
+    report: dict[str, Any] = last["report"]
+    return report

@@ -1,0 +1,249 @@
+"""The report of `finetop data inspect` as lines of text, for a terminal or a file.
+
+Learned text stands between marks, so that nothing is said by colour alone. All of the text comes
+from data and templates that others wrote: it is cleaned here.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.cells import cell_len
+
+from engine.text import clean, one_line
+from tui.glyphs import Glyphs
+
+Report = Mapping[str, Any]
+_LONGEST = 30
+"""Lines of a row; the rest is counted."""
+_BAR = 40
+_LEARNED, _SPECIAL, _STRONG, _QUIET, _WARNING = "1;32", "36", "1", "2", "1;33"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Where it is written."""
+
+    glyphs: Glyphs
+    width: int
+    coloured: bool
+
+    @property
+    def marks(self) -> tuple[str, str, str]:
+        """Before and after what is learned, and in place of a line's end."""
+        return ("<<", ">>", "\\n") if self.glyphs.is_ascii else ("‹", "›", "⏎")
+
+    def write(self, report: Report) -> Iterator[str]:
+        """All of it, section by section."""
+        yield from self._data(report)
+        yield from self._template(report)
+        opening, closing, _ = self.marks
+        learned = self._style(f"{opening}learned{closing}", _LEARNED)
+        yield from ["", self._style("rows", _STRONG) + f"  {learned}, the rest is read"]
+        for number, row in enumerate(report["rows"], 1):
+            yield from self._row(f"row {number}", row)
+        yield from self._lengths(report)
+        yield from self._too_long(report["too_long"], report)
+        if report["templates"]:
+            yield from ["", self._style("the first row under each template", _STRONG)]
+        for shown in report["templates"]:
+            yield from self._under(shown)
+
+    def _data(self, report: Report) -> Iterator[str]:
+        data, sides = report["data"], report["sides"]
+        yield self._style(one_line(data["ref"]), _STRONG) + f"  {one_line(data['schema'])}"
+        columns = ", ".join(
+            field if field == column else f"{field} = {column}"
+            for field, column in data["columns"].items()
+        )
+        unused = f"; not read: {', '.join(data['unused'])}" if data["unused"] else ""
+        yield from self._fact("columns", columns + unused)
+        if data["labels"]:
+            yield from self._fact("labels", ", ".join(data["labels"]))
+        looked, total = data["looked_at"], data["rows"]
+        about = "about " if data["estimated"] else ""
+        of = f" of {about}{total:,}" if total and total > looked else ""
+        yield from self._fact(
+            "looked at",
+            f"{looked:,} rows{of}: {report['kept']:,} to learn from, {report['rejected']:,} not",
+        )
+        yield from self._fact(
+            "sides",
+            f"{sides['train']:,} train, {sides['eval']:,} eval; {sides['duplicates']:,} duplicates "
+            f"in train; {sides['leaked']:,} of eval occur in train, "
+            f"{sides['asked']:,} more with another answer",
+            _WARNING if sides["leaked"] else "",
+        )
+        for reject in report["rejects"]:
+            where = f"{os.path.basename(reject['file'])}:{reject['line']}"
+            yield from self._fact("not", f"{where}: {reject['reason']}", _WARNING)
+        more = report["rejected"] - len(report["rejects"])
+        if more > 0:
+            yield from self._fact("", f"and {more:,} more")
+
+    def _template(self, report: Report) -> Iterator[str]:
+        template, bos, ends = report["template"], report["bos"], report["ends"]
+        yield from self._fact("template", f"{template['name']}  {template['hash'][:12]}")
+        if template["system"]:
+            yield from self._fact("system", template["system"])
+        for note in template["notes"]:
+            yield from self._fact("note", note)
+        if not bos["token"]:
+            yield from self._fact("BOS", "the tokenizer has none")
+        else:
+            counts = [("none", "none"), ("one", "one"), ("several", "two or more")]
+            said = ", ".join(
+                f"{bos[key]['rows']:,} rows have {words}"
+                for key, words in counts
+                if bos[key]["rows"]
+            )
+            yield from self._fact("BOS", f"{bos['token']}: {said}")
+        if bos["several"]["rows"]:
+            where = _short(bos["several"]["example"])
+            yield from self._fact(
+                "!", f"two BOS tokens, as in {where}: the template or the row writes one", _WARNING
+            )
+        yield from self._fact("end", f"answers end in {' or '.join(ends['tokens'])}")
+        if ends["endless"]["rows"]:
+            yield from self._fact(
+                "!", f"{ends['endless']['rows']:,} rows have an answer that ends in no end token, "
+                f"as in {_short(ends['endless']['example'])}", _WARNING,
+            )  # fmt: skip
+        if report["marks"]["rows"]:
+            yield from self._fact(
+                "!", f"{report['marks']['rows']:,} rows hold special tokens in their own text, as "
+                f"{_short(report['marks']['example'])}: the model reads them as such", _WARNING,
+            )  # fmt: skip
+
+    def _row(self, title: str, row: Report) -> Iterator[str]:
+        size = sum(len(token["ids"]) for token in row["tokens"])
+        about = f"{title}  {_short(row['source'])}  {size:,} tokens, {row['learned']:,} learned"
+        yield from ["", self._style(about, _QUIET)]
+        if not row["kept"]:
+            yield from self._fact("not", row["reason"], _WARNING)
+        yield from self._tokens(row["tokens"])
+        if row["rejected"]:
+            yield self._style("  the answer that is not preferred:", _QUIET)
+            yield from self._tokens(row["rejected"])
+        if row["removed"]:
+            yield from self._fact("cut off", _excerpt(row["removed"]), _WARNING)
+
+    def _under(self, shown: Report) -> Iterator[str]:
+        template = shown["template"]
+        system = " with the system prompt" if template["system"] else ""
+        if "tokens" not in shown:
+            yield from ["", f"{template['name']}{system}: {one_line(shown['reason'])}"]
+            return
+        yield from self._row(f"{one_line(template['name'])}{system} {template['hash'][:12]}", shown)
+        for note in template["notes"]:
+            yield from self._fact("note", note)
+
+    def _lengths(self, report: Report) -> Iterator[str]:
+        lengths = report["lengths"]
+        if lengths is None:
+            return
+        yield ""
+        yield self._style("lengths", _STRONG) + (
+            f"  in tokens: least {lengths['least']:,}, median {lengths['median']:,}, "
+            f"95% up to {lengths['p95']:,}, most {lengths['most']:,}"
+        )
+        largest = max(one["rows"] for one in lengths["bins"])
+        names = [f"{one['least']:,}-{one['most']:,}" for one in lengths["bins"]]
+        wide = max(map(len, names))
+        room = max(5, min(_BAR, self.width - wide - 12))
+        for name, one in zip(names, lengths["bins"], strict=True):
+            full = max(round(room * one["rows"] / largest), one["rows"] > 0)
+            bar = self.glyphs.bar_full * full
+            yield f"  {name:>{wide}}  {bar:<{room}}  {one['rows']:,}".rstrip()
+
+    def _too_long(self, too_long: Report, report: Report) -> Iterator[str]:
+        cut, dropped = too_long["cut"]["rows"], too_long["dropped"]["rows"]
+        limit, share = too_long["max_length"], too_long["share_of_learned"]
+        yield ""
+        head = self._style("too long", _STRONG)
+        if not cut and not dropped:
+            yield f"{head}  no row is longer than {limit:,} tokens"
+            return
+        of = report["lengths"]["rows"]
+        yield from self._wrap(
+            f"too long  {cut:,} of {of:,} rows are cut at {limit:,} tokens, {dropped:,} are left "
+            f"out; {share:.1%} of the learned tokens are lost",
+            "",
+            _WARNING,
+        )
+        if too_long["removed"]:
+            where = _short(too_long["removed"]["source"])
+            yield from self._fact("lost", f"{where}: {_excerpt(too_long['removed']['text'])}")
+
+    def _tokens(self, tokens: Sequence[Report]) -> Iterator[str]:
+        """The text of a row in lines; what is learned is between marks, over line ends too."""
+        opening, closing, newline = self.marks
+        cells: list[tuple[str, str]] = []
+        learning = False
+        for token in tokens:
+            if token["learned"] != learning:
+                cells.append((closing if learning else opening, _LEARNED))
+                learning = token["learned"]
+            style = _LEARNED if learning else _SPECIAL if token["special"] else ""
+            for letter in clean(token["text"]).replace("\t", "    "):
+                cells.append((newline if letter == "\n" else letter, style))
+                if letter == "\n":
+                    cells.append(("\n", ""))
+        if learning:
+            cells.append((closing, _LEARNED))
+        lines = list(self._lines(cells))
+        yield from lines[:_LONGEST]
+        if len(lines) > _LONGEST:
+            yield self._style(f"  and {len(lines) - _LONGEST:,} lines more", _QUIET)
+
+    def _lines(self, cells: Iterable[tuple[str, str]]) -> Iterator[str]:
+        room = max(10, self.width - 2)
+        line: list[tuple[str, str]] = []
+        used = 0
+        for text, style in cells:
+            size = 0 if text == "\n" else cell_len(text)
+            if text == "\n" or used + size > room:
+                yield "  " + self._painted(line)
+                line, used = [], 0
+            if text != "\n":
+                line.append((text, style))
+                used += size
+        if line:
+            yield "  " + self._painted(line)
+
+    def _painted(self, cells: Sequence[tuple[str, str]]) -> str:
+        """Cells of one style together, so that a line has few escape sequences."""
+        out, run, current = "", "", ""
+        for text, style in cells:
+            if style != current:
+                out += self._style(run, current)
+                run, current = "", style
+            run += text
+        return out + self._style(run, current)
+
+    def _fact(self, name: str, value: str, style: str = "") -> Iterator[str]:
+        yield from self._wrap(f"{name:>9}  {one_line(value)}", " " * 11, style)
+
+    def _wrap(self, text: str, indent: str, style: str) -> Iterator[str]:
+        """Words in lines of the width; a word that is longer than a line stays whole."""
+        line = ""
+        for at, word in enumerate(text.split(" ")):
+            longer = word if at == 0 else f"{line} {word}"
+            if cell_len(longer) > self.width and line.strip():
+                yield self._style(line, style)
+                longer = indent + word
+            line = longer
+        yield self._style(line, style)
+
+    def _style(self, text: str, style: str) -> str:
+        return f"\x1b[{style}m{text}\x1b[0m" if self.coloured and style and text else text
+
+
+def _short(source: str) -> str:
+    """`path:line` without the folders."""
+    return one_line(os.path.basename(source))
+
+
+def _excerpt(text: str, most: int = 160) -> str:
+    return text if len(text) <= most else f"{text[: most // 2]} … {text[-most // 2 :]}"
