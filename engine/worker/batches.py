@@ -107,11 +107,12 @@ class OrderedTrainer(Trainer):
     """A Trainer that takes its rows in an order of ours, where it is given one."""
 
     def __init__(self, *, order: Order | None = None, **options: Any) -> None:
-        self._order = order
+        self.order = order
+        """None: shuffled, as the Trainer does it."""
         super().__init__(**options)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        return super()._get_train_sampler(train_dataset) if self._order is None else self._order
+        return super()._get_train_sampler(train_dataset) if self.order is None else self.order
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *rest: Any, **named: Any) -> Any:
         """The loss of a pass, packed or not."""

@@ -2,6 +2,7 @@
 
 import platform
 import shutil
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
@@ -23,8 +24,10 @@ from engine.worker.encode import Template, choose_template
 from engine.worker.examples import Prepared, prepare
 from engine.worker.forgetting import Ancestors, Forgetting, find_ancestors
 from engine.worker.formats import pick_formats
+from engine.worker.gauges import Gauge
 from engine.worker.heldout import HeldOut
 from engine.worker.history import History
+from engine.worker.pairs import check_preferences
 from engine.worker.saving import save_template
 from engine.worker.trainer import TokenTrainer
 
@@ -37,6 +40,8 @@ def run(attempt: Attempt) -> str:
     # By UUID only one GPU is visible, and torch calls it the first.
     device = models.pick_device("cuda:0" if attempt.device.kind == "cuda" else attempt.device.kind)
     _note_versions(attempt, device)
+    if recipe.training.objective == "dpo":
+        check_preferences(recipe)
     formats = pick_formats(device, recipe.training.dtype, recipe.method.kind)
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     stage = find_stage(recipe, runs)
@@ -46,7 +51,10 @@ def run(attempt: Attempt) -> str:
     attempt.log(f"template {template.name} ({template.hash[:12]})")
     for note in template.notes:
         attempt.log(f"template: {note}")
-    data = prepare(recipe.data, tokenizer, template, recipe.training.seed)
+    data = prepare(
+        recipe.data, tokenizer, template, recipe.training.seed,
+        replay=recipe.replay, objective=recipe.training.objective, runs=runs,
+    )  # fmt: skip
     _report_data(attempt, data, recipe)
     attempt.update(message="loading the model")
     set_seed(recipe.training.seed)
@@ -59,31 +67,36 @@ def run(attempt: Attempt) -> str:
     ancestors = find_ancestors(
         model, stage.lineage, lambda: load_root(recipe, stage, formats, device)
     )
-    arguments = training_arguments(recipe.training, attempt.directory.checkpoints, device, formats)
-    return _train(attempt, recipe, model, tokenizer, template, data, arguments, ancestors)
+    if recipe.training.objective == "dpo":
+        from engine.worker.dpo import preference_trainer
+
+        def make(curves: Curves, conductor: Conductor) -> tuple[TokenTrainer, Gauge]:
+            return preference_trainer(
+                attempt, curves, conductor, recipe, stage, formats, device, model, tokenizer, data
+            )
+    else:
+
+        def make(curves: Curves, conductor: Conductor) -> tuple[TokenTrainer, Gauge]:
+            folder = attempt.directory.checkpoints
+            arguments = training_arguments(recipe.training, folder, device, formats)
+            return _token_trainer(
+                attempt, curves, conductor, recipe, arguments, model, tokenizer, data
+            )
+
+    return _train(attempt, recipe, model, tokenizer, template, data, make, ancestors)
 
 
-def _train(
+def _token_trainer(
     attempt: Attempt,
+    curves: Curves,
+    conductor: Conductor,
     recipe: TrainRecipe,
+    arguments: TrainingArguments,
     model: Any,
     tokenizer: Any,
-    template: Template,
     data: Prepared,
-    arguments: TrainingArguments,
-    ancestors: Ancestors,
-) -> str:
-    """Train, or go on with it, and save what the recipe wants of it. Raises Stopped, EngineError.
-
-    `ancestors` are asked before any step: until then the model is what the run begins with.
-    """
-    folder = attempt.directory.checkpoints
-    resumed = checkpoints.newest(folder)
-    history = History.read(resumed) if resumed else History()
-    sampling.rewind(attempt.directory.samples, history.last)
-    first = checkpoints.step_of(resumed) + 1 if resumed else 0
-    curves = Curves(attempt.directory.events, attempt.number, first)
-    conductor = Conductor(attempt, recipe, history)
+) -> tuple[TokenTrainer, Gauge]:
+    """The trainer of a run that learns answers, and the gauge of its held-out rows."""
     pad = tokenizer.pad_token_id or 0
     trainer = TokenTrainer(
         attempt,
@@ -97,9 +110,34 @@ def _train(
         order=order_rows(recipe.training, lengths_of(data.train), recipe.data.max_length),
         data_collator=choose_collate(recipe.training, model, pad),
     )
-    _quiet(trainer)
+    size = trainer.args.per_device_eval_batch_size
+    return trainer, HeldOut(attempt, model, data.eval, size, pad)
+
+
+def _train(
+    attempt: Attempt,
+    recipe: TrainRecipe,
+    model: Any,
+    tokenizer: Any,
+    template: Template,
+    data: Prepared,
+    make: Callable[[Curves, Conductor], tuple[TokenTrainer, Gauge]],
+    ancestors: Ancestors,
+) -> str:
+    """Train, or go on with it, and save what the recipe wants of it. Raises Stopped, EngineError.
+
+    `ancestors` are asked before any step: until then the model is what the run begins with.
+    """
+    folder = attempt.directory.checkpoints
+    resumed = checkpoints.newest(folder)
+    history = History.read(resumed) if resumed else History()
+    sampling.rewind(attempt.directory.samples, history.last)
+    first = checkpoints.step_of(resumed) + 1 if resumed else 0
+    curves = Curves(attempt.directory.events, attempt.number, first)
+    conductor = Conductor(attempt, recipe, history)
     try:
-        held_out = HeldOut(attempt, model, data.eval, trainer.args.per_device_eval_batch_size, pad)
+        trainer, held_out = make(curves, conductor)
+        _quiet(trainer)
         alarm = Forgetting.begin(
             attempt, model, tokenizer, ancestors, data.train,
             trainer.compute_loss_context_manager, fresh=resumed is None,

@@ -91,9 +91,13 @@ class TokenTrainer(OrderedTrainer):
             state.epoch or 0.0,
             self._memory(),
         )
-        values = dict(zip(TRAIN_TAGS, numbers, strict=True))
+        values = self.shown(dict(zip(TRAIN_TAGS, numbers, strict=True)), tokens)
         self._conductor.history.logged = values
         self._curves.log(state.global_step, values)
+
+    def shown(self, values: dict[str, float], count: int) -> dict[str, float]:
+        """What of a step's values is written; `count` is what the loss is the mean over."""
+        return values
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """All gauges at this step. Where a stop is asked for meanwhile, none: a checkpoint is made.
