@@ -12,16 +12,16 @@ from typing import Any
 import psutil
 import torch
 
-from engine.catalog import datasets, rows
+from engine.catalog import datasets
 from engine.catalog.schemas import ROLES, Message
 from engine.compare import behaviour
 from engine.compare.arms import Arm, format_arm, parse_arm
 from engine.compare.samples import to_table
 from engine.errors import EngineError
 from engine.jobs import fields
-from engine.jobs.settings import Data, Decode
+from engine.jobs.settings import Data, Decode, Training
 from engine.jobs.store import open_store
-from engine.worker import inspection, models
+from engine.worker import columnar, inspection, models
 from engine.worker.answers import Answers, Pieces, pieces_of
 from engine.worker.bases import Base, Bases, Voice
 from engine.worker.places import locate
@@ -131,7 +131,9 @@ class Desk:
         """
         data, tokenizer = self._data(request)
         template = choose_template(tokenizer, data.template, data.system)
-        read = rows.preview(datasets.resolve(data.train).path, _number(request, "rows", 5))
+        chosen = datasets.resolve(data.train, self._runs(), data)
+        count = _number(request, "rows", 5)
+        read = datasets.preview(chosen, count, data, raw=columnar.read_raw)
         encoded = [encode_row(one, tokenizer, template, data) for one in read.examples]
         yield {
             "event": "done",
@@ -144,7 +146,7 @@ class Desk:
         }
 
     def inspect(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:
-        """{"checkpoint", "data", "rows", "sample", "templates"}: the report of `inspection`.
+        """{"checkpoint", "data", "rows", "sample", "templates", "seed"}: what is learned of it.
 
         `rows` of them are shown, `sample` are looked at. Cancelled, `report` is null.
         """
@@ -154,6 +156,8 @@ class Desk:
             sample=_number(request, "sample", inspection.SAMPLE),
             shown=_number(request, "rows", inspection.SHOWN, least=0),
             templates=request.get("templates") is True,
+            seed=_number(request, "seed", Training().seed, least=0),
+            runs=tuple(self._runs()),
         )
         template = choose_template(tokenizer, data.template, data.system)
         report = None

@@ -6,17 +6,19 @@ row: what is odd (a second BOS, marks in the text, answers without an end) is co
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
-from engine.catalog import datasets, rows
+from engine.catalog import rows
 from engine.catalog.rows import Example, Reject
 from engine.jobs.settings import Data
 from engine.worker import lengths
 from engine.worker.answers import decode_ids
 from engine.worker.encode import IGNORED, Encoded, Template, end_token_ids
 from engine.worker.preview import (
+    MOST_TEXT,
     Row,
     Shown,
     about,
@@ -25,6 +27,7 @@ from engine.worker.preview import (
     side_by_side,
     special_ids,
 )
+from engine.worker.survey import compare_sides, open_survey
 from engine.worker.template import FORMS, SUFFIXES, leading_ids, own_template
 
 SAMPLE = 2000
@@ -45,6 +48,10 @@ class Wanted:
     shown: int = SHOWN
     templates: bool = False
     """Whether the first row is shown under every template."""
+    seed: int = 7
+    """Of the split, as `training.seed`."""
+    runs: tuple[Path, ...] = ()
+    """Job directories that `run:ID` may mean."""
 
 
 @dataclass(slots=True)
@@ -88,24 +95,27 @@ def inspect(
 
     Raises EngineError for data that cannot be read.
     """
-    dataset = datasets.resolve(wanted.data.train)
-    examples: list[Example] = []
+    survey = open_survey(wanted.data, wanted.runs)
+    dataset = survey.dataset
+    found: list[tuple[Example, ...]] = []
     rejects: list[Reject] = []
     encoded: list[Row] = []
     limit = min(wanted.sample, wanted.data.limit or wanted.sample)
-    for one in islice(rows.stream(dataset.path), limit):
+    for looked, one in enumerate(islice(survey.file.rows, limit), 1):
         if isinstance(one, Reject):
             rejects.append(one)
         else:
-            examples.append(one)
-            encoded.append(encode_row(one, tokenizer, template, wanted.data))
-        if (len(examples) + len(rejects)) % _SLICE == 0:
+            found.append(one)
+            encoded += [encode_row(example, tokenizer, template, wanted.data) for example in one]
+        if looked % _SLICE == 0:
             yield None
             if cancelled():
                 return
-    looked = len(examples) + len(rejects)
+    if not found:
+        raise rows.refuse_all(dataset.path, "all", rejects)
+    sides = compare_sides(survey, found, wanted.data, wanted.seed, wanted.sample)
     good = [row for row in encoded if row.whole.kept]
-    found = look(good, tokenizer, template)
+    counted = look(good, tokenizer, template)
     refused = [_reject(row) for row in encoded if not row.taken.kept]
     bad = sorted([*rejects, *refused], key=lambda one: (one.file, one.line))
     measured = lengths.measure([len(row.whole.input_ids) for row in good]) if good else None
@@ -114,35 +124,41 @@ def inspect(
         "data": {
             "ref": dataset.ref,
             "path": str(dataset.path),
-            "schema": dataset.schema,
+            "schema": survey.file.schema,
+            "columns": dict(survey.columns),
+            "unused": list(survey.unused),
+            "labels": list(survey.file.labels),
             "rows": dataset.rows,
             "estimated": dataset.estimated,
-            "looked_at": looked,
+            "looked_at": len(found) + len(rejects),
         },
+        "sides": sides,
         "rejected": len(bad),
         "rejects": [asdict(one) for one in bad[:SHOWN_REJECTS]],
         "template": about(template),
         "rows": [show_row(row, tokenizer) for row in encoded[: wanted.shown]],
         "lengths": asdict(measured) if measured else None,
-        "learned_tokens": found.learned,
-        "kept": found.kept,
+        "learned_tokens": counted.learned,
+        "kept": counted.kept,
         "too_long": {
             "max_length": wanted.data.max_length,
             "policy": wanted.data.too_long,
-            "cut": asdict(found.cut),
-            "dropped": asdict(found.dropped),
-            "share_of_learned": 1 - found.learned / found.all_learned if found.all_learned else 0.0,
+            "cut": asdict(counted.cut),
+            "dropped": asdict(counted.dropped),
+            "share_of_learned": 1 - counted.learned / counted.all_learned
+            if counted.all_learned
+            else 0.0,
             "removed": _removed(cut, tokenizer),
         },
-        "bos": _bos(found, tokenizer),
+        "bos": _bos(counted, tokenizer),
         "ends": {
             "tokens": [
                 decode_ids(tokenizer, [one]) for one in sorted(end_token_ids(tokenizer, template))
             ],
-            "endless": asdict(found.endless),
+            "endless": asdict(counted.endless),
         },
-        "marks": asdict(found.marks),
-        "templates": _templates(wanted, examples, tokenizer) if wanted.templates else [],
+        "marks": asdict(counted.marks),
+        "templates": _templates(wanted, found[0][0], tokenizer) if wanted.templates else [],
     }
 
 
@@ -210,27 +226,18 @@ def _removed(row: Row | None, tokenizer: Any) -> Shown | None:
     if row is None or not row.taken.cut:
         return None
     ids = row.removed if row.taken.kept else row.whole.input_ids
-    return {"source": row.example.source, "text": decode_ids(tokenizer, ids)[:2000]}
+    return {"source": row.example.source, "text": decode_ids(tokenizer, ids)[:MOST_TEXT]}
 
 
 def _reject(row: Row) -> Reject:
     file, _, line = row.example.source.rpartition(":")
     said = [message.content for message in row.example.messages] or [row.example.text]
-    return Reject(file, int(line), row.taken.reason, said[-1][:2000])
+    return Reject(file, int(line), row.taken.reason, said[-1][:MOST_TEXT])
 
 
-def _templates(wanted: Wanted, examples: Sequence[Example], tokenizer: Any) -> list[Shown]:
-    """The first row under each form, the user's own file last; `chat` only where there is one."""
-    if not examples:
-        return []
-    forms = ["raw", "instruct", "chatml", "chat"]
-    assert set(forms) == set(FORMS)
-    if own_template(tokenizer) is None:
-        forms.remove("chat")
+def _templates(wanted: Wanted, example: Example, tokenizer: Any) -> list[Shown]:
+    """An example under each form, the user's own file last; `chat` only where there is one."""
+    forms = [form for form in FORMS if form != "chat" or own_template(tokenizer) is not None]
     if wanted.data.template.endswith(SUFFIXES):
         forms.append(wanted.data.template)
-    shown = side_by_side(examples[0], tokenizer, replace(wanted.data, system=""), forms)
-    if wanted.data.system:
-        chosen = [wanted.data.template or forms[-1 if "chat" in forms else 1]]
-        shown += side_by_side(examples[0], tokenizer, wanted.data, chosen)
-    return shown
+    return side_by_side(example, tokenizer, wanted.data, forms)

@@ -12,8 +12,18 @@ from engine.errors import EngineError
 from engine.jobs import fields
 from engine.jobs.settings import Data
 from engine.worker.answers import decode_ids, pieces_of
-from engine.worker.encode import IGNORED, Encoded, Template, choose_template, encode, fit
+from engine.worker.encode import (
+    IGNORED,
+    Encoded,
+    Template,
+    choose_template,
+    encode,
+    encode_messages,
+    fit,
+)
 
+MOST_TEXT = 2000
+"""Characters of a text that is shown beside the rows."""
 WHOLE = 1 << 30
 """A limit that nothing reaches."""
 
@@ -27,6 +37,8 @@ class Row:
     example: Example
     whole: Encoded
     taken: Encoded
+    rejected: Encoded | None = None
+    """Of a preference pair, the conversation with the other answer, as much as is taken."""
 
     @property
     def removed(self) -> list[int]:
@@ -42,7 +54,12 @@ class Row:
 def encode_row(example: Example, tokenizer: Any, template: Template, data: Data) -> Row:
     """The row that training makes of this example under the recipe's data settings."""
     whole = encode(example, tokenizer, template, WHOLE)
-    return Row(example, whole, fit(whole, data.max_length, data.too_long))
+    other = None
+    if example.rejected:
+        other = encode_messages(
+            example.rejected, tokenizer, template, data.max_length, data.too_long
+        )
+    return Row(example, whole, fit(whole, data.max_length, data.too_long), other)
 
 
 def show_row(row: Row, tokenizer: Any) -> Shown:
@@ -54,7 +71,8 @@ def show_row(row: Row, tokenizer: Any) -> Shown:
         "cut": row.taken.cut,
         "learned": row.taken.learned,
         "tokens": show_tokens(row.taken, tokenizer),
-        "removed": decode_ids(tokenizer, row.removed)[:2000] if row.taken.cut else "",
+        "rejected": show_tokens(row.rejected, tokenizer) if row.rejected else [],
+        "removed": decode_ids(tokenizer, row.removed)[:MOST_TEXT] if row.taken.cut else "",
     }
 
 
@@ -75,16 +93,20 @@ def special_ids(tokenizer: Any) -> frozenset[int]:
 
 
 def side_by_side(example: Example, tokenizer: Any, data: Data, forms: Sequence[str]) -> list[Shown]:
-    """One example under several templates, in their order; a template that cannot be says why."""
+    """One example, whole, under several templates in their order; one that cannot be says why.
+
+    Where the recipe has a system prompt, each comes without it and, as the next, with it.
+    """
     shown: list[Shown] = []
     for form in forms:
-        try:
-            template = choose_template(tokenizer, form, data.system)
-        except EngineError as error:
-            shown.append({"form": form, "template": None, "reason": error.title})
-            continue
-        row = encode_row(example, tokenizer, template, replace(data, max_length=WHOLE))
-        shown.append({"form": form, "template": about(template)} | show_row(row, tokenizer))
+        for system in dict.fromkeys(("", data.system)):
+            try:
+                template = choose_template(tokenizer, form, system)
+            except EngineError as error:
+                shown.append({"template": {"name": form, "system": system}, "reason": error.title})
+                continue
+            row = encode_row(example, tokenizer, template, replace(data, max_length=WHOLE))
+            shown.append({"template": about(template)} | show_row(row, tokenizer))
     return shown
 
 

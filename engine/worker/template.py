@@ -17,7 +17,7 @@ from engine.worker.sandbox import Fault
 
 SUFFIXES = (".jinja", ".j2", ".txt")
 """Of files that hold a template."""
-FORMS = ("chat", "instruct", "chatml", "raw")
+FORMS = ("raw", "instruct", "chatml", "chat")
 _LARGEST_FILE = 1 << 20
 _LONGEST_PROBE = 1 << 20
 _WORD = "finetop-probe"
