@@ -13,8 +13,9 @@ from engine import atomic
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory, sha256
 from engine.jobs.recipe import TrainRecipe
-from engine.jobs.store import open_store
+from engine.jobs.store import Store, open_store
 
+RUN = "run:"
 TEMPLATES = (".jinja", ".j2", ".txt")
 """What the name of a template file ends in."""
 
@@ -33,27 +34,23 @@ class Located:
 def locate(wanted: TrainRecipe, root: Path) -> Located:
     """Find all that a recipe names; `root` is where its runs are. Raises EngineError."""
     from engine.catalog import checkpoints, datasets
+    from engine.catalog.parts import list_parts
     from engine.compare import prompts
 
     store = open_store(root)
-    checkpoint = checkpoints.resolve(wanted.model.checkpoint, [job.path for job in store.jobs()])
+    runs = [job.path for job in store.jobs()]
+    checkpoint = checkpoints.resolve(wanted.model.checkpoint, runs)
     data, replay = wanted.data, wanted.replay
-    train = datasets.resolve(data.train)
-    held_out = datasets.resolve(data.eval) if data.eval else None
+    train = datasets.resolve(_whole(data.train, store), runs, data)
+    held_out = datasets.resolve_eval(data.eval, data) if data.eval else None
+    other = datasets.resolve(_whole(replay.data, store), runs) if replay.data else None
     parents = [checkpoint.ref]
-    files = [train.path, held_out.path if held_out else train.eval_path]
+    parents += [one.ref for one in (train, other) if one and one.ref.startswith(RUN)]
+    used = (train.path, held_out.path if held_out else train.eval_path, other and other.path)
+    files = [part for path in used if path for part in list_parts(path)]
     if data.template.endswith(TEMPLATES):
         files.append(_file(data.template, "template"))
         data = replace(data, template=str(files[-1]))
-    if replay.data.startswith("run:"):
-        job = store.find(replay.data.removeprefix("run:"))
-        parents.append(f"run:{job.path.name}")
-        replay = replace(replay, data=parents[-1])
-        files.append(job.samples)
-    elif replay.data:
-        other = datasets.resolve(replay.data)
-        files.append(other.path)
-        replay = replace(replay, data=other.ref)
     forgetting, samples = wanted.forgetting, wanted.samples
     if forgetting.probe:
         files.append(_file(forgetting.probe, "probe text"))
@@ -67,11 +64,11 @@ def locate(wanted: TrainRecipe, root: Path) -> Located:
         wanted,
         model=replace(wanted.model, checkpoint=checkpoint.ref),
         data=replace(data, train=train.ref, eval=held_out.ref if held_out else ""),
-        replay=replay,
+        replay=replace(replay, data=other.ref) if other else replay,
         samples=samples,
         forgetting=forgetting,
     )
-    return Located(recipe, tuple(parents), tuple(path for path in files if path is not None))
+    return Located(recipe, tuple(parents), tuple(files))
 
 
 def check(inputs: Mapping[str, str]) -> None:
@@ -104,6 +101,13 @@ def renew(job: JobDirectory, files: tuple[Path, ...]) -> None:
     hashes = {str(path): sha256(path) for path in files}
     if hashes != record.inputs:
         atomic.write_json(job.record_file, dataclasses.asdict(replace(record, inputs=hashes)))
+
+
+def _whole(ref: str, store: Store) -> str:
+    """The ref, and of a run its whole id, which the start of one or a name may stand for."""
+    if not ref.startswith(RUN):
+        return ref
+    return RUN + store.find(ref.removeprefix(RUN)).path.name
 
 
 def _file(name: str, what: str) -> Path:

@@ -25,6 +25,7 @@ from engine.jobs.store import open_store
 from engine.worker.answers import answer_all
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.bases import Bases, Voice
+from engine.worker.columnar import read_raw
 from engine.worker.measure import ROWS, Scored, Tick, label_scores, read_texts, score_items
 from engine.worker.models import pick_device
 from engine.worker.places import locate
@@ -203,4 +204,6 @@ def _label_rows(ref: str) -> list[Example]:
     if not ref:
         return []
     found = datasets.resolve(ref)
-    return rows.read(found.eval_path or found.path).examples
+    # Texts with labels are asked as in training: with all the labels that its rows have.
+    labels = rows.open_rows(found.path, raw=read_raw).labels or None
+    return rows.read(found.eval_path or found.path, labels=labels, raw=read_raw).examples
