@@ -19,6 +19,7 @@ from engine.worker.attempt import Attempt, Stopped
 from engine.worker.batches import EncodedRows, choose_collate, lengths_of, order_rows
 from engine.worker.build import build_model, find_stage, load_root
 from engine.worker.conductor import Conductor
+from engine.worker.counts import describe
 from engine.worker.curves import Curves
 from engine.worker.encode import Template, choose_template
 from engine.worker.examples import Prepared, prepare
@@ -209,8 +210,8 @@ def _report_data(attempt: Attempt, data: Prepared, recipe: TrainRecipe) -> None:
         f"{len(data.train)} rows to train on ({learned:,} learned tokens an epoch), "
         f"{len(data.eval)} to measure on"
     )
-    if data.cut:
-        attempt.log(f"{data.cut} rows were cut at {recipe.data.max_length} tokens")
+    for fact in describe(data.counts, len(data.train), recipe.data.max_length):
+        attempt.log(fact)
     if data.rejects:
         attempt.reject(data.rejects)
 
