@@ -77,6 +77,10 @@ class Value:
     kind: str = ""
     """What else it is: image, histogram, audio, tensor."""
     spot: Spot | None = None
+    tensor: Field | None = None
+    """Where its tensor lies."""
+    content: Field | None = None
+    """Where the plugin's own data lies."""
 
 
 @dataclass(slots=True)
@@ -146,10 +150,10 @@ def _read_value(data: bytes, bounds: Field) -> Value:
             value.spot = Spot(item.start, 4)
         elif item.number == 8 and item.wire == BYTES:
             holders += 1
-            value.kind = "tensor"
+            value.kind, value.tensor = "tensor", item
             value.number, value.spot = _read_tensor(data, item)
         elif item.number == 9 and item.wire == BYTES:
-            value.plugin = _read_plugin(data, item)
+            _read_plugin(data, item, value)
         elif item.number in _OTHER_VALUES:
             holders += 1
             value.kind = _OTHER_VALUES[item.number]
@@ -159,14 +163,15 @@ def _read_value(data: bytes, bounds: Field) -> Value:
     return value
 
 
-def _read_plugin(data: bytes, metadata: Field) -> str | None:
-    plugin: str | None = None
+def _read_plugin(data: bytes, metadata: Field, value: Value) -> None:
     for item in read_fields(data, metadata.start, metadata.stop):
         if item.number == 1 and item.wire == BYTES:
             for inner in read_fields(data, item.start, item.stop):
                 if inner.number == 1 and inner.wire == BYTES:
-                    plugin = data[inner.start : inner.stop].decode("utf-8", "backslashreplace")
-    return plugin
+                    name = data[inner.start : inner.stop]
+                    value.plugin = name.decode("utf-8", "backslashreplace")
+                elif inner.number == 2 and inner.wire == BYTES:
+                    value.content = inner
 
 
 def _read_tensor(data: bytes, bounds: Field) -> tuple[float | None, Spot | None]:

@@ -21,7 +21,7 @@ RELIST_SECONDS = 10.0
 YOUNG_NS = 2_000_000_000
 """A time of change younger than this may still stand for several changes."""
 _KNOWN = frozenset({JOB, TRAINER, HPARAMS})
-_PASSED_OVER = frozenset({".git", "__pycache__", "node_modules", "site-packages"})
+_PASSED_OVER = frozenset({"__pycache__", "node_modules", "site-packages"})  # and hidden ones
 
 
 class Folder:
@@ -32,7 +32,7 @@ class Folder:
         self.files: dict[str, Signature] = {}
         """Everything that is named like an event file, by name."""
         self.folders: tuple[str, ...] = ()
-        """Directories and links to directories, in order of name."""
+        """Directories and links to directories, in order of name, but hidden ones."""
         self.known: dict[str, Signature] = {}
         """Those of the few other files that runs are recognised by."""
         self.identity: tuple[int, int] | None = None
@@ -114,7 +114,8 @@ def _sort(
     marked = MARK in entry.name
     if not marked and entry.name not in _KNOWN:
         try:
-            if entry.name not in _PASSED_OVER and entry.is_dir():
+            hidden = entry.name[0] == "." or entry.name in _PASSED_OVER
+            if not hidden and entry.is_dir():
                 folders.append(entry.name)
         except OSError:
             pass  # a link that loops or may not be followed

@@ -9,10 +9,14 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from engine.events import plainyaml
 from engine.events.eventfile import EventFile, Problem
-from engine.events.folder import Folder, Signature
+from engine.events.facts import Setting, Text
+from engine.events.folder import HPARAMS, Folder, Signature
 from engine.events.merge import Curve
 from engine.events.series import Series
+
+_NOTES_BYTES = 1 << 20
 
 
 class LogDir:
@@ -36,6 +40,10 @@ class LogDir:
         self.problems: tuple[Problem, ...] = ()
         self.others: Counter[str] = Counter()
         """What the files hold beside scalars, by plugin or kind."""
+        self.settings: dict[str, Setting] = {}
+        """Hyper-parameters, by the plugin of that name or a `hparams.yaml` beside the files."""
+        self.texts: dict[str, Text] = {}
+        """The newest text of each text tag."""
         self.pending = False
         """True while files hold more than was read so far."""
         self._clock = clock
@@ -44,6 +52,8 @@ class LogDir:
         self._curves: dict[str, Curve] = {}
         self._seen: dict[str, Signature] | None = None
         self._refused: str | None = None
+        self._noted: Signature | None = None
+        self._notes: dict[str, Setting] = {}
         self._retry_at = float("inf")
 
     def poll(self, budget_seconds: float | None = None) -> bool:
@@ -58,6 +68,7 @@ class LogDir:
     def waits(self) -> bool:
         """Whether `read` may find something, by what the folder last saw."""
         known = self.folder.files is self._seen and self.folder.refused == self._refused
+        known &= self.folder.known.get(HPARAMS) == self._noted
         return self.pending or not known or self._clock() >= self._retry_at
 
     def read(self, budget_seconds: float | None = None) -> bool:
@@ -66,19 +77,20 @@ class LogDir:
             return False
         now = self._clock()
         self._refused = self.folder.refused
-        sessions, problems = self._count_sessions(), self.problems
+        sessions, before = self._count_sessions(), (self.problems, self.settings, self.texts)
         changed = self._take_over(self.folder.files)
         changed |= self._read(None if budget_seconds is None else now + budget_seconds)
         if self._count_sessions() != sessions:
             changed |= self.series.keys()
         self._order.sort(key=EventFile.rank)
         self._renew(changed)
+        self._gather_facts()
         self.others = sum((file.decoder.others for file in self._order), Counter())
         found = [problem for file in self._order if (problem := file.problem())]
         trouble = [Problem(".", self._refused)] if self._refused else []
         self.problems = (*found, *trouble)
         self._retry_at = min((file.retry_at for file in self._order), default=float("inf"))
-        return bool(changed) or self.problems != problems
+        return bool(changed) or (self.problems, self.settings, self.texts) != before
 
     def _read(self, deadline: float | None) -> set[str]:
         """Read until all is read or the time is over, one stretch at least."""
@@ -92,6 +104,16 @@ class LogDir:
                 changed |= file.advance(self._clock())
                 begun = True
         return changed
+
+    def _gather_facts(self) -> None:
+        """Hyper-parameters and texts of all files, later ones first."""
+        if self.folder.known.get(HPARAMS) != self._noted:
+            self._noted = self.folder.known.get(HPARAMS)
+            self._notes = _read_notes(self.path / HPARAMS) if self._noted else {}
+        self.settings, self.texts = dict(self._notes), {}
+        for file in self._order:
+            self.settings |= file.decoder.facts.settings
+            self.texts |= file.decoder.facts.texts
 
     def _take_over(self, seen: dict[str, Signature]) -> set[str]:
         """Note which files there are now; returns the tags of those that are gone."""
@@ -119,3 +141,11 @@ class LogDir:
                 series.pop(tag, None)
                 self._curves.pop(tag, None)
         self.series = series
+
+
+def _read_notes(path: Path) -> dict[str, Setting]:
+    try:
+        with path.open("rb") as file:
+            return plainyaml.read(file.read(_NOTES_BYTES).decode("utf-8", "replace"))
+    except OSError:
+        return {}

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.events.event import SCALARS, Event, Value, read_event
+from engine.events import facts
+from engine.events.event import SCALARS, Event, Spot, Value, read_event
+from engine.events.facts import Facts
 from engine.events.tfrecord import Records
 from engine.events.wire import Malformed
 
@@ -46,23 +48,35 @@ class Points:
 class _Layout:
     """Where the numbers of an event lie, relative to its payload."""
 
-    tag: int
+    tags: tuple[int, ...]
+    """One for each value of the event."""
+    spots: tuple[Spot, ...]
+    """Where the values lie."""
     mask: bytes
-    """0xff where like events are equal, 0x80 in the step (its length), 0 in time and value."""
+    """0xff where like events are equal, 0x80 in the step (its length), 0 in time and values."""
     wall_at: int
     step_at: int
     step_stop: int
-    value_at: int
-    width: int
+
+    def fits(self, other: "_Layout") -> bool:
+        """Whether both have their numbers in the same places, whatever their tags."""
+        mine = self.mask, self.spots, self.wall_at, self.step_at, self.step_stop
+        return mine == (other.mask, other.spots, other.wall_at, other.step_at, other.step_stop)
 
 
 class Decoder:
-    """Decodes the records of one file; remembers tags and layouts from batch to batch."""
+    """Decodes the records of one file; remembers tags and layouts from batch to batch.
 
-    def __init__(self) -> None:
+    `from_start` is False where a file is entered in its middle: tensors whose plugin was named
+    earlier are then left out, because they may be anything.
+    """
+
+    def __init__(self, *, from_start: bool = True) -> None:
+        self._default = SCALARS if from_start else ""
         self.tags: list[str] = []
         self.others: Counter[str] = Counter()
         """Values and events that are no scalars, by plugin or kind."""
+        self.facts = Facts()
         self.unreadable = 0
         """Records with a right CRC that are no Event."""
         self.first_wall_time: float | None = None
@@ -114,19 +128,21 @@ class Decoder:
             words = _masked_words(matrix, sample.mask)
             hashes = (words * _WEIGHTS[: words.shape[1]]).sum(axis=1, dtype=np.uint64)
             _, first, group = np.unique(hashes, return_index=True, return_inverse=True)
-            tags = np.array([self._tag_like(records, int(rows[i]), sample) for i in first])[group]
+            like = [self._tags_like(records, int(rows[i]), sample) for i in first]
+            known = np.array([tags is not None for tags in like])
             # A hash may collide: only rows that equal their group's first count.
-            fits = (tags >= 0) & (words == words[first[group]]).all(axis=1)
-            batch.add(rows[fits], tags[fits], matrix[fits], sample)
+            fits = known[group] & (words == words[first[group]]).all(axis=1)
+            tags = np.array([tags or sample.tags for tags in like], np.int32)[group[fits]]
+            batch.add(rows[fits], tags, matrix[fits], sample)
             left.append(rows[:0] if fits[0] else rows[:1])
             fits[0] = True
             rows, matrix = rows[~fits], matrix[~fits]
         return np.concatenate([*left, rows])
 
-    def _tag_like(self, records: Records, row: int, sample: _Layout) -> int:
-        """The tag of a record that is laid out as `sample`; -1 where it is laid out otherwise."""
+    def _tags_like(self, records: Records, row: int, sample: _Layout) -> tuple[int, ...] | None:
+        """The tags of a record that is laid out as `sample`; None where it is not."""
         layout = self._layout(records, row, sample.mask)
-        return layout.tag if layout is not None and layout.mask == sample.mask else -1
+        return layout.tags if layout is not None and layout.fits(sample) else None
 
     def _layout(self, records: Records, row: int, mask: bytes | None = None) -> _Layout | None:
         start = int(records.starts[row])
@@ -145,29 +161,23 @@ class Decoder:
             event = read_event(data, start, stop)
         except Malformed:
             return None
-        if not event.regular or event.kind or event.wall_at < 0 or len(event.values) != 1:
+        if not event.regular or event.kind or event.wall_at < 0 or not event.values:
             return None
-        value = event.values[0]
-        if value.spot is None or not self._is_scalar(value):
-            return None
-        if value.kind and not value.plugin and value.tag not in self._plugins:
-            return None  # what it is must be settled in order of writing
+        wall_at, (step_at, step_stop) = event.wall_at - start, event.step_at or (start, start)
         mask = bytearray(b"\xff" * (stop - start))
-        wall_at, value_at = event.wall_at - start, value.spot.at - start
-        step_at, step_stop = event.step_at or (start, start)
         mask[wall_at : wall_at + 8] = bytes(8)
-        mask[value_at : value_at + value.spot.width] = bytes(value.spot.width)
         for at in range(step_at - start, step_stop - start):
             mask[at] = 0x80
-        return _Layout(
-            self._id(value.tag),
-            bytes(mask),
-            wall_at,
-            step_at - start,
-            step_stop - start,
-            value_at,
-            value.spot.width,
-        )
+        spots = []
+        for value in event.values:
+            if value.spot is None or not self._is_scalar(value):
+                return None
+            if value.kind and not value.plugin and value.tag not in self._plugins:
+                return None  # what it is must be settled in order of writing
+            spots.append(Spot(value.spot.at - start, value.spot.width))
+            mask[spots[-1].at : spots[-1].at + value.spot.width] = bytes(value.spot.width)
+        tags = tuple(self._id(value.tag) for value in event.values)
+        return _Layout(tags, tuple(spots), bytes(mask), wall_at, step_at - start, step_stop - start)
 
     def _decode_one(self, records: Records, row: int, batch: "_Batch") -> None:
         start = int(records.starts[row])
@@ -186,16 +196,27 @@ class Decoder:
             else:
                 plugin = value.plugin or self._plugins.get(value.tag)
                 self.others[plugin or value.kind or "unknown"] += 1
-            self._plugins.setdefault(value.tag, value.plugin or "")
+                self._note(records.data, event, value, plugin)
+            if self._default:
+                self._plugins.setdefault(value.tag, value.plugin or "")
+
+    def _note(self, data: bytes, event: Event, value: Value, plugin: str | None) -> None:
+        try:
+            if plugin == facts.TEXT and value.tensor:
+                self.facts.add_text(value.tag, event.step, event.wall_time, data, value.tensor)
+            elif plugin == facts.HPARAMS and value.content:
+                self.facts.add_hparams(data, value.content)
+        except Malformed:
+            self.unreadable += 1
 
     def _is_scalar(self, value: Value) -> bool:
         """Whether a value is a point of a curve.
 
         TF1's FileWriter names the plugin in a tag's first value only, so it is remembered.
         """
-        if value.plugin:
+        if value.plugin and self._default:
             self._plugins.setdefault(value.tag, value.plugin)
-        plugin = value.plugin or self._plugins.get(value.tag) or SCALARS
+        plugin = value.plugin or self._plugins.get(value.tag) or self._default
         return value.number is not None and (not value.kind or plugin == SCALARS)
 
     def _id(self, tag: str) -> int:
@@ -220,21 +241,23 @@ class _Batch:
     def add(
         self,
         rows: npt.NDArray[np.intp],
-        tags: npt.NDArray[np.intp],
+        tags: npt.NDArray[np.int32],
         matrix: npt.NDArray[np.uint8],
         layout: _Layout,
     ) -> None:
-        """Rows of one layout; `matrix` holds their payloads."""
-        wall, value, width = layout.wall_at, layout.value_at, layout.width
+        """Rows of one layout; `matrix` holds their payloads, `tags` a column for each value."""
+        wall = layout.wall_at
         steps = np.zeros(len(rows), np.uint64)
         for place, at in enumerate(range(layout.step_at, layout.step_stop)):
             steps |= (matrix[:, at] & np.uint8(0x7F)).astype(np.uint64) << np.uint64(7 * place)
-        self._rows.append(rows.astype(np.int64))
-        self._tags.append(tags.astype(np.int32))
-        self._steps.append(steps.view(np.int64))
-        self._walls.append(matrix[:, wall : wall + 8].copy().view("<f8").ravel())
-        numbers = matrix[:, value : value + width].copy().view(f"<f{width}").ravel()
-        self._values.append(numbers.astype(np.float64))
+        walls = matrix[:, wall : wall + 8].copy().view("<f8").ravel()
+        for column, spot in enumerate(layout.spots):
+            numbers = matrix[:, spot.at : spot.at + spot.width].copy().view(f"<f{spot.width}")
+            self._rows.append(rows.astype(np.int64))
+            self._tags.append(tags[:, column])
+            self._steps.append(steps.view(np.int64))
+            self._walls.append(walls)
+            self._values.append(numbers.ravel().astype(np.float64))
 
     def add_one(self, row: int, tag: int, event: Event, value: Value) -> None:
         assert value.number is not None

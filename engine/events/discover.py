@@ -1,0 +1,257 @@
+"""The runs below some paths, found and found again: directories only, nothing is ever written.
+
+A run is a directory with event files in it, a job of finetop, or an output directory of the
+Trainer that has a `trainer_state.json` and no event files in it or below. Links are followed, and
+each directory counts once, under the first path that leads to it, so loops end by themselves.
+"""
+
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from engine.errors import EngineError
+from engine.events.folder import JOB, MARK, TRAINER, Folder
+from engine.events.trainerstate import checkpoints, is_checkpoint
+from engine.jobs.directory import JobDirectory
+
+_NUMBER = re.compile(r"(\d+)")
+_EVENTS = "events"
+_TURN = 200
+"""Folders without a run that are looked at in one poll; the others' turn comes."""
+
+
+class Kind(StrEnum):
+    EVENTS = "events"
+    JOB = "job"
+    TRAINER = "trainer"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """A run by its place on disk."""
+
+    name: str
+    """Path relative to the root it was found under; the root's own name for the root itself."""
+    path: Path
+    kind: Kind
+    folder: Folder
+    """The directory with its files: the run's own, or `events` of a job."""
+
+    @property
+    def modified(self) -> float:
+        """When its newest file changed, in seconds since the epoch; 0 where there is none."""
+        files = (*self.folder.files.values(), *self.folder.known.values())
+        return max((signature[3] for signature in files), default=0) / 1e9
+
+
+@dataclass(slots=True, eq=False)
+class _Node:
+    folder: Folder
+    name: str
+    parent: "_Node | None"
+    kind: Kind | None = None
+    children: "dict[str, _Node]" = field(default_factory=dict)
+    listed: bool = False
+    gone: bool = False
+
+
+def roots(paths: Iterable[str | Path]) -> list[Path]:
+    """Paths as a person gives them, as roots to look below; the folder of a file that is named.
+
+    Raises EngineError for one that is not there or that cannot be entered.
+    """
+    found: list[Path] = []
+    for given in paths:
+        path = Path(given).expanduser()
+        try:
+            if path.is_file() and (MARK in path.name or path.name == TRAINER):
+                path = path.parent
+            if not path.is_dir():
+                what = "is a file" if path.exists() else "is not there"
+                raise EngineError(
+                    f"The log directory {what}.", str(path), "Give a folder that holds runs."
+                )
+            next(path.iterdir(), None)
+        except OSError as error:
+            raise EngineError(
+                "The log directory cannot be read.",
+                f"{path}: {error.strerror}",
+                "Give a folder that you may read.",
+            ) from error
+        found.append(path.absolute())
+    return list(dict.fromkeys(found))
+
+
+class Finder:
+    """Keeps the list of runs below its roots true. For one thread."""
+
+    def __init__(
+        self, paths: Sequence[Path], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.runs: tuple[Found, ...] = ()
+        """In natural order of name; replaced, never changed, by `look`."""
+        self.pending = True
+        """True while some directories were not looked into yet."""
+        self._clock = clock
+        self._roots = [_Node(Folder(path), "", None) for path in paths]
+        self._owners: dict[tuple[int, int], _Node] = {}
+        self._new = deque(self._roots)
+        self._watched: list[_Node] = []
+        self._others: deque[_Node] = deque()
+        self._twins: list[_Node] = []
+        self._dirty = True
+        self._titles = _titles(paths)
+
+    def look(self, deadline: float | None = None) -> bool:
+        """Look at what is known, then into new directories; True where the runs are others.
+
+        Stops at `deadline`, by the clock, and leaves `pending` True.
+        """
+        now = self._clock()
+        for node in self._watched:
+            if not node.gone and node.folder.look(now):
+                self._settle(node)
+        for _ in range(min(_TURN, len(self._others))):
+            node = self._others.popleft()
+            if node.gone:
+                continue
+            self._others.append(node)
+            if node.folder.look(now):
+                self._settle(node)
+        while self._new and (deadline is None or self._clock() < deadline):
+            node = self._new.popleft()
+            if not node.gone:
+                node.folder.look(now)
+                if not node.listed:
+                    node.listed = True
+                    self._others.append(node)
+                self._settle(node)
+        self._dirty |= self.pending and not self._new
+        self.pending = bool(self._new)
+        return self._dirty and self._renew()
+
+    def _settle(self, node: _Node) -> None:
+        """Take over what a directory turned out to hold."""
+        identity = node.folder.identity
+        owner = self._owners.setdefault(identity, node) if identity else node
+        if owner is not node and not owner.gone and owner.folder.identity == identity:
+            self._twins.append(node)
+            wanted: Sequence[str] = ()
+            kind = None
+        else:
+            if identity:
+                self._owners[identity] = node
+            kind = self._kind(node)
+            wanted = _below(node, kind)
+        if kind is not node.kind:
+            node.kind, self._dirty = kind, True
+        for name in node.children.keys() - set(wanted):
+            self._drop(node.children.pop(name))
+        for name in wanted:
+            if name not in node.children:
+                relative = f"{node.name}/{name}" if node.name else name
+                child = _Node(Folder(node.folder.path / name), relative, node)
+                node.children[name] = child
+                self._new.append(child)
+
+    def _kind(self, node: _Node) -> Kind | None:
+        if JOB in node.folder.known and (node.kind is Kind.JOB or _is_job(node.folder.path)):
+            return Kind.JOB
+        if node.parent and node.parent.kind is Kind.JOB:
+            return None  # its events are the job's
+        if node.folder.files:
+            return Kind.EVENTS
+        if node.parent and is_checkpoint(node.folder.path.name):
+            return None  # one state of the run that it belongs to
+        if TRAINER in node.folder.known or checkpoints(node.folder.folders):
+            return Kind.TRAINER
+        return None
+
+    def _drop(self, node: _Node) -> None:
+        node.gone = self._dirty = True
+        self._new.extend(self._twins)  # another path to it may still be there
+        self._twins.clear()
+        if node.folder.identity and self._owners.get(node.folder.identity) is node:
+            del self._owners[node.folder.identity]
+        for child in node.children.values():
+            self._drop(child)
+
+    def _renew(self) -> bool:
+        self._dirty = False
+        known = {found.path: found for found in self.runs}
+        found: list[Found] = []
+        self._watched, self._others = [], deque()
+        for root, title in zip(self._roots, self._titles, strict=True):
+            nodes = [node for node in _walk(root) if node.listed]
+            above = {id(up) for node in nodes if node.folder.files for up in _up(node)}
+            for node in nodes:
+                run = node.kind is not None
+                part = node.parent is not None and node.parent.kind is Kind.JOB
+                (self._watched if run or part else self._others).append(node)
+                if node.kind is None or (node.kind is Kind.TRAINER and id(node) in above):
+                    continue
+                if node.kind is Kind.TRAINER and self.pending and node.folder.path not in known:
+                    continue  # event files may still be found below it
+                name = "/".join(part for part in (title, node.name) if part)
+                name = name or node.folder.path.name or "/"
+                old = known.get(node.folder.path)
+                folder = node.children[_EVENTS].folder if node.kind is Kind.JOB else node.folder
+                if old and (old.name, old.kind, old.folder) == (name, node.kind, folder):
+                    found.append(old)
+                else:
+                    found.append(Found(name, node.folder.path, node.kind, folder))
+        found.sort(key=lambda run: _natural(run.name))
+        changed = tuple(found) != self.runs
+        self.runs = tuple(found)
+        return changed
+
+
+def _below(node: _Node, kind: Kind | None) -> Sequence[str]:
+    if kind is Kind.JOB:
+        return (_EVENTS,)
+    if node.parent and node.parent.kind is Kind.JOB:
+        return ()
+    return node.folder.folders
+
+
+def _is_job(path: Path) -> bool:
+    try:
+        return JobDirectory(path).record() is not None
+    except EngineError:
+        return True  # of a newer finetop, and a job all the same
+
+
+def _walk(node: _Node) -> Iterator[_Node]:
+    stack = [node]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack += reversed(node.children.values())
+
+
+def _up(node: _Node) -> Iterator[_Node]:
+    above: _Node | None = node
+    while above is not None:
+        yield above
+        above = above.parent
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part.lower()) for part in _NUMBER.split(name)
+    ]
+
+
+def _titles(paths: Sequence[Path]) -> list[str]:
+    """What runs of each root are called before their own name: nothing where there is one root."""
+    if len(paths) < 2:
+        return [""] * len(paths)
+    for depth in range(1, max(len(path.parts) for path in paths) + 1):
+        titles = ["/".join(path.parts[-depth:]).strip("/") for path in paths]
+        if len(set(titles)) == len(titles):
+            return titles
+    return [str(path).strip("/") for path in paths]

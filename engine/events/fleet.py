@@ -1,0 +1,208 @@
+"""All runs below some paths, loaded within a budget of time: what is looked at first, first.
+
+Newest values come from the ends of the files, so that a table of a thousand runs stands long
+before all their points are read; whole curves follow, those that are on screen before the others.
+The order of the runs never depends on what was read. Read-only, and for one thread.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.events.discover import Finder, Found, Kind
+from engine.events.eventfile import Problem
+from engine.events.facts import Setting, Text, settings_of
+from engine.events.glimpse import Glimpser, Last
+from engine.events.logdir import LogDir
+from engine.events.series import Series
+from engine.events.tfrecord import CHUNK
+from engine.events.trainerstate import TrainerLog
+
+SLICE_SECONDS = 0.01
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunLog:
+    """One run as far as it was read. Never changed; a later poll makes a new one."""
+
+    name: str
+    path: Path
+    kind: Kind
+    series: Mapping[str, Series] = field(default_factory=dict)
+    loaded: bool = False
+    """Whether all that the files held was read."""
+    modified: float = 0.0
+    """When its newest file changed, in seconds since the epoch."""
+    problems: tuple[Problem, ...] = ()
+    others: Counter[str] = field(default_factory=Counter)
+    """What the files hold beside scalars, by plugin or kind."""
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    """Hyper-parameters, wherever the writer put them."""
+    texts: Mapping[str, Text] = field(default_factory=dict)
+    glimpse: Mapping[str, Last] = field(default_factory=dict)
+    """Newest values, known before the curves are."""
+
+    @property
+    def tags(self) -> list[str]:
+        return sorted({*self.series, *self.glimpse})
+
+    def last(self, tag: str) -> Last | None:
+        """The newest point of a tag; None where there is none, or none is known yet."""
+        if not self.loaded and tag in self.glimpse:
+            return self.glimpse[tag]
+        series = self.series.get(tag)
+        if series is None or not len(series):
+            return None
+        return Last(int(series.steps[-1]), float(series.wall_times[-1]), float(series.values[-1]))
+
+
+class _Member:
+    """A run and its reader."""
+
+    def __init__(self, found: Found) -> None:
+        self.found = found
+        reader = TrainerLog if found.kind is Kind.TRAINER else LogDir
+        self.log: LogDir | TrainerLog = reader(found.folder.path, folder=found.folder)
+        self.glimpse: Mapping[str, Last] | None = None
+        self.loaded = False
+        self._settings: tuple[object, dict[str, Setting]] = (None, {})
+
+    def large(self) -> bool:
+        """Whether reading it takes longer than a glimpse is worth."""
+        return sum(signature[2] for signature in self.found.folder.files.values()) > CHUNK // 8
+
+    def newest_file(self) -> Path:
+        files = self.found.folder.files
+        return self.found.folder.path / max(files, key=lambda name: files[name][3])
+
+    def snapshot(self) -> RunLog:
+        log, found = self.log, self.found
+        return RunLog(
+            found.name,
+            found.path,
+            found.kind,
+            log.series,
+            self.loaded,
+            found.modified,
+            log.problems,
+            log.others,
+            self._all_settings(),
+            log.texts,
+            {} if self.loaded else self.glimpse or {},
+        )
+
+    def _all_settings(self) -> dict[str, Setting]:
+        if self._settings[0] is not self.log.settings:
+            texts = settings_of(self.log.texts.values())
+            self._settings = self.log.settings, {**texts, **self.log.settings}
+        return self._settings[1]
+
+
+class Fleet:
+    """Follows the runs below some paths. `runs` is replaced, never changed, by `poll`."""
+
+    def __init__(
+        self, paths: Sequence[Path], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.runs: tuple[RunLog, ...] = ()
+        """In natural order of name."""
+        self.pending = True
+        """True while something was found that is not read yet."""
+        self._clock = clock
+        self._finder = Finder(paths, clock=clock)
+        self._glimpser = Glimpser()
+        self._members: dict[str, _Member] = {}
+        self._shown: dict[str, RunLog] = {}
+        self._preferred: dict[str, int] = {}
+
+    def prefer(self, names: Iterable[str]) -> None:
+        """Read these first from now on, in this order: those that are on screen."""
+        self._preferred = {name: place for place, name in enumerate(names)}
+
+    def poll(self, budget_seconds: float | None = None) -> frozenset[str]:
+        """Look once at everything, and read for about `budget_seconds` (None: until all is read).
+
+        Returns the names of the runs that are new, gone, or show something else than before.
+        """
+        now = self._clock()
+        deadline = None if budget_seconds is None else now + budget_seconds
+        changed: set[str] = set()
+        if self._finder.look(deadline):
+            changed |= self._take_over()
+        waiting = [member for member in self._members.values() if member.log.waits()]
+        if waiting:
+            changed |= self._read(waiting, deadline)
+        unread = any(member.log.pending or not member.loaded for member in waiting)
+        self.pending = self._finder.pending or unread
+        if changed:
+            self._publish(changed)
+        return frozenset(changed)
+
+    def _take_over(self) -> set[str]:
+        found = {run.name: run for run in self._finder.runs}
+        changed = self._members.keys() - found.keys()
+        members = {}
+        for name, run in found.items():
+            member = self._members.get(name)
+            if member is None or member.found is not run:
+                member = _Member(run)
+                changed.add(name)
+            members[name] = member
+        self._members = members
+        return changed
+
+    def _read(self, waiting: list[_Member], deadline: float | None) -> set[str]:
+        """News of what is known, then newest values of the rest, then whole curves."""
+        changed: set[str] = set()
+        order = sorted(waiting, key=self._urgency)
+        news = [member for member in order if member.loaded]
+        rest = [member for member in order if not member.loaded]
+        unseen = [member for member in rest if member.glimpse is None]
+        begun = False
+
+        def over() -> bool:
+            return begun and deadline is not None and self._clock() >= deadline
+
+        for member in news:
+            if over():
+                return changed
+            begun = True
+            if member.log.read(SLICE_SECONDS):
+                changed.add(member.found.name)
+        for member in unseen:
+            if over():
+                return changed
+            begun = True
+            changed.add(member.found.name)
+            if member.large() and not isinstance(member.log, TrainerLog):
+                member.glimpse = self._glimpser.look(member.newest_file())
+            else:
+                self._read_slice(member)
+        for member in rest:
+            while not member.loaded:
+                if over():
+                    return changed
+                begun = True
+                changed.add(member.found.name)
+                self._read_slice(member)
+        return changed
+
+    def _read_slice(self, member: _Member) -> None:
+        member.log.read(SLICE_SECONDS)
+        member.glimpse = member.glimpse or {}
+        member.loaded = not member.log.pending
+
+    def _urgency(self, member: _Member) -> tuple[int, float]:
+        place = self._preferred.get(member.found.name, len(self._preferred))
+        return place, -member.found.modified
+
+    def _publish(self, changed: set[str]) -> None:
+        for name in changed:
+            member = self._members.get(name)
+            if member is None:
+                self._shown.pop(name, None)
+            else:
+                self._shown[name] = member.snapshot()
+        self.runs = tuple(self._shown[name] for name in self._members)
