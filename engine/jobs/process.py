@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import engine
@@ -27,8 +28,10 @@ _BOOTSTRAP = (
 )
 
 
-def worker_command(*arguments: str) -> list[str]:
+def worker_command(*arguments: str, needs: Sequence[str] = HEAVY) -> list[str]:
     """The command of a worker: this interpreter, or the one that FINETOP_PYTHON names.
+
+    `needs` are the packages that it imports.
 
     `-P` keeps the current folder out of the module path: a folder of the user's that is called
     `engine` would else be run instead. Raises EngineError where a worker could not run.
@@ -47,7 +50,7 @@ def worker_command(*arguments: str) -> list[str]:
         if program != str(Path(sys.executable).absolute()):
             home = str(Path(engine.__file__).resolve().parent.parent)
             return [program, "-P", "-c", _BOOTSTRAP.format(path=home), *arguments]
-    missing = missing_packages()
+    missing = missing_packages(needs)
     if missing:
         raise EngineError(
             "This is the light install: it shows runs, but cannot train or generate.",
@@ -57,9 +60,9 @@ def worker_command(*arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", "engine.worker", *arguments]
 
 
-def missing_packages() -> list[str]:
+def missing_packages(needs: Sequence[str] = HEAVY) -> list[str]:
     """The packages that a worker needs and this interpreter lacks, without importing any."""
-    return [name for name in HEAVY if importlib.util.find_spec(name) is None]
+    return [name for name in needs if importlib.util.find_spec(name) is None]
 
 
 def worker_environment() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The entry of every worker: `python -P -m engine.worker KIND JOB_DIR` or `… serve`.
+"""The entry of every worker: `python -P -m engine.worker KIND JOB_DIR`, `… serve` or `… get`.
 
 The lock, the signals, the first status and the queue come before any heavy import, so that a
 worker is on screen at once and waits cheaply. The one broad `except` of the worker is here: what
@@ -29,9 +29,11 @@ LEAST_FREE = 256 * 1024
 
 def main(arguments: list[str]) -> int:
     """Run one job to its end; the exit code is 0, 1 for a failed job, 2 for wrong use."""
-    set_environment()
+    set_environment(network=arguments[:1] == ["get"])
     if arguments == ["serve"]:
         return int(importlib.import_module("engine.worker.serve").main())
+    if arguments[:1] == ["get"] and len(arguments) == 2:
+        return int(importlib.import_module("engine.worker.fetch").main(arguments[1]))
     if len(arguments) < 2 or arguments[0] not in JOBS:
         print(f"usage: python -m engine.worker {'|'.join(JOBS)} JOB_DIR, or serve", file=sys.stderr)
         return 2

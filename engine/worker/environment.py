@@ -23,15 +23,19 @@ _QUIET = {
 _FAIR = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
-def set_environment() -> None:
+def set_environment(*, network: bool = False) -> None:
     """Shut the network for this process and its children, unless FINETOP_ALLOW_NETWORK=1.
 
-    What the user has set himself stays, but for the telemetry, which is off in every case.
+    `network` opens it, for `finetop get` alone: whoever types that asks for it. What the user has
+    set himself stays, but for the telemetry, which is off in every case.
     """
     for name, value in (_QUIET | _FAIR).items():
         os.environ.setdefault(name, value)
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     # What a library will change one day is for us to read, not for the reader of a run's log.
     warnings.filterwarnings("ignore", category=FutureWarning)
-    if os.environ.get("FINETOP_ALLOW_NETWORK") != "1":
+    if network:
+        for name in _OFFLINE:
+            os.environ.pop(name, None)
+    elif os.environ.get("FINETOP_ALLOW_NETWORK") != "1":
         os.environ.update(_OFFLINE)

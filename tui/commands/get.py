@@ -1,0 +1,153 @@
+"""`finetop get`: a model or a data set of the Hub into its cache. The one command with a network.
+
+The work is done by a process of its own; this one only shows how far it is.
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from engine.errors import EngineError, JobFailed
+from engine.jobs import process
+from engine.text import clean, one_line
+from tui.commands.follow import duration
+
+_ID = re.compile(r"(?!.*(\.\.|--))[\w.-]+(/[\w.-]+)?", re.ASCII)
+NEEDS = ("huggingface_hub",)
+
+
+def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
+    parser = commands.add_parser(
+        "get", help="fetch a model or data set from the Hub (the only command with a network)"
+    )
+    parser.add_argument("id", metavar="ID", help="OWNER/NAME, as on the Hub")
+    parser.add_argument("--data", action="store_true", help="it is a data set")
+    parser.add_argument("--revision", metavar="R", help="a branch, tag or commit (else main)")
+    parser.add_argument(
+        "--include", action="append", default=[], metavar="PATTERN",
+        help="only files named like this, as '*.parquet'; several times "
+        "(else: safetensors and what goes with them)",
+    )  # fmt: skip
+    parser.set_defaults(handler=_get)
+    return [parser]
+
+
+def _get(options: argparse.Namespace) -> int:
+    if not _ID.fullmatch(options.id):
+        raise EngineError(
+            "This is no name on the Hub.", options.id, "Give OWNER/NAME, without https://."
+        )
+    if options.revision and (".." in options.revision or options.revision.startswith("/")):
+        raise EngineError("This is no revision.", options.revision, "Give a branch, tag or commit.")
+    request = {
+        "id": options.id,
+        "kind": "dataset" if options.data else "model",
+        "revision": options.revision,
+        "include": options.include,
+    }
+    path = _run(request)
+    print(path)
+    _say_what_it_is(path, options)
+    return 0
+
+
+def _run(request: Mapping[str, Any]) -> Path:
+    """Start the process, show its progress, and give the folder. Raises EngineError."""
+    command = process.worker_command("get", json.dumps(request), needs=NEEDS)
+    with (
+        tempfile.TemporaryFile() as log,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=process.worker_environment(),
+            text=True,
+        ) as child,
+    ):
+        assert child.stdout is not None, "it was asked for"
+        shown = _Progress(str(request["id"]))
+        last: dict[str, Any] = {}
+        try:
+            for line in child.stdout:
+                last = json.loads(line)
+                shown.show(last)
+        except KeyboardInterrupt:
+            child.terminate()
+            shown.clear()
+            print("What has come is kept: run it again to go on.", file=sys.stderr)
+            raise
+        shown.clear()
+        child.wait()
+        if last.get("event") == "done":
+            return Path(last["path"])
+        if last.get("event") == "error":
+            kind = JobFailed if last["failed"] else EngineError
+            raise kind(last["title"], last["detail"], last["hint"])
+        raise JobFailed("The download ended without a word.", _tail(log), "Run it again.")
+
+
+class _Progress:
+    """One line on a terminal; two plain lines, at the start and the end, elsewhere."""
+
+    def __init__(self, name: str) -> None:
+        self._name = one_line(name)
+        self._terminal = sys.stderr.isatty()
+        self._began: tuple[float, int] | None = None
+
+    def show(self, event: Mapping[str, Any]) -> None:
+        if event["event"] == "files":
+            here = f", {_size(event['here'])} of it here" if event["here"] else ""
+            print(
+                f"{self._name}: {event['files']} files, {_size(event['bytes'])}{here}",
+                file=sys.stderr,
+            )
+        elif event["event"] == "progress" and self._terminal:
+            print(f"\r\x1b[2K{self._line(event)}", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        if self._terminal and self._began is not None:
+            print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
+
+    def _line(self, event: Mapping[str, Any]) -> str:
+        done, total, now = event["done"], event["total"], time.monotonic()
+        began, first = self._began = self._began or (now, done)
+        speed = (done - first) / (now - began) if now > began else 0.0
+        left = f"  {duration((total - done) / speed)} left" if speed > 0 else ""
+        bar = "#" * round(20 * done / max(total, 1))
+        return (
+            f"{self._name}  [{bar:<20}] {_size(done)} of {_size(total)}  {_size(speed)}/s{left}"
+        )  # fmt: skip
+
+
+def _say_what_it_is(path: Path, options: argparse.Namespace) -> None:
+    """Whether it can be used here, and how: a download that leads nowhere must say so."""
+    from engine.catalog import checkpoints
+
+    if options.data:
+        print(f"Train on it: --set data.train={clean(str(path))}", file=sys.stderr)
+        return
+    found = checkpoints.inspect(path)
+    if found.reason is None:
+        print(f"Train it: --set model.checkpoint={clean(found.name)}", file=sys.stderr)
+    elif not options.include:
+        print(f"It cannot be used here: {clean(found.reason)}", file=sys.stderr)
+
+
+def _size(count: float) -> str:
+    for unit, power in (("GB", 9), ("MB", 6), ("kB", 3)):
+        if count >= 10**power:
+            return f"{count / 10**power:.1f} {unit}"
+    return f"{count:.0f} B"
+
+
+def _tail(log: IO[bytes]) -> str:
+    log.seek(0)
+    return clean("\n".join(log.read().decode("utf-8", "replace").splitlines()[-8:]))
