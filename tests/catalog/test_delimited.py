@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from engine.catalog.delimited import LONGEST_CELL, find_separator
 from engine.catalog.rows import Message, read
 from engine.errors import EngineError
+from engine.jobs.settings import Data
 from tests.catalog.test_rows import lines
 
 
@@ -44,6 +45,41 @@ def test_the_separator_is_found_out(tmp_path: Path, separator: str) -> None:
 def test_more_separators_in_the_text_than_between_the_columns() -> None:
     sample = "text;label_name\n" + "well, well, well, I am here, you know;joy\n" * 9
     assert find_separator(sample) == ";"
+
+
+def test_a_text_that_holds_the_separator_is_a_reject(tmp_path: Path) -> None:
+    path = tmp_path / "train.txt"
+    path.write_bytes(b"text;label_name\ni feel fine;joy\nso; sad;sadness\ncaf\xe9;joy\n")
+    found = read(path)
+    assert (found.schema, lines(found)) == ("text/label", [2])
+    assert [(one.line, one.reason) for one in found.rejects] == [
+        (3, "3 cells where the header has 2 columns"),
+        (4, "not valid UTF-8"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["|", "tab", "\\t", "\t", "semicolon", "#"])
+def test_the_separator_can_be_named(tmp_path: Path, name: str) -> None:
+    meant = {"tab": "\t", "\\t": "\t", "semicolon": ";"}.get(name, name)
+    path = tmp_path / "data.csv"
+    path.write_text(f"prompt{meant}answer,response\nq{meant}x,a\n")
+    data = Data(separator=name, columns={"response": "answer,response"})
+    assert read(path, data).examples[0].messages[1].content == "x,a"
+
+
+@pytest.mark.parametrize("name", [", ", '"', "\n", "dot"])
+def test_a_separator_that_is_none(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("prompt,response\nq,a\n")
+    with pytest.raises(EngineError, match="is no separator"):
+        read(path, Data(separator=name))
+
+
+def test_named_columns_help_to_find_the_separator(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("Frage, kurz;Antwort, lang\na, b;c, d\ne, f;g, h\n")
+    data = Data(columns={"prompt": "Frage, kurz", "completion": "Antwort, lang"})
+    assert [one.messages[1].content for one in read(path, data).examples] == ["c, d", "g, h"]
 
 
 def test_a_quote_that_is_never_closed_says_what_went_with_it(tmp_path: Path) -> None:
@@ -104,3 +140,28 @@ def test_every_row_is_an_example_or_a_reject(
     told = [(one.messages[0].content, one.messages[1].content) for one in found.examples]
     assert told == [("q", "a"), *good]
     assert len(found.rejects) == len(pairs) - len(good)
+
+
+cell = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.just("\n"), max_size=12)
+
+
+@given(
+    separator=st.sampled_from(",;\t|"),
+    cells=st.lists(st.tuples(cell, cell, cell), min_size=1, max_size=8),
+    quoted=st.booleans(),
+)
+def test_any_table_is_read_with_the_separator_it_was_written_with(
+    tmp_path_factory: pytest.TempPathFactory,
+    separator: str,
+    cells: list[tuple[str, str, str]],
+    quoted: bool,
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    text = io.StringIO()
+    style = csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL
+    writer = csv.writer(text, delimiter=separator, quoting=style)
+    writer.writerows([("id", "prompt", "response"), ("1", "first", "answer"), *cells])
+    path.write_bytes(text.getvalue().encode())
+    good = [(q, a) for _, q, a in cells if q.strip() and a.strip()]
+    told = [(one.messages[0].content, one.messages[1].content) for one in read(path).examples]
+    assert told == [("first", "answer"), *good]
