@@ -13,7 +13,7 @@ from engine import atomic
 from engine.jobs import devices
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.store import open_store
-from engine.worker import checkpoints, models, sampling
+from engine.worker import checkpoints, heap, models, sampling
 from engine.worker.arguments import training_arguments
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.batches import EncodedRows, choose_collate, lengths_of, order_rows
@@ -58,6 +58,7 @@ def run(attempt: Attempt) -> str:
     )  # fmt: skip
     _report_data(attempt, data, recipe)
     attempt.update(message="loading the model")
+    heap.give_back_large_blocks(stage.base)
     set_seed(recipe.training.seed)
     model = build_model(
         recipe, stage, formats, device, attempt.directory.base, tokenizer, attempt.log,
