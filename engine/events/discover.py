@@ -41,12 +41,6 @@ class Found:
     folder: Folder
     """The directory with its files: the run's own, or `events` of a job."""
 
-    @property
-    def modified(self) -> float:
-        """When its newest file changed, in seconds since the epoch; 0 where there is none."""
-        files = (*self.folder.files.values(), *self.folder.known.values())
-        return max((signature[3] for signature in files), default=0) / 1e9
-
 
 @dataclass(slots=True, eq=False)
 class _Node:
@@ -111,17 +105,12 @@ class Finder:
 
         Stops at `deadline`, by the clock, and leaves `pending` True.
         """
+        self._look_again()
+        return self.explore(deadline)
+
+    def explore(self, deadline: float | None = None) -> bool:
+        """Look into directories that are new, and only there; else as `look`."""
         now = self._clock()
-        for node in self._watched:
-            if not node.gone and node.folder.look(now):
-                self._settle(node)
-        for _ in range(min(_TURN, len(self._others))):
-            node = self._others.popleft()
-            if node.gone:
-                continue
-            self._others.append(node)
-            if node.folder.look(now):
-                self._settle(node)
         while self._new and (deadline is None or self._clock() < deadline):
             node = self._new.popleft()
             if not node.gone:
@@ -133,6 +122,19 @@ class Finder:
         self._dirty |= self.pending and not self._new
         self.pending = bool(self._new)
         return self._dirty and self._renew()
+
+    def _look_again(self) -> None:
+        now = self._clock()
+        for node in self._watched:
+            if not node.gone and node.folder.look(now):
+                self._settle(node)
+        for _ in range(min(_TURN, len(self._others))):
+            node = self._others.popleft()
+            if node.gone:
+                continue
+            self._others.append(node)
+            if node.folder.look(now):
+                self._settle(node)
 
     def _settle(self, node: _Node) -> None:
         """Take over what a directory turned out to hold."""

@@ -21,6 +21,8 @@ from engine.events.tfrecord import CHUNK
 from engine.events.trainerstate import TrainerLog
 
 SLICE_SECONDS = 0.01
+LOOK_SECONDS = 0.25
+"""How often what is known is looked at while there is still something to read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +87,7 @@ class _Member:
             found.kind,
             log.series,
             self.loaded,
-            found.modified,
+            found.folder.modified,
             log.problems,
             log.others,
             self._all_settings(),
@@ -116,26 +118,38 @@ class Fleet:
         self._members: dict[str, _Member] = {}
         self._shown: dict[str, RunLog] = {}
         self._preferred: dict[str, int] = {}
+        self._news: list[_Member] = []
+        self._unread: list[_Member] | None = None
+        self._look_at = 0.0
 
     def prefer(self, names: Iterable[str]) -> None:
         """Read these first from now on, in this order: those that are on screen."""
-        self._preferred = {name: place for place, name in enumerate(names)}
+        preferred = {name: place for place, name in enumerate(names)}
+        if preferred != self._preferred:
+            self._preferred, self._unread = preferred, None
 
     def poll(self, budget_seconds: float | None = None) -> frozenset[str]:
         """Look once at everything, and read for about `budget_seconds` (None: until all is read).
 
+        While there is still much to read, what is known is looked at again only now and then.
         Returns the names of the runs that are new, gone, or show something else than before.
         """
         now = self._clock()
         deadline = None if budget_seconds is None else now + budget_seconds
         changed: set[str] = set()
-        if self._finder.look(deadline):
+        again = not self.pending or now >= self._look_at
+        if self._finder.look(deadline) if again else self._finder.explore(deadline):
             changed |= self._take_over()
-        waiting = [member for member in self._members.values() if member.log.waits()]
-        if waiting:
-            changed |= self._read(waiting, deadline)
-        unread = any(member.log.pending or not member.loaded for member in waiting)
-        self.pending = self._finder.pending or unread
+        if again:
+            self._look_at = now + LOOK_SECONDS
+            members = self._members.values()
+            self._news = [member for member in members if member.loaded and member.log.waits()]
+        if self._unread is None:
+            left = [member for member in self._members.values() if not member.loaded]
+            self._unread = sorted(left, key=self._urgency)
+        changed |= self._read(deadline)
+        self._unread = self._unread and [one for one in self._unread if not one.loaded]
+        self.pending = self._finder.pending or bool(self._news) or bool(self._unread)
         if changed:
             self._publish(changed)
         return frozenset(changed)
@@ -150,27 +164,28 @@ class Fleet:
                 member = _Member(run)
                 changed.add(name)
             members[name] = member
-        self._members = members
+        self._members, self._unread = members, None
         return changed
 
-    def _read(self, waiting: list[_Member], deadline: float | None) -> set[str]:
+    def _read(self, deadline: float | None) -> set[str]:
         """News of what is known, then newest values of the rest, then whole curves."""
         changed: set[str] = set()
-        order = sorted(waiting, key=self._urgency)
-        news = [member for member in order if member.loaded]
-        rest = [member for member in order if not member.loaded]
+        rest = self._unread or []
         unseen = [member for member in rest if member.glimpse is None]
         begun = False
 
         def over() -> bool:
             return begun and deadline is not None and self._clock() >= deadline
 
-        for member in news:
+        while self._news:
             if over():
                 return changed
             begun = True
+            member = self._news[-1]
             if member.log.read(SLICE_SECONDS):
                 changed.add(member.found.name)
+            if not member.log.pending:
+                self._news.pop()
         for member in unseen:
             if over():
                 return changed
@@ -196,7 +211,7 @@ class Fleet:
 
     def _urgency(self, member: _Member) -> tuple[int, float]:
         place = self._preferred.get(member.found.name, len(self._preferred))
-        return place, -member.found.modified
+        return place, -member.found.folder.modified
 
     def _publish(self, changed: set[str]) -> None:
         for name in changed:

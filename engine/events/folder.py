@@ -37,6 +37,8 @@ class Folder:
         """Those of the few other files that runs are recognised by."""
         self.identity: tuple[int, int] | None = None
         """Device and inode; None while it is not there."""
+        self.modified = 0.0
+        """When the newest of its files changed, in seconds since the epoch; 0 without files."""
         self.refused: str | None = None
         """Why it cannot be listed."""
         self._wall_clock = wall_clock
@@ -97,6 +99,7 @@ class Folder:
         if files != self.files:
             self.files = files
         self.known, self.folders = known, tuple(sorted(folders))
+        self.modified = max((one[3] for one in (*files.values(), *known.values())), default=0) / 1e9
         self._paths = tuple(
             (os.path.join(self._name, name), signature)
             for name, signature in (*files.items(), *known.items())
