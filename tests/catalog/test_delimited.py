@@ -1,6 +1,7 @@
 import csv
 import io
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -158,7 +159,7 @@ def test_any_table_is_read_with_the_separator_it_was_written_with(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "any.csv"
     text = io.StringIO()
-    style = csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL
+    style: Literal[0, 1] = csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL
     writer = csv.writer(text, delimiter=separator, quoting=style)
     writer.writerows([("id", "prompt", "response"), ("1", "first", "answer"), *cells])
     path.write_bytes(text.getvalue().encode())
