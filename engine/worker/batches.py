@@ -5,6 +5,7 @@ in the middle of an epoch goes on in the same one.
 """
 
 import random
+from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -45,6 +46,10 @@ class Order(Sampler[Any]):
     def set_epoch(self, epoch: int) -> None:
         """The Trainer says which epoch it begins, or goes on in."""
         self._epoch = epoch
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many it yields, in every epoch alike."""
 
     def _random(self) -> random.Random:
         return random.Random(f"{self._seed}/{self._epoch}")
