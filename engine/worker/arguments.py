@@ -25,7 +25,7 @@ def training_arguments(
     return kind(
         output_dir=str(folder),
         per_device_train_batch_size=training.batch_size,
-        per_device_eval_batch_size=max(training.batch_size, 16),
+        per_device_eval_batch_size=training.batch_size,
         gradient_accumulation_steps=training.accumulation,
         learning_rate=training.learning_rate,
         num_train_epochs=training.epochs,
