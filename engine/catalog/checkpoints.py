@@ -9,13 +9,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from engine.catalog import hub_cache
-from engine.catalog.entry import Checkpoint
+from engine.catalog.entry import NOT_DOWNLOADED, Checkpoint
 from engine.catalog.inspection import (
     BUNDLED,
     inspect,
     inspect_bundled,
     inspect_repository,
     locate,
+    suggest_get,
 )
 from engine.catalog.outputs import find_run, inspect_run
 from engine.catalog.search import Search
@@ -52,11 +53,16 @@ def resolve(ref: str, runs: Sequence[Path] = ()) -> Checkpoint:
         if path is None:
             raise EngineError(
                 f"no checkpoint at {ref}",
-                hint="Give a model's folder, run:<id>, or a name in the hub's cache.",
+                hint=suggest_get(ref) or "Give a model's folder, run:<id>, or a name in the cache.",
             )
         found = inspect(path)
     if found.reason != found.base_reason:
-        raise EngineError(f"{found.name} cannot be used: {found.reason}", str(found.path))
+        absent = found.reason is not None and found.reason.startswith(NOT_DOWNLOADED)
+        raise EngineError(
+            f"{found.name} cannot be used: {found.reason}",
+            str(found.path),
+            suggest_get(found.name) if absent else "",
+        )
     return found
 
 
@@ -81,7 +87,7 @@ def _resolve_run(ref: str, runs: Sequence[Path]) -> Checkpoint:
 def _scan_folders(folders: Sequence[Path]) -> Iterator[Checkpoint]:
     search = Search()
     for path in search.find(folders):
-        yield inspect_repository(path) if hub_cache.is_repository(path) else inspect(path)
+        yield from inspect_repository(path) if hub_cache.is_repository(path) else [inspect(path)]
     for path, reason in search.skipped:
         yield Checkpoint(str(path), path.name or str(path), path, "folder", "model", reason=reason)
 
@@ -94,4 +100,4 @@ def _scan_cache() -> Iterator[Checkpoint]:
         yield Checkpoint(str(cache), cache.name, cache, "cache", "model", reason=error.title)
         return
     for repository in repositories:
-        yield inspect_repository(repository)
+        yield from inspect_repository(repository)

@@ -1,7 +1,8 @@
-"""The Hugging Face cache: where it is, and which snapshot of each model to show.
+"""The Hugging Face cache: where it is, and which snapshots of each model there are.
 
 Layout: `models--OWNER--NAME/` with `refs/<branch>` (a commit), `snapshots/<commit>/` (links into
-`blobs/`), and `blobs/*.incomplete` while something is fetched. Config-only snapshots are normal.
+`blobs/`), and `blobs/*.incomplete` while something is fetched. Config-only snapshots are normal,
+and so are several, links whose blob was removed, and caches that were moved or copied.
 """
 
 import os
@@ -44,16 +45,62 @@ def name_repository(repository: Path) -> str:
 
 def list_snapshots(repository: Path) -> Iterator[Path]:
     """The snapshot of `main` first, then the others, newest first."""
-    try:
-        commit = read_bounded(repository / "refs" / "main", 200).decode("ascii", "replace").strip()
-    except EngineError:
-        commit = ""
+    commit = read_ref(repository, "main")
     try:
         found = [path for path in (repository / "snapshots").iterdir() if path.is_dir()]
         found.sort(key=lambda path: (path.name != commit, -path.stat().st_mtime_ns, path.name))
     except OSError:
         return
     yield from found[:_MOST_SNAPSHOTS]
+
+
+def read_ref(repository: Path, name: str) -> str:
+    """The commit that a branch or tag means here; empty where it is not known."""
+    try:
+        return read_bounded(repository / "refs" / name, 200).decode("ascii", "replace").strip()
+    except EngineError:
+        return ""
+
+
+def find_snapshot(repository: Path, revision: str) -> Path | None:
+    """The snapshot of a branch, a tag, a commit or the start of one; None where none is here."""
+    commit = read_ref(repository, revision) if ".." not in revision else ""
+    for snapshot in list_snapshots(repository):
+        if snapshot.name == commit or (len(revision) >= 4 and snapshot.name.startswith(revision)):
+            return snapshot
+    return None
+
+
+def name_snapshot(snapshot: Path) -> str:
+    """`OWNER/NAME` for the snapshot of main, else with `@` and a branch, a tag or the commit."""
+    repository = snapshot.parent.parent
+    name, main = name_repository(repository), read_ref(repository, "main")
+    if snapshot.name == main or not _has_snapshot(repository, main):
+        return name
+    refs = repository / "refs"
+    try:
+        names = sorted(
+            str(path.relative_to(refs)) for path in refs.rglob("*") if os.path.isfile(path)
+        )
+    except OSError:
+        names = []
+    known = [one for one in names if one != "main" and read_ref(repository, one) == snapshot.name]
+    return f"{name}@{known[0] if known else snapshot.name[:8]}"
+
+
+def _has_snapshot(repository: Path, commit: str) -> bool:
+    return bool(commit) and os.path.isdir(repository / "snapshots" / commit)
+
+
+def find_dangling(snapshot: Path) -> str | None:
+    """The first file of a snapshot that leads to a blob that is not there."""
+    try:
+        paths = sorted(snapshot.iterdir())
+    except OSError:
+        return None
+    return next(
+        (path.name for path in paths if path.is_symlink() and not os.path.exists(path)), None
+    )
 
 
 def is_unfinished(repository: Path) -> bool:

@@ -18,7 +18,7 @@ from engine.demo import BASE
 from engine.errors import EngineError
 
 BUNDLED = "bundled:demo-base"
-_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
+_HUB_ID = re.compile(r"([\w.-]+(?:/[\w.-]+)?)(?:@([\w./-]+))?", re.ASCII)
 
 Stamp = tuple[tuple[str, int, int], ...]
 """Name, time of change in ns, and size in bytes of each file."""
@@ -40,16 +40,22 @@ def inspect(path: Path, *, ref: str | None = None, source: str = "folder") -> Ch
     return _explain_download(entry)
 
 
-def inspect_repository(repository: Path) -> Checkpoint:
-    entry = inspect(_pick_snapshot(repository), source="cache")
-    return replace(entry, name=hub_cache.name_repository(repository))
+def inspect_repository(repository: Path) -> list[Checkpoint]:
+    """A model of the cache: its snapshot of main, be it usable or not, and all others that are.
+
+    Where main's cannot be used and another can, that one comes first.
+    """
+    first = _pick_snapshot(repository)
+    others = [path for path in hub_cache.list_snapshots(repository) if path != first]
+    entries = [inspect(first, source="cache"), *(inspect(path, source="cache") for path in others)]
+    return [entries[0], *(entry for entry in entries[1:] if entry.reason is None)]
 
 
 def _open(path: Path, ref: str | None, source: str) -> tuple[Checkpoint, Stamp]:
     """The entry before anything is read, and the folder's files."""
     path = Path(os.path.abspath(path))
     repository = hub_cache.find_repository(path)
-    name = hub_cache.name_repository(repository) if repository else path.name
+    name = hub_cache.name_snapshot(path) if repository else path.name
     entry = Checkpoint(ref or str(path), name, path, "cache" if repository else source, "model")
     try:
         files = list_files(path)
@@ -80,10 +86,16 @@ def inspect_bundled() -> Checkpoint:
 
 
 def _explain_download(entry: Checkpoint) -> Checkpoint:
-    repository = hub_cache.find_repository(entry.path)
-    if entry.reason != NOT_DOWNLOADED or not repository or not hub_cache.is_unfinished(repository):
+    """Why weights of the cache are not there: a cut download, or a blob that was removed."""
+    repository, reason = hub_cache.find_repository(entry.path), entry.reason
+    if reason is None or not reason.startswith(NOT_DOWNLOADED) or not repository:
         return entry
-    return replace(entry, reason=f"{NOT_DOWNLOADED}: the download is not finished")
+    if hub_cache.is_unfinished(repository):
+        return replace(entry, reason=f"{reason}: the download is not finished")
+    dangling = hub_cache.find_dangling(entry.path)
+    if dangling:
+        return replace(entry, reason=f"{reason}: {dangling} is a link that leads nowhere")
+    return entry
 
 
 def locate(named: str) -> Path | None:
@@ -96,10 +108,24 @@ def locate(named: str) -> Path | None:
         return _pick_snapshot(path) if hub_cache.is_repository(path) else path
     if path.parts[-3:] == BASE.parts[-3:] or named == BUNDLED:
         return BASE  # the bundled model, as an installation on another machine names it
-    if _HUB_ID.fullmatch(named):
-        repository = hub_cache.find_cache() / f"models--{named.replace('/', '--')}"
-        return _pick_snapshot(repository) if hub_cache.is_repository(repository) else None
-    return None
+    match = _HUB_ID.fullmatch(named)
+    if match is None:
+        return None
+    repository = hub_cache.find_cache() / f"models--{match[1].replace('/', '--')}"
+    if not hub_cache.is_repository(repository):
+        return None
+    if match[2]:
+        return hub_cache.find_snapshot(repository, match[2])
+    return _pick_snapshot(repository)
+
+
+def suggest_get(named: str) -> str:
+    """How a model of the Hub is fetched, where `named` may be one; empty where it cannot be."""
+    match = _HUB_ID.fullmatch(named)
+    if match is None or "/" not in match[1] or os.path.exists(named):
+        return ""
+    revision = f" --revision {match[2]}" if match[2] else ""
+    return f"With a network, finetop get {match[1]}{revision} fetches it from the Hub."
 
 
 def _pick_snapshot(repository: Path) -> Path:

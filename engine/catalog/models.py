@@ -7,7 +7,7 @@ from engine.catalog import configs
 from engine.catalog.entry import NOT_DOWNLOADED, Checkpoint
 from engine.catalog.safetensors import name_dtype
 from engine.catalog.tokenizers import check_tokenizer, has_chat_template
-from engine.catalog.weights import WeightsMissing, read_weights
+from engine.catalog.weights import PartsMissing, WeightsMissing, read_weights
 from engine.errors import EngineError
 
 
@@ -33,7 +33,8 @@ def describe_model(entry: Checkpoint, names: Collection[str]) -> Checkpoint:
         header = read_weights(entry.path, names)
     except WeightsMissing as error:
         if entry.source == "cache" and (reason is None or not config):
-            reason = NOT_DOWNLOADED
+            parts = f": {error.title}" if isinstance(error, PartsMissing) else ""
+            reason = NOT_DOWNLOADED + parts
         reason = reason or error.title
     except EngineError as error:
         reason = reason or error.title

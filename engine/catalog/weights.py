@@ -19,7 +19,11 @@ _NOT_WEIGHTS = frozenset({"training_args.bin", "optimizer.pt", "scheduler.pt", "
 
 
 class WeightsMissing(EngineError):
-    """No weights are there, or a part of them is not."""
+    """No weights are there."""
+
+
+class PartsMissing(WeightsMissing):
+    """A part of them is not there."""
 
 
 def read_weights(folder: Path, names: Collection[str]) -> Header:
@@ -74,7 +78,7 @@ def _read_shards(folder: Path, names: Collection[str]) -> Header:
     missing = sorted(part for part in wanted if part not in names)
     if missing:
         title = f"{len(missing)} of {len(wanted)} parts of the weights missing: {missing[0]}"
-        raise WeightsMissing(title, str(folder))
+        raise PartsMissing(title, str(folder))
     elements: Counter[str] = Counter()
     for part, tensors in sorted(wanted.items()):
         header = read_header(folder / part)
