@@ -1,0 +1,117 @@
+"""`finetop data inspect`: what it prints, at any width, and without colour."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.worker.desk import Desk
+from tests.worker.tiny import save_checkpoint
+from tui import cli
+from tui.commands.data_report import Page
+from tui.glyphs import ASCII, UNICODE
+
+EVIL = "\x1b]0;owned\x07[/red] \u202eabc"
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(save_checkpoint(tmp_path_factory.mktemp("base")))
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> str:
+    path = tmp_path / "rows.jsonl"
+    lines = [{"prompt": f"{EVIL}\nwhich {n}?", "completion": "joy " * n} for n in range(1, 60)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines) + f"{{{EVIL}\n")
+    return str(path)
+
+
+def report_of(base: str, rows: str, **data: Any) -> Any:
+    request = {"checkpoint": base, "data": {"train": rows, **data}, "rows": 2, "templates": True}
+    *_, last = [one for one in Desk().inspect(request, lambda: False) if one is not None]
+    return last["report"]
+
+
+def finetop(root: Path, *arguments: str) -> int:
+    return cli.main(["--runs", str(root), "data", "inspect", *arguments])
+
+
+def test_a_report_on_paper(
+    base: str, rows: str, root: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("COLUMNS", "80")
+    asked = ("--checkpoint", base, "--max-length", "100", "--rows", "1", "--system", "Be brief.")
+    assert finetop(root, rows, *asked, "--set", "data.eval_share=0.2") == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "system  Be brief." in out
+    assert "␛]0;owned␇[/red] �abc⏎" in out
+    assert "‹joy <|im_end|>›" in out
+    assert re.search(r"60 rows: \d+ to learn from, \d+ not", out)
+    assert re.search(r"too long  \d+ of 59 rows are cut at 100 tokens, 0 are left out", out)
+    assert re.search(r"\d+-\d+  █+ +\d+", out)
+    assert "47 train, 12 eval" in " ".join(out.split())
+
+
+def test_json_and_recipes_and_errors_of_the_worker(
+    base: str, rows: str, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = tmp_path / "mine.toml"
+    wanted.write_text(
+        f'kind = "train"\n[model]\ncheckpoint = "{base}"\n[data]\ntrain = "{rows}"\nlimit = 7\n'
+    )
+    assert finetop(root, str(wanted), "--json", "--template", "raw") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["template"]["name"] == "raw"
+    assert report["data"]["looked_at"] == 7
+    mine = tmp_path / "mine.jinja"
+    mine.write_text("\n{% if %}")
+    assert finetop(root, rows, "--checkpoint", base, "--template", str(mine)) == 2
+    error = capsys.readouterr().err
+    assert f"{mine}:2: it does not parse" in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["x.jsonl", "--max-length", "2"], "data.max_length: must be at least 8"),
+        (["x.jsonl", "--set", "data.too_long=keep"], "data.too_long: must be one of cut, drop"),
+        (["x.jsonl", "--rows", "-1"], "--rows -1"),
+        (["none.toml"], "cannot be read"),
+    ],
+)
+def test_wrong_use_is_told_before_anything_is_started(
+    arguments: list[str], words: str, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert finetop(root, *arguments) == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])
+def test_lines_keep_to_the_width_and_say_learned_without_colour(
+    base: str, rows: str, width: int, glyphs: Any
+) -> None:
+    report = report_of(base, rows, max_length=90)
+    lines = list(Page(glyphs, width, coloured=False).write(report))
+    # One word can be longer than a narrow line; the text of a row never is.
+    assert max(map(len, lines)) <= max(width, 110)
+    text = "\n".join(lines)
+    opening, closing = ("<<", ">>") if glyphs is ASCII else ("‹", "›")
+    assert f"{opening}joy <|im_end|>{closing}" in text
+    assert not glyphs.is_ascii or not any(mark in text for mark in "‹›⏎█")
+    coloured = "\n".join(Page(glyphs, width, coloured=True).write(report))
+    assert re.sub("\x1b\\[[0-9;]*m", "", coloured) == text, "colour adds nothing but itself"
+    assert coloured.count("\x1b[0m") == len(re.findall("\x1b\\[[1-9][0-9;]*m", coloured))
+
+
+def test_a_row_under_each_template_is_named_with_its_hash(base: str, rows: str) -> None:
+    report = report_of(base, rows)
+    text = "\n".join(Page(UNICODE, 80, coloured=False).write(report))
+    for shown in report["templates"]:
+        assert f"{shown['template']['name']} {shown['template']['hash'][:12]}" in text
