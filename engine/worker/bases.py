@@ -9,7 +9,7 @@ import inspect
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +177,21 @@ class Bases:
         self._kept[key] = base
         adapter = None if place.adapter is None else base.attach(place.adapter)
         notes = (f"{place.base.name} is loaded apart for {arm.name}",) if apart else ()
-        return Voice.of(arm, base, self._tokenizer(place.tokenizer, base), adapter, notes)
+        voice = Voice.of(arm, base, self._tokenizer(place.tokenizer, base), adapter, notes)
+        if self._has_own_template(voice, place):
+            told = f"{arm.name} is asked by the template of its training, not by that of its base"
+            return replace(voice, notes=(*notes, told))
+        return voice
+
+    def _has_own_template(self, voice: Voice, place: Place) -> bool:
+        """Whether an adapter brings another template, or system prompt, than its base has."""
+        if voice.template is None or place.tokenizer == place.base:
+            return False
+        try:
+            usual = choose_template(self._tokenizer(place.base, voice.base), voice.arm.form)
+        except EngineError:  # the base has none that can be used, and nobody asks for it
+            return True
+        return usual.hash != voice.template.hash
 
     def _tokenizer(self, path: Path, base: Base) -> Any:
         tokenizer = self._tokenizers.get(path) or models.load_tokenizer(path)

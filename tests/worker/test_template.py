@@ -5,15 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from transformers import AutoTokenizer, GenerationConfig
 
 from engine.catalog.schemas import Message
+from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.worker import sandbox
+from engine.worker.bases import Bases, Voice
 from engine.worker.encode import IGNORED, encode_messages
+from engine.worker.places import Place
 from engine.worker.saving import all_ends, keep_template, save_template
 from engine.worker.template import Template, choose_template, render_prompt
-from tests.worker.tiny import CHATML, make_model, make_tokenizer
+from tests.worker.tiny import CHATML, make_model, make_tokenizer, save_adapter, save_checkpoint
 
 ASKED = (Message("user", "i miss my dog"),)
 ANSWERED = (*ASKED, Message("assistant", "sadness"))
@@ -218,6 +222,28 @@ def test_end_tokens_are_saved_for_programs_that_read_no_template(tmp_path: Path)
     assert ends == sorted(tokenizer.convert_tokens_to_ids(["</s>", "<|im_end|>"]))
     plain = choose_template(tokenizer, "instruct")
     assert all_ends(None, tokenizer, plain) == tokenizer.eos_token_id
+
+
+def test_an_arm_says_when_it_is_asked_otherwise_than_its_base(tmp_path: Path) -> None:
+    base = save_checkpoint(tmp_path / "base")
+    adapter = save_adapter(tmp_path / "adapter", base)
+
+    def voice() -> Voice:
+        fresh = Bases(torch.device("cpu")).voice(
+            Arm("t", str(adapter)), Place(base, adapter), print
+        )
+        assert fresh is not None
+        return fresh
+
+    assert voice().notes == (), "an adapter without a tokenizer is asked as its base is"
+    tokenizer = make_tokenizer()
+    save_template(adapter, choose_template(tokenizer), tokenizer, make_model())
+    assert voice().notes == ()
+    save_template(adapter, choose_template(tokenizer, "raw", "Be brief."), tokenizer, make_model())
+    (note,) = voice().notes
+    assert note == "t is asked by the template of its training, not by that of its base"
+    prompt = voice().tokenizer.decode(voice().prompt(ASKED))
+    assert prompt == "Be brief.\ni miss my dog\n"
 
 
 def test_texts_for_other_purposes_stay() -> None:
