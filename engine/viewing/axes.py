@@ -1,0 +1,142 @@
+"""What a chart can be drawn along: step, time, tokens, epochs; and reading values at a cursor.
+
+Tokens and epochs are the run's own, joined by step from what it logged; where it logged none, the
+axis says so instead of guessing. Owns no drawing.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from engine.events.series import Floats, Series
+
+
+class Axis(StrEnum):
+    STEP = "step"
+    RELATIVE_STEP = "relative step"
+    RELATIVE_TIME = "relative time"
+    WALL_TIME = "wall time"
+    TOKENS = "tokens"
+    EPOCH = "epoch"
+
+    @property
+    def is_time(self) -> bool:
+        """Whether its unit is the second."""
+        return self in (Axis.RELATIVE_TIME, Axis.WALL_TIME)
+
+
+TOKEN_TAGS = (
+    "train/tokens",
+    "train/num_input_tokens_seen",
+    "train/num_tokens",
+    "train/tokens_seen",
+    "train/total_tokens",
+    "train/consumed_tokens",
+    "num_input_tokens_seen",
+    "num_tokens",
+    "tokens",
+    "global_tokens",
+    "tokens_seen",
+    "total_tokens",
+    "consumed_tokens",
+)
+"""Where writers log how many tokens were seen in all: ours, the Trainer, TRL, and others."""
+EPOCH_TAGS = ("train/epoch", "epoch", "trainer/epoch", "global/epoch")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Along:
+    """Where the points of a series lie on an axis."""
+
+    x: Floats
+    """One for each point, NaN where its place is not known; empty where the axis is not there."""
+    missing: str = ""
+    """Why there is no such axis for this run, for whoever shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The point of a curve that is nearest to a cursor."""
+
+    label: str
+    at: int
+    """Position in the series."""
+    step: int
+    x: float
+    value: float
+    """May be NaN or infinite: it is what was logged."""
+
+
+def along(axis: Axis, series: Series, run: Mapping[str, Series]) -> Along:
+    """The places of a series' points on `axis`; `run` holds all series of the same run."""
+    steps = series.steps.astype(np.float64)
+    if axis is Axis.STEP:
+        return Along(steps)
+    if axis is Axis.RELATIVE_STEP:
+        firsts = [int(one.steps[0]) for one in run.values() if len(one)]
+        return Along(steps - min(firsts, default=0))
+    if axis is Axis.WALL_TIME:
+        return _timed(series.wall_times)
+    if axis is Axis.RELATIVE_TIME:
+        begun = began(run.values())
+        return _timed(series.wall_times) if begun is None else _timed(series.wall_times - begun)
+    tags, what = (TOKEN_TAGS, "tokens") if axis is Axis.TOKENS else (EPOCH_TAGS, "epochs")
+    clock = next((run[tag] for tag in tags if tag in run and len(run[tag])), None)
+    if clock is None:
+        return Along(np.empty(0), f"this run logged no {what}: looked for {', '.join(tags[:3])}, …")
+    return Along(join(series, clock))
+
+
+def began(run: Iterable[Series]) -> float | None:
+    """When the first point of a run was written, in seconds since the epoch; None: not known."""
+    firsts = [float(one.wall_times[0]) for one in run if len(one) and _known(one.wall_times[:1])]
+    return min(firsts, default=None)
+
+
+def join(series: Series, clock: Series) -> Floats:
+    """What `clock` had counted at each step of `series`, between its points by straight lines.
+
+    Before its first point it is taken to have counted up from 0 at step 0; after its last point
+    it is not known, and NaN.
+    """
+    finite = np.isfinite(clock.values)
+    # A step may come twice, and steps may go back: the newest write at each step counts.
+    steps, backwards = np.unique(clock.steps[finite][::-1], return_index=True)
+    counts = clock.values[finite][::-1][backwards]
+    if not len(steps):
+        return np.full(len(series), np.nan)
+    known = steps.astype(np.float64)
+    if known[0] > 0 and counts[0] > 0:
+        known, counts = np.concatenate([[0.0], known]), np.concatenate([[0.0], counts])
+    return np.interp(series.steps, known, counts, left=np.nan, right=np.nan)
+
+
+def nearest(x: Floats, at: float) -> int | None:
+    """Position of the point nearest to `at`, the newest of equals; None where there is none."""
+    distance = np.abs(x[::-1] - at)
+    if not len(distance) or not _known(distance):
+        return None
+    return len(x) - 1 - int(np.nanargmin(distance))
+
+
+def read_at(curves: Sequence[tuple[str, Floats, Series]], at: float) -> list[Reading]:
+    """The nearest value of every curve that is overlaid: label, its places, its series."""
+    found = []
+    for label, x, series in curves:
+        place = nearest(x, at)
+        if place is not None:
+            step, value = int(series.steps[place]), float(series.values[place])
+            found.append(Reading(label, place, step, float(x[place]), value))
+    return found
+
+
+def _timed(times: Floats) -> Along:
+    if len(times) and not _known(times):
+        return Along(np.empty(0), "this log holds no times")
+    return Along(times)
+
+
+def _known(values: Floats) -> bool:
+    return bool(np.isfinite(values).any())

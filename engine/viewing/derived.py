@@ -1,0 +1,114 @@
+"""What follows from curves and was not logged: perplexity of a loss, and where numbers ended.
+
+A derived curve is always told apart from a logged one.
+
+The rule for perplexity, exp of a mean NLL in nats per token: the tag's last part is a name of a
+token-level NLL (`loss`, `nll`, `cross_entropy`, `lm_loss`, …), the parts before it are nothing but
+names of a split; the run logs no perplexity there itself; no value is negative; and no other tag
+says that the loss is another objective (rewards, a policy, a value function, KL, boxes).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.events.series import Series
+
+_SPLITS = frozenset(
+    ("train", "training", "eval", "evaluation", "val", "valid", "validation", "dev", "test")
+)
+_NLL = frozenset(
+    ("loss", "nll", "nll_loss", "lm_loss", "ce", "ce_loss", "cross_entropy", "xent", "xent_loss")
+)
+_PERPLEXITY = frozenset(("perplexity", "ppl"))
+_OTHER_OBJECTIVE = re.compile(
+    r"reward|policy|value_loss|value loss|advantage|entropy_loss|logps|logits/|(^|[/_ ])kl($|[/_ ])"
+    r"|clipfrac|clip_ratio|box_loss|dice|contrastive|(^|/)margins?$|discriminator|generator",
+    re.IGNORECASE,
+)
+_OWN_MEASURES = re.compile(r"^forget/")  # finetop's own KL to the base is a measure, no objective
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Derived:
+    """A curve that nobody logged."""
+
+    series: Series
+    formula: str
+    """How it was made, to be shown with it: `exp(train/loss)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A curve that stopped being numbers."""
+
+    tag: str
+    step: int
+    """Where the first such value stands."""
+    wall_time: float
+    value: float
+    """NaN or an infinity."""
+    count: int
+    """How many such values there are."""
+    recovered: bool
+    """Whether a number came after the last of them."""
+
+
+def perplexities(run: Mapping[str, Series]) -> dict[str, Derived]:
+    """Perplexity by the tag it would have, for every loss of a run that has none logged."""
+    if any(_OTHER_OBJECTIVE.search(tag) and not _OWN_MEASURES.match(tag) for tag in run):
+        return {}
+    found: dict[str, Derived] = {}
+    for tag, series in run.items():
+        beside = perplexity_tag(tag)
+        if beside is None or beside in found or not len(series) or (series.values < 0).any():
+            continue
+        folder = beside.rpartition("/")[0]
+        if any(tag.rpartition("/")[0] == folder and _names_perplexity(tag) for tag in run):
+            continue
+        with np.errstate(over="ignore"):
+            values = np.exp(series.values)
+        values.flags.writeable = False
+        curve = Series(beside, series.steps, series.wall_times, values, (), series.restarts)
+        found[beside] = Derived(curve, f"exp({tag})")
+    return found
+
+
+def perplexity_tag(tag: str) -> str | None:
+    """What the perplexity of this loss would be called; None where it is no NLL by its name."""
+    *above, name = tag.split("/")
+    prefix = ""
+    split, _, rest = name.partition("_")
+    if not above and split.lower() in _SPLITS and rest:
+        prefix, name = f"{split}_", rest
+    if name.lower() not in _NLL or any(part.lower() not in _SPLITS for part in above):
+        return None
+    return "/".join([*above, f"{prefix}perplexity"])
+
+
+def alerts(run: Mapping[str, Series]) -> list[Alert]:
+    """Every curve with values that are not finite, the earliest step first."""
+    found = []
+    for tag, series in run.items():
+        wrong = np.flatnonzero(~np.isfinite(series.values))
+        if not wrong.size:
+            continue
+        first = int(wrong[0])
+        found.append(
+            Alert(
+                tag,
+                int(series.steps[first]),
+                float(series.wall_times[first]),
+                float(series.values[first]),
+                int(wrong.size),
+                int(wrong[-1]) < len(series) - 1,
+            )
+        )
+    return sorted(found, key=lambda alert: (alert.step, alert.tag))
+
+
+def _names_perplexity(tag: str) -> bool:
+    name = tag.rpartition("/")[2].lower()
+    return name in _PERPLEXITY or any(name.endswith(f"_{one}") for one in _PERPLEXITY)

@@ -1,0 +1,127 @@
+"""Curves as CSV, as JSON, and as a line of text for a chat. Every point, as it was logged.
+
+The text is as the log has it: a file keeps names whole; a line for a chat is cleaned.
+"""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.events.series import Branch, Series
+from engine.text import one_line
+
+HEADER = ("run", "tag", "step", "wall_time", "value")
+_BLOCK = 20_000  # points turned into text at a time
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selected:
+    """A curve to export, with the name of its run."""
+
+    run: str
+    series: Series
+    formula: str = ""
+    """How it was derived; empty for one that was logged."""
+
+
+def csv_lines(curves: Iterable[Selected], *, abandoned: bool = False) -> Iterator[str]:
+    """CSV by and by, a point a line: run, tag, step, wall_time, value; then `branch` if asked for.
+
+    Numbers are written so that reading them gives the same number; what is none as `NaN`, `inf`,
+    `-inf`; an unknown time is empty. A derived tag reads `tag = formula`.
+    `branch` is 0 for the curve, 1 and up for what a resume rewound over.
+    """
+    yield _line([*HEADER, *(["branch"] if abandoned else [])])
+    for one in curves:
+        tag = f"{one.series.tag} = {one.formula}" if one.formula else one.series.tag
+        head = [_cell(one.run), _cell(tag)]
+        pieces: list[Series | Branch] = [one.series]
+        pieces += one.series.abandoned if abandoned else ()
+        for number, piece in enumerate(pieces):
+            tail = [str(number)] if abandoned else []
+            yield from _rows(head, piece, tail)
+
+
+def json_document(curves: Iterable[Selected]) -> dict[str, object]:
+    """A document for `json.dumps`: runs, their tags, and three lists of equal length for each.
+
+    JSON has no NaN: what is not finite is the text "NaN", "Infinity" or "-Infinity", an unknown
+    time is null.
+    """
+    runs: dict[str, dict[str, object]] = {}
+    for one in curves:
+        entry: dict[str, object] = {
+            "steps": one.series.steps.tolist(),
+            "wall_times": [t if math.isfinite(t) else None for t in one.series.wall_times.tolist()],
+            "values": [spell(value) for value in one.series.values.tolist()],
+            "restarts": list(one.series.restarts),
+        }
+        if one.formula:
+            entry["derived"] = one.formula
+        runs.setdefault(one.run, {})[one.series.tag] = entry
+    return {"schema": 1, "runs": runs}
+
+
+def json_text(curves: Iterable[Selected]) -> str:
+    return json.dumps(json_document(curves), ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def spell(value: float) -> float | str:
+    """A number as strict JSON can hold it; `float` reads it back."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def chat_line(one: Selected, *, highest: bool = False) -> str:
+    """A line to paste: run, tag, newest value and step, best value and step; cleaned."""
+    series = one.series
+    name = f"{series.tag} (derived: {one.formula})" if one.formula else series.tag
+    head = one_line(f"{one.run} · {name}")
+    if series.last is None or series.last_step is None:
+        return f"{head}: no points yet"
+    parts = [f"last {series.last:.6g} at step {series.last_step:,}"]
+    best = series.best(highest=highest)
+    if best is not None:
+        parts.append(f"{'highest' if highest else 'lowest'} {best[1]:.6g} at step {best[0]:,}")
+    wrong = int(np.count_nonzero(~np.isfinite(series.values)))
+    if wrong:
+        parts.append(f"{wrong:,} of {len(series):,} values are not finite")
+    return f"{head}: {' · '.join(parts)}"
+
+
+def _rows(head: list[str], piece: Series | Branch, tail: list[str]) -> Iterator[str]:
+    for start in range(0, len(piece.values), _BLOCK):
+        stop = start + _BLOCK
+        rows = zip(
+            piece.steps[start:stop].tolist(),
+            piece.wall_times[start:stop].tolist(),
+            piece.values[start:stop].tolist(),
+            strict=True,
+        )
+        buffer = io.StringIO()
+        csv.writer(buffer, lineterminator="\n").writerows(
+            [*head, step, repr(wall) if wall == wall else "", _number(value), *tail]
+            for step, wall, value in rows
+        )
+        yield buffer.getvalue()
+
+
+def _cell(text: str) -> str:
+    """Text in valid Unicode: a file name may hold bytes that are none."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _number(value: float) -> str:
+    return "NaN" if value != value else repr(value)
+
+
+def _line(cells: Iterable[str]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(cells)
+    return buffer.getvalue()

@@ -1,0 +1,109 @@
+"""How somebody looked at a directory: kept in the user's state folder, never beside the logs.
+
+One small file for each directory, with a version. A file that is broken, older, newer or of
+another program is left as it is and a fresh state is given, with a note that says so.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine import atomic
+from engine.jobs import fields
+from engine.jobs.fields import setting
+from engine.jobs.store import state_folder
+from engine.viewing.axes import Axis
+
+SCHEMA = 1
+_LARGEST = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ViewState:
+    """All that is remembered of a view; names are of runs and tags as they are on disk."""
+
+    tag_filter: str = ""
+    run_filter: str = ""
+    axis: str = setting(Axis.STEP.value, choices=tuple(Axis))
+    smoothing: float = setting(0.6, least=0.0, most=0.999)
+    """Weight of the moving average; 0 is none."""
+    log_scale: list[str] = field(default_factory=list)
+    """Tags drawn on a logarithmic scale."""
+    rows: int = setting(2, least=1, most=9)
+    columns: int = setting(2, least=1, most=9)
+    page: int = setting(0, least=0)
+    full_screen: str = ""
+    """The tag whose chart fills the screen; empty for the grid."""
+    selected: list[str] = field(default_factory=list)
+    """Runs whose curves are drawn; none stands for all."""
+    pinned: list[str] = field(default_factory=list)
+    """Runs that stay at the top and are always drawn."""
+    pinned_tags: list[str] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
+    archived: list[str] = field(default_factory=list)
+    branches: bool = False
+    """Whether abandoned branches are drawn."""
+    sort_by: str = "name"
+    """A column of the runs table, or `last:TAG`, `best:TAG`, `smoothed:TAG`."""
+    descending: bool = False
+    group_by: str = ""
+    """A field of the recipe."""
+
+
+def state_file(directory: Path) -> Path:
+    """Where the state of a directory is kept."""
+    name = hashlib.sha256(os.fsencode(os.path.realpath(directory))).hexdigest()[:24]
+    return state_folder() / "views" / f"{name}.json"
+
+
+def load(directory: Path) -> tuple[ViewState, str]:
+    """The state of a directory, and why it is a fresh one; the note is empty where all is well."""
+    path = state_file(directory)
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+    except FileNotFoundError:
+        return ViewState(), ""
+    except OSError as error:
+        return ViewState(), f"The view of last time cannot be read: {error.strerror}."
+    table = _table(content)
+    if table is None:
+        return ViewState(), "The view of last time is damaged, so this is a fresh one."
+    schema = table.get("schema")
+    if schema != SCHEMA:
+        age = "a newer" if isinstance(schema, int) and schema > SCHEMA else "an older"
+        return ViewState(), f"The view of last time is of {age} finetop, so this is a fresh one."
+    view = table.get("view")
+    state = fields.lenient(ViewState, view) if isinstance(view, dict) else None
+    if state is None or table.get("directory") != os.path.realpath(directory):
+        return ViewState(), "The view of last time holds something else, so this is a fresh one."
+    return state, ""
+
+
+def save(directory: Path, state: ViewState) -> str:
+    """Keep the state; what went wrong, or nothing. Looking at logs never fails for it."""
+    path = state_file(directory)
+    table = {
+        "schema": SCHEMA,
+        "directory": os.path.realpath(directory),
+        "view": dataclasses.asdict(state),
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        atomic.write_json(path, table, durable=False)
+    except OSError as error:
+        return f"The view cannot be kept: {error.strerror}."
+    return ""
+
+
+def _table(content: bytes) -> dict[str, object] | None:
+    if len(content) > _LARGEST:
+        return None
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
