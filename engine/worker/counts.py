@@ -34,10 +34,8 @@ class Counts:
 
 def describe(counts: Counts, trained: int, max_length: int) -> Iterator[str]:
     """A line for each number that is worth one; `trained` rows are trained on in an epoch."""
-    if not counts.rejected and counts.read:
-        yield f"all {counts.read:,} rows were read"
-    if counts.rejected:
-        yield f"{counts.rejected:,} of {counts.read:,} rows cannot be used: rejects.jsonl says why"
+    unfit = f", {counts.rejected:,} of them cannot be used" if counts.rejected else ""
+    yield f"{counts.read:,} rows were read{unfit}"
     if counts.cut:
         yield f"{counts.cut:,} rows were cut at {max_length:,} tokens"
     if counts.too_long:

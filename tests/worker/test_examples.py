@@ -90,7 +90,7 @@ def test_the_counts_are_said_in_sentences() -> None:
     counts = Counts(2000, 3, 4, 5, 6, 7, 8, 9, 10, 50, 25)
     lines = list(describe(counts, 500, 256))
     for part in (
-        "3 of 2,000 rows cannot be used",
+        "2,000 rows were read, 3 of them cannot be used",
         "4 rows were cut at 256 tokens",
         "5 rows were dropped: longer than 256 tokens",
         "6 training rows come twice, 7 eval rows occur in training; 9 rows were dropped",
@@ -99,7 +99,7 @@ def test_the_counts_are_said_in_sentences() -> None:
         "50 of 500 rows are replayed (25 distinct): 10.0%",
     ):
         assert any(part in line for line in lines), part
-    assert list(describe(Counts(read=5), 5, 256)) == ["all 5 rows were read"]
+    assert list(describe(Counts(read=5), 5, 256)) == ["5 rows were read"]
 
 
 def test_named_eval_rows_are_read_like_the_training_rows(tmp_path: Path) -> None:
