@@ -14,10 +14,12 @@ from typing import Any
 
 import torch
 from datasets import Dataset
+from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 
+from engine.errors import EngineError
 from engine.jobs.recipe import TrainRecipe
 from engine.worker.arguments import training_arguments
 from engine.worker.attempt import Attempt, Stopped
@@ -169,8 +171,14 @@ def preference_trainer(
     """The trainer of a run for DPO, and the gauge of its held-out pairs; `model` is as it begins.
 
     The reference is asked here, about every pair; it is the model with a new adapter switched off,
-    and with one that goes on as it is. Raises Stopped.
+    and with one that goes on as it is. Raises Stopped, EngineError.
     """
+    if isinstance(model.get_output_embeddings(), BaseTunerLayer):
+        raise EngineError(
+            "The head gets no adapter in DPO.",
+            "TRL reads its weights past an adapter, which would learn nothing",
+            "Leave the head out of method.targets.",
+        )
     if recipe.method.dropout:
         attempt.log("DPO trains without dropout: method.dropout is not used")
     training, pad = recipe.training, tokenizer.pad_token_id or 0
