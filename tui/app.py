@@ -4,6 +4,7 @@ Refuses to read a disk and to know what a screen draws. Store, actions and compa
 through the constructor, so that a test can hand others.
 """
 
+import asyncio
 import gc
 import os
 import signal
@@ -70,7 +71,11 @@ class FinetopApp(App[None]):
         self.glyphs = glyphs
         self.store = store
         self.actions = actions or Actions(store)
-        self.companion_factory = companion or self._make_companion
+        self._companion_factory = companion or self._make_companion
+        self._companion: Companion | None = None
+        self._beside_gpu = False
+        """Whether the companion was started to leave the GPU to a run."""
+        self._ending: set[asyncio.Task[None]] = set()
         self.runs = RunsSnapshot()
         self.detail: RunDetail | None = None
         self.machine = Machine()
@@ -100,8 +105,10 @@ class FinetopApp(App[None]):
         self.feed.start()
         self.runs = self.feed.first(FIRST_SECONDS)
 
-    def on_unmount(self) -> None:
+    async def on_unmount(self) -> None:
         self.feed.stop()
+        if self._companion is not None:
+            await self._companion.close()
         self.feed.join()
 
     @property
@@ -183,15 +190,30 @@ class FinetopApp(App[None]):
             gc.enable()
         self.feed.go_on()
 
-    def _make_companion(self) -> "Companion":
-        from tui.companion import Companion
+    def companion(self) -> "Companion":
+        """The one companion process, for every screen; started when it is first asked.
 
-        # A run that has the GPU keeps its memory: answers come from the CPU beside it.
+        A run that has taken the GPU since keeps its memory: another companion answers, on the CPU.
+        """
         taken = any(
             row.view.state.alive and row.view.status and row.view.status.device.startswith("cuda")
             for row in self.runs.rows
         )
-        return Companion(runs=str(self.store.root), device="cpu" if taken else "auto")
+        if self._companion is not None and taken and not self._beside_gpu:
+            task = asyncio.create_task(self._companion.close())
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+            self._companion = None
+        if self._companion is None:
+            self._beside_gpu = taken
+            self._companion = self._companion_factory()
+        return self._companion
+
+    def _make_companion(self) -> "Companion":
+        from tui.companion import Companion
+
+        device = "cpu" if self._beside_gpu else "auto"
+        return Companion(runs=str(self.store.root), device=device, warm=False)
 
     def _catch_hangup(self) -> None:
         """Leave in good order when the line drops: the shell gets its terminal back as it was."""

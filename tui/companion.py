@@ -70,10 +70,22 @@ class Companion:
         """The prompt as an arm reads it: `text`, `tokens`, `template`. Raises EngineError."""
         return await Stream(self, "render", {"arm": arm} | _said(messages)).last()
 
-    async def preview(self, checkpoint: str, data: str, **settings: int) -> Event:
-        """Rows as training sees them (settings: `rows`, `max_length`). Raises EngineError."""
+    async def preview(
+        self, checkpoint: str, data: str | Mapping[str, Any], **settings: int
+    ) -> Event:
+        """Rows as training sees them (settings: `rows`, `max_length`). Raises EngineError.
+
+        `data` is a data set's name or the data table of a recipe.
+        """
         asked = {"checkpoint": checkpoint, "data": data, **settings}
         return await Stream(self, "preview", asked).last()
+
+    def inspect(self, checkpoint: str, data: Mapping[str, Any], **settings: int) -> "Stream":
+        """Rows, lengths, templates and oddities (settings: `rows`, `sample`, `seed`, `templates`).
+
+        Its `done` holds the `report`, null where it was cancelled.
+        """
+        return Stream(self, "inspect", {"checkpoint": checkpoint, "data": data, **settings})
 
     async def hello(self) -> Event:
         """Start the process if need be and wait until it is ready to work."""

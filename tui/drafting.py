@@ -1,28 +1,37 @@
 """A recipe while it is being written: text of fields to a checked recipe, and names for runs."""
 
+import dataclasses
 import math
+import typing
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.jobs import fields
+from engine.jobs import fields, settings
 from engine.jobs.recipe import TrainRecipe, to_table, to_toml
 from engine.jobs.views import short_ref
-from tui.widgets.form import Field
+from tui.widgets.form import Field, Group
 
-FORM = (
-    Field("name", "Name"),
-    Field("method.kind", "Method", ("lora", "full")),
-    Field("method.rank", "Rank"),
-    Field("method.alpha", "Alpha"),
-    Field("training.learning_rate", "Learning rate"),
-    Field("training.epochs", "Epochs"),
-    Field("training.batch_size", "Batch size"),
-    Field("data.max_length", "Max length"),
-    Field("training.seed", "Seed"),
-    Field("device", "Device", ("auto",)),
-)
-"""What one sets most; the rest of a recipe stays as it was."""
+BASICS = (
+    "name", "method.kind", "method.rank", "method.alpha", "training.learning_rate",
+    "training.epochs", "training.batch_size", "data.max_length", "training.seed", "device",
+)  # fmt: skip
+"""What one sets most."""
+PICKED = ("model.checkpoint", "data.train")
+"""Chosen in the lists."""
+TABLES: Mapping[str, type] = {
+    "data": settings.Data,
+    "model": settings.Model,
+    "method": settings.Method,
+    "training": settings.Training,
+    "stopping": settings.Stopping,
+    "replay": settings.Replay,
+    "samples": settings.Samples,
+    "forgetting": settings.Forgetting,
+}
+OF_ONE_SET = ("eval", "group", "schema", "columns", "separator", "label_prompt")
+"""Settings of data that say nothing of another data set."""
+NO, YES = "no", "yes"
 
 SMALL = 20_000_000
 """Parameters; below that a model is small."""
@@ -41,14 +50,32 @@ class Draft:
         return to_toml(self.recipe) if self.recipe else ""
 
 
+def groups() -> tuple[Group, ...]:
+    """Every setting of a recipe, with its label and choices: the basic ones, then by table."""
+    made = [Group("Basics", tuple(_field(key) for key in BASICS))]
+    for title, tables in (
+        ("Data", ("data",)),
+        ("Method", ("model", "method")),
+        ("Training", ("training",)),
+        ("Stopping", ("stopping",)),
+        ("Replay", ("replay",)),
+        ("Samples", ("samples",)),
+        ("Forgetting", ("forgetting",)),
+    ):
+        keys = [
+            f"{one}.{field.name}" for one in tables for field in dataclasses.fields(TABLES[one])
+        ]
+        rest = [key for key in keys if key not in BASICS and key not in PICKED]
+        made.append(Group(title, tuple(_field(key) for key in rest)))
+    return tuple(made)
+
+
 def draft(start: TrainRecipe, texts: Mapping[str, str], checkpoint: str, data: str) -> Draft:
     """The recipe that `start` becomes with what was typed and picked."""
     table = to_table(start)
     table.pop("version")
-    if data != start.data.train:
-        fields.assign(table, "data.eval", "")  # those held-out rows belonged to another set
     for key, text in texts.items():
-        fields.assign(table, key, fields.coerce(TrainRecipe, key, text))
+        fields.assign(table, key, _value(key, text))
     fields.assign(table, "model.checkpoint", checkpoint)
     fields.assign(table, "data.train", data)
     problems = fields.problems(TrainRecipe, table)
@@ -57,10 +84,26 @@ def draft(start: TrainRecipe, texts: Mapping[str, str], checkpoint: str, data: s
     return Draft(None if problems else fields.build(TrainRecipe, table), problems)
 
 
+def with_set(recipe: TrainRecipe, data: str) -> TrainRecipe:
+    """The recipe on another data set: what was said of the old one alone is taken back."""
+    plain = settings.Data()
+    kept = {name: getattr(plain, name) for name in OF_ONE_SET}
+    return dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, train=data, **kept))
+
+
 def texts_of(recipe: TrainRecipe) -> dict[str, str]:
-    """The text of each field of FORM."""
+    """The text of each field, of all groups."""
     table = to_table(recipe)
-    return {field.key: _text(_at(table, field.key)) for field in FORM}
+    keys = [field.key for group in groups() for field in group.fields]
+    return {key: _text(_at(table, key)) for key in keys}
+
+
+def label_of(key: str) -> str:
+    """A setting as a person calls it."""
+    table, _, name = key.rpartition(".")
+    owner = TABLES.get(table, TrainRecipe)
+    found = next((one for one in dataclasses.fields(owner) if one.name == name), None)
+    return str(found.metadata.get("label") or name) if found else key
 
 
 def suggest(data: str, method: str, rank: str, taken: Collection[str]) -> str:
@@ -84,6 +127,28 @@ def suggest_rate(parameters: int | None, method: str) -> str:
     return rates.get(method, rates["lora"])
 
 
+def _field(key: str) -> Field:
+    table, _, name = key.rpartition(".")
+    owner = TABLES.get(table, TrainRecipe)
+    (found,) = (one for one in dataclasses.fields(owner) if one.name == name)
+    choices = tuple(found.metadata.get("choices") or ())
+    if fields.kind_of(TrainRecipe, key) is bool:
+        choices = (NO, YES)
+    if key == "device":
+        choices = ("auto",)  # the others are found out
+    return Field(key, label_of(key), choices)
+
+
+def _value(key: str, text: str) -> Any:
+    """What a person's text means for a setting; where it means nothing, the text itself."""
+    if typing.get_origin(fields.kind_of(TrainRecipe, key)) is not dict:
+        return fields.coerce(TrainRecipe, key, text)
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    if not all(name.strip() and equals and value.strip() for name, equals, value in pairs):
+        return text
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
 def _at(table: Mapping[str, Any], dotted: str) -> Any:
     value: Any = table
     for part in dotted.split("."):
@@ -92,6 +157,10 @@ def _at(table: Mapping[str, Any], dotted: str) -> Any:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return YES if value else NO
     if isinstance(value, float) and math.isfinite(value):
         return f"{value:g}" if float(f"{value:g}") == value else repr(value)
-    return str(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={one}" for name, one in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -32,6 +32,9 @@ class Glyphs:
     """A child in a tree; `last` is the last child, `trunk` passes by."""
     last: str
     trunk: str
+    opening: str
+    """Before and after what is learned; two cells each in ASCII, where braces are code."""
+    closing: str
     ellipsis: str
     separator: str
     """Between facts on one line."""
@@ -70,6 +73,8 @@ UNICODE = Glyphs(
     branch="├",
     last="└",
     trunk="│",
+    opening="⟦",
+    closing="⟧",
     ellipsis="…",
     separator="·",
     arrow="→",
@@ -97,6 +102,8 @@ ASCII = Glyphs(
     branch="|",
     last="`",
     trunk="|",
+    opening="[[",
+    closing="]]",
     ellipsis="~",
     separator="-",
     arrow=">",

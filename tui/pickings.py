@@ -1,5 +1,6 @@
 """Models, data sets and rows as lists show them. Everything here is untrusted and cleaned here."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,14 +93,16 @@ def set_row(one: "DataSet") -> Row:
     return Row(one.ref, tuple(((cell, ""),) for cell in cells))
 
 
-def about_set(one: "DataSet | None", separator: str) -> list[Line]:
+def about_set(one: "DataSet | None", separator: str, further: Sequence[str] = ()) -> list[Line]:
+    """The chosen data in two lines; `further` is what the companion found out."""
     if one is None:
         return []
     if one.reason:
         return [[(f" {one_line(one.name)}: {one_line(one.reason)}", "bad")]]
     facts = [one_line(one.description)]
     facts.append("held-out rows" if one.eval_path else "a share of its rows is held out")
-    return [[(" " + f" {separator} ".join(facts), "dim")]]
+    lines: list[Line] = [[(" " + f" {separator} ".join(facts), "dim")]]
+    return [[(" " + f" {separator} ".join(further), "base")], *lines] if further else lines
 
 
 def rows_shown(rows: "Rows | EngineError | None") -> list[Line]:

@@ -10,6 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from engine.compare.behaviour import count_sentences, count_words
+from engine.errors import EngineError
 from engine.jobs.status import Failure, State
 from engine.jobs.store import Store
 from tests.tui.building import write_run
@@ -61,10 +62,24 @@ class FakeStream:
         }
 
 
+class FakeReport:
+    """What the companion says of data, or why it cannot."""
+
+    def __init__(self, report: Mapping[str, Any] | EngineError) -> None:
+        self._report = report
+
+    async def last(self) -> dict[str, Any]:
+        if isinstance(self._report, EngineError):
+            raise self._report
+        return {"event": "done", "report": self._report}
+
+
 class FakeCompanion:
     """Answers at once; `held` keeps it from going on, `asked` is what it was sent."""
 
     def __init__(self) -> None:
+        self.inspected: list[tuple[str, Mapping[str, Any], Mapping[str, int]]] = []
+        self.report: Mapping[str, Any] | EngineError = report_of("i miss my dog", "sadness")
         self.asked: list[tuple[str, list[dict[str, str]], Mapping[str, Any]]] = []
         self.held = False
         self.closed = False
@@ -80,8 +95,51 @@ class FakeCompanion:
         self.asked.append((arm, list(messages), dict(decoding or {})))
         return FakeStream(self, arm, list(messages))
 
+    def inspect(self, checkpoint: str, data: Mapping[str, Any], **settings: int) -> FakeReport:
+        self.inspected.append((checkpoint, data, settings))
+        return FakeReport(self.report)
+
     async def close(self) -> None:
         self.closed = True
+
+
+def report_of(question: str, answer: str, **changes: Any) -> dict[str, Any]:
+    """A report on one row, in the shape that `engine.worker.inspection` makes."""
+
+    def token(text: str, learned: bool = False, special: bool = False) -> dict[str, Any]:
+        return {"text": text, "ids": [7], "learned": learned, "special": special}
+
+    tokens = [
+        token("<|user|>", special=True),
+        *(token(f"{word} ") for word in question.split()),
+        token("<|assistant|>", special=True),
+        *(token(letter, learned=True) for letter in answer),
+        token("<|end|>", learned=True, special=True),
+    ]
+    row = {"source": "/d/train.jsonl:1", "kept": True, "reason": "", "cut": 0,
+           "learned": len(answer) + 1, "tokens": tokens, "rejected": [], "removed": ""}  # fmt: skip
+    none = {"rows": 0, "example": ""}
+    template = {"name": "chat", "hash": "abc", "system": "", "notes": []}
+    other = {"template": template | {"name": "raw", "hash": "def"}} | row
+    refused = {"template": {"name": "chatml", "system": ""}, "reason": "no such marks"}
+    return {
+        "data": {"schema": "instruction/output", "rows": 9, "looked_at": 9},
+        "sides": {"train": 9, "eval": 0, "duplicates": 0, "leaked": 0, "asked": 0},
+        "rejected": 0,
+        "rejects": [],
+        "template": template,
+        "rows": [row],
+        "lengths": {"rows": 9, "least": 3, "median": 12, "p95": 90, "most": 300, "bins": [
+            {"least": 0, "most": 199, "rows": 6}, {"least": 200, "most": 399, "rows": 3}]},
+        "learned_tokens": 1234,
+        "kept": 9,
+        "too_long": {"max_length": 256, "policy": "cut", "cut": none, "dropped": none,
+                     "share_of_learned": 0.0, "removed": None},
+        "bos": {"token": "<|begin|>", "wanted": True, "none": none, "one": none, "several": none},
+        "ends": {"tokens": ["<|end|>"], "endless": none},
+        "marks": none,
+        "templates": [other, refused, {"template": template} | row],
+    } | changes  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

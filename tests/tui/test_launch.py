@@ -8,10 +8,11 @@ import pytest
 
 from engine.demo import BASE
 from engine.errors import EngineError
-from engine.jobs.recipe import Recipe, TrainRecipe, parse
+from engine.jobs.recipe import Recipe, TrainRecipe, parse, to_table
+from engine.jobs.settings import Data, Forgetting
 from engine.jobs.store import Store
 from tests.tui.building import write_run
-from tests.tui.conftest import screen_text, see, until
+from tests.tui.conftest import FakeCompanion, report_of, screen_text, see, until
 from tui.actions import Actions
 from tui.app import FinetopApp
 from tui.drafting import draft, suggest, texts_of
@@ -19,6 +20,7 @@ from tui.screens.dialogs import Trouble
 from tui.screens.launch import LaunchPage
 from tui.screens.watch import WatchPage
 from tui.widgets.form import Form
+from tui.widgets.pager import Pager
 
 SIZES = [(160, 50), (80, 24)]
 
@@ -45,8 +47,8 @@ def actions(root: Path) -> Recorder:
 
 
 @pytest.fixture
-def app(root: Path, actions: Recorder) -> FinetopApp:
-    return FinetopApp(Store(root), actions=actions)
+def app(root: Path, actions: Recorder, companion: FakeCompanion) -> FinetopApp:
+    return FinetopApp(Store(root), actions=actions, companion=lambda: companion)  # type: ignore[arg-type, return-value]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -54,7 +56,7 @@ async def test_models_data_form_and_rows_are_there(app: FinetopApp, size: tuple[
     async with app.run_test(size=size) as pilot:
         await pilot.press("2")
         await see(pilot, "demo-base")
-        await see(pilot, "What emotion is in this text?")
+        await see(pilot, "⟦sadness<|end|>⟧")
         text = screen_text(app)
         for word in ("LlamaForCausalLM", "emotion", "counsel", "Learning rate", "0.0005", "Slurm"):
             assert word in text
@@ -94,7 +96,7 @@ async def test_the_recipe_as_toml_follows_the_form(app: FinetopApp) -> None:
     async with app.run_test(size=(160, 60)) as pilot:
         await pilot.press("2")
         await see(pilot, "ready")
-        await pilot.press("v")
+        await pilot.press("V")
         await see(pilot, 'checkpoint = "bundled:demo-base"')
         await pilot.press("enter", "down")
         await see(pilot, 'train = "bundled:counsel"')
@@ -150,8 +152,9 @@ async def test_what_cannot_be_used_is_listed_with_the_reason(
 
 
 async def test_rejected_rows_are_shown_with_line_and_reason(
-    app: FinetopApp, tmp_path: Path
+    app: FinetopApp, companion: FakeCompanion, tmp_path: Path
 ) -> None:
+    companion.report = EngineError("No torch here.", "the light install", "Install finetop[train].")
     good = {"instruction": "Say yes.", "output": "yes"}
     rows = tmp_path / "data" / "mixed.jsonl"
     rows.parent.mkdir()
@@ -162,6 +165,9 @@ async def test_rejected_rows_are_shown_with_line_and_reason(
         await pilot.press("tab", "end")
         await see(pilot, "mixed.jsonl:2")
         assert "Say yes." in screen_text(app)
+        for part in ("No torch here.", "the light install", "Install finetop[train]."):
+            await see(pilot, part)
+        assert "Say yes." in screen_text(app)  # what can be known without it stays
 
 
 async def test_n_takes_over_all_settings_of_a_run(app: FinetopApp, actions: Recorder) -> None:
@@ -209,3 +215,172 @@ async def test_the_learning_rate_follows_the_method_until_it_is_written(app: Fin
         assert rate_after(method__kind="full") == "0.0003"
         assert rate_after(method__kind="lora", training__learning_rate="0.01") == "0.01"
         assert rate_after(method__kind="full") == "0.01"
+
+
+async def test_the_companion_is_asked_once_for_what_was_chosen(
+    app: FinetopApp, companion: FakeCompanion
+) -> None:
+    async with app.run_test(size=(160, 50)) as pilot:
+        await pilot.press("2")
+        await see(pilot, "asking the companion")
+        await see(pilot, "i finished the race")  # the plain rows come first
+        await see(pilot, "⟦sadness<|end|>⟧")
+        await see(pilot, "1,234 tokens learned")
+        await pilot.press("tab", "down")
+        await see(pilot, "prompt/chosen/rejected")
+        await until(pilot, lambda: len(companion.inspected) == 2)
+        await pilot.press("enter", "tab", "tab", "tab", *"9")  # alpha changes nothing of that
+        await pilot.pause(1.0)
+    assert len(companion.inspected) == 2
+    (first, data, settings), (_, other, _) = companion.inspected
+    assert first == "bundled:demo-base"
+    assert (data["train"], other["train"]) == ("bundled:emotion", "bundled:counsel")
+    assert data["max_length"] == 256
+    assert settings["seed"] == 7
+    assert companion.closed
+
+
+async def test_who_only_passes_by_starts_no_companion(
+    app: FinetopApp, companion: FakeCompanion
+) -> None:
+    async with app.run_test(size=(160, 50)) as pilot:
+        await pilot.press("2")
+        await see(pilot, "ready")
+    assert companion.inspected == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_panes_of_lengths_and_templates_take_turns(
+    app: FinetopApp, companion: FakeCompanion, size: tuple[int, int]
+) -> None:
+    long = {"max_length": 256, "policy": "cut", "cut": {"rows": 3, "example": "/d/x:4"},
+            "dropped": {"rows": 0, "example": ""}, "share_of_learned": 0.125,
+            "removed": {"source": "/d/x.jsonl:4", "text": "the end \x1b[2J of it"}}  # fmt: skip
+    companion.report = report_of("who", "me", too_long=long)
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("2")
+        await see(pilot, "⟦me<|end|>⟧")
+        await pilot.press("v")
+        await see(pilot, "[lengths]")
+        await see(pilot, "median 12")
+        await pilot.press("tab", "tab", "tab")
+        app.screen.query_one("#text", Pager).focus()
+        await see(pilot, "200-399")
+        await see(pilot, "max length 256")
+        await pilot.press("end")
+        await see(pilot, "12.5% of")
+        await see(pilot, "x.jsonl:4")
+        await see(pilot, "␛[2J")
+        await pilot.press("v")
+        await see(pilot, "[templates]")
+        await pilot.press("home")
+        await see(pilot, "raw")
+        await see(pilot, "chatml  no such marks")
+        await pilot.press("end")
+        await see(pilot, "✓ in use")
+        await pilot.press("v")
+        await see(pilot, "[recipe]")
+
+
+async def test_what_is_odd_about_the_data_is_said_first(
+    app: FinetopApp, companion: FakeCompanion
+) -> None:
+    few = {"rows": 3, "example": "/d/x:4"}
+    odd = report_of("who", "me")
+    reject = {"file": "/d/x.jsonl", "line": 4, "reason": "no \x1b answer", "text": "{}"}
+    odd |= {
+        "bos": odd["bos"] | {"several": few},
+        "ends": odd["ends"] | {"endless": few},
+        "marks": few,
+        "rejected": 7,
+        "rejects": [reject],
+        "sides": odd["sides"] | {"duplicates": 5, "leaked": 2},
+    }
+    odd["rows"][0] |= {"kept": False, "reason": "longer than 256 tokens"}
+    companion.report = odd
+    async with app.run_test(size=(160, 50)) as pilot:
+        await pilot.press("2")
+        for part in (
+            "! 3 rows begin with <|begin|> twice",
+            "! 3 answers end without an end token",
+            "! the text of 3 rows holds special tokens",
+            "rejected x.jsonl:4: no ␛ answer",
+            "and 6 more rejected",
+            "✗ not learned: longer than 256 tokens",
+            "7 rejected · 5 twice · 2 held out and trained on",
+        ):
+            await see(pilot, part)
+
+
+async def test_every_setting_can_be_reached_and_is_checked(
+    app: FinetopApp, actions: Recorder
+) -> None:
+    async with app.run_test(size=(160, 60)) as pilot:
+        await pilot.press("2")
+        await see(pilot, "ready")
+        form, keys = app.screen.query_one(Form), set()
+        for title in ("Data", "Method", "Training", "Stopping", "Replay", "Samples", "Forgetting"):
+            await pilot.press("m")
+            await see(pilot, f"{title}  ")
+        keys = set(form.values)
+        await pilot.press("M", "M", "M")
+        await see(pilot, "Stopping  5 of 8")
+        await pilot.press("enter", "enter", "f2", "f2", "f2")  # from within a field
+        await see(pilot, "Forgetting  8 of 8")
+        await see(pilot, "Forgetting budget")
+        await pilot.press("tab", "tab", "home", "ctrl+k", *"many")
+        await see(pilot, "forgetting budget: must be a number")
+        await pilot.press("home", "ctrl+k", *"0.25", "tab", "right", "ctrl+s")
+        await until(pilot, lambda: actions.launched is not None)
+    assert isinstance(actions.launched, TrainRecipe)
+    assert actions.launched.forgetting == Forgetting(budget=0.25, stop=True)
+    table = to_table(TrainRecipe())
+    every = {f"{name}.{key}" for name, one in table.items() if isinstance(one, dict) for key in one}
+    assert keys | {"model.checkpoint", "data.train"} == every | {"name", "device"}
+
+
+def test_lists_and_tables_are_typed_as_text() -> None:
+    start = TrainRecipe(data=Data(columns={"prompt": "q", "completion": "a"}))
+    texts = texts_of(start)
+    assert texts["data.columns"] == "prompt=q, completion=a"
+    assert texts["method.targets"] == "all-linear"
+    assert texts["training.packing"] == "no"
+    texts |= {"data.columns": "text = body", "method.targets": "q_proj, v_proj",
+              "training.packing": "yes"}  # fmt: skip
+    made = draft(start, texts, "bundled:demo-base", start.data.train)
+    assert made.recipe is not None
+    assert made.recipe.data.columns == {"text": "body"}
+    assert made.recipe.method.targets == ["q_proj", "v_proj"]
+    assert made.recipe.training.packing is True
+    wrong = draft(start, texts | {"data.columns": "text"}, "bundled:demo-base", "x")
+    assert "data.columns" in wrong.problems
+
+
+async def test_what_was_said_of_one_data_set_is_not_said_of_another(app: FinetopApp) -> None:
+    data = Data(eval="/d/held-out.jsonl", columns={"output": "answer"}, max_length=99)
+    app.draft = TrainRecipe(data=data)
+    async with app.run_test(size=(160, 50)) as pilot:
+        await pilot.press("2", "m")
+        await see(pilot, "/d/held-out.jsonl")
+        await see(pilot, "output=answer")
+        await pilot.press("tab", "down")
+        await until(pilot, lambda: "held-out.jsonl" not in screen_text(app))
+        page = app.screen
+        assert isinstance(page, LaunchPage)
+        assert page._draft is not None
+        assert page._draft.recipe is not None
+        assert page._draft.recipe.data == Data(train="bundled:counsel", max_length=99)
+
+
+async def test_a_choice_survives_a_visit_elsewhere(app: FinetopApp) -> None:
+    async with app.run_test(size=(160, 50)) as pilot:
+        await pilot.press("2")
+        await see(pilot, "ready")
+        await pilot.press("tab", "down")
+        await see(pilot, "counsel-lora-r8")
+        await pilot.press("1")
+        await see(pilot, "progress")
+        await pilot.press("2")
+        await see(pilot, "ready")
+        await pilot.pause(0.5)
+        assert "counsel-lora-r8" in screen_text(app)

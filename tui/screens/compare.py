@@ -30,7 +30,7 @@ from tui.widgets.pager import Pager
 
 if TYPE_CHECKING:
     from engine.compare.prompts import Prompt
-    from tui.companion import Companion, Stream
+    from tui.companion import Stream
 
 TEMPERATURES = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0)
 LENGTHS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
@@ -56,7 +56,6 @@ class ComparePage(Page):
         self._following = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._streams: set[Stream] = set()
-        self._companion: Companion | None = None
         self._stale = False
 
     def compose(self) -> ComposeResult:
@@ -94,8 +93,6 @@ class ComparePage(Page):
         self.ready = False
         for task in self._tasks:
             task.cancel()
-        if self._companion is not None:
-            await self._companion.close()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "send":
@@ -232,11 +229,9 @@ class ComparePage(Page):
 
     async def _answer(self, name: str, side: Side) -> None:
         """Stream one side's answer into its pane."""
-        if self._companion is None:
-            self._companion = self.finetop.companion_factory()
         said = [{"role": one.role, "content": one.content} for one in side.said]
         decode = dataclasses.asdict(self._decode)
-        stream = self._companion.generate(format_arm(side.arm), said, decode)
+        stream = self.finetop.companion().generate(format_arm(side.arm), said, decode)
         self._streams.add(stream)
         try:
             async for event in stream:

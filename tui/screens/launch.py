@@ -1,16 +1,29 @@
-"""Launch: a model, data, a form; the rows and the recipe beside it; and off it goes."""
+"""Launch: a model, data, a form; what is learned, the recipe, whether it fits; and off it goes."""
 
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
+from textual.events import Resize
 
 from engine.errors import EngineError
 from engine.jobs.recipe import TrainRecipe
 from engine.text import one_line
 from tui.actions import Catalogue
-from tui.drafting import FORM, Draft, draft, suggest, suggest_rate, texts_of
+from tui.drafting import (
+    OF_ONE_SET,
+    Draft,
+    draft,
+    groups,
+    label_of,
+    suggest,
+    suggest_rate,
+    texts_of,
+    with_set,
+)
+from tui.inspecting import Inspector, Question
+from tui.phrases import error_lines
 from tui.pickings import (
     MODEL_COLUMNS,
     SET_COLUMNS,
@@ -20,6 +33,7 @@ from tui.pickings import (
     rows_shown,
     set_row,
 )
+from tui.reports import facts, lengths_lines, rows_lines, template_lines
 from tui.screens.dialogs import Trouble
 from tui.screens.page import Page, bindings_of
 from tui.widgets.cells import Line
@@ -34,6 +48,7 @@ if TYPE_CHECKING:
     from engine.catalog.rows import Rows
 
 PREVIEW_ROWS = 20
+PANES = ("rows", "lengths", "templates", "recipe")
 
 
 class LaunchPage(Page):
@@ -52,7 +67,10 @@ class LaunchPage(Page):
         self._draft: Draft | None = None
         self._rows: Rows | EngineError | None = None
         self._rows_of = ""
-        self._shows_rows = True
+        self._pane = 0
+        self._choosing = True
+        """Whether the model and data of the recipe are still to be found in the lists."""
+        self._inspector: Inspector | None = None
         self._launching = False
         self._warning = ""
 
@@ -67,13 +85,14 @@ class LaunchPage(Page):
                 yield Table(SET_COLUMNS, empty="Looking ...", id="sets")
                 yield _facts("set-facts")
             with Vertical(id="write"):
-                yield Form(FORM, id="form")
+                yield Form(groups(), id="form")
                 yield _facts("state")
                 yield Lines(id="shown")
-                yield Pager(hang=11, id="text")
+                yield Pager(id="text")
         yield keys
 
     def on_mount(self) -> None:
+        self._inspector = Inspector(self.finetop.companion, self._inspected)
         self._take(self._start)
         super().on_mount()
         self.action_rescan()
@@ -97,6 +116,15 @@ class LaunchPage(Page):
         self._fill_lists()
         self._check()
 
+    def on_unmount(self) -> None:
+        self.ready = False
+        if self._inspector is not None:
+            self._inspector.stop()
+
+    def on_resize(self, event: Resize) -> None:
+        if self.ready:
+            self.call_after_refresh(self._show_text)
+
     def on_table_chosen(self, event: Table.Chosen) -> None:
         self._check()
 
@@ -109,8 +137,16 @@ class LaunchPage(Page):
         else:
             self.query_one(Form).enter()
 
-    def action_turn_pane(self) -> None:
-        self._shows_rows = not self._shows_rows
+    def action_turn_form(self, by: int) -> None:
+        self.query_one(Form).turn(by)
+        self._check()
+
+    def action_leaf(self) -> None:
+        self.query_one(Form).turn(1, enter=True)
+        self._check()
+
+    def action_turn_pane(self, by: int) -> None:
+        self._pane = (self._pane + by) % len(PANES)
         self.query_one("#text", Pager).to_top()
         self._show_text()
 
@@ -155,6 +191,7 @@ class LaunchPage(Page):
     def _take(self, recipe: TrainRecipe) -> None:
         """Start from a recipe; its name is kept only as what a new one is suggested from."""
         self._start = recipe
+        self._choosing = True
         form = self.query_one(Form)
         form.fill(texts_of(recipe))
         self._named = recipe.name
@@ -170,20 +207,24 @@ class LaunchPage(Page):
 
     def _fill_lists(self) -> None:
         models, sets = self.query_one("#models", Table), self.query_one("#sets", Table)
-        fresh = models.chosen is None
         word = self.word.casefold()
         models.show(
             [row for one in self._catalogue.checkpoints if word in (row := model_row(one)).text]
         )
         sets.show([row for one in self._catalogue.datasets if word in (row := set_row(one)).text])
-        if fresh or self._start is not None:
+        if self._choosing and self._catalogue.checkpoints:
+            self._choosing = False
             models.choose(self._start.model.checkpoint)
             sets.choose(self._start.data.train)
 
     def _check(self) -> None:
         """Read form and lists, and say what is wrong or what will be run."""
-        self._suggest_name()
         form, model, dataset = self.query_one(Form), self.model, self.dataset
+        if dataset is not None and dataset.ref != self._start.data.train and not self._choosing:
+            self._start = with_set(self._start, dataset.ref)
+            texts = texts_of(self._start)
+            form.fill({f"data.{name}": texts[f"data.{name}"] for name in OF_ONE_SET})
+        self._suggest_name()
         self._suggest_rate(model)
         self._draft = draft(
             self._start,
@@ -193,9 +234,9 @@ class LaunchPage(Page):
         )
         form.complain(self._draft.problems)
         self.query_one("#model-facts", Pager).show(about_model(model, self.glyphs.separator))
-        self.query_one("#set-facts", Pager).show(about_set(dataset, self.glyphs.separator))
         self._say_state(model, dataset)
         self._preview(dataset)
+        self._inspect(model, dataset)
         self._show_text()
         self.show_keys()
 
@@ -227,7 +268,7 @@ class LaunchPage(Page):
         elif self._draft and self._draft.problems:
             # The reason beside the field falls away where the form is narrow.
             (key, first), *others = self._draft.problems.items()
-            label = key.rpartition(".")[2].replace("_", " ")
+            label = label_of(key).lower()
             more = f", and {len(others)} more to correct" if others else ""
             self._say([(f" {label}: {one_line(first)}{more}", "bad")])
         else:
@@ -257,20 +298,59 @@ class LaunchPage(Page):
             self.query_one("#text", Pager).to_top()
             self._show_text()
 
+    def _inspect(self, model: "Checkpoint | None", dataset: "DataSet | None") -> None:
+        """Have the companion look at what is chosen, where that can be used."""
+        recipe = self._draft.recipe if self._draft else None
+        usable = model is not None and dataset is not None and not (model.reason or dataset.reason)
+        if self._inspector is not None and recipe is not None and usable and not self._choosing:
+            self._inspector.ask(
+                Question(recipe.model.checkpoint, recipe.data, recipe.training.seed)
+            )
+
+    def _inspected(self) -> None:
+        if self.ready:
+            self.query_one("#text", Pager).to_top()
+            self._show_text()
+
     def redraw(self) -> None:
         self._check()
         super().redraw()
 
     def _show_text(self) -> None:
-        turn = "v recipe" if self._shows_rows else "v rows"
-        title = "rows as they are learned" if self._shows_rows else "recipe"
-        self.query_one("#shown", Lines).show([(f" {title}", "strong"), (f"   {turn}", "dim")])
-        if self._shows_rows:
-            text = rows_shown(self._rows)
-        else:
+        """The pane that has its turn, and what is known of the data by now."""
+        tabs: Line = [
+            (f" [{name}]", "strong") if at == self._pane else (f"  {name}", "dim")
+            for at, name in enumerate(PANES)
+        ]
+        self.query_one("#shown", Lines).show([*tabs, ("  v turns", "dim")])
+        known = self._inspector.report if self._inspector and self._inspector.current else None
+        further = facts(known) if known else []
+        self.query_one("#set-facts", Pager).show(
+            about_set(self.dataset, self.glyphs.separator, further)
+        )
+        text = self._pane_lines()
+        hang = 11 if text[:1] and known is None else 1
+        self.query_one("#text", Pager).show([[(" ", ""), *line] for line in text], hang=hang)
+
+    def _pane_lines(self) -> list[Line]:
+        pane, inspector = PANES[self._pane], self._inspector
+        if pane == "recipe":
             toml = self._draft.toml if self._draft else ""
-            text = [[(one_line(line), "")] for line in toml.splitlines()]
-        self.query_one("#text", Pager).show([[(" ", ""), *line] for line in text])
+            return [[(one_line(line), "")] for line in toml.splitlines()]
+        assert inspector is not None
+        if not inspector.current:
+            asking: list[Line] = [[("asking the companion what is learned ...", "dim")], []]
+            return [*asking, *rows_shown(self._rows)] if pane == "rows" else asking
+        if inspector.trouble is not None:
+            trouble = error_lines(inspector.trouble)
+            return [*trouble, [], *rows_shown(self._rows)] if pane == "rows" else trouble
+        if inspector.report is None:
+            return []
+        if pane == "lengths":
+            width = self.query_one("#text").size.width
+            return lengths_lines(inspector.report, self.glyphs, width)
+        lines = rows_lines if pane == "rows" else template_lines
+        return lines(inspector.report, self.glyphs)
 
     def _failed(self, error: EngineError) -> None:
         self._launching = False

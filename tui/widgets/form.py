@@ -1,20 +1,18 @@
-"""A form of settings: one line each, checked while one types.
+"""A form of settings in groups, one group at a time, checked while one types.
 
 Owns text and focus; what a setting means and whether it is right is told by the screen.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
 from textual.widgets import Input
 
 from engine.text import one_line
-from tui.widgets.cells import Cells, Line
+from tui.widgets.choice import Choice
 from tui.widgets.line import Lines
 
 
@@ -27,93 +25,73 @@ class Field:
     """Where there are any, one is picked; else text is typed."""
 
 
-class Choice(Cells, can_focus=True):
-    """One of a few words, turned with the arrows or space."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "turn(-1)", show=False),
-        Binding("right,l,space", "turn(1)", show=False),
-    ]
-
-    class Changed(Message):
-        """Another word was picked."""
-
-    def __init__(self, choices: Sequence[str], *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._choices = tuple(choices)
-        self.value = self._choices[0]
-
-    def offer(self, choices: Sequence[str]) -> None:
-        """Replace the words; the picked one stays, whether it is among them or not."""
-        self._choices = tuple(dict.fromkeys((*choices, self.value)))
-        self.repaint()
-
-    def pick(self, value: str) -> None:
-        self.value = value
-        self.offer(self._choices)
-
-    def paint(self, width: int, height: int) -> list[Line]:
-        at = f"< {one_line(self.value)} >" if self.has_focus else f"  {one_line(self.value)}"
-        return [[(at.ljust(width), "cursor" if self.has_focus else "strong")]]
-
-    def on_focus(self) -> None:
-        self.repaint()
-
-    def on_blur(self) -> None:
-        self.repaint()
-
-    def action_turn(self, by: int) -> None:
-        at = self._choices.index(self.value) if self.value in self._choices else 0
-        self.value = self._choices[(at + by) % len(self._choices)]
-        self.repaint()
-        self.post_message(self.Changed())
+@dataclass(frozen=True, slots=True)
+class Group:
+    title: str
+    fields: tuple[Field, ...]
 
 
 class Form(Vertical):
-    """Fields by key. Emits Edited with the key that was changed."""
+    """Fields by key. Emits Edited with the key that was changed.
+
+    A group is made when it is first shown: most never are.
+    """
 
     class Edited(Message):
         def __init__(self, key: str) -> None:
             super().__init__()
             self.key = key
 
-    def __init__(self, fields: Sequence[Field], *, id: str | None = None) -> None:
+    def __init__(self, groups: Sequence[Group], *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._fields = tuple(fields)
+        self._groups = tuple(groups)
+        self._at = 0
+        self._bodies: dict[int, VerticalScroll] = {}
         self._inputs: dict[str, Input | Choice] = {}
         self._notes: dict[str, Lines] = {}
+        self._texts: dict[str, str] = {}
+        """What fields that are not made yet will hold."""
+        self._offers: dict[str, tuple[str, ...]] = {}
 
     def compose(self) -> ComposeResult:
-        for field in self._fields:
-            label = Lines(classes="label")
-            label.show([(field.label, "dim")])
-            entry: Input | Choice
-            if field.choices:
-                entry = Choice(field.choices)
-            else:
-                entry = Input(compact=True, classes="text-field")
-                entry.cursor_blink = False
-            note = Lines(classes="problem")
-            self._inputs[field.key], self._notes[field.key] = entry, note
-            yield Horizontal(label, entry, note, classes="field")
+        yield Lines(id="group")
+        yield self._make(0)
+
+    def on_mount(self) -> None:
+        self._tell_group()
 
     @property
     def values(self) -> dict[str, str]:
-        """What is in each field, as text."""
+        """What is in each field that was ever shown, as text."""
         return {key: entry.value for key, entry in self._inputs.items()}
+
+    def turn(self, by: int, *, enter: bool = False) -> None:
+        """Show another group, and go to its first field where one is in a field or asks for it."""
+        enter = enter or self.has_focus_within
+        self._at = (self._at + by) % len(self._groups)
+        if self._at not in self._bodies:
+            self.mount(self._make(self._at))
+        for at, body in self._bodies.items():
+            body.display = at == self._at
+        self._tell_group()
+        if enter:
+            self.call_after_refresh(self.enter)
 
     def fill(self, values: Mapping[str, str]) -> None:
         """Put text into fields; nothing is emitted."""
         with self.prevent(Input.Changed):
             for key, value in values.items():
-                entry = self._inputs[key]
-                if isinstance(entry, Choice):
+                entry = self._inputs.get(key)
+                if entry is None:
+                    self._texts[key] = value
+                elif isinstance(entry, Choice):
                     entry.pick(value)
                 elif entry.value != value:
                     entry.value = value
 
     def offer(self, key: str, choices: Sequence[str]) -> None:
-        entry = self._inputs[key]
+        self._offers[key] = tuple(choices)
+        entry = self._inputs.get(key)
         if isinstance(entry, Choice):
             entry.offer(choices)
 
@@ -124,8 +102,8 @@ class Form(Vertical):
             note.show([(f" {one_line(reason)}", "bad")] if reason else [])
 
     def enter(self) -> None:
-        """Focus the first field."""
-        next(iter(self._inputs.values())).focus()
+        """Focus the first field of the group that shows."""
+        self._inputs[self._groups[self._at].fields[0].key].focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
@@ -133,12 +111,38 @@ class Form(Vertical):
 
     def on_choice_changed(self, event: Choice.Changed) -> None:
         event.stop()
-        if isinstance(event._sender, Choice):
-            self._tell(event._sender)
+        self._tell(event.choice)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         self.screen.focus_next()
+
+    def _make(self, at: int) -> VerticalScroll:
+        rows = [self._row(field) for field in self._groups[at].fields]
+        body = VerticalScroll(*rows, can_focus=False)
+        self._bodies[at] = body
+        return body
+
+    def _row(self, field: Field) -> Horizontal:
+        label = Lines(classes="label")
+        label.show([(field.label, "dim")])
+        text = self._texts.pop(field.key, None)
+        entry: Input | Choice
+        if field.choices:
+            entry = Choice(self._offers.get(field.key, field.choices))
+            entry.pick(entry.value if text is None else text)
+        else:
+            entry = Input(text or "", compact=True, classes="text-field")
+            entry.cursor_blink = False
+        note = Lines(classes="problem")
+        self._inputs[field.key], self._notes[field.key] = entry, note
+        return Horizontal(label, entry, note, classes="field")
+
+    def _tell_group(self) -> None:
+        title, count = self._groups[self._at].title, len(self._groups)
+        self.query_one("#group", Lines).show(
+            [(title, "strong"), (f"  {self._at + 1} of {count}", "dim"), ("   m M f2 turn", "dim")]
+        )
 
     def _tell(self, entry: Input | Choice) -> None:
         key = next(key for key, one in self._inputs.items() if one is entry)

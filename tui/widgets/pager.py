@@ -45,8 +45,10 @@ class Pager(Cells, can_focus=True):
         self._at_end = follow
         self._wrapped: tuple[int, list[Line]] | None = None
 
-    def show(self, text: Sequence[Line]) -> None:
+    def show(self, text: Sequence[Line], *, hang: int | None = None) -> None:
+        """Replace the text; `hang` is how far wrapped lines are indented from now on."""
         self._text = list(text)[-MOST_LINES:]
+        self._hang = self._hang if hang is None else hang
         self._wrapped = None
         self.repaint()
 
