@@ -21,7 +21,7 @@ from engine.errors import EngineError
 from engine.jobs import fields
 from engine.jobs.settings import Data, Decode, Training
 from engine.jobs.store import open_store
-from engine.worker import columnar, inspection, models
+from engine.worker import columnar, counting, inspection, models
 from engine.worker.answers import Answers, Pieces, pieces_of
 from engine.worker.bases import Base, Bases, Voice
 from engine.worker.places import locate
@@ -42,6 +42,7 @@ class Desk:
             "render": self.render,
             "preview": self.preview,
             "inspect": self.inspect,
+            "count": self.count,
         }
         self._bases: Bases | None = None
         self._wanted = "auto"
@@ -165,6 +166,14 @@ class Desk:
             if report is None:
                 yield None
         yield {"event": "done", "report": report}
+
+    def count(self, request: Request, cancelled: Cancelled) -> Iterator[Event]:
+        """{"checkpoint", "method"}: parameters of the model and of what the method learns, exact.
+
+        `method` is the method table of a recipe.
+        """
+        place = locate(Arm("count", _text(request, "checkpoint")), self._runs())
+        yield {"event": "done"} | counting.answer(place.base, request.get("method"))
 
     def _data(self, request: Request) -> tuple[Data, Any]:
         """The data settings that a request names, and the tokenizer of its checkpoint."""

@@ -1,0 +1,163 @@
+"""Will it fit? A recipe beside what the device and the disk have free, and how long it may take.
+
+Puts together `memory`, `advice`, `duration` and `disk` for commands and screens: no library, no
+tensor, a few milliseconds. What it says are estimates; only a disk that cannot hold one checkpoint
+is certain, see `check_disk`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.catalog import advice, configs, disk, duration, memory
+from engine.catalog.advice import gigabytes
+from engine.catalog.entry import Checkpoint
+from engine.catalog.inspection import inspect_base
+from engine.catalog.memory import Estimate
+from engine.errors import EngineError
+from engine.jobs import devices
+from engine.jobs.devices import Device
+from engine.jobs.recipe import TrainRecipe
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """All sizes in bytes; None is not known."""
+
+    device: str
+    """As recipes name it."""
+    memory: Estimate | None = None
+    needed: int | None = None
+    """Of the device's memory; on a CPU with the libraries of the worker."""
+    free: int | None = None
+    fits: bool | None = None
+    """Whether `needed` leaves `advice.MARGIN` of what is free."""
+    largest_batch: int | None = None
+    """Rows of a pass that fit so; 0 where one row is too much."""
+    seconds: float | None = None
+    """Of training, without loading and measuring."""
+    basis: str = ""
+    """Where `seconds` comes from."""
+    checkpoint: int | None = None
+    """One of those kept for resuming."""
+    disk_needed: int | None = None
+    """Those kept, the one being written, and the result."""
+    disk_free: int | None = None
+    advice: tuple[str, ...] = ()
+    """What to turn down, a line each; empty where it fits."""
+    problem: str = ""
+    """Why memory is not known; empty where it is."""
+
+    @property
+    def line(self) -> str:
+        """All of it in a line, for a terminal and the foot of a screen."""
+        if self.needed is None:
+            return f"memory not known: {self.problem}"
+        about = "very roughly " if self.memory is not None and self.memory.rough else "about "
+        said = f"needs {about}{gigabytes(self.needed)}"
+        if self.free is not None:
+            said += f" of {gigabytes(self.free)} free on {self.device}"
+        if self.largest_batch is not None:
+            said += f" · largest batch {self.largest_batch}"
+        if self.seconds is not None:
+            said += f" · about {duration.spoken(self.seconds)} ({self.basis})"
+        if self.disk_needed is not None and self.disk_free is not None:
+            said += f" · disk {gigabytes(self.disk_needed)} of {gigabytes(self.disk_free)} free"
+        return said
+
+
+def assess(
+    recipe: TrainRecipe,
+    checkpoint: Checkpoint,
+    chosen: Sequence[Device],
+    runs_root: Path,
+    *,
+    tokens: int | None = None,
+    length: int | None = None,
+    learned: float = 1.0,
+    speed: float | None = None,
+) -> Fit:
+    """How a recipe fits a device (several are used together) and the disk of the runs.
+
+    `tokens` are those of an epoch, `length` those of the longest row, `learned` the share that the
+    loss counts, `speed` the tokens a second of an earlier run (`duration.measured_speed`). Where
+    they are not known, rows are taken to be `max_length` long, and the time is not said.
+    """
+    kind, room = chosen[0].kind, free_memory(chosen)
+    label, disk_free = devices.labels(tuple(chosen)), disk.free(runs_root)
+    try:
+        config, parameters = _model(checkpoint)
+        found = memory.estimate(
+            config, recipe, parameters=parameters, device_kind=kind, length=length, learned=learned
+        )
+    except EngineError as error:
+        problem = f"{error.title} {error.detail}".strip()
+        return Fit(
+            label, None, None, room, None, None, None, "", None, None, disk_free, (), problem
+        )
+    need = advice.needs(config, parameters, kind, length=length, learned=learned)
+    needed = need(recipe)
+    batch, lines = None, tuple[str, ...]()
+    if room is not None:
+        batch = advice.largest_batch(need, recipe, advice.usable(room))
+        lines = tuple(advice.advise(need, recipe, advice.usable(room)))
+    seconds, basis = duration.seconds(config, recipe, parameters, chosen, tokens, speed)
+    return Fit(
+        label,
+        memory=found,
+        needed=needed,
+        free=room,
+        fits=None if room is None else needed <= advice.usable(room),
+        largest_batch=batch,
+        seconds=seconds,
+        basis=basis,
+        checkpoint=disk.checkpoint_bytes(found),
+        disk_needed=disk.run_bytes(recipe, found),
+        disk_free=disk_free,
+        advice=lines,
+    )
+
+
+def check_disk(fit: Fit) -> None:
+    """Raise EngineError where the disk of the runs cannot hold a single checkpoint."""
+    if fit.checkpoint is None or fit.disk_free is None or fit.checkpoint <= fit.disk_free:
+        return
+    raise EngineError(
+        "The disk is too full for this run.",
+        f"One checkpoint takes {gigabytes(fit.checkpoint)}; {gigabytes(fit.disk_free)} are free.",
+        "Free some space, or start in another folder with --runs DIR.",
+    )
+
+
+def free_memory(chosen: Sequence[Device]) -> int | None:
+    """Bytes that are free on the devices together; None where the driver does not say."""
+    if chosen[0].kind != "cuda":
+        return free_main_memory()
+    sizes = [device.memory_free for device in chosen if device.memory_total]
+    return sum(sizes) if len(sizes) == len(chosen) else None
+
+
+def free_main_memory() -> int:
+    """Bytes of the machine that can be had without swapping, within our control group's limit."""
+    import psutil
+
+    available = int(psutil.virtual_memory().available)
+    group = Path("/sys/fs/cgroup")
+    try:
+        most = int((group / "memory.max").read_text(encoding="ascii"))
+        used = int((group / "memory.current").read_text(encoding="ascii"))
+        stat = (group / "memory.stat").read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError):  # no such group, or one without a limit ("max")
+        return available
+    cached = next((int(line.split()[1]) for line in stat if line.startswith("inactive_file ")), 0)
+    return max(0, min(available, most - used + cached))
+
+
+def _model(checkpoint: Checkpoint) -> tuple[configs.Config, int | None]:
+    """The config and the exact number of parameters of a model, or of an adapter's base."""
+    if checkpoint.kind != "adapter":
+        return configs.read_json(checkpoint.path / "config.json"), checkpoint.parameters
+    if checkpoint.base_path is None:
+        raise EngineError("its base is not on this machine")
+    base = inspect_base(checkpoint.base_path)
+    return configs.read_json(base.path / "config.json"), base.parameters
