@@ -2,13 +2,14 @@
 
 The weights fit one base and one method, the optimiser brings its own rate and decay, and the rows
 already seen are known by their order. Changing those would break the run, or be ignored in silence.
+A run that is done goes on only where the recipe gives it something to do.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from engine.errors import EngineError
-from engine.jobs.directory import JobDirectory
+from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.recipe import Recipe, TrainRecipe, to_table
 
 MARKS = "marks.json"
@@ -42,15 +43,84 @@ def check(job: JobDirectory, wanted: Recipe) -> None:
         )
 
 
-def goes_further(job: JobDirectory, wanted: Recipe) -> bool:
-    """Whether `wanted` asks for more training than the job's recipe did."""
+def check_further(job: JobDirectory, wanted: Recipe | None) -> None:
+    """Raise EngineError where `wanted` (None: nothing new) leaves a job that is done nothing to do.
+
+    A run that ended early needs other rules to go on; one that came to its end needs more steps.
+    """
+    before = job.recipe()
+    if not isinstance(before, TrainRecipe) or not isinstance(wanted, TrainRecipe | None):
+        raise EngineError(f"{job.path.name} is done: nothing is left to do.", _said(job))
+    why = ended_early(job)
+    if why and not (wanted is not None and _lifts(why, before, wanted)):
+        raise EngineError(
+            f"{job.path.name} ended early: {_REASONS[why][0]}.",
+            _said(job),
+            f"To go on all the same: finetop resume {job.path.name} --set {_REASONS[why][1]}",
+        )
+    if not why and not (wanted is not None and _asks_for_more(job, before, wanted)):
+        raise EngineError(
+            f"{job.path.name} is done: nothing is left to train.",
+            _said(job),
+            f"Give it more, as finetop resume {job.path.name} --set {_more(before)}; "
+            "its learning rate then follows a schedule to the new end.",
+        )
+
+
+def ended_early(job: JobDirectory) -> str:
+    """Why a run would not go on by its own rules: "patience", "budget", or "" where it would."""
+    marks = read_json(job.checkpoints / MARKS)
+    why = str(marks.get("ended", "")) if marks is not None else ""
+    return why if why in _REASONS else ""
+
+
+def schedule_note(job: JobDirectory, wanted: Recipe | None) -> str:
+    """A sentence on what another number of steps does to the learning rate; empty where nothing."""
     before = job.recipe()
     if not (isinstance(before, TrainRecipe) and isinstance(wanted, TrainRecipe)):
-        return True
+        return ""
+    old, new = before.training, wanted.training
+    if (old.epochs, old.max_steps) == (new.epochs, new.max_steps) or new.schedule == "constant":
+        return ""
     return (
-        wanted.training.epochs > before.training.epochs
-        or wanted.training.max_steps > before.training.max_steps
+        f"The schedule changes: the {new.schedule} learning rate now ends with the new last step, "
+        "so it goes on from another value than the one it had come to."
     )
+
+
+_REASONS = {
+    "patience": ("its metric no longer improved", "stopping.patience=0"),
+    "budget": ("it was over its forgetting budget", "forgetting.stop=false"),
+}
+"""Why a run ended early, and the setting that lets it go on."""
+
+
+def _lifts(why: str, before: TrainRecipe, wanted: TrainRecipe) -> bool:
+    """Whether the recipe changes the rule that ended the run; the worker judges by the new one."""
+    if why == "budget":
+        return before.forgetting != wanted.forgetting
+    return before.stopping != wanted.stopping
+
+
+def _asks_for_more(job: JobDirectory, before: TrainRecipe, wanted: TrainRecipe) -> bool:
+    if wanted.training.max_steps:
+        now = read_json(job.status_file)
+        step = now.get("step", 0) if now is not None else 0
+        return wanted.training.max_steps > (step if isinstance(step, int) else 0)
+    return wanted.training.epochs > before.training.epochs or bool(before.training.max_steps)
+
+
+def _more(before: TrainRecipe) -> str:
+    """A setting that asks for twice as much."""
+    if before.training.max_steps:
+        return f"training.max_steps={2 * before.training.max_steps}"
+    return f"training.epochs={2 * before.training.epochs:g}"
+
+
+def _said(job: JobDirectory) -> str:
+    """What its worker said of its end."""
+    now = read_json(job.status_file)
+    return str(now.get("message") or job.path) if now is not None else str(job.path)
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:

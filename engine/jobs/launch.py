@@ -75,12 +75,8 @@ def resume(
             str(job.path),
             "If that host is gone, resume it with --adopt.",
         )
-    if state is State.DONE and (recipe is None or not continuation.goes_further(job, recipe)):
-        raise EngineError(
-            f"{record.name} is done: nothing is left to train.",
-            str(job.path),
-            "Give it more, as finetop resume RUN --set training.epochs=6.",
-        )
+    if state is State.DONE:
+        continuation.check_further(job, recipe)
     if recipe is not None:
         continuation.check(job, recipe)
     devices.options((recipe or job.recipe()).device)

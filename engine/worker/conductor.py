@@ -9,6 +9,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from engine.errors import EngineError
 from engine.jobs.recipe import TrainRecipe
 from engine.worker import checkpoints, verdicts
 from engine.worker.attempt import Attempt
@@ -55,6 +56,7 @@ class Conductor(TrainerCallback):
     def take(self, step: int, values: Mapping[str, float]) -> None:
         """Take in an evaluation. Raises EngineError where the metric to judge by is not logged."""
         self.history.add(step, values)
+        self.history.pending = False
         verdicts.check_metric(self.history, self._recipe)
         self.mark()
         before, self.alarm = self.alarm, verdicts.alarm(self.history, self._recipe)
@@ -65,12 +67,29 @@ class Conductor(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         total, training = state.max_steps, self._recipe.training
+        self._plan(state.global_step, total)
         self._eval_steps = spread(total, training.evaluations) | {total}
         self._save_steps = spread(total, training.saves) | {total}
         self._began = (time.monotonic(), state.global_step)
         self._tokens_before = state.num_input_tokens_seen
         self._attempt.log(f"training from step {state.global_step} to {total}")
         self._report(args, state)
+
+    def _plan(self, step: int, total: int) -> None:
+        """Note where the run is to end. Raises EngineError where it is past that already."""
+        before, self.history.total = self.history.total, total
+        if step > total:
+            raise EngineError(
+                f"The run is at step {step}, and this recipe ends at step {total}.",
+                "Nothing is left to train.",
+                "Raise training.epochs or training.max_steps.",
+            )
+        if before and before != total:
+            schedule = self._recipe.training.schedule
+            self._attempt.log(
+                f"the schedule changes: it was planned to step {before}, now the {schedule} "
+                f"learning rate goes to step {total}"
+            )
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any

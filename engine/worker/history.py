@@ -26,6 +26,8 @@ class History:
     rows: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     logged: dict[str, float] = field(default_factory=dict)
     """What training logged last, by tag: a train tag may be the metric as well."""
+    total: int = 0
+    """The step that the run was to end with, when this was noted; 0 before it was known."""
     pending: bool = False
     """Whether the step of this checkpoint was to be evaluated, and a stop came between."""
 
@@ -47,6 +49,7 @@ class History:
         table = {
             "rows": [[step, _finite(values)] for step, values in self.rows],
             "logged": _finite(self.logged),
+            "total": self.total,
             "pending": self.pending,
         }
         atomic.write_json(folder / FILE, table, durable=False)
@@ -59,7 +62,8 @@ class History:
         except FileNotFoundError:
             return cls()
         rows = [(int(step), _floats(values)) for step, values in table["rows"]]
-        return cls(rows, _floats(table["logged"]), bool(table["pending"]))
+        logged = _floats(table["logged"])
+        return cls(rows, logged, int(table["total"]), bool(table["pending"]))
 
 
 def _finite(values: Mapping[str, float]) -> dict[str, float | None]:

@@ -87,7 +87,7 @@ class TokenTrainer(OrderedTrainer):
             logs["learning_rate"],
             logs.get("grad_norm", float("nan")),
             speed,
-            state.num_input_tokens_seen,
+            float(state.num_input_tokens_seen),
             state.epoch or 0.0,
             self._memory(),
         )

@@ -121,14 +121,16 @@ def choose_result(history: History, recipe: TrainRecipe, marked: Marks) -> tuple
     stopping, metric = recipe.stopping, recipe.stopping.metric
     why = ""
     step = marked.best if wants_best(stopping) else None
-    if marked.ended == "patience":
+    early = history.last < history.total
+    if marked.ended == "patience" and early:
         stale = verdict(history, recipe).stale
         why = f"stopped early at step {history.last}: {metric} did not improve for {stale} "
         why += "evaluation" if stale == 1 else "evaluations"
     elif marked.ended == "budget":
         shift = dict(history.series(SHIFT))[history.last]
-        why = f"stopped early at step {history.last}: forgetting {shift:+.3f} nats/token is over "
-        why += f"the budget of {recipe.forgetting.budget:+.3f}"
+        why = "stopped early" if early else "ended"
+        why += f" at step {history.last}: forgetting {shift:+.3f} nats/token is over the budget "
+        why += f"of {recipe.forgetting.budget:+.3f}"
         if stopping.result != "last" and step is None:
             step = marked.within_budget
     if step is not None:

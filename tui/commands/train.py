@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from engine.errors import EngineError
-from engine.jobs import launch, recipe, session, status
+from engine.jobs import continuation, launch, recipe, session, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
@@ -53,8 +53,11 @@ def _resume(options: argparse.Namespace) -> int:
     if options.changes:
         table = recipe.to_table(job.recipe())
         changed = recipe.parse(recipe.with_changes(table, options.changes))
+    note = continuation.schedule_note(job, changed)
     launch.resume(job, changed, adopt=options.adopt, force=options.force)
     print(job.path.name)
+    if note:
+        print(note, file=sys.stderr)
     _say_where(job)
     return _end(job, options.follow)
 
