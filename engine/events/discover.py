@@ -103,15 +103,17 @@ class Finder:
     def look(self, deadline: float | None = None) -> bool:
         """Look at what is known, then into new directories; True where the runs are others.
 
-        Stops at `deadline`, by the clock, and leaves `pending` True.
+        Stops at `deadline`, by the clock, after one new directory at least, and leaves `pending`
+        True.
         """
         self._look_again()
         return self.explore(deadline)
 
     def explore(self, deadline: float | None = None) -> bool:
         """Look into directories that are new, and only there; else as `look`."""
-        now = self._clock()
-        while self._new and (deadline is None or self._clock() < deadline):
+        now, begun = self._clock(), False
+        while self._new and not (begun and deadline is not None and self._clock() >= deadline):
+            begun = True
             node = self._new.popleft()
             if not node.gone:
                 node.folder.look(now)

@@ -114,6 +114,7 @@ class Fleet:
         """True while something was found that is not read yet."""
         self._clock = clock
         self._finder = Finder(paths, clock=clock)
+        self._found: tuple[Found, ...] = ()
         self._glimpser = Glimpser()
         self._members: dict[str, _Member] = {}
         self._shown: dict[str, RunLog] = {}
@@ -138,7 +139,8 @@ class Fleet:
         deadline = None if budget_seconds is None else now + budget_seconds
         changed: set[str] = set()
         again = not self.pending or now >= self._look_at
-        if self._finder.look(deadline) if again else self._finder.explore(deadline):
+        _ = self._finder.look(deadline) if again else self._finder.explore(deadline)
+        if self._finder.runs is not self._found:
             changed |= self._take_over()
         if again:
             self._look_at = now + LOOK_SECONDS
@@ -155,7 +157,8 @@ class Fleet:
         return frozenset(changed)
 
     def _take_over(self) -> set[str]:
-        found = {run.name: run for run in self._finder.runs}
+        self._found = self._finder.runs
+        found = {run.name: run for run in self._found}
         changed = self._members.keys() - found.keys()
         members = {}
         for name, run in found.items():

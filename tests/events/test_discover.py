@@ -1,0 +1,198 @@
+"""Finding runs: nested, linked, many, look-alikes, jobs, and nothing ever written."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.errors import EngineError
+from engine.events import folder as folders
+from engine.events.discover import Finder, Kind, roots
+from engine.events.folder import Folder
+from engine.jobs.directory import create
+from engine.jobs.recipe import TrainRecipe
+from tests.events.encoding import event, event_file, simple, version
+
+POINT = event(1, 1, simple("a", 1))
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def names(finder: Finder) -> list[str]:
+    finder.look()
+    return [found.name for found in finder.runs]
+
+
+def test_runs_are_named_by_their_path(tmp_path: Path) -> None:
+    for name in ("b/run10", "b/run9", "b/run9/nested", "a", "."):
+        event_file(tmp_path / name, POINT)
+    (tmp_path / "empty" / "deeper").mkdir(parents=True)
+    (tmp_path / ".hidden").mkdir()
+    event_file(tmp_path / ".hidden" / "run", POINT)
+    finder = Finder([tmp_path])
+    assert names(finder) == ["a", "b/run9", "b/run9/nested", "b/run10", tmp_path.name]
+    assert not finder.pending
+    assert all(found.kind is Kind.EVENTS for found in finder.runs)
+
+
+def test_several_roots_are_told_apart(tmp_path: Path) -> None:
+    for name in ("x/logs/one", "y/logs/one", "y/logs"):
+        event_file(tmp_path / name, POINT)
+    finder = Finder([tmp_path / "x" / "logs", tmp_path / "y" / "logs"])
+    assert names(finder) == ["x/logs/one", "y/logs", "y/logs/one"]
+    finder = Finder([tmp_path / "x", tmp_path / "y"])
+    assert names(finder) == ["x/logs/one", "y/logs", "y/logs/one"]
+
+
+def test_a_root_within_a_root_counts_once(tmp_path: Path) -> None:
+    event_file(tmp_path / "a" / "run", POINT)
+    event_file(tmp_path / "b", POINT)
+    finder = Finder([tmp_path, tmp_path / "a"])
+    finder.look()
+    assert sorted(found.path.name for found in finder.runs) == ["b", "run"]
+
+
+def test_links_are_followed_and_loops_end(tmp_path: Path) -> None:
+    event_file(tmp_path / "elsewhere" / "run", POINT)
+    root = tmp_path / "root"
+    event_file(root / "run", POINT)
+    (root / "loop").symlink_to(root)
+    (root / "run" / "up").symlink_to(tmp_path / "root")
+    (root / "linked").symlink_to(tmp_path / "elsewhere")
+    (root / "twice").symlink_to(tmp_path / "elsewhere")
+    (root / "nowhere").symlink_to(tmp_path / "gone")
+    (root / "itself").symlink_to(root / "itself")
+    finder = Finder([root])
+    assert names(finder) == ["linked/run", "run"]
+    (root / "linked").unlink()
+    finder.look()
+    assert names(finder) == ["run", "twice/run"]
+
+
+def test_new_runs_and_files_appear_and_vanish(tmp_path: Path) -> None:
+    finder = Finder([tmp_path / "later"])
+    assert names(finder) == []
+    first = event_file(tmp_path / "later" / "one", POINT)
+    assert names(finder) == ["one"]
+    kept = finder.runs[0]
+    event_file(tmp_path / "later" / "deep" / "two", POINT)
+    assert names(finder) == ["deep/two", "one"]
+    assert finder.runs[1] is kept
+    assert not finder.look()
+    first.unlink()
+    assert names(finder) == ["deep/two"]
+    (tmp_path / "later" / "deep").rename(tmp_path / "later" / "shallow")
+    assert names(finder) == ["shallow/two"]
+
+
+def test_an_idle_look_lists_no_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    for number in range(5):
+        path = event_file(tmp_path / str(number), POINT)
+        os.utime(path.parent, (1, 1))
+    os.utime(tmp_path, (1, 1))
+    finder = Finder([tmp_path], clock=clock)
+    finder.look()
+    with monkeypatch.context() as patch:
+        patch.delattr(os, "scandir")
+        patch.delattr(os, "open")
+        assert not finder.look()
+    event_file(tmp_path / "3", POINT, time=1_800_000_000)
+    finder.look()
+    assert [len(found.folder.files) for found in finder.runs] == [1, 1, 1, 2, 1]
+
+
+def test_a_file_system_that_keeps_no_times(tmp_path: Path) -> None:
+    """A directory's time of change may stand still: it is listed now and then all the same."""
+    clock = Clock()
+    os.utime(tmp_path, (1, 1))
+    folder = Folder(tmp_path)
+    folder.look(clock())
+    event_file(tmp_path, POINT)
+    os.utime(tmp_path, (1, 1))
+    assert not folder.look(clock())
+    clock.now += 2 * folders.RELIST_SECONDS
+    assert folder.look(clock())
+    assert len(folder.files) == 1
+
+
+def test_two_changes_within_one_tick_of_the_disk(tmp_path: Path) -> None:
+    path = event_file(tmp_path, POINT)
+    folder = Folder(tmp_path)
+    folder.look(0.0)
+    event_file(tmp_path, POINT, time=1_800_000_000)
+    os.utime(tmp_path, ns=(path.parent.stat().st_atime_ns, path.parent.stat().st_mtime_ns))
+    assert folder.look(0.0)
+
+
+def test_thousands_of_directories_come_in_slices(tmp_path: Path) -> None:
+    for number in range(300):
+        (tmp_path / f"{number // 50}" / f"{number}").mkdir(parents=True)
+    event_file(tmp_path / "5" / "299", POINT)
+    clock = Clock()
+    finder = Finder([tmp_path], clock=clock)
+    looks = 0
+    while finder.pending:
+        ticks = iter(range(20))
+
+        class Running(Clock):
+            def __call__(self, ticks: object = ticks) -> float:
+                self.now += 1
+                return self.now
+
+        finder._clock = Running()
+        finder.look(deadline=20.0)
+        looks += 1
+    assert looks > 5
+    assert [found.name for found in finder.runs] == ["5/299"]
+
+
+def test_jobs_are_recognised(tmp_path: Path) -> None:
+    job = create(tmp_path, TrainRecipe(name="mine"))
+    event_file(job.events, POINT)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "job.json").write_text('{"scheduler": "slurm"}')
+    event_file(tmp_path / "other", POINT)
+    finder = Finder([tmp_path])
+    assert names(finder) == sorted([job.path.name, "other"])
+    kinds = {found.name: found.kind for found in finder.runs}
+    assert kinds == {job.path.name: Kind.JOB, "other": Kind.EVENTS}
+    found = next(one for one in finder.runs if one.kind is Kind.JOB)
+    assert found.path == job.path
+    assert list(found.folder.files)
+
+
+def test_a_trainer_state_counts_where_no_events_are(tmp_path: Path) -> None:
+    for name in ("with/checkpoint-5", "without/checkpoint-5", "final"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "trainer_state.json").write_text('{"log_history": []}')
+    event_file(tmp_path / "with" / "runs" / "today", POINT)
+    finder = Finder([tmp_path])
+    assert names(finder) == ["final", "with/runs/today", "without"]
+    assert names(Finder([tmp_path / "without" / "checkpoint-5"])) == ["checkpoint-5"]
+
+
+def test_nothing_is_written(tmp_path: Path) -> None:
+    event_file(tmp_path / "run", version(0), POINT)
+    before = sorted(tmp_path.rglob("*"))
+    for path in before:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    Finder([tmp_path]).look()
+    assert sorted(tmp_path.rglob("*")) == before
+    for path in before:
+        path.chmod(0o755)
+
+
+def test_paths_as_a_person_gives_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = event_file(tmp_path / "run", POINT)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert roots(["~/run", path, tmp_path / "run"]) == [tmp_path / "run"]
+    (tmp_path / "notes.txt").write_text("words")
+    for wrong, reason in ((tmp_path / "runn", "is not there"), (tmp_path / "notes.txt", "a file")):
+        with pytest.raises(EngineError, match=reason):
+            roots([wrong])
