@@ -8,18 +8,19 @@ MARKS = ("circle", "square", "diamond", "triangle", "cross", "plus")
 
 
 def identities(names: Sequence[str], colours: int) -> list[tuple[int, int]]:
-    """Colour and mark for each name, both as positions; of names shown together none are alike.
+    """Colour and mark for each name, both as positions.
 
-    A name's own place comes from its letters alone. Where two names have the same, the later in
-    order of name takes the next free one, so the order of `names` does not matter.
+    The colour comes from the letters of the name alone. So does the mark, but where a name shown
+    with it has the same, the later in order of name takes the next one that is used least: up to
+    six curves are told apart by their marks, more by mark and colour. The order does not matter.
     """
-    places: dict[str, int] = {}
-    taken: set[int] = set()
-    room = colours * len(MARKS)
+    found: dict[str, tuple[int, int]] = {}
     for name in sorted(set(names)):
-        place = zlib.crc32(name.encode("utf-8", "surrogatepass")) % room
-        while place in taken and len(taken) < room:
-            place = (place + 1) % room
-        taken.add(place)
-        places[name] = place
-    return [(places[name] % colours, places[name] // colours) for name in names]
+        number = zlib.crc32(name.encode("utf-8", "surrogatepass"))
+        colour, preferred = number % colours, number // colours % len(MARKS)
+        turn = [(preferred + away) % len(MARKS) for away in range(len(MARKS))]
+        shown = list(found.values())
+        mark = min(turn, key=lambda one: (sum(one == mark for _, mark in shown),
+                                          (colour, one) in shown))  # fmt: skip
+        found[name] = colour, mark
+    return [found[name] for name in names]

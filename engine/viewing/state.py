@@ -84,12 +84,15 @@ def load(directory: Path) -> tuple[ViewState, str]:
 
 
 def save(directory: Path, state: ViewState) -> str:
-    """Keep the state; what went wrong, or nothing. Looking at logs never fails for it."""
+    """Keep the state; what went wrong, or nothing. Looking at logs never fails for it.
+
+    Names that are no valid Unicode (odd bytes in a file name) are not remembered.
+    """
     path = state_file(directory)
     table = {
         "schema": SCHEMA,
         "directory": os.path.realpath(directory),
-        "view": dataclasses.asdict(state),
+        "view": {name: _writable(value) for name, value in dataclasses.asdict(state).items()},
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -97,6 +100,12 @@ def save(directory: Path, state: ViewState) -> str:
     except OSError as error:
         return f"The view cannot be kept: {error.strerror}."
     return ""
+
+
+def _writable(value: object) -> object:
+    if isinstance(value, list):
+        return [one for one in value if _writable(one) == one]
+    return value.encode("utf-8", "ignore").decode() if isinstance(value, str) else value
 
 
 def _table(content: bytes) -> dict[str, object] | None:

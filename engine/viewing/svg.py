@@ -65,6 +65,11 @@ class _Scale:
 
     def ticks(self, count: int) -> list[float]:
         """Where labels stand, in the units of the scale."""
+        if self.log and self.high - self.low < 2:
+            powers = range(math.floor(self.low), math.ceil(self.high))
+            places = [power + math.log10(nice) for power in powers for nice in (1, 2, 5)]
+            inside = [at for at in places if self.low <= at <= self.high]
+            return inside or [self.low, self.high]
         rough = (self.high - self.low) / count
         power = 10.0 ** math.floor(math.log10(rough))
         step = next(power * nice for nice in (1, 2, 2.5, 5, 10) if power * nice >= rough * 0.999)

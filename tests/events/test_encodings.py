@@ -175,3 +175,21 @@ def test_records_longer_than_a_chunk(tmp_path: Path) -> None:
     logs = read(tmp_path)
     assert logs.series["a"].values.tolist() == [1, 2]
     assert logs.others["image"] == 1
+
+
+def test_many_values_in_one_record_are_read_at_once(tmp_path: Path) -> None:
+    """As finetop's own worker writes them: all tags of a step in one record."""
+    tags = [f"train/{name}" for name in ("loss", "lr", "norm", "loss")]
+    events = [
+        event(at / 4, at * 9, *[simple(tag, at + place) for place, tag in enumerate(tags)])
+        for at in range(400)
+    ]
+    mixed = [event(0, 9000 + at, simple("train/loss", at), simple("eval", -at)) for at in range(9)]
+    event_file(tmp_path, version(0), *events, *mixed)
+    series = read(tmp_path).series
+    both = [float(number) for at in range(400) for number in (at, at + 3)]
+    assert series["train/loss"].values.tolist() == [*both, *range(9)]
+    assert series["train/lr"].values.tolist() == [at + 1.0 for at in range(400)]
+    assert series["train/norm"].steps.tolist() == [at * 9 for at in range(400)]
+    assert series["train/norm"].wall_times.tolist() == [at / 4 for at in range(400)]
+    assert series["eval"].values.tolist() == [-float(at) for at in range(9)]

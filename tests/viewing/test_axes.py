@@ -1,0 +1,132 @@
+"""Axes, the cursor, and what is derived."""
+
+import math
+
+import numpy as np
+import pytest
+
+from engine.viewing.axes import Axis, along, nearest, read_at
+from engine.viewing.derived import alerts, perplexities, perplexity_tag
+from tests.viewing.curves import series
+
+NAN, INF = math.nan, math.inf
+
+
+def test_steps_and_times() -> None:
+    loss = series("train/loss", [3, 2, 1], [10, 20, 30], [105, 115, 125])
+    later = series("eval/loss", [5], [20], [116])
+    run = {"train/loss": loss, "eval/loss": later, "empty": series("empty", [])}
+    assert along(Axis.STEP, later, run).x.tolist() == [20]
+    assert along(Axis.RELATIVE_STEP, later, run).x.tolist() == [10]
+    assert along(Axis.RELATIVE_TIME, later, run).x.tolist() == [11]
+    assert along(Axis.WALL_TIME, later, run).x.tolist() == [116]
+    assert along(Axis.STEP, run["empty"], run).x.tolist() == []
+
+
+def test_a_log_without_times_says_so() -> None:
+    loss = series("train/loss", [3, 2], times=[NAN, NAN])
+    for axis in (Axis.RELATIVE_TIME, Axis.WALL_TIME):
+        found = along(axis, loss, {"train/loss": loss})
+        assert found.missing == "this log holds no times"
+        assert not len(found.x)
+
+
+@pytest.mark.parametrize(
+    ("axis", "tag"), [(Axis.TOKENS, "train/num_tokens"), (Axis.EPOCH, "train/epoch")]
+)
+def test_tokens_and_epochs_are_joined_by_step(axis: Axis, tag: str) -> None:
+    clock = series(tag, [100, 200, 400, NAN], [10, 20, 40, 45])
+    found = along(axis, series("eval/loss", [1] * 6, [0, 5, 10, 30, 40, 50]), {tag: clock})
+    np.testing.assert_array_equal(found.x, [0, 50, 100, 300, 400, NAN])
+
+
+def test_a_step_that_came_twice_counts_as_it_was_written_last() -> None:
+    clock = series("train/epoch", [0.5, 9.0, 1.0, 1.5], [10, 20, 20, 30])
+    found = along(Axis.EPOCH, series("a", [1, 1], [20, 25]), {"train/epoch": clock})
+    assert found.x.tolist() == [1.0, 1.25]
+
+
+def test_what_was_not_logged_is_not_guessed() -> None:
+    loss = series("train/loss", [1])
+    assert "no tokens" in along(Axis.TOKENS, loss, {"train/loss": loss}).missing
+    assert "no epochs" in along(Axis.EPOCH, loss, {"train/loss": loss}).missing
+    broken = along(Axis.TOKENS, loss, {"tokens": series("tokens", [NAN])})
+    assert np.isnan(broken.x).all()
+
+
+def test_the_cursor_reads_every_curve() -> None:
+    one, other = series("loss", [3, 2, NAN], [0, 10, 20]), series("loss", [7], [100])
+    x, y = one.steps.astype(float), other.steps.astype(float)
+    empty = series("loss", [])
+    curves = [("a", x, one), ("b", y, other), ("c", np.empty(0), empty)]
+    found = read_at(curves, 12)
+    assert [(one.label, one.step, one.x, one.value) for one in found] == [
+        ("a", 10, 10.0, 2.0),
+        ("b", 100, 100.0, 7.0),
+    ]
+    assert math.isnan(read_at(curves, 17)[0].value)
+
+
+def test_the_newest_of_equally_near_points() -> None:
+    assert nearest(np.array([5.0, 0.0, 5.0, NAN]), 5) == 2
+    assert nearest(np.array([NAN]), 1) is None
+    assert nearest(np.array([3.0]), -INF) in (None, 0)
+
+
+@pytest.mark.parametrize(
+    ("tag", "expected"),
+    [
+        ("loss", "perplexity"),
+        ("train/loss", "train/perplexity"),
+        ("eval/nll_loss", "eval/perplexity"),
+        ("val_loss", "val_perplexity"),
+        ("validation/lm_loss", "validation/perplexity"),
+        ("train/policy_loss", None),
+        ("Losses/Value Loss", None),
+        ("box/loss", None),
+        ("eval/accuracy", None),
+        ("train/loss_scale", None),
+        ("grad_norm", None),
+    ],
+)
+def test_which_tags_are_a_token_level_nll(tag: str, expected: str | None) -> None:
+    assert perplexity_tag(tag) == expected
+
+
+def test_perplexity_is_derived_where_only_a_loss_is_logged() -> None:
+    run = {
+        "train/loss": series("train/loss", [0, 1, NAN, 2000]),
+        "eval/loss": series("eval/loss", [1]),
+        "eval/perplexity": series("eval/perplexity", [2.7]),
+        "forget/kl_to_base": series("forget/kl_to_base", [0.1]),
+    }
+    found = perplexities(run)
+    assert set(found) == {"train/perplexity"}
+    derived = found["train/perplexity"]
+    assert derived.formula == "exp(train/loss)"
+    np.testing.assert_allclose(derived.series.values, [1, math.e, NAN, INF])
+    assert derived.series.steps is run["train/loss"].steps
+
+
+OTHERS = ("rewards/chosen", "objective/kl", "value_loss", "Policy/Rate", "logps/x", "val/box_loss")
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_the_loss_of_another_objective_is_no_nll(other: str) -> None:
+    assert not perplexities({"train/loss": series("train/loss", [1]), other: series(other, [1])})
+
+
+def test_a_negative_loss_is_no_nll() -> None:
+    assert not perplexities({"loss": series("loss", [1, -0.1])})
+
+
+def test_alerts_name_the_first_value_that_is_no_number() -> None:
+    run = {
+        "fine": series("fine", [1, 2]),
+        "late": series("late", [1, INF, NAN], [1, 7, 8]),
+        "early": series("early", [1, NAN, 3, NAN, 4], [1, 2, 3, 4, 5]),
+    }
+    early, late = alerts(run)
+    assert (early.tag, early.step, early.count, early.recovered) == ("early", 2, 2, True)
+    assert (late.tag, late.step, late.value, late.recovered) == ("late", 7, INF, False)
+    assert late.wall_time == 1001.0
