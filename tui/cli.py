@@ -19,6 +19,7 @@ from engine.text import clean
 ROOMS = (
     "demo",
     "train",
+    "fit",
     "runs",
     "queue",
     "metrics",

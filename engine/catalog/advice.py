@@ -3,8 +3,8 @@
 Each piece of advice was tried on the estimate, alone: it is given only where the run then fits.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.catalog import memory
@@ -14,7 +14,18 @@ MARGIN = 0.10
 """Share of the free memory that is left free: estimates err, and others' processes grow."""
 LARGEST = 4096
 """Rows; no larger batch is sought."""
+SHORTEST = 64
+"""Tokens; no shorter rows are advised."""
 Needs = Callable[[TrainRecipe], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One change to a recipe that makes it fit, alone."""
+
+    text: str
+    changes: tuple[str, ...] = ()
+    """As `--set` takes them; none where no change helps."""
 
 
 def needs(
@@ -47,31 +58,29 @@ def largest_batch(need: Needs, recipe: TrainRecipe, room: int) -> int:
     return fits
 
 
-def advise(need: Needs, recipe: TrainRecipe, room: int) -> Iterator[str]:
+def advise(need: Needs, recipe: TrainRecipe, room: int) -> tuple[Advice, ...]:
     """What makes the run need at most `room` bytes, the mildest change first.
 
-    Nothing where it needs no more than that; where nothing helps alone, the least that is left.
+    Nothing where it needs no more than that; where nothing helps alone, what the least would need.
     """
     if need(recipe) <= room:
-        return
-    training, found = recipe.training, 0
-    for line in (
+        return ()
+    found = (
         _smaller_batch(need, recipe, room),
         _checkpointing(need, recipe, room),
         _shorter(need, recipe, room),
         _other_method(need, recipe, room),
-    ):
-        if line:
-            found += 1
-            yield line
-    if not found:
-        smallest = _with(recipe, batch_size=1, gradient_checkpointing=True)
-        left = need(smallest)
-        yield (
-            f"even batch_size 1 with gradient_checkpointing needs {gigabytes(left)} "
-            f"({training.batch_size} rows now {gigabytes(need(recipe))}): "
+    )
+    helpful = tuple(one for one in found if one is not None)
+    if helpful:
+        return helpful
+    left = gigabytes(need(_with(recipe, batch_size=1, gradient_checkpointing=True)))
+    return (
+        Advice(
+            f"batch_size 1 with gradient_checkpointing would still need {left}: "
             "take a smaller model or another device"
-        )
+        ),
+    )
 
 
 def gigabytes(size: float) -> str:
@@ -79,54 +88,64 @@ def gigabytes(size: float) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
-def _smaller_batch(need: Needs, recipe: TrainRecipe, room: int) -> str:
+def _smaller_batch(need: Needs, recipe: TrainRecipe, room: int) -> Advice | None:
     """A batch that divides the rows of a step, so that accumulation keeps the step as it is."""
     training = recipe.training
-    most = largest_batch(need, recipe, room)
     rows = training.batch_size * training.accumulation
-    # Accumulated gradients stay between passes: what fits one pass may not fit two.
-    for size in range(min(most, training.batch_size - 1), 0, -1):
+    most = min(largest_batch(need, recipe, room), training.batch_size - 1)
+    for size in range(most, 0, -1):
+        if rows % size:
+            continue
+        # Accumulated gradients stay between passes: what fits one pass may not fit two.
         smaller = _with(recipe, batch_size=size, accumulation=rows // size)
-        if rows % size == 0 and need(smaller) <= room:
-            return (
+        if need(smaller) <= room:
+            return Advice(
                 f"batch_size {training.batch_size} -> {size} with accumulation "
-                f"{training.accumulation} -> {rows // size}: the same step"
+                f"{training.accumulation} -> {rows // size}: the same step",
+                (f"training.batch_size={size}", f"training.accumulation={rows // size}"),
             )
-    return ""
+    return None
 
 
-def _checkpointing(need: Needs, recipe: TrainRecipe, room: int) -> str:
+def _checkpointing(need: Needs, recipe: TrainRecipe, room: int) -> Advice | None:
     if recipe.training.gradient_checkpointing:
-        return ""
+        return None
+    wanted = "training.gradient_checkpointing=true"
     changed = _with(recipe, gradient_checkpointing=True)
     left = need(changed)
     if left <= room:
-        return f"gradient_checkpointing true: needs {gigabytes(left)}, and about a third more time"
-    most = largest_batch(need, changed, room)
-    if 0 < most < recipe.training.batch_size:
-        return f"gradient_checkpointing true and batch_size {most}"
-    return ""
+        said = f"gradient_checkpointing: needs {gigabytes(left)}, and about a third more time"
+        return Advice(said, (wanted,))
+    smaller = _smaller_batch(need, changed, room)
+    if smaller is None:
+        return None
+    return Advice(f"gradient_checkpointing and {smaller.text}", (wanted, *smaller.changes))
 
 
-def _shorter(need: Needs, recipe: TrainRecipe, room: int) -> str:
+def _shorter(need: Needs, recipe: TrainRecipe, room: int) -> Advice | None:
     """Half the length, or half of that; rows that are longer are then cut or dropped."""
     length = recipe.data.max_length // 2
-    while length >= 64:
+    while length >= SHORTEST:
         if need(replace(recipe, data=replace(recipe.data, max_length=length))) <= room:
-            return f"max_length {recipe.data.max_length} -> {length}, where your rows allow it"
+            said = f"max_length {recipe.data.max_length} -> {length}, where your rows allow it"
+            return Advice(said, (f"data.max_length={length}",))
         length //= 2
-    return ""
+    return None
 
 
-def _other_method(need: Needs, recipe: TrainRecipe, room: int) -> str:
+def _other_method(need: Needs, recipe: TrainRecipe, room: int) -> Advice | None:
+    """LoRA instead of all weights; under LoRA the base in four bits."""
     method = recipe.method
     if method.kind == "full":
-        left = need(replace(recipe, method=replace(method, kind="lora")))
-        return f"method.kind lora: needs {gigabytes(left)}" if left <= room else ""
-    if method.quantize != "4bit":
-        left = need(replace(recipe, method=replace(method, quantize="4bit")))
-        return f"method.quantize 4bit: needs {gigabytes(left)}" if left <= room else ""
-    return ""
+        changed, wanted = replace(method, kind="lora"), "kind=lora"
+    elif method.quantize != "4bit":
+        changed, wanted = replace(method, quantize="4bit"), "quantize=4bit"
+    else:
+        return None
+    left = need(replace(recipe, method=changed))
+    if left > room:
+        return None
+    return Advice(f"method.{wanted}: needs {gigabytes(left)}", (f"method.{wanted}",))
 
 
 def _with(recipe: TrainRecipe, **changes: Any) -> TrainRecipe:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.catalog import advice, configs, disk, duration, memory
-from engine.catalog.advice import gigabytes
+from engine.catalog.advice import Advice, gigabytes
 from engine.catalog.entry import Checkpoint
 from engine.catalog.inspection import inspect_base
 from engine.catalog.memory import Estimate
@@ -43,8 +43,8 @@ class Fit:
     disk_needed: int | None = None
     """Those kept, the one being written, and the result."""
     disk_free: int | None = None
-    advice: tuple[str, ...] = ()
-    """What to turn down, a line each; empty where it fits."""
+    advice: tuple[Advice, ...] = ()
+    """What to turn down, any one of them; empty where it fits."""
     problem: str = ""
     """Why memory is not known; empty where it is."""
 
@@ -86,7 +86,7 @@ def assess(
     kind, room = chosen[0].kind, free_memory(chosen)
     label, disk_free = devices.labels(tuple(chosen)), disk.free(runs_root)
     try:
-        config, parameters = _model(checkpoint)
+        config, parameters = read_model(checkpoint)
         found = memory.estimate(
             config, recipe, parameters=parameters, device_kind=kind, length=length, learned=learned
         )
@@ -97,10 +97,10 @@ def assess(
         )
     need = advice.needs(config, parameters, kind, length=length, learned=learned)
     needed = need(recipe)
-    batch, lines = None, tuple[str, ...]()
+    batch, lines = None, tuple[Advice, ...]()
     if room is not None:
         batch = advice.largest_batch(need, recipe, advice.usable(room))
-        lines = tuple(advice.advise(need, recipe, advice.usable(room)))
+        lines = advice.advise(need, recipe, advice.usable(room))
     seconds, basis = duration.seconds(config, recipe, parameters, chosen, tokens, speed)
     return Fit(
         label,
@@ -153,7 +153,7 @@ def free_main_memory() -> int:
     return max(0, min(available, most - used + cached))
 
 
-def _model(checkpoint: Checkpoint) -> tuple[configs.Config, int | None]:
+def read_model(checkpoint: Checkpoint) -> tuple[configs.Config, int | None]:
     """The config and the exact number of parameters of a model, or of an adapter's base."""
     if checkpoint.kind != "adapter":
         return configs.read_json(checkpoint.path / "config.json"), checkpoint.parameters

@@ -15,6 +15,7 @@ from pathlib import Path
 from engine.errors import EngineError
 from engine.jobs.status import Failure, State
 from engine.text import clean
+from engine.worker import exhaustion
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.environment import set_environment
 
@@ -90,12 +91,8 @@ def explain(error: BaseException, attempt: Attempt) -> Failure:
             f"{error.filename or attempt.directory.path}: {error.strerror}",
             "Check its owner and mode, or start in another folder with --runs DIR.",
         )
-    if "OutOfMemory" in type(error).__name__ or isinstance(error, MemoryError):
-        return Failure(
-            "The device has too little memory for this recipe.",
-            str(error).split("\n")[0],
-            "Try a smaller batch (with more accumulation), a shorter length, or LoRA.",
-        )
+    if exhaustion.means_exhausted(error):
+        return exhaustion.explain(error, attempt)
     title, _, more = f"{type(error).__name__}: {error}".partition("\n")
     return Failure(title[:200], more[:500], log)
 

@@ -1,0 +1,129 @@
+"""`finetop fit`: will a recipe fit the device and the disk, and how long may it take?"""
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+from engine.catalog import checkpoints, datasets, duration, fit
+from engine.catalog.advice import gigabytes
+from engine.catalog.fit import Fit
+from engine.catalog.memory import Estimate
+from engine.errors import EngineError
+from engine.jobs import devices, recipe
+from engine.jobs.recipe import TrainRecipe
+from engine.jobs.store import Store, open_store
+from engine.text import one_line
+
+PARTS = ("weights", "gradients", "optimiser", "activations", "logits", "overhead")
+
+
+def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
+    parser = commands.add_parser("fit", help="will a recipe fit, and how long may it take")
+    parser.add_argument("recipe", nargs="?", help="a recipe in TOML; without one, the defaults")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes",
+        help="change a setting, as training.batch_size=8",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.set_defaults(handler=_show)
+    return [parser]
+
+
+def _show(options: argparse.Namespace) -> int:
+    if options.recipe:
+        wanted = recipe.read(Path(options.recipe), options.changes)
+    else:
+        wanted = recipe.parse(recipe.with_changes({"kind": "train"}, options.changes))
+    if not isinstance(wanted, TrainRecipe):
+        raise EngineError(f"This is a recipe to {wanted.kind}.", options.recipe or "")
+    found = judge(wanted, open_store(options.runs))
+    if options.json:
+        print(json.dumps(dataclasses.asdict(found), indent=1))
+        return 0
+    for line in _lines(found):
+        print(one_line(line))
+    return 0
+
+
+def judge(wanted: TrainRecipe, store: Store) -> Fit:
+    """The fit of a recipe here and now, with what the files and earlier runs tell of it.
+
+    Raises EngineError for a checkpoint, a data set or a device that is not there.
+    """
+    jobs = store.jobs()
+    runs = [job.path for job in jobs]
+    checkpoint = checkpoints.resolve(wanted.model.checkpoint, runs)
+    wanted = dataclasses.replace(
+        wanted, model=dataclasses.replace(wanted.model, checkpoint=checkpoint.ref)
+    )
+    chosen = devices.options(wanted.device)[0]
+    data = datasets.resolve(wanted.data.train, runs, wanted.data)
+    size = data.path.stat().st_size if data.path.is_file() else None
+    return fit.assess(
+        wanted,
+        checkpoint,
+        chosen,
+        store.root,
+        tokens=duration.tokens_of_epoch(wanted, data.rows, size),
+        speed=duration.measured_speed(jobs, wanted, chosen[0].kind),
+    )
+
+
+def announce(wanted: TrainRecipe, store: Store) -> None:
+    """One line on stderr before a start, and a warning where it does not fit.
+
+    Raises EngineError where the disk cannot hold one checkpoint, and nothing else: what is wrong
+    with a recipe is for the launch to say.
+    """
+    try:
+        found = judge(wanted, store)
+    except EngineError:
+        return
+    fit.check_disk(found)
+    print(one_line(found.line), file=sys.stderr)
+    for line in _warnings(found):
+        print(one_line(line), file=sys.stderr)
+
+
+def _lines(found: Fit) -> list[str]:
+    lines = [found.line]
+    if found.memory is not None:
+        lines += ["", *_parts(found.memory)]
+        lines += [
+            "rows are taken to be max_length long, and learned whole: yours may need less",
+        ]
+    if found.checkpoint is not None and found.disk_needed is not None:
+        lines += [
+            "",
+            f"{'checkpoint':12}{gigabytes(found.checkpoint):>10}",
+            f"{'on disk':12}{gigabytes(found.disk_needed):>10}  at its most, with those kept",
+        ]
+    warnings = _warnings(found)
+    return [*lines, "", *warnings] if warnings else lines
+
+
+def _parts(memory: Estimate) -> list[str]:
+    lines = [f"{part:12}{gigabytes(getattr(memory, part)):>10}" for part in PARTS]
+    share = memory.trained / memory.parameters
+    return [
+        *lines,
+        f"{'at its most':12}{gigabytes(memory.total):>10}  gradients come while activations go",
+        f"{memory.parameters:,} parameters, {memory.trained:,} of them learned ({share:.1%})",
+    ]
+
+
+def _warnings(found: Fit) -> list[str]:
+    lines = []
+    if found.fits is False:
+        lines += [
+            "It may not fit. Any one of these would:",
+            *(f"  {one.text}" for one in found.advice),
+        ]
+    if found.disk_needed and found.disk_free is not None and found.disk_needed > found.disk_free:
+        lines += [
+            f"The disk may fill up: {gigabytes(found.disk_needed)} are needed at the most, "
+            f"{gigabytes(found.disk_free)} are free. training.keep says how many are kept."
+        ]
+    return lines
