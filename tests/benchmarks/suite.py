@@ -3,10 +3,11 @@
 from tests.benchmarks.results import Outcome, Row
 
 TITLES = {
-    "events": "the event reader beside TensorBoard's EventAccumulator",
+    "events": "the event reader beside TensorBoard's own two, and a thousand runs",
     "dashboard": "the dashboard's first paint, memory, traffic and speed",
     "hangup": "20 dashboards hung up while a worker trains",
     "kill": "50 times kill -9 in the middle of training",
+    "training": "training beside TRL and transformers, by length, and packed",
 }
 
 
@@ -25,6 +26,13 @@ def run(name: str, *, brief: bool) -> Outcome:
         from tests.benchmarks import bench_hangup
 
         return bench_hangup.bench(2, 1) if brief else bench_hangup.bench()
+    if name == "training":
+        from engine.worker.environment import set_environment
+
+        set_environment()  # before torch: its threads must not spin
+        from tests.benchmarks import bench_training
+
+        return bench_training.bench(bench_training.BRIEF if brief else bench_training.Effort())
     from tests.benchmarks import bench_kill
 
     trials = 2 if brief else 50
