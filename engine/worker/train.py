@@ -81,14 +81,14 @@ def run(attempt: Attempt) -> str:
         def make(curves: Curves, conductor: Conductor) -> tuple[TokenTrainer, Gauge]:
             folder = attempt.directory.checkpoints
             arguments = training_arguments(recipe.training, folder, device, formats)
-            return _token_trainer(
+            return token_trainer(
                 attempt, curves, conductor, recipe, arguments, model, tokenizer, data
             )
 
     return _train(attempt, recipe, model, tokenizer, template, data, make, ancestors)
 
 
-def _token_trainer(
+def token_trainer(
     attempt: Attempt,
     curves: Curves,
     conductor: Conductor,

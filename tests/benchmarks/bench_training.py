@@ -1,0 +1,265 @@
+"""Training speed: beside TRL's SFTTrainer and a bare transformers Trainer, by length, and packed.
+
+    python -m tests.benchmarks training [--brief]
+
+Every trainer gets the same model, rows, batches, settings and threads, in turn; speeds are tokens
+that are no padding by second, without the first steps. The same losses show that it is one work.
+"""
+
+import os
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import Trainer, TrainerCallback, set_seed
+
+from engine.demo import BASE
+from engine.jobs import devices, directory, recipe
+from engine.jobs.lock import Lock
+from engine.jobs.recipe import TrainRecipe
+from engine.jobs.status import State
+from engine.worker import models, train
+from engine.worker.arguments import training_arguments
+from engine.worker.attempt import Attempt
+from engine.worker.batches import EncodedRows
+from engine.worker.build import build_model, find_stage
+from engine.worker.conductor import Conductor
+from engine.worker.curves import Curves
+from engine.worker.encode import Encoded, choose_template, collate
+from engine.worker.examples import Prepared, prepare
+from engine.worker.formats import Formats, pick_formats
+from engine.worker.history import History
+from tests.benchmarks.results import Outcome, Row
+
+WARM = 4
+"""Steps that are not timed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    rounds: int = 9
+    steps: int = 60
+    rows: int = 2000
+
+
+BRIEF = Effort(rounds=1, steps=8, rows=200)
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    tokens_per_second: float
+    losses: list[float] = field(default_factory=list)
+
+
+class Clock(TrainerCallback):
+    """When each step ended, and how many tokens were seen by then."""
+
+    def __init__(self) -> None:
+        self.ends: list[tuple[float, int]] = []
+        self.losses: list[float] = []
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.ends.append((time.perf_counter(), state.num_input_tokens_seen))
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        if logs and "loss" in logs:
+            self.losses.append(float(logs["loss"]))
+
+    @property
+    def speed(self) -> float:
+        """Tokens by second after the warm-up."""
+        (began, before), (ended, seen) = self.ends[WARM - 1], self.ends[-1]
+        return (seen - before) / (ended - began)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One thing to train, whoever trains it."""
+
+    recipe: TrainRecipe
+    rows: Sequence[Encoded]
+    device: torch.device
+    formats: Formats
+    folder: Path
+
+    def model(self) -> Any:
+        """As our runs build it, always from the same seed."""
+        set_seed(self.recipe.training.seed)
+        stage = find_stage(self.recipe, [])
+        return build_model(
+            self.recipe, stage, self.formats, self.device, self.folder, None, lambda line: None
+        )
+
+    def arguments(self, *kind: Any, **extra: Any) -> Any:
+        return training_arguments(
+            self.recipe.training, self.folder, self.device, self.formats, *kind, **extra
+        )
+
+
+def train_ours(work: Work) -> Speed:
+    """By the trainer of a real run, its curves, status and questions after a stop included."""
+    job = directory.create(Path(tempfile.mkdtemp(dir=work.folder)), work.recipe)
+    attempt = Attempt(job, Lock(job.lock_file))
+    attempt.devices = devices.options("cpu")[0]
+    attempt._writer.start()
+    attempt.log = lambda line: None  # type: ignore[method-assign]
+    curves, tokenizer = Curves(job.events, 1, 1), models.load_tokenizer(BASE)
+    conductor = Conductor(attempt, work.recipe, History())
+    data = Prepared(list(work.rows), [], [])
+    trainer, _ = train.token_trainer(
+        attempt, curves, conductor, work.recipe, work.arguments(), work.model(), tokenizer, data
+    )
+    speed = _timed(trainer)
+    curves.close()
+    attempt.finish(State.DONE)
+    values = conductor.history.logged
+    return Speed(speed.tokens_per_second, [values["train/loss"]])
+
+
+def train_bare(work: Work) -> Speed:
+    """By transformers' own Trainer and the model's own loss."""
+    trainer = Trainer(
+        model=work.model(),
+        args=work.arguments(),
+        train_dataset=EncodedRows(work.rows),
+        data_collator=lambda rows: collate(rows, 0),
+        processing_class=models.load_tokenizer(BASE),
+    )
+    return _timed(trainer)
+
+
+def train_by_trl(work: Work) -> Speed:
+    """By TRL's trainer for answers, on rows that are encoded already."""
+    from datasets import Dataset
+    from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
+
+    rows = [{"input_ids": one.input_ids, "labels": one.labels} for one in work.rows]
+    trainer = SFTTrainer(
+        model=work.model(),
+        args=work.arguments(SFTConfig, dataset_kwargs={"skip_prepare_dataset": True}),
+        train_dataset=Dataset.from_list(rows),
+        processing_class=models.load_tokenizer(BASE),
+    )
+    return _timed(trainer)
+
+
+def _timed(trainer: Any) -> Speed:
+    from transformers import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)
+    clock = Clock()
+    trainer.add_callback(clock)
+    trainer.train()
+    return Speed(clock.speed, clock.losses)
+
+
+def bench(effort: Effort) -> Outcome:
+    """All three comparisons. Raises AssertionError where two trainers did not do the same."""
+    torch.set_num_threads(_cores())
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("STATE", "LOCKS"):
+            os.environ[f"FINETOP_{name}"] = folder
+        rows = [
+            *_beside_others(effort, Path(folder)),
+            *_beside_padding(effort, Path(folder)),
+        ]
+    settings = {"rounds": effort.rounds, "steps": effort.steps, "threads": _cores()}
+    return Outcome(rows, settings)
+
+
+def _beside_others(effort: Effort, folder: Path) -> list[Row]:
+    """The emotion rows on the bundled model, an adapter and all weights."""
+    found = []
+    for kind in ("lora", "full"):
+        work = _work(effort, folder, f"method.kind={kind}")
+        arms: dict[str, Callable[[Work], Speed]] = {
+            "ours": train_ours, "bare": train_bare, "TRL": train_by_trl,
+        }  # fmt: skip
+        rounds = _in_turn(effort, {name: partial(arm, work) for name, arm in arms.items()})
+        for one in rounds:
+            last = [one[name].losses[-1] for name in ("ours", "bare")]
+            assert abs(last[0] - last[1]) < 1e-3 * last[1], f"not the same work: {last}"
+        faster = max(("bare", "TRL"), key=lambda name: _median(rounds, name))
+        share = statistics.median(
+            one["ours"].tokens_per_second / one[faster].tokens_per_second for one in rounds
+        )
+        for name in arms:
+            found.append(Row(f"{kind}: {name}", f"{_median(rounds, name):,.0f} tokens/s"))
+        found.append(Row(f"{kind}: ours to the faster, {faster}", f"{share:.3f}", "at least 0.97"))
+    return found
+
+
+def _beside_padding(effort: Effort, folder: Path) -> list[Row]:
+    """Rows of 15 to 60 tokens: shuffled, by length, and packed, each by our own trainer."""
+    draw = random.Random(5)
+    rows = []
+    for _ in range(effort.rows):
+        ids = [draw.randrange(5, 2000) for _ in range(draw.randint(15, 60))]
+        rows.append(Encoded(ids, ids, 0, kept=True, reason=""))
+    ways = {
+        "shuffled": (),
+        "by length": ("training.group_by_length=true",),
+        # As many tokens in a pass as the rows of a shuffled one have.
+        "packed": ("training.packing=true", "training.batch_size=10", "data.max_length=64"),
+    }
+    works = {name: _work(effort, folder, *changes, rows=rows) for name, changes in ways.items()}
+    rounds = _in_turn(effort, {name: partial(train_ours, work) for name, work in works.items()})
+
+    def times(name: str) -> str:
+        pairs = (one[name].tokens_per_second / one["shuffled"].tokens_per_second for one in rounds)
+        return f"{statistics.median(pairs):.2f}x"
+
+    least = "1.5x" if works["packed"].device.type == "cuda" else "1.1x"
+    return [
+        Row("rows of 15 to 60 tokens, shuffled", f"{_median(rounds, 'shuffled'):,.0f} tokens/s"),
+        Row("the same by length", times("by length"), "at least 1.3x"),
+        Row("the same packed", times("packed"), f"at least {least}"),
+    ]
+
+
+def _in_turn(effort: Effort, arms: dict[str, Callable[[], Speed]]) -> list[dict[str, Speed]]:
+    """Each round asks every arm once, beginning with another one."""
+    names, rounds = list(arms), []
+    for number in range(effort.rounds):
+        order = names[number % len(names) :] + names[: number % len(names)]
+        rounds.append({name: arms[name]() for name in order})
+        said = ", ".join(f"{name} {rounds[-1][name].tokens_per_second:,.0f}" for name in names)
+        print(f"round {number + 1}: {said} tokens/s", flush=True)
+    return rounds
+
+
+def _work(
+    effort: Effort, folder: Path, *changes: str, rows: Sequence[Encoded] | None = None
+) -> Work:
+    table = {
+        "name": "speed",
+        "data": {"limit": effort.rows, "max_length": 128},
+        "training": {"batch_size": 16, "evaluations": 0, "saves": 0, "learning_rate": 1e-4,
+                     "max_steps": effort.steps + WARM},
+        "samples": {"count": 0},
+        "forgetting": {"tokens": 0},
+    }  # fmt: skip
+    built = recipe.parse(recipe.with_changes(table, changes))
+    assert isinstance(built, TrainRecipe)
+    device = models.pick_device("auto")
+    if rows is None:
+        tokenizer = models.load_tokenizer(BASE)
+        rows = prepare(built.data, tokenizer, choose_template(tokenizer), 7).train
+    formats = pick_formats(device, "auto", built.method.kind)
+    return Work(built, rows, device, formats, folder)
+
+
+def _median(rounds: Sequence[dict[str, Speed]], name: str) -> float:
+    return statistics.median(one[name].tokens_per_second for one in rounds)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
