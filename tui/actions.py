@@ -16,8 +16,10 @@ from engine.jobs.store import Store
 if TYPE_CHECKING:
     from engine.catalog.checkpoints import Checkpoint
     from engine.catalog.datasets import DataSet
+    from engine.catalog.fit import Fit
     from engine.catalog.rows import Rows
     from engine.compare.prompts import Prompt
+    from tui.fitting import Measured
 
 STOP_STAGES = ("ask", "SIGTERM", "SIGKILL")
 """Each firmer than the one before; only the first lets the run save."""
@@ -94,6 +96,26 @@ class Actions:
         from engine.catalog import datasets
 
         return datasets.preview(dataset, count)
+
+    def fit(
+        self, recipe: TrainRecipe, model: "Checkpoint", known: "Measured | None" = None
+    ) -> "Fit":
+        """Whether a recipe fits its device and the disk, and how long it may take."""
+        from engine.catalog import duration, fit
+        from engine.jobs import devices
+
+        chosen = devices.options(recipe.device)[0]
+        jobs = [job for job in self.store.jobs() if job not in self.store.shipped]
+        return fit.assess(
+            recipe,
+            model,
+            chosen,
+            self.store.root,
+            tokens=known.tokens if known else None,
+            length=known.length if known else None,
+            learned=known.learned if known else 1.0,
+            speed=duration.measured_speed(jobs, recipe, chosen[0].kind),
+        )
 
     def prompts(self) -> "list[Prompt]":
         """The bundled prompts, file by file."""

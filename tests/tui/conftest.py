@@ -65,10 +65,13 @@ class FakeStream:
 class FakeReport:
     """What the companion says of data, or why it cannot."""
 
-    def __init__(self, report: Mapping[str, Any] | EngineError) -> None:
-        self._report = report
+    def __init__(self, companion: "FakeCompanion") -> None:
+        self._companion = companion
+        self._report = companion.report
 
     async def last(self) -> dict[str, Any]:
+        while self._companion.held:
+            await asyncio.sleep(0.01)
         if isinstance(self._report, EngineError):
             raise self._report
         return {"event": "done", "report": self._report}
@@ -97,7 +100,7 @@ class FakeCompanion:
 
     def inspect(self, checkpoint: str, data: Mapping[str, Any], **settings: int) -> FakeReport:
         self.inspected.append((checkpoint, data, settings))
-        return FakeReport(self.report)
+        return FakeReport(self)
 
     async def close(self) -> None:
         self.closed = True

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -13,8 +15,12 @@ import pytest
 import pytest_asyncio
 
 from engine.errors import EngineError, JobFailed
+from engine.jobs.settings import Data
 from tests.worker.tiny import save_adapter, save_checkpoint
 from tui.companion import Companion
+from tui.fitting import measured
+from tui.glyphs import UNICODE
+from tui.reports import facts, lengths_lines, rows_lines, template_lines
 
 pytestmark = [pytest.mark.worker, pytest.mark.asyncio(loop_scope="module")]
 
@@ -105,6 +111,33 @@ async def test_an_answer_longer_than_any_buffer_comes_whole(
 ) -> None:
     answer = await companion.render(f"b={base}?prompt=raw", "a b " * 20_000)
     assert len(answer["text"]) == 80_000
+
+
+async def test_data_is_inspected_in_the_shape_that_launch_shows(
+    companion: Companion, base: Path, tmp_path: Path
+) -> None:
+    rows = [{"instruction": f"Say {at}.", "output": "yes " * at} for at in range(1, 30)]
+    data = tmp_path / "rows.jsonl"
+    data.write_text("\n".join(map(json.dumps, [*rows, {"instruction": "no answer"}])))
+    table = dataclasses.asdict(Data(train=str(data), max_length=24))
+    stream = companion.inspect(str(base), table, rows=2, templates=True, seed=3)
+    report = (await stream.last())["report"]
+    shown = "\n".join(
+        "".join(text for text, _ in line)
+        for lines in (
+            rows_lines(report, UNICODE),
+            lengths_lines(report, UNICODE, 80),
+            template_lines(report, UNICODE),
+            [[("; ".join(facts(report)), "")]],
+        )
+        for line in lines
+    )
+    for part in ("⟦yes", "rejected rows.jsonl:30", "max length 24", "in use", "1 rejected", " cut"):
+        assert part in shown
+    known = measured(report, 0)
+    assert known is not None
+    assert known.length == 24
+    assert 0 < known.learned <= 1
 
 
 async def test_rows_are_previewed(companion: Companion, base: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.catalog.fit import Fit
 from engine.demo import BASE
 from engine.errors import EngineError
 from engine.jobs.recipe import Recipe, TrainRecipe, parse, to_table
@@ -16,6 +17,7 @@ from tests.tui.conftest import FakeCompanion, report_of, screen_text, see, until
 from tui.actions import Actions
 from tui.app import FinetopApp
 from tui.drafting import draft, suggest, texts_of
+from tui.fitting import measured
 from tui.screens.dialogs import Trouble
 from tui.screens.launch import LaunchPage
 from tui.screens.watch import WatchPage
@@ -220,10 +222,12 @@ async def test_the_learning_rate_follows_the_method_until_it_is_written(app: Fin
 async def test_the_companion_is_asked_once_for_what_was_chosen(
     app: FinetopApp, companion: FakeCompanion
 ) -> None:
+    companion.held = True
     async with app.run_test(size=(160, 50)) as pilot:
         await pilot.press("2")
         await see(pilot, "asking the companion")
         await see(pilot, "i finished the race")  # the plain rows come first
+        companion.held = False
         await see(pilot, "⟦sadness<|end|>⟧")
         await see(pilot, "1,234 tokens learned")
         await pilot.press("tab", "down")
@@ -278,7 +282,7 @@ async def test_panes_of_lengths_and_templates_take_turns(
         await see(pilot, "chatml  no such marks")
         await pilot.press("end")
         await see(pilot, "✓ in use")
-        await pilot.press("v")
+        await pilot.press("v", "v")
         await see(pilot, "[recipe]")
 
 
@@ -384,3 +388,53 @@ async def test_a_choice_survives_a_visit_elsewhere(app: FinetopApp) -> None:
         await see(pilot, "ready")
         await pilot.pause(0.5)
         assert "counsel-lora-r8" in screen_text(app)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_whether_it_fits_follows_what_is_written(
+    app: FinetopApp, size: tuple[int, int]
+) -> None:
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("2")
+        await see(pilot, "✓ fits: ~")
+        await see(pilot, "B · ~")  # the time, once the rows are known
+        before = [line for line in screen_text(app).splitlines() if "fits:" in line]
+        await pilot.press("v", "v", "v")
+        await see(pilot, "[fit]")
+        await see(pilot, "weights")
+        await pilot.press("m", "m", "m", "M", "M", "M", "enter", "enter")
+        await pilot.press(*["tab"] * 6, "home", "ctrl+k", *"65536")
+        await see(pilot, "✗ does not fit:")
+        await see(pilot, "batch_size")  # what to turn down
+        assert [line for line in screen_text(app).splitlines() if "fits:" in line] != before
+
+
+async def test_a_fit_that_cannot_be_reckoned_says_why(app: FinetopApp, actions: Recorder) -> None:
+    def fit(*_: object) -> Fit:
+        return Fit("cpu", problem="no \x1b sizes")
+
+    actions.fit = fit  # type: ignore[method-assign, assignment]
+    async with app.run_test(size=(160, 50)) as pilot:
+        await pilot.press("2")
+        await see(pilot, "? memory not known: no ␛ sizes")
+
+
+def test_an_epoch_is_reckoned_from_the_rows_that_were_looked_at() -> None:
+    report = report_of("who", "me")
+    report["data"] = {"schema": "x", "rows": 90, "looked_at": 9}
+    report["sides"] |= {"train": 8}
+    report["learned_tokens"] = 137
+    # Six rows of about 100 tokens, three cut at 256: 1,366 tokens of nine rows.
+    known = measured(report, 0)
+    assert known is not None
+    assert known.tokens == int((6 * 99.5 + 3 * 256) / 9 * 8 * 10)
+    assert known.length == 256
+    assert known.learned == pytest.approx(0.1, rel=0.01)
+    limited = measured(report, 18)
+    assert limited is not None
+    assert limited.tokens == int((6 * 99.5 + 3 * 256) / 9 * 8 * 2)
+    report["too_long"] |= {"policy": "drop", "max_length": 199}
+    dropped = measured(report, 0)
+    assert dropped is not None
+    assert dropped.tokens == int(99.5 * 8 * 10)
+    assert measured(report | {"lengths": None}, 0) is None

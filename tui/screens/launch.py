@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.events import Resize
 
 from engine.errors import EngineError
 from engine.jobs.recipe import TrainRecipe
@@ -22,33 +21,26 @@ from tui.drafting import (
     texts_of,
     with_set,
 )
-from tui.inspecting import Inspector, Question
-from tui.phrases import error_lines
 from tui.pickings import (
     MODEL_COLUMNS,
     SET_COLUMNS,
     about_model,
     about_set,
     model_row,
-    rows_shown,
     set_row,
 )
-from tui.reports import facts, lengths_lines, rows_lines, template_lines
 from tui.screens.dialogs import Trouble
 from tui.screens.page import Page, bindings_of
+from tui.screens.prospect import Chosen, Prospect
 from tui.widgets.cells import Line
 from tui.widgets.form import Form
-from tui.widgets.line import Lines, Rule
+from tui.widgets.line import Rule
 from tui.widgets.pager import Pager
 from tui.widgets.table import Table
 
 if TYPE_CHECKING:
     from engine.catalog.checkpoints import Checkpoint
     from engine.catalog.datasets import DataSet
-    from engine.catalog.rows import Rows
-
-PREVIEW_ROWS = 20
-PANES = ("rows", "lengths", "templates", "recipe")
 
 
 class LaunchPage(Page):
@@ -65,12 +57,8 @@ class LaunchPage(Page):
         self._rated = ""
         """The learning rate likewise."""
         self._draft: Draft | None = None
-        self._rows: Rows | EngineError | None = None
-        self._rows_of = ""
-        self._pane = 0
         self._choosing = True
         """Whether the model and data of the recipe are still to be found in the lists."""
-        self._inspector: Inspector | None = None
         self._launching = False
         self._warning = ""
 
@@ -87,12 +75,10 @@ class LaunchPage(Page):
             with Vertical(id="write"):
                 yield Form(groups(), id="form")
                 yield _facts("state")
-                yield Lines(id="shown")
-                yield Pager(id="text")
+                yield Prospect(self.finetop.actions, self.finetop.companion, id="prospect")
         yield keys
 
     def on_mount(self) -> None:
-        self._inspector = Inspector(self.finetop.companion, self._inspected)
         self._take(self._start)
         super().on_mount()
         self.action_rescan()
@@ -116,14 +102,8 @@ class LaunchPage(Page):
         self._fill_lists()
         self._check()
 
-    def on_unmount(self) -> None:
-        self.ready = False
-        if self._inspector is not None:
-            self._inspector.stop()
-
-    def on_resize(self, event: Resize) -> None:
-        if self.ready:
-            self.call_after_refresh(self._show_text)
+    def on_prospect_learned(self) -> None:
+        self._tell_set()
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
         self._check()
@@ -146,9 +126,7 @@ class LaunchPage(Page):
         self._check()
 
     def action_turn_pane(self, by: int) -> None:
-        self._pane = (self._pane + by) % len(PANES)
-        self.query_one("#text", Pager).to_top()
-        self._show_text()
+        self.query_one(Prospect).turn(by)
 
     def action_rescan(self) -> None:
         def look() -> None:
@@ -235,9 +213,12 @@ class LaunchPage(Page):
         form.complain(self._draft.problems)
         self.query_one("#model-facts", Pager).show(about_model(model, self.glyphs.separator))
         self._say_state(model, dataset)
-        self._preview(dataset)
-        self._inspect(model, dataset)
-        self._show_text()
+        if not self._choosing:
+            usable = model if model and not model.reason else None
+            self.query_one(Prospect).show(
+                Chosen(usable, dataset if dataset and not dataset.reason else None, self._draft)
+            )
+        self._tell_set()
         self.show_keys()
 
     def _suggest_name(self) -> None:
@@ -278,79 +259,14 @@ class LaunchPage(Page):
     def _say(self, line: Line) -> None:
         self.query_one("#state", Pager).show([line])
 
-    def _preview(self, dataset: "DataSet | None") -> None:
-        if dataset is None or dataset.ref == self._rows_of:
-            return
-        self._rows_of, self._rows = dataset.ref, None
-
-        def read() -> None:
-            try:
-                rows: Rows | EngineError = self.finetop.actions.preview(dataset, PREVIEW_ROWS)
-            except EngineError as error:
-                rows = error
-            self.app.call_from_thread(self._previewed, dataset.ref, rows)
-
-        self.run_worker(read, thread=True, group="preview")
-
-    def _previewed(self, ref: str, rows: "Rows | EngineError") -> None:
-        if ref == self._rows_of:
-            self._rows = rows
-            self.query_one("#text", Pager).to_top()
-            self._show_text()
-
-    def _inspect(self, model: "Checkpoint | None", dataset: "DataSet | None") -> None:
-        """Have the companion look at what is chosen, where that can be used."""
-        recipe = self._draft.recipe if self._draft else None
-        usable = model is not None and dataset is not None and not (model.reason or dataset.reason)
-        if self._inspector is not None and recipe is not None and usable and not self._choosing:
-            self._inspector.ask(
-                Question(recipe.model.checkpoint, recipe.data, recipe.training.seed)
-            )
-
-    def _inspected(self) -> None:
-        if self.ready:
-            self.query_one("#text", Pager).to_top()
-            self._show_text()
-
     def redraw(self) -> None:
         self._check()
         super().redraw()
 
-    def _show_text(self) -> None:
-        """The pane that has its turn, and what is known of the data by now."""
-        tabs: Line = [
-            (f" [{name}]", "strong") if at == self._pane else (f"  {name}", "dim")
-            for at, name in enumerate(PANES)
-        ]
-        self.query_one("#shown", Lines).show([*tabs, ("  v turns", "dim")])
-        known = self._inspector.report if self._inspector and self._inspector.current else None
-        further = facts(known) if known else []
-        self.query_one("#set-facts", Pager).show(
-            about_set(self.dataset, self.glyphs.separator, further)
-        )
-        text = self._pane_lines()
-        hang = 11 if text[:1] and known is None else 1
-        self.query_one("#text", Pager).show([[(" ", ""), *line] for line in text], hang=hang)
-
-    def _pane_lines(self) -> list[Line]:
-        pane, inspector = PANES[self._pane], self._inspector
-        if pane == "recipe":
-            toml = self._draft.toml if self._draft else ""
-            return [[(one_line(line), "")] for line in toml.splitlines()]
-        assert inspector is not None
-        if not inspector.current:
-            asking: list[Line] = [[("asking the companion what is learned ...", "dim")], []]
-            return [*asking, *rows_shown(self._rows)] if pane == "rows" else asking
-        if inspector.trouble is not None:
-            trouble = error_lines(inspector.trouble)
-            return [*trouble, [], *rows_shown(self._rows)] if pane == "rows" else trouble
-        if inspector.report is None:
-            return []
-        if pane == "lengths":
-            width = self.query_one("#text").size.width
-            return lengths_lines(inspector.report, self.glyphs, width)
-        lines = rows_lines if pane == "rows" else template_lines
-        return lines(inspector.report, self.glyphs)
+    def _tell_set(self) -> None:
+        further = self.query_one(Prospect).facts
+        told = about_set(self.dataset, self.glyphs.separator, further)
+        self.query_one("#set-facts", Pager).show(told)
 
     def _failed(self, error: EngineError) -> None:
         self._launching = False
