@@ -24,7 +24,9 @@ from engine.jobs.devices import Device, Option
 from engine.jobs.directory import JobDirectory, JobRecord
 from engine.jobs.lock import Lock
 from engine.jobs.queue import Cancelled, Place
+from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import Failure, State, Status
+from engine.jobs.store import open_store
 
 WRITE_SECONDS = 0.4
 """Least time between two writes of the status."""
@@ -138,8 +140,29 @@ class Attempt:
                     f"{device.memory_total / 1e9:.1f} GB on {devices.label(device)}"
                 )
         name = devices.labels(self.devices)
-        self.update(state=State.STARTING, device=name, message="loading libraries")
+        message = f"loading libraries{self._doubt()}"
+        self.update(state=State.STARTING, device=name, message=message)
         return self.devices
+
+    def _doubt(self) -> str:
+        """What the estimate says where the run may not fit beside what others use; it tries."""
+        if not isinstance(self.recipe, TrainRecipe):
+            return ""
+        from engine.catalog import checkpoints, fit  # not needed to wait in line
+
+        root = self.directory.path.parent
+        try:
+            runs = [job.path for job in open_store(root).jobs()]
+            base = checkpoints.resolve(self.recipe.model.checkpoint, runs)
+            found = fit.assess(self.recipe, base, self.devices, root)
+        except EngineError:
+            return ""  # the job itself will say it, and better
+        if found.fits is not False:
+            return ""
+        self.log(f"it may not fit: {found.line}")
+        for one in found.advice:
+            self.log(f"  {one.text}")
+        return f"; it may not fit: {found.line}"
 
     def update(self, **fields: Any) -> None:
         """Change what the status says; it is on disk within half a second."""

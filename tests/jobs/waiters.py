@@ -18,8 +18,8 @@ while True:
     try:
         ahead = place.ahead()
     except Cancelled:
-        print("cancelled", flush=True)
         place.leave()
+        print("cancelled", flush=True)
         break
     now = ",".join(place.taken) if ahead == 0 else str(ahead)
     if now != last:
