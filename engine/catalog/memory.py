@@ -87,9 +87,9 @@ def estimate(
     logits = _logits(shape, passes, learned)
     head = 4 * shape.head_parameters if full else 0
     # Backward begins with everything kept and the head's own gradient, and ends with all gradients;
-    # a tied embedding's two are held apart for a moment.
+    # those of a tied embedding, from both its uses, are held apart until their sum is made.
     begins = activations + max(logits, working, head + logits // 2)
-    ends = (head if shape.tied else 0) + (gradients if recipe.training.accumulation == 1 else 0)
+    ends = (2 * head if shape.tied else 0) + (gradients if recipe.training.accumulation == 1 else 0)
     moving = max(begins, ends, _measuring(shape, recipe))
     resting = weights + optimiser + (gradients if recipe.training.accumulation > 1 else 0)
     slack = int(SLACK.get(device_kind, 0.1) * moving)

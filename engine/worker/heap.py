@@ -14,7 +14,7 @@ from engine.catalog import checkpoints
 
 LARGE_MODEL = 50_000_000
 """Parameters."""
-LARGE_BLOCK = 1 << 20
+LARGE_BLOCK = 1 << 18
 """Bytes."""
 _M_MMAP_THRESHOLD = -3
 
