@@ -5,14 +5,13 @@ Reads finetop's runs and any other directory of TensorBoard event files; writes 
 
 import argparse
 import contextlib
-import csv
 import json
 import math
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from engine.events.series import Series
     from engine.events.summary import Point, Summary
 
-COLUMNS = ("run", "tag", "step", "wall_time", "value")
 DEEPEST = 4
 """Levels below a folder that is no run, where event files are looked for."""
 
@@ -62,10 +60,7 @@ def _metrics(options: argparse.Namespace) -> int:
         raise EngineError("--csv and --json are two different outputs.", "", "Give one of them.")
     if options.csv is not None:
         with _output(options.csv) as file:
-            rows = csv.writer(file, lineterminator="\n")
-            rows.writerow(COLUMNS)
-            for source, curves in read:
-                rows.writerows(_points(source, curves, options.csv == "-"))
+            file.writelines(_csv(read, options.csv == "-"))
     elif options.json:
         print(json.dumps([_as_table(one, curves) for one, curves in read], indent=1))
     else:
@@ -136,21 +131,16 @@ def _wanted(
     return {tag: one for tag, one in curves.items() if not tags or tag in tags}
 
 
-def _points(
-    source: Source, curves: "dict[str, Series]", shown: bool
-) -> Iterator[tuple[str, str, int, str, str]]:
+def _csv(read: "Iterable[tuple[Source, dict[str, Series]]]", shown: bool) -> Iterator[str]:
     """Every point, resumes as one curve. Names are cleaned where a terminal may see them."""
-    run = clean(source.name) if shown else source.name
-    for tag, one in curves.items():
-        name = clean(tag) if shown else tag
-        columns = (one.steps.tolist(), one.wall_times.tolist(), one.values.tolist())
-        for step, wall_time, value in zip(*columns, strict=True):
-            yield run, name, step, _spell(wall_time), _spell(value)
+    from engine.viewing.export import Selected, csv_lines
 
-
-def _spell(value: float) -> str:
-    """All digits that a float has; NaN and infinity as every reader of CSV takes them."""
-    return "NaN" if value != value else repr(value)
+    name = clean if shown else str
+    return csv_lines(
+        Selected(name(source.name), replace(one, tag=name(tag)))
+        for source, curves in read
+        for tag, one in curves.items()
+    )
 
 
 @contextlib.contextmanager
