@@ -11,6 +11,7 @@ from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
 from engine.jobs.store import open_store
 from engine.text import one_line
+from tui.commands.fit import announce
 from tui.commands.follow import follow
 
 
@@ -41,7 +42,9 @@ def _train(options: argparse.Namespace) -> int:
         wanted = recipe.parse(recipe.with_changes({"kind": "train"}, options.changes))
     if not isinstance(wanted, TrainRecipe):
         raise EngineError(f"This is a recipe to {wanted.kind}.", options.recipe or "")
-    job = launch.launch_training(wanted, open_store(options.runs, remember=True).root)
+    store = open_store(options.runs, remember=True)
+    announce(wanted, store)
+    job = launch.launch_training(wanted, store.root)
     print(job.path.name)
     _say_where(job)
     return _end(job, options.follow)
