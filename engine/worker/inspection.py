@@ -28,7 +28,7 @@ from engine.worker.preview import (
     special_ids,
 )
 from engine.worker.survey import compare_sides, open_survey
-from engine.worker.template import FORMS, SUFFIXES, leading_ids, own_template
+from engine.worker.template import FORMS, SUFFIXES, leading_ids, own_template, prompt_ids
 
 SAMPLE = 2000
 """Rows that are looked at where nothing else is asked for."""
@@ -77,6 +77,8 @@ class Findings:
     """Rows whose own text holds special tokens."""
     endless: Tally = field(default_factory=Tally)
     """Rows with an answer that ends in no end token, though nothing was cut."""
+    seams: Tally = field(default_factory=Tally)
+    """Rows whose prompt, alone, becomes other tokens than before its answer."""
     kept: int = 0
     cut: Tally = field(default_factory=Tally)
     """Rows that are shortened and kept."""
@@ -158,6 +160,7 @@ def inspect(
             "endless": asdict(counted.endless),
         },
         "marks": asdict(counted.marks),
+        "seams": asdict(counted.seams),
         "templates": _templates(wanted, found[0][0], tokenizer) if wanted.templates else [],
     }
 
@@ -175,6 +178,8 @@ def look(good: Sequence[Row], tokenizer: Any, template: Template) -> Findings:
             found.learned += row.taken.learned
         if row.taken.cut:
             (found.cut if row.taken.kept else found.dropped).add(row)
+        if not begins_with_prompt(row, tokenizer, template):
+            found.seams.add(row)
         if any(last not in ends for last in last_learned(row.whole)):
             found.endless.add(row)
         said = [message.content for message in row.example.messages] or [row.example.text]
@@ -201,6 +206,21 @@ def last_learned(row: Encoded) -> list[int]:
         for label, after in zip(row.labels, following, strict=True)
         if label != IGNORED and after == IGNORED
     ]
+
+
+def begins_with_prompt(row: Row, tokenizer: Any, template: Template) -> bool:
+    """Whether a conversation, encoded, begins with what the model is given to answer.
+
+    Not so where a token reaches over the seam, as `: ` and ` joy` do: what is answered is then not
+    quite what was trained.
+    """
+    messages = row.example.messages
+    turns = [at for at, message in enumerate(messages) if message.role == "assistant"]
+    if not turns:
+        return True
+    prompt = template.render(messages[: turns[-1]], tokenizer, answer_next=True)
+    ids = prompt_ids(prompt, tokenizer, None)
+    return row.whole.input_ids[: len(ids)] == ids
 
 
 def _marks(tokenizer: Any) -> re.Pattern[str]:

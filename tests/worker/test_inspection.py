@@ -145,6 +145,19 @@ def test_a_second_bos_marks_in_the_text_and_endless_answers_are_counted(tmp_path
     assert endless["bos"]["none"]["rows"] == 1
 
 
+def test_a_token_that_reaches_over_the_seam_is_told(base: str, tmp_path: Path) -> None:
+    rows = write(tmp_path / "rows.jsonl", [pair("which?", "sadness"), pair("which?", "\nsadness")])
+    assert inspect(base, rows)["seams"] == {"rows": 0, "example": ""}
+    mine = tmp_path / "mine.jinja"
+    mine.write_text(
+        "{% for message in messages %}{{ message.role }}: {{ message.content }}{{ eos_token }}"
+        "{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"
+    )
+    report = inspect(base, rows, template=str(mine))
+    assert report["seams"]["rows"] == 1
+    assert text_of(report["rows"][0], learned=True).startswith(" "), "the space is learned with it"
+
+
 def test_templates_stand_side_by_side(base: str, tmp_path: Path) -> None:
     rows = write(tmp_path / "rows.jsonl", [pair("which?", "joy")])
     shown = inspect(base, rows, {"templates": True, "rows": 0})["templates"]

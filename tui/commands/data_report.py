@@ -116,6 +116,13 @@ class Page:
                 f"{_short(report['marks']['example'])}: the model reads them as such", _WARNING,
             )  # fmt: skip
 
+        if report["seams"]["rows"]:
+            yield from self._fact(
+                "!", f"{report['seams']['rows']:,} rows have a token that reaches from the prompt "
+                f"into the answer, as in {_short(report['seams']['example'])}: asked, the model "
+                "reads the prompt in other tokens than it was trained on", _WARNING,
+            )  # fmt: skip
+
     def _row(self, title: str, row: Report) -> Iterator[str]:
         size = sum(len(token["ids"]) for token in row["tokens"])
         about = f"{title}  {_short(row['source'])}  {size:,} tokens, {row['learned']:,} learned"
