@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.events.fleet import Fleet
 from engine.events.logdir import LogDir
 
 DATA = Path(
@@ -46,6 +47,24 @@ def assert_equal_to_tensorboard(folder: Path) -> None:
 @pytest.mark.parametrize("folder", RUNS, ids=lambda folder: folder.name)
 def test_runs_of_others(folder: Path) -> None:
     assert_equal_to_tensorboard(folder)
+
+
+@pytest.mark.skipif(not RUNS, reason="the runs are not here")
+def test_runs_of_others_are_found_below_their_folder() -> None:
+    before = {path: path.stat().st_mtime_ns for path in RUNS[0].parent.rglob("*")}
+    fleet = Fleet([RUNS[0].parent])
+    while fleet.pending:
+        fleet.poll(0.0)
+    found = {run.name: run for run in fleet.runs}
+    for folder in RUNS:
+        logs = LogDir(folder)
+        logs.poll()
+        assert found[folder.name].series.keys() == logs.series.keys()
+        for tag, series in logs.series.items():
+            again = found[folder.name].series[tag]
+            np.testing.assert_array_equal(again.values, series.values)
+            np.testing.assert_array_equal(again.steps, series.steps)
+    assert {path: path.stat().st_mtime_ns for path in RUNS[0].parent.rglob("*")} == before
 
 
 @pytest.mark.skipif(bool(RUNS), reason="the runs are here")
