@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine import atomic
 from engine.errors import EngineError
-from engine.jobs import fields
+from engine.jobs import fields, killer
 from engine.jobs import status as statuses
 from engine.jobs.directory import JobDirectory, JobRecord, read_json
 from engine.jobs.recipe import Recipe, TrainRecipe
@@ -29,7 +29,7 @@ class JobView:
     path: Path
     record: JobRecord
     recipe: Recipe | None
-    """None where it cannot be read; `problem` says why."""
+    """None where it cannot be read; `problem` says why, or what may have ended it."""
     status: Status | None
     state: State
     notes: UserNotes
@@ -77,6 +77,8 @@ def view(job: JobDirectory) -> JobView | None:
         problem = error.title
     status = statuses.read(job)
     state = statuses.derive(job, status, time.time())
+    if state is State.CRASHED:
+        problem = problem or killer.suspicion(job)
     return JobView(job.path, record, recipe, status, state, notes(job), problem)
 
 

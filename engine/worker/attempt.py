@@ -19,7 +19,7 @@ from typing import Any
 
 from engine import atomic
 from engine.errors import EngineError
-from engine.jobs import devices, process, status
+from engine.jobs import devices, killer, process, status
 from engine.jobs.devices import Device, Option
 from engine.jobs.directory import JobDirectory, JobRecord
 from engine.jobs.lock import Lock
@@ -257,4 +257,5 @@ def _process() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "threads": os.cpu_count(),
+        killer.KEY: killer.memory_kills(),
     }
