@@ -5,12 +5,14 @@ A derived curve is always told apart from a logged one.
 The rule for perplexity, exp of a mean NLL in nats per token: the tag's last part is a name of a
 token-level NLL (`loss`, `nll`, `cross_entropy`, `lm_loss`, …), the parts before it are nothing but
 names of a split; the run logs no perplexity there itself; no value is negative; and no other tag
-says that the loss is another objective (rewards, a policy, a value function, KL, boxes).
+says that the loss is another objective (rewards, a policy, a value function, KL, boxes); and the
+run's settings name no labels and no classifier, whose loss is over classes and not over tokens.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -28,6 +30,7 @@ _OTHER_OBJECTIVE = re.compile(
     r"|clipfrac|clip_ratio|box_loss|dice|contrastive|(^|/)margins?$|discriminator|generator",
     re.IGNORECASE,
 )
+_CLASSIFIER = re.compile(r"(^|\.)id2label\b|architectures .*(Classification|Regression)")
 _OWN_MEASURES = re.compile(r"^forget/")  # finetop's own KL to the base is a measure, no objective
 
 
@@ -56,8 +59,15 @@ class Alert:
     """Whether a number came after the last of them."""
 
 
-def perplexities(run: Mapping[str, Series]) -> dict[str, Derived]:
-    """Perplexity by the tag it would have, for every loss of a run that has none logged."""
+def perplexities(
+    run: Mapping[str, Series], settings: Mapping[str, object] = MappingProxyType({})
+) -> dict[str, Derived]:
+    """Perplexity by the tag it would have, for every loss of a run that has none logged.
+
+    `settings` are the run's hyper-parameters, as far as they are known.
+    """
+    if any(_CLASSIFIER.search(f"{name} {value}") for name, value in settings.items()):
+        return {}
     if any(_OTHER_OBJECTIVE.search(tag) and not _OWN_MEASURES.match(tag) for tag in run):
         return {}
     found: dict[str, Derived] = {}

@@ -116,6 +116,21 @@ def test_the_loss_of_another_objective_is_no_nll(other: str) -> None:
     assert not perplexities({"train/loss": series("train/loss", [1]), other: series(other, [1])})
 
 
+@pytest.mark.parametrize(
+    ("settings", "derived"),
+    [
+        ({"model_config.id2label.0": "World"}, False),
+        ({"model_config.architectures": '["BertForSequenceClassification"]'}, False),
+        ({"model_config.architectures": '["LlamaForCausalLM"]', "lr": 0.1}, True),
+    ],
+)
+def test_the_loss_of_a_classifier_is_over_classes(
+    settings: dict[str, object], derived: bool
+) -> None:
+    run = {"train/loss": series("train/loss", [1])}
+    assert bool(perplexities(run, settings)) is derived
+
+
 def test_a_negative_loss_is_no_nll() -> None:
     assert not perplexities({"loss": series("loss", [1, -0.1])})
 
