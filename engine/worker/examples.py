@@ -25,6 +25,8 @@ class Pair:
 
     chosen: Encoded
     rejected: Encoded
+    example: Example | None = None
+    """What they were encoded from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Prepared:
     pairs: list[Pair] = field(default_factory=list)
     """Where the objective is `dpo`: one for each row of `train`, in its order."""
     eval_pairs: list[Pair] = field(default_factory=list)
+    eval_examples: list[Example | None] = field(default_factory=list)
+    """As `eval`, row by row: what was encoded."""
 
     @property
     def cut(self) -> int:
@@ -103,6 +107,7 @@ def prepare(
         counts,
         kept if encoder.pairs else [],
         measured if encoder.pairs else [],
+        [one.example for one in measured],
     )
 
 
@@ -138,7 +143,7 @@ class _Encoder:
         chosen = self._encode(example)
         other = self._encode_rejected(example, chosen) if self.pairs and chosen.kept else chosen
         if chosen.kept and other.kept:
-            return Pair(chosen, other)
+            return Pair(chosen, other, example)
         why = chosen if not chosen.kept else other
         file, _, line = example.source.rpartition(":")
         text = example.messages[-1].content if example.messages else example.text

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import atomic
+from engine.catalog.rows import Example
 from engine.catalog.schemas import Message
 from engine.compare import prompts as prompt_files
 from engine.compare.arms import Arm
@@ -22,6 +23,7 @@ from engine.worker.answers import Answers, decode_ids
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.bases import Base, Voice
 from engine.worker.encode import IGNORED, Encoded
+from engine.worker.examples import Prepared
 from engine.worker.template import Template
 
 TEXT_PROMPT = 16
@@ -70,11 +72,12 @@ def sampler(
     model: Any,
     tokenizer: Any,
     template: Template,
-    rows: Sequence[Encoded],
+    data: Prepared,
 ) -> Sampler | None:
     """The sampler that a recipe asks for; None where it asks for none, or there is no prompt.
 
-    Raises EngineError for a file of prompts that cannot be used.
+    The prompts are those of the first held-out rows, of training rows where none is held out, or
+    of a file. Raises EngineError for a file of prompts that cannot be used.
     """
     if not wanted.count:
         return None
@@ -85,12 +88,15 @@ def sampler(
         found = prompt_files.read(prompt_files.find(wanted.prompts))[: wanted.count]
         asked = [Asked(one.id, one.messages, voice.prompt(one.messages)) for one in found]
     else:
+        rows, kind = (data.eval, "eval") if data.eval else (data.train, "train")
+        examples = [*data.eval_examples, *([None] * wanted.count)]
         asked = [
-            one
-            for number, row in enumerate(rows[: wanted.count], 1)
-            if (one := _ask(f"eval-{number}", row, tokenizer)) is not None
+            _ask(f"{kind}-{number}", row, example, tokenizer)
+            for number, (row, example) in enumerate(
+                zip(rows[: wanted.count], examples, strict=False), 1
+            )
         ]
-    asked = [one for one in asked if len(one.ids) < voice.base.context]
+    asked = [one for one in asked if 0 < len(one.ids) < voice.base.context]
     return Sampler(attempt, voice, asked, wanted.max_new_tokens) if asked else None
 
 
@@ -117,15 +123,17 @@ def rewind(path: Path, last: int) -> None:
         atomic.write_bytes(path, b"".join(kept))
 
 
-def _ask(identity: str, row: Encoded, tokenizer: Any) -> Asked | None:
+def _ask(identity: str, row: Encoded, example: Example | None, tokenizer: Any) -> Asked:
     """The prompt of a row: what stands before its first learned token; of a text, its beginning."""
     first = next((at for at, label in enumerate(row.labels) if label != IGNORED), 0)
     if first < 2:
         first = min(TEXT_PROMPT, len(row.input_ids) // 2)
     ids = row.input_ids[:first]
-    if not ids:
-        return None
-    return Asked(identity, (Message("user", decode_ids(tokenizer, ids)),), ids)
+    messages = example.messages if example is not None else ()
+    upto = next((at for at, one in enumerate(messages) if one.role == "assistant"), 0)
+    if not upto:
+        return Asked(identity, (Message("user", decode_ids(tokenizer, ids)),), ids)
+    return Asked(identity, tuple(messages[:upto]), ids)
 
 
 def _step(line: bytes) -> float:

@@ -144,9 +144,7 @@ def _train(
             attempt, model, tokenizer, ancestors, data.train,
             trainer.compute_loss_context_manager, fresh=resumed is None,
         )  # fmt: skip
-        said = sampling.sampler(
-            attempt, recipe.samples, model, tokenizer, template, data.eval or data.train
-        )
+        said = sampling.sampler(attempt, recipe.samples, model, tokenizer, template, data)
         trainer.gauges = [gauge for gauge in (held_out, alarm, said) if gauge is not None]
         if resumed:
             attempt.log(f"going on from {resumed.name}")

@@ -189,7 +189,8 @@ def assert_same(job: JobDirectory, whole: JobDirectory) -> None:
     for path in sorted(_newest(whole).iterdir()):
         other = _newest(job) / path.name
         if path.suffix in (".pt", ".pth"):
-            _equal(*(torch.load(one, weights_only=False) for one in (other, path)), path.name)
+            mine, yours = (torch.load(one, weights_only=False) for one in (other, path))
+            _equal(mine, yours, path.name)
         elif path.name == "measured.json":
             mine, yours = (_unclocked(json.loads(one.read_bytes())) for one in (other, path))
             if mine["pending"]:  # it was stopped there, and measured when it went on

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +102,8 @@ def test_a_run_may_end_at_its_budget_and_goes_on_only_with_another(
     assert marks(job)["ended"] == "budget"
     assert message(job).startswith("stopped early at step 8: forgetting +")
     assert "kept the weights of step 4" in message(job)
-    kept, left = weights(job.checkpoints / "checkpoint-4"), weights(job.adapter)
-    assert all(torch.equal(kept[name], left[name]) for name in kept)
+    kept = job.checkpoints / "checkpoint-4" / "adapter_model.safetensors"
+    assert kept.read_bytes() == (job.adapter / "adapter_model.safetensors").read_bytes()
     with pytest.raises(EngineError, match="over its forgetting budget") as caught:
         launch.resume(job)
     assert "forgetting.stop=false" in caught.value.hint
@@ -237,6 +238,7 @@ def test_samples_are_written_at_each_evaluation_as_the_shipped_run_has_them(
     assert all(0 < len(one.output_ids) <= 5 for one in said)
     assert all(one.prompt_ids and one.template_hash for one in said)
     assert said[-1].arm == f"step-12=run:{job.path.name}"
+    assert re.fullmatch(r"say \d+", said[0].messages[0].content), "as it was asked"
     # At step 0 it is the base that speaks.
     from transformers import AutoModelForCausalLM
 
