@@ -24,7 +24,7 @@ from engine.jobs.settings import Decode
 from engine.worker.answers import Answers
 from engine.worker.bases import Bases
 from engine.worker.places import locate
-from tests.benchmarks.results import Row
+from tests.benchmarks.results import Outcome, Row
 from tests.worker.here import train_here
 
 BAR = 95
@@ -80,7 +80,7 @@ def measure(changes: Sequence[str], prompts: int, folder: Path) -> Ending:
     )
 
 
-def bench(prompts: int = 600, more: Sequence[str] = ()) -> list[Row]:
+def bench(prompts: int = 600, more: Sequence[str] = ()) -> Outcome:
     """A row for each plan."""
     found = []
     for name, changes in PLANS.items():
@@ -95,15 +95,15 @@ def bench(prompts: int = 600, more: Sequence[str] = ()) -> list[Row]:
             f"greedy answers to {ending.answers} held-out prompts that stop by themselves: {name}"
         )
         found.append(Row(what, f"{ending.share:.1f} %", f"at least {BAR}"))
-    return found
+    return Outcome(found, {"prompts": prompts, "limit": LIMIT})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--brief", action="store_true", help="40 steps and 64 prompts")
     options = parser.parse_args()
-    rows_ = bench(64, BRIEF) if options.brief else bench()
-    for row in rows_:
+    outcome = bench(64, BRIEF) if options.brief else bench()
+    for row in outcome.rows:
         print(f"{row.measured:>8}  {row.met:3}  {row.what}")
 
 

@@ -7,6 +7,7 @@ TITLES = {
     "dashboard": "the dashboard's first paint, memory, traffic and speed",
     "hangup": "20 dashboards hung up while a worker trains",
     "kill": "50 times kill -9 in the middle of training",
+    "ending": "whether a tuned model stops by itself",
     "training": "training beside TRL and transformers, by length, and packed",
 }
 
@@ -33,6 +34,10 @@ def run(name: str, *, brief: bool) -> Outcome:
         from tests.benchmarks import bench_training
 
         return bench_training.bench(bench_training.BRIEF if brief else bench_training.Effort())
+    if name == "ending":
+        from tests.benchmarks import bench_ending
+
+        return bench_ending.bench(64, bench_ending.BRIEF) if brief else bench_ending.bench()
     from tests.benchmarks import bench_kill
 
     trials = 2 if brief else 50
