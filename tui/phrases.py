@@ -1,6 +1,7 @@
 """How values read on every screen: states, times, numbers. Pure text, no colour."""
 
 import math
+import re
 import time
 
 from engine.errors import EngineError
@@ -110,6 +111,18 @@ def over_budget(row: RunRow) -> str:
     budget = "" if row.budget is None else f" of {row.budget:+g}"
     since = row.marks.crossed_at if row.marks else None
     return f"over the budget{budget}" + (f" since step {since:,}" if since is not None else "")
+
+
+def remark(row: RunRow) -> str:
+    """What the worker has to say beyond its state; not what was forgotten, which rows say."""
+    status = row.view.status
+    words = state_words(row.view)
+    if status is None or status.message in ("", words, str(row.view.state)):
+        return ""
+    if row.over_budget and status.message.startswith("forgetting "):
+        return ""
+    # Its place in line stands in the words already.
+    return one_line(re.sub(rf"^({re.escape(words)}: |#\d+ )", "", status.message))
 
 
 def small(value: float | None, none: str = NONE) -> str:

@@ -17,6 +17,7 @@ from tui.phrases import (
     name_of,
     number,
     over_budget,
+    remark,
     size,
     small,
     state_mark,
@@ -58,9 +59,9 @@ FORGETTING = ChartSpec(
     "forgetting, nats/token",
     (
         Trace("forget/nll_shift", "shift"),
-        Trace("forget/kl_to_base", "KL to base", _BASE),
-        Trace("forget/nll_shift_parent", "shift to parent", _FURTHER),
-        Trace("forget/kl_to_parent", "KL to parent", _FURTHER + 1),
+        Trace("forget/kl_to_base", "KL", _BASE),
+        Trace("forget/nll_shift_parent", "parent shift", _FURTHER),
+        Trace("forget/kl_to_parent", "parent KL", _FURTHER + 1),
     ),
     smoothed=False,
 )
@@ -117,10 +118,11 @@ def headline(row: RunRow, glyphs: Glyphs) -> Line:
     if status.total:
         line.append((f"  step {status.step:,}/{status.total:,}", ""))
     if status.epochs:
-        line.append((f"  epoch {status.epoch:.1f}/{status.epochs:g}", ""))
+        line.append((f"  epoch {status.epoch:.1f}/{status.epochs:.3g}", ""))
     if view.state.alive:
-        if status.message not in ("", view.state) and view.state is not State.QUEUED:
-            line.append((f"  {one_line(status.message)}", ""))
+        said = remark(row)
+        if said and view.state is not State.QUEUED:
+            line.append((f"  {said}", ""))
         if status.tokens_per_second:
             line.append((f"  {status.tokens_per_second:,.0f} tok/s", ""))
         left = time_left(view, "")
@@ -162,7 +164,7 @@ def numbers(
     row: RunRow, series: Mapping[str, Series], cursor: float | None, *, by_time: bool
 ) -> Line:
     """Every measure at the cursor's step, or the newest."""
-    loss = series.get("train/loss")
+    loss = series.get("train/loss") or series.get("eval/loss")
     step = _step_at(loss, cursor, by_time=by_time)
     line: list[Piece] = [(f" step {step:,}" if step is not None else f" step {NONE}", "strong")]
     for label, tag, shown in (
@@ -189,9 +191,9 @@ def standing(row: RunRow, series: Mapping[str, Series], separator: str) -> Line:
     """What a run came to: how it ended, what it forgot, which checkpoints are of note."""
     facts: list[list[Piece]] = []
     status, marks = row.view.status, row.marks
-    if status is not None and row.view.state.final and status.message:
-        ended = one_line(status.message)
-        facts.append([(ended, "warn")] if ended != state_words(row.view) else [])
+    said = remark(row)
+    if status is not None and row.view.state.final and said:
+        facts.append([(said, "warn")])
     if row.forgot is not None:
         text, role = forgot(row)
         facts.append([("forgot ", "dim"), (text.rstrip(), role or "strong")])

@@ -267,3 +267,15 @@ async def test_a_waiting_run_is_moved_and_cancelled(
             assert "does not wait in this machine's queue" in screen_text(app)
             await pilot.press("escape", "down")
             await until(pilot, lambda: "K J move" not in screen_text(app))
+
+
+async def test_the_alarm_is_not_told_twice(tmp_path: Path, root: Path) -> None:
+    said = "forgetting +0.200 nats/token at step 40, over the budget of +0.100"
+    job = write_run(root, "forgetful", points=40, created=9e9, message=said)
+    forgets(job, {40: 0.2}, {"crossed_at": 40})
+    app = FinetopApp(Store(root))
+    async with app.run_test(size=WIDE) as pilot:
+        await see(pilot, "+0.20 !")
+        await pilot.press("home")
+        await see(pilot, "forgetful done · over the budget of +0.1 since step 40")
+        assert "nats/token at step" not in screen_text(app)

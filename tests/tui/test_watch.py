@@ -162,7 +162,7 @@ async def test_forgetting_has_a_chart_with_its_budget(
         await see(pilot, "forgetting, nats/token")
         await see(pilot, "╌ budget +0.1 ╌")
         text = screen_text(app)
-        assert "b KL to base 0.155" in text
+        assert "b KL 0.155" in text
         assert "smoothed" not in text.split("forgetting, nats/token")[1].split("\n")[0]
         assert "stopped early · forgot +0.31 ! · over the budget of +0.1 since step 40" in text
         if size[0] > 100:

@@ -1,7 +1,6 @@
 """Runs: every run there is, its state, and what can be done with the chosen one."""
 
 import contextlib
-import re
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -20,6 +19,7 @@ from tui.phrases import (
     number,
     over_budget,
     progress,
+    remark,
     state_mark,
     state_words,
     time_left,
@@ -186,10 +186,8 @@ def about(row: RunRow | None, separator: str) -> Line:
     elif view.state is State.LOST:
         host = one_line(status.host) if status else "another host"
         line.append((between + f"it ran on {host}; r adopts it", ""))
-    elif status is not None and status.message and status.message != words:
-        # Its place in line stands in the words already.
-        said = re.sub(rf"^({re.escape(words)}: |#\d+ )", "", status.message)
-        line.append((between + one_line(said), ""))
+    elif said := remark(row):
+        line.append((between + said, ""))
     if row.over_budget:
         line.append((between + over_budget(row), "bad"))
     if status is not None and status.rejected:
