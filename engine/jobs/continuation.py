@@ -17,7 +17,8 @@ MARKS = "marks.json"
 
 FREE = frozenset({
     "name", "device", "training.epochs", "training.max_steps", "training.schedule",
-    "training.warmup_share", "training.max_grad_norm", "training.dtype", "training.evaluations",
+    "training.warmup_share", "training.gradient_checkpointing", "training.max_grad_norm",
+    "training.dtype", "training.evaluations",
     "training.saves", "training.keep", "stopping.metric", "stopping.higher_is_better",
     "stopping.patience", "stopping.min_improvement", "stopping.result", "samples.count",
     "samples.prompts", "samples.max_new_tokens", "forgetting.budget", "forgetting.stop",

@@ -46,7 +46,7 @@ def build_model(
                 f"method.kind is full, and method.quantize is {method.quantize}",
                 "Choose method.kind = lora, or method.quantize = none.",
             )
-        model = _load_whole(recipe, stage, formats, device, spread)
+        model = _load_whole(recipe, stage, formats, device, spread, merged, tokenizer)
     else:
         model = _load_with_adapter(recipe, stage, formats, device, spread, merged, tokenizer, say)
     if training.gradient_checkpointing and method.kind != "full":
@@ -64,13 +64,23 @@ def load_root(recipe: TrainRecipe, stage: Stage, formats: Formats, device: torch
 
 
 def _load_whole(
-    recipe: TrainRecipe, stage: Stage, formats: Formats, device: torch.device, spread: bool
+    recipe: TrainRecipe,
+    stage: Stage,
+    formats: Formats,
+    device: torch.device,
+    spread: bool,
+    merged: Path,
+    tokenizer: Any,
 ) -> Any:
-    if stage.adapter is not None:
+    path = stage.base
+    if stage.adapter is not None and spread:  # layers are laid over devices as they are read
+        save_merged(stage.base, stage.adapter, tokenizer, merged)
+        path = merged
+    if stage.adapter is not None and not spread:
         model = merge(stage.base, stage.adapter).to(device, formats.weights)
     else:
         model = models.load_base(
-            stage.base, device, formats.weights, attention=_attention(recipe, formats, device),
+            path, device, formats.weights, attention=_attention(recipe, formats, device),
             spread=spread,
         )  # fmt: skip
     if is_quantized(model):

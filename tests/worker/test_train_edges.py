@@ -79,7 +79,7 @@ def test_smaller_passes_go_on_with_the_same_steps(
 @pytest.fixture
 def attempt(root: Path) -> Attempt:
     job = directory.create(root, TrainRecipe())
-    return Attempt(job, Lock(job.lock_file), changed_recipe=False)
+    return Attempt(job, Lock(job.lock_file))
 
 
 def test_an_error_of_many_lines_has_a_title_of_one(attempt: Attempt) -> None:
