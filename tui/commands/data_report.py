@@ -57,7 +57,11 @@ class Page:
             field if field == column else f"{field} = {column}"
             for field, column in data["columns"].items()
         )
-        unused = f"; not read: {', '.join(data['unused'])}" if data["unused"] else ""
+        unused = (
+            f"; not read: {', '.join(name or repr(name) for name in data['unused'])}"
+            if data["unused"]
+            else ""
+        )
         yield from self._fact("columns", columns + unused)
         if data["labels"]:
             yield from self._fact("labels", ", ".join(data["labels"]))
