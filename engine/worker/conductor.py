@@ -64,10 +64,12 @@ class Conductor(TrainerCallback):
             self._attempt.log(self.alarm)
 
     def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **has: Any
     ) -> None:
         total, training = state.max_steps, self._recipe.training
         self._plan(state.global_step, total)
+        if state.global_step:
+            follow_schedule(has["optimizer"], has["lr_scheduler"])
         self._eval_steps = spread(total, training.evaluations) | {total}
         self._save_steps = spread(total, training.saves) | {total}
         self._began = (time.monotonic(), state.global_step)
@@ -145,3 +147,16 @@ class Conductor(TrainerCallback):
 def spread(total: int, count: int) -> set[int]:
     """`count` steps evenly over 1 … total, the last of them `total`; none where count is 0."""
     return {max(1, round(total * part / count)) for part in range(1, count + 1)}
+
+
+def follow_schedule(optimizer: Any, scheduler: Any) -> None:
+    """Give the next step the rate of the schedule as it is now.
+
+    A checkpoint brings the rate that its own schedule had come to; where it ended that is 0, and
+    the first step of a run that is given more would be lost.
+    """
+    factors = [factor(scheduler.last_epoch) for factor in scheduler.lr_lambdas]
+    rates = [rate * factor for rate, factor in zip(scheduler.base_lrs, factors, strict=True)]
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
+    scheduler._last_lr = rates

@@ -71,3 +71,24 @@ def test_a_spoiled_later_checkpoint_does_not_push_out_the_new_one(tmp_path: Path
 def test_none_is_resumed_where_there_is_none(tmp_path: Path) -> None:
     assert checkpoints.newest(tmp_path) is None
     assert checkpoints.newest(tmp_path / "missing") is None
+
+
+def test_what_is_best_or_within_the_budget_is_never_removed(tmp_path: Path) -> None:
+    for step in (1, 2, 3, 4, 5):
+        save(tmp_path, step)
+    marks = checkpoints.Marks(best=2, within_budget=3)
+    checkpoints.prune(tmp_path, keep=1, never=marks.kept)
+    assert [checkpoints.step_of(path) for path in checkpoints.listed(tmp_path)] == [2, 3, 5]
+    checkpoints.prune(tmp_path, keep=1, never=checkpoints.Marks().kept)
+    assert [checkpoints.step_of(path) for path in checkpoints.listed(tmp_path)] == [5]
+
+
+def test_marks_are_written_as_the_screens_read_them(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    checkpoints.write_marks(folder, checkpoints.Marks(best=8, crossed_at=12))
+    assert json.loads((folder / "marks.json").read_bytes()) == {
+        "best": 8,
+        "within_budget": None,
+        "crossed_at": 12,
+        "ended": "",
+    }

@@ -177,6 +177,43 @@ def test_a_run_that_ended_early_is_finished_where_it_was_killed_before_its_resul
     assert_same(job, train_here(wanted, root))
 
 
+def test_a_run_stopped_before_its_first_step_begins_again(
+    base: Path, rows: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has measured the base already: none of that may stand there twice."""
+    from engine.worker.attempt import Stopped
+    from engine.worker.trainer import TokenTrainer
+
+    wanted = make(base, rows, "training.epochs=1")
+    job = directory.create(root, wanted)
+
+    def stop(*_: Any, **__: Any) -> None:
+        raise Stopped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TokenTrainer, "train", stop)
+        assert resume_here(job) is State.STOPPED
+    assert curves(job)["eval/loss"][0] == [0]
+    assert resume_here(job) is State.DONE
+    assert_same(job, train_here(wanted, root))
+
+
+def test_a_finished_run_that_is_given_more_goes_on_with_another_schedule(
+    base: Path, rows: Path, root: Path
+) -> None:
+    job = train_here(make(base, rows, "training.epochs=1", "stopping.result=last"), root)
+    assert curves(job)["train/loss"][0][-1] == 12
+    more = make(base, rows, "training.epochs=2", "stopping.result=last")
+    job.attempt(1).recipe.write_text(recipe.to_toml(more))
+    assert resume_here(job) is State.DONE
+    seen = curves(job)
+    assert seen["train/loss"][0] == list(range(1, 25))
+    assert "the schedule changes: it was planned to step 12" in job.attempt(2).log.read_text()
+    rate = seen["train/learning_rate"][1]
+    assert rate[11] < rate[12], "it had come down, and goes on higher"
+    assert len(_samples(job)) == 2 * len(seen["eval/loss"][0])
+
+
 def assert_same(job: JobDirectory, whole: JobDirectory) -> None:
     """Result, newest checkpoint, curves, samples and marks of two runs are equal."""
     for name in ("adapter", "model"):

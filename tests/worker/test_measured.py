@@ -268,3 +268,21 @@ def test_the_user_may_bring_a_probe(base: Path, rows: Path, root: Path, tmp_path
     assert sum(map(len, json.loads((job.path / "probe" / "rows.json").read_bytes()))) <= 30
     with pytest.raises(EngineError, match="probe text cannot be read"):
         train_here(make_recipe(base, rows, *QUICK, "forgetting.probe=/no/such"), root)
+
+
+def test_a_stage_is_measured_against_its_root_and_its_parent(
+    base: Path, rows: Path, root: Path
+) -> None:
+    first = train_here(make_recipe(base, rows, *QUICK, "training.learning_rate=1e-2"), root)
+    stage = (f"model.checkpoint=run:{first.path.name}", "training.learning_rate=0")
+    for adapter in ("continue", "merge"):
+        wanted = make_recipe(base, rows, *QUICK, *stage, f"model.adapter={adapter}")
+        seen, before = curves(train_here(wanted, root)), curves(first)
+        for to_base, to_parent in (
+            ("forget/nll_shift", "forget/nll_shift_parent"),
+            ("forget/kl_to_base", "forget/kl_to_parent"),
+        ):
+            assert seen[to_parent][1].tolist() == [0.0] * 4, "it stays what it began as"
+            moved = before[to_base][1][-1]
+            assert abs(moved) > 1e-3
+            np.testing.assert_allclose(seen[to_base][1], [moved] * 4, rtol=2e-3)
