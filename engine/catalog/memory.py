@@ -18,10 +18,14 @@ from engine.errors import EngineError
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.settings import Training
 
-SLACK = {"cpu": 0.10, "cuda": 0.05, "mps": 0.10}
+SLACK = {"cpu": 0.02, "cuda": 0.05, "mps": 0.10}
 """Share of what a step makes and drops that the allocator cannot use again at once. The CPU's is
 measured; the others are reckoned."""
-RUNTIME = {"cpu": 150 << 20, "cuda": 600 << 20, "mps": 300 << 20}
+SLACK_OF_SMALL = 0.5
+"""The same on a CPU where glibc is left to itself, see `engine.worker.heap`."""
+LARGE_MODEL = 50_000_000
+"""Parameters, from which on it is not."""
+RUNTIME = {"cpu": 55 << 20, "cuda": 600 << 20, "mps": 300 << 20}
 """Bytes: what libraries take when they begin to work; on a GPU the context, kernels, workspaces."""
 LIBRARIES = 550 << 20
 """Bytes of the machine's memory that a worker holds once everything is imported."""
@@ -92,11 +96,14 @@ def estimate(
     ends = (2 * head if shape.tied else 0) + (gradients if recipe.training.accumulation == 1 else 0)
     moving = max(begins, ends, _measuring(shape, recipe))
     resting = weights + optimiser + (gradients if recipe.training.accumulation > 1 else 0)
-    slack = int(SLACK.get(device_kind, 0.1) * moving)
+    share = SLACK.get(device_kind, 0.1)
+    if device_kind == "cpu" and parameters < LARGE_MODEL:
+        share = SLACK_OF_SMALL
+    runtime, slack = RUNTIME.get(device_kind, 0), int(share * moving)
     at_load = _loading(config, precision, parameters) if device_kind == "cpu" else 0
-    runtime = RUNTIME.get(device_kind, 0)
     total = max(resting + moving + slack, at_load) + runtime
-    overhead = runtime + slack + max(0, moving - max(activations + logits, ends))
+    parts = weights + gradients + optimiser + activations + logits
+    overhead = max(runtime + slack, total - parts)
     return Estimate(
         weights, gradients, optimiser, activations, logits, overhead, total, parameters, trained,
         rough=not shape.known,

@@ -11,9 +11,8 @@ import platform
 from pathlib import Path
 
 from engine.catalog import checkpoints
+from engine.catalog.memory import LARGE_MODEL
 
-LARGE_MODEL = 50_000_000
-"""Parameters."""
 LARGE_BLOCK = 1 << 18
 """Bytes."""
 _M_MMAP_THRESHOLD = -3
