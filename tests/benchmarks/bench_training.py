@@ -44,8 +44,8 @@ WARM = 4
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    rounds: int = 9
-    steps: int = 60
+    rounds: int = 7
+    steps: int = 40
     rows: int = 2000
 
 
