@@ -9,6 +9,7 @@ TITLES = {
     "kill": "50 times kill -9 in the middle of training",
     "ending": "whether a tuned model stops by itself",
     "training": "training beside TRL and transformers, by length, and packed",
+    "memory": "the memory estimate beside real runs",
 }
 
 
@@ -38,6 +39,10 @@ def run(name: str, *, brief: bool) -> Outcome:
         from tests.benchmarks import bench_ending
 
         return bench_ending.bench(64, bench_ending.BRIEF) if brief else bench_ending.bench()
+    if name == "memory":
+        from tests.benchmarks import bench_memory
+
+        return bench_memory.bench(1) if brief else bench_memory.bench()
     from tests.benchmarks import bench_kill
 
     trials = 2 if brief else 50
