@@ -3,15 +3,12 @@
 import argparse
 import codecs
 import json
-import shutil
 import sys
 import time
 from typing import Any
 
 from engine.errors import EngineError
-from engine.jobs import launch, lock, status, views
-from engine.jobs.directory import JobDirectory
-from engine.jobs.status import State
+from engine.jobs import launch, removal, status, views
 from engine.jobs.store import open_store
 from engine.jobs.views import JobView
 from engine.text import clean, one_line
@@ -114,20 +111,12 @@ def _logs(options: argparse.Namespace) -> int:
 def _remove(options: argparse.Namespace) -> int:
     store = open_store(options.runs)
     job = store.find(options.run)
-    if job in store.shipped:
-        raise EngineError("This run comes with finetop.", str(job.path), "Hide it instead.")
+    removal.check(job, store)
     record = job.record()
     name = record.name if record else job.path.name
-    state = status.derive(job, status.read(job))
-    if state.alive or lock.holder(job.lock_file) is not None:
-        raise EngineError(f"{name} is {state}.", str(job.path), "Stop it first.")
-    if state is State.LOST:
-        raise EngineError(
-            f"{name} may still run on another host.", str(job.path), "Resume or remove it there."
-        )
     if not options.yes and not _confirmed(name):
         raise EngineError("Nothing was deleted.", "", "Type the name, or give --yes.")
-    _delete(job)
+    removal.remove(job, store)
     return 0
 
 
@@ -135,15 +124,3 @@ def _confirmed(name: str) -> bool:
     if not sys.stdin.isatty():
         return False
     return input(f"Type {one_line(name)} to delete it for ever: ").strip() == name
-
-
-def _delete(job: JobDirectory) -> None:
-    # Renamed first, so that a removal that is cut short leaves no half run in the list.
-    going = job.path.with_name(f".removing-{job.path.name}")
-    try:
-        job.path.rename(going)
-        shutil.rmtree(going)
-    except OSError as error:
-        raise EngineError(
-            "The run could not be deleted.", f"{error.filename}: {error.strerror}"
-        ) from error

@@ -1,0 +1,76 @@
+"""What tells recipes apart: settings by their dotted names, and only those that differ."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.jobs.recipe import Recipe, to_table
+
+_NAMES = ("name", "version")
+"""Settings that say nothing of how a run learns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    setting: str
+    """Dotted, as in `training.learning_rate`."""
+    one: Any
+    """None where this recipe, being of another kind, has no such setting."""
+    other: Any
+
+
+def flatten(recipe: Recipe) -> dict[str, Any]:
+    """Every setting of a recipe by its dotted name, in the recipe's own order."""
+    return _flat(to_table(recipe), "")
+
+
+def differences(one: Recipe, other: Recipe) -> list[Difference]:
+    """The settings in which two recipes differ, but for their names."""
+    mine, yours = flatten(one), flatten(other)
+    return [
+        Difference(key, mine.get(key), yours.get(key))
+        for key in dict.fromkeys([*mine, *yours])
+        if key not in _NAMES and mine.get(key) != yours.get(key)
+    ]
+
+
+def varying(recipes: Iterable[Recipe]) -> dict[str, list[Any]]:
+    """Settings that not all recipes agree on, each with its values in order of appearance."""
+    tables = [flatten(recipe) for recipe in recipes]
+    found: dict[str, list[Any]] = {}
+    for key in dict.fromkeys(key for table in tables for key in table):
+        if key in _NAMES:
+            continue
+        values: list[Any] = []
+        for table in tables:
+            if table.get(key) not in values:
+                values.append(table.get(key))
+        if len(values) > 1:
+            found[key] = values
+    return found
+
+
+def said(value: Any) -> str:
+    """A setting's value as a table shows it; not cleaned."""
+    if value is None or value in ("", [], {}):
+        return "—"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}={one}" for key, one in value.items())
+    return str(value)
+
+
+def _flat(table: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        # An empty table is a value too: `data.columns` without any.
+        if isinstance(value, Mapping) and value and prefix == "":
+            flat |= _flat(value, f"{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
