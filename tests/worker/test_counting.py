@@ -1,0 +1,68 @@
+"""Parameters counted on the meta device, as the companion answers it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.catalog import configs, memory
+from engine.catalog.inspection import inspect
+from engine.demo import BASE
+from engine.errors import EngineError
+from engine.jobs.recipe import TrainRecipe
+from engine.jobs.settings import Method
+from engine.worker import counting
+from engine.worker.desk import Desk
+
+
+def asked(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    return Desk().handlers["count"](request, lambda: False)  # type: ignore[return-value]
+
+
+def test_the_companion_counts_the_bundled_model() -> None:
+    (done,) = asked({"checkpoint": "bundled:demo-base", "method": {"rank": 8}})
+    stored = inspect(BASE)
+    reckoned = memory.estimate(configs.read_json(BASE / "config.json"), TrainRecipe())
+    assert done["parameters"] == stored.parameters == reckoned.parameters
+    assert done["trained"] == reckoned.trained
+    assert done["linear"] < done["parameters"]
+
+
+def test_all_is_learned_in_full() -> None:
+    (done,) = asked({"checkpoint": "bundled:demo-base", "method": {"kind": "full"}})
+    assert done["trained"] == done["parameters"]
+
+
+def test_a_model_of_seven_billion_is_counted_without_its_memory(tmp_path: Path) -> None:
+    sizes = {
+        "model_type": "llama", "hidden_size": 4096, "intermediate_size": 11_008,
+        "num_hidden_layers": 32, "num_attention_heads": 32, "vocab_size": 32_000,
+    }  # fmt: skip
+    assert counting.count(sizes, Method()).parameters == 6_738_415_616
+    assert memory.estimate(sizes, TrainRecipe()).parameters == 6_738_415_616
+
+
+@pytest.mark.parametrize(
+    ("method", "why"),
+    [({"kind": "other"}, "kind"), ({"nonsense": 1}, "nonsense"), ([1], "no table")],
+)
+def test_a_wrong_method_is_named(method: object, why: str) -> None:
+    with pytest.raises(EngineError) as caught:
+        list(asked({"checkpoint": "bundled:demo-base", "method": method}))
+    assert why in str(caught.value)
+
+
+def test_targets_that_the_model_lacks_are_named() -> None:
+    with pytest.raises(EngineError, match="adapter cannot be attached"):
+        list(asked({"checkpoint": "bundled:demo-base", "method": {"targets": ["c_attn"]}}))
+
+
+@pytest.mark.parametrize("config", [{}, {"model_type": "nobody"}, {"model_type": "vit"}])
+def test_a_config_that_no_model_can_be_built_from_is_refused(
+    config: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(EngineError, match="No model can be built"):
+        counting.answer(tmp_path, None)
