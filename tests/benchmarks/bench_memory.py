@@ -136,8 +136,8 @@ def bench(trials: int = len(HELD_OUT)) -> Outcome:
 
 def measure(trial: Trial, folder: Path) -> tuple[int, int]:
     """Predicted and measured growth of resident memory in bytes, of a run in `folder`."""
-    checkpoint = _checkpoint(trial, folder)
-    wanted = _recipe(trial, checkpoint, _rows(folder, trial.answers))
+    checkpoint = make_checkpoint(trial, folder)
+    wanted = make_recipe(trial, checkpoint, make_rows(folder, trial.answers))
     job = directory.create(folder / "runs", wanted, [], [])
     command = [sys.executable, "-P", "-c", _START.format(home=str(HOME)), str(job.path)]
     family = str(MODELS[trial.model]["model_type"])
@@ -162,7 +162,7 @@ _START = (
 )
 
 
-def _recipe(trial: Trial, checkpoint: Path, rows: Path) -> TrainRecipe:
+def make_recipe(trial: Trial, checkpoint: Path, rows: Path) -> TrainRecipe:
     table = {
         "name": "measured",
         "device": "cpu",
@@ -180,7 +180,7 @@ def _recipe(trial: Trial, checkpoint: Path, rows: Path) -> TrainRecipe:
     return built
 
 
-def _checkpoint(trial: Trial, folder: Path) -> Path:
+def make_checkpoint(trial: Trial, folder: Path) -> Path:
     """Random weights. Made in another process: this one needs no torch."""
     path = folder / "checkpoint"
     subprocess.run(
@@ -209,7 +209,7 @@ tokenizer.save_pretrained(path)
 """
 
 
-def _rows(folder: Path, answers: bool) -> Path:
+def make_rows(folder: Path, answers: bool) -> Path:
     """Rows that are longer than any length tried here."""
     path = folder / f"rows-{answers}.jsonl"
     long = "sadness joy love anger fear surprise " * 200

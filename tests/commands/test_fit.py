@@ -1,0 +1,108 @@
+"""`finetop fit`, and what `finetop train` says of it before it starts."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from engine.errors import EngineError
+from engine.jobs.recipe import TrainRecipe, to_toml
+from engine.jobs.store import open_store
+from tui import cli
+from tui.commands.fit import announce, judge
+
+
+def finetop(*arguments: str) -> int:
+    return cli.main(list(arguments))
+
+
+def test_it_says_what_is_needed_and_what_is_free(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert finetop("fit", "--runs", str(root), "--set", "device=cpu") == 0
+    said = capsys.readouterr().out
+    assert said.startswith("needs about ")
+    assert "free on cpu" in said
+    assert "largest batch" in said
+    for part in ("weights", "gradients", "optimiser", "activations", "logits", "on disk"):
+        assert f"\n{part}" in said
+    assert "2,422,848 parameters, 138,240 of them learned (5.7%)" in said
+    assert "may not fit" not in said
+
+
+def test_a_recipe_file_and_changes_are_read(
+    tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(to_toml(TrainRecipe(device="cpu")))
+    command = ["fit", str(path), "--runs", str(root), "--json", "--set", "method.kind=full"]
+    assert finetop(*command) == 0
+    table = json.loads(capsys.readouterr().out)
+    assert table["memory"]["trained"] == table["memory"]["parameters"] == 2_422_848
+    assert table["fits"] is True
+    assert table["seconds"] > 0
+
+
+def test_what_does_not_fit_is_told_with_advice(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    much = ["--set", "training.batch_size=60000", "--set", "data.max_length=2048"]
+    assert finetop("fit", "--runs", str(root), "--set", "device=cpu", *much) == 0
+    said = capsys.readouterr().out
+    assert "It may not fit. Any one of these would:" in said
+    assert "batch_size 60000 -> " in said
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("model.checkpoint=/no/such/model", "no checkpoint at /no/such/model"),
+        ("data.train=/no/such/rows.jsonl", "/no/such/rows.jsonl"),
+        ("device=cuda:77", "no device cuda:77"),
+        ("training.batch_size=0", "training.batch_size"),
+    ],
+)
+def test_wrong_use_is_told(
+    change: str, words: str, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert finetop("fit", "--runs", str(root), "--set", change) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_start_says_one_line(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    announce(TrainRecipe(device="cpu"), open_store(root))
+    said = capsys.readouterr().err
+    assert said.startswith("needs about ")
+    assert said.count("\n") == 1
+
+
+def test_a_start_that_the_disk_cannot_hold_is_refused(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    usage = shutil.disk_usage(root)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1_000_000))
+    assert finetop("train", "--runs", str(root), "--set", "device=cpu") == 2
+    said = capsys.readouterr().err
+    assert "The disk is too full for this run." in said
+    assert "1 MB are free" in said
+    assert "--runs DIR" in said
+    assert not any(root.iterdir()), "nothing was made"
+
+
+def test_a_start_that_may_fill_the_disk_is_warned_of(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    usage = shutil.disk_usage(root)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=20_000_000))
+    announce(TrainRecipe(device="cpu"), open_store(root))
+    assert "The disk may fill up" in capsys.readouterr().err
+
+
+def test_what_is_wrong_with_a_recipe_is_left_to_the_launch(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    announce(TrainRecipe(device="cuda:77"), open_store(root))
+    assert capsys.readouterr().err == ""
+    with pytest.raises(EngineError):
+        judge(TrainRecipe(device="cuda:77"), open_store(root))
