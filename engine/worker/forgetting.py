@@ -5,9 +5,10 @@ Measures the shift of the held-out loss and KL(base‖now). What follows from a 
 """
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,10 +76,11 @@ class Forgetting:
             return None
         folder, chosen = attempt.directory.path / FOLDER, recipe.forgetting.probe
         path = Path(chosen).expanduser() if chosen else PROBE
+        if fresh:  # what an attempt left that saved nothing may be of another base
+            shutil.rmtree(folder, ignore_errors=True)
         probe = _fixed(
             folder,
             lambda: read_probe(path, tokenizer, probe_tokens(recipe, rows), _context(model)),
-            fresh,
         )
         started = time.monotonic()
         references = {}
@@ -171,14 +173,11 @@ def probe_tokens(recipe: TrainRecipe, rows: Sequence[Encoded]) -> int:
     return affordable(wanted, int(seen), training.evaluations + 2)
 
 
-def _fixed(folder: Path, make: Callable[[], Probe], fresh: bool) -> Probe:
+def _fixed(folder: Path, make: Callable[[], Probe]) -> Probe:
     """The probe of this run; made, and kept, where it has none yet."""
     path = folder / "rows.json"
-    if not fresh:
-        try:
-            return Probe([list(map(int, row)) for row in json.loads(path.read_bytes())])
-        except FileNotFoundError:
-            pass  # of a run that an older finetop began
+    with suppress(FileNotFoundError):
+        return Probe([list(map(int, row)) for row in json.loads(path.read_bytes())])
     probe = make()
     folder.mkdir(exist_ok=True)
     atomic.write_text(path, json.dumps(probe.rows))

@@ -109,22 +109,22 @@ class Reference:
             return known
         path.parent.mkdir(exist_ok=True)
         aside = path.with_name(f".{path.name}")
-        logs: Any = None
-        total, start, crc = 0.0, 0, 0
-        for nll, part in continuations(model, probe):
-            tick()
-            kept = part.cpu().numpy()
-            if logs is None:
-                shape = (probe.predicted, kept.shape[1])
-                logs = np.lib.format.open_memmap(aside, "w+", np.float16, shape)
-            logs[start : start + len(kept)] = kept
-            crc = zlib.crc32(kept.tobytes(), crc)
-            total, start = total + nll, start + len(kept)
-        logs.flush()
-        del logs
+        total, crc = 0.0, 0
+        # Written, not mapped: on a full disk that is an error, and not the end of the process.
+        with aside.open("wb") as file:
+            for nll, part in continuations(model, probe):
+                tick()
+                kept = part.cpu().numpy()
+                if not file.tell():
+                    shape = (probe.predicted, kept.shape[1])
+                    header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+                    np.lib.format.write_array_header_1_0(file, header)
+                data = kept.astype("<f2").tobytes()
+                file.write(data)
+                total, crc = total + nll, zlib.crc32(data, crc)
         atomic.flush_file(aside)
         aside.replace(path)
-        about = {"probe": probe.crc, "logs": crc, "nll": total}
+        about = {"probe": probe.crc, "logs": crc, "nll": str(total)}  # JSON has no NaN
         atomic.write_json(path.with_suffix(".json"), about)
         found = cls._open(path, probe)
         assert found is not None, "it was written just now"

@@ -116,6 +116,14 @@ def test_a_reference_is_used_again_unless_it_is_spoiled_or_of_another_probe(
         assert Reference.make(path, fewer, model, lambda: None).logs.shape == (9, 300)
 
 
+def test_a_base_that_is_broken_is_measured_all_the_same(
+    model: Any, rows: Probe, tmp_path: Path
+) -> None:
+    with torch.no_grad():
+        model.lm_head.weight.fill_(float("nan"))
+    assert all(map(np.isnan, measured(model, make_model(), rows, tmp_path)))
+
+
 def test_the_probe_is_read_passage_by_passage(tmp_path: Path) -> None:
     tokenizer = make_tokenizer(bos_token="<s>")
     text = tmp_path / "probe.txt"
