@@ -1,5 +1,6 @@
 """Sizes, characters, colours and hostile text, on every screen."""
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from engine.jobs.directory import JobDirectory
 from engine.jobs.status import Failure, State
 from engine.jobs.store import Store
 from tests.tui.building import write_event, write_run
-from tests.tui.conftest import FakeCompanion, screen_text, see
+from tests.tui.conftest import FakeCompanion, report_of, screen_text, see
 from tui.app import FinetopApp
 from tui.glyphs import ASCII
 
@@ -53,6 +54,56 @@ async def test_ascii_means_ascii(root: Path, companion: FakeCompanion) -> None:
         await pilot.pause(0.5)
         for text in await visit_all(app, pilot):
             assert [c for c in text if not c.isascii()] == []
+
+
+@pytest.fixture
+def full(root: Path, companion: FakeCompanion) -> Store:
+    """All that a run and a data set can show, with hostile text in it."""
+    job = write_run(root, "full", points=40, total=100, created=9e9, message=HOSTILE)
+    for step in (0, 20, 40):
+        write_event(job.events, step, {"forget/nll_shift": step / 100, "forget/kl_to_base": 0.1})
+        said = [{"role": "user", "content": HOSTILE * 5}]
+        row = {"step": step, "prompt_id": "p1", "messages": said, "text": HOSTILE * step}
+        with job.samples.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+    job.checkpoints.mkdir()
+    (job.checkpoints / "marks.json").write_text('{"best": 20, "crossed_at": 20}')
+    odd = {"rows": 3, "example": HOSTILE}
+    reject = {"file": HOSTILE, "line": 1, "reason": HOSTILE, "text": HOSTILE}
+    report = report_of(HOSTILE, HOSTILE, rejected=9, rejects=[reject], marks=odd)
+    report["template"] |= {"name": HOSTILE, "notes": [HOSTILE], "system": HOSTILE}
+    report["data"] |= {"schema": HOSTILE}
+    report["rows"][0] |= {"cut": 3, "removed": HOSTILE, "rejected": report["rows"][0]["tokens"]}
+    report["too_long"] |= {"cut": odd, "removed": {"source": HOSTILE, "text": HOSTILE}}
+    companion.report = report
+    return Store(root)
+
+
+async def test_all_that_can_be_shown_is_safe_in_ascii_at_any_size(
+    full: Store, companion: FakeCompanion
+) -> None:
+    app = FinetopApp(full, glyphs=ASCII, companion=lambda: companion)  # type: ignore[arg-type, return-value]
+    async with app.run_test(size=(120, 40)) as pilot:
+        await see(pilot, "full")
+        await pilot.press("home", "3")
+        await see(pilot, "[/red][bold]")
+        await see(pilot, "forgetting, nats/token")
+        texts = [screen_text(app)]
+        for key in ("n", "less_than_sign", "t", "v", "v", "x", "2"):
+            await pilot.press(key)
+            for size in [(20, 5), (300, 100), (33, 12), (80, 24), (120, 40)]:
+                await pilot.resize_terminal(*size)
+                await pilot.pause(0.05)
+                texts.append(screen_text(app))
+        await see(pilot, "tokens learned")
+        for key in ("v", "v", "v", "v", "m", "m", "m"):
+            await pilot.press(key)
+            for size in [(20, 5), (120, 60)]:
+                await pilot.resize_terminal(*size)
+                await pilot.pause(0.05)
+                texts.append(screen_text(app))
+    marks = "".join(texts).translate(str.maketrans("", "", "\n␛␇␡␍⏎\ufffd"))
+    assert [one for one in marks if not one.isascii() or ord(one) < 32] == []
 
 
 async def test_a_turns_the_characters(app: FinetopApp) -> None:
@@ -120,7 +171,7 @@ async def test_a_screen_with_nothing_new_draws_nothing(
             display(*given)
 
         monkeypatch.setattr(app, "_display", count)
-        for key, text in zip(KEYS, ("progress", "What emotion", "◆", "prompt 1/"), strict=True):
+        for key, text in zip(KEYS, ("progress", "B · ~", "◆", "prompt 1/"), strict=True):
             await pilot.press(key)
             await see(pilot, text)
             await pilot.pause(0.5)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
+from textual.events import Resize
 
 from engine.errors import EngineError
 from engine.jobs.recipe import TrainRecipe
@@ -101,6 +102,9 @@ class LaunchPage(Page):
     def narrow(self, word: str) -> None:
         self._fill_lists()
         self._check()
+
+    def on_resize(self, event: Resize) -> None:
+        self.query_one(Form).limit(event.size.height - 9)
 
     def on_prospect_learned(self) -> None:
         self._tell_set()

@@ -10,7 +10,8 @@ from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
 from engine.jobs.views import JobView
 from engine.text import one_line
-from tui.listing import Entry, arrange
+from tui.listing import Entry, Heading, sorted_rows
+from tui.ordering import Order, value_of
 from tui.phrases import (
     NONE,
     SHORT_WORDS,
@@ -24,7 +25,7 @@ from tui.phrases import (
     state_words,
     time_left,
 )
-from tui.screens.deeds import Deeds
+from tui.screens.curating import Curating
 from tui.screens.page import bindings_of
 from tui.snapshots import SPARK_CELLS, RunRow, RunsSnapshot, Spark
 from tui.widgets.cells import Line, Piece
@@ -47,7 +48,7 @@ MOST_RAILS = 6
 """Levels of a family that are drawn; deeper ones stand under each other."""
 
 
-class RunsPage(Deeds):
+class RunsPage(Curating):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("runs")
     name_in_keymap = "runs"
     home = "#runs"
@@ -55,9 +56,10 @@ class RunsPage(Deeds):
     def __init__(self) -> None:
         super().__init__()
         self._hidden = False
+        self._archived = False
         self._opened = False
         """Whether a row was chosen to begin with."""
-        self._entries: list[Entry] = []
+        self._entries: list[Entry | Heading] = []
 
     def compose(self) -> ComposeResult:
         header, keys = self.frame()
@@ -69,6 +71,9 @@ class RunsPage(Deeds):
         yield keys
 
     def show_runs(self, snapshot: RunsSnapshot) -> None:
+        self._fill()
+
+    def refill(self) -> None:
         self._fill()
 
     def redraw(self) -> None:
@@ -104,29 +109,37 @@ class RunsPage(Deeds):
             self.finetop.draft = recipe
         await self.finetop.switch_mode("launch")
 
-    def action_hide(self) -> None:
-        row = self.chosen
-        if row is not None:
-            hidden = not row.view.notes.hidden
-            self.do(lambda: self.finetop.actions.hide(row.path, hidden))
-
     def action_show_hidden(self) -> None:
         self._hidden = not self._hidden
         self._fill()
 
+    def action_show_archived(self) -> None:
+        self._archived = not self._archived
+        self._fill()
+
     def _fill(self) -> None:
-        self._entries = arrange(self.finetop.runs.rows, hidden=self._hidden, word=self.word)
+        self._entries = sorted_rows(
+            self.finetop.runs.rows,
+            self.order,
+            hidden=self._hidden,
+            archived=self._archived,
+            word=self.word,
+        )
         table = self.query_one(Table)
+        table.sorted_by, table.falling = self.order.column, self.order.falling
         table.show([self._row(entry) for entry in self._entries])
         if not self._opened and self._entries:
             self._opened = True
-            self.finetop.selected = self.finetop.selected or _what_runs(self._entries)
+            self.finetop.selected = self.finetop.selected or _what_runs(self.finetop.runs.rows)
         if self.finetop.selected and table.chosen != self.finetop.selected:
             table.choose(self.finetop.selected)
         self._tell()
         self.show_keys()
 
-    def _row(self, entry: Entry) -> Row:
+    def _row(self, entry: Entry | Heading) -> Row:
+        if isinstance(entry, Heading):
+            what = f"{self.order.group} {entry.value} ({entry.count})"
+            return Row(f"\0{entry.value}", (((what, "title"),),))
         row, view, glyphs = entry.row, entry.row.view, self.glyphs
         mark = state_mark(view.state, glyphs)
         tree = ""
@@ -143,11 +156,12 @@ class RunsPage(Deeds):
                 tuple(progress(view, glyphs)),
                 ((time_left(view), ""),),
                 self._loss(row.loss),
-                ((number(row.eval_loss.last if row.eval_loss else None), ""),),
-                ((number(row.perplexity.last if row.perplexity else None, 2), ""),),
+                ((number(value_of(row.eval_loss, self.order.value)), ""),),
+                ((number(value_of(row.perplexity, self.order.value), 2), ""),),
                 (forgot(row),),
             ),
-            dim=view.notes.hidden,
+            dim=view.notes.hidden or view.notes.archived,
+            marked=row.key == self.marked,
         )
 
     def _loss(self, spark: Spark | None) -> tuple[Piece, ...]:
@@ -156,7 +170,7 @@ class RunsPage(Deeds):
         curve = sparkline(spark.values, self.glyphs)
         return (
             (f"{curve:<{SPARK_CELLS}} ", "tuned"),
-            (number(spark.last), ""),
+            (number(value_of(spark, self.order.value)), ""),
         )
 
     def _tell(self) -> None:
@@ -165,7 +179,13 @@ class RunsPage(Deeds):
             self.query_one("#about", Lines).show(about(self.chosen, self.glyphs.separator))
         rows = self.finetop.runs.rows
         self.query_one("#summary", Lines).show(
-            summary(rows, self.glyphs.separator, shown=len(self._entries), word=self.word)
+            summary(
+                rows,
+                self.glyphs.separator,
+                shown=sum(isinstance(entry, Entry) for entry in self._entries),
+                word=self.word,
+                order=self.order,
+            )
         )
 
 
@@ -192,6 +212,13 @@ def about(row: RunRow | None, separator: str) -> Line:
         line.append((between + over_budget(row), "bad"))
     if status is not None and status.rejected:
         line.append((between + f"{status.rejected:,} rows rejected", "warn"))
+    notes = view.notes
+    if notes.archived or notes.hidden:
+        line.append((between + ("archived" if notes.archived else "hidden"), "dim"))
+    if notes.tags:
+        line.append((between + one_line(" ".join(f"#{tag}" for tag in notes.tags)), "title"))
+    if notes.note:
+        line.append((between + one_line(notes.note), ""))
     if row.shipped:
         line.append((between + "came with finetop, x hides it", "dim"))
     elif row.elsewhere:
@@ -199,12 +226,15 @@ def about(row: RunRow | None, separator: str) -> Line:
     return line
 
 
-def summary(rows: tuple[RunRow, ...], separator: str, *, shown: int, word: str) -> Line:
-    """How many runs there are, here and elsewhere, waiting, hidden."""
+def summary(
+    rows: tuple[RunRow, ...], separator: str, *, shown: int, word: str, order: Order
+) -> Line:
+    """How many runs there are, here and elsewhere, waiting, put away, and in which order."""
     here = sum(not row.elsewhere and not row.shipped for row in rows)
     there = sum(row.elsewhere for row in rows)
     waiting = sum(row.view.state is State.QUEUED for row in rows)
     hidden = sum(row.view.notes.hidden for row in rows)
+    archived = sum(row.view.notes.archived for row in rows)
     over = sum(row.over_budget for row in rows)
     parts = [f"{here} run{'s' * (here != 1)} here"]
     if there:
@@ -215,14 +245,22 @@ def summary(rows: tuple[RunRow, ...], separator: str, *, shown: int, word: str) 
         parts.append(f"! {over} over the forgetting budget")
     if hidden:
         parts.append(f"{hidden} hidden")
+    if archived:
+        parts.append(f"{archived} archived")
     if word:
         parts.append(f"{shown} hold “{one_line(word)}”")
+    if order.column:
+        parts.append(f"by {order.column}, {'falling' if order.falling else 'rising'}")
+    elif order.falling:
+        parts.append("oldest first")
+    if order.value != "last":
+        parts.append(f"{order.value} loss, eval and ppl")
     return [(" " + f" {separator} ".join(parts), "dim")]
 
 
-def _what_runs(entries: list[Entry]) -> str | None:
+def _what_runs(rows: tuple[RunRow, ...]) -> str | None:
     """The newest run at work, else the newest that waits: what one opens the list to see."""
-    live = [entry.row for entry in entries if entry.row.view.state.alive]
+    live = [row for row in rows if row.view.state.alive and not row.view.notes.hidden]
     live.sort(key=lambda row: (row.view.state is State.QUEUED, -row.view.record.created))
     return live[0].key if live else None
 

@@ -31,6 +31,10 @@ class Group:
     fields: tuple[Field, ...]
 
 
+MOST_ROWS = 15
+"""Fields that show at once."""
+
+
 class Form(Vertical):
     """Fields by key. Emits Edited with the key that was changed.
 
@@ -52,6 +56,7 @@ class Form(Vertical):
         self._texts: dict[str, str] = {}
         """What fields that are not made yet will hold."""
         self._offers: dict[str, tuple[str, ...]] = {}
+        self._most = MOST_ROWS
 
     def compose(self) -> ComposeResult:
         yield Lines(id="group")
@@ -76,6 +81,12 @@ class Form(Vertical):
         self._tell_group()
         if enter:
             self.call_after_refresh(self.enter)
+
+    def limit(self, rows: int) -> None:
+        """Show at most so many fields at once; the others are scrolled to."""
+        self._most = max(2, min(rows, MOST_ROWS))
+        for body in self._bodies.values():
+            body.styles.max_height = self._most
 
     def fill(self, values: Mapping[str, str]) -> None:
         """Put text into fields; nothing is emitted."""
@@ -120,6 +131,7 @@ class Form(Vertical):
     def _make(self, at: int) -> VerticalScroll:
         rows = [self._row(field) for field in self._groups[at].fields]
         body = VerticalScroll(*rows, can_focus=False)
+        body.styles.max_height = self._most
         self._bodies[at] = body
         return body
 

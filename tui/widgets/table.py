@@ -30,6 +30,8 @@ class Row:
     cells: tuple[tuple[Piece, ...], ...]
     """Of each column, clean text in pieces; where they are fewer, the last takes the rest."""
     dim: bool = False
+    marked: bool = False
+    """Chosen beside the chosen one, to be compared with it."""
 
     @property
     def text(self) -> str:
@@ -73,6 +75,9 @@ class Table(Cells, can_focus=True):
         self.columns = tuple(columns)
         self.empty = empty
         self._head = head
+        self.sorted_by = ""
+        """Title of the column that the rows are sorted by, which the head marks; or none."""
+        self.falling = False
         self._rows: tuple[Row, ...] = ()
         self._at = 0
         self._top = 0
@@ -170,19 +175,20 @@ class Table(Cells, can_focus=True):
         gap = self._gap
         line: list[Piece] = [("  ", "dim")]
         for column, width in zip(self.columns, widths, strict=False):
-            title = pad(
-                fit(column.title, width - gap, self.glyphs.ellipsis),
-                width - gap,
-                right=column.right,
-            )
-            line.append((title + " " * gap, "dim"))
+            title, role = column.title, "dim"
+            if title == self.sorted_by:
+                sign = self.glyphs.falling if self.falling else self.glyphs.rising
+                title, role = f"{title} {sign}", "strong"
+            title = fit(title, width - gap, self.glyphs.ellipsis)
+            line.append((pad(title, width - gap, right=column.right) + " " * gap, role))
         return line
 
     def _line(self, row: Row, widths: list[int], *, chosen: bool) -> Line:
         gap = self._gap
         mark = ">" if chosen else " "
         under = ("cursor" if self.has_focus else "blurred") if chosen else ""
-        line: list[Piece] = [(f"{mark} ", under)]
+        beside = self.glyphs.mark if row.marked else " "
+        line: list[Piece] = [(f"{mark}{beside}", under)]
         last = len(row.cells) - 1
         for at, (column, pieces) in enumerate(zip(self.columns, row.cells, strict=False)):
             if at >= len(widths):
