@@ -24,6 +24,8 @@ SPEED_OF_CORE = 2.5e10
 """The same of a core of a CPU, in float32."""
 MOST_CORES = 16
 """Beyond them a CPU's memory is the bound."""
+LEAST_STEPS = 10
+"""Of a run whose speed is believed: the first ones are slow."""
 BYTES_OF_TOKEN = 4
 """Of English text and the usual vocabularies."""
 GUESSED = "guessed from the size: off by several times at worst"
@@ -97,7 +99,7 @@ def measured_speed(
         now = status.read(job)
         if now is None or not now.tokens_per_second > 0 or now.host != socket.gethostname():
             continue
-        if not now.device.startswith(device_kind):
+        if now.step < LEAST_STEPS or not now.device.startswith(device_kind):
             continue
         try:
             other = job.recipe()

@@ -112,10 +112,18 @@ def assess(
         seconds=seconds,
         basis=basis,
         checkpoint=disk.checkpoint_bytes(found),
-        disk_needed=disk.run_bytes(recipe, found),
+        disk_needed=disk.run_bytes(
+            recipe, found, configs.find_vocab_size(config) or 0, _merged(recipe, checkpoint, found)
+        ),
         disk_free=disk_free,
         advice=lines,
     )
+
+
+def _merged(recipe: TrainRecipe, checkpoint: Checkpoint, found: Estimate) -> int:
+    """Bytes of the model that a stage leaves which merges an adapter and begins another."""
+    merges = checkpoint.kind == "adapter" and recipe.method.kind == "lora"
+    return 4 * found.parameters if merges and recipe.model.adapter == "merge" else 0
 
 
 def check_disk(fit: Fit) -> None:

@@ -110,6 +110,11 @@ def test_an_adapter_needs_what_its_base_needs(tmp_path: Path, root: Path) -> Non
     adapter = inspection.inspect(make_adapter(tmp_path / "adapter", str(base)))
     whole = fit.assess(recipe(), inspection.inspect(base), [gpu(80 * GB)], root)
     assert fit.assess(recipe(), adapter, [gpu(80 * GB)], root).needed == whole.needed
+    merging = fit.assess(recipe("model.adapter=merge"), adapter, [gpu(80 * GB)], root)
+    assert merging.disk_needed is not None
+    assert whole.disk_needed is not None
+    assert whole.memory is not None
+    assert merging.disk_needed - whole.disk_needed == 4 * whole.memory.parameters
     alone = inspection.inspect(make_adapter(tmp_path / "orphan", "nobody/knows"))
     lost = fit.assess(recipe(), alone, [gpu(80 * GB)], root)
     assert (lost.needed, lost.fits) == (None, None)
@@ -191,8 +196,10 @@ def test_disk_counts_what_is_kept(checkpoint: Checkpoint, root: Path) -> None:
     assert needs("training.keep=999") == needs("training.keep=500"), "no more than are made"
     # The one at the end, the one that is being written, and the result.
     estimate = memory.estimate(LLAMA, recipe(), parameters=checkpoint.parameters)
+    alarm = needs() - needs("forgetting.tokens=0")
+    assert alarm == 1024 * 32_000 * 2, "the base's distributions, in float16"
     one = disk.checkpoint_bytes(estimate)
-    least = needs("training.saves=0", "training.evaluations=0")
+    least = needs("training.saves=0", "training.evaluations=0", "forgetting.tokens=0")
     assert least == 2 * one + 4 * estimate.trained + disk.BESIDE
 
 
@@ -236,7 +243,7 @@ def test_rows_and_bytes_tell_tokens() -> None:
 def test_the_speed_is_that_of_the_last_run_like_it(root: Path) -> None:
     def ran(speed: float, heartbeat: float, *changes: str, **said: Any) -> None:
         job = directory.create(root, recipe(*changes), [], [])
-        written = {"host": socket.gethostname(), "device": "cpu", **said}
+        written = {"host": socket.gethostname(), "device": "cpu", "step": 50, **said}
         status.write(
             job, Status(State.DONE, tokens_per_second=speed, heartbeat=heartbeat, **written)
         )
@@ -253,6 +260,7 @@ def test_the_speed_is_that_of_the_last_run_like_it(root: Path) -> None:
     ran(50, 5.0, device="cuda:0")
     ran(60, 6.0, "training.gradient_checkpointing=true")
     ran(0, 7.0)
+    ran(80, 8.0, step=2)
     assert speed() == 10, "of this batch size, though another ran later"
     assert speed("training.batch_size=2") == 20, "else the last"
     assert speed("method.kind=full") == 30

@@ -106,3 +106,16 @@ def test_what_is_wrong_with_a_recipe_is_left_to_the_launch(
     assert capsys.readouterr().err == ""
     with pytest.raises(EngineError):
         judge(TrainRecipe(device="cuda:77"), open_store(root))
+
+
+@pytest.mark.worker
+def test_rows_are_measured_where_asked(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["fit", "--runs", str(root), "--set", "device=cpu"]
+    assert finetop(*command, "--json") == 0
+    assumed = json.loads(capsys.readouterr().out)
+    assert finetop(*command, "--json", "--measure") == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert measured["memory"]["activations"] < assumed["memory"]["activations"] / 2
+    assert measured["largest_batch"] > assumed["largest_batch"]
+    assert finetop(*command, "--measure") == 0
+    assert "the longest row has " in capsys.readouterr().out

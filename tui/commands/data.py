@@ -66,7 +66,7 @@ def _inspect(options: argparse.Namespace) -> int:
         "templates": options.templates,
         "seed": wanted.training.seed,
     }
-    report = asyncio.run(_ask(request, str(open_store(options.runs).root)))
+    report = asyncio.run(ask_companion(request, str(open_store(options.runs).root)))
     if options.json:
         print(json.dumps(report, indent=1, ensure_ascii=False))
         return 0
@@ -96,7 +96,7 @@ def _recipe(options: argparse.Namespace) -> TrainRecipe:
     return wanted
 
 
-async def _ask(request: dict[str, Any], runs: str) -> dict[str, Any]:
+async def ask_companion(request: dict[str, Any], runs: str) -> dict[str, Any]:
     """The report of a companion process that is started for it, and ends with it."""
     from tui.companion import Companion, Stream
 

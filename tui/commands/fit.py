@@ -1,6 +1,7 @@
 """`finetop fit`: will a recipe fit the device and the disk, and how long may it take?"""
 
 import argparse
+import asyncio
 import dataclasses
 import json
 import sys
@@ -15,6 +16,8 @@ from engine.jobs import devices, recipe
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.store import Store, open_store
 from engine.text import one_line
+from tui.commands.data import ask_companion
+from tui.fitting import Measured, measured
 
 PARTS = ("weights", "gradients", "optimiser", "activations", "logits", "overhead")
 
@@ -26,6 +29,9 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes",
         help="change a setting, as training.batch_size=8",
     )  # fmt: skip
+    parser.add_argument(
+        "--measure", action="store_true", help="look how long the rows are first (some seconds)"
+    )
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.set_defaults(handler=_show)
     return [parser]
@@ -38,19 +44,34 @@ def _show(options: argparse.Namespace) -> int:
         wanted = recipe.parse(recipe.with_changes({"kind": "train"}, options.changes))
     if not isinstance(wanted, TrainRecipe):
         raise EngineError(f"This is a recipe to {wanted.kind}.", options.recipe or "")
-    found = judge(wanted, open_store(options.runs))
+    store = open_store(options.runs)
+    known = _measure(wanted, store) if options.measure else None
+    found = judge(wanted, store, known)
     if options.json:
         print(json.dumps(dataclasses.asdict(found), indent=1))
         return 0
-    for line in _lines(found):
+    for line in _lines(found, known):
         print(one_line(line))
     return 0
 
 
-def judge(wanted: TrainRecipe, store: Store) -> Fit:
+def _measure(wanted: TrainRecipe, store: Store) -> Measured | None:
+    """How long the rows are, by a companion process that encodes some of them."""
+    request = {
+        "checkpoint": wanted.model.checkpoint,
+        "data": dataclasses.asdict(wanted.data),
+        "rows": 0,
+        "seed": wanted.training.seed,
+    }
+    report = asyncio.run(ask_companion(request, str(store.root)))
+    return measured(report, wanted.data.limit)
+
+
+def judge(wanted: TrainRecipe, store: Store, known: Measured | None = None) -> Fit:
     """The fit of a recipe here and now, with what the files and earlier runs tell of it.
 
-    Raises EngineError for a checkpoint, a data set or a device that is not there.
+    `known` is what is known of its rows; else their number and their file's size are. Raises
+    EngineError for a checkpoint, a data set or a device that is not there.
     """
     jobs = store.jobs()
     runs = [job.path for job in jobs]
@@ -66,7 +87,9 @@ def judge(wanted: TrainRecipe, store: Store) -> Fit:
         checkpoint,
         chosen,
         store.root,
-        tokens=duration.tokens_of_epoch(wanted, data.rows, size),
+        tokens=known.tokens if known else duration.tokens_of_epoch(wanted, data.rows, size),
+        length=known.length if known else None,
+        learned=known.learned if known else 1.0,
         speed=duration.measured_speed(jobs, wanted, chosen[0].kind),
     )
 
@@ -87,12 +110,14 @@ def announce(wanted: TrainRecipe, store: Store) -> None:
         print(one_line(line), file=sys.stderr)
 
 
-def _lines(found: Fit) -> list[str]:
+def _lines(found: Fit, known: Measured | None) -> list[str]:
     lines = [found.line]
     if found.memory is not None:
         lines += ["", *_parts(found.memory)]
         lines += [
-            "rows are taken to be max_length long, and learned whole: yours may need less",
+            f"the longest row has {known.length:,} tokens, {known.learned:.0%} of all are learned"
+            if known
+            else "rows are taken to be max_length long, and learned whole: --measure looks"
         ]
     if found.checkpoint is not None and found.disk_needed is not None:
         lines += [
