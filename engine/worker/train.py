@@ -156,7 +156,9 @@ def _train(
         if conductor.stopped:
             raise Stopped
         attempt.update(message="saving")
-        sentences = [_choose(attempt, trainer, conductor), conductor.alarm]
+        sentences = [_choose(attempt, trainer, conductor)]
+        if conductor.ended != "budget":  # that sentence says it already
+            sentences.append(conductor.alarm)
         _save_result(attempt, recipe, model, tokenizer, template)
         if alarm is not None:
             alarm.discard()
