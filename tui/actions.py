@@ -3,7 +3,7 @@
 Every method may block and raise EngineError, so screens call them on a thread.
 """
 
-import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from engine.catalog.fit import Fit
     from engine.catalog.rows import Rows
     from engine.compare.prompts import Prompt
+    from engine.jobs.views import UserNotes
     from tui.fitting import Measured
+    from tui.ordering import Order
 
 STOP_STAGES = ("ask", "SIGTERM", "SIGKILL")
 """Each firmer than the one before; only the first lets the run save."""
@@ -35,7 +37,7 @@ class Catalogue:
 
 
 class Actions:
-    """Launching, stopping, resuming, moving in the queue and hiding, on a store."""
+    """Launching, stopping, resuming, moving in the queue, notes and deleting, on a store."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -73,11 +75,24 @@ class Actions:
 
         queue.cancel(job)
 
-    def hide(self, path: Path, hidden: bool) -> None:
+    def note(self, path: Path, change: "Callable[[UserNotes], UserNotes]") -> None:
+        """Change what the user says of a run."""
         from engine.jobs import views
 
         job = JobDirectory(path)
-        views.write_notes(job, dataclasses.replace(views.notes(job), hidden=hidden))
+        views.write_notes(job, change(views.notes(job)))
+
+    def remove(self, path: Path) -> None:
+        """Delete a run for ever, that has ended and is the user's own."""
+        from engine.jobs import removal
+
+        removal.remove(JobDirectory(path), self.store)
+
+    def keep_order(self, order: "Order") -> None:
+        """Remember in which order this folder of runs is listed."""
+        from tui import ordering
+
+        ordering.save(self.store.root, order)
 
     def catalogue(self) -> "Catalogue":
         """All models and data sets that can be picked, and the devices. May take seconds."""

@@ -20,12 +20,13 @@ from textual.screen import Screen
 
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.store import Store, open_store
-from tui import theme
+from tui import ordering, theme
 from tui.actions import Actions
 from tui.feed import Feed
 from tui.glyphs import ASCII, UNICODE, Glyphs, detect
 from tui.keymap import KEYS
 from tui.messages import FeedFailed, MachineMeasured, RunChanged, RunsChanged
+from tui.ordering import Order
 from tui.screens.page import Page
 from tui.screens.runs import RunsPage
 from tui.shadow import shadowed
@@ -81,6 +82,8 @@ class FinetopApp(App[None]):
         self.machine = Machine()
         self.selected: str | None = None
         """Key of the run that Watch and Compare are about."""
+        self.order, self._order_note = Order(), ""
+        """In which order Runs lists them, and why it is not that of last time."""
         self.draft: TrainRecipe | None = None
         """What Launch is to be filled with when it opens next."""
         self.feed = Feed(store, self.post_message, measure=measure)
@@ -98,10 +101,11 @@ class FinetopApp(App[None]):
         return RunsPage()
 
     def on_mount(self) -> None:
-        self.add_mode("runs", RunsPage)
+        self.add_mode("runs", self.get_default_screen)
         self._catch_hangup()
 
     def on_load(self) -> None:
+        self.order, self._order_note = ordering.load(self.store.root)
         self.feed.start()
         self.runs = self.feed.first(FIRST_SECONDS)
 
@@ -184,6 +188,9 @@ class FinetopApp(App[None]):
         self.exit(message=_farewell(len(live)))
 
     def _first_painted(self) -> None:
+        if self._order_note:
+            self.say(self._order_note, "warning")
+            self._order_note = ""
         if not gc.isenabled():
             # What was loaded until now stays: the collector need not look at it ever again.
             gc.freeze()

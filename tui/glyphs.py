@@ -48,6 +48,9 @@ class Glyphs:
     """Across a chart at a value of note."""
     mark: str
     """A point of its own on a chart, such as an evaluation."""
+    rising: str
+    """Beside the column that a list is sorted by; `falling` where the largest comes first."""
+    falling: str
     missing: str
     """A NaN or an infinity on a chart."""
     dots: bool
@@ -83,6 +86,8 @@ UNICODE = Glyphs(
     restart="┊",
     level="╌",
     mark="◆",
+    rising="▲",
+    falling="▼",
     missing="×",
     dots=True,
 )
@@ -112,6 +117,8 @@ ASCII = Glyphs(
     restart=":",
     level="-",
     mark="O",
+    rising="^",
+    falling="v",
     missing="X",
     dots=False,
 )

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from engine.jobs.difference import said, value_at
+from engine.text import one_line
+from tui.ordering import Order, sort
 from tui.phrases import state_words
 from tui.snapshots import RunRow
 
@@ -17,19 +20,31 @@ class Entry:
     """Of each ancestor below the root: whether a sibling of it follows further down."""
 
 
-def arrange(rows: tuple[RunRow, ...], *, hidden: bool = False, word: str = "") -> list[Entry]:
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """Stands over the runs of a group."""
+
+    value: str
+    """What they have in common, clean."""
+    count: int
+
+
+def arrange(
+    rows: tuple[RunRow, ...], *, hidden: bool = False, archived: bool = False, word: str = ""
+) -> list[Entry]:
     """Runs in their order, those that build on a run under it.
 
-    `hidden` lists what the user hid as well; `word` keeps what holds it, without the tree.
+    `hidden` and `archived` list what the user put away as well; `word` keeps what holds it,
+    without the tree.
     """
-    listed = [row for row in rows if hidden or not row.view.notes.hidden]
+    listed = _listed(rows, hidden, archived, word)
     if word:
-        return [Entry(row) for row in listed if word.casefold() in _text(row)]
+        return [Entry(row) for row in listed]
     known = {row.view.record.id: row for row in listed}
     children: dict[str, list[RunRow]] = {}
     roots: list[RunRow] = []
     for row in listed:
-        parent = _parent(row)
+        parent = parent_of(row)
         if parent in known and parent != row.view.record.id:
             children.setdefault(parent, []).append(row)
         else:
@@ -41,6 +56,41 @@ def arrange(rows: tuple[RunRow, ...], *, hidden: bool = False, word: str = "") -
     # Runs that name each other in a circle have no root; they are listed all the same.
     entries += [Entry(row) for row in listed if row.key not in seen]
     return entries
+
+
+def sorted_rows(
+    rows: tuple[RunRow, ...],
+    order: Order,
+    *,
+    hidden: bool = False,
+    archived: bool = False,
+    word: str = "",
+) -> list[Entry | Heading]:
+    """As `arrange`, in an order of the user's: without the tree where that would break it."""
+    if order == Order(value=order.value):
+        return [*arrange(rows, hidden=hidden, archived=archived, word=word)]
+    found = sort(_listed(rows, hidden, archived, word), order)
+    if not order.group:
+        return [Entry(row) for row in found]
+    groups: dict[str, list[RunRow]] = {}
+    for row in found:
+        recipe = row.view.recipe
+        value = said(value_at(recipe, order.group)) if recipe is not None else said(None)
+        groups.setdefault(one_line(value), []).append(row)
+    entries: list[Entry | Heading] = []
+    for value, members in groups.items():
+        entries += [Heading(value, len(members)), *map(Entry, members)]
+    return entries
+
+
+def _listed(rows: tuple[RunRow, ...], hidden: bool, archived: bool, word: str) -> list[RunRow]:
+    return [
+        row
+        for row in rows
+        if (hidden or not row.view.notes.hidden)
+        and (archived or not row.view.notes.archived)
+        and word.casefold() in _text(row)
+    ]
 
 
 def _add(
@@ -62,12 +112,14 @@ def _add(
         _add(child, depth + 1, at == len(below) - 1, inner, children, entries, seen)
 
 
-def _parent(row: RunRow) -> str:
+def parent_of(row: RunRow) -> str:
+    """The id of the run that this one builds on; empty where it builds on none."""
     refs = [ref for ref in row.view.record.parents if ref.startswith("run:")]
     return refs[0].removeprefix("run:") if refs else ""
 
 
 def _text(row: RunRow) -> str:
     view = row.view
+    tags = [f"#{tag}" for tag in view.notes.tags]
     parts = (view.record.name, view.record.id, view.base, view.method, state_words(view))
-    return " ".join((*parts, *view.notes.tags, view.notes.note)).casefold()
+    return " ".join((*parts, *tags, view.notes.note)).casefold()

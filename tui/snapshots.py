@@ -1,5 +1,6 @@
 """What the feed hands to the screens: frozen values, already read from disk."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from engine.jobs.recipe import TrainRecipe
 from engine.jobs.views import JobView
 
 if TYPE_CHECKING:
+    from engine.events.fleet import RunLog
     from engine.events.series import Series
 
 
@@ -22,6 +24,10 @@ class Spark:
     values: tuple[float, ...]
     """One for each of at most SPARK_CELLS cells, oldest first."""
     last: float
+    best: float = math.nan
+    """Its lowest finite value; NaN where it has none."""
+    smoothed: float = math.nan
+    """Its newest value after smoothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,8 @@ class RunRow:
     forgot: Spark | None = None
     """Held-out loss shift against the base, in nats per token."""
     marks: Marks | None = None
+    log: "RunLog | None" = None
+    """What its files hold, where log directories are looked at and not jobs."""
 
     @property
     def path(self) -> Path:
@@ -117,6 +125,8 @@ class RunDetail:
     """Its samples, in the order in which the prompts came."""
     problems: tuple[str, ...] = ()
     """What could not be read, cleaned."""
+    derived: Mapping[str, str] = field(default_factory=dict)
+    """The formula of every series that nobody logged, by its tag."""
 
 
 @dataclass(frozen=True, slots=True)

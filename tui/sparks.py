@@ -13,7 +13,7 @@ from typing import Any
 from engine import atomic
 from tui.snapshots import Spark
 
-VERSION = 3
+VERSION = 4
 
 Sparks = Mapping[str, Spark | None]
 Stamp = list[list[Any]]
@@ -33,7 +33,7 @@ class SparkCache:
         if known is None or known["stamp"] != _stamp(events):
             return None
         return {
-            name: Spark(tuple(one[0]), one[1]) if one else None
+            name: Spark(tuple(one[0]), *one[1:]) if one else None
             for name, one in known["sparks"].items()
         }
 
@@ -42,7 +42,8 @@ class SparkCache:
         self._runs[str(events)] = {
             "stamp": _stamp(events),
             "sparks": {
-                name: [list(one.values), one.last] if one else None for name, one in sparks.items()
+                name: [list(one.values), one.last, one.best, one.smoothed] if one else None
+                for name, one in sparks.items()
             },
         }
         self._changed = True
@@ -76,7 +77,7 @@ def _fits(one: Any) -> bool:
     sparks = one["sparks"].values()
     return isinstance(one["stamp"], list) and all(
         spark is None
-        or (all(isinstance(value, float) for value in spark[0]) and isinstance(spark[1], float))
+        or (len(spark) == 4 and all(isinstance(value, float) for value in [*spark[0], *spark[1:]]))
         for spark in sparks
     )
 

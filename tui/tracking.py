@@ -3,6 +3,7 @@
 A job whose files did not change is looked at with `stat` alone. Posts nothing.
 """
 
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from tui.trails import Samples
 
 LOG_LINES = 200
+SMOOTHING = 0.9
+"""Of the smoothed value that runs are sorted by."""
+SMOOTHED_POINTS = 256
+"""As many count for it: the weight of older ones is below 1e-11."""
 
 Stamp = tuple[tuple[int, int, int], ...]
 
@@ -121,9 +126,15 @@ def sparks_of(series: "dict[str, Series]") -> Sparks:
 def _spark(series: "Series | None") -> Spark | None:
     if series is None or series.last is None:
         return None
-    from engine.events.series import bucket
+    from engine.events.series import bucket, smooth
 
-    return Spark(tuple(bucket(series.values, SPARK_CELLS).tolist()), series.last)
+    best = series.best()
+    return Spark(
+        tuple(bucket(series.values, SPARK_CELLS).tolist()),
+        series.last,
+        best[1] if best else math.nan,
+        float(smooth(series.values[-SMOOTHED_POINTS:], SMOOTHING)[-1]),
+    )
 
 
 def stamps(*paths: Path) -> Stamp:

@@ -50,6 +50,14 @@ def varying(recipes: Iterable[Recipe]) -> dict[str, list[Any]]:
     return found
 
 
+def value_at(recipe: Recipe, setting: str) -> Any:
+    """The value of a setting by its dotted name; None where this recipe has none such."""
+    value: Any = recipe
+    for name in setting.split("."):
+        value = getattr(value, name, None)
+    return value
+
+
 def said(value: Any) -> str:
     """A setting's value as a table shows it; not cleaned."""
     if value is None or value in ("", [], {}):

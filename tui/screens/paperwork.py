@@ -1,0 +1,168 @@
+"""Small windows on a run: note, removal, what tells it from another, a field to group by."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from rich.cells import cell_len
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import Input
+
+from engine.jobs.difference import Difference, said
+from engine.jobs.views import UserNotes
+from engine.text import one_line
+from tui.screens.dialogs import Dialog
+from tui.screens.window import Window
+from tui.widgets.cells import Line, Piece
+from tui.widgets.line import Lines
+from tui.widgets.table import Column, Row, Table
+
+LONGEST_NOTE = 2000
+Noted = tuple[str, list[str]]
+"""A note and tags, as they were typed."""
+
+
+class _Form(Window[Any]):
+    """Fields in a window; enter in any of them takes all."""
+
+    AUTO_FOCUS = "Input"
+
+    def entry(self, id: str, text: str, hint: str) -> Input:
+        field = Input(text, placeholder=hint, compact=True, classes="text-field", id=id)
+        field.cursor_blink = False
+        return field
+
+    def text_of(self, id: str) -> str:
+        return self.query_one(f"#{id}", Input).value.strip()
+
+
+class NoteWindow(_Form):
+    """Dismissed with a note and tags; None where nothing is to change."""
+
+    def __init__(self, name: str, notes: UserNotes) -> None:
+        super().__init__()
+        self._name_of_run = name
+        self._notes = notes
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            head = Lines()
+            head.show([(f"{self._name_of_run}: note, and tags with commas between", "strong")])
+            yield head
+            yield self.entry("note", one_line(self._notes.note), "a note")
+            yield self.entry("tags", one_line(", ".join(self._notes.tags)), "tags")
+            keys = Lines()
+            keys.show([("enter keeps them   tab the other field   esc leaves them", "dim")])
+            yield keys
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.dismiss((self.text_of("note")[:LONGEST_NOTE], tags_in(self.text_of("tags"))))
+
+
+def tags_in(text: str) -> list[str]:
+    """Tags as they were typed, commas between: no two alike, without the `#` of the screen."""
+    parts = (part.strip().lstrip("#").strip() for part in text.split(","))
+    return list(dict.fromkeys(part for part in parts if part))
+
+
+class RemoveWindow(_Form):
+    """Dismissed with True only where the run's name was typed."""
+
+    def __init__(self, name: str, where: str, children: int) -> None:
+        super().__init__()
+        self._name_of_run = name
+        self._where = where
+        self._children = children
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            head, where, warning, state = Lines(), Lines(), Lines(), Lines(id="typed")
+            head.show([(f"Delete {self._name_of_run} for ever?", "strong")])
+            where.show([(self._where, "")])
+            yield head
+            yield where
+            if self._children:
+                builds = "run builds" if self._children == 1 else "runs build"
+                warning.show([(f"{self._children} {builds} on it, and could not be used.", "warn")])
+                yield warning
+            yield self.entry("name", "", f"type {self._name_of_run}")
+            state.show([("enter deletes it   esc keeps it", "dim")])
+            yield state
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        if self.text_of("name") == self._name_of_run:
+            self.dismiss(True)
+        else:
+            line: list[Piece] = [
+                ("That is not its name; nothing was deleted.   esc keeps it", "bad")
+            ]
+            self.query_one("#typed", Lines).show(line)
+
+
+class DifferenceWindow(Dialog[None]):
+    """The settings in which two runs differ."""
+
+    BINDINGS: ClassVar = [Binding("enter,d", "app.back", show=False)]
+
+    def __init__(self, one: str, other: str, found: Sequence[Difference], arrow: str) -> None:
+        count = f"{len(found)} setting{'s' * (len(found) != 1)} differ{'s' * (len(found) == 1)}"
+        lines: list[Line] = [
+            [(one, "base"), (f" {arrow} ", "dim"), (other, "tuned")],
+            [(count if found else "Every setting is the same.", "dim")],
+            [],
+        ]
+        super().__init__([*lines, *difference_lines(found, arrow)], "esc closes")
+
+
+def difference_lines(found: Sequence[Difference], arrow: str, width: int = 66) -> list[Line]:
+    """A line a setting; values that are too long for it stand below each other."""
+    room = max((len(one.setting) for one in found), default=0)
+    lines: list[Line] = []
+    for each in found:
+        one, other = one_line(said(each.one)), one_line(said(each.other))
+        if room + cell_len(one) + cell_len(other) + 6 <= width:
+            lines.append(
+                [
+                    (f"{each.setting:<{room}}  ", ""),
+                    (one, "base"),
+                    (f" {arrow} ", "dim"),
+                    (other, "tuned"),
+                ]
+            )
+        else:
+            lines += [
+                [(each.setting, "")],
+                [("  ", ""), (one, "base")],
+                [(f"  {arrow} ", "dim"), (other, "tuned")],
+            ]
+    return lines
+
+
+class PickField(Window[str | None]):
+    """Dismissed with the dotted name of a setting; "" is for no groups."""
+
+    AUTO_FOCUS = "Table"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "take", show=False)]
+    COLUMNS = (Column("group by", 24, 34), Column("values", 20, 60))
+
+    def __init__(self, found: Mapping[str, Sequence[Any]], chosen: str) -> None:
+        super().__init__()
+        self._found = found
+        self._chosen = chosen
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Table(self.COLUMNS)
+
+    def on_mount(self) -> None:
+        rows = [Row("", (((("nothing"), ""),), (("no groups", "dim"),)))]
+        for name, values in self._found.items():
+            shown = f"{len(values)}: " + ", ".join(one_line(said(one)) for one in values[:6])
+            rows.append(Row(name, (((one_line(name), ""),), ((shown, ""),))))
+        table = self.query_one(Table)
+        table.show(rows)
+        table.choose(self._chosen)
+
+    def action_take(self) -> None:
+        self.dismiss(self.query_one(Table).chosen)
