@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from engine.demo import DATA, SUITES, counsel, emotion, rehearsal
 from engine.demo.corpus.feelings import FEELINGS
 
 
-def rows(name: str, split: str) -> list[dict[str, str]]:
+def rows(name: str, split: str) -> list[dict[str, Any]]:
     text = (DATA / name / f"{split}.jsonl").read_text("utf-8")
     return [json.loads(line) for line in text.splitlines()]
 
