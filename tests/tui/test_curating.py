@@ -11,7 +11,7 @@ from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.settings import Training
 from engine.jobs.store import Store
-from tests.tui.building import write_run
+from tests.tui.building import write_event, write_run
 from tests.tui.conftest import screen_text, see, until
 from tui import ordering
 from tui.app import FinetopApp
@@ -89,25 +89,25 @@ async def test_a_broken_order_falls_back_with_a_note(three: FinetopApp, content:
 
 
 async def test_last_best_and_smoothed_are_shown_and_sorted_by(three: FinetopApp) -> None:
+    write_event(three.store.root / "a" / "events", 61, {"train/loss": 2.5})
     async with three.run_test(size=WIDE) as pilot:
-        await see(pilot, "0.7")
+        await see(pilot, "2.500")
 
         def row() -> str:
-            return next(line for line in screen_text(three).splitlines() if " a " in line)
+            return next(line for line in screen_text(three).splitlines() if "✓ a " in line)
 
-        last = row()
+        await pilot.press(*"oooooo")
+        await until(pilot, lambda: listed(three) == ["c", "b", "a", "none"])
         await pilot.press("i")
-        await until(pilot, lambda: row() != last)
-        best = row()
+        await until(pilot, lambda: "0.728" in row())
+        assert listed(three) == ["a", "c", "b", "none"]
+        await pilot.press("i")
         curve = next(row for row in three.runs.rows if row.view.record.name == "a").loss
         assert curve is not None
-        assert curve.best == min(curve.best, curve.last)
-        assert f"{curve.best:.3f}" in best
-        await pilot.press("i")
+        assert 0.728 < curve.smoothed < 2.5
         await until(pilot, lambda: f"{curve.smoothed:.3f}" in row())
-        assert curve.smoothed > curve.last, "the curve falls, and what is smoothed lags"
         await pilot.press("i")
-        await until(pilot, lambda: row() == last)
+        await see(pilot, "2.500")
 
 
 async def test_runs_are_grouped_by_a_setting_that_varies(three: FinetopApp) -> None:
