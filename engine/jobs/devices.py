@@ -46,6 +46,11 @@ def find() -> list[Device]:
     return _beside(_gpus()[0])
 
 
+def gpus() -> tuple[list[Device], str]:
+    """The GPUs that are left to us, and why one that seems to be there is not among them."""
+    return _gpus()
+
+
 def options(wanted: str) -> list[Option]:
     """What a recipe's device may mean here and now, best first; each entry is one whole choice.
 
