@@ -23,6 +23,7 @@ ROOMS = (
     "runs",
     "queue",
     "metrics",
+    "watch",
     "get",
     "checkpoints",
     "data",

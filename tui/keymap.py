@@ -13,6 +13,7 @@ SCREENS = {
     "launch": "Launch",
     "watch": "Watch",
     "compare": "Compare",
+    "logs": "Runs of finetop watch",
 }
 
 
@@ -124,6 +125,12 @@ KEYS: tuple[Key, ...] = (
         ("less_than_sign,comma", "<", "lengthen(-1)", "", "Shorter answers.", "quiet"),
         ("greater_than_sign,full_stop", "< >", "lengthen(1)", "length", "Longer answers.", ""),
         ("s", "", "reseed", "seed", "Another seed.", ""),
+    ),
+    *_on(
+        "logs",
+        ("enter", "", "watch", "watch", "Draw the chosen run's curves.", ""),
+        ("slash", "/", "filter", "filter", "Show only what an expression lets through.", ""),
+        ("o", "", "turn_order", "sort", "By name, by newest change, by a tag's value.", ""),
     ),
     *_on(
         "",

@@ -1,13 +1,15 @@
 """What the curves of one run say, as lines and as curves for charts. Reads no disk."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine.events.series import Series, bucket
 from engine.jobs.status import State
 from engine.text import one_line
+from engine.viewing.filters import Filter
 from tui.glyphs import Glyphs
 from tui.phrases import (
     NONE,
@@ -28,6 +30,9 @@ from tui.plotting.picture import Curve, Level
 from tui.snapshots import RunRow
 from tui.widgets.cells import Line, Piece
 from tui.widgets.sparkline import sparkline
+
+if TYPE_CHECKING:
+    from engine.events.fleet import RunLog
 
 _TRAIN, _BASE, _EVAL, _FURTHER = 0, 1, 2, 3
 _ALWAYS_IN_SIGHT = 1.0
@@ -78,10 +83,25 @@ OTHERS = (
 )
 
 
-def charts_of(series: Mapping[str, Series]) -> tuple[ChartSpec, ...]:
-    """What there is to draw, the most telling first."""
-    forgets = any(trace.tag in series for trace in FORGETTING.traces)
-    return (LOSS, *([FORGETTING] if forgets else []), *OTHERS)
+def charts_of(series: Mapping[str, Series], wanted: Filter | None = None) -> tuple[ChartSpec, ...]:
+    """What there is to draw, the most telling first: what is known, then each other tag.
+
+    `wanted` lets tags through. Where nothing was logged yet, what a run of ours will log.
+    """
+    known = (LOSS, FORGETTING, *OTHERS)
+    if wanted is None and not series:
+        return (LOSS, *OTHERS)
+    tags = [tag for tag in series if wanted is None or wanted.matches({"": (tag,)})]
+    kept = [replace(one, traces=tuple(t for t in one.traces if t.tag in tags)) for one in known]
+    named = {trace.tag for one in known for trace in one.traces}
+    rest = sorted((tag for tag in tags if tag not in named), key=_telling)
+    others = [ChartSpec(tag, (Trace(tag, "last"),)) for tag in rest]
+    return tuple(one for one in (*kept, *others) if one.traces)
+
+
+def _telling(tag: str) -> tuple[bool, bool, str]:
+    """Losses first, the machine last."""
+    return tag.startswith("machine/"), "loss" not in tag.lower(), tag
 
 
 def curves_of(spec: ChartSpec, series: Mapping[str, Series]) -> list[Curve]:
@@ -95,7 +115,7 @@ def curves_of(spec: ChartSpec, series: Mapping[str, Series]) -> list[Curve]:
 
 def levels_of(spec: ChartSpec, curves: Sequence[Curve], row: RunRow) -> list[Level]:
     """The budget, on the chart of forgetting; one far beyond the curves would flatten them."""
-    if spec is not FORGETTING or row.budget is None:
+    if spec.title != FORGETTING.title or row.budget is None:
         return []
     points = [one.values[np.isfinite(one.values)] for one in curves]
     highest = max((float(one.max()) for one in points if len(one)), default=0.0)
@@ -106,6 +126,8 @@ def levels_of(spec: ChartSpec, curves: Sequence[Curve], row: RunRow) -> list[Lev
 def headline(row: RunRow, glyphs: Glyphs) -> Line:
     """Name, state, how far, how fast, how long still."""
     view = row.view
+    if row.log is not None and row.view.recipe is None:
+        return log_headline(row.log, name_of(row), glyphs)
     mark, role = state_mark(view.state, glyphs)
     line: list[Piece] = [
         (f" {name_of(row)} ", "strong"),
@@ -135,6 +157,17 @@ def headline(row: RunRow, glyphs: Glyphs) -> Line:
     elif status.started and status.heartbeat > status.started:
         line.append((f"  took {duration(status.heartbeat - status.started)}", ""))
         line.append((f"  {glyphs.separator} started {clock(status.started)}", "dim"))
+    return line
+
+
+def log_headline(log: "RunLog", name: str, glyphs: Glyphs) -> Line:
+    """Name, kind, how much there is, when it changed: nothing is known of whether it runs."""
+    points = sum(len(one) for one in log.series.values())
+    line: list[Piece] = [(f" {name} ", "strong"), (f"{log.kind} log", "dim")]
+    line.append((f"  {len(log.tags)} tags  {points:,} points", ""))
+    line.append((f"  {glyphs.separator} changed {clock(log.modified)}", "dim"))
+    if not log.loaded:
+        line.append(("  still being read", "warn"))
     return line
 
 

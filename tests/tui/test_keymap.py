@@ -9,6 +9,7 @@ from tui.app import FinetopApp
 from tui.keymap import KEYS, SCREENS, Key, keys_of, markdown
 from tui.screens.compare import ComparePage
 from tui.screens.launch import LaunchPage
+from tui.screens.logs import LogsPage
 from tui.screens.page import Page
 from tui.screens.runs import RunsPage
 from tui.screens.watch import WatchPage
@@ -18,6 +19,7 @@ PAGES: dict[str, type[Page]] = {
     "launch": LaunchPage,
     "watch": WatchPage,
     "compare": ComparePage,
+    "logs": LogsPage,
 }
 
 
@@ -63,7 +65,7 @@ def test_the_table_for_the_readme_has_a_line_for_every_key() -> None:
 
 
 async def test_help_shows_every_key_with_this_screens_first(app: FinetopApp) -> None:
-    async with app.run_test(size=(100, 80)) as pilot:
+    async with app.run_test(size=(100, 200)) as pilot:
         await see(pilot, "live")
         await pilot.press("3", "question_mark")
         await see(pilot, "Move the cursor to an earlier step.")

@@ -1,0 +1,91 @@
+"""`finetop watch` on screen: any log directory, read-only."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.jobs.status import State
+from engine.jobs.store import Store
+from tests.tui.building import write_event, write_run
+from tests.tui.conftest import screen_text, see, until
+from tui.logsapp import LogsApp
+from tui.screens.watch import WatchPage
+
+SIZES = [(160, 50), (80, 24)]
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    """Two foreign runs, a job of finetop, and a file that only looks like events."""
+    top = tmp_path / "logs"
+    (top / "ppo").mkdir(parents=True)
+    for step in range(1, 30):
+        write_event(top / "ppo" / "seed1", step, {"Loss/policy": 1 / step, "reward": step / 7})
+        write_event(top / "ppo" / "seed2", step, {"Loss/policy": 2 / step, "reward": step / 9})
+    write_run(top, "tuned", state=State.FAILED, points=12, created=5.0)
+    (top / "broken").mkdir()
+    pointer = "version https://git-lfs.github.com/spec/v1\n"
+    (top / "broken" / "events.out.tfevents.1.x").write_text(pointer)
+    return top
+
+
+@pytest.fixture
+def logs_app(logs: Path, tmp_path: Path) -> LogsApp:
+    return LogsApp([logs], Store(tmp_path / "runs"))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_all_runs_are_listed_with_their_newest_values(
+    logs_app: LogsApp, size: tuple[int, int]
+) -> None:
+    async with logs_app.run_test(size=size) as pilot:
+        await see(pilot, "4.1429")
+        await see(pilot, "4 runs")
+        text = screen_text(logs_app)
+        for part in ("ppo/seed1", "ppo/seed2", "✗ tuned", "git-LFS pointer", "policy", "reward"):
+            assert part in text
+        assert "0.034483" in text
+
+
+async def test_watch_draws_whatever_tags_there_are(logs_app: LogsApp) -> None:
+    async with logs_app.run_test(size=(120, 40)) as pilot:
+        await see(pilot, "4.1429")
+        await pilot.press("/", *"seed2", "enter", "enter")
+        await until(pilot, lambda: isinstance(logs_app.screen, WatchPage))
+        await see(pilot, "Loss/policy")
+        await see(pilot, "reward")
+        await see(pilot, "events log")
+        assert "done" not in screen_text(logs_app)
+
+
+async def test_new_runs_and_points_appear(logs_app: LogsApp, logs: Path) -> None:
+    async with logs_app.run_test(size=(120, 40)) as pilot:
+        await see(pilot, "4 runs")
+        write_event(logs / "later", 7, {"loss": 0.125})
+        await see(pilot, "later")
+        await see(pilot, "0.125")
+        write_event(logs / "later", 8, {"loss": 0.0625})
+        await see(pilot, "0.0625")
+
+
+async def test_the_list_is_filtered_by_expressions(logs_app: LogsApp) -> None:
+    async with logs_app.run_test(size=(120, 40)) as pilot:
+        await see(pilot, "ppo/seed1")
+        await pilot.press("/", *"tag:reward and not ")
+        await see(pilot, "filter: something is missing here")
+        await pilot.press(*"seed1", "enter")
+        await until(pilot, lambda: "ppo/seed1" not in screen_text(logs_app))
+        assert "ppo/seed2" in screen_text(logs_app)
+        await pilot.press("escape")
+        await see(pilot, "ppo/seed1")
+
+
+async def test_nothing_is_launched_stopped_or_written(logs_app: LogsApp, logs: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in logs.rglob("*")}
+    async with logs_app.run_test(size=(120, 40)) as pilot:
+        await see(pilot, "✗ tuned")
+        await pilot.press("2", "4")
+        await pilot.press("end", "enter")
+        await see(pilot, "failed at 12")
+        assert logs_app.screen.check_action("resume", ()) is False
+    assert {path: path.stat().st_mtime_ns for path in logs.rglob("*")} == before

@@ -1,0 +1,113 @@
+"""`finetop watch`: log directories of any writer, on the dashboard or as lines. Read-only."""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import EngineError
+from engine.text import one_line
+
+if TYPE_CHECKING:
+    from engine.events.fleet import RunLog
+    from engine.viewing.filters import Filter
+
+POLL_SECONDS = 0.25
+SLICE_SECONDS = 0.05
+
+
+def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
+    parser = commands.add_parser("watch", help="look at any log directories, read-only")
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="a folder with runs below it")
+    parser.add_argument("--plain", action="store_true", help="print a line a change, draw nothing")
+    parser.add_argument("--tags", metavar="EXPR", default="", help="only tags like this")
+    parser.add_argument(
+        "--runs-filter", metavar="EXPR", default="", help="only runs like this: words, tag:word"
+    )
+    parser.set_defaults(handler=_watch)
+    return [parser]
+
+
+def _watch(options: argparse.Namespace) -> int:
+    from engine.events.discover import roots
+
+    paths = roots(options.paths)
+    from engine.viewing.filters import parse
+    from tui.loglines import run_filter
+
+    tags, runs = parse(options.tags), run_filter(options.runs_filter)
+    if options.plain:
+        for line in _lines(paths, tags, runs):
+            print(line, flush=True)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise EngineError(
+            "The dashboard needs a terminal.",
+            "Input or output is not one.",
+            "finetop watch PATH --plain prints a line a change instead.",
+        )
+    from tui.logsapp import watch_logs
+
+    return watch_logs(
+        paths,
+        tags=options.tags,
+        runs_filter=options.runs_filter,
+        given=options.runs,
+        ascii_only=getattr(options, "ascii", False),
+        mouse=getattr(options, "mouse", False),
+    )
+
+
+def _lines(paths: list[Path], tags: "Filter", runs: "Filter") -> Iterator[str]:
+    """Lines without end: the newest values of every run, then each change."""
+    from engine.events.fleet import Fleet
+
+    fleet = Fleet(paths)
+    told: dict[str, _Told] = {}
+    while True:
+        changed = fleet.poll(SLICE_SECONDS)
+        here = {run.name: run for run in fleet.runs}
+        for name in [name for name in told if name not in here]:
+            del told[name]
+            yield f"{one_line(name)}\t-\tgone"
+        for run in fleet.runs:
+            waits = run.name not in told
+            if run.loaded and (waits or run.name in changed) and _wanted(run, runs):
+                yield from told.setdefault(run.name, _Told()).news(run, tags)
+        if not fleet.pending:
+            time.sleep(POLL_SECONDS)
+
+
+def _wanted(run: "RunLog", runs: "Filter") -> bool:
+    names = (run.name,)
+    return runs.matches({"": names, "name": names, "tag": run.tags, "kind": (str(run.kind),)})
+
+
+class _Told:
+    """What was already said of one run."""
+
+    def __init__(self) -> None:
+        self._points: dict[str, tuple[int, int, float]] = {}
+        self._problems: set[tuple[str, str]] = set()
+
+    def news(self, run: "RunLog", tags: "Filter") -> Iterator[str]:
+        """A line for each step at which something is new: run, step, tag=value …, by tabs."""
+        from tui.loglines import values_line
+
+        name = one_line(run.name)
+        by_step: dict[int, list[tuple[str, float]]] = {}
+        for tag in run.tags:
+            last = run.last(tag)
+            if last is None or not tags.matches({"": (tag,)}):
+                continue
+            here = (len(run.series[tag]), last.step, last.wall_time)
+            if self._points.get(tag) != here:
+                self._points[tag] = here
+                by_step.setdefault(last.step, []).append((tag, last.value))
+        for step in sorted(by_step):
+            yield f"{name}\t{step}\t{values_line(by_step[step])}"
+        for problem in run.problems:
+            if (problem.name, problem.reason) not in self._problems:
+                self._problems.add((problem.name, problem.reason))
+                yield f"{name}\t!\t{one_line(problem.name)}: {one_line(problem.reason)}"

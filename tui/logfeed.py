@@ -1,0 +1,193 @@
+"""The thread that follows log directories of any writer, and posts what has changed.
+
+Takes the place of `tui.feed` where only logs are looked at: same calls, same messages. Reads in
+slices, what is on screen first; writes nothing, and asks nothing of whoever wrote the logs.
+"""
+
+import dataclasses
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.jobs.directory import JobDirectory, JobRecord
+from engine.jobs.status import State
+from engine.jobs.views import JobView, UserNotes, view
+from engine.text import one_line
+from tui.messages import FeedFailed, MachineMeasured, RunChanged, RunsChanged
+from tui.snapshots import Machine, RunDetail, RunRow, RunsSnapshot
+
+if TYPE_CHECKING:
+    from textual.message import Message
+
+    from engine.events.fleet import Fleet, RunLog
+
+SLICE_SECONDS = 0.01
+QUIET_SECONDS = 0.25
+PUBLISH_SECONDS = 0.25
+"""How often the list is told again while it is still being read."""
+
+
+class LogFeed:
+    """Start it once; `post` is called from its thread, with messages."""
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        post: "Callable[[Message], object]",
+        *,
+        measure: Callable[..., Machine] | None = None,
+    ) -> None:
+        self._paths = tuple(paths)
+        self._post = post
+        self._measure = measure
+        self._fleet: Fleet | None = None
+        self._rows: dict[str, tuple[RunLog, RunRow]] = {}
+        self._snapshot = RunsSnapshot()
+        self._publish_at = 0.0
+        self._due = False
+        self._watched: Path | None = None
+        self._beside: frozenset[Path] = frozenset()
+        self._shown: object = None
+        self._wanted: tuple[str, ...] = ()
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._first = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="logs", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._wake.set()
+
+    def join(self, seconds: float = 2.0) -> None:
+        self._thread.join(seconds)
+
+    def first(self, seconds: float) -> RunsSnapshot:
+        """The list as it is after so long; empty on a slow disk."""
+        self._first.wait(seconds)
+        return self._snapshot
+
+    def go_on(self) -> None:
+        """Nothing waits for the first paint here: slices leave it its time."""
+
+    def wake(self) -> None:
+        """Look now."""
+        self._wake.set()
+
+    def watch(self, path: Path | None) -> None:
+        """Give whole curves of this run from now on."""
+        self._watched = path
+        self._shown = None
+        self._wake.set()
+
+    def overlay(self, paths: Iterable[Path]) -> None:
+        """Give the curves of these beside the watched one's."""
+        self._beside = frozenset(paths)
+        self._shown = None
+        self._wake.set()
+
+    def prefer(self, names: Sequence[str]) -> None:
+        """These are on screen: read them before the others."""
+        self._wanted = tuple(names)
+
+    def _run(self) -> None:
+        if self._measure is not None:
+            self._post(MachineMeasured(self._measure(live=False)))
+        while not self._stop.is_set():
+            pending = False
+            try:
+                pending = self.cycle()
+            except Exception:  # whatever a directory may hold, the screens must go on
+                last = traceback.format_exc().strip().splitlines()[-1]
+                self._post(FeedFailed(one_line(last)))
+            if self._wake.wait(0.001 if pending else QUIET_SECONDS):
+                self._wake.clear()
+
+    def cycle(self) -> bool:
+        """Read one slice; whether there is more to read."""
+        from engine.events.fleet import Fleet
+
+        if self._fleet is None:
+            self._fleet = Fleet(self._paths)
+        watched = [run.name for run in self._fleet.runs if run.path == self._watched]
+        beside = [run.name for run in self._fleet.runs if run.path in self._beside]
+        self._fleet.prefer([*watched, *beside, *self._wanted])
+        self._due |= bool(self._fleet.poll(SLICE_SECONDS))
+        self._due |= self._look_at_jobs()
+        now = time.monotonic()
+        if self._due and (now >= self._publish_at or not self._fleet.pending):
+            self._publish_at, self._due = now + PUBLISH_SECONDS, False
+            self._publish(self._fleet)
+        if not self._first.is_set() and (self._rows or not self._fleet.pending):
+            self._publish(self._fleet)
+            self._first.set()
+        self._publish_detail()
+        return self._fleet.pending
+
+    def _look_at_jobs(self) -> bool:
+        """Whether a job of finetop has another state than before: its curves may rest."""
+        changed = False
+        for name, (run, row) in self._rows.items():
+            if row.view.state.alive:
+                fresh = _row(run)
+                if fresh.view != row.view:
+                    self._rows[name] = run, fresh
+                    changed = True
+        return changed
+
+    def _publish(self, fleet: "Fleet") -> None:
+        rows = {}
+        for run in fleet.runs:
+            known = self._rows.get(run.name)
+            rows[run.name] = known if known and known[0] is run else (run, _row(run))
+        self._rows = rows
+        snapshot = RunsSnapshot(tuple(row for _, row in rows.values()))
+        if snapshot != self._snapshot:
+            self._snapshot = snapshot
+            self._post(RunsChanged(snapshot))
+
+    def _publish_detail(self) -> None:
+        shown = [
+            (run, row)
+            for run, row in self._rows.values()
+            if run.path in {self._watched, *self._beside}
+        ]
+        first = next((pair for pair in shown if pair[0].path == self._watched), None)
+        if first is None or shown == self._shown:
+            return
+        self._shown = shown
+        self._post(RunChanged(detail_of(*first)))
+
+
+def detail_of(run: "RunLog", row: RunRow) -> RunDetail:
+    """The whole of a run that is watched: curves, what is derived, what else the files say."""
+    from engine.viewing.derived import perplexities
+    from tui.loglines import alarms, overview
+
+    derived = perplexities(run.series, run.settings)
+    problems = tuple(f"{one_line(one.name)}: {one_line(one.reason)}" for one in run.problems)
+    return RunDetail(
+        row,
+        {**run.series, **{tag: one.series for tag, one in derived.items()}},
+        overview(run),
+        problems=(*alarms(run.series), *problems),
+        derived={tag: one.formula for tag, one in derived.items()},
+    )
+
+
+def _row(run: "RunLog") -> RunRow:
+    """A run as the screens know runs; read-only, whatever it is."""
+    from engine.events.discover import Kind
+
+    found = view(JobDirectory(run.path)) if run.kind is Kind.JOB else None
+    if found is None:
+        record = JobRecord(run.name, str(run.kind), run.name, run.modified)
+        found = JobView(run.path, record, None, None, State.DONE, UserNotes())
+    else:
+        found = dataclasses.replace(found, record=dataclasses.replace(found.record, name=run.name))
+    return RunRow(found, shipped=True, log=run)

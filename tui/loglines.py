@@ -1,0 +1,100 @@
+"""Runs of any writer in words: filters, columns, an overview, alarms. Reads no disk."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from engine.events.discover import Kind
+from engine.events.series import Series
+from engine.text import clean, one_line
+from engine.viewing.derived import alerts
+from engine.viewing.filters import Filter, Subject, parse
+from tui.snapshots import RunRow
+
+if TYPE_CHECKING:
+    from engine.events.fleet import RunLog
+
+RUN_FIELDS = ("name", "tag", "state", "kind")
+_TEXT_LINES = 40
+_ALARMS = 6
+
+
+def run_filter(text: str) -> Filter:
+    """A filter for runs: words look at names, `tag:`, `state:` and `kind:` at those.
+
+    Raises EngineError for what cannot be understood.
+    """
+    return parse(text, RUN_FIELDS)
+
+
+def subject_of(row: RunRow) -> Subject:
+    """What a filter for runs looks at."""
+    log = row.log
+    name = row.view.record.name
+    kind = str(log.kind) if log else "job"
+    return {
+        "": (name,),
+        "name": (name,),
+        "tag": log.tags if log else (),
+        "state": (state_of(row),) if state_of(row) else (),
+        "kind": (kind,),
+    }
+
+
+def state_of(row: RunRow) -> str:
+    """The state of a job of finetop; nothing is known of others, and so nothing is said."""
+    return "" if row.log and row.log.kind is not Kind.JOB else str(row.view.state)
+
+
+def common_tags(runs: Iterable["RunLog"], wanted: Filter, most: int) -> list[str]:
+    """The tags that most runs have, losses before others of the same count."""
+    counts = Counter(tag for run in runs for tag in run.tags)
+    tags = [tag for tag in counts if wanted.matches({"": (tag,)})]
+    return sorted(tags, key=lambda tag: (-counts[tag], "loss" not in tag.lower(), tag))[:most]
+
+
+def last_step(run: "RunLog") -> int | None:
+    """The newest step of any tag."""
+    steps = [last.step for tag in run.tags if (last := run.last(tag)) is not None]
+    return max(steps, default=None)
+
+
+def alarms(series: Mapping[str, Series]) -> tuple[str, ...]:
+    """A line for each curve that stopped being numbers."""
+    lines = []
+    found = alerts(series)
+    for one in found[:_ALARMS]:
+        more = f", {one.count:,} such values" if one.count > 1 else ""
+        after = "numbers again since" if one.recovered else "no number since"
+        lines.append(f"! {one_line(one.tag)} was {one.value:g} at step {one.step:,}{more}, {after}")
+    if len(found) > _ALARMS:
+        lines.append(f"! and {len(found) - _ALARMS} more curves")
+    return tuple(lines)
+
+
+def overview(run: "RunLog") -> tuple[str, ...]:
+    """What the files say beside curves: settings, texts, kinds that are only counted."""
+    points = sum(len(one) for one in run.series.values())
+    lines = [
+        f"{run.kind} log, {len(run.series)} curves, {points:,} points: {one_line(str(run.path))}"
+    ]
+    if run.others:
+        kinds = ", ".join(f"{count:,} {one_line(kind)}" for kind, count in run.others.most_common())
+        lines.append(f"also holds, not drawn: {kinds}")
+    if run.settings:
+        lines.append(f"settings ({len(run.settings)}):")
+        lines += [
+            f"  {one_line(name)} = {one_line(str(value))}" for name, value in run.settings.items()
+        ]
+    for text in run.texts.values():
+        body = clean(text.text).splitlines()
+        lines.append(f"text {one_line(text.tag)} at step {text.step:,}:")
+        lines += [f"  {line}" for line in body[:_TEXT_LINES]]
+        if len(body) > _TEXT_LINES:
+            lines.append(f"  and {len(body) - _TEXT_LINES} more lines")
+    return tuple(lines)
+
+
+def values_line(values: Sequence[tuple[str, float]]) -> str:
+    """`tag=value`, parted by tabs; cleaned."""
+    return "\t".join(f"{one_line(tag)}={value:.6g}" for tag, value in values)

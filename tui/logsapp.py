@@ -1,0 +1,74 @@
+"""The dashboard on log directories of any writer: the same screens, another feed, read-only."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from textual.screen import Screen
+
+from engine.jobs.store import Store, open_store
+from tui.app import FinetopApp
+from tui.glyphs import ASCII, UNICODE, Glyphs, detect
+from tui.logfeed import LogFeed
+from tui.screens.logs import LogsPage
+from tui.snapshots import Machine
+
+
+class LogsApp(FinetopApp):
+    """What `finetop watch` opens: Runs lists logs, Watch draws them."""
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        store: Store,
+        *,
+        tags: str = "",
+        runs_filter: str = "",
+        glyphs: Glyphs = UNICODE,
+        measure: Callable[..., Machine] | None = None,
+        shadow: bool = False,
+    ) -> None:
+        super().__init__(store, glyphs=glyphs, shadow=shadow)
+        self.paths = tuple(paths)
+        self.tags = tags
+        """Filter of the tags that are drawn and listed."""
+        self.runs_filter = runs_filter
+        self.logs = LogFeed(paths, self.post_message, measure=measure)
+        self.feed = self.logs  # type: ignore[assignment]  # the same calls
+
+    def get_default_screen(self) -> Screen[Any]:
+        return LogsPage()
+
+    async def action_show(self, mode: str) -> None:
+        if mode in ("runs", "watch"):
+            await super().action_show(mode)
+        else:
+            self.say("Logs are only looked at here; `finetop` alone launches and compares.")
+
+
+def watch_logs(
+    paths: Sequence[Path],
+    *,
+    tags: str = "",
+    runs_filter: str = "",
+    given: str | None = None,
+    ascii_only: bool = False,
+    mouse: bool = False,
+) -> int:
+    """Open the dashboard on these directories; the exit code."""
+    from tui.machine import measure
+
+    glyphs = ASCII if ascii_only else detect(os.environ, sys.stdout.encoding)
+    app = LogsApp(
+        paths,
+        open_store(given),
+        tags=tags,
+        runs_filter=runs_filter,
+        glyphs=glyphs,
+        measure=measure,
+        shadow=True,
+    )
+    app.run(mouse=mouse or "SSH_CONNECTION" not in os.environ)
+    return app.return_code or 0
