@@ -126,15 +126,20 @@ def _merged(recipe: TrainRecipe, checkpoint: Checkpoint, found: Estimate) -> int
     return 4 * found.parameters if merges and recipe.model.adapter == "merge" else 0
 
 
-def check_disk(fit: Fit) -> None:
+def check_disk(recipe: TrainRecipe, checkpoint: Checkpoint, runs_root: Path) -> None:
     """Raise EngineError where the disk of the runs cannot hold a single checkpoint."""
-    if fit.checkpoint is None or fit.disk_free is None or fit.checkpoint <= fit.disk_free:
-        return
-    raise EngineError(
-        "The disk is too full for this run.",
-        f"One checkpoint takes {gigabytes(fit.checkpoint)}; {gigabytes(fit.disk_free)} are free.",
-        "Free some space, or start in another folder with --runs DIR.",
-    )
+    try:
+        config, parameters = read_model(checkpoint)
+        found = memory.estimate(config, recipe, parameters=parameters)
+    except EngineError:
+        return  # of an unknown size nothing is certain
+    needed, free = disk.checkpoint_bytes(found), disk.free(runs_root)
+    if free is not None and free < needed:
+        raise EngineError(
+            "The disk is too full for this run.",
+            f"One checkpoint takes {gigabytes(needed)}; {gigabytes(free)} are free.",
+            "Free some space, or start in another folder with --runs DIR.",
+        )
 
 
 def free_memory(chosen: Sequence[Device]) -> int | None:

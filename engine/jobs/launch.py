@@ -16,7 +16,7 @@ from engine.jobs import inputs as named
 from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.recipe import Recipe, TrainRecipe, to_toml
 from engine.jobs.status import State
-from engine.jobs.store import remember_root
+from engine.jobs.store import open_store, remember_root
 from engine.text import clean
 
 START_SECONDS = 20.0
@@ -47,9 +47,13 @@ def launch_training(wanted: TrainRecipe, root: Path) -> JobDirectory:
     """Start a run, after a look at what its recipe names: a wrong name fails here and now.
 
     Relative paths are written into the run's recipe as absolute ones: it runs in another folder.
-    Raises EngineError.
+    Raises EngineError, also where the disk cannot hold a single checkpoint.
     """
+    from engine.catalog import checkpoints, fit
+
     found = named.locate(wanted, root)
+    runs = [job.path for job in open_store(root).jobs()]
+    fit.check_disk(found.recipe, checkpoints.resolve(found.recipe.model.checkpoint, runs), root)
     return launch(found.recipe, root, parents=found.parents, inputs=found.files)
 
 

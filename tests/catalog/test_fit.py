@@ -125,7 +125,7 @@ def test_a_shape_that_is_not_known_is_said(tmp_path: Path, root: Path) -> None:
     mixture = inspection.inspect(make_model(tmp_path / "moe", **SIZES, num_local_experts=8))
     found = fit.assess(recipe(), mixture, [gpu(80 * GB)], root)
     assert found.line.startswith("memory not known: ")
-    fit.check_disk(found)
+    fit.check_disk(recipe(), mixture, root)
 
 
 def test_it_is_quick_enough_for_every_key(checkpoint: Checkpoint, root: Path) -> None:
@@ -181,9 +181,9 @@ def test_a_disk_too_small_for_one_checkpoint_is_refused(
     found = fit.assess(full, checkpoint, [gpu(80 * GB)], root)
     assert found.checkpoint == 12 * checkpoint.parameters + disk.BESIDE  # type: ignore[operator]
     with pytest.raises(EngineError, match="disk is too full") as caught:
-        fit.check_disk(found)
+        fit.check_disk(full, checkpoint, root)
     assert "5.0 GB are free" in caught.value.detail
-    fit.check_disk(fit.assess(recipe(), checkpoint, [gpu(80 * GB)], root))
+    fit.check_disk(recipe(), checkpoint, root)
 
 
 def test_disk_counts_what_is_kept(checkpoint: Checkpoint, root: Path) -> None:

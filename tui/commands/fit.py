@@ -97,14 +97,12 @@ def judge(wanted: TrainRecipe, store: Store, known: Measured | None = None) -> F
 def announce(wanted: TrainRecipe, store: Store) -> None:
     """One line on stderr before a start, and a warning where it does not fit.
 
-    Raises EngineError where the disk cannot hold one checkpoint, and nothing else: what is wrong
-    with a recipe is for the launch to say.
+    Raises nothing: what is wrong with a recipe is for the launch to say.
     """
     try:
         found = judge(wanted, store)
     except EngineError:
         return
-    fit.check_disk(found)
     print(one_line(found.line), file=sys.stderr)
     for line in _warnings(found):
         print(one_line(line), file=sys.stderr)
