@@ -33,7 +33,7 @@ class Glyphs:
     last: str
     trunk: str
     opening: str
-    """Before and after what is learned; two cells each in ASCII, where braces are code."""
+    """Before and after what is learned."""
     closing: str
     ellipsis: str
     separator: str
@@ -107,8 +107,8 @@ ASCII = Glyphs(
     branch="|",
     last="`",
     trunk="|",
-    opening="[[",
-    closing="]]",
+    opening="{",
+    closing="}",
     ellipsis="~",
     separator="-",
     arrow=">",

@@ -91,16 +91,14 @@ async def test_all_that_can_be_shown_is_safe_in_ascii_at_any_size(
         texts = [screen_text(app)]
         for key in ("n", "less_than_sign", "t", "v", "v", "x", "2"):
             await pilot.press(key)
-            for size in [(20, 5), (300, 100), (33, 12), (80, 24), (120, 40)]:
+            for size in [(20, 5), (33, 12), (120, 40)]:
                 await pilot.resize_terminal(*size)
-                await pilot.pause(0.05)
                 texts.append(screen_text(app))
         await see(pilot, "tokens learned")
-        for key in ("v", "v", "v", "v", "m", "m", "m"):
+        for key in ("v", "v", "v", "v", "m"):
             await pilot.press(key)
             for size in [(20, 5), (120, 60)]:
                 await pilot.resize_terminal(*size)
-                await pilot.pause(0.05)
                 texts.append(screen_text(app))
     marks = "".join(texts).translate(str.maketrans("", "", "\n␛␇␡␍⏎\ufffd"))
     assert [one for one in marks if not one.isascii() or ord(one) < 32] == []
