@@ -21,6 +21,7 @@ from engine.worker.conductor import Conductor
 from engine.worker.curves import TRAIN_TAGS, Curves, perplexity
 from engine.worker.encode import collate, nll_by_row
 from engine.worker.gauges import Gauge, undisturbed
+from engine.worker.surroundings import Surroundings
 
 
 class Meter:
@@ -61,6 +62,7 @@ class TokenTrainer(OrderedTrainer):
         self._folder = attempt.directory.checkpoints
         self._clock = (time.monotonic(), 0)
         self._process = psutil.Process()
+        self._surroundings = Surroundings(attempt.directory.path, attempt.devices)
         options.setdefault("data_collator", lambda rows: collate(rows, pad_id))
         options.setdefault("compute_loss_func", self._loss)
         super().__init__(callbacks=[conductor], **options)
@@ -93,7 +95,7 @@ class TokenTrainer(OrderedTrainer):
         )
         values = self.shown(dict(zip(TRAIN_TAGS, numbers, strict=True)), tokens)
         self._conductor.history.logged = values
-        self._curves.log(state.global_step, values)
+        self._curves.log(state.global_step, values | self._surroundings.news())
 
     def shown(self, values: dict[str, float], count: int) -> dict[str, float]:
         """What of a step's values is written; `count` is what the loss is the mean over."""
