@@ -104,15 +104,6 @@ def _telling(tag: str) -> tuple[bool, bool, str]:
     return tag.startswith("machine/"), "loss" not in tag.lower(), tag
 
 
-def curves_of(spec: ChartSpec, series: Mapping[str, Series]) -> list[Curve]:
-    """The curves of a chart, those that exist; evaluations as marks."""
-    return [
-        Curve.of(series[one.tag], one.label, accent=one.accent, marks=one.marks)
-        for one in spec.traces
-        if one.tag in series
-    ]
-
-
 def levels_of(spec: ChartSpec, curves: Sequence[Curve], row: RunRow) -> list[Level]:
     """The budget, on the chart of forgetting; one far beyond the curves would flatten them."""
     if spec.title != FORGETTING.title or row.budget is None:
@@ -193,12 +184,10 @@ def sparks(series: Mapping[str, Series], width: int, glyphs: Glyphs) -> Line:
     return line
 
 
-def numbers(
-    row: RunRow, series: Mapping[str, Series], cursor: float | None, *, by_time: bool
-) -> Line:
-    """Every measure at the cursor's step, or the newest."""
+def numbers(row: RunRow, series: Mapping[str, Series], at: int | None) -> Line:
+    """Every measure at a step, or the newest where none is given."""
     loss = series.get("train/loss") or series.get("eval/loss")
-    step = _step_at(loss, cursor, by_time=by_time)
+    step = at if at is not None or loss is None else loss.last_step
     line: list[Piece] = [(f" step {step:,}" if step is not None else f" step {NONE}", "strong")]
     for label, tag, shown in (
         ("train", "train/loss", number),
@@ -212,7 +201,7 @@ def numbers(
         one = series.get(tag)
         if one is None:
             continue
-        value = one.last if cursor is None else _value_at(one, step)
+        value = one.last if at is None else _value_at(one, step)
         line += [(f"  {label} ", "dim"), (shown(value), "")]
     status = row.view.status
     if status is not None and status.rejected:
@@ -244,42 +233,8 @@ def standing(row: RunRow, series: Mapping[str, Series], separator: str) -> Line:
     return line
 
 
-def step_at(series: Mapping[str, Series], cursor: float | None, *, by_time: bool) -> int | None:
-    """The step under the cursor; None without one."""
-    if cursor is None:
-        return None
-    return _step_at(series.get("train/loss"), cursor, by_time=by_time)
-
-
-def place_of(series: Mapping[str, Series], step: int, *, by_time: bool) -> float | None:
-    """Where along x a step lies; None where its time is not known."""
-    if not by_time:
-        return float(step)
-    loss = series.get("train/loss")
-    if loss is None or not len(loss):
-        return None
-    return float(loss.wall_times[np.abs(loss.steps - step).argmin()]) - begin_of(series)
-
-
-def begin_of(series: Mapping[str, Series]) -> float:
-    """Wall time of the first step; 0 where there is none."""
-    loss = series.get("train/loss")
-    return float(loss.wall_times.min()) if loss is not None and len(loss) else 0.0
-
-
 def _levels(series: Series, cells: int) -> list[float]:
     return [float(level) for level in bucket(series.values, cells)]
-
-
-def _step_at(loss: Series | None, cursor: float | None, *, by_time: bool) -> int | None:
-    if cursor is not None and not by_time:
-        return round(cursor)
-    if loss is None or not len(loss):
-        return None
-    if cursor is None:
-        return loss.last_step
-    since = loss.wall_times - loss.wall_times.min()
-    return int(loss.steps[int(np.abs(since - cursor).argmin())])
 
 
 def _value_at(series: Series, step: int | None) -> float | None:

@@ -77,8 +77,9 @@ async def test_smoothing_scale_and_axis_are_turned(app: FinetopApp) -> None:
         await see(pilot, "smoothed 0.8")
         await pilot.press("minus", "minus")
         await see(pilot, "smoothed 0.3")
-        await pilot.press("y", "x")
-        await see(pilot, "by time · log")
+        await pilot.press("y", "x", "x")
+        await see(pilot, "smoothed 0.3 · log")
+        await see(pilot, "39s  train")
 
 
 async def test_other_charts_where_not_all_fit(app: FinetopApp) -> None:
@@ -196,7 +197,7 @@ async def test_samples_are_read_over_prompts_and_steps(
         await see(pilot, " step 20  train")  # the cursor of the charts is there as well
         await pilot.press("greater_than_sign")
         await see(pilot, "step 40  second at 40")
-        await pilot.press("x", "less_than_sign", "less_than_sign")  # by time, from the newest
+        await pilot.press("x", "x", "less_than_sign", "less_than_sign")  # by time, from the newest
         await see(pilot, "step 20  second at 20")
         await pilot.press("escape")
         await see(pilot, "now, step 60  second at 60")
@@ -240,3 +241,68 @@ async def test_the_shipped_run_shows_what_it_said(tmp_path: Path) -> None:
         await see(pilot, "What is the capital of Norway?")
         await see(pilot, "The capital of Norway is Norwayima.")
         await see(pilot, "now, step 2,165  The capital of Norway is Oslo.")
+
+
+async def test_axes_in_turn_and_one_that_is_not_there(app: FinetopApp) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await see(pilot, "live")
+        await pilot.press("enter")
+        await see(pilot, "by step")
+        await pilot.press("x")
+        await see(pilot, "relative step 39")
+        await pilot.press("x", "x")
+        await see(pilot, "by wall time")
+        await pilot.press("x")
+        await see(pilot, "this run logged no tokens: looked for")
+        await pilot.press("x")
+        await see(pilot, "epoch 1.2121")
+        await pilot.press("x")
+        await see(pilot, "by step")
+
+
+async def test_one_chart_alone_and_grids_of_many(app: FinetopApp) -> None:
+    async with app.run_test(size=(160, 50)) as pilot:
+        await see(pilot, "live")
+        await pilot.press("enter")
+        await see(pilot, "gradient norm ·")
+        await pilot.press("enter")
+        await until(pilot, lambda: "gradient norm ·" not in screen_text(app))
+        await pilot.press("v")
+        await see(pilot, "perplexity ·")
+        await pilot.press("escape")
+        await see(pilot, "gradient norm ·")
+        await pilot.press("d")
+        await until(pilot, lambda: "gradient norm ·" not in screen_text(app))
+        await pilot.press("d", "d", "d")
+        await see(pilot, "tokens_per_second ·")
+
+
+async def test_tags_are_filtered_by_an_expression(app: FinetopApp) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await see(pilot, "live")
+        await pilot.press("enter")
+        await see(pilot, "by step")
+        await pilot.press("/", *"(norm or")
+        await see(pilot, "filter: something is missing here")
+        await pilot.press(*" epoch)", "enter")
+        await see(pilot, "train/epoch ·")
+        await see(pilot, "gradient norm ·")
+        await pilot.press("escape")
+        await see(pilot, "loss · smoothed")
+
+
+async def test_what_a_resume_left_is_shown_on_request(app: FinetopApp, root: Path) -> None:
+    job = write_run(root, "again", points=40, created=9e9)
+    start = job.events / "events.out.tfevents.1700000000.box.1"
+    start.rename(job.events / "events.out.tfevents.1600000000.box.1")
+    write_curves(job, range(20, 31))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await see(pilot, "again")
+        await pilot.press("home", "enter")
+        await see(pilot, "┊")
+        page = app.screen
+        assert isinstance(page, WatchPage)
+        await pilot.press("b")
+        await until(pilot, lambda: any(one.faint for one in page._charts[0]._curves))
+        await pilot.press("b")
+        await until(pilot, lambda: not any(one.faint for one in page._charts[0]._curves))

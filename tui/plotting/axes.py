@@ -5,6 +5,7 @@ fills less than half of it.
 """
 
 import math
+import time
 from dataclasses import dataclass
 
 _LEAPS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0)
@@ -24,6 +25,8 @@ class Axis:
     log: bool = False
     time: bool = False
     """In seconds since the beginning; else plain numbers."""
+    wall: bool = False
+    """In seconds since the epoch, told as the clock tells them."""
 
     def place(self, value: float, cells: int) -> float:
         """Where `value` falls among `cells` of a linear axis: 0 at `low`, cells - 1 at `high`."""
@@ -39,6 +42,8 @@ class Axis:
         first = math.ceil(self.low / step - 1e-9)
         last = math.floor(self.high / step + 1e-9)
         places = [at * step for at in range(first, last + 1)]
+        if self.wall:
+            return [(place, moment(place, span)) for place in places]
         if self.time:
             return [(place, duration(place)) for place in places]
         digits = next((d for d in range(16) if abs(round(step, d) - step) < 1e-6 * step), 16)
@@ -134,6 +139,12 @@ def number(value: float, digits: int) -> str:
     if abs(value) >= 1e4 and digits == 0:
         return f"{value / 1000:g}k"
     return f"{value:.{digits}f}"
+
+
+def moment(seconds: float, span: float) -> str:
+    """Seconds since the epoch by the clock, as fine as an axis of `span` seconds needs."""
+    form = "%m-%d" if span > 4 * 86_400 else "%d. %H:%M" if span > 43_200 else "%H:%M:%S"
+    return time.strftime(form, time.localtime(seconds))
 
 
 def duration(seconds: float) -> str:

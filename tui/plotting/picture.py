@@ -7,7 +7,7 @@ colour a role has is the widget's affair.
 
 import re
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import plotext
@@ -40,8 +40,12 @@ class Curve:
     """Which of the 16 accents; the same for a run on every screen."""
     marks: bool = False
     """Points of their own, such as evaluations: never smoothed, never joined."""
-    restarts: tuple[int, ...] = ()
-    """Steps at which the run was taken up again."""
+    restarts: tuple[float, ...] = ()
+    """Where along x the run was taken up again."""
+    places: Floats | None = None
+    """Where its points lie along x; None: at their steps or times. Never NaN."""
+    faint: bool = False
+    """Behind the others and without a name: a branch that a resume left behind."""
 
     @classmethod
     def of(
@@ -80,6 +84,10 @@ class View:
     begin: float = 0.0
     """Wall time at which time begins; 0: with the first point."""
     glyphs: Glyphs = UNICODE
+    wall: bool = False
+    """Whether time is that of the clock."""
+    window: tuple[float, float] | None = None
+    """The part of x that is drawn; None: all of it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,12 +116,14 @@ class Picture:
 
 
 def across(curves: tuple[Curve, ...], view: View) -> list[Floats]:
-    """The x of each curve: steps, or seconds since the view's beginning."""
-    if not view.by_time:
-        return [curve.steps.astype(np.float64) for curve in curves]
+    """The x of each curve: its places, else steps, or seconds since the view's beginning."""
     begins = [float(curve.wall_times[0]) for curve in curves if len(curve.wall_times)]
     begin = view.begin or min(begins, default=0.0)
-    return [curve.wall_times - begin for curve in curves]
+    found = []
+    for curve in curves:
+        own = curve.wall_times - begin if view.by_time else curve.steps.astype(np.float64)
+        found.append(own if curve.places is None else curve.places)
+    return found
 
 
 def draw(
@@ -132,7 +142,7 @@ def draw(
     strokes = _strokes(curves, xs, view, x_axis, columns)
     levels = tuple(one for one in view.levels if one.value > 0 or not view.log)
     y_axis = _fit_y(strokes, levels, view, previous)
-    joined = [curve.label for curve in curves if not curve.marks]
+    joined = [curve.label for curve in curves if not curve.marks and not curve.faint]
     letters = dict(zip(joined, _LABELS, strict=False)) if len(joined) > 1 else {}
     with _LOCK:
         plotext.clear_figure()
@@ -145,9 +155,10 @@ def draw(
         plotext.yaxes(framed, False)
         _put_ticks(x_axis, y_axis, columns, rows, framed)
         for curve in curves:
-            if not view.by_time:
-                for step in curve.restarts:
-                    plotext.vline(step, RESTART)
+            if not view.by_time or curve.places is not None:
+                for place in curve.restarts:
+                    if x_axis.low <= place <= x_axis.high:
+                        plotext.vline(place, RESTART)
         for level in levels:
             _put_level(level, x_axis, y_axis, columns)
         for stroke in strokes:
@@ -181,14 +192,25 @@ def _strokes(
         values = _drawable(curve.values, view.log)
         accent = curve.accent % 16
         if curve.marks:
-            marks.append(_Stroke(x, values, STRONG + accent, True, curve.label))
+            marks.append(_Stroke(*_within(x, values, view), STRONG + accent, True, curve.label))
             continue
-        raw = thin(x, values, columns, span)
+        raw = thin(*_within(x, values, view), columns, span)
+        if curve.faint:
+            faint.append(_Stroke(*raw, FAINT + accent))
+            continue
         if view.smoothing > 0:
             faint.append(_Stroke(*raw, FAINT + accent))
-            raw = thin(x, smooth(values, view.smoothing), columns, span)
+            raw = thin(*_within(x, smooth(values, view.smoothing), view), columns, span)
         strong.append(_Stroke(*raw, STRONG + accent, label=curve.label))
     return [*faint, *strong, *marks]
+
+
+def _within(x: Floats, values: Floats, view: View) -> tuple[Floats, Floats]:
+    """The points in the window. Smoothing comes before, so that it does not begin anew there."""
+    if view.window is None:
+        return x, values
+    inside = (x >= view.window[0]) & (x <= view.window[1])
+    return x[inside], values[inside]
 
 
 def _drawable(values: Floats, log: bool) -> Floats:
@@ -199,11 +221,14 @@ def _drawable(values: Floats, log: bool) -> Floats:
 
 
 def _fit_x(xs: list[Floats], view: View, previous: Picture | None) -> Axis:
+    if view.window is not None:
+        return Axis(*view.window, time=view.by_time, wall=view.wall)
     ends = [(float(x.min()), float(x.max())) for x in xs if len(x)]
     low = min((end[0] for end in ends), default=0.0)
     high = max((end[1] for end in ends), default=1.0)
     total = 0.0 if view.by_time else view.total
-    return fit_x(low, high, previous.x if previous else None, time=view.by_time, total=total)
+    known = previous.x if previous and previous.x.wall == view.wall else None
+    return replace(fit_x(low, high, known, time=view.by_time, total=total), wall=view.wall)
 
 
 def _fit_y(

@@ -1,27 +1,30 @@
 """Watch: one run as it learns, its curves, its numbers, the end of its log."""
 
+import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.events import Resize
 
+from engine.errors import EngineError
+from engine.text import one_line
+from engine.viewing.axes import Axis
+from engine.viewing.filters import Filter, parse
+from engine.viewing.state import ViewState
+from tui.boards import AXES, Drawn, board, place_of, step_at
 from tui.listing import arrange
-from tui.phrases import failure_lines
+from tui.phrases import failure_lines, name_of
 from tui.readings import (
     ChartSpec,
-    begin_of,
     charts_of,
-    curves_of,
     headline,
     levels_of,
     numbers,
-    place_of,
     sparks,
     standing,
-    step_at,
 )
 from tui.screens.deeds import Deeds
 from tui.screens.page import bindings_of
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
     from tui.widgets.chart import Chart
 
 SMOOTHING = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.99)
+GRIDS = ((0, 0), (1, 1), (1, 2), (2, 2), (2, 3), (3, 3), (4, 4))
+"""Rows and columns of charts, in turn; the first is as many as there is room for."""
 BOTH_FROM = 32
 """Rows of a terminal from which samples and log are shown at once, not in turn."""
 
@@ -49,9 +54,13 @@ class WatchPage(Deeds):
     def __init__(self) -> None:
         super().__init__()
         self._detail: RunDetail | None = None
-        self._smoothing = 2
-        self._log_scale = False
-        self._by_time = False
+        self._view = ViewState()
+        self._filter: Filter | None = None
+        self._wrong = ""
+        """Why what is typed is no filter."""
+        self._grid = 0
+        """Which of GRIDS; 0 is as many charts as there is room for."""
+        self._full = False
         self._first_chart = 0
         self._specs: tuple[ChartSpec, ...] = charts_of({})
         self._charts: list[Chart] = []
@@ -129,13 +138,16 @@ class WatchPage(Deeds):
             return bool(self._trails) and self.size.height < BOTH_FROM
         if action == "turn_charts":
             return 0 < len(self._charts) < len(self._specs)
-        if action == "filter":
-            return False
+        if action == "full_screen":
+            return bool(self._charts) and not self.in_field
         return super().check_action(action, parameters)
 
     def step_back(self) -> bool:
         if self._charts and self._charts[0].cursor is not None:
             self._put_cursor(None)
+            return True
+        if self._full and not self.in_field:
+            self.action_full_screen()
             return True
         return super().step_back()
 
@@ -160,26 +172,72 @@ class WatchPage(Deeds):
             self._put_cursor(None)
             return
         step = trail.answers[max(0, at)].step
-        self._put_cursor(place_of(self._series, step, by_time=self._by_time))
+        self._put_cursor(place_of(self._series, step, self._axis))
 
     def action_turn_pane(self) -> None:
         self._shows_log = not self._shows_log
         self._lay_out()
 
     def action_smooth(self, by: int) -> None:
-        self._smoothing = max(0, min(self._smoothing + by, len(SMOOTHING) - 1))
+        at = min(range(len(SMOOTHING)), key=lambda i: abs(SMOOTHING[i] - self._view.smoothing))
+        at = max(0, min(at + by, len(SMOOTHING) - 1))
+        self._look(smoothing=SMOOTHING[at])
         self._dress()
 
     def action_log_scale(self) -> None:
-        self._log_scale = not self._log_scale
+        """Of the charts in sight: all logarithmic, or none where all of them are."""
+        here = {self._spec(at).traces[0].tag for at in range(len(self._charts)) if self._specs}
+        known = set(self._view.log_scale)
+        self._look(log_scale=sorted(known - here if here <= known else known | here))
         self._dress()
 
     def action_turn_axis(self) -> None:
-        self._by_time = not self._by_time
-        self._dress()
+        self._look(axis=AXES[(AXES.index(self._axis) + 1) % len(AXES)].value)
         self._put_cursor(None)
+        self._dress()
+        self._draw_curves()
+
+    def action_branches(self) -> None:
+        self._look(branches=not self._view.branches)
+        self._draw_curves()
+        left = sum(len(one.abandoned) for one in self._series.values())
+        if self._view.branches and not left:
+            self.finetop.say("No resume of this run left anything behind.")
+
+    def action_full_screen(self) -> None:
+        self._full = not self._full
+        self._charts = []
+        self._lay_out()
+        self._refresh_all()
+
+    def action_turn_grid(self) -> None:
+        self._grid = (self._grid + 1) % len(GRIDS)
+        self._charts = []
+        self._lay_out()
+
+    def narrow(self, word: str) -> None:
+        """Draw only the tags that an expression lets through."""
+        try:
+            self._filter, self._wrong = (parse(word) if word.strip() else None), ""
+        except EngineError as error:
+            self._wrong = f"filter: {one_line(error.detail.rpartition('^ ')[2])}"
+        else:
+            self._look(tag_filter=word)
+            self._first_chart = 0
+        self._draw_curves()
+        self._tell()
+
+    @property
+    def _axis(self) -> Axis:
+        return Axis(self._view.axis)
+
+    def _look(self, **changes: Any) -> None:
+        """Look at the charts in another way."""
+        self._view = dataclasses.replace(self._view, **changes)
 
     def action_turn_charts(self) -> None:
+        if not self._specs:
+            return
         self._first_chart = (self._first_chart + max(1, len(self._charts))) % len(self._specs)
         self._charts = []
         self._lay_out()
@@ -201,21 +259,35 @@ class WatchPage(Deeds):
         width, height = self.size
         self._lay_out_below(height)
         self.show_keys()
-        count = 1 if width < 100 else 4 if width >= 140 and height >= 40 else 2
+        rows, columns = self._grid_in(width, height)
+        count = rows * columns
         if len(self._charts) == count:
             return
         from tui.widgets.chart import Chart
 
         box = self.query_one("#charts", Container)
-        box.set_class(count == 1, "narrow")
+        box.styles.grid_size_columns, box.styles.grid_size_rows = columns, rows
         box.remove_children()
         self._charts = [Chart(glyphs=self.glyphs) for _ in range(count)]
         box.mount(*self._charts)
         self._dress()
         self.call_after_refresh(self._draw_curves)
 
+    def _grid_in(self, width: int, height: int) -> tuple[int, int]:
+        """Rows and columns of charts: as asked for, as far as each can still be read."""
+        if self._full:
+            return 1, 1
+        if self._grid:
+            rows, columns = GRIDS[self._grid]
+            return max(1, min(rows, (height - 8) // 6)), max(1, min(columns, width // 34))
+        return (1, 1) if width < 100 else (2, 2) if width >= 140 and height >= 40 else (1, 2)
+
     def _lay_out_below(self, height: int) -> None:
         """Samples and log under the charts: both where there is room, else one of them."""
+        if self._full:
+            self.query_one(TrailPane).display = self.query_one("#log-rule").display = False
+            self.query_one("#log").styles.height = 1
+            return
         both, samples = height >= BOTH_FROM, bool(self._trails)
         shows_log = both or self._shows_log or not samples
         log = self.query_one("#log")
@@ -235,7 +307,7 @@ class WatchPage(Deeds):
     def _step(self) -> int | None:
         """The step under the cursor; None without one."""
         cursor = self._charts[0].cursor if self._charts else None
-        return step_at(self._series, cursor, by_time=self._by_time)
+        return step_at(self._series, cursor, self._axis)
 
     def _put_cursor(self, cursor: float | None) -> None:
         for chart in self._charts:
@@ -245,27 +317,46 @@ class WatchPage(Deeds):
 
     def _dress(self) -> None:
         for at, chart in enumerate(self._charts):
-            chart.smoothing = SMOOTHING[self._smoothing] if self._spec(at).smoothed else 0.0
-            chart.log_scale = self._log_scale
-            chart.by_time = self._by_time
+            spec = self._spec(at) if at < len(self._specs) else None
+            if spec is None:
+                continue
+            chart.smoothing = self._view.smoothing if spec.smoothed else 0.0
+            chart.log_scale = spec.traces[0].tag in self._view.log_scale
+            chart.by_time = self._axis.is_time
 
     def _draw_curves(self) -> None:
         detail, series = self._detail, self._series
-        specs = charts_of(series)
+        along_x = "" if self._axis is Axis.STEP else self._axis.value
+        specs = charts_of(series, self._filter)
         if specs != self._specs:
             self._specs = specs
             self._dress()
         status = detail.row.view.status if detail else None
+        total = status.total if status and self._axis is Axis.STEP else 0
         for at, chart in enumerate(self._charts):
+            if at >= len(specs):
+                chart.show((), title="", missing=" " if specs else "no tag is like this")
+                continue
             spec = self._spec(at)
-            curves = curves_of(spec, series)
+            made = board(spec, self._drawn, self._axis, branches=self._view.branches)
             chart.show(
-                curves,
-                title=spec.title,
-                total=status.total if status else 0,
-                levels=levels_of(spec, curves, detail.row) if detail else (),
-                begin=begin_of(series),
+                made.curves,
+                title=made.title,
+                total=total,
+                levels=levels_of(spec, made.curves, detail.row) if detail else (),
+                along=along_x,
+                wall=self._axis is Axis.WALL_TIME,
+                fact=made.fact,
+                missing=made.missing,
             )
+
+    @property
+    def _drawn(self) -> list[Drawn]:
+        """The runs whose curves are drawn."""
+        detail = self._detail
+        if detail is None:
+            return []
+        return [Drawn(name_of(detail.row), detail.series, detail.derived)]
 
     def _refresh_all(self) -> None:
         if not self.ready:
@@ -288,11 +379,12 @@ class WatchPage(Deeds):
             self.query_one("#headline", Lines).show([(" No run to watch yet.", "dim")])
             return
         series = self._series
-        cursor = self._charts[0].cursor if self._charts else None
         self.query_one("#headline", Lines).show(headline(row, self.glyphs))
         self.query_one("#sparks", Lines).show(sparks(series, self.size.width, self.glyphs))
-        self.query_one("#numbers", Lines).show(numbers(row, series, cursor, by_time=self._by_time))
+        self.query_one("#numbers", Lines).show(numbers(row, series, self._step))
         line = standing(row, series, self.glyphs.separator)
+        if self._wrong:
+            line = [(f" {self._wrong}", "bad")]
         self.query_one("#standing").display = bool(line)
         self.query_one("#standing", Lines).show(line)
 

@@ -23,7 +23,7 @@ from textual.widget import Widget
 from engine.events.series import Floats
 from engine.text import one_line
 from tui.glyphs import UNICODE, Glyphs
-from tui.plotting.axes import duration
+from tui.plotting.axes import duration, moment
 from tui.plotting.picture import (
     ALERT,
     AXIS,
@@ -106,6 +106,9 @@ class Chart(Widget):
         self._levels: tuple[Level, ...] = ()
         self._total = 0.0
         self._begin = 0.0
+        self._along = self._fact = self._missing = ""
+        self._wall = False
+        self._window: tuple[float, float] | None = None
         self._picture: Picture | None = None
         self._lines: list[_Line] = []
         self._styles: dict[int, Style] = {}
@@ -125,9 +128,18 @@ class Chart(Widget):
         total: float = 0,
         levels: Sequence[Level] = (),
         begin: float = 0,
+        along: str = "",
+        wall: bool = False,
+        window: tuple[float, float] | None = None,
+        fact: str = "",
+        missing: str = "",
     ) -> None:
         """Take new curves. `total` is the last step that the run will have, `begin` the wall time
-        of its first point; each is 0 where it is not known."""
+        of its first point; each is 0 where it is not known. `along` names x where it is neither
+        step nor time, `wall` says that it is the clock's; `window` is the part of x to draw;
+        `fact` is told after the title; `missing` says why there is nothing to draw."""
+        self._along, self._wall, self._window = one_line(along), wall, window
+        self._fact, self._missing = one_line(fact), one_line(missing)
         self._curves = tuple(curves)
         self._levels = tuple(levels)
         self._total = total
@@ -143,6 +155,9 @@ class Chart(Widget):
         if picture is None or not points:
             return
         x = np.unique(np.concatenate(points))
+        x = x[(x >= picture.x.low) & (x <= picture.x.high)]
+        if not len(x):
+            return
         places = np.rint(
             (x - picture.x.low) / (picture.x.high - picture.x.low) * (picture.columns - 1)
         ).astype(np.int64)
@@ -153,6 +168,12 @@ class Chart(Widget):
             here = round(picture.x.place(self.cursor, picture.columns))
             at = int(np.searchsorted(places[first], here))
         self.cursor = float(x[first[min(max(at + columns, 0), len(first) - 1)]])
+
+    @property
+    def span(self) -> tuple[float, float] | None:
+        """The part of x that is drawn; None before anything is."""
+        picture = self._picture
+        return (picture.x.low, picture.x.high) if picture else None
 
     def clear_cursor(self) -> None:
         self.cursor = None
@@ -207,6 +228,8 @@ class Chart(Widget):
             self._levels,
             self._begin,
             self._glyphs,
+            self._wall,
+            self._window,
         )
 
     def _redraw(self) -> None:
@@ -273,18 +296,27 @@ class Chart(Widget):
 
     def _heading(self, picture: Picture) -> str:
         between = f" {self._glyphs.separator} "
-        facts = [self._title]
+        facts = {3: self._title}
         if self.smoothing > 0:
-            facts.append(f"smoothed {self.smoothing:g}")
-        facts.append("by time" if self.by_time else "by step")
+            facts[2] = f"smoothed {self.smoothing:g}"
+        facts[1 if self.by_time or self._along else 0] = f"by {self._x_name}"
         if self.log_scale:
-            facts.append("log")
-        legend = [self._legend(curve, picture) for curve in self._curves]
+            facts[4] = "log"
+        if self._window is not None:
+            facts[5] = "zoomed"
+        if self._fact:
+            facts[-1] = self._fact
+        legend = [self._legend(curve, picture) for curve in self._curves if not curve.faint]
         legend += [f"{self._glyphs.level} {one_line(one.label)}" for one in self._levels]
         room = self.size.width - sum(2 + cell_len(part) for part in legend) - 2
-        while len(facts) > 1 and cell_len(between.join(facts)) > room:
-            facts.pop()  # who is who matters more
-        return self._joined(f" {between.join(filter(None, facts))} ", legend)
+        while len(facts) > 1 and cell_len(between.join(facts.values())) > room:
+            # Who is who matters more; what x is, the readout tells as well.
+            del facts[min(set(facts) - {3})]
+        return self._joined(f" {between.join(filter(None, facts.values()))} ", legend)
+
+    @property
+    def _x_name(self) -> str:
+        return self._along or ("time" if self.by_time else "step")
 
     def _joined(self, beginning: str, parts: list[str]) -> str:
         """As many whole parts as the line holds; an ellipsis stands for the rest."""
@@ -312,14 +344,20 @@ class Chart(Widget):
         xs = x_of_curves(self._curves, self._view())
         known = [float(x[-1]) for x in xs if len(x)]
         if not known:
-            return " no data yet"
+            return f" {self._missing}" if self._missing else " no data yet"
         at = max(known) if self.cursor is None else self.cursor
         reach = (picture.x.high - picture.x.low) / max(picture.columns, 1) / 2
         parts = [
             f"{self._named(curve, picture)} {self._value(curve, x, at, reach)}"
             for curve, x in zip(self._curves, xs, strict=True)
+            if not curve.faint
         ]
-        return self._joined(f" {duration(at)}" if self.by_time else f" step {at:g}", parts)
+        return self._joined(f" {self._place(at)}", parts)
+
+    def _place(self, at: float) -> str:
+        if self._wall:
+            return moment(at, 0)
+        return duration(at) if self.by_time else f"{self._x_name} {at:.10g}"
 
     def _value(self, curve: Curve, x: Floats, at: float, reach: float) -> str:
         if not len(x):
