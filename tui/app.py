@@ -25,7 +25,7 @@ from tui.actions import Actions
 from tui.feed import Feed
 from tui.glyphs import ASCII, UNICODE, Glyphs, detect
 from tui.keymap import KEYS
-from tui.messages import FeedFailed, MachineMeasured, RunChanged, RunsChanged
+from tui.messages import FeedFailed, MachineMeasured, MachineRead, RunChanged, RunsChanged
 from tui.ordering import Order
 from tui.screens.page import Page
 from tui.screens.runs import RunsPage
@@ -33,7 +33,9 @@ from tui.shadow import shadowed
 from tui.snapshots import Machine, RunDetail, RunsSnapshot
 
 if TYPE_CHECKING:
+    from engine.jobs.machine import Reading
     from tui.companion import Companion
+    from tui.gauging import Gauging
 
 
 FIRST_SECONDS = 0.15
@@ -80,6 +82,9 @@ class FinetopApp(App[None]):
         self.runs = RunsSnapshot()
         self.detail: RunDetail | None = None
         self.machine = Machine()
+        self.readings: tuple[Reading, ...] = ()
+        """The last minutes of the machine, once somebody has asked to see them."""
+        self._gauging: Gauging | None = None
         self.selected: str | None = None
         """Key of the run that Watch and Compare are about."""
         self.order, self._order_note = Order(), ""
@@ -111,6 +116,8 @@ class FinetopApp(App[None]):
 
     async def on_unmount(self) -> None:
         self.feed.stop()
+        if self._gauging is not None:
+            self._gauging.stop()
         if self._companion is not None:
             await self._companion.close()
         self.feed.join()
@@ -137,6 +144,21 @@ class FinetopApp(App[None]):
         if self.page is not None and self.page.ready:
             self.page.show_machine(message.machine)
 
+    def on_machine_read(self, message: MachineRead) -> None:
+        self.readings = message.readings
+        if self.page is not None and self.page.ready:
+            self.page.show_readings(message.readings)
+
+    @property
+    def gauging(self) -> "Gauging":
+        """What reads the machine; it begins when it is first asked for."""
+        if self._gauging is None:
+            from tui.gauging import Gauging
+
+            self._gauging = Gauging(self.store.root, self.post_message)
+            self._gauging.start()
+        return self._gauging
+
     def on_feed_failed(self, message: FeedFailed) -> None:
         self.say(f"Reading the runs met something unforeseen: {message.reason}", "error")
 
@@ -152,6 +174,8 @@ class FinetopApp(App[None]):
     async def action_show(self, mode: str) -> None:
         if not isinstance(self.screen, Page):
             return  # a dialog wants an answer first
+        while isinstance(self.screen, Page) and self.screen.over:
+            await self.pop_screen()
         await self.switch_mode(mode)
 
     async def action_back(self) -> None:

@@ -13,6 +13,9 @@ SCREENS = {
     "launch": "Launch",
     "watch": "Watch",
     "compare": "Compare",
+    "log": "Log",
+    "overview": "Overview",
+    "machine": "Machine",
     "logs": "Runs of finetop watch",
 }
 
@@ -53,6 +56,10 @@ def _on(screen: str, *rows: tuple[str, str, str, str, str, str]) -> list[Key]:
 
 _STOP = "Save and stop; again, more firmly. Waiting: cancel."
 
+_LOG = "All that its workers said, to be searched."
+_OVERVIEW = "Its recipe, inputs, versions, and size on disk."
+_MACHINE = "GPU, CPU, memory and disk, over the last minutes."
+
 KEYS: tuple[Key, ...] = (
     *_on(
         "runs",
@@ -74,6 +81,9 @@ KEYS: tuple[Key, ...] = (
         ("D", "D", "remove", "", "Delete an ended run, once its name is typed.", "quiet"),
         ("z", "", "archive", "", "Archive the chosen run, or take it back.", "quiet"),
         ("Z", "Z", "show_archived", "", "List archived runs too, or no longer.", "quiet"),
+        ("f", "", "log", "log", _LOG, ""),
+        ("u", "", "overview", "overview", _OVERVIEW, ""),
+        ("g", "", "machine", "machine", _MACHINE, ""),
         ("x", "", "hide", "hide", "Hide the chosen run, or show it again.", "quiet"),
         ("X", "X", "show_hidden", "show hidden", "List hidden runs too, or no longer.", "quiet"),
     ),
@@ -109,18 +119,22 @@ KEYS: tuple[Key, ...] = (
         ("minus", "-", "smooth(-1)", "", "Smooth less.", "quiet"),
         ("plus,equals_sign", "+ -", "smooth(1)", "smooth", "Smooth more.", ""),
         ("y", "", "log_scale", "log scale", "Logarithmic scale, or linear.", ""),
+        ("f", "", "log", "", _LOG, "quiet"),
+        ("u", "", "overview", "overview", _OVERVIEW, ""),
+        ("g", "", "machine", "machine", _MACHINE, ""),
         (
             "x",
             "",
             "turn_axis",
             "axis",
-            "By step, relative step, relative time, wall time, tokens, epoch.",
+            "By step or time, also relative; by tokens, by epoch.",
             "",
         ),
         ("enter", "", "full_screen", "full screen", "One chart alone; esc or enter: all.", ""),
         ("slash", "/", "filter", "filter", "Draw only tags that an expression lets through.", ""),
         ("d", "", "turn_grid", "grid", "More charts at once, or fewer.", "quiet"),
         ("b", "", "branches", "", "Show what resumes left behind, faintly.", "quiet"),
+        ("o", "", "overlay", "overlay", "Draw other runs' curves on the same charts.", ""),
     ),
     *_on(
         "compare",
@@ -142,6 +156,12 @@ KEYS: tuple[Key, ...] = (
         ("enter", "", "watch", "watch", "Draw the chosen run's curves.", ""),
         ("slash", "/", "filter", "filter", "Show only what an expression lets through.", ""),
         ("o", "", "turn_order", "sort", "By name, by newest change, by a tag's value.", ""),
+    ),
+    *_on(
+        "log",
+        ("slash", "/", "filter", "find", "Find a word.", ""),
+        ("n", "n N", "turn_hit(1)", "hit", "The next line that holds the word.", ""),
+        ("N,p", "N", "turn_hit(-1)", "", "The line before that holds it.", "quiet"),
     ),
     *_on(
         "",

@@ -1,8 +1,13 @@
 """Every message that crosses from the feed's thread to the screens: past-tense facts."""
 
+from typing import TYPE_CHECKING
+
 from textual.message import Message
 
 from tui.snapshots import Machine, RunDetail, RunsSnapshot
+
+if TYPE_CHECKING:
+    from engine.jobs.machine import Reading
 
 
 class RunsChanged(Message):
@@ -39,3 +44,14 @@ class FeedFailed(Message):
     def __init__(self, reason: str) -> None:
         super().__init__()
         self.reason = reason
+
+
+class MachineRead(Message):
+    """The machine was looked at once more; carries the last minutes, oldest first."""
+
+    def __init__(self, readings: "tuple[Reading, ...]") -> None:
+        super().__init__()
+        self.readings = readings
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, MachineRead)

@@ -4,7 +4,9 @@ A thread of its own writes the status, so that a step that takes minutes still h
 a model that does fifty steps a second does not write fifty files.
 """
 
+import contextlib
 import dataclasses
+import importlib.metadata
 import json
 import os
 import platform
@@ -257,5 +259,15 @@ def _process() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "threads": os.cpu_count(),
+        "packages": _packages(),
         killer.KEY: killer.memory_kills(),
     }
+
+
+def _packages() -> dict[str, str]:
+    """The versions of what a worker works with, found without importing any of it."""
+    found = {}
+    for name in ("torch", "transformers", "peft", "bitsandbytes"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found

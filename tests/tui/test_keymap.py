@@ -9,7 +9,10 @@ from tui.app import FinetopApp
 from tui.keymap import KEYS, SCREENS, Key, keys_of, markdown
 from tui.screens.compare import ComparePage
 from tui.screens.launch import LaunchPage
+from tui.screens.log import LogPage
 from tui.screens.logs import LogsPage
+from tui.screens.machine import MachinePage
+from tui.screens.overview import OverviewPage
 from tui.screens.page import Page
 from tui.screens.runs import RunsPage
 from tui.screens.watch import WatchPage
@@ -20,6 +23,9 @@ PAGES: dict[str, type[Page]] = {
     "watch": WatchPage,
     "compare": ComparePage,
     "logs": LogsPage,
+    "log": LogPage,
+    "overview": OverviewPage,
+    "machine": MachinePage,
 }
 
 

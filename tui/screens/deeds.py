@@ -32,9 +32,11 @@ class Deeds(Page):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         row = self.chosen if self.ready else None
-        if action in ("stop", "resume", "move", "compare", "watch"):
+        if action in ("stop", "resume", "move", "compare", "watch", "log", "overview"):
             if row is None:
                 return False
+            if action in ("log", "overview"):
+                return row.log is None  # what is no job of ours has neither
             if action == "compare":
                 return row.output
             if action == "stop":
@@ -49,6 +51,26 @@ class Deeds(Page):
     def label_of(self, key: Key) -> str:
         waits = self.chosen is not None and self.chosen.view.state is State.QUEUED
         return "cancel" if waits and key.action == "stop" else super().label_of(key)
+
+    def action_machine(self) -> None:
+        from tui.screens.machine import MachinePage
+
+        row = self.chosen
+        # Its disk is the one that matters; a run that is gone by then has none.
+        self.finetop.gauging.folder = row.path if row else self.finetop.store.root
+        self.app.push_screen(MachinePage())
+
+    def action_log(self) -> None:
+        from tui.screens.log import LogPage
+
+        if self.chosen:
+            self.app.push_screen(LogPage(self.chosen))
+
+    def action_overview(self) -> None:
+        from tui.screens.overview import OverviewPage
+
+        if self.chosen:
+            self.app.push_screen(OverviewPage(self.chosen))
 
     async def action_compare(self) -> None:
         if self.chosen:

@@ -28,6 +28,8 @@ def help_lines(first: str) -> list[Line]:
     names = [first, "", *(name for name in SCREENS if name and name != first)]
     lines: list[Line] = []
     for name in dict.fromkeys(names):
+        if all(key.screen != name for key in KEYS):
+            continue
         lines.append([(SCREENS[name], "title")])
         for key in KEYS:
             if key.screen == name:

@@ -16,6 +16,7 @@ from tui.widgets.keybar import KeyBar
 if TYPE_CHECKING:
     from textual.widgets import Input
 
+    from engine.jobs.machine import Reading
     from tui.app import FinetopApp
 
 
@@ -34,6 +35,8 @@ class Page(Screen[None]):
     AUTO_FOCUS: ClassVar[str | None] = None
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
     name_in_keymap: ClassVar[str] = ""
+    over: ClassVar[bool] = False
+    """Whether it lies over another page, and closes before another is shown."""
     home: ClassVar[str] = ""
     """Selector of the list that has the focus at first, and after `esc`."""
 
@@ -93,6 +96,9 @@ class Page(Screen[None]):
 
     def show_machine(self, machine: Machine) -> None:
         self.query_one(Header).show(machine)
+
+    def show_readings(self, readings: "tuple[Reading, ...]") -> None:
+        """The machine was looked at once more; screens that show it take it."""
 
     def redraw(self) -> None:
         """Draw everything again, with other glyphs."""

@@ -55,6 +55,14 @@ class Pager(Cells, can_focus=True):
     def to_top(self) -> None:
         self._top, self._at_end = 0, self._follow
 
+    def go_to(self, line: int) -> None:
+        """Scroll so that a line, counted as it is laid out, stands in the middle."""
+        lines = len(self._laid_out(self.content_size.width))
+        height = self.content_size.height
+        self._top = max(0, min(line - height // 2, lines - height))
+        self._at_end = False
+        self.repaint()
+
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return len(self._laid_out(width))
 
@@ -89,6 +97,16 @@ class Pager(Cells, can_focus=True):
                 lines = [part for line in self._text for part in wrap(line, width, self._hang)]
             self._wrapped = (width, lines)
         return self._wrapped[1]
+
+
+def broken(text: str, width: int) -> list[str]:
+    """Text cut into as many lines as it takes, anywhere: for what has no words, as logs."""
+    text = text.replace("\t", "    ")
+    parts = []
+    while cell_len(text) > max(width, 2):
+        head, text = _split(text, width)
+        parts.append(head)
+    return [*parts, text]
 
 
 def wrap(line: Line, width: int, hang: int = 0) -> list[Line]:
