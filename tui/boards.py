@@ -8,7 +8,7 @@ import numpy as np
 from engine.events.series import Branch, Floats, Series
 from engine.events.summary import is_higher_better
 from engine.text import one_line
-from engine.viewing.axes import Axis, along, nearest
+from engine.viewing.axes import Axis, along, nearest, read_at
 from engine.viewing.identity import identities
 from tui.plotting.picture import Curve
 from tui.readings import ChartSpec, Trace
@@ -122,6 +122,25 @@ def _fact(spec: ChartSpec, runs: Sequence[Drawn]) -> str:
     if best is None:
         return ""
     return f"{'min' if higher is None else 'best'} {best[1]:.5g} at {best[0]:,}"
+
+
+def readings(boards: Sequence[Board], cursor: float | None) -> list[str]:
+    """A line for each curve of the boards: its value and step nearest to the cursor, or newest."""
+    lines = []
+    for one in boards:
+        named = [curve for curve in one.curves if not curve.faint and len(curve.values)]
+        if not named:
+            continue
+        width = max(len(curve.label) for curve in named)
+        lines.append(f" {one.title}")
+        for curve in named:
+            series = Series("", curve.steps, curve.wall_times, curve.values)
+            x = curve.steps.astype(np.float64) if curve.places is None else curve.places
+            at = float(x[-1]) if cursor is None else cursor
+            for found in read_at([(curve.label, x, series)], at):
+                value = f"{found.value:.6g}".rjust(13)
+                lines.append(f"   {found.label:{width}}  {value}  at step {found.step:,}")
+    return lines
 
 
 def reference(series: Mapping[str, Series]) -> Series | None:

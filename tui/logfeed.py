@@ -8,7 +8,7 @@ import dataclasses
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,7 +49,6 @@ class LogFeed:
         self._publish_at = 0.0
         self._due = False
         self._watched: Path | None = None
-        self._beside: frozenset[Path] = frozenset()
         self._shown: object = None
         self._wanted: tuple[str, ...] = ()
         self._stop = threading.Event()
@@ -85,12 +84,6 @@ class LogFeed:
         self._shown = None
         self._wake.set()
 
-    def overlay(self, paths: Iterable[Path]) -> None:
-        """Give the curves of these beside the watched one's."""
-        self._beside = frozenset(paths)
-        self._shown = None
-        self._wake.set()
-
     def prefer(self, names: Sequence[str]) -> None:
         """These are on screen: read them before the others."""
         self._wanted = tuple(names)
@@ -115,8 +108,7 @@ class LogFeed:
         if self._fleet is None:
             self._fleet = Fleet(self._paths)
         watched = [run.name for run in self._fleet.runs if run.path == self._watched]
-        beside = [run.name for run in self._fleet.runs if run.path in self._beside]
-        self._fleet.prefer([*watched, *beside, *self._wanted])
+        self._fleet.prefer([*watched, *self._wanted])
         self._due |= bool(self._fleet.poll(SLICE_SECONDS))
         self._due |= self._look_at_jobs()
         now = time.monotonic()
@@ -152,16 +144,10 @@ class LogFeed:
             self._post(RunsChanged(snapshot))
 
     def _publish_detail(self) -> None:
-        shown = [
-            (run, row)
-            for run, row in self._rows.values()
-            if run.path in {self._watched, *self._beside}
-        ]
-        first = next((pair for pair in shown if pair[0].path == self._watched), None)
-        if first is None or shown == self._shown:
-            return
-        self._shown = shown
-        self._post(RunChanged(detail_of(*first)))
+        found = next((one for one in self._rows.values() if one[0].path == self._watched), None)
+        if found is not None and found is not self._shown:
+            self._shown = found
+            self._post(RunChanged(detail_of(*found)))
 
 
 def detail_of(run: "RunLog", row: RunRow) -> RunDetail:

@@ -8,6 +8,7 @@ from engine.jobs.status import State
 from engine.jobs.store import Store
 from tests.tui.building import write_event, write_run
 from tests.tui.conftest import screen_text, see, until
+from tui.app import FinetopApp
 from tui.logsapp import LogsApp
 from tui.screens.watch import WatchPage
 
@@ -89,3 +90,31 @@ async def test_nothing_is_launched_stopped_or_written(logs_app: LogsApp, logs: P
         await see(pilot, "failed at 12")
         assert logs_app.screen.check_action("resume", ()) is False
     assert {path: path.stat().st_mtime_ns for path in logs.rglob("*")} == before
+
+
+async def test_several_runs_on_one_chart_are_read_at_one_point(logs_app: LogsApp) -> None:
+    async with logs_app.run_test(size=(120, 40)) as pilot:
+        await see(pilot, "4.1429")
+        await pilot.press("/", *"seed", "enter", "enter")
+        await see(pilot, "reward")
+        await pilot.press("o")
+        await see(pilot, "space marks")
+        await pilot.press("down", "space", "enter")
+        await see(pilot, "b ppo/seed2")
+        text = screen_text(logs_app)
+        assert "ppo/seed1      0.0344828  at step 29" in text
+        assert "ppo/seed2      0.0689655  at step 29" in text
+        await pilot.press("H")
+        await see(pilot, "at step 19")
+        await pilot.press("escape")
+        await see(pilot, "ppo/seed2      0.0689655  at step 29")
+
+
+async def test_jobs_are_overlaid_too(app: FinetopApp) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await see(pilot, "live")
+        await pilot.press("enter")
+        await see(pilot, "by step")
+        await pilot.press("o", "end", "space", "enter")
+        await see(pilot, "  at step 30")
+        await see(pilot, "  at step 40")

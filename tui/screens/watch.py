@@ -14,7 +14,8 @@ from engine.text import one_line
 from engine.viewing.axes import Axis
 from engine.viewing.filters import Filter, parse
 from engine.viewing.state import ViewState
-from tui.boards import AXES, Drawn, board, place_of, step_at
+from tui.beside import Beside
+from tui.boards import AXES, Board, Drawn, board, place_of, readings, step_at
 from tui.listing import arrange
 from tui.phrases import failure_lines, name_of
 from tui.readings import (
@@ -61,6 +62,11 @@ class WatchPage(Deeds):
         self._grid = 0
         """Which of GRIDS; 0 is as many charts as there is room for."""
         self._full = False
+        self._picked: frozenset[str] = frozenset()
+        """Keys of the runs that are drawn beside the watched one."""
+        self._beside: Mapping[str, Mapping[str, Series]] = {}
+        self._reader = Beside()
+        self._boards: list[Board] = []
         self._first_chart = 0
         self._specs: tuple[ChartSpec, ...] = charts_of({})
         self._charts: list[Chart] = []
@@ -108,6 +114,8 @@ class WatchPage(Deeds):
     def show_runs(self, snapshot: RunsSnapshot) -> None:
         if self.finetop.selected is None:
             self.finetop.watch_run(_first(snapshot))
+        if self._picked:
+            self._read_beside()
         self._tell()
         self.show_keys()
 
@@ -138,6 +146,8 @@ class WatchPage(Deeds):
             return bool(self._trails) and self.size.height < BOTH_FROM
         if action == "turn_charts":
             return 0 < len(self._charts) < len(self._specs)
+        if action == "overlay":
+            return len(self.finetop.runs.rows) > 1
         if action == "full_screen":
             return bool(self._charts) and not self.in_field
         return super().check_action(action, parameters)
@@ -208,6 +218,31 @@ class WatchPage(Deeds):
         self._full = not self._full
         self._charts = []
         self._lay_out()
+        self._refresh_all()
+
+    def action_overlay(self) -> None:
+        """Choose runs to be drawn beside this one."""
+        from tui.screens.pickruns import PickRuns
+
+        rows = [row for row in self.finetop.runs.rows if row.key != self.finetop.selected]
+
+        def take(keys: frozenset[str] | None) -> None:
+            if keys is not None:
+                self._picked = keys
+                self._read_beside()
+
+        self.app.push_screen(PickRuns(rows, self._picked), take)
+
+    def _read_beside(self) -> None:
+        rows = [row for row in self.finetop.runs.rows if row.key in self._picked]
+
+        def read() -> None:
+            self.app.call_from_thread(self._take_beside, self._reader.read(rows))
+
+        self.run_worker(read, thread=True, group="beside", exclusive=True)
+
+    def _take_beside(self, curves: "Mapping[str, Mapping[str, Series]]") -> None:
+        self._beside = curves
         self._refresh_all()
 
     def action_turn_grid(self) -> None:
@@ -313,6 +348,7 @@ class WatchPage(Deeds):
         for chart in self._charts:
             chart.cursor = cursor
         self._tell()
+        self._tell_log()
         self._tell_samples()
 
     def _dress(self) -> None:
@@ -333,12 +369,14 @@ class WatchPage(Deeds):
             self._dress()
         status = detail.row.view.status if detail else None
         total = status.total if status and self._axis is Axis.STEP else 0
+        self._boards = []
         for at, chart in enumerate(self._charts):
             if at >= len(specs):
                 chart.show((), title="", missing=" " if specs else "no tag is like this")
                 continue
             spec = self._spec(at)
             made = board(spec, self._drawn, self._axis, branches=self._view.branches)
+            self._boards.append(made)
             chart.show(
                 made.curves,
                 title=made.title,
@@ -356,17 +394,19 @@ class WatchPage(Deeds):
         detail = self._detail
         if detail is None:
             return []
-        return [Drawn(name_of(detail.row), detail.series, detail.derived)]
+        drawn = [Drawn(name_of(detail.row), detail.series, detail.derived)]
+        for row in self.finetop.runs.rows:
+            curves = self._beside.get(row.key) if row.key in self._picked else None
+            if curves is not None and row.key != detail.row.key:
+                drawn.append(Drawn(name_of(row), curves))
+        return drawn
 
     def _refresh_all(self) -> None:
         if not self.ready:
             return
         self._tell()
         self._draw_curves()
-        detail = self._detail
-        self.query_one("#log", Pager).show(
-            [[(f" {line}", "")] for line in detail.log] if detail else []
-        )
+        self._tell_log()
         self._tell_trouble()
         self._lay_out_below(self.size.height)
         self._tell_samples()
@@ -387,6 +427,13 @@ class WatchPage(Deeds):
             line = [(f" {self._wrong}", "bad")]
         self.query_one("#standing").display = bool(line)
         self.query_one("#standing", Lines).show(line)
+
+    def _tell_log(self) -> None:
+        """The end of the log; where several runs are drawn, what each reads at the cursor."""
+        lines = list(self._detail.log) if self._detail else []
+        if len(self._drawn) > 1:
+            lines = readings(self._boards, self._charts[0].cursor if self._charts else None)
+        self.query_one("#log", Pager).show([[(f" {line}", "")] for line in lines])
 
     def _tell_samples(self) -> None:
         if self._trails:
