@@ -135,7 +135,6 @@ KEYS: tuple[Key, ...] = (
         ("d", "", "turn_grid", "grid", "More charts at once, or fewer.", "quiet"),
         ("b", "", "branches", "", "Show what resumes left behind, faintly.", "quiet"),
         ("o", "", "overlay", "overlay", "Draw other runs' curves on the same charts.", ""),
-        ("o", "", "overlay", "overlay", "Draw other runs' curves on the same charts.", ""),
     ),
     *_on(
         "compare",
