@@ -30,7 +30,7 @@ def differences(one: Recipe, other: Recipe) -> list[Difference]:
     return [
         Difference(key, mine.get(key), yours.get(key))
         for key in dict.fromkeys([*mine, *yours])
-        if key not in _NAMES and mine.get(key) != yours.get(key)
+        if key not in _NAMES and _something(mine.get(key)) != _something(yours.get(key))
     ]
 
 
@@ -71,6 +71,11 @@ def said(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key}={one}" for key, one in value.items())
     return str(value)
+
+
+def _something(value: Any) -> Any:
+    """A value; None where it is as good as no setting at all."""
+    return None if value in ("", [], {}) else value
 
 
 def _flat(table: Mapping[str, Any], prefix: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ def test_recipes_of_different_kinds_differ_in_what_only_one_has() -> None:
     assert (found["kind"].one, found["kind"].other) == ("train", "pretrain")
     assert found["training.epochs"].other is None
     assert found["minutes"].one is None
+    assert "data.eval" not in found, "it is empty in the one, and unknown to the other"
 
 
 def test_fields_that_vary_come_with_their_values() -> None:

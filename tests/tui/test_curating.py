@@ -8,7 +8,7 @@ import pytest
 from engine.jobs import recipe as recipes
 from engine.jobs import views
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import TrainRecipe
+from engine.jobs.recipe import PretrainRecipe, TrainRecipe
 from engine.jobs.settings import Training
 from engine.jobs.store import Store
 from tests.tui.building import write_event, write_run
@@ -111,20 +111,26 @@ async def test_last_best_and_smoothed_are_shown_and_sorted_by(three: FinetopApp)
 
 
 async def test_runs_are_grouped_by_a_setting_that_varies(three: FinetopApp) -> None:
+    pretrain = recipes.to_toml(PretrainRecipe())
+    (three.store.root / "none" / "recipe.toml").write_text(pretrain)
     async with three.run_test(size=WIDE) as pilot:
         await see(pilot, "none")
         await pilot.press("b")
         await see(pilot, "training.learning_rate")
         assert "training.epochs" not in screen_text(three), "they all agree on it"
+        assert "phase_steps" not in screen_text(three), "no run of ours has it"
         await pilot.press("down", "enter")
         await see(pilot, "training.learning_rate 0.001 (2)")
-        assert "training.learning_rate 0.0002 (2)" in screen_text(three)
+        assert "training.learning_rate 0.0002 (1)" in screen_text(three)
+        assert "training.learning_rate — (1)" in screen_text(three)
         assert listed(three) == ["b", "c", "a", "none"]
         await pilot.press("home")  # a heading is no run
         await until(pilot, lambda: "m note" not in screen_text(three))
         await pilot.press("m", "d", "D", "x", "space", "enter")
         assert three.screen.query("#runs")
-        await pilot.press("b", "home", "enter")
+        await pilot.press("down", "b")
+        await see(pilot, "no groups")
+        await pilot.press("home", "enter")
         await until(pilot, lambda: listed(three) == ["b", "a", "c", "none"])
 
 

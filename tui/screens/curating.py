@@ -4,6 +4,7 @@ deleting, and telling what is different.
 
 import dataclasses
 
+from engine.jobs.recipe import TrainRecipe
 from engine.jobs.views import UserNotes
 from engine.text import one_line
 from tui.listing import parent_of
@@ -54,7 +55,9 @@ class Curating(Deeds):
         from engine.jobs.difference import varying
         from tui.screens.paperwork import PickField
 
-        recipes = [row.view.recipe for row in self.finetop.runs.rows if row.view.recipe is not None]
+        # The others have hardly a setting in common with them.
+        found = (row.view.recipe for row in self.finetop.runs.rows)
+        recipes = [recipe for recipe in found if isinstance(recipe, TrainRecipe)]
 
         def answer(field: str | None) -> None:
             if field is not None:

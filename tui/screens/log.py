@@ -40,7 +40,7 @@ class LogGrew(Message):
 class LogPage(Sheet):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("log")
     name_in_keymap = "log"
-    home = "#log"
+    home = "#journal"
 
     def __init__(self, row: RunRow) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class LogPage(Sheet):
         yield header
         yield Rule()
         yield Lines(id="headline")
-        yield Pager(wrap=False, follow=True, id="log")
+        yield Pager(wrap=False, follow=True, id="journal")
         yield keys
 
     def on_mount(self) -> None:
