@@ -229,6 +229,7 @@ def test_small_curves_go_from_nothing_to_all_there_is() -> None:
 @pytest.mark.parametrize("width", [10, 30, 58, 80, 300])
 def test_no_line_is_longer_than_the_screen(width: int) -> None:
     text = text_of([READING] * 300, width, ascii_only=True)
+    assert "54 C" in text
     if width >= 58:
         assert max(map(len, text.splitlines())) <= width + 2
 
@@ -240,3 +241,22 @@ async def test_the_log_of_another_folder_is_read_where_it_lies(tmp_path: Path) -
         await see(pilot, "far")
         await pilot.press("home", "f")
         await see(pilot, "said far away")
+
+
+async def test_sheets_and_dialogs_are_ascii_where_that_is_all_there_is(
+    root: Path,
+) -> None:
+    app = FinetopApp(Store(root), glyphs=ASCII)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await see(pilot, "* live")
+        for key, word in {
+            "u": "Inputs", "f": "step 40", "g": "This machine", "m": "a note", "b": "no groups",
+        }.items():  # fmt: skip
+            await pilot.press(key)
+            await see(pilot, word)
+            assert [one for one in screen_text(app) if not one.isascii()] == []
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, RunsPage))
+        await pilot.press("o", "space", "down", "down", "d")
+        await see(pilot, "Every setting is the same.")
+        assert [one for one in screen_text(app) if not one.isascii()] == []

@@ -83,7 +83,10 @@ def machine_lines(
             now.memory_total,
         ),
         spark.line("disk", disk, _disk_used, total or 0),
-        [(f"   {'':<{NAME_CELLS}}", ""), (fit(_disk_words(total, folder), width - 14, "…"), "dim")],
+        [
+            (f"   {'':<{NAME_CELLS}}", ""),
+            (fit(_disk_words(total, folder), width - 14, glyphs.ellipsis), "dim"),
+        ],
         [],
     ]
     span = readings[-1].moment - readings[0].moment
@@ -111,7 +114,9 @@ def _gpu_lines(gpu: Gpu, at: int, spark: "_Spark", width: int, glyphs: Glyphs) -
 
     device, between = gpu.device, f" {glyphs.separator} "
     busy = NONE if gpu.utilization is None else f"{gpu.utilization} %"
-    heat = NONE if gpu.temperature is None else f"{gpu.temperature} °C"
+    heat = (
+        NONE if gpu.temperature is None else f"{gpu.temperature} {'' if glyphs.is_ascii else '°'}C"
+    )
     clocks = [
         f"{what} {value:,} MHz"
         for what, value in (("cores", gpu.clock), ("memory", gpu.memory_clock))

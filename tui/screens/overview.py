@@ -81,7 +81,8 @@ def overview_lines(found: Overview) -> list[Line]:
         lines.append(_fact("note", notes.note))
     if notes.tags:
         lines.append(_fact("tags", ", ".join(notes.tags)))
-    lines.append(_fact("samples", f"{found.samples:,} answers taken while it learned"))
+    answers = f"{found.samples:,} answer{'s' * (found.samples != 1)} taken while it learned"
+    lines.append(_fact("samples", answers if found.samples else "none"))
     if found.rejects:
         lines.append(_fact("rejected", f"{found.rejects:,} rows, see rejects.jsonl"))
     lines += [[], _title("On disk"), _fact("in all", size(found.size))]
