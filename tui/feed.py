@@ -225,15 +225,19 @@ class Feed:
             return
         self._detail_due = False
         logdir = tracked.logdir
+        series = dict(logdir.series) if logdir else {}
         problems = logdir.problems if logdir else ()
+        told = tuple(f"{one_line(one.name)}: {one_line(one.reason)}" for one in problems)
+        from tui.loglines import alarms
+
         self._post(
             RunChanged(
                 RunDetail(
                     tracked.row or tracked.make_row({}),
-                    dict(logdir.series) if logdir else {},
+                    series,
                     tracked.log,
                     tracked.samples.trails if tracked.samples else (),
-                    tuple(f"{one_line(one.name)}: {one_line(one.reason)}" for one in problems),
+                    (*alarms(series), *told),
                 )
             )
         )

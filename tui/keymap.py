@@ -135,6 +135,11 @@ KEYS: tuple[Key, ...] = (
         ("d", "", "turn_grid", "grid", "More charts at once, or fewer.", "quiet"),
         ("b", "", "branches", "", "Show what resumes left behind, faintly.", "quiet"),
         ("o", "", "overlay", "overlay", "Draw other runs' curves on the same charts.", ""),
+        ("z", "z Z", "zoom(0.5)", "zoom", "Half as much of x, around the cursor.", ""),
+        ("Z", "Z", "zoom(2.0)", "", "Twice as much of x, in the end all of it.", "quiet"),
+        ("left_curly_bracket", "{", "pan(-1)", "", "An earlier part of x.", "quiet"),
+        ("right_curly_bracket", "}", "pan(1)", "", "A later part of x.", "quiet"),
+        ("e", "", "export", "export", "The first chart as SVG, its curves as CSV and JSON.", ""),
     ),
     *_on(
         "compare",
@@ -199,6 +204,7 @@ _NAMES = {
     "slash": "/", "colon": ":", "question_mark": "?", "escape": "esc", "minus": "-", "plus": "+",
     "equals_sign": "=", "left_square_bracket": "[", "right_square_bracket": "]", "comma": ",",
     "less_than_sign": "<", "greater_than_sign": ">", "full_stop": ".",
+    "left_curly_bracket": "{", "right_curly_bracket": "}",
 }  # fmt: skip
 
 

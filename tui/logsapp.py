@@ -31,9 +31,8 @@ class LogsApp(FinetopApp):
         shadow: bool = False,
     ) -> None:
         super().__init__(store, glyphs=glyphs, shadow=shadow)
-        self.paths = tuple(paths)
+        self.place = paths[0]
         self.tags = tags
-        """Filter of the tags that are drawn and listed."""
         self.runs_filter = runs_filter
         self.logs = LogFeed(paths, self.post_message, measure=measure)
         self.feed = self.logs  # type: ignore[assignment]  # the same calls

@@ -35,6 +35,8 @@ class Line:
     y: Floats
     derived: str = ""
     """The formula of a curve that was not logged; shown in the legend."""
+    exact: bool = False
+    """Never smoothed, as a few measured points are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,9 @@ def draw(lines: Sequence[Line], look: Look = Look()) -> str:
         *_frame(across, up, look),
     ]
     styles = identities([line.label for line in lines], len(COLOURS))
-    for line, (colour, mark) in zip(shown, styles, strict=True):
-        parts += _curve(line, across, up, COLOURS[colour], MARKS[mark], look.smoothing)
+    for line, own, (colour, mark) in zip(shown, lines, styles, strict=True):
+        smoothing = 0.0 if own.exact else look.smoothing
+        parts += _curve(line, across, up, COLOURS[colour], MARKS[mark], smoothing)
     parts += _legend(lines, styles)
     return "\n".join([*parts, "</svg>"]) + "\n"
 

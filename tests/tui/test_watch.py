@@ -306,3 +306,72 @@ async def test_what_a_resume_left_is_shown_on_request(app: FinetopApp, root: Pat
         await until(pilot, lambda: any(one.faint for one in page._charts[0]._curves))
         await pilot.press("b")
         await until(pilot, lambda: not any(one.faint for one in page._charts[0]._curves))
+
+
+async def test_zoom_and_pan_and_back(app: FinetopApp) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await see(pilot, "live")
+        await pilot.press("enter")
+        await see(pilot, "◆")
+        page = app.screen
+        assert isinstance(page, WatchPage)
+
+        def span() -> tuple[float, float] | None:
+            return page._charts[0].span
+
+        assert span() == (0.0, 100.0)
+        await pilot.press("z")
+        await see(pilot, "zoomed")
+        await until(pilot, lambda: span() is not None and span() != (0.0, 100.0))
+        await pilot.press("left_curly_bracket")
+        await until(pilot, lambda: span() == (12.5, 62.5))
+        await pilot.press("Z", "Z")
+        await until(pilot, lambda: span() == (0.0, 100.0))
+
+
+async def test_a_chart_is_written_to_files_once(app: FinetopApp, tmp_path: Path) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await see(pilot, "live")
+        await pilot.press("enter")
+        await see(pilot, "◆")
+        for name in ("mine", "mine.svg", "nowhere/mine.csv"):
+            await pilot.press("e")
+            await until(pilot, lambda: app.focused is not None and app.focused.id == "export")
+            await pilot.press(*f"{tmp_path}/{name}", "enter")
+            if name == "mine":
+                await until(pilot, (tmp_path / "mine.json").exists)
+            else:
+                await see(pilot, "There is such a file" if "svg" in name else "cannot be written")
+                await pilot.press("escape")
+    assert (tmp_path / "mine.svg").read_text().startswith("<svg")
+    rows = (tmp_path / "mine.csv").read_text().splitlines()
+    assert rows[0] == "run,tag,step,wall_time,value"
+    assert len(rows) == 1 + 40 + 4
+    tags = json.loads((tmp_path / "mine.json").read_text())["runs"]["live"]
+    assert sorted(tags) == ["eval/loss", "train/loss"]
+
+
+def views(root: Path) -> str:
+    return "".join(one.read_text() for one in (root.parent / "state" / "views").glob("*.json"))
+
+
+async def test_how_one_looked_is_remembered(root: Path) -> None:
+    for asked in ("x", ""):
+        app = FinetopApp(Store(root))
+        async with app.run_test(size=(120, 40)) as pilot:
+            await see(pilot, "live")
+            await pilot.press("enter")
+            await see(pilot, "◆" if asked else "relative step 39")
+            if asked:
+                await pilot.press("x")
+                await see(pilot, "relative step 39")
+                await until(pilot, lambda: "relative" in views(root))
+
+
+async def test_a_curve_that_stopped_being_numbers_is_told(app: FinetopApp, root: Path) -> None:
+    job = write_run(root, "diverged", points=9, created=9e9)
+    write_event(job.events, 10, {"train/loss": float("nan")})
+    async with app.run_test(size=(120, 40)) as pilot:
+        await see(pilot, "NaN")
+        await pilot.press("home", "enter")
+        await see(pilot, "! train/loss was nan at step 10, no number since")

@@ -1,25 +1,17 @@
 """Watch: one run as it learns, its curves, its numbers, the end of its log."""
 
-import dataclasses
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.events import Resize
 
-from engine.errors import EngineError
-from engine.text import one_line
 from engine.viewing.axes import Axis
-from engine.viewing.filters import Filter, parse
-from engine.viewing.state import ViewState
-from tui.beside import Beside
-from tui.boards import AXES, Board, Drawn, board, place_of, readings, step_at
+from tui.boards import board, place_of, readings, step_at
 from tui.listing import arrange
-from tui.phrases import failure_lines, name_of
+from tui.phrases import failure_lines
 from tui.readings import (
-    ChartSpec,
     charts_of,
     headline,
     levels_of,
@@ -27,7 +19,7 @@ from tui.readings import (
     sparks,
     standing,
 )
-from tui.screens.deeds import Deeds
+from tui.screens.looking import GRIDS, Looking
 from tui.screens.page import bindings_of
 from tui.snapshots import RunDetail, RunRow, RunsSnapshot
 from tui.widgets.cells import Line
@@ -36,40 +28,19 @@ from tui.widgets.pager import Pager
 from tui.widgets.trail import TrailPane, answer_at
 
 if TYPE_CHECKING:
-    from engine.events.series import Series
     from tui.snapshots import Trail
-    from tui.widgets.chart import Chart
 
-SMOOTHING = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.99)
-GRIDS = ((0, 0), (1, 1), (1, 2), (2, 2), (2, 3), (3, 3), (4, 4))
-"""Rows and columns of charts, in turn; the first is as many as there is room for."""
 BOTH_FROM = 32
 """Rows of a terminal from which samples and log are shown at once, not in turn."""
 
 
-class WatchPage(Deeds):
+class WatchPage(Looking):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("watch")
     name_in_keymap = "watch"
     home = "#log"
 
     def __init__(self) -> None:
         super().__init__()
-        self._detail: RunDetail | None = None
-        self._view = ViewState()
-        self._filter: Filter | None = None
-        self._wrong = ""
-        """Why what is typed is no filter."""
-        self._grid = 0
-        """Which of GRIDS; 0 is as many charts as there is room for."""
-        self._full = False
-        self._picked: frozenset[str] = frozenset()
-        """Keys of the runs that are drawn beside the watched one."""
-        self._beside: Mapping[str, Mapping[str, Series]] = {}
-        self._reader = Beside()
-        self._boards: list[Board] = []
-        self._first_chart = 0
-        self._specs: tuple[ChartSpec, ...] = charts_of({})
-        self._charts: list[Chart] = []
         self._prompt = 0
         self._shows_log = False
         """Whether the log has its turn where samples and log do not both fit."""
@@ -99,13 +70,12 @@ class WatchPage(Deeds):
             self.finetop.selected = _first(self.finetop.runs)
         self.finetop.watch_run(self.finetop.selected)
         self._refresh_all()
+        if not self._remembered:
+            self._remembered = True
+            self._recall()
 
     def on_resize(self, event: Resize) -> None:
         self.call_after_refresh(self._lay_out)
-
-    @property
-    def _series(self) -> "Mapping[str, Series]":
-        return self._detail.series if self._detail else {}
 
     @property
     def _trails(self) -> "tuple[Trail, ...]":
@@ -146,6 +116,12 @@ class WatchPage(Deeds):
             return bool(self._trails) and self.size.height < BOTH_FROM
         if action == "turn_charts":
             return 0 < len(self._charts) < len(self._specs)
+        if action in ("log", "overview") and self.chosen and self.chosen.log:
+            return self.chosen.view.recipe is not None
+        if action == "pan":
+            return self._window is not None
+        if action in ("zoom", "export"):
+            return any(one.curves for one in self._boards)
         if action == "overlay":
             return len(self.finetop.runs.rows) > 1
         if action == "full_screen":
@@ -153,6 +129,10 @@ class WatchPage(Deeds):
         return super().check_action(action, parameters)
 
     def step_back(self) -> bool:
+        if self.query("#export"):
+            self.query("#export").remove()
+            self.focus_home()
+            return True
         if self._charts and self._charts[0].cursor is not None:
             self._put_cursor(None)
             return True
@@ -188,88 +168,6 @@ class WatchPage(Deeds):
         self._shows_log = not self._shows_log
         self._lay_out()
 
-    def action_smooth(self, by: int) -> None:
-        at = min(range(len(SMOOTHING)), key=lambda i: abs(SMOOTHING[i] - self._view.smoothing))
-        at = max(0, min(at + by, len(SMOOTHING) - 1))
-        self._look(smoothing=SMOOTHING[at])
-        self._dress()
-
-    def action_log_scale(self) -> None:
-        """Of the charts in sight: all logarithmic, or none where all of them are."""
-        here = {self._spec(at).traces[0].tag for at in range(len(self._charts)) if self._specs}
-        known = set(self._view.log_scale)
-        self._look(log_scale=sorted(known - here if here <= known else known | here))
-        self._dress()
-
-    def action_turn_axis(self) -> None:
-        self._look(axis=AXES[(AXES.index(self._axis) + 1) % len(AXES)].value)
-        self._put_cursor(None)
-        self._dress()
-        self._draw_curves()
-
-    def action_branches(self) -> None:
-        self._look(branches=not self._view.branches)
-        self._draw_curves()
-        left = sum(len(one.abandoned) for one in self._series.values())
-        if self._view.branches and not left:
-            self.finetop.say("No resume of this run left anything behind.")
-
-    def action_full_screen(self) -> None:
-        self._full = not self._full
-        self._charts = []
-        self._lay_out()
-        self._refresh_all()
-
-    def action_overlay(self) -> None:
-        """Choose runs to be drawn beside this one."""
-        from tui.screens.pickruns import PickRuns
-
-        rows = [row for row in self.finetop.runs.rows if row.key != self.finetop.selected]
-
-        def take(keys: frozenset[str] | None) -> None:
-            if keys is not None:
-                self._picked = keys
-                self._read_beside()
-
-        self.app.push_screen(PickRuns(rows, self._picked), take)
-
-    def _read_beside(self) -> None:
-        rows = [row for row in self.finetop.runs.rows if row.key in self._picked]
-
-        def read() -> None:
-            self.app.call_from_thread(self._take_beside, self._reader.read(rows))
-
-        self.run_worker(read, thread=True, group="beside", exclusive=True)
-
-    def _take_beside(self, curves: "Mapping[str, Mapping[str, Series]]") -> None:
-        self._beside = curves
-        self._refresh_all()
-
-    def action_turn_grid(self) -> None:
-        self._grid = (self._grid + 1) % len(GRIDS)
-        self._charts = []
-        self._lay_out()
-
-    def narrow(self, word: str) -> None:
-        """Draw only the tags that an expression lets through."""
-        try:
-            self._filter, self._wrong = (parse(word) if word.strip() else None), ""
-        except EngineError as error:
-            self._wrong = f"filter: {one_line(error.detail.rpartition('^ ')[2])}"
-        else:
-            self._look(tag_filter=word)
-            self._first_chart = 0
-        self._draw_curves()
-        self._tell()
-
-    @property
-    def _axis(self) -> Axis:
-        return Axis(self._view.axis)
-
-    def _look(self, **changes: Any) -> None:
-        """Look at the charts in another way."""
-        self._view = dataclasses.replace(self._view, **changes)
-
     def action_turn_charts(self) -> None:
         if not self._specs:
             return
@@ -284,6 +182,7 @@ class WatchPage(Deeds):
         at = keys.index(self.finetop.selected) if self.finetop.selected in keys else 0
         self._detail = None
         self._prompt = 0
+        self._window = None
         self.finetop.watch_run(keys[(at + by) % len(keys)])
         self._refresh_all()
 
@@ -335,9 +234,6 @@ class WatchPage(Deeds):
         if focused is None or not focused.display:
             self.query_one("#log" if shows_log else "#sample-now").focus()
 
-    def _spec(self, at: int) -> ChartSpec:
-        return self._specs[(self._first_chart + at) % len(self._specs)]
-
     @property
     def _step(self) -> int | None:
         """The step under the cursor; None without one."""
@@ -384,22 +280,10 @@ class WatchPage(Deeds):
                 levels=levels_of(spec, made.curves, detail.row) if detail else (),
                 along=along_x,
                 wall=self._axis is Axis.WALL_TIME,
+                window=self._window,
                 fact=made.fact,
                 missing=made.missing,
             )
-
-    @property
-    def _drawn(self) -> list[Drawn]:
-        """The runs whose curves are drawn."""
-        detail = self._detail
-        if detail is None:
-            return []
-        drawn = [Drawn(name_of(detail.row), detail.series, detail.derived)]
-        for row in self.finetop.runs.rows:
-            curves = self._beside.get(row.key) if row.key in self._picked else None
-            if curves is not None and row.key != detail.row.key:
-                drawn.append(Drawn(name_of(row), curves))
-        return drawn
 
     def _refresh_all(self) -> None:
         if not self.ready:
