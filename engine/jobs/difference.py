@@ -1,12 +1,13 @@
 """What tells recipes apart: settings by their dotted names, and only those that differ."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.jobs.recipe import Recipe, to_table
+from engine.jobs.recipe import Recipe
 
-_NAMES = ("name", "version")
+_NAMES = ("name",)
 """Settings that say nothing of how a run learns."""
 
 
@@ -21,7 +22,15 @@ class Difference:
 
 def flatten(recipe: Recipe) -> dict[str, Any]:
     """Every setting of a recipe by its dotted name, in the recipe's own order."""
-    return _flat(to_table(recipe), "")
+    flat: dict[str, Any] = {}
+    for field in dataclasses.fields(recipe):
+        value = getattr(recipe, field.name)
+        if dataclasses.is_dataclass(value):
+            for inner in dataclasses.fields(value):
+                flat[f"{field.name}.{inner.name}"] = getattr(value, inner.name)
+        else:
+            flat[field.name] = value
+    return flat
 
 
 def differences(one: Recipe, other: Recipe) -> list[Difference]:
@@ -76,14 +85,3 @@ def said(value: Any) -> str:
 def _something(value: Any) -> Any:
     """A value; None where it is as good as no setting at all."""
     return None if value in ("", [], {}) else value
-
-
-def _flat(table: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in table.items():
-        # An empty table is a value too: `data.columns` without any.
-        if isinstance(value, Mapping) and value and prefix == "":
-            flat |= _flat(value, f"{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
