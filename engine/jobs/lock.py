@@ -53,6 +53,11 @@ class Lock:
             if self._descriptor is not None:
                 os.utime(self._descriptor)
 
+    @property
+    def linked(self) -> bool:
+        """Whether the locked file still has a name."""
+        return self._descriptor is not None and os.fstat(self._descriptor).st_nlink > 0
+
     def is_on(self, path: Path) -> bool:
         """Whether `path` is the very file that is locked, whatever its name by now."""
         if self._descriptor is None:
@@ -93,3 +98,22 @@ def holder(path: Path) -> int | None:
     finally:
         os.close(descriptor)
     return None if kind == fcntl.F_UNLCK else max(int(pid), 0)
+
+
+def remove_dead(path: Path) -> None:
+    """Remove a lock file that nobody holds, and no other that has taken its name meanwhile.
+
+    Not for a file that the caller's own process has locked: looking at it would free it.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(descriptor), path.lstat()):
+            path.unlink()
+    except OSError:
+        return  # somebody holds it, or it has another name by now: it lives
+    finally:
+        os.close(descriptor)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from engine.errors import EngineError
 from engine.jobs.directory import read_json
-from engine.jobs.lock import Lock, holder
+from engine.jobs.lock import Lock, holder, remove_dead
 
 Keys = tuple[str, ...]
 """Devices that are taken together, by their keys."""
@@ -167,7 +167,7 @@ class Place:
         """
         if self.taken:
             return 0
-        tickets = _tickets(_folder("queue"), own=self._ticket)
+        tickets = _tickets(_folder("queue"), own=self._job)
         before = self._before(tickets)
         if before is None:  # somebody removed the ticket: draw again, last in line
             self._ticket.release()
@@ -239,9 +239,10 @@ class Place:
 
     def _own_path(self) -> Path | None:
         """Where our ticket lies now: others may rename it."""
-        for path in _folder("queue").iterdir():
-            if self._ticket.is_on(path):
-                return path
+        while self._ticket.linked:  # a folder that is renamed in may be listed without it
+            for path in _folder("queue").iterdir():
+                if self._ticket.is_on(path):
+                    return path
         return None
 
     def _draw(self) -> Lock:
@@ -251,7 +252,7 @@ class Place:
         if not lock.acquire():
             raise EngineError("Another process has this ticket.", str(lock.path))
         lock.write(json.dumps({**self._note, "options": self._options, "since": self._since}))
-        last = max((ticket.number for ticket in _tickets(folder, own=lock)), default=0)
+        last = max((ticket.number for ticket in _tickets(folder, own=self._job)), default=0)
         lock.path.rename(folder / f"{last + _GAP:012d}-{self._job}")
         return lock
 
@@ -266,17 +267,19 @@ def _device_lock(key: str) -> Path:
     return _folder("devices") / f"{re.sub(r'[^A-Za-z0-9-]', '-', key)}.lock"
 
 
-def _tickets(folder: Path, own: Lock | None = None) -> list[Ticket]:
-    """The live tickets in order; those of dead workers are removed, `own` is left out."""
+def _tickets(folder: Path, own: str = "") -> list[Ticket]:
+    """The live tickets in order; those of dead workers are removed, those of `own` left out.
+
+    By the job's name: a ticket may be renamed at any moment, and looking at one's own frees it.
+    """
     live = []
     for path in folder.iterdir():
-        if own is not None and own.is_on(path):
+        match = _TICKET.fullmatch(path.name.removeprefix(_CANCELLED))
+        if match is None or match[2] == own:
             continue
-        match = _TICKET.fullmatch(path.name)
         if holder(path) is None:
-            if match is not None or path.name.startswith(_CANCELLED):
-                path.unlink(missing_ok=True)
-        elif match is not None:
+            remove_dead(path)
+        elif not path.name.startswith(_CANCELLED):
             live.append(_read(path, int(match[1]), match[2]))
     return sorted(live, key=lambda ticket: (ticket.number, ticket.job))
 
