@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from engine.events.fleet import RunLog
 
 _TRAIN, _BASE, _EVAL, _FURTHER = 0, 1, 2, 3
+_SPARKS_OF_OTHERS = 3
 _ALWAYS_IN_SIGHT = 1.0
 """Nats per token: a higher budget is drawn once a curve comes near it."""
 
@@ -166,6 +167,13 @@ def sparks(series: Mapping[str, Series], width: int, glyphs: Glyphs) -> Line:
     """Loss and perplexity in small, by training and by held-out rows."""
     cells = 18 if width >= 110 else 8
     line: list[Piece] = []
+    ours = ("train/loss", "eval/loss", "train/perplexity", "eval/perplexity")
+    if series and not any(tag in series for tag in ours):
+        for tag in sorted(series, key=_telling)[:_SPARKS_OF_OTHERS]:
+            line.append((f"   {one_line(tag)} " if line else f" {one_line(tag)} ", "dim"))
+            line.append((sparkline(_levels(series[tag], cells), glyphs), "tuned"))
+            line.append((f" {number(series[tag].last, 4)}", "strong"))
+        return line
     for name, digits in (("loss", 3), ("perplexity", 2)):
         train, held_out = series.get(f"train/{name}"), series.get(f"eval/{name}")
         line.append((f" {name} " if not line else f"   {name} ", "dim"))
@@ -187,6 +195,7 @@ def sparks(series: Mapping[str, Series], width: int, glyphs: Glyphs) -> Line:
 def numbers(row: RunRow, series: Mapping[str, Series], at: int | None) -> Line:
     """Every measure at a step, or the newest where none is given."""
     loss = series.get("train/loss") or series.get("eval/loss")
+    loss = loss or max(series.values(), key=len, default=None)
     step = at if at is not None or loss is None else loss.last_step
     line: list[Piece] = [(f" step {step:,}" if step is not None else f" step {NONE}", "strong")]
     for label, tag, shown in (

@@ -56,6 +56,8 @@ async def test_watch_draws_whatever_tags_there_are(logs_app: LogsApp) -> None:
         await see(pilot, "Loss/policy")
         await see(pilot, "reward")
         await see(pilot, "events log")
+        await see(pilot, "▁ 0.0690   reward ▁")
+        await see(pilot, " step 29")
         assert "done" not in screen_text(logs_app)
 
 
@@ -118,3 +120,13 @@ async def test_jobs_are_overlaid_too(app: FinetopApp) -> None:
         await pilot.press("o", "end", "space", "enter")
         await see(pilot, "  at step 30")
         await see(pilot, "  at step 40")
+
+
+async def test_a_perplexity_that_nobody_logged_says_so(logs: Path, tmp_path: Path) -> None:
+    for step in range(5):
+        write_event(logs / "alone", step, {"val_loss": 1.0 / (step + 1)})
+    app = LogsApp([logs / "alone"], Store(tmp_path / "runs"), tags="perplexity")
+    async with app.run_test(size=(160, 50)) as pilot:
+        await see(pilot, "alone")
+        await pilot.press("enter")
+        await see(pilot, "(derived: exp(val_loss))")
