@@ -86,12 +86,14 @@ def inspect_bundled() -> Checkpoint:
 
 
 def _explain_download(entry: Checkpoint) -> Checkpoint:
-    """Why weights of the cache are not there: a cut download, or a blob that was removed."""
+    """Why files of the cache are not there: a cut download, or a blob that was removed."""
     repository, reason = hub_cache.find_repository(entry.path), entry.reason
-    if reason is None or not reason.startswith(NOT_DOWNLOADED) or not repository:
+    if reason is None or not repository:
         return entry
     if hub_cache.is_unfinished(repository):
         return replace(entry, reason=f"{reason}: the download is not finished")
+    if not reason.startswith(NOT_DOWNLOADED):
+        return entry
     dangling = hub_cache.find_dangling(entry.path)
     if dangling:
         return replace(entry, reason=f"{reason}: {dangling} is a link that leads nowhere")

@@ -27,6 +27,9 @@ class Hub:
         self.cut_after: int | None = None
         """Bytes of a body after which the connection is cut; None: never."""
         self.cuts_left = 10**9
+        self.stall_after: int | None = None
+        """Bytes of a body after which nothing more comes, on a line that stays open."""
+        self.closing = threading.Event()
         self.damage = False
         self.requests: list[tuple[str, str, Mapping[str, str]]] = []
         hub = self
@@ -42,6 +45,7 @@ class Hub:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.closing.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -115,6 +119,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         self.end_headers()
         if self.command == "HEAD":
+            return
+        stall = self.owner.stall_after
+        if stall is not None and len(content) - start > stall:
+            self.wfile.write(content[start : start + stall])
+            self.wfile.flush()
+            self.owner.closing.wait(60)
+            self.close_connection = True
             return
         cut = self.owner.cut_after
         if cut is not None and len(content) - start > cut and self.owner.cuts_left > 0:

@@ -143,7 +143,7 @@ def test_a_connection_that_is_cut_is_taken_up_again(hub: Hub) -> None:
 
 def test_a_download_that_was_killed_is_gone_on_with(hub: Hub, eventually: Eventually) -> None:
     """The library alone would begin the file again: its part has another name each time."""
-    hub.cut_after = 2 << 20
+    hub.stall_after = 2 << 20
     running = begin("org/big")
     blobs = hub_cache.find_cache() / "models--org--big" / "blobs"
     try:
@@ -151,13 +151,15 @@ def test_a_download_that_was_killed_is_gone_on_with(hub: Hub, eventually: Eventu
             lambda: any(path.stat().st_size >= 2 << 20 for path in blobs.glob("*.incomplete")),
             "a part is here",
         )
+        snapshots = blobs.with_name("snapshots")
+        eventually(lambda: any(snapshots.glob("*/config.json")), "the small files are here")
     finally:
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
     (entry,) = [one for one in checkpoints.scan([], []) if one.source == "cache"]
     assert entry.reason is None or "not finished" in entry.reason
     had = max(path.stat().st_size for path in blobs.glob("*.incomplete"))
-    hub.cut_after = None
+    hub.stall_after = None
     hub.requests.clear()
     done = get("org/big")
     assert done.returncode == 0, done.stderr
@@ -167,7 +169,7 @@ def test_a_download_that_was_killed_is_gone_on_with(hub: Hub, eventually: Eventu
 
 
 def test_ctrl_c_ends_it_and_keeps_what_came(hub: Hub, eventually: Eventually) -> None:
-    hub.cut_after = 1 << 20
+    hub.stall_after = 1 << 20
     running = begin("org/big")
     blobs = hub_cache.find_cache() / "models--org--big" / "blobs"
     eventually(lambda: any(blobs.glob("*.incomplete")), "a part is here")
