@@ -9,6 +9,7 @@ where a bar was missed. `--brief` tries small sizes and writes nothing.
 
 import argparse
 import multiprocessing
+import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -43,7 +44,7 @@ def main() -> int:
 def _run(name: str, *, brief: bool) -> Outcome:
     """In a process of its own, so that no benchmark inherits another's memory or settings."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
+    with ProcessPoolExecutor(1, context, suite.end_with, (os.getpid(),)) as pool:
         try:
             return pool.submit(suite.run, name, brief=brief).result()
         except (AssertionError, EngineError, OSError, BrokenProcessPool) as error:

@@ -1,5 +1,9 @@
 """The benchmarks by name, each with its full size and a brief one."""
 
+import os
+import threading
+import time
+
 from tests.benchmarks.results import Outcome, Row
 
 TITLES = {
@@ -48,3 +52,14 @@ def run(name: str, *, brief: bool) -> Outcome:
     trials = 2 if brief else 50
     found = bench_kill.rows(bench_kill.bench(trials))
     return Outcome([Row(*row) for row in found], {"trials": trials})
+
+
+def end_with(parent: int) -> None:
+    """End when `parent` does: a benchmark that was killed must not go on taking a core."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
