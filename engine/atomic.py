@@ -37,6 +37,21 @@ def write_text(path: Path, text: str, *, durable: bool = True) -> None:
     write_bytes(path, text.encode("utf-8", "backslashreplace"), durable=durable)
 
 
+def append_lines(path: Path, text: str) -> None:
+    """Add whole lines to a file and flush them to disk; a line cut by a killed writer is closed.
+
+    Raises OSError.
+    """
+    data = text.encode("utf-8", "backslashreplace")
+    with path.open("ab+") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            data = data if file.read(1) == b"\n" else b"\n" + data
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def write_json(path: Path, value: object, *, durable: bool = True) -> None:
     """`write_bytes` for a JSON value. NaN and infinity are refused: JSON has no word for them."""
     text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)

@@ -7,12 +7,12 @@ that a killed worker did not finish.
 import dataclasses
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from engine import atomic
 from engine.catalog.schemas import Message
 from engine.errors import EngineError
 from engine.jobs import fields
@@ -104,14 +104,7 @@ def append(path: Path, samples: Iterable[Sample]) -> None:
         json.dumps(to_table(sample), ensure_ascii=False, allow_nan=False) + "\n"
         for sample in samples
     ]
-    data = "".join(lines).encode("utf-8", "backslashreplace")
-    with path.open("ab+") as file:
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            data = data if file.read(1) == b"\n" else b"\n" + data
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    atomic.append_lines(path, "".join(lines))
 
 
 def read(path: Path) -> list[Sample]:

@@ -6,7 +6,6 @@ from the judge's name, so that a ballot that is opened again goes on as it was. 
 
 import dataclasses
 import json
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,6 @@ from random import Random
 from typing import Literal
 
 from engine import atomic
-from engine.compare.samples import Sample
 from engine.errors import EngineError
 from engine.impact.statistics import wilson
 from engine.jobs.directory import slugify
@@ -123,15 +121,8 @@ class Book:
 
     def cast(self, vote: Vote) -> None:
         """Count a vote, and have it on disk. Raises OSError."""
-        line = json.dumps(dataclasses.asdict(vote), ensure_ascii=False) + "\n"
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab+") as file:
-            if file.tell():
-                file.seek(-1, os.SEEK_END)
-                line = line if file.read(1) == b"\n" else "\n" + line
-            file.write(line.encode("utf-8", "backslashreplace"))
-            file.flush()
-            os.fsync(file.fileno())
+        atomic.append_lines(self.path, _line(vote))
         self.votes.pop(vote.ballot, None)  # so that the newest stands last
         self.votes[vote.ballot] = vote
 
@@ -140,15 +131,16 @@ class Book:
         if not self.votes:
             return None
         _, last = self.votes.popitem()
-        lines = (
-            json.dumps(dataclasses.asdict(vote), ensure_ascii=False) for vote in self.votes.values()
-        )
-        atomic.write_text(self.path, "".join(f"{line}\n" for line in lines))
+        atomic.write_text(self.path, "".join(map(_line, self.votes.values())))
         return last
 
     def next_of(self, ballots: Iterable[Ballot]) -> Ballot | None:
         """The first ballot that is not voted on; None when all are."""
         return next((one for one in ballots if one.id not in self.votes), None)
+
+
+def _line(vote: Vote) -> str:
+    return json.dumps(dataclasses.asdict(vote), ensure_ascii=False) + "\n"
 
 
 def book_of(folder: Path, judge: str) -> Path:
@@ -239,9 +231,3 @@ def hide_names(text: str, names: Iterable[str]) -> str:
     if not known:
         return text
     return re.sub("|".join(map(re.escape, known)), "▒▒▒", text, flags=re.IGNORECASE)
-
-
-def pairs(left: Sequence[Sample], right: Sequence[Sample]) -> dict[str, tuple[Sample, Sample]]:
-    """The samples of two arms by prompt, for the prompts that both answered."""
-    theirs = {one.prompt_id: one for one in right}
-    return {one.prompt_id: (one, theirs[one.prompt_id]) for one in left if one.prompt_id in theirs}
