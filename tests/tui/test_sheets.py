@@ -172,7 +172,7 @@ async def test_this_machine_is_read_while_one_looks(app: FinetopApp, size: tuple
         assert str(app.store.root)[:20] in text
         first = len(app.readings)
         await until(pilot, lambda: len(app.readings) > first + 1)
-        assert "▁" in screen_text(app) or "█" in screen_text(app)
+        await until(pilot, lambda: set(UNICODE.spark) & set(screen_text(app)))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, RunsPage))
 
