@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm
+
 for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
     os.environ[name] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -22,6 +24,24 @@ LONGEST = ("test_offline.py", "test_exact.py", "test_families.py")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
+@pytest.fixture(scope="session")
+def warm_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What starts workers where a test is not `cold`; one for all processes of the tests."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    return warm.install(folder / "warm")
+
+
+@pytest.fixture(autouse=True)
+def workers(
+    request: pytest.FixtureRequest, own_folders: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers start warm, unless the test is marked `cold`."""
+    if request.node.get_closest_marker("cold") is None and hasattr(os, "pidfd_open"):
+        monkeypatch.setenv("FINETOP_PYTHON", str(request.getfixturevalue("warm_python")))
 
 
 @pytest.fixture(autouse=True)

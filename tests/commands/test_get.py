@@ -21,6 +21,8 @@ from tests.commands.hub import COMMIT, OTHER, Hub
 from tests.conftest import Eventually
 from tui import cli
 
+pytestmark = pytest.mark.cold
+
 BIG = os.urandom(5 << 20)
 ROW = b'{"prompt": "a"}\n'
 TOKEN = "hf_very_secret"

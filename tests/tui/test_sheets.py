@@ -140,10 +140,10 @@ async def test_the_overview_tells_what_lies_there(
         await pilot.press("u")
         await until(pilot, lambda: isinstance(app.screen, OverviewPage))
         seen = ""
-        for _ in range(60):
-            await pilot.pause(0.02)
+        while screen_text(app) not in seen:
             seen += screen_text(app)
             await pilot.press("pagedown")
+            await pilot.pause(0.02)
         if size == (20, 5):
             return
         for word in ("1,234 answers", "abc123", "not there any more", "bundled:demo-base",
@@ -172,7 +172,7 @@ async def test_this_machine_is_read_while_one_looks(app: FinetopApp, size: tuple
         assert str(app.store.root)[:20] in text
         first = len(app.readings)
         await until(pilot, lambda: len(app.readings) > first + 1)
-        await until(pilot, lambda: set(UNICODE.spark) & set(screen_text(app)))
+        await until(pilot, lambda: not set(UNICODE.spark).isdisjoint(screen_text(app)))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, RunsPage))
 

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -22,6 +22,7 @@ TEXT = st.text(st.characters(blacklist_categories=["Cc", "Cs", "Mn", "Me", "Cf"]
 
 
 @given(TEXT, st.integers(4, 40), st.integers(0, 12))
+@example("0000\xa0", 4, 0)
 def test_wrapping_keeps_every_word_and_the_width(text: str, width: int, hang: int) -> None:
     lines = wrap([(text, "")], width, hang)
     whole = "".join(piece for line in lines for piece, _ in line)

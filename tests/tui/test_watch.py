@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from engine.demo import PRETRAIN_RUN
 from engine.jobs.directory import JobDirectory
@@ -337,7 +338,10 @@ async def test_a_chart_is_written_to_files_once(app: FinetopApp, tmp_path: Path)
         for name in ("mine", "mine.svg", "nowhere/mine.csv"):
             await pilot.press("e")
             await until(pilot, lambda: app.focused is not None and app.focused.id == "export")
-            await pilot.press(*f"{tmp_path}/{name}", "enter")
+            field = app.focused
+            assert isinstance(field, Input)
+            field.value = f"{tmp_path}/{name}"
+            await pilot.press("enter")
             if name == "mine":
                 await until(pilot, (tmp_path / "mine.json").exists)
             else:

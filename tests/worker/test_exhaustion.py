@@ -49,6 +49,7 @@ def test_torch_itself_is_understood() -> None:
 
 
 @pytest.mark.worker
+@pytest.mark.cold
 def test_a_run_out_of_memory_says_what_to_turn_down(root: Path, eventually: Eventually) -> None:
     """The limit is that of the process that launches: its worker inherits it."""
     command = [

@@ -90,7 +90,6 @@ class ComparePage(Page):
             self._show()
 
     async def on_unmount(self) -> None:
-        self.ready = False
         for task in self._tasks:
             task.cancel()
 

@@ -44,8 +44,12 @@ class Page(Screen[None]):
         super().__init__()
         self.word = ""
         """What the list is narrowed to."""
-        self.ready = False
-        """Whether it is composed, so that there is something to fill."""
+        self._composed = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is something to fill: it is composed, and not being taken down."""
+        return self._composed and self.is_attached and self.app.is_running
 
     @property
     def finetop(self) -> "FinetopApp":
@@ -63,7 +67,7 @@ class Page(Screen[None]):
         return Header(self.name_in_keymap), KeyBar()
 
     def on_mount(self) -> None:
-        self.ready = True
+        self._composed = True
         self.focus_home()
         self.open()
 

@@ -117,10 +117,10 @@ def wrap(line: Line, width: int, hang: int = 0) -> list[Line]:
     used = 0
     for text, role in line:
         for word in _words(text):
-            if used and used + cell_len(word.rstrip()) > width:
+            if used and used + cell_len(word.rstrip(" ")) > width:
                 lines.append(now)
-                now, used, word = [*indent], length(indent), word.lstrip()
-            while cell_len(word.rstrip()) > width - used and width > used:
+                now, used, word = [*indent], length(indent), word.lstrip(" ")
+            while cell_len(word.rstrip(" ")) > width - used and width > used:
                 head, word = _split(word, width - used)
                 lines.append([*now, (head, role)])
                 now, used = [*indent], length(indent)
