@@ -41,7 +41,7 @@ class Inspector:
         self._asked: Question | None = None
         self._task: asyncio.Task[None] | None = None
         self.report: Report | None = None
-        """Of the newest question that was answered, as `engine.worker.inspection` makes it."""
+        """Of the newest question that was answered, as `engine.worker.rows.inspection` makes it."""
         self.answers: Question | None = None
         """The question that the report, or the trouble, is the answer to."""
         self.trouble: EngineError | None = None

@@ -22,13 +22,20 @@ from engine.impact.suites import Item
 from engine.jobs.recipe import EvaluateRecipe
 from engine.jobs.settings import Decode
 from engine.jobs.store import open_store
-from engine.worker.answers import answer_all
+from engine.worker.answering.answers import answer_all
+from engine.worker.answering.bases import Bases, Voice
+from engine.worker.answering.measure import (
+    ROWS,
+    Scored,
+    Tick,
+    label_scores,
+    read_texts,
+    score_items,
+)
 from engine.worker.attempt import Attempt, Stopped
-from engine.worker.bases import Bases, Voice
-from engine.worker.columnar import read_raw
-from engine.worker.measure import ROWS, Scored, Tick, label_scores, read_texts, score_items
-from engine.worker.models import pick_device
-from engine.worker.places import locate
+from engine.worker.model.models import pick_device
+from engine.worker.model.places import locate
+from engine.worker.rows.columnar import read_raw
 
 SCHEMA = 1
 LABEL_TOKENS = 24

@@ -15,11 +15,11 @@ from engine.errors import EngineError
 from engine.jobs.recipe import GenerateRecipe
 from engine.jobs.settings import Decode as Decoding
 from engine.jobs.store import open_store
-from engine.worker.answers import Answers
+from engine.worker.answering.answers import Answers
+from engine.worker.answering.bases import Bases, Voice
 from engine.worker.attempt import Attempt, Stopped
-from engine.worker.bases import Bases, Voice
-from engine.worker.models import pick_device
-from engine.worker.places import locate
+from engine.worker.model.models import pick_device
+from engine.worker.model.places import locate
 
 __all__ = ["Answers", "Decoding", "run"]
 

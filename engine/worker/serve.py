@@ -1,7 +1,8 @@
 """The companion process: requests in, streamed answers out, a JSON object a line.
 
-Owns the protocol and the turn-taking, not the work: that is `engine.worker.desk`, which is imported
-once the first request has been answered. Nothing that a library prints can reach the protocol.
+Owns the protocol and the turn-taking, not the work: that is `engine.worker.answering.desk`, which
+is imported once the first request has been answered. Nothing that a library prints can reach the
+protocol.
 
 A request is {"id", "type", …}; each is answered by events {"id", "event", …} that end in one `done`
 or `error` {title, detail, hint}. `cancel` {"target": id} works at once, whatever runs. The process
@@ -120,7 +121,7 @@ class Server:
         if kind == "hello":
             self.send(identity, "hello", protocol=PROTOCOL, pid=os.getpid(), python=sys.version)
         if self._desk is None:
-            self._desk = importlib.import_module("engine.worker.desk").Desk()
+            self._desk = importlib.import_module("engine.worker.answering.desk").Desk()
         handler = self._desk.handlers.get(kind)
         if identity in self._tasks:
             self._refuse(identity, EngineError(f"The id {identity!r} is in use."))

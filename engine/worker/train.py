@@ -13,24 +13,25 @@ from engine import atomic
 from engine.jobs import devices
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.store import open_store
-from engine.worker import checkpoints, heap, models, sampling
-from engine.worker.arguments import training_arguments
 from engine.worker.attempt import Attempt, Stopped
-from engine.worker.batches import EncodedRows, choose_collate, lengths_of, order_rows
-from engine.worker.build import build_model, find_stage, load_root
-from engine.worker.conductor import Conductor
-from engine.worker.counts import describe
-from engine.worker.curves import Curves
-from engine.worker.encode import Template, choose_template
-from engine.worker.examples import Prepared, prepare
-from engine.worker.forgetting import Ancestors, Forgetting, find_ancestors
-from engine.worker.formats import pick_formats
-from engine.worker.gauges import Gauge
-from engine.worker.heldout import HeldOut
-from engine.worker.history import History
-from engine.worker.pairs import check_preferences
-from engine.worker.saving import save_template
-from engine.worker.trainer import TokenTrainer
+from engine.worker.model import heap, models
+from engine.worker.model.build import build_model, find_stage, load_root
+from engine.worker.model.formats import pick_formats
+from engine.worker.model.saving import save_template
+from engine.worker.rows.batches import EncodedRows, choose_collate, lengths_of, order_rows
+from engine.worker.rows.counts import describe
+from engine.worker.rows.encode import Template, choose_template
+from engine.worker.rows.examples import Prepared, prepare
+from engine.worker.rows.pairs import check_preferences
+from engine.worker.training import checkpoints, sampling
+from engine.worker.training.arguments import training_arguments
+from engine.worker.training.conductor import Conductor
+from engine.worker.training.curves import Curves
+from engine.worker.training.forgetting import Ancestors, Forgetting, find_ancestors
+from engine.worker.training.gauges import Gauge
+from engine.worker.training.heldout import HeldOut
+from engine.worker.training.history import History
+from engine.worker.training.trainer import TokenTrainer
 
 
 def run(attempt: Attempt) -> str:
@@ -70,7 +71,7 @@ def run(attempt: Attempt) -> str:
         model, stage.lineage, lambda: load_root(recipe, stage, formats, device)
     )
     if recipe.training.objective == "dpo":
-        from engine.worker.dpo import preference_trainer
+        from engine.worker.training.dpo import preference_trainer
 
         def make(curves: Curves, conductor: Conductor) -> tuple[TokenTrainer, Gauge]:
             return preference_trainer(

@@ -21,9 +21,9 @@ from engine.compare.arms import Arm
 from engine.jobs import recipe
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.settings import Decode
-from engine.worker.answers import Answers
-from engine.worker.bases import Bases
-from engine.worker.places import locate
+from engine.worker.answering.answers import Answers
+from engine.worker.answering.bases import Bases
+from engine.worker.model.places import locate
 from tests.benchmarks.results import Outcome, Row
 from tests.worker.here import train_here
 

@@ -25,17 +25,18 @@ from engine.jobs import devices, directory, recipe
 from engine.jobs.lock import Lock
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
-from engine.worker import models, train
-from engine.worker.arguments import training_arguments
+from engine.worker import train
 from engine.worker.attempt import Attempt
-from engine.worker.batches import EncodedRows
-from engine.worker.build import build_model, find_stage
-from engine.worker.conductor import Conductor
-from engine.worker.curves import Curves
-from engine.worker.encode import Encoded, choose_template, collate
-from engine.worker.examples import Prepared, prepare
-from engine.worker.formats import Formats, pick_formats
-from engine.worker.history import History
+from engine.worker.model import models
+from engine.worker.model.build import build_model, find_stage
+from engine.worker.model.formats import Formats, pick_formats
+from engine.worker.rows.batches import EncodedRows
+from engine.worker.rows.encode import Encoded, choose_template, collate
+from engine.worker.rows.examples import Prepared, prepare
+from engine.worker.training.arguments import training_arguments
+from engine.worker.training.conductor import Conductor
+from engine.worker.training.curves import Curves
+from engine.worker.training.history import History
 from tests.benchmarks.results import Outcome, Row
 
 WARM = 4

@@ -17,7 +17,7 @@ def main(job: str, family: str) -> int:
     from engine.worker.environment import set_environment
 
     set_environment()
-    from engine.worker import models
+    from engine.worker.model import models
 
     for name in ("engine.worker.train", f"transformers.models.{family}.modeling_{family}"):
         importlib.import_module(name)

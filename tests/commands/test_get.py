@@ -165,7 +165,7 @@ def test_a_download_that_was_killed_is_gone_on_with(hub: Hub, eventually: Eventu
     hub.requests.clear()
     done = get("org/big")
     assert done.returncode == 0, done.stderr
-    assert hub.bodies()[-1] == ("extra.safetensors", f"bytes={had}-")
+    assert ("extra.safetensors", f"bytes={had}-") in hub.bodies()
     assert (Path(done.stdout.strip()) / "extra.safetensors").read_bytes() == BIG
     assert list(blobs.glob("*.incomplete")) == []
 

@@ -107,7 +107,7 @@ class FakeCompanion:
 
 
 def report_of(question: str, answer: str, **changes: Any) -> dict[str, Any]:
-    """A report on one row, in the shape that `engine.worker.inspection` makes."""
+    """A report on one row, in the shape that `engine.worker.rows.inspection` makes."""
 
     def token(text: str, learned: bool = False, special: bool = False) -> dict[str, Any]:
         return {"text": text, "ids": [7], "learned": learned, "special": special}

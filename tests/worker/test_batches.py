@@ -10,7 +10,7 @@ import torch
 
 from engine.jobs import directory
 from engine.jobs.status import State
-from engine.worker.batches import Order, OrderByLength, OrderOfBins
+from engine.worker.rows.batches import Order, OrderByLength, OrderOfBins
 from tests.worker.here import resume_here, train_here
 from tests.worker.test_train import curves, make_recipe, weights
 from tests.worker.tiny import save_checkpoint

@@ -9,12 +9,12 @@ from peft.tuners.lora import LoraLayer
 
 from engine.errors import EngineError
 from engine.jobs.settings import Training
-from engine.worker import models
-from engine.worker.arguments import training_arguments
-from engine.worker.build import build_model, find_stage
-from engine.worker.encode import Encoded, collate, nll
-from engine.worker.formats import Formats, pick_formats
-from engine.worker.targets import adapter_targets
+from engine.worker.model import models
+from engine.worker.model.build import build_model, find_stage
+from engine.worker.model.formats import Formats, pick_formats
+from engine.worker.model.targets import adapter_targets
+from engine.worker.rows.encode import Encoded, collate, nll
+from engine.worker.training.arguments import training_arguments
 from tests.worker.families import save_family
 from tests.worker.here import train_here
 from tests.worker.test_train import curves, make_recipe

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.worker import checkpoints
+from engine.worker.training import checkpoints
 
 
 def save(folder: Path, step: int) -> Path:

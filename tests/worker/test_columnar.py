@@ -17,7 +17,7 @@ from engine.catalog import datasets, rows
 from engine.catalog.rows import Message
 from engine.errors import EngineError
 from engine.jobs.settings import Data
-from engine.worker.columnar import read_raw
+from engine.worker.rows.columnar import read_raw
 
 TURNS = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
 CONVERSATION = (Message("user", "q"), Message("assistant", "a"))

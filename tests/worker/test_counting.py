@@ -13,8 +13,8 @@ from engine.demo import BASE
 from engine.errors import EngineError
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.settings import Method
-from engine.worker import counting
-from engine.worker.desk import Desk
+from engine.worker.answering.desk import Desk
+from engine.worker.model import counting
 
 
 def asked(request: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -15,10 +15,10 @@ from engine.jobs import directory
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
-from engine.worker import models
-from engine.worker.encode import IGNORED, Encoded, choose_template
-from engine.worker.examples import Pair, Prepared, prepare
-from engine.worker.pairs import Compared, answer_start, collate_pairs, compare_with_reference
+from engine.worker.model import models
+from engine.worker.rows.encode import IGNORED, Encoded, choose_template
+from engine.worker.rows.examples import Pair, Prepared, prepare
+from engine.worker.rows.pairs import Compared, answer_start, collate_pairs, compare_with_reference
 from tests.worker.here import resume_here, train_here
 from tests.worker.test_train import curves, make_recipe, weights
 from tests.worker.tiny import save_checkpoint

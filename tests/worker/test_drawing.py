@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from engine.catalog.rows import Example, Message
 from engine.errors import EngineError
 from engine.jobs.settings import Data
-from engine.worker.drawing import Row, draw, part, split
-from engine.worker.duplicates import compare
-from engine.worker.replay import count_rows, mix
+from engine.worker.rows.drawing import Row, draw, part, split
+from engine.worker.rows.duplicates import compare
+from engine.worker.rows.replay import count_rows, mix
 
 
 def example(prompt: object, answer: object = "a", **more: Any) -> Row:

@@ -10,7 +10,7 @@ import torch
 from engine.catalog.rows import Example
 from engine.catalog.schemas import Message
 from engine.errors import EngineError
-from engine.worker.encode import (
+from engine.worker.rows.encode import (
     IGNORED,
     Encoded,
     choose_template,
@@ -21,7 +21,7 @@ from engine.worker.encode import (
     nll_of_logits,
     render_prompt,
 )
-from engine.worker.template import Template
+from engine.worker.rows.template import Template
 from tests.worker.tiny import CHATML, make_model, make_tokenizer
 
 ONE_TURN = (Message("user", "i miss my dog"), Message("assistant", "sadness"))

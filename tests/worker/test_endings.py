@@ -12,11 +12,11 @@ import torch
 from engine.catalog.rows import Example
 from engine.catalog.schemas import Message
 from engine.jobs.settings import Decode
-from engine.worker.answers import Answers
-from engine.worker.bases import Voice, voice_of
-from engine.worker.encode import IGNORED, collate, encode, encode_messages, end_token_ids
-from engine.worker.saving import keep_template
-from engine.worker.template import choose_template
+from engine.worker.answering.answers import Answers
+from engine.worker.answering.bases import Voice, voice_of
+from engine.worker.model.saving import keep_template
+from engine.worker.rows.encode import IGNORED, collate, encode, encode_messages, end_token_ids
+from engine.worker.rows.template import choose_template
 from tests.worker.test_encode import adding_bos
 from tests.worker.tiny import CHATML, make_model, make_tokenizer
 

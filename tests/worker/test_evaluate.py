@@ -18,11 +18,11 @@ from engine.jobs import directory, status
 from engine.jobs.process import worker_command
 from engine.jobs.recipe import EvaluateRecipe
 from engine.jobs.status import State
-from engine.worker.bases import Bases, Voice
-from engine.worker.encode import choose_template, collate, encode_messages, nll
+from engine.worker.answering.bases import Bases, Voice
+from engine.worker.answering.measure import label_scores, read_texts, score_items
 from engine.worker.evaluate import measure_labels, measure_suite
-from engine.worker.measure import label_scores, read_texts, score_items
-from engine.worker.places import Place
+from engine.worker.model.places import Place
+from engine.worker.rows.encode import choose_template, collate, encode_messages, nll
 from tests.worker.tiny import save_adapter, save_checkpoint
 
 LABELS = ["joy", "sadness", "anger and fear"]

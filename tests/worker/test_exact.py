@@ -15,7 +15,7 @@ from engine.jobs import directory, launch, lock, recipe
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
-from engine.worker import checkpoints
+from engine.worker.training import checkpoints
 from tests.conftest import Eventually
 from tests.worker.here import resume_here, train_here
 from tests.worker.test_train import curves, wait_for_end, wait_for_step
@@ -112,8 +112,8 @@ def test_killed_anywhere_and_resumed_is_as_never_killed(
     base: Path, rows: Path, root: Path, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
     """Ended in this process where SIGKILL would hit: in a measurement, in a save, in a step."""
-    from engine.worker import sampling
-    from engine.worker.trainer import TokenTrainer
+    from engine.worker.training import sampling
+    from engine.worker.training.trainer import TokenTrainer
 
     class Killed(BaseException):
         pass
@@ -189,7 +189,7 @@ def test_a_run_stopped_before_its_first_step_begins_again(
 ) -> None:
     """It has measured the base already: none of that may stand there twice."""
     from engine.worker.attempt import Stopped
-    from engine.worker.trainer import TokenTrainer
+    from engine.worker.training.trainer import TokenTrainer
 
     wanted = make(base, rows, "training.epochs=1")
     job = directory.create(root, wanted)

@@ -17,9 +17,9 @@ from engine.jobs import directory, status
 from engine.jobs.recipe import GenerateRecipe, TrainRecipe
 from engine.jobs.settings import Data, Decode, Replay
 from engine.jobs.status import State
-from engine.worker.counts import Counts, describe
-from engine.worker.encode import IGNORED, Encoded, choose_template
-from engine.worker.examples import Prepared, prepare
+from engine.worker.rows.counts import Counts, describe
+from engine.worker.rows.encode import IGNORED, Encoded, choose_template
+from engine.worker.rows.examples import Prepared, prepare
 from tests.worker.tiny import make_tokenizer
 
 TOKENIZER = make_tokenizer()

@@ -14,9 +14,9 @@ from transformers import AutoModelForCausalLM
 from engine.compare.arms import Arm
 from engine.jobs.directory import JobDirectory
 from engine.jobs.settings import Decode
-from engine.worker.answers import Answers
-from engine.worker.bases import Bases
-from engine.worker.places import locate
+from engine.worker.answering.answers import Answers
+from engine.worker.answering.bases import Bases
+from engine.worker.model.places import locate
 from tests.worker.families import configs, save_family
 from tests.worker.here import train_here
 from tests.worker.test_train import curves, make_recipe

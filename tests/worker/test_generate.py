@@ -18,9 +18,9 @@ from engine.jobs import directory, status
 from engine.jobs.process import worker_command
 from engine.jobs.recipe import GenerateRecipe
 from engine.jobs.settings import Decode
-from engine.worker.answers import Answers, Pieces, answer_all, decode_ids, probabilities
-from engine.worker.bases import Bases, Voice
-from engine.worker.places import Place
+from engine.worker.answering.answers import Answers, Pieces, answer_all, decode_ids, probabilities
+from engine.worker.answering.bases import Bases, Voice
+from engine.worker.model.places import Place
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 
 LENGTH = 24

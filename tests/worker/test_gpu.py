@@ -41,7 +41,7 @@ def test_a_run_trains_on_the_gpu_and_learns(kind: str, root: Path, eventually: E
 
 def test_greedy_answers_in_float32_are_those_of_the_cpu() -> None:
     from engine.demo import BASE
-    from engine.worker import models
+    from engine.worker.model import models
 
     tokenizer = models.load_tokenizer(BASE)
     prompt = tokenizer.apply_chat_template(

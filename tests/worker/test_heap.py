@@ -17,7 +17,7 @@ PIN = """
 import sys
 from pathlib import Path
 import torch
-from engine.worker import heap
+from engine.worker.model import heap
 from tests.benchmarks.peak import resident
 
 print(heap.give_back_large_blocks(Path(sys.argv[1])))

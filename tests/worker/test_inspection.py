@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from engine.errors import EngineError
-from engine.worker import lengths
-from engine.worker.desk import Desk
+from engine.worker.answering.desk import Desk
+from engine.worker.rows import lengths
 from tests.worker.tiny import CHATML, make_model, make_tokenizer
 
 LLAMA = (

@@ -12,11 +12,11 @@ from engine.compare.arms import Arm
 from engine.jobs import recipe
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.settings import Decode
-from engine.worker import encode, spans
-from engine.worker.answers import Answers
-from engine.worker.bases import Bases
-from engine.worker.encode import IGNORED
-from engine.worker.places import locate
+from engine.worker.answering.answers import Answers
+from engine.worker.answering.bases import Bases
+from engine.worker.model.places import locate
+from engine.worker.rows import encode, spans
+from engine.worker.rows.encode import IGNORED
 from tests.worker.here import train_here
 from tests.worker.tiny import make_tokenizer, save_checkpoint
 

@@ -16,7 +16,7 @@ from engine.jobs import status
 from engine.jobs.continuation import MARKS
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
-from engine.worker.trainer import TokenTrainer
+from engine.worker.training.trainer import TokenTrainer
 from tests.worker.here import resume_here, train_here
 from tests.worker.test_train import curves, make_recipe, weights
 from tests.worker.tiny import save_checkpoint

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from engine.errors import EngineError
-from engine.worker import models
 from engine.worker.environment import set_environment
+from engine.worker.model import models
 from tests.worker.tiny import save_adapter, save_checkpoint
 
 CPU = torch.device("cpu")

@@ -19,8 +19,8 @@ from transformers import (
 )
 
 from engine.errors import EngineError
-from engine.worker.encode import IGNORED, Encoded, collate, nll_by_row
-from engine.worker.packing import (
+from engine.worker.rows.encode import IGNORED, Encoded, collate, nll_by_row
+from engine.worker.rows.packing import (
     attention_for,
     check_packing,
     collate_packed,

@@ -11,9 +11,16 @@ import torch
 
 from engine.demo import PROBE
 from engine.errors import EngineError
-from engine.worker import probe as probes
-from engine.worker.gauges import undisturbed
-from engine.worker.probe import Probe, Reference, affordable, continuations, divergence, read_probe
+from engine.worker.training import probe as probes
+from engine.worker.training.gauges import undisturbed
+from engine.worker.training.probe import (
+    Probe,
+    Reference,
+    affordable,
+    continuations,
+    divergence,
+    read_probe,
+)
 from tests.worker.tiny import make_model, make_tokenizer
 
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from engine.errors import EngineError
-from engine.worker import models, quantize
-from engine.worker.encode import Encoded, collate, nll
-from engine.worker.formats import Formats
-from engine.worker.merge import merge
+from engine.worker.model import models, quantize
+from engine.worker.model.formats import Formats
+from engine.worker.model.merge import merge
+from engine.worker.rows.encode import Encoded, collate, nll
 from tests.worker.families import save_family
 from tests.worker.here import train_here
 from tests.worker.test_build import build

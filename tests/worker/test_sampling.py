@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from engine.worker.sampling import append, rewind
+from engine.worker.training.sampling import append, rewind
 
 
 def steps(path: Path) -> list[int]:

@@ -15,10 +15,10 @@ from engine.compare.samples import Sample
 from engine.compare.shift import Candidate, Shift, ShiftedToken, by_position, from_table
 from engine.errors import EngineError
 from engine.jobs.settings import Decode
-from engine.worker.answers import Answers
-from engine.worker.bases import Bases, Voice
-from engine.worker.places import Place
-from engine.worker.shift import measure_shift
+from engine.worker.answering.answers import Answers
+from engine.worker.answering.bases import Bases, Voice
+from engine.worker.answering.shift import measure_shift
+from engine.worker.model.places import Place
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 
 

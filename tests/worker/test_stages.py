@@ -18,12 +18,12 @@ from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.settings import Decode
 from engine.jobs.status import State
-from engine.worker import models
-from engine.worker.answers import Answers
-from engine.worker.bases import Bases
-from engine.worker.merge import merge, save_merged
-from engine.worker.places import locate
-from engine.worker.stages import Lineage, find_stage
+from engine.worker.answering.answers import Answers
+from engine.worker.answering.bases import Bases
+from engine.worker.model import models
+from engine.worker.model.merge import merge, save_merged
+from engine.worker.model.places import locate
+from engine.worker.model.stages import Lineage, find_stage
 from tests.worker.here import resume_here, train_here
 from tests.worker.test_train import curves, make_recipe, weights
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint

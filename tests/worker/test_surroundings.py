@@ -7,9 +7,9 @@ import pytest
 
 from engine.jobs import directory
 from engine.jobs.recipe import TrainRecipe
-from engine.worker import surroundings
 from engine.worker.attempt import _process
-from engine.worker.surroundings import Surroundings
+from engine.worker.training import surroundings
+from engine.worker.training.surroundings import Surroundings
 
 
 def test_it_has_news_every_few_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,12 +11,12 @@ from transformers import AutoTokenizer, GenerationConfig
 from engine.catalog.schemas import Message
 from engine.compare.arms import Arm
 from engine.errors import EngineError
-from engine.worker import sandbox
-from engine.worker.bases import Bases, Voice
-from engine.worker.encode import IGNORED, encode_messages
-from engine.worker.places import Place
-from engine.worker.saving import all_ends, keep_template, save_template
-from engine.worker.template import Template, choose_template, render_prompt
+from engine.worker.answering.bases import Bases, Voice
+from engine.worker.model.places import Place
+from engine.worker.model.saving import all_ends, keep_template, save_template
+from engine.worker.rows import sandbox
+from engine.worker.rows.encode import IGNORED, encode_messages
+from engine.worker.rows.template import Template, choose_template, render_prompt
 from tests.worker.tiny import CHATML, make_model, make_tokenizer, save_adapter, save_checkpoint
 
 ASKED = (Message("user", "i miss my dog"),)

@@ -157,9 +157,9 @@ def test_the_first_losses_are_those_of_the_untrained_model_by_tokens(
     finished: JobDirectory, base: Path
 ) -> None:
     """The eval loss at step 0, worked out here row by row: NLL summed, over tokens summed."""
-    from engine.worker import models
-    from engine.worker.encode import choose_template, collate, nll
-    from engine.worker.examples import prepare
+    from engine.worker.model import models
+    from engine.worker.rows.encode import choose_template, collate, nll
+    from engine.worker.rows.examples import prepare
 
     wanted = finished.recipe()
     assert isinstance(wanted, TrainRecipe)

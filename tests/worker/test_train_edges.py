@@ -13,7 +13,7 @@ from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
 from engine.worker.__main__ import explain
 from engine.worker.attempt import Attempt
-from engine.worker.encode import widest
+from engine.worker.rows.encode import widest
 from tests.conftest import Eventually
 from tests.worker.test_train import curves, make_recipe, wait_for_end
 from tests.worker.tiny import save_checkpoint

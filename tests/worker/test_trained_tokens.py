@@ -12,10 +12,10 @@ from transformers import AutoTokenizer, LlamaForCausalLM
 
 from engine.jobs import recipe
 from engine.jobs.recipe import TrainRecipe
-from engine.worker.desk import Desk
-from engine.worker.encode import IGNORED
-from engine.worker.template import choose_template
-from engine.worker.trainer import TokenTrainer
+from engine.worker.answering.desk import Desk
+from engine.worker.rows.encode import IGNORED
+from engine.worker.rows.template import choose_template
+from engine.worker.training.trainer import TokenTrainer
 from tests.worker.here import train_here
 from tests.worker.tiny import save_checkpoint
 

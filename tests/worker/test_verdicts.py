@@ -9,9 +9,9 @@ import pytest
 from engine.errors import EngineError
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.settings import Forgetting, Stopping
-from engine.worker import verdicts
-from engine.worker.checkpoints import Marks
-from engine.worker.history import History
+from engine.worker.training import verdicts
+from engine.worker.training.checkpoints import Marks
+from engine.worker.training.history import History
 
 SHIFT = verdicts.SHIFT
 

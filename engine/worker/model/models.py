@@ -1,0 +1,290 @@
+"""Models in memory: which device and number format, the base, its tokenizer, adapters on it.
+
+Refuses what is not safetensors, code that comes with a checkpoint, and adapters that do not fit.
+"""
+
+import importlib
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from engine.errors import EngineError
+from engine.worker.environment import set_environment
+from engine.worker.model import quantize
+
+Purpose = Literal["full", "lora", "infer"]
+
+
+def pick_device(wanted: str = "auto") -> torch.device:
+    """The device for `wanted`: "auto", "cpu", "cuda", "cuda:N" or "mps".
+
+    Raises EngineError for a device that is not there, and for a GPU that torch cannot use: that is
+    never a silent run on the CPU.
+    """
+    if wanted == "cpu":
+        return torch.device("cpu")
+    if wanted == "auto":
+        if torch.cuda.is_available():
+            return _tried(torch.device("cuda", 0))
+        if _sees_gpu():
+            raise _unusable_gpu("torch " + torch.__version__ + " finds no CUDA device")
+        if torch.backends.mps.is_available():
+            return torch.device("mps")
+        return torch.device("cpu")
+    if wanted == "mps":
+        if not torch.backends.mps.is_available():
+            raise EngineError("This machine has no Apple GPU.", hint="Use device auto or cpu.")
+        return torch.device("mps")
+    kind, _, number = wanted.partition(":")
+    if kind != "cuda" or (number and not number.isdecimal()):
+        raise EngineError(
+            f"There is no device {wanted!r}.", hint="Use auto, cpu, cuda, cuda:1 or mps."
+        )
+    if not torch.cuda.is_available():
+        if _sees_gpu():
+            raise _unusable_gpu("torch " + torch.__version__ + " finds no CUDA device")
+        raise EngineError("This machine has no NVIDIA GPU.", hint="Use device auto or cpu.")
+    if int(number or 0) >= torch.cuda.device_count():
+        raise EngineError(
+            f"There is no device {wanted}.",
+            f"{torch.cuda.device_count()} found.",
+            "They are counted from 0.",
+        )
+    return _tried(torch.device("cuda", int(number or 0)))
+
+
+def pick_dtype(device: torch.device, purpose: Purpose) -> torch.dtype:
+    """The number format of the weights: float32 on CPUs and as the master copy of full tuning.
+
+    On GPUs bfloat16 where it is native, float16 where it is not (T4, V100).
+    """
+    if purpose == "full" or device.type == "cpu":
+        return torch.float32
+    if device.type == "cuda":
+        return torch.bfloat16 if has_bfloat16(device) else torch.float16
+    return torch.float16 if purpose == "infer" else torch.float32
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether an NVIDIA GPU computes bfloat16 itself; torch alone would emulate it, slowly."""
+    return torch.cuda.get_device_capability(device)[0] >= 8
+
+
+def warm() -> None:
+    """Import what loading a model imports, seconds of it, before somebody waits for it."""
+    set_environment()
+    # Llama's modules bring along nearly all that any model shares.
+    for name in ("auto.modeling_auto", "auto.tokenization_auto", "llama.modeling_llama"):
+        importlib.import_module(f"transformers.models.{name}")
+    importlib.import_module("transformers").PreTrainedTokenizerFast  # noqa: B018
+    importlib.import_module("peft")
+
+
+def load_tokenizer(path: Path) -> Any:
+    """The tokenizer of a checkpoint directory. Raises EngineError."""
+    set_environment()
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(
+            str(path), local_files_only=True, trust_remote_code=False
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise EngineError("The tokenizer cannot be read.", f"{path}: {_short(error)}") from error
+
+
+def load_base(
+    path: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    quantized: str = "none",
+    attention: str | None = None,
+    *,
+    spread: bool = False,
+) -> Any:
+    """A causal language model in evaluation mode on `device`, its weights in `dtype`.
+
+    `quantized` is `none`, `4bit` or `8bit`, of the linear layers; `attention` the name of another
+    way to compute it than the library's own choice; `spread` lays the layers over all GPUs that
+    can be seen. Raises EngineError where the checkpoint is unreadable, lacks weights, or is too
+    big for the device.
+    """
+    set_environment()
+    options: dict[str, Any] = {}
+    if quantized != "none":
+        if _is_stored_quantized(path):
+            raise EngineError(
+                "The checkpoint is quantised already.",
+                str(path),
+                "Choose method.quantize = none: it is trained on as it is stored.",
+            )
+        options["quantization_config"] = quantize.settings_of(quantized, dtype, device)
+    if attention is not None:
+        options["attn_implementation"] = attention
+    if spread:
+        options["device_map"] = "balanced"
+    elif quantized != "none" or _is_stored_quantized(path):
+        # Quantised as they are read, on the device where they stay: moving them is refused.
+        options["device_map"] = {"": str(device)}
+    from transformers import AutoModelForCausalLM
+
+    try:
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            str(path),
+            dtype=dtype,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            **options,
+        )
+        model, report = loaded
+        missing = sorted(report["missing_keys"])
+        if missing:
+            raise EngineError(
+                "The checkpoint lacks weights.",
+                f"{path}: {', '.join(missing[:3])}" + (" …" if len(missing) > 3 else ""),
+                "Its config.json may belong to another model, or a download broke off.",
+            )
+        if "device_map" in options:
+            return quantize.keep_weights_as_they_are(model).eval()
+        return model.to(device).eval()
+    except torch.OutOfMemoryError as error:
+        raise _out_of_memory(path, device) from error
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+        raise EngineError("The checkpoint cannot be loaded.", f"{path}: {_short(error)}") from error
+
+
+def stored_dtype(path: Path) -> torch.dtype:
+    """The number format that a model's config names; float32 where it names none that torch has."""
+    config = _config_of(path)
+    named = getattr(torch, str(config.get("dtype") or config.get("torch_dtype")), None)
+    return named if isinstance(named, torch.dtype) else torch.float32
+
+
+def _is_stored_quantized(path: Path) -> bool:
+    return bool(_config_of(path).get("quantization_config"))
+
+
+def _config_of(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads((path / "config.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def attach_adapter(
+    model: Any, path: Path, name: str = "default", *, trainable: bool = False
+) -> Any:
+    """`model` as a PeftModel that also holds the adapter at `path`, under `name`.
+
+    A PeftModel gets one adapter more and is returned itself. The adapter's tensors must be exactly
+    those that the model has places for; anything else raises EngineError.
+    """
+    set_environment()
+    from peft import PeftModel, get_peft_model_state_dict
+
+    stored = _stored_names(path)
+    try:
+        if isinstance(model, PeftModel):
+            model.load_adapter(str(path), adapter_name=name, is_trainable=trainable)
+        else:
+            model = PeftModel.from_pretrained(model, str(path), name, is_trainable=trainable)
+    except torch.OutOfMemoryError as error:
+        raise _out_of_memory(path, model.device) from error
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
+        raise _misfit(path, _short(error)) from error
+    placed = get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False)
+    astray = sorted(set(placed) ^ stored)
+    if any("lora_" in key for key in astray):
+        raise _misfit(path, f"{len(astray)} tensors have no counterpart, such as {astray[0]}")
+    return model.eval()
+
+
+def shares_base(path: Path) -> bool:
+    """Whether switching the adapter off gives the base back exactly, so that both can share it.
+
+    So it is with LoRA that only adds to linear layers. Trained biases, whole modules saved, trained
+    token rows, and starts that rewrite the base's weights (PiSSA, OLoRA, …) need a base apart.
+    """
+    try:
+        config = json.loads((path / "adapter_config.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise EngineError("The adapter cannot be read.", f"{path}: {_short(error)}") from error
+    replacing = ("modules_to_save", "trainable_token_indices", "layer_replication")
+    return bool(
+        config.get("peft_type") == "LORA"
+        and config.get("bias", "none") == "none"
+        and config.get("init_lora_weights", True) in (True, False, "gaussian")
+        and not any(config.get(key) for key in replacing)
+    )
+
+
+def _stored_names(path: Path) -> set[str]:
+    weights = path / "adapter_model.safetensors"
+    try:
+        with safe_open(weights, framework="pt") as file:
+            return set(file.keys())
+    except (OSError, SafetensorError) as error:
+        raise EngineError("The adapter cannot be read.", f"{weights}: {_short(error)}") from error
+
+
+def _misfit(path: Path, detail: str) -> EngineError:
+    return EngineError(
+        "The adapter does not fit this base.",
+        f"{path}: {detail}",
+        "Name the base that it was trained on: the sizes or the vocabulary differ.",
+    )
+
+
+def _out_of_memory(path: Path, device: torch.device) -> EngineError:
+    return EngineError(
+        f"{device} has too little memory for this checkpoint.",
+        str(path),
+        "Free the device, use another one, or device cpu.",
+    )
+
+
+def _unusable_gpu(detail: str) -> EngineError:
+    return EngineError(
+        "There is a GPU here, but torch cannot use it.",
+        detail,
+        "Update the driver or install a torch built for it; device cpu runs without the GPU.",
+    )
+
+
+def _tried(device: torch.device) -> torch.device:
+    """`device`, after one real kernel ran on it: an old GPU is listed by torch and then fails."""
+    try:
+        torch.ones(2, device=device).sum().item()
+    except torch.OutOfMemoryError as error:
+        raise EngineError(f"{device} has no memory left.", _short(error)) from error
+    except (RuntimeError, AssertionError) as error:
+        raise _unusable_gpu(_short(error)) from error
+    return device
+
+
+def _sees_gpu() -> bool:
+    """Whether the driver knows a GPU that the user has not hidden from this process."""
+
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "all").strip() in ("", "-1"):
+        return False
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        count = int(pynvml.nvmlDeviceGetCount())
+        pynvml.nvmlShutdown()
+    except pynvml.NVMLError:
+        return Path("/proc/driver/nvidia/version").exists()
+    return count > 0
+
+
+def _short(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__

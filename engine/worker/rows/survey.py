@@ -1,0 +1,74 @@
+"""What a data set holds before anything is encoded: its columns, and what its rows have in common.
+
+Opens files as training does and reads no more of them than is asked for.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from engine.catalog import datasets, rows
+from engine.catalog.datasets import DataSet
+from engine.catalog.layout import make_layout
+from engine.catalog.rows import OpenFile
+from engine.jobs.settings import Data
+from engine.worker.rows import columnar
+from engine.worker.rows.drawing import Row, draw, split
+from engine.worker.rows.duplicates import compare
+
+_LOOK_AHEAD = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A data set, open."""
+
+    dataset: DataSet
+    file: OpenFile
+    columns: Mapping[str, str]
+    """Field of the schema to column of the file, of those that are read."""
+    unused: tuple[str, ...]
+    """Columns that nothing is read from."""
+
+
+def open_survey(data: Data, runs: Sequence[Path] = ()) -> Survey:
+    """The training file of a recipe's data, and how its columns are understood. EngineError."""
+    dataset = datasets.resolve(data.train, runs, data)
+    file = rows.open_rows(dataset.path, data, raw=columnar.read_raw)
+    layout = make_layout(data)
+    for row in islice(columnar.read_raw(dataset.path, data), _LOOK_AHEAD):
+        shape = layout.recognise(row.value)
+        if shape is None or not isinstance(row.value, Mapping):
+            continue
+        fields = [*shape.fields, *shape.more]
+        used = {field: data.columns.get(field, field) for field in fields}
+        used = {field: column for field, column in used.items() if column in row.value}
+        read = {*used.values(), *([data.group] if data.group else [])}
+        unused = tuple(str(column) for column in row.value if column not in read)
+        return Survey(dataset, file, used, unused)
+    return Survey(dataset, file, {}, ())
+
+
+def compare_sides(
+    survey: Survey, found: Sequence[Row], data: Data, seed: int, sample: int
+) -> dict[str, int]:
+    """Duplicates in training and held-out rows that occur there, among the rows looked at.
+
+    Held out are the set's own eval rows, or a share of `found`. Raises EngineError.
+    """
+    own = survey.dataset.eval_path
+    path = datasets.resolve_eval(data.eval, data).path if data.eval else own
+    if path is not None:
+        first = replace(data, limit=sample, shuffle=False)
+        train, held_out = list(found), draw(path, first, seed, survey.file.labels).rows
+    else:
+        train, held_out = split(found, data, seed)
+    overlap = compare(train, held_out)
+    return {
+        "train": len(train),
+        "eval": len(held_out),
+        "duplicates": overlap.duplicates,
+        "leaked": overlap.leaked,
+        "asked": overlap.asked,
+    }

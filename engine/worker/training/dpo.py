@@ -1,0 +1,226 @@
+"""Direct preference optimisation (arXiv 2305.18290) by TRL's DPOTrainer, as a run of ours.
+
+The loss and its numbers are TRL's. Rows, order, curves, measuring, checkpoints and stopping are
+those of every other run, and the loss of a step is exact over its pairs. Needs the package trl.
+"""
+
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft.tuners.tuners_utils import BaseTunerLayer
+from torch import Tensor
+from trl.trainer.dpo_config import DPOConfig
+from trl.trainer.dpo_trainer import DPOTrainer
+
+from engine.errors import EngineError
+from engine.jobs.recipe import TrainRecipe
+from engine.worker.attempt import Attempt, Stopped
+from engine.worker.model.formats import Formats
+from engine.worker.model.stages import Stage
+from engine.worker.rows.batches import EncodedRows, order_rows
+from engine.worker.rows.examples import Prepared
+from engine.worker.rows.pairs import FILE, Compared, collate_pairs, compare_with_reference
+from engine.worker.training.arguments import training_arguments
+from engine.worker.training.conductor import Conductor
+from engine.worker.training.curves import Curves
+from engine.worker.training.gauges import undisturbed
+from engine.worker.training.trainer import TokenTrainer
+
+NUMBERS = {
+    "margin": "rewards/margins",
+    "accuracy": "rewards/accuracies",
+    "chosen_reward": "rewards/chosen",
+    "rejected_reward": "rewards/rejected",
+}
+"""What is logged as `dpo/NAME` at each step and as `eval/NAME` when measured, and TRL's name of it.
+A reward is beta times the log-ratio to the reference, in nats."""
+
+
+class _Bridge(DPOTrainer):
+    """TRL's trainer, without what it would do to data that is encoded already."""
+
+    def __init__(self, compute_loss_func: Any = None, **options: Any) -> None:
+        super().__init__(**options)  # the loss is TRL's own
+
+    def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
+        return dataset
+
+    def _precompute_ref_logps(self, dataset: Any, *_: Any) -> Any:
+        return dataset
+
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def _send_telemetry(self) -> None:
+        pass
+
+
+class PreferenceTrainer(TokenTrainer, _Bridge):
+    """A Trainer whose every number is weighted by pairs."""
+
+    loss_is_scaled_for_ga = True  # type: ignore[assignment]
+
+    def __init__(self, *parts: Any, model: Any, **options: Any) -> None:
+        formats = {name: one.dtype for name, one in model.named_parameters()}
+        super().__init__(*parts, model=model, **options)
+        for name, one in model.named_parameters():
+            if name in formats:  # on a quantised base TRL rounds what is learned to bfloat16
+                one.data = one.data.to(formats[name])
+        if hasattr(model, "peft_config") and "ref" in model.peft_config:
+            model.delete_adapter("ref")  # a copy of the adapter; the reference was asked before
+        self.precompute_ref_logps = True
+        self._sums = dict.fromkeys(NUMBERS, 0.0)
+
+    def compare(self, inputs: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        """The mean loss of a pass and the means of NUMBERS, by their names."""
+        model: Any = self.model
+        loss: Tensor = super()._compute_loss(model, inputs, False)  # type: ignore[no-untyped-call]
+        said = self._metrics["train" if model.training else "eval"]
+        numbers = {name: float(said[theirs][-1]) for name, theirs in NUMBERS.items()}
+        said.clear()
+        return loss, numbers
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Tensor:
+        """The share of this pass in the mean over the pairs of its step."""
+        loss, numbers = self.compare(inputs)
+        pairs = _pairs_in(inputs)
+        self.meter.add(loss * pairs, torch.tensor(pairs))
+        for name, value in numbers.items():
+            self._sums[name] += value * pairs
+        share: Tensor = loss * (pairs / num_items_in_batch)
+        return share
+
+    def score(self, inputs: dict[str, Tensor], *, off: bool) -> Tensor:
+        """Log-probabilities of the answers of a pass in nats; `off` is without the adapter."""
+        moved = self._prepare_inputs(inputs)
+        labels = moved["input_ids"].masked_fill(moved["completion_mask"] == 0, -100)
+        model: Any = self.model
+        with (
+            undisturbed(model),
+            self.compute_loss_context_manager(),
+            model.disable_adapter() if off else nullcontext(),
+        ):
+            said = model(
+                input_ids=moved["input_ids"], attention_mask=moved["attention_mask"],
+                labels=labels, fused_lm_head=True, use_cache=False,
+            )  # fmt: skip
+        return torch.as_tensor(said.log_probs.sum(1))
+
+    def shown(self, values: dict[str, float], pairs: int) -> dict[str, float]:
+        """The step's curves: the loss is one of pairs, so there is no perplexity."""
+        added = {f"dpo/{name}": total / pairs for name, total in self._sums.items()}
+        self._sums = dict.fromkeys(NUMBERS, 0.0)
+        return {tag: one for tag, one in values.items() if tag != "train/perplexity"} | added
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> int:
+        return sum(_pairs_in(batch) for batch in batch_samples)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutPairs:
+    """A gauge of the loss and of NUMBERS over the held-out pairs."""
+
+    attempt: Attempt
+    trainer: PreferenceTrainer
+    pairs: Sequence[Compared]
+
+    def measure(self, step: int) -> dict[str, float]:
+        """Means over all pairs; nothing where there are none."""
+        if not self.pairs:
+            return {}
+        started = time.monotonic()
+        sums = dict.fromkeys(("loss", *NUMBERS), 0.0)
+        size = self.trainer.args.per_device_eval_batch_size
+        for start in range(0, len(self.pairs), size):
+            if self.attempt.stop_requested():
+                raise Stopped
+            part: list[Any] = list(self.pairs[start : start + size])
+            inputs: Any = self.trainer.data_collator(part)
+            loss, numbers = self.trainer.compare(self.trainer._prepare_inputs(inputs))
+            for name, value in {"loss": float(loss), **numbers}.items():
+                sums[name] += value * len(part)
+        means = {f"eval/{name}": total / len(self.pairs) for name, total in sums.items()}
+        self.attempt.log(
+            f"step {step}: eval loss {means['eval/loss']:.4f} over {len(self.pairs)} pairs, "
+            f"{means['eval/accuracy']:.0%} right, {time.monotonic() - started:.1f} s"
+        )
+        return means
+
+
+def preference_trainer(
+    attempt: Attempt,
+    curves: Curves,
+    conductor: Conductor,
+    recipe: TrainRecipe,
+    stage: Stage,
+    formats: Formats,
+    device: torch.device,
+    model: Any,
+    tokenizer: Any,
+    data: Prepared,
+) -> tuple[PreferenceTrainer, HeldOutPairs]:
+    """The trainer of a run for DPO, and the gauge of its held-out pairs; `model` is as it begins.
+
+    The reference is asked here, about every pair; it is the model with a new adapter switched off,
+    and with one that goes on as it is. Raises Stopped, EngineError.
+    """
+    if isinstance(model.get_output_embeddings(), BaseTunerLayer):
+        raise EngineError(
+            "The head gets no adapter in DPO.",
+            "TRL reads its weights past an adapter, which would learn nothing",
+            "Leave the head out of method.targets.",
+        )
+    if recipe.method.dropout:
+        attempt.log("DPO trains without dropout: method.dropout is not used")
+    training, pad = recipe.training, tokenizer.pad_token_id or 0
+    trainer = PreferenceTrainer(
+        attempt, curves, conductor, pad,
+        model=model,
+        args=_arguments(recipe, attempt.directory.checkpoints, device, formats, model),
+        train_dataset=Dataset.from_dict({"row": [0]}),
+        processing_class=tokenizer,
+        data_collator=partial(collate_pairs, pad_id=pad),
+    )  # fmt: skip
+    off = hasattr(model, "peft_config") and (stage.adapter is None or stage.merges)
+
+    def score(inputs: dict[str, Tensor]) -> Tensor:
+        if attempt.stop_requested():
+            raise Stopped
+        return trainer.score(inputs, off=off)
+
+    started = time.monotonic()
+    file, size = attempt.directory.path / FILE, trainer.args.per_device_eval_batch_size
+    both = [*data.pairs, *data.eval_pairs]
+    compared = compare_with_reference(both, file, size, pad, score)
+    attempt.log(f"the reference read {len(both)} pairs, {time.monotonic() - started:.1f} s")
+    rows, held_out = compared[: len(data.pairs)], compared[len(data.pairs) :]
+    trainer.train_dataset = EncodedRows(rows)
+    lengths = [one.length for one in rows]
+    trainer.order = order_rows(training, lengths, recipe.data.max_length)
+    held_out = sorted(held_out, key=lambda one: one.length)
+    return trainer, HeldOutPairs(attempt, trainer, held_out)
+
+
+def _arguments(
+    recipe: TrainRecipe, folder: Path, device: torch.device, formats: Formats, model: Any
+) -> Any:
+    return training_arguments(
+        recipe.training, folder, device, formats, DPOConfig,
+        beta=recipe.training.dpo_beta,
+        max_length=None,
+        # Of weights that are all learned TRL would else load a second copy.
+        precompute_ref_log_probs=not hasattr(model, "peft_config"),
+    )  # fmt: skip
+
+
+def _pairs_in(inputs: dict[str, Tensor]) -> int:
+    return len(inputs["input_ids"]) // 2

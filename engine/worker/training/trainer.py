@@ -1,0 +1,156 @@
+"""transformers' Trainer with our loss, our measuring, our curves and checkpoints made aside.
+
+The loss of a step is the sum of the NLL of its learned tokens over their number, exact over the
+batches that are accumulated. Measuring leaves every random state as it was.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+from torch import Tensor
+from transformers import TrainerState
+
+from engine.worker.attempt import Attempt, Stopped
+from engine.worker.rows.batches import OrderedTrainer
+from engine.worker.rows.encode import collate, nll_by_row
+from engine.worker.training import checkpoints
+from engine.worker.training.conductor import Conductor
+from engine.worker.training.curves import TRAIN_TAGS, Curves, perplexity
+from engine.worker.training.gauges import Gauge, undisturbed
+from engine.worker.training.surroundings import Surroundings
+
+
+class Meter:
+    """NLL and learned tokens since the last `take`. Kept on the device: asking it costs time."""
+
+    def __init__(self) -> None:
+        self._nll: Tensor | float = 0.0
+        self._tokens: Tensor | int = 0
+
+    def add(self, nll: Tensor, tokens: Tensor) -> None:
+        self._nll = self._nll + nll.detach()
+        self._tokens = self._tokens + tokens
+
+    def take(self) -> tuple[float, int]:
+        """Sum in nats and number of tokens; starts again at zero."""
+        taken = (float(self._nll), int(self._tokens))
+        self._nll, self._tokens = 0.0, 0
+        return taken
+
+
+class TokenTrainer(OrderedTrainer):
+    """A Trainer whose every number is weighted by tokens."""
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        curves: Curves,
+        conductor: Conductor,
+        pad_id: int,
+        **options: Any,
+    ) -> None:
+        self.meter = Meter()
+        self.gauges: Sequence[Gauge] = ()
+        """What is measured at each evaluation, in this order."""
+        self._attempt = attempt
+        self._curves = curves
+        self._conductor = conductor
+        self._folder = attempt.directory.checkpoints
+        self._clock = (time.monotonic(), 0)
+        self._process = psutil.Process()
+        self._surroundings = Surroundings(attempt.directory.path, attempt.devices)
+        options.setdefault("data_collator", lambda rows: collate(rows, pad_id))
+        options.setdefault("compute_loss_func", self._loss)
+        super().__init__(callbacks=[conductor], **options)
+
+    def _loss(self, outputs: Any, labels: Tensor, num_items_in_batch: Any = None) -> Tensor:
+        sums, counts = nll_by_row(outputs.logits, labels)
+        nll = sums.sum()
+        self.meter.add(nll, counts.sum())
+        loss: Tensor = nll / num_items_in_batch
+        return loss.float()
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Write the curves of a step. The Trainer's own history would grow with every step."""
+        nll, tokens = self.meter.take()
+        if "learning_rate" not in logs or not tokens:
+            return
+        state: TrainerState = self.state
+        now, (before, seen) = time.monotonic(), self._clock
+        self._clock = (now, state.num_input_tokens_seen)
+        speed = (state.num_input_tokens_seen - seen) / max(now - before, 1e-6) if seen else 0.0
+        numbers = (
+            nll / tokens,
+            perplexity(nll / tokens),
+            logs["learning_rate"],
+            logs.get("grad_norm", float("nan")),
+            speed,
+            float(state.num_input_tokens_seen),
+            state.epoch or 0.0,
+            self._memory(),
+        )
+        values = self.shown(dict(zip(TRAIN_TAGS, numbers, strict=True)), tokens)
+        self._conductor.history.logged = values
+        self._curves.log(state.global_step, values | self._surroundings.news())
+
+    def shown(self, values: dict[str, float], count: int) -> dict[str, float]:
+        """What of a step's values is written; `count` is what the loss is the mean over."""
+        return values
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """All gauges at this step. Where a stop is asked for meanwhile, none: a checkpoint is made.
+
+        The values are in the curves and in the history; the Trainer needs none.
+        """
+        try:
+            self.measure()
+        except Stopped:
+            self._conductor.interrupt(self.state, self.control)
+            return {}
+        # The Trainer takes a wish to evaluate as open until its callbacks have heard the answer.
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, {})
+        return {}
+
+    def measure(self) -> None:
+        """Ask all gauges, and write what they say. Raises Stopped, with nothing written."""
+        step, values = self.state.global_step, dict[str, float]()
+        with undisturbed(self.model), self.compute_loss_context_manager():
+            for gauge in self.gauges:
+                values |= gauge.measure(step)
+        self._curves.log(step, values)
+        self._conductor.take(step, values)
+        # The time of measuring is not the speed of training.
+        self._clock = (time.monotonic(), self.state.num_input_tokens_seen)
+
+    def _get_output_dir(self, trial: Any = None) -> str:
+        return str(self._folder / checkpoints.ASIDE)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Save aside, flush, rename; a checkpoint has its name only when it is whole."""
+        started = time.monotonic()
+        step, folder = self.state.global_step, self._folder
+        checkpoints.clear(folder)
+        super()._save_checkpoint(model, trial)
+        aside = folder / checkpoints.ASIDE / f"checkpoint-{step}"
+        self._conductor.history.write(aside)
+        size = sum(path.stat().st_size for path in aside.iterdir())
+        checkpoints.publish(aside, folder, step)
+        self._attempt.log(
+            f"checkpoint-{step} saved ({size / 1e6:.1f} MB, {time.monotonic() - started:.1f} s)"
+        )
+        self._clock = (time.monotonic(), self.state.num_input_tokens_seen)
+
+    def load(self, checkpoint: Path) -> None:
+        """Take over the weights and the step of a checkpoint, and nothing else of it."""
+        self._load_from_checkpoint(str(checkpoint))
+        self.state.global_step = checkpoints.step_of(checkpoint)
+
+    def _memory(self) -> float:
+        """Bytes: the peak that torch took of a GPU, else what is resident of this process."""
+        if self.args.device.type == "cuda":
+            return float(torch.cuda.max_memory_allocated(self.args.device))
+        return float(self._process.memory_info().rss)
