@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, ClassVar
 
+from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
@@ -23,7 +24,14 @@ if TYPE_CHECKING:
 def bindings_of(screen: str) -> list[BindingType]:
     """A screen's own bindings, from the keymap."""
     return [
-        Binding(key.key, key.action, key.label or key.help, show=False, priority=key.priority)
+        Binding(
+            key.key,
+            key.action,
+            key.label or key.help,
+            show=False,
+            # The field must be there before the next key comes, however fast one types.
+            priority=key.priority or key.action == "filter",
+        )
         for key in keys_of(screen)
         if key.screen == screen
     ]
@@ -137,12 +145,14 @@ class Page(Screen[None]):
     async def action_filter(self) -> None:
         from textual.widgets import Input
 
+        if self.in_field:
+            raise SkipAction  # a letter like any other there
         if not self.query("#filter"):
             field = Input(placeholder="a word to find", compact=True, id="filter")
             field.add_class("text-field")
             field.cursor_blink = False
             await self.mount(field)
-        self.query_one("#filter").focus()
+        self.set_focus(self.query_one("#filter"))
 
     def narrow(self, word: str) -> None:
         """List only what holds `word`."""

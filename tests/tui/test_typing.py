@@ -1,0 +1,56 @@
+"""Keys that come in one burst, as from fast fingers, reach the field that they were meant for."""
+
+from pathlib import Path
+
+import pytest
+from textual.events import Key
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from engine.jobs.store import Store
+from tests.tui.building import write_event
+from tests.tui.conftest import see, until
+from tui.app import FinetopApp
+from tui.logsapp import LogsApp
+from tui.screens.page import Page
+
+TYPED = "xq3Dn"
+"""Each is a command where letters are not text: hide, leave, Watch, delete, new."""
+
+
+def burst(app: FinetopApp, text: str) -> None:
+    """All keys at once, as the terminal's driver hands them over."""
+    for letter in text:
+        app.post_message(Key("slash" if letter == "/" else letter, letter))
+
+
+async def typed(pilot: Pilot[None], app: FinetopApp) -> None:
+    page = app.screen
+    assert isinstance(page, Page)
+    burst(app, f"/{TYPED}")
+    await until(pilot, lambda: page.word == TYPED)
+    field = app.focused
+    assert isinstance(field, Input)
+    burst(app, "/z")
+    await until(pilot, lambda: field.value == f"{TYPED}/z")
+    assert app.screen is page
+
+
+@pytest.mark.parametrize("way", ["", "2", "3", "f"], ids=["runs", "launch", "watch", "log"])
+async def test_on_every_page_with_a_filter(app: FinetopApp, way: str) -> None:
+    async with app.run_test(size=(100, 30)) as pilot:
+        await see(pilot, "live")
+        before = app.screen
+        if way:
+            await pilot.press(way)
+            await until(pilot, lambda: app.screen is not before)
+            await until(pilot, lambda: isinstance(app.screen, Page) and app.screen.ready)
+        await typed(pilot, app)
+
+
+async def test_on_the_list_of_watched_logs(tmp_path: Path) -> None:
+    write_event(tmp_path / "one", 1, {"loss": 0.5})
+    app = LogsApp([tmp_path / "one"], Store(tmp_path / "runs"))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await see(pilot, "0.5")
+        await typed(pilot, app)
