@@ -23,6 +23,7 @@ from engine.jobs.store import Store, open_store
 from tui import ordering, theme
 from tui.actions import Actions
 from tui.feed import Feed
+from tui.follower import Follower
 from tui.glyphs import ASCII, UNICODE, Glyphs, detect
 from tui.keymap import KEYS
 from tui.messages import FeedFailed, MachineMeasured, MachineRead, RunChanged, RunsChanged
@@ -95,7 +96,7 @@ class FinetopApp(App[None]):
         """A filter for tags that was asked for when it was started."""
         self.draft: TrainRecipe | None = None
         """What Launch is to be filled with when it opens next."""
-        self.feed = Feed(store, self.post_message, measure=measure)
+        self.feed: Follower = Feed(store, self.post_message, measure=measure)
         self.register_theme(theme.DARK)
         self.register_theme(theme.LIGHT)
         # Without its watcher, which would have the style sheet parsed once more.

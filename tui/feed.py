@@ -7,14 +7,14 @@ parsed in slices, so that a big file blocks nothing; what is known of one job is
 import dataclasses
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.jobs.store import Store, state_folder
 from engine.text import one_line
-from tui.messages import FeedFailed, MachineMeasured, RunChanged, RunsChanged
+from tui.follower import Follower
+from tui.messages import MachineMeasured, RunChanged, RunsChanged
 from tui.snapshots import Machine, RunDetail, RunsSnapshot
 from tui.sparks import SparkCache
 from tui.tracking import Tracked, sparks_of
@@ -31,8 +31,8 @@ SHOWN_SECONDS = 0.5
 """Longest that reading waits for the first paint, so as not to take its time."""
 
 
-class Feed:
-    """Start it once; `post` is called from its thread, with messages."""
+class Feed(Follower):
+    """Follows the jobs of a store."""
 
     def __init__(
         self,
@@ -41,71 +41,41 @@ class Feed:
         *,
         measure: Callable[..., Machine] | None = None,
     ) -> None:
+        super().__init__(post, "feed")
         self._store = store
-        self._post = post
         self._measure = measure
         self._jobs: dict[Path, Tracked] = {}
-        self._snapshot: RunsSnapshot | None = None
+        self._begun = False
+        """Whether the list was ever told."""
         self._machine: Machine | None = None
         self._measured_live: bool | None = None
         self._measure_at = 0.0
         self._sparks = SparkCache(state_folder() / "sparks.json")
-        self._watched: Path | None = None
         self._detail_due = False
         self._sampled: Tracked | None = None
-        self._stop = threading.Event()
-        self._wake = threading.Event()
-        self._first = threading.Event()
         self._shown = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
 
     def stop(self) -> None:
-        self._stop.set()
         self._shown.set()
-        self._wake.set()
-
-    def join(self, seconds: float = 2.0) -> None:
-        self._thread.join(seconds)
-
-    def first(self, seconds: float) -> RunsSnapshot:
-        """The list as it is after so long: its beginning, most often; empty on a slow disk."""
-        self._first.wait(seconds)
-        return self._snapshot or RunsSnapshot()
+        super().stop()
 
     def go_on(self) -> None:
         """The list's beginning is on the screen: read the rest."""
         self._shown.set()
 
-    def wake(self) -> None:
-        """Look now: something was just done that files will show."""
-        self._wake.set()
-
     def watch(self, path: Path | None) -> None:
         """Give whole curves and the log of this run from now on."""
-        self._watched = path
-        self._detail_due = True
-        self._wake.set()
+        self._watched, self._detail_due = path, True
+        self.wake()
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            pending = False
-            try:
-                pending = self.cycle()
-            except Exception:  # whatever a directory may hold, the screens must go on
-                last = traceback.format_exc().strip().splitlines()[-1]
-                self._post(FeedFailed(one_line(last)))
-            live = any(job.live for job in self._jobs.values())
-            pause = 0.0 if pending else LIVE_SECONDS if live else QUIET_SECONDS
-            if self._wake.wait(pause):
-                self._wake.clear()
+    def pause(self, pending: bool) -> float:
+        live = any(job.live for job in self._jobs.values())
+        return 0.0 if pending else LIVE_SECONDS if live else QUIET_SECONDS
 
     def cycle(self) -> bool:
         """Look once at everything; whether some events are still unread."""
         self._list()
-        if self._snapshot is None:
+        if not self._first.is_set():
             self._look(self._newest())  # what fits on a screen is there first
             self._publish()
             self._first.set()
@@ -202,7 +172,7 @@ class Feed:
             if tracked.view is None:
                 continue
             if tracked.row is None:
-                known = self._snapshot.row(str(tracked.job.path)) if self._snapshot else None
+                known = self._snapshot.row(str(tracked.job.path))
                 row = tracked.make_row({})
                 if known:  # its curves stay until they are read
                     row = dataclasses.replace(known, view=row.view, marks=row.marks)
@@ -211,8 +181,8 @@ class Feed:
                 rows.append(tracked.row)
         rows.sort(key=lambda row: (not row.shipped, -row.view.record.created, row.key))
         snapshot = RunsSnapshot(tuple(rows))
-        if snapshot != self._snapshot:
-            self._snapshot = snapshot
+        if snapshot != self._snapshot or not self._begun:
+            self._snapshot, self._begun = snapshot, True
             self._post(RunsChanged(snapshot))
 
     def _publish_detail(self) -> None:

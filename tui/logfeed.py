@@ -5,9 +5,7 @@ slices, what is on screen first; writes nothing, and asks nothing of whoever wro
 """
 
 import dataclasses
-import threading
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +14,8 @@ from engine.jobs.directory import JobDirectory, JobRecord
 from engine.jobs.status import State
 from engine.jobs.views import JobView, UserNotes, view
 from engine.text import one_line
-from tui.messages import FeedFailed, MachineMeasured, RunChanged, RunsChanged
+from tui.follower import Follower
+from tui.messages import MachineMeasured, RunChanged, RunsChanged
 from tui.snapshots import Machine, RunDetail, RunRow, RunsSnapshot
 
 if TYPE_CHECKING:
@@ -30,8 +29,8 @@ PUBLISH_SECONDS = 0.25
 """How often the list is told again while it is still being read."""
 
 
-class LogFeed:
-    """Start it once; `post` is called from its thread, with messages."""
+class LogFeed(Follower):
+    """Follows the logs below some paths."""
 
     def __init__(
         self,
@@ -40,66 +39,27 @@ class LogFeed:
         *,
         measure: Callable[..., Machine] | None = None,
     ) -> None:
+        super().__init__(post, "logs")
         self._paths = tuple(paths)
-        self._post = post
         self._measure = measure
         self._fleet: Fleet | None = None
         self._rows: dict[str, tuple[RunLog, RunRow]] = {}
-        self._snapshot = RunsSnapshot()
         self._publish_at = 0.0
         self._due = False
-        self._watched: Path | None = None
         self._shown: object = None
         self._wanted: tuple[str, ...] = ()
-        self._stop = threading.Event()
-        self._wake = threading.Event()
-        self._first = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="logs", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._wake.set()
-
-    def join(self, seconds: float = 2.0) -> None:
-        self._thread.join(seconds)
-
-    def first(self, seconds: float) -> RunsSnapshot:
-        """The list as it is after so long; empty on a slow disk."""
-        self._first.wait(seconds)
-        return self._snapshot
-
-    def go_on(self) -> None:
-        """Nothing waits for the first paint here: slices leave it its time."""
-
-    def wake(self) -> None:
-        """Look now."""
-        self._wake.set()
 
     def watch(self, path: Path | None) -> None:
         """Give whole curves of this run from now on."""
-        self._watched = path
-        self._shown = None
-        self._wake.set()
+        self._watched, self._shown = path, None
+        self.wake()
 
     def prefer(self, names: Sequence[str]) -> None:
         """These are on screen: read them before the others."""
         self._wanted = tuple(names)
 
-    def _run(self) -> None:
-        if self._measure is not None:
-            self._post(MachineMeasured(self._measure(live=False)))
-        while not self._stop.is_set():
-            pending = False
-            try:
-                pending = self.cycle()
-            except Exception:  # whatever a directory may hold, the screens must go on
-                last = traceback.format_exc().strip().splitlines()[-1]
-                self._post(FeedFailed(one_line(last)))
-            if self._wake.wait(0.001 if pending else QUIET_SECONDS):
-                self._wake.clear()
+    def pause(self, pending: bool) -> float:
+        return 0.001 if pending else QUIET_SECONDS
 
     def cycle(self) -> bool:
         """Read one slice; whether there is more to read."""
@@ -118,6 +78,9 @@ class LogFeed:
         if not self._first.is_set() and (self._rows or not self._fleet.pending):
             self._publish(self._fleet)
             self._first.set()
+        if self._measure is not None and self._first.is_set():
+            measure, self._measure = self._measure, None
+            self._post(MachineMeasured(measure(live=False)))
         self._publish_detail()
         return self._fleet.pending
 

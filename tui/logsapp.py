@@ -35,7 +35,7 @@ class LogsApp(FinetopApp):
         self.tags = tags
         self.runs_filter = runs_filter
         self.logs = LogFeed(paths, self.post_message, measure=measure)
-        self.feed = self.logs  # type: ignore[assignment]  # the same calls
+        self.feed = self.logs
 
     def get_default_screen(self) -> Screen[Any]:
         return LogsPage()

@@ -1,0 +1,77 @@
+"""A thread that looks at something again and again, and posts what has changed.
+
+Owns starting, stopping, waking, and going on after what nobody foresaw. What is looked at, and how
+often, is the subclasses' affair; screens know only what stands here.
+"""
+
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.text import one_line
+from tui.messages import FeedFailed
+from tui.snapshots import RunsSnapshot
+
+if TYPE_CHECKING:
+    from textual.message import Message
+
+
+class Follower:
+    """Start it once; `post` is called from its thread, with messages."""
+
+    def __init__(self, post: "Callable[[Message], object]", name: str) -> None:
+        self._post = post
+        self._snapshot = RunsSnapshot()
+        self._watched: Path | None = None
+        self._first = threading.Event()
+        """Set once the list's beginning is known."""
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def cycle(self) -> bool:
+        """Look once; whether there is more to read."""
+        raise NotImplementedError
+
+    def pause(self, pending: bool) -> float:
+        """Seconds until the next look, after one that left something to read or did not."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._wake.set()
+
+    def join(self, seconds: float = 2.0) -> None:
+        self._thread.join(seconds)
+
+    def first(self, seconds: float) -> RunsSnapshot:
+        """The list as it is after so long: its beginning, most often; empty on a slow disk."""
+        self._first.wait(seconds)
+        return self._snapshot
+
+    def go_on(self) -> None:
+        """The list's beginning is on the screen."""
+
+    def wake(self) -> None:
+        """Look now: something was just done that files will show."""
+        self._wake.set()
+
+    def watch(self, path: Path | None) -> None:
+        """Give all there is of this run from now on."""
+        raise NotImplementedError
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            pending = False
+            try:
+                pending = self.cycle()
+            except Exception:  # whatever a directory may hold, the screens must go on
+                last = traceback.format_exc().strip().splitlines()[-1]
+                self._post(FeedFailed(one_line(last)))
+            if self._wake.wait(self.pause(pending)):
+                self._wake.clear()
