@@ -18,6 +18,8 @@ DARK = Theme(
     variables={
         "base-arm": "#7aa2c8",
         "tuned-arm": "#e0a458",
+        "third-arm": "#b594d6",
+        "fourth-arm": "#6fb8ac",
         "quiet": "#7b8492",
         "rule": "#2b323c",
         "row": "#243040",
@@ -41,6 +43,8 @@ LIGHT = Theme(
     variables={
         "base-arm": "#2b5f8f",
         "tuned-arm": "#9a5b00",
+        "third-arm": "#6b3f99",
+        "fourth-arm": "#1d6f66",
         "quiet": "#6a717c",
         "rule": "#d5d6d0",
         "row": "#dbe6f2",

@@ -20,8 +20,8 @@ Piece = tuple[str, str]
 Line = Sequence[Piece]
 
 ROLES = (
-    "dim", "strong", "title", "key", "base", "tuned", "learned", "good", "bad", "warn", "cursor",
-    "blurred",
+    "dim", "strong", "title", "key", "base", "tuned", "third", "fourth", "learned", "good", "bad",
+    "warn", "marginal", "shifted", "pick", "cursor", "blurred",
 )  # fmt: skip
 """`cursor` and `blurred` are the chosen row of a list with and without the focus."""
 ROLE_CLASSES = frozenset(f"cells--{role}" for role in ROLES)
