@@ -1,26 +1,37 @@
 """Arms: the ways to answer that are compared, and the grammar in which they are written.
 
     NAME=CHECKPOINT[+ADAPTER[@STRENGTH]][?prompt=raw|chat|instruct&system=…&prefix=…]
+    NAME=http://HOST[:PORT][/PATH]?model=…[&key=ENVIRONMENT_VARIABLE&prompt=raw|chat&system=…]
 
-or a run's id, or a checkpoint alone. A character that the grammar needs is written as %XX inside a
+or a run's id, or a checkpoint alone. Any decode setting can follow as well, for this arm alone:
+`&temperature=0.7&max_new_tokens=64`. A character that the grammar needs is written as %XX inside a
 part. Knows the words, not the disk: whether a checkpoint exists is for `engine.catalog` to say.
 """
 
+import dataclasses
 import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
-from urllib.parse import unquote
+from typing import Any, Literal, cast, get_args
+from urllib.parse import unquote, urlsplit
 
 from engine.errors import EngineError
+from engine.jobs import fields
+from engine.jobs.settings import Decode
 
 PromptForm = Literal["raw", "chat", "instruct"]
 FORMS: tuple[PromptForm, ...] = get_args(PromptForm)
 STRONGEST = 1.5
 GRAMMAR = "NAME=CHECKPOINT[+ADAPTER[@STRENGTH]][?prompt=raw|chat|instruct&system=…&prefix=…]"
+ENDPOINT = "NAME=http://HOST:PORT/v1?model=…[&key=ENVIRONMENT_VARIABLE]"
 
 _RESERVED = re.compile("[%+@?&=\x00-\x1f]")
+_SCHEMES = ("http://", "https://")
+_DECODE = tuple(field.name for field in dataclasses.fields(Decode))
+_SETTINGS = ("prompt", "system", "prefix", "model", "key", *_DECODE)
+_UNSAFE = re.compile(r"[\s\x00-\x20\x7f]")
+_VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +51,22 @@ class Arm:
     """In place of the conversation's own system message; empty: none at all."""
     prefix: str | None = None
     """Put before the last user turn."""
+    model: str | None = None
+    """What an endpoint calls the model."""
+    key: str | None = None
+    """The environment variable with an endpoint's key, never the key itself."""
+    decode: tuple[tuple[str, float], ...] = ()
+    """Decode settings of this arm alone, by name and in their order in `Decode`."""
+
+    @property
+    def is_endpoint(self) -> bool:
+        """Whether the checkpoint is the address of a server that answers."""
+        return self.checkpoint.startswith(_SCHEMES)
+
+    def decoding(self, usual: Decode) -> Decode:
+        """How this arm decodes, where the others decode as `usual`."""
+        own: dict[str, Any] = dict(self.decode)
+        return dataclasses.replace(usual, **own) if own else usual
 
 
 def parse_arm(text: str) -> Arm:
@@ -49,12 +76,16 @@ def parse_arm(text: str) -> Arm:
     if not equals:
         name, body = "", head
     checkpoint, plus, adapter = body.partition("+")
+    settings = _settings(text, query)
+    if checkpoint.startswith(_SCHEMES):
+        return _endpoint(text, unquote(name), body, settings)
     if not checkpoint or (equals and not name):
         raise _wrong(text, "the name is missing" if checkpoint else "the checkpoint is missing")
     strength = 1.0
     if plus:
         adapter, strength = _split_strength(text, adapter)
-    settings = _settings(text, query)
+    if "model" in settings or "key" in settings:
+        raise _wrong(text, "model= and key= belong to an address that begins with http")
     ref = unquote(checkpoint) if equals or _is_ref(checkpoint) else f"run:{unquote(checkpoint)}"
     return Arm(
         name=unquote(name) or _short(ref),
@@ -64,6 +95,7 @@ def parse_arm(text: str) -> Arm:
         form=cast("PromptForm | None", settings.get("prompt")),
         system=settings.get("system"),
         prefix=settings.get("prefix"),
+        decode=_own_decode(text, settings),
     )
 
 
@@ -85,9 +117,56 @@ def format_arm(arm: Arm) -> str:
     if arm.adapter is not None:
         text += f"+{_quote(arm.adapter)}"
         text += f"@{arm.strength!r}" if arm.strength != 1.0 else ""
-    settings = {"prompt": arm.form, "system": arm.system, "prefix": arm.prefix}
+    settings = {
+        "prompt": arm.form,
+        "system": arm.system,
+        "prefix": arm.prefix,
+        "model": arm.model,
+        "key": arm.key,
+    }
     pairs = [f"{key}={_quote(value)}" for key, value in settings.items() if value is not None]
+    pairs += [f"{name}={value!r}" for name, value in arm.decode]
     return text + ("?" + "&".join(pairs) if pairs else "")
+
+
+def _endpoint(text: str, name: str, body: str, settings: dict[str, str]) -> Arm:
+    """A model behind an address, as the settings of the arm have it."""
+    address = unquote(body).rstrip("/")
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise _wrong(text, f"the address cannot be read: {error}") from error
+    if not host or "@" in parts.netloc or parts.fragment or _UNSAFE.search(address):
+        raise _wrong(text, "the address is not http://HOST:PORT/PATH")
+    form = settings.get("prompt", "chat")
+    if form == "instruct":
+        raise _wrong(text, "an endpoint writes its prompts itself: prompt=chat or prompt=raw")
+    if not settings.get("model"):
+        raise _wrong(text, "model= is missing: an endpoint is asked for a model by name")
+    key = settings.get("key")
+    if key is not None and not _VARIABLE.fullmatch(key):
+        raise _wrong(text, "key= names an environment variable, it is not the key itself")
+    return Arm(
+        name=name or (f"{host}:{port}" if port else host),
+        checkpoint=address,
+        form=cast("PromptForm | None", settings.get("prompt")),
+        system=settings.get("system"),
+        prefix=settings.get("prefix"),
+        model=settings["model"],
+        key=key,
+        decode=_own_decode(text, settings),
+    )
+
+
+def _own_decode(text: str, settings: dict[str, str]) -> tuple[tuple[str, float], ...]:
+    """The decode settings among an arm's, as numbers. Raises EngineError."""
+    own = {
+        name: fields.coerce(Decode, name, settings[name]) for name in _DECODE if name in settings
+    }
+    for name, reason in fields.problems(Decode, own).items():
+        raise _wrong(text, f"{name} {reason}")
+    return tuple((name, getattr(fields.build(Decode, own), name)) for name in own)
 
 
 def _split_strength(text: str, adapter: str) -> tuple[str, float]:
@@ -111,8 +190,9 @@ def _settings(text: str, query: str) -> dict[str, str]:
     settings: dict[str, str] = {}
     for pair in query.split("&") if query else []:
         key, equals, value = pair.partition("=")
-        if key not in ("prompt", "system", "prefix") or not equals:
-            raise _wrong(text, f"{pair!r} is none of prompt=, system=, prefix=")
+        if key not in _SETTINGS or not equals:
+            known = ", ".join(f"{name}=" for name in _SETTINGS)
+            raise _wrong(text, f"{pair!r} is none of {known}")
         if key in settings:
             raise _wrong(text, f"{key} is given twice")
         settings[key] = unquote(value)
@@ -138,4 +218,6 @@ def _quote(part: str) -> str:
 
 
 def _wrong(text: str, why: str) -> EngineError:
-    return EngineError(f"This is not an arm: {why}.", text, f"Write {GRAMMAR}, or a run's id.")
+    return EngineError(
+        f"This is not an arm: {why}.", text, f"Write {GRAMMAR}, a run's id, or {ENDPOINT}."
+    )

@@ -4,6 +4,7 @@ Lin et al. 2023 (URIAL, arXiv 2312.01552): a token that the base ranks first, gi
 is unshifted; second or third, marginal; lower, shifted. Owns the values; workers compute them.
 """
 
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,10 @@ class ShiftedToken:
     """KL(base‖tuned) of the next-token distributions at this place, in nats."""
     base_top: tuple[Candidate, ...] = ()
     tuned_top: tuple[Candidate, ...] = ()
+    tuned_rank: int = 1
+    """Of the token under the tuned model: 1 throughout a greedy answer."""
+    special: bool = False
+    """One that marks, such as the end token, and is no part of the text."""
 
     @property
     def kind(self) -> Kind:
@@ -82,16 +87,26 @@ def by_position(shifts: Sequence[Shift], bins: int) -> list[tuple[int, float]]:
     ]
 
 
+def to_table(shift: Shift) -> dict[str, Any]:
+    """The shift as a JSON object, its tokens' kinds and its means with it."""
+    table = dataclasses.asdict(shift)
+    for one, token in zip(table["tokens"], shift.tokens, strict=True):
+        one["kind"] = token.kind
+    return table | {"shares": dict(shift.shares), "kl": shift.kl}
+
+
 def from_table(table: Mapping[str, Any]) -> Shift:
-    """The shift of a JSON object that `dataclasses.asdict` made. Raises ValueError."""
+    """The shift of a JSON object that `to_table` made. Raises ValueError."""
     try:
         tokens = []
-        for one in table["tokens"]:
+        for given in table["tokens"]:
+            one = {key: value for key, value in given.items() if key != "kind"}
             tops = {
                 side: tuple(Candidate(**candidate) for candidate in one[side])
                 for side in ("base_top", "tuned_top")
             }
             tokens.append(ShiftedToken(**{**one, **tops}))
-        return Shift(**{**table, "tokens": tuple(tokens)})
+        own = {key: value for key, value in table.items() if key not in ("shares", "kl")}
+        return Shift(**{**own, "tokens": tuple(tokens)})
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a token shift: {error!r}") from error

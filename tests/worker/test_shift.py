@@ -12,7 +12,7 @@ import torch
 from engine.catalog.schemas import Message
 from engine.compare.arms import Arm
 from engine.compare.samples import Sample
-from engine.compare.shift import Candidate, Shift, ShiftedToken, by_position, from_table
+from engine.compare.shift import Candidate, Shift, ShiftedToken, by_position, from_table, to_table
 from engine.errors import EngineError
 from engine.jobs.settings import Decode
 from engine.worker.answering.answers import Answers
@@ -94,6 +94,6 @@ def test_kinds_shares_and_positions() -> None:
     assert first.shares == {"unshifted": 0.25, "marginal": 0.25, "shifted": 0.5}
     assert by_position([first, second], 2) == [(3, 1.0), (3, 0.0)]
     assert by_position([], 2) == [(0, 0.0), (0, 0.0)]
-    assert from_table(json.loads(json.dumps(dataclasses.asdict(first)))) == first
+    assert from_table(json.loads(json.dumps(to_table(first)))) == first
     with pytest.raises(ValueError, match="token shift"):
         from_table({"tokens": [{}]})

@@ -83,9 +83,9 @@ class Base:
         else:
             yield self._model
 
-    def last_only(self) -> dict[str, int]:
+    def last_only(self, count: int = 1) -> dict[str, int]:
         """The argument that spares the logits of all positions but the last, if there is one."""
-        return {"logits_to_keep": 1} if self._keeps_logits else {}
+        return {"logits_to_keep": count} if self._keeps_logits else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +147,18 @@ def voice_of(model: Any, tokenizer: Any, form: PromptForm | None = None) -> Voic
 class Bases:
     """Bases, kept least-recently-used within a budget of memory."""
 
-    def __init__(self, device: torch.device, budget: int | None = None) -> None:
+    def __init__(
+        self,
+        device: torch.device,
+        budget: int | None = None,
+        tokenizers: dict[Path, Any] | None = None,
+    ) -> None:
         self.device = device
         self.budget = budget
         """Bytes of weights; None: without limit."""
         self._kept: dict[tuple[Path, Path | None], Base] = {}
-        self._tokenizers: dict[Path, Any] = {}
+        self._tokenizers = {} if tokenizers is None else tokenizers
+        """Those that were read already, by their directory."""
 
     def voice(self, arm: Arm, place: Place, say: Say, busy: Sequence[Base] = ()) -> Voice | None:
         """A voice for `arm`, whose weights lie at `place`; `say` is told what takes time.

@@ -1,0 +1,113 @@
+"""What requests to the companion hold, checked: every wrong part is an EngineError in words."""
+
+from typing import Any
+
+from engine.catalog.schemas import ROLES, Message
+from engine.compare import samples
+from engine.compare.arms import STRONGEST, Arm, parse_arm, parse_arms
+from engine.compare.samples import Sample
+from engine.errors import EngineError
+from engine.jobs import fields
+from engine.jobs.settings import Decode
+from engine.worker.serve import Request
+
+MOST_ARMS = 8
+
+
+def arm(request: Request, field: str = "arm") -> Arm:
+    """One arm, written in the grammar."""
+    return parse_arm(text(request, field))
+
+
+def arms(request: Request) -> list[Arm]:
+    """The arms of a comparison, each with a name of its own."""
+    given = request.get("arms")
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+        raise EngineError("The request needs arms, a list of texts.", repr(given))
+    if not 1 <= len(given) <= MOST_ARMS:
+        raise EngineError(f"Compare 1 to {MOST_ARMS} arms.", f"{len(given)} are given")
+    return parse_arms(given)
+
+
+def messages(request: Request) -> list[Message]:
+    """The conversation: `messages`, or `text` as what the user says."""
+    if "messages" not in request:
+        return [Message("user", text(request, "text"))]
+    return conversation(request["messages"])
+
+
+def conversation(said: object) -> list[Message]:
+    """Messages with role and content."""
+    right = isinstance(said, list) and all(
+        isinstance(one, dict) and one.get("role") in ROLES and isinstance(one.get("content"), str)
+        for one in said
+    )
+    if not said or not right or not isinstance(said, list):
+        raise EngineError("A conversation is a list of messages with role and content.", str(said))
+    return [Message(one["role"], one["content"]) for one in said]
+
+
+def decode(request: Request) -> Decode:
+    """The decode settings, all of which may be left out."""
+    wanted = request.get("decoding", {})
+    if not isinstance(wanted, dict):
+        raise EngineError("The decode settings are not an object.", str(wanted))
+    wrong = fields.problems(Decode, wanted)
+    if wrong:
+        raise EngineError(
+            "A decode setting cannot be used.",
+            "\n".join(f"{name}: {reason}" for name, reason in wrong.items()),
+        )
+    return fields.build(Decode, wanted)
+
+
+def strengths(request: Request) -> list[float]:
+    """Strengths from 0 to 1.5, each once, in the order given."""
+    given = request.get("strengths", [0.0, 0.25, 0.5, 0.75, 1.0])
+    right = isinstance(given, list) and all(
+        isinstance(one, int | float) and not isinstance(one, bool) and 0 <= one <= STRONGEST
+        for one in given
+    )
+    if not right or not 1 <= len(given) <= MOST_ARMS:
+        raise EngineError(
+            f"The request needs strengths, 1 to {MOST_ARMS} numbers from 0 to {STRONGEST}.",
+            repr(given),
+        )
+    return list(dict.fromkeys(float(one) for one in given))
+
+
+def sample(request: Request) -> Sample:
+    """A sample, as `done` of an answer gave it."""
+    table = request.get("sample")
+    if not isinstance(table, dict):
+        raise EngineError("The request needs sample, an answer with its token ids.", repr(table))
+    try:
+        return samples.from_table(table)
+    except ValueError as error:
+        raise EngineError("This is not a sample.", str(error)) from error
+
+
+def token_ids(request: Request, field: str) -> list[int]:
+    """Whole numbers from 0."""
+    given = request.get(field)
+    if not isinstance(given, list) or not all(
+        isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in given
+    ):
+        raise EngineError(f"The request needs {field}, a list of token ids.", repr(given)[:200])
+    return given
+
+
+def text(request: Request, field: str, default: str | None = None) -> str:
+    """A text; `default` where it is left out."""
+    value: Any = request.get(field, default)
+    if not isinstance(value, str):
+        raise EngineError(f"The request needs {field}, a text.", repr(value))
+    return value
+
+
+def number(request: Request, field: str, default: int, least: int = 1) -> int:
+    """A whole number of at least `least`."""
+    value = request.get(field, default)
+    if not isinstance(value, int) or value < least:
+        raise EngineError(f"The request needs {field}, a whole number.", repr(value))
+    return value
