@@ -108,17 +108,29 @@ def opener(text: str, words: int = 3) -> str:
 def self_bleu(texts: Sequence[str], size: int = 4) -> float:
     """Mean BLEU of each text against all others (Zhu et al. 2018, arXiv 1802.01886), 0 to 1.
 
-    Clipped n-gram precisions of 1 to `size`, add-one smoothed above 1 (Lin and Och 2004), with the
-    brevity penalty against the closest length. 0 for fewer than two texts with words.
+    0 for fewer than two texts with words.
     """
-    tokens = [words for text in texts if (words := words_of(text))]
-    if len(tokens) < 2:
-        return 0.0
-    counts = [[Counter(_grams(words, n)) for n in range(1, size + 1)] for words in tokens]
+    scores = [score for score in self_bleus(texts, size) if score is not None]
+    return sum(scores) / len(scores) if scores else 0.0
+
+
+def self_bleus(texts: Sequence[str], size: int = 4) -> list[float | None]:
+    """BLEU of each text against all others; None where it, or all others, have no words.
+
+    Clipped n-gram precisions of 1 to `size`, add-one smoothed above 1 (Lin and Och 2004), with the
+    brevity penalty against the closest length.
+    """
+    tokens = [words_of(text) for text in texts]
+    told = [at for at, words in enumerate(tokens) if words]
+    scores: list[float | None] = [None] * len(texts)
+    if len(told) < 2:
+        return scores
+    counts = [[Counter(_grams(tokens[at], n)) for n in range(1, size + 1)] for at in told]
     best = [_two_best([one[n] for one in counts]) for n in range(size)]
-    lengths = [len(words) for words in tokens]
-    scores = [_bleu(at, counts[at], best, lengths) for at in range(len(tokens))]
-    return sum(scores) / len(scores)
+    lengths = Counter(len(tokens[at]) for at in told)
+    for place, at in enumerate(told):
+        scores[at] = _bleu(place, counts[place], best, lengths, len(tokens[at]))
+    return scores
 
 
 _Best = dict[tuple[str, ...], tuple[int, int, int]]
@@ -141,7 +153,8 @@ def _bleu(
     at: int,
     counts: Sequence[Counter[tuple[str, ...]]],
     best: Sequence[_Best],
-    lengths: Sequence[int],
+    lengths: Counter[int],
+    length: int,
 ) -> float:
     total = 0.0
     for n, own in enumerate(counts):
@@ -154,8 +167,7 @@ def _bleu(
         if not precision:
             return 0.0
         total += log(precision) / len(counts)
-    length = lengths[at]
-    others = [one for index, one in enumerate(lengths) if index != at]
+    others = (one for one, count in lengths.items() if one != length or count > 1)
     closest = min(others, key=lambda one: (abs(one - length), one))
     return exp(total) * (1.0 if length > closest else exp(1 - closest / length))
 

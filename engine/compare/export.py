@@ -1,7 +1,7 @@
 """Samples to take away: Markdown, CSV, JSONL, one HTML page, and the JSON of LLM Comparator.
 
-Owns the formats, whole texts in, whole text out; writes no file. What models said is escaped for
-each format, so that an answer can neither break the table nor run in a reader's browser.
+Owns the formats; overwrites no file. What models said is escaped for each format, so that an answer
+can neither break the table nor run in a reader's browser.
 """
 
 import csv
@@ -11,7 +11,9 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from engine import atomic
 from engine.compare.arms import parse_arm
 from engine.compare.behaviour import measure
 from engine.compare.samples import Sample, to_table
@@ -153,6 +155,54 @@ FORMATS: Mapping[str, Callable[[Sequence[Sample]], str]] = {
     ".json": as_llm_comparator,
 }
 """By the suffix of the file that is asked for."""
+
+
+def write(path: Path, samples: Sequence[Sample], scores: Mapping[str, float] | None = None) -> None:
+    """Write samples in the format of the file's suffix, whole or not at all.
+
+    `scores` as for `as_llm_comparator`. Raises EngineError.
+    """
+    check(path)
+    if path.suffix == ".json":
+        text = as_llm_comparator(samples, scores)
+    else:
+        text = FORMATS[path.suffix](samples)
+    try:
+        atomic.write_text(path, text, durable=False)
+    except OSError as error:
+        raise EngineError(
+            "The file cannot be written.",
+            f"{path}: {error.strerror}",
+            "Give a name in a folder that is there and that you may write to.",
+        ) from error
+
+
+def check(path: Path) -> None:
+    """Raise EngineError where the suffix is of no format, or a file is there already."""
+    if path.suffix not in FORMATS:
+        raise EngineError(
+            "This is none of the formats.",
+            f"{path}: {path.suffix or 'no suffix'}",
+            f"End the name in {', '.join(FORMATS)}; .json is for LLM Comparator.",
+        )
+    if path.exists():
+        raise EngineError("There is such a file already.", str(path), "Give another name.")
+
+
+def only(samples: Sequence[Sample], arms: Sequence[str]) -> list[Sample]:
+    """The samples of these arms, by name, those of the first before those of the second.
+
+    Raises EngineError where an arm has none.
+    """
+    by_name: dict[str, list[Sample]] = {}
+    for one in samples:
+        by_name.setdefault(parse_arm(one.arm).name, []).append(one)
+    missing = [name for name in arms if name not in by_name]
+    if missing:
+        raise EngineError(
+            f"There is no arm {missing[0]!r}.", f"There are {', '.join(by_name) or 'none'}."
+        )
+    return [one for name in arms for one in by_name[name]]
 
 
 def _prompt(sample: Sample) -> str:

@@ -1,26 +1,28 @@
-"""Two arms on the same prompts, in numbers: each aspect, its paired difference and the interval.
+"""Two arms on the same prompts, in numbers: each measure, its paired difference and the interval.
 
 Owns the pairing and the arithmetic. Every difference keeps the prompts that drive it, so that a
 reader can open them.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, isfinite, sqrt
 
-from engine.compare.aspects import ASPECTS, Aspect, opener, self_bleu
+from engine.compare.aspects import language_of, opener, script_of, self_bleus
+from engine.compare.numbers import GROUPS, MEASURES, Numbers, numbers_of
 from engine.compare.samples import Sample
 from engine.errors import EngineError
 
 _Z = 1.959963984540054
 """The normal quantile of a 95% interval."""
-DRIVERS = 5
+_Z_POWER = 0.8416212335729143
+"""That of a power of 80%."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One aspect of two arms over the prompts that both answered."""
+    """One measure of two arms over the prompts that both answered and that it applies to."""
 
     name: str
     group: str
@@ -31,8 +33,10 @@ class Row:
     low: float
     """95% interval of right − left: mean ± 1.96 · sqrt(Var(d) / n) (Miller 2024, 2411.00640)."""
     high: float
+    prompts: int
+    """n."""
     drivers: tuple[str, ...]
-    """Ids of the prompts with the largest differences, the largest first; ties in their order."""
+    """Ids of the prompts with a difference, the largest first; ties in their order."""
 
     @property
     def difference(self) -> float:
@@ -43,6 +47,28 @@ class Row:
         """Whether the interval leaves out 0."""
         return self.low > 0 or self.high < 0
 
+    @property
+    def detectable(self) -> float:
+        """The least difference that so many prompts, varying so much, would show 4 times in 5:
+        (1.96 + 0.84) standard errors. Infinite for a single prompt."""
+        reach = (self.high - self.low) / 2
+        return reach * (_Z + _Z_POWER) / _Z if isfinite(reach) else inf
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """One thing that is told of an answer in a word, as its language, counted over two arms."""
+
+    name: str
+    group: str
+    about: str
+    left: Mapping[str, int]
+    """The commonest first; empty words, where nothing could be told, are left out."""
+    right: Mapping[str, int]
+    prompts: int
+    drivers: tuple[str, ...]
+    """Ids of the prompts where the two arms are told to be of different kinds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -51,20 +77,22 @@ class Comparison:
     left: str
     right: str
     prompts: int
-    """Prompts that both answered: the n of every row."""
+    """Prompts that both answered."""
+    same: int
+    """Prompts that both answered with the very same text."""
     rows: tuple[Row, ...]
-    self_bleu: tuple[float, float]
-    """How alike the answers of each arm are to each other; a number of a whole set."""
-    openers: tuple[Mapping[str, int], Mapping[str, int]]
-    """Of each arm, how often its answers begin with the same three words."""
+    """Group by group; measures that apply to no prompt are left out."""
+    kinds: tuple[Kinds, ...]
 
 
 def compare(
-    left: Sequence[Sample], right: Sequence[Sample], aspects: Sequence[Aspect] = ASPECTS
+    left: Sequence[Sample],
+    right: Sequence[Sample],
+    numbers: Callable[[Sample], Numbers] = numbers_of,
 ) -> Comparison:
     """Compare two arms' samples, paired by prompt; where a prompt came twice, the last one counts.
 
-    Raises EngineError where they share no prompt.
+    `numbers` measures one answer. Raises EngineError where the arms share no prompt.
     """
     ours, theirs = ({one.prompt_id: one for one in arm} for arm in (left, right))
     shared = [prompt for prompt in ours if prompt in theirs]
@@ -75,23 +103,34 @@ def compare(
             "Generate both from the same file of prompts.",
         )
     pairs = [(ours[prompt], theirs[prompt]) for prompt in shared]
-    rows = [
-        _row(
-            aspect,
-            shared,
-            [(aspect.count(one.text), aspect.count(other.text)) for one, other in pairs],
-        )
-        for aspect in aspects
-    ]
-    rows.append(_row(_ENDED, shared, [(_ended(one), _ended(other)) for one, other in pairs]))
     texts = [[pair[side].text for pair in pairs] for side in (0, 1)]
+    measured = [(numbers(one), numbers(other)) for one, other in pairs]
+    rows = [
+        _row(measure.name, measure.group, measure.about, shared,
+             [(one.get(measure.name), other.get(measure.name)) for one, other in measured])
+        for measure in MEASURES
+    ]  # fmt: skip
+    rows.append(
+        _row("self-BLEU", "diversity",
+             "likeness to the arm's other answers; as they hang together, the interval is rough",
+             shared, list(zip(self_bleus(texts[0]), self_bleus(texts[1]), strict=True)))
+    )  # fmt: skip
+    kept = sorted((row for row in rows if row is not None), key=lambda row: GROUPS.index(row.group))
+    kinds = tuple(
+        _kinds(name, group, about, shared, [[tell(text) for text in side] for side in texts])
+        for name, group, about, tell in (
+            ("language", "manner", "by little words, else by script", language_of),
+            ("script", "manner", "of most letters", script_of),
+            ("begins with", "diversity", "the first three words", opener),
+        )
+    )
     return Comparison(
         pairs[0][0].arm,
         pairs[0][1].arm,
         len(pairs),
-        tuple(rows),
-        (self_bleu(texts[0]), self_bleu(texts[1])),
-        (_openers(texts[0]), _openers(texts[1])),
+        sum(one.text == other.text for one, other in pairs),
+        tuple(kept),
+        kinds,
     )
 
 
@@ -100,28 +139,41 @@ def interval(differences: Sequence[float]) -> tuple[float, float]:
     count = len(differences)
     mean = sum(differences) / count
     if count < 2:
-        return float("-inf"), float("inf")
+        return -inf, inf
     variance = sum((one - mean) ** 2 for one in differences) / (count - 1)
     reach = _Z * sqrt(variance / count)
     return mean - reach, mean + reach
 
 
-def _row(aspect: Aspect, prompts: Sequence[str], numbers: Sequence[tuple[float, float]]) -> Row:
-    differences = [after - before for before, after in numbers]
+def _row(
+    name: str,
+    group: str,
+    about: str,
+    prompts: Sequence[str],
+    numbers: Sequence[tuple[float | None, float | None]],
+) -> Row | None:
+    found = [
+        (prompt, before, after)
+        for prompt, (before, after) in zip(prompts, numbers, strict=True)
+        if before is not None and after is not None
+    ]
+    if not found:
+        return None
+    differences = [after - before for _, before, after in found]
     low, high = interval(differences)
-    order = sorted(range(len(prompts)), key=lambda at: -abs(differences[at]))
-    drivers = tuple(prompts[at] for at in order[:DRIVERS] if differences[at])
-    left, right = (sum(one[side] for one in numbers) / len(numbers) for side in (0, 1))
-    return Row(aspect.name, aspect.group, aspect.about, left, right, low, high, drivers)
+    order = sorted(range(len(found)), key=lambda at: -abs(differences[at]))
+    drivers = tuple(found[at][0] for at in order if differences[at])
+    left = sum(before for _, before, _ in found) / len(found)
+    right = sum(after for _, _, after in found) / len(found)
+    return Row(name, group, about, left, right, low, high, len(found), drivers)
 
 
-_ENDED = Aspect("ended by itself", "manner", "share not cut at the limit", lambda text: 1.0)
-"""Told by the sample, not by its text."""
-
-
-def _ended(sample: Sample) -> float:
-    return float(sample.finish == "stop")
-
-
-def _openers(texts: Sequence[str]) -> Mapping[str, int]:
-    return dict(Counter(filter(None, map(opener, texts))).most_common(10))
+def _kinds(
+    name: str, group: str, about: str, prompts: Sequence[str], told: Sequence[Sequence[str]]
+) -> Kinds:
+    left, right = told
+    drivers = tuple(
+        prompt for prompt, one, other in zip(prompts, left, right, strict=True) if one != other
+    )
+    counts = [dict(Counter(filter(None, side)).most_common(10)) for side in told]
+    return Kinds(name, group, about, counts[0], counts[1], len(prompts), drivers)

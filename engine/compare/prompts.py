@@ -1,22 +1,27 @@
-"""Prompts to compare arms on: files of them, JSONL, CSV or TXT.
+"""Prompts to compare arms on: files of them, JSONL, CSV, TSV or TXT.
 
 A JSONL row holds `messages`, or one text under `prompt`, `text`, `question` or `instruction` (with
-`input`); a CSV the same columns; a TXT a prompt a line. `id` and `skill` are optional.
+`input`); a CSV the same columns; a TXT a prompt a line. `id`, `skill`, a `reference` answer and
+`checks` (see `engine.compare.checks`) are optional.
 """
 
 import csv
 import io
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from engine.catalog.schemas import ROLES, Message
+from engine.compare import checks
 from engine.demo import PROMPTS
 from engine.errors import EngineError
 
+ALL = "all"
+"""`bundled:all` is every bundled set, one after the other."""
 _TEXTS = ("prompt", "text", "question", "instruction")
+_REFERENCES = ("reference", "answer", "target", "completion", "output")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +29,34 @@ class Prompt:
     id: str
     messages: tuple[Message, ...]
     skill: str = ""
+    reference: str = ""
+    """A right answer, where one is known."""
+    checks: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """What an answer must be like, by the names of `engine.compare.checks`."""
+
+
+def bundled() -> list[str]:
+    """The names of the bundled sets."""
+    return sorted(path.stem for path in PROMPTS.glob("*.jsonl"))
+
+
+def load(ref: str) -> list[Prompt]:
+    """The prompts that `ref` names: a path, `bundled:NAME` or `bundled:all`. Raises EngineError."""
+    if ref == f"bundled:{ALL}":
+        return [one for name in bundled() for one in read(find(f"bundled:{name}"))]
+    return read(find(ref))
 
 
 def find(ref: str) -> Path:
-    """The file that `ref` names: `bundled:NAME` or a path."""
+    """The file that `ref` names: `bundled:NAME` or a path. Raises EngineError for no such set."""
     scheme, colon, name = ref.partition(":")
     if scheme == "bundled" and colon:
+        if name not in bundled():
+            raise EngineError(
+                f"There is no bundled set of prompts {name!r}.",
+                f"There are {', '.join(bundled())}, and {ALL}.",
+                "Name one of them, or give a file.",
+            )
         return PROMPTS / f"{name}.jsonl"
     return Path(ref).expanduser()
 
@@ -62,10 +89,10 @@ def read(path: Path) -> list[Prompt]:
 
 
 def _rows(path: Path, text: str) -> Iterator[tuple[int, object]]:
-    if path.suffix == ".csv":
-        reader = csv.DictReader(io.StringIO(text))
+    if path.suffix in (".csv", ".tsv"):
+        reader = csv.DictReader(io.StringIO(text), delimiter="\t" if path.suffix == ".tsv" else ",")
         for row in reader:
-            yield reader.line_num, {key: value for key, value in row.items() if value}
+            yield reader.line_num, _cells(path, reader.line_num, row)
         return
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
@@ -79,11 +106,30 @@ def _rows(path: Path, text: str) -> Iterator[tuple[int, object]]:
             raise _wrong(path, number, f"not valid JSON: {error}") from error
 
 
+def _cells(path: Path, line: int, row: Mapping[str | None, Any]) -> dict[str | None, Any]:
+    cells = {key: value for key, value in row.items() if value}
+    if "checks" in cells:
+        try:
+            cells["checks"] = json.loads(cells["checks"])
+        except ValueError as error:
+            raise _wrong(path, line, f"checks is not valid JSON: {error}") from error
+    return cells
+
+
 def _prompt(row: object, fallback: str) -> Prompt:
     if not isinstance(row, Mapping):
         raise ValueError("not a JSON object")
-    identity, skill = row.get("id", fallback), row.get("skill", "")
-    return Prompt(str(identity), _messages(row), str(skill))
+    asked = row.get("checks") or {}
+    if wrong := checks.problem(asked):
+        raise ValueError(wrong)
+    reference = next((row[name] for name in _REFERENCES if row.get(name)), "")
+    return Prompt(
+        str(row.get("id", fallback)),
+        _messages(row),
+        str(row.get("skill", "")),
+        str(reference) if isinstance(reference, str | int | float) else "",
+        dict(asked),
+    )
 
 
 def _messages(row: Mapping[str, Any]) -> tuple[Message, ...]:

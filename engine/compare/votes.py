@@ -1,7 +1,8 @@
 """Blind votes: which pair is judged next, on which side each arm stands, and what the votes say.
 
 Owns the ballot's file, one JSON object a line, a file a judge. Sides and order are drawn by lot
-from the judge's name, so that a ballot that is opened again goes on as it was. Draws nothing.
+from the judge's name, so that a ballot that is opened again goes on as it was, with more prompts
+too. Draws nothing.
 """
 
 import dataclasses
@@ -9,15 +10,16 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import ceil
 from pathlib import Path
 from random import Random
 from typing import Literal
 
 from engine import atomic
+from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.impact.statistics import wilson
 from engine.jobs.directory import slugify
+from engine.jobs.views import short_ref
 
 Choice = Literal["left", "right", "tie", "both bad"]
 CHOICES: tuple[Choice, ...] = ("left", "right", "tie", "both bad")
@@ -30,6 +32,8 @@ RUBRICS: Mapping[str, str] = {
 """The bundled ones: what is asked of an answer, rated from 1 to 5."""
 ASKED_AGAIN = 0.1
 """Share of the pairs that come twice, sides changed, to measure the judge."""
+LONGEST_RUBRIC = 40
+HIDDEN = "[name]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +98,34 @@ class Tally:
 def draw(prompt_ids: Sequence[str], arms: tuple[str, str], judge: str) -> list[Ballot]:
     """The ballots of a judge: each prompt once in an order of its own, some of them once more.
 
-    The same for the same arguments, on every machine and version of Python.
+    A repeat comes some ballots after its first, so that it is not remembered. The same for the
+    same arguments, on every machine and version of Python, whichever arm is named first.
     """
-    lot = Random(f"{judge}\n{arms[0]}\n{arms[1]}")
-    order = sorted(prompt_ids, key=lambda _: lot.random())
-    first = [_ballot(prompt, arms, lot.random() < 0.5) for prompt in order]
-    again = [
-        Ballot(f"{one.prompt_id}#2", one.prompt_id, one.right, one.left, again=True)
-        for one in first[: ceil(len(first) * ASKED_AGAIN) if len(first) > 1 else 0]
+    one, other = sorted(arms)
+
+    def lot(prompt: str) -> tuple[float, bool]:
+        drawn = Random(f"{judge}\n{one}\n{other}\n{prompt}")
+        return drawn.random(), drawn.random() < 0.5
+
+    order = sorted((lot(prompt), prompt) for prompt in prompt_ids)
+    first = [
+        Ballot(prompt, prompt, *((other, one) if turned else (one, other)))
+        for (_, turned), prompt in order
     ]
-    return [*first, *again]
+    every = round(1 / ASKED_AGAIN)
+    every = round(1 / ASKED_AGAIN)
+    ballots: list[Ballot] = []
+    for start in range(0, len(first), every):
+        block = first[start : start + every]
+        ballots += block
+        if len(block) > 1:
+            ballots.append(_again(block[0]))
+    return ballots
 
 
-def _ballot(prompt: str, arms: tuple[str, str], turned: bool) -> Ballot:
-    left, right = reversed(arms) if turned else arms
-    return Ballot(prompt, prompt, left, right)
+def _again(first: Ballot) -> Ballot:
+    """The same pair, sides changed."""
+    return Ballot(f"{first.id}#2", first.prompt_id, first.right, first.left, again=True)
 
 
 class Book:
@@ -225,9 +242,94 @@ def _more(wins: int, losses: int) -> int | None:
     return high - decided
 
 
+def scores(votes: Iterable[Vote], arm: str, other: str) -> dict[str, float]:
+    """By prompt, how far `arm` is preferred to `other`, from -1 to 1: the mean over the votes."""
+    found: dict[str, list[float]] = {}
+    for vote in votes:
+        if {vote.left, vote.right} == {arm, other} and not vote.again:
+            value = 0.0 if vote.winner is None else 1.0 if vote.winner == arm else -1.0
+            found.setdefault(vote.prompt_id, []).append(value)
+    return {prompt: sum(values) / len(values) for prompt, values in found.items()}
+
+
+def mean_ratings(votes: Iterable[Vote], arm: str) -> dict[str, tuple[float, int]]:
+    """By rubric, an arm's mean rating and how many there are."""
+    found: dict[str, list[int]] = {}
+    for vote in votes:
+        for rubric, value in vote.ratings.get(arm, {}).items():
+            found.setdefault(rubric, []).append(value)
+    return {rubric: (sum(values) / len(values), len(values)) for rubric, values in found.items()}
+
+
+def judges_of(folder: Path) -> dict[str, list[Vote]]:
+    """The votes in the folder of a comparison by judge; the newest on a ballot is the one.
+
+    Raises EngineError.
+    """
+    return {
+        path.stem.removeprefix("votes-"): list(Book(path).votes.values())
+        for path in sorted(folder.glob("votes-*.jsonl"))
+    }
+
+
+def tally_all(judges: Mapping[str, Sequence[Vote]], arm: str, other: str) -> Tally:
+    """The votes of all judges together; each is held against their own earlier votes alone."""
+    whole = tally([vote for votes in judges.values() for vote in votes], arm, other)
+    each = [tally(votes, arm, other).consistent for votes in judges.values()]
+    return dataclasses.replace(
+        whole, consistent=(sum(same for same, _ in each), sum(asked for _, asked in each))
+    )
+
+
+def agreement(judges: Mapping[str, Sequence[Vote]]) -> tuple[int, int]:
+    """Of the prompts that two judges or more voted on, on how many all agree; and how many."""
+    said: dict[str, dict[str, str]] = {}
+    for judge, votes in judges.items():
+        for vote in votes:
+            if not vote.again:
+                said.setdefault(vote.prompt_id, {})[judge] = _verdict(vote)
+    several = [verdicts for verdicts in said.values() if len(verdicts) > 1]
+    return sum(len(set(verdicts.values())) == 1 for verdicts in several), len(several)
+
+
+def read_rubrics(path: Path) -> dict[str, str]:
+    """Rubrics from a file, a line each: `name: question`. Raises EngineError with file and line."""
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except OSError as error:
+        raise EngineError(
+            "The rubrics cannot be read.", f"{path}: {error.strerror}", "Check the path."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise EngineError("The rubrics are not UTF-8 text.", f"{path}: {error}") from error
+    found: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        name, colon, question = (part.strip() for part in line.partition(":"))
+        if not name or len(name) > LONGEST_RUBRIC:
+            raise EngineError(
+                "This is not a rubric.", f"{path}:{number}: {line[:80]}", "Write name: question"
+            )
+        found[name] = question if colon else ""
+    if not found:
+        raise EngineError("There are no rubrics in this file.", str(path), "Write name: question")
+    return found
+
+
+def names_of(arm: Arm, *more: str) -> list[str]:
+    """What an answer could give an arm away by: its name, its checkpoint's, its adapter's."""
+    refs = [ref for ref in (arm.checkpoint, arm.adapter) if ref]
+    return [arm.name, *refs, *map(short_ref, refs), *more]
+
+
 def hide_names(text: str, names: Iterable[str]) -> str:
-    """The text with the names of arms blotted out, that an answer may give itself away by."""
-    known = sorted({one for one in names if one}, key=len, reverse=True)
+    """The text with the names of arms blotted out, that an answer may give itself away by.
+
+    Whole words only, and none of one or two letters: those tell nothing.
+    """
+    known = sorted({one for one in names if len(one) > 2}, key=len, reverse=True)
     if not known:
         return text
-    return re.sub("|".join(map(re.escape, known)), "▒▒▒", text, flags=re.IGNORECASE)
+    pattern = "|".join(map(re.escape, known))
+    return re.sub(rf"(?<!\w)(?:{pattern})(?!\w)", HIDDEN, text, flags=re.IGNORECASE)

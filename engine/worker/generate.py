@@ -34,7 +34,7 @@ def run(attempt: Attempt) -> str:
     if not recipe.arms:
         raise EngineError("There is no arm to answer.", hint="Give at least one --arm.")
     arms = parse_arms(recipe.arms)
-    prompts = prompt_files.read(prompt_files.find(recipe.prompts))
+    prompts = prompt_files.load(recipe.prompts)
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     places = {arm: locate(arm, runs) for arm in arms}
     bases = Bases(pick_device(attempt.device.kind if attempt.device else recipe.device))

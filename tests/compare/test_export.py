@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,9 @@ from engine.compare.export import (
     as_jsonl,
     as_llm_comparator,
     as_markdown,
+    only,
     pages,
+    write,
 )
 from engine.compare.samples import Sample, Timings, from_table
 from engine.errors import EngineError
@@ -100,8 +103,31 @@ def test_the_newest_answer_counts_and_nothing_is_refused() -> None:
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_any_text_can_be_exported(left: str, right: str) -> None:
     both = [sample("a", "base", left), sample("a", "tuned", right)]
-    for write in FORMATS.values():
-        assert write(both)
+    for make in FORMATS.values():
+        assert make(both)
     seen = Seen()
     seen.feed(as_html(both))
     assert not seen.tags & {"script", "img", "a"}
+
+
+def test_files_are_written_whole_and_never_over_others(tmp_path: Path) -> None:
+    for suffix in FORMATS:
+        path = tmp_path / f"answers{suffix}"
+        write(path, PAIR, {"a": 1.0})
+        assert path.stat().st_size
+        with pytest.raises(EngineError, match="such a file already"):
+            write(path, PAIR)
+    assert json.loads((tmp_path / "answers.json").read_text())["examples"][0]["score"] == 1.0
+    with pytest.raises(EngineError, match="none of the formats") as caught:
+        write(tmp_path / "answers.pdf", PAIR)
+    assert ".html" in caught.value.hint
+    with pytest.raises(EngineError, match="cannot be written"):
+        write(tmp_path / "none" / "a.md", PAIR)
+
+
+def test_arms_can_be_chosen() -> None:
+    both = [*PAIR, sample("a", "third", "x")]
+    assert [one.text for one in only(both, ["third", "base"])] == ["x", "one two"]
+    with pytest.raises(EngineError, match="no arm 'fourth'") as caught:
+        only(both, ["fourth"])
+    assert "base, tuned, third" in caught.value.detail

@@ -5,7 +5,9 @@ import math
 import pytest
 
 from engine.catalog.schemas import Message
+from engine.compare.numbers import Numbers, numbers_of
 from engine.compare.paired import Comparison, Row, compare, interval
+from engine.compare.prompts import Prompt
 from engine.compare.samples import Finish, Sample, Timings
 from engine.errors import EngineError
 from engine.jobs.settings import Decode
@@ -51,9 +53,44 @@ def test_a_sure_difference_is_one() -> None:
     items = row(found, "list items")
     assert items.differs
     assert (items.low, items.high) == (2.0, 2.0)
-    assert items.drivers == ("0", "1", "2", "3", "4")
-    assert found.openers[0] == {"a word": 20}
-    assert found.self_bleu[0] == pytest.approx(1.0)
+    assert items.drivers == tuple(str(at) for at in range(20))
+    assert items.detectable == 0
+    begins = next(one for one in found.kinds if one.name == "begins with")
+    assert begins.left == {"a word": 20}
+    assert len(begins.drivers) == 20
+    assert row(found, "self-BLEU").left == pytest.approx(1.0)
+    assert found.same == 0
+
+
+def test_what_does_not_apply_is_left_out_and_has_an_n_of_its_own() -> None:
+    asked = {
+        "a": Prompt("a", (Message("user", "a"),), reference="Oslo", checks={"words": 1}),
+        "b": Prompt("b", (Message("user", "b"),), checks={"capitals": True, "words": 2}),
+    }
+
+    def numbers(one: Sample) -> Numbers:
+        return numbers_of(one, asked.get(one.prompt_id))
+
+    base = [sample("a", "It is Oslo."), sample("b", "TWO WORDS"), sample("c", "x")]
+    tuned = [sample("a", "oslo", "t"), sample("b", "two", "t"), sample("c", "y", "t")]
+    found = compare(base, tuned, numbers)
+    met = row(found, "checks met")
+    assert (met.prompts, met.left, met.right) == (2, 0.5, 0.5)
+    assert met.drivers == ("a", "b")
+    assert (row(found, "says the reference").prompts, row(found, "words").prompts) == (1, 3)
+    assert row(found, "reference F1").left == pytest.approx(0.5)
+    assert math.isinf(row(found, "reference F1").detectable)
+    names = [one.name for one in compare(base, tuned).rows]
+    assert "checks met" not in names
+    assert names[0] == "ended by itself"
+
+
+def test_the_least_difference_that_would_show() -> None:
+    # d = 0 or 2 by turns, n = 20: standard error sqrt(20/19)/sqrt(20).
+    base = [sample(str(at), "one") for at in range(20)]
+    tuned = [sample(str(at), "one" + " more" * (at % 2 * 2), "t") for at in range(20)]
+    expected = (1.959964 + 0.841621) * math.sqrt(1 / 19)
+    assert row(compare(base, tuned), "words").detectable == pytest.approx(expected, rel=1e-5)
 
 
 def test_no_prompt_in_common_is_said() -> None:

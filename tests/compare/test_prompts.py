@@ -52,6 +52,9 @@ def test_all_forms_are_read(tmp_path: Path) -> None:
         ('{"messages": [{"role": "who", "content": "a"}]}\n', ":1", "none of the roles"),
         ('{"messages": [{"role": "user"}]}\n', ":1", "no content"),
         ('{"id": 1, "prompt": "a"}\n{"id": 1, "prompt": "b"}\n', ":2", "comes twice"),
+        ('{"prompt": "a", "checks": {"rhymes": 1}}', ":1", "no check 'rhymes'"),
+        ('{"prompt": "a", "checks": {"words": "five"}}', ":1", "'five'"),
+        ('{"prompt": "a", "checks": 7}', ":1", "not an object"),
         ("", "", "no prompts"),
     ],
 )
@@ -78,3 +81,36 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 def test_bundled_prompts_have_names() -> None:
     assert prompts.find("bundled:creative") == PROMPTS / "creative.jsonl"
     assert prompts.find("/x/y.txt") == Path("/x/y.txt")
+    with pytest.raises(EngineError, match="no bundled set of prompts 'poems'") as caught:
+        prompts.load("bundled:poems")
+    assert "knowledge" in caught.value.detail
+
+
+def test_every_kind_is_bundled_and_all_of_them_go_together() -> None:
+    kinds = {"knowledge", "instructions", "reasoning", "creative", "code", "translation"}
+    assert kinds < set(prompts.bundled())
+    assert len(prompts.load("bundled:outside")) == 10
+    everything = prompts.load("bundled:all")
+    assert len({one.id for one in everything}) == len(everything) > 50
+    assert {one.skill for one in everything} == set(prompts.bundled())
+    assert all(one.checks for one in everything if one.skill in ("instructions", "code"))
+    assert all(one.reference for one in everything if one.skill == "translation")
+
+
+def test_references_and_checks(tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    path.write_text(
+        '{"question": "one", "answer": 1, "checks": {"number": 1.0}}\n'
+        '{"instruction": "two", "input": "", "output": "II", "answer": {"right": "x"}}\n'
+    )
+    one, two = prompts.read(path)
+    assert (one.reference, one.checks) == ("1", {"number": 1.0})
+    assert (two.reference, two.checks) == ("", {})
+    table = tmp_path / "p.tsv"
+    table.write_text('prompt\treference\tchecks\ta\nsay x\tX\t"{""words"": 1}"\n')
+    (row,) = prompts.read(table)
+    assert (row.reference, row.checks) == ("X", {"words": 1})
+    table.write_text("prompt\tchecks\nsay x\t{words\n")
+    with pytest.raises(EngineError, match="A prompt cannot be used") as caught:
+        prompts.read(table)
+    assert f"{table}:2" in caught.value.detail

@@ -6,7 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.compare.votes import Ballot, Book, Choice, Vote, book_of, draw, hide_names, read, tally
+from engine.compare.arms import parse_arm
+from engine.compare.votes import (
+    Ballot,
+    Book,
+    Choice,
+    Vote,
+    agreement,
+    book_of,
+    draw,
+    hide_names,
+    judges_of,
+    mean_ratings,
+    names_of,
+    read,
+    read_rubrics,
+    scores,
+    tally,
+    tally_all,
+)
 from engine.errors import EngineError
 from engine.impact.statistics import wilson
 
@@ -32,6 +50,10 @@ def test_the_lot_stays_and_is_fair() -> None:
     again = [one for one in ballots if one.again]
     assert len(again) == 4
     by_id = {one.id: one for one in first}
+    assert ballots[10].again, "not at the end alone: most judges stop before that"
+    assert draw(IDS, ("tuned", "base"), "ana") == ballots
+    fewer = {one.id: one for one in draw(IDS[:30], ARMS, "ana") if not one.again}
+    assert all(by_id[name] == one for name, one in fewer.items()), "more prompts change no side"
     assert all(one.left == by_id[one.prompt_id].right for one in again)
 
 
@@ -97,7 +119,48 @@ def test_how_many_more_votes_would_decide(wins: int, losses: int) -> None:
 
 def test_names_are_hidden_in_answers() -> None:
     text = "I am Emotion-LoRA, not emotion."
-    assert hide_names(text, ["emotion-lora", "", "base"]) == "I am ▒▒▒, not emotion."
+    assert hide_names(text, ["emotion-lora", "", "base"]) == "I am [name], not emotion."
+    assert hide_names("a basement, a base", ["a", "base"]) == "a basement, a [name]"
+    arm = parse_arm("tuned=bundled:demo-base+/x/y/emotion-lora")
+    hidden = hide_names("tuned emotion-lora on demo-base, /x/y/emotion-lora", names_of(arm, "mine"))
+    assert hidden == "[name] [name] on [name], [name]"
+
+
+def test_judges_are_kept_apart_and_counted_together(tmp_path: Path) -> None:
+    ballots = draw(IDS[:20], ARMS, "x")
+    for judge, arm in (("Ana", "tuned"), ("Ben", "base")):
+        book = Book(book_of(tmp_path, judge))
+        for one in ballots:
+            book.cast(prefer(one, "tuned" if one.prompt_id == "p3" else arm))
+    judges = judges_of(tmp_path)
+    assert list(judges) == ["Ana", "Ben"]
+    assert tally(judges["Ana"], "tuned", "base").wins == 20
+    whole = tally_all(judges, "tuned", "base")
+    assert (whole.wins, whole.losses) == (21, 19)
+    assert whole.consistent == (4, 4), "nobody is held against another's votes"
+    assert agreement(judges) == (1, 20)
+    found = scores([vote for votes in judges.values() for vote in votes], "base", "tuned")
+    assert (found["p3"], found["p4"]) == (-1.0, 0.0)
+
+
+def test_ratings_are_by_arm() -> None:
+    one = Vote("a", "a", "base", "tuned", "left", ratings={"base": {"safe": 5}})
+    other = Vote("b", "b", "tuned", "base", "left", ratings={"base": {"safe": 2}})
+    assert mean_ratings([one, other], "base") == {"safe": (3.5, 2)}
+    assert mean_ratings([one, other], "tuned") == {}
+
+
+def test_own_rubrics(tmp_path: Path) -> None:
+    path = tmp_path / "mine.txt"
+    path.write_text("# mine\nkind: Is it kind?\n\nshort\n")
+    assert read_rubrics(path) == {"kind": "Is it kind?", "short": ""}
+    for content, why in ((": no name\n", ":1"), ("x" * 99, ":1"), ("# none\n", "no rubrics")):
+        path.write_text(content)
+        with pytest.raises(EngineError) as caught:
+            read_rubrics(path)
+        assert why in str(caught.value)
+    with pytest.raises(EngineError, match="cannot be read"):
+        read_rubrics(tmp_path / "none")
 
 
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,67 @@
+"""What a reader says of the pairs of a job: notes and bookmarks, in `remarks.json` beside it.
+
+One writer: the dashboard. A file that cannot be read is refused, never overwritten.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine import atomic
+from engine.errors import EngineError
+from engine.jobs import fields
+
+LONGEST = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    note: str = ""
+    marked: bool = False
+
+    @property
+    def empty(self) -> bool:
+        return not self.note and not self.marked
+
+
+def file_of(folder: Path) -> Path:
+    return folder / "remarks.json"
+
+
+def read(folder: Path) -> dict[str, Remark]:
+    """The remarks on a job by prompt id; none where there is no file. Raises EngineError."""
+    path = file_of(folder)
+    try:
+        table = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise EngineError("The notes cannot be read.", f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise EngineError("The notes are not valid JSON.", f"{path}: {error}") from error
+    if not isinstance(table, Mapping):
+        raise EngineError("This file holds something other than notes.", str(path))
+    found = {
+        prompt: fields.lenient(Remark, one)
+        for prompt, one in table.items()
+        if isinstance(one, Mapping)
+    }
+    return {prompt: one for prompt, one in found.items() if one is not None and not one.empty}
+
+
+def write(folder: Path, prompt_id: str, remark: Remark) -> dict[str, Remark]:
+    """Replace the remark on one prompt; all that there are now. Raises EngineError."""
+    remarks = read(folder)
+    remarks.pop(prompt_id, None)
+    if not remark.empty:
+        remarks[prompt_id] = dataclasses.replace(remark, note=remark.note[:LONGEST])
+    path = file_of(folder)
+    try:
+        atomic.write_json(path, {key: dataclasses.asdict(one) for key, one in remarks.items()})
+    except OSError as error:
+        raise EngineError(
+            "The note cannot be written.", f"{path}: {error.strerror}", "Is the disk full?"
+        ) from error
+    return remarks
