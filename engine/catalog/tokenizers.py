@@ -11,7 +11,7 @@ from engine.catalog.configs import read_json
 from engine.catalog.files import open_regular, recognise_impostor
 from engine.errors import EngineError
 
-_VOCABULARIES = (
+VOCABULARIES = (
     "tokenizer.json",
     "tokenizer.model",
     "vocab.json",
@@ -26,7 +26,7 @@ _CONFIG = "tokenizer_config.json"
 
 def check_tokenizer(folder: Path, names: Collection[str]) -> str | None:
     """Why the folder's tokenizer cannot be used; None where it can. `names` are its files."""
-    found = [name for name in _VOCABULARIES if name in names]
+    found = [name for name in VOCABULARIES if name in names]
     found += [name for name in names if name.endswith(".tiktoken")]
     try:
         config = read_json(folder / _CONFIG) if _CONFIG in names else {}

@@ -19,6 +19,7 @@ from engine.worker.answering import asked
 from engine.worker.answering.answers import Answers, Pieces, pieces_of
 from engine.worker.answering.comparing import Comparing
 from engine.worker.answering.stock import Stock
+from engine.worker.answering.tokenizing import Tokenizing
 from engine.worker.model import counting, models
 from engine.worker.rows import columnar, inspection
 from engine.worker.rows.preview import encode_row, read_data, show_row
@@ -43,6 +44,7 @@ class Desk:
             "count": self.count,
             "shift": comparing.shift,
             "pieces": comparing.pieces,
+            "tokenize": Tokenizing(self._stock).tokenize,
         }
 
     def rest(self) -> None:
