@@ -1,31 +1,24 @@
-"""Curves drawn into cells by plotext: the only module that imports it.
+"""Curves drawn into cells: on which axes, in which order, with which marks.
 
-Refuses screens and disks. plotext keeps one figure for the process and takes up to a tenth of a
-second, so drawing takes a lock and belongs on a thread. A cell is a character and a role; what
-colour a role has is the widget's affair.
+Refuses screens and disks. A curve of a million points takes some hundredths of a second, so
+drawing belongs on a thread. A cell is a character and a role; what colour a role has is the
+widget's affair.
 """
 
-import re
-import threading
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import plotext
 
 from engine.events.series import Floats, Ints, Series, smooth, thin
 from engine.text import one_line
 from tui.glyphs import UNICODE, Glyphs
 from tui.plotting.axes import Axis, fit_x, fit_y
+from tui.plotting.canvas import Canvas
+from tui.plotting.frame import MARGIN, frame, is_framed, scaled
 
 AXIS, ALERT, RESTART, LEVEL, FAINT, STRONG = 1, 2, 3, 7, 16, 32
 """Roles of cells; curves add their accent (0 to 15) to FAINT and STRONG."""
-_LOCK = threading.Lock()
-_LEVEL_MARK = "-"
-_STYLED = re.compile(r"\x1b\[([0-9;]*)m")
-_PLAIN = str.maketrans("┤├│└┘┌┐─┬┴┼", "|||++++-+++")
 _LABELS = "abcdefghijklmnopqrstuvwxyz"
-_MARGIN = 7
-"""Cells for the labels of the y axis, always as many so that the canvas stays in its place."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +39,8 @@ class Curve:
     """Where its points lie along x; None: at their steps or times. Never NaN."""
     faint: bool = False
     """Behind the others and without a name: a branch that a resume left behind."""
+    branch_of: str = ""
+    """The label of the curve that it was left of."""
 
     @classmethod
     def of(
@@ -135,8 +130,8 @@ def draw(
 ) -> Picture:
     """`curves` in `width` by `height` cells, on the axes of `previous` where they still do."""
     xs = across(curves, view)
-    framed = width >= _MARGIN + 10 and height >= 4
-    left, rows = (_MARGIN + 1, height - 2) if framed else (0, height)
+    framed = is_framed(width, height)
+    left, rows = (MARGIN + 1, height - 2) if framed else (0, height)
     columns = width - left
     x_axis = _fit_x(xs, view, previous)
     strokes = _strokes(curves, xs, view, x_axis, columns)
@@ -144,31 +139,23 @@ def draw(
     y_axis = _fit_y(strokes, levels, view, previous)
     joined = [curve.label for curve in curves if not curve.marks and not curve.faint]
     letters = dict(zip(joined, _LABELS, strict=False)) if len(joined) > 1 else {}
-    with _LOCK:
-        plotext.clear_figure()
-        plotext.theme("clear")
-        plotext.limit_size(False, False)
-        plotext.plotsize(width, height)
-        plotext.xlim(x_axis.low, x_axis.high)
-        plotext.ylim(*_scaled(np.array([y_axis.low, y_axis.high]), y_axis).tolist())
-        plotext.xaxes(framed, False)
-        plotext.yaxes(framed, False)
-        _put_ticks(x_axis, y_axis, columns, rows, framed)
-        for curve in curves:
-            if not view.by_time or curve.places is not None:
-                for place in curve.restarts:
-                    if x_axis.low <= place <= x_axis.high:
-                        plotext.vline(place, RESTART)
-        for level in levels:
-            _put_level(level, x_axis, y_axis, columns)
-        for stroke in strokes:
-            _put(stroke, y_axis, view.glyphs)
-        _put_letters(strokes, letters, y_axis, (x_axis.high - x_axis.low) / columns)
-        text = plotext.build()
-    texts, roles = _cells(text, width, height, view.glyphs)
+    cells = frame(x_axis, y_axis, width, height, plain=view.glyphs.is_ascii).copy()
+    roles = np.full(cells.shape, AXIS)
+    canvas = Canvas(cells[:rows, left:], roles[:rows, left:])
+    for curve in curves:
+        if not view.by_time or curve.places is not None:
+            for place in curve.restarts:
+                canvas.down(float(_share(place, x_axis)), RESTART, view.glyphs.restart)
+    for level in levels:
+        canvas.across(float(_height(level.value, y_axis)), LEVEL, view.glyphs.level)
+    for stroke in strokes:
+        _put(stroke, x_axis, y_axis, canvas, view.glyphs)
+    _put_letters(strokes, letters, x_axis, y_axis, canvas)
+    texts = tuple(line.tobytes().decode("utf-32-le") for line in cells)
+    owners = tuple(tuple(line) for line in roles.tolist())
     if framed:
-        texts = _labelled(texts, roles, levels, left)
-    return Picture(texts, roles, x_axis, y_axis, left, columns, rows, letters)
+        texts = _labelled(texts, owners, levels, left)
+    return Picture(texts, owners, x_axis, y_axis, left, columns, rows, letters)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -243,45 +230,27 @@ def _fit_y(
     return fit_y(low, high, previous.y if previous else None, log=view.log)
 
 
-def _put_ticks(x: Axis, y: Axis, columns: int, rows: int, framed: bool) -> None:
-    if not framed:
-        plotext.xticks([], [])
-        plotext.yticks([], [])
-        return
-    across, up = x.ticks(max(columns // 14, 1)), y.ticks(max(rows // 4, 1))
-    plotext.xticks([place for place, _ in across], [label for _, label in across])
-    labels = [label[:_MARGIN].rjust(_MARGIN) for _, label in up]
-    places = np.array([place for place, _ in up])
-    plotext.yticks(_scaled(places, y).tolist(), labels)
-
-
-def _scaled(values: Floats, axis: Axis) -> Floats:
-    """Logarithms where the axis is logarithmic: plotext's own log scale leaves limits alone."""
-    return np.log10(values) if axis.log else values
-
-
-def _put(stroke: _Stroke, y_axis: Axis, glyphs: Glyphs) -> None:
+def _put(stroke: _Stroke, x_axis: Axis, y_axis: Axis, canvas: Canvas, glyphs: Glyphs) -> None:
     finite = np.isfinite(stroke.y)
-    height = _scaled(stroke.y, y_axis)
+    x, height = _share(stroke.x, x_axis), _height(stroke.y, y_axis)
     if stroke.marks:
-        _scatter(stroke.x[finite], height[finite], glyphs.mark, stroke.role)
+        canvas.scatter(x[finite], height[finite], stroke.role, glyphs.mark)
     else:
-        line = "braille" if glyphs.dots else (".", "*")[stroke.role >= STRONG]
-        edges = np.flatnonzero(np.diff(finite.astype(np.int8), prepend=0, append=0))
-        for start, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-            x, y = stroke.x[start:stop].tolist(), height[start:stop].tolist()
-            plotext.plot(x, y, marker=line, color=stroke.role)
-    if not finite.all():
-        gone = stroke.x[~finite]
-        floor = float(_scaled(np.array([y_axis.low]), y_axis)[0])
-        _scatter(gone, np.full(len(gone), floor), glyphs.missing, ALERT)
+        character = "" if glyphs.dots else (".", "*")[stroke.role >= STRONG]
+        canvas.line(x, height, stroke.role, character)
+    gone = x[~finite]
+    canvas.scatter(gone, np.zeros(len(gone)), ALERT, glyphs.missing)
 
 
-def _put_level(level: Level, x_axis: Axis, y_axis: Axis, columns: int) -> None:
-    """A mark in every column; curves are drawn over it."""
-    x = np.linspace(x_axis.low, x_axis.high, columns)
-    height = float(_scaled(np.array([level.value]), y_axis)[0])
-    _scatter(x, np.full(columns, height), _LEVEL_MARK, LEVEL)
+def _share(x: Floats | float, axis: Axis) -> Floats:
+    """How far along the axis: 0 at its beginning, 1 at its end."""
+    return (np.asarray(x) - axis.low) / (axis.high - axis.low)
+
+
+def _height(y: Floats | float, axis: Axis) -> Floats:
+    low, high = scaled(np.array([axis.low, axis.high]), axis).tolist()
+    share: Floats = (scaled(np.asarray(y), axis) - low) / (high - low)
+    return share
 
 
 def _labelled(
@@ -301,46 +270,15 @@ def _labelled(
 
 
 def _put_letters(
-    strokes: list[_Stroke], letters: dict[str, str], y_axis: Axis, cell: float
+    strokes: list[_Stroke], letters: dict[str, str], x_axis: Axis, y_axis: Axis, canvas: Canvas
 ) -> None:
     """Each curve's letter at its end; every next one a little earlier, so that none is hidden."""
     named = [stroke for stroke in strokes if stroke.label in letters and not stroke.marks]
+    cell = 1 / canvas.cells.shape[1]
     for order, stroke in enumerate(named):
         finite = np.isfinite(stroke.y)
-        x, height = stroke.x[finite], _scaled(stroke.y[finite], y_axis)
+        x, height = _share(stroke.x[finite], x_axis), _height(stroke.y[finite], y_axis)
         if len(x):
             at = max(int(np.searchsorted(x, x[-1] - 3 * order * cell, side="right")) - 1, 0)
-            _scatter(x[at : at + 1], height[at : at + 1], letters[stroke.label], stroke.role)
-
-
-def _scatter(x: Floats, y: Floats, marker: str, role: int) -> None:
-    if len(x):
-        plotext.scatter(x.tolist(), y.tolist(), marker=marker, color=role)
-
-
-def _cells(
-    text: str, width: int, height: int, glyphs: Glyphs
-) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
-    """plotext's coloured text as characters and roles, exactly `height` by `width`."""
-    texts: list[str] = []
-    roles: list[tuple[int, ...]] = []
-    for line in text.split("\n")[:height]:
-        characters: list[str] = []
-        owners: list[int] = []
-        role = AXIS
-        pieces = _STYLED.split(line)
-        for plain, code in zip(pieces[::2], [*pieces[1::2], ""], strict=True):
-            if role in (RESTART, LEVEL):
-                mark = glyphs.restart if role == RESTART else glyphs.level
-                plain = plain.replace("│", mark).replace(_LEVEL_MARK, mark)
-            characters.append(plain)
-            owners += [role] * len(plain)
-            parts = code.split(";")
-            role = int(parts[2]) if parts[:2] == ["38", "5"] else AXIS
-        row = "".join(characters)[:width].ljust(width)
-        texts.append(row if glyphs.dots else row.translate(_PLAIN))
-        roles.append(tuple((owners + [AXIS] * width)[:width]))
-    while len(texts) < height:
-        texts.append(" " * width)
-        roles.append((AXIS,) * width)
-    return tuple(texts), tuple(roles)
+            letter = letters[stroke.label]
+            canvas.scatter(x[at : at + 1], height[at : at + 1], stroke.role, letter)
