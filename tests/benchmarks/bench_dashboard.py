@@ -11,15 +11,14 @@ import random
 import shutil
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
-from tests.benchmarks.results import Outcome, Row, printed
+from tests.benchmarks.parts import Part, measure
+from tests.benchmarks.results import Outcome
 from tests.benchmarks.terminal import Terminal, dashboard
 from tests.benchmarks.writer import TOTAL, Writer
 from tests.tui.building import write_curves, write_run
@@ -46,29 +45,9 @@ class Effort:
 BRIEF = Effort(pairs=1, runs=5, points=100, idle_seconds=3.0, live_seconds=4.0, values=3)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Rows that are measured together."""
-
-    rows: tuple[tuple[str, str], ...]
-    """What, and its bar."""
-    measure: Callable[[Effort, Path], Sequence[str | None]]
-    """One value for each row. Raises AssertionError where the program does not do as it should."""
-
-
 def bench(effort: Effort = Effort()) -> Outcome:
     """Measure all parts, one after the other."""
-    rows: list[Row] = []
-    for part in PARTS:
-        measured: Sequence[str | None] = [None] * len(part.rows)
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                measured = part.measure(effort, Path(folder))
-            except (AssertionError, OSError) as error:
-                print(f"{part.rows[0][0]}: {error}", file=sys.stderr)
-        found = [Row(*row) for row in _joined(part.rows, measured)]
-        print(printed(found), flush=True)
-        rows += found
+    rows = measure(PARTS, effort)
     settings: dict[str, str | int | float] = {
         "pairs of starts": effort.pairs,
         "runs for memory": effort.runs,
@@ -225,13 +204,6 @@ def _logged(terminal: Terminal, writer: Writer, seconds: float) -> int:
 
 def _megabytes(terminal: Terminal) -> str:
     return f"{terminal.resident() / 1e6:.1f} MB"
-
-
-def _joined(
-    rows: Sequence[tuple[str, str]], measured: Sequence[str | None]
-) -> list[tuple[str, str | None, str]]:
-    pairs = zip(rows, measured, strict=True)
-    return [(what, value, bar) for (what, bar), value in pairs]
 
 
 _MEMORY = "at most 120 MB"

@@ -31,20 +31,22 @@ _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 class Row:
     what: str
     measured: str | None
-    """With its unit; None where it could not be measured."""
+    """With its unit; None where it could not be measured, or `not measured: ` and why."""
     bar: str = ""
-    """`at most N`, `at least N`, or the very value; empty where there is no bar."""
+    """`at most N`, `less than N`, `at least N`, or the very value; empty where there is no bar."""
 
     @property
     def met(self) -> str:
         """yes, no, not measured; empty where there is no bar."""
-        if self.measured is None:
+        if self.measured is None or self.measured.startswith(NOT_MEASURED):
             return NOT_MEASURED
         if not self.bar:
             return ""
         found, wanted = _number(self.measured), _number(self.bar)
         if self.bar.startswith("at most"):
             return "yes" if found <= wanted else "no"
+        if self.bar.startswith("less than"):
+            return "yes" if found < wanted else "no"
         if self.bar.startswith("at least"):
             return "yes" if found >= wanted else "no"
         return "yes" if found == wanted else "no"

@@ -18,6 +18,8 @@ def test_the_table_is_what_the_numbers_render_to() -> None:
         ("1.50", "at most 1.5", "yes"),
         ("1.51", "at most 1.5", "no"),
         ("1,999 B/s", "at most 2,000 B/s", "yes"),
+        ("899 B/s", "less than 900 B/s", "yes"),
+        ("900 B/s", "less than 900 B/s", "no"),
         ("9.9", "at least 15", "no"),
         ("16.2", "at least 15", "yes"),
         ("0 B", "0 B", "yes"),
@@ -26,6 +28,7 @@ def test_the_table_is_what_the_numbers_render_to() -> None:
         ("0.5 s", "", ""),
         (None, "", "not measured"),
         (None, "at most 1 s", "not measured"),
+        ("not measured: no wandb here", "at most 1", "not measured"),
     ],
 )
 def test_a_bar_is_met_or_not(measured: str | None, bar: str, met: str) -> None:
