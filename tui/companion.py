@@ -70,6 +70,50 @@ class Companion:
         """The prompt as an arm reads it: `text`, `tokens`, `template`. Raises EngineError."""
         return await Stream(self, "render", {"arm": arm} | _said(messages)).last()
 
+    def shift(self, base: str, tuned: str, sample: Mapping[str, Any]) -> "Stream":
+        """Token shift of an answer of `tuned`: `done` has the `shift`, null where cancelled.
+
+        `sample` is the answer as its own `done` gave it; `engine.compare.shift.from_table` reads
+        what comes.
+        """
+        return Stream(self, "shift", {"base": base, "tuned": tuned, "sample": dict(sample)})
+
+    async def pieces(self, arm: str, ids: Sequence[int]) -> Event:
+        """What token ids are: `text`, `tokens`, `spans`. Raises EngineError."""
+        return await Stream(self, "pieces", {"arm": arm, "ids": list(ids)}).last()
+
+    def strengths(
+        self,
+        arm: str,
+        messages: Conversation,
+        decoding: Mapping[str, Any] | None = None,
+        strengths: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0),
+    ) -> "Stream":
+        """One answer at each strength of an arm's adapter, in that order.
+
+        Events `loading`, and for each strength `begin`, `text` … and `answer` with the sample; the
+        `done` holds all `samples`.
+        """
+        asked = {"arm": arm, "decoding": dict(decoding or {}), "strengths": list(strengths)}
+        return Stream(self, "strengths", asked | _said(messages))
+
+    def facts(
+        self,
+        arms: Sequence[str],
+        messages: Conversation | None = None,
+        decoding: Mapping[str, Any] | None = None,
+        *,
+        probe: bool = False,
+    ) -> "Stream":
+        """How arms differ but for their weights, and what should be known of them.
+
+        `facts` comes from files alone; with `probe` the models are loaded and read the prompt, one
+        pass an arm, and `done` says which are the same. Both hold `arms`, `differences`,
+        `warnings` and `kl`.
+        """
+        asked = {"arms": list(arms), "decoding": dict(decoding or {}), "probe": probe}
+        return Stream(self, "facts", asked | ({} if messages is None else _said(messages)))
+
     async def preview(
         self, checkpoint: str, data: str | Mapping[str, Any], **settings: int
     ) -> Event:
@@ -86,6 +130,13 @@ class Companion:
         Its `done` holds the `report`, null where it was cancelled.
         """
         return Stream(self, "inspect", {"checkpoint": checkpoint, "data": data, **settings})
+
+    def tokenize(self, request: Mapping[str, Any]) -> "Stream":
+        """What tokenizers make of texts and a conversation: an event `reading` for each of them.
+
+        See `engine.worker.answering.tokenizing` for the request's fields.
+        """
+        return Stream(self, "tokenize", request)
 
     async def hello(self) -> Event:
         """Start the process if need be and wait until it is ready to work."""

@@ -4,7 +4,8 @@ Arms that share a base are answered on one model, prompt by prompt in batches. W
 already is not made again, so a job that was stopped or killed goes on where it was.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator
 
 from engine.compare import prompts as prompt_files
 from engine.compare import samples as sample_files
@@ -16,15 +17,16 @@ from engine.jobs.recipe import GenerateRecipe
 from engine.jobs.settings import Decode as Decoding
 from engine.jobs.store import open_store
 from engine.worker.answering.answers import Answers
-from engine.worker.answering.bases import Bases, Voice
+from engine.worker.answering.bases import Bases
+from engine.worker.answering.chorus import ROWS, Chorus
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.model.models import pick_device
 from engine.worker.model.places import locate
 
 __all__ = ["Answers", "Decoding", "run"]
 
-ROWS = 16
-"""Prompts answered side by side."""
+_PAUSE = 0.02
+"""Seconds between two looks at what an endpoint says."""
 
 
 def run(attempt: Attempt) -> str:
@@ -36,56 +38,50 @@ def run(attempt: Attempt) -> str:
     arms = parse_arms(recipe.arms)
     prompts = prompt_files.load(recipe.prompts)
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
-    places = {arm: locate(arm, runs) for arm in arms}
-    bases = Bases(pick_device(attempt.device.kind if attempt.device else recipe.device))
+    places = {arm: locate(arm, runs) for arm in arms if not arm.is_endpoint}
+    device = pick_device(attempt.device.kind if attempt.device else recipe.device)
+    bases = Bases(device, budget=0)  # one at a time
 
     have = {sample.key for sample in sample_files.read(attempt.directory.samples)}
     total = len(arms) * len(prompts)
-    done = 0
+    done = refused = 0
     # By base: one that is not needed any more makes room for the next.
-    for arm in sorted(arms, key=lambda arm: str(places[arm].base)):
-        missing = [prompt for prompt in prompts if _key(arm, prompt, recipe.decode) not in have]
+    for arm in sorted(arms, key=lambda arm: str(places[arm].base) if arm in places else ""):
+        decode = arm.decoding(recipe.decode)
+        missing = [prompt for prompt in prompts if _key(arm, prompt, decode) not in have]
         done += len(prompts) - len(missing)
         attempt.progress(done, total, message=f"{arm.name}: loading")
-        voice = bases.voice(arm, places[arm], attempt.log)
-        assert voice is not None, "without a budget there is always room"
-        for note in voice.notes:
-            attempt.log(note)
-        for batch in _batches(voice, missing):
-            made = _answer(attempt, voice, arm, batch, recipe.decode)
+        chorus = None  # lets go of its base
+        voice = None
+        if arm in places and missing:
+            voice = bases.voice(arm, places[arm], attempt.log)
+            assert voice is not None, "no other arm speaks"
+            for note in voice.notes:
+                attempt.log(note)
+        chorus = Chorus(arm, voice, missing, decode, ROWS)
+        for name, error in chorus.refused.items():
+            attempt.log(f"{arm.name}: {name} is left out: {error.title} {error.detail}")
+        refused += len(chorus.refused)
+        for made in _heard(attempt, chorus):
             sample_files.append(attempt.directory.samples, made)
             done += len(made)
             attempt.progress(done, total, message=arm.name)
-    return f"{total} answers"
+    left = f", {refused} prompts left out (see the log)" if refused else ""
+    return f"{total - refused} answers{left}"
 
 
 def _key(arm: Arm, prompt: Prompt, decode: Decoding) -> tuple[object, ...]:
     return (format_arm(arm), prompt.id, prompt.messages, decode)
 
 
-def _batches(voice: Voice, prompts: Sequence[Prompt]) -> list[list[tuple[Prompt, list[int]]]]:
-    """Prompts with their ids, of like length together: padding costs time."""
-    coded = sorted(
-        ((prompt, voice.prompt(prompt.messages)) for prompt in prompts),
-        key=lambda pair: len(pair[1]),
-    )
-    return [coded[start : start + ROWS] for start in range(0, len(coded), ROWS)]
-
-
-def _answer(
-    attempt: Attempt,
-    voice: Voice,
-    arm: Arm,
-    batch: Sequence[tuple[Prompt, list[int]]],
-    decode: Decoding,
-) -> list[Sample]:
-    """The samples of one batch. Raises Stopped between two tokens; nothing of the batch is kept."""
-    answers = Answers(voice, [ids for _, ids in batch], decode)
-    while not answers.done:
+def _heard(attempt: Attempt, chorus: Chorus) -> Iterator[list[Sample]]:
+    """Samples as they are done. Raises Stopped between two tokens; nothing of a batch is kept."""
+    while not chorus.done:
         if attempt.stop_requested():
+            chorus.cancel()
             raise Stopped
-        answers.step()
-    return [
-        answers.sample(at, prompt.id, prompt.messages, format_arm(arm))
-        for at, (prompt, _) in enumerate(batch)
-    ]
+        made = chorus.step()
+        if made:
+            yield made
+        elif chorus.is_remote:
+            time.sleep(_PAUSE)

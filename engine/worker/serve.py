@@ -30,6 +30,10 @@ IDLE_SECONDS = 600.0
 Request = Mapping[str, Any]
 Event = dict[str, Any]
 Cancelled = Callable[[], bool]
+WAITING: Event = {}
+"""What a task yields where it waits for something outside of this process."""
+_PAUSE = 0.01
+"""Seconds between two looks, where all tasks wait for what is outside."""
 
 
 def main() -> int:
@@ -59,6 +63,8 @@ class Server:
         self._cancelled: set[object] = set()
         self._tasks: dict[object, Iterator[Event | None]] = {}
         self._desk: Any = None
+        self._idle = False
+        """Whether every task waits for something outside."""
 
     def read(self) -> None:
         """Take requests until the input closes; then the process ends: it has nothing to save."""
@@ -72,6 +78,7 @@ class Server:
         while True:
             for request in self._new_requests():
                 self._start(request)
+            self._idle = bool(self._tasks)
             for identity in list(self._tasks):
                 self._step(identity)
 
@@ -112,6 +119,9 @@ class Server:
             except queue.Empty:
                 self._desk.rest()
                 yield self._inbox.get()
+        elif self._idle:
+            with contextlib.suppress(queue.Empty):
+                yield self._inbox.get(timeout=_PAUSE)
         with contextlib.suppress(queue.Empty):
             while True:
                 yield self._inbox.get_nowait()
@@ -132,7 +142,8 @@ class Server:
             self._tasks[identity] = handler(request, lambda: identity in self._cancelled)
 
     def _step(self, identity: object) -> None:
-        """One event of a task; None means that it waits for another."""
+        """One event of a task; None where it has worked, or waits for another task."""
+        event: Event | None = None
         try:
             event = next(self._tasks[identity])
         except EngineError as error:
@@ -140,9 +151,9 @@ class Server:
             self._refuse(identity, error)
         except StopIteration:
             self._finish(identity)
-        else:
-            if event is not None:
-                self.send(identity, **event)
+        self._idle &= event is WAITING
+        if event:
+            self.send(identity, **event)
 
     def _finish(self, identity: object) -> None:
         del self._tasks[identity]

@@ -1,6 +1,7 @@
 """Panes that can be trusted: each arm says what a fresh model, loaded alone elsewhere, says."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from engine.catalog.schemas import Message
 from engine.compare import samples
@@ -198,6 +200,87 @@ def test_the_base_is_a_fresh_base_after_a_forward_pass_that_failed(
     assert say(plain, prompts[:2]) == reference["base"][:2]
     full = voice(bases, base, adapters["lora"])
     assert say(full, prompts[:2]) == reference["lora"][:2]
+
+
+@pytest.mark.parametrize("shape", ["wide", "astray"])
+@pytest.mark.parametrize("first", ["it", "another"])
+def test_the_base_is_a_fresh_base_after_an_adapter_that_did_not_fit(
+    shape: str,
+    first: str,
+    bases: Bases,
+    base: Path,
+    adapters: dict[str, Path],
+    prompts: list[list[int]],
+    reference: dict[str, list[list[int]]],
+    tmp_path: Path,
+) -> None:
+    plain = voice(bases, base)
+    if first == "another":
+        voice(bases, base, adapters["lora"])
+    other = save_adapter(tmp_path / "other", base, 9)
+    tensors = load_file(other / "adapter_model.safetensors")
+    if shape == "wide":
+        tensors = {key: torch.cat([one, one], dim=-1) for key, one in tensors.items()}
+    else:  # all of its tensors are placed, and one more is left
+        tensors["base_model.model.model.layers.7.self_attn.q_proj.lora_A.weight"] = torch.ones(
+            4, 32
+        )
+    save_file(tensors, other / "adapter_model.safetensors")
+    going = Answers(plain, prompts[:1], GREEDY)
+    going.step()
+    for _ in range(2):
+        with pytest.raises(EngineError, match="does not fit this base"):
+            voice(bases, base, other)
+    while not going.done:
+        going.step()
+    assert going.answers[0].output_ids == reference["base"][0]
+    assert say(voice(bases, base), prompts[:2]) == reference["base"][:2]
+    tuned = voice(bases, base, adapters["lora"])
+    assert tuned.base is plain.base
+    assert say(tuned, prompts[:2]) == reference["lora"][:2]
+
+
+def test_an_adapter_that_was_written_anew_is_read_anew(
+    bases: Bases, base: Path, prompts: list[list[int]], tmp_path: Path
+) -> None:
+    path = save_adapter(tmp_path / "adapter", base, 1)
+    before = say(voice(bases, base, path), prompts[:1])
+    save_adapter(path, base, 2)
+    os.utime(path / "adapter_model.safetensors", ns=(1, 1))
+    after = voice(bases, base, path)
+    assert say(after, prompts[:1]) != before
+    assert after.base.path_of(after.adapter) == path
+
+
+@pytest.mark.parametrize("name", ["lora", "dora", "bias", "saved"])
+def test_no_strength_is_the_base_with_every_method(
+    name: str,
+    bases: Bases,
+    base: Path,
+    adapters: dict[str, Path],
+    prompts: list[list[int]],
+    reference: dict[str, list[list[int]]],
+) -> None:
+    plain = voice(bases, base)
+    none = voice(bases, base, adapters[name], strength=0.0)
+    assert none.base is plain.base
+    assert say(none, prompts[:2]) == reference["base"][:2]
+
+
+def test_half_of_a_dora_is_half_of_what_it_changes(
+    bases: Bases, base: Path, tmp_path: Path, prompts: list[list[int]]
+) -> None:
+    """Of one linear layer alone, so that the logits are linear in what is changed."""
+    path = save_adapter(tmp_path / "head", base, 1, use_dora=True, target_modules=["lm_head"])
+    inputs = torch.tensor([prompts[0]])
+    with torch.inference_mode():
+        none, half, whole, more = (
+            voice(bases, base, path, strength=strength).forward(input_ids=inputs).logits
+            for strength in (0.0, 0.5, 1.0, 1.5)
+        )
+    assert float((whole - none).norm()) > 1
+    torch.testing.assert_close(half, (none + whole) / 2, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(more, whole + (whole - none) / 2, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("name", ["bias", "saved"])

@@ -5,6 +5,7 @@ from typing import Any
 from engine.catalog.schemas import ROLES, Message
 from engine.compare import samples
 from engine.compare.arms import STRONGEST, Arm, parse_arm, parse_arms
+from engine.compare.prompts import Prompt
 from engine.compare.samples import Sample
 from engine.errors import EngineError
 from engine.jobs import fields
@@ -34,6 +35,19 @@ def messages(request: Request) -> list[Message]:
     if "messages" not in request:
         return [Message("user", text(request, "text"))]
     return conversation(request["messages"])
+
+
+def prompts(request: Request) -> list[Prompt]:
+    """Prompts with ids of their own, each a conversation."""
+    given = request.get("prompts")
+    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+        raise EngineError("The request needs prompts, a list of objects.", repr(given)[:200])
+    found = [
+        Prompt(text(one, "id", str(at)), tuple(messages(one))) for at, one in enumerate(given, 1)
+    ]
+    if len({one.id for one in found}) < len(found):
+        raise EngineError("Two prompts have the same id.")
+    return found
 
 
 def conversation(said: object) -> list[Message]:

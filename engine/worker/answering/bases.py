@@ -17,6 +17,7 @@ import torch
 
 from engine.compare.arms import Arm, PromptForm
 from engine.errors import EngineError
+from engine.worker.answering.scaling import scaled
 from engine.worker.model import models
 from engine.worker.model.places import Place
 from engine.worker.rows.encode import end_token_ids
@@ -25,12 +26,22 @@ from engine.worker.rows.template import Said, Template, choose_template, render_
 Say = Callable[[str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """Weights in a directory that may be written anew under the same name."""
+
+    path: Path
+    written: int
+    """Nanoseconds, of the newest file."""
+
+
 class Base:
     """A causal model and the adapters on it, which is only to be had through `speaking`."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._adapters: dict[Path, str] = {}
+        self._adapters: dict[Stamped, str] = {}
+        self._attached = 0
         plain = model.get_base_model() if hasattr(model, "peft_config") else model
         self._keeps_logits = "logits_to_keep" in inspect.signature(plain.forward).parameters
         config = plain.config.get_text_config()
@@ -55,27 +66,34 @@ class Base:
         return sum(one.numel() * one.element_size() for one in self._model.parameters())
 
     def attach(self, path: Path) -> str:
-        """The name of the adapter at `path` on this model, loaded if it is not yet. EngineError."""
-        if path not in self._adapters:
-            name = f"adapter-{len(self._adapters)}"
-            self._model = models.attach_adapter(self._model, path, name)
-            self._adapters[path] = name
-        return self._adapters[path]
+        """The name of the adapter at `path` on this model, loaded if it is not yet.
+
+        One that was written anew since is loaded anew. Raises EngineError; the model is then as it
+        was before.
+        """
+        wanted = stamped(path)
+        if wanted not in self._adapters:
+            name = f"adapter-{self._attached}"
+            self._attached += 1
+            try:
+                self._model = models.attach_adapter(self._model, path, name)
+            except EngineError:
+                detach(self._model, name)
+                raise
+            self._adapters[wanted] = name
+        return self._adapters[wanted]
 
     def path_of(self, adapter: str | None) -> Path | None:
         """Where the adapter of that name was loaded from; None for none."""
-        return next((path for path, name in self._adapters.items() if name == adapter), None)
+        return next((at.path for at, name in self._adapters.items() if name == adapter), None)
 
     @contextmanager
     def speaking(self, adapter: str | None, strength: float = 1.0) -> Iterator[Any]:
         """The model with just this adapter on, or none; for one forward pass."""
         if adapter is not None:
-            from peft.helpers import rescale_adapter_scale
-
             if self._model.active_adapters != [adapter]:
                 self._model.set_adapter(adapter)
-            scaled = strength != 1.0
-            with rescale_adapter_scale(self._model, strength) if scaled else nullcontext():
+            with scaled(self._model, adapter, strength) if strength != 1.0 else nullcontext():
                 yield self._model
         elif hasattr(self._model, "peft_config"):
             with self._model.disable_adapter():
@@ -124,17 +142,22 @@ class Voice:
         arm = self.arm
         ids = render_prompt(messages, self.tokenizer, arm.form, arm.system, arm.prefix)
         if len(ids) >= self.base.context:
-            raise EngineError(
-                "The prompt is longer than the model's context.",
-                f"{len(ids)} tokens; {arm.checkpoint} takes {self.base.context}",
-                "Shorten it.",
-            )
+            raise too_long(arm, len(ids), self.base.context)
         return ids
 
     def forward(self, **inputs: Any) -> Any:
         """One forward pass with this arm's weights."""
         with self.base.speaking(self.adapter, self.arm.strength) as model:
             return model(**inputs)
+
+
+def too_long(arm: Arm, tokens: int, context: int) -> EngineError:
+    """What is said of a prompt that leaves no room for an answer."""
+    return EngineError(
+        "The prompt is longer than the model's context.",
+        f"{tokens} tokens; {arm.checkpoint} takes {context}",
+        "Shorten it.",
+    )
 
 
 def voice_of(model: Any, tokenizer: Any, form: PromptForm | None = None) -> Voice:
@@ -156,7 +179,7 @@ class Bases:
         self.device = device
         self.budget = budget
         """Bytes of weights; None: without limit."""
-        self._kept: dict[tuple[Path, Path | None], Base] = {}
+        self._kept: dict[tuple[Stamped, Stamped | None], Base] = {}
         self._tokenizers = {} if tokenizers is None else tokenizers
         """Those that were read already, by their directory."""
 
@@ -165,6 +188,9 @@ class Bases:
 
         None: the bases that are `busy` must first be done, both do not fit. Raises EngineError.
         """
+        asked_at = place.tokenizer
+        if arm.strength == 0:  # nothing of the adapter: the base itself, whatever the method
+            place = Place(place.base)
         key = self._key(place)
         apart = key[1] is not None
         if apart and arm.strength != 1.0:
@@ -181,20 +207,25 @@ class Bases:
             dtype = models.pick_dtype(self.device, "infer")
             base = Base(models.load_base(place.base, self.device, dtype))
         self._kept[key] = base
-        adapter = None if place.adapter is None else base.attach(place.adapter)
+        try:
+            adapter = None if place.adapter is None else base.attach(place.adapter)
+        except EngineError:
+            if apart:  # it was loaded for this adapter alone
+                del self._kept[key]
+            raise
         notes = (f"{place.base.name} is loaded apart for {arm.name}",) if apart else ()
-        voice = Voice.of(arm, base, self._tokenizer(place.tokenizer, base), adapter, notes)
-        if self._has_own_template(voice, place):
+        voice = Voice.of(arm, base, self._tokenizer(asked_at, base), adapter, notes)
+        if asked_at != place.base and self._has_own_template(voice, place.base):
             told = f"{arm.name} is asked by the template of its training, not by that of its base"
             return replace(voice, notes=(*notes, told))
         return voice
 
-    def _has_own_template(self, voice: Voice, place: Place) -> bool:
+    def _has_own_template(self, voice: Voice, base: Path) -> bool:
         """Whether an adapter brings another template, or system prompt, than its base has."""
-        if voice.template is None or place.tokenizer == place.base:
+        if voice.template is None:
             return False
         try:
-            usual = choose_template(self._tokenizer(place.base, voice.base), voice.arm.form)
+            usual = choose_template(self._tokenizer(base, voice.base), voice.arm.form)
         except EngineError:  # the base has none that can be used, and nobody asks for it
             return True
         return usual.hash != voice.template.hash
@@ -217,14 +248,16 @@ class Bases:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def holds(self, place: Place) -> bool:
-        """Whether the base of `place` is in memory already."""
-        return self._key(place) in self._kept
+    def holds(self, arm: Arm, place: Place) -> bool:
+        """Whether the base that `arm` speaks with is in memory already."""
+        return self._key(place if arm.strength else Place(place.base)) in self._kept
 
-    def _key(self, place: Place) -> tuple[Path, Path | None]:
+    def _key(self, place: Place) -> tuple[Stamped, Stamped | None]:
         """A base that is shared is known by its path, one that is not by its adapter too."""
-        apart = place.adapter is not None and not models.shares_base(place.adapter)
-        return (place.base, place.adapter if apart else None)
+        base = stamped(place.base)
+        if place.adapter is None or models.shares_base(place.adapter):
+            return (base, None)
+        return (base, stamped(place.adapter))
 
     def _make_room(self, needed: int, busy: Sequence[Base]) -> bool:
         """Drop the oldest idle bases until `needed` bytes fit. One base alone is always tried."""
@@ -238,6 +271,35 @@ class Bases:
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
         return True
+
+
+def stamped(path: Path) -> Stamped:
+    """The weights in a directory, as they are now."""
+    times = [file.stat().st_mtime_ns for file in path.glob("*.safetensors")]
+    return Stamped(path, max(times, default=0))
+
+
+def detach(model: Any, name: str) -> None:
+    """Take away what is left of an adapter that did not fit, so that the base is the base again.
+
+    PEFT puts its layers into the model before it finds out; without this they would go on speaking.
+    """
+    from peft import PeftModel
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from peft.utils import AuxiliaryTrainingWrapper
+
+    if isinstance(model, PeftModel):  # others are on it, and it alone goes
+        if name in model.peft_config:
+            model.delete_adapter(name)
+        return
+    for parent in list(model.modules()):
+        for child, module in list(parent.named_children()):
+            if isinstance(module, BaseTunerLayer):
+                setattr(parent, child, module.get_base_layer())
+            elif isinstance(module, AuxiliaryTrainingWrapper):
+                setattr(parent, child, module.original_module)
+    if hasattr(model, "peft_config"):
+        del model.peft_config
 
 
 def _size_on_device(path: Path, device: torch.device) -> int:

@@ -1,19 +1,25 @@
 """The companion's requests that compare arms: what each reads, and what the differences are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from engine.compare.arms import Arm
+from engine.catalog.schemas import Message
+from engine.compare.arms import Arm, format_arm
 from engine.compare.samples import Sample, Timings
 from engine.compare.shift import to_table
 from engine.errors import EngineError
 from engine.jobs.settings import Decode
-from engine.worker.answering import asked
+from engine.worker.answering import asked, facts
 from engine.worker.answering.answers import decode_ids, pieces_of
+from engine.worker.answering.bases import too_long
+from engine.worker.answering.chorus import ROWS, Chorus
+from engine.worker.answering.facts import Fact
 from engine.worker.answering.shift import Reading, Words, compare, read
+from engine.worker.answering.speaking import answered, speak
 from engine.worker.answering.stock import Stock
 from engine.worker.rows.template import render_prompt
-from engine.worker.serve import Cancelled, Event, Request
+from engine.worker.serve import WAITING, Cancelled, Event, Request
 
 
 class Comparing:
@@ -45,6 +51,134 @@ class Comparing:
             del voice  # so that its base can make room for the next
         before, after = readings
         yield {"event": "done", "shift": to_table(compare(before, after, sample))}
+
+    def strengths(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:
+        """{"arm", "messages" or "text", "decoding", "strengths"}: an answer at each, in that order.
+
+        The arm's own strength does not matter; without `strengths` they are 0, 0.25, 0.5, 0.75, 1.
+        Events `loading`, `begin`, `text` … and `answer`, which is what `generate` calls `done`, all
+        with their "strength"; then `done` {"samples"}, fewer where it was cancelled.
+        """
+        arm, messages = asked.arm(request), asked.messages(request)
+        decode = arm.decoding(asked.decode(request))
+        wanted = asked.strengths(request)
+        if arm.is_endpoint or self._stock.place(arm).adapter is None:
+            raise EngineError(
+                "This arm has no adapter whose strength could be set.",
+                format_arm(arm),
+                "Choose an arm with an adapter.",
+            )
+        samples = []
+        for strength in wanted:
+            scaled = replace(arm, strength=strength)
+            voice = yield from self._stock.voice(scaled, cancelled)
+            if voice is None or cancelled():
+                break
+            for event in speak(self._stock, voice, messages, decode, cancelled):
+                if event and event["event"] == "answer":
+                    samples.append(event["sample"])
+                yield {**event, "strength": strength} if event else event
+            del voice  # so that its base can make room for the next
+        yield {"event": "done", "samples": samples}
+
+    def answers(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:
+        """{"arms", "prompts": [{"id", "messages"}], "decoding", "batch"}: all answers of all arms.
+
+        For sets: `batch` prompts (16) of an arm are answered side by side. Events `loading`,
+        `notes` {"arm", "notes"}, `answer` {"sample", "behaviour"} as they are done, arm by arm,
+        `refused` {"arm", "prompt_id", "reason"} for what an arm cannot read, and `done` {"count"},
+        fewer where it was cancelled.
+        """
+        arms, prompts = asked.arms(request), asked.prompts(request)
+        usual, rows = asked.decode(request), asked.number(request, "batch", ROWS)
+        count = 0
+        for arm in arms:
+            voice = None
+            if not arm.is_endpoint:
+                voice = yield from self._stock.voice(arm, cancelled)
+                if voice is None:
+                    break
+                yield {"event": "notes", "arm": format_arm(arm), "notes": voice.notes}
+            chorus = Chorus(arm, voice, prompts, arm.decoding(usual), rows)
+            with self._stock.speaking(*([voice] if voice else [])):
+                while not chorus.done and not cancelled():
+                    made = chorus.step()
+                    for sample in made:
+                        count += 1
+                        yield answered(sample)
+                    yield WAITING if chorus.is_remote and not made else None
+            chorus.cancel()
+            for name, error in chorus.refused.items():
+                reason = f"{error.title} {error.detail}"
+                yield {
+                    "event": "refused",
+                    "arm": format_arm(arm),
+                    "prompt_id": name,
+                    "reason": reason,
+                }
+            del voice, chorus  # so that its base can make room for the next
+        yield {"event": "done", "count": count}
+
+    def facts(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:
+        """{"arms", "messages" or "text", "decoding", "probe"}: how arms differ, and what to know.
+
+        `facts` comes at once, from files alone; with `probe` the models read the prompt, one pass
+        an arm (events `loading`), and `done` has all of it again with `kl`. Both hold:
+        `arms`: [{"name", "arm", "endpoint", "base", "adapter", "strength", "form", "template",
+        "template_hash", "trained_template_hash", "tokenizer", "vocabulary", "context",
+        "prompt_tokens", "room", "dtype", "quantized", "device", "batch", "decode", "apart",
+        "error"}], null where it is not known; `error` {"title", "detail", "hint"} of an arm that
+        cannot answer.
+        `differences`: [{"what", "values" (a text an arm), "text"}], what is one of prompt,
+        template, system, prefix, tokenizer, decoding, truncation, dtype, quantised, batching.
+        `warnings`: [{"kind", "arms" (their numbers), "text"}], kind is one of same, same weights,
+        no effect, another template, truncated, apart, error.
+        `kl`: KL(i‖j) in nats per token of the prompt, null where it was not measured; empty without
+        `probe`. Without a prompt a sentence of our own is read.
+        """
+        arms, usual = asked.arms(request), asked.decode(request)
+        given = asked.messages(request) if {"messages", "text"} & set(request) else []
+        device = self._stock.bases().device
+        found = [self._look(arm, facts.conversation(given), usual) for arm in arms]
+        told: Event = {
+            "arms": [facts.as_table(one, device) for one in found],
+            "differences": facts.differences(found),
+        }
+        first = told | {"warnings": facts.warnings(found), "kl": []}
+        yield {"event": "facts"} | first
+        if request.get("probe") is not True:
+            yield {"event": "done"} | first
+            return
+        ids, logits = facts.probe_ids(found), {}
+        for at, one in enumerate(found):
+            if one.place is None or one.error is not None:
+                continue
+            voice = yield from self._stock.voice(one.arm, cancelled)
+            if voice is None:
+                yield {"event": "done"} | first
+                return
+            if max(ids) < voice.base.vocabulary:
+                with self._stock.speaking(voice):
+                    logits[at] = read(voice, ids[:1], ids[1:]).logits
+            del voice  # so that its base can make room for the next
+            yield None
+        kl = facts.divergences(found, logits)
+        yield {"event": "done", **told, "warnings": facts.warnings(found, kl), "kl": kl}
+
+    def _look(self, arm: Arm, messages: Sequence[Message], usual: Decode) -> Fact:
+        """The facts of an arm; of one that cannot answer, why."""
+        decode = arm.decoding(usual)
+        if arm.is_endpoint:
+            return Fact(arm, decode=decode)
+        try:
+            place, tokenizer = self._stock.place(arm), self._stock.tokenizer(arm)
+            device = self._stock.bases().device
+            fact = facts.look(arm, place, tokenizer, messages, usual, device)
+        except EngineError as error:
+            return Fact(arm, decode=decode, error=error)
+        if fact.room is not None and fact.room <= 0:
+            return replace(fact, error=too_long(arm, len(fact.prompt), fact.context or 0))
+        return fact
 
     def pieces(self, request: Request, cancelled: Cancelled) -> Iterator[Event]:
         """{"arm", "ids"}: what token ids are, by the arm's tokenizer; no model is loaded.

@@ -11,13 +11,13 @@ from typing import Any
 import torch
 
 from engine.catalog import datasets
-from engine.compare import behaviour
-from engine.compare.arms import Arm, format_arm
-from engine.compare.samples import to_table
+from engine.compare.arms import Arm
 from engine.jobs.settings import Data, Training
 from engine.worker.answering import asked
-from engine.worker.answering.answers import Answers, Pieces, pieces_of
+from engine.worker.answering.answers import pieces_of
 from engine.worker.answering.comparing import Comparing
+from engine.worker.answering.endpoint import Endpoint
+from engine.worker.answering.speaking import ask_endpoint, speak
 from engine.worker.answering.stock import Stock
 from engine.worker.answering.tokenizing import Tokenizing
 from engine.worker.model import counting, models
@@ -44,6 +44,9 @@ class Desk:
             "count": self.count,
             "shift": comparing.shift,
             "pieces": comparing.pieces,
+            "strengths": comparing.strengths,
+            "facts": comparing.facts,
+            "answers": comparing.answers,
             "tokenize": Tokenizing(self._stock).tokenize,
         }
 
@@ -68,36 +71,27 @@ class Desk:
     def generate(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:
         """{"arm", "messages" or "text", "decoding", "prompt_id"}: text as it comes, then a sample.
 
-        Cancelled, it ends in `done` as well: with what there is, and the finish reason "cancelled".
+        Events `loading`, `begin` {"prompt_tokens", "notes", "adapter"}, `text` {"text"}, and `done`
+        {"sample", "behaviour"}; of an endpoint, `prompt_tokens` is null and the sample has no ids.
+        Cancelled, it ends in `done` as well: with what there is, and the finish reason "cancelled";
+        `sample` is null where it had not begun.
         """
         arm, messages = asked.arm(request), asked.messages(request)
         decode = arm.decoding(asked.decode(request))
-        voice = yield from self._stock.voice(arm, cancelled)
-        if voice is None:
-            yield {"event": "done", "sample": None}
-            return
-        answers = Answers(voice, [voice.prompt(messages)], decode)
-        answer = answers.answers[0]
-        adapter = voice.base.path_of(voice.adapter)
-        yield {
-            "event": "begin",
-            "prompt_tokens": len(answer.prompt_ids),
-            "notes": voice.notes,
-            # What is really spoken with, so that a pane need not believe its own question.
-            "adapter": str(adapter) if adapter else None,
-        }
-        pieces = Pieces(voice.tokenizer)
-        with self._stock.speaking(voice):
-            while not answers.done:
-                if cancelled():
-                    answers.cancel()
-                    break
-                answers.step()
-                piece = "" if answer.finish == "stop" else pieces.feed(answer.output_ids[-1])
-                yield {"event": "text", "text": piece} if piece else None
-        sample = answers.sample(0, asked.text(request, "prompt_id", ""), messages, format_arm(arm))
-        measured = behaviour.measure(sample)
-        yield {"event": "done", "sample": to_table(sample), "behaviour": asdict(measured)}
+        prompt_id = asked.text(request, "prompt_id", "")
+        if arm.is_endpoint:
+            events: Iterator[Event | None] = ask_endpoint(
+                Endpoint(arm, messages, decode), prompt_id, cancelled
+            )
+        else:
+            voice = yield from self._stock.voice(arm, cancelled)
+            if voice is None:
+                yield {"event": "done", "sample": None}
+                return
+            events = speak(self._stock, voice, messages, decode, cancelled, prompt_id)
+        for event in events:
+            last = event is not None and event.get("event") == "answer"
+            yield {**event, "event": "done"} if event and last else event
 
     def render(self, request: Request, cancelled: Cancelled) -> Iterator[Event]:
         """{"arm", "messages" or "text"}: the prompt as this arm reads it, text and tokens."""

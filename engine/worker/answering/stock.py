@@ -62,7 +62,7 @@ class Stock:
         bases = self.bases()
         waits = False
         while not cancelled():
-            if not waits and not bases.holds(place):
+            if not waits and not bases.holds(arm, place):
                 yield {"event": "loading", "message": f"loading {place.base.name}"}
             voice = bases.voice(arm, place, _say_nothing, self._speaking)
             if voice is not None:
