@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from engine.jobs.machine import Reading
     from tui.companion import Companion
     from tui.gauging import Gauging
+    from tui.looks import Looks
 
 
 FIRST_SECONDS = 0.15
@@ -86,6 +87,7 @@ class FinetopApp(App[None]):
         self.readings: tuple[Reading, ...] = ()
         """The last minutes of the machine, once somebody has asked to see them."""
         self._gauging: Gauging | None = None
+        self._looks: Looks | None = None
         self.selected: str | None = None
         """Key of the run that Watch and Compare are about."""
         self.order, self._order_note = Order(), ""
@@ -153,6 +155,15 @@ class FinetopApp(App[None]):
         self.readings = message.readings
         if self.page is not None and self.page.ready:
             self.page.show_readings(message.readings)
+
+    @property
+    def looks(self) -> "Looks":
+        """How charts are looked at; known to every page from when one first asks."""
+        if self._looks is None:
+            from tui.looks import Looks
+
+            self._looks = Looks(self, self.place)
+        return self._looks
 
     @property
     def gauging(self) -> "Gauging":

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from engine.jobs.directory import JobDirectory
-from tui.snapshots import RunRow
+from tui.snapshots import Curves, RunRow
 
 if TYPE_CHECKING:
     from engine.events.logdir import LogDir
@@ -17,9 +17,10 @@ class Beside:
 
     def __init__(self) -> None:
         self._logs: dict[str, LogDir] = {}
+        self._made: dict[str, tuple[object, Curves]] = {}
         self._turn = threading.Lock()
 
-    def read(self, rows: Sequence[RunRow]) -> "dict[str, Mapping[str, Series]]":
+    def read(self, rows: Sequence[RunRow]) -> dict[str, Curves]:
         """All curves of these runs as they stand, by key; whatever was read before is let go."""
         from engine.events.logdir import LogDir
 
@@ -33,7 +34,28 @@ class Beside:
             }
             for log in self._logs.values():
                 log.poll()
-            found: dict[str, Mapping[str, Series]] = {
-                row.key: row.log.series for row in rows if row.log is not None
-            }
-            return found | {key: dict(log.series) for key, log in self._logs.items()}
+            made: dict[str, tuple[object, Curves]] = {}
+            for row in rows:
+                job = self._logs.get(row.key)
+                # Derived once for each state of its files: a curve that is another is drawn again.
+                stand = row.log if row.log is not None else job and job.series
+                before = self._made.get(row.key)
+                same = before is not None and before[0] is stand
+                made[row.key] = before if before and same else (stand, _curves(row, job))
+            self._made = made
+            return {key: curves for key, (_, curves) in made.items()}
+
+
+def _curves(row: RunRow, job: "LogDir | None") -> Curves:
+    """Everything a run logged, and perplexities of losses that were logged alone."""
+    from engine.viewing.derived import perplexities
+
+    series: Mapping[str, Series]
+    settings: Mapping[str, object] = {}
+    if row.log is not None:
+        series, settings = row.log.series, row.log.settings
+    else:
+        series = dict(job.series) if job else {}
+    derived = perplexities(series, settings)
+    whole = {**series, **{tag: one.series for tag, one in derived.items()}}
+    return Curves(whole, {tag: one.formula for tag, one in derived.items()})

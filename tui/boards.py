@@ -42,8 +42,11 @@ class Board:
 def board(spec: ChartSpec, runs: Sequence[Drawn], axis: Axis, *, branches: bool = False) -> Board:
     """The chart of a spec; several runs are told apart by colours that stay with their names."""
     title = one_line(spec.title)
-    formulas = {run.derived[t.tag] for run in runs for t in spec.traces if t.tag in run.derived}
-    if formulas:
+    drawn = [(run, t.tag) for run in runs for t in spec.traces if t.tag in run.series]
+    formulas = {run.derived[tag] for run, tag in drawn if tag in run.derived}
+    # Where some runs logged what is derived for others, each curve says it of itself.
+    mixed = any(tag not in run.derived for run, tag in drawn)
+    if formulas and not mixed:
         title += f" (derived: {one_line(', '.join(sorted(formulas)))})"
     colours = identities([run.name for run in runs], COLOURS)
     curves: list[Curve] = []
@@ -55,6 +58,8 @@ def board(spec: ChartSpec, runs: Sequence[Drawn], axis: Axis, *, branches: bool 
                 continue
             alone = len(runs) == 1
             label = trace.label if alone else _label(run.name, trace)
+            if mixed and trace.tag in run.derived:
+                label += f" (derived: {one_line(run.derived[trace.tag])})"
             accent = trace.accent if alone else colour
             places = along(axis, series, run.series)
             missing = missing or (f"{run.name}: " * (not alone) + places.missing)
@@ -80,26 +85,26 @@ def _curves(
             left = _as_series(series.tag, one)
             places = along(axis, left, run.series)
             if not places.missing:
-                found.append(_curve(left, places.x, f"{label} left", accent, faint=True))
+                found.append(_curve(left, places.x, f"{label} left", accent, branch_of=label))
     return found
 
 
 def _curve(
-    series: Series, x: Floats, label: str, accent: int, *, marks: bool = False, faint: bool = False
+    series: Series,
+    x: Floats,
+    label: str,
+    accent: int,
+    *,
+    marks: bool = False,
+    branch_of: str = "",
 ) -> Curve:
     known = np.isfinite(x)
     starts = [int(np.argmax(series.steps >= step)) for step in series.restarts]
-    return Curve(
-        label,
-        series.steps[known],
-        series.wall_times[known],
-        series.values[known],
-        accent,
-        marks,
-        tuple(float(x[at]) for at in starts if at < len(x) and known[at]),
-        x[known],
-        faint,
-    )
+    restarts = tuple(float(x[at]) for at in starts if at < len(x) and known[at])
+    points = (series.steps, series.wall_times, series.values, x)
+    if not known.all():
+        points = (points[0][known], points[1][known], points[2][known], x[known])
+    return Curve(label, *points[:3], accent, marks, restarts, points[3], bool(branch_of), branch_of)
 
 
 def _as_series(tag: str, branch: Branch) -> Series:

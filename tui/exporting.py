@@ -3,20 +3,29 @@
 Blocks, so it belongs on a thread. Overwrites nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from engine import atomic
 from engine.errors import EngineError
+from engine.events.series import bucket
+from engine.viewing import png, svg
 from engine.viewing.axes import Axis
-from engine.viewing.export import Selected, csv_lines, json_text
-from engine.viewing.svg import Line, Look, draw
+from engine.viewing.export import Selected, chat_line, csv_lines, json_text
+from engine.viewing.sketch import Line, Look, Sketch, sketch
 from tui.boards import Board, Drawn
+from tui.glyphs import UNICODE, Glyphs
+from tui.plotting.picture import Level
 from tui.readings import ChartSpec
+from tui.widgets.sparkline import sparkline
 
-ENDINGS = (".svg", ".csv", ".json")
+CHAT_CELLS = 12
+
+Files = Mapping[str, Callable[[], bytes]]
+"""What a file of each ending holds; made only where it is asked for."""
+ENDINGS = (".svg", ".png", ".csv", ".json", ".txt")
 
 
 def selected(spec: ChartSpec, runs: Sequence[Drawn]) -> list[Selected]:
@@ -29,43 +38,84 @@ def selected(spec: ChartSpec, runs: Sequence[Drawn]) -> list[Selected]:
     ]
 
 
-def picture(board: Board, axis: Axis, *, log: bool, smoothing: float) -> str:
-    """A chart as shown, as SVG; evaluations are never smoothed."""
+def picture(
+    board: Board,
+    axis: Axis,
+    *,
+    log: bool,
+    smoothing: float,
+    window: tuple[float, float] | None = None,
+    levels: Sequence[Level] = (),
+) -> Sketch:
+    """A chart as shown; evaluations are never smoothed."""
     time = {Axis.WALL_TIME: "wall", Axis.RELATIVE_TIME: "relative"}.get(axis, "")
     lines = [
         Line(
-            one.label,
+            one.branch_of or one.label,
             one.steps.astype(np.float64) if one.places is None else one.places,
             one.values,
             exact=one.marks,
+            faint=one.faint,
         )
         for one in board.curves
-        if not one.faint
     ]
-    return draw(lines, Look(board.title, axis.value, time, log, smoothing))
+    known = tuple((one.value, one.label) for one in levels)
+    restarts = tuple({place for one in board.curves for place in one.restarts})
+    return sketch(
+        lines, Look(board.title, axis.value, time, log, smoothing, window, known, restarts)
+    )
 
 
-def write(path: Path, svg: str, curves: Sequence[Selected]) -> str:
-    """Write what the name's ending asks for, or all three where it has none; what was written.
+def chat(curves: Sequence[Selected], glyphs: Glyphs = UNICODE) -> str:
+    """A line for each run: its curves in small, their newest and best values."""
+    runs: dict[str, list[Selected]] = {}
+    for one in curves:
+        runs.setdefault(one.run, []).append(one)
+    lines = []
+    for group in runs.values():
+        shapes = {
+            one.series.tag: sparkline(bucket(one.series.values, CHAT_CELLS).tolist(), glyphs)
+            for one in group
+        }
+        lines.append(chat_line(group, shapes))
+    return "\n".join(lines)
+
+
+def files(shown: Callable[[], Sketch], curves: Sequence[Selected]) -> Files:
+    """What there is to write of a chart."""
+    return {
+        ".svg": lambda: _encoded(svg.draw(shown())),
+        ".png": lambda: png.paint(shown()),
+        ".csv": lambda: _encoded("".join(csv_lines(curves))),
+        ".json": lambda: _encoded(json_text(curves)),
+        ".txt": lambda: _encoded(chat(curves) + "\n"),
+    }
+
+
+def write(path: Path, content: Files) -> str:
+    """Write what the name's ending asks for, or all where it has none of them; what was written.
 
     Raises EngineError where a file is there already, or cannot be written.
     """
     endings = (path.suffix,) if path.suffix in ENDINGS else ENDINGS
     stem = path.with_suffix("") if path.suffix in ENDINGS else path
-    files = [stem.with_name(stem.name + ending) for ending in endings]
-    there = next((one for one in files if one.exists()), None)
+    paths = [stem.with_name(stem.name + ending) for ending in endings]
+    there = next((one for one in paths if one.exists()), None)
     if there is not None:
         raise EngineError("There is such a file already.", str(there), "Give another name.")
-    for file in files:
-        text = {".svg": lambda: svg, ".csv": lambda: "".join(csv_lines(curves))}.get(
-            file.suffix, lambda: json_text(curves)
-        )()
+    for file in paths:
         try:
-            atomic.write_bytes(file, text.encode("utf-8", "backslashreplace"), durable=False)
+            atomic.write_bytes(file, content[file.suffix](), durable=False)
         except OSError as error:
             raise EngineError(
                 "The file cannot be written.",
                 f"{file}: {error.strerror}",
                 "Give a name in a folder that is there and that you may write to.",
             ) from error
-    return f"Wrote {', '.join(str(one) for one in files)}"
+    if len(paths) == 1:
+        return f"Wrote {paths[0]}"
+    return f"Wrote {stem} with the endings {' '.join(endings)}"
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")

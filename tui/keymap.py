@@ -139,7 +139,9 @@ KEYS: tuple[Key, ...] = (
         ("Z", "Z", "zoom(2.0)", "", "Twice as much of x, in the end all of it.", "quiet"),
         ("left_curly_bracket", "{", "pan(-1)", "", "An earlier part of x.", "quiet"),
         ("right_curly_bracket", "}", "pan(1)", "", "A later part of x.", "quiet"),
-        ("e", "", "export", "export", "The first chart as SVG, its curves as CSV and JSON.", ""),
+        ("P", "P", "pin", "", "Find a chart by its tag; pin some before the others.", "quiet"),
+        ("e", "", "export", "export", "The first chart as SVG or PNG, its curves as text.", ""),
+        ("Y", "Y", "chat", "copy", "The first chart in a line of text, for a chat.", ""),
     ),
     *_on(
         "compare",

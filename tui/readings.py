@@ -84,8 +84,10 @@ OTHERS = (
 )
 
 
-def charts_of(series: Mapping[str, Series], wanted: Filter | None = None) -> tuple[ChartSpec, ...]:
-    """What there is to draw, the most telling first: what is known, then each other tag.
+def charts_of(
+    series: Mapping[str, Series], wanted: Filter | None = None, pinned: Sequence[str] = ()
+) -> tuple[ChartSpec, ...]:
+    """What there is to draw: what is pinned, then the most telling: what is known, then each tag.
 
     `wanted` lets tags through. Where nothing was logged yet, what a run of ours will log.
     """
@@ -97,7 +99,12 @@ def charts_of(series: Mapping[str, Series], wanted: Filter | None = None) -> tup
     named = {trace.tag for one in known for trace in one.traces}
     rest = sorted((tag for tag in tags if tag not in named), key=_telling)
     others = [ChartSpec(tag, (Trace(tag, "last"),)) for tag in rest]
-    return tuple(one for one in (*kept, *others) if one.traces)
+    places = {tag: at for at, tag in reversed([*enumerate(pinned)])}
+
+    def place(spec: ChartSpec) -> int:
+        return min(places.get(trace.tag, len(places)) for trace in spec.traces)
+
+    return tuple(sorted((one for one in (*kept, *others) if one.traces), key=place))
 
 
 def _telling(tag: str) -> tuple[bool, bool, str]:

@@ -69,6 +69,11 @@ class RunRow:
         return str(self.view.path)
 
     @property
+    def mark(self) -> str:
+        """The name by which it is remembered that this run is drawn beside others."""
+        return self.log.name if self.log is not None else self.view.record.id
+
+    @property
     def budget(self) -> float | None:
         """Nats per token that the recipe allows to be forgotten; None without an alarm."""
         recipe = self.view.recipe
@@ -125,6 +130,15 @@ class RunDetail:
     """Its samples, in the order in which the prompts came."""
     problems: tuple[str, ...] = ()
     """What could not be read, cleaned."""
+    derived: Mapping[str, str] = field(default_factory=dict)
+    """The formula of every series that nobody logged, by its tag."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curves:
+    """All curves of a run that is drawn beside the watched one."""
+
+    series: "Mapping[str, Series]" = field(default_factory=dict)
     derived: Mapping[str, str] = field(default_factory=dict)
     """The formula of every series that nobody logged, by its tag."""
 

@@ -7,12 +7,14 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
 from engine.events.series import Branch, Series
+from engine.events.summary import is_higher_better
 from engine.text import one_line
 
 HEADER = ("run", "tag", "step", "wall_time", "value")
@@ -78,21 +80,29 @@ def spell(value: float) -> float | str:
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def chat_line(one: Selected, *, highest: bool = False) -> str:
-    """A line to paste: run, tag, newest value and step, best value and step; cleaned."""
-    series = one.series
-    name = f"{series.tag} (derived: {one.formula})" if one.formula else series.tag
-    head = one_line(f"{one.run} · {name}")
-    if series.last is None or series.last_step is None:
-        return f"{head}: no points yet"
-    parts = [f"last {series.last:.6g} at step {series.last_step:,}"]
-    best = series.best(highest=highest)
-    if best is not None:
-        parts.append(f"{'highest' if highest else 'lowest'} {best[1]:.6g} at step {best[0]:,}")
-    wrong = int(np.count_nonzero(~np.isfinite(series.values)))
-    if wrong:
-        parts.append(f"{wrong:,} of {len(series):,} values are not finite")
-    return f"{head}: {' · '.join(parts)}"
+def chat_line(curves: Sequence[Selected], shapes: Mapping[str, str] = MappingProxyType({})) -> str:
+    """A line to paste: run, then of each of its curves tag, newest value and best; cleaned.
+
+    `shapes` are the curves in small, by tag, as text.
+    """
+    parts = [one_line(curves[0].run)] if curves else []
+    for one in curves:
+        series = one.series
+        name = f"{series.tag} (derived: {one.formula})" if one.formula else series.tag
+        head = " ".join(filter(None, [one_line(name), shapes.get(series.tag, "")]))
+        if series.last is None or series.last_step is None:
+            parts.append(f"{head} no points yet")
+            continue
+        text = f"{head} {series.last:.6g} at step {series.last_step:,}"
+        highest = bool(is_higher_better(series.tag))
+        best = series.best(highest=highest)
+        if best is not None:
+            text += f" ({'highest' if highest else 'lowest'} {best[1]:.6g} at {best[0]:,})"
+        wrong = int(np.count_nonzero(~np.isfinite(series.values)))
+        if wrong:
+            text += f", {wrong:,} of {len(series):,} values are not finite"
+        parts.append(text)
+    return " · ".join(parts)
 
 
 def _rows(head: list[str], piece: Series | Branch, tail: list[str]) -> Iterator[str]:

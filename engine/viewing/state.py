@@ -7,6 +7,7 @@ another program is left as it is and a fresh state is given, with a note that sa
 import dataclasses
 import hashlib
 import json
+import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from engine.jobs.fields import setting
 from engine.jobs.store import state_folder
 from engine.viewing.axes import Axis
 
-SCHEMA = 1
+SCHEMA = 2
 _LARGEST = 1 << 20
 
 
@@ -26,31 +27,25 @@ class ViewState:
     """All that is remembered of a view; names are of runs and tags as they are on disk."""
 
     tag_filter: str = ""
-    run_filter: str = ""
     axis: str = setting(Axis.STEP.value, choices=tuple(Axis))
     smoothing: float = setting(0.6, least=0.0, most=0.999)
     """Weight of the moving average; 0 is none."""
     log_scale: list[str] = field(default_factory=list)
     """Tags drawn on a logarithmic scale."""
-    rows: int = setting(2, least=1, most=9)
-    columns: int = setting(2, least=1, most=9)
-    page: int = setting(0, least=0)
-    full_screen: str = ""
-    """The tag whose chart fills the screen; empty for the grid."""
+    rows: int = setting(0, least=0, most=9)
+    """Of charts; 0 is as many as there is room for. So with columns."""
+    columns: int = setting(0, least=0, most=9)
+    window: list[float] = field(default_factory=list)
+    """The part of x that is drawn, from and to, in the axis' unit; empty for all of it."""
     selected: list[str] = field(default_factory=list)
-    """Runs whose curves are drawn; none stands for all."""
-    pinned: list[str] = field(default_factory=list)
-    """Runs that stay at the top and are always drawn."""
+    """Runs whose curves are drawn beside the watched one's."""
     pinned_tags: list[str] = field(default_factory=list)
-    hidden: list[str] = field(default_factory=list)
-    archived: list[str] = field(default_factory=list)
+    """Tags that come before the others, in this order."""
     branches: bool = False
     """Whether abandoned branches are drawn."""
     sort_by: str = "name"
-    """A column of the runs table, or `last:TAG`, `best:TAG`, `smoothed:TAG`."""
+    """What runs are listed by: name, changed, or `last:TAG`, `best:TAG`, `smoothed:TAG`."""
     descending: bool = False
-    group_by: str = ""
-    """A field of the recipe."""
 
 
 def state_file(directory: Path) -> Path:
@@ -78,6 +73,8 @@ def load(directory: Path) -> tuple[ViewState, str]:
         return ViewState(), f"The view of last time is of {age} finetop, so this is a fresh one."
     view = table.get("view")
     state = fields.lenient(ViewState, view) if isinstance(view, dict) else None
+    if state is not None and state.window and not _is_window(state.window):
+        state = None
     if state is None or table.get("directory") != os.path.realpath(directory):
         return ViewState(), "The view of last time holds something else, so this is a fresh one."
     return state, ""
@@ -100,6 +97,10 @@ def save(directory: Path, state: ViewState) -> str:
     except OSError as error:
         return f"The view cannot be kept: {error.strerror}."
     return ""
+
+
+def _is_window(window: list[float]) -> bool:
+    return len(window) == 2 and all(map(math.isfinite, window)) and window[0] < window[1]
 
 
 def _writable(value: object) -> object:

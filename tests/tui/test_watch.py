@@ -198,7 +198,7 @@ async def test_samples_are_read_over_prompts_and_steps(
         await see(pilot, " step 20  train")  # the cursor of the charts is there as well
         await pilot.press("greater_than_sign")
         await see(pilot, "step 40  second at 40")
-        await pilot.press("x", "x", "less_than_sign", "less_than_sign")  # by time, from the newest
+        await pilot.press("x", "x", "less_than_sign")  # by time; the cursor stays where it was
         await see(pilot, "step 20  second at 20")
         await pilot.press("escape")
         await see(pilot, "now, step 60  second at 60")

@@ -1,21 +1,26 @@
-"""What leaves the program: CSV and JSON read back equal, a clean line, well-formed SVG."""
+"""What leaves the program: CSV and JSON read back equal, a clean line, SVG and PNG of a chart."""
 
 import csv
 import io
 import json
 import math
 import re
+import struct
+import zlib
 from xml.etree import ElementTree
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.events.series import Branch
+from engine.viewing import png, svg
 from engine.viewing.export import HEADER, Selected, chat_line, csv_lines, json_text
 from engine.viewing.identity import MARKS, identities
-from engine.viewing.svg import Line, Look, draw
+from engine.viewing.letters import bitmap
+from engine.viewing.sketch import COLOURS, Line, Look, Stroke, Words, sketch
 from tests.viewing.curves import series
 
 NAN, INF = math.nan, math.inf
@@ -68,15 +73,19 @@ def test_json_reads_back_equal() -> None:
 
 
 def test_a_line_for_a_chat() -> None:
-    line = chat_line(Selected("run\x1b[2J", series("loss", [3, 1.25, NAN, 2], [1, 20, 30, 4000])))
+    loss = series("loss", [3, 1.25, NAN, 2], [1, 20, 30, 4000])
+    line = chat_line(
+        [Selected("run\x1b[2J", loss), Selected("", series("eval/accuracy", [3, 1]))],
+        {"loss": "█▁·▄"},
+    )
     assert line == (
-        "run␛[2J · loss: last 2 at step 4,000 · lowest 1.25 at step 20 · "
-        "1 of 4 values are not finite"
+        "run␛[2J · loss █▁·▄ 2 at step 4,000 (lowest 1.25 at 20), 1 of 4 values are not finite"
+        " · eval/accuracy 1 at step 1 (highest 3 at 0)"
     )
-    assert "highest 3 at" in chat_line(Selected("r", series("a", [3, 1])), highest=True)
-    assert chat_line(Selected("r", series("a", []), "exp(x)")) == (
-        "r · a (derived: exp(x)): no points yet"
+    assert chat_line([Selected("r", series("a", []), "exp(x)")]) == (
+        "r · a (derived: exp(x)) no points yet"
     )
+    assert chat_line([]) == ""
 
 
 def lines(count: int = 3) -> list[Line]:
@@ -106,12 +115,15 @@ def lines(count: int = 3) -> list[Line]:
     ],
 )
 def test_svg_is_well_formed_and_finite(curves: list[Line], look: Look) -> None:
-    text = draw(curves, look)
+    drawing = sketch(curves, look)
+    text = svg.draw(drawing)
     root = ElementTree.fromstring(text.encode())
     assert root.tag == f"{SVG}svg"
     for path in root.iter(f"{SVG}path"):
         assert not re.search("nan|inf", path.attrib["d"])
     assert root.find(f"{SVG}title") is not None
+    if len(curves) < 4:
+        assert pixels(png.paint(drawing)).shape == (2 * drawing.height, 2 * drawing.width, 3)
 
 
 def test_svg_has_all_that_a_chart_needs() -> None:
@@ -119,7 +131,7 @@ def test_svg_has_all_that_a_chart_needs() -> None:
     y = np.where(x == 500, 99.0, 1.0)
     y[200:300] = NAN
     root = ElementTree.fromstring(
-        draw([Line("a", x, y, "exp(b)")], Look("eval/loss", smoothing=0.9))
+        svg.draw(sketch([Line("a", x, y, "exp(b)")], Look("eval/loss", smoothing=0.9)))
     )
     words = [text.text or "" for text in root.iter(f"{SVG}text")]
     assert "eval/loss" in words
@@ -129,6 +141,77 @@ def test_svg_has_all_that_a_chart_needs() -> None:
     heights = [float(number) for number in re.findall(r" ([\d.]+)", paths["0.25"])]
     assert max(heights) - min(heights) > 350  # the spike is there, from bottom to top
     assert paths["0.25"].count("M") == 2  # and the gap
+
+
+def pixels(content: bytes) -> npt.NDArray[np.uint8]:
+    """Height, width and three colours of a PNG, read by its specification."""
+    assert content.startswith(b"\x89PNG\r\n\x1a\n")
+    at, parts = 8, {}
+    while at < len(content):
+        (size,) = struct.unpack_from(">I", content, at)
+        kind, data = content[at + 4 : at + 8], content[at + 8 : at + 8 + size]
+        (checksum,) = struct.unpack_from(">I", content, at + 8 + size)
+        assert zlib.crc32(kind + data) == checksum
+        parts[kind] = data
+        at += 12 + size
+    assert list(parts) == [b"IHDR", b"IDAT", b"IEND"]
+    width, height, *form = struct.unpack(">IIBBBBB", parts[b"IHDR"])
+    assert form == [8, 2, 0, 0, 0]
+    rows = np.frombuffer(zlib.decompress(parts[b"IDAT"]), np.uint8).reshape(height, 1 + 3 * width)
+    assert not rows[:, 0].any()
+    return rows[:, 1:].reshape(height, width, 3)
+
+
+def inked(page: npt.NDArray[np.uint8], colour: str) -> npt.NDArray[np.bool_]:
+    """Which pixels have a colour to the full."""
+    found: npt.NDArray[np.bool_] = (page == list(bytes.fromhex(colour[1:]))).all(axis=2)
+    return found
+
+
+def test_a_png_shows_the_same_curve() -> None:
+    x = np.arange(1000.0)
+    y = np.where(x == 500, 99.0, 1.0)
+    y[200:300] = NAN
+    line = Line("a", x, y)
+    drawing = sketch([line], Look("eval/loss"))
+    colour = COLOURS[identities(["a"], len(COLOURS))[0][0]]
+    chart = inked(pixels(png.paint(drawing)), colour)[88:968]
+    middle = chart[:, 152 + 860 - 6 : 152 + 860 + 6]  # half the way along x
+    assert middle.any(axis=1).mean() > 0.85, "the spike is there, from bottom to top"
+    gap = chart[:, 152 + round(0.21 * 1720) : 152 + round(0.29 * 1720)]
+    assert not gap.any()
+    assert chart[:, 152 + round(0.05 * 1720)].any()
+
+
+def test_words_in_a_png_are_letters_that_differ() -> None:
+    drawn = {text: bitmap(text) for text in ("run-1", "run-7", "loss", "1oss")}
+    assert all(one.shape == (9, 6 * len(text)) for text, one in drawn.items())
+    assert not np.array_equal(drawn["run-1"], drawn["run-7"])
+    assert not np.array_equal(drawn["loss"], drawn["1oss"])
+    assert np.array_equal(bitmap("é…"), bitmap("e..."))
+    everything = [bitmap(chr(code)) for code in range(33, 127)]
+    assert len({one.tobytes() for one in everything}) == len(everything)
+    assert np.array_equal(bitmap("損"), bitmap("\x00"))  # a box
+
+
+def test_what_is_shown_is_what_is_exported() -> None:
+    x = np.arange(100.0)
+    lines = [Line("a", x, x), Line("eval", x[::10], x[::10], exact=True),
+             Line("a", x[:50], 2 * x[:50], faint=True)]  # fmt: skip
+    look = Look("zoomed in", window=(20, 40), levels=((30.0, "budget"),), restarts=(25.0, 90.0))
+    drawing = sketch(lines, look)
+    words = [one.text for one in drawing.shapes if isinstance(one, Words)]
+    assert {"20", "25", "30", "35", "40", "budget", "step · zoomed"} <= set(words)
+    strokes = [one for one in drawing.shapes if isinstance(one, Stroke)]
+    points = np.concatenate([piece for one in strokes for piece in one.pieces])
+    assert points[:, 0].min() >= 76
+    assert points[:, 0].max() <= 936
+    strong = [one for one in strokes if one.width > 1.5 and one.pieces[0][0, 1] < 480]
+    assert len(strong) == 1, "measured points are not joined"
+    faint = [one for one in strokes if one.opacity < 1]
+    assert [one.colour for one in faint] == [strong[0].colour]
+    dashes = [one for one in strokes if len(one.pieces) > 20]
+    assert len(dashes) == 2, "the budget and the restart in sight"
 
 
 def test_colours_come_from_names_alone_and_marks_differ() -> None:

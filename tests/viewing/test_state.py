@@ -1,6 +1,7 @@
 """The view of a directory is kept, and a bad one never keeps anybody from looking."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from engine.viewing.state import SCHEMA, ViewState, load, save, state_file
 def test_it_is_kept_by_directory_and_not_in_it(tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     one.mkdir()
-    state = ViewState(tag_filter="loss", pinned=["a"], smoothing=0, rows=3, axis="tokens")
+    state = ViewState(
+        tag_filter="loss", pinned_tags=["a"], smoothing=0, rows=3, window=[1.5, 4.0], axis="tokens"
+    )
     assert save(one, state) == ""
     assert load(one) == (state, "")
     assert load(other) == (ViewState(), "")
@@ -22,8 +25,8 @@ def test_it_is_kept_by_directory_and_not_in_it(tmp_path: Path) -> None:
 
 
 def test_names_of_odd_bytes_are_left_out(tmp_path: Path) -> None:
-    assert save(tmp_path, ViewState(pinned=["a\udcff", "b"], full_screen="c\udcff")) == ""
-    assert load(tmp_path) == (ViewState(pinned=["b"], full_screen="c"), "")
+    assert save(tmp_path, ViewState(pinned_tags=["a\udcff", "b"], sort_by="c\udcff")) == ""
+    assert load(tmp_path) == (ViewState(pinned_tags=["b"], sort_by="c"), "")
 
 
 @pytest.mark.parametrize(
@@ -53,7 +56,17 @@ def test_a_bad_one_falls_back_with_a_note(tmp_path: Path, content: bytes, word: 
 
 
 @pytest.mark.parametrize(
-    "change", [{"rows": 0}, {"rows": "2"}, {"axis": "sideways"}, {"pinned": [1]}, {"smoothing": 1}]
+    "change",
+    [
+        {"rows": -1},
+        {"rows": "2"},
+        {"axis": "sideways"},
+        {"pinned_tags": [1]},
+        {"smoothing": 1},
+        {"window": [2.0, 1.0]},
+        {"window": [1.0]},
+        {"window": [0.0, math.inf]},
+    ],
 )
 def test_values_out_of_range_fall_back(tmp_path: Path, change: dict[str, Any]) -> None:
     save(tmp_path, ViewState())

@@ -56,3 +56,14 @@ class Trouble(Dialog[None]):
 
     def __init__(self, error: EngineError) -> None:
         super().__init__(error_lines(error), "esc closes")
+
+
+class Copied(Dialog[None]):
+    """Text that was handed to the terminal's clipboard; not every terminal takes it."""
+
+    BINDINGS: ClassVar = [Binding("enter", "app.back", show=False)]
+
+    def __init__(self, text: str) -> None:
+        lines: list[Line] = [[(line, "")] for line in text.split("\n")]
+        note = "copied, where the terminal lets programs copy; e NAME.txt writes it   esc closes"
+        super().__init__(lines, note)

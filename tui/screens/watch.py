@@ -8,9 +8,10 @@ from textual.containers import Container
 from textual.events import Resize
 
 from engine.viewing.axes import Axis
-from tui.boards import board, place_of, readings, step_at
+from tui.boards import board, place_of, readings
 from tui.listing import arrange
 from tui.phrases import failure_lines
+from tui.plotting.picture import Level
 from tui.readings import (
     charts_of,
     headline,
@@ -19,7 +20,8 @@ from tui.readings import (
     sparks,
     standing,
 )
-from tui.screens.looking import GRIDS, Looking
+from tui.screens.giving import Giving
+from tui.screens.looking import GRIDS
 from tui.screens.page import bindings_of
 from tui.snapshots import RunDetail, RunRow, RunsSnapshot
 from tui.widgets.cells import Line
@@ -34,7 +36,7 @@ BOTH_FROM = 32
 """Rows of a terminal from which samples and log are shown at once, not in turn."""
 
 
-class WatchPage(Looking):
+class WatchPage(Giving):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("watch")
     name_in_keymap = "watch"
     home = "#log"
@@ -70,9 +72,7 @@ class WatchPage(Looking):
             self.finetop.selected = _first(self.finetop.runs)
         self.finetop.watch_run(self.finetop.selected)
         self._refresh_all()
-        if not self._remembered:
-            self._remembered = True
-            self._recall()
+        self.finetop.looks.recall(self._recalled)
 
     def on_resize(self, event: Resize) -> None:
         self.call_after_refresh(self._lay_out)
@@ -84,7 +84,7 @@ class WatchPage(Looking):
     def show_runs(self, snapshot: RunsSnapshot) -> None:
         if self.finetop.selected is None:
             self.finetop.watch_run(_first(snapshot))
-        if self._picked:
+        if self._view.selected:
             self._read_beside()
         self._tell()
         self.show_keys()
@@ -118,10 +118,6 @@ class WatchPage(Looking):
             return 0 < len(self._charts) < len(self._specs)
         if action in ("log", "overview") and self.chosen and self.chosen.log:
             return self.chosen.view.recipe is not None
-        if action == "pan":
-            return self._window is not None
-        if action in ("zoom", "export"):
-            return any(one.curves for one in self._boards)
         if action == "overlay":
             return len(self.finetop.runs.rows) > 1
         if action == "full_screen":
@@ -129,23 +125,15 @@ class WatchPage(Looking):
         return super().check_action(action, parameters)
 
     def step_back(self) -> bool:
-        if self.query("#export"):
-            self.query("#export").remove()
-            self.focus_home()
-            return True
+        if self.in_field or self.query("#export"):
+            return super().step_back()
         if self._charts and self._charts[0].cursor is not None:
             self._put_cursor(None)
             return True
-        if self._full and not self.in_field:
+        if self._full:
             self.action_full_screen()
             return True
         return super().step_back()
-
-    def action_cursor(self, by: int) -> None:
-        if not self._charts:
-            return
-        self._charts[0].move_cursor(by)
-        self._put_cursor(self._charts[0].cursor)
 
     def action_turn_prompt(self, by: int) -> None:
         if self._trails:
@@ -182,7 +170,6 @@ class WatchPage(Looking):
         at = keys.index(self.finetop.selected) if self.finetop.selected in keys else 0
         self._detail = None
         self._prompt = 0
-        self._window = None
         self.finetop.watch_run(keys[(at + by) % len(keys)])
         self._refresh_all()
 
@@ -234,12 +221,6 @@ class WatchPage(Looking):
         if focused is None or not focused.display:
             self.query_one("#log" if shows_log else "#sample-now").focus()
 
-    @property
-    def _step(self) -> int | None:
-        """The step under the cursor; None without one."""
-        cursor = self._charts[0].cursor if self._charts else None
-        return step_at(self._series, cursor, self._axis)
-
     def _put_cursor(self, cursor: float | None) -> None:
         for chart in self._charts:
             chart.cursor = cursor
@@ -259,31 +240,38 @@ class WatchPage(Looking):
     def _draw_curves(self) -> None:
         detail, series = self._detail, self._series
         along_x = "" if self._axis is Axis.STEP else self._axis.value
-        specs = charts_of(series, self._filter)
+        specs = charts_of(series, self._filter, self._view.pinned_tags)
         if specs != self._specs:
             self._specs = specs
             self._dress()
         status = detail.row.view.status if detail else None
         total = status.total if status and self._axis is Axis.STEP else 0
-        self._boards = []
+        shown = [self._spec(at) for at in range(min(len(self._charts), len(specs)))]
+        self._boards = [
+            board(spec, self._drawn, self._axis, branches=self._view.branches) for spec in shown
+        ]
+        self._window = self._window_of(self._boards)
         for at, chart in enumerate(self._charts):
             if at >= len(specs):
                 chart.show((), title="", missing=" " if specs else "no tag is like this")
                 continue
-            spec = self._spec(at)
-            made = board(spec, self._drawn, self._axis, branches=self._view.branches)
-            self._boards.append(made)
+            made = self._boards[at]
             chart.show(
                 made.curves,
                 title=made.title,
                 total=total,
-                levels=levels_of(spec, made.curves, detail.row) if detail else (),
+                levels=self._levels(at),
                 along=along_x,
                 wall=self._axis is Axis.WALL_TIME,
                 window=self._window,
                 fact=made.fact,
                 missing=made.missing,
             )
+
+    def _levels(self, at: int) -> list[Level]:
+        """Lines across the chart at that place."""
+        detail = self._detail
+        return levels_of(self._spec(at), self._boards[at].curves, detail.row) if detail else []
 
     def _refresh_all(self) -> None:
         if not self.ready:

@@ -1,0 +1,68 @@
+"""How the charts of one directory are looked at: one state for every page, kept on disk.
+
+Changed on the screens' thread alone; read and written on others. Draws nothing.
+"""
+
+import dataclasses
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from textual.app import App
+
+from engine.viewing import state as states
+from engine.viewing.state import ViewState
+
+Taken = Callable[[str], None]
+"""Called once the state of last time is there, with a note where that was no good."""
+
+
+class Looks:
+    """`view` is how one looks now."""
+
+    def __init__(self, app: App[None], place: Path) -> None:
+        self.view = ViewState()
+        self._app = app
+        self._place = place
+        self._kept: ViewState | None = None
+        self._turn = threading.Lock()
+        self._known = False
+        self._waiting: list[Taken] = []
+
+    def recall(self, taken: Taken) -> None:
+        """Have the state of last time, read once; `taken` is told when it is there."""
+        if self._known:
+            taken("")
+            return
+        self._waiting.append(taken)
+        if len(self._waiting) == 1:
+            before = self.view
+            self._app.run_worker(lambda: self._read(before), thread=True, group="looks")
+
+    def change(self, **changes: Any) -> None:
+        """Look in another way, and keep that."""
+        self.view = dataclasses.replace(self.view, **changes)
+        self._app.run_worker(self._keep, thread=True, group="looks")
+
+    def _read(self, before: ViewState) -> None:
+        state, note = states.load(self._place)
+        self._app.call_from_thread(self._take, before, state, note)
+
+    def _take(self, before: ViewState, state: ViewState, note: str) -> None:
+        self._known = True
+        if self.view is before:  # else a key was faster
+            self.view = self._kept = state
+        waiting, self._waiting = self._waiting, []
+        for at, taken in enumerate(waiting):
+            taken("" if at else note)
+
+    def _keep(self) -> None:
+        with self._turn:  # whoever comes last writes what is newest
+            view = self.view
+            if view is self._kept:
+                return
+            self._kept = view
+            note = states.save(self._place, view)
+        if note:
+            self._app.call_from_thread(self._app.notify, note, severity="warning", markup=False)
