@@ -56,7 +56,7 @@ class Endpoint:
         self._body = _body(arm, self._messages, decode)
         self._headers = _headers(arm)
         self._came: queue.SimpleQueue[str | _End | EngineError] = queue.SimpleQueue()
-        self._connection: http.client.HTTPConnection | None = None
+        self._socket: socket.socket | None = None
         self._cancelled = False
         self._began = time.monotonic()
         self._first = self._total = 0.0
@@ -88,10 +88,9 @@ class Endpoint:
         """End the answer where it is, and hang up."""
         self.finish = self.finish or "cancelled"
         self._cancelled = True
-        connection = self._connection
-        if connection is not None and connection.sock is not None:
+        if self._socket is not None:
             with contextlib.suppress(OSError):
-                connection.sock.shutdown(socket.SHUT_RDWR)
+                self._socket.shutdown(socket.SHUT_RDWR)
 
     def sample(self, prompt_id: str) -> Sample:
         """The answer, done, as the record of it: an endpoint tells no token ids."""
@@ -133,10 +132,12 @@ class Endpoint:
         )
         assert parts.hostname is not None, "the grammar of arms saw to it"
         connection = kind(parts.hostname, parts.port, timeout=CONNECT_SECONDS)
-        self._connection = connection
         try:
             connection.connect()
-            connection.sock.settimeout(SILENT_SECONDS)
+            self._socket = connection.sock  # the connection forgets it with the first answer
+            self._socket.settimeout(SILENT_SECONDS)
+            if self._cancelled:
+                return
             path = parts.path.rstrip("/")
             path += "/completions" if self.arm.form == "raw" else "/chat/completions"
             connection.request("POST", path, body=self._body, headers=self._headers)
