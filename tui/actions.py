@@ -3,7 +3,7 @@
 Every method may block and raise EngineError, so screens call them on a thread.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from engine.catalog.datasets import DataSet
     from engine.catalog.fit import Fit
     from engine.catalog.rows import Rows
+    from engine.compare.arms import Arm
+    from engine.compare.armsets import Sets
     from engine.compare.prompts import Prompt
     from engine.jobs.views import UserNotes
     from tui.fitting import Measured
@@ -138,6 +140,24 @@ class Actions:
         from engine.demo import PROMPTS
 
         return [one for path in sorted(PROMPTS.glob("*.jsonl")) for one in prompts.read(path)]
+
+    def arm_sets(self) -> "Sets":
+        """The saved sets of arms, by name."""
+        from engine.compare import armsets
+
+        return armsets.read()
+
+    def keep_arms(self, name: str, arms: "Sequence[Arm]") -> None:
+        """Save a set of arms under a name, in place of one that has it."""
+        from engine.compare import armsets
+
+        armsets.save(name, arms)
+
+    def drop_arms(self, name: str) -> None:
+        """Forget a saved set."""
+        from engine.compare import armsets
+
+        armsets.remove(name)
 
     def warning(self) -> str:
         """Why a run may not outlive this session; empty where nothing speaks for it."""

@@ -1,12 +1,13 @@
 """One arm's side of a comparison: what was said so far, and what it is saying now."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.catalog.schemas import Message
 from engine.compare.arms import Arm, parse_arm
 from engine.compare.behaviour import Behaviour
+from engine.compare.shift import Shift
 from engine.jobs.views import short_ref
 from engine.text import clean, one_line
 from tui.phrases import NONE
@@ -14,6 +15,32 @@ from tui.widgets.cells import Line
 
 MOST_CHARACTERS = 60_000
 """Shown of one answer: more is cut, and said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Tokens that make whole characters together."""
+
+    text: str
+    ids: tuple[int, ...]
+    special: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Prompt and answer as the model knows them; empty until they are asked for."""
+
+    prompt: tuple[Span, ...] = ()
+    answer: tuple[Span, ...] = ()
+
+    @property
+    def by_token(self) -> list[str]:
+        """What each token of the answer adds to its text."""
+        return [
+            span.text if at == len(span.ids) - 1 else ""
+            for span in self.answer
+            for at in range(len(span.ids))
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,27 +65,22 @@ class Side:
     """Title, detail and hint of what went wrong."""
     remarks: tuple[str, ...] = ()
     """How the companion loaded it, where that is worth knowing."""
-    template: str = ""
-    """Hash of the template of its prompt, once it has answered."""
-    dtype: str = ""
+    sample: Mapping[str, Any] | None = None
+    """The last answer as the companion keeps it, with its token ids."""
+    shift: Shift | None = None
+    """Of the last answer against the first side, once it is measured."""
+    shift_trouble: str = ""
+    """Why it cannot be measured."""
+    pieces: Pieces = Pieces()
+    """Of the last prompt and answer, once somebody has asked for them."""
 
     def asked(self, messages: tuple[Message, ...]) -> "Side":
         """A new conversation, waiting for its first answer."""
-        return replace(
-            self, said=messages, saying="", busy=True, note="", behaviour=None, trouble=()
-        )
+        return replace(Side(self.arm, self.label, self.weights), said=messages, busy=True)
 
     def followed(self, text: str) -> "Side":
         """The next turn of this conversation."""
-        return replace(
-            self,
-            said=(*self.said, Message("user", text)),
-            saying="",
-            busy=True,
-            note="",
-            behaviour=None,
-            trouble=(),
-        )
+        return self.asked((*self.said, Message("user", text)))
 
     def heard(self, more: str) -> "Side":
         return replace(self, saying=self.saying + more, note="")
@@ -71,9 +93,23 @@ class Side:
     def failed(self, trouble: tuple[str, ...]) -> "Side":
         return replace(self, busy=False, note="", trouble=trouble)
 
+    def cancelled(self) -> "Side":
+        """No more is waited for; what it said until now stays, and its record may still come."""
+        return replace(self, busy=False, note="cancelled") if self.busy else self
+
+    @property
+    def name(self) -> str:
+        return one_line(self.arm.name)
+
     @property
     def answered(self) -> bool:
         return bool(self.said) and self.said[-1].role == "assistant"
+
+    @property
+    def answer(self) -> str:
+        """The last answer, or as much of it as there is, cleaned and cut."""
+        text = self.said[-1].content if self.answered else self.saying
+        return clean(text[:MOST_CHARACTERS])
 
 
 def told(side: Side, event: Mapping[str, Any]) -> Side:
@@ -89,34 +125,47 @@ def told(side: Side, event: Mapping[str, Any]) -> Side:
             weights="adapter on" if event["adapter"] else "no adapter",
         )
     if kind == "text":
-        return side.heard(event["text"])
+        return side.heard(event["text"]) if side.busy else side
     if kind == "done" and event["sample"] is not None:
         sample = event["sample"]
         arm = parse_arm(sample["arm"])
-        told_by = replace(
-            side,
-            label=one_line(short_ref(arm.adapter or arm.checkpoint)),
-            template=sample["template_hash"],
-            dtype=one_line(sample["dtype"]),
-        )
+        told_by = replace(side, label=label_of(arm), sample=sample)
         return told_by.finished(sample["text"], Behaviour(**event["behaviour"]))
     return replace(side, busy=False, note="cancelled")
 
 
-def text_lines(side: Side, role: str) -> list[Line]:
-    """The conversation as a pane shows it; the first prompt stands above both panes already."""
+def label_of(arm: Arm) -> str:
+    """What answers, short."""
+    if arm.is_endpoint:
+        return one_line(f"{arm.model} at {arm.checkpoint.split('//')[-1]}")
+    if arm.adapter is None:
+        return one_line(short_ref(arm.checkpoint))
+    strength = f" at {arm.strength:g}" if arm.strength != 1 else ""
+    return one_line(short_ref(arm.adapter)) + strength
+
+
+def text_lines(side: Side, role: str, last: Sequence[Line] | None = None) -> list[Line]:
+    """The conversation as a pane shows it; the first prompt stands above all panes already.
+
+    `last` is the last answer, where it is shown in another way than as plain text.
+    """
     lines: list[Line] = []
     first = next((at for at, one in enumerate(side.said) if one.role == "assistant"), None)
     start = len(side.said) if first is None else first
-    for message in side.said[start:]:
-        if message.role == "assistant":
-            lines += _text(message.content, "")
-        else:
+    newest = len(side.said) - 1
+    for at, message in enumerate(side.said[start:], start):
+        if message.role == "user":
             lines += [[], *([("> ", role), *line] for line in _text(message.content, "dim")), []]
+        elif last is not None and at == newest:
+            lines += last
+        else:
+            lines += _text(message.content, "")
     if first is not None and side.said[-1].role == "user":
         lines = lines[:-1]
     if side.saying:
         lines += _text(side.saying, "")
+        if side.note:
+            lines.append([(f"({side.note})", "dim")])
     elif side.busy or side.note:
         lines.append([(side.note or "waiting ...", "dim")])
     for at, part in enumerate(side.trouble):

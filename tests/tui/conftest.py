@@ -13,6 +13,7 @@ from engine.compare.behaviour import count_sentences, count_words
 from engine.errors import EngineError
 from engine.jobs.status import Failure, State
 from engine.jobs.store import Store
+from tests.tui.answering import OTHER_TOKENIZERS, FakeLast, FakeScale, pieces_of, shift_of
 from tests.tui.building import write_run
 from tui.app import FinetopApp
 
@@ -50,6 +51,10 @@ class FakeStream:
                 "text": text,
                 "template_hash": "abc",
                 "dtype": "float32",
+                "finish": finish,
+                "batch": 1,
+                "prompt_ids": [1, 2],
+                "output_ids": list(range(len(text.split()))),
             },
             "behaviour": {
                 "words": count_words(text),
@@ -83,10 +88,16 @@ class FakeCompanion:
     def __init__(self) -> None:
         self.inspected: list[tuple[str, Mapping[str, Any], Mapping[str, int]]] = []
         self.report: Mapping[str, Any] | EngineError = report_of("i miss my dog", "sadness")
+        self.differing: Mapping[str, Any] = {}
+        """What `facts` tells beside nothing: differences, warnings."""
+        self.shifted: list[tuple[str, str]] = []
+        self.scaled: list[tuple[str, list[dict[str, str]], Mapping[str, Any]]] = []
         self.asked: list[tuple[str, list[dict[str, str]], Mapping[str, Any]]] = []
         self.held = False
         self.closed = False
         self.answers: Mapping[str, Sequence[str]] = {}
+        self.ranks: Sequence[int] = (1, 3, 9)
+        """Of the tokens of every tuned answer under the base; an error where it is empty."""
 
     def words(self, arm: str) -> Sequence[str]:
         name = arm.partition("=")[0]
@@ -101,6 +112,27 @@ class FakeCompanion:
     def inspect(self, checkpoint: str, data: Mapping[str, Any], **settings: int) -> FakeReport:
         self.inspected.append((checkpoint, data, settings))
         return FakeReport(self)
+
+    def shift(self, base: str, tuned: str, sample: Mapping[str, Any]) -> FakeLast:
+        self.shifted.append((base, tuned))
+        if not self.ranks:
+            return FakeLast(OTHER_TOKENIZERS)
+        words = sample["text"].split(" ")
+        return FakeLast({"event": "done", "shift": shift_of(words, self.ranks)})
+
+    def facts(self, arms: Sequence[str], messages: Any, decoding: Mapping[str, Any]) -> FakeLast:
+        told: dict[str, Any] = {"event": "done", "arms": [{"dtype": "float32"} for _ in arms],
+                                "differences": [], "warnings": [], "kl": []}  # fmt: skip
+        return FakeLast(told | dict(self.differing))
+
+    async def pieces(self, arm: str, ids: Sequence[int]) -> dict[str, Any]:
+        return pieces_of(ids)
+
+    def strengths(
+        self, arm: str, messages: Any, decoding: Mapping[str, Any], strengths: Sequence[float]
+    ) -> "FakeScale":
+        self.scaled.append((arm, list(messages), dict(decoding)))
+        return FakeScale(strengths)
 
     async def close(self) -> None:
         self.closed = True

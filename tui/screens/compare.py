@@ -1,62 +1,53 @@
-"""Compare: what the base says, on the left, beside what the tuned model says."""
+"""Compare: what two to four arms answer to the same prompt, side by side, and how they differ."""
 
-import asyncio
-import dataclasses
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal
 from textual.widgets import TextArea
 
-from engine.catalog.schemas import Message
 from engine.compare.arms import Arm, format_arm
 from engine.errors import EngineError
 from engine.jobs.recipe import TrainRecipe
-from engine.jobs.settings import Decode
 from engine.jobs.views import short_ref
-from engine.text import clean, one_line
-from tui.conversation import Side, preview, told
+from engine.text import one_line
+from tui.asking import Asking
+from tui.comparing import View
+from tui.contrast import settings_text, strip_lines
+from tui.conversation import Side, label_of
+from tui.exchange import Exchange
+from tui.keymap import Key
 from tui.phrases import name_of
 from tui.screens.dialogs import Trouble
 from tui.screens.page import Page, bindings_of
 from tui.screens.pick import PickRun
 from tui.snapshots import RunRow, RunsSnapshot
-from tui.widgets.answer import AnswerPane
-from tui.widgets.cells import Line, Piece
+from tui.widgets.cells import Piece
+from tui.widgets.comparison import Comparison
 from tui.widgets.line import Lines, Rule
-from tui.widgets.pager import Pager
 
 if TYPE_CHECKING:
     from engine.compare.prompts import Prompt
-    from tui.companion import Stream
 
-TEMPERATURES = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0)
-LENGTHS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 FRAME_SECONDS = 0.1
 BUNDLED = "bundled:demo-base"
+LEAST_TALL = 20
+"""Lines of a screen that has two of them for what differs between the arms."""
 
 
 class ComparePage(Page):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("compare")
     name_in_keymap = "compare"
-    home = "#pane-base Pager"
+    home = "#pane-0 Reader"
 
     def __init__(self) -> None:
         super().__init__()
-        self._prompts: list[Prompt] = []
-        self._at = 0
-        self._asked: tuple[Message, ...] = ()
-        self._decode = Decode()
+        self._asking = Asking()
         self._run: str | None = None
-        self._sides: dict[str, Side] = {"base": Side(Arm("base", BUNDLED), short_ref(BUNDLED))}
-        self._alone = ""
-        """The side that is shown alone; empty: both."""
-        self._following = False
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._streams: set[Stream] = set()
-        self._stale = False
+        self._exchange = Exchange(lambda: self.finetop.companion(), self._soon)
+        self._exchange.seat([_bundled()])
+        self._following = self._stale = False
 
     def compose(self) -> ComposeResult:
         header, keys = self.frame()
@@ -64,9 +55,7 @@ class ComparePage(Page):
         yield Rule()
         yield Lines(id="asked")
         yield Lines(id="strip")
-        with Horizontal(id="panes"):
-            yield AnswerPane("base")
-            yield AnswerPane("tuned")
+        yield Comparison(id="comparison")
         yield Lines(id="writing")
         field = TextArea(id="prompt", classes="text-field", soft_wrap=True, tab_behavior="focus")
         field.cursor_blink = False
@@ -80,41 +69,59 @@ class ComparePage(Page):
     def open(self) -> None:
         super().open()
         chosen = self.finetop.runs.row(self.finetop.selected)
-        if self._run is None or (chosen and chosen.output and chosen.key != self._run):
-            self._set_run(chosen if chosen and chosen.output else _first(self.finetop.runs))
+        if chosen is not None and chosen.output and chosen.key != self._run:
+            self._set_run(chosen)
+        elif self._run is None:
+            self._set_first(self.finetop.runs)
         self._show()
 
     def show_runs(self, snapshot: RunsSnapshot) -> None:
-        if self._run is None:
-            self._set_run(_first(snapshot))
+        if self._run is None and not self._exchange.busy:
+            self._set_first(snapshot)
             self._show()
 
-    async def on_unmount(self) -> None:
-        for task in self._tasks:
-            task.cancel()
+    def on_unmount(self) -> None:
+        self._exchange.close()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.call_after_refresh(self._show_lines)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        busy, sides = self._exchange.busy, self._exchange.sides
         if action == "send":
-            return self.in_field or not self._busy
-        if action in ("turn_prompt", "edit", "warm", "lengthen", "reseed", "pick_run"):
-            return not self._busy and (action != "turn_prompt" or len(self._prompts) > 1)
+            return self.in_field or not busy
+        if action in ("turn_prompt", "edit", "warm", "lengthen", "reseed", "pick_run", "arms"):
+            return not busy and (action != "turn_prompt" or len(self._asking.prompts) > 1)
         if action == "follow_up":
-            return not self._busy and any(side.answered for side in self._sides.values())
-        if action == "turn_panes":
-            return len(self._sides) > 1
+            return not busy and any(side.answered for side in sides)
+        if action in ("turn_panes", "diff", "shift", "strength"):
+            return len(sides) > 1
+        if action == "tokens":
+            return any(side.answered for side in sides)
+        if action in ("step", "jump"):
+            return self._view == "shift" or (self._view == "strength" and action == "step")
         return action != "filter"
 
+    def label_of(self, key: Key) -> str:
+        if key.action == "step(1)":
+            return "strength" if self._view == "strength" else "token"
+        return key.label
+
     def step_back(self) -> bool:
-        if self._busy:
-            self._cancel()
+        if self._exchange.busy:
+            self._exchange.cancel()
+            self._show()
             return True
         if self.in_field:
             self._close_field()
             return True
+        if self._view != "text":
+            self._turn(self._view)
+            return True
         return super().step_back()
 
     def action_edit(self) -> None:
-        self._open_field(preview_text(self._asked), following=False)
+        self._open_field(self._asking.text, following=False)
 
     def action_follow_up(self) -> None:
         self._open_field("", following=True)
@@ -126,35 +133,54 @@ class ComparePage(Page):
                 return
             following = self._following
             self._close_field()
-            if not following:
-                self._asked = (Message("user", text),)
-            self._ask(text if following else None)
-        elif self._asked and not self._busy:
-            self._ask(None)
+            if following:
+                self._exchange.follow(text, self._asking.decode)
+            else:
+                self._asking.write(text)
+                self._exchange.ask(self._asking.messages, self._asking.decode)
+        elif self._asking.messages and not self._exchange.busy:
+            self._exchange.ask(self._asking.messages, self._asking.decode)
+        self._comparison.views.cursor = 0
+        self._show()
 
     def action_turn_prompt(self, by: int) -> None:
-        if self._prompts:
-            self._at = (self._at + by) % len(self._prompts)
-            self._take_prompt()
+        self._asking.turn(by)
+        self._take_prompt()
 
     def action_turn_panes(self) -> None:
-        order = ["", "tuned", "base"]
-        self._alone = order[(order.index(self._alone) + 1) % 3]
+        self._comparison.turn_panes()
+
+    def action_diff(self) -> None:
+        self._comparison.views.turn_pair(len(self._exchange.sides))
         self._show()
-        self.query_one(f"#pane-{self._alone or 'base'} Pager", Pager).focus()
+
+    def action_shift(self) -> None:
+        self._turn("shift")
+
+    def action_tokens(self) -> None:
+        self._turn("tokens")
+
+    def action_strength(self) -> None:
+        self._turn("strength")
+
+    def action_step(self, by: int) -> None:
+        self._comparison.views.step(self._exchange.sides, by)
+        self._show()
+
+    def action_jump(self, by: int) -> None:
+        self._comparison.views.jump(self._exchange.sides, by)
+        self._show()
 
     def action_warm(self, by: int) -> None:
-        value = _turn(TEMPERATURES, self._decode.temperature, by)
-        self._decode = replace(self._decode, temperature=value)
+        self._asking.warm(by)
         self._show()
 
     def action_lengthen(self, by: int) -> None:
-        value = _turn(LENGTHS, self._decode.max_new_tokens, by)
-        self._decode = replace(self._decode, max_new_tokens=int(value))
+        self._asking.lengthen(by)
         self._show()
 
     def action_reseed(self) -> None:
-        self._decode = replace(self._decode, seed=self._decode.seed + 1)
+        self._asking.reseed()
         self._show()
 
     def action_pick_run(self) -> None:
@@ -169,9 +195,44 @@ class ComparePage(Page):
 
         self.app.push_screen(PickRun(rows, self._run), take)
 
+    def action_arms(self) -> None:
+        from tui.screens.arms import ArmsWindow
+
+        def take(arms: tuple[Arm, ...] | None) -> None:
+            if arms:
+                self._seat([Side(arm, label_of(arm)) for arm in arms])
+                self._show()
+
+        arms = tuple(side.arm for side in self._exchange.sides)
+        self.app.push_screen(ArmsWindow(arms, self.finetop.runs, self.finetop.actions), take)
+
+    def action_answers(self) -> None:
+        from tui.screens.answers import offer_answers
+
+        arms = [format_arm(side.arm) for side in self._exchange.sides]
+        offer_answers(self, arms, self._asking.decode)
+
+    def redraw(self) -> None:
+        self._show()
+        super().redraw()
+
     @property
-    def _busy(self) -> bool:
-        return any(not task.done() for task in self._tasks)
+    def _comparison(self) -> Comparison:
+        return self.query_one(Comparison)
+
+    @property
+    def _view(self) -> View:
+        return self._comparison.views.view
+
+    def _turn(self, view: View) -> None:
+        self._comparison.turn(view)
+        if self._view == "shift":
+            self._exchange.measure()
+        if self._view in ("shift", "tokens"):
+            self._exchange.spell()
+        if self._view == "strength":
+            self._exchange.rate(self._comparison.views.subject, self._asking.decode)
+        self._show()
 
     def _load_prompts(self) -> None:
         def load() -> None:
@@ -185,68 +246,34 @@ class ComparePage(Page):
         self.run_worker(load, thread=True)
 
     def _loaded(self, prompts: "list[Prompt]") -> None:
-        self._prompts = prompts
-        if prompts and not self._asked:
+        if self._asking.offer(prompts):
             self._take_prompt()
 
     def _take_prompt(self) -> None:
-        self._asked = self._prompts[self._at].messages
-        for name, side in self._sides.items():
-            self._sides[name] = Side(side.arm, side.label)
+        self._exchange.clear()
         self._show()
 
-    def _set_run(self, row: RunRow | None) -> None:
+    def _set_first(self, snapshot: RunsSnapshot) -> None:
+        """Where nobody has chosen, the newest tuned model answers beside its base."""
+        found = next((row for row in snapshot.rows if row.output and not row.shipped), None)
+        if found is not None:
+            self._set_run(found)
+
+    def _set_run(self, row: RunRow) -> None:
         """Base and tuned are what this run started from and what came of it."""
-        self._cancel()
-        if row is None:
-            self._sides = {"base": Side(Arm("base", BUNDLED), short_ref(BUNDLED))}
-            return
         self._run = row.key
-        tuned = Side(Arm("tuned", f"run:{row.view.record.id}"), name_of(row))
         recipe = row.view.recipe
         base = recipe.model.checkpoint if isinstance(recipe, TrainRecipe) else ""
-        if row.shipped or not base:
-            self._sides = {"base": Side(Arm("base", BUNDLED), short_ref(BUNDLED))}
-        else:
-            label = one_line(short_ref(base))
-            self._sides = {"base": Side(Arm("base", base), label), "tuned": tuned}
+        sides = [_bundled()]
+        if base and not row.shipped:
+            tuned = Side(Arm("tuned", f"run:{row.view.record.id}"), name_of(row))
+            sides = [Side(Arm("base", base), one_line(short_ref(base))), tuned]
+        self._seat(sides)
 
-    def _ask(self, following: str | None) -> None:
-        self._cancel()
-        for name, side in self._sides.items():
-            asked = side.followed(following) if following else side.asked(self._asked)
-            self._sides[name] = asked
-            task = asyncio.create_task(self._answer(name, asked))
-            self._tasks.add(task)
-            task.add_done_callback(self._ended)
-        self._show()
-
-    def _ended(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
+    def _seat(self, sides: list[Side]) -> None:
+        self._exchange.seat(sides)
         if self.ready:
-            self._show()
-
-    async def _answer(self, name: str, side: Side) -> None:
-        """Stream one side's answer into its pane."""
-        said = [{"role": one.role, "content": one.content} for one in side.said]
-        decode = dataclasses.asdict(self._decode)
-        stream = self.finetop.companion().generate(format_arm(side.arm), said, decode)
-        self._streams.add(stream)
-        try:
-            async for event in stream:
-                side = told(side, event)
-                if self._sides.get(name, side).arm == side.arm:
-                    self._sides[name] = side
-                    self._soon()
-        except EngineError as error:
-            self._sides[name] = side.failed((error.title, error.detail, error.hint))
-        finally:
-            self._streams.discard(stream)
-
-    def _cancel(self) -> None:
-        """Ask for the end; what was said until then is kept."""
-        for stream in self._streams:
-            stream.cancel()
+            self._comparison.seat()
 
     def _open_field(self, text: str, *, following: bool) -> None:
         self._following = following
@@ -270,69 +297,27 @@ class ComparePage(Page):
             self._stale = True
             self.set_timer(FRAME_SECONDS, self._show)
 
-    def redraw(self) -> None:
-        self._show()
-        super().redraw()
-
     def _show(self) -> None:
         self._stale = False
-        if not self.ready:
-            return
-        for name in ("base", "tuned"):
-            pane = self.query_one(f"#pane-{name}", AnswerPane)
-            pane.display = name in self._sides and self._alone in ("", name)
-            if name in self._sides:
-                pane.show(self._sides[name])
-        self.query_one("#asked", Lines).show(self._asked_line())
-        self.query_one("#strip", Lines).show(self._strip_line())
-        self.show_keys()
+        if self.ready:
+            self._comparison.show(self._exchange.sides, self._exchange.scale)
+            self._show_lines()
+            self.show_keys()
 
-    def _asked_line(self) -> Line:
-        if not self._asked:
-            return [(" no prompt yet: e writes one", "dim")]
-        line: list[Piece] = []
-        bundled = next((one for one in self._prompts if one.messages == self._asked), None)
-        if bundled is None:
-            line.append((" own prompt  ", "dim"))
-        else:
-            at = self._prompts.index(bundled) + 1
-            line.append((f" prompt {at}/{len(self._prompts)}  ", "dim"))
-            if bundled.skill:
-                line.append((f"{one_line(bundled.skill)}  ", "warn"))
-        return [*line, (preview(self._asked), "strong")]
-
-    def _strip_line(self) -> Line:
-        decode, between = self._decode, f" {self.glyphs.separator} "
-        how = "greedy" if decode.temperature == 0 else "sampled"
-        facts = [
-            f"temp {decode.temperature:g}",
-            how,
-            f"seed {decode.seed}",
-            f"{decode.max_new_tokens} new at most",
-        ]
-        answered = [side for side in self._sides.values() if side.template or side.dtype]
-        if len(answered) == 2:
-            same = answered[0].template == answered[1].template
-            facts.insert(0, "same template" if same else "! templates differ")
-        for dtype in {side.dtype for side in answered}:
-            facts.append(dtype)
-        facts += [remark for side in self._sides.values() for remark in side.remarks]
-        if self._busy:
-            facts.append("answering, esc cancels")
-        return [((between if at else " ") + fact, "dim") for at, fact in enumerate(facts)]
+    def _show_lines(self) -> None:
+        width, glyphs, exchange = self.size.width, self.glyphs, self._exchange
+        self.query_one("#asked", Lines).show(self._asking.line(width, glyphs))
+        before: list[Piece] = []
+        if exchange.busy:
+            before.append(("answering, esc cancels", "tuned"))
+        if not self._asking.has_room(width, glyphs):
+            before.append((settings_text(self._asking.decode, glyphs), "dim"))
+        most = 2 if self.size.height >= LEAST_TALL else 1
+        lines = strip_lines(exchange.sides, exchange.facts, glyphs, width, most, before)
+        strip = self.query_one("#strip", Lines)
+        strip.styles.height = len(lines)
+        strip.show(*lines)
 
 
-def preview_text(messages: tuple[Message, ...]) -> str:
-    """The last user turn, to be edited."""
-    asked = [message.content for message in messages if message.role == "user"]
-    return clean(asked[-1]) if asked else ""
-
-
-def _turn(values: tuple[float, ...] | tuple[int, ...], now: float, by: int) -> float:
-    nearest = min(range(len(values)), key=lambda at: abs(values[at] - now))
-    return values[max(0, min(nearest + by, len(values) - 1))]
-
-
-def _first(snapshot: RunsSnapshot) -> RunRow | None:
-    """The newest tuned model there is."""
-    return next((row for row in snapshot.rows if row.output and not row.shipped), None)
+def _bundled() -> Side:
+    return Side(Arm("base", BUNDLED), short_ref(BUNDLED))

@@ -70,6 +70,11 @@ class Form(Vertical):
         """What is in each field that was ever shown, as text."""
         return {key: entry.value for key, entry in self._inputs.items()}
 
+    @property
+    def focused_key(self) -> str:
+        """The key of the field that has the focus; empty for none."""
+        return next((key for key, entry in self._inputs.items() if entry.has_focus), "")
+
     def turn(self, by: int, *, enter: bool = False) -> None:
         """Show another group, and go to its first field where one is in a field or asks for it."""
         enter = enter or self.has_focus_within

@@ -1,0 +1,83 @@
+"""One adapter at several strengths, for one prompt: made once, then looked through with keys."""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from engine.compare.behaviour import Behaviour
+from engine.text import clean
+from tui.widgets.cells import Line, Piece
+
+STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """An answer at a strength."""
+
+    strength: float
+    text: str = ""
+    behaviour: Behaviour | None = None
+    """None: it is not there yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The answers that there are; `at` is which of them is looked at."""
+
+    rungs: tuple[Rung, ...] = tuple(map(Rung, STRENGTHS))
+    trouble: str = ""
+    asked: object = None
+    """What it is made for: another prompt or arm needs another scale."""
+
+    @property
+    def done(self) -> bool:
+        return all(rung.behaviour is not None for rung in self.rungs)
+
+    def heard(self, strength: float, text: str, behaviour: Mapping[str, Any]) -> "Scale":
+        """With the answer at one strength."""
+        new = Rung(strength, text, Behaviour(**behaviour))
+        return replace(
+            self, rungs=tuple(new if one.strength == strength else one for one in self.rungs)
+        )
+
+    def lines(self, at: int) -> list[Line]:
+        rung = self.rungs[at]
+        if rung.behaviour is None:
+            return [[(self.trouble or "being made ...", "warn" if self.trouble else "dim")]]
+        return [[(line, "")] for line in clean(rung.text).split("\n")]
+
+    def foot(self, at: int) -> Line:
+        rung = self.rungs[at]
+        one = rung.behaviour
+        words = f"{one.words} words, {one.ended}" if one else "not there yet"
+        return [(f" at strength {rung.strength:g}: {words}", "dim")]
+
+    def panel(self, at: int, name: Piece) -> list[Line]:
+        """The strengths, the chosen one between marks, those that are not there yet faint."""
+        line: list[Piece] = [(" strength of ", "strong"), name, ("  ", "")]
+        for place, rung in enumerate(self.rungs):
+            there = rung.behaviour is not None
+            text = f"{rung.strength:g}"
+            if place == at:
+                line.append((f"[{text}]", "pick"))
+            else:
+                line.append((f" {text} ", "" if there else "dim"))
+        made = sum(rung.behaviour is not None for rung in self.rungs)
+        if self.trouble:
+            line.append((f"  {self.trouble}", "warn"))
+        elif made < len(self.rungs):
+            line.append((f"  {made} of {len(self.rungs)} made", "dim"))
+        else:
+            line.append((f"  {self._turns()}", "dim"))
+        return [line]
+
+    def _turns(self) -> str:
+        """Between which strengths the answer turns."""
+        turns = [
+            f"{low.strength:g}-{high.strength:g}"
+            for low, high in itertools.pairwise(self.rungs)
+            if low.text != high.text
+        ]
+        return f"the answer changes at {', '.join(turns)}" if turns else "the answer never changes"
