@@ -159,6 +159,16 @@ class Actions:
 
         armsets.remove(name)
 
+    def tokenizers(self) -> "list[tuple[str, str]]":
+        """Refs and names of all tokenizers that were found: of models, and files by themselves."""
+        from engine.catalog import folders, tokenizer_files
+
+        searched = folders.model_folders()
+        models = [
+            (one.ref, one.name) for one in self.catalogue().checkpoints if one.kind == "model"
+        ]
+        return [*models, *((str(one), one.name) for one in tokenizer_files.find(searched))]
+
     def warning(self) -> str:
         """Why a run may not outlive this session; empty where nothing speaks for it."""
         from engine.jobs import session

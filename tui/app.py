@@ -108,6 +108,7 @@ class FinetopApp(App[None]):
         self.add_mode("launch", _launch_page)
         self.add_mode("watch", _watch_page)
         self.add_mode("compare", _compare_page)
+        self.add_mode("tokens", _tokens_page)
 
     def get_default_screen(self) -> Screen[Any]:
         return RunsPage()
@@ -315,3 +316,9 @@ def _compare_page() -> Screen[Any]:
     from tui.screens.compare import ComparePage
 
     return ComparePage()
+
+
+def _tokens_page() -> Screen[Any]:
+    from tui.screens.tokens import TokensPage
+
+    return TokensPage()

@@ -28,6 +28,7 @@ ROOMS = (
     "checkpoints",
     "data",
     "generate",
+    "tokenize",
     "doctor",
 )
 """Where the commands live, in the order of the help."""

@@ -25,6 +25,9 @@ DARK = Theme(
         "row": "#243040",
         "row-blurred": "#1a1f26",
         "bright": "#f2f4f8",
+        "block-blue": "#1e3046",
+        "block-brown": "#3a2c18",
+        "block-green": "#1f3524",
     },
 )
 LIGHT = Theme(
@@ -50,5 +53,8 @@ LIGHT = Theme(
         "row": "#dbe6f2",
         "row-blurred": "#efefea",
         "bright": "#000000",
+        "block-blue": "#d6e4f3",
+        "block-brown": "#f3e4c9",
+        "block-green": "#d8ebd6",
     },
 )

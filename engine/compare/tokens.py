@@ -8,9 +8,11 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Any, Literal
 
 from engine.catalog.schemas import ROLES, Message
+from engine.compare.worddiff import Change
 from engine.errors import EngineError
 
 Mark = Literal["", "special", "unknown", "none"]
@@ -20,6 +22,9 @@ MOST_CHARACTERS = 100_000
 """Of one text; what is longer is cut, and that is said."""
 MOST_TOKENS = 20_000
 """Of one text that are handed over one by one; all are counted."""
+MOST_UNITS = 4_000
+"""Special tokens and words of each text that are compared; matching is quadratic."""
+_WORD = re.compile(r"\n|[^\S\n]+|\w+|[^\w\s]")
 _TURN = re.compile(rf"^({'|'.join(ROLES)})\s*:\s?", re.MULTILINE | re.IGNORECASE)
 
 
@@ -192,6 +197,36 @@ def _distance(one: str, other: str) -> int:
         return 0
     apart = sum(a != b for a, b in zip(one, other, strict=False))
     return 1 + apart + abs(len(one) - len(other))
+
+
+def differ(one: Rendered, other: Rendered) -> tuple[Change, ...]:
+    """What two templates wrote differently: special tokens whole, the rest word by word."""
+    ours, theirs = _units(one), _units(other)
+    matcher = SequenceMatcher(None, ours, theirs, autojunk=False)
+    changes: list[Change] = []
+    for tag, start, stop, begin, end in matcher.get_opcodes():
+        left, right = "".join(ours[start:stop]), "".join(theirs[begin:end])
+        if tag == "equal":
+            changes.append(Change("same", left, right))
+            continue
+        if left:
+            changes.append(Change("only_left", left, ""))
+        if right:
+            changes.append(Change("only_right", "", right))
+    return tuple(changes)
+
+
+def _units(rendered: Rendered) -> list[str]:
+    units: list[str] = []
+    plain = ""
+    for token in rendered.tokens:
+        if token.mark == "special":
+            units += [*_WORD.findall(plain), token.text]
+            plain = ""
+        else:
+            plain += token.text
+    units += _WORD.findall(plain)
+    return units[:MOST_UNITS] + (["".join(units[MOST_UNITS:])] if units[MOST_UNITS:] else [])
 
 
 def parse_conversation(text: str) -> tuple[Message, ...]:

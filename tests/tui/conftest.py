@@ -15,6 +15,7 @@ from engine.jobs.status import Failure, State
 from engine.jobs.store import Store
 from tests.tui.answering import OTHER_TOKENIZERS, FakeLast, FakeScale, pieces_of, shift_of
 from tests.tui.building import write_run
+from tests.tui.readings import FakeReadings
 from tui.app import FinetopApp
 
 Line = Callable[[], bool]
@@ -112,6 +113,9 @@ class FakeCompanion:
     def inspect(self, checkpoint: str, data: Mapping[str, Any], **settings: int) -> FakeReport:
         self.inspected.append((checkpoint, data, settings))
         return FakeReport(self)
+
+    def tokenize(self, request: Mapping[str, Any]) -> FakeReadings:
+        return FakeReadings(request, lambda: self.held)
 
     def shift(self, base: str, tuned: str, sample: Mapping[str, Any]) -> FakeLast:
         self.shifted.append((base, tuned))

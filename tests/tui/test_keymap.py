@@ -15,6 +15,7 @@ from tui.screens.machine import MachinePage
 from tui.screens.overview import OverviewPage
 from tui.screens.page import Page
 from tui.screens.runs import RunsPage
+from tui.screens.tokens import TokensPage
 from tui.screens.watch import WatchPage
 
 PAGES: dict[str, type[Page]] = {
@@ -22,6 +23,7 @@ PAGES: dict[str, type[Page]] = {
     "launch": LaunchPage,
     "watch": WatchPage,
     "compare": ComparePage,
+    "tokens": TokensPage,
     "logs": LogsPage,
     "log": LogPage,
     "overview": OverviewPage,

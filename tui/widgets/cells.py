@@ -21,7 +21,7 @@ Line = Sequence[Piece]
 
 ROLES = (
     "dim", "strong", "title", "key", "base", "tuned", "third", "fourth", "learned", "good", "bad",
-    "warn", "marginal", "shifted", "pick", "cursor", "blurred",
+    "warn", "marginal", "shifted", "pick", "block0", "block1", "block2", "cursor", "blurred",
 )  # fmt: skip
 """`cursor` and `blurred` are the chosen row of a list with and without the focus."""
 ROLE_CLASSES = frozenset(f"cells--{role}" for role in ROLES)

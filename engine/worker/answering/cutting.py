@@ -150,7 +150,7 @@ def _by_offsets(
             upto += 1
         start, end = max(start, done), max(end, done)
         piece = spelled[at]
-        if not piece.strip(_SPACES) and not text[start:end].isspace():
+        if not piece.strip(_SPACES) and text[start:end].strip(" "):
             end = start  # a space that was put before the text
         if start > done and (piece[:1] in _SPACES) and text[done:start].isspace():
             start = done

@@ -1,0 +1,282 @@
+"""`finetop tokenize`: the same text through several tokenizers, and what their templates write.
+
+The work is done by a companion process; here is what is asked, and how the answer is written down.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from engine.catalog.files import open_regular
+from engine.catalog.schemas import ROLES, Message
+from engine.compare.parallel import CONVERSATION, LINES
+from engine.compare.tokens import MOST_CHARACTERS, Reading, from_table, parse_conversation, to_table
+from engine.errors import EngineError, JobFailed
+from engine.jobs.store import open_store
+from engine.text import one_line
+from tui import glyphs
+from tui.blocks import FACES, RTL_NOTE, hidden, is_right_to_left, lay_out
+from tui.glyphs import Glyphs
+from tui.tokenizing import Question
+from tui.tokentables import counts_table, difference_lines, fitting, texts_table
+from tui.widgets.cells import Line
+
+BUNDLED = "bundled:demo-base"
+_MOST_BYTES = 4 * MOST_CHARACTERS
+_COLOURS = {
+    "dim": "2", "strong": "1", "title": "1", "good": "32", "bad": "1;31", "warn": "33",
+    "learned": "1;4", "base": "36", "tuned": "33", "third": "35", "fourth": "32",
+    "block0": "44;97", "block1": "43;30", "block2": "42;30",
+}  # fmt: skip
+
+
+def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
+    parser = commands.add_parser("tokenize", help="one text through several tokenizers")
+    parser.add_argument(
+        "text", nargs="?", help="what to tokenize; - or nothing in a pipe: standard input"
+    )
+    parser.add_argument(
+        "-t", "--tokenizer", action="append", default=[], metavar="REF", dest="refs",
+        help="tokenizer.json, a folder, a SentencePiece .model, a .gguf, run:ID, or a name in the "
+        "hub's cache; give it several times",
+    )  # fmt: skip
+    parser.add_argument(
+        "--file", action="append", default=[], type=Path, dest="files", help="a file of text"
+    )
+    parser.add_argument(
+        "--lines", action="store_true", help="the bundled lines: languages, code, emoji"
+    )
+    parser.add_argument(
+        "--show", choices=(*FACES, "none"), help="each token: text, ids, or as it is spelled"
+    )
+    parser.add_argument(
+        "--chat", nargs="?", const="", metavar="FILE",
+        help="a conversation as templates write it: the bundled one, JSON messages, or text with "
+        "system:, user:, assistant: at the lines' start",
+    )  # fmt: skip
+    parser.add_argument(
+        "--template", action="append", default=[], metavar="FORM", dest="forms",
+        help="chat, instruct, chatml, raw, or a Jinja file; several are held against each other",
+    )  # fmt: skip
+    parser.add_argument("--open", action="store_true", help="open the assistant's answer")
+    parser.add_argument("--json", action="store_true", help="as JSON, with every token")
+    parser.set_defaults(handler=_tokenize)
+    return [parser]
+
+
+def _tokenize(options: argparse.Namespace) -> int:
+    texts, parallel = _texts(options)
+    said = _conversation(options.chat) if options.chat is not None or options.forms else ()
+    question = Question(
+        tuple(dict.fromkeys(options.refs)) or (BUNDLED,),
+        tuple(texts),
+        said,
+        options.open,
+        tuple(options.forms) or ("", "raw"),
+    )
+    readings = asyncio.run(ask(question, str(open_store(options.runs).root)))
+    if options.json:
+        print(json.dumps([_plain(one) for one in readings], indent=1, ensure_ascii=True))
+    else:
+        width = shutil.get_terminal_size((80, 24)).columns
+        coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        drawn = glyphs.detect(os.environ, sys.stdout.encoding)
+        for line in _lines(readings, question, parallel, options.show, width, drawn):
+            print(_painted(line, coloured))
+    for one in readings:
+        if one.trouble is not None:
+            raise EngineError(*one.trouble)
+    return 0
+
+
+def _plain(reading: Reading) -> dict[str, object]:
+    """As JSON, with the numbers that are derived."""
+    table = to_table(reading)
+    for text, row in zip(reading.texts, table["texts"], strict=True):
+        row["count"]["tokens_per_word"] = text.count.tokens_per_word
+        row["count"]["bytes_per_token"] = text.count.bytes_per_token
+    if reading.trouble:
+        table["trouble"] = dict(zip(("title", "detail", "hint"), reading.trouble, strict=True))
+    return table
+
+
+async def ask(question: Question, runs: str) -> list[Reading]:
+    """The readings of a companion process that is started for it, and ends with it."""
+    from tui.companion import Companion
+
+    handle, log = tempfile.mkstemp(prefix="finetop-tokenize-", suffix=".log")
+    os.close(handle)
+    companion = Companion(Path(log), runs=runs, warm=False)
+    tells_why = False
+    readings = []
+    try:
+        async for event in companion.tokenize(question.request):
+            if event["event"] == "reading":
+                readings.append(from_table(event["reading"]))
+    except JobFailed:
+        tells_why = True
+        raise
+    finally:
+        await companion.close()
+        if not tells_why:
+            os.unlink(log)
+    return readings
+
+
+def _texts(options: argparse.Namespace) -> tuple[list[tuple[str, str]], list[str]]:
+    """Names and texts, and which of them say the same."""
+    texts: list[tuple[str, str]] = []
+    piped = options.text is None and not sys.stdin.isatty()
+    alone = not options.files and not options.lines and options.chat is None and not options.forms
+    if options.text == "-" or (piped and alone):
+        texts.append(("stdin", _decoded("stdin", _bounded(sys.stdin.buffer))))
+    elif options.text is not None:
+        given = os.fsencode(options.text)
+        texts.append(("text", _decoded("text", given)))
+    for path in options.files:
+        with open_regular(path) as file:
+            texts.append((str(path), _decoded(str(path), _bounded(file))))
+    if options.lines or (not texts and alone):
+        texts += [(line.name, line.text) for line in LINES]
+        return texts, [line.name for line in LINES if line.parallel]
+    return texts, []
+
+
+def _bounded(file: BinaryIO) -> bytes:
+    return file.read(_MOST_BYTES + 1)
+
+
+def _decoded(name: str, data: bytes) -> str:
+    """UTF-8; what is none of it is replaced, and that is said."""
+    text = data.decode("utf-8", "replace")
+    with suppress(UnicodeDecodeError):
+        data[:_MOST_BYTES].decode()
+        return text
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        # A limit may cut through a character at the very end.
+        if len(data) - error.start > 3 or len(data) <= _MOST_BYTES:
+            _warn(f"{name} is not all UTF-8: byte {error.start:,} and others are replaced")
+    return text
+
+
+def _warn(text: str) -> None:
+    print(f"finetop: {one_line(text)}", file=sys.stderr)
+
+
+def _conversation(named: str | None) -> tuple[Message, ...]:
+    """The bundled conversation, or that of a file. Raises EngineError."""
+    if not named:
+        return CONVERSATION
+    with open_regular(Path(named)) as file:
+        text = _decoded(named, _bounded(file))
+    if text.lstrip()[:1] not in ("[", "{"):
+        return parse_conversation(text)
+    try:
+        table = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise EngineError("The conversation is not JSON.", f"{named}: {error}") from None
+    rows = table.get("messages") if isinstance(table, dict) else table
+    right = isinstance(rows, list) and all(
+        isinstance(one, dict) and one.get("role") in ROLES and isinstance(one.get("content"), str)
+        for one in rows
+    )
+    if not rows or not right or not isinstance(rows, list):
+        raise EngineError(
+            "A conversation is a list of messages with role and content.",
+            named,
+            f"Roles are {', '.join(ROLES)}.",
+        )
+    return tuple(Message(one["role"], one["content"]) for one in rows)
+
+
+def _lines(
+    readings: Sequence[Reading],
+    question: Question,
+    parallel: Sequence[str],
+    show: str | None,
+    width: int,
+    drawn: Glyphs,
+) -> Iterator[Line]:
+    names = [name for name, _ in question.texts]
+    if len(names) == 1:
+        yield from counts_table(readings, names[0], width, drawn)
+    elif names:
+        step = fitting(names, width)
+        for at in range(0, len(readings), step):
+            yield from texts_table(readings[at : at + step], names, parallel, width, drawn)
+            yield []
+    face = show or ("text" if len(names) == 1 else "none")
+    for name, text in question.texts if face != "none" else ():
+        yield []
+        yield [(one_line(name), "title"), _note(text)]
+        for reading in readings:
+            found = next((one for one in reading.texts if one.count.name == name), None)
+            if found is None:
+                continue
+            yield [(one_line(reading.name), "strong"), (f"  {found.count.tokens:,} tokens", "")]
+            yield from _blocks(found.tokens, width, drawn, face)
+            if more := hidden(found.tokens, found.count.tokens):
+                yield [(f"  {more:,} tokens more", "warn")]
+            if found.count.cut:
+                yield [(f"  cut: {found.count.cut:,} characters and what follows", "warn")]
+    for reading in readings:
+        if reading.notes:
+            yield []
+        for note in reading.notes:
+            yield [(f"{one_line(reading.name)}: {one_line(note)}", "dim")]
+    if question.messages:
+        yield from _renders(readings, width, drawn, face if face in FACES else "text")
+
+
+def _renders(readings: Sequence[Reading], width: int, drawn: Glyphs, face: str) -> Iterator[Line]:
+    """The conversation under each template, and how the first two of them differ."""
+    sides = []
+    for reading in readings:
+        for one in reading.renders:
+            title = f"{one_line(reading.name)} {one_line(one.template)}"
+            yield []
+            yield [(title, "title"), (f"  {one.count:,} tokens" if not one.trouble else "", "")]
+            if one.trouble:
+                yield [(f"  {one_line(one.trouble)}", "bad")]
+                continue
+            for note in one.notes:
+                yield [(f"  {one_line(note)}", "dim")]
+            yield from _blocks(one.tokens, width, drawn, face)
+            sides.append((title, one))
+    written = [side for side in sides if side[1].form != "raw"]
+    pair = (written if len(written) > 1 else sides)[:2]
+    if len(pair) == 2:
+        yield []
+        yield [(f"[-{pair[0][0]}-]", "base"), ("  and  ", "dim"), (f"{{+{pair[1][0]}+}}", "tuned")]
+        if pair[0][1].text == pair[1][1].text:
+            yield [("They write the same.", "good")]
+        else:
+            yield from difference_lines(pair[0][1], pair[1][1], drawn)
+
+
+def _blocks(tokens: Sequence[object], width: int, drawn: Glyphs, face: str) -> Iterator[Line]:
+    for line in lay_out(tokens, max(10, width - 2), drawn, face):  # type: ignore[arg-type]
+        yield [("  ", ""), *((text, role) for text, role, _ in line)]
+
+
+def _note(text: str) -> tuple[str, str]:
+    return (f"  {RTL_NOTE}" if is_right_to_left(text) else "", "dim")
+
+
+def _painted(line: Line, coloured: bool) -> str:
+    if not coloured:
+        return "".join(text for text, _ in line).rstrip()
+    return "".join(
+        f"\x1b[{_COLOURS[role]}m{text}\x1b[0m" if role in _COLOURS and text else text
+        for text, role in line
+    )
