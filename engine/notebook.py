@@ -1,0 +1,254 @@
+"""What notebooks and scripts ask of models, without a screen:
+
+    from engine import notebook
+
+    arms = ["base=bundled:demo-base", "tuned=run:emotion-ab12", "half=run:emotion-ab12@0.5"]
+    for sample in notebook.generate(arms, ["i miss my dog", "Two and two?"], max_new_tokens=64):
+        print(sample.arm, sample.text)
+    print(notebook.render("tuned=run:emotion-ab12", "i miss my dog").text)
+    print(notebook.decode("tuned=run:emotion-ab12", sample.output_ids))
+
+The models live in a process of their own, which is started when first asked and ends with this one:
+nothing heavy is imported here. An arm is written as everywhere in finetop, see
+`engine.compare.arms`; what goes wrong is raised as EngineError, with title, detail and hint.
+"""
+
+import atexit
+import contextlib
+import itertools
+import json
+import os
+import subprocess
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from engine.compare import samples
+from engine.compare.arms import Arm, format_arm, parse_arm
+from engine.compare.prompts import Prompt
+from engine.compare.samples import Sample
+from engine.errors import EngineError, JobFailed
+from engine.jobs.process import worker_command, worker_environment
+from engine.text import clean
+
+Said = str | Prompt | Sequence[Mapping[str, str]]
+"""What is asked: what a user says, or messages with role and content, or a prompt of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A prompt as an arm reads it."""
+
+    text: str
+    ids: tuple[int, ...]
+    template: str
+    """The template's name: chat, instruct, or raw."""
+
+
+class Session:
+    """Models in memory, in one process of their own; a context manager that ends it.
+
+    `device` is auto, cpu, cuda:0 …; `runs` the folder that `run:ID` is looked for in (None: as the
+    command `finetop` does); `memory_bytes` what the weights may take together (None: half of what
+    is free). One question at a time: other threads wait.
+    """
+
+    def __init__(
+        self, device: str = "auto", runs: str | None = None, memory_bytes: int | None = None
+    ) -> None:
+        self._hello = {"device": device, "runs": runs or "", "memory_bytes": memory_bytes or 0}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log = ""
+        self._ids = itertools.count(1)
+        self._asking = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def generate(
+        self,
+        arms: Sequence[str | Arm],
+        prompts: Sequence[Said],
+        *,
+        batch: int = 16,
+        on_sample: Callable[[Sample], None] = lambda sample: None,
+        **decoding: float,
+    ) -> list[Sample]:
+        """The answers of all arms to all prompts: for each prompt those of the arms, in order.
+
+        Prompts are answered `batch` at a time; `decoding` is of `engine.jobs.settings.Decode`:
+        max_new_tokens, temperature (0, greedy), top_p, top_k, seed. `on_sample` is told of each
+        answer as it comes. A prompt that an arm cannot read, such as one longer than its context,
+        has no sample of it, and a warning. Raises EngineError. An interrupt ends it at once, and
+        the models stay.
+        """
+        named = [parse_arm(arm) if isinstance(arm, str) else arm for arm in arms]
+        asked = [_asked(at, prompt) for at, prompt in enumerate(prompts, 1)]
+        fields = {"prompts": asked, "decoding": decoding, "batch": batch}
+        found: dict[tuple[str, str], Sample] = {}
+        texts = [format_arm(arm) for arm in named]
+        # Closed at once where the caller is interrupted, so that the next question can be asked.
+        with contextlib.closing(self.ask("answers", arms=texts, **fields)) as events:
+            for event in events:
+                if event["event"] == "answer":
+                    sample = samples.from_table(event["sample"])
+                    found[sample.prompt_id, sample.arm] = sample
+                    on_sample(sample)
+                elif event["event"] == "refused":
+                    told = f"{event['arm']}: prompt {event['prompt_id']}: {event['reason']}"
+                    warnings.warn(told, stacklevel=2)
+        order = [(one["id"], text) for one in asked for text in texts]
+        return [found[key] for key in order if key in found]
+
+    def render(self, arm: str | Arm, said: Said) -> Rendered:
+        """The prompt as the arm reads it, with its template and system prompt. EngineError."""
+        fields = {"arm": _text(arm), "messages": _asked(1, said)["messages"]}
+        (*_, last) = self.ask("render", **fields)
+        ids = [one for token in last["tokens"] for one in token["ids"]]
+        return Rendered(last["text"], tuple(ids), last["template"])
+
+    def decode(self, arm: str | Arm, ids: Sequence[int]) -> str:
+        """The text of token ids, special tokens as they are written. Raises EngineError."""
+        (*_, last) = self.ask("pieces", arm=_text(arm), ids=list(ids))
+        return str(last["text"])
+
+    def ask(self, kind: str, **fields: Any) -> Generator[dict[str, Any], None, None]:
+        """The events of any request that `engine.worker.answering.desk` answers, `done` the last.
+
+        Raises EngineError where it cannot be answered, JobFailed where the process died.
+        """
+        with self._asking:
+            if self._process is None or self._process.poll() is not None:
+                self._start()
+                for _ in self._events("hello", self._hello):
+                    pass
+            yield from self._events(kind, fields)
+
+    def close(self) -> None:
+        """Let go of all models."""
+        process, self._process = self._process, None
+        if process is not None:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.kill()
+            process.wait()
+            process.stdout.close()
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+            with contextlib.suppress(OSError):
+                os.unlink(self._log)
+
+    def _start(self) -> None:
+        self.close()
+        log, self._log = tempfile.mkstemp(prefix="finetop-notebook-", suffix=".log")
+        self._process = subprocess.Popen(
+            worker_command("serve"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=worker_environment(),
+            start_new_session=True,  # a notebook's interrupt is not meant for it
+        )
+        os.close(log)
+
+    def _events(self, kind: str, fields: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        identity = next(self._ids)
+        self._send({"id": identity, "type": kind, **fields})
+        ended = False
+        try:
+            while not ended:
+                event = self._receive()
+                if event["id"] != identity:  # what an interrupted question still says
+                    continue
+                ended = event["event"] in ("done", "error")
+                if event["event"] == "error":
+                    reason = event["error"]
+                    raise EngineError(reason["title"], reason["detail"], reason["hint"])
+                yield event
+        finally:
+            if not ended:
+                self._send({"id": next(self._ids), "type": "cancel", "target": identity})
+
+    def _send(self, request: Mapping[str, Any]) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # what comes back, or does not, tells more
+            self._process.stdin.write(json.dumps(request, allow_nan=False).encode() + b"\n")
+            self._process.stdin.flush()
+
+    def _receive(self) -> dict[str, Any]:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line.endswith(b"\n"):
+            raise self._death()
+        event: dict[str, Any] = json.loads(line)
+        return event
+
+    def _death(self) -> EngineError:
+        with open(self._log, "rb") as log:
+            tail = log.read()[-2000:].decode("utf-8", "replace").strip()
+        why = tail.splitlines()[-1] if tail else "it said nothing"
+        return JobFailed("The process with the models died.", clean(why), "Ask again.")
+
+
+_shared: Session | None = None
+_sharing = threading.Lock()
+
+
+def shared() -> Session:
+    """The session that the functions of this module ask; it ends with the program."""
+    global _shared
+    with _sharing:
+        if _shared is None:
+            _shared = Session()
+            atexit.register(_shared.close)
+        return _shared
+
+
+def generate(
+    arms: Sequence[str | Arm],
+    prompts: Sequence[Said],
+    *,
+    batch: int = 16,
+    on_sample: Callable[[Sample], None] = lambda sample: None,
+    **decoding: float,
+) -> list[Sample]:
+    """As `Session.generate`, of the shared session."""
+    return shared().generate(arms, prompts, batch=batch, on_sample=on_sample, **decoding)
+
+
+def render(arm: str | Arm, said: Said) -> Rendered:
+    """As `Session.render`, of the shared session."""
+    return shared().render(arm, said)
+
+
+def decode(arm: str | Arm, ids: Sequence[int]) -> str:
+    """As `Session.decode`, of the shared session."""
+    return shared().decode(arm, ids)
+
+
+def _text(arm: str | Arm) -> str:
+    return arm if isinstance(arm, str) else format_arm(arm)
+
+
+def _asked(at: int, said: Said) -> dict[str, Any]:
+    """A prompt as the protocol has it; those without an id are numbered from 1."""
+    if isinstance(said, Prompt):
+        turns = [{"role": one.role, "content": one.content} for one in said.messages]
+        return {"id": said.id, "messages": turns}
+    if isinstance(said, str):
+        return {"id": str(at), "messages": [{"role": "user", "content": said}]}
+    return {"id": str(at), "messages": [dict(one) for one in said]}
