@@ -14,6 +14,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _BLOCK = 64  # points smoothed by one matrix product
+_LARGE = 1e300
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,12 +58,19 @@ class Series:
 
     def best(self, *, highest: bool = False) -> tuple[int, float] | None:
         """Step and value of the lowest (or highest) finite value; None where there is none."""
-        worst = -np.inf if highest else np.inf
-        values = np.where(np.isfinite(self.values), self.values, worst)
-        if not len(values):
+        if not len(self.values):
             return None
-        at = int(values.argmax() if highest else values.argmin())
-        return (int(self.steps[at]), float(values[at])) if values[at] != worst else None
+        at = _extreme(self.values, highest)
+        if not math.isfinite(self.values[at]):
+            worst = -np.inf if highest else np.inf
+            at = _extreme(np.where(np.isfinite(self.values), self.values, worst), highest)
+        found = float(self.values[at])
+        return (int(self.steps[at]), found) if math.isfinite(found) else None
+
+
+def _extreme(values: Floats, highest: bool) -> int:
+    """Where the lowest (or highest) value is, or the first NaN."""
+    return int(values.argmax() if highest else values.argmin())
 
 
 def smooth(values: npt.ArrayLike, weight: float) -> Floats:
@@ -160,9 +168,16 @@ def bucket(values: npt.ArrayLike, width: int) -> Floats:
         return np.empty(0)
     finite = np.isfinite(source)
     bounds = np.linspace(0, len(source), min(width, len(source)) + 1).astype(np.int64)[:-1]
-    counts = np.add.reduceat(finite.astype(np.int64), bounds)
-    scale = float(np.abs(source[finite]).max(initial=1.0))
-    sums = np.add.reduceat(np.where(finite, source, 0.0) / scale, bounds)
+    if finite.all():
+        counts = np.diff(bounds, append=len(source))
+    else:
+        counts = np.add.reduceat(finite.astype(np.int64), bounds)
+        source = np.where(finite, source, 0.0)
+    scale = max(1.0, float(source.max()), -float(source.min()))
+    if scale * len(source) < _LARGE:  # else sums could overflow
+        scale = 1.0
+    else:
+        source = source / scale
     means = np.full(len(bounds), np.nan)
-    np.divide(sums, counts, out=means, where=counts > 0)
+    np.divide(np.add.reduceat(source, bounds), counts, out=means, where=counts > 0)
     return means * scale
