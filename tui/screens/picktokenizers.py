@@ -54,7 +54,7 @@ class PickTokenizers(Window[tuple[str, ...] | None]):
             field.add_class("text-field")
             field.cursor_blink = False
             yield field
-            yield Lines(id="picking")
+            yield Lines(id="token-picking")
 
     def on_mount(self) -> None:
         self._fill()
@@ -122,6 +122,6 @@ class PickTokenizers(Window[tuple[str, ...] | None]):
         self.query_one(Table).show(rows)
         told = "looking ...  " if self._searching else ""
         full = f"  {MOST} at most" if len(self._marked) == MOST else ""
-        self.query_one("#picking", Lines).show(
+        self.query_one("#token-picking", Lines).show(
             [(f"{told}space marks, enter takes {len(self._marked)}, tab a path{full}", "dim")]
         )

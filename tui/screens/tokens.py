@@ -63,19 +63,21 @@ class TokensPage(Page):
         yield header
         yield Rule()
         yield Lines(id="told")
-        yield Pager(wrap=False, id="counts")
+        yield Pager(wrap=False, id="token-counts")
         with Horizontal(id="token-panes"):
             for number in range(MOST_PANES):
                 yield BlockPane(number)
         yield Pager(id="token-sheet")
         yield Lines(id="token")
-        field = TextArea(id="write", classes="text-field", soft_wrap=True, tab_behavior="focus")
+        field = TextArea(
+            id="token-field", classes="text-field", soft_wrap=True, tab_behavior="focus"
+        )
         field.cursor_blink = False
         yield field
         yield keys
 
     def on_mount(self) -> None:
-        self.query_one("#counts", Pager).can_focus = False
+        self.query_one("#token-counts", Pager).can_focus = False
         super().on_mount()
 
     def open(self) -> None:
@@ -241,7 +243,7 @@ class TokensPage(Page):
         self.query_one("#token-panes").display = blocks
         self.query_one("#token-sheet").display = not blocks
         self.query_one("#token").display = blocks and self.size.height >= 10
-        counts = self.query_one("#counts", Pager)
+        counts = self.query_one("#token-counts", Pager)
         most = max(0, (self.size.height - 8) // 2)
         lines = self._counts() if self._view == "pieces" else []
         counts.display = bool(lines) and most > 1
