@@ -1,6 +1,6 @@
 """Arms: the ways to answer that are compared, and the grammar in which they are written.
 
-    NAME=CHECKPOINT[+ADAPTER[@STRENGTH]][?prompt=raw|chat|instruct&system=…&prefix=…]
+    NAME=CHECKPOINT[+ADAPTER][@STRENGTH][?prompt=raw|chat|instruct&system=…&prefix=…]
     NAME=http://HOST[:PORT][/PATH]?model=…[&key=ENVIRONMENT_VARIABLE&prompt=raw|chat&system=…]
 
 or a run's id, or a checkpoint alone. Any decode setting can follow as well, for this arm alone:
@@ -23,7 +23,7 @@ from engine.jobs.settings import Decode
 PromptForm = Literal["raw", "chat", "instruct"]
 FORMS: tuple[PromptForm, ...] = get_args(PromptForm)
 STRONGEST = 1.5
-GRAMMAR = "NAME=CHECKPOINT[+ADAPTER[@STRENGTH]][?prompt=raw|chat|instruct&system=…&prefix=…]"
+GRAMMAR = "NAME=CHECKPOINT[+ADAPTER][@STRENGTH][?prompt=raw|chat|instruct&system=…&prefix=…]"
 ENDPOINT = "NAME=http://HOST:PORT/v1?model=…[&key=ENVIRONMENT_VARIABLE]"
 
 _RESERVED = re.compile("[%+@?&=\x00-\x1f]")
@@ -44,7 +44,7 @@ class Arm:
     adapter: str | None = None
     """A ref too; None: the checkpoint as it is."""
     strength: float = 1.0
-    """What the adapter's change is multiplied by, from 0 to 1.5."""
+    """What the adapter's change is multiplied by, from 0 to 1.5; the checkpoint may be one too."""
     form: PromptForm | None = None
     """How the prompt is written; None: by the chat template, or as instructions without one."""
     system: str | None = None
@@ -81,9 +81,13 @@ def parse_arm(text: str) -> Arm:
         return _endpoint(text, unquote(name), body, settings)
     if not checkpoint or (equals and not name):
         raise _wrong(text, "the name is missing" if checkpoint else "the checkpoint is missing")
-    strength = 1.0
     if plus:
         adapter, strength = _split_strength(text, adapter)
+    else:
+        checkpoint, strength = _split_strength(text, checkpoint)
+    if not checkpoint or (plus and not adapter):
+        what = "adapter after + is" if plus else "checkpoint is"
+        raise _wrong(text, f"the {what} missing")
     if "model" in settings or "key" in settings:
         raise _wrong(text, "model= and key= belong to an address that begins with http")
     ref = unquote(checkpoint) if equals or _is_ref(checkpoint) else f"run:{unquote(checkpoint)}"
@@ -116,7 +120,7 @@ def format_arm(arm: Arm) -> str:
     text = f"{_quote(arm.name)}={_quote(arm.checkpoint)}"
     if arm.adapter is not None:
         text += f"+{_quote(arm.adapter)}"
-        text += f"@{arm.strength!r}" if arm.strength != 1.0 else ""
+    text += f"@{arm.strength!r}" if arm.strength != 1.0 else ""
     settings = {
         "prompt": arm.form,
         "system": arm.system,
@@ -169,21 +173,19 @@ def _own_decode(text: str, settings: dict[str, str]) -> tuple[tuple[str, float],
     return tuple((name, getattr(fields.build(Decode, own), name)) for name in own)
 
 
-def _split_strength(text: str, adapter: str) -> tuple[str, float]:
-    folder, slash, last = adapter.rpartition("/")
+def _split_strength(text: str, ref: str) -> tuple[str, float]:
+    """What is before the last @, and the strength after it; 1 where there is none."""
+    folder, slash, last = ref.rpartition("/")
     last, at, number = last.rpartition("@")
     if not at:
-        last, number = number, "1"
-    path = folder + slash + last
-    if not path:
-        raise _wrong(text, "the adapter after + is missing")
+        return ref, 1.0
     try:
         strength = float(number)
     except ValueError:
-        raise _wrong(text, f"the strength {number!r} is not a number") from None
+        raise _wrong(text, f"the strength {number!r} is not a number (an @ is %40)") from None
     if not (math.isfinite(strength) and 0 <= strength <= STRONGEST):
         raise _wrong(text, f"the strength {number} is not between 0 and {STRONGEST}")
-    return path, strength
+    return folder + slash + last, strength
 
 
 def _settings(text: str, query: str) -> dict[str, str]:

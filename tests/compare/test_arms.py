@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from engine.compare.arms import FORMS, STRONGEST, Arm, format_arm, parse_arm, parse_arms
 from engine.errors import EngineError
+from engine.jobs.settings import Decode
 
 texts = st.text(min_size=1, max_size=20).filter(lambda text: text == text.strip())
 arms = st.builds(
@@ -22,8 +23,10 @@ scaled = st.builds(
     Arm,
     name=texts,
     checkpoint=texts,
-    adapter=texts,
+    adapter=st.none() | texts,
     strength=st.floats(0, STRONGEST),
+    model=st.none(),
+    decode=st.sampled_from([(), (("max_new_tokens", 3), ("temperature", 0.7))]),
 )
 
 
@@ -54,6 +57,24 @@ def test_any_text_is_an_arm_or_an_error_for_the_user(text: str) -> None:
         ("t=b+/a@home/adapter", Arm("t", "b", "/a@home/adapter")),
         ("t=b+run:x@0.5", Arm("t", "b", "run:x", 0.5)),
         ("t=b+run:x@0", Arm("t", "b", "run:x", 0.0)),
+        ("half=run:x@0.5", Arm("half", "run:x", None, 0.5)),
+        ("emotion-ab12@1.5", Arm("emotion-ab12", "run:emotion-ab12", None, 1.5)),
+        ("b=/models/v%402", Arm("b", "/models/v@2")),
+        (
+            "t=run:x?seed=3&temperature=1",
+            Arm("t", "run:x", decode=(("temperature", 1.0), ("seed", 3))),
+        ),
+        (
+            "http://localhost:8000/v1/?model=org/m&key=MY_KEY&prompt=raw&top_p=0.5",
+            Arm(
+                "localhost:8000",
+                "http://localhost:8000/v1",
+                form="raw",
+                model="org/m",
+                key="MY_KEY",
+                decode=(("top_p", 0.5),),
+            ),
+        ),
         (
             "t=run:x?prompt=chat&system=Be brief.&prefix=Think%26act: ",
             Arm("t", "run:x", form="chat", system="Be brief.", prefix="Think&act: "),
@@ -74,6 +95,8 @@ def test_what_people_write(text: str, arm: Arm) -> None:
         ("a=b+", "adapter after"),
         ("a=b+@0.5", "adapter after"),
         ("a=b+c@much", "'much' is not a number"),
+        ("a=@0.5", "checkpoint is missing"),
+        ("a=b@7", "not between 0 and 1.5"),
         ("a=b+c@7", "not between 0 and 1.5"),
         ("a=b+c@nan", "not between"),
         ("a=b?form=raw", "none of prompt="),
@@ -88,6 +111,13 @@ def test_the_part_that_is_wrong_is_named(text: str, why: str) -> None:
     assert why in caught.value.title
     assert caught.value.detail == text
     assert "NAME=CHECKPOINT" in caught.value.hint
+
+
+def test_an_arm_decodes_as_the_others_but_for_its_own_settings() -> None:
+    usual = Decode(max_new_tokens=9, seed=4)
+    assert parse_arm("a=b").decoding(usual) is usual
+    own = parse_arm("a=b?temperature=0.5&seed=1").decoding(usual)
+    assert own == Decode(max_new_tokens=9, temperature=0.5, seed=1)
 
 
 def test_arms_of_one_comparison_have_names_of_their_own() -> None:

@@ -109,8 +109,15 @@ def test_each_strength_answers_as_an_arm_of_that_strength(
         assert sample["arm"] == alone
         again = ask(desk, "generate", arm=alone, text=SAID, decoding=SHORT)[-1]["sample"]
         assert again["output_ids"] == sample["output_ids"]
+    alone = f"t={adapters['lora']}"  # which names its base
+    events = ask(desk, "strengths", arm=alone, text=SAID, decoding=SHORT, strengths=[0.5])
+    (half,) = events[-1]["samples"]
+    assert half["arm"] == f"{alone}@0.5"
+    assert half["output_ids"] == samples[1]["output_ids"]
     with pytest.raises(EngineError, match="no adapter"):
         ask(desk, "strengths", arm=f"b={base}", text=SAID)
+    with pytest.raises(EngineError, match="no adapter"):
+        ask(desk, "generate", arm=f"b={base}@0.5", text=SAID)
     with pytest.raises(EngineError, match="numbers from 0 to"):
         ask(desk, "strengths", arm=arm, text=SAID, strengths=[2])
 

@@ -188,6 +188,12 @@ class Bases:
 
         None: the bases that are `busy` must first be done, both do not fit. Raises EngineError.
         """
+        if arm.strength != 1.0 and place.adapter is None:
+            raise EngineError(
+                "There is no adapter whose strength could be set.",
+                f"{arm.name}: {arm.checkpoint}",
+                "Leave out the @STRENGTH, or name an adapter before it.",
+            )
         asked_at = place.tokenizer
         if arm.strength == 0:  # nothing of the adapter: the base itself, whatever the method
             place = Place(place.base)
