@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 SLICE_SECONDS = 0.01
 QUIET_SECONDS = 0.25
 PUBLISH_SECONDS = 0.25
-"""How often the list is told again while it is still being read."""
+"""How often the list is told again until all newest values are known."""
+READING_SECONDS = 0.001
+"""For each run, how often it is told again while curves are still read: who draws it needs time."""
 
 
 class LogFeed(Follower):
@@ -46,8 +48,11 @@ class LogFeed(Follower):
         self._rows: dict[str, tuple[RunLog, RunRow]] = {}
         self._publish_at = 0.0
         self._due = False
+        self._names: dict[Path, str] = {}
         self._shown: object = None
         self._wanted: tuple[str, ...] = ()
+        self._wishes: object = None
+        """What was asked to be read first, as the fleet was told of it."""
 
     def watch(self, path: Path | None) -> None:
         """Give whole curves of this run from now on."""
@@ -67,21 +72,27 @@ class LogFeed(Follower):
 
         if self._fleet is None:
             self._fleet = Fleet(self._paths)
-        watched = [run.name for run in self._fleet.runs if run.path == self._watched]
-        self._fleet.prefer([*watched, *self._wanted])
+        watched = self._names.get(self._watched) if self._watched else None
+        wishes = (watched, self._wanted)
+        if wishes != self._wishes:
+            self._wishes = wishes
+            self._fleet.prefer([*([watched] if watched else ()), *self._wanted])
         self._due |= bool(self._fleet.poll(SLICE_SECONDS))
-        self._due |= self._look_at_jobs()
         now = time.monotonic()
-        if self._due and (now >= self._publish_at or not self._fleet.pending):
-            self._publish_at, self._due = now + PUBLISH_SECONDS, False
-            self._publish(self._fleet)
+        if now >= self._publish_at or not self._fleet.pending:
+            reading = READING_SECONDS * len(self._rows) * self._fleet.glimpsed
+            self._publish_at = now + max(PUBLISH_SECONDS, reading)
+            if self._look_at_jobs() or self._due:
+                self._due = False
+                self._publish(self._fleet)
         if not self._first.is_set() and (self._rows or not self._fleet.pending):
             self._publish(self._fleet)
             self._first.set()
         if self._measure is not None and self._first.is_set():
             measure, self._measure = self._measure, None
             self._post(MachineMeasured(measure(live=False)))
-        self._publish_detail()
+        if watched:
+            self._publish_detail(self._fleet, watched)
         return self._fleet.pending
 
     def _look_at_jobs(self) -> bool:
@@ -97,6 +108,7 @@ class LogFeed(Follower):
 
     def _publish(self, fleet: "Fleet") -> None:
         rows = {}
+        self._names = {run.path: run.name for run in fleet.runs}
         for run in fleet.runs:
             known = self._rows.get(run.name)
             rows[run.name] = known if known and known[0] is run else (run, _row(run))
@@ -106,9 +118,14 @@ class LogFeed(Follower):
             self._snapshot = snapshot
             self._post(RunsChanged(snapshot))
 
-    def _publish_detail(self) -> None:
-        found = next((one for one in self._rows.values() if one[0].path == self._watched), None)
-        if found is not None and found is not self._shown:
+    def _publish_detail(self, fleet: "Fleet", name: str) -> None:
+        """News of the watched run, at once: its row need not have been told yet."""
+        run, found = fleet.run(name), self._rows.get(name)
+        if run is None:
+            return
+        if found is None or found[0] is not run:
+            found = self._rows[name] = run, _row(run)
+        if found is not self._shown:
             self._shown = found
             self._post(RunChanged(detail_of(*found)))
 

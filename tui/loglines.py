@@ -48,7 +48,9 @@ def state_of(row: RunRow) -> str:
 
 def common_tags(runs: Iterable["RunLog"], wanted: Filter, most: int) -> list[str]:
     """The tags that most runs have, losses before others of the same count."""
-    counts = Counter(tag for run in runs for tag in run.tags)
+    counts: Counter[str] = Counter()
+    for some, times in Counter(run.tags for run in runs).items():
+        counts.update(dict.fromkeys(some, times))
     tags = [tag for tag in counts if wanted.matches({"": (tag,)})]
     return sorted(tags, key=lambda tag: (-counts[tag], "loss" not in tag.lower(), tag))[:most]
 

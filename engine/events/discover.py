@@ -20,6 +20,8 @@ from engine.jobs.directory import JobDirectory
 
 _NUMBER = re.compile(r"(\d+)")
 _EVENTS = "events"
+_RENEW_SECONDS = 0.25
+"""How often the list is made anew while directories are still being looked into."""
 _TURN = 200
 """Folders without a run that are looked at in one poll; the others' turn comes."""
 
@@ -98,6 +100,7 @@ class Finder:
         self._others: deque[_Node] = deque()
         self._twins: list[_Node] = []
         self._dirty = True
+        self._renew_at = 0.0
         self._titles = _titles(paths)
 
     def look(self, deadline: float | None = None) -> bool:
@@ -123,7 +126,11 @@ class Finder:
                 self._settle(node)
         self._dirty |= self.pending and not self._new
         self.pending = bool(self._new)
-        return self._dirty and self._renew()
+        now = self._clock()
+        if not self._dirty or (self.pending and now < self._renew_at):
+            return False
+        self._renew_at = now + _RENEW_SECONDS
+        return self._renew()
 
     def _look_again(self) -> None:
         now = self._clock()

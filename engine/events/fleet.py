@@ -45,10 +45,8 @@ class RunLog:
     texts: Mapping[str, Text] = field(default_factory=dict)
     glimpse: Mapping[str, Last] = field(default_factory=dict)
     """Newest values, known before the curves are."""
-
-    @property
-    def tags(self) -> list[str]:
-        return sorted({*self.series, *self.glimpse})
+    tags: tuple[str, ...] = ()
+    """All tags known so far, in order; the same tuple for runs that have the same."""
 
     def last(self, tag: str) -> Last | None:
         """The newest point of a tag; None where there is none, or none is known yet."""
@@ -79,8 +77,10 @@ class _Member:
         files = self.found.folder.files
         return self.found.folder.path / max(files, key=lambda name: files[name][3])
 
-    def snapshot(self) -> RunLog:
+    def snapshot(self, known_tags: dict[tuple[str, ...], tuple[str, ...]]) -> RunLog:
         log, found = self.log, self.found
+        glimpse = {} if self.loaded else self.glimpse or {}
+        tags = tuple(sorted({*log.series, *glimpse}))
         return RunLog(
             found.name,
             found.path,
@@ -92,7 +92,8 @@ class _Member:
             log.others,
             self._all_settings(),
             log.texts,
-            {} if self.loaded else self.glimpse or {},
+            glimpse,
+            known_tags.setdefault(tags, tags),
         )
 
     def _all_settings(self) -> dict[str, Setting]:
@@ -103,31 +104,46 @@ class _Member:
 
 
 class Fleet:
-    """Follows the runs below some paths. `runs` is replaced, never changed, by `poll`."""
+    """Follows the runs below some paths."""
 
     def __init__(
         self, paths: Sequence[Path], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.runs: tuple[RunLog, ...] = ()
-        """In natural order of name."""
         self.pending = True
         """True while something was found that is not read yet."""
+        self.glimpsed = False
+        """Whether the newest values of all runs are known."""
         self._clock = clock
         self._finder = Finder(paths, clock=clock)
         self._found: tuple[Found, ...] = ()
         self._glimpser = Glimpser()
         self._members: dict[str, _Member] = {}
         self._shown: dict[str, RunLog] = {}
+        self._runs: tuple[RunLog, ...] | None = ()
+        self._known_tags: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._preferred: dict[str, int] = {}
         self._news: list[_Member] = []
-        self._unread: list[_Member] | None = None
+        self._unseen: list[_Member] = []
+        self._unread: list[_Member] = []
+        """Both in the order of reading, the next one last."""
+        self._sorted = False
         self._look_at = 0.0
+
+    @property
+    def runs(self) -> tuple[RunLog, ...]:
+        """In natural order of name; the same tuple until a poll changes something."""
+        if self._runs is None:
+            self._runs = tuple(self._shown[name] for name in self._members)
+        return self._runs
+
+    def run(self, name: str) -> RunLog | None:
+        return self._shown.get(name)
 
     def prefer(self, names: Iterable[str]) -> None:
         """Read these first from now on, in this order: those that are on screen."""
         preferred = {name: place for place, name in enumerate(names)}
         if preferred != self._preferred:
-            self._preferred, self._unread = preferred, None
+            self._preferred, self._sorted = preferred, False
 
     def poll(self, budget_seconds: float | None = None) -> frozenset[str]:
         """Look once at everything, and read for about `budget_seconds` (None: until all is read).
@@ -146,11 +162,13 @@ class Fleet:
             self._look_at = now + LOOK_SECONDS
             members = self._members.values()
             self._news = [member for member in members if member.loaded and member.log.waits()]
-        if self._unread is None:
+        if not self._sorted:
             left = [member for member in self._members.values() if not member.loaded]
-            self._unread = sorted(left, key=self._urgency)
+            self._unread = sorted(left, key=self._urgency)[::-1]
+            self._unseen = [member for member in self._unread if member.glimpse is None]
+            self._sorted = True
         changed |= self._read(deadline)
-        self._unread = self._unread and [one for one in self._unread if not one.loaded]
+        self.glimpsed = not self._unseen and not self._finder.pending
         self.pending = self._finder.pending or bool(self._news) or bool(self._unread)
         if changed:
             self._publish(changed)
@@ -167,14 +185,12 @@ class Fleet:
                 member = _Member(run)
                 changed.add(name)
             members[name] = member
-        self._members, self._unread = members, None
+        self._members, self._sorted = members, False
         return changed
 
     def _read(self, deadline: float | None) -> set[str]:
         """News of what is known, then newest values of the rest, then whole curves."""
         changed: set[str] = set()
-        rest = self._unread or []
-        unseen = [member for member in rest if member.glimpse is None]
         begun = False
 
         def over() -> bool:
@@ -189,22 +205,26 @@ class Fleet:
                 changed.add(member.found.name)
             if not member.log.pending:
                 self._news.pop()
-        for member in unseen:
+        while self._unseen:
             if over():
                 return changed
             begun = True
+            member = self._unseen.pop()
             changed.add(member.found.name)
             if member.large() and not isinstance(member.log, TrainerLog):
                 member.glimpse = self._glimpser.look(member.newest_file())
             else:
                 self._read_slice(member)
-        for member in rest:
-            while not member.loaded:
-                if over():
-                    return changed
-                begun = True
-                changed.add(member.found.name)
-                self._read_slice(member)
+        while self._unread:
+            member = self._unread[-1]
+            if member.loaded:
+                self._unread.pop()
+                continue
+            if over():
+                return changed
+            begun = True
+            changed.add(member.found.name)
+            self._read_slice(member)
         return changed
 
     def _read_slice(self, member: _Member) -> None:
@@ -222,5 +242,5 @@ class Fleet:
             if member is None:
                 self._shown.pop(name, None)
             else:
-                self._shown[name] = member.snapshot()
-        self.runs = tuple(self._shown[name] for name in self._members)
+                self._shown[name] = member.snapshot(self._known_tags)
+        self._runs = None
