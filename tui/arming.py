@@ -155,7 +155,7 @@ def _on_its_base(arm: Arm, nodes: Sequence[Node]) -> Arm:
     node = next((one for one in nodes if one.ref == arm.checkpoint), None)
     if node is None or not node.base:
         raise EngineError(
-            "A whole model has no strength.", "Name the base as model and the run as adapter."
+            "A whole model has no strength.", hint="Name the base as model, the run as adapter."
         )
     return replace(arm, checkpoint=node.base, adapter=arm.checkpoint)
 

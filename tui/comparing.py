@@ -186,7 +186,7 @@ def token_lines(pieces: Pieces, glyphs: Glyphs) -> list[Line]:
     lines: list[Line] = []
     for name, spans in (("prompt", pieces.prompt), ("answer", pieces.answer)):
         count = sum(len(span.ids) for span in spans)
-        lines.append([(f"{name}, {count} tokens", "dim")])
+        lines.append([(f"{name}, {count} token{'s' * (count != 1)}", "dim")])
         lines.append([piece for span in spans for piece in _block(span, glyphs)])
     return lines
 

@@ -51,8 +51,9 @@ class Scale:
     def foot(self, at: int) -> Line:
         rung = self.rungs[at]
         one = rung.behaviour
-        words = f"{one.words} words, {one.ended}" if one else "not there yet"
-        return [(f" at strength {rung.strength:g}: {words}", "dim")]
+        words = f"{one.words} word{'s' * (one.words != 1)}" if one else "not there yet"
+        line: list[Piece] = [(f" at {rung.strength:g}: {words}", "dim")]
+        return [*line, (f", {one.ended}", "dim")] if one else line
 
     def panel(self, at: int, name: Piece) -> list[Line]:
         """The strengths, the chosen one between marks, those that are not there yet faint."""

@@ -57,13 +57,18 @@ def shift_of(words: Sequence[str], ranks: Sequence[int]) -> dict[str, Any]:
     return to_table(Shift("base", "tuned", "", True, tokens))
 
 
-def pieces_of(ids: Sequence[int]) -> dict[str, Any]:
-    """What the companion says of token ids; 1 is special."""
-    tokens = [{"id": one, "token": f"t{one}", "piece": f" t{one}", "special": one == 1}
-              for one in ids]  # fmt: skip
+def pieces_of(ids: Sequence[int], words: Sequence[str]) -> dict[str, Any]:
+    """What the companion says of the ids of these words, from 0, or of others; 1 is special."""
+    pieces = [f"{' ' * bool(at)}{word}" for at, word in enumerate(words)]
+    if list(ids) != list(range(len(words))):
+        pieces = [f" t{one}" for one in ids]
+    tokens = [
+        {"id": one, "token": f"t{one}", "piece": piece, "special": one == 1}
+        for one, piece in zip(ids, pieces, strict=True)
+    ]
     return {
         "event": "done",
-        "text": "".join(str(one["piece"]) for one in tokens),
+        "text": "".join(pieces),
         "tokens": tokens,
         "spans": [{"text": one["piece"], "ids": [one["id"]]} for one in tokens],
     }

@@ -130,7 +130,7 @@ class FakeCompanion:
         return FakeLast(told | dict(self.differing))
 
     async def pieces(self, arm: str, ids: Sequence[int]) -> dict[str, Any]:
-        return pieces_of(ids)
+        return pieces_of(ids, "".join(self.words(arm)).split(" "))
 
     def strengths(
         self, arm: str, messages: Any, decoding: Mapping[str, Any], strengths: Sequence[float]

@@ -17,7 +17,7 @@ from tui.widgets.form import Form
 from tui.widgets.line import Lines
 from tui.widgets.table import Column, Row, Table
 
-_COLUMNS = (Column("pick what answers", 20, 34), Column("", 14, 44))
+_COLUMNS = (Column("pick what answers", 20, 34), Column("what it is", 14, 44))
 _FRAME = 9
 """Lines that are neither form nor list."""
 
@@ -61,8 +61,8 @@ class ArmForm(Window[Arm | None]):
     def offer(self, nodes: Sequence[Node]) -> None:
         """What can be picked is known by now."""
         self._known = tuple(nodes)
-        if self.is_mounted:
-            self.query_one(Table).show([_row(one) for one in self._known])
+        for table in self.query(Table):  # none, until it is composed
+            table.show([_row(one) for one in self._known])
 
     def on_descendant_focus(self) -> None:
         self._tell()
@@ -95,8 +95,8 @@ class ArmForm(Window[Arm | None]):
 
     def _tell(self) -> None:
         """What the field is for, or what is wrong with the arm."""
-        if not self.is_mounted or self.query_one(Table).has_focus:
-            self.query_one("#arm-hint", Lines).show([("", "dim")])
+        if self.query_one(Table).has_focus:
+            self.query_one("#arm-hint", Lines).show([])
             return
         key = self.query_one(Form).focused_key
         try:
