@@ -10,7 +10,7 @@ from signal import SIGKILL, SIGTERM
 from typing import TYPE_CHECKING
 
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import TrainRecipe
+from engine.jobs.recipe import GenerateRecipe, TrainRecipe
 from engine.jobs.store import Store
 
 if TYPE_CHECKING:
@@ -158,6 +158,20 @@ class Actions:
         from engine.compare import armsets
 
         armsets.remove(name)
+
+    def prompt_sets(self) -> list[tuple[str, int]]:
+        """The bundled sets of prompts by their refs, all of them together first; their sizes."""
+        from engine.compare import prompts
+
+        found = [(f"bundled:{name}", len(prompts.load(f"bundled:{name}")))
+                 for name in prompts.bundled()]  # fmt: skip
+        return [(f"bundled:{prompts.ALL}", sum(count for _, count in found)), *found]
+
+    def generate(self, recipe: GenerateRecipe) -> Path:
+        """Start answering a set of prompts; the job's directory, once its worker has answered."""
+        from engine.jobs import generation
+
+        return generation.launch_generation(recipe, self.store.root).path
 
     def tokenizers(self) -> "list[tuple[str, str]]":
         """Refs and names of all tokenizers that were found: of models, and files by themselves."""

@@ -29,6 +29,7 @@ ROOMS = (
     "data",
     "generate",
     "tokenize",
+    "compare",
     "doctor",
 )
 """Where the commands live, in the order of the help."""

@@ -7,7 +7,8 @@ it counts and compares. Texts are compared by their words, case and marks aside.
 import ast
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from engine.compare.aspects import words_of
@@ -93,11 +94,10 @@ def met(text: str, checks: Mapping[str, Any]) -> float:
 
 def overlap(text: str, reference: str) -> float:
     """F1 of the words of the text and the reference (Rajpurkar et al. 2016, arXiv 1606.05250)."""
-    said, wanted = words_of(text), words_of(reference)
-    left = list(wanted)
-    common = 0
-    for word in said:
-        if word in left:
-            left.remove(word)
-            common += 1
+    return share(words_of(text), words_of(reference))
+
+
+def share(said: Sequence[str], wanted: Sequence[str]) -> float:
+    """2 · common / (left + right), words that come several times counted as often."""
+    common = (Counter(said) & Counter(wanted)).total()
     return 2 * common / (len(said) + len(wanted)) if common else 0.0

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from engine.compare import prompts as prompt_files
 from engine.compare.arms import parse_arm
+from engine.compare.checks import overlap
 from engine.compare.numbers import REPEATS, Numbers, numbers_of
 from engine.compare.prompts import Prompt
 from engine.compare.samples import Sample, from_table
@@ -29,6 +30,8 @@ class Pair:
     right: Sample
     left_numbers: Numbers
     right_numbers: Numbers
+    common: float
+    """Words in common, whatever their order: 2 · common / (left + right); 1 for equal texts."""
 
     @property
     def id(self) -> str:
@@ -71,6 +74,7 @@ class Collection:
         self._inode = 0
         self._rest = b""
         self._numbers: dict[tuple[str, str], Numbers] = {}
+        self._common: dict[tuple[str, str, str], tuple[Sample, Sample, float]] = {}
         self.problem = ""
         """Why the skills, references and checks of the prompts are not known."""
         self.passed_over = 0
@@ -91,6 +95,7 @@ class Collection:
                 self._at, self._inode, self._rest = 0, status.st_ino, b""
                 self.samples.clear()
                 self._numbers.clear()
+                self._common.clear()
                 self.passed_over = 0
             grew = False
             with self._path.open("rb") as file:
@@ -128,9 +133,12 @@ class Collection:
         for one in self.of(left):
             other = self.samples.get((right, one.prompt_id))
             if other is not None and other.messages == one.messages:
-                prompt = self._prompt(one)
-                pairs.append(Pair(prompt, one, other, self.numbers(one), self.numbers(other)))
+                pairs.append(self._pair(one, other))
         return pairs
+
+    def _pair(self, one: Sample, other: Sample) -> Pair:
+        common = 1.0 if one.text == other.text else overlap(one.text, other.text)
+        return Pair(self._prompt(one), one, other, self.numbers(one), self.numbers(other), common)
 
     def _take(self, line: bytes) -> None:
         if not line.strip():
@@ -156,7 +164,7 @@ class Collection:
             try:
                 found = prompt_files.load(self._ref) if self._ref else []
             except EngineError as error:
-                found, self.problem = [], f"{error.title} {error.detail}".strip()
+                found, self.problem = [], f"{error.title} {Path(self._ref).name}"
             self._prompts = {one.id: one for one in found}
         return self._prompts
 

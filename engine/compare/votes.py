@@ -8,7 +8,7 @@ too. Draws nothing.
 import dataclasses
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -35,6 +35,14 @@ ASKED_AGAIN = 0.1
 LONGEST_RUBRIC = 40
 HIDDEN = "[name]"
 
+Key = tuple[str, str, str]
+"""Of a ballot: its id and the two arms, whichever side they stand on."""
+
+
+def _key(ballot: str, left: str, right: str) -> Key:
+    one, other = sorted((left, right))
+    return ballot, one, other
+
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
@@ -48,6 +56,10 @@ class Ballot:
     again: bool = False
     """Whether this judge was asked for this pair before."""
 
+    @property
+    def key(self) -> Key:
+        return _key(self.id, self.left, self.right)
+
 
 @dataclass(frozen=True, slots=True)
 class Vote:
@@ -60,6 +72,10 @@ class Vote:
     ratings: dict[str, dict[str, int]] = field(default_factory=dict)
     """Arm to rubric to 1 … 5."""
     note: str = ""
+
+    @property
+    def key(self) -> Key:
+        return _key(self.ballot, self.left, self.right)
 
     @property
     def winner(self) -> str | None:
@@ -113,7 +129,6 @@ def draw(prompt_ids: Sequence[str], arms: tuple[str, str], judge: str) -> list[B
         for (_, turned), prompt in order
     ]
     every = round(1 / ASKED_AGAIN)
-    every = round(1 / ASKED_AGAIN)
     ballots: list[Ballot] = []
     for start in range(0, len(first), every):
         block = first[start : start + every]
@@ -133,27 +148,37 @@ class Book:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.votes: dict[str, Vote] = {vote.ballot: vote for vote in read(path)}
-        """By ballot; the newest vote on a ballot is the one that counts."""
+        self.votes: dict[Key, Vote] = {}
+        """By ballot and arms; the newest vote on a ballot is the one that counts, and the last."""
+        for vote in read(path):
+            self._count(vote)
 
     def cast(self, vote: Vote) -> None:
         """Count a vote, and have it on disk. Raises OSError."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         atomic.append_lines(self.path, _line(vote))
-        self.votes.pop(vote.ballot, None)  # so that the newest stands last
-        self.votes[vote.ballot] = vote
+        self._count(vote)
 
-    def undo(self) -> Vote | None:
-        """Take the last vote back, on disk as well; what it was, or None. Raises OSError."""
-        if not self.votes:
-            return None
-        _, last = self.votes.popitem()
-        atomic.write_text(self.path, "".join(map(_line, self.votes.values())))
-        return last
+    def undo(self, arms: Collection[str] = ()) -> Vote | None:
+        """Take the last vote back, on disk as well; what it was, or None. Raises OSError.
+
+        `arms`: of these two alone.
+        """
+        for vote in reversed(self.votes.values()):
+            if not arms or {vote.left, vote.right} == {*arms}:
+                rest = {key: one for key, one in self.votes.items() if one is not vote}
+                atomic.write_text(self.path, "".join(map(_line, rest.values())))
+                self.votes = rest
+                return vote
+        return None
 
     def next_of(self, ballots: Iterable[Ballot]) -> Ballot | None:
         """The first ballot that is not voted on; None when all are."""
-        return next((one for one in ballots if one.id not in self.votes), None)
+        return next((one for one in ballots if one.key not in self.votes), None)
+
+    def _count(self, vote: Vote) -> None:
+        self.votes.pop(vote.key, None)
+        self.votes[vote.key] = vote
 
 
 def _line(vote: Vote) -> str:
@@ -240,6 +265,16 @@ def _more(wins: int, losses: int) -> int | None:
         middle = (low + high) // 2
         low, high = (low, middle) if decides(middle) else (middle, high)
     return high - decided
+
+
+def named(vote: Vote, names: Mapping[str, str]) -> Vote:
+    """The vote with its arms called by their names, where those are known."""
+    return dataclasses.replace(
+        vote,
+        left=names.get(vote.left, vote.left),
+        right=names.get(vote.right, vote.right),
+        ratings={names.get(arm, arm): rated for arm, rated in vote.ratings.items()},
+    )
 
 
 def scores(votes: Iterable[Vote], arm: str, other: str) -> dict[str, float]:

@@ -7,6 +7,8 @@ from textual.binding import Binding
 from tests.tui.conftest import screen_text, see
 from tui.app import FinetopApp
 from tui.keymap import KEYS, SCREENS, Key, keys_of, markdown
+from tui.screens.aspects import AspectsPage
+from tui.screens.browse import BrowsePage
 from tui.screens.compare import ComparePage
 from tui.screens.launch import LaunchPage
 from tui.screens.log import LogPage
@@ -16,6 +18,7 @@ from tui.screens.overview import OverviewPage
 from tui.screens.page import Page
 from tui.screens.runs import RunsPage
 from tui.screens.tokens import TokensPage
+from tui.screens.vote import VotePage
 from tui.screens.watch import WatchPage
 
 PAGES: dict[str, type[Page]] = {
@@ -24,6 +27,9 @@ PAGES: dict[str, type[Page]] = {
     "watch": WatchPage,
     "compare": ComparePage,
     "tokens": TokensPage,
+    "browse": BrowsePage,
+    "aspects": AspectsPage,
+    "vote": VotePage,
     "logs": LogsPage,
     "log": LogPage,
     "overview": OverviewPage,

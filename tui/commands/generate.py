@@ -3,18 +3,14 @@
 import argparse
 import os
 import shutil
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
 from engine.jobs import launch, recipe
+from engine.jobs.recipe import GenerateRecipe
 from engine.jobs.status import State
 from engine.jobs.store import open_store
 from tui.commands.follow import follow
-
-if TYPE_CHECKING:
-    from engine.compare.arms import Arm
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
@@ -23,9 +19,16 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         "--arm", action="append", required=True, dest="arms", metavar="NAME=CHECKPOINT[+ADAPTER]",
         help="a model, with an adapter or not, or a run; give it several times",
     )  # fmt: skip
-    parser.add_argument("--prompts", required=True, help="a file of prompts, or bundled:NAME")
-    parser.add_argument("--out", required=True, type=Path, help="where the samples go (JSONL)")
+    parser.add_argument(
+        "--prompts", required=True,
+        help="a file of prompts (JSONL, CSV, TSV, TXT), bundled:NAME or bundled:all",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, help="where the samples go as well (JSONL)")
+    parser.add_argument("--name", default="generate", help="what the job is called")
     parser.add_argument("--device", default="auto")
+    parser.add_argument(
+        "--detach", action="store_true", help="print the job's id and leave it to itself"
+    )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes",
         help="change a setting, as decode.max_new_tokens=64",
@@ -35,24 +38,25 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
 
 
 def _generate(options: argparse.Namespace) -> int:
-    from engine.compare import arms
+    from engine.jobs import generation
 
-    asked = arms.parse_arms(options.arms)
-    prompts = options.prompts
-    if not prompts.startswith("bundled:"):
-        path = Path(os.path.abspath(os.path.expanduser(prompts)))
-        if not path.is_file():
-            raise EngineError("There is no such file of prompts.", str(path))
-        prompts = str(path)
-    check_out(options.out)
-    root = open_store(options.runs, remember=True).root
-    named = [arms.format_arm(arm) for arm in _located(asked, root)]
+    if options.out is not None and options.detach:
+        raise EngineError(
+            "A detached job copies nothing.", "", "Leave out --out: finetop compare export copies."
+        )
+    if options.out is not None:
+        check_out(options.out)
     table = {
-        "kind": "generate", "name": "generate", "device": options.device,
-        "arms": named, "prompts": prompts,
+        "kind": "generate", "name": options.name, "device": options.device,
+        "arms": options.arms, "prompts": options.prompts,
     }  # fmt: skip
     wanted = recipe.parse(recipe.with_changes(table, options.changes))
-    job = launch.launch(wanted, root, parents=named)
+    assert isinstance(wanted, GenerateRecipe)
+    root = open_store(options.runs, remember=True).root
+    job = generation.launch_generation(wanted, root)
+    if options.detach:
+        print(job.path.name)
+        return 0
     try:
         last = follow(job, "generating")
     except KeyboardInterrupt:
@@ -60,6 +64,9 @@ def _generate(options: argparse.Namespace) -> int:
         raise
     if last.state is not State.DONE:
         raise EngineError("Generating was stopped.", str(job.path), "finetop resume goes on.")
+    if options.out is None:
+        print(job.samples)
+        return 0
     try:
         shutil.copyfile(job.samples, options.out)
     except OSError as error:
@@ -81,18 +88,3 @@ def check_out(path: Path) -> None:
         raise EngineError("This is a folder, not a file.", str(path))
     if not os.access(path if path.exists() else folder, os.W_OK):
         raise EngineError("This file cannot be written.", str(path), "Name another one.")
-
-
-def _located(asked: "list[Arm]", root: Path) -> "list[Arm]":
-    """The arms with their weights found: a wrong name fails here, a relative path is anchored."""
-    from engine.catalog import checkpoints
-
-    runs = [job.path for job in open_store(root).jobs()]
-    return [
-        replace(
-            arm,
-            checkpoint=checkpoints.resolve(arm.checkpoint, runs).ref,
-            adapter=arm.adapter and checkpoints.resolve(arm.adapter, runs).ref,
-        )
-        for arm in asked
-    ]

@@ -6,10 +6,11 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from engine.jobs.recipe import TrainRecipe
+from engine.jobs.recipe import GenerateRecipe, TrainRecipe
 from engine.jobs.status import State
 from engine.jobs.views import JobView
 from engine.text import one_line
+from tui.keymap import Key
 from tui.listing import Entry, Heading, sorted_rows
 from tui.ordering import Order, value_of
 from tui.phrases import (
@@ -99,9 +100,17 @@ class RunsPage(Curating):
         return super().check_action(action, parameters)
 
     async def action_watch(self) -> None:
-        if self.chosen:
+        if self.chosen and isinstance(self.chosen.view.recipe, GenerateRecipe):
+            from tui.screens.browse import BrowsePage
+
+            self.app.push_screen(BrowsePage(self.chosen.path))
+        elif self.chosen:
             self.finetop.watch_run(self.chosen.key)
             await self.finetop.switch_mode("watch")
+
+    def label_of(self, key: Key) -> str:
+        answers = self.chosen is not None and self.chosen.view.record.kind == "generate"
+        return "browse" if answers and key.action == "watch" else super().label_of(key)
 
     async def action_new(self) -> None:
         recipe = self.chosen.view.recipe if self.chosen else None

@@ -1,0 +1,49 @@
+"""Starting a job that answers a file of prompts: what it names is found first, here and now."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from engine.compare import prompts as prompt_files
+from engine.compare.arms import Arm, format_arm, parse_arms
+from engine.errors import EngineError
+from engine.jobs import launch
+from engine.jobs.directory import JobDirectory
+from engine.jobs.recipe import GenerateRecipe
+from engine.jobs.store import open_store
+
+
+def launch_generation(wanted: GenerateRecipe, root: Path) -> JobDirectory:
+    """Start answering. Relative paths are written into the recipe as absolute ones.
+
+    Raises EngineError before anything is made where an arm, a checkpoint or the prompts are wrong.
+    """
+    if not wanted.arms:
+        raise EngineError("There is no arm to answer.", hint="Give at least one.")
+    arms = parse_arms(wanted.arms)
+    prompts, files = wanted.prompts, []
+    if not prompts.startswith("bundled:"):
+        path = Path(os.path.abspath(os.path.expanduser(prompts)))
+        prompts, files = str(path), [path]
+    prompt_files.load(prompts)
+    arms = _located(arms, root)
+    recipe = replace(wanted, arms=[format_arm(arm) for arm in arms], prompts=prompts)
+    built_on = dict.fromkeys(arm.adapter or arm.checkpoint for arm in arms)
+    return launch.launch(recipe, root, parents=list(built_on), inputs=files)
+
+
+def _located(asked: list[Arm], root: Path) -> list[Arm]:
+    """The arms with their weights found: a wrong name fails here, a relative path is anchored."""
+    from engine.catalog import checkpoints
+
+    runs = [job.path for job in open_store(root).jobs()]
+    return [
+        arm
+        if arm.is_endpoint
+        else replace(
+            arm,
+            checkpoint=checkpoints.resolve(arm.checkpoint, runs).ref,
+            adapter=arm.adapter and checkpoints.resolve(arm.adapter, runs).ref,
+        )
+        for arm in asked
+    ]

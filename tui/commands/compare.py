@@ -1,0 +1,165 @@
+"""`finetop compare`: what a job of answers says, for scripts: export, numbers, votes."""
+
+import argparse
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import EngineError
+from engine.jobs.directory import JobDirectory
+from engine.jobs.recipe import GenerateRecipe
+from engine.jobs.store import open_store
+
+if TYPE_CHECKING:
+    from engine.compare.collection import Collection
+
+
+def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
+    group = commands.add_parser("compare", help="answers of arms: export, numbers, votes")
+    parts = group.add_subparsers(metavar="WHAT", required=True)
+    export = parts.add_parser(
+        "export", help="write the answers as Markdown, CSV, JSONL, HTML, JSON"
+    )
+    _add_job(export)
+    export.add_argument(
+        "--to", type=Path, required=True, metavar="FILE",
+        help="its ending says how: .md .csv .jsonl .html, or .json for LLM Comparator",
+    )  # fmt: skip
+    export.set_defaults(handler=_export)
+    numbers = parts.add_parser("numbers", help="each measure of two arms, and what changed")
+    votes = parts.add_parser("votes", help="what blind votes say of two arms")
+    for parser, handler in ((numbers, _numbers), (votes, _votes)):
+        _add_job(parser)
+        parser.add_argument("--json", action="store_true", help="as JSON")
+        parser.set_defaults(handler=handler)
+    return [export, numbers, votes]
+
+
+def _add_job(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("job", help="id, name or path of a generate job")
+    parser.add_argument("--arms", metavar="A,B", help="names of the arms, in order (else all)")
+
+
+def _export(options: argparse.Namespace) -> int:
+    from engine.compare import export, samples, votes
+    from tui.commands.generate import check_out
+
+    export.check(options.to)
+    check_out(options.to)
+    job = _job(options)
+    found = samples.read(job.samples)
+    if options.arms:
+        found = export.only(found, options.arms.split(","))
+    scores = {}
+    if options.to.suffix == ".json":
+        first, second = [*dict.fromkeys(one.arm for one in found), "", ""][:2]
+        judges = votes.judges_of(job.path)
+        scores = votes.scores([one for each in judges.values() for one in each], first, second)
+    export.write(options.to, found, scores)
+    print(options.to)
+    return 0
+
+
+def _numbers(options: argparse.Namespace) -> int:
+    from engine.compare import paired
+    from engine.text import one_line
+    from tui.outcomes import kinds_line, span, value
+
+    job = _job(options)
+    collection, left, right = _two(job, options.arms)
+    pairs = collection.pairs(left, right)
+    found = paired.compare(
+        [pair.left for pair in pairs], [pair.right for pair in pairs], collection.numbers
+    )
+    if options.json:
+        print(json.dumps(_finite(dataclasses.asdict(found)), indent=1, ensure_ascii=False))
+        return 0
+    from engine.compare.collection import names
+
+    one, other = (one_line(name) for name in names([left, right]).values())
+    print(f"{found.prompts} prompts answered by both, {found.same} with the same text")
+    print(f"{'':22}{one:>12.12}{other:>12.12}{'change':>9}  {'95% interval':20}{'n':>5}")
+    group = ""
+    for row in found.rows:
+        if row.group != group:
+            group = row.group
+            print(group)
+        sign = "*" if row.differs else " "
+        print(
+            f"  {row.name:20}{value(row.left):>12}{value(row.right):>12}"
+            f"{value(row.difference, signed=True):>9}{sign} {span(row):20}{row.prompts:>5}"
+        )
+    for kind in found.kinds:
+        print(f"{kind.name:22}{kinds_line(kind, '->')}")
+    print("* the interval leaves out 0. Of many intervals, one in twenty does so by chance.")
+    return 0
+
+
+def _votes(options: argparse.Namespace) -> int:
+    from engine.compare import votes
+    from engine.compare.collection import names
+    from tui.outcomes import outcome
+
+    job = _job(options)
+    _, left, right = _two(job, options.arms)
+    known = names([left, right])
+    judges = {
+        judge: [
+            votes.named(vote, known) for vote in cast if {vote.left, vote.right} == {left, right}
+        ]
+        for judge, cast in votes.judges_of(job.path).items()
+    }
+    one, other = known[right], known[left]
+    if options.json:
+        table = {
+            "all": dataclasses.asdict(votes.tally_all(judges, one, other)),
+            "judges": {
+                judge: dataclasses.asdict(votes.tally(cast, one, other))
+                for judge, cast in judges.items()
+            },
+            "agreement": votes.agreement(judges),
+        }
+        print(json.dumps(_finite(table), indent=1, ensure_ascii=False))
+    else:
+        print("\n".join(outcome(judges, one, other)))
+    return 0
+
+
+def _job(options: argparse.Namespace) -> JobDirectory:
+    job = open_store(options.runs).find(options.job)
+    if not isinstance(job.recipe(), GenerateRecipe):
+        raise EngineError(
+            "This job holds no answers to compare.", str(job.path), "finetop generate makes some."
+        )
+    return job
+
+
+def _two(job: JobDirectory, arms: str | None) -> "tuple[Collection, str, str]":
+    """The job's answers, and the two arms that are asked for, or the first two."""
+    from engine.compare.collection import Collection, names
+
+    recipe = job.recipe()
+    assert isinstance(recipe, GenerateRecipe)
+    found = Collection(job.samples, recipe.prompts)
+    found.poll()
+    by_name = {name: arm for arm, name in names(found.arms).items()}
+    wanted = arms.split(",") if arms else list(by_name)[:2]
+    missing = [name for name in wanted if name not in by_name]
+    if missing or len(wanted) != 2:
+        raise EngineError(
+            f"There is no arm {missing[0]!r}." if missing else "It takes two arms.",
+            f"There are {', '.join(by_name) or 'none that have answered'}.",
+            "Name two of them: --arms A,B.",
+        )
+    return found, by_name[wanted[0]], by_name[wanted[1]]
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no word for infinity: an interval without a bound has null there."""
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

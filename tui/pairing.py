@@ -1,0 +1,171 @@
+"""The answers of a generate job for the screens over it: read on a thread, handed on frozen.
+
+Owns the two threads of such a page: one follows the job's samples, the other writes what a reader
+or a judge says, in the order in which it was said.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from textual.message import Message
+
+from engine.compare import remarks as remark_files
+from engine.compare.collection import Collection, Pair, names
+from engine.compare.remarks import Remark
+from engine.errors import EngineError
+from engine.jobs.directory import JobDirectory
+from engine.jobs.recipe import GenerateRecipe
+from engine.text import one_line
+
+POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What there is of a job by now, and the two arms that are looked at."""
+
+    arms: tuple[str, ...] = ()
+    """In the grammar; those that have answered, in the order of the recipe."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Of each arm, clean."""
+    left: str = ""
+    right: str = ""
+    pairs: tuple[Pair, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Answers of each arm."""
+    remarks: Mapping[str, Remark] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    """What could not be read, clean."""
+
+
+class AnswersRead(Message):
+    """There is more, or other arms are looked at; carries everything."""
+
+    def __init__(self, answers: Answers) -> None:
+        super().__init__()
+        self.answers = answers
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, AnswersRead)
+
+
+class Told(Message):
+    """Something was done that a short notice tells of."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
+class Refused(Message):
+    """Something could not be written or read."""
+
+    def __init__(self, error: EngineError) -> None:
+        super().__init__()
+        self.error = error
+
+
+class AnswersFeed:
+    """Follows one job. `post` is called from its thread, with messages."""
+
+    def __init__(self, path: Path, post: Callable[[Message], object]) -> None:
+        self._job = JobDirectory(path)
+        self._post = post
+        self._wanted: tuple[str, str] | None = None
+        self._remarks: Mapping[str, Remark] | None = None
+        self._due = threading.Event()
+        self._left = threading.Event()
+
+    def look(self, left: str, right: str) -> None:
+        """Pair these arms from now on."""
+        self._wanted = (left, right)
+        self._due.set()
+
+    def again(self) -> None:
+        """Read the remarks anew: some were written."""
+        self._remarks = None
+        self._due.set()
+
+    def stop(self) -> None:
+        self._left.set()
+        self._due.set()
+
+    def run(self) -> None:
+        """On a thread, until it is stopped."""
+        try:
+            recipe = self._job.recipe()
+        except EngineError as error:
+            self._post(Refused(error))
+            return
+        asked = recipe.arms if isinstance(recipe, GenerateRecipe) else []
+        prompts = recipe.prompts if isinstance(recipe, GenerateRecipe) else ""
+        found = Collection(self._job.samples, prompts)
+        told = ""
+        first = True
+        while not self._left.is_set():
+            due = self._due.is_set()
+            self._due.clear()
+            try:
+                if found.poll() or due or first:
+                    self._post(AnswersRead(self._answers(found, asked)))
+                first, told = False, ""
+            except EngineError as error:
+                if str(error) != told:  # once, and not at every look
+                    told = str(error)
+                    self._post(Refused(error))
+            self._due.wait(POLL_SECONDS)
+
+    def _answers(self, found: Collection, asked: list[str]) -> Answers:
+        arms = sorted(found.arms, key=lambda arm: asked.index(arm) if arm in asked else len(asked))
+        if self._wanted is None or not {*self._wanted} <= {*arms}:
+            # With one arm alone it stands on both sides, and the screen shows it once.
+            self._wanted = (arms[0], arms[min(1, len(arms) - 1)]) if len(arms) > 1 else None
+        left, right = self._wanted or (arms[0], arms[0]) if arms else ("", "")
+        if self._remarks is None:
+            self._remarks = remark_files.read(self._job.path)
+        pairs = tuple(found.pairs(left, right)) if arms else ()
+        problems = [one_line(found.problem)] if found.problem else []
+        if found.passed_over:
+            problems.append(f"{found.passed_over:,} lines hold no answer and are passed over")
+        return Answers(
+            tuple(arms),
+            {arm: one_line(name) for arm, name in names(arms).items()},
+            left,
+            right,
+            pairs,
+            {arm: sum(name == arm for name, _ in found.samples) for arm in arms},
+            self._remarks,
+            tuple(problems),
+        )
+
+
+class Clerk:
+    """Writes, one thing after the other, on a thread of its own."""
+
+    def __init__(self, post: Callable[[Message], object]) -> None:
+        self._post = post
+        self._jobs: queue.SimpleQueue[Callable[[], Message | None] | None] = queue.SimpleQueue()
+
+    def do(self, deed: Callable[[], Message | None]) -> None:
+        """Have it done; the message that it returns is posted."""
+        self._jobs.put(deed)
+
+    def stop(self) -> None:
+        self._jobs.put(None)
+
+    def run(self) -> None:
+        """On a thread, until it is stopped; what was given until then is done."""
+        while (deed := self._jobs.get()) is not None:
+            try:
+                message = deed()
+            except EngineError as error:
+                message = Refused(error)
+            except OSError as error:
+                message = Refused(
+                    EngineError("That could not be written.", f"{error.filename}: {error.strerror}")
+                )
+            if message is not None:
+                self._post(message)

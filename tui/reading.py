@@ -1,0 +1,187 @@
+"""How pairs of answers are listed: filtered, by skill, searched, sorted; and as rows and lines.
+
+Pure: it takes the pairs that were read, and reads no disk.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.compare.behaviour import measure
+from engine.compare.collection import FILTERS, Pair, lets_through
+from engine.compare.numbers import MEASURES
+from engine.compare.samples import Sample
+from engine.jobs.settings import Decode
+from engine.text import clean, one_line
+from tui.conversation import MOST_CHARACTERS, preview
+from tui.outcomes import value
+from tui.pairing import Answers
+from tui.widgets.cells import Line
+
+MARKED, NOTED = "marked", "noted"
+SHOWN = (*FILTERS, MARKED, NOTED)
+COMMON = "words in common"
+SORTS = ("", COMMON, *(one.name for one in MEASURES))
+DIRECTIONS = ("largest change", "risen most", "fallen most")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Which pairs are listed, and in which order."""
+
+    shown: str = ""
+    """One of SHOWN."""
+    skill: str | None = None
+    word: str = ""
+    sort: str = ""
+    """One of SORTS; empty: as in the file of prompts."""
+    direction: int = 0
+    """Of DIRECTIONS."""
+    chosen: frozenset[str] | None = None
+    """Only these prompts, where a page has asked for them."""
+
+
+def listed(answers: Answers, view: View) -> list[Pair]:
+    """The pairs to show, in order."""
+    pairs = [pair for pair in answers.pairs if passes(answers, pair, view)]
+    if not view.sort:
+        return pairs
+    if view.sort == COMMON:
+        return sorted(pairs, key=lambda pair: pair.common)
+    sign = {1: -1.0, 2: 1.0}.get(view.direction)
+
+    def place(pair: Pair) -> tuple[bool, float]:
+        change = pair.change(view.sort)
+        if change is None:
+            return (True, 0.0)
+        return (False, -abs(change) if sign is None else sign * change)
+
+    return sorted(pairs, key=place)
+
+
+def passes(answers: Answers, pair: Pair, view: View) -> bool:
+    remark = answers.remarks.get(pair.id)
+    if view.shown == MARKED and not (remark and remark.marked):
+        return False
+    if view.shown == NOTED and not (remark and remark.note):
+        return False
+    if view.shown in FILTERS and not lets_through(pair, view.shown):
+        return False
+    if view.skill is not None and pair.prompt.skill != view.skill:
+        return False
+    if view.chosen is not None and pair.id not in view.chosen:
+        return False
+    return not view.word or view.word.casefold() in _text(answers, pair)
+
+
+def shown_in_words(answers: Answers, shown: str) -> str:
+    """What a filter lets through, of the arm by its name."""
+    right = answers.names.get(answers.right, "")
+    return {
+        "": "all",
+        "differ": "only where they differ",
+        "endless": f"{right} never stopped",
+        "repeats": f"{right} repeats itself",
+        MARKED: "bookmarked",
+        NOTED: "with a note",
+    }[shown]
+
+
+def skills(answers: Answers) -> dict[str, int]:
+    """The skills of the pairs, in their order, and how many each has."""
+    found: dict[str, int] = {}
+    for pair in answers.pairs:
+        found[pair.prompt.skill] = found.get(pair.prompt.skill, 0) + 1
+    return found
+
+
+def change_of(pair: Pair, sort: str) -> str:
+    """The number that the list is sorted by: left, right."""
+    before, after = pair.left_numbers.get(sort), pair.right_numbers.get(sort)
+    if before is None or after is None:
+        return ""
+    return f"{short(before)} {short(after)}"
+
+
+def short(number: float) -> str:
+    """A count without decimals, a share with two."""
+    return f"{number:.0f}" if number == int(number) else value(number)
+
+
+def common_of(pair: Pair) -> str:
+    if not pair.differs:
+        return "same"
+    return f"{min(pair.common, 0.99):.0%}" if pair.common < 1 else "order"
+
+
+def answer_lines(sample: Sample) -> list[Line]:
+    """One answer as it is, clean; cut where it is very long."""
+    text, whole = sample.text[:MOST_CHARACTERS], len(sample.text)
+    if not text:
+        return [[("(no word)", "dim")]]
+    lines: list[Line] = [[(line, "")] for line in clean(text).split("\n")]
+    return [*lines, *cut_line(whole)]
+
+
+def cut_line(whole: int) -> list[Line]:
+    return [[(f"(cut: {whole:,} characters in all)", "warn")]] if whole > MOST_CHARACTERS else []
+
+
+def facts_of(sample: Sample, numbers: dict[str, float], sort: str, width: int, between: str) -> str:
+    """What stands under an answer; the later facts fall away where there is no room."""
+    counts = measure(sample)
+    facts = [f"{counts.words} word{'s' * (counts.words != 1)}", counts.ended]
+    if sort in numbers and sort != "words":
+        facts.insert(0, f"{sort} {short(numbers[sort])}")
+    facts += [f"{counts.sentences} sentence{'s' * (counts.sentences != 1)}",
+              f"{counts.tokens} tokens", f"{counts.seconds:.1f} s"]  # fmt: skip
+    line = " " + facts[0]
+    for fact in facts[1:]:
+        if len(line) + len(between) + len(fact) <= width:
+            line += between + fact
+    return line
+
+
+def prompt_lines(pair: Pair, *, reference: bool = True) -> list[Line]:
+    """The whole conversation that was asked; the roles are named where there are several turns."""
+    said = pair.left.messages
+    lines: list[Line] = []
+    for message in said:
+        head = f"{message.role}: " if len(said) > 1 else ""
+        for at, line in enumerate(clean(head + message.content[:MOST_CHARACTERS]).split("\n")):
+            lines.append([(line, "strong" if message.role == "user" or at else "dim")])
+    if reference and pair.prompt.reference:
+        lines.append([("reference: ", "dim"), (one_line(pair.prompt.reference), "good")])
+    if reference and pair.prompt.checks:
+        asked = ", ".join(f"{name} {_said(one)}" for name, one in pair.prompt.checks.items())
+        lines.append([("checked: ", "dim"), (one_line(asked), "good")])
+    return lines
+
+
+def title_of(pair: Pair) -> str:
+    return preview(pair.left.messages) or one_line(pair.id)
+
+
+def decode_in_words(decode: Decode) -> str:
+    how = (
+        "greedy" if decode.temperature == 0 else f"temp {decode.temperature:g}, seed {decode.seed}"
+    )
+    return f"{how}, {decode.max_new_tokens} new at most"
+
+
+def _said(one: object) -> str:
+    return ("yes" if one else "no") if isinstance(one, bool) else str(one)
+
+
+def _text(answers: Answers, pair: Pair) -> str:
+    remark = answers.remarks.get(pair.id)
+    asked = " ".join(message.content for message in pair.left.messages)
+    note = remark.note if remark else ""
+    parts: Sequence[str] = (
+        pair.id,
+        pair.prompt.skill,
+        asked,
+        pair.left.text,
+        pair.right.text,
+        note,
+    )
+    return " ".join(parts).casefold()

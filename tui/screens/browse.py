@@ -1,0 +1,346 @@
+"""Browse: all pairs of answers of a generate job, listed on one side and read on the other."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+
+from engine.compare import remarks as remark_files
+from engine.compare.collection import Pair
+from engine.compare.remarks import Remark
+from engine.compare.worddiff import compare
+from engine.text import clean, one_line
+from tui.conversation import MOST_CHARACTERS
+from tui.differences import diff_lines
+from tui.keymap import Key
+from tui.pairing import Answers, AnswersFeed, AnswersRead, Clerk, Refused, Told
+from tui.phrases import name_of, progress, state_words
+from tui.reading import (
+    COMMON,
+    DIRECTIONS,
+    View,
+    answer_lines,
+    change_of,
+    common_of,
+    cut_line,
+    decode_in_words,
+    facts_of,
+    listed,
+    prompt_lines,
+    shown_in_words,
+    title_of,
+)
+from tui.screens.browsing import Browsing
+from tui.screens.page import bindings_of
+from tui.snapshots import RunRow, RunsSnapshot
+from tui.widgets.cells import Line, Piece
+from tui.widgets.line import Lines, Rule
+from tui.widgets.pager import Pager
+from tui.widgets.reader import Reader
+from tui.widgets.table import Column, Row, Table
+
+WIDE = 110
+"""Cells from which the list stands beside the answers, and not above them."""
+MOST_DIFFED = 12_000
+"""Characters of both answers up to which their words are compared at once, in a few ms."""
+
+
+class BrowsePage(Browsing):
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of("browse")
+    name_in_keymap = "browse"
+    home = "#pairs"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.answers = Answers()
+        self.view = View()
+        self._read = False
+        self._pairs: list[Pair] = []
+        self._alone = False
+        """Whether the list is put away."""
+        self._marks = True
+        self._asked_lines = 0
+        self._feed = AnswersFeed(path, self.post_message)
+        self.clerk = Clerk(self.post_message)
+
+    def compose(self) -> ComposeResult:
+        header, keys = self.frame()
+        yield header
+        yield Rule()
+        yield Lines(id="headline")
+        yield Lines(id="shown")
+        with Horizontal(id="browse"):
+            yield Table((), empty="", id="pairs")
+            with Vertical(id="reading"):
+                yield Pager(id="asked")
+                with Horizontal(id="panes"):
+                    for side in ("left", "right"):
+                        with Vertical(classes="pane", id=f"side-{side}"):
+                            yield Lines(classes="line head")
+                            yield Reader()
+                            yield Lines(classes="line foot")
+        yield keys
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._arrange()
+        self.run_worker(self._feed.run, thread=True)
+        self.run_worker(self.clerk.run, thread=True)
+
+    def on_unmount(self) -> None:
+        self._feed.stop()
+        self.clerk.stop()
+
+    def open(self) -> None:
+        super().open()
+        self._draw()
+
+    def on_resize(self) -> None:
+        self._arrange()
+        self.call_after_refresh(self._draw)
+
+    def redraw(self) -> None:
+        super().redraw()
+        self._draw()
+
+    def show_runs(self, snapshot: RunsSnapshot) -> None:
+        self._tell()
+
+    def on_answers_read(self, event: AnswersRead) -> None:
+        self.answers, self._read = event.answers, True
+        self._draw()
+
+    def on_told(self, event: Told) -> None:
+        self.finetop.say(event.text)
+
+    def on_refused(self, event: Refused) -> None:
+        self.refuse(event.error)
+        self._feed.again()
+
+    def on_table_chosen(self, event: Table.Chosen) -> None:
+        self._show_pair()
+
+    def narrow(self, word: str) -> None:
+        self.look(word=word)
+
+    def step_back(self) -> bool:
+        if self._alone and not self.in_field:
+            self.action_read()
+            return True
+        if not self.in_field and not self.word and self.view.chosen is not None:
+            self.look(chosen=None)
+            return True
+        return super().step_back()
+
+    def label_of(self, key: Key) -> str:
+        if key.action == "read":
+            return "list" if self._alone else "read"
+        return super().label_of(key)
+
+    @property
+    def row(self) -> RunRow | None:
+        """The job in the list of runs, once it is there."""
+        return self.finetop.runs.row(str(self.path))
+
+    @property
+    def pair(self) -> Pair | None:
+        """The pair that is read."""
+        key = self.query_one("#pairs", Table).chosen if self.ready else None
+        return next((one for one in self._pairs if one.id == key), None)
+
+    def look(self, **changes: object) -> None:
+        """List other pairs, or in another order."""
+        self.view = dataclasses.replace(self.view, **changes)  # type: ignore[arg-type]
+        self._draw()
+
+    def take_arms(self, left: str, right: str) -> None:
+        self._feed.look(left, right)
+
+    def action_read(self) -> None:
+        self._alone = not self._alone
+        self._arrange()
+        if self._alone:
+            self.query_one("#side-left Reader").focus()
+        else:
+            self.focus_home()
+        self.call_after_refresh(self._draw)
+
+    def action_turn_pair(self, by: int) -> None:
+        self.query_one("#pairs", Table).action_move(by)
+
+    def action_turn_difference(self, by: int) -> None:
+        """To the next pair whose texts are not the same, around the end too."""
+        if not self._pairs:
+            return
+        at = self._pairs.index(self.pair) if self.pair in self._pairs else 0
+        count = len(self._pairs)
+        order = [self._pairs[(at + by * step) % count] for step in range(1, count + 1)]
+        following = next((one for one in order if one.differs), None)
+        if following is None:
+            self.finetop.say("No pair in this list differs.")
+        else:
+            self.query_one("#pairs", Table).choose(following.id)
+
+    def action_turn_marks(self) -> None:
+        self._marks = not self._marks
+        self._show_pair()
+
+    def action_mark(self) -> None:
+        if self.pair is not None:
+            now = self.answers.remarks.get(self.pair.id, Remark())
+            self.remark(self.pair.id, dataclasses.replace(now, marked=not now.marked))
+
+    def remark(self, prompt: str, remark: Remark) -> None:
+        """Keep what is said of a pair; it shows at once."""
+        known = {key: one for key, one in self.answers.remarks.items() if key != prompt}
+        self.answers = dataclasses.replace(
+            self.answers, remarks=known if remark.empty else known | {prompt: remark}
+        )
+        self._draw()
+
+        def write() -> None:
+            remark_files.write(self.path, prompt, remark)
+            self._feed.again()
+
+        self.clerk.do(write)
+
+    def _arrange(self) -> None:
+        """The list beside the answers, above them, or put away."""
+        wide = self.size.width >= WIDE
+        self.set_class(not wide, "narrow")
+        self.query_one("#pairs").display = not self._alone
+        least = 16 if wide else 22
+        columns = [Column("prompt", least, 70), Column("common", 6, right=True)]
+        if self.view.sort and self.view.sort != COMMON:
+            columns.insert(1, Column(self.view.sort, 12, 16, right=True))
+        if len({pair.prompt.skill for pair in self.answers.pairs}) > 1:
+            columns.append(Column("skill", 12 if wide else 9, 13))
+        self.query_one("#pairs", Table).columns = tuple(columns)
+
+    def _draw(self) -> None:
+        if not self.ready:
+            return
+        self._arrange()
+        self._pairs = listed(self.answers, self.view)
+        table = self.query_one("#pairs", Table)
+        table.empty = self._empty()
+        table.sorted_by = "common" if self.view.sort == COMMON else self.view.sort
+        table.falling = self.view.direction != 2 and self.view.sort != COMMON
+        table.show([self._list_row(pair) for pair in self._pairs])
+        table.repaint()
+        self._tell()
+        self._show_pair()
+        self.show_keys()
+
+    def _list_row(self, pair: Pair) -> Row:
+        remark = self.answers.remarks.get(pair.id, Remark())
+        title: tuple[Piece, ...] = ((title_of(pair), ""),)
+        if remark.note:
+            title = (("note ", "warn"), *title)
+        cells: dict[str, tuple[Piece, ...]] = {
+            "prompt": title,
+            "common": ((common_of(pair), "dim" if not pair.differs else ""),),
+            "skill": ((one_line(pair.prompt.skill), "dim"),),
+        }
+        columns = self.query_one("#pairs", Table).columns
+        changed: tuple[Piece, ...] = ((change_of(pair, self.view.sort), ""),)
+        return Row(
+            pair.id, tuple(cells.get(one.title, changed) for one in columns), marked=remark.marked
+        )
+
+    def _empty(self) -> str:
+        if not self._read:
+            return "Reading the answers ..."
+        if self.answers.pairs:
+            return "No pair passes these filters."
+        row = self.row
+        if row is not None and row.view.state.alive:
+            return "No answers of two arms yet; they come as they are made."
+        return "No prompt was answered by two arms."
+
+    def _tell(self) -> None:
+        if not self.ready:
+            return
+        between: Piece = (f" {self.glyphs.separator} ", "dim")
+        row, answers = self.row, self.answers
+        line: list[Piece] = [(f" {name_of(row) if row else one_line(self.path.name)} ", "strong")]
+        if row is not None and row.view.state.alive:
+            line += [*progress(row.view, self.glyphs), between]
+        elif row is not None:
+            line += [(state_words(row.view), ""), between]
+        if answers.left:
+            line += [(answers.names[answers.left], "base"), (f" {self.glyphs.arrow} ", "dim"),
+                     (answers.names[answers.right], "tuned"), between]  # fmt: skip
+        same = sum(not pair.differs for pair in answers.pairs)
+        line.append((f"{len(answers.pairs)} pairs, {same} the same", ""))
+        if answers.pairs:
+            line += [between, (decode_in_words(answers.pairs[0].left.decode), "dim")]
+        line += [piece for problem in answers.problems for piece in (between, (problem, "warn"))]
+        self.query_one("#headline", Lines).show(line)
+        self.query_one("#shown", Lines).show(self._shown_line())
+
+    def _shown_line(self) -> Line:
+        view = self.view
+        facts = [shown_in_words(self.answers, view.shown)]
+        if view.skill is not None:
+            facts.append(f"skill {one_line(view.skill) or 'none'}")
+        if self.word:
+            facts.append(f"with “{one_line(self.word)}”")
+        if view.sort == COMMON:
+            facts.append("fewest words in common first")
+        elif view.sort:
+            facts.append(f"by {view.sort}, {DIRECTIONS[view.direction]} first")
+        if view.chosen is not None:
+            facts.append("what drives it, esc all")
+        count = f"{len(self._pairs)} of {len(self.answers.pairs)}"
+        return [(f" {count} ", ""), (f" {self.glyphs.separator} ".join(facts), "dim")]
+
+    def _show_pair(self) -> None:
+        if not self.ready:
+            return
+        pair = self.pair
+        self.query_one("#reading").display = pair is not None
+        self.query_one("#side-right").display = self.answers.left != self.answers.right
+        if pair is None:
+            return
+        asked = self.query_one("#asked", Pager)
+        note = self.answers.remarks.get(pair.id, Remark()).note
+        lines = prompt_lines(pair)
+        if note:
+            lines.append([("note: ", "dim"), (one_line(note), "warn")])
+        asked.show(lines)
+        asked.to_top()
+        if len(lines) != self._asked_lines:
+            self._asked_lines = len(lines)
+            asked.refresh(layout=True)
+        texts = self._texts(pair)
+        for side, arm, sample, numbers in (
+            ("left", self.answers.left, pair.left, pair.left_numbers),
+            ("right", self.answers.right, pair.right, pair.right_numbers),
+        ):
+            role = "base" if side == "left" else "tuned"
+            pane = self.query_one(f"#side-{side}")
+            pane.query_one(".head", Lines).show([(f" {self.answers.names[arm]}", role)])
+            pane.query_one(Reader).show(texts[side])
+            foot = pane.query_one(".foot", Lines)
+            between = f" {self.glyphs.separator} "
+            facts = facts_of(sample, dict(numbers), self.view.sort, foot.size.width, between)
+            foot.show([(facts, "dim")])
+
+    def _texts(self, pair: Pair) -> Mapping[str, list[Line]]:
+        """Both answers; what only one of them says stands between marks."""
+        left, right = (clean(one.text[:MOST_CHARACTERS]) for one in (pair.left, pair.right))
+        if not (self._marks and left and right and 0 < len(left) + len(right) <= MOST_DIFFED):
+            return {"left": answer_lines(pair.left), "right": answer_lines(pair.right)}
+        changes = compare(left, right).changes
+        return {
+            "left": diff_lines(changes, "left", "base", self.glyphs)
+            + cut_line(len(pair.left.text)),
+            "right": diff_lines(changes, "right", "tuned", self.glyphs)
+            + cut_line(len(pair.right.text)),
+        }

@@ -1,0 +1,112 @@
+"""Where a judge sits: the votes in the job's folder, and the rubrics. Blocks, so on a thread."""
+
+import getpass
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from textual.message import Message
+
+from engine import atomic
+from engine.compare import votes
+from engine.compare.votes import Book, Vote
+from engine.errors import EngineError
+
+RUBRICS = "rubrics.txt"
+
+
+class DeskOpened(Message):
+    """A judge's votes are read."""
+
+    def __init__(self, judge: str, votes: tuple[Vote, ...]) -> None:
+        super().__init__()
+        self.judge = judge
+        self.votes = votes
+
+
+class NotKept(Message):
+    """A vote could not be written, or not be taken back; carries those that are on disk."""
+
+    def __init__(self, error: EngineError, votes: tuple[Vote, ...]) -> None:
+        super().__init__()
+        self.error = error
+        self.votes = votes
+
+
+class Kept(Message):
+    """Something was written."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
+class Desk:
+    """One judge's book at a time. Methods may raise EngineError; writing rubrics OSError too."""
+
+    def __init__(self, folder: Path, arms: tuple[str, str]) -> None:
+        self._folder = folder
+        self._arms = arms
+        self._book: Book | None = None
+        self.judge = ""
+        self.rubrics: dict[str, str] = dict(votes.RUBRICS)
+
+    def open(self, judge: str = "") -> DeskOpened:
+        """Sit down as a judge; without a name as the one who sat here before, or this user."""
+        self.judge = judge or self.judge or _user()
+        self._book = Book(votes.book_of(self._folder, self.judge))
+        own = self._folder / RUBRICS
+        self.rubrics = votes.read_rubrics(own) if own.exists() else dict(votes.RUBRICS)
+        return DeskOpened(self.judge, self._own(self._book))
+
+    def cast(self, vote: Vote) -> NotKept | None:
+        """Count a vote."""
+        return self._write(lambda book: book.cast(vote))
+
+    def undo(self) -> NotKept | None:
+        """Take the last vote on these arms back."""
+        return self._write(lambda book: book.undo(self._arms))
+
+    def _write(self, deed: Callable[[Book], object]) -> NotKept | None:
+        assert self._book is not None
+        try:
+            deed(self._book)
+        except OSError as error:
+            told = f"{error.filename or self._book.path}: {error.strerror}"
+            refused = EngineError("The vote could not be written.", told, "It does not count.")
+            return NotKept(refused, self._own(self._book))
+        return None
+
+    def judges(self) -> dict[str, list[Vote]]:
+        """The votes of every judge on these two arms."""
+        found = votes.judges_of(self._folder)
+        return {
+            judge: kept
+            for judge, cast in found.items()
+            if (kept := [vote for vote in cast if {vote.left, vote.right} == {*self._arms}])
+        }
+
+    def take_rubrics(self, text: str) -> Kept:
+        """Rate by the rubrics of a file from now on, in this job; empty: by the bundled ones."""
+        own = self._folder / RUBRICS
+        if not text:
+            own.unlink(missing_ok=True)
+            self.rubrics = dict(votes.RUBRICS)
+            return Kept("The bundled rubrics are used.")
+        path = Path(os.path.expanduser(text))
+        found = votes.read_rubrics(path)
+        atomic.write_text(own, "".join(f"{name}: {asked}\n" for name, asked in found.items()))
+        self.rubrics = found
+        return Kept(f"{len(found)} rubrics are used.")
+
+    def _own(self, book: Book) -> tuple[Vote, ...]:
+        """This judge's votes on these two arms."""
+        wanted = {*self._arms}
+        return tuple(vote for vote in book.votes.values() if {vote.left, vote.right} == wanted)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "judge"  # an account without a name, as in some containers
