@@ -1,0 +1,114 @@
+"""`finetop compare`: export, numbers and votes of a job of answers, without a screen."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from engine.compare import votes
+from engine.jobs.directory import JobDirectory
+from tests.tui.answered import BASE, TUNED, write_answers
+from tests.tui.building import write_run
+from tui.cli import main
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FINETOP_STATE", str(tmp_path / "state"))
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def job(root: Path) -> JobDirectory:
+    return write_answers(root)
+
+
+def finetop(root: Path, *arguments: str) -> int:
+    return main(["compare", *arguments, "--runs", str(root)])
+
+
+def test_numbers_are_those_of_the_answers(
+    job: JobDirectory, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert finetop(root, "numbers", "answers", "--json") == 0
+    table = json.loads(capsys.readouterr().out)
+    rows = {one["name"]: one for one in table["rows"]}
+    assert (table["prompts"], table["same"]) == (4, 1)
+    assert (rows["checks met"]["left"], rows["checks met"]["right"]) == (0.5, 1.0)
+    assert rows["says the reference"]["low"] is None, "one pair has no interval"
+    assert rows["words"]["drivers"] == ["p3", "p2", "p4"]
+    assert finetop(root, "numbers", "answers", "--arms", "tuned,base") == 0
+    text = capsys.readouterr().out
+    assert "4 prompts answered by both, 1 with the same text" in text
+    line = next(one for one in text.splitlines() if "checks met" in one)
+    assert line.split()[2:5] == ["1.00", "0.50", "-0.50"]
+
+
+def test_votes_of_all_judges(
+    job: JobDirectory, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for judge, choice in (("ana", "left"), ("ben", "tie")):
+        book = votes.Book(votes.book_of(job.path, judge))
+        book.cast(votes.Vote("p2", "p2", TUNED, BASE, choice))  # type: ignore[arg-type]
+    assert finetop(root, "votes", "answers") == 0
+    text = capsys.readouterr().out
+    assert "tuned against base" in text
+    assert "preferred in 1 of 1, 100%" in text
+    assert "not decided: about" in text
+    assert "ana: preferred in 1 of 1" in text
+    assert "the judges agree on 0 of 1" in text
+    assert finetop(root, "votes", "answers", "--json") == 0
+    table = json.loads(capsys.readouterr().out)
+    assert (table["all"]["wins"], table["all"]["ties"], table["agreement"]) == (1, 1, [0, 1])
+    assert set(table["judges"]) == {"ana", "ben"}
+
+
+@pytest.mark.parametrize("suffix", ["md", "csv", "jsonl", "html", "json"])
+def test_every_format_is_written_and_none_overwritten(
+    job: JobDirectory, root: Path, tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    votes.Book(votes.book_of(job.path, "ana")).cast(votes.Vote("p2", "p2", TUNED, BASE, "right"))
+    path = tmp_path / f"out.{suffix}"
+    assert finetop(root, "export", "answers", "--to", str(path)) == 0
+    text = path.read_text()
+    assert "rain rain go away today" in text
+    if suffix == "json":
+        scores = {one["custom_fields"]["prompt_id"]: one["score"] for one in
+                  json.loads(text)["examples"]}  # fmt: skip
+        assert scores == {"p1": 0, "p2": 1, "p3": 0, "p4": 0}
+    assert finetop(root, "export", "answers", "--to", str(path)) == 2
+    assert "such a file already" in capsys.readouterr().err
+    assert path.read_text() == text
+
+
+def test_arms_can_be_left_out(job: JobDirectory, root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "one.csv"
+    assert finetop(root, "export", "answers", "--arms", "tuned", "--to", str(path)) == 0
+    assert "joy" in path.read_text()
+    assert "go away" not in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["numbers", "nobody"], "no run 'nobody'"),
+        (["numbers", "trained"], "no answers to compare"),
+        (["numbers", "answers", "--arms", "base"], "two arms"),
+        (["votes", "answers", "--arms", "base,third"], "no arm 'third'"),
+        (["export", "answers", "--to", "/tmp/x.pdf"], "none of the formats"),
+        (["export", "answers", "--to", "/no/such/x.md"], "no such folder"),
+        (["export", "answers", "--to", "x.md", "--arms", "third"], "base, tuned"),
+    ],
+)
+def test_wrong_use_is_told(
+    job: JobDirectory, root: Path, arguments: Sequence[str], words: str, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    write_run(root, "trained")
+    assert finetop(root, *arguments) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert "Traceback" not in error
+    assert not (tmp_path / "x.md").exists()
