@@ -25,15 +25,16 @@ class Phrases:
         for phrase in set(phrases):
             if words := _split(phrase):
                 self._by_start[words[:_REACH]].append(f" {' '.join(words)} ")
-        self._sizes = sorted({len(start) for start in self._by_start})
+        self._starts: dict[int, set[Words]] = defaultdict(set)
+        for start in self._by_start:
+            self._starts[len(start)].add(start)
 
     def within(self, text: str) -> set[str]:
         """The phrases, as `plain` spells them, that the text holds as whole words in a row."""
         words = _split(text)
         found: set[str] = set()
-        for size in self._sizes:
-            starts = set(zip(*(words[at:] for at in range(size)), strict=False))
-            for start in starts & self._by_start.keys():
+        for size, known in self._starts.items():
+            for start in known.intersection(zip(*(words[at:] for at in range(size)), strict=False)):
                 joined = f" {' '.join(words)} "
                 found.update(each.strip() for each in self._by_start[start] if each in joined)
         return found

@@ -85,7 +85,7 @@ def make(base: Path, rows: Path, *changes: str) -> TrainRecipe:
 CASES = {
     "lora": (),
     "full": ("method.kind=full", "training.learning_rate=1e-3"),
-    "packed": ("training.packing=true", "training.batch_size=1", "training.epochs=6"),
+    "packed": ("training.packing=true", "training.batch_size=1", "training.epochs=4"),
     "by-length": ("training.group_by_length=true", "training.schedule=cosine"),
     "dora": ("method.variant=dora", "training.max_grad_norm=0", "training.weight_decay=0.1"),
     "patience": ("stopping.patience=2", "stopping.min_improvement=100"),
@@ -96,11 +96,12 @@ CASES = {
 def test_stopped_and_resumed_is_as_never_stopped(
     base: Path, rows: Path, root: Path, case: str
 ) -> None:
-    """Stopped before an evaluation, in it, in the next one's, and at the last step."""
+    """Stopped before an evaluation, in it, in the next one's, at the last step; or at two."""
     wanted = make(base, rows, *CASES[case])
     whole = train_here(wanted, root)
     last = curves(whole)["train/loss"][0][-1]
-    stops = [step for step in (4, 5, 13, 23) if step < last]
+    places = (4, 5, 13, 23) if case in ("lora", "full") else (5, 13)
+    stops = [step for step in places if step < last]
     job = directory.create(root, wanted)
     assert [resume_here(job, stop_at=step) for step in stops] == [State.STOPPED] * len(stops)
     assert resume_here(job) is State.DONE
