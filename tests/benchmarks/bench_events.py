@@ -10,8 +10,10 @@ a tag, and its time is the one it reports for its load.
 import argparse
 import gc
 import importlib
+import os
 import re
 import subprocess
+import sys
 import tempfile
 import time
 import tracemalloc
@@ -175,6 +177,7 @@ def bench_many(folder: Path, sizes: Sizes) -> list[Row]:
     assert first is not None
     memory = (psutil.Process().memory_info().rss - before) / count
     idle = timed(fleet.poll, times=TURNS) * 1e3
+    opened = files_opened(fleet.poll)
     each = f"{sizes.runs:,} runs × {sizes.run_tags} tags × {sizes.run_steps:,} points"
     return [
         Row(f"{each}: newest values of all", f"{first:.2f} s", "at most 1.5 s"),
@@ -182,7 +185,23 @@ def bench_many(folder: Path, sizes: Sizes) -> list[Row]:
         Row("longest poll of it with a budget of 50 ms", f"{longest * 1e3:.0f} ms"),
         Row("resident memory of it, a point", f"{memory:.1f} B", "at most 32 B"),
         Row(f"poll {sizes.runs:,} runs, nothing new", f"{idle:.1f} ms", "at most 20 ms"),
+        Row("files opened by it", str(opened), "0"),
     ]
+
+
+def files_opened(work: Callable[[], object]) -> int:
+    """How many files, not directories, `work` opens."""
+    found: list[object] = []
+    counting = True
+
+    def note(name: str, arguments: tuple[object, ...]) -> None:
+        if counting and name == "open" and not int(str(arguments[2])) & os.O_DIRECTORY:
+            found.append(arguments[0])
+
+    sys.addaudithook(note)  # it cannot be taken away again
+    work()
+    counting = False
+    return len(found)
 
 
 def write_runs(folder: Path, sizes: Sizes) -> None:

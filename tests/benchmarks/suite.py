@@ -8,6 +8,7 @@ from tests.benchmarks.results import Outcome, Row
 
 TITLES = {
     "events": "the event reader beside TensorBoard's own two, and a thousand runs",
+    "watch": "finetop watch in a terminal, beside wandb leet",
     "dashboard": "the dashboard's first paint, memory, traffic and speed",
     "hangup": "20 dashboards hung up while a worker trains",
     "kill": "50 times kill -9 in the middle of training",
@@ -24,6 +25,10 @@ def run(name: str, *, brief: bool) -> Outcome:
 
         sizes = bench_events.BRIEF if brief else bench_events.Sizes()
         return bench_events.bench(sizes)
+    if name == "watch":
+        from tests.benchmarks import bench_watch
+
+        return bench_watch.bench(bench_watch.BRIEF if brief else bench_watch.Effort())
     if name == "dashboard":
         from tests.benchmarks import bench_dashboard
 
