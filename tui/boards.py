@@ -10,7 +10,7 @@ from engine.events.summary import is_higher_better
 from engine.text import one_line
 from engine.viewing.axes import Axis, along, nearest, read_at
 from engine.viewing.identity import identities
-from tui.plotting.picture import Curve
+from tui.plotting.picture import Curve, letters_of
 from tui.readings import ChartSpec, Trace
 
 COLOURS = 8
@@ -65,7 +65,8 @@ def board(spec: ChartSpec, runs: Sequence[Drawn], axis: Axis, *, branches: bool 
             missing = missing or (f"{run.name}: " * (not alone) + places.missing)
             if places.missing:
                 continue
-            curves += _curves(series, places.x, label, accent, trace, run, axis, branches)
+            owner = "" if alone or not trace.marks else one_line(run.name)
+            curves += _curves(series, places.x, label, accent, trace, run, axis, branches, owner)
     return Board(title, tuple(curves), _fact(spec, runs), missing if not curves else "")
 
 
@@ -78,8 +79,9 @@ def _curves(
     run: Drawn,
     axis: Axis,
     branches: bool,
+    owner: str,
 ) -> list[Curve]:
-    found = [_curve(series, x, label, accent, marks=trace.marks)]
+    found = [_curve(series, x, label, accent, marks=trace.marks, marks_of=owner)]
     if branches and not trace.marks:
         for one in series.abandoned:
             left = _as_series(series.tag, one)
@@ -97,6 +99,7 @@ def _curve(
     *,
     marks: bool = False,
     branch_of: str = "",
+    marks_of: str = "",
 ) -> Curve:
     known = np.isfinite(x)
     starts = [int(np.argmax(series.steps >= step)) for step in series.restarts]
@@ -104,7 +107,9 @@ def _curve(
     points = (series.steps, series.wall_times, series.values, x)
     if not known.all():
         points = (points[0][known], points[1][known], points[2][known], x[known])
-    return Curve(label, *points[:3], accent, marks, restarts, points[3], bool(branch_of), branch_of)
+    return Curve(
+        label, *points[:3], accent, marks, restarts, points[3], bool(branch_of), branch_of, marks_of
+    )
 
 
 def _as_series(tag: str, branch: Branch) -> Series:
@@ -137,6 +142,7 @@ def readings(boards: Sequence[Board], cursor: float | None) -> list[str]:
         if not named:
             continue
         width = max(len(curve.label) for curve in named)
+        letters = letters_of(named)
         lines.append(f" {one.title}")
         for curve in named:
             series = Series("", curve.steps, curve.wall_times, curve.values)
@@ -144,7 +150,8 @@ def readings(boards: Sequence[Board], cursor: float | None) -> list[str]:
             at = float(x[-1]) if cursor is None else cursor
             for found in read_at([(curve.label, x, series)], at):
                 value = f"{found.value:.6g}".rjust(13)
-                lines.append(f"   {found.label:{width}}  {value}  at step {found.step:,}")
+                letter = letters.get(found.label, " ")
+                lines.append(f" {letter} {found.label:{width}}  {value}  at step {found.step:,}")
     return lines
 
 

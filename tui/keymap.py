@@ -239,7 +239,12 @@ KEYS: tuple[Key, ...] = (
         "logs",
         ("enter", "", "watch", "watch", "Draw the chosen run's curves.", ""),
         ("slash", "/", "filter", "filter", "Show only what an expression lets through.", ""),
-        ("o", "", "turn_order", "sort", "By name, by newest change, by a tag's value.", ""),
+        ("space", "", "mark", "mark", "Mark a run: marked ones are drawn together.", ""),
+        ("m", "", "mark_shown", "", "Mark all that are listed, or none of them.", "quiet"),
+        ("o", "o O", "turn_order", "sort", "By name, by newest change, by a tag's value.", ""),
+        ("O", "O", "turn_direction", "", "The other direction.", "quiet"),
+        ("i", "", "turn_value", "last/best", "Last, best or smoothed values of tags.", ""),
+        ("t", "", "pick_tag", "by tag", "Sort by any tag; pin tags before the others.", ""),
     ),
     *_on(
         "log",

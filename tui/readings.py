@@ -183,6 +183,8 @@ def sparks(series: Mapping[str, Series], width: int, glyphs: Glyphs) -> Line:
         return line
     for name, digits in (("loss", 3), ("perplexity", 2)):
         train, held_out = series.get(f"train/{name}"), series.get(f"eval/{name}")
+        if series and name == "perplexity" and train is None and held_out is None:
+            continue
         line.append((f" {name} " if not line else f"   {name} ", "dim"))
         if train is not None:
             line.append((sparkline(_levels(train, cells), glyphs), "tuned"))

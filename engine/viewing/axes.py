@@ -89,6 +89,44 @@ def along(axis: Axis, series: Series, run: Mapping[str, Series]) -> Along:
     return Along(join(series, clock))
 
 
+def cut(
+    x: Floats, y: Floats, span: tuple[float, float], *, log: bool = False
+) -> tuple[Floats, Floats]:
+    """The part of a line through points that lies in `span`, in order of x.
+
+    Where it goes on outside, it is cut at the span's end; `log` is whether it is straight on a
+    logarithmic scale. `x` and `y` have one length.
+    """
+    low, high = span
+    if len(x) and bool((x[1:] < x[:-1]).any()):
+        order = np.argsort(x, kind="stable")
+        x, y = x[order], y[order]
+    first, last = int(np.searchsorted(x, low)), int(np.searchsorted(x, high, side="right"))
+    ends = [(low, _between(x, y, first, low, log))] if first < len(x) and x[first] > low else []
+    stop = [(high, _between(x, y, last, high, log))] if last and x[last - 1] < high else []
+    if first == last and not (ends and stop):
+        return x[:0], y[:0]
+    before = [end for end in ends if np.isfinite(end[1])]
+    after = [end for end in stop if np.isfinite(end[1])]
+    return (
+        np.concatenate([[end[0] for end in before], x[first:last], [end[0] for end in after]]),
+        np.concatenate([[end[1] for end in before], y[first:last], [end[1] for end in after]]),
+    )
+
+
+def _between(x: Floats, y: Floats, right: int, at: float, log: bool) -> float:
+    """The height at `at` of the line from the point before `right` to it; NaN where it is none."""
+    if not 0 < right < len(x):
+        return np.nan
+    one, other = float(y[right - 1]), float(y[right])
+    if not (np.isfinite(one) and np.isfinite(other)) or (log and min(one, other) <= 0):
+        return np.nan
+    share = (at - float(x[right - 1])) / float(x[right] - x[right - 1])
+    if log:
+        return float(np.exp(np.log(one) + share * (np.log(other) - np.log(one))))
+    return one + share * (other - one)
+
+
 def began(run: Iterable[Series]) -> float | None:
     """When the first point of a run was written, in seconds since the epoch; None: not known."""
     firsts = [float(one.wall_times[0]) for one in run if len(one) and _known(one.wall_times[:1])]

@@ -159,7 +159,8 @@ def _rounded(bitmap: _Mask) -> _Mask:
         ) / (2 * reach + 1)
     sharp = np.clip((large - 0.5) * 6 + 0.5, 0, 1)
     rows, columns = sharp.shape
-    return sharp.reshape(rows // _SUPER, _SUPER, columns // _SUPER, _SUPER).mean(axis=(1, 3))
+    parts = sharp.reshape(rows // _SUPER, _SUPER, columns // _SUPER, _SUPER)
+    return np.asarray(parts.mean(axis=(1, 3)), float)
 
 
 def _file(pixels: npt.NDArray[np.float64]) -> bytes:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from engine.events.series import Floats, smooth, thin
 from engine.text import one_line
+from engine.viewing.axes import cut
 from engine.viewing.identity import MARKS, identities
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#4d4d4d")
@@ -177,9 +178,10 @@ class _Prepared:
     exact: bool
 
     def seen(self, across: _Scale) -> Floats:
-        """Its values between the ends of the page."""
-        inside = (self.x >= across.low) & (self.x <= across.high)
-        return self.raw[inside]
+        """Its values between the ends of the page, those at the ends as well."""
+        if self.exact:
+            return self.raw[(self.x >= across.low) & (self.x <= across.high)]
+        return cut(self.x, self.raw, (across.low, across.high))[1]
 
 
 def _prepared(line: Line, look: Look) -> _Prepared:
@@ -265,14 +267,17 @@ def _dashes(place: float, start: float, stop: float, *, down: bool) -> Stroke:
 def _curve(
     curve: _Prepared, across: _Scale, up: _Scale, colour: str, mark: str, faint: bool
 ) -> Iterator[Shape]:
-    inside = (curve.x >= across.low) & (curve.x <= across.high)
     span, columns = (across.low, across.high), WIDTH - _LEFT - _RIGHT
-    raw = _pieces(*thin(curve.x[inside], curve.raw[inside], columns, span), across, up)
+    raw = _pieces(*thin(*cut(curve.x, curve.raw, span, log=up.log), columns, span), across, up)
     if faint or curve.smoothed:
         yield Stroke(raw, colour, opacity=0.25)
         if faint:
             return
-    x, y = thin(curve.x[inside], curve.strong[inside], columns, span)
+    if not curve.exact:
+        x, y = thin(*cut(curve.x, curve.strong, span, log=up.log), columns, span)
+    else:
+        inside = (curve.x >= across.low) & (curve.x <= across.high)
+        x, y = thin(curve.x[inside], curve.strong[inside], columns, span)
     finite = np.flatnonzero(np.isfinite(y))
     alone = curve.exact and len(finite) <= _MOST_ALONE
     if not alone:

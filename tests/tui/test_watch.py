@@ -343,11 +343,13 @@ async def test_a_chart_is_written_to_files_once(app: FinetopApp, tmp_path: Path)
             field.value = f"{tmp_path}/{name}"
             await pilot.press("enter")
             if name == "mine":
-                await until(pilot, (tmp_path / "mine.json").exists)
+                await until(pilot, (tmp_path / "mine.txt").exists)
             else:
                 await see(pilot, "There is such a file" if "svg" in name else "cannot be written")
                 await pilot.press("escape")
     assert (tmp_path / "mine.svg").read_text().startswith("<svg")
+    assert (tmp_path / "mine.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "mine.txt").read_text().startswith("live · train/loss █")
     rows = (tmp_path / "mine.csv").read_text().splitlines()
     assert rows[0] == "run,tag,step,wall_time,value"
     assert len(rows) == 1 + 40 + 4

@@ -5,12 +5,14 @@ drawing belongs on a thread. A cell is a character and a role; what colour a rol
 widget's affair.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from engine.events.series import Floats, Ints, Series, smooth, thin
 from engine.text import one_line
+from engine.viewing.axes import cut
 from tui.glyphs import UNICODE, Glyphs
 from tui.plotting.axes import Axis, fit_x, fit_y
 from tui.plotting.canvas import Canvas
@@ -41,6 +43,8 @@ class Curve:
     """Behind the others and without a name: a branch that a resume left behind."""
     branch_of: str = ""
     """The label of the curve that it was left of."""
+    marks_of: str = ""
+    """Of marks: the label of the curve whose letter, as a capital, tells whose they are."""
 
     @classmethod
     def of(
@@ -137,8 +141,7 @@ def draw(
     strokes = _strokes(curves, xs, view, x_axis, columns)
     levels = tuple(one for one in view.levels if one.value > 0 or not view.log)
     y_axis = _fit_y(strokes, levels, view, previous)
-    joined = [curve.label for curve in curves if not curve.marks and not curve.faint]
-    letters = dict(zip(joined, _LABELS, strict=False)) if len(joined) > 1 else {}
+    letters = letters_of(curves)
     cells = frame(x_axis, y_axis, width, height, plain=view.glyphs.is_ascii).copy()
     roles = np.full(cells.shape, AXIS)
     canvas = Canvas(cells[:rows, left:], roles[:rows, left:])
@@ -149,13 +152,31 @@ def draw(
     for level in levels:
         canvas.across(float(_height(level.value, y_axis)), LEVEL, view.glyphs.level)
     for stroke in strokes:
-        _put(stroke, x_axis, y_axis, canvas, view.glyphs)
+        _put(stroke, x_axis, y_axis, canvas, view.glyphs, letters.get(stroke.label, ""))
     _put_letters(strokes, letters, x_axis, y_axis, canvas)
     texts = tuple(line.tobytes().decode("utf-32-le") for line in cells)
     owners = tuple(tuple(line) for line in roles.tolist())
     if framed:
         texts = _labelled(texts, owners, levels, left)
     return Picture(texts, owners, x_axis, y_axis, left, columns, rows, letters)
+
+
+def letters_of(curves: Sequence[Curve]) -> dict[str, str]:
+    """By which letter each curve is known without colour, by label; none where one is drawn.
+
+    Marks have their curve's letter as a capital.
+    """
+    shown = [curve for curve in curves if not curve.faint]
+    names = [curve.label for curve in shown if not curve.marks]
+    names += [curve.marks_of for curve in shown if curve.marks and curve.marks_of]
+    letters = dict(zip(dict.fromkeys(names), _LABELS, strict=False))
+    if len(letters) < 2:
+        return {}
+    found = {curve.label: letters[curve.label] for curve in shown if curve.label in letters}
+    for curve in shown:
+        if curve.marks and curve.marks_of in letters:
+            found[curve.label] = letters[curve.marks_of].upper()
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,7 +200,8 @@ def _strokes(
         values = _drawable(curve.values, view.log)
         accent = curve.accent % 16
         if curve.marks:
-            marks.append(_Stroke(*_within(x, values, view), STRONG + accent, True, curve.label))
+            points = _inside(x, values, view)
+            marks.append(_Stroke(*points, STRONG + accent, True, curve.label))
             continue
         raw = thin(*_within(x, values, view), columns, span)
         if curve.faint:
@@ -193,7 +215,12 @@ def _strokes(
 
 
 def _within(x: Floats, values: Floats, view: View) -> tuple[Floats, Floats]:
-    """The points in the window. Smoothing comes before, so that it does not begin anew there."""
+    """The line in the window. Smoothing comes before, so that it does not begin anew there."""
+    return (x, values) if view.window is None else cut(x, values, view.window, log=view.log)
+
+
+def _inside(x: Floats, values: Floats, view: View) -> tuple[Floats, Floats]:
+    """The points in the window."""
     if view.window is None:
         return x, values
     inside = (x >= view.window[0]) & (x <= view.window[1])
@@ -230,11 +257,13 @@ def _fit_y(
     return fit_y(low, high, previous.y if previous else None, log=view.log)
 
 
-def _put(stroke: _Stroke, x_axis: Axis, y_axis: Axis, canvas: Canvas, glyphs: Glyphs) -> None:
+def _put(
+    stroke: _Stroke, x_axis: Axis, y_axis: Axis, canvas: Canvas, glyphs: Glyphs, letter: str
+) -> None:
     finite = np.isfinite(stroke.y)
     x, height = _share(stroke.x, x_axis), _height(stroke.y, y_axis)
     if stroke.marks:
-        canvas.scatter(x[finite], height[finite], stroke.role, glyphs.mark)
+        canvas.scatter(x[finite], height[finite], stroke.role, letter or glyphs.mark)
     else:
         character = "" if glyphs.dots else (".", "*")[stroke.role >= STRONG]
         canvas.line(x, height, stroke.role, character)
@@ -279,6 +308,6 @@ def _put_letters(
         finite = np.isfinite(stroke.y)
         x, height = _share(stroke.x[finite], x_axis), _height(stroke.y[finite], y_axis)
         if len(x):
-            at = max(int(np.searchsorted(x, x[-1] - 3 * order * cell, side="right")) - 1, 0)
-            letter = letters[stroke.label]
-            canvas.scatter(x[at : at + 1], height[at : at + 1], stroke.role, letter)
+            at = max(x[-1] - 3 * order * cell, x[0])
+            up = np.interp([at], x, height)
+            canvas.scatter(np.array([at]), up, stroke.role, letters[stroke.label])

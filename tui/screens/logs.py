@@ -1,7 +1,6 @@
 """Runs of `finetop watch`: every log below the paths, its newest values, and when it changed."""
 
-import math
-import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -9,24 +8,26 @@ from textual.binding import BindingType
 
 from engine.errors import EngineError
 from engine.text import one_line
-from tui.phrases import NONE, state_mark
+from tui.logorder import CHANGED, NAME, Order
+from tui.ordering import VALUES
 from tui.screens.page import Page, bindings_of
 from tui.snapshots import RunRow, RunsSnapshot
 from tui.widgets.cells import Line, Piece
 from tui.widgets.header import Header
 from tui.widgets.keybar import KeyBar
 from tui.widgets.line import Lines, Rule
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Column, Table
 
 if TYPE_CHECKING:
-    from engine.events.fleet import RunLog
     from engine.viewing.filters import Filter
     from tui.logsapp import LogsApp
+    from tui.logtable import LogTable
 
 TAGS_LISTED = 6
-_STEP = Column("step", 9, 9, right=True)
-_CHANGED = Column("changed", 10, 10, right=True)
+MOST_TAGS = 12
+"""With those that are pinned."""
 _EVERYTHING = RunsSnapshot()
+_OF_RUNS = ("watch", "mark", "mark_shown", "turn_order", "turn_direction", "turn_value", "pick_tag")
 
 
 class LogsPage(Page):
@@ -38,9 +39,7 @@ class LogsPage(Page):
         super().__init__()
         self._filter: Filter | None = None
         self._wrong = ""
-        self._tags: list[str] = []
-        self._order = 0
-        """0 by name, 1 by newest change, 2 and up by a listed tag's value."""
+        self._table: LogTable | None = None
         self._shown: list[RunRow] = []
         self._known = _EVERYTHING
 
@@ -67,6 +66,8 @@ class LogsPage(Page):
         if self._filter is None:
             self.narrow(self.logs.runs_filter)
         super().open()
+        self._fill()
+        self.finetop.looks.recall(self._recalled)
         table = self.query_one(Table)
         if self.finetop.selected:
             table.choose(self.finetop.selected)
@@ -94,7 +95,7 @@ class LogsPage(Page):
         self._fill()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return bool(self._shown) if action in ("watch", "turn_order") and self.ready else True
+        return bool(self._shown) or action not in _OF_RUNS or not self.ready
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
         self.finetop.selected = self.query_one(Table).chosen
@@ -106,8 +107,81 @@ class LogsPage(Page):
             self.finetop.watch_run(self.chosen.key)
             await self.finetop.switch_mode("watch")
 
+    def _recalled(self, note: str) -> None:
+        if note:
+            self.finetop.say(note, "warning")
+        self._fill()
+
+    @property
+    def _order(self) -> "Order":
+        view = self.finetop.looks.view
+        return Order.parse(view.sort_by, view.descending)
+
     def action_turn_order(self) -> None:
-        self._order = (self._order + 1) % (2 + len(self._tags))
+        """By name, by change, by each tag that has a column."""
+        tags = self._table.tags if self._table else []
+        value = self._order.value
+        turn = [Order(), Order(CHANGED, falling=True), *(Order(tag, True, value) for tag in tags)]
+        names = [(one.column, one.tagged) for one in turn]
+        here = (self._order.column, self._order.tagged)
+        at = names.index(here) if here in names else names.index((NAME, False))
+        self._sort_by(turn[(at + 1) % len(turn)])
+
+    def action_turn_direction(self) -> None:
+        self._sort_by(replace(self._order, falling=not self._order.falling))
+
+    def action_turn_value(self) -> None:
+        """Last, best, smoothed: of the tag that it is sorted by, else of the first one."""
+        order, tags = self._order, self._table.tags if self._table else []
+        if tags:
+            value = VALUES[(VALUES.index(order.value) + 1) % len(VALUES)]
+            tag = order.column if order.tagged else tags[0]
+            self._sort_by(Order(tag, True, value, order.falling and order.tagged))
+
+    def action_pick_tag(self) -> None:
+        """Sort by any tag there is; pin some, so that their columns come first."""
+        from tui.screens.picktags import PickTags
+
+        tags = sorted({tag for one in self._shown if one.log for tag in one.log.tags})
+        order = self._order
+
+        def take(choice: "tuple[str | None, list[str]] | None") -> None:
+            if choice is None:
+                return
+            tag, pinned = choice
+            self.finetop.looks.change(pinned_tags=pinned)
+            chosen = Order(tag, True, order.value) if tag else order
+            self._sort_by(order if chosen.column == order.column else chosen)
+
+        now = order.column if order.tagged else None
+        self.app.push_screen(PickTags({tag: tag for tag in tags}, self._pinned, now), take)
+
+    @property
+    def _pinned(self) -> list[str]:
+        return self.finetop.looks.view.pinned_tags
+
+    def action_mark(self) -> None:
+        """Draw this run with whatever is watched, or no longer."""
+        if self.chosen is not None:
+            self._mark([self.chosen.mark])
+            self.query_one(Table).action_move(1)
+
+    def action_mark_shown(self) -> None:
+        """All that are listed, or none of them where all are marked."""
+        self._mark([row.mark for row in self._shown])
+
+    def _mark(self, marks: list[str]) -> None:
+        selected = self.finetop.looks.view.selected
+        known, asked = set(selected), set(marks)
+        if asked <= known:
+            selected = [one for one in selected if one not in asked]
+        else:
+            selected = [*selected, *(one for one in marks if one not in known)]
+        self.finetop.looks.change(selected=selected)
+        self._fill()
+
+    def _sort_by(self, order: "Order") -> None:
+        self.finetop.looks.change(sort_by=str(order), descending=order.falling)
         self._fill()
 
     def _fill(self) -> None:
@@ -115,56 +189,30 @@ class LogsPage(Page):
             return
         from engine.viewing.filters import parse
         from tui.loglines import common_tags, subject_of
+        from tui.logtable import LogTable
 
+        view = self.finetop.looks.view
+        made = self._table = self._table or LogTable(self.glyphs)
+        made.glyphs, made.order = self.glyphs, Order.parse(view.sort_by, view.descending)
         rows = [one for one in self._known.rows if one.log is not None]
         test = self._filter
-        self._shown = [one for one in rows if test is None or test.matches(subject_of(one))]
-        logs = [one.log for one in self._shown if one.log is not None]
-        self._tags = common_tags(logs, parse(self.logs.tags), TAGS_LISTED)
-        self._order %= 2 + len(self._tags)
-        self._sort()
+        shown = [one for one in rows if test is None or test.matches(subject_of(one))]
+        logs = [one.log for one in shown if one.log is not None]
+        common = common_tags(logs, parse(self.logs.tags), TAGS_LISTED)
+        tags = [*dict.fromkeys([*view.pinned_tags, *common])][:MOST_TAGS]
+        asked = made.order.column
+        made.tags = [asked, *tags] if made.order.tagged and asked not in tags else tags
+        self._shown = made.sort(shown)
         table = self.query_one(Table)
-        names = [_short(tag, self._tags) for tag in self._tags]
-        columns = [Column(name, 10, max(10, min(18, len(name))), right=True) for name in names]
-        widest = max((len(one.view.record.name) for one in self._shown), default=18) + 2
-        table.columns = (Column("run", 18, max(18, min(60, widest))), _STEP, _CHANGED, *columns)
-        table.sorted_by = ["run", "changed", *names][self._order]
-        table.falling = self._order == 1
+        widest = max((len(one.view.record.name) for one in shown), default=18) + 2
+        table.columns = tuple(made.columns(widest))
+        table.sorted_by, table.falling = made.sorted_by, made.order.falling
         table.empty = "No run is like this." if rows else "No log here yet."
-        table.show([self._row(one) for one in self._shown])
+        keys = [one.key for one in self._shown]
+        table.show_later(keys, made.rows(self._shown, frozenset(view.selected)))
         self._tell()
         self._prefer()
         self.show_keys()
-
-    def _sort(self) -> None:
-        if self._order == 1:
-            self._shown.sort(key=lambda row: -(row.log.modified if row.log else 0.0))
-        elif self._order > 1:
-            tag = self._tags[self._order - 2]
-            self._shown.sort(key=lambda row: _rank(row.log, tag))
-
-    def _row(self, row: RunRow) -> Row:
-        from tui.loglines import last_step, state_of
-
-        log = row.log
-        assert log is not None
-        state = state_of(row)
-        mark, role = state_mark(row.view.state, self.glyphs) if state else (" ", "")
-        cells: list[tuple[Piece, ...]] = [
-            ((f"{mark} ", role), (one_line(row.view.record.name), ""))
-        ]
-        if not log.tags and log.problems:
-            reason = f"{one_line(log.problems[0].name)}: {one_line(log.problems[0].reason)}"
-            return Row(row.key, (cells[0], ((reason, "warn"),)))
-        step = last_step(log)
-        cells.append((((f"{step:,}" if step is not None else NONE).rjust(9), ""),))
-        cells.append(((_moment(log.modified).rjust(10), "dim"),))
-        for tag in self._tags:
-            last = log.last(tag)
-            text = NONE if last is None else f"{last.value:.5g}"
-            wrong = last is not None and not math.isfinite(last.value)
-            cells.append(((text.rjust(10), "bad" if wrong else ""),))
-        return Row(row.key, tuple(cells))
 
     def _tell(self) -> None:
         row, line = self.chosen, list[Piece]()
@@ -189,8 +237,15 @@ class LogsPage(Page):
         parts = [f"{len(rows):,} run{'s' * (len(rows) != 1)}"]
         if len(self._shown) != len(rows):
             parts.append(f"{len(self._shown):,} shown")
+        marked = len(set(self.finetop.looks.view.selected) & {row.mark for row in rows})
+        if marked:
+            parts.append(f"{marked:,} marked, drawn together")
         if loading:
             parts.append(f"{loading:,} still being read")
+        order = self._order
+        if order.tagged:
+            way = "falling" if order.falling else "rising"
+            parts.append(f"by {order.value} {one_line(order.column)}, {way}")
         faulty = sum(bool(row.log and row.log.problems) for row in rows)
         if faulty:
             parts.append(f"{faulty:,} with a file that cannot be read as events")
@@ -204,21 +259,3 @@ class LogsPage(Page):
         room = self.size.height
         near = self._shown[max(0, at - room) : at + room]
         self.logs.logs.prefer([row.log.name for row in near if row.log])
-
-
-def _moment(seconds: float) -> str:
-    """When, short: the time for today, else the day. Not how long ago: that would never rest."""
-    then = time.localtime(seconds)
-    return time.strftime("%H:%M" if then[:3] == time.localtime()[:3] else "%Y-%m-%d", then)
-
-
-def _rank(log: "RunLog | None", tag: str) -> tuple[int, float]:
-    last = log.last(tag) if log else None
-    return (0, last.value) if last is not None and math.isfinite(last.value) else (1, 0.0)
-
-
-def _short(tag: str, tags: list[str]) -> str:
-    """The last part of a tag, where no other listed one ends the same."""
-    clean = one_line(tag)
-    last = clean.rpartition("/")[2]
-    return last if sum(one.rpartition("/")[2] == last for one in tags) == 1 else clean

@@ -46,6 +46,8 @@ class Looking(Deeds):
         self._boards: list[Board] = []
         self._window: tuple[float, float] | None = None
         """The part of x that is drawn; None: all of it."""
+        self._remembered = False
+        """Whether it was asked how one looked last time."""
         self._first_chart = 0
 
     def _spec(self, at: int) -> ChartSpec:

@@ -16,6 +16,13 @@ from tui.widgets.table import Column, Row, Table
 _KEYS = "space pins   enter goes there   esc as before"
 
 
+class _Part(Input):
+    """Part of a tag; a space is no letter of one here, but pins."""
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        return key != "space" and super().check_consume_key(key, character)
+
+
 class PickTags(Window[tuple[str | None, list[str]] | None]):
     """Dismissed with the chosen tag and all that are pinned. What is typed narrows the list."""
 
@@ -37,7 +44,7 @@ class PickTags(Window[tuple[str | None, list[str]] | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            field = Input(placeholder="part of a tag", compact=True, classes="text-field")
+            field = _Part(placeholder="part of a tag", compact=True, classes="text-field")
             field.cursor_blink = False
             yield field
             table = Table((Column("tag", 20, 70),), head=False, empty="No tag is like this.")

@@ -7,6 +7,7 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.events import Resize
 
+from engine.text import one_line
 from engine.viewing.axes import Axis
 from tui.boards import board, place_of, readings
 from tui.listing import arrange
@@ -72,7 +73,9 @@ class WatchPage(Giving):
             self.finetop.selected = _first(self.finetop.runs)
         self.finetop.watch_run(self.finetop.selected)
         self._refresh_all()
-        self.finetop.looks.recall(self._recalled)
+        if not self._remembered:
+            self._remembered = True
+            self.finetop.looks.recall(self._recalled)
 
     def on_resize(self, event: Resize) -> None:
         self.call_after_refresh(self._lay_out)
@@ -297,15 +300,21 @@ class WatchPage(Giving):
         line = standing(row, series, self.glyphs.separator)
         if self._wrong:
             line = [(f" {self._wrong}", "bad")]
+        elif self.word and not self.query("#filter"):  # as it was left last time
+            line = [*line, (" only tags like ", "dim"), (one_line(self.word), "warn"),
+                    ("   esc shows all", "dim")]  # fmt: skip
         self.query_one("#standing").display = bool(line)
         self.query_one("#standing", Lines).show(line)
 
     def _tell_log(self) -> None:
         """The end of the log; where several runs are drawn, what each reads at the cursor."""
         lines = list(self._detail.log) if self._detail else []
-        if len(self._drawn) > 1:
+        several = len(self._drawn) > 1
+        if several:
             lines = readings(self._boards, self._charts[0].cursor if self._charts else None)
-        self.query_one("#log", Pager).show([[(f" {line}", "")] for line in lines])
+        pager = self.query_one("#log", Pager)
+        pager.follow(not several)
+        pager.show([[(f" {line}", "")] for line in lines])
 
     def _tell_samples(self) -> None:
         if self._trails:

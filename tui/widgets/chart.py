@@ -306,7 +306,7 @@ class Chart(Widget):
             facts[5] = "zoomed"
         if self._fact:
             facts[-1] = self._fact
-        legend = [self._legend(curve, picture) for curve in self._curves if not curve.faint]
+        legend = self._names(picture)
         legend += [f"{self._glyphs.level} {one_line(one.label)}" for one in self._levels]
         room = self.size.width - sum(2 + cell_len(part) for part in legend) - 2
         while len(facts) > 1 and cell_len(between.join(facts.values())) > room:
@@ -328,15 +328,28 @@ class Chart(Widget):
             line += f"  {part}"
         return line
 
+    def _names(self, picture: Picture) -> list[str]:
+        """Each curve in the legend; marks that have the capital of a named curve all at once."""
+        shown = [curve for curve in self._curves if not curve.faint]
+        labels = {curve.label for curve in shown}
+        of_named = [one for one in shown if one.marks_of in labels and one.label in picture.letters]
+        names = [self._legend(one, picture) for one in shown if one not in of_named]
+        if of_named:
+            capital = picture.letters[of_named[0].label]
+            what = of_named[0].label.removeprefix(of_named[0].marks_of).strip()
+            more = self._glyphs.ellipsis if len(of_named) > 1 else ""
+            names.append(f"{capital}{more} {one_line(what)}")
+        return names
+
     def _legend(self, curve: Curve, picture: Picture) -> str:
-        if curve.marks or curve.label not in picture.letters:
+        if curve.label not in picture.letters:
             sign = self._glyphs.mark if curve.marks else self._glyphs.line
             return f"{sign} {one_line(curve.label)}"
         return self._named(curve, picture)
 
     def _named(self, curve: Curve, picture: Picture) -> str:
         """The label, after the letter by which the curve is known on the chart."""
-        letter = "" if curve.marks else picture.letters.get(curve.label, "")
+        letter = picture.letters.get(curve.label, "")
         return f"{letter} {one_line(curve.label)}".strip()
 
     def _readout(self, picture: Picture) -> str:

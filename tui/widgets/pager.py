@@ -52,6 +52,12 @@ class Pager(Cells, can_focus=True):
         self._wrapped = None
         self.repaint()
 
+    def follow(self, follow: bool) -> None:
+        """Keep the end in sight from now on, or begin at the top."""
+        if follow != self._follow:
+            self._follow = self._at_end = follow
+            self._top = 0
+
     def to_top(self) -> None:
         self._top, self._at_end = 0, self._follow
 

@@ -3,7 +3,7 @@
 Columns fall away from the right where there is no room. Owns no data: the screen makes the rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -78,45 +78,50 @@ class Table(Cells, can_focus=True):
         self.sorted_by = ""
         """Title of the column that the rows are sorted by, which the head marks; or none."""
         self.falling = False
-        self._rows: tuple[Row, ...] = ()
+        self._keys: tuple[str, ...] = ()
+        self._make: Callable[[int], Row] = _no_row
         self._at = 0
         self._top = 0
 
     @property
     def chosen(self) -> str | None:
         """The key of the chosen row."""
-        return self._rows[self._at].key if self._rows else None
+        return self._keys[self._at] if self._keys else None
 
     def show(self, rows: Sequence[Row]) -> None:
         """Replace the rows; the chosen one is kept by its key, else by its place."""
+        kept = tuple(rows)
+        self.show_later([row.key for row in kept], kept.__getitem__)
+
+    def show_later(self, keys: Sequence[str], make: Callable[[int], Row]) -> None:
+        """Replace the rows by those of these keys; each is asked for by its place when in sight."""
         before = self.chosen
-        self._rows = tuple(rows)
-        keys = [row.key for row in self._rows]
-        self._at = keys.index(before) if before in keys else max(0, min(self._at, len(keys) - 1))
+        self._keys, self._make = tuple(keys), make
+        found = self._keys.index(before) if before in self._keys else None
+        self._at = max(0, min(self._at, len(self._keys) - 1)) if found is None else found
         self.repaint()
         if self.chosen != before:
             self.post_message(self.Chosen(self, self.chosen))
 
     def choose(self, key: str | None) -> bool:
         """Choose the row of that key; False where there is none."""
-        for at, row in enumerate(self._rows):
-            if row.key == key:
-                self._go(at)
-                return True
-        return False
+        if key is None or key not in self._keys:
+            return False
+        self._go(self._keys.index(key))
+        return True
 
     def paint(self, width: int, height: int) -> list[Line]:
         widths = self._widths(width)
         lines: list[Line] = []
         if self._head:
             lines.append(self._headline(widths))
-        if not self._rows:
+        if not self._keys:
             return [*lines, [(f" {self.empty}", "dim")]]
         room = max(1, height - len(lines))
-        self._top = max(0, min(self._top, self._at, len(self._rows) - room))
+        self._top = max(0, min(self._top, self._at, len(self._keys) - room))
         self._top = max(self._top, self._at - room + 1)
-        for at, row in enumerate(self._rows[self._top : self._top + room], self._top):
-            lines.append(self._line(row, widths, chosen=at == self._at))
+        for at in range(self._top, min(self._top + room, len(self._keys))):
+            lines.append(self._line(self._make(at), widths, chosen=at == self._at))
         return lines
 
     def on_focus(self) -> None:
@@ -133,7 +138,7 @@ class Table(Cells, can_focus=True):
 
     def on_click(self, event: Click) -> None:
         at = self._top + event.y - (1 if self._head else 0)
-        if 0 <= at < len(self._rows):
+        if 0 <= at < len(self._keys):
             self._go(at)
 
     def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
@@ -145,8 +150,8 @@ class Table(Cells, can_focus=True):
         self._go(self._at - 1)
 
     def _go(self, at: int) -> None:
-        at = max(0, min(at, len(self._rows) - 1))
-        if self._rows and at != self._at:
+        at = max(0, min(at, len(self._keys) - 1))
+        if self._keys and at != self._at:
             self._at = at
             self.repaint()
             self.post_message(self.Chosen(self, self.chosen))
@@ -202,6 +207,10 @@ class Table(Cells, can_focus=True):
             line += [(text, "dim" if row.dim else role) for text, role in parts]
             line.append((" " * gap, ""))
         return line
+
+
+def _no_row(at: int) -> Row:
+    raise IndexError(at)
 
 
 def _cut(pieces: Sequence[Piece], room: int, ellipsis: str) -> list[Piece]:
