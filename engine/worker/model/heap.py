@@ -2,8 +2,8 @@
 
 By default glibc raises the size above which a block is given back whole with every large block that
 is freed. The small tensors of LoRA then lie between large ones and pin them: 40% more memory for a
-model of 134 M parameters. A fixed bound costs 1 to 3% of time, more for small tensors: so it is
-for models whose tensors are large anyway. Does nothing on GPUs' memory, and nothing without glibc.
+model of 134 M parameters. A fixed bound costs 1 to 6% of time there, more for small tensors: so it
+is for models whose tensors are large anyway. Does nothing on GPUs' memory, nor without glibc.
 """
 
 import ctypes
