@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 from textual.binding import Binding
+from textual.events import Event, Key, MouseScrollDown, MouseScrollUp
 from textual.screen import Screen
 
 from engine.jobs.recipe import TrainRecipe
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from tui.looks import Looks
 
 
+_BY_HAND = (Key, MouseScrollDown, MouseScrollUp)
 FIRST_SECONDS = 0.15
 """Longest that the first paint waits for the list of runs."""
 
@@ -135,6 +137,11 @@ class FinetopApp(App[None]):
         """The full screen that shows, a dialog over it or not."""
         stack = self.screen_stack
         return next((one for one in reversed(stack) if isinstance(one, Page)), None)
+
+    async def on_event(self, event: Event) -> None:
+        if isinstance(event, _BY_HAND):
+            self.feed.rest()
+        await super().on_event(event)
 
     def on_runs_changed(self, message: RunsChanged) -> None:
         self.runs = message.snapshot

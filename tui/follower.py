@@ -4,7 +4,9 @@ Owns starting, stopping, waking, and going on after what nobody foresaw. What is
 often, is the subclasses' affair; screens know only what stands here.
 """
 
+import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +19,12 @@ from tui.snapshots import RunsSnapshot
 if TYPE_CHECKING:
     from textual.message import Message
 
+SWITCH_SECONDS = 0.0005
+"""How long a thread that reads may go on once a key waits; several turns make one answer."""
+
+REST_SECONDS = 0.1
+"""How long reading rests after a key, so that its answer does not wait for it."""
+
 
 class Follower:
     """Start it once; `post` is called from its thread, with messages."""
@@ -27,6 +35,7 @@ class Follower:
         self._watched: Path | None = None
         self._first = threading.Event()
         """Set once the list's beginning is known."""
+        self._rest_until = 0.0
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -40,6 +49,7 @@ class Follower:
         raise NotImplementedError
 
     def start(self) -> None:
+        sys.setswitchinterval(SWITCH_SECONDS)
         self._thread.start()
 
     def stop(self) -> None:
@@ -61,6 +71,10 @@ class Follower:
         """Look now: something was just done that files will show."""
         self._wake.set()
 
+    def rest(self) -> None:
+        """Somebody is at the keys: leave them the machine for a moment."""
+        self._rest_until = time.monotonic() + REST_SECONDS
+
     def watch(self, path: Path | None) -> None:
         """Give all there is of this run from now on."""
         raise NotImplementedError
@@ -73,5 +87,6 @@ class Follower:
             except Exception:  # whatever a directory may hold, the screens must go on
                 last = traceback.format_exc().strip().splitlines()[-1]
                 self._post(FeedFailed(one_line(last)))
-            if self._wake.wait(self.pause(pending)):
+            rest = self._rest_until - time.monotonic() if pending else 0.0
+            if self._wake.wait(max(self.pause(pending), rest)):
                 self._wake.clear()

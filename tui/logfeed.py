@@ -5,6 +5,7 @@ slices, what is on screen first; writes nothing, and asks nothing of whoever wro
 """
 
 import dataclasses
+import gc
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from engine.events.fleet import Fleet, RunLog
 
-SLICE_SECONDS = 0.01
+SLICE_SECONDS = 0.005
 QUIET_SECONDS = 0.25
 PUBLISH_SECONDS = 0.25
 """How often the list is told again until all newest values are known."""
@@ -85,6 +86,8 @@ class LogFeed(Follower):
             if self._look_at_jobs() or self._due:
                 self._due = False
                 self._publish(self._fleet)
+            if self._fleet.pending and gc.isenabled():
+                gc.freeze()  # what was read stays: going through all of it would hold up a key
         if not self._first.is_set() and (self._rows or not self._fleet.pending):
             self._publish(self._fleet)
             self._first.set()
