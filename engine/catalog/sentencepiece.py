@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.catalog.files import read_bounded, recognise_impostor
-from engine.catalog.vocabulary import NORMAL, Kind, Vocabulary
+from engine.catalog.vocabulary import CONTROL, NORMAL, UNKNOWN, Kind, Vocabulary
 from engine.errors import EngineError
 from engine.events.wire import BYTES, Malformed, read_fields, signed
 
@@ -58,10 +58,10 @@ def read_vocabulary(path: Path) -> Vocabulary:
         tuple(pieces),
         tuple(scores),
         tuple(types),
-        bos=_token(trainer, 41, 1, len(pieces)),
-        eos=_token(trainer, 42, 2, len(pieces)),
-        unknown=_token(trainer, 40, 0, len(pieces)),
-        pad=_token(trainer, 43, -1, len(pieces)),
+        bos=_token(trainer, 41, 1, types, CONTROL),
+        eos=_token(trainer, 42, 2, types, CONTROL),
+        unknown=_token(trainer, 40, 0, types, UNKNOWN),
+        pad=_token(trainer, 43, -1, types, CONTROL),
         leading_space=bool(rules.get(3, 1)),
         squeezes_spaces=bool(rules.get(4, 1)),
         escapes_spaces=bool(rules.get(5, 1)),
@@ -77,7 +77,10 @@ def _fields(data: bytes, start: int, stop: int) -> dict[int, Any]:
     }
 
 
-def _token(trainer: dict[int, Any], number: int, default: int, count: int) -> int | None:
+def _token(
+    trainer: dict[int, Any], number: int, default: int, types: list[int], wanted: int
+) -> int | None:
+    """The id that a field names; None where it is no token of that type."""
     value = trainer.get(number, default)
     value = signed(value) if value >= 0 else value
-    return value if 0 <= value < count else None
+    return value if 0 <= value < len(types) and types[value] == wanted else None

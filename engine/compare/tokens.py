@@ -6,7 +6,7 @@ Owns the counts. Tokenizes nothing itself: a worker does, and hands over what is
 import dataclasses
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, Literal
@@ -144,6 +144,13 @@ def describe_loss(text: str, back: str) -> tuple[str, ...]:
     """What `back`, the decoded text, lacks of `text`, in words; empty where they are equal."""
     if text == back:
         return ()
+    needed = list(_FOLDS)
+    if _folded(text, needed) == _folded(back, needed):
+        for each in _FOLDS:
+            rest = [one for one in needed if one is not each]
+            if _folded(text, rest) == _folded(back, rest):
+                needed = rest
+        return tuple(what for what, _ in needed)
     found = []
     one, other = text, back
     for what, fold in _FOLDS:
@@ -153,11 +160,13 @@ def describe_loss(text: str, back: str) -> tuple[str, ...]:
         if _distance(*folded) < _distance(one, other):
             found.append(what)
             one, other = folded
-        if one == other:
-            break
-    if one != other:
-        found.append(_first_change(one, other))
-    return tuple(found)
+    return (*found, _first_change(one, other))
+
+
+def _folded(text: str, folds: Sequence[tuple[str, Callable[[str], str]]]) -> str:
+    for _, fold in folds:
+        text = fold(text)
+    return text
 
 
 def _first_change(one: str, other: str) -> str:
@@ -179,7 +188,7 @@ def _without_marks(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn")
 
 
-_FOLDS = (
+_FOLDS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("white space", lambda text: "".join(text.split())),
     ("letter case", str.casefold),
     ("the form of characters (Unicode NFKC)", lambda text: unicodedata.normalize("NFKC", text)),

@@ -120,7 +120,16 @@ def _read_json(path: Path) -> tuple[Any, tuple[str, ...]]:
     if not isinstance(table, dict) or not isinstance(table.get("model"), dict):
         raise EngineError(f"{path.name} holds no tokenizer", str(path), f"Name {KINDS}.")
     with _library(path):
-        return _fast(Tokenizer.from_str(text), path), ("a tokenizer.json alone names no template",)
+        fast = _fast(Tokenizer.from_str(text), path, **_unknown(table["model"]))
+    return fast, ("a tokenizer.json alone names no template",)
+
+
+def _unknown(model: dict[str, Any]) -> dict[str, str]:
+    """The token for what the vocabulary lacks, by name or, in Unigram, by its place."""
+    name, at, pieces = model.get("unk_token"), model.get("unk_id"), model.get("vocab")
+    if name is None and isinstance(at, int) and isinstance(pieces, list) and at < len(pieces):
+        name = pieces[at][0]
+    return {"unk_token": name} if isinstance(name, str) else {}
 
 
 def _wrap(vocabulary: Vocabulary, path: Path) -> tuple[Any, tuple[str, ...]]:
