@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from math import exp, log
 
@@ -62,7 +63,13 @@ class Aspect:
 
 def words_of(text: str) -> list[str]:
     """The words of a text in lower case."""
-    return [match[0].casefold() for match in _WORD.finditer(text)]
+    return list(_words(text))
+
+
+@lru_cache(maxsize=32)
+def _words(text: str) -> tuple[str, ...]:
+    """Many aspects ask for the words of one text, one after the other."""
+    return tuple(word.casefold() for word in _WORD.findall(text))
 
 
 def repeated(text: str, size: int = 4) -> float:
@@ -79,6 +86,8 @@ def distinct(text: str, size: int) -> float:
 
 def script_of(text: str) -> str:
     """The script of most letters, in lower case; empty where there are no letters."""
+    if text.isascii():
+        return "latin" if any(map(str.isalpha, text)) else ""
     counts: Counter[str] = Counter()
     for letter in filter(str.isalpha, text):
         name = unicodedata.name(letter, "")
@@ -86,6 +95,7 @@ def script_of(text: str) -> str:
     return counts.most_common(1)[0][0].lower() if counts else ""
 
 
+@lru_cache(maxsize=256)
 def language_of(text: str) -> str:
     """A guess by little words for Latin script, else the script; empty where neither tells."""
     script = script_of(text)

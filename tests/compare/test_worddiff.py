@@ -1,5 +1,8 @@
 """The word diff: it tells both texts whole, and what differs."""
 
+import time
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,3 +50,30 @@ def test_a_book_does_not_take_for_ever() -> None:
     long = "word " * MOST_PIECES
     found = compare(long, long + "more")
     assert "".join(change.right for change in found.changes) == long + "more"
+
+
+WORDS = st.lists(st.sampled_from(list("abcdefghij")) | st.integers(0, 400).map(str))
+
+
+@given(WORDS, WORDS, st.integers(0, 300))
+def test_long_texts_come_back_whole_too(left: list[str], right: list[str], common: int) -> None:
+    shared = " ".join(f"w{at}" for at in range(common))
+    one, other = (f"{' '.join(side)} {shared} {' '.join(side)}" for side in (left, right))
+    found = compare(one, other)
+    assert "".join(change.left for change in found.changes) == one
+    assert "".join(change.right for change in found.changes) == other
+    assert found.same_words >= common
+    kinds = [change.kind for change in found.changes]
+    assert ("same", "same") not in list(pairwise(kinds))
+    for change in found.changes:
+        if change.kind == "same":
+            assert change.left.split() == change.right.split()
+
+
+def test_long_answers_are_compared_at_once() -> None:
+    words = [f"w{at % 997}" for at in range(1500)]
+    changed = [word if at % 5 else "x" for at, word in enumerate(words)]
+    start = time.process_time()
+    found = compare(" ".join(words), " ".join(changed))
+    assert time.process_time() - start < 2, "it was a minute before texts were cut at anchors"
+    assert found.same_words == 1200
