@@ -57,16 +57,20 @@ class Cells(Widget):
         width, height = self.content_size
         if not self.is_mounted or width <= 0 or height <= 0:
             return
+        before, strips = self._lines, self._strips or []
         lines = [list(line) for line in self.paint(width, height)[:height]]
-        changed = [
-            Region(0, y, width, 1)
-            for y, (old, new) in enumerate(zip_longest(self._lines, lines))
-            if old != new
-        ]
+        changed = [y for y, (old, new) in enumerate(zip_longest(before, lines)) if old != new]
         if changed:
+            kept = {
+                y: strip
+                for y, strip in enumerate(strips)
+                if y < len(lines) and strip.cell_length == width and lines[y] == before[y]
+            }
             self._lines = lines
-            self._strips = [self._strip(line, width) for line in lines]
-            self.refresh(*changed)
+            self._strips = [
+                kept[y] if y in kept else self._strip(line, width) for y, line in enumerate(lines)
+            ]
+            self.refresh(*(Region(0, y, width, 1) for y in changed))
 
     def redraw(self) -> None:
         """Draw all of it again, as after a change of glyphs."""
