@@ -69,6 +69,7 @@ def offer_answers(page: Page, arms: Sequence[str], decode: Decode) -> None:
                 app.feed.wake()
                 app.call_from_thread(browse, page, path)
 
+        app.say(f"Starting {one_line(recipe.name)}; it goes on when you leave")
         page.run_worker(launch, thread=True)
 
     page.run_worker(load, thread=True)

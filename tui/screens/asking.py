@@ -36,7 +36,8 @@ class Choose(Window[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Table((Column(self._title_of_list, 22, 40), Column("", 12, 44)), empty="Nothing.")
+            columns = Column(self._title_of_list, 22, 40), Column(" ", 12, 44)
+            yield Table(columns, empty="Nothing.")
             keys = Lines()
             keys.show([("enter takes it   esc leaves it", "dim")])
             yield keys

@@ -1,18 +1,18 @@
 """Browse: all pairs of answers of a generate job, listed on one side and read on the other."""
 
 import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
+from textual.message import Message
 
 from engine.compare import remarks as remark_files
 from engine.compare.collection import Pair
 from engine.compare.remarks import Remark
-from engine.compare.worddiff import compare
+from engine.compare.worddiff import Change, compare
 from engine.text import clean, one_line
 from tui.conversation import MOST_CHARACTERS
 from tui.differences import diff_lines
@@ -45,8 +45,8 @@ from tui.widgets.table import Column, Row, Table
 
 WIDE = 110
 """Cells from which the list stands beside the answers, and not above them."""
-MOST_DIFFED = 12_000
-"""Characters of both answers up to which their words are compared at once, in a few ms."""
+MOST_DIFFED = 4_000
+"""Characters of both answers up to which their words are compared at once; more: on a thread."""
 
 
 class BrowsePage(Browsing):
@@ -65,6 +65,8 @@ class BrowsePage(Browsing):
         """Whether the list is put away."""
         self._marks = True
         self._asked_lines = 0
+        self._diffed: Diffed | None = None
+        """Of the pair that was read last, the words that only one has."""
         self._feed = AnswersFeed(path, self.post_message)
         self.clerk = Clerk(self.post_message)
 
@@ -253,6 +255,12 @@ class BrowsePage(Browsing):
             pair.id, tuple(cells.get(one.title, changed) for one in columns), marked=remark.marked
         )
 
+    def _counts(self) -> str:
+        """How many answers there are of each arm: arms answer one after the other."""
+        names, counts = self.answers.names, self.answers.counts
+        told = [f"{names[arm]} {counts[arm]:,} answers" for arm in self.answers.arms]
+        return ", ".join(told) or "no answer yet"
+
     def _empty(self) -> str:
         if not self._read:
             return "Reading the answers ..."
@@ -276,8 +284,11 @@ class BrowsePage(Browsing):
         if answers.left:
             line += [(answers.names[answers.left], "base"), (f" {self.glyphs.arrow} ", "dim"),
                      (answers.names[answers.right], "tuned"), between]  # fmt: skip
-        same = sum(not pair.differs for pair in answers.pairs)
-        line.append((f"{len(answers.pairs)} pairs, {same} the same", ""))
+        if answers.pairs and len(answers.arms) > 1:
+            same = sum(not pair.differs for pair in answers.pairs)
+            line.append((f"{len(answers.pairs)} pairs, {same} the same", ""))
+        else:
+            line.append((self._counts(), ""))
         if answers.pairs:
             line += [between, (decode_in_words(answers.pairs[0].left.decode), "dim")]
         line += [piece for problem in answers.problems for piece in (between, (problem, "warn"))]
@@ -297,6 +308,8 @@ class BrowsePage(Browsing):
             facts.append(f"by {view.sort}, {DIRECTIONS[view.direction]} first")
         if view.chosen is not None:
             facts.append("what drives it, esc all")
+        if not self.answers.pairs:
+            return []
         count = f"{len(self._pairs)} of {len(self.answers.pairs)}"
         return [(f" {count} ", ""), (f" {self.glyphs.separator} ".join(facts), "dim")]
 
@@ -319,28 +332,52 @@ class BrowsePage(Browsing):
             self._asked_lines = len(lines)
             asked.refresh(layout=True)
         texts = self._texts(pair)
-        for side, arm, sample, numbers in (
-            ("left", self.answers.left, pair.left, pair.left_numbers),
-            ("right", self.answers.right, pair.right, pair.right_numbers),
+        for side, arm, sample, numbers, text in (
+            ("left", self.answers.left, pair.left, pair.left_numbers, texts[0]),
+            ("right", self.answers.right, pair.right, pair.right_numbers, texts[1]),
         ):
             role = "base" if side == "left" else "tuned"
             pane = self.query_one(f"#side-{side}")
             pane.query_one(".head", Lines).show([(f" {self.answers.names[arm]}", role)])
-            pane.query_one(Reader).show(texts[side])
+            pane.query_one(Reader).show(text)
             foot = pane.query_one(".foot", Lines)
             between = f" {self.glyphs.separator} "
             facts = facts_of(sample, dict(numbers), self.view.sort, foot.size.width, between)
             foot.show([(facts, "dim")])
 
-    def _texts(self, pair: Pair) -> Mapping[str, list[Line]]:
-        """Both answers; what only one of them says stands between marks."""
-        left, right = (clean(one.text[:MOST_CHARACTERS]) for one in (pair.left, pair.right))
-        if not (self._marks and left and right and 0 < len(left) + len(right) <= MOST_DIFFED):
-            return {"left": answer_lines(pair.left), "right": answer_lines(pair.right)}
-        changes = compare(left, right).changes
-        return {
-            "left": diff_lines(changes, "left", "base", self.glyphs)
-            + cut_line(len(pair.left.text)),
-            "right": diff_lines(changes, "right", "tuned", self.glyphs)
-            + cut_line(len(pair.right.text)),
-        }
+    def on_diffed(self, event: "Diffed") -> None:
+        self._diffed = event
+        if self.pair is event.pair:
+            self._show_pair()
+
+    def _texts(self, pair: Pair) -> tuple[list[Line], list[Line]]:
+        """Both answers; what only one of them says stands between marks, once that is known."""
+        one, other = pair.left.text, pair.right.text
+        if self._marks and one and other and pair.differs:
+            if self._diffed is None or self._diffed.pair is not pair:
+                if len(one) + len(other) <= MOST_DIFFED:
+                    self._diffed = diff_of(pair)
+                else:
+                    self.run_worker(lambda: self.post_message(diff_of(pair)), thread=True,
+                                    exclusive=True, group="diff")  # fmt: skip
+            if self._diffed is not None and self._diffed.pair is pair:
+                changes = self._diffed.changes
+                return (
+                    diff_lines(changes, "left", "base", self.glyphs) + cut_line(len(one)),
+                    diff_lines(changes, "right", "tuned", self.glyphs) + cut_line(len(other)),
+                )
+        return answer_lines(pair.left), answer_lines(pair.right)
+
+
+class Diffed(Message):
+    """The words of a pair are compared."""
+
+    def __init__(self, pair: Pair, changes: tuple[Change, ...]) -> None:
+        super().__init__()
+        self.pair = pair
+        self.changes = changes
+
+
+def diff_of(pair: Pair) -> Diffed:
+    left, right = (clean(one.text[:MOST_CHARACTERS]) for one in (pair.left, pair.right))
+    return Diffed(pair, compare(left, right).changes)

@@ -39,7 +39,7 @@ class RatingWindow(Window[Ratings | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Table((Column("1 to 5", 12, 20), Column("left", 6), Column("right", 6),
-                         Column("", 20, 44)))  # fmt: skip
+                         Column(" ", 20, 44)))  # fmt: skip
             for keys in ("h l the left answer   H L or < > the right one   x neither",
                          "enter keeps them   esc leaves them"):  # fmt: skip
                 line = Lines()
