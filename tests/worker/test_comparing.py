@@ -1,5 +1,6 @@
 """What the companion says of several arms, asked at its desk, in this process."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,11 @@ from safetensors.torch import load_file, save_file
 
 from engine.compare.shift import from_table
 from engine.errors import EngineError
+from engine.jobs import directory
+from engine.jobs.recipe import TrainRecipe
+from engine.jobs.settings import Method, Model
 from engine.worker.answering.desk import Desk
+from engine.worker.rows import sandbox
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 
 Event = dict[str, Any]
@@ -206,6 +211,83 @@ def test_what_misleads_is_found_by_one_pass_an_arm(
     assert set(texts(told)) == warned
     assert told["kl"][0][0] == told["kl"][1][1] == 0
     assert (told["kl"][0][1] < 1e-6) == bool(warned & {"same", "same weights", "no effect"})
+
+
+def test_an_adapter_that_was_learned_on_fewer_bits_says_so(
+    desk: Desk, base: Path, adapters: dict[str, Path], tmp_path: Path
+) -> None:
+    wanted = TrainRecipe(model=Model(checkpoint=str(base)), method=Method(quantize="4bit"))
+    job = directory.create(tmp_path, wanted)
+    shutil.copytree(adapters["lora"], job.path / "adapter")
+    told = ask(desk, "facts", arms=[f"t={base}+{job.path / 'adapter'}"], text=SAID)[-1]
+    assert texts(told)["quantised"] == "t learned on a 4bit base, and speaks on a float32 one"
+
+
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [
+        ("{{ raise_exception('No dogs here\x1b[2J') }}", "No dogs here"),
+        ("{{ ''.__class__.__mro__[1].__subclasses__() }}", "unsafe"),
+        (
+            "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+            "longer",
+        ),
+        ("{% for message in messages %}", "does not parse"),
+    ],
+)
+def test_a_template_that_fails_or_is_nasty_is_that_arms_error_alone(
+    template: str,
+    why: str,
+    desk: Desk,
+    base: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sandbox, "SECONDS", 0.1)
+    bad = save_checkpoint(tmp_path / "bad", template=template)
+    with pytest.raises(EngineError) as caught:
+        ask(desk, "generate", arm=f"x={bad}", text=SAID)
+    assert why in caught.value.detail
+    told = ask(desk, "facts", arms=[f"b={base}", f"x={bad}"], text=SAID, probe=True)[-1]
+    assert told["arms"][0]["error"] is None
+    assert why in told["arms"][1]["error"]["detail"]
+    assert told["kl"] == [[0.0, None], [None, None]]
+    raw = ask(desk, "generate", arm=f"x={bad}?prompt=raw", text=SAID, decoding=SHORT)[-1]
+    assert raw["sample"]["finish"] == "length"
+
+
+def test_adapters_whose_base_is_elsewhere_or_has_other_words(
+    desk: Desk, base: Path, adapters: dict[str, Path], tmp_path: Path
+) -> None:
+    lost = Path(shutil.copytree(adapters["lora"], tmp_path / "lost"))
+    config = json.loads((lost / "adapter_config.json").read_bytes())
+    config["base_model_name_or_path"] = "/another/machine/base"
+    (lost / "adapter_config.json").write_text(json.dumps(config))
+    with pytest.raises(EngineError, match="base cannot be used") as caught:
+        ask(desk, "generate", arm=f"x={lost}", text=SAID)
+    assert "/another/machine/base" in caught.value.detail
+    assert f"x=BASE+{lost}" in caught.value.hint
+    named = ask(desk, "generate", arm=f"x={base}+{lost}", text=SAID, decoding=SHORT)[-1]
+    known = ask(desk, "generate", arm=f"x={adapters['lora']}", text=SAID, decoding=SHORT)[-1]
+    assert named["sample"]["output_ids"] == known["sample"]["output_ids"]
+
+    wordy = Path(shutil.copytree(adapters["lora"], tmp_path / "wordy"))
+    tokenizer = make_tokenizer()
+    tokenizer.add_tokens([f"<{number}>" for number in range(60)])
+    tokenizer.save_pretrained(wordy)
+    with pytest.raises(EngineError, match="tokenizer does not fit this base"):
+        ask(desk, "generate", arm=f"x={base}+{wordy}", text=SAID)
+    with pytest.raises(EngineError, match="cannot be put on an adapter"):
+        ask(desk, "generate", arm=f"x={lost}+{wordy}", text=SAID)
+
+
+def test_what_an_arm_says_may_hold_anything(desk: Desk, base: Path) -> None:
+    """A terminal's controls come whole: they are cleaned where they are shown."""
+    asked = "\x1b]0;title\x07 [/red] \u202eabc 👩\u200d🚀 " + "x" * 40
+    told = ask(desk, "render", arm=f"b={base}?prompt=raw", text=asked)[-1]
+    assert told["text"] == asked
+    events = ask(desk, "generate", arm=f"b={base}", text=asked, decoding=SHORT)
+    json.dumps(events, allow_nan=False)
 
 
 def test_arms_of_other_tokenizers_are_told_apart_and_not_compared(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,7 @@ from engine.jobs.process import worker_command
 from engine.jobs.recipe import GenerateRecipe
 from engine.jobs.settings import Decode
 from engine.worker.answering.answers import Answers, Pieces, answer_all, decode_ids, probabilities
-from engine.worker.answering.bases import Bases, Voice
+from engine.worker.answering.bases import MOST_ADAPTERS, Bases, Voice
 from engine.worker.model.places import Place
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 
@@ -36,6 +37,7 @@ PROMPTS = [
 ADAPTERS: dict[str, dict[str, Any]] = {
     "lora": {},
     "other": {"r": 2, "target_modules": ["q_proj", "k_proj", "o_proj"]},
+    "rslora": {"use_rslora": True, "target_modules": "all-linear"},
     "dora": {"use_dora": True},
     "bias": {"bias": "lora_only"},
     "saved": {"modules_to_save": ["lm_head"]},
@@ -174,6 +176,7 @@ def test_panes_that_speak_in_turn_do_not_hear_each_other(
         "base": voice(bases, base),
         "lora": voice(bases, base, adapters["lora"]),
         "other": voice(bases, base, adapters["other"]),
+        "rslora": voice(bases, base, adapters["rslora"]),
         "dora": voice(bases, base, adapters["dora"]),
     }
     assert len({id(one.base) for one in voices.values()}) == 1
@@ -238,6 +241,26 @@ def test_the_base_is_a_fresh_base_after_an_adapter_that_did_not_fit(
     tuned = voice(bases, base, adapters["lora"])
     assert tuned.base is plain.base
     assert say(tuned, prompts[:2]) == reference["lora"][:2]
+
+
+def test_a_base_keeps_the_adapters_that_were_heard_last(
+    bases: Bases,
+    base: Path,
+    adapters: dict[str, Path],
+    prompts: list[list[int]],
+    reference: dict[str, list[list[int]]],
+    tmp_path: Path,
+) -> None:
+    kept = voice(bases, base, adapters["other"])
+    for number in range(MOST_ADAPTERS + 1):
+        copy = shutil.copytree(adapters["lora"], tmp_path / str(number))
+        last = voice(bases, base, Path(copy))
+        kept = voice(bases, base, adapters["other"])
+    assert kept.base is last.base
+    assert len(kept.base._model.peft_config) == MOST_ADAPTERS
+    assert say(kept, prompts[:1]) == reference["other"][:1]
+    assert say(last, prompts[:1]) == reference["lora"][:1]
+    assert say(voice(bases, base), prompts[:1]) == reference["base"][:1]
 
 
 def test_an_adapter_that_was_written_anew_is_read_anew(

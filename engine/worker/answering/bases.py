@@ -6,7 +6,6 @@ ever hears another's weights. Where switching off does not give the base back, i
 
 import gc
 import inspect
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -18,21 +17,15 @@ import torch
 from engine.compare.arms import Arm, PromptForm
 from engine.errors import EngineError
 from engine.worker.answering.scaling import scaled
+from engine.worker.answering.weights import Stamped, detach, size_on_device, stamped
 from engine.worker.model import models
 from engine.worker.model.places import Place
 from engine.worker.rows.encode import end_token_ids
 from engine.worker.rows.template import Said, Template, choose_template, render_prompt
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Stamped:
-    """Weights in a directory that may be written anew under the same name."""
-
-    path: Path
-    written: int
-    """Nanoseconds, of the newest file."""
+MOST_ADAPTERS = 16
+"""On one base at a time: more than speak at once. Who turns the pages of a run needs no more."""
 
 
 class Base:
@@ -72,7 +65,8 @@ class Base:
         was before.
         """
         wanted = stamped(path)
-        if wanted not in self._adapters:
+        name = self._adapters.pop(wanted, None)
+        if name is None:
             name = f"adapter-{self._attached}"
             self._attached += 1
             try:
@@ -80,8 +74,11 @@ class Base:
             except EngineError:
                 detach(self._model, name)
                 raise
-            self._adapters[wanted] = name
-        return self._adapters[wanted]
+        self._adapters[wanted] = name
+        while len(self._adapters) > MOST_ADAPTERS:
+            oldest = next(iter(self._adapters))
+            self._model.delete_adapter(self._adapters.pop(oldest))
+        return name
 
     def path_of(self, adapter: str | None) -> Path | None:
         """Where the adapter of that name was loaded from; None for none."""
@@ -207,7 +204,7 @@ class Bases:
             )
         base = self._kept.pop(key, None)
         if base is None:
-            if not self._make_room(_size_on_device(place.base, self.device), busy):
+            if not self._make_room(size_on_device(place.base, self.device), busy):
                 return None
             say(f"loading {place.base.name}")
             dtype = models.pick_dtype(self.device, "infer")
@@ -277,44 +274,3 @@ class Bases:
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
         return True
-
-
-def stamped(path: Path) -> Stamped:
-    """The weights in a directory, as they are now."""
-    times = [file.stat().st_mtime_ns for file in path.glob("*.safetensors")]
-    return Stamped(path, max(times, default=0))
-
-
-def detach(model: Any, name: str) -> None:
-    """Take away what is left of an adapter that did not fit, so that the base is the base again.
-
-    PEFT puts its layers into the model before it finds out; without this they would go on speaking.
-    """
-    from peft import PeftModel
-    from peft.tuners.tuners_utils import BaseTunerLayer
-    from peft.utils import AuxiliaryTrainingWrapper
-
-    if isinstance(model, PeftModel):  # others are on it, and it alone goes
-        if name in model.peft_config:
-            model.delete_adapter(name)
-        return
-    for parent in list(model.modules()):
-        for child, module in list(parent.named_children()):
-            if isinstance(module, BaseTunerLayer):
-                setattr(parent, child, module.get_base_layer())
-            elif isinstance(module, AuxiliaryTrainingWrapper):
-                setattr(parent, child, module.original_module)
-    if hasattr(model, "peft_config"):
-        del model.peft_config
-
-
-def _size_on_device(path: Path, device: torch.device) -> int:
-    """Bytes that the weights will take, from the files' sizes and the number format on disk."""
-    stored = sum(file.stat().st_size for file in path.glob("*.safetensors"))
-    try:
-        config = json.loads((path / "config.json").read_bytes())
-    except (OSError, ValueError):
-        return stored
-    name = config.get("dtype") or config.get("torch_dtype") or "float32"
-    on_disk = {"float32": 4, "float64": 8}.get(name, 2)
-    return stored * models.pick_dtype(device, "infer").itemsize // on_disk

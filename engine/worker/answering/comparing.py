@@ -126,13 +126,13 @@ class Comparing:
         an arm (events `loading`), and `done` has all of it again with `kl`. Both hold:
         `arms`: [{"name", "arm", "endpoint", "base", "adapter", "strength", "form", "template",
         "template_hash", "trained_template_hash", "tokenizer", "vocabulary", "context",
-        "prompt_tokens", "room", "dtype", "quantized", "device", "batch", "decode", "apart",
-        "error"}], null where it is not known; `error` {"title", "detail", "hint"} of an arm that
-        cannot answer.
+        "prompt_tokens", "room", "dtype", "quantized", "trained_on", "device", "batch", "decode",
+        "apart", "error"}], null where it is not known; `error` {"title", "detail", "hint"} is of an
+        arm that cannot answer.
         `differences`: [{"what", "values" (a text an arm), "text"}], what is one of prompt,
         template, system, prefix, tokenizer, decoding, truncation, dtype, quantised, batching.
         `warnings`: [{"kind", "arms" (their numbers), "text"}], kind is one of same, same weights,
-        no effect, another template, truncated, apart, error.
+        no effect, another template, truncated, quantised, apart, error.
         `kl`: KL(i‖j) in nats per token of the prompt, null where it was not measured; empty without
         `probe`. Without a prompt a sentence of our own is read.
         """

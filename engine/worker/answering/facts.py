@@ -18,6 +18,8 @@ from engine.catalog import configs
 from engine.catalog.schemas import Message
 from engine.compare.arms import Arm, format_arm
 from engine.errors import EngineError
+from engine.jobs import recipe as recipes
+from engine.jobs.recipe import TrainRecipe
 from engine.jobs.settings import Decode
 from engine.worker.answering.shift import mean_kl
 from engine.worker.model import models
@@ -51,6 +53,8 @@ class Fact:
     context: int | None = None
     dtype: str = "unknown"
     quantized: str = ""
+    trained_on: str = ""
+    """In what bits the base was while the adapter was learned: 4bit or 8bit; else empty."""
     apart: bool = False
     decode: Decode = Decode()
     error: EngineError | None = None
@@ -84,6 +88,7 @@ def look(
         configs.find_context_length(config),
         str(models.pick_dtype(device, "infer")).removeprefix("torch."),
         configs.find_quantisation(config) or "",
+        trained_on(place.adapter) if place.adapter and arm.strength else "",
         place.adapter is not None and arm.strength != 0 and not models.shares_base(place.adapter),
         arm.decoding(usual),
     )
@@ -111,6 +116,7 @@ def as_table(fact: Fact, device: torch.device) -> Table:
         "room": fact.room if place else None,
         "dtype": fact.dtype,
         "quantized": fact.quantized,
+        "trained_on": fact.trained_on,
         "device": str(device) if place else None,
         "batch": 1,
         "decode": dataclasses.asdict(fact.decode),
@@ -153,6 +159,19 @@ def warnings(facts: Sequence[Fact], kl: Sequence[Sequence[float | None]] = ()) -
         if told is not None:
             found.append(_warning(told[0], [first, second], told[1]))
     return found
+
+
+def trained_on(adapter: Path) -> str:
+    """In what bits a run held the base that this adapter of it was learned on; empty for whole."""
+    for folder in list(adapter.resolve().parents)[:2]:  # of the run itself, or of its checkpoints
+        if (folder / "job.json").is_file():
+            try:
+                recipe = recipes.read(folder / "recipe.toml")
+            except EngineError:  # one of another version
+                return ""
+            quantize = recipe.method.quantize if isinstance(recipe, TrainRecipe) else "none"
+            return "" if quantize == "none" else quantize
+    return ""
 
 
 def probe_ids(facts: Sequence[Fact]) -> list[int]:
@@ -204,6 +223,9 @@ def _alone(fact: Fact) -> list[tuple[str, str]]:
     if fact.room is not None and fact.room < fact.decode.max_new_tokens:
         text = f"{arm.name}: the context leaves {max(0, fact.room)} tokens for the answer"
         told.append(("truncated", text))
+    if fact.trained_on and not fact.quantized:
+        text = f"{arm.name} learned on a {fact.trained_on} base, and speaks on a {fact.dtype} one"
+        told.append(("quantised", text))
     if fact.apart:
         told.append(("apart", f"{arm.name} needs a base of its own in memory"))
     return told
