@@ -15,6 +15,7 @@ TITLES = {
     "ending": "whether a tuned model stops by itself",
     "training": "training beside TRL and transformers, by length, and packed",
     "memory": "the memory estimate beside real runs",
+    "compare": "answers of a base and a tuned model, beside two pipelines",
 }
 
 
@@ -48,6 +49,13 @@ def run(name: str, *, brief: bool) -> Outcome:
         from tests.benchmarks import bench_ending
 
         return bench_ending.bench(64, bench_ending.BRIEF) if brief else bench_ending.bench()
+    if name == "compare":
+        from engine.worker.environment import set_environment
+
+        set_environment()  # before torch: its threads must not spin
+        from tests.benchmarks import bench_compare
+
+        return bench_compare.bench(bench_compare.BRIEF if brief else bench_compare.Effort())
     if name == "memory":
         from tests.benchmarks import bench_memory
 
