@@ -121,7 +121,7 @@ def texts_table(
         [],
         [
             (
-                " t/word: tokens per word, each Chinese character is one; B/token: bytes per token",
+                " t/word: tokens a word, a Chinese character is one; B/token: bytes a token",
                 "dim",
             )
         ],

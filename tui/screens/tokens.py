@@ -98,6 +98,7 @@ class TokensPage(Page):
 
     def on_blocks_moved(self) -> None:
         self._tell_token()
+        self._tell_view()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         blocks = self._view in ("pieces", "templates")
@@ -243,6 +244,8 @@ class TokensPage(Page):
         self.query_one("#token-panes").display = blocks
         self.query_one("#token-sheet").display = not blocks
         self.query_one("#token").display = blocks and self.size.height >= 10
+        for small in (self.query_one(Rule), self.query_one("#told")):
+            small.display = self.size.height >= 8
         counts = self.query_one("#token-counts", Pager)
         most = max(0, (self.size.height - 8) // 2)
         lines = self._counts() if self._view == "pieces" else []
@@ -284,7 +287,20 @@ class TokensPage(Page):
             line += [(turns, "strong"), ("  and an answer opened" if self._opened else "", "")]
         if self._asker.busy:
             line.append(("  reading ...", "dim"))
+        line += [(f"  ! {one_line(note)}", "warn") for note in self._notes()]
         self.query_one("#told", Lines).show(line)
+
+    def _notes(self) -> tuple[str, ...]:
+        """What should be known of what the pane with the focus shows."""
+        panes = self._panes()
+        number = self._focused_pane
+        if self._view not in ("pieces", "templates") or self._first + number >= len(panes):
+            return ()
+        reading = self._readings[panes[self._first + number]]
+        if self._view == "pieces":
+            return reading.notes
+        found = _rendered(reading, self._form(number))
+        return found.notes if found else ()
 
     def _show_panes(self) -> None:
         panes = self._panes()
