@@ -3,6 +3,7 @@
 Pure: it takes the pairs that were read, and reads no disk.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from engine.compare.numbers import MEASURES
 from engine.compare.samples import Sample
 from engine.jobs.settings import Decode
 from engine.text import clean, one_line
-from tui.conversation import MOST_CHARACTERS, preview
+from tui.conversation import MOST_CHARACTERS
 from tui.outcomes import value
 from tui.pairing import Answers
 from tui.widgets.cells import Line
@@ -21,6 +22,8 @@ MARKED, NOTED = "marked", "noted"
 SHOWN = (*FILTERS, MARKED, NOTED)
 COMMON = "words in common"
 SORTS = ("", COMMON, *(one.name for one in MEASURES))
+MOST_TITLE = 400
+"""Characters of a prompt that a list begins with."""
 DIRECTIONS = ("largest change", "risen most", "fallen most")
 
 
@@ -157,8 +160,19 @@ def prompt_lines(pair: Pair, *, reference: bool = True) -> list[Line]:
     return lines
 
 
-def title_of(pair: Pair) -> str:
-    return preview(pair.left.messages) or one_line(pair.id)
+def titles(pairs: Sequence[Pair]) -> dict[str, str]:
+    """What each pair is listed as: its last question, without a first paragraph that many share."""
+    asked = {
+        pair.id: [one.content for one in pair.left.messages if one.role == "user"][-1:] or [pair.id]
+        for pair in pairs
+    }
+    heads = Counter(text.strip().partition("\n\n")[0] for (text,) in asked.values())
+    found = {}
+    for prompt, (text,) in asked.items():
+        head, _, rest = text.strip().partition("\n\n")
+        shown = f"… {rest}" if rest.strip() and heads[head] > 1 else text
+        found[prompt] = one_line(" ".join(shown[:MOST_TITLE].split()))
+    return found
 
 
 def decode_in_words(decode: Decode) -> str:

@@ -32,7 +32,7 @@ from tui.reading import (
     listed,
     prompt_lines,
     shown_in_words,
-    title_of,
+    titles,
 )
 from tui.screens.browsing import Browsing
 from tui.screens.page import bindings_of
@@ -233,15 +233,16 @@ class BrowsePage(Browsing):
         table.empty = self._empty()
         table.sorted_by = "common" if self.view.sort == COMMON else self.view.sort
         table.falling = self.view.direction != 2 and self.view.sort != COMMON
-        table.show([self._list_row(pair) for pair in self._pairs])
+        named = titles(self.answers.pairs)
+        table.show([self._list_row(pair, named[pair.id]) for pair in self._pairs])
         table.repaint()
         self._tell()
         self._show_pair()
         self.show_keys()
 
-    def _list_row(self, pair: Pair) -> Row:
+    def _list_row(self, pair: Pair, named: str) -> Row:
         remark = self.answers.remarks.get(pair.id, Remark())
-        title: tuple[Piece, ...] = ((title_of(pair), ""),)
+        title: tuple[Piece, ...] = ((named, ""),)
         if remark.note:
             title = (("note ", "warn"), *title)
         cells: dict[str, tuple[Piece, ...]] = {

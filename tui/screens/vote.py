@@ -74,7 +74,7 @@ class VotePage(Sheet):
         super().on_mount()
         self._names = self._names_of_arms()
         for side in ("left", "right"):
-            self.query_one(f"#side-{side} .head", Lines).show([(f" {side}", "title")])
+            self.query_one(f"#side-{side} .head", Lines).show([(f" {side}", "strong")])
         self.run_worker(self._clerk.run, thread=True)
         self._clerk.do(self._desk.open)
 
