@@ -32,6 +32,8 @@ LEAST_CELLS = 36
 """Of a pane; where there is no room for two, one shows alone."""
 MOST_WRITTEN = 20_000
 """Characters of a text of one's own; `finetop tokenize` takes more."""
+MOST_SHOWN = 4_000
+"""Tokens in one pane: laying out more would be felt. All are counted."""
 BUNDLED = "bundled:demo-base"
 YOURS = "yours"
 
@@ -324,10 +326,10 @@ class TokensPage(Page):
             (one for one in reading.texts if one.count.name == self._text_name), None
         )
         head: list[Piece] = [(f"{which + 1} {one_line(reading.name)}", color(which))]
-        tokens = found.tokens if found else ()
+        tokens = found.tokens[:MOST_SHOWN] if found else ()
         if found is not None:
             head.append((f"  {found.count.tokens:,} tokens", ""))
-            if more := hidden(found.tokens, found.count.tokens):
+            if more := hidden(tokens, found.count.tokens):
                 head.append((f", {more:,} not shown", "warn"))
         if self._face != "text":
             head.append((f"  {self._face}", "dim"))
@@ -346,7 +348,7 @@ class TokensPage(Page):
         instead = self._instead(reading, found is not None)
         if found is not None and found.trouble:
             instead = [[(one_line(found.trouble), "bad")]]
-        pane.blocks.show(found.tokens if found else (), self._face, instead)
+        pane.blocks.show(found.tokens[:MOST_SHOWN] if found else (), self._face, instead)
 
     def _instead(self, reading: Reading, is_read: bool) -> list[Line]:
         """What a pane says where it has no tokens."""

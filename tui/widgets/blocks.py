@@ -48,8 +48,8 @@ class Blocks(Cells, can_focus=True):
         """Show `tokens`; where there are none, the lines `instead`."""
         if tokens != self.tokens:
             self._at = self._top = 0
+            self._laid = None
         self.tokens, self._face, self._instead = tokens, face, instead
-        self._laid = None
         self.repaint()
 
     def redraw(self) -> None:
