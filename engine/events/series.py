@@ -13,7 +13,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_BLOCK = 64  # points smoothed by one matrix product
+_BLOCK = 32  # points smoothed by one matrix product
 _LARGE = 1e300
 
 
@@ -60,17 +60,19 @@ class Series:
         """Step and value of the lowest (or highest) finite value; None where there is none."""
         if not len(self.values):
             return None
-        at = _extreme(self.values, highest)
-        if not math.isfinite(self.values[at]):
+        found = _extreme(self.values, highest)
+        if not math.isfinite(found):
             worst = -np.inf if highest else np.inf
-            at = _extreme(np.where(np.isfinite(self.values), self.values, worst), highest)
-        found = float(self.values[at])
-        return (int(self.steps[at]), found) if math.isfinite(found) else None
+            found = _extreme(np.where(np.isfinite(self.values), self.values, worst), highest)
+        if not math.isfinite(found):
+            return None
+        # Not argmin, which copies an array that is read-only.
+        return int(self.steps[int((self.values == found).argmax())]), found
 
 
-def _extreme(values: Floats, highest: bool) -> int:
-    """Where the lowest (or highest) value is, or the first NaN."""
-    return int(values.argmax() if highest else values.argmin())
+def _extreme(values: Floats, highest: bool) -> float:
+    """The lowest (or highest) value; NaN where there is one."""
+    return float(values.max() if highest else values.min())
 
 
 def smooth(values: npt.ArrayLike, weight: float) -> Floats:
@@ -83,6 +85,8 @@ def smooth(values: npt.ArrayLike, weight: float) -> Floats:
         raise ValueError(f"weight {weight} is not in [0, 1)")
     source = np.asarray(values, dtype=np.float64)
     finite = np.isfinite(source)
+    if finite.all():
+        return _debiased(source, weight)
     result = np.full(len(source), np.nan)
     result[finite] = _debiased(source[finite], weight)
     return result
@@ -95,19 +99,20 @@ def _debiased(values: Floats, weight: float) -> Floats:
     blocks = -(-count // _BLOCK)
     padded = np.zeros(blocks * _BLOCK)
     padded[:count] = values
-    # Within a block the average is a product with powers of the weight; between blocks it carries.
+    table = padded.reshape(blocks, _BLOCK)
+    # Within a block the average is a product with powers of the weight; between blocks it carries,
+    # as if the first value of a block were that much larger.
     lag = np.subtract.outer(np.arange(_BLOCK), np.arange(_BLOCK))
     kernel = np.where(lag >= 0, (1 - weight) * weight ** np.maximum(lag, 0), 0.0)
     with np.errstate(over="ignore", invalid="ignore"):
-        inside = padded.reshape(blocks, _BLOCK) @ kernel.T
         decay = weight**_BLOCK
         carries = np.empty(blocks)
         carry = 0.0
-        for block, end in enumerate(inside[:, -1].tolist()):
+        for block, end in enumerate((table @ kernel[-1]).tolist()):
             carries[block] = carry
             carry = carry * decay + end
-        inside += np.outer(carries, weight ** np.arange(1, _BLOCK + 1))
-        average = inside.ravel()[:count]
+        table[:, 0] += carries * (weight / (1 - weight))
+        average: Floats = (table @ kernel.T).ravel()[:count]
         # The debiasing fades: after a number of points it divides by 1.
         fading = min(count, math.ceil(-40 / math.log(weight)) if weight else 1)
         average[:fading] /= 1 - weight ** np.arange(1, fading + 1, dtype=np.float64)
