@@ -127,8 +127,10 @@ def start(effort: Effort, folder: Path) -> list[str | None]:
     for number in range(effort.pairs + 1):
         for name, line in commands.items():
             with Terminal(line, folder, columns=COLUMNS, lines=LINES) as terminal:
-                terminal.settle(QUIET)
                 mark = "run-0 " if name == "finetop watch" else "reward/mean"
+                while not terminal.chunks:
+                    terminal.pump(QUIET)
+                terminal.settle(QUIET)
                 assert mark in terminal.text(), f"{name} shows no {mark}:\n{terminal.text()}"
                 if number:  # the first pair fills the caches
                     found[name].append((terminal.first_byte(), terminal.last_change()))
@@ -200,7 +202,7 @@ def news(effort: Effort, folder: Path) -> list[str | None]:
         with Terminal(watch(folder / "logs"), folder, columns=COLUMNS, lines=LINES) as terminal:
             terminal.see("run-0")
             terminal.settle(QUIET)
-            for key, shape in (("", "1.{0}"), ("\r", "train 2.{0}")):
+            for key, shape in (("", "1.{0}1"), ("\r", "train 2.{0}")):
                 terminal.press(key)
                 terminal.settle(QUIET)
                 delays = []
