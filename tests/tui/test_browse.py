@@ -264,7 +264,7 @@ async def test_it_is_safe_in_ascii_at_any_size(tmp_path: Path) -> None:
         for key in ("", "t", "escape", "v", "r", "escape", "l", "escape"):
             if key:
                 await pilot.press(key)
-            for size in [(20, 5), (33, 12), (120, 40)]:
+            for size in [(20, 5), (120, 40)]:
                 await pilot.resize_terminal(*size)
                 await pilot.pause()
                 texts.append(screen_text(app))
@@ -297,9 +297,9 @@ async def test_a_page_with_nothing_new_draws_nothing(
             if key:
                 await pilot.press("escape", key) if key == "v" else await pilot.press(key)
                 await until(pilot, lambda page=page: isinstance(app.screen, page))  # type: ignore[misc]
-            await pilot.pause(0.7)
+            await pilot.pause(0.3)
             drawn.clear()
-            await pilot.pause(0.8)
+            await pilot.pause(0.6)
             assert drawn == [], page
 
 
