@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.compare.arms import Arm, format_arm, parse_arm
 from engine.errors import EngineError
+from engine.jobs.recipe import TrainRecipe
 from engine.jobs.views import short_ref
 from engine.text import one_line
 from tui.phrases import name_of
@@ -70,7 +71,8 @@ def nodes_of(rows: Sequence[RunRow], found: "Sequence[Checkpoint]") -> list[Node
         ref = f"run:{row.view.record.id}"
         if row.output and not row.shipped:
             about = f"{row.view.method} on {row.view.base}"
-            nodes[ref] = Node(ref, name_of(row), one_line(about), _base(known.get(ref), by_path))
+            base = _base(known.get(ref), by_path) or _base_by_recipe(row)
+            nodes[ref] = Node(ref, name_of(row), one_line(about), base)
     for one in found:
         if one.ref not in nodes:
             about = f"{one.kind}, {one.source}"
@@ -139,13 +141,13 @@ def free_name(ref: str, taken: Collection[str]) -> str:
 
 def how_asked(arm: Arm) -> str:
     """How an arm is asked, in a few words."""
-    parts = [arm.form or AS_TRAINED]
+    parts: list[str] = [arm.form] if arm.form else []
     if arm.system is not None:
         parts.append("own system prompt" if arm.system else "no system prompt")
     if arm.prefix:
         parts.append("prefix")
     parts += [f"{name} {value:g}" for name, value in arm.decode]
-    return ", ".join(parts)
+    return ", ".join(parts) or AS_TRAINED
 
 
 def _on_its_base(arm: Arm, nodes: Sequence[Node]) -> Arm:
@@ -164,6 +166,14 @@ def _base(one: "Checkpoint | None", by_path: Mapping[str, str]) -> str:
     if one is None or one.base_path is None:
         return ""
     return by_path.get(str(one.base_path), str(one.base_path))
+
+
+def _base_by_recipe(row: RunRow) -> str:
+    """The base of a run's adapter, until its files have been looked at."""
+    recipe = row.view.recipe
+    if not isinstance(recipe, TrainRecipe) or recipe.method.kind == "full":
+        return ""
+    return "" if recipe.model.checkpoint.startswith("run:") else recipe.model.checkpoint
 
 
 def _strength(text: str) -> float:

@@ -27,7 +27,7 @@ def layouts(count: int, width: int) -> list[tuple[int, ...]]:
     """Which panes can be shown together: as many as fit, the first among them, then each alone."""
     room = max(1, min(count, width // LEAST_WIDTH))
     if room == 1:
-        return [(at,) for at in range(count)]
+        return [(at,) for at in range(max(1, count))]
     together = [(0, *range(start, start + room - 1)) for start in range(1, count - room + 2)]
     return [*together, *((at,) for at in range(1, count)), (0,)]
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from engine.catalog.checkpoints import Checkpoint
 
 T = TypeVar("T")
-_COLUMNS = (Column("arm", 12, 18), Column("who answers", 18, 36), Column("how asked", 10, 30))
+_COLUMNS = (Column("arm", 12, 18), Column("who answers", 16, 28), Column("how asked", 14, 44))
 _KEYS = (
     "enter change   a add   D remove   K J move",
     "s save as   l load   ctrl+s use these   esc as before",
@@ -176,7 +176,8 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
         self._say("One arm has nothing to be compared with." if alone else "", "dim")
 
     def _say(self, text: str, role: str) -> None:
-        self.query_one("#arms-said", Lines).show([(text, role)])
+        for line in self.query("#arms-said").results(Lines):  # none, once it is closed
+            line.show([(text, role)])
 
     def _on_thread(self, work: Callable[[], T], then: Callable[[T], None]) -> None:
         """Do what may touch a disk; an error is said here."""

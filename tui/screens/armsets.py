@@ -8,8 +8,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from engine.compare.arms import Arm
+from engine.errors import EngineError
 from engine.text import one_line
 from tui.actions import Actions
+from tui.screens.dialogs import Trouble
 from tui.screens.window import Window
 from tui.widgets.line import Lines
 from tui.widgets.table import Column, Row, Table
@@ -48,8 +50,15 @@ class PickSet(Window[tuple[Arm, ...] | None]):
         name = self.query_one(Table).chosen
         if name is not None:
             del self._sets[name]
-            self.run_worker(lambda: self._actions.drop_arms(name), thread=True)
+            self.run_worker(lambda: self._drop(name), thread=True)
             self._fill()
+
+    def _drop(self, name: str) -> None:
+        """On a thread: it writes to a disk."""
+        try:
+            self._actions.drop_arms(name)
+        except EngineError as error:
+            self.app.call_from_thread(self.app.push_screen, Trouble(error))
 
     def _fill(self) -> None:
         self.query_one(Table).show(

@@ -39,7 +39,6 @@ LEAST_TALL = 20
 class ComparePage(Page):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("compare")
     name_in_keymap = "compare"
-    home = "#pane-0 Reader"
 
     def __init__(self) -> None:
         super().__init__()
@@ -119,6 +118,9 @@ class ComparePage(Page):
             self._turn(self._view)
             return True
         return super().step_back()
+
+    def focus_home(self) -> None:
+        self._comparison.enter()
 
     def action_edit(self) -> None:
         self._open_field(self._asking.text, following=False)

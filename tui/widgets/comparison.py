@@ -60,6 +60,10 @@ class Comparison(Vertical):
         """Fewer panes, then each alone, then all again."""
         self._layout += 1
         self.redraw()
+        self.enter()
+
+    def enter(self) -> None:
+        """Focus the first pane that shows."""
         self.query_one(f"#pane-{self.shown[0]} Reader", Reader).focus()
 
     def find_subject(self) -> None:
