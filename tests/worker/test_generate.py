@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from engine.catalog.schemas import Message
 from engine.compare import samples
 from engine.compare.arms import Arm
+from engine.compare.prompts import load
 from engine.demo import BASE
 from engine.errors import EngineError
 from engine.jobs import directory, status
@@ -163,6 +164,16 @@ def test_it_holds_on_the_bundled_model_too(bases: Bases, tmp_path: Path) -> None
     assert [answer.output_ids for answer in left.answers] == elsewhere["base"]
     assert say(tuned, prompts) == elsewhere["tuned"]
     assert say(plain, prompts) == elsewhere["base"]
+
+
+def test_batches_of_bundled_prompts_say_what_single_ones_say(bases: Bases) -> None:
+    """A sample of them; the benchmark `compare` takes all."""
+    plain = voice(bases, BASE)
+    asked = [plain.prompt(one.messages) for one in load("bundled:all")[::5]]
+    batch = Answers(plain, asked, GREEDY)
+    while not batch.done:
+        batch.step()
+    assert [answer.output_ids for answer in batch.answers] == say(plain, asked)
 
 
 def test_panes_that_speak_in_turn_do_not_hear_each_other(
