@@ -28,7 +28,7 @@ def launch_generation(wanted: GenerateRecipe, root: Path) -> JobDirectory:
     prompt_files.load(prompts)
     arms = _located(arms, root)
     recipe = replace(wanted, arms=[format_arm(arm) for arm in arms], prompts=prompts)
-    built_on = dict.fromkeys(arm.adapter or arm.checkpoint for arm in arms)
+    built_on = dict.fromkeys(arm.adapter or arm.checkpoint for arm in arms if not arm.is_endpoint)
     return launch.launch(recipe, root, parents=list(built_on), inputs=files)
 
 

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.compare import votes
+from engine.jobs import launch
 from engine.jobs.directory import JobDirectory
 from tests.tui.answered import BASE, TUNED, write_answers
 from tests.tui.building import write_run
@@ -112,3 +114,44 @@ def test_wrong_use_is_told(
     assert words in error
     assert "Traceback" not in error
     assert not (tmp_path / "x.md").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--prompts", "bundled:poems"], "knowledge, outside"),
+        (["--prompts", "bundled:code", "--detach", "--out", "o.jsonl"], "Leave out --out"),
+        (["--prompts", "bad.jsonl"], "bad.jsonl:2"),
+    ],
+)
+def test_generate_refuses_before_anything_starts(
+    root: Path, arguments: Sequence[str], words: str, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.jsonl").write_text('{"prompt": "a"}\n{"prompt": "a", "checks": {"x": 1}}\n')
+    given = ["generate", "--arm", "b=bundled:demo-base", *arguments, "--runs", str(root)]
+    assert main(given) == 2
+    assert words in capsys.readouterr().err
+    assert not root.exists()
+
+
+def test_a_job_knows_what_it_builds_on_and_what_it_was_asked(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = tmp_path / "p.txt"
+    asked.write_text("a prompt\n")
+    given: list[Any] = []
+
+    def start(recipe: Any, root: Path, **known: Any) -> JobDirectory:
+        given.append((recipe, known))
+        return JobDirectory(root / "started-1")
+
+    monkeypatch.setattr(launch, "launch", start)
+    monkeypatch.chdir(tmp_path)
+    arms = ["--arm", "b=bundled:demo-base", "--arm", "c=http://localhost:1/v1?model=m"]
+    assert main(["generate", *arms, "--prompts", "p.txt", "--detach", "--runs", str(root)]) == 0
+    assert capsys.readouterr().out == "started-1\n"
+    ((recipe, known),) = given
+    assert recipe.prompts == str(asked)
+    assert known == {"parents": ["bundled:demo-base"], "inputs": [asked]}
