@@ -158,10 +158,10 @@ def _worked_out(log: "RunLog", tag: str, value: str) -> float | None:
         best = series.best(highest=bool(is_higher_better(tag)))
         return best[1] if best else math.nan
     # The last value of a debiased average is a mean whose weights fall off from the end.
-    values = series.values[-SMOOTHED_POINTS:]
-    weights = np.where(np.isfinite(values), _FALLING[-len(values) :], 0.0)
-    known = float(weights.sum())
-    return float(weights @ np.nan_to_num(values, posinf=0, neginf=0)) / known if known else math.nan
+    finite = series.values[-SMOOTHED_POINTS:]
+    finite = finite[np.isfinite(finite)]
+    weights = _FALLING[len(_FALLING) - len(finite) :]
+    return float(weights @ finite / weights.sum()) if len(finite) else math.nan
 
 
 def moment(seconds: float) -> str:

@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from engine.viewing.axes import Axis, along, nearest, read_at
+from engine.viewing.axes import Axis, along, cut, nearest, read_at
 from engine.viewing.derived import alerts, perplexities, perplexity_tag
 from tests.viewing.curves import series
 
@@ -145,3 +147,42 @@ def test_alerts_name_the_first_value_that_is_no_number() -> None:
     assert (early.tag, early.step, early.count, early.recovered) == ("early", 2, 2, True)
     assert (late.tag, late.step, late.value, late.recovered) == ("late", 7, INF, False)
     assert late.wall_time == 1001.0
+
+
+def test_a_zoomed_line_goes_on_to_the_edges() -> None:
+    x, y = np.array([0.0, 10, 20, 30]), np.array([0.0, 10, 20, 0])
+    assert [one.tolist() for one in cut(x, y, (5, 25))] == [[5, 10, 20, 25], [5, 10, 20, 10]]
+    assert [one.tolist() for one in cut(x, y, (12, 14))] == [[12, 14], [12, 14]], "between points"
+    assert [one.tolist() for one in cut(x, y, (-5, 10))] == [[0, 10], [0, 10]]
+    assert [one.tolist() for one in cut(x[::-1], y[::-1], (5, 10))] == [[5, 10], [5, 10]]
+    for outside in [(-9, -1), (31, 40)]:
+        assert not len(cut(x, y, outside)[0])
+    steep = cut(np.array([0.0, 2]), np.array([1.0, 100]), (1, 2), log=True)
+    np.testing.assert_allclose(steep, [[1, 2], [10, 100]])
+    assert not len(cut(np.empty(0), np.empty(0), (0, 1))[0])
+
+
+def test_a_zoomed_line_invents_nothing_beside_a_gap() -> None:
+    x, y = np.array([0.0, 10, 20]), np.array([1.0, np.nan, 3])
+    assert cut(x, y, (5, 15))[0].tolist() == [10]
+    np.testing.assert_array_equal(cut(x, y, (5, 20))[1], [np.nan, 3])
+
+
+@given(
+    st.lists(st.tuples(st.integers(-50, 50), st.floats(-9, 9)), max_size=30),
+    st.integers(-60, 60),
+    st.integers(1, 40),
+)
+def test_what_is_cut_lies_in_the_span_and_holds_every_point_there(
+    points: list[tuple[int, float]], low: int, size: int
+) -> None:
+    x = np.array([place for place, _ in points], float)
+    y = np.array([height for _, height in points], float)
+    part, heights = cut(x, y, (low, low + size))
+    assert ((part >= low) & (part <= low + size)).all()
+    assert (np.diff(part) >= 0).all()
+    inside = [(a, b) for a, b in zip(x, y, strict=True) if low <= a <= low + size]
+    assert set(inside) <= set(zip(part.tolist(), heights.tolist(), strict=True))
+    if len(heights):
+        assert y.min() - 1e-9 <= heights.min()
+        assert heights.max() <= y.max() + 1e-9

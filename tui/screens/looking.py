@@ -90,9 +90,10 @@ class Looking(Deeds):
             self._sift(asked)
         if note:
             self.finetop.say(note, "warning")
-        self._charts = []
         self._lay_out()
-        self._read_beside()
+        self._dress()
+        if self._view.selected:
+            self._read_beside()
         self._refresh_all()
 
     def action_smooth(self, by: int) -> None:
