@@ -181,7 +181,11 @@ class Actions:
         models = [
             (one.ref, one.name) for one in self.catalogue().checkpoints if one.kind == "model"
         ]
-        return [*models, *((str(one), one.name) for one in tokenizer_files.find(searched))]
+        files = [
+            (str(one), "/".join(one.parts[-2:]) if one.name == "tokenizer.json" else one.name)
+            for one in tokenizer_files.find(searched)
+        ]
+        return [*models, *files]
 
     def warning(self) -> str:
         """Why a run may not outlive this session; empty where nothing speaks for it."""

@@ -9,6 +9,7 @@ from engine.text import one_line
 from tui.blocks import spell
 from tui.glyphs import Glyphs
 from tui.widgets.cells import Line, Piece, fit, pad
+from tui.widgets.line import shorten
 
 NONE = "—"
 COLORS = ("base", "tuned", "third", "fourth")
@@ -54,14 +55,17 @@ def counts_table(readings: Sequence[Reading], name: str, width: int, glyphs: Gly
                 *([(f", adds {one_line(' '.join(one.adds))}", "dim")] if one.adds else []),
             ]
         )
-    return lines
+    return [shorten(line, width, glyphs.ellipsis) for line in lines]
 
 
 def round_trip(count: Count, glyphs: Glyphs) -> list[Piece]:
     """Whether decoding gives the text back, and what it loses."""
     if not count.lost:
         return [(f"{glyphs.done} exact", "good")]
-    return [(f"{glyphs.failed} loses {one_line('; '.join(count.lost))}", "warn")]
+    return [
+        (f"{glyphs.failed} loses", "warn"),
+        (f" {one_line('; '.join(count.lost))}", "warn"),
+    ]
 
 
 def number(value: float | None) -> str:

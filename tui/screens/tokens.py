@@ -162,6 +162,7 @@ class TokensPage(Page):
         field = self.query_one(TextArea)
         talks = self._view in ("templates", "difference")
         field.load_text(format_conversation(self._said) if talks else self._texts[self._text_name])
+        field.select_all()  # what is typed takes its place
         field.add_class("open")
         field.focus()
         self.show_keys()
@@ -290,6 +291,12 @@ class TokensPage(Page):
         if self._asker.busy:
             line.append(("  reading ...", "dim"))
         line += [(f"  ! {one_line(note)}", "warn") for note in self._notes()]
+        count, fits = len(self._panes()), self._room()
+        if self._view in ("pieces", "templates") and count > fits:
+            first = self._first + 1
+            last = min(first + fits - 1, count)
+            shown = f"{first}-{last}" if last > first else f"{first}"
+            line.insert(1, (f"panes {shown} of {count}, ] turns  ", "dim"))
         self.query_one("#told", Lines).show(line)
 
     def _notes(self) -> tuple[str, ...]:
