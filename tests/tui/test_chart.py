@@ -1,5 +1,6 @@
 """The chart: what is drawn, what is read out, and how little of it is drawn again."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -110,6 +111,30 @@ def test_several_curves_are_told_apart_without_colour() -> None:
     text = "".join(picture.texts)
     assert text.count("a") == text.count("b") == 1
     assert text.count(UNICODE.mark) == 5
+
+
+def test_marks_have_the_capital_of_their_run() -> None:
+    one, other = curve(label="one"), curve(400, label="other", accent=3)
+    evals = [
+        dataclasses.replace(curve(label=f"{name} eval", marks=True), marks_of=name)
+        for name in ("other", "third")
+    ]
+    picture = draw((one, other, *evals), View(), 80, 16)
+    assert picture.letters == {
+        "one": "a", "other": "b", "other eval": "B", "third eval": "C",
+    }  # fmt: skip
+    text = "".join(picture.texts)
+    assert UNICODE.mark not in text
+    assert text.count("C") == 5, "drawn over B, which lies in the same places"
+    alone = draw((one, dataclasses.replace(evals[0], marks_of="one")), View(), 80, 16)
+    assert alone.letters == {}
+    assert "".join(alone.texts).count(UNICODE.mark) == 5
+
+
+def test_letters_stay_apart_where_points_are_few() -> None:
+    few = [first(curve(400, label=name), 2) for name in ("one", "other", "third")]
+    text = "".join(draw(tuple(few), View(), 80, 16).texts)
+    assert [text.count(letter) for letter in "abc"] == [1, 1, 1]
 
 
 def test_restarts_are_lines_down() -> None:
