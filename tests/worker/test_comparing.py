@@ -21,6 +21,7 @@ from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 
 Event = dict[str, Any]
 SAID = "i miss my dog"
+ENDPOINT = "e=http://localhost:1/v1?model=m"
 SHORT = {"max_new_tokens": 6}
 
 
@@ -170,7 +171,7 @@ def test_what_differs_is_told_without_a_model(
         f"t={base}+{adapters['taught']}?temperature=0.7",
         f"o={other}?max_new_tokens=240",
         f"r={base}?prompt=raw",
-        "e=http://localhost:1/v1?model=m",
+        ENDPOINT,
         "x=/nowhere/at/all",
     ]
     events = ask(desk, "facts", arms=arms, text=SAID, decoding=SHORT)
@@ -281,6 +282,31 @@ def test_adapters_whose_base_is_elsewhere_or_has_other_words(
         ask(desk, "generate", arm=f"x={lost}+{wordy}", text=SAID)
 
 
+def test_an_arm_that_cannot_be_loaded_leaves_the_others_facts(
+    desk: Desk, base: Path, adapters: dict[str, Path], tmp_path: Path
+) -> None:
+    wide = Path(shutil.copytree(adapters["lora"], tmp_path / "wide"))
+    tensors = load_file(wide / "adapter_model.safetensors")
+    save_file({key: torch.cat([one, one]) for key, one in tensors.items()},
+              wide / "adapter_model.safetensors")  # fmt: skip
+    arms = [f"b={base}", f"x={base}+{wide}", f"t={base}+{adapters['lora']}"]
+    told = ask(desk, "facts", arms=arms, text=SAID, decoding=SHORT, probe=True)[-1]
+    assert [one["error"] and one["error"]["title"] for one in told["arms"]] == [
+        None, "The adapter does not fit this base.", None,
+    ]  # fmt: skip
+    assert told["kl"][0][2] > 0
+    assert told["kl"][0][1] is None
+
+
+def test_one_token_is_enough_to_tell_weights_apart(
+    desk: Desk, base: Path, adapters: dict[str, Path]
+) -> None:
+    arms = [f"b={base}?prompt=raw", f"t={base}+{adapters['lora']}?prompt=raw"]
+    told = ask(desk, "facts", arms=arms, text="a", probe=True)[-1]
+    assert told["arms"][0]["prompt_tokens"] == 1
+    assert told["kl"][0][1] > 0.01
+
+
 def test_what_an_arm_says_may_hold_anything(desk: Desk, base: Path) -> None:
     """A terminal's controls come whole: they are cleaned where they are shown."""
     asked = "\x1b]0;title\x07 [/red] \u202eabc 👩\u200d🚀 " + "x" * 40
@@ -324,6 +350,8 @@ def test_bases_that_do_not_fit_are_read_in_turn(base: Path, tmp_path: Path) -> N
         ("shift", {"base": "b", "tuned": "b", "text": "a", "output_ids": [-1]}, "token ids"),
         ("shift", {"base": "b", "tuned": "b", "text": "a", "output_ids": [10**7]}, "not of this"),
         ("shift", {"base": "b", "tuned": "b", "text": "a", "output_ids": [5] * 300}, "not fit"),
+        ("shift", {"base": "b", "tuned": ENDPOINT, "text": "a", "output_ids": [5]}, "An endpoint"),
+        ("render", {"arm": ENDPOINT, "text": "a"}, "An endpoint"),
         ("pieces", {"arm": "b", "ids": "abc"}, "token ids"),
         ("facts", {"arms": "b", "text": "a"}, "list of texts"),
         ("facts", {"arms": [], "text": "a"}, "Compare 1 to"),

@@ -153,16 +153,20 @@ class Comparing:
         for at, one in enumerate(found):
             if one.place is None or one.error is not None:
                 continue
-            voice = yield from self._stock.voice(one.arm, cancelled)
-            if voice is None:
-                yield {"event": "done"} | first
-                return
-            if max(ids) < voice.base.vocabulary:
-                with self._stock.speaking(voice):
-                    logits[at] = read(voice, ids[:1], ids[1:]).logits
-            del voice  # so that its base can make room for the next
+            try:
+                voice = yield from self._stock.voice(one.arm, cancelled)
+                if voice is None:
+                    yield {"event": "done"} | first
+                    return
+                if max(ids) < voice.base.vocabulary:
+                    with self._stock.speaking(voice):
+                        logits[at] = read(voice, ids[:1], ids[1:]).logits
+                del voice  # so that its base can make room for the next
+            except EngineError as error:
+                found[at] = replace(one, error=error)
             yield None
         kl = facts.divergences(found, logits)
+        told["arms"] = [facts.as_table(one, device) for one in found]
         yield {"event": "done", **told, "warnings": facts.warnings(found, kl), "kl": kl}
 
     def _look(self, arm: Arm, messages: Sequence[Message], usual: Decode) -> Fact:

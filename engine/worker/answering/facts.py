@@ -178,7 +178,8 @@ def probe_ids(facts: Sequence[Fact]) -> list[int]:
     """The tokens that all arms read to be told apart: the first local arm's prompt."""
     prompt = next((fact.prompt for fact in facts if fact.place), ())
     least = min((fact.context or MOST_PROBED for fact in facts if fact.place), default=0)
-    return list(prompt[-min(MOST_PROBED, least) :])
+    ids = list(prompt[-min(MOST_PROBED, least) :])
+    return ids if len(ids) > 1 else ids * 2  # what comes after the last one is not looked at
 
 
 def divergences(

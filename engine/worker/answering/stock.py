@@ -46,7 +46,13 @@ class Stock:
             self._bases.clear()
 
     def place(self, arm: Arm) -> Place:
-        """Where an arm's weights lie. Raises EngineError."""
+        """Where an arm's weights lie. Raises EngineError, for an endpoint too."""
+        if arm.is_endpoint:
+            raise EngineError(
+                "An endpoint shows nothing but its answers.",
+                f"{arm.name} at {arm.checkpoint}",
+                "Its weights, tokens and template are not here to be looked at.",
+            )
         return locate(arm, self.runs())
 
     def tokenizer(self, arm: Arm) -> Any:
