@@ -1,6 +1,8 @@
 """The real program in a real pseudo-terminal."""
 
+import base64
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -48,6 +50,30 @@ def test_it_starts_walks_all_screens_rests_and_leaves(runs: Path) -> None:
         terminal.pump(0.5)
         for mode in RESET:
             assert mode in bytes(terminal.written[-400:])
+
+
+def test_watched_logs_rest_too_also_after_the_machine_was_looked_at(runs: Path) -> None:
+    with Terminal(runs, "watch", str(runs), columns=100, lines=30) as terminal:
+        terminal.see("halted")
+        terminal.see("▁")
+        terminal.press("\r")
+        terminal.see("smoothed")
+        terminal.press("g")
+        terminal.see("The last ")
+        terminal.press("\x1b")
+        terminal.see("smoothed")
+        terminal.wait(lambda: terminal.pump(1.0) == 0)
+        # The machine goes on being read, every two seconds; nobody looks.
+        assert sum(terminal.pump(1.0) for _ in range(6)) == 0
+        terminal.press("1")
+        terminal.see("changed")
+        terminal.wait(lambda: terminal.pump(1.0) == 0)
+        assert sum(terminal.pump(1.0) for _ in range(2)) == 0
+        terminal.press("3Y")
+        terminal.see("copied, where")
+        copied = re.search(rb"\x1b\]52;c;([A-Za-z0-9+/=]+)\x07", terminal.written)
+        assert copied is not None
+        assert base64.b64decode(copied[1]).decode().startswith("emotion-lora · train/loss █")
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
