@@ -157,7 +157,9 @@ def many(effort: Effort, folder: Path) -> list[str | None]:
     scrolls: list[float] = []
     filters: list[float] = []
     with Terminal(watch(folder / "logs"), folder, columns=COLUMNS, lines=LINES) as terminal:
-        terminal.take(2.5)
+        terminal.take(2.5)  # not looked at meanwhile, which would take the program's time
+        terminal.see("run-20 ")
+        terminal.see(newest)
         first = terminal.shown("run-0 ", "run-20 ")
         full = terminal.shown("run-0 ", "run-20 ", newest, f"{sizes.runs:,} runs")
 

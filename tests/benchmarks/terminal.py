@@ -188,7 +188,8 @@ class Terminal:
 
 def surroundings(folder: Path) -> Mapping[str, str]:
     """The environment of a program that sees nothing of this user's but the bundled model."""
-    hidden = ("NO_COLOR", "SSH_CONNECTION", "COLORFGBG", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")
+    hidden = ("NO_COLOR", "SSH_CONNECTION", "COLORFGBG", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE",
+              "PYTHONDONTWRITEBYTECODE")  # fmt: skip  # a user's starts find bytecode
     own = {f"FINETOP_{name}": str(folder / name.lower()) for name in ("STATE", "MODELS", "DATA")}
     return {
         **{key: value for key, value in os.environ.items() if key not in hidden},
