@@ -160,6 +160,7 @@ def many(effort: Effort, folder: Path) -> list[str | None]:
         terminal.take(2.5)  # not looked at meanwhile, which would take the program's time
         terminal.see("run-20 ")
         terminal.see(newest)
+        terminal.see(f"{sizes.runs:,} runs")
         first = terminal.shown("run-0 ", "run-20 ")
         full = terminal.shown("run-0 ", "run-20 ", newest, f"{sizes.runs:,} runs")
 
