@@ -10,7 +10,7 @@ from engine.jobs.settings import Decode
 from engine.text import one_line
 from tui.conversation import Side
 from tui.glyphs import Glyphs
-from tui.shifting import NO_EFFECT
+from tui.shifting import NO_EFFECT, nats
 from tui.widgets.cells import Line, Piece, length
 
 Facts = Mapping[str, Any]
@@ -70,7 +70,7 @@ def notes(sides: Sequence[Side], facts: Facts | None) -> list[str]:
         shift = side.shift
         if shift is not None and shift.tokens and shift.kl >= NO_EFFECT:
             whose = f"{side.name} " if len(sides) > 2 else ""
-            found.append(f"{whose}KL {shift.kl:.2f} to {sides[0].name}")
+            found.append(f"{whose}KL {nats(shift.kl)} to {sides[0].name}")
     if facts is not None and len(sides) > 1:
         other = {one["what"] for one in facts["differences"]}
         same = [what for what in ALIKE if what not in other]

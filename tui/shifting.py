@@ -90,7 +90,7 @@ def shift_panel(
     facts = [
         f"id {token.id}",
         f"{token.kind}: rank {token.rank:,} under {base}",
-        f"KL {token.kl:.3f}",
+        f"KL {nats(token.kl)}",
     ]
     between = f" {glyphs.separator} "
     room = max(len(base), len(tuned), 4)
@@ -126,7 +126,7 @@ def _shares_line(shift: Shift, base: str, glyphs: Glyphs) -> Line:
         before, after = marks(kind, glyphs)
         line.append((f"  {before}{kind}{after} {shares[kind]:.0%}", ROLES[kind]))
     count = len(shift.tokens)
-    line.append((f"  KL {shift.kl:.3f} nats a token, n={count}", "dim"))
+    line.append((f"  KL {nats(shift.kl)} nats a token, n={count}", "dim"))
     if not shift.greedy:
         line.append(("  sampled, so ranks are of drawn tokens", "warn"))
     return line
@@ -135,7 +135,7 @@ def _shares_line(shift: Shift, base: str, glyphs: Glyphs) -> Line:
 def _curve_line(shift: Shift, at: int, width: int, glyphs: Glyphs) -> Line:
     values = [token.kl for token in shift.tokens]
     top = max(values)
-    head, tail = " KL by position  ", f"  most {top:.2f} at {values.index(top) + 1}"
+    head, tail = " KL by position  ", f"  most {nats(top)} at {values.index(top) + 1}"
     levels = levels_of(values, width - len(head) - len(tail) - 1)
     if not levels:
         return [(head, "dim")]
@@ -165,6 +165,11 @@ def _top_line(top: Sequence[Candidate], name: Piece, room: int, said: int, glyph
 def probability(value: float) -> str:
     """A probability in four characters."""
     return "1.00" if value >= 0.995 else f"{value:.2f}"[1:] if value >= 0.005 else "<.01"
+
+
+def nats(value: float) -> str:
+    """A divergence, with as many digits as say something."""
+    return f"{value:.2f}" if value >= 0.01 else f"{value:.4f}"
 
 
 def _quoted(piece: str) -> str:

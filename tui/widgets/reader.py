@@ -1,6 +1,7 @@
 """Text whose words are made of several pieces: broken between words only, and shown at a place."""
 
 import re
+from collections.abc import Sequence
 
 from rich.cells import cell_len
 
@@ -12,6 +13,11 @@ _PARTS = re.compile(r" +|[^ ]+")
 
 class Reader(Pager):
     """A pager for tokens and for words with marks around them."""
+
+    def show(self, text: Sequence[Line], *, hang: int | None = None) -> None:
+        """As a pager; the same text is not laid out again."""
+        if list(text) != self._text:
+            super().show(text, hang=hang)
 
     def reveal(self, role: str) -> None:
         """Scroll so far that the first piece of a role shows; nothing where there is none."""
