@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from engine.compare.armsets import Sets
     from engine.compare.prompts import Prompt
     from engine.jobs.views import UserNotes
-    from tui.fitting import Measured
-    from tui.ordering import Order
+    from tui.drafts.fitting import Measured
+    from tui.lists.ordering import Order
 
 STOP_STAGES = ("ask", "SIGTERM", "SIGKILL")
 """Each firmer than the one before; only the first lets the run save."""
@@ -92,7 +92,7 @@ class Actions:
 
     def keep_order(self, order: "Order") -> None:
         """Remember in which order this folder of runs is listed."""
-        from tui import ordering
+        from tui.lists import ordering
 
         ordering.save(self.store.root, order)
 

@@ -21,14 +21,15 @@ from textual.screen import Screen
 
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.store import Store, open_store
-from tui import ordering, theme
+from tui import theme
 from tui.actions import Actions
-from tui.feed import Feed
-from tui.follower import Follower
+from tui.following.feed import Feed
+from tui.following.follower import Follower
 from tui.glyphs import ASCII, UNICODE, Glyphs, detect
 from tui.keymap import KEYS
+from tui.lists import ordering
+from tui.lists.ordering import Order
 from tui.messages import FeedFailed, MachineMeasured, MachineRead, RunChanged, RunsChanged
-from tui.ordering import Order
 from tui.screens.page import Page
 from tui.screens.runs import RunsPage
 from tui.shadow import shadowed
@@ -37,8 +38,8 @@ from tui.snapshots import Machine, RunDetail, RunsSnapshot
 if TYPE_CHECKING:
     from engine.jobs.machine import Reading
     from tui.companion import Companion
-    from tui.gauging import Gauging
-    from tui.looks import Looks
+    from tui.curves.looks import Looks
+    from tui.following.gauging import Gauging
 
 
 _BY_HAND = (Key, MouseScrollDown, MouseScrollUp)
@@ -168,7 +169,7 @@ class FinetopApp(App[None]):
     def looks(self) -> "Looks":
         """How charts are looked at; known to every page from when one first asks."""
         if self._looks is None:
-            from tui.looks import Looks
+            from tui.curves.looks import Looks
 
             self._looks = Looks(self, self.place)
         return self._looks
@@ -177,7 +178,7 @@ class FinetopApp(App[None]):
     def gauging(self) -> "Gauging":
         """What reads the machine; it begins when it is first asked for."""
         if self._gauging is None:
-            from tui.gauging import Gauging
+            from tui.following.gauging import Gauging
 
             self._gauging = Gauging(self.store.root, self.post_message)
             self._gauging.start()
@@ -286,7 +287,7 @@ class FinetopApp(App[None]):
 
 def run_dashboard(given: str | None, *, ascii_only: bool = False, mouse: bool = False) -> int:
     """Open the dashboard on this user's runs; the exit code."""
-    from tui.machine import measure
+    from tui.following.machine import measure
 
     glyphs = ASCII if ascii_only else detect(os.environ, sys.stdout.encoding)
     app = FinetopApp(open_store(given), glyphs=glyphs, measure=measure, shadow=True)

@@ -10,8 +10,8 @@ from textual.screen import Screen
 
 from engine.jobs.store import Store, open_store
 from tui.app import FinetopApp
+from tui.following.logfeed import LogFeed
 from tui.glyphs import ASCII, UNICODE, Glyphs, detect
-from tui.logfeed import LogFeed
 from tui.screens.logs import LogsPage
 from tui.snapshots import Machine
 
@@ -57,7 +57,7 @@ def watch_logs(
     mouse: bool = False,
 ) -> int:
     """Open the dashboard on these directories; the exit code."""
-    from tui.machine import measure
+    from tui.following.machine import measure
 
     glyphs = ASCII if ascii_only else detect(os.environ, sys.stdout.encoding)
     app = LogsApp(

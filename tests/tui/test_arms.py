@@ -10,8 +10,8 @@ from textual.widgets import Input
 from engine.compare.arms import Arm, parse_arm
 from engine.errors import EngineError
 from tests.tui.conftest import FakeCompanion, screen_text, see, until
+from tui.answers.arming import GROUPS, Node, arm_of, free_name, how_asked, values_of
 from tui.app import FinetopApp
-from tui.arming import GROUPS, Node, arm_of, free_name, how_asked, values_of
 from tui.screens.armform import ArmForm
 from tui.screens.arms import ArmsWindow
 from tui.screens.compare import ComparePage

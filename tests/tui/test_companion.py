@@ -18,9 +18,9 @@ from engine.errors import EngineError, JobFailed
 from engine.jobs.settings import Data
 from tests.worker.tiny import save_adapter, save_checkpoint
 from tui.companion import Companion
-from tui.fitting import measured
+from tui.drafts.fitting import measured
+from tui.drafts.reports import facts, lengths_lines, rows_lines, template_lines
 from tui.glyphs import UNICODE
-from tui.reports import facts, lengths_lines, rows_lines, template_lines
 
 pytestmark = [pytest.mark.worker, pytest.mark.asyncio(loop_scope="module")]
 

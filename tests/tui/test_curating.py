@@ -13,9 +13,9 @@ from engine.jobs.settings import Training
 from engine.jobs.store import Store
 from tests.tui.building import write_event, write_run
 from tests.tui.conftest import screen_text, see, until
-from tui import ordering
 from tui.app import FinetopApp
-from tui.ordering import Order
+from tui.lists import ordering
+from tui.lists.ordering import Order
 from tui.screens.page import Page
 from tui.screens.paperwork import DifferenceWindow, NoteWindow, RemoveWindow, tags_in
 

@@ -17,7 +17,7 @@ from engine.jobs.status import State
 from engine.jobs.store import Store
 from tests.tui.building import write_curves, write_run
 from tests.tui.terminal import HOME
-from tui.feed import Feed
+from tui.following.feed import Feed
 from tui.messages import FeedFailed, MachineMeasured, RunChanged, RunsChanged
 from tui.snapshots import Machine, Marks, RunRow
 

@@ -16,8 +16,8 @@ from tests.tui.building import write_run
 from tests.tui.conftest import FakeCompanion, report_of, screen_text, see, until
 from tui.actions import Actions
 from tui.app import FinetopApp
-from tui.drafting import draft, suggest, texts_of
-from tui.fitting import measured
+from tui.drafts.drafting import draft, suggest, texts_of
+from tui.drafts.fitting import measured
 from tui.screens.dialogs import Trouble
 from tui.screens.launch import LaunchPage
 from tui.screens.watch import WatchPage

@@ -10,10 +10,10 @@ from engine.events.discover import Kind
 from engine.events.fleet import RunLog
 from engine.events.series import smooth
 from tests.viewing.curves import series
+from tui.following.logfeed import _row
 from tui.glyphs import ASCII, UNICODE
-from tui.logfeed import _row
-from tui.logorder import CHANGED, Order
-from tui.logtable import LogTable
+from tui.lists.logorder import CHANGED, Order
+from tui.lists.logtable import LogTable
 from tui.snapshots import RunRow
 
 NOISE = np.random.default_rng(0).normal(size=2000)

@@ -8,7 +8,7 @@ import pytest
 from engine.jobs.store import Store
 from tests.tui.building import write_event
 from tests.tui.conftest import screen_text, see, until
-from tui.logorder import Order
+from tui.lists.logorder import Order
 from tui.logsapp import LogsApp
 from tui.screens.logs import LogsPage
 from tui.screens.watch import WatchPage

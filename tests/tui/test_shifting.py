@@ -8,12 +8,12 @@ from rich.cells import cell_len
 
 from engine.compare import worddiff
 from engine.compare.shift import Candidate, Shift, ShiftedToken
-from tui.comparing import layouts, token_lines
-from tui.conversation import Pieces, Span
-from tui.differences import diff_line, diff_lines, pairs
+from tui.answers.comparing import layouts, token_lines
+from tui.answers.conversation import Pieces, Span
+from tui.answers.differences import diff_line, diff_lines, pairs
+from tui.answers.scale import Scale
+from tui.answers.shifting import levels_of, next_shifted, probability, shift_lines, shift_panel
 from tui.glyphs import ASCII, UNICODE
-from tui.scale import Scale
-from tui.shifting import levels_of, next_shifted, probability, shift_lines, shift_panel
 from tui.widgets.cells import Line
 from tui.widgets.reader import flow
 

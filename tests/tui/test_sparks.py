@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tui.following.sparks import SparkCache
 from tui.snapshots import Spark
-from tui.sparks import SparkCache
 
 
 @pytest.fixture

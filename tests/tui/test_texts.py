@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from engine.jobs.store import Store
 from engine.jobs.views import view
 from tests.tui.building import write_run
-from tui.listing import arrange
+from tui.lists.listing import arrange
 from tui.phrases import duration, number, parameters, size
 from tui.snapshots import RunRow
 from tui.widgets.cells import length

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from engine.demo import PRETRAIN_RUN
-from tui import trails
+from tui.following import trails
+from tui.following.trails import Samples
 from tui.snapshots import Answer
-from tui.trails import Samples
 
 
 def line(step: int, text: str, prompt: str = "Say it.", name: str = "p1") -> bytes:

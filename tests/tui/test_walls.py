@@ -16,7 +16,7 @@ import asyncio, psutil, sys
 from pathlib import Path
 from engine.jobs.store import Store
 from tui.app import FinetopApp
-from tui.machine import measure
+from tui.following.machine import measure
 
 async def visit():
     app = FinetopApp(Store(Path(sys.argv[1])), measure=measure)

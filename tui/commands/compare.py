@@ -65,7 +65,7 @@ def _export(options: argparse.Namespace) -> int:
 def _numbers(options: argparse.Namespace) -> int:
     from engine.compare import paired
     from engine.text import one_line
-    from tui.outcomes import kinds_line, span, value
+    from tui.answers.outcomes import kinds_line, span, value
 
     job = _job(options)
     collection, left, right = _two(job, options.arms)
@@ -100,7 +100,7 @@ def _numbers(options: argparse.Namespace) -> int:
 def _votes(options: argparse.Namespace) -> int:
     from engine.compare import votes
     from engine.compare.collection import names
-    from tui.outcomes import outcome
+    from tui.answers.outcomes import outcome
 
     job = _job(options)
     _, left, right = _two(job, options.arms)

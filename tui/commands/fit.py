@@ -17,7 +17,7 @@ from engine.jobs.recipe import TrainRecipe
 from engine.jobs.store import Store, open_store
 from engine.text import one_line
 from tui.commands.data import ask_companion
-from tui.fitting import Measured, measured
+from tui.drafts.fitting import Measured, measured
 
 PARTS = ("weights", "gradients", "optimiser", "activations", "logits", "overhead")
 

@@ -23,10 +23,10 @@ from engine.errors import EngineError, JobFailed
 from engine.jobs.store import open_store
 from engine.text import one_line
 from tui import glyphs
-from tui.blocks import FACES, RTL_NOTE, hidden, is_right_to_left, lay_out
 from tui.glyphs import Glyphs
-from tui.tokenizing import Question
-from tui.tokentables import counts_table, difference_lines, fitting, texts_table
+from tui.tokens.blocks import FACES, RTL_NOTE, hidden, is_right_to_left, lay_out
+from tui.tokens.tokenizing import Question
+from tui.tokens.tokentables import counts_table, difference_lines, fitting, texts_table
 from tui.widgets.cells import Line
 
 BUNDLED = "bundled:demo-base"

@@ -36,7 +36,7 @@ def _watch(options: argparse.Namespace) -> int:
 
     paths = roots(options.paths)
     from engine.viewing.filters import parse
-    from tui.loglines import run_filter
+    from tui.lists.loglines import run_filter
 
     tags, runs = parse(options.tags), run_filter(options.runs_filter)
     if options.plain:
@@ -96,7 +96,7 @@ class _Told:
 
     def news(self, run: "RunLog", tags: "Filter") -> Iterator[str]:
         """A line for each step at which something is new: run, step, tag=value …, by tabs."""
-        from tui.loglines import values_line
+        from tui.lists.loglines import values_line
 
         name = one_line(run.name)
         by_step: dict[int, list[tuple[str, float]]] = {}

@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.text import one_line
-from tui.arming import GROUPS, HINTS, Node, arm_of, free_name, values_of
+from tui.answers.arming import GROUPS, HINTS, Node, arm_of, free_name, values_of
 from tui.screens.window import Window
 from tui.widgets.form import Form
 from tui.widgets.line import Lines

@@ -12,9 +12,9 @@ from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.text import one_line
 from tui.actions import Actions
-from tui.arming import how_asked, nodes_of
-from tui.conversation import label_of
-from tui.exchange import MOST_ARMS
+from tui.answers.arming import how_asked, nodes_of
+from tui.answers.conversation import label_of
+from tui.answers.exchange import MOST_ARMS
 from tui.screens.armform import ArmForm
 from tui.screens.armsets import PickSet
 from tui.screens.window import Window

@@ -10,8 +10,8 @@ from textual.message import Message
 from engine.compare.numbers import GROUPS
 from engine.compare.paired import Comparison, Kinds, Row, compare
 from engine.errors import EngineError
-from tui.outcomes import kinds_line, span, value
-from tui.pairing import Answers, Refused
+from tui.answers.outcomes import kinds_line, span, value
+from tui.answers.pairing import Answers, Refused
 from tui.screens.dialogs import Trouble
 from tui.screens.page import bindings_of
 from tui.screens.sheet import Sheet

@@ -14,12 +14,10 @@ from engine.compare.collection import Pair
 from engine.compare.remarks import Remark
 from engine.compare.worddiff import Change, compare
 from engine.text import clean, one_line
-from tui.conversation import MOST_CHARACTERS
-from tui.differences import diff_lines
-from tui.keymap import Key
-from tui.pairing import Answers, AnswersFeed, AnswersRead, Clerk, Refused, Told
-from tui.phrases import name_of, progress, state_words
-from tui.reading import (
+from tui.answers.conversation import MOST_CHARACTERS
+from tui.answers.differences import diff_lines
+from tui.answers.pairing import Answers, AnswersFeed, AnswersRead, Clerk, Refused, Told
+from tui.answers.reading import (
     COMMON,
     DIRECTIONS,
     View,
@@ -34,6 +32,8 @@ from tui.reading import (
     shown_in_words,
     titles,
 )
+from tui.keymap import Key
+from tui.phrases import name_of, progress, state_words
 from tui.screens.browsing import Browsing
 from tui.screens.page import bindings_of
 from tui.snapshots import RunRow, RunsSnapshot

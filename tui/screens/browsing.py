@@ -11,8 +11,8 @@ from engine.compare.numbers import MEASURES
 from engine.compare.remarks import LONGEST, Remark
 from engine.errors import EngineError
 from engine.text import one_line
-from tui.pairing import Answers, Clerk, Told
-from tui.reading import COMMON, DIRECTIONS, SHOWN, View, passes, shown_in_words, skills
+from tui.answers.pairing import Answers, Clerk, Told
+from tui.answers.reading import COMMON, DIRECTIONS, SHOWN, View, passes, shown_in_words, skills
 from tui.screens.asking import Ask, Choose, Offer
 from tui.screens.dialogs import Trouble
 from tui.screens.sheet import Sheet

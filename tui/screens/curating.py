@@ -7,8 +7,8 @@ import dataclasses
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.views import UserNotes
 from engine.text import one_line
-from tui.listing import parent_of
-from tui.ordering import COLUMNS, VALUES, Order
+from tui.lists.listing import parent_of
+from tui.lists.ordering import COLUMNS, VALUES, Order
 from tui.phrases import name_of
 from tui.screens.deeds import Deeds
 from tui.snapshots import RunRow

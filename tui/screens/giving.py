@@ -52,7 +52,7 @@ class Giving(Zooming):
 
     def action_chat(self) -> None:
         """Show the chart in a line of text, and have the terminal copy it."""
-        from tui.exporting import chat
+        from tui.curves.exporting import chat
         from tui.screens.dialogs import Copied
 
         text = chat(self._curves_given()[1], self.glyphs)
@@ -63,7 +63,7 @@ class Giving(Zooming):
         shown, curves = self._curves_given()
 
         def export() -> str:
-            from tui import exporting
+            from tui.curves import exporting
 
             return one_line(exporting.write(path, exporting.files(shown, curves)))
 
@@ -71,7 +71,7 @@ class Giving(Zooming):
 
     def _curves_given(self) -> "tuple[Callable[[], Sketch], list[Selected]]":
         """The first chart as it is drawn now, to be sketched on a thread; and its curves."""
-        from tui import exporting
+        from tui.curves import exporting
 
         spec, made, chart, drawn = self._spec(0), self._boards[0], self._charts[0], self._drawn
         axis, window, levels = self._axis, self._window, self._levels(0)

@@ -11,7 +11,7 @@ from engine.errors import EngineError
 from engine.jobs.recipe import TrainRecipe
 from engine.text import one_line
 from tui.actions import Catalogue
-from tui.drafting import (
+from tui.drafts.drafting import (
     OF_ONE_SET,
     Draft,
     draft,
@@ -22,7 +22,7 @@ from tui.drafting import (
     texts_of,
     with_set,
 )
-from tui.pickings import (
+from tui.lists.pickings import (
     MODEL_COLUMNS,
     SET_COLUMNS,
     about_model,

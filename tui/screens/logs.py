@@ -8,8 +8,8 @@ from textual.binding import BindingType
 
 from engine.errors import EngineError
 from engine.text import one_line
-from tui.logorder import CHANGED, NAME, Order
-from tui.ordering import VALUES
+from tui.lists.logorder import CHANGED, NAME, Order
+from tui.lists.ordering import VALUES
 from tui.screens.page import Page, bindings_of
 from tui.snapshots import RunRow, RunsSnapshot
 from tui.widgets.cells import Line, Piece
@@ -20,8 +20,8 @@ from tui.widgets.table import Column, Table
 
 if TYPE_CHECKING:
     from engine.viewing.filters import Filter
+    from tui.lists.logtable import LogTable
     from tui.logsapp import LogsApp
-    from tui.logtable import LogTable
 
 TAGS_LISTED = 6
 MOST_TAGS = 12
@@ -86,7 +86,7 @@ class LogsPage(Page):
         super().redraw()
 
     def narrow(self, word: str) -> None:
-        from tui.loglines import run_filter
+        from tui.lists.loglines import run_filter
 
         try:
             self._filter, self._wrong = run_filter(word or self.logs.runs_filter), ""
@@ -188,8 +188,8 @@ class LogsPage(Page):
         if not self.ready:
             return
         from engine.viewing.filters import parse
-        from tui.loglines import common_tags, subject_of
-        from tui.logtable import LogTable
+        from tui.lists.loglines import common_tags, subject_of
+        from tui.lists.logtable import LogTable
 
         view = self.finetop.looks.view
         made = self._table = self._table or LogTable(self.glyphs)

@@ -1,6 +1,6 @@
 """How Watch is looked at: axis, smoothing, scale, filter, grid, overlay, pins.
 
-Remembered for each directory by `tui.looks`. Draws nothing itself.
+Remembered for each directory by `tui.curves.looks`. Draws nothing itself.
 """
 
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from engine.errors import EngineError
 from engine.text import one_line
 from engine.viewing.axes import Axis
 from engine.viewing.filters import Filter, parse
-from tui.beside import Beside
-from tui.boards import AXES, Board, Drawn, place_of, step_at
+from tui.curves.boards import AXES, Board, Drawn, place_of, step_at
+from tui.curves.readings import ChartSpec, charts_of
+from tui.following.beside import Beside
 from tui.phrases import name_of
-from tui.readings import ChartSpec, charts_of
 from tui.screens.deeds import Deeds
 from tui.snapshots import Curves, RunDetail, RunRow
 

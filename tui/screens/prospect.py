@@ -16,12 +16,12 @@ from textual.message import Message
 from engine.errors import EngineError
 from engine.text import one_line
 from tui.actions import Actions
-from tui.drafting import Draft
-from tui.fitting import fit_line, fit_lines, measured
-from tui.inspecting import Inspector, Question, Report
+from tui.drafts.drafting import Draft
+from tui.drafts.fitting import fit_line, fit_lines, measured
+from tui.drafts.inspecting import Inspector, Question, Report
+from tui.drafts.reports import facts, lengths_lines, rows_lines, template_lines
+from tui.lists.pickings import rows_shown
 from tui.phrases import error_lines
-from tui.pickings import rows_shown
-from tui.reports import facts, lengths_lines, rows_lines, template_lines
 from tui.widgets.cells import Line
 from tui.widgets.line import Lines
 from tui.widgets.pager import Pager

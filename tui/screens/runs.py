@@ -11,8 +11,8 @@ from engine.jobs.status import State
 from engine.jobs.views import JobView
 from engine.text import one_line
 from tui.keymap import Key
-from tui.listing import Entry, Heading, sorted_rows
-from tui.ordering import Order, value_of
+from tui.lists.listing import Entry, Heading, sorted_rows
+from tui.lists.ordering import Order, value_of
 from tui.phrases import (
     NONE,
     SHORT_WORDS,

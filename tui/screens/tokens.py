@@ -12,12 +12,12 @@ from engine.compare.parallel import CONVERSATION, LINES
 from engine.compare.tokens import Reading, Rendered, format_conversation, parse_conversation
 from engine.errors import EngineError
 from engine.text import one_line
-from tui.blocks import FACES, RTL_NOTE, describe, hidden, is_right_to_left, spell
 from tui.phrases import error_lines
 from tui.screens.dialogs import Trouble
 from tui.screens.page import Page, bindings_of
-from tui.tokenizing import FORMS, Asker, Question
-from tui.tokentables import color, counts_table, difference_lines, texts_table
+from tui.tokens.blocks import FACES, RTL_NOTE, describe, hidden, is_right_to_left, spell
+from tui.tokens.tokenizing import FORMS, Asker, Question
+from tui.tokens.tokentables import color, counts_table, difference_lines, texts_table
 from tui.widgets.blocks import BlockPane, Blocks
 from tui.widgets.cells import Line, Piece
 from tui.widgets.line import Lines, Rule

@@ -18,14 +18,14 @@ from engine.compare.samples import Sample
 from engine.compare.votes import Ballot, Choice, Vote, draw, hide_names, named, names_of
 from engine.errors import EngineError
 from engine.text import one_line
-from tui.outcomes import outcome
-from tui.pairing import Answers, Clerk, Refused
-from tui.reading import answer_lines, prompt_lines
+from tui.answers.outcomes import outcome
+from tui.answers.pairing import Answers, Clerk, Refused
+from tui.answers.reading import answer_lines, prompt_lines
+from tui.answers.voting import Desk, DeskOpened, Kept, NotKept
 from tui.screens.asking import Ask
 from tui.screens.dialogs import Dialog, Trouble
 from tui.screens.page import bindings_of
 from tui.screens.sheet import Sheet
-from tui.voting import Desk, DeskOpened, Kept, NotKept
 from tui.widgets.cells import Line, Piece
 from tui.widgets.line import Lines, Rule
 from tui.widgets.pager import Pager

@@ -9,11 +9,8 @@ from textual.events import Resize
 
 from engine.text import one_line
 from engine.viewing.axes import Axis
-from tui.boards import board, place_of, readings
-from tui.listing import arrange
-from tui.phrases import failure_lines
-from tui.plotting.picture import Level
-from tui.readings import (
+from tui.curves.boards import board, place_of, readings
+from tui.curves.readings import (
     charts_of,
     headline,
     levels_of,
@@ -21,6 +18,9 @@ from tui.readings import (
     sparks,
     standing,
 )
+from tui.lists.listing import arrange
+from tui.phrases import failure_lines
+from tui.plotting.picture import Level
 from tui.screens.giving import Giving
 from tui.screens.looking import GRIDS
 from tui.screens.page import bindings_of

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tui.boards import Board
+from tui.curves.boards import Board
 from tui.screens.looking import Looking
 
 MOST_ZOOM = 1e-6

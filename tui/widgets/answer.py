@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from tui.conversation import Side, behaviour_line, text_lines
+from tui.answers.conversation import Side, behaviour_line, text_lines
 from tui.widgets.cells import Line, Piece
 from tui.widgets.line import Lines
 from tui.widgets.reader import Reader

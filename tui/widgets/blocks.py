@@ -10,7 +10,7 @@ from textual.events import Click, MouseScrollDown, MouseScrollUp
 from textual.message import Message
 
 from engine.compare.tokens import Token
-from tui.blocks import Face, Part, lay_out
+from tui.tokens.blocks import Face, Part, lay_out
 from tui.widgets.cells import Cells, Line
 from tui.widgets.line import Lines
 

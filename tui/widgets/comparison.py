@@ -9,11 +9,11 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from tui.comparing import View, Views, layouts
-from tui.conversation import Side
-from tui.exchange import MOST_ARMS
+from tui.answers.comparing import View, Views, layouts
+from tui.answers.conversation import Side
+from tui.answers.exchange import MOST_ARMS
+from tui.answers.scale import Scale
 from tui.glyphs import UNICODE, Glyphs
-from tui.scale import Scale
 from tui.widgets.answer import AnswerPane
 from tui.widgets.cells import Line
 from tui.widgets.line import Lines

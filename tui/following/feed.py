@@ -1,7 +1,8 @@
 """The thread that reads job directories and events, and posts what has changed.
 
 Owns the order in which runs are read. It never draws; screens never read. Events and samples are
-parsed in slices, so that a big file blocks nothing; what is known of one job is `tui.tracking`.
+parsed in slices, so that a big file blocks nothing; what is known of one job is
+`tui.following.tracking`.
 """
 
 import dataclasses
@@ -13,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from engine.jobs.store import Store, state_folder
 from engine.text import one_line
-from tui.follower import Follower
+from tui.following.follower import Follower
+from tui.following.sparks import SparkCache
+from tui.following.tracking import Tracked, sparks_of
 from tui.messages import MachineMeasured, RunChanged, RunsChanged
 from tui.snapshots import Machine, RunDetail, RunsSnapshot
-from tui.sparks import SparkCache
-from tui.tracking import Tracked, sparks_of
 
 if TYPE_CHECKING:
     from textual.message import Message
@@ -198,7 +199,7 @@ class Feed(Follower):
         series = dict(logdir.series) if logdir else {}
         problems = logdir.problems if logdir else ()
         told = tuple(f"{one_line(one.name)}: {one_line(one.reason)}" for one in problems)
-        from tui.loglines import alarms
+        from tui.lists.loglines import alarms
 
         self._post(
             RunChanged(

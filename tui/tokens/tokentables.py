@@ -6,8 +6,8 @@ from rich.cells import cell_len
 
 from engine.compare.tokens import Count, Reading, Rendered, differ
 from engine.text import one_line
-from tui.blocks import spell
 from tui.glyphs import Glyphs
+from tui.tokens.blocks import spell
 from tui.widgets.cells import Line, Piece, fit, pad
 from tui.widgets.line import shorten
 

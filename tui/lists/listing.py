@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from engine.jobs.difference import said, value_at
 from engine.text import one_line
-from tui.ordering import Order, sort
+from tui.lists.ordering import Order, sort
 from tui.phrases import state_words
 from tui.snapshots import RunRow
 

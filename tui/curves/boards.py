@@ -10,8 +10,8 @@ from engine.events.summary import is_higher_better
 from engine.text import one_line
 from engine.viewing.axes import Axis, along, nearest, read_at
 from engine.viewing.identity import identities
+from tui.curves.readings import ChartSpec, Trace
 from tui.plotting.picture import Curve, letters_of
-from tui.readings import ChartSpec, Trace
 
 COLOURS = 8
 """Accents that a chart has."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from engine.catalog.schemas import Message
 from engine.jobs.settings import Decode
 from engine.text import clean, one_line
-from tui.contrast import settings_text
-from tui.conversation import preview
+from tui.answers.contrast import settings_text
+from tui.answers.conversation import preview
 from tui.glyphs import Glyphs
 from tui.widgets.cells import Line, Piece, length
 from tui.widgets.line import shorten

@@ -8,9 +8,9 @@ from typing import Any
 
 from engine.jobs.settings import Decode
 from engine.text import one_line
-from tui.conversation import Side
+from tui.answers.conversation import Side
+from tui.answers.shifting import NO_EFFECT, nats
 from tui.glyphs import Glyphs
-from tui.shifting import NO_EFFECT, nats
 from tui.widgets.cells import Line, Piece, length
 
 Facts = Mapping[str, Any]

@@ -10,11 +10,11 @@ from typing import Literal
 from engine.compare import worddiff
 from engine.compare.worddiff import Difference
 from engine.text import one_line
-from tui.conversation import Pieces, Side, Span
-from tui.differences import Pair, diff_line, diff_lines, pairs
+from tui.answers.conversation import Pieces, Side, Span
+from tui.answers.differences import Pair, diff_line, diff_lines, pairs
+from tui.answers.scale import STRENGTHS, Scale
+from tui.answers.shifting import next_shifted, shift_lines, shift_panel
 from tui.glyphs import Glyphs
-from tui.scale import STRENGTHS, Scale
-from tui.shifting import next_shifted, shift_lines, shift_panel
 from tui.widgets.answer import ARM_ROLES
 from tui.widgets.cells import Line, Piece
 

@@ -16,9 +16,9 @@ from engine.compare.shift import from_table
 from engine.errors import EngineError
 from engine.jobs.settings import Decode
 from engine.text import one_line
-from tui.contrast import Facts
-from tui.conversation import Pieces, Side, Span, told
-from tui.scale import STRENGTHS, Scale
+from tui.answers.contrast import Facts
+from tui.answers.conversation import Pieces, Side, Span, told
+from tui.answers.scale import STRENGTHS, Scale
 
 if TYPE_CHECKING:
     from tui.companion import Companion, Stream

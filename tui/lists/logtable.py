@@ -13,12 +13,12 @@ import numpy as np
 
 from engine.events.summary import is_higher_better
 from engine.text import one_line
+from tui.following.tracking import SMOOTHED_POINTS, SMOOTHING
 from tui.glyphs import Glyphs
-from tui.loglines import last_step, state_of
-from tui.logorder import NAME, Order
+from tui.lists.loglines import last_step, state_of
+from tui.lists.logorder import NAME, Order
 from tui.phrases import NONE, state_mark
 from tui.snapshots import SPARK_CELLS, RunRow
-from tui.tracking import SMOOTHED_POINTS, SMOOTHING
 from tui.widgets.cells import Piece
 from tui.widgets.sparkline import sparkline
 from tui.widgets.table import Column, Row

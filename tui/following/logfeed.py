@@ -1,7 +1,8 @@
 """The thread that follows log directories of any writer, and posts what has changed.
 
-Takes the place of `tui.feed` where only logs are looked at: same calls, same messages. Reads in
-slices, what is on screen first; writes nothing, and asks nothing of whoever wrote the logs.
+Takes the place of `tui.following.feed` where only logs are looked at: same calls, same messages.
+Reads in slices, what is on screen first; writes nothing, and asks nothing of whoever wrote the
+logs.
 """
 
 import dataclasses
@@ -15,7 +16,7 @@ from engine.jobs.directory import JobDirectory, JobRecord
 from engine.jobs.status import State
 from engine.jobs.views import JobView, UserNotes, view
 from engine.text import one_line
-from tui.follower import Follower
+from tui.following.follower import Follower
 from tui.messages import MachineMeasured, RunChanged, RunsChanged
 from tui.snapshots import Machine, RunDetail, RunRow, RunsSnapshot
 
@@ -136,7 +137,7 @@ class LogFeed(Follower):
 def detail_of(run: "RunLog", row: RunRow) -> RunDetail:
     """The whole of a run that is watched: curves, what is derived, what else the files say."""
     from engine.viewing.derived import perplexities
-    from tui.loglines import alarms, overview
+    from tui.lists.loglines import alarms, overview
 
     derived = perplexities(run.series, run.settings)
     problems = tuple(f"{one_line(one.name)}: {one_line(one.reason)}" for one in run.problems)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tui.ordering import VALUES
+from tui.lists.ordering import VALUES
 
 NAME, CHANGED = "name", "changed"
 

@@ -15,10 +15,10 @@ from engine.viewing import png, svg
 from engine.viewing.axes import Axis
 from engine.viewing.export import Selected, chat_line, csv_lines, json_text
 from engine.viewing.sketch import Line, Look, Sketch, sketch
-from tui.boards import Board, Drawn
+from tui.curves.boards import Board, Drawn
+from tui.curves.readings import ChartSpec
 from tui.glyphs import UNICODE, Glyphs
 from tui.plotting.picture import Level
-from tui.readings import ChartSpec
 from tui.widgets.sparkline import sparkline
 
 CHAT_CELLS = 12

@@ -13,9 +13,9 @@ from engine.compare.numbers import MEASURES
 from engine.compare.samples import Sample
 from engine.jobs.settings import Decode
 from engine.text import clean, one_line
-from tui.conversation import MOST_CHARACTERS
-from tui.outcomes import value
-from tui.pairing import Answers
+from tui.answers.conversation import MOST_CHARACTERS
+from tui.answers.outcomes import value
+from tui.answers.pairing import Answers
 from tui.widgets.cells import Line
 
 MARKED, NOTED = "marked", "noted"

@@ -12,13 +12,13 @@ from engine.jobs import fields
 from engine.jobs import status as statuses
 from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.views import JobView, view
+from tui.following.sparks import Sparks
 from tui.snapshots import SPARK_CELLS, Marks, RunRow, Spark
-from tui.sparks import Sparks
 
 if TYPE_CHECKING:
     from engine.events.logdir import LogDir
     from engine.events.series import Series
-    from tui.trails import Samples
+    from tui.following.trails import Samples
 
 LOG_LINES = 200
 SMOOTHING = 0.9
@@ -85,7 +85,7 @@ class Tracked:
     def look_at_samples(self) -> bool:
         """Read what was appended to its samples; whether something was."""
         if self.samples is None:
-            from tui.trails import Samples
+            from tui.following.trails import Samples
 
             self.samples = Samples(self.job.samples)
         return self.samples.poll()

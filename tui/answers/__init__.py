@@ -1,0 +1,1 @@
+"""Answers of arms as screens show them: asked, compared, listed by pairs, voted on."""
