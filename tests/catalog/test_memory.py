@@ -164,7 +164,7 @@ METHODS = {
         (family, how)
         for family in FAMILIES
         for how in METHODS
-        if family in ("llama", "gpt2", "phi") or how in ("full", "lora", "lora in mixed precision")
+        if family in ("llama", "gpt2", "phi") or how in ("full", "lora in mixed precision")
     ],
 )
 def test_what_a_block_keeps_is_what_torch_keeps(family: str, how: str) -> None:

@@ -172,7 +172,7 @@ async def test_a_screen_with_nothing_new_draws_nothing(
         for key, text in zip(KEYS, ("progress", "B · ~", "◆", "prompt 1/"), strict=True):
             await pilot.press(key)
             await see(pilot, text)
-            await pilot.pause(0.5)
+            await pilot.pause(0.3)
             drawn.clear()
-            await pilot.pause(1.5)
+            await pilot.pause(1.0)
             assert drawn == [], f"screen {key}"

@@ -162,11 +162,11 @@ def test_it_asks_no_hub_for_kernels(tmp_path: Path) -> None:
         "except ImportError:\n    print('did without')\n"
     )
     code = (
-        "from engine.worker import quantize; quantize.load_bitsandbytes(); "
+        "from engine.worker.model import quantize; quantize.load_bitsandbytes(); "
         "import kernels; print(kernels.__name__)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120,
-        env={"PYTHONPATH": f"{tmp_path}:{Path(quantize.__file__).parents[2]}"},
+        env={"PYTHONPATH": f"{tmp_path}:{Path(quantize.__file__).parents[3]}"},
     )  # fmt: skip
     assert done.stdout.split("\n")[:2] == ["did without", "kernels"], done.stderr
