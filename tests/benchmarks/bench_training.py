@@ -47,7 +47,7 @@ WARM = 4
 class Effort:
     """Many short rounds: a machine's pace changes within seconds, and a pair should share it."""
 
-    rounds: int = 15
+    rounds: int = 9
     steps: int = 16
     rows: int = 2000
 
