@@ -18,8 +18,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-LONGEST = ("test_offline.py", "test_exact.py", "test_families.py")
-"""Begun first, so that no process is left alone with them at the end."""
+LONGEST = (
+    "test_offline.py", "test_exact.py", "test_memory.py", "test_generate.py", "test_install.py",
+    "test_leakage.py", "test_pretrain.py", "test_exhaustion.py", "test_terminal.py",
+)  # fmt: skip
+"""Files begun first, so that no process is left alone with them at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
