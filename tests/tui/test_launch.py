@@ -16,6 +16,7 @@ from tests.tui.building import write_run
 from tests.tui.conftest import FakeCompanion, report_of, screen_text, see, until
 from tui.actions import Actions
 from tui.app import FinetopApp
+from tui.drafts import inspecting
 from tui.drafts.drafting import draft, suggest, texts_of
 from tui.drafts.fitting import measured
 from tui.screens.dialogs import Trouble
@@ -245,8 +246,9 @@ async def test_the_companion_is_asked_once_for_what_was_chosen(
 
 
 async def test_who_only_passes_by_starts_no_companion(
-    app: FinetopApp, companion: FakeCompanion
+    app: FinetopApp, companion: FakeCompanion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(inspecting, "STILL_SECONDS", 60.0)  # a slow machine is no slow reader
     async with app.run_test(size=(160, 50)) as pilot:
         await pilot.press("2")
         await see(pilot, "ready")
