@@ -20,8 +20,8 @@ from tests.catalog.made import LFS_POINTER
 from tests.catalog.vocabularies import pack_gguf, pack_model, small_model
 from tests.worker.tiny import CHATML, make_tokenizer
 
-REAL = Path("/work/shared/data/tokenizers")
-"""Vocabularies of others with the ids that are expected; not everywhere."""
+REAL = Path(os.environ.get("FINETOP_TEST_VOCABULARIES") or "no-vocabularies")
+"""Llama.cpp's ggml-vocab-*.gguf with the ids that are expected of them, where somebody has them."""
 TEXTS = [(line.name, line.text) for line in LINES] + [
     ("controls", "a\x1b]0;pwn\x07\u202eb\r\n\tc"),
     ("spaces", "  two  and   three \n\n"),
