@@ -19,11 +19,12 @@ from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from tests.benchmarks.parts import Part, measure
 from tests.benchmarks.results import Outcome
-from tests.benchmarks.terminal import Terminal, dashboard
+from tests.benchmarks.terminal import Terminal
 from tests.benchmarks.writer import TOTAL, Writer
+from tests.pseudo_terminal import dashboard
 from tests.tui.building import write_curves, write_run
 
-SCREENS = (("Runs", "1", "progress"), ("Launch", "2", "Learning rate"),
+SCREENS = (("Runs", "1", "progress"), ("Launch", "2", "rejected"),
            ("Watch", "3", "smoothed"), ("Compare", "4", "temp 0"))  # fmt: skip
 HEAVY = ("torch", "scipy", "sklearn", "pyarrow", "tokenizers", "pandas")
 COLUMNS, LINES = 120, 40

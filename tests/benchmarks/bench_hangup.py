@@ -19,7 +19,8 @@ from engine.jobs import launch, lock, recipe, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import TrainRecipe
 from tests.benchmarks.results import Outcome, Row, printed
-from tests.benchmarks.terminal import Terminal, dashboard
+from tests.benchmarks.terminal import Terminal
+from tests.pseudo_terminal import dashboard
 
 PATIENCE = 30.0
 """Seconds after which a dashboard, or a step, is taken as not coming."""

@@ -4,87 +4,47 @@ Reading and understanding are apart: bytes are stamped as they come, and pyte re
 the screen is asked for, so that measuring costs the program nothing.
 """
 
-import contextlib
-import fcntl
-import os
-import pty
-import select
-import signal
-import struct
-import sys
-import termios
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
 import pyte
 
-HOME = Path(__file__).resolve().parents[2]
-SYNC_ASKED, SYNC_ANSWER = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
+from tests.pseudo_terminal import PseudoTerminal
+
+SYNC_ASKED, SYNC_ANSWER = b"\x1b[?2026$p", "\x1b[?2026;2$y"
 """Whether frames can be shown at once: today's terminals say yes, which costs some bytes more."""
 
 
-def dashboard(runs: Path) -> list[str]:
-    """The command that opens the dashboard on these runs."""
-    return [sys.executable, "-m", "tui.cli", "--runs", str(runs)]
-
-
-class Terminal:
-    """A program in `columns` by `lines` cells of true colour. Use as a context manager.
-
-    `folder` is where it starts, and where its state, models and data folders are.
-    """
+class Terminal(PseudoTerminal):
+    """A program in `columns` by `lines` cells of true colour. Use as a context manager."""
 
     def __init__(
-        self,
-        command: Sequence[str],
-        folder: Path,
-        *,
-        columns: int = 100,
-        lines: int = 30,
+        self, command: Sequence[str], folder: Path, *, columns: int = 100, lines: int = 30
     ) -> None:
         self.size = (columns, lines)
         self.chunks: list[tuple[float, bytes]] = []
         """Seconds on the monotonic clock, and what came then."""
-        self.status: int | None = None
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         self._shown = 0
         self._asked = False
-        environ = surroundings(folder)
         self.started = time.monotonic()
-        self.pid, self.master = pty.fork()
-        if self.pid == 0:
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-            os.chdir(folder)
-            os.execvpe(command[0], list(command), environ)
-
-    def __enter__(self) -> "Terminal":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if not self.ended():
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-        self.hang_up()
-
-    def press(self, keys: str) -> None:
-        os.write(self.master, keys.encode())
+        super().__init__(
+            command, folder, columns=columns, lines=lines, environ={"COLORTERM": "truecolor"}
+        )
 
     def pump(self, seconds: float) -> int:
         """Wait for bytes, `seconds` at most, and take what there is; how many there were."""
-        if not select.select([self.master], [], [], max(0.0, seconds))[0]:
+        data = self.read(seconds)
+        assert data is not None, f"the program ended; its screen:\n{self.text()}"
+        if not data:
             return 0
-        try:
-            data = os.read(self.master, 65_536)
-        except OSError:
-            data = b""
-        assert data, f"the program ended; its screen:\n{self.text()}"
         self.chunks.append((time.monotonic(), data))
         if not self._asked and SYNC_ASKED in b"".join(chunk for _, chunk in self.chunks):
             self._asked = True
-            os.write(self.master, SYNC_ANSWER)
+            self.press(SYNC_ANSWER)
         return len(data)
 
     def take(self, seconds: float) -> int:
@@ -98,11 +58,8 @@ class Terminal:
         """Read on until the program has ended, for `seconds` at most; whether it has."""
         end = time.monotonic() + seconds
         while not self.ended() and time.monotonic() < end:
-            if self.master < 0 or not select.select([self.master], [], [], 0.01)[0]:
+            if self.master < 0 or not self.read(0.01):
                 time.sleep(0.01)
-                continue
-            with contextlib.suppress(OSError):
-                os.read(self.master, 65_536)
         return self.ended()
 
     def settle(self, quiet: float, seconds: float = 120.0) -> None:
@@ -170,33 +127,3 @@ class Terminal:
             return None
         fields = (line.split(maxsplit=5) for line in maps.read_text().splitlines())
         return sorted({field[5] for field in fields if len(field) == 6})
-
-    def hang_up(self) -> None:
-        """Close the line: the kernel sends SIGHUP, and every write fails from then on."""
-        if self.master >= 0:
-            os.close(self.master)
-        self.master = -1
-
-    def ended(self) -> bool:
-        """Whether the program has ended; `status` is then its exit code."""
-        if self.status is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self.status = os.waitstatus_to_exitcode(status)
-        return self.status is not None
-
-
-def surroundings(folder: Path) -> Mapping[str, str]:
-    """The environment of a program that sees nothing of this user's but the bundled model."""
-    hidden = ("NO_COLOR", "SSH_CONNECTION", "COLORFGBG", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE",
-              "PYTHONDONTWRITEBYTECODE")  # fmt: skip  # a user's starts find bytecode
-    own = {f"FINETOP_{name}": str(folder / name.lower()) for name in ("STATE", "MODELS", "DATA")}
-    return {
-        **{key: value for key, value in os.environ.items() if key not in hidden},
-        **own,
-        "HF_HOME": str(folder / "hub"),
-        "PYTHONPATH": str(HOME),
-        "TERM": "xterm-256color",
-        "COLORTERM": "truecolor",
-        "LANG": "C.UTF-8",
-    }

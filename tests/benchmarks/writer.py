@@ -17,8 +17,8 @@ from engine.jobs import status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.lock import Lock
 from engine.jobs.status import State, Status
-from tests.benchmarks.terminal import HOME
 from tests.events.encoding import event, record, simple, version
+from tests.pseudo_terminal import HOME
 
 EVALUATE_EVERY = 20
 TOTAL = 4000

@@ -15,8 +15,8 @@ from textual.message import Message
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from engine.jobs.store import Store
+from tests.pseudo_terminal import HOME
 from tests.tui.building import write_curves, write_run
-from tests.tui.terminal import HOME
 from tui.following.feed import Feed
 from tui.messages import FeedFailed, MachineMeasured, RunChanged, RunsChanged
 from tui.snapshots import Machine, Marks, RunRow
