@@ -9,7 +9,6 @@ from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import TYPE_CHECKING
 
-from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import GenerateRecipe, TrainRecipe
 from engine.jobs.store import Store
 
@@ -53,13 +52,13 @@ class Actions:
     def resume(self, path: Path, *, adopt: bool) -> None:
         from engine.jobs import launch
 
-        launch.resume(JobDirectory(path), adopt=adopt)
+        launch.resume(self.store.at(path), adopt=adopt)
 
     def stop(self, path: Path, stage: str) -> None:
         """One stage of STOP_STAGES."""
         from engine.jobs import launch, process
 
-        job = JobDirectory(path)
+        job = self.store.at(path)
         if stage == "ask":
             launch.request_stop(job)
         else:
@@ -81,14 +80,14 @@ class Actions:
         """Change what the user says of a run."""
         from engine.jobs import views
 
-        job = JobDirectory(path)
+        job = self.store.at(path)
         views.write_notes(job, change(views.notes(job)))
 
     def remove(self, path: Path) -> None:
         """Delete a run for ever, that has ended and is the user's own."""
         from engine.jobs import removal
 
-        removal.remove(JobDirectory(path), self.store)
+        removal.remove(self.store.at(path), self.store)
 
     def keep_order(self, order: "Order") -> None:
         """Remember in which order this folder of runs is listed."""

@@ -69,6 +69,8 @@ class JobDirectory:
     """The paths of a job. Making one touches no disk."""
 
     path: Path
+    notes: Path | None = field(default=None, compare=False)
+    """Where the user's notes lie, of a job whose folder is not the user's."""
 
     @property
     def record_file(self) -> Path:
@@ -126,7 +128,7 @@ class JobDirectory:
 
     @property
     def user_file(self) -> Path:
-        return self.path / "user.json"
+        return self.notes or self.path / "user.json"
 
     @property
     def attempts(self) -> Path:

@@ -33,8 +33,10 @@ class Store:
     ) -> None:
         self.root = root
         self.roots = list(dict.fromkeys([root, *others]))
-        self.shipped = tuple(JobDirectory(path) for path in shipped)
-        """Read-only jobs that come with the program."""
+        self.shipped = tuple(
+            JobDirectory(path, state_folder() / "shipped" / f"{path.name}.json") for path in shipped
+        )
+        """Read-only jobs that come with the program; what the user notes of them lies elsewhere."""
 
     def jobs(self) -> list[JobDirectory]:
         """Every job on disk: the shipped ones, then each root's, in order of name."""
@@ -43,6 +45,10 @@ class Store:
             found += [JobDirectory(path) for path in _folders(root)]
         return found
 
+    def at(self, path: Path) -> JobDirectory:
+        """The job of a folder, which need not be there."""
+        return next((job for job in self.shipped if job.path == path), JobDirectory(path))
+
     def find(self, text: str) -> JobDirectory:
         """The one job that `text` names: a path, an id, a name, or the start of one.
 
@@ -50,7 +56,7 @@ class Store:
         """
         path = Path(os.path.expanduser(text))
         if path.is_absolute() or os.sep in text:
-            job = JobDirectory(path.absolute())
+            job = self.at(path.absolute())
             if job.record() is None:
                 raise EngineError("This is not a run's directory.", str(path), "See finetop runs.")
             return job

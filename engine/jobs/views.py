@@ -88,7 +88,8 @@ def notes(job: JobDirectory) -> UserNotes:
 
 
 def write_notes(job: JobDirectory, changed: UserNotes) -> None:
-    """Replace the user's notes."""
+    """Replace the user's notes. Raises OSError."""
+    job.user_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     atomic.write_json(job.user_file, dataclasses.asdict(changed))
 
 

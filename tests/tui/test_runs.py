@@ -123,6 +123,9 @@ async def test_the_shipped_run_comes_first(tmp_path: Path, root: Path) -> None:
         assert "pretrain" in screen_text(app).splitlines()[3]
         await pilot.press("home")
         await see(pilot, "came with finetop")
+        await pilot.press("x")
+        await see(pilot, "1 hidden")
+        assert not (shipped.path / "user.json").exists()
 
 
 async def test_stop_asks_first_and_only_then_gets_firmer(app: FinetopApp, root: Path) -> None:

@@ -1,6 +1,8 @@
-"""Overview: a run's recipe, inputs, parents, versions, and what it takes on disk."""
+"""Overview: a run's recipe, inputs, parents, versions, and what it takes on disk.
 
-from pathlib import Path
+Of a log of another writer: its settings and texts, as far as its files hold any.
+"""
+
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -9,7 +11,6 @@ from textual.message import Message
 
 from engine.errors import EngineError
 from engine.jobs.difference import flatten
-from engine.jobs.directory import JobDirectory
 from engine.jobs.overview import Overview, gather
 from engine.text import clean, one_line
 from tui.phrases import clock, error_lines, name_of, size, state_words
@@ -18,7 +19,10 @@ from tui.screens.sheet import Sheet
 from tui.snapshots import RunRow
 from tui.widgets.cells import Line
 from tui.widgets.line import Lines, Rule
-from tui.widgets.pager import Pager
+from tui.widgets.pager import MOST_LINES, Pager
+
+if TYPE_CHECKING:
+    from engine.events.fleet import RunLog
 
 _HIDDEN_FACTS = frozenset({"launch", "argv"})
 """Of a start, what tells a person nothing."""
@@ -51,8 +55,10 @@ class OverviewPage(Sheet):
 
     def on_mount(self) -> None:
         super().on_mount()
+        log = self._foreign
+        stand = f"{log.kind} log" if log else state_words(self._row.view)
         self.query_one("#headline", Lines).show(
-            [(f" {name_of(self._row)} ", "strong"), (state_words(self._row.view), "")]
+            [(f" {name_of(self._row)} ", "strong"), (stand, "")]
         )
         self.run_worker(self._gather, thread=True)
 
@@ -62,7 +68,7 @@ class OverviewPage(Sheet):
     def _gather(self) -> None:
         """On a thread: it lists the whole directory."""
         try:
-            lines = overview_lines(gather(JobDirectory(Path(self._row.key))))
+            lines = overview_lines(gather(self.finetop.store.at(self._row.path)))
         except EngineError as error:
             lines = error_lines(error)
         self.post_message(Gathered(lines))
