@@ -8,17 +8,17 @@ import shutil
 import subprocess
 from pathlib import Path
 
+CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
+SYSTEMD_MARK = "/run/systemd/system"
+
 
 def warning() -> str:
     """Why a run started here may not outlive the session; empty where nothing speaks for it."""
     if os.environ.get("SLURM_JOB_ID"):
         return f"It ends with Slurm's allocation {os.environ['SLURM_JOB_ID']}."
     if kills_at_logout() and not lingers():
-        return (
-            "This system ends a user's processes at logout: "
-            "run `loginctl enable-linger` once, so that runs go on."
-        )
-    if Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
+        return "Logout ends it: run `loginctl enable-linger` once, so that runs go on."
+    if any(Path(mark).exists() for mark in CONTAINER_MARKS):
         return "It ends with this container."
     return ""
 
@@ -46,7 +46,7 @@ def lingers() -> bool:
 
 def _ask(*command: str) -> str:
     program = shutil.which(command[0])
-    if program is None or not Path("/run/systemd/system").exists():
+    if program is None or not Path(SYSTEMD_MARK).exists():
         return ""
     try:
         answer = subprocess.run(

@@ -73,6 +73,8 @@ class Status:
     device: str = ""
     message: str = ""
     """What it does right now, or what a reader should know (rows rejected, place in the queue)."""
+    bound: str = ""
+    """Why it may not outlive the session that it was started in; empty where nothing says so."""
     rejected: int = 0
     """Rows that went to the rejects file."""
     error: Failure | None = None

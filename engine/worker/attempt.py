@@ -21,7 +21,7 @@ from typing import Any
 
 from engine import atomic
 from engine.errors import EngineError
-from engine.jobs import devices, killer, process, status
+from engine.jobs import devices, killer, process, session, status
 from engine.jobs.devices import Device, Option
 from engine.jobs.directory import JobDirectory, JobRecord
 from engine.jobs.lock import Lock
@@ -78,6 +78,7 @@ class Attempt:
             heartbeat=time.time(),
             host=socket.gethostname(),
             message="starting",
+            bound=session.warning(),
         )
         atomic.write_json(self.files.process, {**_process(), "launch": launch})
         status.write(directory, self._status)

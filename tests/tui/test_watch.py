@@ -9,11 +9,16 @@ from textual.widgets import Input
 
 from engine.demo import PRETRAIN_RUN
 from engine.jobs.directory import JobDirectory
+from engine.jobs.status import State
 from engine.jobs.store import Store
+from engine.jobs.views import view
 from tests.tui.building import write_curves, write_event, write_run
 from tests.tui.conftest import screen_text, see, until
 from tui.app import FinetopApp
+from tui.curves.readings import headline, standing
+from tui.glyphs import UNICODE
 from tui.screens.watch import WatchPage
+from tui.snapshots import RunRow
 
 SIZES = [(160, 50), (80, 24)]
 
@@ -33,6 +38,21 @@ async def test_one_run_is_shown_whole(app: FinetopApp, size: tuple[int, int]) ->
             assert "this terminal may close" in text
             assert "memory 1.2 GB" in text
             assert "gradient norm" in text
+
+
+def test_what_a_run_may_end_with_is_told_instead_of_a_promise(tmp_path: Path) -> None:
+    def said(**values: object) -> tuple[str, str]:
+        job = write_run(tmp_path, f"run-{len(values)}", state=State.RUNNING, points=4, **values)  # type: ignore[arg-type]
+        shown = view(job)
+        assert shown is not None
+        row = RunRow(shown)
+        lines = (headline(row, UNICODE), standing(row, {}, "-"))
+        return tuple("".join(text for text, _ in line) for line in lines)  # type: ignore[return-value]
+
+    first, second = said()
+    assert ("this terminal may close" in first, second) == (True, "")
+    first, second = said(bound="It ends with Slurm's allocation 7.")
+    assert ("this terminal" in first, second) == (False, " It ends with Slurm's allocation 7.")
 
 
 async def test_a_new_event_is_on_screen_within_a_second(app: FinetopApp, root: Path) -> None:

@@ -151,8 +151,10 @@ def headline(row: RunRow, glyphs: Glyphs) -> Line:
             line.append((f"  {left} left", "strong"))
         if status.device:
             line.append((f"  on {one_line(status.device)}", "dim"))
-        started = f"started {clock(status.started)}, " if status.started else ""
-        line.append((f"  {glyphs.separator} {started}this terminal may close", "dim"))
+        told = [f"started {clock(status.started)}"] if status.started else []
+        told += [] if status.bound else ["this terminal may close"]
+        if told:
+            line.append((f"  {glyphs.separator} {', '.join(told)}", "dim"))
     elif status.started and status.heartbeat > status.started:
         line.append((f"  took {duration(status.heartbeat - status.started)}", ""))
         line.append((f"  {glyphs.separator} started {clock(status.started)}", "dim"))
@@ -228,10 +230,15 @@ def numbers(row: RunRow, series: Mapping[str, Series], at: int | None) -> Line:
 
 
 def standing(row: RunRow, series: Mapping[str, Series], separator: str) -> Line:
-    """What a run came to: how it ended, what it forgot, which checkpoints are of note."""
+    """What a run came to: how it ended, what it forgot, which checkpoints are of note.
+
+    Of one that lives, first what it may end with.
+    """
     facts: list[list[Piece]] = []
     status, marks = row.view.status, row.marks
     said = remark(row)
+    if status is not None and row.view.state.alive and status.bound:
+        facts.append([(one_line(status.bound), "warn")])
     if status is not None and row.view.state.final and said:
         facts.append([(said, "warn")])
     if row.forgot is not None:
