@@ -1,9 +1,10 @@
 """What every test has: folders of its own, no network, waiting on conditions."""
 
+import itertools
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -32,10 +33,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def warm_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What starts workers where a test is not `cold`; one for all processes of the tests."""
-    folder = tmp_path_factory.getbasetemp()
+    folder, owner = tmp_path_factory.getbasetemp(), os.getpid()
     if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    return warm.install(folder / "warm")
+        folder, owner = folder.parent, os.getppid()
+    return warm.install(folder / "warm", owner)
 
 
 @pytest.fixture(autouse=True)
@@ -47,10 +48,18 @@ def workers(
         monkeypatch.setenv("FINETOP_PYTHON", str(request.getfixturevalue("warm_python")))
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A new path for each test: pytest's own numbering looks through all that there are."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_folders(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the runs, the state, the queue or the models of whoever runs it."""
-    home = tmp_path_factory.mktemp("home")
+    home = next(homes)
+    home.mkdir()
     for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "FINETOP_DATA", "FINETOP_PYTHON"):
         monkeypatch.delenv(name, raising=False)
     for name in ("FINETOP_STATE", "FINETOP_LOCKS", "FINETOP_RUNS", "FINETOP_MODELS", "HF_HOME"):

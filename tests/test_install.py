@@ -12,6 +12,15 @@ import pytest
 pytestmark = pytest.mark.cold
 
 HERE = Path(__file__).resolve().parent.parent
+FEW_STEPS = [
+    part
+    for change in (
+        "training.max_steps=2", "training.evaluations=0", "data.limit=40", "samples.count=0",
+        "forgetting.tokens=0", "device=cpu",
+    )
+    for part in ("--set", change)
+]  # fmt: skip
+"""It trains; what a run measures meanwhile is proved elsewhere."""
 
 
 def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -39,10 +48,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of programs of a clean environment with the light install."""
     home = tmp_path_factory.mktemp("light")
-    venv.create(home, with_pip=True)
+    venv.create(home, with_pip=False)
     installed = run(
-        home / "bin/python", "-m", "pip", "install", "--quiet",
-        "--constraint", HERE / "constraints.txt", wheel,
+        *pip(home), "install", "--quiet", "--constraint", HERE / "constraints.txt", wheel,
     )  # fmt: skip
     assert installed.returncode == 0, installed.stderr[-2000:]
     return home / "bin"
@@ -73,7 +81,7 @@ def test_it_trains_with_the_python_that_finetop_python_names(light: Path, tmp_pa
     lend_packages(other)
     trained = run(
         light / "finetop", "--runs", tmp_path / "runs", "train", "--follow",
-        "--set", "training.max_steps=2", "--set", "data.limit=40", "--set", "device=cpu",
+        *FEW_STEPS,
         FINETOP_PYTHON=str(other / "bin/python"),
     )  # fmt: skip
     assert trained.returncode == 0, trained.stderr
@@ -83,21 +91,24 @@ def test_it_trains_with_the_python_that_finetop_python_names(light: Path, tmp_pa
 @pytest.mark.worker
 def test_the_whole_install_brings_the_bundled_model(wheel: Path, tmp_path: Path) -> None:
     home = tmp_path / "whole"
-    venv.create(home, with_pip=True)
+    venv.create(home, with_pip=False)
     lend_packages(home)
-    installed = run(
-        home / "bin/python", "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", wheel
-    )
+    installed = run(*pip(home), "install", "--quiet", "--no-deps", "--no-index", wheel)
     assert installed.returncode == 0, installed.stderr[-2000:]
     trained = run(
         home / "bin/finetop", "--runs", tmp_path / "runs", "train", "--follow",
-        "--set", "training.max_steps=2", "--set", "data.limit=40", "--set", "device=cpu",
+        *FEW_STEPS,
     )  # fmt: skip
     assert trained.returncode == 0, trained.stderr
     assert list((tmp_path / "runs").glob("*/adapter/adapter_model.safetensors"))
     listed = run(home / "bin/finetop", "checkpoints")
     assert "bundled:demo-base" in listed.stdout
     assert "unusable" not in listed.stdout.split("bundled:demo-base")[0].splitlines()[-1]
+
+
+def pip(home: Path) -> list[str]:
+    """The pip of this environment for another one: a pip of its own would take long to make."""
+    return [sys.executable, "-m", "pip", "--python", str(home / "bin/python")]
 
 
 def lend_packages(home: Path) -> None:

@@ -116,6 +116,7 @@ class Kept:
 
 def kept_bytes(config: Any, method: Method, *, mixed: bool) -> int:
     """Bytes that torch itself holds for the backward pass, weights apart."""
+    gc.freeze()  # what was there before is no garbage of this pass, and takes long to look through
     lora = method.kind == "lora"
     model = make(config, torch.bfloat16 if mixed and lora else None)
     model = (adapt(model, method) if lora else model).train()
@@ -136,6 +137,7 @@ def kept_bytes(config: Any, method: Method, *, mixed: bool) -> int:
     ):
         logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
     gc.collect()
+    gc.unfreeze()
     # Copies of weights in 16 bits are counted with the weights.
     shapes = {tuple(one.shape) for one in model.parameters()}
     sizes = {}

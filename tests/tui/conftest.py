@@ -1,12 +1,14 @@
 """The dashboard on job directories of a test's own, with a companion that needs no model."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from textual._wait import SLEEP_GRANULARITY, wait_for_idle
 from textual.pilot import Pilot
 
 from engine.compare.behaviour import count_sentences, count_words
@@ -179,6 +181,22 @@ def report_of(question: str, answer: str, **changes: Any) -> dict[str, Any]:
         "marks": none,
         "templates": [other, refused, {"template": template} | row],
     } | changes  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _one_rest_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Textual rests before and after the animations of each key; here nothing is animated.
+
+    It also takes a twentieth of a look for busy, which the threads of the feed alone can be.
+    """
+    turns = itertools.cycle((True, False))
+
+    async def rest(*given: float) -> None:
+        if next(turns):
+            await wait_for_idle(*given)
+
+    monkeypatch.setattr("textual.app.wait_for_idle", rest)
+    monkeypatch.setattr("textual._wait.SLEEP_IDLE", SLEEP_GRANULARITY / 4)
 
 
 @pytest.fixture(autouse=True)

@@ -14,12 +14,17 @@ CLIENT = Path(__file__).with_name("client.py")
 SERVER = Path(__file__).with_name("server.py")
 
 
-def install(folder: Path) -> Path:
-    """A program in `folder` that stands for a Python; its server starts when it is first used."""
+def install(folder: Path, owner: int) -> Path:
+    """A program in `folder` that stands for a Python.
+
+    Its server starts when it is first used, and ends soon after the process `owner` does.
+    """
     folder.mkdir(exist_ok=True)
     program = folder / "python"
     text = CLIENT.read_text()
-    for name, value in (("PYTHON", sys.executable), ("SERVER", SERVER), ("FOLDER", folder)):
+    for name, value in (
+        ("PYTHON", sys.executable), ("SERVER", SERVER), ("FOLDER", folder), ("OWNER", owner),
+    ):  # fmt: skip
         text = text.replace(f'{name} = ""', f"{name} = {str(value)!r}", 1)
     # Another process of the tests may be about to run the one that it wrote.
     aside = folder / f"python-{os.getpid()}"

@@ -12,6 +12,7 @@ import time
 PYTHON = ""
 SERVER = ""
 FOLDER = ""
+OWNER = ""
 START_SECONDS = 120
 
 
@@ -30,7 +31,7 @@ def connect() -> socket.socket:
                 if started is None:
                     with open(os.path.join(FOLDER, "log"), "ab") as log:
                         started = subprocess.Popen(
-                            [PYTHON, SERVER, address],
+                            [PYTHON, SERVER, address, OWNER],
                             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                             start_new_session=True, cwd=FOLDER,
                         )  # fmt: skip
