@@ -4,6 +4,7 @@ All arms meet the same items in the same order with greedy decoding, so that res
 The base of an adapter is the same weights with the adapter off.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -121,9 +122,9 @@ def measure_suite(
     if texts:
         read = read_texts(voice, texts, lambda done: tick(len(asked) + done))
         result |= {
-            "perplexity": read.perplexity,
+            "perplexity": _finite(read.perplexity),
             "tokens": sum(read.tokens.values()),
-            "nll": read.nll,
+            "nll": {name: _finite(value) for name, value in read.nll.items()},
             "text_tokens": read.tokens,
         }
     return result
@@ -146,7 +147,8 @@ def measure_labels(
         )
     asked = [example.messages[:-1] for example in examples]
     scored = label_scores(voice, asked, labels, tick)
-    likely = [labels[row.index(max(row))] for row in scored]
+    # A diverged model finds no label likely, and not the first of them all.
+    likely = ["" if any(map(math.isnan, row)) else labels[row.index(max(row))] for row in scored]
     prompts = [voice.prompt(messages) for messages in asked]
     said = answer_all(
         voice,
@@ -184,6 +186,11 @@ def _accuracy(scored: Scored) -> dict[str, Any]:
         "scores": scored.scores,
         "answers": scored.answers,
     }
+
+
+def _finite(value: float) -> float | None:
+    """A number as JSON knows it; None for what a diverged model makes of it."""
+    return value if math.isfinite(value) else None
 
 
 def _suite_files(names: Sequence[str]) -> list[Path]:

@@ -1,5 +1,6 @@
 """The demo's table: what it says of made-up results, whose numbers are known by hand."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ def share(right: int, items: int) -> dict[str, Any]:
     return {"right": right, "accuracy": right / items, "interval": list(wilson(right, items))}
 
 
-def arm(scores: list[float], perplexity: float, said: str) -> dict[str, Any]:
+def arm(scores: list[float], perplexity: float | None, said: str) -> dict[str, Any]:
     held_out = datasets.resolve("bundled:emotion").eval_path
     assert held_out is not None
     row, outside = rows.preview(held_out, 1).examples[0], prompts.read(prompts.find(OPEN))[0]
@@ -73,6 +74,9 @@ def test_the_text_has_a_column_for_each_arm_and_no_control_characters(tmp_path: 
 
 def test_two_arms_fit_a_hundred_columns(tmp_path: Path) -> None:
     results, jobs = made(tmp_path, "tuned")
+    results["arms"]["tuned"]["suites"]["prose"]["perplexity"] = None
     text = as_text(summarise(results, jobs, 90.0, 200.0))
     assert max(map(len, text.splitlines()[:8])) <= 100
     assert "replay" not in text
+    prose = next(line for line in text.splitlines() if "plain prose" in line)
+    assert re.search(r"perplexity of plain prose +1\.500 +not finite +over 1,234 tokens", prose)

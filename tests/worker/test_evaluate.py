@@ -2,12 +2,14 @@
 
 import json
 import math
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from engine.catalog.rows import Example
 from engine.catalog.schemas import Message
@@ -19,7 +21,7 @@ from engine.jobs.process import worker_command
 from engine.jobs.recipe import EvaluateRecipe
 from engine.jobs.status import State
 from engine.worker.answering.bases import Bases, Voice
-from engine.worker.answering.measure import label_scores, read_texts, score_items
+from engine.worker.answering.measure import Read, label_scores, read_texts, score_items
 from engine.worker.evaluate import measure_labels, measure_suite
 from engine.worker.model.places import Place
 from engine.worker.rows.encode import choose_template, collate, encode_messages, nll
@@ -98,6 +100,11 @@ def test_every_token_of_a_text_is_predicted_once(bases: Bases, base: Path) -> No
     assert read_texts(one, texts, window=500).nll["long"] != read.nll["long"], "less context"
 
 
+def test_a_diverged_model_has_a_perplexity_too() -> None:
+    assert Read({"a": 1e6}, {"a": 2}).perplexity == math.inf
+    assert math.isnan(Read({"a": math.nan}, {"a": 2}).perplexity)
+
+
 def test_items_are_scored_by_what_is_said(bases: Bases, base: Path) -> None:
     one = voice(bases, base)
     ask = (Message("user", "Two and two"),)
@@ -140,8 +147,12 @@ def test_labels_are_told_from_free_answers(bases: Bases, base: Path) -> None:
 
 
 @pytest.mark.worker
-def test_the_job_measures_base_and_tuned(base: Path, tmp_path: Path, root: Path) -> None:
+def test_the_job_measures_base_and_tuned_and_diverged(
+    base: Path, tmp_path: Path, root: Path
+) -> None:
     adapter = save_adapter(tmp_path / "adapter", base)
+    diverged = shutil.copytree(adapter, tmp_path / "diverged") / "adapter_model.safetensors"
+    save_file({name: weight * math.nan for name, weight in load_file(diverged).items()}, diverged)
     suite = tmp_path / "mixed.jsonl"
     suite.write_text(
         json.dumps(
@@ -166,7 +177,11 @@ def test_the_job_measures_base_and_tuned(base: Path, tmp_path: Path, root: Path)
     )
     recipe = EvaluateRecipe(
         device="cpu",
-        arms=[f"base={base}", f"tuned={base}+{adapter}"],
+        arms=[
+            f"base={base}",
+            f"tuned={base}+{adapter}",
+            f"diverged={base}+{diverged.parent}",
+        ],
         suites=[str(suite)],
         choices=str(labelled),
     )
@@ -178,10 +193,13 @@ def test_the_job_measures_base_and_tuned(base: Path, tmp_path: Path, root: Path)
     final = status.read(job)
     assert final is not None
     assert final.state is State.DONE
-    assert (final.step, final.total) == (12, 12)
+    assert (final.step, final.total) == (18, 18)
     results = json.loads(job.results.read_text())["arms"]
-    assert list(results) == ["base", "tuned"]
-    before, after = results["base"], results["tuned"]
+    assert list(results) == ["base", "tuned", "diverged"]
+    before, after, lost = results.values()
     assert before["suites"]["mixed"]["perplexity"] != after["suites"]["mixed"]["perplexity"]
     assert before["suites"]["mixed"]["items"] == 1
     assert set(before["choices"]["likelihood"]["answers"].values()) <= {"joy", "sadness"}
+    assert lost["suites"]["mixed"]["perplexity"] is None, "it is not finite"
+    assert lost["suites"]["mixed"]["nll"] == {"prose": None}
+    assert set(lost["choices"]["likelihood"]["answers"].values()) == {""}

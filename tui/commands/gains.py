@@ -82,7 +82,10 @@ def as_text(table: Mapping[str, Any]) -> str:
     for name, skill in table["skills"].items():
         counts = "".join(f"  {skill['lost'][arm]:>5}/{skill['gained'][arm]:<4}" for arm in tuned)
         lines.append(f"{_row(name, skill, arms)}  {skill['items']:>5}{counts}".rstrip())
-    cells = "".join(f"{prose[arm]['perplexity']:>{_CELL + 2}.3f}" for arm in arms)
+    found = (prose[arm]["perplexity"] for arm in arms)
+    cells = "".join(
+        f"{f'{value:.3f}' if value is not None else 'not finite':>{_CELL + 2}}" for value in found
+    )
     lines.append(
         f"  {'perplexity of plain prose':28}{cells}  over {prose['base']['tokens']:,} tokens"
     )

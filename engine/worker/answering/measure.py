@@ -4,7 +4,6 @@ Every measure keeps its value item by item, so that two arms can be compared in 
 rows of like length; nothing here samples.
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from engine.catalog.schemas import Message
 from engine.errors import EngineError
+from engine.events.summary import perplexity
 from engine.impact import scores
 from engine.impact.suites import Item
 from engine.jobs.settings import Decode
@@ -54,8 +54,9 @@ class Read:
 
     @property
     def perplexity(self) -> float:
-        """exp(sum of NLL / number of predicted tokens), over all texts."""
-        return math.exp(sum(self.nll.values()) / max(1, sum(self.tokens.values())))
+        """exp(sum of NLL / number of predicted tokens), over all texts; of a diverged model it may
+        be infinite or no number."""
+        return perplexity(sum(self.nll.values()) / max(1, sum(self.tokens.values())))
 
 
 def score_items(

@@ -1,6 +1,5 @@
 """A run's TensorBoard events: one file an attempt, all in one directory for the life of the run."""
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,8 +40,3 @@ class Curves:
 
     def close(self) -> None:
         self._writer.close()
-
-
-def perplexity(nll: float) -> float:
-    """exp of a mean NLL in nats per token; infinity where that is too large for a float."""
-    return math.exp(nll) if nll < 709 else math.inf

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
+from engine.events.summary import perplexity
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.rows.encode import Encoded, collate, nll_of_logits
-from engine.worker.training.curves import perplexity
 
 
 class HeldOut:

@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 from transformers import TrainerState
 
+from engine.events.summary import perplexity
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.rows.batches import OrderedTrainer
 from engine.worker.rows.encode import collate, nll_by_row
 from engine.worker.training import checkpoints
 from engine.worker.training.conductor import Conductor
-from engine.worker.training.curves import TRAIN_TAGS, Curves, perplexity
+from engine.worker.training.curves import TRAIN_TAGS, Curves
 from engine.worker.training.gauges import Gauge, undisturbed
 from engine.worker.training.surroundings import Surroundings
 
