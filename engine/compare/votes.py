@@ -6,6 +6,7 @@ too. Draws nothing.
 """
 
 import dataclasses
+import hashlib
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ from random import Random
 from typing import Literal
 
 from engine import atomic
+from engine.catalog import hub_cache
 from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.impact.statistics import wilson
@@ -72,6 +74,7 @@ class Vote:
     ratings: dict[str, dict[str, int]] = field(default_factory=dict)
     """Arm to rubric to 1 … 5."""
     note: str = ""
+    judge: str = ""
 
     @property
     def key(self) -> Key:
@@ -186,8 +189,12 @@ def _line(vote: Vote) -> str:
 
 
 def book_of(folder: Path, judge: str) -> Path:
-    """The file of a judge's votes in the folder of a comparison."""
-    return folder / f"votes-{slugify(judge)}.jsonl"
+    """The file of a judge's votes in the folder of a comparison: each judge has one of their own.
+
+    A file's name holds few letters and may not tell capitals, so a hash of the whole name is in it.
+    """
+    mark = hashlib.sha256(judge.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return folder / f"votes-{slugify(judge)}-{mark}.jsonl"
 
 
 def read(path: Path) -> list[Vote]:
@@ -301,10 +308,11 @@ def judges_of(folder: Path) -> dict[str, list[Vote]]:
 
     Raises EngineError.
     """
-    return {
-        path.stem.removeprefix("votes-"): list(Book(path).votes.values())
-        for path in sorted(folder.glob("votes-*.jsonl"))
-    }
+    found: dict[str, list[Vote]] = {}
+    for path in sorted(folder.glob("votes-*.jsonl")):
+        for vote in Book(path).votes.values():
+            found.setdefault(vote.judge or path.stem.removeprefix("votes-"), []).append(vote)
+    return found
 
 
 def tally_all(judges: Mapping[str, Sequence[Vote]], arm: str, other: str) -> Tally:
@@ -352,10 +360,15 @@ def read_rubrics(path: Path) -> dict[str, str]:
     return found
 
 
-def names_of(arm: Arm, *more: str) -> list[str]:
-    """What an answer could give an arm away by: its name, its checkpoint's, its adapter's."""
-    refs = [ref for ref in (arm.checkpoint, arm.adapter) if ref]
-    return [arm.name, *refs, *map(short_ref, refs), *more]
+def names_of(arm: Arm, *behind: str) -> list[str]:
+    """What an answer could give an arm away by: its name, its model's, its adapter's.
+
+    `behind` are names and refs of what those were made from.
+    """
+    refs = [ref for ref in (arm.checkpoint, arm.adapter, arm.model, *behind) if ref]
+    cached = filter(None, (hub_cache.find_repository(Path(ref)) for ref in refs))
+    refs += [one.name.removeprefix("models--").replace("--", "/") for one in cached]
+    return [arm.name, *refs, *map(short_ref, refs)]
 
 
 def hide_names(text: str, names: Iterable[str]) -> str:

@@ -52,7 +52,7 @@ def test_votes_of_all_judges(
 ) -> None:
     for judge, choice in (("ana", "left"), ("ben", "tie")):
         book = votes.Book(votes.book_of(job.path, judge))
-        book.cast(votes.Vote("p2", "p2", TUNED, BASE, choice))  # type: ignore[arg-type]
+        book.cast(votes.Vote("p2", "p2", TUNED, BASE, choice, judge=judge))  # type: ignore[arg-type]
     assert finetop(root, "votes", "answers") == 0
     text = capsys.readouterr().out
     assert "tuned against base" in text

@@ -1,5 +1,6 @@
 """Blind votes: lots that are fair and stay, a file that survives, counts that are right."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -124,23 +125,34 @@ def test_names_are_hidden_in_answers() -> None:
     arm = parse_arm("tuned=bundled:demo-base+/x/y/emotion-lora")
     hidden = hide_names("tuned emotion-lora on demo-base, /x/y/emotion-lora", names_of(arm, "mine"))
     assert hidden == "[name] [name] on [name], [name]"
+    endpoint = parse_arm("far=http://box:8000/v1?model=maker/Llama-3")
+    said = "I am llama-3, or maker/llama-3, on tiny."
+    cached = "/hub/models--maker--tiny/snapshots/0a1b2c"
+    assert hide_names(said, names_of(endpoint, cached)) == "I am [name], or [name], on [name]."
 
 
 def test_judges_are_kept_apart_and_counted_together(tmp_path: Path) -> None:
     ballots = draw(IDS[:20], ARMS, "x")
-    for judge, arm in (("Ana", "tuned"), ("Ben", "base")):
+    for judge, arm in (("مریم", "tuned"), ("زهرا", "base")):
         book = Book(book_of(tmp_path, judge))
         for one in ballots:
-            book.cast(prefer(one, "tuned" if one.prompt_id == "p3" else arm))
+            cast = prefer(one, "tuned" if one.prompt_id == "p3" else arm)
+            book.cast(dataclasses.replace(cast, judge=judge))
     judges = judges_of(tmp_path)
-    assert list(judges) == ["Ana", "Ben"]
-    assert tally(judges["Ana"], "tuned", "base").wins == 20
+    assert {*judges} == {"مریم", "زهرا"}
+    assert tally(judges["مریم"], "tuned", "base").wins == 20
     whole = tally_all(judges, "tuned", "base")
     assert (whole.wins, whole.losses) == (21, 19)
     assert whole.consistent == (4, 4), "nobody is held against another's votes"
     assert agreement(judges) == (1, 20)
     found = scores([vote for votes in judges.values() for vote in votes], "base", "tuned")
     assert (found["p3"], found["p4"]) == (-1.0, 0.0)
+
+
+def test_every_judge_has_a_file() -> None:
+    judges = ["مریم", "زهرا", "Ana B", "Ana-B", "ana-b", "A" * 99, "A" * 98, "\udc80"]
+    files = {book_of(Path("x"), judge).name.casefold() for judge in judges}
+    assert len(files) == len(judges)
 
 
 def test_ratings_are_by_arm() -> None:

@@ -12,12 +12,16 @@ from textual.widgets import Input
 from engine.compare import remarks, votes
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import Store
+from engine.jobs.views import view
 from tests.tui.answered import BASE, TUNED, noticed, write_answers
+from tests.tui.building import write_run
 from tests.tui.conftest import screen_text, see, until
+from tui.answers.voting import names_behind
 from tui.app import FinetopApp
 from tui.keymap import KEYS
 from tui.screens.browse import BrowsePage
 from tui.screens.vote import VotePage
+from tui.snapshots import RunRow
 
 
 @pytest.fixture
@@ -86,6 +90,15 @@ async def test_names_are_hidden_in_answers_as_well(
                 break
             await pilot.press("t")
         await see(pilot, "I am [name], and [name]: 5")
+
+
+def test_bases_behind_an_arm_are_names_as_well(tmp_path: Path) -> None:
+    write_run(tmp_path, "first", checkpoint="/models/gpt-maker", directory="first-1a2b")
+    write_run(tmp_path, "second", checkpoint="run:first-1a2b", parents=["run:first-1a2b"])
+    views = [view(JobDirectory(tmp_path / name)) for name in ("second", "first-1a2b")]
+    rows = [RunRow(one) for one in views if one is not None]
+    found = names_behind(["x=run:second", "other=/models/tiny"], rows)
+    assert {"x", "second", "first", "first-1a2b", "gpt-maker", "tiny"} <= {*found}
 
 
 async def test_undo_brings_the_pair_back_with_all_that_was_said(

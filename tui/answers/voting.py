@@ -1,16 +1,20 @@
 """Where a judge sits: the votes in the job's folder, and the rubrics. Blocks, so on a thread."""
 
+import dataclasses
 import getpass
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from textual.message import Message
 
 from engine import atomic
 from engine.compare import votes
+from engine.compare.arms import parse_arm
 from engine.compare.votes import Book, Vote
 from engine.errors import EngineError
+from engine.jobs.recipe import TrainRecipe
+from tui.snapshots import RunRow
 
 RUBRICS = "rubrics.txt"
 
@@ -60,8 +64,9 @@ class Desk:
         return DeskOpened(self.judge, self._own(self._book))
 
     def cast(self, vote: Vote) -> NotKept | None:
-        """Count a vote."""
-        return self._write(lambda book: book.cast(vote))
+        """Count a vote of this judge."""
+        signed = dataclasses.replace(vote, judge=self.judge)
+        return self._write(lambda book: book.cast(signed))
 
     def undo(self) -> NotKept | None:
         """Take the last vote on these arms back."""
@@ -103,6 +108,29 @@ class Desk:
         """This judge's votes on these two arms."""
         wanted = {*self._arms}
         return tuple(vote for vote in book.votes.values() if {vote.left, vote.right} == wanted)
+
+
+def names_behind(arms: Iterable[str], rows: Sequence[RunRow]) -> list[str]:
+    """All that could give an arm away: what the runs behind it are called, and their bases too."""
+    records = {f"run:{row.view.record.id}": row.view for row in rows}
+    found: list[str] = []
+    for text in arms:
+        try:
+            arm = parse_arm(text)
+        except EngineError:
+            found.append(text)
+            continue
+        behind: list[str] = []
+        refs = [ref for ref in (arm.checkpoint, arm.adapter) if ref]
+        while refs:
+            view = records.pop(refs.pop(), None)
+            if view is not None:
+                recipe = view.recipe
+                base = recipe.model.checkpoint if isinstance(recipe, TrainRecipe) else ""
+                refs += [*view.record.parents, base]
+                behind += [view.record.name, *view.record.parents, base]
+        found += votes.names_of(arm, *behind)
+    return found
 
 
 def _user() -> str:

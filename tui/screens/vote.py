@@ -11,17 +11,15 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
 from engine.compare import remarks as remark_files
-from engine.compare.arms import parse_arm
 from engine.compare.collection import Pair
 from engine.compare.remarks import Remark
 from engine.compare.samples import Sample
-from engine.compare.votes import Ballot, Choice, Vote, draw, hide_names, named, names_of
-from engine.errors import EngineError
+from engine.compare.votes import Ballot, Choice, Vote, draw, hide_names, named
 from engine.text import one_line
 from tui.answers.outcomes import outcome
 from tui.answers.pairing import Answers, Clerk, Refused
 from tui.answers.reading import answer_lines, prompt_lines
-from tui.answers.voting import Desk, DeskOpened, Kept, NotKept
+from tui.answers.voting import Desk, DeskOpened, Kept, NotKept, names_behind
 from tui.screens.asking import Ask
 from tui.screens.dialogs import Dialog, Trouble
 from tui.screens.page import bindings_of
@@ -72,7 +70,7 @@ class VotePage(Sheet):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._names = self._names_of_arms()
+        self._names = names_behind(self._answers.arms, self.finetop.runs.rows)
         for side in ("left", "right"):
             self.query_one(f"#side-{side} .head", Lines).show([(f" {side}", "strong")])
         self.run_worker(self._clerk.run, thread=True)
@@ -222,20 +220,6 @@ class VotePage(Sheet):
         for pager in self.query(Pager):
             pager.to_top()
         self._draw()
-
-    def _names_of_arms(self) -> list[str]:
-        """All that could give an arm away: also what the runs behind it are called."""
-        found: list[str] = []
-        runs = {row.view.record.id: row.view.record.name for row in self.finetop.runs.rows}
-        for text in self._answers.arms:
-            try:
-                arm = parse_arm(text)
-            except EngineError:
-                found.append(text)
-                continue
-            ids = [ref.removeprefix("run:") for ref in (arm.checkpoint, arm.adapter) if ref]
-            found += names_of(arm, *(runs[one] for one in ids if one in runs))
-        return found
 
     def _blind(self, lines: list[Line]) -> list[Line]:
         return [[(hide_names(text, self._names), role) for text, role in line] for line in lines]
