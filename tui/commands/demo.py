@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine import atomic
-from engine.errors import EngineError
+from engine.errors import JobFailed
 from engine.jobs import launch, recipe
 from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
 from engine.jobs.store import open_store
+from tui.commands.changes import add_changes
 from tui.commands.follow import follow
 from tui.commands.gains import OPEN, as_text, summarise
 from tui.commands.generate import check_out
@@ -35,10 +36,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         "--replay", action="store_true",
         help="train it a second time with old data mixed in, and compare",
     )  # fmt: skip
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes",
-        help="change a setting of the training recipe",
-    )  # fmt: skip
+    add_changes(parser, "training.epochs=2")
     parser.set_defaults(handler=_demo)
     return [parser]
 
@@ -106,4 +104,4 @@ def _wait(job: JobDirectory, what: str) -> None:
         launch.stop(job, grace=20)
         raise
     if last.state is not State.DONE:
-        raise EngineError("The demo was stopped.", str(job.path), f"finetop resume {job.path.name}")
+        raise JobFailed("The demo was stopped.", str(job.path), f"finetop resume {job.path.name}")

@@ -16,6 +16,7 @@ from engine.jobs import devices, recipe
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.store import Store, open_store
 from engine.text import one_line
+from tui.commands.changes import add_changes
 from tui.commands.data import ask_companion
 from tui.drafts.fitting import Measured, measured
 
@@ -25,10 +26,7 @@ PARTS = ("weights", "gradients", "optimiser", "activations", "logits", "overhead
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
     parser = commands.add_parser("fit", help="will a recipe fit, and how long may it take")
     parser.add_argument("recipe", nargs="?", help="a recipe in TOML; without one, the defaults")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes",
-        help="change a setting, as training.batch_size=8",
-    )  # fmt: skip
+    add_changes(parser, "training.batch_size=8")
     parser.add_argument(
         "--measure", action="store_true", help="look how long the rows are first (some seconds)"
     )

@@ -5,11 +5,12 @@ import os
 import shutil
 from pathlib import Path
 
-from engine.errors import EngineError
+from engine.errors import EngineError, JobFailed
 from engine.jobs import launch, recipe
 from engine.jobs.recipe import GenerateRecipe
 from engine.jobs.status import State
 from engine.jobs.store import open_store
+from tui.commands.changes import add_changes
 from tui.commands.follow import follow
 
 
@@ -25,14 +26,10 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     )  # fmt: skip
     parser.add_argument("--out", type=Path, help="where the samples go as well (JSONL)")
     parser.add_argument("--name", default="generate", help="what the job is called")
-    parser.add_argument("--device", default="auto")
     parser.add_argument(
         "--detach", action="store_true", help="print the job's id and leave it to itself"
     )
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes",
-        help="change a setting, as decode.max_new_tokens=64",
-    )  # fmt: skip
+    add_changes(parser, "decode.max_new_tokens=64")
     parser.set_defaults(handler=_generate)
     return [parser]
 
@@ -47,8 +44,8 @@ def _generate(options: argparse.Namespace) -> int:
     if options.out is not None:
         check_out(options.out)
     table = {
-        "kind": "generate", "name": options.name, "device": options.device,
-        "arms": options.arms, "prompts": options.prompts,
+        "kind": "generate", "name": options.name, "arms": options.arms,
+        "prompts": options.prompts,
     }  # fmt: skip
     wanted = recipe.parse(recipe.with_changes(table, options.changes))
     assert isinstance(wanted, GenerateRecipe)
@@ -63,7 +60,7 @@ def _generate(options: argparse.Namespace) -> int:
         launch.stop(job, grace=5)
         raise
     if last.state is not State.DONE:
-        raise EngineError("Generating was stopped.", str(job.path), "finetop resume goes on.")
+        raise JobFailed("Generating was stopped.", str(job.path), "finetop resume goes on.")
     if options.out is None:
         print(job.samples)
         return 0

@@ -11,6 +11,7 @@ from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
 from engine.jobs.store import open_store
 from engine.text import one_line
+from tui.commands.changes import add_changes
 from tui.commands.fit import announce
 from tui.commands.follow import follow
 
@@ -27,10 +28,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         "--force", action="store_true", help="go on although the data has changed since it began"
     )
     for parser in (train, resume):
-        parser.add_argument(
-            "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes",
-            help="change a setting, as training.epochs=2",
-        )  # fmt: skip
+        add_changes(parser, "training.epochs=2")
         parser.add_argument("--follow", action="store_true", help="wait for its end")
     return [train, resume]
 
