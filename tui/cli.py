@@ -16,23 +16,24 @@ from typing import Any
 from engine.errors import EngineError
 from engine.text import clean
 
-ROOMS = (
-    "demo",
-    "train",
-    "fit",
-    "runs",
-    "queue",
-    "metrics",
-    "watch",
-    "get",
-    "checkpoints",
-    "data",
-    "generate",
-    "tokenize",
-    "compare",
-    "doctor",
-)
-"""Where the commands live, in the order of the help."""
+ROOMS = {
+    "demo": ("demo",),
+    "train": ("train", "resume"),
+    "fit": ("fit",),
+    "runs": ("runs", "stop", "logs", "rm"),
+    "queue": ("queue",),
+    "metrics": ("metrics",),
+    "watch": ("watch",),
+    "get": ("get",),
+    "checkpoints": ("checkpoints",),
+    "data": ("data",),
+    "generate": ("generate",),
+    "tokenize": ("tokenize",),
+    "compare": ("compare",),
+    "doctor": ("doctor",),
+}
+"""Where the commands live, in the order of the help: only the room of the one that is asked for
+is entered."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,6 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Names that a terminal's encoding lacks are escaped, as stderr does by itself.
         sys.stdout.reconfigure(errors="backslashreplace")
+    if "SSH_CONNECTION" in os.environ:
+        # Textual reads it when it is imported, by whatever command. A slow line is soon full at
+        # 60 frames a second.
+        os.environ.setdefault("TEXTUAL_FPS", "15")
     given = sys.argv[1:] if arguments is None else arguments
     options = build_parser(given).parse_args(given)
     try:
@@ -58,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser for a command line. The dashboard must open at once: it loads no command."""
+    """The parser for a command line. Whatever is asked for must begin at once: no other command is
+    loaded, and for the dashboard none at all."""
     parser = argparse.ArgumentParser(
         prog="finetop",
         description="The terminal dashboard for fine-tuning language models. "
@@ -69,25 +75,26 @@ def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--ascii", action="store_true", help="draw without blocks and braille")
     parser.add_argument("--mouse", action="store_true", help="take the mouse, over SSH too")
     parser.set_defaults(command=None)
-    if _opens_dashboard(arguments):
+    asked = _command(arguments)
+    if asked is None:
         return parser
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for name in ROOMS:
-        for command in import_module(f"tui.commands.{name}").add_parsers(commands):
+    for room in [room for room, names in ROOMS.items() if asked in names] or ROOMS:
+        for command in import_module(f"tui.commands.{room}").add_parsers(commands):
             _add_runs_option(command)
     return parser
 
 
-def _opens_dashboard(arguments: Sequence[str]) -> bool:
-    """Whether nothing but options of the dashboard itself is given."""
+def _command(arguments: Sequence[str]) -> str | None:
+    """The first word that is no option of the dashboard itself."""
     rest = list(arguments)
     while rest:
         first = rest.pop(0)
         if first == "--runs" and rest:
             rest.pop(0)
         elif first not in ("--ascii", "--mouse") and not first.startswith("--runs="):
-            return False
-    return True
+            return first
+    return None
 
 
 class _Version(argparse.Action):
@@ -122,9 +129,6 @@ def _open_dashboard(options: argparse.Namespace) -> int:
             "Input or output is not one.",
             "See finetop --help for the commands that need none.",
         )
-    if "SSH_CONNECTION" in os.environ:
-        # Textual reads it when it is imported. A slow line is soon full at 60 frames a second.
-        os.environ.setdefault("TEXTUAL_FPS", "15")
     gc.disable()  # until the first paint: what starting makes is not garbage
     from tui.app import run_dashboard
 

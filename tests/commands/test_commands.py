@@ -1,11 +1,13 @@
 """The commands: exit codes, errors as title, detail and hint, and never a traceback."""
 
+import argparse
 import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -278,6 +280,30 @@ def test_the_dashboard_needs_a_terminal() -> None:
 def test_doctor_names_the_devices(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert finetop("--runs", str(root), "doctor") == 0
     assert "device     cpu" in capsys.readouterr().out
+
+
+def test_the_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        finetop("--help")
+    text = capsys.readouterr().out
+    for room, names in cli.ROOMS.items():
+        parsers = argparse.ArgumentParser().add_subparsers()
+        import_module(f"tui.commands.{room}").add_parsers(parsers)
+        assert set(parsers.choices) == set(names), "so that a command is found without the others"
+        for name in names:
+            assert name in text.split()
+
+
+def test_a_command_loads_no_other_and_no_screen(tmp_path: Path) -> None:
+    code = "import sys; from tui import cli; cli.main(sys.argv[1:]); print(*sys.modules)"
+    given = ["--runs", str(tmp_path), "watch", str(tmp_path), "--plain", "--tags", "(half"]
+    started = subprocess.run(
+        [sys.executable, "-c", code, *given], capture_output=True, text=True, check=True, timeout=60
+    )
+    loaded = set(started.stdout.split())
+    assert "nothing closes" in started.stderr
+    assert {one for one in loaded if one.startswith("tui.commands.")} == {"tui.commands.watch"}
+    assert "textual" not in loaded
 
 
 def test_letters_that_the_encoding_lacks_are_escaped(tmp_path: Path) -> None:

@@ -159,6 +159,7 @@ async def test_a_screen_with_nothing_new_draws_nothing(
 ) -> None:
     write_run(tmp_path / "still", "done", points=50)
     app = FinetopApp(Store(tmp_path / "still"), companion=lambda: companion)  # type: ignore[arg-type, return-value]
+    assert app.animation_level == "none"
     drawn: list[object] = []
     async with app.run_test(size=(120, 40)) as pilot:
         await see(pilot, "▁")

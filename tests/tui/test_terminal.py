@@ -4,12 +4,14 @@ import base64
 import os
 import re
 import signal
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from engine.jobs.status import State
+from tests.pseudo_terminal import PseudoTerminal
 from tests.tui.building import write_run
 from tests.tui.terminal import Terminal
 
@@ -105,6 +107,39 @@ def test_over_ssh_the_mouse_is_left_to_the_terminal(runs: Path) -> None:
     with Terminal(runs) as terminal:
         terminal.see("emotion-lora")
         assert b"\x1b[?1000h" in terminal.written
+
+
+FRAMES = """
+import sys
+from tui import cli
+cli.main(sys.argv[1:])
+from textual import constants
+print("frames:", constants.MAX_FPS)
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "frames"),
+    [
+        (["--runs"], {"SSH_CONNECTION": "1 2 3 4"}, 15),
+        (["watch"], {"SSH_CONNECTION": "1 2 3 4"}, 15),
+        (["watch"], {"SSH_CONNECTION": "1 2 3 4", "TEXTUAL_FPS": "30"}, 30),
+    ],
+)
+def test_over_ssh_few_frames_are_drawn_unless_more_are_asked_for(
+    runs: Path, options: list[str], environ: dict[str, str], frames: int
+) -> None:
+    command = [sys.executable, "-c", FRAMES, *options, str(runs)]
+    with PseudoTerminal(command, runs.parent, columns=80, lines=24, environ=environ) as terminal:
+        written, end = b"", time.monotonic() + 30
+        asked = False
+        while not (told := re.search(rb"frames: (\d+)\r", written)):
+            assert time.monotonic() < end, written
+            if not asked and b"emotion-lora" in written:
+                terminal.press("q")
+                asked = True
+            written += terminal.read(0.1) or b""
+        assert int(told[1]) == frames
 
 
 @pytest.mark.parametrize(

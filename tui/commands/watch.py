@@ -1,7 +1,7 @@
 """`finetop watch`: log directories of any writer, on the dashboard or as lines. Read-only."""
 
 import argparse
-import os
+import gc
 import sys
 import time
 from collections.abc import Iterator
@@ -48,8 +48,7 @@ def _watch(options: argparse.Namespace) -> int:
             "Input or output is not one.",
             "finetop watch PATH --plain prints a line a change instead.",
         )
-    if "SSH_CONNECTION" in os.environ:
-        os.environ.setdefault("TEXTUAL_FPS", "15")  # as the dashboard itself does
+    gc.disable()  # until the first paint, as the dashboard does
     from tui.logsapp import watch_logs
 
     return watch_logs(
