@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual.actions import SkipAction
 from textual.app import App
 from textual.binding import Binding
 from textual.events import Event, Key, MouseScrollDown, MouseScrollUp
@@ -60,6 +61,8 @@ class FinetopApp(App[None]):
         for key in KEYS
         if not key.screen
     ]
+    # As `:` does, with the field there before the next key comes, however fast one types.
+    BINDINGS.append(Binding("colon", "palette_at_once", show=False, priority=True))
 
     def __init__(
         self,
@@ -215,12 +218,19 @@ class FinetopApp(App[None]):
         if isinstance(self.screen, Page):
             self.push_screen(HelpPage(self.screen.name_in_keymap))
 
-    def action_palette(self) -> None:
+    async def action_palette(self) -> None:
         from tui.screens.palette import PalettePage
 
         page = self.screen
         if isinstance(page, Page):
-            self.push_screen(PalettePage(page), self._run_command)
+            palette = PalettePage(page)
+            await self.push_screen(palette, self._run_command)
+            palette.focus_field()
+
+    async def action_palette_at_once(self) -> None:
+        if not isinstance(self.screen, Page) or self.screen.in_field:
+            raise SkipAction  # a letter like any other there
+        await self.action_palette()
 
     async def _run_command(self, action: str | None) -> None:
         if action and self.page is not None:

@@ -13,6 +13,7 @@ from tests.tui.conftest import see, until
 from tui.app import FinetopApp
 from tui.logsapp import LogsApp
 from tui.screens.page import Page
+from tui.screens.palette import PalettePage
 
 TYPED = "xq3Dn"
 """Each is a command where letters are not text: hide, leave, Watch, delete, new."""
@@ -46,6 +47,17 @@ async def test_on_every_page_with_a_filter(app: FinetopApp, way: str) -> None:
             await until(pilot, lambda: app.screen is not before)
             await until(pilot, lambda: isinstance(app.screen, Page) and app.screen.ready)
         await typed(pilot, app)
+
+
+async def test_in_the_palette(app: FinetopApp) -> None:
+    async with app.run_test(size=(100, 30)) as pilot:
+        await see(pilot, "live")
+        app.post_message(Key("colon", ":"))
+        burst(app, TYPED)
+        await until(pilot, lambda: isinstance(app.screen, PalettePage))
+        await until(pilot, lambda: app.screen.query_one(Input).value == TYPED)
+        await pilot.press("escape", "slash", "colon")
+        await until(pilot, lambda: isinstance(app.screen, Page) and app.screen.word == ":")
 
 
 async def test_on_the_list_of_watched_logs(tmp_path: Path) -> None:

@@ -47,6 +47,8 @@ class Page(Screen[None]):
     """Whether it lies over another page, and closes before another is shown."""
     home: ClassVar[str] = ""
     """Selector of the list that has the focus at first, and after `esc`."""
+    filter_hint: ClassVar[str] = "a word to find"
+    """What can be typed after `/`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -143,15 +145,12 @@ class Page(Screen[None]):
         return self.focused is not None and self.focused.has_class("text-field")
 
     async def action_filter(self) -> None:
-        from textual.widgets import Input
+        from tui.widgets.field import Field
 
         if self.in_field:
             raise SkipAction  # a letter like any other there
         if not self.query("#filter"):
-            field = Input(placeholder="a word to find", compact=True, id="filter")
-            field.add_class("text-field")
-            field.cursor_blink = False
-            await self.mount(field)
+            await self.mount(Field(hint=self.filter_hint, id="filter"))
         self.set_focus(self.query_one("#filter"))
 
     def narrow(self, word: str) -> None:

@@ -10,6 +10,7 @@ from textual.widgets import Input
 from tui.keymap import Key, faces, keys_of
 from tui.screens.page import Page
 from tui.screens.window import Window
+from tui.widgets.field import Field
 from tui.widgets.table import Column, Row, Table
 
 _COLUMNS = (Column("key", 12), Column("what it does", 20, 60))
@@ -30,15 +31,17 @@ class PalettePage(Window[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            field = Input(placeholder="a command", compact=True, classes="text-field")
-            field.cursor_blink = False
-            yield field
+            yield Field(hint="a command")
             table = Table(_COLUMNS, head=False, empty="No command is called so.")
             table.can_focus = False
             yield table
 
     def on_mount(self) -> None:
         self._narrow("")
+
+    def focus_field(self) -> None:
+        """What is typed from now on goes there; not only once the screen has come to rest."""
+        self.set_focus(self.query_one(Field))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self._narrow(event.value)

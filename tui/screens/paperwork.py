@@ -15,6 +15,7 @@ from engine.text import one_line
 from tui.screens.dialogs import Dialog
 from tui.screens.window import Window
 from tui.widgets.cells import Line, Piece
+from tui.widgets.field import Field
 from tui.widgets.line import Lines
 from tui.widgets.table import Column, Row, Table
 
@@ -27,11 +28,6 @@ class _Form(Window[Any]):
     """Fields in a window; enter in any of them takes all."""
 
     AUTO_FOCUS = "Input"
-
-    def entry(self, id: str, text: str, hint: str) -> Input:
-        field = Input(text, placeholder=hint, compact=True, classes="text-field", id=id)
-        field.cursor_blink = False
-        return field
 
     def text_of(self, id: str) -> str:
         return self.query_one(f"#{id}", Input).value.strip()
@@ -50,8 +46,8 @@ class NoteWindow(_Form):
             head = Lines()
             head.show([(f"{self._name_of_run}: note, and tags with commas between", "strong")])
             yield head
-            yield self.entry("note", one_line(self._notes.note), "a note")
-            yield self.entry("tags", one_line(", ".join(self._notes.tags)), "tags")
+            yield Field(one_line(self._notes.note), hint="a note", id="note")
+            yield Field(one_line(", ".join(self._notes.tags)), hint="tags", id="tags")
             keys = Lines()
             keys.show([("enter keeps them   tab the other field   esc leaves them", "dim")])
             yield keys
@@ -86,7 +82,7 @@ class RemoveWindow(_Form):
                 builds = "run builds" if self._children == 1 else "runs build"
                 warning.show([(f"{self._children} {builds} on it, and could not be used.", "warn")])
                 yield warning
-            yield self.entry("name", "", f"type {self._name_of_run}")
+            yield Field(hint=f"type {self._name_of_run}", id="name")
             state.show([("enter deletes it   esc keeps it", "dim")])
             yield state
 

@@ -10,13 +10,14 @@ from textual.widgets import Input
 
 from engine.text import one_line
 from tui.screens.window import Window
+from tui.widgets.field import Field
 from tui.widgets.line import Lines
 from tui.widgets.table import Column, Row, Table
 
 _KEYS = "space pins   enter goes there   esc as before"
 
 
-class _Part(Input):
+class _Part(Field):
     """Part of a tag; a space is no letter of one here, but pins."""
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
@@ -44,9 +45,7 @@ class PickTags(Window[tuple[str | None, list[str]] | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            field = _Part(placeholder="part of a tag", compact=True, classes="text-field")
-            field.cursor_blink = False
-            yield field
+            yield _Part(hint="part of a tag")
             table = Table((Column("tag", 20, 70),), head=False, empty="No tag is like this.")
             table.can_focus = False
             yield table
