@@ -8,11 +8,10 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Any, Literal
 
 from engine.catalog.schemas import ROLES, Message
-from engine.compare.worddiff import Change
+from engine.compare.worddiff import Change, align
 from engine.errors import EngineError
 
 Mark = Literal["", "special", "unknown", "none"]
@@ -211,11 +210,10 @@ def _distance(one: str, other: str) -> int:
 def differ(one: Rendered, other: Rendered) -> tuple[Change, ...]:
     """What two templates wrote differently: special tokens whole, the rest word by word."""
     ours, theirs = _units(one), _units(other)
-    matcher = SequenceMatcher(None, ours, theirs, autojunk=False)
     changes: list[Change] = []
-    for tag, start, stop, begin, end in matcher.get_opcodes():
+    for both, start, stop, begin, end in align(ours, theirs):
         left, right = "".join(ours[start:stop]), "".join(theirs[begin:end])
-        if tag == "equal":
+        if both:
             changes.append(Change("same", left, right))
             continue
         if left:

@@ -4,21 +4,14 @@ Owns no drawing. Words, runs of white space and marks are compared as they stand
 """
 
 import re
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Literal
 
 Kind = Literal["same", "only_left", "only_right"]
 
 MOST_PIECES = 4_000
 """Pieces of each text that are compared; the rest counts as changed. Matching is quadratic."""
-
-_SHORT = 400
-"""Pieces of both texts up to which they are compared as they are."""
-_DEPTH = 16
 
 _PIECE = re.compile(
     "[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"  # scripts without spaces: one by one
@@ -68,9 +61,9 @@ def _pieces(text: str) -> list[str]:
 
 def _changes(ours: list[str], theirs: list[str]) -> Iterator[Change]:
     keys = [_key(piece) for piece in ours], [_key(piece) for piece in theirs]
-    for tag, start, stop, begin, end in _joined(_matched(*keys)):
+    for both, start, stop, begin, end in align(*keys):
         left, right = "".join(ours[start:stop]), "".join(theirs[begin:end])
-        if tag == "equal":
+        if both:
             yield Change("same", left, right)
             continue
         if left:
@@ -79,72 +72,74 @@ def _changes(ours: list[str], theirs: list[str]) -> Iterator[Change]:
             yield Change("only_right", "", right)
 
 
-_Step = tuple[str, int, int, int, int]
-"""As `SequenceMatcher.get_opcodes` gives it."""
+Step = tuple[bool, int, int, int, int]
+"""Whether both have it; where it stands in one, from and to, and where in the other."""
 
 
-def _matched(
-    ours: list[str], theirs: list[str], start: int = 0, begin: int = 0, depth: int = 0
-) -> Iterator[_Step]:
-    """Steps from one to the other, which stand at `start` and `begin`. Long ones are cut first at
-    the words that each has just once, in the same order (patience diff, Cohen 2003), and the parts
-    between them likewise."""
-    long = len(ours) + len(theirs) > _SHORT and depth < _DEPTH
-    anchors = _anchors(ours, theirs) if long else []
-    if not anchors:
-        # Without junk heuristics: a word that is frequent is a word all the same.
-        matcher = SequenceMatcher(None, ours, theirs, autojunk=False)
-        for tag, one, two, three, four in matcher.get_opcodes():
-            yield tag, start + one, start + two, begin + three, begin + four
-        return
-    here = there = 0
-    for at, other in anchors:
-        between = ours[here:at], theirs[there:other]
-        yield from _matched(*between, start + here, begin + there, depth + 1)
-        yield "equal", start + at, start + at + 1, begin + other, begin + other + 1
-        here, there = at + 1, other + 1
-    yield from _matched(ours[here:], theirs[there:], start + here, begin + there, depth + 1)
+def align(ours: Sequence[str], theirs: Sequence[str]) -> Iterator[Step]:
+    """The steps from one to the other that keep the most: a longest common subsequence.
 
-
-def _joined(steps: Iterator[_Step]) -> Iterator[_Step]:
-    """Neighbouring steps that are equal as one."""
-    equal: _Step | None = None
-    for step in steps:
-        if step[0] != "equal":
-            if equal is not None:
-                yield equal
-            equal = None
-            yield step
+    By bits, a row a piece (Hyyrö 2004, Bit-parallel LCS-length computation revisited): the work is
+    one sum of `len(theirs)` bits for each of ours, however often the pieces repeat.
+    """
+    rows = _rows(ours, theirs)
+    kept: list[tuple[int, int]] = []
+    at, other = len(ours), len(theirs)
+    while at and other:
+        bit = 1 << (other - 1)
+        if rows[at - 1] & bit:
+            other -= 1
         else:
-            equal = step if equal is None else ("equal", equal[1], step[2], equal[3], step[4])
-    if equal is not None:
-        yield equal
+            at -= 1
+            if not at or rows[at - 1] & bit:
+                other -= 1
+                kept.append((at, other))
+    return _steps(_gathered(kept[::-1], ours, theirs), len(ours), len(theirs))
 
 
-def _anchors(ours: list[str], theirs: list[str]) -> list[tuple[int, int]]:
-    """The longest rising run of places of what stands once in each."""
-    once = [
-        {key for key, count in Counter(side).items() if count == 1 and not key.isspace()}
-        for side in (ours, theirs)
-    ]
-    place = {key: at for at, key in enumerate(theirs) if key in once[0] and key in once[1]}
-    ends: list[int] = []
-    """The least last place of a rising run, by its length."""
-    runs: list[tuple[int, int, int]] = []
-    """Place here and there, and the run's member before it."""
-    members: list[int] = []
-    for at, key in enumerate(ours):
-        if key in place:
-            length = bisect_left(ends, place[key])
-            runs.append((at, place[key], members[length - 1] if length else -1))
-            ends[length : length + 1] = [place[key]]
-            members[length : length + 1] = [len(runs) - 1]
-    found: list[tuple[int, int]] = []
-    at = members[-1] if members else -1
-    while at >= 0:
-        here, there, at = runs[at]
-        found.append((here, there))
-    return found[::-1]
+def _rows(ours: Sequence[str], theirs: Sequence[str]) -> list[int]:
+    """After each of our pieces: 0 at the bits of theirs where the common length grows by one."""
+    places: dict[str, int] = {}
+    for at, piece in enumerate(theirs):
+        places[piece] = places.get(piece, 0) | 1 << at
+    whole = (1 << len(theirs)) - 1
+    row, rows = whole, []
+    for piece in ours:
+        matched = row & places.get(piece, 0)
+        row = ((row + matched) | (row - matched)) & whole
+        rows.append(row)
+    return rows
+
+
+def _gathered(
+    kept: Sequence[tuple[int, int]], ours: Sequence[str], theirs: Sequence[str]
+) -> list[tuple[int, int]]:
+    """As much is kept, in fewer stretches: a match moves to the end of the gap before the next one
+    where the same piece stands there, so that what one text has alone is cut out in one."""
+    moved = list(kept)
+    here, there = len(ours), len(theirs)
+    for place in range(len(moved) - 1, -1, -1):
+        at, other = moved[place]
+        if at + 1 == here and ours[at] == theirs[there - 1]:
+            other = there - 1
+        elif other + 1 == there and theirs[other] == ours[here - 1]:
+            at = here - 1
+        moved[place] = here, there = at, other
+    return moved
+
+
+def _steps(kept: Sequence[tuple[int, int]], left: int, right: int) -> Iterator[Step]:
+    here = there = 0
+    start, begin = 0, 0
+    for at, other in (*kept, (left, right)):
+        if (at, other) != (here, there):
+            if here > start:
+                yield True, start, here, begin, there
+            yield False, here, at, there, other
+            start, begin = at, other
+        here, there = at + 1, other + 1
+    if here - 1 > start:
+        yield True, start, here - 1, begin, there - 1
 
 
 def _key(piece: str) -> str:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.compare.worddiff import MOST_PIECES, compare
+from engine.compare.worddiff import MOST_PIECES, align, compare
 
 TEXTS = st.text(alphabet="ab c\n.,'é日本\u0301", max_size=60) | st.text(max_size=40)
 
@@ -75,5 +75,33 @@ def test_long_answers_are_compared_at_once() -> None:
     changed = [word if at % 5 else "x" for at, word in enumerate(words)]
     start = time.process_time()
     found = compare(" ".join(words), " ".join(changed))
-    assert time.process_time() - start < 2, "it was a minute before texts were cut at anchors"
+    assert time.process_time() - start < 2, "a minute where matching is cubic"
     assert found.same_words == 1200
+
+
+def test_texts_that_repeat_themselves_are_no_harder() -> None:
+    left, right = ("the cat sat " * (MOST_PIECES // 6), "on the dog the " * (MOST_PIECES // 8))
+    start = time.process_time()
+    found = compare(left, right)
+    assert time.process_time() - start < 5, "minutes where each repeat is matched with each"
+    assert found.same_words == MOST_PIECES // 6
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=12), st.lists(st.sampled_from("abc"), max_size=12))
+def test_the_most_is_kept(ours: list[str], theirs: list[str]) -> None:
+    lengths = [0] * (len(theirs) + 1)
+    for one in ours:
+        before = list(lengths)
+        for at, other in enumerate(theirs):
+            lengths[at + 1] = max(before[at + 1], lengths[at], before[at] + (one == other))
+    steps = list(align(ours, theirs))
+    assert sum(stop - start for both, start, stop, _, _ in steps if both) == lengths[-1]
+    assert all(both != again for (both, *_), (again, *_) in pairwise(steps))
+    for both, start, stop, begin, end in steps:
+        assert not both or ours[start:stop] == theirs[begin:end]
+
+
+def test_what_one_has_alone_is_cut_out_in_one() -> None:
+    assert list(align(["a", "b", "c"], ["a", "x", "a", "b", "c"])) == [
+        (False, 0, 0, 0, 2), (True, 0, 3, 2, 5),
+    ]  # fmt: skip
