@@ -1,11 +1,14 @@
 """`finetop watch` on screen: any log directory, read-only."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from engine.jobs.store import Store
+from tests.events.encoding import bytes_field, event, event_file, metadata, number_field, simple
 from tests.tui.building import write_event, write_run
 from tests.tui.conftest import screen_text, see, until
 from tui.app import FinetopApp
@@ -130,3 +133,57 @@ async def test_a_perplexity_that_nobody_logged_says_so(logs: Path, tmp_path: Pat
         await see(pilot, "alone")
         await pilot.press("enter")
         await see(pilot, "(derived: exp(val_loss))")
+
+
+def text_value(tag: str, text: str) -> bytes:
+    content = number_field(1, 7) + bytes_field(8, text.encode())
+    return bytes_field(1, tag.encode()) + bytes_field(8, content) + metadata("text")
+
+
+async def test_settings_and_texts_of_another_writer_are_read_from_the_top(
+    logs: Path, tmp_path: Path
+) -> None:
+    settings = {f"option_{at}": at for at in range(30)} | {"output_dir": "far/" * 30 + "end"}
+    lines = "\n".join(f"note {at}" for at in range(90)) + "\nbye \x1b]0;x\x07"
+    told = [text_value("args", json.dumps(settings)), text_value("notes", lines)]
+    event_file(logs / "noted", event(1, 1, simple("reward", 1.0)), *(event(1, 1, t) for t in told))
+    app = LogsApp([logs / "noted", logs / "ppo"], Store(tmp_path / "runs"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await see(pilot, "seed2")
+        await pilot.press("/", *"noted", "enter", "enter")
+        await see(pilot, "settings (31):")  # beside the curves, from the top
+        await pilot.press("1", "escape", "m", "enter")
+        await see(pilot, "b ppo/seed1")  # where values are read instead
+        await pilot.press("u")
+        await see(pilot, "settings (31):")
+        text = screen_text(app)
+        assert "events log" in text
+        assert "option_0 = 0" in text
+        await pilot.press("pagedown", "pagedown")
+        await see(pilot, "far/end")
+        await pilot.press("end")
+        await see(pilot, "bye ␛]0;x␇")
+        assert "note 89" in screen_text(app)
+
+
+async def test_a_job_of_finetop_has_its_log_and_samples(logs_app: LogsApp, logs: Path) -> None:
+    tuned = JobDirectory(logs / "tuned")
+    tuned.attempt(1).log.write_text("the worker's last word\n")
+    said = [{"role": "user", "content": "why?"}]
+
+    def answer(step: int, text: str) -> None:
+        row = {"step": step, "prompt_id": "p", "messages": said, "text": text}
+        with tuned.samples.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+    answer(0, "no idea")
+    async with logs_app.run_test(size=(120, 40)) as pilot:
+        await see(pilot, "✗ tuned")
+        await pilot.press("end", "enter")
+        await see(pilot, "the worker's last word")
+        await see(pilot, "before  no idea")
+        answer(12, "because")
+        await see(pilot, "now, step 12  because")
+        with tuned.attempt(1).log.open("a") as file:
+            file.write("and one more\n")
+        await see(pilot, "and one more")

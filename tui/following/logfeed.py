@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from textual.message import Message
 
     from engine.events.fleet import Fleet, RunLog
+    from tui.following.tracking import Tracked
 
+TEXT_LINES = 40
+"""Of each text, beside the curves; the overview has all of it."""
 SLICE_SECONDS = 0.005
 QUIET_SECONDS = 0.25
 PUBLISH_SECONDS = 0.25
@@ -52,6 +55,8 @@ class LogFeed(Follower):
         self._due = False
         self._names: dict[Path, str] = {}
         self._shown: object = None
+        self._job: Tracked | None = None
+        """What else there is to follow of the watched run, where it is a job of finetop."""
         self._wanted: tuple[str, ...] = ()
         self._wishes: object = None
         """What was asked to be read first, as the fleet was told of it."""
@@ -95,9 +100,8 @@ class LogFeed(Follower):
         if self._measure is not None and self._first.is_set():
             measure, self._measure = self._measure, None
             self._post(MachineMeasured(measure(live=False)))
-        if watched:
-            self._publish_detail(self._fleet, watched)
-        return self._fleet.pending
+        rest = watched is not None and self._publish_detail(self._fleet, watched)
+        return self._fleet.pending or rest
 
     def _look_at_jobs(self) -> bool:
         """Whether a job of finetop has another state than before: its curves may rest."""
@@ -122,19 +126,35 @@ class LogFeed(Follower):
             self._snapshot = snapshot
             self._post(RunsChanged(snapshot))
 
-    def _publish_detail(self, fleet: "Fleet", name: str) -> None:
-        """News of the watched run, at once: its row need not have been told yet."""
+    def _publish_detail(self, fleet: "Fleet", name: str) -> bool:
+        """News of the watched run, at once: its row need not have been told yet.
+
+        Whether there is more to read of its samples.
+        """
         run, found = fleet.run(name), self._rows.get(name)
         if run is None:
-            return
+            return False
         if found is None or found[0] is not run:
             found = self._rows[name] = run, _row(run)
-        if found is not self._shown:
+        job = self._followed(run)
+        news = job is not None and job.look_at_log() | job.look_at_samples()
+        if news or found is not self._shown:
             self._shown = found
-            self._post(RunChanged(detail_of(*found)))
+            self._post(RunChanged(detail_of(*found, job)))
+        return job is not None and job.samples is not None and job.samples.pending
+
+    def _followed(self, run: "RunLog") -> "Tracked | None":
+        from engine.events.discover import Kind
+        from tui.following.tracking import Tracked
+
+        if run.kind is not Kind.JOB:
+            self._job = None
+        elif self._job is None or self._job.job.path != run.path:
+            self._job = Tracked(JobDirectory(run.path), shipped=True, elsewhere=False)
+        return self._job
 
 
-def detail_of(run: "RunLog", row: RunRow) -> RunDetail:
+def detail_of(run: "RunLog", row: RunRow, job: "Tracked | None" = None) -> RunDetail:
     """The whole of a run that is watched: curves, what is derived, what else the files say."""
     from engine.viewing.derived import perplexities
     from tui.lists.loglines import alarms, overview
@@ -144,7 +164,8 @@ def detail_of(run: "RunLog", row: RunRow) -> RunDetail:
     return RunDetail(
         row,
         {**run.series, **{tag: one.series for tag, one in derived.items()}},
-        overview(run),
+        job.log if job else overview(run, text_lines=TEXT_LINES),
+        job.samples.trails if job and job.samples else (),
         problems=(*alarms(run.series), *problems),
         derived={tag: one.formula for tag, one in derived.items()},
     )

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from engine.events.fleet import RunLog
 
 RUN_FIELDS = ("name", "tag", "state", "kind")
-_TEXT_LINES = 40
 _ALARMS = 6
 
 
@@ -74,8 +73,11 @@ def alarms(series: Mapping[str, Series]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def overview(run: "RunLog") -> tuple[str, ...]:
-    """What the files say beside curves: settings, texts, kinds that are only counted."""
+def overview(run: "RunLog", *, text_lines: int | None = None) -> tuple[str, ...]:
+    """What the files say beside curves: settings, texts, kinds that are only counted.
+
+    Of each text at most `text_lines`; None: all of it. What stands under another line is indented.
+    """
     points = sum(len(one) for one in run.series.values())
     lines = [
         f"{run.kind} log, {len(run.series)} curves, {points:,} points: {one_line(str(run.path))}"
@@ -91,9 +93,11 @@ def overview(run: "RunLog") -> tuple[str, ...]:
     for text in run.texts.values():
         body = clean(text.text).splitlines()
         lines.append(f"text {one_line(text.tag)} at step {text.step:,}:")
-        lines += [f"  {line}" for line in body[:_TEXT_LINES]]
-        if len(body) > _TEXT_LINES:
-            lines.append(f"  and {len(body) - _TEXT_LINES} more lines")
+        lines += [f"  {line}" for line in body[:text_lines]]
+        if text_lines is not None and len(body) > text_lines:
+            lines.append(f"  and {len(body) - text_lines} more lines")
+        elif text.size > len(text.text.encode("utf-8", "replace")):
+            lines.append(f"  not kept: the rest of its {text.size:,} bytes")
     return tuple(lines)
 
 

@@ -3,7 +3,7 @@
 Of a log of another writer: its settings and texts, as far as its files hold any.
 """
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -65,13 +65,33 @@ class OverviewPage(Sheet):
     def on_gathered(self, event: Gathered) -> None:
         self.query_one(Pager).show(event.lines)
 
+    @property
+    def _foreign(self) -> "RunLog | None":
+        """The log, where that is all there is: no job of ours wrote it."""
+        return self._row.log if self._row.view.recipe is None else None
+
     def _gather(self) -> None:
-        """On a thread: it lists the whole directory."""
+        """On a thread: it lists the whole directory, or cleans all texts of a log."""
+        log = self._foreign
         try:
-            lines = overview_lines(gather(self.finetop.store.at(self._row.path)))
+            job = self.finetop.store.at(self._row.path)
+            lines = log_lines(log) if log else overview_lines(gather(job))
         except EngineError as error:
             lines = error_lines(error)
         self.post_message(Gathered(lines))
+
+
+def log_lines(run: "RunLog") -> list[Line]:
+    """What the files of a log say beside curves, clean; of very much, the beginning."""
+    from tui.lists.loglines import overview
+
+    told = overview(run)
+    lines: list[Line] = [
+        [(f" {line}", "" if line.startswith(" ") else "title")] for line in told[: MOST_LINES - 1]
+    ]
+    if len(told) > len(lines):
+        lines.append([(f" and {len(told) - len(lines):,} more lines", "warn")])
+    return lines
 
 
 def overview_lines(found: Overview) -> list[Line]:

@@ -81,6 +81,11 @@ class WatchPage(Giving):
         self.call_after_refresh(self._lay_out)
 
     @property
+    def _has_log(self) -> bool:
+        """Whether a worker of ours said something; of other writers' runs there are only facts."""
+        return self.chosen is not None and self.chosen.view.recipe is not None
+
+    @property
     def _trails(self) -> "tuple[Trail, ...]":
         return self._detail.trails if self._detail else ()
 
@@ -119,8 +124,10 @@ class WatchPage(Giving):
             return bool(self._trails) and self.size.height < BOTH_FROM
         if action == "turn_charts":
             return 0 < len(self._charts) < len(self._specs)
-        if action in ("log", "overview") and self.chosen and self.chosen.log:
-            return self.chosen.view.recipe is not None
+        if action == "overview":
+            return self.chosen is not None
+        if action == "log" and self.chosen and self.chosen.log:
+            return self._has_log
         if action == "overlay":
             return len(self.finetop.runs.rows) > 1
         if action == "full_screen":
@@ -307,13 +314,14 @@ class WatchPage(Giving):
         self.query_one("#standing", Lines).show(line)
 
     def _tell_log(self) -> None:
-        """The end of the log; where several runs are drawn, what each reads at the cursor."""
+        """The end of the log, or the beginning of what another writer's files say; where several
+        runs are drawn, what each reads at the cursor."""
         lines = list(self._detail.log) if self._detail else []
         several = len(self._drawn) > 1
         if several:
             lines = readings(self._boards, self._charts[0].cursor if self._charts else None)
         pager = self.query_one("#log", Pager)
-        pager.follow(not several)
+        pager.follow(self._has_log and not several)
         pager.show([[(f" {line}", "")] for line in lines])
 
     def _tell_samples(self) -> None:
