@@ -1,9 +1,11 @@
 """The environment of a worker: offline, quiet, fair. Standard library only, so it can come first.
 
-The libraries read these variables when they are imported, not later.
+The libraries read these variables when they are imported, not later; and they look then for what
+they could work with.
 """
 
 import os
+import sys
 import warnings
 
 _OFFLINE = {
@@ -35,6 +37,9 @@ def set_environment(*, network: bool = False) -> None:
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     # What a library will change one day is for us to read, not for the reader of a run's log.
     warnings.filterwarnings("ignore", category=FutureWarning)
+    # PEFT would import it for every model: a second, a fetch (see `quantize`), and the end of a
+    # run that does not want it where its libraries are broken. `quantize` lifts this.
+    sys.modules.setdefault("bitsandbytes", None)  # type: ignore[arg-type]
     if network:
         for name in _OFFLINE:
             os.environ.pop(name, None)

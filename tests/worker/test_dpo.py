@@ -149,10 +149,10 @@ def test_an_adapter_that_goes_on_is_compared_with_itself_as_it_began(
     assert sorted(path.name for path in second.adapter.iterdir() if path.is_dir()) == []
 
 
+@pytest.mark.usefixtures("bitsandbytes")
 def test_on_a_quantised_base_what_is_learned_stays_in_float32(
     base: Path, rows: Path, root: Path
 ) -> None:
-    pytest.importorskip("bitsandbytes")
     job = train_here(make_recipe(base, rows, *DPO, "method.quantize=4bit"), root)
     assert {one.dtype for one in weights(job.adapter).values()} == {torch.float32}
     seen = curves(job)["eval/loss"][1]

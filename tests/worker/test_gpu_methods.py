@@ -37,7 +37,7 @@ def run(root: Path, eventually: Eventually, *changes: str) -> JobDirectory:
     return job
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("bitsandbytes"), reason="no bitsandbytes")
+@pytest.mark.usefixtures("bitsandbytes")
 @pytest.mark.parametrize("kind", ["4bit", "8bit"])
 def test_a_quantised_run_learns(kind: str, root: Path, eventually: Eventually) -> None:
     seen = curves(run(root, eventually, f"method.quantize={kind}"))

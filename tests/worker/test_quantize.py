@@ -1,5 +1,6 @@
 """QLoRA on a CPU: it learns, measuring harms no gradient, and nothing is fetched for it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,10 +20,10 @@ from tests.worker.test_build import build
 from tests.worker.test_train import curves, make_recipe, weights
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 
-bitsandbytes = pytest.importorskip("bitsandbytes")
 CPU = torch.device("cpu")
 PLAIN = Formats(torch.float32, torch.float32)
 KINDS = ("4bit", "8bit")
+pytestmark = pytest.mark.usefixtures("bitsandbytes")
 
 
 @pytest.fixture(scope="module")
@@ -154,19 +155,55 @@ def test_devices_that_it_does_not_serve_are_refused() -> None:
         quantize.settings_of("4bit", torch.float32, torch.device("mps"))
 
 
+def in_a_worker(code: str, packages: Path) -> list[str]:
+    """What it prints, in a process that has imported what a training worker imports."""
+    home = Path(quantize.__file__).parents[3]
+    first = (
+        f"import sys; sys.path[:0] = [{str(packages)!r}, {str(home)!r}]\n"
+        "from engine.worker.environment import set_environment; set_environment()\n"
+        "import engine.worker.train\n"
+        "from engine.worker.model import models, quantize\n"
+    )
+    command = [os.environ.get("FINETOP_PYTHON", sys.executable), "-P", "-c", first + code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.mark.worker
 def test_it_asks_no_hub_for_kernels(tmp_path: Path) -> None:
-    """In a process where the package `kernels` is there, and bitsandbytes would use it."""
+    """Where the package `kernels` is there, and bitsandbytes would use it as it is imported."""
     (tmp_path / "kernels.py").write_text("def get_kernel(*_, **__): raise SystemExit('asked')\n")
     (tmp_path / "bitsandbytes.py").write_text(
         "try:\n    from kernels import get_kernel\n    get_kernel('some/kernel')\n"
         "except ImportError:\n    print('did without')\n"
     )
     code = (
-        "from engine.worker.model import quantize; quantize.load_bitsandbytes(); "
-        "import kernels; print(kernels.__name__)"
+        "models.warm(); print('imported')\n"
+        "quantize.load_bitsandbytes()\n"
+        "import kernels; print(kernels.__name__)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120,
-        env={"PYTHONPATH": f"{tmp_path}:{Path(quantize.__file__).parents[3]}"},
-    )  # fmt: skip
-    assert done.stdout.split("\n")[:2] == ["did without", "kernels"], done.stderr
+    assert in_a_worker(code, tmp_path) == ["imported", "did without", "kernels"]
+
+
+@pytest.mark.worker
+def test_it_is_imported_where_it_is_asked_for_and_works_after_a_plain_model(
+    base: Path, tmp_path: Path
+) -> None:
+    """As in the companion: libraries remember what was there when they looked first."""
+    stored = tmp_path / "stored"
+    models.load_base(base, CPU, torch.float32, "4bit").save_pretrained(stored)
+    code = (
+        "from tests.worker.test_build import build\n"
+        f"from pathlib import Path; base = Path({str(base)!r})\n"
+        "build(base); print(sys.modules['bitsandbytes'])\n"
+        f"plain = models.load_base(Path({str(stored)!r}), models.torch.device('cpu'),"
+        " models.torch.float32)\n"
+        "print(quantize.is_quantized(plain))\n"
+        "for kind in ('4bit', '8bit'):\n"
+        "    model = build(base, f'method.quantize={kind}')\n"
+        "    print(sorted({type(one).__name__ for one in model.modules()} & "
+        "{'Linear4bit', 'Linear8bitLt'}))\n"
+    )
+    seen = in_a_worker(code, tmp_path)
+    assert seen == ["None", "True", "['Linear4bit']", "['Linear8bitLt']"]

@@ -202,8 +202,8 @@ def test_a_stage_that_merges_is_stopped_and_goes_on(
             shutil.rmtree(one.path)
 
 
+@pytest.mark.usefixtures("bitsandbytes")
 def test_a_stage_on_4_bits_merges_into_whole_weights(tree: Tree, base: Path, rows: Path) -> None:
-    pytest.importorskip("bitsandbytes")
     root = tree["A"].path.parent
     wanted = ("model.adapter=merge", f"model.checkpoint=run:{tree['B'].path.name}",
               "method.quantize=4bit")  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import torch
 from safetensors import SafetensorError, safe_open
 
+from engine.catalog import configs
 from engine.errors import EngineError
 from engine.worker.environment import set_environment
 from engine.worker.model import quantize
@@ -115,19 +116,22 @@ def load_base(
     """
     set_environment()
     options: dict[str, Any] = {}
+    stored = configs.find_quantisation(_config_of(path))
     if quantized != "none":
-        if _is_stored_quantized(path):
+        if stored is not None:
             raise EngineError(
                 "The checkpoint is quantised already.",
                 str(path),
                 "Choose method.quantize = none: it is trained on as it is stored.",
             )
         options["quantization_config"] = quantize.settings_of(quantized, dtype, device)
+    elif stored == "bitsandbytes":
+        quantize.load_bitsandbytes()
     if attention is not None:
         options["attn_implementation"] = attention
     if spread:
         options["device_map"] = "balanced"
-    elif quantized != "none" or _is_stored_quantized(path):
+    elif quantized != "none" or stored is not None:
         # Quantised as they are read, on the device where they stay: moving them is refused.
         options["device_map"] = {"": str(device)}
     from transformers import AutoModelForCausalLM
@@ -164,10 +168,6 @@ def stored_dtype(path: Path) -> torch.dtype:
     config = _config_of(path)
     named = getattr(torch, str(config.get("dtype") or config.get("torch_dtype")), None)
     return named if isinstance(named, torch.dtype) else torch.float32
-
-
-def _is_stored_quantized(path: Path) -> bool:
-    return bool(_config_of(path).get("quantization_config"))
 
 
 def _config_of(path: Path) -> dict[str, Any]:

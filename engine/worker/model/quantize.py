@@ -7,11 +7,14 @@ hub for a CPU kernel as it is imported. Only the frozen base is quantised; nothi
 import importlib
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from engine.errors import EngineError
+from engine.worker.environment import set_environment
 
 EXTRA = 'pip install "finetop[quantize]"'
 
@@ -43,24 +46,48 @@ def settings_of(kind: str, compute: torch.dtype, device: torch.device) -> Any:
 
 
 def load_bitsandbytes() -> Any:
-    """The package, imported so that it fetches nothing. Raises EngineError where it is missing."""
+    """The package, imported so that it fetches nothing. Raises EngineError where it is missing.
+
+    Until this is called, `set_environment` keeps it away from all that would import it.
+    """
     # At every product it would write a line about the casts that 8 bits need.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    if "bitsandbytes" in sys.modules:
-        return sys.modules["bitsandbytes"]
-    known = sys.modules.get("kernels")
-    sys.modules["kernels"] = None  # type: ignore[assignment]
+    if (known := sys.modules.get("bitsandbytes")) is not None:
+        return known
+    sys.modules.pop("bitsandbytes", None)
     try:
-        return importlib.import_module("bitsandbytes")
+        with _without_kernels():
+            package = importlib.import_module("bitsandbytes")
     except ImportError as error:
         raise EngineError("Quantising needs bitsandbytes.", str(error), EXTRA) from error
     except (OSError, RuntimeError) as error:
         raise EngineError("bitsandbytes does not work here.", str(error)[:300], EXTRA) from error
     finally:
+        set_environment()  # what failed stays away from who did not ask for it
+    _tell_libraries()
+    return package
+
+
+@contextmanager
+def _without_kernels() -> Iterator[None]:
+    known = sys.modules.get("kernels")
+    sys.modules["kernels"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
         if known is None:
             del sys.modules["kernels"]
         else:
             sys.modules["kernels"] = known
+
+
+def _tell_libraries() -> None:
+    """Have those look again that remember that it was not there."""
+    from peft.import_utils import is_bnb_4bit_available, is_bnb_available
+    from transformers.utils.import_utils import is_bitsandbytes_available
+
+    for remembered in (is_bnb_available, is_bnb_4bit_available, is_bitsandbytes_available):
+        remembered.cache_clear()
 
 
 def keep_weights_as_they_are(model: Any) -> Any:
