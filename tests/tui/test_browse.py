@@ -1,5 +1,6 @@
 """Browse: pairs of a job's answers listed, filtered, sorted, noted, exported; the numbers."""
 
+import dataclasses
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,9 +11,10 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from engine.compare import remarks
+from engine.compare import remarks, samples
 from engine.compare.remarks import Remark
 from engine.jobs.directory import JobDirectory
+from engine.jobs.settings import Decode
 from engine.jobs.status import State
 from engine.jobs.store import Store
 from tests.tui.answered import BASE, TUNED, add_answers, noticed, write_answers
@@ -72,6 +74,8 @@ async def test_enter_on_a_job_of_answers_lists_them_and_shows_one(
         text = screen_text(app)
         assert "4 pairs, 1 the same" in text
         assert "base → tuned" in text
+        assert "4 pairs, 1 the same · greedy, 64 new" in text
+        assert "!" not in text
         assert "reference: blue" in text
         await pilot.press("right_square_bracket")
         await see(pilot, "⟦joy⟧")
@@ -182,6 +186,22 @@ async def test_any_two_of_several_arms(tmp_path: Path) -> None:
         assert "first" not in screen_text(app).replace("change first", "")
 
 
+async def test_what_differs_beside_the_weights_is_said(tmp_path: Path) -> None:
+    job = write_answers(tmp_path / "runs", said={"One?": ("first", "second")})
+    again = dataclasses.replace(
+        samples.read(job.samples)[1], template_hash="", dtype="bfloat16", batch=16,
+        decode=Decode(max_new_tokens=64, temperature=0.7, top_k=9),
+    )  # fmt: skip
+    samples.append(job.samples, [again])
+    app = FinetopApp(Store(job.path.parent))
+    async with app.run_test(size=WIDE) as pilot:
+        await see(pilot, "enter browse")
+        await pilot.press("enter")
+        await see(pilot, "! greedy | temp 0.7, seed 7, top-k 9 · ! template hash | raw prompt")
+        await see(pilot, "! float32 | bfloat16 · ! one by one | batches of 16")
+        assert "1 pairs, 0 the same · 64 new at most\n" in screen_text(app)
+
+
 async def test_one_arm_alone_is_shown_once(tmp_path: Path) -> None:
     job = write_answers(tmp_path / "runs", arms=(BASE,), said={"One?": ("only",)})
     app = FinetopApp(Store(job.path.parent))
@@ -229,6 +249,10 @@ async def test_numbers_and_the_examples_behind_them(
         await see(pilot, "by checks met, largest change first")
         await pilot.press("escape")
         await listed(pilot, "p2", "p4", "p1", "p3")
+        page = app.screen
+        assert isinstance(page, BrowsePage)
+        page.look(sort="", chosen=("p4", "p2"))  # as a row that is no number of one answer asks
+        await listed(pilot, "p4", "p2")
 
 
 async def test_export_from_the_screen(job: JobDirectory, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from engine.compare.behaviour import measure
 from engine.compare.collection import FILTERS, Pair, lets_through
 from engine.compare.numbers import MEASURES
 from engine.compare.samples import Sample
-from engine.jobs.settings import Decode
 from engine.text import clean, one_line
 from tui.answers.conversation import MOST_CHARACTERS
 from tui.answers.outcomes import value
@@ -39,15 +38,16 @@ class View:
     """One of SORTS; empty: as in the file of prompts."""
     direction: int = 0
     """Of DIRECTIONS."""
-    chosen: frozenset[str] | None = None
-    """Only these prompts, where a page has asked for them."""
+    chosen: tuple[str, ...] | None = None
+    """Only these prompts, where a page has asked for them; in this order unless sorted."""
 
 
 def listed(answers: Answers, view: View) -> list[Pair]:
     """The pairs to show, in order."""
     pairs = [pair for pair in answers.pairs if passes(answers, pair, view)]
     if not view.sort:
-        return pairs
+        order = {prompt: at for at, prompt in enumerate(view.chosen or ())}
+        return sorted(pairs, key=lambda pair: order.get(pair.id, 0))
     if view.sort == COMMON:
         return sorted(pairs, key=lambda pair: pair.common)
     sign = {1: -1.0, 2: 1.0}.get(view.direction)
@@ -135,8 +135,9 @@ def facts_of(sample: Sample, numbers: dict[str, float], sort: str, width: int, b
     facts = [f"{counts.words} word{'s' * (counts.words != 1)}", counts.ended]
     if sort in numbers and sort != "words":
         facts.insert(0, f"{sort} {short(numbers[sort])}")
-    facts += [f"{counts.sentences} sentence{'s' * (counts.sentences != 1)}",
-              f"{counts.tokens} tokens", f"{counts.seconds:.1f} s"]  # fmt: skip
+    facts.append(f"{counts.sentences} sentence{'s' * (counts.sentences != 1)}")
+    facts += [f"{counts.tokens} tokens"] if counts.tokens is not None else []
+    facts.append(f"{counts.seconds:.1f} s")
     line = " " + facts[0]
     for fact in facts[1:]:
         if len(line) + len(between) + len(fact) <= width:
@@ -175,11 +176,34 @@ def titles(pairs: Sequence[Pair]) -> dict[str, str]:
     return found
 
 
-def decode_in_words(decode: Decode) -> str:
-    how = (
-        "greedy" if decode.temperature == 0 else f"temp {decode.temperature:g}, seed {decode.seed}"
+def alike(pair: Pair) -> str:
+    """How both answers were made, as far as that is the same."""
+    return ", ".join(one for one, other in _made(pair) if one == other)
+
+
+def unlike(pair: Pair | None) -> list[str]:
+    """What differs between two answers beside the arms' weights, left and right."""
+    made = _made(pair) if pair is not None else []
+    return [f"{one} | {other}" for one, other in made if one != other]
+
+
+def _made(pair: Pair) -> list[tuple[str, str]]:
+    """How each of two answers was made, fact by fact."""
+    return list(zip(_how(pair.left), _how(pair.right), strict=True))
+
+
+def _how(sample: Sample) -> tuple[str, ...]:
+    decode, template = sample.decode, one_line(sample.template_hash)[:8]
+    drawn = [f"temp {decode.temperature:g}", f"seed {sample.seed}"]
+    drawn += [f"top-p {decode.top_p:g}"] if decode.top_p < 1 else []
+    drawn += [f"top-k {decode.top_k}"] if decode.top_k else []
+    return (
+        ", ".join(drawn) if decode.temperature else "greedy",
+        f"{decode.max_new_tokens} new at most",
+        f"template {template}" if template else "raw prompt",
+        one_line(sample.dtype),
+        f"batches of {sample.batch}" if sample.batch > 1 else "one by one",
     )
-    return f"{how}, {decode.max_new_tokens} new at most"
 
 
 def _said(one: object) -> str:

@@ -21,16 +21,17 @@ from tui.answers.reading import (
     COMMON,
     DIRECTIONS,
     View,
+    alike,
     answer_lines,
     change_of,
     common_of,
     cut_line,
-    decode_in_words,
     facts_of,
     listed,
     prompt_lines,
     shown_in_words,
     titles,
+    unlike,
 )
 from tui.keymap import Key
 from tui.phrases import name_of, progress, state_words
@@ -45,8 +46,6 @@ from tui.widgets.table import Column, Row, Table
 
 WIDE = 110
 """Cells from which the list stands beside the answers, and not above them."""
-MOST_DIFFED = 4_000
-"""Characters of both answers up to which their words are compared at once; more: on a thread."""
 
 
 class BrowsePage(Browsing):
@@ -65,6 +64,8 @@ class BrowsePage(Browsing):
         """Whether the list is put away."""
         self._marks = True
         self._asked_lines = 0
+        self._diffing: Pair | None = None
+        """The pair whose words are compared last, on a thread."""
         self._diffed: Diffed | None = None
         """Of the pair that was read last, the words that only one has."""
         self._feed = AnswersFeed(path, self.post_message)
@@ -125,6 +126,7 @@ class BrowsePage(Browsing):
         self._feed.again()
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
+        self._tell()
         self._show_pair()
 
     def narrow(self, word: str) -> None:
@@ -290,9 +292,9 @@ class BrowsePage(Browsing):
             line.append((f"{len(answers.pairs)} pairs, {same} the same", ""))
         else:
             line.append((self._counts(), ""))
-        if answers.pairs:
-            line += [between, (decode_in_words(answers.pairs[0].left.decode), "dim")]
         line += [piece for problem in answers.problems for piece in (between, (problem, "warn"))]
+        if answers.pairs:
+            line += [between, (alike(self.pair or answers.pairs[0]), "dim")]
         self.query_one("#headline", Lines).show(line)
         self.query_one("#shown", Lines).show(self._shown_line())
 
@@ -311,8 +313,10 @@ class BrowsePage(Browsing):
             facts.append("what drives it, esc all")
         if not self.answers.pairs:
             return []
+        between = f" {self.glyphs.separator} "
         count = f"{len(self._pairs)} of {len(self.answers.pairs)}"
-        return [(f" {count} ", ""), (f" {self.glyphs.separator} ".join(facts), "dim")]
+        warnings = [(f"{between}! {one}", "warn") for one in unlike(self.pair)]
+        return [(f" {count} ", ""), (between.join(facts), "dim"), *warnings]
 
     def _show_pair(self) -> None:
         if not self.ready:
@@ -347,26 +351,24 @@ class BrowsePage(Browsing):
             foot.show([(facts, "dim")])
 
     def on_diffed(self, event: "Diffed") -> None:
-        self._diffed = event
-        if self.pair is event.pair:
+        if self._diffing is event.pair:
+            self._diffed = event
             self._show_pair()
 
     def _texts(self, pair: Pair) -> tuple[list[Line], list[Line]]:
         """Both answers; what only one of them says stands between marks, once that is known."""
         one, other = pair.left.text, pair.right.text
         if self._marks and one and other and pair.differs:
-            if self._diffed is None or self._diffed.pair is not pair:
-                if len(one) + len(other) <= MOST_DIFFED:
-                    self._diffed = diff_of(pair)
-                else:
-                    self.run_worker(lambda: self.post_message(diff_of(pair)), thread=True,
-                                    exclusive=True, group="diff")  # fmt: skip
             if self._diffed is not None and self._diffed.pair is pair:
                 changes = self._diffed.changes
                 return (
                     diff_lines(changes, "left", "base", self.glyphs) + cut_line(len(one)),
                     diff_lines(changes, "right", "tuned", self.glyphs) + cut_line(len(other)),
                 )
+            if self._diffing is not pair:
+                self._diffing = pair
+                self.run_worker(lambda: self.post_message(diff_of(pair)), thread=True,
+                                exclusive=True, group="diff")  # fmt: skip
         return answer_lines(pair.left), answer_lines(pair.right)
 
 

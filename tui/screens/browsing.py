@@ -138,7 +138,7 @@ class Browsing(Sheet):
     def _open_drivers(self, measure: str, prompts: tuple[str, ...]) -> None:
         """List the pairs behind a row of the numbers, those that drive it most first."""
         sort = measure if any(one.name == measure for one in MEASURES) else ""
-        self.look(sort=sort, direction=0, shown="", skill=None, chosen=frozenset(prompts))
+        self.look(sort=sort, direction=0, shown="", skill=None, chosen=prompts)
 
     def _export(self, path: Path) -> None:
         """All arms; for LLM Comparator, which shows two, those that are looked at."""
