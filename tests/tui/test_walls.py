@@ -2,10 +2,14 @@
 
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.tui.building import write_run
 
+HERE = Path(__file__).resolve().parents[2]
+HEAVY_ROOMS = {"engine.worker", "engine.demo.pretrain"}
 HEAVY = (
     "torch", "transformers", "peft", "datasets", "accelerate", "scipy", "sklearn", "pyarrow",
     "pandas", "tensorboard", "engine.worker",
@@ -39,7 +43,7 @@ def test_no_screen_loads_a_heavy_library(tmp_path: Path) -> None:
         text=True,
         check=False,
         timeout=120,
-        cwd=Path(__file__).resolve().parents[2],
+        cwd=HERE,
     )
     assert done.returncode == 0, done.stderr
     peak, *modules = done.stdout.split()
@@ -53,8 +57,31 @@ def test_the_first_paint_needs_no_numbers_and_no_screen_but_its_own() -> None:
         capture_output=True,
         text=True,
         check=True,
-        cwd=Path(__file__).resolve().parents[2],
+        cwd=HERE,
     )
     modules = set(done.stdout.split())
     assert modules & {"numpy", "plotext", "psutil", "pynvml"} == set()
     assert modules & {"tui.screens.launch", "tui.screens.watch", "tui.screens.compare"} == set()
+
+
+def rooms(folder: Path) -> Iterator[str]:
+    """The modules and packages of a folder, by their whole names."""
+    for path in folder.iterdir():
+        name = ".".join(path.relative_to(HERE).with_suffix("").parts)
+        if path.suffix == ".py":
+            yield name.removesuffix(".__init__")
+        elif (path / "__init__.py").exists():
+            yield name
+
+
+def test_every_light_room_is_within_the_wall() -> None:
+    table = tomllib.loads((HERE / "pyproject.toml").read_text("utf-8"))
+    walled = {
+        name
+        for contract in table["tool"]["importlinter"]["contracts"]
+        if {"engine.worker", "torch"} <= set(contract["forbidden_modules"])
+        for name in contract["source_modules"]
+    }
+    light = {*rooms(HERE / "engine"), *rooms(HERE / "engine" / "demo")} - HEAVY_ROOMS
+    assert "engine.demo.probe" in light
+    assert light - walled == set()
