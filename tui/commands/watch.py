@@ -64,19 +64,21 @@ def _watch(options: argparse.Namespace) -> int:
 def _lines(paths: list[Path], tags: "Filter", runs: "Filter") -> Iterator[str]:
     """Lines without end: the newest values of every run, then each change."""
     from engine.events.fleet import Fleet
+    from tui.commands.changes import Changes
 
-    fleet = Fleet(paths)
-    told: dict[str, _Told] = {}
+    fleet, begun = Fleet(paths), False
+    told: dict[str, Changes] = {}
     while True:
         changed = fleet.poll(SLICE_SECONDS)
-        here = {run.name: run for run in fleet.runs}
+        here = {run.name for run in fleet.runs}
         for name in [name for name in told if name not in here]:
             del told[name]
             yield f"{one_line(name)}\t-\tgone"
         for run in fleet.runs:
             waits = run.name not in told
             if run.loaded and (waits or run.name in changed) and _wanted(run, runs):
-                yield from told.setdefault(run.name, _Told()).news(run, tags)
+                yield from told.setdefault(run.name, Changes(whole=begun)).lines(run, tags)
+        begun |= not fleet.pending
         if not fleet.pending:
             time.sleep(POLL_SECONDS)
 
@@ -84,32 +86,3 @@ def _lines(paths: list[Path], tags: "Filter", runs: "Filter") -> Iterator[str]:
 def _wanted(run: "RunLog", runs: "Filter") -> bool:
     names = (run.name,)
     return runs.matches({"": names, "name": names, "tag": run.tags, "kind": (str(run.kind),)})
-
-
-class _Told:
-    """What was already said of one run."""
-
-    def __init__(self) -> None:
-        self._points: dict[str, tuple[int, int, float]] = {}
-        self._problems: set[tuple[str, str]] = set()
-
-    def news(self, run: "RunLog", tags: "Filter") -> Iterator[str]:
-        """A line for each step at which something is new: run, step, tag=value …, by tabs."""
-        from tui.lists.loglines import values_line
-
-        name = one_line(run.name)
-        by_step: dict[int, list[tuple[str, float]]] = {}
-        for tag in run.tags:
-            last = run.last(tag)
-            if last is None or not tags.matches({"": (tag,)}):
-                continue
-            here = (len(run.series[tag]), last.step, last.wall_time)
-            if self._points.get(tag) != here:
-                self._points[tag] = here
-                by_step.setdefault(last.step, []).append((tag, last.value))
-        for step in sorted(by_step):
-            yield f"{name}\t{step}\t{values_line(by_step[step])}"
-        for problem in run.problems:
-            if (problem.name, problem.reason) not in self._problems:
-                self._problems.add((problem.name, problem.reason))
-                yield f"{name}\t!\t{one_line(problem.name)}: {one_line(problem.reason)}"
