@@ -18,6 +18,9 @@ _Z = 1.959963984540054
 """The normal quantile of a 95% interval."""
 _Z_POWER = 0.8416212335729143
 """That of a power of 80%."""
+LEAST_PROMPTS = 6
+"""Below it even a change to the same side on every prompt is no evidence at 5%: by the sign test
+p is 2 · 2⁻⁵ for five prompts. So there is no interval then, however alike the differences are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,8 @@ class Row:
     """Mean over the prompts."""
     right: float
     low: float
-    """95% interval of right − left: mean ± 1.96 · sqrt(Var(d) / n) (Miller 2024, 2411.00640)."""
+    """95% interval of right − left: mean ± 1.96 · sqrt(Var(d) / n) (Miller 2024, 2411.00640);
+    infinite for too few prompts."""
     high: float
     prompts: int
     """n."""
@@ -50,7 +54,7 @@ class Row:
     @property
     def detectable(self) -> float:
         """The least difference that so many prompts, varying so much, would show 4 times in 5:
-        (1.96 + 0.84) standard errors. Infinite for a single prompt."""
+        (1.96 + 0.84) standard errors. Infinite for too few prompts."""
         reach = (self.high - self.low) / 2
         return reach * (_Z + _Z_POWER) / _Z if isfinite(reach) else inf
 
@@ -135,10 +139,10 @@ def compare(
 
 
 def interval(differences: Sequence[float]) -> tuple[float, float]:
-    """The 95% interval of a mean difference; infinite for a single one, which tells nothing."""
+    """The 95% interval of a mean difference; infinite for fewer than `LEAST_PROMPTS` of them."""
     count = len(differences)
     mean = sum(differences) / count
-    if count < 2:
+    if count < LEAST_PROMPTS:
         return -inf, inf
     variance = sum((one - mean) ** 2 for one in differences) / (count - 1)
     reach = _Z * sqrt(variance / count)

@@ -39,12 +39,19 @@ def test_numbers_are_those_of_the_answers(
     assert (table["prompts"], table["same"]) == (4, 1)
     assert (rows["checks met"]["left"], rows["checks met"]["right"]) == (0.5, 1.0)
     assert rows["says the reference"]["low"] is None, "one pair has no interval"
+    assert (rows["checks met"]["difference"], rows["checks met"]["detectable"]) == (0.5, None)
     assert rows["words"]["drivers"] == ["p3", "p2", "p4"]
     assert finetop(root, "numbers", "answers", "--arms", "tuned,base") == 0
     text = capsys.readouterr().out
     assert "4 prompts answered by both, 1 with the same text" in text
     line = next(one for one in text.splitlines() if "checks met" in one)
-    assert line.split()[2:5] == ["1.00", "0.50", "-0.50"]
+    assert line.split()[2:] == ["1.00", "0.50", "-0.50", "too", "few", "pairs", "?", "2"]
+    assert finetop(root, "numbers", "answers", "--prompt", "p2", "--json") == 0
+    table = json.loads(capsys.readouterr().out)
+    rows = {one["name"]: one for one in table["rows"]}
+    assert (table["prompts"], rows["words"]["difference"]) == (1, -4)
+    assert finetop(root, "numbers", "answers", "--prompt", "p9") == 2
+    assert "no such prompt" in capsys.readouterr().err
 
 
 def test_votes_of_all_judges(

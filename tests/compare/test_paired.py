@@ -6,7 +6,7 @@ import pytest
 
 from engine.catalog.schemas import Message
 from engine.compare.numbers import Numbers, numbers_of
-from engine.compare.paired import Comparison, Row, compare, interval
+from engine.compare.paired import LEAST_PROMPTS, Comparison, Row, compare, interval
 from engine.compare.prompts import Prompt
 from engine.compare.samples import Finish, Sample, Timings
 from engine.errors import EngineError
@@ -24,10 +24,20 @@ def row(found: Comparison, name: str) -> Row:
 
 
 def test_the_interval_is_the_papers() -> None:
-    # d = 1, 2, 3: mean 2, variance 1, so 2 ± 1.96 / sqrt(3).
-    low, high = interval([1, 2, 3])
-    assert (low, high) == pytest.approx((2 - 1.959964 / math.sqrt(3), 2 + 1.959964 / math.sqrt(3)))
-    assert interval([4]) == (-math.inf, math.inf)
+    # d = 1, 2, 3, 1, 2, 3: mean 2, variance 4/5, so 2 ± 1.96 · sqrt(4/30).
+    reach = 1.959964 * math.sqrt(4 / 30)
+    assert interval([1, 2, 3, 1, 2, 3]) == pytest.approx((2 - reach, 2 + reach))
+
+
+def test_too_few_prompts_have_no_interval_however_alike_they_are() -> None:
+    assert interval([4]) == interval([1] * (LEAST_PROMPTS - 1)) == (-math.inf, math.inf)
+    assert interval([1] * LEAST_PROMPTS) == (1, 1)
+    base = [sample("a", "one two three"), sample("b", "one two four")]
+    tuned = [sample("a", "one two", "t"), sample("b", "three two one", "t")]
+    found = row(compare(base, tuned), "self-BLEU")
+    assert found.difference
+    assert not found.differs
+    assert math.isinf(found.detectable)
 
 
 def test_pairs_are_by_prompt_and_the_rest_is_left_out() -> None:

@@ -249,6 +249,13 @@ async def test_numbers_and_the_examples_behind_them(
         await see(pilot, "by checks met, largest change first")
         await pilot.press("escape")
         await listed(pilot, "p2", "p4", "p1", "p3")
+        await pilot.press("T")
+        await see(pilot, "p2 alone")
+        await see(pilot, "checks met")
+        line = next(one for one in screen_text(app).splitlines() if "checks met" in one)
+        assert line.split() == [">", "checks", "met", "0.00", "1.00", "+1.00"]
+        assert "interval" not in screen_text(app)
+        await pilot.press("enter", "escape")
         page = app.screen
         assert isinstance(page, BrowsePage)
         page.look(sort="", chosen=("p4", "p2"))  # as a row that is no number of one answer asks

@@ -23,7 +23,7 @@ def value(number: float, *, signed: bool = False) -> str:
 def span(row: Row) -> str:
     """The interval of a difference; words where it would tell nothing or mislead."""
     if not isfinite(row.low):
-        return "one pair alone"
+        return "too few pairs"
     if row.low == row.high:
         return "same in all" if not row.low else "alike in all"
     return f"{value(row.low, signed=True)} to {value(row.high, signed=True)}"

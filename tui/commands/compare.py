@@ -29,6 +29,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     )  # fmt: skip
     export.set_defaults(handler=_export)
     numbers = parts.add_parser("numbers", help="each measure of two arms, and what changed")
+    numbers.add_argument("--prompt", metavar="ID", help="of the answers to this prompt alone")
     votes = parts.add_parser("votes", help="what blind votes say of two arms")
     for parser, handler in ((numbers, _numbers), (votes, _votes)):
         _add_job(parser)
@@ -70,17 +71,30 @@ def _numbers(options: argparse.Namespace) -> int:
     job = _job(options)
     collection, left, right = _two(job, options.arms)
     pairs = collection.pairs(left, right)
+    if options.prompt is not None:
+        pairs = [pair for pair in pairs if pair.id == options.prompt]
+        if not pairs:
+            raise EngineError(
+                "Both arms answered no such prompt.",
+                one_line(options.prompt),
+                "finetop compare export lists the prompts by their ids.",
+            )
     found = paired.compare(
         [pair.left for pair in pairs], [pair.right for pair in pairs], collection.numbers
     )
     if options.json:
-        print(json.dumps(_finite(dataclasses.asdict(found)), indent=1, ensure_ascii=False))
+        table = dataclasses.asdict(found)
+        for row, told in zip(found.rows, table["rows"], strict=True):
+            told |= {"difference": row.difference, "detectable": row.detectable}
+        print(json.dumps(_finite(table), indent=1, ensure_ascii=False))
         return 0
     from engine.compare.collection import names
 
     one, other = (one_line(name) for name in names([left, right]).values())
     print(f"{found.prompts} prompts answered by both, {found.same} with the same text")
-    print(f"{'':22}{one:>12.12}{other:>12.12}{'change':>9}  {'95% interval':20}{'n':>5}")
+    print(
+        f"{'':22}{one:>10.9}{other:>10.9}{'change':>9}  {'95% interval':18}{'detects':>9}{'n':>5}"
+    )
     group = ""
     for row in found.rows:
         if row.group != group:
@@ -88,12 +102,14 @@ def _numbers(options: argparse.Namespace) -> int:
             print(group)
         sign = "*" if row.differs else " "
         print(
-            f"  {row.name:20}{value(row.left):>12}{value(row.right):>12}"
-            f"{value(row.difference, signed=True):>9}{sign} {span(row):20}{row.prompts:>5}"
+            f"  {row.name:20}{value(row.left):>10}{value(row.right):>10}"
+            f"{value(row.difference, signed=True):>9}{sign} {span(row):18}"
+            f"{value(row.detectable):>9}{row.prompts:>5}"
         )
     for kind in found.kinds:
         print(f"{kind.name:22}{kinds_line(kind, '->')}")
     print("* the interval leaves out 0. Of many intervals, one in twenty does so by chance.")
+    print("detects: the least change that so many prompts, varying so much, show 4 times in 5.")
     return 0
 
 

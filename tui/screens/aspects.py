@@ -10,6 +10,7 @@ from textual.message import Message
 from engine.compare.numbers import GROUPS
 from engine.compare.paired import Comparison, Kinds, Row, compare
 from engine.errors import EngineError
+from engine.text import one_line
 from tui.answers.outcomes import kinds_line, span, value
 from tui.answers.pairing import Answers, Refused
 from tui.screens.dialogs import Trouble
@@ -32,7 +33,10 @@ class Compared(Message):
 
 
 class AspectsPage(Sheet):
-    """`opened` is called with a measure and the prompts that drive its difference."""
+    """`opened` is called with a measure and the prompts that drive its difference.
+
+    Of a single pair there are its numbers and nothing else: no interval, no examples.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("aspects")
     name_in_keymap = "aspects"
@@ -50,19 +54,17 @@ class AspectsPage(Sheet):
         left, right = names[self._answers.left], names[self._answers.right]
         yield header
         yield Rule()
+        columns = [
+            Column("measure", 20, 30),
+            Column(left, 7, 16, right=True),
+            Column(right, 7, 16, right=True),
+            Column("change", 9, 10, right=True),
+        ]
+        if not self._alone:
+            columns.append(Column("95% interval", 16, 20, right=True))
+            columns.append(Column("n", 5, 6, right=True))
         yield Lines(id="headline")
-        yield Table(
-            (
-                Column("measure", 20, 30),
-                Column(left, 7, 16, right=True),
-                Column(right, 7, 16, right=True),
-                Column("change", 9, 10, right=True),
-                Column("95% interval", 16, 20, right=True),
-                Column("n", 5, 6, right=True),
-            ),
-            empty="Counting ...",
-            id="aspects",
-        )
+        yield Table(tuple(columns), empty="Counting ...", id="aspects")
         yield Lines(id="measure")
         yield Lines(id="caution")
         yield keys
@@ -95,7 +97,7 @@ class AspectsPage(Sheet):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "open_drivers":
-            return self.ready and bool(self._chosen and self._chosen.drivers)
+            return self.ready and not self._alone and bool(self._chosen and self._chosen.drivers)
         return super().check_action(action, parameters)
 
     def action_open_drivers(self) -> None:
@@ -103,6 +105,11 @@ class AspectsPage(Sheet):
         if chosen is not None and chosen.drivers:
             self.dismiss()
             self._opened(chosen.name, chosen.drivers)
+
+    @property
+    def _alone(self) -> bool:
+        """Whether a single pair is measured."""
+        return len(self._answers.pairs) == 1
 
     @property
     def _chosen(self) -> Row | Kinds | None:
@@ -160,17 +167,15 @@ class AspectsPage(Sheet):
         role = "strong" if one.differs else ""
         change: list[Piece] = [(value(one.difference, signed=True), role)]
         change.append((f" {sign}" if one.differs else "  ", role))
-        return tables.Row(
-            one.name,
-            (
-                ((f"  {one.name}", role),),
-                ((value(one.left), "base"),),
-                ((value(one.right), "tuned"),),
-                tuple(change),
-                ((span(one), "" if one.differs else "dim"),),
-                ((f"{one.prompts:,}", "dim"),),
-            ),
-        )
+        cells: list[tuple[Piece, ...]] = [
+            ((f"  {one.name}", role),),
+            ((value(one.left), "base"),),
+            ((value(one.right), "tuned"),),
+            tuple(change),
+        ]
+        if not self._alone:
+            cells += [((span(one), "" if one.differs else "dim"),), ((f"{one.prompts:,}", "dim"),)]
+        return tables.Row(one.name, tuple(cells))
 
     def _tell(self) -> None:
         if not self.ready:
@@ -182,14 +187,20 @@ class AspectsPage(Sheet):
             (f" {self.glyphs.arrow} ", "dim"),
             (answers.names[answers.right], "tuned"),
         ]
-        if found is not None:
+        if self._alone:
+            head.append((f"{between}{one_line(answers.pairs[0].id)} alone", ""))
+        elif found is not None:
             head.append((f"{between}{found.prompts:,} prompts answered by both", ""))
             head.append((f"{between}{found.same:,} with the same text", "dim"))
         self.query_one("#headline", Lines).show(head)
         self.query_one("#measure", Lines).show(self._about())
         caution = (
-            f" {self.glyphs.rising}{self.glyphs.falling} the interval leaves out 0; of many "
-            "intervals one in twenty does by chance"
+            ""
+            if self._alone
+            else (
+                f" {self.glyphs.rising}{self.glyphs.falling} the interval leaves out 0; of many "
+                "intervals one in twenty does by chance"
+            )
         )
         self.query_one("#caution", Lines).show([(caution, "dim")])
 
@@ -198,6 +209,8 @@ class AspectsPage(Sheet):
         if chosen is None:
             return []
         between = f" {self.glyphs.separator} "
+        if self._alone:
+            return [(f" {chosen.about}", "dim")]
         facts = [f"{chosen.about}"]
         if isinstance(chosen, Row) and 0 < chosen.detectable < float("inf") and not chosen.differs:
             facts.insert(

@@ -40,7 +40,7 @@ class Browsing(Sheet):
         raise NotImplementedError
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("read", "mark", "note", "turn_marks", "turn_pair"):
+        if action in ("read", "mark", "note", "turn_marks", "turn_pair", "pair_numbers"):
             return self.ready and self.pair is not None
         if action in ("turn_difference", "choose_shown", "choose_sort", "numbers", "export"):
             return bool(self.answers.pairs)
@@ -120,6 +120,13 @@ class Browsing(Sheet):
         from tui.screens.aspects import AspectsPage
 
         self.app.push_screen(AspectsPage(self.answers, self._open_drivers))
+
+    def action_pair_numbers(self) -> None:
+        from tui.screens.aspects import AspectsPage
+
+        if self.pair is not None:
+            alone = dataclasses.replace(self.answers, pairs=(self.pair,))
+            self.app.push_screen(AspectsPage(alone, self._open_drivers))
 
     def action_vote(self) -> None:
         from tui.screens.vote import VotePage
