@@ -6,6 +6,7 @@ A run that is done goes on only where the recipe gives it something to do.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import EngineError
@@ -24,6 +25,27 @@ FREE = frozenset({
     "samples.prompts", "samples.max_new_tokens", "forgetting.budget", "forgetting.stop",
 })  # fmt: skip
 """Settings that take effect when training goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """What a run that is done needs to go on."""
+
+    why: str
+    """It ended early; empty where it came to its end."""
+    setting: str
+    """As `training.epochs`."""
+    value: str
+
+    @property
+    def change(self) -> str:
+        return f"{self.setting}={self.value}"
+
+
+_REASONS = {
+    "patience": Further("its metric no longer improved", "stopping.patience", "0"),
+    "budget": Further("it was over its forgetting budget", "forgetting.stop", "false"),
+}
 
 
 def check(job: JobDirectory, wanted: Recipe) -> None:
@@ -52,18 +74,20 @@ def check_further(job: JobDirectory, wanted: Recipe | None) -> None:
     before = job.recipe()
     if not isinstance(before, TrainRecipe) or not isinstance(wanted, TrainRecipe | None):
         raise EngineError(f"{job.path.name} is done: nothing is left to do.", _said(job))
-    why = ended_early(job)
-    if why and not (wanted is not None and _lifts(why, before, wanted)):
+    ended = ended_early(job)
+    needed = further(before, ended)
+    command = f"finetop resume {job.path.name} --set {needed.change}"
+    if ended and not (wanted is not None and _lifts(ended, before, wanted)):
         raise EngineError(
-            f"{job.path.name} ended early: {_REASONS[why][0]}.",
+            f"{job.path.name} ended early: {needed.why}.",
             _said(job),
-            f"To go on all the same: finetop resume {job.path.name} --set {_REASONS[why][1]}",
+            f"To go on all the same: {command}",
         )
-    if not why and not (wanted is not None and _asks_for_more(job, before, wanted)):
+    if not ended and not (wanted is not None and _asks_for_more(job, before, wanted)):
         raise EngineError(
             f"{job.path.name} is done: nothing is left to train.",
             _said(job),
-            f"Give it more, as finetop resume {job.path.name} --set {_more(before)}; "
+            f"Give it more, as {command}; "
             "its learning rate then follows a schedule to the new end.",
         )
 
@@ -75,9 +99,20 @@ def ended_early(job: JobDirectory) -> str:
     return why if why in _REASONS else ""
 
 
-def schedule_note(job: JobDirectory, wanted: Recipe | None) -> str:
+def further(recipe: TrainRecipe, ended: str) -> Further:
+    """The change by which a run that is done goes on; `ended` is why it did early, or "".
+
+    One that came to its end is given as much again.
+    """
+    if ended:
+        return _REASONS[ended]
+    if recipe.training.max_steps:
+        return Further("", "training.max_steps", str(2 * recipe.training.max_steps))
+    return Further("", "training.epochs", f"{2 * recipe.training.epochs:g}")
+
+
+def schedule_note(before: Recipe, wanted: Recipe | None) -> str:
     """A sentence on what another number of steps does to the learning rate; empty where nothing."""
-    before = job.recipe()
     if not (isinstance(before, TrainRecipe) and isinstance(wanted, TrainRecipe)):
         return ""
     old, new = before.training, wanted.training
@@ -87,13 +122,6 @@ def schedule_note(job: JobDirectory, wanted: Recipe | None) -> str:
         f"The schedule changes: the {new.schedule} learning rate now ends with the new last step, "
         "so it goes on from another value than the one it had come to."
     )
-
-
-_REASONS = {
-    "patience": ("its metric no longer improved", "stopping.patience=0"),
-    "budget": ("it was over its forgetting budget", "forgetting.stop=false"),
-}
-"""Why a run ended early, and the setting that lets it go on."""
 
 
 def _lifts(why: str, before: TrainRecipe, wanted: TrainRecipe) -> bool:
@@ -109,13 +137,6 @@ def _asks_for_more(job: JobDirectory, before: TrainRecipe, wanted: TrainRecipe) 
         step = now.get("step", 0) if now is not None else 0
         return wanted.training.max_steps > (step if isinstance(step, int) else 0)
     return wanted.training.epochs > before.training.epochs or bool(before.training.max_steps)
-
-
-def _more(before: TrainRecipe) -> str:
-    """A setting that asks for twice as much."""
-    if before.training.max_steps:
-        return f"training.max_steps={2 * before.training.max_steps}"
-    return f"training.epochs={2 * before.training.epochs:g}"
 
 
 def _said(job: JobDirectory) -> str:

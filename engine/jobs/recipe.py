@@ -155,6 +155,11 @@ def with_changes(table: Mapping[str, Any], changes: Sequence[str]) -> dict[str, 
     return changed
 
 
+def changed(recipe: Recipe, changes: Sequence[str]) -> Recipe:
+    """The recipe with `key=value` changes. Raises EngineError."""
+    return parse(with_changes(to_table(recipe), changes))
+
+
 def to_table(recipe: Recipe) -> dict[str, Any]:
     """The recipe as a table for TOML, its version and kind first."""
     table = dataclasses.asdict(recipe)

@@ -24,7 +24,7 @@ def finished(root: Path, ended: str = "", step: int = 24, **training: float) -> 
 
 
 def changed(job: JobDirectory, *changes: str) -> TrainRecipe:
-    built = recipe.parse(recipe.with_changes(recipe.to_table(job.recipe()), changes))
+    built = recipe.changed(job.recipe(), changes)
     assert isinstance(built, TrainRecipe)
     return built
 
@@ -79,11 +79,11 @@ def test_a_run_that_ended_early_says_why_and_what_lets_it_go_on(
 
 def test_the_note_on_the_schedule_is_only_where_it_changes(root: Path) -> None:
     job = finished(root)
-    assert "linear" in continuation.schedule_note(job, changed(job, "training.epochs=3"))
+    assert "linear" in continuation.schedule_note(job.recipe(), changed(job, "training.epochs=3"))
     assert "cosine" in continuation.schedule_note(
-        job, changed(job, "training.max_steps=99", "training.schedule=cosine")
+        job.recipe(), changed(job, "training.max_steps=99", "training.schedule=cosine")
     )
-    assert not continuation.schedule_note(job, None)
-    assert not continuation.schedule_note(job, changed(job, "training.saves=9"))
+    assert not continuation.schedule_note(job.recipe(), None)
+    assert not continuation.schedule_note(job.recipe(), changed(job, "training.saves=9"))
     constant = changed(job, "training.epochs=3", "training.schedule=constant")
-    assert not continuation.schedule_note(job, constant)
+    assert not continuation.schedule_note(job.recipe(), constant)

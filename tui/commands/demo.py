@@ -17,10 +17,10 @@ from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
 from engine.jobs.store import open_store
-from tui.commands.changes import add_changes
 from tui.commands.follow import follow
 from tui.commands.gains import OPEN, as_text, summarise
 from tui.commands.generate import check_out
+from tui.commands.overrides import add_changes
 
 ITEMS = 100
 """Of each suite: enough to see a change, few enough for two cores."""

@@ -16,8 +16,8 @@ from engine.jobs import devices, recipe
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.store import Store, open_store
 from engine.text import one_line
-from tui.commands.changes import add_changes
 from tui.commands.data import ask_companion
+from tui.commands.overrides import add_changes
 from tui.drafts.fitting import Measured, measured
 
 PARTS = ("weights", "gradients", "optimiser", "activations", "logits", "overhead")

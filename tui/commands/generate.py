@@ -10,8 +10,8 @@ from engine.jobs import launch, recipe
 from engine.jobs.recipe import GenerateRecipe
 from engine.jobs.status import State
 from engine.jobs.store import open_store
-from tui.commands.changes import add_changes
 from tui.commands.follow import follow
+from tui.commands.overrides import add_changes
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]

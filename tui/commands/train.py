@@ -11,9 +11,9 @@ from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
 from engine.jobs.store import open_store
 from engine.text import one_line
-from tui.commands.changes import add_changes
 from tui.commands.fit import announce
 from tui.commands.follow import follow
+from tui.commands.overrides import add_changes
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
@@ -50,11 +50,9 @@ def _train(options: argparse.Namespace) -> int:
 
 def _resume(options: argparse.Namespace) -> int:
     job = open_store(options.runs).find(options.run)
-    changed = None
-    if options.changes:
-        table = recipe.to_table(job.recipe())
-        changed = recipe.parse(recipe.with_changes(table, options.changes))
-    note = continuation.schedule_note(job, changed)
+    before = job.recipe()
+    changed = recipe.changed(before, options.changes) if options.changes else None
+    note = continuation.schedule_note(before, changed)
     launch.resume(job, changed, adopt=options.adopt, force=options.force)
     print(job.path.name)
     if note:
