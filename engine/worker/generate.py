@@ -1,11 +1,12 @@
 """The `generate` job: the answers of all arms to all prompts, in `samples.jsonl`.
 
-Arms that share a base are answered on one model, prompt by prompt in batches. What the file holds
-already is not made again, so a job that was stopped or killed goes on where it was.
+Arms that share a base are answered on one model, prompt by prompt in batches; endpoints come last.
+What the file holds already is not made again, so a job that was stopped, killed, or lost an
+endpoint goes on where it was.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from engine.compare import prompts as prompt_files
 from engine.compare import samples as sample_files
@@ -19,9 +20,10 @@ from engine.jobs.store import open_store
 from engine.worker.answering.answers import Answers
 from engine.worker.answering.bases import Bases
 from engine.worker.answering.chorus import ROWS, Chorus
+from engine.worker.answering.endpoint import EndpointGone
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.model.models import pick_device
-from engine.worker.model.places import locate
+from engine.worker.model.places import Place, locate
 
 __all__ = ["Answers", "Decoding", "run"]
 
@@ -44,9 +46,12 @@ def run(attempt: Attempt) -> str:
 
     have = {sample.key for sample in sample_files.read(attempt.directory.samples)}
     total = len(arms) * len(prompts)
-    done = refused = 0
+    done = 0
+    refused: list[dict[str, str]] = []
+    gone: EngineError | None = None
+    attempt.directory.rejects.unlink(missing_ok=True)  # of an attempt before this one
     # By base: one that is not needed any more makes room for the next.
-    for arm in sorted(arms, key=lambda arm: str(places[arm].base) if arm in places else ""):
+    for arm in sorted(arms, key=lambda arm: (arm.is_endpoint, _base(arm, places))):
         decode = arm.decoding(recipe.decode)
         missing = [prompt for prompt in prompts if _key(arm, prompt, decode) not in have]
         done += len(prompts) - len(missing)
@@ -59,15 +64,35 @@ def run(attempt: Attempt) -> str:
             for note in voice.notes:
                 attempt.log(note)
         chorus = Chorus(arm, voice, missing, decode, ROWS)
-        for name, error in chorus.refused.items():
-            attempt.log(f"{arm.name}: {name} is left out: {error.title} {error.detail}")
-        refused += len(chorus.refused)
-        for made in _heard(attempt, chorus):
-            sample_files.append(attempt.directory.samples, made)
-            done += len(made)
-            attempt.progress(done, total, message=arm.name)
-    left = f", {refused} prompts left out (see the log)" if refused else ""
-    return f"{total - refused} answers{left}"
+        try:
+            for made in _heard(attempt, chorus):
+                sample_files.append(attempt.directory.samples, made)
+                done += len(made)
+                attempt.progress(done, total, message=arm.name)
+        except EndpointGone as error:
+            attempt.log(f"{arm.name}: {error.title} {error.detail}")
+            gone = gone or error
+        refused += _told(attempt, arm, chorus)
+    if refused:
+        attempt.reject(refused)
+    if gone is not None:
+        raise gone
+    left = f", {len(refused)} prompts left out (see the log)" if refused else ""
+    return f"{total - len(refused)} answers{left}"
+
+
+def _base(arm: Arm, places: Mapping[Arm, Place]) -> str:
+    return str(places[arm].base) if arm in places else ""
+
+
+def _told(attempt: Attempt, arm: Arm, chorus: Chorus) -> list[dict[str, str]]:
+    """The prompts that an arm was refused, each with its reason, which the log has too."""
+    rows = []
+    for name, error in chorus.refused.items():
+        reason = f"{error.title} {error.detail}".rstrip()
+        attempt.log(f"{arm.name}: {name} is left out: {reason}")
+        rows.append({"arm": format_arm(arm), "prompt_id": name, "reason": reason})
+    return rows
 
 
 def _key(arm: Arm, prompt: Prompt, decode: Decoding) -> tuple[object, ...]:
@@ -75,7 +100,7 @@ def _key(arm: Arm, prompt: Prompt, decode: Decoding) -> tuple[object, ...]:
 
 
 def _heard(attempt: Attempt, chorus: Chorus) -> Iterator[list[Sample]]:
-    """Samples as they are done. Raises Stopped between two tokens; nothing of a batch is kept."""
+    """Samples as they are done. Raises Stopped between two tokens: unended answers are not kept."""
     while not chorus.done:
         if attempt.stop_requested():
             chorus.cancel()

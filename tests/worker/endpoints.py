@@ -17,6 +17,8 @@ class Server:
     reply: bytes = b""
     kind: str = "text/event-stream"
     status: int = 200
+    refuses: str = ""
+    """What is asked with this in it gets the status 400."""
     headers: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
     hold: threading.Event = field(default_factory=threading.Event)
@@ -33,7 +35,8 @@ def serving() -> Iterator[Server]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             made.asked.append((self.path, dict(self.headers), json.loads(body)))
-            self.send_response(made.status)
+            asked = made.refuses and made.refuses in json.dumps(made.asked[-1][2])
+            self.send_response(400 if asked else made.status)
             self.send_header("Content-Type", made.kind)
             for name, value in made.headers.items():
                 self.send_header(name, value)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from engine.jobs import directory
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.settings import Method, Model
 from engine.worker.answering.desk import Desk
+from engine.worker.model import models
 from engine.worker.rows import sandbox
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 
@@ -340,6 +342,50 @@ def test_bases_that_do_not_fit_are_read_in_turn(base: Path, tmp_path: Path) -> N
     assert len(small._stock.bases()._kept) == 1
     told = ask(small, "facts", arms=arms, text=SAID, probe=True)[-1]
     assert told["kl"][0][1] > 0
+
+
+@pytest.mark.parametrize("kind", ["generate", "answers"])
+def test_panes_whose_bases_do_not_fit_wait_for_each_other(
+    kind: str, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stepped in turn, as the server does; at no time are both in memory."""
+    other = save_checkpoint(tmp_path / "other", 4)
+    small = Desk()
+    ask(small, "hello", device="cpu", memory_bytes=100, runs=str(tmp_path), warm=False)
+    loaded: list[weakref.ref[Any]] = []
+    load = models.load_base
+
+    def load_alone(*given: Any) -> Any:
+        assert not [one for one in loaded if one() is not None], "beside another"
+        model = load(*given)
+        loaded.append(weakref.ref(model))
+        return model
+
+    monkeypatch.setattr(models, "load_base", load_alone)
+    prompts = [{"id": "1", "messages": [{"role": "user", "content": SAID}]}]
+    tasks = {
+        path.name: small.handlers[kind](
+            {"arm": f"a={path}", "text": SAID, "arms": [f"a={path}"], "prompts": prompts,
+             "decoding": SHORT},
+            lambda: False,
+        )
+        for path in (base, other)
+    }  # fmt: skip
+    heard: dict[str, list[Event]] = {name: [] for name in tasks}
+    while tasks:
+        for name, task in list(tasks.items()):
+            try:
+                heard[name] += [event] if (event := next(task)) else []
+            except StopIteration:
+                del tasks[name]
+    said = {name: [one["message"] for one in events if "message" in one]
+            for name, events in heard.items()}  # fmt: skip
+    assert said == {
+        "base": ["loading base"],
+        "other": ["loading other", "waiting: both models do not fit the memory"],
+    }
+    assert {events[-1]["event"] for events in heard.values()} == {"done"}
+    assert len(loaded) == 2
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,25 @@ def test_raw_prompts_and_servers_that_do_not_stream(server: Server) -> None:
     assert server.asked[0][2]["prompt"] == "no?"
 
 
+def test_what_a_server_tells_apart_as_reasoning_stands_between_marks(server: Server) -> None:
+    thoughts: list[dict[str, Any]] = [
+        {"role": "assistant", "reasoning_content": "Two"}, {"reasoning_content": " and two."},
+        {"reasoning_content": None, "content": "It"}, {"content": " is 4."},
+    ]  # fmt: skip
+    chunks = [{"choices": [{"delta": one}]} for one in thoughts]
+    server.reply = b"".join(f"data: {json.dumps(one)}\n\n".encode() for one in chunks)
+    server.reply += b"data: [DONE]\n\n"
+    events = ask(arm_of(server))
+    whole = "<think>\nTwo and two.\n</think>\n\nIt is 4."
+    assert events[-1]["sample"]["text"] == whole
+    assert "".join(event["text"] for event in events if event["event"] == "text") == whole
+    server.kind = "application/json"
+    message = {"reasoning": "Hm", "content": ""}
+    choice = {"message": message, "finish_reason": "length"}
+    server.reply = json.dumps({"choices": [choice]}).encode()
+    assert ask(arm_of(server))[-1]["sample"]["text"] == "<think>\nHm", "cut while it thought"
+
+
 def test_the_key_is_sent_and_never_told(
     server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

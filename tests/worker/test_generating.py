@@ -1,7 +1,10 @@
 """The `generate` job in this process: arms of all kinds, and prompts that cannot be read."""
 
-from collections.abc import Iterator
+import json
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,9 +17,10 @@ from engine.jobs.recipe import GenerateRecipe
 from engine.jobs.settings import Decode
 from engine.jobs.status import State
 from engine.worker import generate
+from engine.worker.answering.desk import Desk
 from engine.worker.attempt import Attempt, Stopped
 from tests.worker.endpoints import Server, serving, stream
-from tests.worker.tiny import save_adapter, save_checkpoint
+from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 
 PROMPTS = ["no", "i miss my dog", "what " * 300, "Two and two"]
 
@@ -58,12 +62,19 @@ def attempt_at(job: JobDirectory, stop_at: int = 10**9) -> str:
         attempt.finish(State.STOPPED)
 
 
-def job_of(root: Path, arms: list[str]) -> JobDirectory:
+def job_of(root: Path, arms: list[str], prompts: Sequence[str] = PROMPTS) -> JobDirectory:
     asked = root / "asked.txt"
-    asked.write_text("\n".join(PROMPTS))
+    asked.write_text("\n".join(prompts))
     decode = Decode(max_new_tokens=6)
     recipe = GenerateRecipe(device="cpu", arms=arms, prompts=str(asked), decode=decode)
     return directory.create(root, recipe)
+
+
+def hear(task: Iterator[dict[str, Any] | None], events: list[dict[str, Any]]) -> None:
+    """What a request of the companion tells, until it ends. Raises what it raises."""
+    for event in task:
+        events += [event] if event else []
+        time.sleep(0.001)
 
 
 def test_arms_of_all_kinds_answer_what_they_can_read(
@@ -77,15 +88,17 @@ def test_arms_of_all_kinds_answer_what_they_can_read(
     ]
     job = job_of(tmp_path, arms)
     with pytest.raises(Stopped):
-        attempt_at(job, stop_at=4)  # after the endpoint, whose arm comes first
+        attempt_at(job, stop_at=3)  # after the base: endpoints come last
     kept = samples.read(job.samples)
-    assert [(one.arm, one.text) for one in kept] == [(arms[0], "yes")] * 4
+    assert [one.arm for one in kept] == [arms[1]] * 3
+    assert not server.asked
 
     told = attempt_at(job)
     assert told == "10 answers, 2 prompts left out (see the log)"
     made = samples.read(job.samples)
-    assert made[:4] == kept, "what was there is not made again"
+    assert made[:3] == kept, "what was there is not made again"
     assert len({one.key for one in made}) == len(made) == 10
+    assert [(one.arm, one.text) for one in made[6:]] == [(arms[0], "yes")] * 4
     assert len(server.asked) == 4
     for arm, length in ((arms[1], 6), (arms[2], 4)):
         own = [one for one in made if one.arm == arm]
@@ -94,20 +107,65 @@ def test_arms_of_all_kinds_answer_what_they_can_read(
         assert {one.decode for one in own} == {Decode(max_new_tokens=length)}
     log = job.attempt(job.latest_attempt()).log.read_text()
     assert "b: asked-3 is left out: The prompt is longer than the model's context." in log
+    refused = [json.loads(line) for line in job.rejects.read_text().splitlines()]
+    assert [(one["arm"], one["prompt_id"]) for one in refused] == [
+        (arms[1], "asked-3"), (arms[2], "asked-3"),
+    ]  # fmt: skip
 
 
-def test_an_endpoint_that_fails_keeps_what_was_answered(
-    base: Path, server: Server, tmp_path: Path
+def test_an_answer_that_ended_is_kept_whatever_becomes_of_those_beside_it(
+    base: Path, tmp_path: Path
+) -> None:
+    words = make_tokenizer()
+    around = len(words.apply_chat_template([{"role": "user", "content": ""}],
+                                           add_generation_prompt=True)["input_ids"])  # fmt: skip
+    nearly = "a" * (254 - around)  # room for two tokens: it ends before the others
+    job = job_of(tmp_path, [f"b={base}"], ["no", nearly, "Two and two"])
+    with pytest.raises(Stopped):
+        attempt_at(job, stop_at=1)
+    kept = samples.read(job.samples)
+    assert [(one.prompt_id, len(one.output_ids), one.batch) for one in kept] == [("asked-2", 2, 3)]
+    assert attempt_at(job) == "3 answers"
+    made = samples.read(job.samples)
+    assert made[:1] == kept
+    assert {one.prompt_id for one in made[1:]} == {"asked-1", "asked-3"}
+    assert {one.batch for one in made[1:]} == {2}
+
+
+def test_a_question_that_an_endpoint_refuses_is_left_out_alone(
+    server: Server, tmp_path: Path
 ) -> None:
     job = job_of(tmp_path, [f"e={server.address}?model=m"])
-    server.status = 500
-    with pytest.raises(EngineError, match="refuses the question"):
-        attempt_at(job)
-    server.status = 200
+    server.refuses = "Two and two"
+    for _ in range(2):  # again where it is resumed
+        assert attempt_at(job) == "3 answers, 1 prompts left out (see the log)"
+        (refused,) = [json.loads(line) for line in job.rejects.read_text().splitlines()]
+        assert refused["prompt_id"] == "asked-4"
+        assert refused["reason"].startswith("The endpoint refuses the question.")
+        assert len(samples.read(job.samples)) == 3
+    server.refuses = ""
     assert attempt_at(job) == "4 answers"
+    assert not job.rejects.exists()
     again = len(server.asked)
     assert attempt_at(job) == "4 answers"
     assert len(server.asked) == again, "nothing is asked twice"
+
+
+def test_an_endpoint_that_is_gone_ends_its_own_arm_and_is_told_at_the_end(
+    base: Path, server: Server, tmp_path: Path
+) -> None:
+    gone, well = "g=http://127.0.0.1:9/v1?model=m", f"e={server.address}?model=m"
+    job = job_of(tmp_path, [gone, well, f"b={base}"], PROMPTS[:2])
+    with pytest.raises(EngineError, match="cannot be reached"):
+        attempt_at(job)
+    assert [one.arm for one in samples.read(job.samples)] == [f"b={base}"] * 2 + [well] * 2
+    asked = [{"id": str(at), "messages": [{"role": "user", "content": one}]}
+             for at, one in enumerate(PROMPTS[:2])]  # fmt: skip
+    task = Desk().handlers["answers"]({"arms": [gone, well], "prompts": asked}, lambda: False)
+    events: list[dict[str, Any]] = []
+    with pytest.raises(EngineError, match="cannot be reached"):
+        hear(task, events)
+    assert [one["sample"]["text"] for one in events] == ["yes", "yes"]
 
 
 def test_a_strength_without_an_adapter_is_refused(base: Path, tmp_path: Path) -> None:

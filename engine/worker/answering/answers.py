@@ -60,14 +60,14 @@ class Answers:
     def done(self) -> bool:
         return all(answer.finish is not None for answer in self.answers)
 
-    def step(self) -> None:
-        """Add one token to every answer that is not done."""
+    def step(self) -> list[int]:
+        """Add one token to every answer that is not done; the numbers of those that it ended."""
         with torch.inference_mode():
             logits = self._forward()
             logs = torch.log_softmax(logits, dim=-1)
             tokens = self._choose(logits)
             picked = logs.gather(-1, tokens.to(logs.device).unsqueeze(-1)).squeeze(-1).tolist()
-        now = time.monotonic() - self._began
+        now, ended = time.monotonic() - self._began, []
         for index, token, logprob in zip(self._rows, tokens.tolist(), picked, strict=True):
             answer = self.answers[index]
             if answer.finish is not None:
@@ -80,8 +80,11 @@ class Answers:
                 answer.finish = "stop"
             elif len(answer.output_ids) >= answer.limit:
                 answer.finish = "length"
+            if answer.finish is not None:
+                ended.append(index)
         self._inputs = tokens.unsqueeze(-1).to(self.voice.base.device)
         self._drop_finished()
+        return ended
 
     def cancel(self) -> None:
         """End every answer that is not done where it is."""

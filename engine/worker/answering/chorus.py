@@ -1,9 +1,11 @@
 """A set of prompts answered by one arm: in batches by a voice, several at a time by an endpoint.
 
-A prompt that an arm cannot read, such as one longer than its context, is left out and told of.
+A prompt that an arm cannot read, such as one longer than its context, or that an endpoint refuses,
+is left out and told of; an endpoint that cannot be asked any more ends the arm.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from engine.compare.arms import Arm, format_arm
 from engine.compare.prompts import Prompt
@@ -12,7 +14,7 @@ from engine.errors import EngineError
 from engine.jobs.settings import Decode
 from engine.worker.answering.answers import Answers
 from engine.worker.answering.bases import Voice
-from engine.worker.answering.endpoint import Endpoint
+from engine.worker.answering.endpoint import Endpoint, EndpointGone
 
 ROWS = 16
 """Prompts answered side by side."""
@@ -39,10 +41,11 @@ class Chorus:
         self._answers: Answers | None = None
         self._asked = list(reversed(prompts)) if voice is None else []
         self._calls: list[tuple[Prompt, Endpoint]] = []
+        self._gone: EndpointGone | None = None
 
     @property
     def done(self) -> bool:
-        return not (self._batches or self._answers or self._asked or self._calls)
+        return not (self._batches or self._answers or self._asked or self._calls or self._gone)
 
     @property
     def is_remote(self) -> bool:
@@ -50,19 +53,19 @@ class Chorus:
         return self._voice is None
 
     def step(self) -> list[Sample]:
-        """Go on by a token; the samples of a batch as it ends. Raises EngineError."""
+        """Go on by a token; the samples of the answers that ended. Raises EngineError."""
         if self._voice is None:
             return self._hear()
         if self._answers is None:
             self._batch = self._batches.pop(0)
             self._answers = Answers(self._voice, [ids for _, ids in self._batch], self._decode)
-        self._answers.step()
-        if not self._answers.done:
-            return []
-        answers, self._answers = self._answers, None
+        answers = self._answers
+        ended = [(at, self._batch[at][0]) for at in answers.step()]
+        if answers.done:
+            self._answers = None
         return [
             answers.sample(at, prompt.id, prompt.messages, format_arm(self._arm))
-            for at, (prompt, _) in enumerate(self._batch)
+            for at, prompt in ended
         ]
 
     def cancel(self) -> None:
@@ -71,18 +74,33 @@ class Chorus:
             call.cancel()
 
     def _hear(self) -> list[Sample]:
+        """What the endpoint has said. Once it is gone no more is asked; what talks still ends."""
+        if self._gone and not self._calls:
+            raise self._gone
         while self._asked and len(self._calls) < _CALLS:
             prompt = self._asked.pop()
-            self._calls.append((prompt, Endpoint(self._arm, prompt.messages, self._decode)))
-        try:
-            for _, call in self._calls:
+            with self._refusing(prompt):
+                self._calls.append((prompt, Endpoint(self._arm, prompt.messages, self._decode)))
+        calls, self._calls, made = self._calls, [], []
+        for prompt, call in calls:
+            with self._refusing(prompt):
                 call.more()
-        except EngineError:
-            self.cancel()
-            raise
-        ended = [(prompt, call) for prompt, call in self._calls if call.finish is not None]
-        self._calls = [one for one in self._calls if one[1].finish is None]
-        return [call.sample(prompt.id) for prompt, call in ended]
+                if call.finish is None:
+                    self._calls.append((prompt, call))
+                else:
+                    made.append(call.sample(prompt.id))
+        return made
+
+    @contextmanager
+    def _refusing(self, prompt: Prompt) -> Iterator[None]:
+        """Within it an error is this prompt's alone, but for one that ends the arm."""
+        try:
+            yield
+        except EndpointGone as error:
+            self._gone = self._gone or error
+            self._asked.clear()
+        except EngineError as error:
+            self.refused[prompt.id] = error
 
     def _batched(self, voice: Voice, prompts: Sequence[Prompt], rows: int) -> list[list[Coded]]:
         """Prompts with their ids, of like length together: padding costs time."""

@@ -14,6 +14,7 @@ from engine.worker.answering import asked, facts
 from engine.worker.answering.answers import decode_ids, pieces_of
 from engine.worker.answering.bases import too_long
 from engine.worker.answering.chorus import ROWS, Chorus
+from engine.worker.answering.endpoint import EndpointGone
 from engine.worker.answering.facts import Fact
 from engine.worker.answering.shift import Reading, Words, compare, read
 from engine.worker.answering.speaking import answered, speak
@@ -87,29 +88,33 @@ class Comparing:
         For sets: `batch` prompts (16) of an arm are answered side by side. Events `loading`,
         `notes` {"arm", "notes"}, `answer` {"sample", "behaviour"} as they are done, arm by arm,
         `refused` {"arm", "prompt_id", "reason"} for what an arm cannot read, and `done` {"count"},
-        fewer where it was cancelled.
+        fewer where it was cancelled. An endpoint that is gone is the error, after all other arms.
         """
         arms, prompts = asked.arms(request), asked.prompts(request)
         usual, rows = asked.decode(request), asked.number(request, "batch", ROWS)
-        count = 0
+        count, gone = 0, None
         for arm in arms:
             voice = None
             if not arm.is_endpoint:
                 voice = yield from self._stock.voice(arm, cancelled)
                 if voice is None:
                     break
-                yield {"event": "notes", "arm": format_arm(arm), "notes": voice.notes}
             chorus = Chorus(arm, voice, prompts, arm.decoding(usual), rows)
             with self._stock.speaking(*([voice] if voice else [])):
-                while not chorus.done and not cancelled():
-                    made = chorus.step()
-                    for sample in made:
-                        count += 1
-                        yield answered(sample)
-                    yield WAITING if chorus.is_remote and not made else None
+                if voice is not None:
+                    yield {"event": "notes", "arm": format_arm(arm), "notes": voice.notes}
+                try:
+                    while not chorus.done and not cancelled():
+                        made = chorus.step()
+                        for sample in made:
+                            count += 1
+                            yield answered(sample)
+                        yield WAITING if chorus.is_remote and not made else None
+                except EndpointGone as error:
+                    gone = gone or error
             chorus.cancel()
-            for name, error in chorus.refused.items():
-                reason = f"{error.title} {error.detail}"
+            for name, why in chorus.refused.items():
+                reason = f"{why.title} {why.detail}"
                 yield {
                     "event": "refused",
                     "arm": format_arm(arm),
@@ -117,6 +122,8 @@ class Comparing:
                     "reason": reason,
                 }
             del voice, chorus  # so that its base can make room for the next
+        if gone is not None:
+            raise gone
         yield {"event": "done", "count": count}
 
     def facts(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:

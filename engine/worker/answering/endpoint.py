@@ -35,6 +35,10 @@ _MOST_TOLD = 300
 """Characters of a server's own words that an error shows."""
 
 
+class EndpointGone(EngineError):
+    """Not this question alone: the endpoint cannot be asked anything, as its arm names it."""
+
+
 class _End:
     """The end of an answer."""
 
@@ -119,11 +123,13 @@ class Endpoint:
         except EngineError as error:
             self._came.put(error)
         except TimeoutError:
-            self._came.put(_trouble(self.arm, "does not answer", "it was silent for too long"))
+            told = "it was silent for too long"
+            self._came.put(_trouble(self.arm, "does not answer", told, kind=EndpointGone))
         except (OSError, http.client.HTTPException, ValueError) as error:
             if not self._cancelled:
                 reason = one_line(str(error)[:_MOST_TOLD]) or type(error).__name__
-                self._came.put(_trouble(self.arm, "cannot be reached", reason))
+                gone = _trouble(self.arm, "cannot be reached", reason, kind=EndpointGone)
+                self._came.put(gone)
 
     def _pieces(self) -> Iterator[str | _End]:
         parts = urlsplit(self.arm.checkpoint)
@@ -175,7 +181,7 @@ def _headers(arm: Arm) -> dict[str, str]:
     if arm.key is not None:
         key = os.environ.get(arm.key, "").strip()
         if not key or not key.isascii() or not key.isprintable():
-            raise EngineError(
+            raise EndpointGone(
                 "The endpoint's key is not there.",
                 f"{arm.name}: the environment variable {arm.key} is not set, or holds no key",
                 f"Start finetop with {arm.key}=….",
@@ -190,6 +196,7 @@ def _answer(arm: Arm, response: http.client.HTTPResponse) -> Iterator[str | _End
         yield from _whole(arm, _load(arm, response.read(MOST_BYTES)))
         return
     finish: Finish | None = None
+    thoughts = _Thoughts()
     for data in _events(arm, response):
         if data.strip() == b"[DONE]":
             yield _End(finish or "stop")
@@ -197,7 +204,7 @@ def _answer(arm: Arm, response: http.client.HTTPResponse) -> Iterator[str | _End
         choice = _choice(arm, _load(arm, data))
         if choice is None:  # a count of tokens, or a sign of life
             continue
-        text, ended = _told(choice)
+        text, ended = thoughts.told(choice), _finish(choice)
         finish = ended or finish
         if text:
             yield text
@@ -211,10 +218,9 @@ def _whole(arm: Arm, reply: Mapping[str, Any]) -> Iterator[str | _End]:
     choice = _choice(arm, reply)
     if choice is None:
         raise _trouble(arm, "sends no answer", "there are no choices in it")
-    text, finish = _told(choice)
-    if text:
+    if text := _Thoughts().told(choice):
         yield text
-    yield _End(finish or "stop")
+    yield _End(_finish(choice) or "stop")
 
 
 def _events(arm: Arm, response: http.client.HTTPResponse) -> Iterator[bytes]:
@@ -249,13 +255,40 @@ def _choice(arm: Arm, reply: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return choices[0]
 
 
-def _told(choice: Mapping[str, Any]) -> tuple[str, Finish | None]:
-    """The text of a choice, whole or a part, and how it ended if it did."""
-    said = choice.get("delta") or choice.get("message")
-    text = said.get("content") if isinstance(said, dict) else choice.get("text")
+class _Thoughts:
+    """The text of an answer, with what the server tells apart as reasoning between its marks.
+
+    The marks are those that such models write themselves, so that an arm behind an address reads as
+    one that answers here.
+    """
+
+    def __init__(self) -> None:
+        self._open = False
+
+    def told(self, choice: Mapping[str, Any]) -> str:
+        """The text that a choice brings, whole or a part."""
+        said = choice.get("delta") or choice.get("message")
+        if not isinstance(said, dict):
+            return _text(choice.get("text"))
+        text = _text(said.get("content"))
+        thought = _text(said.get("reasoning_content")) or _text(said.get("reasoning"))
+        if thought:
+            thought = thought if self._open else f"<think>\n{thought}"
+            self._open = True
+        if self._open and text:
+            self._open = False
+            return f"{thought}\n</think>\n\n{text}"
+        return thought + text
+
+
+def _finish(choice: Mapping[str, Any]) -> Finish | None:
+    """How an answer ended, if it did."""
     ended = choice.get("finish_reason")
-    finish: Finish | None = None if not ended else "length" if ended == "length" else "stop"
-    return (text if isinstance(text, str) else ""), finish
+    return None if not ended else "length" if ended == "length" else "stop"
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _refusal(arm: Arm, response: http.client.HTTPResponse) -> EngineError:
@@ -264,12 +297,13 @@ def _refusal(arm: Arm, response: http.client.HTTPResponse) -> EngineError:
     detail = f"{response.status} {one_line(response.reason[:80])}: {told}"
     if response.status in (401, 403):
         hint = "Name the environment variable that holds its key: &key=VARIABLE."
-        return _trouble(arm, "wants another key", detail, hint)
+        return _trouble(arm, "wants another key", detail, hint, EndpointGone)
     if 300 <= response.status < 400:
-        return _trouble(arm, "sends elsewhere", detail, "Give the address that answers itself.")
+        hint = "Give the address that answers itself."
+        return _trouble(arm, "sends elsewhere", detail, hint, EndpointGone)
     if response.status == 404:
         hint = "The address usually ends in /v1, and model= is a name that it lists."
-        return _trouble(arm, "knows no such page or model", detail, hint)
+        return _trouble(arm, "knows no such page or model", detail, hint, EndpointGone)
     return _trouble(arm, "refuses the question", detail)
 
 
@@ -278,9 +312,13 @@ def _shown(data: bytes) -> str:
 
 
 def _trouble(
-    arm: Arm, what: str, detail: str, hint: str = "Check the address, and that it runs."
+    arm: Arm,
+    what: str,
+    detail: str,
+    hint: str = "Check the address, and that it runs.",
+    kind: type[EngineError] = EngineError,
 ) -> EngineError:
     key = os.environ.get(arm.key or "", "").strip()
     if key:  # some servers say which key it was that they refuse
         detail = detail.replace(key, "…")
-    return EngineError(f"The endpoint {what}.", f"{arm.name} at {arm.checkpoint}: {detail}", hint)
+    return kind(f"The endpoint {what}.", f"{arm.name} at {arm.checkpoint}: {detail}", hint)

@@ -27,15 +27,16 @@ def speak(
     answers = Answers(voice, [voice.prompt(messages)], decode)
     answer = answers.answers[0]
     adapter = voice.base.path_of(voice.adapter)
-    yield {
-        "event": "begin",
-        "prompt_tokens": len(answer.prompt_ids),
-        "notes": voice.notes,
-        # What is really spoken with, so that a pane need not believe its own question.
-        "adapter": str(adapter) if adapter else None,
-    }
     pieces = Pieces(voice.tokenizer)
+    # Whoever has its turn between two events must know that this base is in use.
     with stock.speaking(voice):
+        yield {
+            "event": "begin",
+            "prompt_tokens": len(answer.prompt_ids),
+            "notes": voice.notes,
+            # What is really spoken with, so that a pane need not believe its own question.
+            "adapter": str(adapter) if adapter else None,
+        }
         while not answers.done:
             if cancelled():
                 answers.cancel()
@@ -43,7 +44,7 @@ def speak(
             answers.step()
             piece = "" if answer.finish == "stop" else pieces.feed(answer.output_ids[-1])
             yield {"event": "text", "text": piece} if piece else None
-    yield answered(answers.sample(0, prompt_id, messages, format_arm(voice.arm)))
+        yield answered(answers.sample(0, prompt_id, messages, format_arm(voice.arm)))
 
 
 def ask_endpoint(call: Endpoint, prompt_id: str, cancelled: Cancelled) -> Iterator[Event]:
