@@ -17,6 +17,7 @@ import os
 import queue
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -151,6 +152,12 @@ class Server:
             self._refuse(identity, error)
         except StopIteration:
             self._finish(identity)
+        except Exception as error:  # our own mistake, or a model's: the other panes go on
+            traceback.print_exc()
+            self._finish(identity)
+            told = f"{type(error).__name__}: {error}".rstrip(": ")
+            hint = "The companion's log has the traceback."
+            self._refuse(identity, EngineError("This met something unforeseen.", told, hint))
         self._idle &= event is WAITING
         if event:
             self.send(identity, **event)

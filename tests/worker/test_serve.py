@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from engine.jobs.process import worker_command
+from engine.worker.serve import Server
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 
 pytestmark = pytest.mark.worker
@@ -184,6 +185,36 @@ def test_wrong_requests_are_answered_in_words(
     assert answer["event"] == "error"
     assert title in answer["error"]["title"]
     assert set(answer["error"]) == {"title", "detail", "hint"}
+
+
+def test_what_nobody_foresaw_ends_one_request_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    class Desk:
+        def __init__(self) -> None:
+            self.handlers = {"breaks": self.breaks, "goes": self.goes}
+
+        def goes(self, *_: object) -> Iterator[Event | None]:
+            yield from ({"event": "text"}, None, {"event": "done"})
+
+        def breaks(self, *_: object) -> Iterator[Event | None]:
+            yield {"event": "text"}
+            raise AttributeError("no attribute 'past_key_values'")
+
+    (_, nothing), (answers, told) = os.pipe(), os.pipe()
+    server = Server(nothing, told)
+    server._desk = Desk()
+    for number, kind in enumerate(("goes", "breaks"), 1):
+        server._start({"id": number, "type": kind})
+    while server._tasks:
+        for identity in list(server._tasks):
+            server._step(identity)
+    os.close(told)
+    with open(answers, "rb") as lines:
+        events = [json.loads(line) for line in lines]
+    assert [(one["id"], one["event"]) for one in events] == [
+        (1, "text"), (2, "text"), (2, "error"), (1, "done"),
+    ]  # fmt: skip
+    assert events[2]["error"]["detail"] == "AttributeError: no attribute 'past_key_values'"
+    assert "Traceback" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("line", [b"not json", b"[1]", b'{"id": 1}', b'{"type": "hello"}', b"\xff"])
