@@ -221,3 +221,20 @@ ALSO_MASKED = frozenset(
     }
 )
 """Those that are usually encoders: causal only where their config says so."""
+
+UNCACHED = frozenset(
+    {
+        "falcon_mamba",
+        "gemma4_assistant",
+        "gemma4_unified_assistant",
+        "mamba",
+        "mamba2",
+        "openai-gpt",
+        "reformer",
+        "rwkv",
+        "xlm",
+        "xlnet",
+        "xlstm",
+    }
+)
+"""Those that take no cache of keys and values, with which answers are made here."""

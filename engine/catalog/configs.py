@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.catalog.causal_lm_types import ALSO_MASKED, CLASSES
+from engine.catalog.causal_lm_types import ALSO_MASKED, CLASSES, UNCACHED
 from engine.catalog.files import read_bounded, recognise_impostor
 from engine.errors import EngineError
 
@@ -78,6 +78,8 @@ def judge(config: Config) -> str | None:
             return f"not a causal language model: {name}"
     elif name not in _CLASS_NAMES and not _has_causal_part(config, str(name)):
         return f"not a causal language model: {name}"
+    if kind in UNCACHED:
+        return f"cannot answer here: {kind} models keep no keys and values of what they have read"
     method = find_quantisation(config)
     if method not in (None, "bitsandbytes"):
         return f"quantised with {method}: only bitsandbytes or full weights can be used"

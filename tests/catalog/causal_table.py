@@ -7,17 +7,24 @@ The tables are read from the source text, so that neither transformers nor torch
 
 import ast
 import importlib.util
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 TABLE = Path(__file__).parents[2] / "engine" / "catalog" / "causal_lm_types.py"
 
 
-def read_table(name: str) -> dict[str, str]:
-    """One table of `modeling_auto.py`: model type to class. Raises StopIteration without it."""
+def models() -> Path:
+    """Where the installed transformers keeps its models. Raises AssertionError without it."""
     spec = importlib.util.find_spec("transformers")
     assert spec is not None
     assert spec.origin is not None
-    source = Path(spec.origin).parent / "models" / "auto" / "modeling_auto.py"
+    return Path(spec.origin).parent / "models"
+
+
+def read_table(name: str) -> dict[str, str]:
+    """One table of `modeling_auto.py`: model type to class. Raises StopIteration without it."""
+    source = models() / "auto" / "modeling_auto.py"
     call = next(
         node.value
         for node in ast.parse(source.read_text()).body
@@ -27,10 +34,25 @@ def read_table(name: str) -> dict[str, str]:
     return dict(ast.literal_eval(call.args[0]))
 
 
+def without_cache(names: Iterable[str]) -> set[str]:
+    """The classes whose `forward` takes no `past_key_values`."""
+    wanted, found = set(names), set()
+    for source in models().glob("*/modeling_*.py"):
+        text = source.read_text()
+        for name in wanted & set(re.findall(r"^class (\w+)\(", text, re.MULTILINE)):
+            body = re.search(rf"^class {name}\(.*?(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL)
+            assert body is not None
+            forward = re.search(r"    def forward\((.*?)\n    \)", body[0], re.DOTALL)
+            if forward is not None and "past_key_values" not in forward[1]:
+                found.add(name)
+    return found
+
+
 def render() -> str:
     """The text of the module."""
     causal = read_table("MODEL_FOR_CAUSAL_LM_MAPPING_NAMES")
     masked = sorted(causal.keys() & read_table("MODEL_FOR_MASKED_LM_MAPPING_NAMES").keys())
+    uncached = without_cache(causal.values())
     lines = [
         '"""The model types that transformers loads as causal language models, from its tables.',
         "",
@@ -48,6 +70,13 @@ def render() -> str:
         "    }",
         ")",
         '"""Those that are usually encoders: causal only where their config says so."""',
+        "",
+        "UNCACHED = frozenset(",
+        "    {",
+        *(f'        "{kind}",' for kind, name in sorted(causal.items()) if name in uncached),
+        "    }",
+        ")",
+        '"""Those that take no cache of keys and values, with which answers are made here."""',
     ]
     return "\n".join(lines) + "\n"
 

@@ -98,6 +98,8 @@ def test_what_the_config_forbids(tmp_path: Path) -> None:
     assert "not a causal" in why(encoder)
     assert "not a causal" in why(make_model(tmp_path / "e", model_type="bert", architectures=None))
     assert "no model type" in why(make_model(tmp_path / "f", model_type=None, architectures=None))
+    mamba = make_model(tmp_path / "h", model_type="mamba", architectures=["MambaForCausalLM"])
+    assert why(mamba).startswith("cannot answer here: mamba models")
     assert "gptq" in why(make_model(tmp_path / "g", quantization_config={"quant_method": "gptq"}))
 
 
