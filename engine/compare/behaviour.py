@@ -33,7 +33,8 @@ class Behaviour:
     sentences: int
     lines: int
     """That are not blank."""
-    tokens: int
+    tokens: int | None
+    """None where they are not known: an endpoint tells no ids."""
     seconds: float
     finish: Finish
 
@@ -49,7 +50,7 @@ def measure(sample: Sample) -> Behaviour:
         words=count_words(sample.text),
         sentences=count_sentences(sample.text),
         lines=sum(1 for line in sample.text.splitlines() if line.strip()),
-        tokens=len(sample.output_ids),
+        tokens=len(sample.output_ids) or None,
         seconds=sample.timings.total,
         finish=sample.finish,
     )

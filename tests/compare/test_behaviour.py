@@ -1,8 +1,11 @@
 """Counting words and sentences in any script."""
 
+from dataclasses import replace
+
 import pytest
 
 from engine.compare.behaviour import count_sentences, count_words, measure
+from engine.compare.numbers import numbers_of
 from tests.compare.test_samples import sample
 
 
@@ -34,3 +37,10 @@ def test_a_sample_is_measured() -> None:
     found = measure(sample())
     assert (found.tokens, found.seconds, found.ended) == (2, 0.2, "ended by itself")
     assert found.lines == 2, "a line separator separates lines"
+
+
+def test_tokens_that_nobody_told_are_not_none_at_all() -> None:
+    remote = replace(sample(), output_ids=(), logprobs=())
+    assert measure(remote).tokens is None
+    assert "tokens" not in numbers_of(remote)
+    assert numbers_of(sample())["tokens"] == 2

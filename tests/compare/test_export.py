@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -70,11 +71,13 @@ def test_markdown_fences_are_longer_than_those_within() -> None:
 
 
 def test_csv_is_read_back_and_holds_no_formula() -> None:
-    made = as_csv([sample("a", "base", '=1+1\n"quoted", and more'), *PAIR[1:]])
+    told_no_ids = replace(PAIR[1], output_ids=(), logprobs=())
+    made = as_csv([sample("a", "base", '=1+1\n"quoted", and more'), told_no_ids])
     rows = list(csv.DictReader(io.StringIO(made)))
     assert [row["arm"] for row in rows] == ["base", "tuned"]
     assert rows[0]["answer"] == '\'=1+1\n"quoted", and more'
     assert rows[1]["words"] == "2"
+    assert [row["tokens"] for row in rows] == ["1", ""]
 
 
 def test_jsonl_gives_the_samples_back() -> None:

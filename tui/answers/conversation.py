@@ -179,7 +179,7 @@ def behaviour_line(side: Side, separator: str, width: int) -> Line:
     if one is None:
         words = len(side.saying.split())
         return [(f" {words} words so far" if side.busy and words else f" {NONE}", "dim")]
-    speed = f"{one.tokens / one.seconds:,.0f} tok/s" if one.seconds > 0 else ""
+    speed = f"{one.tokens / one.seconds:,.0f} tok/s" if one.tokens and one.seconds > 0 else ""
     long = (
         f"{one.words} word{'s' * (one.words != 1)}",
         f"{one.sentences} sentence{'s' * (one.sentences != 1)}",
