@@ -163,11 +163,13 @@ class JobDirectory:
         return fields.lenient(JobRecord, table)
 
     def recipe(self) -> Recipe:
+        """The recipe that holds now."""
+        return recipes.read(self.latest_recipe())
+
+    def latest_recipe(self) -> Path:
         """The recipe of the latest attempt that changed it, else the first one."""
-        for number in range(self.latest_attempt(), 0, -1):
-            if self.attempt(number).recipe.exists():
-                return recipes.read(self.attempt(number).recipe)
-        return recipes.read(self.recipe_file)
+        attempts = map(self.attempt, range(self.latest_attempt(), 0, -1))
+        return next((one.recipe for one in attempts if one.recipe.exists()), self.recipe_file)
 
 
 def create(

@@ -65,7 +65,7 @@ def run(attempt: Attempt, kind: str) -> int:
         return 0
     except EngineError as error:
         attempt.log(str(error))
-        attempt.finish(State.FAILED, Failure(error.title, error.detail, error.hint))
+        attempt.finish(State.FAILED, explain(error, attempt))
         return 1
     except BaseException as error:
         traceback.print_exc()
@@ -77,8 +77,11 @@ def run(attempt: Attempt, kind: str) -> int:
 
 
 def explain(error: BaseException, attempt: Attempt) -> Failure:
-    """What a user should read of an exception that is not an EngineError."""
-    log = f"The whole story is in {attempt.files.log}."
+    """What a user should read of an exception."""
+    if exhaustion.means_exhausted(error):
+        return exhaustion.explain(error, attempt)
+    if isinstance(error, EngineError):
+        return Failure(error.title, error.detail, error.hint)
     if _means_full_disk(error, attempt.directory.path):
         return Failure(
             "The disk is full.",
@@ -91,10 +94,8 @@ def explain(error: BaseException, attempt: Attempt) -> Failure:
             f"{error.filename or attempt.directory.path}: {error.strerror}",
             "Check its owner and mode, or start in another folder with --runs DIR.",
         )
-    if exhaustion.means_exhausted(error):
-        return exhaustion.explain(error, attempt)
     title, _, more = f"{type(error).__name__}: {error}".partition("\n")
-    return Failure(title[:200], more[:500], log)
+    return Failure(title[:200], more[:500], f"The whole story is in {attempt.files.log}.")
 
 
 def _means_full_disk(error: BaseException, folder: Path) -> bool:

@@ -5,11 +5,16 @@ Recognises it by what libraries raise, each in words of its own. The advice is t
 """
 
 import resource
+import shlex
 import sys
+from collections.abc import Sequence
 
 from engine.catalog import advice, checkpoints, fit
 from engine.catalog.advice import Advice, gigabytes
 from engine.errors import EngineError
+from engine.jobs import continuation
+from engine.jobs import recipe as recipes
+from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import Failure
 from engine.jobs.store import open_store
@@ -23,6 +28,7 @@ GENERAL = "Try a smaller batch (with more accumulation), a shorter length, or Lo
 
 def means_exhausted(error: BaseException) -> bool:
     """Whether memory ran out: of a GPU or of the machine."""
+    error = _cause(error)
     if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__:
         return True
     said = str(error).lower()
@@ -32,6 +38,7 @@ def means_exhausted(error: BaseException) -> bool:
 def explain(error: BaseException, attempt: Attempt) -> Failure:
     """What ran out, with advice for a run that trains."""
     title = "The device has too little memory for this recipe."
+    error = _cause(error)
     detail = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
     recipe = attempt.recipe
     if not isinstance(recipe, TrainRecipe):
@@ -40,14 +47,36 @@ def explain(error: BaseException, attempt: Attempt) -> Failure:
         found, about = _advise(recipe, attempt)
     except EngineError:  # what the estimate reads has gone, or tells nothing
         return Failure(title, detail[:300], GENERAL)
-    lines = [f"Any one of these would do: {'; '.join(one.text for one in found)}."]
-    first = found[0] if found else Advice("")
-    if first.changes:
-        changes = " ".join(f"--set {change}" for change in first.changes)
-        lines.append(f"finetop resume {attempt.record.id} {changes}")
-    else:
-        lines = [first.text or GENERAL]
-    return Failure(title, f"{about}\n{detail[:300]}", "\n".join(lines))
+    return Failure(title, f"{about}\n{detail[:300]}", _hint(found, recipe, attempt))
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What a library said, where loading a model made a sentence of it."""
+    return error.__cause__ or error if isinstance(error, EngineError) else error
+
+
+def _hint(found: Sequence[Advice], recipe: TrainRecipe, attempt: Attempt) -> str:
+    """The advice, and a command that follows the first piece of it and is not refused."""
+    if not any(one.changes for one in found):
+        return found[0].text if found else GENERAL
+    mild = [one for one in found if _goes_on(recipe, one, attempt.directory)]
+    lines = [f"Any one of these would do: {'; '.join(one.text for one in mild or found)}."]
+    changes = " ".join(f"--set {change}" for change in (mild or found)[0].changes)
+    if mild:
+        return "\n".join([*lines, f"finetop resume {attempt.record.id} {changes}"])
+    kept = shlex.quote(str(attempt.directory.latest_recipe()))
+    lines += ["That cannot change in a run that has begun. A new one:"]
+    return "\n".join([*lines, f"finetop train {kept} {changes}"])
+
+
+def _goes_on(recipe: TrainRecipe, one: Advice, job: JobDirectory) -> bool:
+    """Whether the run may go on with this change."""
+    table = recipes.with_changes(recipes.to_table(recipe), one.changes)
+    try:
+        continuation.check(job, recipes.parse(table))
+    except EngineError:
+        return False
+    return True
 
 
 def _advise(recipe: TrainRecipe, attempt: Attempt) -> tuple[tuple[Advice, ...], str]:

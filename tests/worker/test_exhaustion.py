@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
-from engine.jobs import launch, status
+from engine.catalog import fit
+from engine.jobs import continuation, directory, launch, recipe, status
 from engine.jobs.directory import JobDirectory
+from engine.jobs.lock import Lock
 from engine.jobs.status import State
+from engine.worker.__main__ import run
+from engine.worker.attempt import Attempt
 from engine.worker.exhaustion import means_exhausted
 from tests.conftest import Eventually
 from tests.worker.test_train import wait_for_end
@@ -46,6 +51,47 @@ def test_torch_itself_is_understood() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 55, dtype=torch.int8)
     assert means_exhausted(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("batch", "begun", "command"),
+    [
+        (1, False, "finetop resume {run} --set data.max_length=30000"),
+        (1, True, "finetop train {recipe} --set data.max_length=30000"),
+        (2, True, "finetop resume {run} --set training.batch_size=1 --set training.accumulation=2"),
+    ],
+)
+def test_what_ran_out_while_loading_is_told_with_a_command_that_is_not_refused(
+    batch: int, begun: bool, command: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a run that has begun, rows and method cannot change; smaller passes of a step can."""
+    changes = ["device=cpu", "method.kind=full", "training.gradient_checkpointing=true",
+               "data.max_length=60000", "data.limit=8", f"training.batch_size={batch}"]  # fmt: skip
+    job = directory.create(root, recipe.parse(recipe.with_changes({"kind": "train"}, changes)))
+    if begun:
+        (job.checkpoints / "checkpoint-1").mkdir(parents=True)
+    attempt = Attempt(job, Lock(job.lock_file))
+    attempt._writer.start()
+
+    def load(*_: object, **__: object) -> None:
+        raise OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", load)
+    monkeypatch.setattr(fit, "free_main_memory", lambda: 1 << 40)
+    assert run(attempt, "train") == 1
+    now = status.read(job)
+    assert now is not None
+    assert now.error is not None
+    assert now.error.title == "The device has too little memory for this recipe."
+    assert "by the estimate" in now.error.detail
+    assert "20.00 GiB" in now.error.detail
+    expected = command.format(run=job.path.name, recipe=job.recipe_file)
+    assert now.error.hint.splitlines()[-1] == expected
+    if "resume" in expected:
+        wanted = [part for part in expected.split() if "=" in part]
+        continuation.check(
+            job, recipe.parse(recipe.with_changes(recipe.to_table(job.recipe()), wanted))
+        )
 
 
 @pytest.mark.worker
