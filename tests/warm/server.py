@@ -65,7 +65,10 @@ def guard(line: socket.socket) -> None:
 
 def become(wanted: dict[str, object], streams: list[int]) -> None:
     """The process that `PYTHON -P -c CODE ARGUMENTS` would be."""
-    os.setsid()
+    if wanted["leads"]:
+        os.setsid()
+    else:
+        os.setpgrp()  # else a signal to its group would reach the server
     for target, stream in enumerate(streams):
         os.dup2(stream, target)
         os.close(stream)
