@@ -8,7 +8,7 @@ from engine.jobs import launch, recipe, status
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
 from tests.conftest import Eventually
-from tests.worker.test_train import curves, wait_for_end
+from tests.worker.test_train import curves, wait_for_end, wait_for_step
 
 torch = pytest.importorskip("torch")
 pytestmark = [
@@ -37,6 +37,40 @@ def test_a_run_trains_on_the_gpu_and_learns(kind: str, root: Path, eventually: E
     seen = curves(job)
     assert seen["eval/loss"][1][-1] < seen["eval/loss"][1][0] - 0.5
     assert seen["machine/device_memory_bytes"][1].max() > 1e6
+
+
+RESUMED_WITHIN = 1e-3
+"""Relative, of each loss: on a GPU sums may be taken in another order. ARCHITECTURE says so too."""
+
+
+@pytest.mark.parametrize("dtype", ["float32", "auto", "float16"])
+@pytest.mark.parametrize("kind", ["lora", "full"])
+def test_a_run_that_was_stopped_goes_on_as_if_it_never_was(
+    kind: str, dtype: str, root: Path, eventually: Eventually
+) -> None:
+    """With dropout, accumulation, and, in 16 bits, the scaler of gradients; learning all along."""
+    table = {
+        "name": "gpu",
+        "device": "cuda",
+        "data": {"limit": 400, "max_length": 128},
+        "method": {"kind": kind, "dropout": 0.1},
+        "training": {"dtype": dtype, "learning_rate": 5e-4, "epochs": 4, "accumulation": 2,
+                     "evaluations": 4, "saves": 8},
+    }  # fmt: skip
+    wanted = recipe.parse(table)
+    assert isinstance(wanted, TrainRecipe)
+    whole = launch.launch(wanted, root)
+    assert wait_for_end(whole, eventually) is State.DONE, launch.log_tail(whole.attempt(1).log)
+    stopped = launch.launch(wanted, root)
+    wait_for_step(stopped, 7, eventually)
+    assert launch.stop(stopped) is State.STOPPED
+    launch.resume(stopped)
+    assert wait_for_end(stopped, eventually) is State.DONE, launch.log_tail(stopped.attempt(2).log)
+    one, other = curves(whole), curves(stopped)
+    for tag in ("train/loss", "eval/loss"):
+        assert other[tag][0] == one[tag][0], "one curve, every step once"
+        assert other[tag][1] == pytest.approx(one[tag][1], rel=RESUMED_WITHIN)
+    assert one["eval/loss"][1][-1] < one["eval/loss"][1][0] - 0.2
 
 
 def test_greedy_answers_in_float32_are_those_of_the_cpu() -> None:
