@@ -81,15 +81,14 @@ def settings_of(texts: Iterable[Text]) -> dict[str, Setting]:
     for text in texts:
         if not text.text.lstrip().startswith("{"):
             continue
+        prefix = "" if text.tag == _ARGUMENTS else f"{text.tag}."
         try:
-            table = json.loads(text.text)
+            for name, value in flatten(json.loads(text.text), prefix):
+                found.setdefault(name, value)
+                if len(found) >= SETTINGS_KEPT:
+                    return found
         except (ValueError, RecursionError):
             continue
-        prefix = "" if text.tag == _ARGUMENTS else f"{text.tag}."
-        for name, value in flatten(table, prefix):
-            found.setdefault(name, value)
-            if len(found) >= SETTINGS_KEPT:
-                return found
     return found
 
 

@@ -9,9 +9,14 @@ import re
 
 from engine.events.facts import SETTING_LETTERS, SETTINGS_KEPT, Setting
 
-_ENTRY = re.compile(r"( *)(?:'([^']*)'|\"([^\"]*)\"|([^\s#'\"\-&*!|>{\[][^#]*?)) *:(?: +(.*))?$")
+# Each letter has one way to be matched: a line may be as long as the file.
+_ENTRY = re.compile(
+    r"( *)(?:'([^']*)' *|\"([^\"]*)\" *|([^\s#'\"\-&*!|>{\[](?:[^#:]|:(?! |$))*)):(?: +(.*))?$"
+)
 _ITEM = re.compile(r"( *)- +(.*)$")
 _FLOAT = re.compile(r"[-+]?(\d[\d_]*)?\.?\d+(e[-+]?\d+)?$|[-+]?\d+\.(e[-+]?\d+)?$", re.IGNORECASE)
+_NUMBER_LETTERS = 64
+"""What is longer is no number that somebody set."""
 _SPECIAL = {".nan": float("nan"), ".inf": float("inf"), "-.inf": float("-inf")}
 _TRUTHS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
@@ -32,8 +37,8 @@ def read(text: str) -> dict[str, Setting]:
         indent = len(entry[1])
         while above and above[-1][0] >= indent:
             above.pop()
-        key = next(part for part in (entry[2], entry[3], entry[4]) if part is not None)
-        name = f"{above[-1][1]}.{key}" if above else key
+        key = next(part for part in (entry[2], entry[3], entry[4]) if part is not None).rstrip()
+        name = (f"{above[-1][1]}.{key}" if above else key)[:SETTING_LETTERS]
         if above:
             found.pop(above[-1][1], None)
         above.append((indent, name))
@@ -56,7 +61,7 @@ def _value(text: str) -> Setting:
         return _TRUTHS[low]
     if low in _SPECIAL:
         return _SPECIAL[low]
-    if _FLOAT.match(text):
+    if len(text) <= _NUMBER_LETTERS and _FLOAT.match(text):
         digits = text.replace("_", "")
         return int(digits) if digits.lstrip("+-").isdecimal() else float(digits)
     return text[:SETTING_LETTERS]

@@ -206,7 +206,7 @@ class Decoder:
                 self.facts.add_text(value.tag, event.step, event.wall_time, data, value.tensor)
             elif plugin == facts.HPARAMS and value.content:
                 self.facts.add_hparams(data, value.content)
-        except Malformed:
+        except (Malformed, RecursionError):  # lists may lie in lists without end
             self.unreadable += 1
 
     def _is_scalar(self, value: Value) -> bool:

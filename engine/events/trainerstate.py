@@ -6,6 +6,7 @@ way. The file holds no times, so wall times are NaN. It is read again, whole, wh
 """
 
 import json
+import math
 import os
 import re
 import time
@@ -22,6 +23,7 @@ from engine.events.series import Series
 
 LARGEST = 1 << 28
 """Bytes above which such a file is not read: a log of this size is not one."""
+_LARGEST_STEP = (1 << 63) - 1
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)$")
 _SPLITS = ("eval", "test")
 
@@ -77,8 +79,9 @@ class TrainerLog:
             self.problems = (Problem(name, f"cannot be read: {reason}"),)
             self._retry_at = self._clock() + RETRY_SECONDS
             return self.problems != before
-        self.problems = ()
         self.series = curves(state.get("log_history"))
+        passed_over = _out_of_range(state.get("log_history"))
+        self.problems = (Problem(name, passed_over),) if passed_over else ()
         self.settings = {
             key: value
             for key, value in state.items()
@@ -116,19 +119,40 @@ def is_checkpoint(name: str) -> bool:
 
 
 def curves(history: object) -> dict[str, Series]:
-    """The series in a `log_history`; entries of another shape are passed over."""
+    """The series in a `log_history`; entries of another shape are passed over.
+
+    A whole number that no float holds is infinite, as `1e999` is.
+    """
     points: dict[str, tuple[list[int], list[float]]] = {}
     for entry in history if isinstance(history, list) else []:
-        step = entry.get("step") if isinstance(entry, Mapping) else None
-        if not isinstance(step, int):
+        step = _step(entry)
+        if step is None or abs(step) > _LARGEST_STEP:
             continue
         for key, value in entry.items():
             if key == "step" or isinstance(value, bool) or not isinstance(value, int | float):
                 continue
             steps, values = points.setdefault(tag_of(key), ([], []))
             steps.append(step)
-            values.append(float(value))
+            values.append(_float(value))
     return {tag: _series(tag, steps, values) for tag, (steps, values) in points.items()}
+
+
+def _step(entry: object) -> int | None:
+    step = entry.get("step") if isinstance(entry, Mapping) else None
+    return step if isinstance(step, int) else None
+
+
+def _out_of_range(history: object) -> str:
+    steps = map(_step, history) if isinstance(history, list) else ()
+    count = sum(step is not None and abs(step) > _LARGEST_STEP for step in steps)
+    return f"{count:,} of its entries passed over: a step of more than 64 bits" if count else ""
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def tag_of(key: str) -> str:

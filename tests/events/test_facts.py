@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.events import facts, plainyaml
 from engine.events.facts import settings_of
@@ -116,6 +118,51 @@ def test_yaml_that_is_not_plain(text: str, expected: dict[str, object]) -> None:
     found = plainyaml.read(text)
     shown = {key: "nan" if value != value else value for key, value in found.items()}
     assert {key: shown.get(key) for key in expected} == expected
+
+
+VALUES = st.text(max_size=12) | st.from_regex(r"[-+]?[\d_.e]*", fullmatch=True)
+LINES = st.tuples(st.sampled_from(["", " ", "  ", "- "]), st.text(max_size=6), VALUES)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text() | st.lists(LINES.map("{0[0]}{0[1]}: {0[2]}".format)).map("\n".join))
+def test_any_yaml_is_read(text: str) -> None:
+    for name, value in plainyaml.read(text).items():
+        assert isinstance(name, str)
+        assert value is None or isinstance(value, str | int | float)
+
+
+LONG = 1 << 20
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: " + "1" * LONG, "a: " + "1" * LONG + "x", "a" + " " * LONG + "b", "a:" * LONG, " " * LONG],
+    ids=["digits", "almost digits", "spaces", "colons", "nothing"],
+)
+def test_long_lines_of_yaml_are_passed_over_or_cut(text: str) -> None:
+    """In no more steps than they have letters; else this would not end."""
+    for name, value in plainyaml.read(text).items():
+        assert max(len(name), len(str(value))) <= facts.SETTING_LETTERS
+
+
+def test_settings_that_lie_too_deep(tmp_path: Path) -> None:
+    def listed(value: bytes) -> bytes:
+        return bytes_field(6, bytes_field(1, value))
+
+    value = number_field(4, 1)
+    for _ in range(1500):
+        value = listed(value)
+    entry = bytes_field(1, b"deep") + bytes_field(2, value)
+    content = number_field(1, 0) + bytes_field(3, bytes_field(1, entry))
+    plugin = bytes_field(1, bytes_field(1, b"hparams") + bytes_field(2, content))
+    deep = bytes_field(1, b"_hparams_/session_start_info") + bytes_field(9, plugin)
+    table = b'{"a":' * 900 + b"1" + b"}" * 900
+    event_file(tmp_path, event(1, 1, text_value("args", table), deep, simple("loss", 1)))
+    fleet = Fleet([tmp_path])
+    fleet.poll()
+    assert fleet.runs[0].series["loss"].last == 1
+    assert len(fleet.runs[0].settings) <= 1
 
 
 def test_texts_that_are_no_settings(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from engine.events.trainerstate import TrainerLog, tag_of
 
@@ -69,6 +71,48 @@ def test_the_newest_checkpoint_counts_and_changes_are_seen(tmp_path: Path) -> No
     write(tmp_path, global_step=201)
     assert log.poll()
     assert log.settings == {"global_step": 201}
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**400), 10**400)
+    | st.floats()
+    | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=8,
+)
+ENTRIES = st.dictionaries(st.sampled_from(["step", "loss", "eval_loss"]) | st.text(), JSON)
+
+
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(JSON | st.lists(JSON | ENTRIES, max_size=5), JSON)
+def test_whatever_a_state_holds_is_no_reason_to_fall(
+    tmp_path: Path, history: object, more: object
+) -> None:
+    path = tmp_path / "trainer_state.json"
+    path.write_text(json.dumps({"log_history": history, "more": more}))
+    log = TrainerLog(tmp_path)
+    log.poll()
+    for series in log.series.values():
+        assert len(series.steps) == len(series.values) > 0
+
+
+def test_numbers_that_are_too_large(tmp_path: Path) -> None:
+    history = [
+        {"step": 1, "loss": 10**400, "eval_loss": -(10**400)},
+        {"step": 10**30, "loss": 1.0},
+        {"step": 2, "loss": 0.5},
+    ]
+    path = tmp_path / "trainer_state.json"
+    path.write_text(json.dumps({"log_history": history}))
+    log = TrainerLog(tmp_path)
+    log.poll()
+    assert log.series["train/loss"].values.tolist() == [math.inf, 0.5]
+    assert log.series["eval/loss"].values.tolist() == [-math.inf]
+    assert log.problems[0].reason.startswith("1 of its entries passed over")
 
 
 def test_a_state_that_is_half_written_or_no_state(tmp_path: Path) -> None:
