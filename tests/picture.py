@@ -1,8 +1,9 @@
-"""The README's picture: the real dashboard on a real run, as SVG.
+"""The README's pictures: the real dashboard on a real run, as SVG.
 
     python -m tests.picture RUNS_DIR RUN_ID
 
-Writes Runs as `.pictures/runs.svg` and Watch on that run as `.pictures/watch.svg`, at 110 by 34.
+Writes Watch on that run as `.pictures/watch.svg`, and Compare of it with its base, after one answer
+of each and with the tuned one's tokens marked, as `.pictures/compare.svg`, both at 110 by 34.
 """
 
 import argparse
@@ -15,6 +16,8 @@ from tui.app import FinetopApp
 
 FOLDER = Path(__file__).resolve().parent.parent / ".pictures"
 SIZE = (110, 34)
+SECONDS_TO_ANSWER = 20.0
+"""For a companion that must start first."""
 
 
 async def take(runs: str, run: str) -> None:
@@ -23,15 +26,22 @@ async def take(runs: str, run: str) -> None:
     app = FinetopApp(store)
     async with app.run_test(size=SIZE) as pilot:
         await _settled(pilot)
-        _write(app, "runs")
         app.selected = str(store.find(run).path)
         await pilot.press("3")
         await _settled(pilot)
         _write(app, "watch")
+        await pilot.press("4")
+        await _settled(pilot)
+        await pilot.press("ctrl+s")
+        await _settled(pilot, least=SECONDS_TO_ANSWER)
+        await pilot.press("t")
+        await _settled(pilot)
+        _write(app, "compare")
 
 
-async def _settled(pilot: object) -> None:
+async def _settled(pilot: object, least: float = 0.0) -> None:
     """Until charts are drawn: they are drawn in a thread, so what is shown is looked at."""
+    await pilot.pause(least)  # type: ignore[attr-defined]
     deadline = time.monotonic() + 8
     before = ""
     while time.monotonic() < deadline:
