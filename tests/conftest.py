@@ -12,7 +12,7 @@ import pytest
 
 from tests import warm
 
-# Half of hypothesis' own number: the damage that a parser meets is drawn in tests that say more.
+# Enough for values; tests of damage to files ask for their own number.
 hypothesis.settings.register_profile("suite", max_examples=50, deadline=None)
 hypothesis.settings.load_profile("suite")
 
