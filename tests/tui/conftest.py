@@ -126,7 +126,9 @@ class FakeCompanion:
         words = sample["text"].split(" ")
         return FakeLast({"event": "done", "shift": shift_of(words, self.ranks)})
 
-    def facts(self, arms: Sequence[str], messages: Any, decoding: Mapping[str, Any]) -> FakeLast:
+    def facts(
+        self, arms: Sequence[str], messages: Any, decoding: Mapping[str, Any], *, probe: bool
+    ) -> FakeLast:
         told: dict[str, Any] = {"event": "done", "arms": [{"dtype": "float32"} for _ in arms],
                                 "differences": [], "warnings": [], "kl": []}  # fmt: skip
         return FakeLast(told | dict(self.differing))

@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,10 +14,16 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from safetensors.torch import load_file, save_file
 
+from engine.catalog.schemas import Message
+from engine.compare.arms import parse_arm
 from engine.errors import EngineError, JobFailed
-from engine.jobs.settings import Data
+from engine.jobs.settings import Data, Decode
 from tests.worker.tiny import save_adapter, save_checkpoint
+from tui.answers.contrast import warnings
+from tui.answers.conversation import Side
+from tui.answers.exchange import Exchange
 from tui.companion import Companion
 from tui.drafts.fitting import measured
 from tui.drafts.reports import facts, lengths_lines, rows_lines, template_lines
@@ -70,6 +77,38 @@ async def test_panes_stream_at_once_and_one_can_be_cancelled(
     whole, finish = await asyncio.gather(left.last(), cut_short())
     assert finish == "cancelled"
     assert len(whole["sample"]["output_ids"]) == 30
+
+
+async def test_arms_that_are_one_are_found_once_they_have_answered(
+    companion: Companion, base: Path
+) -> None:
+    tuned = save_adapter(base.parent / "tuned", base)
+    idle = save_adapter(base.parent / "idle", base, 2)
+    tensors = load_file(idle / "adapter_model.safetensors")
+    save_file({key: one * ("lora_B" not in key) for key, one in tensors.items()},
+              idle / "adapter_model.safetensors")  # fmt: skip
+    copy = shutil.copytree(base, base.parent / "copy")
+    arms = [f"t={base}+{tuned}", f"b={base}", f"c={copy}", f"i={base}+{idle}"]
+    seen: list[tuple[bool, bool]] = []
+
+    def changed() -> None:
+        facts = exchange.facts
+        seen.append((exchange.busy, facts is not None and bool(facts["kl"])))
+
+    exchange = Exchange(lambda: companion, changed)
+    exchange.seat([Side(parse_arm(arm), "") for arm in arms])
+    exchange.ask((Message("user", "i miss my dog"),), Decode(max_new_tokens=4))
+    while not seen or not seen[-1][1]:
+        await asyncio.sleep(0.01)
+    assert not any(busy and weighed for busy, weighed in seen), "answers come first"
+    assert exchange.facts is not None
+    found = {tuple(one["arms"]): one["kind"] for one in exchange.facts["warnings"]}
+    assert found[1, 2] == "same weights", "at another path"
+    assert found[1, 3] == "no effect"
+    assert not any(0 in pair for pair in found)
+    assert exchange.sides[1].shift is not None
+    strip = warnings(exchange.sides, exchange.facts)
+    assert "b and c are the same weights" in strip
 
 
 async def test_a_task_that_is_cancelled_cancels_its_answer(

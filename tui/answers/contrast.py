@@ -17,6 +17,8 @@ Facts = Mapping[str, Any]
 """As the companion's `facts` tells them."""
 ALIKE = ("template", "tokenizer", "decoding", "dtype", "batching")
 """What is said to be the same where it is."""
+EQUAL = ("same", "same weights", "no effect")
+"""Warnings that two arms are one, as the companion calls them."""
 
 
 def strip_lines(
@@ -53,7 +55,7 @@ def warnings(sides: Sequence[Side], facts: Facts | None) -> list[str]:
         for one in (facts or {}).get("warnings", ())
         if one["kind"] != "error"  # the pane has it whole
     ]
-    found += _without_effect(sides)
+    found += _without_effect(sides, facts)
     found += [one_line(one["text"]) for one in (facts or {}).get("differences", ())]
     if facts is None:
         found += [remark for side in sides for remark in side.remarks]
@@ -91,8 +93,10 @@ def settings_text(decode: Decode, glyphs: Glyphs) -> str:
     return f" {glyphs.separator} ".join([*parts, f"{decode.max_new_tokens} new"])
 
 
-def _without_effect(sides: Sequence[Side]) -> Iterator[str]:
-    for side in sides[1:]:
+def _without_effect(sides: Sequence[Side], facts: Facts | None) -> Iterator[str]:
+    """By the answers' shift, of those that the companion has not found out by itself."""
+    told = [one["arms"] for one in (facts or {}).get("warnings", ()) if one["kind"] in EQUAL]
+    for at, side in enumerate(sides[1:], 1):
         shift = side.shift
-        if shift is not None and shift.tokens and shift.kl < NO_EFFECT:
+        if shift is not None and shift.tokens and shift.kl < NO_EFFECT and [0, at] not in told:
             yield f"no effect here: {side.name} is as {sides[0].name} (KL {shift.kl:.4f})"

@@ -76,11 +76,13 @@ class Exchange:
         for task in self._tasks:
             task.cancel()
 
-    def measure(self) -> None:
+    def measure(self) -> list[asyncio.Task[None]]:
         """The token shift of every answer against the first side, where it is not known yet."""
-        for at, side in enumerate(self.sides):
-            if at and side.shift is None and not side.shift_trouble:
-                self._start(self._measure(at, self._round))
+        return [
+            self._start(self._measure(at, self._round))
+            for at, side in enumerate(self.sides)
+            if at and side.shift is None and not side.shift_trouble
+        ]
 
     def rate(self, at: int, decode: Decode) -> None:
         """The answers of a side's adapter at several strengths, where they are not there yet."""
@@ -104,10 +106,11 @@ class Exchange:
         for at in range(len(sides)):
             self._start(self._answer(at, self._round, decode))
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _answer(self, at: int, asked_in: int, decode: Decode) -> None:
         """Stream one side's answer; the last to end has them measured."""
@@ -131,12 +134,19 @@ class Exchange:
             self._streams.discard(stream)
         cut = any(one.behaviour and one.behaviour.finish == "cancelled" for one in self.sides)
         if self._round == asked_in and not self.busy and not cut:
-            self.measure()
+            self._start(self._weigh(asked_in, decode))
 
-    async def _look(self, asked_in: int, decode: Decode) -> None:
-        """What differs between the arms, beside their weights."""
-        arms, said = [format_arm(side.arm) for side in self.sides], self.sides[0].said
-        stream = self._companion().facts(arms, _table(said), dataclasses.asdict(decode))
+    async def _weigh(self, asked_in: int, decode: Decode) -> None:
+        """What takes the models a pass, once all have answered: first what a view waits for."""
+        await asyncio.gather(*self.measure())
+        if self._round == asked_in and sum(not side.arm.is_endpoint for side in self.sides) > 1:
+            await self._look(asked_in, decode, probe=True)
+
+    async def _look(self, asked_in: int, decode: Decode, *, probe: bool = False) -> None:
+        """What differs between the arms; with `probe`, which of them have the same weights."""
+        arms, said = [format_arm(side.arm) for side in self.sides], _asked(self.sides[0])
+        settings = dataclasses.asdict(decode)
+        stream = self._companion().facts(arms, _table(said), settings, probe=probe)
         try:
             event = await self._last(stream)
         except EngineError:
@@ -180,11 +190,10 @@ class Exchange:
 
     async def _scale(self, at: int, asked_in: int, decode: Decode) -> None:
         side = self.sides[at]
-        asked = side.said[:-1] if side.answered else side.said
+        decoding = dataclasses.asdict(side.arm.decoding(decode))
         stream = self._companion().strengths(
-            format_arm(side.arm), _table(asked), dataclasses.asdict(side.arm.decoding(decode)),
-            STRENGTHS,
-        )  # fmt: skip
+            format_arm(side.arm), _table(_asked(side)), decoding, STRENGTHS
+        )
         self._streams.add(stream)
         try:
             async for event in stream:
@@ -212,6 +221,11 @@ class Exchange:
 
 def _table(messages: Sequence[Message]) -> list[dict[str, str]]:
     return [{"role": one.role, "content": one.content} for one in messages]
+
+
+def _asked(side: Side) -> tuple[Message, ...]:
+    """The conversation that a side's last answer was given to."""
+    return side.said[:-1] if side.answered else side.said
 
 
 def _has_ids(side: Side) -> bool:
