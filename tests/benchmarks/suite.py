@@ -12,6 +12,7 @@ TITLES = {
     "dashboard": "the dashboard's first paint, memory, traffic and speed",
     "hangup": "20 dashboards hung up while a worker trains",
     "kill": "50 times kill -9 in the middle of training",
+    "demo": "finetop demo in a fresh folder: its time, what it gains and what it loses",
     "ending": "whether a tuned model stops by itself",
     "training": "training beside TRL and transformers, by length, and packed",
     "memory": "the memory estimate beside real runs",
@@ -45,6 +46,10 @@ def run(name: str, *, brief: bool) -> Outcome:
         from tests.benchmarks import bench_training
 
         return bench_training.bench(bench_training.BRIEF if brief else bench_training.Effort())
+    if name == "demo":
+        from tests.benchmarks import bench_demo
+
+        return bench_demo.bench(bench_demo.BRIEF if brief else ())
     if name == "ending":
         from tests.benchmarks import bench_ending
 
