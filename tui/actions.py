@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from engine.compare.arms import Arm
     from engine.compare.armsets import Sets
     from engine.compare.prompts import Prompt
+    from engine.compare.samples import Sample
+    from engine.jobs.settings import Decode
     from engine.jobs.views import UserNotes
     from tui.drafts.fitting import Measured
     from tui.lists.ordering import Order
@@ -175,6 +177,13 @@ class Actions:
     def tokenizers(self) -> "list[tuple[str, str]]":
         """Refs and names of all tokenizers that were found: of models, and files by themselves."""
         from engine.catalog import folders, tokenizer_files
+    def keep(self, samples: "Sequence[Sample]", name: str, prompts: str, decode: "Decode") -> Path:
+        """Keep answers that were given already as a job; its directory."""
+        from engine.compare import keeping
+
+        root = self.store.root
+        return keeping.keep(samples, root, name=name, prompts=prompts, decode=decode).path
+
 
         searched = folders.model_folders()
         models = [

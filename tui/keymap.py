@@ -181,6 +181,8 @@ KEYS: tuple[Key, ...] = (
         ("ctrl+s", "", "send", "take it", "Take what is written.", "always"),
         ("n", "n p", "turn_text(1)", "text", "The next text.", ""),
         ("p", "p", "turn_text(-1)", "", "The text before.", "quiet"),
+        ("m", "", "note", "keep", "Keep this round as a job, with a note, and browse it.", ""),
+        ("v", "", "vote", "vote", "Keep this round, and judge it without names.", ""),
         ("h,left", "h", "step(-1)", "", "The token before.", "quiet"),
         ("l,right", "h l", "step(1)", "token", "The next token.", ""),
         ("i", "", "turn_face", "ids", "Text, ids, or the vocabulary's own spelling.", ""),

@@ -132,7 +132,7 @@ class Collection:
         pairs = []
         for one in self.of(left):
             other = self.samples.get((right, one.prompt_id))
-            if other is not None and other.messages == one.messages:
+            if other is not None and other.asked == one.asked:
                 pairs.append(self._pair(one, other))
         return pairs
 

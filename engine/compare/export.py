@@ -28,7 +28,8 @@ class Page:
 
     prompt_id: str
     prompt: str
-    """The conversation up to the answer; the roles are named where there is more than one turn."""
+    """The conversation up to the answer; the roles are named where there is more than one turn,
+    and the arms where their earlier answers are not the same."""
     answers: Mapping[str, Sample]
     """By the arm's name."""
 
@@ -43,10 +44,7 @@ def pages(samples: Sequence[Sample]) -> list[Page]:
     found: dict[str, dict[str, Sample]] = {}
     for sample in samples:
         found.setdefault(sample.prompt_id, {})[parse_arm(sample.arm).name] = sample
-    return [
-        Page(prompt, _prompt(next(iter(answers.values()))), answers)
-        for prompt, answers in found.items()
-    ]
+    return [Page(prompt, _prompt(answers), answers) for prompt, answers in found.items()]
 
 
 def as_jsonl(samples: Sequence[Sample]) -> str:
@@ -205,10 +203,18 @@ def only(samples: Sequence[Sample], arms: Sequence[str]) -> list[Sample]:
     return [one for name in arms for one in by_name[name]]
 
 
-def _prompt(sample: Sample) -> str:
-    if len(sample.messages) == 1:
-        return sample.messages[0].content
-    return "\n\n".join(f"{one.role}: {one.content}" for one in sample.messages)
+def _prompt(answers: Mapping[str, Sample]) -> str:
+    first = next(iter(answers.values()))
+    if len(first.messages) == 1:
+        return first.messages[0].content
+    turns = []
+    for at, message in enumerate(first.messages):
+        said = {name: one.messages[at : at + 1] for name, one in answers.items()}
+        if len(set(said.values())) == 1:
+            turns.append(f"{message.role}: {message.content}")
+        else:
+            turns += [f"{one.role} ({name}): {one.content}" for name in said for one in said[name]]
+    return "\n\n".join(turns)
 
 
 def _about(sample: Sample) -> str:

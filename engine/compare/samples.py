@@ -57,6 +57,14 @@ class Sample:
         """What makes two samples the same one: generating it again would be in vain."""
         return (self.arm, self.prompt_id, self.messages, self.decode)
 
+    @property
+    def asked(self) -> tuple[Message, ...]:
+        """The conversation without the words of its earlier answers: those are an arm's own."""
+        return tuple(
+            dataclasses.replace(one, content="") if one.role == "assistant" else one
+            for one in self.messages
+        )
+
 
 def to_table(sample: Sample) -> dict[str, Any]:
     """The sample as JSON knows it: a log-probability that is not finite becomes null."""

@@ -1,7 +1,7 @@
 """A job's directory: where each file of it lies, who it is, how it comes into being.
 
-One writer a file: the launcher writes `job.json` and `recipe.toml` once, the worker all but
-`user.json`, which is the dashboard's.
+One writer a file: the launcher writes `job.json` and `recipe.toml` once, the dashboard what a
+reader says (`user.json`, `remarks.json`, `votes-*.jsonl`, `rubrics.txt`), the worker all else.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -173,10 +173,15 @@ class JobDirectory:
 
 
 def create(
-    root: Path, recipe: Recipe, parents: Sequence[str] = (), inputs: Sequence[Path] = ()
+    root: Path,
+    recipe: Recipe,
+    parents: Sequence[str] = (),
+    inputs: Sequence[Path] = (),
+    fill: Callable[[JobDirectory], object] = lambda _: None,
 ) -> JobDirectory:
     """Make a job's directory under `root`, whole or not at all, readable by its owner alone.
 
+    `fill` writes what else is in it from the start, which is nothing where a worker does that.
     Raises EngineError where the root cannot be written.
     """
     slug = slugify(recipe.name)
@@ -184,7 +189,7 @@ def create(
         root.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=".new-", dir=root))
         try:
-            return _fill(root, beside, slug, recipe, parents, inputs)
+            return _fill(root, beside, slug, recipe, parents, inputs, fill)
         except BaseException:
             shutil.rmtree(beside, ignore_errors=True)
             raise
@@ -203,11 +208,13 @@ def _fill(
     recipe: Recipe,
     parents: Sequence[str],
     inputs: Sequence[Path],
+    fill: Callable[[JobDirectory], object],
 ) -> JobDirectory:
     hashes = {str(path): sha256(path) for path in inputs}
+    job = JobDirectory(beside)
+    fill(job)
     while True:
         identity = f"{slug}-{secrets.token_hex(2)}"
-        job = JobDirectory(beside)
         record = JobRecord(identity, recipe.kind, recipe.name, time.time(), list(parents), hashes)
         atomic.write_json(job.record_file, dataclasses.asdict(record))
         atomic.write_text(job.recipe_file, recipes.to_toml(recipe))

@@ -1,7 +1,8 @@
 """What the companion answers beside answers, in its shapes: shifts, pieces, strengths."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from engine.compare.shift import Candidate, Shift, ShiftedToken, to_table
 from engine.errors import EngineError
@@ -24,25 +25,67 @@ class FakeLast:
         return self._event
 
 
-class FakeScale:
-    """An answer at each strength, which says how strong it is."""
+class Holding(Protocol):
+    """Who can keep answers back."""
 
-    def __init__(self, strengths: Sequence[float]) -> None:
+    held: bool
+
+
+class FakeScale:
+    """An answer at each strength, which says how strong it is; held after the first."""
+
+    def __init__(
+        self,
+        companion: Holding,
+        arm: str,
+        messages: list[dict[str, str]],
+        strengths: Sequence[float],
+    ) -> None:
+        self._companion = companion
+        self._arm = arm
+        self._messages = messages
         self._strengths = strengths
+        self._cancelled = False
 
     def cancel(self) -> None:
-        pass
+        self._cancelled = True
 
     async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
         for strength in self._strengths:
+            while strength and self._companion.held and not self._cancelled:
+                await asyncio.sleep(0.01)
+            if self._cancelled:
+                break
             yield {"event": "text", "text": "at", "strength": strength}
             text = f"said at {strength:g}"
             behaviour = {"words": 3, "sentences": 1, "lines": 1, "tokens": 3, "seconds": 0.1,
                          "finish": "stop"}  # fmt: skip
-            sample = {"text": text}
+            sample = sample_of(f"{self._arm}@{strength!r}", text, self._messages)
             yield {"event": "answer", "sample": sample, "behaviour": behaviour,
                    "strength": strength}  # fmt: skip
         yield {"event": "done", "samples": []}
+
+
+def sample_of(
+    arm: str, text: str, messages: list[dict[str, str]], finish: str = "stop"
+) -> dict[str, Any]:
+    """An answer as the companion keeps it."""
+    return {
+        "prompt_id": "",
+        "messages": messages,
+        "arm": arm,
+        "seed": 7,
+        "template_hash": "abc",
+        "prompt_ids": [1, 2],
+        "output_ids": list(range(len(text.split()))),
+        "text": text,
+        "finish": finish,
+        "logprobs": [-0.5] * len(text.split()),
+        "decode": {"max_new_tokens": 128, "temperature": 0.0},
+        "timings": {"first_token": 0.1, "total": 0.5},
+        "dtype": "float32",
+        "batch": 1,
+    }
 
 
 def shift_of(words: Sequence[str], ranks: Sequence[int]) -> dict[str, Any]:

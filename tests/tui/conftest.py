@@ -15,7 +15,14 @@ from engine.compare.behaviour import count_sentences, count_words
 from engine.errors import EngineError
 from engine.jobs.status import Failure, State
 from engine.jobs.store import Store
-from tests.tui.answering import OTHER_TOKENIZERS, FakeLast, FakeScale, pieces_of, shift_of
+from tests.tui.answering import (
+    OTHER_TOKENIZERS,
+    FakeLast,
+    FakeScale,
+    pieces_of,
+    sample_of,
+    shift_of,
+)
 from tests.tui.building import write_run
 from tests.tui.readings import FakeReadings
 from tui.app import FinetopApp
@@ -49,16 +56,7 @@ class FakeStream:
         finish = "cancelled" if self.cancelled else "stop"
         yield {
             "event": "done",
-            "sample": {
-                "arm": self._arm,
-                "text": text,
-                "template_hash": "abc",
-                "dtype": "float32",
-                "finish": finish,
-                "batch": 1,
-                "prompt_ids": [1, 2],
-                "output_ids": list(range(len(text.split()))),
-            },
+            "sample": sample_of(self._arm, text, self._messages, finish),
             "behaviour": {
                 "words": count_words(text),
                 "sentences": count_sentences(text),
@@ -140,7 +138,7 @@ class FakeCompanion:
         self, arm: str, messages: Any, decoding: Mapping[str, Any], strengths: Sequence[float]
     ) -> "FakeScale":
         self.scaled.append((arm, list(messages), dict(decoding)))
-        return FakeScale(strengths)
+        return FakeScale(self, arm, list(messages), strengths)
 
     async def close(self) -> None:
         self.closed = True

@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
 
+from engine.compare import remarks, samples
+from engine.jobs.directory import JobDirectory
 from engine.jobs.store import Store
 from tests.tui.conftest import FakeCompanion, screen_text, see, until
 from tui.app import FinetopApp
@@ -94,11 +97,61 @@ async def test_strengths_are_made_once_and_scrubbed(
         await see(pilot, "[0.5]")
         await pilot.press("w", "w")
         await see(pilot, "said at 0.5")
-    assert len(companion.scaled) == 1
+        assert len(companion.scaled) == 1
+        companion.held = True
+        await pilot.press("w", "n", "w")
+        await see(pilot, "ask first: ctrl+s")
+        companion.held = False
+        await pilot.press("ctrl+s")
+        await see(pilot, "the answer changes")
+        await pilot.press("p", "w", "ctrl+s")
+        await until(pilot, lambda: "esc cancels" not in screen_text(app))
+        companion.held = True
+        await pilot.press("w")
+        await see(pilot, "1 of 5 made, esc cancels")
+        await pilot.press("escape")
+        await see(pilot, "  cancelled")
+        companion.held = False
+        await pilot.press("w", "w")
+        await see(pilot, "the answer changes")
     arm, messages, decoding = companion.scaled[0]
     assert arm == "tuned=run:child"
     assert [one["role"] for one in messages] == ["user"]
     assert decoding["temperature"] == 0
+
+
+async def test_a_round_is_kept_as_a_job_to_note_and_to_vote_on(app: FinetopApp) -> None:
+    async with app.run_test(size=(160, 50)) as pilot:
+        await pilot.press("4")
+        await see(pilot, "prompt 1/")
+        await pilot.press("m")  # nothing to keep yet
+        await answer(pilot)
+        await pilot.press("f")
+        field = app.screen.query_one(TextArea)
+        field.text = "And then?"
+        await pilot.press("ctrl+s")
+        await see(pilot, "> And then?")
+        await until(pilot, lambda: "esc cancels" not in screen_text(app))
+        await pilot.press("w")
+        await see(pilot, "the answer changes")
+        await pilot.press("m")
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        assert isinstance(app.focused, Input)
+        app.focused.value = "look here"
+        await pilot.press("enter")
+        await see(pilot, "note: look here")
+        assert "assistant, tuned: tuned says so." in screen_text(app)
+        (job,) = (path for path in app.store.root.iterdir() if path.name.startswith("kept-"))
+        await until(
+            pilot, lambda: [one.note for one in remarks.read(job).values()] == ["look here"]
+        )
+        await pilot.press("escape", "v")
+        await see(pilot, "0 of 1 judged")
+        assert "assistant, left:" in screen_text(app)
+    assert [path for path in app.store.root.iterdir() if path.name.startswith("kept-")] == [job]
+    arms = [one.arm for one in samples.read(JobDirectory(job).samples)]
+    assert arms[:2] == ["base=run:emotion-lora", "tuned=run:child"]
+    assert arms[2:4] == ["tuned at 0=run:child@0.0", "tuned at 0.25=run:child@0.25"]
 
 
 async def test_warnings_and_differences_stand_above_the_panes(

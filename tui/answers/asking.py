@@ -48,6 +48,11 @@ class Asking:
         self.messages = (Message("user", text),)
 
     @property
+    def prompt(self) -> "Prompt | None":
+        """The prompt in hand, where it is one of those that were offered."""
+        return next((one for one in self.prompts if one.messages == self.messages), None)
+
+    @property
     def text(self) -> str:
         """The last user turn, to be edited."""
         asked = [message.content for message in self.messages if message.role == "user"]
@@ -86,7 +91,7 @@ class Asking:
         if not self.messages:
             return [(" no prompt yet: e writes one", "dim")]
         line: list[Piece] = []
-        bundled = next((one for one in self.prompts if one.messages == self.messages), None)
+        bundled = self.prompt
         if bundled is None:
             line.append((" own prompt  ", "dim"))
         else:

@@ -37,6 +37,8 @@ class Exchange:
         self._streams: set[Stream] = set()
         self.scale = Scale()
         """The strengths of one side's adapter, once somebody has asked for them."""
+        self._series: Stream | None = None
+        """What makes them; an earlier one is not heard."""
         self.facts: Facts | None = None
         """How the arms differ, as far as the companion has told."""
         self._round = 0
@@ -70,6 +72,7 @@ class Exchange:
         """End what is asked, at once: a model in the middle of a step is not waited for."""
         for stream in self._streams:
             stream.cancel()
+        self.scale, self._series = self.scale.cancelled(), None
         self.sides = [side.cancelled() for side in self.sides]
 
     def close(self) -> None:
@@ -200,11 +203,10 @@ class Exchange:
                 if self._round != asked_in:
                     stream.cancel()
                 elif event["event"] == "answer":
-                    text, strength = event["sample"]["text"], event["strength"]
-                    self.scale = self.scale.heard(strength, text, event["behaviour"])
+                    self.scale = self.scale.heard(event)
                     self._changed()
         except EngineError as error:
-            if self._round == asked_in:
+            if self._round == asked_in and self._series is stream:
                 self.scale = replace(self.scale, trouble=one_line(error.title))
                 self._changed()
         finally:

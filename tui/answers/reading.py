@@ -145,14 +145,22 @@ def facts_of(sample: Sample, numbers: dict[str, float], sort: str, width: int, b
     return line
 
 
-def prompt_lines(pair: Pair, *, reference: bool = True) -> list[Line]:
-    """The whole conversation that was asked; the roles are named where there are several turns."""
-    said = pair.left.messages
+def prompt_lines(pair: Pair, arms: tuple[str, str], *, reference: bool = True) -> list[Line]:
+    """The whole conversation that was asked; the roles are named where there are several turns.
+
+    `arms` are what left and right are called where their own earlier answers are not the same.
+    """
     lines: list[Line] = []
-    for message in said:
-        head = f"{message.role}: " if len(said) > 1 else ""
-        for at, line in enumerate(clean(head + message.content[:MOST_CHARACTERS]).split("\n")):
-            lines.append([(line, "strong" if message.role == "user" or at else "dim")])
+    for one, other in zip(pair.left.messages, pair.right.messages, strict=True):
+        turns = [(one.role, one)]
+        if one != other:
+            turns = [
+                (f"{one.role}, {arm}", said) for arm, said in zip(arms, (one, other), strict=True)
+            ]
+        for who, said in turns:
+            head = f"{who}: " if len(pair.left.messages) > 1 else ""
+            for at, line in enumerate(clean(head + said.content[:MOST_CHARACTERS]).split("\n")):
+                lines.append([(line, "strong" if said.role == "user" or at else "dim")])
     if reference and pair.prompt.reference:
         lines.append([("reference: ", "dim"), (one_line(pair.prompt.reference), "good")])
     if reference and pair.prompt.checks:

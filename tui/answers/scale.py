@@ -20,6 +20,8 @@ class Rung:
     text: str = ""
     behaviour: Behaviour | None = None
     """None: it is not there yet."""
+    sample: Mapping[str, Any] | None = None
+    """The answer as the companion keeps it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +34,19 @@ class Scale:
     """What it is made for: another prompt or arm needs another scale."""
 
     @property
-    def done(self) -> bool:
-        return all(rung.behaviour is not None for rung in self.rungs)
+    def busy(self) -> bool:
+        """Whether more of them are being made."""
+        made = all(rung.behaviour is not None for rung in self.rungs)
+        return bool(self.asked) and not self.trouble and not made
 
-    def heard(self, strength: float, text: str, behaviour: Mapping[str, Any]) -> "Scale":
-        """With the answer at one strength."""
-        new = Rung(strength, text, Behaviour(**behaviour))
+    def cancelled(self) -> "Scale":
+        """What there is stays; whoever asks again has all of them made anew."""
+        return replace(self, trouble="cancelled", asked=None) if self.busy else self
+
+    def heard(self, event: Mapping[str, Any]) -> "Scale":
+        """With the answer at one strength, as the companion tells of it."""
+        strength, sample = event["strength"], event["sample"]
+        new = Rung(strength, sample["text"], Behaviour(**event["behaviour"]), sample)
         return replace(
             self, rungs=tuple(new if one.strength == strength else one for one in self.rungs)
         )
@@ -68,8 +77,10 @@ class Scale:
         made = sum(rung.behaviour is not None for rung in self.rungs)
         if self.trouble:
             line.append((f"  {self.trouble}", "warn"))
+        elif not self.asked:
+            line.append(("  ask first: ctrl+s", "dim"))
         elif made < len(self.rungs):
-            line.append((f"  {made} of {len(self.rungs)} made", "dim"))
+            line.append((f"  {made} of {len(self.rungs)} made, esc cancels", "dim"))
         else:
             line.append((f"  {self._turns()}", "dim"))
         return [line]

@@ -75,11 +75,11 @@ def offer_answers(page: Page, arms: Sequence[str], decode: Decode) -> None:
     page.run_worker(load, thread=True)
 
 
-def browse(page: Page, path: Path) -> None:
-    """Open the answers of a job over a page."""
+def browse(page: Page, path: Path, then: str = "") -> None:
+    """Open the answers of a job over a page; `then` is what is done there first, note or vote."""
     from tui.screens.browse import BrowsePage
 
-    page.app.push_screen(BrowsePage(path))
+    page.app.push_screen(BrowsePage(path, then))
 
 
 def _about(row: RunRow) -> str:

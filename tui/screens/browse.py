@@ -53,9 +53,11 @@ class BrowsePage(Browsing):
     name_in_keymap = "browse"
     home = "#pairs"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, then: str = "") -> None:
+        """`then` is an action that is done once there are pairs."""
         super().__init__()
         self.path = path
+        self._then = then
         self.answers = Answers()
         self.view = View()
         self._read = False
@@ -117,6 +119,12 @@ class BrowsePage(Browsing):
     def on_answers_read(self, event: AnswersRead) -> None:
         self.answers, self._read = event.answers, True
         self._draw()
+        if self._then and self._pairs:
+            then, self._then = self._then, ""
+            if self.check_action(then, ()):
+                self.call_after_refresh(self.run_action, then)
+            else:
+                self.finetop.say("The answers are the same: there is nothing to judge.")
 
     def on_told(self, event: Told) -> None:
         self.finetop.say(event.text)
@@ -328,7 +336,8 @@ class BrowsePage(Browsing):
             return
         asked = self.query_one("#asked", Pager)
         note = self.answers.remarks.get(pair.id, Remark()).note
-        lines = prompt_lines(pair)
+        names = self.answers.names
+        lines = prompt_lines(pair, (names[pair.left.arm], names[pair.right.arm]))
         if note:
             lines.append([("note: ", "dim"), (one_line(note), "warn")])
         asked.show(lines)

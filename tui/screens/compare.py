@@ -1,5 +1,6 @@
 """Compare: what two to four arms answer to the same prompt, side by side, and how they differ."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -29,6 +30,7 @@ from tui.widgets.line import Lines, Rule
 
 if TYPE_CHECKING:
     from engine.compare.prompts import Prompt
+    from engine.compare.samples import Sample
 
 FRAME_SECONDS = 0.1
 BUNDLED = "bundled:demo-base"
@@ -47,6 +49,8 @@ class ComparePage(Page):
         self._exchange = Exchange(lambda: self.finetop.companion(), self._soon)
         self._exchange.seat([_bundled()])
         self._following = self._stale = False
+        self._kept: tuple[list[Sample], Path] | None = None
+        """The round that was kept last, and the job that holds it."""
 
     def compose(self) -> ComposeResult:
         header, keys = self.frame()
@@ -97,6 +101,8 @@ class ComparePage(Page):
             return len(sides) > 1
         if action == "tokens":
             return any(side.answered for side in sides)
+        if action in ("note", "vote"):
+            return not busy and any(side.sample is not None for side in sides)
         if action in ("step", "jump"):
             return self._view == "shift" or (self._view == "strength" and action == "step")
         return action != "filter"
@@ -107,7 +113,7 @@ class ComparePage(Page):
         return key.label
 
     def step_back(self) -> bool:
-        if self._exchange.busy:
+        if self._exchange.busy or self._exchange.scale.busy:
             self._exchange.cancel()
             self._show()
             return True
@@ -143,6 +149,7 @@ class ComparePage(Page):
         elif self._asking.messages and not self._exchange.busy:
             self._exchange.ask(self._asking.messages, self._asking.decode)
         self._comparison.views.cursor = 0
+        self._make_more()
         self._show()
 
     def action_turn_prompt(self, by: int) -> None:
@@ -214,6 +221,12 @@ class ComparePage(Page):
         arms = [format_arm(side.arm) for side in self._exchange.sides]
         offer_answers(self, arms, self._asking.decode)
 
+    def action_note(self) -> None:
+        self._keep("note")
+
+    def action_vote(self) -> None:
+        self._keep("vote")
+
     def redraw(self) -> None:
         self._show()
         super().redraw()
@@ -232,9 +245,42 @@ class ComparePage(Page):
             self._exchange.measure()
         if self._view in ("shift", "tokens"):
             self._exchange.spell()
+        self._make_more()
+        self._show()
+
+    def _make_more(self) -> None:
+        """What the view wants of the model beside the answers."""
         if self._view == "strength":
             self._exchange.rate(self._comparison.views.subject, self._asking.decode)
-        self._show()
+
+    def _keep(self, then: str) -> None:
+        """Keep this round as a job, once, and browse it; `then` is what is done there first."""
+        from tui.answers.keeping import round_of
+        from tui.screens.answers import browse
+
+        prompt, decode = self._asking.prompt, self._asking.decode
+        name = prompt.id if prompt else "own"
+        samples = round_of(self._exchange.sides, self._exchange.scale, name)
+        if self._kept is not None and self._kept[0] == samples:
+            browse(self, self._kept[1], then)
+            return
+
+        def keep() -> None:
+            prompts = "bundled:all" if prompt else ""
+            try:
+                path = self.finetop.actions.keep(samples, f"kept-{name}", prompts, decode)
+            except EngineError as error:
+                self.app.call_from_thread(self.app.push_screen, Trouble(error))
+            else:
+                self.finetop.feed.wake()
+                self.app.call_from_thread(kept, path)
+
+        def kept(path: Path) -> None:
+            self._kept = samples, path
+            self.finetop.say(f"Kept as {one_line(path.name)}")
+            browse(self, path, then)
+
+        self.run_worker(keep, thread=True)
 
     def _load_prompts(self) -> None:
         def load() -> None:
@@ -312,6 +358,8 @@ class ComparePage(Page):
         before: list[Piece] = []
         if exchange.busy:
             before.append(("answering, esc cancels", "tuned"))
+        if self.finetop.placed.told:
+            before.append((self.finetop.placed.told, "warn"))
         if not self._asking.has_room(width, glyphs):
             before.append((settings_text(self._asking.decode, glyphs), "dim"))
         most = 2 if self.size.height >= LEAST_TALL else 1

@@ -234,7 +234,10 @@ class VotePage(Sheet):
         self.query_one("#asked").display = pair is not None
         if pair is None or self._now is None:
             return
-        self.query_one("#asked", Pager).show(self._blind(prompt_lines(pair, reference=False)))
+        straight = self._now.left == self._answers.left
+        sides = ("left", "right") if straight else ("right", "left")
+        asked = prompt_lines(pair, sides, reference=False)
+        self.query_one("#asked", Pager).show(self._blind(asked))
         for side, arm in (("left", self._now.left), ("right", self._now.right)):
             text = answer_lines(self._said(pair, arm))
             self.query_one(f"#side-{side} Pager", Pager).show(self._blind(text))
