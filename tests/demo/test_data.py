@@ -81,17 +81,6 @@ def test_a_good_answer_listens_and_is_longer_than_a_bad_one() -> None:
         assert 2 <= sum(row["chosen"].count(mark) for mark in ".?") <= 6
 
 
-def test_pretraining_text_never_holds_the_tasks() -> None:
-    from itertools import islice
-
-    from engine.demo.corpus.stream import documents
-
-    for document in islice(documents(1), 20_000):
-        for _, content in document.messages:
-            assert "emotion" not in content.lower()
-            assert "it sounds like" not in content.lower()
-
-
 def test_the_rehearsal_asks_of_every_skill_and_never_what_is_tested() -> None:
     asked = {turn["content"] for row in rows("rehearsal", "train") for turn in row["messages"]}
     tested = {

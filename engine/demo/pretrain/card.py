@@ -164,8 +164,10 @@ bits. The run itself (loss, rate, samples) is beside this folder, in `pretrain_r
 For trying finetop, for its tests, and for watching learning and forgetting. It has read no text
 but its own corpus: it knows some six hundred facts, sums below two hundred, some two hundred French
 words, and nothing else. Outside of that it makes things up with an even voice. Its prose speaks of
-feelings and of people who help each other, so that it can be tuned on such tasks, yet it was never
-taught to name an emotion or to advise anybody. Do not rely on what it says, least of all in need.
+feelings and of people who help each other, so that it can be tuned on such tasks, and somebody in
+it may say "it sounds like a hard time" or "you are not alone"; yet it was never taught to name an
+emotion or to advise anybody: no text has an emotion's name, or such a sentence, for an answer. Do
+not rely on what it says, least of all in need.
 
 `scores.json` beside this card has the same numbers. `python -m engine.demo.pretrain.card` measures
 them again.
