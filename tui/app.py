@@ -31,6 +31,7 @@ from tui.keymap import KEYS
 from tui.lists import ordering
 from tui.lists.ordering import Order
 from tui.messages import FeedFailed, MachineMeasured, MachineRead, RunChanged, RunsChanged
+from tui.placing import Place, choose, held
 from tui.screens.page import Page
 from tui.screens.runs import RunsPage
 from tui.shadow import shadowed
@@ -84,8 +85,8 @@ class FinetopApp(App[None]):
         self.actions = actions or Actions(store)
         self._companion_factory = companion or self._make_companion
         self._companion: Companion | None = None
-        self._beside_gpu = False
-        """Whether the companion was started to leave the GPU to a run."""
+        self.placed = Place()
+        """Where the companion's models run."""
         self._ending: set[asyncio.Task[None]] = set()
         self.runs = RunsSnapshot()
         self.detail: RunDetail | None = None
@@ -259,27 +260,27 @@ class FinetopApp(App[None]):
     def companion(self) -> "Companion":
         """The one companion process, for every screen; started when it is first asked.
 
-        A run that has taken the GPU since keeps its memory: another companion answers, on the CPU.
+        A run that has taken its GPU since keeps that one's memory: another companion answers, on a
+        free GPU or the CPU, and back again after the run. One that is answering is let finish.
         """
-        taken = any(
-            row.view.state.alive and row.view.status and row.view.status.device.startswith("cuda")
-            for row in self.runs.rows
-        )
-        if self._companion is not None and taken and not self._beside_gpu:
+        wanted = choose(self.placed, held(self.runs), self.machine.gpus)
+        moves = not wanted.same_as(self.placed)
+        if self._companion is not None and moves and not self._companion.busy:
             task = asyncio.create_task(self._companion.close())
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
             self._companion = None
+        if self._companion is None or not moves:
+            self.placed = wanted
         if self._companion is None:
-            self._beside_gpu = taken
             self._companion = self._companion_factory()
         return self._companion
 
     def _make_companion(self) -> "Companion":
         from tui.companion import Companion
 
-        device = "cpu" if self._beside_gpu else "auto"
-        return Companion(runs=str(self.store.root), device=device, warm=False)
+        place, runs = self.placed, str(self.store.root)
+        return Companion(gpu=place.gpu, runs=runs, device=place.device, warm=False)
 
     def _catch_hangup(self) -> None:
         """Leave in good order when the line drops: the shell gets its terminal back as it was."""

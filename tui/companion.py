@@ -28,9 +28,13 @@ Conversation = str | Sequence[Mapping[str, str]]
 class Companion:
     """One companion process, at most. All methods belong to one event loop."""
 
-    def __init__(self, log: Path | None = None, **hello: Any) -> None:
-        """`log` takes what the process prints; `hello` is what it is told first: device, runs."""
+    def __init__(self, log: Path | None = None, gpu: str = "", **hello: Any) -> None:
+        """`log` takes what the process prints; `hello` is what it is told first: device, runs.
+
+        `gpu` is the UUID of the one GPU that it may see, however torch counts them.
+        """
         self._log = log
+        self._gpu = gpu
         self._hello = hello
         self._process: Process | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -51,6 +55,11 @@ class Companion:
     def pid(self) -> int | None:
         """Of the process; None while there is none."""
         return self._process.pid if self._process is not None else None
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return bool(self._waiting)
 
     def generate(
         self,
@@ -192,13 +201,16 @@ class Companion:
             return self._process
 
     async def _start(self) -> Process:
+        environment = worker_environment()
+        if self._gpu:
+            environment["CUDA_VISIBLE_DEVICES"] = self._gpu
         with self.log.open("ab") as log:
             return await asyncio.create_subprocess_exec(
                 *worker_command("serve"),
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=log,
-                env=worker_environment(),
+                env=environment,
                 start_new_session=True,
             )
 

@@ -12,6 +12,7 @@ from engine.jobs.views import JobView
 if TYPE_CHECKING:
     from engine.events.fleet import RunLog
     from engine.events.series import Series
+    from engine.jobs.devices import Device
 
 
 SPARK_CELLS = 7
@@ -151,3 +152,5 @@ class Machine:
     """Percent; None where nothing of ours is live, and so nothing is measured again and again."""
     memory_used: int = 0
     memory_total: int = 0
+    gpus: "tuple[Device, ...]" = ()
+    """Those that are left to us, without their use."""

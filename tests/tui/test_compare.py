@@ -64,7 +64,10 @@ async def test_own_prompt_and_a_second_turn(app: FinetopApp, companion: FakeComp
     assert second[1][1]["content"] == "base says so."
 
 
-async def test_settings_are_shown_and_sent(app: FinetopApp, companion: FakeCompanion) -> None:
+async def test_settings_are_shown_and_sent(
+    app: FinetopApp, companion: FakeCompanion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.app.held", lambda runs: {"cuda:0"})
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("4")
         await see(pilot, "temp 0 · greedy · seed 7 · 128 new")
@@ -74,6 +77,7 @@ async def test_settings_are_shown_and_sent(app: FinetopApp, companion: FakeCompa
         await see(pilot, "temp 0 · greedy · seed 8 · 64 new")
         await pilot.press("ctrl+s")
         await see(pilot, "tuned says")
+        await see(pilot, "on the CPU: runs hold cuda:0")
     decoding = companion.asked[0][2]
     assert (decoding["temperature"], decoding["seed"], decoding["max_new_tokens"]) == (0.0, 8, 64)
 

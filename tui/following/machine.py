@@ -1,6 +1,7 @@
 """How busy this machine is, for the line at the top: a GPU by NVML, else the CPU."""
 
 import socket
+from dataclasses import replace
 
 from engine.jobs import devices
 from engine.text import one_line
@@ -13,11 +14,14 @@ def measure(*, live: bool) -> Machine:
     import psutil
 
     host = one_line(socket.gethostname().partition(".")[0])
-    device = devices.find()[0]
+    found = devices.find()
+    device = found[0]
     if device.kind == "cuda":
         busy = _gpu_busy(device.key) if live else None
         name = one_line(device.name.replace("NVIDIA ", ""))
-        return Machine(host, name, busy, device.memory_used if live else 0, device.memory_total)
+        gpus = tuple(replace(one, memory_used=0) for one in found if one.kind == "cuda")
+        used = device.memory_used if live else 0
+        return Machine(host, name, busy, used, device.memory_total, gpus)
     memory = psutil.virtual_memory()
     busy = round(psutil.cpu_percent()) if live else None
     name = f"{psutil.cpu_count()} CPUs" if device.kind == "cpu" else device.name

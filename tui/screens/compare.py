@@ -360,6 +360,8 @@ class ComparePage(Page):
             before.append(("answering, esc cancels", "tuned"))
         if self.finetop.placed.told:
             before.append((self.finetop.placed.told, "warn"))
+        if self.finetop.placed.told:
+            before.append((self.finetop.placed.told, "warn"))
         if not self._asking.has_room(width, glyphs):
             before.append((settings_text(self._asking.decode, glyphs), "dim"))
         most = 2 if self.size.height >= LEAST_TALL else 1
