@@ -28,7 +28,7 @@ from engine.events.fleet import Fleet
 from engine.events.logdir import LogDir
 from engine.events.series import smooth, thin
 from tests.benchmarks.results import Outcome, Row, printed
-from tests.events.encoding import event, event_file, simple
+from tests.events.encoding import event, event_file, simple, version
 
 Clock = Callable[[], float]
 
@@ -96,12 +96,8 @@ def bench_load(folder: Path, steps: int, tags: int) -> list[Row]:
         found = np.column_stack([series.wall_times, series.steps, series.values])
         np.testing.assert_array_equal(found, expected)
     ratio = theirs / ours
-    gc.collect()
-    tracemalloc.start()
-    kept = read(folder)
-    size = tracemalloc.get_traced_memory()[0] / count
-    tracemalloc.stop()
-    del kept
+    size = held_by(folder, count)
+    resumed = write_resumed(folder.parent.with_name("resumed"), steps, tags)
     return [
         Row(f"load {count:,} points, ours", f"{ours:.3f} s"),
         Row(f"load {count:,} points, EventAccumulator", f"{theirs:.3f} s"),
@@ -109,8 +105,37 @@ def bench_load(folder: Path, steps: int, tags: int) -> list[Row]:
         Row(f"load {count:,} points, rustboard", f"{rust:.3f} s" if rust else None),
         Row("ours / rustboard", f"{ours / rust:.2f}" if rust else None, "at most 3"),
         Row("memory a point", f"{size:.1f} B", "at most 32 B"),
+        Row(
+            "memory a point, a run that was resumed",
+            f"{held_by(resumed, count):.1f} B",
+            "at most 32 B",
+        ),
         Row("longest slice with a budget of 10 ms", f"{longest_slice(folder) * 1e3:.1f} ms"),
     ]
+
+
+def held_by(folder: Path, count: int) -> float:
+    """Bytes a point that reading the log takes."""
+    gc.collect()
+    tracemalloc.start()
+    kept = read(folder)
+    size = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    del kept
+    return size / count
+
+
+def write_resumed(folder: Path, steps: int, tags: int) -> Path:
+    """A log of two attempts: the second rewinds over a quarter of the first's steps."""
+    first = steps // 2
+    second = first - first // 4
+    for number, (start, stop) in enumerate([(0, first), (second, second + steps - first)]):
+        events = [
+            event(step + 0.5, step, *(simple(f"train/metric_{tag}", step) for tag in range(tags)))
+            for step in range(start, stop)
+        ]
+        event_file(folder, version(start), *events, time=1_700_000_000 + number)
+    return folder
 
 
 def longest_slice(folder: Path) -> float:
