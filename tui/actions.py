@@ -51,10 +51,13 @@ class Actions:
 
         return launch.launch_training(recipe, self.store.root).path
 
-    def resume(self, path: Path, *, adopt: bool) -> None:
-        from engine.jobs import launch
+    def resume(self, path: Path, *, adopt: bool = False, changes: Sequence[str] = ()) -> None:
+        """Go on with a run; with `key=value` changes to its recipe where any are given."""
+        from engine.jobs import launch, recipe
 
-        launch.resume(self.store.at(path), adopt=adopt)
+        job = self.store.at(path)
+        changed = recipe.changed(job.recipe(), changes) if changes else None
+        launch.resume(job, changed, adopt=adopt)
 
     def stop(self, path: Path, stage: str) -> None:
         """One stage of STOP_STAGES."""
@@ -174,9 +177,6 @@ class Actions:
 
         return generation.launch_generation(recipe, self.store.root).path
 
-    def tokenizers(self) -> "list[tuple[str, str]]":
-        """Refs and names of all tokenizers that were found: of models, and files by themselves."""
-        from engine.catalog import folders, tokenizer_files
     def keep(self, samples: "Sequence[Sample]", name: str, prompts: str, decode: "Decode") -> Path:
         """Keep answers that were given already as a job; its directory."""
         from engine.compare import keeping
@@ -184,6 +184,9 @@ class Actions:
         root = self.store.root
         return keeping.keep(samples, root, name=name, prompts=prompts, decode=decode).path
 
+    def tokenizers(self) -> "list[tuple[str, str]]":
+        """Refs and names of all tokenizers that were found: of models, and files by themselves."""
+        from engine.catalog import folders, tokenizer_files
 
         searched = folders.model_folders()
         models = [

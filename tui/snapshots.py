@@ -23,12 +23,14 @@ class Spark:
     """A curve in small: its shape for a sparkline, and its newest value."""
 
     values: tuple[float, ...]
-    """One for each of at most SPARK_CELLS cells, oldest first."""
+    """One for each of at most SPARK_CELLS cells, oldest first; or none."""
     last: float
     best: float = math.nan
     """Its lowest finite value; NaN where it has none."""
     smoothed: float = math.nan
     """Its newest value after smoothing."""
+    odd: bool = False
+    """Whether any of its values is a NaN or an infinity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class Marks:
     """The last one that had forgotten no more than the budget allows."""
     crossed_at: int | None = None
     """Where the budget was crossed."""
+    ended: str = ""
+    """Why it ended early: `patience`, `budget`, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,10 @@ class RunRow:
     forgot: Spark | None = None
     """Held-out loss shift against the base, in nats per token."""
     marks: Marks | None = None
+    curves: Mapping[str, Spark] = field(default_factory=dict)
+    """The values of every tag of a job, without shapes."""
+    odd_tags: tuple[str, ...] = ()
+    """Those of its tags that hold a NaN or an infinity."""
     log: "RunLog | None" = None
     """What its files hold, where log directories are looked at and not jobs."""
 
@@ -73,6 +81,11 @@ class RunRow:
     def mark(self) -> str:
         """The name by which it is remembered that this run is drawn beside others."""
         return self.log.name if self.log is not None else self.view.record.id
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """All that it logged."""
+        return self.log.tags if self.log is not None else tuple(self.curves)
 
     @property
     def budget(self) -> float | None:
@@ -142,6 +155,8 @@ class Curves:
     series: "Mapping[str, Series]" = field(default_factory=dict)
     derived: Mapping[str, str] = field(default_factory=dict)
     """The formula of every series that nobody logged, by its tag."""
+    problems: tuple[str, ...] = ()
+    """Which of them stopped being numbers, cleaned."""
 
 
 @dataclass(frozen=True, slots=True)

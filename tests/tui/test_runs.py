@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.jobs import views
+from engine.jobs import launch, views
 from engine.jobs.directory import JobDirectory
+from engine.jobs.recipe import Recipe, TrainRecipe
 from engine.jobs.status import State
 from engine.jobs.store import Store
 from tests.conftest import Eventually
@@ -19,6 +20,7 @@ from tui.screens.dialogs import Question, Trouble
 from tui.screens.launch import LaunchPage
 from tui.screens.page import Page
 from tui.screens.watch import WatchPage
+from tui.widgets.field import Field
 
 WIDE, NARROW = (160, 50), (80, 24)
 
@@ -148,6 +150,43 @@ async def test_a_lost_run_is_resumed_only_after_a_question(app: FinetopApp) -> N
         await until(pilot, lambda: isinstance(app.screen, Question))
         assert "Adopt lost" in screen_text(app)
         assert "gpu-box" in screen_text(app)
+
+
+async def test_a_run_that_is_done_is_given_more(
+    app: FinetopApp, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resumed: list[tuple[str, Recipe | None]] = []
+
+    def resume(job: JobDirectory, recipe: Recipe | None, **_: object) -> None:
+        resumed.append((job.path.name, recipe))
+
+    monkeypatch.setattr(launch, "resume", resume)
+    write_run(root, "patient", points=30, created=time.time() + 9)
+    (root / "patient" / "checkpoints").mkdir()
+    (root / "patient" / "checkpoints" / "marks.json").write_text('{"ended": "patience"}')
+    async with app.run_test(size=NARROW) as pilot:
+        await see(pilot, "done")
+        await pilot.press("home", "r")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        assert "its metric no longer improved" in " ".join(screen_text(app).split())
+        await pilot.press("y")
+        await until(pilot, lambda: len(resumed) == 1)
+        await pilot.press("down", "down", "down", "r")
+        await see(pilot, "It had 3 epochs. How many in all?")
+        assert "The schedule changes" in screen_text(app)
+        field = app.screen.query_one(Field)
+        assert field.value == "6"
+        for wrong, why in (("3", "it has 3 already"), ("many", "must be a number")):
+            field.value = wrong
+            await pilot.press("enter")
+            await see(pilot, why)
+        field.value = "5"
+        await pilot.press("enter")
+        await until(pilot, lambda: len(resumed) == 2)
+    patient, more = resumed
+    assert patient == ("patient", TrainRecipe(name="patient"))
+    assert isinstance(more[1], TrainRecipe)
+    assert (more[0], more[1].training.epochs) == ("emotion-lora", 5.0)
 
 
 async def test_only_keys_that_work_are_named(app: FinetopApp) -> None:

@@ -1,10 +1,11 @@
 """What Runs and Watch can do with a run: compare, stop more and more firmly, move up, resume."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from textual.worker import Worker
 
 from engine.errors import EngineError
+from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
 from engine.text import one_line
 from tui.keymap import Key
@@ -45,7 +46,7 @@ class Deeds(Page):
                 return row.view.state is State.QUEUED
             if action == "resume":
                 early = (State.STOPPED, State.CRASHED, State.LOST, State.FAILED)
-                return row.view.state in early and not row.shipped
+                return (row.view.state in early or _may_go_further(row)) and not row.shipped
         return True
 
     def label_of(self, key: Key) -> str:
@@ -114,8 +115,11 @@ class Deeds(Page):
         if row is None:
             return
         self._asked.pop(row.key, None)
+        if row.view.state is State.DONE:
+            self._go_further(row)
+            return
         if row.view.state is not State.LOST:
-            self._resume(row, adopt=False)
+            self._resume(row)
             return
         from tui.screens.dialogs import Question
 
@@ -171,9 +175,35 @@ class Deeds(Page):
 
         self.do(cancel)
 
-    def _resume(self, row: RunRow, *, adopt: bool) -> None:
+    def _go_further(self, row: RunRow) -> None:
+        """Ask for what a run that is done needs to go on: more to do, or another rule."""
+        from engine.jobs.continuation import further
+        from tui.screens.dialogs import Question
+        from tui.screens.paperwork import MoreWindow
+
+        recipe = row.view.recipe
+        if not isinstance(recipe, TrainRecipe):
+            return
+        needed = further(recipe, row.marks.ended if row.marks else "")
+
+        def answer(change: str | None) -> None:
+            if change is not None:
+                self._resume(row, changes=(change,))
+
+        if not needed.why:
+            self.app.push_screen(MoreWindow(name_of(row), recipe, needed), answer)
+            return
+        detail = f"{needed.setting} becomes {needed.value}."
+        question = Question(f"{name_of(row)} ended early: {needed.why}. Go on?", detail)
+        self.app.push_screen(question, lambda yes: answer(needed.change if yes else None))
+
+    def _resume(self, row: RunRow, *, adopt: bool = False, changes: Sequence[str] = ()) -> None:
         def resume() -> str:
-            self.finetop.actions.resume(row.path, adopt=adopt)
-            return f"{name_of(row)} goes on"
+            self.finetop.actions.resume(row.path, adopt=adopt, changes=changes)
+            return f"{name_of(row)} goes on{', with ' if changes else ''}{' '.join(changes)}"
 
         self.do(resume)
+
+
+def _may_go_further(row: RunRow) -> bool:
+    return row.view.state is State.DONE and isinstance(row.view.recipe, TrainRecipe)

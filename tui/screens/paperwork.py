@@ -9,7 +9,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input
 
+from engine.errors import EngineError
+from engine.jobs.continuation import Further, schedule_note
 from engine.jobs.difference import Difference, said
+from engine.jobs.recipe import TrainRecipe, changed
 from engine.jobs.views import UserNotes
 from engine.text import one_line
 from tui.screens.dialogs import Dialog
@@ -17,6 +20,7 @@ from tui.screens.window import Window
 from tui.widgets.cells import Line, Piece
 from tui.widgets.field import Field
 from tui.widgets.line import Lines
+from tui.widgets.pager import Pager
 from tui.widgets.table import Column, Row, Table
 
 LONGEST_NOTE = 2000
@@ -94,6 +98,48 @@ class RemoveWindow(_Form):
                 ("That is not its name; nothing was deleted.   esc keeps it", "bad")
             ]
             self.query_one("#typed", Lines).show(line)
+
+
+class MoreWindow(_Form):
+    """Dismissed with the change that gives a finished run more to do; None where it stays done."""
+
+    def __init__(self, name: str, recipe: TrainRecipe, needed: Further) -> None:
+        super().__init__()
+        self._name_of_run = name
+        self._recipe = recipe
+        self._needed = needed
+        steps = recipe.training.max_steps
+        self._done: float = steps or recipe.training.epochs
+        self._unit = "steps" if steps else "epochs"
+
+    def compose(self) -> ComposeResult:
+        head, note, state = Lines(), Pager(), Lines(id="typed")
+        head.show([(f"{self._name_of_run} is done", "strong")])
+        asked = f"It had {self._done:g} {self._unit}. How many in all?"
+        told = schedule_note(self._recipe, changed(self._recipe, [self._needed.change]))
+        note.show([[(told, "warn")], [(asked, "")]] if told else [[(asked, "")]])
+        with Vertical(classes="dialog"):
+            yield head
+            yield note
+            yield Field(self._needed.value, hint=self._unit, id="more")
+            state.show([("enter goes on   esc leaves it", "dim")])
+            yield state
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        change = f"{self._needed.setting}={self.text_of('more')}"
+        try:
+            wanted = changed(self._recipe, [change])
+        except EngineError as error:
+            self._refuse(error.detail.split(": ", 2)[-1])
+            return
+        assert isinstance(wanted, TrainRecipe)
+        if (wanted.training.max_steps or wanted.training.epochs) > self._done:
+            self.dismiss(change)
+        else:
+            self._refuse(f"it has {self._done:g} already")
+
+    def _refuse(self, why: str) -> None:
+        self.query_one("#typed", Lines).show([(f"{one_line(why)}   esc leaves it", "bad")])
 
 
 class DifferenceWindow(Dialog[None]):
