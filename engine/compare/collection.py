@@ -17,6 +17,8 @@ from engine.compare.numbers import REPEATS, Numbers, numbers_of
 from engine.compare.prompts import Prompt
 from engine.compare.samples import Sample, from_table
 from engine.errors import EngineError
+from engine.jobs.directory import JobDirectory
+from engine.jobs.recipe import GenerateRecipe
 
 SLICE_BYTES = 1 << 22
 
@@ -118,7 +120,7 @@ class Collection:
         """All numbers of one of these samples."""
         key = (sample.arm, sample.prompt_id)
         if key not in self._numbers:
-            self._numbers[key] = numbers_of(sample, self._prompt(sample))
+            self._numbers[key] = numbers_of(sample, self.prompt(sample))
         return self._numbers[key]
 
     def of(self, arm: str) -> list[Sample]:
@@ -138,7 +140,7 @@ class Collection:
 
     def _pair(self, one: Sample, other: Sample) -> Pair:
         common = 1.0 if one.text == other.text else overlap(one.text, other.text)
-        return Pair(self._prompt(one), one, other, self.numbers(one), self.numbers(other), common)
+        return Pair(self.prompt(one), one, other, self.numbers(one), self.numbers(other), common)
 
     def _take(self, line: bytes) -> None:
         if not line.strip():
@@ -152,7 +154,7 @@ class Collection:
         self.samples[key] = sample
         self._numbers.pop(key, None)
 
-    def _prompt(self, sample: Sample) -> Prompt:
+    def prompt(self, sample: Sample) -> Prompt:
         """The prompt with its skill, reference and checks, where its file still has it so."""
         known = self._known().get(sample.prompt_id)
         if known is not None and known.messages == sample.messages:
@@ -167,6 +169,12 @@ class Collection:
                 found, self.problem = [], f"{error.title} {Path(self._ref).name}"
             self._prompts = {one.id: one for one in found}
         return self._prompts
+
+
+def of_job(job: JobDirectory) -> Collection:
+    """The answers of a generate job, with the prompts that they answer. Raises EngineError."""
+    recipe = job.recipe()
+    return Collection(job.samples, recipe.prompts if isinstance(recipe, GenerateRecipe) else "")
 
 
 def names(arms: Sequence[str]) -> dict[str, str]:

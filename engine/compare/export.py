@@ -108,11 +108,15 @@ def as_html(samples: Sequence[Sample]) -> str:
     return _HTML.replace("BODY", "\n".join(body))
 
 
-def as_llm_comparator(samples: Sequence[Sample], scores: Mapping[str, float] | None = None) -> str:
+def as_llm_comparator(
+    samples: Sequence[Sample],
+    scores: Mapping[str, float] | None = None,
+    skills: Mapping[str, str] | None = None,
+) -> str:
     """The JSON file of PAIR's LLM Comparator, for the first two arms.
 
-    `scores` is by prompt id, positive where the first arm is better. Raises EngineError where no
-    prompt was answered by two arms.
+    Both by prompt id: `scores` are positive where the first arm is better, `skills` become tags.
+    Raises EngineError where no prompt was answered by two arms.
     """
     both = [page for page in pages(samples) if len(page.answers) >= 2]
     if not both:
@@ -126,7 +130,7 @@ def as_llm_comparator(samples: Sequence[Sample], scores: Mapping[str, float] | N
             examples.append(
                 {
                     "input_text": page.prompt,
-                    "tags": [],
+                    "tags": [skill] if (skill := (skills or {}).get(page.prompt_id)) else [],
                     "output_text_a": page.answers[first].text,
                     "output_text_b": page.answers[second].text,
                     "score": (scores or {}).get(page.prompt_id, 0.0),
@@ -155,14 +159,19 @@ FORMATS: Mapping[str, Callable[[Sequence[Sample]], str]] = {
 """By the suffix of the file that is asked for."""
 
 
-def write(path: Path, samples: Sequence[Sample], scores: Mapping[str, float] | None = None) -> None:
+def write(
+    path: Path,
+    samples: Sequence[Sample],
+    scores: Mapping[str, float] | None = None,
+    skills: Mapping[str, str] | None = None,
+) -> None:
     """Write samples in the format of the file's suffix, whole or not at all.
 
-    `scores` as for `as_llm_comparator`. Raises EngineError.
+    `scores` and `skills` as for `as_llm_comparator`. Raises EngineError.
     """
     check(path)
     if path.suffix == ".json":
-        text = as_llm_comparator(samples, scores)
+        text = as_llm_comparator(samples, scores, skills)
     else:
         text = FORMATS[path.suffix](samples)
     try:

@@ -78,14 +78,19 @@ def test_every_format_is_written_and_none_overwritten(
     job: JobDirectory, root: Path, tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     votes.Book(votes.book_of(job.path, "ana")).cast(votes.Vote("p2", "p2", TUNED, BASE, "right"))
+    with job.samples.open("a") as file:
+        file.write('{"not": "a sample"}\n')
     path = tmp_path / f"out.{suffix}"
     assert finetop(root, "export", "answers", "--to", str(path)) == 0
     text = path.read_text()
     assert "rain rain go away today" in text
+    assert "1 lines hold no answer" in capsys.readouterr().err
     if suffix == "json":
         scores = {one["custom_fields"]["prompt_id"]: one["score"] for one in
                   json.loads(text)["examples"]}  # fmt: skip
         assert scores == {"p1": 0, "p2": 1, "p3": 0, "p4": 0}
+        tags = [one["tags"] for one in json.loads(text)["examples"]]
+        assert tags == [["knowledge"], ["creative"], ["creative"], ["reasoning"]]
     assert finetop(root, "export", "answers", "--to", str(path)) == 2
     assert "such a file already" in capsys.readouterr().err
     assert path.read_text() == text

@@ -60,6 +60,7 @@ def test_a_run_with_a_strength_goes_on_its_own_base() -> None:
         ({"strength": "much"}, "much is not a number"),
         ({"strength": "3"}, "not between 0 and 1.5"),
         ({"checkpoint": "bundled:demo-base", "strength": "0.5"}, "whole model has no strength"),
+        ({"checkpoint": "http://box/v1", "strength": "0.5"}, "endpoint has no strength"),
         ({"decode": "temperature=hot"}, "temperature"),
         ({"decode": "heat=1"}, "heat"),
         ({"checkpoint": "http://box:8000/v1"}, "model= is missing"),

@@ -80,7 +80,7 @@ async def test_tokens_show_ids_and_special_ones(app: FinetopApp) -> None:
         await answer(pilot)
         await pilot.press("x")
         await see(pilot, "prompt, 2 tokens")
-        await see(pilot, "⟦␣t1⟧1")
+        await see(pilot, "⟦␣t1⟧t1 1")
         await see(pilot, "answer, 3 tokens")
 
 
@@ -226,7 +226,7 @@ async def test_ascii_is_enough_for_every_view(root: Path, companion: FakeCompani
     app = FinetopApp(Store(root), glyphs=ASCII, companion=lambda: companion)  # type: ignore[arg-type, return-value]
     async with app.run_test(size=(120, 40)) as pilot:
         await answer(pilot)
-        for key, word in (("d", "{tuned} says"), ("t", "tuned <says> {so.}"), ("x", "{_t1}1"),
+        for key, word in (("d", "{tuned} says"), ("t", "tuned <says> {so.}"), ("x", "{_t1}t1 1"),
                           ("w", "[1]")):  # fmt: skip
             await pilot.press(key)
             await see(pilot, word)

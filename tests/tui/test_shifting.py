@@ -147,19 +147,24 @@ def test_the_first_pane_stays_and_the_others_come_in_turn() -> None:
 
 
 def test_tokens_show_their_spaces_their_ids_and_which_are_special() -> None:
-    pieces = Pieces((Span("<|user|>", (4,), special=True),), (Span(" hé", (7, 8)),))
+    mark = Span("<|user|>", (4,), special=True, pieces=("<|user|>",))
+    word = Span(" hé", (7, 8), pieces=("Ġh", "<0xE9>\x1b"))
+    pieces = Pieces((mark,), (word,))
+    prompt, answer = "⟦<|user|>⟧<|user|> 4 ", "⟦␣hé⟧Ġh 7 <0xE9>␛ 8 "
     lines = token_lines(pieces, UNICODE)
-    assert text(lines) == "prompt, 1 token\n⟦<|user|>⟧4 \nanswer, 2 tokens\n⟦␣hé⟧7,8 "
+    assert text(lines) == f"prompt, 1 token\n{prompt}\nanswer, 2 tokens\n{answer}"
     assert ("⟦<|user|>⟧", "warn") in lines[1]
-    assert "{_hé}7,8" in text(token_lines(pieces, ASCII))
+    assert "{_hé}Ġh 7" in text(token_lines(pieces, ASCII))
 
 
 def test_strengths_say_where_the_answer_turns() -> None:
-    scale = Scale()
+    assert "ask first" in text(Scale().panel(0, NAMES[1]))
+    scale = Scale(asked=True)
     told = {"words": 1, "sentences": 1, "lines": 1, "tokens": 1, "seconds": 0.1, "finish": "stop"}
     assert "0 of 5 made" in text([*scale.panel(0, NAMES[1])])
     for strength in (0.0, 0.25, 0.5, 0.75, 1.0):
-        scale = scale.heard(strength, "a" if strength < 0.5 else "b", told)
+        sample = {"text": "a" if strength < 0.5 else "b"}
+        scale = scale.heard({"strength": strength, "sample": sample, "behaviour": told})
     assert "[0.25]" in text(scale.panel(1, NAMES[1]))
     assert "changes at 0.25-0.5" in text(scale.panel(1, NAMES[1]))
     assert text(scale.lines(4)) == "b"

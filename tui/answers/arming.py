@@ -119,7 +119,9 @@ def arm_of(values: Mapping[str, str], nodes: Sequence[Node], taken: Collection[s
     )
     if arm.system is not None and given["system"] != NO_SYSTEM:
         arm = replace(arm, system=values["system"])
-    if strength != 1 and not arm.is_endpoint:
+    if strength != 1 and arm.is_endpoint:
+        raise EngineError("An endpoint has no strength.", hint="Leave it at 1.")
+    if strength != 1:
         arm = replace(_on_its_base(arm, nodes), strength=strength)
     text = format_arm(arm)
     pairs = given["decode"].replace(",", " ").split()

@@ -129,7 +129,7 @@ class Views:
             return self.scale.panel(self.rung, name_piece(sides, self.subject))
         if self.view == "tokens":
             opening, closing = glyphs.opening, glyphs.closing
-            text = f" tokens as the models know them: {opening}text{closing} id, spaces shown as "
+            text = f" tokens: {opening}text{closing}, as the vocabulary spells it, id; spaces as "
             return [
                 [(f"{text}{_space(glyphs)}", "strong"), ("   special ones ", "dim"), ("so", "warn")]
             ]
@@ -193,9 +193,10 @@ def token_lines(pieces: Pieces, glyphs: Glyphs) -> list[Line]:
 
 def _block(span: Span, glyphs: Glyphs) -> list[Piece]:
     text = one_line(span.text).replace(" ", _space(glyphs))
-    ids = ",".join(map(str, span.ids))
-    role = "warn" if span.special else ""
-    return [(f"{glyphs.opening}{text}{glyphs.closing}", role), (ids, "dim"), (" ", "")]
+    block: list[Piece] = [(f"{glyphs.opening}{text}{glyphs.closing}", "warn" * span.special)]
+    for token, piece in zip(span.ids, span.pieces, strict=True):
+        block += [(f"{one_line(piece)} ", ""), (f"{token} ", "dim")]
+    return block
 
 
 def _space(glyphs: Glyphs) -> str:

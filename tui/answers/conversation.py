@@ -24,6 +24,8 @@ class Span:
     text: str
     ids: tuple[int, ...]
     special: bool = False
+    pieces: tuple[str, ...] = ()
+    """Each token as the vocabulary spells it: Ġthe, ▁the, <0xE2>. Untrusted."""
 
 
 @dataclass(frozen=True, slots=True)

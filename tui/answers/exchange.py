@@ -236,7 +236,13 @@ def _has_ids(side: Side) -> bool:
 
 def _spans(event: dict[str, Any]) -> tuple[Span, ...]:
     special = {token["id"] for token in event["tokens"] if token["special"]}
+    pieces = iter(token["token"] for token in event["tokens"])
     return tuple(
-        Span(span["text"], tuple(span["ids"]), set(span["ids"]) <= special)
+        Span(
+            span["text"],
+            tuple(span["ids"]),
+            set(span["ids"]) <= special,
+            tuple(next(pieces) for _ in span["ids"]),
+        )
         for span in event["spans"]
     )

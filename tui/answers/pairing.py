@@ -13,7 +13,7 @@ from pathlib import Path
 from textual.message import Message
 
 from engine.compare import remarks as remark_files
-from engine.compare.collection import Collection, Pair, names
+from engine.compare.collection import Collection, Pair, names, of_job
 from engine.compare.remarks import Remark
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
@@ -96,13 +96,11 @@ class AnswersFeed:
     def run(self) -> None:
         """On a thread, until it is stopped."""
         try:
-            recipe = self._job.recipe()
+            recipe, found = self._job.recipe(), of_job(self._job)
         except EngineError as error:
             self._post(Refused(error))
             return
         asked = recipe.arms if isinstance(recipe, GenerateRecipe) else []
-        prompts = recipe.prompts if isinstance(recipe, GenerateRecipe) else ""
-        found = Collection(self._job.samples, prompts)
         told = ""
         first = True
         while not self._left.is_set():

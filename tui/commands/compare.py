@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import json
 import math
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,13 +45,18 @@ def _add_job(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from engine.compare import export, samples, votes
+    from engine.compare import export, votes
+    from engine.compare.collection import of_job
     from tui.commands.generate import check_out
 
     export.check(options.to)
     check_out(options.to)
     job = _job(options)
-    found = samples.read(job.samples)
+    collection = of_job(job)
+    collection.poll()
+    if collection.passed_over:
+        print(f"{collection.passed_over} lines hold no answer and are left out", file=sys.stderr)
+    found = [one for arm in collection.arms for one in collection.of(arm)]
     if options.arms:
         found = export.only(found, options.arms.split(","))
     scores = {}
@@ -58,7 +64,8 @@ def _export(options: argparse.Namespace) -> int:
         first, second = [*dict.fromkeys(one.arm for one in found), "", ""][:2]
         judges = votes.judges_of(job.path)
         scores = votes.scores([one for each in judges.values() for one in each], first, second)
-    export.write(options.to, found, scores)
+    skills = {one.prompt_id: collection.prompt(one).skill for one in found}
+    export.write(options.to, found, scores, skills)
     print(options.to)
     return 0
 
@@ -154,11 +161,9 @@ def _job(options: argparse.Namespace) -> JobDirectory:
 
 def _two(job: JobDirectory, arms: str | None) -> "tuple[Collection, str, str]":
     """The job's answers, and the two arms that are asked for, or the first two."""
-    from engine.compare.collection import Collection, names
+    from engine.compare.collection import names, of_job
 
-    recipe = job.recipe()
-    assert isinstance(recipe, GenerateRecipe)
-    found = Collection(job.samples, recipe.prompts)
+    found = of_job(job)
     found.poll()
     by_name = {name: arm for arm, name in names(found.arms).items()}
     wanted = arms.split(",") if arms else list(by_name)[:2]

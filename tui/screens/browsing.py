@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.compare import export, votes
-from engine.compare.collection import Pair
+from engine.compare.collection import Pair, of_job
 from engine.compare.numbers import MEASURES
 from engine.compare.remarks import LONGEST, Remark
 from engine.errors import EngineError
+from engine.jobs.directory import JobDirectory
 from engine.text import one_line
 from tui.answers.pairing import Answers, Clerk, Told
 from tui.answers.reading import COMMON, DIRECTIONS, SHOWN, View, passes, shown_in_words, skills
@@ -152,17 +153,17 @@ class Browsing(Sheet):
         answers, folder = self.answers, self.path
 
         def write() -> Told:
-            from engine.compare.collection import Collection
-
             export.check(path)
-            found = Collection(folder / "samples.jsonl")
+            found = of_job(JobDirectory(folder))
             found.poll()
             two = path.suffix == ".json"
             arms = [answers.left, answers.right] if two else list(answers.arms)
             judges = votes.judges_of(folder) if two else {}
             cast = [vote for each in judges.values() for vote in each]
             scores = votes.scores(cast, answers.left, answers.right)
-            export.write(path, [one for arm in arms for one in found.of(arm)], scores)
+            samples = [one for arm in arms for one in found.of(arm)]
+            skills = {one.prompt_id: found.prompt(one).skill for one in samples}
+            export.write(path, samples, scores, skills)
             return Told(f"Wrote {one_line(str(path))}")
 
         self.clerk.do(write)
