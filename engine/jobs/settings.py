@@ -146,8 +146,9 @@ class Forgetting:
     probe: str = setting("", label="Probe text")
     """A text file of what is not trained on; empty: the bundled one."""
     tokens: int = setting(1024, least=0, most=1_048_576, label="Probe tokens")
-    """Of the probe, measured at each evaluation against the base; 0: no alarm. Left as it is, a
-    short run takes fewer, so that they cost it at most 5% of its time."""
+    """Of the probe, measured at each evaluation against the base, and in a stage against its parent
+    too; 0: no alarm. Left as it is, a short run takes fewer, but 64 at least, so that all of it
+    costs at most 5% of its time."""
     budget: float = setting(0.1, least=0, most=100, label="Forgetting budget")
     """Held-out loss shift in nats per token above which the alarm is raised."""
     stop: bool = setting(False, label="Stop at budget")

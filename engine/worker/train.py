@@ -3,13 +3,16 @@
 import platform
 import shutil
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import TrainingArguments, set_seed
 
 from engine import atomic
+from engine.catalog import configs
 from engine.jobs import devices
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.store import open_store
@@ -27,7 +30,7 @@ from engine.worker.training import checkpoints, sampling
 from engine.worker.training.arguments import training_arguments
 from engine.worker.training.conductor import Conductor
 from engine.worker.training.curves import Curves
-from engine.worker.training.forgetting import Ancestors, Forgetting, find_ancestors
+from engine.worker.training.forgetting import Forgetting, fix_probe, read_root
 from engine.worker.training.gauges import Gauge
 from engine.worker.training.heldout import HeldOut
 from engine.worker.training.history import History
@@ -60,16 +63,23 @@ def run(attempt: Attempt) -> str:
     _report_data(attempt, data, recipe)
     attempt.update(message="loading the model")
     heap.give_back_large_blocks(stage.base)
+    resumed, spread = checkpoints.newest(attempt.directory.checkpoints), len(attempt.devices) > 1
+    context = configs.find_context_length(configs.read_json(stage.base / "config.json"))
+    probe = fix_probe(attempt, tokenizer, data.train, context, stage.lineage, fresh=not resumed)
+    arithmetic = partial(formats.arithmetic, device)
+    if probe is not None:
+        load = partial(load_root, recipe, stage, formats, device, spread)
+        root = read_root(attempt, stage.lineage, probe, load, arithmetic)
     set_seed(recipe.training.seed)
     model = build_model(
         recipe, stage, formats, device, attempt.directory.base, tokenizer, attempt.log,
-        spread=len(attempt.devices) > 1,
+        spread=spread,
     )  # fmt: skip
     if attempt.stop_requested():
         raise Stopped
-    ancestors = find_ancestors(
-        model, stage.lineage, lambda: load_root(recipe, stage, formats, device)
-    )
+    alarm = None
+    if probe is not None:
+        alarm = Forgetting.begin(attempt, model, stage.lineage, probe, root, arithmetic)
     if recipe.training.objective == "dpo":
         from engine.worker.training.dpo import preference_trainer
 
@@ -86,7 +96,7 @@ def run(attempt: Attempt) -> str:
                 attempt, curves, conductor, recipe, arguments, model, tokenizer, data
             )
 
-    return _train(attempt, recipe, model, tokenizer, template, data, make, ancestors)
+    return _train(attempt, recipe, model, tokenizer, template, data, make, alarm, resumed)
 
 
 def token_trainer(
@@ -125,14 +135,10 @@ def _train(
     template: Template,
     data: Prepared,
     make: Callable[[Curves, Conductor], tuple[TokenTrainer, Gauge]],
-    ancestors: Ancestors,
+    alarm: Forgetting | None,
+    resumed: Path | None,
 ) -> str:
-    """Train, or go on with it, and save what the recipe wants of it. Raises Stopped, EngineError.
-
-    `ancestors` are asked before any step: until then the model is what the run begins with.
-    """
-    folder = attempt.directory.checkpoints
-    resumed = checkpoints.newest(folder)
+    """Train, or go on with it, and save what the recipe wants. Raises Stopped, EngineError."""
     history = History.read(resumed) if resumed else History()
     sampling.rewind(attempt.directory.samples, history.last)
     first = checkpoints.step_of(resumed) + 1 if resumed else 0
@@ -141,10 +147,6 @@ def _train(
     try:
         trainer, held_out = make(curves, conductor)
         _quiet(trainer)
-        alarm = Forgetting.begin(
-            attempt, model, tokenizer, ancestors, data.train,
-            trainer.compute_loss_context_manager, fresh=resumed is None,
-        )  # fmt: skip
         said = sampling.sampler(attempt, recipe.samples, model, tokenizer, template, data)
         trainer.gauges = [gauge for gauge in (held_out, alarm, said) if gauge is not None]
         if resumed:

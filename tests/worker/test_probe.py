@@ -14,6 +14,7 @@ from engine.errors import EngineError
 from engine.worker.training import probe as probes
 from engine.worker.training.gauges import undisturbed
 from engine.worker.training.probe import (
+    SHARE,
     Probe,
     Reference,
     affordable,
@@ -182,10 +183,20 @@ def test_the_bundled_probe_is_large_enough_and_is_in_no_bundled_data() -> None:
 
 
 def test_a_short_run_has_a_shorter_probe() -> None:
-    assert affordable(1024, 10_000_000, 12) == 1024
-    assert 64 < affordable(1024, 30_000, 12) < 400
-    assert affordable(1024, 500, 12) == 64
-    assert affordable(50, 500, 12) == 50
+    assert affordable(1024, 10_000_000, 11, 1) == 1024
+    assert 64 < affordable(1024, 30_000, 11, 1) < 400
+    assert affordable(1024, 500, 11, 1) == 64
+    assert affordable(50, 500, 11, 1) == 50
+
+
+@pytest.mark.parametrize("references", [1, 2])
+def test_what_is_measured_takes_at_most_its_share_with_a_second_reference_too(
+    references: int,
+) -> None:
+    """In forward passes of a token: training takes 2.5 for each, by the docstring's count."""
+    tokens = affordable(1 << 20, 100_000, 11, references)
+    read, compared = 1.3 * references, 11 * (1 + 0.3 * references)
+    assert 0.99 * SHARE < tokens * (read + compared) / (2.5 * 100_000) <= SHARE
 
 
 @pytest.mark.parametrize("failing", [False, True])

@@ -1,7 +1,9 @@
 """Stages on stages: an adapter goes on, is merged, becomes a whole model; every node answers."""
 
+import gc
 import json
 import shutil
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -185,16 +187,30 @@ def test_both_bases_are_measured_while_a_stage_trains(tree: Tree) -> None:
 
 
 def test_a_stage_that_merges_is_stopped_and_goes_on(
-    tree: Tree, base: Path, rows: Path, tmp_path: Path
+    tree: Tree, base: Path, rows: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Its root is read once, and is gone when another model is loaded: memory holds one of them."""
+    loaded, there, load = list[Path](), list[int](), models.load_base
+    alive: weakref.WeakSet[torch.nn.Module] = weakref.WeakSet()
+
+    def watched(path: Path, *rest: Any, **named: Any) -> Any:
+        loaded.append(path)
+        there.append(len(alive))
+        alive.add(model := load(path, *rest, **named))
+        return model
+
     root = tree["A"].path.parent
     wanted = ("model.adapter=merge", f"model.checkpoint=run:{tree['A'].path.name}")
     recipe = make_recipe(base, rows, *QUICK, *wanted, "training.max_steps=4", "method.dropout=0.1")
     whole = train_here(recipe, root)
     job = directory.create(root, recipe)
+    gc.collect()
+    monkeypatch.setattr(models, "load_base", watched)
     try:
         assert resume_here(job, stop_at=2) is State.STOPPED
+        assert there == [0, 0, 0]
         assert resume_here(job) is State.DONE
+        assert loaded == [base, base, job.base, job.base]
         again, first = weights(job.adapter), weights(whole.adapter)
         assert all(torch.equal(again[name], first[name]) for name in first)
     finally:

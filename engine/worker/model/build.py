@@ -57,10 +57,12 @@ def build_model(
     return model.train()
 
 
-def load_root(recipe: TrainRecipe, stage: Stage, formats: Formats, device: torch.device) -> Any:
+def load_root(
+    recipe: TrainRecipe, stage: Stage, formats: Formats, device: torch.device, spread: bool
+) -> Any:
     """The model that all stages began with, in evaluation mode, as this run would load it."""
-    quantized = recipe.method.quantize
-    return models.load_base(stage.lineage.root_path, device, formats.weights, quantized)
+    path, quantized = stage.lineage.root_path, recipe.method.quantize
+    return models.load_base(path, device, formats.weights, quantized, spread=spread)
 
 
 def _load_whole(

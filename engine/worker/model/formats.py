@@ -1,6 +1,8 @@
 """The number formats of a training run: of its weights, and of its arithmetic."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -14,6 +16,12 @@ class Formats:
     """Of the base; what is learned is kept in float32 whatever this is."""
     compute: torch.dtype
     """What products are made in; float32: no mixed precision."""
+
+    def arithmetic(self, device: torch.device) -> AbstractContextManager[Any]:
+        """A context in which products are made as in training."""
+        if self.compute is torch.float32:
+            return nullcontext()
+        return torch.autocast(device.type, self.compute)
 
 
 def pick_formats(device: torch.device, wanted: str, kind: str) -> Formats:

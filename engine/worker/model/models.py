@@ -3,6 +3,7 @@
 Refuses what is not safetensors, code that comes with a checkpoint, and adapters that do not fit.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -161,6 +162,13 @@ def load_base(
         raise _out_of_memory(path, device) from error
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         raise EngineError("The checkpoint cannot be loaded.", f"{path}: {_short(error)}") from error
+
+
+def release() -> None:
+    """Give back to the device what models held that nobody refers to any more."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def stored_dtype(path: Path) -> torch.dtype:

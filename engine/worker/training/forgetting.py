@@ -1,7 +1,9 @@
 """The forgetting alarm: how far a model has moved from its base on a text it is not trained on.
 
 Measures the shift of the held-out loss and KL(base‖now). What follows from a budget is for
-`verdicts` to say. The base is measured once, at the start, and kept in the run's folder `probe/`.
+`verdicts` to say. The base is measured once, at the start, and its distributions are kept in the
+run's folder `probe/` while it lasts, also where the base is the model with its adapter switched
+off: asking it again at each evaluation would double the time that the alarm takes.
 """
 
 import json
@@ -19,6 +21,7 @@ from engine import atomic
 from engine.demo import PROBE
 from engine.jobs.recipe import TrainRecipe
 from engine.worker.attempt import Attempt, Stopped
+from engine.worker.model import models
 from engine.worker.model.stages import Lineage
 from engine.worker.rows.encode import Encoded
 from engine.worker.training.gauges import undisturbed
@@ -40,8 +43,8 @@ TAGS = {
 }
 """The tags of shift and divergence by ancestor: the root of all stages, and the one before."""
 
-Ancestors = Mapping[str, Callable[[], AbstractContextManager[Any]]]
-"""`base`, and `parent` where it is another: contexts in which there is a model of these weights."""
+Arithmetic = Callable[[], AbstractContextManager[Any]]
+"""Contexts in which products are made as in training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,44 +61,27 @@ class Forgetting:
         cls,
         attempt: Attempt,
         model: Any,
-        tokenizer: Any,
-        ancestors: Ancestors,
-        rows: Sequence[Encoded],
-        autocast: Callable[[], AbstractContextManager[Any]],
-        fresh: bool,
-    ) -> "Forgetting | None":
-        """Measure the ancestors, before anything is trained or loaded, or read what was measured.
+        lineage: Lineage,
+        probe: Probe,
+        root: Reference | None,
+        arithmetic: Arithmetic,
+    ) -> "Forgetting":
+        """Measure the ancestors that a model holds, before anything is trained or loaded into it.
 
-        `rows` are those that are trained on, `autocast` the arithmetic of training. A run that goes
-        on keeps the probe it began with; `fresh` is one that begins. None where the recipe wants no
-        alarm. Raises Stopped, and EngineError for an unusable probe text.
+        What was measured before is used again. `root` is as `read_root` gives it. Raises Stopped.
         """
-        recipe = attempt.recipe
-        assert isinstance(recipe, TrainRecipe)
-        if not recipe.forgetting.tokens:
-            return None
-        folder, chosen = attempt.directory.path / FOLDER, recipe.forgetting.probe
-        path = Path(chosen).expanduser() if chosen else PROBE
-        if fresh:  # what an attempt left that saved nothing may be of another base
-            shutil.rmtree(folder, ignore_errors=True)
-        probe = _fixed(
-            folder,
-            lambda: read_probe(path, tokenizer, probe_tokens(recipe, rows), _context(model)),
-        )
-        started = time.monotonic()
-        references = {}
-        for name, weights in ancestors.items():
-            with weights() as ancestor, undisturbed(ancestor), autocast():
-                if (size := vocabulary_of(ancestor)) != vocabulary_of(model):
-                    attempt.log(f"the {name} has {size:,} tokens, and is not compared with")
-                    continue
+        started, held = time.monotonic(), _ancestors(model, lineage)
+        references = {} if root is None else {"base": root}
+        for name, weights in held.items():
+            with weights() as ancestor, undisturbed(ancestor), arithmetic():
                 references[name] = Reference.make(
-                    folder / f"{name}.npy", probe, ancestor, lambda: _heed(attempt)
+                    _place(attempt, name), probe, ancestor, lambda: _heed(attempt)
                 )
-        if not references:
-            return None
+        if root is not None and root.vocabulary != (size := vocabulary_of(model)):
+            attempt.log(f"the base has {root.vocabulary:,} tokens, not {size:,}: not compared with")
+            del references["base"]
         attempt.log(
-            f"probe of {probe.predicted:,} tokens read by {' and '.join(references)}, "
+            f"probe of {probe.predicted:,} tokens read by {' and '.join(held)}, "
             f"{time.monotonic() - started:.1f} s"
         )
         return cls(attempt, model, probe, references)
@@ -134,20 +120,71 @@ class Forgetting:
             path.unlink()
 
 
-def find_ancestors(model: Any, lineage: Lineage, load_root: Callable[[], Any]) -> Ancestors:
-    """Those of a model that is ready to be trained; the root is loaded where it is nowhere in it.
+def fix_probe(
+    attempt: Attempt,
+    tokenizer: Any,
+    rows: Sequence[Encoded],
+    context: int | None,
+    lineage: Lineage,
+    fresh: bool,
+) -> Probe | None:
+    """What is to be read; None where the recipe wants no alarm.
 
-    Before the first step the model is the parent, or where it has none the root.
+    `rows` are those that are trained on, `context` the positions that the model knows. A run that
+    goes on keeps the probe it began with; `fresh` is one that begins. Raises EngineError for an
+    unusable text.
     """
+    recipe = attempt.recipe
+    assert isinstance(recipe, TrainRecipe)
+    if not recipe.forgetting.tokens:
+        return None
+    folder, chosen = attempt.directory.path / FOLDER, recipe.forgetting.probe
+    path = Path(chosen).expanduser() if chosen else PROBE
+    if fresh:  # what an attempt left that saved nothing may be of another base
+        shutil.rmtree(folder, ignore_errors=True)
+    tokens = probe_tokens(recipe, rows, 1 if lineage.parent is None else 2)
+    return _fixed(folder, lambda: read_probe(path, tokenizer, tokens, context or 1 << 30))
+
+
+def read_root(
+    attempt: Attempt,
+    lineage: Lineage,
+    probe: Probe,
+    load: Callable[[], Any],
+    arithmetic: Arithmetic,
+) -> Reference | None:
+    """How the root continues the probe; None where the model that will be trained holds it.
+
+    To be called before that one is loaded, so that the two never lie in memory together. Raises
+    Stopped, EngineError.
+    """
+    if lineage.parent is None or lineage.off == "root":
+        return None
+    path = _place(attempt, "base")
+    found = Reference.read(path, probe)
+    if found is None:
+        root, started = load(), time.monotonic()
+        with undisturbed(root), arithmetic():
+            found = Reference.make(path, probe, root, lambda: _heed(attempt))
+        taken = time.monotonic() - started
+        del root
+        models.release()
+        attempt.log(f"probe of {probe.predicted:,} tokens read by {lineage.root}, {taken:.1f} s")
+    return found
+
+
+def _ancestors(
+    model: Any, lineage: Lineage
+) -> Mapping[str, Callable[[], AbstractContextManager[Any]]]:
+    """Those that a model holds which is ready to be trained: contexts in which it is one of them.
+
+    Before the first step it is the parent, or where it has none the root.
+    """
+    held: dict[str, Callable[[], AbstractContextManager[Any]]] = {}
     if lineage.off == "root":
-        base: Callable[[], AbstractContextManager[Any]] = lambda: _off(model)  # noqa: E731
-    elif lineage.parent is None:
-        base = lambda: nullcontext(model)  # noqa: E731
-    else:
-        base = lambda: nullcontext(load_root())  # noqa: E731
-    if lineage.parent is None:
-        return {"base": base}
-    return {"base": base, "parent": lambda: nullcontext(model)}
+        held["base"] = lambda: _off(model)
+    held.setdefault("base" if lineage.parent is None else "parent", lambda: nullcontext(model))
+    return held
 
 
 @contextmanager
@@ -156,8 +193,8 @@ def _off(model: Any) -> Iterator[Any]:
         yield model
 
 
-def probe_tokens(recipe: TrainRecipe, rows: Sequence[Encoded]) -> int:
-    """How many tokens to measure: as the recipe says.
+def probe_tokens(recipe: TrainRecipe, rows: Sequence[Encoded], references: int) -> int:
+    """How many tokens to measure, and compare with so many models: as the recipe says.
 
     Where it says the default, fewer in a short run, so that they take little of its time.
     """
@@ -169,8 +206,7 @@ def probe_tokens(recipe: TrainRecipe, rows: Sequence[Encoded]) -> int:
     if training.max_steps:
         steps_rows = training.max_steps * training.batch_size * training.accumulation
         seen = each / len(rows) * steps_rows
-    # The base once, and step 0.
-    return affordable(wanted, int(seen), training.evaluations + 2)
+    return affordable(wanted, int(seen), training.evaluations + 1, references)
 
 
 def _fixed(folder: Path, make: Callable[[], Probe]) -> Probe:
@@ -184,9 +220,9 @@ def _fixed(folder: Path, make: Callable[[], Probe]) -> Probe:
     return probe
 
 
-def _context(model: Any) -> int:
-    """Positions that the model knows."""
-    return getattr(model.config.get_text_config(), "max_position_embeddings", 0) or 1 << 30
+def _place(attempt: Attempt, name: str) -> Path:
+    """Where the distributions of an ancestor are kept."""
+    return attempt.directory.path / FOLDER / f"{name}.npy"
 
 
 def _heed(attempt: Attempt) -> None:

@@ -79,14 +79,15 @@ def read_probe(path: Path, tokenizer: Any, tokens: int, context: int) -> Probe:
     return Probe(sorted(rows, key=len))
 
 
-def affordable(wanted: int, training_tokens: int, measurements: int) -> int:
+def affordable(wanted: int, training_tokens: int, measurements: int, references: int) -> int:
     """How many probe tokens of `wanted` so short a run can bear, all measurements together.
 
     A training step passes each token forward and backward, 2.5 passes' time or more; measuring
-    passes it once, and compares distributions, 1.3 passes' time.
+    passes it once, and compares distributions, 0.3 passes' time for each reference. Each of those
+    is read once as well, and kept.
     """
-    most = SHARE * training_tokens * 2.5 / 1.3 / max(measurements, 1)
-    return min(wanted, max(LEAST_TOKENS, int(most)))
+    passes = measurements * (1 + 0.3 * references) + 1.3 * references
+    return min(wanted, max(LEAST_TOKENS, int(SHARE * training_tokens * 2.5 / passes)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +99,17 @@ class Reference:
     nll: float
     """Of the whole probe, in nats."""
 
+    @property
+    def vocabulary(self) -> int:
+        return int(self.logs.shape[1])
+
     @classmethod
     def make(cls, path: Path, probe: Probe, model: Any, tick: Callable[[], None]) -> "Reference":
         """Measure the model, and keep its distributions at `path`. Raises what `tick` raises.
 
         What was kept there before is used as it is, where it belongs to this probe and is whole.
         """
-        known = cls._open(path, probe)
-        if known is not None:
+        if (known := cls.read(path, probe)) is not None:
             return known
         path.parent.mkdir(exist_ok=True)
         aside = path.with_name(f".{path.name}")
@@ -126,12 +130,13 @@ class Reference:
         aside.replace(path)
         about = {"probe": probe.crc, "logs": crc, "nll": str(total)}  # JSON has no NaN
         atomic.write_json(path.with_suffix(".json"), about)
-        found = cls._open(path, probe)
+        found = cls.read(path, probe)
         assert found is not None, "it was written just now"
         return found
 
     @classmethod
-    def _open(cls, path: Path, probe: Probe) -> "Reference | None":
+    def read(cls, path: Path, probe: Probe) -> "Reference | None":
+        """What was kept at `path`; None where that is not whole, or of another probe."""
         try:
             about = json.loads(path.with_suffix(".json").read_bytes())
             logs = np.load(path, mmap_mode="r")
