@@ -184,6 +184,8 @@ def scalars(reading: Reading) -> dict[str, float]:
             f"{name}memory_bytes": gpu.memory_used,
             f"{name}power_watts": gpu.power,
             f"{name}temperature": gpu.temperature,
+            f"{name}clock_mhz": gpu.clock,
+            f"{name}memory_clock_mhz": gpu.memory_clock,
         }
     return {tag: float(value) for tag, value in values.items() if value is not None}
 

@@ -89,6 +89,8 @@ def test_everything_of_a_gpu_is_read(nvml: pytest.MonkeyPatch, tmp_path: Path) -
     assert values["machine/gpu_memory_bytes"] == 61 * GB
     assert values["machine/gpu_power_watts"] == 412.3
     assert values["machine/gpu_temperature"] == 54
+    assert values["machine/gpu_clock_mhz"] == 1980
+    assert values["machine/gpu_memory_clock_mhz"] == 3201
     meter.close()
     meter.close()
 

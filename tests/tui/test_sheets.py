@@ -199,7 +199,8 @@ def text_of(readings: list[Reading], width: int = 100, *, ascii_only: bool = Fal
 def test_everything_of_a_gpu_is_shown() -> None:
     text = text_of([READING])
     for word in ("NVIDIA H200  cuda:0", "43 %", "61.0 GB of 141", "412 W of 700", "54 °C",
-                 "cores 1,980 MHz", "memory 3,201 MHz", "58 GB      4242  ali␛ce  python train.py",
+                 "clock     1,980 MHz", "mem clock 3,201 MHz",
+                 "58 GB      4242  ali␛ce  python train.py",
                  "(not ours to see)", "12 %", "80 GB free", "of 500 GB at /runs/one"):  # fmt: skip
         assert word in text, (word, text)
 
@@ -222,6 +223,13 @@ def test_small_curves_go_from_nothing_to_all_there_is() -> None:
     many = [dataclasses.replace(READING, cpu=100.0 * (at == 7)) for at in range(300)]
     cpu = next(line for line in text_of(many).splitlines() if "CPU" in line)
     assert cpu.count("█") == 1, "a peak is kept where readings share a cell"
+    slow = dataclasses.replace(GPU, clock=495, memory_clock=None, power=206.0, power_limit=None)
+    fast = dataclasses.replace(GPU, clock=1980, memory_clock=None, power_limit=None)
+    text = text_of([dataclasses.replace(READING, gpus=(gpu,)) for gpu in (slow, fast)])
+    told = {line.split()[0]: line for line in text.splitlines() if line}
+    assert told["clock"].endswith("▃█"), "of the most that was seen"
+    assert told["power"].endswith("412 W             ▅█")
+    assert told["mem"].split() == ["mem", "clock", "—"]
     lost = [READING, dataclasses.replace(READING, gpus=()), READING]
     assert "·" in text_of(lost)
 

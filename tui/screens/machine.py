@@ -82,7 +82,7 @@ def machine_lines(
             lambda one: float(one.memory_used),
             now.memory_total,
         ),
-        spark.line("disk", disk, _disk_used, total or 0),
+        spark.line("disk", disk, _disk_used, total),
         [
             (f"   {'':<{NAME_CELLS}}", ""),
             (fit(_disk_words(total, folder), width - 14, glyphs.ellipsis), "dim"),
@@ -90,7 +90,8 @@ def machine_lines(
         [],
     ]
     span = readings[-1].moment - readings[0].moment
-    lines.append([(f" The last {duration(span)}, each from nothing to all there is.", "dim")])
+    words = f" The last {duration(span)}, from nothing to all there is, or was seen."
+    lines.append([(words, "dim")])
     return lines
 
 
@@ -112,16 +113,11 @@ def _gpu_lines(gpu: Gpu, at: int, spark: "_Spark", width: int, glyphs: Glyphs) -
 
         return measure
 
-    device, between = gpu.device, f" {glyphs.separator} "
+    device = gpu.device
     busy = NONE if gpu.utilization is None else f"{gpu.utilization} %"
     heat = (
         NONE if gpu.temperature is None else f"{gpu.temperature} {'' if glyphs.is_ascii else '°'}C"
     )
-    clocks = [
-        f"{what} {value:,} MHz"
-        for what, value in (("cores", gpu.clock), ("memory", gpu.memory_clock))
-        if value is not None
-    ]
     lines: list[Line] = [
         [(f" {one_line(device.name)}", "title"), (f"  {label(device)}", "dim")],
         spark.line("busy", busy, of("utilization"), 100),
@@ -129,9 +125,10 @@ def _gpu_lines(gpu: Gpu, at: int, spark: "_Spark", width: int, glyphs: Glyphs) -
             "memory", _share(gpu.memory_used, device.memory_total), of("memory_used"),
             device.memory_total,
         ),
-        spark.line("power", _watts(gpu), of("power"), gpu.power_limit or 0),
+        spark.line("power", _watts(gpu), of("power"), gpu.power_limit),
         spark.line("heat", heat, of("temperature"), 100),
-        [(f"   {'clocks':<{NAME_CELLS}}", "dim"), (between.join(clocks) or NONE, "")],
+        spark.line("clock", _megahertz(gpu.clock), of("clock")),
+        spark.line("mem clock", _megahertz(gpu.memory_clock), of("memory_clock")),
     ]  # fmt: skip
     for place, one in enumerate(gpu.occupants):
         name = "processes" if place == 0 else ""
@@ -151,6 +148,10 @@ def _watts(gpu: Gpu) -> str:
     return f"{gpu.power:.0f} W" + (f" of {gpu.power_limit:.0f}" if gpu.power_limit else "")
 
 
+def _megahertz(clock: int | None) -> str:
+    return NONE if clock is None else f"{clock:,} MHz"
+
+
 def _share(used: int | None, total: int) -> str:
     if used is None:
         return NONE
@@ -165,15 +166,19 @@ class _Spark:
         self._cells = cells
         self._glyphs = glyphs
 
-    def line(self, name: str, value: str, measure: Measure, most: float) -> Line:
+    def line(self, name: str, value: str, measure: Measure, all_of_it: float | None = None) -> Line:
+        """A number and its curve, up to all there is; to the most that was seen where there is no
+        such thing, or nobody says."""
         pieces: list[Piece] = [(f"   {name:<{NAME_CELLS}}", "dim"), (f"{value:<{VALUE_CELLS}}", "")]
-        if most > 0 and self._cells >= 8:
-            pieces.append((self._curve(measure, most), "tuned"))
+        if self._cells >= 8:
+            values = [measure(one) for one in self._readings]
+            most = all_of_it or max((one for one in values if one is not None), default=0)
+            if most > 0:
+                pieces.append((self._curve(values, most), "tuned"))
         return pieces
 
-    def _curve(self, measure: Measure, most: float) -> str:
+    def _curve(self, values: Sequence[float | None], most: float) -> str:
         """Each cell is the largest of some readings, between nothing and `most`."""
-        values = [measure(one) for one in self._readings]
         each = -(-len(values) // self._cells)
         top = len(self._glyphs.spark) - 1
         drawn = ""
