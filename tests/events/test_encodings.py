@@ -87,6 +87,18 @@ def test_simple_values_keep_their_float32(tmp_path: Path) -> None:
     assert series.wall_times.tolist() == [at / 8 for at in range(300)]
 
 
+def test_values_with_a_name_and_a_description(tmp_path: Path) -> None:
+    """As tensorboardX writes them where it is given any: metadata that names no plugin."""
+    words = bytes_field(9, bytes_field(2, b"Training loss") + bytes_field(3, b"mean of a batch"))
+    named = [event(at, at, simple("train/loss", at) + words) for at in range(40)]
+    bare = [event(at, at, simple("train/lr", -at)) for at in range(40)]
+    event_file(tmp_path, version(0), *named, *bare, rest="host")
+    logs = read(tmp_path)
+    assert logs.series["train/loss"].values.tolist() == list(range(40))
+    assert logs.series["train/lr"].values.tolist() == [-at for at in range(40)]
+    assert logs.others == {"version": 1}
+
+
 def test_missing_step_is_zero_and_negative_steps_are_kept(tmp_path: Path) -> None:
     event_file(tmp_path, event(1.0, None, simple("a", 1)), event(2.0, -3, simple("b", 2)))
     series = read(tmp_path).series

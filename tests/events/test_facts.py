@@ -10,8 +10,17 @@ from hypothesis import strategies as st
 from engine.events import facts, plainyaml
 from engine.events.facts import settings_of
 from engine.events.fleet import Fleet
+from engine.events.glimpse import Last
 from engine.events.logdir import LogDir
-from tests.events.encoding import bytes_field, event, event_file, metadata, number_field, simple
+from tests.events.encoding import (
+    bytes_field,
+    event,
+    event_file,
+    metadata,
+    number_field,
+    simple,
+    version,
+)
 
 
 def text_value(tag: str, *strings: bytes) -> bytes:
@@ -179,6 +188,34 @@ def test_texts_that_are_no_settings(tmp_path: Path) -> None:
     logs = read(tmp_path)
     assert settings_of(logs.texts.values()) == {}
     assert not logs.problems[0].reason.startswith("3 records")
+
+
+@pytest.mark.parametrize(
+    ("strings", "shown"),
+    [
+        ([b"batch_size", b"64", b"gamma", b"0.99"], "batch_size\n64\ngamma\n0.99"),
+        ([b"\tbatch_size:\t64\n\tgamma:\t0.99"], "\tbatch_size:\t64\n\tgamma:\t0.99"),
+    ],
+    ids=["a table, by TF1's FileWriter", "lines, by torch"],
+)
+def test_ml_agents_writes_a_behaviour(tmp_path: Path, strings: list[bytes], shown: str) -> None:
+    rewards = [
+        event(at, at * 1000, simple(tag, at * sign))
+        for at in range(1, 30)
+        for tag, sign in (("Environment/Cumulative Reward", 1), ("Losses/Policy Loss", -1))
+    ]
+    properties = event(1, 0, text_value("Hyperparameters", *strings))
+    event_file(tmp_path / "first" / "3DBall", version(0), properties, *rewards)
+    fleet = Fleet([tmp_path])
+    fleet.poll()
+    run = fleet.runs[0]
+    assert (run.name, run.tags) == (
+        "first/3DBall",
+        ("Environment/Cumulative Reward", "Losses/Policy Loss"),
+    )
+    assert run.last("Environment/Cumulative Reward") == Last(29_000, 29.0, 29.0)
+    assert run.texts["Hyperparameters"].text == shown
+    assert not run.problems
 
 
 def test_damaged_hyper_parameters_are_counted(tmp_path: Path) -> None:

@@ -106,6 +106,26 @@ def test_a_file_replaced_by_another(tmp_path: Path) -> None:
     assert logs.series["a"].values.tolist() == [7.0] * 30
 
 
+@pytest.mark.parametrize("seen_between", [True, False])
+def test_a_file_rotated_away(tmp_path: Path, seen_between: bool) -> None:
+    """Renamed, and another begun under its name: no point is lost, and none is there twice."""
+    path = event_file(tmp_path, *[event(at, at, simple("a", at)) for at in range(20)])
+    logs = poll(LogDir(tmp_path))
+    path.rename(path.with_name(f"{path.name}.1"))
+    if seen_between:
+        logs.poll()
+        assert logs.series["a"].steps.tolist() == list(range(20))
+    event_file(tmp_path, *[event(at, at, simple("a", at)) for at in range(20, 50)])
+    assert logs.poll()
+    series = logs.series["a"]
+    assert series.steps.tolist() == series.values.tolist() == list(range(50))
+    assert (series.restarts, series.abandoned, logs.problems) == ((20,), (), ())
+    with path.open("ab") as file:
+        file.write(record(event(50, 50, simple("a", 50))))
+    assert logs.poll()
+    assert logs.series["a"].last_step == 50
+
+
 def test_a_file_taken_away(tmp_path: Path) -> None:
     first = event_file(tmp_path, event(1, 1, simple("a", 1)), event(1, 2, simple("b", 1)))
     event_file(tmp_path, event(5, 1, simple("a", 2)), time=1_700_000_500)
