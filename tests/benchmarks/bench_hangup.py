@@ -27,6 +27,8 @@ PATIENCE = 30.0
 """Seconds after which a dashboard, or a step, is taken as not coming."""
 LAUNCHER = "launcher"
 CTRL_S = "\x13"
+NEWEST = "\x1b[Hj"
+"""The keys that choose the newest run, which stands after the shipped one."""
 ENDLESS = (
     "device=cpu", "data.limit=200", "data.max_length=64", "training.batch_size=2",
     "training.epochs=10000", "training.evaluations=100", "training.saves=100",
@@ -88,7 +90,7 @@ def _launch(folder: Path) -> tuple[JobDirectory, Trial]:
     earlier.recipe_file.write_text(recipe.to_toml(wanted))
     with Terminal(dashboard(runs), folder) as terminal:
         terminal.see("earlier")
-        terminal.press("j")  # the shipped run stands first
+        terminal.press(NEWEST)
         terminal.press("n")
         terminal.see("ready: ctrl+s launches")
         terminal.press(CTRL_S)
@@ -106,7 +108,7 @@ def _living(runs: Path) -> list[JobDirectory]:
 def _trial(job: JobDirectory, folder: Path, how: str) -> Trial:
     with Terminal(dashboard(job.path.parent), folder) as terminal:
         terminal.see("earlier")
-        terminal.press("j")  # the newest stands right after the shipped run
+        terminal.press(NEWEST)
         terminal.press("3")
         terminal.see("smoothed")
         terminal.see("running")

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,6 +99,32 @@ def test_no_command_tries_to_connect(tmp_path: Path) -> None:
     assert log.with_name(f"{log.name}.tempted").exists(), "the package was there, and imported"
     families = set(_CONNECT.findall(trace.read_text())) if watched else set()
     assert families <= {"AF_UNIX", "AF_UNSPEC"}, trace.read_text()
+    check_demo(json.loads((tmp_path / "demo.json").read_text()))
+
+
+def check_demo(table: dict[str, Any]) -> None:
+    """What `finetop demo --json` wrote: each number of base and tuned alike, with what it is of."""
+    arms = {"base", "tuned"}
+    assert table["seconds"] > table["training_seconds"] > 0
+    assert Path(table["runs"]["tuned"]).is_dir()
+    assert table["recipes"]["tuned"]["training"]["max_steps"] == 2
+    labels = table["labels"]
+    assert (labels["items"], labels["majority"]) == (4, 0.5), "of the rows that it was given"
+    assert set(table["skills"]) == {"arithmetic", "facts", "formats", "french", "python"}
+    shares = [(labels["items"], labels[way]) for way in ("likelihood", "generated")]
+    shares += [(one["items"], one) for one in table["skills"].values()]
+    for items, share in shares:
+        for arm in arms:
+            low, high = share[arm]["interval"]
+            assert 0 <= low <= share[arm]["accuracy"] == share[arm]["right"] / items <= high <= 1
+    assert {one["items"] for one in table["skills"].values()} == {1}
+    assert all(
+        set(one["lost"]) == set(one["gained"]) == {"tuned"} for one in table["skills"].values()
+    )
+    assert {
+        arm: one["perplexity"] > 1 and one["tokens"] > 0 for arm, one in table["prose"].items()
+    } == dict.fromkeys(arms, True)
+    assert [set(one) for one in table["answers"]] == [{"prompt", *arms}] * 2
 
 
 def test_the_witnesses_would_have_seen_it(tmp_path: Path) -> None:

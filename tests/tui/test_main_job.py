@@ -16,7 +16,8 @@ from tests.tui.building import write_run
 from tests.tui.terminal import Terminal
 
 STEPS = 80
-LAUNCH = "\x13"  # ctrl+s, which also asks
+LAUNCH = ASK = "\x13"  # ctrl+s
+NEWEST = "\x1b[Hj"  # home, and past the shipped run
 SMALL = (
     f"training.max_steps={STEPS}", "training.batch_size=2", "training.evaluations=0",
     "training.saves=1", "data.limit=24", "data.max_length=64", "samples.count=0",
@@ -44,7 +45,7 @@ def test_a_run_outlives_the_terminal_that_launched_it_and_is_compared_in_another
 ) -> None:
     with Terminal(runs, columns=100, lines=30) as terminal:
         terminal.see("earlier")
-        terminal.press("j")  # the shipped run stands first
+        terminal.press(NEWEST)
         terminal.press("n")
         terminal.see("ready: ctrl+s launches")
         terminal.press(LAUNCH)
@@ -68,10 +69,11 @@ def test_a_run_outlives_the_terminal_that_launched_it_and_is_compared_in_another
 
     with Terminal(runs, columns=100, lines=30) as terminal:
         terminal.see("emotion-lora-r8")
-        terminal.press("j")
+        assert "done" in next(one for one in terminal.screen.display if "emotion-lora-r8" in one)
+        terminal.press(NEWEST)
         terminal.press("c")
         terminal.see("prompt 1/")
-        terminal.press(LAUNCH)
+        terminal.press(ASK)
         terminal.wait(lambda: len(_words(terminal)) == 2, 60)
         assert min(_words(terminal)) > 0, terminal.text()
         assert job.path.name in terminal.text()
