@@ -3,6 +3,7 @@
 import math
 import re
 import time
+from collections.abc import Sequence
 
 from engine.errors import EngineError
 from engine.jobs.status import State
@@ -101,9 +102,14 @@ def forgot(row: RunRow) -> Piece:
     """The loss shift against the base, with a mark where it is more than the recipe allows."""
     if row.forgot is None:
         return (NONE, "dim")
-    value = row.forgot.last
-    shift = f"{value:+.2f}" if math.isfinite(value) and abs(value) < 100 else number(value)
-    return (f"{shift} !", "bad") if row.over_budget else (f"{shift}  ", "")
+    told = shift(row.forgot.last)
+    return (f"{told} !", "bad") if row.over_budget else (f"{told}  ", "")
+
+
+def shift(value: float | None) -> str:
+    """Nats per token more or less, with a sign."""
+    plain = value is not None and math.isfinite(value) and abs(value) < 100
+    return f"{value:+.2f}" if plain else number(value)
 
 
 def over_budget(row: RunRow) -> str:
@@ -111,6 +117,26 @@ def over_budget(row: RunRow) -> str:
     budget = "" if row.budget is None else f" of {row.budget:+g}"
     since = row.marks.crossed_at if row.marks else None
     return f"over the budget{budget}" + (f" since step {since:,}" if since is not None else "")
+
+
+def odd_tags(row: RunRow) -> str:
+    """Which of its curves hold a NaN or an infinity."""
+    names = [short(tag) for tag in row.odd_tags]
+    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+    return f"! {', '.join(names[:2])}{more}: values that are no numbers"
+
+
+def said_of(row: RunRow, between: str) -> list[Piece]:
+    """What the user says of a run, each with `between` before it."""
+    notes = row.view.notes
+    line: list[Piece] = []
+    if notes.archived or notes.hidden:
+        line.append((between + ("archived" if notes.archived else "hidden"), "dim"))
+    if notes.tags:
+        line.append((between + one_line(" ".join(f"#{tag}" for tag in notes.tags)), "title"))
+    if notes.note:
+        line.append((between + one_line(notes.note), ""))
+    return line
 
 
 def remark(row: RunRow) -> str:
@@ -149,6 +175,13 @@ def parameters(count: int | None) -> str:
         if count >= scale:
             return f"{count / scale:.3g}{unit}"
     return str(count)
+
+
+def short(tag: str, tags: Sequence[str] = ()) -> str:
+    """The last part of a tag, where no other of `tags` ends the same."""
+    clean_tag = one_line(tag)
+    last = clean_tag.rpartition("/")[2]
+    return last if sum(one.rpartition("/")[2] == last for one in tags) <= 1 else clean_tag
 
 
 def name_of(row: RunRow) -> str:

@@ -77,6 +77,10 @@ class Status:
     """Why it may not outlive the session that it was started in; empty where nothing says so."""
     rejected: int = 0
     """Rows that went to the rejects file."""
+    base: str = ""
+    """The model that forgetting is measured against, by name: the root of all stages."""
+    parent: str = ""
+    """What this stage began with, by name, where that is measured against as well."""
     error: Failure | None = None
     schema: int = SCHEMA
 

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import re
 import shutil
 import weakref
 from pathlib import Path
@@ -15,7 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from engine.catalog import checkpoints
 from engine.compare.arms import Arm
 from engine.errors import EngineError
-from engine.jobs import directory
+from engine.jobs import directory, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.settings import Decode
@@ -184,6 +185,13 @@ def test_both_bases_are_measured_while_a_stage_trains(tree: Tree) -> None:
         assert seen["forget/kl_to_parent"][1][0] < 1e-5, f"{name} begins as its parent"
         assert seen["forget/kl_to_base"][1][0] > 1e-4, f"{name} begins elsewhere than the root"
         assert seen["forget/kl_to_parent"][1][-1] > 1e-4
+    first, last = (status.read(tree[name]) for name in "AB")
+    assert first is not None
+    assert last is not None
+    assert (first.base, first.parent) == ("root-base", "")
+    assert (last.base, last.parent) == ("root-base", "A")
+    log = tree["B"].attempt(1).log.read_text()
+    assert re.search(r"forgetting .* to root-base, .* to A, over", log)
 
 
 def test_a_stage_that_merges_is_stopped_and_goes_on(

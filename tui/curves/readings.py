@@ -20,6 +20,7 @@ from tui.phrases import (
     number,
     over_budget,
     remark,
+    shift,
     size,
     small,
     state_mark,
@@ -243,7 +244,14 @@ def standing(row: RunRow, series: Mapping[str, Series], separator: str) -> Line:
         facts.append([(said, "warn")])
     if row.forgot is not None:
         text, role = forgot(row)
-        facts.append([("forgot ", "dim"), (text.rstrip(), role or "strong")])
+        fact: list[Piece] = [("forgot ", "dim"), (text.rstrip(), role or "strong")]
+        if status is not None and status.base:
+            fact.append((f" against {one_line(status.base)}", "dim"))
+        further = series.get("forget/nll_shift_parent")
+        if status is not None and status.parent and further is not None:
+            fact.append((f", {shift(further.last)}", "strong"))
+            fact.append((f" against {one_line(status.parent)}", "dim"))
+        facts.append(fact)
         if row.over_budget:
             facts.append([(over_budget(row), "bad")])
         elif marks and marks.crossed_at is not None:

@@ -55,6 +55,8 @@ class Forgetting:
     model: Any
     probe: Probe
     references: dict[str, Reference]
+    names: dict[str, str]
+    """Of the ancestors, as people know them."""
 
     @classmethod
     def begin(
@@ -71,6 +73,7 @@ class Forgetting:
         What was measured before is used again. `root` is as `read_root` gives it. Raises Stopped.
         """
         started, held = time.monotonic(), _ancestors(model, lineage)
+        names = {"base": lineage.root, "parent": lineage.parent or lineage.root}
         references = {} if root is None else {"base": root}
         for name, weights in held.items():
             with weights() as ancestor, undisturbed(ancestor), arithmetic():
@@ -78,13 +81,16 @@ class Forgetting:
                     _place(attempt, name), probe, ancestor, lambda: _heed(attempt)
                 )
         if root is not None and root.vocabulary != (size := vocabulary_of(model)):
-            attempt.log(f"the base has {root.vocabulary:,} tokens, not {size:,}: not compared with")
+            attempt.log(
+                f"{lineage.root} has {root.vocabulary:,} tokens, not {size:,}: not compared with"
+            )
             del references["base"]
         attempt.log(
-            f"probe of {probe.predicted:,} tokens read by {' and '.join(held)}, "
-            f"{time.monotonic() - started:.1f} s"
+            f"probe of {probe.predicted:,} tokens read by "
+            f"{' and '.join(names[one] for one in held)}, {time.monotonic() - started:.1f} s"
         )
-        return cls(attempt, model, probe, references)
+        attempt.update(**{one: names[one] for one in references})
+        return cls(attempt, model, probe, references, names)
 
     def measure(self, step: int) -> dict[str, float]:
         """Shift and divergence to each ancestor, a pass of rows at a time."""
@@ -104,7 +110,7 @@ class Forgetting:
             values[shift] = (nll - reference.nll) / self.probe.predicted
             values[kl] = apart[name] / self.probe.predicted
         moved = ", ".join(
-            f"{values[shift]:+.4f} nats/token and KL {values[kl]:.4f} to {name}"
+            f"{values[shift]:+.4f} nats/token and KL {values[kl]:.4f} to {self.names[name]}"
             for name, (shift, kl) in TAGS.items()
             if name in self.references
         )
