@@ -11,12 +11,12 @@ run's settings name no labels and no classifier, whose loss is over classes and 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 
-from engine.events.series import Series
+from engine.events.series import Floats, Series
 
 _SPLITS = frozenset(
     ("train", "training", "eval", "evaluation", "val", "valid", "validation", "dev", "test")
@@ -78,11 +78,20 @@ def perplexities(
         folder = beside.rpartition("/")[0]
         if any(tag.rpartition("/")[0] == folder and _names_perplexity(tag) for tag in run):
             continue
-        with np.errstate(over="ignore"):
-            values = np.exp(series.values)
-        values.flags.writeable = False
-        curve = Series(beside, series.steps, series.wall_times, values, (), series.restarts)
+        curve = replace(
+            series,
+            tag=beside,
+            values=_exp(series.values),
+            abandoned=tuple(replace(one, values=_exp(one.values)) for one in series.abandoned),
+        )
         found[beside] = Derived(curve, f"exp({tag})")
+    return found
+
+
+def _exp(values: Floats) -> Floats:
+    with np.errstate(over="ignore"):
+        found: Floats = np.exp(values)
+    found.flags.writeable = False
     return found
 
 

@@ -50,23 +50,32 @@ def csv_lines(curves: Iterable[Selected], *, abandoned: bool = False) -> Iterato
 
 
 def json_document(curves: Iterable[Selected]) -> dict[str, object]:
-    """A document for `json.dumps`: runs, their tags, and three lists of equal length for each.
-
-    JSON has no NaN: what is not finite is the text "NaN", "Infinity" or "-Infinity", an unknown
-    time is null.
-    """
+    """A document for `json.dumps`: runs, their tags, and the curve of each."""
     runs: dict[str, dict[str, object]] = {}
     for one in curves:
-        entry: dict[str, object] = {
-            "steps": one.series.steps.tolist(),
-            "wall_times": [t if math.isfinite(t) else None for t in one.series.wall_times.tolist()],
-            "values": [spell(value) for value in one.series.values.tolist()],
-            "restarts": list(one.series.restarts),
-        }
+        entry = curve_table(one.series)
         if one.formula:
             entry["derived"] = one.formula
         runs.setdefault(one.run, {})[one.series.tag] = entry
     return {"schema": 1, "runs": runs}
+
+
+def curve_table(series: Series) -> dict[str, object]:
+    """A curve for `json.dumps`: three lists of equal length, restarts, and what was abandoned.
+
+    JSON has no NaN: what is not finite is the text "NaN", "Infinity" or "-Infinity", an unknown
+    time is null.
+    """
+    branches = [{**_lists(one), "rewound_to": one.rewound_to} for one in series.abandoned]
+    return {**_lists(series), "restarts": list(series.restarts), "abandoned": branches}
+
+
+def _lists(points: Series | Branch) -> dict[str, object]:
+    return {
+        "steps": points.steps.tolist(),
+        "wall_times": [t if math.isfinite(t) else None for t in points.wall_times.tolist()],
+        "values": [spell(value) for value in points.values.tolist()],
+    }
 
 
 def json_text(curves: Iterable[Selected]) -> str:

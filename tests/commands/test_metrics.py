@@ -132,6 +132,24 @@ def test_any_folder_of_event_files_will_do(
     assert [one["run"] for one in json.loads(capsys.readouterr().out)] == ["b"]
 
 
+def test_branches_and_points_are_given_on_request(
+    run: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert metrics(root, "mine", "--csv", "-", "--branches") == 0
+    left = [row for row in rows(capsys.readouterr().out) if row["branch"] != "0"]
+    assert [(row["tag"], row["step"], row["value"]) for row in left] == [
+        ("train/loss", "4", "0.10000000149011612")
+    ]
+    assert metrics(root, "mine", "--json", "--points", "--tag", "train/loss") == 0
+    summary = json.loads(capsys.readouterr().out)[0]["tags"]["train/loss"]
+    assert summary["points"] == 5
+    assert summary["curve"]["steps"] == [1, 2, 3, 4, 5]
+    assert summary["curve"]["values"][1:3] == ["NaN", "Infinity"]
+    assert [one["steps"] for one in summary["curve"]["abandoned"]] == [[4]]
+    assert metrics(root, "mine", "--json") == 0
+    assert "curve" not in capsys.readouterr().out
+
+
 def test_several_runs_and_what_is_not_finite_in_json(
     run: Path, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -164,6 +182,8 @@ def test_a_strange_tag_reaches_no_terminal(
         (["mine", "--csv", "{tmp}"], "cannot be written"),
         (["mine", "--csv", "{tmp}/no/file.csv"], "cannot be written"),
         (["mine", "--csv", "-", "--json"], "different outputs"),
+        (["mine", "--csv", "-", "--points"], "Give --json too"),
+        (["mine", "--branches"], "Give --csv FILE too"),
     ],
 )
 def test_wrong_use_is_told(

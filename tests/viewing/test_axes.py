@@ -1,5 +1,6 @@
 """Axes, the cursor, and what is derived."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.events.series import Branch
 from engine.viewing.axes import Axis, along, cut, nearest, read_at
 from engine.viewing.derived import alerts, perplexities, perplexity_tag
 from tests.viewing.curves import series
@@ -111,6 +113,15 @@ def test_perplexity_is_derived_where_only_a_loss_is_logged() -> None:
 
 
 OTHERS = ("rewards/chosen", "objective/kl", "value_loss", "Policy/Rate", "logps/x", "val/box_loss")
+
+
+def test_a_derived_curve_keeps_its_branches_and_restarts() -> None:
+    gone = Branch(np.array([3, 4]), np.array([1.0, 2.0]), np.array([0.0, np.inf]), 3)
+    loss = dataclasses.replace(series("loss", [1, 2], abandoned=(gone,)), restarts=(1,))
+    curve = perplexities({"loss": loss})["perplexity"].series
+    assert curve.restarts == (1,)
+    assert curve.abandoned[0].values.tolist() == [1.0, np.inf]
+    assert curve.abandoned[0].steps is gone.steps
 
 
 @pytest.mark.parametrize("other", OTHERS)

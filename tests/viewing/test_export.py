@@ -70,6 +70,12 @@ def test_json_reads_back_equal() -> None:
     assert found["a"]["wall_times"] == [None, *[1.5] * 6]
     assert found["a"]["steps"] == list(range(7))
     assert found["b"]["derived"] == "exp(a)"
+    assert found["b"]["abandoned"] == []
+    gone = Branch(np.array([5, 6]), np.array([1.0, NAN]), np.array([7.0, INF]), 5)
+    table = json.loads(json_text([Selected("r", series("a", [1], abandoned=(gone,)))]))
+    assert table["runs"]["r"]["a"]["abandoned"] == [
+        {"steps": [5, 6], "wall_times": [1.0, None], "values": [7.0, "Infinity"], "rewound_to": 5}
+    ]
 
 
 def test_a_line_for_a_chat() -> None:

@@ -45,7 +45,11 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         "runs_asked", nargs="+", metavar="RUN", help="id, name or path; any folder of event files"
     )
     parser.add_argument("--csv", metavar="FILE", help="write every point there; - is the output")
+    parser.add_argument(
+        "--branches", action="store_true", help="with --csv: also what resumes rewound over"
+    )
     parser.add_argument("--json", action="store_true", help="the summary as JSON")
+    parser.add_argument("--points", action="store_true", help="with --json: every point too")
     parser.add_argument(
         "--tag", action="append", default=[], metavar="TAG", help="this tag only; several times"
     )
@@ -58,11 +62,18 @@ def _metrics(options: argparse.Namespace) -> int:
     read = ((one, _wanted(_read(one), options.tag, one)) for one in sources)
     if options.csv is not None and options.json:
         raise EngineError("--csv and --json are two different outputs.", "", "Give one of them.")
+    if options.branches and options.csv is None:
+        raise EngineError(
+            "--branches says what a CSV holds.", "", "Give --csv FILE too; --json has them always."
+        )
+    if options.points and not options.json:
+        raise EngineError("--points says what the JSON holds.", "", "Give --json too.")
     if options.csv is not None:
         with _output(options.csv) as file:
-            file.writelines(_csv(read, options.csv == "-"))
+            file.writelines(_csv(read, options.csv == "-", options.branches))
     elif options.json:
-        print(json.dumps([_as_table(one, curves) for one, curves in read], indent=1))
+        tables = [_as_table(one, curves, options.points) for one, curves in read]
+        print(json.dumps(tables, indent=None if options.points else 1))
     else:
         print("\n\n".join(_as_text(one, curves) for one, curves in read))
     return 0
@@ -131,16 +142,19 @@ def _wanted(
     return {tag: one for tag, one in curves.items() if not tags or tag in tags}
 
 
-def _csv(read: "Iterable[tuple[Source, dict[str, Series]]]", shown: bool) -> Iterator[str]:
+def _csv(
+    read: "Iterable[tuple[Source, dict[str, Series]]]", shown: bool, branches: bool
+) -> Iterator[str]:
     """Every point, resumes as one curve. Names are cleaned where a terminal may see them."""
     from engine.viewing.export import Selected, csv_lines
 
     name = clean if shown else str
-    return csv_lines(
+    selected = (
         Selected(name(source.name), replace(one, tag=name(tag)))
         for source, curves in read
         for tag, one in curves.items()
     )
+    return csv_lines(selected, abandoned=branches)
 
 
 @contextlib.contextmanager
@@ -187,8 +201,9 @@ def _summaries(source: Source, curves: "dict[str, Series]") -> "list[Summary]":
     return found
 
 
-def _as_table(source: Source, curves: "dict[str, Series]") -> dict[str, Any]:
+def _as_table(source: Source, curves: "dict[str, Series]", points: bool = False) -> dict[str, Any]:
     from engine.events.summary import gap, perplexity
+    from engine.viewing.export import curve_table
 
     summaries = {one.tag: one for one in _summaries(source, curves)}
     between, perplexities = gap(curves), {}
@@ -197,14 +212,18 @@ def _as_table(source: Source, curves: "dict[str, Series]") -> dict[str, Any]:
         if one is not None:
             best = one.best and perplexity(one.best.value)
             perplexities[name] = {"last": perplexity(one.last.value), "best": best}
-    table = {
+    tags = {tag: asdict(one) for tag, one in summaries.items()}
+    if points:
+        for tag, table in tags.items():
+            table["curve"] = curve_table(curves[tag])
+    whole = {
         "run": source.name,
         "events": str(source.events),
-        "tags": {tag: asdict(one) for tag, one in summaries.items()},
+        "tags": tags,
         "gap": between and {**asdict(between), "difference": between.difference},
         "perplexity": perplexities,
     }
-    return dict(_finite(table))
+    return dict(_finite(whole))
 
 
 def _finite(value: Any) -> Any:

@@ -81,24 +81,40 @@ def chat(curves: Sequence[Selected], glyphs: Glyphs = UNICODE) -> str:
     return "\n".join(lines)
 
 
-def files(shown: Callable[[], Sketch], curves: Sequence[Selected]) -> Files:
-    """What there is to write of a chart."""
+def files(
+    shown: Callable[[], Sketch], curves: Sequence[Selected], *, branches: bool = False
+) -> Files:
+    """What there is to write of a chart; `branches` says whether a resume's are drawn."""
     return {
         ".svg": lambda: _encoded(svg.draw(shown())),
         ".png": lambda: png.paint(shown()),
-        ".csv": lambda: _encoded("".join(csv_lines(curves))),
-        ".json": lambda: _encoded(json_text(curves)),
+        **points(lambda: curves, branches=branches),
         ".txt": lambda: _encoded(chat(curves) + "\n"),
+    }
+
+
+def points(curves: Callable[[], Sequence[Selected]], *, branches: bool = False) -> Files:
+    """Every point of any curves. In CSV, where each line may be taken for a point of the curve,
+    abandoned branches are only what is asked for; in JSON they have a place of their own."""
+    return {
+        ".csv": lambda: _encoded("".join(csv_lines(curves(), abandoned=branches))),
+        ".json": lambda: _encoded(json_text(curves())),
     }
 
 
 def write(path: Path, content: Files) -> str:
     """Write what the name's ending asks for, or all where it has none of them; what was written.
 
-    Raises EngineError where a file is there already, or cannot be written.
+    Raises EngineError where a file is there already, or cannot be written, or cannot hold this.
     """
-    endings = (path.suffix,) if path.suffix in ENDINGS else ENDINGS
-    stem = path.with_suffix("") if path.suffix in ENDINGS else path
+    if path.suffix in ENDINGS and path.suffix not in content:
+        raise EngineError(
+            f"A file that ends in {path.suffix} holds one chart.",
+            str(path),
+            f"Give a name that ends in {' or '.join(content)}.",
+        )
+    endings = (path.suffix,) if path.suffix in content else tuple(content)
+    stem = path.with_suffix("") if path.suffix in content else path
     paths = [stem.with_name(stem.name + ending) for ending in endings]
     there = next((one for one in paths if one.exists()), None)
     if there is not None:
