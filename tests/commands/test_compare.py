@@ -12,6 +12,7 @@ from engine.jobs import launch
 from engine.jobs.directory import JobDirectory
 from tests.tui.answered import BASE, TUNED, write_answers
 from tests.tui.building import write_run
+from tests.tui.conftest import FakeCompanion
 from tui.cli import main
 
 
@@ -52,6 +53,30 @@ def test_numbers_are_those_of_the_answers(
     assert (table["prompts"], rows["words"]["difference"]) == (1, -4)
     assert finetop(root, "numbers", "answers", "--prompt", "p9") == 2
     assert "no such prompt" in capsys.readouterr().err
+
+
+def test_the_token_shift_of_a_set(
+    job: JobDirectory, root: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    companion = FakeCompanion()
+    monkeypatch.setattr("tui.companion.Companion", lambda *given, **known: companion)
+    assert finetop(root, "shift", "answers", "--bins", "2", "--json") == 0
+    table = json.loads(capsys.readouterr().out)
+    # Ranks are 1, 3, 9 in turn, over answers of 1, 1, 15 and 6 words.
+    assert (table["answers"], table["tokens"]) == (4, 23)
+    assert table["shares"] == {"unshifted": 9 / 23, "marginal": 7 / 23, "shifted": 7 / 23}
+    assert [one["tokens"] for one in table["positions"]] == [13, 10]
+    assert table["shifted_by_answer"]["low"] is None, "four answers are too few"
+    assert companion.shifted == [(BASE, TUNED)] * 4
+    assert companion.closed
+    assert finetop(root, "shift", "answers", "--arms", "tuned,base") == 0
+    text = capsys.readouterr().out
+    assert "base under tuned: 11 tokens of 4 answers" in text
+    assert "0% to 10%" in text
+    companion.ranks = ()
+    assert finetop(root, "shift", "answers") == 2
+    assert "different tokenizers" in capsys.readouterr().err
 
 
 def test_votes_of_all_judges(

@@ -262,6 +262,28 @@ async def test_numbers_and_the_examples_behind_them(
         await listed(pilot, "p4", "p2")
 
 
+async def test_the_token_shift_of_a_stored_answer(
+    job: JobDirectory, companion: FakeCompanion
+) -> None:
+    async with browsing(job, companion=lambda: companion) as (app, pilot):
+        await pilot.press("right_square_bracket", "right_square_bracket", "x")
+        await see(pilot, "tuned  p3")
+        await see(pilot, "so ‹it› ⟦is⟧ so ‹it› ⟦is⟧")
+        await see(pilot, "unshifted 33%")
+        assert companion.shifted == [(BASE, TUNED)]
+        await pilot.press("l", "right_square_bracket")
+        await see(pilot, 'token 3/15  " is"')
+        await pilot.press("h", "left_square_bracket")
+        await see(pilot, 'token 2/15  " it"')
+        await pilot.resize_terminal(20, 5)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, BrowsePage))
+        companion.ranks = ()
+        await pilot.resize_terminal(*WIDE)
+        await pilot.press("x")
+        await see(pilot, "These two arms have different tokenizers.")
+
+
 async def test_export_from_the_screen(job: JobDirectory, tmp_path: Path) -> None:
     lines = job.samples.read_text().splitlines(keepends=True)
     job.samples.write_text("".join(reversed(lines)))  # as they may have been made

@@ -17,6 +17,7 @@ from tui.screens.machine import MachinePage
 from tui.screens.overview import OverviewPage
 from tui.screens.page import Page
 from tui.screens.runs import RunsPage
+from tui.screens.shift import ShiftPage
 from tui.screens.tokens import TokensPage
 from tui.screens.vote import VotePage
 from tui.screens.watch import WatchPage
@@ -29,6 +30,7 @@ PAGES: dict[str, type[Page]] = {
     "tokens": TokensPage,
     "browse": BrowsePage,
     "aspects": AspectsPage,
+    "shift": ShiftPage,
     "vote": VotePage,
     "logs": LogsPage,
     "log": LogPage,
@@ -79,7 +81,7 @@ def test_the_table_for_the_readme_has_a_line_for_every_key() -> None:
 
 
 async def test_help_shows_every_key_with_this_screens_first(app: FinetopApp) -> None:
-    async with app.run_test(size=(100, 200)) as pilot:
+    async with app.run_test(size=(100, 300)) as pilot:
         await see(pilot, "live")
         await pilot.press("3", "question_mark")
         await see(pilot, "Move the cursor to an earlier step.")

@@ -182,7 +182,7 @@ class Exchange:
         arm = format_arm(side.arm)
         try:
             prompt, answer = [
-                _spans(await self._companion().pieces(arm, list(side.sample[ids])))
+                spans_of(await self._companion().pieces(arm, list(side.sample[ids])))
                 for ids in ("prompt_ids", "output_ids")
             ]
         except EngineError as error:
@@ -234,7 +234,8 @@ def _has_ids(side: Side) -> bool:
     return side.sample is not None and bool(side.sample.get("output_ids"))
 
 
-def _spans(event: dict[str, Any]) -> tuple[Span, ...]:
+def spans_of(event: dict[str, Any]) -> tuple[Span, ...]:
+    """What the companion's `pieces` tells of token ids."""
     special = {token["id"] for token in event["tokens"] if token["special"]}
     pieces = iter(token["token"] for token in event["tokens"])
     return tuple(

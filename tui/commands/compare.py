@@ -1,4 +1,4 @@
-"""`finetop compare`: what a job of answers says, for scripts: export, numbers, votes."""
+"""`finetop compare`: what a job of answers says, for scripts: export, numbers, votes, shift."""
 
 import argparse
 import dataclasses
@@ -12,13 +12,14 @@ from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import GenerateRecipe
 from engine.jobs.store import open_store
+from engine.text import one_line
 
 if TYPE_CHECKING:
     from engine.compare.collection import Collection
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
-    group = commands.add_parser("compare", help="answers of arms: export, numbers, votes")
+    group = commands.add_parser("compare", help="answers of arms: export, numbers, votes, shift")
     parts = group.add_subparsers(metavar="WHAT", required=True)
     export = parts.add_parser(
         "export", help="write the answers as Markdown, CSV, JSONL, HTML, JSON"
@@ -32,11 +33,13 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     numbers = parts.add_parser("numbers", help="each measure of two arms, and what changed")
     numbers.add_argument("--prompt", metavar="ID", help="of the answers to this prompt alone")
     votes = parts.add_parser("votes", help="what blind votes say of two arms")
-    for parser, handler in ((numbers, _numbers), (votes, _votes)):
+    shift = parts.add_parser("shift", help="tokens of one arm by their rank under the other")
+    shift.add_argument("--bins", type=int, default=10, help="parts of an answer (10)")
+    for parser, handler in ((numbers, _numbers), (votes, _votes), (shift, _shift)):
         _add_job(parser)
         parser.add_argument("--json", action="store_true", help="as JSON")
         parser.set_defaults(handler=handler)
-    return [export, numbers, votes]
+    return [export, numbers, votes, shift]
 
 
 def _add_job(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +75,6 @@ def _export(options: argparse.Namespace) -> int:
 
 def _numbers(options: argparse.Namespace) -> int:
     from engine.compare import paired
-    from engine.text import one_line
     from tui.answers.outcomes import kinds_line, span, value
 
     job = _job(options)
@@ -147,6 +149,23 @@ def _votes(options: argparse.Namespace) -> int:
         print(json.dumps(_finite(table), indent=1, ensure_ascii=False))
     else:
         print("\n".join(outcome(judges, one, other)))
+    return 0
+
+
+def _shift(options: argparse.Namespace) -> int:
+    from engine.compare.collection import names
+    from tui.commands import shifts
+
+    if not 1 <= options.bins <= 1000:
+        raise EngineError("An answer has 1 to 1000 parts.", f"--bins {options.bins}")
+    job = _job(options)
+    collection, left, right = _two(job, options.arms)
+    table = shifts.run(collection.pairs(left, right), str(job.path.parent), options.bins)
+    if options.json:
+        print(json.dumps(_finite(table), indent=1, ensure_ascii=False))
+    else:
+        known = names([left, right])
+        print("\n".join(shifts.lines(table, one_line(known[left]), one_line(known[right]))))
     return 0
 
 

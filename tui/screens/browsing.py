@@ -47,6 +47,8 @@ class Browsing(Sheet):
             return bool(self.answers.pairs)
         if action == "vote":
             return any(pair.differs for pair in self.answers.pairs)
+        if action == "shift":
+            return self.ready and self.pair is not None and len(self.answers.arms) > 1
         if action == "choose_arms":
             return len(self.answers.arms) > 1
         if action == "choose_skill":
@@ -128,6 +130,14 @@ class Browsing(Sheet):
         if self.pair is not None:
             alone = dataclasses.replace(self.answers, pairs=(self.pair,))
             self.app.push_screen(AspectsPage(alone, self._open_drivers))
+
+    def action_shift(self) -> None:
+        from tui.screens.shift import ShiftPage
+
+        if self.pair is not None:
+            names = self.answers.names
+            arms = names[self.answers.left], names[self.answers.right]
+            self.app.push_screen(ShiftPage(self.pair, arms))
 
     def action_vote(self) -> None:
         from tui.screens.vote import VotePage
