@@ -3,6 +3,7 @@
 Launching returns when the worker has written its first status, or raises with the end of its log.
 """
 
+import contextlib
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -207,7 +208,8 @@ def _start(job: JobDirectory, kind: str, recipe: Recipe | None = None) -> None:
     except OSError as error:
         raise _not_started(job, error) from error
     finally:
-        changed.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a read-only disk refuses even what is not there
+            changed.unlink()
     if began:
         return
     if child.poll() is not None and lock.holder(job.lock_file) is not None:

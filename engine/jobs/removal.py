@@ -37,5 +37,7 @@ def remove(job: JobDirectory, store: Store) -> None:
         shutil.rmtree(going)
     except OSError as error:
         raise EngineError(
-            "The run could not be deleted.", f"{error.filename}: {error.strerror}"
+            "The run could not be deleted.",
+            f"{error.filename}: {error.strerror}",
+            "Check the owner and the mode of its folder.",
         ) from error
