@@ -47,6 +47,8 @@ class Fit:
     """What to turn down, any one of them; empty where it fits."""
     problem: str = ""
     """Why memory is not known; empty where it is."""
+    formats: str = ""
+    """Number formats of products and weights."""
 
     @property
     def line(self) -> str:
@@ -117,6 +119,7 @@ def assess(
         ),
         disk_free=disk_free,
         advice=lines,
+        formats=memory.formats_of(recipe, kind),
     )
 
 

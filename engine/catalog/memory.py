@@ -116,6 +116,18 @@ def precision_of(training: Training, kind: str, device_kind: str) -> Precision:
     return Precision(4 if kind == "full" else compute, compute)
 
 
+def formats_of(recipe: TrainRecipe, device_kind: str) -> str:
+    """The rule's outcome in words, as far as it is known without asking the GPU itself."""
+    training, method = recipe.training, recipe.method
+    precision = precision_of(training, method.kind, device_kind)
+    short = "bfloat16, or float16 where the GPU lacks that"
+    short = short if training.dtype == "auto" else training.dtype
+    products = "float32" if precision.compute == 4 else short
+    weights = "in float32" if precision.weights == 4 else "as well"
+    held = {"4bit": "in 4 bits", "8bit": "in 8 bits"}.get(method.quantize, weights)
+    return f"products in {products}, weights {held}"
+
+
 def _passes(recipe: TrainRecipe, length: int | None) -> Passes:
     """DPO passes the chosen and the rejected answer of each pair at once."""
     training = recipe.training

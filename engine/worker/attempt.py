@@ -80,7 +80,8 @@ class Attempt:
             message="starting",
             bound=session.warning(),
         )
-        atomic.write_json(self.files.process, {**_process(), "launch": launch})
+        self._facts = {**_process(), "launch": launch}
+        atomic.write_json(self.files.process, self._facts)
         status.write(directory, self._status)
         self._writer = threading.Thread(target=self._keep_writing, name="status", daemon=True)
 
@@ -172,6 +173,11 @@ class Attempt:
         with self._guard:
             self._status = dataclasses.replace(self._status, **fields)
         self._changed.set()
+
+    def note(self, **facts: str) -> None:
+        """Keep a fact of this start beside the versions of its libraries."""
+        self._facts |= facts
+        atomic.write_json(self.files.process, self._facts)
 
     def progress(self, step: int, total: int, **fields: Any) -> None:
         """Say how far it is."""

@@ -48,6 +48,8 @@ def run(attempt: Attempt) -> str:
     if recipe.training.objective == "dpo":
         check_preferences(recipe)
     formats = pick_formats(device, recipe.training.dtype, recipe.method.kind)
+    attempt.log(f"{formats}{', by rule' if recipe.training.dtype == 'auto' else ''}")
+    attempt.note(formats=str(formats))
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     stage = find_stage(recipe, runs)
     attempt.update(message="reading the rows")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.catalog.memory import formats_of
 from engine.errors import EngineError
-from engine.jobs.recipe import TrainRecipe, to_toml
+from engine.jobs.recipe import TrainRecipe, changed, to_toml
 from engine.jobs.store import open_store
 from tui import cli
 from tui.commands.fit import announce, judge
@@ -28,6 +29,7 @@ def test_it_says_what_is_needed_and_what_is_free(
     for part in ("weights", "gradients", "optimiser", "activations", "logits", "on disk"):
         assert f"\n{part}" in said
     assert "2,422,848 parameters, 138,240 of them learned (5.7%)" in said
+    assert "products in float32, weights in float32\n" in said
     assert "may not fit" not in said
 
 
@@ -119,3 +121,22 @@ def test_rows_are_measured_where_asked(root: Path, capsys: pytest.CaptureFixture
     assert measured["largest_batch"] > assumed["largest_batch"]
     assert finetop(*command, "--measure") == 0
     assert "the longest row has " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("device", "changes", "words"),
+    [
+        ("cpu", (), "products in float32, weights in float32"),
+        ("cuda", (), "products in bfloat16, or float16 where the GPU lacks that, weights as well"),
+        ("cuda", ("method.kind=full", "training.dtype=float16"),
+         "products in float16, weights in float32"),
+        ("cuda", ("method.quantize=4bit", "training.dtype=bfloat16"),
+         "products in bfloat16, weights in 4 bits"),
+    ],
+)  # fmt: skip
+def test_the_number_formats_follow_a_rule_that_is_said(
+    device: str, changes: tuple[str, ...], words: str
+) -> None:
+    wanted = changed(TrainRecipe(), changes)
+    assert isinstance(wanted, TrainRecipe)
+    assert formats_of(wanted, device) == words

@@ -141,6 +141,9 @@ def test_the_final_status_tells_all(finished: JobDirectory) -> None:
     assert sorted(one["line"] for one in rejected) == [8, 21]
     assert all(one["reason"] for one in rejected)
     assert lock.holder(finished.lock_file) is None
+    said = "weights in float32, products in float32"
+    assert f"{said}, by rule\n" in finished.attempt(1).log.read_text()
+    assert json.loads(finished.attempt(1).process.read_text())["formats"] == said
 
 
 def test_every_step_is_in_the_curves(finished: JobDirectory) -> None:

@@ -58,6 +58,7 @@ def _measure(wanted: TrainRecipe, store: Store) -> Measured | None:
     request = {
         "checkpoint": wanted.model.checkpoint,
         "data": dataclasses.asdict(wanted.data),
+        "replay": dataclasses.asdict(wanted.replay),
         "rows": 0,
         "seed": wanted.training.seed,
     }
@@ -109,7 +110,7 @@ def announce(wanted: TrainRecipe, store: Store) -> None:
 def _lines(found: Fit, known: Measured | None) -> list[str]:
     lines = [found.line]
     if found.memory is not None:
-        lines += ["", *_parts(found.memory)]
+        lines += ["", *_parts(found.memory), found.formats]
         lines += [
             f"the longest row has {known.length:,} tokens, {known.learned:.0%} of all are learned"
             if known

@@ -44,12 +44,23 @@ def measured(report: Mapping[str, Any], limit: int) -> Measured | None:
     if not rows or not tokens:
         return None
     total = report["data"]["rows"] or looked
-    scale = min(total, limit or total) / looked
-    return Measured(
-        int(tokens / rows * sides["train"] * scale),
+    trained = sides["train"] * min(total, limit or total) / looked
+    own = Measured(
+        int(tokens / rows * trained),
         min(most, lengths["most"]),
         min(1.0, report["learned_tokens"] / tokens),
     )
+    replay = report["replay"]
+    return _mixed(own, trained, replay) if replay is not None and replay["kept"] else own
+
+
+def _mixed(own: Measured, rows: float, replay: Mapping[str, Any]) -> Measured:
+    """An epoch of so many `rows` with those that are replayed beside them."""
+    beside = rows * replay["share"] / (1 - replay["share"])
+    more = beside * replay["tokens"] / replay["kept"]
+    learned = own.tokens * own.learned + beside * replay["learned_tokens"] / replay["kept"]
+    total = own.tokens + more
+    return Measured(int(total), max(own.length, replay["most"]), learned / total)
 
 
 def fit_line(fit: "Fit | None", glyphs: Glyphs) -> Line:
@@ -116,7 +127,7 @@ def fit_lines(fit: "Fit | None", glyphs: Glyphs) -> list[Line]:
         most = size(fit.needed or found.total)
         lines += [[(f"{'at its most':<12}", "strong"), (f"{most:>9}", "strong")], []]
         count = f"{parameters(found.parameters)} parameters, {parameters(found.trained)} learned"
-        lines.append([(count, "")])
+        lines += [[(count, "")], [(fit.formats, "dim")]]
     if fit.largest_batch is not None:
         lines.append([("largest batch  ", "dim"), (f"{fit.largest_batch:,}", "strong")])
     time = NONE if fit.seconds is None else f"about {duration(fit.seconds)}"

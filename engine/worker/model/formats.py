@@ -17,6 +17,10 @@ class Formats:
     compute: torch.dtype
     """What products are made in; float32: no mixed precision."""
 
+    def __str__(self) -> str:
+        weights, compute = (str(one).removeprefix("torch.") for one in (self.weights, self.compute))
+        return f"weights in {weights}, products in {compute}"
+
     def arithmetic(self, device: torch.device) -> AbstractContextManager[Any]:
         """A context in which products are made as in training."""
         if self.compute is torch.float32:
