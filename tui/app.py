@@ -99,8 +99,8 @@ class FinetopApp(App[None]):
         """Key of the run that Watch and Compare are about."""
         self.order, self._order_note = Order(), ""
         """In which order Runs lists them, and why it is not that of last time."""
-        self.place = store.root
-        """The folder by which it is remembered how its charts were looked at."""
+        self.place: Path | tuple[Path, ...] = store.root
+        """The folder, or the folders, by which it is remembered how its charts were looked at."""
         self.tags = ""
         """A filter for tags that was asked for when it was started."""
         self.draft: TrainRecipe | None = None

@@ -31,7 +31,7 @@ class LogsApp(FinetopApp):
         shadow: bool = False,
     ) -> None:
         super().__init__(store, glyphs=glyphs, shadow=shadow)
-        self.place = paths[0]
+        self.place = tuple(paths)
         self.tags = tags
         self.runs_filter = runs_filter
         self.logs = LogFeed(paths, self.post_message, measure=measure)

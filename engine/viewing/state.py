@@ -1,7 +1,8 @@
 """How somebody looked at a directory: kept in the user's state folder, never beside the logs.
 
-One small file for each directory, with a version. A file that is broken, older, newer or of
-another program is left as it is and a fresh state is given, with a note that says so.
+One small file for each directory, or for several that are looked at together, with a version.
+Where a file is broken, older, newer or of another program, a fresh state is given, with a note
+that says so; the file is never written over, but set aside when that state is kept.
 """
 
 import dataclasses
@@ -18,6 +19,8 @@ from engine.jobs.fields import setting
 from engine.jobs.store import state_folder
 from engine.viewing.axes import Axis
 
+Place = Path | tuple[Path, ...]
+"""A directory, or several that are looked at together, in whatever order."""
 SCHEMA = 2
 _LARGEST = 1 << 20
 
@@ -48,15 +51,15 @@ class ViewState:
     descending: bool = False
 
 
-def state_file(directory: Path) -> Path:
-    """Where the state of a directory is kept."""
-    name = hashlib.sha256(os.fsencode(os.path.realpath(directory))).hexdigest()[:24]
+def state_file(place: Place) -> Path:
+    """Where the state of a place is kept."""
+    name = hashlib.sha256(os.fsencode(_spelled(place))).hexdigest()[:24]
     return state_folder() / "views" / f"{name}.json"
 
 
-def load(directory: Path) -> tuple[ViewState, str]:
-    """The state of a directory, and why it is a fresh one; the note is empty where all is well."""
-    path = state_file(directory)
+def load(place: Place) -> tuple[ViewState, str]:
+    """The state of a place, and why it is a fresh one; the note is empty where all is well."""
+    path = state_file(place)
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)
@@ -75,28 +78,35 @@ def load(directory: Path) -> tuple[ViewState, str]:
     state = fields.lenient(ViewState, view) if isinstance(view, dict) else None
     if state is not None and state.window and not _is_window(state.window):
         state = None
-    if state is None or table.get("directory") != os.path.realpath(directory):
+    if state is None or table.get("directory") != _spelled(place):
         return ViewState(), "The view of last time holds something else, so this is a fresh one."
     return state, ""
 
 
-def save(directory: Path, state: ViewState) -> str:
+def save(place: Place, state: ViewState) -> str:
     """Keep the state; what went wrong, or nothing. Looking at logs never fails for it.
 
     Names that are no valid Unicode (odd bytes in a file name) are not remembered.
     """
-    path = state_file(directory)
+    path = state_file(place)
     table = {
         "schema": SCHEMA,
-        "directory": os.path.realpath(directory),
+        "directory": _spelled(place),
         "view": {name: _writable(value) for name, value in dataclasses.asdict(state).items()},
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if load(place)[1] and path.exists():
+            path.replace(path.with_suffix(f".{path.stat().st_mtime_ns}.aside"))
         atomic.write_json(path, table, durable=False)
     except OSError as error:
         return f"The view cannot be kept: {error.strerror}."
     return ""
+
+
+def _spelled(place: Place) -> str:
+    paths = [place] if isinstance(place, Path) else place
+    return "\n".join(sorted({os.path.realpath(path) for path in paths}))
 
 
 def _is_window(window: list[float]) -> bool:

@@ -53,6 +53,18 @@ def test_a_bad_one_falls_back_with_a_note(tmp_path: Path, content: bytes, word: 
     assert path.read_bytes() == content
     assert save(tmp_path, ViewState(rows=4)) == ""
     assert load(tmp_path) == (ViewState(rows=4), "")
+    assert save(tmp_path, ViewState(rows=5)) == ""
+    (aside,) = path.parent.glob("*.aside")
+    assert aside.read_bytes() == content, "it is kept, and what is understood is not"
+
+
+def test_directories_looked_at_together_are_a_place_of_their_own(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    save((one, other), ViewState(rows=2))
+    save(one, ViewState(rows=1))
+    assert load((other, one)) == (ViewState(rows=2), "")
+    assert load((one,)) == load(one) == (ViewState(rows=1), "")
+    assert load(other) == (ViewState(), "")
 
 
 @pytest.mark.parametrize(

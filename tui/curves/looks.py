@@ -1,4 +1,4 @@
-"""How the charts of one directory are looked at: one state for every page, kept on disk.
+"""How the charts of one place are looked at: one state for every page, kept on disk.
 
 Changed on the screens' thread alone; read and written on others. Draws nothing.
 """
@@ -6,13 +6,12 @@ Changed on the screens' thread alone; read and written on others. Draws nothing.
 import dataclasses
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from textual.app import App
 
 from engine.viewing import state as states
-from engine.viewing.state import ViewState
+from engine.viewing.state import Place, ViewState
 
 Taken = Callable[[str], None]
 """Called once the state of last time is there, with a note where that was no good."""
@@ -21,7 +20,7 @@ Taken = Callable[[str], None]
 class Looks:
     """`view` is how one looks now."""
 
-    def __init__(self, app: App[None], place: Path) -> None:
+    def __init__(self, app: App[None], place: Place) -> None:
         self.view = ViewState()
         self._app = app
         self._place = place
