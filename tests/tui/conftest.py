@@ -180,6 +180,7 @@ def report_of(question: str, answer: str, **changes: Any) -> dict[str, Any]:
         "ends": {"tokens": ["<|end|>"], "endless": none},
         "marks": none,
         "templates": [other, refused, {"template": template} | row],
+        "seams": none,
     } | changes  # fmt: skip
 
 

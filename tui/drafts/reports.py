@@ -161,6 +161,8 @@ def oddities(report: Report) -> Iterator[str]:
         yield f"{ends['endless']['rows']:,} answers end without an end token"
     if report["marks"]["rows"]:
         yield f"the text of {report['marks']['rows']:,} rows holds special tokens"
+    if report["seams"]["rows"]:
+        yield f"{report['seams']['rows']:,} rows have a token across prompt and answer"
 
 
 def facts(report: Report) -> list[str]:
