@@ -133,10 +133,11 @@ class Companion:
         asked = {"checkpoint": checkpoint, "data": data, **settings}
         return await Stream(self, "preview", asked).last()
 
-    def inspect(self, checkpoint: str, data: Mapping[str, Any], **settings: int) -> "Stream":
-        """Rows, lengths, templates and oddities (settings: `rows`, `sample`, `seed`, `templates`).
+    def inspect(self, checkpoint: str, data: Mapping[str, Any], **settings: Any) -> "Stream":
+        """Rows, lengths, templates and oddities.
 
-        Its `done` holds the `report`, null where it was cancelled.
+        The settings are `rows`, `sample`, `seed`, `templates`, and a recipe's `replay` table. Its
+        `done` holds the `report`, null where it was cancelled.
         """
         return Stream(self, "inspect", {"checkpoint": checkpoint, "data": data, **settings})
 

@@ -59,11 +59,15 @@ def tokens_in_all(recipe: TrainRecipe, tokens: int | None) -> int | None:
 
 
 def tokens_of_epoch(recipe: TrainRecipe, rows: int | None, size: int | None) -> int | None:
-    """Tokens of an epoch from the number of rows and the bytes of their file."""
+    """Tokens of an epoch from the number of rows and the bytes of their file.
+
+    Replayed rows, of which nothing is known, are taken to be as long.
+    """
     if not rows or size is None:
         return None
     used = min(rows, recipe.data.limit or rows)
-    return int(used * min(size / rows / BYTES_OF_TOKEN, recipe.data.max_length))
+    own = used * min(size / rows / BYTES_OF_TOKEN, recipe.data.max_length)
+    return int(own / (1 - recipe.replay.share) if recipe.replay.data else own)
 
 
 def operations(

@@ -238,6 +238,8 @@ def test_rows_and_bytes_tell_tokens() -> None:
     assert duration.tokens_of_epoch(recipe("data.limit=10"), 100, 40_000) == 1000
     assert duration.tokens_of_epoch(recipe("data.max_length=50"), 100, 40_000) == 5000
     assert duration.tokens_of_epoch(recipe(), None, 40_000) is None
+    replayed = recipe("replay.data=bundled:rehearsal", "replay.share=0.9")
+    assert duration.tokens_of_epoch(replayed, 100, 40_000) == pytest.approx(100_000, abs=1)
 
 
 def test_the_speed_is_that_of_the_last_run_like_it(root: Path) -> None:

@@ -45,7 +45,9 @@ def test_a_report_on_paper(
 ) -> None:  # fmt: skip
     monkeypatch.setenv("COLUMNS", "80")
     asked = ("--checkpoint", base, "--max-length", "100", "--rows", "1", "--system", "Be brief.")
-    assert finetop(root, rows, *asked, "--set", "data.eval_share=0.2") == 0
+    sets = [part for change in ("data.eval_share=0.2", "replay.data=bundled:rehearsal")
+            for part in ("--set", change)]  # fmt: skip
+    assert finetop(root, rows, *asked, *sets) == 0
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert "system  Be brief." in out
@@ -55,6 +57,8 @@ def test_a_report_on_paper(
     assert re.search(r"too long  \d+ of 59 rows are cut at 100 tokens, 0 are left out", out)
     assert re.search(r"\d+-\d+  █+ +\d+", out)
     assert "47 train, 12 eval" in " ".join(out.split())
+    assert "replay 10% of all rows are of bundled:rehearsal: 1,200 " in " ".join(out.split())
+    assert re.search(r"row 2  train.jsonl:1  \d+ tokens, \d+ learned, replayed", out)
 
 
 def test_json_and_recipes_and_errors_of_the_worker(

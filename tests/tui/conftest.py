@@ -87,7 +87,7 @@ class FakeCompanion:
     """Answers at once; `held` keeps it from going on, `asked` is what it was sent."""
 
     def __init__(self) -> None:
-        self.inspected: list[tuple[str, Mapping[str, Any], Mapping[str, int]]] = []
+        self.inspected: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = []
         self.report: Mapping[str, Any] | EngineError = report_of("i miss my dog", "sadness")
         self.differing: Mapping[str, Any] = {}
         """What `facts` tells beside nothing: differences, warnings."""
@@ -110,7 +110,7 @@ class FakeCompanion:
         self.asked.append((arm, list(messages), dict(decoding or {})))
         return FakeStream(self, arm, list(messages))
 
-    def inspect(self, checkpoint: str, data: Mapping[str, Any], **settings: int) -> FakeReport:
+    def inspect(self, checkpoint: str, data: Mapping[str, Any], **settings: Any) -> FakeReport:
         self.inspected.append((checkpoint, data, settings))
         return FakeReport(self)
 
@@ -157,7 +157,7 @@ def report_of(question: str, answer: str, **changes: Any) -> dict[str, Any]:
         *(token(letter, learned=True) for letter in answer),
         token("<|end|>", learned=True, special=True),
     ]
-    row = {"source": "/d/train.jsonl:1", "kept": True, "reason": "", "cut": 0,
+    row = {"source": "/d/train.jsonl:1", "replayed": False, "kept": True, "reason": "", "cut": 0,
            "learned": len(answer) + 1, "tokens": tokens, "rejected": [], "removed": ""}  # fmt: skip
     none = {"rows": 0, "example": ""}
     template = {"name": "chat", "hash": "abc", "system": "", "notes": []}
@@ -170,6 +170,7 @@ def report_of(question: str, answer: str, **changes: Any) -> dict[str, Any]:
         "rejects": [],
         "template": template,
         "rows": [row],
+        "replay": None,
         "lengths": {"rows": 9, "least": 3, "median": 12, "p95": 90, "most": 300, "bins": [
             {"least": 0, "most": 199, "rows": 6}, {"least": 200, "most": 399, "rows": 3}]},
         "learned_tokens": 1234,
@@ -179,8 +180,8 @@ def report_of(question: str, answer: str, **changes: Any) -> dict[str, Any]:
         "bos": {"token": "<|begin|>", "wanted": True, "none": none, "one": none, "several": none},
         "ends": {"tokens": ["<|end|>"], "endless": none},
         "marks": none,
-        "templates": [other, refused, {"template": template} | row],
         "seams": none,
+        "templates": [other, refused, {"template": template} | row],
     } | changes  # fmt: skip
 
 

@@ -242,6 +242,7 @@ async def test_the_companion_is_asked_once_for_what_was_chosen(
     assert (data["train"], other["train"]) == ("bundled:emotion", "bundled:counsel")
     assert data["max_length"] == 256
     assert settings["seed"] == 7
+    assert settings["replay"] == {"data": "", "share": 0.1}
     assert companion.closed
 
 

@@ -11,6 +11,7 @@ from engine.errors import EngineError
 from engine.worker.answering.desk import Desk
 from engine.worker.rows import lengths
 from tests.worker.tiny import CHATML, make_model, make_tokenizer
+from tui.drafts.fitting import measured
 
 LLAMA = (
     "{{ bos_token }}{% for message in messages %}"
@@ -187,6 +188,34 @@ def test_pairs_show_both_answers_and_texts_are_learned_whole(base: str, tmp_path
     assert [token["learned"] for token in row["tokens"]] == [False] + [True] * (
         len(row["tokens"]) - 1
     )
+
+
+def test_rows_that_are_replayed_are_shown_marked_and_reckoned(base: str, tmp_path: Path) -> None:
+    """As training takes them: by its template and length, none that is held out."""
+    rows = write(tmp_path / "rows.jsonl", [pair(f"which {n}?", "joy") for n in range(8)])
+    held_out = pair("who?", "me")
+    other = [held_out, *(pair(f"write {n}", "a much longer answer " * 9) for n in range(5))]
+    replay = {"data": write(tmp_path / "other.jsonl", other), "share": 0.5}
+    mine = {"eval": write(tmp_path / "eval.jsonl", [held_out]), "max_length": 40}
+    alone = inspect(base, rows, {"rows": 2}, **mine)
+    report = inspect(base, rows, {"rows": 2, "replay": replay}, **mine)
+    assert alone["replay"] is None
+    assert [row["replayed"] for row in report["rows"]] == [False, False, True, True]
+    assert text_of(report["rows"][2], learned=True).startswith("a much longer answer")
+    told = report["replay"]
+    assert (told["looked_at"], told["kept"], told["most"]) == (5, 5, 40)
+    assert told["tokens"] == 200
+    before, known = measured(alone, 0), measured(report, 0)
+    assert before is not None
+    assert known is not None
+    assert (known.tokens, known.length) == (before.tokens + 8 * 40, 40)
+    learned = before.tokens * before.learned + 8 * told["learned_tokens"] / 5
+    assert known.learned == pytest.approx(learned / known.tokens, rel=0.01)
+    most = measured(inspect(base, rows, {"replay": replay | {"share": 0.9}}, **mine), 0)
+    assert most is not None
+    assert most.tokens == before.tokens + 9 * 8 * 40
+    with pytest.raises(EngineError, match="replay setting"):
+        inspect(base, rows, {"replay": replay | {"share": 2}})
 
 
 def test_a_big_file_is_sampled_and_says_so_and_a_cancel_ends_it(base: str, tmp_path: Path) -> None:

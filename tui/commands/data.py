@@ -61,6 +61,7 @@ def _inspect(options: argparse.Namespace) -> int:
     request = {
         "checkpoint": wanted.model.checkpoint,
         "data": dataclasses.asdict(wanted.data),
+        "replay": dataclasses.asdict(wanted.replay),
         "rows": options.rows,
         "sample": options.sample,
         "templates": options.templates,

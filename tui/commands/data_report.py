@@ -79,6 +79,12 @@ class Page:
             f"{sides['asked']:,} more with another answer",
             _WARNING if sides["leaked"] else "",
         )
+        if replay := report["replay"]:
+            yield from self._fact(
+                "replay",
+                f"{replay['share']:.0%} of all rows are of {replay['ref']}: {replay['looked_at']:,}"
+                f" looked at, {replay['kept']:,} to learn from, {replay['most']:,} tokens at most",
+            )
         for reject in report["rejects"]:
             where = f"{os.path.basename(reject['file'])}:{reject['line']}"
             yield from self._fact("not", f"{where}: {reject['reason']}", _WARNING)
@@ -130,6 +136,7 @@ class Page:
     def _row(self, title: str, row: Report) -> Iterator[str]:
         size = sum(len(token["ids"]) for token in row["tokens"])
         about = f"{title}  {_short(row['source'])}  {size:,} tokens, {row['learned']:,} learned"
+        about += ", replayed" if row["replayed"] else ""
         yield from ["", self._style(about, _QUIET)]
         if not row["kept"]:
             yield from self._fact("not", row["reason"], _WARNING)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import EngineError
-from engine.jobs.settings import Data
+from engine.jobs.settings import Data, Replay
 
 if TYPE_CHECKING:
     from tui.companion import Companion, Stream
@@ -24,11 +24,12 @@ Report = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is learned of this data by this checkpoint, split by this seed?"""
+    """What is learned of this data, split by this seed, with that mixed in, by this checkpoint?"""
 
     checkpoint: str
     data: Data
     seed: int
+    replay: Replay = Replay()
 
 
 class Inspector:
@@ -75,6 +76,7 @@ class Inspector:
                 rows=ROWS,
                 templates=True,
                 seed=question.seed,
+                replay=dataclasses.asdict(question.replay),
             )
             report = (await stream.last())["report"]
         except EngineError as error:

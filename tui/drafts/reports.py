@@ -180,6 +180,8 @@ def facts(report: Report) -> list[str]:
     ):
         if count:
             found.append(f"{count:,} {word}")
+    if replay := report["replay"]:
+        found.append(f"{replay['share']:.0%} replayed")
     found.append(f"{report['learned_tokens']:,} tokens learned")
     return [one for one in found if one]
 
@@ -187,6 +189,8 @@ def facts(report: Report) -> list[str]:
 def _row_head(row: Report, glyphs: Glyphs) -> Line:
     where = one_line(Path(row["source"]).name)
     line: list[Piece] = [(f"{where}  {_counts(row)}", "dim")]
+    if row["replayed"]:
+        line.append(("  replayed", "strong"))
     if not row["kept"]:
         line.append((f"  {glyphs.failed} not learned: {one_line(row['reason'])}", "bad"))
     elif row["cut"]:

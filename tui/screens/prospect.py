@@ -14,6 +14,7 @@ from textual.events import Resize
 from textual.message import Message
 
 from engine.errors import EngineError
+from engine.jobs.settings import Replay
 from engine.text import one_line
 from tui.actions import Actions
 from tui.drafts.drafting import Draft
@@ -148,8 +149,8 @@ class Prospect(Vertical):
         choice = self._choice
         recipe = choice.draft.recipe if choice.draft else None
         if recipe is not None and choice.model is not None and choice.dataset is not None:
-            seed = recipe.training.seed
-            self._inspector.ask(Question(recipe.model.checkpoint, recipe.data, seed))
+            seed, replay = recipe.training.seed, recipe.replay if recipe.replay.data else Replay()
+            self._inspector.ask(Question(recipe.model.checkpoint, recipe.data, seed, replay))
 
     def _inspected(self) -> None:
         if self.is_mounted:

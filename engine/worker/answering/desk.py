@@ -22,7 +22,7 @@ from engine.worker.answering.stock import Stock
 from engine.worker.answering.tokenizing import Tokenizing
 from engine.worker.model import counting, models
 from engine.worker.rows import columnar, inspection
-from engine.worker.rows.preview import encode_row, read_data, show_row
+from engine.worker.rows.preview import encode_row, read_data, read_replay, show_row
 from engine.worker.rows.template import choose_template, prompt_ids, prompt_text
 from engine.worker.serve import Cancelled, Event, Request
 
@@ -131,7 +131,7 @@ class Desk:
         }
 
     def inspect(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:
-        """{"checkpoint", "data", "rows", "sample", "templates", "seed"}: what is learned of it.
+        """{"checkpoint", "data", "replay", "rows", "sample", "templates", "seed"}: what is learned.
 
         `rows` of them are shown, `sample` are looked at. Cancelled, `report` is null.
         """
@@ -143,6 +143,7 @@ class Desk:
             templates=request.get("templates") is True,
             seed=asked.number(request, "seed", Training().seed, least=0),
             runs=tuple(self._stock.runs()),
+            replay=read_replay(request.get("replay")),
         )
         template = choose_template(tokenizer, data.template, data.system)
         report = None

@@ -13,9 +13,10 @@ from typing import Any
 
 from engine.catalog import rows
 from engine.catalog.rows import Example, Reject
-from engine.jobs.settings import Data
+from engine.jobs.settings import Data, Replay
 from engine.worker.answering.answers import decode_ids
 from engine.worker.rows import lengths
+from engine.worker.rows.drawing import Row as Drawn
 from engine.worker.rows.encode import IGNORED, Encoded, Template, end_token_ids
 from engine.worker.rows.preview import (
     MOST_TEXT,
@@ -27,7 +28,8 @@ from engine.worker.rows.preview import (
     side_by_side,
     special_ids,
 )
-from engine.worker.rows.survey import compare_sides, open_survey
+from engine.worker.rows.replay import count_rows, open_pool
+from engine.worker.rows.survey import compare_sides, open_survey, part_sides
 from engine.worker.rows.template import FORMS, SUFFIXES, leading_ids, own_template, prompt_ids
 
 SAMPLE = 2000
@@ -52,6 +54,8 @@ class Wanted:
     """Of the split, as `training.seed`."""
     runs: tuple[Path, ...] = ()
     """Job directories that `run:ID` may mean."""
+    replay: Replay = Replay()
+    """What is mixed in."""
 
 
 @dataclass(slots=True)
@@ -115,12 +119,13 @@ def inspect(
                 return
     if not found:
         raise rows.refuse_all(dataset.path, "all", rejects)
-    sides = compare_sides(survey, found, wanted.data, wanted.seed, wanted.sample)
+    train, held_out = part_sides(survey, found, wanted.data, wanted.seed, wanted.sample)
     good = [row for row in encoded if row.whole.kept]
     counted = look(good, tokenizer, template)
     refused = [_reject(row) for row in encoded if not row.taken.kept]
     bad = sorted([*rejects, *refused], key=lambda one: (one.file, one.line))
     measured = lengths.measure([len(row.whole.input_ids) for row in good]) if good else None
+    replayed = _replayed(wanted, held_out, tokenizer, template)
     cut = max(good, key=lambda row: (row.removed_learned, len(row.removed)), default=None)
     yield {
         "data": {
@@ -134,11 +139,15 @@ def inspect(
             "estimated": dataset.estimated,
             "looked_at": len(found) + len(rejects),
         },
-        "sides": sides,
+        "sides": compare_sides(train, held_out),
         "rejected": len(bad),
         "rejects": [asdict(one) for one in bad[:SHOWN_REJECTS]],
         "template": about(template),
-        "rows": [show_row(row, tokenizer) for row in encoded[: wanted.shown]],
+        "rows": [
+            *(show_row(row, tokenizer) for row in encoded[: wanted.shown]),
+            *(show_row(row, tokenizer, replayed=True) for row in _some(replayed, wanted)),
+        ],
+        "replay": _about_replay(replayed, wanted.replay) if replayed else None,
         "lengths": asdict(measured) if measured else None,
         "learned_tokens": counted.learned,
         "kept": counted.kept,
@@ -253,6 +262,38 @@ def _reject(row: Row) -> Reject:
     file, _, line = row.example.source.rpartition(":")
     said = [message.content for message in row.example.messages] or [row.example.text]
     return Reject(file, int(line), row.taken.reason, said[-1][:MOST_TEXT])
+
+
+def _replayed(
+    wanted: Wanted, held_out: Sequence[Drawn], tokenizer: Any, template: Template
+) -> list[Row]:
+    """What may be replayed, of the first rows of its data; nothing where nothing is mixed in."""
+    if not wanted.replay.data or not wanted.replay.share:
+        return []
+    pool = open_pool(
+        wanted.replay, held_out, wanted.data, wanted.seed, wanted.runs, first=wanted.sample
+    )
+    each = (example for row in pool.rows for example in row)
+    return [encode_row(example, tokenizer, template, wanted.data) for example in each]
+
+
+def _some(replayed: Sequence[Row], wanted: Wanted) -> Sequence[Row]:
+    """As many as are mixed into the rows that are shown; one at least, and no more than those."""
+    return replayed[: min(wanted.shown, max(1, count_rows(wanted.shown, wanted.replay.share)))]
+
+
+def _about_replay(replayed: Sequence[Row], replay: Replay) -> Shown:
+    """Of the rows that are taken: how many, and all their tokens, as training has them."""
+    kept = [row.taken for row in replayed if row.taken.kept]
+    return {
+        "ref": replay.data,
+        "share": replay.share,
+        "looked_at": len(replayed),
+        "kept": len(kept),
+        "tokens": sum(len(row.input_ids) for row in kept),
+        "learned_tokens": sum(row.learned for row in kept),
+        "most": max((len(row.input_ids) for row in kept), default=0),
+    }
 
 
 def _templates(wanted: Wanted, example: Example, tokenizer: Any) -> list[Shown]:

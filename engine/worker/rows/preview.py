@@ -5,12 +5,12 @@ Shows what `engine.worker.rows.encode` made and changes none of it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from engine.catalog.rows import Example
 from engine.errors import EngineError
 from engine.jobs import fields
-from engine.jobs.settings import Data
+from engine.jobs.settings import Data, Replay
 from engine.worker.answering.answers import decode_ids, pieces_of
 from engine.worker.rows.encode import (
     IGNORED,
@@ -28,6 +28,7 @@ WHOLE = 1 << 30
 """A limit that nothing reaches."""
 
 Shown = dict[str, Any]
+T = TypeVar("T", Data, Replay)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,11 @@ def encode_row(example: Example, tokenizer: Any, template: Template, data: Data)
     return Row(example, whole, fit(whole, data.max_length, data.too_long), other)
 
 
-def show_row(row: Row, tokenizer: Any) -> Shown:
+def show_row(row: Row, tokenizer: Any, *, replayed: bool = False) -> Shown:
     """The row as JSON: tokens with a flag each, and what is not there and why."""
     return {
         "source": row.example.source,
+        "replayed": replayed,
         "kept": row.taken.kept,
         "reason": row.taken.reason,
         "cut": row.taken.cut,
@@ -127,8 +129,19 @@ def read_data(value: object, max_length: object = None) -> Data:
         raise EngineError("The request needs data, a name or a recipe's table.", repr(value))
     if max_length is not None:
         table = table | {"max_length": max_length}
-    wrong = fields.problems(Data, table)
+    return _read(Data, "data", table)
+
+
+def read_replay(value: object) -> Replay:
+    """The replay table of a recipe; None mixes nothing in. Raises EngineError."""
+    if value is not None and not isinstance(value, dict):
+        raise EngineError("The replay of a request is a recipe's table.", repr(value))
+    return _read(Replay, "replay", value or {})
+
+
+def _read(cls: type[T], name: str, table: dict[str, Any]) -> T:
+    wrong = fields.problems(cls, table)
     if wrong:
-        reasons = "\n".join(f"data.{name}: {reason}" for name, reason in wrong.items())
-        raise EngineError("A data setting cannot be used.", reasons)
-    return fields.build(Data, table)
+        reasons = "\n".join(f"{name}.{key}: {reason}" for key, reason in wrong.items())
+        raise EngineError(f"A {name} setting cannot be used.", reasons)
+    return fields.build(cls, table)

@@ -34,14 +34,20 @@ def count_rows(train: int, share: float) -> int:
 
 
 def open_pool(
-    replay: Replay, held_out: Sequence[Row], data: Data, seed: int, runs: Sequence[Path]
+    replay: Replay,
+    held_out: Sequence[Row],
+    data: Data,
+    seed: int,
+    runs: Sequence[Path],
+    first: int = 0,
 ) -> Pool:
     """The rows of the replay data but those held out, shuffled. Of the recipe's `data` only the
     length of a row counts: what it says of fields is meant for its own file.
 
-    Raises EngineError where the data cannot be read, or has nothing but held-out rows.
+    Whoever only looks takes the `first` of them, as they stand, and reads no more. Raises
+    EngineError where the data cannot be read, or has nothing but held-out rows.
     """
-    own = Data(train=replay.data, max_length=data.max_length)
+    own = Data(train=replay.data, max_length=data.max_length, limit=first, shuffle=not first)
     drawn = draw(datasets.resolve(replay.data, runs, own).path, own, seed)
     held = {row_key(row) for row in held_out}
     rows = [row for row in drawn.rows if row_key(row) not in held]

@@ -50,20 +50,23 @@ def open_survey(data: Data, runs: Sequence[Path] = ()) -> Survey:
     return Survey(dataset, file, {}, ())
 
 
-def compare_sides(
+def part_sides(
     survey: Survey, found: Sequence[Row], data: Data, seed: int, sample: int
-) -> dict[str, int]:
-    """Duplicates in training and held-out rows that occur there, among the rows looked at.
+) -> tuple[list[Row], list[Row]]:
+    """Rows to train on and rows held out, of those looked at: the set's own eval rows, or a share.
 
-    Held out are the set's own eval rows, or a share of `found`. Raises EngineError.
+    Raises EngineError.
     """
     own = survey.dataset.eval_path
     path = datasets.resolve_eval(data.eval, data).path if data.eval else own
-    if path is not None:
-        first = replace(data, limit=sample, shuffle=False)
-        train, held_out = list(found), draw(path, first, seed, survey.file.labels).rows
-    else:
-        train, held_out = split(found, data, seed)
+    if path is None:
+        return split(found, data, seed)
+    first = replace(data, limit=sample, shuffle=False)
+    return list(found), draw(path, first, seed, survey.file.labels).rows
+
+
+def compare_sides(train: Sequence[Row], held_out: Sequence[Row]) -> dict[str, int]:
+    """Duplicates in training, and held-out rows that occur there."""
     overlap = compare(train, held_out)
     return {
         "train": len(train),
