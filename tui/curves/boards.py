@@ -82,12 +82,13 @@ def _curves(
     owner: str,
 ) -> list[Curve]:
     found = [_curve(series, x, label, accent, marks=trace.marks, marks_of=owner)]
-    if branches and not trace.marks:
+    if branches:
         for one in series.abandoned:
             left = _as_series(series.tag, one)
             places = along(axis, left, run.series)
             if not places.missing:
-                found.append(_curve(left, places.x, f"{label} left", accent, branch_of=label))
+                name, marks = f"{label} left", trace.marks
+                found.append(_curve(left, places.x, name, accent, marks=marks, branch_of=label))
     return found
 
 

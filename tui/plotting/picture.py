@@ -194,14 +194,15 @@ def _strokes(
     curves: tuple[Curve, ...], xs: list[Floats], view: View, axis: Axis, columns: int
 ) -> list[_Stroke]:
     """Faint curves first, then strong ones, then marks: later ones are drawn over earlier."""
-    faint, strong, marks = [], [], []
+    faint, strong, marks = list[_Stroke](), list[_Stroke](), list[_Stroke]()
     span = (axis.low, axis.high)
     for curve, x in zip(curves, xs, strict=True):
         values = _drawable(curve.values, view.log)
         accent = curve.accent % 16
         if curve.marks:
             points = _inside(x, values, view)
-            marks.append(_Stroke(*points, STRONG + accent, True, curve.label))
+            among, role = (faint, FAINT) if curve.faint else (marks, STRONG)
+            among.append(_Stroke(*points, role + accent, True, curve.label))
             continue
         raw = thin(*_within(x, values, view), columns, span)
         if curve.faint:
