@@ -198,6 +198,18 @@ class Actions:
         ]
         return [*models, *files]
 
+    def kept_tokenizers(self) -> tuple[str, ...]:
+        """Refs of the tokenizers that were compared last; none where nothing is known."""
+        from tui.tokens import remembering
+
+        return remembering.load()
+
+    def keep_tokenizers(self, refs: Sequence[str]) -> None:
+        """Remember which tokenizers are compared."""
+        from tui.tokens import remembering
+
+        remembering.save(refs)
+
     def warning(self) -> str:
         """Why a run may not outlive this session; empty where nothing speaks for it."""
         from engine.jobs import session

@@ -16,7 +16,7 @@ from tui.app import FinetopApp
 from tui.glyphs import ASCII
 
 HOSTILE = "a\x1b]0;pwn\x07[/red][bold]\x9b31m\u202eb\u2066\x7f\r\nc"
-KEYS = ("1", "2", "3", "4")
+KEYS = ("1", "2", "3", "4", "6")
 
 
 async def visit_all(app: FinetopApp, pilot: object) -> list[str]:
@@ -170,7 +170,7 @@ async def test_a_screen_with_nothing_new_draws_nothing(
             display(*given)
 
         monkeypatch.setattr(app, "_display", count)
-        for key, text in zip(KEYS, ("progress", "B · ~", "◆", "prompt 1/"), strict=True):
+        for key, text in zip(KEYS, ("progress", "B · ~", "◆", "prompt 1/", "exact"), strict=True):
             await pilot.press(key)
             await see(pilot, text)
             await pilot.pause(0.3)

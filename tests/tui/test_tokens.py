@@ -12,6 +12,7 @@ from tests.tui.conftest import FakeCompanion, screen_text, see, until
 from tui.app import FinetopApp
 from tui.glyphs import ASCII
 from tui.screens.tokens import MOST_WRITTEN, TokensPage
+from tui.tokens import remembering
 
 ROMAN = "bundled:demo-base"
 
@@ -123,9 +124,13 @@ async def test_a_conversation_of_ones_own(app: FinetopApp) -> None:
         await see(pilot, "A conversation begins with who speaks.")
 
 
-async def test_tokenizers_are_picked_and_named_by_path(app: FinetopApp, tmp_path: Path) -> None:
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "one.gguf").write_bytes(b"GGUF")
+async def test_tokenizers_are_picked_and_named_by_path_and_remembered(
+    app: FinetopApp, tmp_path: Path
+) -> None:
+    one = tmp_path / "models" / "one.gguf"
+    one.parent.mkdir()
+    one.write_bytes(b"GGUF")
+    remembering.save(["models/one.gguf", str(tmp_path / "gone.gguf")])
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("6")
         await see(pilot, "1/4 pieces")
@@ -138,7 +143,11 @@ async def test_tokenizers_are_picked_and_named_by_path(app: FinetopApp, tmp_path
         await see(pilot, "enter takes 2")
         await pilot.press("shift+tab", "enter")
         await see(pilot, "2 /elsewhere/tokenizer.json")
-        assert page_of(app)._refs == (ROMAN, "/elsewhere/tokenizer.json")
+        assert page_of(app)._refs == (str(one), "/elsewhere/tokenizer.json")
+        await until(pilot, lambda: "elsewhere" in remembering.kept_file().read_text())
+    assert remembering.load() == (str(one),), "a file that is gone is not asked for"
+    remembering.kept_file().write_text('{"tokenizers": [7]}')
+    assert remembering.load() == ()
 
 
 async def test_a_dead_companion_is_told_and_asked_again(app: FinetopApp) -> None:

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
+from textual.message import Message
 from textual.widgets import TextArea
 
-from engine.catalog.schemas import Message
+from engine.catalog.schemas import Message as Turn
 from engine.compare.parallel import CONVERSATION, LINES
 from engine.compare.tokens import Reading, Rendered, format_conversation, parse_conversation
 from engine.errors import EngineError
@@ -38,6 +39,14 @@ BUNDLED = "bundled:demo-base"
 YOURS = "yours"
 
 
+class Recalled(Message):
+    """It is known which tokenizers were compared last time; none: there was no such time."""
+
+    def __init__(self, refs: tuple[str, ...]) -> None:
+        super().__init__()
+        self.refs = refs
+
+
 class TokensPage(Page):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("tokens")
     name_in_keymap = "tokens"
@@ -46,11 +55,13 @@ class TokensPage(Page):
     def __init__(self) -> None:
         super().__init__()
         self._refs: tuple[str, ...] = (BUNDLED,)
+        self._recalled = False
+        """Whether it is known which tokenizers were compared last time."""
         self._texts: dict[str, str] = {line.name: line.text for line in LINES}
         self._cut = 0
         """Characters that were left out of one's own text."""
         self._text_name = LINES[0].name
-        self._said: tuple[Message, ...] = CONVERSATION
+        self._said: tuple[Turn, ...] = CONVERSATION
         self._opened = False
         self._view = VIEWS[0]
         self._face = FACES[0]
@@ -81,11 +92,16 @@ class TokensPage(Page):
     def on_mount(self) -> None:
         self.query_one("#token-counts", Pager).can_focus = False
         super().on_mount()
+        self.run_worker(self._recall, thread=True)
 
     def open(self) -> None:
         super().open()
         self._ask()
         self._show()
+
+    def on_recalled(self, event: "Recalled") -> None:
+        self._recalled, self._refs = True, event.refs or self._refs
+        self.open()
 
     def on_resize(self) -> None:
         if self.ready:
@@ -194,6 +210,7 @@ class TokensPage(Page):
                 self._forms.clear()
                 self._ask()
                 self._show()
+                self.run_worker(lambda: self._keep(refs), thread=True)
 
         self.app.push_screen(PickTokenizers(self._refs), take)
 
@@ -210,7 +227,21 @@ class TokensPage(Page):
         else:
             self.focus_home()
 
+    def _recall(self) -> None:
+        """On a thread: it reads a file."""
+        self.post_message(Recalled(self.finetop.actions.kept_tokenizers()))
+
+    def _keep(self, refs: tuple[str, ...]) -> None:
+        """On a thread: it writes a file."""
+        try:
+            self.finetop.actions.keep_tokenizers(refs)
+        except OSError as error:
+            said = f"The choice is not remembered: {error.strerror}"
+            self.app.call_from_thread(self.finetop.say, said, "warning")
+
     def _ask(self) -> None:
+        if not self._recalled:
+            return  # what is asked for now may be another's
         self._asker.ask(Question(self._refs, tuple(self._texts.items()), self._said, self._opened))
 
     def _news(self) -> None:
