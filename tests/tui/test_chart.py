@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 
 import numpy as np
 import pytest
@@ -129,6 +130,47 @@ def test_marks_have_the_capital_of_their_run() -> None:
     alone = draw((one, dataclasses.replace(evals[0], marks_of="one")), View(), 80, 16)
     assert alone.letters == {}
     assert "".join(alone.texts).count(UNICODE.mark) == 5
+
+
+@pytest.mark.parametrize("same", [False, True], ids=["apart", "over each other"])
+def test_forty_curves_all_have_letters(same: bool) -> None:
+    whole = curve()
+    runs = [
+        dataclasses.replace(whole, label=f"run {at}", values=whole.values + at * (not same))
+        for at in range(40)
+    ]
+    marks = dataclasses.replace(
+        curve(label="eval", marks=True), marks_of="run 39", values=whole.values[::100] - 1
+    )
+    picture = draw((*runs, marks), View(), 160, 46)
+    assert picture.letters["run 25"] == "z"
+    assert picture.letters["run 26"] == "aa"
+    assert picture.letters["run 39"] == "an"
+    assert picture.letters["eval"] == "AN"
+    canvas = "\n".join(text[picture.left :] for text in picture.texts[: picture.rows])
+    found = re.findall("[a-z]+", canvas)
+    assert sorted(found) == sorted(picture.letters[one.label] for one in runs)
+    assert canvas.count("AN") == 5
+    for width in (1, 2, 9, 20):
+        small = draw((*runs, marks), View(glyphs=ASCII), width, 4)
+        assert [len(text) for text in small.texts] == [width] * 4
+
+
+def test_what_has_no_place_on_a_logarithmic_scale_is_a_gap_and_counted() -> None:
+    whole = curve()
+    whole.values[100:200] = -1.0
+    whole.values[300:320] = 0.0
+    whole.values[400:450] = np.nan
+    plain, log = draw((whole,), View(), 80, 16), draw((whole,), View(log=True), 80, 16)
+    alerts = having(log, ALERT)
+    assert alerts == having(plain, ALERT), "only what is no number alarms"
+    assert {x for _, x in alerts} == set(range(log.column_of(400), log.column_of(449) + 1))
+    assert (plain.unplaced, log.unplaced) == (0, 120)
+    gap = {log.column_of(step) for step in range(110, 190)}
+    assert not gap & {x for _, x in having(log, STRONG)}
+    assert draw((whole,), View(log=True, window=(0.0, 150.0)), 80, 16).unplaced == 51
+    none = Curve("none", whole.steps, whole.wall_times, np.full(500, -3.0))
+    assert draw((none,), View(log=True), 80, 16).unplaced == 500
 
 
 def test_letters_stay_apart_where_points_are_few() -> None:
@@ -349,7 +391,10 @@ async def test_the_cursor_reads_exact_values() -> None:
         assert chart.cursor is not None
         at = int(chart.cursor)
         assert 480 < at <= 499
-        assert lines(chart)[-1].strip() == f"step {at}  train {whole.values[at]:.6g}  eval -"
+        near = curve(marks=True).values[-1]  # it has no point there
+        assert lines(chart)[-1].strip() == (
+            f"step {at}  train {whole.values[at]:.6g}  eval {near:.6g} at step 400"
+        )
         picture = draw((whole,), View(), 90, 18)
         column = picture.column_of(at)
         assert sum(line[column] == UNICODE.pipe for line in lines(chart)[1:-1]) > 10
@@ -362,6 +407,41 @@ async def test_the_cursor_reads_exact_values() -> None:
         chart.clear_cursor()
         await settle(pilot, chart)
         assert "step 499" in lines(chart)[-1]
+
+
+@pytest.mark.parametrize(("glyphs", "sign"), [(UNICODE, "≤"), (ASCII, "<=")])
+async def test_what_is_not_drawn_is_said(glyphs: Glyphs, sign: str) -> None:
+    chart = Chart("loss", glyphs=glyphs)
+    whole = curve()
+    whole.values[:3] = 0.0
+    async with Charting(chart).run_test(size=(90, 20)) as pilot:
+        chart.log_scale = True
+        chart.show([whole], left_out=["two (no tokens known)"])
+        await settle(pilot, chart)
+        said = f"not drawn: two (no tokens known); 3 values {sign} 0"
+        assert lines(chart)[-1].rstrip().endswith(said)
+        assert "train" in lines(chart)[-1]
+        await pilot.resize_terminal(60, 20)
+        await settle(pilot, chart)
+        assert "not drawn: two (no" in lines(chart)[-1]
+
+
+async def test_a_title_tells_best_and_last_before_how_it_is_drawn() -> None:
+    chart = Chart("loss")
+    async with Charting(chart).run_test(size=(70, 12)) as pilot:
+        chart.smoothing = 0.6
+        facts = ("best 0.39 at 1,000", "last 0.4")
+        for width, parts in [
+            (90, ["loss", "smoothed 0.6", "by step", *facts]),
+            (70, ["loss", "smoothed 0.6", *facts]),
+            (50, ["loss", *facts]),
+            (40, ["loss", facts[0]]),
+            (20, ["loss"]),
+        ]:
+            await pilot.resize_terminal(width, 12)
+            chart.show([curve()], facts=facts)
+            await settle(pilot, chart)
+            assert lines(chart)[0].strip().startswith(" · ".join(parts) + "   ")
 
 
 async def test_only_what_changed_is_refreshed(monkeypatch: pytest.MonkeyPatch) -> None:

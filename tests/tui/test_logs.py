@@ -119,7 +119,7 @@ async def test_jobs_are_overlaid_too(app: FinetopApp) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await see(pilot, "live")
         await pilot.press("enter")
-        await see(pilot, "by step")
+        await see(pilot, "◆")
         await pilot.press("o", "end", "space", "enter")
         await see(pilot, "  at step 30")
         await see(pilot, "  at step 40")

@@ -1,4 +1,7 @@
-"""What a board of charts draws: curves along an axis, of one run or of several. Reads no disk."""
+"""What a board of charts draws: curves along an axis, of one run or of several. Reads no disk.
+
+Nothing is left out silently: what has no place along an axis is told with the rest.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,14 +11,20 @@ import numpy as np
 from engine.events.series import Branch, Floats, Series
 from engine.events.summary import is_higher_better
 from engine.text import one_line
-from engine.viewing.axes import Axis, along, nearest, read_at
+from engine.viewing.axes import Axis, along
 from engine.viewing.identity import identities
 from tui.curves.readings import ChartSpec, Trace
-from tui.plotting.picture import Curve, letters_of
+from tui.plotting.picture import Curve
 
 COLOURS = 8
 """Accents that a chart has."""
 AXES = tuple(Axis)
+_UNKNOWN = dict.fromkeys(AXES, "no time known") | {
+    Axis.TOKENS: "no tokens known", Axis.EPOCH: "no epoch known",
+}  # fmt: skip
+"""Of what has no place along an axis."""
+_NAMED = 3
+"""How many runs that are not drawn are named on one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +36,51 @@ class Drawn:
     derived: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Told:
+    """What there is to say of one run's curve, drawn or not."""
+
+    label: str
+    run: str
+    facts: tuple[str, ...] = ()
+    """Its best value, or the lowest where it is not known which is better; then its last one."""
+    curve: Curve | None = None
+    """None where it has no place along this axis."""
+    missing: str = ""
+    """Why it has none."""
+    unplaced: int = 0
+    """Points of which it is not known where they lie along this axis."""
+    unknown: str = ""
+    """What is not known of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Board:
     """One chart: its curves, and what is said of them."""
 
     title: str
     curves: tuple[Curve, ...]
-    fact: str = ""
-    """Best or lowest value, of a single run."""
+    told: tuple[Told, ...] = ()
+    """Of every curve of every run, in the order of the curves."""
+    facts: tuple[str, ...] = ()
+    """What the title says of a single run."""
     missing: str = ""
     """Why there is nothing to draw along this axis."""
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What is not drawn where other things are, in a few words."""
+        if not self.curves:
+            return ()
+        gone = [one for one in self.told if one.curve is None]
+        names = list(dict.fromkeys(one.run for one in gone))
+        more = [f"{len(names) - _NAMED} more"] if len(names) > _NAMED else []
+        parts = [f"{', '.join(names[:_NAMED] + more)} ({gone[0].unknown})"] if gone else []
+        points = [one for one in self.told if one.unplaced]
+        if points:
+            count = sum(one.unplaced for one in points)
+            parts.append(f"{count:,} point{'s' * (count != 1)} ({points[0].unknown})")
+        return tuple(parts)
 
 
 def board(spec: ChartSpec, runs: Sequence[Drawn], axis: Axis, *, branches: bool = False) -> Board:
@@ -50,24 +94,31 @@ def board(spec: ChartSpec, runs: Sequence[Drawn], axis: Axis, *, branches: bool 
         title += f" (derived: {one_line(', '.join(sorted(formulas)))})"
     colours = identities([run.name for run in runs], COLOURS)
     curves: list[Curve] = []
-    missing = ""
+    told: list[Told] = []
+    alone = len(runs) == 1
+    unknown = _UNKNOWN[axis]
     for run, (colour, _) in zip(runs, colours, strict=True):
         for trace in spec.traces:
             series = run.series.get(trace.tag)
             if series is None:
                 continue
-            alone = len(runs) == 1
             label = trace.label if alone else _label(run.name, trace)
             if mixed and trace.tag in run.derived:
                 label += f" (derived: {one_line(run.derived[trace.tag])})"
             accent = trace.accent if alone else colour
+            name, facts = one_line(run.name), _facts(series)
             places = along(axis, series, run.series)
-            missing = missing or (f"{run.name}: " * (not alone) + places.missing)
             if places.missing:
+                told.append(Told(label, name, facts, missing=places.missing, unknown=unknown))
                 continue
-            owner = "" if alone or not trace.marks else one_line(run.name)
-            curves += _curves(series, places.x, label, accent, trace, run, axis, branches, owner)
-    return Board(title, tuple(curves), _fact(spec, runs), missing if not curves else "")
+            owner = "" if alone or not trace.marks else name
+            found = _curves(series, places.x, label, accent, trace, run, axis, branches, owner)
+            curves += found
+            unplaced = len(series) - len(found[0].values)
+            told.append(Told(label, name, facts, found[0], "", unplaced, unknown))
+    gone = next((one for one in told if one.missing), None)
+    missing = (f"{gone.run}: " * (not alone) + gone.missing) if gone and not curves else ""
+    return Board(title, tuple(curves), tuple(told), _title_facts(told) if alone else (), missing)
 
 
 def _curves(
@@ -122,68 +173,20 @@ def _label(name: str, trace: Trace) -> str:
     return f"{short} eval" if trace.marks else short
 
 
-def _fact(spec: ChartSpec, runs: Sequence[Drawn]) -> str:
-    """The best value, or the lowest where it is not known which is better; of one run only."""
-    found = [run.series[t.tag] for run in runs for t in spec.traces if t.tag in run.series]
-    if len(runs) != 1 or not found:
-        return ""
-    series = found[-1]  # evaluations where there are any
+def _facts(series: Series) -> tuple[str, ...]:
+    if not len(series):
+        return ()
     higher = is_higher_better(series.tag)
     best = series.best(highest=bool(higher))
-    if best is None:
-        return ""
-    return f"{'min' if higher is None else 'best'} {best[1]:.5g} at {best[0]:,}"
+    named = "min" if higher is None else "best"
+    found = (f"{named} {best[1]:.5g} at {best[0]:,}",) if best else ()
+    return (*found, f"last {series.values[-1]:.5g}")
 
 
-def readings(boards: Sequence[Board], cursor: float | None) -> list[str]:
-    """A line for each curve of the boards: its value and step nearest to the cursor, or newest."""
-    lines = []
-    for one in boards:
-        named = [curve for curve in one.curves if not curve.faint and len(curve.values)]
-        if not named:
-            continue
-        width = max(len(curve.label) for curve in named)
-        letters = letters_of(named)
-        lines.append(f" {one.title}")
-        for curve in named:
-            series = Series("", curve.steps, curve.wall_times, curve.values)
-            x = curve.steps.astype(np.float64) if curve.places is None else curve.places
-            at = float(x[-1]) if cursor is None else cursor
-            for found in read_at([(curve.label, x, series)], at):
-                value = f"{found.value:.6g}".rjust(13)
-                letter = letters.get(found.label, " ")
-                lines.append(f" {letter} {found.label:{width}}  {value}  at step {found.step:,}")
-    return lines
-
-
-def reference(series: Mapping[str, Series]) -> Series | None:
-    """The curve that a cursor's step is looked up in: the one with the most points."""
-    if "train/loss" in series:
-        return series["train/loss"]
-    return max(series.values(), key=len, default=None)
-
-
-def step_at(series: Mapping[str, Series], cursor: float | None, axis: Axis) -> int | None:
-    """The step under the cursor; None without one."""
-    if cursor is None:
-        return None
-    if axis is Axis.STEP:
-        return round(cursor)
-    main = reference(series)
-    if main is None:
-        return None
-    places = along(axis, main, series)
-    at = nearest(places.x, cursor) if not places.missing else None
-    return None if at is None else int(main.steps[at])
-
-
-def place_of(series: Mapping[str, Series], step: int, axis: Axis) -> float | None:
-    """Where along the axis a step lies; None where that is not known."""
-    if axis is Axis.STEP:
-        return float(step)
-    main = reference(series)
-    if main is None or not len(main):
-        return None
-    x = along(axis, main, series).x
-    place = float(x[int(np.abs(main.steps - step).argmin())]) if len(x) else np.nan
-    return place if np.isfinite(place) else None
+def _title_facts(told: Sequence[Told]) -> tuple[str, ...]:
+    """Of one curve, named where there are others: of evaluations where there are any."""
+    known = [one for one in told if one.facts]
+    if len(known) < 2:
+        return known[0].facts if known else ()
+    first, *others = known[-1].facts
+    return (f"{known[-1].label} {first}", *others)

@@ -49,6 +49,7 @@ class Beside:
 def _curves(row: RunRow, job: "LogDir | None") -> Curves:
     """Everything a run logged, and perplexities of losses that were logged alone."""
     from engine.viewing.derived import perplexities
+    from tui.lists.loglines import alarms
 
     series: Mapping[str, Series]
     settings: Mapping[str, object] = {}
@@ -58,4 +59,4 @@ def _curves(row: RunRow, job: "LogDir | None") -> Curves:
         series = dict(job.series) if job else {}
     derived = perplexities(series, settings)
     whole = {**series, **{tag: one.series for tag, one in derived.items()}}
-    return Curves(whole, {tag: one.formula for tag, one in derived.items()})
+    return Curves(whole, {tag: one.formula for tag, one in derived.items()}, alarms(series))

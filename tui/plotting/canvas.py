@@ -54,14 +54,28 @@ class Canvas:
         self.cells[found] = _BRAILLE + bits[found]
         self.roles[found] = role
 
-    def scatter(self, x: Floats, y: Floats, role: int, character: str) -> None:
-        """Points of their own; `y` is finite."""
+    def scatter(self, x: Floats, y: Floats, role: int, text: str) -> None:
+        """Points of their own, each a character or a few side by side; `y` is finite."""
         rows, columns = self.cells.shape
         right, high = _places(x, columns), _places(y, rows)
         inside = (right >= 0) & (right < columns) & (high >= 0) & (high < rows)
-        at = rows - 1 - high[inside], right[inside]
-        self.cells[at] = ord(character)
-        self.roles[at] = role
+        down, first = rows - 1 - high[inside], np.minimum(right[inside], columns - len(text))
+        for over, character in enumerate(text[:columns]):
+            at = down, np.maximum(first, 0) + over
+            self.cells[at] = ord(character)
+            self.roles[at] = role
+
+    def rows_at(self, y: Floats) -> Ints:
+        """The rows, from above, in which heights lie; what lies outside is moved to the edge."""
+        rows = self.cells.shape[0]
+        found: Ints = np.clip(rows - 1 - _places(y, rows), 0, rows - 1)
+        return found
+
+    def write(self, column: int, row: int, role: int, text: str) -> None:
+        """A text from a cell to the right, as far as there are cells."""
+        for at, character in enumerate(text[: self.cells.shape[1] - column], column):
+            self.cells[row, at] = ord(character)
+            self.roles[row, at] = role
 
     def across(self, y: float, role: int, character: str) -> None:
         """A line through all columns."""

@@ -5,7 +5,6 @@ drawing belongs on a thread. A cell is a character and a role; what colour a rol
 widget's affair.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -17,10 +16,12 @@ from tui.glyphs import UNICODE, Glyphs
 from tui.plotting.axes import Axis, fit_x, fit_y
 from tui.plotting.canvas import Canvas
 from tui.plotting.frame import MARGIN, frame, is_framed, scaled
+from tui.plotting.letters import Named, letters_of, put_letters
 
 AXIS, ALERT, RESTART, LEVEL, FAINT, STRONG = 1, 2, 3, 7, 16, 32
 """Roles of cells; curves add their accent (0 to 15) to FAINT and STRONG."""
-_LABELS = "abcdefghijklmnopqrstuvwxyz"
+_LARGEST, _SMALLEST = 1e100, 1e-100
+"""Beyond that, plotext's arithmetic overflows; below, it is drawn as 0."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,6 +104,8 @@ class Picture:
     rows: int
     letters: dict[str, str] = field(default_factory=dict)
     """The letter at the end of each joined curve, by label, where there are several."""
+    unplaced: int = 0
+    """How many values in sight have no place on a logarithmic scale, being 0 or less."""
 
     def column_of(self, x: float) -> int:
         """The column of the picture in which `x` falls."""
@@ -138,7 +141,7 @@ def draw(
     left, rows = (MARGIN + 1, height - 2) if framed else (0, height)
     columns = width - left
     x_axis = _fit_x(xs, view, previous)
-    strokes = _strokes(curves, xs, view, x_axis, columns)
+    strokes, unplaced = _strokes(curves, xs, view, x_axis, columns)
     levels = tuple(one for one in view.levels if one.value > 0 or not view.log)
     y_axis = _fit_y(strokes, levels, view, previous)
     letters = letters_of(curves)
@@ -153,30 +156,13 @@ def draw(
         canvas.across(float(_height(level.value, y_axis)), LEVEL, view.glyphs.level)
     for stroke in strokes:
         _put(stroke, x_axis, y_axis, canvas, view.glyphs, letters.get(stroke.label, ""))
-    _put_letters(strokes, letters, x_axis, y_axis, canvas)
+    put_letters([_named(one, letters[one.label], x_axis, y_axis) for one in strokes
+                 if one.label in letters and not one.marks], canvas)  # fmt: skip
     texts = tuple(line.tobytes().decode("utf-32-le") for line in cells)
     owners = tuple(tuple(line) for line in roles.tolist())
     if framed:
         texts = _labelled(texts, owners, levels, left)
-    return Picture(texts, owners, x_axis, y_axis, left, columns, rows, letters)
-
-
-def letters_of(curves: Sequence[Curve]) -> dict[str, str]:
-    """By which letter each curve is known without colour, by label; none where one is drawn.
-
-    Marks have their curve's letter as a capital.
-    """
-    shown = [curve for curve in curves if not curve.faint]
-    names = [curve.label for curve in shown if not curve.marks]
-    names += [curve.marks_of for curve in shown if curve.marks and curve.marks_of]
-    letters = dict(zip(dict.fromkeys(names), _LABELS, strict=False))
-    if len(letters) < 2:
-        return {}
-    found = {curve.label: letters[curve.label] for curve in shown if curve.label in letters}
-    for curve in shown:
-        if curve.marks and curve.marks_of in letters:
-            found[curve.label] = letters[curve.marks_of].upper()
-    return found
+    return Picture(texts, owners, x_axis, y_axis, left, columns, rows, letters, unplaced)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,31 +174,42 @@ class _Stroke:
     role: int
     marks: bool = False
     label: str = ""
+    gone: Floats | None = None
+    """Where its values were not finite."""
 
 
 def _strokes(
     curves: tuple[Curve, ...], xs: list[Floats], view: View, axis: Axis, columns: int
-) -> list[_Stroke]:
-    """Faint curves first, then strong ones, then marks: later ones are drawn over earlier."""
+) -> tuple[list[_Stroke], int]:
+    """Faint curves first, then strong ones, then marks: later ones are drawn over earlier.
+
+    And how many values have no place on a logarithmic scale.
+    """
     faint, strong, marks = list[_Stroke](), list[_Stroke](), list[_Stroke]()
     span = (axis.low, axis.high)
+    unplaced = 0
     for curve, x in zip(curves, xs, strict=True):
-        values = _drawable(curve.values, view.log)
+        values, wrong = _drawable(curve.values)
+        gone = x[wrong]
+        if view.log:
+            below = values < _SMALLEST
+            unplaced += 0 if curve.faint else len(_inside(x[below], x[below], view)[0])
+            values = np.where(below, np.nan, values)
         accent = curve.accent % 16
         if curve.marks:
             points = _inside(x, values, view)
             among, role = (faint, FAINT) if curve.faint else (marks, STRONG)
-            among.append(_Stroke(*points, role + accent, True, curve.label))
+            among.append(_Stroke(*points, role + accent, True, curve.label, gone))
             continue
         raw = thin(*_within(x, values, view), columns, span)
         if curve.faint:
-            faint.append(_Stroke(*raw, FAINT + accent))
+            faint.append(_Stroke(*raw, FAINT + accent, gone=gone))
             continue
         if view.smoothing > 0:
             faint.append(_Stroke(*raw, FAINT + accent))
             raw = thin(*_within(x, smooth(values, view.smoothing), view), columns, span)
-        strong.append(_Stroke(*raw, STRONG + accent, label=curve.label))
-    return [*faint, *strong, *marks]
+        strong.append(_Stroke(*raw, STRONG + accent, label=curve.label, gone=gone))
+    return [replace(one, y=_upright(one.y)) for one in (*faint, *strong, *marks)], unplaced
 
 
 def _within(x: Floats, values: Floats, view: View) -> tuple[Floats, Floats]:
@@ -228,11 +225,16 @@ def _inside(x: Floats, values: Floats, view: View) -> tuple[Floats, Floats]:
     return x[inside], values[inside]
 
 
-def _drawable(values: Floats, log: bool) -> Floats:
-    """NaN for what has no place on an axis; beyond 1e100, plotext's arithmetic overflows."""
-    size = np.abs(values)
-    values = np.where(size < 1e-100, 0.0, values)
-    return np.where((size > 1e100) | (log & (values <= 0)), np.nan, values)
+def _drawable(values: Floats) -> tuple[Floats, Ints]:
+    """The values, NaN where they are not finite or too large to be drawn; and where that is."""
+    if not len(values) or (values.min() >= -_LARGEST and values.max() <= _LARGEST):
+        return values, np.empty(0, np.int64)
+    wrong = ~(np.abs(values) <= _LARGEST)
+    return np.where(wrong, np.nan, values), np.flatnonzero(wrong)
+
+
+def _upright(values: Floats) -> Floats:
+    return np.where(np.abs(values) < _SMALLEST, 0.0, values)
 
 
 def _fit_x(xs: list[Floats], view: View, previous: Picture | None) -> Axis:
@@ -268,8 +270,15 @@ def _put(
     else:
         character = "" if glyphs.dots else (".", "*")[stroke.role >= STRONG]
         canvas.line(x, height, stroke.role, character)
-    gone = x[~finite]
-    canvas.scatter(gone, np.zeros(len(gone)), ALERT, glyphs.missing)
+    if stroke.gone is not None:
+        gone = _share(stroke.gone, x_axis)
+        canvas.scatter(gone, np.zeros(len(gone)), ALERT, glyphs.missing)
+
+
+def _named(stroke: _Stroke, letter: str, x_axis: Axis, y_axis: Axis) -> Named:
+    finite = np.isfinite(stroke.y)
+    x, height = _share(stroke.x[finite], x_axis), _height(stroke.y[finite], y_axis)
+    return Named(letter, stroke.role, x, height)
 
 
 def _share(x: Floats | float, axis: Axis) -> Floats:
@@ -297,18 +306,3 @@ def _labelled(
                 lines[at] = lines[at][:start] + label + lines[at][span.stop :]
                 break
     return tuple(lines)
-
-
-def _put_letters(
-    strokes: list[_Stroke], letters: dict[str, str], x_axis: Axis, y_axis: Axis, canvas: Canvas
-) -> None:
-    """Each curve's letter at its end; every next one a little earlier, so that none is hidden."""
-    named = [stroke for stroke in strokes if stroke.label in letters and not stroke.marks]
-    cell = 1 / canvas.cells.shape[1]
-    for order, stroke in enumerate(named):
-        finite = np.isfinite(stroke.y)
-        x, height = _share(stroke.x[finite], x_axis), _height(stroke.y[finite], y_axis)
-        if len(x):
-            at = max(x[-1] - 3 * order * cell, x[0])
-            up = np.interp([at], x, height)
-            canvas.scatter(np.array([at]), up, stroke.role, letters[stroke.label])

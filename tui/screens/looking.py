@@ -10,7 +10,8 @@ from engine.errors import EngineError
 from engine.text import one_line
 from engine.viewing.axes import Axis
 from engine.viewing.filters import Filter, parse
-from tui.curves.boards import AXES, Board, Drawn, place_of, step_at
+from tui.curves.boards import AXES, Board, Drawn
+from tui.curves.cursor import place_of, step_at
 from tui.curves.readings import ChartSpec, charts_of
 from tui.following.beside import Beside
 from tui.phrases import name_of

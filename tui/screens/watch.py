@@ -9,7 +9,8 @@ from textual.events import Resize
 
 from engine.text import one_line
 from engine.viewing.axes import Axis
-from tui.curves.boards import board, place_of, readings
+from tui.curves.boards import board
+from tui.curves.cursor import place_of, readings
 from tui.curves.readings import (
     charts_of,
     headline,
@@ -19,7 +20,7 @@ from tui.curves.readings import (
     standing,
 )
 from tui.lists.listing import arrange
-from tui.phrases import failure_lines
+from tui.phrases import failure_lines, name_of
 from tui.plotting.picture import Level
 from tui.screens.giving import Giving
 from tui.screens.looking import GRIDS
@@ -214,18 +215,20 @@ class WatchPage(Giving):
         return (1, 1) if width < 100 else (2, 2) if width >= 140 and height >= 40 else (1, 2)
 
     def _lay_out_below(self, height: int) -> None:
-        """Samples and log under the charts: both where there is room, else one of them."""
-        if self._full:
-            self.query_one(TrailPane).display = self.query_one("#log-rule").display = False
-            self.query_one("#log").styles.height = 1
-            return
+        """Samples and log under the charts: both where there is room, else one of them.
+
+        Where several runs are drawn, the values of all of them have room, under one chart too.
+        """
         both, samples = height >= BOTH_FROM, bool(self._trails)
-        shows_log = both or self._shows_log or not samples
-        log = self.query_one("#log")
-        log.styles.height = max(1, min(6 if samples else 10, (height - 12) // 3))
-        log.display = self.query_one("#log-rule").display = shows_log
-        pane = self.query_one(TrailPane)
-        pane.display = samples and (both or not shows_log)
+        several = len(self._drawn) > 1
+        read = sum(len(one.told) + 1 for one in self._boards) if several else 0
+        shows_log = both or self._shows_log or not samples or (self._full and several)
+        log, pane = self.query_one("#log"), self.query_one(TrailPane)
+        least = 1 if self._full else max(1, min(6 if samples else 10, (height - 12) // 3))
+        log.styles.height = max(least, min(read, height // 3))
+        log.display = shows_log
+        self.query_one("#log-rule").display = shows_log and not self._full
+        pane.display = samples and (both or not shows_log) and not self._full
         pane.styles.height = 1 + max(2, min(9, (height - 14) // 3 - 2 * both))
         focused = self.focused
         if focused is None or not focused.display:
@@ -274,7 +277,8 @@ class WatchPage(Giving):
                 along=along_x,
                 wall=self._axis is Axis.WALL_TIME,
                 window=self._window,
-                fact=made.fact,
+                facts=made.facts,
+                left_out=made.left_out,
                 missing=made.missing,
             )
 
@@ -339,7 +343,11 @@ class WatchPage(Giving):
         elif row is not None and row.view.problem:
             lines = failure_lines(row.view.problem, "", "")
         if self._detail and (self._detail.series or not (row and row.view.state.alive)):
-            lines += [[(problem, "warn")] for problem in self._detail.problems]
+            owner = f"{name_of(row)}: " if row and self._beside else ""
+            lines += [[(owner + problem, "warn")] for problem in self._detail.problems]
+        for other in self._picked:
+            told = self._beside[other.key].problems if other.key in self._beside else ()
+            lines += [[(f"{name_of(other)}: {problem}", "warn")] for problem in told]
         pager = self.query_one("#trouble", Pager)
         pager.styles.height = min(len(lines), max(1, self.size.height // 4))
         pager.display = bool(lines)

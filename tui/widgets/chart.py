@@ -20,10 +20,8 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from engine.events.series import Floats
 from engine.text import one_line
 from tui.glyphs import UNICODE, Glyphs
-from tui.plotting.axes import duration, moment
 from tui.plotting.picture import (
     ALERT,
     AXIS,
@@ -38,6 +36,7 @@ from tui.plotting.picture import (
     draw,
 )
 from tui.plotting.picture import across as x_of_curves
+from tui.widgets.captions import Captions
 
 ACCENTS = 8
 _TITLE, _READOUT, _CURSOR = 4, 5, 6
@@ -106,7 +105,9 @@ class Chart(Widget):
         self._levels: tuple[Level, ...] = ()
         self._total = 0.0
         self._begin = 0.0
-        self._along = self._fact = self._missing = ""
+        self._along = self._missing = ""
+        self._facts: Sequence[str] = ()
+        self._left_out: Sequence[str] = ()
         self._wall = False
         self._window: tuple[float, float] | None = None
         self._picture: Picture | None = None
@@ -131,15 +132,17 @@ class Chart(Widget):
         along: str = "",
         wall: bool = False,
         window: tuple[float, float] | None = None,
-        fact: str = "",
+        facts: Sequence[str] = (),
+        left_out: Sequence[str] = (),
         missing: str = "",
     ) -> None:
         """Take new curves. `total` is the last step that the run will have, `begin` the wall time
         of its first point; each is 0 where it is not known. `along` names x where it is neither
         step nor time, `wall` says that it is the clock's; `window` is the part of x to draw;
-        `fact` is told after the title; `missing` says why there is nothing to draw."""
+        `facts` are told after the title, the most telling first; `left_out` is what is not drawn
+        of several, `missing` says why there is nothing to draw."""
         self._along, self._wall, self._window = one_line(along), wall, window
-        self._fact, self._missing = one_line(fact), one_line(missing)
+        self._facts, self._left_out, self._missing = facts, left_out, missing
         self._curves = tuple(curves)
         self._levels = tuple(levels)
         self._total = total
@@ -259,10 +262,13 @@ class Chart(Widget):
         if self.cursor is not None:
             canvas = [self._with_cursor(picture, *line) for line in lines[: picture.rows]]
             lines = canvas + lines[picture.rows :]
+        words = self._captions
         if above:
-            lines.insert(0, self._whole_line(self._heading(picture), _TITLE))
+            lines.insert(0, self._whole_line(words.heading(picture, size.width), _TITLE))
         if below:
-            lines.append(self._whole_line(self._readout(picture), _READOUT))
+            xs = x_of_curves(self._curves, self._view())
+            readout = words.readout(picture, xs, self.cursor, size.width)
+            lines.append(self._whole_line(readout, _READOUT))
         old, self._lines = self._lines, lines
         if [len(line[1]) for line in old] != [len(line[1]) for line in lines]:
             self.refresh()
@@ -274,6 +280,24 @@ class Chart(Widget):
                 dirty.append(Region(start, y, stop - start, 1))
         if dirty:
             self.refresh(*dirty)
+
+    @property
+    def _captions(self) -> Captions:
+        return Captions(
+            self._glyphs,
+            self._title,
+            self._along,
+            self.by_time,
+            self._wall,
+            self.smoothing,
+            self.log_scale,
+            self._window is not None,
+            self._curves,
+            self._levels,
+            self._facts,
+            self._left_out,
+            self._missing,
+        )
 
     def _with_cursor(self, picture: Picture, text: str, roles: tuple[int, ...]) -> _Line:
         assert self.cursor is not None
@@ -293,92 +317,6 @@ class Chart(Widget):
         if cell_len(text) != len(text):  # a wide character would take two cells
             text = "".join(c if cell_len(c) == 1 else "?" * cell_len(c) for c in text)
         return set_cell_size(text, width), (role,) * width
-
-    def _heading(self, picture: Picture) -> str:
-        between = f" {self._glyphs.separator} "
-        facts = {3: self._title}
-        if self.smoothing > 0:
-            facts[2] = f"smoothed {self.smoothing:g}"
-        facts[1 if self.by_time or self._along else 0] = f"by {self._x_name}"
-        if self.log_scale:
-            facts[4] = "log"
-        if self._window is not None:
-            facts[5] = "zoomed"
-        if self._fact:
-            facts[-1] = self._fact
-        legend = self._names(picture)
-        legend += [f"{self._glyphs.level} {one_line(one.label)}" for one in self._levels]
-        room = self.size.width - sum(2 + cell_len(part) for part in legend) - 2
-        while len(facts) > 1 and cell_len(between.join(facts.values())) > room:
-            # Who is who matters more; what x is, the readout tells as well.
-            del facts[min(set(facts) - {3})]
-        return self._joined(f" {between.join(filter(None, facts.values()))} ", legend)
-
-    @property
-    def _x_name(self) -> str:
-        return self._along or ("time" if self.by_time else "step")
-
-    def _joined(self, beginning: str, parts: list[str]) -> str:
-        """As many whole parts as the line holds; an ellipsis stands for the rest."""
-        line = beginning
-        for at, part in enumerate(parts):
-            more = 0 if at == len(parts) - 1 else 3
-            if cell_len(line) + 2 + cell_len(part) + more > self.size.width:
-                return f"{line}  {self._glyphs.ellipsis}"
-            line += f"  {part}"
-        return line
-
-    def _names(self, picture: Picture) -> list[str]:
-        """Each curve in the legend; marks that have the capital of a named curve all at once."""
-        shown = [curve for curve in self._curves if not curve.faint]
-        labels = {curve.label for curve in shown}
-        of_named = [one for one in shown if one.marks_of in labels and one.label in picture.letters]
-        names = [self._legend(one, picture) for one in shown if one not in of_named]
-        if of_named:
-            capital = picture.letters[of_named[0].label]
-            what = of_named[0].label.removeprefix(of_named[0].marks_of).strip()
-            more = self._glyphs.ellipsis if len(of_named) > 1 else ""
-            names.append(f"{capital}{more} {one_line(what)}")
-        return names
-
-    def _legend(self, curve: Curve, picture: Picture) -> str:
-        if curve.label not in picture.letters:
-            sign = self._glyphs.mark if curve.marks else self._glyphs.line
-            return f"{sign} {one_line(curve.label)}"
-        return self._named(curve, picture)
-
-    def _named(self, curve: Curve, picture: Picture) -> str:
-        """The label, after the letter by which the curve is known on the chart."""
-        letter = picture.letters.get(curve.label, "")
-        return f"{letter} {one_line(curve.label)}".strip()
-
-    def _readout(self, picture: Picture) -> str:
-        """The exact values at the cursor, or the newest ones."""
-        xs = x_of_curves(self._curves, self._view())
-        known = [float(x[-1]) for x in xs if len(x)]
-        if not known:
-            return f" {self._missing}" if self._missing else " no data yet"
-        at = max(known) if self.cursor is None else self.cursor
-        reach = (picture.x.high - picture.x.low) / max(picture.columns, 1) / 2
-        parts = [
-            f"{self._named(curve, picture)} {self._value(curve, x, at, reach)}"
-            for curve, x in zip(self._curves, xs, strict=True)
-            if not curve.faint
-        ]
-        return self._joined(f" {self._place(at)}", parts)
-
-    def _place(self, at: float) -> str:
-        if self._wall:
-            return moment(at, 0)
-        return duration(at) if self.by_time else f"{self._x_name} {at:.10g}"
-
-    def _value(self, curve: Curve, x: Floats, at: float, reach: float) -> str:
-        if not len(x):
-            return "-"
-        if self.cursor is None:
-            return f"{curve.values[-1]:.6g}"
-        near = int(np.abs(x - at).argmin())
-        return f"{curve.values[near]:.6g}" if abs(x[near] - at) <= reach else "-"
 
     def _style(self, role: int) -> Style:
         if role not in self._styles:
