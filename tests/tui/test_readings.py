@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from engine.jobs.views import view
 from tests.tui.building import write_run
 from tests.viewing.curves import series
-from tui.curves.readings import standing
+from tui.curves.readings import sparks, standing
+from tui.glyphs import UNICODE
 from tui.snapshots import RunRow, Spark
+from tui.widgets.cells import length
 
 
 def test_both_bases_of_a_stage_are_named(tmp_path: Path) -> None:
@@ -23,3 +27,22 @@ def test_both_bases_of_a_stage_are_named(tmp_path: Path) -> None:
     assert told("demo-base") == " forgot +0.06 against demo-base"
     both = told("demo-base", "emotion-lora")
     assert both == " forgot +0.06 against demo-base, +0.05 against emotion-lora"
+
+
+@pytest.mark.parametrize(
+    ("width", "cells", "of_eval", "best"),
+    [(140, 18, 9, True), (120, 12, 6, True), (104, 8, 4, True), (80, 8, 4, False),
+     (79, 8, 0, False), (20, 8, 0, False)],
+)  # fmt: skip
+def test_held_out_curves_are_drawn_where_they_fit(
+    width: int, cells: int, of_eval: int, best: bool
+) -> None:
+    falling = [2.0 - at / 50 for at in range(60)]
+    tags = ("train/loss", "eval/loss", "train/perplexity", "eval/perplexity")
+    drawn = sparks({tag: series(tag, falling) for tag in tags}, width, UNICODE)
+    curves = ["".join(one for one in text if one in UNICODE.spark) for text, _ in drawn]
+    assert [len(one) for one in curves if one] == [
+        one for one in (cells, of_eval, cells, of_eval) if one
+    ]
+    assert any("best" in text for text, _ in drawn) is best
+    assert length(drawn) <= width or width < 70

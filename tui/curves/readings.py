@@ -29,7 +29,7 @@ from tui.phrases import (
 )
 from tui.plotting.picture import Curve, Level
 from tui.snapshots import RunRow
-from tui.widgets.cells import Line, Piece
+from tui.widgets.cells import Line, Piece, length
 from tui.widgets.sparkline import sparkline
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 _TRAIN, _BASE, _EVAL, _FURTHER = 0, 1, 2, 3
 _SPARKS_OF_OTHERS = 3
+_SPARK_SIZES = ((18, 9, True), (12, 6, True), (8, 4, True), (8, 4, False), (8, 0, False))
+"""Cells of a training curve and of a held-out one, and whether the best is told; largest first."""
 _ALWAYS_IN_SIGHT = 1.0
 """Nats per token: a higher budget is drawn once a curve comes near it."""
 
@@ -174,16 +176,31 @@ def log_headline(log: "RunLog", name: str, glyphs: Glyphs) -> Line:
 
 
 def sparks(series: Mapping[str, Series], width: int, glyphs: Glyphs) -> Line:
-    """Loss and perplexity in small, by training and by held-out rows."""
-    cells = 18 if width >= 110 else 8
-    line: list[Piece] = []
+    """Loss and perplexity in small, by training and by held-out rows; as large as they fit."""
     ours = ("train/loss", "eval/loss", "train/perplexity", "eval/perplexity")
     if series and not any(tag in series for tag in ours):
-        for tag in sorted(series, key=_telling)[:_SPARKS_OF_OTHERS]:
-            line.append((f"   {one_line(tag)} " if line else f" {one_line(tag)} ", "dim"))
-            line.append((sparkline(_levels(series[tag], cells), glyphs), "tuned"))
-            line.append((f" {number(series[tag].last, 4)}", "strong"))
-        return line
+        return _sparks_of_others(series, 18 if width >= 110 else 8, glyphs)
+    line: Line = []
+    for cells, held_out, best in _SPARK_SIZES:
+        line = _sparks(series, cells, held_out, best, glyphs)
+        if length(line) <= width:
+            break
+    return line
+
+
+def _sparks_of_others(series: Mapping[str, Series], cells: int, glyphs: Glyphs) -> Line:
+    line: list[Piece] = []
+    for tag in sorted(series, key=_telling)[:_SPARKS_OF_OTHERS]:
+        line.append((f"   {one_line(tag)} " if line else f" {one_line(tag)} ", "dim"))
+        line.append((sparkline(_levels(series[tag], cells), glyphs), "tuned"))
+        line.append((f" {number(series[tag].last, 4)}", "strong"))
+    return line
+
+
+def _sparks(
+    series: Mapping[str, Series], cells: int, cells_of_eval: int, tell_best: bool, glyphs: Glyphs
+) -> Line:
+    line: list[Piece] = []
     for name, digits in (("loss", 3), ("perplexity", 2)):
         train, held_out = series.get(f"train/{name}"), series.get(f"eval/{name}")
         if series and name == "perplexity" and train is None and held_out is None:
@@ -195,11 +212,11 @@ def sparks(series: Mapping[str, Series], width: int, glyphs: Glyphs) -> Line:
         if held_out is None:
             continue
         line.append(("  eval ", "dim"))
-        if width >= 110:
-            line.append((sparkline(_levels(held_out, cells // 2), glyphs) + " ", "good"))
+        if cells_of_eval:
+            line.append((sparkline(_levels(held_out, cells_of_eval), glyphs) + " ", "good"))
         line.append((number(held_out.last, digits), "strong"))
         best = held_out.best()
-        if best and name == "loss" and width >= 90:
+        if best and name == "loss" and tell_best:
             line.append((f" (best {number(best[1], digits)} at {best[0]:,})", "dim"))
     return line
 
