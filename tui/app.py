@@ -97,6 +97,8 @@ class FinetopApp(App[None]):
         self._looks: Looks | None = None
         self.selected: str | None = None
         """Key of the run that Watch and Compare are about."""
+        self.compared: str | None = None
+        """Key of the run whose models a key has just asked to be compared, until they are."""
         self.order, self._order_note = Order(), ""
         """In which order Runs lists them, and why it is not that of last time."""
         self.place: Path | tuple[Path, ...] = store.root

@@ -126,6 +126,10 @@ async def test_a_third_and_a_fourth_arm_answer_too(
         await see(pilot, "far says so.")
         await pilot.press("d", "d", "d")
         await see(pilot, "1 only far")
+        await pilot.press("1", "down", "down", "4")
+        await see(pilot, "1 only far")  # another run passed over in the list changes nothing
+        await pilot.press("1", "c")
+        await until(pilot, lambda: "far" not in screen_text(app))
     arms = [arm for arm, _, _ in companion.asked]
     assert len(arms) == 4
     assert arms[2] == "half=bundled:demo-base+run:emotion-lora@0.5?prefix=Think step by step."

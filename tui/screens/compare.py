@@ -46,6 +46,8 @@ class ComparePage(Page):
         super().__init__()
         self._asking = Asking()
         self._run: str | None = None
+        self._written = False
+        """Whether the arms were chosen one by one: another run that is passed over leaves them."""
         self._exchange = Exchange(lambda: self.finetop.companion(), self._soon)
         self._exchange.seat([_bundled()])
         self._following = self._stale = False
@@ -71,8 +73,9 @@ class ComparePage(Page):
 
     def open(self) -> None:
         super().open()
-        chosen = self.finetop.runs.row(self.finetop.selected)
-        if chosen is not None and chosen.output and chosen.key != self._run:
+        asked, self.finetop.compared = self.finetop.compared, None
+        chosen = self.finetop.runs.row(asked if self._written else self.finetop.selected)
+        if chosen is not None and chosen.output and (self._written or chosen.key != self._run):
             self._set_run(chosen)
         elif self._run is None:
             self._set_first(self.finetop.runs)
@@ -209,6 +212,7 @@ class ComparePage(Page):
 
         def take(arms: tuple[Arm, ...] | None) -> None:
             if arms:
+                self._written = True
                 self._seat([Side(arm, label_of(arm)) for arm in arms])
                 self._show()
 
@@ -309,7 +313,7 @@ class ComparePage(Page):
 
     def _set_run(self, row: RunRow) -> None:
         """Base and tuned are what this run started from and what came of it."""
-        self._run = row.key
+        self._run, self._written = row.key, False
         recipe = row.view.recipe
         base = recipe.model.checkpoint if isinstance(recipe, TrainRecipe) else ""
         sides = [_bundled()]
@@ -358,8 +362,6 @@ class ComparePage(Page):
         before: list[Piece] = []
         if exchange.busy:
             before.append(("answering, esc cancels", "tuned"))
-        if self.finetop.placed.told:
-            before.append((self.finetop.placed.told, "warn"))
         if self.finetop.placed.told:
             before.append((self.finetop.placed.told, "warn"))
         if not self._asking.has_room(width, glyphs):

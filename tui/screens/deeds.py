@@ -75,7 +75,7 @@ class Deeds(Page):
 
     async def action_compare(self) -> None:
         if self.chosen:
-            self.finetop.selected = self.chosen.key
+            self.finetop.selected = self.finetop.compared = self.chosen.key
             await self.finetop.switch_mode("compare")
 
     def action_stop(self) -> None:
