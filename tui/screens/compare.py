@@ -13,11 +13,11 @@ from engine.errors import EngineError
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.views import short_ref
 from engine.text import one_line
-from tui.answers.asking import Asking
 from tui.answers.comparing import View
 from tui.answers.contrast import settings_text, strip_lines
 from tui.answers.conversation import Side, label_of
 from tui.answers.exchange import Exchange
+from tui.answers.question import Asking
 from tui.keymap import Key
 from tui.phrases import name_of
 from tui.screens.dialogs import Trouble
