@@ -5,12 +5,13 @@ through the constructor, so that a test can hand others.
 """
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -34,6 +35,7 @@ from tui.messages import FeedFailed, MachineMeasured, MachineRead, RunChanged, R
 from tui.placing import Place, choose, held
 from tui.screens.page import Page
 from tui.screens.runs import RunsPage
+from tui.screens.window import Window
 from tui.shadow import shadowed
 from tui.snapshots import Machine, RunDetail, RunsSnapshot
 
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
 
 
 _BY_HAND = (Key, MouseScrollDown, MouseScrollUp)
+OPENING_SECONDS = 1.0
+"""Longest that keys wait for a window to open."""
 FIRST_SECONDS = 0.15
 """Longest that the first paint waits for the list of runs."""
 
@@ -129,7 +133,7 @@ class FinetopApp(App[None]):
     def on_load(self) -> None:
         self.order, self._order_note = ordering.load(self.store.root)
         self.feed.start()
-        self.runs = self.feed.first(FIRST_SECONDS)
+        self.runs = self.seen(self.feed.first(FIRST_SECONDS))
 
     async def on_unmount(self) -> None:
         self.feed.stop()
@@ -148,13 +152,26 @@ class FinetopApp(App[None]):
     async def on_event(self, event: Event) -> None:
         if isinstance(event, _BY_HAND):
             self.feed.rest()
+        if isinstance(event, Key) and isinstance(self.screen, Window):
+            # A key that comes while it opens is meant for what is in it.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.screen.opened.wait(), OPENING_SECONDS)
         await super().on_event(event)
 
     def on_runs_changed(self, message: RunsChanged) -> None:
-        self.runs = message.snapshot
+        self.runs = self.seen(message.snapshot)
         self.call_after_refresh(self._first_painted)
         if self.page is not None and self.page.ready:
-            self.page.show_runs(message.snapshot)
+            self.page.show_runs(self.runs)
+
+    def seen(self, snapshot: RunsSnapshot) -> RunsSnapshot:
+        """What was read, as every page is to see it."""
+        return snapshot
+
+    @property
+    def pins(self) -> Sequence[str]:
+        """Marks of the runs that stand on top of the list and are always drawn."""
+        return self.order.pinned
 
     def on_run_changed(self, message: RunChanged) -> None:
         self.detail = message.detail
@@ -210,9 +227,10 @@ class FinetopApp(App[None]):
         await self.switch_mode(mode)
 
     async def action_back(self) -> None:
-        if not isinstance(self.screen, Page):
-            self.screen.dismiss(None)
-        elif not self.screen.step_back() and self.current_mode != "runs":
+        page = self.screen
+        if isinstance(page, Window):
+            page.step_back()
+        elif isinstance(page, Page) and not page.step_back() and self.current_mode != "runs":
             await self.switch_mode("runs")
 
     def action_help(self) -> None:
@@ -226,9 +244,7 @@ class FinetopApp(App[None]):
 
         page = self.screen
         if isinstance(page, Page):
-            palette = PalettePage(page)
-            await self.push_screen(palette, self._run_command)
-            palette.focus_field()
+            await self.push_screen(PalettePage(page), self._run_command)
 
     async def action_palette_at_once(self) -> None:
         if not isinstance(self.screen, Page) or self.screen.in_field:

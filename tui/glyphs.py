@@ -48,6 +48,8 @@ class Glyphs:
     """Across a chart at a value of note."""
     mark: str
     """A point of its own on a chart, such as an evaluation."""
+    pin: str
+    """Beside what stands on top of a list whatever its order."""
     rising: str
     """Beside the column that a list is sorted by; `falling` where the largest comes first."""
     falling: str
@@ -86,6 +88,7 @@ UNICODE = Glyphs(
     restart="┊",
     level="╌",
     mark="◆",
+    pin="↑",
     rising="▲",
     falling="▼",
     missing="×",
@@ -117,6 +120,7 @@ ASCII = Glyphs(
     restart=":",
     level="-",
     mark="O",
+    pin="^",
     rising="^",
     falling="v",
     missing="X",

@@ -12,8 +12,9 @@ from engine.jobs.store import Store, open_store
 from tui.app import FinetopApp
 from tui.following.logfeed import LogFeed
 from tui.glyphs import ASCII, UNICODE, Glyphs, detect
+from tui.lists.noting import noted
 from tui.screens.logs import LogsPage
-from tui.snapshots import Machine
+from tui.snapshots import Machine, RunsSnapshot
 
 
 class LogsApp(FinetopApp):
@@ -37,10 +38,27 @@ class LogsApp(FinetopApp):
         self.logs = LogFeed(paths, self.post_message, measure=measure)
         self.feed = self.logs
 
+        self._read = RunsSnapshot()
+        """The runs without notes."""
     def get_default_screen(self) -> Screen[Any]:
         return LogsPage()
 
     async def action_show(self, mode: str) -> None:
+    def seen(self, snapshot: RunsSnapshot) -> RunsSnapshot:
+        """With the user's notes, which are not beside the logs."""
+        self._read = snapshot
+        if self._looks is None or not self._looks.view.notes:
+            return snapshot
+        return RunsSnapshot(noted(snapshot.rows, self._looks.view.notes))
+
+    def see_anew(self) -> None:
+        """The notes are other ones."""
+        self.runs = self.seen(self._read)
+
+    @property
+    def pins(self) -> Sequence[str]:
+        return self.looks.view.pinned_runs
+
         if mode in ("runs", "watch"):
             await super().action_show(mode)
         else:

@@ -1,12 +1,14 @@
-"""What tells recipes apart: settings by their dotted names, and only those that differ."""
+"""What tells runs apart: settings by their dotted names, and only those that differ."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from engine.jobs.recipe import Recipe
 
+Settings = Mapping[str, Any]
+"""By their dotted names, as `flatten` gives them or a log's writer wrote them down."""
 _NAMES = ("name",)
 """Settings that say nothing of how a run learns."""
 
@@ -16,7 +18,7 @@ class Difference:
     setting: str
     """Dotted, as in `training.learning_rate`."""
     one: Any
-    """None where this recipe, being of another kind, has no such setting."""
+    """None where this run, being of another kind, has no such setting."""
     other: Any
 
 
@@ -33,29 +35,28 @@ def flatten(recipe: Recipe) -> dict[str, Any]:
     return flat
 
 
-def differences(one: Recipe, other: Recipe) -> list[Difference]:
-    """The settings in which two recipes differ, but for their names."""
-    mine, yours = flatten(one), flatten(other)
+def differences(one: Settings, other: Settings) -> list[Difference]:
+    """The settings in which two runs differ, but for their names."""
     return [
-        Difference(key, mine.get(key), yours.get(key))
-        for key in dict.fromkeys([*mine, *yours])
-        if key not in _NAMES and _something(mine.get(key)) != _something(yours.get(key))
+        Difference(key, one.get(key), other.get(key))
+        for key in dict.fromkeys([*one, *other])
+        if key not in _NAMES and _something(one.get(key)) != _something(other.get(key))
     ]
 
 
-def varying(recipes: Iterable[Recipe]) -> dict[str, list[Any]]:
-    """Settings that not all recipes agree on, each with its values in order of appearance."""
-    tables = [flatten(recipe) for recipe in recipes]
+def varying(tables: Sequence[Settings]) -> dict[str, list[Any]]:
+    """Settings that not all runs agree on, each with its values in order of appearance."""
     found: dict[str, list[Any]] = {}
     for key in dict.fromkeys(key for table in tables for key in table):
         if key in _NAMES:
             continue
-        values: list[Any] = []
+        values: dict[Any, Any] = {}
         for table in tables:
-            if table.get(key) not in values:
-                values.append(table.get(key))
+            value = table.get(key)
+            # A list or a table goes by its words: no dictionary takes it as a key.
+            values.setdefault(repr(value) if isinstance(value, list | dict) else value, value)
         if len(values) > 1:
-            found[key] = values
+            found[key] = [*values.values()]
     return found
 
 

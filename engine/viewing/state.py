@@ -22,7 +22,7 @@ from engine.viewing.axes import Axis
 Place = Path | tuple[Path, ...]
 """A directory, or several that are looked at together, in whatever order."""
 SCHEMA = 2
-_LARGEST = 1 << 20
+_LARGEST = 1 << 23
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,16 @@ class ViewState:
     branches: bool = False
     """Whether abandoned branches are drawn."""
     sort_by: str = "name"
-    """What runs are listed by: name, changed, or `last:TAG`, `best:TAG`, `smoothed:TAG`."""
+    """What runs are listed by: name, step, changed, or `last:TAG`, `best:TAG`, `smoothed:TAG`."""
     descending: bool = False
+    run_filter: str = ""
+    """Which runs are listed."""
+    group_by: str = ""
+    """The setting whose values runs are grouped by; empty: they are not."""
+    pinned_runs: list[str] = field(default_factory=list)
+    """Runs that are listed before the others, and always drawn."""
+    notes: dict[str, dict[str, str | bool | list[str]]] = field(default_factory=dict)
+    """What the user says of runs, as `engine.jobs.views.UserNotes` has it."""
 
 
 def state_file(place: Place) -> Path:
@@ -116,6 +124,8 @@ def _is_window(window: list[float]) -> bool:
 def _writable(value: object) -> object:
     if isinstance(value, list):
         return [one for one in value if _writable(one) == one]
+    if isinstance(value, dict):
+        return {key: _writable(one) for key, one in value.items() if _writable(key) == key}
     return value.encode("utf-8", "ignore").decode() if isinstance(value, str) else value
 
 

@@ -31,6 +31,8 @@ from tests.events.encoding import event, record, simple, version
 COLUMNS, LINES = 120, 40
 QUIET = 3.0
 """Seconds without a byte after which a screen has settled."""
+HINT = "state:running"
+"""What an empty filter field shows."""
 FOUR_CHARTS = "ddd"
 """Keys that lead from as many charts as there is room for to four."""
 
@@ -175,10 +177,10 @@ def many(effort: Effort, folder: Path) -> list[str | None]:
         for number in range(1, effort.scrolls + 1):
             timed_key("j", f">   run-{number} ", scrolls)
         terminal.press("/")
-        terminal.see("a word to find")
+        terminal.see(HINT)
         for _ in range(effort.rounds):
             for key, word in typed:
-                text = f"{counts[word]} shown" if word else "a word to find"
+                text = f"{counts[word]} shown" if word else HINT
                 timed_key(key, text, filters)
         while "still being read" in terminal.text():
             terminal.pump(0.5)

@@ -1,6 +1,6 @@
 """Which settings tell recipes apart."""
 
-from engine.jobs.difference import Difference, differences, said, varying
+from engine.jobs.difference import Difference, differences, flatten, said, varying
 from engine.jobs.recipe import PretrainRecipe, TrainRecipe
 from engine.jobs.settings import Data, Training
 
@@ -8,15 +8,16 @@ from engine.jobs.settings import Data, Training
 def test_only_what_differs_is_told_and_names_are_not() -> None:
     one = TrainRecipe(name="one", training=Training(learning_rate=1e-3))
     other = TrainRecipe(name="other", data=Data(columns={"prompt": "q"}))
-    assert differences(one, other) == [
+    assert differences(flatten(one), flatten(other)) == [
         Difference("data.columns", {}, {"prompt": "q"}),
         Difference("training.learning_rate", 1e-3, 2e-4),
     ]
-    assert differences(one, one) == []
+    assert differences(flatten(one), flatten(one)) == []
 
 
 def test_recipes_of_different_kinds_differ_in_what_only_one_has() -> None:
-    found = {each.setting: each for each in differences(TrainRecipe(), PretrainRecipe())}
+    tables = flatten(TrainRecipe()), flatten(PretrainRecipe())
+    found = {each.setting: each for each in differences(*tables)}
     assert (found["kind"].one, found["kind"].other) == ("train", "pretrain")
     assert found["training.epochs"].other is None
     assert found["minutes"].one is None
@@ -26,8 +27,15 @@ def test_recipes_of_different_kinds_differ_in_what_only_one_has() -> None:
 def test_fields_that_vary_come_with_their_values() -> None:
     rates = [1e-3, 2e-4, 1e-3]
     recipes = [TrainRecipe(name=f"{rate}", training=Training(learning_rate=rate)) for rate in rates]
-    assert varying(recipes) == {"training.learning_rate": [1e-3, 2e-4]}
-    assert varying(recipes[:1]) == {}
+    tables = [flatten(recipe) for recipe in recipes]
+    assert varying(tables) == {"training.learning_rate": [1e-3, 2e-4]}
+    assert varying(tables[:1]) == {}
+    foreign: list[dict[str, object]] = [
+        {"betas": [0.9, 0.95], "lr": 1.0},
+        {"lr": 1},
+        {"betas": [0.9, 0.95], "lr": True},
+    ]
+    assert varying(foreign) == {"betas": [[0.9, 0.95], None]}
 
 
 def test_values_are_said_short() -> None:

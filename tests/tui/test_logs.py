@@ -152,7 +152,7 @@ async def test_settings_and_texts_of_another_writer_are_read_from_the_top(
         await see(pilot, "seed2")
         await pilot.press("/", *"noted", "enter", "enter")
         await see(pilot, "settings (31):")  # beside the curves, from the top
-        await pilot.press("1", "escape", "m", "enter")
+        await pilot.press("1", "escape", "M", "enter")
         await see(pilot, "b ppo/seed1")  # where values are read instead
         await pilot.press("u")
         await see(pilot, "settings (31):")

@@ -81,9 +81,9 @@ async def test_marked_runs_are_drawn_together_and_remembered(app: LogsApp, tmp_p
         await pilot.press("end", "enter")
         await see(pilot, "a low")
         await see(pilot, "b dip")
-        await pilot.press("1", "m")
+        await pilot.press("1", "M")
         await see(pilot, "3 marked")
-        await pilot.press("m")
+        await pilot.press("M")
         await until(pilot, lambda: " marked," not in screen_text(app))
         await pilot.press("home", "space")
         await until(pilot, lambda: kept(tmp_path).get("selected") == ["dip"])
@@ -245,9 +245,10 @@ async def test_any_size(app: LogsApp, logs: Path, size: tuple[int, int]) -> None
     """Overlay, grid, zoom, pan, cursor, log scale; what is no number stays a gap and is told."""
     write_event(logs / "low", 4, {"loss": float("nan")})
     write_event(logs / "low", 5, {"loss": 0.5})
+    write_event(logs / "dip", 7, {"loss": float("inf")})
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: len(app.runs.rows) == 3)
-        await pilot.press("m", "end", "enter")
+        await pilot.press("M", "end", "enter")
         await until(pilot, lambda: isinstance(app.screen, WatchPage) and bool(app.screen._boards))
         page = app.screen
         assert isinstance(page, WatchPage)
@@ -260,7 +261,8 @@ async def test_any_size(app: LogsApp, logs: Path, size: tuple[int, int]) -> None
         assert len(lines) <= size[1]
         assert all(len(line) <= size[0] for line in lines)
         if size[1] > 20:
-            assert "! loss was nan at step 4, numbers again since" in screen_text(app)
+            assert "low: ! loss was nan at step 4, numbers again since" in screen_text(app)
+            assert "dip: ! loss was inf at step 7, no number since" in screen_text(app)
             for letter in ("a low", "b dip", "c high"):
                 assert letter in screen_text(app)
         for columns, rows in [(20, 5), size]:

@@ -25,8 +25,11 @@ def test_it_is_kept_by_directory_and_not_in_it(tmp_path: Path) -> None:
 
 
 def test_names_of_odd_bytes_are_left_out(tmp_path: Path) -> None:
-    assert save(tmp_path, ViewState(pinned_tags=["a\udcff", "b"], sort_by="c\udcff")) == ""
-    assert load(tmp_path) == (ViewState(pinned_tags=["b"], sort_by="c"), "")
+    notes: dict[str, Any] = {"a\udcff": {"note": "x"}, "b": {"note": "y\udcff", "tags": ["z"]}}
+    state = ViewState(pinned_tags=["a\udcff", "b"], sort_by="c\udcff", notes=notes)
+    assert save(tmp_path, state) == ""
+    notes = {"b": {"note": "y", "tags": ["z"]}}
+    assert load(tmp_path) == (ViewState(pinned_tags=["b"], sort_by="c", notes=notes), "")
 
 
 @pytest.mark.parametrize(
@@ -78,6 +81,8 @@ def test_directories_looked_at_together_are_a_place_of_their_own(tmp_path: Path)
         {"window": [2.0, 1.0]},
         {"window": [1.0]},
         {"window": [0.0, math.inf]},
+        {"notes": {"a": "said"}},
+        {"notes": {"a": {"note": 3}}},
     ],
 )
 def test_values_out_of_range_fall_back(tmp_path: Path, change: dict[str, Any]) -> None:

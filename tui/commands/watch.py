@@ -36,7 +36,7 @@ def _watch(options: argparse.Namespace) -> int:
 
     paths = roots(options.paths)
     from engine.viewing.filters import parse
-    from tui.lists.loglines import run_filter
+    from tui.lists.sifting import run_filter
 
     tags, runs = parse(options.tags), run_filter(options.runs_filter)
     if options.plain:

@@ -174,6 +174,7 @@ def detail_of(run: "RunLog", row: RunRow, job: "Tracked | None" = None) -> RunDe
 def _row(run: "RunLog") -> RunRow:
     """A run as the screens know runs; read-only, whatever it is."""
     from engine.events.discover import Kind
+    from tui.lists.loglines import odd_tags
 
     found = view(JobDirectory(run.path)) if run.kind is Kind.JOB else None
     if found is None:
@@ -181,4 +182,4 @@ def _row(run: "RunLog") -> RunRow:
         found = JobView(run.path, record, None, None, State.DONE, UserNotes())
     else:
         found = dataclasses.replace(found, record=dataclasses.replace(found.record, name=run.name))
-    return RunRow(found, shipped=True, log=run)
+    return RunRow(found, shipped=True, odd_tags=odd_tags(run), log=run)

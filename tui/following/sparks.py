@@ -13,7 +13,7 @@ from typing import Any
 from engine import atomic
 from tui.snapshots import Spark
 
-VERSION = 4
+VERSION = 5
 
 Sparks = Mapping[str, Spark | None]
 Stamp = list[list[Any]]
@@ -42,7 +42,7 @@ class SparkCache:
         self._runs[str(events)] = {
             "stamp": _stamp(events),
             "sparks": {
-                name: [list(one.values), one.last, one.best, one.smoothed] if one else None
+                name: [list(one.values), one.last, one.best, one.smoothed, one.odd] if one else None
                 for name, one in sparks.items()
             },
         }
@@ -77,7 +77,11 @@ def _fits(one: Any) -> bool:
     sparks = one["sparks"].values()
     return isinstance(one["stamp"], list) and all(
         spark is None
-        or (len(spark) == 4 and all(isinstance(value, float) for value in [*spark[0], *spark[1:]]))
+        or (
+            len(spark) == 5
+            and isinstance(spark[4], bool)
+            and all(isinstance(value, float) for value in [*spark[0], *spark[1:4]])
+        )
         for spark in sparks
     )
 

@@ -26,6 +26,8 @@ SMOOTHING = 0.9
 SMOOTHED_POINTS = 256
 """As many count for it: the weight of older ones is below 1e-11."""
 
+_TAG = "tag:"
+"""Before the names of tags, among curves that have names of their own."""
 Stamp = tuple[tuple[int, int, int], ...]
 
 
@@ -93,6 +95,11 @@ class Tracked:
     def make_row(self, sparks: Sparks) -> RunRow:
         """The row with these curves; asked only once there is a view."""
         assert self.view is not None
+        curves = {
+            name.removeprefix(_TAG): one
+            for name, one in sparks.items()
+            if one is not None and name.startswith(_TAG)
+        }
         return RunRow(
             self.view,
             self.shipped,
@@ -103,6 +110,8 @@ class Tracked:
             sparks.get("perplexity"),
             sparks.get("forgot"),
             self._marks,
+            curves,
+            tuple(tag for tag, one in curves.items() if one.odd),
         )
 
     def _stamp_now(self) -> Stamp:
@@ -114,26 +123,31 @@ class Tracked:
 
 def sparks_of(series: "dict[str, Series]") -> Sparks:
     """The small curves of whole ones, as rows show them and the cache keeps them."""
-    return {
+    named = {
         "loss": _spark(series.get("train/loss")),
         "eval_loss": _spark(series.get("eval/loss")),
         "perplexity": _spark(series.get("eval/perplexity"))
         or _spark(series.get("train/perplexity")),
         "forgot": _spark(series.get("forget/nll_shift")),
     }
+    return named | {f"{_TAG}{tag}": _spark(one, shaped=False) for tag, one in series.items()}
 
 
-def _spark(series: "Series | None") -> Spark | None:
+def _spark(series: "Series | None", *, shaped: bool = True) -> Spark | None:
     if series is None or series.last is None:
         return None
-    from engine.events.series import bucket, smooth
+    import numpy as np
 
-    best = series.best()
+    from engine.events.series import bucket, smooth
+    from engine.events.summary import is_higher_better
+
+    best = series.best(highest=bool(is_higher_better(series.tag)))
     return Spark(
-        tuple(bucket(series.values, SPARK_CELLS).tolist()),
+        tuple(bucket(series.values, SPARK_CELLS).tolist()) if shaped else (),
         series.last,
         best[1] if best else math.nan,
         float(smooth(series.values[-SMOOTHED_POINTS:], SMOOTHING)[-1]),
+        not np.isfinite(series.values).all(),
     )
 
 

@@ -1,11 +1,12 @@
-"""The list of runs as Runs shows it: who stands under whom, what is hidden, what a word finds."""
+"""Lists of runs: who stands under whom, what is put away, what comes first, what is grouped."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from engine.jobs.difference import said, value_at
+from engine.jobs.difference import flatten, said, value_at
 from engine.text import one_line
 from tui.lists.ordering import Order, sort
-from tui.phrases import state_words
 from tui.snapshots import RunRow
 
 
@@ -24,73 +25,89 @@ class Entry:
 class Heading:
     """Stands over the runs of a group."""
 
+    setting: str
     value: str
     """What they have in common, clean."""
     count: int
 
+    @property
+    def key(self) -> str:
+        """Like a row's, and no row's."""
+        return f"\0{self.value}"
 
-def arrange(
-    rows: tuple[RunRow, ...], *, hidden: bool = False, archived: bool = False, word: str = ""
-) -> list[Entry]:
-    """Runs in their order, those that build on a run under it.
 
-    `hidden` and `archived` list what the user put away as well; `word` keeps what holds it,
-    without the tree.
-    """
-    listed = _listed(rows, hidden, archived, word)
-    if word:
-        return [Entry(row) for row in listed]
-    known = {row.view.record.id: row for row in listed}
+def kept(rows: Sequence[RunRow], *, hidden: bool = False, archived: bool = False) -> list[RunRow]:
+    """Those that the user did not put away, or also those that he hid, or archived."""
+    return [
+        row
+        for row in rows
+        if (hidden or not row.view.notes.hidden) and (archived or not row.view.notes.archived)
+    ]
+
+
+def arrange(rows: Sequence[RunRow], pinned: Collection[str] = ()) -> list[Entry]:
+    """Runs in their order, those that build on a run under it; what is pinned is on top."""
+    known = {row.view.record.id: row for row in rows}
     children: dict[str, list[RunRow]] = {}
+    tops: list[RunRow] = []
     roots: list[RunRow] = []
-    for row in listed:
+    for row in rows:
         parent = parent_of(row)
-        if parent in known and parent != row.view.record.id:
+        if row.mark in pinned:
+            tops.append(row)
+        elif parent in known and parent != row.view.record.id:
             children.setdefault(parent, []).append(row)
         else:
             roots.append(row)
     entries: list[Entry] = []
     seen: set[str] = set()
-    for row in roots:
+    for row in [*tops, *roots]:
         _add(row, 0, True, (), children, entries, seen)
     # Runs that name each other in a circle have no root; they are listed all the same.
-    entries += [Entry(row) for row in listed if row.key not in seen]
+    entries += [Entry(row) for row in rows if row.key not in seen]
     return entries
 
 
 def sorted_rows(
-    rows: tuple[RunRow, ...],
-    order: Order,
-    *,
-    hidden: bool = False,
-    archived: bool = False,
-    word: str = "",
+    rows: Sequence[RunRow], order: Order, *, pinned: Collection[str] = (), tree: bool = True
 ) -> list[Entry | Heading]:
     """As `arrange`, in an order of the user's: without the tree where that would break it."""
-    if order == Order(value=order.value):
-        return [*arrange(rows, hidden=hidden, archived=archived, word=word)]
-    found = sort(_listed(rows, hidden, archived, word), order)
-    if not order.group:
-        return [Entry(row) for row in found]
+    if order == Order(value=order.value, pinned=order.pinned):
+        return [*arrange(rows, pinned)] if tree else [*map(Entry, lifted(rows, pinned))]
+    return grouped(lifted(sort([*rows], order), pinned), order.group)
+
+
+def lifted(rows: Sequence[RunRow], pinned: Collection[str]) -> list[RunRow]:
+    """The same rows, those that are pinned on top."""
+    if not pinned:
+        return list(rows)
+    return sorted(rows, key=lambda row: row.mark not in pinned)
+
+
+def grouped(rows: Sequence[RunRow], setting: str) -> list[Entry | Heading]:
+    """Under a heading for each value of a setting, in order of appearance; "" is no groups."""
+    if not setting:
+        return [*map(Entry, rows)]
     groups: dict[str, list[RunRow]] = {}
-    for row in found:
-        recipe = row.view.recipe
-        value = said(value_at(recipe, order.group)) if recipe is not None else said(None)
-        groups.setdefault(one_line(value), []).append(row)
+    for row in rows:
+        groups.setdefault(one_line(said(setting_of(row, setting))), []).append(row)
     entries: list[Entry | Heading] = []
     for value, members in groups.items():
-        entries += [Heading(value, len(members)), *map(Entry, members)]
+        entries += [Heading(one_line(setting), value, len(members)), *map(Entry, members)]
     return entries
 
 
-def _listed(rows: tuple[RunRow, ...], hidden: bool, archived: bool, word: str) -> list[RunRow]:
-    return [
-        row
-        for row in rows
-        if (hidden or not row.view.notes.hidden)
-        and (archived or not row.view.notes.archived)
-        and word.casefold() in _text(row)
-    ]
+def settings_of(row: RunRow) -> Mapping[str, Any]:
+    """What a run was set to, by dotted names: its recipe's, and what its log's writer noted."""
+    noted = row.log.settings if row.log is not None else {}
+    recipe = row.view.recipe
+    return noted if recipe is None else {**noted, **flatten(recipe)}
+
+
+def setting_of(row: RunRow, name: str) -> Any:
+    """One of `settings_of`; None where there is none such."""
+    value = None if row.view.recipe is None else value_at(row.view.recipe, name)
+    return row.log.settings.get(name) if value is None and row.log is not None else value
 
 
 def _add(
@@ -116,10 +133,3 @@ def parent_of(row: RunRow) -> str:
     """The id of the run that this one builds on; empty where it builds on none."""
     refs = [ref for ref in row.view.record.parents if ref.startswith("run:")]
     return refs[0].removeprefix("run:") if refs else ""
-
-
-def _text(row: RunRow) -> str:
-    view = row.view
-    tags = [f"#{tag}" for tag in view.notes.tags]
-    parts = (view.record.name, view.record.id, view.base, view.method, state_words(view))
-    return " ".join((*parts, *tags, view.notes.note)).casefold()

@@ -1,48 +1,21 @@
-"""Runs of any writer in words: filters, columns, an overview, alarms. Reads no disk."""
+"""Runs of any writer in words: columns, an overview, alarms. Reads no disk."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from engine.events.discover import Kind
+import numpy as np
+
 from engine.events.series import Series
 from engine.text import clean, one_line
 from engine.viewing.derived import alerts
-from engine.viewing.filters import Filter, Subject, parse
-from tui.snapshots import RunRow
+from engine.viewing.filters import Filter
 
 if TYPE_CHECKING:
     from engine.events.fleet import RunLog
 
-RUN_FIELDS = ("name", "tag", "state", "kind")
 _ALARMS = 6
-
-
-def run_filter(text: str) -> Filter:
-    """A filter for runs: words look at names, `tag:`, `state:` and `kind:` at those.
-
-    Raises EngineError for what cannot be understood.
-    """
-    return parse(text, RUN_FIELDS)
-
-
-def subject_of(row: RunRow) -> Subject:
-    """What a filter for runs looks at."""
-    log = row.log
-    name = row.view.record.name
-    kind = str(log.kind) if log else "job"
-    return {
-        "": (name,),
-        "name": (name,),
-        "tag": log.tags if log else (),
-        "state": (state_of(row),) if state_of(row) else (),
-        "kind": (kind,),
-    }
-
-
-def state_of(row: RunRow) -> str:
-    """The state of a job of finetop; nothing is known of others, and so nothing is said."""
-    return "" if row.log and row.log.kind is not Kind.JOB else str(row.view.state)
 
 
 def common_tags(runs: Iterable["RunLog"], wanted: Filter, most: int) -> list[str]:
@@ -58,6 +31,13 @@ def last_step(run: "RunLog") -> int | None:
     """The newest step of any tag."""
     steps = [last.step for tag in run.tags if (last := run.last(tag)) is not None]
     return max(steps, default=None)
+
+
+def odd_tags(run: "RunLog") -> tuple[str, ...]:
+    """The tags with a NaN or an infinity, as far as they are read."""
+    if run.loaded or not run.glimpse:
+        return tuple(tag for tag, one in run.series.items() if not np.isfinite(one.values).all())
+    return tuple(tag for tag, last in run.glimpse.items() if not math.isfinite(last.value))
 
 
 def alarms(series: Mapping[str, Series]) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from tui.lists.ordering import VALUES
 
-NAME, CHANGED = "name", "changed"
+NAME, STEP, CHANGED = "name", "step", "changed"
+_PLAIN = (NAME, STEP, CHANGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +13,7 @@ class Order:
     """What logs are listed by."""
 
     column: str = NAME
-    """NAME, CHANGED or a tag; tags are told from those two by `tagged`."""
+    """NAME, STEP, CHANGED or a tag; tags are told from those by `tagged`."""
     tagged: bool = False
     value: str = "last"
     """Which value of tags is shown, and sorted by: one of VALUES."""
@@ -24,7 +25,7 @@ class Order:
         value, colon, tag = text.partition(":")
         if colon and value in VALUES:
             return cls(tag, True, value, falling)
-        return cls(text if text in (NAME, CHANGED) else NAME, falling=falling)
+        return cls(text if text in _PLAIN else NAME, falling=falling)
 
     def __str__(self) -> str:
         return f"{self.value}:{self.column}" if self.tagged else self.column

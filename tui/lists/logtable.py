@@ -5,7 +5,7 @@ What was worked out of a log is kept until that log is another one. Reads no dis
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,11 @@ from engine.events.summary import is_higher_better
 from engine.text import one_line
 from tui.following.tracking import SMOOTHED_POINTS, SMOOTHING
 from tui.glyphs import Glyphs
-from tui.lists.loglines import last_step, state_of
-from tui.lists.logorder import NAME, Order
-from tui.phrases import NONE, state_mark
+from tui.lists.listing import Heading
+from tui.lists.loglines import last_step
+from tui.lists.logorder import CHANGED, NAME, STEP, Order
+from tui.lists.sifting import state_of
+from tui.phrases import NONE, short, state_mark
 from tui.snapshots import SPARK_CELLS, RunRow
 from tui.widgets.cells import Piece
 from tui.widgets.sparkline import sparkline
@@ -42,6 +44,7 @@ class LogTable:
         """The tags that have a column, in order."""
         self.order = Order()
         self._worked: dict[str, tuple[RunLog, dict[tuple[str, str], float | None]]] = {}
+        self._steps: dict[str, tuple[RunLog, int | None]] = {}
         self._curves: dict[str, tuple[RunLog, str, str]] = {}
         self._rows: dict[str, tuple[RunRow, Row]] = {}
         self._look: object = None
@@ -65,7 +68,7 @@ class LogTable:
         """The title of the column that the rows are sorted by."""
         if self.order.tagged:
             return short(self.order.column, self.tags)
-        return "run" if self.order.column == NAME else "changed"
+        return "run" if self.order.column == NAME else self.order.column
 
     def sort(self, rows: Sequence[RunRow]) -> list[RunRow]:
         """In order; what has no number there comes last."""
@@ -73,9 +76,11 @@ class LogTable:
         if not self.order.tagged:
             if self.order.column == NAME:
                 return list(reversed(rows)) if falling else list(rows)
-            return sorted(rows, key=lambda row: row.log.modified if row.log else 0.0,
-                          reverse=falling)  # fmt: skip
-        values = {row.key: self.value(row.log, self.order.column) for row in rows if row.log}
+            if self.order.column == CHANGED:
+                return sorted(rows, key=lambda row: row.log.modified if row.log else 0.0,
+                              reverse=falling)  # fmt: skip
+        of = self.value if self.order.tagged else self.step
+        values = {row.key: of(row.log, self.order.column) for row in rows if row.log}
 
         def place(row: RunRow) -> tuple[bool, float]:
             value = values.get(row.key)
@@ -83,6 +88,13 @@ class LogTable:
             return not known, (-value if falling else value) if value is not None and known else 0.0
 
         return sorted(rows, key=place)
+
+    def step(self, log: "RunLog", column: str = STEP) -> int | None:
+        """The newest step of any tag; None where there is none, or none yet."""
+        known = self._steps.get(log.name)
+        if known is None or known[0] is not log:
+            known = self._steps[log.name] = log, last_step(log)
+        return known[1]
 
     def value(self, log: "RunLog", tag: str) -> float | None:
         """Last, best or smoothed value of a tag; None where there is none, or none yet."""
@@ -97,7 +109,12 @@ class LogTable:
             known[1][key] = _worked_out(log, *key)
         return known[1][key]
 
-    def rows(self, runs: Sequence[RunRow], marked: frozenset[str]) -> Callable[[int], Row]:
+    def rows(
+        self,
+        runs: Sequence[RunRow | Heading],
+        marked: Collection[str],
+        pinned: Collection[str] = (),
+    ) -> Callable[[int], Row]:
         """What makes the row at a place; anew only for what is another one than before."""
         look = (tuple(self.tags), self.curved, self.order.value, self.glyphs,
                 time.localtime()[:3])  # fmt: skip
@@ -106,11 +123,13 @@ class LogTable:
 
         def make(at: int) -> Row:
             run = runs[at]
+            if isinstance(run, Heading):
+                return Row(run.key, (((f"{run.setting} {run.value} ({run.count})", "title"),),))
             known = self._rows.get(run.key)
             if known is None or known[0] is not run:
                 known = self._rows[run.key] = run, self._row(run)
-            row = known[1]
-            return replace(row, marked=True) if run.mark in marked else row
+            row, marks, pins = known[1], run.mark in marked, run.mark in pinned
+            return replace(row, marked=marks, pinned=pins) if marks or pins else row
 
         return make
 
@@ -119,11 +138,13 @@ class LogTable:
         assert log is not None
         state = state_of(run)
         mark, role = state_mark(run.view.state, self.glyphs) if state else (" ", "")
-        name = ((f"{mark} ", role), (one_line(run.view.record.name), ""))
+        odd: Piece = ("! " if run.odd_tags else "", "bad")
+        name = ((f"{mark} ", role), odd, (one_line(run.view.record.name), ""))
+        away = run.view.notes.hidden or run.view.notes.archived
         if not log.tags and log.problems:
             reason = f"{one_line(log.problems[0].name)}: {one_line(log.problems[0].reason)}"
-            return Row(run.key, (name, ((reason, "warn"),)))
-        step = last_step(log)
+            return Row(run.key, (name, ((reason, "warn"),)), dim=away)
+        step = self.step(log)
         cells: list[tuple[Piece, ...]] = [name]
         cells.append((((f"{step:,}" if step is not None else NONE).rjust(9), ""),))
         cells.append(((moment(log.modified).rjust(10), "dim"),))
@@ -134,7 +155,7 @@ class LogTable:
             number: Piece = (text.rjust(CELLS), role)
             curve: Piece = (self._curve(log, tag) if tag == self.curved else "", "tuned")
             cells.append((curve, number))
-        return Row(run.key, tuple(cells))
+        return Row(run.key, tuple(cells), dim=away)
 
     def _curve(self, log: "RunLog", tag: str) -> str:
         """A tag's curve in small; blank as long as it is not read."""
@@ -168,10 +189,3 @@ def moment(seconds: float) -> str:
     """When, short: the time for today, else the day. Not how long ago: that would never rest."""
     then = time.localtime(seconds)
     return time.strftime("%H:%M" if then[:3] == time.localtime()[:3] else "%Y-%m-%d", then)
-
-
-def short(tag: str, tags: Sequence[str]) -> str:
-    """The last part of a tag, where no other listed one ends the same."""
-    clean = one_line(tag)
-    last = clean.rpartition("/")[2]
-    return last if sum(one.rpartition("/")[2] == last for one in tags) <= 1 else clean

@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine import atomic
@@ -36,6 +36,10 @@ class Order:
     value: str = setting("last", choices=VALUES)
     group: str = ""
     """Dotted name of the setting whose values runs are grouped by; empty: they are not."""
+    pinned: list[str] = field(default_factory=list)
+    """Ids of the runs that are listed before the others, and always drawn."""
+    tag: str = ""
+    """What was logged under this name is sorted by, and not a column."""
 
 
 def value_of(spark: Spark | None, value: str) -> float | None:
@@ -47,7 +51,7 @@ def value_of(spark: Spark | None, value: str) -> float | None:
 
 def sort(rows: list[RunRow], order: Order) -> list[RunRow]:
     """Rows by the column of the order; those that have nothing there, or NaN, always come last."""
-    if not order.column:
+    if not (order.column or order.tag):
         return rows[::-1] if order.falling else rows
     keyed = [(_key(row, order), row) for row in rows]
     known = [(key, row) for key, row in keyed if key is not None]
@@ -56,6 +60,8 @@ def sort(rows: list[RunRow], order: Order) -> list[RunRow]:
 
 
 def _key(row: RunRow, order: Order) -> SortKey | None:
+    if order.tag:
+        return _known(value_of(row.curves.get(order.tag), order.value))
     view = row.view
     texts = {"run": view.record.name, "on": view.base, "how": view.method}
     if order.column in texts:
@@ -71,6 +77,10 @@ def _key(row: RunRow, order: Order) -> SortKey | None:
         "ppl": value_of(row.perplexity, order.value),
         "forgot": value_of(row.forgot, "last"),
     }[order.column]
+    return _known(number)
+
+
+def _known(number: float | None) -> SortKey | None:
     return None if number is None or math.isnan(number) else (number, "")
 
 

@@ -1,69 +1,100 @@
-"""What the list of runs can do with a run beside running it: order, groups, notes, putting away,
-deleting, and telling what is different.
+"""What every list of runs can do with a run beside watching it: a filter, groups, notes, pins,
+putting away, and telling what is set otherwise.
+
+Where groups, pins and notes are kept is the subclasses' affair.
 """
 
-import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from engine.jobs.recipe import TrainRecipe
-from engine.jobs.views import UserNotes
-from engine.text import one_line
-from tui.lists.listing import parent_of
-from tui.lists.ordering import COLUMNS, VALUES, Order
+from tui.lists.listing import settings_of
 from tui.phrases import name_of
 from tui.screens.deeds import Deeds
 from tui.snapshots import RunRow
+
+if TYPE_CHECKING:
+    from tui.lists.sifting import Sieve
+
+FILTER_HINT = "words, name:x, state:running, /regex/, with and, or, not, ( )"
 
 
 class Curating(Deeds):
     """Subclasses list runs, and list them anew in `refill`."""
 
+    filter_hint = FILTER_HINT
+
     def __init__(self) -> None:
         super().__init__()
-        self.marked: str | None = None
-        """Key of the run that others are compared with."""
+        self._hidden = False
+        """Whether hidden runs are listed too."""
+        self._archived = False
+        self._sieve: Sieve | None = None
+        """What was typed after `/`; None as long as nothing was."""
 
     def refill(self) -> None:
         raise NotImplementedError
 
     @property
-    def order(self) -> Order:
-        return self.finetop.order
+    def group(self) -> str:
+        """The setting whose values runs are grouped by; empty: they are not."""
+        raise NotImplementedError
+
+    def regroup(self, setting: str) -> None:
+        """Group by another setting, and keep that."""
+        raise NotImplementedError
+
+    def keep_pins(self, marks: list[str]) -> None:
+        """Have these runs on top, and always drawn."""
+        raise NotImplementedError
+
+    def annotate(self, row: RunRow, **changes: str | list[str] | bool) -> None:
+        """Keep another of `UserNotes` for a run."""
+        raise NotImplementedError
+
+    @property
+    def other(self) -> RunRow | None:
+        """The run that the chosen one is compared with."""
+        raise NotImplementedError
+
+    @property
+    def settings(self) -> Sequence[Mapping[str, Any]]:
+        """Of all runs that can be grouped."""
+        raise NotImplementedError
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("note", "archive", "mark"):
+        if action in ("note", "archive", "hide", "pin", "mark"):
             return self.ready and self.chosen is not None
-        if action == "remove":
-            row = self.chosen if self.ready else None
-            return row is not None and not row.view.state.alive and not row.shipped
         if action == "difference":
-            return self.ready and self._other is not None
-        if action == "turn_value":
-            return self.ready and any(row.loss for row in self.finetop.runs.rows)
+            return self.ready and self._differing is not None
         return super().check_action(action, parameters)
 
-    def action_turn_order(self, by: int) -> None:
-        column = COLUMNS[(COLUMNS.index(self.order.column) + by) % len(COLUMNS)]
-        self._reorder(column=column)
+    def narrow(self, word: str) -> None:
+        if self._sieve is None:
+            from tui.lists.sifting import Sieve
 
-    def action_turn_direction(self) -> None:
-        self._reorder(falling=not self.order.falling)
+            self._sieve = Sieve()
+        self._sieve.take(word)
+        self.refill()
 
-    def action_turn_value(self) -> None:
-        self._reorder(value=VALUES[(VALUES.index(self.order.value) + 1) % len(VALUES)])
+    def sifted(self, rows: Sequence[RunRow]) -> list[RunRow]:
+        """Those that the filter lets through."""
+        return list(rows) if self._sieve is None else self._sieve.sift(rows)
+
+    @property
+    def wrong(self) -> str:
+        """Why what is typed is no filter; empty where it is one."""
+        return "" if self._sieve is None else self._sieve.wrong
 
     def action_group(self) -> None:
         from engine.jobs.difference import varying
         from tui.screens.paperwork import PickField
 
-        # The others have hardly a setting in common with them.
-        found = (row.view.recipe for row in self.finetop.runs.rows)
-        recipes = [recipe for recipe in found if isinstance(recipe, TrainRecipe)]
-
         def answer(field: str | None) -> None:
             if field is not None:
-                self._reorder(group=field)
+                self.regroup(field)
+                self.refill()
 
-        self.app.push_screen(PickField(varying(recipes), self.order.group), answer)
+        self.app.push_screen(PickField(varying(self.settings), self.group), answer)
 
     def action_note(self) -> None:
         from tui.screens.paperwork import Noted, NoteWindow
@@ -74,74 +105,52 @@ class Curating(Deeds):
 
         def answer(noted: Noted | None) -> None:
             if noted is not None:
-                note, tags = noted
-                self._change(row, note=note, tags=tags)
+                self.annotate(row, note=noted[0], tags=noted[1])
 
         self.app.push_screen(NoteWindow(name_of(row), row.view.notes), answer)
 
     def action_hide(self) -> None:
         if self.chosen is not None:
-            self._change(self.chosen, hidden=not self.chosen.view.notes.hidden)
+            self.annotate(self.chosen, hidden=not self.chosen.view.notes.hidden)
 
     def action_archive(self) -> None:
         if self.chosen is not None:
-            self._change(self.chosen, archived=not self.chosen.view.notes.archived)
+            self.annotate(self.chosen, archived=not self.chosen.view.notes.archived)
 
-    def action_remove(self) -> None:
-        from tui.screens.paperwork import RemoveWindow
+    def action_show_hidden(self) -> None:
+        self._hidden = not self._hidden
+        self.refill()
 
-        row = self.chosen
-        if row is None or row.view.state.alive:
+    def action_show_archived(self) -> None:
+        self._archived = not self._archived
+        self.refill()
+
+    def action_pin(self) -> None:
+        if self.chosen is None:
             return
-        name = name_of(row)
-        children = sum(parent_of(one) == row.view.record.id for one in self.finetop.runs.rows)
-
-        def remove() -> str:
-            self.finetop.actions.remove(row.path)
-            return f"{name} was deleted"
-
-        def answer(typed: bool | None) -> None:
-            if typed:
-                self.do(remove)
-
-        self.app.push_screen(RemoveWindow(name, one_line(row.key), children), answer)
-
-    def action_mark(self) -> None:
-        if self.chosen is not None:
-            self.marked = None if self.marked == self.chosen.key else self.chosen.key
-            self.refill()
+        mark, pins = self.chosen.mark, self.finetop.pins
+        self.keep_pins([one for one in pins if one != mark] if mark in pins else [*pins, mark])
+        self.refill()
 
     def action_difference(self) -> None:
         from engine.jobs.difference import differences
         from tui.screens.paperwork import DifferenceWindow
 
-        row, other = self.chosen, self._other
-        if row is None or other is None or not row.view.recipe or not other.view.recipe:
+        if (pair := self._differing) is None:
             return
-        found = differences(other.view.recipe, row.view.recipe)
+        row, other = pair
+        found = differences(settings_of(other), settings_of(row))
         arrow = self.glyphs.arrow
         self.app.push_screen(DifferenceWindow(name_of(other), name_of(row), found, arrow))
 
     @property
-    def _other(self) -> RunRow | None:
-        """What the chosen run is compared with: the marked one, else the one it builds on."""
-        row = self.chosen
-        if row is None or row.view.recipe is None:
+    def _differing(self) -> tuple[RunRow, RunRow] | None:
+        """The chosen run and the other one, where settings of both are known."""
+        row, other = self.chosen, self.other
+        if row is None or other is None or other.key == row.key:
             return None
-        rows = self.finetop.runs.rows
-        found = self.finetop.runs.row(self.marked)
-        if found is None:
-            found = next((one for one in rows if one.view.record.id == parent_of(row)), None)
-        return found if found is not None and found.view.recipe and found is not row else None
+        return (row, other) if _has_settings(row) and _has_settings(other) else None
 
-    def _reorder(self, **changes: str | bool) -> None:
-        app = self.finetop
-        app.order = order = dataclasses.replace(self.order, **changes)  # type: ignore[arg-type]
-        self.refill()
-        self.do(lambda: app.actions.keep_order(order))
 
-    def _change(self, row: RunRow, **changes: str | list[str] | bool) -> None:
-        def change(notes: UserNotes) -> UserNotes:
-            return dataclasses.replace(notes, **changes)  # type: ignore[arg-type]
-
-        self.do(lambda: self.finetop.actions.note(row.path, change))
+def _has_settings(row: RunRow) -> bool:
+    return row.view.recipe is not None or bool(row.log and row.log.settings)

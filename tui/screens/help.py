@@ -9,6 +9,13 @@ from tui.widgets.cells import Line
 from tui.widgets.pager import Pager
 
 
+FILTERS = (
+    ('word "a b" /re/', "A word, several, a regular expression; not before it: all others."),
+    ("a b, a and b", "Both; a or b: one of them; ( ) hold together."),
+    ("state:running", "Of runs also name, state, tag, on, how, note and kind."),
+)
+
+
 class HelpPage(Window[None]):
     AUTO_FOCUS = "Pager"
 
@@ -38,6 +45,10 @@ def help_lines(first: str) -> list[Line]:
     lines.append([("Lists", "title")])
     lines.append([(f"  {'up down j k':<16}", "key"), ("Move; pages and ends too.", "")])
     lines.append([(f"  {'tab':<16}", "key"), ("The next pane or field.", "")])
+    lines.append([])
+    lines.append([("Filters of runs, and in Watch of tags", "title")])
+    for form, meaning in FILTERS:
+        lines.append([(f"  {form:<16}", "key"), (meaning, "")])
     lines.append([])
     lines.append(
         [("In a field letters and digits are text; esc leaves it. esc closes this.", "dim")]

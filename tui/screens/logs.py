@@ -1,16 +1,19 @@
 """Runs of `finetop watch`: every log below the paths, its newest values, and when it changed."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from engine.errors import EngineError
 from engine.text import one_line
-from tui.lists.logorder import CHANGED, NAME, Order
+from tui.lists.listing import Entry, Heading, grouped, kept, lifted, settings_of
+from tui.lists.logorder import CHANGED, NAME, STEP, Order
 from tui.lists.ordering import VALUES
-from tui.screens.page import Page, bindings_of
+from tui.phrases import odd_tags, said_of
+from tui.screens.curating import Curating
+from tui.screens.page import bindings_of
 from tui.snapshots import RunRow, RunsSnapshot
 from tui.widgets.cells import Line, Piece
 from tui.widgets.header import Header
@@ -19,7 +22,7 @@ from tui.widgets.line import Lines, Rule
 from tui.widgets.table import Column, Table
 
 if TYPE_CHECKING:
-    from engine.viewing.filters import Filter
+    from engine.viewing.state import ViewState
     from tui.lists.logtable import LogTable
     from tui.logsapp import LogsApp
 
@@ -27,21 +30,22 @@ TAGS_LISTED = 6
 MOST_TAGS = 12
 """With those that are pinned."""
 _EVERYTHING = RunsSnapshot()
-_OF_RUNS = ("watch", "mark", "mark_shown", "turn_order", "turn_direction", "turn_value", "pick_tag")
+_OF_RUNS = ("mark_shown", "turn_order", "turn_direction", "turn_value", "pick_tag")
 
 
-class LogsPage(Page):
+class LogsPage(Curating):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("logs")
     name_in_keymap = "logs"
     home = "#runs"
 
     def __init__(self) -> None:
         super().__init__()
-        self._filter: Filter | None = None
-        self._wrong = ""
         self._table: LogTable | None = None
         self._shown: list[RunRow] = []
+        """The runs that are listed; `_lines` are they with headings."""
+        self._lines: list[RunRow | Heading] = []
         self._known = _EVERYTHING
+        self._counted: tuple[RunsSnapshot, list[str]] = (_EVERYTHING, [])
 
     @property
     def logs(self) -> "LogsApp":
@@ -49,6 +53,10 @@ class LogsPage(Page):
 
         assert isinstance(self.app, LogsApp)
         return self.app
+
+    @property
+    def _view(self) -> "ViewState":
+        return self.finetop.looks.view
 
     def frame(self) -> tuple[Header, KeyBar]:
         return Header("runs"), KeyBar()
@@ -63,8 +71,8 @@ class LogsPage(Page):
         yield keys
 
     def open(self) -> None:
-        if self._filter is None:
-            self.narrow(self.logs.runs_filter)
+        if self._sieve is None:
+            self.narrow("")
         super().open()
         self._fill()
         self.finetop.looks.recall(self._recalled)
@@ -74,28 +82,41 @@ class LogsPage(Page):
 
     @property
     def chosen(self) -> RunRow | None:
-        return self.finetop.runs.row(self.query_one(Table).chosen)
+        at = self.query_one(Table).place
+        line = self._lines[at] if at < len(self._lines) else None
+        return line if isinstance(line, RunRow) else None
 
     def show_runs(self, snapshot: RunsSnapshot) -> None:
         if snapshot is not self._known:
             self._known = snapshot
             self._fill()
 
+    def refill(self) -> None:
+        self._fill()
+
     def redraw(self) -> None:
         self._fill()
         super().redraw()
 
     def narrow(self, word: str) -> None:
-        from tui.lists.loglines import run_filter
+        """Only what `word` lets through; as the command line asked where that is empty."""
+        super().narrow(word or self.logs.runs_filter)
+        if not word:
+            self._keep_filter()
 
-        try:
-            self._filter, self._wrong = run_filter(word or self.logs.runs_filter), ""
-        except EngineError as error:
-            self._wrong = error.detail.rpartition("^ ")[2]
-        self._fill()
+    def on_descendant_blur(self) -> None:
+        self._keep_filter()
+
+    def _keep_filter(self) -> None:
+        if self.word != self._view.run_filter and not self.wrong:
+            self.finetop.looks.change(run_filter=self.word)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return bool(self._shown) or action not in _OF_RUNS or not self.ready
+        if action in _OF_RUNS:
+            return bool(self._shown) or not self.ready
+        if action == "group":
+            return any(row.log and row.log.settings for row in self._known.rows) or not self.ready
+        return super().check_action(action, parameters)
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
         self.finetop.selected = self.query_one(Table).chosen
@@ -110,18 +131,57 @@ class LogsPage(Page):
     def _recalled(self, note: str) -> None:
         if note:
             self.finetop.say(note, "warning")
+        if self._view.run_filter and not (self.word or self.logs.runs_filter):
+            self.word = self._view.run_filter
+            self.narrow(self.word)
+        self._see_anew()
+
+    def _see_anew(self) -> None:
+        self.logs.see_anew()
+        self._known = self.finetop.runs
         self._fill()
 
     @property
+    def group(self) -> str:
+        return self._view.group_by
+
+    @property
+    def settings(self) -> Sequence[Mapping[str, Any]]:
+        return [found for row in self._known.rows if (found := settings_of(row))]
+
+    @property
+    def other(self) -> RunRow | None:
+        """The run that was marked last, beside the chosen one."""
+        chosen = self.chosen
+        rows = {row.mark: row for row in self._known.rows}
+        marks = [mark for mark in self._view.selected if chosen is None or mark != chosen.mark]
+        return next((rows[mark] for mark in reversed(marks) if mark in rows), None)
+
+    def regroup(self, setting: str) -> None:
+        self.finetop.looks.change(group_by=setting)
+
+    def keep_pins(self, marks: list[str]) -> None:
+        self.finetop.looks.change(pinned_runs=marks)
+
+    def annotate(self, row: RunRow, **changes: str | list[str] | bool) -> None:
+        from tui.lists.noting import changed
+
+        self.finetop.looks.change(notes=changed(self._view.notes, row, changes))
+        self._see_anew()
+
+    def action_remove(self) -> None:
+        self.finetop.say("Logs are only read here, so nothing is deleted; x hides a run.")
+
+    @property
     def _order(self) -> "Order":
-        view = self.finetop.looks.view
-        return Order.parse(view.sort_by, view.descending)
+        return Order.parse(self._view.sort_by, self._view.descending)
 
     def action_turn_order(self) -> None:
-        """By name, by change, by each tag that has a column."""
+        """By name, by step, by change, by each tag that has a column."""
         tags = self._table.tags if self._table else []
         value = self._order.value
-        turn = [Order(), Order(CHANGED, falling=True), *(Order(tag, True, value) for tag in tags)]
+        turn = [Order(), Order(STEP, falling=True), Order(CHANGED, falling=True),
+                *(Order(tag, True, value) for tag in tags)]  # fmt: skip
         names = [(one.column, one.tagged) for one in turn]
         here = (self._order.column, self._order.tagged)
         at = names.index(here) if here in names else names.index((NAME, False))
@@ -142,7 +202,7 @@ class LogsPage(Page):
         """Sort by any tag there is; pin some, so that their columns come first."""
         from tui.screens.picktags import PickTags
 
-        tags = sorted({tag for one in self._shown if one.log for tag in one.log.tags})
+        tags = sorted({tag for one in self._shown for tag in one.tags})
         order = self._order
 
         def take(choice: "tuple[str | None, list[str]] | None") -> None:
@@ -154,11 +214,9 @@ class LogsPage(Page):
             self._sort_by(order if chosen.column == order.column else chosen)
 
         now = order.column if order.tagged else None
-        self.app.push_screen(PickTags({tag: tag for tag in tags}, self._pinned, now), take)
-
-    @property
-    def _pinned(self) -> list[str]:
-        return self.finetop.looks.view.pinned_tags
+        self.app.push_screen(
+            PickTags({tag: tag for tag in tags}, self._view.pinned_tags, now), take
+        )
 
     def action_mark(self) -> None:
         """Draw this run with whatever is watched, or no longer."""
@@ -171,7 +229,7 @@ class LogsPage(Page):
         self._mark([row.mark for row in self._shown])
 
     def _mark(self, marks: list[str]) -> None:
-        selected = self.finetop.looks.view.selected
+        selected = self._view.selected
         known, asked = set(selected), set(marks)
         if asked <= known:
             selected = [one for one in selected if one not in asked]
@@ -188,74 +246,88 @@ class LogsPage(Page):
         if not self.ready:
             return
         from engine.viewing.filters import parse
-        from tui.lists.loglines import common_tags, subject_of
+        from tui.lists.loglines import common_tags
         from tui.lists.logtable import LogTable
 
-        view = self.finetop.looks.view
+        view = self._view
         made = self._table = self._table or LogTable(self.glyphs)
         made.glyphs, made.order = self.glyphs, Order.parse(view.sort_by, view.descending)
-        rows = [one for one in self._known.rows if one.log is not None]
-        test = self._filter
-        shown = [one for one in rows if test is None or test.matches(subject_of(one))]
+        rows = kept(self._known.rows, hidden=self._hidden, archived=self._archived)
+        shown = self.sifted([one for one in rows if one.log is not None])
         logs = [one.log for one in shown if one.log is not None]
         common = common_tags(logs, parse(self.logs.tags), TAGS_LISTED)
         tags = [*dict.fromkeys([*view.pinned_tags, *common])][:MOST_TAGS]
         asked = made.order.column
         made.tags = [asked, *tags] if made.order.tagged and asked not in tags else tags
-        self._shown = made.sort(shown)
+        entries = grouped(lifted(made.sort(shown), view.pinned_runs), view.group_by)
+        self._shown = [one.row for one in entries if isinstance(one, Entry)]
         table = self.query_one(Table)
         widest = max((len(one.view.record.name) for one in shown), default=18) + 2
         table.columns = tuple(made.columns(widest))
         table.sorted_by, table.falling = made.sorted_by, made.order.falling
-        table.empty = "No run is like this." if rows else "No log here yet."
-        keys = [one.key for one in self._shown]
-        table.show_later(keys, made.rows(self._shown, frozenset(view.selected)))
+        table.empty = "No run is like this." if self._known.rows else "No log here yet."
+        lines = self._lines = [one if isinstance(one, Heading) else one.row for one in entries]
+        marked, pinned = set(view.selected), set(view.pinned_runs)
+        table.show_later([one.key for one in lines], made.rows(lines, marked - pinned, pinned))
         self._tell()
         self._prefer()
         self.show_keys()
 
     def _tell(self) -> None:
-        row, line = self.chosen, list[Piece]()
-        between = f" {self.glyphs.separator} "
-        if row is not None and row.log is not None:
-            log = row.log
-            line = [(f" {one_line(row.view.record.name)} ", "strong"), (str(log.kind), "dim")]
-            line.append((f"{between}{len(log.tags)} tags", ""))
-            line += [(f"{between}{one_line(f'{one.name}: {one.reason}')}", "warn")
-                     for one in log.problems[:2]]  # fmt: skip
-            if not log.loaded:
-                line.append((between + "still being read", "dim"))
-            line.append((between + one_line(str(row.path)), "dim"))
-        self.query_one("#about", Lines).show(line)
+        self.query_one("#about", Lines).show(self._about())
         self.query_one("#summary", Lines).show(self._summary())
 
+    def _about(self) -> Line:
+        row, line = self.chosen, list[Piece]()
+        between = f" {self.glyphs.separator} "
+        if row is None or row.log is None:
+            return line
+        log = row.log
+        line = [(f" {one_line(row.view.record.name)} ", "strong"), (str(log.kind), "dim")]
+        line.append((f"{between}{len(log.tags)} tags", ""))
+        if row.odd_tags:
+            line.append((between + odd_tags(row), "bad"))
+        line += [(f"{between}{one_line(f'{one.name}: {one.reason}')}", "warn")
+                 for one in log.problems[:2]]  # fmt: skip
+        if not log.loaded:
+            line.append((between + "still being read", "dim"))
+        return [*line, *said_of(row, between), (between + one_line(str(row.path)), "dim")]
+
     def _summary(self) -> Line:
-        if self._wrong:
-            return [(f" filter: {one_line(self._wrong)}", "bad")]
-        rows = self._known.rows
-        loading = sum(row.log is not None and not row.log.loaded for row in rows)
+        if self.wrong:
+            return [(f" filter: {one_line(self.wrong)}", "bad")]
+        rows, view = self._known.rows, self._view
         parts = [f"{len(rows):,} run{'s' * (len(rows) != 1)}"]
         if len(self._shown) != len(rows):
             parts.append(f"{len(self._shown):,} shown")
-        marked = len(set(self.finetop.looks.view.selected) & {row.mark for row in rows})
-        if marked:
+        if self.word and not self.query("#filter"):  # as it was left last time
+            parts.append(f"only runs like {one_line(self.word)}, esc shows all")
+        marks = {row.mark for row in rows} if view.selected or view.pinned_runs else set()
+        if marked := len(marks & {*view.selected, *view.pinned_runs}):
             parts.append(f"{marked:,} marked, drawn together")
-        if loading:
-            parts.append(f"{loading:,} still being read")
         order = self._order
         if order.tagged:
             way = "falling" if order.falling else "rising"
             parts.append(f"by {order.value} {one_line(order.column)}, {way}")
-        faulty = sum(bool(row.log and row.log.problems) for row in rows)
-        if faulty:
-            parts.append(f"{faulty:,} with a file that cannot be read as events")
-        return [(" " + f" {self.glyphs.separator} ".join(parts), "dim")]
+        if self._counted[0] is not self._known:
+            self._counted = self._known, _counts(rows)
+        return [(" " + f" {self.glyphs.separator} ".join([*parts, *self._counted[1]]), "dim")]
 
     def _prefer(self) -> None:
         """Have what is on screen read first."""
-        keys = [row.key for row in self._shown]
-        chosen = self.query_one(Table).chosen
-        at = keys.index(chosen) if chosen in keys else 0
-        room = self.size.height
+        at, room = self.query_one(Table).place, self.size.height
         near = self._shown[max(0, at - room) : at + room]
         self.logs.logs.prefer([row.log.name for row in near if row.log])
+
+
+def _counts(rows: Sequence[RunRow]) -> list[str]:
+    """How many runs there is something to say of, whatever is listed."""
+    logs = [row.log for row in rows if row.log is not None]
+    told = {
+        "still being read": sum(not log.loaded for log in logs),
+        "hidden": sum(row.view.notes.hidden for row in rows),
+        "archived": sum(row.view.notes.archived for row in rows),
+        "with values that are no numbers": sum(bool(row.odd_tags) for row in rows),
+        "with a file that cannot be read as events": sum(bool(log.problems) for log in logs),
+    }
+    return [f"{count:,} {what}" for what, count in told.items() if count]

@@ -93,7 +93,7 @@ class Looking(Deeds):
             self.finetop.say(note, "warning")
         self._lay_out()
         self._dress()
-        if self._view.selected:
+        if self._picked:
             self._read_beside()
         self._refresh_all()
 
@@ -146,12 +146,12 @@ class Looking(Deeds):
                 self._read_beside()
 
         picked = [row.key for row in rows if row.mark in self._view.selected]
-        self.app.push_screen(PickRuns(rows, picked), take)
+        self.app.push_screen(PickRuns(rows, picked, self.finetop.pins), take)
 
     @property
     def _picked(self) -> list[RunRow]:
-        """The runs that are drawn beside the watched one."""
-        marks = set(self._view.selected)
+        """The runs that are drawn beside the watched one: those that are marked or pinned."""
+        marks = {*self._view.selected, *self.finetop.pins}
         rows = self.finetop.runs.rows if marks else ()
         return [row for row in rows if row.mark in marks and row.key != self.finetop.selected]
 

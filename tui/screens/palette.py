@@ -39,10 +39,6 @@ class PalettePage(Window[str | None]):
     def on_mount(self) -> None:
         self._narrow("")
 
-    def focus_field(self) -> None:
-        """What is typed from now on goes there; not only once the screen has come to rest."""
-        self.set_focus(self.query_one(Field))
-
     def on_input_changed(self, event: Input.Changed) -> None:
         self._narrow(event.value)
 

@@ -11,7 +11,7 @@ from engine.jobs.status import State
 from engine.jobs.views import JobView
 from engine.text import one_line
 from tui.keymap import Key
-from tui.lists.listing import Entry, Heading, sorted_rows
+from tui.lists.listing import Entry, Heading, kept, sorted_rows
 from tui.lists.ordering import Order, value_of
 from tui.phrases import (
     NONE,
@@ -19,14 +19,18 @@ from tui.phrases import (
     forgot,
     name_of,
     number,
+    odd_tags,
     over_budget,
     progress,
     remark,
+    said_of,
+    short,
+    small,
     state_mark,
     state_words,
     time_left,
 )
-from tui.screens.curating import Curating
+from tui.screens.filing import Filing
 from tui.screens.page import bindings_of
 from tui.snapshots import SPARK_CELLS, RunRow, RunsSnapshot, Spark
 from tui.widgets.cells import Line, Piece
@@ -44,20 +48,21 @@ COLUMNS = (
     Column("eval", 6, 7, right=True),
     Column("ppl", 6, 7, right=True),
     Column("forgot", 8, 9, right=True),
+    Column("ppl curve", 9),
 )
+_TAG_AT = 3
+"""Where the column of a tag stands that is sorted by."""
 MOST_RAILS = 6
 """Levels of a family that are drawn; deeper ones stand under each other."""
 
 
-class RunsPage(Curating):
+class RunsPage(Filing):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("runs")
     name_in_keymap = "runs"
     home = "#runs"
 
     def __init__(self) -> None:
         super().__init__()
-        self._hidden = False
-        self._archived = False
         self._opened = False
         """Whether a row was chosen to begin with."""
         self._entries: list[Entry | Heading] = []
@@ -91,11 +96,8 @@ class RunsPage(Curating):
         self._tell()
         self.show_keys()
 
-    def narrow(self, word: str) -> None:
-        self._fill()
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("hide", "new"):
+        if action == "new":
             return self.chosen is not None
         return super().check_action(action, parameters)
 
@@ -118,24 +120,12 @@ class RunsPage(Curating):
             self.finetop.draft = recipe
         await self.finetop.switch_mode("launch")
 
-    def action_show_hidden(self) -> None:
-        self._hidden = not self._hidden
-        self._fill()
-
-    def action_show_archived(self) -> None:
-        self._archived = not self._archived
-        self._fill()
-
     def _fill(self) -> None:
-        self._entries = sorted_rows(
-            self.finetop.runs.rows,
-            self.order,
-            hidden=self._hidden,
-            archived=self._archived,
-            word=self.word,
-        )
-        table = self.query_one(Table)
-        table.sorted_by, table.falling = self.order.column, self.order.falling
+        rows = kept(self.finetop.runs.rows, hidden=self._hidden, archived=self._archived)
+        self._entries = sorted_rows(self.sifted(rows), self.order, tree=not self.word)
+        table, order = self.query_one(Table), self.order
+        table.columns = _columns(order)
+        table.sorted_by, table.falling = _title(order), order.falling
         table.show([self._row(entry) for entry in self._entries])
         if not self._opened and self._entries:
             self._opened = True
@@ -147,30 +137,37 @@ class RunsPage(Curating):
 
     def _row(self, entry: Entry | Heading) -> Row:
         if isinstance(entry, Heading):
-            what = f"{self.order.group} {entry.value} ({entry.count})"
-            return Row(f"\0{entry.value}", (((what, "title"),),))
+            what = f"{entry.setting} {entry.value} ({entry.count})"
+            return Row(entry.key, (((what, "title"),),))
         row, view, glyphs = entry.row, entry.row.view, self.glyphs
         mark = state_mark(view.state, glyphs)
         tree = ""
         if entry.depth:
             rails = "".join(f"{glyphs.trunk if one else ' '} " for one in entry.rails)
             tree = rails[-2 * MOST_RAILS :] + (glyphs.last if entry.last else glyphs.branch) + " "
-        name: tuple[Piece, ...] = ((tree, "dim"), mark, (f" {name_of(row)}", _name_role(row)))
+        odd: Piece = (" !" if row.odd_tags else "", "bad")
+        name: Piece = (f" {name_of(row)}", _name_role(row))
+        cells: list[tuple[Piece, ...]] = [
+            ((tree, "dim"), mark, odd, name),
+            ((one_line(view.base) or "(nothing)", ""),),
+            ((one_line(view.method), ""),),
+            tuple(progress(view, glyphs)),
+            ((time_left(view), ""),),
+            self._loss(row.loss),
+            ((number(value_of(row.eval_loss, self.order.value)), ""),),
+            ((number(value_of(row.perplexity, self.order.value), 2), ""),),
+            (forgot(row),),
+            ((sparkline(row.perplexity.values, glyphs) if row.perplexity else "", "tuned"),),
+        ]
+        if self.order.tag:
+            value = value_of(row.curves.get(self.order.tag), self.order.value)
+            cells.insert(_TAG_AT, ((small(value), ""),))
         return Row(
             row.key,
-            (
-                name,
-                ((one_line(view.base) or "(nothing)", ""),),
-                ((one_line(view.method), ""),),
-                tuple(progress(view, glyphs)),
-                ((time_left(view), ""),),
-                self._loss(row.loss),
-                ((number(value_of(row.eval_loss, self.order.value)), ""),),
-                ((number(value_of(row.perplexity, self.order.value), 2), ""),),
-                (forgot(row),),
-            ),
+            tuple(cells),
             dim=view.notes.hidden or view.notes.archived,
             marked=row.key == self.marked,
+            pinned=row.mark in self.order.pinned,
         )
 
     def _loss(self, spark: Spark | None) -> tuple[Piece, ...]:
@@ -194,6 +191,7 @@ class RunsPage(Curating):
                 shown=sum(isinstance(entry, Entry) for entry in self._entries),
                 word=self.word,
                 order=self.order,
+                wrong=self.wrong,
             )
         )
 
@@ -217,17 +215,13 @@ def about(row: RunRow | None, separator: str) -> Line:
         line.append((between + f"it ran on {host}; r adopts it", ""))
     elif said := remark(row):
         line.append((between + said, ""))
+    if row.odd_tags:
+        line.append((between + odd_tags(row), "bad"))
     if row.over_budget:
         line.append((between + over_budget(row), "bad"))
     if status is not None and status.rejected:
         line.append((between + f"{status.rejected:,} rows rejected", "warn"))
-    notes = view.notes
-    if notes.archived or notes.hidden:
-        line.append((between + ("archived" if notes.archived else "hidden"), "dim"))
-    if notes.tags:
-        line.append((between + one_line(" ".join(f"#{tag}" for tag in notes.tags)), "title"))
-    if notes.note:
-        line.append((between + one_line(notes.note), ""))
+    line += said_of(row, between)
     if row.shipped:
         line.append((between + "came with finetop, x hides it", "dim"))
     elif row.elsewhere:
@@ -236,9 +230,19 @@ def about(row: RunRow | None, separator: str) -> Line:
 
 
 def summary(
-    rows: tuple[RunRow, ...], separator: str, *, shown: int, word: str, order: Order
+    rows: tuple[RunRow, ...],
+    separator: str,
+    *,
+    shown: int,
+    word: str,
+    order: Order,
+    wrong: str = "",
 ) -> Line:
-    """How many runs there are, here and elsewhere, waiting, put away, and in which order."""
+    """How many runs there are, here and elsewhere, waiting, put away, and in which order; or what
+    is `wrong` with the filter.
+    """
+    if wrong:
+        return [(f" filter: {one_line(wrong)}", "bad")]
     here = sum(not row.elsewhere and not row.shipped for row in rows)
     there = sum(row.elsewhere for row in rows)
     waiting = sum(row.view.state is State.QUEUED for row in rows)
@@ -252,19 +256,40 @@ def summary(
         parts.append(f"queue: {waiting} waiting")
     if over:
         parts.append(f"! {over} over the forgetting budget")
+    if odd := sum(bool(row.odd_tags) for row in rows):
+        parts.append(f"! {odd} with values that are no numbers")
     if hidden:
         parts.append(f"{hidden} hidden")
     if archived:
         parts.append(f"{archived} archived")
     if word:
-        parts.append(f"{shown} hold “{one_line(word)}”")
-    if order.column:
+        parts.append(f"{shown} like “{one_line(word)}”")
+    if order.tag:
+        way = "falling" if order.falling else "rising"
+        parts.append(f"by {order.value} {one_line(order.tag)}, {way}")
+    elif order.column:
         parts.append(f"by {order.column}, {'falling' if order.falling else 'rising'}")
     elif order.falling:
         parts.append("oldest first")
     if order.value != "last":
         parts.append(f"{order.value} loss, eval and ppl")
     return [(" " + f" {separator} ".join(parts), "dim")]
+
+
+def _columns(order: Order) -> tuple[Column, ...]:
+    """With one for the tag that is sorted by."""
+    if not order.tag:
+        return COLUMNS
+    title = _title(order)
+    tag = Column(title, 9, max(9, min(18, len(title))), right=True)
+    return (*COLUMNS[:_TAG_AT], tag, *COLUMNS[_TAG_AT:])
+
+
+def _title(order: Order) -> str:
+    """Of the column that is sorted by."""
+    if not order.tag:
+        return order.column
+    return short(order.tag, [order.tag, *(column.title for column in COLUMNS)])
 
 
 def _what_runs(rows: tuple[RunRow, ...]) -> str | None:

@@ -19,7 +19,7 @@ from tui.curves.readings import (
     sparks,
     standing,
 )
-from tui.lists.listing import arrange
+from tui.lists.listing import arrange, kept
 from tui.phrases import failure_lines, name_of
 from tui.plotting.picture import Level
 from tui.screens.giving import Giving
@@ -93,7 +93,7 @@ class WatchPage(Giving):
     def show_runs(self, snapshot: RunsSnapshot) -> None:
         if self.finetop.selected is None:
             self.finetop.watch_run(_first(snapshot))
-        if self._view.selected:
+        if self._picked:
             self._read_beside()
         self._tell()
         self.show_keys()
@@ -175,7 +175,8 @@ class WatchPage(Giving):
         self._lay_out()
 
     def action_turn_run(self, by: int) -> None:
-        keys = [entry.row.key for entry in arrange(self.finetop.runs.rows)]
+        entries = arrange(kept(self.finetop.runs.rows), self.finetop.pins)
+        keys = [entry.row.key for entry in entries]
         if not keys:
             return
         at = keys.index(self.finetop.selected) if self.finetop.selected in keys else 0

@@ -4,7 +4,8 @@ Owns colours by role: a line says what a piece of text is, the style sheet says 
 """
 
 from collections.abc import Sequence
-from itertools import zip_longest
+from itertools import groupby, zip_longest
+from operator import itemgetter
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -103,13 +104,12 @@ class Cells(Widget):
         under = next((role for _, role in line if role in ("cursor", "blurred")), "")
         segments, room = [], width
         plain = self.glyphs.is_ascii
-        for text, role in line:
+        for text, role in [("".join(text for text, _ in line), under)] if under else _joined(line):
             text = text.translate(_PLAIN) if plain else text
             size = cell_len(text)
             if size > room:
                 text, size = set_cell_size(text, room), room
-            style = self._style(under) if under else self._style(role)
-            segments.append(Segment(text, style))
+            segments.append(Segment(text, self._style(role)))
             room -= size
             if room <= 0:
                 break
@@ -123,6 +123,14 @@ class Cells(Widget):
                 style += self.screen.get_component_rich_style(f"cells--{role}", partial=True)
             self._styles[role] = style
         return self._styles[role]
+
+
+def _joined(line: Line) -> Line:
+    """The same line in as few pieces as it has roles in turn: each costs time when it is drawn."""
+    found: list[Piece] = []
+    for role, pieces in groupby(line, key=itemgetter(1)):
+        found.append(("".join(text for text, _ in pieces), role))
+    return found
 
 
 def fit(text: str, width: int, ellipsis: str) -> str:

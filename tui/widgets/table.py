@@ -32,6 +32,8 @@ class Row:
     dim: bool = False
     marked: bool = False
     """Chosen beside the chosen one, to be compared with it."""
+    pinned: bool = False
+    """Always on top."""
 
     @property
     def text(self) -> str:
@@ -87,6 +89,11 @@ class Table(Cells, can_focus=True):
     def chosen(self) -> str | None:
         """The key of the chosen row."""
         return self._keys[self._at] if self._keys else None
+
+    @property
+    def place(self) -> int:
+        """How many rows stand above the chosen one."""
+        return self._at
 
     def show(self, rows: Sequence[Row]) -> None:
         """Replace the rows; the chosen one is kept by its key, else by its place."""
@@ -192,7 +199,8 @@ class Table(Cells, can_focus=True):
         gap = self._gap
         mark = ">" if chosen else " "
         under = ("cursor" if self.has_focus else "blurred") if chosen else ""
-        beside = self.glyphs.mark if row.marked else " "
+        glyphs = self.glyphs
+        beside = glyphs.mark if row.marked else glyphs.pin if row.pinned else " "
         line: list[Piece] = [(f"{mark}{beside}", under)]
         last = len(row.cells) - 1
         for at, (column, pieces) in enumerate(zip(self.columns, row.cells, strict=False)):
@@ -200,12 +208,13 @@ class Table(Cells, can_focus=True):
                 break
             # A row of fewer cells than columns has something to say instead of the rest.
             room = (sum(widths[at:]) if at == last else widths[at]) - gap
-            cut = _cut(pieces, room, self.glyphs.ellipsis)
-            blank = " " * max(0, room - length(cut))
-            right = column.right and last == len(self.columns) - 1
-            parts = [(blank, ""), *cut] if right else [*cut, (blank, "")]
-            line += [(text, "dim" if row.dim else role) for text, role in parts]
-            line.append((" " * gap, ""))
+            cut, taken = _cut(pieces, room, glyphs.ellipsis)
+            blank = " " * max(0, room - taken)
+            parts = [(text, "dim" if row.dim else role) for text, role in cut]
+            if column.right and last == len(self.columns) - 1:
+                line += [(blank, ""), *parts, (" " * gap, "")]
+            else:
+                line += [*parts, (blank + " " * gap, "")]
         return line
 
 
@@ -213,12 +222,14 @@ def _no_row(at: int) -> Row:
     raise IndexError(at)
 
 
-def _cut(pieces: Sequence[Piece], room: int, ellipsis: str) -> list[Piece]:
-    if length(pieces) <= room:
-        return list(pieces)
+def _cut(pieces: Sequence[Piece], room: int, ellipsis: str) -> tuple[Sequence[Piece], int]:
+    """The pieces in at most `room` cells, and how many they take."""
+    taken = length(pieces)
+    if taken <= room:
+        return pieces, taken
     cut: list[Piece] = []
     for text, role in pieces:
         if length(cut) >= room:
             break
         cut.append((fit(text, room - length(cut), ellipsis), role))
-    return cut
+    return cut, length(cut)
