@@ -64,14 +64,6 @@ _STOP = "Save and stop; again, more firmly. Waiting: cancel."
 _LOG = "All that its workers said, to be searched."
 _OVERVIEW = "Its recipe, inputs, versions, and size on disk."
 _MACHINE = "GPU, CPU, memory and disk, over the last minutes."
-_RUN_FILTER = "Show only runs that an expression lets through."
-_PIN = "Pin the chosen run: on top and always drawn; or no longer."
-_NOTE = "A note and tags on the chosen run."
-_ARCHIVE, _ARCHIVED = (
-    "Archive the chosen run, or take it back.",
-    "List archived runs too, or no longer.",
-)
-_HIDE, _HIDDEN = "Hide the chosen run, or show it again.", "List hidden runs too, or no longer."
 
 KEYS: tuple[Key, ...] = (
     *_on(
@@ -83,24 +75,22 @@ KEYS: tuple[Key, ...] = (
         ("r", "", "resume", "resume", "Go on from its last checkpoint; a done one: further.", ""),
         ("K,shift+up", "K", "move(-1)", "", "Move a waiting run up in the queue.", "quiet"),
         ("J,shift+down", "K J", "move(1)", "move", "Move a waiting run down in the queue.", ""),
-        ("slash", "/", "filter", "filter", _RUN_FILTER, ""),
+        ("slash", "/", "filter", "filter", "Show only what holds a word.", ""),
         ("o", "o O", "turn_order(1)", "sort", "Sort by the next column.", ""),
         ("O", "O", "turn_direction", "", "The other direction.", "quiet"),
-        ("i", "", "turn_value", "", "Last, best or smoothed values.", "quiet"),
-        ("t", "", "pick_tag", "by tag", "Sort by any tag that was logged.", "quiet"),
+        ("i", "", "turn_value", "", "Last, best or smoothed losses.", "quiet"),
         ("b", "", "group", "group", "Group by a setting of the recipe.", ""),
-        ("p", "", "pin", "", _PIN, "quiet"),
-        ("m", "", "note", "note", _NOTE, ""),
+        ("m", "", "note", "note", "A note and tags on the chosen run.", ""),
         ("space", "", "mark", "mark", "Mark the chosen run, to compare recipes with it.", ""),
         ("d", "", "difference", "difference", "Settings unlike the marked run's or parent's.", ""),
         ("D", "D", "remove", "", "Delete an ended run, once its name is typed.", "quiet"),
-        ("z", "", "archive", "", _ARCHIVE, "quiet"),
-        ("Z", "Z", "show_archived", "", _ARCHIVED, "quiet"),
+        ("z", "", "archive", "", "Archive the chosen run, or take it back.", "quiet"),
+        ("Z", "Z", "show_archived", "", "List archived runs too, or no longer.", "quiet"),
         ("f", "", "log", "log", _LOG, ""),
         ("u", "", "overview", "overview", _OVERVIEW, ""),
         ("g", "", "machine", "machine", _MACHINE, ""),
-        ("x", "", "hide", "hide", _HIDE, "quiet"),
-        ("X", "X", "show_hidden", "show hidden", _HIDDEN, "quiet"),
+        ("x", "", "hide", "hide", "Hide the chosen run, or show it again.", "quiet"),
+        ("X", "X", "show_hidden", "show hidden", "List hidden runs too, or no longer.", "quiet"),
     ),
     *_on(
         "launch",
@@ -156,6 +146,7 @@ KEYS: tuple[Key, ...] = (
         ("right_curly_bracket", "}", "pan(1)", "", "A later part of x.", "quiet"),
         ("P", "P", "pin", "", "Find a chart by its tag; pin some before the others.", "quiet"),
         ("e", "", "export", "export", "The first chart as SVG or PNG, its curves as text.", ""),
+        ("E", "E", "export_all", "", "Every point of all tags of the runs drawn.", "quiet"),
         ("Y", "Y", "chat", "copy", "The first chart in a line of text, for a chat.", ""),
     ),
     *_on(
@@ -260,23 +251,14 @@ KEYS: tuple[Key, ...] = (
     *_on(
         "logs",
         ("enter", "", "watch", "watch", "Draw the chosen run's curves.", ""),
-        ("slash", "/", "filter", "filter", _RUN_FILTER, ""),
+        ("slash", "/", "filter", "filter", "Show only what an expression lets through.", ""),
         ("space", "", "mark", "mark", "Mark a run: marked ones are drawn together.", ""),
-        ("M", "M", "mark_shown", "", "Mark all that are listed, or none of them.", "quiet"),
-        ("p", "", "pin", "pin", _PIN, ""),
-        ("o", "o O", "turn_order", "sort", "By name, step, newest change, or a tag's value.", ""),
+        ("m", "", "mark_shown", "", "Mark all that are listed, or none of them.", "quiet"),
+        ("o", "o O", "turn_order", "sort", "By name, by newest change, by a tag's value.", ""),
         ("O", "O", "turn_direction", "", "The other direction.", "quiet"),
         ("i", "", "turn_value", "last/best", "Last, best or smoothed values of tags.", ""),
         ("t", "", "pick_tag", "by tag", "Sort by any tag; pin tags before the others.", ""),
     ),
-        ("b", "", "group", "group", "Group by a setting that the logs note.", ""),
-        ("m", "", "note", "note", _NOTE, ""),
-        ("d", "", "difference", "difference", "Settings unlike those of the run marked last.", ""),
-        ("x", "", "hide", "hide", _HIDE, "quiet"),
-        ("X", "X", "show_hidden", "", _HIDDEN, "quiet"),
-        ("z", "", "archive", "", _ARCHIVE, "quiet"),
-        ("Z", "Z", "show_archived", "", _ARCHIVED, "quiet"),
-        ("D", "D", "remove", "", "Says why no log is deleted here.", "quiet"),
     *_on(
         "log",
         ("slash", "/", "filter", "find", "Find a word.", ""),

@@ -364,6 +364,20 @@ async def test_a_chart_is_written_to_files_once(app: FinetopApp, tmp_path: Path)
             else:
                 await see(pilot, "There is such a file" if "svg" in name else "cannot be written")
                 await pilot.press("escape")
+        for name in ("all.png", "all"):
+            await pilot.press("E")
+            await see(pilot, "Every point of all tags of live, to a file")
+            app.screen.query_one(Input).value = f"{tmp_path}/{name}"
+            await pilot.press("enter")
+            if name == "all":
+                await until(pilot, (tmp_path / "all.json").exists)
+            else:
+                await see(pilot, "holds one chart")
+                await pilot.press("escape")
+    whole = json.loads((tmp_path / "all.json").read_text())["runs"]["live"]
+    assert {"train/loss", "eval/loss", "train/learning_rate"} < set(whole)
+    assert len(whole["train/loss"]["steps"]) == 40
+    assert (tmp_path / "all.csv").read_text().count("\nlive,eval/loss,") == 4
     assert (tmp_path / "mine.svg").read_text().startswith("<svg")
     assert (tmp_path / "mine.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "mine.txt").read_text().startswith("live · train/loss █")

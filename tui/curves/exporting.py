@@ -38,6 +38,15 @@ def selected(spec: ChartSpec, runs: Sequence[Drawn]) -> list[Selected]:
     ]
 
 
+def all_of(runs: Sequence[Drawn]) -> list[Selected]:
+    """Every curve of every run, by tag."""
+    return [
+        Selected(run.name, run.series[tag], run.derived.get(tag, ""))
+        for run in runs
+        for tag in sorted(run.series)
+    ]
+
+
 def picture(
     board: Board,
     axis: Axis,

@@ -1,4 +1,4 @@
-"""What Watch gives away: a chart as files, its curves, and a line of text for a chat."""
+"""What Watch gives away: a chart as files, its curves, a line of text for a chat; all curves."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
 
 class Giving(Zooming):
-    """Of the chart that comes first, as it is drawn now."""
+    """Of the chart that comes first, as it is drawn now, or of all that the runs logged."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("export", "chat"):
             return bool(self._boards and self._boards[0].curves)
+        if action == "export_all":
+            return any(run.series for run in self._drawn)
         return super().check_action(action, parameters)
 
     def step_back(self) -> bool:
@@ -41,6 +43,14 @@ class Giving(Zooming):
             await self.mount(field)
         self.set_focus(self.query_one("#export"))
 
+    def action_export_all(self) -> None:
+        """All tags, whether there is a chart of them in sight or not."""
+        from tui.screens.points import give_points
+
+        drawn = self._drawn
+        whose = one_line(drawn[0].name) if len(drawn) == 1 else f"the {len(drawn)} runs drawn"
+        give_points(self, drawn, whose, branches=self._view.branches)
+
     def on_input_submitted(self, event: "Input.Submitted") -> None:
         if event.input.id == "export":
             name = event.value.strip()
@@ -61,11 +71,13 @@ class Giving(Zooming):
 
     def _export(self, path: Path) -> None:
         shown, curves = self._curves_given()
+        branches = self._view.branches
 
         def export() -> str:
             from tui.curves import exporting
 
-            return one_line(exporting.write(path, exporting.files(shown, curves)))
+            content = exporting.files(shown, curves, branches=branches)
+            return one_line(exporting.write(path, content))
 
         self.do(export)
 
