@@ -7,7 +7,9 @@ Real pseudo-terminals, real job directories, no model. A part that fails reads "
 
 import argparse
 import json
+import os
 import random
+import shlex
 import shutil
 import statistics
 import sys
@@ -27,6 +29,7 @@ from tests.tui.building import write_curves, write_run
 SCREENS = (("Runs", "1", "progress"), ("Launch", "2", "rejected"),
            ("Watch", "3", "smoothed"), ("Compare", "4", "temp 0"))  # fmt: skip
 HEAVY = ("torch", "scipy", "sklearn", "pyarrow", "tokenizers", "pandas")
+SLOW_LINE = Path(__file__).parents[1] / "tui" / "slow_line.py"
 COLUMNS, LINES = 120, 40
 NAMES = ("run-0", "run-1", "run-2")
 QUIET = 3.0
@@ -175,6 +178,41 @@ def news(effort: Effort, folder: Path) -> list[str | None]:
     return [f"{statistics.median(delays):.2f} s", f"{max(delays):.2f} s"]
 
 
+def keys(effort: Effort, folder: Path) -> list[str | None]:
+    """In Compare, while both arms answer and the model is in a step that takes minutes."""
+    program = folder / "python"
+    program.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -S {SLOW_LINE} 600\n")
+    program.chmod(0o700)
+    runs = _finished(folder, 1, 60)
+    (runs / "run-0" / "adapter").mkdir()
+    times = []
+    before = os.environ.get("FINETOP_PYTHON")
+    os.environ["FINETOP_PYTHON"] = str(program)
+    try:
+        with Terminal(dashboard(runs), folder, columns=COLUMNS, lines=LINES) as terminal:
+            terminal.see("run-0")
+            terminal.press("\x1b[Hj")  # home, and past the shipped run
+            terminal.press("c")
+            terminal.see("prompt 1/")
+            terminal.press("\x13")
+            terminal.see("word-0")
+            for _ in range(effort.values):
+                terminal.settle(0.3)
+                alone = "base: " not in terminal.text()
+                began = time.monotonic()
+                terminal.press("oo" if alone else "o")  # both, tuned, base, and both again
+                while ("base: " not in terminal.text()) is alone:
+                    assert time.monotonic() < began + 30, terminal.text()
+                    terminal.pump(0.05)
+                times.append((terminal.chunks[-1][0] - began) * 1000)
+            assert "esc cancels" in terminal.text(), "it still answers"
+    finally:
+        os.environ.pop("FINETOP_PYTHON")
+        if before is not None:
+            os.environ["FINETOP_PYTHON"] = before
+    return [f"{statistics.median(times):.0f} ms", f"{max(times):.0f} ms"]
+
+
 def _finished(folder: Path, count: int, points: int) -> Path:
     """Finished runs run-0 … of so many logged steps each."""
     runs = folder / "runs"
@@ -209,6 +247,7 @@ def _megabytes(terminal: Terminal) -> str:
 
 _MEMORY = "at most 120 MB"
 _TRAFFIC = "at most 2,000 B/s"
+_ANSWER = "at most 50 ms"
 PARTS = (
     Part(
         (
@@ -249,6 +288,13 @@ PARTS = (
             ("the slowest of them", "at most 1 s"),
         ),
         news,
+    ),
+    Part(
+        (
+            ("a key in Compare while the model is in a step, to its screen, median", _ANSWER),
+            ("the slowest of these keys", ""),
+        ),
+        keys,
     ),
 )
 

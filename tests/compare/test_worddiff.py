@@ -1,13 +1,15 @@
 """The word diff: it tells both texts whole, and what differs."""
 
-import time
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.compare.worddiff import MOST_PIECES, align, compare
 
+AT_ONCE = pytest.mark.timeout(30)
+"""For what takes hundredths of a second, and minutes where it is done wrongly."""
 TEXTS = st.text(alphabet="ab c\n.,'é日本\u0301", max_size=60) | st.text(max_size=40)
 
 
@@ -70,20 +72,20 @@ def test_long_texts_come_back_whole_too(left: list[str], right: list[str], commo
             assert change.left.split() == change.right.split()
 
 
+@AT_ONCE
 def test_long_answers_are_compared_at_once() -> None:
+    """A minute where matching is cubic."""
     words = [f"w{at % 997}" for at in range(1500)]
     changed = [word if at % 5 else "x" for at, word in enumerate(words)]
-    start = time.process_time()
     found = compare(" ".join(words), " ".join(changed))
-    assert time.process_time() - start < 2, "a minute where matching is cubic"
     assert found.same_words == 1200
 
 
+@AT_ONCE
 def test_texts_that_repeat_themselves_are_no_harder() -> None:
+    """Minutes where each repeat is matched with each."""
     left, right = ("the cat sat " * (MOST_PIECES // 6), "on the dog the " * (MOST_PIECES // 8))
-    start = time.process_time()
     found = compare(left, right)
-    assert time.process_time() - start < 5, "minutes where each repeat is matched with each"
     assert found.same_words == MOST_PIECES // 6
 
 

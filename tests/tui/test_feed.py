@@ -60,6 +60,12 @@ def test_it_posts_only_what_changed(feed: Feed, root: Path, posted: list[Message
     assert len(posted) == 1
 
 
+def test_a_live_run_is_looked_at_several_times_a_second(feed: Feed, root: Path) -> None:
+    feed.cycle()
+    assert feed.pause(pending=False) <= 0.25
+    assert feed.pause(pending=True) == 0, "what is still unread does not wait"
+
+
 def test_new_and_removed_runs(feed: Feed, root: Path, posted: list[Message]) -> None:
     settle(feed, posted)
     write_run(root, "new one", points=3)

@@ -1,8 +1,9 @@
-"""A key press never waits for the model, with the real client and a line that is slow."""
+"""A key press never waits for the model, with the real client and a model that is in a long step.
 
-import statistics
+How soon a key is on the screen meanwhile is measured by `tests.benchmarks.bench_dashboard`.
+"""
+
 import sys
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from tests.tui.conftest import screen_text, see
 from tui.app import FinetopApp
 from tui.companion import Companion
 
-STEP = 0.6
-"""Seconds that the model takes for a step: far more than a key may."""
+STEP = 600
+"""Seconds that the model takes for a step: no test waits for so long."""
 
 
 @pytest_asyncio.fixture
@@ -38,18 +39,13 @@ async def test_no_key_waits_for_the_model(slow: FinetopApp) -> None:
         await see(pilot, "prompt 1/")
         await pilot.press("ctrl+s")
         await see(pilot, "word-0")
-        waited, worked = [], []
         for key in ("d", "o", "tab", "d", "t", "down", "up", "o", "o", "t") * 2:
-            began, busy = time.perf_counter(), time.process_time()
             await pilot.press(key)
-            waited.append(time.perf_counter() - began)
-            worked.append(time.process_time() - busy)
+        assert "base: " in screen_text(slow)
+        await pilot.press("o")
+        assert "base: " not in screen_text(slow), "the tuned model's pane alone"
+        assert "word-1" not in screen_text(slow)
         assert "esc cancels" in screen_text(slow), "it still answers"
-        # Whoever waits for a step waits half of it on average; other programs cost less than that.
-        assert statistics.median(waited) < STEP / 3, waited
-        assert statistics.median(worked) <= 0.05, worked
-        began = time.perf_counter()
         await pilot.press("escape")
+        await see(pilot, "cancelled")
         assert "esc cancels" not in screen_text(slow)
-        assert "cancelled" in screen_text(slow)
-        assert time.perf_counter() - began < STEP

@@ -1,7 +1,6 @@
 """Filter expressions: what they mean, where they are wrong, and that none runs away."""
 
 import re
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -125,6 +124,6 @@ def test_any_text_is_a_pattern_or_refused_with_a_place(text: str) -> None:
 )
 def test_no_pattern_runs_away(pattern: str) -> None:
     """Python's own engine needs longer than the universe has for the first of these."""
-    start = time.process_time()
-    assert not compile_pattern(pattern).search("a" * 20_000 + "c")
-    assert time.process_time() - start < 2.0
+    compiled = compile_pattern(pattern)
+    assert not compiled.search("a" * 20_000 + "c")
+    assert compiled.automaton._steps < 10, "each letter but the first few costs one look-up"
