@@ -64,6 +64,14 @@ _STOP = "Save and stop; again, more firmly. Waiting: cancel."
 _LOG = "All that its workers said, to be searched."
 _OVERVIEW = "Its recipe, inputs, versions, and size on disk."
 _MACHINE = "GPU, CPU, memory and disk, over the last minutes."
+_RUN_FILTER = "Show only runs that an expression lets through."
+_PIN = "Pin the chosen run: on top and always drawn; or no longer."
+_NOTE = "A note and tags on the chosen run."
+_ARCHIVE, _ARCHIVED = (
+    "Archive the chosen run, or take it back.",
+    "List archived runs too, or no longer.",
+)
+_HIDE, _HIDDEN = "Hide the chosen run, or show it again.", "List hidden runs too, or no longer."
 
 KEYS: tuple[Key, ...] = (
     *_on(
@@ -75,22 +83,24 @@ KEYS: tuple[Key, ...] = (
         ("r", "", "resume", "resume", "Go on from its last checkpoint; a done one: further.", ""),
         ("K,shift+up", "K", "move(-1)", "", "Move a waiting run up in the queue.", "quiet"),
         ("J,shift+down", "K J", "move(1)", "move", "Move a waiting run down in the queue.", ""),
-        ("slash", "/", "filter", "filter", "Show only what holds a word.", ""),
+        ("slash", "/", "filter", "filter", _RUN_FILTER, ""),
         ("o", "o O", "turn_order(1)", "sort", "Sort by the next column.", ""),
         ("O", "O", "turn_direction", "", "The other direction.", "quiet"),
-        ("i", "", "turn_value", "", "Last, best or smoothed losses.", "quiet"),
+        ("i", "", "turn_value", "", "Last, best or smoothed values.", "quiet"),
+        ("t", "", "pick_tag", "by tag", "Sort by any tag that was logged.", "quiet"),
         ("b", "", "group", "group", "Group by a setting of the recipe.", ""),
-        ("m", "", "note", "note", "A note and tags on the chosen run.", ""),
+        ("p", "", "pin", "", _PIN, "quiet"),
+        ("m", "", "note", "note", _NOTE, ""),
         ("space", "", "mark", "mark", "Mark the chosen run, to compare recipes with it.", ""),
         ("d", "", "difference", "difference", "Settings unlike the marked run's or parent's.", ""),
         ("D", "D", "remove", "", "Delete an ended run, once its name is typed.", "quiet"),
-        ("z", "", "archive", "", "Archive the chosen run, or take it back.", "quiet"),
-        ("Z", "Z", "show_archived", "", "List archived runs too, or no longer.", "quiet"),
+        ("z", "", "archive", "", _ARCHIVE, "quiet"),
+        ("Z", "Z", "show_archived", "", _ARCHIVED, "quiet"),
         ("f", "", "log", "log", _LOG, ""),
         ("u", "", "overview", "overview", _OVERVIEW, ""),
         ("g", "", "machine", "machine", _MACHINE, ""),
-        ("x", "", "hide", "hide", "Hide the chosen run, or show it again.", "quiet"),
-        ("X", "X", "show_hidden", "show hidden", "List hidden runs too, or no longer.", "quiet"),
+        ("x", "", "hide", "hide", _HIDE, "quiet"),
+        ("X", "X", "show_hidden", "show hidden", _HIDDEN, "quiet"),
     ),
     *_on(
         "launch",
@@ -251,14 +261,23 @@ KEYS: tuple[Key, ...] = (
     *_on(
         "logs",
         ("enter", "", "watch", "watch", "Draw the chosen run's curves.", ""),
-        ("slash", "/", "filter", "filter", "Show only what an expression lets through.", ""),
+        ("slash", "/", "filter", "filter", _RUN_FILTER, ""),
         ("space", "", "mark", "mark", "Mark a run: marked ones are drawn together.", ""),
-        ("m", "", "mark_shown", "", "Mark all that are listed, or none of them.", "quiet"),
-        ("o", "o O", "turn_order", "sort", "By name, by newest change, by a tag's value.", ""),
+        ("M", "M", "mark_shown", "", "Mark all that are listed, or none of them.", "quiet"),
+        ("p", "", "pin", "pin", _PIN, ""),
+        ("o", "o O", "turn_order", "sort", "By name, step, newest change, or a tag's value.", ""),
         ("O", "O", "turn_direction", "", "The other direction.", "quiet"),
         ("i", "", "turn_value", "last/best", "Last, best or smoothed values of tags.", ""),
         ("t", "", "pick_tag", "by tag", "Sort by any tag; pin tags before the others.", ""),
     ),
+        ("b", "", "group", "group", "Group by a setting that the logs note.", ""),
+        ("m", "", "note", "note", _NOTE, ""),
+        ("d", "", "difference", "difference", "Settings unlike those of the run marked last.", ""),
+        ("x", "", "hide", "hide", _HIDE, "quiet"),
+        ("X", "X", "show_hidden", "", _HIDDEN, "quiet"),
+        ("z", "", "archive", "", _ARCHIVE, "quiet"),
+        ("Z", "Z", "show_archived", "", _ARCHIVED, "quiet"),
+        ("D", "D", "remove", "", "Says why no log is deleted here.", "quiet"),
     *_on(
         "log",
         ("slash", "/", "filter", "find", "Find a word.", ""),
