@@ -37,13 +37,12 @@ class LogsApp(FinetopApp):
         self.runs_filter = runs_filter
         self.logs = LogFeed(paths, self.post_message, measure=measure)
         self.feed = self.logs
-
         self._read = RunsSnapshot()
         """The runs without notes."""
+
     def get_default_screen(self) -> Screen[Any]:
         return LogsPage()
 
-    async def action_show(self, mode: str) -> None:
     def seen(self, snapshot: RunsSnapshot) -> RunsSnapshot:
         """With the user's notes, which are not beside the logs."""
         self._read = snapshot
@@ -59,6 +58,7 @@ class LogsApp(FinetopApp):
     def pins(self) -> Sequence[str]:
         return self.looks.view.pinned_runs
 
+    async def action_show(self, mode: str) -> None:
         if mode in ("runs", "watch"):
             await super().action_show(mode)
         else:
