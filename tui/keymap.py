@@ -269,7 +269,6 @@ KEYS: tuple[Key, ...] = (
         ("O", "O", "turn_direction", "", "The other direction.", "quiet"),
         ("i", "", "turn_value", "last/best", "Last, best or smoothed values of tags.", ""),
         ("t", "", "pick_tag", "by tag", "Sort by any tag; pin tags before the others.", ""),
-    ),
         ("b", "", "group", "group", "Group by a setting that the logs note.", ""),
         ("m", "", "note", "note", _NOTE, ""),
         ("d", "", "difference", "difference", "Settings unlike those of the run marked last.", ""),
@@ -278,6 +277,7 @@ KEYS: tuple[Key, ...] = (
         ("z", "", "archive", "", _ARCHIVE, "quiet"),
         ("Z", "Z", "show_archived", "", _ARCHIVED, "quiet"),
         ("D", "D", "remove", "", "Says why no log is deleted here.", "quiet"),
+    ),
     *_on(
         "log",
         ("slash", "/", "filter", "find", "Find a word.", ""),
