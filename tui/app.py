@@ -78,6 +78,7 @@ class FinetopApp(App[None]):
         companion: "Callable[[], Companion] | None" = None,
         measure: Callable[..., Machine] | None = None,
         shadow: bool = False,
+        look: str = "",
     ) -> None:
         # Where colours are refused, the terminal's own are left alone.
         super().__init__(ansi_color="NO_COLOR" in os.environ)
@@ -115,8 +116,7 @@ class FinetopApp(App[None]):
         self.register_theme(theme.DARK)
         self.register_theme(theme.LIGHT)
         # Without its watcher, which would have the style sheet parsed once more.
-        look = theme.LIGHT if _light(os.environ) else theme.DARK
-        self.set_reactive(FinetopApp.theme, look.name)
+        self.set_reactive(FinetopApp.theme, theme.choose(look, os.environ).name)
         self.stylesheet.set_variables(self.get_css_variables())
         self.add_mode("launch", _launch_page)
         self.add_mode("watch", _watch_page)
@@ -261,6 +261,12 @@ class FinetopApp(App[None]):
         if self.page is not None:
             self.page.redraw()
 
+    def action_turn_theme(self) -> None:
+        """Light colours or dark ones, from now on."""
+        turned = theme.other(self.theme)
+        self.theme = turned.name
+        self.run_worker(lambda: theme.keep(turned), thread=True, group="theme")
+
     def action_leave(self) -> None:
         live = [row for row in self.runs.rows if row.view.state.alive]
         self.exit(message=_farewell(len(live)))
@@ -314,12 +320,14 @@ class FinetopApp(App[None]):
         self.call_later(self.exit, return_code=128 + number)
 
 
-def run_dashboard(given: str | None, *, ascii_only: bool = False, mouse: bool = False) -> int:
+def run_dashboard(
+    given: str | None, *, ascii_only: bool = False, mouse: bool = False, look: str = ""
+) -> int:
     """Open the dashboard on this user's runs; the exit code."""
     from tui.following.machine import measure
 
     glyphs = ASCII if ascii_only else detect(os.environ, sys.stdout.encoding)
-    app = FinetopApp(open_store(given), glyphs=glyphs, measure=measure, shadow=True)
+    app = FinetopApp(open_store(given), glyphs=glyphs, measure=measure, shadow=True, look=look)
     app.run(mouse=mouse or "SSH_CONNECTION" not in os.environ)
     return app.return_code or 0
 
@@ -329,12 +337,6 @@ def _farewell(live: int) -> str:
         return ""
     runs = "1 run goes on" if live == 1 else f"{live} runs go on"
     return f"{runs}. `finetop` shows them again; `finetop runs` lists them."
-
-
-def _light(environ: Any) -> bool:
-    """Whether the terminal says that its background is light (COLORFGBG, as rxvt and others)."""
-    background = environ.get("COLORFGBG", "").rpartition(";")[2]
-    return background in ("7", "15")
 
 
 def _launch_page() -> Screen[Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from engine.errors import EngineError
 from engine.text import clean
+from tui.options import SCREEN, add_screen_options
 
 ROOMS = {
     "demo": ("demo",),
@@ -72,9 +73,8 @@ def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, help="show the version and exit")
     _add_runs_option(parser)
-    parser.add_argument("--ascii", action="store_true", help="draw without blocks and braille")
-    parser.add_argument("--mouse", action="store_true", help="take the mouse, over SSH too")
-    parser.set_defaults(command=None)
+    add_screen_options(parser)
+    parser.set_defaults(command=None, ascii=False, mouse=False, look="")
     asked = _command(arguments)
     if asked is None:
         return parser
@@ -92,7 +92,7 @@ def _command(arguments: Sequence[str]) -> str | None:
         first = rest.pop(0)
         if first == "--runs" and rest:
             rest.pop(0)
-        elif first not in ("--ascii", "--mouse") and not first.startswith("--runs="):
+        elif first not in SCREEN and not first.startswith("--runs="):
             return first
     return None
 
@@ -132,7 +132,9 @@ def _open_dashboard(options: argparse.Namespace) -> int:
     gc.disable()  # until the first paint: what starting makes is not garbage
     from tui.app import run_dashboard
 
-    return run_dashboard(options.runs, ascii_only=options.ascii, mouse=options.mouse)
+    return run_dashboard(
+        options.runs, ascii_only=options.ascii, mouse=options.mouse, look=options.look
+    )
 
 
 def _add_runs_option(parser: argparse.ArgumentParser) -> None:

@@ -62,7 +62,7 @@ def _on(screen: str, *rows: tuple[str, str, str, str, str, str]) -> list[Key]:
 _STOP = "Save and stop; again, more firmly. Waiting: cancel."
 
 _LOG = "All that its workers said, to be searched."
-_OVERVIEW = "Its recipe, inputs, versions, and size on disk."
+_OVERVIEW = "Recipe, inputs, versions, size; of logs: settings, texts."
 _MACHINE = "GPU, CPU, memory and disk, over the last minutes."
 _RUN_FILTER = "Show only runs that an expression lets through."
 _PIN = "Pin the chosen run: on top and always drawn; or no longer."
@@ -295,6 +295,7 @@ KEYS: tuple[Key, ...] = (
         ("escape", "esc", "back", "back", "One step back.", "quiet always"),
         ("a", "", "turn_glyphs", "", "Draw with ASCII, or with blocks and braille.", "quiet"),
         ("question_mark", "?", "help", "help", "This list.", ""),
+        ("ctrl+t", "", "turn_theme", "", "Light colours, or dark; kept for next time.", "quiet"),
         ("q,ctrl+q", "q", "leave", "leave", "Leave; runs go on.", ""),
     ),
 )

@@ -30,8 +30,9 @@ class LogsApp(FinetopApp):
         glyphs: Glyphs = UNICODE,
         measure: Callable[..., Machine] | None = None,
         shadow: bool = False,
+        look: str = "",
     ) -> None:
-        super().__init__(store, glyphs=glyphs, shadow=shadow)
+        super().__init__(store, glyphs=glyphs, shadow=shadow, look=look)
         self.place = tuple(paths)
         self.tags = tags
         self.runs_filter = runs_filter
@@ -73,6 +74,7 @@ def watch_logs(
     given: str | None = None,
     ascii_only: bool = False,
     mouse: bool = False,
+    look: str = "",
 ) -> int:
     """Open the dashboard on these directories; the exit code."""
     from tui.following.machine import measure
@@ -86,6 +88,7 @@ def watch_logs(
         glyphs=glyphs,
         measure=measure,
         shadow=True,
+        look=look,
     )
     app.run(mouse=mouse or "SSH_CONNECTION" not in os.environ)
     return app.return_code or 0

@@ -1,6 +1,18 @@
-"""The two looks, dark and light: calm, one accent for the base and one for the tuned model."""
+"""The two looks, dark and light: calm, one accent for the base and one for the tuned model.
+
+Also which of them is taken: as asked for now, by FINETOP_THEME, as it was last turned by key, as
+the terminal says, or dark. What was turned is a word in a file of the user's state folder.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
 
 from textual.theme import Theme
+
+from engine import atomic
+from engine.errors import EngineError
+from engine.jobs.store import state_folder
+from engine.text import one_line
 
 DARK = Theme(
     name="finetop-dark",
@@ -58,3 +70,54 @@ LIGHT = Theme(
         "block-green": "#d8ebd6",
     },
 )
+THEMES = {"dark": DARK, "light": LIGHT}
+_LONGEST = 16
+
+
+def choose(asked: str, environ: Mapping[str, str]) -> Theme:
+    """The look to begin with; `asked` is `light`, `dark`, or nothing. Reads a small file.
+
+    Raises EngineError where FINETOP_THEME says anything else.
+    """
+    wanted = environ.get("FINETOP_THEME", "").strip().lower()
+    if wanted and wanted not in THEMES:
+        raise EngineError(
+            "FINETOP_THEME is neither light nor dark.",
+            f"It is {one_line(wanted)!r}.",
+            "Set it to one of them, or not at all.",
+        )
+    name = asked or wanted or _kept() or ("light" if _is_light(environ) else "dark")
+    return THEMES[name]
+
+
+def other(theme: str) -> Theme:
+    """The look that a theme of this name is turned into."""
+    return DARK if theme == LIGHT.name else LIGHT
+
+
+def keep(theme: Theme) -> None:
+    """Begin with this look from now on. Blocks; where it cannot be kept, that is no trouble."""
+    name = next(name for name, one in THEMES.items() if one is theme)
+    try:
+        _file().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        atomic.write_bytes(_file(), f"{name}\n".encode(), durable=False)
+    except OSError:
+        return
+
+
+def _kept() -> str:
+    try:
+        with _file().open("rb") as file:
+            name = file.read(_LONGEST).decode("ascii", "replace").strip()
+    except OSError:
+        return ""
+    return name if name in THEMES else ""
+
+
+def _file() -> Path:
+    return state_folder() / "theme"
+
+
+def _is_light(environ: Mapping[str, str]) -> bool:
+    """Whether the terminal says that its background is light (COLORFGBG, as rxvt and others)."""
+    return environ.get("COLORFGBG", "").rpartition(";")[2] in ("7", "15")

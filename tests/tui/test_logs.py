@@ -113,6 +113,10 @@ async def test_several_runs_on_one_chart_are_read_at_one_point(logs_app: LogsApp
         await see(pilot, "at step 19")
         await pilot.press("escape")
         await see(pilot, "ppo/seed2      0.0689655  at step 29")
+        await pilot.resize_terminal(80, 24)
+        await pilot.press("enter", "H")  # one chart alone: still all values
+        await see(pilot, "at step 19   min 0.034483 at 29   last 0.034483")
+        await see(pilot, "at step 19   min 0.068966 at 29   last 0.068966")
 
 
 async def test_jobs_are_overlaid_too(app: FinetopApp) -> None:

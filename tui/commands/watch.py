@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
 from engine.text import one_line
+from tui.options import add_screen_options
 
 if TYPE_CHECKING:
     from engine.events.fleet import RunLog
@@ -27,6 +28,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     parser.add_argument(
         "--runs-filter", metavar="EXPR", default="", help="only runs like this: words, tag:word"
     )
+    add_screen_options(parser)
     parser.set_defaults(handler=_watch)
     return [parser]
 
@@ -56,8 +58,9 @@ def _watch(options: argparse.Namespace) -> int:
         tags=options.tags,
         runs_filter=options.runs_filter,
         given=options.runs,
-        ascii_only=getattr(options, "ascii", False),
-        mouse=getattr(options, "mouse", False),
+        ascii_only=options.ascii,
+        mouse=options.mouse,
+        look=options.look,
     )
 
 
