@@ -82,7 +82,7 @@ class Session:
         arms: Sequence[str | Arm],
         prompts: Sequence[Said],
         *,
-        batch: int = 16,
+        batch: int = 32,
         on_sample: Callable[[Sample], None] = lambda sample: None,
         **decoding: float,
     ) -> list[Sample]:
@@ -222,7 +222,7 @@ def generate(
     arms: Sequence[str | Arm],
     prompts: Sequence[Said],
     *,
-    batch: int = 16,
+    batch: int = 32,
     on_sample: Callable[[Sample], None] = lambda sample: None,
     **decoding: float,
 ) -> list[Sample]:

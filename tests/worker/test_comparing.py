@@ -16,6 +16,7 @@ from engine.errors import EngineError
 from engine.jobs import directory
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.settings import Method, Model
+from engine.worker.answering import chorus
 from engine.worker.answering.desk import Desk
 from engine.worker.model import models
 from engine.worker.rows import sandbox
@@ -141,7 +142,7 @@ def test_cancelled_strengths_keep_what_there_is(
 
 
 def test_sets_are_answered_in_batches_as_one_by_one(
-    desk: Desk, base: Path, adapters: dict[str, Path]
+    desk: Desk, base: Path, adapters: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = ["no", SAID, "Two and two", "what " * 200]
     prompts = [
@@ -161,6 +162,13 @@ def test_sets_are_answered_in_batches_as_one_by_one(
         alone = ask(desk, "generate", arm=sample["arm"], text=text, decoding=SHORT)[-1]["sample"]
         assert alone["output_ids"] == sample["output_ids"]
         assert (alone["batch"], sample["batch"]) == (1, 3)
+
+    monkeypatch.setattr(chorus, "free_on", lambda device: 0)
+    events = ask(desk, "answers", arms=arms, prompts=prompts[:3], decoding=SHORT)
+    narrow = [event["sample"] for event in events if event["event"] == "answer"]
+    assert {one["batch"] for one in narrow} == {1}, "there is no memory for two"
+    ids = {(one["arm"], one["prompt_id"]): one["output_ids"] for one in samples}
+    assert {(one["arm"], one["prompt_id"]): one["output_ids"] for one in narrow} == ids
 
 
 def test_what_differs_is_told_without_a_model(

@@ -43,6 +43,7 @@ class Base:
         ends = getattr(plain.generation_config, "eos_token_id", None)
         self.ends: tuple[int, ...] = (ends,) if isinstance(ends, int) else tuple(ends or ())
         self.vocabulary: int = plain.get_input_embeddings().num_embeddings
+        self._values_a_token = _kept_of_a_token(config)
 
     @property
     def device(self) -> torch.device:
@@ -57,6 +58,11 @@ class Base:
     def size(self) -> int:
         """Bytes that the weights take, adapters included."""
         return sum(one.numel() * one.element_size() for one in self._model.parameters())
+
+    def answer_size(self, tokens: int) -> int:
+        """Bytes that a row of so many tokens takes: its keys and values, and its logits."""
+        size: int = self._model.dtype.itemsize
+        return tokens * self._values_a_token * size + 12 * self.vocabulary
 
     def attach(self, path: Path) -> str:
         """The name of the adapter at `path` on this model, loaded if it is not yet.
@@ -101,6 +107,14 @@ class Base:
     def last_only(self, count: int = 1) -> dict[str, int]:
         """The argument that spares the logits of all positions but the last, if there is one."""
         return {"logits_to_keep": count} if self._keeps_logits else {}
+
+
+def _kept_of_a_token(config: Any) -> int:
+    """Keys and values of one token in all layers, as the config has it; 0 where it names none."""
+    heads = getattr(config, "num_attention_heads", None) or 1
+    wide = getattr(config, "head_dim", None) or getattr(config, "hidden_size", 0) // heads
+    keys = getattr(config, "num_key_value_heads", None) or heads
+    return int(2 * getattr(config, "num_hidden_layers", 0) * keys * wide)
 
 
 @dataclass(frozen=True, slots=True)

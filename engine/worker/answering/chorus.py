@@ -15,9 +15,12 @@ from engine.jobs.settings import Decode
 from engine.worker.answering.answers import Answers
 from engine.worker.answering.bases import Voice
 from engine.worker.answering.endpoint import Endpoint, EndpointGone
+from engine.worker.answering.weights import free_on
 
-ROWS = 16
-"""Prompts answered side by side."""
+ROWS = 32
+"""Prompts answered side by side, where there is memory: each then costs a fraction of one alone."""
+_SHARE = 4
+"""The part of the free memory that they may take: one in so many."""
 _CALLS = 4
 """Questions that an endpoint is asked at a time."""
 
@@ -103,12 +106,19 @@ class Chorus:
             self.refused[prompt.id] = error
 
     def _batched(self, voice: Voice, prompts: Sequence[Prompt], rows: int) -> list[list[Coded]]:
-        """Prompts with their ids, of like length together: padding costs time."""
+        """Prompts with their ids, of like length together, as many as `rows` and memory allow."""
         coded: list[Coded] = []
         for prompt in prompts:
             try:
                 coded.append((prompt, voice.prompt(prompt.messages)))
             except EngineError as error:
                 self.refused[prompt.id] = error
-        coded.sort(key=lambda pair: len(pair[1]))
-        return [coded[start : start + rows] for start in range(0, len(coded), rows)]
+        coded.sort(key=lambda pair: -len(pair[1]))
+        free, batches = free_on(voice.base.device) // _SHARE, []
+        while coded:
+            longest = len(coded[0][1]) + self._decode.max_new_tokens
+            fitting = free // voice.base.answer_size(min(longest, voice.base.context))
+            count = max(1, min(rows, fitting))
+            batches.append(coded[:count])
+            coded = coded[count:]
+        return batches[::-1]

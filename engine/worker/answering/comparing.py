@@ -85,7 +85,7 @@ class Comparing:
     def answers(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:
         """{"arms", "prompts": [{"id", "messages"}], "decoding", "batch"}: all answers of all arms.
 
-        For sets: `batch` prompts (16) of an arm are answered side by side. Events `loading`,
+        For sets: `batch` prompts (32) of an arm are answered side by side. Events `loading`,
         `notes` {"arm", "notes"}, `answer` {"sample", "behaviour"} as they are done, arm by arm,
         `refused` {"arm", "prompt_id", "reason"} for what an arm cannot read, and `done` {"count"},
         fewer where it was cancelled. An endpoint that is gone is the error, after all other arms.

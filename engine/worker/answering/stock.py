@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 
 from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.jobs.store import open_store
 from engine.worker.answering.bases import Base, Bases, Voice
+from engine.worker.answering.weights import free_on
 from engine.worker.model import models
 from engine.worker.model.places import Place, locate
 from engine.worker.serve import Cancelled, Event
@@ -99,7 +99,8 @@ class Stock:
         """Those in memory. Raises EngineError for a device that is not there."""
         if self._bases is None:
             device = models.pick_device(self._wanted)
-            budget = self._budget or _half_of_memory(device)
+            # Half of what is free now, so that a training run beside it has room.
+            budget = self._budget or free_on(device) // 2
             self._bases = Bases(device, budget, self._tokenizers)
         return self._bases
 
@@ -110,10 +111,3 @@ class Stock:
 
 def _say_nothing(what: str) -> None:
     """The client was told before: nothing can be sent while a model loads."""
-
-
-def _half_of_memory(device: torch.device) -> int:
-    """Bytes: half of what is free now, so that a training run beside it has room."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0]) // 2
-    return int(psutil.virtual_memory().available) // 2

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
 from engine.worker.model import models
@@ -46,6 +47,13 @@ def detach(model: Any, name: str) -> None:
                 setattr(parent, child, module.original_module)
     if hasattr(model, "peft_config"):
         del model.peft_config
+
+
+def free_on(device: torch.device) -> int:
+    """Bytes of memory that nobody uses now."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
 
 
 def size_on_device(path: Path, device: torch.device) -> int:
