@@ -23,27 +23,15 @@ from engine.jobs.process import worker_command
 from engine.jobs.recipe import GenerateRecipe
 from engine.jobs.settings import Decode
 from engine.worker.answering.answers import Answers, Pieces, answer_all, decode_ids, probabilities
-from engine.worker.answering.bases import MOST_ADAPTERS, Bases, Voice
+from engine.worker.answering.bases import MOST_ADAPTERS, Bases
+from engine.worker.model import models
 from engine.worker.model.places import Place
+from engine.worker.rows.template import render_prompt
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
+from tests.worker.voices import ADAPTERS, GREEDY, LENGTH, TEXTS, raw_prompts, say, voice
 
-LENGTH = 24
-GREEDY = Decode(max_new_tokens=LENGTH)
-PROMPTS = [
-    "i miss my dog",
-    "What is the capital of France?",
-    "Two and two",
-    "Write me a song about the sea, and about a robot that is in love with it.",
-]
-ADAPTERS: dict[str, dict[str, Any]] = {
-    "lora": {},
-    "other": {"r": 2, "target_modules": ["q_proj", "k_proj", "o_proj"]},
-    "rslora": {"use_rslora": True, "target_modules": "all-linear"},
-    "dora": {"use_dora": True},
-    "bias": {"bias": "lora_only"},
-    "saved": {"modules_to_save": ["lm_head"]},
-}
 NO_MESSAGE = [Message("user", "")]
+Said = dict[str, list[list[int]]]
 
 
 @pytest.fixture(scope="module")
@@ -53,45 +41,65 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def adapters(base: Path) -> dict[str, Path]:
-    return {
+    made = {
         name: save_adapter(base.parent / name, base, seed, **settings)
         for seed, (name, settings) in enumerate(ADAPTERS.items(), 1)
     }
+    bundled = save_adapter(base.parent / "bundled", BASE, target_modules="all-linear")
+    return made | {"bundled": bundled}
 
 
 @pytest.fixture(scope="module")
-def prompts(base: Path) -> list[list[int]]:
-    tokenizer = make_tokenizer()
-    return [tokenizer(text)["input_ids"] for text in PROMPTS]
+def stored(base: Path) -> Path | None:
+    """The base as it is stored in 4 bits; None without the package that reads it."""
+    path = base.parent / "stored"
+    try:
+        models.load_base(base, torch.device("cpu"), torch.float32, "4bit").save_pretrained(path)
+    except EngineError:
+        return None
+    make_tokenizer().save_pretrained(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def prompts() -> list[list[int]]:
+    return raw_prompts()
+
+
+@pytest.fixture(scope="module")
+def bundled_prompts() -> list[list[int]]:
+    tokenizer = models.load_tokenizer(BASE)
+    return [render_prompt([Message("user", text)], tokenizer) for text in TEXTS]
 
 
 @pytest.fixture(scope="module")
 def reference(
-    base: Path, adapters: dict[str, Path], prompts: list[list[int]]
-) -> dict[str, list[list[int]]]:
-    return ask_elsewhere(base, adapters, prompts)
-
-
-def ask_elsewhere(
-    base: Path, adapters: dict[str, Path], prompts: list[list[int]]
-) -> dict[str, list[list[int]]]:
+    base: Path,
+    stored: Path | None,
+    adapters: dict[str, Path],
+    prompts: list[list[int]],
+    bundled_prompts: list[list[int]],
+) -> Said:
     """What fresh models say in a process of their own, by `reference.py`."""
-    asked = {
-        "base": str(base),
-        "adapters": {name: str(path) for name, path in adapters.items()},
-        "prompts": prompts,
-        "length": LENGTH,
-    }
+    jobs: dict[str, dict[str, Any]] = {"base": {"base": base, "adapter": None}}
+    jobs |= {name: {"base": base, "adapter": adapters[name]} for name in ADAPTERS}
+    if stored is not None:
+        jobs |= {"4bit": {"base": stored, "adapter": None},
+                 "4bit lora": {"base": stored, "adapter": adapters["lora"]}}  # fmt: skip
+    jobs = {name: job | {"prompts": prompts} for name, job in jobs.items()}
+    for name, adapter in (("bundled", None), ("bundled lora", adapters["bundled"])):
+        jobs[name] = {"base": BASE, "adapter": adapter, "prompts": bundled_prompts}
     done = subprocess.run(
         [sys.executable, Path(__file__).with_name("reference.py")],
-        input=json.dumps(asked),
+        input=json.dumps({"jobs": jobs, "length": LENGTH}, default=str),
         capture_output=True,
         text=True,
         check=True,
     )
-    said: dict[str, list[list[int]]] = json.loads(done.stdout)
-    for name in adapters:
+    said: Said = json.loads(done.stdout)
+    for name in ADAPTERS:
         assert said[name] != said["base"], f"{name} changes nothing: it would prove nothing"
+    assert said["bundled"] != said["bundled lora"]
     return said
 
 
@@ -100,29 +108,12 @@ def bases() -> Bases:
     return Bases(torch.device("cpu"))
 
 
-def voice(bases: Bases, base: Path, adapter: Path | None = None, **settings: Any) -> Voice:
-    made = bases.voice(Arm("arm", str(base), **settings), Place(base, adapter), lambda _: None)
-    assert made is not None
-    return made
-
-
-def say(voice: Voice, prompts: list[list[int]], decode: Decode = GREEDY) -> list[list[int]]:
-    """Each prompt answered alone."""
-    said = []
-    for prompt in prompts:
-        answers = Answers(voice, [prompt], decode)
-        while not answers.done:
-            answers.step()
-        said.append(answers.answers[0].output_ids)
-    return said
-
-
 def test_the_base_is_a_fresh_base_before_during_and_after_adapters(
     bases: Bases,
     base: Path,
     adapters: dict[str, Path],
     prompts: list[list[int]],
-    reference: dict[str, list[list[int]]],
+    reference: Said,
 ) -> None:
     plain = voice(bases, base)
     assert say(plain, prompts) == reference["base"]
@@ -147,13 +138,12 @@ def test_the_base_is_a_fresh_base_before_during_and_after_adapters(
     assert say(tuned, prompts) == reference["lora"]
 
 
-def test_it_holds_on_the_bundled_model_too(bases: Bases, tmp_path: Path) -> None:
-    adapter = save_adapter(tmp_path / "adapter", BASE, target_modules="all-linear")
-    plain = voice(bases, BASE)
-    prompts = [plain.prompt([Message("user", text)]) for text in PROMPTS]
-    elsewhere = ask_elsewhere(BASE, {"tuned": adapter}, prompts)
-    assert say(plain, prompts) == elsewhere["base"]
-    tuned = voice(bases, BASE, adapter)
+def test_it_holds_on_the_bundled_model_too(
+    bases: Bases, adapters: dict[str, Path], bundled_prompts: list[list[int]], reference: Said
+) -> None:
+    plain, prompts = voice(bases, BASE), bundled_prompts
+    assert say(plain, prompts) == reference["bundled"]
+    tuned = voice(bases, BASE, adapters["bundled"])
     left, right = Answers(plain, prompts, GREEDY), Answers(tuned, prompts[:1], GREEDY)
     for _ in range(8):
         left.step()
@@ -161,9 +151,33 @@ def test_it_holds_on_the_bundled_model_too(bases: Bases, tmp_path: Path) -> None
     right.cancel()
     while not left.done:
         left.step()
-    assert [answer.output_ids for answer in left.answers] == elsewhere["base"]
-    assert say(tuned, prompts) == elsewhere["tuned"]
-    assert say(plain, prompts) == elsewhere["base"]
+    assert [answer.output_ids for answer in left.answers] == reference["bundled"]
+    assert say(tuned, prompts) == reference["bundled lora"]
+    assert say(plain, prompts) == reference["bundled"]
+
+
+@pytest.mark.usefixtures("bitsandbytes")
+def test_it_holds_on_a_base_that_is_stored_in_four_bits(
+    bases: Bases,
+    stored: Path,
+    adapters: dict[str, Path],
+    prompts: list[list[int]],
+    reference: Said,
+) -> None:
+    plain, tuned = voice(bases, stored), voice(bases, stored, adapters["lora"])
+    assert tuned.base is plain.base
+    assert reference["4bit"] not in (reference["base"], reference["4bit lora"])
+    assert say(plain, prompts[:2]) == reference["4bit"][:2]
+    assert say(tuned, prompts[:2]) == reference["4bit lora"][:2]
+    for one in (plain, tuned):
+        with pytest.raises(IndexError):
+            one.forward(input_ids=torch.tensor([[10**6]]))
+    assert say(plain, prompts[:1]) == reference["4bit"][:1]
+    cancelled = Answers(tuned, prompts[:1], GREEDY)
+    cancelled.step()
+    cancelled.cancel()
+    assert say(plain, prompts[:1]) == reference["4bit"][:1]
+    assert say(tuned, prompts[:1]) == reference["4bit lora"][:1]
 
 
 def test_batches_of_bundled_prompts_say_what_single_ones_say(bases: Bases) -> None:
@@ -181,7 +195,7 @@ def test_panes_that_speak_in_turn_do_not_hear_each_other(
     base: Path,
     adapters: dict[str, Path],
     prompts: list[list[int]],
-    reference: dict[str, list[list[int]]],
+    reference: Said,
 ) -> None:
     voices = {
         "base": voice(bases, base),
@@ -205,7 +219,7 @@ def test_the_base_is_a_fresh_base_after_a_forward_pass_that_failed(
     base: Path,
     adapters: dict[str, Path],
     prompts: list[list[int]],
-    reference: dict[str, list[list[int]]],
+    reference: Said,
 ) -> None:
     plain, tuned = voice(bases, base), voice(bases, base, adapters["lora"], strength=0.5)
     for one in (plain, tuned):
@@ -225,7 +239,7 @@ def test_the_base_is_a_fresh_base_after_an_adapter_that_did_not_fit(
     base: Path,
     adapters: dict[str, Path],
     prompts: list[list[int]],
-    reference: dict[str, list[list[int]]],
+    reference: Said,
     tmp_path: Path,
 ) -> None:
     plain = voice(bases, base)
@@ -259,7 +273,7 @@ def test_a_base_keeps_the_adapters_that_were_heard_last(
     base: Path,
     adapters: dict[str, Path],
     prompts: list[list[int]],
-    reference: dict[str, list[list[int]]],
+    reference: Said,
     tmp_path: Path,
 ) -> None:
     kept = voice(bases, base, adapters["other"])
@@ -286,37 +300,6 @@ def test_an_adapter_that_was_written_anew_is_read_anew(
     assert after.base.path_of(after.adapter) == path
 
 
-@pytest.mark.parametrize("name", ["lora", "dora", "bias", "saved"])
-def test_no_strength_is_the_base_with_every_method(
-    name: str,
-    bases: Bases,
-    base: Path,
-    adapters: dict[str, Path],
-    prompts: list[list[int]],
-    reference: dict[str, list[list[int]]],
-) -> None:
-    plain = voice(bases, base)
-    none = voice(bases, base, adapters[name], strength=0.0)
-    assert none.base is plain.base
-    assert say(none, prompts[:2]) == reference["base"][:2]
-
-
-def test_half_of_a_dora_is_half_of_what_it_changes(
-    bases: Bases, base: Path, tmp_path: Path, prompts: list[list[int]]
-) -> None:
-    """Of one linear layer alone, so that the logits are linear in what is changed."""
-    path = save_adapter(tmp_path / "head", base, 1, use_dora=True, target_modules=["lm_head"])
-    inputs = torch.tensor([prompts[0]])
-    with torch.inference_mode():
-        none, half, whole, more = (
-            voice(bases, base, path, strength=strength).forward(input_ids=inputs).logits
-            for strength in (0.0, 0.5, 1.0, 1.5)
-        )
-    assert float((whole - none).norm()) > 1
-    torch.testing.assert_close(half, (none + whole) / 2, rtol=1e-3, atol=1e-3)
-    torch.testing.assert_close(more, whole + (whole - none) / 2, rtol=1e-3, atol=1e-3)
-
-
 @pytest.mark.parametrize("name", ["bias", "saved"])
 def test_where_off_is_not_the_base_it_is_loaded_apart_and_said(
     name: str,
@@ -324,37 +307,13 @@ def test_where_off_is_not_the_base_it_is_loaded_apart_and_said(
     base: Path,
     adapters: dict[str, Path],
     prompts: list[list[int]],
-    reference: dict[str, list[list[int]]],
+    reference: Said,
 ) -> None:
     plain, tuned = voice(bases, base), voice(bases, base, adapters[name])
     assert tuned.base is not plain.base
     assert "loaded apart" in tuned.notes[0]
     assert say(tuned, prompts[:2]) == reference[name][:2]
     assert say(plain, prompts[:2]) == reference["base"][:2]
-    with pytest.raises(EngineError, match="no strength"):
-        voice(bases, base, adapters[name], strength=0.5)
-
-
-def test_strength_goes_from_the_base_to_the_adapter_and_beyond(
-    bases: Bases,
-    base: Path,
-    adapters: dict[str, Path],
-    prompts: list[list[int]],
-    reference: dict[str, list[list[int]]],
-) -> None:
-    none = voice(bases, base, adapters["lora"], strength=0.0)
-    assert say(none, prompts[:2]) == reference["base"][:2]
-    inputs = torch.tensor([prompts[0]])
-    with torch.inference_mode():
-        logits = [
-            voice(bases, base, adapters["lora"], strength=strength).forward(input_ids=inputs).logits
-            for strength in (0.0, 0.5, 1.0, 1.5)
-        ]
-    moved = [float((one - logits[0]).norm()) for one in logits]
-    assert moved[0] == 0
-    assert moved[1] > 0
-    assert len({round(one, 4) for one in moved}) == 4
-    assert say(voice(bases, base, adapters["lora"]), prompts[:2]) == reference["lora"][:2]
 
 
 def test_batches_say_what_single_prompts_say(
@@ -362,7 +321,7 @@ def test_batches_say_what_single_prompts_say(
     base: Path,
     adapters: dict[str, Path],
     prompts: list[list[int]],
-    reference: dict[str, list[list[int]]],
+    reference: Said,
 ) -> None:
     for adapter, name in ((None, "base"), (adapters["lora"], "lora")):
         one = voice(bases, base, adapter)
@@ -473,12 +432,12 @@ def test_bases_that_do_not_fit_are_taken_in_turn(base: Path, tmp_path: Path) -> 
 def test_the_job_writes_each_answer_once_and_goes_on_where_it_was(
     base: Path,
     adapters: dict[str, Path],
-    reference: dict[str, list[list[int]]],
+    reference: Said,
     tmp_path: Path,
     root: Path,
 ) -> None:
     asked = tmp_path / "prompts.txt"
-    asked.write_text("\n".join(PROMPTS))
+    asked.write_text("\n".join(TEXTS))
     recipe = GenerateRecipe(
         device="cpu",
         arms=[f"b={base}?prompt=raw", f"t={base}+{adapters['lora']}?prompt=raw"],
@@ -489,7 +448,7 @@ def test_the_job_writes_each_answer_once_and_goes_on_where_it_was(
     run_job(job)
     first = samples.read(job.samples)
     said = {(one.arm, one.prompt_id): list(one.output_ids) for one in first}
-    for number in range(len(PROMPTS)):
+    for number in range(len(TEXTS)):
         for arm, name in zip(recipe.arms, ("base", "lora"), strict=True):
             assert said[arm, f"prompts-{number + 1}"] == reference[name][number]
 

@@ -16,7 +16,7 @@ import torch
 
 from engine.compare.arms import Arm, PromptForm
 from engine.errors import EngineError
-from engine.worker.answering.scaling import scaled
+from engine.worker.answering.scaling import can_be_scaled, scaled
 from engine.worker.answering.weights import Stamped, detach, size_on_device, stamped
 from engine.worker.model import models
 from engine.worker.model.places import Place
@@ -210,10 +210,10 @@ class Bases:
             place = Place(place.base)
         key = self._key(place)
         apart = key[1] is not None
-        if apart and arm.strength != 1.0:
+        if apart and arm.strength != 1.0 and place.adapter and not can_be_scaled(place.adapter):
             raise EngineError(
                 "This adapter has no strength to set.",
-                f"{place.adapter}: it replaces weights, it does not only add to them",
+                f"{place.adapter}: it replaces the base's own weights, which are then gone",
                 "Leave out the @STRENGTH.",
             )
         base = self._kept.pop(key, None)

@@ -1,8 +1,25 @@
 """An adapter at a part of its strength: what it changes in each layer, multiplied."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+
+
+def can_be_scaled(path: Path) -> bool:
+    """Whether what the adapter changes can be told from the base once it is on it.
+
+    Trained biases, and starts that rewrite the base's weights, replace what was there. Raises
+    OSError or ValueError where it cannot be read.
+    """
+    config = json.loads((path / "adapter_config.json").read_bytes())
+    return bool(
+        config.get("peft_type") == "LORA"
+        and config.get("bias", "none") == "none"
+        and config.get("init_lora_weights", True) in (True, False, "gaussian")
+        and not any(config.get(key) for key in ("trainable_token_indices", "layer_replication"))
+    )
 
 
 @contextmanager
@@ -11,24 +28,27 @@ def scaled(model: Any, adapter: str, strength: float) -> Iterator[None]:
 
     LoRA adds to a layer, so what it adds is multiplied. DoRA also stretches the weights that are
     there: with its additions gone it would still not be the base. So the difference that the whole
-    of it makes to a layer's output is multiplied. Nothing of it stays behind, after errors neither.
+    of it makes to a layer's output is multiplied, and that of modules that were trained whole.
+    Nothing of it stays behind, after errors neither.
     """
     from peft.tuners.lora import LoraLayer
+    from peft.utils import ModulesToSaveWrapper
 
     def blend(module: Any, args: Any, kwargs: Any, output: Any) -> Any:
-        plain = module.base_layer(*args, **kwargs)
+        whole = isinstance(module, ModulesToSaveWrapper)
+        before = module.original_module if whole else module.base_layer
+        plain = before(*args, **kwargs)
         return plain + strength * (output - plain)
 
     usual: list[tuple[Any, float]] = []
     hooks: list[Any] = []
     try:
-        layers: list[Any] = [one for one in model.modules() if isinstance(one, LoraLayer)]
-        for module in layers:
-            if adapter not in module.scaling:
-                continue
-            if adapter in module.lora_variant:
+        for module in model.modules():
+            whole = isinstance(module, ModulesToSaveWrapper) and adapter in module.modules_to_save
+            added = isinstance(module, LoraLayer) and adapter in module.scaling
+            if whole or (added and adapter in module.lora_variant):
                 hooks.append(module.register_forward_hook(blend, with_kwargs=True))
-            else:
+            elif added:
                 usual.append((module, module.scaling[adapter]))
                 module.scaling[adapter] *= strength
         yield
