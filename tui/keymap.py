@@ -271,6 +271,7 @@ KEYS: tuple[Key, ...] = (
         ("t", "", "pick_tag", "by tag", "Sort by any tag; pin tags before the others.", ""),
         ("b", "", "group", "group", "Group by a setting that the logs note.", ""),
         ("m", "", "note", "note", _NOTE, ""),
+        ("e", "", "export", "export", "Every point of the runs marked, or of all listed.", ""),
         ("d", "", "difference", "difference", "Settings unlike those of the run marked last.", ""),
         ("x", "", "hide", "hide", _HIDE, "quiet"),
         ("X", "X", "show_hidden", "", _HIDDEN, "quiet"),

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
@@ -74,7 +75,9 @@ async def test_new_runs_and_points_appear(logs_app: LogsApp, logs: Path) -> None
         await see(pilot, "0.0625")
 
 
-async def test_the_list_is_filtered_by_expressions(logs_app: LogsApp) -> None:
+async def test_the_list_is_filtered_by_expressions_and_given_away(
+    logs_app: LogsApp, tmp_path: Path
+) -> None:
     async with logs_app.run_test(size=(120, 40)) as pilot:
         await see(pilot, "ppo/seed1")
         await pilot.press("/", *"tag:reward and not ")
@@ -82,8 +85,22 @@ async def test_the_list_is_filtered_by_expressions(logs_app: LogsApp) -> None:
         await pilot.press(*"seed1", "enter")
         await until(pilot, lambda: "ppo/seed1" not in screen_text(logs_app))
         assert "ppo/seed2" in screen_text(logs_app)
-        await pilot.press("escape")
+        for keys, whose, name in (
+            ((), "the 1 listed run,", "listed.csv"),
+            (("escape", "home", "space", "space"), "the 2 marked runs,", "marked.json"),
+        ):
+            await pilot.press(*keys, "e")
+            await see(pilot, f"Every point of all tags of {whose}")
+            logs_app.screen.query_one(Input).value = str(tmp_path / name)
+            await pilot.press("enter")
+            await until(pilot, (tmp_path / name).exists)
         await see(pilot, "ppo/seed1")
+    rows = (tmp_path / "listed.csv").read_text().splitlines()[1:]
+    assert {tuple(row.split(",")[:2]) for row in rows} == {
+        ("ppo/seed2", "Loss/policy"), ("ppo/seed2", "reward"),
+    }  # fmt: skip
+    assert len(rows) == 2 * 29
+    assert set(json.loads((tmp_path / "marked.json").read_text())["runs"]) == {"ppo/seed1"}
 
 
 async def test_nothing_is_launched_stopped_or_written(logs_app: LogsApp, logs: Path) -> None:

@@ -30,7 +30,7 @@ TAGS_LISTED = 6
 MOST_TAGS = 12
 """With those that are pinned."""
 _EVERYTHING = RunsSnapshot()
-_OF_RUNS = ("mark_shown", "turn_order", "turn_direction", "turn_value", "pick_tag")
+_OF_RUNS = ("mark_shown", "export", "turn_order", "turn_direction", "turn_value", "pick_tag")
 
 
 class LogsPage(Curating):
@@ -237,6 +237,21 @@ class LogsPage(Curating):
             selected = [*selected, *(one for one in marks if one not in known)]
         self.finetop.looks.change(selected=selected)
         self._fill()
+
+    def action_export(self) -> None:
+        """Every point of the runs that are marked, or of all that are listed."""
+        from tui.curves.boards import Drawn
+        from tui.screens.points import give_points
+
+        marks = {*self._view.selected, *self._view.pinned_runs}
+        marked = [row.log for row in self._known.rows if row.log and row.mark in marks]
+        logs = marked or [row.log for row in self._shown if row.log]
+        kind = "marked" if marked else "listed"
+        loading = sum(not log.loaded for log in logs)
+        note = f"; {loading:,} of the runs were still being read" if loading else ""
+        drawn = [Drawn(log.name, log.series) for log in logs]
+        whose = f"the {len(logs):,} {kind} run{'s' * (len(logs) != 1)}"
+        give_points(self, drawn, whose, note=note)
 
     def _sort_by(self, order: "Order") -> None:
         self.finetop.looks.change(sort_by=str(order), descending=order.falling)
