@@ -14,6 +14,7 @@ from tests.tui.answered import BASE, TUNED, write_answers
 from tests.tui.building import write_run
 from tests.tui.conftest import FakeCompanion
 from tui.cli import main
+from tui.commands import shifts
 
 
 @pytest.fixture
@@ -74,6 +75,8 @@ def test_the_token_shift_of_a_set(
     text = capsys.readouterr().out
     assert "base under tuned: 11 tokens of 4 answers" in text
     assert "0% to 10%" in text
+    assert "sampled" not in text
+    assert "sampled" in shifts.lines(table | {"greedy": False}, "a", "b")[0]
     companion.ranks = ()
     assert finetop(root, "shift", "answers") == 2
     assert "different tokenizers" in capsys.readouterr().err

@@ -57,6 +57,7 @@ def report(shifts: Sequence[Shift], refused: dict[str, EngineError], bins: int) 
     return {
         "answers": len(shifts),
         "tokens": len(tokens),
+        "greedy": all(one.greedy for one in shifts),
         "shares": {
             kind: sum(token.kind == kind for token in tokens) / max(1, len(tokens))
             for kind in KINDS
@@ -79,8 +80,9 @@ def lines(table: dict[str, Any], base: str, tuned: str) -> list[str]:
     each = table["shifted_by_answer"]
     bounds = f"95% interval {each['low']:.0%} to {each['high']:.0%}"
     told = bounds if isfinite(each["low"]) else "too few for an interval"
+    drawn = "" if table["greedy"] else "; sampled, so ranks are of drawn tokens"
     return [
-        f"{tuned} under {base}: {table['tokens']:,} tokens of {table['answers']:,} answers",
+        f"{tuned} under {base}: {table['tokens']:,} tokens of {table['answers']:,} answers{drawn}",
         f"{shares}; KL {table['kl']:.3f} nats a token",
         f"shifted in an answer: {each['mean']:.0%} ({told}, n={each['n']})",
         f"{'part of the answer':20}{'tokens':>8}{'shifted':>9}",
