@@ -18,6 +18,7 @@ from tui.lists import ordering
 from tui.lists.ordering import Order
 from tui.screens.page import Page
 from tui.screens.paperwork import DifferenceWindow, NoteWindow, RemoveWindow, tags_in
+from tui.widgets.field import Field
 
 WIDE, NARROW = (160, 50), (80, 24)
 
@@ -265,3 +266,43 @@ async def test_nothing_is_lost_where_notes_cannot_be_written(three: FinetopApp) 
         (folder / "user.json").mkdir()  # no file can be put there
         await pilot.press("home", "z")
         await see(pilot, "That could not be written.")
+
+
+async def test_runs_are_filtered_pinned_and_sorted_by_any_tag(three: FinetopApp) -> None:
+    root = three.store.root
+    for name, speed in (("a", 3.0), ("b", 2.0), ("c", float("nan"))):
+        write_event(root / name / "events", 90, {"speed": speed})
+    async with three.run_test(size=WIDE) as pilot:
+        await see(pilot, "! c ")
+        await see(pilot, "! 1 with values that are no numbers")
+        await pilot.press("home", "down", "down", "p")
+        await until(pilot, lambda: listed(three) == ["c", "b", "a", "none"])
+        await see(pilot, "! speed: values that are no numbers")
+        await pilot.press("t")
+        await see(pilot, "space pins")
+        three.screen.query_one(Field).value = "speed"
+        await pilot.press("enter")
+        await see(pilot, "by last speed, rising")
+        await until(pilot, lambda: listed(three) == ["c", "b", "a", "none"])
+        assert "speed ▲" in screen_text(three).splitlines()[2]
+        await pilot.press("O")
+        await until(pilot, lambda: listed(three) == ["c", "a", "b", "none"])
+        await pilot.press("slash")
+        field = three.screen.query_one(Field)
+        field.value = "tag:speed and not ("
+        await see(pilot, "filter: something is missing here")
+        field.value = "state:queued"
+        await see(pilot, "No run is like this.")
+        field.value = "tag:speed and not (name:a or state:failed)"
+        await until(pilot, lambda: listed(three) == ["c", "b"])
+        await see(pilot, "2 like “tag:speed and not")
+        kept = Order(falling=True, tag="speed", pinned=["c"])
+        await until(pilot, lambda: ordering.load(root)[0] == kept)
+        await pilot.press("enter", "escape", "o")  # from a tag on to the columns
+        await until(pilot, lambda: listed(three) == ["c", "none", "b", "a"])
+        await pilot.press("end", "enter")
+        await see(pilot, "b c")  # the pinned one is drawn beside any other
+    again = FinetopApp(three.store)
+    async with again.run_test(size=WIDE) as pilot:
+        await see(pilot, "! c ")  # from what was remembered of it
+        await until(pilot, lambda: listed(again) == ["c", "none", "b", "a"])

@@ -69,12 +69,12 @@ def arrange(rows: Sequence[RunRow], pinned: Collection[str] = ()) -> list[Entry]
 
 
 def sorted_rows(
-    rows: Sequence[RunRow], order: Order, *, pinned: Collection[str] = (), tree: bool = True
+    rows: Sequence[RunRow], order: Order, *, tree: bool = True
 ) -> list[Entry | Heading]:
     """As `arrange`, in an order of the user's: without the tree where that would break it."""
-    if order == Order(value=order.value, pinned=order.pinned):
-        return [*arrange(rows, pinned)] if tree else [*map(Entry, lifted(rows, pinned))]
-    return grouped(lifted(sort([*rows], order), pinned), order.group)
+    if tree and order == Order(value=order.value, pinned=order.pinned):
+        return [*arrange(rows, order.pinned)]
+    return grouped(lifted(sort([*rows], order), order.pinned), order.group)
 
 
 def lifted(rows: Sequence[RunRow], pinned: Collection[str]) -> list[RunRow]:

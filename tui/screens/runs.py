@@ -125,6 +125,7 @@ class RunsPage(Filing):
         self._entries = sorted_rows(self.sifted(rows), self.order, tree=not self.word)
         table, order = self.query_one(Table), self.order
         table.columns = _columns(order)
+        table.empty = "No run is like this." if self.finetop.runs.rows else _EMPTY
         table.sorted_by, table.falling = _title(order), order.falling
         table.show([self._row(entry) for entry in self._entries])
         if not self._opened and self._entries:
