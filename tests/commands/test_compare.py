@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from engine.compare import votes
+from engine.compare.shift import Shift
 from engine.jobs import launch
 from engine.jobs.directory import JobDirectory
 from tests.tui.answered import BASE, TUNED, write_answers
@@ -76,7 +77,8 @@ def test_the_token_shift_of_a_set(
     assert "base under tuned: 11 tokens of 4 answers" in text
     assert "0% to 10%" in text
     assert "sampled" not in text
-    assert "sampled" in shifts.lines(table | {"greedy": False}, "a", "b")[0]
+    drawn = shifts.report([Shift("a", "b", "p", False)], {}, 2)
+    assert "sampled" in shifts.lines(drawn, "a", "b")[0]
     companion.ranks = ()
     assert finetop(root, "shift", "answers") == 2
     assert "different tokenizers" in capsys.readouterr().err
