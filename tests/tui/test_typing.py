@@ -14,6 +14,8 @@ from tui.app import FinetopApp
 from tui.logsapp import LogsApp
 from tui.screens.page import Page
 from tui.screens.palette import PalettePage
+from tui.screens.window import Window
+from tui.widgets.pager import Pager
 
 TYPED = "xq3Dn"
 """Each is a command where letters are not text: hide, leave, Watch, delete, new."""
@@ -47,6 +49,20 @@ async def test_on_every_page_with_a_filter(app: FinetopApp, way: str) -> None:
             await until(pilot, lambda: app.screen is not before)
             await until(pilot, lambda: isinstance(app.screen, Page) and app.screen.ready)
         await typed(pilot, app)
+
+
+async def test_in_a_window_that_opens(app: FinetopApp) -> None:
+    async with app.run_test(size=(100, 30)) as pilot:
+        await see(pilot, "live")
+        page = app.screen
+        app.action_help()
+        window = app.screen
+        assert isinstance(window, Window)
+        assert not window.opened.is_set()
+        app.post_message(Key("pagedown", None))  # no key of a window, but of what is in it
+        await until(pilot, lambda: any(one._top for one in window.query(Pager)))
+        await pilot.press("escape")
+        assert app.screen is page
 
 
 async def test_in_the_palette(app: FinetopApp) -> None:

@@ -32,6 +32,8 @@ GRIDS = ((0, 0), (1, 1), (1, 2), (2, 2), (2, 3), (3, 3), (4, 4))
 class Looking(Deeds):
     """Subclasses lay out, draw and tell."""
 
+    filter_hint = "tags: words, /regex/, with and, or, not, ( )"
+
     def __init__(self) -> None:
         super().__init__()
         self._detail: RunDetail | None = None
