@@ -7,8 +7,10 @@ bundled one. Every process has the machine to itself, and all have the same thre
 """
 
 import asyncio
+import itertools
 import json
 import os
+import random
 import shutil
 import statistics
 import subprocess
@@ -34,9 +36,15 @@ from engine.worker.model.places import Place
 from tests.benchmarks.answering import NEW_TOKENS
 from tests.benchmarks.parts import Part, measure
 from tests.benchmarks.results import Outcome
+from tests.benchmarks.terminal import Terminal
+from tests.pseudo_terminal import dashboard
+from tests.tui.building import write_run
 from tests.worker.tiny import save_adapter
 
 SEED = 5
+RANDOM = random.Random(SEED)
+ANSWERING = "esc cancels"
+"""On the screen as long as a pane answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +57,11 @@ class Effort:
     shifts: int = 100
     checked: int = 10_000
     """Bundled prompts answered one by one and in batches; all, if there are fewer."""
+    pressed: int = 60
+    """Keys, while both panes answer."""
 
 
-BRIEF = Effort(layers=2, prompts=4, rounds=1, asked=2, shifts=5, checked=4)
+BRIEF = Effort(layers=2, prompts=4, rounds=1, asked=2, shifts=5, checked=4, pressed=6)
 
 
 def bench(effort: Effort) -> Outcome:
@@ -137,6 +147,36 @@ async def _ask_both(arms: Sequence[str], times: int, folder: Path) -> list[float
         return [max(await asyncio.gather(*(first(arm, text) for arm in arms))) for text in texts]
     finally:
         await companion.close()
+
+
+def _keys(effort: Effort, folder: Path) -> list[str]:
+    """In a terminal, while a companion answers on the bundled model: from a key to what it shows.
+
+    The adapter is random, so that its answers go on up to the limit.
+    """
+    tuned = write_run(folder / "runs", "tuned", points=3, total=3)
+    save_adapter(tuned.adapter, BASE, SEED, target_modules="all-linear")
+    waits: list[float] = []
+    turns = itertools.cycle((("t", " token shift  "), ("d", " word diff  ")))
+    with Terminal(dashboard(folder / "runs"), folder, columns=120, lines=40) as terminal:
+        terminal.see("tuned")
+        terminal.press("4")
+        terminal.see("prompt 1/")
+        terminal.press(">")
+        terminal.see("256 new")
+        while len(waits) < effort.pressed:
+            if ANSWERING not in terminal.text():
+                terminal.press("\x13")
+                terminal.see("words so far")
+            key, shown = next(turns)
+            began = time.monotonic()
+            terminal.press(key)
+            waited = terminal.see(shown) - began
+            assert waited > 0, f"{shown!r} was there before"
+            if ANSWERING in terminal.text():  # not one that ended meanwhile
+                waits.append(waited)
+            terminal.take(RANDOM.uniform(0.05, 0.15))
+    return [f"{1000 * max(waits):.0f} ms", f"{1000 * statistics.median(waits):.0f} ms"]
 
 
 def _batched(effort: Effort, folder: Path) -> list[str]:
@@ -252,6 +292,13 @@ PARTS: tuple[Part[Effort], ...] = (
         _beside_pipelines,
     ),
     Part((("first text in both panes, model loaded, the slowest", "at most 0.5 s"),), _first_words),
+    Part(
+        (
+            ("from a key to what it shows while both panes answer, the slowest", "at most 50 ms"),
+            ("the same: the median", ""),
+        ),
+        _keys,
+    ),
     Part((("batched answers of the bundled model equal to single ones", "100.00%"),), _batched),
     Part(
         (
