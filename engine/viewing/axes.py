@@ -140,9 +140,13 @@ def join(series: Series, clock: Series) -> Floats:
     it is not known, and NaN.
     """
     finite = np.isfinite(clock.values)
-    # A step may come twice, and steps may go back: the newest write at each step counts.
-    steps, backwards = np.unique(clock.steps[finite][::-1], return_index=True)
-    counts = clock.values[finite][::-1][backwards]
+    steps, counts = clock.steps[finite], clock.values[finite]
+    if not (steps[1:] > steps[:-1]).all():
+        # A step may come twice, and steps may go back: the newest write at each step counts.
+        steps, backwards = np.unique(steps[::-1], return_index=True)
+        counts = counts[::-1][backwards]
+    if np.array_equal(steps, series.steps):  # logged together, as is usual
+        return counts
     if not len(steps):
         return np.full(len(series), np.nan)
     known = steps.astype(np.float64)
@@ -154,9 +158,14 @@ def join(series: Series, clock: Series) -> Floats:
 def nearest(x: Floats, at: float) -> int | None:
     """Position of the point nearest to `at`, the newest of equals; None where there is none."""
     distance = np.abs(x[::-1] - at)
-    if not len(distance) or not _known(distance):
+    if not len(distance):
         return None
-    return len(x) - 1 - int(np.nanargmin(distance))
+    place = int(distance.argmin())  # a NaN, where there is one
+    if np.isnan(distance[place]):
+        if not _known(distance):
+            return None
+        place = int(np.nanargmin(distance))
+    return len(x) - 1 - place
 
 
 def read_at(curves: Sequence[tuple[str, Floats, Series]], at: float) -> list[Reading]:

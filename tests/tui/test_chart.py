@@ -3,6 +3,8 @@
 import dataclasses
 import math
 import re
+import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -24,6 +26,7 @@ from tui.plotting.picture import (
     Level,
     Picture,
     View,
+    across,
     draw,
 )
 from tui.widgets.chart import Chart
@@ -407,6 +410,50 @@ async def test_the_cursor_reads_exact_values() -> None:
         chart.clear_cursor()
         await settle(pilot, chart)
         assert "step 499" in lines(chart)[-1]
+
+
+def test_a_cursor_stops_once_a_column() -> None:
+    few = first(curve(400, label="few"), 3)
+    back = curve(300, label="back")
+    back = dataclasses.replace(back, places=np.roll(back.steps, 7).astype(np.float64))
+    for view in (View(), View(window=(100.0, 222.0)), View(by_time=True)):
+        picture = draw((few, back), view, 80, 16)
+        points = np.concatenate(across((few, back), view))
+        points = points[(points >= picture.x.low) & (points <= picture.x.high)]
+        places = [picture.column_of(x) for x in picture.stops.tolist()]
+        assert places == sorted({picture.column_of(x) for x in points.tolist()})
+        assert set(picture.stops.tolist()) <= set(points.tolist())
+
+
+async def test_a_million_points_hold_up_no_key() -> None:
+    count = 1_000_000
+    steps = np.arange(count, dtype=np.int64)
+    x = steps.astype(np.float64)
+    values = 2 * np.exp(-x / 200_000) + np.tile(NOISE, count // len(NOISE))
+    large = Curve("train", steps, 1000.0 + x, values, places=x)
+
+    def least(work: Callable[[], object], clock: Callable[[], float], times: int = 4) -> float:
+        """Processor seconds, whatever else the machine does meanwhile."""
+        found = []
+        for _ in range(times):
+            begun = clock()
+            work()
+            found.append(clock() - begun)
+        return min(found)
+
+    view = View(0.6)
+    assert least(lambda: draw((large,), view, 160, 48), time.process_time) < 0.1
+    chart = Chart("loss")
+    async with Charting(chart).run_test(size=(160, 50)) as pilot:
+        chart.smoothing = 0.6
+        chart.show([large])
+        await settle(pilot, chart)
+        taken = []
+        for _ in range(3):
+            taken.append(least(lambda: chart.show([large]), time.thread_time, times=1))
+            await settle(pilot, chart)
+        assert min(taken) < 0.004, "what is drawn on a thread is not even put into words"
+        assert least(lambda: chart.move_cursor(-1), time.thread_time) < 0.03
 
 
 @pytest.mark.parametrize(("glyphs", "sign"), [(UNICODE, "≤"), (ASCII, "<=")])

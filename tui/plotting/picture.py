@@ -106,6 +106,8 @@ class Picture:
     """The letter at the end of each joined curve, by label, where there are several."""
     unplaced: int = 0
     """How many values in sight have no place on a logarithmic scale, being 0 or less."""
+    stops: Floats = field(default_factory=lambda: np.empty(0))
+    """Where a cursor may stand: the first x that a curve has in each column, rising."""
 
     def column_of(self, x: float) -> int:
         """The column of the picture in which `x` falls."""
@@ -162,7 +164,21 @@ def draw(
     owners = tuple(tuple(line) for line in roles.tolist())
     if framed:
         texts = _labelled(texts, owners, levels, left)
-    return Picture(texts, owners, x_axis, y_axis, left, columns, rows, letters, unplaced)
+    return Picture(texts, owners, x_axis, y_axis, left, columns, rows, letters, unplaced,
+                   _stops(xs, x_axis, columns))  # fmt: skip
+
+
+def _stops(xs: list[Floats], axis: Axis, columns: int) -> Floats:
+    ends = axis.low + (np.arange(columns) - 0.5) / max(columns - 1, 1) * (axis.high - axis.low)
+    ends[0] = axis.low
+    firsts = np.full(columns, np.inf)
+    for x in xs:
+        x = x if (x[1:] >= x[:-1]).all() else np.sort(x)
+        at = np.searchsorted(x, ends)
+        known = at < len(x)
+        firsts[known] = np.minimum(firsts[known], x[at[known]])
+    nexts = np.append(ends[1:], np.nextafter(axis.high, np.inf))
+    return firsts[firsts < nexts]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -154,23 +154,14 @@ class Chart(Widget):
     def move_cursor(self, columns: int) -> None:
         """Put the cursor on the next points to the right (or, negative, to the left)."""
         picture = self._picture
-        points = [x for x in x_of_curves(self._curves, self._view()) if len(x)]
-        if picture is None or not points:
+        if picture is None or not len(picture.stops):
             return
-        x = np.unique(np.concatenate(points))
-        x = x[(x >= picture.x.low) & (x <= picture.x.high)]
-        if not len(x):
-            return
-        places = np.rint(
-            (x - picture.x.low) / (picture.x.high - picture.x.low) * (picture.columns - 1)
-        ).astype(np.int64)
-        first = np.flatnonzero(np.diff(places, prepend=places[0] - 1))  # one point a column
+        stops = picture.stops
         if self.cursor is None:
-            at = len(first) - (columns < 0)
+            at = len(stops) - (columns < 0)
         else:
-            here = round(picture.x.place(self.cursor, picture.columns))
-            at = int(np.searchsorted(places[first], here))
-        self.cursor = float(x[first[min(max(at + columns, 0), len(first) - 1)]])
+            at = int(np.abs(stops - self.cursor).argmin())
+        self.cursor = float(stops[min(max(at + columns, 0), len(stops) - 1)])
 
     @property
     def span(self) -> tuple[float, float] | None:
@@ -243,7 +234,8 @@ class Chart(Widget):
             return
         self._busy, self._stale = True, False
         work = partial(self._draw, self._curves, self._view(), self.size, self._picture)
-        self.run_worker(work, thread=True, group="drawing")
+        # Without a description, all that is to be drawn would be put into words for one.
+        self.run_worker(work, thread=True, group="drawing", description="drawing")
 
     def _draw(
         self, curves: tuple[Curve, ...], view: View, size: Size, previous: Picture | None
