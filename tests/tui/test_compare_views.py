@@ -140,14 +140,14 @@ async def test_a_round_is_kept_as_a_job_to_note_and_to_vote_on(app: FinetopApp) 
         app.focused.value = "look here"
         await pilot.press("enter")
         await see(pilot, "note: look here")
-        assert "assistant, tuned: tuned says so." in screen_text(app)
+        await see(pilot, "assistant, tuned: tuned says so.")
         (job,) = (path for path in app.store.root.iterdir() if path.name.startswith("kept-"))
         await until(
             pilot, lambda: [one.note for one in remarks.read(job).values()] == ["look here"]
         )
         await pilot.press("escape", "v")
         await see(pilot, "0 of 1 judged")
-        assert "assistant, left:" in screen_text(app)
+        await see(pilot, "assistant, left:")
     assert [path for path in app.store.root.iterdir() if path.name.startswith("kept-")] == [job]
     arms = [one.arm for one in samples.read(JobDirectory(job).samples)]
     assert arms[:2] == ["base=run:emotion-lora", "tuned=run:child"]
