@@ -48,12 +48,12 @@ def test_each_run_has_its_values_at_the_cursor_and_its_best_and_last() -> None:
     assert both.facts == ()
     assert readings([both], None) == [
         " loss",
-        " a low               1  at step 2   best 0.5 at 1   last 1",
-        " b high              7  at step 1   best 7 at 1   last 7",
+        " a low   1 at step 2  best 0.5 at 1  last 1",
+        " b high  7 at step 1  best 7 at 1  last 7",
     ]
-    assert readings([both], 0.2)[1:] == [
-        " a low               3  at step 0   best 0.5 at 1   last 1",
-        " b high              9  at step 0   best 7 at 1   last 7",
+    assert readings([both], 0.8)[1:] == [
+        " a low   0.5 at step 1  best 0.5 at 1  last 1",
+        " b high    7 at step 1  best 7 at 1  last 7",
     ]
     many = one([drawn(f"run {at}", loss=[float(at)]) for at in range(40)])
     told = readings([many], None)
@@ -70,7 +70,7 @@ def test_runs_and_points_without_a_place_are_named_and_counted() -> None:
     assert made.curves[0].values.tolist() == [4.0, 3.0]
     assert made.left_out == ("bare (no tokens known)", "2 points (no tokens known)")
     _, first, second = readings([made], None)
-    assert "  3  at step 1   best 1 at 3   last 1   2 points not drawn: no tokens known" in first
+    assert "  3 at step 1  best 1 at 3  last 1  2 points not drawn: no tokens known" in first
     assert "bare  not drawn: this run logged no tokens: looked for" in second
     assert one([full, bare]).left_out == ()
     alone = one([bare], Axis.TOKENS)

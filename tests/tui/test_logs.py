@@ -124,16 +124,16 @@ async def test_several_runs_on_one_chart_are_read_at_one_point(logs_app: LogsApp
         await pilot.press("down", "space", "enter")
         await see(pilot, "b ppo/seed2")
         text = screen_text(logs_app)
-        assert "ppo/seed1      0.0344828  at step 29" in text
-        assert "ppo/seed2      0.0689655  at step 29" in text
+        assert "ppo/seed1  0.0344828 at step 29" in text
+        assert "ppo/seed2  0.0689655 at step 29" in text
         await pilot.press("H")
         await see(pilot, "at step 19")
         await pilot.press("escape")
-        await see(pilot, "ppo/seed2      0.0689655  at step 29")
+        await see(pilot, "ppo/seed2  0.0689655 at step 29")
         await pilot.resize_terminal(80, 24)
         await pilot.press("enter", "H")  # one chart alone: still all values
-        await see(pilot, "at step 19   min 0.034483 at 29   last 0.034483")
-        await see(pilot, "at step 19   min 0.068966 at 29   last 0.068966")
+        await see(pilot, "at step 19  min 0.034483 at 29  last 0.034483")
+        await see(pilot, "at step 19  min 0.068966 at 29  last 0.068966")
 
 
 async def test_jobs_are_overlaid_too(app: FinetopApp) -> None:
@@ -142,8 +142,8 @@ async def test_jobs_are_overlaid_too(app: FinetopApp) -> None:
         await pilot.press("enter")
         await see(pilot, "◆")
         await pilot.press("o", "end", "space", "enter")
-        await see(pilot, "  at step 30")
-        await see(pilot, "  at step 40")
+        await see(pilot, " at step 30  best")
+        await see(pilot, " at step 40  best")
 
 
 async def test_a_perplexity_that_nobody_logged_says_so(logs: Path, tmp_path: Path) -> None:

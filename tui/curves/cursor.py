@@ -6,8 +6,9 @@ import numpy as np
 
 from engine.events.series import Series
 from engine.viewing.axes import Axis, along, nearest
-from tui.curves.boards import Board, Told
+from tui.curves.boards import Board
 from tui.plotting.letters import letters_of
+from tui.plotting.picture import Curve
 
 
 def readings(boards: Sequence[Board], cursor: float | None) -> list[str]:
@@ -22,27 +23,31 @@ def readings(boards: Sequence[Board], cursor: float | None) -> list[str]:
         letters = letters_of(one.curves)
         mark = max(map(len, letters.values()), default=1)
         width = max(len(told.label) for told in one.told)
+        found = [_at(told.curve, cursor) for told in one.told]
+        digits = max(len(value) for value, _ in found)
         lines.append(f" {one.title}")
-        for told in one.told:
+        for told, (value, step) in zip(one.told, found, strict=True):
             name = f" {letters.get(told.label, ''):{mark}} {told.label:{width}}"
-            lines.append(f"{name}  {_reading(told, cursor)}")
+            if told.curve is None:
+                lines.append(f"{name}  not drawn: {told.missing}")
+                continue
+            facts = [f"{value:>{digits}}{step}", *told.facts]
+            if told.unplaced:
+                points = f"{told.unplaced:,} point{'s' * (told.unplaced != 1)}"
+                facts.append(f"{points} not drawn: {told.unknown}")
+            lines.append(f"{name}  {'  '.join(facts)}")
     return lines
 
 
-def _reading(told: Told, cursor: float | None) -> str:
-    curve = told.curve
-    if curve is None:
-        return f"not drawn: {told.missing}"
-    facts = [*told.facts]
+def _at(curve: Curve | None, cursor: float | None) -> tuple[str, str]:
+    """The value of a curve nearest to the cursor, and where that is."""
+    if curve is None or not len(curve.values):
+        return "", ""
     x = curve.steps.astype(np.float64) if curve.places is None else curve.places
-    if len(x):
-        at = nearest(x, float(x[-1]) if cursor is None else cursor)
-        if at is not None:
-            value = f"{curve.values[at]:.6g}".rjust(13)
-            facts.insert(0, f"{value}  at step {int(curve.steps[at]):,}")
-    if told.unplaced:
-        facts.append(f"{told.unplaced:,} points not drawn: {told.unknown}")
-    return "   ".join(facts)
+    at = nearest(x, float(x[-1]) if cursor is None else cursor)
+    if at is None:
+        return "", ""
+    return f"{curve.values[at]:.6g}", f" at step {int(curve.steps[at]):,}"
 
 
 def reference(series: Mapping[str, Series]) -> Series | None:
