@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from engine.catalog.checkpoints import Checkpoint
     from engine.catalog.datasets import DataSet
     from engine.catalog.fit import Fit
+    from engine.catalog.parameters import Counted
     from engine.catalog.rows import Rows
     from engine.compare.arms import Arm
     from engine.compare.armsets import Sets
@@ -119,7 +120,11 @@ class Actions:
         return datasets.preview(dataset, count)
 
     def fit(
-        self, recipe: TrainRecipe, model: "Checkpoint", known: "Measured | None" = None
+        self,
+        recipe: TrainRecipe,
+        model: "Checkpoint",
+        known: "Measured | None" = None,
+        number: "Counted | None" = None,
     ) -> "Fit":
         """Whether a recipe fits its device and the disk, and how long it may take."""
         from engine.catalog import duration, fit
@@ -136,6 +141,7 @@ class Actions:
             length=known.length if known else None,
             learned=known.learned if known else 1.0,
             speed=duration.measured_speed(jobs, recipe, chosen[0].kind),
+            counted=number,
         )
 
     def prompts(self) -> "list[Prompt]":

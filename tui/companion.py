@@ -141,6 +141,13 @@ class Companion:
         """
         return Stream(self, "inspect", {"checkpoint": checkpoint, "data": data, **settings})
 
+    def count(self, checkpoint: str, method: Mapping[str, Any]) -> "Stream":
+        """Parameters as torch builds the model; `method` is the method table of a recipe.
+
+        Its `done` holds `parameters`, `trained` and `linear`.
+        """
+        return Stream(self, "count", {"checkpoint": checkpoint, "method": dict(method)})
+
     def tokenize(self, request: Mapping[str, Any]) -> "Stream":
         """What tokenizers make of texts and a conversation: an event `reading` for each of them.
 

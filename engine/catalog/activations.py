@@ -132,4 +132,4 @@ def _adapter_inputs(shape: Shape, method: Method, precision: Precision, device_k
 
 def _half(one: Linear) -> str:
     """Whether a layer that reads a norm belongs to the attention or to the MLP."""
-    return "mlp" if one.name.startswith(("gate", "up", "fc", "c_fc", "dense_h")) else "attention"
+    return "mlp" if one.is_mlp else "attention"

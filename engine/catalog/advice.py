@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.catalog import memory
+from engine.errors import EngineError
 from engine.jobs.recipe import TrainRecipe
 
 MARGIN = 0.10
@@ -142,7 +143,10 @@ def _other_method(need: Needs, recipe: TrainRecipe, room: int) -> Advice | None:
         changed, wanted = replace(method, quantize="4bit"), "quantize=4bit"
     else:
         return None
-    left = need(replace(recipe, method=changed))
+    try:
+        left = need(replace(recipe, method=changed))
+    except EngineError:  # of a mixture, what that method learns has not been counted
+        return None
     if left > room:
         return None
     return Advice(f"method.{wanted}: needs {gigabytes(left)}", (f"method.{wanted}",))

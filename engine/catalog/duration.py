@@ -77,7 +77,7 @@ def operations(
     shape = read_shape(config)
     if shape is None:
         return 0.0
-    weights = shape.linear_parameters + shape.head_parameters
+    weights = shape.products + shape.head_parameters
     passes, learned = 2.0, weights  # forward, and the gradient of the inputs
     if recipe.method.kind == "lora":
         learned = count_adapter(shape, recipe.method)

@@ -14,6 +14,7 @@ from engine.catalog.advice import Advice, gigabytes
 from engine.catalog.entry import Checkpoint
 from engine.catalog.inspection import inspect_base
 from engine.catalog.memory import Estimate
+from engine.catalog.parameters import Counted
 from engine.errors import EngineError
 from engine.jobs import devices
 from engine.jobs.devices import Device
@@ -78,26 +79,29 @@ def assess(
     length: int | None = None,
     learned: float = 1.0,
     speed: float | None = None,
+    counted: Counted | None = None,
 ) -> Fit:
     """How a recipe fits a device (several are used together) and the disk of the runs.
 
     `tokens` are those of an epoch, `length` those of the longest row, `learned` the share that the
-    loss counts, `speed` the tokens a second of an earlier run (`duration.measured_speed`). Where
-    they are not known, rows are taken to be `max_length` long, and the time is not said.
+    loss counts, `speed` the tokens a second of an earlier run (`duration.measured_speed`),
+    `counted` the parameters as the worker counted them. Where they are not known, rows are taken
+    to be `max_length` long, and the time is not said.
     """
     kind, room = chosen[0].kind, free_memory(chosen)
     label, disk_free = devices.labels(tuple(chosen)), disk.free(runs_root)
     try:
         config, parameters = read_model(checkpoint)
         found = memory.estimate(
-            config, recipe, parameters=parameters, device_kind=kind, length=length, learned=learned
-        )
+            config, recipe, parameters=parameters, counted=counted, device_kind=kind,
+            length=length, learned=learned,
+        )  # fmt: skip
     except EngineError as error:
         problem = f"{error.title} {error.detail}".strip()
         return Fit(
             label, None, None, room, None, None, None, "", None, None, disk_free, (), problem
         )
-    need = advice.needs(config, parameters, kind, length=length, learned=learned)
+    need = advice.needs(config, parameters, kind, counted=counted, length=length, learned=learned)
     needed = need(recipe)
     batch, lines = None, tuple[Advice, ...]()
     if room is not None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.catalog.activations import Passes, Precision, block_bytes, boundary_bytes
-from engine.catalog.parameters import adapted, count_adapter, count_model
+from engine.catalog.parameters import Counted, adapted, count_adapter, count_model
 from engine.catalog.shapes import Shape, read_shape
 from engine.errors import EngineError
 from engine.jobs.recipe import TrainRecipe
@@ -32,6 +32,7 @@ LIBRARIES = 550 << 20
 PROBE_ROW = 128
 """Tokens; the alarm's probe is measured in passes of `PROBE_BYTES` of logits, a row at least."""
 PROBE_BYTES = 1 << 26
+_UNKNOWN = "How much memory this model needs is not known."
 _STORED = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
 
 
@@ -56,6 +57,8 @@ class Estimate:
     """Parameters that are learned."""
     rough: bool = False
     """Whether the family is not known, and was reckoned as if it were Llama."""
+    counted: bool = False
+    """Whether the worker counted the parameters."""
 
 
 def estimate(
@@ -63,29 +66,41 @@ def estimate(
     recipe: TrainRecipe,
     *,
     parameters: int | None = None,
+    counted: Counted | None = None,
     device_kind: str = "cpu",
     length: int | None = None,
     learned: float = 1.0,
 ) -> Estimate:
     """The memory of a run on a device of a kind (`cpu`, `cuda`, `mps`).
 
-    `parameters` is the model's exact number where it is known. `length` is that of the longest row
+    `parameters` is the model's exact number where it is known, `counted` what the worker counted
+    for this method; else both are reckoned. `length` is that of the longest row
     in tokens, `learned` the share of tokens that the loss counts; without them every row is taken
     to be `max_length` long and learned whole. Raises EngineError for a config without sizes.
     """
     shape = read_shape(config)
+    counted = counted.of(recipe.method) if counted is not None else None
+    parameters = counted.parameters if counted is not None else parameters
+    full = recipe.method.kind == "full"
     if shape is None:
         raise EngineError(
-            "How much memory this model needs is not known.",
-            "Its config.json names no sizes, or a mixture of experts.",
-            "A short run tells: training.max_steps=2.",
+            _UNKNOWN, "Its config.json names no sizes.", "A short run tells: training.max_steps=2."
+        )
+    if shape.mixture and counted is None and not (full and parameters):
+        raise EngineError(
+            _UNKNOWN,
+            "It is a mixture of experts, whose parameters have to be counted.",
+            "finetop fit --measure counts them.",
         )
     parameters = parameters or count_model(shape)
     passes = _passes(recipe, length)
     precision = precision_of(recipe.training, recipe.method.kind, device_kind)
-    full = recipe.method.kind == "full"
-    trained = parameters if full else count_adapter(shape, recipe.method)
-    weights = _weights(shape, recipe, precision, parameters, trained)
+    if counted is not None:
+        trained, linear = counted.trained, counted.linear
+    else:
+        trained = parameters if full else count_adapter(shape, recipe.method)
+        linear = shape.linear_parameters
+    weights = _weights(shape, recipe, precision, parameters, trained, linear)
     gradients, optimiser = 4 * trained, 8 * trained
     activations, working = _activations(shape, recipe, precision, passes, device_kind)
     logits = _logits(shape, passes, learned)
@@ -106,7 +121,7 @@ def estimate(
     overhead = max(runtime + slack, total - parts)
     return Estimate(
         weights, gradients, optimiser, activations, logits, overhead, total, parameters, trained,
-        rough=not shape.known,
+        rough=not shape.known, counted=counted is not None,
     )  # fmt: skip
 
 
@@ -138,13 +153,18 @@ def _passes(recipe: TrainRecipe, length: int | None) -> Passes:
 
 
 def _weights(
-    shape: Shape, recipe: TrainRecipe, precision: Precision, parameters: int, trained: int
+    shape: Shape,
+    recipe: TrainRecipe,
+    precision: Precision,
+    parameters: int,
+    trained: int,
+    linear: int,
 ) -> int:
     """The base as it is held, the adapter in float32, and 16-bit copies of what is learned."""
     copies = 2 * trained if precision.compute < 4 else 0
     if recipe.method.kind == "full":
         return 4 * parameters + copies
-    linear = shape.linear_parameters if recipe.method.quantize != "none" else 0
+    linear = linear if recipe.method.quantize != "none" else 0
     # NF4 with quantised constants: 4 bits, 8 for each 64 weights, 32 for each 64 x 256 of those
     # (arXiv 2305.14314, section 3). int8 has one float32 for each output.
     packed = 0.5 + 1 / 64 + 4 / (64 * 256) if recipe.method.quantize == "4bit" else 1.0

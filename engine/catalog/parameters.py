@@ -5,9 +5,29 @@ as built, by the worker (`engine.worker.model.counting`).
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from engine.catalog.shapes import Linear, Shape
 from engine.jobs.settings import Method
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What the worker counted, of the model as torch builds it."""
+
+    parameters: int
+    """Of the model; what is tied counts once."""
+    trained: int
+    """Those that the method learns."""
+    linear: int
+    """Those of linear layers, but the head: what quantising shrinks."""
+    method: Method
+    """The one that they were counted for."""
+
+    def of(self, method: Method) -> "Counted | None":
+        """These numbers, where they are those of this method; how the base is held changes none."""
+        same = replace(method, quantize=self.method.quantize) == self.method
+        return self if same else None
 
 
 def count_model(shape: Shape) -> int:

@@ -1,7 +1,8 @@
 """The shape of a decoder as its `config.json` tells it: its linear layers, norms and embeddings.
 
 Knows how the common families are built; another family that names its sizes is read as if it were
-Llama, and `known` is False. Mixtures of experts are not read. Believes no type that is written.
+Llama, and `known` is False. So is a mixture of experts, by what of it a token passes through.
+Believes no type that is written.
 """
 
 from collections.abc import Mapping
@@ -23,6 +24,10 @@ class Linear:
     @property
     def parameters(self) -> int:
         return self.inputs * self.outputs + (self.outputs if self.bias else 0)
+
+    @property
+    def is_mlp(self) -> bool:
+        return self.name.startswith(("gate", "up", "down", "mlp", "fc", "c_fc", "dense_"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,10 @@ class Shape:
     dropout: bool
     """Whether training drops out of the residual stream and, in some families, attention."""
     linears: tuple[Linear, ...]
-    """Of one block."""
+    """Of one block; the experts of a mixture are not among them."""
+    mixture: bool = False
+    """Whether `intermediate` is the width of all experts together that a token passes through, of
+    many more: how many parameters there are, or get adapters, does not follow from the shape."""
 
     @property
     def queries(self) -> int:
@@ -116,13 +124,19 @@ class Shape:
         return self.layers * sum(one.parameters for one in self.linears)
 
     @property
+    def products(self) -> int:
+        """Weights of all blocks that a token is multiplied by."""
+        experts = 3 * self.hidden * self.intermediate if self.mixture else 0
+        return self.linear_parameters + self.layers * experts
+
+    @property
     def head_parameters(self) -> int:
         """Of the head as a product, whether it is the embedding or not."""
         return self.vocabulary * self.hidden
 
 
 def read_shape(config: Mapping[str, Any]) -> Shape | None:
-    """The shape; None where the config lacks a size or describes a mixture of experts."""
+    """The shape; None where the config lacks a size."""
     inner = config.get("text_config")
     table: Mapping[str, Any] = {**config, **inner} if isinstance(inner, dict) else config
     name = str(table.get("model_type"))
@@ -131,9 +145,11 @@ def read_shape(config: Mapping[str, Any]) -> Shape | None:
     heads = _size(table, "num_attention_heads", "n_head")
     vocabulary = _size(table, "vocab_size")
     mixture = any(type(table.get(key)) is int and table[key] > 1 for key in _MIXTURES)
-    if not (layers and hidden and heads and vocabulary) or mixture:
+    if not (layers and hidden and heads and vocabulary):
         return None
     intermediate = _size(table, "intermediate_size", "n_inner", "ffn_dim") or 4 * hidden
+    if mixture:
+        intermediate = _experts(table, intermediate)
     family = FAMILIES.get(name, Family())
     head = _size(table, "head_dim") or (256 if name == "gemma" else hidden // heads)
     key_heads = _size(table, "num_key_value_heads") or heads
@@ -141,7 +157,7 @@ def read_shape(config: Mapping[str, Any]) -> Shape | None:
     return Shape(
         name,
         family,
-        name in FAMILIES,
+        name in FAMILIES and not mixture,
         layers,
         hidden,
         heads,
@@ -152,8 +168,21 @@ def read_shape(config: Mapping[str, Any]) -> Shape | None:
         _size(table, "n_positions") if name == "gpt2" else 0,
         tied if isinstance(tied, bool) else family.tied,
         _drops_out(table),
-        _linears(name, table, hidden, intermediate, heads * head, key_heads * head),
+        tuple(
+            one
+            for one in _linears(name, table, hidden, intermediate, heads * head, key_heads * head)
+            if not (mixture and one.is_mlp)
+        ),
+        mixture,
     )
+
+
+def _experts(table: Mapping[str, Any], dense: int) -> int:
+    """The width of the experts that a token passes through, those that all share with them."""
+    each = _size(table, "moe_intermediate_size") or dense
+    active = _size(table, "num_experts_per_tok", "moe_topk") or 1
+    shared = _size(table, "n_shared_experts") * each
+    return active * each + (shared or _size(table, "shared_expert_intermediate_size"))
 
 
 def _linears(

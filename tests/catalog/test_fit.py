@@ -121,10 +121,30 @@ def test_an_adapter_needs_what_its_base_needs(tmp_path: Path, root: Path) -> Non
 
 
 def test_a_shape_that_is_not_known_is_said(tmp_path: Path, root: Path) -> None:
-    mixture = inspection.inspect(make_model(tmp_path / "moe", **SIZES, num_local_experts=8))
-    found = fit.assess(recipe(), mixture, [gpu(80 * GB)], root)
+    model = inspection.inspect(make_model(tmp_path / "odd", **SIZES | {"hidden_size": "wide"}))
+    found = fit.assess(recipe(), model, [gpu(80 * GB)], root)
     assert found.line.startswith("memory not known: ")
-    fit.check_disk(recipe(), mixture, root)
+    fit.check_disk(recipe(), model, root)
+
+
+def test_a_mixture_of_experts_is_reckoned_roughly_by_what_its_files_hold(
+    checkpoint: Checkpoint, tmp_path: Path, root: Path
+) -> None:
+    sizes = SIZES | {"num_local_experts": 8, "num_experts_per_tok": 2}
+    mixture = inspection.inspect(make_model(tmp_path / "moe", **sizes))
+    assert "have to be counted" in fit.assess(recipe(), mixture, [gpu(80 * GB)], root).line
+    full = recipe("method.kind=full", "training.batch_size=512")
+    small = fit.assess(full, mixture, [gpu(8 * GB)], root)
+    assert small.fits is False
+    assert all("lora" not in one.text for one in small.advice), "what it learns is not counted"
+    found, dense = (
+        fit.assess(full, one, [gpu(80 * GB)], root).memory for one in (mixture, checkpoint)
+    )
+    assert found is not None
+    assert dense is not None
+    assert found.rough
+    assert found.parameters == mixture.parameters
+    assert found.activations > dense.activations, "a token passes through two experts"
 
 
 def test_it_is_quick_enough_for_every_key(

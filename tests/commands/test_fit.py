@@ -119,6 +119,8 @@ def test_rows_are_measured_where_asked(root: Path, capsys: pytest.CaptureFixture
     measured = json.loads(capsys.readouterr().out)
     assert measured["memory"]["activations"] < assumed["memory"]["activations"] / 2
     assert measured["largest_batch"] > assumed["largest_batch"]
+    assert (assumed["memory"]["counted"], measured["memory"]["counted"]) == (False, True)
+    assert measured["memory"]["trained"] == assumed["memory"]["trained"]
     assert finetop(*command, "--measure") == 0
     assert "the longest row has " in capsys.readouterr().out
 

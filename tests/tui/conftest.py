@@ -114,6 +114,10 @@ class FakeCompanion:
         self.inspected.append((checkpoint, data, settings))
         return FakeReport(self)
 
+    def count(self, checkpoint: str, method: Mapping[str, Any]) -> FakeLast:
+        return FakeLast({"event": "done", "parameters": 2_422_848, "trained": 138_240,
+                         "linear": 1_769_472})  # fmt: skip
+
     def tokenize(self, request: Mapping[str, Any]) -> FakeReadings:
         return FakeReadings(request, lambda: self.held)
 

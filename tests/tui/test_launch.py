@@ -405,6 +405,9 @@ async def test_whether_it_fits_follows_what_is_written(
         await pilot.press("v", "v", "v")
         await see(pilot, "[fit]")
         await see(pilot, "weights")
+        if size[0] > 100:
+            await see(pilot, "138k learned, as counted")
+            await see(pilot, "products in float32, weights in float32")
         await pilot.press("m", "m", "m", "M", "M", "M", "enter", "enter")
         await pilot.press(*["tab"] * 6, "home", "ctrl+k", *"65536")
         await see(pilot, "✗ does not fit:")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,27 @@ def test_a_model_of_seven_billion_is_counted_without_its_memory(tmp_path: Path) 
     }  # fmt: skip
     assert counting.count(sizes, Method()).parameters == 6_738_415_616
     assert memory.estimate(sizes, TrainRecipe()).parameters == 6_738_415_616
+
+
+@pytest.mark.parametrize("method", [Method(), Method(kind="full")])
+def test_a_mixture_of_experts_is_counted_and_then_reckoned(method: Method) -> None:
+    sizes = {
+        "model_type": "mixtral", "hidden_size": 64, "intermediate_size": 128,
+        "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+        "vocab_size": 100, "num_local_experts": 4, "num_experts_per_tok": 2,
+    }  # fmt: skip
+    number, recipe = counting.count(sizes, method), TrainRecipe(method=method)
+    known = memory.estimate(sizes, recipe, counted=number)
+    assert (known.parameters, known.trained) == (number.parameters, number.trained)
+    assert number.parameters > number.linear * 4, "most of it is experts"
+    assert known.counted
+    assert known.rough
+    more = TrainRecipe(method=replace(method, kind="lora", rank=99))
+    with pytest.raises(EngineError, match="is not known") as caught:
+        memory.estimate(sizes, more, counted=number, parameters=number.parameters)
+    assert "--measure" in caught.value.hint, "a higher rank learns more than was counted"
+    with pytest.raises(EngineError, match="cannot be attached"):
+        counting.count(sizes, Method(variant="dora"))
 
 
 @pytest.mark.parametrize(

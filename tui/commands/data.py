@@ -67,7 +67,9 @@ def _inspect(options: argparse.Namespace) -> int:
         "templates": options.templates,
         "seed": wanted.training.seed,
     }
-    report = asyncio.run(ask_companion(request, str(open_store(options.runs).root)))
+    runs = str(open_store(options.runs).root)
+    (done,) = asyncio.run(ask_companion(runs, ("inspect", request)))
+    report = done["report"]
     if options.json:
         print(json.dumps(report, indent=1, ensure_ascii=False))
         return 0
@@ -97,8 +99,11 @@ def _recipe(options: argparse.Namespace) -> TrainRecipe:
     return wanted
 
 
-async def ask_companion(request: dict[str, Any], runs: str) -> dict[str, Any]:
-    """The report of a companion process that is started for it, and ends with it."""
+async def ask_companion(runs: str, *asked: tuple[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The last event of each request, of a companion process that is started for them.
+
+    Requests are their kinds and fields. The process ends with the last of them.
+    """
     from tui.companion import Companion, Stream
 
     handle, log = tempfile.mkstemp(prefix="finetop-inspect-", suffix=".log")
@@ -106,7 +111,7 @@ async def ask_companion(request: dict[str, Any], runs: str) -> dict[str, Any]:
     companion = Companion(Path(log), runs=runs, warm=False)
     tells_why = False
     try:
-        last = await Stream(companion, "inspect", request).last()
+        return [await Stream(companion, kind, fields).last() for kind, fields in asked]
     except JobFailed:
         tells_why = True
         raise
@@ -114,5 +119,3 @@ async def ask_companion(request: dict[str, Any], runs: str) -> dict[str, Any]:
         await companion.close()
         if not tells_why:
             os.unlink(log)
-    report: dict[str, Any] = last["report"]
-    return report

@@ -11,6 +11,7 @@ from engine.catalog import checkpoints, datasets, duration, fit
 from engine.catalog.advice import gigabytes
 from engine.catalog.fit import Fit
 from engine.catalog.memory import Estimate
+from engine.catalog.parameters import Counted
 from engine.errors import EngineError
 from engine.jobs import devices, recipe
 from engine.jobs.recipe import TrainRecipe
@@ -18,7 +19,7 @@ from engine.jobs.store import Store, open_store
 from engine.text import one_line
 from tui.commands.data import ask_companion
 from tui.commands.overrides import add_changes
-from tui.drafts.fitting import Measured, measured
+from tui.drafts.fitting import Measured, counted, measured
 
 PARTS = ("weights", "gradients", "optimiser", "activations", "logits", "overhead")
 
@@ -28,7 +29,9 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     parser.add_argument("recipe", nargs="?", help="a recipe in TOML; without one, the defaults")
     add_changes(parser, "training.batch_size=8")
     parser.add_argument(
-        "--measure", action="store_true", help="look how long the rows are first (some seconds)"
+        "--measure",
+        action="store_true",
+        help="look how long the rows are, and count parameters (some seconds)",
     )
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.set_defaults(handler=_show)
@@ -43,8 +46,8 @@ def _show(options: argparse.Namespace) -> int:
     if not isinstance(wanted, TrainRecipe):
         raise EngineError(f"This is a recipe to {wanted.kind}.", options.recipe or "")
     store = open_store(options.runs)
-    known = _measure(wanted, store) if options.measure else None
-    found = judge(wanted, store, known)
+    known, number = _measure(wanted, store) if options.measure else (None, None)
+    found = judge(wanted, store, known, number)
     if options.json:
         print(json.dumps(dataclasses.asdict(found), indent=1))
         return 0
@@ -53,24 +56,31 @@ def _show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _measure(wanted: TrainRecipe, store: Store) -> Measured | None:
-    """How long the rows are, by a companion process that encodes some of them."""
-    request = {
+def _measure(wanted: TrainRecipe, store: Store) -> tuple[Measured | None, Counted]:
+    """How long the rows are and how many parameters there are, by a companion process."""
+    rows = {
         "checkpoint": wanted.model.checkpoint,
         "data": dataclasses.asdict(wanted.data),
         "replay": dataclasses.asdict(wanted.replay),
         "rows": 0,
         "seed": wanted.training.seed,
     }
-    report = asyncio.run(ask_companion(request, str(store.root)))
-    return measured(report, wanted.data.limit)
+    model = {
+        "checkpoint": wanted.model.checkpoint,
+        "method": dataclasses.asdict(wanted.method),
+    }
+    told, number = asyncio.run(ask_companion(str(store.root), ("inspect", rows), ("count", model)))
+    return measured(told["report"], wanted.data.limit), counted(number, wanted.method)
 
 
-def judge(wanted: TrainRecipe, store: Store, known: Measured | None = None) -> Fit:
+def judge(
+    wanted: TrainRecipe, store: Store, known: Measured | None = None, number: Counted | None = None
+) -> Fit:
     """The fit of a recipe here and now, with what the files and earlier runs tell of it.
 
-    `known` is what is known of its rows; else their number and their file's size are. Raises
-    EngineError for a checkpoint, a data set or a device that is not there.
+    `known` is what is known of its rows, else their number and their file's size are; `number`
+    that of its parameters, else its files' headers tell it or its shape does. Raises EngineError
+    for a checkpoint, a data set or a device that is not there.
     """
     jobs = store.jobs()
     runs = [job.path for job in jobs]
@@ -90,6 +100,7 @@ def judge(wanted: TrainRecipe, store: Store, known: Measured | None = None) -> F
         length=known.length if known else None,
         learned=known.learned if known else 1.0,
         speed=duration.measured_speed(jobs, wanted, chosen[0].kind),
+        counted=number,
     )
 
 

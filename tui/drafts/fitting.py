@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from engine.catalog.parameters import Counted
+from engine.jobs.settings import Method
 from engine.text import one_line
 from tui.glyphs import Glyphs
 from tui.phrases import NONE, duration, parameters, size
@@ -26,6 +28,11 @@ class Measured:
     """Of the longest row that is learned."""
     learned: float
     """Share of the tokens that the loss counts."""
+
+
+def counted(event: Mapping[str, Any], method: Method) -> Counted:
+    """What the companion counted for a method."""
+    return Counted(event["parameters"], event["trained"], event["linear"], method)
 
 
 def measured(report: Mapping[str, Any], limit: int) -> Measured | None:
@@ -127,7 +134,8 @@ def fit_lines(fit: "Fit | None", glyphs: Glyphs) -> list[Line]:
         most = size(fit.needed or found.total)
         lines += [[(f"{'at its most':<12}", "strong"), (f"{most:>9}", "strong")], []]
         count = f"{parameters(found.parameters)} parameters, {parameters(found.trained)} learned"
-        lines += [[(count, "")], [(fit.formats, "dim")]]
+        how = ", as counted" if found.counted else ""
+        lines += [[(count, ""), (how, "dim")], [(fit.formats, "dim")]]
     if fit.largest_batch is not None:
         lines.append([("largest batch  ", "dim"), (f"{fit.largest_batch:,}", "strong")])
     time = NONE if fit.seconds is None else f"about {duration(fit.seconds)}"

@@ -1,16 +1,18 @@
-"""What the companion says of the data that is chosen: asked once one stops choosing.
+"""What the companion says of the data and the model that are chosen: asked once one stops choosing.
 
-Belongs to the event loop of a screen. Holds the newest report only; an older question is cancelled.
+Belongs to the event loop of a screen. Holds the newest answers only.
 """
 
 import asyncio
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from engine.catalog.parameters import Counted
 from engine.errors import EngineError
-from engine.jobs.settings import Data, Replay
+from engine.jobs.settings import Data, Method, Replay
+from tui.drafts.fitting import counted
 
 if TYPE_CHECKING:
     from tui.companion import Companion, Stream
@@ -20,6 +22,7 @@ STILL_SECONDS = 0.7
 ROWS = 20
 
 Report = Mapping[str, Any]
+Q = TypeVar("Q")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +35,38 @@ class Question:
     replay: Replay = Replay()
 
 
-class Inspector:
-    """One question at a time."""
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many parameters has this model, and how many does this method learn?"""
+
+    checkpoint: str
+    method: Method
+
+
+class _Asking(Generic[Q]):
+    """One question at a time; the newest answer is kept, an older question is cancelled."""
 
     def __init__(self, companion: "Callable[[], Companion]", tell: Callable[[], None]) -> None:
         """`tell` is called whenever there is something else to show."""
         self._companion = companion
         self._tell = tell
-        self._asked: Question | None = None
+        self._asked: Q | None = None
         self._task: asyncio.Task[None] | None = None
-        self.report: Report | None = None
-        """Of the newest question that was answered, as `engine.worker.rows.inspection` makes it."""
-        self.answers: Question | None = None
-        """The question that the report, or the trouble, is the answer to."""
+        self.answers: Q | None = None
+        """The question that the answer, or the trouble, is the answer to."""
+        self.answer: Mapping[str, Any] | None = None
         self.trouble: EngineError | None = None
+
+    def put(self, companion: "Companion", question: Q) -> "Stream":
+        """The question as a request."""
+        raise NotImplementedError
 
     @property
     def current(self) -> bool:
         """Whether what is known answers what was asked last."""
         return self._asked is not None and self.answers == self._asked
 
-    def ask(self, question: Question) -> None:
+    def ask(self, question: Q) -> None:
         """Ask soon, unless that was asked already."""
         if self._asked == question:
             return
@@ -66,20 +80,41 @@ class Inspector:
         if self._task is not None:
             self._task.cancel()
 
-    async def _answer(self, question: Question) -> None:
+    async def _answer(self, question: Q) -> None:
         await asyncio.sleep(STILL_SECONDS)
-        report, trouble = None, None
+        answer, trouble = None, None
         try:
-            stream: Stream = self._companion().inspect(
-                question.checkpoint,
-                dataclasses.asdict(question.data),
-                rows=ROWS,
-                templates=True,
-                seed=question.seed,
-                replay=dataclasses.asdict(question.replay),
-            )
-            report = (await stream.last())["report"]
+            answer = await self.put(self._companion(), question).last()
         except EngineError as error:
             trouble = error
-        self.report, self.trouble, self.answers = report, trouble, question
+        self.answer, self.trouble, self.answers = answer, trouble, question
         self._tell()
+
+
+class Inspector(_Asking[Question]):
+    def put(self, companion: "Companion", question: Question) -> "Stream":
+        return companion.inspect(
+            question.checkpoint,
+            dataclasses.asdict(question.data),
+            rows=ROWS,
+            templates=True,
+            seed=question.seed,
+            replay=dataclasses.asdict(question.replay),
+        )
+
+    @property
+    def report(self) -> Report | None:
+        """Of the newest question that was answered, as `engine.worker.rows.inspection` makes it."""
+        return self.answer["report"] if self.answer is not None else None
+
+
+class Counter(_Asking[Count]):
+    def put(self, companion: "Companion", question: Count) -> "Stream":
+        return companion.count(question.checkpoint, dataclasses.asdict(question.method))
+
+    @property
+    def counted(self) -> Counted | None:
+        """Of the newest question; nothing where it cannot be counted, as the launch will tell."""
+        if self.answer is None or self.answers is None or not self.current:
+            return None
+        return counted(self.answer, self.answers.method)

@@ -19,7 +19,7 @@ from engine.text import one_line
 from tui.actions import Actions
 from tui.drafts.drafting import Draft
 from tui.drafts.fitting import fit_line, fit_lines, measured
-from tui.drafts.inspecting import Inspector, Question, Report
+from tui.drafts.inspecting import Count, Counter, Inspector, Question, Report
 from tui.drafts.reports import facts, lengths_lines, rows_lines, template_lines
 from tui.lists.pickings import rows_shown
 from tui.phrases import error_lines
@@ -66,6 +66,7 @@ class Prospect(Vertical):
         self._rows: Rows | EngineError | None = None
         self._rows_of = ""
         self._inspector = Inspector(companion, self._inspected)
+        self._counter = Counter(companion, self._counted)
         self._fit: Fit | EngineError | None = None
         self._fit_of: tuple[object, ...] = ()
         """What the fit was asked for; another answer comes too late."""
@@ -77,6 +78,7 @@ class Prospect(Vertical):
 
     def on_unmount(self) -> None:
         self._inspector.stop()
+        self._counter.stop()
 
     def on_resize(self, event: Resize) -> None:
         self.call_after_refresh(self.redraw)
@@ -151,6 +153,7 @@ class Prospect(Vertical):
         if recipe is not None and choice.model is not None and choice.dataset is not None:
             seed, replay = recipe.training.seed, recipe.replay if recipe.replay.data else Replay()
             self._inspector.ask(Question(recipe.model.checkpoint, recipe.data, seed, replay))
+            self._counter.ask(Count(recipe.model.checkpoint, recipe.method))
 
     def _inspected(self) -> None:
         if self.is_mounted:
@@ -159,6 +162,10 @@ class Prospect(Vertical):
             self.redraw()
             self.post_message(self.Learned())
 
+    def _counted(self) -> None:
+        if self.is_mounted:
+            self._assess()
+
     def _assess(self) -> None:
         """Reckon, once nobody types any more, whether the recipe fits."""
         recipe = self._choice.draft.recipe if self._choice.draft else None
@@ -166,14 +173,15 @@ class Prospect(Vertical):
         if recipe is None or model is None:
             return
         known = measured(report, recipe.data.limit) if report else None
-        asked = (replace(recipe, name=""), model.ref, known)
+        number = self._counter.counted
+        asked = (replace(recipe, name=""), model.ref, known, number)
         if asked == self._fit_of:
             return
         self._fit_of = asked
 
         def reckon() -> None:
             try:
-                found: Fit | EngineError = self._actions.fit(recipe, model, known)
+                found: Fit | EngineError = self._actions.fit(recipe, model, known, number)
             except EngineError as error:
                 found = error
             self.app.call_from_thread(self._assessed, asked, found)

@@ -6,27 +6,17 @@ torch itself would make of a config.
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from engine.catalog import configs
+from engine.catalog.parameters import Counted
 from engine.errors import EngineError
 from engine.jobs import fields
 from engine.jobs.settings import Method
 from engine.worker.model.targets import adapter_targets, is_transposed
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    parameters: int
-    """Of the model; what is tied counts once."""
-    trained: int
-    """Those that the method learns."""
-    linear: int
-    """Those of linear layers, but the head: what quantising shrinks."""
 
 
 def count(config: Mapping[str, Any], method: Method) -> Counted:
@@ -56,11 +46,11 @@ def count(config: Mapping[str, Any], method: Method) -> Counted:
     )
     parameters = sum(parameter.numel() for parameter in model.parameters())
     if method.kind == "full":
-        return Counted(parameters, parameters, linear)
-    return Counted(parameters, _adapter(model, method), linear)
+        return Counted(parameters, parameters, linear, method)
+    return Counted(parameters, _adapter(model, method), linear, method)
 
 
-def answer(base: Path, method: object) -> dict[str, int]:
+def answer(base: Path, method: object) -> dict[str, Any]:
     """`count` for the folder of a model and the method table of a recipe. Raises EngineError."""
     table = {} if method is None else method
     wrong = fields.problems(Method, table) if isinstance(table, dict) else {"method": "no table"}
@@ -83,8 +73,13 @@ def _adapter(model: Any, method: Method) -> int:
         use_dora=method.variant == "dora",
         task_type="CAUSAL_LM",
     )
-    with torch.device("meta"):
-        adapted = get_peft_model(model, settings)
+    try:
+        with torch.device("meta"):
+            adapted = get_peft_model(model, settings)
+    except ValueError as error:
+        raise EngineError(
+            "The adapter cannot be attached.", str(error), "Check method.targets."
+        ) from error
     return sum(one.numel() for one in adapted.parameters() if one.requires_grad)
 
 
