@@ -157,7 +157,7 @@ def _keys(effort: Effort, folder: Path) -> list[str]:
     tuned = write_run(folder / "runs", "tuned", points=3, total=3)
     save_adapter(tuned.adapter, BASE, SEED, target_modules="all-linear")
     waits: list[float] = []
-    turns = itertools.cycle((("t", " token shift  "), ("d", " word diff  ")))
+    turns = itertools.cycle((("t", "once tuned has answered"), ("d", "once both have answered")))
     with Terminal(dashboard(folder / "runs"), folder, columns=120, lines=40) as terminal:
         terminal.see("tuned")
         terminal.press("4")
@@ -171,11 +171,14 @@ def _keys(effort: Effort, folder: Path) -> list[str]:
             key, shown = next(turns)
             began = time.monotonic()
             terminal.press(key)
-            waited = terminal.see(shown) - began
-            assert waited > 0, f"{shown!r} was there before"
-            if ANSWERING in terminal.text():  # not one that ended meanwhile
-                waits.append(waited)
-            terminal.take(RANDOM.uniform(0.05, 0.15))
+            came = None
+            while came is None and time.monotonic() < began + 5:
+                terminal.take(RANDOM.uniform(0.2, 0.3))  # understood later: that delays no byte
+                came = terminal.found(shown)
+            answering = ANSWERING in terminal.text()
+            assert came is not None or not answering, f"no {shown!r} in 5 s"
+            if came is not None and answering:  # else it ended meanwhile, and says something else
+                waits.append(came - began)
     return [f"{1000 * max(waits):.0f} ms", f"{1000 * statistics.median(waits):.0f} ms"]
 
 

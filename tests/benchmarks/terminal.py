@@ -82,6 +82,15 @@ class Terminal(PseudoTerminal):
         self._shown = len(self.chunks)
         return "\n".join(self._screen.display)
 
+    def found(self, text: str) -> float | None:
+        """The moment at which `text` came onto the screen, of those not looked at yet."""
+        for came, data in self.chunks[self._shown :]:
+            self._stream.feed(data)
+            self._shown += 1
+            if text in "\n".join(self._screen.display):
+                return came
+        return None
+
     def first_byte(self) -> float:
         """Seconds from the start to the first byte."""
         return self.chunks[0][0] - self.started
