@@ -54,6 +54,7 @@ async def test_curves_and_numbers_come_from_the_event_files(app: FinetopApp) -> 
         assert "0.728" in line  # the loss written at step 60
         assert "0.778" in line  # its held-out loss, 0.05 above
         assert "2.18" in line  # exp of that
+        assert line.count("█") == 2, "the loss and the perplexity have a curve each"
 
 
 async def test_columns_fall_away_from_the_right(app: FinetopApp) -> None:
