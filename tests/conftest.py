@@ -44,6 +44,13 @@ def warm_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return warm.install(folder / "warm", owner)
 
 
+@pytest.fixture(scope="session")
+def warm_server(warm_python: Path) -> None:
+    """Its libraries are loaded: on a busy machine that takes longer than a launch waits."""
+    if hasattr(os, "pidfd_open"):
+        warm.wait(warm_python)
+
+
 @pytest.fixture(autouse=True)
 def workers(
     request: pytest.FixtureRequest, own_folders: None, monkeypatch: pytest.MonkeyPatch
@@ -51,6 +58,8 @@ def workers(
     """Workers start warm, unless the test is marked `cold`."""
     if request.node.get_closest_marker("cold") is None and hasattr(os, "pidfd_open"):
         monkeypatch.setenv("FINETOP_PYTHON", str(request.getfixturevalue("warm_python")))
+        if request.node.get_closest_marker("worker"):
+            request.getfixturevalue("warm_server")
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,9 @@ from tui import cli
 
 
 @pytest.fixture
-def line(root: Path, tmp_path: Path, eventually: Eventually) -> Iterator[tuple[Line, list[str]]]:
+def line(
+    root: Path, tmp_path: Path, eventually: Eventually, warm_server: None
+) -> Iterator[tuple[Line, list[str]]]:
     """Three runs that wait for a CPU that something else has."""
     made: list[JobDirectory] = []
     with Line(tmp_path, eventually) as line:

@@ -37,7 +37,7 @@ def job(root: Path, data: Path) -> JobDirectory:
 
 
 @pytest.fixture
-def busy(tmp_path: Path, eventually: Eventually) -> Iterator[Line]:
+def busy(tmp_path: Path, eventually: Eventually, warm_server: None) -> Iterator[Line]:
     """A queue whose CPU is taken: what is resumed waits, and loads no library."""
     with Line(tmp_path, eventually) as line:
         line.add("busy", "cpu")

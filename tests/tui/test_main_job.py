@@ -15,7 +15,7 @@ from tests.conftest import Eventually
 from tests.tui.building import write_run
 from tests.tui.terminal import Terminal
 
-STEPS = 80
+STEPS = 60
 LAUNCH = ASK = "\x13"  # ctrl+s
 NEWEST = "\x1b[Hj"  # home, and past the shipped run
 SMALL = (

@@ -7,6 +7,7 @@ Tests of the start itself, of memory, or of what is imported are marked `cold` a
 """
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -31,3 +32,8 @@ def install(folder: Path, owner: int) -> Path:
     aside.write_text(f"#!{sys.executable} -S\n{text}")
     aside.chmod(0o700)
     return aside.replace(program)
+
+
+def wait(program: Path) -> None:
+    """Wait until its server is there."""
+    subprocess.run([program], check=True)

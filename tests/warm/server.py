@@ -45,6 +45,8 @@ def guard(line: socket.socket) -> None:
     """Fork the worker, tell its number and its end, and end it where its client is gone."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     size, streams, _, _ = socket.recv_fds(line, 4, 3)
+    if not size:
+        os._exit(0)  # it only wanted to know that there is a server
     wanted = json.loads(line.makefile("rb").read(int.from_bytes(size, "big")))
     pid = os.fork()
     if pid == 0:
