@@ -1,9 +1,11 @@
 """A run that was stopped or killed, and resumed, against one that never was: bit for bit."""
 
+import functools
 import json
 import os
 import re
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -82,35 +84,52 @@ def make(base: Path, rows: Path, *changes: str) -> TrainRecipe:
     return built
 
 
+PACKED = ("training.packing=true", "training.batch_size=1", "training.epochs=3",
+          "data.max_length=128")  # fmt: skip
+FULL = ("method.kind=full", "training.learning_rate=1e-3")
 CASES = {
     "lora": (),
-    "full": ("method.kind=full", "training.learning_rate=1e-3"),
-    "packed": ("training.packing=true", "training.batch_size=1", "training.epochs=4"),
+    "full": FULL,
+    "packed": PACKED,
+    "packed full": (*FULL, *PACKED),
     "by-length": ("training.group_by_length=true", "training.schedule=cosine"),
     "dora": ("method.variant=dora", "training.max_grad_norm=0", "training.weight_decay=0.1"),
     "patience": ("stopping.patience=2", "stopping.min_improvement=100"),
 }
+PLACES = {"lora": (4, 5, 13, 23), "full": (4, 23)}
+"""Before an evaluation, in it, in the next one's, at the last step; two of them elsewhere."""
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.fixture(scope="module")
+def wholes(
+    base: Path, rows: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], JobDirectory]:
+    """The run of a case that was never stopped: made once, and then only read."""
+    root = tmp_path_factory.mktemp("wholes")
+    return functools.cache(lambda case: train_here(make(base, rows, *CASES[case]), root))
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case != "packed full"])
 def test_stopped_and_resumed_is_as_never_stopped(
-    base: Path, rows: Path, root: Path, case: str
+    base: Path, rows: Path, root: Path, wholes: Callable[[str], JobDirectory], case: str
 ) -> None:
-    """Stopped before an evaluation, in it, in the next one's, at the last step; or at two."""
-    wanted = make(base, rows, *CASES[case])
-    whole = train_here(wanted, root)
+    whole = wholes(case)
     last = curves(whole)["train/loss"][0][-1]
-    places = (4, 5, 13, 23) if case in ("lora", "full") else (5, 13)
-    stops = [step for step in places if step < last]
-    job = directory.create(root, wanted)
+    stops = [step for step in PLACES.get(case, (5, 13)) if step < last]
+    job = directory.create(root, make(base, rows, *CASES[case]))
     assert [resume_here(job, stop_at=step) for step in stops] == [State.STOPPED] * len(stops)
     assert resume_here(job) is State.DONE
     assert_same(job, whole)
 
 
-@pytest.mark.parametrize("case", ["lora", "full"])
+@pytest.mark.parametrize("case", ["lora", "full", "packed", "packed full"])
 def test_killed_anywhere_and_resumed_is_as_never_killed(
-    base: Path, rows: Path, root: Path, monkeypatch: pytest.MonkeyPatch, case: str
+    base: Path,
+    rows: Path,
+    root: Path,
+    wholes: Callable[[str], JobDirectory],
+    monkeypatch: pytest.MonkeyPatch,
+    case: str,
 ) -> None:
     """Ended in this process where SIGKILL would hit: in a measurement, in a save, in a step."""
     from engine.worker.training import sampling
@@ -130,13 +149,13 @@ def test_killed_anywhere_and_resumed_is_as_never_killed(
 
         return call
 
-    wanted = make(base, rows, *CASES[case])
-    whole = train_here(wanted, root)
-    job = directory.create(root, wanted)
+    early = (TokenTrainer, "log", 4)  # before any checkpoint
+    later = (TokenTrainer, "log", 6)
+    job = directory.create(root, make(base, rows, *CASES[case]))
     for owner, name, countdown in (
-        (TokenTrainer, "log", 4),  # before any checkpoint
+        *([early] if case == "lora" else []),
         (sampling, "append", 3),  # measured, and nothing of it written
-        (TokenTrainer, "log", 6),
+        *([later] if case == "lora" else []),
         (checkpoints, "publish", 2),  # a checkpoint that has no name yet
         (TokenTrainer, "training_step", 5),  # in the middle of what is accumulated
     ):
@@ -145,15 +164,14 @@ def test_killed_anywhere_and_resumed_is_as_never_killed(
             with pytest.raises(Killed):
                 resume_here(job)
     assert resume_here(job) is State.DONE
-    assert_same(job, whole)
+    assert_same(job, wholes(case))
 
 
 @pytest.mark.worker
 def test_sigkill_in_mid_epoch(base: Path, rows: Path, root: Path, eventually: Eventually) -> None:
-    wanted = make(base, rows, "method.kind=full", "training.epochs=6")
-    whole, job = launch.launch(wanted, root), launch.launch(wanted, root)
-    assert wait_for_end(whole, eventually) is State.DONE
-    wait_for_step(job, 20, eventually)
+    wanted = make(base, rows, "method.kind=full", "training.epochs=4")
+    job = launch.launch(wanted, root)
+    wait_for_step(job, 14, eventually)
     pid = lock.holder(job.lock_file)
     assert pid
     os.kill(pid, signal.SIGKILL)
@@ -161,11 +179,15 @@ def test_sigkill_in_mid_epoch(base: Path, rows: Path, root: Path, eventually: Ev
     launch.resume(job)
     assert wait_for_end(job, eventually) is State.DONE
     assert "going on from checkpoint-" in job.attempt(2).log.read_text()
-    assert_same(job, whole)
+    assert_same(job, train_here(wanted, root))
 
 
 def test_a_run_that_ended_early_is_finished_where_it_was_killed_before_its_result(
-    base: Path, rows: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+    base: Path,
+    rows: Path,
+    root: Path,
+    wholes: Callable[[str], JobDirectory],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from engine.worker import train
 
@@ -182,7 +204,7 @@ def test_a_run_that_ended_early_is_finished_where_it_was_killed_before_its_resul
         with pytest.raises(Killed):
             resume_here(job)
     assert resume_here(job) is State.DONE
-    assert_same(job, train_here(wanted, root))
+    assert_same(job, wholes("patience"))
 
 
 def test_a_run_stopped_before_its_first_step_begins_again(
