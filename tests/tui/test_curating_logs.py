@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,9 @@ from tests.tui.test_marking import kept
 from tui.logsapp import LogsApp
 from tui.screens.page import Page
 from tui.screens.paperwork import DifferenceWindow, NoteWindow
+from tui.widgets.cells import Line
 from tui.widgets.field import Field
-from tui.widgets.table import Table
+from tui.widgets.table import Row, Table
 
 RATES = {"a": 0.1, "b": 0.2, "c": 0.1}
 STEPS = {"a": 7, "b": 3, "c": 12}
@@ -83,8 +85,12 @@ async def test_groups_differences_notes_and_what_is_put_away(logs: Path, tmp_pat
     assert {path: path.stat().st_mtime_ns for path in logs.rglob("*")} == before
 
 
-async def test_pins_the_order_by_step_and_the_filter_are_kept(logs: Path, tmp_path: Path) -> None:
+async def test_pins_the_order_by_step_and_the_filter_are_kept(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = app_on(logs, tmp_path)
+    layouts: list[object] = []
+    lines: list[str] = []
     async with app.run_test(size=(120, 30)) as pilot:
         await until(pilot, lambda: listed(app) == ["a", "b", "c"])
         await pilot.press("end", "p", "o")
@@ -94,9 +100,34 @@ async def test_pins_the_order_by_step_and_the_filter_are_kept(logs: Path, tmp_pa
         await until(pilot, lambda: listed(app) == ["c", "b", "a"])
         await pilot.press("/")
         await see(pilot, "state:running")
+        await until(pilot, lambda: not app.screen._layout_required)
+        lay_out = app.screen._refresh_layout
+
+        def laid_out(*given: Any, **named: Any) -> None:
+            layouts.append(given)
+            lay_out(*given, **named)
+
+        monkeypatch.setattr(app.screen, "_refresh_layout", laid_out)
         app.screen.query_one(Field).value = "not a"
         await until(pilot, lambda: listed(app) == ["c", "b"])
+        app.screen.query_one(Field).value = "not (a or d)"
+        await pilot.pause()
+        await see(pilot, "not (a or d)")
+        assert not layouts, "letters move nothing"
+        app.screen.query_one(Field).value = "not a"
         await pilot.press("enter")
+        table = app.screen.query_one(Table)
+        paint = table._line
+
+        def painted(row: Row, widths: list[int], *, chosen: bool) -> Line:
+            lines.append(row.key)
+            return paint(row, widths, chosen=chosen)
+
+        monkeypatch.setattr(table, "_line", painted)
+        before = table.chosen
+        await pilot.press("home", "down")
+        assert table.chosen != before
+        assert len(lines) <= 4, "only what was chosen and what is are painted anew"
         await until(pilot, lambda: kept(tmp_path).get("run_filter") == "not a")
         await until(pilot, lambda: kept(tmp_path).get("pinned_runs") == ["c"])
     again = app_on(logs, tmp_path)

@@ -74,7 +74,8 @@ def sorted_rows(
     """As `arrange`, in an order of the user's: without the tree where that would break it."""
     if tree and order == Order(value=order.value, pinned=order.pinned):
         return [*arrange(rows, order.pinned)]
-    return grouped(lifted(sort([*rows], order), order.pinned), order.group)
+    lines = grouped(lifted(sort([*rows], order), order.pinned), order.group)
+    return [one if isinstance(one, Heading) else Entry(one) for one in lines]
 
 
 def lifted(rows: Sequence[RunRow], pinned: Collection[str]) -> list[RunRow]:
@@ -84,17 +85,17 @@ def lifted(rows: Sequence[RunRow], pinned: Collection[str]) -> list[RunRow]:
     return sorted(rows, key=lambda row: row.mark not in pinned)
 
 
-def grouped(rows: Sequence[RunRow], setting: str) -> list[Entry | Heading]:
+def grouped(rows: Sequence[RunRow], setting: str) -> list[RunRow | Heading]:
     """Under a heading for each value of a setting, in order of appearance; "" is no groups."""
     if not setting:
-        return [*map(Entry, rows)]
+        return [*rows]
     groups: dict[str, list[RunRow]] = {}
     for row in rows:
         groups.setdefault(one_line(said(setting_of(row, setting))), []).append(row)
-    entries: list[Entry | Heading] = []
+    lines: list[RunRow | Heading] = []
     for value, members in groups.items():
-        entries += [Heading(one_line(setting), value, len(members)), *map(Entry, members)]
-    return entries
+        lines += [Heading(one_line(setting), value, len(members)), *members]
+    return lines
 
 
 def settings_of(row: RunRow) -> Mapping[str, Any]:

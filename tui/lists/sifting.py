@@ -1,6 +1,7 @@
 """Which runs a filter lets through: the same expressions on every list of runs. Reads no disk."""
 
 from collections.abc import Sequence
+from operator import is_
 
 from engine.errors import EngineError
 from engine.viewing.filters import Filter, Subject, parse
@@ -48,7 +49,8 @@ class Sieve:
         self.wrong = ""
         """Why what is typed is no filter; then the one before still holds."""
         self._filter: Filter | None = None
-        self._subjects: dict[str, tuple[RunRow, Subject]] = {}
+        self._rows: Sequence[RunRow] = ()
+        self._subjects: list[Subject] = []
 
     def take(self, text: str) -> bool:
         """Let through what `text` says, all where it is empty; False where it is no filter."""
@@ -62,11 +64,9 @@ class Sieve:
         """Those of the rows that are let through."""
         if self._filter is None:
             return list(rows)
+        if len(rows) != len(self._rows) or not all(map(is_, rows, self._rows)):
+            known = dict(zip(map(id, self._rows), self._subjects, strict=True))
+            self._subjects = [known.get(id(row)) or subject_of(row) for row in rows]
+            self._rows = tuple(rows)
         matches = self._filter.matches
-        return [row for row in rows if matches(self._subject(row))]
-
-    def _subject(self, row: RunRow) -> Subject:
-        known = self._subjects.get(row.key)
-        if known is None or known[0] is not row:
-            known = self._subjects[row.key] = row, subject_of(row)
-        return known[1]
+        return [row for row, one in zip(rows, self._subjects, strict=True) if matches(one)]

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from engine.text import one_line
-from tui.lists.listing import Entry, Heading, grouped, kept, lifted, settings_of
+from tui.lists.listing import Heading, grouped, kept, lifted, settings_of
 from tui.lists.logorder import CHANGED, NAME, STEP, Order
 from tui.lists.ordering import VALUES
 from tui.phrases import odd_tags, said_of
@@ -46,6 +46,8 @@ class LogsPage(Curating):
         self._lines: list[RunRow | Heading] = []
         self._known = _EVERYTHING
         self._counted: tuple[RunsSnapshot, list[str]] = (_EVERYTHING, [])
+        self._has_settings = False
+        """Whether any log notes some; both are of all that is known."""
 
     @property
     def logs(self) -> "LogsApp":
@@ -115,7 +117,7 @@ class LogsPage(Curating):
         if action in _OF_RUNS:
             return bool(self._shown) or not self.ready
         if action == "group":
-            return any(row.log and row.log.settings for row in self._known.rows) or not self.ready
+            return self._has_settings or not self.ready
         return super().check_action(action, parameters)
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
@@ -153,8 +155,8 @@ class LogsPage(Curating):
     def other(self) -> RunRow | None:
         """The run that was marked last, beside the chosen one."""
         chosen = self.chosen
-        rows = {row.mark: row for row in self._known.rows}
         marks = [mark for mark in self._view.selected if chosen is None or mark != chosen.mark]
+        rows = {row.mark: row for row in self._known.rows} if marks else {}
         return next((rows[mark] for mark in reversed(marks) if mark in rows), None)
 
     def regroup(self, setting: str) -> None:
@@ -274,14 +276,16 @@ class LogsPage(Curating):
         tags = [*dict.fromkeys([*view.pinned_tags, *common])][:MOST_TAGS]
         asked = made.order.column
         made.tags = [asked, *tags] if made.order.tagged and asked not in tags else tags
-        entries = grouped(lifted(made.sort(shown), view.pinned_runs), view.group_by)
-        self._shown = [one.row for one in entries if isinstance(one, Entry)]
+        lines = grouped(lifted(made.sort(shown), view.pinned_runs), view.group_by)
+        self._lines, self._shown = lines, [one for one in lines if isinstance(one, RunRow)]
+        if self._counted[0] is not self._known:
+            self._counted = self._known, _counts(self._known.rows)
+            self._has_settings = any(row.log and row.log.settings for row in self._known.rows)
         table = self.query_one(Table)
         widest = max((len(one.view.record.name) for one in shown), default=18) + 2
         table.columns = tuple(made.columns(widest))
         table.sorted_by, table.falling = made.sorted_by, made.order.falling
         table.empty = "No run is like this." if self._known.rows else "No log here yet."
-        lines = self._lines = [one if isinstance(one, Heading) else one.row for one in entries]
         marked, pinned = set(view.selected), set(view.pinned_runs)
         table.show_later([one.key for one in lines], made.rows(lines, marked - pinned, pinned))
         self._tell()
@@ -324,8 +328,6 @@ class LogsPage(Curating):
         if order.tagged:
             way = "falling" if order.falling else "rising"
             parts.append(f"by {order.value} {one_line(order.column)}, {way}")
-        if self._counted[0] is not self._known:
-            self._counted = self._known, _counts(rows)
         return [(" " + f" {self.glyphs.separator} ".join([*parts, *self._counted[1]]), "dim")]
 
     def _prefer(self) -> None:

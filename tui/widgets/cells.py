@@ -106,7 +106,7 @@ class Cells(Widget):
         plain = self.glyphs.is_ascii
         for text, role in [("".join(text for text, _ in line), under)] if under else _joined(line):
             text = text.translate(_PLAIN) if plain else text
-            size = cell_len(text)
+            size = width_of(text)
             if size > room:
                 text, size = set_cell_size(text, room), room
             segments.append(Segment(text, self._style(role)))
@@ -135,17 +135,22 @@ def _joined(line: Line) -> Line:
 
 def fit(text: str, width: int, ellipsis: str) -> str:
     """`text` in at most `width` cells, with a mark where it was cut."""
-    if cell_len(text) <= width:
+    if width_of(text) <= width:
         return text
     return set_cell_size(text, max(0, width - 1)).rstrip() + ellipsis if width > 0 else ""
 
 
 def pad(text: str, width: int, *, right: bool = False) -> str:
     """`text`, filled with spaces to `width` cells; to the right end where `right`."""
-    room = " " * max(0, width - cell_len(text))
+    room = " " * max(0, width - width_of(text))
     return room + text if right else text + room
 
 
 def length(line: Line) -> int:
     """The cells that a line takes."""
-    return sum(cell_len(text) for text, _ in line)
+    return sum(width_of(text) for text, _ in line)
+
+
+def width_of(text: str) -> int:
+    """The cells that a text takes, which is clean."""
+    return len(text) if text.isascii() else cell_len(text)

@@ -84,6 +84,9 @@ class Table(Cells, can_focus=True):
         self._make: Callable[[int], Row] = _no_row
         self._at = 0
         self._top = 0
+        self._painted: dict[str, tuple[Row, bool, Line]] = {}
+        """The lines in sight, each with its row and whether that was the chosen one."""
+        self._look: object = None
 
     @property
     def chosen(self) -> str | None:
@@ -127,8 +130,16 @@ class Table(Cells, can_focus=True):
         room = max(1, height - len(lines))
         self._top = max(0, min(self._top, self._at, len(self._keys) - room))
         self._top = max(self._top, self._at - room + 1)
+        look = (tuple(widths), self.columns, self.has_focus, self.glyphs)
+        before = self._painted if look == self._look else {}
+        self._look, self._painted = look, {}
         for at in range(self._top, min(self._top + room, len(self._keys))):
-            lines.append(self._line(self._make(at), widths, chosen=at == self._at))
+            row, chosen = self._make(at), at == self._at
+            known = before.get(row.key)
+            if known is None or known[0] is not row or known[1] != chosen:
+                known = row, chosen, self._line(row, widths, chosen=chosen)
+            self._painted[row.key] = known
+            lines.append(known[2])
         return lines
 
     def on_focus(self) -> None:
