@@ -14,13 +14,15 @@ from pathlib import Path
 from engine.events.discover import Finder, Found, Kind
 from engine.events.eventfile import Problem
 from engine.events.facts import Setting, Text, settings_of
-from engine.events.glimpse import Glimpser, Last
+from engine.events.glimpse import Glimpser, Last, tail
 from engine.events.logdir import LogDir
 from engine.events.series import Series
-from engine.events.tfrecord import CHUNK
+from engine.events.tfrecord import CHUNK, Records
 from engine.events.trainerstate import TrainerLog
 
 SLICE_SECONDS = 0.01
+TOGETHER = 8
+"""How many files' newest values are decoded at once."""
 LOOK_SECONDS = 0.25
 """How often what is known is looked at while there is still something to read."""
 
@@ -70,7 +72,9 @@ class _Member:
         self._settings: tuple[object, dict[str, Setting]] = (None, {})
 
     def large(self) -> bool:
-        """Whether reading it takes longer than a glimpse is worth."""
+        """Whether reading it takes longer than a glimpse is worth, and a glimpse is possible."""
+        if isinstance(self.log, TrainerLog):
+            return False
         return sum(signature[2] for signature in self.found.folder.files.values()) > CHUNK // 8
 
     def newest_file(self) -> Path:
@@ -209,12 +213,20 @@ class Fleet:
             if over():
                 return changed
             begun = True
-            member = self._unseen.pop()
-            changed.add(member.found.name)
-            if member.large() and not isinstance(member.log, TrainerLog):
-                member.glimpse = self._glimpser.look(member.newest_file())
-            else:
+            if not self._unseen[-1].large():
+                member = self._unseen.pop()
                 self._read_slice(member)
+                changed.add(member.found.name)
+                continue
+            glimpsed, tails = list[_Member](), list[Records | None]()
+            while self._unseen and self._unseen[-1].large() and len(tails) < TOGETHER:
+                if tails and over():
+                    break
+                glimpsed.append(self._unseen.pop())
+                tails.append(tail(glimpsed[-1].newest_file()))
+            for member, newest in zip(glimpsed, self._glimpser.newest(tails), strict=True):
+                member.glimpse = newest
+                changed.add(member.found.name)
         while self._unread:
             member = self._unread[-1]
             if member.loaded:

@@ -19,6 +19,7 @@ _LENGTH = struct.Struct("<Q")
 _LEARN = 64  # records walked one by one before a guess
 _LONGEST_PERIOD = _LEARN // 2
 _FIRST_GUESS = 256
+_WORTH = 1 << 12  # with fewer bytes left, walking on costs less than a guess
 
 Lengths = npt.NDArray[np.int64]
 
@@ -54,6 +55,8 @@ def walk(data: bytes) -> tuple[Lengths, str | None, int]:
                 return _joined(parts, lengths), None, HEADER + length + FOOTER
             lengths.append(length)
             at = after
+        if size - at < _WORTH:
+            continue
         pattern, times = _repetition(lengths[-_LEARN:], size - at, limit)
         guess = np.tile(np.array(pattern, dtype=np.int64), times)
         good = _agreeing(data, at, guess, _words(headers, pattern, times))

@@ -6,14 +6,15 @@ What is found is true; what is not found (a tag that is written rarely) comes wi
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from engine.events.framing import FOOTER, HEADER, masked_crc
-from engine.events.scalars import Decoder
+from engine.events.scalars import Decoder, Points
 from engine.events.tfrecord import Records, split
 
 TAIL = 1 << 12
@@ -30,26 +31,34 @@ class Last:
     value: float
 
 
+Newest = Mapping[str, Last]
+"""Of a file, by tag."""
+
+
 class Glimpser:
-    """Looks at the ends of many files; like records of different files are decoded alike."""
+    """Looks at the ends of many files, which are decoded together; like records are alike."""
 
     def __init__(self) -> None:
         self._decoder = Decoder(from_start=False)
 
-    def look(self, path: Path, tail: int = TAIL) -> Mapping[str, Last]:
+    def look(self, path: Path, size: int = TAIL) -> Newest:
         """The newest value of each tag among the last records; empty where there is none."""
-        try:
-            records = _last_records(path, tail)
-        except OSError:
-            return {}
-        if records is None or not len(records.starts):
-            return {}
-        points = self._decoder.decode(records)
-        if points.purges:
-            return {}  # which values still count, only all of the run can tell
+        return self.newest([tail(path, size)])[0]
+
+    def newest(self, tails: Sequence[Records | None]) -> list[Newest]:
+        """The newest values of several files, from what `tail` says of each."""
+        known = [one for one in tails if one is not None]
+        points = self._decoder.decode(_joined(known))
+        if points.purges:  # which values still count, only all of the run can tell
+            return [self.newest([one])[0] for one in tails] if len(tails) > 1 else [{}]
+        counts = np.cumsum([0 if one is None else len(one.starts) for one in tails])
+        bounds = [0, *np.searchsorted(points.rows, counts).tolist()]
+        return [self._last(points, start, stop) for start, stop in pairwise(bounds)]
+
+    def _last(self, points: Points, start: int, stop: int) -> Newest:
         # The last place of each tag, by looking from behind.
-        tags, backwards = np.unique(points.tags[::-1], return_index=True)
-        places = (len(points.tags) - 1 - backwards).tolist()
+        tags, backwards = np.unique(points.tags[start:stop][::-1], return_index=True)
+        places = (stop - 1 - backwards).tolist()
         return {
             self._decoder.tags[tag]: Last(
                 int(points.steps[at]), float(points.wall_times[at]), float(points.values[at])
@@ -58,11 +67,40 @@ class Glimpser:
         }
 
 
-def _last_records(path: Path, tail: int) -> Records | None:
+def tail(path: Path, size: int = TAIL) -> Records | None:
+    """The last records of a file, as far as they lie in its last bytes; None where there are none.
+
+    Raises nothing for a file that cannot be read.
+    """
+    try:
+        records = _last_records(path, size)
+    except OSError:
+        return None
+    return records if records is not None and len(records.starts) else None
+
+
+def _joined(parts: Sequence[Records]) -> Records:
+    """Records of several files as those of one."""
+    if len(parts) == 1:
+        return parts[0]
+    begins = np.cumsum([0, *(len(one.data) for one in parts)]).tolist()
+    starts = [one.starts + begin for one, begin in zip(parts, begins, strict=False)]
+    nothing = np.empty(0, np.int64)
+    return Records(
+        b"".join(one.data for one in parts),
+        np.concatenate([nothing, *starts]),
+        np.concatenate([nothing, *(one.lengths for one in parts)]),
+        begins[-1],
+        None,
+        0,
+    )
+
+
+def _last_records(path: Path, size: int) -> Records | None:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        start = max(0, os.fstat(descriptor).st_size - tail)
-        data = os.pread(descriptor, tail, start)
+        start = max(0, os.fstat(descriptor).st_size - size)
+        data = os.pread(descriptor, size, start)
     finally:
         os.close(descriptor)
     at = -1

@@ -42,6 +42,8 @@ class Points:
     """Seconds since the epoch."""
     values: npt.NDArray[np.float64]
     purges: tuple[Purge, ...]
+    rows: npt.NDArray[np.int64]
+    """Which record of the batch each was written in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +281,7 @@ class _Batch:
             np.concatenate([*self._walls, np.array(walls, np.float64)])[order],
             np.concatenate([*self._values, np.array(values, np.float64)])[order],
             purges,
+            row,
         )
 
 

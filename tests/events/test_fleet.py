@@ -8,7 +8,7 @@ import pytest
 
 from engine.events.discover import Kind
 from engine.events.fleet import Fleet
-from engine.events.glimpse import TAIL, Glimpser
+from engine.events.glimpse import TAIL, Glimpser, tail
 from engine.events.tfrecord import RecordFile
 from tests.events.encoding import (
     bytes_field,
@@ -142,8 +142,8 @@ def test_a_glimpse_tells_the_truth_wherever_the_tail_begins(tmp_path: Path) -> N
         path.write_bytes(whole[:size])
         fresh = RecordFile(path).read(1 << 20)[0]
         count = len(fresh.starts) - 2
-        for tail in (300, TAIL):
-            found = Glimpser().look(path, tail)
+        for size_of_tail in (300, TAIL):
+            found = Glimpser().look(path, size_of_tail)
             assert found["loss"].step == count
             assert found["loss"].value == count
             assert found["lr"].value == -count
@@ -163,3 +163,9 @@ def test_a_glimpse_leaves_out_what_only_the_whole_file_can_tell(tmp_path: Path) 
     assert set(Glimpser().look(event_file(tmp_path / "1", *bare))) == {"a"}
     path = event_file(tmp_path / "2", *bare, session_start(60, 4), event(61, 4, simple("a", 4)))
     assert Glimpser().look(path) == {}
+    other = event_file(tmp_path / "3", *[event(at, at, simple("b", -at)) for at in range(50)])
+    paths = [path, tmp_path / "1" / path.name, tmp_path / "missing", other]
+    together = Glimpser().newest([tail(one) for one in paths])
+    assert together == [Glimpser().look(one) for one in paths]
+    assert [set(found) for found in together] == [set(), {"a"}, set(), {"b"}]
+    assert Glimpser().newest([tail(one) for one in paths[1:]]) == together[1:]

@@ -26,7 +26,8 @@ def batch(items: list[Item]) -> Points:
         before += value is not None
     steps = np.array([step for step, _ in points], np.int64)
     values = np.array([value for _, value in points], np.float64)
-    return Points(np.zeros(len(points), np.int32), steps, values + 0.5, values, tuple(purges))
+    tags, rows = np.zeros(len(points), np.int32), np.arange(len(points))
+    return Points(tags, steps, values + 0.5, values, tuple(purges), rows)
 
 
 def model(files: list[list[Item]]) -> tuple[Plain, list[tuple[int, Plain]], list[int]]:
