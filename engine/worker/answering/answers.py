@@ -18,6 +18,9 @@ from engine.jobs.settings import Decode
 from engine.worker.answering.bases import Voice
 from engine.worker.rows.template import Said
 
+_PAYS = 8
+"""A copy of the cache costs about this part of a step; rows that are done cost theirs at each."""
+
 
 @dataclass(slots=True)
 class Answer:
@@ -146,9 +149,10 @@ class Answers:
         return torch.cat(draws)
 
     def _drop_finished(self) -> None:
-        """Take finished rows out of the cache once they are half of it."""
+        """Take finished rows out of the cache, once there are enough to pay for the copy."""
         going = [at for at, row in enumerate(self._rows) if self.answers[row].finish is None]
-        if self._mask is None or not going or 2 * len(going) > len(self._rows):
+        ended = len(self._rows) - len(going)
+        if self._mask is None or not going or ended * _PAYS < len(self._rows) or not ended:
             return
         keep = torch.tensor(going, device=self._inputs.device)
         self._cache.batch_select_indices(keep)
