@@ -27,7 +27,7 @@ from tests.pseudo_terminal import dashboard
 from tests.tui.building import write_curves, write_run
 
 SCREENS = (("Runs", "1", "progress"), ("Launch", "2", "rejected"),
-           ("Watch", "3", "smoothed"), ("Compare", "4", "temp 0"))  # fmt: skip
+           ("Watch", "3", "cursor"), ("Compare", "4", "temp 0"))  # fmt: skip
 HEAVY = ("torch", "scipy", "sklearn", "pyarrow", "tokenizers", "pandas")
 SLOW_LINE = Path(__file__).parents[1] / "tui" / "slow_line.py"
 COLUMNS, LINES = 120, 40
@@ -102,7 +102,7 @@ def memory(effort: Effort, folder: Path) -> list[str | None]:
         terminal.settle(QUIET)
         found.append(_megabytes(terminal))
         terminal.press("3")
-        terminal.see("smoothed")
+        terminal.see("cursor")
         for _ in range(10):
             terminal.settle(0.5)
             terminal.press("]")
@@ -143,7 +143,7 @@ def live(effort: Effort, folder: Path) -> list[str | None]:
     ):
         terminal.see("live")
         terminal.press("j")  # the shipped run stands first
-        for key, text in (("3", "smoothed"), ("1", "progress")):
+        for key, text in (("3", "cursor"), ("1", "progress")):
             terminal.press(key)
             terminal.see(text)
             _logged(terminal, writer, 3.0)
@@ -166,7 +166,7 @@ def news(effort: Effort, folder: Path) -> list[str | None]:
         terminal.see("live")
         terminal.press("j")
         terminal.press("3")
-        terminal.see("smoothed")
+        terminal.see("cursor")
         terminal.see(f"step {effort.points:,}")
         for number in range(effort.values):
             terminal.take(random.uniform(0.7, 1.7))

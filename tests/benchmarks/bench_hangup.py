@@ -110,7 +110,7 @@ def _trial(job: JobDirectory, folder: Path, how: str) -> Trial:
         terminal.see("earlier")
         terminal.press(NEWEST)
         terminal.press("3")
-        terminal.see("smoothed")
+        terminal.see("cursor")
         terminal.see("running")
         return _lose(terminal, job, how)
 

@@ -236,7 +236,7 @@ def live(effort: Effort, folder: Path) -> list[str | None]:
         terminal.settle(QUIET)
         found.append(f"{terminal.take(effort.seconds)} B")
         terminal.press("\r")
-        terminal.see("by step")
+        terminal.see(" step ")
         terminal.press(FOUR_CHARTS)
         terminal.settle(QUIET)
         text = terminal.text()

@@ -31,7 +31,7 @@ def test_it_starts_walks_all_screens_rests_and_leaves(runs: Path) -> None:
     with Terminal(runs, columns=100, lines=30) as terminal:
         terminal.see("emotion-lora")
         terminal.see("▁")
-        for key, text in (("2", "Learning rate"), ("3", "smoothed"), ("4", "temp 0")):
+        for key, text in (("2", "Learning rate"), ("3", "cursor"), ("4", "temp 0")):
             terminal.press(key)
             terminal.see(text)
         for key, text in (("?", "Have it answered."), (":", "a command")):
@@ -59,11 +59,11 @@ def test_watched_logs_rest_too_also_after_the_machine_was_looked_at(runs: Path) 
         terminal.see("halted")
         terminal.see("▁")
         terminal.press("\r")
-        terminal.see("smoothed")
+        terminal.see("cursor")
         terminal.press("g")
         terminal.see("The last ")
         terminal.press("\x1b")
-        terminal.see("smoothed")
+        terminal.see("cursor")
         terminal.wait(lambda: terminal.pump(1.0) == 0)
         # The machine goes on being read, every two seconds; nobody looks.
         assert sum(terminal.pump(1.0) for _ in range(4)) == 0
@@ -93,7 +93,7 @@ def test_a_hang_up_gives_the_terminal_back(runs: Path, number: signal.Signals) -
 def test_a_terminal_that_is_gone_ends_the_program(runs: Path) -> None:
     with Terminal(runs) as terminal:
         terminal.see("emotion-lora")
-        os.close(terminal.master)  # the kernel sends SIGHUP, and every write fails from now on
+        terminal.hang_up()  # the kernel sends SIGHUP, and every write fails from now on
         end = time.monotonic() + 15
         while not terminal.ended():
             assert time.monotonic() < end
