@@ -4,6 +4,7 @@ import math
 import re
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
 from engine.jobs.status import State
@@ -11,14 +12,16 @@ from engine.jobs.views import JobView
 from engine.text import clean, one_line
 from tui.glyphs import Glyphs
 from tui.snapshots import RunRow
-from tui.widgets.cells import Line, Piece
+
+if TYPE_CHECKING:  # plain commands use these words too, and load no screen
+    from tui.widgets.cells import Line, Piece
 
 NONE = "—"
 SHORT_WORDS = 14
 """Cells that a list has for a state."""
 
 
-def state_mark(state: State, glyphs: Glyphs) -> Piece:
+def state_mark(state: State, glyphs: Glyphs) -> "Piece":
     """The mark of a state and its role."""
     marks = {
         State.QUEUED: (glyphs.waiting, "dim"),
@@ -44,7 +47,7 @@ def state_words(view: JobView) -> str:
     return f"{state} at {status.step:,}" if status.step else str(state)
 
 
-def progress(view: JobView, glyphs: Glyphs, width: int = 8) -> list[Piece]:
+def progress(view: JobView, glyphs: Glyphs, width: int = 8) -> "list[Piece]":
     """A bar with its share while it runs, the state in words otherwise."""
     if view.state is not State.RUNNING or view.status is None or not view.status.total:
         words = state_words(view)
@@ -98,7 +101,7 @@ def number(value: float | None, digits: int = 3, none: str = NONE) -> str:
     return f"{value:.{digits}f}"
 
 
-def forgot(row: RunRow) -> Piece:
+def forgot(row: RunRow) -> "Piece":
     """The loss shift against the base, with a mark where it is more than the recipe allows."""
     if row.forgot is None:
         return (NONE, "dim")
@@ -126,7 +129,7 @@ def odd_tags(row: RunRow) -> str:
     return f"! {', '.join(names[:2])}{more}: values that are no numbers"
 
 
-def said_of(row: RunRow, between: str) -> list[Piece]:
+def said_of(row: RunRow, between: str) -> "list[Piece]":
     """What the user says of a run, each with `between` before it."""
     notes = row.view.notes
     line: list[Piece] = []
@@ -188,12 +191,12 @@ def name_of(row: RunRow) -> str:
     return one_line(row.view.record.name)
 
 
-def error_lines(error: EngineError) -> list[Line]:
+def error_lines(error: EngineError) -> "list[Line]":
     """An error as every screen shows it: title, detail, hint."""
     return failure_lines(error.title, error.detail, error.hint)
 
 
-def failure_lines(title: str, detail: str, hint: str) -> list[Line]:
+def failure_lines(title: str, detail: str, hint: str) -> "list[Line]":
     lines: list[Line] = [[(one, "bad")] for one in clean(title).split("\n")]
     lines += [[(one, "")] for one in clean(detail).split("\n") if detail]
     return lines + [[(one, "warn")] for one in clean(hint).split("\n") if hint]
