@@ -94,14 +94,17 @@ def assess(
         config, parameters = read_model(checkpoint)
         found = memory.estimate(
             config, recipe, parameters=parameters, counted=counted, device_kind=kind,
-            length=length, learned=learned,
+            length=length, learned=learned, merges=merges(recipe, checkpoint),
         )  # fmt: skip
     except EngineError as error:
         problem = f"{error.title} {error.detail}".strip()
         return Fit(
             label, None, None, room, None, None, None, "", None, None, disk_free, (), problem
         )
-    need = advice.needs(config, parameters, kind, counted=counted, length=length, learned=learned)
+    need = advice.needs(
+        config, parameters, kind, counted=counted, length=length, learned=learned,
+        merges=merges(recipe, checkpoint),
+    )  # fmt: skip
     needed = need(recipe)
     batch, lines = None, tuple[Advice, ...]()
     if room is not None:
@@ -119,7 +122,10 @@ def assess(
         basis=basis,
         checkpoint=disk.checkpoint_bytes(found),
         disk_needed=disk.run_bytes(
-            recipe, found, configs.find_vocab_size(config) or 0, _merged(recipe, checkpoint, found)
+            recipe,
+            found,
+            configs.find_vocab_size(config) or 0,
+            4 * found.parameters if merges(recipe, checkpoint) else 0,
         ),
         disk_free=disk_free,
         advice=lines,
@@ -127,10 +133,11 @@ def assess(
     )
 
 
-def _merged(recipe: TrainRecipe, checkpoint: Checkpoint, found: Estimate) -> int:
-    """Bytes of the model that a stage leaves which merges an adapter and begins another."""
-    merges = checkpoint.kind == "adapter" and recipe.method.kind == "lora"
-    return 4 * found.parameters if merges and recipe.model.adapter == "merge" else 0
+def merges(recipe: TrainRecipe, checkpoint: Checkpoint) -> bool:
+    """Whether a stage makes a model of an adapter and its base, and begins another adapter."""
+    if checkpoint.kind != "adapter" or recipe.method.kind != "lora":
+        return False
+    return recipe.model.adapter == "merge"
 
 
 def check_disk(recipe: TrainRecipe, checkpoint: Checkpoint, runs_root: Path) -> None:

@@ -70,13 +70,15 @@ def estimate(
     device_kind: str = "cpu",
     length: int | None = None,
     learned: float = 1.0,
+    merges: bool = False,
 ) -> Estimate:
     """The memory of a run on a device of a kind (`cpu`, `cuda`, `mps`).
 
     `parameters` is the model's exact number where it is known, `counted` what the worker counted
     for this method; else both are reckoned. `length` is that of the longest row
     in tokens, `learned` the share of tokens that the loss counts; without them every row is taken
-    to be `max_length` long and learned whole. Raises EngineError for a config without sizes.
+    to be `max_length` long and learned whole. `merges` is whether an adapter first becomes a part
+    of the model (`fit.merges`). Raises EngineError for a config without sizes.
     """
     shape = read_shape(config)
     counted = counted.of(recipe.method) if counted is not None else None
@@ -115,7 +117,7 @@ def estimate(
     if device_kind == "cpu" and parameters < LARGE_MODEL:
         share = SLACK_OF_SMALL
     runtime, slack = RUNTIME.get(device_kind, 0), int(share * moving)
-    at_load = _loading(config, precision, parameters) if device_kind == "cpu" else 0
+    at_load = _loading(config, precision, parameters, merges) if device_kind == "cpu" else 0
     total = max(resting + moving + slack, at_load) + runtime
     parts = weights + gradients + optimiser + activations + logits
     overhead = max(runtime + slack, total - parts)
@@ -209,9 +211,12 @@ def _measuring(shape: Shape, recipe: TrainRecipe) -> int:
     return int(6.5 * row * min(rows, math.ceil(recipe.forgetting.tokens / PROBE_ROW)))
 
 
-def _loading(config: Mapping[str, Any], precision: Precision, parameters: int) -> int:
-    """Weights that are converted lie in memory twice for a moment: as stored, and as wanted."""
+def _loading(config: Mapping[str, Any], precision: Precision, parameters: int, merges: bool) -> int:
+    """Weights that are converted lie in memory twice for a moment: as stored, and as wanted.
+
+    What is merged is made whole in float32 (`engine.worker.model.merge`).
+    """
     named = str(config.get("dtype") or config.get("torch_dtype"))
-    stored = _STORED.get(named, precision.weights)
-    twice = stored if stored != precision.weights else 0
-    return (precision.weights + twice) * parameters
+    wanted = 4 if merges else precision.weights
+    stored = _STORED.get(named, wanted)
+    return (wanted + (stored if stored != wanted else 0)) * parameters

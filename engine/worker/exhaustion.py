@@ -85,7 +85,7 @@ def _advise(recipe: TrainRecipe, attempt: Attempt) -> tuple[tuple[Advice, ...], 
     checkpoint = checkpoints.resolve(recipe.model.checkpoint, runs)
     config, parameters = fit.read_model(checkpoint)
     kind = attempt.device.kind if attempt.device is not None else "cpu"
-    need = advice.needs(config, parameters, kind)
+    need = advice.needs(config, parameters, kind, merges=fit.merges(recipe, checkpoint))
     room = fit.free_memory(attempt.devices) if kind == "cuda" else _machine()
     wanted = need(recipe)
     about = f"It needs about {gigabytes(wanted)} by the estimate"

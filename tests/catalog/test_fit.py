@@ -114,6 +114,11 @@ def test_an_adapter_needs_what_its_base_needs(tmp_path: Path, root: Path) -> Non
     assert whole.disk_needed is not None
     assert whole.memory is not None
     assert merging.disk_needed - whole.disk_needed == 4 * whole.memory.parameters
+    assert fit.merges(recipe("model.adapter=merge"), adapter)
+    assert not fit.merges(recipe("model.adapter=merge", "method.kind=full"), adapter)
+    small = recipe("training.dtype=bfloat16", "training.batch_size=1", "data.max_length=8")
+    plain, first = (memory.estimate(LLAMA, small, merges=merges) for merges in (False, True))
+    assert first.total > 4 * first.parameters > plain.total, "the sum is made in float32"
     alone = inspection.inspect(make_adapter(tmp_path / "orphan", "nobody/knows"))
     lost = fit.assess(recipe(), alone, [gpu(80 * GB)], root)
     assert (lost.needed, lost.fits) == (None, None)
