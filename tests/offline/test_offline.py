@@ -104,10 +104,16 @@ def test_no_command_tries_to_connect(tmp_path: Path) -> None:
 
 def check_demo(table: dict[str, Any]) -> None:
     """What `finetop demo --json` wrote: each number of base and tuned alike, with what it is of."""
-    arms = {"base", "tuned"}
+    arms = {"base", "tuned", "replay"}
     assert table["seconds"] > table["training_seconds"] > 0
     assert Path(table["runs"]["tuned"]).is_dir()
     assert table["recipes"]["tuned"]["training"]["max_steps"] == 2
+    assert table["recipes"]["replay"]["replay"]["data"] == "bundled:rehearsal"
+    replayed = [
+        "rows are replayed" in (Path(table["runs"][arm]) / "attempts/1/worker.log").read_text()
+        for arm in ("tuned", "replay")
+    ]
+    assert replayed == [False, True]
     labels = table["labels"]
     assert (labels["items"], labels["majority"]) == (4, 0.5), "of the rows that it was given"
     assert set(table["skills"]) == {"arithmetic", "facts", "formats", "french", "python"}
@@ -119,7 +125,8 @@ def check_demo(table: dict[str, Any]) -> None:
             assert 0 <= low <= share[arm]["accuracy"] == share[arm]["right"] / items <= high <= 1
     assert {one["items"] for one in table["skills"].values()} == {1}
     assert all(
-        set(one["lost"]) == set(one["gained"]) == {"tuned"} for one in table["skills"].values()
+        set(one["lost"]) == set(one["gained"]) == {"tuned", "replay"}
+        for one in table["skills"].values()
     )
     assert {
         arm: one["perplexity"] > 1 and one["tokens"] > 0 for arm, one in table["prose"].items()

@@ -38,7 +38,7 @@ def main(folder: Path) -> None:
         "--prompts", str(folder / "prompts.txt"), "--out", str(folder / "out.jsonl"),
         "--device", "cpu", "--set", "decode.max_new_tokens=4",
     )  # fmt: skip
-    _step(root, "demo", "--items", "1", "--json", str(folder / "demo.json"), *small)
+    _step(root, "demo", "--items", "1", "--replay", "--json", str(folder / "demo.json"), *small)
     _step(root, "data", "inspect", str(data), "--checkpoint", "bundled:demo-base", "--rows", "1")
     for command in ("checkpoints", "runs", "doctor", "queue"):
         _step(root, command)
