@@ -20,7 +20,7 @@ from engine.jobs.store import open_store
 from engine.worker.answering.answers import Answers
 from engine.worker.answering.bases import Bases
 from engine.worker.answering.chorus import ROWS, Chorus
-from engine.worker.answering.endpoint import EndpointGone
+from engine.worker.answering.replies import EndpointGone
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.model.models import pick_device
 from engine.worker.model.places import Place, locate

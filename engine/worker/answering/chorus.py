@@ -14,7 +14,8 @@ from engine.errors import EngineError
 from engine.jobs.settings import Decode
 from engine.worker.answering.answers import Answers
 from engine.worker.answering.bases import Voice
-from engine.worker.answering.endpoint import Endpoint, EndpointGone
+from engine.worker.answering.endpoint import Endpoint
+from engine.worker.answering.replies import EndpointGone
 from engine.worker.answering.weights import free_on
 
 ROWS = 32

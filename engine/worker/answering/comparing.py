@@ -14,8 +14,8 @@ from engine.worker.answering import asked, facts
 from engine.worker.answering.answers import decode_ids, pieces_of
 from engine.worker.answering.bases import too_long
 from engine.worker.answering.chorus import ROWS, Chorus
-from engine.worker.answering.endpoint import EndpointGone
 from engine.worker.answering.facts import Fact
+from engine.worker.answering.replies import EndpointGone
 from engine.worker.answering.shift import Reading, Words, compare, read
 from engine.worker.answering.speaking import answered, speak
 from engine.worker.answering.stock import Stock

@@ -1,0 +1,165 @@
+"""What an endpoint sends, read as an answer: a stream of events or a whole, or why it is none.
+
+Bounded in bytes; whatever is no answer is told in words, with little of the server's own.
+"""
+
+import http.client
+import json
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from engine.compare.arms import Arm
+from engine.compare.samples import Finish
+from engine.errors import EngineError
+from engine.text import one_line
+
+MOST_BYTES = 32 << 20
+_LONGEST_LINE = 1 << 20
+MOST_TOLD = 300
+"""Characters of a server's own words that an error shows."""
+
+
+class EndpointGone(EngineError):
+    """Not this question alone: the endpoint cannot be asked anything, as its arm names it."""
+
+
+class End:
+    """The end of an answer."""
+
+    def __init__(self, finish: Finish) -> None:
+        self.finish = finish
+
+
+def read_answer(arm: Arm, response: http.client.HTTPResponse) -> Iterator[str | End]:
+    """The text of an answer, then its end. Raises EngineError for what is none."""
+    if "event-stream" not in response.headers.get("Content-Type", ""):
+        yield from _whole(arm, _load(arm, response.read(MOST_BYTES)))
+        return
+    finish: Finish | None = None
+    thoughts = _Thoughts()
+    for data in _events(arm, response):
+        if data.strip() == b"[DONE]":
+            yield End(finish or "stop")
+            return
+        choice = _choice(arm, _load(arm, data))
+        if choice is None:  # a count of tokens, or a sign of life
+            continue
+        text, ended = thoughts.told(choice), _finish(choice)
+        finish = ended or finish
+        if text:
+            yield text
+    if finish is None:
+        raise trouble(arm, "broke its answer off", "the stream ended before the answer")
+    yield End(finish)
+
+
+def _whole(arm: Arm, reply: Mapping[str, Any]) -> Iterator[str | End]:
+    """An answer that came at once: some servers do not stream."""
+    choice = _choice(arm, reply)
+    if choice is None:
+        raise trouble(arm, "sends no answer", "there are no choices in it")
+    if text := _Thoughts().told(choice):
+        yield text
+    yield End(_finish(choice) or "stop")
+
+
+def _events(arm: Arm, response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """The data of server-sent events."""
+    size = 0
+    while line := response.readline(_LONGEST_LINE + 1):
+        size += len(line)
+        if len(line) > _LONGEST_LINE or size > MOST_BYTES:
+            raise trouble(arm, "sends too much", f"more than {size >> 20} MiB")
+        if line.startswith(b"data:"):
+            yield line[5:].strip()
+
+
+def _load(arm: Arm, data: bytes) -> Mapping[str, Any]:
+    try:
+        reply = json.loads(data)
+    except (ValueError, RecursionError):
+        reply = None
+    if not isinstance(reply, dict):
+        raise trouble(arm, "sends something else than an answer", _shown(data))
+    if reply.get("error"):
+        raise trouble(arm, "reports an error", _shown(json.dumps(reply["error"]).encode()))
+    return reply
+
+
+def _choice(arm: Arm, reply: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    choices = reply.get("choices")
+    if not choices and isinstance(choices, list | None):
+        return None
+    if not isinstance(choices, list) or not isinstance(choices[0], dict):
+        raise trouble(arm, "sends something else than an answer", _shown(repr(choices).encode()))
+    return choices[0]
+
+
+class _Thoughts:
+    """The text of an answer, with what the server tells apart as reasoning between its marks.
+
+    The marks are those that such models write themselves, so that an arm behind an address reads as
+    one that answers here.
+    """
+
+    def __init__(self) -> None:
+        self._open = False
+
+    def told(self, choice: Mapping[str, Any]) -> str:
+        """The text that a choice brings, whole or a part."""
+        said = choice.get("delta") or choice.get("message")
+        if not isinstance(said, dict):
+            return _text(choice.get("text"))
+        text = _text(said.get("content"))
+        thought = _text(said.get("reasoning_content")) or _text(said.get("reasoning"))
+        if thought:
+            thought = thought if self._open else f"<think>\n{thought}"
+            self._open = True
+        if self._open and text:
+            self._open = False
+            return f"{thought}\n</think>\n\n{text}"
+        return thought + text
+
+
+def _finish(choice: Mapping[str, Any]) -> Finish | None:
+    """How an answer ended, if it did."""
+    ended = choice.get("finish_reason")
+    return None if not ended else "length" if ended == "length" else "stop"
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def refusal(arm: Arm, response: http.client.HTTPResponse) -> EngineError:
+    """What a status other than 200 means."""
+    told = _shown(response.read(1 << 16))
+    detail = f"{response.status} {one_line(response.reason[:80])}: {told}"
+    if response.status in (401, 403):
+        hint = "Name the environment variable that holds its key: &key=VARIABLE."
+        return trouble(arm, "wants another key", detail, hint, EndpointGone)
+    if 300 <= response.status < 400:
+        hint = "Give the address that answers itself."
+        return trouble(arm, "sends elsewhere", detail, hint, EndpointGone)
+    if response.status == 404:
+        hint = "The address usually ends in /v1, and model= is a name that it lists."
+        return trouble(arm, "knows no such page or model", detail, hint, EndpointGone)
+    return trouble(arm, "refuses the question", detail)
+
+
+def _shown(data: bytes) -> str:
+    return one_line(data[: 4 * MOST_TOLD].decode("utf-8", "replace").strip()[:MOST_TOLD])
+
+
+def trouble(
+    arm: Arm,
+    what: str,
+    detail: str,
+    hint: str = "Check the address, and that it runs.",
+    kind: type[EngineError] = EngineError,
+) -> EngineError:
+    key = os.environ.get(arm.key or "", "").strip()
+    if key:  # some servers say which key it was that they refuse
+        detail = detail.replace(key, "…")
+    return kind(f"The endpoint {what}.", f"{arm.name} at {arm.checkpoint}: {detail}", hint)
