@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory, read_json
-from engine.jobs.recipe import Recipe, TrainRecipe, to_table
+from engine.jobs.recipe import GenerateRecipe, Recipe, TrainRecipe, to_table
 
 MARKS = "marks.json"
 """Beside a run's checkpoints: which of them are best and within the budget, and why it ended."""
@@ -70,8 +70,11 @@ def check_further(job: JobDirectory, wanted: Recipe | None) -> None:
     """Raise EngineError where `wanted` (None: nothing new) leaves a job that is done nothing to do.
 
     A run that ended early needs other rules to go on; one that came to its end needs more steps.
+    Answers that were left out, as an endpoint may have refused them, are asked for again.
     """
     before = job.recipe()
+    if isinstance(before, GenerateRecipe) and job.rejects.exists():
+        return
     if not isinstance(before, TrainRecipe) or not isinstance(wanted, TrainRecipe | None):
         raise EngineError(f"{job.path.name} is done: nothing is left to do.", _said(job))
     ended = ended_early(job)

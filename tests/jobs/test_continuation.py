@@ -8,7 +8,7 @@ import pytest
 from engine.errors import EngineError
 from engine.jobs import continuation, directory, recipe, status
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import TrainRecipe
+from engine.jobs.recipe import GenerateRecipe, TrainRecipe
 from engine.jobs.status import State, Status
 
 
@@ -75,6 +75,14 @@ def test_a_run_that_ended_early_says_why_and_what_lets_it_go_on(
         assert hint in caught.value.hint
         assert job.path.name in caught.value.hint
     continuation.check_further(job, changed(job, lifted))
+
+
+def test_answers_that_were_left_out_can_be_asked_for_again(root: Path) -> None:
+    job = directory.create(root, GenerateRecipe(arms=["b=bundled:demo-base"]))
+    with pytest.raises(EngineError, match="nothing is left to do"):
+        continuation.check_further(job, None)
+    job.rejects.write_text("{}\n")
+    continuation.check_further(job, None)
 
 
 def test_the_note_on_the_schedule_is_only_where_it_changes(root: Path) -> None:
