@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.building import write_event
+from engine.jobs.status import State
+from tests.tui.building import write_event, write_run
 
 HERE = Path(__file__).resolve().parents[2]
 
@@ -92,11 +93,13 @@ def test_wrong_use_is_told(tmp_path: Path, arguments: list[str], said: str) -> N
 
 def test_filters_of_tags_and_runs(logs: Path) -> None:
     write_event(logs / "z", 1, {"train/loss": 2.0, "lr": 0.5})
+    write_run(logs, "job", state=State.FAILED, points=3)
     process = subprocess.Popen(
-        command(str(logs), "--plain", "--tags", "/loss$/", "--runs-filter", "z"),
+        command(str(logs), "--plain", "--tags", "/loss$/", "--runs-filter", "z or state:failed"),
         stdout=subprocess.PIPE, text=True, cwd=HERE,
     )  # fmt: skip
     try:
+        assert line(process)[:2] == ["job", "3"]
         assert line(process) == ["z", "1", "train/loss=2"]
     finally:
         process.kill()

@@ -10,9 +10,9 @@ from engine.events.discover import Kind
 from engine.events.fleet import RunLog
 from engine.events.series import smooth
 from tests.viewing.curves import series
-from tui.following.logfeed import _row
 from tui.glyphs import ASCII, UNICODE
 from tui.lists.logorder import CHANGED, Order
+from tui.lists.logrows import row_of
 from tui.lists.logtable import LogTable
 from tui.snapshots import RunRow
 
@@ -22,7 +22,7 @@ NOISE = np.random.default_rng(0).normal(size=2000)
 def run(name: str, values: list[float], *, loaded: bool = True, modified: float = 0.0) -> RunRow:
     curves = {"loss": series("loss", values), "accuracy": series("accuracy", values)}
     log = RunLog(name, Path(name), Kind.EVENTS, curves, loaded, modified, tags=("accuracy", "loss"))
-    return _row(log)
+    return row_of(log)
 
 
 RUNS = [

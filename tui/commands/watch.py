@@ -26,7 +26,10 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     parser.add_argument("--plain", action="store_true", help="print a line a change, draw nothing")
     parser.add_argument("--tags", metavar="EXPR", default="", help="only tags like this")
     parser.add_argument(
-        "--runs-filter", metavar="EXPR", default="", help="only runs like this: words, tag:word"
+        "--runs-filter",
+        metavar="EXPR",
+        default="",
+        help="only runs like this: words, tag:, state:, …",
     )
     add_screen_options(parser)
     parser.set_defaults(handler=_watch)
@@ -68,9 +71,12 @@ def _lines(paths: list[Path], tags: "Filter", runs: "Filter") -> Iterator[str]:
     """Lines without end: the newest values of every run, then each change."""
     from engine.events.fleet import Fleet
     from tui.commands.changes import Changes
+    from tui.lists.logrows import row_of
+    from tui.lists.sifting import subject_of
 
     fleet, begun = Fleet(paths), False
     told: dict[str, Changes] = {}
+    passed_over: dict[str, RunLog] = {}
     while True:
         changed = fleet.poll(SLICE_SECONDS)
         here = {run.name for run in fleet.runs}
@@ -78,14 +84,13 @@ def _lines(paths: list[Path], tags: "Filter", runs: "Filter") -> Iterator[str]:
             del told[name]
             yield f"{one_line(name)}\t-\tgone"
         for run in fleet.runs:
-            waits = run.name not in told
-            if run.loaded and (waits or run.name in changed) and _wanted(run, runs):
+            news = run.name in changed if run.name in told else passed_over.get(run.name) != run
+            if not (run.loaded and news):
+                continue
+            if runs.matches(subject_of(row_of(run))):
                 yield from told.setdefault(run.name, Changes(whole=begun)).lines(run, tags)
+            else:
+                passed_over[run.name] = run
         begun |= not fleet.pending
         if not fleet.pending:
             time.sleep(POLL_SECONDS)
-
-
-def _wanted(run: "RunLog", runs: "Filter") -> bool:
-    names = (run.name,)
-    return runs.matches({"": names, "name": names, "tag": run.tags, "kind": (str(run.kind),)})

@@ -5,18 +5,16 @@ Reads in slices, what is on screen first; writes nothing, and asks nothing of wh
 logs.
 """
 
-import dataclasses
 import gc
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.jobs.directory import JobDirectory, JobRecord
-from engine.jobs.status import State
-from engine.jobs.views import JobView, UserNotes, view
+from engine.jobs.directory import JobDirectory
 from engine.text import one_line
 from tui.following.follower import Follower
+from tui.lists.logrows import row_of
 from tui.messages import MachineMeasured, RunChanged, RunsChanged
 from tui.snapshots import Machine, RunDetail, RunRow, RunsSnapshot
 
@@ -108,7 +106,7 @@ class LogFeed(Follower):
         changed = False
         for name, (run, row) in self._rows.items():
             if row.view.state.alive:
-                fresh = _row(run)
+                fresh = row_of(run)
                 if fresh.view != row.view:
                     self._rows[name] = run, fresh
                     changed = True
@@ -119,7 +117,7 @@ class LogFeed(Follower):
         self._names = {run.path: run.name for run in fleet.runs}
         for run in fleet.runs:
             known = self._rows.get(run.name)
-            rows[run.name] = known if known and known[0] is run else (run, _row(run))
+            rows[run.name] = known if known and known[0] is run else (run, row_of(run))
         self._rows = rows
         snapshot = RunsSnapshot(tuple(row for _, row in rows.values()))
         if snapshot != self._snapshot:
@@ -135,7 +133,7 @@ class LogFeed(Follower):
         if run is None:
             return False
         if found is None or found[0] is not run:
-            found = self._rows[name] = run, _row(run)
+            found = self._rows[name] = run, row_of(run)
         job = self._followed(run)
         news = job is not None and job.look_at_log() | job.look_at_samples()
         if news or found is not self._shown:
@@ -169,17 +167,3 @@ def detail_of(run: "RunLog", row: RunRow, job: "Tracked | None" = None) -> RunDe
         problems=(*alarms(run.series), *problems),
         derived={tag: one.formula for tag, one in derived.items()},
     )
-
-
-def _row(run: "RunLog") -> RunRow:
-    """A run as the screens know runs; read-only, whatever it is."""
-    from engine.events.discover import Kind
-    from tui.lists.loglines import odd_tags
-
-    found = view(JobDirectory(run.path)) if run.kind is Kind.JOB else None
-    if found is None:
-        record = JobRecord(run.name, str(run.kind), run.name, run.modified)
-        found = JobView(run.path, record, None, None, State.DONE, UserNotes())
-    else:
-        found = dataclasses.replace(found, record=dataclasses.replace(found.record, name=run.name))
-    return RunRow(found, shipped=True, odd_tags=odd_tags(run), log=run)
