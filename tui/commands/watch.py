@@ -29,7 +29,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         "--runs-filter",
         metavar="EXPR",
         default="",
-        help="only runs like this: words, tag:, state:, …",
+        help="only runs like this: words, tag:word, state:word",
     )
     add_screen_options(parser)
     parser.set_defaults(handler=_watch)
