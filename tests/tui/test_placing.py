@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -19,6 +20,14 @@ from tui.snapshots import Machine, RunRow, RunsSnapshot
 
 GPUS = tuple(Device("cuda", f"GPU-{at}", "a GPU", at) for at in range(2))
 CPU = Place("", "cpu", "on the CPU: runs hold cuda:0, cuda:1")
+ECHO = """
+import json, os, sys
+for line in sys.stdin:
+    asked = json.loads(line)
+    gpu = os.environ.get("CUDA_VISIBLE_DEVICES")
+    told = {"id": asked["id"], "event": "done", "gpu": gpu, "device": asked.get("device")}
+    print(json.dumps(told), flush=True)
+"""
 FREE = Place("GPU-1", "cuda", "on cuda:1: runs hold cuda:0")
 
 
@@ -82,3 +91,16 @@ async def test_the_companion_moves_once_nobody_waits_for_it(tmp_path: Path) -> N
     assert app.placed == Place()
     assert len(made) == 4
     await asyncio.gather(*app._ending)
+
+
+async def test_a_companion_sees_the_one_gpu_that_it_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = [sys.executable, "-S", "-c", ECHO]
+    monkeypatch.setattr("tui.companion.worker_command", lambda kind: command)
+    companion = Companion(tmp_path / "log", gpu=FREE.gpu, device=FREE.device)
+    try:
+        told = await companion.hello()
+    finally:
+        await companion.close()
+    assert (told["gpu"], told["device"]) == ("GPU-1", "cuda")
