@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.events.columns import FilePoints
 from engine.events.folder import Signature
-from engine.events.merge import FilePoints
 from engine.events.scalars import Decoder
 from engine.events.tfrecord import RecordFile, Replaced
 

@@ -5,154 +5,17 @@ is held once: after a merge the files' columns are windows into what was merged.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.events.scalars import Points
-from engine.events.series import Branch, Floats, Ints, Series
+from engine.events.columns import Arrays, Column, FilePoints, Store, Window, joined
+from engine.events.series import Branch, Series
 
-Number = TypeVar("Number", bound=np.generic)
-Arrays = tuple[Ints, Floats, Floats]
-"""Steps, wall times, values: of one length."""
-_GROWTH = 1.25  # with three 8-byte arrays: at most 30 bytes a point
 _NEVER = (1 << 63) - 1
 _MOST_WINDOWS = 64
 """A file whose points lie in more pieces than this keeps them to itself."""
-
-
-class _Store:
-    """Points that grow at the end. Views taken earlier stay the same."""
-
-    __slots__ = ("_arrays", "used")
-
-    def __init__(self, arrays: Arrays | None = None) -> None:
-        self._arrays = arrays or (np.empty(0, np.int64), np.empty(0), np.empty(0))
-        self.used = len(self._arrays[0])
-
-    def append(self, points: Arrays) -> None:
-        stop = self.used + len(points[0])
-        if stop > len(self._arrays[0]):
-            room = max(stop, min(int(stop * _GROWTH), stop + (1 << 20)), 16)
-            steps, wall_times, values = self._arrays
-            self._arrays = (
-                _grown(steps, self.used, room),
-                _grown(wall_times, self.used, room),
-                _grown(values, self.used, room),
-            )
-        for array, new in zip(self._arrays, points, strict=True):
-            array[self.used : stop] = new
-        self.used = stop
-
-    def view(self, start: int, stop: int) -> Arrays:
-        steps, wall_times, values = self._arrays
-        return _view(steps, start, stop), _view(wall_times, start, stop), _view(values, start, stop)
-
-
-@dataclass(slots=True, eq=False)
-class _Window:
-    """Points of a store that lie side by side."""
-
-    store: _Store
-    start: int = 0
-    stop: int = 0
-
-    @property
-    def arrays(self) -> Arrays:
-        return self.store.view(self.start, self.stop)
-
-    def is_last(self) -> bool:
-        return self.stop == self.store.used
-
-
-class Column:
-    """One tag's points of one file, in order of writing."""
-
-    def __init__(self) -> None:
-        self._windows: list[_Window] = []
-        self._size = 0
-
-    def __len__(self) -> int:
-        return self._size
-
-    def extend(self, points: Arrays) -> None:
-        if not self._windows or not self._windows[-1].is_last():
-            store = _Store()
-            self._windows.append(_Window(store))
-        last = self._windows[-1]
-        last.store.append(points)
-        last.stop = last.store.used
-        self._size += len(points[0])
-
-    @property
-    def arrays(self) -> Arrays:
-        return _joined([window.arrays for window in self._windows])
-
-    @property
-    def newest(self) -> _Window:
-        """The window that the last points lie in."""
-        return self._windows[-1]
-
-    def since(self, count: int) -> Arrays:
-        """All but the first `count` points."""
-        last = self.newest
-        before = self._size - (last.stop - last.start)
-        if count >= before:
-            return last.store.view(last.start + count - before, last.stop)
-        steps, wall_times, values = self.arrays
-        return steps[count:], wall_times[count:], values[count:]
-
-    def move(self, windows: list[_Window]) -> None:
-        """Hold the same points there."""
-        self._windows = windows
-
-    def unite(self) -> Arrays:
-        """`arrays`, of a column that shares them with no other."""
-        only = self.newest
-        if len(self._windows) > 1 or only.start or not only.is_last():
-            steps, wall_times, values = self.arrays
-            store = _Store((steps.copy(), wall_times.copy(), values.copy()))
-            self._windows = [_Window(store, 0, store.used)]
-        return self.newest.arrays
-
-
-@dataclass(slots=True, eq=False)
-class FilePoints:
-    """What one event file holds: its points by tag, and where its sessions began."""
-
-    columns: dict[str, Column] = field(default_factory=dict)
-    purges: list[tuple[int, dict[str, int]]] = field(default_factory=list)
-    """Step of each session start, and how many points of each tag the file held before it."""
-
-    def add(self, tags: list[str], points: Points) -> set[str]:
-        """Append a batch; returns the tags whose curves may have changed."""
-        changed: set[str] = set()
-        start = 0
-        for purge in points.purges:
-            self._extend(tags, points, start, purge.before, changed)
-            start = purge.before
-            held = {tag: len(column) for tag, column in self.columns.items()}
-            self.purges.append((purge.step, held))
-        self._extend(tags, points, start, len(points.tags), changed)
-        return changed
-
-    def _extend(
-        self, names: list[str], points: Points, start: int, stop: int, changed: set[str]
-    ) -> None:
-        if start == stop:
-            return
-        tags = points.tags[start:stop]
-        order = np.argsort(tags, kind="stable")
-        for rows in np.split(order + start, np.flatnonzero(np.diff(tags[order])) + 1):
-            tag = names[points.tags[rows[0]]]
-            column = self.columns.setdefault(tag, Column())
-            column.extend((points.steps[rows], points.wall_times[rows], points.values[rows]))
-            changed.add(tag)
-
-
 _State = tuple[FilePoints, int, int]  # a file, its points of the tag, its purges
 
 
@@ -162,7 +25,7 @@ class Curve:
     def __init__(self, tag: str) -> None:
         self._tag = tag
         self._state: list[_State] = []
-        self._merged: _Window | None = None
+        self._merged: Window | None = None
         self._ceiling = -1
         self._abandoned: tuple[Branch, ...] = ()
         self._restarts: tuple[int, ...] = ()
@@ -182,7 +45,7 @@ class Curve:
         self._merged, self._state = merged, state
         return Series(self._tag, *merged.arrays, self._abandoned, self._restarts)
 
-    def _append(self, columns: list[Column | None], state: list[_State]) -> _Window | None:
+    def _append(self, columns: list[Column | None], state: list[_State]) -> Window | None:
         """Take over what the newest file appended; None where that would not be the truth."""
         merged = self._merged
         if len(state) != len(self._state) or merged is None:
@@ -204,10 +67,10 @@ class Curve:
             merged.store.append(points)
         if merged.stop + len(points[0]) != merged.store.used:
             return None
-        return _Window(merged.store, merged.start, merged.store.used)
+        return Window(merged.store, merged.start, merged.store.used)
 
-    def _merge(self, files: list[FilePoints], columns: list[Column | None]) -> _Window:
-        found = _joined([column.arrays for column in columns if column])
+    def _merge(self, files: list[FilePoints], columns: list[Column | None]) -> Window:
+        found = joined([column.arrays for column in columns if column])
         steps = found[0]
         kept, left = np.empty(0, np.intp), list[npt.NDArray[np.intp]]()  # places in `found`
         rewound: list[int] = []
@@ -244,19 +107,19 @@ class Curve:
             start = stop
         ends = np.cumsum([len(one) for one in left]).tolist()
         order = np.concatenate([*left, kept])
-        aside = _Store(_taken(found, order[: len(order) - len(kept)]))
-        merged = _Store(_taken(found, kept) if left else found)
+        aside = Store(_taken(found, order[: len(order) - len(kept)]))
+        merged = Store(_taken(found, kept) if left else found)
         self._abandoned = tuple(
             Branch(*aside.view(end - len(one), end), step)
             for one, end, step in zip(left, ends, rewound, strict=True)
         )
         self._restarts = tuple(restarts)
         _hand_over(columns, order, aside, merged)
-        return _Window(merged, 0, merged.used)
+        return Window(merged, 0, merged.used)
 
 
 def _hand_over(
-    columns: Sequence[Column | None], order: npt.NDArray[np.intp], aside: _Store, merged: _Store
+    columns: Sequence[Column | None], order: npt.NDArray[np.intp], aside: Store, merged: Store
 ) -> None:
     """Let the columns be windows into both stores, which hold their points in this order."""
     places = np.empty(len(order), np.intp)
@@ -273,9 +136,9 @@ def _hand_over(
         if len(bounds) <= _MOST_WINDOWS:
             column.move(
                 [
-                    _Window(merged, first - aside.used, last - aside.used)
+                    Window(merged, first - aside.used, last - aside.used)
                     if first >= aside.used
-                    else _Window(aside, first, last)
+                    else Window(aside, first, last)
                     for first, last in _runs(mine, bounds)
                 ]
             )
@@ -286,29 +149,5 @@ def _runs(places: npt.NDArray[np.intp], bounds: list[int]) -> Iterator[tuple[int
         yield int(places[start]), int(places[stop - 1]) + 1
 
 
-def _joined(parts: Sequence[Arrays]) -> Arrays:
-    """One after the other; a single one as it is."""
-    if len(parts) == 1:
-        return parts[0]
-    steps, wall_times, values = zip(*parts, strict=True) if parts else ((), (), ())
-    return (
-        np.concatenate([np.empty(0, np.int64), *steps]),
-        np.concatenate([np.empty(0), *wall_times]),
-        np.concatenate([np.empty(0), *values]),
-    )
-
-
 def _taken(arrays: Arrays, places: npt.NDArray[np.intp]) -> Arrays:
     return arrays[0][places], arrays[1][places], arrays[2][places]
-
-
-def _grown(array: npt.NDArray[Number], used: int, room: int) -> npt.NDArray[Number]:
-    grown = np.empty(room, array.dtype)
-    grown[:used] = array[:used]
-    return grown
-
-
-def _view(array: npt.NDArray[Number], start: int, stop: int) -> npt.NDArray[Number]:
-    view = array[start:stop]
-    view.flags.writeable = False
-    return view

@@ -7,8 +7,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.events.columns import FilePoints
 from engine.events.logdir import LogDir
-from engine.events.merge import Curve, FilePoints
+from engine.events.merge import Curve
 from engine.events.scalars import Points, Purge
 from tests.events.encoding import event, event_file, record, simple, version
 
