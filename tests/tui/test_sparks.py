@@ -20,7 +20,10 @@ def events(tmp_path: Path) -> Path:
 
 def test_what_was_saved_is_there_at_the_next_start(tmp_path: Path, events: Path) -> None:
     path = tmp_path / "state" / "sparks.json"
-    sparks = {"loss": Spark((1.0, math.nan, math.inf), 0.5, 0.25, math.nan), "eval_loss": None}
+    sparks = {
+        "loss": Spark((1.0, math.nan, math.inf), 0.5, 0.25, math.nan, True),
+        "eval_loss": None,
+    }
     first = SparkCache(path)
     first.put(events, sparks)
     first.save()
@@ -53,11 +56,12 @@ def test_a_run_that_is_gone_is_forgotten(tmp_path: Path, events: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", "3", '{"version": 0, "runs": {}}', '{"version": 4}',
-     '{"version": 4, "runs": [1]}', '{"version": 3, "runs": {}}',
-     '{"version": 4, "runs": {"x": 3}}',
-     '{"version": 4, "runs": {"x": {"stamp": [], "sparks": {"loss": [[1.0], 1.0]}}}}',
-     '{"version": 4, "runs": {"x": {"stamp": [], "sparks": {"loss": [["a"], 1.0, 1.0, 1.0]}}}}'],
+    ["", "{", "[]", "3", '{"version": 0, "runs": {}}', '{"version": 5}',
+     '{"version": 5, "runs": [1]}', '{"version": 3, "runs": {}}',
+     '{"version": 5, "runs": {"x": 3}}',
+     '{"version": 5, "runs": {"x": {"stamp": [], "sparks": {"loss": [[1.0], 1.0]}}}}',
+     '{"version": 5, "runs": {"x": {"stamp": [], "sparks": {"l": [["a"], 1.0, 1.0, 1.0, true]}}}}',
+     '{"version": 5, "runs": {"x": {"stamp": [], "sparks": {"l": [[1.0], 1.0, 1.0, 1.0, 3]}}}}'],
 )  # fmt: skip
 def test_a_broken_or_other_file_is_as_good_as_none(
     tmp_path: Path, events: Path, content: str
