@@ -125,23 +125,24 @@ def _hand_over(
     places = np.empty(len(order), np.intp)
     places[order] = np.arange(len(order))
     start = 0
-    for column in columns:
-        if not column:
-            continue
+    holders = [column for column in columns if column]
+    for column in holders:
         mine = places[start : start + len(column)]
         start += len(column)
         apart = np.diff(mine) != 1
         apart |= mine[1:] == aside.used  # where the other store begins
         bounds = [0, *(np.flatnonzero(apart) + 1).tolist(), len(mine)]
-        if len(bounds) <= _MOST_WINDOWS:
-            column.move(
-                [
-                    Window(merged, first - aside.used, last - aside.used)
-                    if first >= aside.used
-                    else Window(aside, first, last)
-                    for first, last in _runs(mine, bounds)
-                ]
-            )
+        if len(bounds) > _MOST_WINDOWS:
+            continue
+        windows = [
+            Window(merged, first - aside.used, last - aside.used)
+            if first >= aside.used
+            else Window(aside, first, last)
+            for first, last in _runs(mine, bounds)
+        ]
+        if column is holders[-1] and windows[-1].store is not merged:
+            windows.append(Window(merged, merged.used, merged.used))  # where it will go on
+        column.move(windows)
 
 
 def _runs(places: npt.NDArray[np.intp], bounds: list[int]) -> Iterator[tuple[int, int]]:
