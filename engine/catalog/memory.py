@@ -117,7 +117,9 @@ def estimate(
     if device_kind == "cpu" and parameters < LARGE_MODEL:
         share = SLACK_OF_SMALL
     runtime, slack = RUNTIME.get(device_kind, 0), int(share * moving)
-    at_load = _loading(config, precision, parameters, merges) if device_kind == "cpu" else 0
+    packed = weights if recipe.method.quantize != "none" else 0
+    loading = _loading(config, precision, parameters, packed, merges)
+    at_load = loading if device_kind == "cpu" else 0
     total = max(resting + moving + slack, at_load) + runtime
     parts = weights + gradients + optimiser + activations + logits
     overhead = max(runtime + slack, total - parts)
@@ -211,12 +213,16 @@ def _measuring(shape: Shape, recipe: TrainRecipe) -> int:
     return int(6.5 * row * min(rows, math.ceil(recipe.forgetting.tokens / PROBE_ROW)))
 
 
-def _loading(config: Mapping[str, Any], precision: Precision, parameters: int, merges: bool) -> int:
+def _loading(
+    config: Mapping[str, Any], precision: Precision, parameters: int, packed: int, merges: bool
+) -> int:
     """Weights that are converted lie in memory twice for a moment: as stored, and as wanted.
 
-    What is merged is made whole in float32 (`engine.worker.model.merge`).
+    So do those that are quantised, beside the `packed` bytes of what they become. What is merged is
+    made whole in float32 (`engine.worker.model.merge`).
     """
     named = str(config.get("dtype") or config.get("torch_dtype"))
     wanted = 4 if merges else precision.weights
     stored = _STORED.get(named, wanted)
-    return (wanted + (stored if stored != wanted else 0)) * parameters
+    made = (wanted + (stored if stored != wanted else 0)) * parameters
+    return max(made, stored * parameters + packed) if packed else made

@@ -79,13 +79,13 @@ class Trial:
     changes: tuple[str, ...]
     """To the recipe; `batch`, `length` and `kind` are short for what they say."""
     stored: str = "float32"
-    answers: bool = False
-    """Whether rows are instructions, whose answers alone are learned; else plain text."""
+    rows: str = "text"
+    """`answers`: instructions, whose answers alone are learned; `pairs`: preferences."""
 
     @property
     def name(self) -> str:
         stored = "" if self.stored == "float32" else f", stored in {self.stored}"
-        answers = ", answers only" if self.answers else ""
+        answers = ", answers only" if self.rows == "answers" else ""
         return f"{self.model}, {', '.join(self.changes)}{stored}{answers}"
 
 
@@ -109,10 +109,15 @@ HELD_OUT = (
     Trial("llama 134 M", ("kind=lora", "batch=2", "length=256", "method.variant=dora")),
     Trial("qwen3 128 M", ("kind=full", "batch=2", "length=64", "training.accumulation=2")),
     Trial("qwen2 123 M, vocabulary 152 k", ("kind=full", "batch=1", "length=128")),
-    Trial("gemma 126 M", ("kind=lora", "batch=4", "length=128"), answers=True),
+    Trial("gemma 126 M", ("kind=lora", "batch=4", "length=128"), rows="answers"),
     Trial("phi 150 M", ("kind=lora", "batch=2", "length=256"), stored="float16"),
     Trial("mistral 178 M", ("kind=lora", "batch=1", "length=384", "method.rank=32")),
     Trial("llama 134 M", ("kind=lora", "batch=1", "length=32", "training.dtype=bfloat16")),
+    Trial("mistral 178 M", ("kind=lora", "batch=4", "length=128", "method.quantize=4bit")),
+    Trial("llama 134 M", ("kind=lora", "batch=2", "length=192", "training.packing=true")),
+    Trial(
+        "qwen3 128 M", ("kind=lora", "batch=2", "length=96", "training.objective=dpo"), rows="pairs"
+    ),
 )  # fmt: skip
 _SHORT = {
     "kind": "method.kind",
@@ -137,7 +142,7 @@ def bench(trials: int = len(HELD_OUT)) -> Outcome:
 def measure(trial: Trial, folder: Path) -> tuple[int, int]:
     """Predicted and measured growth of resident memory in bytes, of a run in `folder`."""
     checkpoint = make_checkpoint(trial, folder)
-    wanted = make_recipe(trial, checkpoint, make_rows(folder, trial.answers))
+    wanted = make_recipe(trial, checkpoint, make_rows(folder, trial.rows))
     job = directory.create(folder / "runs", wanted, [], [])
     command = [sys.executable, "-P", "-c", _START.format(home=str(HOME)), str(job.path)]
     family = str(MODELS[trial.model]["model_type"])
@@ -209,12 +214,14 @@ tokenizer.save_pretrained(path)
 """
 
 
-def make_rows(folder: Path, answers: bool) -> Path:
+def make_rows(folder: Path, kind: str) -> Path:
     """Rows that are longer than any length tried here."""
-    path = folder / f"rows-{answers}.jsonl"
+    path = folder / f"rows-{kind}.jsonl"
     long = "sadness joy love anger fear surprise " * 200
     made: Sequence[Mapping[str, str]] = [
-        {"instruction": f"{number} i miss my dog", "output": long} if answers
+        {"instruction": f"{number} i miss my dog", "output": long} if kind == "answers"
+        else {"prompt": f"{number} i miss", "chosen": long, "rejected": f"no {long}"}
+        if kind == "pairs"
         else {"text": f"{number} {long}"}
         for number in range(20)
     ]  # fmt: skip

@@ -10,18 +10,23 @@ seen. Resident counts what malloc holds and has not given back, and the pages of
 import importlib
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
 def main(job: str, family: str) -> int:
+    from engine.errors import EngineError
     from engine.worker.environment import set_environment
 
     set_environment()
-    from engine.worker.model import models
+    from engine.worker.model import models, quantize
 
     for name in ("engine.worker.train", f"transformers.models.{family}.modeling_{family}"):
         importlib.import_module(name)
     models.warm()
+    for load in (quantize.load_bitsandbytes, _import_preferences):
+        with suppress(EngineError, ImportError):  # the extras, where they are there
+            load()
     before = resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     from engine.worker.__main__ import main as work
@@ -30,6 +35,10 @@ def main(job: str, family: str) -> int:
     found = {"code": code, "before": before, "peak": resident("VmHWM")}
     Path(job, "peak.json").write_text(json.dumps(found), encoding="ascii")
     return code
+
+
+def _import_preferences() -> None:
+    importlib.import_module("engine.worker.training.dpo")
 
 
 def resident(field: str) -> int:

@@ -209,6 +209,9 @@ def test_a_quantised_base_takes_its_bits(quantize: str, bits: float) -> None:
     scales = scales if quantize == "8bit" else 0
     saved = shape.linear_parameters * (32 - bits) / 8 - scales
     assert plain.weights - packed.weights == pytest.approx(saved, rel=1e-3)
+    short = recipe(f"method.quantize={quantize}", "training.batch_size=1", "data.max_length=8")
+    least = memory.estimate(LLAMA, short)
+    assert least.total > 4 * least.parameters + least.weights, "both while it is read"
 
 
 def test_a_gpu_computes_in_16_bits_by_itself() -> None:

@@ -39,7 +39,7 @@ def test_the_peak_is_within_15_per_cent(
 ) -> None:
     checkpoint = bench_memory.make_checkpoint(trial, tmp_path)
     wanted: TrainRecipe = bench_memory.make_recipe(
-        trial, checkpoint, bench_memory.make_rows(tmp_path, trial.answers)
+        trial, checkpoint, bench_memory.make_rows(tmp_path, trial.rows)
     )
     job = launch.launch(wanted, root)
     assert wait_for_end(job, eventually) is State.DONE, launch.log_tail(job.attempt(1).log)
