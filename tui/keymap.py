@@ -295,8 +295,8 @@ KEYS: tuple[Key, ...] = (
         ("colon,ctrl+p", ":", "palette", "", "Find a command by its name.", "quiet"),
         ("escape", "esc", "back", "back", "One step back.", "quiet always"),
         ("a", "", "turn_glyphs", "", "Draw with ASCII, or with blocks and braille.", "quiet"),
-        ("question_mark", "?", "help", "help", "This list.", ""),
         ("ctrl+t", "", "turn_theme", "", "Light colours, or dark; kept for next time.", "quiet"),
+        ("question_mark", "?", "help", "help", "This list.", ""),
         ("q,ctrl+q", "q", "leave", "leave", "Leave; runs go on.", ""),
     ),
 )
