@@ -106,6 +106,21 @@ def test_the_summary_says_gap_and_perplexity(
     assert table["perplexity"]["eval"]["best"] == pytest.approx(math.exp(1.2))
 
 
+def test_a_loss_over_preferences_has_no_perplexity(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = directory.create(root, TrainRecipe(name="mine"))
+    curves = [
+        event(50.0 + step, step, simple("train/loss", 0.69), simple("dpo/margin", 0.1 * step))
+        for step in (1, 2)
+    ]
+    event_file(job.events, version(49.0), *curves, time=1_700_000_000)
+    assert metrics(root, "mine") == 0
+    assert "perplexity" not in capsys.readouterr().out
+    assert metrics(root, "mine", "--json") == 0
+    assert json.loads(capsys.readouterr().out)[0]["perplexity"] == {}
+
+
 def test_the_recipe_says_which_way_its_metric_is_better(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

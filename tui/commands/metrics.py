@@ -72,10 +72,10 @@ def _metrics(options: argparse.Namespace) -> int:
         with _output(options.csv) as file:
             file.writelines(_csv(read, options.csv == "-", options.branches))
     elif options.json:
-        tables = [_as_table(one, curves, options.points) for one, curves in read]
+        tables = [_as_table(one, curves, options) for one, curves in read]
         print(json.dumps(tables, indent=None if options.points else 1))
     else:
-        print("\n\n".join(_as_text(one, curves) for one, curves in read))
+        print("\n\n".join(_as_text(one, curves, options) for one, curves in read))
     return 0
 
 
@@ -201,19 +201,20 @@ def _summaries(source: Source, curves: "dict[str, Series]") -> "list[Summary]":
     return found
 
 
-def _as_table(source: Source, curves: "dict[str, Series]", points: bool = False) -> dict[str, Any]:
-    from engine.events.summary import gap, perplexity
+def _as_table(
+    source: Source, curves: "dict[str, Series]", options: argparse.Namespace
+) -> dict[str, Any]:
+    from engine.events.summary import gap
     from engine.viewing.export import curve_table
 
     summaries = {one.tag: one for one in _summaries(source, curves)}
-    between, perplexities = gap(curves), {}
-    for name in ("train", "eval"):
-        one = summaries.get(f"{name}/loss")
-        if one is not None:
-            best = one.best and perplexity(one.best.value)
-            perplexities[name] = {"last": perplexity(one.last.value), "best": best}
+    between = gap(curves)
+    perplexities = {
+        name: {"last": one.last.value, "best": one.best and one.best.value}
+        for name, one in _perplexities(curves, options.tag).items()
+    }
     tags = {tag: asdict(one) for tag, one in summaries.items()}
-    if points:
+    if options.points:
         for tag, table in tags.items():
             table["curve"] = curve_table(curves[tag])
     whole = {
@@ -235,8 +236,8 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def _as_text(source: Source, curves: "dict[str, Series]") -> str:
-    from engine.events.summary import gap, perplexity
+def _as_text(source: Source, curves: "dict[str, Series]", options: argparse.Namespace) -> str:
+    from engine.events.summary import gap
 
     summaries = _summaries(source, curves)
     lines = [one_line(source.name)]
@@ -255,12 +256,26 @@ def _as_text(source: Source, curves: "dict[str, Series]") -> str:
             f"  gap at step {between.step}: eval {between.eval:.4f} - train {between.train:.4f} "
             f"(mean since the evaluation before) = {between.difference:+.4f}"
         )
-    for one in summaries:
-        if one.tag in ("train/loss", "eval/loss"):
-            best = f", best {perplexity(one.best.value):.4g} at {one.best.step}" if one.best else ""
-            name = one.tag.partition("/")[0]
-            lines.append(f"  perplexity {name}: last {perplexity(one.last.value):.4g}{best}")
+    for name, one in _perplexities(curves, options.tag).items():
+        best = f", best {one.best.value:.4g} at {one.best.step}" if one.best else ""
+        lines.append(f"  perplexity {name}: last {one.last.value:.4g}{best}")
     return "\n".join(lines)
+
+
+def _perplexities(curves: "dict[str, Series]", tags: list[str]) -> "dict[str, Summary]":
+    """Of training and of held-out rows, as logged or as it follows from a loss over tokens.
+
+    Whether a loss is one over tokens the other tags say: of chosen `tags` nothing follows.
+    """
+    from engine.events.summary import summarise
+    from engine.viewing.derived import perplexities
+
+    follow = {} if tags else perplexities(curves)
+    derived = {tag: one.series for tag, one in follow.items()}
+    known = {**derived, **curves}
+    found = {name: known.get(f"{name}/perplexity") for name in ("train", "eval")}
+    summaries = {name: summarise(one) for name, one in found.items() if one is not None}
+    return {name: one for name, one in summaries.items() if one is not None}
 
 
 def _at(point: "Point | None") -> str:

@@ -8,7 +8,6 @@ from tui.screens.window import Window
 from tui.widgets.cells import Line
 from tui.widgets.pager import Pager
 
-
 FILTERS = (
     ('word "a b" /re/', "A word, several, a regular expression; not before it: all others."),
     ("a b, a and b", "Both; a or b: one of them; ( ) hold together."),
