@@ -111,13 +111,15 @@ def test_a_run_may_end_at_its_budget_and_goes_on_only_with_another(
     assert curves(job)["train/loss"][0][-1] == 8
 
 
-@pytest.mark.parametrize("kind", ["lora", "full"])
+@pytest.mark.parametrize(
+    ("kind", "dtype"), [("lora", "auto"), ("full", "auto"), ("full", "bfloat16")]
+)
 def test_training_with_rate_zero_has_forgotten_exactly_nothing(
-    base: Path, rows: Path, root: Path, kind: str
+    base: Path, rows: Path, root: Path, kind: str, dtype: str
 ) -> None:
-    """Also with dropout, and where it goes on."""
+    """Also with dropout, where it goes on, and where products are made in another format."""
     changes = (f"method.kind={kind}", "training.learning_rate=0", "method.dropout=0.3")
-    wanted = make_recipe(base, rows, *QUICK, *changes)
+    wanted = make_recipe(base, rows, *QUICK, *changes, f"training.dtype={dtype}")
     from engine.jobs import directory
 
     job = directory.create(root, wanted)
@@ -127,6 +129,7 @@ def test_training_with_rate_zero_has_forgotten_exactly_nothing(
         steps, values = curves(job)[tag]
         assert steps == [0, 4, 8, 12]
         assert values.tolist() == [0.0, 0.0, 0.0, 0.0]
+    assert len(set(curves(job)["eval/loss"][1].tolist())) == 1
     assert marks(job)["within_budget"] == 12
     assert not list((job.path / "probe").glob("*.npy")), "what is large is gone"
 

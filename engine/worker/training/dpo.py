@@ -106,7 +106,7 @@ class PreferenceTrainer(TokenTrainer, _Bridge):
         model: Any = self.model
         with (
             undisturbed(model),
-            self.compute_loss_context_manager(),
+            self.accelerator.autocast(),
             model.disable_adapter() if off else nullcontext(),
         ):
             said = model(

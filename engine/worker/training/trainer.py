@@ -119,7 +119,8 @@ class TokenTrainer(OrderedTrainer):
     def measure(self) -> None:
         """Ask all gauges, and write what they say. Raises Stopped, with nothing written."""
         step, values = self.state.global_step, dict[str, float]()
-        with undisturbed(self.model), self.compute_loss_context_manager():
+        # The library computes as in training by a forward that it wraps at the first step only.
+        with undisturbed(self.model), self.accelerator.autocast():
             for gauge in self.gauges:
                 values |= gauge.measure(step)
         self._curves.log(step, values)
