@@ -18,18 +18,24 @@ def checkpoint_bytes(estimate: Estimate) -> int:
     return 3 * 4 * estimate.trained + BESIDE
 
 
-def run_bytes(recipe: TrainRecipe, estimate: Estimate, vocabulary: int = 0, merged: int = 0) -> int:
+def run_bytes(
+    recipe: TrainRecipe,
+    estimate: Estimate,
+    vocabulary: int = 0,
+    references: int = 1,
+    merged: int = 0,
+) -> int:
     """All that lies on disk at its most: checkpoints kept, one being written aside, and the result.
 
-    `vocabulary` is for what the alarm keeps of the base while the run lasts, `merged` the bytes of
-    a base that a stage makes of an adapter.
+    `vocabulary` is for what the alarm keeps of the base while the run lasts, or of as many models
+    as `references` says, `merged` the bytes of a base that a stage makes of an adapter.
     """
     training = recipe.training
     # One at the end, one where it is stopped or improves; it never keeps more than it makes.
     made = training.saves + training.evaluations + 1
     kept = min(training.keep + MARKED, made)
     result = 4 * estimate.trained + BESIDE
-    probe = 2 * recipe.forgetting.tokens * vocabulary  # in float16
+    probe = 2 * recipe.forgetting.tokens * vocabulary * references  # in float16
     return (kept + 1) * checkpoint_bytes(estimate) + result + probe + merged
 
 
