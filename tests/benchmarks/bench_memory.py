@@ -98,6 +98,7 @@ CALIBRATION = (
     Trial("phi 150 M", ("kind=lora", "batch=4", "length=128", "checkpointing=true")),
     Trial("mistral 178 M", ("kind=lora", "batch=2", "length=128", "method.dropout=0.1")),
     Trial("qwen3 128 M", ("kind=lora", "batch=2", "length=128", "method.variant=dora")),
+    Trial("mistral 178 M", ("kind=lora", "batch=4", "length=128", "method.quantize=4bit")),
 )
 HELD_OUT = (
     Trial("llama 163 M, grouped queries", ("kind=lora", "batch=8", "length=128")),
@@ -113,7 +114,10 @@ HELD_OUT = (
     Trial("phi 150 M", ("kind=lora", "batch=2", "length=256"), stored="float16"),
     Trial("mistral 178 M", ("kind=lora", "batch=1", "length=384", "method.rank=32")),
     Trial("llama 134 M", ("kind=lora", "batch=1", "length=32", "training.dtype=bfloat16")),
-    Trial("mistral 178 M", ("kind=lora", "batch=4", "length=128", "method.quantize=4bit")),
+    Trial(
+        "llama 163 M, grouped queries",
+        ("kind=lora", "batch=2", "length=256", "method.quantize=4bit"),
+    ),
     Trial("llama 134 M", ("kind=lora", "batch=2", "length=192", "training.packing=true")),
     Trial(
         "qwen3 128 M", ("kind=lora", "batch=2", "length=96", "training.objective=dpo"), rows="pairs"
