@@ -1,5 +1,6 @@
 """What every full screen has: header, keys, focus on a list, one step back."""
 
+import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.actions import SkipAction
@@ -156,10 +157,12 @@ class Page(Screen[None]):
     def narrow(self, word: str) -> None:
         """List only what holds `word`."""
 
-    def on_input_changed(self, event: "Input.Changed") -> None:
+    async def on_input_changed(self, event: "Input.Changed") -> None:
         if event.input.id == "filter":
             self.word = event.value
             self.narrow(event.value)
+            # What was narrowed says so before the letter is drawn: one frame shows both.
+            await asyncio.sleep(0)
 
     def on_input_submitted(self, event: "Input.Submitted") -> None:
         if event.input.id == "filter":
