@@ -32,7 +32,7 @@ async def take(runs: str, run: str) -> None:
         _write(app, "watch")
         await pilot.press("4")
         await _settled(pilot)
-        await pilot.press("ctrl+s")
+        await pilot.press("p", "ctrl+s")  # the last prompt is one to translate
         await _settled(pilot, least=SECONDS_TO_ANSWER)
         await pilot.press("t")
         await _settled(pilot)
