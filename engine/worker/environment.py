@@ -21,7 +21,7 @@ _QUIET = {
     "TRANSFORMERS_VERBOSITY": "error",
 }
 # Torch's threads spin while they wait for each other: as libgomp has it, two workers on the same
-# cores are four times slower for it. Without any spinning one worker alone is twice slower, since
+# cores are three times slower for it. Without any spinning one worker alone is twice slower, since
 # its threads sleep between any two small operations; so many turns (about 20 µs) cost neither much.
 _FAIR = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "2000"}
 
