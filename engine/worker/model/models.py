@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from engine.catalog import configs
 from engine.errors import EngineError
 from engine.worker.environment import set_environment
-from engine.worker.model import quantize
+from engine.worker.model import dequantize, quantize
 
 Purpose = Literal["full", "lora", "infer"]
 
@@ -156,6 +156,7 @@ def load_base(
                 "Its config.json may belong to another model, or a download broke off.",
             )
         if "device_map" in options:
+            dequantize.ensure_exact(model)
             return quantize.keep_weights_as_they_are(model).eval()
         return model.to(device).eval()
     except torch.OutOfMemoryError as error:
