@@ -4,13 +4,13 @@ Every method may block and raise EngineError, so screens call them on a thread.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import TYPE_CHECKING
 
 from engine.jobs.recipe import GenerateRecipe, TrainRecipe
 from engine.jobs.store import Store
+from tui.snapshots import Catalogue
 
 if TYPE_CHECKING:
     from engine.catalog.checkpoints import Checkpoint
@@ -29,15 +29,6 @@ if TYPE_CHECKING:
 
 STOP_STAGES = ("ask", "SIGTERM", "SIGKILL")
 """Each firmer than the one before; only the first lets the run save."""
-
-
-@dataclass(frozen=True, slots=True)
-class Catalogue:
-    """What can be picked."""
-
-    checkpoints: "tuple[Checkpoint, ...]" = ()
-    datasets: "tuple[DataSet, ...]" = ()
-    devices: tuple[str, ...] = ("auto",)
 
 
 class Actions:
@@ -101,7 +92,7 @@ class Actions:
 
         ordering.save(self.store.root, order)
 
-    def catalogue(self) -> "Catalogue":
+    def catalogue(self) -> Catalogue:
         """All models and data sets that can be picked, and the devices. May take seconds."""
         from engine.catalog import checkpoints, datasets, folders
         from engine.jobs import devices

@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # plain commands use these words too, and load no screen
     from tui.widgets.cells import Line, Piece
 
 NONE = "—"
+FILTER_HINT = "words, name:x, state:running, /regex/, with and, or, not, ( )"
+"""What can be typed to narrow any list of runs."""
 SHORT_WORDS = 14
 """Cells that a list has for a state."""
 

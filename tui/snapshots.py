@@ -10,6 +10,8 @@ from engine.jobs.recipe import TrainRecipe
 from engine.jobs.views import JobView
 
 if TYPE_CHECKING:
+    from engine.catalog.checkpoints import Checkpoint
+    from engine.catalog.datasets import DataSet
     from engine.events.fleet import RunLog
     from engine.events.series import Series
     from engine.jobs.devices import Device
@@ -169,3 +171,12 @@ class Machine:
     memory_total: int = 0
     gpus: "tuple[Device, ...]" = ()
     """Those that are left to us, without their use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What a new run can be made of."""
+
+    checkpoints: "tuple[Checkpoint, ...]" = ()
+    datasets: "tuple[DataSet, ...]" = ()
+    devices: tuple[str, ...] = ("auto",)

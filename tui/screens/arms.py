@@ -11,7 +11,6 @@ from textual.widgets import Input
 from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.text import one_line
-from tui.actions import Actions
 from tui.answers.arming import how_asked, nodes_of
 from tui.answers.conversation import label_of
 from tui.answers.exchange import MOST_ARMS
@@ -25,6 +24,7 @@ from tui.widgets.table import Column, Row, Table
 
 if TYPE_CHECKING:
     from engine.catalog.checkpoints import Checkpoint
+    from tui.actions import Actions
 
 T = TypeVar("T")
 _COLUMNS = (Column("arm", 12, 18), Column("who answers", 16, 28), Column("how asked", 14, 44))
@@ -49,7 +49,7 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
         Binding("ctrl+s", "use", show=False, priority=True),
     ]
 
-    def __init__(self, arms: Sequence[Arm], runs: RunsSnapshot, actions: Actions) -> None:
+    def __init__(self, arms: Sequence[Arm], runs: RunsSnapshot, actions: "Actions") -> None:
         super().__init__()
         self._arms = list(arms)
         self._runs = runs

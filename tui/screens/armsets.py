@@ -1,7 +1,7 @@
 """A window to choose a saved set of arms in."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -10,11 +10,13 @@ from textual.containers import Vertical
 from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.text import one_line
-from tui.actions import Actions
 from tui.screens.dialogs import Trouble
 from tui.screens.window import Window
 from tui.widgets.line import Lines
 from tui.widgets.table import Column, Row, Table
+
+if TYPE_CHECKING:
+    from tui.actions import Actions
 
 _COLUMNS = (Column("set", 16, 28), Column("arms", 20, 60))
 
@@ -28,7 +30,7 @@ class PickSet(Window[tuple[Arm, ...] | None]):
         Binding("D,delete", "remove", show=False),
     ]
 
-    def __init__(self, sets: Mapping[str, tuple[Arm, ...]], actions: Actions) -> None:
+    def __init__(self, sets: Mapping[str, tuple[Arm, ...]], actions: "Actions") -> None:
         super().__init__()
         self._sets = dict(sets)
         self._actions = actions

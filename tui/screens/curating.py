@@ -8,14 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tui.lists.listing import settings_of
-from tui.phrases import name_of
+from tui.phrases import FILTER_HINT, name_of
 from tui.screens.deeds import Deeds
 from tui.snapshots import RunRow
 
 if TYPE_CHECKING:
     from tui.lists.sifting import Sieve
-
-FILTER_HINT = "words, name:x, state:running, /regex/, with and, or, not, ( )"
 
 
 class Curating(Deeds):

@@ -10,7 +10,6 @@ from textual.events import Resize
 from engine.errors import EngineError
 from engine.jobs.recipe import TrainRecipe
 from engine.text import one_line
-from tui.actions import Catalogue
 from tui.drafts.drafting import (
     OF_ONE_SET,
     Draft,
@@ -33,6 +32,7 @@ from tui.lists.pickings import (
 from tui.screens.dialogs import Trouble
 from tui.screens.page import Page, bindings_of
 from tui.screens.prospect import Chosen, Prospect
+from tui.snapshots import Catalogue
 from tui.widgets.cells import Line
 from tui.widgets.form import Form
 from tui.widgets.line import Rule

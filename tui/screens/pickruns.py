@@ -10,8 +10,7 @@ from textual.containers import Vertical
 from engine.text import one_line
 from tui.lists.listing import lifted
 from tui.lists.sifting import Sieve
-from tui.phrases import name_of
-from tui.screens.curating import FILTER_HINT
+from tui.phrases import FILTER_HINT, name_of
 from tui.screens.window import Window
 from tui.snapshots import RunRow
 from tui.widgets.field import Field

@@ -16,7 +16,6 @@ from textual.message import Message
 from engine.errors import EngineError
 from engine.jobs.settings import Replay
 from engine.text import one_line
-from tui.actions import Actions
 from tui.drafts.drafting import Draft
 from tui.drafts.fitting import fit_line, fit_lines, measured
 from tui.drafts.inspecting import Count, Counter, Inspector, Question, Report
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from engine.catalog.datasets import DataSet
     from engine.catalog.fit import Fit
     from engine.catalog.rows import Rows
+    from tui.actions import Actions
     from tui.companion import Companion
 
 PREVIEW_ROWS = 20
@@ -57,7 +57,7 @@ class Prospect(Vertical):
         """More is known of the data now."""
 
     def __init__(
-        self, actions: Actions, companion: "Callable[[], Companion]", *, id: str | None = None
+        self, actions: "Actions", companion: "Callable[[], Companion]", *, id: str | None = None
     ) -> None:
         super().__init__(id=id)
         self._actions = actions
