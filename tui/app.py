@@ -23,7 +23,7 @@ from textual.screen import Screen
 
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.store import Store, open_store
-from tui import theme
+from tui import navigation, theme
 from tui.actions import Actions
 from tui.following.feed import Feed
 from tui.following.follower import Follower
@@ -37,14 +37,14 @@ from tui.screens.page import Page
 from tui.screens.runs import RunsPage
 from tui.screens.window import Window
 from tui.shadow import shadowed
-from tui.snapshots import Machine, RunDetail, RunsSnapshot
+from tui.snapshots import Machine, RunDetail, RunRow, RunsSnapshot
 
 if TYPE_CHECKING:
     from engine.jobs.machine import Reading
     from tui.companion import Companion
     from tui.curves.looks import Looks
     from tui.following.gauging import Gauging
-
+    from tui.services import Services
 
 _BY_HAND = (Key, MouseScrollDown, MouseScrollUp)
 OPENING_SECONDS = 1.0
@@ -118,10 +118,8 @@ class FinetopApp(App[None]):
         # Without its watcher, which would have the style sheet parsed once more.
         self.set_reactive(FinetopApp.theme, theme.choose(look, os.environ).name)
         self.stylesheet.set_variables(self.get_css_variables())
-        self.add_mode("launch", _launch_page)
-        self.add_mode("watch", _watch_page)
-        self.add_mode("compare", _compare_page)
-        self.add_mode("tokens", _tokens_page)
+        for mode, make in navigation.MODES.items():
+            self.add_mode(mode, make)
 
     def get_default_screen(self) -> Screen[Any]:
         return RunsPage()
@@ -218,6 +216,39 @@ class FinetopApp(App[None]):
         """Make a run the one that Watch and Compare are about."""
         self.selected = key
         self.feed.watch(Path(key) if key else None)
+
+    async def show_launch(self, recipe: TrainRecipe | None = None) -> None:
+        """Launch, filled with a recipe where one is given."""
+        if recipe is not None:
+            self.draft = recipe
+        await self.switch_mode("launch")
+
+    async def show_watch(self, key: str) -> None:
+        """Watch, with this run."""
+        self.watch_run(key)
+        await self.switch_mode("watch")
+
+    async def show_compare(self, key: str) -> None:
+        """Compare, with the models of this run."""
+        self.selected = self.compared = key
+        await self.switch_mode("compare")
+
+    def show_browse(self, path: Path, then: str = "") -> None:
+        """The answers of a job; `then` is what is done there first, note or vote."""
+        self.push_screen(navigation.browse_page(path, then))
+
+    def show_run_log(self, row: RunRow) -> None:
+        """What the workers of a run said."""
+        self.push_screen(navigation.run_log_page(row))
+
+    def show_overview(self, row: RunRow) -> None:
+        """Recipe, inputs and sizes of a run."""
+        self.push_screen(navigation.overview_page(row))
+
+    def show_hardware(self, folder: Path) -> None:
+        """How busy the machine is, with the disk that holds `folder`."""
+        self.gauging.folder = folder
+        self.push_screen(navigation.hardware_page())
 
     async def action_show(self, mode: str) -> None:
         if not isinstance(self.screen, Page):
@@ -339,25 +370,5 @@ def _farewell(live: int) -> str:
     return f"{runs}. `finetop` shows them again; `finetop runs` lists them."
 
 
-def _launch_page() -> Screen[Any]:
-    from tui.screens.launch import LaunchPage
-
-    return LaunchPage()
-
-
-def _watch_page() -> Screen[Any]:
-    from tui.screens.watch import WatchPage
-
-    return WatchPage()
-
-
-def _compare_page() -> Screen[Any]:
-    from tui.screens.compare import ComparePage
-
-    return ComparePage()
-
-
-def _tokens_page() -> Screen[Any]:
-    from tui.screens.tokens import TokensPage
-
-    return TokensPage()
+if TYPE_CHECKING:  # has the type checker prove that pages get what they are promised
+    _: type[Services] = FinetopApp

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.screen import Screen
 
@@ -15,6 +15,9 @@ from tui.glyphs import ASCII, UNICODE, Glyphs, detect
 from tui.lists.noting import noted
 from tui.screens.logs import LogsPage
 from tui.snapshots import Machine, RunsSnapshot
+
+if TYPE_CHECKING:
+    from tui.services import LogServices
 
 
 class LogsApp(FinetopApp):
@@ -92,3 +95,7 @@ def watch_logs(
     )
     app.run(mouse=mouse or "SSH_CONNECTION" not in os.environ)
     return app.return_code or 0
+
+
+if TYPE_CHECKING:  # has the type checker prove that pages get what they are promised
+    _: type[LogServices] = LogsApp

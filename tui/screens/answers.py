@@ -21,11 +21,11 @@ def offer_answers(page: Page, arms: Sequence[str], decode: Decode) -> None:
     """Let the user choose what these arms answer, or which earlier answers are browsed."""
     from tui.screens.dialogs import Trouble
 
-    app = page.finetop
+    app, services = page.app, page.services
 
     def load() -> None:
         try:
-            sets = app.actions.prompt_sets()
+            sets = services.actions.prompt_sets()
         except EngineError as error:
             app.call_from_thread(app.push_screen, Trouble(error))
         else:
@@ -38,7 +38,7 @@ def offer_answers(page: Page, arms: Sequence[str], decode: Decode) -> None:
             for ref, count in sets
         ]
         offers.append(Offer(_FILE, "answer a file", f"JSONL, CSV, TSV or TXT, {who}"))
-        jobs = [row for row in app.runs.rows if row.view.record.kind == "generate"]
+        jobs = [row for row in services.runs.rows if row.view.record.kind == "generate"]
         offers += [Offer(_JOB + row.key, f"browse {name_of(row)}", _about(row)) for row in jobs]
         app.push_screen(Choose("answers", offers, offers[0].key), take)
 
@@ -46,7 +46,7 @@ def offer_answers(page: Page, arms: Sequence[str], decode: Decode) -> None:
         if key == _FILE:
             app.push_screen(Ask("A file of prompts", "", "prompts.jsonl"), take_file)
         elif key is not None and key.startswith(_JOB):
-            browse(page, Path(key.removeprefix(_JOB)))
+            services.show_browse(Path(key.removeprefix(_JOB)))
         elif key is not None:
             start(key.removeprefix(_SET))
 
@@ -62,24 +62,17 @@ def offer_answers(page: Page, arms: Sequence[str], decode: Decode) -> None:
 
         def launch() -> None:
             try:
-                path = app.actions.generate(recipe)
+                path = services.actions.generate(recipe)
             except EngineError as error:
                 app.call_from_thread(app.push_screen, Trouble(error))
             else:
-                app.feed.wake()
-                app.call_from_thread(browse, page, path)
+                services.feed.wake()
+                app.call_from_thread(services.show_browse, path)
 
-        app.say(f"Starting {one_line(recipe.name)}; it goes on when you leave")
+        services.say(f"Starting {one_line(recipe.name)}; it goes on when you leave")
         page.run_worker(launch, thread=True)
 
     page.run_worker(load, thread=True)
-
-
-def browse(page: Page, path: Path, then: str = "") -> None:
-    """Open the answers of a job over a page; `then` is what is done there first, note or vote."""
-    from tui.screens.browse import BrowsePage
-
-    page.app.push_screen(BrowsePage(path, then))
 
 
 def _about(row: RunRow) -> str:

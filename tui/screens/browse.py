@@ -124,10 +124,10 @@ class BrowsePage(Browsing):
             if self.check_action(then, ()):
                 self.call_after_refresh(self.run_action, then)
             else:
-                self.finetop.say("The answers are the same: there is nothing to judge.")
+                self.services.say("The answers are the same: there is nothing to judge.")
 
     def on_told(self, event: Told) -> None:
-        self.finetop.say(event.text)
+        self.services.say(event.text)
 
     def on_refused(self, event: Refused) -> None:
         self.refuse(event.error)
@@ -157,7 +157,7 @@ class BrowsePage(Browsing):
     @property
     def row(self) -> RunRow | None:
         """The job in the list of runs, once it is there."""
-        return self.finetop.runs.row(str(self.path))
+        return self.services.runs.row(str(self.path))
 
     @property
     def pair(self) -> Pair | None:
@@ -194,7 +194,7 @@ class BrowsePage(Browsing):
         order = [self._pairs[(at + by * step) % count] for step in range(1, count + 1)]
         following = next((one for one in order if one.differs), None)
         if following is None:
-            self.finetop.say("No pair in this list differs.")
+            self.services.say("No pair in this list differs.")
         else:
             self.query_one("#pairs", Table).choose(following.id)
 

@@ -48,7 +48,7 @@ class ComparePage(Page):
         self._run: str | None = None
         self._written = False
         """Whether the arms were chosen one by one: another run that is passed over leaves them."""
-        self._exchange = Exchange(lambda: self.finetop.companion(), self._soon)
+        self._exchange = Exchange(lambda: self.services.companion(), self._soon)
         self._exchange.seat([_bundled()])
         self._following = self._stale = False
         self._kept: tuple[list[Sample], Path] | None = None
@@ -73,12 +73,12 @@ class ComparePage(Page):
 
     def open(self) -> None:
         super().open()
-        asked, self.finetop.compared = self.finetop.compared, None
-        chosen = self.finetop.runs.row(asked if self._written else self.finetop.selected)
+        asked, self.services.compared = self.services.compared, None
+        chosen = self.services.runs.row(asked if self._written else self.services.selected)
         if chosen is not None and chosen.output and (self._written or chosen.key != self._run):
             self._set_run(chosen)
         elif self._run is None:
-            self._set_first(self.finetop.runs)
+            self._set_first(self.services.runs)
         self._show()
 
     def show_runs(self, snapshot: RunsSnapshot) -> None:
@@ -196,12 +196,12 @@ class ComparePage(Page):
         self._show()
 
     def action_pick_run(self) -> None:
-        rows = [row for row in self.finetop.runs.rows if row.output]
+        rows = [row for row in self.services.runs.rows if row.output]
 
         def take(key: str | None) -> None:
-            row = self.finetop.runs.row(key)
+            row = self.services.runs.row(key)
             if row is not None:
-                self.finetop.selected = key
+                self.services.selected = key
                 self._set_run(row)
                 self._show()
 
@@ -217,7 +217,7 @@ class ComparePage(Page):
                 self._show()
 
         arms = tuple(side.arm for side in self._exchange.sides)
-        self.app.push_screen(ArmsWindow(arms, self.finetop.runs, self.finetop.actions), take)
+        self.app.push_screen(ArmsWindow(arms, self.services.runs, self.services.actions), take)
 
     def action_answers(self) -> None:
         from tui.screens.answers import offer_answers
@@ -260,36 +260,35 @@ class ComparePage(Page):
     def _keep(self, then: str) -> None:
         """Keep this round as a job, once, and browse it; `then` is what is done there first."""
         from tui.answers.keeping import round_of
-        from tui.screens.answers import browse
 
         prompt, decode = self._asking.prompt, self._asking.decode
         name = prompt.id if prompt else "own"
         samples = round_of(self._exchange.sides, self._exchange.scale, name)
         if self._kept is not None and self._kept[0] == samples:
-            browse(self, self._kept[1], then)
+            self.services.show_browse(self._kept[1], then)
             return
 
         def keep() -> None:
             prompts = "bundled:all" if prompt else ""
             try:
-                path = self.finetop.actions.keep(samples, f"kept-{name}", prompts, decode)
+                path = self.services.actions.keep(samples, f"kept-{name}", prompts, decode)
             except EngineError as error:
                 self.app.call_from_thread(self.app.push_screen, Trouble(error))
             else:
-                self.finetop.feed.wake()
+                self.services.feed.wake()
                 self.app.call_from_thread(kept, path)
 
         def kept(path: Path) -> None:
             self._kept = samples, path
-            self.finetop.say(f"Kept as {one_line(path.name)}")
-            browse(self, path, then)
+            self.services.say(f"Kept as {one_line(path.name)}")
+            self.services.show_browse(path, then)
 
         self.run_worker(keep, thread=True)
 
     def _load_prompts(self) -> None:
         def load() -> None:
             try:
-                prompts = self.finetop.actions.prompts()
+                prompts = self.services.actions.prompts()
             except EngineError as error:
                 self.app.call_from_thread(self.app.push_screen, Trouble(error))
             else:
@@ -362,8 +361,8 @@ class ComparePage(Page):
         before: list[Piece] = []
         if exchange.busy:
             before.append(("answering, esc cancels", "tuned"))
-        if self.finetop.placed.told:
-            before.append((self.finetop.placed.told, "warn"))
+        if self.services.placed.told:
+            before.append((self.services.placed.told, "warn"))
         if not self._asking.has_room(width, glyphs):
             before.append((settings_text(self._asking.decode, glyphs), "dim"))
         most = 2 if self.size.height >= LEAST_TALL else 1

@@ -126,7 +126,7 @@ class Curating(Deeds):
     def action_pin(self) -> None:
         if self.chosen is None:
             return
-        mark, pins = self.chosen.mark, self.finetop.pins
+        mark, pins = self.chosen.mark, self.services.pins
         self.keep_pins([one for one in pins if one != mark] if mark in pins else [*pins, mark])
         self.refill()
 

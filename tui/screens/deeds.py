@@ -54,29 +54,21 @@ class Deeds(Page):
         return "cancel" if waits and key.action == "stop" else super().label_of(key)
 
     def action_machine(self) -> None:
-        from tui.screens.machine import MachinePage
-
         row = self.chosen
         # Its disk is the one that matters; a run that is gone by then has none.
-        self.finetop.gauging.folder = row.path if row else self.finetop.store.root
-        self.app.push_screen(MachinePage())
+        self.services.show_hardware(row.path if row else self.services.store.root)
 
     def action_log(self) -> None:
-        from tui.screens.log import LogPage
-
         if self.chosen:
-            self.app.push_screen(LogPage(self.chosen))
+            self.services.show_run_log(self.chosen)
 
     def action_overview(self) -> None:
-        from tui.screens.overview import OverviewPage
-
         if self.chosen:
-            self.app.push_screen(OverviewPage(self.chosen))
+            self.services.show_overview(self.chosen)
 
     async def action_compare(self) -> None:
         if self.chosen:
-            self.finetop.selected = self.finetop.compared = self.chosen.key
-            await self.finetop.switch_mode("compare")
+            await self.services.show_compare(self.chosen.key)
 
     def action_stop(self) -> None:
         row = self.chosen
@@ -105,7 +97,7 @@ class Deeds(Page):
             return
 
         def move() -> str:
-            place = self.finetop.actions.move(row.view.record.id, by)
+            place = self.services.actions.move(row.view.record.id, by)
             return f"{name_of(row)} is #{place} in line now"
 
         self.do(move)
@@ -149,8 +141,8 @@ class Deeds(Page):
                 self.app.call_from_thread(self.app.push_screen, Trouble(told))
             else:
                 if done:
-                    self.app.call_from_thread(self.finetop.say, done)
-            self.finetop.feed.wake()
+                    self.app.call_from_thread(self.services.say, done)
+            self.services.feed.wake()
 
         return self.run_worker(act, thread=True)
 
@@ -163,14 +155,14 @@ class Deeds(Page):
         }[stage]
 
         def stop() -> str:
-            self.finetop.actions.stop(row.path, stage)
+            self.services.actions.stop(row.path, stage)
             return f"{name_of(row)}: {said}"
 
         self.do(stop)
 
     def _cancel(self, row: RunRow) -> None:
         def cancel() -> str:
-            self.finetop.actions.cancel(row.view.record.id)
+            self.services.actions.cancel(row.view.record.id)
             return f"{name_of(row)} waits no longer; r puts it in line again"
 
         self.do(cancel)
@@ -199,7 +191,7 @@ class Deeds(Page):
 
     def _resume(self, row: RunRow, *, adopt: bool = False, changes: Sequence[str] = ()) -> None:
         def resume() -> str:
-            self.finetop.actions.resume(row.path, adopt=adopt, changes=changes)
+            self.services.actions.resume(row.path, adopt=adopt, changes=changes)
             return f"{name_of(row)} goes on{', with ' if changes else ''}{' '.join(changes)}"
 
         self.do(resume)

@@ -27,7 +27,7 @@ class Filing(Curating):
 
     @property
     def order(self) -> Order:
-        return self.finetop.order
+        return self.services.order
 
     @property
     def group(self) -> str:
@@ -36,13 +36,13 @@ class Filing(Curating):
     @property
     def settings(self) -> Sequence[Mapping[str, Any]]:
         # The others have hardly a setting in common with those that learn.
-        found = (row.view.recipe for row in self.finetop.runs.rows)
+        found = (row.view.recipe for row in self.services.runs.rows)
         return [flatten(recipe) for recipe in found if isinstance(recipe, TrainRecipe)]
 
     @property
     def other(self) -> RunRow | None:
         """The marked run, else the one that the chosen one builds on."""
-        runs, row = self.finetop.runs, self.chosen
+        runs, row = self.services.runs, self.chosen
         if row is None or (marked := runs.row(self.marked)) is not None:
             return marked if row is not None else None
         return next((one for one in runs.rows if one.view.record.id == parent_of(row)), None)
@@ -52,7 +52,7 @@ class Filing(Curating):
             row = self.chosen if self.ready else None
             return row is not None and not row.view.state.alive and not row.shipped
         if action in ("turn_value", "pick_tag"):
-            return self.ready and any(row.tags for row in self.finetop.runs.rows)
+            return self.ready and any(row.tags for row in self.services.runs.rows)
         return super().check_action(action, parameters)
 
     def regroup(self, setting: str) -> None:
@@ -65,7 +65,7 @@ class Filing(Curating):
         def change(notes: UserNotes) -> UserNotes:
             return dataclasses.replace(notes, **changes)  # type: ignore[arg-type]
 
-        self.do(lambda: self.finetop.actions.note(row.path, change))
+        self.do(lambda: self.services.actions.note(row.path, change))
 
     def action_turn_order(self, by: int) -> None:
         column = COLUMNS[(COLUMNS.index(self.order.column) + by) % len(COLUMNS)]
@@ -81,8 +81,8 @@ class Filing(Curating):
         """Sort by any tag that some run logged."""
         from tui.screens.picktags import PickTags
 
-        tags = sorted({tag for row in self.finetop.runs.rows for tag in row.tags})
-        looks, order = self.finetop.looks, self.order
+        tags = sorted({tag for row in self.services.runs.rows for tag in row.tags})
+        looks, order = self.services.looks, self.order
 
         def take(choice: "tuple[str | None, list[str]] | None") -> None:
             if choice is not None:
@@ -92,7 +92,7 @@ class Filing(Curating):
 
         def ask(note: str) -> None:
             if note:
-                self.finetop.say(note, "warning")
+                self.services.say(note, "warning")
             names = {tag: tag for tag in tags}
             self.app.push_screen(PickTags(names, looks.view.pinned_tags, order.tag or None), take)
 
@@ -105,10 +105,10 @@ class Filing(Curating):
         if row is None or row.view.state.alive:
             return
         name = name_of(row)
-        children = sum(parent_of(one) == row.view.record.id for one in self.finetop.runs.rows)
+        children = sum(parent_of(one) == row.view.record.id for one in self.services.runs.rows)
 
         def remove() -> str:
-            self.finetop.actions.remove(row.path)
+            self.services.actions.remove(row.path)
             return f"{name} was deleted"
 
         def answer(typed: bool | None) -> None:
@@ -123,7 +123,7 @@ class Filing(Curating):
             self.refill()
 
     def _reorder(self, **changes: Any) -> None:
-        app = self.finetop
-        app.order = order = dataclasses.replace(self.order, **changes)
+        services = self.services
+        services.order = order = dataclasses.replace(self.order, **changes)
         self.refill()
-        self.do(lambda: app.actions.keep_order(order))
+        self.do(lambda: services.actions.keep_order(order))

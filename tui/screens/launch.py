@@ -76,7 +76,7 @@ class LaunchPage(Page):
             with Vertical(id="write"):
                 yield Form(groups(), id="form")
                 yield _facts("state")
-                yield Prospect(self.finetop.actions, self.finetop.companion, id="prospect")
+                yield Prospect(self.services.actions, self.services.companion, id="prospect")
         yield keys
 
     def on_mount(self) -> None:
@@ -86,7 +86,7 @@ class LaunchPage(Page):
 
     def open(self) -> None:
         super().open()
-        recipe, self.finetop.draft = self.finetop.draft, None
+        recipe, self.services.draft = self.services.draft, None
         if recipe is not None:
             self._take(recipe)
             self._fill_lists()
@@ -135,7 +135,7 @@ class LaunchPage(Page):
     def action_rescan(self) -> None:
         def look() -> None:
             try:
-                found, warning = self.finetop.actions.catalogue(), self.finetop.actions.warning()
+                found, warning = self.services.actions.catalogue(), self.services.actions.warning()
             except EngineError as error:
                 self.app.call_from_thread(self.app.push_screen, Trouble(error))
             else:
@@ -152,7 +152,7 @@ class LaunchPage(Page):
 
         def start() -> None:
             try:
-                path = self.finetop.actions.launch(recipe)
+                path = self.services.actions.launch(recipe)
             except EngineError as error:
                 self.app.call_from_thread(self._failed, error)
             else:
@@ -230,7 +230,7 @@ class LaunchPage(Page):
         values = form.values
         if values["name"] != self._named:
             return
-        taken = {row.view.record.name for row in self.finetop.runs.rows}
+        taken = {row.view.record.name for row in self.services.runs.rows}
         data = self.dataset.ref if self.dataset else self._start.data.train
         self._named = suggest(data, values["method.kind"], values["method.rank"], taken)
         form.fill({"name": self._named})
@@ -280,8 +280,7 @@ class LaunchPage(Page):
     def _started(self, key: str) -> None:
         self._launching = False
         self._named = self.query_one(Form).values["name"]
-        self.finetop.watch_run(key)
-        self.finetop.call_later(self.finetop.switch_mode, "watch")
+        self.app.call_later(self.services.show_watch, key)
 
 
 def _facts(id: str) -> Pager:

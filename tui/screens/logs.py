@@ -55,10 +55,10 @@ class LogsPage(Remembering):
             self.narrow("")
         super().open()
         self._fill()
-        self.finetop.looks.recall(self._recalled)
+        self.services.looks.recall(self._recalled)
         table = self.query_one(Table)
-        if self.finetop.selected:
-            table.choose(self.finetop.selected)
+        if self.services.selected:
+            table.choose(self.services.selected)
 
     @property
     def chosen(self) -> RunRow | None:
@@ -80,7 +80,7 @@ class LogsPage(Remembering):
 
     def narrow(self, word: str) -> None:
         """Only what `word` lets through; as the command line asked where that is empty."""
-        super().narrow(word or self.logs.runs_filter)
+        super().narrow(word or self.services.runs_filter)
         if not word:
             self._keep_filter()
 
@@ -89,7 +89,7 @@ class LogsPage(Remembering):
 
     def _keep_filter(self) -> None:
         if self.word != self._view.run_filter and not self.wrong:
-            self.finetop.looks.change(run_filter=self.word)
+            self.services.looks.change(run_filter=self.word)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in _OF_RUNS:
@@ -99,19 +99,18 @@ class LogsPage(Remembering):
         return super().check_action(action, parameters)
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
-        self.finetop.selected = self.query_one(Table).chosen
+        self.services.selected = self.query_one(Table).chosen
         self._tell()
         self._prefer()
 
     async def action_watch(self) -> None:
         if self.chosen:
-            self.finetop.watch_run(self.chosen.key)
-            await self.finetop.switch_mode("watch")
+            await self.services.show_watch(self.chosen.key)
 
     def _recalled(self, note: str) -> None:
         if note:
-            self.finetop.say(note, "warning")
-        if self._view.run_filter and not (self.word or self.logs.runs_filter):
+            self.services.say(note, "warning")
+        if self._view.run_filter and not (self.word or self.services.runs_filter):
             self.word = self._view.run_filter
             self.narrow(self.word)
         self._see_anew()
@@ -129,7 +128,7 @@ class LogsPage(Remembering):
         rows = kept(self._known.rows, hidden=self._hidden, archived=self._archived)
         shown = self.sifted([one for one in rows if one.log is not None])
         logs = [one.log for one in shown if one.log is not None]
-        common = common_tags(logs, parse(self.logs.tags), TAGS_LISTED)
+        common = common_tags(logs, parse(self.services.tags), TAGS_LISTED)
         tags = [*dict.fromkeys([*view.pinned_tags, *common])][:MOST_TAGS]
         asked = made.order.column
         made.tags = [asked, *tags] if made.order.tagged and asked not in tags else tags
@@ -191,7 +190,7 @@ class LogsPage(Remembering):
         """Have what is on screen read first."""
         at, room = self.query_one(Table).place, self.size.height
         near = self._shown[max(0, at - room) : at + room]
-        self.logs.logs.prefer([row.log.name for row in near if row.log])
+        self.services.logs.prefer([row.log.name for row in near if row.log])
 
 
 def _cells(row: RunRow) -> int:

@@ -83,16 +83,16 @@ class Looking(Deeds):
 
     @property
     def _view(self) -> "ViewState":
-        return self.finetop.looks.view
+        return self.services.looks.view
 
     def _recalled(self, note: str) -> None:
         """Look as one looked at this directory last time."""
-        asked = self.finetop.tags or self._view.tag_filter
+        asked = self.services.tags or self._view.tag_filter
         if asked:
             self.word = asked
             self._sift(asked)
         if note:
-            self.finetop.say(note, "warning")
+            self.services.say(note, "warning")
         self._lay_out()
         self._dress()
         if self._picked:
@@ -125,7 +125,7 @@ class Looking(Deeds):
         self._draw_curves()
         left = sum(len(one.abandoned) for one in self._series.values())
         if self._view.branches and not left:
-            self.finetop.say("No resume of this run left anything behind.")
+            self.services.say("No resume of this run left anything behind.")
 
     def action_full_screen(self) -> None:
         self._full = not self._full
@@ -137,7 +137,7 @@ class Looking(Deeds):
         """Choose runs to be drawn beside this one."""
         from tui.screens.pickruns import PickRuns
 
-        rows = [row for row in self.finetop.runs.rows if row.key != self.finetop.selected]
+        rows = [row for row in self.services.runs.rows if row.key != self.services.selected]
 
         def take(keys: frozenset[str] | None) -> None:
             if keys is not None:
@@ -148,14 +148,14 @@ class Looking(Deeds):
                 self._read_beside()
 
         picked = [row.key for row in rows if row.mark in self._view.selected]
-        self.app.push_screen(PickRuns(rows, picked, self.finetop.pins), take)
+        self.app.push_screen(PickRuns(rows, picked, self.services.pins), take)
 
     @property
     def _picked(self) -> list[RunRow]:
         """The runs that are drawn beside the watched one: those that are marked or pinned."""
-        marks = {*self._view.selected, *self.finetop.pins}
-        rows = self.finetop.runs.rows if marks else ()
-        return [row for row in rows if row.mark in marks and row.key != self.finetop.selected]
+        marks = {*self._view.selected, *self.services.pins}
+        rows = self.services.runs.rows if marks else ()
+        return [row for row in rows if row.mark in marks and row.key != self.services.selected]
 
     def action_pin(self) -> None:
         """Find a chart by its tag; pin some before the others."""
@@ -231,7 +231,7 @@ class Looking(Deeds):
 
     def _look(self, **changes: Any) -> None:
         """Look at the charts in another way."""
-        self.finetop.looks.change(**changes)
+        self.services.looks.change(**changes)
 
     @property
     def _drawn(self) -> list[Drawn]:

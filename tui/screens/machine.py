@@ -39,7 +39,7 @@ class MachinePage(Sheet):
 
     def open(self) -> None:
         super().open()
-        self.show_readings(self.finetop.readings)
+        self.show_readings(self.services.readings)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.redraw)
@@ -47,11 +47,11 @@ class MachinePage(Sheet):
     def redraw(self) -> None:
         super().redraw()
         if self.ready:
-            self.show_readings(self.finetop.readings)
+            self.show_readings(self.services.readings)
 
     def show_readings(self, readings: tuple[Reading, ...]) -> None:
         width = max(self.size.width - 2, 10)
-        folder = one_line(str(self.finetop.gauging.folder))
+        folder = one_line(str(self.services.gauging.folder))
         self.query_one(Pager).show(machine_lines(readings, folder, width, self.glyphs))
 
 

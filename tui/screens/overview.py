@@ -74,7 +74,7 @@ class OverviewPage(Sheet):
         """On a thread: it lists the whole directory, or cleans all texts of a log."""
         log = self._foreign
         try:
-            job = self.finetop.store.at(self._row.path)
+            job = self.services.store.at(self._row.path)
             lines = log_lines(log) if log else overview_lines(gather(job))
         except EngineError as error:
             lines = error_lines(error)

@@ -1,7 +1,7 @@
 """What every full screen has: header, keys, focus on a list, one step back."""
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from textual.widgets import Input
 
     from engine.jobs.machine import Reading
-    from tui.app import FinetopApp
+    from tui.services import Services
 
 
 def bindings_of(screen: str) -> list[BindingType]:
@@ -63,15 +63,13 @@ class Page(Screen[None]):
         return self._composed and self.is_attached and self.app.is_running
 
     @property
-    def finetop(self) -> "FinetopApp":
-        from tui.app import FinetopApp
-
-        assert isinstance(self.app, FinetopApp)
-        return self.app
+    def services(self) -> "Services":
+        # A cast: to test the app's class here, pages would import the app, which imports pages.
+        return cast("Services", self.app)
 
     @property
     def glyphs(self) -> Glyphs:
-        return self.finetop.glyphs
+        return self.services.glyphs
 
     def frame(self) -> tuple[Header, KeyBar]:
         """Header and keys, for `compose`."""
@@ -88,8 +86,8 @@ class Page(Screen[None]):
 
     def open(self) -> None:
         """The screen is shown, composed: bring it up to date with what came meanwhile."""
-        self.query_one(Header).show(self.finetop.machine)
-        self.show_runs(self.finetop.runs)
+        self.query_one(Header).show(self.services.machine)
+        self.show_runs(self.services.runs)
         self.show_keys()
 
     def on_descendant_focus(self) -> None:

@@ -1,7 +1,7 @@
 """A window to choose tokenizers in: those that were found, and any other by its path."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,7 +16,7 @@ from tui.widgets.line import Lines
 from tui.widgets.table import Column, Row, Table
 
 if TYPE_CHECKING:
-    from tui.app import FinetopApp
+    from tui.services import Services
 
 COLUMNS = (Column("tokenizer", 20, 36), Column("where", 16, 60))
 MOST = 8
@@ -99,11 +99,11 @@ class PickTokenizers(Window[tuple[str, ...] | None]):
 
     def _search(self) -> None:
         """On a thread: it walks through folders."""
-        app: FinetopApp = self.app  # type: ignore[assignment]
+        services = cast("Services", self.app)
         try:
-            found = app.actions.tokenizers()
+            found = services.actions.tokenizers()
         except EngineError as error:
-            app.call_from_thread(app.say, one_line(error.title), "warning")
+            self.app.call_from_thread(services.say, one_line(error.title), "warning")
             found = []
         self.post_message(Found(found))
 

@@ -4,7 +4,7 @@ kept in the view of the directory, for nothing is written beside logs.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tui.lists.listing import settings_of
 from tui.lists.logorder import CHANGED, NAME, STEP, Order
@@ -16,7 +16,7 @@ from tui.widgets.table import Table
 if TYPE_CHECKING:
     from engine.viewing.state import ViewState
     from tui.lists.logtable import LogTable
-    from tui.logsapp import LogsApp
+    from tui.services import LogServices
 
 EVERYTHING = RunsSnapshot()
 
@@ -32,19 +32,16 @@ class Remembering(Curating):
         self._known = EVERYTHING
 
     @property
-    def logs(self) -> "LogsApp":
-        from tui.logsapp import LogsApp
-
-        assert isinstance(self.app, LogsApp)
-        return self.app
+    def services(self) -> "LogServices":
+        return cast("LogServices", self.app)
 
     @property
     def _view(self) -> "ViewState":
-        return self.finetop.looks.view
+        return self.services.looks.view
 
     def _see_anew(self) -> None:
-        self.logs.see_anew()
-        self._known = self.finetop.runs
+        self.services.see_anew()
+        self._known = self.services.runs
         self.refill()
 
     @property
@@ -64,19 +61,19 @@ class Remembering(Curating):
         return next((rows[mark] for mark in reversed(marks) if mark in rows), None)
 
     def regroup(self, setting: str) -> None:
-        self.finetop.looks.change(group_by=setting)
+        self.services.looks.change(group_by=setting)
 
     def keep_pins(self, marks: list[str]) -> None:
-        self.finetop.looks.change(pinned_runs=marks)
+        self.services.looks.change(pinned_runs=marks)
 
     def annotate(self, row: RunRow, **changes: str | list[str] | bool) -> None:
         from tui.lists.noting import changed
 
-        self.finetop.looks.change(notes=changed(self._view.notes, row, changes))
+        self.services.looks.change(notes=changed(self._view.notes, row, changes))
         self._see_anew()
 
     def action_remove(self) -> None:
-        self.finetop.say("Logs are only read here, so nothing is deleted; x hides a run.")
+        self.services.say("Logs are only read here, so nothing is deleted; x hides a run.")
 
     @property
     def _order(self) -> "Order":
@@ -115,7 +112,7 @@ class Remembering(Curating):
             if choice is None:
                 return
             tag, pinned = choice
-            self.finetop.looks.change(pinned_tags=pinned)
+            self.services.looks.change(pinned_tags=pinned)
             chosen = Order(tag, True, order.value) if tag else order
             self._sort_by(order if chosen.column == order.column else chosen)
 
@@ -141,7 +138,7 @@ class Remembering(Curating):
             selected = [one for one in selected if one not in asked]
         else:
             selected = [*selected, *(one for one in marks if one not in known)]
-        self.finetop.looks.change(selected=selected)
+        self.services.looks.change(selected=selected)
         self.refill()
 
     def action_export(self) -> None:
@@ -160,5 +157,5 @@ class Remembering(Curating):
         give_points(self, drawn, whose, note=note)
 
     def _sort_by(self, order: "Order") -> None:
-        self.finetop.looks.change(sort_by=str(order), descending=order.falling)
+        self.services.looks.change(sort_by=str(order), descending=order.falling)
         self.refill()

@@ -83,11 +83,11 @@ class RunsPage(Filing):
 
     @property
     def chosen(self) -> RunRow | None:
-        return self.finetop.runs.row(self.query_one(Table).chosen)
+        return self.services.runs.row(self.query_one(Table).chosen)
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
         # Not the event's: another one may have been chosen since it was sent.
-        self.finetop.selected = self.query_one(Table).chosen
+        self.services.selected = self.query_one(Table).chosen
         self._tell()
         self.show_keys()
 
@@ -98,12 +98,9 @@ class RunsPage(Filing):
 
     async def action_watch(self) -> None:
         if self.chosen and isinstance(self.chosen.view.recipe, GenerateRecipe):
-            from tui.screens.browse import BrowsePage
-
-            self.app.push_screen(BrowsePage(self.chosen.path))
+            self.services.show_browse(self.chosen.path)
         elif self.chosen:
-            self.finetop.watch_run(self.chosen.key)
-            await self.finetop.switch_mode("watch")
+            await self.services.show_watch(self.chosen.key)
 
     def label_of(self, key: Key) -> str:
         answers = self.chosen is not None and self.chosen.view.record.kind == "generate"
@@ -111,23 +108,21 @@ class RunsPage(Filing):
 
     async def action_new(self) -> None:
         recipe = self.chosen.view.recipe if self.chosen else None
-        if isinstance(recipe, TrainRecipe):
-            self.finetop.draft = recipe
-        await self.finetop.switch_mode("launch")
+        await self.services.show_launch(recipe if isinstance(recipe, TrainRecipe) else None)
 
     def _fill(self) -> None:
-        rows = kept(self.finetop.runs.rows, hidden=self._hidden, archived=self._archived)
+        rows = kept(self.services.runs.rows, hidden=self._hidden, archived=self._archived)
         self._entries = sorted_rows(self.sifted(rows), self.order, tree=not self.word)
         table, order = self.query_one(Table), self.order
         table.columns = _columns(order)
-        table.empty = "No run is like this." if self.finetop.runs.rows else _EMPTY
+        table.empty = "No run is like this." if self.services.runs.rows else _EMPTY
         table.sorted_by, table.falling = _title(order), order.falling
         table.show([self._row(entry) for entry in self._entries])
         if not self._opened and self._entries:
             self._opened = True
-            self.finetop.selected = self.finetop.selected or _what_runs(self.finetop.runs.rows)
-        if self.finetop.selected and table.chosen != self.finetop.selected:
-            table.choose(self.finetop.selected)
+            self.services.selected = self.services.selected or _what_runs(self.services.runs.rows)
+        if self.services.selected and table.chosen != self.services.selected:
+            table.choose(self.services.selected)
         self._tell()
         self.show_keys()
 
@@ -179,7 +174,7 @@ class RunsPage(Filing):
         """What the chosen run has to say, and how many there are."""
         with contextlib.suppress(LookupError):
             self.query_one("#about", Lines).show(about(self.chosen, self.glyphs.separator))
-        rows = self.finetop.runs.rows
+        rows = self.services.runs.rows
         self.query_one("#summary", Lines).show(
             summary(
                 rows,

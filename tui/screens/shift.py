@@ -85,7 +85,7 @@ class ShiftPage(Sheet):
 
     async def _measure(self) -> None:
         base, tuned = self._pair.left, self._pair.right
-        companion = self.finetop.companion()
+        companion = self.services.companion()
         try:
             if any(parse_arm(one.arm).is_endpoint for one in (base, tuned)):
                 raise EngineError("An endpoint tells no token ids and no ranks.")

@@ -57,7 +57,7 @@ class TokenPanes(Page):
         """Which tokenizer, or template, the leftmost pane shows."""
         self._forms: dict[int, str] = {}
         """By number of the template pane, where another than at first is wanted."""
-        self._asker = Asker(lambda: self.finetop.companion(), self._news)
+        self._asker = Asker(lambda: self.services.companion(), self._news)
 
     def compose(self) -> ComposeResult:
         header, keys = self.frame()

@@ -161,15 +161,15 @@ class TokensPage(TokenPanes):
 
     def _recall(self) -> None:
         """On a thread: it reads a file."""
-        self.post_message(Recalled(self.finetop.actions.kept_tokenizers()))
+        self.post_message(Recalled(self.services.actions.kept_tokenizers()))
 
     def _keep(self, refs: tuple[str, ...]) -> None:
         """On a thread: it writes a file."""
         try:
-            self.finetop.actions.keep_tokenizers(refs)
+            self.services.actions.keep_tokenizers(refs)
         except OSError as error:
             said = f"The choice is not remembered: {error.strerror}"
-            self.app.call_from_thread(self.finetop.say, said, "warning")
+            self.app.call_from_thread(self.services.say, said, "warning")
 
     def _ask(self) -> None:
         if not self._recalled:

@@ -70,7 +70,7 @@ class VotePage(Sheet):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._names = names_behind(self._answers.arms, self.finetop.runs.rows)
+        self._names = names_behind(self._answers.arms, self.services.runs.rows)
         for side in ("left", "right"):
             self.query_one(f"#side-{side} .head", Lines).show([(f" {side}", "strong")])
         self.run_worker(self._clerk.run, thread=True)
@@ -96,7 +96,7 @@ class VotePage(Sheet):
         self._go_on()
 
     def on_kept(self, event: Kept) -> None:
-        self.finetop.say(event.text)
+        self.services.say(event.text)
         self._draw()
 
     def on_refused(self, event: Refused) -> None:

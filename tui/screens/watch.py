@@ -66,17 +66,17 @@ class WatchPage(Giving):
 
     @property
     def chosen(self) -> RunRow | None:
-        return self.finetop.runs.row(self.finetop.selected)
+        return self.services.runs.row(self.services.selected)
 
     def open(self) -> None:
         super().open()
-        if self.finetop.selected is None:
-            self.finetop.selected = _first(self.finetop.runs)
-        self.finetop.watch_run(self.finetop.selected)
+        if self.services.selected is None:
+            self.services.selected = _first(self.services.runs)
+        self.services.watch_run(self.services.selected)
         self._refresh_all()
         if not self._remembered:
             self._remembered = True
-            self.finetop.looks.recall(self._recalled)
+            self.services.looks.recall(self._recalled)
 
     def on_resize(self, event: Resize) -> None:
         self.call_after_refresh(self._lay_out)
@@ -91,15 +91,15 @@ class WatchPage(Giving):
         return self._detail.trails if self._detail else ()
 
     def show_runs(self, snapshot: RunsSnapshot) -> None:
-        if self.finetop.selected is None:
-            self.finetop.watch_run(_first(snapshot))
+        if self.services.selected is None:
+            self.services.watch_run(_first(snapshot))
         if self._picked:
             self._read_beside()
         self._tell()
         self.show_keys()
 
     def show_detail(self, detail: RunDetail) -> None:
-        if detail.row.key != self.finetop.selected:
+        if detail.row.key != self.services.selected:
             return
         fresh = self._detail is None or self._detail.row.key != detail.row.key
         self._detail = detail
@@ -116,7 +116,7 @@ class WatchPage(Giving):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "turn_run":
-            return len(self.finetop.runs.rows) > 1
+            return len(self.services.runs.rows) > 1
         if action == "turn_prompt":
             return len(self._trails) > 1
         if action == "turn_sample":
@@ -130,7 +130,7 @@ class WatchPage(Giving):
         if action == "log" and self.chosen and self.chosen.log:
             return self._has_log
         if action == "overlay":
-            return len(self.finetop.runs.rows) > 1
+            return len(self.services.runs.rows) > 1
         if action == "full_screen":
             return bool(self._charts) and not self.in_field
         return super().check_action(action, parameters)
@@ -175,14 +175,14 @@ class WatchPage(Giving):
         self._lay_out()
 
     def action_turn_run(self, by: int) -> None:
-        entries = arrange(kept(self.finetop.runs.rows), self.finetop.pins)
+        entries = arrange(kept(self.services.runs.rows), self.services.pins)
         keys = [entry.row.key for entry in entries]
         if not keys:
             return
-        at = keys.index(self.finetop.selected) if self.finetop.selected in keys else 0
+        at = keys.index(self.services.selected) if self.services.selected in keys else 0
         self._detail = None
         self._prompt = 0
-        self.finetop.watch_run(keys[(at + by) % len(keys)])
+        self.services.watch_run(keys[(at + by) % len(keys)])
         self._refresh_all()
 
     def _lay_out(self) -> None:

@@ -1,0 +1,70 @@
+"""Makes the pages that the app shows, each imported when it is first shown.
+
+The one place that imports them, so that pages import neither the app nor one another.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textual.screen import Screen
+
+if TYPE_CHECKING:
+    from tui.snapshots import RunRow
+
+
+def launch_page() -> Screen[Any]:
+    from tui.screens.launch import LaunchPage
+
+    return LaunchPage()
+
+
+def watch_page() -> Screen[Any]:
+    from tui.screens.watch import WatchPage
+
+    return WatchPage()
+
+
+def compare_page() -> Screen[Any]:
+    from tui.screens.compare import ComparePage
+
+    return ComparePage()
+
+
+def tokens_page() -> Screen[Any]:
+    from tui.screens.tokens import TokensPage
+
+    return TokensPage()
+
+
+MODES: dict[str, Callable[[], Screen[Any]]] = {
+    "launch": launch_page,
+    "watch": watch_page,
+    "compare": compare_page,
+    "tokens": tokens_page,
+}
+"""The pages that have a number, by the names of their modes; Runs is the app's own."""
+
+
+def browse_page(path: Path, then: str) -> Screen[Any]:
+    from tui.screens.browse import BrowsePage
+
+    return BrowsePage(path, then)
+
+
+def run_log_page(row: "RunRow") -> Screen[Any]:
+    from tui.screens.log import LogPage
+
+    return LogPage(row)
+
+
+def overview_page(row: "RunRow") -> Screen[Any]:
+    from tui.screens.overview import OverviewPage
+
+    return OverviewPage(row)
+
+
+def hardware_page() -> Screen[Any]:
+    from tui.screens.machine import MachinePage
+
+    return MachinePage()

@@ -1,0 +1,105 @@
+"""What pages and windows may use of the app: its state, its parts, and the ways to other pages.
+
+Pages are typed against these protocols, so that none of them imports an app. Both apps implement
+`Services`; only the one on log directories implements `LogServices`.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engine.jobs.machine import Reading
+    from engine.jobs.recipe import TrainRecipe
+    from engine.jobs.store import Store
+    from tui.actions import Actions
+    from tui.companion import Companion
+    from tui.curves.looks import Looks
+    from tui.following.follower import Follower
+    from tui.following.gauging import Gauging
+    from tui.following.logfeed import LogFeed
+    from tui.glyphs import Glyphs
+    from tui.lists.ordering import Order
+    from tui.placing import Place
+    from tui.snapshots import Machine, RunRow, RunsSnapshot
+
+
+class Services(Protocol):
+    """Used on the app's thread, but for `actions`, whose methods may block."""
+
+    store: "Store"
+    actions: "Actions"
+    feed: "Follower"
+    glyphs: "Glyphs"
+    placed: "Place"
+    """Where the companion's models run."""
+
+    runs: "RunsSnapshot"
+    machine: "Machine"
+    readings: "tuple[Reading, ...]"
+    """The last minutes of the machine, once a page has asked for them."""
+
+    selected: str | None
+    """Key of the run that Watch and Compare are about."""
+    compared: str | None
+    """Key of the run that Compare is to take up when it opens next."""
+    draft: "TrainRecipe | None"
+    """What Launch is to be filled with when it opens next."""
+    order: "Order"
+    """In which order jobs are listed."""
+    tags: str
+    """A filter for tags that was given on the command line."""
+
+    @property
+    def pins(self) -> Sequence[str]:
+        """Marks of the runs that stand on top of the list and are always drawn."""
+
+    @property
+    def looks(self) -> "Looks":
+        """How charts are drawn, kept on disk."""
+
+    @property
+    def gauging(self) -> "Gauging":
+        """What reads the machine; it begins when it is first asked for."""
+
+    def companion(self) -> "Companion":
+        """The companion process, for every page; started when it is first asked for."""
+
+    def say(self, text: str, severity: Any = "information") -> None:
+        """A short notice; `text` is clean already."""
+
+    def watch_run(self, key: str | None) -> None:
+        """Make a run the one that Watch and Compare are about."""
+
+    async def show_launch(self, recipe: "TrainRecipe | None" = None) -> None:
+        """Launch, filled with a recipe where one is given."""
+
+    async def show_watch(self, key: str) -> None:
+        """Watch, with this run."""
+
+    async def show_compare(self, key: str) -> None:
+        """Compare, with the models of this run."""
+
+    def show_browse(self, path: "Path", then: str = "") -> None:
+        """The answers of a job; `then` is what is done there first, note or vote."""
+
+    def show_run_log(self, row: "RunRow") -> None:
+        """What the workers of a run said."""
+
+    def show_overview(self, row: "RunRow") -> None:
+        """Recipe, inputs and sizes of a run."""
+
+    def show_hardware(self, folder: "Path") -> None:
+        """How busy the machine is, with the disk that holds `folder`."""
+
+
+class LogServices(Services, Protocol):
+    """What only the app on log directories has."""
+
+    logs: "LogFeed"
+    runs_filter: str
+    """A filter for runs that was given on the command line."""
+
+    def see_anew(self) -> None:
+        """Show the runs with the notes as they are now."""
