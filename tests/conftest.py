@@ -10,7 +10,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests import warm
+from engine.jobs import launch
+from tests import patience, warm
 
 # Enough for values; tests of damage to files ask for their own number.
 hypothesis.settings.register_profile("suite", max_examples=50, deadline=None)
@@ -62,6 +63,13 @@ def workers(
             request.getfixturevalue("warm_server")
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A launch waits for its worker as long as a test does: both begin on the same busy machine."""
+    for name in ("START_SECONDS", "END_SECONDS", "SIGN_SECONDS"):
+        monkeypatch.setattr(launch, name, patience.PROCESS_SECONDS)
+
+
 @pytest.fixture(scope="session")
 def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A new path for each test: pytest's own numbering looks through all that there are."""
@@ -97,7 +105,9 @@ Eventually = Callable[..., None]
 def eventually() -> Eventually:
     """Wait for a condition, and fail with its name when it does not come."""
 
-    def wait(condition: Callable[[], object], what: str = "", seconds: float = 30.0) -> None:
+    def wait(
+        condition: Callable[[], object], what: str = "", seconds: float = patience.PROCESS_SECONDS
+    ) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:

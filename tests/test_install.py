@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import patience
+
 pytestmark = pytest.mark.cold
 
 HERE = Path(__file__).resolve().parent.parent
@@ -35,7 +37,7 @@ def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess
     }
     return subprocess.run(
         [str(part) for part in command], capture_output=True, text=True, check=False,
-        env=clean | {"PIP_RETRIES": "2"} | environment, cwd="/", timeout=170,
+        env=clean | {"PIP_RETRIES": "2"} | environment, cwd="/", timeout=patience.PROCESS_SECONDS,
     )  # fmt: skip
 
 

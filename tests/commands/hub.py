@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests import patience
+
 COMMIT = "a" * 40
 OTHER = "b" * 40
 
@@ -124,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
         if stall is not None and len(content) - start > stall:
             self.wfile.write(content[start : start + stall])
             self.wfile.flush()
-            self.owner.closing.wait(60)
+            self.owner.closing.wait(patience.PROCESS_SECONDS)
             self.close_connection = True
             return
         cut = self.owner.cut_after

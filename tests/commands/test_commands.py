@@ -18,6 +18,7 @@ from engine.jobs import directory, launch, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import GenerateRecipe, Recipe, TrainRecipe
 from engine.jobs.status import Failure, State, Status
+from tests import patience
 from tests.catalog.made import make_adapter
 from tests.jobs.test_lock import hold
 from tui import cli
@@ -270,7 +271,7 @@ def test_adapters_are_listed_with_the_path_of_their_base(
 def test_the_dashboard_needs_a_terminal() -> None:
     started = subprocess.run(
         [sys.executable, "-m", "tui.cli"], stdin=subprocess.DEVNULL, capture_output=True,
-        text=True, check=False, timeout=60,
+        text=True, check=False, timeout=patience.PROCESS_SECONDS,
     )  # fmt: skip
     assert started.returncode == 2
     assert "needs a terminal" in started.stderr
@@ -298,7 +299,11 @@ def test_a_command_loads_no_other_and_no_screen(tmp_path: Path) -> None:
     code = "import sys; from tui import cli; cli.main(sys.argv[1:]); print(*sys.modules)"
     given = ["--runs", str(tmp_path), "watch", str(tmp_path), "--plain", "--tags", "(half"]
     started = subprocess.run(
-        [sys.executable, "-c", code, *given], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code, *given],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=patience.PROCESS_SECONDS,
     )
     loaded = set(started.stdout.split())
     assert "nothing closes" in started.stderr
@@ -311,7 +316,8 @@ def test_letters_that_the_encoding_lacks_are_escaped(tmp_path: Path) -> None:
     folder.mkdir()
     started = subprocess.run(
         [sys.executable, "-m", "tui.cli", "--runs", str(folder), "doctor"], capture_output=True,
-        text=True, check=False, timeout=60, env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        text=True, check=False, timeout=patience.PROCESS_SECONDS,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
     )  # fmt: skip
     assert started.returncode == 0, started.stderr
     assert "caf\\xe9" in started.stdout
@@ -321,7 +327,7 @@ def test_a_closed_pipe_is_no_error(root: Path) -> None:
     command = f"{sys.executable} -m tui.cli --runs {root} checkpoints | head -c 1"
     piped = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False,
-        timeout=60,
+        timeout=patience.PROCESS_SECONDS,
     )  # fmt: skip
     assert "Traceback" not in piped.stderr
     assert piped.stderr == ""

@@ -16,6 +16,7 @@ import pytest
 from engine.catalog import checkpoints, hub_cache
 from engine.catalog.hub_files import choose_files
 from engine.errors import EngineError
+from tests import patience
 from tests.catalog.made import make_model
 from tests.commands.hub import COMMIT, OTHER, Hub
 from tests.conftest import Eventually
@@ -44,6 +45,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         monkeypatch.delenv(name, raising=False)
     with Hub(repositories) as served:
         monkeypatch.setenv("HF_ENDPOINT", served.url)
+        for name in ("HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT"):
+            monkeypatch.setenv(name, str(int(patience.PROCESS_SECONDS)))
         yield served
 
 
@@ -176,7 +179,7 @@ def test_ctrl_c_ends_it_and_keeps_what_came(hub: Hub, eventually: Eventually) ->
     blobs = hub_cache.find_cache() / "models--org--big" / "blobs"
     eventually(lambda: any(blobs.glob("*.incomplete")), "a part is here")
     os.killpg(running.pid, signal.SIGINT)
-    _, said = running.communicate(timeout=60)
+    _, said = running.communicate(timeout=patience.PROCESS_SECONDS)
     assert running.returncode == 130
     assert "run it again" in said
     assert "Traceback" not in said

@@ -12,16 +12,23 @@ from engine.jobs import directory, launch, lock, queue, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
+from tests import patience
 from tests.conftest import Eventually
 from tests.jobs.waiters import Line
 from tui import cli
+from tui.commands import queue as queue_command
 
 
 @pytest.fixture
 def line(
-    root: Path, tmp_path: Path, eventually: Eventually, warm_server: None
+    root: Path,
+    tmp_path: Path,
+    eventually: Eventually,
+    warm_server: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[tuple[Line, list[str]]]:
     """Three runs that wait for a CPU that something else has."""
+    monkeypatch.setattr(queue_command, "LEAVE_SECONDS", patience.PROCESS_SECONDS)
     made: list[JobDirectory] = []
     with Line(tmp_path, eventually) as line:
         line.add("busy", "cpu")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.jobs.status import State
+from tests import patience
 from tests.tui.building import write_event, write_run
 
 HERE = Path(__file__).resolve().parents[2]
@@ -58,7 +59,7 @@ def test_a_line_a_change(watching: "subprocess.Popen[str]", logs: Path) -> None:
 def test_ctrl_c_ends_it_without_a_traceback(watching: "subprocess.Popen[str]") -> None:
     line(watching)
     watching.send_signal(signal.SIGINT)
-    _, said = watching.communicate(timeout=30)
+    _, said = watching.communicate(timeout=patience.PROCESS_SECONDS)
     assert (watching.returncode, said) == (130, "")
 
 
@@ -68,7 +69,7 @@ def test_a_reader_that_goes_away_ends_it(watching: "subprocess.Popen[str]", logs
     assert watching.stderr is not None
     watching.stdout.close()
     write_event(logs / "a b", 3, {"lr": 0.25})
-    assert watching.wait(timeout=30) == 0
+    assert watching.wait(timeout=patience.PROCESS_SECONDS) == 0
     assert watching.stderr.read() == ""
 
 
@@ -83,8 +84,9 @@ def test_a_reader_that_goes_away_ends_it(watching: "subprocess.Popen[str]", logs
 )
 def test_wrong_use_is_told(tmp_path: Path, arguments: list[str], said: str) -> None:
     done = subprocess.run(
-        command(*arguments), capture_output=True, text=True, check=False, timeout=60,
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(HERE)}, stdin=subprocess.DEVNULL,
+        command(*arguments), capture_output=True, text=True, check=False, cwd=tmp_path,
+        timeout=patience.PROCESS_SECONDS, env={**os.environ, "PYTHONPATH": str(HERE)},
+        stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert done.returncode == 2
     assert said in done.stderr

@@ -12,6 +12,7 @@ from engine.jobs import directory, launch, lock, process, recipe, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State, Status
+from tests import patience
 from tests.jobs.test_lock import HOLD
 
 
@@ -127,7 +128,9 @@ def test_a_worker_on_a_bad_disk_says_so_without_a_traceback(job: JobDirectory) -
     job.attempts.rmdir()
     job.attempts.touch()
     command = process.worker_command("train", str(job.path))
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    ended = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=patience.PROCESS_SECONDS
+    )
     assert ended.returncode == 1
     assert "cannot be written" in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.jobs.lock import Lock, holder
+from tests import patience
 from tests.conftest import Eventually
 
 HOLD = """
@@ -67,7 +68,7 @@ def test_a_fork_does_not_keep_the_lock_of_its_dead_parent(
         start_new_session=True,
     )  # fmt: skip
     try:
-        child.wait(timeout=20)
+        child.wait(timeout=patience.PROCESS_SECONDS)
         eventually(lambda: holder(path) is None, "the lock is free though a fork lives")
     finally:
         os.killpg(child.pid, signal.SIGKILL)

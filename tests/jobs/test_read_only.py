@@ -22,6 +22,7 @@ from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State, Status
 from engine.worker import __main__ as worker
 from engine.worker.attempt import Attempt
+from tests import patience
 from tests.jobs.test_lock import HOLD
 
 HOME = Path(__file__).resolve().parents[2]
@@ -113,12 +114,12 @@ def test_each_command_says_what_and_where_and_what_helps(
         lives.stdout.readline()
         ended = subprocess.run(
             [sys.executable, "-c", BOUND, "-c", COMMANDS, str(place)],
-            capture_output=True, text=True, check=False, cwd=HOME, timeout=120,
+            capture_output=True, text=True, check=False, cwd=HOME, timeout=patience.PROCESS_SECONDS,
         )  # fmt: skip
         if "cannot be given up" in ended.stderr:
             pytest.skip(ended.stderr)
         assert ended.returncode == 0, ended.stderr
-        assert lives.wait(10) != 0, "it was stopped, by a signal"
+        assert lives.wait(patience.PROCESS_SECONDS) != 0, "it was stopped, by a signal"
     finally:
         lives.kill()
         lives.wait()

@@ -14,6 +14,7 @@ from engine.jobs import directory, inputs, launch, lock, process, queue, recipe,
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import Recipe, TrainRecipe
 from engine.jobs.status import State, Status
+from tests import patience
 from tests.conftest import Eventually
 from tests.jobs.waiters import Line
 
@@ -79,9 +80,11 @@ def test_of_two_that_resume_at_once_one_is_told_that_it_lost(
 
 
 def queue_away(job: JobDirectory) -> None:
-    assert launch.wait(lambda: bool(queue.waiting()), 20.0), "its first status comes before"
+    assert launch.wait(lambda: bool(queue.waiting()), patience.PROCESS_SECONDS), (
+        "its first status comes before"
+    )
     queue.cancel(job.path.name)
-    assert launch.wait(lambda: lock.holder(job.lock_file) is None, 10.0)
+    assert launch.wait(lambda: lock.holder(job.lock_file) is None, patience.PROCESS_SECONDS)
     assert status.derive(job, status.read(job)) is State.STOPPED
 
 
@@ -92,7 +95,9 @@ def test_the_commands_that_resume_at_once_tell_the_truth(
         number: finetop(root, "resume", job.path.name, "--set", f"training.epochs={number}")
         for number in (5, 6, 7)
     }
-    told = {number: one.communicate(timeout=60) for number, one in asked.items()}
+    told = {
+        number: one.communicate(timeout=patience.PROCESS_SECONDS) for number, one in asked.items()
+    }
     won = [number for number, one in asked.items() if one.returncode == 0]
     assert len(won) == 1, told
     assert epochs(job) == won[0]
@@ -114,10 +119,10 @@ def test_changed_data_is_refused_unless_forced(
     assert "--force" in caught.value.hint
     assert job.latest_attempt() == 0
     refused = finetop(root, "resume", job.path.name)
-    assert "has changed since" in refused.communicate(timeout=60)[1]
+    assert "has changed since" in refused.communicate(timeout=patience.PROCESS_SECONDS)[1]
     assert refused.returncode == 2
     forced = finetop(root, "resume", job.path.name, "--force")
-    assert forced.communicate(timeout=60)[0].strip() == job.path.name
+    assert forced.communicate(timeout=patience.PROCESS_SECONDS)[0].strip() == job.path.name
     queue_away(job)
     with pytest.raises(EngineError, match="has changed since"):
         launch.resume(job)  # forced once is not forced for ever
@@ -200,11 +205,10 @@ from engine.jobs import status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.lock import Lock
 from engine.jobs.status import State, Status
-job, saves, seconds = JobDirectory(Path(sys.argv[1])), sys.argv[2] == "saves", float(sys.argv[3])
+job, saves = JobDirectory(Path(sys.argv[1])), sys.argv[2] == "saves"
 lock = Lock(job.lock_file)
 lock.acquire()
-end = time.time() + seconds
-while time.time() < end:
+while not (job.path / "saved").exists():
     beat = time.time() if saves else 1.0
     status.write(job, Status(State.STOPPING, heartbeat=beat, host=socket.gethostname()))
     print("held", flush=True)
@@ -216,16 +220,21 @@ status.write(job, Status(State.STOPPED))
 @pytest.mark.parametrize(("saves", "signals"), [("saves", 0), ("hangs", 1)])
 def test_who_is_seen_to_save_is_waited_for(job: JobDirectory, saves: str, signals: int) -> None:
     job.attempt(1).path.mkdir()
-    seconds = "1.5" if saves == "saves" else "60"
+    said: list[str] = []
+
+    def hear(line: str) -> None:
+        said.append(line)
+        if "still saving" in line:
+            (job.path / "saved").touch()
+
     child = subprocess.Popen(
-        [sys.executable, "-c", SAVING, str(job.path), saves, seconds], stdout=subprocess.PIPE,
+        [sys.executable, "-c", SAVING, str(job.path), saves], stdout=subprocess.PIPE,
         start_new_session=True,
     )  # fmt: skip
     try:
         assert child.stdout is not None
         child.stdout.readline()
-        said: list[str] = []
-        state = launch.stop(job, grace=0.2, said=said.append)
+        state = launch.stop(job, grace=0.2, said=hear)
         assert [line for line in said if line.startswith("sent")] == ["sent SIGTERM"] * signals
         assert state is (State.CRASHED if signals else State.STOPPED)
         assert any("still saving" in line for line in said) == (not signals)
@@ -237,14 +246,14 @@ def test_who_is_seen_to_save_is_waited_for(job: JobDirectory, saves: str, signal
 def test_a_limit_that_the_user_sets_holds(job: JobDirectory) -> None:
     job.attempt(1).path.mkdir()
     child = subprocess.Popen(
-        [sys.executable, "-c", SAVING, str(job.path), "saves", "600"], stdout=subprocess.PIPE,
+        [sys.executable, "-c", SAVING, str(job.path), "saves"], stdout=subprocess.PIPE,
         start_new_session=True,
     )  # fmt: skip
     try:
         assert child.stdout is not None
         child.stdout.readline()
         stop = finetop(job.path.parent, "stop", job.path.name, "--grace", "0.2")
-        assert "sent SIGTERM" in stop.communicate(timeout=60)[1]
+        assert "sent SIGTERM" in stop.communicate(timeout=patience.PROCESS_SECONDS)[1]
         assert child.wait() == -signal.SIGTERM, "it had not come to its end by itself"
     finally:
         child.kill()

@@ -17,6 +17,7 @@ from engine.jobs import directory, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import Failure, State, Status
+from tests import patience
 from tests.jobs.test_lock import hold
 
 
@@ -128,7 +129,7 @@ def test_a_reader_never_sees_a_part_even_when_the_writer_is_killed(tmp_path: Pat
     for _ in range(5):
         child = subprocess.Popen([sys.executable, "-c", WRITE, str(path)])
         seen = 0
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + patience.PROCESS_SECONDS
         while seen < 50 and time.monotonic() < deadline:
             if path.exists():
                 json.loads(path.read_bytes())

@@ -87,16 +87,16 @@ def _dashboard(root: Path) -> None:
     """Open it in a terminal, look at every page, leave."""
     environ = {"PYTHONPATH": os.environ["PYTHONPATH"]}
     with Terminal(root, columns=100, lines=30, environ=environ) as terminal:
-        terminal.see("tiny", 120)
+        terminal.see("tiny")
         for key in ("2", "3", "4", "5", "6"):
             terminal.press(key)
             terminal.pump(2.0 if key in "24" else 0.5)  # in two of them a companion starts
         terminal.press("\x1b")
         terminal.pump(1.0)  # else the two keys would be one
         terminal.press("1")
-        terminal.see("tiny", 120)
+        terminal.see("tiny")
         terminal.press("q")
-        terminal.wait(terminal.ended, 60)
+        terminal.wait(terminal.ended)
         _say("dashboard", terminal.status or 0, "")
 
 

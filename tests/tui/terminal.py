@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyte
 
+from tests import patience
 from tests.pseudo_terminal import PseudoTerminal, dashboard
 
 
@@ -46,15 +47,17 @@ class Terminal(PseudoTerminal):
     def text(self) -> str:
         return "\n".join(self.screen.display)
 
-    def wait(self, condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    def wait(
+        self, condition: Callable[[], bool], seconds: float = patience.PROCESS_SECONDS
+    ) -> None:
         """Pump until `condition`; fails with the screen's text."""
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, f"waited in vain; the screen:\n{self.text()}"
             self.pump(0.05)
 
-    def see(self, text: str, seconds: float = 30.0) -> None:
+    def see(self, text: str, seconds: float = patience.PROCESS_SECONDS) -> None:
         self.wait(lambda: text in self.text(), seconds)
 
-    def lose(self, text: str, seconds: float = 30.0) -> None:
+    def lose(self, text: str, seconds: float = patience.PROCESS_SECONDS) -> None:
         self.wait(lambda: text not in self.text(), seconds)

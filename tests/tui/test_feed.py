@@ -15,6 +15,7 @@ from textual.message import Message
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from engine.jobs.store import Store
+from tests import patience
 from tests.pseudo_terminal import HOME
 from tests.tui.building import write_curves, write_run
 from tui.following.feed import Feed
@@ -152,7 +153,7 @@ def test_something_unforeseen_is_told_and_the_feed_goes_on(root: Path) -> None:
     feed = Feed(Broken(root), post)
     feed.start()
     feed.go_on()
-    assert there.wait(10)
+    assert there.wait(patience.SECONDS)
     feed.stop()
     feed.join()
     failures = [one.reason for one in posted if isinstance(one, FeedFailed)]

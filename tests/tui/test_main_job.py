@@ -61,7 +61,7 @@ def test_a_run_outlives_the_terminal_that_launched_it_and_is_compared_in_another
         eventually(terminal.ended, "the dashboard ends")
         before = _step(job)
         os.kill(worker, signal.SIGCONT)
-    eventually(lambda: lock.holder(job.lock_file) is None, "the run ends", 60)
+    eventually(lambda: lock.holder(job.lock_file) is None, "the run ends")
     now = status.read(job)
     assert now is not None
     assert (now.state, now.step, now.attempt) == (State.DONE, STEPS, 1)
@@ -74,7 +74,7 @@ def test_a_run_outlives_the_terminal_that_launched_it_and_is_compared_in_another
         terminal.press("c")
         terminal.see("prompt 1/")
         terminal.press(ASK)
-        terminal.wait(lambda: len(_words(terminal)) == 2, 60)
+        terminal.wait(lambda: len(_words(terminal)) == 2)
         assert min(_words(terminal)) > 0, terminal.text()
         assert job.path.name in terminal.text()
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from engine.jobs.status import State
+from tests import patience
+from tests.conftest import Eventually
 from tests.pseudo_terminal import PseudoTerminal
 from tests.tui.building import write_run
 from tests.tui.terminal import Terminal
@@ -41,11 +43,8 @@ def test_it_starts_walks_all_screens_rests_and_leaves(runs: Path) -> None:
             terminal.lose(text)
         terminal.press("1")
         terminal.see("progress")
-        terminal.wait(lambda: terminal.pump(1.0) == 0)
-        start, written = time.monotonic(), 0
-        while time.monotonic() - start < 5:
-            written += terminal.pump(1.0)
-        assert written == 0, "a screen with nothing new writes nothing"
+        # A screen with nothing new writes nothing; on a busy machine what is new comes late.
+        terminal.wait(lambda: terminal.pump(5.0) == 0)
         terminal.press("q")
         terminal.wait(terminal.ended)
         assert terminal.status == 0
@@ -64,13 +63,11 @@ def test_watched_logs_rest_too_also_after_the_machine_was_looked_at(runs: Path) 
         terminal.see("The last ")
         terminal.press("\x1b")
         terminal.see("cursor")
-        terminal.wait(lambda: terminal.pump(1.0) == 0)
         # The machine goes on being read, every two seconds; nobody looks.
-        assert sum(terminal.pump(1.0) for _ in range(4)) == 0
+        terminal.wait(lambda: terminal.pump(4.0) == 0)
         terminal.press("1")
         terminal.see("changed")
-        terminal.wait(lambda: terminal.pump(1.0) == 0)
-        assert sum(terminal.pump(1.0) for _ in range(2)) == 0
+        terminal.wait(lambda: terminal.pump(2.0) == 0)
         terminal.press("3Y")
         terminal.see("copied, where")
         copied = re.search(rb"\x1b\]52;c;([A-Za-z0-9+/=]+)\x07", terminal.written)
@@ -83,21 +80,18 @@ def test_a_hang_up_gives_the_terminal_back(runs: Path, number: signal.Signals) -
     with Terminal(runs) as terminal:
         terminal.see("emotion-lora")
         os.kill(terminal.pid, number)
-        terminal.wait(terminal.ended, 10)
+        terminal.wait(terminal.ended)
         terminal.pump(0.5)
         for mode in RESET:
             assert mode in bytes(terminal.written[-400:])
         assert b"Traceback" not in terminal.written
 
 
-def test_a_terminal_that_is_gone_ends_the_program(runs: Path) -> None:
+def test_a_terminal_that_is_gone_ends_the_program(runs: Path, eventually: Eventually) -> None:
     with Terminal(runs) as terminal:
         terminal.see("emotion-lora")
         terminal.hang_up()  # the kernel sends SIGHUP, and every write fails from now on
-        end = time.monotonic() + 15
-        while not terminal.ended():
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        eventually(terminal.ended, "the program ends")
 
 
 def test_over_ssh_the_mouse_is_left_to_the_terminal(runs: Path) -> None:
@@ -131,7 +125,7 @@ def test_over_ssh_few_frames_are_drawn_unless_more_are_asked_for(
 ) -> None:
     command = [sys.executable, "-c", FRAMES, *options, str(runs)]
     with PseudoTerminal(command, runs.parent, columns=80, lines=24, environ=environ) as terminal:
-        written, end = b"", time.monotonic() + 30
+        written, end = b"", time.monotonic() + patience.PROCESS_SECONDS
         asked = False
         while not (told := re.search(rb"frames: (\d+)\r", written)):
             assert time.monotonic() < end, written

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests import patience
 from tests.tui.building import write_run
 
 HERE = Path(__file__).resolve().parents[2]
@@ -42,7 +43,7 @@ def test_no_screen_loads_a_heavy_library(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=patience.PROCESS_SECONDS,
         cwd=HERE,
     )
     assert done.returncode == 0, done.stderr

@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import patience
+
 CLIENT = Path(__file__).with_name("client.py")
 SERVER = Path(__file__).with_name("server.py")
 
@@ -25,6 +27,7 @@ def install(folder: Path, owner: int) -> Path:
     text = CLIENT.read_text()
     for name, value in (
         ("PYTHON", sys.executable), ("SERVER", SERVER), ("FOLDER", folder), ("OWNER", owner),
+        ("SECONDS", patience.PROCESS_SECONDS),
     ):  # fmt: skip
         text = text.replace(f'{name} = ""', f"{name} = {str(value)!r}", 1)
     # Another process of the tests may be about to run the one that it wrote.

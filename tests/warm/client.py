@@ -13,7 +13,7 @@ PYTHON = ""
 SERVER = ""
 FOLDER = ""
 OWNER = ""
-START_SECONDS = 120
+SECONDS = ""
 
 
 def connect() -> socket.socket:
@@ -22,7 +22,7 @@ def connect() -> socket.socket:
         fcntl.flock(lock, fcntl.LOCK_EX)
         address = os.path.join(FOLDER, "socket")
         line = socket.socket(socket.AF_UNIX)
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + float(SECONDS)
         started = None
         while True:
             try:

@@ -1,7 +1,6 @@
 """A model behind an address: its answers as any arm's, and whatever else it sends told in words."""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,6 +16,7 @@ from engine.jobs.settings import Decode
 from engine.worker.answering import endpoint
 from engine.worker.answering.chorus import Chorus
 from engine.worker.answering.desk import Desk
+from tests import patience
 from tests.worker.endpoints import Server, serving, stream
 
 Event = dict[str, Any]
@@ -153,12 +153,14 @@ def test_other_statuses_are_told_and_not_followed(status: int, title: str, serve
 def test_a_server_that_is_down_or_silent(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(EngineError, match="cannot be reached"):
         ask("e=http://127.0.0.1:9/v1?model=m")
-    monkeypatch.setattr(endpoint, "SILENT_SECONDS", 0.05)
-    monkeypatch.setattr(endpoint, "TOTAL_SECONDS", 0.3)
     server.holds = True
-    with pytest.raises(EngineError, match="does not end"):
-        ask(arm_of(server))
-    server.hold.wait = lambda timeout=None: threading.Event().wait(0.4)  # type: ignore[method-assign]
+    with monkeypatch.context() as then:
+        then.setattr(endpoint, "TOTAL_SECONDS", 0.3)
+        with pytest.raises(EngineError, match="does not end"):
+            ask(arm_of(server))
+    monkeypatch.setattr(endpoint, "SILENT_SECONDS", 0.05)
+    until_the_end = server.hold.wait
+    server.hold.wait = lambda timeout=None: until_the_end()  # type: ignore[method-assign]
     with pytest.raises(EngineError, match="does not answer"):
         ask(arm_of(server))
 
@@ -176,7 +178,7 @@ def test_a_cancel_hangs_up_and_keeps_what_was_said(server: Server) -> None:
         last = event or last
         heard += [event["text"]] if event and event["event"] == "text" else []
     assert (last["sample"]["text"], last["sample"]["finish"]) == ("Hello", "cancelled")
-    assert server.hung_up.wait(10)
+    assert server.hung_up.wait(patience.SECONDS)
 
 
 def test_a_set_is_asked_a_few_at_a_time(server: Server) -> None:

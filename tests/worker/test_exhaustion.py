@@ -18,6 +18,7 @@ from engine.jobs.status import State
 from engine.worker.__main__ import run
 from engine.worker.attempt import Attempt
 from engine.worker.exhaustion import means_exhausted
+from tests import patience
 from tests.conftest import Eventually
 from tests.worker.test_train import wait_for_end
 
@@ -107,7 +108,8 @@ def test_a_run_out_of_memory_says_what_to_turn_down(root: Path, eventually: Even
         ) for part in ("--set", change)),
     ]  # fmt: skip
     started = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=60, cwd=Path.cwd(),
+        command, capture_output=True, text=True, check=False,
+        timeout=patience.PROCESS_SECONDS, cwd=Path.cwd(),
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES)),
     )  # fmt: skip

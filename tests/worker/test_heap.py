@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.catalog.memory import LARGE_MODEL
+from tests import patience
 from tests.catalog.made import make_model
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc alone is set")
@@ -50,7 +51,7 @@ def run(base: Path) -> tuple[bool, int]:
     """Whether the bound was fixed, and MiB that were not given back."""
     done = subprocess.run(
         [sys.executable, "-c", PIN, str(base)], capture_output=True, text=True, check=True,
-        timeout=120, cwd=Path(__file__).resolve().parents[2],
+        timeout=patience.PROCESS_SECONDS, cwd=Path(__file__).resolve().parents[2],
     )  # fmt: skip
     fixed, left = done.stdout.split()
     return fixed == "True", int(left)

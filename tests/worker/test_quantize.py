@@ -14,6 +14,7 @@ from engine.worker.model import models, quantize
 from engine.worker.model.formats import Formats
 from engine.worker.model.merge import merge
 from engine.worker.rows.encode import Encoded, collate, nll
+from tests import patience
 from tests.worker.families import save_family
 from tests.worker.here import train_here
 from tests.worker.test_build import build
@@ -165,7 +166,9 @@ def in_a_worker(code: str, packages: Path) -> list[str]:
         "from engine.worker.model import models, quantize\n"
     )
     command = [os.environ.get("FINETOP_PYTHON", sys.executable), "-P", "-c", first + code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=patience.PROCESS_SECONDS, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 

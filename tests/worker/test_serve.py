@@ -13,6 +13,7 @@ import pytest
 
 from engine.jobs.process import worker_command
 from engine.worker.serve import Server
+from tests import patience
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 
 pytestmark = pytest.mark.worker
@@ -101,7 +102,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     yield made
     assert made.process.stdin is not None
     made.process.stdin.close()
-    assert made.process.wait(timeout=20) == 0, "it ends when its input closes"
+    assert made.process.wait(timeout=patience.PROCESS_SECONDS) == 0, "it ends when its input closes"
 
 
 def test_what_libraries_print_goes_to_the_log(client: Client) -> None:
@@ -277,5 +278,5 @@ def test_it_answers_hello_before_it_loads_torch_and_ends_with_its_input(tmp_path
     process.stdin.flush()
     assert json.loads(process.stdout.readline())["event"] == "hello"
     process.stdin.close()
-    process.wait(timeout=60)
+    process.wait(timeout=patience.PROCESS_SECONDS)
     process.stdout.close()

@@ -16,6 +16,7 @@ from engine.jobs import launch, lock, recipe, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
+from tests import patience
 from tests.conftest import Eventually
 from tests.worker.tiny import save_checkpoint
 
@@ -73,7 +74,7 @@ def state_of(job: JobDirectory) -> State:
 
 
 def wait_for_end(job: JobDirectory, eventually: Eventually) -> State:
-    eventually(lambda: not state_of(job).alive, "the job ends", 120)
+    eventually(lambda: not state_of(job).alive, "the job ends")
     return state_of(job)
 
 
@@ -83,7 +84,7 @@ def wait_for_step(job: JobDirectory, step: int, eventually: Eventually) -> None:
         assert now is None or not now.state.final, f"it ended first: {now}"
         return now is not None and now.step >= step
 
-    eventually(there, f"step {step}", 120)
+    eventually(there, f"step {step}")
 
 
 def curves(job: JobDirectory) -> dict[str, tuple[list[int], np.ndarray]]:
@@ -107,7 +108,7 @@ def weights(folder: Path) -> dict[str, Any]:
 def finished(base: Path, rows: Path, tmp_path_factory: pytest.TempPathFactory) -> JobDirectory:
     """A LoRA run from start to end, uninterrupted."""
     job = launch.launch(make_recipe(base, rows), tmp_path_factory.mktemp("runs"))
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + patience.PROCESS_SECONDS
     while state_of(job).alive:
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -189,7 +190,7 @@ def test_stopped_and_resumed_equals_uninterrupted(
     job = launch.launch(make_recipe(base, rows), root)
     wait_for_step(job, 3, eventually)
     said: list[str] = []
-    assert launch.stop(job, said=said.append) is State.STOPPED
+    assert launch.stop(job, grace=patience.PROCESS_SECONDS, said=said.append) is State.STOPPED
     assert said == ["asked to stop; it saves first"]
     stopped = status.read(job)
     assert stopped is not None
@@ -216,7 +217,7 @@ def test_killed_is_crashed_and_resumes_from_what_verifies(
     pid = lock.holder(job.lock_file)
     assert pid
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: state_of(job) is State.CRASHED, "it reads as crashed", 5)
+    eventually(lambda: state_of(job) is State.CRASHED, "it reads as crashed")
     flushed = curves(job)["train/loss"]
     # The newest checkpoint is spoiled as a bad disk would: it must not be resumed.
     saved = sorted(job.checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name[11:]))
@@ -305,7 +306,7 @@ def test_two_runs_on_one_device_take_turns(
     now = status.read(second)
     assert now is not None
     assert now.message == "#1 in line for cpu"
-    assert launch.stop(first) is State.STOPPED
+    assert launch.stop(first, grace=patience.PROCESS_SECONDS) is State.STOPPED
     assert wait_for_end(second, eventually) is State.DONE
 
 
@@ -319,6 +320,6 @@ def test_a_queued_run_stops_at_once(
     try:
         job = launch.launch(make_recipe(base, rows), root)
         eventually(lambda: state_of(job) is State.QUEUED, "it waits")
-        assert launch.stop(job) is State.STOPPED
+        assert launch.stop(job, grace=patience.PROCESS_SECONDS) is State.STOPPED
     finally:
         place.leave()

@@ -13,6 +13,8 @@ from engine.text import one_line
 from tui.commands.follow import duration
 
 MOVES = {"up": -1, "down": +1, "first": -1_000_000}
+LEAVE_SECONDS = 10.0
+"""How long a run that is taken out of the queue may take to its end."""
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
@@ -90,7 +92,7 @@ def _move(options: argparse.Namespace) -> int:
 def _cancel(options: argparse.Namespace) -> int:
     job = open_store(options.runs).find(options.run)
     queue.cancel(_identity(job))
-    launch.wait(lambda: lock.holder(job.lock_file) is None, 10.0)
+    launch.wait(lambda: lock.holder(job.lock_file) is None, LEAVE_SECONDS)
     print(status.derive(job, status.read(job)))
     return 0
 
