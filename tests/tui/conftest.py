@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from textual._wait import SLEEP_GRANULARITY, wait_for_idle
+from textual.app import App
 from textual.pilot import Pilot
 
 from engine.compare.behaviour import count_sentences, count_words
 from engine.errors import EngineError
 from engine.jobs.status import Failure, State
 from engine.jobs.store import Store
+from tests import patience
 from tests.tui.answering import (
     OTHER_TOKENIZERS,
     FakeLast,
@@ -25,7 +27,9 @@ from tests.tui.answering import (
 )
 from tests.tui.building import write_run
 from tests.tui.readings import FakeReadings
+from tui import app as dashboard
 from tui.app import FinetopApp
+from tui.widgets.chart import Chart
 
 Line = Callable[[], bool]
 
@@ -206,6 +210,62 @@ def _one_rest_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _at_rest_after_each_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a key, a resize, a click or a pause, the app has done all that follows from it.
+
+    Textual asks each widget once, and then takes a process that computes little for one that is
+    done; on a busy machine it has merely not been its turn. What a thread brings must be waited
+    for all the same, with `see` or `until`; of these only the charts are known here.
+    """
+    once = Pilot._wait_for_screen
+
+    async def wait_for_screen(pilot: Pilot[Any], timeout: float = patience.SECONDS) -> bool:
+        for _ in range(TURNS):
+            if not await once(pilot, timeout):
+                return False
+            if at_rest(pilot.app):
+                break
+            await asyncio.sleep(TURN_SECONDS)
+            pilot.app.screen._on_timer_update()
+        return True
+
+    async def press(pilot: Pilot[Any], *keys: str) -> None:
+        for key in keys:
+            await pilot.app._press_keys([key])
+            await pilot._wait_for_screen()
+
+    monkeypatch.setattr(Pilot, "_wait_for_screen", wait_for_screen)
+    monkeypatch.setattr(Pilot, "press", press)
+    monkeypatch.setattr(dashboard, "OPENING_SECONDS", patience.SECONDS)
+    monkeypatch.setattr(dashboard, "FIRST_SECONDS", patience.SECONDS)
+
+
+TURNS = 500
+"""How often what goes on is looked at: a screen that something always changes never rests."""
+TURN_SECONDS = 0.002
+
+
+def at_rest(app: App[Any]) -> bool:
+    """Whether the app has no message left, nothing to lay out or paint, and no chart to draw."""
+    screen = app.screen
+    if (
+        screen._layout_required
+        or screen._scroll_required
+        or screen._repaint_required
+        or screen._recompose_required
+        or screen._dirty_widgets
+        or screen._callbacks
+    ):
+        return False
+    for pump in (app, *screen.walk_children(with_self=True)):
+        if pump.message_queue_size or pump._pending_message or pump._next_callbacks:
+            return False
+        if isinstance(pump, Chart) and pump.display and not pump.settled:
+            return False
+    return True
+
+
+@pytest.fixture(autouse=True)
 def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FINETOP_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("FINETOP_DATA", str(tmp_path / "data"))
@@ -255,14 +315,26 @@ def screen_text(app: FinetopApp) -> str:
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
 
 
-async def see(pilot: Pilot[Any], text: str, seconds: float = 20.0) -> None:
+async def see(pilot: Pilot[Any], text: str, seconds: float = patience.SECONDS) -> None:
     """Wait until `text` is on the screen."""
     await until(pilot, lambda: text in screen_text(pilot.app), seconds)  # type: ignore[arg-type]
 
 
-async def until(pilot: Pilot[Any], condition: Line, seconds: float = 20.0) -> None:
+async def rests(pilot: Pilot[Any], drawn: list[Any], what: str = "") -> None:
+    """Wait until nothing is put into `drawn` for a second; what is new may come late."""
+    end = time.monotonic() + patience.SECONDS
+    while True:
+        drawn.clear()
+        await pilot.pause(1.0)
+        if not drawn:
+            return
+        assert time.monotonic() < end, f"it never rests: {what}"
+
+
+async def until(pilot: Pilot[Any], condition: Line, seconds: float = patience.SECONDS) -> None:
     """Wait until `condition`; fails with the screen's text."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"waited in vain; the screen:\n{screen_text(pilot.app)}"  # type: ignore[arg-type]
         await pilot.pause(0.02)
+    await pilot._wait_for_screen()  # what belongs to it is on the screen as well

@@ -11,7 +11,7 @@ from engine.jobs.directory import JobDirectory
 from engine.jobs.status import Failure, State
 from engine.jobs.store import Store
 from tests.tui.building import write_event, write_run
-from tests.tui.conftest import FakeCompanion, report_of, screen_text, see
+from tests.tui.conftest import FakeCompanion, report_of, rests, screen_text, see
 from tui.app import FinetopApp
 from tui.glyphs import ASCII
 
@@ -173,7 +173,4 @@ async def test_a_screen_with_nothing_new_draws_nothing(
         for key, text in zip(KEYS, ("progress", "B · ~", "◆", "prompt 1/", "exact"), strict=True):
             await pilot.press(key)
             await see(pilot, text)
-            await pilot.pause(0.3)
-            drawn.clear()
-            await pilot.pause(1.0)
-            assert drawn == [], f"screen {key}"
+            await rests(pilot, drawn, f"screen {key}")

@@ -18,7 +18,7 @@ from engine.jobs.settings import Decode
 from engine.jobs.status import State
 from engine.jobs.store import Store
 from tests.tui.answered import BASE, TUNED, add_answers, noticed, write_answers
-from tests.tui.conftest import FakeCompanion, screen_text, see, until
+from tests.tui.conftest import FakeCompanion, rests, screen_text, see, until
 from tui.app import FinetopApp
 from tui.glyphs import ASCII
 from tui.screens.asking import Choose
@@ -355,10 +355,7 @@ async def test_a_page_with_nothing_new_draws_nothing(
             if key:
                 await pilot.press("escape", key) if key == "v" else await pilot.press(key)
                 await until(pilot, lambda page=page: isinstance(app.screen, page))  # type: ignore[misc]
-            await pilot.pause(0.3)
-            drawn.clear()
-            await pilot.pause(0.6)
-            assert drawn == [], page
+            await rests(pilot, drawn, str(page))
 
 
 async def test_compare_offers_sets_of_prompts_and_earlier_answers(

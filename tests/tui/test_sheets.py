@@ -139,6 +139,7 @@ async def test_the_overview_tells_what_lies_there(
         await until(pilot, lambda: app.selected is not None)
         await pilot.press("u")
         await until(pilot, lambda: isinstance(app.screen, OverviewPage))
+        await see(pilot, "id ")  # its facts come from a thread
         seen = ""
         while screen_text(app) not in seen:
             seen += screen_text(app)

@@ -8,7 +8,7 @@ import pytest
 from textual.widgets import Input, TextArea
 
 from engine.jobs.store import Store
-from tests.tui.conftest import FakeCompanion, screen_text, see, until
+from tests.tui.conftest import FakeCompanion, rests, screen_text, see, until
 from tui.app import FinetopApp
 from tui.glyphs import ASCII
 from tui.screens.tokens import MOST_WRITTEN, TokensPage
@@ -212,7 +212,6 @@ async def test_it_draws_nothing_when_nothing_is_new(
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("6")
         await see(pilot, "The│·old│")
-        await pilot.pause(0.4)
         display = app._display
 
         def count(*given: Any) -> None:
@@ -220,5 +219,4 @@ async def test_it_draws_nothing_when_nothing_is_new(
             display(*given)
 
         monkeypatch.setattr(app, "_display", count)
-        await pilot.pause(1.0)
-        assert drawn == []
+        await rests(pilot, drawn)
