@@ -432,6 +432,7 @@ async def test_a_million_points_hold_up_no_key() -> None:
     values = 2 * np.exp(-x / 200_000) + np.tile(NOISE, count // len(NOISE))
     large = Curve("train", steps, 1000.0 + x, values, places=x)
 
+    # All is told in passes over the points, measured here: a busy machine slows both.
     def least(work: Callable[[], object], clock: Callable[[], float], times: int = 4) -> float:
         """Processor seconds, whatever else the machine does meanwhile."""
         found = []
@@ -442,7 +443,8 @@ async def test_a_million_points_hold_up_no_key() -> None:
         return min(found)
 
     view = View(0.6)
-    assert least(lambda: draw((large,), view, 160, 48), time.process_time) < 0.1
+    whole = least(lambda: np.cumsum(values), time.process_time)
+    assert least(lambda: draw((large,), view, 160, 48), time.process_time) < 50 * whole
     chart = Chart("loss")
     async with Charting(chart).run_test(size=(160, 50)) as pilot:
         chart.smoothing = 0.6
@@ -452,8 +454,8 @@ async def test_a_million_points_hold_up_no_key() -> None:
         for _ in range(3):
             taken.append(least(lambda: chart.show([large]), time.thread_time, times=1))
             await settle(pilot, chart)
-        assert min(taken) < 0.004, "what is drawn on a thread is not even put into words"
-        assert least(lambda: chart.move_cursor(-1), time.thread_time) < 0.03
+        assert min(taken) < 2 * whole, "what is drawn on a thread is not even put into words"
+        assert least(lambda: chart.move_cursor(-1), time.thread_time) < 15 * whole
 
 
 @pytest.mark.parametrize(("glyphs", "sign"), [(UNICODE, "≤"), (ASCII, "<=")])
