@@ -70,7 +70,6 @@ def make_kernels(folder: Path) -> None:
 
 @pytest.mark.worker
 @pytest.mark.cold
-@pytest.mark.timeout(900)
 def test_no_command_tries_to_connect(tmp_path: Path) -> None:
     packages, log = tmp_path / "packages", tmp_path / "connects.jsonl"
     packages.mkdir()

@@ -19,7 +19,6 @@ pytestmark = [
     pytest.mark.gpu,
     pytest.mark.worker,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device"),
-    pytest.mark.timeout(600),
 ]
 TRIALS = (
     Trial("llama 134 M", ("kind=lora", "batch=16", "length=512", "device=cuda")),
