@@ -215,7 +215,8 @@ def _at_rest_after_each_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
     Textual asks each widget once, and then takes a process that computes little for one that is
     done; on a busy machine it has merely not been its turn. What a thread brings must be waited
-    for all the same, with `see` or `until`; of these only the charts are known here.
+    for all the same, with `see` or `until`; of these only the charts are known here. A window
+    opens and a notice stays for as long as a test may take to see it.
     """
     once = Pilot._wait_for_screen
 
@@ -236,6 +237,12 @@ def _at_rest_after_each_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Pilot, "_wait_for_screen", wait_for_screen)
     monkeypatch.setattr(Pilot, "press", press)
+    notify = App.notify
+
+    def say(app: App[Any], message: str, **more: Any) -> None:
+        notify(app, message, **{**more, "timeout": patience.PROCESS_SECONDS})
+
+    monkeypatch.setattr(App, "notify", say)
     monkeypatch.setattr(dashboard, "OPENING_SECONDS", patience.SECONDS)
     monkeypatch.setattr(dashboard, "FIRST_SECONDS", patience.SECONDS)
 

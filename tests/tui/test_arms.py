@@ -192,7 +192,7 @@ async def test_a_set_is_saved_by_a_name_and_loaded_again(
         await see(pilot, "base, tuned")
         await pilot.press("D")
         await see(pilot, "No set is left.")
-        assert app.actions.arm_sets() == {}
+        await until(pilot, lambda: app.actions.arm_sets() == {})
 
 
 async def test_leaving_the_arms_changes_nothing(app: FinetopApp) -> None:

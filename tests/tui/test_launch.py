@@ -181,7 +181,7 @@ async def test_n_takes_over_all_settings_of_a_run(app: FinetopApp, actions: Reco
         await see(pilot, "emotion-full")
         await see(pilot, "ready")
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: actions.launched is not None)
+        await until(pilot, lambda: isinstance(app.screen, WatchPage))
     assert isinstance(actions.launched, TrainRecipe)
     assert actions.launched.method.kind == "full"
 
@@ -338,7 +338,7 @@ async def test_every_setting_can_be_reached_and_is_checked(
         await pilot.press("tab", "tab", "home", "ctrl+k", *"many")
         await see(pilot, "forgetting budget: must be a number")
         await pilot.press("home", "ctrl+k", *"0.25", "tab", "right", "ctrl+s")
-        await until(pilot, lambda: actions.launched is not None)
+        await until(pilot, lambda: isinstance(app.screen, WatchPage))
     assert isinstance(actions.launched, TrainRecipe)
     assert actions.launched.forgetting == Forgetting(budget=0.25, stop=True)
     table = to_table(TrainRecipe())

@@ -149,7 +149,7 @@ async def test_judges_are_kept_apart_and_go_on_where_they_were(
         await until(pilot, lambda: isinstance(app.screen, BrowsePage))
         await pilot.press("v")
         await see(pilot, "1 of 4 judged · judge ana")
-    assert (len(cast(job)), len(cast(job, "Ben"))) == (1, 2)
+        await until(pilot, lambda: (len(cast(job)), len(cast(job, "Ben"))) == (1, 2))
 
 
 async def test_own_rubrics(
