@@ -3,13 +3,14 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual._wait import SLEEP_GRANULARITY, wait_for_idle
 from textual.app import App
+from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 
 from engine.compare.behaviour import count_sentences, count_words
@@ -32,6 +33,7 @@ from tui.app import FinetopApp
 from tui.widgets.chart import Chart
 
 Line = Callable[[], bool]
+Handler = Callable[..., Awaitable[None]]
 
 
 class FakeStream:
@@ -219,12 +221,15 @@ def _at_rest_after_each_key(monkeypatch: pytest.MonkeyPatch) -> None:
     opens and a notice stays for as long as a test may take to see it.
     """
     once = Pilot._wait_for_screen
+    handling: set[MessagePump] = set()
+    for name in ("_dispatch_message", "_flush_next_callbacks"):
+        monkeypatch.setattr(MessagePump, name, _noted(getattr(MessagePump, name), handling))
 
     async def wait_for_screen(pilot: Pilot[Any], timeout: float = patience.SECONDS) -> bool:
         for _ in range(TURNS):
             if not await once(pilot, timeout):
                 return False
-            if at_rest(pilot.app):
+            if not handling and at_rest(pilot.app):
                 break
             await asyncio.sleep(TURN_SECONDS)
             pilot.app.screen._on_timer_update()
@@ -250,6 +255,21 @@ def _at_rest_after_each_key(monkeypatch: pytest.MonkeyPatch) -> None:
 TURNS = 500
 """How often what goes on is looked at: a screen that something always changes never rests."""
 TURN_SECONDS = 0.002
+
+
+def _noted(work: Handler, handling: set[MessagePump]) -> Handler:
+    """What a pump does, which is in `handling` meanwhile: then its queue may well be empty."""
+
+    async def noted(pump: MessagePump, *given: Any) -> None:
+        outer = pump in handling
+        handling.add(pump)
+        try:
+            await work(pump, *given)
+        finally:
+            if not outer:
+                handling.discard(pump)
+
+    return noted
 
 
 def at_rest(app: App[Any]) -> bool:

@@ -61,6 +61,7 @@ async def choose(pilot: Pilot[Any], key: str, label: str) -> None:
 
 
 async def listed(pilot: Pilot[Any], *prompts: str) -> None:
+    await until(pilot, lambda: isinstance(pilot.app.screen, BrowsePage))
     page = pilot.app.screen
     assert isinstance(page, BrowsePage)
     await until(pilot, lambda: [pair.id for pair in page._pairs] == list(prompts))
