@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constr
 
 # A .venv that was cut short would else be taken for a whole one.
 .DELETE_ON_ERROR:
-.PHONY: run test check demo bench format clean
+.PHONY: run test snapshots check demo bench format clean
 
 run: $(VENV)/.train
 	@$(BIN)/finetop
@@ -16,6 +16,9 @@ demo: $(VENV)/.train
 
 test: $(VENV)/.dev
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+snapshots: $(VENV)/.dev
+	@FINETOP_SNAPSHOTS=write $(BIN)/python -m pytest -n 2 tests/snapshots
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
