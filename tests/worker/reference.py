@@ -26,10 +26,23 @@ def main() -> None:
 
 def load(path: str) -> Any:
     model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
-    for module in model.modules():  # of 4 bits: some CPUs would compute with other, faster kernels
-        if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
+    for name, module in list(model.named_modules()):
+        if type(module).__name__ == "Linear4bit":  # on some CPUs the library misreads its rows
+            plain = torch.nn.Linear(module.in_features, module.out_features, bias=False)
+            plain.weight = torch.nn.Parameter(decoded(module.weight), requires_grad=False)
+            model.set_submodule(name, plain)
     return model.eval()
+
+
+def decoded(weight: Any) -> torch.Tensor:
+    """The matrix that 4-bit codes stand for, float32: code times scale of its block."""
+    state, codes = weight.quant_state, weight.data.view(-1)
+    inner, outer = state.absmax.long(), state.state2
+    scales = outer.code[inner] * outer.absmax.repeat_interleave(outer.blocksize)[: len(inner)]
+    halves = torch.stack((codes >> 4, codes & 15), dim=1).view(-1).long()
+    blocks = (scales + state.offset).repeat_interleave(state.blocksize)[: len(halves)]
+    weights: torch.Tensor = (state.code[halves] * blocks).float().view(state.shape)
+    return weights
 
 
 def answers(model: Any, prompts: list[list[int]], length: int) -> list[list[int]]:
