@@ -6,7 +6,8 @@ The words of the instruction are the recipe's `label_prompt`; its own are given 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from engine.catalog.messages import BadRow, Message, Row, check_text, read_system, read_text, say
+from engine.catalog.messages import BadRow, Row, check_text, read_system, read_text, say
+from engine.chat import Message
 from engine.errors import EngineError
 
 LISTED_PROMPT = "Which label fits this text? Answer with one of: {labels}.\n\n{text}"

@@ -5,12 +5,12 @@ Every fault is a `BadRow` whose text is the reason. Knows no schema.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from engine.chat import ROLES, Message
 
 Row = Mapping[str, Any]
 
-ROLES = ("system", "user", "assistant")
 _ROLE_NAMES = {
     **{role: role for role in ROLES},
     "human": "user",
@@ -21,13 +21,6 @@ _ROLE_NAMES = {
     "developer": "system",
 }
 _SPEAKER = re.compile(r"(?:\A|\n\n)(Human|Assistant):(?=\s|\Z)")
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    role: str
-    """`system`, `user` or `assistant`."""
-    content: str
 
 
 class BadRow(ValueError):

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from engine.catalog.messages import (
     BadRow,
-    Message,
     Row,
     are_turns,
     is_transcript,
@@ -17,6 +16,7 @@ from engine.catalog.messages import (
     read_transcript,
     read_turns,
 )
+from engine.chat import Message
 
 Conversation = tuple[Message, ...]
 

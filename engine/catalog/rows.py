@@ -15,7 +15,8 @@ from engine.catalog import labels as label_names
 from engine.catalog.formats import read_raw
 from engine.catalog.layout import Layout, make_layout, refuse
 from engine.catalog.raw import RawReader, RawRow, show
-from engine.catalog.schemas import LABEL, BadRow, Message, Shape, convert, recognise
+from engine.catalog.schemas import LABEL, BadRow, Shape, convert, recognise
+from engine.chat import Message
 from engine.errors import EngineError
 from engine.jobs.settings import Data
 

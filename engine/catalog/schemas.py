@@ -9,9 +9,7 @@ from dataclasses import dataclass
 
 from engine.catalog.labels import convert_label
 from engine.catalog.messages import (
-    ROLES,
     BadRow,
-    Message,
     Row,
     are_turns,
     read_conversation,
@@ -20,15 +18,14 @@ from engine.catalog.messages import (
     say,
 )
 from engine.catalog.preferences import ANSWERS, PROMPTS, converse, convert_pair, read_prompt
+from engine.chat import Message
 from engine.jobs.settings import Data
 
 __all__ = [
     "LABEL",
-    "ROLES",
     "SHAPES",
     "BadRow",
     "Learned",
-    "Message",
     "Shape",
     "convert",
     "recognise",

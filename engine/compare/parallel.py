@@ -5,7 +5,7 @@ Written for this program. Knows no tokenizer.
 
 from dataclasses import dataclass
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.catalog.schemas import ROLES, Message
+from engine.chat import ROLES, Message
 from engine.compare import checks
 from engine.demo import PROMPTS
 from engine.errors import EngineError

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from engine import atomic
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.errors import EngineError
 from engine.jobs import fields
 from engine.jobs.settings import Decode

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from engine.catalog.schemas import ROLES, Message
+from engine.chat import ROLES, Message
 from engine.compare.worddiff import Change, align
 from engine.errors import EngineError
 

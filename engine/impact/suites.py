@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.catalog.schemas import ROLES, Message
+from engine.chat import ROLES, Message
 from engine.errors import EngineError
 
 SCORES = ("exact", "number", "choices", "words", "code", "perplexity", "open")

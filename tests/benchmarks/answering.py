@@ -77,7 +77,7 @@ def as_we_do(base: Path, adapter: Path, prompts: Sequence[str]) -> dict[str, Any
     """As the job `generate` does it: one base in memory, its adapter switched, in batches."""
     import torch
 
-    from engine.catalog.schemas import Message
+    from engine.chat import Message
     from engine.compare.arms import Arm
     from engine.compare.prompts import Prompt
     from engine.jobs.settings import Decode

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare import samples as files
 from engine.compare.collection import FILTERS, Collection, lets_through, names
 from engine.compare.samples import Finish, Sample, Timings

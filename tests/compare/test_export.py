@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare.export import (
     FORMATS,
     as_csv,

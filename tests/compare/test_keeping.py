@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare import export
 from engine.compare.arms import parse_arm
 from engine.compare.collection import Collection

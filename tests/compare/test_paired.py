@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare.numbers import Numbers, numbers_of
 from engine.compare.paired import LEAST_PROMPTS, Comparison, Row, compare, interval
 from engine.compare.prompts import Prompt

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare import prompts
 from engine.compare.prompts import Prompt
 from engine.demo import PROMPTS

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare import samples
 from engine.compare.samples import Sample, Timings
 from engine.errors import EngineError

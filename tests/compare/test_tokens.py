@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare.parallel import CONVERSATION, LINES
 from engine.compare.tokens import (
     Count,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.errors import EngineError
 from engine.impact.suites import load, load_folder
 

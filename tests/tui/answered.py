@@ -9,7 +9,7 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare import samples
 from engine.compare.samples import Finish, Sample, Timings
 from engine.jobs import recipe as recipes

@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 from safetensors.torch import load_file, save_file
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare.arms import parse_arm
 from engine.errors import EngineError, JobFailed
 from engine.jobs.settings import Data, Decode

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engine.catalog.rows import Example
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.errors import EngineError
 from engine.worker.rows.encode import (
     IGNORED,

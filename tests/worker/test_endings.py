@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from engine.catalog.rows import Example
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.jobs.settings import Decode
 from engine.worker.answering.answers import Answers
 from engine.worker.answering.bases import Voice, voice_of

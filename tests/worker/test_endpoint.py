@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare import samples
 from engine.compare.arms import format_arm, parse_arm
 from engine.compare.prompts import Prompt

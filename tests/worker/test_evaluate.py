@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.catalog.rows import Example
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.impact.suites import Item

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine import atomic
-from engine.catalog.messages import Message
+from engine.chat import Message
 from engine.compare import samples
 from engine.compare.samples import Sample, Timings
 from engine.errors import EngineError

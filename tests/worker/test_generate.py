@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare import samples
 from engine.compare.arms import Arm
 from engine.compare.prompts import load

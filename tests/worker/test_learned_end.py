@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare.arms import Arm
 from engine.jobs import recipe
 from engine.jobs.recipe import TrainRecipe

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine import notebook
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare.prompts import Prompt
 from engine.compare.samples import Sample
 from engine.errors import EngineError, JobFailed

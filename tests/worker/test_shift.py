@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare.arms import Arm
 from engine.compare.samples import Sample
 from engine.compare.shift import Candidate, Shift, ShiftedToken, by_position, from_table, to_table

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer, GenerationConfig
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.worker.answering.bases import Bases, Voice

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare.parallel import CONVERSATION, LINES
 from engine.compare.tokens import MOST_CHARACTERS, MOST_TOKENS, Reading, from_table
 from engine.errors import EngineError

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare.arms import Arm, parse_arm
 from engine.compare.behaviour import Behaviour
 from engine.compare.shift import Shift

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare.arms import format_arm
 from engine.compare.shift import from_table
 from engine.errors import EngineError

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.jobs.settings import Decode
 from engine.text import clean, one_line
 from tui.answers.contrast import settings_text

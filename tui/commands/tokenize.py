@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.catalog.files import open_regular
-from engine.catalog.schemas import ROLES, Message
+from engine.chat import ROLES, Message
 from engine.compare.parallel import CONVERSATION, LINES
 from engine.compare.tokens import MOST_CHARACTERS, Reading, from_table, parse_conversation, to_table
 from engine.errors import EngineError, JobFailed

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import TextArea
 
-from engine.catalog.schemas import Message as Turn
+from engine.chat import Message as Turn
 from engine.compare.parallel import CONVERSATION, LINES
 from engine.compare.tokens import Reading, Rendered
 from engine.errors import EngineError

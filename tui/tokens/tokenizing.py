@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare.tokens import Reading, from_table
 from engine.errors import EngineError
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare.samples import Sample, Timings
 from engine.impact.scores import score
 from engine.impact.suites import Item, parse

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare.samples import Finish, Sample, Timings
 from engine.jobs.settings import Decode
 from engine.worker.answering.bases import Voice

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from engine.catalog.schemas import ROLES, Message
+from engine.chat import ROLES, Message
 from engine.compare import samples
 from engine.compare.arms import STRONGEST, Arm, parse_arm, parse_arms
 from engine.compare.prompts import Prompt

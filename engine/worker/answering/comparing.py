@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare.arms import Arm, format_arm
 from engine.compare.samples import Sample, Timings
 from engine.compare.shift import to_table

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare.behaviour import count_words
 from engine.compare.tokens import (
     MOST_CHARACTERS,

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare.arms import Arm, format_arm
 from engine.compare.samples import Finish, Sample, Timings
 from engine.errors import EngineError

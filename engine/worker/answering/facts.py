@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from engine.catalog import configs
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare.arms import Arm, format_arm
 from engine.errors import EngineError
 from engine.jobs import recipe as recipes

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.errors import EngineError
 from engine.events.summary import perplexity
 from engine.impact import scores

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare.tokens import Reading, to_table
 from engine.errors import EngineError
 from engine.worker.answering import asked, vocabularies

@@ -7,8 +7,8 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from engine.catalog.messages import Message
 from engine.catalog.rows import Example
+from engine.chat import Message
 
 Row = tuple[Example, ...]
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.worker.rows.sandbox import Fault
 from engine.worker.rows.spans import IGNORED, Unreadable, find_answers, tokenise
 from engine.worker.rows.template import Said, Template, choose_template, plain_ids, render_prompt

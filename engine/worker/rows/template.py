@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.errors import EngineError
 from engine.worker.rows import forms, sandbox
 from engine.worker.rows.sandbox import Fault

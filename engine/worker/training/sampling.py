@@ -13,7 +13,7 @@ from typing import Any
 
 from engine import atomic
 from engine.catalog.rows import Example
-from engine.catalog.schemas import Message
+from engine.chat import Message
 from engine.compare import prompts as prompt_files
 from engine.compare.arms import Arm
 from engine.compare.samples import to_table
