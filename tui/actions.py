@@ -39,17 +39,18 @@ class Actions:
 
     def launch(self, recipe: TrainRecipe) -> Path:
         """Start a run; its directory, once its worker has answered."""
-        from engine.jobs import launch
+        from engine.launching import training
 
-        return launch.launch_training(recipe, self.store.root).path
+        return training.launch_training(recipe, self.store.root).path
 
     def resume(self, path: Path, *, adopt: bool = False, changes: Sequence[str] = ()) -> None:
         """Go on with a run; with `key=value` changes to its recipe where any are given."""
-        from engine.jobs import launch, recipe
+        from engine.jobs import recipe
+        from engine.launching import resume
 
         job = self.store.at(path)
         changed = recipe.changed(job.recipe(), changes) if changes else None
-        launch.resume(job, changed, adopt=adopt)
+        resume.resume_job(job, changed, adopt=adopt)
 
     def stop(self, path: Path, stage: str) -> None:
         """One stage of STOP_STAGES."""
@@ -170,16 +171,16 @@ class Actions:
 
     def generate(self, recipe: GenerateRecipe) -> Path:
         """Start answering a set of prompts; the job's directory, once its worker has answered."""
-        from engine.jobs import generation
+        from engine.launching import generation
 
         return generation.launch_generation(recipe, self.store.root).path
 
     def keep(self, samples: "Sequence[Sample]", name: str, prompts: str, decode: "Decode") -> Path:
         """Keep answers that were given already as a job; its directory."""
-        from engine.compare import keeping
+        from engine.launching import keep_answers
 
         root = self.store.root
-        return keeping.keep(samples, root, name=name, prompts=prompts, decode=decode).path
+        return keep_answers.keep(samples, root, name=name, prompts=prompts, decode=decode).path
 
     def tokenizers(self) -> "list[tuple[str, str]]":
         """Refs and names of all tokenizers that were found: of models, and files by themselves."""

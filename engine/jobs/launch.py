@@ -1,4 +1,4 @@
-"""Starting, resuming and stopping jobs.
+"""Starting and stopping a job's worker.
 
 Launching returns when the worker has written its first status, or raises with the end of its log.
 """
@@ -12,12 +12,11 @@ from signal import SIGKILL, SIGTERM
 
 from engine import atomic
 from engine.errors import EngineError, JobFailed
-from engine.jobs import continuation, devices, directory, lock, process, session, status
-from engine.jobs import inputs as named
+from engine.jobs import devices, directory, lock, process, session, status
 from engine.jobs.directory import JobDirectory, read_json
-from engine.jobs.recipe import Recipe, TrainRecipe, to_toml
+from engine.jobs.recipe import Recipe, to_toml
 from engine.jobs.status import State
-from engine.jobs.store import open_store, remember_root
+from engine.jobs.store import remember_root
 from engine.text import clean
 
 START_SECONDS = 20.0
@@ -40,59 +39,8 @@ def launch(
     devices.options(recipe.device)
     job = directory.create(root, recipe, parents, inputs)
     remember_root(root)
-    _start(job, recipe.kind)
+    start(job, recipe.kind)
     return job
-
-
-def launch_training(wanted: TrainRecipe, root: Path) -> JobDirectory:
-    """Start a run, after a look at what its recipe names: a wrong name fails here and now.
-
-    Relative paths are written into the run's recipe as absolute ones: it runs in another folder.
-    Raises EngineError, also where the disk cannot hold a single checkpoint.
-    """
-    from engine.catalog import checkpoints, fit
-
-    found = named.locate(wanted, root)
-    runs = [job.path for job in open_store(root).jobs()]
-    fit.check_disk(found.recipe, checkpoints.resolve(found.recipe.model.checkpoint, runs), root)
-    return launch(found.recipe, root, parents=found.parents, inputs=found.files)
-
-
-def resume(
-    job: JobDirectory, recipe: Recipe | None = None, *, adopt: bool = False, force: bool = False
-) -> None:
-    """Go on with a job that ended early; `recipe` is given where this attempt changes it.
-
-    A lost job (its host is gone) is resumed only with `adopt`, one whose data has changed only
-    with `force`. Raises EngineError where the job cannot go on.
-    """
-    record = job.record()
-    if record is None:
-        raise EngineError("This is not a run's directory.", str(job.path), "See finetop runs.")
-    now = status.read(job)
-    state = status.derive(job, now)
-    if state.alive:
-        raise EngineError(f"{record.name} is {state} already.", str(job.path))
-    if state is State.LOST and not adopt:
-        host = now.host if now else "another host"
-        raise EngineError(
-            f"{record.name} ran on {host}, and may still.",
-            str(job.path),
-            "If that host is gone, resume it with --adopt.",
-        )
-    if state is State.DONE:
-        continuation.check_further(job, recipe)
-    if recipe is not None:
-        continuation.check(job, recipe)
-    devices.options((recipe or job.recipe()).device)
-    if any(job.checkpoints.glob("checkpoint-*")):
-        if not force:
-            named.check(record.inputs)
-    else:  # it begins again: with the data as it is now
-        recipe = _renew(job, recipe)
-    # Its end is written a moment before the lock is free, longer on a slow disk.
-    wait(lambda: lock.holder(job.lock_file) is None, END_SECONDS)
-    _start(job, record.kind, recipe)
 
 
 def stop(
@@ -181,20 +129,7 @@ def _is_saving(job: JobDirectory) -> bool:
     return now.state is State.STOPPING or now.message.startswith("saving")
 
 
-def _renew(job: JobDirectory, recipe: Recipe | None) -> Recipe | None:
-    """Note the inputs that the next attempt will find; the recipe with its names made absolute."""
-    wanted = recipe or job.recipe()
-    if not isinstance(wanted, TrainRecipe):
-        return recipe
-    found = named.locate(wanted, job.path.parent)
-    try:
-        named.renew(job, found.files)
-    except OSError as error:
-        raise _not_started(job, error) from error
-    return found.recipe if recipe is not None else None
-
-
-def _start(job: JobDirectory, kind: str, recipe: Recipe | None = None) -> None:
+def start(job: JobDirectory, kind: str, recipe: Recipe | None = None) -> None:
     """Start a worker, and wait until this very worker has begun. Raises EngineError, JobFailed."""
     mark = secrets.token_hex(4)
     changed = process.changed_recipe(job, mark)
@@ -206,7 +141,7 @@ def _start(job: JobDirectory, kind: str, recipe: Recipe | None = None) -> None:
         wait(lambda: _began(job, mark) or child.poll() is not None, START_SECONDS)
         began = _began(job, mark)
     except OSError as error:
-        raise _not_started(job, error) from error
+        raise not_started(job, error) from error
     finally:
         with contextlib.suppress(OSError):  # a read-only disk refuses even what is not there
             changed.unlink()
@@ -222,7 +157,7 @@ def _start(job: JobDirectory, kind: str, recipe: Recipe | None = None) -> None:
     raise JobFailed("The worker did not come up.", log, f"Its log is {job.launch_log}.")
 
 
-def _not_started(job: JobDirectory, error: OSError) -> EngineError:
+def not_started(job: JobDirectory, error: OSError) -> EngineError:
     return EngineError(
         "The worker cannot be started.",
         f"{error.filename or job.path}: {error.strerror}",

@@ -22,6 +22,7 @@ from engine.jobs import launch, lock, recipe, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
+from engine.launching import resume
 
 SAVE_EVERY = 4
 """Every how many trials the kill falls into a save."""
@@ -94,7 +95,7 @@ def _trial(job: JobDirectory, *, save: bool) -> Trial:
     before = _points(job)
     flushed = max((step for _, step in before), default=0)
     assert flushed >= now.step - 1, f"step {now.step} was reported, {flushed} is on disk"
-    launch.resume(job)
+    resume.resume_job(job)
     attempt = job.latest_attempt()
     _wait(lambda: "training from step" in launch.log_tail(job.attempt(attempt).log, 200), "resumes")
     log = launch.log_tail(job.attempt(attempt).log, 200)

@@ -10,6 +10,7 @@ from engine.jobs import directory, launch, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import Recipe, TrainRecipe
 from engine.jobs.status import State, Status
+from engine.launching import resume
 from tui import cli
 
 STARTS = {
@@ -34,7 +35,7 @@ def launched(root: Path, monkeypatch: pytest.MonkeyPatch) -> list[Recipe]:
         return stopped(directory.create(root, recipe), recipe)
 
     monkeypatch.setattr(launch, "launch", start)
-    monkeypatch.setattr(launch, "resume", lambda job, changed, **_: stopped(job, changed))
+    monkeypatch.setattr(resume, "resume_job", lambda job, changed, **_: stopped(job, changed))
     return recipes
 
 

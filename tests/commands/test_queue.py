@@ -12,6 +12,7 @@ from engine.jobs import directory, launch, lock, queue, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
+from engine.launching import resume
 from tests import patience
 from tests.conftest import Eventually
 from tests.jobs.waiters import Line
@@ -96,7 +97,7 @@ def test_a_waiting_run_that_is_killed_makes_room_and_can_be_resumed(
     os.kill(lock.holder(job.lock_file) or 0, signal.SIGKILL)
     eventually(lambda: state_of(job) is State.CRASHED, "it is dead")
     assert [ticket.job for ticket in queue.waiting("cpu")] == [two, three]
-    launch.resume(job)
+    resume.resume_job(job)
     eventually(lambda: state_of(job) is State.QUEUED, "it waits again, last in line")
     assert [ticket.job for ticket in queue.waiting("cpu")] == [two, three, one]
 

@@ -7,11 +7,11 @@ from engine.chat import Message
 from engine.compare import export
 from engine.compare.arms import parse_arm
 from engine.compare.collection import Collection
-from engine.compare.keeping import keep
 from engine.compare.samples import Sample, Timings, to_table
 from engine.jobs import status
 from engine.jobs.settings import Decode
 from engine.jobs.status import State
+from engine.launching.keep_answers import keep
 from tui.answers.conversation import Side
 from tui.answers.keeping import round_of
 from tui.answers.reading import prompt_lines

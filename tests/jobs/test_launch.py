@@ -12,6 +12,7 @@ from engine.jobs import directory, launch, lock, process, recipe, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State, Status
+from engine.launching import resume
 from tests import patience
 from tests.jobs.test_lock import HOLD
 
@@ -51,7 +52,7 @@ def test_what_a_begun_run_cannot_change_is_refused(
     job: JobDirectory, started: list[Path], change: str
 ) -> None:
     with pytest.raises(EngineError, match="has begun") as caught:
-        launch.resume(job, changed(job, change))
+        resume.resume_job(job, changed(job, change))
     assert change.partition("=")[0] in caught.value.detail
     assert job.path.name in caught.value.hint
     assert started == []
@@ -69,14 +70,14 @@ def test_what_takes_effect_may_change(
     job: JobDirectory, started: list[Path], changes: list[str]
 ) -> None:
     with pytest.raises(EngineError, match="cannot be started"):
-        launch.resume(job, changed(job, *changes))
+        resume.resume_job(job, changed(job, *changes))
     assert started == [job.path]
 
 
 def test_all_may_change_where_nothing_was_saved(job: JobDirectory, started: list[Path]) -> None:
     (job.checkpoints / "checkpoint-5").rmdir()
     with pytest.raises(EngineError, match="cannot be started"):
-        launch.resume(job, changed(job, "method.rank=16"))
+        resume.resume_job(job, changed(job, "method.rank=16"))
     assert started == [job.path]
 
 
@@ -84,7 +85,7 @@ def test_a_run_that_is_done_is_not_given_less(job: JobDirectory, started: list[P
     status.write(job, Status(State.DONE, step=9, total=9))
     for change in ("training.epochs=1", "training.saves=9"):
         with pytest.raises(EngineError, match="is done"):
-            launch.resume(job, changed(job, change))
+            resume.resume_job(job, changed(job, change))
     assert started == []
 
 
@@ -94,7 +95,7 @@ def test_a_recipe_that_cannot_be_written_is_told(
     nowhere = job.path / "no" / "folder" / "recipe.toml"
     monkeypatch.setattr(process, "changed_recipe", lambda *_: nowhere)
     with pytest.raises(EngineError, match="cannot be started"):
-        launch.resume(job, changed(job, "training.epochs=9"))
+        resume.resume_job(job, changed(job, "training.epochs=9"))
     assert started == []
 
 

@@ -14,6 +14,7 @@ from engine.jobs import directory, inputs, launch, lock, process, queue, recipe,
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import Recipe, TrainRecipe
 from engine.jobs.status import State, Status
+from engine.launching import locate, resume, training
 from tests import patience
 from tests.conftest import Eventually
 from tests.jobs.waiters import Line
@@ -63,14 +64,14 @@ def finetop(root: Path, *arguments: str) -> subprocess.Popen[str]:
 def test_of_two_that_resume_at_once_one_is_told_that_it_lost(
     job: JobDirectory, busy: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    launch.resume(job, changed(job, "training.epochs=5"))
+    resume.resume_job(job, changed(job, "training.epochs=5"))
     try:
         # The second one's look at the state came before the first one's start.
         with monkeypatch.context() as then:
             then.setattr(status, "derive", lambda *_: State.STOPPED)
             then.setattr(launch, "END_SECONDS", 0.0)
             with pytest.raises(EngineError, match="somebody else") as caught:
-                launch.resume(job, changed(job, "training.epochs=7"))
+                resume.resume_job(job, changed(job, "training.epochs=7"))
         assert caught.value.exit_code == 2
         assert epochs(job) == 5
         assert job.latest_attempt() == 2, "the one before, and the one that won"
@@ -114,7 +115,7 @@ def test_changed_data_is_refused_unless_forced(
     old = data.read_text()
     data.write_text(old * 2)
     with pytest.raises(EngineError, match="has changed since") as caught:
-        launch.resume(job)
+        resume.resume_job(job)
     assert str(data) in caught.value.detail
     assert "--force" in caught.value.hint
     assert job.latest_attempt() == 0
@@ -125,16 +126,16 @@ def test_changed_data_is_refused_unless_forced(
     assert forced.communicate(timeout=patience.PROCESS_SECONDS)[0].strip() == job.path.name
     queue_away(job)
     with pytest.raises(EngineError, match="has changed since"):
-        launch.resume(job)  # forced once is not forced for ever
+        resume.resume_job(job)  # forced once is not forced for ever
     data.write_text(old)
-    launch.resume(job)
+    resume.resume_job(job)
     queue_away(job)
 
 
 def test_data_that_is_gone_is_named(job: JobDirectory, data: Path) -> None:
     data.unlink()
     with pytest.raises(EngineError, match="is gone") as caught:
-        launch.resume(job)
+        resume.resume_job(job)
     assert str(data) in caught.value.detail
 
 
@@ -143,7 +144,7 @@ def test_a_run_that_begins_again_takes_the_data_as_it_is(
 ) -> None:
     (job.checkpoints / "checkpoint-5").rmdir()
     data.write_text(data.read_text() * 3)
-    launch.resume(job, changed(job, f"data.train={data}"))
+    resume.resume_job(job, changed(job, f"data.train={data}"))
     queue_away(job)
     record = job.record()
     assert record is not None
@@ -174,13 +175,13 @@ def test_what_a_recipe_names_is_found_and_made_absolute(
         "samples.prompts=prompts.txt", f"replay.data={data.name}",
     ]))  # fmt: skip
     assert isinstance(wanted, TrainRecipe)
-    found = inputs.locate(wanted, root)
+    found = locate.locate(wanted, root)
     assert found.recipe.data.template == str(tmp_path / "form.jinja")
     assert found.recipe.forgetting.probe == str(tmp_path / "probe.txt")
     assert found.recipe.samples.prompts == str(tmp_path / "prompts.txt")
     assert found.recipe.replay.data == found.recipe.data.train == str(data)
     assert {path.name for path in found.files} == {data.name, "form.jinja", "probe.txt"}
-    assert inputs.locate(found.recipe, root).recipe == found.recipe, "twice is as once"
+    assert locate.locate(found.recipe, root).recipe == found.recipe, "twice is as once"
 
 
 @pytest.mark.parametrize(
@@ -193,7 +194,7 @@ def test_a_wrong_name_fails_before_anything_is_made(root: Path, change: str, wor
     wanted = recipe.parse(recipe.with_changes(recipe.to_table(CPU), [change]))
     assert isinstance(wanted, TrainRecipe)
     with pytest.raises(EngineError) as caught:
-        launch.launch_training(wanted, root)
+        training.launch_training(wanted, root)
     assert words in str(caught.value)
     assert list(root.iterdir()) == []
 
@@ -261,7 +262,7 @@ def test_a_limit_that_the_user_sets_holds(job: JobDirectory) -> None:
 
 
 def test_the_mark_of_a_launch_is_the_workers_own(job: JobDirectory, busy: Line) -> None:
-    launch.resume(job)
+    resume.resume_job(job)
     try:
         noted = directory.read_json(job.attempt(job.latest_attempt()).process)
         assert noted is not None

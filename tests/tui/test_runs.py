@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.jobs import launch, views
+from engine.jobs import views
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import Recipe, TrainRecipe
 from engine.jobs.status import State
 from engine.jobs.store import Store
+from engine.launching import resume as resume_module
 from tests.conftest import Eventually
 from tests.jobs.waiters import Line
 from tests.tui.building import write_curves, write_event, write_run
@@ -159,7 +160,7 @@ async def test_a_run_that_is_done_is_given_more(
     def resume(job: JobDirectory, recipe: Recipe | None, **_: object) -> None:
         resumed.append((job.path.name, recipe))
 
-    monkeypatch.setattr(launch, "resume", resume)
+    monkeypatch.setattr(resume_module, "resume_job", resume)
     write_run(root, "patient", points=30, created=time.time() + 9)
     (root / "patient" / "checkpoints").mkdir()
     (root / "patient" / "checkpoints" / "marks.json").write_text('{"ended": "patience"}')

@@ -17,6 +17,7 @@ from engine.jobs import directory, launch, lock, recipe
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
+from engine.launching import resume
 from engine.worker.training import checkpoints
 from tests.conftest import Eventually
 from tests.worker.here import resume_here, train_here
@@ -176,7 +177,7 @@ def test_sigkill_in_mid_epoch(base: Path, rows: Path, root: Path, eventually: Ev
     assert pid
     os.kill(pid, signal.SIGKILL)
     eventually(lambda: lock.holder(job.lock_file) is None, "it is gone")
-    launch.resume(job)
+    resume.resume_job(job)
     assert wait_for_end(job, eventually) is State.DONE
     assert "going on from checkpoint-" in job.attempt(2).log.read_text()
     assert_same(job, train_here(wanted, root))

@@ -8,6 +8,7 @@ import pytest
 
 from engine.jobs import launch, status
 from engine.jobs.status import State
+from engine.launching import resume
 from tests.conftest import Eventually
 from tests.worker.test_train import make_recipe, wait_for_end
 from tests.worker.tiny import save_checkpoint
@@ -46,6 +47,6 @@ def test_a_full_disk_is_told_and_resuming_goes_on_when_there_is_space(
     subprocess.run(
         ["mount", "-o", "remount,size=50m", str(small_disk)], check=True, capture_output=True
     )
-    launch.resume(job)
+    resume.resume_job(job)
     assert wait_for_end(job, eventually) is State.DONE, launch.log_tail(job.attempt(2).log)
     assert (job.model / "model.safetensors").exists()

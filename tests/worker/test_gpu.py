@@ -7,6 +7,7 @@ import pytest
 from engine.jobs import launch, recipe, status
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
+from engine.launching import resume
 from tests import patience
 from tests.conftest import Eventually
 from tests.worker.test_train import curves, wait_for_end, wait_for_step
@@ -65,7 +66,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_never_was(
     stopped = launch.launch(wanted, root)
     wait_for_step(stopped, 7, eventually)
     assert launch.stop(stopped, grace=patience.PROCESS_SECONDS) is State.STOPPED
-    launch.resume(stopped)
+    resume.resume_job(stopped)
     assert wait_for_end(stopped, eventually) is State.DONE, launch.log_tail(stopped.attempt(2).log)
     one, other = curves(whole), curves(stopped)
     for tag in ("train/loss", "eval/loss"):

@@ -92,7 +92,7 @@ def test_a_corrupted_model_raises_the_alarm(
 def test_a_run_may_end_at_its_budget_and_goes_on_only_with_another(
     base: Path, rows: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from engine.jobs import launch
+    from engine.launching import resume
 
     corrupt(monkeypatch, at=7, noise=1.0)
     changes = ("forgetting.stop=true", "training.saves=0", "training.epochs=2")
@@ -105,7 +105,7 @@ def test_a_run_may_end_at_its_budget_and_goes_on_only_with_another(
     kept = job.checkpoints / "checkpoint-4" / "adapter_model.safetensors"
     assert kept.read_bytes() == (job.adapter / "adapter_model.safetensors").read_bytes()
     with pytest.raises(EngineError, match="over its forgetting budget") as caught:
-        launch.resume(job)
+        resume.resume_job(job)
     assert "forgetting.stop=false" in caught.value.hint
     assert resume_here(job) is State.DONE, "it stays where it ended"
     assert curves(job)["train/loss"][0][-1] == 8

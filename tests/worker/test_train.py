@@ -16,6 +16,7 @@ from engine.jobs import launch, lock, recipe, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
+from engine.launching import resume
 from tests import patience
 from tests.conftest import Eventually
 from tests.worker.tiny import save_checkpoint
@@ -196,7 +197,7 @@ def test_stopped_and_resumed_equals_uninterrupted(
     assert stopped is not None
     assert 3 <= stopped.step < 24
     assert [path.name for path in job.checkpoints.iterdir()][-1:] != []
-    launch.resume(job)
+    resume.resume_job(job)
     assert wait_for_end(job, eventually) is State.DONE, launch.log_tail(job.attempt(2).log)
     again, first = weights(job.adapter), weights(finished.adapter)
     assert again.keys() == first.keys()
@@ -224,7 +225,7 @@ def test_killed_is_crashed_and_resumes_from_what_verifies(
     assert len(saved) >= 2
     optimiser = saved[-1] / "optimizer.pt"
     optimiser.write_bytes(optimiser.read_bytes()[:-100])
-    launch.resume(job)
+    resume.resume_job(job)
     assert wait_for_end(job, eventually) is State.DONE, launch.log_tail(job.attempt(2).log)
     assert f"going on from {saved[-2].name}" in job.attempt(2).log.read_text()
     assert all(
@@ -248,8 +249,8 @@ def test_a_run_that_is_done_can_be_given_more(
     assert wait_for_end(job, eventually) is State.DONE, launch.log_tail(job.attempt(1).log)
     first = weights(job.model)
     with pytest.raises(Exception, match="is done"):
-        launch.resume(job)
-    launch.resume(job, make_recipe(base, rows, "training.epochs=2", "method.kind=full"))
+        resume.resume_job(job)
+    resume.resume_job(job, make_recipe(base, rows, "training.epochs=2", "method.kind=full"))
     assert wait_for_end(job, eventually) is State.DONE
     now = status.read(job)
     assert now is not None

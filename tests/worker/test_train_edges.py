@@ -11,6 +11,7 @@ from engine.jobs import directory, launch, recipe
 from engine.jobs.lock import Lock
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
+from engine.launching import resume
 from engine.worker.__main__ import explain
 from engine.worker.attempt import Attempt
 from engine.worker.rows.encode import widest
@@ -67,7 +68,7 @@ def test_smaller_passes_go_on_with_the_same_steps(
     for one in (whole, job):
         assert wait_for_end(one, eventually) is State.DONE, launch.log_tail(one.attempt(1).log)
     smaller = (*common, "training.max_steps=6", "training.batch_size=4", "training.accumulation=2")
-    launch.resume(job, make_recipe(base, rows, *smaller))
+    resume.resume_job(job, make_recipe(base, rows, *smaller))
     assert wait_for_end(job, eventually) is State.DONE, launch.log_tail(job.attempt(2).log)
     assert "going on from checkpoint-4" in job.attempt(2).log.read_text()
     again, first = curves(job), curves(whole)

@@ -17,6 +17,7 @@ from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
 from engine.jobs.store import open_store
+from engine.launching import training
 from tui.commands.follow import follow
 from tui.commands.gains import OPEN, as_text, summarise
 from tui.commands.generate import check_out
@@ -70,7 +71,7 @@ def _train(changes: Sequence[str], root: Path, what: str) -> JobDirectory:
 
     wanted = recipe.read(RECIPE, changes)
     assert isinstance(wanted, TrainRecipe), "the bundled recipe trains"
-    job = launch.launch_training(wanted, root)
+    job = training.launch_training(wanted, root)
     _wait(job, f"{what} {job.path.name}")
     return job
 

@@ -35,7 +35,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
 
 
 def _generate(options: argparse.Namespace) -> int:
-    from engine.jobs import generation
+    from engine.launching import generation
 
     if options.out is not None and options.detach:
         raise EngineError(

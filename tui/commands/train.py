@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 
 from engine.errors import EngineError
-from engine.jobs import continuation, launch, recipe, session, status
+from engine.jobs import continuation, recipe, session, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
 from engine.jobs.store import open_store
+from engine.launching import resume, training
 from engine.text import one_line
 from tui.commands.fit import announce
 from tui.commands.follow import follow
@@ -42,7 +43,7 @@ def _train(options: argparse.Namespace) -> int:
         raise EngineError(f"This is a recipe to {wanted.kind}.", options.recipe or "")
     store = open_store(options.runs, remember=True)
     announce(wanted, store)
-    job = launch.launch_training(wanted, store.root)
+    job = training.launch_training(wanted, store.root)
     print(job.path.name)
     _say_where(job)
     return _end(job, options.follow)
@@ -53,7 +54,7 @@ def _resume(options: argparse.Namespace) -> int:
     before = job.recipe()
     changed = recipe.changed(before, options.changes) if options.changes else None
     note = continuation.schedule_note(before, changed)
-    launch.resume(job, changed, adopt=options.adopt, force=options.force)
+    resume.resume_job(job, changed, adopt=options.adopt, force=options.force)
     print(job.path.name)
     if note:
         print(note, file=sys.stderr)

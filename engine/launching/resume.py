@@ -1,0 +1,58 @@
+"""Resuming a job that ended early: with its own recipe, or with changes that fit what it is."""
+
+from engine.errors import EngineError
+from engine.jobs import continuation, devices, inputs, launch, lock, status
+from engine.jobs.directory import JobDirectory
+from engine.jobs.recipe import Recipe, TrainRecipe
+from engine.jobs.status import State
+from engine.launching.locate import locate
+
+
+def resume_job(
+    job: JobDirectory, recipe: Recipe | None = None, *, adopt: bool = False, force: bool = False
+) -> None:
+    """Go on with a job that ended early; `recipe` is given where this attempt changes it.
+
+    A lost job (its host is gone) is resumed only with `adopt`, one whose data has changed only
+    with `force`. Raises EngineError where the job cannot go on.
+    """
+    record = job.record()
+    if record is None:
+        raise EngineError("This is not a run's directory.", str(job.path), "See finetop runs.")
+    now = status.read(job)
+    state = status.derive(job, now)
+    if state.alive:
+        raise EngineError(f"{record.name} is {state} already.", str(job.path))
+    if state is State.LOST and not adopt:
+        host = now.host if now else "another host"
+        raise EngineError(
+            f"{record.name} ran on {host}, and may still.",
+            str(job.path),
+            "If that host is gone, resume it with --adopt.",
+        )
+    if state is State.DONE:
+        continuation.check_further(job, recipe)
+    if recipe is not None:
+        continuation.check(job, recipe)
+    devices.options((recipe or job.recipe()).device)
+    if any(job.checkpoints.glob("checkpoint-*")):
+        if not force:
+            inputs.check(record.inputs)
+    else:  # it begins again: with the data as it is now
+        recipe = _renew(job, recipe)
+    # Its end is written a moment before the lock is free, longer on a slow disk.
+    launch.wait(lambda: lock.holder(job.lock_file) is None, launch.END_SECONDS)
+    launch.start(job, record.kind, recipe)
+
+
+def _renew(job: JobDirectory, recipe: Recipe | None) -> Recipe | None:
+    """Note the inputs that the next attempt will find; the recipe with its names made absolute."""
+    wanted = recipe or job.recipe()
+    if not isinstance(wanted, TrainRecipe):
+        return recipe
+    found = locate(wanted, job.path.parent)
+    try:
+        inputs.renew(job, found.files)
+    except OSError as error:
+        raise launch.not_started(job, error) from error
+    return found.recipe if recipe is not None else None

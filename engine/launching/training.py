@@ -1,0 +1,23 @@
+"""Starting a training run: what its recipe names is found first, and the disk is looked at."""
+
+from pathlib import Path
+
+from engine.jobs import launch
+from engine.jobs.directory import JobDirectory
+from engine.jobs.recipe import TrainRecipe
+from engine.jobs.store import open_store
+from engine.launching.locate import locate
+
+
+def launch_training(wanted: TrainRecipe, root: Path) -> JobDirectory:
+    """Start a run, after a look at what its recipe names: a wrong name fails here and now.
+
+    Relative paths are written into the run's recipe as absolute ones: it runs in another folder.
+    Raises EngineError, also where the disk cannot hold a single checkpoint.
+    """
+    from engine.catalog import checkpoints, fit
+
+    found = locate(wanted, root)
+    runs = [job.path for job in open_store(root).jobs()]
+    fit.check_disk(found.recipe, checkpoints.resolve(found.recipe.model.checkpoint, runs), root)
+    return launch.launch(found.recipe, root, parents=found.parents, inputs=found.files)
