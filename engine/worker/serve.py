@@ -1,12 +1,11 @@
 """The companion process: requests in, streamed answers out, a JSON object a line.
 
-Owns the protocol and the turn-taking, not the work: that is `engine.worker.answering.desk`, which
+Owns the turn-taking, not the work: that is `engine.worker.answering.desk`, which
 is imported once the first request has been answered. Nothing that a library prints can reach the
 protocol.
 
-A request is {"id", "type", …}; each is answered by events {"id", "event", …} that end in one `done`
-or `error` {title, detail, hint}. `cancel` {"target": id} works at once, whatever runs. The process
-ends when its input closes.
+`engine.worker.companion.protocol` says what a request and an event are. The process ends when its
+input closes.
 """
 
 import contextlib
@@ -18,21 +17,16 @@ import queue
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from engine.errors import EngineError
+from engine.worker.companion.protocol import PROTOCOL, WAITING, Event, Request
 from engine.worker.environment import set_environment
 
-PROTOCOL = 1
 IDLE_SECONDS = 600.0
 """After so long without a request the models are let go."""
 
-Request = Mapping[str, Any]
-Event = dict[str, Any]
-Cancelled = Callable[[], bool]
-WAITING: Event = {}
-"""What a task yields where it waits for something outside of this process."""
 _PAUSE = 0.01
 """Seconds between two looks, where all tasks wait for what is outside."""
 

@@ -22,11 +22,12 @@ from engine.jobs import directory, status
 from engine.jobs.process import worker_command
 from engine.jobs.recipe import GenerateRecipe
 from engine.jobs.settings import Decode
-from engine.worker.answering.answers import Answers, Pieces, answer_all, decode_ids, probabilities
+from engine.worker.answering.answers import Answers, answer_all, probabilities
 from engine.worker.answering.bases import MOST_ADAPTERS, Bases
 from engine.worker.model import models
 from engine.worker.model.places import Place
 from engine.worker.rows.template import render_prompt
+from engine.worker.tokenizers.detokenize import Pieces, decode_ids
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 from tests.worker.voices import ADAPTERS, GREEDY, LENGTH, TEXTS, raw_prompts, say, voice
 

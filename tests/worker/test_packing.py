@@ -19,14 +19,9 @@ from transformers import (
 )
 
 from engine.errors import EngineError
+from engine.worker.model.attention import attention_for, check_packing
 from engine.worker.rows.encode import IGNORED, Encoded, collate, nll_by_row
-from engine.worker.rows.packing import (
-    attention_for,
-    check_packing,
-    collate_packed,
-    packed_inputs,
-    plan_bins,
-)
+from engine.worker.rows.packing import collate_packed, packed_inputs, plan_bins
 from tests.worker.families import configs
 
 MAKE: Any = AutoModelForCausalLM.from_config

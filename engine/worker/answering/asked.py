@@ -10,7 +10,7 @@ from engine.compare.samples import Sample
 from engine.errors import EngineError
 from engine.jobs import fields
 from engine.jobs.settings import Decode
-from engine.worker.serve import Request
+from engine.worker.companion.protocol import Request
 
 MOST_ARMS = 8
 

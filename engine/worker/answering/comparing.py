@@ -11,7 +11,6 @@ from engine.compare.shift import to_table
 from engine.errors import EngineError
 from engine.jobs.settings import Decode
 from engine.worker.answering import asked, facts
-from engine.worker.answering.answers import decode_ids, pieces_of
 from engine.worker.answering.bases import too_long
 from engine.worker.answering.chorus import ROWS, Chorus
 from engine.worker.answering.facts import Fact
@@ -19,8 +18,9 @@ from engine.worker.answering.replies import EndpointGone
 from engine.worker.answering.shift import Reading, Words, compare, read
 from engine.worker.answering.speaking import answered, speak
 from engine.worker.answering.stock import Stock
+from engine.worker.companion.protocol import WAITING, Cancelled, Event, Request
 from engine.worker.rows.template import render_prompt
-from engine.worker.serve import WAITING, Cancelled, Event, Request
+from engine.worker.tokenizers.detokenize import decode_ids, pieces_of
 
 
 class Comparing:

@@ -20,10 +20,10 @@ from engine.compare.tokens import (
     describe_loss,
 )
 from engine.errors import EngineError
-from engine.worker.answering.answers import pieces_of
 from engine.worker.rows.preview import special_ids
 from engine.worker.rows.sandbox import Fault
 from engine.worker.rows.template import choose_template, leading_ids, own_template, prompt_text
+from engine.worker.tokenizers.detokenize import pieces_of
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")

@@ -14,17 +14,17 @@ from engine.catalog import datasets
 from engine.compare.arms import Arm
 from engine.jobs.settings import Data, Training
 from engine.worker.answering import asked
-from engine.worker.answering.answers import pieces_of
 from engine.worker.answering.comparing import Comparing
 from engine.worker.answering.endpoint import Endpoint
 from engine.worker.answering.speaking import ask_endpoint, speak
 from engine.worker.answering.stock import Stock
 from engine.worker.answering.tokenizing import Tokenizing
+from engine.worker.companion.protocol import Cancelled, Event, Request
 from engine.worker.model import counting, models
 from engine.worker.rows import columnar, inspection
 from engine.worker.rows.preview import encode_row, read_data, read_replay, show_row
 from engine.worker.rows.template import choose_template, prompt_ids, prompt_text
-from engine.worker.serve import Cancelled, Event, Request
+from engine.worker.tokenizers.detokenize import pieces_of
 
 Handler = Callable[[Request, Cancelled], Iterator[Event | None]]
 

@@ -7,12 +7,13 @@ from engine.compare import behaviour
 from engine.compare.arms import format_arm
 from engine.compare.samples import Sample, to_table
 from engine.jobs.settings import Decode
-from engine.worker.answering.answers import Answers, Pieces
+from engine.worker.answering.answers import Answers
 from engine.worker.answering.bases import Voice
 from engine.worker.answering.endpoint import Endpoint
 from engine.worker.answering.stock import Stock
+from engine.worker.companion.protocol import WAITING, Cancelled, Event
 from engine.worker.rows.template import Said
-from engine.worker.serve import WAITING, Cancelled, Event
+from engine.worker.tokenizers.detokenize import Pieces
 
 
 def speak(

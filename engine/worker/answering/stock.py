@@ -15,9 +15,9 @@ from engine.errors import EngineError
 from engine.jobs.store import open_store
 from engine.worker.answering.bases import Base, Bases, Voice
 from engine.worker.answering.weights import free_on
+from engine.worker.companion.protocol import Cancelled, Event
 from engine.worker.model import models
 from engine.worker.model.places import Place, locate
-from engine.worker.serve import Cancelled, Event
 
 
 class Stock:

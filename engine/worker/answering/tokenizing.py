@@ -14,7 +14,7 @@ from engine.errors import EngineError
 from engine.worker.answering import asked, vocabularies
 from engine.worker.answering.cutting import added_around, kind_of, render, tokenize
 from engine.worker.answering.stock import Stock
-from engine.worker.serve import Cancelled, Event, Request
+from engine.worker.companion.protocol import Cancelled, Event, Request
 
 MOST_TEXTS, MOST_TOKENIZERS = 200, 16
 _KEPT = 6

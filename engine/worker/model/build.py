@@ -10,12 +10,12 @@ from transformers import set_seed
 from engine.errors import EngineError
 from engine.jobs.recipe import TrainRecipe
 from engine.worker.model import models
+from engine.worker.model.attention import attention_for, check_packing
 from engine.worker.model.formats import Formats
 from engine.worker.model.merge import merge, save_merged
 from engine.worker.model.quantize import is_quantized
 from engine.worker.model.stages import Lineage, Stage, find_stage
 from engine.worker.model.targets import adapter_targets, is_transposed
-from engine.worker.rows.packing import attention_for, check_packing
 
 __all__ = ["Lineage", "Stage", "build_model", "find_stage", "load_root"]
 

@@ -15,8 +15,9 @@ from torch.utils.data import Dataset, Sampler
 from transformers import Trainer
 
 from engine.jobs.settings import Training
+from engine.worker.model.attention import wants_flat
 from engine.worker.rows.encode import Encoded, collate
-from engine.worker.rows.packing import collate_packed, packed_inputs, plan_bins, wants_flat
+from engine.worker.rows.packing import collate_packed, packed_inputs, plan_bins
 
 Collate = Callable[[Sequence[Any]], dict[str, Tensor]]
 _POOL = 32

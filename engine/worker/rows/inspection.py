@@ -14,7 +14,6 @@ from typing import Any
 from engine.catalog import rows
 from engine.catalog.rows import Example, Reject
 from engine.jobs.settings import Data, Replay
-from engine.worker.answering.answers import decode_ids
 from engine.worker.rows import lengths
 from engine.worker.rows.drawing import Row as Drawn
 from engine.worker.rows.encode import IGNORED, Encoded, Template, end_token_ids
@@ -31,6 +30,7 @@ from engine.worker.rows.preview import (
 from engine.worker.rows.replay import count_rows, open_pool
 from engine.worker.rows.survey import compare_sides, open_survey, part_sides
 from engine.worker.rows.template import FORMS, SUFFIXES, leading_ids, own_template, prompt_ids
+from engine.worker.tokenizers.detokenize import decode_ids
 
 SAMPLE = 2000
 """Rows that are looked at where nothing else is asked for."""

@@ -11,7 +11,6 @@ from engine.catalog.rows import Example
 from engine.errors import EngineError
 from engine.jobs import fields
 from engine.jobs.settings import Data, Replay
-from engine.worker.answering.answers import decode_ids, pieces_of
 from engine.worker.rows.encode import (
     IGNORED,
     Encoded,
@@ -21,6 +20,7 @@ from engine.worker.rows.encode import (
     encode_messages,
     fit,
 )
+from engine.worker.tokenizers.detokenize import decode_ids, pieces_of
 
 MOST_TEXT = 2000
 """Characters of a text that is shown beside the rows."""

@@ -19,12 +19,13 @@ from engine.compare.arms import Arm
 from engine.compare.samples import to_table
 from engine.jobs import settings
 from engine.jobs.settings import Decode
-from engine.worker.answering.answers import Answers, decode_ids
+from engine.worker.answering.answers import Answers
 from engine.worker.answering.bases import Base, Voice
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.rows.encode import IGNORED, Encoded
 from engine.worker.rows.examples import Prepared
 from engine.worker.rows.template import Template
+from engine.worker.tokenizers.detokenize import decode_ids
 
 TEXT_PROMPT = 16
 """Tokens of a plain text that are its prompt, half of it at most."""

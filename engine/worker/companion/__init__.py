@@ -1,0 +1,1 @@
+"""The companion: a long-lived process that answers the requests of the dashboard."""

@@ -1,0 +1,1 @@
+"""Tokenizers in memory: loaded, used on texts, and decoded token by token."""
