@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from engine.catalog import hub_data, rows, saved
+from engine.catalog import rows, saved
 from engine.catalog.answers import find_answers
 from engine.catalog.data_files import find_eval, is_data, is_train, list_files, name_of, walk
 from engine.catalog.formats import holds_columns, read_raw
@@ -71,7 +71,7 @@ def list_datasets(folders: Sequence[Path]) -> list[DataSet]:
     for folder in saved.list_cached(saved.find_cache()):
         if os.path.realpath(folder) not in seen:
             found.append(_list_one(folder, str(folder)))
-    for name, snapshot in hub_data.list_snapshots():
+    for name, snapshot in saved.list_snapshots():
         for one in _list_folders([snapshot], seen):
             below = os.path.relpath(one.path.parent, snapshot)
             part = "" if below in (".", "data") else f" {below}"
@@ -231,7 +231,7 @@ def _locate(ref: str) -> Path:
         return _locate_in(path)
     if os.path.exists(path):
         return path
-    cached = hub_data.find(ref)
+    cached = saved.find(ref)
     if cached is None:
         raise EngineError(
             f"no data file at {ref}",

@@ -1,15 +1,17 @@
 """Will it fit? A recipe beside what the device and the disk have free, and how long it may take.
 
-Puts together `memory`, `advice`, `duration` and `disk` for commands and screens: no library, no
+Puts together `memory`, `advice` and `duration` for commands and screens: no library, no
 tensor, a few milliseconds. What it says are estimates; only a disk that cannot hold one checkpoint
 is certain, see `check_disk`.
 """
 
+import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.catalog import advice, configs, disk, duration, memory
+from engine.catalog import advice, configs, duration, memory
 from engine.catalog.advice import Advice, gigabytes
 from engine.catalog.entry import Checkpoint
 from engine.catalog.inspection import inspect_base
@@ -19,6 +21,11 @@ from engine.errors import EngineError
 from engine.jobs import devices
 from engine.jobs.devices import Device
 from engine.jobs.recipe import TrainRecipe
+
+BESIDE = 8 << 20
+"""Bytes beside weights and moments: tokenizer, random states, scheduler, the manifest."""
+MARKED = 2
+"""Checkpoints that are kept whatever `training.keep` says: the best, and the last in the budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,7 @@ def assess(
     to be `max_length` long, and the time is not said.
     """
     kind, room = chosen[0].kind, free_memory(chosen)
-    label, disk_free = devices.labels(tuple(chosen)), disk.free(runs_root)
+    label, disk_free = devices.labels(tuple(chosen)), free_disk_bytes(runs_root)
     try:
         config, parameters = read_model(checkpoint)
         found = memory.estimate(
@@ -120,8 +127,8 @@ def assess(
         largest_batch=batch,
         seconds=seconds,
         basis=basis,
-        checkpoint=disk.checkpoint_bytes(found),
-        disk_needed=disk.run_bytes(
+        checkpoint=checkpoint_bytes(found),
+        disk_needed=run_bytes(
             recipe,
             found,
             configs.find_vocab_size(config) or 0,
@@ -148,7 +155,7 @@ def check_disk(recipe: TrainRecipe, checkpoint: Checkpoint, runs_root: Path) -> 
         found = memory.estimate(config, recipe, parameters=parameters)
     except EngineError:
         return  # of an unknown size nothing is certain
-    needed, free = disk.checkpoint_bytes(found), disk.free(runs_root)
+    needed, free = checkpoint_bytes(found), free_disk_bytes(runs_root)
     if free is not None and free < needed:
         raise EngineError(
             "The disk is too full for this run.",
@@ -189,3 +196,40 @@ def read_model(checkpoint: Checkpoint) -> tuple[configs.Config, int | None]:
         raise EngineError("its base is not on this machine")
     base = inspect_base(checkpoint.base_path)
     return configs.read_json(base.path / "config.json"), base.parameters
+
+
+def checkpoint_bytes(estimate: Estimate) -> int:
+    """One checkpoint: what is learned and AdamW's two moments of it, in float32."""
+    return 3 * 4 * estimate.trained + BESIDE
+
+
+def run_bytes(
+    recipe: TrainRecipe,
+    estimate: Estimate,
+    vocabulary: int = 0,
+    references: int = 1,
+    merged: int = 0,
+) -> int:
+    """All that lies on disk at its most: checkpoints kept, one being written aside, and the result.
+
+    `vocabulary` is for what the alarm keeps of the base while the run lasts, or of as many models
+    as `references` says, `merged` the bytes of a base that a stage makes of an adapter.
+    """
+    training = recipe.training
+    # One at the end, one where it is stopped or improves; it never keeps more than it makes.
+    made = training.saves + training.evaluations + 1
+    kept = min(training.keep + MARKED, made)
+    result = 4 * estimate.trained + BESIDE
+    probe = 2 * recipe.forgetting.tokens * vocabulary * references  # in float16
+    return (kept + 1) * checkpoint_bytes(estimate) + result + probe + merged
+
+
+def free_disk_bytes(folder: Path) -> int | None:
+    """Bytes that are free where a folder lies or will lie; None where that cannot be asked."""
+    for place in (folder, *folder.parents):
+        if os.path.isdir(place):
+            try:
+                return shutil.disk_usage(place).free
+            except OSError:
+                return None
+    return None

@@ -219,7 +219,7 @@ def _loading(
     """Weights that are converted lie in memory twice for a moment: as stored, and as wanted.
 
     So do those that are quantised, beside the `packed` bytes of what they become. What is merged is
-    made whole in float32 (`engine.worker.model.merge`).
+    made whole in float32 (`engine.worker.model.saving`).
     """
     named = str(config.get("dtype") or config.get("torch_dtype"))
     wanted = 4 if merges else precision.weights

@@ -1,9 +1,10 @@
-"""What the `datasets` library leaves on disk: saved folders and its cache, listed without it.
+"""What the `datasets` library and the hub's cache leave on disk, listed without either library.
 
 `save_to_disk` leaves a folder a split (`state.json` beside Arrow files), and of several a
 `dataset_dict.json` above. The cache is `NAME/CONFIG/VERSION/HASH/` with a `dataset_info.json` and
 `NAME-SPLIT.arrow` files.
-Reads their JSON only: what the Arrow files hold is for a worker.
+Reads their JSON only: what the Arrow files hold is for a worker. The hub's cache keeps data sets as
+files: `datasets--OWNER--NAME/` with `refs/main` and `snapshots/<commit>/`, as for models.
 """
 
 import os
@@ -11,11 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.catalog import hub_cache
 from engine.catalog.parts import is_saved, list_parts, read_table, stem_of
 from engine.errors import EngineError
 
 TRAIN = ("train", "training", "default")
 HELD_OUT = ("eval", "validation", "valid", "val", "dev", "test")
+_PREFIX = "datasets--"
 _DEEPEST_CACHE = 4
 _MOST_CACHED = 500
 
@@ -194,3 +197,25 @@ def _info(folder: Path) -> Mapping[str, object]:
         return read_table(folder / "dataset_info.json")
     except EngineError:
         return {}
+
+
+def list_snapshots() -> Iterator[tuple[str, Path]]:
+    """`OWNER/NAME` and the folder of its newest snapshot, by name; none where there is no cache."""
+    try:
+        found = sorted(hub_cache.find_cache().iterdir())
+    except OSError:
+        return
+    for repository in found:
+        if not repository.name.startswith(_PREFIX) or not os.path.isdir(repository):
+            continue
+        snapshot = next(hub_cache.list_snapshots(repository), None)
+        if snapshot is not None:
+            yield repository.name.removeprefix(_PREFIX).replace("--", "/", 1), snapshot
+
+
+def find(name: str) -> Path | None:
+    """The folder of a data set that a cache knows by this name; None where none does."""
+    for folder in list_cached(find_cache()):
+        if name_cached(folder) == name:
+            return folder
+    return next((folder for known, folder in list_snapshots() if known == name), None)

@@ -31,8 +31,7 @@ from engine.worker.training.arguments import training_arguments
 from engine.worker.training.conductor import Conductor
 from engine.worker.training.curves import Curves
 from engine.worker.training.forgetting import Forgetting, fix_probe, read_root
-from engine.worker.training.gauges import Gauge
-from engine.worker.training.heldout import HeldOut
+from engine.worker.training.gauges import Gauge, HeldOut
 from engine.worker.training.history import History
 from engine.worker.training.trainer import TokenTrainer
 

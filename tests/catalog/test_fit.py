@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.catalog import advice, disk, duration, fit, inspection, memory
+from engine.catalog import advice, duration, fit, inspection, memory
 from engine.catalog.entry import Checkpoint
 from engine.catalog.fit import Fit
 from engine.errors import EngineError
@@ -214,7 +214,7 @@ def test_a_disk_too_small_for_one_checkpoint_is_refused(
     usage = shutil.disk_usage(root)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=5 * GB))
     found = fit.assess(full, checkpoint, [gpu(80 * GB)], root)
-    assert found.checkpoint == 12 * checkpoint.parameters + disk.BESIDE  # type: ignore[operator]
+    assert found.checkpoint == 12 * checkpoint.parameters + fit.BESIDE  # type: ignore[operator]
     with pytest.raises(EngineError, match="disk is too full") as caught:
         fit.check_disk(full, checkpoint, root)
     assert "5.0 GB are free" in caught.value.detail
@@ -233,13 +233,15 @@ def test_disk_counts_what_is_kept(checkpoint: Checkpoint, root: Path) -> None:
     estimate = memory.estimate(LLAMA, recipe(), parameters=checkpoint.parameters)
     alarm = needs() - needs("forgetting.tokens=0")
     assert alarm == 1024 * 32_000 * 2, "the base's distributions, in float16"
-    one = disk.checkpoint_bytes(estimate)
+    one = fit.checkpoint_bytes(estimate)
     least = needs("training.saves=0", "training.evaluations=0", "forgetting.tokens=0")
-    assert least == 2 * one + 4 * estimate.trained + disk.BESIDE
+    assert least == 2 * one + 4 * estimate.trained + fit.BESIDE
 
 
 def test_the_disk_is_that_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
-    assert disk.free(tmp_path / "a" / "b") == pytest.approx(disk.free(tmp_path), rel=0.05)
+    assert fit.free_disk_bytes(tmp_path / "a" / "b") == pytest.approx(
+        fit.free_disk_bytes(tmp_path), rel=0.05
+    )
 
 
 def test_operations_are_six_four_and_a_third_more() -> None:

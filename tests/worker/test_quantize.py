@@ -12,7 +12,7 @@ import torch
 from engine.errors import EngineError
 from engine.worker.model import models, quantize
 from engine.worker.model.formats import Formats
-from engine.worker.model.merge import merge
+from engine.worker.model.saving import merge
 from engine.worker.rows.encode import Encoded, collate, nll
 from tests import patience
 from tests.worker.families import save_family

@@ -24,8 +24,8 @@ from engine.jobs.status import State
 from engine.worker.answering.answers import Answers
 from engine.worker.answering.bases import Bases
 from engine.worker.model import models
-from engine.worker.model.merge import merge, save_merged
 from engine.worker.model.places import locate
+from engine.worker.model.saving import merge, save_merged
 from engine.worker.model.stages import Lineage, find_stage
 from tests.worker.here import resume_here, train_here
 from tests.worker.test_train import curves, make_recipe, weights

@@ -12,8 +12,8 @@ from engine.jobs.recipe import TrainRecipe
 from engine.worker.model import models
 from engine.worker.model.attention import attention_for, check_packing
 from engine.worker.model.formats import Formats
-from engine.worker.model.merge import merge, save_merged
 from engine.worker.model.quantize import is_quantized
+from engine.worker.model.saving import merge, save_merged
 from engine.worker.model.stages import Lineage, Stage, find_stage
 from engine.worker.model.targets import adapter_targets, is_transposed
 

@@ -1,13 +1,20 @@
 """What is saved beside weights, so that whoever loads them asks and stops as training did.
 
 Hugging Face's own layout and nothing beside it: a chat template in the tokenizer's files, the end
-tokens in `generation_config.json`.
+tokens in `generation_config.json`. An adapter becomes a part of its base in float32, never of
+weights that are quantised.
 """
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from engine import atomic
+from engine.errors import EngineError
+from engine.worker.model import models, quantize
 from engine.worker.rows.encode import end_token_ids
 from engine.worker.rows.template import Template
 
@@ -41,3 +48,39 @@ def all_ends(known: int | list[int] | None, tokenizer: Any, template: Template) 
     before = [known] if isinstance(known, int) else list(known or ())
     ends = sorted({*before, *end_token_ids(tokenizer, template)})
     return ends[0] if len(ends) == 1 else ends
+
+
+def merge(base: Path, adapter: Path) -> Any:
+    """The base with the adapter added to its weights: a plain model on the CPU, in float32.
+
+    Raises EngineError where the adapter does not fit, the sum is not finite, or the base is stored
+    quantised: the sum would be rounded to the few values that its weights can have.
+    """
+    model = models.load_base(base, torch.device("cpu"), torch.float32)
+    if quantize.is_quantized(model):
+        raise EngineError(
+            "The adapter cannot be merged: its base is stored quantised.",
+            str(base),
+            "Go on with the adapter (model.adapter = continue), or merge on the whole base.",
+        )
+    attached = models.attach_adapter(model, adapter)
+    try:
+        merged = attached.merge_and_unload(safe_merge=True)
+    except ValueError as error:
+        raise EngineError("The adapter cannot be merged.", f"{adapter}: {error}") from error
+    return merged.eval()
+
+
+def save_merged(base: Path, adapter: Path, tokenizer: Any, folder: Path) -> None:
+    """`merge`, saved as a checkpoint of its own, in the format that the base has on disk.
+
+    What is there already is kept: it has its name only when it is whole.
+    """
+    if folder.is_dir():
+        return
+    aside = folder.with_name(f".{folder.name}")
+    shutil.rmtree(aside, ignore_errors=True)
+    merged = merge(base, adapter).to(models.stored_dtype(base))
+    merged.save_pretrained(str(aside))
+    tokenizer.save_pretrained(str(aside))
+    atomic.publish_directory(aside, folder)
