@@ -42,17 +42,11 @@ def read_bounded(path: Path, limit: int) -> bytes:
     return content
 
 
-def sniff(path: Path) -> str | None:
-    """What the file is instead of what its name says, in plain words; None where it may be right.
-
-    Raises EngineError where it cannot be read.
-    """
-    with open_regular(path) as file:
-        return recognise_impostor(file.read(_SNIFFED))
-
-
 def recognise_impostor(head: bytes) -> str | None:
-    """`sniff` for the first bytes of a file, whatever its name."""
+    """What a file is instead of what its name says, from its first bytes, in plain words.
+
+    None where it may be right.
+    """
     if not head:
         return "is empty"
     if head.startswith(b"version https://git-lfs.github.com/spec/"):

@@ -115,17 +115,10 @@ def opener(text: str, words: int = 3) -> str:
     return " ".join(words_of(text)[:words])
 
 
-def self_bleu(texts: Sequence[str], size: int = 4) -> float:
-    """Mean BLEU of each text against all others (Zhu et al. 2018, arXiv 1802.01886), 0 to 1.
-
-    0 for fewer than two texts with words.
-    """
-    scores = [score for score in self_bleus(texts, size) if score is not None]
-    return sum(scores) / len(scores) if scores else 0.0
-
-
 def self_bleus(texts: Sequence[str], size: int = 4) -> list[float | None]:
-    """BLEU of each text against all others; None where it, or all others, have no words.
+    """BLEU of each text against all others (Zhu et al. 2018, arXiv 1802.01886), each 0 to 1.
+
+    None where it, or all others, have no words.
 
     Clipped n-gram precisions of 1 to `size`, add-one smoothed above 1 (Lin and Och 2004), with the
     brevity penalty against the closest length.

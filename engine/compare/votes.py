@@ -175,10 +175,6 @@ class Book:
                 return vote
         return None
 
-    def next_of(self, ballots: Iterable[Ballot]) -> Ballot | None:
-        """The first ballot that is not voted on; None when all are."""
-        return next((one for one in ballots if one.key not in self.votes), None)
-
     def _count(self, vote: Vote) -> None:
         self.votes.pop(vote.key, None)
         self.votes[vote.key] = vote

@@ -26,7 +26,4 @@ PRETRAIN_RUN = _HERE / "pretrain_run"
 """The base model's own pre-training, as a finished job directory."""
 
 RECIPE = _HERE / "recipe.toml"
-"""What `finetop demo` trains."""
-
-RECIPE = _HERE / "recipe.toml"
 """The training recipe of `finetop demo`, and the defaults that were chosen for the base model."""

@@ -65,11 +65,6 @@ def parse(row: object) -> Item:
     return Item(identity, skill, score, _messages(row.get("messages")), answer, key=key)
 
 
-def load_folder(folder: Path) -> dict[str, tuple[Item, ...]]:
-    """All suites of a folder by file name without ending, in alphabetical order."""
-    return {path.stem: load(path) for path in sorted(folder.glob("*.jsonl"))}
-
-
 def _read(path: Path) -> Iterator[Item]:
     try:
         lines = path.read_text("utf-8").split("\n")

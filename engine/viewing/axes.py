@@ -4,7 +4,7 @@ Tokens and epochs are the run's own, joined by step from what it logged; where i
 axis says so instead of guessing. Owns no drawing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -54,19 +54,6 @@ class Along:
     """One for each point, NaN where its place is not known; empty where the axis is not there."""
     missing: str = ""
     """Why there is no such axis for this run, for whoever shows it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """The point of a curve that is nearest to a cursor."""
-
-    label: str
-    at: int
-    """Position in the series."""
-    step: int
-    x: float
-    value: float
-    """May be NaN or infinite: it is what was logged."""
 
 
 def along(axis: Axis, series: Series, run: Mapping[str, Series]) -> Along:
@@ -166,17 +153,6 @@ def nearest(x: Floats, at: float) -> int | None:
             return None
         place = int(np.nanargmin(distance))
     return len(x) - 1 - place
-
-
-def read_at(curves: Sequence[tuple[str, Floats, Series]], at: float) -> list[Reading]:
-    """The nearest value of every curve that is overlaid: label, its places, its series."""
-    found = []
-    for label, x, series in curves:
-        place = nearest(x, at)
-        if place is not None:
-            step, value = int(series.steps[place]), float(series.values[place])
-            found.append(Reading(label, place, step, float(x[place]), value))
-    return found
 
 
 def _timed(times: Floats) -> Along:

@@ -11,7 +11,7 @@ from engine.compare.aspects import (
     opener,
     repeated,
     script_of,
-    self_bleu,
+    self_bleus,
 )
 
 COUNT = {aspect.name: aspect.count for aspect in ASPECTS}
@@ -70,17 +70,19 @@ def test_openers() -> None:
 
 
 def test_self_bleu_of_equal_and_of_different_texts() -> None:
-    assert self_bleu(["a b c d e"] * 3) == pytest.approx(1.0)
-    assert self_bleu(["a b c d", "e f g h"]) == 0.0
-    some = self_bleu(["the cat sat on the mat", "the cat sat on the rug", "dogs run fast"])
-    assert 0.0 < some < 1.0
-    assert self_bleu(["alone"]) == 0.0
+    assert self_bleus(["a b c d e"] * 3) == [pytest.approx(1.0)] * 3
+    assert self_bleus(["a b c d", "e f g h"]) == [0.0, 0.0]
+    some = self_bleus(["the cat sat on the mat", "the cat sat on the rug", "dogs run fast"])
+    assert all(score is not None and 0.0 <= score < 1.0 for score in some)
+    assert some[0] != 0.0
+    assert self_bleus(["alone"]) == [None]
+    assert self_bleus(["a b", "", "a b"]) == [pytest.approx(1.0), None, pytest.approx(1.0)]
 
 
 def test_self_bleu_agrees_with_one_worked_by_hand() -> None:
     # Unigrams: 2 of 3 words are in the other text; no bigram is: (0 + 1) / (2 + 1).
     expected = (2 / 3 * 1 / 3) ** 0.5
-    assert self_bleu(["a x b", "a y b"], size=2) == pytest.approx(expected)
+    assert self_bleus(["a x b", "a y b"], size=2) == [pytest.approx(expected)] * 2
 
 
 @given(st.text(max_size=300))
@@ -88,4 +90,4 @@ def test_any_text_can_be_measured(text: str) -> None:
     for aspect in ASPECTS:
         assert aspect.count(text) >= 0
     language_of(text)
-    self_bleu([text, text[::-1]])
+    self_bleus([text, text[::-1]])

@@ -64,12 +64,12 @@ def test_votes_are_kept_undone_and_read_again(tmp_path: Path) -> None:
     book = Book(path)
     for one in ballots[:3]:
         book.cast(prefer(one, "tuned"))
-    assert book.next_of(ballots) == ballots[3]
+    assert [one.key in book.votes for one in ballots] == [at < 3 for at in range(len(ballots))]
     assert Book(path).votes == book.votes
     undone = book.undo()
     assert undone is not None
     assert undone.ballot == ballots[2].id
-    assert Book(path).next_of(ballots) == ballots[2]
+    assert list(Book(path).votes) == [one.key for one in ballots[:2]]
     with path.open("ab") as file:
         file.write(b'{"ballot": "cut')  # the machine died here
     again = Book(path)

@@ -7,7 +7,7 @@ import pytest
 
 from engine.chat import Message
 from engine.errors import EngineError
-from engine.impact.suites import load, load_folder
+from engine.impact.suites import load
 
 GOOD = {
     "id": "facts-001",
@@ -35,12 +35,6 @@ def test_a_text_for_perplexity_needs_no_messages(tmp_path: Path) -> None:
     row = {"id": "p", "skill": "prose", "score": "perplexity", "text": "It rained."}
     (found,) = load(write(tmp_path / "prose.jsonl", row))
     assert (found.text, found.messages) == ("It rained.", ())
-
-
-def test_a_folder_gives_its_suites_by_name(tmp_path: Path) -> None:
-    write(tmp_path / "b.jsonl", GOOD)
-    write(tmp_path / "a.jsonl", GOOD)
-    assert list(load_folder(tmp_path)) == ["a", "b"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.events.series import Branch
-from engine.viewing.axes import Axis, along, cut, nearest, read_at
+from engine.viewing.axes import Axis, along, cut, nearest
 from engine.viewing.derived import alerts, perplexities, perplexity_tag
 from tests.viewing.curves import series
 
@@ -58,17 +58,11 @@ def test_what_was_not_logged_is_not_guessed() -> None:
     assert np.isnan(broken.x).all()
 
 
-def test_the_cursor_reads_every_curve() -> None:
-    one, other = series("loss", [3, 2, NAN], [0, 10, 20]), series("loss", [7], [100])
-    x, y = one.steps.astype(float), other.steps.astype(float)
-    empty = series("loss", [])
-    curves = [("a", x, one), ("b", y, other), ("c", np.empty(0), empty)]
-    found = read_at(curves, 12)
-    assert [(one.label, one.step, one.x, one.value) for one in found] == [
-        ("a", 10, 10.0, 2.0),
-        ("b", 100, 100.0, 7.0),
-    ]
-    assert math.isnan(read_at(curves, 17)[0].value)
+def test_the_cursor_reads_the_nearest_point() -> None:
+    steps = np.array([0.0, 10.0, 20.0])
+    assert [nearest(steps, at) for at in (-5, 12, 15, 17, 400)] == [0, 1, 2, 2, 2]
+    assert nearest(np.array([100.0]), 12) == 0
+    assert nearest(np.empty(0), 12) is None
 
 
 def test_the_newest_of_equally_near_points() -> None:

@@ -113,11 +113,6 @@ class Picture:
         """The column of the picture in which `x` falls."""
         return self.left + round(self.x.place(x, self.columns))
 
-    def x_of(self, column: int) -> float:
-        """The x in the middle of a column of the picture."""
-        share = (column - self.left) / max(self.columns - 1, 1)
-        return self.x.low + share * (self.x.high - self.x.low)
-
 
 def across(curves: tuple[Curve, ...], view: View) -> list[Floats]:
     """The x of each curve: its places, else steps, or seconds since the view's beginning."""

@@ -42,7 +42,7 @@ class Row:
 
 
 class Table(Cells, can_focus=True):
-    """Columns, rows, and one chosen row; emits Chosen when that changes and Taken on enter."""
+    """Columns, rows, and one chosen row; emits Chosen when that changes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", show=False),
