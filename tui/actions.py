@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from engine.compare.samples import Sample
     from engine.jobs.settings import Decode
     from engine.jobs.views import UserNotes
-    from tui.drafts.fitting import Measured
     from tui.lists.ordering import Order
+    from tui.snapshots import Measured
 
 STOP_STAGES = ("ask", "SIGTERM", "SIGKILL")
 """Each firmer than the one before; only the first lets the run save."""

@@ -14,7 +14,7 @@ from tui.glyphs import Glyphs
 from tui.snapshots import RunRow
 
 if TYPE_CHECKING:  # plain commands use these words too, and load no screen
-    from tui.widgets.cells import Line, Piece
+    from tui.styled_text import Line, Piece
 
 NONE = "—"
 FILTER_HINT = "words, name:x, state:running, /regex/, with and, or, not, ( )"

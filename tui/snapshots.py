@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from engine.events.series import Series
     from engine.jobs.devices import Device
 
+SMOOTHING = 0.9
+"""Of the smoothed value that runs are sorted by."""
+SMOOTHED_POINTS = 256
+"""As many count for it: the weight of older ones is below 1e-11."""
+
 
 SPARK_CELLS = 7
 
@@ -180,3 +185,15 @@ class Catalogue:
     checkpoints: "tuple[Checkpoint, ...]" = ()
     datasets: "tuple[DataSet, ...]" = ()
     devices: tuple[str, ...] = ("auto",)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What is known of the rows once they were encoded."""
+
+    tokens: int
+    """Of an epoch, reckoned from those that were looked at."""
+    length: int
+    """Of the longest row that is learned."""
+    learned: float
+    """Share of the tokens that the loss counts."""

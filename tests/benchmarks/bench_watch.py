@@ -263,7 +263,8 @@ def live(effort: Effort, folder: Path) -> list[str | None]:
 
 def large(effort: Effort, folder: Path) -> list[str | None]:
     """A curve of very many points: thinned, drawn, and the event loop meanwhile."""
-    from tui.plotting.picture import Curve, View, draw
+    from tui.charts.curve import Curve
+    from tui.plotting.picture import View, draw
 
     count = effort.large
     steps = np.arange(count)

@@ -8,8 +8,8 @@ from textual.app import App
 from textual.color import Color
 from textual.screen import ModalScreen
 
+from tui.styled_text import ROLES
 from tui.theme import THEMES
-from tui.widgets.cells import ROLES
 
 _ATTRIBUTES = ("bold", "dim", "italic", "underline", "reverse", "strike", "blink")
 _LETTERS = {

@@ -7,7 +7,8 @@ import pytest
 
 from engine.viewing.axes import Axis
 from tests.viewing.curves import series
-from tui.curves.boards import Board, Drawn, board
+from tui.charts.run_curves import Drawn
+from tui.curves.boards import Board, board
 from tui.curves.cursor import readings
 from tui.curves.readings import LOSS, ChartSpec, Trace
 

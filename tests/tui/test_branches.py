@@ -6,7 +6,8 @@ from engine.events.series import Branch
 from engine.viewing.axes import Axis
 from engine.viewing.derived import perplexities
 from tests.viewing.curves import series
-from tui.curves.boards import Drawn, board
+from tui.charts.run_curves import Drawn
+from tui.curves.boards import board
 from tui.curves.readings import ChartSpec, Trace
 from tui.glyphs import UNICODE
 from tui.plotting.picture import FAINT, STRONG, View, draw

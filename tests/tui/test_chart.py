@@ -14,21 +14,10 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.pilot import Pilot
 
+from tui.charts.curve import Curve, Level
 from tui.glyphs import ASCII, UNICODE, Glyphs
 from tui.plotting.axes import Axis, duration, fit_x, fit_y
-from tui.plotting.picture import (
-    ALERT,
-    FAINT,
-    LEVEL,
-    RESTART,
-    STRONG,
-    Curve,
-    Level,
-    Picture,
-    View,
-    across,
-    draw,
-)
+from tui.plotting.picture import ALERT, FAINT, LEVEL, RESTART, STRONG, Picture, View, across, draw
 from tui.widgets.chart import Chart
 
 NOISE = np.random.default_rng(2).normal(0, 0.05, 5000)

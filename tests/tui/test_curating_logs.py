@@ -14,7 +14,7 @@ from tests.tui.test_marking import kept
 from tui.logsapp import LogsApp
 from tui.screens.page import Page
 from tui.screens.paperwork import DifferenceWindow, NoteWindow
-from tui.widgets.cells import Line
+from tui.styled_text import Line
 from tui.widgets.field import Field
 from tui.widgets.table import Row, Table
 

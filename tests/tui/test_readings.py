@@ -10,7 +10,7 @@ from tests.viewing.curves import series
 from tui.curves.readings import sparks, standing
 from tui.glyphs import UNICODE
 from tui.snapshots import RunRow, Spark
-from tui.widgets.cells import length
+from tui.styled_text import length
 
 
 def test_both_bases_of_a_stage_are_named(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tui.answers.differences import diff_line, diff_lines, pairs
 from tui.answers.scale import Scale
 from tui.answers.shifting import levels_of, next_shifted, probability, shift_lines, shift_panel
 from tui.glyphs import ASCII, UNICODE
-from tui.widgets.cells import Line
+from tui.styled_text import Line
 from tui.widgets.reader import flow
 
 NAMES = (("base", "base"), ("tuned", "tuned"))

@@ -14,7 +14,7 @@ from tests.tui.building import write_run
 from tui.lists.listing import arrange
 from tui.phrases import duration, number, parameters, size
 from tui.snapshots import RunRow
-from tui.widgets.cells import length
+from tui.styled_text import length
 from tui.widgets.line import shorten
 from tui.widgets.pager import wrap
 

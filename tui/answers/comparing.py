@@ -15,8 +15,8 @@ from tui.answers.differences import Pair, diff_line, diff_lines, pairs
 from tui.answers.scale import STRENGTHS, Scale
 from tui.answers.shifting import next_shifted, shift_lines, shift_panel
 from tui.glyphs import Glyphs
+from tui.styled_text import Line, Piece
 from tui.widgets.answer import ARM_ROLES
-from tui.widgets.cells import Line, Piece
 
 View = Literal["text", "diff", "shift", "tokens", "strength"]
 LEAST_WIDTH = 38

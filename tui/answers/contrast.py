@@ -11,7 +11,7 @@ from engine.text import one_line
 from tui.answers.conversation import Side
 from tui.answers.shifting import NO_EFFECT, nats
 from tui.glyphs import Glyphs
-from tui.widgets.cells import Line, Piece, length
+from tui.styled_text import Line, Piece, length
 
 Facts = Mapping[str, Any]
 """As the companion's `facts` tells them."""

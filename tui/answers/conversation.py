@@ -11,7 +11,7 @@ from engine.compare.shift import Shift
 from engine.jobs.views import short_ref
 from engine.text import clean, one_line
 from tui.phrases import NONE
-from tui.widgets.cells import Line
+from tui.styled_text import Line
 
 MOST_CHARACTERS = 60_000
 """Shown of one answer: more is cut, and said."""
@@ -209,3 +209,18 @@ def _text(text: str, role: str) -> list[Line]:
     if len(text) > len(cut):
         lines.append([(f"(cut: {len(text):,} characters in all)", "warn")])
     return lines
+
+
+def spans_of(event: dict[str, Any]) -> tuple[Span, ...]:
+    """What the companion's `pieces` tells of token ids."""
+    special = {token["id"] for token in event["tokens"] if token["special"]}
+    pieces = iter(token["token"] for token in event["tokens"])
+    return tuple(
+        Span(
+            span["text"],
+            tuple(span["ids"]),
+            set(span["ids"]) <= special,
+            tuple(next(pieces) for _ in span["ids"]),
+        )
+        for span in event["spans"]
+    )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from engine.compare.worddiff import Change, Difference
 from tui.glyphs import Glyphs
-from tui.widgets.cells import Line, Piece
+from tui.styled_text import Line, Piece
 
 if TYPE_CHECKING:
     from typing import Literal

@@ -17,7 +17,7 @@ from engine.errors import EngineError
 from engine.jobs.settings import Decode
 from engine.text import one_line
 from tui.answers.contrast import Facts
-from tui.answers.conversation import Pieces, Side, Span, told
+from tui.answers.conversation import Pieces, Side, Span, spans_of, told
 from tui.answers.scale import STRENGTHS, Scale
 
 if TYPE_CHECKING:
@@ -232,18 +232,3 @@ def _asked(side: Side) -> tuple[Message, ...]:
 
 def _has_ids(side: Side) -> bool:
     return side.sample is not None and bool(side.sample.get("output_ids"))
-
-
-def spans_of(event: dict[str, Any]) -> tuple[Span, ...]:
-    """What the companion's `pieces` tells of token ids."""
-    special = {token["id"] for token in event["tokens"] if token["special"]}
-    pieces = iter(token["token"] for token in event["tokens"])
-    return tuple(
-        Span(
-            span["text"],
-            tuple(span["ids"]),
-            set(span["ids"]) <= special,
-            tuple(next(pieces) for _ in span["ids"]),
-        )
-        for span in event["spans"]
-    )

@@ -9,7 +9,7 @@ from engine.text import clean, one_line
 from tui.answers.contrast import settings_text
 from tui.answers.conversation import preview
 from tui.glyphs import Glyphs
-from tui.widgets.cells import Line, Piece, length
+from tui.styled_text import Line, Piece, length
 from tui.widgets.line import shorten
 
 if TYPE_CHECKING:

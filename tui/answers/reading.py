@@ -15,7 +15,7 @@ from engine.text import clean, one_line
 from tui.answers.conversation import MOST_CHARACTERS
 from tui.answers.outcomes import value
 from tui.answers.pairing import Answers
-from tui.widgets.cells import Line
+from tui.styled_text import Line
 
 MARKED, NOTED = "marked", "noted"
 SHOWN = (*FILTERS, MARKED, NOTED)

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.compare.behaviour import Behaviour
 from engine.text import clean
-from tui.widgets.cells import Line, Piece
+from tui.styled_text import Line, Piece
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from engine.compare.shift import KINDS, Candidate, Kind, Shift
 from engine.text import clean, one_line
 from tui.glyphs import Glyphs
-from tui.widgets.cells import Line, Piece, fit, pad
+from tui.styled_text import Line, Piece, fit, pad
 
 ROLES: dict[Kind, str] = {"unshifted": "", "marginal": "marginal", "shifted": "shifted"}
 _CANDIDATE = 15

@@ -19,7 +19,8 @@ from engine.jobs.store import Store, open_store
 from engine.text import one_line
 from tui.commands.data import ask_companion
 from tui.commands.overrides import add_changes
-from tui.drafts.fitting import Measured, counted, measured
+from tui.drafts.fitting import counted, measured
+from tui.snapshots import Measured
 
 PARTS = ("weights", "gradients", "optimiser", "activations", "logits", "overhead")
 

@@ -24,10 +24,10 @@ from engine.jobs.store import open_store
 from engine.text import one_line
 from tui import glyphs
 from tui.glyphs import Glyphs
+from tui.styled_text import Line
 from tui.tokens.blocks import FACES, RTL_NOTE, hidden, is_right_to_left, lay_out
 from tui.tokens.tokenizing import Question
 from tui.tokens.tokentables import counts_table, difference_lines, fitting, texts_table
-from tui.widgets.cells import Line
 
 BUNDLED = "bundled:demo-base"
 _MOST_BYTES = 4 * MOST_CHARACTERS

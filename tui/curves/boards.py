@@ -3,8 +3,8 @@
 Nothing is left out silently: what has no place along an axis is told with the rest.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,8 +13,9 @@ from engine.events.summary import is_higher_better
 from engine.text import one_line
 from engine.viewing.axes import Axis, along
 from engine.viewing.identity import identities
+from tui.charts.curve import Curve
+from tui.charts.run_curves import Drawn
 from tui.curves.readings import ChartSpec, Trace
-from tui.plotting.picture import Curve
 
 COLOURS = 8
 """Accents that a chart has."""
@@ -25,15 +26,6 @@ _UNKNOWN = dict.fromkeys(AXES, "no time known") | {
 """Of what has no place along an axis."""
 _NAMED = 3
 """How many runs that are not drawn are named on one line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """One run that is drawn."""
-
-    name: str
-    series: Mapping[str, Series] = field(default_factory=dict)
-    derived: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

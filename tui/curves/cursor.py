@@ -6,9 +6,9 @@ import numpy as np
 
 from engine.events.series import Series
 from engine.viewing.axes import Axis, along, nearest
+from tui.charts.curve import Curve
 from tui.curves.boards import Board
 from tui.plotting.letters import letters_of
-from tui.plotting.picture import Curve
 
 
 def readings(boards: Sequence[Board], cursor: float | None) -> list[str]:

@@ -15,10 +15,11 @@ from engine.viewing import png, svg
 from engine.viewing.axes import Axis
 from engine.viewing.export import Selected, chat_line, csv_lines, json_text
 from engine.viewing.sketch import Line, Look, Sketch, sketch
-from tui.curves.boards import Board, Drawn
+from tui.charts.curve import Level
+from tui.charts.run_curves import Drawn
+from tui.curves.boards import Board
 from tui.curves.readings import ChartSpec
 from tui.glyphs import UNICODE, Glyphs
-from tui.plotting.picture import Level
 from tui.widgets.sparkline import sparkline
 
 CHAT_CELLS = 12

@@ -10,6 +10,7 @@ from engine.events.series import Series, bucket
 from engine.jobs.status import State
 from engine.text import one_line
 from engine.viewing.filters import Filter
+from tui.charts.curve import Curve, Level
 from tui.glyphs import Glyphs
 from tui.phrases import (
     NONE,
@@ -27,9 +28,8 @@ from tui.phrases import (
     state_words,
     time_left,
 )
-from tui.plotting.picture import Curve, Level
 from tui.snapshots import RunRow
-from tui.widgets.cells import Line, Piece, length
+from tui.styled_text import Line, Piece, length
 from tui.widgets.sparkline import sparkline
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ The estimates are `engine.catalog.fit`'s; here they become words. Reads no disk.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.catalog.parameters import Counted
@@ -12,22 +11,11 @@ from engine.jobs.settings import Method
 from engine.text import one_line
 from tui.glyphs import Glyphs
 from tui.phrases import NONE, duration, parameters, size
-from tui.widgets.cells import Line, Piece
+from tui.snapshots import Measured
+from tui.styled_text import Line, Piece
 
 if TYPE_CHECKING:
     from engine.catalog.fit import Fit
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What is known of the rows once they were encoded."""
-
-    tokens: int
-    """Of an epoch, reckoned from those that were looked at."""
-    length: int
-    """Of the longest row that is learned."""
-    learned: float
-    """Share of the tokens that the loss counts."""
 
 
 def counted(event: Mapping[str, Any], method: Method) -> Counted:

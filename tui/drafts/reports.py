@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.text import clean, one_line
 from tui.glyphs import Glyphs
-from tui.widgets.cells import Line, Piece
+from tui.styled_text import Line, Piece
 
 Report = Mapping[str, Any]
 

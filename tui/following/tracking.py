@@ -13,7 +13,7 @@ from engine.jobs import status as statuses
 from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.views import JobView, view
 from tui.following.sparks import Sparks
-from tui.snapshots import SPARK_CELLS, Marks, RunRow, Spark
+from tui.snapshots import SMOOTHED_POINTS, SMOOTHING, SPARK_CELLS, Marks, RunRow, Spark
 
 if TYPE_CHECKING:
     from engine.events.logdir import LogDir
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from tui.following.trails import Samples
 
 LOG_LINES = 200
-SMOOTHING = 0.9
-"""Of the smoothed value that runs are sorted by."""
-SMOOTHED_POINTS = 256
-"""As many count for it: the weight of older ones is below 1e-11."""
 
 _TAG = "tag:"
 """Before the names of tags, among curves that have names of their own."""

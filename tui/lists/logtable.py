@@ -13,15 +13,14 @@ import numpy as np
 
 from engine.events.summary import is_higher_better
 from engine.text import one_line
-from tui.following.tracking import SMOOTHED_POINTS, SMOOTHING
 from tui.glyphs import Glyphs
 from tui.lists.listing import Heading
 from tui.lists.loglines import last_step
 from tui.lists.logorder import CHANGED, NAME, STEP, Order
 from tui.lists.sifting import state_of
 from tui.phrases import NONE, short, state_mark
-from tui.snapshots import SPARK_CELLS, RunRow
-from tui.widgets.cells import Piece
+from tui.snapshots import SMOOTHED_POINTS, SMOOTHING, SPARK_CELLS, RunRow
+from tui.styled_text import Piece
 from tui.widgets.sparkline import sparkline
 from tui.widgets.table import Column, Row
 

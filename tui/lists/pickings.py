@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from engine.errors import EngineError
 from engine.text import clean, one_line
 from tui.phrases import NONE, error_lines, parameters, size
-from tui.widgets.cells import Line
+from tui.styled_text import Line
 from tui.widgets.table import Column, Row
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from engine.text import one_line
 from tui.lists.ordering import Order
 from tui.phrases import name_of, odd_tags, over_budget, remark, said_of, state_words
 from tui.snapshots import RunRow
-from tui.widgets.cells import Line, Piece
+from tui.styled_text import Line, Piece
 
 
 def about(row: RunRow | None, separator: str) -> Line:

@@ -10,7 +10,7 @@ from engine.events.series import Floats
 from tui.plotting.canvas import Canvas
 
 if TYPE_CHECKING:
-    from tui.plotting.picture import Curve
+    from tui.charts.curve import Curve
 
 APART = 3
 """Cells by which the letter of every next curve stands earlier than the one before."""

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from engine.events.series import Floats, Ints, Series, smooth, thin
+from engine.events.series import Floats, Ints, smooth, thin
 from engine.text import one_line
 from engine.viewing.axes import cut
+from tui.charts.curve import Curve, Level
 from tui.glyphs import UNICODE, Glyphs
 from tui.plotting.axes import Axis, fit_x, fit_y
 from tui.plotting.canvas import Canvas
@@ -22,53 +23,6 @@ AXIS, ALERT, RESTART, LEVEL, FAINT, STRONG = 1, 2, 3, 7, 16, 32
 """Roles of cells; curves add their accent (0 to 15) to FAINT and STRONG."""
 _LARGEST, _SMALLEST = 1e100, 1e-100
 """Beyond that, plotext's arithmetic overflows; below, it is drawn as 0."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Curve:
-    """One curve of a chart; the arrays have one length."""
-
-    label: str
-    steps: Ints
-    wall_times: Floats
-    values: Floats
-    accent: int = 0
-    """Which of the 16 accents; the same for a run on every screen."""
-    marks: bool = False
-    """Points of their own, such as evaluations: never smoothed, never joined."""
-    restarts: tuple[float, ...] = ()
-    """Where along x the run was taken up again."""
-    places: Floats | None = None
-    """Where its points lie along x; None: at their steps or times. Never NaN."""
-    faint: bool = False
-    """Behind the others and without a name: a branch that a resume left behind."""
-    branch_of: str = ""
-    """The label of the curve that it was left of."""
-    marks_of: str = ""
-    """Of marks: the label of the curve whose letter, as a capital, tells whose they are."""
-
-    @classmethod
-    def of(
-        cls, series: Series, label: str = "", *, accent: int = 0, marks: bool = False
-    ) -> "Curve":
-        """A series as a curve; the label is its tag unless another is given."""
-        return cls(
-            label or series.tag,
-            series.steps,
-            series.wall_times,
-            series.values,
-            accent,
-            marks,
-            series.restarts,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """A line across a chart at one value, such as a budget; the axis always holds it."""
-
-    value: float
-    label: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from tui.answers.pairing import Answers, Refused
 from tui.screens.dialogs import Trouble
 from tui.screens.page import bindings_of
 from tui.screens.sheet import Sheet
+from tui.styled_text import Line, Piece
 from tui.widgets import table as tables
-from tui.widgets.cells import Line, Piece
 from tui.widgets.line import Lines, Rule
 from tui.widgets.table import Column, Table
 

@@ -38,7 +38,7 @@ from tui.phrases import name_of, progress, state_words
 from tui.screens.browsing import Browsing
 from tui.screens.page import bindings_of
 from tui.snapshots import RunRow, RunsSnapshot
-from tui.widgets.cells import Line, Piece
+from tui.styled_text import Line, Piece
 from tui.widgets.line import Lines, Rule
 from tui.widgets.pager import Pager
 from tui.widgets.reader import Reader

@@ -24,7 +24,7 @@ from tui.screens.dialogs import Trouble
 from tui.screens.page import Page, bindings_of
 from tui.screens.pick import PickRun
 from tui.snapshots import RunRow, RunsSnapshot
-from tui.widgets.cells import Piece
+from tui.styled_text import Piece
 from tui.widgets.comparison import Comparison
 from tui.widgets.line import Lines, Rule
 

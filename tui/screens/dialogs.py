@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from engine.errors import EngineError
 from tui.phrases import error_lines
 from tui.screens.window import Window
-from tui.widgets.cells import Line
+from tui.styled_text import Line
 from tui.widgets.pager import Pager
 
 T = TypeVar("T")

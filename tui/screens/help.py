@@ -5,7 +5,7 @@ from textual.containers import Vertical
 
 from tui.keymap import KEYS, SCREENS, faces
 from tui.screens.window import Window
-from tui.widgets.cells import Line
+from tui.styled_text import Line
 from tui.widgets.pager import Pager
 
 FILTERS = (

@@ -33,7 +33,7 @@ from tui.screens.dialogs import Trouble
 from tui.screens.page import Page, bindings_of
 from tui.screens.prospect import Chosen, Prospect
 from tui.snapshots import Catalogue
-from tui.widgets.cells import Line
+from tui.styled_text import Line
 from tui.widgets.form import Form
 from tui.widgets.line import Rule
 from tui.widgets.pager import Pager

@@ -17,7 +17,7 @@ from tui.phrases import name_of, size, state_words
 from tui.screens.page import bindings_of
 from tui.screens.sheet import Sheet
 from tui.snapshots import RunRow, RunsSnapshot
-from tui.widgets.cells import Line, Piece
+from tui.styled_text import Line, Piece
 from tui.widgets.line import Lines, Rule
 from tui.widgets.pager import Pager, broken
 

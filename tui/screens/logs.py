@@ -13,7 +13,7 @@ from tui.phrases import odd_tags, said_of
 from tui.screens.page import bindings_of
 from tui.screens.remembering import EVERYTHING, Remembering
 from tui.snapshots import RunRow, RunsSnapshot
-from tui.widgets.cells import Line, Piece
+from tui.styled_text import Line, Piece
 from tui.widgets.header import Header
 from tui.widgets.keybar import KeyBar
 from tui.widgets.line import Lines, Rule

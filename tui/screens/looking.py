@@ -10,7 +10,8 @@ from engine.errors import EngineError
 from engine.text import one_line
 from engine.viewing.axes import Axis
 from engine.viewing.filters import Filter, parse
-from tui.curves.boards import AXES, Board, Drawn
+from tui.charts.run_curves import Drawn
+from tui.curves.boards import AXES, Board
 from tui.curves.cursor import place_of, step_at
 from tui.curves.readings import ChartSpec, charts_of
 from tui.following.beside import Beside
@@ -21,7 +22,7 @@ from tui.snapshots import Curves, RunDetail, RunRow
 if TYPE_CHECKING:
     from engine.events.series import Series
     from engine.viewing.state import ViewState
-    from tui.plotting.picture import Level
+    from tui.charts.curve import Level
     from tui.widgets.chart import Chart
 
 SMOOTHING = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.99)

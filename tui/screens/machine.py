@@ -13,7 +13,7 @@ from tui.glyphs import Glyphs
 from tui.phrases import NONE, duration, size
 from tui.screens.page import bindings_of
 from tui.screens.sheet import Sheet
-from tui.widgets.cells import Line, Piece, fit
+from tui.styled_text import Line, Piece, fit
 from tui.widgets.line import Rule
 from tui.widgets.pager import Pager
 

@@ -17,7 +17,7 @@ from tui.phrases import clock, error_lines, name_of, size, state_words
 from tui.screens.page import bindings_of
 from tui.screens.sheet import Sheet
 from tui.snapshots import RunRow
-from tui.widgets.cells import Line
+from tui.styled_text import Line
 from tui.widgets.line import Lines, Rule
 from tui.widgets.pager import MOST_LINES, Pager
 

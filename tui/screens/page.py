@@ -11,7 +11,8 @@ from textual.widget import Widget
 from tui.glyphs import Glyphs
 from tui.keymap import Key, keys_of
 from tui.snapshots import Machine, RunDetail, RunsSnapshot
-from tui.widgets.cells import ROLE_CLASSES, Cells
+from tui.styled_text import ROLE_CLASSES
+from tui.widgets.cells import Cells
 from tui.widgets.header import Header
 from tui.widgets.keybar import KeyBar
 

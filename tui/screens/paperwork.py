@@ -17,7 +17,7 @@ from engine.jobs.views import UserNotes
 from engine.text import one_line
 from tui.screens.dialogs import Dialog
 from tui.screens.window import Window
-from tui.widgets.cells import Line, Piece
+from tui.styled_text import Line, Piece
 from tui.widgets.field import Field
 from tui.widgets.line import Lines
 from tui.widgets.pager import Pager

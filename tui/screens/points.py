@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.text import one_line
-from tui.curves.boards import Drawn
+from tui.charts.run_curves import Drawn
 from tui.screens.asking import Ask
 from tui.screens.deeds import Deeds
 

@@ -22,7 +22,7 @@ from tui.drafts.inspecting import Count, Counter, Inspector, Question, Report
 from tui.drafts.reports import facts, lengths_lines, rows_lines, template_lines
 from tui.lists.pickings import rows_shown
 from tui.phrases import error_lines
-from tui.widgets.cells import Line
+from tui.styled_text import Line
 from tui.widgets.line import Lines
 from tui.widgets.pager import Pager
 

@@ -9,7 +9,7 @@ from textual.containers import Vertical
 
 from engine.text import one_line
 from tui.screens.window import Window
-from tui.widgets.cells import Line
+from tui.styled_text import Line
 from tui.widgets.line import Lines
 from tui.widgets.table import Column, Row, Table
 

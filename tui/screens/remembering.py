@@ -143,7 +143,7 @@ class Remembering(Curating):
 
     def action_export(self) -> None:
         """Every point of the runs that are marked, or of all that are listed."""
-        from tui.curves.boards import Drawn
+        from tui.charts.run_curves import Drawn
         from tui.screens.points import give_points
 
         marks = {*self._view.selected, *self._view.pinned_runs}

@@ -28,7 +28,7 @@ from tui.phrases import (
 from tui.screens.filing import Filing
 from tui.screens.page import bindings_of
 from tui.snapshots import SPARK_CELLS, RunRow, RunsSnapshot, Spark
-from tui.widgets.cells import Piece
+from tui.styled_text import Piece
 from tui.widgets.line import Lines, Rule
 from tui.widgets.sparkline import sparkline
 from tui.widgets.table import Column, Row, Table

@@ -12,12 +12,11 @@ from engine.compare.samples import to_table
 from engine.compare.shift import Shift, from_table
 from engine.errors import EngineError
 from engine.text import one_line
-from tui.answers.conversation import Pieces
-from tui.answers.exchange import spans_of
+from tui.answers.conversation import Pieces, spans_of
 from tui.answers.shifting import next_shifted, shift_lines, shift_panel
 from tui.screens.page import bindings_of
 from tui.screens.sheet import Sheet
-from tui.widgets.cells import Line, Piece
+from tui.styled_text import Line, Piece
 from tui.widgets.line import Lines, Rule
 from tui.widgets.reader import Reader
 

@@ -16,11 +16,11 @@ from engine.errors import EngineError
 from engine.text import one_line
 from tui.phrases import error_lines
 from tui.screens.page import Page
+from tui.styled_text import Line, Piece
 from tui.tokens.blocks import FACES, RTL_NOTE, describe, hidden, is_right_to_left, spell
 from tui.tokens.tokenizing import Asker
 from tui.tokens.tokentables import color, counts_table, difference_lines, texts_table
 from tui.widgets.blocks import BlockPane, Blocks
-from tui.widgets.cells import Line, Piece
 from tui.widgets.line import Lines, Rule
 from tui.widgets.pager import Pager
 

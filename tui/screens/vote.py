@@ -24,7 +24,7 @@ from tui.screens.asking import Ask
 from tui.screens.dialogs import Dialog, Trouble
 from tui.screens.page import bindings_of
 from tui.screens.sheet import Sheet
-from tui.widgets.cells import Line, Piece
+from tui.styled_text import Line, Piece
 from tui.widgets.line import Lines, Rule
 from tui.widgets.pager import Pager
 

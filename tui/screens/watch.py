@@ -9,6 +9,7 @@ from textual.events import Resize
 
 from engine.text import one_line
 from engine.viewing.axes import Axis
+from tui.charts.curve import Level
 from tui.curves.boards import board
 from tui.curves.cursor import place_of, readings
 from tui.curves.readings import (
@@ -21,12 +22,11 @@ from tui.curves.readings import (
 )
 from tui.lists.listing import arrange, kept
 from tui.phrases import failure_lines, name_of
-from tui.plotting.picture import Level
 from tui.screens.giving import Giving
 from tui.screens.looking import GRIDS
 from tui.screens.page import bindings_of
 from tui.snapshots import RunDetail, RunRow, RunsSnapshot
-from tui.widgets.cells import Line
+from tui.styled_text import Line
 from tui.widgets.line import Lines, Rule
 from tui.widgets.pager import Pager
 from tui.widgets.trail import TrailPane, answer_at

@@ -6,7 +6,7 @@ from typing import ClassVar, Generic, TypeVar
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
-from tui.widgets.cells import ROLE_CLASSES
+from tui.styled_text import ROLE_CLASSES
 
 T = TypeVar("T")
 

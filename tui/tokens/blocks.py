@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from engine.compare.tokens import Token
 from tui.glyphs import Glyphs
-from tui.widgets.cells import Line
+from tui.styled_text import Line
 
 Face = Literal["text", "ids", "spelled"]
 """What a block shows: the text it stands for, its ids, or the vocabulary's spelling."""

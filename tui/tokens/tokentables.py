@@ -7,8 +7,8 @@ from rich.cells import cell_len
 from engine.compare.tokens import Count, Reading, Rendered, differ
 from engine.text import one_line
 from tui.glyphs import Glyphs
+from tui.styled_text import Line, Piece, fit, pad
 from tui.tokens.blocks import spell
-from tui.widgets.cells import Line, Piece, fit, pad
 from tui.widgets.line import shorten
 
 NONE = "—"

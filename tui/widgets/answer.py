@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from tui.answers.conversation import Side, behaviour_line, text_lines
-from tui.widgets.cells import Line, Piece
+from tui.styled_text import Line, Piece
 from tui.widgets.line import Lines
 from tui.widgets.reader import Reader
 

@@ -10,8 +10,9 @@ from textual.events import Click, MouseScrollDown, MouseScrollUp
 from textual.message import Message
 
 from engine.compare.tokens import Token
+from tui.styled_text import Line
 from tui.tokens.blocks import Face, Part, lay_out
-from tui.widgets.cells import Cells, Line
+from tui.widgets.cells import Cells
 from tui.widgets.line import Lines
 
 

@@ -12,9 +12,10 @@ from rich.cells import cell_len, set_cell_size
 
 from engine.events.series import Floats
 from engine.text import one_line
+from tui.charts.curve import Curve, Level
 from tui.glyphs import Glyphs
 from tui.plotting.axes import duration, moment
-from tui.plotting.picture import Curve, Level, Picture
+from tui.plotting.picture import Picture
 
 _BY_STEP, _BY, _SMOOTHED, _LAST, _BEST, _TITLE, _SCALE, _ZOOM = range(8)
 """Parts of a title, those that go first where room is lacking first: what x is, the line below

@@ -1,13 +1,9 @@
-"""A widget that is painted as lines of text, and draws again only the lines that changed.
+"""A widget that is painted as lines of text, and draws again only the lines that changed."""
 
-Owns colours by role: a line says what a piece of text is, the style sheet says how that looks.
-"""
-
-from collections.abc import Sequence
 from itertools import groupby, zip_longest
 from operator import itemgetter
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
@@ -15,19 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.glyphs import UNICODE, Glyphs
-
-Piece = tuple[str, str]
-"""Text, cleaned, and its role: one of ROLES, or "" for plain text."""
-Line = Sequence[Piece]
-
-ROLES = (
-    "dim", "strong", "title", "key", "base", "tuned", "third", "fourth", "learned", "good", "bad",
-    "warn", "marginal", "shifted", "pick", "block0", "block1", "block2", "cursor", "blurred",
-)  # fmt: skip
-"""`cursor` and `blurred` are the chosen row of a list with and without the focus."""
-ROLE_CLASSES = frozenset(f"cells--{role}" for role in ROLES)
-"""What a screen with cells in it has as COMPONENT_CLASSES: once, and not in every widget."""
-
+from tui.styled_text import Line, Piece, width_of
 
 _PLAIN = str.maketrans("—…·“”⏎�", '-~-""??')
 """What our own words hold beyond ASCII, for terminals that have no more."""
@@ -131,26 +115,3 @@ def _joined(line: Line) -> Line:
     for role, pieces in groupby(line, key=itemgetter(1)):
         found.append(("".join(text for text, _ in pieces), role))
     return found
-
-
-def fit(text: str, width: int, ellipsis: str) -> str:
-    """`text` in at most `width` cells, with a mark where it was cut."""
-    if width_of(text) <= width:
-        return text
-    return set_cell_size(text, max(0, width - 1)).rstrip() + ellipsis if width > 0 else ""
-
-
-def pad(text: str, width: int, *, right: bool = False) -> str:
-    """`text`, filled with spaces to `width` cells; to the right end where `right`."""
-    room = " " * max(0, width - width_of(text))
-    return room + text if right else text + room
-
-
-def length(line: Line) -> int:
-    """The cells that a line takes."""
-    return sum(width_of(text) for text, _ in line)
-
-
-def width_of(text: str) -> int:
-    """The cells that a text takes, which is clean."""
-    return len(text) if text.isascii() else cell_len(text)

@@ -21,20 +21,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from engine.text import one_line
+from tui.charts.curve import Curve, Level
 from tui.glyphs import UNICODE, Glyphs
-from tui.plotting.picture import (
-    ALERT,
-    AXIS,
-    FAINT,
-    LEVEL,
-    RESTART,
-    STRONG,
-    Curve,
-    Level,
-    Picture,
-    View,
-    draw,
-)
+from tui.plotting.picture import ALERT, AXIS, FAINT, LEVEL, RESTART, STRONG, Picture, View, draw
 from tui.plotting.picture import across as x_of_curves
 from tui.widgets.captions import Captions
 

@@ -7,7 +7,8 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from engine.text import one_line
-from tui.widgets.cells import Cells, Line
+from tui.styled_text import Line
+from tui.widgets.cells import Cells
 
 
 class Choice(Cells, can_focus=True):

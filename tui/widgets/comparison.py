@@ -14,8 +14,8 @@ from tui.answers.conversation import Side
 from tui.answers.exchange import MOST_ARMS
 from tui.answers.scale import Scale
 from tui.glyphs import UNICODE, Glyphs
+from tui.styled_text import Line
 from tui.widgets.answer import AnswerPane
-from tui.widgets.cells import Line
 from tui.widgets.line import Lines
 from tui.widgets.reader import Reader
 

@@ -3,7 +3,8 @@
 from engine.text import one_line
 from tui.keymap import KEYS, SCREENS
 from tui.snapshots import Machine
-from tui.widgets.cells import Cells, Line, length
+from tui.styled_text import Line, length
+from tui.widgets.cells import Cells
 
 TABS = tuple((key.key, key.action.split("'")[1]) for key in KEYS if key.action.startswith("show('"))
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from tui.widgets.cells import Cells, Line
+from tui.styled_text import Line
+from tui.widgets.cells import Cells
 
 
 class KeyBar(Cells):

@@ -1,6 +1,7 @@
 """A few lines of text that a screen sets, and a rule."""
 
-from tui.widgets.cells import Cells, Line, Piece, fit, length
+from tui.styled_text import Line, Piece, fit, length
+from tui.widgets.cells import Cells
 
 
 class Lines(Cells):

@@ -9,7 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.events import MouseScrollDown, MouseScrollUp
 from textual.geometry import Size
 
-from tui.widgets.cells import Cells, Line, Piece, length
+from tui.styled_text import Line, Piece, length
+from tui.widgets.cells import Cells
 
 MOST_LINES = 5_000
 """More than that is cut at the top: a terminal is no place to read it."""

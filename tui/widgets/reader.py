@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 
-from tui.widgets.cells import Line, Piece
+from tui.styled_text import Line, Piece
 from tui.widgets.pager import Pager
 
 _PARTS = re.compile(r" +|[^ ]+")

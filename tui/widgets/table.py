@@ -11,7 +11,8 @@ from textual.binding import Binding, BindingType
 from textual.events import Click, MouseScrollDown, MouseScrollUp
 from textual.message import Message
 
-from tui.widgets.cells import Cells, Line, Piece, fit, length, pad
+from tui.styled_text import Line, Piece, fit, length, pad
+from tui.widgets.cells import Cells
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from tui.snapshots import Answer, Trail
-from tui.widgets.cells import Cells, Line, fit, length
+from tui.styled_text import Line, fit, length
+from tui.widgets.cells import Cells
 from tui.widgets.pager import Pager
 
 
