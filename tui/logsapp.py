@@ -12,7 +12,7 @@ from engine.jobs.store import Store, open_store
 from tui.app import FinetopApp
 from tui.following.logfeed import LogFeed
 from tui.glyphs import ASCII, UNICODE, Glyphs, detect
-from tui.lists.noting import noted
+from tui.lists.logrows import noted
 from tui.screens.logs import LogsPage
 from tui.snapshots import Machine, RunsSnapshot
 

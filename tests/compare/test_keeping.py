@@ -13,7 +13,7 @@ from engine.jobs.settings import Decode
 from engine.jobs.status import State
 from engine.launching.keep_answers import keep
 from tui.answers.conversation import Side
-from tui.answers.keeping import round_of
+from tui.answers.exchange import round_of
 from tui.answers.reading import prompt_lines
 from tui.answers.scale import Rung, Scale
 

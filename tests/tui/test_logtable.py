@@ -11,9 +11,9 @@ from engine.events.fleet import RunLog
 from engine.events.series import smooth
 from tests.viewing.curves import series
 from tui.glyphs import ASCII, UNICODE
-from tui.lists.logorder import CHANGED, Order
 from tui.lists.logrows import row_of
 from tui.lists.logtable import LogTable
+from tui.lists.ordering import CHANGED, LogOrder
 from tui.snapshots import RunRow
 
 NOISE = np.random.default_rng(0).normal(size=2000)
@@ -37,19 +37,22 @@ RUNS = [
 @pytest.mark.parametrize(
     ("order", "names"),
     [
-        (Order(), ["falls", "rises", "diverged", "empty", "unread"]),
-        (Order(falling=True), ["unread", "empty", "diverged", "rises", "falls"]),
-        (Order(CHANGED, falling=True), ["rises", "diverged", "falls", "unread", "empty"]),
-        (Order("loss", True), ["unread", "falls", "rises", "diverged", "empty"]),
-        (Order("loss", True, falling=True), ["rises", "falls", "unread", "diverged", "empty"]),
-        (Order("loss", True, "best"), ["diverged", "falls", "rises", "empty", "unread"]),
-        (Order("accuracy", True, "best", True), ["falls", "rises", "diverged", "empty", "unread"]),
-        (Order("loss", True, "smoothed"), ["diverged", "falls", "rises", "empty", "unread"]),
-        (Order("none", True), ["falls", "rises", "diverged", "empty", "unread"]),
+        (LogOrder(), ["falls", "rises", "diverged", "empty", "unread"]),
+        (LogOrder(falling=True), ["unread", "empty", "diverged", "rises", "falls"]),
+        (LogOrder(CHANGED, falling=True), ["rises", "diverged", "falls", "unread", "empty"]),
+        (LogOrder("loss", True), ["unread", "falls", "rises", "diverged", "empty"]),
+        (LogOrder("loss", True, falling=True), ["rises", "falls", "unread", "diverged", "empty"]),
+        (LogOrder("loss", True, "best"), ["diverged", "falls", "rises", "empty", "unread"]),
+        (
+            LogOrder("accuracy", True, "best", True),
+            ["falls", "rises", "diverged", "empty", "unread"],
+        ),
+        (LogOrder("loss", True, "smoothed"), ["diverged", "falls", "rises", "empty", "unread"]),
+        (LogOrder("none", True), ["falls", "rises", "diverged", "empty", "unread"]),
     ],
     ids=str,
 )
-def test_what_has_no_number_comes_last_either_way(order: Order, names: list[str]) -> None:
+def test_what_has_no_number_comes_last_either_way(order: LogOrder, names: list[str]) -> None:
     table = LogTable(UNICODE)
     table.order = order
     assert [row.view.record.name for row in table.sort(RUNS)] == names
@@ -58,7 +61,7 @@ def test_what_has_no_number_comes_last_either_way(order: Order, names: list[str]
 @pytest.mark.parametrize("values", [[2.0], [1, math.nan, 3], NOISE.tolist(), [5, math.inf, 1]])
 def test_smoothed_is_the_newest_value_of_the_smoothed_curve(values: list[float]) -> None:
     table = LogTable(UNICODE)
-    table.order = Order("loss", True, "smoothed")
+    table.order = LogOrder("loss", True, "smoothed")
     log = run("one", values).log
     assert log is not None
     expected = [one for one in smooth(values, 0.9).tolist() if math.isfinite(one)][-1]
@@ -93,7 +96,7 @@ def test_the_curve_in_small_is_of_what_it_is_sorted_by() -> None:
     table = LogTable(UNICODE)
     table.tags = ["accuracy", "loss"]
     assert table.curved == "accuracy"
-    table.order = Order("loss", True)
+    table.order = LogOrder("loss", True)
     assert table.curved == "loss"
     assert "█▅▁" in table.rows(RUNS, frozenset())(0).text
     assert "unread" in table.rows(RUNS, frozenset())(4).text

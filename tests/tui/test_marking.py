@@ -8,7 +8,7 @@ import pytest
 from engine.jobs.store import Store
 from tests.tui.building import write_event
 from tests.tui.conftest import screen_text, see, until
-from tui.lists.logorder import Order
+from tui.lists.ordering import LogOrder
 from tui.logsapp import LogsApp
 from tui.screens.logs import LogsPage
 from tui.screens.watch import WatchPage
@@ -180,16 +180,16 @@ async def test_an_older_or_broken_view_is_told_once(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("best:train/loss", Order("train/loss", True, "best", True)),
-        ("last:a:b", Order("a:b", True, "last", True)),
-        ("changed", Order("changed", falling=True)),
-        ("name", Order(falling=True)),
-        ("worst:x", Order(falling=True)),
-        ("", Order(falling=True)),
+        ("best:train/loss", LogOrder("train/loss", True, "best", True)),
+        ("last:a:b", LogOrder("a:b", True, "last", True)),
+        ("changed", LogOrder("changed", falling=True)),
+        ("name", LogOrder(falling=True)),
+        ("worst:x", LogOrder(falling=True)),
+        ("", LogOrder(falling=True)),
     ],
 )
-def test_an_order_is_read_back(text: str, expected: Order) -> None:
-    assert Order.parse(text, True) == expected
+def test_an_order_is_read_back(text: str, expected: LogOrder) -> None:
+    assert LogOrder.parse(text, True) == expected
     if text in ("best:train/loss", "last:a:b", "changed", "name"):
         assert str(expected) == text
 

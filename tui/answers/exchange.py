@@ -11,7 +11,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from engine.chat import Message
-from engine.compare.arms import format_arm
+from engine.compare import samples
+from engine.compare.arms import format_arm, parse_arm
+from engine.compare.samples import Sample
 from engine.compare.shift import from_table
 from engine.errors import EngineError
 from engine.jobs.settings import Decode
@@ -232,3 +234,15 @@ def _asked(side: Side) -> tuple[Message, ...]:
 
 def _has_ids(side: Side) -> bool:
     return side.sample is not None and bool(side.sample.get("output_ids"))
+
+
+def round_of(sides: Sequence[Side], scale: Scale, prompt_id: str) -> list[Sample]:
+    """All that was answered in this round, arm by arm. At a strength an arm is called by that."""
+    found = [samples.from_table(side.sample) for side in sides if side.sample is not None]
+    for rung in scale.rungs:
+        if rung.sample is not None:
+            made = samples.from_table(rung.sample)
+            arm = parse_arm(made.arm)
+            called = replace(arm, name=f"{arm.name} at {rung.strength:g}")
+            found.append(replace(made, arm=format_arm(called)))
+    return [replace(one, prompt_id=prompt_id) for one in found]

@@ -16,7 +16,7 @@ from engine.text import one_line
 from tui.glyphs import Glyphs
 from tui.lists.listing import Heading
 from tui.lists.loglines import last_step
-from tui.lists.logorder import CHANGED, NAME, STEP, Order
+from tui.lists.ordering import CHANGED, NAME, STEP, LogOrder
 from tui.lists.sifting import state_of
 from tui.phrases import NONE, short, state_mark
 from tui.snapshots import SMOOTHED_POINTS, SMOOTHING, SPARK_CELLS, RunRow
@@ -41,7 +41,7 @@ class LogTable:
         self.glyphs = glyphs
         self.tags: list[str] = []
         """The tags that have a column, in order."""
-        self.order = Order()
+        self.order = LogOrder()
         self._worked: dict[str, tuple[RunLog, dict[tuple[str, str], float | None]]] = {}
         self._steps: dict[str, tuple[RunLog, int | None]] = {}
         self._curves: dict[str, tuple[RunLog, str, str]] = {}

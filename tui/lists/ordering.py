@@ -20,7 +20,7 @@ from tui.phrases import state_words
 from tui.snapshots import RunRow, Spark
 
 SCHEMA = 1
-COLUMNS = ("", "run", "on", "how", "progress", "left", "loss", "eval", "ppl", "forgot")
+SORT_COLUMNS = ("", "run", "on", "how", "progress", "left", "loss", "eval", "ppl", "forgot")
 """What can be sorted by; the first is as they were started, families together."""
 VALUES = ("last", "best", "smoothed")
 """Which value of a curve is shown, and sorted by."""
@@ -31,7 +31,7 @@ SortKey = tuple[float, str]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    column: str = setting("", choices=COLUMNS)
+    column: str = setting("", choices=SORT_COLUMNS)
     falling: bool = False
     value: str = setting("last", choices=VALUES)
     group: str = ""
@@ -115,3 +115,30 @@ def save(root: Path, order: Order) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     table = {"schema": SCHEMA, "order": dataclasses.asdict(order)}
     atomic.write_json(path, table, durable=False)
+
+
+NAME, STEP, CHANGED = "name", "step", "changed"
+_PLAIN = (NAME, STEP, CHANGED)
+
+
+@dataclass(frozen=True, slots=True)
+class LogOrder:
+    """What logs are listed by."""
+
+    column: str = NAME
+    """NAME, STEP, CHANGED or a tag; tags are told from those by `tagged`."""
+    tagged: bool = False
+    value: str = "last"
+    """Which value of tags is shown, and sorted by: one of VALUES."""
+    falling: bool = False
+
+    @classmethod
+    def parse(cls, text: str, falling: bool) -> "LogOrder":
+        """What `str` gave; by name where it is something else."""
+        value, colon, tag = text.partition(":")
+        if colon and value in VALUES:
+            return cls(tag, True, value, falling)
+        return cls(text if text in _PLAIN else NAME, falling=falling)
+
+    def __str__(self) -> str:
+        return f"{self.value}:{self.column}" if self.tagged else self.column

@@ -14,8 +14,7 @@ from engine.text import one_line
 from tui.answers.outcomes import kinds_line, span, value
 from tui.answers.pairing import Answers, Refused
 from tui.screens.dialogs import Trouble
-from tui.screens.page import bindings_of
-from tui.screens.sheet import Sheet
+from tui.screens.page import Sheet, bindings_of
 from tui.styled_text import Line, Piece
 from tui.widgets import table as tables
 from tui.widgets.line import Lines, Rule

@@ -16,7 +16,7 @@ from tui.answers.pairing import Answers, Clerk, Told
 from tui.answers.reading import COMMON, DIRECTIONS, SHOWN, View, passes, shown_in_words, skills
 from tui.screens.asking import Ask, Choose, Offer
 from tui.screens.dialogs import Trouble
-from tui.screens.sheet import Sheet
+from tui.screens.page import Sheet
 
 
 class Browsing(Sheet):

@@ -259,7 +259,7 @@ class ComparePage(Page):
 
     def _keep(self, then: str) -> None:
         """Keep this round as a job, once, and browse it; `then` is what is done there first."""
-        from tui.answers.keeping import round_of
+        from tui.answers.exchange import round_of
 
         prompt, decode = self._asking.prompt, self._asking.decode
         name = prompt.id if prompt else "own"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.text import one_line
-from tui.screens.zooming import Zooming
+from tui.screens.looking import Zooming
 
 if TYPE_CHECKING:
     from textual.widgets import Input

@@ -14,8 +14,7 @@ from engine.jobs.directory import JobDirectory
 from engine.jobs.journal import Journal
 from engine.text import one_line
 from tui.phrases import name_of, size, state_words
-from tui.screens.page import bindings_of
-from tui.screens.sheet import Sheet
+from tui.screens.page import Sheet, bindings_of
 from tui.snapshots import RunRow, RunsSnapshot
 from tui.styled_text import Line, Piece
 from tui.widgets.line import Lines, Rule

@@ -11,8 +11,7 @@ from engine.jobs.machine import Gpu, Reading
 from engine.text import one_line
 from tui.glyphs import Glyphs
 from tui.phrases import NONE, duration, size
-from tui.screens.page import bindings_of
-from tui.screens.sheet import Sheet
+from tui.screens.page import Sheet, bindings_of
 from tui.styled_text import Line, Piece, fit
 from tui.widgets.line import Rule
 from tui.widgets.pager import Pager

@@ -14,8 +14,7 @@ from engine.jobs.difference import flatten
 from engine.jobs.overview import Overview, gather
 from engine.text import clean, one_line
 from tui.phrases import clock, error_lines, name_of, size, state_words
-from tui.screens.page import bindings_of
-from tui.screens.sheet import Sheet
+from tui.screens.page import Sheet, bindings_of
 from tui.snapshots import RunRow
 from tui.styled_text import Line
 from tui.widgets.line import Lines, Rule

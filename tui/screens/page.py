@@ -182,3 +182,12 @@ class Page(Screen[None]):
             self.focus_home()
             return True
         return False
+
+
+class Sheet(Page):
+    over = True
+
+    def step_back(self) -> bool:
+        if not super().step_back():
+            self.dismiss()
+        return True

@@ -14,8 +14,7 @@ from engine.errors import EngineError
 from engine.text import one_line
 from tui.answers.conversation import Pieces, spans_of
 from tui.answers.shifting import next_shifted, shift_lines, shift_panel
-from tui.screens.page import bindings_of
-from tui.screens.sheet import Sheet
+from tui.screens.page import Sheet, bindings_of
 from tui.styled_text import Line, Piece
 from tui.widgets.line import Lines, Rule
 from tui.widgets.reader import Reader

@@ -22,8 +22,7 @@ from tui.answers.reading import answer_lines, prompt_lines
 from tui.answers.voting import Desk, DeskOpened, Kept, NotKept, names_behind
 from tui.screens.asking import Ask
 from tui.screens.dialogs import Dialog, Trouble
-from tui.screens.page import bindings_of
-from tui.screens.sheet import Sheet
+from tui.screens.page import Sheet, bindings_of
 from tui.styled_text import Line, Piece
 from tui.widgets.line import Lines, Rule
 from tui.widgets.pager import Pager
