@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine import atomic
 from engine.catalog import datasets, rows
 from engine.catalog.rows import Example

@@ -8,6 +8,7 @@ endpoint goes on where it was.
 import time
 from collections.abc import Iterator, Mapping
 
+import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine.compare import prompts as prompt_files
 from engine.compare import samples as sample_files
 from engine.compare.arms import Arm, format_arm, parse_arms

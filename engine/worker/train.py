@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from transformers import TrainingArguments, set_seed
 
+import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine import atomic
 from engine.catalog import configs
 from engine.jobs import devices
