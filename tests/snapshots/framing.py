@@ -39,11 +39,15 @@ def strips_of(app: App[Any]) -> list[Strip]:
 
     Textual keeps what a window lies on as it was painted last, by anybody; here it is painted anew.
     """
-    for screen in app.screen_stack:
+    stack, strips = app.screen_stack, list[Strip]()
+    for at, screen in enumerate(stack):
         if isinstance(screen, ModalScreen):
             screen._set_dirty()
-    visible_screen_stack.set(app._background_screens)
-    return app.screen._compositor.render_strips()
+        if isinstance(screen, ModalScreen) or screen is app.screen:
+            # The next one up finds this one as it was painted here.
+            visible_screen_stack.set(stack[:at])
+            strips = screen._compositor.render_strips()
+    return strips
 
 
 def difference(name: str, kept: str, now: str) -> str:

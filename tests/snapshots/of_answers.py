@@ -1,9 +1,12 @@
 """Browse on a job's answers, and what it leads to: numbers, token shift, blind votes."""
 
+from engine.jobs.status import State
 from tests.snapshots.directories import write_runs
 from tests.snapshots.of_runs import choose, open_runs
 from tests.snapshots.scenes import scene
-from tests.snapshots.stage import Stage
+from tests.snapshots.stage import RUNS, Stage
+from tests.snapshots.surroundings import NOW
+from tests.tui.answered import BASE, write_answers
 from tui.screens.asking import Ask, Choose
 from tui.screens.aspects import AspectsPage
 from tui.screens.browse import BrowsePage
@@ -88,6 +91,21 @@ async def browse_asked(stage: Stage) -> None:
         await stage.shoot("browse-sorted", "by words, largest change first")
         await take(stage, "f", "bookmarked")
         await stage.shoot("browse-none", "No pair passes these filters.")
+
+
+@scene({"browse-waiting": BrowsePage, "browse-one-arm": BrowsePage})
+async def browse_little(stage: Stage) -> None:
+    write_answers(RUNS, "begun", said={}, state=State.RUNNING)
+    write_answers(RUNS, "alone", arms=(BASE,), said={"One?": ("only",)}, created=NOW - 10)
+    async with stage.finetop():
+        await stage.see("begun", "alone", "2 runs here")
+        await choose(stage, "begun")
+        await stage.reach(BrowsePage, "enter")
+        await stage.shoot("browse-waiting", "they come as they are made")
+        await stage.press("escape")
+        await choose(stage, "alone")
+        await stage.reach(BrowsePage, "enter")
+        await stage.shoot("browse-one-arm", "only")
 
 
 async def take(stage: Stage, key: str, label: str) -> None:

@@ -38,6 +38,7 @@ async def open_compare(stage: Stage) -> None:
 @scene(
     {
         "compare-unasked": ComparePage,
+        "compare-answering": ComparePage,
         "compare": ComparePage,
         "compare-words": ComparePage,
         "compare-shift": ComparePage,
@@ -53,7 +54,10 @@ async def compare(stage: Stage) -> None:
     async with stage.finetop():
         await open_compare(stage)
         await stage.shoot("compare-unasked")
+        stage.companion.held = True
         await stage.press("ctrl+s")
+        await stage.shoot("compare-answering", "answering, esc cancels")
+        stage.companion.held = False
         await stage.shoot("compare", "look at it.", "and it is blue.", without="esc cancels")
         await stage.press("d")
         await stage.shoot("compare-words", "⟦", "only base")

@@ -46,6 +46,7 @@ async def open_launch(stage: Stage) -> None:
 
 @scene(
     {
+        "launch-asking": LaunchPage,
         "launch": LaunchPage,
         "launch-lengths": LaunchPage,
         "launch-templates": LaunchPage,
@@ -57,7 +58,13 @@ async def open_launch(stage: Stage) -> None:
 async def launch(stage: Stage) -> None:
     write_runs()
     stage.companion.report = report_of("i miss my dog", "sadness", too_long=LONG)
+    stage.companion.held = True
     async with stage.finetop(Refusing(Store(RUNS))):
+        await stage.reach(LaunchPage, "2")
+        await stage.see("ready", " fits")
+        await stage.until(lambda: bool(stage.companion.inspected))
+        await stage.shoot("launch-asking", "asking the companion")
+        stage.companion.held = False
         await open_launch(stage)
         await stage.shoot("launch", "emotion")
         await stage.press("v")

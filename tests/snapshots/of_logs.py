@@ -1,6 +1,7 @@
 """The dashboard on directories of logs: its list, and Watch and the windows over it."""
 
 import json
+import math
 from pathlib import Path
 
 from engine.jobs.status import Failure, State
@@ -15,7 +16,7 @@ from tests.events.encoding import (
 from tests.snapshots.scenes import scene
 from tests.snapshots.stage import Stage
 from tests.snapshots.surroundings import NOW
-from tests.tui.building import write_event, write_run
+from tests.tui.building import write_run
 from tui.screens.asking import Ask
 from tui.screens.help import HelpPage
 from tui.screens.log import LogPage
@@ -40,8 +41,9 @@ def write_logs() -> None:
             event(1.7e9 + step, step, simple("Loss/policy", at / step), simple("reward", step / at))
             for step in range(1, 30)
         ]
+        if name == "seed2":
+            points.append(event(1.7e9 + 30, 30, simple("Loss/policy", math.nan)))
         event_file(LOGS / "ppo" / name, event(1.7e9, 0, *told), *points)
-    write_event(LOGS / "ppo" / "seed2", 30, {"Loss/policy": float("nan")})
     error = Failure("The loss is NaN.", "step 12", "Lower the learning rate.")
     write_run(LOGS, "tuned", state=State.FAILED, points=12, created=NOW - 500, error=error,
               log="the worker's last word\n")  # fmt: skip
@@ -169,6 +171,15 @@ async def logs_watch(stage: Stage) -> None:
         await stage.press("home")
         await stage.reach(WatchPage, "enter")
         await stage.shoot("logs-watch-damaged", "broken")
+
+
+@scene({"logs-notice": LogsPage})
+async def logs_notice(stage: Stage) -> None:
+    write_logs()
+    async with stage.watching(LOGS, notifications=True):
+        await open_logs(stage)
+        await stage.press("2")
+        await stage.shoot("logs-notice", "Logs are only looked at here")
 
 
 @scene({"logs-empty": LogsPage})

@@ -10,6 +10,7 @@ from textual.screen import ModalScreen
 
 from tui.styled_text import ROLES
 from tui.theme import THEMES
+from tui.widgets.chart import Chart
 
 _ATTRIBUTES = ("bold", "dim", "italic", "underline", "reverse", "strike", "blink")
 _LETTERS = {
@@ -40,6 +41,11 @@ class Legend:
         self._named = _colours(app)
         self._colours = {colour: name for name, colour in self._named.items()}
         self._roles = _roles(app)
+        for chart in app.screen.query(Chart):
+            for name in sorted(Chart.COMPONENT_CLASSES):
+                look = _look(chart.get_component_rich_style(name, partial=True))
+                said = name.replace("--", " ").replace("-", " ")
+                self._roles.setdefault((look.colour, look.attributes), said)
         windows = [one for one in app.screen_stack if isinstance(one, ModalScreen)]
         for depth in range(len(windows)):
             self._veil(windows[-1 - depth].styles.background, depth)

@@ -1,5 +1,6 @@
 """One app at one size: keys go in, frames come out, and each waits for what it is to show."""
 
+import asyncio
 import os
 import time
 import traceback
@@ -9,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.dom import DOMNode
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.widgets._toast import Toast
 from textual.worker import Worker, WorkerState
 
+import tui
 from engine.jobs.store import Store
 from tests import patience
 from tests.snapshots.framing import difference, frame_of, text_of
@@ -35,6 +39,7 @@ DIFFERENT_SECONDS = 5.0
 """How long a frame that is not as kept, with nothing to come, is looked at before it is taken."""
 RESTED_SECONDS = 0.8
 """How long a frame must stay as it is before it is written."""
+_PROGRAM = Path(tui.__file__).parent
 _LASTING = frozenset({LogPage._follow, AnswersFeed.run, Clerk.run})
 """What threads do as long as a page is there: they never end by themselves."""
 
@@ -82,9 +87,10 @@ class Stage:
             yield
 
     @asynccontextmanager
-    async def watching(self, *paths: Path, **options: Any) -> AsyncIterator[None]:
+    async def watching(self, *paths: Path, notifications: bool = False) -> AsyncIterator[None]:
         """The dashboard on directories of logs."""
-        async with self._showing(LogsApp(paths, Store(RUNS), measure=measure, **options)):
+        app = LogsApp(paths, Store(RUNS), measure=measure)
+        async with self._showing(app, notifications=notifications):
             yield
 
     async def press(self, *keys: str) -> None:
@@ -119,7 +125,9 @@ class Stage:
             self.differences.append(told)
 
     @asynccontextmanager
-    async def _showing(self, app: FinetopApp) -> AsyncIterator[None]:
+    async def _showing(
+        self, app: FinetopApp, *, notifications: bool = False
+    ) -> AsyncIterator[None]:
         rest()
         look = app.feed.cycle
 
@@ -133,7 +141,7 @@ class Stage:
             return pending
 
         self.monkeypatch.setattr(app.feed, "cycle", cycle)
-        async with app.run_test(size=self.size) as pilot:
+        async with app.run_test(size=self.size, notifications=notifications) as pilot:
             self._app, self._pilot = app, pilot
             yield
         self._app = self._pilot = None
@@ -163,8 +171,17 @@ class Stage:
             await self.pilot.pause(0.02)
 
     def _at_rest(self) -> bool:
-        charts = [one for screen in self.app.screen_stack for one in screen.query(Chart)]
-        return all(one.settled for one in charts) and not any(map(_busy, self.app.workers))
+        nodes = [
+            node
+            for screen in self.app.screen_stack
+            for node in screen.walk_children(with_self=True)
+        ]
+        return (
+            all(node.settled for node in nodes if isinstance(node, Chart))
+            and not any(map(_busy, self.app.workers))
+            and not any(map(_waits, nodes))
+            and (self.companion.held or not any(map(_ours, asyncio.all_tasks())))
+        )
 
     async def _as_kept(self, kept: str) -> str:
         """The frame, at the latest when it has not been as kept for a while."""
@@ -191,6 +208,18 @@ def rest() -> None:
         for name in (*folders, *files):
             moment = time.time() - 30
             os.utime(os.path.join(folder, name), (moment, moment), follow_symlinks=False)
+
+
+def _waits(node: DOMNode) -> bool:
+    """Whether it has something to do after a while; a notice only goes away."""
+    timers = [] if isinstance(node, Toast) else [one for one in node._timers if one._repeat == 0]
+    return any(one._task is not None and not one._task.done() for one in timers)
+
+
+def _ours(task: "asyncio.Task[Any]") -> bool:
+    """Whether it is a task of the program, and not one of Textual or of the test."""
+    code = getattr(task.get_coro(), "cr_code", None)
+    return code is not None and code.co_filename.startswith(str(_PROGRAM))
 
 
 def _busy(worker: "Worker[Any]") -> bool:
