@@ -76,7 +76,7 @@ PLANTED = {
 
 
 def test_a_new_room_is_within_the_walls(tmp_path: Path) -> None:
-    copied = shutil.ignore_patterns("__pycache__", "*.jsonl", "*.safetensors", "events")
+    copied = shutil.ignore_patterns("__pycache__", "*.jsonl", "*.safetensors", "*.tfevents.*")
     for folder in ("engine", "tui"):
         shutil.copytree(HERE / folder, tmp_path / folder, ignore=copied)
     shutil.copy(HERE / "pyproject.toml", tmp_path)
