@@ -138,8 +138,8 @@ class Actions:
 
     def prompts(self) -> "list[Prompt]":
         """The bundled prompts, file by file."""
+        from engine.bundled import PROMPTS
         from engine.compare import prompts
-        from engine.demo import PROMPTS
 
         return [one for path in sorted(PROMPTS.glob("*.jsonl")) for one in prompts.read(path)]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.catalog.causal_lm_types import ALSO_MASKED, CLASSES, UNCACHED
-from engine.catalog.files import read_bounded, recognise_impostor
 from engine.errors import EngineError
+from engine.safe_open import read_bounded, recognise_impostor
 
 Config = Mapping[str, Any]
 

@@ -10,9 +10,9 @@ from itertools import islice
 from pathlib import Path
 
 from engine.catalog import saved
-from engine.catalog.files import is_folder
 from engine.catalog.formats import DELIMITED, JSON, PLAIN, begins_as_table, is_object
 from engine.catalog.parts import COLUMNAR, is_later_part, stem_of
+from engine.safe_open import is_folder
 
 _ROWS = (*JSON, *DELIMITED, *COLUMNAR)
 _TRAIN = re.compile(r"^(?:(.*?)[-_. ])?(?:train|training)$", re.IGNORECASE)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+from engine.bundled import DATA
 from engine.catalog import rows, saved
 from engine.catalog.answers import find_answers
 from engine.catalog.data_files import find_eval, is_data, is_train, list_files, name_of, walk
@@ -19,7 +20,6 @@ from engine.catalog.layout import make_layout, refuse
 from engine.catalog.parts import is_saved, list_parts
 from engine.catalog.raw import RawReader
 from engine.catalog.rows import Rows
-from engine.demo import DATA
 from engine.errors import EngineError
 from engine.jobs.settings import Data
 

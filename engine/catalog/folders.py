@@ -14,8 +14,8 @@ from typing import Any
 
 import platformdirs
 
-from engine.catalog.files import read_bounded
 from engine.errors import EngineError
+from engine.safe_open import read_bounded
 
 _LARGEST = 1 << 20
 

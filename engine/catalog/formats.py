@@ -14,12 +14,12 @@ from typing import BinaryIO
 
 from engine.catalog.arrays import read_array
 from engine.catalog.delimited import is_table, read_delimited
-from engine.catalog.files import open_regular, recognise_impostor
 from engine.catalog.parts import list_parts
 from engine.catalog.plain import read_plain
 from engine.catalog.raw import CHUNK, LONGEST_ROW, RawRow, show
 from engine.errors import EngineError
 from engine.jobs.settings import Data
+from engine.safe_open import open_regular, recognise_impostor
 
 DELIMITED = (".csv", ".tsv")
 JSON = (".jsonl", ".json", ".ndjson")

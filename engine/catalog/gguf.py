@@ -9,9 +9,9 @@ import struct
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from engine.catalog.files import open_regular, recognise_impostor
 from engine.catalog.vocabulary import CONTROL, Kind, Vocabulary
 from engine.errors import EngineError
+from engine.safe_open import open_regular, recognise_impostor
 
 MAGIC = b"GGUF"
 _VERSIONS = (2, 3)

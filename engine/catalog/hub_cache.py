@@ -9,8 +9,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.catalog.files import read_bounded
 from engine.errors import EngineError
+from engine.safe_open import read_bounded
 
 _MOST_SNAPSHOTS = 50
 

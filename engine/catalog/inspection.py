@@ -9,13 +9,13 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from engine.bundled import BASE
 from engine.catalog import hub_cache
 from engine.catalog.adapters import add_base, describe_adapter, is_adapter
 from engine.catalog.entry import NOT_DOWNLOADED, Checkpoint
-from engine.catalog.files import list_files
 from engine.catalog.models import describe_model
-from engine.demo import BASE
 from engine.errors import EngineError
+from engine.safe_open import list_files
 
 BUNDLED = "bundled:demo-base"
 _HUB_ID = re.compile(r"([\w.-]+(?:/[\w.-]+)?)(?:@([\w./-]+))?", re.ASCII)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from engine.bundled import BASE
 from engine.catalog.adapters import add_base
 from engine.catalog.configs import read_json
 from engine.catalog.entry import Checkpoint
-from engine.catalog.files import read_bounded
 from engine.catalog.inspection import (
     BUNDLED,
     inspect,
@@ -17,8 +17,8 @@ from engine.catalog.inspection import (
     inspect_bundled,
     locate,
 )
-from engine.demo import BASE
 from engine.errors import EngineError
+from engine.safe_open import read_bounded
 
 _OUTPUTS = ("adapter", "model")
 """The folders of a job directory that hold weights: a run makes one of them."""

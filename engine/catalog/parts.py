@@ -8,8 +8,8 @@ import os
 import re
 from pathlib import Path
 
-from engine.catalog.files import read_bounded
 from engine.errors import EngineError
+from engine.safe_open import read_bounded
 
 COLUMNAR = (".parquet", ".arrow", ".feather")
 _PART = re.compile(r"^(?P<stem>.*?)[-_.]?(?P<at>\d{5})-of-(?P<of>\d{5})(?P<hash>-[0-9a-f]+)?$")

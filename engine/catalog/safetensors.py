@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.catalog.files import open_regular, recognise_impostor
 from engine.errors import EngineError
+from engine.safe_open import open_regular, recognise_impostor
 
 LONGEST_HEADER = 16_000_000
 """Bytes. The largest published ones are below 2 MB; the format itself allows 100 MB."""

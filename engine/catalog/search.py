@@ -7,10 +7,10 @@ from itertools import islice
 from pathlib import Path
 
 from engine.catalog.configs import read_json
-from engine.catalog.files import is_folder
 from engine.catalog.hub_cache import is_repository
 from engine.catalog.weights import is_weights
 from engine.errors import EngineError
+from engine.safe_open import is_folder
 
 DEEPEST = 3
 """Levels below a configured folder."""

@@ -8,10 +8,10 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from engine.catalog.files import read_bounded, recognise_impostor
 from engine.catalog.vocabulary import CONTROL, NORMAL, UNKNOWN, Kind, Vocabulary
 from engine.errors import EngineError
-from engine.events.wire import BYTES, Malformed, read_fields, signed
+from engine.protowire import BYTES, Malformed, read_fields, signed
+from engine.safe_open import read_bounded, recognise_impostor
 
 LARGEST = 256 << 20
 _PIECES, _TRAINER, _NORMALIZER = 1, 2, 3

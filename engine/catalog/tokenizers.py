@@ -8,8 +8,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from engine.catalog.configs import read_json
-from engine.catalog.files import open_regular, recognise_impostor
 from engine.errors import EngineError
+from engine.safe_open import open_regular, recognise_impostor
 
 VOCABULARIES = (
     "tokenizer.json",

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from engine import atomic
 from engine.catalog import folders
-from engine.catalog.files import read_bounded
 from engine.compare.arms import Arm, format_arm, parse_arms
 from engine.errors import EngineError
+from engine.safe_open import read_bounded
 
 MOST_ARMS = 4
 LONGEST_NAME = 60

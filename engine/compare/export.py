@@ -17,9 +17,9 @@ from engine import atomic
 from engine.compare.arms import parse_arm
 from engine.compare.behaviour import measure
 from engine.compare.samples import Sample, to_table
-from engine.compare.worddiff import compare
 from engine.errors import EngineError
 from engine.text import clean
+from engine.word_diff import compare
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engine.bundled import PROMPTS
 from engine.chat import ROLES, Message
 from engine.compare import checks
-from engine.demo import PROMPTS
 from engine.errors import EngineError
 
 ALL = "all"

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from engine.chat import ROLES, Message
-from engine.compare.worddiff import Change, align
 from engine.errors import EngineError
+from engine.word_diff import Change, align
 
 Mark = Literal["", "special", "unknown", "none"]
 """`special` is a token that means something by itself; `none` is text that is in no token."""

@@ -19,9 +19,9 @@ from engine import atomic
 from engine.catalog import hub_cache
 from engine.compare.arms import Arm
 from engine.errors import EngineError
-from engine.impact.statistics import wilson
 from engine.jobs.directory import slugify
 from engine.jobs.views import short_ref
+from engine.statistics import wilson
 
 Choice = Literal["left", "right", "tie", "both bad"]
 CHOICES: tuple[Choice, ...] = ("left", "right", "tie", "both bad")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.events.wire import (
+from engine.protowire import (
     BYTES,
     FIXED32,
     FIXED64,

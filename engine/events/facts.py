@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from engine.events.wire import BYTES, FIXED64, VARINT, Field, read_fields
+from engine.protowire import BYTES, FIXED64, VARINT, Field, read_fields
 
 Setting = str | float | bool | None
 TEXT, HPARAMS = "text", "hparams"

@@ -15,7 +15,7 @@ from engine.events import facts
 from engine.events.event import SCALARS, Event, Spot, Value, read_event
 from engine.events.facts import Facts
 from engine.events.tfrecord import Records
-from engine.events.wire import Malformed
+from engine.protowire import Malformed
 
 _FEW = 8  # below this many records of one length, numpy costs more than it saves
 _LONG = 4096  # bytes: longer records are read one by one

@@ -84,7 +84,7 @@ class Store:
 
 def open_store(given: str | os.PathLike[str] | None = None, *, remember: bool = False) -> Store:
     """The store of this user: the default root, all remembered ones, the shipped run."""
-    from engine.demo import PRETRAIN_RUN
+    from engine.bundled import PRETRAIN_RUN
 
     root = default_root(given)
     if remember:

@@ -12,18 +12,18 @@ from typing import Any
 
 import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine import atomic
+from engine.bundled import SUITES
 from engine.catalog import datasets, rows
 from engine.catalog.rows import Example
 from engine.compare import prompts
 from engine.compare.arms import format_arm, parse_arms
-from engine.demo import SUITES
 from engine.errors import EngineError
 from engine.impact import suites
-from engine.impact.statistics import wilson
 from engine.impact.suites import Item
 from engine.jobs.recipe import EvaluateRecipe
 from engine.jobs.settings import Decode
 from engine.jobs.store import open_store
+from engine.statistics import wilson
 from engine.worker.answering.answers import answer_all
 from engine.worker.answering.bases import Bases, Voice
 from engine.worker.answering.measure import (

@@ -23,10 +23,10 @@ from typing import Any
 
 import torch
 
+from engine.bundled import BASE
 from engine.compare import prompts as prompt_files
 from engine.compare.arms import Arm, format_arm
 from engine.compare.samples import Sample
-from engine.demo import BASE
 from engine.jobs.settings import Decode
 from engine.worker.answering.answers import Answers
 from engine.worker.answering.bases import Bases, Voice

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from engine import demo
+from engine import bundled
 from engine.catalog import rows
 from engine.compare.arms import Arm
 from engine.jobs import recipe
@@ -31,7 +31,7 @@ BAR = 95
 """Per cent of the answers."""
 LIMIT = 128
 """Tokens of an answer."""
-RECIPE = demo.DATA.parent / "recipe.toml"
+RECIPE = bundled.DATA.parent / "recipe.toml"
 PLANS = {
     "the demo's recipe": (),
     "full fine-tuning": ("method.kind=full", "training.learning_rate=2e-4"),
@@ -65,7 +65,7 @@ def measure(changes: Sequence[str], prompts: int, folder: Path) -> Ending:
     arm = Arm("tuned", str(left))
     voice = Bases(torch.device("cpu")).voice(arm, locate(arm, []), lambda what: None)
     assert voice is not None
-    held_out = rows.read(demo.DATA / "emotion" / "eval.jsonl", limit=prompts).examples
+    held_out = rows.read(bundled.DATA / "emotion" / "eval.jsonl", limit=prompts).examples
     asked = [voice.prompt(example.messages[:-1]) for example in held_out]
     answers = Answers(voice, asked, Decode(max_new_tokens=LIMIT))
     while not answers.done:

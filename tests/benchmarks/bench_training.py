@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from transformers import Trainer, TrainerCallback, set_seed
 
-from engine.demo import BASE
+from engine.bundled import BASE
 from engine.events.logdir import LogDir
 from engine.events.series import Series
 from engine.jobs import devices, directory, recipe

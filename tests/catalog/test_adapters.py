@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.bundled import BASE
 from engine.catalog.checkpoints import Checkpoint, inspect, resolve, scan
-from engine.demo import BASE
 from engine.errors import EngineError
 from tests.catalog.made import LFS_POINTER, make_adapter, make_model, make_repository
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from engine.bundled import BASE
 from engine.catalog import inspection
 from engine.catalog.checkpoints import inspect, resolve, scan
-from engine.demo import BASE
 from engine.errors import EngineError
 from tests.catalog.made import (
     HTML_PAGE,

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.bundled import DATA
 from engine.catalog import datasets
 from engine.catalog.datasets import DataSet, list_datasets, preview, resolve
-from engine.demo import DATA
 from engine.errors import EngineError
 
 ROW = json.dumps({"prompt": "q", "completion": "a"}) + "\n"

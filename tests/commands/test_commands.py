@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.demo import BASE
+from engine.bundled import BASE
 from engine.errors import EngineError
 from engine.jobs import directory, launch, status
 from engine.jobs.directory import JobDirectory
@@ -234,7 +234,7 @@ def test_rm_asks_and_spares_what_runs(
 
 
 def test_the_shipped_run_cannot_be_removed(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from engine.demo import PRETRAIN_RUN
+    from engine.bundled import PRETRAIN_RUN
 
     assert finetop("--runs", str(root), "rm", "--yes", str(PRETRAIN_RUN)) == 2
     assert "Hide it" in capsys.readouterr().err

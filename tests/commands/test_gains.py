@@ -6,9 +6,9 @@ from typing import Any
 
 from engine.catalog import datasets, rows
 from engine.compare import prompts
-from engine.impact.statistics import wilson
 from engine.jobs.directory import JobDirectory, create
 from engine.jobs.recipe import TrainRecipe
+from engine.statistics import wilson
 from tui.commands.gains import OPEN, as_text, summarise
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.demo import PRETRAIN_RUN
+from engine.bundled import PRETRAIN_RUN
 from engine.events.logdir import LogDir
 from engine.jobs import directory
 from engine.jobs.recipe import TrainRecipe

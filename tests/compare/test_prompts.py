@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.bundled import PROMPTS
 from engine.chat import Message
 from engine.compare import prompts
 from engine.compare.prompts import Prompt
-from engine.demo import PROMPTS
 from engine.errors import EngineError
 
 

@@ -27,7 +27,7 @@ from engine.compare.votes import (
     tally_all,
 )
 from engine.errors import EngineError
-from engine.impact.statistics import wilson
+from engine.statistics import wilson
 
 ARMS = ("base", "tuned")
 IDS = [f"p{at}" for at in range(40)]

@@ -10,12 +10,12 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
+from engine.bundled import BASE, SUITES
 from engine.catalog.checkpoints import inspect
-from engine.demo import BASE, SUITES
-from engine.demo.corpus.stream import CHECKED, TRAINING_SEED
-from engine.demo.pretrain.card import as_text, count_right, load_base, read_prose
-from engine.impact.statistics import wilson
+from engine.demo.making.corpus.stream import CHECKED, TRAINING_SEED
+from engine.demo.making.pretrain.card import as_text, count_right, load_base, read_prose
 from engine.impact.suites import load
+from engine.statistics import wilson
 from tests.demo.test_corpus import FIRST_20_000
 
 SAMPLE = 40

@@ -11,10 +11,10 @@ from random import Random
 
 import pytest
 
-from engine.demo.corpus import french, stream
-from engine.demo.corpus.numbers import in_words
-from engine.demo.corpus.relations import RELATIONS
-from engine.demo.corpus.stream import CHECKED, TRAINING_SEED, documents, fingerprint
+from engine.demo.making.corpus import french, stream
+from engine.demo.making.corpus.numbers import in_words
+from engine.demo.making.corpus.relations import RELATIONS
+from engine.demo.making.corpus.stream import CHECKED, TRAINING_SEED, documents, fingerprint
 from engine.impact.scores import score, syntax, words
 from engine.impact.suites import Item
 
@@ -26,7 +26,7 @@ def test_the_text_is_the_one_that_the_base_model_has_read() -> None:
 
 
 def test_the_text_does_not_hang_on_hash_order() -> None:
-    code = "from engine.demo.corpus.stream import fingerprint; print(fingerprint(5, 1000))"
+    code = "from engine.demo.making.corpus.stream import fingerprint; print(fingerprint(5, 1000))"
     for hash_seed in ("1", "2"):
         told = subprocess.run(
             [sys.executable, "-c", code],

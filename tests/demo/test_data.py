@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from engine.bundled import DATA, SUITES
 from engine.catalog.rows import read
-from engine.demo import DATA, SUITES, counsel, emotion, rehearsal
-from engine.demo.corpus.feelings import FEELINGS
+from engine.demo.making import counsel, emotion, rehearsal
+from engine.demo.making.corpus.feelings import FEELINGS
 
 
 def rows(name: str, split: str) -> list[dict[str, Any]]:

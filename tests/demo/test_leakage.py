@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from engine.demo import BASE, DATA, SUITES, emotion
-from engine.demo.corpus.document import Document
-from engine.demo.corpus.feelings import FEELINGS
-from engine.demo.corpus.stream import TRAINING_SEED, read_in_phases
-from engine.demo.counsel_topics import TOPICS
-from engine.demo.leakage import Phrases, leaked, phrases, plain
+from engine.bundled import BASE, DATA, SUITES
+from engine.demo.making import emotion
+from engine.demo.making.corpus.document import Document
+from engine.demo.making.corpus.feelings import FEELINGS
+from engine.demo.making.corpus.stream import TRAINING_SEED, read_in_phases
+from engine.demo.making.counsel_topics import TOPICS
+from engine.demo.making.leakage import Phrases, leaked, phrases, plain
 
 ITEM = {
     "id": "one",

@@ -8,15 +8,15 @@ import pytest
 import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from engine.demo import BASE, PRETRAIN_RUN
-from engine.demo.corpus.document import Document
-from engine.demo.corpus.stream import MIX, TRAINING_SEED, documents
-from engine.demo.pretrain.model import make_model
-from engine.demo.pretrain.muon import orthogonal
-from engine.demo.pretrain.phases import PHASES, Phase
-from engine.demo.pretrain.rows import batches, encode
-from engine.demo.pretrain.tokens import make_tokenizer
-from engine.demo.pretrain.training import Team, Training
+from engine.bundled import BASE, PRETRAIN_RUN
+from engine.demo.making.corpus.document import Document
+from engine.demo.making.corpus.stream import MIX, TRAINING_SEED, documents
+from engine.demo.making.pretrain.model import make_model
+from engine.demo.making.pretrain.muon import orthogonal
+from engine.demo.making.pretrain.phases import PHASES, Phase
+from engine.demo.making.pretrain.rows import batches, encode
+from engine.demo.making.pretrain.tokens import make_tokenizer
+from engine.demo.making.pretrain.training import Team, Training
 from engine.events.logdir import LogDir
 
 FIRST_LOSSES = (

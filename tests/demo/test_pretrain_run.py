@@ -3,8 +3,8 @@
 import json
 import re
 
+from engine.bundled import PRETRAIN_RUN
 from engine.compare import samples
-from engine.demo import PRETRAIN_RUN
 from engine.events.logdir import LogDir
 from engine.jobs import status
 from engine.jobs.directory import JobDirectory

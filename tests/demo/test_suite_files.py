@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from engine.demo import SUITES
-from engine.demo.corpus.stream import CHECKED
-from engine.demo.suite import ITEMS, SPARE, items, texts
+from engine.bundled import SUITES
+from engine.demo.making.corpus.stream import CHECKED
+from engine.demo.making.suite import ITEMS, SPARE, items, texts
 from engine.impact.suites import load
 
 

@@ -105,7 +105,7 @@ def test_a_missing_recipe_is_told(tmp_path: Path) -> None:
 
 
 def test_the_recipe_of_the_shipped_run_can_be_read() -> None:
-    from engine.demo import PRETRAIN_RUN, RECIPE
+    from engine.bundled import PRETRAIN_RUN, RECIPE
 
     assert recipe.read(PRETRAIN_RUN / "recipe.toml").kind == "pretrain"
     assert recipe.read(RECIPE).kind == "train"

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from engine.demo import PRETRAIN_RUN
+from engine.bundled import PRETRAIN_RUN
 from engine.jobs import directory, views
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.store import Store, open_store

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from engine.bundled import BASE
 from engine.catalog import inspection
-from engine.demo import BASE
 from tests.snapshots import surroundings
 from tests.tui.conftest import _at_rest_after_each_key, _one_rest_a_key, _own_folders
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.bundled import BASE
 from engine.catalog.fit import Fit
-from engine.demo import BASE
 from engine.errors import EngineError
 from engine.jobs.recipe import Recipe, TrainRecipe, parse, to_table
 from engine.jobs.settings import Data, Forgetting

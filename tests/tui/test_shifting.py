@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from engine.compare import worddiff
+from engine import word_diff
 from engine.compare.shift import Candidate, Shift, ShiftedToken
 from tui.answers.comparing import layouts, token_lines
 from tui.answers.conversation import Pieces, Span
@@ -94,7 +94,7 @@ def test_probabilities_take_four_cells() -> None:
 
 
 def test_what_one_answer_alone_says_is_marked_in_each() -> None:
-    difference = worddiff.compare("The old dog\nsat here", "The dog\nran here now")
+    difference = word_diff.compare("The old dog\nsat here", "The dog\nran here now")
     left = text(diff_lines(difference.changes, "left", "base", UNICODE))
     right = text(diff_lines(difference.changes, "right", "tuned", ASCII))
     assert left == "The ⟦old⟧ dog\n⟦sat⟧ here"
@@ -102,13 +102,13 @@ def test_what_one_answer_alone_says_is_marked_in_each() -> None:
     line = text([diff_line(difference, NAMES, UNICODE)])
     assert "2 only base" in line
     assert "2 only tuned" in line
-    same = worddiff.compare("as is", "as  is")
+    same = word_diff.compare("as is", "as  is")
     assert "same words" in text([diff_line(same, NAMES, UNICODE)])
 
 
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_without_the_marks_both_texts_are_whole(left: str, right: str) -> None:
-    changes = worddiff.compare(left, right).changes
+    changes = word_diff.compare(left, right).changes
     for side, whole in (("left", left), ("right", right)):
         shown = text(diff_lines(changes, side, "base", ASCII))  # type: ignore[arg-type]
         if not set("{}") & set(whole):

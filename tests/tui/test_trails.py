@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.demo import PRETRAIN_RUN
+from engine.bundled import PRETRAIN_RUN
 from tui.following import trails
 from tui.following.trails import Samples
 from tui.snapshots import Answer

@@ -68,7 +68,7 @@ PLANTED = {
     "engine/new_room/heavy.py": "import torch",
     "engine/new_room/worker.py": "def f() -> None:\n    from engine.worker import train",
     "engine/new_room/screen.py": "import textual",
-    "engine/demo/new_maker.py": "import pyarrow",
+    "engine/demo/making/new_maker.py": "import pyarrow",
     "tui/new_page/heavy.py": "def f() -> None:\n    import transformers",
     "tui/new_page/worker.py": "import engine.worker",
 }

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from engine.bundled import BASE
 from engine.catalog import configs, memory
 from engine.catalog.inspection import inspect
-from engine.demo import BASE
 from engine.errors import EngineError
 from engine.jobs.recipe import TrainRecipe
 from engine.jobs.settings import Method

@@ -12,11 +12,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from engine.bundled import BASE
 from engine.chat import Message
 from engine.compare import samples
 from engine.compare.arms import Arm
 from engine.compare.prompts import load
-from engine.demo import BASE
 from engine.errors import EngineError
 from engine.jobs import directory, status
 from engine.jobs.process import worker_command

@@ -76,7 +76,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_never_was(
 
 
 def test_greedy_answers_in_float32_are_those_of_the_cpu() -> None:
-    from engine.demo import BASE
+    from engine.bundled import BASE
     from engine.worker.model import models
 
     tokenizer = models.load_tokenizer(BASE)

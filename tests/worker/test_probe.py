@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.demo import PROBE
+from engine.bundled import PROBE
 from engine.errors import EngineError
 from engine.worker.training import probe as probes
 from engine.worker.training.gauges import undisturbed

@@ -7,9 +7,9 @@ are made on a thread, by `Views.compare`, because two long answers can take a se
 from collections.abc import Sequence
 from typing import Literal
 
-from engine.compare import worddiff
-from engine.compare.worddiff import Difference
+from engine import word_diff
 from engine.text import one_line
+from engine.word_diff import Difference
 from tui.answers.conversation import Pieces, Side, Span
 from tui.answers.differences import Pair, diff_line, diff_lines, pairs
 from tui.answers.scale import STRENGTHS, Scale
@@ -92,7 +92,7 @@ class Views:
 
     def compare(self, texts: tuple[str, str]) -> None:
         """Find the difference. May take a second or two: on a thread."""
-        self._difference = texts, worddiff.compare(*texts)
+        self._difference = texts, word_diff.compare(*texts)
 
     def last(self, sides: Sequence[Side], at: int, glyphs: Glyphs) -> list[Line] | None:
         """The last answer of a side as it is looked at; None: as plain text."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from engine.compare.worddiff import Change, Difference
+from engine.word_diff import Change, Difference
 from tui.glyphs import Glyphs
 from tui.styled_text import Line, Piece
 

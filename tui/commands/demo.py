@@ -67,7 +67,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _train(changes: Sequence[str], root: Path, what: str) -> JobDirectory:
-    from engine.demo import RECIPE
+    from engine.bundled import RECIPE
 
     wanted = recipe.read(RECIPE, changes)
     assert isinstance(wanted, TrainRecipe), "the bundled recipe trains"

@@ -15,12 +15,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from engine.catalog.files import open_regular
 from engine.chat import ROLES, Message
 from engine.compare.parallel import CONVERSATION, LINES
 from engine.compare.tokens import MOST_CHARACTERS, Reading, from_table, parse_conversation, to_table
 from engine.errors import EngineError, JobFailed
 from engine.jobs.store import open_store
+from engine.safe_open import open_regular
 from engine.text import one_line
 from tui import glyphs
 from tui.glyphs import Glyphs

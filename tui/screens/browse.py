@@ -12,8 +12,8 @@ from textual.message import Message
 from engine.compare import remarks as remark_files
 from engine.compare.collection import Pair
 from engine.compare.remarks import Remark
-from engine.compare.worddiff import Change, compare
 from engine.text import clean, one_line
+from engine.word_diff import Change, compare
 from tui.answers.conversation import MOST_CHARACTERS
 from tui.answers.differences import diff_lines
 from tui.answers.pairing import Answers, AnswersFeed, AnswersRead, Clerk, Refused, Told

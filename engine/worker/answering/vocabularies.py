@@ -23,10 +23,10 @@ from tokenizers import models as algorithms
 
 from engine.catalog import gguf, inspection, sentencepiece
 from engine.catalog import tokenizers as catalogue
-from engine.catalog.files import list_files, open_regular, read_bounded, recognise_impostor
 from engine.catalog.vocabulary import BYTE, CONTROL, NORMAL, USER, Vocabulary
 from engine.compare.arms import Arm
 from engine.errors import EngineError
+from engine.safe_open import list_files, open_regular, read_bounded, recognise_impostor
 from engine.worker.model import models
 from engine.worker.model.places import locate
 

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from engine import atomic
-from engine.demo import PROBE
+from engine.bundled import PROBE
 from engine.jobs.recipe import TrainRecipe
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.model import models
