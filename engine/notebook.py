@@ -88,7 +88,7 @@ class Session:
     ) -> list[Sample]:
         """The answers of all arms to all prompts: for each prompt those of the arms, in order.
 
-        Prompts are answered `batch` at a time; `decoding` is of `engine.jobs.settings.Decode`:
+        Prompts are answered `batch` at a time; `decoding` is of `engine.recipes.settings.Decode`:
         max_new_tokens, temperature (0, greedy), top_p, top_k, seed. `on_sample` is told of each
         answer as it comes. A prompt that an arm cannot read, such as one longer than its context,
         has no sample of it, and a warning. Raises EngineError. An interrupt ends it at once, and

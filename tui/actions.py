@@ -8,8 +8,8 @@ from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import TYPE_CHECKING
 
-from engine.jobs.recipe import GenerateRecipe, TrainRecipe
 from engine.jobs.store import Store
+from engine.recipes.recipe import GenerateRecipe, TrainRecipe
 from tui.snapshots import Catalogue
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from engine.compare.armsets import Sets
     from engine.compare.prompts import Prompt
     from engine.compare.samples import Sample
-    from engine.jobs.settings import Decode
-    from engine.jobs.views import UserNotes
+    from engine.jobs.summary import UserNotes
+    from engine.recipes.settings import Decode
     from tui.lists.ordering import Order
     from tui.snapshots import Measured
 
@@ -45,8 +45,8 @@ class Actions:
 
     def resume(self, path: Path, *, adopt: bool = False, changes: Sequence[str] = ()) -> None:
         """Go on with a run; with `key=value` changes to its recipe where any are given."""
-        from engine.jobs import recipe
         from engine.launching import resume
+        from engine.recipes import recipe
 
         job = self.store.at(path)
         changed = recipe.changed(job.recipe(), changes) if changes else None
@@ -76,16 +76,16 @@ class Actions:
 
     def note(self, path: Path, change: "Callable[[UserNotes], UserNotes]") -> None:
         """Change what the user says of a run."""
-        from engine.jobs import views
+        from engine.jobs import summary
 
         job = self.store.at(path)
-        views.write_notes(job, change(views.notes(job)))
+        summary.write_notes(job, change(summary.notes(job)))
 
     def remove(self, path: Path) -> None:
         """Delete a run for ever, that has ended and is the user's own."""
-        from engine.jobs import removal
+        from engine.jobs import delete
 
-        removal.remove(self.store.at(path), self.store)
+        delete.remove(self.store.at(path), self.store)
 
     def keep_order(self, order: "Order") -> None:
         """Remember in which order this folder of runs is listed."""
@@ -210,6 +210,6 @@ class Actions:
 
     def warning(self) -> str:
         """Why a run may not outlive this session; empty where nothing speaks for it."""
-        from engine.jobs import session
+        from engine.jobs import logout
 
-        return session.warning()
+        return logout.warning()

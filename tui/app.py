@@ -21,8 +21,8 @@ from textual.binding import Binding
 from textual.events import Event, Key, MouseScrollDown, MouseScrollUp
 from textual.screen import Screen
 
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.store import Store, open_store
+from engine.recipes.recipe import TrainRecipe
 from tui import navigation, theme
 from tui.actions import Actions
 from tui.following.feed import Feed
@@ -40,7 +40,7 @@ from tui.shadow import shadowed
 from tui.snapshots import Machine, RunDetail, RunRow, RunsSnapshot
 
 if TYPE_CHECKING:
-    from engine.jobs.machine import Reading
+    from engine.jobs.hardware import Reading
     from tui.companion import Companion
     from tui.curves.looks import Looks
     from tui.following.gauging import Gauging

@@ -70,7 +70,8 @@ class Companion:
     ) -> "Stream":
         """One answer: events `loading`, `begin`, `text` …, then `done` with the sample.
 
-        `arm` is in the grammar of `engine.compare.arms`, `decoding` as `engine.jobs.recipe.Decode`.
+        `arm` is in the grammar of `engine.compare.arms`, `decoding` as
+        `engine.recipes.recipe.Decode`.
         """
         asked = {"arm": arm, "decoding": dict(decoding or {}), "prompt_id": prompt_id}
         return Stream(self, "generate", asked | _said(messages))

@@ -7,7 +7,7 @@ from textual.message import Message
 from tui.snapshots import Machine, RunDetail, RunsSnapshot
 
 if TYPE_CHECKING:
-    from engine.jobs.machine import Reading
+    from engine.jobs.hardware import Reading
 
 
 class RunsChanged(Message):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
 from engine.jobs.status import State
-from engine.jobs.views import JobView
+from engine.jobs.summary import JobView
 from engine.text import clean, one_line
 from tui.glyphs import Glyphs
 from tui.snapshots import RunRow

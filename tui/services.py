@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.jobs.machine import Reading
-    from engine.jobs.recipe import TrainRecipe
+    from engine.jobs.hardware import Reading
     from engine.jobs.store import Store
+    from engine.recipes.recipe import TrainRecipe
     from tui.actions import Actions
     from tui.companion import Companion
     from tui.curves.looks import Looks

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.jobs.recipe import TrainRecipe
-from engine.jobs.views import JobView
+from engine.jobs.summary import JobView
+from engine.recipes.recipe import TrainRecipe
 
 if TYPE_CHECKING:
     from engine.catalog.checkpoints import Checkpoint

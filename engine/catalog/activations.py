@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from engine.catalog.parameters import adapted
 from engine.catalog.shapes import Linear, Shape
-from engine.jobs.settings import Method
+from engine.recipes.settings import Method
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.catalog import memory
 from engine.errors import EngineError
-from engine.jobs.recipe import TrainRecipe
+from engine.recipes.recipe import TrainRecipe
 
 MARGIN = 0.10
 """Share of the free memory that is left free: estimates err, and others' processes grow."""

@@ -10,8 +10,8 @@ from engine.catalog.outputs import find_run
 from engine.errors import EngineError
 from engine.jobs import status
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import GenerateRecipe
 from engine.jobs.status import State
+from engine.recipes.recipe import GenerateRecipe
 
 
 def find_answers(ref: str, runs: Sequence[Path]) -> Path:

@@ -21,7 +21,7 @@ from engine.catalog.parts import is_saved, list_parts
 from engine.catalog.raw import RawReader
 from engine.catalog.rows import Rows
 from engine.errors import EngineError
-from engine.jobs.settings import Data
+from engine.recipes.settings import Data
 
 __all__ = ["DataSet", "list_datasets", "preview", "resolve", "resolve_eval"]
 

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from engine.catalog.layout import Layout, make_layout
 from engine.catalog.raw import RawRow, show
 from engine.errors import EngineError
-from engine.jobs.settings import Data
+from engine.recipes.settings import Data
 
 LONGEST_CELL = 1 << 20
 """Characters. A quote that is never closed would otherwise take the rest of the file."""

@@ -16,7 +16,7 @@ from engine.errors import EngineError
 from engine.jobs import status
 from engine.jobs.devices import Device
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import TrainRecipe
+from engine.recipes.recipe import TrainRecipe
 
 SPEED = {"cuda": 1e14, "mps": 3e12}
 """Operations a second that training reaches on such a device, within a factor of four."""

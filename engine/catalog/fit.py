@@ -20,7 +20,7 @@ from engine.catalog.parameters import Counted
 from engine.errors import EngineError
 from engine.jobs import devices
 from engine.jobs.devices import Device
-from engine.jobs.recipe import TrainRecipe
+from engine.recipes.recipe import TrainRecipe
 
 BESIDE = 8 << 20
 """Bytes beside weights and moments: tokenizer, random states, scheduler, the manifest."""

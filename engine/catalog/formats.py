@@ -18,7 +18,7 @@ from engine.catalog.parts import list_parts
 from engine.catalog.plain import read_plain
 from engine.catalog.raw import CHUNK, LONGEST_ROW, RawRow, show
 from engine.errors import EngineError
-from engine.jobs.settings import Data
+from engine.recipes.settings import Data
 from engine.safe_open import open_regular, recognise_impostor
 
 DELIMITED = (".csv", ".tsv")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from engine.catalog.schemas import SHAPES, Shape
 from engine.errors import EngineError
-from engine.jobs.settings import Data
+from engine.recipes.settings import Data
 
 SCHEMA_NAMES = tuple(dict.fromkeys(shape.schema for shape in SHAPES))
 KNOWN = (

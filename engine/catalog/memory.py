@@ -15,8 +15,8 @@ from engine.catalog.activations import Passes, Precision, block_bytes, boundary_
 from engine.catalog.parameters import Counted, adapted, count_adapter, count_model
 from engine.catalog.shapes import Shape, read_shape
 from engine.errors import EngineError
-from engine.jobs.recipe import TrainRecipe
-from engine.jobs.settings import Training
+from engine.recipes.recipe import TrainRecipe
+from engine.recipes.settings import Training
 
 SLACK = {"cpu": 0.02, "cuda": 0.05, "mps": 0.10}
 """Share of what a step makes and drops that the allocator cannot use again at once. The CPU's is

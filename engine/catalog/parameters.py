@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from engine.catalog.shapes import Linear, Shape
-from engine.jobs.settings import Method
+from engine.recipes.settings import Method
 
 
 @dataclass(frozen=True, slots=True)

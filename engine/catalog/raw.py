@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.jobs.settings import Data
+from engine.recipes.settings import Data
 
 LONGEST_ROW = 8 << 20
 """Bytes. A longer row is a fault, skipped without being held."""

@@ -18,7 +18,7 @@ from engine.catalog.raw import RawReader, RawRow, show
 from engine.catalog.schemas import LABEL, BadRow, Shape, convert, recognise
 from engine.chat import Message
 from engine.errors import EngineError
-from engine.jobs.settings import Data
+from engine.recipes.settings import Data
 
 __all__ = [
     "Example",

@@ -19,7 +19,7 @@ from engine.catalog.messages import (
 )
 from engine.catalog.preferences import ANSWERS, PROMPTS, converse, convert_pair, read_prompt
 from engine.chat import Message
-from engine.jobs.settings import Data
+from engine.recipes.settings import Data
 
 __all__ = [
     "LABEL",

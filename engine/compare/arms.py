@@ -17,8 +17,8 @@ from typing import Any, Literal, cast, get_args
 from urllib.parse import unquote, urlsplit
 
 from engine.errors import EngineError
-from engine.jobs import fields
-from engine.jobs.settings import Decode
+from engine.recipes import validation
+from engine.recipes.settings import Decode
 
 PromptForm = Literal["raw", "chat", "instruct"]
 FORMS: tuple[PromptForm, ...] = get_args(PromptForm)
@@ -166,11 +166,13 @@ def _endpoint(text: str, name: str, body: str, settings: dict[str, str]) -> Arm:
 def _own_decode(text: str, settings: dict[str, str]) -> tuple[tuple[str, float], ...]:
     """The decode settings among an arm's, as numbers. Raises EngineError."""
     own = {
-        name: fields.coerce(Decode, name, settings[name]) for name in _DECODE if name in settings
+        name: validation.coerce(Decode, name, settings[name])
+        for name in _DECODE
+        if name in settings
     }
-    for name, reason in fields.problems(Decode, own).items():
+    for name, reason in validation.problems(Decode, own).items():
         raise _wrong(text, f"{name} {reason}")
-    return tuple((name, getattr(fields.build(Decode, own), name)) for name in own)
+    return tuple((name, getattr(validation.build(Decode, own), name)) for name in own)
 
 
 def _split_strength(text: str, ref: str) -> tuple[str, float]:

@@ -18,7 +18,7 @@ from engine.compare.prompts import Prompt
 from engine.compare.samples import Sample, from_table
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import GenerateRecipe
+from engine.recipes.recipe import GenerateRecipe
 
 SLICE_BYTES = 1 << 22
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine import atomic
 from engine.errors import EngineError
-from engine.jobs import fields
+from engine.recipes import validation
 
 LONGEST = 2000
 
@@ -44,7 +44,7 @@ def read(folder: Path) -> dict[str, Remark]:
     if not isinstance(table, Mapping):
         raise EngineError("This file holds something other than notes.", str(path))
     found = {
-        prompt: fields.lenient(Remark, one)
+        prompt: validation.lenient(Remark, one)
         for prompt, one in table.items()
         if isinstance(one, Mapping)
     }

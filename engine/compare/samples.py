@@ -15,8 +15,8 @@ from typing import Any, Literal, cast
 from engine import atomic
 from engine.chat import Message
 from engine.errors import EngineError
-from engine.jobs import fields
-from engine.jobs.settings import Decode
+from engine.recipes import validation
+from engine.recipes.settings import Decode
 
 Finish = Literal["stop", "length", "cancelled"]
 
@@ -79,7 +79,7 @@ def from_table(table: Mapping[str, Any]) -> Sample:
     """The sample of a table. Raises ValueError where it is none."""
     try:
         decode = table["decode"]
-        if fields.problems(Decode, decode):
+        if validation.problems(Decode, decode):
             raise ValueError("the decode settings are wrong")
         if table["finish"] not in ("stop", "length", "cancelled"):
             raise ValueError(f"unknown finish {table['finish']!r}")
@@ -94,7 +94,7 @@ def from_table(table: Mapping[str, Any]) -> Sample:
             text=str(table["text"]),
             finish=cast(Finish, table["finish"]),
             logprobs=tuple(math.nan if one is None else float(one) for one in table["logprobs"]),
-            decode=fields.build(Decode, decode),
+            decode=validation.build(Decode, decode),
             timings=Timings(**table["timings"]),
             dtype=str(table.get("dtype", "float32")),
             batch=int(table.get("batch", 1)),

@@ -20,7 +20,7 @@ from engine.catalog import hub_cache
 from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.jobs.directory import slugify
-from engine.jobs.views import short_ref
+from engine.jobs.summary import short_ref
 from engine.statistics import wilson
 
 Choice = Literal["left", "right", "tie", "both bad"]

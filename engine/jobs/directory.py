@@ -18,9 +18,9 @@ from pathlib import Path
 
 from engine import atomic
 from engine.errors import EngineError
-from engine.jobs import fields
-from engine.jobs import recipe as recipes
-from engine.jobs.recipe import Recipe
+from engine.recipes import recipe as recipes
+from engine.recipes import validation
+from engine.recipes.recipe import Recipe
 
 SCHEMA = 1
 
@@ -160,7 +160,7 @@ class JobDirectory:
                 str(self.record_file),
                 "Open it with the finetop that made it.",
             )
-        return fields.lenient(JobRecord, table)
+        return validation.lenient(JobRecord, table)
 
     def recipe(self) -> Recipe:
         """The recipe that holds now."""

@@ -12,11 +12,11 @@ from signal import SIGKILL, SIGTERM
 
 from engine import atomic
 from engine.errors import EngineError, JobFailed
-from engine.jobs import devices, directory, lock, process, session, status
+from engine.jobs import devices, directory, lock, logout, process, status
 from engine.jobs.directory import JobDirectory, read_json
-from engine.jobs.recipe import Recipe, to_toml
 from engine.jobs.status import State
 from engine.jobs.store import remember_root
+from engine.recipes.recipe import Recipe, to_toml
 from engine.text import clean
 
 START_SECONDS = 20.0
@@ -133,7 +133,7 @@ def start(job: JobDirectory, kind: str, recipe: Recipe | None = None) -> None:
     """Start a worker, and wait until this very worker has begun. Raises EngineError, JobFailed."""
     mark = secrets.token_hex(4)
     changed = process.changed_recipe(job, mark)
-    command = [*session.scope(), *process.worker_command(kind, str(job.path), mark)]
+    command = [*logout.scope(), *process.worker_command(kind, str(job.path), mark)]
     try:
         if recipe is not None:
             atomic.write_text(changed, to_toml(recipe))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory, JobRecord, read_json
-from engine.jobs.recipe import Recipe, to_toml
-from engine.jobs.views import JobView, view
+from engine.jobs.summary import JobView, view
+from engine.recipes.recipe import Recipe, to_toml
 
 PARTS = ("checkpoints", "adapter", "model", "base", "events", "attempts")
 

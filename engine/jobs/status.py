@@ -14,8 +14,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from engine import atomic
-from engine.jobs import fields, lock
+from engine.jobs import lock
 from engine.jobs.directory import JobDirectory, read_json
+from engine.recipes import validation
 
 SCHEMA = 1
 STALE_SECONDS = 60
@@ -94,8 +95,8 @@ def read(job: JobDirectory) -> Status | None:
     try:
         values["state"] = State(str(values["state"]))
         error = values.get("error")
-        values["error"] = fields.lenient(Failure, error) if isinstance(error, dict) else None
-        return fields.lenient(Status, values)
+        values["error"] = validation.lenient(Failure, error) if isinstance(error, dict) else None
+        return validation.lenient(Status, values)
     except (KeyError, TypeError, ValueError):
         return None
 

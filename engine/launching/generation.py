@@ -9,8 +9,8 @@ from engine.compare.arms import Arm, format_arm, parse_arms
 from engine.errors import EngineError
 from engine.jobs import launch
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import GenerateRecipe
 from engine.jobs.store import open_store
+from engine.recipes.recipe import GenerateRecipe
 
 
 def launch_generation(wanted: GenerateRecipe, root: Path) -> JobDirectory:

@@ -13,9 +13,9 @@ from engine.compare.arms import parse_arm
 from engine.compare.samples import Sample
 from engine.jobs import directory, status
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import GenerateRecipe
-from engine.jobs.settings import Decode
 from engine.jobs.status import State, Status
+from engine.recipes.recipe import GenerateRecipe
+from engine.recipes.settings import Decode
 
 
 def keep(

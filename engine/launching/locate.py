@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.errors import EngineError
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.store import Store, open_store
+from engine.recipes.recipe import TrainRecipe
 
 RUN = "run:"
 

@@ -1,11 +1,11 @@
 """Resuming a job that ended early: with its own recipe, or with changes that fit what it is."""
 
 from engine.errors import EngineError
-from engine.jobs import continuation, devices, inputs, launch, lock, status
+from engine.jobs import devices, inputs, launch, lock, resume_rules, status
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import Recipe, TrainRecipe
 from engine.jobs.status import State
 from engine.launching.locate import locate
+from engine.recipes.recipe import Recipe, TrainRecipe
 
 
 def resume_job(
@@ -31,9 +31,9 @@ def resume_job(
             "If that host is gone, resume it with --adopt.",
         )
     if state is State.DONE:
-        continuation.check_further(job, recipe)
+        resume_rules.check_further(job, recipe)
     if recipe is not None:
-        continuation.check(job, recipe)
+        resume_rules.check(job, recipe)
     devices.options((recipe or job.recipe()).device)
     if any(job.checkpoints.glob("checkpoint-*")):
         if not force:

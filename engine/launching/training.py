@@ -4,9 +4,9 @@ from pathlib import Path
 
 from engine.jobs import launch
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.store import open_store
 from engine.launching.locate import locate
+from engine.recipes.recipe import TrainRecipe
 
 
 def launch_training(wanted: TrainRecipe, root: Path) -> JobDirectory:

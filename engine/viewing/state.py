@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine import atomic
-from engine.jobs import fields
-from engine.jobs.fields import setting
 from engine.jobs.store import state_folder
+from engine.recipes import validation
+from engine.recipes.validation import setting
 from engine.viewing.axes import Axis
 
 Place = Path | tuple[Path, ...]
@@ -56,7 +56,7 @@ class ViewState:
     pinned_runs: list[str] = field(default_factory=list)
     """Runs that are listed before the others, and always drawn."""
     notes: dict[str, dict[str, str | bool | list[str]]] = field(default_factory=dict)
-    """What the user says of runs, as `engine.jobs.views.UserNotes` has it."""
+    """What the user says of runs, as `engine.jobs.summary.UserNotes` has it."""
 
 
 def state_file(place: Place) -> Path:
@@ -83,7 +83,7 @@ def load(place: Place) -> tuple[ViewState, str]:
         age = "a newer" if isinstance(schema, int) and schema > SCHEMA else "an older"
         return ViewState(), f"The view of last time is of {age} finetop, so this is a fresh one."
     view = table.get("view")
-    state = fields.lenient(ViewState, view) if isinstance(view, dict) else None
+    state = validation.lenient(ViewState, view) if isinstance(view, dict) else None
     if state is not None and state.window and not _is_window(state.window):
         state = None
     if state is None or table.get("directory") != _spelled(place):

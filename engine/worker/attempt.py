@@ -21,14 +21,14 @@ from typing import Any
 
 from engine import atomic
 from engine.errors import EngineError
-from engine.jobs import devices, killer, process, session, status
+from engine.jobs import devices, logout, oom_kills, process, status
 from engine.jobs.devices import Device, Option
 from engine.jobs.directory import JobDirectory, JobRecord
 from engine.jobs.lock import Lock
 from engine.jobs.queue import Cancelled, Place
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import Failure, State, Status
 from engine.jobs.store import open_store
+from engine.recipes.recipe import TrainRecipe
 
 WRITE_SECONDS = 0.4
 """Least time between two writes of the status."""
@@ -78,7 +78,7 @@ class Attempt:
             heartbeat=time.time(),
             host=socket.gethostname(),
             message="starting",
-            bound=session.warning(),
+            bound=logout.warning(),
         )
         self._facts = {**_process(), "launch": launch}
         atomic.write_json(self.files.process, self._facts)
@@ -267,7 +267,7 @@ def _process() -> dict[str, Any]:
         "platform": platform.platform(),
         "threads": os.cpu_count(),
         "packages": _packages(),
-        killer.KEY: killer.memory_kills(),
+        oom_kills.KEY: oom_kills.memory_kills(),
     }
 
 

@@ -20,9 +20,9 @@ from engine.compare.arms import format_arm, parse_arms
 from engine.errors import EngineError
 from engine.impact import suites
 from engine.impact.suites import Item
-from engine.jobs.recipe import EvaluateRecipe
-from engine.jobs.settings import Decode
 from engine.jobs.store import open_store
+from engine.recipes.recipe import EvaluateRecipe
+from engine.recipes.settings import Decode
 from engine.statistics import wilson
 from engine.worker.answering.answers import answer_all
 from engine.worker.answering.bases import Bases, Voice

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from engine.catalog import advice, checkpoints, fit
 from engine.catalog.advice import Advice, gigabytes
 from engine.errors import EngineError
-from engine.jobs import continuation
-from engine.jobs import recipe as recipes
+from engine.jobs import resume_rules
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import Failure
 from engine.jobs.store import open_store
+from engine.recipes import recipe as recipes
+from engine.recipes.recipe import TrainRecipe
 from engine.worker.attempt import Attempt
 
 _WORDS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
@@ -73,7 +73,7 @@ def _goes_on(recipe: TrainRecipe, one: Advice, job: JobDirectory) -> bool:
     """Whether the run may go on with this change."""
     table = recipes.with_changes(recipes.to_table(recipe), one.changes)
     try:
-        continuation.check(job, recipes.parse(table))
+        resume_rules.check(job, recipes.parse(table))
     except EngineError:
         return False
     return True

@@ -15,9 +15,9 @@ from engine.compare.arms import Arm, format_arm, parse_arms
 from engine.compare.prompts import Prompt
 from engine.compare.samples import Sample
 from engine.errors import EngineError
-from engine.jobs.recipe import GenerateRecipe
-from engine.jobs.settings import Decode as Decoding
 from engine.jobs.store import open_store
+from engine.recipes.recipe import GenerateRecipe
+from engine.recipes.settings import Decode as Decoding
 from engine.worker.answering.answers import Answers
 from engine.worker.answering.bases import Bases
 from engine.worker.answering.chorus import ROWS, Chorus

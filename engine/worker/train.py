@@ -15,8 +15,8 @@ import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine import atomic
 from engine.catalog import configs
 from engine.jobs import devices
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.store import open_store
+from engine.recipes.recipe import TrainRecipe
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.model import heap, models
 from engine.worker.model.build import build_model, find_stage, load_root

@@ -80,7 +80,7 @@ def as_we_do(base: Path, adapter: Path, prompts: Sequence[str]) -> dict[str, Any
     from engine.chat import Message
     from engine.compare.arms import Arm
     from engine.compare.prompts import Prompt
-    from engine.jobs.settings import Decode
+    from engine.recipes.settings import Decode
     from engine.worker.answering.answers import Answers
     from engine.worker.answering.bases import Bases
     from engine.worker.answering.chorus import ROWS, Chorus

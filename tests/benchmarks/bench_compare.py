@@ -27,7 +27,7 @@ from engine.bundled import BASE
 from engine.compare import prompts as prompt_files
 from engine.compare.arms import Arm, format_arm
 from engine.compare.samples import Sample
-from engine.jobs.settings import Decode
+from engine.recipes.settings import Decode
 from engine.worker.answering.answers import Answers
 from engine.worker.answering.bases import Bases, Voice
 from engine.worker.answering.chorus import ROWS, Chorus

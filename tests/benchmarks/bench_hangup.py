@@ -16,8 +16,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.jobs import launch, lock, recipe, status
+from engine.jobs import launch, lock, status
 from engine.jobs.directory import JobDirectory
+from engine.recipes import recipe
 from tests.benchmarks.results import Outcome, Row, printed
 from tests.benchmarks.terminal import Terminal
 from tests.pseudo_terminal import dashboard

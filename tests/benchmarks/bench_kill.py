@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.events.logdir import LogDir
-from engine.jobs import launch, lock, recipe, status
+from engine.jobs import launch, lock, status
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
 from engine.launching import resume
+from engine.recipes import recipe
+from engine.recipes.recipe import TrainRecipe
 
 SAVE_EVERY = 4
 """Every how many trials the kill falls into a save."""

@@ -25,8 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.catalog import memory
-from engine.jobs import directory, launch, recipe
-from engine.jobs.recipe import TrainRecipe
+from engine.jobs import directory, launch
+from engine.recipes import recipe
+from engine.recipes.recipe import TrainRecipe
 from tests.benchmarks.results import NOT_MEASURED, Outcome, Row, printed
 
 HOME = Path(__file__).resolve().parents[2]

@@ -25,11 +25,12 @@ from transformers import Trainer, TrainerCallback, set_seed
 from engine.bundled import BASE
 from engine.events.logdir import LogDir
 from engine.events.series import Series
-from engine.jobs import devices, directory, recipe
+from engine.jobs import devices, directory
 from engine.jobs.directory import JobDirectory
 from engine.jobs.lock import Lock
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
+from engine.recipes import recipe
+from engine.recipes.recipe import TrainRecipe
 from engine.worker import train
 from engine.worker.attempt import Attempt
 from engine.worker.model import models

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from engine.catalog.delimited import LONGEST_CELL, find_separator
 from engine.catalog.rows import Message, read
 from engine.errors import EngineError
-from engine.jobs.settings import Data
+from engine.recipes.settings import Data
 from tests.catalog.test_rows import lines
 
 

@@ -16,10 +16,10 @@ from engine.catalog.entry import Checkpoint
 from engine.catalog.fit import Fit
 from engine.errors import EngineError
 from engine.jobs import directory, status
-from engine.jobs import recipe as recipes
 from engine.jobs.devices import Device
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State, Status
+from engine.recipes import recipe as recipes
+from engine.recipes.recipe import TrainRecipe
 from tests.catalog.made import make_adapter, make_model
 
 CPU = Device("cpu", "cpu", "x86_64")

@@ -14,9 +14,9 @@ from engine.catalog.activations import Passes, Precision, block_bytes
 from engine.catalog.parameters import adapted, count_adapter, count_model
 from engine.catalog.shapes import FAMILIES, Shape, read_shape
 from engine.errors import EngineError
-from engine.jobs import recipe as recipes
-from engine.jobs.recipe import TrainRecipe
-from engine.jobs.settings import Method
+from engine.recipes import recipe as recipes
+from engine.recipes.recipe import TrainRecipe
+from engine.recipes.settings import Method
 
 torch = pytest.importorskip("torch")
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from engine.catalog.plain import LETTERS, find_cut, read_plain
 from engine.catalog.rows import read
-from engine.jobs.settings import Data
+from engine.recipes.settings import Data
 
 
 def texts(content: str, room: int = 400) -> list[tuple[int, str]]:

@@ -10,7 +10,7 @@ import pytest
 from engine.catalog import saved
 from engine.catalog.datasets import DataSet, list_datasets, preview, resolve, resolve_eval
 from engine.errors import EngineError
-from engine.jobs.settings import Data
+from engine.recipes.settings import Data
 
 ARROW = b"\xff\xff\xff\xff\x00\x00"
 LABELLED = {

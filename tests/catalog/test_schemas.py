@@ -9,7 +9,7 @@ import pytest
 from engine.catalog.labels import LISTED_PROMPT, MOST_LISTED, PLAIN_PROMPT
 from engine.catalog.rows import Example, Message, find_schema, preview, read, recognise
 from engine.errors import EngineError
-from engine.jobs.settings import Data
+from engine.recipes.settings import Data
 
 USER, GOOD, BAD = Message("user", "q"), Message("assistant", "good"), Message("assistant", "bad")
 

@@ -16,8 +16,8 @@ from engine.bundled import BASE
 from engine.errors import EngineError
 from engine.jobs import directory, launch, status
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import GenerateRecipe, Recipe, TrainRecipe
 from engine.jobs.status import Failure, State, Status
+from engine.recipes.recipe import GenerateRecipe, Recipe, TrainRecipe
 from tests import patience
 from tests.catalog.made import make_adapter
 from tests.jobs.test_lock import hold

@@ -8,8 +8,8 @@ import pytest
 
 from engine.catalog.memory import formats_of
 from engine.errors import EngineError
-from engine.jobs.recipe import TrainRecipe, changed, to_toml
 from engine.jobs.store import open_store
+from engine.recipes.recipe import TrainRecipe, changed, to_toml
 from tui import cli
 from tui.commands.fit import announce, judge
 

@@ -7,7 +7,7 @@ from typing import Any
 from engine.catalog import datasets, rows
 from engine.compare import prompts
 from engine.jobs.directory import JobDirectory, create
-from engine.jobs.recipe import TrainRecipe
+from engine.recipes.recipe import TrainRecipe
 from engine.statistics import wilson
 from tui.commands.gains import OPEN, as_text, summarise
 

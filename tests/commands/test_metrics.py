@@ -11,7 +11,7 @@ import pytest
 from engine.bundled import PRETRAIN_RUN
 from engine.events.logdir import LogDir
 from engine.jobs import directory
-from engine.jobs.recipe import TrainRecipe
+from engine.recipes.recipe import TrainRecipe
 from tests.events.encoding import event, event_file, session_start, simple, version
 from tui import cli
 
@@ -124,7 +124,7 @@ def test_a_loss_over_preferences_has_no_perplexity(
 def test_the_recipe_says_which_way_its_metric_is_better(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from engine.jobs.settings import Stopping
+    from engine.recipes.settings import Stopping
 
     recipe = TrainRecipe(name="odd", stopping=Stopping("eval/wins", higher_is_better=True))
     job = directory.create(root, recipe)

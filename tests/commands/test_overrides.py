@@ -8,9 +8,9 @@ import pytest
 
 from engine.jobs import directory, launch, status
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import Recipe, TrainRecipe
 from engine.jobs.status import State, Status
 from engine.launching import resume
+from engine.recipes.recipe import Recipe, TrainRecipe
 from tui import cli
 
 STARTS = {

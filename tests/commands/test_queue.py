@@ -10,9 +10,9 @@ import pytest
 
 from engine.jobs import directory, launch, lock, queue, status
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
 from engine.launching import resume
+from engine.recipes.recipe import TrainRecipe
 from tests import patience
 from tests.conftest import Eventually
 from tests.jobs.waiters import Line

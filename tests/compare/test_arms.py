@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from engine.compare.arms import FORMS, STRONGEST, Arm, format_arm, parse_arm, parse_arms
 from engine.errors import EngineError
-from engine.jobs.settings import Decode
+from engine.recipes.settings import Decode
 
 texts = st.text(min_size=1, max_size=20).filter(lambda text: text == text.strip())
 arms = st.builds(

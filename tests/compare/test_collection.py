@@ -9,7 +9,7 @@ from engine.chat import Message
 from engine.compare import samples as files
 from engine.compare.collection import FILTERS, Collection, lets_through, names
 from engine.compare.samples import Finish, Sample, Timings
-from engine.jobs.settings import Decode
+from engine.recipes.settings import Decode
 
 BASE, TUNED = "base=bundled:demo-base", "tuned=run:x"
 

@@ -25,7 +25,7 @@ from engine.compare.export import (
 )
 from engine.compare.samples import Sample, Timings, from_table
 from engine.errors import EngineError
-from engine.jobs.settings import Decode
+from engine.recipes.settings import Decode
 
 
 def sample(prompt: str, arm: str, text: str) -> Sample:

@@ -10,7 +10,7 @@ from engine.compare.paired import LEAST_PROMPTS, Comparison, Row, compare, inter
 from engine.compare.prompts import Prompt
 from engine.compare.samples import Finish, Sample, Timings
 from engine.errors import EngineError
-from engine.jobs.settings import Decode
+from engine.recipes.settings import Decode
 
 
 def sample(prompt: str, text: str, arm: str = "base", finish: Finish = "stop") -> Sample:

@@ -10,7 +10,7 @@ from engine.chat import Message
 from engine.compare import samples
 from engine.compare.samples import Sample, Timings
 from engine.errors import EngineError
-from engine.jobs.settings import Decode
+from engine.recipes.settings import Decode
 
 
 def sample(number: int = 1) -> Sample:

@@ -10,7 +10,7 @@ from engine.events import folder as folders
 from engine.events.discover import Finder, Kind, roots
 from engine.events.folder import Folder
 from engine.jobs.directory import create
-from engine.jobs.recipe import TrainRecipe
+from engine.recipes.recipe import TrainRecipe
 from tests.events.encoding import event, event_file, simple, version
 
 POINT = event(1, 1, simple("a", 1))

@@ -9,7 +9,7 @@ import pytest
 from engine.errors import EngineError
 from engine.jobs import directory
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import TrainRecipe, to_toml
+from engine.recipes.recipe import TrainRecipe, to_toml
 
 
 def test_a_directory_is_made_whole_and_private(root: Path) -> None:

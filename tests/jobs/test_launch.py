@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from engine.errors import EngineError
-from engine.jobs import directory, launch, lock, process, recipe, status
+from engine.jobs import directory, launch, lock, process, status
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State, Status
 from engine.launching import resume
+from engine.recipes import recipe
+from engine.recipes.recipe import TrainRecipe
 from tests import patience
 from tests.jobs.test_lock import HOLD
 

@@ -18,8 +18,8 @@ import pytest
 
 from engine.jobs import directory, status
 from engine.jobs.lock import Lock
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State, Status
+from engine.recipes.recipe import TrainRecipe
 from engine.worker import __main__ as worker
 from engine.worker.attempt import Attempt
 from tests import patience

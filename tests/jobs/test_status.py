@@ -15,8 +15,8 @@ import pytest
 from engine import atomic
 from engine.jobs import directory, status
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import Failure, State, Status
+from engine.recipes.recipe import TrainRecipe
 from tests import patience
 from tests.jobs.test_lock import hold
 

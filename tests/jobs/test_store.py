@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 from engine.bundled import PRETRAIN_RUN
-from engine.jobs import directory, views
-from engine.jobs.recipe import TrainRecipe
+from engine.jobs import directory, summary
 from engine.jobs.store import Store, open_store
-from engine.jobs.views import UserNotes
+from engine.jobs.summary import UserNotes
+from engine.recipes.recipe import TrainRecipe
 
 
 def test_a_run_of_a_newer_finetop_hides_no_other(root: Path) -> None:
@@ -23,10 +23,10 @@ def test_notes_of_the_shipped_run_are_the_users_and_leave_the_package_alone(root
 
     before = stamps()
     job = open_store(root).at(PRETRAIN_RUN)
-    assert not views.notes(job).hidden
-    views.write_notes(job, UserNotes(note="mine", hidden=True))
+    assert not summary.notes(job).hidden
+    summary.write_notes(job, UserNotes(note="mine", hidden=True))
     again = next(one for one in Store(root, shipped=[PRETRAIN_RUN]).jobs())
-    shown = views.view(again)
+    shown = summary.view(again)
     assert shown is not None
     assert (shown.notes.note, shown.notes.hidden) == ("mine", True)
     assert stamps() == before, "it may lie where nobody can write"

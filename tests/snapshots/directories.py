@@ -7,13 +7,13 @@ import struct
 from collections.abc import Mapping
 from pathlib import Path
 
-from engine.jobs import recipe as recipes
-from engine.jobs import views
+from engine.jobs import summary
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import TrainRecipe
-from engine.jobs.settings import Method, Model, Training
 from engine.jobs.status import Failure, State
-from engine.jobs.views import UserNotes
+from engine.jobs.summary import UserNotes
+from engine.recipes import recipe as recipes
+from engine.recipes.recipe import TrainRecipe
+from engine.recipes.settings import Method, Model, Training
 from tests.snapshots.surroundings import NOW
 from tests.tui.answered import write_answers
 from tests.tui.building import write_event, write_run
@@ -44,7 +44,7 @@ def write_runs(root: Path = Path("runs")) -> None:
     done = write_run(root, "emotion-lora", points=60, total=60, created=NOW - 100)
     _write_adapter(done)
     _start(done)
-    views.write_notes(done, UserNotes("the best so far", ["paper", "lora"]))
+    summary.write_notes(done, UserNotes("the best so far", ["paper", "lora"]))
     rates = Training(learning_rate=2e-3, epochs=2.0)
     _recipe(done, TrainRecipe(name="emotion-lora", method=Method(rank=16), training=rates))
     error = Failure("The loss is NaN.", "step 21", "Lower the learning rate.")
@@ -52,7 +52,7 @@ def write_runs(root: Path = Path("runs")) -> None:
     write_event(bad.events, 21, {"train/loss": math.nan})
     _recipe(bad, TrainRecipe(name="bad-lr", training=Training(learning_rate=0.1)))
     stopped = write_run(root, "stopped", state=State.STOPPED, points=30, created=NOW - 300)
-    views.write_notes(stopped, UserNotes(archived=True))
+    summary.write_notes(stopped, UserNotes(archived=True))
     write_run(root, "lost", state=State.RUNNING, points=30, created=NOW - 90_000, heartbeat=1.0)
     _write_measured(root)
     write_answers(root, created=NOW - 1000)

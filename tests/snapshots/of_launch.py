@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from engine.errors import EngineError
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.store import Store
+from engine.recipes.recipe import TrainRecipe
 from tests.snapshots.directories import write_runs
 from tests.snapshots.scenes import scene
 from tests.snapshots.stage import RUNS, Stage

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import pytest
 
 from engine.catalog import fit
-from engine.jobs import devices, session
+from engine.jobs import devices, logout
 from engine.jobs.devices import Device
-from engine.jobs.machine import Gpu, Occupant, Reading
+from engine.jobs.hardware import Gpu, Occupant, Reading
 from tui.following.gauging import Gauging
 from tui.messages import MachineRead
 from tui.snapshots import Machine
@@ -49,8 +49,8 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, shown: Sequence[Reading] | None = 
     monkeypatch.setattr(socket, "gethostname", lambda: "workstation")
     monkeypatch.setattr(devices, "_gpus", lambda: ([GPU], ""))
     monkeypatch.setattr(devices, "_beside", lambda gpus: [*gpus, CPU])
-    monkeypatch.setattr(session, "CONTAINER_MARKS", ())
-    monkeypatch.setattr(session, "_ask", lambda *command: "")
+    monkeypatch.setattr(logout, "CONTAINER_MARKS", ())
+    monkeypatch.setattr(logout, "_ask", lambda *command: "")
     monkeypatch.setattr(fit, "free_main_memory", lambda: 96 * 10**9)
     monkeypatch.setattr(
         shutil, "disk_usage", lambda path: _Usage(500 * 10**9, 380 * 10**9, 120 * 10**9)

@@ -12,12 +12,12 @@ from textual.pilot import Pilot
 from engine.chat import Message
 from engine.compare import samples
 from engine.compare.samples import Finish, Sample, Timings
-from engine.jobs import recipe as recipes
 from engine.jobs import status as statuses
 from engine.jobs.directory import JobDirectory, JobRecord
-from engine.jobs.recipe import GenerateRecipe
-from engine.jobs.settings import Decode
 from engine.jobs.status import State, Status
+from engine.recipes import recipe as recipes
+from engine.recipes.recipe import GenerateRecipe
+from engine.recipes.settings import Decode
 from tests.tui.conftest import until
 
 BASE, TUNED = "base=bundled:demo-base", "tuned=run:emotion-lora"

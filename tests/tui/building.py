@@ -9,12 +9,12 @@ from pathlib import Path
 
 import google_crc32c
 
-from engine.jobs import recipe as recipes
 from engine.jobs import status as statuses
 from engine.jobs.directory import JobDirectory, JobRecord
-from engine.jobs.recipe import TrainRecipe
-from engine.jobs.settings import Data, Method, Model
 from engine.jobs.status import Failure, State, Status
+from engine.recipes import recipe as recipes
+from engine.recipes.recipe import TrainRecipe
+from engine.recipes.settings import Data, Method, Model
 
 
 def write_run(

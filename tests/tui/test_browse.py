@@ -14,9 +14,9 @@ from textual.widgets import Input
 from engine.compare import remarks, samples
 from engine.compare.remarks import Remark
 from engine.jobs.directory import JobDirectory
-from engine.jobs.settings import Decode
 from engine.jobs.status import State
 from engine.jobs.store import Store
+from engine.recipes.settings import Decode
 from tests.tui.answered import BASE, TUNED, add_answers, noticed, write_answers
 from tests.tui.conftest import FakeCompanion, rests, screen_text, see, until
 from tui.app import FinetopApp

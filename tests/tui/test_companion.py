@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from engine.chat import Message
 from engine.compare.arms import parse_arm
 from engine.errors import EngineError, JobFailed
-from engine.jobs.settings import Data, Decode
+from engine.recipes.settings import Data, Decode
 from tests.worker.tiny import save_adapter, save_checkpoint
 from tui.answers.contrast import warnings
 from tui.answers.conversation import Side

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.jobs import recipe as recipes
-from engine.jobs import views
+from engine.jobs import summary
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import PretrainRecipe, TrainRecipe
-from engine.jobs.settings import Training
 from engine.jobs.store import Store
+from engine.recipes import recipe as recipes
+from engine.recipes.recipe import PretrainRecipe, TrainRecipe
+from engine.recipes.settings import Training
 from tests.tui.building import write_event, write_run
 from tests.tui.conftest import screen_text, see, until
 from tui.app import FinetopApp
@@ -143,7 +143,7 @@ async def test_a_note_and_tags_are_kept_shown_and_found(three: FinetopApp) -> No
         await pilot.press(*"try q", "tab", *"#low,first, low", "enter")
         await see(pilot, "#low #first")
         await see(pilot, "try q")
-        notes = views.notes(JobDirectory(three.store.root / "b"))
+        notes = summary.notes(JobDirectory(three.store.root / "b"))
         assert (notes.note, notes.tags) == ("try q", ["low", "first"])
         await pilot.press("slash", *"#first", "enter")
         await until(pilot, lambda: listed(three) == ["b"])
@@ -151,7 +151,7 @@ async def test_a_note_and_tags_are_kept_shown_and_found(three: FinetopApp) -> No
         await until(pilot, lambda: isinstance(three.screen, NoteWindow))
         assert "try q" in screen_text(three), "it is there to be changed"
         await pilot.press("escape")
-        assert views.notes(JobDirectory(three.store.root / "b")).note == "try q"
+        assert summary.notes(JobDirectory(three.store.root / "b")).note == "try q"
 
 
 def test_tags_are_what_stands_between_commas() -> None:
@@ -164,8 +164,8 @@ async def test_archived_runs_are_away_and_come_back(three: FinetopApp) -> None:
         await pilot.press("home", "z")
         await see(pilot, "1 archived")
         await until(pilot, lambda: listed(three) == ["a", "c", "none"])
-        assert views.notes(JobDirectory(three.store.root / "b")).archived
-        assert not views.notes(JobDirectory(three.store.root / "b")).hidden
+        assert summary.notes(JobDirectory(three.store.root / "b")).archived
+        assert not summary.notes(JobDirectory(three.store.root / "b")).hidden
         await pilot.press("Z")
         await until(pilot, lambda: listed(three) == ["b", "a", "c", "none"])
         await pilot.press("home", "z")

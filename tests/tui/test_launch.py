@@ -9,9 +9,9 @@ import pytest
 from engine.bundled import BASE
 from engine.catalog.fit import Fit
 from engine.errors import EngineError
-from engine.jobs.recipe import Recipe, TrainRecipe, parse, to_table
-from engine.jobs.settings import Data, Forgetting
 from engine.jobs.store import Store
+from engine.recipes.recipe import Recipe, TrainRecipe, parse, to_table
+from engine.recipes.settings import Data, Forgetting
 from tests.tui.building import write_run
 from tests.tui.conftest import FakeCompanion, report_of, screen_text, see, until
 from tui.actions import Actions

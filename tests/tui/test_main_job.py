@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.jobs import launch, lock, recipe, status
+from engine.jobs import launch, lock, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
+from engine.recipes import recipe
 from tests.conftest import Eventually
 from tests.tui.building import write_run
 from tests.tui.terminal import Terminal

@@ -12,7 +12,7 @@ from engine.jobs.devices import Device
 from engine.jobs.directory import JobRecord
 from engine.jobs.status import State, Status
 from engine.jobs.store import Store
-from engine.jobs.views import JobView, UserNotes
+from engine.jobs.summary import JobView, UserNotes
 from tui.app import FinetopApp
 from tui.companion import Companion
 from tui.placing import Place, choose, held

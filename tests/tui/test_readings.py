@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.jobs.views import view
+from engine.jobs.summary import view
 from tests.tui.building import write_run
 from tests.viewing.curves import series
 from tui.curves.readings import sparks, standing

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.jobs import views
+from engine.jobs import summary
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import Recipe, TrainRecipe
 from engine.jobs.status import State
 from engine.jobs.store import Store
 from engine.launching import resume as resume_module
+from engine.recipes.recipe import Recipe, TrainRecipe
 from tests.conftest import Eventually
 from tests.jobs.waiters import Line
 from tests.tui.building import write_curves, write_event, write_run
@@ -103,7 +103,7 @@ async def test_hiding_is_written_and_can_be_taken_back(app: FinetopApp, root: Pa
         await pilot.press("x")
         await see(pilot, "1 hidden")
         assert "live " not in "".join(screen_text(app).splitlines()[3:10])
-        assert views.notes(JobDirectory(root / "live")).hidden
+        assert summary.notes(JobDirectory(root / "live")).hidden
         await pilot.press("X")
         await until(pilot, lambda: any(" live " in line for line in screen_text(app).split("\n")))
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.jobs import recipe as recipes
 from engine.jobs.devices import Device
 from engine.jobs.directory import JobDirectory
-from engine.jobs.machine import Gpu, Occupant, Reading
-from engine.jobs.recipe import TrainRecipe
-from engine.jobs.settings import Training
+from engine.jobs.hardware import Gpu, Occupant, Reading
 from engine.jobs.store import Store
+from engine.recipes import recipe as recipes
+from engine.recipes.recipe import TrainRecipe
+from engine.recipes.settings import Training
 from tests.tui.building import write_run
 from tests.tui.conftest import screen_text, see, until
 from tui.app import FinetopApp

@@ -6,7 +6,7 @@ import pytest
 
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
-from engine.jobs.views import UserNotes, view
+from engine.jobs.summary import UserNotes, view
 from tests.tui.building import write_run
 from tests.tui.test_logtable import run
 from tui.lists.listing import arrange, kept, lifted

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from engine.jobs.store import Store
-from engine.jobs.views import view
+from engine.jobs.summary import view
 from tests.tui.building import write_run
 from tui.lists.listing import arrange
 from tui.phrases import duration, number, parameters, size

@@ -12,7 +12,7 @@ from textual.widgets import Input
 from engine.compare import remarks, votes
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import Store
-from engine.jobs.views import view
+from engine.jobs.summary import view
 from tests.tui.answered import BASE, TUNED, noticed, write_answers
 from tests.tui.building import write_run
 from tests.tui.conftest import screen_text, see, until

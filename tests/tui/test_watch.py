@@ -10,7 +10,7 @@ from engine.bundled import PRETRAIN_RUN
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from engine.jobs.store import Store
-from engine.jobs.views import view
+from engine.jobs.summary import view
 from tests.tui.building import write_curves, write_event, write_run
 from tests.tui.conftest import screen_text, see, until
 from tui.app import FinetopApp

@@ -7,8 +7,8 @@ from engine.errors import EngineError
 from engine.jobs import devices, directory
 from engine.jobs.directory import JobDirectory
 from engine.jobs.lock import Lock
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
+from engine.recipes.recipe import TrainRecipe
 from engine.worker import train
 from engine.worker.attempt import Attempt, Stopped
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.jobs import directory
-from engine.jobs.recipe import TrainRecipe
+from engine.recipes.recipe import TrainRecipe
 
 BEGIN = """
 import json, os, sys

@@ -8,7 +8,7 @@ import torch
 from peft.tuners.lora import LoraLayer
 
 from engine.errors import EngineError
-from engine.jobs.settings import Training
+from engine.recipes.settings import Training
 from engine.worker.model import models
 from engine.worker.model.build import build_model, find_stage
 from engine.worker.model.formats import Formats, pick_formats

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from engine.catalog import datasets, rows
 from engine.catalog.rows import Message
 from engine.errors import EngineError
-from engine.jobs.settings import Data
+from engine.recipes.settings import Data
 from engine.worker.rows.columnar import read_raw
 
 TURNS = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]

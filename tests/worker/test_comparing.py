@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 from engine.compare.shift import from_table
 from engine.errors import EngineError
 from engine.jobs import directory
-from engine.jobs.recipe import TrainRecipe
-from engine.jobs.settings import Method, Model
+from engine.recipes.recipe import TrainRecipe
+from engine.recipes.settings import Method, Model
 from engine.worker.answering import chorus
 from engine.worker.answering.desk import Desk
 from engine.worker.model import models

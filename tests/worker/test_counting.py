@@ -12,8 +12,8 @@ from engine.bundled import BASE
 from engine.catalog import configs, memory
 from engine.catalog.inspection import inspect
 from engine.errors import EngineError
-from engine.jobs.recipe import TrainRecipe
-from engine.jobs.settings import Method
+from engine.recipes.recipe import TrainRecipe
+from engine.recipes.settings import Method
 from engine.worker.answering.desk import Desk
 from engine.worker.model import counting
 

@@ -13,8 +13,8 @@ import torch
 from engine.errors import EngineError
 from engine.jobs import directory
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
+from engine.recipes.recipe import TrainRecipe
 from engine.worker.model import models
 from engine.worker.rows.encode import IGNORED, Encoded, choose_template
 from engine.worker.rows.examples import Pair, Prepared, prepare

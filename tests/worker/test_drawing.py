@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.catalog.rows import Example, Message
 from engine.errors import EngineError
-from engine.jobs.settings import Data
+from engine.recipes.settings import Data
 from engine.worker.rows.drawing import Row, draw, part, split
 from engine.worker.rows.duplicates import compare
 from engine.worker.rows.replay import count_rows, mix

@@ -11,7 +11,7 @@ import torch
 
 from engine.catalog.rows import Example
 from engine.chat import Message
-from engine.jobs.settings import Decode
+from engine.recipes.settings import Decode
 from engine.worker.answering.answers import Answers
 from engine.worker.answering.bases import Voice, voice_of
 from engine.worker.model.saving import keep_template

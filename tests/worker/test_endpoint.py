@@ -12,7 +12,7 @@ from engine.compare import samples
 from engine.compare.arms import format_arm, parse_arm
 from engine.compare.prompts import Prompt
 from engine.errors import EngineError
-from engine.jobs.settings import Decode
+from engine.recipes.settings import Decode
 from engine.worker.answering import endpoint
 from engine.worker.answering.chorus import Chorus
 from engine.worker.answering.desk import Desk

@@ -18,8 +18,8 @@ from engine.errors import EngineError
 from engine.impact.suites import Item
 from engine.jobs import directory, status
 from engine.jobs.process import worker_command
-from engine.jobs.recipe import EvaluateRecipe
 from engine.jobs.status import State
+from engine.recipes.recipe import EvaluateRecipe
 from engine.worker.answering.bases import Bases, Voice
 from engine.worker.answering.measure import Read, label_scores, read_texts, score_items
 from engine.worker.evaluate import measure_labels, measure_suite

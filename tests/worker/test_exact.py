@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from engine.jobs import directory, launch, lock, recipe
+from engine.jobs import directory, launch, lock
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
 from engine.launching import resume
+from engine.recipes import recipe
+from engine.recipes.recipe import TrainRecipe
 from engine.worker.training import checkpoints
 from tests.conftest import Eventually
 from tests.worker.here import resume_here, train_here

@@ -14,9 +14,9 @@ from engine.compare import samples
 from engine.compare.samples import Sample, Timings
 from engine.errors import EngineError
 from engine.jobs import directory, status
-from engine.jobs.recipe import GenerateRecipe, TrainRecipe
-from engine.jobs.settings import Data, Decode, Replay
 from engine.jobs.status import State
+from engine.recipes.recipe import GenerateRecipe, TrainRecipe
+from engine.recipes.settings import Data, Decode, Replay
 from engine.worker.rows.counts import Counts, describe
 from engine.worker.rows.encode import IGNORED, Encoded, choose_template
 from engine.worker.rows.examples import Prepared, prepare

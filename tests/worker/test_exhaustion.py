@@ -11,10 +11,11 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from engine.catalog import fit
-from engine.jobs import continuation, directory, launch, recipe, status
+from engine.jobs import directory, launch, resume_rules, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.lock import Lock
 from engine.jobs.status import State
+from engine.recipes import recipe
 from engine.worker.__main__ import run
 from engine.worker.attempt import Attempt
 from engine.worker.exhaustion import means_exhausted
@@ -90,7 +91,7 @@ def test_what_ran_out_while_loading_is_told_with_a_command_that_is_not_refused(
     assert now.error.hint.splitlines()[-1] == expected
     if "resume" in expected:
         wanted = [part for part in expected.split() if "=" in part]
-        continuation.check(
+        resume_rules.check(
             job, recipe.parse(recipe.with_changes(recipe.to_table(job.recipe()), wanted))
         )
 

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM
 
 from engine.compare.arms import Arm
 from engine.jobs.directory import JobDirectory
-from engine.jobs.settings import Decode
+from engine.recipes.settings import Decode
 from engine.worker.answering.answers import Answers
 from engine.worker.answering.bases import Bases
 from engine.worker.model.places import locate

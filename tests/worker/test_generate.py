@@ -20,8 +20,8 @@ from engine.compare.prompts import load
 from engine.errors import EngineError
 from engine.jobs import directory, status
 from engine.jobs.process import worker_command
-from engine.jobs.recipe import GenerateRecipe
-from engine.jobs.settings import Decode
+from engine.recipes.recipe import GenerateRecipe
+from engine.recipes.settings import Decode
 from engine.worker.answering.answers import Answers, answer_all, probabilities
 from engine.worker.answering.bases import MOST_ADAPTERS, Bases
 from engine.worker.model import models

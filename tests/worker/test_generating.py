@@ -13,9 +13,9 @@ from engine.errors import EngineError
 from engine.jobs import devices, directory
 from engine.jobs.directory import JobDirectory
 from engine.jobs.lock import Lock
-from engine.jobs.recipe import GenerateRecipe
-from engine.jobs.settings import Decode
 from engine.jobs.status import State
+from engine.recipes.recipe import GenerateRecipe
+from engine.recipes.settings import Decode
 from engine.worker import generate
 from engine.worker.answering.desk import Desk
 from engine.worker.attempt import Attempt, Stopped

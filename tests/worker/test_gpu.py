@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.jobs import launch, recipe, status
-from engine.jobs.recipe import TrainRecipe
+from engine.jobs import launch, status
 from engine.jobs.status import State
 from engine.launching import resume
+from engine.recipes import recipe
+from engine.recipes.recipe import TrainRecipe
 from tests import patience
 from tests.conftest import Eventually
 from tests.worker.test_train import curves, wait_for_end, wait_for_step

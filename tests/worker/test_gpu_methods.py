@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.jobs import launch, recipe
+from engine.jobs import launch
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
+from engine.recipes import recipe
+from engine.recipes.recipe import TrainRecipe
 from tests.conftest import Eventually
 from tests.worker.test_train import curves, wait_for_end
 

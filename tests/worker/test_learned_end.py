@@ -9,9 +9,9 @@ import torch
 
 from engine.chat import Message
 from engine.compare.arms import Arm
-from engine.jobs import recipe
-from engine.jobs.recipe import TrainRecipe
-from engine.jobs.settings import Decode
+from engine.recipes import recipe
+from engine.recipes.recipe import TrainRecipe
+from engine.recipes.settings import Decode
 from engine.worker.answering.answers import Answers
 from engine.worker.answering.bases import Bases
 from engine.worker.model.places import locate

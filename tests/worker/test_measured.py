@@ -13,8 +13,8 @@ import torch
 from engine.compare.samples import from_table
 from engine.errors import EngineError
 from engine.jobs import status
-from engine.jobs.continuation import MARKS
 from engine.jobs.directory import JobDirectory
+from engine.jobs.resume_rules import MARKS
 from engine.jobs.status import State
 from engine.worker.training.trainer import TokenTrainer
 from tests.worker.here import resume_here, train_here

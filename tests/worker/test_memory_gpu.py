@@ -7,8 +7,8 @@ import pytest
 
 from engine.catalog import memory
 from engine.jobs import launch
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
+from engine.recipes.recipe import TrainRecipe
 from tests.benchmarks import bench_memory
 from tests.benchmarks.bench_memory import Trial
 from tests.conftest import Eventually

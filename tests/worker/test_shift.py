@@ -14,7 +14,7 @@ from engine.compare.arms import Arm
 from engine.compare.samples import Sample
 from engine.compare.shift import Candidate, Shift, ShiftedToken, by_position, from_table, to_table
 from engine.errors import EngineError
-from engine.jobs.settings import Decode
+from engine.recipes.settings import Decode
 from engine.worker.answering.answers import Answers
 from engine.worker.answering.bases import Bases, Voice
 from engine.worker.answering.shift import measure_shift

@@ -18,9 +18,9 @@ from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.jobs import directory, status
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import TrainRecipe
-from engine.jobs.settings import Decode
 from engine.jobs.status import State
+from engine.recipes.recipe import TrainRecipe
+from engine.recipes.settings import Decode
 from engine.worker.answering.answers import Answers
 from engine.worker.answering.bases import Bases
 from engine.worker.model import models

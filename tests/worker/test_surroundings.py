@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.jobs import directory
-from engine.jobs.recipe import TrainRecipe
+from engine.recipes.recipe import TrainRecipe
 from engine.worker.attempt import _process
 from engine.worker.training import surroundings
 from engine.worker.training.surroundings import Surroundings

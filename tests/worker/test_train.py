@@ -12,11 +12,12 @@ import pytest
 
 from engine.errors import JobFailed
 from engine.events.logdir import LogDir
-from engine.jobs import launch, lock, recipe, status
+from engine.jobs import launch, lock, status
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
 from engine.launching import resume
+from engine.recipes import recipe
+from engine.recipes.recipe import TrainRecipe
 from tests import patience
 from tests.conftest import Eventually
 from tests.worker.tiny import save_checkpoint

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from engine.jobs import directory, launch, recipe
+from engine.jobs import directory, launch
 from engine.jobs.lock import Lock
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
 from engine.launching import resume
+from engine.recipes import recipe
+from engine.recipes.recipe import TrainRecipe
 from engine.worker.__main__ import explain
 from engine.worker.attempt import Attempt
 from engine.worker.rows.encode import widest

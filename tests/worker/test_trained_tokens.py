@@ -11,8 +11,8 @@ import pytest
 import torch
 from transformers import AutoTokenizer, LlamaModel
 
-from engine.jobs import recipe
-from engine.jobs.recipe import TrainRecipe
+from engine.recipes import recipe
+from engine.recipes.recipe import TrainRecipe
 from engine.worker.answering.desk import Desk
 from engine.worker.rows import batches
 from engine.worker.rows.encode import IGNORED

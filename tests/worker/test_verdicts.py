@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from engine.errors import EngineError
-from engine.jobs.recipe import TrainRecipe
-from engine.jobs.settings import Forgetting, Stopping
+from engine.recipes.recipe import TrainRecipe
+from engine.recipes.settings import Forgetting, Stopping
 from engine.worker.training import verdicts
 from engine.worker.training.checkpoints import Marks
 from engine.worker.training.history import History

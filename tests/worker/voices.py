@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.compare.arms import Arm
-from engine.jobs.settings import Decode
+from engine.recipes.settings import Decode
 from engine.worker.answering.answers import Answers
 from engine.worker.answering.bases import Bases, Voice
 from engine.worker.model.places import Place

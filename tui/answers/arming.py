@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from engine.compare.arms import Arm, format_arm, parse_arm
 from engine.errors import EngineError
-from engine.jobs.recipe import TrainRecipe
-from engine.jobs.views import short_ref
+from engine.jobs.summary import short_ref
+from engine.recipes.recipe import TrainRecipe
 from engine.text import one_line
 from tui.phrases import name_of
 from tui.snapshots import RunRow

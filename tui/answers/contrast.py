@@ -6,7 +6,7 @@ Says only what the companion reported or measured.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from engine.jobs.settings import Decode
+from engine.recipes.settings import Decode
 from engine.text import one_line
 from tui.answers.conversation import Side
 from tui.answers.shifting import NO_EFFECT, nats

@@ -8,7 +8,7 @@ from engine.chat import Message
 from engine.compare.arms import Arm, parse_arm
 from engine.compare.behaviour import Behaviour
 from engine.compare.shift import Shift
-from engine.jobs.views import short_ref
+from engine.jobs.summary import short_ref
 from engine.text import clean, one_line
 from tui.phrases import NONE
 from tui.styled_text import Line

@@ -16,7 +16,7 @@ from engine.compare.arms import format_arm, parse_arm
 from engine.compare.samples import Sample
 from engine.compare.shift import from_table
 from engine.errors import EngineError
-from engine.jobs.settings import Decode
+from engine.recipes.settings import Decode
 from engine.text import one_line
 from tui.answers.contrast import Facts
 from tui.answers.conversation import Pieces, Side, Span, spans_of, told

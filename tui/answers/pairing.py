@@ -17,7 +17,7 @@ from engine.compare.collection import Collection, Pair, names, of_job
 from engine.compare.remarks import Remark
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import GenerateRecipe
+from engine.recipes.recipe import GenerateRecipe
 from engine.text import one_line
 
 POLL_SECONDS = 0.5

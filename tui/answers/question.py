@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.chat import Message
-from engine.jobs.settings import Decode
+from engine.recipes.settings import Decode
 from engine.text import clean, one_line
 from tui.answers.contrast import settings_text
 from tui.answers.conversation import preview

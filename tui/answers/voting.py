@@ -13,7 +13,7 @@ from engine.compare import votes
 from engine.compare.arms import parse_arm
 from engine.compare.votes import Book, Vote
 from engine.errors import EngineError
-from engine.jobs.recipe import TrainRecipe
+from engine.recipes.recipe import TrainRecipe
 from tui.snapshots import RunRow
 
 RUBRICS = "rubrics.txt"

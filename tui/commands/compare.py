@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import GenerateRecipe
 from engine.jobs.store import open_store
+from engine.recipes.recipe import GenerateRecipe
 from engine.text import one_line
 
 if TYPE_CHECKING:

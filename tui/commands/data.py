@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import EngineError, JobFailed
-from engine.jobs import recipe
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.store import open_store
+from engine.recipes import recipe
+from engine.recipes.recipe import TrainRecipe
 from tui import glyphs
 from tui.commands.data_report import Page
 

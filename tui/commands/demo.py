@@ -12,12 +12,13 @@ from pathlib import Path
 
 from engine import atomic
 from engine.errors import JobFailed
-from engine.jobs import launch, recipe
+from engine.jobs import launch
 from engine.jobs.directory import JobDirectory, read_json
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
 from engine.jobs.store import open_store
 from engine.launching import training
+from engine.recipes import recipe
+from engine.recipes.recipe import TrainRecipe
 from tui.commands.follow import follow
 from tui.commands.gains import OPEN, as_text, summarise
 from tui.commands.generate import check_out

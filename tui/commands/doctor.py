@@ -6,7 +6,7 @@ import platform
 import sys
 
 from engine.errors import EngineError
-from engine.jobs import devices, process, session
+from engine.jobs import devices, logout, process
 from engine.jobs.store import open_store
 from engine.text import one_line
 
@@ -33,5 +33,5 @@ def _check(options: argparse.Namespace) -> int:
         writable = "" if os.access(root, os.W_OK) else "  (not writable, or not there yet)"
         print(f"runs       {one_line(str(root))}{writable}")
     print(f"terminal   TERM={os.environ.get('TERM', '')}  encoding {sys.stdout.encoding}")
-    print(f"logout     {session.warning() or 'runs go on'}")
+    print(f"logout     {logout.warning() or 'runs go on'}")
     return 0

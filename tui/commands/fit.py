@@ -13,9 +13,10 @@ from engine.catalog.fit import Fit
 from engine.catalog.memory import Estimate
 from engine.catalog.parameters import Counted
 from engine.errors import EngineError
-from engine.jobs import devices, recipe
-from engine.jobs.recipe import TrainRecipe
+from engine.jobs import devices
 from engine.jobs.store import Store, open_store
+from engine.recipes import recipe
+from engine.recipes.recipe import TrainRecipe
 from engine.text import one_line
 from tui.commands.data import ask_companion
 from tui.commands.overrides import add_changes

@@ -8,9 +8,9 @@ from typing import Any
 
 from engine.catalog import datasets, rows
 from engine.compare import prompts
-from engine.jobs import recipe
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import TrainRecipe
+from engine.recipes import recipe
+from engine.recipes.recipe import TrainRecipe
 from engine.text import clean, one_line
 from tui.commands.follow import duration
 

@@ -6,10 +6,11 @@ import shutil
 from pathlib import Path
 
 from engine.errors import EngineError, JobFailed
-from engine.jobs import launch, recipe
-from engine.jobs.recipe import GenerateRecipe
+from engine.jobs import launch
 from engine.jobs.status import State
 from engine.jobs.store import open_store
+from engine.recipes import recipe
+from engine.recipes.recipe import GenerateRecipe
 from tui.commands.follow import follow
 from tui.commands.overrides import add_changes
 

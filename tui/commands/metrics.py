@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from engine.errors import EngineError
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.store import open_store
+from engine.recipes.recipe import TrainRecipe
 from engine.text import clean, one_line
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import time
 from typing import Any
 
 from engine.errors import EngineError
-from engine.jobs import launch, removal, status, views
+from engine.jobs import delete, launch, status, summary
 from engine.jobs.store import open_store
-from engine.jobs.views import JobView
+from engine.jobs.summary import JobView
 from engine.text import clean, one_line
 from tui.commands.follow import duration
 
@@ -39,7 +39,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
 
 def _list(options: argparse.Namespace) -> int:
     store = open_store(options.runs)
-    found = [one for job in store.jobs() if (one := views.view(job)) is not None]
+    found = [one for job in store.jobs() if (one := summary.view(job)) is not None]
     shown = [one for one in found if options.all or not (one.notes.hidden or one.notes.archived)]
     if options.json:
         print(json.dumps([as_table(one) for one in shown], indent=1))
@@ -111,12 +111,12 @@ def _logs(options: argparse.Namespace) -> int:
 def _remove(options: argparse.Namespace) -> int:
     store = open_store(options.runs)
     job = store.find(options.run)
-    removal.check(job, store)
+    delete.check(job, store)
     record = job.record()
     name = record.name if record else job.path.name
     if not options.yes and not _confirmed(name):
         raise EngineError("Nothing was deleted.", "", "Type the name, or give --yes.")
-    removal.remove(job, store)
+    delete.remove(job, store)
     return 0
 
 

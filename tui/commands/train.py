@@ -5,12 +5,13 @@ import sys
 from pathlib import Path
 
 from engine.errors import EngineError
-from engine.jobs import continuation, recipe, session, status
+from engine.jobs import logout, resume_rules, status
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
 from engine.jobs.store import open_store
 from engine.launching import resume, training
+from engine.recipes import recipe
+from engine.recipes.recipe import TrainRecipe
 from engine.text import one_line
 from tui.commands.fit import announce
 from tui.commands.follow import follow
@@ -53,7 +54,7 @@ def _resume(options: argparse.Namespace) -> int:
     job = open_store(options.runs).find(options.run)
     before = job.recipe()
     changed = recipe.changed(before, options.changes) if options.changes else None
-    note = continuation.schedule_note(before, changed)
+    note = resume_rules.schedule_note(before, changed)
     resume.resume_job(job, changed, adopt=options.adopt, force=options.force)
     print(job.path.name)
     if note:
@@ -64,7 +65,7 @@ def _resume(options: argparse.Namespace) -> int:
 
 def _say_where(job: JobDirectory) -> None:
     if sys.stderr.isatty():
-        note = session.warning() or "It goes on when this terminal closes."
+        note = logout.warning() or "It goes on when this terminal closes."
         now = status.read(job)
         waits = f"It is {now.message}. " if now is not None and now.state is State.QUEUED else ""
         print(one_line(f"It runs in {job.path}. {waits}{note}"), file=sys.stderr)

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.jobs import fields, settings
-from engine.jobs.recipe import TrainRecipe, to_table, to_toml
-from engine.jobs.views import short_ref
+from engine.jobs.summary import short_ref
+from engine.recipes import settings, validation
+from engine.recipes.recipe import TrainRecipe, to_table, to_toml
 from tui.widgets.form import Field, Group
 
 BASICS = (
@@ -75,13 +75,13 @@ def draft(start: TrainRecipe, texts: Mapping[str, str], checkpoint: str, data: s
     table = to_table(start)
     table.pop("version")
     for key, text in texts.items():
-        fields.assign(table, key, _value(key, text))
-    fields.assign(table, "model.checkpoint", checkpoint)
-    fields.assign(table, "data.train", data)
-    problems = fields.problems(TrainRecipe, table)
+        validation.assign(table, key, _value(key, text))
+    validation.assign(table, "model.checkpoint", checkpoint)
+    validation.assign(table, "data.train", data)
+    problems = validation.problems(TrainRecipe, table)
     if not texts.get("name", "").strip():
         problems["name"] = "must not be empty"
-    return Draft(None if problems else fields.build(TrainRecipe, table), problems)
+    return Draft(None if problems else validation.build(TrainRecipe, table), problems)
 
 
 def with_set(recipe: TrainRecipe, data: str) -> TrainRecipe:
@@ -132,7 +132,7 @@ def _field(key: str) -> Field:
     owner = TABLES.get(table, TrainRecipe)
     (found,) = (one for one in dataclasses.fields(owner) if one.name == name)
     choices = tuple(found.metadata.get("choices") or ())
-    if fields.kind_of(TrainRecipe, key) is bool:
+    if validation.kind_of(TrainRecipe, key) is bool:
         choices = (NO, YES)
     if key == "device":
         choices = ("auto",)  # the others are found out
@@ -141,8 +141,8 @@ def _field(key: str) -> Field:
 
 def _value(key: str, text: str) -> Any:
     """What a person's text means for a setting; where it means nothing, the text itself."""
-    if typing.get_origin(fields.kind_of(TrainRecipe, key)) is not dict:
-        return fields.coerce(TrainRecipe, key, text)
+    if typing.get_origin(validation.kind_of(TrainRecipe, key)) is not dict:
+        return validation.coerce(TrainRecipe, key, text)
     pairs = [part.partition("=") for part in text.split(",") if part.strip()]
     if not all(name.strip() and equals and value.strip() for name, equals, value in pairs):
         return text

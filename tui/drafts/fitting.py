@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from engine.catalog.parameters import Counted
-from engine.jobs.settings import Method
+from engine.recipes.settings import Method
 from engine.text import one_line
 from tui.glyphs import Glyphs
 from tui.phrases import NONE, duration, parameters, size

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from engine.catalog.parameters import Counted
 from engine.errors import EngineError
-from engine.jobs.settings import Data, Method, Replay
+from engine.recipes.settings import Data, Method, Replay
 from tui.drafts.fitting import counted
 
 if TYPE_CHECKING:

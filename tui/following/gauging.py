@@ -14,7 +14,7 @@ from tui.messages import MachineRead
 if TYPE_CHECKING:
     from textual.message import Message
 
-    from engine.jobs.machine import Reading
+    from engine.jobs.hardware import Reading
 
 SECONDS = 2.0
 KEPT = 300
@@ -39,7 +39,7 @@ class Gauging:
         self._stop.set()
 
     def _run(self) -> None:
-        from engine.jobs.machine import Meter
+        from engine.jobs.hardware import Meter
 
         meter = Meter(self.folder)
         try:

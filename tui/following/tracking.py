@@ -8,10 +8,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.jobs import fields
 from engine.jobs import status as statuses
 from engine.jobs.directory import JobDirectory, read_json
-from engine.jobs.views import JobView, view
+from engine.jobs.summary import JobView, view
+from engine.recipes import validation
 from tui.following.sparks import Sparks
 from tui.snapshots import SMOOTHED_POINTS, SMOOTHING, SPARK_CELLS, Marks, RunRow, Spark
 
@@ -59,7 +59,7 @@ class Tracked:
             self._stamp, self.view, self.unread = stamp, view(self.job), True
             self._output = self.job.adapter.is_dir() or self.job.model.is_dir()
             marks = read_json(self._marks_file)
-            self._marks = fields.lenient(Marks, marks) if marks is not None else None
+            self._marks = validation.lenient(Marks, marks) if marks is not None else None
         elif not self.view.state.final:
             state = statuses.derive(self.job, self.view.status)
             if state is not self.view.state:

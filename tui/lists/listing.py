@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.jobs.difference import flatten, said, value_at
+from engine.recipes.diff import flatten, said, value_at
 from engine.text import one_line
 from tui.lists.ordering import Order, sort
 from tui.snapshots import RunRow

@@ -6,10 +6,10 @@ from typing import Any
 
 from engine.events.discover import Kind
 from engine.events.fleet import RunLog
-from engine.jobs import fields
 from engine.jobs.directory import JobDirectory, JobRecord
 from engine.jobs.status import State
-from engine.jobs.views import JobView, UserNotes, view
+from engine.jobs.summary import JobView, UserNotes, view
+from engine.recipes import validation
 from tui.lists.loglines import odd_tags
 from tui.snapshots import RunRow
 
@@ -41,5 +41,5 @@ def changed(kept: Kept, row: RunRow, changes: Mapping[str, Any]) -> dict[str, di
 
 
 def _with(row: RunRow, table: Mapping[str, Any]) -> RunRow:
-    notes = fields.lenient(UserNotes, table) or row.view.notes
+    notes = validation.lenient(UserNotes, table) or row.view.notes
     return dataclasses.replace(row, view=dataclasses.replace(row.view, notes=notes))

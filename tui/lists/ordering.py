@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine import atomic
-from engine.jobs import fields
-from engine.jobs.fields import setting
 from engine.jobs.store import state_folder
+from engine.recipes import validation
+from engine.recipes.validation import setting
 from engine.text import one_line
 from tui.phrases import state_words
 from tui.snapshots import RunRow, Spark
@@ -103,7 +103,7 @@ def load(root: Path) -> tuple[Order, str]:
     if not isinstance(table, dict) or table.get("schema") != SCHEMA:
         return Order(), "The order of last time is of another finetop, so this is a fresh one."
     kept = table.get("order")
-    order = fields.lenient(Order, kept) if isinstance(kept, dict) else None
+    order = validation.lenient(Order, kept) if isinstance(kept, dict) else None
     if order is None:
         return Order(), "The order of last time holds something else, so this is a fresh one."
     return order, ""

@@ -1,7 +1,7 @@
 """What the list of runs says below itself: of the chosen run, and of all of them. Reads no disk."""
 
 from engine.jobs.status import State
-from engine.jobs.views import JobView
+from engine.jobs.summary import JobView
 from engine.text import one_line
 from tui.lists.ordering import Order
 from tui.phrases import name_of, odd_tags, over_budget, remark, said_of, state_words

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.errors import EngineError
-from engine.jobs.recipe import GenerateRecipe
-from engine.jobs.settings import Decode
 from engine.jobs.status import State
+from engine.recipes.recipe import GenerateRecipe
+from engine.recipes.settings import Decode
 from engine.text import one_line
 from tui.phrases import clock, name_of, state_words
 from tui.screens.asking import Ask, Choose, Offer

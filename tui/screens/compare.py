@@ -10,8 +10,8 @@ from textual.widgets import TextArea
 
 from engine.compare.arms import Arm, format_arm
 from engine.errors import EngineError
-from engine.jobs.recipe import TrainRecipe
-from engine.jobs.views import short_ref
+from engine.jobs.summary import short_ref
+from engine.recipes.recipe import TrainRecipe
 from engine.text import one_line
 from tui.answers.comparing import View
 from tui.answers.contrast import settings_text, strip_lines

@@ -84,7 +84,7 @@ class Curating(Deeds):
         return "" if self._sieve is None else self._sieve.wrong
 
     def action_group(self) -> None:
-        from engine.jobs.difference import varying
+        from engine.recipes.diff import varying
         from tui.screens.paperwork import PickField
 
         def answer(field: str | None) -> None:
@@ -131,7 +131,7 @@ class Curating(Deeds):
         self.refill()
 
     def action_difference(self) -> None:
-        from engine.jobs.difference import differences
+        from engine.recipes.diff import differences
         from tui.screens.paperwork import DifferenceWindow
 
         if (pair := self._differing) is None:

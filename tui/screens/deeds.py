@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from textual.worker import Worker
 
 from engine.errors import EngineError
-from engine.jobs.recipe import TrainRecipe
 from engine.jobs.status import State
+from engine.recipes.recipe import TrainRecipe
 from engine.text import one_line
 from tui.keymap import Key
 from tui.phrases import name_of
@@ -169,7 +169,7 @@ class Deeds(Page):
 
     def _go_further(self, row: RunRow) -> None:
         """Ask for what a run that is done needs to go on: more to do, or another rule."""
-        from engine.jobs.continuation import further
+        from engine.jobs.resume_rules import further
         from tui.screens.dialogs import Question
         from tui.screens.paperwork import MoreWindow
 

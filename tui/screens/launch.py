@@ -8,7 +8,7 @@ from textual.containers import Horizontal, Vertical
 from textual.events import Resize
 
 from engine.errors import EngineError
-from engine.jobs.recipe import TrainRecipe
+from engine.recipes.recipe import TrainRecipe
 from engine.text import one_line
 from tui.drafts.drafting import (
     OF_ONE_SET,

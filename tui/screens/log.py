@@ -11,7 +11,7 @@ from textual.binding import BindingType
 from textual.message import Message
 
 from engine.jobs.directory import JobDirectory
-from engine.jobs.journal import Journal
+from engine.jobs.logs import Journal
 from engine.text import one_line
 from tui.phrases import name_of, size, state_words
 from tui.screens.page import Sheet, bindings_of

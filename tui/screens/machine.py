@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from engine.jobs.devices import label
-from engine.jobs.machine import Gpu, Reading
+from engine.jobs.hardware import Gpu, Reading
 from engine.text import one_line
 from tui.glyphs import Glyphs
 from tui.phrases import NONE, duration, size

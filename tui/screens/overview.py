@@ -10,8 +10,8 @@ from textual.binding import BindingType
 from textual.message import Message
 
 from engine.errors import EngineError
-from engine.jobs.difference import flatten
 from engine.jobs.overview import Overview, gather
+from engine.recipes.diff import flatten
 from engine.text import clean, one_line
 from tui.phrases import clock, error_lines, name_of, size, state_words
 from tui.screens.page import Sheet, bindings_of

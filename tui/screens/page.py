@@ -19,7 +19,7 @@ from tui.widgets.keybar import KeyBar
 if TYPE_CHECKING:
     from textual.widgets import Input
 
-    from engine.jobs.machine import Reading
+    from engine.jobs.hardware import Reading
     from tui.services import Services
 
 

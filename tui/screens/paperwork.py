@@ -10,10 +10,10 @@ from textual.containers import Vertical
 from textual.widgets import Input
 
 from engine.errors import EngineError
-from engine.jobs.continuation import Further, schedule_note
-from engine.jobs.difference import Difference, said
-from engine.jobs.recipe import TrainRecipe, changed
-from engine.jobs.views import UserNotes
+from engine.jobs.resume_rules import Further, schedule_note
+from engine.jobs.summary import UserNotes
+from engine.recipes.diff import Difference, said
+from engine.recipes.recipe import TrainRecipe, changed
 from engine.text import one_line
 from tui.screens.dialogs import Dialog
 from tui.screens.window import Window

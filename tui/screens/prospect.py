@@ -14,7 +14,7 @@ from textual.events import Resize
 from textual.message import Message
 
 from engine.errors import EngineError
-from engine.jobs.settings import Replay
+from engine.recipes.settings import Replay
 from engine.text import one_line
 from tui.drafts.drafting import Draft
 from tui.drafts.fitting import fit_line, fit_lines, measured

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from engine.jobs.difference import flatten
-from engine.jobs.recipe import GenerateRecipe, TrainRecipe
 from engine.jobs.status import State
-from engine.jobs.views import UserNotes
+from engine.jobs.summary import UserNotes
+from engine.recipes.diff import flatten
+from engine.recipes.recipe import GenerateRecipe, TrainRecipe
 from engine.text import one_line
 from tui.keymap import Key
 from tui.lists.listing import Entry, Heading, kept, parent_of, sorted_rows

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from engine.chat import Message
 from engine.compare.samples import Finish, Sample, Timings
-from engine.jobs.settings import Decode
+from engine.recipes.settings import Decode
 from engine.worker.answering.bases import Voice
 from engine.worker.rows.template import Said
 from engine.worker.tokenizers.detokenize import decode_ids

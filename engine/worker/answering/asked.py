@@ -8,8 +8,8 @@ from engine.compare.arms import STRONGEST, Arm, parse_arm, parse_arms
 from engine.compare.prompts import Prompt
 from engine.compare.samples import Sample
 from engine.errors import EngineError
-from engine.jobs import fields
-from engine.jobs.settings import Decode
+from engine.recipes import validation
+from engine.recipes.settings import Decode
 from engine.worker.companion.protocol import Request
 
 MOST_ARMS = 8
@@ -66,13 +66,13 @@ def decode(request: Request) -> Decode:
     wanted = request.get("decoding", {})
     if not isinstance(wanted, dict):
         raise EngineError("The decode settings are not an object.", str(wanted))
-    wrong = fields.problems(Decode, wanted)
+    wrong = validation.problems(Decode, wanted)
     if wrong:
         raise EngineError(
             "A decode setting cannot be used.",
             "\n".join(f"{name}: {reason}" for name, reason in wrong.items()),
         )
-    return fields.build(Decode, wanted)
+    return validation.build(Decode, wanted)
 
 
 def strengths(request: Request) -> list[float]:

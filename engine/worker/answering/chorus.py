@@ -11,7 +11,7 @@ from engine.compare.arms import Arm, format_arm
 from engine.compare.prompts import Prompt
 from engine.compare.samples import Sample
 from engine.errors import EngineError
-from engine.jobs.settings import Decode
+from engine.recipes.settings import Decode
 from engine.worker.answering.answers import Answers
 from engine.worker.answering.bases import Voice
 from engine.worker.answering.endpoint import Endpoint

@@ -9,7 +9,7 @@ from engine.compare.arms import Arm, format_arm
 from engine.compare.samples import Sample, Timings
 from engine.compare.shift import to_table
 from engine.errors import EngineError
-from engine.jobs.settings import Decode
+from engine.recipes.settings import Decode
 from engine.worker.answering import asked, facts
 from engine.worker.answering.bases import too_long
 from engine.worker.answering.chorus import ROWS, Chorus

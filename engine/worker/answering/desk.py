@@ -12,7 +12,7 @@ import torch
 
 from engine.catalog import datasets
 from engine.compare.arms import Arm
-from engine.jobs.settings import Data, Training
+from engine.recipes.settings import Data, Training
 from engine.worker.answering import asked
 from engine.worker.answering.comparing import Comparing
 from engine.worker.answering.endpoint import Endpoint

@@ -21,7 +21,7 @@ from engine.chat import Message
 from engine.compare.arms import Arm, format_arm
 from engine.compare.samples import Finish, Sample, Timings
 from engine.errors import EngineError
-from engine.jobs.settings import Decode
+from engine.recipes.settings import Decode
 from engine.text import one_line
 from engine.worker.answering.replies import (
     MOST_TOLD,

@@ -18,9 +18,9 @@ from engine.catalog import configs
 from engine.chat import Message
 from engine.compare.arms import Arm, format_arm
 from engine.errors import EngineError
-from engine.jobs import recipe as recipes
-from engine.jobs.recipe import TrainRecipe
-from engine.jobs.settings import Decode
+from engine.recipes import recipe as recipes
+from engine.recipes.recipe import TrainRecipe
+from engine.recipes.settings import Decode
 from engine.worker.answering.shift import mean_kl
 from engine.worker.model import models
 from engine.worker.model.places import Place

@@ -16,7 +16,7 @@ from engine.errors import EngineError
 from engine.events.summary import perplexity
 from engine.impact import scores
 from engine.impact.suites import Item
-from engine.jobs.settings import Decode
+from engine.recipes.settings import Decode
 from engine.worker.answering.answers import answer_all
 from engine.worker.answering.bases import Voice
 from engine.worker.rows.encode import IGNORED, Encoded, collate, encode_messages, nll_by_row

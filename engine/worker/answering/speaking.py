@@ -6,7 +6,7 @@ from dataclasses import asdict
 from engine.compare import behaviour
 from engine.compare.arms import format_arm
 from engine.compare.samples import Sample, to_table
-from engine.jobs.settings import Decode
+from engine.recipes.settings import Decode
 from engine.worker.answering.answers import Answers
 from engine.worker.answering.bases import Voice
 from engine.worker.answering.endpoint import Endpoint

@@ -8,7 +8,7 @@ import torch
 from transformers import set_seed
 
 from engine.errors import EngineError
-from engine.jobs.recipe import TrainRecipe
+from engine.recipes.recipe import TrainRecipe
 from engine.worker.model import models
 from engine.worker.model.attention import attention_for, check_packing
 from engine.worker.model.formats import Formats

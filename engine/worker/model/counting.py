@@ -14,8 +14,8 @@ import torch
 from engine.catalog import configs
 from engine.catalog.parameters import Counted
 from engine.errors import EngineError
-from engine.jobs import fields
-from engine.jobs.settings import Method
+from engine.recipes import validation
+from engine.recipes.settings import Method
 from engine.worker.model.targets import adapter_targets, is_transposed
 
 
@@ -53,14 +53,16 @@ def count(config: Mapping[str, Any], method: Method) -> Counted:
 def answer(base: Path, method: object) -> dict[str, Any]:
     """`count` for the folder of a model and the method table of a recipe. Raises EngineError."""
     table = {} if method is None else method
-    wrong = fields.problems(Method, table) if isinstance(table, dict) else {"method": "no table"}
+    wrong = (
+        validation.problems(Method, table) if isinstance(table, dict) else {"method": "no table"}
+    )
     if not isinstance(table, dict) or wrong:
         raise EngineError(
             "The method cannot be used.",
             "\n".join(f"{name}: {reason}" for name, reason in wrong.items()),
         )
     config = configs.read_json(base / "config.json")
-    return dataclasses.asdict(count(config, fields.build(Method, table)))
+    return dataclasses.asdict(count(config, validation.build(Method, table)))
 
 
 def _adapter(model: Any, method: Method) -> int:

@@ -11,7 +11,7 @@ from typing import Literal
 from engine.catalog import checkpoints
 from engine.catalog.outputs import find_root
 from engine.errors import EngineError
-from engine.jobs.recipe import TrainRecipe
+from engine.recipes.recipe import TrainRecipe
 from engine.worker.model import models
 
 Switched = Literal["root", "parent", "neither"]

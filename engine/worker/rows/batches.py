@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 from transformers import Trainer
 
-from engine.jobs.settings import Training
+from engine.recipes.settings import Training
 from engine.worker.model.attention import wants_flat
 from engine.worker.rows.encode import Encoded, collate
 from engine.worker.rows.packing import collate_packed, packed_inputs, plan_bins

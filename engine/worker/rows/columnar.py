@@ -13,7 +13,7 @@ from engine.catalog.formats import is_columnar, read_file
 from engine.catalog.parts import list_parts, read_table
 from engine.catalog.raw import RawRow
 from engine.errors import EngineError
-from engine.jobs.settings import Data
+from engine.recipes.settings import Data
 
 if TYPE_CHECKING:
     import pyarrow

@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.catalog import rows
 from engine.catalog.rows import Example, Reject
 from engine.errors import EngineError
-from engine.jobs.settings import Data
+from engine.recipes.settings import Data
 from engine.worker.rows import columnar
 from engine.worker.rows.duplicates import prompt_key
 

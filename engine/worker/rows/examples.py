@@ -11,7 +11,7 @@ from typing import Any
 from engine.catalog import datasets
 from engine.catalog.rows import Example, Reject
 from engine.errors import EngineError
-from engine.jobs.settings import Data, Replay
+from engine.recipes.settings import Data, Replay
 from engine.worker.rows import replay as replaying
 from engine.worker.rows.counts import Counts
 from engine.worker.rows.drawing import Drawn, Row, draw, part, split

@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.catalog import rows
 from engine.catalog.rows import Example, Reject
-from engine.jobs.settings import Data, Replay
+from engine.recipes.settings import Data, Replay
 from engine.worker.rows import lengths
 from engine.worker.rows.drawing import Row as Drawn
 from engine.worker.rows.encode import IGNORED, Encoded, Template, end_token_ids

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from engine import atomic
 from engine.errors import EngineError
-from engine.jobs.recipe import TrainRecipe
+from engine.recipes.recipe import TrainRecipe
 from engine.worker.rows.encode import IGNORED, Encoded, collate
 from engine.worker.rows.examples import Pair
 

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from engine.catalog.rows import Example
 from engine.errors import EngineError
-from engine.jobs import fields
-from engine.jobs.settings import Data, Replay
+from engine.recipes import validation
+from engine.recipes.settings import Data, Replay
 from engine.worker.rows.encode import (
     IGNORED,
     Encoded,
@@ -140,8 +140,8 @@ def read_replay(value: object) -> Replay:
 
 
 def _read(cls: type[T], name: str, table: dict[str, Any]) -> T:
-    wrong = fields.problems(cls, table)
+    wrong = validation.problems(cls, table)
     if wrong:
         reasons = "\n".join(f"{name}.{key}: {reason}" for key, reason in wrong.items())
         raise EngineError(f"A {name} setting cannot be used.", reasons)
-    return fields.build(cls, table)
+    return validation.build(cls, table)

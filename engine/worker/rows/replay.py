@@ -13,7 +13,7 @@ from typing import TypeVar
 from engine.catalog import datasets
 from engine.catalog.rows import Example
 from engine.errors import EngineError
-from engine.jobs.settings import Data, Replay
+from engine.recipes.settings import Data, Replay
 from engine.worker.rows.drawing import Drawn, Row, draw
 from engine.worker.rows.duplicates import row_key
 

@@ -12,7 +12,7 @@ from engine.catalog import datasets, rows
 from engine.catalog.datasets import DataSet
 from engine.catalog.layout import make_layout
 from engine.catalog.rows import OpenFile
-from engine.jobs.settings import Data
+from engine.recipes.settings import Data
 from engine.worker.rows import columnar
 from engine.worker.rows.drawing import Row, draw, split
 from engine.worker.rows.duplicates import compare

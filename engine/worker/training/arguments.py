@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from transformers import TrainingArguments
 
-from engine.jobs.settings import Training
+from engine.recipes.settings import Training
 from engine.worker.model.formats import Formats
 
 _SCHEDULES = {"constant": "constant_with_warmup"}

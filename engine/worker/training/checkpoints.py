@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine import atomic
-from engine.jobs.continuation import MARKS
+from engine.jobs.resume_rules import MARKS
 
 MANIFEST = "finetop.json"
 ASIDE = ".saving"

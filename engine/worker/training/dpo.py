@@ -20,7 +20,7 @@ from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 
 from engine.errors import EngineError
-from engine.jobs.recipe import TrainRecipe
+from engine.recipes.recipe import TrainRecipe
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.model.formats import Formats
 from engine.worker.model.stages import Stage

@@ -19,7 +19,7 @@ import torch
 
 from engine import atomic
 from engine.bundled import PROBE
-from engine.jobs.recipe import TrainRecipe
+from engine.recipes.recipe import TrainRecipe
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.model import models
 from engine.worker.model.stages import Lineage

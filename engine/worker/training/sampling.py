@@ -17,8 +17,8 @@ from engine.chat import Message
 from engine.compare import prompts as prompt_files
 from engine.compare.arms import Arm
 from engine.compare.samples import to_table
-from engine.jobs import settings
-from engine.jobs.settings import Decode
+from engine.recipes import settings
+from engine.recipes.settings import Decode
 from engine.worker.answering.answers import Answers
 from engine.worker.answering.bases import Base, Voice
 from engine.worker.attempt import Attempt, Stopped

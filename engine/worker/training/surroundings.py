@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.jobs.devices import Device
-from engine.jobs.machine import Meter, scalars
+from engine.jobs.hardware import Meter, scalars
 
 SECONDS = 5.0
 

@@ -9,8 +9,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from engine.errors import EngineError
-from engine.jobs.recipe import TrainRecipe
-from engine.jobs.settings import Stopping
+from engine.recipes.recipe import TrainRecipe
+from engine.recipes.settings import Stopping
 from engine.worker.training.checkpoints import Marks
 from engine.worker.training.curves import TRAIN_TAGS
 from engine.worker.training.history import History, Series

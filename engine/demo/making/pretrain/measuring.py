@@ -19,7 +19,7 @@ from engine.demo.making.pretrain.tokens import BEGIN, ROLES
 from engine.demo.making.suite import items
 from engine.impact.scores import score
 from engine.impact.suites import Item, parse
-from engine.jobs.settings import Decode
+from engine.recipes.settings import Decode
 
 PROMPTS = (
     "What is the capital of Norway?",

@@ -1,8 +1,8 @@
 """Which settings tell recipes apart."""
 
-from engine.jobs.difference import Difference, differences, flatten, said, varying
-from engine.jobs.recipe import PretrainRecipe, TrainRecipe
-from engine.jobs.settings import Data, Training
+from engine.recipes.diff import Difference, differences, flatten, said, varying
+from engine.recipes.recipe import PretrainRecipe, TrainRecipe
+from engine.recipes.settings import Data, Training
 
 
 def test_only_what_differs_is_told_and_names_are_not() -> None:

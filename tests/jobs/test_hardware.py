@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pynvml
 import pytest
 
-from engine.jobs import devices, machine
+from engine.jobs import devices, hardware
 from engine.jobs.devices import Device
-from engine.jobs.machine import MOST_PROCESSES, Meter, occupant, scalars
+from engine.jobs.hardware import MOST_PROCESSES, Meter, occupant, scalars
 
 GB = 10**9
 GPU = Device("cuda", "GPU-0aaa", "NVIDIA H200", 0, 141 * GB)
@@ -138,5 +138,5 @@ def test_a_gpu_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_a_process_says_what_an_interpreter_runs() -> None:
     found = occupant(os.getpid(), None)
     assert found.memory is None
-    assert machine.occupant(10**7, 5).name == ""
+    assert hardware.occupant(10**7, 5).name == ""
     assert found.name.split()[0].startswith("python")

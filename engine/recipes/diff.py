@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.jobs.recipe import Recipe
+from engine.recipes.recipe import Recipe
 
 Settings = Mapping[str, Any]
 """By their dotted names, as `flatten` gives them or a log's writer wrote them down."""

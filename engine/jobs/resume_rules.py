@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory, read_json
-from engine.jobs.recipe import GenerateRecipe, Recipe, TrainRecipe, to_table
+from engine.recipes.recipe import GenerateRecipe, Recipe, TrainRecipe, to_table
 
 MARKS = "marks.json"
 """Beside a run's checkpoints: which of them are best and within the budget, and why it ended."""

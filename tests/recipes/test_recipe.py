@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import EngineError
-from engine.jobs import fields, recipe
-from engine.jobs.recipe import TrainRecipe
+from engine.recipes import recipe, validation
+from engine.recipes.recipe import TrainRecipe
 
 
 def test_defaults_read_back_the_same(tmp_path: Path) -> None:
@@ -55,12 +55,12 @@ def test_a_wrong_setting_is_named(change: str, key: str, words: str) -> None:
 
 
 def test_a_whole_number_too_large_for_a_float_is_told() -> None:
-    found = fields.problems(TrainRecipe, {"training": {"epochs": 10**400}})
+    found = validation.problems(TrainRecipe, {"training": {"epochs": 10**400}})
     assert list(found) == ["training.epochs"]
 
 
 def test_all_wrong_settings_are_told_at_once() -> None:
-    found = fields.problems(
+    found = validation.problems(
         TrainRecipe, {"method": {"rank": 0}, "training": {"epochs": "x", "seed": True}}
     )
     assert sorted(found) == ["method.rank", "training.epochs", "training.seed"]

@@ -1,7 +1,8 @@
 """Recipes: all that is needed to run a job again, as frozen values and as TOML.
 
-Owns the kinds of jobs and how a recipe is read and written; `engine.jobs.settings` has the tables.
-Does not look at the disk: whether a checkpoint or a data set exists is for `engine.catalog` to say.
+Owns the kinds of jobs and how a recipe is read and written; `engine.recipes.settings` has the
+tables. Does not look at the disk: whether a checkpoint or a data set exists is for `engine.catalog`
+to say.
 """
 
 import dataclasses
@@ -14,9 +15,8 @@ from typing import Any
 import tomli_w
 
 from engine.errors import EngineError
-from engine.jobs import fields
-from engine.jobs.fields import setting
-from engine.jobs.settings import (
+from engine.recipes import validation
+from engine.recipes.settings import (
     Data,
     Decode,
     Forgetting,
@@ -27,6 +27,7 @@ from engine.jobs.settings import (
     Stopping,
     Training,
 )
+from engine.recipes.validation import setting
 
 VERSION = 1
 
@@ -118,14 +119,14 @@ def parse(table: Mapping[str, Any], where: str = "the recipe") -> Recipe:
         raise EngineError(
             f"Unknown kind of job: {body['kind']!r}.", where, f"Kinds: {', '.join(KINDS)}."
         )
-    wrong = fields.problems(cls, body)
+    wrong = validation.problems(cls, body)
     if wrong:
         raise EngineError(
             "The recipe cannot be used." if len(wrong) > 1 else "A setting cannot be used.",
             "\n".join(f"{where}: {key}: {reason}" for key, reason in wrong.items()),
             "Correct these settings and start again.",
         )
-    return fields.build(cls, body)
+    return validation.build(cls, body)
 
 
 def read(path: Path, changes: Sequence[str] = ()) -> Recipe:
@@ -151,7 +152,7 @@ def with_changes(table: Mapping[str, Any], changes: Sequence[str]) -> dict[str, 
             raise EngineError(
                 f"Not a change: {change!r}.", "", "Write --set key=value, as training.epochs=2."
             )
-        fields.assign(changed, key.strip(), fields.coerce(cls, key.strip(), text))
+        validation.assign(changed, key.strip(), validation.coerce(cls, key.strip(), text))
     return changed
 
 

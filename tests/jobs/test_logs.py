@@ -3,9 +3,9 @@
 import random
 from pathlib import Path
 
-from engine.jobs import journal
+from engine.jobs import logs
 from engine.jobs.directory import JobDirectory
-from engine.jobs.journal import LONGEST_LINE, MOST_BYTES, MOST_LINES, Journal
+from engine.jobs.logs import LONGEST_LINE, MOST_BYTES, MOST_LINES, Journal
 
 
 def begin(path: Path, number: int = 1) -> JobDirectory:
@@ -117,4 +117,4 @@ def test_of_a_line_that_was_written_over_the_end_is_shown(tmp_path: Path) -> Non
     log = Journal(job)
     log.poll()
     assert list(log.lines) == ["loading: 100%", "next"]
-    assert journal._said(b"\xff\x9b") == "��"
+    assert logs._said(b"\xff\x9b") == "��"

@@ -1,11 +1,12 @@
 """The settings of a recipe, table by table: names, defaults, bounds, and what each one means.
 
-Owns no rule across settings and reads no disk. Reading and writing recipes is `engine.jobs.recipe`.
+Owns no rule across settings and reads no disk. Reading and writing recipes is
+`engine.recipes.recipe`.
 """
 
 from dataclasses import dataclass
 
-from engine.jobs.fields import setting
+from engine.recipes.validation import setting
 
 
 @dataclass(frozen=True, slots=True)

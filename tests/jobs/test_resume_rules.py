@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from engine.errors import EngineError
-from engine.jobs import continuation, directory, recipe, status
+from engine.jobs import directory, resume_rules, status
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import GenerateRecipe, TrainRecipe
 from engine.jobs.status import State, Status
+from engine.recipes import recipe
+from engine.recipes.recipe import GenerateRecipe, TrainRecipe
 
 
 def finished(root: Path, ended: str = "", step: int = 24, **training: float) -> JobDirectory:
@@ -18,7 +19,7 @@ def finished(root: Path, ended: str = "", step: int = 24, **training: float) -> 
     job = directory.create(root, recipe.parse(table))
     job.checkpoints.mkdir()
     marks = {"best": 20, "within_budget": 20, "crossed_at": None, "ended": ended}
-    (job.checkpoints / continuation.MARKS).write_text(json.dumps(marks))
+    (job.checkpoints / resume_rules.MARKS).write_text(json.dumps(marks))
     status.write(job, Status(State.DONE, step=step, total=24, message="what it said"))
     return job
 
@@ -32,7 +33,7 @@ def changed(job: JobDirectory, *changes: str) -> TrainRecipe:
 @pytest.mark.parametrize("change", ["training.epochs=3", "training.max_steps=25"])
 def test_more_steps_give_a_finished_run_something_to_do(root: Path, change: str) -> None:
     job = finished(root)
-    continuation.check_further(job, changed(job, change))
+    resume_rules.check_further(job, changed(job, change))
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_a_finished_run_asks_for_more_and_says_that_the_schedule_changes(
     job = finished(root)
     for wanted in (None, changed(job, change)):
         with pytest.raises(EngineError, match="nothing is left to train") as caught:
-            continuation.check_further(job, wanted)
+            resume_rules.check_further(job, wanted)
         assert "--set training.epochs=4" in caught.value.hint
         assert "schedule" in caught.value.hint
         assert caught.value.detail == "what it said"
@@ -53,9 +54,9 @@ def test_a_finished_run_asks_for_more_and_says_that_the_schedule_changes(
 def test_a_run_that_is_bounded_by_steps_needs_more_of_them(root: Path) -> None:
     job = finished(root, max_steps=24)
     with pytest.raises(EngineError) as caught:
-        continuation.check_further(job, changed(job, "training.epochs=9"))
+        resume_rules.check_further(job, changed(job, "training.epochs=9"))
     assert "--set training.max_steps=48" in caught.value.hint
-    continuation.check_further(job, changed(job, "training.max_steps=30"))
+    resume_rules.check_further(job, changed(job, "training.max_steps=30"))
 
 
 @pytest.mark.parametrize(
@@ -71,27 +72,27 @@ def test_a_run_that_ended_early_says_why_and_what_lets_it_go_on(
     job = finished(root, ended, step=12)
     for wanted in (None, changed(job, "training.epochs=9")):
         with pytest.raises(EngineError, match="ended early") as caught:
-            continuation.check_further(job, wanted)
+            resume_rules.check_further(job, wanted)
         assert hint in caught.value.hint
         assert job.path.name in caught.value.hint
-    continuation.check_further(job, changed(job, lifted))
+    resume_rules.check_further(job, changed(job, lifted))
 
 
 def test_answers_that_were_left_out_can_be_asked_for_again(root: Path) -> None:
     job = directory.create(root, GenerateRecipe(arms=["b=bundled:demo-base"]))
     with pytest.raises(EngineError, match="nothing is left to do"):
-        continuation.check_further(job, None)
+        resume_rules.check_further(job, None)
     job.rejects.write_text("{}\n")
-    continuation.check_further(job, None)
+    resume_rules.check_further(job, None)
 
 
 def test_the_note_on_the_schedule_is_only_where_it_changes(root: Path) -> None:
     job = finished(root)
-    assert "linear" in continuation.schedule_note(job.recipe(), changed(job, "training.epochs=3"))
-    assert "cosine" in continuation.schedule_note(
+    assert "linear" in resume_rules.schedule_note(job.recipe(), changed(job, "training.epochs=3"))
+    assert "cosine" in resume_rules.schedule_note(
         job.recipe(), changed(job, "training.max_steps=99", "training.schedule=cosine")
     )
-    assert not continuation.schedule_note(job.recipe(), None)
-    assert not continuation.schedule_note(job.recipe(), changed(job, "training.saves=9"))
+    assert not resume_rules.schedule_note(job.recipe(), None)
+    assert not resume_rules.schedule_note(job.recipe(), changed(job, "training.saves=9"))
     constant = changed(job, "training.epochs=3", "training.schedule=constant")
-    assert not continuation.schedule_note(job.recipe(), constant)
+    assert not resume_rules.schedule_note(job.recipe(), constant)

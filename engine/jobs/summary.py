@@ -7,11 +7,12 @@ from pathlib import Path
 
 from engine import atomic
 from engine.errors import EngineError
-from engine.jobs import fields, killer
+from engine.jobs import oom_kills
 from engine.jobs import status as statuses
 from engine.jobs.directory import JobDirectory, JobRecord, read_json
-from engine.jobs.recipe import Recipe, TrainRecipe
 from engine.jobs.status import State, Status
+from engine.recipes import validation
+from engine.recipes.recipe import Recipe, TrainRecipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +79,13 @@ def view(job: JobDirectory) -> JobView | None:
     status = statuses.read(job)
     state = statuses.derive(job, status, time.time())
     if state is State.CRASHED:
-        problem = problem or killer.suspicion(job)
+        problem = problem or oom_kills.suspicion(job)
     return JobView(job.path, record, recipe, status, state, notes(job), problem)
 
 
 def notes(job: JobDirectory) -> UserNotes:
     """The user's notes; empty ones where the file is missing or of another shape."""
-    return fields.lenient(UserNotes, read_json(job.user_file) or {}) or UserNotes()
+    return validation.lenient(UserNotes, read_json(job.user_file) or {}) or UserNotes()
 
 
 def write_notes(job: JobDirectory, changed: UserNotes) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from engine.errors import EngineError
-from engine.jobs import directory, launch, process, session, status
+from engine.jobs import directory, launch, logout, process, status
 from engine.jobs.lock import Lock
-from engine.jobs.recipe import TrainRecipe
+from engine.recipes.recipe import TrainRecipe
 from engine.worker.attempt import Attempt
 
 
@@ -16,8 +16,8 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No Slurm, no container, no systemd, and no programs but the test's own."""
     for name in ("SLURM_JOB_ID", "XDG_RUNTIME_DIR"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(session, "CONTAINER_MARKS", (str(tmp_path / "container"),))
-    monkeypatch.setattr(session, "SYSTEMD_MARK", str(tmp_path / "systemd"))
+    monkeypatch.setattr(logout, "CONTAINER_MARKS", (str(tmp_path / "container"),))
+    monkeypatch.setattr(logout, "SYSTEMD_MARK", str(tmp_path / "systemd"))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     (tmp_path / "bin").mkdir()
 
@@ -36,9 +36,9 @@ def systemd(folder: Path, *, kills: str, lingers: str) -> None:
 
 
 def test_nothing_is_said_where_nothing_speaks_for_it(tmp_path: Path) -> None:
-    assert (session.warning(), session.scope()) == ("", [])
+    assert (logout.warning(), logout.scope()) == ("", [])
     (tmp_path / "systemd").mkdir()  # its programs are not there
-    assert (session.warning(), session.scope()) == ("", [])
+    assert (logout.warning(), logout.scope()) == ("", [])
 
 
 @pytest.mark.parametrize(
@@ -50,29 +50,29 @@ def test_a_system_that_kills_at_logout_is_told_and_worked_around(
     kills: str, lingers: str, warned: bool, scoped: bool,
 ) -> None:  # fmt: skip
     systemd(tmp_path, kills=kills, lingers=lingers)
-    assert ("loginctl enable-linger" in session.warning()) is warned
-    assert session.scope() == [], "there is no user's manager to ask"
+    assert ("loginctl enable-linger" in logout.warning()) is warned
+    assert logout.scope() == [], "there is no user's manager to ask"
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     program = str(tmp_path / "bin" / "systemd-run")
     wanted = [program, "--user", "--scope", "--quiet", "--collect"]
-    assert session.scope() == (wanted if scoped else [])
+    assert logout.scope() == (wanted if scoped else [])
 
 
 def test_programs_that_fail_or_say_nothing_warn_of_nothing(tmp_path: Path) -> None:
     systemd(tmp_path, kills="true", lingers="no")
     (tmp_path / "bin" / "busctl").write_text("#!/bin/sh\necho no bus >&2; exit 1\n")
-    assert session.warning() == ""
+    assert logout.warning() == ""
     (tmp_path / "bin" / "busctl").write_text("not a program")
-    assert session.warning() == ""
+    assert logout.warning() == ""
 
 
 def test_a_container_and_an_allocation_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "container").touch()
-    assert session.warning() == "It ends with this container."
+    assert logout.warning() == "It ends with this container."
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
-    assert session.warning() == "It ends with Slurm's allocation 4711."
+    assert logout.warning() == "It ends with Slurm's allocation 4711."
 
 
 def test_a_launch_goes_through_the_scope_and_the_worker_says_what_it_ends_with(
@@ -90,7 +90,7 @@ def test_a_launch_goes_through_the_scope_and_the_worker_says_what_it_ends_with(
     with pytest.raises(EngineError, match="cannot be started"):
         launch.launch(TrainRecipe(name="mine"), tmp_path / "runs")
     (command,) = seen
-    assert command == [*session.scope(), *process.worker_command("train", *command[-2:])]
+    assert command == [*logout.scope(), *process.worker_command("train", *command[-2:])]
     assert Path(command[0]).name == "systemd-run"
 
     job = directory.create(tmp_path / "runs", TrainRecipe(name="other"))

@@ -9,9 +9,9 @@ from engine.compare.arms import parse_arm
 from engine.compare.collection import Collection
 from engine.compare.samples import Sample, Timings, to_table
 from engine.jobs import status
-from engine.jobs.settings import Decode
 from engine.jobs.status import State
 from engine.launching.keep_answers import keep
+from engine.recipes.settings import Decode
 from tui.answers.conversation import Side
 from tui.answers.exchange import round_of
 from tui.answers.reading import prompt_lines

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import EngineError
-from engine.jobs import removal
+from engine.jobs import delete
 from engine.jobs.lock import Lock
 from engine.jobs.status import State
 from engine.jobs.store import Store
@@ -14,7 +14,7 @@ from tests.tui.building import write_run
 
 def test_an_ended_run_goes_whole(tmp_path: Path) -> None:
     job = write_run(tmp_path / "runs", "done", points=3)
-    removal.remove(job, Store(tmp_path / "runs"))
+    delete.remove(job, Store(tmp_path / "runs"))
     assert list((tmp_path / "runs").iterdir()) == []
 
 
@@ -27,14 +27,14 @@ def test_a_run_that_may_be_at_work_stays(
 ) -> None:
     job = write_run(tmp_path, "busy", state=state, heartbeat=heartbeat)
     with pytest.raises(EngineError, match=reason):
-        removal.remove(job, Store(tmp_path))
+        delete.remove(job, Store(tmp_path))
     assert job.record() is not None
 
 
 def test_the_shipped_run_stays(tmp_path: Path) -> None:
     job = write_run(tmp_path, "pretrain")
     with pytest.raises(EngineError, match="comes with finetop"):
-        removal.remove(job, Store(tmp_path / "runs", shipped=[job.path]))
+        delete.remove(job, Store(tmp_path / "runs", shipped=[job.path]))
     assert job.record() is not None
 
 
@@ -43,5 +43,5 @@ def test_a_free_lock_keeps_nothing(tmp_path: Path) -> None:
     lock = Lock(job.lock_file)
     assert lock.acquire()
     lock.release()
-    removal.remove(job, Store(tmp_path))
+    delete.remove(job, Store(tmp_path))
     assert not job.path.exists()

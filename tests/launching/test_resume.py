@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from engine.errors import EngineError
-from engine.jobs import directory, inputs, launch, lock, process, queue, recipe, status
+from engine.jobs import directory, inputs, launch, lock, process, queue, status
 from engine.jobs.directory import JobDirectory
-from engine.jobs.recipe import Recipe, TrainRecipe
 from engine.jobs.status import State, Status
 from engine.launching import locate, resume, training
+from engine.recipes import recipe
+from engine.recipes.recipe import Recipe, TrainRecipe
 from tests import patience
 from tests.conftest import Eventually
 from tests.jobs.waiters import Line

@@ -1,0 +1,1 @@
+"""What a run is asked to do: settings, recipes, their validation and difference; no disk."""
