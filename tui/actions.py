@@ -13,15 +13,15 @@ from engine.recipes.recipe import GenerateRecipe, TrainRecipe
 from tui.snapshots import Catalogue
 
 if TYPE_CHECKING:
-    from engine.catalog.checkpoints import Checkpoint
-    from engine.catalog.datasets import DataSet
-    from engine.catalog.fit import Fit
-    from engine.catalog.parameters import Counted
-    from engine.catalog.rows import Rows
+    from engine.checkpoints.checkpoint_list import Checkpoint
     from engine.compare.arms import Arm
     from engine.compare.armsets import Sets
     from engine.compare.prompts import Prompt
     from engine.compare.samples import Sample
+    from engine.data.dataset_list import DataSet
+    from engine.data.rows import Rows
+    from engine.estimates.fit import Fit
+    from engine.estimates.parameters import Counted
     from engine.jobs.summary import UserNotes
     from engine.recipes.settings import Decode
     from tui.lists.ordering import Order
@@ -95,21 +95,22 @@ class Actions:
 
     def catalogue(self) -> Catalogue:
         """All models and data sets that can be picked, and the devices. May take seconds."""
-        from engine.catalog import checkpoints, datasets, folders
+        from engine.checkpoints import checkpoint_list, search_paths
+        from engine.data import dataset_list
         from engine.jobs import devices
 
         runs = [job.path for job in self.store.jobs()]
         return Catalogue(
-            tuple(checkpoints.scan(folders.model_folders(), runs)),
-            tuple(datasets.list_datasets(folders.data_folders())),
+            tuple(checkpoint_list.scan(search_paths.model_folders(), runs)),
+            tuple(dataset_list.list_datasets(search_paths.data_folders())),
             ("auto", *(devices.label(device) for device in devices.find())),
         )
 
     def preview(self, dataset: "DataSet", count: int) -> "Rows":
         """The first rows of a data set, good and bad."""
-        from engine.catalog import datasets
+        from engine.data import dataset_list
 
-        return datasets.preview(dataset, count)
+        return dataset_list.preview(dataset, count)
 
     def fit(
         self,
@@ -119,7 +120,7 @@ class Actions:
         number: "Counted | None" = None,
     ) -> "Fit":
         """Whether a recipe fits its device and the disk, and how long it may take."""
-        from engine.catalog import duration, fit
+        from engine.estimates import duration, fit
         from engine.jobs import devices
 
         chosen = devices.options(recipe.device)[0]
@@ -184,9 +185,10 @@ class Actions:
 
     def tokenizers(self) -> "list[tuple[str, str]]":
         """Refs and names of all tokenizers that were found: of models, and files by themselves."""
-        from engine.catalog import folders, tokenizer_files
+        from engine.checkpoints import search_paths
+        from engine.tokenizers import files as tokenizer_files
 
-        searched = folders.model_folders()
+        searched = search_paths.model_folders()
         models = [
             (one.ref, one.name) for one in self.catalogue().checkpoints if one.kind == "model"
         ]

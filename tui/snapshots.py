@@ -10,8 +10,8 @@ from engine.jobs.summary import JobView
 from engine.recipes.recipe import TrainRecipe
 
 if TYPE_CHECKING:
-    from engine.catalog.checkpoints import Checkpoint
-    from engine.catalog.datasets import DataSet
+    from engine.checkpoints.checkpoint_list import Checkpoint
+    from engine.data.dataset_list import DataSet
     from engine.events.fleet import RunLog
     from engine.events.series import Series
     from engine.jobs.devices import Device

@@ -5,7 +5,7 @@
 
 or a run's id, or a checkpoint alone. Any decode setting can follow as well, for this arm alone:
 `&temperature=0.7&max_new_tokens=64`. A character that the grammar needs is written as %XX inside a
-part. Knows the words, not the disk: whether a checkpoint exists is for `engine.catalog` to say.
+part. Knows the words, not the disk: whether a checkpoint exists is for `engine.checkpoints`.
 """
 
 import dataclasses

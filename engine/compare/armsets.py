@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from engine import atomic
-from engine.catalog import folders
+from engine.checkpoints import search_paths
 from engine.compare.arms import Arm, format_arm, parse_arms
 from engine.errors import EngineError
 from engine.safe_open import read_bounded
@@ -27,7 +27,7 @@ Sets = dict[str, tuple[Arm, ...]]
 
 def arms_file() -> Path:
     """The user's `arms.toml`; it need not exist."""
-    return folders.config_file().with_name("arms.toml")
+    return search_paths.config_file().with_name("arms.toml")
 
 
 def read(path: Path | None = None) -> Sets:

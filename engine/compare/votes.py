@@ -16,7 +16,7 @@ from random import Random
 from typing import Literal
 
 from engine import atomic
-from engine.catalog import hub_cache
+from engine.checkpoints import hub_cache
 from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.jobs.directory import slugify

@@ -34,7 +34,7 @@ def launch_generation(wanted: GenerateRecipe, root: Path) -> JobDirectory:
 
 def _located(asked: list[Arm], root: Path) -> list[Arm]:
     """The arms with their weights found: a wrong name fails here, a relative path is anchored."""
-    from engine.catalog import checkpoints
+    from engine.checkpoints import checkpoint_list
 
     runs = [job.path for job in open_store(root).jobs()]
     return [
@@ -42,8 +42,8 @@ def _located(asked: list[Arm], root: Path) -> list[Arm]:
         if arm.is_endpoint
         else replace(
             arm,
-            checkpoint=checkpoints.resolve(arm.checkpoint, runs).ref,
-            adapter=arm.adapter and checkpoints.resolve(arm.adapter, runs).ref,
+            checkpoint=checkpoint_list.resolve(arm.checkpoint, runs).ref,
+            adapter=arm.adapter and checkpoint_list.resolve(arm.adapter, runs).ref,
         )
         for arm in asked
     ]

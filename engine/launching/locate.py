@@ -31,17 +31,18 @@ class Located:
 
 def locate(wanted: TrainRecipe, root: Path) -> Located:
     """Find all that a recipe names; `root` is where its runs are. Raises EngineError."""
-    from engine.catalog import checkpoints, datasets
-    from engine.catalog.parts import list_parts
+    from engine.checkpoints import checkpoint_list
     from engine.compare import prompts
+    from engine.data import dataset_list
+    from engine.data.shards import list_parts
 
     store = open_store(root)
     runs = [job.path for job in store.jobs()]
-    checkpoint = checkpoints.resolve(wanted.model.checkpoint, runs)
+    checkpoint = checkpoint_list.resolve(wanted.model.checkpoint, runs)
     data, replay = wanted.data, wanted.replay
-    train = datasets.resolve(_whole(data.train, store), runs, data)
-    held_out = datasets.resolve_eval(data.eval, data) if data.eval else None
-    other = datasets.resolve(_whole(replay.data, store), runs) if replay.data else None
+    train = dataset_list.resolve(_whole(data.train, store), runs, data)
+    held_out = dataset_list.resolve_eval(data.eval, data) if data.eval else None
+    other = dataset_list.resolve(_whole(replay.data, store), runs) if replay.data else None
     parents = [checkpoint.ref]
     parents += [one.ref for one in (train, other) if one and one.ref.startswith(RUN)]
     used = (train.path, held_out.path if held_out else train.eval_path, other and other.path)

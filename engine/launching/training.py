@@ -15,9 +15,10 @@ def launch_training(wanted: TrainRecipe, root: Path) -> JobDirectory:
     Relative paths are written into the run's recipe as absolute ones: it runs in another folder.
     Raises EngineError, also where the disk cannot hold a single checkpoint.
     """
-    from engine.catalog import checkpoints, fit
+    from engine.checkpoints import checkpoint_list
+    from engine.estimates import fit
 
     found = locate(wanted, root)
     runs = [job.path for job in open_store(root).jobs()]
-    fit.check_disk(found.recipe, checkpoints.resolve(found.recipe.model.checkpoint, runs), root)
+    fit.check_disk(found.recipe, checkpoint_list.resolve(found.recipe.model.checkpoint, runs), root)
     return launch.launch(found.recipe, root, parents=found.parents, inputs=found.files)

@@ -1,8 +1,8 @@
 """Recipes: all that is needed to run a job again, as frozen values and as TOML.
 
 Owns the kinds of jobs and how a recipe is read and written; `engine.recipes.settings` has the
-tables. Does not look at the disk: whether a checkpoint or a data set exists is for `engine.catalog`
-to say.
+tables. Does not look at the disk: whether a checkpoint or a data set exists is for
+`engine.launching` to say.
 """
 
 import dataclasses

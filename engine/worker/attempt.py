@@ -152,12 +152,13 @@ class Attempt:
         """What the estimate says where the run may not fit beside what others use; it tries."""
         if not isinstance(self.recipe, TrainRecipe):
             return ""
-        from engine.catalog import checkpoints, fit  # not needed to wait in line
+        from engine.checkpoints import checkpoint_list
+        from engine.estimates import fit  # not needed to wait in line
 
         root = self.directory.path.parent
         try:
             runs = [job.path for job in open_store(root).jobs()]
-            base = checkpoints.resolve(self.recipe.model.checkpoint, runs)
+            base = checkpoint_list.resolve(self.recipe.model.checkpoint, runs)
             found = fit.assess(self.recipe, base, self.devices, root)
         except EngineError:
             return ""  # the job itself will say it, and better

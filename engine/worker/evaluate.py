@@ -13,10 +13,10 @@ from typing import Any
 import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine import atomic
 from engine.bundled import SUITES
-from engine.catalog import datasets, rows
-from engine.catalog.rows import Example
 from engine.compare import prompts
 from engine.compare.arms import format_arm, parse_arms
+from engine.data import dataset_list, rows
+from engine.data.rows import Example
 from engine.errors import EngineError
 from engine.impact import suites
 from engine.impact.suites import Item
@@ -218,7 +218,7 @@ def _label_rows(ref: str) -> list[Example]:
     """The held-out rows of a data set; its training rows where it keeps none apart."""
     if not ref:
         return []
-    found = datasets.resolve(ref)
+    found = dataset_list.resolve(ref)
     # Texts with labels are asked as in training: with all the labels that its rows have.
     labels = rows.open_rows(found.path, raw=read_raw).labels or None
     return rows.read(found.eval_path or found.path, labels=labels, raw=read_raw).examples

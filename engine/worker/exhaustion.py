@@ -1,7 +1,7 @@
 """A run that ran out of memory: what ran out, and what to turn down, by how much.
 
 Recognises it by what libraries raise, each in words of its own. The advice is that of the estimate
-(`engine.catalog.advice`), held to ask for clearly less than what has just failed.
+(`engine.estimates.advice`), held to ask for clearly less than what has just failed.
 """
 
 import resource
@@ -9,9 +9,10 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from engine.catalog import advice, checkpoints, fit
-from engine.catalog.advice import Advice, gigabytes
+from engine.checkpoints import checkpoint_list
 from engine.errors import EngineError
+from engine.estimates import advice, fit
+from engine.estimates.advice import Advice, gigabytes
 from engine.jobs import resume_rules
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import Failure
@@ -82,7 +83,7 @@ def _goes_on(recipe: TrainRecipe, one: Advice, job: JobDirectory) -> bool:
 def _advise(recipe: TrainRecipe, attempt: Attempt) -> tuple[tuple[Advice, ...], str]:
     """The advice, and a sentence on what was needed and what was there."""
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
-    checkpoint = checkpoints.resolve(recipe.model.checkpoint, runs)
+    checkpoint = checkpoint_list.resolve(recipe.model.checkpoint, runs)
     config, parameters = fit.read_model(checkpoint)
     kind = attempt.device.kind if attempt.device is not None else "cpu"
     need = advice.needs(config, parameters, kind, merges=fit.merges(recipe, checkpoint))

@@ -27,7 +27,7 @@ from huggingface_hub import HfApi, constants, errors, file_download
 from huggingface_hub.hf_api import RepoFile
 
 from engine import atomic
-from engine.catalog.hub_files import choose_files
+from engine.checkpoints.hub_files import choose_files
 from engine.errors import EngineError, JobFailed
 
 AT_ONCE = 4

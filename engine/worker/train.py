@@ -13,7 +13,7 @@ from transformers import TrainingArguments, set_seed
 
 import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine import atomic
-from engine.catalog import configs
+from engine.checkpoints import config_json
 from engine.jobs import devices
 from engine.jobs.store import open_store
 from engine.recipes.recipe import TrainRecipe
@@ -66,7 +66,7 @@ def run(attempt: Attempt) -> str:
     attempt.update(message="loading the model")
     heap.give_back_large_blocks(stage.base)
     resumed, spread = checkpoints.newest(attempt.directory.checkpoints), len(attempt.devices) > 1
-    context = configs.find_context_length(configs.read_json(stage.base / "config.json"))
+    context = config_json.find_context_length(config_json.read_json(stage.base / "config.json"))
     probe = fix_probe(attempt, tokenizer, data.train, context, stage.lineage, fresh=not resumed)
     arithmetic = partial(formats.arithmetic, device)
     if probe is not None:

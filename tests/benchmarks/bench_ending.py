@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 
 from engine import bundled
-from engine.catalog import rows
 from engine.compare.arms import Arm
+from engine.data import rows
 from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Decode

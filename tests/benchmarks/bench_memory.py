@@ -4,7 +4,7 @@
 
 Each trial makes a checkpoint of random weights, trains it for two steps by a real worker, and
 compares the growth of its resident memory after the imports with the estimate. The coefficients in
-`engine.catalog.memory` were fixed on CALIBRATION alone; the table holds HELD_OUT.
+`engine.estimates.memory` were fixed on CALIBRATION alone; the table holds HELD_OUT.
 
 Where weights are frozen and used as stored they are mapped files: rows of an embedding that is not
 the head as well, and that the few words of these runs never name, are counted and not resident.
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.catalog import memory
+from engine.estimates import memory
 from engine.jobs import directory, launch
 from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe

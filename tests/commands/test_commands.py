@@ -19,7 +19,7 @@ from engine.jobs.directory import JobDirectory
 from engine.jobs.status import Failure, State, Status
 from engine.recipes.recipe import GenerateRecipe, Recipe, TrainRecipe
 from tests import patience
-from tests.catalog.made import make_adapter
+from tests.checkpoints.made import make_adapter
 from tests.jobs.test_lock import hold
 from tui import cli
 from tui.commands.follow import follow

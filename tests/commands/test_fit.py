@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.catalog.memory import formats_of
 from engine.errors import EngineError
+from engine.estimates.memory import formats_of
 from engine.jobs.store import open_store
 from engine.recipes.recipe import TrainRecipe, changed, to_toml
 from tui import cli

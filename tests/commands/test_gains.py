@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from engine.catalog import datasets, rows
 from engine.compare import prompts
+from engine.data import dataset_list, rows
 from engine.jobs.directory import JobDirectory, create
 from engine.recipes.recipe import TrainRecipe
 from engine.statistics import wilson
@@ -17,7 +17,7 @@ def share(right: int, items: int) -> dict[str, Any]:
 
 
 def arm(scores: list[float], perplexity: float | None, said: str) -> dict[str, Any]:
-    held_out = datasets.resolve("bundled:emotion").eval_path
+    held_out = dataset_list.resolve("bundled:emotion").eval_path
     assert held_out is not None
     row, outside = rows.preview(held_out, 1).examples[0], prompts.read(prompts.find(OPEN))[0]
     right = int(sum(scores))

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import pytest
 
-from engine.catalog import checkpoints, hub_cache
-from engine.catalog.hub_files import choose_files
+from engine.checkpoints import checkpoint_list, hub_cache
+from engine.checkpoints.hub_files import choose_files
 from engine.errors import EngineError
 from tests import patience
-from tests.catalog.made import make_model
+from tests.checkpoints.made import make_model
 from tests.commands.hub import COMMIT, OTHER, Hub
 from tests.conftest import Eventually
 from tui import cli
@@ -84,7 +84,7 @@ def test_a_model_comes_into_the_cache_and_the_picker_sees_it(hub: Hub) -> None:
         path.is_symlink() and not os.readlink(path).startswith("/") for path in folder.iterdir()
     )
     assert (folder.parent.parent / "refs" / "main").read_text() == COMMIT
-    found = checkpoints.resolve("org/tiny")
+    found = checkpoint_list.resolve("org/tiny")
     assert (found.path, found.reason) == (folder, None)
     assert "org/tiny: 5 files" in done.stderr
     assert "\x1b" not in done.stderr, "it is no terminal"
@@ -161,7 +161,7 @@ def test_a_download_that_was_killed_is_gone_on_with(hub: Hub, eventually: Eventu
     finally:
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
-    (entry,) = [one for one in checkpoints.scan([], []) if one.source == "cache"]
+    (entry,) = [one for one in checkpoint_list.scan([], []) if one.source == "cache"]
     assert entry.reason is None or "not finished" in entry.reason
     had = max(path.stat().st_size for path in blobs.glob("*.incomplete"))
     hub.stall_after = None

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.compare.tokens import MOST_CHARACTERS, Reading, from_table
+from engine.tokenizers.readings import MOST_CHARACTERS, Reading, from_table
 from engine.worker.answering.desk import Desk
 from tests.worker.tiny import make_tokenizer
 from tui import cli

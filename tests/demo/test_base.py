@@ -11,7 +11,7 @@ import torch
 from transformers import AutoTokenizer
 
 from engine.bundled import BASE, SUITES
-from engine.catalog.checkpoints import inspect
+from engine.checkpoints.checkpoint_list import inspect
 from engine.demo.making.corpus.stream import CHECKED, TRAINING_SEED
 from engine.demo.making.pretrain.card import as_text, count_right, load_base, read_prose
 from engine.impact.suites import load

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.bundled import DATA, SUITES
-from engine.catalog.rows import read
+from engine.data.rows import read
 from engine.demo.making import counsel, emotion, rehearsal
 from engine.demo.making.corpus.feelings import FEELINGS
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.bundled import BASE
-from engine.catalog import inspection
+from engine.checkpoints import describe
 from tests.snapshots import surroundings
 from tests.tui.conftest import _at_rest_after_each_key, _one_rest_a_key, _own_folders
 
@@ -58,7 +58,7 @@ def _paths_as_given(_surroundings: None, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(os.path, "abspath", as_given)
     monkeypatch.setattr(Path, "absolute", lambda path: path)
     Path("bundled").symlink_to(BASE)
-    monkeypatch.setattr(inspection, "BASE", Path("bundled"))
+    monkeypatch.setattr(describe, "BASE", Path("bundled"))
 
 
 def _refuse(*_: object, **__: object) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from engine.catalog import fit
+from engine.estimates import fit
 from engine.jobs import devices, logout
 from engine.jobs.devices import Device
 from engine.jobs.hardware import Gpu, Occupant, Reading

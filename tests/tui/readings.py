@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from engine.compare.behaviour import count_words
-from engine.compare.tokens import Count, Reading, Rendered, Token, Tokenized, to_table
 from engine.errors import EngineError
+from engine.tokenizers.readings import Count, Reading, Rendered, Token, Tokenized, to_table
 
 
 class FakeReadings:

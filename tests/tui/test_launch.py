@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from engine.bundled import BASE
-from engine.catalog.fit import Fit
 from engine.errors import EngineError
+from engine.estimates.fit import Fit
 from engine.jobs.store import Store
 from engine.recipes.recipe import Recipe, TrainRecipe, parse, to_table
 from engine.recipes.settings import Data, Forgetting

@@ -16,7 +16,7 @@ from engine.recipes.recipe import TrainRecipe
 BEGIN = """
 import json, os, sys
 from pathlib import Path
-from engine.catalog import fit
+from engine.estimates import fit
 from engine.jobs import devices, status
 from engine.jobs.devices import Device
 from engine.worker.attempt import Attempt

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.catalog import datasets, rows
-from engine.catalog.rows import Message
+from engine.data import dataset_list, rows
+from engine.data.rows import Message
 from engine.errors import EngineError
 from engine.recipes.settings import Data
 from engine.worker.rows.columnar import read_raw
@@ -49,7 +49,7 @@ def test_each_format_gives_all_rows_with_their_numbers(tmp_path: Path, name: str
     assert found.schema == "prompt/completion"
     assert [one.messages[0].content for one in found.examples] == COLUMNS["prompt"]
     assert found.examples[-1].source == f"{path}:2500"
-    assert datasets.resolve(str(path)).path == path
+    assert dataset_list.resolve(str(path)).path == path
 
 
 def test_bad_rows_are_rejects_by_their_number(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_saved_by_datasets(tmp_path: Path) -> None:
     DatasetDict({"train": train, "test": test}).save_to_disk(tmp_path / "mood", num_shards={
         "train": 2, "test": 1,
     })  # fmt: skip
-    chosen = datasets.resolve(str(tmp_path / "mood"))
+    chosen = dataset_list.resolve(str(tmp_path / "mood"))
     assert (chosen.schema, chosen.columns) == ("text/label", ("text", "label"))
     found = read(chosen.path)
     assert found.labels == ("glad", "sad")
@@ -146,7 +146,7 @@ def test_the_cache_of_datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         cache_dir=str(tmp_path / "cache"),
     )
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
-    (found,) = (one for one in datasets.list_datasets([]) if one.name == "json")
+    (found,) = (one for one in dataset_list.list_datasets([]) if one.name == "json")
     assert (found.rows, found.schema) == (3, "prompt/completion")
     assert len(read(found.path).examples) == 3
     assert found.eval_path is not None
@@ -189,7 +189,7 @@ def test_every_row_is_an_example_or_a_reject(
 def test_the_light_engine_never_loads_pyarrow(tmp_path: Path) -> None:
     write(tmp_path / "a.parquet", pyarrow.table(COLUMNS))
     look = (
-        "import sys; from pathlib import Path; from engine.catalog.datasets import list_datasets; "
+        "import sys; from pathlib import Path; from engine.data.dataset_list import list_datasets; "
         f"found = list_datasets([Path({str(tmp_path)!r})]); assert found[-1].name == 'a', found; "
         "print({'pyarrow', 'datasets', 'torch', 'pandas', 'numpy'} & set(sys.modules))"
     )

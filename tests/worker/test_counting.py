@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from engine.bundled import BASE
-from engine.catalog import configs, memory
-from engine.catalog.inspection import inspect
+from engine.checkpoints import config_json
+from engine.checkpoints.describe import inspect
 from engine.errors import EngineError
+from engine.estimates import memory
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Method
 from engine.worker.answering.desk import Desk
@@ -25,7 +26,7 @@ def asked(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def test_the_companion_counts_the_bundled_model() -> None:
     (done,) = asked({"checkpoint": "bundled:demo-base", "method": {"rank": 8}})
     stored = inspect(BASE)
-    reckoned = memory.estimate(configs.read_json(BASE / "config.json"), TrainRecipe())
+    reckoned = memory.estimate(config_json.read_json(BASE / "config.json"), TrainRecipe())
     assert done["parameters"] == stored.parameters == reckoned.parameters
     assert done["trained"] == reckoned.trained
     assert done["linear"] < done["parameters"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.catalog.rows import Example, Message
+from engine.data.rows import Example, Message
 from engine.errors import EngineError
 from engine.recipes.settings import Data
 from engine.worker.rows.drawing import Row, draw, part, split

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from engine.catalog.rows import Example
 from engine.chat import Message
+from engine.data.rows import Example
 from engine.errors import EngineError
 from engine.worker.rows.encode import (
     IGNORED,

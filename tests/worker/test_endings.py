@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from engine.catalog.rows import Example
 from engine.chat import Message
+from engine.data.rows import Example
 from engine.recipes.settings import Decode
 from engine.worker.answering.answers import Answers
 from engine.worker.answering.bases import Voice, voice_of

@@ -11,9 +11,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from engine.catalog.rows import Example
 from engine.chat import Message
 from engine.compare.arms import Arm
+from engine.data.rows import Example
 from engine.errors import EngineError
 from engine.impact.suites import Item
 from engine.jobs import directory, status

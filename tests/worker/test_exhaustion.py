@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from engine.catalog import fit
+from engine.estimates import fit
 from engine.jobs import directory, launch, resume_rules, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.lock import Lock

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.catalog.memory import LARGE_MODEL
+from engine.estimates.memory import LARGE_MODEL
 from tests import patience
-from tests.catalog.made import make_model
+from tests.checkpoints.made import make_model
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc alone is set")
 

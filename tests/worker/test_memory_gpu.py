@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.catalog import memory
+from engine.estimates import memory
 from engine.jobs import launch
 from engine.jobs.status import State
 from engine.recipes.recipe import TrainRecipe

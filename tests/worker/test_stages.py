@@ -13,7 +13,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from engine.catalog import checkpoints
+from engine.checkpoints import checkpoint_list
 from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.jobs import directory, status
@@ -148,7 +148,7 @@ def test_a_moved_folder_of_runs_is_found_again(tree: Tree, tmp_path: Path) -> No
             body = json.loads(config.read_text())
             config.write_text(json.dumps(body | {"base_model_name_or_path": "/gone/base"}))
     for name in ("C", "E"):
-        found = checkpoints.resolve(f"run:{tree[name].path.name}", moved)
+        found = checkpoint_list.resolve(f"run:{tree[name].path.name}", moved)
         assert found.base_path == tmp_path / "moved" / tree["C"].path.name / "base"
         assert found.reason is None
 

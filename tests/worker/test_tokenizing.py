@@ -10,14 +10,14 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from engine.chat import Message
-from engine.compare.parallel import CONVERSATION, LINES
-from engine.compare.tokens import MOST_CHARACTERS, MOST_TOKENS, Reading, from_table
 from engine.errors import EngineError
+from engine.tokenizers.readings import MOST_CHARACTERS, MOST_TOKENS, Reading, from_table
+from engine.tokenizers.sample_texts import CONVERSATION, LINES
 from engine.worker.answering import vocabularies
 from engine.worker.answering.desk import Desk
 from engine.worker.answering.tokenizing import names_of
-from tests.catalog.made import LFS_POINTER
-from tests.catalog.vocabularies import pack_gguf, pack_model, small_model
+from tests.checkpoints.made import LFS_POINTER
+from tests.tokenizers.vocabularies import pack_gguf, pack_model, small_model
 from tests.worker.tiny import CHATML, make_tokenizer
 
 REAL = Path(os.environ.get("FINETOP_TEST_VOCABULARIES") or "no-vocabularies")

@@ -14,7 +14,7 @@ from tui.snapshots import RunRow
 from tui.widgets.form import Field, Group
 
 if TYPE_CHECKING:
-    from engine.catalog.checkpoints import Checkpoint
+    from engine.checkpoints.checkpoint_list import Checkpoint
 
 AS_TRAINED = "as trained"
 NO_SYSTEM = "-"

@@ -16,10 +16,10 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
 
 
 def _list(options: argparse.Namespace) -> int:
-    from engine.catalog import checkpoints, folders
+    from engine.checkpoints import checkpoint_list, search_paths
 
     runs = [job.path for job in open_store(options.runs).jobs()]
-    found = checkpoints.scan(folders.model_folders(), runs)
+    found = checkpoint_list.scan(search_paths.model_folders(), runs)
     if options.json:
         print(json.dumps([dataclasses.asdict(one) for one in found], indent=1, default=str))
         return 0

@@ -7,12 +7,14 @@ import json
 import sys
 from pathlib import Path
 
-from engine.catalog import checkpoints, datasets, duration, fit
-from engine.catalog.advice import gigabytes
-from engine.catalog.fit import Fit
-from engine.catalog.memory import Estimate
-from engine.catalog.parameters import Counted
+from engine.checkpoints import checkpoint_list
+from engine.data import dataset_list
 from engine.errors import EngineError
+from engine.estimates import duration, fit
+from engine.estimates.advice import gigabytes
+from engine.estimates.fit import Fit
+from engine.estimates.memory import Estimate
+from engine.estimates.parameters import Counted
 from engine.jobs import devices
 from engine.jobs.store import Store, open_store
 from engine.recipes import recipe
@@ -86,12 +88,12 @@ def judge(
     """
     jobs = store.jobs()
     runs = [job.path for job in jobs]
-    checkpoint = checkpoints.resolve(wanted.model.checkpoint, runs)
+    checkpoint = checkpoint_list.resolve(wanted.model.checkpoint, runs)
     wanted = dataclasses.replace(
         wanted, model=dataclasses.replace(wanted.model, checkpoint=checkpoint.ref)
     )
     chosen = devices.options(wanted.device)[0]
-    data = datasets.resolve(wanted.data.train, runs, wanted.data)
+    data = dataset_list.resolve(wanted.data.train, runs, wanted.data)
     size = data.path.stat().st_size if data.path.is_file() else None
     return fit.assess(
         wanted,

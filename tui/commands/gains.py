@@ -6,8 +6,8 @@ Owns no measuring: it reads the results of one evaluation of a base and of what 
 from collections.abc import Mapping
 from typing import Any
 
-from engine.catalog import datasets, rows
 from engine.compare import prompts
+from engine.data import dataset_list, rows
 from engine.jobs.directory import JobDirectory
 from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
@@ -114,7 +114,7 @@ def _flips(before: Mapping[str, Any], after: Mapping[str, Any]) -> int:
 
 def _answers(arms: Mapping[str, Any], data: str) -> list[dict[str, str]]:
     """Two prompts with every answer: a held-out one of the task, and an open one outside of it."""
-    chosen = datasets.resolve(data)
+    chosen = dataset_list.resolve(data)
     row = rows.preview(chosen.eval_path or chosen.path, 1).examples[0]
     outside = prompts.read(prompts.find(OPEN))[0]
     return [

@@ -129,12 +129,12 @@ class _Progress:
 
 def _say_what_it_is(path: Path, options: argparse.Namespace) -> None:
     """Whether it can be used here, and how: a download that leads nowhere must say so."""
-    from engine.catalog import checkpoints
+    from engine.checkpoints import checkpoint_list
 
     if options.data:
         print(f"Train on it: --set data.train={clean(str(path))}", file=sys.stderr)
         return
-    found = checkpoints.inspect(path)
+    found = checkpoint_list.inspect(path)
     if found.reason is None:
         print(f"Train it: --set model.checkpoint={clean(found.name)}", file=sys.stderr)
     elif not options.include:

@@ -16,12 +16,18 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.chat import ROLES, Message
-from engine.compare.parallel import CONVERSATION, LINES
-from engine.compare.tokens import MOST_CHARACTERS, Reading, from_table, parse_conversation, to_table
 from engine.errors import EngineError, JobFailed
 from engine.jobs.store import open_store
 from engine.safe_open import open_regular
 from engine.text import one_line
+from engine.tokenizers.readings import (
+    MOST_CHARACTERS,
+    Reading,
+    from_table,
+    parse_conversation,
+    to_table,
+)
+from engine.tokenizers.sample_texts import CONVERSATION, LINES
 from tui import glyphs
 from tui.glyphs import Glyphs
 from tui.styled_text import Line

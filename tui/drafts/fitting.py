@@ -1,12 +1,12 @@
 """Whether a recipe fits: one line under the form, and a panel that says what makes it so large.
 
-The estimates are `engine.catalog.fit`'s; here they become words. Reads no disk.
+The estimates are `engine.estimates.fit`'s; here they become words. Reads no disk.
 """
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from engine.catalog.parameters import Counted
+from engine.estimates.parameters import Counted
 from engine.recipes.settings import Method
 from engine.text import one_line
 from tui.glyphs import Glyphs
@@ -15,7 +15,7 @@ from tui.snapshots import Measured
 from tui.styled_text import Line, Piece
 
 if TYPE_CHECKING:
-    from engine.catalog.fit import Fit
+    from engine.estimates.fit import Fit
 
 
 def counted(event: Mapping[str, Any], method: Method) -> Counted:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from engine.catalog.parameters import Counted
 from engine.errors import EngineError
+from engine.estimates.parameters import Counted
 from engine.recipes.settings import Data, Method, Replay
 from tui.drafts.fitting import counted
 

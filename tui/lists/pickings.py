@@ -11,9 +11,9 @@ from tui.styled_text import Line
 from tui.widgets.table import Column, Row
 
 if TYPE_CHECKING:
-    from engine.catalog.checkpoints import Checkpoint
-    from engine.catalog.datasets import DataSet
-    from engine.catalog.rows import Rows
+    from engine.checkpoints.checkpoint_list import Checkpoint
+    from engine.data.dataset_list import DataSet
+    from engine.data.rows import Rows
 
 MODEL_COLUMNS = (
     Column("model", 14, 30),

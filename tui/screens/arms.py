@@ -23,7 +23,7 @@ from tui.widgets.line import Lines
 from tui.widgets.table import Column, Row, Table
 
 if TYPE_CHECKING:
-    from engine.catalog.checkpoints import Checkpoint
+    from engine.checkpoints.checkpoint_list import Checkpoint
     from tui.actions import Actions
 
 T = TypeVar("T")

@@ -40,8 +40,8 @@ from tui.widgets.pager import Pager
 from tui.widgets.table import Table
 
 if TYPE_CHECKING:
-    from engine.catalog.checkpoints import Checkpoint
-    from engine.catalog.datasets import DataSet
+    from engine.checkpoints.checkpoint_list import Checkpoint
+    from engine.data.dataset_list import DataSet
 
 
 class LaunchPage(Page):

@@ -27,10 +27,10 @@ from tui.widgets.line import Lines
 from tui.widgets.pager import Pager
 
 if TYPE_CHECKING:
-    from engine.catalog.checkpoints import Checkpoint
-    from engine.catalog.datasets import DataSet
-    from engine.catalog.fit import Fit
-    from engine.catalog.rows import Rows
+    from engine.checkpoints.checkpoint_list import Checkpoint
+    from engine.data.dataset_list import DataSet
+    from engine.data.rows import Rows
+    from engine.estimates.fit import Fit
     from tui.actions import Actions
     from tui.companion import Companion
 

@@ -10,10 +10,10 @@ from textual.containers import Horizontal
 from textual.widgets import TextArea
 
 from engine.chat import Message as Turn
-from engine.compare.parallel import CONVERSATION, LINES
-from engine.compare.tokens import Reading, Rendered
 from engine.errors import EngineError
 from engine.text import one_line
+from engine.tokenizers.readings import Reading, Rendered
+from engine.tokenizers.sample_texts import CONVERSATION, LINES
 from tui.phrases import error_lines
 from tui.screens.page import Page
 from tui.styled_text import Line, Piece
@@ -25,7 +25,7 @@ from tui.widgets.line import Lines, Rule
 from tui.widgets.pager import Pager
 
 if TYPE_CHECKING:
-    from engine.compare.tokens import Tokenized
+    from engine.tokenizers.readings import Tokenized
 
 VIEWS = ("pieces", "texts", "templates", "difference")
 MOST_PANES = 4

@@ -6,8 +6,8 @@ from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import TextArea
 
-from engine.compare.tokens import format_conversation, parse_conversation
 from engine.errors import EngineError
+from engine.tokenizers.readings import format_conversation, parse_conversation
 from tui.screens.dialogs import Trouble
 from tui.screens.page import bindings_of
 from tui.screens.tokenpanes import VIEWS, YOURS, TokenPanes

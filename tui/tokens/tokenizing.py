@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.chat import Message
-from engine.compare.tokens import Reading, from_table
 from engine.errors import EngineError
+from engine.tokenizers.readings import Reading, from_table
 
 if TYPE_CHECKING:
     from tui.companion import Companion, Stream

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 
-from engine.compare.tokens import Count, Reading, Rendered, differ
 from engine.text import one_line
+from engine.tokenizers.readings import Count, Reading, Rendered, differ
 from tui.glyphs import Glyphs
 from tui.styled_text import Line, Piece, fit, pad
 from tui.tokens.blocks import spell

@@ -9,7 +9,8 @@ from typing import Any
 
 from engine.chat import Message
 from engine.compare.behaviour import count_words
-from engine.compare.tokens import (
+from engine.errors import EngineError
+from engine.tokenizers.readings import (
     MOST_CHARACTERS,
     MOST_TOKENS,
     Count,
@@ -19,7 +20,6 @@ from engine.compare.tokens import (
     Tokenized,
     describe_loss,
 )
-from engine.errors import EngineError
 from engine.worker.rows.preview import special_ids
 from engine.worker.rows.sandbox import Fault
 from engine.worker.rows.template import choose_template, leading_ids, own_template, prompt_text

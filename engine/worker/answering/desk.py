@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from engine.catalog import datasets
 from engine.compare.arms import Arm
+from engine.data import dataset_list
 from engine.recipes.settings import Data, Training
 from engine.worker.answering import asked
 from engine.worker.answering.comparing import Comparing
@@ -116,9 +116,9 @@ class Desk:
         """
         data, tokenizer = self._data(request)
         template = choose_template(tokenizer, data.template, data.system)
-        chosen = datasets.resolve(data.train, self._stock.runs(), data)
+        chosen = dataset_list.resolve(data.train, self._stock.runs(), data)
         count = asked.number(request, "rows", 5)
-        read = datasets.preview(chosen, count, data, raw=columnar.read_raw)
+        read = dataset_list.preview(chosen, count, data, raw=columnar.read_raw)
         encoded = [encode_row(one, tokenizer, template, data) for one in read.examples]
         yield {
             "event": "done",

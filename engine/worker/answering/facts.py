@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
-from engine.catalog import configs
 from engine.chat import Message
+from engine.checkpoints import config_json
 from engine.compare.arms import Arm, format_arm
 from engine.errors import EngineError
 from engine.recipes import recipe as recipes
@@ -70,7 +70,7 @@ def look(
     device: torch.device,
 ) -> Fact:  # fmt: skip
     """The facts of a local arm. Raises EngineError where its prompt cannot be written."""
-    config = configs.read_json(place.base / "config.json")
+    config = config_json.read_json(place.base / "config.json")
     template = None if arm.form == "raw" else choose_template(tokenizer, arm.form)
     prompt = render_prompt(messages, tokenizer, arm.form, arm.system, arm.prefix)
     # What training leaves is a tokenizer with its template; of others none is known.
@@ -85,9 +85,9 @@ def look(
         trained,
         tuple(prompt),
         tuple(render_prompt(messages, tokenizer)) if trained else tuple(plain),
-        configs.find_context_length(config),
+        config_json.find_context_length(config),
         str(models.pick_dtype(device, "infer")).removeprefix("torch."),
-        configs.find_quantisation(config) or "",
+        config_json.find_quantisation(config) or "",
         trained_on(place.adapter) if place.adapter and arm.strength else "",
         place.adapter is not None and arm.strength != 0 and not models.shares_base(place.adapter),
         arm.decoding(usual),

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.chat import Message
-from engine.compare.tokens import Reading, to_table
 from engine.errors import EngineError
+from engine.tokenizers.readings import Reading, to_table
 from engine.worker.answering import asked, vocabularies
 from engine.worker.answering.cutting import added_around, kind_of, render, tokenize
 from engine.worker.answering.stock import Stock
@@ -33,7 +33,7 @@ class Tokenizing:
 
         `tokenizers` are refs (see `vocabularies.load`), `texts` pairs of name and text, `forms` the
         templates that write `messages` down ("" is a tokenizer's own). An event `reading` for each
-        tokenizer holds its `reading`: `engine.compare.tokens.from_table` reads it.
+        tokenizer holds its `reading`: `engine.tokenizers.readings.from_table` reads it.
         """
         refs, texts = _strings(request, "tokenizers"), _pairs(request.get("texts", []))
         said = request.get("messages") or []

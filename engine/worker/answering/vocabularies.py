@@ -21,12 +21,13 @@ from tokenizers import (
 )
 from tokenizers import models as algorithms
 
-from engine.catalog import gguf, inspection, sentencepiece
-from engine.catalog import tokenizers as catalogue
-from engine.catalog.vocabulary import BYTE, CONTROL, NORMAL, USER, Vocabulary
+from engine.checkpoints import describe
+from engine.checkpoints import tokenizer_check as catalogue
 from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.safe_open import list_files, open_regular, read_bounded, recognise_impostor
+from engine.tokenizers import gguf, sentencepiece
+from engine.tokenizers.vocabulary import BYTE, CONTROL, NORMAL, USER, Vocabulary
 from engine.worker.model import models
 from engine.worker.model.places import locate
 
@@ -61,10 +62,10 @@ def find(ref: str, runs: Sequence[Path]) -> Path:
         there = False
     if there and not path.is_dir():
         return path
-    folder = inspection.locate(ref)
+    folder = describe.locate(ref)
     if folder is None:
         raise EngineError(
-            f"There is no tokenizer at {ref}", hint=inspection.suggest_get(ref) or f"Name {KINDS}."
+            f"There is no tokenizer at {ref}", hint=describe.suggest_get(ref) or f"Name {KINDS}."
         )
     if "adapter_config.json" in list_files(folder) and not _vocabularies(folder):
         return locate(Arm("tokenizer", ref), runs).tokenizer

@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from engine.catalog import configs
-from engine.catalog.parameters import Counted
+from engine.checkpoints import config_json
 from engine.errors import EngineError
+from engine.estimates.parameters import Counted
 from engine.recipes import validation
 from engine.recipes.settings import Method
 from engine.worker.model.targets import adapter_targets, is_transposed
@@ -61,7 +61,7 @@ def answer(base: Path, method: object) -> dict[str, Any]:
             "The method cannot be used.",
             "\n".join(f"{name}: {reason}" for name, reason in wrong.items()),
         )
-    config = configs.read_json(base / "config.json")
+    config = config_json.read_json(base / "config.json")
     return dataclasses.asdict(count(config, validation.build(Method, table)))
 
 

@@ -10,8 +10,8 @@ import ctypes
 import platform
 from pathlib import Path
 
-from engine.catalog import checkpoints
-from engine.catalog.memory import LARGE_MODEL
+from engine.checkpoints import checkpoint_list
+from engine.estimates.memory import LARGE_MODEL
 
 LARGE_BLOCK = 1 << 18
 """Bytes."""
@@ -20,7 +20,7 @@ _M_MMAP_THRESHOLD = -3
 
 def give_back_large_blocks(base: Path) -> bool:
     """Fix the bound where the model at `base` is large; whether it was."""
-    parameters = checkpoints.inspect(base).parameters or 0
+    parameters = checkpoint_list.inspect(base).parameters or 0
     if parameters < LARGE_MODEL or platform.libc_ver()[0] != "glibc":
         return False
     return bool(ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK))

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import torch
 from safetensors import SafetensorError, safe_open
 
-from engine.catalog import configs
+from engine.checkpoints import config_json
 from engine.errors import EngineError
 from engine.worker.environment import set_environment
 from engine.worker.model import dequantize, quantize
@@ -117,7 +117,7 @@ def load_base(
     """
     set_environment()
     options: dict[str, Any] = {}
-    stored = configs.find_quantisation(_config_of(path))
+    stored = config_json.find_quantisation(_config_of(path))
     if quantized != "none":
         if stored is not None:
             raise EngineError(

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.catalog import checkpoints
-from engine.catalog.checkpoints import Checkpoint
+from engine.checkpoints import checkpoint_list
+from engine.checkpoints.checkpoint_list import Checkpoint
 from engine.compare.arms import Arm
 from engine.errors import EngineError
 
@@ -28,12 +28,12 @@ def locate(arm: Arm, runs: Sequence[Path]) -> Place:
     An adapter alone brings the base that it names. Raises EngineError where anything is missing or
     cannot be used.
     """
-    checkpoint = checkpoints.resolve(arm.checkpoint, runs)
+    checkpoint = checkpoint_list.resolve(arm.checkpoint, runs)
     if arm.adapter is None:
         if checkpoint.kind != "adapter":
             return Place(checkpoint.path)
         return Place(_base_of(arm, checkpoint), checkpoint.path)
-    adapter = checkpoints.resolve(arm.adapter, runs)
+    adapter = checkpoint_list.resolve(arm.adapter, runs)
     if adapter.kind != "adapter":
         raise EngineError(
             "This is a whole model, not an adapter.",

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from engine.catalog import checkpoints
-from engine.catalog.outputs import find_root
+from engine.checkpoints import checkpoint_list
+from engine.checkpoints.run_outputs import find_root
 from engine.errors import EngineError
 from engine.recipes.recipe import TrainRecipe
 from engine.worker.model import models
@@ -56,7 +56,7 @@ def find_stage(recipe: TrainRecipe, runs: Sequence[Path]) -> Stage:
 
     Raises EngineError where the checkpoint, or its base, is missing or cannot be used.
     """
-    checkpoint = checkpoints.resolve(recipe.model.checkpoint, runs)
+    checkpoint = checkpoint_list.resolve(recipe.model.checkpoint, runs)
     root = find_root(checkpoint, runs)
     if checkpoint.kind != "adapter":
         same = root.path == checkpoint.path

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.catalog.formats import is_columnar, read_file
-from engine.catalog.parts import list_parts, read_table
-from engine.catalog.raw import RawRow
+from engine.data.formats import is_columnar, read_file
+from engine.data.raw_row import RawRow
+from engine.data.shards import list_parts, read_table
 from engine.errors import EngineError
 from engine.recipes.settings import Data
 
@@ -23,7 +23,7 @@ _BATCH = 1000
 
 
 def read_raw(path: Path, data: Data) -> Iterator[RawRow]:
-    """The rows behind a path, whatever their format; a `RawReader` for `engine.catalog.rows`.
+    """The rows behind a path, whatever their format; a `RawReader` for `engine.data.rows`.
 
     `line` is a row's number in its file, from 1. Raises EngineError for a file that is broken.
     """

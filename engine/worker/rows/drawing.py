@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.catalog import rows
-from engine.catalog.rows import Example, Reject
+from engine.data import rows
+from engine.data.rows import Example, Reject
 from engine.errors import EngineError
 from engine.recipes.settings import Data
 from engine.worker.rows import columnar
@@ -35,7 +35,7 @@ def draw(path: Path, data: Data, seed: int, labels: Sequence[str] | None = None)
     """The rows of one file that a recipe's `data` wants: shuffled, then at most `limit`.
 
     Without `shuffle` they are the first ones and nothing more is read. Raises EngineError as
-    `engine.catalog.rows.read`.
+    `engine.data.rows.read`.
     """
     opened = rows.open_rows(path, data, labels=labels, raw=columnar.read_raw)
     drawn = Drawn(opened.schema, opened.labels)

@@ -7,8 +7,8 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from engine.catalog.rows import Example
 from engine.chat import Message
+from engine.data.rows import Example
 
 Row = tuple[Example, ...]
 

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from engine.catalog import datasets
-from engine.catalog.rows import Example, Reject
+from engine.data import dataset_list
+from engine.data.rows import Example, Reject
 from engine.errors import EngineError
 from engine.recipes.settings import Data, Replay
 from engine.worker.rows import replay as replaying
@@ -113,9 +113,9 @@ def prepare(
 
 def _take(data: Data, seed: int, runs: Sequence[Path]) -> tuple[list[Row], list[Row], list[Drawn]]:
     """Rows to train on, rows held out, and the one or two files that they are drawn from."""
-    chosen = datasets.resolve(data.train, runs, data)
+    chosen = dataset_list.resolve(data.train, runs, data)
     file = draw(chosen.path, data, seed)
-    eval_path = datasets.resolve_eval(data.eval, data).path if data.eval else chosen.eval_path
+    eval_path = dataset_list.resolve_eval(data.eval, data).path if data.eval else chosen.eval_path
     if eval_path is None:
         train, held_out = split(file.rows, data, seed)
         return train, held_out, [file]

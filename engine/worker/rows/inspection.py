@@ -11,8 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from engine.catalog import rows
-from engine.catalog.rows import Example, Reject
+from engine.data import rows
+from engine.data.rows import Example, Reject
 from engine.recipes.settings import Data, Replay
 from engine.worker.rows import lengths
 from engine.worker.rows.drawing import Row as Drawn

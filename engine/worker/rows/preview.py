@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from engine.catalog.rows import Example
+from engine.data.rows import Example
 from engine.errors import EngineError
 from engine.recipes import validation
 from engine.recipes.settings import Data, Replay

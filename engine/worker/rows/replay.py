@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from engine.catalog import datasets
-from engine.catalog.rows import Example
+from engine.data import dataset_list
+from engine.data.rows import Example
 from engine.errors import EngineError
 from engine.recipes.settings import Data, Replay
 from engine.worker.rows.drawing import Drawn, Row, draw
@@ -48,7 +48,7 @@ def open_pool(
     EngineError where the data cannot be read, or has nothing but held-out rows.
     """
     own = Data(train=replay.data, max_length=data.max_length, limit=first, shuffle=not first)
-    drawn = draw(datasets.resolve(replay.data, runs, own).path, own, seed)
+    drawn = draw(dataset_list.resolve(replay.data, runs, own).path, own, seed)
     held = {row_key(row) for row in held_out}
     rows = [row for row in drawn.rows if row_key(row) not in held]
     if not rows:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from engine.catalog import datasets, rows
-from engine.catalog.datasets import DataSet
-from engine.catalog.layout import make_layout
-from engine.catalog.rows import OpenFile
+from engine.data import dataset_list, rows
+from engine.data.columns import make_layout
+from engine.data.dataset_list import DataSet
+from engine.data.rows import OpenFile
 from engine.recipes.settings import Data
 from engine.worker.rows import columnar
 from engine.worker.rows.drawing import Row, draw, split
@@ -34,7 +34,7 @@ class Survey:
 
 def open_survey(data: Data, runs: Sequence[Path] = ()) -> Survey:
     """The training file of a recipe's data, and how its columns are understood. EngineError."""
-    dataset = datasets.resolve(data.train, runs, data)
+    dataset = dataset_list.resolve(data.train, runs, data)
     file = rows.open_rows(dataset.path, data, raw=columnar.read_raw)
     layout = make_layout(data)
     for row in islice(columnar.read_raw(dataset.path, data), _LOOK_AHEAD):
@@ -58,7 +58,7 @@ def part_sides(
     Raises EngineError.
     """
     own = survey.dataset.eval_path
-    path = datasets.resolve_eval(data.eval, data).path if data.eval else own
+    path = dataset_list.resolve_eval(data.eval, data).path if data.eval else own
     if path is None:
         return split(found, data, seed)
     first = replace(data, limit=sample, shuffle=False)

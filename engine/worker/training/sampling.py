@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from engine import atomic
-from engine.catalog.rows import Example
 from engine.chat import Message
 from engine.compare import prompts as prompt_files
 from engine.compare.arms import Arm
 from engine.compare.samples import to_table
+from engine.data.rows import Example
 from engine.recipes import settings
 from engine.recipes.settings import Decode
 from engine.worker.answering.answers import Answers

@@ -1,1 +1,0 @@
-"""What can be picked: checkpoints, adapters, data sets."""

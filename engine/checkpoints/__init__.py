@@ -1,0 +1,1 @@
+"""Models that can be picked: bundled, local folders, the hub cache, adapters, outputs of runs."""

@@ -1,0 +1,78 @@
+"""An adapter as PEFT saves it: its method and rank, its own weights, and the base that it needs.
+
+The base is often named by a path of another machine. An adapter whose base is not found here stays
+listed under the base's name, with that as its reason and `base_path` None: the user may point to
+it. Refuses to guess a base from a folder of the same name.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from engine.checkpoints.config_json import read_json
+from engine.checkpoints.entry import NOT_DOWNLOADED, Checkpoint
+from engine.checkpoints.safetensors_header import Header, name_dtype, read_header
+from engine.checkpoints.tokenizer_check import has_chat_template
+from engine.checkpoints.weights import explain_pickle
+from engine.errors import EngineError
+
+WEIGHTS = "adapter_model.safetensors"
+
+
+def is_adapter(names: Collection[str]) -> bool:
+    """A folder with an adapter's config is one, unless a whole model lies beside it."""
+    whole = "config.json" in names and not any(n.startswith("adapter_model.") for n in names)
+    return "adapter_config.json" in names and not whole
+
+
+def describe_adapter(entry: Checkpoint, names: Collection[str]) -> Checkpoint:
+    """The entry with all that its own files tell; `add_base` does the rest."""
+    try:
+        config = read_json(entry.path / "adapter_config.json")
+    except EngineError as error:
+        return replace(entry, reason=error.title)
+    base, method, rank = (config.get(k) for k in ("base_model_name_or_path", "peft_type", "r"))
+    entry = replace(
+        entry,
+        base=base if isinstance(base, str) and base else None,
+        method=method.lower() if isinstance(method, str) and method else None,
+        rank=rank if type(rank) is int and rank > 0 else None,
+        chat_template=has_chat_template(entry.path, names),
+    )
+    reason = None
+    try:
+        header = _read_weights(entry, names)
+        dtype = name_dtype(header.elements)
+        entry = replace(entry, parameters=header.parameters, dtype=dtype)
+    except EngineError as error:
+        reason = error.title
+    if entry.method is None:
+        reason = reason or "adapter_config.json names no method (peft_type)"
+    if entry.base is None:
+        reason = reason or "adapter_config.json names no base"
+    return replace(entry, reason=reason)
+
+
+def add_base(entry: Checkpoint, base: Checkpoint | None) -> Checkpoint:
+    """The adapter with what its base lends it, or with the reason why that cannot be."""
+    if base is None:
+        why = f"its base is not on this machine: {entry.base}" if entry.base else None
+        return replace(entry, base_reason=why, reason=entry.reason or why)
+    why = f"its base cannot be used: {base.reason}" if base.reason else None
+    return replace(
+        entry,
+        base_path=base.path,
+        architecture=base.architecture,
+        context_length=base.context_length,
+        vocab_size=base.vocab_size,
+        chat_template=entry.chat_template or base.chat_template,
+        base_reason=why,
+        reason=entry.reason or why,
+    )
+
+
+def _read_weights(entry: Checkpoint, names: Collection[str]) -> Header:
+    if WEIGHTS in names:
+        return read_header(entry.path / WEIGHTS)
+    if "adapter_model.bin" in names:
+        raise EngineError(explain_pickle("adapter_model.bin"))
+    raise EngineError(NOT_DOWNLOADED if entry.source == "cache" else f"{WEIGHTS} is missing")

@@ -1,0 +1,103 @@
+"""The checkpoints that can be picked: bundled, in folders, in the hub's cache, made by runs.
+
+Reads configs and headers only, never tensors, never code. What cannot be used is listed with the
+reason. `resolve` refuses to give something unusable.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from engine.checkpoints import hub_cache
+from engine.checkpoints.describe import (
+    BUNDLED,
+    inspect,
+    inspect_bundled,
+    inspect_repository,
+    locate,
+    suggest_get,
+)
+from engine.checkpoints.entry import NOT_DOWNLOADED, Checkpoint
+from engine.checkpoints.run_outputs import find_run, inspect_run
+from engine.checkpoints.search import Search
+from engine.errors import EngineError
+
+__all__ = ["BUNDLED", "Checkpoint", "inspect", "resolve", "scan"]
+
+
+def scan(folders: Sequence[Path], runs: Sequence[Path]) -> list[Checkpoint]:
+    """All that can be picked and all that cannot, each once: bundled, of runs, in folders, cached.
+
+    `folders` are searched a few levels deep, `runs` are job directories. Never raises.
+    """
+    found: dict[str, Checkpoint] = {}
+    for entry in (inspect_bundled(), *_scan_runs(runs), *_scan_folders(folders), *_scan_cache()):
+        found.setdefault(os.path.realpath(entry.path), entry)
+    return list(found.values())
+
+
+def resolve(ref: str, runs: Sequence[Path] = ()) -> Checkpoint:
+    """The checkpoint that a recipe names; also a path, or a name that the hub's cache knows.
+
+    Raises EngineError where there is none, or where it cannot be used. An adapter that is whole and
+    only lacks its base is given, with its `base_reason`: whoever asks may have another base for it.
+    """
+    if ref.startswith("run:"):
+        found = _resolve_run(ref, runs)
+    elif ref.startswith("bundled:"):
+        if ref != BUNDLED:
+            raise EngineError(f"nothing bundled is called {ref}", hint=f"There is {BUNDLED}.")
+        found = inspect_bundled()
+    else:
+        path = locate(ref)
+        if path is None:
+            raise EngineError(
+                f"no checkpoint at {ref}",
+                hint=suggest_get(ref) or "Give a model's folder, run:<id>, or a name in the cache.",
+            )
+        found = inspect(path)
+    if found.reason != found.base_reason:
+        absent = found.reason is not None and found.reason.startswith(NOT_DOWNLOADED)
+        raise EngineError(
+            f"{found.name} cannot be used: {found.reason}",
+            str(found.path),
+            suggest_get(found.name) if absent else "",
+        )
+    return found
+
+
+def _scan_runs(runs: Sequence[Path]) -> Iterator[Checkpoint]:
+    for run in runs:
+        entry = inspect_run(run, runs)
+        if entry is not None:
+            yield entry
+
+
+def _resolve_run(ref: str, runs: Sequence[Path]) -> Checkpoint:
+    run = find_run(ref, runs)
+    if run is None:
+        wanted = ref.partition(":")[2]
+        raise EngineError(f"no run is called {wanted}", hint="finetop runs lists them.")
+    found = inspect_run(run, runs)
+    if found is None:
+        raise EngineError(f"{ref} has left no weights", str(run), "It has not come to its end.")
+    return found
+
+
+def _scan_folders(folders: Sequence[Path]) -> Iterator[Checkpoint]:
+    search = Search()
+    for path in search.find(folders):
+        yield from inspect_repository(path) if hub_cache.is_repository(path) else [inspect(path)]
+    for path, reason in search.skipped:
+        yield Checkpoint(str(path), path.name or str(path), path, "folder", "model", reason=reason)
+
+
+def _scan_cache() -> Iterator[Checkpoint]:
+    cache = hub_cache.find_cache()
+    try:
+        repositories = hub_cache.list_repositories(cache)
+    except EngineError as error:
+        yield Checkpoint(str(cache), cache.name, cache, "cache", "model", reason=error.title)
+        return
+    for repository in repositories:
+        yield from inspect_repository(repository)

@@ -1,0 +1,137 @@
+"""One folder described: whatever is in it, without loading, importing or running any of it.
+
+Reads a folder again only where a file of it came, went or changed. Finds an adapter's base.
+"""
+
+import os
+import re
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from engine.bundled import BASE
+from engine.checkpoints import hub_cache
+from engine.checkpoints.adapters import add_base, describe_adapter, is_adapter
+from engine.checkpoints.entry import NOT_DOWNLOADED, Checkpoint
+from engine.checkpoints.model_folder import describe_model
+from engine.errors import EngineError
+from engine.safe_open import list_files
+
+BUNDLED = "bundled:demo-base"
+_HUB_ID = re.compile(r"([\w.-]+(?:/[\w.-]+)?)(?:@([\w./-]+))?", re.ASCII)
+
+Stamp = tuple[tuple[str, int, int], ...]
+"""Name, time of change in ns, and size in bytes of each file."""
+
+
+def inspect(path: Path, *, ref: str | None = None, source: str = "folder") -> Checkpoint:
+    """Describe one folder, whatever is in it. Never raises: what is wrong stands in `reason`.
+
+    An adapter whose base is not on this machine has a reason, its base's name, and no `base_path`.
+    """
+    entry, stamp = _open(path, ref, source)
+    if entry.reason is None and is_adapter([name for name, _, _ in stamp]):
+        entry = _describe(replace(entry, kind="adapter"), stamp)
+        path_of_base = locate(entry.base) if entry.base else None
+        base = inspect_base(path_of_base) if path_of_base else None
+        entry = add_base(entry, base)
+    elif entry.reason is None:
+        entry = _describe(entry, stamp)
+    return _explain_download(entry)
+
+
+def inspect_repository(repository: Path) -> list[Checkpoint]:
+    """A model of the cache: its snapshot of main, be it usable or not, and all others that are.
+
+    Where main's cannot be used and another can, that one comes first.
+    """
+    first = _pick_snapshot(repository)
+    others = [path for path in hub_cache.list_snapshots(repository) if path != first]
+    entries = [inspect(first, source="cache"), *(inspect(path, source="cache") for path in others)]
+    return [entries[0], *(entry for entry in entries[1:] if entry.reason is None)]
+
+
+def _open(path: Path, ref: str | None, source: str) -> tuple[Checkpoint, Stamp]:
+    """The entry before anything is read, and the folder's files."""
+    path = Path(os.path.abspath(path))
+    repository = hub_cache.find_repository(path)
+    name = hub_cache.name_snapshot(path) if repository else path.name
+    entry = Checkpoint(ref or str(path), name, path, "cache" if repository else source, "model")
+    try:
+        files = list_files(path)
+    except EngineError as error:
+        absent = isinstance(error.__cause__, FileNotFoundError)
+        return replace(entry, reason=NOT_DOWNLOADED if repository and absent else error.title), ()
+    entry = replace(entry, size_bytes=sum(status.st_size for status in files.values()))
+    stamp = sorted((name, status.st_mtime_ns, status.st_size) for name, status in files.items())
+    return entry, tuple(stamp)
+
+
+@lru_cache(maxsize=2048)
+def _describe(entry: Checkpoint, stamp: Stamp) -> Checkpoint:
+    """Read the folder; again only where a file came, went or changed."""
+    names = frozenset(name for name, _, _ in stamp)
+    describe = describe_adapter if entry.kind == "adapter" else describe_model
+    return describe(entry, names)
+
+
+def inspect_base(path: Path) -> Checkpoint:
+    """`inspect` for a base: read as a model even where it is an adapter, so no circle forms."""
+    entry, stamp = _open(path, None, "folder")
+    return _explain_download(entry if entry.reason else _describe(entry, stamp))
+
+
+def inspect_bundled() -> Checkpoint:
+    return replace(inspect(BASE, ref=BUNDLED, source="bundled"), name=BUNDLED.partition(":")[2])
+
+
+def _explain_download(entry: Checkpoint) -> Checkpoint:
+    """Why files of the cache are not there: a cut download, or a blob that was removed."""
+    repository, reason = hub_cache.find_repository(entry.path), entry.reason
+    if reason is None or not repository:
+        return entry
+    if hub_cache.is_unfinished(repository):
+        return replace(entry, reason=f"{reason}: the download is not finished")
+    if not reason.startswith(NOT_DOWNLOADED):
+        return entry
+    dangling = hub_cache.find_dangling(entry.path)
+    if dangling:
+        return replace(entry, reason=f"{reason}: {dangling} is a link that leads nowhere")
+    return entry
+
+
+def locate(named: str) -> Path | None:
+    """Where a checkpoint lies that is named by a path, the hub's name, or as bundled elsewhere."""
+    try:
+        path = Path(named).expanduser()
+    except RuntimeError:  # the home of a user who is not there
+        return None
+    if named and os.path.isdir(path):
+        return _pick_snapshot(path) if hub_cache.is_repository(path) else path
+    if path.parts[-3:] == BASE.parts[-3:] or named == BUNDLED:
+        return BASE  # the bundled model, as an installation on another machine names it
+    match = _HUB_ID.fullmatch(named)
+    if match is None:
+        return None
+    repository = hub_cache.find_cache() / f"models--{match[1].replace('/', '--')}"
+    if not hub_cache.is_repository(repository):
+        return None
+    if match[2]:
+        return hub_cache.find_snapshot(repository, match[2])
+    return _pick_snapshot(repository)
+
+
+def suggest_get(named: str) -> str:
+    """How a model of the Hub is fetched, where `named` may be one; empty where it cannot be."""
+    match = _HUB_ID.fullmatch(named)
+    if match is None or "/" not in match[1] or os.path.exists(named):
+        return ""
+    revision = f" --revision {match[2]}" if match[2] else ""
+    return f"With a network, finetop get {match[1]}{revision} fetches it from the Hub."
+
+
+def _pick_snapshot(repository: Path) -> Path:
+    """The snapshot of main; where it cannot be used, the newest that can."""
+    snapshots = list(hub_cache.list_snapshots(repository))
+    usable = (path for path in snapshots if inspect_base(path).reason is None)
+    return next(usable, snapshots[0] if snapshots else repository / "snapshots" / "main")

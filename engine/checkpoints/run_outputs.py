@@ -1,0 +1,134 @@
+"""What runs leave: the adapter or model in a job directory, its name, and where it began."""
+
+import os
+import tomllib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from engine.bundled import BASE
+from engine.checkpoints.adapters import add_base
+from engine.checkpoints.config_json import read_json
+from engine.checkpoints.describe import BUNDLED, inspect, inspect_base, inspect_bundled, locate
+from engine.checkpoints.entry import Checkpoint
+from engine.errors import EngineError
+from engine.safe_open import read_bounded
+
+_OUTPUTS = ("adapter", "model")
+"""The folders of a job directory that hold weights: a run makes one of them."""
+MERGED = "base"
+"""The folder of a run that merged an adapter first: the whole model that its own goes on."""
+_LARGEST_RECIPE = 1 << 20
+
+
+def inspect_run(run: Path, runs: Sequence[Path]) -> Checkpoint | None:
+    """What the run left; None where it has left nothing yet.
+
+    An adapter's base is the run's own merged one; else it is sought by the name in its config
+    and, where that leads nowhere because folders were moved, by the recipes of this run and of
+    those that it builds on.
+    """
+    output = next((run / name for name in _OUTPUTS if os.path.isdir(run / name)), None)
+    if output is None:
+        return None
+    identity, name = _name_run(run)
+    entry = replace(inspect(output, ref=f"run:{identity}", source="run"), name=name)
+    if entry.kind != "adapter" or entry.reason != entry.base_reason:
+        return entry
+    merged = run / MERGED
+    if os.path.isdir(merged):  # wherever the folder of runs was moved or copied to
+        base: Path | None = merged
+    else:
+        base = _trace_base(run, runs) if entry.base_path is None else None
+    if base is not None:
+        entry = add_base(replace(entry, reason=None), inspect_base(base))
+    return entry
+
+
+def find_root(checkpoint: Checkpoint, runs: Sequence[Path]) -> Checkpoint:
+    """The whole model that all began with, through every run that a checkpoint builds on.
+
+    Where the way back ends early, because a run is gone, it is the model where it ends.
+    """
+    seen: set[Path] = set()
+    while True:
+        run = _run_of(checkpoint, runs)
+        ref = _read_checkpoint(run) if run is not None and run not in seen else None
+        before = _resolve(ref, runs) if ref else None
+        if before is not None and before.reason is None:
+            assert run is not None, "a recipe was read from it"
+            seen.add(run)
+            checkpoint = before
+        elif checkpoint.kind == "adapter" and checkpoint.base_path is not None:
+            checkpoint = _describe_base(checkpoint.base_path)
+        else:
+            return checkpoint
+
+
+def _describe_base(path: Path) -> Checkpoint:
+    return inspect_bundled() if path == BASE else inspect_base(path)
+
+
+def _run_of(checkpoint: Checkpoint, runs: Sequence[Path]) -> Path | None:
+    """The run that made a checkpoint, which may be named by its path as well."""
+    if checkpoint.ref.startswith("run:"):
+        return find_run(checkpoint.ref, runs)
+    path = checkpoint.path
+    ours = path.name in (*_OUTPUTS, MERGED) and os.path.isfile(path.parent / "job.json")
+    return path.parent if ours else None
+
+
+def _resolve(ref: str, runs: Sequence[Path]) -> Checkpoint | None:
+    if ref.startswith("run:"):
+        run = find_run(ref, runs)
+        return inspect_run(run, runs) if run is not None else None
+    if ref == BUNDLED:
+        return inspect_bundled()
+    path = locate(ref)
+    return inspect(path) if path is not None else None
+
+
+def find_run(ref: str, runs: Sequence[Path]) -> Path | None:
+    """The job directory that `run:ID` names, by its record or by its folder's name."""
+    wanted = ref.partition(":")[2]
+    return next((run for run in runs if wanted in (run.name, _name_run(run)[0])), None)
+
+
+def _trace_base(run: Path, runs: Sequence[Path]) -> Path | None:
+    """The whole model that an adapter began with: a run may go on with another run's adapter."""
+    seen: set[Path] = set()
+    while run not in seen:
+        seen.add(run)
+        ref = _read_checkpoint(run)
+        if ref is None or not ref.startswith("run:"):
+            return locate(ref) if ref else None
+        before = find_run(ref, runs)
+        if before is None:
+            return None
+        for name in ("model", MERGED):
+            if os.path.isdir(before / name):
+                return before / name
+        run = before
+    return None
+
+
+def _read_checkpoint(run: Path) -> str | None:
+    """The checkpoint that the run's recipe names."""
+    try:
+        recipe = tomllib.loads(read_bounded(run / "recipe.toml", _LARGEST_RECIPE).decode())
+    except (EngineError, ValueError, RecursionError):
+        return None
+    model = recipe.get("model")
+    ref = model.get("checkpoint") if isinstance(model, dict) else None
+    return ref if isinstance(ref, str) and ref else None
+
+
+def _name_run(run: Path) -> tuple[str, str]:
+    """The run's id and the name that its owner gave it."""
+    try:
+        record = read_json(run / "job.json")
+    except EngineError:
+        record = {}
+    identity, name = record.get("id"), record.get("name")
+    identity = identity if isinstance(identity, str) and identity else run.name
+    return identity, name if isinstance(name, str) and name else identity

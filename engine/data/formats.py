@@ -1,0 +1,187 @@
+"""The rows of a data file, one at a time, whatever their meaning: JSON, delimited, plain text.
+
+Which format it is, is told by the content; the name decides where that says nothing. A row that
+cannot be read comes out as a `RawRow` with a fault and the file goes on. Holds one row in memory,
+never the file. Columnar files are recognised and left to `engine.worker.rows.columnar`.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from engine.data.delimited import is_table, read_delimited
+from engine.data.json_array import read_array
+from engine.data.plain_text import read_plain
+from engine.data.raw_row import CHUNK, LONGEST_ROW, RawRow, show
+from engine.data.shards import list_parts
+from engine.errors import EngineError
+from engine.recipes.settings import Data
+from engine.safe_open import open_regular, recognise_impostor
+
+DELIMITED = (".csv", ".tsv")
+JSON = (".jsonl", ".json", ".ndjson")
+PLAIN = (".txt", ".md", ".text")
+_HEAD = 1 << 16
+_COLUMNAR_STARTS = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
+_PERHAPS_JSON = re.compile(rb"[{\[]")
+_LIKELY_JSON = re.compile(rb'\{\s*"|\[\s*\{\s*"')
+"""A text may begin with a bracket: `[1] Once upon a time`."""
+_FOREIGN = {
+    **dict.fromkeys((b"\x1f\x8b", b"PK\x03\x04", b"BZh"), "is compressed: unpack it first"),
+    **dict.fromkeys((b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"), "is compressed: unpack it first"),
+    **dict.fromkeys((b"\xff\xfe", b"\xfe\xff"), "is UTF-16: save it as UTF-8"),
+}
+
+
+def read_raw(path: Path, data: Data | None = None) -> Iterator[RawRow]:
+    """The rows behind a path, in their order, read as the recipe's `data` says.
+
+    Raises EngineError where a file as a whole cannot be read: empty, another format, broken list;
+    also for Parquet and Arrow.
+    """
+    for file in list_parts(path):
+        rows = read_file(file, data or Data())
+        yield from rows if file == path else (replace(row, file=str(file)) for row in rows)
+
+
+def read_file(path: Path, data: Data) -> Iterator[RawRow]:
+    """`read_raw` of one file."""
+    with open_regular(path) as file:
+        head = file.read(CHUNK)
+        start = _check_head(path, head)
+        file.seek(0)
+        kind = _find_kind(path, data, head)
+        if kind == "delimited":
+            yield from read_delimited(path, file, data)
+        elif kind == "plain":
+            yield from read_plain(file, data.max_length)
+        elif start == b"[":
+            yield from read_array(path, file)
+        else:
+            yield from _read_lines(file)
+
+
+def is_columnar(path: Path) -> bool:
+    """Whether a file is Parquet or Arrow by its first bytes; False where it cannot be read."""
+    try:
+        with open_regular(path) as file:
+            return _starts_columnar(file.read(8))
+    except (EngineError, OSError):
+        return False
+
+
+def holds_columns(path: Path) -> bool:
+    """Whether what is behind a path is Parquet or Arrow. Raises EngineError for missing parts."""
+    return is_columnar(list_parts(path)[0])
+
+
+def _starts_columnar(head: bytes) -> bool:
+    return head.startswith(_COLUMNAR_STARTS)
+
+
+def is_object(path: Path) -> bool:
+    """Whether a file holds one JSON object, over several lines or alone: a config, not rows.
+
+    False where it cannot be read.
+    """
+    try:
+        with open_regular(path) as file:
+            text = _strip_start(file.read(CHUNK))
+    except (EngineError, OSError):
+        return False
+    alone = not text.partition(b"\n")[2].strip()
+    return text.startswith(b"{") and (alone or _spans_lines(text))
+
+
+def begins_as_table(path: Path) -> bool:
+    """Whether a text file begins with the names of known columns; False where it cannot be read."""
+    try:
+        with open_regular(path) as file:
+            return is_table(file.read(_HEAD).decode("utf-8", "replace"), Data())
+    except (EngineError, OSError):
+        return False
+
+
+def _spans_lines(text: bytes) -> bool:
+    """Whether an object starts here and does not end on its line: no row of JSONL does that."""
+    line, newline, _ = text.partition(b"\n")
+    return text.startswith(b"{") and newline != b"" and not line.rstrip().endswith(b"}")
+
+
+def _strip_start(head: bytes) -> bytes:
+    """Without the byte order mark, and white space."""
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip()
+
+
+def _find_kind(path: Path, data: Data, head: bytes) -> str:
+    """`json`, `delimited` or `plain`: by the name, else because no row of JSON begins like that."""
+    suffix = path.suffix.lower()
+    likely = _LIKELY_JSON if suffix in PLAIN else _PERHAPS_JSON
+    if suffix in JSON or (suffix not in DELIMITED and likely.match(_strip_start(head))):
+        return "json"
+    if suffix in DELIMITED or data.separator or data.columns:
+        return "delimited"
+    if data.schema == "text" and not data.columns:
+        return "plain"
+    table = suffix not in PLAIN or is_table(head[:_HEAD].decode("utf-8", "replace"), data)
+    return "delimited" if table else "plain"
+
+
+def _check_head(path: Path, head: bytes) -> bytes:
+    """The first byte that is not white space. Raises EngineError for what is no data file."""
+    impostor = recognise_impostor(head)
+    if _starts_columnar(head):
+        raise EngineError(
+            f"{path.name} is Parquet or Arrow, which only a worker reads",
+            str(path),
+            "Training reads it; finetop data inspect shows its rows.",
+        )
+    for magic, what in _FOREIGN.items():
+        if head.startswith(magic):
+            impostor = what
+    start = _strip_start(head)
+    if impostor is None and not start and len(head) < CHUNK:
+        impostor = "is empty"
+    if impostor is None and path.suffix.lower() == ".json" and _spans_lines(start):
+        impostor = "holds one JSON object, not a list of rows"
+    if impostor:
+        raise EngineError(f"{path.name} {impostor}", str(path))
+    return start[:1]
+
+
+def _read_lines(file: BinaryIO) -> Iterator[RawRow]:
+    line = 0
+    while piece := file.readline(LONGEST_ROW):
+        line += 1
+        if len(piece) == LONGEST_ROW and not piece.endswith(b"\n"):
+            while (rest := file.readline(CHUNK)) and not rest.endswith(b"\n"):
+                pass
+            fault = f"the row is longer than {LONGEST_ROW >> 20} MiB"
+            yield RawRow(line, file.tell(), None, fault, show(piece))
+            continue
+        if line == 1:
+            piece = piece.removeprefix(b"\xef\xbb\xbf")
+        piece = piece.strip()
+        if piece:
+            yield _parse_line(line, file.tell(), piece)
+
+
+def _parse_line(line: int, end: int, piece: bytes) -> RawRow:
+    try:
+        text = piece.decode()
+    except UnicodeDecodeError as error:
+        byte = piece[error.start]
+        fault = f"not valid UTF-8: byte 0x{byte:02x} at position {error.start + 1}"
+        return RawRow(line, end, None, fault, show(piece))
+    try:
+        return RawRow(line, end, json.loads(text))
+    except json.JSONDecodeError as error:
+        fault = f"not valid JSON: {error.msg} at column {error.colno}"
+    except RecursionError:
+        fault = "not valid JSON: nested too deeply"
+    except ValueError:  # a number with more digits than Python converts
+        fault = "not valid JSON: a number is too long"
+    return RawRow(line, end, None, fault, show(piece))

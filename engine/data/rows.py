@@ -1,0 +1,239 @@
+"""A data file as examples to learn from, and every row that is none with its reason.
+
+Owns reading and counting. Refuses to drop anything in silence: each row is an example or a reject.
+What the fields mean is `schemas`, what the recipe says of them `layout`, what the bytes mean
+`formats`; a worker hands in a reader of its own for columnar files.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+from engine.chat import Message
+from engine.data import labels as label_names
+from engine.data.columns import Layout, make_layout, refuse
+from engine.data.formats import read_raw
+from engine.data.raw_row import RawReader, RawRow, show
+from engine.data.schemas import LABEL, BadRow, Shape, convert, recognise
+from engine.errors import EngineError
+from engine.recipes.settings import Data
+
+__all__ = [
+    "Example",
+    "Message",
+    "OpenFile",
+    "Reject",
+    "Rows",
+    "find_schema",
+    "open_rows",
+    "preview",
+    "read",
+    "recognise",
+    "stream",
+]
+
+_LOOK_AHEAD = 1000
+"""Rows without a known schema that are held, waiting for one that has; then the file is refused."""
+_MOST_UNKNOWN = 50
+"""Of these, rows that were read well and have other fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    messages: tuple[Message, ...]
+    """A conversation; empty where the row is plain `text`."""
+    source: str
+    """`path:line`, where the row starts; of Parquet and Arrow the row's number, from 1."""
+    rejected: tuple[Message, ...] = ()
+    """Of a preference pair: the whole other conversation, the same prompt with the other answer."""
+    text: str = ""
+    """Plain text, all of which is learned."""
+    group: str = ""
+    """The value of the group column; rows that share one stay on one side of the split."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    file: str
+    line: int
+    """Physical line on which the row starts, from 1; of Parquet and Arrow the row's number."""
+    reason: str
+    text: str
+    """The row as it stands in the file, cut after 2,000 characters. Untrusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    examples: list[Example]
+    rejects: list[Reject]
+    schema: str
+    labels: tuple[str, ...] = ()
+    """Of texts with labels: all labels of the file, where the prompt lists them."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """A file whose schema is known and whose rows are still to be read, once."""
+
+    path: Path
+    schema: str
+    labels: tuple[str, ...]
+    rows: Iterator[tuple[Example, ...] | Reject]
+    """Row by row; two examples of one row where both answers of a pair are learned."""
+
+
+def read(
+    path: Path,
+    data: Data | None = None,
+    *,
+    limit: int = 0,
+    labels: Sequence[str] | None = None,
+    raw: RawReader = read_raw,
+) -> Rows:
+    """All rows, or those up to the `limit`-th good one, with the rejects met on the way.
+
+    `data` says how to read them; its own limit, shuffle and split are for whoever draws rows.
+    `labels` are given where another file's count: eval rows are asked as training rows are. Raises
+    EngineError for a file that is empty, of no known format or schema, or all bad rows.
+    """
+    examples: list[Example] = []
+    rejects: list[Reject] = []
+    opened = open_rows(path, data, labels=labels, raw=raw)
+    good = 0
+    for row in opened.rows:
+        if isinstance(row, Reject):
+            rejects.append(row)
+            continue
+        examples += row
+        good += 1
+        if good == limit:
+            break
+    if not examples:
+        raise refuse_all(path, "all", rejects)
+    return Rows(examples, rejects, opened.schema, opened.labels)
+
+
+def preview(path: Path, count: int, data: Data | None = None, *, raw: RawReader = read_raw) -> Rows:
+    """The first `count` rows, good and bad alike. Raises as `read`, but not for bad rows."""
+    opened = open_rows(path, data, raw=raw)
+    first = list(islice(opened.rows, count))
+    examples = [one for row in first if not isinstance(row, Reject) for one in row]
+    rejects = [row for row in first if isinstance(row, Reject)]
+    return Rows(examples, rejects, opened.schema, opened.labels)
+
+
+def find_schema(path: Path, data: Data | None = None, *, raw: RawReader = read_raw) -> str:
+    """The file's schema. Raises EngineError as `read`; also where the first 1,000 rows are bad."""
+    opened = open_rows(path, data, labels=(), raw=raw)
+    bad: list[Reject] = []
+    for row in islice(opened.rows, _LOOK_AHEAD):
+        if not isinstance(row, Reject):
+            return opened.schema
+        bad.append(row)
+    raise refuse_all(path, "the first" if len(bad) == _LOOK_AHEAD else "all", bad)
+
+
+def stream(
+    path: Path, data: Data | None = None, *, raw: RawReader = read_raw
+) -> Iterator[Example | Reject]:
+    """`read`, one row at a time: nothing is held. Raises EngineError for the file."""
+    for row in open_rows(path, data, raw=raw).rows:
+        yield from (row,) if isinstance(row, Reject) else row
+
+
+def open_rows(
+    path: Path,
+    data: Data | None = None,
+    *,
+    labels: Sequence[str] | None = None,
+    raw: RawReader = read_raw,
+) -> OpenFile:
+    """Find the schema by the first rows. Texts with labels are read twice: all labels come first.
+
+    Raises EngineError for what the recipe says wrong of the file, and as `read`.
+    """
+    data = data or Data()
+    layout = make_layout(data)
+    label_names.check_prompt(data.label_prompt)
+    rows = raw(path, data)
+    held: list[RawRow] = []
+    shape: Shape | None = None
+    unknown = 0
+    for row in islice(rows, _LOOK_AHEAD):
+        held.append(row)
+        shape = layout.recognise(row.value)
+        unknown += row.fault is None
+        if shape is not None or unknown == _MOST_UNKNOWN:
+            break
+    if shape is None:
+        raise _refuse(path, layout, held)
+    if labels is None:
+        labels = _collect(path, data, layout, shape, raw)
+    converted = _convert(path, layout, shape, data, labels, chain(held, rows))
+    return OpenFile(path, shape.schema, tuple(labels), converted)
+
+
+def _collect(
+    path: Path, data: Data, layout: Layout, shape: Shape, raw: RawReader
+) -> tuple[str, ...]:
+    if shape.schema != LABEL or not label_names.wants_labels(data.label_prompt):
+        return ()
+    values = (layout.rename(row.value) for row in raw(path, data))
+    return label_names.collect(values, shape.fields[1], str(path))
+
+
+def _convert(
+    path: Path,
+    layout: Layout,
+    shape: Shape,
+    data: Data,
+    labels: Sequence[str],
+    rows: Iterator[RawRow],
+) -> Iterator[tuple[Example, ...] | Reject]:
+    for row in rows:
+        file = row.file or str(path)
+        if row.fault is not None:
+            yield Reject(file, row.line, row.fault, row.text)
+            continue
+        try:
+            learned = convert(layout.rename(row.value), shape, data, labels)
+        except BadRow as error:
+            yield Reject(file, row.line, str(error), show(_write(row.value)))
+            continue
+        source, group = f"{file}:{row.line}", _group_of(row.value, layout.group)
+        yield tuple(Example(one.messages, source, one.rejected, one.text, group) for one in learned)
+
+
+def _group_of(value: object, column: str) -> str:
+    """The row's value in the group column; empty where it has none: then it is its own group."""
+    if not column or not isinstance(value, Mapping) or value.get(column) is None:
+        return ""
+    found = value[column]
+    return found if isinstance(found, str) else _write(found)
+
+
+def _write(value: object) -> str:
+    """The row again, as JSON, so that a person can find and mend it."""
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except (ValueError, TypeError, RecursionError):
+        return ""
+
+
+def _refuse(path: Path, layout: Layout, held: list[RawRow]) -> EngineError:
+    """No row of the start has a known schema: say what was there."""
+    if not held:
+        return EngineError(f"{path.name} holds no rows", str(path))
+    faults = [Reject(str(path), row.line, row.fault, row.text) for row in held if row.fault]
+    if len(faults) == len(held):
+        return refuse_all(path, "the first" if len(held) == _LOOK_AHEAD else "all", faults)
+    objects = [row.value for row in held if isinstance(row.value, Mapping)]
+    return refuse(path.name, str(path), layout, objects)
+
+
+def refuse_all(path: Path, which: str, bad: Sequence[Reject]) -> EngineError:
+    """How many rows are bad, and the first three reasons."""
+    reasons = "\n".join(f"line {one.line}: {one.reason}" for one in bad[:3])
+    return EngineError(f"{which} {len(bad):,} rows of {path.name} are bad", f"{path}\n{reasons}")

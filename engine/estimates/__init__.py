@@ -1,0 +1,1 @@
+"""Estimates before a run: parameters, activations, memory, duration, and whether it fits."""

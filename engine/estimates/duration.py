@@ -1,0 +1,142 @@
+"""How long training may take: by an earlier run's measured speed, else by counting operations.
+
+A product with a weight costs 2 operations a token forward, 2 for the gradient of its input, and 2
+for that of the weight (Kaplan et al. 2020, arXiv 2001.08361, section 2.1): 6 N in full, 4 N where
+weights are frozen; checkpointing adds the 2 N of a second forward pass.
+"""
+
+import os
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from engine.errors import EngineError
+from engine.estimates.architectures import read_shape
+from engine.estimates.parameters import count_adapter
+from engine.jobs import status
+from engine.jobs.devices import Device
+from engine.jobs.directory import JobDirectory
+from engine.recipes.recipe import TrainRecipe
+
+SPEED = {"cuda": 1e14, "mps": 3e12}
+"""Operations a second that training reaches on such a device, within a factor of four."""
+SPEED_OF_CORE = 2.5e10
+"""The same of a core of a CPU, in float32."""
+MOST_CORES = 16
+"""Beyond them a CPU's memory is the bound."""
+LEAST_STEPS = 10
+"""Of a run whose speed is believed: the first ones are slow."""
+BYTES_OF_TOKEN = 4
+"""Of English text and the usual vocabularies."""
+GUESSED = "guessed from the size: off by several times at worst"
+
+
+def seconds(
+    config: Mapping[str, Any],
+    recipe: TrainRecipe,
+    parameters: int | None,
+    chosen: Sequence[Device],
+    tokens: int | None,
+    speed: float | None,
+) -> tuple[float | None, str]:
+    """Seconds of training and what they are based on; None where the rows are not known."""
+    total = tokens_in_all(recipe, tokens)
+    if total is None:
+        return None, ""
+    if speed:
+        return total / speed, "as fast as an earlier run"
+    each = operations(config, recipe, parameters)
+    return (total * each / _rate(chosen), GUESSED) if each else (None, "")
+
+
+def tokens_in_all(recipe: TrainRecipe, tokens: int | None) -> int | None:
+    """Tokens of the whole run, from those of an epoch; of `max_steps`, full rows at most."""
+    training = recipe.training
+    if training.max_steps:
+        rows = training.max_steps * training.batch_size * training.accumulation
+        return rows * recipe.data.max_length
+    return None if tokens is None else int(tokens * training.epochs)
+
+
+def tokens_of_epoch(recipe: TrainRecipe, rows: int | None, size: int | None) -> int | None:
+    """Tokens of an epoch from the number of rows and the bytes of their file.
+
+    Replayed rows, of which nothing is known, are taken to be as long.
+    """
+    if not rows or size is None:
+        return None
+    used = min(rows, recipe.data.limit or rows)
+    own = used * min(size / rows / BYTES_OF_TOKEN, recipe.data.max_length)
+    return int(own / (1 - recipe.replay.share) if recipe.replay.data else own)
+
+
+def operations(
+    config: Mapping[str, Any], recipe: TrainRecipe, parameters: int | None = None
+) -> float:
+    """Floating-point operations for a token that is trained on; 0 for an unknown shape."""
+    shape = read_shape(config)
+    if shape is None:
+        return 0.0
+    weights = shape.products + shape.head_parameters
+    passes, learned = 2.0, weights  # forward, and the gradient of the inputs
+    if recipe.method.kind == "lora":
+        learned = count_adapter(shape, recipe.method)
+    if recipe.training.gradient_checkpointing:
+        passes += 1.0
+    if recipe.training.objective == "dpo":  # the reference answers once, in one of the epochs
+        passes += 1.0 / max(recipe.training.epochs, 1.0)
+    # Scores and their use: two products of (length, width) each way (arXiv 2205.05198, section 4).
+    attention = 4 * shape.layers * shape.queries * recipe.data.max_length / 2
+    return passes * (2 * weights + attention) + 2 * learned + attention
+
+
+def measured_speed(
+    jobs: Iterable[JobDirectory], recipe: TrainRecipe, device_kind: str
+) -> float | None:
+    """Tokens a second of the last run here with the same model and method; None: there is none.
+
+    One with the same batch and length goes before a later one without. Reads each job's status
+    and, of those that trained on this host, its recipe.
+    """
+    found: list[tuple[bool, float, float]] = []
+    for job in jobs:
+        now = status.read(job)
+        if now is None or not now.tokens_per_second > 0 or now.host != socket.gethostname():
+            continue
+        if now.step < LEAST_STEPS or not now.device.startswith(device_kind):
+            continue
+        try:
+            other = job.recipe()
+        except EngineError:
+            continue
+        if isinstance(other, TrainRecipe) and _alike(other) == _alike(recipe):
+            same = _size(other) == _size(recipe)
+            found.append((same, now.heartbeat, now.tokens_per_second))
+    return max(found)[2] if found else None
+
+
+def spoken(seconds: float) -> str:
+    """A time as people say it: `40 s`, `7 min`, `3.5 h`, `2.1 days`."""
+    for size, unit in ((86_400, "days"), (3600, "h")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{max(1, round(seconds))} s"
+
+
+def _alike(recipe: TrainRecipe) -> tuple[object, ...]:
+    training = recipe.training
+    return (
+        recipe.model.checkpoint, recipe.method.kind, recipe.method.quantize, recipe.method.variant,
+        training.objective, training.gradient_checkpointing, training.dtype,
+    )  # fmt: skip
+
+
+def _size(recipe: TrainRecipe) -> tuple[object, ...]:
+    training = recipe.training
+    return training.batch_size, recipe.data.max_length, training.packing, training.group_by_length
+
+
+def _rate(chosen: Sequence[Device]) -> float:
+    """Operations a second; layers that are spread over devices work one after the other."""
+    kind = chosen[0].kind
+    return SPEED.get(kind) or SPEED_OF_CORE * min(os.cpu_count() or 1, MOST_CORES)

@@ -1,0 +1,236 @@
+"""Will it fit? A recipe beside what the device and the disk have free, and how long it may take.
+
+Puts together `memory`, `advice` and `duration` for commands and screens: no library, no
+tensor, a few milliseconds. What it says are estimates; only a disk that cannot hold one checkpoint
+is certain, see `check_disk`.
+"""
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.checkpoints import config_json
+from engine.checkpoints.describe import inspect_base
+from engine.checkpoints.entry import Checkpoint
+from engine.errors import EngineError
+from engine.estimates import advice, duration, memory
+from engine.estimates.advice import Advice, gigabytes
+from engine.estimates.memory import Estimate
+from engine.estimates.parameters import Counted
+from engine.jobs import devices
+from engine.jobs.devices import Device
+from engine.recipes.recipe import TrainRecipe
+
+BESIDE = 8 << 20
+"""Bytes beside weights and moments: tokenizer, random states, scheduler, the manifest."""
+MARKED = 2
+"""Checkpoints that are kept whatever `training.keep` says: the best, and the last in the budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """All sizes in bytes; None is not known."""
+
+    device: str
+    """As recipes name it."""
+    memory: Estimate | None = None
+    needed: int | None = None
+    """Of the device's memory; on a CPU with the libraries of the worker."""
+    free: int | None = None
+    fits: bool | None = None
+    """Whether `needed` leaves `advice.MARGIN` of what is free."""
+    largest_batch: int | None = None
+    """Rows of a pass that fit so; 0 where one row is too much."""
+    seconds: float | None = None
+    """Of training, without loading and measuring."""
+    basis: str = ""
+    """Where `seconds` comes from."""
+    checkpoint: int | None = None
+    """One of those kept for resuming."""
+    disk_needed: int | None = None
+    """Those kept, the one being written, and the result."""
+    disk_free: int | None = None
+    advice: tuple[Advice, ...] = ()
+    """What to turn down, any one of them; empty where it fits."""
+    problem: str = ""
+    """Why memory is not known; empty where it is."""
+    formats: str = ""
+    """Number formats of products and weights."""
+
+    @property
+    def line(self) -> str:
+        """All of it in a line, for a terminal and the foot of a screen."""
+        if self.needed is None:
+            return f"memory not known: {self.problem}"
+        about = "very roughly " if self.memory is not None and self.memory.rough else "about "
+        said = f"needs {about}{gigabytes(self.needed)}"
+        if self.free is not None:
+            said += f" of {gigabytes(self.free)} free on {self.device}"
+        if self.largest_batch is not None:
+            said += f" · largest batch {self.largest_batch}"
+        if self.seconds is not None:
+            said += f" · about {duration.spoken(self.seconds)} ({self.basis})"
+        if self.disk_needed is not None and self.disk_free is not None:
+            said += f" · disk {gigabytes(self.disk_needed)} of {gigabytes(self.disk_free)} free"
+        return said
+
+
+def assess(
+    recipe: TrainRecipe,
+    checkpoint: Checkpoint,
+    chosen: Sequence[Device],
+    runs_root: Path,
+    *,
+    tokens: int | None = None,
+    length: int | None = None,
+    learned: float = 1.0,
+    speed: float | None = None,
+    counted: Counted | None = None,
+) -> Fit:
+    """How a recipe fits a device (several are used together) and the disk of the runs.
+
+    `tokens` are those of an epoch, `length` those of the longest row, `learned` the share that the
+    loss counts, `speed` the tokens a second of an earlier run (`duration.measured_speed`),
+    `counted` the parameters as the worker counted them. Where they are not known, rows are taken
+    to be `max_length` long, and the time is not said.
+    """
+    kind, room = chosen[0].kind, free_memory(chosen)
+    label, disk_free = devices.labels(tuple(chosen)), free_disk_bytes(runs_root)
+    try:
+        config, parameters = read_model(checkpoint)
+        found = memory.estimate(
+            config, recipe, parameters=parameters, counted=counted, device_kind=kind,
+            length=length, learned=learned, merges=merges(recipe, checkpoint),
+        )  # fmt: skip
+    except EngineError as error:
+        problem = f"{error.title} {error.detail}".strip()
+        return Fit(
+            label, None, None, room, None, None, None, "", None, None, disk_free, (), problem
+        )
+    need = advice.needs(
+        config, parameters, kind, counted=counted, length=length, learned=learned,
+        merges=merges(recipe, checkpoint),
+    )  # fmt: skip
+    needed = need(recipe)
+    batch, lines = None, tuple[Advice, ...]()
+    if room is not None:
+        batch = advice.largest_batch(need, recipe, advice.usable(room))
+        lines = advice.advise(need, recipe, advice.usable(room))
+    seconds, basis = duration.seconds(config, recipe, parameters, chosen, tokens, speed)
+    return Fit(
+        label,
+        memory=found,
+        needed=needed,
+        free=room,
+        fits=None if room is None else needed <= advice.usable(room),
+        largest_batch=batch,
+        seconds=seconds,
+        basis=basis,
+        checkpoint=checkpoint_bytes(found),
+        disk_needed=run_bytes(
+            recipe,
+            found,
+            config_json.find_vocab_size(config) or 0,
+            references=2 if checkpoint.kind == "adapter" or checkpoint.source == "run" else 1,
+            merged=4 * found.parameters if merges(recipe, checkpoint) else 0,
+        ),
+        disk_free=disk_free,
+        advice=lines,
+        formats=memory.formats_of(recipe, kind),
+    )
+
+
+def merges(recipe: TrainRecipe, checkpoint: Checkpoint) -> bool:
+    """Whether a stage makes a model of an adapter and its base, and begins another adapter."""
+    if checkpoint.kind != "adapter" or recipe.method.kind != "lora":
+        return False
+    return recipe.model.adapter == "merge"
+
+
+def check_disk(recipe: TrainRecipe, checkpoint: Checkpoint, runs_root: Path) -> None:
+    """Raise EngineError where the disk of the runs cannot hold a single checkpoint."""
+    try:
+        config, parameters = read_model(checkpoint)
+        found = memory.estimate(config, recipe, parameters=parameters)
+    except EngineError:
+        return  # of an unknown size nothing is certain
+    needed, free = checkpoint_bytes(found), free_disk_bytes(runs_root)
+    if free is not None and free < needed:
+        raise EngineError(
+            "The disk is too full for this run.",
+            f"One checkpoint takes {gigabytes(needed)}; {gigabytes(free)} are free.",
+            "Free some space, or start in another folder with --runs DIR.",
+        )
+
+
+def free_memory(chosen: Sequence[Device]) -> int | None:
+    """Bytes that are free on the devices together; None where the driver does not say."""
+    if chosen[0].kind != "cuda":
+        return free_main_memory()
+    sizes = [device.memory_free for device in chosen if device.memory_total]
+    return sum(sizes) if len(sizes) == len(chosen) else None
+
+
+def free_main_memory() -> int:
+    """Bytes of the machine that can be had without swapping, within our control group's limit."""
+    import psutil
+
+    available = int(psutil.virtual_memory().available)
+    group = Path("/sys/fs/cgroup")
+    try:
+        most = int((group / "memory.max").read_text(encoding="ascii"))
+        used = int((group / "memory.current").read_text(encoding="ascii"))
+        stat = (group / "memory.stat").read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError):  # no such group, or one without a limit ("max")
+        return available
+    cached = next((int(line.split()[1]) for line in stat if line.startswith("inactive_file ")), 0)
+    return max(0, min(available, most - used + cached))
+
+
+def read_model(checkpoint: Checkpoint) -> tuple[config_json.Config, int | None]:
+    """The config and the exact number of parameters of a model, or of an adapter's base."""
+    if checkpoint.kind != "adapter":
+        return config_json.read_json(checkpoint.path / "config.json"), checkpoint.parameters
+    if checkpoint.base_path is None:
+        raise EngineError("its base is not on this machine")
+    base = inspect_base(checkpoint.base_path)
+    return config_json.read_json(base.path / "config.json"), base.parameters
+
+
+def checkpoint_bytes(estimate: Estimate) -> int:
+    """One checkpoint: what is learned and AdamW's two moments of it, in float32."""
+    return 3 * 4 * estimate.trained + BESIDE
+
+
+def run_bytes(
+    recipe: TrainRecipe,
+    estimate: Estimate,
+    vocabulary: int = 0,
+    references: int = 1,
+    merged: int = 0,
+) -> int:
+    """All that lies on disk at its most: checkpoints kept, one being written aside, and the result.
+
+    `vocabulary` is for what the alarm keeps of the base while the run lasts, or of as many models
+    as `references` says, `merged` the bytes of a base that a stage makes of an adapter.
+    """
+    training = recipe.training
+    # One at the end, one where it is stopped or improves; it never keeps more than it makes.
+    made = training.saves + training.evaluations + 1
+    kept = min(training.keep + MARKED, made)
+    result = 4 * estimate.trained + BESIDE
+    probe = 2 * recipe.forgetting.tokens * vocabulary * references  # in float16
+    return (kept + 1) * checkpoint_bytes(estimate) + result + probe + merged
+
+
+def free_disk_bytes(folder: Path) -> int | None:
+    """Bytes that are free where a folder lies or will lie; None where that cannot be asked."""
+    for place in (folder, *folder.parents):
+        if os.path.isdir(place):
+            try:
+                return shutil.disk_usage(place).free
+            except OSError:
+                return None
+    return None

@@ -1,0 +1,1 @@
+"""Vocabularies and tokenizer files, read without a heavy library."""

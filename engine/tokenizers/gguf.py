@@ -1,0 +1,162 @@
+"""The vocabulary and chat template in the header of a GGUF file, the format of llama.cpp.
+
+Reads metadata only, never a tensor, and never more of it than bounds allow. Format:
+github.com/ggml-org/ggml, docs/gguf.md. Raises EngineError for what is cut, damaged or unknown.
+"""
+
+import os
+import struct
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from engine.errors import EngineError
+from engine.safe_open import open_regular, recognise_impostor
+from engine.tokenizers.vocabulary import CONTROL, Kind, Vocabulary
+
+MAGIC = b"GGUF"
+_VERSIONS = (2, 3)
+_FORMATS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q",
+            12: "d"}  # fmt: skip
+_STRING, _ARRAY = 8, 9
+_MOST_ENTRIES = 100_000
+_MOST_ITEMS = 2_000_000
+_LONGEST = 16 << 20
+"""Bytes of one text."""
+_KINDS: dict[str, Kind] = {
+    "gpt2": "byte-level BPE",
+    "llama": "SentencePiece BPE",
+    "t5": "Unigram",
+    "bert": "WordPiece",
+}
+
+
+class _Malformed(Exception):
+    """The header is cut or damaged."""
+
+
+def read_vocabulary(path: Path) -> Vocabulary:
+    """The vocabulary of a GGUF file. Raises EngineError."""
+    with open_regular(path) as file:
+        head = file.read(512)
+        impostor = recognise_impostor(head)
+        if impostor or not head.startswith(MAGIC):
+            raise EngineError(f"{path.name} {impostor or 'is no GGUF file'}", str(path))
+        file.seek(0)
+        try:
+            table = _Header(file).read()
+        except _Malformed as error:
+            raise EngineError(f"{path.name} cannot be read as GGUF: {error}", str(path)) from None
+    return _vocabulary(table, path)
+
+
+class _Header:
+    """Key and value pairs, read in order."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._size = os.fstat(file.fileno()).st_size
+
+    def read(self) -> dict[str, Any]:
+        self._take(4)
+        version = self._number("I")
+        if version not in _VERSIONS:
+            raise _Malformed(f"version {version} is not known")
+        self._number("Q")  # tensors
+        entries = self._number("Q")
+        if entries > _MOST_ENTRIES:
+            raise _Malformed(f"it claims {entries:,} entries")
+        table: dict[str, Any] = {}
+        for _ in range(entries):
+            key = self._text()
+            table[key] = self._value(self._number("I"))
+        return table
+
+    def _value(self, kind: int) -> Any:
+        if kind == _STRING:
+            return self._text()
+        if kind != _ARRAY:
+            return self._number(self._format(kind))
+        inner, count = self._number("I"), self._number("Q")
+        if count > _MOST_ITEMS:
+            raise _Malformed(f"a list claims {count:,} items")
+        if inner == _STRING:
+            return [self._text() for _ in range(count)]
+        form = f"<{count}{self._format(inner)}"
+        return list(struct.unpack(form, self._take(struct.calcsize(form))))
+
+    def _format(self, kind: int) -> str:
+        if kind not in _FORMATS:
+            raise _Malformed(f"value type {kind} is not known")
+        return _FORMATS[kind]
+
+    def _number(self, form: str) -> Any:
+        return struct.unpack("<" + form, self._take(struct.calcsize("<" + form)))[0]
+
+    def _text(self) -> str:
+        length = self._number("Q")
+        if length > _LONGEST:
+            raise _Malformed(f"a text claims {length:,} bytes")
+        return self._take(length).decode("utf-8", "replace")
+
+    def _take(self, count: int) -> bytes:
+        # Looked at first: a claim of gigabytes must not fill the memory.
+        if count > self._size:
+            raise _Malformed("it ends in the middle of its header")
+        data = self._file.read(count)
+        if len(data) < count:
+            raise _Malformed("it ends in the middle of its header")
+        return data
+
+
+def _vocabulary(table: dict[str, Any], path: Path) -> Vocabulary:
+    model = table.get("tokenizer.ggml.model")
+    kind = _KINDS.get(model) if isinstance(model, str) else None
+    pieces = _list(table, "tokens", str)
+    if kind is None or not pieces:
+        what = f"its tokenizer is of the kind {model!r}" if model else "it holds no tokenizer"
+        known = ", ".join(_KINDS)
+        raise EngineError(f"{path.name} cannot be used: {what}", str(path), f"Known: {known}.")
+    scores, types = _list(table, "scores", float), _list(table, "token_type", int)
+    whole = [one for one in (scores, types) if one and len(one) != len(pieces)]
+    if whole:
+        raise EngineError(f"{path.name} cannot be used: its lists differ in length", str(path))
+    if kind == "Unigram" and not scores:
+        raise EngineError(f"{path.name} cannot be used: its pieces have no scores", str(path))
+    merges = [tuple(one.split(" ", 1)) for one in _list(table, "merges", str) if " " in one[1:]]
+    charsmap = table.get("tokenizer.ggml.precompiled_charsmap")
+    template = table.get("tokenizer.chat_template")
+    return Vocabulary(
+        kind,
+        tuple(pieces),
+        tuple(scores),
+        tuple(types),
+        tuple((one[0], one[1]) for one in merges),
+        str(table.get("tokenizer.ggml.pre", "")),
+        bos=_token(table, "bos", len(pieces)),
+        eos=_token(table, "eos", len(pieces)),
+        unknown=_token(table, "unknown", len(pieces)),
+        pad=_token(table, "padding", len(pieces)),
+        adds_bos=_flag(table, "add_bos_token", kind == "SentencePiece BPE"),
+        adds_eos=_flag(table, "add_eos_token", kind == "Unigram"),
+        leading_space=_flag(table, "add_space_prefix", True),
+        squeezes_spaces=_flag(table, "remove_extra_whitespaces", False),
+        charsmap=bytes(one & 255 for one in charsmap) if isinstance(charsmap, list) else b"",
+        template=template if isinstance(template, str) else "",
+        notes=() if CONTROL in types else ("it marks no special tokens",),
+    )
+
+
+def _list(table: dict[str, Any], name: str, kind: type) -> list[Any]:
+    value = table.get(f"tokenizer.ggml.{name}", [])
+    right = isinstance(value, list) and all(isinstance(one, kind) for one in value)
+    return value if right else []
+
+
+def _token(table: dict[str, Any], name: str, count: int) -> int | None:
+    value = table.get(f"tokenizer.ggml.{name}_token_id")
+    return value if isinstance(value, int) and 0 <= value < count else None
+
+
+def _flag(table: dict[str, Any], name: str, default: bool) -> bool:
+    value = table.get(f"tokenizer.ggml.{name}", default)
+    return value if isinstance(value, bool) else default

@@ -1,0 +1,131 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.bundled import BASE
+from engine.checkpoints.checkpoint_list import Checkpoint, inspect, resolve, scan
+from engine.errors import EngineError
+from tests.checkpoints.made import LFS_POINTER, make_adapter, make_model, make_repository
+
+
+def test_an_adapter_with_its_base_at_hand(tmp_path: Path) -> None:
+    base = make_model(tmp_path / "base")
+    found = inspect(make_adapter(tmp_path / "tuned", str(base)))
+    assert (found.kind, found.method, found.rank) == ("adapter", "lora", 8)
+    assert (found.parameters, found.dtype) == (32, "fp32")
+    assert (found.base, found.base_path, found.reason) == (str(base), base, None)
+    assert (found.architecture, found.vocab_size) == ("LlamaForCausalLM", 10)
+    assert found.chat_template
+
+
+def test_a_base_of_another_machine_stays_named(tmp_path: Path) -> None:
+    foreign = "/home/alice/llms/llama-7b"
+    found = inspect(make_adapter(tmp_path / "tuned", foreign))
+    assert (found.base, found.base_path) == (foreign, None)
+    assert found.reason == found.base_reason == f"its base is not on this machine: {foreign}"
+    assert resolve(str(tmp_path / "tuned")) == found  # another base may be put under it
+
+
+def test_a_base_that_cannot_be_used(tmp_path: Path) -> None:
+    base = make_model(tmp_path / "base", weights=LFS_POINTER)
+    found = inspect(make_adapter(tmp_path / "tuned", str(base)))
+    assert found.base_path == base
+    assert str(found.reason).startswith("its base cannot be used: model.safetensors is a git-LFS")
+
+
+def test_a_base_that_is_the_adapter_itself_ends(tmp_path: Path) -> None:
+    found = inspect(make_adapter(tmp_path / "tuned", str(tmp_path / "tuned")))
+    assert found.reason == "its base cannot be used: config.json is missing"
+
+
+def test_the_bundled_base_of_another_installation(tmp_path: Path) -> None:
+    elsewhere = "/usr/lib/python3.12/site-packages/engine/demo/base"
+    assert inspect(make_adapter(tmp_path / "tuned", elsewhere)).base_path == BASE
+
+
+def test_a_base_by_its_name_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    repository = make_repository(tmp_path / "hub", "org/base", {"abc": True}, "abc")
+    found = inspect(make_adapter(tmp_path / "tuned", "org/base"))
+    assert (found.base_path, found.reason) == (repository / "snapshots" / "abc", None)
+
+
+def test_what_is_wrong_with_the_adapter_itself(tmp_path: Path) -> None:
+    base = make_model(tmp_path / "base")
+    folder = make_adapter(tmp_path / "tuned", str(base))
+    weights = folder / "adapter_model.safetensors"
+    weights.write_bytes(LFS_POINTER)
+    assert "git-LFS" in str(inspect(folder).reason)
+    with pytest.raises(EngineError, match="git-LFS"):
+        resolve(str(folder))
+    weights.unlink()
+    assert inspect(folder).reason == "adapter_model.safetensors is missing"
+    (folder / "adapter_model.bin").write_bytes(b"\x80\x04")
+    assert str(inspect(folder).reason).startswith("pickle only (adapter_model.bin)")
+
+
+@pytest.mark.parametrize("table", [{}, {"peft_type": "LORA"}, {"peft_type": 5, "r": "x"}, []])
+def test_an_adapter_config_that_lies_is_survived(tmp_path: Path, table: object) -> None:
+    folder = make_adapter(tmp_path / "tuned", None)
+    (folder / "adapter_config.json").write_text(json.dumps(table))
+    found = inspect(folder)
+    assert (found.kind, found.rank) == ("adapter", None)
+    assert found.reason is not None
+    with pytest.raises(EngineError):
+        resolve(str(folder))
+
+
+def make_run(folder: Path, checkpoint: str, identity: str = "") -> Path:
+    folder.mkdir(parents=True)
+    record = {"id": identity or folder.name, "name": f"my {folder.name}"}
+    (folder / "job.json").write_text(json.dumps(record))
+    (folder / "recipe.toml").write_text(f"[model]\ncheckpoint = {json.dumps(checkpoint)}\n")
+    return folder
+
+
+def only(found: list[Checkpoint]) -> list[tuple[str, str, str | None]]:
+    return [(one.ref, one.name, one.reason) for one in found if one.source == "run"]
+
+
+def test_outputs_of_runs(tmp_path: Path) -> None:
+    base = make_model(tmp_path / "base")
+    tuned = make_run(tmp_path / "runs" / "tuned", str(base))
+    make_adapter(tuned / "adapter", str(base))
+    full = make_run(tmp_path / "runs" / "full", str(base), "full-0001")
+    make_model(full / "model")
+    begun = make_run(tmp_path / "runs" / "begun", str(base))
+    runs = [tuned, full, begun]
+    assert only(scan([tmp_path / "runs"], runs)) == [
+        ("run:tuned", "my tuned", None),
+        ("run:full-0001", "my full", None),
+    ]
+    assert resolve("run:full-0001", runs).path == full / "model"
+    with pytest.raises(EngineError, match="run:begun has left no weights"):
+        resolve("run:begun", runs)
+    with pytest.raises(EngineError, match="no run is called gone"):
+        resolve("run:gone", runs)
+
+
+def test_a_moved_run_finds_its_base_by_the_recipes(tmp_path: Path) -> None:
+    one = make_run(tmp_path / "one", str(make_model(tmp_path / "base")))
+    two = make_run(tmp_path / "two", "run:one")
+    for run in (one, two):
+        make_adapter(run / "adapter", "/gone/base")
+    found = resolve("run:two", [one, two])
+    assert (found.base_path, found.reason) == (tmp_path / "base", None)
+
+
+def test_recipes_that_lead_in_a_circle_end(tmp_path: Path) -> None:
+    one, two = make_run(tmp_path / "one", "run:two"), make_run(tmp_path / "two", "run:one")
+    for run in (one, two):
+        make_adapter(run / "adapter", "/gone/base")
+    assert resolve("run:two", [one, two]).base_path is None
+
+
+def test_a_run_with_a_broken_record_is_listed_by_its_folder(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "odd", "x")
+    (run / "job.json").write_text("{")
+    (run / "recipe.toml").write_bytes(b"\xff[")
+    make_adapter(run / "adapter", "/gone/base")
+    assert [ref for ref, _, _ in only(scan([], [run]))] == ["run:odd"]
