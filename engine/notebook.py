@@ -125,7 +125,8 @@ class Session:
         return str(last["text"])
 
     def ask(self, kind: str, **fields: Any) -> Generator[dict[str, Any], None, None]:
-        """The events of any request that `engine.worker.answering.desk` answers, `done` the last.
+        """The events of any request that `engine.worker.companion.handlers` answers, `done` the
+        last.
 
         Raises EngineError where it cannot be answered, JobFailed where the process died.
         """

@@ -14,8 +14,8 @@ from tui.snapshots import Catalogue
 
 if TYPE_CHECKING:
     from engine.checkpoints.checkpoint_list import Checkpoint
+    from engine.compare.arm_sets import Sets
     from engine.compare.arms import Arm
-    from engine.compare.armsets import Sets
     from engine.compare.prompts import Prompt
     from engine.compare.samples import Sample
     from engine.data.dataset_list import DataSet
@@ -146,21 +146,21 @@ class Actions:
 
     def arm_sets(self) -> "Sets":
         """The saved sets of arms, by name."""
-        from engine.compare import armsets
+        from engine.compare import arm_sets
 
-        return armsets.read()
+        return arm_sets.read()
 
     def keep_arms(self, name: str, arms: "Sequence[Arm]") -> None:
         """Save a set of arms under a name, in place of one that has it."""
-        from engine.compare import armsets
+        from engine.compare import arm_sets
 
-        armsets.save(name, arms)
+        arm_sets.save(name, arms)
 
     def drop_arms(self, name: str) -> None:
         """Forget a saved set."""
-        from engine.compare import armsets
+        from engine.compare import arm_sets
 
-        armsets.remove(name)
+        arm_sets.remove(name)
 
     def prompt_sets(self) -> list[tuple[str, int]]:
         """The bundled sets of prompts by their refs, all of them together first; their sizes."""

@@ -83,8 +83,8 @@ class Companion:
     def shift(self, base: str, tuned: str, sample: Mapping[str, Any]) -> "Stream":
         """Token shift of an answer of `tuned`: `done` has the `shift`, null where cancelled.
 
-        `sample` is the answer as its own `done` gave it; `engine.compare.shift.from_table` reads
-        what comes.
+        `sample` is the answer as its own `done` gave it; `engine.compare.token_shift.from_table`
+        reads what comes.
         """
         return Stream(self, "shift", {"base": base, "tuned": tuned, "sample": dict(sample)})
 
@@ -152,7 +152,7 @@ class Companion:
     def tokenize(self, request: Mapping[str, Any]) -> "Stream":
         """What tokenizers make of texts and a conversation: an event `reading` for each of them.
 
-        See `engine.worker.answering.tokenizing` for the request's fields.
+        See `engine.worker.companion.tokenize_handler` for the request's fields.
         """
         return Stream(self, "tokenize", request)
 

@@ -12,7 +12,7 @@ from engine.recipes.recipe import TrainRecipe
 if TYPE_CHECKING:
     from engine.checkpoints.checkpoint_list import Checkpoint
     from engine.data.dataset_list import DataSet
-    from engine.events.fleet import RunLog
+    from engine.events.log_set import RunLog
     from engine.events.series import Series
     from engine.jobs.devices import Device
 

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from engine.compare.aspects import words_of
-from engine.compare.behaviour import count_sentences, count_words
+from engine.compare.answer_length import count_sentences, count_words
+from engine.compare.text_metrics import words_of
 
 _BULLET = re.compile(r"^\s*[-*+•–]\s+\S", re.MULTILINE)
 _NUMBERED = re.compile(r"^\s*\(?\d{1,3}[.)]\s+\S", re.MULTILINE)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine import atomic
+from engine.compare.answer_length import measure
 from engine.compare.arms import parse_arm
-from engine.compare.behaviour import measure
 from engine.compare.samples import Sample, to_table
 from engine.errors import EngineError
 from engine.text import clean

@@ -2,7 +2,7 @@
 
 Which format it is, is told by the content; the name decides where that says nothing. A row that
 cannot be read comes out as a `RawRow` with a fault and the file goes on. Holds one row in memory,
-never the file. Columnar files are recognised and left to `engine.worker.rows.columnar`.
+never the file. Columnar files are recognised and left to `engine.worker.data.arrow`.
 """
 
 import json

@@ -22,7 +22,7 @@ SLACK = {"cpu": 0.02, "cuda": 0.05, "mps": 0.10}
 """Share of what a step makes and drops that the allocator cannot use again at once. The CPU's is
 measured; the others are reckoned."""
 SLACK_OF_SMALL = 0.5
-"""The same on a CPU where glibc is left to itself, see `engine.worker.model.heap`."""
+"""The same on a CPU where glibc is left to itself, see `engine.worker.model.malloc`."""
 LARGE_MODEL = 50_000_000
 """Parameters, from which on it is not."""
 RUNTIME = {"cpu": 55 << 20, "cuda": 600 << 20, "mps": 300 << 20}
@@ -130,7 +130,7 @@ def estimate(
 
 
 def precision_of(training: Training, kind: str, device_kind: str) -> Precision:
-    """Bytes of weights and products, by the rule of `engine.worker.model.formats`."""
+    """Bytes of weights and products, by the rule of `engine.worker.model.dtypes`."""
     compute = {"auto": 2 if device_kind == "cuda" else 4, "float32": 4}.get(training.dtype, 2)
     return Precision(4 if kind == "full" else compute, compute)
 

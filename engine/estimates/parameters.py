@@ -1,7 +1,7 @@
 """How many parameters a model and its adapter have, by the shape in `config.json`.
 
 For what is not on this disk yet. What is there is counted by the headers of its files, and exactly,
-as built, by the worker (`engine.worker.model.counting`).
+as built, by the worker (`engine.worker.model.count_parameters`).
 """
 
 from collections.abc import Sequence

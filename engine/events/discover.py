@@ -14,8 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from engine.errors import EngineError
-from engine.events.folder import JOB, MARK, TRAINER, Folder
-from engine.events.trainerstate import checkpoints, is_checkpoint
+from engine.events.trainer_state import checkpoints, is_checkpoint
+from engine.events.watched_folder import JOB, MARK, TRAINER, Folder
 from engine.jobs.directory import JobDirectory
 
 _NUMBER = re.compile(r"(\d+)")

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.events import facts
+from engine.events import hparams_and_text
 from engine.events.event import SCALARS, Event, Spot, Value, read_event
-from engine.events.facts import Facts
+from engine.events.hparams_and_text import Facts
 from engine.events.tfrecord import Records
 from engine.protowire import Malformed
 
@@ -205,9 +205,9 @@ class Decoder:
 
     def _note(self, data: bytes, event: Event, value: Value, plugin: str | None) -> None:
         try:
-            if plugin == facts.TEXT and value.tensor:
+            if plugin == hparams_and_text.TEXT and value.tensor:
                 self.facts.add_text(value.tag, event.step, event.wall_time, data, value.tensor)
-            elif plugin == facts.HPARAMS and value.content:
+            elif plugin == hparams_and_text.HPARAMS and value.content:
                 self.facts.add_hparams(data, value.content)
         except (Malformed, RecursionError):  # lists may lie in lists without end
             self.unreadable += 1

@@ -16,7 +16,7 @@ import google_crc32c
 import numpy as np
 import numpy.typing as npt
 
-from engine.events.framing import FOOTER, HEADER, MASK_DELTA, walk
+from engine.events.record_scan import FOOTER, HEADER, MASK_DELTA, walk
 
 CHUNK = 1 << 18
 """Bytes read at a time: about 5 ms of decoding."""

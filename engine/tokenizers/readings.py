@@ -48,7 +48,7 @@ class Count:
     bytes: int
     """In UTF-8."""
     words: int
-    """As `engine.compare.behaviour.count_words` counts: a character each in Han and kana."""
+    """As `engine.compare.answer_length.count_words` counts: a character each in Han and kana."""
     tokens: int
     unknown: int
     """Tokens that stand for what the vocabulary has no piece for."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from engine.errors import EngineError
 from engine.jobs.status import Failure, State
 from engine.text import clean
-from engine.worker import exhaustion
+from engine.worker import out_of_memory
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.environment import set_environment
 
@@ -32,9 +32,9 @@ def main(arguments: list[str]) -> int:
     """Run one job to its end; the exit code is 0, 1 for a failed job, 2 for wrong use."""
     set_environment(network=arguments[:1] == ["get"])
     if arguments == ["serve"]:
-        return int(importlib.import_module("engine.worker.serve").main())
+        return int(importlib.import_module("engine.worker.companion.server").main())
     if arguments[:1] == ["get"] and len(arguments) == 2:
-        return int(importlib.import_module("engine.worker.fetch").main(arguments[1]))
+        return int(importlib.import_module("engine.worker.download").main(arguments[1]))
     if len(arguments) < 2 or arguments[0] not in JOBS:
         print(f"usage: python -m engine.worker {'|'.join(JOBS)} JOB_DIR, or serve", file=sys.stderr)
         return 2
@@ -78,8 +78,8 @@ def run(attempt: Attempt, kind: str) -> int:
 
 def explain(error: BaseException, attempt: Attempt) -> Failure:
     """What a user should read of an exception."""
-    if exhaustion.means_exhausted(error):
-        return exhaustion.explain(error, attempt)
+    if out_of_memory.means_exhausted(error):
+        return out_of_memory.explain(error, attempt)
     if isinstance(error, EngineError):
         return Failure(error.title, error.detail, error.hint)
     if _means_full_disk(error, attempt.directory.path):

@@ -24,9 +24,11 @@ from engine.jobs.store import open_store
 from engine.recipes.recipe import EvaluateRecipe
 from engine.recipes.settings import Decode
 from engine.statistics import wilson
-from engine.worker.answering.answers import answer_all
-from engine.worker.answering.bases import Bases, Voice
-from engine.worker.answering.measure import (
+from engine.worker.attempt import Attempt, Stopped
+from engine.worker.data.arrow import read_raw
+from engine.worker.inference.decoding import answer_all
+from engine.worker.inference.models import Bases, Voice
+from engine.worker.inference.scoring import (
     ROWS,
     Scored,
     Tick,
@@ -34,10 +36,8 @@ from engine.worker.answering.measure import (
     read_texts,
     score_items,
 )
-from engine.worker.attempt import Attempt, Stopped
-from engine.worker.model.models import pick_device
-from engine.worker.model.places import locate
-from engine.worker.rows.columnar import read_raw
+from engine.worker.model.loading import pick_device
+from engine.worker.model.locate import locate
 
 SCHEMA = 1
 LABEL_TOKENS = 24

@@ -18,13 +18,13 @@ from engine.errors import EngineError
 from engine.jobs.store import open_store
 from engine.recipes.recipe import GenerateRecipe
 from engine.recipes.settings import Decode as Decoding
-from engine.worker.answering.answers import Answers
-from engine.worker.answering.bases import Bases
-from engine.worker.answering.chorus import ROWS, Chorus
-from engine.worker.answering.replies import EndpointGone
 from engine.worker.attempt import Attempt, Stopped
-from engine.worker.model.models import pick_device
-from engine.worker.model.places import Place, locate
+from engine.worker.inference.batch import ROWS, Chorus
+from engine.worker.inference.decoding import Answers
+from engine.worker.inference.endpoint_replies import EndpointGone
+from engine.worker.inference.models import Bases
+from engine.worker.model.loading import pick_device
+from engine.worker.model.locate import Place, locate
 
 __all__ = ["Answers", "Decoding", "run"]
 

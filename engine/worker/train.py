@@ -18,22 +18,22 @@ from engine.jobs import devices
 from engine.jobs.store import open_store
 from engine.recipes.recipe import TrainRecipe
 from engine.worker.attempt import Attempt, Stopped
-from engine.worker.model import heap, models
+from engine.worker.data.batching import EncodedRows, choose_collate, lengths_of, order_rows
+from engine.worker.data.counts import describe
+from engine.worker.data.encode import Template, choose_template
+from engine.worker.data.preference_pairs import check_preferences
+from engine.worker.data.prepare import Prepared, prepare
+from engine.worker.model import loading, malloc
 from engine.worker.model.build import build_model, find_stage, load_root
-from engine.worker.model.formats import pick_formats
+from engine.worker.model.dtypes import pick_formats
 from engine.worker.model.saving import save_template
-from engine.worker.rows.batches import EncodedRows, choose_collate, lengths_of, order_rows
-from engine.worker.rows.counts import describe
-from engine.worker.rows.encode import Template, choose_template
-from engine.worker.rows.examples import Prepared, prepare
-from engine.worker.rows.pairs import check_preferences
-from engine.worker.training import checkpoints, sampling
-from engine.worker.training.arguments import training_arguments
-from engine.worker.training.conductor import Conductor
-from engine.worker.training.curves import Curves
+from engine.worker.training import checkpoints, eval_samples
+from engine.worker.training.callback import Conductor
+from engine.worker.training.eval_history import History
+from engine.worker.training.evaluator import Gauge, HeldOut
+from engine.worker.training.event_writer import Curves
 from engine.worker.training.forgetting import Forgetting, fix_probe, read_root
-from engine.worker.training.gauges import Gauge, HeldOut
-from engine.worker.training.history import History
+from engine.worker.training.hf_arguments import training_arguments
 from engine.worker.training.trainer import TokenTrainer
 
 
@@ -43,7 +43,7 @@ def run(attempt: Attempt) -> str:
     assert isinstance(recipe, TrainRecipe), "the launcher gives a training job its recipe"
     assert attempt.device is not None, "the queue gives the device"
     # By UUID only one GPU is visible, and torch calls it the first.
-    device = models.pick_device("cuda:0" if attempt.device.kind == "cuda" else attempt.device.kind)
+    device = loading.pick_device("cuda:0" if attempt.device.kind == "cuda" else attempt.device.kind)
     _note_versions(attempt, device)
     if recipe.training.objective == "dpo":
         check_preferences(recipe)
@@ -53,7 +53,7 @@ def run(attempt: Attempt) -> str:
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     stage = find_stage(recipe, runs)
     attempt.update(message="reading the rows")
-    tokenizer = models.load_tokenizer(stage.tokenizer)
+    tokenizer = loading.load_tokenizer(stage.tokenizer)
     template = choose_template(tokenizer, recipe.data.template, recipe.data.system)
     attempt.log(f"template {template.name} ({template.hash[:12]})")
     for note in template.notes:
@@ -64,7 +64,7 @@ def run(attempt: Attempt) -> str:
     )  # fmt: skip
     _report_data(attempt, data, recipe)
     attempt.update(message="loading the model")
-    heap.give_back_large_blocks(stage.base)
+    malloc.give_back_large_blocks(stage.base)
     resumed, spread = checkpoints.newest(attempt.directory.checkpoints), len(attempt.devices) > 1
     context = config_json.find_context_length(config_json.read_json(stage.base / "config.json"))
     probe = fix_probe(attempt, tokenizer, data.train, context, stage.lineage, fresh=not resumed)
@@ -142,14 +142,14 @@ def _train(
 ) -> str:
     """Train, or go on with it, and save what the recipe wants. Raises Stopped, EngineError."""
     history = History.read(resumed) if resumed else History()
-    sampling.rewind(attempt.directory.samples, history.last)
+    eval_samples.rewind(attempt.directory.samples, history.last)
     first = checkpoints.step_of(resumed) + 1 if resumed else 0
     curves = Curves(attempt.directory.events, attempt.number, first)
     conductor = Conductor(attempt, recipe, history)
     try:
         trainer, held_out = make(curves, conductor)
         _quiet(trainer)
-        said = sampling.sampler(attempt, recipe.samples, model, tokenizer, template, data)
+        said = eval_samples.sampler(attempt, recipe.samples, model, tokenizer, template, data)
         trainer.gauges = [gauge for gauge in (held_out, alarm, said) if gauge is not None]
         if resumed:
             attempt.log(f"going on from {resumed.name}")

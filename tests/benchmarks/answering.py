@@ -29,12 +29,12 @@ def main(how: str, base: str, adapter: str, prompts: str, out: str) -> None:
     from engine.worker.environment import set_environment
 
     set_environment()
-    from engine.worker.model import models
+    from engine.worker.model import loading as model_loading
 
     for name in ("transformers.pipelines", "transformers.models.llama.modeling_llama",
-                 "engine.worker.answering.chorus"):  # fmt: skip
+                 "engine.worker.inference.batch"):  # fmt: skip
         importlib.import_module(name)
-    models.warm()
+    model_loading.warm()
     asked = json.loads(Path(prompts).read_text(encoding="utf-8"))
     found = (as_people_do if how == "pipelines" else as_we_do)(Path(base), Path(adapter), asked)
     Path(out).write_text(json.dumps(found), encoding="ascii")
@@ -81,10 +81,10 @@ def as_we_do(base: Path, adapter: Path, prompts: Sequence[str]) -> dict[str, Any
     from engine.compare.arms import Arm
     from engine.compare.prompts import Prompt
     from engine.recipes.settings import Decode
-    from engine.worker.answering.answers import Answers
-    from engine.worker.answering.bases import Bases
-    from engine.worker.answering.chorus import ROWS, Chorus
-    from engine.worker.model.places import Place
+    from engine.worker.inference.batch import ROWS, Chorus
+    from engine.worker.inference.decoding import Answers
+    from engine.worker.inference.models import Bases
+    from engine.worker.model.locate import Place
 
     before = settled()
     loading = time.perf_counter()

@@ -28,11 +28,11 @@ from engine.compare import prompts as prompt_files
 from engine.compare.arms import Arm, format_arm
 from engine.compare.samples import Sample
 from engine.recipes.settings import Decode
-from engine.worker.answering.answers import Answers
-from engine.worker.answering.bases import Bases, Voice
-from engine.worker.answering.chorus import ROWS, Chorus
-from engine.worker.answering.shift import measure_shift
-from engine.worker.model.places import Place
+from engine.worker.inference.batch import ROWS, Chorus
+from engine.worker.inference.decoding import Answers
+from engine.worker.inference.models import Bases, Voice
+from engine.worker.inference.token_shift import measure_shift
+from engine.worker.model.locate import Place
 from tests.benchmarks.answering import NEW_TOKENS
 from tests.benchmarks.parts import Part, measure
 from tests.benchmarks.results import Outcome

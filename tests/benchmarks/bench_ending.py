@@ -21,9 +21,9 @@ from engine.data import rows
 from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Decode
-from engine.worker.answering.answers import Answers
-from engine.worker.answering.bases import Bases
-from engine.worker.model.places import locate
+from engine.worker.inference.decoding import Answers
+from engine.worker.inference.models import Bases
+from engine.worker.model.locate import locate
 from tests.benchmarks.results import Outcome, Row
 from tests.worker.here import train_here
 

@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from engine.events.fleet import Fleet
-from engine.events.logdir import LogDir
+from engine.events.log_dir import LogDir
+from engine.events.log_set import Fleet
 from engine.events.series import smooth, thin
 from tests.benchmarks.results import Outcome, Row, printed
 from tests.events.encoding import event, event_file, simple, version

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.events.logdir import LogDir
+from engine.events.log_dir import LogDir
 from engine.jobs import launch, lock, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State

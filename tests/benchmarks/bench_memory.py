@@ -140,7 +140,7 @@ def bench(trials: int = len(HELD_OUT)) -> Outcome:
     worst = max(abs(_error(predicted, grown)) for _, predicted, grown in found)
     rows.append(Row(f"largest error over {len(found)} held-out configurations", f"{worst:.1f} %",
                     "at most 25 %"))  # fmt: skip
-    rows.append(Row("largest error on a GPU (tests/worker/test_memory_gpu.py)", NOT_MEASURED))
+    rows.append(Row("largest error on a GPU (tests/worker/model/test_memory_gpu.py)", NOT_MEASURED))
     return Outcome(rows, {"steps": STEPS, "threads": 1})
 
 

@@ -23,7 +23,7 @@ import torch
 from transformers import Trainer, TrainerCallback, set_seed
 
 from engine.bundled import BASE
-from engine.events.logdir import LogDir
+from engine.events.log_dir import LogDir
 from engine.events.series import Series
 from engine.jobs import devices, directory
 from engine.jobs.directory import JobDirectory
@@ -33,16 +33,16 @@ from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
 from engine.worker import train
 from engine.worker.attempt import Attempt
-from engine.worker.model import models
+from engine.worker.data.batching import EncodedRows
+from engine.worker.data.encode import Encoded, choose_template, collate
+from engine.worker.data.prepare import Prepared, prepare
+from engine.worker.model import loading
 from engine.worker.model.build import build_model, find_stage
-from engine.worker.model.formats import Formats, pick_formats
-from engine.worker.rows.batches import EncodedRows
-from engine.worker.rows.encode import Encoded, choose_template, collate
-from engine.worker.rows.examples import Prepared, prepare
-from engine.worker.training.arguments import training_arguments
-from engine.worker.training.conductor import Conductor
-from engine.worker.training.curves import Curves
-from engine.worker.training.history import History
+from engine.worker.model.dtypes import Formats, pick_formats
+from engine.worker.training.callback import Conductor
+from engine.worker.training.eval_history import History
+from engine.worker.training.event_writer import Curves
+from engine.worker.training.hf_arguments import training_arguments
 from tests.benchmarks.results import Outcome, Row
 from tests.worker.here import train_here
 
@@ -126,7 +126,7 @@ def train_ours(work: Work) -> Speed:
     attempt.devices = devices.options("cpu")[0]
     attempt._writer.start()
     attempt.log = lambda line: None  # type: ignore[method-assign]
-    curves, tokenizer = Curves(job.events, 1, 1), models.load_tokenizer(BASE)
+    curves, tokenizer = Curves(job.events, 1, 1), loading.load_tokenizer(BASE)
     conductor = Conductor(attempt, work.recipe, History())
     data = Prepared(list(work.rows), [], [])
     trainer, _ = train.token_trainer(
@@ -146,7 +146,7 @@ def train_bare(work: Work) -> Speed:
         args=work.arguments(),
         train_dataset=EncodedRows(work.rows),
         data_collator=lambda rows: collate(rows, 0),
-        processing_class=models.load_tokenizer(BASE),
+        processing_class=loading.load_tokenizer(BASE),
     )
     return _timed(trainer)
 
@@ -162,7 +162,7 @@ def train_by_trl(work: Work) -> Speed:
         model=work.model(),
         args=work.arguments(SFTConfig, dataset_kwargs={"skip_prepare_dataset": True}),
         train_dataset=Dataset.from_list(rows),
-        processing_class=models.load_tokenizer(BASE),
+        processing_class=loading.load_tokenizer(BASE),
     )
     return _timed(trainer)
 
@@ -299,9 +299,9 @@ def _work(
     }  # fmt: skip
     built = recipe.parse(recipe.with_changes(table, changes))
     assert isinstance(built, TrainRecipe)
-    device = models.pick_device("auto")
+    device = loading.pick_device("auto")
     if rows is None:
-        tokenizer = models.load_tokenizer(BASE)
+        tokenizer = loading.load_tokenizer(BASE)
         rows = prepare(built.data, tokenizer, choose_template(tokenizer), 7).train
     formats = pick_formats(device, "auto", built.method.kind)
     return Work(built, rows, device, formats, folder)

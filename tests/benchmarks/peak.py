@@ -19,11 +19,11 @@ def main(job: str, family: str) -> int:
     from engine.worker.environment import set_environment
 
     set_environment()
-    from engine.worker.model import models, quantize
+    from engine.worker.model import loading, quantize
 
     for name in ("engine.worker.train", f"transformers.models.{family}.modeling_{family}"):
         importlib.import_module(name)
-    models.warm()
+    loading.warm()
     for load in (quantize.load_bitsandbytes, _import_preferences):
         with suppress(EngineError, ImportError):  # the extras, where they are there
             load()

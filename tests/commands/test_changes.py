@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from engine.events.fleet import Fleet
-from engine.viewing.filters import parse
+from engine.charts.filters import parse
+from engine.events.log_set import Fleet
 from tests.events.encoding import event, event_file, record, session_start, simple
 from tui.commands.changes import Changes
 

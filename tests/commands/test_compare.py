@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.compare import votes
-from engine.compare.shift import Shift
+from engine.compare.token_shift import Shift
 from engine.jobs import launch
 from engine.jobs.directory import JobDirectory
 from tests.tui.answered import BASE, TUNED, write_answers

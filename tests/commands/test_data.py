@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.worker.answering.desk import Desk
+from engine.worker.companion.handlers import Desk
 from tests.worker.tiny import save_checkpoint
 from tui import cli
 from tui.commands.data_report import Page

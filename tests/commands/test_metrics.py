@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.bundled import PRETRAIN_RUN
-from engine.events.logdir import LogDir
+from engine.events.log_dir import LogDir
 from engine.jobs import directory
 from engine.recipes.recipe import TrainRecipe
 from tests.events.encoding import event, event_file, session_start, simple, version

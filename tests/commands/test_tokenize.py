@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.tokenizers.readings import MOST_CHARACTERS, Reading, from_table
-from engine.worker.answering.desk import Desk
+from engine.worker.companion.handlers import Desk
 from tests.worker.tiny import make_tokenizer
 from tui import cli
 from tui.commands import tokenize

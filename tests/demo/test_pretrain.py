@@ -17,7 +17,7 @@ from engine.demo.making.pretrain.phases import PHASES, Phase
 from engine.demo.making.pretrain.rows import batches, encode
 from engine.demo.making.pretrain.tokens import make_tokenizer
 from engine.demo.making.pretrain.training import Team, Training
-from engine.events.logdir import LogDir
+from engine.events.log_dir import LogDir
 
 FIRST_LOSSES = (
     *(7.6831, 7.5403, 7.3986, 7.1704, 6.9629, 6.8042, 6.9707, 6.9681, 6.4964, 6.749),

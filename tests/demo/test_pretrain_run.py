@@ -5,7 +5,7 @@ import re
 
 from engine.bundled import PRETRAIN_RUN
 from engine.compare import samples
-from engine.events.logdir import LogDir
+from engine.events.log_dir import LogDir
 from engine.jobs import status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State

@@ -56,7 +56,7 @@ def make(config: Any, dtype: Any = None) -> Any:
 def adapt(model: Any, method: Method) -> Any:
     from peft import LoraConfig, get_peft_model
 
-    from engine.worker.model.targets import adapter_targets, is_transposed
+    from engine.worker.model.lora_targets import adapter_targets, is_transposed
 
     return get_peft_model(
         model,

@@ -3,7 +3,7 @@
 import struct
 from pathlib import Path
 
-from engine.events.framing import masked_crc
+from engine.events.record_scan import masked_crc
 
 
 def varint(number: int) -> bytes:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.events.logdir import LogDir
+from engine.events.log_dir import LogDir
 from tests.events.encoding import event, record, session_start, simple, tensor, version
 
 Point = tuple[str, int, float, float]

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from engine.errors import EngineError
-from engine.events import folder as folders
+from engine.events import watched_folder as folders
 from engine.events.discover import Finder, Kind, roots
-from engine.events.folder import Folder
+from engine.events.watched_folder import Folder
 from engine.jobs.directory import create
 from engine.recipes.recipe import TrainRecipe
 from tests.events.encoding import event, event_file, simple, version

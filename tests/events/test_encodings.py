@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.events.logdir import LogDir
+from engine.events.log_dir import LogDir
 from tests.events.encoding import (
     bytes_field,
     double_field,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.events.columns import FilePoints
-from engine.events.logdir import LogDir
+from engine.events.log_dir import LogDir
 from engine.events.merge import Curve
 from engine.events.scalars import Points, Purge
 from tests.events.encoding import event, event_file, record, session_start, simple, version

@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.events.logdir import LogDir
+from engine.events.log_dir import LogDir
 from tests.events.encoding import event, record, session_start, simple
 
 Point = tuple[int, float]

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.events.fleet import Fleet
-from engine.events.logdir import LogDir
+from engine.events.log_dir import LogDir
+from engine.events.log_set import Fleet
 
 DATA = Path(
     os.environ.get("FINETOP_TEST_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from engine.chat import Message
 from engine.compare import export
+from engine.compare.answer_pairs import Collection
 from engine.compare.arms import parse_arm
-from engine.compare.collection import Collection
 from engine.compare.samples import Sample, Timings, to_table
 from engine.jobs import status
 from engine.jobs.status import State

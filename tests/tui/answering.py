@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
-from engine.compare.shift import Candidate, Shift, ShiftedToken, to_table
+from engine.compare.token_shift import Candidate, Shift, ShiftedToken, to_table
 from engine.errors import EngineError
 
 OTHER_TOKENIZERS = EngineError("These two arms have different tokenizers.", "base and tuned")

@@ -13,7 +13,7 @@ from textual.app import App
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 
-from engine.compare.behaviour import count_sentences, count_words
+from engine.compare.answer_length import count_sentences, count_words
 from engine.errors import EngineError
 from engine.jobs.status import Failure, State
 from engine.jobs.store import Store
@@ -155,7 +155,7 @@ class FakeCompanion:
 
 
 def report_of(question: str, answer: str, **changes: Any) -> dict[str, Any]:
-    """A report on one row, in the shape that `engine.worker.rows.inspection` makes."""
+    """A report on one row, in the shape that `engine.worker.data.report` makes."""
 
     def token(text: str, learned: bool = False, special: bool = False) -> dict[str, Any]:
         return {"text": text, "ids": [7], "learned": learned, "special": special}

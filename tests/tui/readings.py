@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from engine.compare.behaviour import count_words
+from engine.compare.answer_length import count_words
 from engine.errors import EngineError
 from engine.tokenizers.readings import Count, Reading, Rendered, Token, Tokenized, to_table
 

@@ -1,7 +1,7 @@
 """A companion's line whose model takes long for every step, and hears nothing meanwhile.
 
 Run as a process in place of the worker: `python slow_line.py SECONDS`. It speaks the protocol of
-`engine.worker.serve`, as far as Compare asks for it, from one thread.
+`engine.worker.companion.server`, as far as Compare asks for it, from one thread.
 """
 
 import itertools

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from engine.viewing.axes import Axis
-from tests.viewing.curves import series
+from engine.charts.axes import Axis
+from tests.charts.curves import series
 from tui.charts.run_curves import Drawn
 from tui.curves.boards import Board, board
 from tui.curves.cursor import readings

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from engine.charts.axes import Axis
+from engine.charts.derived import perplexities
 from engine.events.series import Branch
-from engine.viewing.axes import Axis
-from engine.viewing.derived import perplexities
-from tests.viewing.curves import series
+from tests.charts.curves import series
 from tui.charts.run_curves import Drawn
 from tui.curves.boards import board
 from tui.curves.readings import ChartSpec, Trace

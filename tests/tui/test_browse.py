@@ -11,8 +11,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from engine.compare import remarks, samples
-from engine.compare.remarks import Remark
+from engine.compare import annotations, samples
+from engine.compare.annotations import Remark
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from engine.jobs.store import Store
@@ -139,24 +139,24 @@ async def test_notes_and_bookmarks_are_kept(job: JobDirectory) -> None:
         await pilot.press("enter")
         await see(pilot, "note: odd [/red]")
         wanted = {"p1": Remark(marked=True), "p2": Remark("odd [/red]")}
-        await until(pilot, lambda: remarks.read(job.path) == wanted)
+        await until(pilot, lambda: annotations.read(job.path) == wanted)
         await choose(pilot, "f", "with a note")
         await listed(pilot, "p2")
         await choose(pilot, "f", "bookmarked")
         await listed(pilot, "p1")
         await pilot.press("asterisk")
         await listed(pilot)
-        await until(pilot, lambda: "p1" not in remarks.read(job.path))
+        await until(pilot, lambda: "p1" not in annotations.read(job.path))
 
 
 async def test_a_note_that_cannot_be_written_is_said_and_not_shown_as_kept(
     job: JobDirectory,
 ) -> None:
     async with browsing(job) as (_, pilot):
-        remarks.file_of(job.path).write_text("{broken")
+        annotations.file_of(job.path).write_text("{broken")
         await pilot.press("asterisk")
         await see(pilot, "The notes are not valid JSON.")
-        assert remarks.file_of(job.path).read_text() == "{broken"
+        assert annotations.file_of(job.path).read_text() == "{broken"
 
 
 async def test_answers_come_while_one_reads(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
-from engine.compare import remarks, samples
+from engine.compare import annotations, samples
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import Store
 from tests.tui.conftest import FakeCompanion, screen_text, see, until
@@ -143,7 +143,7 @@ async def test_a_round_is_kept_as_a_job_to_note_and_to_vote_on(app: FinetopApp) 
         await see(pilot, "assistant, tuned: tuned says so.")
         (job,) = (path for path in app.store.root.iterdir() if path.name.startswith("kept-"))
         await until(
-            pilot, lambda: [one.note for one in remarks.read(job).values()] == ["look here"]
+            pilot, lambda: [one.note for one in annotations.read(job).values()] == ["look here"]
         )
         await pilot.press("escape", "v")
         await see(pilot, "0 of 1 judged")

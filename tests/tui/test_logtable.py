@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from engine.events.discover import Kind
-from engine.events.fleet import RunLog
+from engine.events.log_set import RunLog
 from engine.events.series import smooth
-from tests.viewing.curves import series
+from tests.charts.curves import series
 from tui.glyphs import ASCII, UNICODE
 from tui.lists.logrows import row_of
 from tui.lists.logtable import LogTable

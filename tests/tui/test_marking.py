@@ -160,7 +160,7 @@ async def test_a_zoom_on_what_another_run_lacks_shows_all_of_that(app: LogsApp, 
 async def test_an_older_or_broken_view_is_told_once(
     app: LogsApp, tmp_path: Path, content: str
 ) -> None:
-    from engine.viewing.state import state_file
+    from engine.charts.view_state import state_file
 
     path = state_file(app.place)
     path.parent.mkdir(parents=True)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from engine.jobs.summary import view
+from tests.charts.curves import series
 from tests.tui.building import write_run
-from tests.viewing.curves import series
 from tui.curves.readings import sparks, standing
 from tui.glyphs import UNICODE
 from tui.snapshots import RunRow, Spark

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from engine import word_diff
-from engine.compare.shift import Candidate, Shift, ShiftedToken
+from engine.compare.token_shift import Candidate, Shift, ShiftedToken
 from tui.answers.comparing import layouts, token_lines
 from tui.answers.conversation import Pieces, Span
 from tui.answers.differences import diff_line, diff_lines, pairs

@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from engine.compare import remarks, votes
+from engine.compare import annotations, votes
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import Store
 from engine.jobs.summary import view
@@ -121,7 +121,7 @@ async def test_undo_brings_the_pair_back_with_all_that_was_said(
             first.left: {"helpful": 2, "correct": 5},
             first.right: {"helpful": 1},
         }
-        await until(pilot, lambda: remarks.read(job.path)[first.prompt_id].marked)
+        await until(pilot, lambda: annotations.read(job.path)[first.prompt_id].marked)
         await pilot.press("u")
         await see(pilot, "0 of 4 judged")
         await see(pilot, "note: too short")

@@ -10,8 +10,8 @@ import socket
 import sys
 
 LOOK_SECONDS = 1.0
-HEAVY = ("train", "generate", "evaluate", "serve")
-"""Kinds of workers."""
+HEAVY = ("train", "generate", "evaluate", "companion.server")
+"""Modules of workers."""
 
 
 def main(address: str, owner: str) -> None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.chat import Message
+from engine.compare.answer_length import Behaviour
 from engine.compare.arms import Arm, parse_arm
-from engine.compare.behaviour import Behaviour
-from engine.compare.shift import Shift
+from engine.compare.token_shift import Shift
 from engine.jobs.summary import short_ref
 from engine.text import clean, one_line
 from tui.phrases import NONE

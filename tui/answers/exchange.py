@@ -14,7 +14,7 @@ from engine.chat import Message
 from engine.compare import samples
 from engine.compare.arms import format_arm, parse_arm
 from engine.compare.samples import Sample
-from engine.compare.shift import from_table
+from engine.compare.token_shift import from_table
 from engine.errors import EngineError
 from engine.recipes.settings import Decode
 from engine.text import one_line

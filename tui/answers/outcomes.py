@@ -6,7 +6,7 @@ Pure text, clean: names are cleaned here.
 from collections.abc import Mapping, Sequence
 from math import isfinite
 
-from engine.compare.paired import Kinds, Row
+from engine.compare.paired_stats import Kinds, Row
 from engine.compare.votes import Tally, Vote, agreement, mean_ratings, tally, tally_all
 from engine.text import one_line
 

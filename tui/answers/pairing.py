@@ -12,9 +12,9 @@ from pathlib import Path
 
 from textual.message import Message
 
-from engine.compare import remarks as remark_files
-from engine.compare.collection import Collection, Pair, names, of_job
-from engine.compare.remarks import Remark
+from engine.compare import annotations as remark_files
+from engine.compare.annotations import Remark
+from engine.compare.answer_pairs import Collection, Pair, names, of_job
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.recipes.recipe import GenerateRecipe

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.compare.behaviour import measure
-from engine.compare.collection import FILTERS, Pair, lets_through
-from engine.compare.numbers import MEASURES
+from engine.compare.answer_length import measure
+from engine.compare.answer_pairs import FILTERS, Pair, lets_through
+from engine.compare.metrics import MEASURES
 from engine.compare.samples import Sample
 from engine.text import clean, one_line
 from tui.answers.conversation import MOST_CHARACTERS

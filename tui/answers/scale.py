@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engine.compare.behaviour import Behaviour
+from engine.compare.answer_length import Behaviour
 from engine.text import clean
 from tui.styled_text import Line, Piece
 

@@ -6,7 +6,7 @@ Every kind has marks beside its colour. Pure text; the numbers come from the com
 import itertools
 from collections.abc import Iterator, Sequence
 
-from engine.compare.shift import KINDS, Candidate, Kind, Shift
+from engine.compare.token_shift import KINDS, Candidate, Kind, Shift
 from engine.text import clean, one_line
 from tui.glyphs import Glyphs
 from tui.styled_text import Line, Piece, fit, pad

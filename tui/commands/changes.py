@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from engine.events.fleet import RunLog
+from engine.charts.filters import Filter
+from engine.events.log_set import RunLog
 from engine.events.series import Series
 from engine.text import one_line
-from engine.viewing.filters import Filter
 from tui.lists.loglines import alarms, values_line
 
 Break = tuple[str, int]

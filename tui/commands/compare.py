@@ -15,7 +15,7 @@ from engine.recipes.recipe import GenerateRecipe
 from engine.text import one_line
 
 if TYPE_CHECKING:
-    from engine.compare.collection import Collection
+    from engine.compare.answer_pairs import Collection
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
@@ -49,7 +49,7 @@ def _add_job(parser: argparse.ArgumentParser) -> None:
 
 def _export(options: argparse.Namespace) -> int:
     from engine.compare import export, votes
-    from engine.compare.collection import of_job
+    from engine.compare.answer_pairs import of_job
     from tui.commands.generate import check_out
 
     export.check(options.to)
@@ -74,7 +74,7 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _numbers(options: argparse.Namespace) -> int:
-    from engine.compare import paired
+    from engine.compare import paired_stats
     from tui.answers.outcomes import kinds_line, span, value
 
     job = _job(options)
@@ -88,7 +88,7 @@ def _numbers(options: argparse.Namespace) -> int:
                 one_line(options.prompt),
                 "finetop compare export lists the prompts by their ids.",
             )
-    found = paired.compare(
+    found = paired_stats.compare(
         [pair.left for pair in pairs], [pair.right for pair in pairs], collection.numbers
     )
     if options.json:
@@ -97,7 +97,7 @@ def _numbers(options: argparse.Namespace) -> int:
             told |= {"difference": row.difference, "detectable": row.detectable}
         print(json.dumps(_finite(table), indent=1, ensure_ascii=False))
         return 0
-    from engine.compare.collection import names
+    from engine.compare.answer_pairs import names
 
     one, other = (one_line(name) for name in names([left, right]).values())
     print(f"{found.prompts} prompts answered by both, {found.same} with the same text")
@@ -124,7 +124,7 @@ def _numbers(options: argparse.Namespace) -> int:
 
 def _votes(options: argparse.Namespace) -> int:
     from engine.compare import votes
-    from engine.compare.collection import names
+    from engine.compare.answer_pairs import names
     from tui.answers.outcomes import outcome
 
     job = _job(options)
@@ -153,7 +153,7 @@ def _votes(options: argparse.Namespace) -> int:
 
 
 def _shift(options: argparse.Namespace) -> int:
-    from engine.compare.collection import names
+    from engine.compare.answer_pairs import names
     from tui.commands import shifts
 
     if not 1 <= options.bins <= 1000:
@@ -180,7 +180,7 @@ def _job(options: argparse.Namespace) -> JobDirectory:
 
 def _two(job: JobDirectory, arms: str | None) -> "tuple[Collection, str, str]":
     """The job's answers, and the two arms that are asked for, or the first two."""
-    from engine.compare.collection import names, of_job
+    from engine.compare.answer_pairs import names, of_job
 
     found = of_job(job)
     found.poll()

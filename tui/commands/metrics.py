@@ -121,7 +121,7 @@ def _folders_of_events(path: Path) -> Iterator[Path]:
 
 
 def _read(source: Source) -> "dict[str, Series]":
-    from engine.events.logdir import LogDir
+    from engine.events.log_dir import LogDir
 
     log = LogDir(source.events)
     log.poll()
@@ -146,7 +146,7 @@ def _csv(
     read: "Iterable[tuple[Source, dict[str, Series]]]", shown: bool, branches: bool
 ) -> Iterator[str]:
     """Every point, resumes as one curve. Names are cleaned where a terminal may see them."""
-    from engine.viewing.export import Selected, csv_lines
+    from engine.charts.export import Selected, csv_lines
 
     name = clean if shown else str
     selected = (
@@ -204,8 +204,8 @@ def _summaries(source: Source, curves: "dict[str, Series]") -> "list[Summary]":
 def _as_table(
     source: Source, curves: "dict[str, Series]", options: argparse.Namespace
 ) -> dict[str, Any]:
+    from engine.charts.export import curve_table
     from engine.events.summary import gap
-    from engine.viewing.export import curve_table
 
     summaries = {one.tag: one for one in _summaries(source, curves)}
     between = gap(curves)
@@ -267,8 +267,8 @@ def _perplexities(curves: "dict[str, Series]", tags: list[str]) -> "dict[str, Su
 
     Whether a loss is one over tokens the other tags say: of chosen `tags` nothing follows.
     """
+    from engine.charts.derived import perplexities
     from engine.events.summary import summarise
-    from engine.viewing.derived import perplexities
 
     follow = {} if tags else perplexities(curves)
     derived = {tag: one.series for tag, one in follow.items()}

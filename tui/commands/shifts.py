@@ -8,11 +8,11 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from engine.compare.answer_pairs import Pair
 from engine.compare.arms import parse_arm
-from engine.compare.collection import Pair
-from engine.compare.paired import interval
+from engine.compare.paired_stats import interval
 from engine.compare.samples import to_table
-from engine.compare.shift import KINDS, Shift, by_position, from_table
+from engine.compare.token_shift import KINDS, Shift, by_position, from_table
 from engine.errors import EngineError, JobFailed
 from engine.text import one_line
 

@@ -13,8 +13,8 @@ from engine.text import one_line
 from tui.options import add_screen_options
 
 if TYPE_CHECKING:
-    from engine.events.fleet import RunLog
-    from engine.viewing.filters import Filter
+    from engine.charts.filters import Filter
+    from engine.events.log_set import RunLog
 
 POLL_SECONDS = 0.25
 SLICE_SECONDS = 0.05
@@ -40,7 +40,7 @@ def _watch(options: argparse.Namespace) -> int:
     from engine.events.discover import roots
 
     paths = roots(options.paths)
-    from engine.viewing.filters import parse
+    from engine.charts.filters import parse
     from tui.lists.sifting import run_filter
 
     tags, runs = parse(options.tags), run_filter(options.runs_filter)
@@ -69,7 +69,7 @@ def _watch(options: argparse.Namespace) -> int:
 
 def _lines(paths: list[Path], tags: "Filter", runs: "Filter") -> Iterator[str]:
     """Lines without end: the newest values of every run, then each change."""
-    from engine.events.fleet import Fleet
+    from engine.events.log_set import Fleet
     from tui.commands.changes import Changes
     from tui.lists.logrows import row_of
     from tui.lists.sifting import subject_of

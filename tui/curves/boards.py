@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.charts.axes import Axis, along
+from engine.charts.run_colors import identities
 from engine.events.series import Branch, Floats, Series
 from engine.events.summary import is_higher_better
 from engine.text import one_line
-from engine.viewing.axes import Axis, along
-from engine.viewing.identity import identities
 from tui.charts.curve import Curve
 from tui.charts.run_curves import Drawn
 from tui.curves.readings import ChartSpec, Trace

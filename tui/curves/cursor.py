@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from engine.charts.axes import Axis, along, nearest
 from engine.events.series import Series
-from engine.viewing.axes import Axis, along, nearest
 from tui.charts.curve import Curve
 from tui.curves.boards import Board
 from tui.plotting.letters import letters_of

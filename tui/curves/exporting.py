@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from engine import atomic
+from engine.charts import png, svg
+from engine.charts.axes import Axis
+from engine.charts.export import Selected, chat_line, csv_lines, json_text
+from engine.charts.figure import Line, Look, Sketch, sketch
 from engine.errors import EngineError
 from engine.events.series import bucket
-from engine.viewing import png, svg
-from engine.viewing.axes import Axis
-from engine.viewing.export import Selected, chat_line, csv_lines, json_text
-from engine.viewing.sketch import Line, Look, Sketch, sketch
 from tui.charts.curve import Level
 from tui.charts.run_curves import Drawn
 from tui.curves.boards import Board

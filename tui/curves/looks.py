@@ -10,8 +10,8 @@ from typing import Any
 
 from textual.app import App
 
-from engine.viewing import state as states
-from engine.viewing.state import Place, ViewState
+from engine.charts import view_state as states
+from engine.charts.view_state import Place, ViewState
 
 Taken = Callable[[str], None]
 """Called once the state of last time is there, with a note where that was no good."""

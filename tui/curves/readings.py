@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.charts.filters import Filter
 from engine.events.series import Series, bucket
 from engine.jobs.status import State
 from engine.text import one_line
-from engine.viewing.filters import Filter
 from tui.charts.curve import Curve, Level
 from tui.glyphs import Glyphs
 from tui.phrases import (
@@ -33,7 +33,7 @@ from tui.styled_text import Line, Piece, length
 from tui.widgets.sparkline import sparkline
 
 if TYPE_CHECKING:
-    from engine.events.fleet import RunLog
+    from engine.events.log_set import RunLog
 
 _TRAIN, _BASE, _EVAL, _FURTHER = 0, 1, 2, 3
 _SPARKS_OF_OTHERS = 3

@@ -104,7 +104,7 @@ class Inspector(_Asking[Question]):
 
     @property
     def report(self) -> Report | None:
-        """Of the newest question that was answered, as `engine.worker.rows.inspection` makes it."""
+        """Of the newest question that was answered, as `engine.worker.data.report` makes it."""
         return self.answer["report"] if self.answer is not None else None
 
 

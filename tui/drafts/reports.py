@@ -1,6 +1,6 @@
 """The companion's report on data, as panels show it: rows, lengths, templates, oddities.
 
-The shapes are those of `engine.worker.rows.inspection`. All text of the report is untrusted and is
+The shapes are those of `engine.worker.data.report`. All text of the report is untrusted and is
 cleaned here. What is learned has brackets about it, and not only a colour.
 """
 

@@ -8,7 +8,7 @@ from engine.jobs.directory import JobDirectory
 from tui.snapshots import Curves, RunRow
 
 if TYPE_CHECKING:
-    from engine.events.logdir import LogDir
+    from engine.events.log_dir import LogDir
     from engine.events.series import Series
 
 
@@ -22,7 +22,7 @@ class Beside:
 
     def read(self, rows: Sequence[RunRow]) -> dict[str, Curves]:
         """All curves of these runs as they stand, by key; whatever was read before is let go."""
-        from engine.events.logdir import LogDir
+        from engine.events.log_dir import LogDir
 
         with self._turn:
             known = {row.key: self._logs.get(row.key) for row in rows if row.log is None}
@@ -48,7 +48,7 @@ class Beside:
 
 def _curves(row: RunRow, job: "LogDir | None") -> Curves:
     """Everything a run logged, and perplexities of losses that were logged alone."""
-    from engine.viewing.derived import perplexities
+    from engine.charts.derived import perplexities
     from tui.lists.loglines import alarms
 
     series: Mapping[str, Series]

@@ -139,7 +139,7 @@ class Feed(Follower):
         return pending
 
     def _read_slice(self, tracked: Tracked) -> bool:
-        from engine.events.logdir import LogDir
+        from engine.events.log_dir import LogDir
 
         if tracked.logdir is None:
             tracked.logdir = LogDir(tracked.job.events)

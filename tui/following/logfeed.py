@@ -21,7 +21,7 @@ from tui.snapshots import Machine, RunDetail, RunRow, RunsSnapshot
 if TYPE_CHECKING:
     from textual.message import Message
 
-    from engine.events.fleet import Fleet, RunLog
+    from engine.events.log_set import Fleet, RunLog
     from tui.following.tracking import Tracked
 
 TEXT_LINES = 40
@@ -73,7 +73,7 @@ class LogFeed(Follower):
 
     def cycle(self) -> bool:
         """Read one slice; whether there is more to read."""
-        from engine.events.fleet import Fleet
+        from engine.events.log_set import Fleet
 
         if self._fleet is None:
             self._fleet = Fleet(self._paths)
@@ -154,7 +154,7 @@ class LogFeed(Follower):
 
 def detail_of(run: "RunLog", row: RunRow, job: "Tracked | None" = None) -> RunDetail:
     """The whole of a run that is watched: curves, what is derived, what else the files say."""
-    from engine.viewing.derived import perplexities
+    from engine.charts.derived import perplexities
     from tui.lists.loglines import alarms, overview
 
     derived = perplexities(run.series, run.settings)

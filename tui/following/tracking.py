@@ -16,7 +16,7 @@ from tui.following.sparks import Sparks
 from tui.snapshots import SMOOTHED_POINTS, SMOOTHING, SPARK_CELLS, Marks, RunRow, Spark
 
 if TYPE_CHECKING:
-    from engine.events.logdir import LogDir
+    from engine.events.log_dir import LogDir
     from engine.events.series import Series
     from tui.following.trails import Samples
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.charts.derived import alerts
+from engine.charts.filters import Filter
 from engine.events.series import Series
 from engine.text import clean, one_line
-from engine.viewing.derived import alerts
-from engine.viewing.filters import Filter
 
 if TYPE_CHECKING:
-    from engine.events.fleet import RunLog
+    from engine.events.log_set import RunLog
 
 _ALARMS = 6
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.events.discover import Kind
-from engine.events.fleet import RunLog
+from engine.events.log_set import RunLog
 from engine.jobs.directory import JobDirectory, JobRecord
 from engine.jobs.status import State
 from engine.jobs.summary import JobView, UserNotes, view

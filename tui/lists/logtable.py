@@ -25,7 +25,7 @@ from tui.widgets.sparkline import sparkline
 from tui.widgets.table import Column, Row
 
 if TYPE_CHECKING:
-    from engine.events.fleet import RunLog
+    from engine.events.log_set import RunLog
 
 _FALLING = SMOOTHING ** np.arange(SMOOTHED_POINTS - 1, -1, -1)
 CELLS = 10

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from operator import is_
 
+from engine.charts.filters import Filter, Subject, parse
 from engine.errors import EngineError
-from engine.viewing.filters import Filter, Subject, parse
 from tui.phrases import state_words
 from tui.snapshots import RunRow
 

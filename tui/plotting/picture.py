@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from engine.charts.axes import cut
 from engine.events.series import Floats, Ints, smooth, thin
 from engine.text import one_line
-from engine.viewing.axes import cut
 from tui.charts.curve import Curve, Level
 from tui.glyphs import UNICODE, Glyphs
 from tui.plotting.axes import Axis, fit_x, fit_y

@@ -7,8 +7,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.message import Message
 
-from engine.compare.numbers import GROUPS
-from engine.compare.paired import Comparison, Kinds, Row, compare
+from engine.compare.metrics import GROUPS
+from engine.compare.paired_stats import Comparison, Kinds, Row, compare
 from engine.errors import EngineError
 from engine.text import one_line
 from tui.answers.outcomes import kinds_line, span, value

@@ -9,9 +9,9 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
-from engine.compare import remarks as remark_files
-from engine.compare.collection import Pair
-from engine.compare.remarks import Remark
+from engine.compare import annotations as remark_files
+from engine.compare.annotations import Remark
+from engine.compare.answer_pairs import Pair
 from engine.text import clean, one_line
 from engine.word_diff import Change, compare
 from tui.answers.conversation import MOST_CHARACTERS

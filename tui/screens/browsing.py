@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.compare import export, votes
-from engine.compare.collection import Pair, of_job
-from engine.compare.numbers import MEASURES
-from engine.compare.remarks import LONGEST, Remark
+from engine.compare.annotations import LONGEST, Remark
+from engine.compare.answer_pairs import Pair, of_job
+from engine.compare.metrics import MEASURES
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.text import one_line

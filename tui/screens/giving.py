@@ -10,8 +10,8 @@ from tui.screens.looking import Zooming
 if TYPE_CHECKING:
     from textual.widgets import Input
 
-    from engine.viewing.export import Selected
-    from engine.viewing.sketch import Sketch
+    from engine.charts.export import Selected
+    from engine.charts.figure import Sketch
 
 
 class Giving(Zooming):

@@ -21,7 +21,7 @@ from tui.widgets.line import Lines, Rule
 from tui.widgets.table import Column, Table
 
 if TYPE_CHECKING:
-    from engine.viewing.state import ViewState
+    from engine.charts.view_state import ViewState
     from tui.lists.logtable import LogTable
     from tui.services import LogServices
 
@@ -268,7 +268,7 @@ class LogsPage(Remembering):
     def _fill(self) -> None:
         if not self.ready:
             return
-        from engine.viewing.filters import parse
+        from engine.charts.filters import parse
         from tui.lists.loglines import common_tags
         from tui.lists.logtable import LogTable
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.charts.axes import Axis
+from engine.charts.filters import Filter, parse
 from engine.errors import EngineError
 from engine.text import one_line
-from engine.viewing.axes import Axis
-from engine.viewing.filters import Filter, parse
 from tui.charts.run_curves import Drawn
 from tui.curves.boards import AXES, Board
 from tui.curves.cursor import place_of, step_at
@@ -22,8 +22,8 @@ from tui.screens.deeds import Deeds
 from tui.snapshots import Curves, RunDetail, RunRow
 
 if TYPE_CHECKING:
+    from engine.charts.view_state import ViewState
     from engine.events.series import Series
-    from engine.viewing.state import ViewState
     from tui.charts.curve import Level
     from tui.widgets.chart import Chart
 

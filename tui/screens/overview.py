@@ -21,7 +21,7 @@ from tui.widgets.line import Lines, Rule
 from tui.widgets.pager import MOST_LINES, Pager
 
 if TYPE_CHECKING:
-    from engine.events.fleet import RunLog
+    from engine.events.log_set import RunLog
 
 _HIDDEN_FACTS = frozenset({"launch", "argv"})
 """Of a start, what tells a person nothing."""

@@ -6,10 +6,10 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
+from engine.compare.answer_pairs import Pair
 from engine.compare.arms import parse_arm
-from engine.compare.collection import Pair
 from engine.compare.samples import to_table
-from engine.compare.shift import Shift, from_table
+from engine.compare.token_shift import Shift, from_table
 from engine.errors import EngineError
 from engine.text import one_line
 from tui.answers.conversation import Pieces, spans_of

@@ -10,9 +10,9 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
-from engine.compare import remarks as remark_files
-from engine.compare.collection import Pair
-from engine.compare.remarks import Remark
+from engine.compare import annotations as remark_files
+from engine.compare.annotations import Remark
+from engine.compare.answer_pairs import Pair
 from engine.compare.samples import Sample
 from engine.compare.votes import Ballot, Choice, Vote, draw, hide_names, named
 from engine.text import one_line

@@ -7,8 +7,8 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.events import Resize
 
+from engine.charts.axes import Axis
 from engine.text import one_line
-from engine.viewing.axes import Axis
 from tui.charts.curve import Level
 from tui.curves.boards import board
 from tui.curves.cursor import place_of, readings

@@ -9,13 +9,13 @@ from transformers import set_seed
 
 from engine.errors import EngineError
 from engine.recipes.recipe import TrainRecipe
-from engine.worker.model import models
+from engine.worker.model import loading
 from engine.worker.model.attention import attention_for, check_packing
-from engine.worker.model.formats import Formats
+from engine.worker.model.dtypes import Formats
+from engine.worker.model.lora_targets import adapter_targets, is_transposed
 from engine.worker.model.quantize import is_quantized
 from engine.worker.model.saving import merge, save_merged
 from engine.worker.model.stages import Lineage, Stage, find_stage
-from engine.worker.model.targets import adapter_targets, is_transposed
 
 __all__ = ["Lineage", "Stage", "build_model", "find_stage", "load_root"]
 
@@ -62,7 +62,7 @@ def load_root(
 ) -> Any:
     """The model that all stages began with, in evaluation mode, as this run would load it."""
     path, quantized = stage.lineage.root_path, recipe.method.quantize
-    return models.load_base(path, device, formats.weights, quantized, spread=spread)
+    return loading.load_base(path, device, formats.weights, quantized, spread=spread)
 
 
 def _load_whole(
@@ -81,7 +81,7 @@ def _load_whole(
     if stage.adapter is not None and not spread:
         model = merge(stage.base, stage.adapter).to(device, formats.weights)
     else:
-        model = models.load_base(
+        model = loading.load_base(
             path, device, formats.weights, attention=_attention(recipe, formats, device),
             spread=spread,
         )  # fmt: skip
@@ -111,14 +111,14 @@ def _load_with_adapter(
         say(f"merging {stage.lineage.parent} into its base")
         save_merged(stage.base, stage.adapter, tokenizer, merged)
         path = merged
-    base = models.load_base(
+    base = loading.load_base(
         path, device, formats.weights, recipe.method.quantize,
         attention=_attention(recipe, formats, device), spread=spread,
     )  # fmt: skip
     base.config.use_cache = False
     base.requires_grad_(False)
     if stage.adapter is not None and not stage.merges:
-        model = models.attach_adapter(base, stage.adapter, "default", trainable=True)
+        model = loading.attach_adapter(base, stage.adapter, "default", trainable=True)
         _tell_differences(model, recipe, say)
         return model
     return _new_adapter(base, recipe)

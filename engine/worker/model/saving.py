@@ -14,9 +14,9 @@ import torch
 
 from engine import atomic
 from engine.errors import EngineError
-from engine.worker.model import models, quantize
-from engine.worker.rows.encode import end_token_ids
-from engine.worker.rows.template import Template
+from engine.worker.data.chat_template import Template
+from engine.worker.data.encode import end_token_ids
+from engine.worker.model import loading, quantize
 
 
 def save_template(folder: Path, template: Template, tokenizer: Any, model: Any) -> None:
@@ -56,14 +56,14 @@ def merge(base: Path, adapter: Path) -> Any:
     Raises EngineError where the adapter does not fit, the sum is not finite, or the base is stored
     quantised: the sum would be rounded to the few values that its weights can have.
     """
-    model = models.load_base(base, torch.device("cpu"), torch.float32)
+    model = loading.load_base(base, torch.device("cpu"), torch.float32)
     if quantize.is_quantized(model):
         raise EngineError(
             "The adapter cannot be merged: its base is stored quantised.",
             str(base),
             "Go on with the adapter (model.adapter = continue), or merge on the whole base.",
         )
-    attached = models.attach_adapter(model, adapter)
+    attached = loading.attach_adapter(model, adapter)
     try:
         merged = attached.merge_and_unload(safe_merge=True)
     except ValueError as error:
@@ -80,7 +80,7 @@ def save_merged(base: Path, adapter: Path, tokenizer: Any, folder: Path) -> None
         return
     aside = folder.with_name(f".{folder.name}")
     shutil.rmtree(aside, ignore_errors=True)
-    merged = merge(base, adapter).to(models.stored_dtype(base))
+    merged = merge(base, adapter).to(loading.stored_dtype(base))
     merged.save_pretrained(str(aside))
     tokenizer.save_pretrained(str(aside))
     atomic.publish_directory(aside, folder)

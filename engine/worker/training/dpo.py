@@ -22,15 +22,20 @@ from trl.trainer.dpo_trainer import DPOTrainer
 from engine.errors import EngineError
 from engine.recipes.recipe import TrainRecipe
 from engine.worker.attempt import Attempt, Stopped
-from engine.worker.model.formats import Formats
+from engine.worker.data.batching import EncodedRows, order_rows
+from engine.worker.data.preference_pairs import (
+    FILE,
+    Compared,
+    collate_pairs,
+    compare_with_reference,
+)
+from engine.worker.data.prepare import Prepared
+from engine.worker.model.dtypes import Formats
 from engine.worker.model.stages import Stage
-from engine.worker.rows.batches import EncodedRows, order_rows
-from engine.worker.rows.examples import Prepared
-from engine.worker.rows.pairs import FILE, Compared, collate_pairs, compare_with_reference
-from engine.worker.training.arguments import training_arguments
-from engine.worker.training.conductor import Conductor
-from engine.worker.training.curves import Curves
-from engine.worker.training.gauges import undisturbed
+from engine.worker.training.callback import Conductor
+from engine.worker.training.evaluator import undisturbed
+from engine.worker.training.event_writer import Curves
+from engine.worker.training.hf_arguments import training_arguments
 from engine.worker.training.trainer import TokenTrainer
 
 NUMBERS = {

@@ -21,11 +21,11 @@ from engine import atomic
 from engine.bundled import PROBE
 from engine.recipes.recipe import TrainRecipe
 from engine.worker.attempt import Attempt, Stopped
-from engine.worker.model import models
+from engine.worker.data.encode import Encoded
+from engine.worker.model import loading
 from engine.worker.model.stages import Lineage
-from engine.worker.rows.encode import Encoded
-from engine.worker.training.gauges import undisturbed
-from engine.worker.training.probe import (
+from engine.worker.training.evaluator import undisturbed
+from engine.worker.training.probe_text import (
     Probe,
     Reference,
     affordable,
@@ -34,7 +34,7 @@ from engine.worker.training.probe import (
     read_probe,
     vocabulary_of,
 )
-from engine.worker.training.verdicts import SHIFT
+from engine.worker.training.stopping_rules import SHIFT
 
 FOLDER = "probe"
 TAGS = {
@@ -174,7 +174,7 @@ def read_root(
             found = Reference.make(path, probe, root, lambda: _heed(attempt))
         taken = time.monotonic() - started
         del root
-        models.release()
+        loading.release()
         attempt.log(f"probe of {probe.predicted:,} tokens read by {lineage.root}, {taken:.1f} s")
     return found
 

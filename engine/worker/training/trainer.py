@@ -16,13 +16,13 @@ from transformers import TrainerState
 
 from engine.events.summary import perplexity
 from engine.worker.attempt import Attempt, Stopped
-from engine.worker.rows.batches import OrderedTrainer
-from engine.worker.rows.encode import collate, nll_by_row
+from engine.worker.data.batching import OrderedTrainer
+from engine.worker.data.encode import collate, nll_by_row
 from engine.worker.training import checkpoints
-from engine.worker.training.conductor import Conductor
-from engine.worker.training.curves import TRAIN_TAGS, Curves
-from engine.worker.training.gauges import Gauge, undisturbed
-from engine.worker.training.surroundings import Surroundings
+from engine.worker.training.callback import Conductor
+from engine.worker.training.evaluator import Gauge, undisturbed
+from engine.worker.training.event_writer import TRAIN_TAGS, Curves
+from engine.worker.training.hardware_log import Surroundings
 
 
 class Meter:

@@ -1,0 +1,188 @@
+"""The answers of a generate job, read as they come: by arm and prompt, paired, with their numbers.
+
+Reads appended bytes only, and measures each answer once. A line that is not whole yet is waited
+for; one that holds no sample is counted and passed over. Belongs to one thread.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.compare import prompts as prompt_files
+from engine.compare.arms import parse_arm
+from engine.compare.checks import overlap
+from engine.compare.metrics import REPEATS, Numbers, numbers_of
+from engine.compare.prompts import Prompt
+from engine.compare.samples import Sample, from_table
+from engine.errors import EngineError
+from engine.jobs.directory import JobDirectory
+from engine.recipes.recipe import GenerateRecipe
+
+SLICE_BYTES = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What two arms answered to one prompt."""
+
+    prompt: Prompt
+    left: Sample
+    right: Sample
+    left_numbers: Numbers
+    right_numbers: Numbers
+    common: float
+    """Words in common, whatever their order: 2 · common / (left + right); 1 for equal texts."""
+
+    @property
+    def id(self) -> str:
+        return self.prompt.id
+
+    @property
+    def differs(self) -> bool:
+        return self.left.text != self.right.text
+
+    def change(self, measure: str) -> float | None:
+        """right − left of a number; None where it does not apply to both."""
+        before, after = self.left_numbers.get(measure), self.right_numbers.get(measure)
+        return None if before is None or after is None else after - before
+
+
+FILTERS = ("", "differ", "endless", "repeats")
+"""All pairs; those with different texts; where the right arm never stopped; where it repeats
+itself."""
+
+
+def lets_through(pair: Pair, name: str) -> bool:
+    """Whether a pair passes one of FILTERS."""
+    if name == "differ":
+        return pair.differs
+    if name == "endless":
+        return pair.right.finish == "length"
+    if name == "repeats":
+        return pair.right_numbers["repeated 4-grams"] >= REPEATS
+    return True
+
+
+class Collection:
+    """The samples of one file as they are now."""
+
+    def __init__(self, path: Path, prompts: str = "") -> None:
+        self._path = path
+        self._ref = prompts
+        self._prompts: dict[str, Prompt] | None = None
+        self._at = 0
+        self._inode = 0
+        self._rest = b""
+        self._numbers: dict[tuple[str, str], Numbers] = {}
+        self._common: dict[tuple[str, str, str], tuple[Sample, Sample, float]] = {}
+        self.problem = ""
+        """Why the skills, references and checks of the prompts are not known."""
+        self.passed_over = 0
+        """Lines that hold no sample."""
+        self.samples: dict[tuple[str, str], Sample] = {}
+        """By arm and prompt id, in the order in which they came; the newest counts."""
+
+    @property
+    def arms(self) -> list[str]:
+        """The arms that have answered, in the grammar, in the order in which they first did."""
+        return list(dict.fromkeys(arm for arm, _ in self.samples))
+
+    def poll(self) -> bool:
+        """Read what is new; whether anything is. Raises EngineError where it cannot be read."""
+        try:
+            status = os.stat(self._path)
+            if status.st_ino != self._inode or status.st_size < self._at:
+                self._at, self._inode, self._rest = 0, status.st_ino, b""
+                self.samples.clear()
+                self._numbers.clear()
+                self._common.clear()
+                self.passed_over = 0
+            grew = False
+            with self._path.open("rb") as file:
+                file.seek(self._at)
+                while read := file.read(SLICE_BYTES):
+                    self._at += len(read)
+                    *lines, self._rest = (self._rest + read).split(b"\n")
+                    for line in lines:
+                        self._take(line)
+                    grew = True
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise EngineError(
+                "The samples cannot be read.", f"{self._path}: {error.strerror}"
+            ) from error
+        return grew
+
+    def numbers(self, sample: Sample) -> Numbers:
+        """All numbers of one of these samples."""
+        key = (sample.arm, sample.prompt_id)
+        if key not in self._numbers:
+            self._numbers[key] = numbers_of(sample, self.prompt(sample))
+        return self._numbers[key]
+
+    def of(self, arm: str) -> list[Sample]:
+        """One arm's samples, in the order of the prompts."""
+        found = [one for (name, _), one in self.samples.items() if name == arm]
+        order = {prompt: at for at, prompt in enumerate(self._known())}
+        return sorted(found, key=lambda one: order.get(one.prompt_id, len(order)))
+
+    def pairs(self, left: str, right: str) -> list[Pair]:
+        """What both arms answered, in the order of the prompts."""
+        pairs = []
+        for one in self.of(left):
+            other = self.samples.get((right, one.prompt_id))
+            if other is not None and other.asked == one.asked:
+                pairs.append(self._pair(one, other))
+        return pairs
+
+    def _pair(self, one: Sample, other: Sample) -> Pair:
+        common = 1.0 if one.text == other.text else overlap(one.text, other.text)
+        return Pair(self.prompt(one), one, other, self.numbers(one), self.numbers(other), common)
+
+    def _take(self, line: bytes) -> None:
+        if not line.strip():
+            return
+        try:
+            sample = from_table(json.loads(line))
+        except (ValueError, RecursionError):
+            self.passed_over += 1
+            return
+        key = (sample.arm, sample.prompt_id)
+        self.samples[key] = sample
+        self._numbers.pop(key, None)
+
+    def prompt(self, sample: Sample) -> Prompt:
+        """The prompt with its skill, reference and checks, where its file still has it so."""
+        known = self._known().get(sample.prompt_id)
+        if known is not None and known.messages == sample.messages:
+            return known
+        return Prompt(sample.prompt_id, sample.messages)
+
+    def _known(self) -> Mapping[str, Prompt]:
+        if self._prompts is None:
+            try:
+                found = prompt_files.load(self._ref) if self._ref else []
+            except EngineError as error:
+                found, self.problem = [], f"{error.title} {Path(self._ref).name}"
+            self._prompts = {one.id: one for one in found}
+        return self._prompts
+
+
+def of_job(job: JobDirectory) -> Collection:
+    """The answers of a generate job, with the prompts that they answer. Raises EngineError."""
+    recipe = job.recipe()
+    return Collection(job.samples, recipe.prompts if isinstance(recipe, GenerateRecipe) else "")
+
+
+def names(arms: Sequence[str]) -> dict[str, str]:
+    """Of each arm in the grammar its name; the whole text where that is none."""
+    found = {}
+    for arm in arms:
+        try:
+            found[arm] = parse_arm(arm).name
+        except EngineError:
+            found[arm] = arm
+    return found

@@ -1,0 +1,88 @@
+"""All that is counted of one answer, by name: of its text, of how it ended, of what was asked.
+
+A number that does not apply (no checks were given, no reference is known) is left out, never 0.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from engine.compare import checks
+from engine.compare.prompts import Prompt
+from engine.compare.samples import Sample
+from engine.compare.text_metrics import ASPECTS, language_of
+
+Numbers = Mapping[str, float]
+GROUPS = (
+    "instruction following", "step by step", "diversity", "structure", "length", "manner",
+)  # fmt: skip
+"""In the order of tables."""
+REPEATS = 0.2
+"""Share of repeated 4-grams from which an answer is said to repeat itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One number of an answer."""
+
+    name: str
+    group: str
+    about: str
+    of: Callable[[Sample, Prompt | None], float | None]
+    """None where it does not apply."""
+
+
+def _of_text(count: Callable[[str], float]) -> Callable[[Sample, Prompt | None], float | None]:
+    return lambda sample, _: count(sample.text)
+
+
+def _checks(sample: Sample, prompt: Prompt | None) -> float | None:
+    return checks.met(sample.text, prompt.checks) if prompt and prompt.checks else None
+
+
+def _says_reference(sample: Sample, prompt: Prompt | None) -> float | None:
+    if prompt is None or not prompt.reference:
+        return None
+    return float(checks.says(sample.text, prompt.reference))
+
+
+def _overlap(sample: Sample, prompt: Prompt | None) -> float | None:
+    if prompt is None or not prompt.reference:
+        return None
+    return checks.overlap(sample.text, prompt.reference)
+
+
+def _same_language(sample: Sample, _: Prompt | None) -> float | None:
+    asked = [one.content for one in sample.messages if one.role == "user"]
+    wanted, said = language_of(asked[-1]) if asked else "", language_of(sample.text)
+    return float(wanted == said) if wanted and said else None
+
+
+MEASURES: tuple[Measure, ...] = tuple(
+    sorted(
+        (
+            Measure("checks met", "instruction following",
+                    "what the prompt asks for and can be checked: words, lists, capitals, numbers",
+                    _checks),
+            Measure("says the reference", "instruction following",
+                    "the words of the right answer stand in it, in a row", _says_reference),
+            Measure("reference F1", "instruction following",
+                    "words shared with the right answer", _overlap),
+            Measure("ended by itself", "instruction following", "not cut at the limit",
+                    lambda sample, _: float(sample.finish == "stop")),
+            Measure("prompt's language", "manner",
+                    "answers in the language of the prompt, where both can be told",
+                    _same_language),
+            Measure("tokens", "length", "tokens, the end token among them; endpoints tell none",
+                    lambda sample, _: float(len(sample.output_ids)) or None),
+            *(Measure(one.name, one.group, one.about, _of_text(one.count)) for one in ASPECTS),
+        ),
+        key=lambda one: GROUPS.index(one.group),
+    )
+)  # fmt: skip
+"""Every number, group by group."""
+
+
+def numbers_of(sample: Sample, prompt: Prompt | None = None) -> dict[str, float]:
+    """All numbers of an answer that apply, by name."""
+    found = {one.name: one.of(sample, prompt) for one in MEASURES}
+    return {name: value for name, value in found.items() if value is not None}

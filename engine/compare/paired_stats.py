@@ -1,0 +1,183 @@
+"""Two arms on the same prompts, in numbers: each measure, its paired difference and the interval.
+
+Owns the pairing and the arithmetic. Every difference keeps the prompts that drive it, so that a
+reader can open them.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf, isfinite, sqrt
+
+from engine.compare.metrics import GROUPS, MEASURES, Numbers, numbers_of
+from engine.compare.samples import Sample
+from engine.compare.text_metrics import language_of, opener, script_of, self_bleus
+from engine.errors import EngineError
+
+_Z = 1.959963984540054
+"""The normal quantile of a 95% interval."""
+_Z_POWER = 0.8416212335729143
+"""That of a power of 80%."""
+LEAST_PROMPTS = 6
+"""Below it even a change to the same side on every prompt is no evidence at 5%: by the sign test
+p is 2 · 2⁻⁵ for five prompts. So there is no interval then, however alike the differences are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measure of two arms over the prompts that both answered and that it applies to."""
+
+    name: str
+    group: str
+    about: str
+    left: float
+    """Mean over the prompts."""
+    right: float
+    low: float
+    """95% interval of right − left: mean ± 1.96 · sqrt(Var(d) / n) (Miller 2024, 2411.00640);
+    infinite for too few prompts."""
+    high: float
+    prompts: int
+    """n."""
+    drivers: tuple[str, ...]
+    """Ids of the prompts with a difference, the largest first; ties in their order."""
+
+    @property
+    def difference(self) -> float:
+        return self.right - self.left
+
+    @property
+    def differs(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.low > 0 or self.high < 0
+
+    @property
+    def detectable(self) -> float:
+        """The least difference that so many prompts, varying so much, would show 4 times in 5:
+        (1.96 + 0.84) standard errors. Infinite for too few prompts."""
+        reach = (self.high - self.low) / 2
+        return reach * (_Z + _Z_POWER) / _Z if isfinite(reach) else inf
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """One thing that is told of an answer in a word, as its language, counted over two arms."""
+
+    name: str
+    group: str
+    about: str
+    left: Mapping[str, int]
+    """The commonest first; empty words, where nothing could be told, are left out."""
+    right: Mapping[str, int]
+    prompts: int
+    drivers: tuple[str, ...]
+    """Ids of the prompts where the two arms are told to be of different kinds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What changed from one arm to another."""
+
+    left: str
+    right: str
+    prompts: int
+    """Prompts that both answered."""
+    same: int
+    """Prompts that both answered with the very same text."""
+    rows: tuple[Row, ...]
+    """Group by group; measures that apply to no prompt are left out."""
+    kinds: tuple[Kinds, ...]
+
+
+def compare(
+    left: Sequence[Sample],
+    right: Sequence[Sample],
+    numbers: Callable[[Sample], Numbers] = numbers_of,
+) -> Comparison:
+    """Compare two arms' samples, paired by prompt; where a prompt came twice, the last one counts.
+
+    `numbers` measures one answer. Raises EngineError where the arms share no prompt.
+    """
+    ours, theirs = ({one.prompt_id: one for one in arm} for arm in (left, right))
+    shared = [prompt for prompt in ours if prompt in theirs]
+    if not shared:
+        raise EngineError(
+            "These two arms answered no prompt in common.",
+            f"{len(ours)} and {len(theirs)} prompts",
+            "Generate both from the same file of prompts.",
+        )
+    pairs = [(ours[prompt], theirs[prompt]) for prompt in shared]
+    texts = [[pair[side].text for pair in pairs] for side in (0, 1)]
+    measured = [(numbers(one), numbers(other)) for one, other in pairs]
+    rows = [
+        _row(measure.name, measure.group, measure.about, shared,
+             [(one.get(measure.name), other.get(measure.name)) for one, other in measured])
+        for measure in MEASURES
+    ]  # fmt: skip
+    rows.append(
+        _row("self-BLEU", "diversity",
+             "likeness to the arm's other answers; as they hang together, the interval is rough",
+             shared, list(zip(self_bleus(texts[0]), self_bleus(texts[1]), strict=True)))
+    )  # fmt: skip
+    kept = sorted((row for row in rows if row is not None), key=lambda row: GROUPS.index(row.group))
+    kinds = tuple(
+        _kinds(name, group, about, shared, [[tell(text) for text in side] for side in texts])
+        for name, group, about, tell in (
+            ("language", "manner", "by little words, else by script", language_of),
+            ("script", "manner", "of most letters", script_of),
+            ("begins with", "diversity", "the first three words", opener),
+        )
+    )
+    return Comparison(
+        pairs[0][0].arm,
+        pairs[0][1].arm,
+        len(pairs),
+        sum(one.text == other.text for one, other in pairs),
+        tuple(kept),
+        kinds,
+    )
+
+
+def interval(differences: Sequence[float]) -> tuple[float, float]:
+    """The 95% interval of a mean difference; infinite for fewer than `LEAST_PROMPTS` of them."""
+    count = len(differences)
+    mean = sum(differences) / count
+    if count < LEAST_PROMPTS:
+        return -inf, inf
+    variance = sum((one - mean) ** 2 for one in differences) / (count - 1)
+    reach = _Z * sqrt(variance / count)
+    return mean - reach, mean + reach
+
+
+def _row(
+    name: str,
+    group: str,
+    about: str,
+    prompts: Sequence[str],
+    numbers: Sequence[tuple[float | None, float | None]],
+) -> Row | None:
+    found = [
+        (prompt, before, after)
+        for prompt, (before, after) in zip(prompts, numbers, strict=True)
+        if before is not None and after is not None
+    ]
+    if not found:
+        return None
+    differences = [after - before for _, before, after in found]
+    low, high = interval(differences)
+    order = sorted(range(len(found)), key=lambda at: -abs(differences[at]))
+    drivers = tuple(found[at][0] for at in order if differences[at])
+    left = sum(before for _, before, _ in found) / len(found)
+    right = sum(after for _, _, after in found) / len(found)
+    return Row(name, group, about, left, right, low, high, len(found), drivers)
+
+
+def _kinds(
+    name: str, group: str, about: str, prompts: Sequence[str], told: Sequence[Sequence[str]]
+) -> Kinds:
+    left, right = told
+    drivers = tuple(
+        prompt for prompt, one, other in zip(prompts, left, right, strict=True) if one != other
+    )
+    counts = [dict(Counter(filter(None, side)).most_common(10)) for side in told]
+    return Kinds(name, group, about, counts[0], counts[1], len(prompts), drivers)

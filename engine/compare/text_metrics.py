@@ -1,0 +1,218 @@
+"""What a text is like, as named numbers: its structure, its habits, how much it repeats itself.
+
+Counts in any script where that can be. Refuses to judge: each aspect says what it counts, and the
+examples that stand behind a difference are for the reader to open.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from math import exp, log
+
+from engine.compare.answer_length import count_sentences, count_words
+
+_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+_ITEM = re.compile(r"^\s*(?:[-*+•–]|\(?\d{1,3}[.)]|[a-z]\))\s+\S", re.MULTILINE)
+_HEADING = re.compile(r"^(?:#{1,6}\s+\S|\*\*[^*\n]{1,80}\*\*:?\s*$)", re.MULTILINE)
+_FENCE = re.compile(r"^\s*(?:```|~~~)", re.MULTILINE)
+_STEP = re.compile(
+    r"\bstep\s+(?:\d+|one|two|three|four|five)\b|^\s*\d{1,2}[.)]\s"
+    r"|^\s*(?:first|firstly|second|secondly|third|thirdly|next|then|finally|therefore|so)\b[,:]",
+    re.IGNORECASE | re.MULTILINE,
+)
+_REFUSAL = re.compile(
+    r"\bI(?:'|’)?(?:m| am) (?:sorry|unable|not able)\b"
+    r"|\bI (?:cannot|can(?:'|’)t|won(?:'|’)t)\b"
+    r"|\bas an? (?:AI|language model)\b|\bI must decline\b",
+    re.IGNORECASE,
+)
+_REFUSAL_REACH = 200
+"""Characters from the start in which a refusal is one: later it is a remark."""
+
+_SCRIPTS = (
+    "LATIN", "ARABIC", "CYRILLIC", "GREEK", "HEBREW", "DEVANAGARI", "BENGALI", "THAI", "HANGUL",
+    "HIRAGANA", "KATAKANA", "CJK", "ARMENIAN", "GEORGIAN", "TAMIL", "TELUGU", "ETHIOPIC",
+)  # fmt: skip
+_COMMON = {
+    "English": "the of and to in is that it for you was with on are this have be as",
+    "French": "le la les de des et un une est que qui dans pour pas vous je il elle sur",
+    "German": "der die das und ist nicht ein eine zu mit den von sich auf ich sie es für",
+    "Spanish": "el los las de y que en un una es por con para no se lo su como más",
+    "Italian": "il lo gli di e che un una è per con non si sono del della come più",
+    "Portuguese": "o os as de e que em um uma é por com para não se da do como mais",
+    "Dutch": "de het een en van is dat niet op te in met voor zijn ik je ook maar",
+}
+"""The commonest little words of a language, by which it is told where its script tells little."""
+_LITTLE = {language: frozenset(words.split()) for language, words in _COMMON.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Aspect:
+    """One number of a text."""
+
+    name: str
+    group: str
+    """`length`, `structure`, `step by step`, `diversity` or `manner`."""
+    about: str
+    count: Callable[[str], float]
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text in lower case."""
+    return list(_words(text))
+
+
+@lru_cache(maxsize=32)
+def _words(text: str) -> tuple[str, ...]:
+    """Many aspects ask for the words of one text, one after the other."""
+    return tuple(word.casefold() for word in _WORD.findall(text))
+
+
+def repeated(text: str, size: int = 4) -> float:
+    """Share of the `size`-grams of words that stood in the text before; 0 for a short text."""
+    grams = _grams(words_of(text), size)
+    return 1 - len(set(grams)) / len(grams) if grams else 0.0
+
+
+def distinct(text: str, size: int) -> float:
+    """distinct-n: different n-grams over all (Li et al. 2016, arXiv 1510.03055); 1 if too short."""
+    grams = _grams(words_of(text), size)
+    return len(set(grams)) / len(grams) if grams else 1.0
+
+
+def script_of(text: str) -> str:
+    """The script of most letters, in lower case; empty where there are no letters."""
+    if text.isascii():
+        return "latin" if any(map(str.isalpha, text)) else ""
+    counts: Counter[str] = Counter()
+    for letter in filter(str.isalpha, text):
+        name = unicodedata.name(letter, "")
+        counts[next((one for one in _SCRIPTS if name.startswith(one)), "OTHER")] += 1
+    return counts.most_common(1)[0][0].lower() if counts else ""
+
+
+@lru_cache(maxsize=256)
+def language_of(text: str) -> str:
+    """A guess by little words for Latin script, else the script; empty where neither tells."""
+    script = script_of(text)
+    if script != "latin":
+        return script
+    counts = Counter(words_of(text))
+    shares = {
+        language: sum(counts[word] for word in little) for language, little in _LITTLE.items()
+    }
+    ranked = sorted(shares.items(), key=lambda one: -one[1])
+    (first, most), (_, second) = ranked[0], ranked[1]
+    return first if most >= 2 and most > second else ""
+
+
+def opener(text: str, words: int = 3) -> str:
+    """The first words, as the phrase that answers begin with."""
+    return " ".join(words_of(text)[:words])
+
+
+def self_bleus(texts: Sequence[str], size: int = 4) -> list[float | None]:
+    """BLEU of each text against all others (Zhu et al. 2018, arXiv 1802.01886), each 0 to 1.
+
+    None where it, or all others, have no words.
+
+    Clipped n-gram precisions of 1 to `size`, add-one smoothed above 1 (Lin and Och 2004), with the
+    brevity penalty against the closest length.
+    """
+    tokens = [words_of(text) for text in texts]
+    told = [at for at, words in enumerate(tokens) if words]
+    scores: list[float | None] = [None] * len(texts)
+    if len(told) < 2:
+        return scores
+    counts = [[Counter(_grams(tokens[at], n)) for n in range(1, size + 1)] for at in told]
+    best = [_two_best([one[n] for one in counts]) for n in range(size)]
+    lengths = Counter(len(tokens[at]) for at in told)
+    for place, at in enumerate(told):
+        scores[at] = _bleu(place, counts[place], best, lengths, len(tokens[at]))
+    return scores
+
+
+_Best = dict[tuple[str, ...], tuple[int, int, int]]
+
+
+def _two_best(counts: Sequence[Counter[tuple[str, ...]]]) -> _Best:
+    """Of each n-gram its highest count, the text that has it, and the highest of the others."""
+    best: _Best = {}
+    for at, one in enumerate(counts):
+        for gram, count in one.items():
+            most, owner, other = best.get(gram, (0, -1, 0))
+            if count > most:
+                best[gram] = (count, at, most)
+            else:
+                best[gram] = (most, owner, max(other, count))
+    return best
+
+
+def _bleu(
+    at: int,
+    counts: Sequence[Counter[tuple[str, ...]]],
+    best: Sequence[_Best],
+    lengths: Counter[int],
+    length: int,
+) -> float:
+    total = 0.0
+    for n, own in enumerate(counts):
+        matched = 0
+        for gram, count in own.items():
+            most, owner, other = best[n][gram]
+            matched += min(count, other if owner == at else most)
+        smooth = 1 if n else 0
+        precision = (matched + smooth) / max(own.total() + smooth, 1)
+        if not precision:
+            return 0.0
+        total += log(precision) / len(counts)
+    others = (one for one, count in lengths.items() if one != length or count > 1)
+    closest = min(others, key=lambda one: (abs(one - length), one))
+    return exp(total) * (1.0 if length > closest else exp(1 - closest / length))
+
+
+def _grams(words: Sequence[str], size: int) -> list[tuple[str, ...]]:
+    return [tuple(words[at : at + size]) for at in range(len(words) - size + 1)]
+
+
+def _code_blocks(text: str) -> int:
+    """Fenced blocks; one that is not closed counts as well."""
+    return -(-len(_FENCE.findall(text)) // 2)
+
+
+def _prose(text: str) -> str:
+    """The text without its fenced code: a comment in code is no heading."""
+    parts = re.split(r"^\s*(?:```|~~~).*$", text, flags=re.MULTILINE)
+    return "\n".join(parts[::2])
+
+
+def _doubled(text: str) -> int:
+    words = words_of(text)
+    return sum(one == other for one, other in pairwise(words))
+
+
+ASPECTS = (
+    Aspect("words", "length", "words", count_words),
+    Aspect("sentences", "length", "sentences", count_sentences),
+    Aspect("list items", "structure", "bullets and numbers at the start of lines",
+           lambda text: len(_ITEM.findall(_prose(text)))),
+    Aspect("headings", "structure", "lines with # or in bold alone",
+           lambda text: len(_HEADING.findall(_prose(text)))),
+    Aspect("code blocks", "structure", "fenced blocks", _code_blocks),
+    Aspect("step markers", "step by step", "step 1, first, then, finally, therefore, 1.",
+           lambda text: len(_STEP.findall(_prose(text)))),
+    Aspect("refusals", "manner", "an apology or inability at the start",
+           lambda text: float(bool(_REFUSAL.search(text[:_REFUSAL_REACH])))),
+    Aspect("questions", "manner", "question marks in any script",
+           lambda text: sum(text.count(mark) for mark in "?\uff1f\u061f\u037e")),
+    Aspect("repeated 4-grams", "diversity", "share of word 4-grams that came before", repeated),
+    Aspect("doubled words", "diversity", "a word right after itself", _doubled),
+    Aspect("distinct-1", "diversity", "different words over all", lambda text: distinct(text, 1)),
+    Aspect("distinct-2", "diversity", "different word pairs over all",
+           lambda text: distinct(text, 2)),
+)  # fmt: skip
+"""Every aspect of a single text, in the order in which tables show them."""

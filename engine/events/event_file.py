@@ -1,0 +1,139 @@
+"""One event file of a directory: how far it was read, what it gave, and what is wrong with it."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.events.columns import FilePoints
+from engine.events.scalars import Decoder
+from engine.events.tfrecord import RecordFile, Replaced
+from engine.events.watched_folder import Signature
+
+RETRY_SECONDS = 1.0
+"""How long a damaged or forbidden file is left alone before it is tried again."""
+_PRINTABLE = bytes([9, 10, 13, *range(32, 127)])
+_NUMBER = re.compile(r"(\d+)")
+_TIME = re.compile(r"tfevents\.(\d+)")
+_LOOKS = (
+    (b"version https://git-lfs", "git-LFS pointer: the file itself was not fetched"),
+    (b"\x00\x05\x16\x07", "AppleDouble file: macOS metadata, no events"),
+    (b"\x1f\x8b", "gzip file: unpack it first"),
+    (b"PK\x03\x04", "zip file: unpack it first"),
+    (bytes(64), "zeros: not written yet, or a damaged disk block"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A file that gives less than it should, and why."""
+
+    name: str
+    reason: str
+
+
+class EventFile:
+    """One event file: how far it was read, and what it gave."""
+
+    def __init__(self, path: Path, signature: Signature) -> None:
+        self.path = path
+        self.signature = signature
+        """As the last scan saw it."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self.reader = RecordFile(self.path)
+        self.decoder = Decoder()
+        self.points = FilePoints()
+        self._head = b""
+        self._read: Signature | None = None  # what was read to its end
+        self._refused: str | None = None
+        self.retry_at = float("inf")
+        """When to try again what could not be read, by the clock of `advance`."""
+
+    def rank(self) -> tuple[float, float, list[tuple[int, str]]]:
+        """Order of attempts: time in the name, then of the first record, then the name itself."""
+        first = self.decoder.first_wall_time
+        first = float("inf") if first is None or first != first else first
+        named = _TIME.search(self.path.name)
+        parts = [
+            (int(part), "") if part.isdecimal() else (0, part)
+            for part in _NUMBER.split(self.path.name)
+        ]
+        return (float(named[1]) if named else first, first, parts)
+
+    def waits(self, now: float) -> bool:
+        """Whether there may be something to read."""
+        return self._read != self.signature or now >= self.retry_at
+
+    def advance(self, now: float) -> set[str]:
+        """Read the next stretch; returns the tags whose curves may have changed."""
+        self.retry_at = float("inf")
+        self._refused = None
+        empty = not self.signature[2] and not self.reader.offset
+        if empty or self._is_apple_double():
+            self._read = self.signature
+            return set()
+        target = self.signature
+        try:
+            records, more = self.reader.read()
+        except Replaced:
+            changed = set(self.points.columns)
+            self._begin()
+            return changed
+        except FileNotFoundError:  # the next scan will not list it
+            self._read = target
+            return set()
+        except OSError as error:
+            self._read, self.retry_at = target, now + RETRY_SECONDS
+            self._refused = f"cannot be read: {error.strerror}"
+            return set()
+        if not self.reader.offset:
+            self._head = records.data[:64]
+        if not more:
+            self._read = target
+        if records.fault:
+            self.retry_at = now + RETRY_SECONDS
+        return self.points.add(self.decoder.tags, self.decoder.decode(records))
+
+    def problem(self) -> Problem | None:
+        reason = self._reason()
+        return Problem(self.path.name, reason) if reason else None
+
+    def _is_apple_double(self) -> bool:
+        return self.path.name.startswith("._")
+
+    def _reason(self) -> str | None:
+        if self._refused:
+            return self._refused
+        if self._is_apple_double():
+            return "AppleDouble file: macOS metadata, no events"
+        if self._read is None:
+            return None
+        if not self.signature[2]:
+            return "empty so far"
+        if not self.reader.offset:
+            return _recognise(self._head, self.reader.fault)
+        if self.reader.fault:
+            at = f"{self.reader.fault} at byte {self.reader.offset:,}"
+            return f"{at}: points before it are shown, it is tried again"
+        if self.decoder.unreadable:
+            one = self.decoder.unreadable == 1
+            what = "record is no TensorBoard event" if one else "records are no TensorBoard events"
+            return f"{self.decoder.unreadable} {what}"
+        if not self.points.columns:
+            kinds = {kind: n for kind, n in self.decoder.others.items() if kind != "version"}
+            held = ", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items()))
+            return f"no scalars: {held}" if held else "no events yet, only the file's header"
+        return None
+
+
+def _recognise(head: bytes, fault: str | None) -> str:
+    """What a file is whose first record cannot be read."""
+    for beginning, name in _LOOKS:
+        if head.startswith(beginning):
+            return name
+    if fault is None:
+        return "no whole record yet"
+    if head.isascii() and not head.translate(None, _PRINTABLE):
+        return "text, not events"
+    return "not an event file: its first record does not check"

@@ -1,0 +1,151 @@
+"""A directory of event files, followed: every file, appended bytes only, all attempts as one curve.
+
+Never writes, never gives a file up, and raises nothing for what a file holds: what cannot be read
+is told in `problems`. Tags and names are as the files have them; whoever shows them cleans them.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.events import hparams_yaml
+from engine.events.event_file import EventFile, Problem
+from engine.events.hparams_and_text import Setting, Text
+from engine.events.merge import Curve
+from engine.events.series import Series
+from engine.events.watched_folder import HPARAMS, Folder, Signature
+
+_NOTES_BYTES = 1 << 20
+
+
+class LogDir:
+    """Follows the event files of one directory, not of those below it.
+
+    For one thread. What it hands out is never changed afterwards, so others may keep it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        folder: Folder | None = None,
+    ) -> None:
+        self.path = path
+        self.folder = folder or Folder(path)
+        """What the directory holds; whoever gave it looks at it, and then calls `read`."""
+        self.series: dict[str, Series] = {}
+        """The curve of each tag, newest write wins; replaced, never changed, by `poll`."""
+        self.problems: tuple[Problem, ...] = ()
+        self.others: Counter[str] = Counter()
+        """What the files hold beside scalars, by plugin or kind."""
+        self.settings: dict[str, Setting] = {}
+        """Hyper-parameters, by the plugin of that name or a `hparams.yaml` beside the files."""
+        self.texts: dict[str, Text] = {}
+        """The newest text of each text tag."""
+        self.pending = False
+        """True while files hold more than was read so far."""
+        self._clock = clock
+        self._files: dict[str, EventFile] = {}
+        self._order: list[EventFile] = []
+        self._curves: dict[str, Curve] = {}
+        self._seen: dict[str, Signature] | None = None
+        self._refused: str | None = None
+        self._noted: Signature | None = None
+        self._notes: dict[str, Setting] = {}
+        self._retry_at = float("inf")
+
+    def poll(self, budget_seconds: float | None = None) -> bool:
+        """Read what was appended since the last poll; True where anything shown has changed.
+
+        Stops after about `budget_seconds` (None: when all is read) and leaves `pending` True.
+        A directory that is not there yet reads as an empty one.
+        """
+        self.folder.look(self._clock())
+        return self.read(budget_seconds)
+
+    def waits(self) -> bool:
+        """Whether `read` may find something, by what the folder last saw."""
+        known = self.folder.files is self._seen and self.folder.refused == self._refused
+        known &= self.folder.known.get(HPARAMS) == self._noted
+        return self.pending or not known or self._clock() >= self._retry_at
+
+    def read(self, budget_seconds: float | None = None) -> bool:
+        """`poll` for a folder that was just looked at."""
+        if not self.waits():
+            return False
+        now = self._clock()
+        self._refused = self.folder.refused
+        sessions, before = self._count_sessions(), (self.problems, self.settings, self.texts)
+        changed = self._take_over(self.folder.files)
+        changed |= self._read(None if budget_seconds is None else now + budget_seconds)
+        if self._count_sessions() != sessions:
+            changed |= self.series.keys()
+        self._order.sort(key=EventFile.rank)
+        self._renew(changed)
+        self._gather_facts()
+        self.others = sum((file.decoder.others for file in self._order), Counter())
+        found = [problem for file in self._order if (problem := file.problem())]
+        trouble = [Problem(".", self._refused)] if self._refused else []
+        self.problems = (*found, *trouble)
+        self._retry_at = min((file.retry_at for file in self._order), default=float("inf"))
+        return bool(changed) or (self.problems, self.settings, self.texts) != before
+
+    def _read(self, deadline: float | None) -> set[str]:
+        """Read until all is read or the time is over, one stretch at least."""
+        changed: set[str] = set()
+        begun = self.pending = False
+        for file in self._order:
+            while file.waits(self._clock()):
+                if begun and deadline is not None and self._clock() >= deadline:
+                    self.pending = True
+                    return changed
+                changed |= file.advance(self._clock())
+                begun = True
+        return changed
+
+    def _gather_facts(self) -> None:
+        """Hyper-parameters and texts of all files, later ones first."""
+        if self.folder.known.get(HPARAMS) != self._noted:
+            self._noted = self.folder.known.get(HPARAMS)
+            self._notes = _read_notes(self.path / HPARAMS) if self._noted else {}
+        self.settings, self.texts = dict(self._notes), {}
+        for file in self._order:
+            self.settings |= file.decoder.facts.settings
+            self.texts |= file.decoder.facts.texts
+
+    def _take_over(self, seen: dict[str, Signature]) -> set[str]:
+        """Note which files there are now; returns the tags of those that are gone."""
+        self._seen = seen
+        for name, signature in seen.items():
+            if name in self._files:
+                self._files[name].signature = signature
+            else:
+                self._files[name] = EventFile(self.path / name, signature)
+        gone = [self._files.pop(name) for name in self._files.keys() - seen.keys()]
+        self._order = sorted(self._files.values(), key=EventFile.rank)
+        return {tag for file in gone for tag in file.points.columns}
+
+    def _count_sessions(self) -> int:
+        """Session starts in all files: one more, or one less, may change any curve."""
+        return sum(len(file.points.purges) for file in self._files.values())
+
+    def _renew(self, tags: set[str]) -> None:
+        files = [file.points for file in self._order]
+        series = dict(self.series)
+        for tag in tags:
+            if any(tag in file.columns for file in files):
+                series[tag] = self._curves.setdefault(tag, Curve(tag)).series(files)
+            else:
+                series.pop(tag, None)
+                self._curves.pop(tag, None)
+        self.series = series
+
+
+def _read_notes(path: Path) -> dict[str, Setting]:
+    try:
+        with path.open("rb") as file:
+            return hparams_yaml.read(file.read(_NOTES_BYTES).decode("utf-8", "replace"))
+    except OSError:
+        return {}

@@ -1,0 +1,178 @@
+"""The curves in a Trainer's `trainer_state.json`, for runs that wrote no event files.
+
+Tags are named as the Trainer's TensorBoard callback names them (transformers,
+integrations/integration_utils.py, `rewrite_logs`), so that the same run reads the same by either
+way. The file holds no times, so wall times are NaN. It is read again, whole, when it changes.
+"""
+
+import json
+import math
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from engine.events.event_file import RETRY_SECONDS, Problem
+from engine.events.hparams_and_text import Setting, Text
+from engine.events.series import Series
+from engine.events.watched_folder import TRAINER, Folder, Signature
+
+LARGEST = 1 << 28
+"""Bytes above which such a file is not read: a log of this size is not one."""
+_LARGEST_STEP = (1 << 63) - 1
+_CHECKPOINT = re.compile(r"checkpoint-(\d+)$")
+_SPLITS = ("eval", "test")
+
+
+class TrainerLog:
+    """Follows the trainer state of one output directory; the face of it is that of `LogDir`."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        folder: Folder | None = None,
+    ) -> None:
+        self.path = path
+        self.folder = folder or Folder(path)
+        self.series: dict[str, Series] = {}
+        self.problems: tuple[Problem, ...] = ()
+        self.others: Counter[str] = Counter()
+        self.settings: dict[str, Setting] = {}
+        """What the Trainer notes of itself: best_metric, max_steps, num_train_epochs, …"""
+        self.texts: dict[str, Text] = {}
+        self.pending = False
+        self._clock = clock
+        self._read: tuple[str, Signature] | None = None
+        self._retry_at = float("inf")
+
+    def poll(self, budget_seconds: float | None = None) -> bool:
+        """Read the state again if it changed; True where anything shown has changed."""
+        self.folder.look(self._clock())
+        return self.read(budget_seconds)
+
+    def waits(self) -> bool:
+        return self._source() != self._read or self._clock() >= self._retry_at
+
+    def read(self, budget_seconds: float | None = None) -> bool:
+        """`poll` for a folder that was just looked at. One file is one piece of work."""
+        source = self._source()
+        if source == self._read and self._clock() < self._retry_at:
+            return False
+        self._read, self._retry_at = source, float("inf")
+        before = self.problems
+        if source is None:
+            changed = bool(self.series)
+            self.series, self.settings, self.problems = {}, {}, ()
+            return changed or bool(before)
+        name, (*_, size, _) = source
+        try:
+            state = _load(self.path / name, size)
+        except (OSError, ValueError, RecursionError) as error:
+            # It is written in place: what was read before stands until the rest is there.
+            reason = getattr(error, "strerror", None) or str(error)
+            self.problems = (Problem(name, f"cannot be read: {reason}"),)
+            self._retry_at = self._clock() + RETRY_SECONDS
+            return self.problems != before
+        self.series = curves(state.get("log_history"))
+        passed_over = _out_of_range(state.get("log_history"))
+        self.problems = (Problem(name, passed_over),) if passed_over else ()
+        self.settings = {
+            key: value
+            for key, value in state.items()
+            if value is None or isinstance(value, str | int | float | bool)
+        }
+        return True
+
+    def _source(self) -> tuple[str, Signature] | None:
+        """The state of the directory itself, else of the newest checkpoint that has one."""
+        if TRAINER in self.folder.known:
+            return TRAINER, self.folder.known[TRAINER]
+        for name in checkpoints(self.folder.folders):
+            path = os.path.join(self.path, name, TRAINER)
+            try:
+                status = os.stat(path)
+            except OSError:
+                continue
+            return os.path.join(name, TRAINER), (
+                status.st_dev,
+                status.st_ino,
+                status.st_size,
+                status.st_mtime_ns,
+            )
+        return None
+
+
+def checkpoints(folders: Iterable[str]) -> list[str]:
+    """Those of `folders` that are named as the Trainer's checkpoints are, newest first."""
+    found = [(int(match[1]), name) for name in folders if (match := _CHECKPOINT.match(name))]
+    return [name for _, name in sorted(found, reverse=True)]
+
+
+def is_checkpoint(name: str) -> bool:
+    return _CHECKPOINT.match(name) is not None
+
+
+def curves(history: object) -> dict[str, Series]:
+    """The series in a `log_history`; entries of another shape are passed over.
+
+    A whole number that no float holds is infinite, as `1e999` is.
+    """
+    points: dict[str, tuple[list[int], list[float]]] = {}
+    for entry in history if isinstance(history, list) else []:
+        step = _step(entry)
+        if step is None or abs(step) > _LARGEST_STEP:
+            continue
+        for key, value in entry.items():
+            if key == "step" or isinstance(value, bool) or not isinstance(value, int | float):
+                continue
+            steps, values = points.setdefault(tag_of(key), ([], []))
+            steps.append(step)
+            values.append(_float(value))
+    return {tag: _series(tag, steps, values) for tag, (steps, values) in points.items()}
+
+
+def _step(entry: object) -> int | None:
+    step = entry.get("step") if isinstance(entry, Mapping) else None
+    return step if isinstance(step, int) else None
+
+
+def _out_of_range(history: object) -> str:
+    steps = map(_step, history) if isinstance(history, list) else ()
+    count = sum(step is not None and abs(step) > _LARGEST_STEP for step in steps)
+    return f"{count:,} of its entries passed over: a step of more than 64 bits" if count else ""
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def tag_of(key: str) -> str:
+    """A key of the Trainer's log as a tag: `eval_loss` is `eval/loss`, `loss` is `train/loss`."""
+    split, _, rest = key.partition("_")
+    return f"{split}/{rest}" if rest and split in _SPLITS else f"train/{key}"
+
+
+def _series(tag: str, steps: list[int], values: list[float]) -> Series:
+    arrays = np.array(steps, np.int64), np.full(len(steps), np.nan), np.array(values)
+    for array in arrays:
+        array.flags.writeable = False
+    return Series(tag, *arrays)
+
+
+def _load(path: Path, size: int) -> Mapping[str, object]:
+    """The state; NaN and infinity are understood. Raises OSError, ValueError."""
+    if size > LARGEST:
+        raise ValueError(f"{size:,} bytes are no trainer state")
+    value = json.loads(path.read_bytes())
+    if not isinstance(value, dict) or "log_history" not in value:
+        raise ValueError("it has no log_history, so it is no trainer state")
+    return value

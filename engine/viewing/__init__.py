@@ -1,1 +1,0 @@
-"""What a viewer of curves does without a screen: filters, axes, view state, export."""

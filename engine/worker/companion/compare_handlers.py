@@ -1,0 +1,250 @@
+"""The companion's requests that compare arms: what each reads, and what the differences are."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from engine.chat import Message
+from engine.compare.arms import Arm, format_arm
+from engine.compare.samples import Sample, Timings
+from engine.compare.token_shift import to_table
+from engine.errors import EngineError
+from engine.recipes.settings import Decode
+from engine.worker.companion import requests
+from engine.worker.companion.model_pool import Stock
+from engine.worker.companion.protocol import WAITING, Cancelled, Event, Request
+from engine.worker.companion.streaming import answered, speak
+from engine.worker.data.chat_template import render_prompt
+from engine.worker.inference import arm_facts
+from engine.worker.inference.arm_facts import Fact
+from engine.worker.inference.batch import ROWS, Chorus
+from engine.worker.inference.endpoint_replies import EndpointGone
+from engine.worker.inference.models import too_long
+from engine.worker.inference.token_shift import Reading, Words, compare, read
+from engine.worker.tokenizers.detokenize import decode_ids, pieces_of
+
+
+class Comparing:
+    """Answers requests about several arms. What it raises as EngineError is the answer."""
+
+    def __init__(self, stock: Stock) -> None:
+        self._stock = stock
+
+    def shift(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:
+        """{"base", "tuned", "sample"}: how far each token of an answer is from the base's choice.
+
+        In place of `sample`: "messages" or "text", and "output_ids" (and "prompt_ids" where they
+        are known). `done` holds the `shift`: {"base", "tuned", "prompt_id", "greedy", "kl",
+        "shares": {kind: part}, "tokens": [{"id", "piece", "special", "kind", "rank", "tuned_rank",
+        "base_probability", "tuned_probability", "kl", "base_top", "tuned_top"}]}, null where it was
+        cancelled; a top is up to five of {"id", "piece", "probability"}; kinds are unshifted,
+        marginal and shifted. `engine.compare.token_shift.from_table` reads it. One forward pass an
+        arm.
+        """
+        base, tuned = requests.arm(request, "base"), requests.arm(request, "tuned")
+        sample = requests.sample(request) if "sample" in request else self._sample(request, tuned)
+        readings: list[Reading] = []
+        for arm in (base, tuned):
+            voice = yield from self._stock.voice(arm, cancelled)
+            if voice is None:
+                yield {"event": "done", "shift": None}
+                return
+            with self._stock.speaking(voice):
+                readings.append(read(voice, sample.prompt_ids, sample.output_ids))
+            del voice  # so that its base can make room for the next
+        before, after = readings
+        yield {"event": "done", "shift": to_table(compare(before, after, sample))}
+
+    def strengths(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:
+        """{"arm", "messages" or "text", "decoding", "strengths"}: an answer at each, in that order.
+
+        The arm's own strength does not matter; without `strengths` they are 0, 0.25, 0.5, 0.75, 1.
+        Events `loading`, `begin`, `text` … and `answer`, which is what `generate` calls `done`, all
+        with their "strength"; then `done` {"samples"}, fewer where it was cancelled.
+        """
+        arm, messages = requests.arm(request), requests.messages(request)
+        decode = arm.decoding(requests.decode(request))
+        wanted = requests.strengths(request)
+        if arm.is_endpoint or self._stock.place(arm).adapter is None:
+            raise EngineError(
+                "This arm has no adapter whose strength could be set.",
+                format_arm(arm),
+                "Choose an arm with an adapter.",
+            )
+        samples = []
+        for strength in wanted:
+            scaled = replace(arm, strength=strength)
+            voice = yield from self._stock.voice(scaled, cancelled)
+            if voice is None or cancelled():
+                break
+            for event in speak(self._stock, voice, messages, decode, cancelled):
+                if event and event["event"] == "answer":
+                    samples.append(event["sample"])
+                yield {**event, "strength": strength} if event else event
+            del voice  # so that its base can make room for the next
+        yield {"event": "done", "samples": samples}
+
+    def answers(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:
+        """{"arms", "prompts": [{"id", "messages"}], "decoding", "batch"}: all answers of all arms.
+
+        For sets: `batch` prompts (32) of an arm are answered side by side. Events `loading`,
+        `notes` {"arm", "notes"}, `answer` {"sample", "behaviour"} as they are done, arm by arm,
+        `refused` {"arm", "prompt_id", "reason"} for what an arm cannot read, and `done` {"count"},
+        fewer where it was cancelled. An endpoint that is gone is the error, after all other arms.
+        """
+        arms, prompts = requests.arms(request), requests.prompts(request)
+        usual, rows = requests.decode(request), requests.number(request, "batch", ROWS)
+        count, gone = 0, None
+        for arm in arms:
+            voice = None
+            if not arm.is_endpoint:
+                voice = yield from self._stock.voice(arm, cancelled)
+                if voice is None:
+                    break
+            chorus = Chorus(arm, voice, prompts, arm.decoding(usual), rows)
+            with self._stock.speaking(*([voice] if voice else [])):
+                if voice is not None:
+                    yield {"event": "notes", "arm": format_arm(arm), "notes": voice.notes}
+                try:
+                    while not chorus.done and not cancelled():
+                        made = chorus.step()
+                        for sample in made:
+                            count += 1
+                            yield answered(sample)
+                        yield WAITING if chorus.is_remote and not made else None
+                except EndpointGone as error:
+                    gone = gone or error
+            chorus.cancel()
+            for name, why in chorus.refused.items():
+                reason = f"{why.title} {why.detail}"
+                yield {
+                    "event": "refused",
+                    "arm": format_arm(arm),
+                    "prompt_id": name,
+                    "reason": reason,
+                }
+            del voice, chorus  # so that its base can make room for the next
+        if gone is not None:
+            raise gone
+        yield {"event": "done", "count": count}
+
+    def facts(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:
+        """{"arms", "messages" or "text", "decoding", "probe"}: how arms differ, and what to know.
+
+        `facts` comes at once, from files alone; with `probe` the models read the prompt, one pass
+        an arm (events `loading`), and `done` has all of it again with `kl`. Both hold:
+        `arms`: [{"name", "arm", "endpoint", "base", "adapter", "strength", "form", "template",
+        "template_hash", "trained_template_hash", "tokenizer", "vocabulary", "context",
+        "prompt_tokens", "room", "dtype", "quantized", "trained_on", "device", "batch", "decode",
+        "apart", "error"}], null where it is not known; `error` {"title", "detail", "hint"} is of an
+        arm that cannot answer.
+        `differences`: [{"what", "values" (a text an arm), "text"}], what is one of prompt,
+        template, system, prefix, tokenizer, decoding, truncation, dtype, quantised, batching.
+        `warnings`: [{"kind", "arms" (their numbers), "text"}], kind is one of same, same weights,
+        no effect, another template, truncated, quantised, apart, error.
+        `kl`: KL(i‖j) in nats per token of the prompt, null where it was not measured; empty without
+        `probe`. Without a prompt a sentence of our own is read.
+        """
+        arms, usual = requests.arms(request), requests.decode(request)
+        given = requests.messages(request) if {"messages", "text"} & set(request) else []
+        device = self._stock.bases().device
+        found = [self._look(arm, arm_facts.conversation(given), usual) for arm in arms]
+        told: Event = {
+            "arms": [arm_facts.as_table(one, device) for one in found],
+            "differences": arm_facts.differences(found),
+        }
+        first = told | {"warnings": arm_facts.warnings(found), "kl": []}
+        yield {"event": "facts"} | first
+        if request.get("probe") is not True:
+            yield {"event": "done"} | first
+            return
+        ids, logits = arm_facts.probe_ids(found), {}
+        for at, one in enumerate(found):
+            if one.place is None or one.error is not None:
+                continue
+            try:
+                voice = yield from self._stock.voice(one.arm, cancelled)
+                if voice is None:
+                    yield {"event": "done"} | first
+                    return
+                if max(ids) < voice.base.vocabulary:
+                    with self._stock.speaking(voice):
+                        logits[at] = read(voice, ids[:1], ids[1:]).logits
+                del voice  # so that its base can make room for the next
+            except EngineError as error:
+                found[at] = replace(one, error=error)
+            yield None
+        kl = arm_facts.divergences(found, logits)
+        told["arms"] = [arm_facts.as_table(one, device) for one in found]
+        yield {"event": "done", **told, "warnings": arm_facts.warnings(found, kl), "kl": kl}
+
+    def _look(self, arm: Arm, messages: Sequence[Message], usual: Decode) -> Fact:
+        """The facts of an arm; of one that cannot answer, why."""
+        decode = arm.decoding(usual)
+        if arm.is_endpoint:
+            return Fact(arm, decode=decode)
+        try:
+            place, tokenizer = self._stock.place(arm), self._stock.tokenizer(arm)
+            device = self._stock.bases().device
+            fact = arm_facts.look(arm, place, tokenizer, messages, usual, device)
+        except EngineError as error:
+            return Fact(arm, decode=decode, error=error)
+        if fact.room is not None and fact.room <= 0:
+            return replace(fact, error=too_long(arm, len(fact.prompt), fact.context or 0))
+        return fact
+
+    def pieces(self, request: Request, cancelled: Cancelled) -> Iterator[Event]:
+        """{"arm", "ids"}: what token ids are, by the arm's tokenizer; no model is loaded.
+
+        `done` holds `text`, and `tokens`, one for each id: {"id", "token" (as the vocabulary writes
+        it), "piece" (its own text), "special"}, and `spans`, the text in whole characters:
+        {"text", "ids"}, where ids that only together make a character come together.
+        """
+        arm, ids = requests.arm(request), requests.token_ids(request, "ids")
+        tokenizer = self._stock.tokenizer(arm)
+        yield {"event": "done"} | describe(tokenizer, ids)
+
+    def _sample(self, request: Request, tuned: Arm) -> Sample:
+        """The answer that a request spells out."""
+        messages = requests.messages(request)
+        if "prompt_ids" in request:
+            prompt = requests.token_ids(request, "prompt_ids")
+        else:
+            tokenizer = self._stock.tokenizer(tuned)
+            prompt = render_prompt(messages, tokenizer, tuned.form, tuned.system, tuned.prefix)
+        return Sample(
+            prompt_id=requests.text(request, "prompt_id", ""),
+            messages=tuple(messages),
+            arm="",
+            seed=0,
+            template_hash="",
+            prompt_ids=tuple(prompt),
+            output_ids=tuple(requests.token_ids(request, "output_ids")),
+            text="",
+            finish="stop",
+            logprobs=(),
+            decode=requests.decode(request) if "decoding" in request else Decode(),
+            timings=Timings(0.0, 0.0),
+        )
+
+
+def describe(tokenizer: Any, ids: list[int]) -> Event:
+    """Token ids as `Comparing.pieces` tells them. Raises EngineError for one that there is not."""
+    if ids and max(ids) >= len(tokenizer):
+        raise EngineError(
+            "There is no such token.", f"{max(ids)}; this tokenizer has {len(tokenizer)}"
+        )
+    words = Words(tokenizer)
+    return {
+        "text": decode_ids(tokenizer, ids),
+        "tokens": [
+            {
+                "id": one,
+                "token": str(tokenizer.convert_ids_to_tokens(one)),
+                "piece": words.piece(one),
+                "special": words.is_special(one),
+            }
+            for one in ids
+        ],
+        "spans": [{"text": text, "ids": group} for text, group in pieces_of(tokenizer, ids)],
+    }

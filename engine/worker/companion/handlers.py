@@ -1,0 +1,168 @@
+"""What the companion can be asked, each request a generator of events that the server drains.
+
+Generators are stepped in turn, one token a step, so that several panes stream side by side. The
+requests that compare arms are in `comparing`; all are documented at their handlers.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+from engine.compare.arms import Arm
+from engine.data import dataset_list
+from engine.recipes.settings import Data, Training
+from engine.worker.companion import requests
+from engine.worker.companion.compare_handlers import Comparing
+from engine.worker.companion.model_pool import Stock
+from engine.worker.companion.protocol import Cancelled, Event, Request
+from engine.worker.companion.streaming import ask_endpoint, speak
+from engine.worker.companion.tokenize_handler import Tokenizing
+from engine.worker.data import arrow
+from engine.worker.data import report as data_report
+from engine.worker.data.chat_template import choose_template, prompt_ids, prompt_text
+from engine.worker.data.preview import encode_row, read_data, read_replay, show_row
+from engine.worker.inference.endpoint import Endpoint
+from engine.worker.model import count_parameters, loading
+from engine.worker.tokenizers.detokenize import pieces_of
+
+Handler = Callable[[Request, Cancelled], Iterator[Event | None]]
+
+
+class Desk:
+    """Answers requests. What it raises as EngineError is the request's answer."""
+
+    def __init__(self) -> None:
+        self._stock = Stock()
+        comparing = Comparing(self._stock)
+        self.handlers: dict[str, Handler] = {
+            "hello": self.hello,
+            "generate": self.generate,
+            "render": self.render,
+            "preview": self.preview,
+            "inspect": self.inspect,
+            "count": self.count,
+            "shift": comparing.shift,
+            "pieces": comparing.pieces,
+            "strengths": comparing.strengths,
+            "facts": comparing.facts,
+            "answers": comparing.answers,
+            "tokenize": Tokenizing(self._stock).tokenize,
+        }
+
+    def rest(self) -> None:
+        """Let go of all models: nobody has asked for a while."""
+        self._stock.rest()
+
+    def hello(self, request: Request, cancelled: Cancelled) -> Iterator[Event]:
+        """{"device", "memory_bytes", "runs", "warm"}: where to run, what to keep, the runs' folder.
+
+        `warm` false: no model will be asked for, so what loading one imports can wait.
+        """
+        self._stock.settle(
+            device=requests.text(request, "device", "auto"),
+            budget=requests.number(request, "memory_bytes", 0, least=0) or None,
+            root=requests.text(request, "runs", "") or None,
+        )
+        if request.get("warm", True):
+            loading.warm()
+        yield {"event": "done", "torch": torch.__version__}
+
+    def generate(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:
+        """{"arm", "messages" or "text", "decoding", "prompt_id"}: text as it comes, then a sample.
+
+        Events `loading`, `begin` {"prompt_tokens", "notes", "adapter"}, `text` {"text"}, and `done`
+        {"sample", "behaviour"}; of an endpoint, `prompt_tokens` is null and the sample has no ids.
+        Cancelled, it ends in `done` as well: with what there is, and the finish reason "cancelled";
+        `sample` is null where it had not begun.
+        """
+        arm, messages = requests.arm(request), requests.messages(request)
+        decode = arm.decoding(requests.decode(request))
+        prompt_id = requests.text(request, "prompt_id", "")
+        if arm.is_endpoint:
+            events: Iterator[Event | None] = ask_endpoint(
+                Endpoint(arm, messages, decode), prompt_id, cancelled
+            )
+        else:
+            voice = yield from self._stock.voice(arm, cancelled)
+            if voice is None:
+                yield {"event": "done", "sample": None}
+                return
+            events = speak(self._stock, voice, messages, decode, cancelled, prompt_id)
+        for event in events:
+            last = event is not None and event.get("event") == "answer"
+            yield {**event, "event": "done"} if event and last else event
+
+    def render(self, request: Request, cancelled: Cancelled) -> Iterator[Event]:
+        """{"arm", "messages" or "text"}: the prompt as this arm reads it, text and tokens."""
+        arm, messages = requests.arm(request), requests.messages(request)
+        tokenizer = self._stock.tokenizer(arm)
+        text = prompt_text(messages, tokenizer, arm.form, arm.system, arm.prefix)
+        template = None if arm.form == "raw" else choose_template(tokenizer, arm.form)
+        tokens = pieces_of(tokenizer, prompt_ids(text, tokenizer, arm.form))
+        yield {
+            "event": "done",
+            "text": text,
+            "tokens": [{"text": piece, "ids": ids} for piece, ids in tokens],
+            "template": template.name if template else "raw",
+            "template_hash": template.hash if template else "",
+        }
+
+    def preview(self, request: Request, cancelled: Cancelled) -> Iterator[Event]:
+        """{"checkpoint", "data", "rows", "max_length"}: the first rows as training will see them.
+
+        `data` is a data set's name or the data table of a recipe. Each row is its tokens' text with
+        flags: learned, special; cut and refused rows say so.
+        """
+        data, tokenizer = self._data(request)
+        template = choose_template(tokenizer, data.template, data.system)
+        chosen = dataset_list.resolve(data.train, self._stock.runs(), data)
+        count = requests.number(request, "rows", 5)
+        read = dataset_list.preview(chosen, count, data, raw=arrow.read_raw)
+        encoded = [encode_row(one, tokenizer, template, data) for one in read.examples]
+        yield {
+            "event": "done",
+            "schema": read.schema,
+            "template": template.name,
+            "template_hash": template.hash,
+            "notes": template.notes,
+            "rows": [show_row(row, tokenizer) for row in encoded],
+            "rejects": [asdict(reject) for reject in read.rejects],
+        }
+
+    def inspect(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:
+        """{"checkpoint", "data", "replay", "rows", "sample", "templates", "seed"}: what is learned.
+
+        `rows` of them are shown, `sample` are looked at. Cancelled, `report` is null.
+        """
+        data, tokenizer = self._data(request)
+        wanted = data_report.Wanted(
+            data,
+            sample=requests.number(request, "sample", data_report.SAMPLE),
+            shown=requests.number(request, "rows", data_report.SHOWN, least=0),
+            templates=request.get("templates") is True,
+            seed=requests.number(request, "seed", Training().seed, least=0),
+            runs=tuple(self._stock.runs()),
+            replay=read_replay(request.get("replay")),
+        )
+        template = choose_template(tokenizer, data.template, data.system)
+        report = None
+        for report in data_report.inspect(wanted, tokenizer, template, cancelled):
+            if report is None:
+                yield None
+        yield {"event": "done", "report": report}
+
+    def count(self, request: Request, cancelled: Cancelled) -> Iterator[Event]:
+        """{"checkpoint", "method"}: parameters of the model and of what the method learns, exact.
+
+        `method` is the method table of a recipe.
+        """
+        place = self._stock.place(Arm("count", requests.text(request, "checkpoint")))
+        yield {"event": "done"} | count_parameters.answer(place.base, request.get("method"))
+
+    def _data(self, request: Request) -> tuple[Data, Any]:
+        """The data settings that a request names, and the tokenizer of its checkpoint."""
+        place = self._stock.place(Arm("preview", requests.text(request, "checkpoint")))
+        data = read_data(request.get("data"), request.get("max_length"))
+        return data, loading.load_tokenizer(place.tokenizer)

@@ -1,0 +1,113 @@
+"""The models that the companion has at hand: where they run, what is kept, who speaks just now.
+
+What does not fit beside those that speak waits for them; nothing here decides what is asked.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.compare.arms import Arm
+from engine.errors import EngineError
+from engine.jobs.store import open_store
+from engine.worker.companion.protocol import Cancelled, Event
+from engine.worker.inference.models import Base, Bases, Voice
+from engine.worker.inference.weight_files import free_on
+from engine.worker.model import loading
+from engine.worker.model.locate import Place, locate
+
+
+class Stock:
+    """Bases in memory, and the folder of runs whose checkpoints can be asked for."""
+
+    def __init__(self) -> None:
+        self._bases: Bases | None = None
+        self._tokenizers: dict[Path, Any] = {}
+        self._wanted = "auto"
+        self._budget: int | None = None
+        self._root: str | None = None
+        self._speaking: list[Base] = []
+
+    def settle(self, device: str, budget: int | None, root: str | None) -> None:
+        """Where to run, how many bytes of weights to keep (None: half of what is free), the runs.
+
+        Raises EngineError for a device that is not there; what is loaded elsewhere is let go.
+        """
+        if device != self._wanted or budget != self._budget:
+            self._bases = None
+        self._wanted, self._budget, self._root = device, budget, root
+
+    def rest(self) -> None:
+        """Let go of all models: nobody has asked for a while."""
+        if self._bases is not None:
+            self._bases.clear()
+
+    def place(self, arm: Arm) -> Place:
+        """Where an arm's weights lie. Raises EngineError, for an endpoint too."""
+        if arm.is_endpoint:
+            raise EngineError(
+                "An endpoint shows nothing but its answers.",
+                f"{arm.name} at {arm.checkpoint}",
+                "Its weights, tokens and template are not here to be looked at.",
+            )
+        return locate(arm, self.runs())
+
+    def tokenizer(self, arm: Arm) -> Any:
+        """An arm's tokenizer, without its model. Raises EngineError."""
+        path = self.place(arm).tokenizer
+        if path not in self._tokenizers:
+            self._tokenizers[path] = loading.load_tokenizer(path)
+        return self._tokenizers[path]
+
+    def voice(self, arm: Arm, cancelled: Cancelled) -> Generator[Event | None, None, Voice | None]:
+        """The arm's voice, once there is room for it; says what it waits for. None: cancelled."""
+        place = self.place(arm)
+        bases = self.bases()
+        waits = False
+        while not cancelled():
+            if not waits and not bases.holds(arm, place):
+                yield {"event": "loading", "message": f"loading {place.base.name}"}
+            voice = bases.voice(arm, place, _say_nothing, self._speaking)
+            if voice is not None:
+                return voice
+            if not waits:
+                yield {"event": "loading", "message": "waiting: both models do not fit the memory"}
+            waits = True
+            yield None
+        return None
+
+    @contextmanager
+    def speaking(self, *voices: Voice) -> Iterator[None]:
+        """Within it the voices' bases stay in memory; a device that is full is said in words."""
+        self._speaking += [voice.base for voice in voices]
+        try:
+            yield
+        except torch.OutOfMemoryError as error:
+            raise EngineError(
+                "The device ran out of memory.",
+                str(error).split("\n")[0],
+                "Ask for a shorter answer, or use device cpu.",
+            ) from error
+        finally:
+            for voice in voices:
+                self._speaking.remove(voice.base)
+
+    def bases(self) -> Bases:
+        """Those in memory. Raises EngineError for a device that is not there."""
+        if self._bases is None:
+            device = loading.pick_device(self._wanted)
+            # Half of what is free now, so that a training run beside it has room.
+            budget = self._budget or free_on(device) // 2
+            self._bases = Bases(device, budget, self._tokenizers)
+        return self._bases
+
+    def runs(self) -> Sequence[Path]:
+        """The directories that `run:ID` may mean."""
+        return [job.path for job in open_store(self._root).jobs()]
+
+
+def _say_nothing(what: str) -> None:
+    """The client was told before: nothing can be sent while a model loads."""

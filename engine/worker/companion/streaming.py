@@ -1,0 +1,66 @@
+"""One answer as events: what a pane hears while a voice, or an endpoint, speaks."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+from engine.compare import answer_length
+from engine.compare.arms import format_arm
+from engine.compare.samples import Sample, to_table
+from engine.recipes.settings import Decode
+from engine.worker.companion.model_pool import Stock
+from engine.worker.companion.protocol import WAITING, Cancelled, Event
+from engine.worker.data.chat_template import Said
+from engine.worker.inference.decoding import Answers
+from engine.worker.inference.endpoint import Endpoint
+from engine.worker.inference.models import Voice
+from engine.worker.tokenizers.detokenize import Pieces
+
+
+def speak(
+    stock: Stock,
+    voice: Voice,
+    messages: Sequence[Said],
+    decode: Decode,
+    cancelled: Cancelled,
+    prompt_id: str = "",
+) -> Iterator[Event | None]:
+    """`begin`, `text` …, then `answer` with the sample; one token a step. Raises EngineError."""
+    answers = Answers(voice, [voice.prompt(messages)], decode)
+    answer = answers.answers[0]
+    adapter = voice.base.path_of(voice.adapter)
+    pieces = Pieces(voice.tokenizer)
+    # Whoever has its turn between two events must know that this base is in use.
+    with stock.speaking(voice):
+        yield {
+            "event": "begin",
+            "prompt_tokens": len(answer.prompt_ids),
+            "notes": voice.notes,
+            # What is really spoken with, so that a pane need not believe its own question.
+            "adapter": str(adapter) if adapter else None,
+        }
+        while not answers.done:
+            if cancelled():
+                answers.cancel()
+                break
+            answers.step()
+            piece = "" if answer.finish == "stop" else pieces.feed(answer.output_ids[-1])
+            yield {"event": "text", "text": piece} if piece else None
+        yield answered(answers.sample(0, prompt_id, messages, format_arm(voice.arm)))
+
+
+def ask_endpoint(call: Endpoint, prompt_id: str, cancelled: Cancelled) -> Iterator[Event]:
+    """As `speak`, of an endpoint that has been asked."""
+    yield {"event": "begin", "prompt_tokens": None, "notes": (), "adapter": None}
+    while call.finish is None:
+        if cancelled():
+            call.cancel()
+        else:
+            piece = call.more()
+            yield {"event": "text", "text": piece} if piece else WAITING
+    yield answered(call.sample(prompt_id))
+
+
+def answered(sample: Sample) -> Event:
+    """The event that tells of a whole answer."""
+    measured = asdict(answer_length.measure(sample))
+    return {"event": "answer", "sample": to_table(sample), "behaviour": measured}

@@ -1,0 +1,265 @@
+"""Templates: how messages become the text that a model reads. Which one, and what it makes of them.
+
+A checkpoint's own chat template where it has one, else plain instructions; ChatML, raw text, or a
+file of the user's where it is asked for. Refuses templates that do not render, with their line.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from engine.chat import Message
+from engine.errors import EngineError
+from engine.worker.data import template_sandbox, template_texts
+from engine.worker.data.template_sandbox import Fault
+
+SUFFIXES = (".jinja", ".j2", ".txt")
+"""Of files that hold a template."""
+FORMS = ("raw", "instruct", "chatml", "chat")
+_LARGEST_FILE = 1 << 20
+_LONGEST_PROBE = 1 << 20
+_WORD = "finetop-probe"
+
+
+class Said(Protocol):
+    """A message: who speaks, and what."""
+
+    @property
+    def role(self) -> str: ...
+    @property
+    def content(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One way to write a conversation down."""
+
+    name: str
+    """One of FORMS, or the name of the user's file."""
+    text: str
+    takes_system: bool
+    """False: a system message is merged into the first user turn (Gemma's template refuses it)."""
+    system: str = ""
+    """Put before conversations that bring no system message."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of how it writes."""
+
+    @property
+    def saved(self) -> str:
+        """The template as one text that Hugging Face's own tools render the same way.
+
+        It brings the system prompt along. Dates are left to the day on which it is used.
+        """
+        return template_texts.with_system(self.text, self.system, self.takes_system)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of `saved`, in hex: equal for a run's template and for that of what it left."""
+        return hashlib.sha256(self.saved.encode()).hexdigest()
+
+    def render(self, messages: Iterable[Said], tokenizer: Any, *, answer_next: bool = False) -> str:
+        """The text of `messages`; `answer_next` opens the assistant's turn.
+
+        Raises Fault, a TemplateError, where the template refuses the conversation.
+        """
+        turns = [{"role": message.role, "content": message.content} for message in messages]
+        if self.system and not any(turn["role"] == "system" for turn in turns):
+            turns = [{"role": "system", "content": self.system}, *turns]
+        if not self.takes_system:
+            turns = template_texts.merge_system(turns)
+        return template_sandbox.render(tokenizer, self.text, turns, answer_next=answer_next)
+
+
+def choose_template(tokenizer: Any, form: str | None = None, system: str = "") -> Template:
+    """The template of the wanted `form`, with `system` for rows that bring no system message.
+
+    None or "": the tokenizer's own chat template (`chat`), else `instruct`. `chatml` closes turns
+    with <|im_end|>; where the tokenizer has no such token the marks are written as letters and
+    answers close with the end token, which the model then learns to stop at. `raw` is prompt,
+    newline, answer, end token. A path ending in .jinja, .j2 or .txt is the user's own.
+
+    Raises EngineError where the template does not render (with file and line), or the tokenizer has
+    no end token.
+    """
+    if tokenizer.eos_token is None:
+        raise EngineError(
+            "The tokenizer has no end token.",
+            str(tokenizer.name_or_path),
+            "Set eos_token in tokenizer_config.json: without it no answer can end.",
+        )
+    own = own_template(tokenizer)
+    if form == "chat" and own is None:
+        raise EngineError(
+            "This checkpoint has no chat template.",
+            str(tokenizer.name_or_path),
+            "Use the template instruct, chatml or raw, or a Jinja file of your own.",
+        )
+    form = form or ("instruct" if own is None else "chat")
+    if form == "chat":
+        assert own is not None
+        return _tried(Template("chat", own, True, system), tokenizer, "chat_template")
+    if form.endswith(SUFFIXES):
+        path = Path(form).expanduser()
+        return _tried(Template(path.name, _read(path), True, system), tokenizer, str(path))
+    if form not in FORMS:
+        raise EngineError(
+            f"There is no template {form!r}.",
+            hint=f"Use one of {', '.join(FORMS)}, or a file ending in {', '.join(SUFFIXES)}.",
+        )
+    notes: tuple[str, ...] = ()
+    text = {"instruct": template_texts.INSTRUCT, "raw": template_texts.RAW}.get(
+        form, template_texts.CHATML
+    )
+    if form == "chatml" and not _has_marks(tokenizer):
+        text = template_texts.CHATML_WRITTEN
+        notes = (
+            "the tokenizer has no <|im_start|> and <|im_end|>: the marks are written as letters, "
+            f"and answers end in its end token {tokenizer.eos_token}",
+        )
+    lead = "{{ bos_token }}" if leading_ids(tokenizer) else ""
+    return Template(form, lead + text, takes_system=True, system=system, notes=notes)
+
+
+def leading_ids(tokenizer: Any) -> list[int]:
+    """What the tokenizer itself puts before a text: its BOS token, or nothing."""
+    first = tokenizer("a")["input_ids"][:1]
+    return list(first) if first and first[0] == tokenizer.bos_token_id else []
+
+
+def plain_ids(text: str, tokenizer: Any) -> list[int]:
+    """Token ids of a text without a template: BOS where the tokenizer puts one, and once only."""
+    ids = list(tokenizer(text, add_special_tokens=False)["input_ids"])
+    lead = leading_ids(tokenizer)
+    return ids if lead and ids[:1] == lead else lead + ids
+
+
+def prompt_text(
+    messages: Sequence[Said],
+    tokenizer: Any,
+    form: str | None = None,
+    system: str | None = None,
+    prefix: str | None = None,
+) -> str:
+    """The text that a model is asked to go on from. Under `raw` it is the user's, and has no BOS.
+
+    `system` takes the place of the conversation's own system message; `prefix` goes before the last
+    user turn, on a line of its own unless it ends in white space. Raises EngineError.
+    """
+    turns = dress(messages, system, prefix)
+    if form == "raw":
+        return "\n\n".join(turn.content for turn in turns)
+    template = choose_template(tokenizer, form)
+    try:
+        return template.render(turns, tokenizer, answer_next=True)
+    except Fault as error:
+        raise EngineError("The chat template refuses this conversation.", error.reason) from error
+
+
+def prompt_ids(text: str, tokenizer: Any, form: str | None) -> list[int]:
+    """Token ids of a `prompt_text`, with one BOS if the template or the tokenizer wants one."""
+    if form == "raw":
+        return plain_ids(text, tokenizer)
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def render_prompt(
+    messages: Sequence[Said],
+    tokenizer: Any,
+    form: str | None = None,
+    system: str | None = None,
+    prefix: str | None = None,
+) -> list[int]:
+    """Token ids to generate from: `prompt_ids` of `prompt_text`. Raises EngineError where empty."""
+    ids = prompt_ids(prompt_text(messages, tokenizer, form, system, prefix), tokenizer, form)
+    if not ids:
+        raise EngineError("The prompt is empty.", hint="Write something to answer.")
+    return ids
+
+
+def dress(
+    messages: Sequence[Said], system: str | None = None, prefix: str | None = None
+) -> list[Message]:
+    """The conversation with an arm's system message and prefix; see `prompt_text`."""
+    turns = [Message(message.role, message.content) for message in messages]
+    if system is not None:
+        turns = [turn for turn in turns if turn.role != "system"]
+        turns = [Message("system", system), *turns] if system else turns
+    if prefix:
+        users = [index for index, turn in enumerate(turns) if turn.role == "user"]
+        for index in users[-1:]:
+            gap = "" if prefix[-1].isspace() else "\n"
+            turns[index] = Message("user", prefix + gap + turns[index].content)
+    return turns
+
+
+def own_template(tokenizer: Any) -> str | None:
+    """The tokenizer's own chat template; None where it has none."""
+    own = tokenizer.chat_template
+    if isinstance(own, dict):
+        own = own.get("default")
+    return own or None
+
+
+def _has_marks(tokenizer: Any) -> bool:
+    added = {str(token) for token in tokenizer.added_tokens_decoder.values()}
+    return added.issuperset(template_texts.CHATML_MARKS)
+
+
+def _read(path: Path) -> str:
+    """The text of a template file. Raises EngineError."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise EngineError(
+            "The template cannot be read.", f"{path}: {error.strerror}", "Check data.template."
+        ) from error
+    try:
+        text = data.decode() if len(data) <= _LARGEST_FILE else ""
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise EngineError("The template is not UTF-8 text.", f"{path}:{line}") from error
+    if not text.strip():
+        reason = f"it has {len(data):,} bytes" if data else "it is empty"
+        raise EngineError("This file is no chat template.", f"{path}: {reason}")
+    return text.replace("\r\n", "\n")
+
+
+def _tried(template: Template, tokenizer: Any, where: str) -> Template:
+    """`template`, after it wrote down a short conversation; finds out what it takes.
+
+    Some templates raise at a system message, some drop it in silence. Raises EngineError.
+    """
+    asked = [Message("user", _WORD)]
+    bare = Template(template.name, template.text, takes_system=True)
+    name = where if where != "chat_template" else f"{tokenizer.name_or_path}: chat template"
+    try:
+        with template_sandbox.limited_memory():
+            template_sandbox.check_powers(bare.text)
+            said = bare.render(asked, tokenizer, answer_next=True)
+    except Fault as error:
+        raise EngineError(
+            "The chat template does not render.",
+            f"{name}:{error.line}: {error.reason}" if error.line else f"{name}: {error.reason}",
+            "Mend it, or use the template instruct, chatml or raw.",
+        ) from None
+    if len(said) > _LONGEST_PROBE or _WORD not in said:
+        what = "leaves out what the user says" if _WORD not in said else "writes without an end"
+        raise EngineError(
+            f"The chat template {what}.",
+            name,
+            "It must write message.content for every message in messages.",
+        )
+    try:
+        with template_sandbox.limited_memory():
+            told = bare.render([Message("system", "finetop-system"), *asked], tokenizer)
+        takes = "finetop-system" in told
+    except Fault:
+        takes = False
+    notes = []
+    if not takes:
+        notes.append("it takes no system message: that is put into the first user turn")
+    if "strftime_now" in template.text or "date_string" in template.text:
+        notes.append(f"it writes the date, which is always {template_texts.DATE} here")
+    return Template(template.name, template.text, takes, template.system, tuple(notes))

@@ -1,0 +1,181 @@
+"""Rows to token ids and labels: the ONE function that preview, training and scoring share.
+
+Learned are the assistant's answers and the token that ends each, nothing else. A row that does not
+fit is cut or refused with a reason, never dropped in silence.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.chat import Message
+from engine.worker.data.chat_template import (
+    Said,
+    Template,
+    choose_template,
+    plain_ids,
+    render_prompt,
+)
+from engine.worker.data.loss_spans import IGNORED, Unreadable, find_answers, tokenise
+from engine.worker.data.template_sandbox import Fault
+
+__all__ = [
+    "IGNORED",
+    "Encoded",
+    "Template",
+    "choose_template",
+    "collate",
+    "encode",
+    "encode_messages",
+    "end_token_ids",
+    "fit",
+    "nll",
+    "nll_by_row",
+    "nll_of_logits",
+    "render_prompt",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A row as the model sees it. `labels[i]` is `input_ids[i]` or IGNORED, not yet shifted."""
+
+    input_ids: list[int]
+    labels: list[int]
+    cut: int
+    """Tokens beyond `max_length`, removed from the end."""
+    kept: bool
+    reason: str
+    """Why the row is not kept; empty where it is."""
+
+    @property
+    def learned(self) -> int:
+        """How many tokens the loss counts."""
+        return sum(label != IGNORED for label in self.labels[1:])
+
+
+def encode(
+    example: Any, tokenizer: Any, template: Template, max_length: int, too_long: str = "cut"
+) -> Encoded:
+    """Encode an example: anything with `messages`, or with a plain `text` and none.
+
+    Of a conversation the answers are learned, of a text all but its first token. Never raises for a
+    bad row: `kept` is False and `reason` says why. `too_long` is as for `fit`.
+    """
+    if not example.messages and example.text:
+        return fit(_encode_text(example.text, tokenizer), max_length, too_long)
+    return encode_messages(example.messages, tokenizer, template, max_length, too_long)
+
+
+def encode_messages(
+    messages: Sequence[Said],
+    tokenizer: Any,
+    template: Template,
+    max_length: int,
+    too_long: str = "cut",
+) -> Encoded:
+    """Token ids and labels of a conversation, at most `max_length` long. See `encode`."""
+    try:
+        text, spans = find_answers(messages, tokenizer, template)
+    except Fault as error:
+        return _refused(f"the chat template refuses this row: {error.reason}")
+    except Unreadable as error:
+        return _refused(str(error))
+    return fit(Encoded(*tokenise(text, spans, tokenizer), 0, True, ""), max_length, too_long)
+
+
+def fit(whole: Encoded, max_length: int, too_long: str = "cut") -> Encoded:
+    """A whole row, at most `max_length` long: its end is cut off, or it is not kept (`drop`)."""
+    if not whole.kept:
+        return whole
+    cut = max(0, len(whole.input_ids) - max_length)
+    row = replace(
+        whole, input_ids=whole.input_ids[:max_length], labels=whole.labels[:max_length], cut=cut
+    )
+    if cut and too_long == "drop":
+        reason = f"it has {len(whole.input_ids)} tokens, and {max_length} is the limit"
+        return replace(row, kept=False, reason=reason)
+    if row.learned:
+        return row
+    first = next((at for at, label in enumerate(whole.labels) if label != IGNORED), None)
+    reason = f"the prompt alone has {first} tokens, and {max_length} is the limit"
+    return replace(row, kept=False, reason=reason if first else "it has no token to learn")
+
+
+def collate(batch: Sequence[Encoded], pad_id: int = 0) -> dict[str, Tensor]:
+    """`input_ids`, `attention_mask`, `labels`, each int64 of (rows, longest row), padded right.
+
+    Padding is known by position alone, so a pad token that is also the end token does no harm.
+    """
+    longest = max(len(row.input_ids) for row in batch)
+    ids = torch.full((len(batch), longest), pad_id)
+    labels = torch.full((len(batch), longest), IGNORED)
+    attention = torch.zeros((len(batch), longest), dtype=torch.int64)
+    for index, row in enumerate(batch):
+        length = len(row.input_ids)
+        ids[index, :length] = torch.tensor(row.input_ids)
+        labels[index, :length] = torch.tensor(row.labels)
+        attention[index, :length] = 1
+    return {"input_ids": ids, "attention_mask": attention, "labels": labels}
+
+
+def nll_of_logits(logits: Tensor, labels: Tensor) -> tuple[Tensor, int]:
+    """Sum of NLL in nats (a scalar in the `widest` format) and the number of predicted tokens.
+
+    `logits` is (rows, length, vocabulary), `labels` (rows, length); position i predicts label
+    i + 1. Perplexity is exp(sum / tokens), summed over all batches first.
+    """
+    sums, counts = nll_by_row(logits, labels)
+    return sums.sum(), int(counts.sum())
+
+
+def nll_by_row(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The same for each row: sums, `widest` of (rows,), and tokens, int64 of (rows,)."""
+    targets = labels[:, 1:]
+    counted = targets != IGNORED
+    # Picking the counted positions first keeps the float32 copy small: prompts have no loss.
+    logs = torch.log_softmax(logits[:, :-1][counted].float(), dim=-1)
+    picked = logs.gather(-1, targets[counted].unsqueeze(-1)).squeeze(-1)
+    wide = widest(logits.device)
+    sums = torch.zeros(len(labels), dtype=wide, device=logits.device)
+    return sums.index_add(0, counted.nonzero()[:, 0], -picked.to(wide)), counted.sum(1)
+
+
+def widest(device: torch.device) -> torch.dtype:
+    """The format to sum in: float64, which Apple's GPUs lack."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+def nll(model: Any, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
+    """`nll_of_logits` of a `collate`d batch, moved to the model's device."""
+    moved = {name: tensor.to(model.device) for name, tensor in batch.items()}
+    labels = moved.pop("labels")
+    return nll_of_logits(model(**moved, use_cache=False).logits, labels)
+
+
+def end_token_ids(tokenizer: Any, template: Template | None) -> frozenset[int]:
+    """The tokens that end an answer: the tokenizer's own, and the one the template closes with.
+
+    They differ where a base model was taught to chat: its eos ends documents, not turns.
+    """
+    ends = {tokenizer.eos_token_id} - {None}
+    if template is not None:
+        probe = [Message("user", "a"), Message("assistant", "b")]
+        labels = encode_messages(probe, tokenizer, template, 1 << 30).labels
+        ends |= set(labels[-1:]) & set(tokenizer.added_tokens_decoder)
+    return frozenset(ends)
+
+
+def _encode_text(text: str, tokenizer: Any) -> Encoded:
+    """BOS where the tokenizer puts one, the text, the end token; the first token is no target."""
+    ids = plain_ids(text, tokenizer)
+    if ids[-1:] != [tokenizer.eos_token_id]:
+        ids.append(tokenizer.eos_token_id)
+    return Encoded(ids, [IGNORED, *ids[1:]], 0, kept=True, reason="")
+
+
+def _refused(reason: str) -> Encoded:
+    return Encoded([], [], cut=0, kept=False, reason=reason)

@@ -1,0 +1,195 @@
+"""The rows of a recipe as encoded examples: drawn, split, compared, encoded, mixed with replay.
+
+Nothing is dropped in silence: every bad row is a reject, and all else is counted.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from engine.data import dataset_list
+from engine.data.rows import Example, Reject
+from engine.errors import EngineError
+from engine.recipes.settings import Data, Replay
+from engine.worker.data import replay as replaying
+from engine.worker.data.counts import Counts
+from engine.worker.data.deduplicate import compare
+from engine.worker.data.encode import Encoded, Template, encode
+from engine.worker.data.split import Drawn, Row, draw, part, split
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A prompt with its better and its worse answer."""
+
+    chosen: Encoded
+    rejected: Encoded
+    example: Example | None = None
+    """What they were encoded from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a run trains and measures on."""
+
+    train: list[Encoded]
+    """Of pairs, the chosen ones."""
+    eval: list[Encoded]
+    rejects: list[dict[str, Any]]
+    counts: Counts = field(default_factory=Counts)
+    pairs: list[Pair] = field(default_factory=list)
+    """Where the objective is `dpo`: one for each row of `train`, in its order."""
+    eval_pairs: list[Pair] = field(default_factory=list)
+    eval_examples: list[Example | None] = field(default_factory=list)
+    """As `eval`, row by row: what was encoded."""
+
+    @property
+    def cut(self) -> int:
+        """Rows whose end was cut off at `max_length`."""
+        return self.counts.cut
+
+
+def prepare(
+    data: Data,
+    tokenizer: Any,
+    template: Template,
+    seed: int,
+    *,
+    replay: Replay | None = None,
+    objective: str = "answers",
+    runs: Sequence[Path] = (),
+) -> Prepared:
+    """Read, draw, split and encode the rows of a recipe; the same recipe gives the same rows.
+
+    `runs` are the job directories that a `run:ID` may mean. Raises EngineError where nothing is
+    left to train on, or where the data does not fit the objective.
+    """
+    replay = replay or Replay()
+    if objective == "dpo":
+        data = _check_dpo(data, replay)
+    train, held_out, files = _take(data, seed, runs)
+    if objective == "dpo":
+        _check_pairs(data, train)
+    grouped = sum(len(file.rows) for file in files) - len(train) - len(held_out)
+    overlap = compare(train, held_out)
+    own = overlap.distinct if data.deduplicate else train
+    encoder = _Encoder(data, tokenizer, template, pairs=objective == "dpo")
+    kept, measured = encoder.encode_all(own), encoder.encode_all(held_out)
+    replayed: list[Pair] = []
+    if replay.data and replay.share and kept:
+        pool = replaying.open_pool(replay, held_out, data, seed, runs)
+        files.append(pool.drawn)
+        wanted = replaying.count_rows(len(kept), replay.share)
+        replayed = replaying.take(pool, wanted, encoder.encode)
+        kept = replaying.mix(kept, replayed, seed)
+    bad = [reject for file in files for reject in file.rejects]
+    rejects = sorted([*bad, *encoder.refused], key=lambda one: (one.file, one.line))
+    if not kept:
+        raise _refuse_all(rejects)
+    counts = Counts(
+        read=sum(file.read for file in files),
+        rejected=len(rejects) - encoder.too_long,
+        cut=sum(one.chosen.cut > 0 or one.rejected.cut > 0 for one in (*kept, *measured)),
+        too_long=encoder.too_long,
+        duplicates=overlap.duplicates,
+        leaked=overlap.leaked,
+        asked=overlap.asked,
+        dropped=len(train) - len(own),
+        grouped=grouped,
+        replayed=len(replayed),
+        replay_pool=len({id(one) for one in replayed}),
+    )
+    return Prepared(
+        [one.chosen for one in kept],
+        [one.chosen for one in measured],
+        [asdict(reject) for reject in rejects],
+        counts,
+        kept if encoder.pairs else [],
+        measured if encoder.pairs else [],
+        [one.example for one in measured],
+    )
+
+
+def _take(data: Data, seed: int, runs: Sequence[Path]) -> tuple[list[Row], list[Row], list[Drawn]]:
+    """Rows to train on, rows held out, and the one or two files that they are drawn from."""
+    chosen = dataset_list.resolve(data.train, runs, data)
+    file = draw(chosen.path, data, seed)
+    eval_path = dataset_list.resolve_eval(data.eval, data).path if data.eval else chosen.eval_path
+    if eval_path is None:
+        train, held_out = split(file.rows, data, seed)
+        return train, held_out, [file]
+    # Held-out texts are asked with the labels that training lists, be some of them absent.
+    other = draw(eval_path, data, seed, file.labels or None)
+    return part(file.rows, other.rows), other.rows, [file, other]
+
+
+class _Encoder:
+    """Encodes examples and remembers those that it had to refuse."""
+
+    def __init__(self, data: Data, tokenizer: Any, template: Template, *, pairs: bool) -> None:
+        self.pairs = pairs
+        self.refused: list[Reject] = []
+        self.too_long = 0
+        self._data, self._tokenizer, self._template = data, tokenizer, template
+
+    def encode_all(self, rows: Iterable[Row]) -> list[Pair]:
+        """All that can be used, in order."""
+        encoded = [self.encode(example) for row in rows for example in row]
+        return [one for one in encoded if one is not None]
+
+    def encode(self, example: Example) -> Pair | None:
+        """The example, and with pairs its other answer, else the same again; None is refused."""
+        chosen = self._encode(example)
+        other = self._encode_rejected(example, chosen) if self.pairs and chosen.kept else chosen
+        if chosen.kept and other.kept:
+            return Pair(chosen, other, example)
+        why = chosen if not chosen.kept else other
+        file, _, line = example.source.rpartition(":")
+        text = example.messages[-1].content if example.messages else example.text
+        self.refused.append(Reject(file, int(line), why.reason, text[:200]))
+        self.too_long += self._data.too_long == "drop" and why.cut > 0
+        return None
+
+    def _encode_rejected(self, example: Example, chosen: Encoded) -> Encoded:
+        if not example.rejected:
+            return Encoded([], [], 0, False, "no rejected answer to compare with")
+        rejected = self._encode(replace(example, messages=example.rejected))
+        if not rejected.kept:
+            return replace(rejected, reason=f"the rejected answer: {rejected.reason}")
+        if rejected.input_ids == chosen.input_ids:
+            return Encoded([], [], 0, False, "the two answers do not differ")
+        return rejected
+
+    def _encode(self, example: Example) -> Encoded:
+        data = self._data
+        return encode(example, self._tokenizer, self._template, data.max_length, data.too_long)
+
+
+def _check_dpo(data: Data, replay: Replay) -> Data:
+    """The data settings of a DPO run. Raises EngineError for what cannot go with it."""
+    if replay.data:
+        raise EngineError(
+            "Replayed answers are no pairs, and DPO learns from pairs.",
+            f"replay.data = {replay.data!r}",
+            "Leave replay.data empty, or choose training.objective = answers.",
+        )
+    return replace(data, answers="chosen")
+
+
+def _check_pairs(data: Data, train: Sequence[Row]) -> None:
+    """Raise EngineError where no row at all has a rejected answer."""
+    if not any(example.rejected for row in train for example in row):
+        raise EngineError(
+            "DPO needs pairs of answers, and this data has none.",
+            data.train,
+            "Name the columns (data.columns.chosen, data.columns.rejected), or choose "
+            "training.objective = answers.",
+        )
+
+
+def _refuse_all(rejects: Sequence[Reject]) -> EngineError:
+    reasons = "\n".join(f"{one.file}:{one.line}: {one.reason}" for one in rejects[:5])
+    return EngineError(
+        "No row is left to train on.", reasons, "Raise data.max_length, or mend the rows."
+    )

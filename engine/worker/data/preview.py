@@ -1,0 +1,147 @@
+"""A row as training sees it, for people: its tokens, which are learned, what was cut off.
+
+Shows what `engine.worker.data.encode` made and changes none of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from engine.data.rows import Example
+from engine.errors import EngineError
+from engine.recipes import validation
+from engine.recipes.settings import Data, Replay
+from engine.worker.data.encode import (
+    IGNORED,
+    Encoded,
+    Template,
+    choose_template,
+    encode,
+    encode_messages,
+    fit,
+)
+from engine.worker.tokenizers.detokenize import decode_ids, pieces_of
+
+MOST_TEXT = 2000
+"""Characters of a text that is shown beside the rows."""
+WHOLE = 1 << 30
+"""A limit that nothing reaches."""
+
+Shown = dict[str, Any]
+T = TypeVar("T", Data, Replay)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An example, encoded: all of it, and as much as training takes."""
+
+    example: Example
+    whole: Encoded
+    taken: Encoded
+    rejected: Encoded | None = None
+    """Of a preference pair, the conversation with the other answer, as much as is taken."""
+
+    @property
+    def removed(self) -> list[int]:
+        """Token ids that the limit takes away."""
+        return self.whole.input_ids[len(self.taken.input_ids) :]
+
+    @property
+    def removed_learned(self) -> int:
+        """How many tokens are no longer learned: of a row that is dropped, all."""
+        return self.whole.learned - (self.taken.learned if self.taken.kept else 0)
+
+
+def encode_row(example: Example, tokenizer: Any, template: Template, data: Data) -> Row:
+    """The row that training makes of this example under the recipe's data settings."""
+    whole = encode(example, tokenizer, template, WHOLE)
+    other = None
+    if example.rejected:
+        other = encode_messages(
+            example.rejected, tokenizer, template, data.max_length, data.too_long
+        )
+    return Row(example, whole, fit(whole, data.max_length, data.too_long), other)
+
+
+def show_row(row: Row, tokenizer: Any, *, replayed: bool = False) -> Shown:
+    """The row as JSON: tokens with a flag each, and what is not there and why."""
+    return {
+        "source": row.example.source,
+        "replayed": replayed,
+        "kept": row.taken.kept,
+        "reason": row.taken.reason,
+        "cut": row.taken.cut,
+        "learned": row.taken.learned,
+        "tokens": show_tokens(row.taken, tokenizer),
+        "rejected": show_tokens(row.rejected, tokenizer) if row.rejected else [],
+        "removed": decode_ids(tokenizer, row.removed)[:MOST_TEXT] if row.taken.cut else "",
+    }
+
+
+def show_tokens(row: Encoded, tokenizer: Any) -> list[Shown]:
+    """Each token's text, ids (several, where only together they make a character) and flags."""
+    special = special_ids(tokenizer)
+    shown, at = [], 0
+    for text, ids in pieces_of(tokenizer, row.input_ids):
+        learned = row.labels[at] != IGNORED
+        shown.append({"text": text, "ids": ids, "learned": learned, "special": ids[0] in special})
+        at += len(ids)
+    return shown
+
+
+def special_ids(tokenizer: Any) -> frozenset[int]:
+    """Tokens that mean something by themselves: BOS, end, the marks of turns."""
+    return frozenset(tokenizer.added_tokens_decoder) | frozenset(tokenizer.all_special_ids)
+
+
+def side_by_side(example: Example, tokenizer: Any, data: Data, forms: Sequence[str]) -> list[Shown]:
+    """One example, whole, under several templates in their order; one that cannot be says why.
+
+    Where the recipe has a system prompt, each comes without it and, as the next, with it.
+    """
+    shown: list[Shown] = []
+    for form in forms:
+        for system in dict.fromkeys(("", data.system)):
+            try:
+                template = choose_template(tokenizer, form, system)
+            except EngineError as error:
+                shown.append({"template": {"name": form, "system": system}, "reason": error.title})
+                continue
+            row = encode_row(example, tokenizer, template, replace(data, max_length=WHOLE))
+            shown.append({"template": about(template)} | show_row(row, tokenizer))
+    return shown
+
+
+def about(template: Template) -> Shown:
+    """A template's name, hash and notes as JSON."""
+    return {
+        "name": template.name,
+        "hash": template.hash,
+        "system": template.system,
+        "notes": list(template.notes),
+    }
+
+
+def read_data(value: object, max_length: object = None) -> Data:
+    """The data table of a recipe, or only the name of a data set. Raises EngineError."""
+    table = {"train": value} if isinstance(value, str) else value
+    if not isinstance(table, dict):
+        raise EngineError("The request needs data, a name or a recipe's table.", repr(value))
+    if max_length is not None:
+        table = table | {"max_length": max_length}
+    return _read(Data, "data", table)
+
+
+def read_replay(value: object) -> Replay:
+    """The replay table of a recipe; None mixes nothing in. Raises EngineError."""
+    if value is not None and not isinstance(value, dict):
+        raise EngineError("The replay of a request is a recipe's table.", repr(value))
+    return _read(Replay, "replay", value or {})
+
+
+def _read(cls: type[T], name: str, table: dict[str, Any]) -> T:
+    wrong = validation.problems(cls, table)
+    if wrong:
+        reasons = "\n".join(f"{name}.{key}: {reason}" for key, reason in wrong.items())
+        raise EngineError(f"A {name} setting cannot be used.", reasons)
+    return validation.build(cls, table)

@@ -1,0 +1,304 @@
+"""What training would learn from a data set, before anything is trained: one report as JSON.
+
+Looks at the first rows of the file, so that a big one answers soon, and says how many. Changes no
+row: what is odd (a second BOS, marks in the text, answers without an end) is counted and told.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from engine.data import rows
+from engine.data.rows import Example, Reject
+from engine.recipes.settings import Data, Replay
+from engine.worker.data import lengths
+from engine.worker.data.chat_template import FORMS, SUFFIXES, leading_ids, own_template, prompt_ids
+from engine.worker.data.encode import IGNORED, Encoded, Template, end_token_ids
+from engine.worker.data.preview import (
+    MOST_TEXT,
+    Row,
+    Shown,
+    about,
+    encode_row,
+    show_row,
+    side_by_side,
+    special_ids,
+)
+from engine.worker.data.replay import count_rows, open_pool
+from engine.worker.data.split import Row as Drawn
+from engine.worker.data.survey import compare_sides, open_survey, part_sides
+from engine.worker.tokenizers.detokenize import decode_ids
+
+SAMPLE = 2000
+"""Rows that are looked at where nothing else is asked for."""
+SHOWN = 3
+"""Rows whose tokens are shown."""
+SHOWN_REJECTS = 5
+_SLICE = 50
+"""Rows between two looks at whether the request was cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked of an inspection."""
+
+    data: Data
+    sample: int = SAMPLE
+    shown: int = SHOWN
+    templates: bool = False
+    """Whether the first row is shown under every template."""
+    seed: int = 7
+    """Of the split, as `training.seed`."""
+    runs: tuple[Path, ...] = ()
+    """Job directories that `run:ID` may mean."""
+    replay: Replay = Replay()
+    """What is mixed in."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """One oddity: how often, and where first."""
+
+    rows: int = 0
+    example: str = ""
+    """`path:line` of the first."""
+
+    def add(self, row: Row) -> None:
+        self.rows += 1
+        self.example = self.example or row.example.source
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was counted over the rows that a template takes."""
+
+    bos: dict[int, Tally] = field(default_factory=lambda: {0: Tally(), 1: Tally(), 2: Tally()})
+    """By how many BOS tokens a row has; 2 is two or more."""
+    marks: Tally = field(default_factory=Tally)
+    """Rows whose own text holds special tokens."""
+    endless: Tally = field(default_factory=Tally)
+    """Rows with an answer that ends in no end token, though nothing was cut."""
+    seams: Tally = field(default_factory=Tally)
+    """Rows whose prompt, alone, becomes other tokens than before its answer."""
+    kept: int = 0
+    cut: Tally = field(default_factory=Tally)
+    """Rows that are shortened and kept."""
+    dropped: Tally = field(default_factory=Tally)
+    """Rows that are too long to be kept."""
+    learned: int = 0
+    """Tokens learned of the rows that are kept."""
+    all_learned: int = 0
+    """What would be learned without a limit."""
+
+
+def inspect(
+    wanted: Wanted, tokenizer: Any, template: Template, cancelled: Callable[[], bool]
+) -> Iterator[Shown | None]:
+    """The report, after a None for each slice of the work; nothing more once it is cancelled.
+
+    Raises EngineError for data that cannot be read.
+    """
+    survey = open_survey(wanted.data, wanted.runs)
+    dataset = survey.dataset
+    found: list[tuple[Example, ...]] = []
+    rejects: list[Reject] = []
+    encoded: list[Row] = []
+    limit = min(wanted.sample, wanted.data.limit or wanted.sample)
+    for looked, one in enumerate(islice(survey.file.rows, limit), 1):
+        if isinstance(one, Reject):
+            rejects.append(one)
+        else:
+            found.append(one)
+            encoded += [encode_row(example, tokenizer, template, wanted.data) for example in one]
+        if looked % _SLICE == 0:
+            yield None
+            if cancelled():
+                return
+    if not found:
+        raise rows.refuse_all(dataset.path, "all", rejects)
+    train, held_out = part_sides(survey, found, wanted.data, wanted.seed, wanted.sample)
+    good = [row for row in encoded if row.whole.kept]
+    counted = look(good, tokenizer, template)
+    refused = [_reject(row) for row in encoded if not row.taken.kept]
+    bad = sorted([*rejects, *refused], key=lambda one: (one.file, one.line))
+    measured = lengths.measure([len(row.whole.input_ids) for row in good]) if good else None
+    replayed = _replayed(wanted, held_out, tokenizer, template)
+    cut = max(good, key=lambda row: (row.removed_learned, len(row.removed)), default=None)
+    yield {
+        "data": {
+            "ref": dataset.ref,
+            "path": str(dataset.path),
+            "schema": survey.file.schema,
+            "columns": dict(survey.columns),
+            "unused": list(survey.unused),
+            "labels": list(survey.file.labels),
+            "rows": dataset.rows,
+            "estimated": dataset.estimated,
+            "looked_at": len(found) + len(rejects),
+        },
+        "sides": compare_sides(train, held_out),
+        "rejected": len(bad),
+        "rejects": [asdict(one) for one in bad[:SHOWN_REJECTS]],
+        "template": about(template),
+        "rows": [
+            *(show_row(row, tokenizer) for row in encoded[: wanted.shown]),
+            *(show_row(row, tokenizer, replayed=True) for row in _some(replayed, wanted)),
+        ],
+        "replay": _about_replay(replayed, wanted.replay) if replayed else None,
+        "lengths": asdict(measured) if measured else None,
+        "learned_tokens": counted.learned,
+        "kept": counted.kept,
+        "too_long": {
+            "max_length": wanted.data.max_length,
+            "policy": wanted.data.too_long,
+            "cut": asdict(counted.cut),
+            "dropped": asdict(counted.dropped),
+            "share_of_learned": 1 - counted.learned / counted.all_learned
+            if counted.all_learned
+            else 0.0,
+            "removed": _removed(cut, tokenizer),
+        },
+        "bos": _bos(counted, tokenizer),
+        "ends": {
+            "tokens": [
+                decode_ids(tokenizer, [one]) for one in sorted(end_token_ids(tokenizer, template))
+            ],
+            "endless": asdict(counted.endless),
+        },
+        "marks": asdict(counted.marks),
+        "seams": asdict(counted.seams),
+        "templates": _templates(wanted, found[0][0], tokenizer) if wanted.templates else [],
+    }
+
+
+def look(good: Sequence[Row], tokenizer: Any, template: Template) -> Findings:
+    """Count what a person should know of these rows, each of which the template takes."""
+    found = Findings()
+    ends = end_token_ids(tokenizer, template)
+    marks = _marks(tokenizer)
+    for row in good:
+        found.bos[min(2, count_bos(row.whole, tokenizer))].add(row)
+        found.all_learned += row.whole.learned
+        if row.taken.kept:
+            found.kept += 1
+            found.learned += row.taken.learned
+        if row.taken.cut:
+            (found.cut if row.taken.kept else found.dropped).add(row)
+        if not begins_with_prompt(row, tokenizer, template):
+            found.seams.add(row)
+        if any(last not in ends for last in last_learned(row.whole)):
+            found.endless.add(row)
+        said = [message.content for message in row.example.messages] or [row.example.text]
+        if any(marks.search(text) for text in said):
+            found.marks.add(row)
+    return found
+
+
+def count_bos(row: Encoded, tokenizer: Any) -> int:
+    """BOS tokens of a row. Where the end token is the same one, only those that it begins with."""
+    bos = tokenizer.bos_token_id
+    if bos is None:
+        return 0
+    if bos != tokenizer.eos_token_id:
+        return row.input_ids.count(bos)
+    return next((at for at, one in enumerate(row.input_ids) if one != bos), len(row.input_ids))
+
+
+def last_learned(row: Encoded) -> list[int]:
+    """The last token of each stretch that is learned: of each answer, where templates part them."""
+    following = [*row.labels[1:], IGNORED]
+    return [
+        label
+        for label, after in zip(row.labels, following, strict=True)
+        if label != IGNORED and after == IGNORED
+    ]
+
+
+def begins_with_prompt(row: Row, tokenizer: Any, template: Template) -> bool:
+    """Whether a conversation, encoded, begins with what the model is given to answer.
+
+    Not so where a token reaches over the seam, as `: ` and ` joy` do: what is answered is then not
+    quite what was trained.
+    """
+    messages = row.example.messages
+    turns = [at for at, message in enumerate(messages) if message.role == "assistant"]
+    if not turns:
+        return True
+    prompt = template.render(messages[: turns[-1]], tokenizer, answer_next=True)
+    ids = prompt_ids(prompt, tokenizer, None)
+    return row.whole.input_ids[: len(ids)] == ids
+
+
+def _marks(tokenizer: Any) -> re.Pattern[str]:
+    """Any special token as text; white space that some tokenizers add is none."""
+    words = {str(one) for one in tokenizer.added_tokens_decoder.values()}
+    words |= {decode_ids(tokenizer, [one]) for one in special_ids(tokenizer)}
+    known = sorted((re.escape(word) for word in words if word.strip()), key=len, reverse=True)
+    return re.compile("|".join(known) or r"\Z.")
+
+
+def _bos(found: Findings, tokenizer: Any) -> Shown:
+    return {
+        "token": tokenizer.bos_token or "",
+        "wanted": bool(leading_ids(tokenizer)),
+        "none": asdict(found.bos[0]),
+        "one": asdict(found.bos[1]),
+        "several": asdict(found.bos[2]),
+    }
+
+
+def _removed(row: Row | None, tokenizer: Any) -> Shown | None:
+    """What the row that loses most loses; None where no row loses anything."""
+    if row is None or not row.taken.cut:
+        return None
+    ids = row.removed if row.taken.kept else row.whole.input_ids
+    return {"source": row.example.source, "text": decode_ids(tokenizer, ids)[:MOST_TEXT]}
+
+
+def _reject(row: Row) -> Reject:
+    file, _, line = row.example.source.rpartition(":")
+    said = [message.content for message in row.example.messages] or [row.example.text]
+    return Reject(file, int(line), row.taken.reason, said[-1][:MOST_TEXT])
+
+
+def _replayed(
+    wanted: Wanted, held_out: Sequence[Drawn], tokenizer: Any, template: Template
+) -> list[Row]:
+    """What may be replayed, of the first rows of its data; nothing where nothing is mixed in."""
+    if not wanted.replay.data or not wanted.replay.share:
+        return []
+    pool = open_pool(
+        wanted.replay, held_out, wanted.data, wanted.seed, wanted.runs, first=wanted.sample
+    )
+    each = (example for row in pool.rows for example in row)
+    return [encode_row(example, tokenizer, template, wanted.data) for example in each]
+
+
+def _some(replayed: Sequence[Row], wanted: Wanted) -> Sequence[Row]:
+    """As many as are mixed into the rows that are shown; one at least, and no more than those."""
+    return replayed[: min(wanted.shown, max(1, count_rows(wanted.shown, wanted.replay.share)))]
+
+
+def _about_replay(replayed: Sequence[Row], replay: Replay) -> Shown:
+    """Of the rows that are taken: how many, and all their tokens, as training has them."""
+    kept = [row.taken for row in replayed if row.taken.kept]
+    return {
+        "ref": replay.data,
+        "share": replay.share,
+        "looked_at": len(replayed),
+        "kept": len(kept),
+        "tokens": sum(len(row.input_ids) for row in kept),
+        "learned_tokens": sum(row.learned for row in kept),
+        "most": max((len(row.input_ids) for row in kept), default=0),
+    }
+
+
+def _templates(wanted: Wanted, example: Example, tokenizer: Any) -> list[Shown]:
+    """An example under each form, the user's own file last; `chat` only where there is one."""
+    forms = [form for form in FORMS if form != "chat" or own_template(tokenizer) is not None]
+    if wanted.data.template.endswith(SUFFIXES):
+        forms.append(wanted.data.template)
+    return side_by_side(example, tokenizer, wanted.data, forms)

@@ -1,0 +1,77 @@
+"""What a data set holds before anything is encoded: its columns, and what its rows have in common.
+
+Opens files as training does and reads no more of them than is asked for.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from engine.data import dataset_list, rows
+from engine.data.columns import make_layout
+from engine.data.dataset_list import DataSet
+from engine.data.rows import OpenFile
+from engine.recipes.settings import Data
+from engine.worker.data import arrow
+from engine.worker.data.deduplicate import compare
+from engine.worker.data.split import Row, draw, split
+
+_LOOK_AHEAD = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A data set, open."""
+
+    dataset: DataSet
+    file: OpenFile
+    columns: Mapping[str, str]
+    """Field of the schema to column of the file, of those that are read."""
+    unused: tuple[str, ...]
+    """Columns that nothing is read from."""
+
+
+def open_survey(data: Data, runs: Sequence[Path] = ()) -> Survey:
+    """The training file of a recipe's data, and how its columns are understood. EngineError."""
+    dataset = dataset_list.resolve(data.train, runs, data)
+    file = rows.open_rows(dataset.path, data, raw=arrow.read_raw)
+    layout = make_layout(data)
+    for row in islice(arrow.read_raw(dataset.path, data), _LOOK_AHEAD):
+        shape = layout.recognise(row.value)
+        if shape is None or not isinstance(row.value, Mapping):
+            continue
+        fields = [*shape.fields, *shape.more]
+        used = {field: data.columns.get(field, field) for field in fields}
+        used = {field: column for field, column in used.items() if column in row.value}
+        read = {*used.values(), *([data.group] if data.group else [])}
+        unused = tuple(str(column) for column in row.value if column not in read)
+        return Survey(dataset, file, used, unused)
+    return Survey(dataset, file, {}, ())
+
+
+def part_sides(
+    survey: Survey, found: Sequence[Row], data: Data, seed: int, sample: int
+) -> tuple[list[Row], list[Row]]:
+    """Rows to train on and rows held out, of those looked at: the set's own eval rows, or a share.
+
+    Raises EngineError.
+    """
+    own = survey.dataset.eval_path
+    path = dataset_list.resolve_eval(data.eval, data).path if data.eval else own
+    if path is None:
+        return split(found, data, seed)
+    first = replace(data, limit=sample, shuffle=False)
+    return list(found), draw(path, first, seed, survey.file.labels).rows
+
+
+def compare_sides(train: Sequence[Row], held_out: Sequence[Row]) -> dict[str, int]:
+    """Duplicates in training, and held-out rows that occur there."""
+    overlap = compare(train, held_out)
+    return {
+        "train": len(train),
+        "eval": len(held_out),
+        "duplicates": overlap.duplicates,
+        "leaked": overlap.leaked,
+        "asked": overlap.asked,
+    }

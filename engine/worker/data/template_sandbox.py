@@ -1,0 +1,137 @@
+"""Rendering templates that somebody else wrote: in bounded time, every fault with its line.
+
+The sandbox itself is that of transformers, which keeps Python's internals out of reach. What it
+leaves open is closed here: loops in loops, and texts that fill the memory.
+"""
+
+import resource
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, cast
+
+from jinja2 import Environment
+from jinja2.exceptions import TemplateError, TemplateSyntaxError
+
+from engine.worker.data.template_texts import DATE, pin_dates
+
+SECONDS = 2.0
+"""Of computing, for one conversation; an honest template takes a thousandth of one."""
+SPARE_BYTES = 2 << 30
+"""What a template may take of the memory while it is tried."""
+
+
+class Fault(TemplateError):
+    """A template that refused a conversation, or could not render it."""
+
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.line = line
+        """In the template's text, from 1; None where no line is to blame."""
+
+
+class _OutOfTime(Exception):
+    """Rendering took longer than SECONDS."""
+
+
+def render(
+    tokenizer: Any, text: str, turns: list[dict[str, str]], *, answer_next: bool = False
+) -> str:
+    """What the template makes of a conversation. Raises Fault, and nothing else."""
+    pinned = pin_dates(text)
+    line: int | None
+    try:
+        with _limited_time():
+            return cast(
+                str,
+                tokenizer.apply_chat_template(
+                    turns,
+                    chat_template=pinned,
+                    add_generation_prompt=answer_next,
+                    tokenize=False,
+                    bos_token=tokenizer.bos_token or "",
+                    date_string=DATE,
+                ),
+            )
+    except TemplateSyntaxError as error:
+        line = error.lineno
+        reason = f"it does not parse: {error.message}"
+    except TemplateError as error:
+        line, reason = _line(error.__traceback__), str(error)
+    except _OutOfTime as error:
+        line = _line(error.__traceback__)
+        reason = f"it takes longer than {SECONDS:g} s for one conversation"
+    except MemoryError as error:
+        line, reason = _line(error.__traceback__), "it fills the memory"
+    except RecursionError as error:
+        line, reason = _line(error.__traceback__), "it calls itself without an end"
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        line, reason = _line(error.__traceback__), str(error)
+    moved = pinned.count("\n") - text.count("\n")
+    # No cause: it would keep the frames, and with them what filled the memory.
+    raise Fault(reason, max(1, line - moved) if line else None) from None
+
+
+def check_powers(text: str) -> None:
+    """Refuse `**`: one power can take for ever, and nothing can interrupt it. Raises Fault."""
+    try:
+        for line, kind, word in Environment(autoescape=False).lex(text):
+            if (kind, word) == ("operator", "**"):
+                raise Fault("it computes a power (**), which no chat template needs", line)
+    except TemplateSyntaxError as error:
+        raise Fault(f"it does not parse: {error.message}", error.lineno) from None
+
+
+@contextmanager
+def limited_memory() -> Iterator[None]:
+    """Within it, what would fill the memory raises MemoryError. Does nothing where it cannot."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    except (OSError, ValueError):
+        yield
+        return
+    wanted = pages * resource.getpagesize() + SPARE_BYTES
+    bounds = [wanted, *(one for one in (soft, hard) if one != resource.RLIM_INFINITY)]
+    resource.setrlimit(resource.RLIMIT_AS, (min(bounds), hard))
+    try:
+        yield
+    finally:
+        with suppress(ValueError):
+            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+@contextmanager
+def _limited_time() -> Iterator[None]:
+    """Computing time, so that a machine that is busy or asleep is not blamed on the template.
+
+    Only the main thread can be interrupted, and it is where workers render.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGVTALRM, _interrupt)
+    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise _OutOfTime
+
+
+def _line(trace: TracebackType | None) -> int | None:
+    """The innermost line of the template that a traceback leads through."""
+    found = None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "<template>":  # Jinja makes lines its own
+            found = trace.tb_lineno
+        trace = trace.tb_next
+    return found

@@ -1,0 +1,1 @@
+"""What a model says: models in memory, decoding, scoring, endpoints."""

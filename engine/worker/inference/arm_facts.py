@@ -1,0 +1,302 @@
+"""How arms differ but for what they say, and what should be known before one believes it.
+
+What files tell is told at once; which weights are the same is found by one forward pass an arm over
+the same tokens.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.chat import Message
+from engine.checkpoints import config_json
+from engine.compare.arms import Arm, format_arm
+from engine.errors import EngineError
+from engine.recipes import recipe as recipes
+from engine.recipes.recipe import TrainRecipe
+from engine.recipes.settings import Decode
+from engine.worker.data.chat_template import Said, Template, choose_template, render_prompt
+from engine.worker.inference.token_shift import mean_kl
+from engine.worker.model import loading
+from engine.worker.model.locate import Place
+
+PROBE = "Tell me about the sea, and count from one to ten."
+"""What arms read where no prompt is given."""
+MOST_PROBED = 256
+"""Tokens of the prompt that are read to tell weights apart, the last ones."""
+NO_EFFECT = 1e-6
+"""KL in nats per token below which an adapter changes nothing that could be seen."""
+
+Table = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What is known of one arm."""
+
+    arm: Arm
+    place: Place | None = None
+    """None: an endpoint, or what cannot be found."""
+    tokenizer: Any = None
+    template: Template | None = None
+    trained: Template | None = None
+    """What the tokenizer that was saved with the weights brings."""
+    prompt: tuple[int, ...] = ()
+    usual_prompt: tuple[int, ...] = ()
+    """The prompt as the saved template writes it, with no other wish of the arm."""
+    context: int | None = None
+    dtype: str = "unknown"
+    quantized: str = ""
+    trained_on: str = ""
+    """In what bits the base was while the adapter was learned: 4bit or 8bit; else empty."""
+    apart: bool = False
+    decode: Decode = Decode()
+    error: EngineError | None = None
+
+    @property
+    def room(self) -> int | None:
+        """Tokens that the context leaves for the answer."""
+        return None if self.context is None else self.context - len(self.prompt)
+
+
+def look(
+    arm: Arm, place: Place, tokenizer: Any, messages: Sequence[Said], usual: Decode,
+    device: torch.device,
+) -> Fact:  # fmt: skip
+    """The facts of a local arm. Raises EngineError where its prompt cannot be written."""
+    config = config_json.read_json(place.base / "config.json")
+    template = None if arm.form == "raw" else choose_template(tokenizer, arm.form)
+    prompt = render_prompt(messages, tokenizer, arm.form, arm.system, arm.prefix)
+    # What training leaves is a tokenizer with its template; of others none is known.
+    own = place.adapter is None or place.tokenizer == place.adapter
+    trained = choose_template(tokenizer) if own and tokenizer.chat_template else None
+    plain = render_prompt(messages, tokenizer, arm.form)
+    return Fact(
+        arm,
+        place,
+        tokenizer,
+        template,
+        trained,
+        tuple(prompt),
+        tuple(render_prompt(messages, tokenizer)) if trained else tuple(plain),
+        config_json.find_context_length(config),
+        str(loading.pick_dtype(device, "infer")).removeprefix("torch."),
+        config_json.find_quantisation(config) or "",
+        trained_on(place.adapter) if place.adapter and arm.strength else "",
+        place.adapter is not None and arm.strength != 0 and not loading.shares_base(place.adapter),
+        arm.decoding(usual),
+    )
+
+
+def as_table(fact: Fact, device: torch.device) -> Table:
+    """One arm's facts as JSON knows them."""
+    arm, place, error = fact.arm, fact.place, fact.error
+    told = error and {"title": error.title, "detail": error.detail, "hint": error.hint}
+    return {
+        "name": arm.name,
+        "arm": format_arm(arm),
+        "endpoint": arm.is_endpoint,
+        "base": str(place.base) if place else None,
+        "adapter": str(place.adapter) if place and place.adapter else None,
+        "strength": arm.strength,
+        "form": _form(fact),
+        "template": fact.template.name if fact.template else None,
+        "template_hash": fact.template.hash if fact.template else None,
+        "trained_template_hash": fact.trained.hash if fact.trained else None,
+        "tokenizer": vocabulary_hash(fact.tokenizer),
+        "vocabulary": len(fact.tokenizer) if fact.tokenizer is not None else None,
+        "context": fact.context,
+        "prompt_tokens": len(fact.prompt) if place else None,
+        "room": fact.room if place else None,
+        "dtype": fact.dtype,
+        "quantized": fact.quantized,
+        "trained_on": fact.trained_on,
+        "device": str(device) if place else None,
+        "batch": 1,
+        "decode": dataclasses.asdict(fact.decode),
+        "apart": fact.apart,
+        "error": told,
+    }
+
+
+def differences(facts: Sequence[Fact]) -> list[Table]:
+    """What is not the same of all arms, but for their weights: a value for each arm."""
+    rows: dict[str, list[str]] = {
+        "prompt": [_form(fact) for fact in facts],
+        "template": [_template(fact) for fact in facts],
+        "system": [_given(fact.arm.system) for fact in facts],
+        "prefix": [_given(fact.arm.prefix) for fact in facts],
+        "tokenizer": [vocabulary_hash(fact.tokenizer) or "unknown" for fact in facts],
+        "decoding": [_decoding(fact.decode) for fact in facts],
+        "truncation": [_room(fact) for fact in facts],
+        "dtype": [fact.dtype for fact in facts],
+        "quantised": [fact.quantized or "no" for fact in facts],
+        "batching": ["its own" if fact.arm.is_endpoint else "one at a time" for fact in facts],
+    }
+    return [
+        {"what": what, "values": values, "text": f"{what}: {' | '.join(values)}"}
+        for what, values in rows.items()
+        if len(set(values)) > 1
+    ]
+
+
+def warnings(facts: Sequence[Fact], kl: Sequence[Sequence[float | None]] = ()) -> list[Table]:
+    """What could mislead: {"kind", "arms" (their numbers), "text"}.
+
+    `kl` is `divergences` of the arms; without it, weights are told apart by where they lie.
+    """
+    found = []
+    for at, fact in enumerate(facts):
+        found += [_warning(kind, [at], text) for kind, text in _alone(fact)]
+    for first, second in combinations(range(len(facts)), 2):
+        told = _together(facts[first], facts[second], kl[first][second] if kl else None)
+        if told is not None:
+            found.append(_warning(told[0], [first, second], told[1]))
+    return found
+
+
+def trained_on(adapter: Path) -> str:
+    """In what bits a run held the base that this adapter of it was learned on; empty for whole."""
+    for folder in list(adapter.resolve().parents)[:2]:  # of the run itself, or of its checkpoints
+        if (folder / "job.json").is_file():
+            try:
+                recipe = recipes.read(folder / "recipe.toml")
+            except EngineError:  # one of another version
+                return ""
+            quantize = recipe.method.quantize if isinstance(recipe, TrainRecipe) else "none"
+            return "" if quantize == "none" else quantize
+    return ""
+
+
+def probe_ids(facts: Sequence[Fact]) -> list[int]:
+    """The tokens that all arms read to be told apart: the first local arm's prompt."""
+    prompt = next((fact.prompt for fact in facts if fact.place), ())
+    least = min((fact.context or MOST_PROBED for fact in facts if fact.place), default=0)
+    ids = list(prompt[-min(MOST_PROBED, least) :])
+    return ids if len(ids) > 1 else ids * 2  # what comes after the last one is not looked at
+
+
+def divergences(
+    facts: Sequence[Fact], logits: Mapping[int, torch.Tensor]
+) -> list[list[float | None]]:
+    """KL(first‖second) in nats per token for each two arms; None where it cannot be had.
+
+    `logits` are those of the arms that have read `probe_ids`, float32 of (tokens, vocabulary).
+    """
+    hashes = [vocabulary_hash(fact.tokenizer) for fact in facts]
+
+    def one(first: int, second: int) -> float | None:
+        if first not in logits or second not in logits or hashes[first] != hashes[second]:
+            return None
+        width = min(logits[first].shape[-1], logits[second].shape[-1])
+        return mean_kl(logits[first][:, :width], logits[second][:, :width])
+
+    return [[one(first, second) for second in range(len(facts))] for first in range(len(facts))]
+
+
+def vocabulary_hash(tokenizer: Any) -> str | None:
+    """A short name for a tokenizer's vocabulary: equal for equal ones."""
+    if tokenizer is None:
+        return None
+    words = sorted(tokenizer.get_vocab().items())
+    return hashlib.sha256(repr(words).encode("utf-8", "backslashreplace")).hexdigest()[:12]
+
+
+def conversation(messages: Sequence[Message]) -> Sequence[Message]:
+    """What arms read: the conversation, or a few words where there is none."""
+    return messages or [Message("user", PROBE)]
+
+
+def _alone(fact: Fact) -> list[tuple[str, str]]:
+    arm, told = fact.arm, []
+    if fact.error is not None:
+        told.append(("error", f"{arm.name}: {fact.error.title}"))
+    if fact.place is None:
+        return told
+    if fact.trained is not None and _writes_otherwise(fact):
+        told.append(("another template", f"{arm.name} was trained with another template"))
+    if fact.room is not None and fact.room < fact.decode.max_new_tokens:
+        text = f"{arm.name}: the context leaves {max(0, fact.room)} tokens for the answer"
+        told.append(("truncated", text))
+    if fact.trained_on and not fact.quantized:
+        text = f"{arm.name} learned on a {fact.trained_on} base, and speaks on a {fact.dtype} one"
+        told.append(("quantised", text))
+    if fact.apart:
+        told.append(("apart", f"{arm.name} needs a base of its own in memory"))
+    return told
+
+
+def _writes_otherwise(fact: Fact) -> bool:
+    """Whether the arm's form writes other than the template that was saved with its weights."""
+    if fact.template is not None and fact.trained is not None:
+        return fact.template.hash != fact.trained.hash
+    return fact.arm.system is None and not fact.arm.prefix and fact.prompt != fact.usual_prompt
+
+
+def _together(first: Fact, second: Fact, kl: float | None) -> tuple[str, str] | None:
+    if first.place is None or second.place is None or first.error or second.error:
+        return None
+    names = f"{first.arm.name} and {second.arm.name}"
+    same_place = _weights(first) == _weights(second)
+    same_prompt = first.prompt == second.prompt and first.decode == second.decode
+    if same_place and same_prompt:
+        return "same", f"{names} are the same: weights, prompt and decoding"
+    if same_place:
+        return "same weights", f"{names} are the same weights"
+    if kl is None or kl >= NO_EFFECT:
+        return None
+    adapted = [one for one in (first, second) if _weights(one)[1] is not None]
+    if len(adapted) == 1 and _weights(first)[0] == _weights(second)[0]:
+        return "no effect", f"the adapter of {adapted[0].arm.name} has no effect: KL {kl:.1e}"
+    return ("same weights", f"{names} are the same weights") if kl == 0.0 else None
+
+
+def _weights(fact: Fact) -> tuple[Path, Path | None, float]:
+    """Base, adapter that speaks, and its strength: equal for equal weights."""
+    assert fact.place is not None
+    adapter = fact.place.adapter if fact.arm.strength else None
+    strength = fact.arm.strength if adapter else 1.0
+    return (fact.place.base.resolve(), adapter and adapter.resolve(), strength)
+
+
+def _warning(kind: str, arms: list[int], text: str) -> Table:
+    return {"kind": kind, "arms": arms, "text": text}
+
+
+def _form(fact: Fact) -> str:
+    if fact.arm.is_endpoint:
+        return "raw" if fact.arm.form == "raw" else "chat"
+    return "raw" if fact.place and fact.template is None else fact.arm.form or "as trained"
+
+
+def _template(fact: Fact) -> str:
+    if fact.arm.is_endpoint:
+        return "its own"
+    return f"{fact.template.name} {fact.template.hash[:8]}" if fact.template else "none"
+
+
+def _given(text: str | None) -> str:
+    return "as asked" if text is None else text or "none"
+
+
+def _decoding(decode: Decode) -> str:
+    parts = [f"{decode.max_new_tokens} tokens"]
+    if decode.temperature == 0:
+        return f"greedy, {parts[0]}"
+    parts.append(f"temperature {decode.temperature:g}")
+    parts += [f"top p {decode.top_p:g}"] if decode.top_p < 1 else []
+    parts += [f"top k {decode.top_k}"] if decode.top_k else []
+    return ", ".join([*parts, f"seed {decode.seed}"])
+
+
+def _room(fact: Fact) -> str:
+    if fact.place is None or fact.room is None:
+        return "unknown" if fact.arm.is_endpoint else "none"
+    short = fact.room < fact.decode.max_new_tokens
+    return f"at {max(0, fact.room)} tokens" if short else "none"

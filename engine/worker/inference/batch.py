@@ -1,0 +1,125 @@
+"""A set of prompts answered by one arm: in batches by a voice, several at a time by an endpoint.
+
+A prompt that an arm cannot read, such as one longer than its context, or that an endpoint refuses,
+is left out and told of; an endpoint that cannot be asked any more ends the arm.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from engine.compare.arms import Arm, format_arm
+from engine.compare.prompts import Prompt
+from engine.compare.samples import Sample
+from engine.errors import EngineError
+from engine.recipes.settings import Decode
+from engine.worker.inference.decoding import Answers
+from engine.worker.inference.endpoint import Endpoint
+from engine.worker.inference.endpoint_replies import EndpointGone
+from engine.worker.inference.models import Voice
+from engine.worker.inference.weight_files import free_on
+
+ROWS = 32
+"""Prompts answered side by side, where there is memory: each then costs a fraction of one alone."""
+_SHARE = 4
+"""The part of the free memory that they may take: one in so many."""
+_CALLS = 4
+"""Questions that an endpoint is asked at a time."""
+
+Coded = tuple[Prompt, list[int]]
+
+
+class Chorus:
+    """The answers of an arm to a set of prompts, a token each at every `step`."""
+
+    def __init__(
+        self, arm: Arm, voice: Voice | None, prompts: Sequence[Prompt], decode: Decode, rows: int
+    ) -> None:
+        """`voice` is None for an endpoint."""
+        self.refused: dict[str, EngineError] = {}
+        """Prompts that are left out, by id."""
+        self._arm = arm
+        self._voice = voice
+        self._decode = decode
+        self._batches = [] if voice is None else self._batched(voice, prompts, rows)
+        self._batch: list[Coded] = []
+        self._answers: Answers | None = None
+        self._asked = list(reversed(prompts)) if voice is None else []
+        self._calls: list[tuple[Prompt, Endpoint]] = []
+        self._gone: EndpointGone | None = None
+
+    @property
+    def done(self) -> bool:
+        return not (self._batches or self._answers or self._asked or self._calls or self._gone)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether a step waits for nothing: the work is done elsewhere."""
+        return self._voice is None
+
+    def step(self) -> list[Sample]:
+        """Go on by a token; the samples of the answers that ended. Raises EngineError."""
+        if self._voice is None:
+            return self._hear()
+        if self._answers is None:
+            self._batch = self._batches.pop(0)
+            self._answers = Answers(self._voice, [ids for _, ids in self._batch], self._decode)
+        answers = self._answers
+        ended = [(at, self._batch[at][0]) for at in answers.step()]
+        if answers.done:
+            self._answers = None
+        return [
+            answers.sample(at, prompt.id, prompt.messages, format_arm(self._arm))
+            for at, prompt in ended
+        ]
+
+    def cancel(self) -> None:
+        """Hang up, where an endpoint is talking."""
+        for _, call in self._calls:
+            call.cancel()
+
+    def _hear(self) -> list[Sample]:
+        """What the endpoint has said. Once it is gone no more is asked; what talks still ends."""
+        if self._gone and not self._calls:
+            raise self._gone
+        while self._asked and len(self._calls) < _CALLS:
+            prompt = self._asked.pop()
+            with self._refusing(prompt):
+                self._calls.append((prompt, Endpoint(self._arm, prompt.messages, self._decode)))
+        calls, self._calls, made = self._calls, [], []
+        for prompt, call in calls:
+            with self._refusing(prompt):
+                call.more()
+                if call.finish is None:
+                    self._calls.append((prompt, call))
+                else:
+                    made.append(call.sample(prompt.id))
+        return made
+
+    @contextmanager
+    def _refusing(self, prompt: Prompt) -> Iterator[None]:
+        """Within it an error is this prompt's alone, but for one that ends the arm."""
+        try:
+            yield
+        except EndpointGone as error:
+            self._gone = self._gone or error
+            self._asked.clear()
+        except EngineError as error:
+            self.refused[prompt.id] = error
+
+    def _batched(self, voice: Voice, prompts: Sequence[Prompt], rows: int) -> list[list[Coded]]:
+        """Prompts with their ids, of like length together, as many as `rows` and memory allow."""
+        coded: list[Coded] = []
+        for prompt in prompts:
+            try:
+                coded.append((prompt, voice.prompt(prompt.messages)))
+            except EngineError as error:
+                self.refused[prompt.id] = error
+        coded.sort(key=lambda pair: -len(pair[1]))
+        free, batches = free_on(voice.base.device) // _SHARE, []
+        while coded:
+            longest = len(coded[0][1]) + self._decode.max_new_tokens
+            fitting = free // voice.base.answer_size(min(longest, voice.base.context))
+            count = max(1, min(rows, fitting))
+            batches.append(coded[:count])
+            coded = coded[count:]
+        return batches[::-1]

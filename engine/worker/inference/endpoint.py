@@ -1,0 +1,183 @@
+"""Answers of a model behind an OpenAI-compatible address, streamed over plain HTTP.
+
+Contacts the host that the arm names and no other: no proxy, no redirect. Bounded in bytes and in
+time, so that a server that sends rubbish, or never ends, is told of in words. A key comes from the
+environment variable that the arm names, and goes nowhere but into the request.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import queue
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from engine.chat import Message
+from engine.compare.arms import Arm, format_arm
+from engine.compare.samples import Finish, Sample, Timings
+from engine.errors import EngineError
+from engine.recipes.settings import Decode
+from engine.text import one_line
+from engine.worker.data.chat_template import Said, dress
+from engine.worker.inference.endpoint_replies import (
+    MOST_TOLD,
+    End,
+    EndpointGone,
+    read_answer,
+    refusal,
+    trouble,
+)
+
+CONNECT_SECONDS = 10.0
+SILENT_SECONDS = 120.0
+"""Without a byte: a large model may read a long prompt for so long before its first word."""
+TOTAL_SECONDS = 1800.0
+
+
+class Endpoint:
+    """One answer of an endpoint, read by a thread of its own; `more` never waits."""
+
+    def __init__(self, arm: Arm, messages: Sequence[Said], decode: Decode) -> None:
+        """Raises EngineError where the key is not there or the prompt is empty."""
+        self.arm = arm
+        self.decode = decode
+        self.text = ""
+        self.finish: Finish | None = None
+        """None: it is not done."""
+        self._messages = tuple(Message(one.role, one.content) for one in messages)
+        self._body = _body(arm, self._messages, decode)
+        self._headers = _headers(arm)
+        self._came: queue.SimpleQueue[str | End | EngineError] = queue.SimpleQueue()
+        self._socket: socket.socket | None = None
+        self._cancelled = False
+        self._began = time.monotonic()
+        self._first = self._total = 0.0
+        threading.Thread(target=self._read, name="endpoint", daemon=True).start()
+
+    def more(self) -> str | None:
+        """The text that has come since; None where nothing has. Raises EngineError."""
+        if time.monotonic() - self._began > TOTAL_SECONDS:
+            self.cancel()
+            detail = f"it has talked for {TOTAL_SECONDS / 60:g} minutes"
+            raise trouble(self.arm, "does not end", detail)
+        found: list[str] = []
+        with contextlib.suppress(queue.Empty):
+            while self.finish is None:
+                one = self._came.get_nowait()
+                if isinstance(one, EngineError):
+                    raise one
+                self._total = time.monotonic() - self._began
+                if isinstance(one, End):
+                    self.finish = one.finish
+                else:
+                    self._first = self._first or self._total
+                    found.append(one)
+        piece = "".join(found)
+        self.text += piece
+        return piece or None
+
+    def cancel(self) -> None:
+        """End the answer where it is, and hang up."""
+        self.finish = self.finish or "cancelled"
+        self._cancelled = True
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def sample(self, prompt_id: str) -> Sample:
+        """The answer, done, as the record of it: an endpoint tells no token ids."""
+        assert self.finish is not None, "an answer is a sample once it is done"
+        return Sample(
+            prompt_id=prompt_id,
+            messages=self._messages,
+            arm=format_arm(self.arm),
+            seed=self.decode.seed,
+            template_hash="",
+            prompt_ids=(),
+            output_ids=(),
+            text=self.text,
+            finish=self.finish,
+            logprobs=(),
+            decode=self.decode,
+            timings=Timings(round(self._first, 4), round(self._total, 4)),
+            dtype="unknown",
+        )
+
+    def _read(self) -> None:
+        """On a thread: ask, and put what comes into the queue, an end or an error last."""
+        try:
+            for piece in self._pieces():
+                self._came.put(piece)
+        except EngineError as error:
+            self._came.put(error)
+        except TimeoutError:
+            told = "it was silent for too long"
+            self._came.put(trouble(self.arm, "does not answer", told, kind=EndpointGone))
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            if not self._cancelled:
+                reason = one_line(str(error)[:MOST_TOLD]) or type(error).__name__
+                gone = trouble(self.arm, "cannot be reached", reason, kind=EndpointGone)
+                self._came.put(gone)
+
+    def _pieces(self) -> Iterator[str | End]:
+        parts = urlsplit(self.arm.checkpoint)
+        kind = (
+            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        )
+        assert parts.hostname is not None, "the grammar of arms saw to it"
+        connection = kind(parts.hostname, parts.port, timeout=CONNECT_SECONDS)
+        try:
+            connection.connect()
+            self._socket = connection.sock  # the connection forgets it with the first answer
+            self._socket.settimeout(SILENT_SECONDS)
+            if self._cancelled:
+                return
+            path = parts.path.rstrip("/")
+            path += "/completions" if self.arm.form == "raw" else "/chat/completions"
+            connection.request("POST", path, body=self._body, headers=self._headers)
+            with connection.getresponse() as response:
+                if response.status != 200:
+                    raise refusal(self.arm, response)
+                yield from read_answer(self.arm, response)
+        finally:
+            connection.close()
+
+
+def _body(arm: Arm, messages: Sequence[Message], decode: Decode) -> bytes:
+    turns = dress(messages, arm.system, arm.prefix)
+    asked: dict[str, Any] = {
+        "model": arm.model,
+        "stream": True,
+        "max_tokens": decode.max_new_tokens,
+        "temperature": decode.temperature,
+        "top_p": decode.top_p,
+        "seed": decode.seed,
+    }
+    if decode.top_k:  # not of the protocol: vLLM and llama.cpp know it
+        asked["top_k"] = decode.top_k
+    if arm.form == "raw":
+        asked["prompt"] = "\n\n".join(turn.content for turn in turns)
+    else:
+        asked["messages"] = [{"role": turn.role, "content": turn.content} for turn in turns]
+    if not any(turn.content for turn in turns):
+        raise EngineError("The prompt is empty.", hint="Write something to answer.")
+    return json.dumps(asked, allow_nan=False).encode()
+
+
+def _headers(arm: Arm) -> dict[str, str]:
+    headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
+    if arm.key is not None:
+        key = os.environ.get(arm.key, "").strip()
+        if not key or not key.isascii() or not key.isprintable():
+            raise EndpointGone(
+                "The endpoint's key is not there.",
+                f"{arm.name}: the environment variable {arm.key} is not set, or holds no key",
+                f"Start finetop with {arm.key}=….",
+            )
+        headers["Authorization"] = f"Bearer {key}"
+    return headers

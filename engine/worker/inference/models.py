@@ -1,0 +1,290 @@
+"""Bases in memory and the voices that speak through them.
+
+One base serves any number of arms: its adapters are switched for each forward pass, so that no pane
+ever hears another's weights. Where switching off does not give the base back, it is loaded apart.
+"""
+
+import gc
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.compare.arms import Arm, PromptForm
+from engine.errors import EngineError
+from engine.worker.data.chat_template import Said, Template, choose_template, render_prompt
+from engine.worker.data.encode import end_token_ids
+from engine.worker.inference.adapter_scale import can_be_scaled, scaled
+from engine.worker.inference.weight_files import Stamped, detach, size_on_device, stamped
+from engine.worker.model import loading
+from engine.worker.model.locate import Place
+
+Say = Callable[[str], None]
+MOST_ADAPTERS = 16
+"""On one base at a time: more than speak at once. Who turns the pages of a run needs no more."""
+
+
+class Base:
+    """A causal model and the adapters on it, which is only to be had through `speaking`."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._adapters: dict[Stamped, str] = {}
+        self._attached = 0
+        plain = model.get_base_model() if hasattr(model, "peft_config") else model
+        self._keeps_logits = "logits_to_keep" in inspect.signature(plain.forward).parameters
+        config = plain.config.get_text_config()
+        self.context: int = getattr(config, "max_position_embeddings", 0) or 1 << 30
+        """Positions that the model knows; a great number where its config names none."""
+        ends = getattr(plain.generation_config, "eos_token_id", None)
+        self.ends: tuple[int, ...] = (ends,) if isinstance(ends, int) else tuple(ends or ())
+        self.vocabulary: int = plain.get_input_embeddings().num_embeddings
+        self._values_a_token = _kept_of_a_token(config)
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device(self._model.device)
+
+    @property
+    def dtype(self) -> str:
+        """As in "float32"."""
+        return str(self._model.dtype).removeprefix("torch.")
+
+    @property
+    def size(self) -> int:
+        """Bytes that the weights take, adapters included."""
+        return sum(one.numel() * one.element_size() for one in self._model.parameters())
+
+    def answer_size(self, tokens: int) -> int:
+        """Bytes that a row of so many tokens takes: its keys and values, and its logits."""
+        size: int = self._model.dtype.itemsize
+        return tokens * self._values_a_token * size + 12 * self.vocabulary
+
+    def attach(self, path: Path) -> str:
+        """The name of the adapter at `path` on this model, loaded if it is not yet.
+
+        One that was written anew since is loaded anew. Raises EngineError; the model is then as it
+        was before.
+        """
+        wanted = stamped(path)
+        name = self._adapters.pop(wanted, None)
+        if name is None:
+            name = f"adapter-{self._attached}"
+            self._attached += 1
+            try:
+                self._model = loading.attach_adapter(self._model, path, name)
+            except EngineError:
+                detach(self._model, name)
+                raise
+        self._adapters[wanted] = name
+        while len(self._adapters) > MOST_ADAPTERS:
+            oldest = next(iter(self._adapters))
+            self._model.delete_adapter(self._adapters.pop(oldest))
+        return name
+
+    def path_of(self, adapter: str | None) -> Path | None:
+        """Where the adapter of that name was loaded from; None for none."""
+        return next((at.path for at, name in self._adapters.items() if name == adapter), None)
+
+    @contextmanager
+    def speaking(self, adapter: str | None, strength: float = 1.0) -> Iterator[Any]:
+        """The model with just this adapter on, or none; for one forward pass."""
+        if adapter is not None:
+            if self._model.active_adapters != [adapter]:
+                self._model.set_adapter(adapter)
+            with scaled(self._model, adapter, strength) if strength != 1.0 else nullcontext():
+                yield self._model
+        elif hasattr(self._model, "peft_config"):
+            with self._model.disable_adapter():
+                yield self._model
+        else:
+            yield self._model
+
+    def last_only(self, count: int = 1) -> dict[str, int]:
+        """The argument that spares the logits of all positions but the last, if there is one."""
+        return {"logits_to_keep": count} if self._keeps_logits else {}
+
+
+def _kept_of_a_token(config: Any) -> int:
+    """Keys and values of one token in all layers, as the config has it; 0 where it names none."""
+    heads = getattr(config, "num_attention_heads", None) or 1
+    wide = getattr(config, "head_dim", None) or getattr(config, "hidden_size", 0) // heads
+    keys = getattr(config, "num_key_value_heads", None) or heads
+    return int(2 * getattr(config, "num_hidden_layers", 0) * keys * wide)
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """An arm, ready to answer."""
+
+    arm: Arm
+    base: Base
+    tokenizer: Any
+    template: Template | None
+    """How its prompts are written; None: raw."""
+    adapter: str | None = None
+    notes: tuple[str, ...] = ()
+    """What the user should know of how it was loaded."""
+
+    @classmethod
+    def of(
+        cls,
+        arm: Arm,
+        base: Base,
+        tokenizer: Any,
+        adapter: str | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> "Voice":
+        """A voice with the template that its arm asks for. Raises EngineError."""
+        template = None if arm.form == "raw" else choose_template(tokenizer, arm.form)
+        return cls(arm, base, tokenizer, template, adapter, notes)
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """The tokens that end an answer."""
+        return frozenset(self.base.ends) | end_token_ids(self.tokenizer, self.template)
+
+    def prompt(self, messages: Sequence[Said]) -> list[int]:
+        """Token ids to answer to. Raises EngineError where they leave no room in the context."""
+        arm = self.arm
+        ids = render_prompt(messages, self.tokenizer, arm.form, arm.system, arm.prefix)
+        if len(ids) >= self.base.context:
+            raise too_long(arm, len(ids), self.base.context)
+        return ids
+
+    def forward(self, **inputs: Any) -> Any:
+        """One forward pass with this arm's weights."""
+        with self.base.speaking(self.adapter, self.arm.strength) as model:
+            return model(**inputs)
+
+
+def too_long(arm: Arm, tokens: int, context: int) -> EngineError:
+    """What is said of a prompt that leaves no room for an answer."""
+    return EngineError(
+        "The prompt is longer than the model's context.",
+        f"{tokens} tokens; {arm.checkpoint} takes {context}",
+        "Shorten it.",
+    )
+
+
+def voice_of(model: Any, tokenizer: Any, form: PromptForm | None = None) -> Voice:
+    """A voice for a model that is in memory already, as it is: adapters that are on stay on."""
+    base = Base(model)
+    active = model.active_adapters if hasattr(model, "peft_config") else []
+    return Voice.of(Arm("model", "", form=form), base, tokenizer, active[0] if active else None)
+
+
+class Bases:
+    """Bases, kept least-recently-used within a budget of memory."""
+
+    def __init__(
+        self,
+        device: torch.device,
+        budget: int | None = None,
+        tokenizers: dict[Path, Any] | None = None,
+    ) -> None:
+        self.device = device
+        self.budget = budget
+        """Bytes of weights; None: without limit."""
+        self._kept: dict[tuple[Stamped, Stamped | None], Base] = {}
+        self._tokenizers = {} if tokenizers is None else tokenizers
+        """Those that were read already, by their directory."""
+
+    def voice(self, arm: Arm, place: Place, say: Say, busy: Sequence[Base] = ()) -> Voice | None:
+        """A voice for `arm`, whose weights lie at `place`; `say` is told what takes time.
+
+        None: the bases that are `busy` must first be done, both do not fit. Raises EngineError.
+        """
+        if arm.strength != 1.0 and place.adapter is None:
+            raise EngineError(
+                "There is no adapter whose strength could be set.",
+                f"{arm.name}: {arm.checkpoint}",
+                "Leave out the @STRENGTH, or name an adapter before it.",
+            )
+        asked_at = place.tokenizer
+        if arm.strength == 0:  # nothing of the adapter: the base itself, whatever the method
+            place = Place(place.base)
+        key = self._key(place)
+        apart = key[1] is not None
+        if apart and arm.strength != 1.0 and place.adapter and not can_be_scaled(place.adapter):
+            raise EngineError(
+                "This adapter has no strength to set.",
+                f"{place.adapter}: it replaces the base's own weights, which are then gone",
+                "Leave out the @STRENGTH.",
+            )
+        base = self._kept.pop(key, None)
+        if base is None:
+            if not self._make_room(size_on_device(place.base, self.device), busy):
+                return None
+            say(f"loading {place.base.name}")
+            dtype = loading.pick_dtype(self.device, "infer")
+            base = Base(loading.load_base(place.base, self.device, dtype))
+        self._kept[key] = base
+        try:
+            adapter = None if place.adapter is None else base.attach(place.adapter)
+        except EngineError:
+            if apart:  # it was loaded for this adapter alone
+                del self._kept[key]
+            raise
+        notes = (f"{place.base.name} is loaded apart for {arm.name}",) if apart else ()
+        voice = Voice.of(arm, base, self._tokenizer(asked_at, base), adapter, notes)
+        if asked_at != place.base and self._has_own_template(voice, place.base):
+            told = f"{arm.name} is asked by the template of its training, not by that of its base"
+            return replace(voice, notes=(*notes, told))
+        return voice
+
+    def _has_own_template(self, voice: Voice, base: Path) -> bool:
+        """Whether an adapter brings another template, or system prompt, than its base has."""
+        if voice.template is None:
+            return False
+        try:
+            usual = choose_template(self._tokenizer(base, voice.base), voice.arm.form)
+        except EngineError:  # the base has none that can be used, and nobody asks for it
+            return True
+        return usual.hash != voice.template.hash
+
+    def _tokenizer(self, path: Path, base: Base) -> Any:
+        tokenizer = self._tokenizers.get(path) or loading.load_tokenizer(path)
+        if len(tokenizer) > base.vocabulary:
+            raise EngineError(
+                "The tokenizer does not fit this base.",
+                f"{path}: {len(tokenizer)} tokens, the model knows {base.vocabulary}",
+                "Name the base that the adapter was trained on.",
+            )
+        self._tokenizers[path] = tokenizer
+        return tokenizer
+
+    def clear(self) -> None:
+        """Forget every base, and give the memory back to the device."""
+        self._kept.clear()
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def holds(self, arm: Arm, place: Place) -> bool:
+        """Whether the base that `arm` speaks with is in memory already."""
+        return self._key(place if arm.strength else Place(place.base)) in self._kept
+
+    def _key(self, place: Place) -> tuple[Stamped, Stamped | None]:
+        """A base that is shared is known by its path, one that is not by its adapter too."""
+        base = stamped(place.base)
+        if place.adapter is None or loading.shares_base(place.adapter):
+            return (base, None)
+        return (base, stamped(place.adapter))
+
+    def _make_room(self, needed: int, busy: Sequence[Base]) -> bool:
+        """Drop the oldest idle bases until `needed` bytes fit. One base alone is always tried."""
+        while self.budget is not None and self._kept:
+            if sum(base.size for base in self._kept.values()) + needed <= self.budget:
+                return True
+            idle = [key for key, base in self._kept.items() if base not in busy]
+            if not idle:
+                return False
+            del self._kept[idle[0]]
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+        return True

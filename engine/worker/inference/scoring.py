@@ -1,0 +1,228 @@
+"""Measuring a voice: labels by likelihood, texts by perplexity, items of suites by their answers.
+
+Every measure keeps its value item by item, so that two arms can be compared in pairs. Batches hold
+rows of like length; nothing here samples.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.chat import Message
+from engine.errors import EngineError
+from engine.events.summary import perplexity
+from engine.impact import scores
+from engine.impact.suites import Item
+from engine.recipes.settings import Decode
+from engine.worker.data.chat_template import Said, dress, leading_ids
+from engine.worker.data.encode import IGNORED, Encoded, collate, encode_messages, nll_by_row
+from engine.worker.inference.decoding import answer_all
+from engine.worker.inference.models import Voice
+
+ROWS = 128
+"""Rows of a batch, where they are short."""
+ENDLESS = 1 << 30
+ANSWER_TOKENS = 128
+
+Tick = Callable[[int], None]
+"""Told how many items are done, after each batch; may raise to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The items of one skill, answered and scored."""
+
+    scores: dict[str, float]
+    """Item id to 0.0 … 1.0; open items have none."""
+    answers: dict[str, str]
+
+    @property
+    def right(self) -> int:
+        return sum(value >= 1.0 for value in self.scores.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Texts, read and not answered."""
+
+    nll: dict[str, float]
+    """Text id to the sum of its negative log-likelihood, in nats."""
+    tokens: dict[str, int]
+
+    @property
+    def perplexity(self) -> float:
+        """exp(sum of NLL / number of predicted tokens), over all texts; of a diverged model it may
+        be infinite or no number."""
+        return perplexity(sum(self.nll.values()) / max(1, sum(self.tokens.values())))
+
+
+def score_items(
+    voice: Voice, items: Sequence[Item], tick: Tick = lambda done: None, limit: int = ANSWER_TOKENS
+) -> Scored:
+    """Greedy answers of at most `limit` tokens; those of items with a right answer are scored."""
+    prompts = [voice.prompt(item.messages) for item in items]
+    texts = answer_all(voice, prompts, Decode(max_new_tokens=limit), ROWS, tick)
+    pairs = list(zip(items, texts, strict=True))
+    return Scored(
+        {item.id: scores.score(item, text) for item, text in pairs if item.score != "open"},
+        {item.id: text for item, text in pairs},
+    )
+
+
+def read_texts(
+    voice: Voice, texts: dict[str, str], tick: Tick = lambda done: None, window: int = 512
+) -> Read:
+    """The likelihood of plain texts, each token predicted once.
+
+    A text that is longer than the window is read window by window, which share one token: the last
+    of one is the context of the next. A text's first token is predicted from BOS or not at all.
+    """
+    window = min(window, voice.base.context)
+    lead = leading_ids(voice.tokenizer)
+    pieces: list[tuple[str, Encoded]] = []
+    for name, text in texts.items():
+        ids = lead + list(voice.tokenizer(text, add_special_tokens=False)["input_ids"])
+        for start in range(0, max(1, len(ids) - 1), window - 1):
+            part = ids[start : start + window]
+            pieces.append((name, Encoded(part, part, 0, kept=True, reason="")))
+    nll, tokens = dict.fromkeys(texts, 0.0), dict.fromkeys(texts, 0)
+    done = 0
+    for chosen in _by_length([len(piece.input_ids) for _, piece in pieces], voice):
+        batch = collate([pieces[at][1] for at in chosen])
+        moved = {name: tensor.to(voice.base.device) for name, tensor in batch.items()}
+        labels = moved.pop("labels").masked_fill(moved["attention_mask"] == 0, IGNORED)
+        with torch.inference_mode():
+            sums, counts = nll_by_row(voice.forward(**moved, use_cache=False).logits, labels)
+        for at, total, count in zip(chosen, sums.tolist(), counts.tolist(), strict=True):
+            nll[pieces[at][0]] += total
+            tokens[pieces[at][0]] += count
+        done += len(chosen)
+        tick(done)
+    return Read(nll, tokens)
+
+
+def label_scores(
+    voice: Voice,
+    conversations: Sequence[Sequence[Said]],
+    labels: Sequence[str],
+    tick: Tick = lambda done: None,
+) -> list[list[float]]:
+    """Log-probability of each label, with its end token, as the answer to each conversation.
+
+    Rows as `conversations`, columns as `labels`, in nats; encoded as training encodes. What the
+    labels have in common is computed once a conversation.
+    """
+    cases = [_case(voice, conversation, labels) for conversation in conversations]
+    found: list[list[float]] = [[] for _ in cases]
+    done = 0
+    for chosen in _by_length([len(case.context) for case in cases], voice):
+        with torch.inference_mode():
+            rows = _score_cases(voice, [cases[at] for at in chosen])
+        for at, row in zip(chosen, rows, strict=True):
+            found[at] = row
+        done += len(chosen)
+        tick(done)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One conversation before all its labels: a shared context, then a tail for each."""
+
+    context: list[int]
+    tails: list[list[int]]
+    learned: list[list[bool]]
+
+
+def _case(voice: Voice, conversation: Sequence[Said], labels: Sequence[str]) -> _Case:
+    rows = [_encode_label(voice, conversation, label) for label in labels]
+    shared = min(next(at for at, one in enumerate(row.labels) if one != IGNORED) for row in rows)
+    while any(row.input_ids[:shared] != rows[0].input_ids[:shared] for row in rows):
+        shared -= 1
+    if not shared or max(len(row.input_ids) for row in rows) > voice.base.context:
+        raise EngineError(
+            "A row does not fit the model's context.",
+            f"{max(len(row.input_ids) for row in rows)} tokens of {voice.base.context}",
+        )
+    return _Case(
+        rows[0].input_ids[:shared],
+        [row.input_ids[shared:] for row in rows],
+        [[one != IGNORED for one in row.labels[shared:]] for row in rows],
+    )
+
+
+def _encode_label(voice: Voice, conversation: Sequence[Said], label: str) -> Encoded:
+    template = voice.template
+    if template is None:
+        context = voice.prompt(conversation)
+        tail = list(voice.tokenizer(label, add_special_tokens=False)["input_ids"])
+        tail.append(voice.tokenizer.eos_token_id)
+        ids = [*context, *tail]
+        return Encoded(ids, [IGNORED] * len(context) + tail, 0, kept=True, reason="")
+    answered = [
+        *dress(conversation, voice.arm.system, voice.arm.prefix),
+        Message("assistant", label),
+    ]
+    row = encode_messages(answered, voice.tokenizer, template, ENDLESS)
+    if not row.kept:
+        raise EngineError("A row cannot be scored.", row.reason)
+    return row
+
+
+def _score_cases(voice: Voice, cases: Sequence[_Case]) -> list[list[float]]:
+    device, labels = voice.base.device, len(cases[0].tails)
+    context, mask = _padded([case.context for case in cases], left=True)
+    out = voice.forward(
+        input_ids=context.to(device),
+        attention_mask=mask.to(device),
+        position_ids=_positions(mask).to(device),
+        use_cache=True,
+        **voice.base.last_only(),
+    )
+    logits = out.logits[:, -1:].repeat_interleave(labels, dim=0)
+    tails, tail_mask = _padded([tail for case in cases for tail in case.tails], left=False)
+    if tails.shape[1] > 1:
+        out.past_key_values.batch_repeat_interleave(labels)
+        whole = torch.cat([mask.repeat_interleave(labels, dim=0), tail_mask[:, :-1]], dim=1)
+        positions = _positions(whole)[:, mask.shape[1] :]
+        after = voice.forward(
+            input_ids=tails[:, :-1].to(device),
+            attention_mask=whole.to(device),
+            position_ids=positions.to(device),
+            past_key_values=out.past_key_values,
+            use_cache=True,
+        )
+        logits = torch.cat([logits, after.logits], dim=1)
+    logs = torch.log_softmax(logits.float(), dim=-1)
+    picked = logs.gather(-1, tails.to(device).unsqueeze(-1)).squeeze(-1).cpu().double()
+    counted, _ = _padded([one for case in cases for one in case.learned], left=False)
+    return (picked * counted).sum(1).view(len(cases), labels).tolist()
+
+
+def _padded(rows: Sequence[Sequence[Any]], *, left: bool) -> tuple[Tensor, Tensor]:
+    """Rows as one int64 tensor, and a mask that is 1 where they are."""
+    longest = max(map(len, rows))
+    values = torch.zeros((len(rows), longest), dtype=torch.int64)
+    mask = torch.zeros_like(values)
+    for at, row in enumerate(rows):
+        place = slice(longest - len(row), longest) if left else slice(0, len(row))
+        values[at, place] = torch.tensor(row, dtype=torch.int64)
+        mask[at, place] = 1
+    return values, mask
+
+
+def _positions(mask: Tensor) -> Tensor:
+    return (mask.cumsum(-1) - 1).clamp(min=0)
+
+
+def _by_length(lengths: Sequence[int], voice: Voice) -> Iterator[list[int]]:
+    """Indices in batches of like length, the longest first; fewer where logits would be large."""
+    order = sorted(range(len(lengths)), key=lambda at: -lengths[at])
+    while order:
+        wide = max(1, lengths[order[0]]) * voice.base.vocabulary
+        rows = max(1, min(ROWS, (1 << 26) // wide))
+        yield order[:rows]
+        order = order[rows:]

@@ -1,0 +1,68 @@
+"""Weights on disk and in memory: when they were written, how large they are, how they come off."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+from engine.worker.model import loading
+
+
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """Weights in a directory that may be written anew under the same name."""
+
+    path: Path
+    written: int
+    """Nanoseconds, of the newest file."""
+
+
+def stamped(path: Path) -> Stamped:
+    """The weights in a directory, as they are now."""
+    times = [file.stat().st_mtime_ns for file in path.glob("*.safetensors")]
+    return Stamped(path, max(times, default=0))
+
+
+def detach(model: Any, name: str) -> None:
+    """Take away what is left of an adapter that did not fit, so that the base is the base again.
+
+    PEFT puts its layers into the model before it finds out; without this they would go on speaking.
+    """
+    from peft import PeftModel
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from peft.utils import AuxiliaryTrainingWrapper
+
+    if isinstance(model, PeftModel):  # others are on it, and it alone goes
+        if name in model.peft_config:
+            model.delete_adapter(name)
+        return
+    for parent in list(model.modules()):
+        for child, module in list(parent.named_children()):
+            if isinstance(module, BaseTunerLayer):
+                setattr(parent, child, module.get_base_layer())
+            elif isinstance(module, AuxiliaryTrainingWrapper):
+                setattr(parent, child, module.original_module)
+    if hasattr(model, "peft_config"):
+        del model.peft_config
+
+
+def free_on(device: torch.device) -> int:
+    """Bytes of memory that nobody uses now."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
+
+
+def size_on_device(path: Path, device: torch.device) -> int:
+    """Bytes that the weights will take, from the files' sizes and the number format on disk."""
+    stored = sum(file.stat().st_size for file in path.glob("*.safetensors"))
+    try:
+        config = json.loads((path / "config.json").read_bytes())
+    except (OSError, ValueError):
+        return stored
+    name = config.get("dtype") or config.get("torch_dtype") or "float32"
+    on_disk = {"float32": 4, "float64": 8}.get(name, 2)
+    return stored * loading.pick_dtype(device, "infer").itemsize // on_disk

@@ -1,0 +1,94 @@
+"""What is measured in the middle of training: one interface, and the calm that all of it needs.
+
+Nothing that is measured may change what is trained: random states, modes of modules, gradients.
+"""
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from engine.events.summary import perplexity
+from engine.worker.attempt import Attempt, Stopped
+from engine.worker.data.encode import Encoded, collate, nll_of_logits
+
+
+class Gauge(Protocol):
+    """Something measured at each evaluation, step 0 included."""
+
+    def measure(self, step: int) -> dict[str, float]:
+        """Values by tag, as in `eval/loss`, of the model as it is.
+
+        Raises Stopped where a stop is asked for meanwhile: a part of the rows would give another
+        number under the same name.
+        """
+
+
+@contextmanager
+def undisturbed(model: Any) -> Iterator[None]:
+    """The model in evaluation mode, without gradients; afterwards all is as it was before.
+
+    That holds for the mode of each module, and for the random states of Python, numpy and torch.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    python, numpy_state = random.getstate(), np.random.get_state()
+    devices = list(range(torch.cuda.device_count())) if _uses_cuda() else []
+    with torch.random.fork_rng(devices=devices), torch.no_grad():
+        model.eval()
+        try:
+            yield
+        finally:
+            for module, training in modes:
+                module.training = training
+            random.setstate(python)
+            np.random.set_state(numpy_state)
+
+
+def _uses_cuda() -> bool:
+    # Asking for the states of GPUs would else start CUDA in a run on the CPU.
+    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
+
+
+class HeldOut:
+    """A gauge of `eval/loss` and `eval/perplexity`, weighted by tokens and not by rows."""
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        model: Any,
+        rows: Sequence[Encoded],
+        batch_size: int,
+        pad_id: int,
+    ) -> None:
+        self._attempt = attempt
+        self._model = model
+        # Rows of like length together: less padding.
+        self._rows = sorted(rows, key=lambda row: len(row.input_ids))
+        self._batch_size = batch_size
+        self._pad_id = pad_id
+
+    def measure(self, step: int) -> dict[str, float]:
+        """Mean NLL in nats per learned token over all rows; nothing where there are none."""
+        if not self._rows:
+            return {}
+        started = time.monotonic()
+        total, count = 0.0, 0
+        device: torch.device = self._model.device
+        for start in range(0, len(self._rows), self._batch_size):
+            if self._attempt.stop_requested():
+                raise Stopped
+            batch = collate(self._rows[start : start + self._batch_size], self._pad_id)
+            moved = {name: value.to(device) for name, value in batch.items()}
+            labels = moved.pop("labels")
+            nll, tokens = nll_of_logits(self._model(**moved, use_cache=False).logits, labels)
+            total, count = total + float(nll), count + tokens
+        loss = total / max(count, 1)
+        self._attempt.log(
+            f"step {step}: eval loss {loss:.4f} over {count:,} tokens of {len(self._rows)} rows, "
+            f"{time.monotonic() - started:.1f} s"
+        )
+        return {"eval/loss": loss, "eval/perplexity": perplexity(loss)}

@@ -1,0 +1,170 @@
+"""What follows from what was measured: the best step, patience, the budget, which weights to leave.
+
+Pure functions of the history, the recipe and the checkpoints there are: whoever resumes, also with
+other rules, decides as a run that never stopped would.
+"""
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from engine.errors import EngineError
+from engine.recipes.recipe import TrainRecipe
+from engine.recipes.settings import Stopping
+from engine.worker.training.checkpoints import Marks
+from engine.worker.training.eval_history import History, Series
+from engine.worker.training.event_writer import TRAIN_TAGS
+
+SHIFT = "forget/nll_shift"
+"""The tag that the budget is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the evaluations of a metric say."""
+
+    best: tuple[int, float] | None
+    """Step and value; step 0, before any training, does not count."""
+    stale: int
+    """Evaluations since the last one that improved enough."""
+
+
+def judge(series: Series, stopping: Stopping) -> Verdict:
+    """The best step, and how long ago the metric last improved by `min_improvement`.
+
+    A slow but steady improvement counts once it adds up to that. A value that is not a number is
+    no improvement.
+    """
+    sign = -1.0 if stopping.higher_is_better else 1.0
+    best: tuple[int, float] | None = None
+    bar, stale = math.inf, 0
+    for step, value in series:
+        if step == 0:
+            continue
+        score = sign * value if math.isfinite(value) else math.inf
+        if score < math.inf and (best is None or score < sign * best[1]):
+            best = (step, value)
+        if score < bar and bar - score >= stopping.min_improvement:
+            bar, stale = score, 0
+        else:
+            stale += 1
+    return Verdict(best, stale)
+
+
+def wants_best(stopping: Stopping) -> bool:
+    """Whether the run leaves its best weights, not its last."""
+    return stopping.result == "best" or (stopping.result == "auto" and stopping.patience > 0)
+
+
+def verdict(history: History, recipe: TrainRecipe) -> Verdict:
+    """`judge` of a recipe's metric. Where the run stops at its budget, no step over it is best."""
+    series = history.series(recipe.stopping.metric)
+    if recipe.forgetting.stop:
+        over = _over(history, recipe)
+        series = [(step, math.nan if step in over else value) for step, value in series]
+    return judge(series, recipe.stopping)
+
+
+def crossed(history: History, recipe: TrainRecipe) -> int | None:
+    """The first step that was over the budget."""
+    return min(_over(history, recipe), default=None)
+
+
+def alarm(history: History, recipe: TrainRecipe) -> str:
+    """The sentence on the first step over the budget; empty where there is none."""
+    step = crossed(history, recipe)
+    if step is None:
+        return ""
+    shift, budget = dict(history.series(SHIFT))[step], recipe.forgetting.budget
+    return f"forgetting {shift:+.3f} nats/token at step {step}, over the budget of {budget:+.3f}"
+
+
+def ended(history: History, recipe: TrainRecipe) -> str:
+    """Why the run ends early where it is: "patience", "budget", or "" where it goes on."""
+    stopping = recipe.stopping
+    if recipe.forgetting.stop and history.last > 0 and history.last in _over(history, recipe):
+        return "budget"
+    if stopping.patience and verdict(history, recipe).stale >= stopping.patience:
+        return "patience"
+    return ""
+
+
+def worth_saving(history: History, recipe: TrainRecipe) -> bool:
+    """Whether the step that was measured last may be what the run leaves, or ends it."""
+    best = verdict(history, recipe).best
+    if (recipe.stopping.patience or wants_best(recipe.stopping)) and best is not None:
+        improved = best[0] == history.last
+    else:
+        improved = False
+    return improved or recipe.forgetting.stop or bool(ended(history, recipe))
+
+
+def marks(history: History, recipe: TrainRecipe, saved: Collection[int]) -> Marks:
+    """What to know of the checkpoints of the steps in `saved`."""
+    over = _over(history, recipe)
+    known = History([row for row in history.rows if row[0] in saved])
+    best = verdict(known, recipe).best
+    inside = [step for step, _ in known.series(SHIFT) if step not in over]
+    return Marks(
+        best=best[0] if best else None,
+        within_budget=max(inside, default=None),
+        crossed_at=crossed(history, recipe),
+        ended=ended(history, recipe),
+    )
+
+
+def choose_result(history: History, recipe: TrainRecipe, marked: Marks) -> tuple[int | None, str]:
+    """The step whose weights the run leaves, and a sentence on why it ended and what it left.
+
+    None: the weights it has. The sentence is empty where it ended as planned with its last ones.
+    """
+    stopping, metric = recipe.stopping, recipe.stopping.metric
+    why = ""
+    step = marked.best if wants_best(stopping) else None
+    early = history.last < history.total
+    if marked.ended == "patience" and early:
+        stale = verdict(history, recipe).stale
+        why = f"stopped early at step {history.last}: {metric} did not improve for {stale} "
+        why += "evaluation" if stale == 1 else "evaluations"
+    elif marked.ended == "budget":
+        shift = dict(history.series(SHIFT))[history.last]
+        why = "stopped early" if early else "ended"
+        why += f" at step {history.last}: forgetting {shift:+.3f} nats/token is over the budget "
+        why += f"of {recipe.forgetting.budget:+.3f}"
+        if stopping.result != "last" and step is None:
+            step = marked.within_budget
+    if step is not None:
+        value = dict(history.series(metric)).get(step, math.nan)
+        kept = f"kept the weights of step {step}"
+        kept += f", {metric} {value:.4f}" if math.isfinite(value) else ""
+        return step, f"{why}; {kept}" if why else kept
+    return None, f"{why}; kept the last weights" if why else ""
+
+
+def check_metric(history: History, recipe: TrainRecipe) -> None:
+    """Raise EngineError where the metric of the recipe is not among what is logged.
+
+    To be asked after the first evaluation; a train tag is there from the first step on. A metric
+    that nothing depends on and that nobody chose may be absent.
+    """
+    stopping = recipe.stopping
+    step, values = history.rows[-1]
+    late = step == 0 and stopping.metric.startswith("train/")
+    needed = stopping.patience > 0 or stopping.result == "best"
+    if stopping.metric in values or late or not (needed or stopping.metric != Stopping().metric):
+        return
+    tags = sorted({*values, *TRAIN_TAGS})
+    no_rows = stopping.metric.startswith("eval/") and "eval/loss" not in values
+    raise EngineError(
+        f"Nothing is logged as {stopping.metric!r} to judge this run by.",
+        f"stopping.metric; logged are: {', '.join(tags)}",
+        "There are no held-out rows: set data.eval, or data.eval_share above 0."
+        if no_rows
+        else "Set stopping.metric to one of these.",
+    )
+
+
+def _over(history: History, recipe: TrainRecipe) -> set[int]:
+    """The steps over the budget. A shift that is not a number is over any."""
+    budget = recipe.forgetting.budget
+    return {step for step, shift in history.series(SHIFT) if not shift <= budget}

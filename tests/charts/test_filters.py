@@ -1,0 +1,129 @@
+"""Filter expressions: what they mean, where they are wrong, and that none runs away."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.charts.filters import parse
+from engine.charts.regex import BadPattern, compile_pattern
+from engine.errors import EngineError
+
+TAGS = ["train/loss", "train/grad_norm", "eval/loss", "eval/accuracy", "Losses/Value Loss"]
+
+
+def kept(text: str) -> list[str]:
+    found = parse(text)
+    return [tag for tag in TAGS if found.matches({"": [tag]})]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", TAGS),
+        ("loss", ["train/loss", "eval/loss", "Losses/Value Loss"]),
+        ("Loss", ["Losses/Value Loss"]),
+        ("train loss", ["train/loss"]),
+        ("train and loss", ["train/loss"]),
+        ("train or accuracy", ["train/loss", "train/grad_norm", "eval/accuracy"]),
+        ("not loss", ["train/grad_norm", "eval/accuracy"]),
+        ("loss not (eval or value)", ["train/loss"]),
+        ("train loss or accuracy", ["train/loss", "eval/accuracy"]),
+        ("not not grad", ["train/grad_norm"]),
+        ("/^(train|eval)/l/", ["train/loss", "eval/loss"]),
+        ("not (/(train/|eval/)lo/) /a/", ["train/grad_norm", "eval/accuracy", "Losses/Value Loss"]),
+        (r"/^eval\/(a|x)/", ["eval/accuracy"]),
+        ("/LOSS/", []),
+        ("/Value .oss/", ["Losses/Value Loss"]),
+        ('"value loss"', ["Losses/Value Loss"]),
+        ("NOT train AND accuracy", ["eval/accuracy"]),
+    ],
+)
+def test_what_is_let_through(text: str, expected: list[str]) -> None:
+    assert kept(text) == expected
+
+
+def test_fields() -> None:
+    run = {"": ["base-r8"], "state": ["running"], "tag": ["best", "paper"], "method": ["LoRA r8"]}
+    for text, expected in {
+        "state:running method:lora": True,
+        "state:done or tag:paper": True,
+        "tag:/^b.st$/": True,
+        'method:"LoRA r8"': True,
+        "not tag:paper": False,
+        "STATE:run": True,
+        "running": False,
+    }.items():
+        assert parse(text, run).matches(run) is expected, text
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "reason"),
+    [
+        ("a and", 5, "missing"),
+        ("(a", 0, "closes"),
+        ("a)", 1, "opens"),
+        ("/(a+/", 1, "closes"),
+        ("x:1", 0, "fields are state, tag"),
+        ("a /b{3,1}/", 4, "smaller first"),
+        ("state:", 6, "what should state be"),
+        ("a 'bc", 2, "closes"),
+        ("/(?=a)/", 1, "looking around"),
+        (r"/a\1/", 2, "no meaning"),
+        ("/a**/", 3, "repeat of a repeat"),
+        ("/*/", 1, "nothing to repeat"),
+        ("/[a/", 1, "bracket"),
+        ("/[z-a]/", 2, "backwards"),
+        ("or b", 0, "between"),
+        ("()", 1, "missing"),
+        ("/((a{99}){99}){99}/", 1, "too large"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(text: str, at: int, reason: str) -> None:
+    with pytest.raises(EngineError) as raised:
+        parse(text, ["state", "tag"])
+    shown, mark = raised.value.detail.split("\n")
+    assert shown == text
+    assert reason in mark
+    assert mark.index("^") == at
+
+
+@pytest.mark.parametrize("text", ["(" * 900, "not " * 240, "x" * 2000, "/" + "(" * 190 + "/"])
+def test_what_is_too_deep_or_too_long_is_refused(text: str) -> None:
+    with pytest.raises(EngineError, match="cannot be understood"):
+        parse(text)
+
+
+ATOMS = ["a", "b", "(a|b)", "[ab]", "a*", "b+", "(ab)?", ".", "^", "$", "a{2}", "(?:ba|c){1,2}",
+         "[^a]", "\\d", "(a*)*", "(a|b*c)+", "[a-c1]", "a{0,3}", "b{1,}", "|", "\\w",
+         "\\S", "a+?"]  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from(ATOMS), min_size=1, max_size=6), st.text("abc1\n", max_size=8))
+def test_patterns_mean_what_python_means(atoms: list[str], text: str) -> None:
+    text = text.rstrip("\n")  # Python's $ also matches before a last line break
+    pattern = "".join(atoms)
+    assert compile_pattern(pattern).search(text) is bool(re.search(pattern, text))
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.text("ab()[]{}*+?|\\^$.-,12", max_size=30))
+def test_any_text_is_a_pattern_or_refused_with_a_place(text: str) -> None:
+    place = 0
+    try:
+        compile_pattern(text).search("abba12")
+    except BadPattern as error:
+        place = error.at
+    assert 0 <= place <= len(text)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["(a+)+$", "^(a|a)*$", "^(a|aa)+$", "a*a*a*a*a*a*a*a*b", "(.*)*x"]
+)
+def test_no_pattern_runs_away(pattern: str) -> None:
+    """Python's own engine needs longer than the universe has for the first of these."""
+    compiled = compile_pattern(pattern)
+    assert not compiled.search("a" * 20_000 + "c")
+    assert compiled.automaton._steps < 10, "each letter but the first few costs one look-up"

@@ -1,0 +1,274 @@
+"""From a recipe's data to encoded rows: trained on, held out, counted, refused, replayed."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import atomic
+from engine.chat import Message
+from engine.compare import samples
+from engine.compare.samples import Sample, Timings
+from engine.errors import EngineError
+from engine.jobs import directory, status
+from engine.jobs.status import State
+from engine.recipes.recipe import GenerateRecipe, TrainRecipe
+from engine.recipes.settings import Data, Decode, Replay
+from engine.worker.data.counts import Counts, describe
+from engine.worker.data.encode import IGNORED, Encoded, choose_template
+from engine.worker.data.prepare import Prepared, prepare
+from tests.worker.tiny import make_tokenizer
+
+TOKENIZER = make_tokenizer()
+TEMPLATE = choose_template(TOKENIZER)
+
+
+def write(path: Path, rows: Iterable[object]) -> str:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def pair(prompt: object, answer: object = "a") -> dict[str, str]:
+    return {"prompt": str(prompt), "completion": str(answer)}
+
+
+def make(data: Data, seed: int = 7, **more: Any) -> Prepared:
+    return prepare(data, TOKENIZER, TEMPLATE, seed, **more)
+
+
+def said(row: Encoded) -> str:
+    return str(TOKENIZER.decode(row.input_ids))
+
+
+def learned(row: Encoded) -> str:
+    return str(TOKENIZER.decode([label for label in row.labels if label != IGNORED]))
+
+
+def test_a_recipe_gives_the_same_rows_each_time(tmp_path: Path) -> None:
+    data = Data(train=write(tmp_path / "a.jsonl", map(pair, range(40))), limit=20, eval_share=0.2)
+    first = make(data)
+    assert (len(first.train), len(first.eval)) == (16, 4)
+    assert make(data) == first != make(data, seed=8)
+    assert first.counts == Counts(read=40)
+    assert (first.pairs, first.eval_pairs) == ([], [])
+
+
+def test_what_became_of_every_row_is_counted(tmp_path: Path) -> None:
+    rows = [
+        *map(pair, range(6)),
+        pair(" 0", "A"),
+        pair("held", "a"),
+        pair("asked", "one"),
+        {"prompt": "bad"},
+        pair("long", "word " * 200),
+        pair("word " * 200, "cut away"),
+    ]
+    held = [pair("held"), pair("asked", "two"), pair("new")]
+    path = write(tmp_path / "train.jsonl", rows)
+    write(tmp_path / "eval.jsonl", held)
+    cut = make(Data(train=path, max_length=40))
+    assert (len(cut.train), len(cut.eval)) == (10, 3)
+    assert cut.counts == Counts(read=15, rejected=2, cut=1, duplicates=1, leaked=1, asked=1)
+    assert [(one["line"], one["reason"][:16]) for one in cut.rejects] == [
+        (10, "missing field 'c"),
+        (12, "the prompt alone"),
+    ]
+    assert cut.cut == 1
+    dropped = make(Data(train=path, max_length=40, too_long="drop", deduplicate=True))
+    assert (len(dropped.train), len(dropped.eval)) == (7, 3)
+    assert dropped.counts == Counts(
+        read=15, rejected=1, too_long=2, duplicates=1, leaked=1, asked=1, dropped=2
+    )
+    assert [one["line"] for one in dropped.rejects] == [10, 11, 12]
+    assert not any("held" in said(row) for row in dropped.train)
+
+
+def test_the_counts_are_said_in_sentences() -> None:
+    counts = Counts(2000, 3, 4, 5, 6, 7, 8, 9, 10, 50, 25)
+    lines = list(describe(counts, 500, 256))
+    for part in (
+        "2,000 rows were read, 3 of them cannot be used",
+        "4 rows were cut at 256 tokens",
+        "5 rows were dropped: longer than 256 tokens",
+        "6 training rows come twice, 7 eval rows occur in training; 9 rows were dropped",
+        "8 eval rows ask what training answers otherwise",
+        "10 training rows were left out",
+        "50 of 500 rows are replayed (25 distinct): 10.0%",
+    ):
+        assert any(part in line for line in lines), part
+    assert list(describe(Counts(read=5), 5, 256)) == ["5 rows were read"]
+
+
+def test_named_eval_rows_are_read_like_the_training_rows(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", [{"f": n, "text": "x", "w": "p"} for n in "bca"])
+    held = write(tmp_path / "b.jsonl", [{"f": "a", "text": "y", "w": "r"}])
+    data = Data(train=path, eval=held, columns={"label": "f"}, group="w")
+    found = make(data)
+    assert "one of: a, b, c." in said(found.eval[0])
+    assert sorted(map(learned, found.train)) == ["a<|im_end|>", "b<|im_end|>", "c<|im_end|>"]
+    write(tmp_path / "b.jsonl", [{"f": "a", "text": "y", "w": "r"}, {"f": "b", "text": "z"}])
+    write(tmp_path / "a.jsonl", [{"f": n, "text": "x", "w": n} for n in "brca"])
+    assert make(data).counts.grouped == 1
+
+
+def test_plain_text_is_learned_whole(tmp_path: Path) -> None:
+    path = tmp_path / "book.txt"
+    path.write_text("\n\n".join(f"Paragraph {number}, of some words." for number in range(40)))
+    found = make(Data(train=str(path), max_length=64, eval_share=0.2))
+    assert all("Paragraph" in learned(row) for row in found.train)
+    assert found.eval
+
+
+def test_no_row_left(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", [pair("word " * 99)])
+    with pytest.raises(EngineError, match="No row is left to train on") as caught:
+        make(Data(train=path, max_length=16))
+    assert "a.jsonl:1: the prompt alone" in caught.value.detail
+
+
+def preferences(path: Path, rows: Iterable[tuple[str, str, str | None]]) -> str:
+    return write(path, [{"prompt": p, "chosen": c, "rejected": r} for p, c, r in rows])
+
+
+def test_pairs_for_dpo_share_their_prompt(tmp_path: Path) -> None:
+    path = preferences(
+        tmp_path / "a.jsonl",
+        [(f"q{at // 2}", f"good{at}", f"bad{at}") for at in range(20)]
+        + [("x", "same", "same"), ("y", "good", None), ("z", "fine", "word " * 200)],
+    )
+    found = make(Data(train=path, eval_share=0.2, max_length=64, too_long="drop"), objective="dpo")
+    assert [one.chosen for one in found.pairs] == found.train
+    assert [one.chosen for one in found.eval_pairs] == found.eval
+    assert len(found.pairs) + len(found.eval_pairs) == 20
+    for one in (*found.pairs, *found.eval_pairs):
+        assert said(one.chosen).replace("good", "bad") == said(one.rejected)
+        assert one.chosen.labels.count(IGNORED) == one.rejected.labels.count(IGNORED)
+    assert [(one["line"], one["reason"][:20]) for one in found.rejects] == [
+        (21, "the two answers do n"),
+        (22, "no rejected answer t"),
+        (23, "the rejected answer:"),
+    ]
+    assert (found.counts.rejected, found.counts.too_long) == (2, 1)
+    asked = [{said(one.chosen).split("good")[0] for one in side} for side in
+             (found.pairs, found.eval_pairs)]  # fmt: skip
+    assert not asked[0] & asked[1], "no question on both sides"
+
+
+def test_which_answers_are_learned(tmp_path: Path) -> None:
+    path = preferences(tmp_path / "a.jsonl", [("q", "good", "bad")])
+    texts = {
+        answers: sorted(learned(row) for row in make(Data(train=path, answers=answers)).train)
+        for answers in ("chosen", "rejected", "both")
+    }
+    good, bad = "good<|im_end|>", "bad<|im_end|>"
+    assert texts == {"chosen": [good], "rejected": [bad], "both": [bad, good]}
+
+
+def test_dpo_needs_pairs(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", [pair("q"), pair("r")])
+    with pytest.raises(EngineError, match="this data has none"):
+        make(Data(train=path), objective="dpo")
+    path = preferences(tmp_path / "b.jsonl", [("q", "good", "bad")])
+    with pytest.raises(EngineError, match="DPO learns from pairs"):
+        make(Data(train=path), objective="dpo", replay=Replay(data="bundled:rehearsal"))
+
+
+def test_replay_is_a_share_of_the_epoch(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", [pair(f"new {at}") for at in range(50)])
+    other = write(tmp_path / "b.jsonl", [pair(f"old {at}") for at in range(30)] + [{"x": 1}])
+    data, replay = Data(train=path, eval_share=0.1), Replay(data=other, share=0.25)
+    plain, mixed = make(data), make(data, replay=replay)
+    old = [row for row in mixed.train if "old" in said(row)]
+    assert (len(mixed.train), len(old), len(set(map(said, old)))) == (60, 15, 15)
+    assert [row for row in mixed.train if "new" in said(row)] == plain.train
+    assert mixed.eval == plain.eval
+    assert (mixed.counts.replayed, mixed.counts.replay_pool) == (15, 15)
+    assert (mixed.counts.read, mixed.counts.rejected) == (81, 1)
+    assert make(data, replay=replay) == mixed != make(data, seed=8, replay=replay)
+    assert make(data, replay=Replay(data=other, share=0)) == plain
+
+
+def test_replay_of_few_rows_takes_them_again(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", [pair(f"new {at}") for at in range(20)])
+    other = write(tmp_path / "b.jsonl", [pair("old 1"), pair("old 2"), pair("old " * 99)])
+    found = make(
+        Data(train=path, eval_share=0, max_length=40), replay=Replay(data=other, share=0.2)
+    )
+    old = [said(row) for row in found.train if "old" in said(row)]
+    assert (len(found.train), len(old)) == (25, 5)
+    assert sorted(old.count(row) for row in set(old)) == [2, 3]
+    assert (found.counts.replayed, found.counts.replay_pool) == (5, 2)
+    assert [one["reason"][:16] for one in found.rejects] == ["the prompt alone"]
+
+
+def test_replay_never_takes_what_is_held_out(tmp_path: Path) -> None:
+    path = write(tmp_path / "train.jsonl", [pair(f"new {at}") for at in range(20)])
+    write(tmp_path / "eval.jsonl", [pair("old 1")])
+    other = write(tmp_path / "b.jsonl", [pair("OLD 1"), pair("old 2")])
+    found = make(Data(train=path), replay=Replay(data=other, share=0.5))
+    assert {said(row) for row in found.train if "old" in said(row).lower()} == {
+        said(row) for row in make(Data(train=write(tmp_path / "c.jsonl", [pair("old 2")]))).train
+    }
+    with pytest.raises(EngineError, match="all its rows are held out"):
+        make(Data(train=path), replay=Replay(data=str(tmp_path / "eval.jsonl")))
+
+
+def answered(root: Path, *finishes: str, arms: int = 1, state: State = State.DONE) -> Path:
+    """A job of answers, as its worker leaves it."""
+    named = [f"arm{at}=bundled:demo-base" for at in range(arms)]
+    job = directory.create(root, GenerateRecipe(arms=named, prompts="bundled:x"))
+    made = [
+        Sample(
+            prompt_id=f"p{at}",
+            messages=(Message("user", f"p{at}"),),
+            arm=named[0],
+            seed=7,
+            template_hash="",
+            prompt_ids=(1,),
+            output_ids=(2,),
+            text=f"old answer {at}",
+            finish=finish,  # type: ignore[arg-type]
+            logprobs=(0.0,),
+            decode=Decode(),
+            timings=Timings(0.1, 0.2),
+        )
+        for at, finish in enumerate(finishes)
+    ]
+    samples.append(job.samples, made)
+    now = status.Status(attempt=1, state=state)
+    atomic.write_json(job.status_file, asdict(now))
+    return job.path
+
+
+def test_answers_that_the_base_gave_can_be_replayed(tmp_path: Path, root: Path) -> None:
+    path = write(tmp_path / "a.jsonl", [pair(f"new {at}") for at in range(8)])
+    job = answered(root, "stop", "length", "stop", "cancelled")
+    replay = Replay(data=f"run:{job.name}", share=0.2)
+    found = make(Data(train=path, eval_share=0), replay=replay, runs=[job])
+    old = sorted(learned(row) for row in found.train if "old" in said(row))
+    assert old == ["old answer 0<|im_end|>", "old answer 2<|im_end|>"]
+    assert [one["reason"] for one in found.rejects] == [
+        "the answer did not end by itself: 'length'",
+        "the answer did not end by itself: 'cancelled'",
+    ]
+
+
+def test_a_job_that_is_no_source_of_answers(tmp_path: Path, root: Path) -> None:
+    path = write(tmp_path / "a.jsonl", [pair("q"), pair("r")])
+    trained = directory.create(root, TrainRecipe()).path
+    running = answered(root, "stop", state=State.STOPPED)
+    two = answered(root, "stop", arms=2)
+    cut = answered(root, "length")
+    for job, title in (
+        (trained, "has no answers to learn: it is a train job"),
+        (running, "is not done: it is stopped"),
+        (two, "has answers of 2 arms"),
+        (cut, "all 1 rows of samples.jsonl are bad"),
+        (root / "none", "no run is called none"),
+    ):
+        with pytest.raises(EngineError) as caught:
+            make(Data(train=path), replay=Replay(data=f"run:{job.name}"), runs=[*root.iterdir()])
+        assert title in caught.value.title

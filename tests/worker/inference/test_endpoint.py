@@ -1,0 +1,215 @@
+"""A model behind an address: its answers as any arm's, and whatever else it sends told in words."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from engine.chat import Message
+from engine.compare import samples
+from engine.compare.arms import format_arm, parse_arm
+from engine.compare.prompts import Prompt
+from engine.errors import EngineError
+from engine.recipes.settings import Decode
+from engine.worker.companion.handlers import Desk
+from engine.worker.inference import endpoint
+from engine.worker.inference.batch import Chorus
+from tests import patience
+from tests.worker.inference.endpoints import Server, serving, stream
+
+Event = dict[str, Any]
+KEY = "sk-very-secret-0123"
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving() as made:
+        yield made
+
+
+def ask(arm: str, cancelled: Callable[[], bool] = lambda: False, **fields: Any) -> list[Event]:
+    events = []
+    for event in Desk().generate({"arm": arm, "text": "no?", **fields}, cancelled):
+        if event:
+            events.append(event)
+        else:
+            time.sleep(0.001)
+    return events
+
+
+def arm_of(server: Server, more: str = "") -> str:
+    return f"e={server.address}?model=tiny{more}"
+
+
+def test_an_answer_streams_and_ends_in_a_sample(server: Server) -> None:
+    server.reply = stream("Hel", "lo 👩", "\x1b]0;x\x07")
+    decoding = {"max_new_tokens": 9, "temperature": 0.5, "seed": 3}
+    arm = format_arm(parse_arm(arm_of(server, "&system=Be brief.&prefix=Think.")))
+    events = ask(arm, decoding=decoding, prompt_id="p")
+    assert events[0]["event"] == "begin"
+    said = "".join(event["text"] for event in events if event["event"] == "text")
+    sample = samples.from_table(json.loads(json.dumps(events[-1]["sample"])))
+    assert said == sample.text == "Hello 👩\x1b]0;x\x07", "cleaned where it is shown"
+    assert (sample.arm, sample.prompt_id, sample.finish) == (arm, "p", "stop")
+    assert (sample.output_ids, sample.decode.temperature) == ((), 0.5)
+    assert 0 < sample.timings.first_token <= sample.timings.total
+    (path, _, body) = server.asked[0]
+    assert path == "/v1/chat/completions"
+    assert body == {
+        "model": "tiny", "stream": True, "max_tokens": 9, "temperature": 0.5, "top_p": 1.0,
+        "seed": 3, "messages": [
+            {"role": "system", "content": "Be brief."}, {"role": "user", "content": "Think.\nno?"},
+        ],
+    }  # fmt: skip
+
+
+def test_raw_prompts_and_servers_that_do_not_stream(server: Server) -> None:
+    server.kind = "application/json"
+    server.reply = b'{"choices": [{"text": "yes", "finish_reason": "length"}]}'
+    sample = ask(arm_of(server, "&prompt=raw"))[-1]["sample"]
+    assert (sample["text"], sample["finish"]) == ("yes", "length")
+    assert server.asked[0][0] == "/v1/completions"
+    assert server.asked[0][2]["prompt"] == "no?"
+
+
+def test_what_a_server_tells_apart_as_reasoning_stands_between_marks(server: Server) -> None:
+    thoughts: list[dict[str, Any]] = [
+        {"role": "assistant", "reasoning_content": "Two"}, {"reasoning_content": " and two."},
+        {"reasoning_content": None, "content": "It"}, {"content": " is 4."},
+    ]  # fmt: skip
+    chunks = [{"choices": [{"delta": one}]} for one in thoughts]
+    server.reply = b"".join(f"data: {json.dumps(one)}\n\n".encode() for one in chunks)
+    server.reply += b"data: [DONE]\n\n"
+    events = ask(arm_of(server))
+    whole = "<think>\nTwo and two.\n</think>\n\nIt is 4."
+    assert events[-1]["sample"]["text"] == whole
+    assert "".join(event["text"] for event in events if event["event"] == "text") == whole
+    server.kind = "application/json"
+    message = {"reasoning": "Hm", "content": ""}
+    choice = {"message": message, "finish_reason": "length"}
+    server.reply = json.dumps({"choices": [choice]}).encode()
+    assert ask(arm_of(server))[-1]["sample"]["text"] == "<think>\nHm", "cut while it thought"
+
+
+def test_the_key_is_sent_and_never_told(
+    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MY_KEY", KEY)
+    server.status, server.kind = 401, "application/json"
+    server.reply = json.dumps({"error": f"wrong key {KEY}"}).encode()
+    with pytest.raises(EngineError, match="wants another key") as caught:
+        ask(arm_of(server, "&key=MY_KEY"))
+    assert server.asked[0][1]["Authorization"] == f"Bearer {KEY}"
+    told = f"{caught.value.title}{caught.value.detail}{caught.value.hint}{caplog.text}"
+    assert KEY not in told
+    assert "401" in told
+    monkeypatch.delenv("MY_KEY")
+    with pytest.raises(EngineError, match="key is not there") as caught:
+        ask(arm_of(server, "&key=MY_KEY"))
+    assert "MY_KEY" in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "title"),
+    [
+        (b"data: what?\n\n", "text/event-stream", "something else than an answer"),
+        (b"data: [1]\n\n", "text/event-stream", "something else than an answer"),
+        (b'data: {"choices": "x"}\n\n', "text/event-stream", "something else than an answer"),
+        (b'data: {"choices": [3]}\n\n', "text/event-stream", "something else than an answer"),
+        (b'data: {"error": {"message": "full"}}\n\n', "text/event-stream", "reports an error"),
+        (stream("a", finish=None, end=b""), "text/event-stream", "broke its answer off"),
+        (b"", "text/event-stream", "broke its answer off"),
+        (b"x" * (3 << 20), "text/event-stream", "sends too much"),
+        (b"\xff\x00\x1b[31m", "application/octet-stream", "something else than an answer"),
+        (b"<html>", "text/html", "something else than an answer"),
+        (b"{}", "application/json", "sends no answer"),
+        (b"[" * 100_000, "application/json", "something else than an answer"),
+    ],
+)
+def test_rubbish_is_told_in_words(reply: bytes, kind: str, title: str, server: Server) -> None:
+    server.reply, server.kind = reply, kind
+    with pytest.raises(EngineError) as caught:
+        ask(arm_of(server))
+    assert title in caught.value.title
+    assert server.address in caught.value.detail
+    assert caught.value.detail.isprintable()
+    assert len(caught.value.detail) < 1000
+
+
+@pytest.mark.parametrize(
+    ("status", "title"), [(302, "elsewhere"), (404, "no such"), (400, "refuses"), (500, "refuses")]
+)
+def test_other_statuses_are_told_and_not_followed(status: int, title: str, server: Server) -> None:
+    server.status, server.reply = status, b"no\x1b[2J"
+    server.headers = {"Location": f"{server.address}/elsewhere"}
+    with pytest.raises(EngineError, match=title) as caught:
+        ask(arm_of(server))
+    assert str(status) in caught.value.detail
+    assert len(server.asked) == 1, "no other page was asked"
+
+
+def test_a_server_that_is_down_or_silent(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(EngineError, match="cannot be reached"):
+        ask("e=http://127.0.0.1:9/v1?model=m")
+    server.holds = True
+    with monkeypatch.context() as then:
+        then.setattr(endpoint, "TOTAL_SECONDS", 0.3)
+        with pytest.raises(EngineError, match="does not end"):
+            ask(arm_of(server))
+    monkeypatch.setattr(endpoint, "SILENT_SECONDS", 0.05)
+    until_the_end = server.hold.wait
+    server.hold.wait = lambda timeout=None: until_the_end()  # type: ignore[method-assign]
+    with pytest.raises(EngineError, match="does not answer"):
+        ask(arm_of(server))
+
+
+def test_a_cancel_hangs_up_and_keeps_what_was_said(server: Server) -> None:
+    server.reply, server.holds = stream("Hel", "lo", finish=None, end=b""), True
+    heard: list[str] = []
+
+    def cancelled() -> bool:
+        return "".join(heard) == "Hello"
+
+    task = Desk().generate({"arm": arm_of(server), "text": "no?"}, cancelled)
+    last: Event = {}
+    for event in task:
+        last = event or last
+        heard += [event["text"]] if event and event["event"] == "text" else []
+    assert (last["sample"]["text"], last["sample"]["finish"]) == ("Hello", "cancelled")
+    assert server.hung_up.wait(patience.SECONDS)
+
+
+def test_a_set_is_asked_a_few_at_a_time(server: Server) -> None:
+    server.reply = stream("yes")
+    arm = parse_arm(arm_of(server))
+    prompts = [Prompt(str(at), (Message("user", f"{at}?"),)) for at in range(9)]
+    chorus = Chorus(arm, None, prompts, Decode(), 16)
+    found = []
+    while not chorus.done:
+        found += chorus.step()
+        time.sleep(0.001)
+    assert sorted(one.prompt_id for one in found) == [prompt.id for prompt in prompts]
+    assert {one.text for one in found} == {"yes"}
+    assert len(server.asked) == 9
+
+
+@pytest.mark.parametrize(
+    ("arm", "why"),
+    [
+        ("e=http:///v1?model=m", "the address is not"),
+        ("e=http://me:secret@host/v1?model=m", "the address is not"),
+        ("e=http://host:999999/v1?model=m", "cannot be read"),
+        ("e=http://host/v1", "model= is missing"),
+        ("e=http://host/v1?model=m&prompt=instruct", "writes its prompts itself"),
+        ("e=http://host/v1?model=m&key=sk-123", "names an environment variable"),
+        ("e=x/y?model=m", "begins with http"),
+        ("e=x/y?temperature=hot", "temperature must be"),
+        ("e=x/y?max_new_tokens=0", "must be at least 1"),
+    ],
+)
+def test_addresses_and_settings_that_are_wrong(arm: str, why: str) -> None:
+    with pytest.raises(EngineError) as caught:
+        parse_arm(arm)
+    assert why in caught.value.title

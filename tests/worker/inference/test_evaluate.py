@@ -1,0 +1,205 @@
+"""Measures against the same numbers computed the long way, and the job as a real process."""
+
+import json
+import math
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from engine.chat import Message
+from engine.compare.arms import Arm
+from engine.data.rows import Example
+from engine.errors import EngineError
+from engine.impact.suites import Item
+from engine.jobs import directory, status
+from engine.jobs.process import worker_command
+from engine.jobs.status import State
+from engine.recipes.recipe import EvaluateRecipe
+from engine.worker.data.encode import choose_template, collate, encode_messages, nll
+from engine.worker.evaluate import measure_labels, measure_suite
+from engine.worker.inference.models import Bases, Voice
+from engine.worker.inference.scoring import Read, label_scores, read_texts, score_items
+from engine.worker.model.locate import Place
+from tests.worker.tiny import save_adapter, save_checkpoint
+
+LABELS = ["joy", "sadness", "anger and fear"]
+QUESTIONS = [
+    [Message("user", "i miss my dog")],
+    [Message("system", "Name the emotion."), Message("user", "what a day, what a lovely day")],
+    [Message("user", "no")],
+]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_checkpoint(tmp_path_factory.mktemp("tiny") / "base")
+
+
+@pytest.fixture(scope="module")
+def bases() -> Bases:
+    return Bases(torch.device("cpu"))
+
+
+def voice(bases: Bases, base: Path, adapter: Path | None = None, **settings: Any) -> Voice:
+    made = bases.voice(Arm("arm", str(base), **settings), Place(base, adapter), lambda _: None)
+    assert made is not None
+    return made
+
+
+def the_long_way(one: Voice, asked: list[Message], label: str) -> float:
+    """One row, one forward pass: what training would call its loss."""
+    answered = [*asked, Message("assistant", label)]
+    row = encode_messages(answered, one.tokenizer, choose_template(one.tokenizer), 500)
+    with torch.inference_mode(), one.base.speaking(one.adapter) as model:
+        total, _ = nll(model, collate([row]))
+    return -float(total)
+
+
+def test_labels_are_scored_as_training_would(bases: Bases, base: Path, tmp_path: Path) -> None:
+    plain = voice(bases, base)
+    tuned = voice(bases, base, save_adapter(tmp_path / "adapter", base))
+    before = label_scores(plain, QUESTIONS, LABELS)
+    after = label_scores(tuned, QUESTIONS, LABELS)
+    for one, found in ((plain, before), (tuned, after)):
+        for asked, row in zip(QUESTIONS, found, strict=True):
+            expected = [the_long_way(one, asked, label) for label in LABELS]
+            assert row == pytest.approx(expected, abs=1e-3)
+    assert before != after
+
+
+def test_a_raw_prompt_is_scored_as_text_label_end(bases: Bases, base: Path) -> None:
+    one = voice(bases, base, form="raw", prefix="Think:")
+    (row,) = label_scores(one, QUESTIONS[:1], ["joy"])
+    ids = one.tokenizer("Think:\ni miss my dog")["input_ids"]
+    tail = [*one.tokenizer("joy")["input_ids"], one.tokenizer.eos_token_id]
+    with torch.inference_mode():
+        logs = one.forward(input_ids=torch.tensor([ids + tail])).logits[0].log_softmax(-1)
+    expected = sum(float(logs[len(ids) + at - 1, token]) for at, token in enumerate(tail))
+    assert row == [pytest.approx(expected, abs=1e-3)]
+
+
+def test_every_token_of_a_text_is_predicted_once(bases: Bases, base: Path) -> None:
+    one = voice(bases, base)
+    texts = {"short": "i miss my dog", "long": "The capital of France is Paris. " * 8, "one": "a"}
+    ids = {name: one.tokenizer(text)["input_ids"] for name, text in texts.items()}
+    read = read_texts(one, texts, window=16)
+    assert read.tokens == {name: len(each) - 1 for name, each in ids.items()}
+    with torch.inference_mode():
+        logits = one.forward(input_ids=torch.tensor([ids["short"]])).logits[0]
+    logs = logits.double().log_softmax(-1)
+    expected = -sum(float(logs[at, token]) for at, token in enumerate(ids["short"][1:]))
+    assert read.nll["short"] == pytest.approx(expected, abs=1e-3)
+    assert read.nll["one"] == 0
+    total = sum(read.nll.values()) / sum(read.tokens.values())
+    assert read.perplexity == pytest.approx(math.exp(total))
+    assert read_texts(one, texts, window=500).nll["long"] != read.nll["long"], "less context"
+
+
+def test_a_diverged_model_has_a_perplexity_too() -> None:
+    assert Read({"a": 1e6}, {"a": 2}).perplexity == math.inf
+    assert math.isnan(Read({"a": math.nan}, {"a": 2}).perplexity)
+
+
+def test_items_are_scored_by_what_is_said(bases: Bases, base: Path) -> None:
+    one = voice(bases, base)
+    ask = (Message("user", "Two and two"),)
+    said = score_items(one, [Item("a", "s", "exact", ask, "?")], limit=8).answers["a"]
+    items = [
+        Item("right", "s", "exact", ask, said),
+        Item("wrong", "s", "exact", ask, said + "!"),
+        Item("open", "s", "open", ask),
+        Item("prose", "s", "perplexity", text="i miss my dog"),
+    ]
+    scored = score_items(one, items[:2], limit=8)
+    assert scored.scores == {"right": 1.0, "wrong": 0.0}
+    result = measure_suite(one, items)
+    assert result["items"] == 2, "an open item has no score"
+    assert result["interval"][0] <= result["accuracy"] <= result["interval"][1]
+    assert result["perplexity"] > 1
+
+
+def test_labels_are_told_from_free_answers(bases: Bases, base: Path) -> None:
+    one = voice(bases, base)
+    rows = [
+        Example((Message("user", f"text {at}"), Message("assistant", LABELS[at % 4 // 2])), str(at))
+        for at in range(7)
+    ]
+    result = measure_labels(one, rows)
+    assert result["labels"] == ["joy", "sadness"]
+    assert result["majority"] == 4 / 7
+    assert result["likelihood"]["items"] == 7
+    likely = result["likelihood"]["answers"]
+    assert result["likelihood"]["right"] == sum(
+        likely[row.source] == row.messages[-1].content for row in rows
+    )
+    assert set(result["likelihood"]["answers"].values()) <= {"joy", "sadness"}
+    free = [
+        Example((Message("user", "a"), Message("assistant", f"answer {at}")), str(at))
+        for at in range(60)
+    ]
+    with pytest.raises(EngineError, match="not labels"):
+        measure_labels(one, free)
+
+
+@pytest.mark.worker
+def test_the_job_measures_base_and_tuned_and_diverged(
+    base: Path, tmp_path: Path, root: Path
+) -> None:
+    adapter = save_adapter(tmp_path / "adapter", base)
+    diverged = shutil.copytree(adapter, tmp_path / "diverged") / "adapter_model.safetensors"
+    save_file({name: weight * math.nan for name, weight in load_file(diverged).items()}, diverged)
+    suite = tmp_path / "mixed.jsonl"
+    suite.write_text(
+        json.dumps(
+            {
+                "id": "sum",
+                "skill": "sums",
+                "score": "number",
+                "answer": 4,
+                "messages": [{"role": "user", "content": "2 + 2"}],
+            }
+        )
+        + "\n"
+        + json.dumps({"id": "prose", "skill": "p", "score": "perplexity", "text": "i miss my dog"})
+        + "\n"
+    )
+    labelled = tmp_path / "labels.jsonl"
+    labelled.write_text(
+        "".join(
+            json.dumps({"instruction": "Which?", "input": text, "output": label}) + "\n"
+            for text, label in (("i miss my dog", "sadness"), ("lovely", "joy"))
+        )
+    )
+    recipe = EvaluateRecipe(
+        device="cpu",
+        arms=[
+            f"base={base}",
+            f"tuned={base}+{adapter}",
+            f"diverged={base}+{diverged.parent}",
+        ],
+        suites=[str(suite)],
+        choices=str(labelled),
+    )
+    job = directory.create(root, recipe)
+    done = subprocess.run(
+        worker_command("evaluate", str(job.path)), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr + job.attempt(1).log.read_text()
+    final = status.read(job)
+    assert final is not None
+    assert final.state is State.DONE
+    assert (final.step, final.total) == (18, 18)
+    results = json.loads(job.results.read_text())["arms"]
+    assert list(results) == ["base", "tuned", "diverged"]
+    before, after, lost = results.values()
+    assert before["suites"]["mixed"]["perplexity"] != after["suites"]["mixed"]["perplexity"]
+    assert before["suites"]["mixed"]["items"] == 1
+    assert set(before["choices"]["likelihood"]["answers"].values()) <= {"joy", "sadness"}
+    assert lost["suites"]["mixed"]["perplexity"] is None, "it is not finite"
+    assert lost["suites"]["mixed"]["nll"] == {"prose": None}
+    assert set(lost["choices"]["likelihood"]["answers"].values()) == {""}

@@ -1,0 +1,214 @@
+"""Loading: the right device and format, and a plain word for everything that does not fit."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine.errors import EngineError
+from engine.worker.environment import set_environment
+from engine.worker.model import loading
+from tests.worker.tiny import save_adapter, save_checkpoint
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_checkpoint(tmp_path_factory.mktemp("tiny") / "base")
+
+
+@pytest.fixture
+def broken(base: Path, tmp_path: Path) -> Path:
+    """A copy to break."""
+    return Path(shutil.copytree(base, tmp_path / "broken"))
+
+
+def change(path: Path, **settings: Any) -> None:
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps(config | settings))
+
+
+def test_weights_come_in_the_format_that_was_asked_for(broken: Path) -> None:
+    model = loading.load_base(broken, CPU, torch.bfloat16)
+    model.save_pretrained(broken)
+    assert json.loads((broken / "config.json").read_text())["dtype"] == "bfloat16"
+    model = loading.load_base(broken, CPU, torch.float32)
+    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+    assert not model.training
+
+
+def page(path: Path) -> None:
+    (path / "model.safetensors").write_text("<!DOCTYPE html><title>404</title>")
+
+
+def truncated(path: Path) -> None:
+    whole = (path / "model.safetensors").read_bytes()
+    (path / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+
+
+def pickled(path: Path) -> None:
+    (path / "model.safetensors").unlink()
+    torch.save({}, path / "pytorch_model.bin")
+
+
+def absent(path: Path) -> None:
+    (path / "model.safetensors").unlink()
+
+
+def deeper(path: Path) -> None:
+    change(path / "config.json", num_hidden_layers=3)
+
+
+def wider(path: Path) -> None:
+    change(path / "config.json", hidden_size=64)
+
+
+def own_code(path: Path) -> None:
+    code = {"AutoModelForCausalLM": "modeling_x.X", "AutoConfig": "modeling_x.C"}
+    change(path / "config.json", model_type="x", auto_map=code)
+    (path / "modeling_x.py").write_text("raise SystemExit('ran code from a checkpoint')")
+
+
+@pytest.mark.parametrize(
+    "breaking",
+    [page, truncated, pickled, absent, deeper, wider, own_code],
+    ids=lambda one: one.__name__,
+)
+def test_a_checkpoint_that_cannot_be_loaded_is_an_error_in_words(
+    breaking: Callable[[Path], None], broken: Path
+) -> None:
+    breaking(broken)
+    with pytest.raises(EngineError) as caught:
+        loading.load_base(broken, CPU, torch.float32)
+    assert str(broken) in caught.value.detail
+
+
+def test_a_folder_without_a_tokenizer_is_an_error_in_words(broken: Path) -> None:
+    for file in broken.glob("tokenizer*"):
+        file.unlink()
+    with pytest.raises(EngineError, match="tokenizer cannot be read"):
+        loading.load_tokenizer(broken)
+
+
+@pytest.mark.parametrize(
+    ("settings", "adapter"),
+    [
+        ({"hidden_size": 64, "head_dim": 8}, {}),
+        ({"num_hidden_layers": 3}, {}),
+        ({"num_hidden_layers": 1}, {}),
+        ({"vocab_size": 310}, {"modules_to_save": ["lm_head"]}),
+        ({}, {"target_modules": ["gate_proj"], "base": "gpt2"}),
+    ],
+    ids=["wider", "deeper", "shallower", "vocabulary", "another architecture"],
+)
+def test_an_adapter_of_another_base_is_refused(
+    settings: dict[str, Any], adapter: dict[str, Any], base: Path, tmp_path: Path
+) -> None:
+    from transformers import AutoConfig, AutoModelForCausalLM, GPT2Config
+
+    small = GPT2Config(vocab_size=300, n_embd=32, n_layer=2, n_head=4, n_positions=64)
+    config: Any = small if adapter.pop("base", "") else AutoConfig.from_pretrained(base)
+    for name, value in settings.items():
+        setattr(config, name, value)
+    make: Any = AutoModelForCausalLM.from_config
+    other = make(config)
+    trained = save_adapter(tmp_path / "adapter", base, **adapter)
+    with pytest.raises(EngineError, match="does not fit this base"):
+        loading.attach_adapter(other, trained)
+
+
+def test_an_adapter_fits_its_own_base_and_pickles_are_refused(base: Path, tmp_path: Path) -> None:
+    trained = save_adapter(tmp_path / "adapter", base)
+    model = loading.attach_adapter(loading.load_base(base, CPU, torch.float32), trained, "one")
+    again = loading.attach_adapter(model, trained, "two")
+    assert again is model
+    assert set(model.peft_config) == {"one", "two"}
+    torch.save({}, trained / "adapter_model.bin")
+    (trained / "adapter_model.safetensors").unlink()
+    with pytest.raises(EngineError, match="adapter cannot be read"):
+        loading.attach_adapter(model, trained, "three")
+
+
+@pytest.mark.parametrize(
+    ("settings", "shared"),
+    [
+        ({}, True),
+        ({"use_dora": True}, True),
+        ({"init_lora_weights": "gaussian"}, True),
+        ({"bias": "lora_only"}, False),
+        ({"modules_to_save": ["lm_head"]}, False),
+        ({"trainable_token_indices": [1, 2]}, False),
+        ({"init_lora_weights": "pissa"}, False),
+        ({"init_lora_weights": "olora"}, False),
+        ({"peft_type": "IA3"}, False),
+    ],
+)
+def test_only_what_adds_shares_its_base(
+    settings: dict[str, Any], shared: bool, base: Path, tmp_path: Path
+) -> None:
+    path = save_adapter(tmp_path / "adapter", base)
+    change(path / "adapter_config.json", **settings)
+    assert loading.shares_base(path) is shared
+
+
+def test_devices_that_are_not_here_are_refused() -> None:
+    assert loading.pick_device("cpu") == CPU
+    for wanted in ("gpu", "cuda:x", "cuda:-1"):
+        with pytest.raises(EngineError, match="There is no device"):
+            loading.pick_device(wanted)
+
+
+@pytest.mark.parametrize("wanted", ["auto", "cuda", "cuda:0"])
+def test_a_gpu_that_torch_cannot_use_is_never_a_silent_cpu_run(
+    wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(loading, "_sees_gpu", lambda: True)
+    with pytest.raises(EngineError, match="torch cannot use it") as caught:
+        loading.pick_device(wanted)
+    assert "driver" in caught.value.hint
+    assert loading.pick_device("cpu") == CPU
+
+
+@pytest.mark.parametrize(
+    ("device", "capability", "purpose", "dtype"),
+    [
+        ("cpu", None, "full", torch.float32),
+        ("cpu", None, "infer", torch.float32),
+        ("cuda", (8, 0), "full", torch.float32),
+        ("cuda", (9, 0), "lora", torch.bfloat16),
+        ("cuda", (7, 5), "infer", torch.float16),
+        ("cuda", (7, 0), "lora", torch.float16),
+        ("mps", None, "lora", torch.float32),
+    ],
+)
+def test_the_number_format_goes_by_rule(
+    device: str,
+    capability: tuple[int, int] | None,
+    purpose: loading.Purpose,
+    dtype: torch.dtype,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    assert loading.pick_dtype(torch.device(device), purpose) == dtype
+
+
+def test_workers_are_offline_unless_the_user_allows_the_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "0")
+    for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FINETOP_ALLOW_NETWORK", "1")
+    set_environment()
+    assert "HF_HUB_OFFLINE" not in os.environ
+    assert os.environ["HF_HUB_DISABLE_TELEMETRY"] == "1"
+    monkeypatch.setenv("FINETOP_ALLOW_NETWORK", "0")
+    set_environment()
+    assert {os.environ[name] for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")} == {"1"}
