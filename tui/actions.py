@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from engine.estimates.parameters import Counted
     from engine.jobs.summary import UserNotes
     from engine.recipes.settings import Decode
-    from tui.lists.ordering import Order
+    from tui.screens.sort_order import Order
     from tui.snapshots import Measured
 
 STOP_STAGES = ("ask", "SIGTERM", "SIGKILL")
@@ -89,9 +89,9 @@ class Actions:
 
     def keep_order(self, order: "Order") -> None:
         """Remember in which order this folder of runs is listed."""
-        from tui.lists import ordering
+        from tui.screens import sort_order
 
-        ordering.save(self.store.root, order)
+        sort_order.save(self.store.root, order)
 
     def catalogue(self) -> Catalogue:
         """All models and data sets that can be picked, and the devices. May take seconds."""
@@ -200,15 +200,15 @@ class Actions:
 
     def kept_tokenizers(self) -> tuple[str, ...]:
         """Refs of the tokenizers that were compared last; none where nothing is known."""
-        from tui.tokens import remembering
+        from tui.tokens import last_choice
 
-        return remembering.load()
+        return last_choice.load()
 
     def keep_tokenizers(self, refs: Sequence[str]) -> None:
         """Remember which tokenizers are compared."""
-        from tui.tokens import remembering
+        from tui.tokens import last_choice
 
-        remembering.save(refs)
+        last_choice.save(refs)
 
     def warning(self) -> str:
         """Why a run may not outlive this session; empty where nothing speaks for it."""

@@ -25,25 +25,25 @@ from engine.jobs.store import Store, open_store
 from engine.recipes.recipe import TrainRecipe
 from tui import navigation, theme
 from tui.actions import Actions
-from tui.following.feed import Feed
-from tui.following.follower import Follower
+from tui.cell_diff_driver import shadowed
+from tui.companion_device import Place, choose, held
+from tui.feeds.base import Follower
+from tui.feeds.jobs_feed import Feed
 from tui.glyphs import ASCII, UNICODE, Glyphs, detect
 from tui.keymap import KEYS
-from tui.lists import ordering
-from tui.lists.ordering import Order
 from tui.messages import FeedFailed, MachineMeasured, MachineRead, RunChanged, RunsChanged
-from tui.placing import Place, choose, held
+from tui.runs.jobs_page import RunsPage
+from tui.screens import sort_order
+from tui.screens.modal import Window
 from tui.screens.page import Page
-from tui.screens.runs import RunsPage
-from tui.screens.window import Window
-from tui.shadow import shadowed
+from tui.screens.sort_order import Order
 from tui.snapshots import Machine, RunDetail, RunRow, RunsSnapshot
 
 if TYPE_CHECKING:
     from engine.jobs.hardware import Reading
+    from tui.charts.view_store import Looks
     from tui.companion import Companion
-    from tui.curves.looks import Looks
-    from tui.following.gauging import Gauging
+    from tui.feeds.hardware_feed import Gauging
     from tui.services import Services
 
 _BY_HAND = (Key, MouseScrollDown, MouseScrollUp)
@@ -129,7 +129,7 @@ class FinetopApp(App[None]):
         self._catch_hangup()
 
     def on_load(self) -> None:
-        self.order, self._order_note = ordering.load(self.store.root)
+        self.order, self._order_note = sort_order.load(self.store.root)
         self.feed.start()
         self.runs = self.seen(self.feed.first(FIRST_SECONDS))
 
@@ -190,7 +190,7 @@ class FinetopApp(App[None]):
     def looks(self) -> "Looks":
         """How charts are looked at; known to every page from when one first asks."""
         if self._looks is None:
-            from tui.curves.looks import Looks
+            from tui.charts.view_store import Looks
 
             self._looks = Looks(self, self.place)
         return self._looks
@@ -199,7 +199,7 @@ class FinetopApp(App[None]):
     def gauging(self) -> "Gauging":
         """What reads the machine; it begins when it is first asked for."""
         if self._gauging is None:
-            from tui.following.gauging import Gauging
+            from tui.feeds.hardware_feed import Gauging
 
             self._gauging = Gauging(self.store.root, self.post_message)
             self._gauging.start()
@@ -355,7 +355,7 @@ def run_dashboard(
     given: str | None, *, ascii_only: bool = False, mouse: bool = False, look: str = ""
 ) -> int:
     """Open the dashboard on this user's runs; the exit code."""
-    from tui.following.machine import measure
+    from tui.feeds.header_usage import measure
 
     glyphs = ASCII if ascii_only else detect(os.environ, sys.stdout.encoding)
     app = FinetopApp(open_store(given), glyphs=glyphs, measure=measure, shadow=True, look=look)

@@ -15,7 +15,7 @@ from typing import Any
 
 from engine.errors import EngineError
 from engine.text import clean
-from tui.options import SCREEN, add_screen_options
+from tui.cli_options import SCREEN, add_screen_options
 
 ROOMS = {
     "demo": ("demo",),

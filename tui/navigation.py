@@ -14,25 +14,25 @@ if TYPE_CHECKING:
 
 
 def launch_page() -> Screen[Any]:
-    from tui.screens.launch import LaunchPage
+    from tui.launch.page import LaunchPage
 
     return LaunchPage()
 
 
 def watch_page() -> Screen[Any]:
-    from tui.screens.watch import WatchPage
+    from tui.watch.page import WatchPage
 
     return WatchPage()
 
 
 def compare_page() -> Screen[Any]:
-    from tui.screens.compare import ComparePage
+    from tui.compare.page import ComparePage
 
     return ComparePage()
 
 
 def tokens_page() -> Screen[Any]:
-    from tui.screens.tokens import TokensPage
+    from tui.tokens.page import TokensPage
 
     return TokensPage()
 
@@ -47,24 +47,24 @@ MODES: dict[str, Callable[[], Screen[Any]]] = {
 
 
 def browse_page(path: Path, then: str) -> Screen[Any]:
-    from tui.screens.browse import BrowsePage
+    from tui.browse.page import BrowsePage
 
     return BrowsePage(path, then)
 
 
 def run_log_page(row: "RunRow") -> Screen[Any]:
-    from tui.screens.log import LogPage
+    from tui.runs.run_log import LogPage
 
     return LogPage(row)
 
 
 def overview_page(row: "RunRow") -> Screen[Any]:
-    from tui.screens.overview import OverviewPage
+    from tui.runs.run_overview import OverviewPage
 
     return OverviewPage(row)
 
 
 def hardware_page() -> Screen[Any]:
-    from tui.screens.machine import MachinePage
+    from tui.screens.hardware import MachinePage
 
     return MachinePage()

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from engine.jobs.store import Store
     from engine.recipes.recipe import TrainRecipe
     from tui.actions import Actions
+    from tui.charts.view_store import Looks
     from tui.companion import Companion
-    from tui.curves.looks import Looks
-    from tui.following.follower import Follower
-    from tui.following.gauging import Gauging
-    from tui.following.logfeed import LogFeed
+    from tui.companion_device import Place
+    from tui.feeds.base import Follower
+    from tui.feeds.hardware_feed import Gauging
+    from tui.feeds.logs_feed import LogFeed
     from tui.glyphs import Glyphs
-    from tui.lists.ordering import Order
-    from tui.placing import Place
+    from tui.screens.sort_order import Order
     from tui.snapshots import Machine, RunRow, RunsSnapshot
 
 

@@ -29,7 +29,7 @@ from tests.tui.building import write_curves, write_run
 SCREENS = (("Runs", "1", "progress"), ("Launch", "2", "rejected"),
            ("Watch", "3", "cursor"), ("Compare", "4", "temp 0"))  # fmt: skip
 HEAVY = ("torch", "scipy", "sklearn", "pyarrow", "tokenizers", "pandas")
-SLOW_LINE = Path(__file__).parents[1] / "tui" / "slow_line.py"
+SLOW_LINE = Path(__file__).parents[1] / "tui" / "compare" / "slow_line.py"
 COLUMNS, LINES = 120, 40
 NAMES = ("run-0", "run-1", "run-2")
 QUIET = 3.0

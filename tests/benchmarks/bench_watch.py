@@ -264,7 +264,7 @@ def live(effort: Effort, folder: Path) -> list[str | None]:
 def large(effort: Effort, folder: Path) -> list[str | None]:
     """A curve of very many points: thinned, drawn, and the event loop meanwhile."""
     from tui.charts.curve import Curve
-    from tui.plotting.picture import View, draw
+    from tui.charts.draw import View, draw
 
     count = effort.large
     steps = np.arange(count)
@@ -286,9 +286,9 @@ async def _redraw(logs: Path, runs: Path, log: Log) -> tuple[float, float, float
     """Seconds until another smoothing is drawn (median), and the loop's longest gap meanwhile;
     its longest gap while points are added, and while nothing happens."""
     from engine.jobs.store import Store
-    from tui.logsapp import LogsApp
-    from tui.screens.watch import WatchPage
-    from tui.widgets.chart import Chart
+    from tui.charts.chart import Chart
+    from tui.logs_app import LogsApp
+    from tui.watch.page import WatchPage
 
     runs.mkdir()
     app = LogsApp([logs], Store(runs))

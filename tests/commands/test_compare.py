@@ -11,11 +11,11 @@ from engine.compare import votes
 from engine.compare.token_shift import Shift
 from engine.jobs import launch
 from engine.jobs.directory import JobDirectory
-from tests.tui.answered import BASE, TUNED, write_answers
+from tests.tui.browse.answered import BASE, TUNED, write_answers
 from tests.tui.building import write_run
 from tests.tui.conftest import FakeCompanion
 from tui.cli import main
-from tui.commands import shifts
+from tui.commands import compare_shift
 
 
 @pytest.fixture
@@ -77,8 +77,8 @@ def test_the_token_shift_of_a_set(
     assert "base under tuned: 11 tokens of 4 answers" in text
     assert "0% to 10%" in text
     assert "sampled" not in text
-    drawn = shifts.report([Shift("a", "b", "p", False)], {}, 2)
-    assert "sampled" in shifts.lines(drawn, "a", "b")[0]
+    drawn = compare_shift.report([Shift("a", "b", "p", False)], {}, 2)
+    assert "sampled" in compare_shift.lines(drawn, "a", "b")[0]
     companion.ranks = ()
     assert finetop(root, "shift", "answers") == 2
     assert "different tokenizers" in capsys.readouterr().err

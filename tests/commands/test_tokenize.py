@@ -13,7 +13,7 @@ from engine.worker.companion.handlers import Desk
 from tests.worker.tiny import make_tokenizer
 from tui import cli
 from tui.commands import tokenize
-from tui.tokens.tokenizing import Question
+from tui.tokens.requests import Question
 
 pytestmark = pytest.mark.worker
 

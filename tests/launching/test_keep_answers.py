@@ -12,10 +12,10 @@ from engine.jobs import status
 from engine.jobs.status import State
 from engine.launching.keep_answers import keep
 from engine.recipes.settings import Decode
-from tui.answers.conversation import Side
-from tui.answers.exchange import round_of
-from tui.answers.reading import prompt_lines
-from tui.answers.scale import Rung, Scale
+from tui.browse.pair_list import prompt_lines
+from tui.compare.session import round_of
+from tui.compare.strengths import Rung, Scale
+from tui.screens.answer_side import Side
 
 BASE, TUNED = "base=bundled:demo-base", "tuned=run:emotion-lora"
 

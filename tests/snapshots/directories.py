@@ -15,7 +15,7 @@ from engine.recipes import recipe as recipes
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Method, Model, Training
 from tests.snapshots.surroundings import NOW
-from tests.tui.answered import write_answers
+from tests.tui.browse.answered import write_answers
 from tests.tui.building import write_event, write_run
 
 QUESTIONS = ("How do I cheer up a friend?", "i miss my dog")

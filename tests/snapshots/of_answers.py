@@ -6,14 +6,14 @@ from tests.snapshots.of_runs import choose, open_runs
 from tests.snapshots.scenes import scene
 from tests.snapshots.stage import RUNS, Stage
 from tests.snapshots.surroundings import NOW
-from tests.tui.answered import BASE, write_answers
-from tui.screens.asking import Ask, Choose
-from tui.screens.aspects import AspectsPage
-from tui.screens.browse import BrowsePage
+from tests.tui.browse.answered import BASE, write_answers
+from tui.browse.metrics_page import AspectsPage
+from tui.browse.page import BrowsePage
+from tui.browse.rating_window import RatingWindow
+from tui.browse.shift_page import ShiftPage
+from tui.browse.vote_page import VotePage
 from tui.screens.dialogs import Dialog
-from tui.screens.rating import RatingWindow
-from tui.screens.shift import ShiftPage
-from tui.screens.vote import VotePage
+from tui.screens.prompts import Ask, Choose
 from tui.widgets.table import Table
 
 

@@ -4,12 +4,12 @@ from tests.snapshots.directories import write_runs
 from tests.snapshots.of_runs import choose, open_runs
 from tests.snapshots.scenes import scene
 from tests.snapshots.stage import Stage
-from tui.screens.armform import ArmForm
-from tui.screens.arms import ArmsWindow
-from tui.screens.armsets import PickSet
-from tui.screens.asking import Ask, Choose
-from tui.screens.compare import ComparePage
-from tui.screens.pick import PickRun
+from tui.compare.arm_form import ArmForm
+from tui.compare.arm_sets_window import PickSet
+from tui.compare.arms_window import ArmsWindow
+from tui.compare.page import ComparePage
+from tui.compare.pick_run import PickRun
+from tui.screens.prompts import Ask, Choose
 from tui.widgets.form import Form
 from tui.widgets.table import Table
 

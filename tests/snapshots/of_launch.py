@@ -11,8 +11,8 @@ from tests.snapshots.scenes import scene
 from tests.snapshots.stage import RUNS, Stage
 from tests.tui.conftest import report_of
 from tui.actions import Actions
+from tui.launch.page import LaunchPage
 from tui.screens.dialogs import Trouble
-from tui.screens.launch import LaunchPage
 from tui.widgets.pager import Pager
 
 LEARNED = "⟦sadness<|end|>⟧"

@@ -17,16 +17,16 @@ from tests.snapshots.scenes import scene
 from tests.snapshots.stage import Stage
 from tests.snapshots.surroundings import NOW
 from tests.tui.building import write_run
-from tui.screens.asking import Ask
+from tui.runs.logs_page import LogsPage
+from tui.runs.run_log import LogPage
+from tui.runs.run_overview import OverviewPage
+from tui.screens.hardware import MachinePage
 from tui.screens.help import HelpPage
-from tui.screens.log import LogPage
-from tui.screens.logs import LogsPage
-from tui.screens.machine import MachinePage
-from tui.screens.overview import OverviewPage
-from tui.screens.paperwork import DifferenceWindow, NoteWindow, PickField
-from tui.screens.pickruns import PickRuns
-from tui.screens.picktags import PickTags
-from tui.screens.watch import WatchPage
+from tui.screens.pick_tags import PickTags
+from tui.screens.prompts import Ask
+from tui.screens.run_dialogs import DifferenceWindow, NoteWindow, PickField
+from tui.watch.page import WatchPage
+from tui.watch.pick_runs import PickRuns
 
 LOGS = Path("logs")
 

@@ -8,15 +8,15 @@ from tests.snapshots.of_tokens import open_tokens
 from tests.snapshots.of_watch import open_watch
 from tests.snapshots.scenes import scene
 from tests.snapshots.stage import Stage
+from tui.browse.page import BrowsePage
+from tui.compare.page import ComparePage
 from tui.glyphs import ASCII
-from tui.screens.browse import BrowsePage
-from tui.screens.compare import ComparePage
+from tui.launch.page import LaunchPage
+from tui.runs.jobs_page import RunsPage
+from tui.screens.hardware import MachinePage
 from tui.screens.help import HelpPage
-from tui.screens.launch import LaunchPage
-from tui.screens.machine import MachinePage
-from tui.screens.runs import RunsPage
-from tui.screens.tokens import TokensPage
-from tui.screens.watch import WatchPage
+from tui.tokens.page import TokensPage
+from tui.watch.page import WatchPage
 
 
 @scene(

@@ -3,16 +3,16 @@
 from tests.snapshots.directories import write_runs
 from tests.snapshots.scenes import scene
 from tests.snapshots.stage import RUNS, Stage
+from tui.runs.jobs_page import RunsPage
 from tui.screens.dialogs import Question
-from tui.screens.paperwork import (
+from tui.screens.pick_tags import PickTags
+from tui.screens.run_dialogs import (
     DifferenceWindow,
     MoreWindow,
     NoteWindow,
     PickField,
     RemoveWindow,
 )
-from tui.screens.picktags import PickTags
-from tui.screens.runs import RunsPage
 from tui.widgets.table import Table
 
 

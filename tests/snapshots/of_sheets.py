@@ -7,10 +7,10 @@ from tests.snapshots.of_runs import choose, open_runs
 from tests.snapshots.of_watch import open_watch
 from tests.snapshots.scenes import scene
 from tests.snapshots.stage import RUNS, Stage
+from tui.runs.run_log import LogPage
+from tui.runs.run_overview import OverviewPage
+from tui.screens.hardware import MachinePage
 from tui.screens.help import HelpPage
-from tui.screens.log import LogPage
-from tui.screens.machine import MachinePage
-from tui.screens.overview import OverviewPage
 from tui.screens.palette import PalettePage
 
 

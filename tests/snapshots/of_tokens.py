@@ -5,16 +5,16 @@ from pathlib import Path
 from tests.snapshots.directories import write_runs
 from tests.snapshots.scenes import scene
 from tests.snapshots.stage import Stage
-from tui.screens.picktokenizers import PickTokenizers
-from tui.screens.tokens import TokensPage
-from tui.tokens import remembering
+from tui.tokens import last_choice
+from tui.tokens.page import TokensPage
+from tui.tokens.pick_tokenizers import PickTokenizers
 
 
 async def open_tokens(stage: Stage, *refs: str) -> None:
     """These tokenizers stand side by side, as they were left."""
     Path("models").mkdir()
     Path("models/second.gguf").write_bytes(b"GGUF")
-    remembering.save(["bundled:demo-base", *refs])
+    last_choice.save(["bundled:demo-base", *refs])
     write_runs()
 
 

@@ -4,11 +4,11 @@ from tests.snapshots.directories import write_runs
 from tests.snapshots.of_runs import choose, open_runs
 from tests.snapshots.scenes import scene
 from tests.snapshots.stage import Stage
-from tui.screens.asking import Ask
 from tui.screens.dialogs import Copied, Question
-from tui.screens.pickruns import PickRuns
-from tui.screens.picktags import PickTags
-from tui.screens.watch import WatchPage
+from tui.screens.pick_tags import PickTags
+from tui.screens.prompts import Ask
+from tui.watch.page import WatchPage
+from tui.watch.pick_runs import PickRuns
 
 
 async def open_watch(stage: Stage, run: str = "live") -> None:

@@ -8,9 +8,9 @@ from textual.app import App
 from textual.color import Color
 from textual.screen import ModalScreen
 
+from tui.charts.chart import Chart
 from tui.styled_text import ROLES
 from tui.theme import THEMES
-from tui.widgets.chart import Chart
 
 _ATTRIBUTES = ("bold", "dim", "italic", "underline", "reverse", "strike", "blink")
 _LETTERS = {

@@ -23,11 +23,11 @@ from tests.snapshots.framing import difference, frame_of, text_of
 from tests.snapshots.surroundings import measure
 from tests.tui.conftest import FakeCompanion
 from tui.actions import Actions
-from tui.answers.pairing import AnswersFeed, Clerk
 from tui.app import FinetopApp
-from tui.logsapp import LogsApp
-from tui.screens.log import LogPage
-from tui.widgets.chart import Chart
+from tui.browse.answers_feed import AnswersFeed, Clerk
+from tui.charts.chart import Chart
+from tui.logs_app import LogsApp
+from tui.runs.run_log import LogPage
 
 FOLDER = Path(__file__).with_name("frames")
 WRITING = os.environ.get("FINETOP_SNAPSHOTS") == "write"

@@ -12,7 +12,7 @@ from engine.estimates import fit
 from engine.jobs import devices, logout
 from engine.jobs.devices import Device
 from engine.jobs.hardware import Gpu, Occupant, Reading
-from tui.following.gauging import Gauging
+from tui.feeds.hardware_feed import Gauging
 from tui.messages import MachineRead
 from tui.snapshots import Machine
 

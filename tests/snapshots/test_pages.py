@@ -25,8 +25,8 @@ from tests.snapshots import (  # noqa: F401
 )
 from tests.snapshots.scenes import SCENES
 from tests.snapshots.stage import FOLDER, WRITING, Stage
+from tui.screens.modal import Window
 from tui.screens.page import Page
-from tui.screens.window import Window
 
 SIZES = ((80, 24), (160, 50))
 

@@ -27,10 +27,10 @@ from tests.tui.answering import (
     shift_of,
 )
 from tests.tui.building import write_run
-from tests.tui.readings import FakeReadings
+from tests.tui.tokens.readings import FakeReadings
 from tui import app as dashboard
 from tui.app import FinetopApp
-from tui.widgets.chart import Chart
+from tui.charts.chart import Chart
 
 Line = Callable[[], bool]
 Handler = Callable[..., Awaitable[None]]

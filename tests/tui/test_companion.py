@@ -21,13 +21,13 @@ from engine.compare.arms import parse_arm
 from engine.errors import EngineError, JobFailed
 from engine.recipes.settings import Data, Decode
 from tests.worker.tiny import save_adapter, save_checkpoint
-from tui.answers.contrast import warnings
-from tui.answers.conversation import Side
-from tui.answers.exchange import Exchange
 from tui.companion import Companion
-from tui.drafts.fitting import measured
-from tui.drafts.reports import facts, lengths_lines, rows_lines, template_lines
+from tui.compare.difference_strip import warnings
+from tui.compare.session import Exchange
 from tui.glyphs import UNICODE
+from tui.launch.fit_lines import measured
+from tui.launch.report_lines import facts, lengths_lines, rows_lines, template_lines
+from tui.screens.answer_side import Side
 
 pytestmark = [pytest.mark.worker, pytest.mark.asyncio(loop_scope="module")]
 

@@ -6,21 +6,21 @@ from textual.binding import Binding
 
 from tests.tui.conftest import screen_text, see
 from tui.app import FinetopApp
+from tui.browse.metrics_page import AspectsPage
+from tui.browse.page import BrowsePage
+from tui.browse.shift_page import ShiftPage
+from tui.browse.vote_page import VotePage
+from tui.compare.page import ComparePage
 from tui.keymap import KEYS, SCREENS, Key, keys_of, markdown
-from tui.screens.aspects import AspectsPage
-from tui.screens.browse import BrowsePage
-from tui.screens.compare import ComparePage
-from tui.screens.launch import LaunchPage
-from tui.screens.log import LogPage
-from tui.screens.logs import LogsPage
-from tui.screens.machine import MachinePage
-from tui.screens.overview import OverviewPage
+from tui.launch.page import LaunchPage
+from tui.runs.jobs_page import RunsPage
+from tui.runs.logs_page import LogsPage
+from tui.runs.run_log import LogPage
+from tui.runs.run_overview import OverviewPage
+from tui.screens.hardware import MachinePage
 from tui.screens.page import Page
-from tui.screens.runs import RunsPage
-from tui.screens.shift import ShiftPage
-from tui.screens.tokens import TokensPage
-from tui.screens.vote import VotePage
-from tui.screens.watch import WatchPage
+from tui.tokens.page import TokensPage
+from tui.watch.page import WatchPage
 
 PAGES: dict[str, type[Page]] = {
     "runs": RunsPage,

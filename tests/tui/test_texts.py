@@ -11,11 +11,11 @@ from rich.cells import cell_len
 from engine.jobs.store import Store
 from engine.jobs.summary import view
 from tests.tui.building import write_run
-from tui.lists.listing import arrange
-from tui.phrases import duration, number, parameters, size
+from tui.formatting import duration, number, parameters, size
+from tui.screens.tree_and_groups import arrange
 from tui.snapshots import RunRow
 from tui.styled_text import length
-from tui.widgets.line import shorten
+from tui.widgets.lines import shorten
 from tui.widgets.pager import wrap
 
 TEXT = st.text(st.characters(blacklist_categories=["Cc", "Cs", "Mn", "Me", "Cf"]), max_size=80)

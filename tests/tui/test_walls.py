@@ -20,7 +20,7 @@ import asyncio, psutil, sys
 from pathlib import Path
 from engine.jobs.store import Store
 from tui.app import FinetopApp
-from tui.following.machine import measure
+from tui.feeds.header_usage import measure
 
 async def visit():
     app = FinetopApp(Store(Path(sys.argv[1])), measure=measure)
@@ -61,7 +61,7 @@ def test_the_first_paint_needs_no_numbers_and_no_screen_but_its_own() -> None:
     )
     modules = set(done.stdout.split())
     assert modules & {"numpy", "plotext", "psutil", "pynvml"} == set()
-    assert modules & {"tui.screens.launch", "tui.screens.watch", "tui.screens.compare"} == set()
+    assert modules & {"tui.launch.page", "tui.watch.page", "tui.compare.page"} == set()
 
 
 PLANTED = {

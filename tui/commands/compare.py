@@ -75,7 +75,7 @@ def _export(options: argparse.Namespace) -> int:
 
 def _numbers(options: argparse.Namespace) -> int:
     from engine.compare import paired_stats
-    from tui.answers.outcomes import kinds_line, span, value
+    from tui.browse.result_lines import kinds_line, span, value
 
     job = _job(options)
     collection, left, right = _two(job, options.arms)
@@ -125,7 +125,7 @@ def _numbers(options: argparse.Namespace) -> int:
 def _votes(options: argparse.Namespace) -> int:
     from engine.compare import votes
     from engine.compare.answer_pairs import names
-    from tui.answers.outcomes import outcome
+    from tui.browse.result_lines import outcome
 
     job = _job(options)
     _, left, right = _two(job, options.arms)
@@ -154,18 +154,18 @@ def _votes(options: argparse.Namespace) -> int:
 
 def _shift(options: argparse.Namespace) -> int:
     from engine.compare.answer_pairs import names
-    from tui.commands import shifts
+    from tui.commands import compare_shift
 
     if not 1 <= options.bins <= 1000:
         raise EngineError("An answer has 1 to 1000 parts.", f"--bins {options.bins}")
     job = _job(options)
     collection, left, right = _two(job, options.arms)
-    table = shifts.run(collection.pairs(left, right), str(job.path.parent), options.bins)
+    table = compare_shift.run(collection.pairs(left, right), str(job.path.parent), options.bins)
     if options.json:
         print(json.dumps(_finite(table), indent=1, ensure_ascii=False))
     else:
         known = names([left, right])
-        print("\n".join(shifts.lines(table, one_line(known[left]), one_line(known[right]))))
+        print("\n".join(compare_shift.lines(table, one_line(known[left]), one_line(known[right]))))
     return 0
 
 

@@ -1,7 +1,7 @@
 """`finetop demo`: the main job without a screen, on the bundled model, and what came of it.
 
 Fine-tunes on emotions, with replay beside it where that is asked for, and measures base and tuned
-alike. What is shown of it is `tui.commands.gains`.
+alike. What is shown of it is `tui.commands.demo_report`.
 """
 
 import argparse
@@ -19,10 +19,10 @@ from engine.jobs.store import open_store
 from engine.launching import training
 from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
+from tui.commands.demo_report import OPEN, as_text, summarise
 from tui.commands.follow import follow
-from tui.commands.gains import OPEN, as_text, summarise
 from tui.commands.generate import check_out
-from tui.commands.overrides import add_changes
+from tui.commands.recipe_options import add_changes
 
 ITEMS = 100
 """Of each suite: enough to see a change, few enough for two cores."""

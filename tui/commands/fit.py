@@ -21,8 +21,8 @@ from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
 from engine.text import one_line
 from tui.commands.data import ask_companion
-from tui.commands.overrides import add_changes
-from tui.drafts.fitting import counted, measured
+from tui.commands.recipe_options import add_changes
+from tui.launch.fit_lines import counted, measured
 from tui.snapshots import Measured
 
 PARTS = ("weights", "gradients", "optimiser", "activations", "logits", "overhead")

@@ -12,7 +12,7 @@ from engine.jobs.store import open_store
 from engine.recipes import recipe
 from engine.recipes.recipe import GenerateRecipe
 from tui.commands.follow import follow
-from tui.commands.overrides import add_changes
+from tui.commands.recipe_options import add_changes
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]

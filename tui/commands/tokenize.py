@@ -31,9 +31,9 @@ from engine.tokenizers.sample_texts import CONVERSATION, LINES
 from tui import glyphs
 from tui.glyphs import Glyphs
 from tui.styled_text import Line
-from tui.tokens.blocks import FACES, RTL_NOTE, hidden, is_right_to_left, lay_out
-from tui.tokens.tokenizing import Question
-from tui.tokens.tokentables import counts_table, difference_lines, fitting, texts_table
+from tui.tokens.requests import Question
+from tui.tokens.tables import counts_table, difference_lines, fitting, texts_table
+from tui.tokens.token_text import FACES, RTL_NOTE, hidden, is_right_to_left, lay_out
 
 BUNDLED = "bundled:demo-base"
 _MOST_BYTES = 4 * MOST_CHARACTERS

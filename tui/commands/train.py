@@ -15,7 +15,7 @@ from engine.recipes.recipe import TrainRecipe
 from engine.text import one_line
 from tui.commands.fit import announce
 from tui.commands.follow import follow
-from tui.commands.overrides import add_changes
+from tui.commands.recipe_options import add_changes
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]

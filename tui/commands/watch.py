@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
 from engine.text import one_line
-from tui.options import add_screen_options
+from tui.cli_options import add_screen_options
 
 if TYPE_CHECKING:
     from engine.charts.filters import Filter
@@ -41,7 +41,7 @@ def _watch(options: argparse.Namespace) -> int:
 
     paths = roots(options.paths)
     from engine.charts.filters import parse
-    from tui.lists.sifting import run_filter
+    from tui.screens.run_filter import run_filter
 
     tags, runs = parse(options.tags), run_filter(options.runs_filter)
     if options.plain:
@@ -54,7 +54,7 @@ def _watch(options: argparse.Namespace) -> int:
             "finetop watch PATH --plain prints a line a change instead.",
         )
     gc.disable()  # until the first paint, as the dashboard does
-    from tui.logsapp import watch_logs
+    from tui.logs_app import watch_logs
 
     return watch_logs(
         paths,
@@ -70,9 +70,9 @@ def _watch(options: argparse.Namespace) -> int:
 def _lines(paths: list[Path], tags: "Filter", runs: "Filter") -> Iterator[str]:
     """Lines without end: the newest values of every run, then each change."""
     from engine.events.log_set import Fleet
-    from tui.commands.changes import Changes
-    from tui.lists.logrows import row_of
-    from tui.lists.sifting import subject_of
+    from tui.commands.watch_plain import Changes
+    from tui.feeds.log_rows import row_of
+    from tui.screens.run_filter import subject_of
 
     fleet, begun = Fleet(paths), False
     told: dict[str, Changes] = {}

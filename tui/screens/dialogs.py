@@ -7,8 +7,8 @@ from textual.binding import Binding
 from textual.containers import Vertical
 
 from engine.errors import EngineError
-from tui.phrases import error_lines
-from tui.screens.window import Window
+from tui.formatting import error_lines
+from tui.screens.modal import Window
 from tui.styled_text import Line
 from tui.widgets.pager import Pager
 

@@ -4,7 +4,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from tui.keymap import KEYS, SCREENS, faces
-from tui.screens.window import Window
+from tui.screens.modal import Window
 from tui.styled_text import Line
 from tui.widgets.pager import Pager
 

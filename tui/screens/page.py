@@ -14,7 +14,7 @@ from tui.snapshots import Machine, RunDetail, RunsSnapshot
 from tui.styled_text import ROLE_CLASSES
 from tui.widgets.cells import Cells
 from tui.widgets.header import Header
-from tui.widgets.keybar import KeyBar
+from tui.widgets.key_bar import KeyBar
 
 if TYPE_CHECKING:
     from textual.widgets import Input

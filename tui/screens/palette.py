@@ -8,8 +8,8 @@ from textual.containers import Vertical
 from textual.widgets import Input
 
 from tui.keymap import Key, faces, keys_of
+from tui.screens.modal import Window
 from tui.screens.page import Page
-from tui.screens.window import Window
 from tui.widgets.field import Field
 from tui.widgets.table import Column, Row, Table
 

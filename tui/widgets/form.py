@@ -13,7 +13,7 @@ from textual.widgets import Input
 
 from engine.text import one_line
 from tui.widgets.choice import Choice
-from tui.widgets.line import Lines
+from tui.widgets.lines import Lines
 
 
 @dataclass(frozen=True, slots=True)

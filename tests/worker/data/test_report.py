@@ -11,7 +11,7 @@ from engine.errors import EngineError
 from engine.worker.companion.handlers import Desk
 from engine.worker.data import lengths
 from tests.worker.tiny import CHATML, make_model, make_tokenizer
-from tui.drafts.fitting import measured
+from tui.launch.fit_lines import measured
 
 LLAMA = (
     "{{ bos_token }}{% for message in messages %}"

@@ -1,0 +1,89 @@
+"""What a board says of its curves: best and last, what is read at a cursor, what is not drawn."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+
+from engine.charts.axes import Axis
+from tests.charts.curves import series
+from tui.charts.chart_data import Board, board
+from tui.charts.cursor import readings
+from tui.charts.run_curves import Drawn
+from tui.charts.run_lines import LOSS, ChartSpec, Trace
+
+LOSSES = ChartSpec("loss", (Trace("loss", "last"),))
+
+
+def drawn(name: str, **curves: Sequence[float]) -> Drawn:
+    return Drawn(name, {tag: series(tag, values) for tag, values in curves.items()})
+
+
+def one(runs: Sequence[Drawn], axis: Axis = Axis.STEP, spec: ChartSpec = LOSSES) -> Board:
+    return board(spec, runs, axis)
+
+
+@pytest.mark.parametrize(
+    ("curves", "facts"),
+    [
+        ({"train/loss": [3.0, 0.5, 1.0]}, ("best 0.5 at 1", "last 1")),
+        ({"train/loss": [3.0], "eval/loss": [2.0, 4.0]}, ("eval best 2 at 0", "last 4")),
+        ({"train/loss": [3.0, float("nan")]}, ("best 3 at 0", "last nan")),
+        ({"train/loss": [float("nan")]}, ("last nan",)),
+        ({"train/loss": []}, ()),
+        ({"eval/accuracy": [0.1, 0.9, 0.8]}, ("best 0.9 at 1", "last 0.8")),
+        ({"temperature": [5.0, 4.0, 6.0]}, ("min 4 at 1", "last 6")),
+    ],
+)
+def test_a_title_has_best_and_last(
+    curves: Mapping[str, Sequence[float]], facts: tuple[str, ...]
+) -> None:
+    (tag, *_) = curves
+    spec = LOSS if tag == "train/loss" else ChartSpec(tag, (Trace(tag, "last"),))
+    assert one([drawn("run", **curves)], spec=spec).facts == facts
+
+
+def test_each_run_has_its_values_at_the_cursor_and_its_best_and_last() -> None:
+    low, high = drawn("low", loss=[3.0, 0.5, 1.0]), drawn("high", loss=[9.0, 7.0])
+    both = one([low, high])
+    assert both.facts == ()
+    assert readings([both], None) == [
+        " loss",
+        " a low   1 at step 2  best 0.5 at 1  last 1",
+        " b high  7 at step 1  best 7 at 1  last 7",
+    ]
+    assert readings([both], 0.8)[1:] == [
+        " a low   0.5 at step 1  best 0.5 at 1  last 1",
+        " b high    7 at step 1  best 7 at 1  last 7",
+    ]
+    many = one([drawn(f"run {at}", loss=[float(at)]) for at in range(40)])
+    told = readings([many], None)
+    assert len(told) == 41
+    assert told[1].startswith(" a  run 0 ")
+    assert told[40].startswith(" an run 39 ")
+
+
+def test_runs_and_points_without_a_place_are_named_and_counted() -> None:
+    whole = {"loss": series("loss", [4.0, 3.0, 2.0, 1.0]), "tokens": series("tokens", [0, 8])}
+    full, bare = Drawn("full", whole), drawn("bare", loss=[1.0, 2.0])
+    made = one([full, bare, drawn("none", reward=[1.0])], Axis.TOKENS)
+    assert [curve.label for curve in made.curves] == ["full"]
+    assert made.curves[0].values.tolist() == [4.0, 3.0]
+    assert made.left_out == ("bare (no tokens known)", "2 points (no tokens known)")
+    _, first, second = readings([made], None)
+    assert "  3 at step 1  best 1 at 3  last 1  2 points not drawn: no tokens known" in first
+    assert "bare  not drawn: this run logged no tokens: looked for" in second
+    assert one([full, bare]).left_out == ()
+    alone = one([bare], Axis.TOKENS)
+    assert alone.left_out == ()
+    assert alone.missing.startswith("this run logged no tokens")
+    neither = one([bare, drawn("other", loss=[1.0])], Axis.TOKENS)
+    assert neither.missing.startswith("bare: this run logged no tokens")
+    assert len(readings([neither], None)) == 3
+    five = one([full, *(drawn(f"r{at}", loss=[1.0]) for at in range(5))], Axis.EPOCH)
+    assert five.missing
+    times = {"loss": series("loss", [1.0], times=[np.nan])}
+    mixed = one([drawn("timed", loss=[1.0]), Drawn("x", times)], Axis.WALL_TIME)
+    assert mixed.left_out == ("x (no time known)",)
+    several = one([full, *(drawn(f"r{at}", loss=[1.0]) for at in range(5))], Axis.TOKENS)
+    assert several.left_out[0] == "r0, r1, r2, 2 more (no tokens known)"

@@ -1,1 +1,0 @@
-"""Answers of arms as screens show them: asked, compared, listed by pairs, voted on."""

@@ -1,0 +1,233 @@
+"""How pairs of answers are listed: filtered, by skill, searched, sorted; and as rows and lines.
+
+Pure: it takes the pairs that were read, and reads no disk.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.compare.answer_length import measure
+from engine.compare.answer_pairs import FILTERS, Pair, lets_through
+from engine.compare.metrics import MEASURES
+from engine.compare.samples import Sample
+from engine.text import clean, one_line
+from tui.browse.answers_feed import Answers
+from tui.browse.result_lines import value
+from tui.screens.answer_side import MOST_CHARACTERS
+from tui.styled_text import Line
+
+MARKED, NOTED = "marked", "noted"
+SHOWN = (*FILTERS, MARKED, NOTED)
+COMMON = "words in common"
+SORTS = ("", COMMON, *(one.name for one in MEASURES))
+MOST_TITLE = 400
+"""Characters of a prompt that a list begins with."""
+DIRECTIONS = ("largest change", "risen most", "fallen most")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Which pairs are listed, and in which order."""
+
+    shown: str = ""
+    """One of SHOWN."""
+    skill: str | None = None
+    word: str = ""
+    sort: str = ""
+    """One of SORTS; empty: as in the file of prompts."""
+    direction: int = 0
+    """Of DIRECTIONS."""
+    chosen: tuple[str, ...] | None = None
+    """Only these prompts, where a page has asked for them; in this order unless sorted."""
+
+
+def listed(answers: Answers, view: View) -> list[Pair]:
+    """The pairs to show, in order."""
+    pairs = [pair for pair in answers.pairs if passes(answers, pair, view)]
+    if not view.sort:
+        order = {prompt: at for at, prompt in enumerate(view.chosen or ())}
+        return sorted(pairs, key=lambda pair: order.get(pair.id, 0))
+    if view.sort == COMMON:
+        return sorted(pairs, key=lambda pair: pair.common)
+    sign = {1: -1.0, 2: 1.0}.get(view.direction)
+
+    def place(pair: Pair) -> tuple[bool, float]:
+        change = pair.change(view.sort)
+        if change is None:
+            return (True, 0.0)
+        return (False, -abs(change) if sign is None else sign * change)
+
+    return sorted(pairs, key=place)
+
+
+def passes(answers: Answers, pair: Pair, view: View) -> bool:
+    remark = answers.remarks.get(pair.id)
+    if view.shown == MARKED and not (remark and remark.marked):
+        return False
+    if view.shown == NOTED and not (remark and remark.note):
+        return False
+    if view.shown in FILTERS and not lets_through(pair, view.shown):
+        return False
+    if view.skill is not None and pair.prompt.skill != view.skill:
+        return False
+    if view.chosen is not None and pair.id not in view.chosen:
+        return False
+    return not view.word or view.word.casefold() in _text(answers, pair)
+
+
+def shown_in_words(answers: Answers, shown: str) -> str:
+    """What a filter lets through, of the arm by its name."""
+    right = answers.names.get(answers.right, "")
+    return {
+        "": "all",
+        "differ": "only where they differ",
+        "endless": f"{right} never stopped",
+        "repeats": f"{right} repeats itself",
+        MARKED: "bookmarked",
+        NOTED: "with a note",
+    }[shown]
+
+
+def skills(answers: Answers) -> dict[str, int]:
+    """The skills of the pairs, in their order, and how many each has."""
+    found: dict[str, int] = {}
+    for pair in answers.pairs:
+        found[pair.prompt.skill] = found.get(pair.prompt.skill, 0) + 1
+    return found
+
+
+def change_of(pair: Pair, sort: str) -> str:
+    """The number that the list is sorted by: left, right."""
+    before, after = pair.left_numbers.get(sort), pair.right_numbers.get(sort)
+    if before is None or after is None:
+        return ""
+    return f"{short(before)} {short(after)}"
+
+
+def short(number: float) -> str:
+    """A count without decimals, a share with two."""
+    return f"{number:.0f}" if number == int(number) else value(number)
+
+
+def common_of(pair: Pair) -> str:
+    if not pair.differs:
+        return "same"
+    return f"{min(pair.common, 0.99):.0%}" if pair.common < 1 else "order"
+
+
+def answer_lines(sample: Sample) -> list[Line]:
+    """One answer as it is, clean; cut where it is very long."""
+    text, whole = sample.text[:MOST_CHARACTERS], len(sample.text)
+    if not text:
+        return [[("(no word)", "dim")]]
+    lines: list[Line] = [[(line, "")] for line in clean(text).split("\n")]
+    return [*lines, *cut_line(whole)]
+
+
+def cut_line(whole: int) -> list[Line]:
+    return [[(f"(cut: {whole:,} characters in all)", "warn")]] if whole > MOST_CHARACTERS else []
+
+
+def facts_of(sample: Sample, numbers: dict[str, float], sort: str, width: int, between: str) -> str:
+    """What stands under an answer; the later facts fall away where there is no room."""
+    counts = measure(sample)
+    facts = [f"{counts.words} word{'s' * (counts.words != 1)}", counts.ended]
+    if sort in numbers and sort != "words":
+        facts.insert(0, f"{sort} {short(numbers[sort])}")
+    facts.append(f"{counts.sentences} sentence{'s' * (counts.sentences != 1)}")
+    facts += [f"{counts.tokens} tokens"] if counts.tokens is not None else []
+    facts.append(f"{counts.seconds:.1f} s")
+    line = " " + facts[0]
+    for fact in facts[1:]:
+        if len(line) + len(between) + len(fact) <= width:
+            line += between + fact
+    return line
+
+
+def prompt_lines(pair: Pair, arms: tuple[str, str], *, reference: bool = True) -> list[Line]:
+    """The whole conversation that was asked; the roles are named where there are several turns.
+
+    `arms` are what left and right are called where their own earlier answers are not the same.
+    """
+    lines: list[Line] = []
+    for one, other in zip(pair.left.messages, pair.right.messages, strict=True):
+        turns = [(one.role, one)]
+        if one != other:
+            turns = [
+                (f"{one.role}, {arm}", said) for arm, said in zip(arms, (one, other), strict=True)
+            ]
+        for who, said in turns:
+            head = f"{who}: " if len(pair.left.messages) > 1 else ""
+            for at, line in enumerate(clean(head + said.content[:MOST_CHARACTERS]).split("\n")):
+                lines.append([(line, "strong" if said.role == "user" or at else "dim")])
+    if reference and pair.prompt.reference:
+        lines.append([("reference: ", "dim"), (one_line(pair.prompt.reference), "good")])
+    if reference and pair.prompt.checks:
+        asked = ", ".join(f"{name} {_said(one)}" for name, one in pair.prompt.checks.items())
+        lines.append([("checked: ", "dim"), (one_line(asked), "good")])
+    return lines
+
+
+def titles(pairs: Sequence[Pair]) -> dict[str, str]:
+    """What each pair is listed as: its last question, without a first paragraph that many share."""
+    asked = {
+        pair.id: [one.content for one in pair.left.messages if one.role == "user"][-1:] or [pair.id]
+        for pair in pairs
+    }
+    heads = Counter(text.strip().partition("\n\n")[0] for (text,) in asked.values())
+    found = {}
+    for prompt, (text,) in asked.items():
+        head, _, rest = text.strip().partition("\n\n")
+        shown = f"… {rest}" if rest.strip() and heads[head] > 1 else text
+        found[prompt] = one_line(" ".join(shown[:MOST_TITLE].split()))
+    return found
+
+
+def alike(pair: Pair) -> str:
+    """How both answers were made, as far as that is the same."""
+    return ", ".join(one for one, other in _made(pair) if one == other)
+
+
+def unlike(pair: Pair | None) -> list[str]:
+    """What differs between two answers beside the arms' weights, left and right."""
+    made = _made(pair) if pair is not None else []
+    return [f"{one} | {other}" for one, other in made if one != other]
+
+
+def _made(pair: Pair) -> list[tuple[str, str]]:
+    """How each of two answers was made, fact by fact."""
+    return list(zip(_how(pair.left), _how(pair.right), strict=True))
+
+
+def _how(sample: Sample) -> tuple[str, ...]:
+    decode, template = sample.decode, one_line(sample.template_hash)[:8]
+    drawn = [f"temp {decode.temperature:g}", f"seed {sample.seed}"]
+    drawn += [f"top-p {decode.top_p:g}"] if decode.top_p < 1 else []
+    drawn += [f"top-k {decode.top_k}"] if decode.top_k else []
+    return (
+        ", ".join(drawn) if decode.temperature else "greedy",
+        f"{decode.max_new_tokens} new at most",
+        f"template {template}" if template else "raw prompt",
+        one_line(sample.dtype),
+        f"batches of {sample.batch}" if sample.batch > 1 else "one by one",
+    )
+
+
+def _said(one: object) -> str:
+    return ("yes" if one else "no") if isinstance(one, bool) else str(one)
+
+
+def _text(answers: Answers, pair: Pair) -> str:
+    remark = answers.remarks.get(pair.id)
+    asked = " ".join(message.content for message in pair.left.messages)
+    note = remark.note if remark else ""
+    parts: Sequence[str] = (
+        pair.id,
+        pair.prompt.skill,
+        asked,
+        pair.left.text,
+        pair.right.text,
+        note,
+    )
+    return " ".join(parts).casefold()

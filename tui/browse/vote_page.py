@@ -1,0 +1,284 @@
+"""Blind votes: two answers without names, sides by lot, and which is the better one."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+
+from engine.compare import annotations as remark_files
+from engine.compare.annotations import Remark
+from engine.compare.answer_pairs import Pair
+from engine.compare.samples import Sample
+from engine.compare.votes import Ballot, Choice, Vote, draw, hide_names, named
+from engine.text import one_line
+from tui.browse.answers_feed import Answers, Clerk, Refused
+from tui.browse.ballots import Desk, DeskOpened, Kept, NotKept, names_behind
+from tui.browse.pair_list import answer_lines, prompt_lines
+from tui.browse.result_lines import outcome
+from tui.screens.dialogs import Dialog, Trouble
+from tui.screens.page import Sheet, bindings_of
+from tui.screens.prompts import Ask
+from tui.styled_text import Line, Piece
+from tui.widgets.lines import Lines, Rule
+from tui.widgets.pager import Pager
+
+Ratings = Mapping[str, Mapping[str, int]]
+"""Of each side, rubric to 1 … 5."""
+
+
+class VotePage(Sheet):
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of("vote")
+    name_in_keymap = "vote"
+    home = "#side-left Pager"
+
+    def __init__(self, path: Path, answers: Answers) -> None:
+        super().__init__()
+        self._answers = answers
+        self._pairs = {pair.id: pair for pair in answers.pairs if pair.differs}
+        self._ballots: list[Ballot] = []
+        self._votes: dict[str, Vote] = {}
+        """This judge's, by ballot; the newest last."""
+        self._now: Ballot | None = None
+        self._note = ""
+        self._ratings: Ratings = {}
+        self._marked = {key for key, one in answers.remarks.items() if one.marked}
+        self._opened = False
+        self._names: list[str] = []
+        self._desk = Desk(path, (answers.left, answers.right))
+        self._path = path
+        self._clerk = Clerk(self.post_message)
+
+    def compose(self) -> ComposeResult:
+        header, keys = self.frame()
+        yield header
+        yield Rule()
+        yield Lines(id="headline")
+        yield Pager(id="asked")
+        with Horizontal(id="panes"):
+            for side in ("left", "right"):
+                with Vertical(classes="pane", id=f"side-{side}"):
+                    yield Lines(classes="line head")
+                    yield Pager()
+        yield Lines(id="about")
+        yield keys
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._names = names_behind(self._answers.arms, self.services.runs.rows)
+        for side in ("left", "right"):
+            self.query_one(f"#side-{side} .head", Lines).show([(f" {side}", "strong")])
+        self.run_worker(self._clerk.run, thread=True)
+        self._clerk.do(self._desk.open)
+
+    def on_unmount(self) -> None:
+        self._clerk.stop()
+
+    def open(self) -> None:
+        super().open()
+        self._draw()
+
+    def redraw(self) -> None:
+        super().redraw()
+        self._draw()
+
+    def on_desk_opened(self, event: DeskOpened) -> None:
+        """A judge sits down: with the votes that are there, and a lot of the judge's own."""
+        self._opened = True
+        self._votes = {vote.ballot: vote for vote in event.votes}
+        answers = self._answers
+        self._ballots = draw(list(self._pairs), (answers.left, answers.right), event.judge)
+        self._go_on()
+
+    def on_kept(self, event: Kept) -> None:
+        self.services.say(event.text)
+        self._draw()
+
+    def on_refused(self, event: Refused) -> None:
+        self.app.push_screen(Trouble(event.error))
+
+    def on_not_kept(self, event: NotKept) -> None:
+        self.app.push_screen(Trouble(event.error))
+        self._votes = {vote.ballot: vote for vote in event.votes}
+        self._go_on()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("cast", "rate", "note", "mark"):
+            return self._now is not None
+        if action == "undo":
+            return bool(self._votes)
+        if action in ("outcome", "judge", "rubrics"):
+            return self._opened
+        return super().check_action(action, parameters)
+
+    def action_cast(self, choice: Choice) -> None:
+        now = self._now
+        if now is None:
+            return
+        arms = {"left": now.left, "right": now.right}
+        ratings = {arms[side]: dict(rated) for side, rated in self._ratings.items() if rated}
+        vote = Vote(
+            now.id, now.prompt_id, now.left, now.right, choice, now.again, ratings, self._note
+        )
+        self._votes.pop(vote.ballot, None)
+        self._votes[vote.ballot] = vote
+        self._clerk.do(lambda: self._desk.cast(vote))
+        self._go_on()
+        if self._now is None:
+            self.action_outcome()
+
+    def action_undo(self) -> None:
+        if not self._votes:
+            return
+        ballot, last = self._votes.popitem()
+        self._clerk.do(self._desk.undo)
+        self._show(next((one for one in self._ballots if one.id == ballot), None))
+        self._note = last.note
+        self._ratings = {
+            side: last.ratings[arm]
+            for side, arm in (("left", last.left), ("right", last.right))
+            if arm in last.ratings
+        }
+        self._draw()
+
+    def action_note(self) -> None:
+        def take(text: str | None) -> None:
+            if text is not None:
+                self._note = text
+                self._draw()
+
+        self.app.push_screen(Ask("A note, kept with this vote", self._note, "a note", 2000), take)
+
+    def action_rate(self) -> None:
+        from tui.browse.rating_window import RatingWindow
+
+        def take(ratings: Ratings | None) -> None:
+            if ratings is not None:
+                self._ratings = ratings
+                self._draw()
+
+        self.app.push_screen(RatingWindow(self._desk.rubrics, self._ratings), take)
+
+    def action_mark(self) -> None:
+        if self._now is None:
+            return
+        prompt = self._now.prompt_id
+        self._marked ^= {prompt}
+        marked = prompt in self._marked
+
+        def write() -> None:
+            now = remark_files.read(self._path).get(prompt, Remark())
+            remark_files.write(self._path, prompt, dataclasses.replace(now, marked=marked))
+
+        self._clerk.do(write)
+        self._draw()
+
+    def action_outcome(self) -> None:
+        """What all judges say by now; here the names are told."""
+        answers, clerk = self._answers, self._clerk
+
+        def work_out() -> Outcome:
+            judges = {
+                judge: [named(vote, answers.names) for vote in cast]
+                for judge, cast in self._desk.judges().items()
+            }
+            lines = outcome(judges, answers.names[answers.right], answers.names[answers.left])
+            return Outcome(lines)
+
+        clerk.do(work_out)
+
+    def on_outcome(self, event: "Outcome") -> None:
+        lines: list[Line] = [[(line, "strong" if not at else "")] for at, line in
+                             enumerate(event.lines)]  # fmt: skip
+        self.app.push_screen(Dialog[None](lines, "esc closes"))
+
+    def action_judge(self) -> None:
+        def take(name: str | None) -> None:
+            if name:
+                self._clerk.do(lambda: self._desk.open(name))
+
+        self.app.push_screen(Ask("Who judges?", self._desk.judge, "a name", 40), take)
+
+    def action_rubrics(self) -> None:
+        def take(text: str | None) -> None:
+            if text is not None:
+                self._clerk.do(lambda: self._desk.take_rubrics(text))
+
+        title = "Rubrics from a file, a line each: name: question. Empty: the bundled ones"
+        self.app.push_screen(Ask(title, "", "rubrics.txt"), take)
+
+    def _go_on(self) -> None:
+        self._show(next((one for one in self._ballots if one.id not in self._votes), None))
+
+    def _show(self, ballot: Ballot | None) -> None:
+        self._now, self._note, self._ratings = ballot, "", {}
+        for pager in self.query(Pager):
+            pager.to_top()
+        self._draw()
+
+    def _blind(self, lines: list[Line]) -> list[Line]:
+        return [[(hide_names(text, self._names), role) for text, role in line] for line in lines]
+
+    def _draw(self) -> None:
+        if not self.ready:
+            return
+        self.show_keys()
+        self._tell()
+        pair = self._pairs.get(self._now.prompt_id) if self._now else None
+        self.query_one("#panes").display = pair is not None
+        self.query_one("#asked").display = pair is not None
+        if pair is None or self._now is None:
+            return
+        straight = self._now.left == self._answers.left
+        sides = ("left", "right") if straight else ("right", "left")
+        asked = prompt_lines(pair, sides, reference=False)
+        self.query_one("#asked", Pager).show(self._blind(asked))
+        for side, arm in (("left", self._now.left), ("right", self._now.right)):
+            text = answer_lines(self._said(pair, arm))
+            self.query_one(f"#side-{side} Pager", Pager).show(self._blind(text))
+
+    def _said(self, pair: Pair, arm: str) -> Sample:
+        return pair.left if arm == self._answers.left else pair.right
+
+    def _tell(self) -> None:
+        between = f" {self.glyphs.separator} "
+        known = {one.id for one in self._ballots}
+        done = sum(ballot in known for ballot in self._votes)
+        head: list[Piece] = []
+        if not self._opened:
+            head.append((" Drawing lots ...", "dim"))
+        elif not self._ballots:
+            head.append((" No two answers differ: there is nothing to judge.", "warn"))
+        else:
+            head.append((f" {done} of {len(self._ballots)} judged", "strong"))
+            head.append((f"{between}judge {one_line(self._desk.judge)}", ""))
+            head.append((f"{between}names are hidden, sides are by lot", "dim"))
+        self.query_one("#headline", Lines).show(head)
+        about: list[Piece] = []
+        if self._now is None and self._opened and self._ballots:
+            about.append((" All are judged. o tells the outcome, u takes the last vote back.", ""))
+        elif self._now is not None:
+            facts = []
+            if self._now.prompt_id in self._marked:
+                facts.append(("* bookmarked", "warn"))
+            for side, rated in self._ratings.items():
+                said = ", ".join(f"{one_line(name)} {value}" for name, value in rated.items())
+                if said:
+                    facts.append((f"{side}: {said}", ""))
+            if self._note:
+                facts.append((f"note: {one_line(self._note)}", ""))
+            for at, (text, role) in enumerate(facts):
+                about.append(((between if at else " ") + text, role))
+        self.query_one("#about", Lines).show(about)
+
+
+class Outcome(Message):
+    """What the votes say is worked out."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__()
+        self.lines = lines

@@ -1,0 +1,184 @@
+"""What a board of charts draws: curves along an axis, of one run or of several. Reads no disk.
+
+Nothing is left out silently: what has no place along an axis is told with the rest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.charts.axes import Axis, along
+from engine.charts.run_colors import identities
+from engine.events.series import Branch, Floats, Series
+from engine.events.summary import is_higher_better
+from engine.text import one_line
+from tui.charts.curve import Curve
+from tui.charts.run_curves import Drawn
+from tui.charts.run_lines import ChartSpec, Trace
+
+COLOURS = 8
+"""Accents that a chart has."""
+AXES = tuple(Axis)
+_UNKNOWN = dict.fromkeys(AXES, "no time known") | {
+    Axis.TOKENS: "no tokens known", Axis.EPOCH: "no epoch known",
+}  # fmt: skip
+"""Of what has no place along an axis."""
+_NAMED = 3
+"""How many runs that are not drawn are named on one line."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Told:
+    """What there is to say of one run's curve, drawn or not."""
+
+    label: str
+    run: str
+    facts: tuple[str, ...] = ()
+    """Its best value, or the lowest where it is not known which is better; then its last one."""
+    curve: Curve | None = None
+    """None where it has no place along this axis."""
+    missing: str = ""
+    """Why it has none."""
+    unplaced: int = 0
+    """Points of which it is not known where they lie along this axis."""
+    unknown: str = ""
+    """What is not known of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """One chart: its curves, and what is said of them."""
+
+    title: str
+    curves: tuple[Curve, ...]
+    told: tuple[Told, ...] = ()
+    """Of every curve of every run, in the order of the curves."""
+    facts: tuple[str, ...] = ()
+    """What the title says of a single run."""
+    missing: str = ""
+    """Why there is nothing to draw along this axis."""
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What is not drawn where other things are, in a few words."""
+        if not self.curves:
+            return ()
+        gone = [one for one in self.told if one.curve is None]
+        names = list(dict.fromkeys(one.run for one in gone))
+        more = [f"{len(names) - _NAMED} more"] if len(names) > _NAMED else []
+        parts = [f"{', '.join(names[:_NAMED] + more)} ({gone[0].unknown})"] if gone else []
+        points = [one for one in self.told if one.unplaced]
+        if points:
+            count = sum(one.unplaced for one in points)
+            parts.append(f"{count:,} point{'s' * (count != 1)} ({points[0].unknown})")
+        return tuple(parts)
+
+
+def board(spec: ChartSpec, runs: Sequence[Drawn], axis: Axis, *, branches: bool = False) -> Board:
+    """The chart of a spec; several runs are told apart by colours that stay with their names."""
+    title = one_line(spec.title)
+    drawn = [(run, t.tag) for run in runs for t in spec.traces if t.tag in run.series]
+    formulas = {run.derived[tag] for run, tag in drawn if tag in run.derived}
+    # Where some runs logged what is derived for others, each curve says it of itself.
+    mixed = any(tag not in run.derived for run, tag in drawn)
+    if formulas and not mixed:
+        title += f" (derived: {one_line(', '.join(sorted(formulas)))})"
+    colours = identities([run.name for run in runs], COLOURS)
+    curves: list[Curve] = []
+    told: list[Told] = []
+    alone = len(runs) == 1
+    unknown = _UNKNOWN[axis]
+    for run, (colour, _) in zip(runs, colours, strict=True):
+        for trace in spec.traces:
+            series = run.series.get(trace.tag)
+            if series is None:
+                continue
+            label = trace.label if alone else _label(run.name, trace)
+            if mixed and trace.tag in run.derived:
+                label += f" (derived: {one_line(run.derived[trace.tag])})"
+            accent = trace.accent if alone else colour
+            name, facts = one_line(run.name), _facts(series)
+            places = along(axis, series, run.series)
+            if places.missing:
+                told.append(Told(label, name, facts, missing=places.missing, unknown=unknown))
+                continue
+            owner = "" if alone or not trace.marks else name
+            found = _curves(series, places.x, label, accent, trace, run, axis, branches, owner)
+            curves += found
+            unplaced = len(series) - len(found[0].values)
+            told.append(Told(label, name, facts, found[0], "", unplaced, unknown))
+    gone = next((one for one in told if one.missing), None)
+    missing = (f"{gone.run}: " * (not alone) + gone.missing) if gone and not curves else ""
+    return Board(title, tuple(curves), tuple(told), _title_facts(told) if alone else (), missing)
+
+
+def _curves(
+    series: Series,
+    x: Floats,
+    label: str,
+    accent: int,
+    trace: Trace,
+    run: Drawn,
+    axis: Axis,
+    branches: bool,
+    owner: str,
+) -> list[Curve]:
+    found = [_curve(series, x, label, accent, marks=trace.marks, marks_of=owner)]
+    if branches:
+        for one in series.abandoned:
+            left = _as_series(series.tag, one)
+            places = along(axis, left, run.series)
+            if not places.missing:
+                name, marks = f"{label} left", trace.marks
+                found.append(_curve(left, places.x, name, accent, marks=marks, branch_of=label))
+    return found
+
+
+def _curve(
+    series: Series,
+    x: Floats,
+    label: str,
+    accent: int,
+    *,
+    marks: bool = False,
+    branch_of: str = "",
+    marks_of: str = "",
+) -> Curve:
+    known = np.isfinite(x)
+    starts = [int(np.argmax(series.steps >= step)) for step in series.restarts]
+    restarts = tuple(float(x[at]) for at in starts if at < len(x) and known[at])
+    points = (series.steps, series.wall_times, series.values, x)
+    if not known.all():
+        points = (points[0][known], points[1][known], points[2][known], x[known])
+    return Curve(
+        label, *points[:3], accent, marks, restarts, points[3], bool(branch_of), branch_of, marks_of
+    )
+
+
+def _as_series(tag: str, branch: Branch) -> Series:
+    return Series(tag, branch.steps, branch.wall_times, branch.values)
+
+
+def _label(name: str, trace: Trace) -> str:
+    short = one_line(name)
+    return f"{short} eval" if trace.marks else short
+
+
+def _facts(series: Series) -> tuple[str, ...]:
+    if not len(series):
+        return ()
+    higher = is_higher_better(series.tag)
+    best = series.best(highest=bool(higher))
+    named = "min" if higher is None else "best"
+    found = (f"{named} {best[1]:.5g} at {best[0]:,}",) if best else ()
+    return (*found, f"last {series.values[-1]:.5g}")
+
+
+def _title_facts(told: Sequence[Told]) -> tuple[str, ...]:
+    """Of one curve, named where there are others: of evaluations where there are any."""
+    known = [one for one in told if one.facts]
+    if len(known) < 2:
+        return known[0].facts if known else ()
+    first, *others = known[-1].facts
+    return (f"{known[-1].label} {first}", *others)

@@ -1,0 +1,273 @@
+"""Curves drawn into cells: on which axes, in which order, with which marks.
+
+Refuses screens and disks. A curve of a million points takes some hundredths of a second, so
+drawing belongs on a thread. A cell is a character and a role; what colour a role has is the
+widget's affair.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from engine.charts.axes import cut
+from engine.events.series import Floats, Ints, smooth, thin
+from engine.text import one_line
+from tui.charts.axes import Axis, fit_x, fit_y
+from tui.charts.canvas import Canvas
+from tui.charts.curve import Curve, Level
+from tui.charts.curve_letters import Named, letters_of, put_letters
+from tui.charts.plotext_frame import MARGIN, frame, is_framed, scaled
+from tui.glyphs import UNICODE, Glyphs
+
+AXIS, ALERT, RESTART, LEVEL, FAINT, STRONG = 1, 2, 3, 7, 16, 32
+"""Roles of cells; curves add their accent (0 to 15) to FAINT and STRONG."""
+_LARGEST, _SMALLEST = 1e100, 1e-100
+"""Beyond that, plotext's arithmetic overflows; below, it is drawn as 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How curves are looked at."""
+
+    smoothing: float = 0.0
+    log: bool = False
+    by_time: bool = False
+    total: float = 0.0
+    """The last step of the run; 0 where it is not known."""
+    levels: tuple[Level, ...] = ()
+    begin: float = 0.0
+    """Wall time at which time begins; 0: with the first point."""
+    glyphs: Glyphs = UNICODE
+    wall: bool = False
+    """Whether time is that of the clock."""
+    window: tuple[float, float] | None = None
+    """The part of x that is drawn; None: all of it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A drawn chart: lines of equal length, and the role of every cell."""
+
+    texts: tuple[str, ...]
+    roles: tuple[tuple[int, ...], ...]
+    x: Axis
+    y: Axis
+    left: int
+    """First column of the canvas; `columns` and `rows` are its size."""
+    columns: int
+    rows: int
+    letters: dict[str, str] = field(default_factory=dict)
+    """The letter at the end of each joined curve, by label, where there are several."""
+    unplaced: int = 0
+    """How many values in sight have no place on a logarithmic scale, being 0 or less."""
+    stops: Floats = field(default_factory=lambda: np.empty(0))
+    """Where a cursor may stand: the first x that a curve has in each column, rising."""
+
+    def column_of(self, x: float) -> int:
+        """The column of the picture in which `x` falls."""
+        return self.left + round(self.x.place(x, self.columns))
+
+
+def across(curves: tuple[Curve, ...], view: View) -> list[Floats]:
+    """The x of each curve: its places, else steps, or seconds since the view's beginning."""
+    begins = [float(curve.wall_times[0]) for curve in curves if len(curve.wall_times)]
+    begin = view.begin or min(begins, default=0.0)
+    found = []
+    for curve in curves:
+        own = curve.wall_times - begin if view.by_time else curve.steps.astype(np.float64)
+        found.append(own if curve.places is None else curve.places)
+    return found
+
+
+def draw(
+    curves: tuple[Curve, ...],
+    view: View,
+    width: int,
+    height: int,
+    previous: Picture | None = None,
+) -> Picture:
+    """`curves` in `width` by `height` cells, on the axes of `previous` where they still do."""
+    xs = across(curves, view)
+    framed = is_framed(width, height)
+    left, rows = (MARGIN + 1, height - 2) if framed else (0, height)
+    columns = width - left
+    x_axis = _fit_x(xs, view, previous)
+    strokes, unplaced = _strokes(curves, xs, view, x_axis, columns)
+    levels = tuple(one for one in view.levels if one.value > 0 or not view.log)
+    y_axis = _fit_y(strokes, levels, view, previous)
+    letters = letters_of(curves)
+    cells = frame(x_axis, y_axis, width, height, plain=view.glyphs.is_ascii).copy()
+    roles = np.full(cells.shape, AXIS)
+    canvas = Canvas(cells[:rows, left:], roles[:rows, left:])
+    for curve in curves:
+        if not view.by_time or curve.places is not None:
+            for place in curve.restarts:
+                canvas.down(float(_share(place, x_axis)), RESTART, view.glyphs.restart)
+    for level in levels:
+        canvas.across(float(_height(level.value, y_axis)), LEVEL, view.glyphs.level)
+    for stroke in strokes:
+        _put(stroke, x_axis, y_axis, canvas, view.glyphs, letters.get(stroke.label, ""))
+    put_letters([_named(one, letters[one.label], x_axis, y_axis) for one in strokes
+                 if one.label in letters and not one.marks], canvas)  # fmt: skip
+    texts = tuple(line.tobytes().decode("utf-32-le") for line in cells)
+    owners = tuple(tuple(line) for line in roles.tolist())
+    if framed:
+        texts = _labelled(texts, owners, levels, left)
+    return Picture(texts, owners, x_axis, y_axis, left, columns, rows, letters, unplaced,
+                   _stops(xs, x_axis, columns))  # fmt: skip
+
+
+def _stops(xs: list[Floats], axis: Axis, columns: int) -> Floats:
+    ends = axis.low + (np.arange(columns) - 0.5) / max(columns - 1, 1) * (axis.high - axis.low)
+    ends[0] = axis.low
+    firsts = np.full(columns, np.inf)
+    for x in xs:
+        x = x if (x[1:] >= x[:-1]).all() else np.sort(x)
+        at = np.searchsorted(x, ends)
+        known = at < len(x)
+        firsts[known] = np.minimum(firsts[known], x[at[known]])
+    nexts = np.append(ends[1:], np.nextafter(axis.high, np.inf))
+    return firsts[firsts < nexts]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stroke:
+    """One curve, thinned to the columns there are; NaN parts it."""
+
+    x: Floats
+    y: Floats
+    role: int
+    marks: bool = False
+    label: str = ""
+    gone: Floats | None = None
+    """Where its values were not finite."""
+
+
+def _strokes(
+    curves: tuple[Curve, ...], xs: list[Floats], view: View, axis: Axis, columns: int
+) -> tuple[list[_Stroke], int]:
+    """Faint curves first, then strong ones, then marks: later ones are drawn over earlier.
+
+    And how many values have no place on a logarithmic scale.
+    """
+    faint, strong, marks = list[_Stroke](), list[_Stroke](), list[_Stroke]()
+    span = (axis.low, axis.high)
+    unplaced = 0
+    for curve, x in zip(curves, xs, strict=True):
+        values, wrong = _drawable(curve.values)
+        gone = x[wrong]
+        if view.log:
+            below = values < _SMALLEST
+            unplaced += 0 if curve.faint else len(_inside(x[below], x[below], view)[0])
+            values = np.where(below, np.nan, values)
+        accent = curve.accent % 16
+        if curve.marks:
+            points = _inside(x, values, view)
+            among, role = (faint, FAINT) if curve.faint else (marks, STRONG)
+            among.append(_Stroke(*points, role + accent, True, curve.label, gone))
+            continue
+        raw = thin(*_within(x, values, view), columns, span)
+        if curve.faint:
+            faint.append(_Stroke(*raw, FAINT + accent, gone=gone))
+            continue
+        if view.smoothing > 0:
+            faint.append(_Stroke(*raw, FAINT + accent))
+            raw = thin(*_within(x, smooth(values, view.smoothing), view), columns, span)
+        strong.append(_Stroke(*raw, STRONG + accent, label=curve.label, gone=gone))
+    return [replace(one, y=_upright(one.y)) for one in (*faint, *strong, *marks)], unplaced
+
+
+def _within(x: Floats, values: Floats, view: View) -> tuple[Floats, Floats]:
+    """The line in the window. Smoothing comes before, so that it does not begin anew there."""
+    return (x, values) if view.window is None else cut(x, values, view.window, log=view.log)
+
+
+def _inside(x: Floats, values: Floats, view: View) -> tuple[Floats, Floats]:
+    """The points in the window."""
+    if view.window is None:
+        return x, values
+    inside = (x >= view.window[0]) & (x <= view.window[1])
+    return x[inside], values[inside]
+
+
+def _drawable(values: Floats) -> tuple[Floats, Ints]:
+    """The values, NaN where they are not finite or too large to be drawn; and where that is."""
+    if not len(values) or (values.min() >= -_LARGEST and values.max() <= _LARGEST):
+        return values, np.empty(0, np.int64)
+    wrong = ~(np.abs(values) <= _LARGEST)
+    return np.where(wrong, np.nan, values), np.flatnonzero(wrong)
+
+
+def _upright(values: Floats) -> Floats:
+    return np.where(np.abs(values) < _SMALLEST, 0.0, values)
+
+
+def _fit_x(xs: list[Floats], view: View, previous: Picture | None) -> Axis:
+    if view.window is not None:
+        return Axis(*view.window, time=view.by_time, wall=view.wall)
+    ends = [(float(x.min()), float(x.max())) for x in xs if len(x)]
+    low = min((end[0] for end in ends), default=0.0)
+    high = max((end[1] for end in ends), default=1.0)
+    total = 0.0 if view.by_time else view.total
+    known = previous.x if previous and previous.x.wall == view.wall else None
+    return replace(fit_x(low, high, known, time=view.by_time, total=total), wall=view.wall)
+
+
+def _fit_y(
+    strokes: list[_Stroke], levels: tuple[Level, ...], view: View, previous: Picture | None
+) -> Axis:
+    finite = [stroke.y[np.isfinite(stroke.y)] for stroke in strokes]
+    finite.append(np.array([level.value for level in levels]))
+    found = np.concatenate([*finite, np.empty(0)])
+    if not len(found):
+        return Axis(0.1, 10.0, log=True) if view.log else Axis(0.0, 1.0)
+    low, high = float(found.min()), float(found.max())
+    return fit_y(low, high, previous.y if previous else None, log=view.log)
+
+
+def _put(
+    stroke: _Stroke, x_axis: Axis, y_axis: Axis, canvas: Canvas, glyphs: Glyphs, letter: str
+) -> None:
+    finite = np.isfinite(stroke.y)
+    x, height = _share(stroke.x, x_axis), _height(stroke.y, y_axis)
+    if stroke.marks:
+        canvas.scatter(x[finite], height[finite], stroke.role, letter or glyphs.mark)
+    else:
+        character = "" if glyphs.dots else (".", "*")[stroke.role >= STRONG]
+        canvas.line(x, height, stroke.role, character)
+    if stroke.gone is not None:
+        gone = _share(stroke.gone, x_axis)
+        canvas.scatter(gone, np.zeros(len(gone)), ALERT, glyphs.missing)
+
+
+def _named(stroke: _Stroke, letter: str, x_axis: Axis, y_axis: Axis) -> Named:
+    finite = np.isfinite(stroke.y)
+    x, height = _share(stroke.x[finite], x_axis), _height(stroke.y[finite], y_axis)
+    return Named(letter, stroke.role, x, height)
+
+
+def _share(x: Floats | float, axis: Axis) -> Floats:
+    """How far along the axis: 0 at its beginning, 1 at its end."""
+    return (np.asarray(x) - axis.low) / (axis.high - axis.low)
+
+
+def _height(y: Floats | float, axis: Axis) -> Floats:
+    low, high = scaled(np.array([axis.low, axis.high]), axis).tolist()
+    share: Floats = (scaled(np.asarray(y), axis) - low) / (high - low)
+    return share
+
+
+def _labelled(
+    texts: tuple[str, ...], roles: tuple[tuple[int, ...], ...], levels: tuple[Level, ...], left: int
+) -> tuple[str, ...]:
+    """The pictures' lines, each level's label upon it where that hides no curve."""
+    lines = list(texts)
+    rows = [at for at, row in enumerate(roles) if LEVEL in row]
+    for level, at in zip(sorted(levels, key=lambda one: -one.value), rows, strict=False):
+        label = f" {one_line(level.label)} "
+        for start in range(left + 2, len(lines[at]) - len(label)):
+            span = slice(start, start + len(label))
+            if set(roles[at][span]) == {LEVEL}:
+                lines[at] = lines[at][:start] + label + lines[at][span.stop :]
+                break
+    return tuple(lines)

@@ -1,0 +1,147 @@
+"""A chart and its curves as files: what is on the screen, and every point behind it.
+
+Blocks, so it belongs on a thread. Overwrites nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from engine import atomic
+from engine.charts import png, svg
+from engine.charts.axes import Axis
+from engine.charts.export import Selected, chat_line, csv_lines, json_text
+from engine.charts.figure import Line, Look, Sketch, sketch
+from engine.errors import EngineError
+from engine.events.series import bucket
+from tui.charts.chart_data import Board
+from tui.charts.curve import Level
+from tui.charts.run_curves import Drawn
+from tui.charts.run_lines import ChartSpec
+from tui.glyphs import UNICODE, Glyphs
+from tui.widgets.sparkline import sparkline
+
+CHAT_CELLS = 12
+
+Files = Mapping[str, Callable[[], bytes]]
+"""What a file of each ending holds; made only where it is asked for."""
+ENDINGS = (".svg", ".png", ".csv", ".json", ".txt")
+
+
+def selected(spec: ChartSpec, runs: Sequence[Drawn]) -> list[Selected]:
+    """The curves of a chart, whole and as they were logged."""
+    return [
+        Selected(run.name, run.series[trace.tag], run.derived.get(trace.tag, ""))
+        for run in runs
+        for trace in spec.traces
+        if trace.tag in run.series
+    ]
+
+
+def all_of(runs: Sequence[Drawn]) -> list[Selected]:
+    """Every curve of every run, by tag."""
+    return [
+        Selected(run.name, run.series[tag], run.derived.get(tag, ""))
+        for run in runs
+        for tag in sorted(run.series)
+    ]
+
+
+def picture(
+    board: Board,
+    axis: Axis,
+    *,
+    log: bool,
+    smoothing: float,
+    window: tuple[float, float] | None = None,
+    levels: Sequence[Level] = (),
+) -> Sketch:
+    """A chart as shown; evaluations are never smoothed."""
+    time = {Axis.WALL_TIME: "wall", Axis.RELATIVE_TIME: "relative"}.get(axis, "")
+    lines = [
+        Line(
+            one.branch_of or one.label,
+            one.steps.astype(np.float64) if one.places is None else one.places,
+            one.values,
+            exact=one.marks,
+            faint=one.faint,
+        )
+        for one in board.curves
+    ]
+    known = tuple((one.value, one.label) for one in levels)
+    restarts = tuple({place for one in board.curves for place in one.restarts})
+    return sketch(
+        lines, Look(board.title, axis.value, time, log, smoothing, window, known, restarts)
+    )
+
+
+def chat(curves: Sequence[Selected], glyphs: Glyphs = UNICODE) -> str:
+    """A line for each run: its curves in small, their newest and best values."""
+    runs: dict[str, list[Selected]] = {}
+    for one in curves:
+        runs.setdefault(one.run, []).append(one)
+    lines = []
+    for group in runs.values():
+        shapes = {
+            one.series.tag: sparkline(bucket(one.series.values, CHAT_CELLS).tolist(), glyphs)
+            for one in group
+        }
+        lines.append(chat_line(group, shapes))
+    return "\n".join(lines)
+
+
+def files(
+    shown: Callable[[], Sketch], curves: Sequence[Selected], *, branches: bool = False
+) -> Files:
+    """What there is to write of a chart; `branches` says whether a resume's are drawn."""
+    return {
+        ".svg": lambda: _encoded(svg.draw(shown())),
+        ".png": lambda: png.paint(shown()),
+        **points(lambda: curves, branches=branches),
+        ".txt": lambda: _encoded(chat(curves) + "\n"),
+    }
+
+
+def points(curves: Callable[[], Sequence[Selected]], *, branches: bool = False) -> Files:
+    """Every point of any curves. In CSV, where each line may be taken for a point of the curve,
+    abandoned branches are only what is asked for; in JSON they have a place of their own."""
+    return {
+        ".csv": lambda: _encoded("".join(csv_lines(curves(), abandoned=branches))),
+        ".json": lambda: _encoded(json_text(curves())),
+    }
+
+
+def write(path: Path, content: Files) -> str:
+    """Write what the name's ending asks for, or all where it has none of them; what was written.
+
+    Raises EngineError where a file is there already, or cannot be written, or cannot hold this.
+    """
+    if path.suffix in ENDINGS and path.suffix not in content:
+        raise EngineError(
+            f"A file that ends in {path.suffix} holds one chart.",
+            str(path),
+            f"Give a name that ends in {' or '.join(content)}.",
+        )
+    endings = (path.suffix,) if path.suffix in content else tuple(content)
+    stem = path.with_suffix("") if path.suffix in content else path
+    paths = [stem.with_name(stem.name + ending) for ending in endings]
+    there = next((one for one in paths if one.exists()), None)
+    if there is not None:
+        raise EngineError("There is such a file already.", str(there), "Give another name.")
+    for file in paths:
+        try:
+            atomic.write_bytes(file, content[file.suffix](), durable=False)
+        except OSError as error:
+            raise EngineError(
+                "The file cannot be written.",
+                f"{file}: {error.strerror}",
+                "Give a name in a folder that is there and that you may write to.",
+            ) from error
+    if len(paths) == 1:
+        return f"Wrote {paths[0]}"
+    return f"Wrote {stem} with the endings {' '.join(endings)}"
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")

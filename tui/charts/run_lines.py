@@ -1,0 +1,300 @@
+"""What the curves of one run say, as lines and as curves for charts. Reads no disk."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.charts.filters import Filter
+from engine.events.series import Series, bucket
+from engine.jobs.status import State
+from engine.text import one_line
+from tui.charts.curve import Curve, Level
+from tui.formatting import (
+    NONE,
+    clock,
+    duration,
+    forgot,
+    name_of,
+    number,
+    over_budget,
+    remark,
+    shift,
+    size,
+    small,
+    state_mark,
+    state_words,
+    time_left,
+)
+from tui.glyphs import Glyphs
+from tui.snapshots import RunRow
+from tui.styled_text import Line, Piece, length
+from tui.widgets.sparkline import sparkline
+
+if TYPE_CHECKING:
+    from engine.events.log_set import RunLog
+
+_TRAIN, _BASE, _EVAL, _FURTHER = 0, 1, 2, 3
+_SPARKS_OF_OTHERS = 3
+_SPARK_SIZES = ((18, 9, True), (12, 6, True), (8, 4, True), (8, 4, False), (8, 0, False))
+"""Cells of a training curve and of a held-out one, and whether the best is told; largest first."""
+_ALWAYS_IN_SIGHT = 1.0
+"""Nats per token: a higher budget is drawn once a curve comes near it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One curve of a chart."""
+
+    tag: str
+    label: str
+    accent: int = _TRAIN
+    marks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChartSpec:
+    title: str
+    traces: tuple[Trace, ...]
+    smoothed: bool = True
+    """Whether smoothing says anything: not of a few measured points."""
+
+
+LOSS = ChartSpec(
+    "loss", (Trace("train/loss", "train"), Trace("eval/loss", "eval", _EVAL, marks=True))
+)
+FORGETTING = ChartSpec(
+    "forgetting, nats/token",
+    (
+        Trace("forget/nll_shift", "shift"),
+        Trace("forget/kl_to_base", "KL", _BASE),
+        Trace("forget/nll_shift_parent", "parent shift", _FURTHER),
+        Trace("forget/kl_to_parent", "parent KL", _FURTHER + 1),
+    ),
+    smoothed=False,
+)
+OTHERS = (
+    ChartSpec(
+        "perplexity",
+        (
+            Trace("train/perplexity", "train"),
+            Trace("eval/perplexity", "eval", _EVAL, marks=True),
+        ),
+    ),
+    ChartSpec("learning rate", (Trace("train/learning_rate", "learning rate"),)),
+    ChartSpec("gradient norm", (Trace("train/grad_norm", "gradient norm"),)),
+)
+
+
+def charts_of(
+    series: Mapping[str, Series], wanted: Filter | None = None, pinned: Sequence[str] = ()
+) -> tuple[ChartSpec, ...]:
+    """What there is to draw: what is pinned, then the most telling: what is known, then each tag.
+
+    `wanted` lets tags through. Where nothing was logged yet, what a run of ours will log.
+    """
+    known = (LOSS, FORGETTING, *OTHERS)
+    if wanted is None and not series:
+        return (LOSS, *OTHERS)
+    tags = [tag for tag in series if wanted is None or wanted.matches({"": (tag,)})]
+    kept = [replace(one, traces=tuple(t for t in one.traces if t.tag in tags)) for one in known]
+    named = {trace.tag for one in known for trace in one.traces}
+    rest = sorted((tag for tag in tags if tag not in named), key=_telling)
+    others = [ChartSpec(tag, (Trace(tag, "last"),)) for tag in rest]
+    places = {tag: at for at, tag in reversed([*enumerate(pinned)])}
+
+    def place(spec: ChartSpec) -> int:
+        return min(places.get(trace.tag, len(places)) for trace in spec.traces)
+
+    return tuple(sorted((one for one in (*kept, *others) if one.traces), key=place))
+
+
+def _telling(tag: str) -> tuple[bool, bool, str]:
+    """Losses first, the machine last."""
+    return tag.startswith("machine/"), "loss" not in tag.lower(), tag
+
+
+def levels_of(spec: ChartSpec, curves: Sequence[Curve], row: RunRow) -> list[Level]:
+    """The budget, on the chart of forgetting; one far beyond the curves would flatten them."""
+    if spec.title != FORGETTING.title or row.budget is None:
+        return []
+    points = [one.values[np.isfinite(one.values)] for one in curves]
+    highest = max((float(one.max()) for one in points if len(one)), default=0.0)
+    near = row.budget <= max(_ALWAYS_IN_SIGHT, 4 * highest)
+    return [Level(row.budget, f"budget {row.budget:+g}")] if near else []
+
+
+def headline(row: RunRow, glyphs: Glyphs) -> Line:
+    """Name, state, how far, how fast, how long still."""
+    view = row.view
+    if row.log is not None and row.view.recipe is None:
+        return log_headline(row.log, name_of(row), glyphs)
+    mark, role = state_mark(view.state, glyphs)
+    line: list[Piece] = [
+        (f" {name_of(row)} ", "strong"),
+        (f"{mark} ", role),
+        (state_words(view), role),
+    ]
+    status = view.status
+    if status is None:
+        return line
+    if status.total:
+        line.append((f"  step {status.step:,}/{status.total:,}", ""))
+    if status.epochs:
+        line.append((f"  epoch {status.epoch:.1f}/{status.epochs:.3g}", ""))
+    if view.state.alive:
+        said = remark(row)
+        if said and view.state is not State.QUEUED:
+            line.append((f"  {said}", ""))
+        if status.tokens_per_second:
+            line.append((f"  {status.tokens_per_second:,.0f} tok/s", ""))
+        left = time_left(view, "")
+        if left:
+            line.append((f"  {left} left", "strong"))
+        if status.device:
+            line.append((f"  on {one_line(status.device)}", "dim"))
+        told = [f"started {clock(status.started)}"] if status.started else []
+        told += [] if status.bound else ["this terminal may close"]
+        if told:
+            line.append((f"  {glyphs.separator} {', '.join(told)}", "dim"))
+    elif status.started and status.heartbeat > status.started:
+        line.append((f"  took {duration(status.heartbeat - status.started)}", ""))
+        line.append((f"  {glyphs.separator} started {clock(status.started)}", "dim"))
+    return line
+
+
+def log_headline(log: "RunLog", name: str, glyphs: Glyphs) -> Line:
+    """Name, kind, how much there is, when it changed: nothing is known of whether it runs."""
+    points = sum(len(one) for one in log.series.values())
+    line: list[Piece] = [(f" {name} ", "strong"), (f"{log.kind} log", "dim")]
+    line.append((f"  {len(log.tags)} tags  {points:,} points", ""))
+    line.append((f"  {glyphs.separator} changed {clock(log.modified)}", "dim"))
+    if not log.loaded:
+        line.append(("  still being read", "warn"))
+    return line
+
+
+def sparks(series: Mapping[str, Series], width: int, glyphs: Glyphs) -> Line:
+    """Loss and perplexity in small, by training and by held-out rows; as large as they fit."""
+    ours = ("train/loss", "eval/loss", "train/perplexity", "eval/perplexity")
+    if series and not any(tag in series for tag in ours):
+        return _sparks_of_others(series, 18 if width >= 110 else 8, glyphs)
+    line: Line = []
+    for cells, held_out, best in _SPARK_SIZES:
+        line = _sparks(series, cells, held_out, best, glyphs)
+        if length(line) <= width:
+            break
+    return line
+
+
+def _sparks_of_others(series: Mapping[str, Series], cells: int, glyphs: Glyphs) -> Line:
+    line: list[Piece] = []
+    for tag in sorted(series, key=_telling)[:_SPARKS_OF_OTHERS]:
+        line.append((f"   {one_line(tag)} " if line else f" {one_line(tag)} ", "dim"))
+        line.append((sparkline(_levels(series[tag], cells), glyphs), "tuned"))
+        line.append((f" {number(series[tag].last, 4)}", "strong"))
+    return line
+
+
+def _sparks(
+    series: Mapping[str, Series], cells: int, cells_of_eval: int, tell_best: bool, glyphs: Glyphs
+) -> Line:
+    line: list[Piece] = []
+    for name, digits in (("loss", 3), ("perplexity", 2)):
+        train, held_out = series.get(f"train/{name}"), series.get(f"eval/{name}")
+        if series and name == "perplexity" and train is None and held_out is None:
+            continue
+        line.append((f" {name} " if not line else f"   {name} ", "dim"))
+        if train is not None:
+            line.append((sparkline(_levels(train, cells), glyphs), "tuned"))
+        line.append((f" {number(train.last if train else None, digits)}", "strong"))
+        if held_out is None:
+            continue
+        line.append(("  eval ", "dim"))
+        if cells_of_eval:
+            line.append((sparkline(_levels(held_out, cells_of_eval), glyphs) + " ", "good"))
+        line.append((number(held_out.last, digits), "strong"))
+        best = held_out.best()
+        if best and name == "loss" and tell_best:
+            line.append((f" (best {number(best[1], digits)} at {best[0]:,})", "dim"))
+    return line
+
+
+def numbers(row: RunRow, series: Mapping[str, Series], at: int | None) -> Line:
+    """Every measure at a step, or the newest where none is given."""
+    loss = series.get("train/loss") or series.get("eval/loss")
+    loss = loss or max(series.values(), key=len, default=None)
+    step = at if at is not None or loss is None else loss.last_step
+    line: list[Piece] = [(f" step {step:,}" if step is not None else f" step {NONE}", "strong")]
+    for label, tag, shown in (
+        ("train", "train/loss", number),
+        ("eval", "eval/loss", number),
+        ("ppl", "train/perplexity", number),
+        ("lr", "train/learning_rate", small),
+        ("grad", "train/grad_norm", small),
+        ("tok/s", "train/tokens_per_second", _rate),
+        ("memory", "machine/device_memory_bytes", _memory),
+    ):
+        one = series.get(tag)
+        if one is None:
+            continue
+        value = one.last if at is None else _value_at(one, step)
+        line += [(f"  {label} ", "dim"), (shown(value), "")]
+    status = row.view.status
+    if status is not None and status.rejected:
+        line.append((f"  {status.rejected:,} rows rejected", "warn"))
+    return line
+
+
+def standing(row: RunRow, series: Mapping[str, Series], separator: str) -> Line:
+    """What a run came to: how it ended, what it forgot, which checkpoints are of note.
+
+    Of one that lives, first what it may end with.
+    """
+    facts: list[list[Piece]] = []
+    status, marks = row.view.status, row.marks
+    said = remark(row)
+    if status is not None and row.view.state.alive and status.bound:
+        facts.append([(one_line(status.bound), "warn")])
+    if status is not None and row.view.state.final and said:
+        facts.append([(said, "warn")])
+    if row.forgot is not None:
+        text, role = forgot(row)
+        fact: list[Piece] = [("forgot ", "dim"), (text.rstrip(), role or "strong")]
+        if status is not None and status.base:
+            fact.append((f" against {one_line(status.base)}", "dim"))
+        further = series.get("forget/nll_shift_parent")
+        if status is not None and status.parent and further is not None:
+            fact.append((f", {shift(further.last)}", "strong"))
+            fact.append((f" against {one_line(status.parent)}", "dim"))
+        facts.append(fact)
+        if row.over_budget:
+            facts.append([(over_budget(row), "bad")])
+        elif marks and marks.crossed_at is not None:
+            facts.append([(f"was over the budget at step {marks.crossed_at:,}", "warn")])
+    if marks and marks.best is not None:
+        facts.append([("best checkpoint ", "dim"), (f"{marks.best:,}", "good")])
+    if marks and marks.within_budget is not None and marks.within_budget != marks.best:
+        facts.append([("last within budget ", "dim"), (f"{marks.within_budget:,}", "")])
+    line: list[Piece] = []
+    for fact in filter(None, facts):
+        line += [(f" {separator} " if line else " ", "dim"), *fact]
+    return line
+
+
+def _levels(series: Series, cells: int) -> list[float]:
+    return [float(level) for level in bucket(series.values, cells)]
+
+
+def _value_at(series: Series, step: int | None) -> float | None:
+    found = np.flatnonzero(series.steps == step)
+    return float(series.values[found[-1]]) if len(found) else None
+
+
+def _rate(value: float | None) -> str:
+    return NONE if value is None else f"{value:,.0f}"
+
+
+def _memory(value: float | None) -> str:
+    return NONE if value is None else size(value)

@@ -1,0 +1,105 @@
+"""What is new in a watched run since it was last told, as lines: every point, restarts, NaN.
+
+Keeps of a run no more than how far each curve was told. Cleans what it tells.
+"""
+
+import struct
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+import numpy as np
+
+from engine.charts.filters import Filter
+from engine.events.log_set import RunLog
+from engine.events.series import Series
+from engine.text import one_line
+from tui.feeds.log_summary import alarms, values_line
+
+Break = tuple[str, int]
+"""What a resume did to a curve, and at which step."""
+_REWOUND, _WENT_ON, _ANEW = "rewound to", "went on in another file at", "written anew from"
+
+
+class Changes:
+    """Of one run; only its newest values are told at first, unless `whole`."""
+
+    def __init__(self, *, whole: bool = False) -> None:
+        self._newest_alone = not whole
+        self._told: dict[str, tuple[int, bytes]] = {}
+        self._breaks: dict[str, Counter[Break]] = {}
+        self._problems: set[tuple[str, str]] = set()
+
+    def lines(self, run: RunLog, tags: Filter) -> Iterator[str]:
+        """Parted by tabs: `run, !, words` for breaks; `run, step, tag=value …` for each step at
+        which something is new; `run, !, words` for what is no number, and for files."""
+        name = one_line(run.name)
+        breaks: defaultdict[Break, list[str]] = defaultdict(list)
+        by_step: defaultdict[int, list[tuple[str, float]]] = defaultdict(list)
+        looked_at: dict[str, Series] = {}
+        for tag in run.tags:
+            if not tags.matches({"": (tag,)}):
+                continue
+            series = run.series[tag]
+            start, new = self._take(series)
+            looked_at[tag] = series if self._newest_alone else _from(series, _alarm(series, start))
+            if self._newest_alone:
+                start, new = max(0, len(series) - 1), []
+            for one in new:
+                breaks[one].append(tag)
+            steps, values = series.steps[start:].tolist(), series.values[start:].tolist()
+            for step, value in zip(steps, values, strict=True):
+                by_step[step].append((tag, value))
+        self._newest_alone = False
+        for word, step in sorted(breaks, key=lambda one: one[1]):
+            yield f"{name}\t!\t{word} step {step}: {one_line(', '.join(breaks[word, step]))}"
+        for step in sorted(by_step):
+            yield f"{name}\t{step}\t{values_line(by_step[step])}"
+        for line in alarms(looked_at):
+            yield f"{name}\t!\t{line.removeprefix('! ')}"
+        for problem in run.problems:
+            if (problem.name, problem.reason) not in self._problems:
+                self._problems.add((problem.name, problem.reason))
+                yield f"{name}\t!\t{one_line(problem.name)}: {one_line(problem.reason)}"
+
+    def _take(self, series: Series) -> tuple[int, list[Break]]:
+        """Count all as told; the place of the first point that was not, and the breaks since."""
+        told, last = self._told.get(series.tag, (0, b""))
+        breaks = Counter(_breaks(series))
+        new = list(breaks - self._breaks.get(series.tag, Counter()))
+        self._breaks[series.tag] = breaks
+        self._told[series.tag] = len(series), _identity(series, len(series))
+        if told <= len(series) and _identity(series, told) == last:
+            return told, new
+        rewound = [step for word, step in new if word == _REWOUND]
+        if not rewound:
+            return 0, [*new, *((_ANEW, int(step)) for step in series.steps[:1])]
+        again = series.steps >= min(rewound)
+        return int(again.argmax()) if again.any() else len(series), new
+
+
+def _breaks(series: Series) -> Iterator[Break]:
+    rewound = [branch.rewound_to for branch in series.abandoned]
+    yield from ((_REWOUND, step) for step in rewound)
+    yield from ((_WENT_ON, step) for step in series.restarts if step not in rewound)
+
+
+def _identity(series: Series, count: int) -> bytes:
+    """The last of the first `count` points, so that NaN equals itself."""
+    if not count:
+        return b""
+    at = count - 1
+    return struct.pack("<qdd", series.steps[at], series.wall_times[at], series.values[at])
+
+
+def _alarm(series: Series, start: int) -> int:
+    """From where on a value that is no number is news: not where none was one before already."""
+    finite = np.isfinite(series.values[max(0, start - 1) :])
+    if start and not finite[0]:
+        return start - 1 + (int(finite.argmax()) if finite.any() else len(finite))
+    return start
+
+
+def _from(series: Series, start: int) -> Series:
+    return Series(
+        series.tag, series.steps[start:], series.wall_times[start:], series.values[start:]
+    )

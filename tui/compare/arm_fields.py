@@ -1,0 +1,185 @@
+"""Arms as a person writes them: fields to an arm and back, and what can be picked for one."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from engine.compare.arms import Arm, format_arm, parse_arm
+from engine.errors import EngineError
+from engine.jobs.summary import short_ref
+from engine.recipes.recipe import TrainRecipe
+from engine.text import one_line
+from tui.formatting import name_of
+from tui.snapshots import RunRow
+from tui.widgets.form import Field, Group
+
+if TYPE_CHECKING:
+    from engine.checkpoints.checkpoint_list import Checkpoint
+
+AS_TRAINED = "as trained"
+NO_SYSTEM = "-"
+GROUPS = (
+    Group(
+        "arm",
+        (
+            Field("name", "name"),
+            Field("checkpoint", "model or address"),
+            Field("adapter", "adapter on it"),
+            Field("strength", "its strength"),
+            Field("form", "prompt", (AS_TRAINED, "chat", "instruct", "raw")),
+            Field("system", "system prompt"),
+            Field("prefix", "prefix"),
+            Field("decode", "own decoding"),
+            Field("model", "endpoint's model"),
+            Field("key", "key's variable"),
+        ),
+    ),
+)
+HINTS = {
+    "name": "A short name, unlike the other arms'.",
+    "checkpoint": "A model, a run (run:ID) or an OpenAI-compatible address (http://host:port/v1).",
+    "adapter": "A run or a folder to put on that model; empty: none, or the run's own.",
+    "strength": "0 to 1.5: what the adapter's change is multiplied by.",
+    "form": "Left and right turn. As trained: by the model's own template.",
+    "system": "Empty: as the prompt has it. - alone: none at all.",
+    "prefix": "Put before the last user turn, such as: Think step by step.",
+    "decode": "Empty: as all arms. Else, such as: temperature=0.7 seed=8",
+    "model": "Only for an address: what it calls the model.",
+    "key": "Only for an address: the environment variable that holds its key.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A model or a run that can be an arm."""
+
+    ref: str
+    name: str
+    about: str
+    base: str = ""
+    """The ref of an adapter's base, where it is known; empty for a whole model."""
+    reason: str = ""
+    """Why it cannot be used."""
+
+
+def nodes_of(rows: Sequence[RunRow], found: "Sequence[Checkpoint]") -> list[Node]:
+    """What can be picked: runs with an output first, then all else on this machine."""
+    by_path = {str(one.path): one.ref for one in found}
+    known = {one.ref: one for one in found}
+    nodes: dict[str, Node] = {}
+    for row in rows:
+        ref = f"run:{row.view.record.id}"
+        if row.output and not row.shipped:
+            about = f"{row.view.method} on {row.view.base}"
+            base = _base(known.get(ref), by_path) or _base_by_recipe(row)
+            nodes[ref] = Node(ref, name_of(row), one_line(about), base)
+    for one in found:
+        if one.ref not in nodes:
+            about = f"{one.kind}, {one.source}"
+            nodes[one.ref] = Node(
+                one.ref, one_line(one.name), about, _base(one, by_path), one_line(one.reason or "")
+            )
+    return list(nodes.values())
+
+
+def values_of(arm: Arm) -> dict[str, str]:
+    """An arm as the fields of the form."""
+    return {
+        "name": arm.name,
+        "checkpoint": arm.checkpoint,
+        "adapter": arm.adapter or "",
+        "strength": f"{arm.strength:g}",
+        "form": arm.form or AS_TRAINED,
+        "system": NO_SYSTEM if arm.system == "" else arm.system or "",
+        "prefix": arm.prefix or "",
+        "decode": " ".join(f"{name}={value:g}" for name, value in arm.decode),
+        "model": arm.model or "",
+        "key": arm.key or "",
+    }
+
+
+def arm_of(values: Mapping[str, str], nodes: Sequence[Node], taken: Collection[str]) -> Arm:
+    """The arm of the form's fields. Raises EngineError that says what is wrong."""
+    given = {key: value.strip() for key, value in values.items()}
+    if not given["name"]:
+        raise EngineError("The arm needs a name.")
+    if given["name"] in taken:
+        raise EngineError(f"Another arm is called {one_line(given['name'])} already.")
+    if not given["checkpoint"]:
+        raise EngineError("The arm needs a model, a run or an address.")
+    strength = _strength(given["strength"])
+    arm = Arm(
+        name=given["name"],
+        checkpoint=given["checkpoint"],
+        adapter=given["adapter"] or None,
+        system=None if not given["system"] else given["system"].removeprefix(NO_SYSTEM),
+        prefix=values["prefix"] if given["prefix"] else None,
+        model=given["model"] or None,
+        key=given["key"] or None,
+    )
+    if arm.system is not None and given["system"] != NO_SYSTEM:
+        arm = replace(arm, system=values["system"])
+    if strength != 1 and arm.is_endpoint:
+        raise EngineError("An endpoint has no strength.", hint="Leave it at 1.")
+    if strength != 1:
+        arm = replace(_on_its_base(arm, nodes), strength=strength)
+    text = format_arm(arm)
+    pairs = given["decode"].replace(",", " ").split()
+    if given["form"] != AS_TRAINED:
+        pairs.append(f"prompt={given['form']}")
+    for pair in pairs:
+        text += ("&" if "?" in text else "?") + pair
+    return parse_arm(text)
+
+
+def free_name(ref: str, taken: Collection[str]) -> str:
+    """A name after a model, unlike the others."""
+    name = short_ref(ref)
+    number = 2
+    while name in taken:
+        name, number = f"{short_ref(ref)}-{number}", number + 1
+    return name
+
+
+def how_asked(arm: Arm) -> str:
+    """How an arm is asked, in a few words."""
+    parts: list[str] = [arm.form] if arm.form else []
+    if arm.system is not None:
+        parts.append("own system prompt" if arm.system else "no system prompt")
+    if arm.prefix:
+        parts.append("prefix")
+    parts += [f"{name} {value:g}" for name, value in arm.decode]
+    return ", ".join(parts) or AS_TRAINED
+
+
+def _on_its_base(arm: Arm, nodes: Sequence[Node]) -> Arm:
+    """An adapter alone, as an adapter on its base, so that it can have a strength."""
+    if arm.adapter is not None:
+        return arm
+    node = next((one for one in nodes if one.ref == arm.checkpoint), None)
+    if node is None or not node.base:
+        raise EngineError(
+            "A whole model has no strength.", hint="Name the base as model, the run as adapter."
+        )
+    return replace(arm, checkpoint=node.base, adapter=arm.checkpoint)
+
+
+def _base(one: "Checkpoint | None", by_path: Mapping[str, str]) -> str:
+    if one is None or one.base_path is None:
+        return ""
+    return by_path.get(str(one.base_path), str(one.base_path))
+
+
+def _base_by_recipe(row: RunRow) -> str:
+    """The base of a run's adapter, until its files have been looked at."""
+    recipe = row.view.recipe
+    if not isinstance(recipe, TrainRecipe) or recipe.method.kind == "full":
+        return ""
+    return "" if recipe.model.checkpoint.startswith("run:") else recipe.model.checkpoint
+
+
+def _strength(text: str) -> float:
+    try:
+        return float(text) if text else 1.0
+    except ValueError:
+        raise EngineError(f"The strength {one_line(text)} is not a number.") from None

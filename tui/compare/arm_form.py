@@ -1,0 +1,118 @@
+"""A window to write one arm in: what answers, picked from the list, and how it is asked."""
+
+from collections.abc import Collection, Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+
+from engine.compare.arms import Arm
+from engine.errors import EngineError
+from engine.text import one_line
+from tui.compare.arm_fields import GROUPS, HINTS, Node, arm_of, free_name, values_of
+from tui.screens.modal import Window
+from tui.widgets.form import Form
+from tui.widgets.lines import Lines
+from tui.widgets.table import Column, Row, Table
+
+_COLUMNS = (Column("pick what answers", 20, 34), Column("what it is", 14, 44))
+_FRAME = 9
+"""Lines that are neither form nor list."""
+
+
+class ArmForm(Window[Arm | None]):
+    """Dismissed with the arm. The list fills in a model; the fields take anything."""
+
+    AUTO_FOCUS = "Table"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "take", show=False),
+        Binding("ctrl+s", "accept", show=False, priority=True),
+        Binding("ctrl+l", "list", show=False, priority=True),
+    ]
+
+    def __init__(self, arm: Arm | None, nodes: Sequence[Node], taken: Collection[str]) -> None:
+        super().__init__()
+        self._arm = arm
+        self._known = tuple(nodes)
+        self._taken = taken
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Table(_COLUMNS, empty="looking for models ...")
+            yield Form(GROUPS, id="arm")
+            yield Lines(id="arm-hint")
+            yield Lines(id="arm-keys")
+
+    def on_mount(self) -> None:
+        empty = Arm("", "")
+        self.query_one(Form).fill(values_of(self._arm or empty))
+        self.offer(self._known)
+        if self._arm is not None:
+            self.query_one(Table).choose(self._arm.adapter or self._arm.checkpoint)
+        keys = "enter takes   tab fields   ctrl+l list   ctrl+s done   esc as before"
+        self.query_one("#arm-keys", Lines).show([(keys, "dim")])
+        self._tell()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.query_one(Form).limit(max(2, event.size.height - _FRAME - 4))
+
+    def offer(self, nodes: Sequence[Node]) -> None:
+        """What can be picked is known by now."""
+        self._known = tuple(nodes)
+        for table in self.query(Table):  # none, until it is composed
+            table.show([_row(one) for one in self._known])
+
+    def on_descendant_focus(self) -> None:
+        self._tell()
+
+    def on_form_edited(self, event: Form.Edited) -> None:
+        self._tell()
+
+    def action_list(self) -> None:
+        self.query_one(Table).focus()
+
+    def action_take(self) -> None:
+        """The chosen node answers; an arm without a name is called after it."""
+        ref = self.query_one(Table).chosen
+        node = next((one for one in self._known if one.ref == ref), None)
+        if node is None or not self.query_one(Table).has_focus:
+            return
+        form = self.query_one(Form)
+        name = form.values["name"] or free_name(node.ref, self._taken)
+        form.fill({"checkpoint": node.ref, "adapter": "", "name": name})
+        form.enter()
+
+    def action_accept(self) -> None:
+        try:
+            self.dismiss(self._read())
+        except EngineError as error:
+            self._say(error)
+
+    def _read(self) -> Arm:
+        return arm_of(self.query_one(Form).values, self._known, self._taken)
+
+    def _tell(self) -> None:
+        """What the field is for, or what is wrong with the arm."""
+        if self.query_one(Table).has_focus:
+            self.query_one("#arm-hint", Lines).show([])
+            return
+        key = self.query_one(Form).focused_key
+        try:
+            self._read()
+        except EngineError as error:
+            if self.query_one(Form).values["checkpoint"]:
+                self._say(error)
+                return
+        self.query_one("#arm-hint", Lines).show([(HINTS.get(key, ""), "dim")])
+
+    def _say(self, error: EngineError) -> None:
+        said = " ".join(part for part in (error.title, error.hint) if part)
+        self.query_one("#arm-hint", Lines).show([(one_line(said), "bad")])
+
+
+def _row(node: Node) -> Row:
+    about = node.reason or node.about
+    role = "warn" if node.reason else "dim"
+    return Row(node.ref, (((node.name, ""),), ((about, role),)), dim=bool(node.reason))

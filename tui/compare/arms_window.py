@@ -1,0 +1,203 @@
+"""A window on who answers: two to four arms, to add, change, order, save by a name and load."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import Input
+
+from engine.compare.arms import Arm
+from engine.errors import EngineError
+from engine.text import one_line
+from tui.compare.answer_pane import ARM_ROLES
+from tui.compare.arm_fields import how_asked, nodes_of
+from tui.compare.arm_form import ArmForm
+from tui.compare.arm_sets_window import PickSet
+from tui.compare.session import MOST_ARMS
+from tui.screens.answer_side import label_of
+from tui.screens.modal import Window
+from tui.snapshots import RunsSnapshot
+from tui.widgets.lines import Lines
+from tui.widgets.table import Column, Row, Table
+
+if TYPE_CHECKING:
+    from engine.checkpoints.checkpoint_list import Checkpoint
+    from tui.actions import Actions
+
+T = TypeVar("T")
+_COLUMNS = (Column("arm", 12, 18), Column("who answers", 16, 28), Column("how asked", 14, 44))
+_KEYS = (
+    "enter change   a add   D remove   K J move",
+    "s save as   l load   ctrl+s use these   esc as before",
+)
+
+
+class ArmsWindow(Window[tuple[Arm, ...] | None]):
+    """Dismissed with the arms that answer from now on."""
+
+    AUTO_FOCUS = "Table"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "change", show=False),
+        Binding("a", "add", show=False),
+        Binding("D,delete", "remove", show=False),
+        Binding("K,shift+up", "move(-1)", show=False),
+        Binding("J,shift+down", "move(1)", show=False),
+        Binding("s", "save", show=False),
+        Binding("l", "load", show=False),
+        Binding("ctrl+s", "use", show=False, priority=True),
+    ]
+
+    def __init__(self, arms: Sequence[Arm], runs: RunsSnapshot, actions: "Actions") -> None:
+        super().__init__()
+        self._arms = list(arms)
+        self._runs = runs
+        self._actions = actions
+        self._found: tuple[Checkpoint, ...] = ()
+        self._form: ArmForm | None = None
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Table(_COLUMNS, empty="No arm: a adds one.")
+            yield Input(placeholder="a name for this set", compact=True, id="set-name")
+            yield Lines(id="arms-said")
+            yield Lines(id="arms-keys")
+            yield Lines(id="arms-more")
+
+    def on_mount(self) -> None:
+        field = self.query_one(Input)
+        field.display = False
+        field.add_class("text-field")
+        field.cursor_blink = False
+        for name, keys in zip(("#arms-keys", "#arms-more"), _KEYS, strict=True):
+            self.query_one(name, Lines).show([(keys, "dim")])
+        self._fill()
+        self._on_thread(lambda: self._actions.catalogue().checkpoints, self._looked)
+
+    def action_add(self) -> None:
+        if len(self._arms) >= MOST_ARMS:
+            self._say(f"{MOST_ARMS} arms at most: remove one first.", "warn")
+            return
+        self._write(None, len(self._arms))
+
+    def action_change(self) -> None:
+        at = self._at
+        if at is not None:
+            self._write(self._arms[at], at)
+
+    def action_remove(self) -> None:
+        at = self._at
+        if at is None:
+            return
+        if len(self._arms) == 1:
+            self._say("One arm has to stay: change it instead.", "warn")
+            return
+        del self._arms[at]
+        self._fill()
+
+    def action_move(self, by: int) -> None:
+        at = self._at
+        if at is not None and 0 <= at + by < len(self._arms):
+            self._arms.insert(at + by, self._arms.pop(at))
+            self._fill(at + by)
+
+    def action_use(self) -> None:
+        if self.query_one(Input).has_focus:
+            self._keep(self.query_one(Input).value.strip())
+        else:
+            self.dismiss(tuple(self._arms))
+
+    def action_save(self) -> None:
+        field = self.query_one(Input)
+        field.display = True
+        field.focus()
+
+    def action_load(self) -> None:
+        def take(arms: tuple[Arm, ...] | None) -> None:
+            if arms:
+                self._arms = list(arms)
+                self._fill(0)
+
+        def show(sets: dict[str, tuple[Arm, ...]]) -> None:
+            if sets:
+                self.app.push_screen(PickSet(sets, self._actions), take)
+            else:
+                self._say("No set was saved yet: s saves this one.", "dim")
+
+        self._on_thread(self._actions.arm_sets, show)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._keep(event.value.strip())
+
+    def _keep(self, name: str) -> None:
+        if not name:
+            self._say("A set is saved by a name.", "warn")
+            return
+        arms = tuple(self._arms)
+
+        def kept(_: None) -> None:
+            self.query_one(Input).display = False
+            self.query_one(Table).focus()
+            self._say(f"Saved as {one_line(name)}.", "good")
+
+        self._on_thread(lambda: self._actions.keep_arms(name, arms), kept)
+
+    def _write(self, arm: Arm | None, at: int) -> None:
+        """Have an arm written, and put it in its place."""
+
+        def take(written: Arm | None) -> None:
+            self._form = None
+            if written is not None:
+                self._arms[at : at + 1] = [written]
+                self._fill(at)
+
+        taken = {one.name for place, one in enumerate(self._arms) if place != at}
+        self._form = ArmForm(arm, nodes_of(self._runs.rows, self._found), taken)
+        self.app.push_screen(self._form, take)
+
+    def _looked(self, found: "tuple[Checkpoint, ...]") -> None:
+        self._found = found
+        if self._form is not None:
+            self._form.offer(nodes_of(self._runs.rows, found))
+
+    @property
+    def _at(self) -> int | None:
+        chosen = self.query_one(Table).chosen
+        return None if chosen is None else int(chosen)
+
+    def _fill(self, at: int | None = None) -> None:
+        table = self.query_one(Table)
+        table.show([_row(place, arm) for place, arm in enumerate(self._arms)])
+        if at is not None:
+            table.choose(str(at))
+        alone = len(self._arms) == 1
+        self._say("One arm has nothing to be compared with." if alone else "", "dim")
+
+    def _say(self, text: str, role: str) -> None:
+        for line in self.query("#arms-said").results(Lines):  # none, once it is closed
+            line.show([(text, role)])
+
+    def _on_thread(self, work: Callable[[], T], then: Callable[[T], None]) -> None:
+        """Do what may touch a disk; an error is said here."""
+
+        def run() -> None:
+            try:
+                found = work()
+            except EngineError as error:
+                said = " ".join(part for part in (error.title, error.detail) if part)
+                self.app.call_from_thread(self._say, one_line(said), "bad")
+            else:
+                self.app.call_from_thread(self._then, lambda: then(found))
+
+        self.run_worker(run, thread=True)
+
+    def _then(self, work: Callable[[], None]) -> None:
+        if self.is_attached:
+            work()
+
+
+def _row(place: int, arm: Arm) -> Row:
+    name = ((one_line(arm.name), ARM_ROLES[place]),)
+    return Row(str(place), (name, ((label_of(arm), ""),), ((how_asked(arm), "dim"),)))

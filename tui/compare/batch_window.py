@@ -1,0 +1,82 @@
+"""Whole sets of prompts answered by the arms of Compare, in the background; and what there is."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.errors import EngineError
+from engine.jobs.status import State
+from engine.recipes.recipe import GenerateRecipe
+from engine.recipes.settings import Decode
+from engine.text import one_line
+from tui.formatting import clock, name_of, state_words
+from tui.screens.page import Page
+from tui.screens.prompts import Ask, Choose, Offer
+from tui.snapshots import RunRow
+
+_SET, _FILE, _JOB = "set ", "file", "job "
+
+
+def offer_answers(page: Page, arms: Sequence[str], decode: Decode) -> None:
+    """Let the user choose what these arms answer, or which earlier answers are browsed."""
+    from tui.screens.dialogs import Trouble
+
+    app, services = page.app, page.services
+
+    def load() -> None:
+        try:
+            sets = services.actions.prompt_sets()
+        except EngineError as error:
+            app.call_from_thread(app.push_screen, Trouble(error))
+        else:
+            app.call_from_thread(choose, sets)
+
+    def choose(sets: list[tuple[str, int]]) -> None:
+        who = f"{len(arms)} arm{'s' * (len(arms) != 1)}"
+        offers = [
+            Offer(_SET + ref, f"answer {ref.removeprefix('bundled:')}", f"{count} prompts, {who}")
+            for ref, count in sets
+        ]
+        offers.append(Offer(_FILE, "answer a file", f"JSONL, CSV, TSV or TXT, {who}"))
+        jobs = [row for row in services.runs.rows if row.view.record.kind == "generate"]
+        offers += [Offer(_JOB + row.key, f"browse {name_of(row)}", _about(row)) for row in jobs]
+        app.push_screen(Choose("answers", offers, offers[0].key), take)
+
+    def take(key: str | None) -> None:
+        if key == _FILE:
+            app.push_screen(Ask("A file of prompts", "", "prompts.jsonl"), take_file)
+        elif key is not None and key.startswith(_JOB):
+            services.show_browse(Path(key.removeprefix(_JOB)))
+        elif key is not None:
+            start(key.removeprefix(_SET))
+
+    def take_file(text: str | None) -> None:
+        if text:
+            start(os.path.abspath(os.path.expanduser(text)))
+
+    def start(prompts: str) -> None:
+        stem = Path(prompts.removeprefix("bundled:")).stem
+        recipe = GenerateRecipe(
+            name=f"answers-{stem}", arms=list(arms), prompts=prompts, decode=decode
+        )
+
+        def launch() -> None:
+            try:
+                path = services.actions.generate(recipe)
+            except EngineError as error:
+                app.call_from_thread(app.push_screen, Trouble(error))
+            else:
+                services.feed.wake()
+                app.call_from_thread(services.show_browse, path)
+
+        services.say(f"Starting {one_line(recipe.name)}; it goes on when you leave")
+        page.run_worker(launch, thread=True)
+
+    page.run_worker(load, thread=True)
+
+
+def _about(row: RunRow) -> str:
+    view = row.view
+    arms = len(view.recipe.arms) if isinstance(view.recipe, GenerateRecipe) else 0
+    done = f"{view.progress:.0%}" if view.state is State.RUNNING else state_words(view)
+    return one_line(f"{arms} arms, {done}, {clock(view.record.created)}")

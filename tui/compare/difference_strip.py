@@ -1,0 +1,102 @@
+"""What differs between the arms beside their weights, and warnings: the strip above the panes.
+
+Says only what the companion reported or measured.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from engine.recipes.settings import Decode
+from engine.text import one_line
+from tui.glyphs import Glyphs
+from tui.screens.answer_side import Side
+from tui.screens.shift_lines import NO_EFFECT, nats
+from tui.styled_text import Line, Piece, length
+
+Facts = Mapping[str, Any]
+"""As the companion's `facts` tells them."""
+ALIKE = ("template", "tokenizer", "decoding", "dtype", "batching")
+"""What is said to be the same where it is."""
+EQUAL = ("same", "same weights", "no effect")
+"""Warnings that two arms are one, as the companion calls them."""
+
+
+def strip_lines(
+    sides: Sequence[Side],
+    facts: Facts | None,
+    glyphs: Glyphs,
+    width: int,
+    most: int,
+    before: Sequence[Piece] = (),
+) -> list[Line]:
+    """What comes `before`, warnings with a mark, then what is the same: whole facts, line by line.
+
+    What does not fit on `most` lines falls away.
+    """
+    said = [*before, *((f"! {one}", "warn") for one in warnings(sides, facts))]
+    said += [(one, "dim") for one in notes(sides, facts)]
+    between = f" {glyphs.separator} "
+    lines: list[list[Piece]] = [[]]
+    for text, role in said:
+        piece = ((between if lines[-1] else " ") + text, role)
+        if lines[-1] and length([*lines[-1], piece]) > width:
+            if len(lines) == most:
+                break
+            lines.append([])
+            piece = (f" {text}", role)
+        lines[-1].append(piece)
+    return [*lines]
+
+
+def warnings(sides: Sequence[Side], facts: Facts | None) -> list[str]:
+    """What would mislead a reader, most misleading first; what differs after it."""
+    found = [
+        one_line(one["text"])
+        for one in (facts or {}).get("warnings", ())
+        if one["kind"] != "error"  # the pane has it whole
+    ]
+    found += _without_effect(sides, facts)
+    found += [one_line(one["text"]) for one in (facts or {}).get("differences", ())]
+    if facts is None:
+        found += [remark for side in sides for remark in side.remarks]
+    cut = [side.name for side in sides if side.behaviour and side.behaviour.finish == "length"]
+    if cut:
+        found.append(f"cut at the limit: {', '.join(cut)}")
+    return list(dict.fromkeys(found))
+
+
+def notes(sides: Sequence[Side], facts: Facts | None) -> list[str]:
+    """What the numbers say, and what is the same."""
+    found = []
+    for side in sides[1:]:
+        shift = side.shift
+        if shift is not None and shift.tokens and shift.kl >= NO_EFFECT:
+            whose = f"{side.name} " if len(sides) > 2 else ""
+            found.append(f"{whose}KL {nats(shift.kl)} to {sides[0].name}")
+    if facts is not None and len(sides) > 1:
+        other = {one["what"] for one in facts["differences"]}
+        same = [what for what in ALIKE if what not in other]
+        if same:
+            found.append(f"same {', '.join(same)}")
+        for name in dict.fromkeys(one["dtype"] for one in facts["arms"] if one["dtype"]):
+            found.append(one_line(str(name)))
+    ended = [side.behaviour for side in sides if side.behaviour is not None]
+    if ended and all(one.finish == "stop" for one in ended):
+        found.append("nothing cut")
+    return found
+
+
+def settings_text(decode: Decode, glyphs: Glyphs) -> str:
+    """How all arms decode unless they say otherwise."""
+    how = "greedy" if decode.temperature == 0 else "sampled"
+    parts = [f"temp {decode.temperature:g}", how, f"seed {decode.seed}"]
+    return f" {glyphs.separator} ".join([*parts, f"{decode.max_new_tokens} new"])
+
+
+def _without_effect(sides: Sequence[Side], facts: Facts | None) -> Iterator[str]:
+    """By the answers' shift, of those that the companion has not found out by itself."""
+    told = [one["arms"] for one in (facts or {}).get("warnings", ()) if one["kind"] in EQUAL]
+    for at, side in enumerate(sides[1:], 1):
+        shift = side.shift
+        if shift is not None and shift.tokens and shift.kl < NO_EFFECT and [0, at] not in told:
+            yield f"no effect here: {side.name} is as {sides[0].name} (KL {shift.kl:.4f})"

@@ -1,0 +1,45 @@
+"""A run of any writer as lists know runs; a job of finetop among them with its state and notes."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.events.discover import Kind
+from engine.events.log_set import RunLog
+from engine.jobs.directory import JobDirectory, JobRecord
+from engine.jobs.status import State
+from engine.jobs.summary import JobView, UserNotes, view
+from engine.recipes import validation
+from tui.feeds.log_summary import odd_tags
+from tui.snapshots import RunRow
+
+
+def row_of(run: RunLog) -> RunRow:
+    """Read-only, whatever it is."""
+    found = view(JobDirectory(run.path)) if run.kind is Kind.JOB else None
+    if found is None:
+        record = JobRecord(run.name, str(run.kind), run.name, run.modified)
+        found = JobView(run.path, record, None, None, State.DONE, UserNotes())
+    else:
+        found = dataclasses.replace(found, record=dataclasses.replace(found.record, name=run.name))
+    return RunRow(found, shipped=True, odd_tags=odd_tags(run), log=run)
+
+
+Kept = Mapping[str, Mapping[str, Any]]
+"""Of each run by its mark, as `UserNotes` has it."""
+
+
+def noted(rows: Sequence[RunRow], kept: Kept) -> tuple[RunRow, ...]:
+    """The rows with what is kept of them; a job's own notes stand where nothing is."""
+    return tuple(_with(row, kept[row.mark]) if row.mark in kept else row for row in rows)
+
+
+def changed(kept: Kept, row: RunRow, changes: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What is to be kept once the notes of a run are other ones."""
+    notes = dataclasses.asdict(dataclasses.replace(row.view.notes, **changes))
+    return {name: dict(one) for name, one in kept.items()} | {row.mark: notes}
+
+
+def _with(row: RunRow, table: Mapping[str, Any]) -> RunRow:
+    notes = validation.lenient(UserNotes, table) or row.view.notes
+    return dataclasses.replace(row, view=dataclasses.replace(row.view, notes=notes))

@@ -1,1 +1,0 @@
-"""What reads jobs, logs and the machine, always on a thread, and posts what has changed."""

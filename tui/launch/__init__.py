@@ -1,0 +1,1 @@
+"""Launch: a run before it starts; its fields, whether it fits, what it would train on."""

@@ -1,0 +1,137 @@
+"""Whether a recipe fits: one line under the form, and a panel that says what makes it so large.
+
+The estimates are `engine.estimates.fit`'s; here they become words. Reads no disk.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from engine.estimates.parameters import Counted
+from engine.recipes.settings import Method
+from engine.text import one_line
+from tui.formatting import NONE, duration, parameters, size
+from tui.glyphs import Glyphs
+from tui.snapshots import Measured
+from tui.styled_text import Line, Piece
+
+if TYPE_CHECKING:
+    from engine.estimates.fit import Fit
+
+
+def counted(event: Mapping[str, Any], method: Method) -> Counted:
+    """What the companion counted for a method."""
+    return Counted(event["parameters"], event["trained"], event["linear"], method)
+
+
+def measured(report: Mapping[str, Any], limit: int) -> Measured | None:
+    """The size of an epoch from a report on data; `limit` is the recipe's, 0 is all rows.
+
+    The histogram's bins stand for their rows, each row as long as the middle of its bin.
+    """
+    lengths, long, sides = report["lengths"], report["too_long"], report["sides"]
+    looked = report["data"]["looked_at"]
+    if not lengths or not looked:
+        return None
+    most = long["max_length"]
+    bins = [one for one in lengths["bins"] if long["policy"] == "cut" or one["least"] <= most]
+    rows = sum(one["rows"] for one in bins)
+    tokens = sum(min((one["least"] + one["most"]) / 2, most) * one["rows"] for one in bins)
+    if not rows or not tokens:
+        return None
+    total = report["data"]["rows"] or looked
+    trained = sides["train"] * min(total, limit or total) / looked
+    own = Measured(
+        int(tokens / rows * trained),
+        min(most, lengths["most"]),
+        min(1.0, report["learned_tokens"] / tokens),
+    )
+    replay = report["replay"]
+    return _mixed(own, trained, replay) if replay is not None and replay["kept"] else own
+
+
+def _mixed(own: Measured, rows: float, replay: Mapping[str, Any]) -> Measured:
+    """An epoch of so many `rows` with those that are replayed beside them."""
+    beside = rows * replay["share"] / (1 - replay["share"])
+    more = beside * replay["tokens"] / replay["kept"]
+    learned = own.tokens * own.learned + beside * replay["learned_tokens"] / replay["kept"]
+    total = own.tokens + more
+    return Measured(int(total), max(own.length, replay["most"]), learned / total)
+
+
+def fit_line(fit: "Fit | None", glyphs: Glyphs) -> Line:
+    """Whether it fits, and all of it in a line; what matters less falls away from the right."""
+    if fit is None:
+        return [(" looking whether it fits ...", "dim")]
+    if fit.needed is None:
+        return [(f" {glyphs.lost} memory not known: {one_line(fit.problem)}", "warn")]
+    between = f" {glyphs.separator} "
+    facts = [f"{'very roughly ' if _rough(fit) else '~'}{size(fit.needed)}"]
+    if fit.free is not None:
+        facts[0] += f" of {size(fit.free)}"
+    if fit.seconds is not None:
+        facts.append(f"~{duration(fit.seconds)}")
+    if fit.largest_batch is not None:
+        facts.append(f"largest batch {fit.largest_batch:,}")
+    if fit.disk_needed is not None:
+        facts.append(f"disk {size(fit.disk_needed)}")
+    return [_verdict(fit, glyphs), (facts[0], ""), *((between + one, "dim") for one in facts[1:])]
+
+
+def _verdict(fit: "Fit", glyphs: Glyphs) -> Piece:
+    if fit.fits is None:
+        return (f" {glyphs.lost} needs ", "dim")
+    if fit.fits:
+        return (f" {glyphs.done} fits: ", "good")
+    return (f" {glyphs.failed} does not fit: ", "bad")
+
+
+def _rough(fit: "Fit") -> bool:
+    return fit.memory is not None and fit.memory.rough
+
+
+def fit_lines(fit: "Fit | None", glyphs: Glyphs) -> list[Line]:
+    """Memory part by part, the largest batch, time and disk, and what to turn down."""
+    if fit is None:
+        return [[("looking ...", "dim")]]
+    free = "" if fit.free is None else " free"
+    where = [(f"{free} on {one_line(fit.device)}", "")] if fit.needed is not None else []
+    lines: list[Line] = [[*fit_line(fit, glyphs)[:2], *where], []]
+    if fit.fits is False and fit.advice:
+        lines += [[("To make it fit, one of:", "warn")]]
+        lines += [[(f"  {one_line(one.text)}", "warn")] for one in fit.advice] + [[]]
+    found = fit.memory
+    if found is not None:
+        whole = max(fit.needed or found.total, 1)
+        beside = (fit.needed or 0) - found.total
+        for name, part in (
+            ("weights", found.weights),
+            ("gradients", found.gradients),
+            ("optimiser", found.optimiser),
+            ("activations", found.activations),
+            ("logits", found.logits),
+            ("overhead", found.overhead),
+            ("libraries", max(0, beside)),
+        ):
+            if not part:
+                continue
+            cells = min(20, -(-part * 20 // whole))
+            lines.append([
+                (f"{name:<12}", "dim"), (f"{size(part):>9}  ", ""),
+                (glyphs.bar_full * cells, "tuned"),
+            ])  # fmt: skip
+        most = size(fit.needed or found.total)
+        lines += [[(f"{'at its most':<12}", "strong"), (f"{most:>9}", "strong")], []]
+        count = f"{parameters(found.parameters)} parameters, {parameters(found.trained)} learned"
+        how = ", as counted" if found.counted else ""
+        lines += [[(count, ""), (how, "dim")], [(fit.formats, "dim")]]
+    if fit.largest_batch is not None:
+        lines.append([("largest batch  ", "dim"), (f"{fit.largest_batch:,}", "strong")])
+    time = NONE if fit.seconds is None else f"about {duration(fit.seconds)}"
+    lines.append(
+        [("time           ", "dim"), (time, "strong"), (f"  {one_line(fit.basis)}", "dim")]
+    )
+    if fit.disk_needed is not None:
+        free = "" if fit.disk_free is None else f" of {size(fit.disk_free)} free"
+        one = "" if fit.checkpoint is None else f", {size(fit.checkpoint)} a checkpoint"
+        lines.append([("disk           ", "dim"), (f"{size(fit.disk_needed)}{free}{one}", "")])
+    return lines

@@ -1,0 +1,290 @@
+"""Launch: a model, data, a form; what is learned, the recipe, whether it fits; and off it goes."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.events import Resize
+
+from engine.errors import EngineError
+from engine.recipes.recipe import TrainRecipe
+from engine.text import one_line
+from tui.launch.draft import (
+    OF_ONE_SET,
+    Draft,
+    draft,
+    groups,
+    label_of,
+    suggest,
+    suggest_rate,
+    texts_of,
+    with_set,
+)
+from tui.launch.pick_rows import (
+    MODEL_COLUMNS,
+    SET_COLUMNS,
+    about_model,
+    about_set,
+    model_row,
+    set_row,
+)
+from tui.launch.preview_pane import Chosen, Prospect
+from tui.screens.dialogs import Trouble
+from tui.screens.page import Page, bindings_of
+from tui.snapshots import Catalogue
+from tui.styled_text import Line
+from tui.widgets.form import Form
+from tui.widgets.lines import Rule
+from tui.widgets.pager import Pager
+from tui.widgets.table import Table
+
+if TYPE_CHECKING:
+    from engine.checkpoints.checkpoint_list import Checkpoint
+    from engine.data.dataset_list import DataSet
+
+
+class LaunchPage(Page):
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of("launch")
+    name_in_keymap = "launch"
+    home = "#models"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._start = TrainRecipe()
+        self._catalogue = Catalogue()
+        self._named = ""
+        """The name that was suggested last; another one in the field is the user's own."""
+        self._rated = ""
+        """The learning rate likewise."""
+        self._draft: Draft | None = None
+        self._choosing = True
+        """Whether the model and data of the recipe are still to be found in the lists."""
+        self._launching = False
+        self._warning = ""
+
+    def compose(self) -> ComposeResult:
+        header, keys = self.frame()
+        yield header
+        yield Rule()
+        with Horizontal():
+            with Vertical(id="pick"):
+                yield Table(MODEL_COLUMNS, empty="Looking ...", id="models")
+                yield _facts("model-facts")
+                yield Table(SET_COLUMNS, empty="Looking ...", id="sets")
+                yield _facts("set-facts")
+            with Vertical(id="write"):
+                yield Form(groups(), id="form")
+                yield _facts("state")
+                yield Prospect(self.services.actions, self.services.companion, id="prospect")
+        yield keys
+
+    def on_mount(self) -> None:
+        self._take(self._start)
+        super().on_mount()
+        self.action_rescan()
+
+    def open(self) -> None:
+        super().open()
+        recipe, self.services.draft = self.services.draft, None
+        if recipe is not None:
+            self._take(recipe)
+            self._fill_lists()
+        elif self._catalogue.checkpoints:
+            self.action_rescan()  # a run may have ended since
+        self._check()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "launch":
+            return self._draft is not None and self._draft.recipe is not None
+        return True
+
+    def narrow(self, word: str) -> None:
+        self._fill_lists()
+        self._check()
+
+    def on_resize(self, event: Resize) -> None:
+        self.query_one(Form).limit(event.size.height - 9)
+
+    def on_prospect_learned(self) -> None:
+        self._tell_set()
+
+    def on_table_chosen(self, event: Table.Chosen) -> None:
+        self._check()
+
+    def on_form_edited(self, event: Form.Edited) -> None:
+        self._check()
+
+    def action_go_on(self) -> None:
+        if self.focused is self.query_one("#models"):
+            self.query_one("#sets").focus()
+        else:
+            self.query_one(Form).enter()
+
+    def action_turn_form(self, by: int) -> None:
+        self.query_one(Form).turn(by)
+        self._check()
+
+    def action_leaf(self) -> None:
+        self.query_one(Form).turn(1, enter=True)
+        self._check()
+
+    def action_turn_pane(self, by: int) -> None:
+        self.query_one(Prospect).turn(by)
+
+    def action_rescan(self) -> None:
+        def look() -> None:
+            try:
+                found, warning = self.services.actions.catalogue(), self.services.actions.warning()
+            except EngineError as error:
+                self.app.call_from_thread(self.app.push_screen, Trouble(error))
+            else:
+                self.app.call_from_thread(self._found, found, warning)
+
+        self.run_worker(look, thread=True, group="look", exclusive=True)
+
+    def action_launch(self) -> None:
+        recipe = self._draft.recipe if self._draft else None
+        if recipe is None or self._launching:
+            return
+        self._launching = True
+        self._say([(" starting the worker ...", "tuned")])
+
+        def start() -> None:
+            try:
+                path = self.services.actions.launch(recipe)
+            except EngineError as error:
+                self.app.call_from_thread(self._failed, error)
+            else:
+                self.app.call_from_thread(self._started, str(path))
+
+        self.run_worker(start, thread=True)
+
+    @property
+    def model(self) -> "Checkpoint | None":
+        chosen = self.query_one("#models", Table).chosen
+        return next((one for one in self._catalogue.checkpoints if one.ref == chosen), None)
+
+    @property
+    def dataset(self) -> "DataSet | None":
+        chosen = self.query_one("#sets", Table).chosen
+        return next((one for one in self._catalogue.datasets if one.ref == chosen), None)
+
+    def _take(self, recipe: TrainRecipe) -> None:
+        """Start from a recipe; its name is kept only as what a new one is suggested from."""
+        self._start = recipe
+        self._choosing = True
+        form = self.query_one(Form)
+        form.fill(texts_of(recipe))
+        self._named = recipe.name
+        # A rate that another run used is the user's wish; the default is nobody's.
+        self._rated = texts_of(TrainRecipe())["training.learning_rate"]
+        self._suggest_name()
+
+    def _found(self, catalogue: Catalogue, warning: str) -> None:
+        self._catalogue, self._warning = catalogue, warning
+        self.query_one(Form).offer("device", catalogue.devices)
+        self._fill_lists()
+        self._check()
+
+    def _fill_lists(self) -> None:
+        models, sets = self.query_one("#models", Table), self.query_one("#sets", Table)
+        word = self.word.casefold()
+        models.show(
+            [row for one in self._catalogue.checkpoints if word in (row := model_row(one)).text]
+        )
+        sets.show([row for one in self._catalogue.datasets if word in (row := set_row(one)).text])
+        if self._choosing and self._catalogue.checkpoints:
+            self._choosing = False
+            models.choose(self._start.model.checkpoint)
+            sets.choose(self._start.data.train)
+
+    def _check(self) -> None:
+        """Read form and lists, and say what is wrong or what will be run."""
+        form, model, dataset = self.query_one(Form), self.model, self.dataset
+        if dataset is not None and dataset.ref != self._start.data.train and not self._choosing:
+            self._start = with_set(self._start, dataset.ref)
+            texts = texts_of(self._start)
+            form.fill({f"data.{name}": texts[f"data.{name}"] for name in OF_ONE_SET})
+        self._suggest_name()
+        self._suggest_rate(model)
+        self._draft = draft(
+            self._start,
+            form.values,
+            model.ref if model else self._start.model.checkpoint,
+            dataset.ref if dataset else self._start.data.train,
+        )
+        form.complain(self._draft.problems)
+        self.query_one("#model-facts", Pager).show(about_model(model, self.glyphs.separator))
+        self._say_state(model, dataset)
+        if not self._choosing:
+            usable = model if model and not model.reason else None
+            self.query_one(Prospect).show(
+                Chosen(usable, dataset if dataset and not dataset.reason else None, self._draft)
+            )
+        self._tell_set()
+        self.show_keys()
+
+    def _suggest_name(self) -> None:
+        form = self.query_one(Form)
+        values = form.values
+        if values["name"] != self._named:
+            return
+        taken = {row.view.record.name for row in self.services.runs.rows}
+        data = self.dataset.ref if self.dataset else self._start.data.train
+        self._named = suggest(data, values["method.kind"], values["method.rank"], taken)
+        form.fill({"name": self._named})
+
+    def _suggest_rate(self, model: "Checkpoint | None") -> None:
+        """Follow model and method with the learning rate, until somebody writes another one."""
+        form = self.query_one(Form)
+        if model is None or form.values["training.learning_rate"] != self._rated:
+            return
+        size = model.parameters if model.kind == "model" else None
+        self._rated = suggest_rate(size, form.values["method.kind"])
+        form.fill({"training.learning_rate": self._rated})
+
+    def _say_state(self, model: "Checkpoint | None", dataset: "DataSet | None") -> None:
+        reason = next((one.reason for one in (model, dataset) if one and one.reason), None)
+        if self._launching:
+            return
+        if reason:
+            self._say([(f" cannot be used: {one_line(reason)}", "bad")])
+        elif self._draft and self._draft.problems:
+            # The reason beside the field falls away where the form is narrow.
+            (key, first), *others = self._draft.problems.items()
+            label = label_of(key).lower()
+            more = f", and {len(others)} more to correct" if others else ""
+            self._say([(f" {label}: {one_line(first)}{more}", "bad")])
+        else:
+            warning = f"  but mind: {one_line(self._warning)}" if self._warning else ""
+            self._say([(" ready: ctrl+s launches", "good"), (warning, "warn")])
+
+    def _say(self, line: Line) -> None:
+        self.query_one("#state", Pager).show([line])
+
+    def redraw(self) -> None:
+        self._check()
+        super().redraw()
+
+    def _tell_set(self) -> None:
+        further = self.query_one(Prospect).facts
+        told = about_set(self.dataset, self.glyphs.separator, further)
+        self.query_one("#set-facts", Pager).show(told)
+
+    def _failed(self, error: EngineError) -> None:
+        self._launching = False
+        self._check()
+        self.app.push_screen(Trouble(error))
+
+    def _started(self, key: str) -> None:
+        self._launching = False
+        self._named = self.query_one(Form).values["name"]
+        self.app.call_later(self.services.show_watch, key)
+
+
+def _facts(id: str) -> Pager:
+    """A few lines about the chosen row above, not to be stopped at."""
+    pager = Pager(hang=1, id=id)
+    pager.can_focus = False
+    return pager

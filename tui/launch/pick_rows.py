@@ -1,0 +1,127 @@
+"""Models, data sets and rows as lists show them. Everything here is untrusted and cleaned here."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import EngineError
+from engine.text import clean, one_line
+from tui.formatting import NONE, error_lines, parameters, size
+from tui.styled_text import Line
+from tui.widgets.table import Column, Row
+
+if TYPE_CHECKING:
+    from engine.checkpoints.checkpoint_list import Checkpoint
+    from engine.data.dataset_list import DataSet
+    from engine.data.rows import Rows
+
+MODEL_COLUMNS = (
+    Column("model", 14, 30),
+    Column("params", 6, 7, right=True),
+    Column("from", 7),
+    Column("dtype", 6, 8),
+    Column("size", 7, right=True),
+    Column("context", 7, right=True),
+    Column("vocab", 7, right=True),
+    Column("template", 8),
+)
+SET_COLUMNS = (
+    Column("data", 14, 26),
+    Column("rows", 7, right=True),
+    Column("schema", 12, 26),
+    Column("eval", 4),
+)
+_MOST_CHARACTERS = 2_000
+"""Of one turn in the preview."""
+
+
+def model_row(one: "Checkpoint") -> Row:
+    """A line of the list; what cannot be used is dim, and says so."""
+    name = one_line(one.name) + (" (adapter)" if one.kind == "adapter" else "")
+    if one.reason:
+        return Row(one.ref, (((f"x {name}", ""),), ((one_line(one.reason), ""),)), dim=True)
+    cells = (
+        name,
+        parameters(one.parameters),
+        one.source,
+        one_line(one.dtype or NONE),
+        size(one.size_bytes),
+        f"{one.context_length:,}" if one.context_length else NONE,
+        f"{one.vocab_size:,}" if one.vocab_size else NONE,
+        "yes" if one.chat_template else "no",
+    )
+    return Row(one.ref, tuple(((cell, ""),) for cell in cells))
+
+
+def about_model(one: "Checkpoint | None", separator: str) -> list[Line]:
+    """The chosen model in two lines, or why it cannot be used."""
+    if one is None:
+        return []
+    if one.reason:
+        return [
+            [(f" {one_line(one.name)}: {one_line(one.reason)}", "bad")],
+            [(f" {one_line(str(one.path))}", "dim")],
+        ]
+    facts = [one_line(one.architecture or "")]
+    if one.kind == "adapter":
+        facts = [f"adapter on {one_line(one.base or 'an unnamed base')}"]
+        facts += [f"rank {one.rank}"] if one.rank else []
+    if one.parameters is not None:
+        facts.append(f"{parameters(one.parameters)} parameters")
+    facts += [one_line(one.dtype or ""), size(one.size_bytes)]
+    if one.context_length:
+        facts.append(f"context {one.context_length:,}")
+    if one.vocab_size:
+        facts.append(f"vocabulary {one.vocab_size:,}")
+    facts.append("chat template" if one.chat_template else "no chat template")
+    text = f" {separator} ".join(fact for fact in facts if fact)
+    return [[(f" {text}", "base")], [(f" {one_line(str(one.path))}", "dim")]]
+
+
+def set_row(one: "DataSet") -> Row:
+    if one.reason:
+        return Row(
+            one.ref, (((f"x {one_line(one.name)}", ""),), ((one_line(one.reason), ""),)), dim=True
+        )
+    count = NONE if one.rows is None else f"{'~' * one.estimated}{one.rows:,}"
+    cells = (
+        one_line(one.name),
+        count,
+        one_line(one.schema or NONE),
+        "yes" if one.eval_path else "",
+    )
+    return Row(one.ref, tuple(((cell, ""),) for cell in cells))
+
+
+def about_set(one: "DataSet | None", separator: str, further: Sequence[str] = ()) -> list[Line]:
+    """The chosen data in two lines; `further` is what the companion found out."""
+    if one is None:
+        return []
+    if one.reason:
+        return [[(f" {one_line(one.name)}: {one_line(one.reason)}", "bad")]]
+    facts = [one_line(one.description)]
+    facts.append("held-out rows" if one.eval_path else "a share of its rows is held out")
+    lines: list[Line] = [[(" " + f" {separator} ".join(facts), "dim")]]
+    return [[(" " + f" {separator} ".join(further), "base")], *lines] if further else lines
+
+
+def rows_shown(rows: "Rows | EngineError | None") -> list[Line]:
+    """Decoded rows: who says what; rows that cannot be used with their reason."""
+    if rows is None:
+        return [[("reading ...", "dim")]]
+    if isinstance(rows, EngineError):
+        return error_lines(rows)
+    lines: list[Line] = []
+    for reject in rows.rejects:
+        where = f"{one_line(Path(reject.file).name)}:{reject.line}"
+        lines.append([(f"rejected {where}: {one_line(reject.reason)}", "bad")])
+    for example in rows.examples:
+        lines.append([(one_line(example.source.rpartition("/")[2]), "dim")])
+        for message in example.messages:
+            learned = message.role == "assistant"
+            text = clean(message.content[:_MOST_CHARACTERS]).split("\n")
+            role = "tuned" if learned else ""
+            lines.append([(f"{one_line(message.role):<10}", "dim"), (text[0], role)])
+            lines += [[(" " * 10, ""), (line, role)] for line in text[1:]]
+        lines.append([])
+    return lines

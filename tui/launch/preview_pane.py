@@ -1,0 +1,219 @@
+"""What is known of a recipe before it starts: rows as learned, lengths, templates, fit, the recipe.
+
+Plain rows come first, at once; what needs a tokenizer comes from the companion once one stops
+choosing; whether it fits is reckoned on a thread once one stops typing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.events import Resize
+from textual.message import Message
+
+from engine.errors import EngineError
+from engine.recipes.settings import Replay
+from engine.text import one_line
+from tui.formatting import error_lines
+from tui.launch.data_report import Count, Counter, Inspector, Question, Report
+from tui.launch.draft import Draft
+from tui.launch.fit_lines import fit_line, fit_lines, measured
+from tui.launch.pick_rows import rows_shown
+from tui.launch.report_lines import facts, lengths_lines, rows_lines, template_lines
+from tui.styled_text import Line
+from tui.widgets.lines import Lines
+from tui.widgets.pager import Pager
+
+if TYPE_CHECKING:
+    from engine.checkpoints.checkpoint_list import Checkpoint
+    from engine.data.dataset_list import DataSet
+    from engine.data.rows import Rows
+    from engine.estimates.fit import Fit
+    from tui.actions import Actions
+    from tui.companion import Companion
+
+PREVIEW_ROWS = 20
+PANES = ("rows", "lengths", "templates", "fit", "recipe")
+TYPING_SECONDS = 0.25
+"""Without a change before it is reckoned whether a recipe fits."""
+_TURN_INDENT = 11
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is chosen and written now; a model or data that cannot be used is None."""
+
+    model: "Checkpoint | None" = None
+    dataset: "DataSet | None" = None
+    draft: Draft | None = None
+
+
+class Prospect(Vertical):
+    """One pane at a time, and the line that says whether it fits."""
+
+    class Learned(Message):
+        """More is known of the data now."""
+
+    def __init__(
+        self, actions: "Actions", companion: "Callable[[], Companion]", *, id: str | None = None
+    ) -> None:
+        super().__init__(id=id)
+        self._actions = actions
+        self._choice = Chosen()
+        self._pane = 0
+        self._rows: Rows | EngineError | None = None
+        self._rows_of = ""
+        self._inspector = Inspector(companion, self._inspected)
+        self._counter = Counter(companion, self._counted)
+        self._fit: Fit | EngineError | None = None
+        self._fit_of: tuple[object, ...] = ()
+        """What the fit was asked for; another answer comes too late."""
+
+    def compose(self) -> ComposeResult:
+        yield Lines(id="fit")
+        yield Lines(id="shown")
+        yield Pager(id="text")
+
+    def on_unmount(self) -> None:
+        self._inspector.stop()
+        self._counter.stop()
+
+    def on_resize(self, event: Resize) -> None:
+        self.call_after_refresh(self.redraw)
+
+    @property
+    def facts(self) -> list[str]:
+        """What the companion found out about the data, in few words."""
+        return facts(self._report) if self._report else []
+
+    def show(self, choice: Chosen) -> None:
+        """Take another choice, and find out about it."""
+        self._choice = choice
+        self._preview()
+        self._inspect()
+        self._assess()
+        self.redraw()
+
+    def turn(self, by: int) -> None:
+        self._pane = (self._pane + by) % len(PANES)
+        self.query_one("#text", Pager).to_top()
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw what is known by now."""
+        if not self.is_mounted:
+            return
+        tabs: Line = [
+            (f" [{name}]", "strong") if at == self._pane else (f"  {name}", "dim")
+            for at, name in enumerate(PANES)
+        ]
+        shown, text = self.query_one("#shown", Lines), self.query_one("#text", Pager)
+        shown.show([*tabs, ("  v turns", "dim")])
+        fit, glyphs = self._fit, shown.glyphs
+        if isinstance(fit, EngineError):
+            self.query_one("#fit", Lines).show([(f" {one_line(fit.title)}", "bad")])
+        else:
+            self.query_one("#fit", Lines).show(fit_line(fit, glyphs))
+        plain = PANES[self._pane] == "rows" and self._report is None
+        lines = self._pane_lines()
+        text.show([[(" ", ""), *one] for one in lines], hang=_TURN_INDENT if plain else 1)
+
+    @property
+    def _report(self) -> Report | None:
+        """What the companion found, where that is about what is chosen now."""
+        return self._inspector.report if self._inspector.current else None
+
+    def _preview(self) -> None:
+        dataset = self._choice.dataset
+        if dataset is None or dataset.ref == self._rows_of:
+            return
+        self._rows_of, self._rows = dataset.ref, None
+
+        def read() -> None:
+            try:
+                rows: Rows | EngineError = self._actions.preview(dataset, PREVIEW_ROWS)
+            except EngineError as error:
+                rows = error
+            self.app.call_from_thread(self._previewed, dataset.ref, rows)
+
+        self.run_worker(read, thread=True, group="preview")
+
+    def _previewed(self, ref: str, rows: "Rows | EngineError") -> None:
+        if ref == self._rows_of:
+            self._rows = rows
+            self.query_one("#text", Pager).to_top()
+            self.redraw()
+
+    def _inspect(self) -> None:
+        """Have the companion look at what is chosen, where that can be used."""
+        choice = self._choice
+        recipe = choice.draft.recipe if choice.draft else None
+        if recipe is not None and choice.model is not None and choice.dataset is not None:
+            seed, replay = recipe.training.seed, recipe.replay if recipe.replay.data else Replay()
+            self._inspector.ask(Question(recipe.model.checkpoint, recipe.data, seed, replay))
+            self._counter.ask(Count(recipe.model.checkpoint, recipe.method))
+
+    def _inspected(self) -> None:
+        if self.is_mounted:
+            self.query_one("#text", Pager).to_top()
+            self._assess()
+            self.redraw()
+            self.post_message(self.Learned())
+
+    def _counted(self) -> None:
+        if self.is_mounted:
+            self._assess()
+
+    def _assess(self) -> None:
+        """Reckon, once nobody types any more, whether the recipe fits."""
+        recipe = self._choice.draft.recipe if self._choice.draft else None
+        model, report = self._choice.model, self._report
+        if recipe is None or model is None:
+            return
+        known = measured(report, recipe.data.limit) if report else None
+        number = self._counter.counted
+        asked = (replace(recipe, name=""), model.ref, known, number)
+        if asked == self._fit_of:
+            return
+        self._fit_of = asked
+
+        def reckon() -> None:
+            try:
+                found: Fit | EngineError = self._actions.fit(recipe, model, known, number)
+            except EngineError as error:
+                found = error
+            self.app.call_from_thread(self._assessed, asked, found)
+
+        def start() -> None:
+            if asked == self._fit_of:
+                self.run_worker(reckon, thread=True, group="fit")
+
+        self.set_timer(TYPING_SECONDS, start)
+
+    def _assessed(self, asked: tuple[object, ...], found: "Fit | EngineError") -> None:
+        if asked == self._fit_of:
+            self._fit = found
+            self.redraw()
+
+    def _pane_lines(self) -> list[Line]:
+        pane, inspector = PANES[self._pane], self._inspector
+        text = self.query_one("#text", Pager)
+        if pane == "recipe":
+            toml = self._choice.draft.toml if self._choice.draft else ""
+            return [[(one_line(line), "")] for line in toml.splitlines()]
+        if pane == "fit":
+            fit = self._fit
+            return error_lines(fit) if isinstance(fit, EngineError) else fit_lines(fit, text.glyphs)
+        if not inspector.current or inspector.trouble is not None:
+            said: list[Line] = [[("asking the companion what is learned ...", "dim")]]
+            if inspector.current and inspector.trouble is not None:
+                said = error_lines(inspector.trouble)
+            return [*said, [], *rows_shown(self._rows)] if pane == "rows" else said
+        if inspector.report is None:
+            return []
+        if pane == "lengths":
+            return lengths_lines(inspector.report, text.glyphs, text.size.width)
+        lines = rows_lines if pane == "rows" else template_lines
+        return lines(inspector.report, text.glyphs)

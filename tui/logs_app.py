@@ -1,0 +1,101 @@
+"""The dashboard on log directories of any writer: the same screens, another feed, read-only."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textual.screen import Screen
+
+from engine.jobs.store import Store, open_store
+from tui.app import FinetopApp
+from tui.feeds.log_rows import noted
+from tui.feeds.logs_feed import LogFeed
+from tui.glyphs import ASCII, UNICODE, Glyphs, detect
+from tui.runs.logs_page import LogsPage
+from tui.snapshots import Machine, RunsSnapshot
+
+if TYPE_CHECKING:
+    from tui.services import LogServices
+
+
+class LogsApp(FinetopApp):
+    """What `finetop watch` opens: Runs lists logs, Watch draws them."""
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        store: Store,
+        *,
+        tags: str = "",
+        runs_filter: str = "",
+        glyphs: Glyphs = UNICODE,
+        measure: Callable[..., Machine] | None = None,
+        shadow: bool = False,
+        look: str = "",
+    ) -> None:
+        super().__init__(store, glyphs=glyphs, shadow=shadow, look=look)
+        self.place = tuple(paths)
+        self.tags = tags
+        self.runs_filter = runs_filter
+        self.logs = LogFeed(paths, self.post_message, measure=measure)
+        self.feed = self.logs
+        self._read = RunsSnapshot()
+        """The runs without notes."""
+
+    def get_default_screen(self) -> Screen[Any]:
+        return LogsPage()
+
+    def seen(self, snapshot: RunsSnapshot) -> RunsSnapshot:
+        """With the user's notes, which are not beside the logs."""
+        self._read = snapshot
+        if self._looks is None or not self._looks.view.notes:
+            return snapshot
+        return RunsSnapshot(noted(snapshot.rows, self._looks.view.notes))
+
+    def see_anew(self) -> None:
+        """The notes are other ones."""
+        self.runs = self.seen(self._read)
+
+    @property
+    def pins(self) -> Sequence[str]:
+        return self.looks.view.pinned_runs
+
+    async def action_show(self, mode: str) -> None:
+        if mode in ("runs", "watch"):
+            await super().action_show(mode)
+        else:
+            self.say("Logs are only looked at here; `finetop` alone launches and compares.")
+
+
+def watch_logs(
+    paths: Sequence[Path],
+    *,
+    tags: str = "",
+    runs_filter: str = "",
+    given: str | None = None,
+    ascii_only: bool = False,
+    mouse: bool = False,
+    look: str = "",
+) -> int:
+    """Open the dashboard on these directories; the exit code."""
+    from tui.feeds.header_usage import measure
+
+    glyphs = ASCII if ascii_only else detect(os.environ, sys.stdout.encoding)
+    app = LogsApp(
+        paths,
+        open_store(given),
+        tags=tags,
+        runs_filter=runs_filter,
+        glyphs=glyphs,
+        measure=measure,
+        shadow=True,
+        look=look,
+    )
+    app.run(mouse=mouse or "SSH_CONNECTION" not in os.environ)
+    return app.return_code or 0
+
+
+if TYPE_CHECKING:  # has the type checker prove that pages get what they are promised
+    _: type[LogServices] = LogsApp

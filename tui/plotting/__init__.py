@@ -1,1 +1,0 @@
-"""Charts as plain cells: axes and pictures, without a screen."""

@@ -1,0 +1,1 @@
+"""Runs: the lists of jobs and of watched logs."""

@@ -1,0 +1,179 @@
+"""Log: what the workers of a run said, from its first start on; followed, and searched."""
+
+import re
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.message import Message
+
+from engine.jobs.directory import JobDirectory
+from engine.jobs.logs import Journal
+from engine.text import one_line
+from tui.formatting import name_of, size, state_words
+from tui.screens.page import Sheet, bindings_of
+from tui.snapshots import RunRow, RunsSnapshot
+from tui.styled_text import Line, Piece
+from tui.widgets.lines import Lines, Rule
+from tui.widgets.pager import Pager, broken
+
+POLL_SECONDS = 0.5
+
+
+class LogGrew(Message):
+    """There is more of the log; carries all that is kept, as its reader changes its own."""
+
+    def __init__(self, lines: tuple[str, ...], dropped: int, passed: int) -> None:
+        super().__init__()
+        self.lines = lines
+        self.dropped = dropped
+        self.passed = passed
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, LogGrew)
+
+
+class LogPage(Sheet):
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of("log")
+    name_in_keymap = "log"
+    home = "#journal"
+
+    def __init__(self, row: RunRow) -> None:
+        super().__init__()
+        self._row = row
+        self._lines: tuple[str, ...] = ()
+        self._missing = ""
+        """What is not shown of it, in words."""
+        self._read = False
+        self._hits: list[int] = []
+        """Lines that hold the word."""
+        self._at: int | None = None
+        """Which of them is looked at."""
+        self._rows: list[int] = []
+        """Where each line begins on the screen."""
+        self._left = threading.Event()
+
+    def compose(self) -> ComposeResult:
+        header, keys = self.frame()
+        yield header
+        yield Rule()
+        yield Lines(id="headline")
+        yield Pager(wrap=False, follow=True, id="journal")
+        yield keys
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.run_worker(self._follow, thread=True)
+
+    def on_unmount(self) -> None:
+        self._left.set()
+
+    def open(self) -> None:
+        super().open()
+        self._draw()
+
+    def show_runs(self, snapshot: RunsSnapshot) -> None:
+        self._row = snapshot.row(self._row.key) or self._row
+        self._tell()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._draw)
+
+    def redraw(self) -> None:
+        super().redraw()
+        self._draw()
+
+    def on_log_grew(self, event: LogGrew) -> None:
+        self._lines, self._read = event.lines, True
+        missing = [f"{event.dropped:,} lines"] if event.dropped else []
+        missing += [size(event.passed)] if event.passed else []
+        self._missing = " and ".join(missing)
+        self._search()
+        self._draw()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "turn_hit":
+            return bool(self._hits)
+        return super().check_action(action, parameters)
+
+    def narrow(self, word: str) -> None:
+        self._search()
+        self._at = len(self._hits) - 1 if self._hits else None
+        self._draw()
+        self._look()
+
+    def action_turn_hit(self, by: int) -> None:
+        if self._hits:
+            self._at = ((self._at if self._at is not None else 0) + by) % len(self._hits)
+            self._draw()
+            self._look()
+
+    def _search(self) -> None:
+        word = self.word.casefold()
+        looked = self._hits[self._at] if self._at is not None and self._hits else None
+        self._hits = [at for at, one in enumerate(self._lines) if word and word in one.casefold()]
+        if looked is not None and self._hits:
+            self._at = self._hits.index(looked) if looked in self._hits else len(self._hits) - 1
+
+    def _look(self) -> None:
+        if self._at is not None and self._hits:
+            self.query_one(Pager).go_to(self._rows[self._hits[self._at]])
+
+    def _draw(self) -> None:
+        if not self.ready:
+            return
+        self._tell()
+        self.show_keys()
+        pager = self.query_one(Pager)
+        width = max(4, self.size.width - 3)
+        current = self._hits[self._at] if self._at is not None and self._hits else None
+        pattern = re.compile(re.escape(self.word), re.IGNORECASE) if self.word else None
+        rows: list[Line] = []
+        self._rows = []
+        for at, line in enumerate(self._lines):
+            self._rows.append(len(rows))
+            for part in broken(line, width):
+                mark: Piece = (">" if at == current else " ", "strong")
+                rows.append([mark, *_underlined(part, pattern)])
+        if self._read and not self._lines:
+            rows = [[(" It has said nothing yet.", "dim")]]
+        pager.show(rows)
+
+    def _tell(self) -> None:
+        between = f" {self.glyphs.separator} "
+        line: list[Piece] = [
+            (f" {name_of(self._row)} ", "strong"),
+            (state_words(self._row.view), ""),
+        ]
+        count = len(self._lines)
+        line.append((f"{between}{count:,} line{'s' * (count != 1)}", "dim"))
+        if self._missing:
+            line.append((f" after {self._missing}", "dim"))
+        if self.word:
+            place = f"{(self._at or 0) + 1} of {len(self._hits):,}" if self._hits else "nowhere"
+            line.append((f"{between}“{one_line(self.word)}” {place}", "warn"))
+        self.query_one("#headline", Lines).show(line)
+
+    def _follow(self) -> None:
+        """On a thread, until the page is left."""
+        journal = Journal(JobDirectory(Path(self._row.key)))
+        first = True
+        while not self._left.is_set():
+            if journal.poll() or first:
+                first = False
+                self.post_message(LogGrew(tuple(journal.lines), journal.dropped, journal.passed))
+            self._left.wait(POLL_SECONDS)
+
+
+def _underlined(text: str, pattern: re.Pattern[str] | None) -> Sequence[Piece]:
+    if pattern is None:
+        return [(text, "")]
+    pieces: list[Piece] = []
+    end = 0
+    for match in pattern.finditer(text):
+        pieces += [(text[end : match.start()], ""), (match.group(), "learned")]
+        end = match.end()
+    return [*pieces, (text[end:], "")]

@@ -1,0 +1,172 @@
+"""Overview: a run's recipe, inputs, parents, versions, and what it takes on disk.
+
+Of a log of another writer: its settings and texts, as far as its files hold any.
+"""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.message import Message
+
+from engine.errors import EngineError
+from engine.jobs.overview import Overview, gather
+from engine.recipes.diff import flatten
+from engine.text import clean, one_line
+from tui.formatting import clock, error_lines, name_of, size, state_words
+from tui.screens.page import Sheet, bindings_of
+from tui.snapshots import RunRow
+from tui.styled_text import Line
+from tui.widgets.lines import Lines, Rule
+from tui.widgets.pager import MOST_LINES, Pager
+
+if TYPE_CHECKING:
+    from engine.events.log_set import RunLog
+
+_HIDDEN_FACTS = frozenset({"launch", "argv"})
+"""Of a start, what tells a person nothing."""
+
+
+class Gathered(Message):
+    """All of a run is read, or why it cannot be."""
+
+    def __init__(self, lines: list[Line]) -> None:
+        super().__init__()
+        self.lines = lines
+
+
+class OverviewPage(Sheet):
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of("overview")
+    name_in_keymap = "overview"
+    home = "#overview"
+
+    def __init__(self, row: RunRow) -> None:
+        super().__init__()
+        self._row = row
+
+    def compose(self) -> ComposeResult:
+        header, keys = self.frame()
+        yield header
+        yield Rule()
+        yield Lines(id="headline")
+        yield Pager(hang=4, id="overview")
+        yield keys
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        log = self._foreign
+        stand = f"{log.kind} log" if log else state_words(self._row.view)
+        self.query_one("#headline", Lines).show(
+            [(f" {name_of(self._row)} ", "strong"), (stand, "")]
+        )
+        self.run_worker(self._gather, thread=True)
+
+    def on_gathered(self, event: Gathered) -> None:
+        self.query_one(Pager).show(event.lines)
+
+    @property
+    def _foreign(self) -> "RunLog | None":
+        """The log, where that is all there is: no job of ours wrote it."""
+        return self._row.log if self._row.view.recipe is None else None
+
+    def _gather(self) -> None:
+        """On a thread: it lists the whole directory, or cleans all texts of a log."""
+        log = self._foreign
+        try:
+            job = self.services.store.at(self._row.path)
+            lines = log_lines(log) if log else overview_lines(gather(job))
+        except EngineError as error:
+            lines = error_lines(error)
+        self.post_message(Gathered(lines))
+
+
+def log_lines(run: "RunLog") -> list[Line]:
+    """What the files of a log say beside curves, clean; of very much, the beginning."""
+    from tui.feeds.log_summary import overview
+
+    told = overview(run)
+    lines: list[Line] = [
+        [(f" {line}", "" if line.startswith(" ") else "title")] for line in told[: MOST_LINES - 1]
+    ]
+    if len(told) > len(lines):
+        lines.append([(f" and {len(told) - len(lines):,} more lines", "warn")])
+    return lines
+
+
+def overview_lines(found: Overview) -> list[Line]:
+    """All of it, part by part, clean."""
+    record, notes = found.record, found.view.notes
+    lines: list[Line] = [
+        _fact("id", record.id),
+        _fact("at", str(found.view.path)),
+        _fact("started", clock(record.created)),
+    ]
+    lines += [_fact("builds on", parent) for parent in record.parents]
+    if notes.note:
+        lines.append(_fact("note", notes.note))
+    if notes.tags:
+        lines.append(_fact("tags", ", ".join(notes.tags)))
+    answers = f"{found.samples:,} answer{'s' * (found.samples != 1)} taken while it learned"
+    lines.append(_fact("samples", answers if found.samples else "none"))
+    if found.rejects:
+        lines.append(_fact("rejected", f"{found.rejects:,} rows, see rejects.jsonl"))
+    lines += [[], _title("On disk"), _fact("in all", size(found.size))]
+    lines += [_fact(part, size(bytes_)) for part, bytes_ in found.sizes.items()]
+    lines += [[], _title("Inputs")]
+    for one in found.inputs:
+        lines.append([(f"  {one_line(one.path)}", "")])
+        if not one.there:
+            lines.append([("    not there any more", "warn")])
+        lines.append([(f"    sha256 {one_line(one.sha256)}", "dim")])
+    if not found.inputs:
+        lines.append([("  It names none.", "dim")])
+    for start in reversed(found.starts):
+        lines += [[], _title(f"Attempt {start.number}")]
+        lines += [
+            _fact(key, _moment(value) if key == "started" else value)
+            for key, value in start.facts.items()
+            if key not in _HIDDEN_FACTS
+        ]
+    lines += [
+        [],
+        [*_title("Recipe"), ("  what is not as by default stands out, with a mark", "dim")],
+    ]
+    if found.recipe is None:
+        return [*lines, [(f"  {one_line(found.view.problem) or 'It cannot be read.'}", "warn")]]
+    return lines + toml_lines(found.toml, changed(found.recipe))
+
+
+def changed(recipe: Any) -> set[str]:
+    """Dotted names of the settings that are not as they are by default."""
+    usual = flatten(type(recipe)())
+    return {key for key, value in flatten(recipe).items() if usual.get(key) != value}
+
+
+def toml_lines(toml: str, marked: set[str]) -> list[Line]:
+    """TOML to be read; settings that are `marked` stand out, without colour too."""
+    lines: list[Line] = []
+    table = ""
+    for line in clean(toml).split("\n"):
+        if line.startswith("["):
+            table = line.strip("[]") + "."
+            lines.append([(f"  {line}", "title")])
+            continue
+        key = table + line.partition(" = ")[0]
+        is_marked = key in marked
+        lines.append([(f"{'*' if is_marked else ' '} {line}", "strong" if is_marked else "")])
+    return lines
+
+
+def _title(text: str) -> Line:
+    return [(f" {text}", "title")]
+
+
+def _fact(name: str, value: str) -> Line:
+    return [(f"  {one_line(name):<14}", "dim"), (one_line(value), "")]
+
+
+def _moment(value: str) -> str:
+    try:
+        return clock(float(value))
+    except (ValueError, OverflowError, OSError):
+        return value

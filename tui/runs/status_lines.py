@@ -1,0 +1,95 @@
+"""What the list of runs says below itself: of the chosen run, and of all of them. Reads no disk."""
+
+from engine.jobs.status import State
+from engine.jobs.summary import JobView
+from engine.text import one_line
+from tui.formatting import name_of, odd_tags, over_budget, remark, said_of, state_words
+from tui.screens.sort_order import Order
+from tui.snapshots import RunRow
+from tui.styled_text import Line, Piece
+
+
+def about(row: RunRow | None, separator: str) -> Line:
+    """One line on a run: why it ended, what it does, where it lies."""
+    if row is None:
+        return []
+    view = row.view
+    between = f" {separator} "
+    words = state_words(view)
+    line: list[Piece] = [(f" {name_of(row)} ", "strong"), (words, state_role(view))]
+    status = view.status
+    error = status.error.title if status and status.error else view.problem
+    if error:
+        line.append((between + one_line(error), "bad"))
+    elif view.state is State.CRASHED:
+        line.append((between + "it died without a word; r goes on from its last checkpoint", ""))
+    elif view.state is State.LOST:
+        host = one_line(status.host) if status else "another host"
+        line.append((between + f"it ran on {host}; r adopts it", ""))
+    elif said := remark(row):
+        line.append((between + said, ""))
+    if row.odd_tags:
+        line.append((between + odd_tags(row), "bad"))
+    if row.over_budget:
+        line.append((between + over_budget(row), "bad"))
+    if status is not None and status.rejected:
+        line.append((between + f"{status.rejected:,} rows rejected", "warn"))
+    line += said_of(row, between)
+    if row.shipped:
+        line.append((between + "came with finetop, x hides it", "dim"))
+    elif row.elsewhere:
+        line.append((between + one_line(str(view.path.parent)), "dim"))
+    return line
+
+
+def summary(
+    rows: tuple[RunRow, ...],
+    separator: str,
+    *,
+    shown: int,
+    word: str,
+    order: Order,
+    wrong: str = "",
+) -> Line:
+    """How many runs there are, here and elsewhere, waiting, put away, and in which order; or what
+    is `wrong` with the filter.
+    """
+    if wrong:
+        return [(f" filter: {one_line(wrong)}", "bad")]
+    here = sum(not row.elsewhere and not row.shipped for row in rows)
+    there = sum(row.elsewhere for row in rows)
+    waiting = sum(row.view.state is State.QUEUED for row in rows)
+    hidden = sum(row.view.notes.hidden for row in rows)
+    archived = sum(row.view.notes.archived for row in rows)
+    over = sum(row.over_budget for row in rows)
+    parts = [f"{here} run{'s' * (here != 1)} here"]
+    if there:
+        parts[0] += f", {there} in other folders"
+    if waiting:
+        parts.append(f"queue: {waiting} waiting")
+    if over:
+        parts.append(f"! {over} over the forgetting budget")
+    if odd := sum(bool(row.odd_tags) for row in rows):
+        parts.append(f"! {odd} with values that are no numbers")
+    if hidden:
+        parts.append(f"{hidden} hidden")
+    if archived:
+        parts.append(f"{archived} archived")
+    if word:
+        parts.append(f"{shown} like “{one_line(word)}”")
+    if order.tag:
+        way = "falling" if order.falling else "rising"
+        parts.append(f"by {order.value} {one_line(order.tag)}, {way}")
+    elif order.column:
+        parts.append(f"by {order.column}, {'falling' if order.falling else 'rising'}")
+    elif order.falling:
+        parts.append("oldest first")
+    if order.value != "last":
+        parts.append(f"{order.value} loss, eval and ppl")
+    return [(" " + f" {separator} ".join(parts), "dim")]
+
+
+def state_role(view: JobView) -> str:
+    if view.state in (State.FAILED, State.CRASHED):
+        return "bad"
+    return "warn" if view.state in (State.STOPPED, State.LOST) else ""

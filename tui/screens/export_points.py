@@ -1,0 +1,28 @@
+"""Every point of whole runs as a file: its name is asked for, the rest is done on a thread."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.text import one_line
+from tui.charts.run_curves import Drawn
+from tui.screens.prompts import Ask
+from tui.screens.run_actions import Deeds
+
+
+def give_points(
+    page: Deeds, runs: Sequence[Drawn], whose: str, *, branches: bool = False, note: str = ""
+) -> None:
+    """Ask where to, and write all tags of these runs; `note` is said with what was written."""
+
+    def take(name: str | None) -> None:
+        if name:
+            page.do(lambda: write(Path(name).expanduser()))
+
+    def write(path: Path) -> str:
+        from tui.charts import export
+
+        content = export.points(lambda: export.all_of(runs), branches=branches)
+        return one_line(export.write(path, content)) + note
+
+    title = f"Every point of all tags of {whose}, to a file"
+    page.app.push_screen(Ask(title, "", "name.csv or name.json; without one, both"), take)

@@ -1,0 +1,210 @@
+"""Small windows on a run: note, removal, what tells it from another, a field to group by."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from rich.cells import cell_len
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import Input
+
+from engine.errors import EngineError
+from engine.jobs.resume_rules import Further, schedule_note
+from engine.jobs.summary import UserNotes
+from engine.recipes.diff import Difference, said
+from engine.recipes.recipe import TrainRecipe, changed
+from engine.text import one_line
+from tui.screens.dialogs import Dialog
+from tui.screens.modal import Window
+from tui.styled_text import Line, Piece
+from tui.widgets.field import Field
+from tui.widgets.lines import Lines
+from tui.widgets.pager import Pager
+from tui.widgets.table import Column, Row, Table
+
+LONGEST_NOTE = 2000
+Noted = tuple[str, list[str]]
+"""A note and tags, as they were typed."""
+
+
+class _Form(Window[Any]):
+    """Fields in a window; enter in any of them takes all."""
+
+    AUTO_FOCUS = "Input"
+
+    def text_of(self, id: str) -> str:
+        return self.query_one(f"#{id}", Input).value.strip()
+
+
+class NoteWindow(_Form):
+    """Dismissed with a note and tags; None where nothing is to change."""
+
+    def __init__(self, name: str, notes: UserNotes) -> None:
+        super().__init__()
+        self._name_of_run = name
+        self._notes = notes
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            head = Lines()
+            head.show([(f"{self._name_of_run}: note, and tags with commas between", "strong")])
+            yield head
+            yield Field(one_line(self._notes.note), hint="a note", id="note")
+            yield Field(one_line(", ".join(self._notes.tags)), hint="tags", id="tags")
+            keys = Lines()
+            keys.show([("enter keeps them   tab the other field   esc leaves them", "dim")])
+            yield keys
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.dismiss((self.text_of("note")[:LONGEST_NOTE], tags_in(self.text_of("tags"))))
+
+
+def tags_in(text: str) -> list[str]:
+    """Tags as they were typed, commas between: no two alike, without the `#` of the screen."""
+    parts = (part.strip().lstrip("#").strip() for part in text.split(","))
+    return list(dict.fromkeys(part for part in parts if part))
+
+
+class RemoveWindow(_Form):
+    """Dismissed with True only where the run's name was typed."""
+
+    def __init__(self, name: str, where: str, children: int) -> None:
+        super().__init__()
+        self._name_of_run = name
+        self._where = where
+        self._children = children
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            head, where, warning, state = Lines(), Lines(), Lines(), Lines(id="typed")
+            head.show([(f"Delete {self._name_of_run} for ever?", "strong")])
+            where.show([(self._where, "")])
+            yield head
+            yield where
+            if self._children:
+                builds = "run builds" if self._children == 1 else "runs build"
+                warning.show([(f"{self._children} {builds} on it, and could not be used.", "warn")])
+                yield warning
+            yield Field(hint=f"type {self._name_of_run}", id="name")
+            state.show([("enter deletes it   esc keeps it", "dim")])
+            yield state
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        if self.text_of("name") == self._name_of_run:
+            self.dismiss(True)
+        else:
+            line: list[Piece] = [
+                ("That is not its name; nothing was deleted.   esc keeps it", "bad")
+            ]
+            self.query_one("#typed", Lines).show(line)
+
+
+class MoreWindow(_Form):
+    """Dismissed with the change that gives a finished run more to do; None where it stays done."""
+
+    def __init__(self, name: str, recipe: TrainRecipe, needed: Further) -> None:
+        super().__init__()
+        self._name_of_run = name
+        self._recipe = recipe
+        self._needed = needed
+        steps = recipe.training.max_steps
+        self._done: float = steps or recipe.training.epochs
+        self._unit = "steps" if steps else "epochs"
+
+    def compose(self) -> ComposeResult:
+        head, note, state = Lines(), Pager(), Lines(id="typed")
+        head.show([(f"{self._name_of_run} is done", "strong")])
+        asked = f"It had {self._done:g} {self._unit}. How many in all?"
+        told = schedule_note(self._recipe, changed(self._recipe, [self._needed.change]))
+        note.show([[(told, "warn")], [(asked, "")]] if told else [[(asked, "")]])
+        with Vertical(classes="dialog"):
+            yield head
+            yield note
+            yield Field(self._needed.value, hint=self._unit, id="more")
+            state.show([("enter goes on   esc leaves it", "dim")])
+            yield state
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        change = f"{self._needed.setting}={self.text_of('more')}"
+        try:
+            wanted = changed(self._recipe, [change])
+        except EngineError as error:
+            self._refuse(error.detail.split(": ", 2)[-1])
+            return
+        assert isinstance(wanted, TrainRecipe)
+        if (wanted.training.max_steps or wanted.training.epochs) > self._done:
+            self.dismiss(change)
+        else:
+            self._refuse(f"it has {self._done:g} already")
+
+    def _refuse(self, why: str) -> None:
+        self.query_one("#typed", Lines).show([(f"{one_line(why)}   esc leaves it", "bad")])
+
+
+class DifferenceWindow(Dialog[None]):
+    """The settings in which two runs differ."""
+
+    BINDINGS: ClassVar = [Binding("enter,d", "app.back", show=False)]
+
+    def __init__(self, one: str, other: str, found: Sequence[Difference], arrow: str) -> None:
+        count = f"{len(found)} setting{'s' * (len(found) != 1)} differ{'s' * (len(found) == 1)}"
+        lines: list[Line] = [
+            [(one, "base"), (f" {arrow} ", "dim"), (other, "tuned")],
+            [(count if found else "Every setting is the same.", "dim")],
+            [],
+        ]
+        super().__init__([*lines, *difference_lines(found, arrow)], "esc closes")
+
+
+def difference_lines(found: Sequence[Difference], arrow: str, width: int = 66) -> list[Line]:
+    """A line a setting; values that are too long for it stand below each other."""
+    room = max((len(one.setting) for one in found), default=0)
+    lines: list[Line] = []
+    for each in found:
+        one, other = one_line(said(each.one)), one_line(said(each.other))
+        if room + cell_len(one) + cell_len(other) + 6 <= width:
+            lines.append(
+                [
+                    (f"{each.setting:<{room}}  ", ""),
+                    (one, "base"),
+                    (f" {arrow} ", "dim"),
+                    (other, "tuned"),
+                ]
+            )
+        else:
+            lines += [
+                [(each.setting, "")],
+                [("  ", ""), (one, "base")],
+                [(f"  {arrow} ", "dim"), (other, "tuned")],
+            ]
+    return lines
+
+
+class PickField(Window[str | None]):
+    """Dismissed with the dotted name of a setting; "" is for no groups."""
+
+    AUTO_FOCUS = "Table"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "take", show=False)]
+    COLUMNS = (Column("group by", 24, 34), Column("values", 20, 60))
+
+    def __init__(self, found: Mapping[str, Sequence[Any]], chosen: str) -> None:
+        super().__init__()
+        self._found = found
+        self._chosen = chosen
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Table(self.COLUMNS)
+
+    def on_mount(self) -> None:
+        rows = [Row("", (((("nothing"), ""),), (("no groups", "dim"),)))]
+        for name, values in self._found.items():
+            shown = f"{len(values)}: " + ", ".join(one_line(said(one)) for one in values[:6])
+            rows.append(Row(name, (((one_line(name), ""),), ((shown, ""),))))
+        table = self.query_one(Table)
+        table.show(rows)
+        table.choose(self._chosen)
+
+    def action_take(self) -> None:
+        self.dismiss(self.query_one(Table).chosen)

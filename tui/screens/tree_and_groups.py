@@ -1,0 +1,136 @@
+"""Lists of runs: who stands under whom, what is put away, what comes first, what is grouped."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.recipes.diff import flatten, said, value_at
+from engine.text import one_line
+from tui.screens.sort_order import Order, sort
+from tui.snapshots import RunRow
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    row: RunRow
+    depth: int = 0
+    """How many ancestors stand above it."""
+    last: bool = True
+    """Whether no sibling follows."""
+    rails: tuple[bool, ...] = ()
+    """Of each ancestor below the root: whether a sibling of it follows further down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """Stands over the runs of a group."""
+
+    setting: str
+    value: str
+    """What they have in common, clean."""
+    count: int
+
+    @property
+    def key(self) -> str:
+        """Like a row's, and no row's."""
+        return f"\0{self.value}"
+
+
+def kept(rows: Sequence[RunRow], *, hidden: bool = False, archived: bool = False) -> list[RunRow]:
+    """Those that the user did not put away, or also those that he hid, or archived."""
+    return [
+        row
+        for row in rows
+        if (hidden or not row.view.notes.hidden) and (archived or not row.view.notes.archived)
+    ]
+
+
+def arrange(rows: Sequence[RunRow], pinned: Collection[str] = ()) -> list[Entry]:
+    """Runs in their order, those that build on a run under it; what is pinned is on top."""
+    known = {row.view.record.id: row for row in rows}
+    children: dict[str, list[RunRow]] = {}
+    tops: list[RunRow] = []
+    roots: list[RunRow] = []
+    for row in rows:
+        parent = parent_of(row)
+        if row.mark in pinned:
+            tops.append(row)
+        elif parent in known and parent != row.view.record.id:
+            children.setdefault(parent, []).append(row)
+        else:
+            roots.append(row)
+    entries: list[Entry] = []
+    seen: set[str] = set()
+    for row in [*tops, *roots]:
+        _add(row, 0, True, (), children, entries, seen)
+    # Runs that name each other in a circle have no root; they are listed all the same.
+    entries += [Entry(row) for row in rows if row.key not in seen]
+    return entries
+
+
+def sorted_rows(
+    rows: Sequence[RunRow], order: Order, *, tree: bool = True
+) -> list[Entry | Heading]:
+    """As `arrange`, in an order of the user's: without the tree where that would break it."""
+    if tree and order == Order(value=order.value, pinned=order.pinned):
+        return [*arrange(rows, order.pinned)]
+    lines = grouped(lifted(sort([*rows], order), order.pinned), order.group)
+    return [one if isinstance(one, Heading) else Entry(one) for one in lines]
+
+
+def lifted(rows: Sequence[RunRow], pinned: Collection[str]) -> list[RunRow]:
+    """The same rows, those that are pinned on top."""
+    if not pinned:
+        return list(rows)
+    return sorted(rows, key=lambda row: row.mark not in pinned)
+
+
+def grouped(rows: Sequence[RunRow], setting: str) -> list[RunRow | Heading]:
+    """Under a heading for each value of a setting, in order of appearance; "" is no groups."""
+    if not setting:
+        return [*rows]
+    groups: dict[str, list[RunRow]] = {}
+    for row in rows:
+        groups.setdefault(one_line(said(setting_of(row, setting))), []).append(row)
+    lines: list[RunRow | Heading] = []
+    for value, members in groups.items():
+        lines += [Heading(one_line(setting), value, len(members)), *members]
+    return lines
+
+
+def settings_of(row: RunRow) -> Mapping[str, Any]:
+    """What a run was set to, by dotted names: its recipe's, and what its log's writer noted."""
+    noted = row.log.settings if row.log is not None else {}
+    recipe = row.view.recipe
+    return noted if recipe is None else {**noted, **flatten(recipe)}
+
+
+def setting_of(row: RunRow, name: str) -> Any:
+    """One of `settings_of`; None where there is none such."""
+    value = None if row.view.recipe is None else value_at(row.view.recipe, name)
+    return row.log.settings.get(name) if value is None and row.log is not None else value
+
+
+def _add(
+    row: RunRow,
+    depth: int,
+    last: bool,
+    rails: tuple[bool, ...],
+    children: dict[str, list[RunRow]],
+    entries: list[Entry],
+    seen: set[str],
+) -> None:
+    if row.key in seen:
+        return
+    seen.add(row.key)
+    entries.append(Entry(row, depth, last, rails))
+    below = children.get(row.view.record.id, [])
+    inner = (*rails, not last) if depth else ()
+    for at, child in enumerate(below):
+        _add(child, depth + 1, at == len(below) - 1, inner, children, entries, seen)
+
+
+def parent_of(row: RunRow) -> str:
+    """The id of the run that this one builds on; empty where it builds on none."""
+    refs = [ref for ref in row.view.record.parents if ref.startswith("run:")]
+    return refs[0].removeprefix("run:") if refs else ""

@@ -1,0 +1,1 @@
+"""Watch: charts, samples and log of one run."""
