@@ -5,11 +5,13 @@ from the package index. Where none answers they are skipped.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
 import venv
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -53,10 +55,26 @@ def check(done: subprocess.CompletedProcess[str]) -> None:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    built = run(sys.executable, "-m", "build", "--wheel", "--outdir", folder, HERE)
+    # From a copy: what an earlier build left in the tree would else be in the wheel.
+    tree = tmp_path_factory.mktemp("tree") / "finetop"
+    names = shutil.ignore_patterns(".*", "build", "runs", "tests", "__pycache__", "*.egg-info")
+    shutil.copytree(HERE, tree, ignore=names)
+    built = run(sys.executable, "-m", "build", "--wheel", "--outdir", folder, tree)
     check(built)
     (path,) = folder.glob("*.whl")
     return path
+
+
+def test_the_wheel_has_the_bundled_files_and_none_of_what_made_them(wheel: Path) -> None:
+    names = {name for name in ZipFile(wheel).namelist() if name.startswith("engine/demo/")}
+    folder = HERE / "engine" / "demo"
+    files = {
+        path.relative_to(HERE).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and not {"making", "__pycache__"} & set(path.parts)
+    }
+    assert "engine/demo/base/model.safetensors" in files
+    assert names == files
 
 
 @pytest.fixture(scope="module")
