@@ -1,7 +1,7 @@
 """A data file as examples to learn from, and every row that is none with its reason.
 
 Owns reading and counting. Refuses to drop anything in silence: each row is an example or a reject.
-What the fields mean is `schemas`, what the recipe says of them `layout`, what the bytes mean
+What the fields mean is `schemas`, what the recipe says of them `columns`, what the bytes mean
 `formats`; a worker hands in a reader of its own for columnar files.
 """
 

@@ -31,7 +31,7 @@ class Counted:
 
 
 def count_model(shape: Shape) -> int:
-    """All parameters of the model; exact for the families in `shapes.FAMILIES`."""
+    """All parameters of the model; exact for the families in `architectures.FAMILIES`."""
     family = shape.family
     norm = shape.hidden * (2 if family.layer_norm else 1)
     block = sum(one.parameters for one in shape.linears) + family.norms * norm

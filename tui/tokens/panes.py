@@ -1,6 +1,6 @@
 """What the Tokens page draws: panes of blocks, tables, templates and how two of them differ.
 
-What is asked for, chosen and written is for `tokens` to say.
+What is asked for, chosen and written is for `page` to say.
 """
 
 from typing import TYPE_CHECKING

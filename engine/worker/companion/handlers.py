@@ -1,7 +1,7 @@
 """What the companion can be asked, each request a generator of events that the server drains.
 
 Generators are stepped in turn, one token a step, so that several panes stream side by side. The
-requests that compare arms are in `comparing`; all are documented at their handlers.
+requests that compare arms are in `compare_handlers`; all are documented at their handlers.
 """
 
 from collections.abc import Callable, Iterator

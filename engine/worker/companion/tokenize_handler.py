@@ -32,7 +32,7 @@ class Tokenizing:
     def tokenize(self, request: Request, cancelled: Cancelled) -> Iterator[Event]:
         """{"tokenizers", "texts", "messages", "forms", "answer_next"}: what tokenizers make of it.
 
-        `tokenizers` are refs (see `vocabularies.load`), `texts` pairs of name and text, `forms` the
+        `tokenizers` are refs (see `load.load`), `texts` pairs of name and text, `forms` the
         templates that write `messages` down ("" is a tokenizer's own). An event `reading` for each
         tokenizer holds its `reading`: `engine.tokenizers.readings.from_table` reads it.
         """

@@ -50,7 +50,7 @@ class Conductor(TrainerCallback):
         return marks
 
     def choose_result(self) -> tuple[int | None, str]:
-        """See `verdicts.choose_result`."""
+        """See `stopping_rules.choose_result`."""
         return stopping_rules.choose_result(self.history, self._recipe, self.mark())
 
     def take(self, step: int, values: Mapping[str, float]) -> None:

@@ -1,7 +1,8 @@
 """What a run has measured so far, evaluation by evaluation.
 
 It is kept in every checkpoint, so that a run that goes on knows as much as one that never stopped.
-What follows from it is worked out anew each time, in `verdicts`: a recipe may change the rules.
+What follows from it is worked out anew each time, in `stopping_rules`: a recipe may change the
+rules.
 """
 
 import json

@@ -1,8 +1,8 @@
 """The forgetting alarm: how far a model has moved from its base on a text it is not trained on.
 
 Measures the shift of the held-out loss and KL(base‖now). What follows from a budget is for
-`verdicts` to say. The base is measured once, at the start, and its distributions are kept in the
-run's folder `probe/` while it lasts, also where the base is the model with its adapter switched
+`stopping_rules` to say. The base is measured once, at the start, and its distributions are kept in
+the run's folder `probe/` while it lasts, also where the base is the model with its adapter switched
 off: asking it again at each evaluation would double the time that the alarm takes.
 """
 
