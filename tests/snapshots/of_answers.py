@@ -2,6 +2,7 @@
 
 from engine.jobs.status import State
 from tests.snapshots.directories import write_runs
+from tests.snapshots.of_compare import draw_again
 from tests.snapshots.of_runs import choose, open_runs
 from tests.snapshots.scenes import scene
 from tests.snapshots.stage import RUNS, Stage
@@ -46,6 +47,7 @@ async def browse(stage: Stage) -> None:
         await stage.press("d")
         await stage.shoot("browse-unmarked", "joy", without="⟦")
         await stage.press("d", "enter")
+        await draw_again(stage)
         await stage.shoot("browse-alone", "⟦joy⟧", without="Name a colour.")
         await stage.press("escape", "asterisk")
         await stage.reach(Ask, "m")

@@ -26,6 +26,15 @@ def write(stage: Stage, **values: str) -> None:
     stage.app.screen.query_one(Form).post_message(Form.Edited("strength"))
 
 
+async def draw_again(stage: Stage) -> None:
+    """What stands below an answer is as long as the pane was wide when it was written: at the
+    width that the pane has now, or had before, as it happens."""
+    await stage.settle()
+    page = stage.app.page
+    assert page is not None
+    page.redraw()
+
+
 async def open_compare(stage: Stage) -> None:
     """The tuned model sits beside its base, a prompt is there, nothing was asked."""
     stage.companion.answers = ANSWERS
@@ -72,8 +81,10 @@ async def compare(stage: Stage) -> None:
         await stage.press("h", "h")
         await stage.see("[0.5]")
         await stage.press("w", "o")
+        await draw_again(stage)
         await stage.shoot("compare-one-pane", "look at it." if not stage.wide else "tuned")
         await stage.press("o", "o", "plus", "greater_than_sign", "s")
+        await draw_again(stage)
         await stage.shoot("compare-settings", "temp")
 
 
