@@ -19,11 +19,11 @@ from engine.worker.data.chat_template import (
     plain_ids,
     render_prompt,
 )
-from engine.worker.data.loss_spans import IGNORED, Unreadable, find_answers, tokenise
+from engine.worker.data.loss_spans import IGNORE_INDEX, Unreadable, find_answers, tokenise
 from engine.worker.data.template_sandbox import Fault
 
 __all__ = [
-    "IGNORED",
+    "IGNORE_INDEX",
     "Encoded",
     "Template",
     "choose_template",
@@ -41,7 +41,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A row as the model sees it. `labels[i]` is `input_ids[i]` or IGNORED, not yet shifted."""
+    """A row as the model sees it. `labels[i]` is `input_ids[i]` or IGNORE_INDEX, unshifted."""
 
     input_ids: list[int]
     labels: list[int]
@@ -54,7 +54,7 @@ class Encoded:
     @property
     def learned(self) -> int:
         """How many tokens the loss counts."""
-        return sum(label != IGNORED for label in self.labels[1:])
+        return sum(label != IGNORE_INDEX for label in self.labels[1:])
 
 
 def encode(
@@ -100,7 +100,7 @@ def fit(whole: Encoded, max_length: int, too_long: str = "cut") -> Encoded:
         return replace(row, kept=False, reason=reason)
     if row.learned:
         return row
-    first = next((at for at, label in enumerate(whole.labels) if label != IGNORED), None)
+    first = next((at for at, label in enumerate(whole.labels) if label != IGNORE_INDEX), None)
     reason = f"the prompt alone has {first} tokens, and {max_length} is the limit"
     return replace(row, kept=False, reason=reason if first else "it has no token to learn")
 
@@ -112,7 +112,7 @@ def collate(batch: Sequence[Encoded], pad_id: int = 0) -> dict[str, Tensor]:
     """
     longest = max(len(row.input_ids) for row in batch)
     ids = torch.full((len(batch), longest), pad_id)
-    labels = torch.full((len(batch), longest), IGNORED)
+    labels = torch.full((len(batch), longest), IGNORE_INDEX)
     attention = torch.zeros((len(batch), longest), dtype=torch.int64)
     for index, row in enumerate(batch):
         length = len(row.input_ids)
@@ -135,7 +135,7 @@ def nll_of_logits(logits: Tensor, labels: Tensor) -> tuple[Tensor, int]:
 def nll_by_row(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """The same for each row: sums, `widest` of (rows,), and tokens, int64 of (rows,)."""
     targets = labels[:, 1:]
-    counted = targets != IGNORED
+    counted = targets != IGNORE_INDEX
     # Picking the counted positions first keeps the float32 copy small: prompts have no loss.
     logs = torch.log_softmax(logits[:, :-1][counted].float(), dim=-1)
     picked = logs.gather(-1, targets[counted].unsqueeze(-1)).squeeze(-1)
@@ -174,7 +174,7 @@ def _encode_text(text: str, tokenizer: Any) -> Encoded:
     ids = plain_ids(text, tokenizer)
     if ids[-1:] != [tokenizer.eos_token_id]:
         ids.append(tokenizer.eos_token_id)
-    return Encoded(ids, [IGNORED, *ids[1:]], 0, kept=True, reason="")
+    return Encoded(ids, [IGNORE_INDEX, *ids[1:]], 0, kept=True, reason="")
 
 
 def _refused(reason: str) -> Encoded:

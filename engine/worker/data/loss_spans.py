@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.worker.data.chat_template import Said, Template
 
-IGNORED = -100
+IGNORE_INDEX = -100
 """The label of a token that is not learned."""
 
 Span = tuple[int, int]
@@ -90,7 +90,7 @@ def tokenise(text: str, spans: Sequence[Span], tokenizer: Any) -> tuple[list[int
         return _tokenise_parts(text, spans, tokenizer)
     coded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     ids = list(coded["input_ids"])
-    labels = [IGNORED] * len(ids)
+    labels = [IGNORE_INDEX] * len(ids)
     pending = list(spans)
     for index, (begin, end) in enumerate(coded["offset_mapping"]):
         while pending and begin >= pending[0][1] and end > pending[0][1]:
@@ -112,6 +112,6 @@ def _tokenise_parts(
         context = tokenizer(text[at:start], add_special_tokens=False)["input_ids"]
         answer = tokenizer(text[start:end], add_special_tokens=False)["input_ids"]
         ids += [*context, *answer]
-        labels += [*([IGNORED] * len(context)), *answer]
+        labels += [*([IGNORE_INDEX] * len(context)), *answer]
         at = end
     return ids, labels

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.worker.data.encode import IGNORED, Encoded
+from engine.worker.data.encode import IGNORE_INDEX, Encoded
 
 
 def plan_bins(lengths: Sequence[int], capacity: int) -> list[list[int]]:
@@ -47,7 +47,7 @@ def collate_packed(
     bins = [[row for rows in batch for row in rows]] if flat else batch
     sizes = [sum(len(row.input_ids) for row in rows) for rows in bins]
     ids = torch.full((len(bins), max(sizes)), pad_id)
-    labels = torch.full_like(ids, IGNORED)
+    labels = torch.full_like(ids, IGNORE_INDEX)
     positions, mask = torch.zeros_like(ids), torch.zeros_like(ids)
     for line, (rows, size) in enumerate(zip(bins, sizes, strict=True)):
         mask[line, :size] = 1

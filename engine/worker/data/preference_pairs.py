@@ -18,7 +18,7 @@ from torch import Tensor
 from engine import atomic
 from engine.errors import EngineError
 from engine.recipes.recipe import TrainRecipe
-from engine.worker.data.encode import IGNORED, Encoded, collate
+from engine.worker.data.encode import IGNORE_INDEX, Encoded, collate
 from engine.worker.data.prepare import Pair
 
 FILE = "reference.npy"
@@ -65,7 +65,7 @@ def collate_pairs(batch: Sequence[Compared], pad_id: int = 0) -> dict[str, Tenso
     made = collate(rows, pad_id)
     starts = torch.tensor([answer_start(one.pair) for one in batch] * 2).unsqueeze(1)
     places = torch.arange(made["input_ids"].shape[1])
-    answers = (made.pop("labels") != IGNORED) & (places >= starts)
+    answers = (made.pop("labels") != IGNORE_INDEX) & (places >= starts)
     return {
         **made,
         "completion_mask": answers.long(),
@@ -82,7 +82,7 @@ def answer_start(pair: Pair) -> int:
     begins = [
         at
         for at, label in enumerate(one.labels[: fork + 1])
-        if label != IGNORED and (at == 0 or one.labels[at - 1] == IGNORED)
+        if label != IGNORE_INDEX and (at == 0 or one.labels[at - 1] == IGNORE_INDEX)
     ]
     return begins[-1] if begins else fork
 

@@ -12,7 +12,7 @@ from engine.errors import EngineError
 from engine.recipes import validation
 from engine.recipes.settings import Data, Replay
 from engine.worker.data.encode import (
-    IGNORED,
+    IGNORE_INDEX,
     Encoded,
     Template,
     choose_template,
@@ -83,7 +83,7 @@ def show_tokens(row: Encoded, tokenizer: Any) -> list[Shown]:
     special = special_ids(tokenizer)
     shown, at = [], 0
     for text, ids in pieces_of(tokenizer, row.input_ids):
-        learned = row.labels[at] != IGNORED
+        learned = row.labels[at] != IGNORE_INDEX
         shown.append({"text": text, "ids": ids, "learned": learned, "special": ids[0] in special})
         at += len(ids)
     return shown

@@ -16,7 +16,7 @@ from engine.data.rows import Example, Reject
 from engine.recipes.settings import Data, Replay
 from engine.worker.data import lengths
 from engine.worker.data.chat_template import FORMS, SUFFIXES, leading_ids, own_template, prompt_ids
-from engine.worker.data.encode import IGNORED, Encoded, Template, end_token_ids
+from engine.worker.data.encode import IGNORE_INDEX, Encoded, Template, end_token_ids
 from engine.worker.data.preview import (
     MOST_TEXT,
     Row,
@@ -209,11 +209,11 @@ def count_bos(row: Encoded, tokenizer: Any) -> int:
 
 def last_learned(row: Encoded) -> list[int]:
     """The last token of each stretch that is learned: of each answer, where templates part them."""
-    following = [*row.labels[1:], IGNORED]
+    following = [*row.labels[1:], IGNORE_INDEX]
     return [
         label
         for label, after in zip(row.labels, following, strict=True)
-        if label != IGNORED and after == IGNORED
+        if label != IGNORE_INDEX and after == IGNORE_INDEX
     ]
 
 

@@ -18,7 +18,7 @@ from engine.impact import scores
 from engine.impact.suites import Item
 from engine.recipes.settings import Decode
 from engine.worker.data.chat_template import Said, dress, leading_ids
-from engine.worker.data.encode import IGNORED, Encoded, collate, encode_messages, nll_by_row
+from engine.worker.data.encode import IGNORE_INDEX, Encoded, collate, encode_messages, nll_by_row
 from engine.worker.inference.decoding import answer_all
 from engine.worker.inference.models import Voice
 
@@ -93,7 +93,7 @@ def read_texts(
     for chosen in _by_length([len(piece.input_ids) for _, piece in pieces], voice):
         batch = collate([pieces[at][1] for at in chosen])
         moved = {name: tensor.to(voice.base.device) for name, tensor in batch.items()}
-        labels = moved.pop("labels").masked_fill(moved["attention_mask"] == 0, IGNORED)
+        labels = moved.pop("labels").masked_fill(moved["attention_mask"] == 0, IGNORE_INDEX)
         with torch.inference_mode():
             sums, counts = nll_by_row(voice.forward(**moved, use_cache=False).logits, labels)
         for at, total, count in zip(chosen, sums.tolist(), counts.tolist(), strict=True):
@@ -139,7 +139,9 @@ class _Case:
 
 def _case(voice: Voice, conversation: Sequence[Said], labels: Sequence[str]) -> _Case:
     rows = [_encode_label(voice, conversation, label) for label in labels]
-    shared = min(next(at for at, one in enumerate(row.labels) if one != IGNORED) for row in rows)
+    shared = min(
+        next(at for at, one in enumerate(row.labels) if one != IGNORE_INDEX) for row in rows
+    )
     while any(row.input_ids[:shared] != rows[0].input_ids[:shared] for row in rows):
         shared -= 1
     if not shared or max(len(row.input_ids) for row in rows) > voice.base.context:
@@ -150,7 +152,7 @@ def _case(voice: Voice, conversation: Sequence[Said], labels: Sequence[str]) -> 
     return _Case(
         rows[0].input_ids[:shared],
         [row.input_ids[shared:] for row in rows],
-        [[one != IGNORED for one in row.labels[shared:]] for row in rows],
+        [[one != IGNORE_INDEX for one in row.labels[shared:]] for row in rows],
     )
 
 
@@ -161,7 +163,7 @@ def _encode_label(voice: Voice, conversation: Sequence[Said], label: str) -> Enc
         tail = list(voice.tokenizer(label, add_special_tokens=False)["input_ids"])
         tail.append(voice.tokenizer.eos_token_id)
         ids = [*context, *tail]
-        return Encoded(ids, [IGNORED] * len(context) + tail, 0, kept=True, reason="")
+        return Encoded(ids, [IGNORE_INDEX] * len(context) + tail, 0, kept=True, reason="")
     answered = [
         *dress(conversation, voice.arm.system, voice.arm.prefix),
         Message("assistant", label),

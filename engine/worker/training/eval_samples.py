@@ -21,7 +21,7 @@ from engine.recipes import settings
 from engine.recipes.settings import Decode
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.chat_template import Template
-from engine.worker.data.encode import IGNORED, Encoded
+from engine.worker.data.encode import IGNORE_INDEX, Encoded
 from engine.worker.data.prepare import Prepared
 from engine.worker.inference.decoding import Answers
 from engine.worker.inference.models import Base, Voice
@@ -126,7 +126,7 @@ def rewind(path: Path, last: int) -> None:
 
 def _ask(identity: str, row: Encoded, example: Example | None, tokenizer: Any) -> Asked:
     """The prompt of a row: what stands before its first learned token; of a text, its beginning."""
-    first = next((at for at, label in enumerate(row.labels) if label != IGNORED), 0)
+    first = next((at for at, label in enumerate(row.labels) if label != IGNORE_INDEX), 0)
     if first < 2:
         first = min(TEXT_PROMPT, len(row.input_ids) // 2)
     ids = row.input_ids[:first]

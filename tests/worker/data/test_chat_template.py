@@ -13,7 +13,7 @@ from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.worker.data import template_sandbox
 from engine.worker.data.chat_template import Template, choose_template, render_prompt
-from engine.worker.data.encode import IGNORED, encode_messages
+from engine.worker.data.encode import IGNORE_INDEX, encode_messages
 from engine.worker.inference.models import Bases, Voice
 from engine.worker.model.locate import Place
 from engine.worker.model.saving import all_ends, keep_template, save_template
@@ -41,7 +41,7 @@ def template_file(folder: Path, text: str) -> str:
 def learned(messages: Sequence[Message], tokenizer: Any, template: Template) -> str:
     row = encode_messages(messages, tokenizer, template, 500)
     assert row.kept, row.reason
-    return str(tokenizer.decode([label for label in row.labels if label != IGNORED]))
+    return str(tokenizer.decode([label for label in row.labels if label != IGNORE_INDEX]))
 
 
 def whole(messages: Sequence[Message], tokenizer: Any, template: Template) -> str:

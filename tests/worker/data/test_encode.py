@@ -12,7 +12,7 @@ from engine.data.rows import Example
 from engine.errors import EngineError
 from engine.worker.data.chat_template import Template
 from engine.worker.data.encode import (
-    IGNORED,
+    IGNORE_INDEX,
     Encoded,
     choose_template,
     collate,
@@ -58,8 +58,8 @@ def shown(row: Encoded, tokenizer: Any) -> str:
     """The whole text, what is learned in brackets."""
     text, learning = "", False
     for token, label in zip(row.input_ids, row.labels, strict=True):
-        assert label in (IGNORED, token)
-        if learning != (label != IGNORED):
+        assert label in (IGNORE_INDEX, token)
+        if learning != (label != IGNORE_INDEX):
             learning = not learning
             text += "[[" if learning else "]]"
         text += tokenizer.decode([token])
@@ -154,7 +154,7 @@ def test_prompts_for_generating_are_what_training_saw() -> None:
     for template in (CHATML, None, LLAMA_LIKE, REASONING):
         tokenizer = make_tokenizer(template, bos_token="<s>")
         row = encoded(ONE_TURN, tokenizer)
-        learned_from = row.labels.index(next(one for one in row.labels if one != IGNORED))
+        learned_from = row.labels.index(next(one for one in row.labels if one != IGNORE_INDEX))
         assert render_prompt(ONE_TURN[:1], tokenizer) == row.input_ids[:learned_from]
 
 
@@ -239,7 +239,7 @@ def test_an_end_token_that_is_also_the_pad_token_is_learned() -> None:
     assert batch["input_ids"].shape == (2, longest)
     short = len(rows[1].input_ids)
     assert batch["labels"][1, short - 1] == tokenizer.eos_token_id
-    assert batch["labels"][1, short:].eq(IGNORED).all()
+    assert batch["labels"][1, short:].eq(IGNORE_INDEX).all()
     assert batch["attention_mask"].sum(1).tolist() == [longest, short]
 
 
@@ -252,7 +252,7 @@ def test_the_loss_is_the_mean_over_tokens_and_padding_does_not_move_it() -> None
         row = rows[1]
         logs = model(torch.tensor([row.input_ids])).logits[0].double().log_softmax(-1)
     expected = -sum(
-        float(logs[at - 1, label]) for at, label in enumerate(row.labels) if label != IGNORED
+        float(logs[at - 1, label]) for at, label in enumerate(row.labels) if label != IGNORE_INDEX
     )
     assert tokens == sum(row.learned for row in rows)
     assert float(alone[1][0]) == pytest.approx(expected, abs=1e-4)
@@ -260,7 +260,9 @@ def test_the_loss_is_the_mean_over_tokens_and_padding_does_not_move_it() -> None
 
 
 def test_a_uniform_model_has_the_vocabulary_as_its_perplexity() -> None:
-    total, tokens = nll_of_logits(torch.zeros(1, 4, 10), torch.tensor([[IGNORED, IGNORED, 3, 4]]))
+    total, tokens = nll_of_logits(
+        torch.zeros(1, 4, 10), torch.tensor([[IGNORE_INDEX, IGNORE_INDEX, 3, 4]])
+    )
     assert tokens == 2
     assert math.exp(float(total) / tokens) == pytest.approx(10)
 

@@ -13,7 +13,7 @@ from engine.chat import Message
 from engine.data.rows import Example
 from engine.recipes.settings import Decode
 from engine.worker.data.chat_template import choose_template
-from engine.worker.data.encode import IGNORED, collate, encode, encode_messages, end_token_ids
+from engine.worker.data.encode import IGNORE_INDEX, collate, encode, encode_messages, end_token_ids
 from engine.worker.inference.decoding import Answers
 from engine.worker.inference.models import Voice, voice_of
 from engine.worker.model.saving import keep_template
@@ -87,8 +87,8 @@ def test_every_answer_ends_in_a_token_that_generating_stops_at(
     assert row.kept, row.reason
     stops = [
         label
-        for label, following in zip(row.labels, [*row.labels[1:], IGNORED], strict=True)
-        if label != IGNORED and following == IGNORED
+        for label, following in zip(row.labels, [*row.labels[1:], IGNORE_INDEX], strict=True)
+        if label != IGNORE_INDEX and following == IGNORE_INDEX
     ]
     assert len(stops) == 2, "two answers are learned"
     if form == "file":  # it ends no answer itself: only the last one can be ended for it
@@ -120,7 +120,7 @@ def test_padding_is_never_learned(shape: str, form: str, tmp_path: Path) -> None
     batch = collate(rows, pad)
     length = len(rows[1].input_ids)
     assert batch["labels"][1, :length].tolist() == rows[1].labels
-    assert batch["labels"][1, length:].eq(IGNORED).all()
+    assert batch["labels"][1, length:].eq(IGNORE_INDEX).all()
     assert batch["attention_mask"][1, length:].eq(0).all()
     if pad not in end_token_ids(tokenizer, template):
         assert not batch["labels"].eq(pad).any(), "a pad token of its own is taught nowhere"
@@ -134,7 +134,7 @@ def test_plain_text_has_one_bos_and_one_end(shape: str) -> None:
     bos = [tokenizer.bos_token_id] if shape == "llama" else []
     plain = tokenizer("joy and love", add_special_tokens=False)["input_ids"]
     assert row.input_ids == [*bos, *plain, tokenizer.eos_token_id]
-    assert row.labels == [IGNORED, *row.input_ids[1:]]
+    assert row.labels == [IGNORE_INDEX, *row.input_ids[1:]]
     again = encode(
         Example((), "a.txt:1", text=tokenizer.decode(row.input_ids)), tokenizer, template, 500
     )

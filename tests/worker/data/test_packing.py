@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from engine.errors import EngineError
-from engine.worker.data.encode import IGNORED, Encoded, collate, nll_by_row
+from engine.worker.data.encode import IGNORE_INDEX, Encoded, collate, nll_by_row
 from engine.worker.data.packing import collate_packed, packed_inputs, plan_bins
 from engine.worker.model.attention import attention_for, check_packing
 from tests.worker.families import configs
@@ -34,7 +34,7 @@ def make_rows(count: int, longest: int = 24, seed: int = 0) -> list[Encoded]:
     for _ in range(count):
         ids = [draw.randrange(5, 300) for _ in range(draw.randint(3, longest))]
         prompt = len(ids) // 3
-        labels = [IGNORED] * prompt + ids[prompt:]
+        labels = [IGNORE_INDEX] * prompt + ids[prompt:]
         rows.append(Encoded(ids, labels, 0, kept=True, reason=""))
     return rows
 
@@ -42,7 +42,7 @@ def make_rows(count: int, longest: int = 24, seed: int = 0) -> list[Encoded]:
 def token_losses(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """NLL of each learned token, in order."""
     targets = labels[:, 1:]
-    counted = targets != IGNORED
+    counted = targets != IGNORE_INDEX
     logs = torch.log_softmax(logits[:, :-1][counted], dim=-1)
     return -logs.gather(-1, targets[counted].unsqueeze(-1)).squeeze(-1)
 
@@ -104,8 +104,8 @@ def test_padding_belongs_to_no_row_and_first_tokens_are_not_learned() -> None:
         "input_ids": [[7, 8, 9, 5, 6], [5, 6, 1, 1, 1]],
         "position_ids": [[0, 1, 2, 0, 1], [0, 1, 0, 0, 0]],
         "labels": [
-            [IGNORED, 8, 9, IGNORED, 6],
-            [IGNORED, 6, IGNORED, IGNORED, IGNORED],
+            [IGNORE_INDEX, 8, 9, IGNORE_INDEX, 6],
+            [IGNORE_INDEX, 6, IGNORE_INDEX, IGNORE_INDEX, IGNORE_INDEX],
         ],
         "attention_mask": [[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]],
     }

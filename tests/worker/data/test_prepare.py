@@ -18,7 +18,7 @@ from engine.jobs.status import State
 from engine.recipes.recipe import GenerateRecipe, TrainRecipe
 from engine.recipes.settings import Data, Decode, Replay
 from engine.worker.data.counts import Counts, describe
-from engine.worker.data.encode import IGNORED, Encoded, choose_template
+from engine.worker.data.encode import IGNORE_INDEX, Encoded, choose_template
 from engine.worker.data.prepare import Prepared, prepare
 from tests.worker.tiny import make_tokenizer
 
@@ -44,7 +44,7 @@ def said(row: Encoded) -> str:
 
 
 def learned(row: Encoded) -> str:
-    return str(TOKENIZER.decode([label for label in row.labels if label != IGNORED]))
+    return str(TOKENIZER.decode([label for label in row.labels if label != IGNORE_INDEX]))
 
 
 def test_a_recipe_gives_the_same_rows_each_time(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_pairs_for_dpo_share_their_prompt(tmp_path: Path) -> None:
     assert len(found.pairs) + len(found.eval_pairs) == 20
     for one in (*found.pairs, *found.eval_pairs):
         assert said(one.chosen).replace("good", "bad") == said(one.rejected)
-        assert one.chosen.labels.count(IGNORED) == one.rejected.labels.count(IGNORED)
+        assert one.chosen.labels.count(IGNORE_INDEX) == one.rejected.labels.count(IGNORE_INDEX)
     assert [(one["line"], one["reason"][:20]) for one in found.rejects] == [
         (21, "the two answers do n"),
         (22, "no rejected answer t"),

@@ -16,7 +16,7 @@ from engine.recipes.recipe import TrainRecipe
 from engine.worker.companion.handlers import Desk
 from engine.worker.data import batching
 from engine.worker.data.chat_template import choose_template
-from engine.worker.data.encode import IGNORED
+from engine.worker.data.encode import IGNORE_INDEX
 from engine.worker.training.trainer import TokenTrainer
 from tests.worker.here import train_here
 from tests.worker.tiny import save_checkpoint
@@ -69,8 +69,8 @@ class Watch:
         if "labels" in self._inputs:
             labels = self._inputs["labels"]
         else:  # of pairs it is said which tokens count
-            labels = ids.masked_fill(self._inputs["completion_mask"] == 0, IGNORED)
-        assert labels[~mask].eq(IGNORED).all(), "padding is never learned"
+            labels = ids.masked_fill(self._inputs["completion_mask"] == 0, IGNORE_INDEX)
+        assert labels[~mask].eq(IGNORE_INDEX).all(), "padding is never learned"
         rows: list[Seen] = []
         for line in range(len(ids)):
             tokens, learned = ids[line][mask[line]].tolist(), labels[line][mask[line]].tolist()
@@ -90,8 +90,8 @@ class Watch:
 
 
 def seen(ids: Sequence[int], labels: Sequence[int]) -> Seen:
-    assert all(label in (one, IGNORED) for one, label in zip(ids, labels, strict=True))
-    return tuple(ids), tuple(label != IGNORED for label in labels)
+    assert all(label in (one, IGNORE_INDEX) for one, label in zip(ids, labels, strict=True))
+    return tuple(ids), tuple(label != IGNORE_INDEX for label in labels)
 
 
 def shown(tokens: Sequence[dict[str, Any]]) -> Seen:

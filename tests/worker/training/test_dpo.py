@@ -15,7 +15,7 @@ from engine.jobs import directory
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from engine.recipes.recipe import TrainRecipe
-from engine.worker.data.encode import IGNORED, Encoded, choose_template
+from engine.worker.data.encode import IGNORE_INDEX, Encoded, choose_template
 from engine.worker.data.preference_pairs import (
     Compared,
     answer_start,
@@ -71,7 +71,7 @@ def log_probability(model: Any, row: Encoded) -> float:
     return sum(
         float(logs[at, label])
         for at, label in enumerate(row.labels[1:])
-        if label != IGNORED
+        if label != IGNORE_INDEX
     )  # fmt: skip
 
 
@@ -191,7 +191,7 @@ def test_without_the_package_it_says_what_to_install(
 
 
 def row(ids: list[int], learned: list[int]) -> Encoded:
-    labels = [token if at in learned else IGNORED for at, token in enumerate(ids)]
+    labels = [token if at in learned else IGNORE_INDEX for at, token in enumerate(ids)]
     return Encoded(ids, labels, 0, kept=True, reason="")
 
 

@@ -13,7 +13,7 @@ from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Decode
 from engine.worker.data import encode, loss_spans
-from engine.worker.data.encode import IGNORED
+from engine.worker.data.encode import IGNORE_INDEX
 from engine.worker.inference.decoding import Answers
 from engine.worker.inference.models import Bases
 from engine.worker.model.locate import locate
@@ -84,7 +84,7 @@ def test_without_the_end_token_in_the_loss_none_would_stop(
     def forget_ends(text: str, learned: Any, tokenizer: Any) -> tuple[list[int], list[int]]:
         ids, labels = tokenise(text, learned, tokenizer)
         end = tokenizer.eos_token_id
-        return ids, [IGNORED if label == end else label for label in labels]
+        return ids, [IGNORE_INDEX if label == end else label for label in labels]
 
     monkeypatch.setattr(encode, "tokenise", forget_ends)
     assert stopped(save_checkpoint(tmp_path / "base"), "", root) < 0.5
