@@ -211,9 +211,9 @@ def _save_result(
 
 
 def _report_data(attempt: Attempt, data: Prepared, recipe: TrainRecipe) -> None:
-    learned = sum(row.learned for row in data.train)
+    target_tokens = sum(row.target_tokens for row in data.train)
     attempt.log(
-        f"{len(data.train)} rows to train on ({learned:,} learned tokens an epoch), "
+        f"{len(data.train)} rows to train on ({target_tokens:,} learned tokens an epoch), "
         f"{len(data.eval)} to measure on"
     )
     for fact in describe(data.counts, len(data.train), recipe.data.max_length):

@@ -1,7 +1,7 @@
 """Rows to token ids and labels: the ONE function that preview, training and scoring share.
 
-Learned are the assistant's answers and the token that ends each, nothing else. A row that does not
-fit is cut or refused with a reason, never dropped in silence.
+Trained on are the assistant's answers and the token that ends each, nothing else. A row that does
+not fit is cut or refused with a reason, never dropped in silence.
 """
 
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ class Encoded:
     """Why the row is not kept; empty where it is."""
 
     @property
-    def learned(self) -> int:
+    def target_tokens(self) -> int:
         """How many tokens the loss counts."""
         return sum(label != IGNORE_INDEX for label in self.labels[1:])
 
@@ -62,8 +62,8 @@ def encode(
 ) -> Encoded:
     """Encode an example: anything with `messages`, or with a plain `text` and none.
 
-    Of a conversation the answers are learned, of a text all but its first token. Never raises for a
-    bad row: `kept` is False and `reason` says why. `too_long` is as for `fit`.
+    Of a conversation the answers are trained on, of a text all but its first token. Never raises
+    for a bad row: `kept` is False and `reason` says why. `too_long` is as for `fit`.
     """
     if not example.messages and example.text:
         return fit(_encode_text(example.text, tokenizer), max_length, too_long)
@@ -98,7 +98,7 @@ def fit(whole: Encoded, max_length: int, too_long: str = "cut") -> Encoded:
     if cut and too_long == "drop":
         reason = f"it has {len(whole.input_ids)} tokens, and {max_length} is the limit"
         return replace(row, kept=False, reason=reason)
-    if row.learned:
+    if row.target_tokens:
         return row
     first = next((at for at, label in enumerate(whole.labels) if label != IGNORE_INDEX), None)
     reason = f"the prompt alone has {first} tokens, and {max_length} is the limit"

@@ -1,4 +1,4 @@
-"""Which characters of a conversation are learned: the answers, and the token that ends each.
+"""Which characters of a conversation are trained on: the answers, and the token that ends each.
 
 Owns finding them in what the template made of the messages, and the tokens they become. Refuses
 rows whose answers cannot be found again, with a reason.
@@ -12,7 +12,7 @@ from typing import Any
 from engine.worker.data.chat_template import Said, Template
 
 IGNORE_INDEX = -100
-"""The label of a token that is not learned."""
+"""The label of a token that is not trained on."""
 
 Span = tuple[int, int]
 

@@ -41,7 +41,7 @@ def collate_packed(
     """`input_ids`, `position_ids`, `labels`, `attention_mask`, each int64 of (bins, longest bin).
 
     Positions begin anew with each row and stay 0 in the padding, so that no padding belongs to a
-    row; no row's first token is learned. The mask only tells padding: `packed_inputs` takes it out.
+    row; no first token of a row is a target. The mask only tells padding: `packed_inputs` drops it.
     `flat` makes one line of all bins, as attention over variable lengths wants it.
     """
     bins = [[row for rows in batch for row in rows]] if flat else batch

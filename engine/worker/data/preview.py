@@ -1,4 +1,4 @@
-"""A row as training sees it, for people: its tokens, which are learned, what was cut off.
+"""A row as training sees it, for people: its tokens, which are trained on, what was cut off.
 
 Shows what `engine.worker.data.encode` made and changes none of it.
 """
@@ -47,9 +47,9 @@ class Row:
         return self.whole.input_ids[len(self.taken.input_ids) :]
 
     @property
-    def removed_learned(self) -> int:
-        """How many tokens are no longer learned: of a row that is dropped, all."""
-        return self.whole.learned - (self.taken.learned if self.taken.kept else 0)
+    def removed_target_tokens(self) -> int:
+        """How many tokens are no longer trained on: of a row that is dropped, all."""
+        return self.whole.target_tokens - (self.taken.target_tokens if self.taken.kept else 0)
 
 
 def encode_row(example: Example, tokenizer: Any, template: Template, data: Data) -> Row:
@@ -71,7 +71,7 @@ def show_row(row: Row, tokenizer: Any, *, replayed: bool = False) -> Shown:
         "kept": row.taken.kept,
         "reason": row.taken.reason,
         "cut": row.taken.cut,
-        "learned": row.taken.learned,
+        "learned": row.taken.target_tokens,
         "tokens": show_tokens(row.taken, tokenizer),
         "rejected": show_tokens(row.rejected, tokenizer) if row.rejected else [],
         "removed": decode_ids(tokenizer, row.removed)[:MOST_TEXT] if row.taken.cut else "",
@@ -83,8 +83,8 @@ def show_tokens(row: Encoded, tokenizer: Any) -> list[Shown]:
     special = special_ids(tokenizer)
     shown, at = [], 0
     for text, ids in pieces_of(tokenizer, row.input_ids):
-        learned = row.labels[at] != IGNORE_INDEX
-        shown.append({"text": text, "ids": ids, "learned": learned, "special": ids[0] in special})
+        is_target = row.labels[at] != IGNORE_INDEX
+        shown.append({"text": text, "ids": ids, "learned": is_target, "special": ids[0] in special})
         at += len(ids)
     return shown
 

@@ -88,10 +88,10 @@ class Findings:
     """Rows that are shortened and kept."""
     dropped: Tally = field(default_factory=Tally)
     """Rows that are too long to be kept."""
-    learned: int = 0
-    """Tokens learned of the rows that are kept."""
-    all_learned: int = 0
-    """What would be learned without a limit."""
+    target_tokens: int = 0
+    """Trained tokens of the rows that are kept."""
+    target_tokens_uncut: int = 0
+    """Those there would be without a limit."""
 
 
 def inspect(
@@ -126,7 +126,7 @@ def inspect(
     bad = sorted([*rejects, *refused], key=lambda one: (one.file, one.line))
     measured = lengths.measure([len(row.whole.input_ids) for row in good]) if good else None
     replayed = _replayed(wanted, held_out, tokenizer, template)
-    cut = max(good, key=lambda row: (row.removed_learned, len(row.removed)), default=None)
+    cut = max(good, key=lambda row: (row.removed_target_tokens, len(row.removed)), default=None)
     yield {
         "data": {
             "ref": dataset.ref,
@@ -149,15 +149,15 @@ def inspect(
         ],
         "replay": _about_replay(replayed, wanted.replay) if replayed else None,
         "lengths": asdict(measured) if measured else None,
-        "learned_tokens": counted.learned,
+        "learned_tokens": counted.target_tokens,
         "kept": counted.kept,
         "too_long": {
             "max_length": wanted.data.max_length,
             "policy": wanted.data.too_long,
             "cut": asdict(counted.cut),
             "dropped": asdict(counted.dropped),
-            "share_of_learned": 1 - counted.learned / counted.all_learned
-            if counted.all_learned
+            "share_of_learned": 1 - counted.target_tokens / counted.target_tokens_uncut
+            if counted.target_tokens_uncut
             else 0.0,
             "removed": _removed(cut, tokenizer),
         },
@@ -181,15 +181,15 @@ def look(good: Sequence[Row], tokenizer: Any, template: Template) -> Findings:
     marks = _marks(tokenizer)
     for row in good:
         found.bos[min(2, count_bos(row.whole, tokenizer))].add(row)
-        found.all_learned += row.whole.learned
+        found.target_tokens_uncut += row.whole.target_tokens
         if row.taken.kept:
             found.kept += 1
-            found.learned += row.taken.learned
+            found.target_tokens += row.taken.target_tokens
         if row.taken.cut:
             (found.cut if row.taken.kept else found.dropped).add(row)
         if not begins_with_prompt(row, tokenizer, template):
             found.seams.add(row)
-        if any(last not in ends for last in last_learned(row.whole)):
+        if any(last not in ends for last in last_target_tokens(row.whole)):
             found.endless.add(row)
         said = [message.content for message in row.example.messages] or [row.example.text]
         if any(marks.search(text) for text in said):
@@ -207,8 +207,8 @@ def count_bos(row: Encoded, tokenizer: Any) -> int:
     return next((at for at, one in enumerate(row.input_ids) if one != bos), len(row.input_ids))
 
 
-def last_learned(row: Encoded) -> list[int]:
-    """The last token of each stretch that is learned: of each answer, where templates part them."""
+def last_target_tokens(row: Encoded) -> list[int]:
+    """The last token of each trained stretch: of each answer, where templates part them."""
     following = [*row.labels[1:], IGNORE_INDEX]
     return [
         label
@@ -291,7 +291,7 @@ def _about_replay(replayed: Sequence[Row], replay: Replay) -> Shown:
         "looked_at": len(replayed),
         "kept": len(kept),
         "tokens": sum(len(row.input_ids) for row in kept),
-        "learned_tokens": sum(row.learned for row in kept),
+        "learned_tokens": sum(row.target_tokens for row in kept),
         "most": max((len(row.input_ids) for row in kept), default=0),
     }
 

@@ -134,7 +134,7 @@ class _Case:
 
     context: list[int]
     tails: list[list[int]]
-    learned: list[list[bool]]
+    is_target: list[list[bool]]
 
 
 def _case(voice: Voice, conversation: Sequence[Said], labels: Sequence[str]) -> _Case:
@@ -200,7 +200,7 @@ def _score_cases(voice: Voice, cases: Sequence[_Case]) -> list[list[float]]:
         logits = torch.cat([logits, after.logits], dim=1)
     logs = torch.log_softmax(logits.float(), dim=-1)
     picked = logs.gather(-1, tails.to(device).unsqueeze(-1)).squeeze(-1).cpu().double()
-    counted, _ = _padded([one for case in cases for one in case.learned], left=False)
+    counted, _ = _padded([one for case in cases for one in case.is_target], left=False)
     return (picked * counted).sum(1).view(len(cases), labels).tolist()
 
 

@@ -125,7 +125,7 @@ def rewind(path: Path, last: int) -> None:
 
 
 def _ask(identity: str, row: Encoded, example: Example | None, tokenizer: Any) -> Asked:
-    """The prompt of a row: what stands before its first learned token; of a text, its beginning."""
+    """The prompt of a row: what stands before its first trained token; of a text, its beginning."""
     first = next((at for at, label in enumerate(row.labels) if label != IGNORE_INDEX), 0)
     if first < 2:
         first = min(TEXT_PROMPT, len(row.input_ids) // 2)

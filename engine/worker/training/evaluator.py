@@ -72,7 +72,7 @@ class HeldOut:
         self._pad_id = pad_id
 
     def measure(self, step: int) -> dict[str, float]:
-        """Mean NLL in nats per learned token over all rows; nothing where there are none."""
+        """Mean NLL in nats per trained token over all rows; nothing where there are none."""
         if not self._rows:
             return {}
         started = time.monotonic()

@@ -1,6 +1,6 @@
 """transformers' Trainer with our loss, our measuring, our curves and checkpoints made aside.
 
-The loss of a step is the sum of the NLL of its learned tokens over their number, exact over the
+The loss of a step is the sum of the NLL of its trained tokens over their number, exact over the
 batches that are accumulated. Measuring leaves every random state as it was.
 """
 
@@ -26,7 +26,7 @@ from engine.worker.training.hardware_log import Surroundings
 
 
 class Meter:
-    """NLL and learned tokens since the last `take`. Kept on the device: asking it costs time."""
+    """NLL and trained tokens since the last `take`. Kept on the device: asking it costs time."""
 
     def __init__(self) -> None:
         self._nll: Tensor | float = 0.0

@@ -254,7 +254,7 @@ def test_the_loss_is_the_mean_over_tokens_and_padding_does_not_move_it() -> None
     expected = -sum(
         float(logs[at - 1, label]) for at, label in enumerate(row.labels) if label != IGNORE_INDEX
     )
-    assert tokens == sum(row.learned for row in rows)
+    assert tokens == sum(row.target_tokens for row in rows)
     assert float(alone[1][0]) == pytest.approx(expected, abs=1e-4)
     assert float(both) == pytest.approx(float(alone[0][0] + alone[1][0]), abs=1e-3)
 

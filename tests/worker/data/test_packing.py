@@ -40,7 +40,7 @@ def make_rows(count: int, longest: int = 24, seed: int = 0) -> list[Encoded]:
 
 
 def token_losses(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """NLL of each learned token, in order."""
+    """NLL of each trained token, in order."""
     targets = labels[:, 1:]
     counted = targets != IGNORE_INDEX
     logs = torch.log_softmax(logits[:, :-1][counted], dim=-1)
@@ -75,7 +75,7 @@ def test_the_loss_of_a_pass_is_that_of_its_rows_and_so_are_the_gradients() -> No
         inputs = packed_inputs(batch)
         labels = inputs.pop("labels")
         nll, tokens = nll_by_row(model(**inputs).logits, labels)
-        assert int(tokens.sum()) == sum(row.learned for row in rows)
+        assert int(tokens.sum()) == sum(row.target_tokens for row in rows)
         model.zero_grad()
         nll.sum().backward()  # type: ignore[no-untyped-call]
         sums.append(float(nll.sum().detach()))

@@ -38,7 +38,7 @@ class Keeper:
     def log_train(
         self, step: int, loss: float, rate: float, norm: float, speed: float, tokens: int
     ) -> None:
-        """One step's loss (nats per learned token), rate, gradient norm, tokens/s and tokens."""
+        """One step's loss (nats per trained token), rate, gradient norm, tokens/s and tokens."""
         self.log(
             step,
             {

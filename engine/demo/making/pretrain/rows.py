@@ -73,7 +73,7 @@ def batches(
 
 
 def loss_sum(model: LlamaForCausalLM, rows: list[Row]) -> Tensor:
-    """The summed negative log-likelihood of the learned tokens, in nats.
+    """The summed negative log-likelihood of the trained tokens, in nats.
 
     Padding stands at the end, where causal attention keeps it from every token before it.
     """

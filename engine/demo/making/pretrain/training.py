@@ -63,7 +63,7 @@ class Training:
     def step(self, share: float, clock: float = 0.0) -> tuple[float, float, Batch, float]:
         """One step at `share` of the highest learning rate.
 
-        Returns the mean loss in nats per learned token, the gradient's norm, the batch, and the
+        Returns the mean loss in nats per trained token, the gradient's norm, the batch, and the
         first process's clock.
         """
         batch = next(self.batches)
