@@ -27,7 +27,7 @@ from engine.statistics import wilson
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.arrow import read_raw
 from engine.worker.inference.decoding import answer_all
-from engine.worker.inference.models import Bases, Voice
+from engine.worker.inference.models import Bases, LoadedArm
 from engine.worker.inference.scoring import (
     ROWS,
     Scored,
@@ -63,21 +63,21 @@ def run(attempt: Attempt) -> str:
     results: dict[str, Any] = {}
     for arm in sorted(arms, key=lambda arm: str(places[arm].base)):
         tally.begin(f"{arm.name}: loading", 0)
-        voice = bases.voice(arm, places[arm], attempt.log)
-        assert voice is not None, "without a budget there is always room"
-        for note in voice.notes:
+        loaded_arm = bases.load_arm(arm, places[arm], attempt.log)
+        assert loaded_arm is not None, "without a budget there is always room"
+        for note in loaded_arm.notes:
             attempt.log(note)
         result: dict[str, Any] = {"arm": format_arm(arm), "suites": {}}
         for name, items in chosen.items():
             tally.begin(f"{arm.name}: {name}", len(items))
-            result["suites"][name] = measure_suite(voice, items, tally.tick)
+            result["suites"][name] = measure_suite(loaded_arm, items, tally.tick)
         if examples:
             tally.begin(f"{arm.name}: labels", 2 * len(examples))
-            result["choices"] = measure_labels(voice, examples, tally.tick)
+            result["choices"] = measure_labels(loaded_arm, examples, tally.tick)
         if open_prompts:
             tally.begin(f"{arm.name}: open prompts", len(open_prompts))
-            asked = [voice.prompt(prompt.messages) for prompt in open_prompts]
-            said = answer_all(voice, asked, recipe.decode, ROWS, tally.tick)
+            asked = [loaded_arm.prompt(prompt.messages) for prompt in open_prompts]
+            said = answer_all(loaded_arm, asked, recipe.decode, ROWS, tally.tick)
             result["answers"] = {one.id: text for one, text in zip(open_prompts, said, strict=True)}
         results[arm.name] = result
     table = {"schema": SCHEMA, "data": recipe.choices, "arms": results}
@@ -109,19 +109,19 @@ class _Tally:
 
 
 def measure_suite(
-    voice: Voice, items: Sequence[Item], tick: Tick = lambda done: None
+    loaded_arm: LoadedArm, items: Sequence[Item], tick: Tick = lambda done: None
 ) -> dict[str, Any]:
     """One suite's results as JSON knows them. Open items are answered and not scored."""
     texts = {item.id: item.text for item in items if item.score == "perplexity"}
     asked = [item for item in items if item.score != "perplexity"]
     result: dict[str, Any] = {}
     if asked:
-        scored = score_items(voice, asked, tick)
+        scored = score_items(loaded_arm, asked, tick)
         prompts = {item.id: item.messages[-1].content for item in asked}
         result |= _accuracy(scored) if scored.scores else {"answers": scored.answers}
         result["prompts"] = prompts
     if texts:
-        read = read_texts(voice, texts, lambda done: tick(len(asked) + done))
+        read = read_texts(loaded_arm, texts, lambda done: tick(len(asked) + done))
         result |= {
             "perplexity": _finite(read.perplexity),
             "tokens": sum(read.tokens.values()),
@@ -132,7 +132,7 @@ def measure_suite(
 
 
 def measure_labels(
-    voice: Voice, examples: Sequence[Example], tick: Tick = lambda done: None
+    loaded_arm: LoadedArm, examples: Sequence[Example], tick: Tick = lambda done: None
 ) -> dict[str, Any]:
     """Accuracy on rows whose answers are labels: by likelihood, by generated answer, by majority.
 
@@ -147,12 +147,12 @@ def measure_labels(
             f"A data set of labels has at most {MOST_LABELS}.",
         )
     asked = [example.messages[:-1] for example in examples]
-    scored = label_scores(voice, asked, labels, tick)
+    scored = label_scores(loaded_arm, asked, labels, tick)
     # A diverged model finds no label likely, and not the first of them all.
     likely = ["" if any(map(math.isnan, row)) else labels[row.index(max(row))] for row in scored]
-    prompts = [voice.prompt(messages) for messages in asked]
+    prompts = [loaded_arm.prompt(messages) for messages in asked]
     said = answer_all(
-        voice,
+        loaded_arm,
         prompts,
         Decode(max_new_tokens=LABEL_TOKENS),
         ROWS,

@@ -58,13 +58,13 @@ def run(attempt: Attempt) -> str:
         done += len(prompts) - len(missing)
         attempt.progress(done, total, message=f"{arm.name}: loading")
         chorus = None  # lets go of its base
-        voice = None
+        loaded_arm = None
         if arm in places and missing:
-            voice = bases.voice(arm, places[arm], attempt.log)
-            assert voice is not None, "no other arm speaks"
-            for note in voice.notes:
+            loaded_arm = bases.load_arm(arm, places[arm], attempt.log)
+            assert loaded_arm is not None, "no other arm speaks"
+            for note in loaded_arm.notes:
                 attempt.log(note)
-        chorus = Chorus(arm, voice, missing, decode, ROWS)
+        chorus = Chorus(arm, loaded_arm, missing, decode, ROWS)
         try:
             for made in _heard(attempt, chorus):
                 sample_files.append(attempt.directory.samples, made)

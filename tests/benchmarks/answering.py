@@ -91,17 +91,19 @@ def as_we_do(base: Path, adapter: Path, prompts: Sequence[str]) -> dict[str, Any
     bases = Bases(torch.device("cpu"), budget=0)
     arms = [Arm("base", str(base), form="raw"), Arm("tuned", str(base), str(adapter), form="raw")]
     places = [Place(base), Place(base, adapter)]
-    voices = [bases.voice(arm, at, lambda _: None) for arm, at in zip(arms, places, strict=True)]
+    loaded_arms = [
+        bases.load_arm(arm, at, lambda _: None) for arm, at in zip(arms, places, strict=True)
+    ]
     loaded = time.perf_counter() - loading
-    for voice in voices:
-        assert voice is not None, "there is room for both"
-        Answers(voice, [voice.prompt([Message("user", prompts[0])])], Decode()).step()
+    for loaded_arm in loaded_arms:
+        assert loaded_arm is not None, "there is room for both"
+        Answers(loaded_arm, [loaded_arm.prompt([Message("user", prompts[0])])], Decode()).step()
     memory = settled() - before
     asked = [Prompt(str(at), (Message("user", text),)) for at, text in enumerate(prompts)]
     began = time.perf_counter()
     said: Said = []
-    for arm, voice in zip(arms, voices, strict=True):
-        chorus = Chorus(arm, voice, asked, Decode(max_new_tokens=NEW_TOKENS), ROWS)
+    for arm, loaded_arm in zip(arms, loaded_arms, strict=True):
+        chorus = Chorus(arm, loaded_arm, asked, Decode(max_new_tokens=NEW_TOKENS), ROWS)
         made = {}
         while not chorus.done:
             made.update({int(one.prompt_id): list(one.output_ids) for one in chorus.step()})

@@ -30,7 +30,7 @@ from engine.compare.samples import Sample
 from engine.recipes.settings import Decode
 from engine.worker.inference.batch import ROWS, Chorus
 from engine.worker.inference.decoding import Answers
-from engine.worker.inference.models import Bases, Voice
+from engine.worker.inference.models import Bases, LoadedArm
 from engine.worker.inference.token_shift import measure_shift
 from engine.worker.model.locate import Place
 from tests.benchmarks.answering import NEW_TOKENS
@@ -184,24 +184,24 @@ def _keys(effort: Effort, folder: Path) -> list[str]:
 
 def _batched(effort: Effort, folder: Path) -> list[str]:
     """The bundled prompts on the bundled model and an adapter, one by one and in batches."""
-    voices = _bundled_voices(folder)
+    loaded_arms = _bundled_arms(folder)
     asked = prompt_files.load("bundled:all")[: effort.checked]
     decode, same = Decode(max_new_tokens=NEW_TOKENS), 0
-    for voice in voices:
-        chorus = Chorus(voice.arm, voice, asked, decode, ROWS)
+    for loaded_arm in loaded_arms:
+        chorus = Chorus(loaded_arm.arm, loaded_arm, asked, decode, ROWS)
         batched = {}
         while not chorus.done:
             batched.update({one.prompt_id: one.output_ids for one in chorus.step()})
         for prompt in asked:
-            alone = _answer(voice, prompt.messages, decode).output_ids
+            alone = _answer(loaded_arm, prompt.messages, decode).output_ids
             same += alone == batched[prompt.id]
-    total = len(asked) * len(voices)
+    total = len(asked) * len(loaded_arms)
     return [f"{100 * same / total:.2f}% of {total}"]
 
 
 def _shifts(effort: Effort, folder: Path) -> list[str]:
     """Forward passes of the base's and the tuned weights, counted inside of the model."""
-    plain, tuned = _bundled_voices(folder)
+    plain, tuned = _bundled_arms(folder)
     asked = prompt_files.load("bundled:all")
     messages = [asked[at % len(asked)].messages for at in range(effort.shifts)]
     decode = Decode(max_new_tokens=32, temperature=1.0)
@@ -222,21 +222,21 @@ def _shifts(effort: Effort, folder: Path) -> list[str]:
     return [f"{passes / len(answers) / 2:g}", f"{took:.1f} s"]
 
 
-def _answer(voice: Voice, messages: Any, decode: Decode) -> Sample:
-    answers = Answers(voice, [voice.prompt(messages)], decode)
+def _answer(loaded_arm: LoadedArm, messages: Any, decode: Decode) -> Sample:
+    answers = Answers(loaded_arm, [loaded_arm.prompt(messages)], decode)
     while not answers.done:
         answers.step()
-    return answers.sample(0, "", messages, voice.arm.name)
+    return answers.sample(0, "", messages, loaded_arm.arm.name)
 
 
-def _bundled_voices(folder: Path) -> list[Voice]:
+def _bundled_arms(folder: Path) -> list[LoadedArm]:
     adapter = save_adapter(folder / "adapter", BASE, SEED, target_modules="all-linear")
     bases = Bases(torch.device("cpu"))
     made = [
-        bases.voice(Arm(name, str(BASE)), place, lambda _: None)
+        bases.load_arm(Arm(name, str(BASE)), place, lambda _: None)
         for name, place in (("base", Place(BASE)), ("tuned", Place(BASE, adapter)))
     ]
-    return [voice for voice in made if voice is not None]
+    return [loaded_arm for loaded_arm in made if loaded_arm is not None]
 
 
 def _random_model(effort: Effort, folder: Path) -> tuple[Path, Path]:

@@ -63,11 +63,11 @@ def measure(changes: Sequence[str], prompts: int, folder: Path) -> Ending:
     job = train_here(wanted, folder)
     left = job.adapter if wanted.method.kind == "lora" else job.model
     arm = Arm("tuned", str(left))
-    voice = Bases(torch.device("cpu")).voice(arm, locate(arm, []), lambda what: None)
-    assert voice is not None
+    loaded_arm = Bases(torch.device("cpu")).load_arm(arm, locate(arm, []), lambda what: None)
+    assert loaded_arm is not None
     held_out = rows.read(bundled.DATA / "emotion" / "eval.jsonl", limit=prompts).examples
-    asked = [voice.prompt(example.messages[:-1]) for example in held_out]
-    answers = Answers(voice, asked, Decode(max_new_tokens=LIMIT))
+    asked = [loaded_arm.prompt(example.messages[:-1]) for example in held_out]
+    answers = Answers(loaded_arm, asked, Decode(max_new_tokens=LIMIT))
     while not answers.done:
         answers.step()
     return Ending(

@@ -45,13 +45,13 @@ class Comparing:
         sample = requests.sample(request) if "sample" in request else self._sample(request, tuned)
         readings: list[Reading] = []
         for arm in (base, tuned):
-            voice = yield from self._stock.voice(arm, cancelled)
-            if voice is None:
+            loaded_arm = yield from self._stock.load_arm(arm, cancelled)
+            if loaded_arm is None:
                 yield {"event": "done", "shift": None}
                 return
-            with self._stock.speaking(voice):
-                readings.append(read(voice, sample.prompt_ids, sample.output_ids))
-            del voice  # so that its base can make room for the next
+            with self._stock.speaking(loaded_arm):
+                readings.append(read(loaded_arm, sample.prompt_ids, sample.output_ids))
+            del loaded_arm  # so that its base can make room for the next
         before, after = readings
         yield {"event": "done", "shift": to_table(compare(before, after, sample))}
 
@@ -74,14 +74,14 @@ class Comparing:
         samples = []
         for strength in wanted:
             scaled = replace(arm, strength=strength)
-            voice = yield from self._stock.voice(scaled, cancelled)
-            if voice is None or cancelled():
+            loaded_arm = yield from self._stock.load_arm(scaled, cancelled)
+            if loaded_arm is None or cancelled():
                 break
-            for event in speak(self._stock, voice, messages, decode, cancelled):
+            for event in speak(self._stock, loaded_arm, messages, decode, cancelled):
                 if event and event["event"] == "answer":
                     samples.append(event["sample"])
                 yield {**event, "strength": strength} if event else event
-            del voice  # so that its base can make room for the next
+            del loaded_arm  # so that its base can make room for the next
         yield {"event": "done", "samples": samples}
 
     def answers(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:
@@ -96,15 +96,15 @@ class Comparing:
         usual, rows = requests.decode(request), requests.number(request, "batch", ROWS)
         count, gone = 0, None
         for arm in arms:
-            voice = None
+            loaded_arm = None
             if not arm.is_endpoint:
-                voice = yield from self._stock.voice(arm, cancelled)
-                if voice is None:
+                loaded_arm = yield from self._stock.load_arm(arm, cancelled)
+                if loaded_arm is None:
                     break
-            chorus = Chorus(arm, voice, prompts, arm.decoding(usual), rows)
-            with self._stock.speaking(*([voice] if voice else [])):
-                if voice is not None:
-                    yield {"event": "notes", "arm": format_arm(arm), "notes": voice.notes}
+            chorus = Chorus(arm, loaded_arm, prompts, arm.decoding(usual), rows)
+            with self._stock.speaking(*([loaded_arm] if loaded_arm else [])):
+                if loaded_arm is not None:
+                    yield {"event": "notes", "arm": format_arm(arm), "notes": loaded_arm.notes}
                 try:
                     while not chorus.done and not cancelled():
                         made = chorus.step()
@@ -123,7 +123,7 @@ class Comparing:
                     "prompt_id": name,
                     "reason": reason,
                 }
-            del voice, chorus  # so that its base can make room for the next
+            del loaded_arm, chorus  # so that its base can make room for the next
         if gone is not None:
             raise gone
         yield {"event": "done", "count": count}
@@ -163,14 +163,14 @@ class Comparing:
             if one.place is None or one.error is not None:
                 continue
             try:
-                voice = yield from self._stock.voice(one.arm, cancelled)
-                if voice is None:
+                loaded_arm = yield from self._stock.load_arm(one.arm, cancelled)
+                if loaded_arm is None:
                     yield {"event": "done"} | first
                     return
-                if max(ids) < voice.base.vocabulary:
-                    with self._stock.speaking(voice):
-                        logits[at] = read(voice, ids[:1], ids[1:]).logits
-                del voice  # so that its base can make room for the next
+                if max(ids) < loaded_arm.base.vocabulary:
+                    with self._stock.speaking(loaded_arm):
+                        logits[at] = read(loaded_arm, ids[:1], ids[1:]).logits
+                del loaded_arm  # so that its base can make room for the next
             except EngineError as error:
                 found[at] = replace(one, error=error)
             yield None

@@ -85,11 +85,11 @@ class Desk:
                 Endpoint(arm, messages, decode), prompt_id, cancelled
             )
         else:
-            voice = yield from self._stock.voice(arm, cancelled)
-            if voice is None:
+            loaded_arm = yield from self._stock.load_arm(arm, cancelled)
+            if loaded_arm is None:
                 yield {"event": "done", "sample": None}
                 return
-            events = speak(self._stock, voice, messages, decode, cancelled, prompt_id)
+            events = speak(self._stock, loaded_arm, messages, decode, cancelled, prompt_id)
         for event in events:
             last = event is not None and event.get("event") == "answer"
             yield {**event, "event": "done"} if event and last else event

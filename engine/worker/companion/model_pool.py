@@ -14,7 +14,7 @@ from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.jobs.store import open_store
 from engine.worker.companion.protocol import Cancelled, Event
-from engine.worker.inference.models import Base, Bases, Voice
+from engine.worker.inference.models import Base, Bases, LoadedArm
 from engine.worker.inference.weight_files import free_on
 from engine.worker.model import loading
 from engine.worker.model.locate import Place, locate
@@ -62,17 +62,19 @@ class Stock:
             self._tokenizers[path] = loading.load_tokenizer(path)
         return self._tokenizers[path]
 
-    def voice(self, arm: Arm, cancelled: Cancelled) -> Generator[Event | None, None, Voice | None]:
-        """The arm's voice, once there is room for it; says what it waits for. None: cancelled."""
+    def load_arm(
+        self, arm: Arm, cancelled: Cancelled
+    ) -> Generator[Event | None, None, LoadedArm | None]:
+        """The arm, once there is room for it; says what it waits for. None: cancelled."""
         place = self.place(arm)
         bases = self.bases()
         waits = False
         while not cancelled():
             if not waits and not bases.holds(arm, place):
                 yield {"event": "loading", "message": f"loading {place.base.name}"}
-            voice = bases.voice(arm, place, _say_nothing, self._speaking)
-            if voice is not None:
-                return voice
+            loaded_arm = bases.load_arm(arm, place, _say_nothing, self._speaking)
+            if loaded_arm is not None:
+                return loaded_arm
             if not waits:
                 yield {"event": "loading", "message": "waiting: both models do not fit the memory"}
             waits = True
@@ -80,9 +82,9 @@ class Stock:
         return None
 
     @contextmanager
-    def speaking(self, *voices: Voice) -> Iterator[None]:
-        """Within it the voices' bases stay in memory; a device that is full is said in words."""
-        self._speaking += [voice.base for voice in voices]
+    def speaking(self, *loaded_arms: LoadedArm) -> Iterator[None]:
+        """Within it the arms' bases stay in memory; a device that is full is said in words."""
+        self._speaking += [loaded_arm.base for loaded_arm in loaded_arms]
         try:
             yield
         except torch.OutOfMemoryError as error:
@@ -92,8 +94,8 @@ class Stock:
                 "Ask for a shorter answer, or use device cpu.",
             ) from error
         finally:
-            for voice in voices:
-                self._speaking.remove(voice.base)
+            for loaded_arm in loaded_arms:
+                self._speaking.remove(loaded_arm.base)
 
     def bases(self) -> Bases:
         """Those in memory. Raises EngineError for a device that is not there."""

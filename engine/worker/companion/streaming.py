@@ -1,4 +1,4 @@
-"""One answer as events: what a pane hears while a voice, or an endpoint, speaks."""
+"""One answer as events: what a pane is sent while an arm, or an endpoint, answers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -12,29 +12,29 @@ from engine.worker.companion.protocol import WAITING, Cancelled, Event
 from engine.worker.data.chat_template import Said
 from engine.worker.inference.decoding import Answers
 from engine.worker.inference.endpoint import Endpoint
-from engine.worker.inference.models import Voice
+from engine.worker.inference.models import LoadedArm
 from engine.worker.tokenizers.detokenize import Pieces
 
 
 def speak(
     stock: Stock,
-    voice: Voice,
+    loaded_arm: LoadedArm,
     messages: Sequence[Said],
     decode: Decode,
     cancelled: Cancelled,
     prompt_id: str = "",
 ) -> Iterator[Event | None]:
     """`begin`, `text` …, then `answer` with the sample; one token a step. Raises EngineError."""
-    answers = Answers(voice, [voice.prompt(messages)], decode)
+    answers = Answers(loaded_arm, [loaded_arm.prompt(messages)], decode)
     answer = answers.answers[0]
-    adapter = voice.base.path_of(voice.adapter)
-    pieces = Pieces(voice.tokenizer)
+    adapter = loaded_arm.base.path_of(loaded_arm.adapter)
+    pieces = Pieces(loaded_arm.tokenizer)
     # Whoever has its turn between two events must know that this base is in use.
-    with stock.speaking(voice):
+    with stock.speaking(loaded_arm):
         yield {
             "event": "begin",
             "prompt_tokens": len(answer.prompt_ids),
-            "notes": voice.notes,
+            "notes": loaded_arm.notes,
             # What is really spoken with, so that a pane need not believe its own question.
             "adapter": str(adapter) if adapter else None,
         }
@@ -45,7 +45,7 @@ def speak(
             answers.step()
             piece = "" if answer.finish == "stop" else pieces.feed(answer.output_ids[-1])
             yield {"event": "text", "text": piece} if piece else None
-        yield answered(answers.sample(0, prompt_id, messages, format_arm(voice.arm)))
+        yield answered(answers.sample(0, prompt_id, messages, format_arm(loaded_arm.arm)))
 
 
 def ask_endpoint(call: Endpoint, prompt_id: str, cancelled: Cancelled) -> Iterator[Event]:

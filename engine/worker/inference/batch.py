@@ -1,4 +1,4 @@
-"""A set of prompts answered by one arm: in batches by a voice, several at a time by an endpoint.
+"""A set of prompts answered by one arm: in batches by a model, several at a time by an endpoint.
 
 A prompt that an arm cannot read, such as one longer than its context, or that an endpoint refuses,
 is left out and told of; an endpoint that cannot be asked any more ends the arm.
@@ -15,7 +15,7 @@ from engine.recipes.settings import Decode
 from engine.worker.inference.decoding import Answers
 from engine.worker.inference.endpoint import Endpoint
 from engine.worker.inference.endpoint_replies import EndpointGone
-from engine.worker.inference.models import Voice
+from engine.worker.inference.models import LoadedArm
 from engine.worker.inference.weight_files import free_on
 
 ROWS = 32
@@ -32,18 +32,23 @@ class Chorus:
     """The answers of an arm to a set of prompts, a token each at every `step`."""
 
     def __init__(
-        self, arm: Arm, voice: Voice | None, prompts: Sequence[Prompt], decode: Decode, rows: int
+        self,
+        arm: Arm,
+        loaded_arm: LoadedArm | None,
+        prompts: Sequence[Prompt],
+        decode: Decode,
+        rows: int,
     ) -> None:
-        """`voice` is None for an endpoint."""
+        """`loaded_arm` is None for an endpoint."""
         self.refused: dict[str, EngineError] = {}
         """Prompts that are left out, by id."""
         self._arm = arm
-        self._voice = voice
+        self._loaded_arm = loaded_arm
         self._decode = decode
-        self._batches = [] if voice is None else self._batched(voice, prompts, rows)
+        self._batches = [] if loaded_arm is None else self._batched(loaded_arm, prompts, rows)
         self._batch: list[Coded] = []
         self._answers: Answers | None = None
-        self._asked = list(reversed(prompts)) if voice is None else []
+        self._asked = list(reversed(prompts)) if loaded_arm is None else []
         self._calls: list[tuple[Prompt, Endpoint]] = []
         self._gone: EndpointGone | None = None
 
@@ -54,15 +59,15 @@ class Chorus:
     @property
     def is_remote(self) -> bool:
         """Whether a step waits for nothing: the work is done elsewhere."""
-        return self._voice is None
+        return self._loaded_arm is None
 
     def step(self) -> list[Sample]:
         """Go on by a token; the samples of the answers that ended. Raises EngineError."""
-        if self._voice is None:
+        if self._loaded_arm is None:
             return self._hear()
         if self._answers is None:
             self._batch = self._batches.pop(0)
-            self._answers = Answers(self._voice, [ids for _, ids in self._batch], self._decode)
+            self._answers = Answers(self._loaded_arm, [ids for _, ids in self._batch], self._decode)
         answers = self._answers
         ended = [(at, self._batch[at][0]) for at in answers.step()]
         if answers.done:
@@ -106,19 +111,21 @@ class Chorus:
         except EngineError as error:
             self.refused[prompt.id] = error
 
-    def _batched(self, voice: Voice, prompts: Sequence[Prompt], rows: int) -> list[list[Coded]]:
+    def _batched(
+        self, loaded_arm: LoadedArm, prompts: Sequence[Prompt], rows: int
+    ) -> list[list[Coded]]:
         """Prompts with their ids, of like length together, as many as `rows` and memory allow."""
         coded: list[Coded] = []
         for prompt in prompts:
             try:
-                coded.append((prompt, voice.prompt(prompt.messages)))
+                coded.append((prompt, loaded_arm.prompt(prompt.messages)))
             except EngineError as error:
                 self.refused[prompt.id] = error
         coded.sort(key=lambda pair: -len(pair[1]))
-        free, batches = free_on(voice.base.device) // _SHARE, []
+        free, batches = free_on(loaded_arm.base.device) // _SHARE, []
         while coded:
             longest = len(coded[0][1]) + self._decode.max_new_tokens
-            fitting = free // voice.base.answer_size(min(longest, voice.base.context))
+            fitting = free // loaded_arm.base.answer_size(min(longest, loaded_arm.base.context))
             count = max(1, min(rows, fitting))
             batches.append(coded[:count])
             coded = coded[count:]

@@ -16,7 +16,7 @@ from engine.chat import Message
 from engine.compare.samples import Finish, Sample, Timings
 from engine.recipes.settings import Decode
 from engine.worker.data.chat_template import Said
-from engine.worker.inference.models import Voice
+from engine.worker.inference.models import LoadedArm
 from engine.worker.tokenizers.detokenize import decode_ids
 
 _PAYS = 8
@@ -39,26 +39,26 @@ class Answer:
 
 
 class Answers:
-    """Answers of one voice to one or more prompts, a token each at every `step`.
+    """Answers of one arm to one or more prompts, a token each at every `step`.
 
     One prompt alone is run without padding or mask, exactly as the model would run by itself.
     Several are padded left, with positions that skip the padding.
     """
 
-    def __init__(self, voice: Voice, prompts: Sequence[list[int]], decode: Decode) -> None:
-        self.voice = voice
+    def __init__(self, loaded_arm: LoadedArm, prompts: Sequence[list[int]], decode: Decode) -> None:
+        self.loaded_arm = loaded_arm
         self.decode = decode
         self.answers = [
-            Answer(ids, min(decode.max_new_tokens, voice.base.context - len(ids)))
+            Answer(ids, min(decode.max_new_tokens, loaded_arm.base.context - len(ids)))
             for ids in prompts
         ]
         self._began = time.monotonic()
-        self._ends = voice.ends
+        self._ends = loaded_arm.ends
         self._rows = list(range(len(prompts)))
         """Which answer each row of the cache is."""
         self._generators = [torch.Generator().manual_seed(decode.seed) for _ in prompts]
         self._cache: Any = None
-        self._inputs, self._mask = _pad_left(prompts, voice.base.device)
+        self._inputs, self._mask = _pad_left(prompts, loaded_arm.base.device)
 
     @property
     def done(self) -> bool:
@@ -86,7 +86,7 @@ class Answers:
                 answer.finish = "length"
             if answer.finish is not None:
                 ended.append(index)
-        self._inputs = tokens.unsqueeze(-1).to(self.voice.base.device)
+        self._inputs = tokens.unsqueeze(-1).to(self.loaded_arm.base.device)
         self._drop_finished()
         return ended
 
@@ -99,7 +99,7 @@ class Answers:
         """Answer `index`, done, as the record of it."""
         answer = self.answers[index]
         assert answer.finish is not None, "an answer is a sample once it is done"
-        template = self.voice.template
+        template = self.loaded_arm.template
         return Sample(
             prompt_id=prompt_id,
             messages=tuple(Message(one.role, one.content) for one in messages),
@@ -113,7 +113,7 @@ class Answers:
             logprobs=tuple(answer.logprobs),
             decode=self.decode,
             timings=Timings(round(answer.first_token, 4), round(answer.total, 4)),
-            dtype=self.voice.base.dtype,
+            dtype=self.loaded_arm.base.dtype,
             batch=len(self.answers),
         )
 
@@ -121,16 +121,16 @@ class Answers:
         """The text of answer `index`, without its end token; other special tokens stay visible."""
         answer = self.answers[index]
         ids = answer.output_ids[:-1] if answer.finish == "stop" else answer.output_ids
-        return decode_ids(self.voice.tokenizer, ids)
+        return decode_ids(self.loaded_arm.tokenizer, ids)
 
     def _forward(self) -> Tensor:
         """Logits of the next token, float32 of (rows, vocabulary)."""
-        extra: dict[str, Any] = self.voice.base.last_only()
+        extra: dict[str, Any] = self.loaded_arm.base.last_only()
         if self._mask is not None:
             positions = (self._mask.cumsum(-1) - 1).clamp(min=0)
             extra["attention_mask"] = self._mask
             extra["position_ids"] = positions[:, -self._inputs.shape[1] :]
-        out = self.voice.forward(
+        out = self.loaded_arm.forward(
             input_ids=self._inputs, past_key_values=self._cache, use_cache=True, **extra
         )
         self._cache = out.past_key_values
@@ -162,7 +162,7 @@ class Answers:
 
 
 def answer_all(
-    voice: Voice,
+    loaded_arm: LoadedArm,
     prompts: Sequence[list[int]],
     decode: Decode,
     rows: int,
@@ -176,7 +176,7 @@ def answer_all(
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
     for start in range(0, len(order), rows):
         chosen = order[start : start + rows]
-        answers = Answers(voice, [prompts[index] for index in chosen], decode)
+        answers = Answers(loaded_arm, [prompts[index] for index in chosen], decode)
         while not answers.done:
             answers.step()
             tick(start + sum(answer.finish is not None for answer in answers.answers))

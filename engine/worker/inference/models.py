@@ -1,4 +1,4 @@
-"""Bases in memory and the voices that speak through them.
+"""Bases in memory and the arms that answer with them.
 
 One base serves any number of arms: its adapters are switched for each forward pass, so that no pane
 ever hears another's weights. Where switching off does not give the base back, it is loaded apart.
@@ -118,7 +118,7 @@ def _kept_of_a_token(config: Any) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Voice:
+class LoadedArm:
     """An arm, ready to answer."""
 
     arm: Arm
@@ -138,8 +138,8 @@ class Voice:
         tokenizer: Any,
         adapter: str | None = None,
         notes: tuple[str, ...] = (),
-    ) -> "Voice":
-        """A voice with the template that its arm asks for. Raises EngineError."""
+    ) -> "LoadedArm":
+        """An arm with the template that it asks for. Raises EngineError."""
         template = None if arm.form == "raw" else choose_template(tokenizer, arm.form)
         return cls(arm, base, tokenizer, template, adapter, notes)
 
@@ -171,11 +171,11 @@ def too_long(arm: Arm, tokens: int, context: int) -> EngineError:
     )
 
 
-def voice_of(model: Any, tokenizer: Any, form: PromptForm | None = None) -> Voice:
-    """A voice for a model that is in memory already, as it is: adapters that are on stay on."""
+def wrap_model(model: Any, tokenizer: Any, form: PromptForm | None = None) -> LoadedArm:
+    """A loaded arm of a model that is in memory already, as it is: adapters that are on stay on."""
     base = Base(model)
     active = model.active_adapters if hasattr(model, "peft_config") else []
-    return Voice.of(Arm("model", "", form=form), base, tokenizer, active[0] if active else None)
+    return LoadedArm.of(Arm("model", "", form=form), base, tokenizer, active[0] if active else None)
 
 
 class Bases:
@@ -194,8 +194,10 @@ class Bases:
         self._tokenizers = {} if tokenizers is None else tokenizers
         """Those that were read already, by their directory."""
 
-    def voice(self, arm: Arm, place: Place, say: Say, busy: Sequence[Base] = ()) -> Voice | None:
-        """A voice for `arm`, whose weights lie at `place`; `say` is told what takes time.
+    def load_arm(
+        self, arm: Arm, place: Place, say: Say, busy: Sequence[Base] = ()
+    ) -> LoadedArm | None:
+        """`arm` made ready to answer, whose weights lie at `place`; `say` is told what takes time.
 
         None: the bases that are `busy` must first be done, both do not fit. Raises EngineError.
         """
@@ -231,21 +233,21 @@ class Bases:
                 del self._kept[key]
             raise
         notes = (f"{place.base.name} is loaded apart for {arm.name}",) if apart else ()
-        voice = Voice.of(arm, base, self._tokenizer(asked_at, base), adapter, notes)
-        if asked_at != place.base and self._has_own_template(voice, place.base):
+        loaded_arm = LoadedArm.of(arm, base, self._tokenizer(asked_at, base), adapter, notes)
+        if asked_at != place.base and self._has_own_template(loaded_arm, place.base):
             told = f"{arm.name} is asked by the template of its training, not by that of its base"
-            return replace(voice, notes=(*notes, told))
-        return voice
+            return replace(loaded_arm, notes=(*notes, told))
+        return loaded_arm
 
-    def _has_own_template(self, voice: Voice, base: Path) -> bool:
+    def _has_own_template(self, loaded_arm: LoadedArm, base: Path) -> bool:
         """Whether an adapter brings another template, or system prompt, than its base has."""
-        if voice.template is None:
+        if loaded_arm.template is None:
             return False
         try:
-            usual = choose_template(self._tokenizer(base, voice.base), voice.arm.form)
+            usual = choose_template(self._tokenizer(base, loaded_arm.base), loaded_arm.arm.form)
         except EngineError:  # the base has none that can be used, and nobody asks for it
             return True
-        return usual.hash != voice.template.hash
+        return usual.hash != loaded_arm.template.hash
 
     def _tokenizer(self, path: Path, base: Base) -> Any:
         tokenizer = self._tokenizers.get(path) or loading.load_tokenizer(path)

@@ -1,4 +1,4 @@
-"""Measuring a voice: labels by likelihood, texts by perplexity, items of suites by their answers.
+"""Measuring an arm: labels by likelihood, texts by perplexity, items of suites by their answers.
 
 Every measure keeps its value item by item, so that two arms can be compared in pairs. Batches hold
 rows of like length; nothing here samples.
@@ -20,7 +20,7 @@ from engine.recipes.settings import Decode
 from engine.worker.data.chat_template import Said, dress, leading_ids
 from engine.worker.data.encode import IGNORE_INDEX, Encoded, collate, encode_messages, nll_by_row
 from engine.worker.inference.decoding import answer_all
-from engine.worker.inference.models import Voice
+from engine.worker.inference.models import LoadedArm
 
 ROWS = 128
 """Rows of a batch, where they are short."""
@@ -60,11 +60,14 @@ class Read:
 
 
 def score_items(
-    voice: Voice, items: Sequence[Item], tick: Tick = lambda done: None, limit: int = ANSWER_TOKENS
+    loaded_arm: LoadedArm,
+    items: Sequence[Item],
+    tick: Tick = lambda done: None,
+    limit: int = ANSWER_TOKENS,
 ) -> Scored:
     """Greedy answers of at most `limit` tokens; those of items with a right answer are scored."""
-    prompts = [voice.prompt(item.messages) for item in items]
-    texts = answer_all(voice, prompts, Decode(max_new_tokens=limit), ROWS, tick)
+    prompts = [loaded_arm.prompt(item.messages) for item in items]
+    texts = answer_all(loaded_arm, prompts, Decode(max_new_tokens=limit), ROWS, tick)
     pairs = list(zip(items, texts, strict=True))
     return Scored(
         {item.id: scores.score(item, text) for item, text in pairs if item.score != "open"},
@@ -73,29 +76,29 @@ def score_items(
 
 
 def read_texts(
-    voice: Voice, texts: dict[str, str], tick: Tick = lambda done: None, window: int = 512
+    loaded_arm: LoadedArm, texts: dict[str, str], tick: Tick = lambda done: None, window: int = 512
 ) -> Read:
     """The likelihood of plain texts, each token predicted once.
 
     A text that is longer than the window is read window by window, which share one token: the last
     of one is the context of the next. A text's first token is predicted from BOS or not at all.
     """
-    window = min(window, voice.base.context)
-    lead = leading_ids(voice.tokenizer)
+    window = min(window, loaded_arm.base.context)
+    lead = leading_ids(loaded_arm.tokenizer)
     pieces: list[tuple[str, Encoded]] = []
     for name, text in texts.items():
-        ids = lead + list(voice.tokenizer(text, add_special_tokens=False)["input_ids"])
+        ids = lead + list(loaded_arm.tokenizer(text, add_special_tokens=False)["input_ids"])
         for start in range(0, max(1, len(ids) - 1), window - 1):
             part = ids[start : start + window]
             pieces.append((name, Encoded(part, part, 0, kept=True, reason="")))
     nll, tokens = dict.fromkeys(texts, 0.0), dict.fromkeys(texts, 0)
     done = 0
-    for chosen in _by_length([len(piece.input_ids) for _, piece in pieces], voice):
+    for chosen in _by_length([len(piece.input_ids) for _, piece in pieces], loaded_arm):
         batch = collate([pieces[at][1] for at in chosen])
-        moved = {name: tensor.to(voice.base.device) for name, tensor in batch.items()}
+        moved = {name: tensor.to(loaded_arm.base.device) for name, tensor in batch.items()}
         labels = moved.pop("labels").masked_fill(moved["attention_mask"] == 0, IGNORE_INDEX)
         with torch.inference_mode():
-            sums, counts = nll_by_row(voice.forward(**moved, use_cache=False).logits, labels)
+            sums, counts = nll_by_row(loaded_arm.forward(**moved, use_cache=False).logits, labels)
         for at, total, count in zip(chosen, sums.tolist(), counts.tolist(), strict=True):
             nll[pieces[at][0]] += total
             tokens[pieces[at][0]] += count
@@ -105,7 +108,7 @@ def read_texts(
 
 
 def label_scores(
-    voice: Voice,
+    loaded_arm: LoadedArm,
     conversations: Sequence[Sequence[Said]],
     labels: Sequence[str],
     tick: Tick = lambda done: None,
@@ -115,12 +118,12 @@ def label_scores(
     Rows as `conversations`, columns as `labels`, in nats; encoded as training encodes. What the
     labels have in common is computed once a conversation.
     """
-    cases = [_case(voice, conversation, labels) for conversation in conversations]
+    cases = [_case(loaded_arm, conversation, labels) for conversation in conversations]
     found: list[list[float]] = [[] for _ in cases]
     done = 0
-    for chosen in _by_length([len(case.context) for case in cases], voice):
+    for chosen in _by_length([len(case.context) for case in cases], loaded_arm):
         with torch.inference_mode():
-            rows = _score_cases(voice, [cases[at] for at in chosen])
+            rows = _score_cases(loaded_arm, [cases[at] for at in chosen])
         for at, row in zip(chosen, rows, strict=True):
             found[at] = row
         done += len(chosen)
@@ -137,17 +140,17 @@ class _Case:
     is_target: list[list[bool]]
 
 
-def _case(voice: Voice, conversation: Sequence[Said], labels: Sequence[str]) -> _Case:
-    rows = [_encode_label(voice, conversation, label) for label in labels]
+def _case(loaded_arm: LoadedArm, conversation: Sequence[Said], labels: Sequence[str]) -> _Case:
+    rows = [_encode_label(loaded_arm, conversation, label) for label in labels]
     shared = min(
         next(at for at, one in enumerate(row.labels) if one != IGNORE_INDEX) for row in rows
     )
     while any(row.input_ids[:shared] != rows[0].input_ids[:shared] for row in rows):
         shared -= 1
-    if not shared or max(len(row.input_ids) for row in rows) > voice.base.context:
+    if not shared or max(len(row.input_ids) for row in rows) > loaded_arm.base.context:
         raise EngineError(
             "A row does not fit the model's context.",
-            f"{max(len(row.input_ids) for row in rows)} tokens of {voice.base.context}",
+            f"{max(len(row.input_ids) for row in rows)} tokens of {loaded_arm.base.context}",
         )
     return _Case(
         rows[0].input_ids[:shared],
@@ -156,33 +159,33 @@ def _case(voice: Voice, conversation: Sequence[Said], labels: Sequence[str]) -> 
     )
 
 
-def _encode_label(voice: Voice, conversation: Sequence[Said], label: str) -> Encoded:
-    template = voice.template
+def _encode_label(loaded_arm: LoadedArm, conversation: Sequence[Said], label: str) -> Encoded:
+    template = loaded_arm.template
     if template is None:
-        context = voice.prompt(conversation)
-        tail = list(voice.tokenizer(label, add_special_tokens=False)["input_ids"])
-        tail.append(voice.tokenizer.eos_token_id)
+        context = loaded_arm.prompt(conversation)
+        tail = list(loaded_arm.tokenizer(label, add_special_tokens=False)["input_ids"])
+        tail.append(loaded_arm.tokenizer.eos_token_id)
         ids = [*context, *tail]
         return Encoded(ids, [IGNORE_INDEX] * len(context) + tail, 0, kept=True, reason="")
     answered = [
-        *dress(conversation, voice.arm.system, voice.arm.prefix),
+        *dress(conversation, loaded_arm.arm.system, loaded_arm.arm.prefix),
         Message("assistant", label),
     ]
-    row = encode_messages(answered, voice.tokenizer, template, ENDLESS)
+    row = encode_messages(answered, loaded_arm.tokenizer, template, ENDLESS)
     if not row.kept:
         raise EngineError("A row cannot be scored.", row.reason)
     return row
 
 
-def _score_cases(voice: Voice, cases: Sequence[_Case]) -> list[list[float]]:
-    device, labels = voice.base.device, len(cases[0].tails)
+def _score_cases(loaded_arm: LoadedArm, cases: Sequence[_Case]) -> list[list[float]]:
+    device, labels = loaded_arm.base.device, len(cases[0].tails)
     context, mask = _padded([case.context for case in cases], left=True)
-    out = voice.forward(
+    out = loaded_arm.forward(
         input_ids=context.to(device),
         attention_mask=mask.to(device),
         position_ids=_positions(mask).to(device),
         use_cache=True,
-        **voice.base.last_only(),
+        **loaded_arm.base.last_only(),
     )
     logits = out.logits[:, -1:].repeat_interleave(labels, dim=0)
     tails, tail_mask = _padded([tail for case in cases for tail in case.tails], left=False)
@@ -190,7 +193,7 @@ def _score_cases(voice: Voice, cases: Sequence[_Case]) -> list[list[float]]:
         out.past_key_values.batch_repeat_interleave(labels)
         whole = torch.cat([mask.repeat_interleave(labels, dim=0), tail_mask[:, :-1]], dim=1)
         positions = _positions(whole)[:, mask.shape[1] :]
-        after = voice.forward(
+        after = loaded_arm.forward(
             input_ids=tails[:, :-1].to(device),
             attention_mask=whole.to(device),
             position_ids=positions.to(device),
@@ -220,11 +223,11 @@ def _positions(mask: Tensor) -> Tensor:
     return (mask.cumsum(-1) - 1).clamp(min=0)
 
 
-def _by_length(lengths: Sequence[int], voice: Voice) -> Iterator[list[int]]:
+def _by_length(lengths: Sequence[int], loaded_arm: LoadedArm) -> Iterator[list[int]]:
     """Indices in batches of like length, the longest first; fewer where logits would be large."""
     order = sorted(range(len(lengths)), key=lambda at: -lengths[at])
     while order:
-        wide = max(1, lengths[order[0]]) * voice.base.vocabulary
+        wide = max(1, lengths[order[0]]) * loaded_arm.base.vocabulary
         rows = max(1, min(ROWS, (1 << 26) // wide))
         yield order[:rows]
         order = order[rows:]

@@ -14,7 +14,7 @@ from engine.compare.arms import Arm, format_arm
 from engine.compare.samples import Sample
 from engine.compare.token_shift import TOP, Candidate, Shift, ShiftedToken
 from engine.errors import EngineError
-from engine.worker.inference.models import Voice
+from engine.worker.inference.models import LoadedArm
 
 _ROWS = 64
 """Places compared at a time: their distributions are spread out in float64."""
@@ -30,7 +30,7 @@ class Reading:
     """float32 of (tokens of the answer, vocabulary), on the CPU."""
 
 
-def measure_shift(base: Voice, tuned: Voice, sample: Sample) -> Shift:
+def measure_shift(base: LoadedArm, tuned: LoadedArm, sample: Sample) -> Shift:
     """What `base` would have said at each token of `sample`, an answer of `tuned`.
 
     Raises EngineError where the vocabularies differ, or the answer does not fit.
@@ -39,31 +39,35 @@ def measure_shift(base: Voice, tuned: Voice, sample: Sample) -> Shift:
     return compare(read(base, ids, said), read(tuned, ids, said), sample)
 
 
-def read(voice: Voice, prompt: Sequence[int], said: Sequence[int]) -> Reading:
+def read(loaded_arm: LoadedArm, prompt: Sequence[int], said: Sequence[int]) -> Reading:
     """One forward pass over an answer and the prompt it was given to, by the ids of both.
 
     Raises EngineError where they do not fit the context, or are not of this vocabulary.
     """
     ids = [*prompt, *said]
-    if len(ids) > voice.base.context:
+    if len(ids) > loaded_arm.base.context:
         raise EngineError(
             "The answer does not fit the context.",
-            f"{len(ids)} tokens; {voice.arm.checkpoint} takes {voice.base.context}",
+            f"{len(ids)} tokens; {loaded_arm.arm.checkpoint} takes {loaded_arm.base.context}",
         )
-    if ids and max(ids) >= voice.base.vocabulary:
+    if ids and max(ids) >= loaded_arm.base.vocabulary:
         raise EngineError(
             "These token ids are not of this model.",
-            f"{max(ids)}; {voice.arm.checkpoint} knows {voice.base.vocabulary} tokens",
+            f"{max(ids)}; {loaded_arm.arm.checkpoint} knows {loaded_arm.base.vocabulary} tokens",
         )
     if not prompt and said:
         raise EngineError("The prompt is empty.", hint="The first token needs one before it.")
     if not said:
-        return Reading(voice.arm, voice.tokenizer, torch.zeros((0, voice.base.vocabulary)))
-    inputs = torch.tensor([ids[:-1]], device=voice.base.device)
+        return Reading(
+            loaded_arm.arm, loaded_arm.tokenizer, torch.zeros((0, loaded_arm.base.vocabulary))
+        )
+    inputs = torch.tensor([ids[:-1]], device=loaded_arm.base.device)
     with torch.inference_mode():
-        out = voice.forward(input_ids=inputs, use_cache=False, **voice.base.last_only(len(said)))
+        out = loaded_arm.forward(
+            input_ids=inputs, use_cache=False, **loaded_arm.base.last_only(len(said))
+        )
         logits = out.logits[0, -len(said) :].float().cpu()
-    return Reading(voice.arm, voice.tokenizer, logits)
+    return Reading(loaded_arm.arm, loaded_arm.tokenizer, logits)
 
 
 def compare(base: Reading, tuned: Reading, sample: Sample) -> Shift:

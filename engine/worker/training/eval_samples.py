@@ -24,7 +24,7 @@ from engine.worker.data.chat_template import Template
 from engine.worker.data.encode import IGNORE_INDEX, Encoded
 from engine.worker.data.prepare import Prepared
 from engine.worker.inference.decoding import Answers
-from engine.worker.inference.models import Base, Voice
+from engine.worker.inference.models import Base, LoadedArm
 from engine.worker.tokenizers.detokenize import decode_ids
 
 TEXT_PROMPT = 16
@@ -43,16 +43,18 @@ class Asked:
 class Sampler:
     """A gauge of no numbers: it writes what the model says."""
 
-    def __init__(self, attempt: Attempt, voice: Voice, asked: Sequence[Asked], length: int) -> None:
+    def __init__(
+        self, attempt: Attempt, loaded_arm: LoadedArm, asked: Sequence[Asked], length: int
+    ) -> None:
         self._attempt = attempt
-        self._voice = voice
+        self._loaded_arm = loaded_arm
         self._asked = asked
         self._decode = Decode(max_new_tokens=length)
 
     def measure(self, step: int) -> dict[str, float]:
         """Append a line for each prompt. Raises Stopped between tokens, with nothing written."""
         started = time.monotonic()
-        answers = Answers(self._voice, [one.ids for one in self._asked], self._decode)
+        answers = Answers(self._loaded_arm, [one.ids for one in self._asked], self._decode)
         while not answers.done:
             if self._attempt.stop_requested():
                 raise Stopped
@@ -84,10 +86,10 @@ def sampler(
         return None
     active = model.active_adapters if hasattr(model, "peft_config") else []
     adapter = active[0] if active else None
-    voice = Voice(Arm("now", ""), Base(model), tokenizer, template, adapter)
+    loaded_arm = LoadedArm(Arm("now", ""), Base(model), tokenizer, template, adapter)
     if wanted.prompts:
         found = prompt_files.read(prompt_files.find(wanted.prompts))[: wanted.count]
-        asked = [Asked(one.id, one.messages, voice.prompt(one.messages)) for one in found]
+        asked = [Asked(one.id, one.messages, loaded_arm.prompt(one.messages)) for one in found]
     else:
         rows, kind = (data.eval, "eval") if data.eval else (data.train, "train")
         examples = [*data.eval_examples, *([None] * wanted.count)]
@@ -97,8 +99,8 @@ def sampler(
                 zip(rows[: wanted.count], examples, strict=False), 1
             )
         ]
-    asked = [one for one in asked if 0 < len(one.ids) < voice.base.context]
-    return Sampler(attempt, voice, asked, wanted.max_new_tokens) if asked else None
+    asked = [one for one in asked if 0 < len(one.ids) < loaded_arm.base.context]
+    return Sampler(attempt, loaded_arm, asked, wanted.max_new_tokens) if asked else None
 
 
 def append(path: Path, lines: Sequence[dict[str, Any]]) -> None:

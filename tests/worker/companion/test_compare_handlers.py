@@ -72,8 +72,8 @@ def test_the_shift_of_an_answer_takes_one_pass_an_arm(
     arms = f"b={base}", f"t={base}+{adapters['lora']}"
     sample = ask(desk, "generate", arm=arms[1], text=SAID, decoding=SHORT)[-1]["sample"]
     passes: list[int] = []
-    voice = next(iter(desk._stock.bases()._kept.values()))
-    hook = voice._model.register_forward_hook(lambda *_: passes.append(1))
+    model = next(iter(desk._stock.bases()._kept.values()))
+    hook = model._model.register_forward_hook(lambda *_: passes.append(1))
     last = ask(desk, "shift", base=arms[0], tuned=arms[1], sample=sample)[-1]
     hook.remove()
     assert len(passes) == 2

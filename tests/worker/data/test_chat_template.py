@@ -14,7 +14,7 @@ from engine.errors import EngineError
 from engine.worker.data import template_sandbox
 from engine.worker.data.chat_template import Template, choose_template, render_prompt
 from engine.worker.data.encode import IGNORE_INDEX, encode_messages
-from engine.worker.inference.models import Bases, Voice
+from engine.worker.inference.models import Bases, LoadedArm
 from engine.worker.model.locate import Place
 from engine.worker.model.saving import all_ends, keep_template, save_template
 from tests.worker.tiny import CHATML, make_model, make_tokenizer, save_adapter, save_checkpoint
@@ -228,21 +228,21 @@ def test_an_arm_says_when_it_is_asked_otherwise_than_its_base(tmp_path: Path) ->
     base = save_checkpoint(tmp_path / "base")
     adapter = save_adapter(tmp_path / "adapter", base)
 
-    def voice() -> Voice:
-        fresh = Bases(torch.device("cpu")).voice(
+    def load() -> LoadedArm:
+        fresh = Bases(torch.device("cpu")).load_arm(
             Arm("t", str(adapter)), Place(base, adapter), print
         )
         assert fresh is not None
         return fresh
 
-    assert voice().notes == (), "an adapter without a tokenizer is asked as its base is"
+    assert load().notes == (), "an adapter without a tokenizer is asked as its base is"
     tokenizer = make_tokenizer()
     save_template(adapter, choose_template(tokenizer), tokenizer, make_model())
-    assert voice().notes == ()
+    assert load().notes == ()
     save_template(adapter, choose_template(tokenizer, "raw", "Be brief."), tokenizer, make_model())
-    (note,) = voice().notes
+    (note,) = load().notes
     assert note == "t is asked by the template of its training, not by that of its base"
-    prompt = voice().tokenizer.decode(voice().prompt(ASKED))
+    prompt = load().tokenizer.decode(load().prompt(ASKED))
     assert prompt == "Be brief.\ni miss my dog\n"
 
 

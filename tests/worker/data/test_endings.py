@@ -15,7 +15,7 @@ from engine.recipes.settings import Decode
 from engine.worker.data.chat_template import choose_template
 from engine.worker.data.encode import IGNORE_INDEX, collate, encode, encode_messages, end_token_ids
 from engine.worker.inference.decoding import Answers
-from engine.worker.inference.models import Voice, voice_of
+from engine.worker.inference.models import LoadedArm, wrap_model
 from engine.worker.model.saving import keep_template
 from tests.worker.data.test_encode import adding_bos
 from tests.worker.tiny import CHATML, make_model, make_tokenizer
@@ -69,9 +69,9 @@ def make_rigged(vocabulary: int) -> Any:
     return model
 
 
-def say(voice: Voice, prompt: list[int], token: int) -> None:
+def say(loaded_arm: LoadedArm, prompt: list[int], token: int) -> None:
     """Make `token` what the model says to the prompt."""
-    with voice.base.speaking(None) as model, torch.no_grad():
+    with loaded_arm.base.speaking(None) as model, torch.no_grad():
         hidden = model.model(torch.tensor([prompt])).last_hidden_state[0, -1]
         model.lm_head.weight[token] = hidden
 
@@ -97,17 +97,17 @@ def test_every_answer_ends_in_a_token_that_generating_stops_at(
     assert set(stops) <= ends
     # As another program finds it: by the saved template, with a model that always says the end.
     keep_template(template, tokenizer)
-    voice = voice_of(make_rigged(len(tokenizer)), tokenizer)
-    prompt = voice.prompt(SHORT[:1])
-    say(voice, prompt, stops[-1])
-    answers = Answers(voice, [prompt], Decode(max_new_tokens=3))
+    loaded_arm = wrap_model(make_rigged(len(tokenizer)), tokenizer)
+    prompt = loaded_arm.prompt(SHORT[:1])
+    say(loaded_arm, prompt, stops[-1])
+    answers = Answers(loaded_arm, [prompt], Decode(max_new_tokens=3))
     while not answers.done:
         answers.step()
     answer = answers.answers[0]
     assert (answer.output_ids, answer.finish) == ([stops[-1]], "stop")
     if tokenizer.pad_token_id != tokenizer.eos_token_id:
-        assert tokenizer.pad_token_id not in voice.ends
-    assert row.input_ids[: len(voice.prompt(LONG[:1]))] == voice.prompt(LONG[:1])
+        assert tokenizer.pad_token_id not in loaded_arm.ends
+    assert row.input_ids[: len(loaded_arm.prompt(LONG[:1]))] == loaded_arm.prompt(LONG[:1])
 
 
 @pytest.mark.parametrize("form", FORMS)

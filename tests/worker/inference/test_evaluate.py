@@ -22,7 +22,7 @@ from engine.jobs.status import State
 from engine.recipes.recipe import EvaluateRecipe
 from engine.worker.data.encode import choose_template, collate, encode_messages, nll
 from engine.worker.evaluate import measure_labels, measure_suite
-from engine.worker.inference.models import Bases, Voice
+from engine.worker.inference.models import Bases, LoadedArm
 from engine.worker.inference.scoring import Read, label_scores, read_texts, score_items
 from engine.worker.model.locate import Place
 from tests.worker.tiny import save_adapter, save_checkpoint
@@ -45,13 +45,13 @@ def bases() -> Bases:
     return Bases(torch.device("cpu"))
 
 
-def voice(bases: Bases, base: Path, adapter: Path | None = None, **settings: Any) -> Voice:
-    made = bases.voice(Arm("arm", str(base), **settings), Place(base, adapter), lambda _: None)
+def load_arm(bases: Bases, base: Path, adapter: Path | None = None, **settings: Any) -> LoadedArm:
+    made = bases.load_arm(Arm("arm", str(base), **settings), Place(base, adapter), lambda _: None)
     assert made is not None
     return made
 
 
-def the_long_way(one: Voice, asked: list[Message], label: str) -> float:
+def the_long_way(one: LoadedArm, asked: list[Message], label: str) -> float:
     """One row, one forward pass: what training would call its loss."""
     answered = [*asked, Message("assistant", label)]
     row = encode_messages(answered, one.tokenizer, choose_template(one.tokenizer), 500)
@@ -61,8 +61,8 @@ def the_long_way(one: Voice, asked: list[Message], label: str) -> float:
 
 
 def test_labels_are_scored_as_training_would(bases: Bases, base: Path, tmp_path: Path) -> None:
-    plain = voice(bases, base)
-    tuned = voice(bases, base, save_adapter(tmp_path / "adapter", base))
+    plain = load_arm(bases, base)
+    tuned = load_arm(bases, base, save_adapter(tmp_path / "adapter", base))
     before = label_scores(plain, QUESTIONS, LABELS)
     after = label_scores(tuned, QUESTIONS, LABELS)
     for one, found in ((plain, before), (tuned, after)):
@@ -73,7 +73,7 @@ def test_labels_are_scored_as_training_would(bases: Bases, base: Path, tmp_path:
 
 
 def test_a_raw_prompt_is_scored_as_text_label_end(bases: Bases, base: Path) -> None:
-    one = voice(bases, base, form="raw", prefix="Think:")
+    one = load_arm(bases, base, form="raw", prefix="Think:")
     (row,) = label_scores(one, QUESTIONS[:1], ["joy"])
     ids = one.tokenizer("Think:\ni miss my dog")["input_ids"]
     tail = [*one.tokenizer("joy")["input_ids"], one.tokenizer.eos_token_id]
@@ -84,7 +84,7 @@ def test_a_raw_prompt_is_scored_as_text_label_end(bases: Bases, base: Path) -> N
 
 
 def test_every_token_of_a_text_is_predicted_once(bases: Bases, base: Path) -> None:
-    one = voice(bases, base)
+    one = load_arm(bases, base)
     texts = {"short": "i miss my dog", "long": "The capital of France is Paris. " * 8, "one": "a"}
     ids = {name: one.tokenizer(text)["input_ids"] for name, text in texts.items()}
     read = read_texts(one, texts, window=16)
@@ -106,7 +106,7 @@ def test_a_diverged_model_has_a_perplexity_too() -> None:
 
 
 def test_items_are_scored_by_what_is_said(bases: Bases, base: Path) -> None:
-    one = voice(bases, base)
+    one = load_arm(bases, base)
     ask = (Message("user", "Two and two"),)
     said = score_items(one, [Item("a", "s", "exact", ask, "?")], limit=8).answers["a"]
     items = [
@@ -124,7 +124,7 @@ def test_items_are_scored_by_what_is_said(bases: Bases, base: Path) -> None:
 
 
 def test_labels_are_told_from_free_answers(bases: Bases, base: Path) -> None:
-    one = voice(bases, base)
+    one = load_arm(bases, base)
     rows = [
         Example((Message("user", f"text {at}"), Message("assistant", LABELS[at % 4 // 2])), str(at))
         for at in range(7)

@@ -28,7 +28,7 @@ from engine.worker.inference.models import MOST_ADAPTERS, Bases
 from engine.worker.model import loading
 from engine.worker.model.locate import Place
 from engine.worker.tokenizers.detokenize import Pieces, decode_ids
-from tests.worker.inference.voices import ADAPTERS, GREEDY, LENGTH, TEXTS, raw_prompts, say, voice
+from tests.worker.inference.arms import ADAPTERS, GREEDY, LENGTH, TEXTS, load_arm, raw_prompts, say
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 
 NO_MESSAGE = [Message("user", "")]
@@ -116,13 +116,13 @@ def test_the_base_is_a_fresh_base_before_during_and_after_adapters(
     prompts: list[list[int]],
     reference: Said,
 ) -> None:
-    plain = voice(bases, base)
+    plain = load_arm(bases, base)
     assert say(plain, prompts) == reference["base"]
 
     going = Answers(plain, prompts[:1], GREEDY)
     for _ in range(5):
         going.step()
-    tuned = voice(bases, base, adapters["lora"])
+    tuned = load_arm(bases, base, adapters["lora"])
     assert tuned.base is plain.base, "one base in memory"
     while not going.done:
         going.step()
@@ -142,9 +142,9 @@ def test_the_base_is_a_fresh_base_before_during_and_after_adapters(
 def test_it_holds_on_the_bundled_model_too(
     bases: Bases, adapters: dict[str, Path], bundled_prompts: list[list[int]], reference: Said
 ) -> None:
-    plain, prompts = voice(bases, BASE), bundled_prompts
+    plain, prompts = load_arm(bases, BASE), bundled_prompts
     assert say(plain, prompts) == reference["bundled"]
-    tuned = voice(bases, BASE, adapters["bundled"])
+    tuned = load_arm(bases, BASE, adapters["bundled"])
     left, right = Answers(plain, prompts, GREEDY), Answers(tuned, prompts[:1], GREEDY)
     for _ in range(8):
         left.step()
@@ -165,7 +165,7 @@ def test_it_holds_on_a_base_that_is_stored_in_four_bits(
     prompts: list[list[int]],
     reference: Said,
 ) -> None:
-    plain, tuned = voice(bases, stored), voice(bases, stored, adapters["lora"])
+    plain, tuned = load_arm(bases, stored), load_arm(bases, stored, adapters["lora"])
     assert tuned.base is plain.base
     assert reference["4bit"] not in (reference["base"], reference["4bit lora"])
     assert say(plain, prompts[:2]) == reference["4bit"][:2]
@@ -183,7 +183,7 @@ def test_it_holds_on_a_base_that_is_stored_in_four_bits(
 
 def test_batches_of_bundled_prompts_say_what_single_ones_say(bases: Bases) -> None:
     """A sample of them; the benchmark `compare` takes all."""
-    plain = voice(bases, BASE)
+    plain = load_arm(bases, BASE)
     asked = [plain.prompt(one.messages) for one in load("bundled:all")[::5]]
     batch = Answers(plain, asked, GREEDY)
     while not batch.done:
@@ -198,15 +198,15 @@ def test_panes_that_speak_in_turn_do_not_hear_each_other(
     prompts: list[list[int]],
     reference: Said,
 ) -> None:
-    voices = {
-        "base": voice(bases, base),
-        "lora": voice(bases, base, adapters["lora"]),
-        "other": voice(bases, base, adapters["other"]),
-        "rslora": voice(bases, base, adapters["rslora"]),
-        "dora": voice(bases, base, adapters["dora"]),
+    loaded_arms = {
+        "base": load_arm(bases, base),
+        "lora": load_arm(bases, base, adapters["lora"]),
+        "other": load_arm(bases, base, adapters["other"]),
+        "rslora": load_arm(bases, base, adapters["rslora"]),
+        "dora": load_arm(bases, base, adapters["dora"]),
     }
-    assert len({id(one.base) for one in voices.values()}) == 1
-    panes = {name: Answers(one, prompts[:1], GREEDY) for name, one in voices.items()}
+    assert len({id(one.base) for one in loaded_arms.values()}) == 1
+    panes = {name: Answers(one, prompts[:1], GREEDY) for name, one in loaded_arms.items()}
     while not all(pane.done for pane in panes.values()):
         for pane in panes.values():
             if not pane.done:
@@ -222,12 +222,12 @@ def test_the_base_is_a_fresh_base_after_a_forward_pass_that_failed(
     prompts: list[list[int]],
     reference: Said,
 ) -> None:
-    plain, tuned = voice(bases, base), voice(bases, base, adapters["lora"], strength=0.5)
+    plain, tuned = load_arm(bases, base), load_arm(bases, base, adapters["lora"], strength=0.5)
     for one in (plain, tuned):
         with pytest.raises(IndexError):
             one.forward(input_ids=torch.tensor([[10**6]]))
     assert say(plain, prompts[:2]) == reference["base"][:2]
-    full = voice(bases, base, adapters["lora"])
+    full = load_arm(bases, base, adapters["lora"])
     assert say(full, prompts[:2]) == reference["lora"][:2]
 
 
@@ -243,9 +243,9 @@ def test_the_base_is_a_fresh_base_after_an_adapter_that_did_not_fit(
     reference: Said,
     tmp_path: Path,
 ) -> None:
-    plain = voice(bases, base)
+    plain = load_arm(bases, base)
     if first == "another":
-        voice(bases, base, adapters["lora"])
+        load_arm(bases, base, adapters["lora"])
     other = save_adapter(tmp_path / "other", base, 9)
     tensors = load_file(other / "adapter_model.safetensors")
     if shape == "wide":
@@ -259,12 +259,12 @@ def test_the_base_is_a_fresh_base_after_an_adapter_that_did_not_fit(
     going.step()
     for _ in range(2):
         with pytest.raises(EngineError, match="does not fit this base"):
-            voice(bases, base, other)
+            load_arm(bases, base, other)
     while not going.done:
         going.step()
     assert going.answers[0].output_ids == reference["base"][0]
-    assert say(voice(bases, base), prompts[:2]) == reference["base"][:2]
-    tuned = voice(bases, base, adapters["lora"])
+    assert say(load_arm(bases, base), prompts[:2]) == reference["base"][:2]
+    tuned = load_arm(bases, base, adapters["lora"])
     assert tuned.base is plain.base
     assert say(tuned, prompts[:2]) == reference["lora"][:2]
 
@@ -277,26 +277,26 @@ def test_a_base_keeps_the_adapters_that_were_heard_last(
     reference: Said,
     tmp_path: Path,
 ) -> None:
-    kept = voice(bases, base, adapters["other"])
+    kept = load_arm(bases, base, adapters["other"])
     for number in range(MOST_ADAPTERS + 1):
         copy = shutil.copytree(adapters["lora"], tmp_path / str(number))
-        last = voice(bases, base, Path(copy))
-        kept = voice(bases, base, adapters["other"])
+        last = load_arm(bases, base, Path(copy))
+        kept = load_arm(bases, base, adapters["other"])
     assert kept.base is last.base
     assert len(kept.base._model.peft_config) == MOST_ADAPTERS
     assert say(kept, prompts[:1]) == reference["other"][:1]
     assert say(last, prompts[:1]) == reference["lora"][:1]
-    assert say(voice(bases, base), prompts[:1]) == reference["base"][:1]
+    assert say(load_arm(bases, base), prompts[:1]) == reference["base"][:1]
 
 
 def test_an_adapter_that_was_written_anew_is_read_anew(
     bases: Bases, base: Path, prompts: list[list[int]], tmp_path: Path
 ) -> None:
     path = save_adapter(tmp_path / "adapter", base, 1)
-    before = say(voice(bases, base, path), prompts[:1])
+    before = say(load_arm(bases, base, path), prompts[:1])
     save_adapter(path, base, 2)
     os.utime(path / "adapter_model.safetensors", ns=(1, 1))
-    after = voice(bases, base, path)
+    after = load_arm(bases, base, path)
     assert say(after, prompts[:1]) != before
     assert after.base.path_of(after.adapter) == path
 
@@ -310,7 +310,7 @@ def test_where_off_is_not_the_base_it_is_loaded_apart_and_said(
     prompts: list[list[int]],
     reference: Said,
 ) -> None:
-    plain, tuned = voice(bases, base), voice(bases, base, adapters[name])
+    plain, tuned = load_arm(bases, base), load_arm(bases, base, adapters[name])
     assert tuned.base is not plain.base
     assert "loaded apart" in tuned.notes[0]
     assert say(tuned, prompts[:2]) == reference[name][:2]
@@ -325,7 +325,7 @@ def test_batches_say_what_single_prompts_say(
     reference: Said,
 ) -> None:
     for adapter, name in ((None, "base"), (adapters["lora"], "lora")):
-        one = voice(bases, base, adapter)
+        one = load_arm(bases, base, adapter)
         batch = Answers(one, prompts, GREEDY)
         while not batch.done:
             batch.step()
@@ -337,7 +337,7 @@ def test_batches_say_what_single_prompts_say(
 def test_answers_stop_at_an_end_token_and_at_the_limit_and_at_the_context(
     bases: Bases, base: Path, prompts: list[list[int]]
 ) -> None:
-    one = voice(bases, base)
+    one = load_arm(bases, base)
     first = say(one, prompts[:1])[0][0]
     one.base.ends = (first,)
     answers = Answers(one, prompts[:1], GREEDY)
@@ -364,7 +364,7 @@ def test_answers_stop_at_an_end_token_and_at_the_limit_and_at_the_context(
 def test_log_probabilities_are_the_models_own(
     bases: Bases, base: Path, prompts: list[list[int]]
 ) -> None:
-    one = voice(bases, base)
+    one = load_arm(bases, base)
     answers = Answers(one, prompts[:1], Decode(max_new_tokens=6, temperature=2.0))
     while not answers.done:
         answers.step()
@@ -380,7 +380,7 @@ def test_log_probabilities_are_the_models_own(
 def test_a_seed_gives_the_same_draws_and_moves_no_other_random_numbers(
     bases: Bases, base: Path, prompts: list[list[int]]
 ) -> None:
-    one = voice(bases, base)
+    one = load_arm(bases, base)
     drawn = Decode(max_new_tokens=LENGTH, temperature=1.5, top_p=0.9, seed=3)
     state = torch.get_rng_state()
     first = say(one, prompts, drawn)
@@ -417,13 +417,13 @@ def test_bases_that_do_not_fit_are_taken_in_turn(base: Path, tmp_path: Path) -> 
     other = save_checkpoint(tmp_path / "other", seed=5)
     said: list[str] = []
     bases = Bases(torch.device("cpu"))
-    first = bases.voice(Arm("a", "a"), Place(base), said.append)
+    first = bases.load_arm(Arm("a", "a"), Place(base), said.append)
     assert first is not None
     bases.budget = first.base.size * 3 // 2
-    assert bases.voice(Arm("b", "b"), Place(other), said.append, busy=[first.base]) is None
-    second = bases.voice(Arm("b", "b"), Place(other), said.append)
+    assert bases.load_arm(Arm("b", "b"), Place(other), said.append, busy=[first.base]) is None
+    second = bases.load_arm(Arm("b", "b"), Place(other), said.append)
     assert second is not None
-    again = bases.voice(Arm("a", "a"), Place(base), said.append)
+    again = bases.load_arm(Arm("a", "a"), Place(base), said.append)
     assert again is not None
     assert again.base is not first.base, "it was dropped for the other"
     assert said == ["loading base", "loading other", "loading base"]

@@ -23,20 +23,20 @@ from engine.compare.token_shift import (
 from engine.errors import EngineError
 from engine.recipes.settings import Decode
 from engine.worker.inference.decoding import Answers
-from engine.worker.inference.models import Bases, Voice
+from engine.worker.inference.models import Bases, LoadedArm
 from engine.worker.inference.token_shift import measure_shift
 from engine.worker.model.locate import Place
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 
 
 @pytest.fixture(scope="module")
-def voices(tmp_path_factory: pytest.TempPathFactory) -> tuple[Voice, Voice]:
+def loaded_arms(tmp_path_factory: pytest.TempPathFactory) -> tuple[LoadedArm, LoadedArm]:
     folder = tmp_path_factory.mktemp("shift")
     base = save_checkpoint(folder / "base")
     adapter = save_adapter(folder / "adapter", base)
     bases = Bases(torch.device("cpu"))
     made = [
-        bases.voice(Arm(name, str(base)), Place(base, where), lambda _: None)
+        bases.load_arm(Arm(name, str(base)), Place(base, where), lambda _: None)
         for name, where in (("base", None), ("tuned", adapter))
     ]
     assert made[0] is not None
@@ -44,27 +44,29 @@ def voices(tmp_path_factory: pytest.TempPathFactory) -> tuple[Voice, Voice]:
     return made[0], made[1]
 
 
-def answered(voice: Voice, text: str = "i miss my dog") -> Sample:
+def answered(loaded_arm: LoadedArm, text: str = "i miss my dog") -> Sample:
     said = [Message("user", text)]
-    answers = Answers(voice, [voice.prompt(said)], Decode(max_new_tokens=12))
+    answers = Answers(loaded_arm, [loaded_arm.prompt(said)], Decode(max_new_tokens=12))
     while not answers.done:
         answers.step()
-    return answers.sample(0, "p", said, voice.arm.name)
+    return answers.sample(0, "p", said, loaded_arm.arm.name)
 
 
-def logits(voice: Voice, ids: list[int]) -> Any:
-    with torch.inference_mode(), voice.base.speaking(voice.adapter) as model:
+def logits(loaded_arm: LoadedArm, ids: list[int]) -> Any:
+    with torch.inference_mode(), loaded_arm.base.speaking(loaded_arm.adapter) as model:
         return model(torch.tensor([ids])).logits[0, -1].double()
 
 
-def test_every_number_is_what_a_pass_for_each_token_says(voices: tuple[Voice, Voice]) -> None:
-    base, tuned = voices
+def test_every_number_is_what_a_pass_for_each_token_says(
+    loaded_arms: tuple[LoadedArm, LoadedArm],
+) -> None:
+    base, tuned = loaded_arms
     sample = answered(tuned)
     found = measure_shift(base, tuned, sample)
     assert [token.id for token in found.tokens] == list(sample.output_ids)
     for at, token in enumerate(found.tokens):
         prefix = [*sample.prompt_ids, *sample.output_ids[:at]]
-        before, after = (logits(voice, prefix).softmax(-1) for voice in voices)
+        before, after = (logits(loaded_arm, prefix).softmax(-1) for loaded_arm in loaded_arms)
         assert token.rank == int((before > before[token.id]).sum()) + 1
         assert token.base_probability == pytest.approx(float(before[token.id]), abs=1e-5)
         assert token.tuned_probability == pytest.approx(math.exp(sample.logprobs[at]), abs=1e-4)
@@ -76,15 +78,17 @@ def test_every_number_is_what_a_pass_for_each_token_says(voices: tuple[Voice, Vo
         assert len(token.base_top) == 5
 
 
-def test_the_base_does_not_differ_from_itself(voices: tuple[Voice, Voice]) -> None:
-    base, _ = voices
+def test_the_base_does_not_differ_from_itself(loaded_arms: tuple[LoadedArm, LoadedArm]) -> None:
+    base, _ = loaded_arms
     found = measure_shift(base, base, answered(base))
     assert found.shares == {"unshifted": 1.0, "marginal": 0.0, "shifted": 0.0}
     assert found.kl == 0.0
 
 
-def test_the_other_tokenizer_is_refused(voices: tuple[Voice, Voice], tmp_path: Path) -> None:
-    base, tuned = voices
+def test_the_other_tokenizer_is_refused(
+    loaded_arms: tuple[LoadedArm, LoadedArm], tmp_path: Path
+) -> None:
+    base, tuned = loaded_arms
     other = dataclasses.replace(tuned, tokenizer=make_tokenizer(words=("<x>", "<y>")))
     with pytest.raises(EngineError, match="different tokenizers"):
         measure_shift(base, other, answered(tuned))

@@ -41,9 +41,9 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def answer(ref: str, runs: list[Path]) -> tuple[int, ...]:
     """What our own path says to a prompt, as token ids."""
     arm = Arm("it", ref)
-    voice = Bases(CPU).voice(arm, locate(arm, runs), lambda line: None)
-    assert voice is not None
-    answers = Answers(voice, [list(range(5, 15))], Decode(max_new_tokens=5))
+    loaded_arm = Bases(CPU).load_arm(arm, locate(arm, runs), lambda line: None)
+    assert loaded_arm is not None
+    answers = Answers(loaded_arm, [list(range(5, 15))], Decode(max_new_tokens=5))
     while not answers.done:
         answers.step()
     return tuple(answers.answers[0].output_ids)

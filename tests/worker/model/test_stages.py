@@ -82,14 +82,14 @@ def runs(tree: Tree) -> list[Path]:
 def logits_of(ref: str, known: list[Path]) -> torch.Tensor:
     """What our own path says after a prompt, as logits."""
     arm = Arm("it", ref)
-    voice = Bases(CPU).voice(arm, locate(arm, known), lambda line: None)
-    assert voice is not None
-    answers = Answers(voice, [list(range(5, 15))], Decode(max_new_tokens=4))
+    loaded_arm = Bases(CPU).load_arm(arm, locate(arm, known), lambda line: None)
+    assert loaded_arm is not None
+    answers = Answers(loaded_arm, [list(range(5, 15))], Decode(max_new_tokens=4))
     while not answers.done:
         answers.step()
     assert answers.answers[0].output_ids
     with torch.no_grad():
-        return torch.as_tensor(voice.forward(input_ids=IDS, use_cache=False).logits)
+        return torch.as_tensor(loaded_arm.forward(input_ids=IDS, use_cache=False).logits)
 
 
 def test_every_node_answers_and_each_says_something_else(tree: Tree, base: Path) -> None:

@@ -52,10 +52,10 @@ def stopped(base: Path, template: str, root: Path) -> float:
     assert isinstance(wanted, TrainRecipe)
     job = train_here(wanted, root)
     arm = Arm("tuned", str(job.model))
-    voice = Bases(torch.device("cpu")).voice(arm, locate(arm, []), lambda what: None)
-    assert voice is not None
-    asked = [voice.prompt([Message("user", prompt(number))]) for number in range(200, 240)]
-    answers = Answers(voice, asked, Decode(max_new_tokens=LIMIT))
+    loaded_arm = Bases(torch.device("cpu")).load_arm(arm, locate(arm, []), lambda what: None)
+    assert loaded_arm is not None
+    asked = [loaded_arm.prompt([Message("user", prompt(number))]) for number in range(200, 240)]
+    answers = Answers(loaded_arm, asked, Decode(max_new_tokens=LIMIT))
     while not answers.done:
         answers.step()
     return sum(answer.finish == "stop" for answer in answers.answers) / len(asked)

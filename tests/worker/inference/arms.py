@@ -1,4 +1,4 @@
-"""Voices of tiny models, and what they say: for tests of panes."""
+"""Arms of tiny models, and what they say: for tests of panes."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from engine.compare.arms import Arm
 from engine.recipes.settings import Decode
 from engine.worker.inference.decoding import Answers
-from engine.worker.inference.models import Bases, Voice
+from engine.worker.inference.models import Bases, LoadedArm
 from engine.worker.model.locate import Place
 from tests.worker.tiny import make_tokenizer
 
@@ -35,17 +35,19 @@ def raw_prompts() -> list[list[int]]:
     return [tokenizer(text)["input_ids"] for text in TEXTS]
 
 
-def voice(bases: Bases, base: Path, adapter: Path | None = None, **settings: Any) -> Voice:
-    made = bases.voice(Arm("arm", str(base), **settings), Place(base, adapter), lambda _: None)
+def load_arm(bases: Bases, base: Path, adapter: Path | None = None, **settings: Any) -> LoadedArm:
+    made = bases.load_arm(Arm("arm", str(base), **settings), Place(base, adapter), lambda _: None)
     assert made is not None
     return made
 
 
-def say(voice: Voice, prompts: list[list[int]], decode: Decode = GREEDY) -> list[list[int]]:
+def say(
+    loaded_arm: LoadedArm, prompts: list[list[int]], decode: Decode = GREEDY
+) -> list[list[int]]:
     """Each prompt answered alone."""
     said = []
     for prompt in prompts:
-        answers = Answers(voice, [prompt], decode)
+        answers = Answers(loaded_arm, [prompt], decode)
         while not answers.done:
             answers.step()
         said.append(answers.answers[0].output_ids)
