@@ -27,7 +27,7 @@ from engine.statistics import wilson
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.arrow import read_raw
 from engine.worker.inference.decoding import answer_all
-from engine.worker.inference.models import Bases, LoadedArm
+from engine.worker.inference.models import LoadedArm, ModelCache
 from engine.worker.inference.scoring import (
     ROWS,
     Scored,
@@ -56,14 +56,14 @@ def run(attempt: Attempt) -> str:
     open_prompts = prompts.read(prompts.find(recipe.prompts)) if recipe.prompts else []
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     places = {arm: locate(arm, runs) for arm in arms}
-    bases = Bases(pick_device(attempt.device.kind if attempt.device else recipe.device))
+    models = ModelCache(pick_device(attempt.device.kind if attempt.device else recipe.device))
 
     each = sum(map(len, chosen.values())) + 2 * len(examples) + len(open_prompts)
     tally = _Tally(attempt, each * len(arms))
     results: dict[str, Any] = {}
     for arm in sorted(arms, key=lambda arm: str(places[arm].base)):
         tally.begin(f"{arm.name}: loading", 0)
-        loaded_arm = bases.load_arm(arm, places[arm], attempt.log)
+        loaded_arm = models.load_arm(arm, places[arm], attempt.log)
         assert loaded_arm is not None, "without a budget there is always room"
         for note in loaded_arm.notes:
             attempt.log(note)

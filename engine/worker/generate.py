@@ -22,7 +22,7 @@ from engine.worker.attempt import Attempt, Stopped
 from engine.worker.inference.batch import ROWS, Chorus
 from engine.worker.inference.decoding import Answers
 from engine.worker.inference.endpoint_replies import EndpointGone
-from engine.worker.inference.models import Bases
+from engine.worker.inference.models import ModelCache
 from engine.worker.model.loading import pick_device
 from engine.worker.model.locate import Place, locate
 
@@ -43,7 +43,7 @@ def run(attempt: Attempt) -> str:
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     places = {arm: locate(arm, runs) for arm in arms if not arm.is_endpoint}
     device = pick_device(attempt.device.kind if attempt.device else recipe.device)
-    bases = Bases(device, budget=0)  # one at a time
+    models = ModelCache(device, budget=0)  # one at a time
 
     have = {sample.key for sample in sample_files.read(attempt.directory.samples)}
     total = len(arms) * len(prompts)
@@ -60,7 +60,7 @@ def run(attempt: Attempt) -> str:
         chorus = None  # lets go of its base
         loaded_arm = None
         if arm in places and missing:
-            loaded_arm = bases.load_arm(arm, places[arm], attempt.log)
+            loaded_arm = models.load_arm(arm, places[arm], attempt.log)
             assert loaded_arm is not None, "no other arm speaks"
             for note in loaded_arm.notes:
                 attempt.log(note)

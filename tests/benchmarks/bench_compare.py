@@ -30,7 +30,7 @@ from engine.compare.samples import Sample
 from engine.recipes.settings import Decode
 from engine.worker.inference.batch import ROWS, Chorus
 from engine.worker.inference.decoding import Answers
-from engine.worker.inference.models import Bases, LoadedArm
+from engine.worker.inference.models import LoadedArm, ModelCache
 from engine.worker.inference.token_shift import measure_shift
 from engine.worker.model.locate import Place
 from tests.benchmarks.answering import NEW_TOKENS
@@ -212,7 +212,7 @@ def _shifts(effort: Effort, folder: Path) -> list[str]:
         nonlocal passes
         passes += 1
 
-    with plain.base.speaking(None) as model:
+    with plain.model.speaking(None) as model:
         hook = model.get_base_model().register_forward_hook(count)
     began = time.perf_counter()
     for answer in answers:
@@ -231,9 +231,9 @@ def _answer(loaded_arm: LoadedArm, messages: Any, decode: Decode) -> Sample:
 
 def _bundled_arms(folder: Path) -> list[LoadedArm]:
     adapter = save_adapter(folder / "adapter", BASE, SEED, target_modules="all-linear")
-    bases = Bases(torch.device("cpu"))
+    models = ModelCache(torch.device("cpu"))
     made = [
-        bases.load_arm(Arm(name, str(BASE)), place, lambda _: None)
+        models.load_arm(Arm(name, str(BASE)), place, lambda _: None)
         for name, place in (("base", Place(BASE)), ("tuned", Place(BASE, adapter)))
     ]
     return [loaded_arm for loaded_arm in made if loaded_arm is not None]

@@ -22,7 +22,7 @@ from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Decode
 from engine.worker.inference.decoding import Answers
-from engine.worker.inference.models import Bases
+from engine.worker.inference.models import ModelCache
 from engine.worker.model.locate import locate
 from tests.benchmarks.results import Outcome, Row
 from tests.worker.here import train_here
@@ -63,7 +63,7 @@ def measure(changes: Sequence[str], prompts: int, folder: Path) -> Ending:
     job = train_here(wanted, folder)
     left = job.adapter if wanted.method.kind == "lora" else job.model
     arm = Arm("tuned", str(left))
-    loaded_arm = Bases(torch.device("cpu")).load_arm(arm, locate(arm, []), lambda what: None)
+    loaded_arm = ModelCache(torch.device("cpu")).load_arm(arm, locate(arm, []), lambda what: None)
     assert loaded_arm is not None
     held_out = rows.read(bundled.DATA / "emotion" / "eval.jsonl", limit=prompts).examples
     asked = [loaded_arm.prompt(example.messages[:-1]) for example in held_out]

@@ -51,7 +51,7 @@ class Comparing:
                 return
             with self._stock.speaking(loaded_arm):
                 readings.append(read(loaded_arm, sample.prompt_ids, sample.output_ids))
-            del loaded_arm  # so that its base can make room for the next
+            del loaded_arm  # so that its model can make room for the next
         before, after = readings
         yield {"event": "done", "shift": to_table(compare(before, after, sample))}
 
@@ -81,7 +81,7 @@ class Comparing:
                 if event and event["event"] == "answer":
                     samples.append(event["sample"])
                 yield {**event, "strength": strength} if event else event
-            del loaded_arm  # so that its base can make room for the next
+            del loaded_arm  # so that its model can make room for the next
         yield {"event": "done", "samples": samples}
 
     def answers(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:
@@ -123,7 +123,7 @@ class Comparing:
                     "prompt_id": name,
                     "reason": reason,
                 }
-            del loaded_arm, chorus  # so that its base can make room for the next
+            del loaded_arm, chorus  # so that its model can make room for the next
         if gone is not None:
             raise gone
         yield {"event": "done", "count": count}
@@ -147,7 +147,7 @@ class Comparing:
         """
         arms, usual = requests.arms(request), requests.decode(request)
         given = requests.messages(request) if {"messages", "text"} & set(request) else []
-        device = self._stock.bases().device
+        device = self._stock.models().device
         found = [self._look(arm, arm_facts.conversation(given), usual) for arm in arms]
         told: Event = {
             "arms": [arm_facts.as_table(one, device) for one in found],
@@ -167,10 +167,10 @@ class Comparing:
                 if loaded_arm is None:
                     yield {"event": "done"} | first
                     return
-                if max(ids) < loaded_arm.base.vocabulary:
+                if max(ids) < loaded_arm.model.vocabulary:
                     with self._stock.speaking(loaded_arm):
                         logits[at] = read(loaded_arm, ids[:1], ids[1:]).logits
-                del loaded_arm  # so that its base can make room for the next
+                del loaded_arm  # so that its model can make room for the next
             except EngineError as error:
                 found[at] = replace(one, error=error)
             yield None
@@ -185,7 +185,7 @@ class Comparing:
             return Fact(arm, decode=decode)
         try:
             place, tokenizer = self._stock.place(arm), self._stock.tokenizer(arm)
-            device = self._stock.bases().device
+            device = self._stock.models().device
             fact = arm_facts.look(arm, place, tokenizer, messages, usual, device)
         except EngineError as error:
             return Fact(arm, decode=decode, error=error)

@@ -14,22 +14,22 @@ from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.jobs.store import open_store
 from engine.worker.companion.protocol import Cancelled, Event
-from engine.worker.inference.models import Base, Bases, LoadedArm
+from engine.worker.inference.models import LoadedArm, ModelCache, SharedModel
 from engine.worker.inference.weight_files import free_on
 from engine.worker.model import loading
 from engine.worker.model.locate import Place, locate
 
 
 class Stock:
-    """Bases in memory, and the folder of runs whose checkpoints can be asked for."""
+    """Models in memory, and the folder of runs whose checkpoints can be asked for."""
 
     def __init__(self) -> None:
-        self._bases: Bases | None = None
+        self._models: ModelCache | None = None
         self._tokenizers: dict[Path, Any] = {}
         self._wanted = "auto"
         self._budget: int | None = None
         self._root: str | None = None
-        self._speaking: list[Base] = []
+        self._speaking: list[SharedModel] = []
 
     def settle(self, device: str, budget: int | None, root: str | None) -> None:
         """Where to run, how many bytes of weights to keep (None: half of what is free), the runs.
@@ -37,13 +37,13 @@ class Stock:
         Raises EngineError for a device that is not there; what is loaded elsewhere is let go.
         """
         if device != self._wanted or budget != self._budget:
-            self._bases = None
+            self._models = None
         self._wanted, self._budget, self._root = device, budget, root
 
     def rest(self) -> None:
         """Let go of all models: nobody has asked for a while."""
-        if self._bases is not None:
-            self._bases.clear()
+        if self._models is not None:
+            self._models.clear()
 
     def place(self, arm: Arm) -> Place:
         """Where an arm's weights lie. Raises EngineError, for an endpoint too."""
@@ -67,12 +67,12 @@ class Stock:
     ) -> Generator[Event | None, None, LoadedArm | None]:
         """The arm, once there is room for it; says what it waits for. None: cancelled."""
         place = self.place(arm)
-        bases = self.bases()
+        models = self.models()
         waits = False
         while not cancelled():
-            if not waits and not bases.holds(arm, place):
+            if not waits and not models.holds(arm, place):
                 yield {"event": "loading", "message": f"loading {place.base.name}"}
-            loaded_arm = bases.load_arm(arm, place, _say_nothing, self._speaking)
+            loaded_arm = models.load_arm(arm, place, _say_nothing, self._speaking)
             if loaded_arm is not None:
                 return loaded_arm
             if not waits:
@@ -83,8 +83,8 @@ class Stock:
 
     @contextmanager
     def speaking(self, *loaded_arms: LoadedArm) -> Iterator[None]:
-        """Within it the arms' bases stay in memory; a device that is full is said in words."""
-        self._speaking += [loaded_arm.base for loaded_arm in loaded_arms]
+        """Within it the arms' models stay in memory; a device that is full is said in words."""
+        self._speaking += [loaded_arm.model for loaded_arm in loaded_arms]
         try:
             yield
         except torch.OutOfMemoryError as error:
@@ -95,16 +95,16 @@ class Stock:
             ) from error
         finally:
             for loaded_arm in loaded_arms:
-                self._speaking.remove(loaded_arm.base)
+                self._speaking.remove(loaded_arm.model)
 
-    def bases(self) -> Bases:
+    def models(self) -> ModelCache:
         """Those in memory. Raises EngineError for a device that is not there."""
-        if self._bases is None:
+        if self._models is None:
             device = loading.pick_device(self._wanted)
             # Half of what is free now, so that a training run beside it has room.
             budget = self._budget or free_on(device) // 2
-            self._bases = Bases(device, budget, self._tokenizers)
-        return self._bases
+            self._models = ModelCache(device, budget, self._tokenizers)
+        return self._models
 
     def runs(self) -> Sequence[Path]:
         """The directories that `run:ID` may mean."""

@@ -27,9 +27,9 @@ def speak(
     """`begin`, `text` …, then `answer` with the sample; one token a step. Raises EngineError."""
     answers = Answers(loaded_arm, [loaded_arm.prompt(messages)], decode)
     answer = answers.answers[0]
-    adapter = loaded_arm.base.path_of(loaded_arm.adapter)
+    adapter = loaded_arm.model.path_of(loaded_arm.adapter)
     pieces = Pieces(loaded_arm.tokenizer)
-    # Whoever has its turn between two events must know that this base is in use.
+    # Whoever has its turn between two events must know that this model is in use.
     with stock.speaking(loaded_arm):
         yield {
             "event": "begin",

@@ -122,10 +122,10 @@ class Chorus:
             except EngineError as error:
                 self.refused[prompt.id] = error
         coded.sort(key=lambda pair: -len(pair[1]))
-        free, batches = free_on(loaded_arm.base.device) // _SHARE, []
+        free, batches = free_on(loaded_arm.model.device) // _SHARE, []
         while coded:
             longest = len(coded[0][1]) + self._decode.max_new_tokens
-            fitting = free // loaded_arm.base.answer_size(min(longest, loaded_arm.base.context))
+            fitting = free // loaded_arm.model.answer_size(min(longest, loaded_arm.model.context))
             count = max(1, min(rows, fitting))
             batches.append(coded[:count])
             coded = coded[count:]

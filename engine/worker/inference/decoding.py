@@ -49,7 +49,7 @@ class Answers:
         self.loaded_arm = loaded_arm
         self.decode = decode
         self.answers = [
-            Answer(ids, min(decode.max_new_tokens, loaded_arm.base.context - len(ids)))
+            Answer(ids, min(decode.max_new_tokens, loaded_arm.model.context - len(ids)))
             for ids in prompts
         ]
         self._began = time.monotonic()
@@ -58,7 +58,7 @@ class Answers:
         """Which answer each row of the cache is."""
         self._generators = [torch.Generator().manual_seed(decode.seed) for _ in prompts]
         self._cache: Any = None
-        self._inputs, self._mask = _pad_left(prompts, loaded_arm.base.device)
+        self._inputs, self._mask = _pad_left(prompts, loaded_arm.model.device)
 
     @property
     def done(self) -> bool:
@@ -86,7 +86,7 @@ class Answers:
                 answer.finish = "length"
             if answer.finish is not None:
                 ended.append(index)
-        self._inputs = tokens.unsqueeze(-1).to(self.loaded_arm.base.device)
+        self._inputs = tokens.unsqueeze(-1).to(self.loaded_arm.model.device)
         self._drop_finished()
         return ended
 
@@ -113,7 +113,7 @@ class Answers:
             logprobs=tuple(answer.logprobs),
             decode=self.decode,
             timings=Timings(round(answer.first_token, 4), round(answer.total, 4)),
-            dtype=self.loaded_arm.base.dtype,
+            dtype=self.loaded_arm.model.dtype,
             batch=len(self.answers),
         )
 
@@ -125,7 +125,7 @@ class Answers:
 
     def _forward(self) -> Tensor:
         """Logits of the next token, float32 of (rows, vocabulary)."""
-        extra: dict[str, Any] = self.loaded_arm.base.last_only()
+        extra: dict[str, Any] = self.loaded_arm.model.last_only()
         if self._mask is not None:
             positions = (self._mask.cumsum(-1) - 1).clamp(min=0)
             extra["attention_mask"] = self._mask

@@ -1,7 +1,8 @@
-"""Bases in memory and the arms that answer with them.
+"""Models in memory and the arms that answer with them.
 
-One base serves any number of arms: its adapters are switched for each forward pass, so that no pane
-ever hears another's weights. Where switching off does not give the base back, it is loaded apart.
+One base model serves any number of arms: its adapters are switched for each forward pass, so that
+no pane is answered by another's weights. Where switching off does not give the base back, it is
+loaded apart.
 """
 
 import gc
@@ -25,10 +26,10 @@ from engine.worker.model.locate import Place
 
 Say = Callable[[str], None]
 MOST_ADAPTERS = 16
-"""On one base at a time: more than speak at once. Who turns the pages of a run needs no more."""
+"""On one model at a time: more than are used at once. Turning the pages of a run needs no more."""
 
 
-class Base:
+class SharedModel:
     """A causal model and the adapters on it, which is only to be had through `speaking`."""
 
     def __init__(self, model: Any) -> None:
@@ -122,7 +123,7 @@ class LoadedArm:
     """An arm, ready to answer."""
 
     arm: Arm
-    base: Base
+    model: SharedModel
     tokenizer: Any
     template: Template | None
     """How its prompts are written; None: raw."""
@@ -134,31 +135,31 @@ class LoadedArm:
     def of(
         cls,
         arm: Arm,
-        base: Base,
+        model: SharedModel,
         tokenizer: Any,
         adapter: str | None = None,
         notes: tuple[str, ...] = (),
     ) -> "LoadedArm":
         """An arm with the template that it asks for. Raises EngineError."""
         template = None if arm.form == "raw" else choose_template(tokenizer, arm.form)
-        return cls(arm, base, tokenizer, template, adapter, notes)
+        return cls(arm, model, tokenizer, template, adapter, notes)
 
     @property
     def ends(self) -> frozenset[int]:
         """The tokens that end an answer."""
-        return frozenset(self.base.ends) | end_token_ids(self.tokenizer, self.template)
+        return frozenset(self.model.ends) | end_token_ids(self.tokenizer, self.template)
 
     def prompt(self, messages: Sequence[Said]) -> list[int]:
         """Token ids to answer to. Raises EngineError where they leave no room in the context."""
         arm = self.arm
         ids = render_prompt(messages, self.tokenizer, arm.form, arm.system, arm.prefix)
-        if len(ids) >= self.base.context:
-            raise too_long(arm, len(ids), self.base.context)
+        if len(ids) >= self.model.context:
+            raise too_long(arm, len(ids), self.model.context)
         return ids
 
     def forward(self, **inputs: Any) -> Any:
         """One forward pass with this arm's weights."""
-        with self.base.speaking(self.adapter, self.arm.strength) as model:
+        with self.model.speaking(self.adapter, self.arm.strength) as model:
             return model(**inputs)
 
 
@@ -173,13 +174,15 @@ def too_long(arm: Arm, tokens: int, context: int) -> EngineError:
 
 def wrap_model(model: Any, tokenizer: Any, form: PromptForm | None = None) -> LoadedArm:
     """A loaded arm of a model that is in memory already, as it is: adapters that are on stay on."""
-    base = Base(model)
+    shared = SharedModel(model)
     active = model.active_adapters if hasattr(model, "peft_config") else []
-    return LoadedArm.of(Arm("model", "", form=form), base, tokenizer, active[0] if active else None)
+    return LoadedArm.of(
+        Arm("model", "", form=form), shared, tokenizer, active[0] if active else None
+    )
 
 
-class Bases:
-    """Bases, kept least-recently-used within a budget of memory."""
+class ModelCache:
+    """Models, kept least-recently-used within a budget of memory."""
 
     def __init__(
         self,
@@ -190,16 +193,16 @@ class Bases:
         self.device = device
         self.budget = budget
         """Bytes of weights; None: without limit."""
-        self._kept: dict[tuple[Stamped, Stamped | None], Base] = {}
+        self._kept: dict[tuple[Stamped, Stamped | None], SharedModel] = {}
         self._tokenizers = {} if tokenizers is None else tokenizers
         """Those that were read already, by their directory."""
 
     def load_arm(
-        self, arm: Arm, place: Place, say: Say, busy: Sequence[Base] = ()
+        self, arm: Arm, place: Place, say: Say, busy: Sequence[SharedModel] = ()
     ) -> LoadedArm | None:
         """`arm` made ready to answer, whose weights lie at `place`; `say` is told what takes time.
 
-        None: the bases that are `busy` must first be done, both do not fit. Raises EngineError.
+        None: the models that are `busy` must first be done, both do not fit. Raises EngineError.
         """
         if arm.strength != 1.0 and place.adapter is None:
             raise EngineError(
@@ -218,22 +221,22 @@ class Bases:
                 f"{place.adapter}: it replaces the base's own weights, which are then gone",
                 "Leave out the @STRENGTH.",
             )
-        base = self._kept.pop(key, None)
-        if base is None:
+        model = self._kept.pop(key, None)
+        if model is None:
             if not self._make_room(size_on_device(place.base, self.device), busy):
                 return None
             say(f"loading {place.base.name}")
             dtype = loading.pick_dtype(self.device, "infer")
-            base = Base(loading.load_base(place.base, self.device, dtype))
-        self._kept[key] = base
+            model = SharedModel(loading.load_base(place.base, self.device, dtype))
+        self._kept[key] = model
         try:
-            adapter = None if place.adapter is None else base.attach(place.adapter)
+            adapter = None if place.adapter is None else model.attach(place.adapter)
         except EngineError:
             if apart:  # it was loaded for this adapter alone
                 del self._kept[key]
             raise
         notes = (f"{place.base.name} is loaded apart for {arm.name}",) if apart else ()
-        loaded_arm = LoadedArm.of(arm, base, self._tokenizer(asked_at, base), adapter, notes)
+        loaded_arm = LoadedArm.of(arm, model, self._tokenizer(asked_at, model), adapter, notes)
         if asked_at != place.base and self._has_own_template(loaded_arm, place.base):
             told = f"{arm.name} is asked by the template of its training, not by that of its base"
             return replace(loaded_arm, notes=(*notes, told))
@@ -244,46 +247,46 @@ class Bases:
         if loaded_arm.template is None:
             return False
         try:
-            usual = choose_template(self._tokenizer(base, loaded_arm.base), loaded_arm.arm.form)
+            usual = choose_template(self._tokenizer(base, loaded_arm.model), loaded_arm.arm.form)
         except EngineError:  # the base has none that can be used, and nobody asks for it
             return True
         return usual.hash != loaded_arm.template.hash
 
-    def _tokenizer(self, path: Path, base: Base) -> Any:
+    def _tokenizer(self, path: Path, model: SharedModel) -> Any:
         tokenizer = self._tokenizers.get(path) or loading.load_tokenizer(path)
-        if len(tokenizer) > base.vocabulary:
+        if len(tokenizer) > model.vocabulary:
             raise EngineError(
                 "The tokenizer does not fit this base.",
-                f"{path}: {len(tokenizer)} tokens, the model knows {base.vocabulary}",
+                f"{path}: {len(tokenizer)} tokens, the model knows {model.vocabulary}",
                 "Name the base that the adapter was trained on.",
             )
         self._tokenizers[path] = tokenizer
         return tokenizer
 
     def clear(self) -> None:
-        """Forget every base, and give the memory back to the device."""
+        """Forget every model, and give the memory back to the device."""
         self._kept.clear()
         gc.collect()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
     def holds(self, arm: Arm, place: Place) -> bool:
-        """Whether the base that `arm` speaks with is in memory already."""
+        """Whether the model that `arm` answers with is in memory already."""
         return self._key(place if arm.strength else Place(place.base)) in self._kept
 
     def _key(self, place: Place) -> tuple[Stamped, Stamped | None]:
-        """A base that is shared is known by its path, one that is not by its adapter too."""
+        """A shared model is known by its base's path, one that is not shared by its adapter too."""
         base = stamped(place.base)
         if place.adapter is None or loading.shares_base(place.adapter):
             return (base, None)
         return (base, stamped(place.adapter))
 
-    def _make_room(self, needed: int, busy: Sequence[Base]) -> bool:
-        """Drop the oldest idle bases until `needed` bytes fit. One base alone is always tried."""
+    def _make_room(self, needed: int, busy: Sequence[SharedModel]) -> bool:
+        """Drop the oldest idle models until `needed` bytes fit. One alone is always tried."""
         while self.budget is not None and self._kept:
-            if sum(base.size for base in self._kept.values()) + needed <= self.budget:
+            if sum(model.size for model in self._kept.values()) + needed <= self.budget:
                 return True
-            idle = [key for key, base in self._kept.items() if base not in busy]
+            idle = [key for key, model in self._kept.items() if model not in busy]
             if not idle:
                 return False
             del self._kept[idle[0]]

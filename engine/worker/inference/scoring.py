@@ -83,7 +83,7 @@ def read_texts(
     A text that is longer than the window is read window by window, which share one token: the last
     of one is the context of the next. A text's first token is predicted from BOS or not at all.
     """
-    window = min(window, loaded_arm.base.context)
+    window = min(window, loaded_arm.model.context)
     lead = leading_ids(loaded_arm.tokenizer)
     pieces: list[tuple[str, Encoded]] = []
     for name, text in texts.items():
@@ -95,7 +95,7 @@ def read_texts(
     done = 0
     for chosen in _by_length([len(piece.input_ids) for _, piece in pieces], loaded_arm):
         batch = collate([pieces[at][1] for at in chosen])
-        moved = {name: tensor.to(loaded_arm.base.device) for name, tensor in batch.items()}
+        moved = {name: tensor.to(loaded_arm.model.device) for name, tensor in batch.items()}
         labels = moved.pop("labels").masked_fill(moved["attention_mask"] == 0, IGNORE_INDEX)
         with torch.inference_mode():
             sums, counts = nll_by_row(loaded_arm.forward(**moved, use_cache=False).logits, labels)
@@ -147,10 +147,10 @@ def _case(loaded_arm: LoadedArm, conversation: Sequence[Said], labels: Sequence[
     )
     while any(row.input_ids[:shared] != rows[0].input_ids[:shared] for row in rows):
         shared -= 1
-    if not shared or max(len(row.input_ids) for row in rows) > loaded_arm.base.context:
+    if not shared or max(len(row.input_ids) for row in rows) > loaded_arm.model.context:
         raise EngineError(
             "A row does not fit the model's context.",
-            f"{max(len(row.input_ids) for row in rows)} tokens of {loaded_arm.base.context}",
+            f"{max(len(row.input_ids) for row in rows)} tokens of {loaded_arm.model.context}",
         )
     return _Case(
         rows[0].input_ids[:shared],
@@ -178,14 +178,14 @@ def _encode_label(loaded_arm: LoadedArm, conversation: Sequence[Said], label: st
 
 
 def _score_cases(loaded_arm: LoadedArm, cases: Sequence[_Case]) -> list[list[float]]:
-    device, labels = loaded_arm.base.device, len(cases[0].tails)
+    device, labels = loaded_arm.model.device, len(cases[0].tails)
     context, mask = _padded([case.context for case in cases], left=True)
     out = loaded_arm.forward(
         input_ids=context.to(device),
         attention_mask=mask.to(device),
         position_ids=_positions(mask).to(device),
         use_cache=True,
-        **loaded_arm.base.last_only(),
+        **loaded_arm.model.last_only(),
     )
     logits = out.logits[:, -1:].repeat_interleave(labels, dim=0)
     tails, tail_mask = _padded([tail for case in cases for tail in case.tails], left=False)
@@ -227,7 +227,7 @@ def _by_length(lengths: Sequence[int], loaded_arm: LoadedArm) -> Iterator[list[i
     """Indices in batches of like length, the longest first; fewer where logits would be large."""
     order = sorted(range(len(lengths)), key=lambda at: -lengths[at])
     while order:
-        wide = max(1, lengths[order[0]]) * loaded_arm.base.vocabulary
+        wide = max(1, lengths[order[0]]) * loaded_arm.model.vocabulary
         rows = max(1, min(ROWS, (1 << 26) // wide))
         yield order[:rows]
         order = order[rows:]

@@ -45,26 +45,26 @@ def read(loaded_arm: LoadedArm, prompt: Sequence[int], said: Sequence[int]) -> R
     Raises EngineError where they do not fit the context, or are not of this vocabulary.
     """
     ids = [*prompt, *said]
-    if len(ids) > loaded_arm.base.context:
+    if len(ids) > loaded_arm.model.context:
         raise EngineError(
             "The answer does not fit the context.",
-            f"{len(ids)} tokens; {loaded_arm.arm.checkpoint} takes {loaded_arm.base.context}",
+            f"{len(ids)} tokens; {loaded_arm.arm.checkpoint} takes {loaded_arm.model.context}",
         )
-    if ids and max(ids) >= loaded_arm.base.vocabulary:
+    if ids and max(ids) >= loaded_arm.model.vocabulary:
         raise EngineError(
             "These token ids are not of this model.",
-            f"{max(ids)}; {loaded_arm.arm.checkpoint} knows {loaded_arm.base.vocabulary} tokens",
+            f"{max(ids)}; {loaded_arm.arm.checkpoint} knows {loaded_arm.model.vocabulary} tokens",
         )
     if not prompt and said:
         raise EngineError("The prompt is empty.", hint="The first token needs one before it.")
     if not said:
         return Reading(
-            loaded_arm.arm, loaded_arm.tokenizer, torch.zeros((0, loaded_arm.base.vocabulary))
+            loaded_arm.arm, loaded_arm.tokenizer, torch.zeros((0, loaded_arm.model.vocabulary))
         )
-    inputs = torch.tensor([ids[:-1]], device=loaded_arm.base.device)
+    inputs = torch.tensor([ids[:-1]], device=loaded_arm.model.device)
     with torch.inference_mode():
         out = loaded_arm.forward(
-            input_ids=inputs, use_cache=False, **loaded_arm.base.last_only(len(said))
+            input_ids=inputs, use_cache=False, **loaded_arm.model.last_only(len(said))
         )
         logits = out.logits[0, -len(said) :].float().cpu()
     return Reading(loaded_arm.arm, loaded_arm.tokenizer, logits)

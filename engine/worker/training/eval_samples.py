@@ -24,7 +24,7 @@ from engine.worker.data.chat_template import Template
 from engine.worker.data.encode import IGNORE_INDEX, Encoded
 from engine.worker.data.prepare import Prepared
 from engine.worker.inference.decoding import Answers
-from engine.worker.inference.models import Base, LoadedArm
+from engine.worker.inference.models import LoadedArm, SharedModel
 from engine.worker.tokenizers.detokenize import decode_ids
 
 TEXT_PROMPT = 16
@@ -86,7 +86,7 @@ def sampler(
         return None
     active = model.active_adapters if hasattr(model, "peft_config") else []
     adapter = active[0] if active else None
-    loaded_arm = LoadedArm(Arm("now", ""), Base(model), tokenizer, template, adapter)
+    loaded_arm = LoadedArm(Arm("now", ""), SharedModel(model), tokenizer, template, adapter)
     if wanted.prompts:
         found = prompt_files.read(prompt_files.find(wanted.prompts))[: wanted.count]
         asked = [Asked(one.id, one.messages, loaded_arm.prompt(one.messages)) for one in found]
@@ -99,7 +99,7 @@ def sampler(
                 zip(rows[: wanted.count], examples, strict=False), 1
             )
         ]
-    asked = [one for one in asked if 0 < len(one.ids) < loaded_arm.base.context]
+    asked = [one for one in asked if 0 < len(one.ids) < loaded_arm.model.context]
     return Sampler(attempt, loaded_arm, asked, wanted.max_new_tokens) if asked else None
 
 

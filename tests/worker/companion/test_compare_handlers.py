@@ -72,7 +72,7 @@ def test_the_shift_of_an_answer_takes_one_pass_an_arm(
     arms = f"b={base}", f"t={base}+{adapters['lora']}"
     sample = ask(desk, "generate", arm=arms[1], text=SAID, decoding=SHORT)[-1]["sample"]
     passes: list[int] = []
-    model = next(iter(desk._stock.bases()._kept.values()))
+    model = next(iter(desk._stock.models()._kept.values()))
     hook = model._model.register_forward_hook(lambda *_: passes.append(1))
     last = ask(desk, "shift", base=arms[0], tuned=arms[1], sample=sample)[-1]
     hook.remove()
@@ -347,7 +347,7 @@ def test_bases_that_do_not_fit_are_read_in_turn(base: Path, tmp_path: Path) -> N
     sample = ask(small, "generate", arm=arms[1], text=SAID, decoding=SHORT)[-1]["sample"]
     last = ask(small, "shift", base=arms[0], tuned=arms[1], sample=sample)[-1]
     assert last["shift"]["kl"] > 0
-    assert len(small._stock.bases()._kept) == 1
+    assert len(small._stock.models()._kept) == 1
     told = ask(small, "facts", arms=arms, text=SAID, probe=True)[-1]
     assert told["kl"][0][1] > 0
 
@@ -428,7 +428,7 @@ def test_wrong_requests_are_answered_in_words(
 
 def test_the_models_rest_when_nobody_asks(desk: Desk, base: Path) -> None:
     ask(desk, "generate", arm=f"b={base}", text=SAID, decoding=SHORT)
-    assert desk._stock.bases()._kept
+    assert desk._stock.models()._kept
     desk.rest()
-    assert not desk._stock.bases()._kept
-    assert isinstance(desk._stock.bases().device, torch.device)
+    assert not desk._stock.models()._kept
+    assert isinstance(desk._stock.models().device, torch.device)

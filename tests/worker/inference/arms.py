@@ -6,7 +6,7 @@ from typing import Any
 from engine.compare.arms import Arm
 from engine.recipes.settings import Decode
 from engine.worker.inference.decoding import Answers
-from engine.worker.inference.models import Bases, LoadedArm
+from engine.worker.inference.models import LoadedArm, ModelCache
 from engine.worker.model.locate import Place
 from tests.worker.tiny import make_tokenizer
 
@@ -35,8 +35,10 @@ def raw_prompts() -> list[list[int]]:
     return [tokenizer(text)["input_ids"] for text in TEXTS]
 
 
-def load_arm(bases: Bases, base: Path, adapter: Path | None = None, **settings: Any) -> LoadedArm:
-    made = bases.load_arm(Arm("arm", str(base), **settings), Place(base, adapter), lambda _: None)
+def load_arm(
+    models: ModelCache, base: Path, adapter: Path | None = None, **settings: Any
+) -> LoadedArm:
+    made = models.load_arm(Arm("arm", str(base), **settings), Place(base, adapter), lambda _: None)
     assert made is not None
     return made
 

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.errors import EngineError
-from engine.worker.inference.models import Bases
+from engine.worker.inference.models import ModelCache
 from tests.worker.inference.arms import ADAPTERS, load_arm, raw_prompts, say
 from tests.worker.tiny import save_adapter, save_checkpoint
 
@@ -32,21 +32,21 @@ def prompts() -> list[list[int]]:
 
 
 @pytest.fixture
-def bases() -> Bases:
-    return Bases(torch.device("cpu"))
+def models() -> ModelCache:
+    return ModelCache(torch.device("cpu"))
 
 
 @pytest.mark.parametrize("name", ["lora", "dora", "bias", "saved"])
 def test_no_strength_is_the_base_with_every_method(
     name: str,
-    bases: Bases,
+    models: ModelCache,
     base: Path,
     adapters: dict[str, Path],
     prompts: list[list[int]],
 ) -> None:
-    plain = load_arm(bases, base)
-    none = load_arm(bases, base, adapters[name], strength=0.0)
-    assert none.base is plain.base
+    plain = load_arm(models, base)
+    none = load_arm(models, base, adapters[name], strength=0.0)
+    assert none.model is plain.model
     assert say(none, prompts[:2]) == say(plain, prompts[:2])
 
 
@@ -59,7 +59,7 @@ def test_no_strength_is_the_base_with_every_method(
 )
 def test_half_of_what_replaces_weights_is_half_of_what_it_changes(
     settings: dict[str, Any],
-    bases: Bases,
+    models: ModelCache,
     base: Path,
     tmp_path: Path,
     prompts: list[list[int]],
@@ -72,7 +72,7 @@ def test_half_of_what_replaces_weights_is_half_of_what_it_changes(
     inputs = torch.tensor([prompts[0]])
     with torch.inference_mode():
         none, half, whole, more = (
-            load_arm(bases, base, path, strength=strength).forward(input_ids=inputs).logits
+            load_arm(models, base, path, strength=strength).forward(input_ids=inputs).logits
             for strength in (0.0, 0.5, 1.0, 1.5)
         )
     assert float((whole - none).norm()) > 1
@@ -81,15 +81,15 @@ def test_half_of_what_replaces_weights_is_half_of_what_it_changes(
 
 
 def test_strength_goes_from_the_base_to_the_adapter_and_beyond(
-    bases: Bases, base: Path, adapters: dict[str, Path], prompts: list[list[int]]
+    models: ModelCache, base: Path, adapters: dict[str, Path], prompts: list[list[int]]
 ) -> None:
-    before = say(load_arm(bases, base, adapters["lora"]), prompts[:2])
-    none = load_arm(bases, base, adapters["lora"], strength=0.0)
-    assert say(none, prompts[:2]) == say(load_arm(bases, base), prompts[:2])
+    before = say(load_arm(models, base, adapters["lora"]), prompts[:2])
+    none = load_arm(models, base, adapters["lora"], strength=0.0)
+    assert say(none, prompts[:2]) == say(load_arm(models, base), prompts[:2])
     inputs = torch.tensor([prompts[0]])
     with torch.inference_mode():
         logits = [
-            load_arm(bases, base, adapters["lora"], strength=strength)
+            load_arm(models, base, adapters["lora"], strength=strength)
             .forward(input_ids=inputs)
             .logits
             for strength in (0.0, 0.5, 1.0, 1.5)
@@ -98,11 +98,11 @@ def test_strength_goes_from_the_base_to_the_adapter_and_beyond(
     assert moved[0] == 0
     assert moved[1] > 0
     assert len({round(one, 4) for one in moved}) == 4
-    assert say(load_arm(bases, base, adapters["lora"]), prompts[:2]) == before
+    assert say(load_arm(models, base, adapters["lora"]), prompts[:2]) == before
 
 
 def test_what_took_the_place_of_the_bases_own_has_no_strength(
-    bases: Bases, base: Path, adapters: dict[str, Path]
+    models: ModelCache, base: Path, adapters: dict[str, Path]
 ) -> None:
     with pytest.raises(EngineError, match="no strength"):
-        load_arm(bases, base, adapters["bias"], strength=0.5)
+        load_arm(models, base, adapters["bias"], strength=0.5)

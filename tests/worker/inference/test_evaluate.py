@@ -22,7 +22,7 @@ from engine.jobs.status import State
 from engine.recipes.recipe import EvaluateRecipe
 from engine.worker.data.encode import choose_template, collate, encode_messages, nll
 from engine.worker.evaluate import measure_labels, measure_suite
-from engine.worker.inference.models import Bases, LoadedArm
+from engine.worker.inference.models import LoadedArm, ModelCache
 from engine.worker.inference.scoring import Read, label_scores, read_texts, score_items
 from engine.worker.model.locate import Place
 from tests.worker.tiny import save_adapter, save_checkpoint
@@ -41,12 +41,14 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bases() -> Bases:
-    return Bases(torch.device("cpu"))
+def models() -> ModelCache:
+    return ModelCache(torch.device("cpu"))
 
 
-def load_arm(bases: Bases, base: Path, adapter: Path | None = None, **settings: Any) -> LoadedArm:
-    made = bases.load_arm(Arm("arm", str(base), **settings), Place(base, adapter), lambda _: None)
+def load_arm(
+    models: ModelCache, base: Path, adapter: Path | None = None, **settings: Any
+) -> LoadedArm:
+    made = models.load_arm(Arm("arm", str(base), **settings), Place(base, adapter), lambda _: None)
     assert made is not None
     return made
 
@@ -55,14 +57,16 @@ def the_long_way(one: LoadedArm, asked: list[Message], label: str) -> float:
     """One row, one forward pass: what training would call its loss."""
     answered = [*asked, Message("assistant", label)]
     row = encode_messages(answered, one.tokenizer, choose_template(one.tokenizer), 500)
-    with torch.inference_mode(), one.base.speaking(one.adapter) as model:
+    with torch.inference_mode(), one.model.speaking(one.adapter) as model:
         total, _ = nll(model, collate([row]))
     return -float(total)
 
 
-def test_labels_are_scored_as_training_would(bases: Bases, base: Path, tmp_path: Path) -> None:
-    plain = load_arm(bases, base)
-    tuned = load_arm(bases, base, save_adapter(tmp_path / "adapter", base))
+def test_labels_are_scored_as_training_would(
+    models: ModelCache, base: Path, tmp_path: Path
+) -> None:
+    plain = load_arm(models, base)
+    tuned = load_arm(models, base, save_adapter(tmp_path / "adapter", base))
     before = label_scores(plain, QUESTIONS, LABELS)
     after = label_scores(tuned, QUESTIONS, LABELS)
     for one, found in ((plain, before), (tuned, after)):
@@ -72,8 +76,8 @@ def test_labels_are_scored_as_training_would(bases: Bases, base: Path, tmp_path:
     assert before != after
 
 
-def test_a_raw_prompt_is_scored_as_text_label_end(bases: Bases, base: Path) -> None:
-    one = load_arm(bases, base, form="raw", prefix="Think:")
+def test_a_raw_prompt_is_scored_as_text_label_end(models: ModelCache, base: Path) -> None:
+    one = load_arm(models, base, form="raw", prefix="Think:")
     (row,) = label_scores(one, QUESTIONS[:1], ["joy"])
     ids = one.tokenizer("Think:\ni miss my dog")["input_ids"]
     tail = [*one.tokenizer("joy")["input_ids"], one.tokenizer.eos_token_id]
@@ -83,8 +87,8 @@ def test_a_raw_prompt_is_scored_as_text_label_end(bases: Bases, base: Path) -> N
     assert row == [pytest.approx(expected, abs=1e-3)]
 
 
-def test_every_token_of_a_text_is_predicted_once(bases: Bases, base: Path) -> None:
-    one = load_arm(bases, base)
+def test_every_token_of_a_text_is_predicted_once(models: ModelCache, base: Path) -> None:
+    one = load_arm(models, base)
     texts = {"short": "i miss my dog", "long": "The capital of France is Paris. " * 8, "one": "a"}
     ids = {name: one.tokenizer(text)["input_ids"] for name, text in texts.items()}
     read = read_texts(one, texts, window=16)
@@ -105,8 +109,8 @@ def test_a_diverged_model_has_a_perplexity_too() -> None:
     assert math.isnan(Read({"a": math.nan}, {"a": 2}).perplexity)
 
 
-def test_items_are_scored_by_what_is_said(bases: Bases, base: Path) -> None:
-    one = load_arm(bases, base)
+def test_items_are_scored_by_what_is_said(models: ModelCache, base: Path) -> None:
+    one = load_arm(models, base)
     ask = (Message("user", "Two and two"),)
     said = score_items(one, [Item("a", "s", "exact", ask, "?")], limit=8).answers["a"]
     items = [
@@ -123,8 +127,8 @@ def test_items_are_scored_by_what_is_said(bases: Bases, base: Path) -> None:
     assert result["perplexity"] > 1
 
 
-def test_labels_are_told_from_free_answers(bases: Bases, base: Path) -> None:
-    one = load_arm(bases, base)
+def test_labels_are_told_from_free_answers(models: ModelCache, base: Path) -> None:
+    one = load_arm(models, base)
     rows = [
         Example((Message("user", f"text {at}"), Message("assistant", LABELS[at % 4 // 2])), str(at))
         for at in range(7)

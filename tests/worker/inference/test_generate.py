@@ -24,7 +24,7 @@ from engine.recipes.recipe import GenerateRecipe
 from engine.recipes.settings import Decode
 from engine.worker.data.chat_template import render_prompt
 from engine.worker.inference.decoding import Answers, answer_all, probabilities
-from engine.worker.inference.models import MOST_ADAPTERS, Bases
+from engine.worker.inference.models import MOST_ADAPTERS, ModelCache
 from engine.worker.model import loading
 from engine.worker.model.locate import Place
 from engine.worker.tokenizers.detokenize import Pieces, decode_ids
@@ -105,25 +105,25 @@ def reference(
 
 
 @pytest.fixture
-def bases() -> Bases:
-    return Bases(torch.device("cpu"))
+def models() -> ModelCache:
+    return ModelCache(torch.device("cpu"))
 
 
 def test_the_base_is_a_fresh_base_before_during_and_after_adapters(
-    bases: Bases,
+    models: ModelCache,
     base: Path,
     adapters: dict[str, Path],
     prompts: list[list[int]],
     reference: Said,
 ) -> None:
-    plain = load_arm(bases, base)
+    plain = load_arm(models, base)
     assert say(plain, prompts) == reference["base"]
 
     going = Answers(plain, prompts[:1], GREEDY)
     for _ in range(5):
         going.step()
-    tuned = load_arm(bases, base, adapters["lora"])
-    assert tuned.base is plain.base, "one base in memory"
+    tuned = load_arm(models, base, adapters["lora"])
+    assert tuned.model is plain.model, "one base in memory"
     while not going.done:
         going.step()
     assert going.answers[0].output_ids == reference["base"][0], "attached while it spoke"
@@ -140,11 +140,11 @@ def test_the_base_is_a_fresh_base_before_during_and_after_adapters(
 
 
 def test_it_holds_on_the_bundled_model_too(
-    bases: Bases, adapters: dict[str, Path], bundled_prompts: list[list[int]], reference: Said
+    models: ModelCache, adapters: dict[str, Path], bundled_prompts: list[list[int]], reference: Said
 ) -> None:
-    plain, prompts = load_arm(bases, BASE), bundled_prompts
+    plain, prompts = load_arm(models, BASE), bundled_prompts
     assert say(plain, prompts) == reference["bundled"]
-    tuned = load_arm(bases, BASE, adapters["bundled"])
+    tuned = load_arm(models, BASE, adapters["bundled"])
     left, right = Answers(plain, prompts, GREEDY), Answers(tuned, prompts[:1], GREEDY)
     for _ in range(8):
         left.step()
@@ -159,14 +159,14 @@ def test_it_holds_on_the_bundled_model_too(
 
 @pytest.mark.usefixtures("bitsandbytes")
 def test_it_holds_on_a_base_that_is_stored_in_four_bits(
-    bases: Bases,
+    models: ModelCache,
     stored: Path,
     adapters: dict[str, Path],
     prompts: list[list[int]],
     reference: Said,
 ) -> None:
-    plain, tuned = load_arm(bases, stored), load_arm(bases, stored, adapters["lora"])
-    assert tuned.base is plain.base
+    plain, tuned = load_arm(models, stored), load_arm(models, stored, adapters["lora"])
+    assert tuned.model is plain.model
     assert reference["4bit"] not in (reference["base"], reference["4bit lora"])
     assert say(plain, prompts[:2]) == reference["4bit"][:2]
     assert say(tuned, prompts[:2]) == reference["4bit lora"][:2]
@@ -181,9 +181,9 @@ def test_it_holds_on_a_base_that_is_stored_in_four_bits(
     assert say(tuned, prompts[:1]) == reference["4bit lora"][:1]
 
 
-def test_batches_of_bundled_prompts_say_what_single_ones_say(bases: Bases) -> None:
+def test_batches_of_bundled_prompts_say_what_single_ones_say(models: ModelCache) -> None:
     """A sample of them; the benchmark `compare` takes all."""
-    plain = load_arm(bases, BASE)
+    plain = load_arm(models, BASE)
     asked = [plain.prompt(one.messages) for one in load("bundled:all")[::5]]
     batch = Answers(plain, asked, GREEDY)
     while not batch.done:
@@ -192,20 +192,20 @@ def test_batches_of_bundled_prompts_say_what_single_ones_say(bases: Bases) -> No
 
 
 def test_panes_that_speak_in_turn_do_not_hear_each_other(
-    bases: Bases,
+    models: ModelCache,
     base: Path,
     adapters: dict[str, Path],
     prompts: list[list[int]],
     reference: Said,
 ) -> None:
     loaded_arms = {
-        "base": load_arm(bases, base),
-        "lora": load_arm(bases, base, adapters["lora"]),
-        "other": load_arm(bases, base, adapters["other"]),
-        "rslora": load_arm(bases, base, adapters["rslora"]),
-        "dora": load_arm(bases, base, adapters["dora"]),
+        "base": load_arm(models, base),
+        "lora": load_arm(models, base, adapters["lora"]),
+        "other": load_arm(models, base, adapters["other"]),
+        "rslora": load_arm(models, base, adapters["rslora"]),
+        "dora": load_arm(models, base, adapters["dora"]),
     }
-    assert len({id(one.base) for one in loaded_arms.values()}) == 1
+    assert len({id(one.model) for one in loaded_arms.values()}) == 1
     panes = {name: Answers(one, prompts[:1], GREEDY) for name, one in loaded_arms.items()}
     while not all(pane.done for pane in panes.values()):
         for pane in panes.values():
@@ -216,18 +216,18 @@ def test_panes_that_speak_in_turn_do_not_hear_each_other(
 
 
 def test_the_base_is_a_fresh_base_after_a_forward_pass_that_failed(
-    bases: Bases,
+    models: ModelCache,
     base: Path,
     adapters: dict[str, Path],
     prompts: list[list[int]],
     reference: Said,
 ) -> None:
-    plain, tuned = load_arm(bases, base), load_arm(bases, base, adapters["lora"], strength=0.5)
+    plain, tuned = load_arm(models, base), load_arm(models, base, adapters["lora"], strength=0.5)
     for one in (plain, tuned):
         with pytest.raises(IndexError):
             one.forward(input_ids=torch.tensor([[10**6]]))
     assert say(plain, prompts[:2]) == reference["base"][:2]
-    full = load_arm(bases, base, adapters["lora"])
+    full = load_arm(models, base, adapters["lora"])
     assert say(full, prompts[:2]) == reference["lora"][:2]
 
 
@@ -236,16 +236,16 @@ def test_the_base_is_a_fresh_base_after_a_forward_pass_that_failed(
 def test_the_base_is_a_fresh_base_after_an_adapter_that_did_not_fit(
     shape: str,
     first: str,
-    bases: Bases,
+    models: ModelCache,
     base: Path,
     adapters: dict[str, Path],
     prompts: list[list[int]],
     reference: Said,
     tmp_path: Path,
 ) -> None:
-    plain = load_arm(bases, base)
+    plain = load_arm(models, base)
     if first == "another":
-        load_arm(bases, base, adapters["lora"])
+        load_arm(models, base, adapters["lora"])
     other = save_adapter(tmp_path / "other", base, 9)
     tensors = load_file(other / "adapter_model.safetensors")
     if shape == "wide":
@@ -259,73 +259,73 @@ def test_the_base_is_a_fresh_base_after_an_adapter_that_did_not_fit(
     going.step()
     for _ in range(2):
         with pytest.raises(EngineError, match="does not fit this base"):
-            load_arm(bases, base, other)
+            load_arm(models, base, other)
     while not going.done:
         going.step()
     assert going.answers[0].output_ids == reference["base"][0]
-    assert say(load_arm(bases, base), prompts[:2]) == reference["base"][:2]
-    tuned = load_arm(bases, base, adapters["lora"])
-    assert tuned.base is plain.base
+    assert say(load_arm(models, base), prompts[:2]) == reference["base"][:2]
+    tuned = load_arm(models, base, adapters["lora"])
+    assert tuned.model is plain.model
     assert say(tuned, prompts[:2]) == reference["lora"][:2]
 
 
 def test_a_base_keeps_the_adapters_that_were_heard_last(
-    bases: Bases,
+    models: ModelCache,
     base: Path,
     adapters: dict[str, Path],
     prompts: list[list[int]],
     reference: Said,
     tmp_path: Path,
 ) -> None:
-    kept = load_arm(bases, base, adapters["other"])
+    kept = load_arm(models, base, adapters["other"])
     for number in range(MOST_ADAPTERS + 1):
         copy = shutil.copytree(adapters["lora"], tmp_path / str(number))
-        last = load_arm(bases, base, Path(copy))
-        kept = load_arm(bases, base, adapters["other"])
-    assert kept.base is last.base
-    assert len(kept.base._model.peft_config) == MOST_ADAPTERS
+        last = load_arm(models, base, Path(copy))
+        kept = load_arm(models, base, adapters["other"])
+    assert kept.model is last.model
+    assert len(kept.model._model.peft_config) == MOST_ADAPTERS
     assert say(kept, prompts[:1]) == reference["other"][:1]
     assert say(last, prompts[:1]) == reference["lora"][:1]
-    assert say(load_arm(bases, base), prompts[:1]) == reference["base"][:1]
+    assert say(load_arm(models, base), prompts[:1]) == reference["base"][:1]
 
 
 def test_an_adapter_that_was_written_anew_is_read_anew(
-    bases: Bases, base: Path, prompts: list[list[int]], tmp_path: Path
+    models: ModelCache, base: Path, prompts: list[list[int]], tmp_path: Path
 ) -> None:
     path = save_adapter(tmp_path / "adapter", base, 1)
-    before = say(load_arm(bases, base, path), prompts[:1])
+    before = say(load_arm(models, base, path), prompts[:1])
     save_adapter(path, base, 2)
     os.utime(path / "adapter_model.safetensors", ns=(1, 1))
-    after = load_arm(bases, base, path)
+    after = load_arm(models, base, path)
     assert say(after, prompts[:1]) != before
-    assert after.base.path_of(after.adapter) == path
+    assert after.model.path_of(after.adapter) == path
 
 
 @pytest.mark.parametrize("name", ["bias", "saved"])
 def test_where_off_is_not_the_base_it_is_loaded_apart_and_said(
     name: str,
-    bases: Bases,
+    models: ModelCache,
     base: Path,
     adapters: dict[str, Path],
     prompts: list[list[int]],
     reference: Said,
 ) -> None:
-    plain, tuned = load_arm(bases, base), load_arm(bases, base, adapters[name])
-    assert tuned.base is not plain.base
+    plain, tuned = load_arm(models, base), load_arm(models, base, adapters[name])
+    assert tuned.model is not plain.model
     assert "loaded apart" in tuned.notes[0]
     assert say(tuned, prompts[:2]) == reference[name][:2]
     assert say(plain, prompts[:2]) == reference["base"][:2]
 
 
 def test_batches_say_what_single_prompts_say(
-    bases: Bases,
+    models: ModelCache,
     base: Path,
     adapters: dict[str, Path],
     prompts: list[list[int]],
     reference: Said,
 ) -> None:
     for adapter, name in ((None, "base"), (adapters["lora"], "lora")):
-        one = load_arm(bases, base, adapter)
+        one = load_arm(models, base, adapter)
         batch = Answers(one, prompts, GREEDY)
         while not batch.done:
             batch.step()
@@ -335,24 +335,24 @@ def test_batches_say_what_single_prompts_say(
 
 
 def test_answers_stop_at_an_end_token_and_at_the_limit_and_at_the_context(
-    bases: Bases, base: Path, prompts: list[list[int]]
+    models: ModelCache, base: Path, prompts: list[list[int]]
 ) -> None:
-    one = load_arm(bases, base)
+    one = load_arm(models, base)
     first = say(one, prompts[:1])[0][0]
-    one.base.ends = (first,)
+    one.model.ends = (first,)
     answers = Answers(one, prompts[:1], GREEDY)
     answers.step()
     sample = answers.sample(0, "p", NO_MESSAGE, "arm")
     assert (sample.finish, sample.output_ids, sample.text) == ("stop", (first,), "")
 
-    one.base.ends = ()
+    one.model.ends = ()
     answers = Answers(one, prompts[:1], Decode(max_new_tokens=3))
     while not answers.done:
         answers.step()
     assert answers.sample(0, "p", NO_MESSAGE, "arm").finish == "length"
     assert len(answers.answers[0].output_ids) == 3
 
-    one.base.context = len(prompts[0]) + 2
+    one.model.context = len(prompts[0]) + 2
     answers = Answers(one, prompts[:1], GREEDY)
     while not answers.done:
         answers.step()
@@ -362,9 +362,9 @@ def test_answers_stop_at_an_end_token_and_at_the_limit_and_at_the_context(
 
 
 def test_log_probabilities_are_the_models_own(
-    bases: Bases, base: Path, prompts: list[list[int]]
+    models: ModelCache, base: Path, prompts: list[list[int]]
 ) -> None:
-    one = load_arm(bases, base)
+    one = load_arm(models, base)
     answers = Answers(one, prompts[:1], Decode(max_new_tokens=6, temperature=2.0))
     while not answers.done:
         answers.step()
@@ -378,9 +378,9 @@ def test_log_probabilities_are_the_models_own(
 
 
 def test_a_seed_gives_the_same_draws_and_moves_no_other_random_numbers(
-    bases: Bases, base: Path, prompts: list[list[int]]
+    models: ModelCache, base: Path, prompts: list[list[int]]
 ) -> None:
-    one = load_arm(bases, base)
+    one = load_arm(models, base)
     drawn = Decode(max_new_tokens=LENGTH, temperature=1.5, top_p=0.9, seed=3)
     state = torch.get_rng_state()
     first = say(one, prompts, drawn)
@@ -416,16 +416,16 @@ def test_pieces_never_end_inside_a_character_and_add_up_to_the_text(text: str) -
 def test_bases_that_do_not_fit_are_taken_in_turn(base: Path, tmp_path: Path) -> None:
     other = save_checkpoint(tmp_path / "other", seed=5)
     said: list[str] = []
-    bases = Bases(torch.device("cpu"))
-    first = bases.load_arm(Arm("a", "a"), Place(base), said.append)
+    models = ModelCache(torch.device("cpu"))
+    first = models.load_arm(Arm("a", "a"), Place(base), said.append)
     assert first is not None
-    bases.budget = first.base.size * 3 // 2
-    assert bases.load_arm(Arm("b", "b"), Place(other), said.append, busy=[first.base]) is None
-    second = bases.load_arm(Arm("b", "b"), Place(other), said.append)
+    models.budget = first.model.size * 3 // 2
+    assert models.load_arm(Arm("b", "b"), Place(other), said.append, busy=[first.model]) is None
+    second = models.load_arm(Arm("b", "b"), Place(other), said.append)
     assert second is not None
-    again = bases.load_arm(Arm("a", "a"), Place(base), said.append)
+    again = models.load_arm(Arm("a", "a"), Place(base), said.append)
     assert again is not None
-    assert again.base is not first.base, "it was dropped for the other"
+    assert again.model is not first.model, "it was dropped for the other"
     assert said == ["loading base", "loading other", "loading base"]
 
 

@@ -23,7 +23,7 @@ from engine.compare.token_shift import (
 from engine.errors import EngineError
 from engine.recipes.settings import Decode
 from engine.worker.inference.decoding import Answers
-from engine.worker.inference.models import Bases, LoadedArm
+from engine.worker.inference.models import LoadedArm, ModelCache
 from engine.worker.inference.token_shift import measure_shift
 from engine.worker.model.locate import Place
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
@@ -34,9 +34,9 @@ def loaded_arms(tmp_path_factory: pytest.TempPathFactory) -> tuple[LoadedArm, Lo
     folder = tmp_path_factory.mktemp("shift")
     base = save_checkpoint(folder / "base")
     adapter = save_adapter(folder / "adapter", base)
-    bases = Bases(torch.device("cpu"))
+    models = ModelCache(torch.device("cpu"))
     made = [
-        bases.load_arm(Arm(name, str(base)), Place(base, where), lambda _: None)
+        models.load_arm(Arm(name, str(base)), Place(base, where), lambda _: None)
         for name, where in (("base", None), ("tuned", adapter))
     ]
     assert made[0] is not None
@@ -53,7 +53,7 @@ def answered(loaded_arm: LoadedArm, text: str = "i miss my dog") -> Sample:
 
 
 def logits(loaded_arm: LoadedArm, ids: list[int]) -> Any:
-    with torch.inference_mode(), loaded_arm.base.speaking(loaded_arm.adapter) as model:
+    with torch.inference_mode(), loaded_arm.model.speaking(loaded_arm.adapter) as model:
         return model(torch.tensor([ids])).logits[0, -1].double()
 
 

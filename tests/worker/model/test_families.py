@@ -15,7 +15,7 @@ from engine.compare.arms import Arm
 from engine.jobs.directory import JobDirectory
 from engine.recipes.settings import Decode
 from engine.worker.inference.decoding import Answers
-from engine.worker.inference.models import Bases
+from engine.worker.inference.models import ModelCache
 from engine.worker.model.locate import locate
 from tests.worker.families import configs, save_family
 from tests.worker.here import train_here
@@ -41,7 +41,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def answer(ref: str, runs: list[Path]) -> tuple[int, ...]:
     """What our own path says to a prompt, as token ids."""
     arm = Arm("it", ref)
-    loaded_arm = Bases(CPU).load_arm(arm, locate(arm, runs), lambda line: None)
+    loaded_arm = ModelCache(CPU).load_arm(arm, locate(arm, runs), lambda line: None)
     assert loaded_arm is not None
     answers = Answers(loaded_arm, [list(range(5, 15))], Decode(max_new_tokens=5))
     while not answers.done:

@@ -22,7 +22,7 @@ from engine.jobs.status import State
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Decode
 from engine.worker.inference.decoding import Answers
-from engine.worker.inference.models import Bases
+from engine.worker.inference.models import ModelCache
 from engine.worker.model import loading
 from engine.worker.model.locate import locate
 from engine.worker.model.saving import merge, save_merged
@@ -82,7 +82,7 @@ def runs(tree: Tree) -> list[Path]:
 def logits_of(ref: str, known: list[Path]) -> torch.Tensor:
     """What our own path says after a prompt, as logits."""
     arm = Arm("it", ref)
-    loaded_arm = Bases(CPU).load_arm(arm, locate(arm, known), lambda line: None)
+    loaded_arm = ModelCache(CPU).load_arm(arm, locate(arm, known), lambda line: None)
     assert loaded_arm is not None
     answers = Answers(loaded_arm, [list(range(5, 15))], Decode(max_new_tokens=4))
     while not answers.done:

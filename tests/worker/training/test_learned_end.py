@@ -15,7 +15,7 @@ from engine.recipes.settings import Decode
 from engine.worker.data import encode, loss_spans
 from engine.worker.data.encode import IGNORE_INDEX
 from engine.worker.inference.decoding import Answers
-from engine.worker.inference.models import Bases
+from engine.worker.inference.models import ModelCache
 from engine.worker.model.locate import locate
 from tests.worker.here import train_here
 from tests.worker.tiny import make_tokenizer, save_checkpoint
@@ -52,7 +52,7 @@ def stopped(base: Path, template: str, root: Path) -> float:
     assert isinstance(wanted, TrainRecipe)
     job = train_here(wanted, root)
     arm = Arm("tuned", str(job.model))
-    loaded_arm = Bases(torch.device("cpu")).load_arm(arm, locate(arm, []), lambda what: None)
+    loaded_arm = ModelCache(torch.device("cpu")).load_arm(arm, locate(arm, []), lambda what: None)
     assert loaded_arm is not None
     asked = [loaded_arm.prompt([Message("user", prompt(number))]) for number in range(200, 240)]
     answers = Answers(loaded_arm, asked, Decode(max_new_tokens=LIMIT))
