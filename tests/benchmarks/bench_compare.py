@@ -212,7 +212,7 @@ def _shifts(effort: Effort, folder: Path) -> list[str]:
         nonlocal passes
         passes += 1
 
-    with plain.model.speaking(None) as model:
+    with plain.model.with_adapter(None) as model:
         hook = model.get_base_model().register_forward_hook(count)
     began = time.perf_counter()
     for answer in answers:

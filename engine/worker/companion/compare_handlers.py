@@ -49,7 +49,7 @@ class Comparing:
             if loaded_arm is None:
                 yield {"event": "done", "shift": None}
                 return
-            with self._stock.speaking(loaded_arm):
+            with self._stock.in_use(loaded_arm):
                 readings.append(read(loaded_arm, sample.prompt_ids, sample.output_ids))
             del loaded_arm  # so that its model can make room for the next
         before, after = readings
@@ -102,7 +102,7 @@ class Comparing:
                 if loaded_arm is None:
                     break
             chorus = Chorus(arm, loaded_arm, prompts, arm.decoding(usual), rows)
-            with self._stock.speaking(*([loaded_arm] if loaded_arm else [])):
+            with self._stock.in_use(*([loaded_arm] if loaded_arm else [])):
                 if loaded_arm is not None:
                     yield {"event": "notes", "arm": format_arm(arm), "notes": loaded_arm.notes}
                 try:
@@ -168,7 +168,7 @@ class Comparing:
                     yield {"event": "done"} | first
                     return
                 if max(ids) < loaded_arm.model.vocabulary:
-                    with self._stock.speaking(loaded_arm):
+                    with self._stock.in_use(loaded_arm):
                         logits[at] = read(loaded_arm, ids[:1], ids[1:]).logits
                 del loaded_arm  # so that its model can make room for the next
             except EngineError as error:

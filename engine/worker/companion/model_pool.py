@@ -1,6 +1,6 @@
-"""The models that the companion has at hand: where they run, what is kept, who speaks just now.
+"""The models that the companion has at hand: where they run, what is kept, what is in use just now.
 
-What does not fit beside those that speak waits for them; nothing here decides what is asked.
+What does not fit beside those in use waits for them; nothing here decides what is asked.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -29,7 +29,7 @@ class Stock:
         self._wanted = "auto"
         self._budget: int | None = None
         self._root: str | None = None
-        self._speaking: list[SharedModel] = []
+        self._in_use: list[SharedModel] = []
 
     def settle(self, device: str, budget: int | None, root: str | None) -> None:
         """Where to run, how many bytes of weights to keep (None: half of what is free), the runs.
@@ -72,7 +72,7 @@ class Stock:
         while not cancelled():
             if not waits and not models.holds(arm, place):
                 yield {"event": "loading", "message": f"loading {place.base.name}"}
-            loaded_arm = models.load_arm(arm, place, _say_nothing, self._speaking)
+            loaded_arm = models.load_arm(arm, place, _say_nothing, self._in_use)
             if loaded_arm is not None:
                 return loaded_arm
             if not waits:
@@ -82,9 +82,9 @@ class Stock:
         return None
 
     @contextmanager
-    def speaking(self, *loaded_arms: LoadedArm) -> Iterator[None]:
+    def in_use(self, *loaded_arms: LoadedArm) -> Iterator[None]:
         """Within it the arms' models stay in memory; a device that is full is said in words."""
-        self._speaking += [loaded_arm.model for loaded_arm in loaded_arms]
+        self._in_use += [loaded_arm.model for loaded_arm in loaded_arms]
         try:
             yield
         except torch.OutOfMemoryError as error:
@@ -95,7 +95,7 @@ class Stock:
             ) from error
         finally:
             for loaded_arm in loaded_arms:
-                self._speaking.remove(loaded_arm.model)
+                self._in_use.remove(loaded_arm.model)
 
     def models(self) -> ModelCache:
         """Those in memory. Raises EngineError for a device that is not there."""

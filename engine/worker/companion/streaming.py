@@ -30,7 +30,7 @@ def speak(
     adapter = loaded_arm.model.path_of(loaded_arm.adapter)
     pieces = Pieces(loaded_arm.tokenizer)
     # Whoever has its turn between two events must know that this model is in use.
-    with stock.speaking(loaded_arm):
+    with stock.in_use(loaded_arm):
         yield {
             "event": "begin",
             "prompt_tokens": len(answer.prompt_ids),

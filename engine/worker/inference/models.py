@@ -30,7 +30,7 @@ MOST_ADAPTERS = 16
 
 
 class SharedModel:
-    """A causal model and the adapters on it, which is only to be had through `speaking`."""
+    """A causal model and the adapters on it, which is only to be had through `with_adapter`."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -92,7 +92,7 @@ class SharedModel:
         return next((at.path for at, name in self._adapters.items() if name == adapter), None)
 
     @contextmanager
-    def speaking(self, adapter: str | None, strength: float = 1.0) -> Iterator[Any]:
+    def with_adapter(self, adapter: str | None, strength: float = 1.0) -> Iterator[Any]:
         """The model with just this adapter on, or none; for one forward pass."""
         if adapter is not None:
             if self._model.active_adapters != [adapter]:
@@ -159,7 +159,7 @@ class LoadedArm:
 
     def forward(self, **inputs: Any) -> Any:
         """One forward pass with this arm's weights."""
-        with self.model.speaking(self.adapter, self.arm.strength) as model:
+        with self.model.with_adapter(self.adapter, self.arm.strength) as model:
             return model(**inputs)
 
 

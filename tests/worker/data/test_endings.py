@@ -71,7 +71,7 @@ def make_rigged(vocabulary: int) -> Any:
 
 def say(loaded_arm: LoadedArm, prompt: list[int], token: int) -> None:
     """Make `token` what the model says to the prompt."""
-    with loaded_arm.model.speaking(None) as model, torch.no_grad():
+    with loaded_arm.model.with_adapter(None) as model, torch.no_grad():
         hidden = model.model(torch.tensor([prompt])).last_hidden_state[0, -1]
         model.lm_head.weight[token] = hidden
 

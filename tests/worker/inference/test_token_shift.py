@@ -53,7 +53,7 @@ def answered(loaded_arm: LoadedArm, text: str = "i miss my dog") -> Sample:
 
 
 def logits(loaded_arm: LoadedArm, ids: list[int]) -> Any:
-    with torch.inference_mode(), loaded_arm.model.speaking(loaded_arm.adapter) as model:
+    with torch.inference_mode(), loaded_arm.model.with_adapter(loaded_arm.adapter) as model:
         return model(torch.tensor([ids])).logits[0, -1].double()
 
 
