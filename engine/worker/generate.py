@@ -19,7 +19,7 @@ from engine.jobs.store import open_store
 from engine.recipes.recipe import GenerateRecipe
 from engine.recipes.settings import Decode as Decoding
 from engine.worker.attempt import Attempt, Stopped
-from engine.worker.inference.batch import ROWS, Chorus
+from engine.worker.inference.batch import ROWS, PromptBatch
 from engine.worker.inference.decoding import Answers
 from engine.worker.inference.endpoint_replies import EndpointGone
 from engine.worker.inference.models import ModelCache
@@ -57,23 +57,23 @@ def run(attempt: Attempt) -> str:
         missing = [prompt for prompt in prompts if _key(arm, prompt, decode) not in have]
         done += len(prompts) - len(missing)
         attempt.progress(done, total, message=f"{arm.name}: loading")
-        chorus = None  # lets go of its base
+        batch = None  # lets go of its model
         loaded_arm = None
         if arm in places and missing:
             loaded_arm = models.load_arm(arm, places[arm], attempt.log)
             assert loaded_arm is not None, "no other arm speaks"
             for note in loaded_arm.notes:
                 attempt.log(note)
-        chorus = Chorus(arm, loaded_arm, missing, decode, ROWS)
+        batch = PromptBatch(arm, loaded_arm, missing, decode, ROWS)
         try:
-            for made in _heard(attempt, chorus):
+            for made in _finished_samples(attempt, batch):
                 sample_files.append(attempt.directory.samples, made)
                 done += len(made)
                 attempt.progress(done, total, message=arm.name)
         except EndpointGone as error:
             attempt.log(f"{arm.name}: {error.title} {error.detail}")
             gone = gone or error
-        refused += _told(attempt, arm, chorus)
+        refused += _log_refusals(attempt, arm, batch)
     if refused:
         attempt.reject(refused)
     if gone is not None:
@@ -86,10 +86,10 @@ def _base(arm: Arm, places: Mapping[Arm, Place]) -> str:
     return str(places[arm].base) if arm in places else ""
 
 
-def _told(attempt: Attempt, arm: Arm, chorus: Chorus) -> list[dict[str, str]]:
+def _log_refusals(attempt: Attempt, arm: Arm, batch: PromptBatch) -> list[dict[str, str]]:
     """The prompts that an arm was refused, each with its reason, which the log has too."""
     rows = []
-    for name, error in chorus.refused.items():
+    for name, error in batch.refused.items():
         reason = f"{error.title} {error.detail}".rstrip()
         attempt.log(f"{arm.name}: {name} is left out: {reason}")
         rows.append({"arm": format_arm(arm), "prompt_id": name, "reason": reason})
@@ -100,14 +100,14 @@ def _key(arm: Arm, prompt: Prompt, decode: Decoding) -> tuple[object, ...]:
     return (format_arm(arm), prompt.id, prompt.messages, decode)
 
 
-def _heard(attempt: Attempt, chorus: Chorus) -> Iterator[list[Sample]]:
+def _finished_samples(attempt: Attempt, batch: PromptBatch) -> Iterator[list[Sample]]:
     """Samples as they are done. Raises Stopped between two tokens: unended answers are not kept."""
-    while not chorus.done:
+    while not batch.done:
         if attempt.stop_requested():
-            chorus.cancel()
+            batch.cancel()
             raise Stopped
-        made = chorus.step()
+        made = batch.step()
         if made:
             yield made
-        elif chorus.is_remote:
+        elif batch.is_remote:
             time.sleep(_PAUSE)

@@ -81,7 +81,7 @@ def as_we_do(base: Path, adapter: Path, prompts: Sequence[str]) -> dict[str, Any
     from engine.compare.arms import Arm
     from engine.compare.prompts import Prompt
     from engine.recipes.settings import Decode
-    from engine.worker.inference.batch import ROWS, Chorus
+    from engine.worker.inference.batch import ROWS, PromptBatch
     from engine.worker.inference.decoding import Answers
     from engine.worker.inference.models import ModelCache
     from engine.worker.model.locate import Place
@@ -103,10 +103,10 @@ def as_we_do(base: Path, adapter: Path, prompts: Sequence[str]) -> dict[str, Any
     began = time.perf_counter()
     said: Said = []
     for arm, loaded_arm in zip(arms, loaded_arms, strict=True):
-        chorus = Chorus(arm, loaded_arm, asked, Decode(max_new_tokens=NEW_TOKENS), ROWS)
+        batch = PromptBatch(arm, loaded_arm, asked, Decode(max_new_tokens=NEW_TOKENS), ROWS)
         made = {}
-        while not chorus.done:
-            made.update({int(one.prompt_id): list(one.output_ids) for one in chorus.step()})
+        while not batch.done:
+            made.update({int(one.prompt_id): list(one.output_ids) for one in batch.step()})
         said += [made[at] for at in range(len(asked))]
     took = time.perf_counter() - began
     return {"seconds": took, "loading": loaded, "memory": memory, "said": said}

@@ -28,7 +28,7 @@ from engine.compare import prompts as prompt_files
 from engine.compare.arms import Arm, format_arm
 from engine.compare.samples import Sample
 from engine.recipes.settings import Decode
-from engine.worker.inference.batch import ROWS, Chorus
+from engine.worker.inference.batch import ROWS, PromptBatch
 from engine.worker.inference.decoding import Answers
 from engine.worker.inference.models import LoadedArm, ModelCache
 from engine.worker.inference.token_shift import measure_shift
@@ -188,10 +188,10 @@ def _batched(effort: Effort, folder: Path) -> list[str]:
     asked = prompt_files.load("bundled:all")[: effort.checked]
     decode, same = Decode(max_new_tokens=NEW_TOKENS), 0
     for loaded_arm in loaded_arms:
-        chorus = Chorus(loaded_arm.arm, loaded_arm, asked, decode, ROWS)
+        batch = PromptBatch(loaded_arm.arm, loaded_arm, asked, decode, ROWS)
         batched = {}
-        while not chorus.done:
-            batched.update({one.prompt_id: one.output_ids for one in chorus.step()})
+        while not batch.done:
+            batched.update({one.prompt_id: one.output_ids for one in batch.step()})
         for prompt in asked:
             alone = _answer(loaded_arm, prompt.messages, decode).output_ids
             same += alone == batched[prompt.id]

@@ -17,7 +17,7 @@ from engine.worker.companion.streaming import answered, speak
 from engine.worker.data.chat_template import render_prompt
 from engine.worker.inference import arm_facts
 from engine.worker.inference.arm_facts import Fact
-from engine.worker.inference.batch import ROWS, Chorus
+from engine.worker.inference.batch import ROWS, PromptBatch
 from engine.worker.inference.endpoint_replies import EndpointGone
 from engine.worker.inference.models import too_long
 from engine.worker.inference.token_shift import Reading, Words, compare, read
@@ -101,21 +101,21 @@ class Comparing:
                 loaded_arm = yield from self._stock.load_arm(arm, cancelled)
                 if loaded_arm is None:
                     break
-            chorus = Chorus(arm, loaded_arm, prompts, arm.decoding(usual), rows)
+            batch = PromptBatch(arm, loaded_arm, prompts, arm.decoding(usual), rows)
             with self._stock.in_use(*([loaded_arm] if loaded_arm else [])):
                 if loaded_arm is not None:
                     yield {"event": "notes", "arm": format_arm(arm), "notes": loaded_arm.notes}
                 try:
-                    while not chorus.done and not cancelled():
-                        made = chorus.step()
+                    while not batch.done and not cancelled():
+                        made = batch.step()
                         for sample in made:
                             count += 1
                             yield answered(sample)
-                        yield WAITING if chorus.is_remote and not made else None
+                        yield WAITING if batch.is_remote and not made else None
                 except EndpointGone as error:
                     gone = gone or error
-            chorus.cancel()
-            for name, why in chorus.refused.items():
+            batch.cancel()
+            for name, why in batch.refused.items():
                 reason = f"{why.title} {why.detail}"
                 yield {
                     "event": "refused",
@@ -123,7 +123,7 @@ class Comparing:
                     "prompt_id": name,
                     "reason": reason,
                 }
-            del loaded_arm, chorus  # so that its model can make room for the next
+            del loaded_arm, batch  # so that its model can make room for the next
         if gone is not None:
             raise gone
         yield {"event": "done", "count": count}

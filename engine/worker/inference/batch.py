@@ -28,7 +28,7 @@ _CALLS = 4
 Coded = tuple[Prompt, list[int]]
 
 
-class Chorus:
+class PromptBatch:
     """The answers of an arm to a set of prompts, a token each at every `step`."""
 
     def __init__(
@@ -64,7 +64,7 @@ class Chorus:
     def step(self) -> list[Sample]:
         """Go on by a token; the samples of the answers that ended. Raises EngineError."""
         if self._loaded_arm is None:
-            return self._hear()
+            return self._poll_endpoint()
         if self._answers is None:
             self._batch = self._batches.pop(0)
             self._answers = Answers(self._loaded_arm, [ids for _, ids in self._batch], self._decode)
@@ -82,8 +82,8 @@ class Chorus:
         for _, call in self._calls:
             call.cancel()
 
-    def _hear(self) -> list[Sample]:
-        """What the endpoint has said. Once it is gone no more is asked; what talks still ends."""
+    def _poll_endpoint(self) -> list[Sample]:
+        """Answers that ended. Of an endpoint that is gone no more is asked; what runs may end."""
         if self._gone and not self._calls:
             raise self._gone
         while self._asked and len(self._calls) < _CALLS:

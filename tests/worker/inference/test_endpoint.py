@@ -15,7 +15,7 @@ from engine.errors import EngineError
 from engine.recipes.settings import Decode
 from engine.worker.companion.handlers import Desk
 from engine.worker.inference import endpoint
-from engine.worker.inference.batch import Chorus
+from engine.worker.inference.batch import PromptBatch
 from tests import patience
 from tests.worker.inference.endpoints import Server, serving, stream
 
@@ -185,10 +185,10 @@ def test_a_set_is_asked_a_few_at_a_time(server: Server) -> None:
     server.reply = stream("yes")
     arm = parse_arm(arm_of(server))
     prompts = [Prompt(str(at), (Message("user", f"{at}?"),)) for at in range(9)]
-    chorus = Chorus(arm, None, prompts, Decode(), 16)
+    batch = PromptBatch(arm, None, prompts, Decode(), 16)
     found = []
-    while not chorus.done:
-        found += chorus.step()
+    while not batch.done:
+        found += batch.step()
         time.sleep(0.001)
     assert sorted(one.prompt_id for one in found) == [prompt.id for prompt in prompts]
     assert {one.text for one in found} == {"yes"}
