@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.worker.companion.handlers import Desk
+from engine.worker.companion.handlers import Handlers
 from tests.worker.tiny import save_checkpoint
 from tui import cli
 from tui.commands.data_report import Page
@@ -31,7 +31,7 @@ def rows(tmp_path: Path) -> str:
 
 def report_of(base: str, rows: str, **data: Any) -> Any:
     request = {"checkpoint": base, "data": {"train": rows, **data}, "rows": 2, "templates": True}
-    *_, last = [one for one in Desk().inspect(request, lambda: False) if one is not None]
+    *_, last = [one for one in Handlers().inspect(request, lambda: False) if one is not None]
     return last["report"]
 
 

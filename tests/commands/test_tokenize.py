@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.tokenizers.readings import MOST_CHARACTERS, Reading, from_table
-from engine.worker.companion.handlers import Desk
+from engine.worker.companion.handlers import Handlers
 from tests.worker.tiny import make_tokenizer
 from tui import cli
 from tui.commands import tokenize
@@ -31,7 +31,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def ask(question: Question, runs: str) -> list[Reading]:
         request = json.loads(json.dumps(question.request))
-        events = [one for one in Desk().handlers["tokenize"](request, lambda: False) if one]
+        events = [one for one in Handlers().by_type["tokenize"](request, lambda: False) if one]
         return [from_table(one["reading"]) for one in events[:-1]]
 
     monkeypatch.setattr(tokenize, "ask", ask)

@@ -24,7 +24,7 @@ from engine.worker.inference.token_shift import Reading, Words, compare, read
 from engine.worker.tokenizers.detokenize import decode_ids, pieces_of
 
 
-class Comparing:
+class CompareHandlers:
     """Answers requests about several arms. What it raises as EngineError is the answer."""
 
     def __init__(self, stock: Stock) -> None:
@@ -229,7 +229,7 @@ class Comparing:
 
 
 def describe(tokenizer: Any, ids: list[int]) -> Event:
-    """Token ids as `Comparing.pieces` tells them. Raises EngineError for one that there is not."""
+    """Token ids as `CompareHandlers.pieces` tells them. Raises EngineError for an unknown one."""
     if ids and max(ids) >= len(tokenizer):
         raise EngineError(
             "There is no such token.", f"{max(ids)}; this tokenizer has {len(tokenizer)}"

@@ -14,11 +14,11 @@ from engine.compare.arms import Arm
 from engine.data import dataset_list
 from engine.recipes.settings import Data, Training
 from engine.worker.companion import requests
-from engine.worker.companion.compare_handlers import Comparing
+from engine.worker.companion.compare_handlers import CompareHandlers
 from engine.worker.companion.model_pool import Stock
 from engine.worker.companion.protocol import Cancelled, Event, Request
 from engine.worker.companion.streaming import ask_endpoint, speak
-from engine.worker.companion.tokenize_handler import Tokenizing
+from engine.worker.companion.tokenize_handler import TokenizeHandler
 from engine.worker.data import arrow
 from engine.worker.data import report as data_report
 from engine.worker.data.chat_template import choose_template, prompt_ids, prompt_text
@@ -30,25 +30,25 @@ from engine.worker.tokenizers.detokenize import pieces_of
 Handler = Callable[[Request, Cancelled], Iterator[Event | None]]
 
 
-class Desk:
+class Handlers:
     """Answers requests. What it raises as EngineError is the request's answer."""
 
     def __init__(self) -> None:
         self._stock = Stock()
-        comparing = Comparing(self._stock)
-        self.handlers: dict[str, Handler] = {
+        compare = CompareHandlers(self._stock)
+        self.by_type: dict[str, Handler] = {
             "hello": self.hello,
             "generate": self.generate,
             "render": self.render,
             "preview": self.preview,
             "inspect": self.inspect,
             "count": self.count,
-            "shift": comparing.shift,
-            "pieces": comparing.pieces,
-            "strengths": comparing.strengths,
-            "facts": comparing.facts,
-            "answers": comparing.answers,
-            "tokenize": Tokenizing(self._stock).tokenize,
+            "shift": compare.shift,
+            "pieces": compare.pieces,
+            "strengths": compare.strengths,
+            "facts": compare.facts,
+            "answers": compare.answers,
+            "tokenize": TokenizeHandler(self._stock).tokenize,
         }
 
     def rest(self) -> None:

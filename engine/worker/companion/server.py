@@ -57,7 +57,7 @@ class Server:
         self._inbox: queue.Queue[Request] = queue.Queue()
         self._cancelled: set[object] = set()
         self._tasks: dict[object, Iterator[Event | None]] = {}
-        self._desk: Any = None
+        self._handlers: Any = None
         self._idle = False
         """Whether every task waits for something outside."""
 
@@ -110,9 +110,9 @@ class Server:
         """What has come in; waits for it where there is nothing to do."""
         if not self._tasks:
             try:
-                yield self._inbox.get(timeout=IDLE_SECONDS if self._desk else None)
+                yield self._inbox.get(timeout=IDLE_SECONDS if self._handlers else None)
             except queue.Empty:
-                self._desk.rest()
+                self._handlers.rest()
                 yield self._inbox.get()
         elif self._idle:
             with contextlib.suppress(queue.Empty):
@@ -125,13 +125,13 @@ class Server:
         identity, kind = request["id"], request["type"]
         if kind == "hello":
             self.send(identity, "hello", protocol=PROTOCOL, pid=os.getpid(), python=sys.version)
-        if self._desk is None:
-            self._desk = importlib.import_module("engine.worker.companion.handlers").Desk()
-        handler = self._desk.handlers.get(kind)
+        if self._handlers is None:
+            self._handlers = importlib.import_module("engine.worker.companion.handlers").Handlers()
+        handler = self._handlers.by_type.get(kind)
         if identity in self._tasks:
             self._refuse(identity, EngineError(f"The id {identity!r} is in use."))
         elif handler is None:
-            known = ", ".join(["cancel", *self._desk.handlers])
+            known = ", ".join(["cancel", *self._handlers.by_type])
             self._refuse(identity, EngineError(f"Unknown request {kind!r}.", f"Known: {known}."))
         else:
             self._tasks[identity] = handler(request, lambda: identity in self._cancelled)

@@ -22,7 +22,7 @@ _KEPT = 6
 """Tokenizers that stay in memory, of those used last."""
 
 
-class Tokenizing:
+class TokenizeHandler:
     """Answers requests about tokenizers; keeps the last few, for whoever types asks again."""
 
     def __init__(self, stock: Stock) -> None:

@@ -1,4 +1,4 @@
-"""What the companion says of several arms, asked at its desk, in this process."""
+"""What the companion says of several arms, asked of its handlers, in this process."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ from engine.errors import EngineError
 from engine.jobs import directory
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Method, Model
-from engine.worker.companion.handlers import Desk
+from engine.worker.companion.handlers import Handlers
 from engine.worker.data import template_sandbox
 from engine.worker.inference import batch
 from engine.worker.model import loading
@@ -49,17 +49,17 @@ def adapters(base: Path) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    made = Desk()
+def handlers(tmp_path_factory: pytest.TempPathFactory) -> Handlers:
+    made = Handlers()
     ask(made, "hello", device="cpu", runs=str(tmp_path_factory.mktemp("runs")), warm=False)
     return made
 
 
 def ask(
-    desk: Desk, kind: str, cancelled: Callable[[], bool] = lambda: False, **fields: Any
+    handlers: Handlers, kind: str, cancelled: Callable[[], bool] = lambda: False, **fields: Any
 ) -> list[Event]:
     """The events of one request, all of them."""
-    return [event for event in desk.handlers[kind](fields, cancelled) if event]
+    return [event for event in handlers.by_type[kind](fields, cancelled) if event]
 
 
 def texts(told: Event) -> dict[str, str]:
@@ -67,14 +67,14 @@ def texts(told: Event) -> dict[str, str]:
 
 
 def test_the_shift_of_an_answer_takes_one_pass_an_arm(
-    desk: Desk, base: Path, adapters: dict[str, Path]
+    handlers: Handlers, base: Path, adapters: dict[str, Path]
 ) -> None:
     arms = f"b={base}", f"t={base}+{adapters['lora']}"
-    sample = ask(desk, "generate", arm=arms[1], text=SAID, decoding=SHORT)[-1]["sample"]
+    sample = ask(handlers, "generate", arm=arms[1], text=SAID, decoding=SHORT)[-1]["sample"]
     passes: list[int] = []
-    model = next(iter(desk._stock.models()._kept.values()))
+    model = next(iter(handlers._stock.models()._kept.values()))
     hook = model._model.register_forward_hook(lambda *_: passes.append(1))
-    last = ask(desk, "shift", base=arms[0], tuned=arms[1], sample=sample)[-1]
+    last = ask(handlers, "shift", base=arms[0], tuned=arms[1], sample=sample)[-1]
     hook.remove()
     assert len(passes) == 2
     shift = from_table(last["shift"])
@@ -83,14 +83,19 @@ def test_the_shift_of_an_answer_takes_one_pass_an_arm(
     assert [one["kind"] for one in last["shift"]["tokens"]] == [one.kind for one in shift.tokens]
     assert sum(last["shift"]["shares"].values()) == pytest.approx(1)
     spelled = ask(
-        desk, "shift", base=arms[0], tuned=arms[1], text=SAID, output_ids=list(sample["output_ids"])
+        handlers,
+        "shift",
+        base=arms[0],
+        tuned=arms[1],
+        text=SAID,
+        output_ids=list(sample["output_ids"]),
     )[-1]
     assert spelled["shift"]["tokens"] == last["shift"]["tokens"]
 
 
-def test_ids_are_told_as_the_tokenizer_has_them(desk: Desk, base: Path) -> None:
+def test_ids_are_told_as_the_tokenizer_has_them(handlers: Handlers, base: Path) -> None:
     ids = make_tokenizer()("<|im_start|>i miss 👩<|im_end|>")["input_ids"]
-    told = ask(desk, "pieces", arm=f"b={base}", ids=ids)[-1]
+    told = ask(handlers, "pieces", arm=f"b={base}", ids=ids)[-1]
     assert told["text"] == "<|im_start|>i miss 👩<|im_end|>"
     assert [one["id"] for one in told["tokens"]] == ids
     assert [one["token"] for one in told["tokens"] if one["special"]] == [
@@ -100,49 +105,49 @@ def test_ids_are_told_as_the_tokenizer_has_them(desk: Desk, base: Path) -> None:
     assert "".join(one["text"] for one in told["spans"]) == told["text"]
     assert [id_ for one in told["spans"] for id_ in one["ids"]] == ids
     with pytest.raises(EngineError, match="no such token"):
-        ask(desk, "pieces", arm=f"b={base}", ids=[10**6])
+        ask(handlers, "pieces", arm=f"b={base}", ids=[10**6])
 
 
 def test_each_strength_answers_as_an_arm_of_that_strength(
-    desk: Desk, base: Path, adapters: dict[str, Path]
+    handlers: Handlers, base: Path, adapters: dict[str, Path]
 ) -> None:
     arm = f"t={base}+{adapters['lora']}"
     wanted = [0, 0.5, 1.0]
-    events = ask(desk, "strengths", arm=arm, text=SAID, decoding=SHORT, strengths=wanted)
+    events = ask(handlers, "strengths", arm=arm, text=SAID, decoding=SHORT, strengths=wanted)
     samples = events[-1]["samples"]
     assert [event["strength"] for event in events if event["event"] == "answer"] == wanted
-    plain = ask(desk, "generate", arm=f"b={base}", text=SAID, decoding=SHORT)[-1]["sample"]
+    plain = ask(handlers, "generate", arm=f"b={base}", text=SAID, decoding=SHORT)[-1]["sample"]
     assert samples[0]["output_ids"] == plain["output_ids"]
     for strength, sample in zip(wanted, samples, strict=True):
         alone = f"{arm}@{float(strength)}" if strength != 1 else arm
         assert sample["arm"] == alone
-        again = ask(desk, "generate", arm=alone, text=SAID, decoding=SHORT)[-1]["sample"]
+        again = ask(handlers, "generate", arm=alone, text=SAID, decoding=SHORT)[-1]["sample"]
         assert again["output_ids"] == sample["output_ids"]
     alone = f"t={adapters['lora']}"  # which names its base
-    events = ask(desk, "strengths", arm=alone, text=SAID, decoding=SHORT, strengths=[0.5])
+    events = ask(handlers, "strengths", arm=alone, text=SAID, decoding=SHORT, strengths=[0.5])
     (half,) = events[-1]["samples"]
     assert half["arm"] == f"{alone}@0.5"
     assert half["output_ids"] == samples[1]["output_ids"]
     with pytest.raises(EngineError, match="no adapter"):
-        ask(desk, "strengths", arm=f"b={base}", text=SAID)
+        ask(handlers, "strengths", arm=f"b={base}", text=SAID)
     with pytest.raises(EngineError, match="no adapter"):
-        ask(desk, "generate", arm=f"b={base}@0.5", text=SAID)
+        ask(handlers, "generate", arm=f"b={base}@0.5", text=SAID)
     with pytest.raises(EngineError, match="numbers from 0 to"):
-        ask(desk, "strengths", arm=arm, text=SAID, strengths=[2])
+        ask(handlers, "strengths", arm=arm, text=SAID, strengths=[2])
 
 
 def test_cancelled_strengths_keep_what_there_is(
-    desk: Desk, base: Path, adapters: dict[str, Path]
+    handlers: Handlers, base: Path, adapters: dict[str, Path]
 ) -> None:
     asked = iter([False] * 6 + [True] * 100)
     arm = f"t={base}+{adapters['lora']}"
-    events = ask(desk, "strengths", lambda: next(asked), arm=arm, text=SAID)
+    events = ask(handlers, "strengths", lambda: next(asked), arm=arm, text=SAID)
     samples = events[-1]["samples"]
     assert [sample["finish"] for sample in samples] == ["cancelled"]
 
 
 def test_sets_are_answered_in_batches_as_one_by_one(
-    desk: Desk, base: Path, adapters: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    handlers: Handlers, base: Path, adapters: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = ["no", SAID, "Two and two", "what " * 200]
     prompts = [
@@ -150,7 +155,7 @@ def test_sets_are_answered_in_batches_as_one_by_one(
         for at, one in enumerate(said)
     ]
     arms = [f"b={base}", f"t={base}+{adapters['lora']}?max_new_tokens=4"]
-    events = ask(desk, "answers", arms=arms, prompts=prompts, decoding=SHORT, batch=3)
+    events = ask(handlers, "answers", arms=arms, prompts=prompts, decoding=SHORT, batch=3)
     samples = [event["sample"] for event in events if event["event"] == "answer"]
     assert events[-1]["count"] == len(samples) == 6
     refused = [event for event in events if event["event"] == "refused"]
@@ -159,12 +164,14 @@ def test_sets_are_answered_in_batches_as_one_by_one(
     assert {len(one["output_ids"]) for one in samples if one["arm"] == arms[1]} == {4}
     for sample in samples:
         text = said[int(sample["prompt_id"])]
-        alone = ask(desk, "generate", arm=sample["arm"], text=text, decoding=SHORT)[-1]["sample"]
+        alone = ask(handlers, "generate", arm=sample["arm"], text=text, decoding=SHORT)[-1][
+            "sample"
+        ]
         assert alone["output_ids"] == sample["output_ids"]
         assert (alone["batch"], sample["batch"]) == (1, 3)
 
     monkeypatch.setattr(batch, "free_on", lambda device: 0)
-    events = ask(desk, "answers", arms=arms, prompts=prompts[:3], decoding=SHORT)
+    events = ask(handlers, "answers", arms=arms, prompts=prompts[:3], decoding=SHORT)
     narrow = [event["sample"] for event in events if event["event"] == "answer"]
     assert {one["batch"] for one in narrow} == {1}, "there is no memory for two"
     ids = {(one["arm"], one["prompt_id"]): one["output_ids"] for one in samples}
@@ -172,9 +179,9 @@ def test_sets_are_answered_in_batches_as_one_by_one(
 
 
 def test_what_differs_is_told_without_a_model(
-    desk: Desk, base: Path, adapters: dict[str, Path], tmp_path: Path
+    handlers: Handlers, base: Path, adapters: dict[str, Path], tmp_path: Path
 ) -> None:
-    desk.rest()
+    handlers.rest()
     other = save_checkpoint(tmp_path / "other", 4, template=None)
     arms = [
         f"b={base}?system=Be brief.",
@@ -184,7 +191,7 @@ def test_what_differs_is_told_without_a_model(
         ENDPOINT,
         "x=/nowhere/at/all",
     ]
-    events = ask(desk, "facts", arms=arms, text=SAID, decoding=SHORT)
+    events = ask(handlers, "facts", arms=arms, text=SAID, decoding=SHORT)
     assert [event["event"] for event in events] == ["facts", "done"], "nothing was loaded"
     told = events[-1]
     rows = {row["what"]: row["values"] for row in told["differences"]}
@@ -214,23 +221,23 @@ def test_what_differs_is_told_without_a_model(
     ],
 )
 def test_what_misleads_is_found_by_one_pass_an_arm(
-    arms: list[str], warned: set[str], desk: Desk, base: Path, adapters: dict[str, Path]
+    arms: list[str], warned: set[str], handlers: Handlers, base: Path, adapters: dict[str, Path]
 ) -> None:
     names = {name: str(path) for name, path in adapters.items()} | {"base": str(base)}
     written = [arm.format(**names) for arm in arms]
-    told = ask(desk, "facts", arms=written, text=SAID, decoding=SHORT, probe=True)[-1]
+    told = ask(handlers, "facts", arms=written, text=SAID, decoding=SHORT, probe=True)[-1]
     assert set(texts(told)) == warned
     assert told["kl"][0][0] == told["kl"][1][1] == 0
     assert (told["kl"][0][1] < 1e-6) == bool(warned & {"same", "same weights", "no effect"})
 
 
 def test_an_adapter_that_was_learned_on_fewer_bits_says_so(
-    desk: Desk, base: Path, adapters: dict[str, Path], tmp_path: Path
+    handlers: Handlers, base: Path, adapters: dict[str, Path], tmp_path: Path
 ) -> None:
     wanted = TrainRecipe(model=Model(checkpoint=str(base)), method=Method(quantize="4bit"))
     job = directory.create(tmp_path, wanted)
     shutil.copytree(adapters["lora"], job.path / "adapter")
-    told = ask(desk, "facts", arms=[f"t={base}+{job.path / 'adapter'}"], text=SAID)[-1]
+    told = ask(handlers, "facts", arms=[f"t={base}+{job.path / 'adapter'}"], text=SAID)[-1]
     assert texts(told)["quantised"] == "t learned on a 4bit base, and speaks on a float32 one"
 
 
@@ -249,7 +256,7 @@ def test_an_adapter_that_was_learned_on_fewer_bits_says_so(
 def test_a_template_that_fails_or_is_nasty_is_that_arms_error_alone(
     template: str,
     why: str,
-    desk: Desk,
+    handlers: Handlers,
     base: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -257,29 +264,29 @@ def test_a_template_that_fails_or_is_nasty_is_that_arms_error_alone(
     monkeypatch.setattr(template_sandbox, "SECONDS", 0.1)
     bad = save_checkpoint(tmp_path / "bad", template=template)
     with pytest.raises(EngineError) as caught:
-        ask(desk, "generate", arm=f"x={bad}", text=SAID)
+        ask(handlers, "generate", arm=f"x={bad}", text=SAID)
     assert why in caught.value.detail
-    told = ask(desk, "facts", arms=[f"b={base}", f"x={bad}"], text=SAID, probe=True)[-1]
+    told = ask(handlers, "facts", arms=[f"b={base}", f"x={bad}"], text=SAID, probe=True)[-1]
     assert told["arms"][0]["error"] is None
     assert why in told["arms"][1]["error"]["detail"]
     assert told["kl"] == [[0.0, None], [None, None]]
-    raw = ask(desk, "generate", arm=f"x={bad}?prompt=raw", text=SAID, decoding=SHORT)[-1]
+    raw = ask(handlers, "generate", arm=f"x={bad}?prompt=raw", text=SAID, decoding=SHORT)[-1]
     assert raw["sample"]["finish"] == "length"
 
 
 def test_adapters_whose_base_is_elsewhere_or_has_other_words(
-    desk: Desk, base: Path, adapters: dict[str, Path], tmp_path: Path
+    handlers: Handlers, base: Path, adapters: dict[str, Path], tmp_path: Path
 ) -> None:
     lost = Path(shutil.copytree(adapters["lora"], tmp_path / "lost"))
     config = json.loads((lost / "adapter_config.json").read_bytes())
     config["base_model_name_or_path"] = "/another/machine/base"
     (lost / "adapter_config.json").write_text(json.dumps(config))
     with pytest.raises(EngineError, match="base cannot be used") as caught:
-        ask(desk, "generate", arm=f"x={lost}", text=SAID)
+        ask(handlers, "generate", arm=f"x={lost}", text=SAID)
     assert "/another/machine/base" in caught.value.detail
     assert f"x=BASE+{lost}" in caught.value.hint
-    named = ask(desk, "generate", arm=f"x={base}+{lost}", text=SAID, decoding=SHORT)[-1]
-    known = ask(desk, "generate", arm=f"x={adapters['lora']}", text=SAID, decoding=SHORT)[-1]
+    named = ask(handlers, "generate", arm=f"x={base}+{lost}", text=SAID, decoding=SHORT)[-1]
+    known = ask(handlers, "generate", arm=f"x={adapters['lora']}", text=SAID, decoding=SHORT)[-1]
     assert named["sample"]["output_ids"] == known["sample"]["output_ids"]
 
     wordy = Path(shutil.copytree(adapters["lora"], tmp_path / "wordy"))
@@ -287,20 +294,20 @@ def test_adapters_whose_base_is_elsewhere_or_has_other_words(
     tokenizer.add_tokens([f"<{number}>" for number in range(60)])
     tokenizer.save_pretrained(wordy)
     with pytest.raises(EngineError, match="tokenizer does not fit this base"):
-        ask(desk, "generate", arm=f"x={base}+{wordy}", text=SAID)
+        ask(handlers, "generate", arm=f"x={base}+{wordy}", text=SAID)
     with pytest.raises(EngineError, match="cannot be put on an adapter"):
-        ask(desk, "generate", arm=f"x={lost}+{wordy}", text=SAID)
+        ask(handlers, "generate", arm=f"x={lost}+{wordy}", text=SAID)
 
 
 def test_an_arm_that_cannot_be_loaded_leaves_the_others_facts(
-    desk: Desk, base: Path, adapters: dict[str, Path], tmp_path: Path
+    handlers: Handlers, base: Path, adapters: dict[str, Path], tmp_path: Path
 ) -> None:
     wide = Path(shutil.copytree(adapters["lora"], tmp_path / "wide"))
     tensors = load_file(wide / "adapter_model.safetensors")
     save_file({key: torch.cat([one, one]) for key, one in tensors.items()},
               wide / "adapter_model.safetensors")  # fmt: skip
     arms = [f"b={base}", f"x={base}+{wide}", f"t={base}+{adapters['lora']}"]
-    told = ask(desk, "facts", arms=arms, text=SAID, decoding=SHORT, probe=True)[-1]
+    told = ask(handlers, "facts", arms=arms, text=SAID, decoding=SHORT, probe=True)[-1]
     assert [one["error"] and one["error"]["title"] for one in told["arms"]] == [
         None, "The adapter does not fit this base.", None,
     ]  # fmt: skip
@@ -309,39 +316,39 @@ def test_an_arm_that_cannot_be_loaded_leaves_the_others_facts(
 
 
 def test_one_token_is_enough_to_tell_weights_apart(
-    desk: Desk, base: Path, adapters: dict[str, Path]
+    handlers: Handlers, base: Path, adapters: dict[str, Path]
 ) -> None:
     arms = [f"b={base}?prompt=raw", f"t={base}+{adapters['lora']}?prompt=raw"]
-    told = ask(desk, "facts", arms=arms, text="a", probe=True)[-1]
+    told = ask(handlers, "facts", arms=arms, text="a", probe=True)[-1]
     assert told["arms"][0]["prompt_tokens"] == 1
     assert told["kl"][0][1] > 0.01
 
 
-def test_what_an_arm_says_may_hold_anything(desk: Desk, base: Path) -> None:
+def test_what_an_arm_says_may_hold_anything(handlers: Handlers, base: Path) -> None:
     """A terminal's controls come whole: they are cleaned where they are shown."""
     asked = "\x1b]0;title\x07 [/red] \u202eabc 👩\u200d🚀 " + "x" * 40
-    told = ask(desk, "render", arm=f"b={base}?prompt=raw", text=asked)[-1]
+    told = ask(handlers, "render", arm=f"b={base}?prompt=raw", text=asked)[-1]
     assert told["text"] == asked
-    events = ask(desk, "generate", arm=f"b={base}", text=asked, decoding=SHORT)
+    events = ask(handlers, "generate", arm=f"b={base}", text=asked, decoding=SHORT)
     json.dumps(events, allow_nan=False)
 
 
 def test_arms_of_other_tokenizers_are_told_apart_and_not_compared(
-    desk: Desk, base: Path, tmp_path: Path
+    handlers: Handlers, base: Path, tmp_path: Path
 ) -> None:
     other = save_checkpoint(tmp_path / "other", 4)
     make_tokenizer(words=("<x>", "<|im_end|>", "<|pad|>")).save_pretrained(other)
     arms = [f"b={base}", f"o={other}"]
-    told = ask(desk, "facts", arms=arms, text=SAID, probe=True)[-1]
+    told = ask(handlers, "facts", arms=arms, text=SAID, probe=True)[-1]
     assert "tokenizer" in {row["what"] for row in told["differences"]}
     assert told["kl"][0][1] is None
     with pytest.raises(EngineError, match="different tokenizers"):
-        ask(desk, "shift", base=arms[0], tuned=arms[1], text=SAID, output_ids=[5])
+        ask(handlers, "shift", base=arms[0], tuned=arms[1], text=SAID, output_ids=[5])
 
 
 def test_bases_that_do_not_fit_are_read_in_turn(base: Path, tmp_path: Path) -> None:
     other = save_checkpoint(tmp_path / "other", 4)
-    small = Desk()
+    small = Handlers()
     ask(small, "hello", device="cpu", memory_bytes=100, runs=str(tmp_path), warm=False)
     arms = [f"b={base}", f"o={other}"]
     sample = ask(small, "generate", arm=arms[1], text=SAID, decoding=SHORT)[-1]["sample"]
@@ -358,7 +365,7 @@ def test_panes_whose_bases_do_not_fit_wait_for_each_other(
 ) -> None:
     """Stepped in turn, as the server does; at no time are both in memory."""
     other = save_checkpoint(tmp_path / "other", 4)
-    small = Desk()
+    small = Handlers()
     ask(small, "hello", device="cpu", memory_bytes=100, runs=str(tmp_path), warm=False)
     loaded: list[weakref.ref[Any]] = []
     load = loading.load_base
@@ -372,7 +379,7 @@ def test_panes_whose_bases_do_not_fit_wait_for_each_other(
     monkeypatch.setattr(loading, "load_base", load_alone)
     prompts = [{"id": "1", "messages": [{"role": "user", "content": SAID}]}]
     tasks = {
-        path.name: small.handlers[kind](
+        path.name: small.by_type[kind](
             {"arm": f"a={path}", "text": SAID, "arms": [f"a={path}"], "prompts": prompts,
              "decoding": SHORT},
             lambda: False,
@@ -414,7 +421,7 @@ def test_panes_whose_bases_do_not_fit_wait_for_each_other(
     ],
 )
 def test_wrong_requests_are_answered_in_words(
-    kind: str, fields: dict[str, Any], title: str, desk: Desk, base: Path
+    kind: str, fields: dict[str, Any], title: str, handlers: Handlers, base: Path
 ) -> None:
     put: dict[str, Any] = {
         key: f"b={base}" if value == "b" else value for key, value in fields.items()
@@ -422,13 +429,13 @@ def test_wrong_requests_are_answered_in_words(
     if put.get("arms") == ["b"]:
         put["arms"] = [f"b={base}"]
     with pytest.raises(EngineError) as caught:
-        ask(desk, kind, **put)
+        ask(handlers, kind, **put)
     assert title in caught.value.title
 
 
-def test_the_models_rest_when_nobody_asks(desk: Desk, base: Path) -> None:
-    ask(desk, "generate", arm=f"b={base}", text=SAID, decoding=SHORT)
-    assert desk._stock.models()._kept
-    desk.rest()
-    assert not desk._stock.models()._kept
-    assert isinstance(desk._stock.models().device, torch.device)
+def test_the_models_rest_when_nobody_asks(handlers: Handlers, base: Path) -> None:
+    ask(handlers, "generate", arm=f"b={base}", text=SAID, decoding=SHORT)
+    assert handlers._stock.models()._kept
+    handlers.rest()
+    assert not handlers._stock.models()._kept
+    assert isinstance(handlers._stock.models().device, torch.device)

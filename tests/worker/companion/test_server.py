@@ -189,9 +189,9 @@ def test_wrong_requests_are_answered_in_words(
 
 
 def test_what_nobody_foresaw_ends_one_request_alone(capfd: pytest.CaptureFixture[str]) -> None:
-    class Desk:
+    class Broken:
         def __init__(self) -> None:
-            self.handlers = {"breaks": self.breaks, "goes": self.goes}
+            self.by_type = {"breaks": self.breaks, "goes": self.goes}
 
         def goes(self, *_: object) -> Iterator[Event | None]:
             yield from ({"event": "text"}, None, {"event": "done"})
@@ -202,7 +202,7 @@ def test_what_nobody_foresaw_ends_one_request_alone(capfd: pytest.CaptureFixture
 
     (_, nothing), (answers, told) = os.pipe(), os.pipe()
     server = Server(nothing, told)
-    server._desk = Desk()
+    server._handlers = Broken()
     for number, kind in enumerate(("goes", "breaks"), 1):
         server._start({"id": number, "type": kind})
     while server._tasks:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.errors import EngineError
-from engine.worker.companion.handlers import Desk
+from engine.worker.companion.handlers import Handlers
 from engine.worker.data import lengths
 from tests.worker.tiny import CHATML, make_model, make_tokenizer
 from tui.launch.fit_lines import measured
@@ -43,7 +43,7 @@ def pair(prompt: str, answer: str) -> dict[str, str]:
 
 def inspect(base: str, rows: str, asked: dict[str, Any] | None = None, **data: Any) -> Any:
     request = {"checkpoint": base, "data": {"train": rows, **data}, **(asked or {})}
-    *_, last = [one for one in Desk().inspect(request, lambda: False) if one is not None]
+    *_, last = [one for one in Handlers().inspect(request, lambda: False) if one is not None]
     return last["report"]
 
 
@@ -223,7 +223,7 @@ def test_a_big_file_is_sampled_and_says_so_and_a_cancel_ends_it(base: str, tmp_p
     report = inspect(base, rows, {"sample": 120})
     assert (report["data"]["looked_at"], report["data"]["rows"]) == (120, 400)
     request = {"checkpoint": base, "data": rows}
-    steps = list(Desk().inspect(request, lambda: True))
+    steps = list(Handlers().inspect(request, lambda: True))
     assert steps == [None, {"event": "done", "report": None}]
 
 

@@ -13,7 +13,7 @@ from transformers import AutoTokenizer, LlamaModel
 
 from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
-from engine.worker.companion.handlers import Desk
+from engine.worker.companion.handlers import Handlers
 from engine.worker.data import batching
 from engine.worker.data.chat_template import choose_template
 from engine.worker.data.encode import IGNORE_INDEX
@@ -228,6 +228,6 @@ def report(wanted: TrainRecipe) -> dict[str, Any]:
         "rows": 100,
         "seed": wanted.training.seed,
     }
-    *_, last = [one for one in Desk().inspect(request, lambda: False) if one is not None]
+    *_, last = [one for one in Handlers().inspect(request, lambda: False) if one is not None]
     found: dict[str, Any] = last["report"]
     return found

@@ -13,7 +13,7 @@ from engine.compare.arms import format_arm, parse_arm
 from engine.compare.prompts import Prompt
 from engine.errors import EngineError
 from engine.recipes.settings import Decode
-from engine.worker.companion.handlers import Desk
+from engine.worker.companion.handlers import Handlers
 from engine.worker.inference import endpoint
 from engine.worker.inference.batch import PromptBatch
 from tests import patience
@@ -31,7 +31,7 @@ def server() -> Iterator[Server]:
 
 def ask(arm: str, cancelled: Callable[[], bool] = lambda: False, **fields: Any) -> list[Event]:
     events = []
-    for event in Desk().generate({"arm": arm, "text": "no?", **fields}, cancelled):
+    for event in Handlers().generate({"arm": arm, "text": "no?", **fields}, cancelled):
         if event:
             events.append(event)
         else:
@@ -172,7 +172,7 @@ def test_a_cancel_hangs_up_and_keeps_what_was_said(server: Server) -> None:
     def cancelled() -> bool:
         return "".join(heard) == "Hello"
 
-    task = Desk().generate({"arm": arm_of(server), "text": "no?"}, cancelled)
+    task = Handlers().generate({"arm": arm_of(server), "text": "no?"}, cancelled)
     last: Event = {}
     for event in task:
         last = event or last

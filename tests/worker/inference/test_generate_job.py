@@ -18,7 +18,7 @@ from engine.recipes.recipe import GenerateRecipe
 from engine.recipes.settings import Decode
 from engine.worker import generate
 from engine.worker.attempt import Attempt, Stopped
-from engine.worker.companion.handlers import Desk
+from engine.worker.companion.handlers import Handlers
 from tests.worker.inference.endpoints import Server, serving, stream
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 
@@ -161,7 +161,7 @@ def test_an_endpoint_that_is_gone_ends_its_own_arm_and_is_told_at_the_end(
     assert [one.arm for one in samples.read(job.samples)] == [f"b={base}"] * 2 + [well] * 2
     asked = [{"id": str(at), "messages": [{"role": "user", "content": one}]}
              for at, one in enumerate(PROMPTS[:2])]  # fmt: skip
-    task = Desk().handlers["answers"]({"arms": [gone, well], "prompts": asked}, lambda: False)
+    task = Handlers().by_type["answers"]({"arms": [gone, well], "prompts": asked}, lambda: False)
     events: list[dict[str, Any]] = []
     with pytest.raises(EngineError, match="cannot be reached"):
         hear(task, events)

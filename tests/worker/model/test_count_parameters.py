@@ -15,12 +15,12 @@ from engine.errors import EngineError
 from engine.estimates import memory
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Method
-from engine.worker.companion.handlers import Desk
+from engine.worker.companion.handlers import Handlers
 from engine.worker.model import count_parameters
 
 
 def asked(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    return Desk().handlers["count"](request, lambda: False)  # type: ignore[return-value]
+    return Handlers().by_type["count"](request, lambda: False)  # type: ignore[return-value]
 
 
 def test_the_companion_counts_the_bundled_model() -> None:

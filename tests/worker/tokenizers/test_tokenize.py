@@ -13,7 +13,7 @@ from engine.chat import Message
 from engine.errors import EngineError
 from engine.tokenizers.readings import MOST_CHARACTERS, MOST_TOKENS, Reading, from_table
 from engine.tokenizers.sample_texts import CONVERSATION, LINES
-from engine.worker.companion.handlers import Desk
+from engine.worker.companion.handlers import Handlers
 from engine.worker.companion.tokenize_handler import names_of
 from engine.worker.tokenizers import load
 from tests.checkpoints.made import LFS_POINTER
@@ -33,7 +33,7 @@ CORPUS = [line.text for line in LINES] * 3
 
 def ask(refs: list[str], texts: Any = (), **more: Any) -> list[Reading]:
     request = {"tokenizers": refs, "texts": [list(one) for one in texts], **more}
-    events = list(Desk().handlers["tokenize"](request, lambda: False))
+    events = list(Handlers().by_type["tokenize"](request, lambda: False))
     assert events[-1] == {"event": "done"}
     return [from_table(json.loads(json.dumps(one["reading"]))) for one in events[:-1] if one]
 
@@ -253,7 +253,7 @@ def test_too_much_at_once_is_refused_and_a_cancel_ends_it(kinds: dict[str, Path]
         ask(["x"], [("only a name",)])
     refs = [str(kinds["GGUF"])] * 2
     request = {"tokenizers": refs, "texts": []}
-    events = list(Desk().handlers["tokenize"](request, lambda: True))
+    events = list(Handlers().by_type["tokenize"](request, lambda: True))
     assert events == [{"event": "done"}]
 
 
