@@ -11,7 +11,7 @@ from engine.compare.token_shift import to_table
 from engine.errors import EngineError
 from engine.recipes.settings import Decode
 from engine.worker.companion import requests
-from engine.worker.companion.model_pool import Stock
+from engine.worker.companion.model_pool import ModelPool
 from engine.worker.companion.protocol import WAITING, Cancelled, Event, Request
 from engine.worker.companion.streaming import answered, speak
 from engine.worker.data.chat_template import render_prompt
@@ -27,8 +27,8 @@ from engine.worker.tokenizers.detokenize import decode_ids, pieces_of
 class CompareHandlers:
     """Answers requests about several arms. What it raises as EngineError is the answer."""
 
-    def __init__(self, stock: Stock) -> None:
-        self._stock = stock
+    def __init__(self, pool: ModelPool) -> None:
+        self._pool = pool
 
     def shift(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:
         """{"base", "tuned", "sample"}: how far each token of an answer is from the base's choice.
@@ -45,11 +45,11 @@ class CompareHandlers:
         sample = requests.sample(request) if "sample" in request else self._sample(request, tuned)
         readings: list[Reading] = []
         for arm in (base, tuned):
-            loaded_arm = yield from self._stock.load_arm(arm, cancelled)
+            loaded_arm = yield from self._pool.load_arm(arm, cancelled)
             if loaded_arm is None:
                 yield {"event": "done", "shift": None}
                 return
-            with self._stock.in_use(loaded_arm):
+            with self._pool.in_use(loaded_arm):
                 readings.append(read(loaded_arm, sample.prompt_ids, sample.output_ids))
             del loaded_arm  # so that its model can make room for the next
         before, after = readings
@@ -65,7 +65,7 @@ class CompareHandlers:
         arm, messages = requests.arm(request), requests.messages(request)
         decode = arm.decoding(requests.decode(request))
         wanted = requests.strengths(request)
-        if arm.is_endpoint or self._stock.place(arm).adapter is None:
+        if arm.is_endpoint or self._pool.place(arm).adapter is None:
             raise EngineError(
                 "This arm has no adapter whose strength could be set.",
                 format_arm(arm),
@@ -74,10 +74,10 @@ class CompareHandlers:
         samples = []
         for strength in wanted:
             scaled = replace(arm, strength=strength)
-            loaded_arm = yield from self._stock.load_arm(scaled, cancelled)
+            loaded_arm = yield from self._pool.load_arm(scaled, cancelled)
             if loaded_arm is None or cancelled():
                 break
-            for event in speak(self._stock, loaded_arm, messages, decode, cancelled):
+            for event in speak(self._pool, loaded_arm, messages, decode, cancelled):
                 if event and event["event"] == "answer":
                     samples.append(event["sample"])
                 yield {**event, "strength": strength} if event else event
@@ -98,11 +98,11 @@ class CompareHandlers:
         for arm in arms:
             loaded_arm = None
             if not arm.is_endpoint:
-                loaded_arm = yield from self._stock.load_arm(arm, cancelled)
+                loaded_arm = yield from self._pool.load_arm(arm, cancelled)
                 if loaded_arm is None:
                     break
             batch = PromptBatch(arm, loaded_arm, prompts, arm.decoding(usual), rows)
-            with self._stock.in_use(*([loaded_arm] if loaded_arm else [])):
+            with self._pool.in_use(*([loaded_arm] if loaded_arm else [])):
                 if loaded_arm is not None:
                     yield {"event": "notes", "arm": format_arm(arm), "notes": loaded_arm.notes}
                 try:
@@ -147,7 +147,7 @@ class CompareHandlers:
         """
         arms, usual = requests.arms(request), requests.decode(request)
         given = requests.messages(request) if {"messages", "text"} & set(request) else []
-        device = self._stock.models().device
+        device = self._pool.models().device
         found = [self._look(arm, arm_facts.conversation(given), usual) for arm in arms]
         told: Event = {
             "arms": [arm_facts.as_table(one, device) for one in found],
@@ -163,12 +163,12 @@ class CompareHandlers:
             if one.place is None or one.error is not None:
                 continue
             try:
-                loaded_arm = yield from self._stock.load_arm(one.arm, cancelled)
+                loaded_arm = yield from self._pool.load_arm(one.arm, cancelled)
                 if loaded_arm is None:
                     yield {"event": "done"} | first
                     return
                 if max(ids) < loaded_arm.model.vocabulary:
-                    with self._stock.in_use(loaded_arm):
+                    with self._pool.in_use(loaded_arm):
                         logits[at] = read(loaded_arm, ids[:1], ids[1:]).logits
                 del loaded_arm  # so that its model can make room for the next
             except EngineError as error:
@@ -184,8 +184,8 @@ class CompareHandlers:
         if arm.is_endpoint:
             return Fact(arm, decode=decode)
         try:
-            place, tokenizer = self._stock.place(arm), self._stock.tokenizer(arm)
-            device = self._stock.models().device
+            place, tokenizer = self._pool.place(arm), self._pool.tokenizer(arm)
+            device = self._pool.models().device
             fact = arm_facts.look(arm, place, tokenizer, messages, usual, device)
         except EngineError as error:
             return Fact(arm, decode=decode, error=error)
@@ -201,7 +201,7 @@ class CompareHandlers:
         {"text", "ids"}, where ids that only together make a character come together.
         """
         arm, ids = requests.arm(request), requests.token_ids(request, "ids")
-        tokenizer = self._stock.tokenizer(arm)
+        tokenizer = self._pool.tokenizer(arm)
         yield {"event": "done"} | describe(tokenizer, ids)
 
     def _sample(self, request: Request, tuned: Arm) -> Sample:
@@ -210,7 +210,7 @@ class CompareHandlers:
         if "prompt_ids" in request:
             prompt = requests.token_ids(request, "prompt_ids")
         else:
-            tokenizer = self._stock.tokenizer(tuned)
+            tokenizer = self._pool.tokenizer(tuned)
             prompt = render_prompt(messages, tokenizer, tuned.form, tuned.system, tuned.prefix)
         return Sample(
             prompt_id=requests.text(request, "prompt_id", ""),

@@ -15,7 +15,7 @@ from engine.data import dataset_list
 from engine.recipes.settings import Data, Training
 from engine.worker.companion import requests
 from engine.worker.companion.compare_handlers import CompareHandlers
-from engine.worker.companion.model_pool import Stock
+from engine.worker.companion.model_pool import ModelPool
 from engine.worker.companion.protocol import Cancelled, Event, Request
 from engine.worker.companion.streaming import ask_endpoint, speak
 from engine.worker.companion.tokenize_handler import TokenizeHandler
@@ -34,8 +34,8 @@ class Handlers:
     """Answers requests. What it raises as EngineError is the request's answer."""
 
     def __init__(self) -> None:
-        self._stock = Stock()
-        compare = CompareHandlers(self._stock)
+        self._pool = ModelPool()
+        compare = CompareHandlers(self._pool)
         self.by_type: dict[str, Handler] = {
             "hello": self.hello,
             "generate": self.generate,
@@ -48,19 +48,19 @@ class Handlers:
             "strengths": compare.strengths,
             "facts": compare.facts,
             "answers": compare.answers,
-            "tokenize": TokenizeHandler(self._stock).tokenize,
+            "tokenize": TokenizeHandler(self._pool).tokenize,
         }
 
-    def rest(self) -> None:
+    def unload(self) -> None:
         """Let go of all models: nobody has asked for a while."""
-        self._stock.rest()
+        self._pool.unload()
 
     def hello(self, request: Request, cancelled: Cancelled) -> Iterator[Event]:
         """{"device", "memory_bytes", "runs", "warm"}: where to run, what to keep, the runs' folder.
 
         `warm` false: no model will be asked for, so what loading one imports can wait.
         """
-        self._stock.settle(
+        self._pool.configure(
             device=requests.text(request, "device", "auto"),
             budget=requests.number(request, "memory_bytes", 0, least=0) or None,
             root=requests.text(request, "runs", "") or None,
@@ -85,11 +85,11 @@ class Handlers:
                 Endpoint(arm, messages, decode), prompt_id, cancelled
             )
         else:
-            loaded_arm = yield from self._stock.load_arm(arm, cancelled)
+            loaded_arm = yield from self._pool.load_arm(arm, cancelled)
             if loaded_arm is None:
                 yield {"event": "done", "sample": None}
                 return
-            events = speak(self._stock, loaded_arm, messages, decode, cancelled, prompt_id)
+            events = speak(self._pool, loaded_arm, messages, decode, cancelled, prompt_id)
         for event in events:
             last = event is not None and event.get("event") == "answer"
             yield {**event, "event": "done"} if event and last else event
@@ -97,7 +97,7 @@ class Handlers:
     def render(self, request: Request, cancelled: Cancelled) -> Iterator[Event]:
         """{"arm", "messages" or "text"}: the prompt as this arm reads it, text and tokens."""
         arm, messages = requests.arm(request), requests.messages(request)
-        tokenizer = self._stock.tokenizer(arm)
+        tokenizer = self._pool.tokenizer(arm)
         text = prompt_text(messages, tokenizer, arm.form, arm.system, arm.prefix)
         template = None if arm.form == "raw" else choose_template(tokenizer, arm.form)
         tokens = pieces_of(tokenizer, prompt_ids(text, tokenizer, arm.form))
@@ -117,7 +117,7 @@ class Handlers:
         """
         data, tokenizer = self._data(request)
         template = choose_template(tokenizer, data.template, data.system)
-        chosen = dataset_list.resolve(data.train, self._stock.runs(), data)
+        chosen = dataset_list.resolve(data.train, self._pool.runs(), data)
         count = requests.number(request, "rows", 5)
         read = dataset_list.preview(chosen, count, data, raw=arrow.read_raw)
         encoded = [encode_row(one, tokenizer, template, data) for one in read.examples]
@@ -143,7 +143,7 @@ class Handlers:
             shown=requests.number(request, "rows", data_report.SHOWN, least=0),
             templates=request.get("templates") is True,
             seed=requests.number(request, "seed", Training().seed, least=0),
-            runs=tuple(self._stock.runs()),
+            runs=tuple(self._pool.runs()),
             replay=read_replay(request.get("replay")),
         )
         template = choose_template(tokenizer, data.template, data.system)
@@ -158,11 +158,11 @@ class Handlers:
 
         `method` is the method table of a recipe.
         """
-        place = self._stock.place(Arm("count", requests.text(request, "checkpoint")))
+        place = self._pool.place(Arm("count", requests.text(request, "checkpoint")))
         yield {"event": "done"} | count_parameters.answer(place.base, request.get("method"))
 
     def _data(self, request: Request) -> tuple[Data, Any]:
         """The data settings that a request names, and the tokenizer of its checkpoint."""
-        place = self._stock.place(Arm("preview", requests.text(request, "checkpoint")))
+        place = self._pool.place(Arm("preview", requests.text(request, "checkpoint")))
         data = read_data(request.get("data"), request.get("max_length"))
         return data, loading.load_tokenizer(place.tokenizer)

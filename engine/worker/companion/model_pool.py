@@ -20,7 +20,7 @@ from engine.worker.model import loading
 from engine.worker.model.locate import Place, locate
 
 
-class Stock:
+class ModelPool:
     """Models in memory, and the folder of runs whose checkpoints can be asked for."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Stock:
         self._root: str | None = None
         self._in_use: list[SharedModel] = []
 
-    def settle(self, device: str, budget: int | None, root: str | None) -> None:
+    def configure(self, device: str, budget: int | None, root: str | None) -> None:
         """Where to run, how many bytes of weights to keep (None: half of what is free), the runs.
 
         Raises EngineError for a device that is not there; what is loaded elsewhere is let go.
@@ -40,7 +40,7 @@ class Stock:
             self._models = None
         self._wanted, self._budget, self._root = device, budget, root
 
-    def rest(self) -> None:
+    def unload(self) -> None:
         """Let go of all models: nobody has asked for a while."""
         if self._models is not None:
             self._models.clear()

@@ -112,7 +112,7 @@ class Server:
             try:
                 yield self._inbox.get(timeout=IDLE_SECONDS if self._handlers else None)
             except queue.Empty:
-                self._handlers.rest()
+                self._handlers.unload()
                 yield self._inbox.get()
         elif self._idle:
             with contextlib.suppress(queue.Empty):

@@ -7,7 +7,7 @@ from engine.compare import answer_length
 from engine.compare.arms import format_arm
 from engine.compare.samples import Sample, to_table
 from engine.recipes.settings import Decode
-from engine.worker.companion.model_pool import Stock
+from engine.worker.companion.model_pool import ModelPool
 from engine.worker.companion.protocol import WAITING, Cancelled, Event
 from engine.worker.data.chat_template import Said
 from engine.worker.inference.decoding import Answers
@@ -17,7 +17,7 @@ from engine.worker.tokenizers.detokenize import Pieces
 
 
 def speak(
-    stock: Stock,
+    pool: ModelPool,
     loaded_arm: LoadedArm,
     messages: Sequence[Said],
     decode: Decode,
@@ -30,7 +30,7 @@ def speak(
     adapter = loaded_arm.model.path_of(loaded_arm.adapter)
     pieces = Pieces(loaded_arm.tokenizer)
     # Whoever has its turn between two events must know that this model is in use.
-    with stock.in_use(loaded_arm):
+    with pool.in_use(loaded_arm):
         yield {
             "event": "begin",
             "prompt_tokens": len(answer.prompt_ids),

@@ -12,7 +12,7 @@ from engine.chat import Message
 from engine.errors import EngineError
 from engine.tokenizers.readings import Reading, to_table
 from engine.worker.companion import requests
-from engine.worker.companion.model_pool import Stock
+from engine.worker.companion.model_pool import ModelPool
 from engine.worker.companion.protocol import Cancelled, Event, Request
 from engine.worker.tokenizers import load
 from engine.worker.tokenizers.tokenize import added_around, kind_of, render, tokenize
@@ -25,8 +25,8 @@ _KEPT = 6
 class TokenizeHandler:
     """Answers requests about tokenizers; keeps the last few, for whoever types asks again."""
 
-    def __init__(self, stock: Stock) -> None:
-        self._stock = stock
+    def __init__(self, pool: ModelPool) -> None:
+        self._pool = pool
         self._kept: OrderedDict[tuple[str, int], tuple[Any, tuple[str, ...]]] = OrderedDict()
 
     def tokenize(self, request: Request, cancelled: Cancelled) -> Iterator[Event]:
@@ -41,7 +41,7 @@ class TokenizeHandler:
         messages = requests.conversation(said) if said else []
         forms = _strings(request, "forms") if "forms" in request else ["", "raw"]
         opened = request.get("answer_next") is True
-        runs = self._stock.runs()
+        runs = self._pool.runs()
         for reading in self.read(refs, texts, messages, forms, runs, answer_next=opened):
             if cancelled():
                 break

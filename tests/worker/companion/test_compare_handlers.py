@@ -72,7 +72,7 @@ def test_the_shift_of_an_answer_takes_one_pass_an_arm(
     arms = f"b={base}", f"t={base}+{adapters['lora']}"
     sample = ask(handlers, "generate", arm=arms[1], text=SAID, decoding=SHORT)[-1]["sample"]
     passes: list[int] = []
-    model = next(iter(handlers._stock.models()._kept.values()))
+    model = next(iter(handlers._pool.models()._kept.values()))
     hook = model._model.register_forward_hook(lambda *_: passes.append(1))
     last = ask(handlers, "shift", base=arms[0], tuned=arms[1], sample=sample)[-1]
     hook.remove()
@@ -181,7 +181,7 @@ def test_sets_are_answered_in_batches_as_one_by_one(
 def test_what_differs_is_told_without_a_model(
     handlers: Handlers, base: Path, adapters: dict[str, Path], tmp_path: Path
 ) -> None:
-    handlers.rest()
+    handlers.unload()
     other = save_checkpoint(tmp_path / "other", 4, template=None)
     arms = [
         f"b={base}?system=Be brief.",
@@ -354,7 +354,7 @@ def test_bases_that_do_not_fit_are_read_in_turn(base: Path, tmp_path: Path) -> N
     sample = ask(small, "generate", arm=arms[1], text=SAID, decoding=SHORT)[-1]["sample"]
     last = ask(small, "shift", base=arms[0], tuned=arms[1], sample=sample)[-1]
     assert last["shift"]["kl"] > 0
-    assert len(small._stock.models()._kept) == 1
+    assert len(small._pool.models()._kept) == 1
     told = ask(small, "facts", arms=arms, text=SAID, probe=True)[-1]
     assert told["kl"][0][1] > 0
 
@@ -435,7 +435,7 @@ def test_wrong_requests_are_answered_in_words(
 
 def test_the_models_rest_when_nobody_asks(handlers: Handlers, base: Path) -> None:
     ask(handlers, "generate", arm=f"b={base}", text=SAID, decoding=SHORT)
-    assert handlers._stock.models()._kept
-    handlers.rest()
-    assert not handlers._stock.models()._kept
-    assert isinstance(handlers._stock.models().device, torch.device)
+    assert handlers._pool.models()._kept
+    handlers.unload()
+    assert not handlers._pool.models()._kept
+    assert isinstance(handlers._pool.models().device, torch.device)
