@@ -41,8 +41,10 @@ class CompareHandlers:
         marginal and shifted. `engine.compare.token_shift.from_table` reads it. One forward pass an
         arm.
         """
-        base, tuned = requests.arm(request, "base"), requests.arm(request, "tuned")
-        sample = requests.sample(request) if "sample" in request else self._sample(request, tuned)
+        base, tuned = requests.parse_arm(request, "base"), requests.parse_arm(request, "tuned")
+        sample = (
+            requests.parse_sample(request) if "sample" in request else self._sample(request, tuned)
+        )
         readings: list[Reading] = []
         for arm in (base, tuned):
             loaded_arm = yield from self._pool.load_arm(arm, cancelled)
@@ -62,9 +64,9 @@ class CompareHandlers:
         Events `loading`, `begin`, `text` … and `answer`, which is what `generate` calls `done`, all
         with their "strength"; then `done` {"samples"}, fewer where it was cancelled.
         """
-        arm, messages = requests.arm(request), requests.messages(request)
-        decode = arm.decoding(requests.decode(request))
-        wanted = requests.strengths(request)
+        arm, messages = requests.parse_arm(request), requests.parse_messages(request)
+        decode = arm.decoding(requests.parse_decode(request))
+        wanted = requests.parse_strengths(request)
         if arm.is_endpoint or self._pool.place(arm).adapter is None:
             raise EngineError(
                 "This arm has no adapter whose strength could be set.",
@@ -92,8 +94,8 @@ class CompareHandlers:
         `refused` {"arm", "prompt_id", "reason"} for what an arm cannot read, and `done` {"count"},
         fewer where it was cancelled. An endpoint that is gone is the error, after all other arms.
         """
-        arms, prompts = requests.arms(request), requests.prompts(request)
-        usual, rows = requests.decode(request), requests.number(request, "batch", ROWS)
+        arms, prompts = requests.parse_arms(request), requests.parse_prompts(request)
+        usual, rows = requests.parse_decode(request), requests.parse_number(request, "batch", ROWS)
         count, gone = 0, None
         for arm in arms:
             loaded_arm = None
@@ -145,8 +147,8 @@ class CompareHandlers:
         `kl`: KL(i‖j) in nats per token of the prompt, null where it was not measured; empty without
         `probe`. Without a prompt a sentence of our own is read.
         """
-        arms, usual = requests.arms(request), requests.decode(request)
-        given = requests.messages(request) if {"messages", "text"} & set(request) else []
+        arms, usual = requests.parse_arms(request), requests.parse_decode(request)
+        given = requests.parse_messages(request) if {"messages", "text"} & set(request) else []
         device = self._pool.models().device
         found = [self._look(arm, arm_facts.conversation(given), usual) for arm in arms]
         told: Event = {
@@ -200,30 +202,30 @@ class CompareHandlers:
         it), "piece" (its own text), "special"}, and `spans`, the text in whole characters:
         {"text", "ids"}, where ids that only together make a character come together.
         """
-        arm, ids = requests.arm(request), requests.token_ids(request, "ids")
+        arm, ids = requests.parse_arm(request), requests.parse_token_ids(request, "ids")
         tokenizer = self._pool.tokenizer(arm)
         yield {"event": "done"} | describe(tokenizer, ids)
 
     def _sample(self, request: Request, tuned: Arm) -> Sample:
         """The answer that a request spells out."""
-        messages = requests.messages(request)
+        messages = requests.parse_messages(request)
         if "prompt_ids" in request:
-            prompt = requests.token_ids(request, "prompt_ids")
+            prompt = requests.parse_token_ids(request, "prompt_ids")
         else:
             tokenizer = self._pool.tokenizer(tuned)
             prompt = render_prompt(messages, tokenizer, tuned.form, tuned.system, tuned.prefix)
         return Sample(
-            prompt_id=requests.text(request, "prompt_id", ""),
+            prompt_id=requests.parse_text(request, "prompt_id", ""),
             messages=tuple(messages),
             arm="",
             seed=0,
             template_hash="",
             prompt_ids=tuple(prompt),
-            output_ids=tuple(requests.token_ids(request, "output_ids")),
+            output_ids=tuple(requests.parse_token_ids(request, "output_ids")),
             text="",
             finish="stop",
             logprobs=(),
-            decode=requests.decode(request) if "decoding" in request else Decode(),
+            decode=requests.parse_decode(request) if "decoding" in request else Decode(),
             timings=Timings(0.0, 0.0),
         )
 

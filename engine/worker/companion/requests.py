@@ -3,8 +3,9 @@
 from typing import Any
 
 from engine.chat import ROLES, Message
+from engine.compare import arms as arm_grammar
 from engine.compare import samples
-from engine.compare.arms import STRONGEST, Arm, parse_arm, parse_arms
+from engine.compare.arms import STRONGEST, Arm
 from engine.compare.prompts import Prompt
 from engine.compare.samples import Sample
 from engine.errors import EngineError
@@ -15,42 +16,43 @@ from engine.worker.companion.protocol import Request
 MOST_ARMS = 8
 
 
-def arm(request: Request, field: str = "arm") -> Arm:
+def parse_arm(request: Request, field: str = "arm") -> Arm:
     """One arm, written in the grammar."""
-    return parse_arm(text(request, field))
+    return arm_grammar.parse_arm(parse_text(request, field))
 
 
-def arms(request: Request) -> list[Arm]:
+def parse_arms(request: Request) -> list[Arm]:
     """The arms of a comparison, each with a name of its own."""
     given = request.get("arms")
     if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
         raise EngineError("The request needs arms, a list of texts.", repr(given))
     if not 1 <= len(given) <= MOST_ARMS:
         raise EngineError(f"Compare 1 to {MOST_ARMS} arms.", f"{len(given)} are given")
-    return parse_arms(given)
+    return arm_grammar.parse_arms(given)
 
 
-def messages(request: Request) -> list[Message]:
+def parse_messages(request: Request) -> list[Message]:
     """The conversation: `messages`, or `text` as what the user says."""
     if "messages" not in request:
-        return [Message("user", text(request, "text"))]
-    return conversation(request["messages"])
+        return [Message("user", parse_text(request, "text"))]
+    return parse_conversation(request["messages"])
 
 
-def prompts(request: Request) -> list[Prompt]:
+def parse_prompts(request: Request) -> list[Prompt]:
     """Prompts with ids of their own, each a conversation."""
     given = request.get("prompts")
     if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
         raise EngineError("The request needs prompts, a list of objects.", repr(given)[:200])
     found = [
-        Prompt(text(one, "id", str(at)), tuple(messages(one))) for at, one in enumerate(given, 1)
+        Prompt(parse_text(one, "id", str(at)), tuple(parse_messages(one)))
+        for at, one in enumerate(given, 1)
     ]
     if len({one.id for one in found}) < len(found):
         raise EngineError("Two prompts have the same id.")
     return found
 
 
-def conversation(said: object) -> list[Message]:
+def parse_conversation(said: object) -> list[Message]:
     """Messages with role and content."""
     right = isinstance(said, list) and all(
         isinstance(one, dict) and one.get("role") in ROLES and isinstance(one.get("content"), str)
@@ -61,7 +63,7 @@ def conversation(said: object) -> list[Message]:
     return [Message(one["role"], one["content"]) for one in said]
 
 
-def decode(request: Request) -> Decode:
+def parse_decode(request: Request) -> Decode:
     """The decode settings, all of which may be left out."""
     wanted = request.get("decoding", {})
     if not isinstance(wanted, dict):
@@ -75,7 +77,7 @@ def decode(request: Request) -> Decode:
     return validation.build(Decode, wanted)
 
 
-def strengths(request: Request) -> list[float]:
+def parse_strengths(request: Request) -> list[float]:
     """Strengths from 0 to 1.5, each once, in the order given."""
     given = request.get("strengths", [0.0, 0.25, 0.5, 0.75, 1.0])
     right = isinstance(given, list) and all(
@@ -90,7 +92,7 @@ def strengths(request: Request) -> list[float]:
     return list(dict.fromkeys(float(one) for one in given))
 
 
-def sample(request: Request) -> Sample:
+def parse_sample(request: Request) -> Sample:
     """A sample, as `done` of an answer gave it."""
     table = request.get("sample")
     if not isinstance(table, dict):
@@ -101,7 +103,7 @@ def sample(request: Request) -> Sample:
         raise EngineError("This is not a sample.", str(error)) from error
 
 
-def token_ids(request: Request, field: str) -> list[int]:
+def parse_token_ids(request: Request, field: str) -> list[int]:
     """Whole numbers from 0."""
     given = request.get(field)
     if not isinstance(given, list) or not all(
@@ -111,7 +113,7 @@ def token_ids(request: Request, field: str) -> list[int]:
     return given
 
 
-def text(request: Request, field: str, default: str | None = None) -> str:
+def parse_text(request: Request, field: str, default: str | None = None) -> str:
     """A text; `default` where it is left out."""
     value: Any = request.get(field, default)
     if not isinstance(value, str):
@@ -119,7 +121,7 @@ def text(request: Request, field: str, default: str | None = None) -> str:
     return value
 
 
-def number(request: Request, field: str, default: int, least: int = 1) -> int:
+def parse_number(request: Request, field: str, default: int, least: int = 1) -> int:
     """A whole number of at least `least`."""
     value = request.get(field, default)
     if not isinstance(value, int) or value < least:

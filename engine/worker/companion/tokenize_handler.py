@@ -38,7 +38,7 @@ class TokenizeHandler:
         """
         refs, texts = _strings(request, "tokenizers"), _pairs(request.get("texts", []))
         said = request.get("messages") or []
-        messages = requests.conversation(said) if said else []
+        messages = requests.parse_conversation(said) if said else []
         forms = _strings(request, "forms") if "forms" in request else ["", "raw"]
         opened = request.get("answer_next") is True
         runs = self._pool.runs()
