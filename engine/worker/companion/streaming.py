@@ -9,7 +9,7 @@ from engine.compare.samples import Sample, to_table
 from engine.recipes.settings import Decode
 from engine.worker.companion.model_pool import ModelPool
 from engine.worker.companion.protocol import WAITING, Cancelled, Event
-from engine.worker.data.chat_template import Said
+from engine.worker.data.chat_template import ChatMessage
 from engine.worker.inference.decoding import Answers
 from engine.worker.inference.endpoint import Endpoint
 from engine.worker.inference.models import LoadedArm
@@ -19,7 +19,7 @@ from engine.worker.tokenizers.detokenize import Pieces
 def speak(
     pool: ModelPool,
     loaded_arm: LoadedArm,
-    messages: Sequence[Said],
+    messages: Sequence[ChatMessage],
     decode: Decode,
     cancelled: Cancelled,
     prompt_id: str = "",

@@ -23,7 +23,7 @@ _LONGEST_PROBE = 1 << 20
 _WORD = "finetop-probe"
 
 
-class Said(Protocol):
+class ChatMessage(Protocol):
     """A message: who speaks, and what."""
 
     @property
@@ -59,7 +59,9 @@ class Template:
         """SHA-256 of `saved`, in hex: equal for a run's template and for that of what it left."""
         return hashlib.sha256(self.saved.encode()).hexdigest()
 
-    def render(self, messages: Iterable[Said], tokenizer: Any, *, answer_next: bool = False) -> str:
+    def render(
+        self, messages: Iterable[ChatMessage], tokenizer: Any, *, answer_next: bool = False
+    ) -> str:
         """The text of `messages`; `answer_next` opens the assistant's turn.
 
         Raises Fault, a TemplateError, where the template refuses the conversation.
@@ -136,7 +138,7 @@ def plain_ids(text: str, tokenizer: Any) -> list[int]:
 
 
 def prompt_text(
-    messages: Sequence[Said],
+    messages: Sequence[ChatMessage],
     tokenizer: Any,
     form: str | None = None,
     system: str | None = None,
@@ -147,7 +149,7 @@ def prompt_text(
     `system` takes the place of the conversation's own system message; `prefix` goes before the last
     user turn, on a line of its own unless it ends in white space. Raises EngineError.
     """
-    turns = dress(messages, system, prefix)
+    turns = apply_prompt_options(messages, system, prefix)
     if form == "raw":
         return "\n\n".join(turn.content for turn in turns)
     template = choose_template(tokenizer, form)
@@ -165,7 +167,7 @@ def prompt_ids(text: str, tokenizer: Any, form: str | None) -> list[int]:
 
 
 def render_prompt(
-    messages: Sequence[Said],
+    messages: Sequence[ChatMessage],
     tokenizer: Any,
     form: str | None = None,
     system: str | None = None,
@@ -178,8 +180,8 @@ def render_prompt(
     return ids
 
 
-def dress(
-    messages: Sequence[Said], system: str | None = None, prefix: str | None = None
+def apply_prompt_options(
+    messages: Sequence[ChatMessage], system: str | None = None, prefix: str | None = None
 ) -> list[Message]:
     """The conversation with an arm's system message and prefix; see `prompt_text`."""
     turns = [Message(message.role, message.content) for message in messages]

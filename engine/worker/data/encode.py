@@ -13,7 +13,7 @@ from torch import Tensor
 
 from engine.chat import Message
 from engine.worker.data.chat_template import (
-    Said,
+    ChatMessage,
     Template,
     choose_template,
     plain_ids,
@@ -71,7 +71,7 @@ def encode(
 
 
 def encode_messages(
-    messages: Sequence[Said],
+    messages: Sequence[ChatMessage],
     tokenizer: Any,
     template: Template,
     max_length: int,

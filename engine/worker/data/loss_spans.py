@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from engine.worker.data.chat_template import Said, Template
+from engine.worker.data.chat_template import ChatMessage, Template
 
 IGNORE_INDEX = -100
 """The label of a token that is not trained on."""
@@ -22,7 +22,7 @@ class Unreadable(Exception):
 
 
 def find_answers(
-    messages: Sequence[Said], tokenizer: Any, template: Template
+    messages: Sequence[ChatMessage], tokenizer: Any, template: Template
 ) -> tuple[str, list[Span]]:
     """The text up to the last answer's end, and the characters of each answer and its end token."""
     turns = [index for index, message in enumerate(messages) if message.role == "assistant"]

@@ -21,7 +21,7 @@ from engine.errors import EngineError
 from engine.recipes import recipe as recipes
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Decode
-from engine.worker.data.chat_template import Said, Template, choose_template, render_prompt
+from engine.worker.data.chat_template import ChatMessage, Template, choose_template, render_prompt
 from engine.worker.inference.token_shift import mean_kl
 from engine.worker.model import loading
 from engine.worker.model.locate import Place
@@ -66,7 +66,7 @@ class Fact:
 
 
 def look(
-    arm: Arm, place: Place, tokenizer: Any, messages: Sequence[Said], usual: Decode,
+    arm: Arm, place: Place, tokenizer: Any, messages: Sequence[ChatMessage], usual: Decode,
     device: torch.device,
 ) -> Fact:  # fmt: skip
     """The facts of a local arm. Raises EngineError where its prompt cannot be written."""

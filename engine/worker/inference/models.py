@@ -17,7 +17,7 @@ import torch
 
 from engine.compare.arms import Arm, PromptForm
 from engine.errors import EngineError
-from engine.worker.data.chat_template import Said, Template, choose_template, render_prompt
+from engine.worker.data.chat_template import ChatMessage, Template, choose_template, render_prompt
 from engine.worker.data.encode import end_token_ids
 from engine.worker.inference.adapter_scale import can_be_scaled, scaled
 from engine.worker.inference.weight_files import Stamped, detach, size_on_device, stamped
@@ -149,7 +149,7 @@ class LoadedArm:
         """The tokens that end an answer."""
         return frozenset(self.model.ends) | end_token_ids(self.tokenizer, self.template)
 
-    def prompt(self, messages: Sequence[Said]) -> list[int]:
+    def prompt(self, messages: Sequence[ChatMessage]) -> list[int]:
         """Token ids to answer to. Raises EngineError where they leave no room in the context."""
         arm = self.arm
         ids = render_prompt(messages, self.tokenizer, arm.form, arm.system, arm.prefix)

@@ -17,7 +17,7 @@ from engine.events.summary import perplexity
 from engine.impact import scores
 from engine.impact.suites import Item
 from engine.recipes.settings import Decode
-from engine.worker.data.chat_template import Said, dress, leading_ids
+from engine.worker.data.chat_template import ChatMessage, apply_prompt_options, leading_ids
 from engine.worker.data.encode import IGNORE_INDEX, Encoded, collate, encode_messages, nll_by_row
 from engine.worker.inference.decoding import answer_all
 from engine.worker.inference.models import LoadedArm
@@ -109,7 +109,7 @@ def read_texts(
 
 def label_scores(
     loaded_arm: LoadedArm,
-    conversations: Sequence[Sequence[Said]],
+    conversations: Sequence[Sequence[ChatMessage]],
     labels: Sequence[str],
     tick: Tick = lambda done: None,
 ) -> list[list[float]]:
@@ -140,7 +140,9 @@ class _Case:
     is_target: list[list[bool]]
 
 
-def _case(loaded_arm: LoadedArm, conversation: Sequence[Said], labels: Sequence[str]) -> _Case:
+def _case(
+    loaded_arm: LoadedArm, conversation: Sequence[ChatMessage], labels: Sequence[str]
+) -> _Case:
     rows = [_encode_label(loaded_arm, conversation, label) for label in labels]
     shared = min(
         next(at for at, one in enumerate(row.labels) if one != IGNORE_INDEX) for row in rows
@@ -159,7 +161,9 @@ def _case(loaded_arm: LoadedArm, conversation: Sequence[Said], labels: Sequence[
     )
 
 
-def _encode_label(loaded_arm: LoadedArm, conversation: Sequence[Said], label: str) -> Encoded:
+def _encode_label(
+    loaded_arm: LoadedArm, conversation: Sequence[ChatMessage], label: str
+) -> Encoded:
     template = loaded_arm.template
     if template is None:
         context = loaded_arm.prompt(conversation)
@@ -168,7 +172,7 @@ def _encode_label(loaded_arm: LoadedArm, conversation: Sequence[Said], label: st
         ids = [*context, *tail]
         return Encoded(ids, [IGNORE_INDEX] * len(context) + tail, 0, kept=True, reason="")
     answered = [
-        *dress(conversation, loaded_arm.arm.system, loaded_arm.arm.prefix),
+        *apply_prompt_options(conversation, loaded_arm.arm.system, loaded_arm.arm.prefix),
         Message("assistant", label),
     ]
     row = encode_messages(answered, loaded_arm.tokenizer, template, ENDLESS)
