@@ -30,7 +30,7 @@ from engine.worker.model.saving import save_template
 from engine.worker.training import checkpoints, eval_samples
 from engine.worker.training.callback import Conductor
 from engine.worker.training.eval_history import History
-from engine.worker.training.evaluator import Gauge, HeldOut
+from engine.worker.training.evaluator import Evaluator, HeldOut
 from engine.worker.training.event_writer import Curves
 from engine.worker.training.forgetting import Forgetting, fix_probe, read_root
 from engine.worker.training.hf_arguments import training_arguments
@@ -85,13 +85,13 @@ def run(attempt: Attempt) -> str:
     if recipe.training.objective == "dpo":
         from engine.worker.training.dpo import preference_trainer
 
-        def make(curves: Curves, conductor: Conductor) -> tuple[TokenTrainer, Gauge]:
+        def make(curves: Curves, conductor: Conductor) -> tuple[TokenTrainer, Evaluator]:
             return preference_trainer(
                 attempt, curves, conductor, recipe, stage, formats, device, model, tokenizer, data
             )
     else:
 
-        def make(curves: Curves, conductor: Conductor) -> tuple[TokenTrainer, Gauge]:
+        def make(curves: Curves, conductor: Conductor) -> tuple[TokenTrainer, Evaluator]:
             folder = attempt.directory.checkpoints
             arguments = training_arguments(recipe.training, folder, device, formats)
             return token_trainer(
@@ -110,8 +110,8 @@ def token_trainer(
     model: Any,
     tokenizer: Any,
     data: Prepared,
-) -> tuple[TokenTrainer, Gauge]:
-    """The trainer of a run that learns answers, and the gauge of its held-out rows."""
+) -> tuple[TokenTrainer, Evaluator]:
+    """The trainer of a run that learns answers, and the evaluator of its held-out rows."""
     pad = tokenizer.pad_token_id or 0
     trainer = TokenTrainer(
         attempt,
@@ -136,7 +136,7 @@ def _train(
     tokenizer: Any,
     template: Template,
     data: Prepared,
-    make: Callable[[Curves, Conductor], tuple[TokenTrainer, Gauge]],
+    make: Callable[[Curves, Conductor], tuple[TokenTrainer, Evaluator]],
     alarm: Forgetting | None,
     resumed: Path | None,
 ) -> str:
@@ -150,7 +150,9 @@ def _train(
         trainer, held_out = make(curves, conductor)
         _quiet(trainer)
         said = eval_samples.sampler(attempt, recipe.samples, model, tokenizer, template, data)
-        trainer.gauges = [gauge for gauge in (held_out, alarm, said) if gauge is not None]
+        trainer.evaluators = [
+            evaluator for evaluator in (held_out, alarm, said) if evaluator is not None
+        ]
         if resumed:
             attempt.log(f"going on from {resumed.name}")
             trainer.load(resumed)

@@ -33,7 +33,7 @@ from engine.worker.data.prepare import Prepared
 from engine.worker.model.dtypes import Formats
 from engine.worker.model.stages import Stage
 from engine.worker.training.callback import Conductor
-from engine.worker.training.evaluator import undisturbed
+from engine.worker.training.evaluator import preserve_rng_and_mode
 from engine.worker.training.event_writer import Curves
 from engine.worker.training.hf_arguments import training_arguments
 from engine.worker.training.trainer import TokenTrainer
@@ -110,7 +110,7 @@ class PreferenceTrainer(TokenTrainer, _Bridge):
         labels = moved["input_ids"].masked_fill(moved["completion_mask"] == 0, -100)
         model: Any = self.model
         with (
-            undisturbed(model),
+            preserve_rng_and_mode(model),
             self.accelerator.autocast(),
             model.disable_adapter() if off else nullcontext(),
         ):
@@ -132,7 +132,7 @@ class PreferenceTrainer(TokenTrainer, _Bridge):
 
 @dataclass(frozen=True, slots=True)
 class HeldOutPairs:
-    """A gauge of the loss and of NUMBERS over the held-out pairs."""
+    """An evaluator of the loss and of NUMBERS over the held-out pairs."""
 
     attempt: Attempt
     trainer: PreferenceTrainer
@@ -173,7 +173,7 @@ def preference_trainer(
     tokenizer: Any,
     data: Prepared,
 ) -> tuple[PreferenceTrainer, HeldOutPairs]:
-    """The trainer of a run for DPO, and the gauge of its held-out pairs; `model` is as it begins.
+    """The trainer of a DPO run, and the evaluator of its held-out pairs; `model` is as it begins.
 
     The reference is asked here, about every pair; it is the model with a new adapter switched off,
     and with one that goes on as it is. Raises Stopped, EngineError.

@@ -41,7 +41,7 @@ class Asked:
 
 
 class Sampler:
-    """A gauge of no numbers: it writes what the model says."""
+    """An evaluator of no numbers: it writes what the model says."""
 
     def __init__(
         self, attempt: Attempt, loaded_arm: LoadedArm, asked: Sequence[Asked], length: int

@@ -17,7 +17,7 @@ from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.encode import Encoded, collate, nll_of_logits
 
 
-class Gauge(Protocol):
+class Evaluator(Protocol):
     """Something measured at each evaluation, step 0 included."""
 
     def measure(self, step: int) -> dict[str, float]:
@@ -29,7 +29,7 @@ class Gauge(Protocol):
 
 
 @contextmanager
-def undisturbed(model: Any) -> Iterator[None]:
+def preserve_rng_and_mode(model: Any) -> Iterator[None]:
     """The model in evaluation mode, without gradients; afterwards all is as it was before.
 
     That holds for the mode of each module, and for the random states of Python, numpy and torch.
@@ -54,7 +54,7 @@ def _uses_cuda() -> bool:
 
 
 class HeldOut:
-    """A gauge of `eval/loss` and `eval/perplexity`, weighted by tokens and not by rows."""
+    """An evaluator of `eval/loss` and `eval/perplexity`, weighted by tokens and not by rows."""
 
     def __init__(
         self,

@@ -24,7 +24,7 @@ from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.encode import Encoded
 from engine.worker.model import loading
 from engine.worker.model.stages import Lineage
-from engine.worker.training.evaluator import undisturbed
+from engine.worker.training.evaluator import preserve_rng_and_mode
 from engine.worker.training.probe_text import (
     Probe,
     Reference,
@@ -49,7 +49,7 @@ Arithmetic = Callable[[], AbstractContextManager[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Forgetting:
-    """A gauge of the shift in nats per token, and of KL(base‖now) in nats, to each ancestor."""
+    """Measures the shift in nats per token, and KL(base‖now) in nats, to each ancestor."""
 
     attempt: Attempt
     model: Any
@@ -76,7 +76,7 @@ class Forgetting:
         names = {"base": lineage.root, "parent": lineage.parent or lineage.root}
         references = {} if root is None else {"base": root}
         for name, weights in held.items():
-            with weights() as ancestor, undisturbed(ancestor), arithmetic():
+            with weights() as ancestor, preserve_rng_and_mode(ancestor), arithmetic():
                 references[name] = Reference.make(
                     _place(attempt, name), probe, ancestor, lambda: _heed(attempt)
                 )
@@ -170,7 +170,7 @@ def read_root(
     found = Reference.read(path, probe)
     if found is None:
         root, started = load(), time.monotonic()
-        with undisturbed(root), arithmetic():
+        with preserve_rng_and_mode(root), arithmetic():
             found = Reference.make(path, probe, root, lambda: _heed(attempt))
         taken = time.monotonic() - started
         del root

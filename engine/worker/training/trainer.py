@@ -20,7 +20,7 @@ from engine.worker.data.batching import OrderedTrainer
 from engine.worker.data.encode import collate, nll_by_row
 from engine.worker.training import checkpoints
 from engine.worker.training.callback import Conductor
-from engine.worker.training.evaluator import Gauge, undisturbed
+from engine.worker.training.evaluator import Evaluator, preserve_rng_and_mode
 from engine.worker.training.event_writer import TRAIN_TAGS, Curves
 from engine.worker.training.hardware_log import Surroundings
 
@@ -55,7 +55,7 @@ class TokenTrainer(OrderedTrainer):
         **options: Any,
     ) -> None:
         self.meter = Meter()
-        self.gauges: Sequence[Gauge] = ()
+        self.evaluators: Sequence[Evaluator] = ()
         """What is measured at each evaluation, in this order."""
         self._attempt = attempt
         self._curves = curves
@@ -103,7 +103,7 @@ class TokenTrainer(OrderedTrainer):
         return values
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """All gauges at this step. Where a stop is asked for meanwhile, none: a checkpoint is made.
+        """Evaluate at this step, or where a stop is asked for meanwhile, save instead.
 
         The values are in the curves and in the history; the Trainer needs none.
         """
@@ -117,12 +117,12 @@ class TokenTrainer(OrderedTrainer):
         return {}
 
     def measure(self) -> None:
-        """Ask all gauges, and write what they say. Raises Stopped, with nothing written."""
+        """Ask all evaluators, and write what they say. Raises Stopped, with nothing written."""
         step, values = self.state.global_step, dict[str, float]()
         # The library computes as in training by a forward that it wraps at the first step only.
-        with undisturbed(self.model), self.accelerator.autocast():
-            for gauge in self.gauges:
-                values |= gauge.measure(step)
+        with preserve_rng_and_mode(self.model), self.accelerator.autocast():
+            for evaluator in self.evaluators:
+                values |= evaluator.measure(step)
         self._curves.log(step, values)
         self._conductor.take(step, values)
         # The time of measuring is not the speed of training.

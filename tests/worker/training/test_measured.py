@@ -134,25 +134,25 @@ def test_training_with_rate_zero_has_forgotten_exactly_nothing(
     assert not list((job.path / "probe").glob("*.npy")), "what is large is gone"
 
 
-def test_no_gauge_moves_a_random_state(
+def test_no_evaluator_moves_a_random_state(
     base: Path, rows: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[str, bool]] = []
     measure = TokenTrainer.measure
 
     def watched(self: TokenTrainer) -> None:
-        gauges = self.gauges
-        for gauge in gauges:
+        evaluators = self.evaluators
+        for evaluator in evaluators:
             before = random.getstate(), np.random.get_state(), torch.get_rng_state()
-            self.gauges = [gauge]
+            self.evaluators = [evaluator]
             with monkeypatch.context() as patch:
                 patch.setattr(self._conductor, "take", lambda step, values: None)
                 measure(self)
             after = random.getstate(), np.random.get_state(), torch.get_rng_state()
             same = before[0] == after[0] and torch.equal(before[2], after[2])
             same = same and all(map(np.array_equal, before[1], after[1]))
-            seen.append((type(gauge).__name__, same))
-        self.gauges = gauges
+            seen.append((type(evaluator).__name__, same))
+        self.evaluators = evaluators
 
     monkeypatch.setattr(TokenTrainer, "measure", watched)
     train_here(make_recipe(base, rows, *QUICK, "samples.count=1", "method.dropout=0.2"), root)

@@ -12,7 +12,7 @@ import torch
 from engine.bundled import PROBE
 from engine.errors import EngineError
 from engine.worker.training import probe_text as probes
-from engine.worker.training.evaluator import undisturbed
+from engine.worker.training.evaluator import preserve_rng_and_mode
 from engine.worker.training.probe_text import (
     SHARE,
     Probe,
@@ -207,7 +207,7 @@ def test_measuring_leaves_random_states_modes_and_gradients_as_they_were(
     model.lm_head.eval()
     before = (random.getstate(), np.random.get_state(), torch.get_rng_state())
     try:
-        with undisturbed(model):
+        with preserve_rng_and_mode(model):
             assert not any(module.training for module in model.modules())
             assert not model(torch.tensor([[1, 2]])).logits.requires_grad
             torch.rand(3), random.random(), np.random.rand()
