@@ -28,7 +28,7 @@ from engine.worker.model.build import build_model, find_stage, load_root
 from engine.worker.model.dtypes import pick_formats
 from engine.worker.model.saving import save_template
 from engine.worker.training import checkpoints, eval_samples
-from engine.worker.training.callback import Conductor
+from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.eval_history import History
 from engine.worker.training.evaluator import Evaluator, HeldOut
 from engine.worker.training.event_writer import Curves
@@ -85,17 +85,17 @@ def run(attempt: Attempt) -> str:
     if recipe.training.objective == "dpo":
         from engine.worker.training.dpo import preference_trainer
 
-        def make(curves: Curves, conductor: Conductor) -> tuple[TokenTrainer, Evaluator]:
+        def make(curves: Curves, callback: TrainingCallback) -> tuple[TokenTrainer, Evaluator]:
             return preference_trainer(
-                attempt, curves, conductor, recipe, stage, formats, device, model, tokenizer, data
+                attempt, curves, callback, recipe, stage, formats, device, model, tokenizer, data
             )
     else:
 
-        def make(curves: Curves, conductor: Conductor) -> tuple[TokenTrainer, Evaluator]:
+        def make(curves: Curves, callback: TrainingCallback) -> tuple[TokenTrainer, Evaluator]:
             folder = attempt.directory.checkpoints
             arguments = training_arguments(recipe.training, folder, device, formats)
             return token_trainer(
-                attempt, curves, conductor, recipe, arguments, model, tokenizer, data
+                attempt, curves, callback, recipe, arguments, model, tokenizer, data
             )
 
     return _train(attempt, recipe, model, tokenizer, template, data, make, alarm, resumed)
@@ -104,7 +104,7 @@ def run(attempt: Attempt) -> str:
 def token_trainer(
     attempt: Attempt,
     curves: Curves,
-    conductor: Conductor,
+    callback: TrainingCallback,
     recipe: TrainRecipe,
     arguments: TrainingArguments,
     model: Any,
@@ -116,7 +116,7 @@ def token_trainer(
     trainer = TokenTrainer(
         attempt,
         curves,
-        conductor,
+        callback,
         pad,
         model=model,
         args=arguments,
@@ -136,7 +136,7 @@ def _train(
     tokenizer: Any,
     template: Template,
     data: Prepared,
-    make: Callable[[Curves, Conductor], tuple[TokenTrainer, Evaluator]],
+    make: Callable[[Curves, TrainingCallback], tuple[TokenTrainer, Evaluator]],
     alarm: Forgetting | None,
     resumed: Path | None,
 ) -> str:
@@ -145,9 +145,9 @@ def _train(
     eval_samples.rewind(attempt.directory.samples, history.last)
     first = checkpoints.step_of(resumed) + 1 if resumed else 0
     curves = Curves(attempt.directory.events, attempt.number, first)
-    conductor = Conductor(attempt, recipe, history)
+    callback = TrainingCallback(attempt, recipe, history)
     try:
-        trainer, held_out = make(curves, conductor)
+        trainer, held_out = make(curves, callback)
         _quiet(trainer)
         said = eval_samples.sampler(attempt, recipe.samples, model, tokenizer, template, data)
         trainer.evaluators = [
@@ -158,14 +158,14 @@ def _train(
             trainer.load(resumed)
         if resumed is None or history.pending:
             trainer.measure()
-        if not conductor.ended:
+        if not callback.ended:
             trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
-        if conductor.stopped:
+        if callback.stopped:
             raise Stopped
         attempt.update(message="saving")
-        sentences = [_choose(attempt, trainer, conductor)]
-        if conductor.ended != "budget":  # that sentence says it already
-            sentences.append(conductor.alarm)
+        sentences = [_choose(attempt, trainer, callback)]
+        if callback.ended != "budget":  # that sentence says it already
+            sentences.append(callback.alarm)
         _save_result(attempt, recipe, model, tokenizer, template)
         if alarm is not None:
             alarm.discard()
@@ -176,9 +176,9 @@ def _train(
     return "; ".join(filter(None, sentences))
 
 
-def _choose(attempt: Attempt, trainer: TokenTrainer, conductor: Conductor) -> str:
+def _choose(attempt: Attempt, trainer: TokenTrainer, callback: TrainingCallback) -> str:
     """Take the weights that the recipe wants; returns a sentence on it, empty for the last ones."""
-    step, sentence = conductor.choose_result()
+    step, sentence = callback.choose_result()
     if sentence:
         attempt.log(sentence)
     if step is None or step == trainer.state.global_step:

@@ -39,7 +39,7 @@ from engine.worker.data.prepare import Prepared, prepare
 from engine.worker.model import loading
 from engine.worker.model.build import build_model, find_stage
 from engine.worker.model.dtypes import Formats, pick_formats
-from engine.worker.training.callback import Conductor
+from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.eval_history import History
 from engine.worker.training.event_writer import Curves
 from engine.worker.training.hf_arguments import training_arguments
@@ -127,15 +127,15 @@ def train_ours(work: Work) -> Speed:
     attempt._writer.start()
     attempt.log = lambda line: None  # type: ignore[method-assign]
     curves, tokenizer = Curves(job.events, 1, 1), loading.load_tokenizer(BASE)
-    conductor = Conductor(attempt, work.recipe, History())
+    callback = TrainingCallback(attempt, work.recipe, History())
     data = Prepared(list(work.rows), [], [])
     trainer, _ = train.token_trainer(
-        attempt, curves, conductor, work.recipe, work.arguments(), work.model(), tokenizer, data
+        attempt, curves, callback, work.recipe, work.arguments(), work.model(), tokenizer, data
     )
     speed = _timed(trainer)
     curves.close()
     attempt.finish(State.DONE)
-    values = conductor.history.logged
+    values = callback.history.logged
     return replace(speed, losses=[values["train/loss"]])
 
 

@@ -17,7 +17,7 @@ from engine.worker.training.checkpoints import Marks
 from engine.worker.training.eval_history import History
 
 
-class Conductor(TrainerCallback):
+class TrainingCallback(TrainerCallback):
     """Says how far the run is, when to measure and save, and when to stop."""
 
     def __init__(self, attempt: Attempt, recipe: TrainRecipe, history: History) -> None:
@@ -40,7 +40,7 @@ class Conductor(TrainerCallback):
         """Why the run ends early where it is, in a word; empty where it goes on."""
         return stopping_rules.ended(self.history, self._recipe)
 
-    def mark(self) -> Marks:
+    def update_marks(self) -> Marks:
         """What to know of the checkpoints on disk; written beside them where it has changed."""
         saved = {checkpoints.step_of(path) for path in checkpoints.listed(self._folder)}
         marks = stopping_rules.marks(self.history, self._recipe, saved)
@@ -51,14 +51,14 @@ class Conductor(TrainerCallback):
 
     def choose_result(self) -> tuple[int | None, str]:
         """See `stopping_rules.choose_result`."""
-        return stopping_rules.choose_result(self.history, self._recipe, self.mark())
+        return stopping_rules.choose_result(self.history, self._recipe, self.update_marks())
 
-    def take(self, step: int, values: Mapping[str, float]) -> None:
+    def on_evaluated(self, step: int, values: Mapping[str, float]) -> None:
         """Take in an evaluation. Raises EngineError where the metric to judge by is not logged."""
         self.history.add(step, values)
         self.history.pending = False
         stopping_rules.check_metric(self.history, self._recipe)
-        self.mark()
+        self.update_marks()
         before, self.alarm = self.alarm, stopping_rules.alarm(self.history, self._recipe)
         if self.alarm and not before:
             self._attempt.log(self.alarm)
@@ -100,10 +100,10 @@ class Conductor(TrainerCallback):
         control.should_evaluate = self.history.pending
         control.should_save = state.global_step in self._save_steps
         if self._attempt.stop_requested():
-            self.interrupt(state, control)
+            self.stop_now(state, control)
         self._report(args, state)
 
-    def interrupt(self, state: TrainerState, control: TrainerControl) -> None:
+    def stop_now(self, state: TrainerState, control: TrainerControl) -> None:
         """Save and end here; what was to be measured is measured when the run goes on."""
         control.should_evaluate = False
         if state.global_step < state.max_steps or self.history.pending:
@@ -119,7 +119,7 @@ class Conductor(TrainerCallback):
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        checkpoints.prune(self._folder, self._recipe.training.keep, self.mark().kept)
+        checkpoints.prune(self._folder, self._recipe.training.keep, self.update_marks().kept)
 
     def _report(self, args: TrainingArguments, state: TrainerState) -> None:
         began, first = self._began

@@ -32,7 +32,7 @@ from engine.worker.data.preference_pairs import (
 from engine.worker.data.prepare import Prepared
 from engine.worker.model.dtypes import Formats
 from engine.worker.model.stages import Stage
-from engine.worker.training.callback import Conductor
+from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.evaluator import preserve_rng_and_mode
 from engine.worker.training.event_writer import Curves
 from engine.worker.training.hf_arguments import training_arguments
@@ -164,7 +164,7 @@ class HeldOutPairs:
 def preference_trainer(
     attempt: Attempt,
     curves: Curves,
-    conductor: Conductor,
+    callback: TrainingCallback,
     recipe: TrainRecipe,
     stage: Stage,
     formats: Formats,
@@ -188,7 +188,7 @@ def preference_trainer(
         attempt.log("DPO trains without dropout: method.dropout is not used")
     training, pad = recipe.training, tokenizer.pad_token_id or 0
     trainer = PreferenceTrainer(
-        attempt, curves, conductor, pad,
+        attempt, curves, callback, pad,
         model=model,
         args=_arguments(recipe, attempt.directory.checkpoints, device, formats, model),
         train_dataset=Dataset.from_dict({"row": [0]}),

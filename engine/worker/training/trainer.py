@@ -19,7 +19,7 @@ from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.batching import OrderedTrainer
 from engine.worker.data.encode import collate, nll_by_row
 from engine.worker.training import checkpoints
-from engine.worker.training.callback import Conductor
+from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.evaluator import Evaluator, preserve_rng_and_mode
 from engine.worker.training.event_writer import TRAIN_TAGS, Curves
 from engine.worker.training.hardware_log import Surroundings
@@ -50,7 +50,7 @@ class TokenTrainer(OrderedTrainer):
         self,
         attempt: Attempt,
         curves: Curves,
-        conductor: Conductor,
+        callback: TrainingCallback,
         pad_id: int,
         **options: Any,
     ) -> None:
@@ -59,14 +59,14 @@ class TokenTrainer(OrderedTrainer):
         """What is measured at each evaluation, in this order."""
         self._attempt = attempt
         self._curves = curves
-        self._conductor = conductor
+        self._callback = callback
         self._folder = attempt.directory.checkpoints
         self._clock = (time.monotonic(), 0)
         self._process = psutil.Process()
         self._surroundings = Surroundings(attempt.directory.path, attempt.devices)
         options.setdefault("data_collator", lambda rows: collate(rows, pad_id))
         options.setdefault("compute_loss_func", self._loss)
-        super().__init__(callbacks=[conductor], **options)
+        super().__init__(callbacks=[callback], **options)
 
     def _loss(self, outputs: Any, labels: Tensor, num_items_in_batch: Any = None) -> Tensor:
         sums, counts = nll_by_row(outputs.logits, labels)
@@ -95,7 +95,7 @@ class TokenTrainer(OrderedTrainer):
             self._memory(),
         )
         values = self.shown(dict(zip(TRAIN_TAGS, numbers, strict=True)), tokens)
-        self._conductor.history.logged = values
+        self._callback.history.logged = values
         self._curves.log(state.global_step, values | self._surroundings.news())
 
     def shown(self, values: dict[str, float], count: int) -> dict[str, float]:
@@ -110,7 +110,7 @@ class TokenTrainer(OrderedTrainer):
         try:
             self.measure()
         except Stopped:
-            self._conductor.interrupt(self.state, self.control)
+            self._callback.stop_now(self.state, self.control)
             return {}
         # The Trainer takes a wish to evaluate as open until its callbacks have heard the answer.
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, {})
@@ -124,7 +124,7 @@ class TokenTrainer(OrderedTrainer):
             for evaluator in self.evaluators:
                 values |= evaluator.measure(step)
         self._curves.log(step, values)
-        self._conductor.take(step, values)
+        self._callback.on_evaluated(step, values)
         # The time of measuring is not the speed of training.
         self._clock = (time.monotonic(), self.state.num_input_tokens_seen)
 
@@ -138,7 +138,7 @@ class TokenTrainer(OrderedTrainer):
         checkpoints.clear(folder)
         super()._save_checkpoint(model, trial)
         aside = folder / checkpoints.ASIDE / f"checkpoint-{step}"
-        self._conductor.history.write(aside)
+        self._callback.history.write(aside)
         size = sum(path.stat().st_size for path in aside.iterdir())
         checkpoints.publish(aside, folder, step)
         self._attempt.log(

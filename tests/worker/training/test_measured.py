@@ -146,7 +146,7 @@ def test_no_evaluator_moves_a_random_state(
             before = random.getstate(), np.random.get_state(), torch.get_rng_state()
             self.evaluators = [evaluator]
             with monkeypatch.context() as patch:
-                patch.setattr(self._conductor, "take", lambda step, values: None)
+                patch.setattr(self._callback, "on_evaluated", lambda step, values: None)
                 measure(self)
             after = random.getstate(), np.random.get_state(), torch.get_rng_state()
             same = before[0] == after[0] and torch.equal(before[2], after[2])
