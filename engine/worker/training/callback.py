@@ -1,4 +1,4 @@
-"""When a run measures, saves and ends: the plan of its steps, and the verdicts on what it measured.
+"""When a run measures, saves and ends: the plan of its steps, and what follows from a measurement.
 
 Remembers nothing beside the history, which every checkpoint holds: whoever resumes decides alike.
 """
@@ -113,7 +113,7 @@ class TrainingCallback(TrainerCallback):
     def on_evaluate(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        control.should_save |= stopping_rules.worth_saving(self.history, self._recipe)
+        control.should_save |= stopping_rules.should_save(self.history, self._recipe)
         control.should_training_stop |= bool(self.ended)
 
     def on_save(

@@ -20,7 +20,7 @@ SHIFT = "forget/nll_shift"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class MetricSummary:
     """What the evaluations of a metric say."""
 
     best: tuple[int, float] | None
@@ -29,7 +29,7 @@ class Verdict:
     """Evaluations since the last one that improved enough."""
 
 
-def judge(series: Series, stopping: Stopping) -> Verdict:
+def summarize_metric(series: Series, stopping: Stopping) -> MetricSummary:
     """The best step, and how long ago the metric last improved by `min_improvement`.
 
     A slow but steady improvement counts once it adds up to that. A value that is not a number is
@@ -48,7 +48,7 @@ def judge(series: Series, stopping: Stopping) -> Verdict:
             bar, stale = score, 0
         else:
             stale += 1
-    return Verdict(best, stale)
+    return MetricSummary(best, stale)
 
 
 def wants_best(stopping: Stopping) -> bool:
@@ -56,13 +56,13 @@ def wants_best(stopping: Stopping) -> bool:
     return stopping.result == "best" or (stopping.result == "auto" and stopping.patience > 0)
 
 
-def verdict(history: History, recipe: TrainRecipe) -> Verdict:
-    """`judge` of a recipe's metric. Where the run stops at its budget, no step over it is best."""
+def metric_summary(history: History, recipe: TrainRecipe) -> MetricSummary:
+    """Of a recipe's own metric. Where the run stops at its budget, no step over it is best."""
     series = history.series(recipe.stopping.metric)
     if recipe.forgetting.stop:
         over = _over(history, recipe)
         series = [(step, math.nan if step in over else value) for step, value in series]
-    return judge(series, recipe.stopping)
+    return summarize_metric(series, recipe.stopping)
 
 
 def crossed(history: History, recipe: TrainRecipe) -> int | None:
@@ -84,14 +84,14 @@ def ended(history: History, recipe: TrainRecipe) -> str:
     stopping = recipe.stopping
     if recipe.forgetting.stop and history.last > 0 and history.last in _over(history, recipe):
         return "budget"
-    if stopping.patience and verdict(history, recipe).stale >= stopping.patience:
+    if stopping.patience and metric_summary(history, recipe).stale >= stopping.patience:
         return "patience"
     return ""
 
 
-def worth_saving(history: History, recipe: TrainRecipe) -> bool:
+def should_save(history: History, recipe: TrainRecipe) -> bool:
     """Whether the step that was measured last may be what the run leaves, or ends it."""
-    best = verdict(history, recipe).best
+    best = metric_summary(history, recipe).best
     if (recipe.stopping.patience or wants_best(recipe.stopping)) and best is not None:
         improved = best[0] == history.last
     else:
@@ -103,7 +103,7 @@ def marks(history: History, recipe: TrainRecipe, saved: Collection[int]) -> Mark
     """What to know of the checkpoints of the steps in `saved`."""
     over = _over(history, recipe)
     known = History([row for row in history.rows if row[0] in saved])
-    best = verdict(known, recipe).best
+    best = metric_summary(known, recipe).best
     inside = [step for step, _ in known.series(SHIFT) if step not in over]
     return Marks(
         best=best[0] if best else None,
@@ -123,7 +123,7 @@ def choose_result(history: History, recipe: TrainRecipe, marked: Marks) -> tuple
     step = marked.best if wants_best(stopping) else None
     early = history.last < history.total
     if marked.ended == "patience" and early:
-        stale = verdict(history, recipe).stale
+        stale = metric_summary(history, recipe).stale
         why = f"stopped early at step {history.last}: {metric} did not improve for {stale} "
         why += "evaluation" if stale == 1 else "evaluations"
     elif marked.ended == "budget":

@@ -28,35 +28,39 @@ def rules(forgetting: Forgetting | None = None, **stopping: Any) -> TrainRecipe:
     return TrainRecipe(stopping=Stopping(**stopping), forgetting=forgetting or Forgetting())
 
 
-def judge(losses: list[float], **stopping: Any) -> stopping_rules.Verdict:
-    return stopping_rules.judge(known(losses).series("eval/loss"), Stopping(**stopping))
+def summarize(losses: list[float], **stopping: Any) -> stopping_rules.MetricSummary:
+    return stopping_rules.summarize_metric(known(losses).series("eval/loss"), Stopping(**stopping))
 
 
 def test_the_best_is_the_lowest_and_never_the_untrained_model() -> None:
-    assert judge([0.1, 3.0, 2.0, 2.5]) == stopping_rules.Verdict(best=(20, 2.0), stale=1)
-    assert judge([0.1, 3.0, 2.0, 2.5], higher_is_better=True).best == (10, 3.0)
-    assert judge([0.1]) == stopping_rules.Verdict(best=None, stale=0)
+    assert summarize([0.1, 3.0, 2.0, 2.5]) == stopping_rules.MetricSummary(best=(20, 2.0), stale=1)
+    assert summarize([0.1, 3.0, 2.0, 2.5], higher_is_better=True).best == (10, 3.0)
+    assert summarize([0.1]) == stopping_rules.MetricSummary(best=None, stale=0)
 
 
 def test_small_improvements_are_best_but_do_not_reset_patience_until_they_add_up() -> None:
-    assert judge([9, 3.0, 2.9, 2.8], min_improvement=0.5) == stopping_rules.Verdict(
+    assert summarize([9, 3.0, 2.9, 2.8], min_improvement=0.5) == stopping_rules.MetricSummary(
         (30, 2.8), stale=2
     )
-    assert judge([9, 3.0, 2.7, 2.4], min_improvement=0.5) == stopping_rules.Verdict(
+    assert summarize([9, 3.0, 2.7, 2.4], min_improvement=0.5) == stopping_rules.MetricSummary(
         (30, 2.4), stale=0
     )
 
 
 def test_a_value_that_is_no_number_is_no_improvement() -> None:
-    assert judge([9, math.nan, 2.0, math.nan, math.inf]) == stopping_rules.Verdict(
+    assert summarize([9, math.nan, 2.0, math.nan, math.inf]) == stopping_rules.MetricSummary(
         (20, 2.0), stale=2
     )
-    assert judge([9, math.nan, math.nan], higher_is_better=True) == stopping_rules.Verdict(None, 2)
-    assert judge([9, math.inf, 1.0], higher_is_better=True) == stopping_rules.Verdict((20, 1.0), 0)
+    assert summarize(
+        [9, math.nan, math.nan], higher_is_better=True
+    ) == stopping_rules.MetricSummary(None, 2)
+    assert summarize([9, math.inf, 1.0], higher_is_better=True) == stopping_rules.MetricSummary(
+        (20, 1.0), 0
+    )
 
 
 def test_a_tie_is_no_improvement() -> None:
-    assert judge([9, 2.0, 2.0, 2.0]) == stopping_rules.Verdict((10, 2.0), stale=2)
+    assert summarize([9, 2.0, 2.0, 2.0]) == stopping_rules.MetricSummary((10, 2.0), stale=2)
 
 
 @pytest.mark.parametrize(("patience", "ended"), [(0, ""), (2, "patience"), (3, "")])
