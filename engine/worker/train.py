@@ -32,7 +32,7 @@ from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.eval_history import History
 from engine.worker.training.evaluator import Evaluator, HeldOut
 from engine.worker.training.event_writer import Curves
-from engine.worker.training.forgetting import Forgetting, fix_probe, read_root
+from engine.worker.training.forgetting import ForgettingMonitor, pin_probe, reference_logprobs
 from engine.worker.training.hf_arguments import training_arguments
 from engine.worker.training.trainer import TokenTrainer
 
@@ -67,11 +67,11 @@ def run(attempt: Attempt) -> str:
     malloc.give_back_large_blocks(stage.base)
     resumed, spread = checkpoints.newest(attempt.directory.checkpoints), len(attempt.devices) > 1
     context = config_json.find_context_length(config_json.read_json(stage.base / "config.json"))
-    probe = fix_probe(attempt, tokenizer, data.train, context, stage.lineage, fresh=not resumed)
+    probe = pin_probe(attempt, tokenizer, data.train, context, stage.lineage, fresh=not resumed)
     arithmetic = partial(formats.arithmetic, device)
     if probe is not None:
         load = partial(load_root, recipe, stage, formats, device, spread)
-        root = read_root(attempt, stage.lineage, probe, load, arithmetic)
+        root = reference_logprobs(attempt, stage.lineage, probe, load, arithmetic)
     set_seed(recipe.training.seed)
     model = build_model(
         recipe, stage, formats, device, attempt.directory.base, tokenizer, attempt.log,
@@ -79,9 +79,9 @@ def run(attempt: Attempt) -> str:
     )  # fmt: skip
     if attempt.stop_requested():
         raise Stopped
-    alarm = None
+    monitor = None
     if probe is not None:
-        alarm = Forgetting.begin(attempt, model, stage.lineage, probe, root, arithmetic)
+        monitor = ForgettingMonitor.start(attempt, model, stage.lineage, probe, root, arithmetic)
     if recipe.training.objective == "dpo":
         from engine.worker.training.dpo import preference_trainer
 
@@ -98,7 +98,7 @@ def run(attempt: Attempt) -> str:
                 attempt, curves, callback, recipe, arguments, model, tokenizer, data
             )
 
-    return _train(attempt, recipe, model, tokenizer, template, data, make, alarm, resumed)
+    return _train(attempt, recipe, model, tokenizer, template, data, make, monitor, resumed)
 
 
 def token_trainer(
@@ -137,7 +137,7 @@ def _train(
     template: Template,
     data: Prepared,
     make: Callable[[Curves, TrainingCallback], tuple[TokenTrainer, Evaluator]],
-    alarm: Forgetting | None,
+    monitor: ForgettingMonitor | None,
     resumed: Path | None,
 ) -> str:
     """Train, or go on with it, and save what the recipe wants. Raises Stopped, EngineError."""
@@ -151,7 +151,7 @@ def _train(
         _quiet(trainer)
         said = eval_samples.sampler(attempt, recipe.samples, model, tokenizer, template, data)
         trainer.evaluators = [
-            evaluator for evaluator in (held_out, alarm, said) if evaluator is not None
+            evaluator for evaluator in (held_out, monitor, said) if evaluator is not None
         ]
         if resumed:
             attempt.log(f"going on from {resumed.name}")
@@ -167,8 +167,8 @@ def _train(
         if callback.ended != "budget":  # that sentence says it already
             sentences.append(callback.alarm)
         _save_result(attempt, recipe, model, tokenizer, template)
-        if alarm is not None:
-            alarm.discard()
+        if monitor is not None:
+            monitor.remove_reference()
     finally:
         curves.close()
     if data.rejects:

@@ -48,7 +48,7 @@ Arithmetic = Callable[[], AbstractContextManager[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Forgetting:
+class ForgettingMonitor:
     """Measures the shift in nats per token, and KL(base‖now) in nats, to each ancestor."""
 
     attempt: Attempt
@@ -59,7 +59,7 @@ class Forgetting:
     """Of the ancestors, as people know them."""
 
     @classmethod
-    def begin(
+    def start(
         cls,
         attempt: Attempt,
         model: Any,
@@ -67,10 +67,10 @@ class Forgetting:
         probe: Probe,
         root: Reference | None,
         arithmetic: Arithmetic,
-    ) -> "Forgetting":
+    ) -> "ForgettingMonitor":
         """Measure the ancestors that a model holds, before anything is trained or loaded into it.
 
-        What was measured before is used again. `root` is as `read_root` gives it. Raises Stopped.
+        What was measured before is used again. `root` is of `reference_logprobs`. Raises Stopped.
         """
         started, held = time.monotonic(), _ancestors(model, lineage)
         names = {"base": lineage.root, "parent": lineage.parent or lineage.root}
@@ -78,7 +78,10 @@ class Forgetting:
         for name, weights in held.items():
             with weights() as ancestor, preserve_rng_and_mode(ancestor), arithmetic():
                 references[name] = Reference.make(
-                    _place(attempt, name), probe, ancestor, lambda: _heed(attempt)
+                    _reference_file(attempt, name),
+                    probe,
+                    ancestor,
+                    lambda: _raise_if_stopped(attempt),
                 )
         if root is not None and root.vocabulary != (size := vocabulary_of(model)):
             attempt.log(
@@ -98,7 +101,7 @@ class Forgetting:
         nll, start = 0.0, 0
         apart = dict.fromkeys(self.references, 0.0)
         for part, logs in continuations(self.model, self.probe):
-            _heed(self.attempt)
+            _raise_if_stopped(self.attempt)
             nll += part
             for name, reference in self.references.items():
                 kept = torch.tensor(reference.logs[start : start + len(logs)])
@@ -120,13 +123,13 @@ class Forgetting:
         )
         return values
 
-    def discard(self) -> None:
+    def remove_reference(self) -> None:
         """Remove the distributions, which are large. The probe stays, for a run given more."""
         for path in (self.attempt.directory.path / FOLDER).glob("*.npy"):
             path.unlink()
 
 
-def fix_probe(
+def pin_probe(
     attempt: Attempt,
     tokenizer: Any,
     rows: Sequence[Encoded],
@@ -149,10 +152,10 @@ def fix_probe(
     if fresh:  # what an attempt left that saved nothing may be of another base
         shutil.rmtree(folder, ignore_errors=True)
     tokens = probe_tokens(recipe, rows, 1 if lineage.parent is None else 2)
-    return _fixed(folder, lambda: read_probe(path, tokenizer, tokens, context or 1 << 30))
+    return _pinned(folder, lambda: read_probe(path, tokenizer, tokens, context or 1 << 30))
 
 
-def read_root(
+def reference_logprobs(
     attempt: Attempt,
     lineage: Lineage,
     probe: Probe,
@@ -166,12 +169,12 @@ def read_root(
     """
     if lineage.parent is None or lineage.off == "root":
         return None
-    path = _place(attempt, "base")
+    path = _reference_file(attempt, "base")
     found = Reference.read(path, probe)
     if found is None:
         root, started = load(), time.monotonic()
         with preserve_rng_and_mode(root), arithmetic():
-            found = Reference.make(path, probe, root, lambda: _heed(attempt))
+            found = Reference.make(path, probe, root, lambda: _raise_if_stopped(attempt))
         taken = time.monotonic() - started
         del root
         loading.release()
@@ -215,7 +218,7 @@ def probe_tokens(recipe: TrainRecipe, rows: Sequence[Encoded], references: int) 
     return affordable(wanted, int(seen), training.evaluations + 1, references)
 
 
-def _fixed(folder: Path, make: Callable[[], Probe]) -> Probe:
+def _pinned(folder: Path, make: Callable[[], Probe]) -> Probe:
     """The probe of this run; made, and kept, where it has none yet."""
     path = folder / "rows.json"
     with suppress(FileNotFoundError):
@@ -226,11 +229,11 @@ def _fixed(folder: Path, make: Callable[[], Probe]) -> Probe:
     return probe
 
 
-def _place(attempt: Attempt, name: str) -> Path:
+def _reference_file(attempt: Attempt, name: str) -> Path:
     """Where the distributions of an ancestor are kept."""
     return attempt.directory.path / FOLDER / f"{name}.npy"
 
 
-def _heed(attempt: Attempt) -> None:
+def _raise_if_stopped(attempt: Attempt) -> None:
     if attempt.stop_requested():
         raise Stopped
