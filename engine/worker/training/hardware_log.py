@@ -13,14 +13,14 @@ from engine.jobs.hardware import Meter, scalars
 SECONDS = 5.0
 
 
-class Surroundings:
+class HardwareLogger:
     """Reads the devices that a run has, the CPU, memory, and the disk of its folder."""
 
     def __init__(self, folder: Path, devices: Sequence[Device]) -> None:
         self._meter = Meter(folder, devices, occupants=False)
         self._due = 0.0
 
-    def news(self) -> dict[str, float]:
+    def scalars_if_due(self) -> dict[str, float]:
         """Scalars `machine/…` where it is time for them, else none. A few milliseconds at most."""
         now = time.monotonic()
         if now < self._due:

@@ -22,7 +22,7 @@ from engine.worker.training import checkpoints
 from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.evaluator import Evaluator, preserve_rng_and_mode
 from engine.worker.training.event_writer import TRAIN_TAGS, Curves
-from engine.worker.training.hardware_log import Surroundings
+from engine.worker.training.hardware_log import HardwareLogger
 
 
 class Meter:
@@ -63,7 +63,7 @@ class TokenTrainer(OrderedTrainer):
         self._folder = attempt.directory.checkpoints
         self._clock = (time.monotonic(), 0)
         self._process = psutil.Process()
-        self._surroundings = Surroundings(attempt.directory.path, attempt.devices)
+        self._hardware_logger = HardwareLogger(attempt.directory.path, attempt.devices)
         options.setdefault("data_collator", lambda rows: collate(rows, pad_id))
         options.setdefault("compute_loss_func", self._loss)
         super().__init__(callbacks=[callback], **options)
@@ -96,7 +96,7 @@ class TokenTrainer(OrderedTrainer):
         )
         values = self.shown(dict(zip(TRAIN_TAGS, numbers, strict=True)), tokens)
         self._callback.history.logged = values
-        self._curves.log(state.global_step, values | self._surroundings.news())
+        self._curves.log(state.global_step, values | self._hardware_logger.scalars_if_due())
 
     def shown(self, values: dict[str, float], count: int) -> dict[str, float]:
         """What of a step's values is written; `count` is what the loss is the mean over."""

@@ -9,23 +9,23 @@ from engine.jobs import directory
 from engine.recipes.recipe import TrainRecipe
 from engine.worker.attempt import _process
 from engine.worker.training import hardware_log
-from engine.worker.training.hardware_log import Surroundings
+from engine.worker.training.hardware_log import HardwareLogger
 
 
 def test_it_has_news_every_few_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    beside = Surroundings(tmp_path, ())
-    first = beside.news()
+    beside = HardwareLogger(tmp_path, ())
+    first = beside.scalars_if_due()
     assert {"machine/cpu_percent", "machine/memory_bytes", "machine/disk_free_bytes"} == set(first)
-    assert [beside.news() for _ in range(100)] == [{}] * 100
+    assert [beside.scalars_if_due() for _ in range(100)] == [{}] * 100
     monkeypatch.setattr(hardware_log, "SECONDS", 0.0)
-    beside = Surroundings(tmp_path, ())
-    assert all(beside.news() for _ in range(3))
+    beside = HardwareLogger(tmp_path, ())
+    assert all(beside.scalars_if_due() for _ in range(3))
 
 
 def test_a_folder_that_went_away_does_not_end_a_run(tmp_path: Path) -> None:
     job = directory.create(tmp_path / "runs", TrainRecipe(name="one"))
-    beside = Surroundings(job.path / "gone", ())
-    assert "machine/disk_free_bytes" not in beside.news()
+    beside = HardwareLogger(job.path / "gone", ())
+    assert "machine/disk_free_bytes" not in beside.scalars_if_due()
 
 
 def test_a_start_names_the_versions_that_it_works_with() -> None:
