@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from engine.chat import Message
 from engine.data.rows import Example
 
-Row = tuple[Example, ...]
+RowExamples = tuple[Example, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +23,17 @@ class Overlap:
     """Held-out rows that occur in training."""
     asked: int
     """Held-out rows whose prompt occurs in training, with another answer."""
-    distinct: list[Row]
+    distinct: list[RowExamples]
     """The training rows without duplicates, and without those that are held out as well."""
 
 
-def compare(train: Sequence[Row], held_out: Sequence[Row]) -> Overlap:
+def compare(train: Sequence[RowExamples], held_out: Sequence[RowExamples]) -> Overlap:
     """Count duplicates in training, and what of the held-out rows occurs there."""
     held = {row_key(row) for row in held_out}
     seen: set[bytes] = set()
     asked: set[bytes] = set()
     duplicates = 0
-    distinct: list[Row] = []
+    distinct: list[RowExamples] = []
     for row in train:
         key = row_key(row)
         duplicates += key in seen
@@ -49,7 +49,7 @@ def compare(train: Sequence[Row], held_out: Sequence[Row]) -> Overlap:
     return Overlap(duplicates, sum(leaked), prompted, distinct)
 
 
-def row_key(row: Row) -> bytes:
+def row_key(row: RowExamples) -> bytes:
     """All that a row says: prompts and answers, also the rejected one, or its text."""
     return _hash(
         part

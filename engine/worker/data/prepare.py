@@ -1,4 +1,4 @@
-"""The rows of a recipe as encoded examples: drawn, split, compared, encoded, mixed with replay.
+"""The rows of a recipe as encoded examples: sampled, split, compared, encoded, mixed with replay.
 
 Nothing is dropped in silence: every bad row is a reject, and all else is counted.
 """
@@ -16,7 +16,13 @@ from engine.worker.data import replay as replaying
 from engine.worker.data.counts import Counts
 from engine.worker.data.deduplicate import compare
 from engine.worker.data.encode import Encoded, Template, encode
-from engine.worker.data.split import Drawn, Row, draw, part, split
+from engine.worker.data.split import (
+    RowExamples,
+    SampledRows,
+    drop_overlapping_groups,
+    sample_rows,
+    split,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,7 @@ def prepare(
     objective: str = "answers",
     runs: Sequence[Path] = (),
 ) -> Prepared:
-    """Read, draw, split and encode the rows of a recipe; the same recipe gives the same rows.
+    """Read, sample, split and encode the rows of a recipe; the same recipe gives the same rows.
 
     `runs` are the job directories that a `run:ID` may mean. Raises EngineError where nothing is
     left to train on, or where the data does not fit the objective.
@@ -79,7 +85,7 @@ def prepare(
     replayed: list[Pair] = []
     if replay.data and replay.share and kept:
         pool = replaying.open_pool(replay, held_out, data, seed, runs)
-        files.append(pool.drawn)
+        files.append(pool.sampled)
         wanted = replaying.count_rows(len(kept), replay.share)
         replayed = replaying.take(pool, wanted, encoder.encode)
         kept = replaying.mix(kept, replayed, seed)
@@ -111,17 +117,19 @@ def prepare(
     )
 
 
-def _take(data: Data, seed: int, runs: Sequence[Path]) -> tuple[list[Row], list[Row], list[Drawn]]:
-    """Rows to train on, rows held out, and the one or two files that they are drawn from."""
+def _take(
+    data: Data, seed: int, runs: Sequence[Path]
+) -> tuple[list[RowExamples], list[RowExamples], list[SampledRows]]:
+    """Rows to train on, rows held out, and the one or two files that they are sampled from."""
     chosen = dataset_list.resolve(data.train, runs, data)
-    file = draw(chosen.path, data, seed)
+    file = sample_rows(chosen.path, data, seed)
     eval_path = dataset_list.resolve_eval(data.eval, data).path if data.eval else chosen.eval_path
     if eval_path is None:
         train, held_out = split(file.rows, data, seed)
         return train, held_out, [file]
     # Held-out texts are asked with the labels that training lists, be some of them absent.
-    other = draw(eval_path, data, seed, file.labels or None)
-    return part(file.rows, other.rows), other.rows, [file, other]
+    other = sample_rows(eval_path, data, seed, file.labels or None)
+    return drop_overlapping_groups(file.rows, other.rows), other.rows, [file, other]
 
 
 class _Encoder:
@@ -133,7 +141,7 @@ class _Encoder:
         self.too_long = 0
         self._data, self._tokenizer, self._template = data, tokenizer, template
 
-    def encode_all(self, rows: Iterable[Row]) -> list[Pair]:
+    def encode_all(self, rows: Iterable[RowExamples]) -> list[Pair]:
         """All that can be used, in order."""
         encoded = [self.encode(example) for row in rows for example in row]
         return [one for one in encoded if one is not None]
@@ -177,7 +185,7 @@ def _check_dpo(data: Data, replay: Replay) -> Data:
     return replace(data, answers="chosen")
 
 
-def _check_pairs(data: Data, train: Sequence[Row]) -> None:
+def _check_pairs(data: Data, train: Sequence[RowExamples]) -> None:
     """Raise EngineError where no row at all has a rejected answer."""
     if not any(example.rejected for row in train for example in row):
         raise EngineError(

@@ -15,7 +15,7 @@ from engine.data.rows import Example
 from engine.errors import EngineError
 from engine.recipes.settings import Data, Replay
 from engine.worker.data.deduplicate import row_key
-from engine.worker.data.split import Drawn, Row, draw
+from engine.worker.data.split import RowExamples, SampledRows, sample_rows
 
 T = TypeVar("T")
 
@@ -24,8 +24,8 @@ T = TypeVar("T")
 class Pool:
     """The rows that may be replayed, in the order in which they are taken."""
 
-    rows: list[Row]
-    drawn: Drawn
+    rows: list[RowExamples]
+    sampled: SampledRows
 
 
 def count_rows(train: int, share: float) -> int:
@@ -35,7 +35,7 @@ def count_rows(train: int, share: float) -> int:
 
 def open_pool(
     replay: Replay,
-    held_out: Sequence[Row],
+    held_out: Sequence[RowExamples],
     data: Data,
     seed: int,
     runs: Sequence[Path],
@@ -48,16 +48,16 @@ def open_pool(
     EngineError where the data cannot be read, or has nothing but held-out rows.
     """
     own = Data(train=replay.data, max_length=data.max_length, limit=first, shuffle=not first)
-    drawn = draw(dataset_list.resolve(replay.data, runs, own).path, own, seed)
+    sampled = sample_rows(dataset_list.resolve(replay.data, runs, own).path, own, seed)
     held = {row_key(row) for row in held_out}
-    rows = [row for row in drawn.rows if row_key(row) not in held]
+    rows = [row for row in sampled.rows if row_key(row) not in held]
     if not rows:
         raise EngineError(
             "Nothing is left to replay: all its rows are held out.",
             f"replay.data = {replay.data}",
             "Replay other data than what the run is measured on.",
         )
-    return Pool(rows, drawn)
+    return Pool(rows, sampled)
 
 
 def take(pool: Pool, wanted: int, encode: Callable[[Example], T | None]) -> list[T]:

@@ -28,7 +28,7 @@ from engine.worker.data.preview import (
     special_ids,
 )
 from engine.worker.data.replay import count_rows, open_pool
-from engine.worker.data.split import Row as Drawn
+from engine.worker.data.split import RowExamples
 from engine.worker.data.survey import compare_sides, open_survey, part_sides
 from engine.worker.tokenizers.detokenize import decode_ids
 
@@ -265,7 +265,7 @@ def _reject(row: Row) -> Reject:
 
 
 def _replayed(
-    wanted: Wanted, held_out: Sequence[Drawn], tokenizer: Any, template: Template
+    wanted: Wanted, held_out: Sequence[RowExamples], tokenizer: Any, template: Template
 ) -> list[Row]:
     """What may be replayed, of the first rows of its data; nothing where nothing is mixed in."""
     if not wanted.replay.data or not wanted.replay.share:

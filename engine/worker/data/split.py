@@ -1,6 +1,6 @@
 """Which rows of a file are used, and which of them are held out; all by the seed.
 
-Draws before it cuts, keeps rows of one group on one side, and holds no more rows than are wanted.
+Samples before it splits, keeps rows of one group on one side, and holds no more rows than it must.
 """
 
 import random
@@ -15,55 +15,59 @@ from engine.recipes.settings import Data
 from engine.worker.data import arrow
 from engine.worker.data.deduplicate import prompt_key
 
-Row = tuple[Example, ...]
+RowExamples = tuple[Example, ...]
 """The examples of one row: two where both answers of a pair are learned."""
 
 
 @dataclass(slots=True)
-class Drawn:
+class SampledRows:
     """What was taken from a file."""
 
     schema: str
     labels: tuple[str, ...]
-    rows: list[Row] = field(default_factory=list)
+    rows: list[RowExamples] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     read: int = 0
     """Rows that were looked at, good and bad."""
 
 
-def draw(path: Path, data: Data, seed: int, labels: Sequence[str] | None = None) -> Drawn:
+def sample_rows(
+    path: Path, data: Data, seed: int, labels: Sequence[str] | None = None
+) -> SampledRows:
     """The rows of one file that a recipe's `data` wants: shuffled, then at most `limit`.
 
     Without `shuffle` they are the first ones and nothing more is read. Raises EngineError as
     `engine.data.rows.read`.
     """
     opened = rows.open_rows(path, data, labels=labels, raw=arrow.read_raw)
-    drawn = Drawn(opened.schema, opened.labels)
+    sampled = SampledRows(opened.schema, opened.labels)
     random_ = random.Random(seed)
     good = 0
     for row in opened.rows:
-        drawn.read += 1
+        sampled.read += 1
         if isinstance(row, Reject):
-            drawn.rejects.append(row)
+            sampled.rejects.append(row)
             continue
         good += 1
         if not data.limit or good <= data.limit:
-            drawn.rows.append(row)
+            sampled.rows.append(row)
         elif data.shuffle:
             # Reservoir sampling (Vitter 1985, algorithm R): each row is as likely to stay.
             at = random_.randrange(good)
             if at < data.limit:
-                drawn.rows[at] = row
+                sampled.rows[at] = row
         if good == data.limit and not data.shuffle:
             break
-    if not drawn.rows:
-        raise rows.refuse_all(path, "all", drawn.rejects)
+    if not sampled.rows:
+        raise rows.refuse_all(path, "all", sampled.rejects)
     if data.shuffle:
-        random_.shuffle(drawn.rows)
-    return drawn
+        random_.shuffle(sampled.rows)
+    return sampled
 
 
-def split(found: Sequence[Row], data: Data, seed: int) -> tuple[list[Row], list[Row]]:
+def split(
+    found: Sequence[RowExamples], data: Data, seed: int
+) -> tuple[list[RowExamples], list[RowExamples]]:
     """The rows to train on and those held out, at most `eval_share` of them where that can be.
 
     Rows of one group stay together: by `data.group`, or, of pairs of answers, by what is asked. At
@@ -98,7 +102,9 @@ def split(found: Sequence[Row], data: Data, seed: int) -> tuple[list[Row], list[
     return train, [found[at] for at in sorted(held)]
 
 
-def part(found: Sequence[Row], held_out: Sequence[Row]) -> list[Row]:
+def drop_overlapping_groups(
+    found: Sequence[RowExamples], held_out: Sequence[RowExamples]
+) -> list[RowExamples]:
     """The rows whose group has no row among those held out."""
     groups = {example.group for row in held_out for example in row if example.group}
     return [row for row in found if row[0].group not in groups]

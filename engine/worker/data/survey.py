@@ -15,7 +15,7 @@ from engine.data.rows import OpenFile
 from engine.recipes.settings import Data
 from engine.worker.data import arrow
 from engine.worker.data.deduplicate import compare
-from engine.worker.data.split import Row, draw, split
+from engine.worker.data.split import RowExamples, sample_rows, split
 
 _LOOK_AHEAD = 1000
 
@@ -51,8 +51,8 @@ def open_survey(data: Data, runs: Sequence[Path] = ()) -> Survey:
 
 
 def part_sides(
-    survey: Survey, found: Sequence[Row], data: Data, seed: int, sample: int
-) -> tuple[list[Row], list[Row]]:
+    survey: Survey, found: Sequence[RowExamples], data: Data, seed: int, sample: int
+) -> tuple[list[RowExamples], list[RowExamples]]:
     """Rows to train on and rows held out, of those looked at: the set's own eval rows, or a share.
 
     Raises EngineError.
@@ -62,10 +62,10 @@ def part_sides(
     if path is None:
         return split(found, data, seed)
     first = replace(data, limit=sample, shuffle=False)
-    return list(found), draw(path, first, seed, survey.file.labels).rows
+    return list(found), sample_rows(path, first, seed, survey.file.labels).rows
 
 
-def compare_sides(train: Sequence[Row], held_out: Sequence[Row]) -> dict[str, int]:
+def compare_sides(train: Sequence[RowExamples], held_out: Sequence[RowExamples]) -> dict[str, int]:
     """Duplicates in training, and held-out rows that occur there."""
     overlap = compare(train, held_out)
     return {

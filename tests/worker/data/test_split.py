@@ -13,15 +13,15 @@ from engine.errors import EngineError
 from engine.recipes.settings import Data
 from engine.worker.data.deduplicate import compare
 from engine.worker.data.replay import count_rows, mix
-from engine.worker.data.split import Row, draw, part, split
+from engine.worker.data.split import RowExamples, drop_overlapping_groups, sample_rows, split
 
 
-def example(prompt: object, answer: object = "a", **more: Any) -> Row:
+def example(prompt: object, answer: object = "a", **more: Any) -> RowExamples:
     said = (Message("user", str(prompt)), Message("assistant", str(answer)))
     return (Example(said, "file:1", **more),)
 
 
-def prompts(rows: list[Row]) -> list[str]:
+def prompts(rows: list[RowExamples]) -> list[str]:
     return [row[0].messages[0].content for row in rows]
 
 
@@ -38,26 +38,26 @@ def hundred(tmp_path: Path) -> Path:
 
 
 def test_rows_are_drawn_by_the_seed_before_the_limit(hundred: Path) -> None:
-    drawn = draw(hundred, Data(limit=20), 7)
-    assert (len(drawn.rows), drawn.read, len(drawn.rejects)) == (20, 110, 10)
-    chosen = prompts(drawn.rows)
+    sampled = sample_rows(hundred, Data(limit=20), 7)
+    assert (len(sampled.rows), sampled.read, len(sampled.rejects)) == (20, 110, 10)
+    chosen = prompts(sampled.rows)
     assert len(set(chosen)) == 20
     assert max(map(int, chosen)) > 50, "not the first ones"
-    assert prompts(draw(hundred, Data(limit=20), 7).rows) == chosen
-    assert prompts(draw(hundred, Data(limit=20), 8).rows) != chosen
-    everything = prompts(draw(hundred, Data(), 7).rows)
+    assert prompts(sample_rows(hundred, Data(limit=20), 7).rows) == chosen
+    assert prompts(sample_rows(hundred, Data(limit=20), 8).rows) != chosen
+    everything = prompts(sample_rows(hundred, Data(), 7).rows)
     assert sorted(everything, key=int) == [str(number) for number in range(100)] != everything
 
 
 def test_without_shuffling_they_are_the_first_ones(hundred: Path) -> None:
-    drawn = draw(hundred, Data(limit=20, shuffle=False), 7)
-    assert prompts(drawn.rows) == [str(number) for number in range(20)]
-    assert (drawn.read, len(drawn.rejects)) == (21, 1), "nothing more is read"
+    sampled = sample_rows(hundred, Data(limit=20, shuffle=False), 7)
+    assert prompts(sampled.rows) == [str(number) for number in range(20)]
+    assert (sampled.read, len(sampled.rejects)) == (21, 1), "nothing more is read"
 
 
 def test_each_row_is_as_likely_to_be_drawn(hundred: Path) -> None:
-    drawn = [prompts(draw(hundred, Data(limit=10), seed).rows) for seed in range(300)]
-    counts = [sum(str(number) in chosen for chosen in drawn) for number in range(100)]
+    sampled = [prompts(sample_rows(hundred, Data(limit=10), seed).rows) for seed in range(300)]
+    counts = [sum(str(number) in chosen for chosen in sampled) for number in range(100)]
     # 300 draws of a tenth: 30 each, with a standard deviation of 5.2; of 100, none strays so far.
     assert min(counts) > 10
     assert max(counts) < 50
@@ -67,8 +67,8 @@ def test_a_limit_counts_rows_where_both_answers_are_learned(tmp_path: Path) -> N
     path = tmp_path / "pairs.jsonl"
     row = {"prompt": "q", "chosen": "good", "rejected": "bad"}
     path.write_text((json.dumps(row) + "\n") * 9)
-    drawn = draw(path, Data(limit=4, answers="both"), 7)
-    assert [len(row) for row in drawn.rows] == [2] * 4
+    sampled = sample_rows(path, Data(limit=4, answers="both"), 7)
+    assert [len(row) for row in sampled.rows] == [2] * 4
 
 
 def test_a_share_is_held_out() -> None:
@@ -128,7 +128,11 @@ def test_pairs_of_one_question_stay_on_one_side() -> None:
 
 def test_rows_whose_group_is_held_out_elsewhere_are_left_out() -> None:
     rows = [example(number, group=group) for number, group in enumerate("abba")] + [example(9)]
-    assert prompts(part(rows, [example(7, group="b"), example(8)])) == ["0", "3", "9"]
+    assert prompts(drop_overlapping_groups(rows, [example(7, group="b"), example(8)])) == [
+        "0",
+        "3",
+        "9",
+    ]
 
 
 def test_the_same_words_are_the_same_row() -> None:
