@@ -22,7 +22,7 @@ from engine.worker.data.batching import EncodedRows, choose_collate, lengths_of,
 from engine.worker.data.counts import describe
 from engine.worker.data.encode import Template, choose_template
 from engine.worker.data.preference_pairs import check_preferences
-from engine.worker.data.prepare import Prepared, prepare
+from engine.worker.data.prepare import PreparedDataset, prepare
 from engine.worker.model import loading, malloc
 from engine.worker.model.build import build_model, find_stage, load_root
 from engine.worker.model.dtypes import pick_formats
@@ -109,7 +109,7 @@ def token_trainer(
     arguments: TrainingArguments,
     model: Any,
     tokenizer: Any,
-    data: Prepared,
+    data: PreparedDataset,
 ) -> tuple[TokenTrainer, Evaluator]:
     """The trainer of a run that learns answers, and the evaluator of its held-out rows."""
     pad = tokenizer.pad_token_id or 0
@@ -135,7 +135,7 @@ def _train(
     model: Any,
     tokenizer: Any,
     template: Template,
-    data: Prepared,
+    data: PreparedDataset,
     make: Callable[[Curves, TrainingCallback], tuple[TokenTrainer, Evaluator]],
     monitor: ForgettingMonitor | None,
     resumed: Path | None,
@@ -212,7 +212,7 @@ def _save_result(
     attempt.log(f"saved {final.name}/")
 
 
-def _report_data(attempt: Attempt, data: Prepared, recipe: TrainRecipe) -> None:
+def _report_data(attempt: Attempt, data: PreparedDataset, recipe: TrainRecipe) -> None:
     target_tokens = sum(row.target_tokens for row in data.train)
     attempt.log(
         f"{len(data.train)} rows to train on ({target_tokens:,} learned tokens an epoch), "

@@ -35,7 +35,7 @@ from engine.worker import train
 from engine.worker.attempt import Attempt
 from engine.worker.data.batching import EncodedRows
 from engine.worker.data.encode import Encoded, choose_template, collate
-from engine.worker.data.prepare import Prepared, prepare
+from engine.worker.data.prepare import PreparedDataset, prepare
 from engine.worker.model import loading
 from engine.worker.model.build import build_model, find_stage
 from engine.worker.model.dtypes import Formats, pick_formats
@@ -128,7 +128,7 @@ def train_ours(work: Work) -> Speed:
     attempt.log = lambda line: None  # type: ignore[method-assign]
     curves, tokenizer = Curves(job.events, 1, 1), loading.load_tokenizer(BASE)
     callback = TrainingCallback(attempt, work.recipe, History())
-    data = Prepared(list(work.rows), [], [])
+    data = PreparedDataset(list(work.rows), [], [])
     trainer, _ = train.token_trainer(
         attempt, curves, callback, work.recipe, work.arguments(), work.model(), tokenizer, data
     )

@@ -36,7 +36,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedDataset:
     """What a run trains and measures on."""
 
     train: list[Encoded]
@@ -65,7 +65,7 @@ def prepare(
     replay: Replay | None = None,
     objective: str = "answers",
     runs: Sequence[Path] = (),
-) -> Prepared:
+) -> PreparedDataset:
     """Read, sample, split and encode the rows of a recipe; the same recipe gives the same rows.
 
     `runs` are the job directories that a `run:ID` may mean. Raises EngineError where nothing is
@@ -74,7 +74,7 @@ def prepare(
     replay = replay or Replay()
     if objective == "dpo":
         data = _check_dpo(data, replay)
-    train, held_out, files = _take(data, seed, runs)
+    train, held_out, files = _load_splits(data, seed, runs)
     if objective == "dpo":
         _check_pairs(data, train)
     grouped = sum(len(file.rows) for file in files) - len(train) - len(held_out)
@@ -106,7 +106,7 @@ def prepare(
         replayed=len(replayed),
         replay_pool=len({id(one) for one in replayed}),
     )
-    return Prepared(
+    return PreparedDataset(
         [one.chosen for one in kept],
         [one.chosen for one in measured],
         [asdict(reject) for reject in rejects],
@@ -117,7 +117,7 @@ def prepare(
     )
 
 
-def _take(
+def _load_splits(
     data: Data, seed: int, runs: Sequence[Path]
 ) -> tuple[list[RowExamples], list[RowExamples], list[SampledRows]]:
     """Rows to train on, rows held out, and the one or two files that they are sampled from."""

@@ -29,7 +29,7 @@ from engine.worker.data.preference_pairs import (
     collate_pairs,
     compare_with_reference,
 )
-from engine.worker.data.prepare import Prepared
+from engine.worker.data.prepare import PreparedDataset
 from engine.worker.model.dtypes import Formats
 from engine.worker.model.stages import Stage
 from engine.worker.training.callback import TrainingCallback
@@ -171,7 +171,7 @@ def preference_trainer(
     device: torch.device,
     model: Any,
     tokenizer: Any,
-    data: Prepared,
+    data: PreparedDataset,
 ) -> tuple[PreferenceTrainer, HeldOutPairs]:
     """The trainer of a DPO run, and the evaluator of its held-out pairs; `model` is as it begins.
 

@@ -22,7 +22,7 @@ from engine.recipes.settings import Decode
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.chat_template import Template
 from engine.worker.data.encode import IGNORE_INDEX, Encoded
-from engine.worker.data.prepare import Prepared
+from engine.worker.data.prepare import PreparedDataset
 from engine.worker.inference.decoding import Answers
 from engine.worker.inference.models import LoadedArm, SharedModel
 from engine.worker.tokenizers.detokenize import decode_ids
@@ -75,7 +75,7 @@ def sampler(
     model: Any,
     tokenizer: Any,
     template: Template,
-    data: Prepared,
+    data: PreparedDataset,
 ) -> Sampler | None:
     """The sampler that a recipe asks for; None where it asks for none, or there is no prompt.
 

@@ -19,7 +19,7 @@ from engine.recipes.recipe import GenerateRecipe, TrainRecipe
 from engine.recipes.settings import Data, Decode, Replay
 from engine.worker.data.counts import Counts, describe
 from engine.worker.data.encode import IGNORE_INDEX, Encoded, choose_template
-from engine.worker.data.prepare import Prepared, prepare
+from engine.worker.data.prepare import PreparedDataset, prepare
 from tests.worker.tiny import make_tokenizer
 
 TOKENIZER = make_tokenizer()
@@ -35,7 +35,7 @@ def pair(prompt: object, answer: object = "a") -> dict[str, str]:
     return {"prompt": str(prompt), "completion": str(answer)}
 
 
-def make(data: Data, seed: int = 7, **more: Any) -> Prepared:
+def make(data: Data, seed: int = 7, **more: Any) -> PreparedDataset:
     return prepare(data, TOKENIZER, TEMPLATE, seed, **more)
 
 

@@ -22,7 +22,7 @@ from engine.worker.data.preference_pairs import (
     collate_pairs,
     compare_with_reference,
 )
-from engine.worker.data.prepare import Pair, Prepared, prepare
+from engine.worker.data.prepare import Pair, PreparedDataset, prepare
 from engine.worker.model import loading
 from tests.worker.here import resume_here, train_here
 from tests.worker.tiny import save_checkpoint
@@ -57,7 +57,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def data_of(recipe: TrainRecipe, base: Path) -> Prepared:
+def data_of(recipe: TrainRecipe, base: Path) -> PreparedDataset:
     tokenizer = loading.load_tokenizer(base)
     template = choose_template(tokenizer)
     return prepare(recipe.data, tokenizer, template, recipe.training.seed, objective="dpo")
