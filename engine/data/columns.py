@@ -7,11 +7,11 @@ said is found out by the names of the fields.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.data.schemas import SHAPES, Shape
+from engine.data.schemas import FIELD_SCHEMAS, FieldSchema
 from engine.errors import EngineError
 from engine.recipes.settings import Data
 
-SCHEMA_NAMES = tuple(dict.fromkeys(shape.schema for shape in SHAPES))
+SCHEMA_NAMES = tuple(dict.fromkeys(schema.name for schema in FIELD_SCHEMAS))
 KNOWN = (
     "Known: instruction/input/output, prompt/completion, question/answer, messages, conversations, "
     "prompt/chosen/rejected, text/label, text. Others: name them with data.columns."
@@ -23,7 +23,7 @@ _SAME = {"instruction/input/output": "instruction/output", "sharegpt": "conversa
 class Layout:
     """How to read the rows of one file."""
 
-    shapes: tuple[Shape, ...]
+    schemas: tuple[FieldSchema, ...]
     """Those that may fit, in the order in which they are tried."""
     columns: Mapping[str, str]
     """Field of the schema to column of the file."""
@@ -35,15 +35,15 @@ class Layout:
             return row
         return {**row, **{field: row.get(column) for field, column in self.columns.items()}}
 
-    def recognise(self, row: object) -> Shape | None:
-        """The shape of a row; None where no shape fits, or a column that was named is not there.
+    def recognise(self, row: object) -> FieldSchema | None:
+        """The schema of a row; None where none fits, or a column that was named is not there.
 
         Of several that fit, the one that uses most of the named columns.
         """
         if not isinstance(row, Mapping) or self.absent(row):
             return None
         named = row.keys() | self.columns.keys()
-        fitting = [one for one in self.shapes if all(field in named for field in one.fields)]
+        fitting = [one for one in self.schemas if all(field in named for field in one.fields)]
         return max(fitting, key=self._used, default=None)
 
     def absent(self, columns: Mapping[str, object]) -> list[str]:
@@ -51,34 +51,34 @@ class Layout:
         wanted = [*self.columns.values(), *([self.group] if self.group else [])]
         return [column for column in dict.fromkeys(wanted) if column not in columns]
 
-    def _used(self, shape: Shape) -> int:
-        return sum(field in self.columns for field in (*shape.fields, *shape.more))
+    def _used(self, schema: FieldSchema) -> int:
+        return sum(field in self.columns for field in (*schema.fields, *schema.more))
 
 
 def make_layout(data: Data) -> Layout:
     """Raises EngineError for a schema or a field that nobody knows."""
-    schema = _SAME.get(data.schema.lower(), data.schema)
-    shapes = tuple(shape for shape in SHAPES if not schema or shape.schema == schema)
-    if not shapes:
+    wanted = _SAME.get(data.schema.lower(), data.schema)
+    schemas = tuple(schema for schema in FIELD_SCHEMAS if not wanted or schema.name == wanted)
+    if not schemas:
         raise EngineError(
             f"no schema is called {data.schema!r}", "", f"There are {', '.join(SCHEMA_NAMES)}."
         )
-    known = {field: None for shape in shapes for field in (*shape.fields, *shape.more)}
+    known = {field: None for schema in schemas for field in (*schema.fields, *schema.more)}
     unknown = [field for field in data.columns if field not in known]
     if unknown:
-        which = f"{schema} has no field" if schema else "no schema has a field"
+        which = f"{wanted} has no field" if wanted else "no schema has a field"
         raise EngineError(
             f"data.columns: {which} {unknown[0]!r}",
             f"There are {', '.join(known)}.",
             "Write field = column, as data.columns.prompt = the file's own name for it.",
         )
-    return Layout(shapes, dict(data.columns), data.group)
+    return Layout(schemas, dict(data.columns), data.group)
 
 
 def refuse(
     name: str, where: str, layout: Layout, seen: Sequence[Mapping[str, object]]
 ) -> EngineError:
-    """The EngineError for rows that were read and that no shape fits."""
+    """The EngineError for rows that were read and that no schema fits."""
     columns = list(dict.fromkeys(str(column) for row in seen for column in row))
     there = ", ".join(column or "''" for column in columns[:40]) or "no fields"
     absent = layout.absent(dict.fromkeys(columns))
@@ -87,11 +87,11 @@ def refuse(
         return EngineError(
             f"{name} has no column {absent[0]!r}", f"{where}: {there}", f"It is named in {setting}."
         )
-    if len({shape.schema for shape in layout.shapes}) == 1:
-        wanted = layout.shapes[0]
+    if len({schema.name for schema in layout.schemas}) == 1:
+        wanted = layout.schemas[0]
         lacks = [field for field in wanted.fields if field not in {*columns, *layout.columns}]
         return EngineError(
-            f"{name}: its rows are not {wanted.schema}: no field {lacks[0]!r}",
+            f"{name}: its rows are not {wanted.name}: no field {lacks[0]!r}",
             f"{where}: {there}",
             f"Name the column that holds it: data.columns.{lacks[0]} = …",
         )

@@ -170,10 +170,10 @@ def _describe(path: Path, data: Data) -> DataSet:
 
 def _describe_saved(known: hf_datasets.Splits, data: Data) -> DataSet:
     columns = hf_datasets.list_columns(known.info)
-    layout, shape = make_layout(data), None
+    layout, schema = make_layout(data), None
     if columns:
-        shape = layout.recognise(dict.fromkeys(columns))
-        if shape is None:
+        schema = layout.recognise(dict.fromkeys(columns))
+        if schema is None:
             raise refuse(known.name, str(known.path), layout, [dict.fromkeys(columns)])
     size = sum(part.stat().st_size for part in list_parts(known.path))
     return DataSet(
@@ -182,7 +182,7 @@ def _describe_saved(known: hf_datasets.Splits, data: Data) -> DataSet:
         known.path,
         known.eval_path,
         hf_datasets.count_rows(known.info, known.split),
-        shape.schema if shape else None,
+        schema.name if schema else None,
         f"{known.path.parent}, {size:,} bytes",
         None,
         # A saved folder keeps the counts of what it was taken from, filtered or not.

@@ -16,7 +16,7 @@ from engine.data import labels as label_names
 from engine.data.columns import Layout, make_layout, refuse
 from engine.data.formats import read_raw
 from engine.data.raw_row import RawReader, RawRow, show
-from engine.data.schemas import LABEL, BadRow, Shape, convert, recognise
+from engine.data.schemas import LABEL, BadRow, FieldSchema, convert, recognise
 from engine.errors import EngineError
 from engine.recipes.settings import Data
 
@@ -159,35 +159,35 @@ def open_rows(
     label_names.check_prompt(data.label_prompt)
     rows = raw(path, data)
     held: list[RawRow] = []
-    shape: Shape | None = None
+    schema: FieldSchema | None = None
     unknown = 0
     for row in islice(rows, _LOOK_AHEAD):
         held.append(row)
-        shape = layout.recognise(row.value)
+        schema = layout.recognise(row.value)
         unknown += row.fault is None
-        if shape is not None or unknown == _MOST_UNKNOWN:
+        if schema is not None or unknown == _MOST_UNKNOWN:
             break
-    if shape is None:
+    if schema is None:
         raise _refuse(path, layout, held)
     if labels is None:
-        labels = _collect(path, data, layout, shape, raw)
-    converted = _convert(path, layout, shape, data, labels, chain(held, rows))
-    return OpenFile(path, shape.schema, tuple(labels), converted)
+        labels = _collect(path, data, layout, schema, raw)
+    converted = _convert(path, layout, schema, data, labels, chain(held, rows))
+    return OpenFile(path, schema.name, tuple(labels), converted)
 
 
 def _collect(
-    path: Path, data: Data, layout: Layout, shape: Shape, raw: RawReader
+    path: Path, data: Data, layout: Layout, schema: FieldSchema, raw: RawReader
 ) -> tuple[str, ...]:
-    if shape.schema != LABEL or not label_names.wants_labels(data.label_prompt):
+    if schema.name != LABEL or not label_names.wants_labels(data.label_prompt):
         return ()
     values = (layout.rename(row.value) for row in raw(path, data))
-    return label_names.collect(values, shape.fields[1], str(path))
+    return label_names.collect(values, schema.fields[1], str(path))
 
 
 def _convert(
     path: Path,
     layout: Layout,
-    shape: Shape,
+    schema: FieldSchema,
     data: Data,
     labels: Sequence[str],
     rows: Iterator[RawRow],
@@ -198,12 +198,14 @@ def _convert(
             yield Reject(file, row.line, row.fault, row.text)
             continue
         try:
-            learned = convert(layout.rename(row.value), shape, data, labels)
+            parsed_rows = convert(layout.rename(row.value), schema, data, labels)
         except BadRow as error:
             yield Reject(file, row.line, str(error), show(_write(row.value)))
             continue
         source, group = f"{file}:{row.line}", _group_of(row.value, layout.group)
-        yield tuple(Example(one.messages, source, one.rejected, one.text, group) for one in learned)
+        yield tuple(
+            Example(one.messages, source, one.rejected, one.text, group) for one in parsed_rows
+        )
 
 
 def _group_of(value: object, column: str) -> str:
