@@ -20,7 +20,7 @@ _SAME = {"instruction/input/output": "instruction/output", "sharegpt": "conversa
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ColumnMapping:
     """How to read the rows of one file."""
 
     schemas: tuple[FieldSchema, ...]
@@ -55,7 +55,7 @@ class Layout:
         return sum(field in self.columns for field in (*schema.fields, *schema.more))
 
 
-def make_layout(data: Data) -> Layout:
+def make_mapping(data: Data) -> ColumnMapping:
     """Raises EngineError for a schema or a field that nobody knows."""
     wanted = _SAME.get(data.schema.lower(), data.schema)
     schemas = tuple(schema for schema in FIELD_SCHEMAS if not wanted or schema.name == wanted)
@@ -72,24 +72,24 @@ def make_layout(data: Data) -> Layout:
             f"There are {', '.join(known)}.",
             "Write field = column, as data.columns.prompt = the file's own name for it.",
         )
-    return Layout(schemas, dict(data.columns), data.group)
+    return ColumnMapping(schemas, dict(data.columns), data.group)
 
 
 def refuse(
-    name: str, where: str, layout: Layout, seen: Sequence[Mapping[str, object]]
+    name: str, where: str, mapping: ColumnMapping, seen: Sequence[Mapping[str, object]]
 ) -> EngineError:
     """The EngineError for rows that were read and that no schema fits."""
     columns = list(dict.fromkeys(str(column) for row in seen for column in row))
     there = ", ".join(column or "''" for column in columns[:40]) or "no fields"
-    absent = layout.absent(dict.fromkeys(columns))
+    absent = mapping.absent(dict.fromkeys(columns))
     if absent:
-        setting = "data.columns" if absent[0] in layout.columns.values() else "data.group"
+        setting = "data.columns" if absent[0] in mapping.columns.values() else "data.group"
         return EngineError(
             f"{name} has no column {absent[0]!r}", f"{where}: {there}", f"It is named in {setting}."
         )
-    if len({schema.name for schema in layout.schemas}) == 1:
-        wanted = layout.schemas[0]
-        lacks = [field for field in wanted.fields if field not in {*columns, *layout.columns}]
+    if len({schema.name for schema in mapping.schemas}) == 1:
+        wanted = mapping.schemas[0]
+        lacks = [field for field in wanted.fields if field not in {*columns, *mapping.columns}]
         return EngineError(
             f"{name}: its rows are not {wanted.name}: no field {lacks[0]!r}",
             f"{where}: {there}",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engine.bundled import DATA
 from engine.data import hf_datasets, rows
-from engine.data.columns import make_layout, refuse
+from engine.data.columns import make_mapping, refuse
 from engine.data.data_files import find_eval, is_data, is_train, list_files, name_of, walk
 from engine.data.formats import holds_columns, read_raw
 from engine.data.generated import find_answers
@@ -162,7 +162,7 @@ def _describe(path: Path, data: Data) -> DataSet:
     eval_path = find_eval(path, list_files(path.parent)) if is_train(path) else None
     found = DataSet(str(path), name_of(path), path, eval_path, None, None, where, None)
     if holds_columns(path):
-        make_layout(data)
+        make_mapping(data)
         return found
     schema, count, estimated = _look(path, changed, size, _key(data))
     return replace(found, schema=schema, rows=count, estimated=estimated)
@@ -170,11 +170,11 @@ def _describe(path: Path, data: Data) -> DataSet:
 
 def _describe_saved(known: hf_datasets.Splits, data: Data) -> DataSet:
     columns = hf_datasets.list_columns(known.info)
-    layout, schema = make_layout(data), None
+    mapping, schema = make_mapping(data), None
     if columns:
-        schema = layout.recognise(dict.fromkeys(columns))
+        schema = mapping.recognise(dict.fromkeys(columns))
         if schema is None:
-            raise refuse(known.name, str(known.path), layout, [dict.fromkeys(columns)])
+            raise refuse(known.name, str(known.path), mapping, [dict.fromkeys(columns)])
     size = sum(part.stat().st_size for part in list_parts(known.path))
     return DataSet(
         str(known.path),

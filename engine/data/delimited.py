@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from engine.data.columns import Layout, make_layout
+from engine.data.columns import ColumnMapping, make_mapping
 from engine.data.raw_row import RawRow, show
 from engine.errors import EngineError
 from engine.recipes.settings import Data
@@ -30,7 +30,7 @@ def read_delimited(path: Path, file: BinaryIO, data: Data) -> Iterator[RawRow]:
     separator = read_separator(data.separator)
     if not separator:
         sample = file.read(_SAMPLE).decode("utf-8", "replace")
-        separator = find_separator(sample, make_layout(data))
+        separator = find_separator(sample, make_mapping(data))
         file.seek(0)
     lines = _Lines(file)
     limit = csv.field_size_limit(LONGEST_CELL)
@@ -81,20 +81,20 @@ def read_separator(name: str) -> str:
     return separator
 
 
-def find_separator(sample: str, layout: Layout | None = None) -> str:
+def find_separator(sample: str, mapping: ColumnMapping | None = None) -> str:
     """Comma, semicolon, tab or bar: the one under which the sample is most like a table."""
-    layout = layout or make_layout(Data())
-    return max(_SEPARATORS, key=lambda separator: _judge(sample, separator, layout))
+    mapping = mapping or make_mapping(Data())
+    return max(_SEPARATORS, key=lambda separator: _judge(sample, separator, mapping))
 
 
 def is_table(sample: str, data: Data) -> bool:
     """Whether a text begins with the names of known columns, two at least, and one separator."""
-    layout = make_layout(data)
+    mapping = make_mapping(data)
     separators = [read_separator(data.separator)] if data.separator else list(_SEPARATORS)
-    return any(_judge(sample, one, layout)[:2] == (True, True) for one in separators)
+    return any(_judge(sample, one, mapping)[:2] == (True, True) for one in separators)
 
 
-def _judge(sample: str, separator: str, layout: Layout) -> tuple[bool, bool, float]:
+def _judge(sample: str, separator: str, mapping: ColumnMapping) -> tuple[bool, bool, float]:
     """Known columns first, then more than one column, then the share of regular rows."""
     widths: Counter[int] = Counter()
     header: list[str] = []
@@ -104,7 +104,7 @@ def _judge(sample: str, separator: str, layout: Layout) -> tuple[bool, bool, flo
             widths[len(cells)] += 1
     except csv.Error:
         pass  # judged by the rows before
-    known = layout.recognise(dict.fromkeys(header, "")) is not None
+    known = mapping.recognise(dict.fromkeys(header, "")) is not None
     return known, len(header) > 1, widths[len(header)] / max(1, widths.total())
 
 

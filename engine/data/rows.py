@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engine.chat import Message
 from engine.data import labels as label_names
-from engine.data.columns import Layout, make_layout, refuse
+from engine.data.columns import ColumnMapping, make_mapping, refuse
 from engine.data.formats import read_raw
 from engine.data.raw_row import RawReader, RawRow, show
 from engine.data.schemas import LABEL, BadRow, FieldSchema, convert, recognise
@@ -155,7 +155,7 @@ def open_rows(
     Raises EngineError for what the recipe says wrong of the file, and as `read`.
     """
     data = data or Data()
-    layout = make_layout(data)
+    mapping = make_mapping(data)
     label_names.check_prompt(data.label_prompt)
     rows = raw(path, data)
     held: list[RawRow] = []
@@ -163,30 +163,30 @@ def open_rows(
     unknown = 0
     for row in islice(rows, _LOOK_AHEAD):
         held.append(row)
-        schema = layout.recognise(row.value)
+        schema = mapping.recognise(row.value)
         unknown += row.fault is None
         if schema is not None or unknown == _MOST_UNKNOWN:
             break
     if schema is None:
-        raise _refuse(path, layout, held)
+        raise _refuse(path, mapping, held)
     if labels is None:
-        labels = _collect(path, data, layout, schema, raw)
-    converted = _convert(path, layout, schema, data, labels, chain(held, rows))
+        labels = _collect(path, data, mapping, schema, raw)
+    converted = _convert(path, mapping, schema, data, labels, chain(held, rows))
     return OpenFile(path, schema.name, tuple(labels), converted)
 
 
 def _collect(
-    path: Path, data: Data, layout: Layout, schema: FieldSchema, raw: RawReader
+    path: Path, data: Data, mapping: ColumnMapping, schema: FieldSchema, raw: RawReader
 ) -> tuple[str, ...]:
     if schema.name != LABEL or not label_names.wants_labels(data.label_prompt):
         return ()
-    values = (layout.rename(row.value) for row in raw(path, data))
+    values = (mapping.rename(row.value) for row in raw(path, data))
     return label_names.collect(values, schema.fields[1], str(path))
 
 
 def _convert(
     path: Path,
-    layout: Layout,
+    mapping: ColumnMapping,
     schema: FieldSchema,
     data: Data,
     labels: Sequence[str],
@@ -198,11 +198,11 @@ def _convert(
             yield Reject(file, row.line, row.fault, row.text)
             continue
         try:
-            parsed_rows = convert(layout.rename(row.value), schema, data, labels)
+            parsed_rows = convert(mapping.rename(row.value), schema, data, labels)
         except BadRow as error:
             yield Reject(file, row.line, str(error), show(_write(row.value)))
             continue
-        source, group = f"{file}:{row.line}", _group_of(row.value, layout.group)
+        source, group = f"{file}:{row.line}", _group_of(row.value, mapping.group)
         yield tuple(
             Example(one.messages, source, one.rejected, one.text, group) for one in parsed_rows
         )
@@ -224,7 +224,7 @@ def _write(value: object) -> str:
         return ""
 
 
-def _refuse(path: Path, layout: Layout, held: list[RawRow]) -> EngineError:
+def _refuse(path: Path, mapping: ColumnMapping, held: list[RawRow]) -> EngineError:
     """No row of the start has a known schema: say what was there."""
     if not held:
         return EngineError(f"{path.name} holds no rows", str(path))
@@ -232,7 +232,7 @@ def _refuse(path: Path, layout: Layout, held: list[RawRow]) -> EngineError:
     if len(faults) == len(held):
         return refuse_all(path, "the first" if len(held) == _LOOK_AHEAD else "all", faults)
     objects = [row.value for row in held if isinstance(row.value, Mapping)]
-    return refuse(path.name, str(path), layout, objects)
+    return refuse(path.name, str(path), mapping, objects)
 
 
 def refuse_all(path: Path, which: str, bad: Sequence[Reject]) -> EngineError:

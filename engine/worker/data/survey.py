@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from engine.data import dataset_list, rows
-from engine.data.columns import make_layout
+from engine.data.columns import make_mapping
 from engine.data.dataset_list import DataSet
 from engine.data.rows import OpenFile
 from engine.recipes.settings import Data
@@ -36,9 +36,9 @@ def open_survey(data: Data, runs: Sequence[Path] = ()) -> Survey:
     """The training file of a recipe's data, and how its columns are understood. EngineError."""
     dataset = dataset_list.resolve(data.train, runs, data)
     file = rows.open_rows(dataset.path, data, raw=arrow.read_raw)
-    layout = make_layout(data)
+    mapping = make_mapping(data)
     for row in islice(arrow.read_raw(dataset.path, data), _LOOK_AHEAD):
-        shape = layout.recognise(row.value)
+        shape = mapping.recognise(row.value)
         if shape is None or not isinstance(row.value, Mapping):
             continue
         fields = [*shape.fields, *shape.more]
