@@ -1,4 +1,4 @@
-"""What one block of a decoder keeps for its backward pass, in bytes, by the shape alone.
+"""What one block of a decoder keeps for its backward pass, in bytes, by dimensions alone.
 
 After Korthikanti et al. 2022, "Reducing Activation Recomputation in Large Transformer Models"
 (arXiv 2205.05198), who count the tensors that each operation saves. Counted anew for gated MLPs,
@@ -8,7 +8,7 @@ against what torch really saves.
 
 from dataclasses import dataclass
 
-from engine.estimates.architectures import Linear, Shape
+from engine.estimates.architectures import Linear, ModelDims
 from engine.estimates.parameters import adapted
 from engine.recipes.settings import Method
 
@@ -39,81 +39,81 @@ class Passes:
 
 
 def block_bytes(
-    shape: Shape, method: Method, precision: Precision, passes: Passes, device_kind: str
+    dims: ModelDims, method: Method, precision: Precision, passes: Passes, device_kind: str
 ) -> int:
     """Bytes that one block keeps for its backward pass."""
     full = method.kind == "full"
     each = (
-        _norms(shape, full, precision)
-        + _attention(shape, precision, passes, device_kind)
-        + _mlp(shape, precision)
-        + _dropped(shape, precision, device_kind)
+        _norms(dims, full, precision)
+        + _attention(dims, precision, passes, device_kind)
+        + _mlp(dims, precision)
+        + _dropped(dims, precision, device_kind)
         + (
-            _inputs(shape, precision)
+            _inputs(dims, precision)
             if full
-            else _adapter_inputs(shape, method, precision, device_kind)
+            else _adapter_inputs(dims, method, precision, device_kind)
         )
     )
     return passes.tokens * each
 
 
-def boundary_bytes(shape: Shape, precision: Precision, passes: Passes) -> int:
+def boundary_bytes(dims: ModelDims, precision: Precision, passes: Passes) -> int:
     """Bytes of a block's input: all that gradient checkpointing keeps of it."""
-    return passes.tokens * shape.hidden * precision.weights
+    return passes.tokens * dims.hidden * precision.weights
 
 
-def _norms(shape: Shape, full: bool, precision: Precision) -> int:
+def _norms(dims: ModelDims, full: bool, precision: Precision) -> int:
     """A token's share: inputs of the norms, and where their weights are learned what they scale."""
-    family, wide = shape.family, shape.hidden * 4
+    family, wide = dims.family, dims.hidden * 4
     if family.layer_norm:
         return family.streams * wide
     kept = family.streams * wide + (family.norms * wide if full else 0)
     if family.qk_norm:
-        kept += (shape.queries + shape.keys) * (4 + (precision.compute if full else 0))
+        kept += (dims.queries + dims.keys) * (4 + (precision.compute if full else 0))
     return kept
 
 
-def _attention(shape: Shape, precision: Precision, passes: Passes, device_kind: str) -> int:
+def _attention(dims: ModelDims, precision: Precision, passes: Passes, device_kind: str) -> int:
     """Queries, keys and values (repeated for all heads), and the output. Fused kernels keep no
     scores (arXiv 2205.14135), only a number a head, and the mask."""
-    family, size = shape.family, precision.compute
-    kept = (6 if family.fused_qkv else 4) * shape.queries * size
+    family, size = dims.family, precision.compute
+    kept = (6 if family.fused_qkv else 4) * dims.queries * size
     if family.eager:
         softmax = 4 if size < 4 else 0  # made in float32, and kept beside its cast
-        return kept + (2 * size + softmax) * shape.heads * passes.length
-    if shape.dropout and device_kind == "cpu":  # no kernel: scores, mask and product in float32
-        return kept + 3 * shape.queries * (4 - size) + 3 * 4 * shape.heads * passes.length
-    return kept + 4 * shape.heads + (passes.length * size if passes.padded else 0)
+        return kept + (2 * size + softmax) * dims.heads * passes.length
+    if dims.dropout and device_kind == "cpu":  # no kernel: scores, mask and product in float32
+        return kept + 3 * dims.queries * (4 - size) + 3 * 4 * dims.heads * passes.length
+    return kept + 4 * dims.heads + (passes.length * size if passes.padded else 0)
 
 
-def _mlp(shape: Shape, precision: Precision) -> int:
+def _mlp(dims: ModelDims, precision: Precision) -> int:
     """All but the input of the last layer: gate, its activation and the other half, or one GELU."""
-    family = shape.family
+    family = dims.family
     tensors = 3 if family.gated else 1 if family.fused_gelu else 4
-    return tensors * shape.intermediate * precision.compute
+    return tensors * dims.intermediate * precision.compute
 
 
-def _dropped(shape: Shape, precision: Precision, device_kind: str) -> int:
+def _dropped(dims: ModelDims, precision: Precision, device_kind: str) -> int:
     """The masks of dropout in the residual stream, twice a block: a byte on GPUs."""
-    if not shape.dropout:
+    if not dims.dropout:
         return 0
-    return 2 * shape.hidden * (precision.compute if device_kind == "cpu" else 1)
+    return 2 * dims.hidden * (precision.compute if device_kind == "cpu" else 1)
 
 
-def _inputs(shape: Shape, precision: Precision) -> int:
+def _inputs(dims: ModelDims, precision: Precision) -> int:
     """Full fine-tuning: what the linear layers read. What attention made is kept already, but for
     families that put it together anew."""
     size = precision.compute
-    kept = shape.intermediate * size + (shape.queries * size if shape.family.rebuilt else 0)
+    kept = dims.intermediate * size + (dims.queries * size if dims.family.rebuilt else 0)
     if size == precision.weights:
-        return kept + shape.family.norm_readers * shape.hidden * size
+        return kept + dims.family.norm_readers * dims.hidden * size
     # Mixed: each layer casts the float32 output of its norm for itself.
-    return kept + sum(one.inputs for one in shape.linears if one.source == "norm") * size
+    return kept + sum(one.inputs for one in dims.linears if one.source == "norm") * size
 
 
-def _adapter_inputs(shape: Shape, method: Method, precision: Precision, device_kind: str) -> int:
+def _adapter_inputs(dims: ModelDims, method: Method, precision: Precision, device_kind: str) -> int:
     """LoRA: what the adapters read, and the few numbers between their halves."""
-    size, adapters = precision.compute, adapted(shape, method.targets)
+    size, adapters = precision.compute, adapted(dims, method.targets)
     kept = len(adapters) * method.rank * size
     if method.variant == "dora":  # the layer's result and the adapter's, to learn magnitudes
         kept += 2 * sum(one.outputs for one in adapters) * size
@@ -124,10 +124,10 @@ def _adapter_inputs(shape: Shape, method: Method, precision: Precision, device_k
         return kept + sum(one.inputs for one in adapters) * size
     sources = {one.source for one in adapters}
     groups = {_half(one) for one in adapters if one.source == "norm"}
-    kept += min(len(groups), shape.family.norm_readers) * shape.hidden * size
-    kept += shape.intermediate * size if "mlp" in sources else 0
-    rebuilt = shape.family.rebuilt and "attention" in sources
-    return kept + (shape.queries * size if rebuilt else 0)
+    kept += min(len(groups), dims.family.norm_readers) * dims.hidden * size
+    kept += dims.intermediate * size if "mlp" in sources else 0
+    rebuilt = dims.family.rebuilt and "attention" in sources
+    return kept + (dims.queries * size if rebuilt else 0)
 
 
 def _half(one: Linear) -> str:

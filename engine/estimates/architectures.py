@@ -1,4 +1,4 @@
-"""The shape of a decoder as its `config.json` tells it: its linear layers, norms and embeddings.
+"""The dimensions of a decoder by its `config.json`: its linear layers, norms and embeddings.
 
 Knows how the common families are built; another family that names its sizes is read as if it were
 Llama, and `known` is False. So is a mixture of experts, by what of it a token passes through.
@@ -85,7 +85,7 @@ _MIXTURES = ("num_local_experts", "num_experts", "n_routed_experts", "moe_interm
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ModelDims:
     """All sizes are in elements."""
 
     name: str
@@ -108,7 +108,7 @@ class Shape:
     """Of one block; the experts of a mixture are not among them."""
     mixture: bool = False
     """Whether `intermediate` is the width of all experts together that a token passes through, of
-    many more: how many parameters there are, or get adapters, does not follow from the shape."""
+    many more: how many parameters there are, or get adapters, does not follow from these."""
 
     @property
     def queries(self) -> int:
@@ -135,8 +135,8 @@ class Shape:
         return self.vocabulary * self.hidden
 
 
-def read_shape(config: Mapping[str, Any]) -> Shape | None:
-    """The shape; None where the config lacks a size."""
+def read_dims(config: Mapping[str, Any]) -> ModelDims | None:
+    """The dimensions; None where the config lacks a size."""
     inner = config.get("text_config")
     table: Mapping[str, Any] = {**config, **inner} if isinstance(inner, dict) else config
     name = str(table.get("model_type"))
@@ -154,7 +154,7 @@ def read_shape(config: Mapping[str, Any]) -> Shape | None:
     head = _size(table, "head_dim") or (256 if name == "gemma" else hidden // heads)
     key_heads = _size(table, "num_key_value_heads") or heads
     tied = table.get("tie_word_embeddings")
-    return Shape(
+    return ModelDims(
         name,
         family,
         name in FAMILIES and not mixture,

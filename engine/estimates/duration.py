@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from engine.errors import EngineError
-from engine.estimates.architectures import read_shape
+from engine.estimates.architectures import read_dims
 from engine.estimates.parameters import count_adapter
 from engine.jobs import status
 from engine.jobs.devices import Device
@@ -73,20 +73,20 @@ def tokens_of_epoch(recipe: TrainRecipe, rows: int | None, size: int | None) -> 
 def operations(
     config: Mapping[str, Any], recipe: TrainRecipe, parameters: int | None = None
 ) -> float:
-    """Floating-point operations for a token that is trained on; 0 for an unknown shape."""
-    shape = read_shape(config)
-    if shape is None:
+    """Floating-point operations for a token that is trained on; 0 for unknown dimensions."""
+    dims = read_dims(config)
+    if dims is None:
         return 0.0
-    weights = shape.products + shape.head_parameters
+    weights = dims.products + dims.head_parameters
     passes, learned = 2.0, weights  # forward, and the gradient of the inputs
     if recipe.method.kind == "lora":
-        learned = count_adapter(shape, recipe.method)
+        learned = count_adapter(dims, recipe.method)
     if recipe.training.gradient_checkpointing:
         passes += 1.0
     if recipe.training.objective == "dpo":  # the reference answers once, in one of the epochs
         passes += 1.0 / max(recipe.training.epochs, 1.0)
     # Scores and their use: two products of (length, width) each way (arXiv 2205.05198, section 4).
-    attention = 4 * shape.layers * shape.queries * recipe.data.max_length / 2
+    attention = 4 * dims.layers * dims.queries * recipe.data.max_length / 2
     return passes * (2 * weights + attention) + 2 * learned + attention
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.errors import EngineError
 from engine.estimates.activations import Passes, Precision, block_bytes, boundary_bytes
-from engine.estimates.architectures import Shape, read_shape
+from engine.estimates.architectures import ModelDims, read_dims
 from engine.estimates.parameters import Counted, adapted, count_adapter, count_model
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Training
@@ -80,38 +80,38 @@ def estimate(
     to be `max_length` long and learned whole. `merges` is whether an adapter first becomes a part
     of the model (`fit.merges`). Raises EngineError for a config without sizes.
     """
-    shape = read_shape(config)
+    dims = read_dims(config)
     counted = counted.of(recipe.method) if counted is not None else None
     parameters = counted.parameters if counted is not None else parameters
     full = recipe.method.kind == "full"
-    if shape is None:
+    if dims is None:
         raise EngineError(
             _UNKNOWN, "Its config.json names no sizes.", "A short run tells: training.max_steps=2."
         )
-    if shape.mixture and counted is None and not (full and parameters):
+    if dims.mixture and counted is None and not (full and parameters):
         raise EngineError(
             _UNKNOWN,
             "It is a mixture of experts, whose parameters have to be counted.",
             "finetop fit --measure counts them.",
         )
-    parameters = parameters or count_model(shape)
+    parameters = parameters or count_model(dims)
     passes = _passes(recipe, length)
     precision = precision_of(recipe.training, recipe.method.kind, device_kind)
     if counted is not None:
         trained, linear = counted.trained, counted.linear
     else:
-        trained = parameters if full else count_adapter(shape, recipe.method)
-        linear = shape.linear_parameters
-    weights = _weights(shape, recipe, precision, parameters, trained, linear)
+        trained = parameters if full else count_adapter(dims, recipe.method)
+        linear = dims.linear_parameters
+    weights = _weights(dims, recipe, precision, parameters, trained, linear)
     gradients, optimiser = 4 * trained, 8 * trained
-    activations, working = _activations(shape, recipe, precision, passes, device_kind)
-    logits = _logits(shape, passes, learned)
-    head = 4 * shape.head_parameters if full else 0
+    activations, working = _activations(dims, recipe, precision, passes, device_kind)
+    logits = _logits(dims, passes, learned)
+    head = 4 * dims.head_parameters if full else 0
     # Backward begins with everything kept and the head's own gradient, and ends with all gradients;
     # those of a tied embedding, from both its uses, are held apart until their sum is made.
     begins = activations + max(logits, working, head + logits // 2)
-    ends = (2 * head if shape.tied else 0) + (gradients if recipe.training.accumulation == 1 else 0)
-    moving = max(begins, ends, _measuring(shape, recipe))
+    ends = (2 * head if dims.tied else 0) + (gradients if recipe.training.accumulation == 1 else 0)
+    moving = max(begins, ends, _measuring(dims, recipe))
     resting = weights + optimiser + (gradients if recipe.training.accumulation > 1 else 0)
     share = SLACK.get(device_kind, 0.1)
     if device_kind == "cpu" and parameters < LARGE_MODEL:
@@ -125,7 +125,7 @@ def estimate(
     overhead = max(runtime + slack, total - parts)
     return Estimate(
         weights, gradients, optimiser, activations, logits, overhead, total, parameters, trained,
-        rough=not shape.known, counted=counted is not None,
+        rough=not dims.known, counted=counted is not None,
     )  # fmt: skip
 
 
@@ -157,7 +157,7 @@ def _passes(recipe: TrainRecipe, length: int | None) -> Passes:
 
 
 def _weights(
-    shape: Shape,
+    dims: ModelDims,
     recipe: TrainRecipe,
     precision: Precision,
     parameters: int,
@@ -172,43 +172,43 @@ def _weights(
     # NF4 with quantised constants: 4 bits, 8 for each 64 weights, 32 for each 64 x 256 of those
     # (arXiv 2305.14314, section 3). int8 has one float32 for each output.
     packed = 0.5 + 1 / 64 + 4 / (64 * 256) if recipe.method.quantize == "4bit" else 1.0
-    scales = 4 * shape.layers * sum(one.outputs for one in shape.linears)
+    scales = 4 * dims.layers * sum(one.outputs for one in dims.linears)
     held = math.ceil(linear * packed) + (scales if recipe.method.quantize == "8bit" else 0)
     return held + (parameters - linear) * precision.weights + 4 * trained + copies
 
 
 def _activations(
-    shape: Shape, recipe: TrainRecipe, precision: Precision, passes: Passes, device_kind: str
+    dims: ModelDims, recipe: TrainRecipe, precision: Precision, passes: Passes, device_kind: str
 ) -> tuple[int, int]:
     """What is kept for the backward pass, and the work space of one block."""
-    block = block_bytes(shape, recipe.method, precision, passes, device_kind)
-    working = passes.tokens * (4 * shape.hidden + 3 * shape.intermediate) * precision.compute
+    block = block_bytes(dims, recipe.method, precision, passes, device_kind)
+    working = passes.tokens * (4 * dims.hidden + 3 * dims.intermediate) * precision.compute
     if recipe.method.kind == "lora":
-        largest = max(one.inputs * one.outputs for one in shape.linears)
+        largest = max(one.inputs * one.outputs for one in dims.linears)
         if recipe.method.quantize == "4bit":  # made whole again for each product
             working += largest * precision.compute
         if recipe.method.variant == "dora":  # an identity through both halves, and their product
-            wide = max(one.inputs for one in adapted(shape, recipe.method.targets))
+            wide = max(one.inputs for one in adapted(dims, recipe.method.targets))
             working += 4 * (wide * wide + 3 * largest)
     if recipe.training.gradient_checkpointing:
-        return shape.layers * boundary_bytes(shape, precision, passes), block + working
-    return shape.layers * block, working
+        return dims.layers * boundary_bytes(dims, precision, passes), block + working
+    return dims.layers * block, working
 
 
-def _logits(shape: Shape, passes: Passes, learned: float) -> int:
+def _logits(dims: ModelDims, passes: Passes, learned: float) -> int:
     """Logits in float32, the learned ones picked and made log-probabilities, and their gradients:
     forward T + 2n, backward 3n or twice T, of rows of the vocabulary."""
     counted = passes.tokens * min(max(learned, 0.0), 1.0)
     rows = max(passes.tokens + 2 * counted, 2 * passes.tokens)
-    copies = 2 if shape.family.capped else 1
-    return int(rows + (copies - 1) * passes.tokens) * shape.vocabulary * 4
+    copies = 2 if dims.family.capped else 1
+    return int(rows + (copies - 1) * passes.tokens) * dims.vocabulary * 4
 
 
-def _measuring(shape: Shape, recipe: TrainRecipe) -> int:
+def _measuring(dims: ModelDims, recipe: TrainRecipe) -> int:
     """The forgetting alarm: logits of a pass over the probe, and two distributions compared."""
     if not recipe.forgetting.tokens:
         return 0
-    row = PROBE_ROW * shape.vocabulary * 4
+    row = PROBE_ROW * dims.vocabulary * 4
     rows = max(1, PROBE_BYTES // row)
     return int(6.5 * row * min(rows, math.ceil(recipe.forgetting.tokens / PROBE_ROW)))
 

@@ -1,4 +1,4 @@
-"""How many parameters a model and its adapter have, by the shape in `config.json`.
+"""How many parameters a model and its adapter have, by the dimensions in `config.json`.
 
 For what is not on this disk yet. What is there is counted by the headers of its files, and exactly,
 as built, by the worker (`engine.worker.model.count_parameters`).
@@ -7,7 +7,7 @@ as built, by the worker (`engine.worker.model.count_parameters`).
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from engine.estimates.architectures import Linear, Shape
+from engine.estimates.architectures import Linear, ModelDims
 from engine.recipes.settings import Method
 
 
@@ -30,36 +30,36 @@ class Counted:
         return self if same else None
 
 
-def count_model(shape: Shape) -> int:
+def count_model(dims: ModelDims) -> int:
     """All parameters of the model; exact for the families in `architectures.FAMILIES`."""
-    family = shape.family
-    norm = shape.hidden * (2 if family.layer_norm else 1)
-    block = sum(one.parameters for one in shape.linears) + family.norms * norm
+    family = dims.family
+    norm = dims.hidden * (2 if family.layer_norm else 1)
+    block = sum(one.parameters for one in dims.linears) + family.norms * norm
     if family.qk_norm:
-        block += 2 * shape.head
-    outside = (shape.vocabulary + shape.positions) * shape.hidden + norm
-    if not shape.tied:
-        outside += shape.head_parameters
+        block += 2 * dims.head
+    outside = (dims.vocabulary + dims.positions) * dims.hidden + norm
+    if not dims.tied:
+        outside += dims.head_parameters
     if family.head_bias:
-        outside += shape.vocabulary
-    return shape.layers * block + outside
+        outside += dims.vocabulary
+    return dims.layers * block + outside
 
 
-def count_adapter(shape: Shape, method: Method) -> int:
+def count_adapter(dims: ModelDims, method: Method) -> int:
     """Parameters that LoRA learns: rank x (inputs + outputs) of each adapted layer, and with DoRA
     a magnitude for each output (arXiv 2106.09685, 2402.09353)."""
     each = 0
-    for one in adapted(shape, method.targets):
+    for one in adapted(dims, method.targets):
         each += method.rank * (one.inputs + one.outputs)
         each += one.outputs if method.variant == "dora" else 0
-    return shape.layers * each
+    return dims.layers * each
 
 
-def adapted(shape: Shape, targets: Sequence[str]) -> list[Linear]:
+def adapted(dims: ModelDims, targets: Sequence[str]) -> list[Linear]:
     """The layers of a block that get an adapter."""
     if list(targets) == ["all-linear"]:
-        return list(shape.linears)
-    return [one for one in shape.linears if any(_matches(one.name, name) for name in targets)]
+        return list(dims.linears)
+    return [one for one in dims.linears if any(_matches(one.name, name) for name in targets)]
 
 
 def _matches(layer: str, target: str) -> bool:

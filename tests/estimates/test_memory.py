@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine.errors import EngineError
 from engine.estimates import memory
 from engine.estimates.activations import Passes, Precision, block_bytes
-from engine.estimates.architectures import FAMILIES, Shape, read_shape
+from engine.estimates.architectures import FAMILIES, ModelDims, read_dims
 from engine.estimates.parameters import adapted, count_adapter, count_model
 from engine.recipes import recipe as recipes
 from engine.recipes.recipe import TrainRecipe
@@ -68,10 +68,10 @@ def adapt(model: Any, method: Method) -> Any:
     )  # fmt: skip
 
 
-def shape_of(config: Any) -> Shape:
-    shape = read_shape(config.to_dict())
-    assert shape is not None
-    return shape
+def dims_of(config: Any) -> ModelDims:
+    dims = read_dims(config.to_dict())
+    assert dims is not None
+    return dims
 
 
 def recipe(*changes: str) -> TrainRecipe:
@@ -88,11 +88,11 @@ def test_parameters_are_those_of_torch(family: str) -> None:
         exact = sum(one.numel() for one in model.parameters())
         adapter = adapt(model, Method(variant="dora"))
     learned = sum(one.numel() for one in adapter.parameters() if one.requires_grad)
-    shape = shape_of(config)
-    assert shape.known
-    assert count_model(shape) == exact
-    assert count_adapter(shape, Method(variant="dora")) == learned
-    stored = read_shape(config.to_diff_dict())
+    dims = dims_of(config)
+    assert dims.known
+    assert count_model(dims) == exact
+    assert count_adapter(dims, Method(variant="dora")) == learned
+    stored = read_dims(config.to_diff_dict())
     assert stored is not None, "what save_pretrained leaves out"
     assert count_model(stored) == exact
 
@@ -104,7 +104,7 @@ def test_an_adapter_on_some_layers_is_counted(targets: list[str]) -> None:
     with torch.device("meta"):
         model = adapt(make(config), method)
     learned = sum(one.numel() for one in model.parameters() if one.requires_grad)
-    assert count_adapter(shape_of(config), method) == learned
+    assert count_adapter(dims_of(config), method) == learned
 
 
 class Kept:
@@ -176,7 +176,7 @@ def test_what_a_block_keeps_is_what_torch_keeps(family: str, how: str) -> None:
     two, one = (kept_bytes(config_of(family, layers), method, mixed=mixed) for layers in (2, 1))
     weights = 2 if mixed and method.kind == "lora" else 4
     reckoned = block_bytes(
-        shape_of(config_of(family)), method, Precision(weights, 2 if mixed else 4),
+        dims_of(config_of(family)), method, Precision(weights, 2 if mixed else 4),
         Passes(ROWS, LENGTH), "cpu",
     )  # fmt: skip
     assert reckoned == pytest.approx(two - one, rel=0.08)
@@ -203,11 +203,11 @@ def test_a_run_by_hand() -> None:
 def test_a_quantised_base_takes_its_bits(quantize: str, bits: float) -> None:
     plain = memory.estimate(LLAMA, recipe())
     packed = memory.estimate(LLAMA, recipe(f"method.quantize={quantize}"))
-    shape = read_shape(LLAMA)
-    assert shape is not None
-    scales = 4 * sum(one.outputs for one in shape.linears) * shape.layers
+    dims = read_dims(LLAMA)
+    assert dims is not None
+    scales = 4 * sum(one.outputs for one in dims.linears) * dims.layers
     scales = scales if quantize == "8bit" else 0
-    saved = shape.linear_parameters * (32 - bits) / 8 - scales
+    saved = dims.linear_parameters * (32 - bits) / 8 - scales
     assert plain.weights - packed.weights == pytest.approx(saved, rel=1e-3)
     short = recipe(f"method.quantize={quantize}", "training.batch_size=1", "data.max_length=8")
     least = memory.estimate(LLAMA, short)
@@ -265,10 +265,10 @@ def test_a_text_part_is_found() -> None:
 
 
 def test_targets_choose_their_layers() -> None:
-    shape = read_shape({"model_type": "gpt2", **OWN["gpt2"], "n_layer": 1})
-    assert shape is not None
-    assert [one.name for one in adapted(shape, ["c_proj"])] == ["attn.c_proj", "mlp.c_proj"]
-    assert [one.name for one in adapted(shape, ["mlp.c_proj"])] == ["mlp.c_proj"]
+    dims = read_dims({"model_type": "gpt2", **OWN["gpt2"], "n_layer": 1})
+    assert dims is not None
+    assert [one.name for one in adapted(dims, ["c_proj"])] == ["attn.c_proj", "mlp.c_proj"]
+    assert [one.name for one in adapted(dims, ["mlp.c_proj"])] == ["mlp.c_proj"]
 
 
 METHOD_CHANGES = st.sampled_from([
