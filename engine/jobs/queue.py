@@ -140,11 +140,11 @@ def lock_folder() -> Path:
     return folder
 
 
-class Place:
-    """One job's place in the queue, and then its devices.
+class OwnTicket:
+    """A job's own ticket in the queue, and then its devices.
 
     `choices` gives what the job may take at the time of the call, best first. A process has one
-    place only: a second look at its own ticket would free it (see `engine.jobs.lock`).
+    only: a second look at its own ticket would free it (see `engine.jobs.lock`).
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class Place:
         self._devices: list[Lock] = []
         self.taken: Keys = ()
         """The devices, once they are ours."""
-        self._ticket = self._draw()
+        self._lock = self._draw()
 
     def ahead(self) -> int:
         """Jobs to wait for; 0 once the devices are ours, which they are as soon as they can be.
@@ -170,8 +170,8 @@ class Place:
         tickets = _tickets(_folder("queue"), own=self._job)
         before = self._before(tickets)
         if before is None:  # somebody removed the ticket: draw again, last in line
-            self._ticket.release()
-            self._ticket = self._draw()
+            self._lock.release()
+            self._lock = self._draw()
             return len(tickets) + 1
         wanted = {key for option in self._options for key in option}
         if self._take([one for one in self._options if not any(t.wants(one) for t in before)]):
@@ -181,15 +181,15 @@ class Place:
 
     def keep(self) -> None:
         """Say that the locks are in use, to whatever tidies old files away."""
-        for lock in (self._ticket, *self._devices):
+        for lock in (self._lock, *self._devices):
             lock.touch()
 
     def leave(self) -> None:
-        """Give up the place, or the devices."""
+        """Give up the ticket, or the devices."""
         path = self._own_path()
         if path is not None:
             path.unlink(missing_ok=True)
-        self._ticket.release()
+        self._lock.release()
         self._release()
 
     def _before(self, tickets: list[Ticket]) -> list[Ticket] | None:
@@ -235,13 +235,13 @@ class Place:
                 path.unlink()
             except FileNotFoundError:
                 continue  # it was moved or cancelled at this very moment
-        self._ticket.release()
+        self._lock.release()
 
     def _own_path(self) -> Path | None:
         """Where our ticket lies now: others may rename it."""
-        while self._ticket.linked:  # a folder that is renamed in may be listed without it
+        while self._lock.linked:  # a folder that is renamed in may be listed without it
             for path in _folder("queue").iterdir():
-                if self._ticket.is_on(path):
+                if self._lock.is_on(path):
                     return path
         return None
 

@@ -25,7 +25,7 @@ from engine.jobs import devices, logout, oom_kills, process, status
 from engine.jobs.devices import Device, Option
 from engine.jobs.directory import JobDirectory, JobRecord
 from engine.jobs.lock import Lock
-from engine.jobs.queue import Cancelled, Place
+from engine.jobs.queue import Cancelled, OwnTicket
 from engine.jobs.status import Failure, State, Status
 from engine.jobs.store import open_store
 from engine.recipes.recipe import TrainRecipe
@@ -61,7 +61,7 @@ class Attempt:
         self.devices: Option = ()
         """What the queue gave; more than one where the recipe asks for several GPUs."""
         self._lock = lock
-        self._place: Place | None = None
+        self._ticket: OwnTicket | None = None
         # No Event: setting one in a signal handler could wait for ever on its own thread.
         self._stop = False
         self._stop_said = False
@@ -114,7 +114,7 @@ class Attempt:
         Which GPU `auto` means is decided when it starts. What other processes use of its memory
         is said and not waited for: nobody knows for how long they will.
         """
-        self._place = Place(
+        self._ticket = OwnTicket(
             self.record.id,
             wanted,
             lambda: [tuple(one.key for one in option) for option in devices.options(wanted)],
@@ -124,14 +124,14 @@ class Attempt:
         if len(found := devices.options(wanted)) == 1:
             name = devices.labels(found[0])
         try:
-            while ahead := self._place.ahead():
+            while ahead := self._ticket.ahead():
                 self.update(state=State.QUEUED, device=name, message=f"#{ahead} in line for {name}")
                 if self.stop_requested(wait=QUEUE_SECONDS):
                     raise Stopped
         except Cancelled:
             self.log("taken out of the queue")
             raise Stopped from None
-        taken = self._place.taken
+        taken = self._ticket.taken
         by_key = {one.key: one for option in devices.options(wanted) for one in option}
         self.devices = tuple(by_key[key] for key in taken)
         if self.devices[0].kind == "cuda":
@@ -222,8 +222,8 @@ class Attempt:
             heartbeat=time.time(),
         )
         status.write(self.directory, final)
-        if self._place is not None:
-            self._place.leave()
+        if self._ticket is not None:
+            self._ticket.leave()
         self._lock.release()
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
@@ -242,8 +242,8 @@ class Attempt:
                 status.write(self.directory, now)
             except OSError as error:
                 self.log(f"the status could not be written: {error}")
-            if self._place is not None and time.monotonic() > kept + KEEP_SECONDS:
-                self._place.keep()
+            if self._ticket is not None and time.monotonic() > kept + KEEP_SECONDS:
+                self._ticket.keep()
                 kept = time.monotonic()
             time.sleep(WRITE_SECONDS)
 

@@ -134,28 +134,28 @@ def test_a_ticket_that_cannot_be_read_may_want_anything(line: Line) -> None:
 
 
 def test_leaving_gives_the_device_to_the_next(line: Line) -> None:
-    place = queue.Place("mine", "cpu", lambda: [("cpu",)])
-    assert place.ahead() == 0
+    ticket = queue.OwnTicket("mine", "cpu", lambda: [("cpu",)])
+    assert ticket.ahead() == 0
     waiter = line.add("other", "1")
-    place.leave()
+    ticket.leave()
     line.see(waiter, "cpu")
 
 
 def test_the_best_device_is_asked_for_when_it_starts(line: Line) -> None:
     """Not when it was queued: by then the other GPU may have more free memory."""
     order = [("gpu-a",), ("gpu-b",)]
-    place = queue.Place("mine", "auto", lambda: list(order))
+    ticket = queue.OwnTicket("mine", "auto", lambda: list(order))
     order.reverse()
-    assert place.ahead() == 0
-    assert place.taken == ("gpu-b",)
-    place.leave()
+    assert ticket.ahead() == 0
+    assert ticket.taken == ("gpu-b",)
+    ticket.leave()
 
 
 def test_a_lost_ticket_is_drawn_again(eventually: Eventually) -> None:
-    place = queue.Place("mine", "cpu", lambda: [("cpu",)])
+    ticket = queue.OwnTicket("mine", "cpu", lambda: [("cpu",)])
     shutil.rmtree(queue.lock_folder())
-    eventually(lambda: place.ahead() == 0, "it takes the device all the same")
-    place.leave()
+    eventually(lambda: ticket.ahead() == 0, "it takes the device all the same")
+    ticket.leave()
 
 
 def test_the_folder_of_another_user_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

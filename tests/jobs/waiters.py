@@ -10,18 +10,18 @@ from tests.conftest import Eventually
 
 WAIT = """
 import json, sys, time
-from engine.jobs.queue import Cancelled, Place
+from engine.jobs.queue import Cancelled, OwnTicket
 options = [tuple(one) for one in json.loads(sys.argv[2])]
-place = Place(sys.argv[1], sys.argv[3], lambda: options)
+ticket = OwnTicket(sys.argv[1], sys.argv[3], lambda: options)
 last = None
 while True:
     try:
-        ahead = place.ahead()
+        ahead = ticket.ahead()
     except Cancelled:
-        place.leave()
+        ticket.leave()
         print("cancelled", flush=True)
         break
-    now = ",".join(place.taken) if ahead == 0 else str(ahead)
+    now = ",".join(ticket.taken) if ahead == 0 else str(ahead)
     if now != last:
         print(now, flush=True)
         last = now

@@ -315,9 +315,9 @@ def test_two_runs_on_one_device_take_turns(
 def test_a_queued_run_stops_at_once(
     base: Path, rows: Path, root: Path, eventually: Eventually
 ) -> None:
-    from engine.jobs.queue import Place
+    from engine.jobs.queue import OwnTicket
 
-    place = Place("the-test", "cpu", lambda: [("cpu",)])
+    place = OwnTicket("the-test", "cpu", lambda: [("cpu",)])
     assert place.ahead() == 0
     try:
         job = launch.launch(make_recipe(base, rows), root)
