@@ -55,15 +55,15 @@ def run(attempt: Attempt) -> str:
     examples = _label_rows(recipe.choices)
     open_prompts = prompts.read(prompts.find(recipe.prompts)) if recipe.prompts else []
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
-    places = {arm: locate(arm, runs) for arm in arms}
+    weights = {arm: locate(arm, runs) for arm in arms}
     models = ModelCache(pick_device(attempt.device.kind if attempt.device else recipe.device))
 
     each = sum(map(len, chosen.values())) + 2 * len(examples) + len(open_prompts)
     tally = _Tally(attempt, each * len(arms))
     results: dict[str, Any] = {}
-    for arm in sorted(arms, key=lambda arm: str(places[arm].base)):
+    for arm in sorted(arms, key=lambda arm: str(weights[arm].base)):
         tally.begin(f"{arm.name}: loading", 0)
-        loaded_arm = models.load_arm(arm, places[arm], attempt.log)
+        loaded_arm = models.load_arm(arm, weights[arm], attempt.log)
         assert loaded_arm is not None, "without a budget there is always room"
         for note in loaded_arm.notes:
             attempt.log(note)

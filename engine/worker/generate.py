@@ -24,7 +24,7 @@ from engine.worker.inference.decoding import Answers
 from engine.worker.inference.endpoint_replies import EndpointGone
 from engine.worker.inference.models import ModelCache
 from engine.worker.model.loading import pick_device
-from engine.worker.model.locate import Place, locate
+from engine.worker.model.locate import ArmWeights, locate
 
 __all__ = ["Answers", "Decoding", "run"]
 
@@ -41,7 +41,7 @@ def run(attempt: Attempt) -> str:
     arms = parse_arms(recipe.arms)
     prompts = prompt_files.load(recipe.prompts)
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
-    places = {arm: locate(arm, runs) for arm in arms if not arm.is_endpoint}
+    weights = {arm: locate(arm, runs) for arm in arms if not arm.is_endpoint}
     device = pick_device(attempt.device.kind if attempt.device else recipe.device)
     models = ModelCache(device, budget=0)  # one at a time
 
@@ -52,15 +52,15 @@ def run(attempt: Attempt) -> str:
     gone: EngineError | None = None
     attempt.directory.rejects.unlink(missing_ok=True)  # of an attempt before this one
     # By base: one that is not needed any more makes room for the next.
-    for arm in sorted(arms, key=lambda arm: (arm.is_endpoint, _base(arm, places))):
+    for arm in sorted(arms, key=lambda arm: (arm.is_endpoint, _base(arm, weights))):
         decode = arm.decoding(recipe.decode)
         missing = [prompt for prompt in prompts if _key(arm, prompt, decode) not in have]
         done += len(prompts) - len(missing)
         attempt.progress(done, total, message=f"{arm.name}: loading")
         batch = None  # lets go of its model
         loaded_arm = None
-        if arm in places and missing:
-            loaded_arm = models.load_arm(arm, places[arm], attempt.log)
+        if arm in weights and missing:
+            loaded_arm = models.load_arm(arm, weights[arm], attempt.log)
             assert loaded_arm is not None, "no other arm speaks"
             for note in loaded_arm.notes:
                 attempt.log(note)
@@ -82,8 +82,8 @@ def run(attempt: Attempt) -> str:
     return f"{total - len(refused)} answers{left}"
 
 
-def _base(arm: Arm, places: Mapping[Arm, Place]) -> str:
-    return str(places[arm].base) if arm in places else ""
+def _base(arm: Arm, weights: Mapping[Arm, ArmWeights]) -> str:
+    return str(weights[arm].base) if arm in weights else ""
 
 
 def _log_refusals(attempt: Attempt, arm: Arm, batch: PromptBatch) -> list[dict[str, str]]:

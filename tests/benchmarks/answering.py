@@ -84,15 +84,15 @@ def as_we_do(base: Path, adapter: Path, prompts: Sequence[str]) -> dict[str, Any
     from engine.worker.inference.batch import ROWS, PromptBatch
     from engine.worker.inference.decoding import Answers
     from engine.worker.inference.models import ModelCache
-    from engine.worker.model.locate import Place
+    from engine.worker.model.locate import ArmWeights
 
     before = settled()
     loading = time.perf_counter()
     models = ModelCache(torch.device("cpu"), budget=0)
     arms = [Arm("base", str(base), form="raw"), Arm("tuned", str(base), str(adapter), form="raw")]
-    places = [Place(base), Place(base, adapter)]
+    weights = [ArmWeights(base), ArmWeights(base, adapter)]
     loaded_arms = [
-        models.load_arm(arm, at, lambda _: None) for arm, at in zip(arms, places, strict=True)
+        models.load_arm(arm, at, lambda _: None) for arm, at in zip(arms, weights, strict=True)
     ]
     loaded = time.perf_counter() - loading
     for loaded_arm in loaded_arms:

@@ -32,7 +32,7 @@ from engine.worker.inference.batch import ROWS, PromptBatch
 from engine.worker.inference.decoding import Answers
 from engine.worker.inference.models import LoadedArm, ModelCache
 from engine.worker.inference.token_shift import measure_shift
-from engine.worker.model.locate import Place
+from engine.worker.model.locate import ArmWeights
 from tests.benchmarks.answering import NEW_TOKENS
 from tests.benchmarks.parts import Part, measure
 from tests.benchmarks.results import Outcome
@@ -233,8 +233,8 @@ def _bundled_arms(folder: Path) -> list[LoadedArm]:
     adapter = save_adapter(folder / "adapter", BASE, SEED, target_modules="all-linear")
     models = ModelCache(torch.device("cpu"))
     made = [
-        models.load_arm(Arm(name, str(BASE)), place, lambda _: None)
-        for name, place in (("base", Place(BASE)), ("tuned", Place(BASE, adapter)))
+        models.load_arm(Arm(name, str(BASE)), weights, lambda _: None)
+        for name, weights in (("base", ArmWeights(BASE)), ("tuned", ArmWeights(BASE, adapter)))
     ]
     return [loaded_arm for loaded_arm in made if loaded_arm is not None]
 

@@ -67,7 +67,7 @@ class CompareHandlers:
         arm, messages = requests.parse_arm(request), requests.parse_messages(request)
         decode = arm.decoding(requests.parse_decode(request))
         wanted = requests.parse_strengths(request)
-        if arm.is_endpoint or self._pool.place(arm).adapter is None:
+        if arm.is_endpoint or self._pool.locate(arm).adapter is None:
             raise EngineError(
                 "This arm has no adapter whose strength could be set.",
                 format_arm(arm),
@@ -162,7 +162,7 @@ class CompareHandlers:
             return
         ids, logits = arm_facts.probe_ids(found), {}
         for at, one in enumerate(found):
-            if one.place is None or one.error is not None:
+            if one.weights is None or one.error is not None:
                 continue
             try:
                 loaded_arm = yield from self._pool.load_arm(one.arm, cancelled)
@@ -186,9 +186,9 @@ class CompareHandlers:
         if arm.is_endpoint:
             return Fact(arm, decode=decode)
         try:
-            place, tokenizer = self._pool.place(arm), self._pool.tokenizer(arm)
+            weights, tokenizer = self._pool.locate(arm), self._pool.tokenizer(arm)
             device = self._pool.models().device
-            fact = arm_facts.look(arm, place, tokenizer, messages, usual, device)
+            fact = arm_facts.look(arm, weights, tokenizer, messages, usual, device)
         except EngineError as error:
             return Fact(arm, decode=decode, error=error)
         if fact.room is not None and fact.room <= 0:

@@ -158,11 +158,11 @@ class Handlers:
 
         `method` is the method table of a recipe.
         """
-        place = self._pool.place(Arm("count", requests.parse_text(request, "checkpoint")))
-        yield {"event": "done"} | count_parameters.answer(place.base, request.get("method"))
+        weights = self._pool.locate(Arm("count", requests.parse_text(request, "checkpoint")))
+        yield {"event": "done"} | count_parameters.answer(weights.base, request.get("method"))
 
     def _data(self, request: Request) -> tuple[Data, Any]:
         """The data settings that a request names, and the tokenizer of its checkpoint."""
-        place = self._pool.place(Arm("preview", requests.parse_text(request, "checkpoint")))
+        weights = self._pool.locate(Arm("preview", requests.parse_text(request, "checkpoint")))
         data = read_data(request.get("data"), request.get("max_length"))
-        return data, loading.load_tokenizer(place.tokenizer)
+        return data, loading.load_tokenizer(weights.tokenizer)

@@ -17,7 +17,7 @@ from engine.worker.companion.protocol import Cancelled, Event
 from engine.worker.inference.models import LoadedArm, ModelCache, SharedModel
 from engine.worker.inference.weight_files import free_on
 from engine.worker.model import loading
-from engine.worker.model.locate import Place, locate
+from engine.worker.model.locate import ArmWeights, locate
 
 
 class ModelPool:
@@ -45,7 +45,7 @@ class ModelPool:
         if self._models is not None:
             self._models.clear()
 
-    def place(self, arm: Arm) -> Place:
+    def locate(self, arm: Arm) -> ArmWeights:
         """Where an arm's weights lie. Raises EngineError, for an endpoint too."""
         if arm.is_endpoint:
             raise EngineError(
@@ -57,7 +57,7 @@ class ModelPool:
 
     def tokenizer(self, arm: Arm) -> Any:
         """An arm's tokenizer, without its model. Raises EngineError."""
-        path = self.place(arm).tokenizer
+        path = self.locate(arm).tokenizer
         if path not in self._tokenizers:
             self._tokenizers[path] = loading.load_tokenizer(path)
         return self._tokenizers[path]
@@ -66,13 +66,13 @@ class ModelPool:
         self, arm: Arm, cancelled: Cancelled
     ) -> Generator[Event | None, None, LoadedArm | None]:
         """The arm, once there is room for it; says what it waits for. None: cancelled."""
-        place = self.place(arm)
+        weights = self.locate(arm)
         models = self.models()
         waits = False
         while not cancelled():
-            if not waits and not models.holds(arm, place):
-                yield {"event": "loading", "message": f"loading {place.base.name}"}
-            loaded_arm = models.load_arm(arm, place, _say_nothing, self._in_use)
+            if not waits and not models.holds(arm, weights):
+                yield {"event": "loading", "message": f"loading {weights.base.name}"}
+            loaded_arm = models.load_arm(arm, weights, _say_nothing, self._in_use)
             if loaded_arm is not None:
                 return loaded_arm
             if not waits:

@@ -24,7 +24,7 @@ from engine.recipes.settings import Decode
 from engine.worker.data.chat_template import ChatMessage, Template, choose_template, render_prompt
 from engine.worker.inference.token_shift import mean_kl
 from engine.worker.model import loading
-from engine.worker.model.locate import Place
+from engine.worker.model.locate import ArmWeights
 
 PROBE = "Tell me about the sea, and count from one to ten."
 """What arms read where no prompt is given."""
@@ -41,7 +41,7 @@ class Fact:
     """What is known of one arm."""
 
     arm: Arm
-    place: Place | None = None
+    weights: ArmWeights | None = None
     """None: an endpoint, or what cannot be found."""
     tokenizer: Any = None
     template: Template | None = None
@@ -66,20 +66,20 @@ class Fact:
 
 
 def look(
-    arm: Arm, place: Place, tokenizer: Any, messages: Sequence[ChatMessage], usual: Decode,
+    arm: Arm, weights: ArmWeights, tokenizer: Any, messages: Sequence[ChatMessage], usual: Decode,
     device: torch.device,
 ) -> Fact:  # fmt: skip
     """The facts of a local arm. Raises EngineError where its prompt cannot be written."""
-    config = config_json.read_json(place.base / "config.json")
+    config = config_json.read_json(weights.base / "config.json")
     template = None if arm.form == "raw" else choose_template(tokenizer, arm.form)
     prompt = render_prompt(messages, tokenizer, arm.form, arm.system, arm.prefix)
     # What training leaves is a tokenizer with its template; of others none is known.
-    own = place.adapter is None or place.tokenizer == place.adapter
+    own = weights.adapter is None or weights.tokenizer == weights.adapter
     trained = choose_template(tokenizer) if own and tokenizer.chat_template else None
     plain = render_prompt(messages, tokenizer, arm.form)
     return Fact(
         arm,
-        place,
+        weights,
         tokenizer,
         template,
         trained,
@@ -88,22 +88,24 @@ def look(
         config_json.find_context_length(config),
         str(loading.pick_dtype(device, "infer")).removeprefix("torch."),
         config_json.find_quantisation(config) or "",
-        trained_on(place.adapter) if place.adapter and arm.strength else "",
-        place.adapter is not None and arm.strength != 0 and not loading.shares_base(place.adapter),
+        trained_on(weights.adapter) if weights.adapter and arm.strength else "",
+        weights.adapter is not None
+        and arm.strength != 0
+        and not loading.shares_base(weights.adapter),
         arm.decoding(usual),
     )
 
 
 def as_table(fact: Fact, device: torch.device) -> Table:
     """One arm's facts as JSON knows them."""
-    arm, place, error = fact.arm, fact.place, fact.error
+    arm, weights, error = fact.arm, fact.weights, fact.error
     told = error and {"title": error.title, "detail": error.detail, "hint": error.hint}
     return {
         "name": arm.name,
         "arm": format_arm(arm),
         "endpoint": arm.is_endpoint,
-        "base": str(place.base) if place else None,
-        "adapter": str(place.adapter) if place and place.adapter else None,
+        "base": str(weights.base) if weights else None,
+        "adapter": str(weights.adapter) if weights and weights.adapter else None,
         "strength": arm.strength,
         "form": _form(fact),
         "template": fact.template.name if fact.template else None,
@@ -112,12 +114,12 @@ def as_table(fact: Fact, device: torch.device) -> Table:
         "tokenizer": vocabulary_hash(fact.tokenizer),
         "vocabulary": len(fact.tokenizer) if fact.tokenizer is not None else None,
         "context": fact.context,
-        "prompt_tokens": len(fact.prompt) if place else None,
-        "room": fact.room if place else None,
+        "prompt_tokens": len(fact.prompt) if weights else None,
+        "room": fact.room if weights else None,
         "dtype": fact.dtype,
         "quantized": fact.quantized,
         "trained_on": fact.trained_on,
-        "device": str(device) if place else None,
+        "device": str(device) if weights else None,
         "batch": 1,
         "decode": dataclasses.asdict(fact.decode),
         "apart": fact.apart,
@@ -176,8 +178,8 @@ def trained_on(adapter: Path) -> str:
 
 def probe_ids(facts: Sequence[Fact]) -> list[int]:
     """The tokens that all arms read to be told apart: the first local arm's prompt."""
-    prompt = next((fact.prompt for fact in facts if fact.place), ())
-    least = min((fact.context or MOST_PROBED for fact in facts if fact.place), default=0)
+    prompt = next((fact.prompt for fact in facts if fact.weights), ())
+    least = min((fact.context or MOST_PROBED for fact in facts if fact.weights), default=0)
     ids = list(prompt[-min(MOST_PROBED, least) :])
     return ids if len(ids) > 1 else ids * 2  # what comes after the last one is not looked at
 
@@ -217,7 +219,7 @@ def _alone(fact: Fact) -> list[tuple[str, str]]:
     arm, told = fact.arm, []
     if fact.error is not None:
         told.append(("error", f"{arm.name}: {fact.error.title}"))
-    if fact.place is None:
+    if fact.weights is None:
         return told
     if fact.trained is not None and _writes_otherwise(fact):
         told.append(("another template", f"{arm.name} was trained with another template"))
@@ -240,7 +242,7 @@ def _writes_otherwise(fact: Fact) -> bool:
 
 
 def _together(first: Fact, second: Fact, kl: float | None) -> tuple[str, str] | None:
-    if first.place is None or second.place is None or first.error or second.error:
+    if first.weights is None or second.weights is None or first.error or second.error:
         return None
     names = f"{first.arm.name} and {second.arm.name}"
     same_place = _weights(first) == _weights(second)
@@ -259,10 +261,10 @@ def _together(first: Fact, second: Fact, kl: float | None) -> tuple[str, str] | 
 
 def _weights(fact: Fact) -> tuple[Path, Path | None, float]:
     """Base, adapter that speaks, and its strength: equal for equal weights."""
-    assert fact.place is not None
-    adapter = fact.place.adapter if fact.arm.strength else None
+    assert fact.weights is not None
+    adapter = fact.weights.adapter if fact.arm.strength else None
     strength = fact.arm.strength if adapter else 1.0
-    return (fact.place.base.resolve(), adapter and adapter.resolve(), strength)
+    return (fact.weights.base.resolve(), adapter and adapter.resolve(), strength)
 
 
 def _warning(kind: str, arms: list[int], text: str) -> Table:
@@ -272,7 +274,7 @@ def _warning(kind: str, arms: list[int], text: str) -> Table:
 def _form(fact: Fact) -> str:
     if fact.arm.is_endpoint:
         return "raw" if fact.arm.form == "raw" else "chat"
-    return "raw" if fact.place and fact.template is None else fact.arm.form or "as trained"
+    return "raw" if fact.weights and fact.template is None else fact.arm.form or "as trained"
 
 
 def _template(fact: Fact) -> str:
@@ -296,7 +298,7 @@ def _decoding(decode: Decode) -> str:
 
 
 def _room(fact: Fact) -> str:
-    if fact.place is None or fact.room is None:
+    if fact.weights is None or fact.room is None:
         return "unknown" if fact.arm.is_endpoint else "none"
     short = fact.room < fact.decode.max_new_tokens
     return f"at {max(0, fact.room)} tokens" if short else "none"

@@ -22,7 +22,7 @@ from engine.worker.data.encode import end_token_ids
 from engine.worker.inference.adapter_scale import can_be_scaled, scaled
 from engine.worker.inference.weight_files import Stamped, detach, size_on_device, stamped
 from engine.worker.model import loading
-from engine.worker.model.locate import Place
+from engine.worker.model.locate import ArmWeights
 
 Say = Callable[[str], None]
 MOST_ADAPTERS = 16
@@ -198,46 +198,46 @@ class ModelCache:
         """Those that were read already, by their directory."""
 
     def load_arm(
-        self, arm: Arm, place: Place, say: Say, busy: Sequence[SharedModel] = ()
+        self, arm: Arm, weights: ArmWeights, say: Say, busy: Sequence[SharedModel] = ()
     ) -> LoadedArm | None:
-        """`arm` made ready to answer, whose weights lie at `place`; `say` is told what takes time.
+        """`arm` made ready to answer, from its `weights`; `say` is told what takes time.
 
         None: the models that are `busy` must first be done, both do not fit. Raises EngineError.
         """
-        if arm.strength != 1.0 and place.adapter is None:
+        if arm.strength != 1.0 and weights.adapter is None:
             raise EngineError(
                 "There is no adapter whose strength could be set.",
                 f"{arm.name}: {arm.checkpoint}",
                 "Leave out the @STRENGTH, or name an adapter before it.",
             )
-        asked_at = place.tokenizer
+        asked_at = weights.tokenizer
         if arm.strength == 0:  # nothing of the adapter: the base itself, whatever the method
-            place = Place(place.base)
-        key = self._key(place)
+            weights = ArmWeights(weights.base)
+        key = self._key(weights)
         apart = key[1] is not None
-        if apart and arm.strength != 1.0 and place.adapter and not can_be_scaled(place.adapter):
+        if apart and arm.strength != 1.0 and weights.adapter and not can_be_scaled(weights.adapter):
             raise EngineError(
                 "This adapter has no strength to set.",
-                f"{place.adapter}: it replaces the base's own weights, which are then gone",
+                f"{weights.adapter}: it replaces the base's own weights, which are then gone",
                 "Leave out the @STRENGTH.",
             )
         model = self._kept.pop(key, None)
         if model is None:
-            if not self._make_room(size_on_device(place.base, self.device), busy):
+            if not self._make_room(size_on_device(weights.base, self.device), busy):
                 return None
-            say(f"loading {place.base.name}")
+            say(f"loading {weights.base.name}")
             dtype = loading.pick_dtype(self.device, "infer")
-            model = SharedModel(loading.load_base(place.base, self.device, dtype))
+            model = SharedModel(loading.load_base(weights.base, self.device, dtype))
         self._kept[key] = model
         try:
-            adapter = None if place.adapter is None else model.attach(place.adapter)
+            adapter = None if weights.adapter is None else model.attach(weights.adapter)
         except EngineError:
             if apart:  # it was loaded for this adapter alone
                 del self._kept[key]
             raise
-        notes = (f"{place.base.name} is loaded apart for {arm.name}",) if apart else ()
+        notes = (f"{weights.base.name} is loaded apart for {arm.name}",) if apart else ()
         loaded_arm = LoadedArm.of(arm, model, self._tokenizer(asked_at, model), adapter, notes)
-        if asked_at != place.base and self._has_own_template(loaded_arm, place.base):
+        if asked_at != weights.base and self._has_own_template(loaded_arm, weights.base):
             told = f"{arm.name} is asked by the template of its training, not by that of its base"
             return replace(loaded_arm, notes=(*notes, told))
         return loaded_arm
@@ -270,16 +270,16 @@ class ModelCache:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def holds(self, arm: Arm, place: Place) -> bool:
+    def holds(self, arm: Arm, weights: ArmWeights) -> bool:
         """Whether the model that `arm` answers with is in memory already."""
-        return self._key(place if arm.strength else Place(place.base)) in self._kept
+        return self._key(weights if arm.strength else ArmWeights(weights.base)) in self._kept
 
-    def _key(self, place: Place) -> tuple[Stamped, Stamped | None]:
+    def _key(self, weights: ArmWeights) -> tuple[Stamped, Stamped | None]:
         """A shared model is known by its base's path, one that is not shared by its adapter too."""
-        base = stamped(place.base)
-        if place.adapter is None or loading.shares_base(place.adapter):
+        base = stamped(weights.base)
+        if weights.adapter is None or loading.shares_base(weights.adapter):
             return (base, None)
-        return (base, stamped(place.adapter))
+        return (base, stamped(weights.adapter))
 
     def _make_room(self, needed: int, busy: Sequence[SharedModel]) -> bool:
         """Drop the oldest idle models until `needed` bytes fit. One alone is always tried."""

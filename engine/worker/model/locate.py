@@ -11,7 +11,7 @@ from engine.errors import EngineError
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ArmWeights:
     base: Path
     adapter: Path | None = None
 
@@ -22,7 +22,7 @@ class Place:
         return own if own is not None and (own / "tokenizer_config.json").exists() else self.base
 
 
-def locate(arm: Arm, runs: Sequence[Path]) -> Place:
+def locate(arm: Arm, runs: Sequence[Path]) -> ArmWeights:
     """The directories of an arm; `runs` are the job directories that `run:ID` may mean.
 
     An adapter alone brings the base that it names. Raises EngineError where anything is missing or
@@ -31,8 +31,8 @@ def locate(arm: Arm, runs: Sequence[Path]) -> Place:
     checkpoint = checkpoint_list.resolve(arm.checkpoint, runs)
     if arm.adapter is None:
         if checkpoint.kind != "adapter":
-            return Place(checkpoint.path)
-        return Place(_base_of(arm, checkpoint), checkpoint.path)
+            return ArmWeights(checkpoint.path)
+        return ArmWeights(_base_of(arm, checkpoint), checkpoint.path)
     adapter = checkpoint_list.resolve(arm.adapter, runs)
     if adapter.kind != "adapter":
         raise EngineError(
@@ -46,7 +46,7 @@ def locate(arm: Arm, runs: Sequence[Path]) -> Place:
             f"{arm.name}: {arm.checkpoint}",
             "Name the base model before the +.",
         )
-    return Place(checkpoint.path, adapter.path)
+    return ArmWeights(checkpoint.path, adapter.path)
 
 
 def _base_of(arm: Arm, adapter: Checkpoint) -> Path:

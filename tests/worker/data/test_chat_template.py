@@ -15,7 +15,7 @@ from engine.worker.data import template_sandbox
 from engine.worker.data.chat_template import Template, choose_template, render_prompt
 from engine.worker.data.encode import IGNORE_INDEX, encode_messages
 from engine.worker.inference.models import LoadedArm, ModelCache
-from engine.worker.model.locate import Place
+from engine.worker.model.locate import ArmWeights
 from engine.worker.model.saving import all_ends, keep_template, save_template
 from tests.worker.tiny import CHATML, make_model, make_tokenizer, save_adapter, save_checkpoint
 
@@ -230,7 +230,7 @@ def test_an_arm_says_when_it_is_asked_otherwise_than_its_base(tmp_path: Path) ->
 
     def load() -> LoadedArm:
         fresh = ModelCache(torch.device("cpu")).load_arm(
-            Arm("t", str(adapter)), Place(base, adapter), print
+            Arm("t", str(adapter)), ArmWeights(base, adapter), print
         )
         assert fresh is not None
         return fresh

@@ -7,7 +7,7 @@ from engine.compare.arms import Arm
 from engine.recipes.settings import Decode
 from engine.worker.inference.decoding import Answers
 from engine.worker.inference.models import LoadedArm, ModelCache
-from engine.worker.model.locate import Place
+from engine.worker.model.locate import ArmWeights
 from tests.worker.tiny import make_tokenizer
 
 LENGTH = 16
@@ -38,7 +38,9 @@ def raw_prompts() -> list[list[int]]:
 def load_arm(
     models: ModelCache, base: Path, adapter: Path | None = None, **settings: Any
 ) -> LoadedArm:
-    made = models.load_arm(Arm("arm", str(base), **settings), Place(base, adapter), lambda _: None)
+    made = models.load_arm(
+        Arm("arm", str(base), **settings), ArmWeights(base, adapter), lambda _: None
+    )
     assert made is not None
     return made
 

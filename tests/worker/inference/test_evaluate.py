@@ -24,7 +24,7 @@ from engine.worker.data.encode import choose_template, collate, encode_messages,
 from engine.worker.evaluate import measure_labels, measure_suite
 from engine.worker.inference.models import LoadedArm, ModelCache
 from engine.worker.inference.scoring import Read, label_scores, read_texts, score_items
-from engine.worker.model.locate import Place
+from engine.worker.model.locate import ArmWeights
 from tests.worker.tiny import save_adapter, save_checkpoint
 
 LABELS = ["joy", "sadness", "anger and fear"]
@@ -48,7 +48,9 @@ def models() -> ModelCache:
 def load_arm(
     models: ModelCache, base: Path, adapter: Path | None = None, **settings: Any
 ) -> LoadedArm:
-    made = models.load_arm(Arm("arm", str(base), **settings), Place(base, adapter), lambda _: None)
+    made = models.load_arm(
+        Arm("arm", str(base), **settings), ArmWeights(base, adapter), lambda _: None
+    )
     assert made is not None
     return made
 

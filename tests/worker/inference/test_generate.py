@@ -26,7 +26,7 @@ from engine.worker.data.chat_template import render_prompt
 from engine.worker.inference.decoding import Answers, answer_all, probabilities
 from engine.worker.inference.models import MOST_ADAPTERS, ModelCache
 from engine.worker.model import loading
-from engine.worker.model.locate import Place
+from engine.worker.model.locate import ArmWeights
 from engine.worker.tokenizers.detokenize import Pieces, decode_ids
 from tests.worker.inference.arms import ADAPTERS, GREEDY, LENGTH, TEXTS, load_arm, raw_prompts, say
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
@@ -417,13 +417,15 @@ def test_bases_that_do_not_fit_are_taken_in_turn(base: Path, tmp_path: Path) -> 
     other = save_checkpoint(tmp_path / "other", seed=5)
     said: list[str] = []
     models = ModelCache(torch.device("cpu"))
-    first = models.load_arm(Arm("a", "a"), Place(base), said.append)
+    first = models.load_arm(Arm("a", "a"), ArmWeights(base), said.append)
     assert first is not None
     models.budget = first.model.size * 3 // 2
-    assert models.load_arm(Arm("b", "b"), Place(other), said.append, busy=[first.model]) is None
-    second = models.load_arm(Arm("b", "b"), Place(other), said.append)
+    assert (
+        models.load_arm(Arm("b", "b"), ArmWeights(other), said.append, busy=[first.model]) is None
+    )
+    second = models.load_arm(Arm("b", "b"), ArmWeights(other), said.append)
     assert second is not None
-    again = models.load_arm(Arm("a", "a"), Place(base), said.append)
+    again = models.load_arm(Arm("a", "a"), ArmWeights(base), said.append)
     assert again is not None
     assert again.model is not first.model, "it was dropped for the other"
     assert said == ["loading base", "loading other", "loading base"]

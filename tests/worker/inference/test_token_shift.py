@@ -25,7 +25,7 @@ from engine.recipes.settings import Decode
 from engine.worker.inference.decoding import Answers
 from engine.worker.inference.models import LoadedArm, ModelCache
 from engine.worker.inference.token_shift import measure_shift
-from engine.worker.model.locate import Place
+from engine.worker.model.locate import ArmWeights
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 
 
@@ -36,7 +36,7 @@ def loaded_arms(tmp_path_factory: pytest.TempPathFactory) -> tuple[LoadedArm, Lo
     adapter = save_adapter(folder / "adapter", base)
     models = ModelCache(torch.device("cpu"))
     made = [
-        models.load_arm(Arm(name, str(base)), Place(base, where), lambda _: None)
+        models.load_arm(Arm(name, str(base)), ArmWeights(base, where), lambda _: None)
         for name, where in (("base", None), ("tuned", adapter))
     ]
     assert made[0] is not None
