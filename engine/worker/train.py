@@ -18,7 +18,7 @@ from engine.jobs import devices
 from engine.jobs.store import open_store
 from engine.recipes.recipe import TrainRecipe
 from engine.worker.attempt import Attempt, Stopped
-from engine.worker.data.batching import EncodedRows, choose_collate, lengths_of, order_rows
+from engine.worker.data.batching import EncodedRows, choose_collate, choose_sampler, lengths_of
 from engine.worker.data.counts import describe
 from engine.worker.data.encode import Template, choose_template
 from engine.worker.data.preference_pairs import check_preferences
@@ -122,7 +122,7 @@ def token_trainer(
         args=arguments,
         train_dataset=EncodedRows(data.train),
         processing_class=tokenizer,
-        order=order_rows(recipe.training, lengths_of(data.train), recipe.data.max_length),
+        sampler=choose_sampler(recipe.training, lengths_of(data.train), recipe.data.max_length),
         data_collator=choose_collate(recipe.training, model, pad),
     )
     size = trainer.args.per_device_eval_batch_size

@@ -37,7 +37,7 @@ class EncodedRows(Dataset[Any]):
         return self._rows[index] if isinstance(index, int) else [self._rows[at] for at in index]
 
 
-class Order(Sampler[Any]):
+class EpochSampler(Sampler[Any]):
     """What a pass over the rows yields, anew for each epoch."""
 
     def __init__(self, seed: int) -> None:
@@ -56,7 +56,7 @@ class Order(Sampler[Any]):
         return random.Random(f"{self._seed}/{self._epoch}")
 
 
-class OrderByLength(Order):
+class LengthGroupedSampler(EpochSampler):
     """Row numbers; the rows of an optimiser step are of like length, the steps in any order."""
 
     def __init__(self, lengths: Sequence[int], step: int, seed: int) -> None:
@@ -84,7 +84,7 @@ class OrderByLength(Order):
         return iter([row for step in [*steps, *rest] for row in step])
 
 
-class OrderOfBins(Order):
+class PackedSampler(EpochSampler):
     """Bins of row numbers, for packing.
 
     The lengths in each bin are planned once, so that every epoch has as many; which of the rows of
@@ -109,16 +109,16 @@ class OrderOfBins(Order):
         return iter(bins)
 
 
-class OrderedTrainer(Trainer):
-    """A Trainer that takes its rows in an order of ours, where it is given one."""
+class SampledTrainer(Trainer):
+    """A Trainer that takes its rows by a sampler of ours, where it is given one."""
 
-    def __init__(self, *, order: Order | None = None, **options: Any) -> None:
-        self.order = order
+    def __init__(self, *, sampler: EpochSampler | None = None, **options: Any) -> None:
+        self.sampler = sampler
         """None: shuffled, as the Trainer does it."""
         super().__init__(**options)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        return super()._get_train_sampler(train_dataset) if self.order is None else self.order
+        return super()._get_train_sampler(train_dataset) if self.sampler is None else self.sampler
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *rest: Any, **named: Any) -> Any:
         """The loss of a pass, packed or not."""
@@ -129,13 +129,15 @@ class OrderedTrainer(Trainer):
         return 0
 
 
-def order_rows(training: Training, lengths: Sequence[int], max_length: int) -> Order | None:
-    """The order that a recipe asks for; None: shuffled, as the Trainer does it."""
+def choose_sampler(
+    training: Training, lengths: Sequence[int], max_length: int
+) -> EpochSampler | None:
+    """The sampler that a recipe asks for; None: shuffled, as the Trainer does it."""
     if training.packing:
-        return OrderOfBins(lengths, max_length, training.seed)
+        return PackedSampler(lengths, max_length, training.seed)
     if training.group_by_length:
         step = training.batch_size * training.accumulation
-        return OrderByLength(lengths, step, training.seed)
+        return LengthGroupedSampler(lengths, step, training.seed)
     return None
 
 

@@ -22,7 +22,7 @@ from trl.trainer.dpo_trainer import DPOTrainer
 from engine.errors import EngineError
 from engine.recipes.recipe import TrainRecipe
 from engine.worker.attempt import Attempt, Stopped
-from engine.worker.data.batching import EncodedRows, order_rows
+from engine.worker.data.batching import EncodedRows, choose_sampler
 from engine.worker.data.preference_pairs import (
     FILE,
     Compared,
@@ -210,7 +210,7 @@ def preference_trainer(
     rows, held_out = compared[: len(data.pairs)], compared[len(data.pairs) :]
     trainer.train_dataset = EncodedRows(rows)
     lengths = [one.length for one in rows]
-    trainer.order = order_rows(training, lengths, recipe.data.max_length)
+    trainer.sampler = choose_sampler(training, lengths, recipe.data.max_length)
     held_out = sorted(held_out, key=lambda one: one.length)
     return trainer, HeldOutPairs(attempt, trainer, held_out)
 

@@ -16,7 +16,7 @@ from transformers import TrainerState
 
 from engine.events.summary import perplexity
 from engine.worker.attempt import Attempt, Stopped
-from engine.worker.data.batching import OrderedTrainer
+from engine.worker.data.batching import SampledTrainer
 from engine.worker.data.encode import collate, nll_by_row
 from engine.worker.training import checkpoints
 from engine.worker.training.callback import TrainingCallback
@@ -43,7 +43,7 @@ class Meter:
         return taken
 
 
-class TokenTrainer(OrderedTrainer):
+class TokenTrainer(SampledTrainer):
     """A Trainer whose every number is weighted by tokens."""
 
     def __init__(

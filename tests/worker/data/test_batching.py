@@ -10,7 +10,7 @@ import torch
 
 from engine.jobs import directory
 from engine.jobs.status import State
-from engine.worker.data.batching import Order, OrderByLength, OrderOfBins
+from engine.worker.data.batching import EpochSampler, LengthGroupedSampler, PackedSampler
 from tests.worker.here import resume_here, train_here
 from tests.worker.tiny import save_checkpoint
 from tests.worker.training.test_train import curves, make_recipe, weights
@@ -19,16 +19,16 @@ DRAW = random.Random(3)
 LENGTHS = [DRAW.randint(15, 60) for _ in range(203)]
 
 
-def taken(order: Order, epoch: int) -> list[int]:
+def taken(sampler: EpochSampler, epoch: int) -> list[int]:
     """The rows of an epoch in order."""
-    order.set_epoch(epoch)
-    found = list(order)
-    assert len(found) == len(order)
+    sampler.set_epoch(epoch)
+    found = list(sampler)
+    assert len(found) == len(sampler)
     return [row for one in found for row in (one if isinstance(one, tuple) else (one,))]
 
 
-def orders(seed: int) -> list[Order]:
-    return [OrderByLength(LENGTHS, 16, seed), OrderOfBins(LENGTHS, 256, seed)]
+def orders(seed: int) -> list[EpochSampler]:
+    return [LengthGroupedSampler(LENGTHS, 16, seed), PackedSampler(LENGTHS, 256, seed)]
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -44,7 +44,7 @@ def test_an_order_is_that_of_its_seed_and_epoch_alone(which: int) -> None:
 
 
 def test_steps_by_length_need_little_padding() -> None:
-    order = taken(OrderByLength(LENGTHS, 16, 7), 0)
+    order = taken(LengthGroupedSampler(LENGTHS, 16, 7), 0)
     steps = [order[at : at + 16] for at in range(0, len(order), 16)]
     padded = sum(max(LENGTHS[row] for row in step) * len(step) for step in steps)
     assert padded < 1.1 * sum(LENGTHS)
@@ -52,11 +52,11 @@ def test_steps_by_length_need_little_padding() -> None:
 
 
 def test_bins_are_full_and_mixed_anew_in_each_epoch() -> None:
-    order = OrderOfBins(LENGTHS, 256, 7)
-    assert len(order) * 256 < 1.05 * sum(LENGTHS) + 256
-    first = {tuple(sorted(one)) for one in order}
-    order.set_epoch(1)
-    assert {tuple(sorted(one)) for one in order} != first
+    sampler = PackedSampler(LENGTHS, 256, 7)
+    assert len(sampler) * 256 < 1.05 * sum(LENGTHS) + 256
+    first = {tuple(sorted(one)) for one in sampler}
+    sampler.set_epoch(1)
+    assert {tuple(sorted(one)) for one in sampler} != first
 
 
 @pytest.fixture(scope="module")
