@@ -40,7 +40,7 @@ from tui.screens.sort_order import Order
 from tui.snapshots import Machine, RunDetail, RunRow, RunsSnapshot
 
 if TYPE_CHECKING:
-    from engine.jobs.hardware import Reading
+    from engine.jobs.hardware import HardwareSample
     from tui.charts.view_store import Looks
     from tui.companion import Companion
     from tui.feeds.hardware_feed import Gauging
@@ -96,7 +96,7 @@ class FinetopApp(App[None]):
         self.runs = RunsSnapshot()
         self.detail: RunDetail | None = None
         self.machine = Machine()
-        self.readings: tuple[Reading, ...] = ()
+        self.readings: tuple[HardwareSample, ...] = ()
         """The last minutes of the machine, once somebody has asked to see them."""
         self._gauging: Gauging | None = None
         self._looks: Looks | None = None

@@ -7,7 +7,7 @@ from textual.message import Message
 from tui.snapshots import Machine, RunDetail, RunsSnapshot
 
 if TYPE_CHECKING:
-    from engine.jobs.hardware import Reading
+    from engine.jobs.hardware import HardwareSample
 
 
 class RunsChanged(Message):
@@ -49,7 +49,7 @@ class FeedFailed(Message):
 class MachineRead(Message):
     """The machine was looked at once more; carries the last minutes, oldest first."""
 
-    def __init__(self, readings: "tuple[Reading, ...]") -> None:
+    def __init__(self, readings: "tuple[HardwareSample, ...]") -> None:
         super().__init__()
         self.readings = readings
 

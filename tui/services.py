@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.jobs.hardware import Reading
+    from engine.jobs.hardware import HardwareSample
     from engine.jobs.store import Store
     from engine.recipes.recipe import TrainRecipe
     from tui.actions import Actions
@@ -37,7 +37,7 @@ class Services(Protocol):
 
     runs: "RunsSnapshot"
     machine: "Machine"
-    readings: "tuple[Reading, ...]"
+    readings: "tuple[HardwareSample, ...]"
     """The last minutes of the machine, once a page has asked for them."""
 
     selected: str | None

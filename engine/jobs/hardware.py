@@ -50,11 +50,11 @@ class Gpu:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class HardwareSample:
     moment: float
     """Unix seconds."""
     cpu: float
-    """Percent of all cores together since the last reading; 0 at the first."""
+    """Percent of all cores together since the last sample; 0 at the first."""
     cores: int
     memory_used: int
     memory_total: int
@@ -84,13 +84,13 @@ class Meter:
         self._nvml: Any = self._open() if self._gpus else None
         psutil.cpu_percent()  # the first call only begins to count
 
-    def read(self) -> Reading:
+    def read(self) -> HardwareSample:
         """Everything, now. Takes about a millisecond, with a GPU a few."""
         import psutil
 
         memory = psutil.virtual_memory()
         free, total = self._disk()
-        return Reading(
+        return HardwareSample(
             time.time(),
             psutil.cpu_percent(),
             psutil.cpu_count() or 1,
@@ -170,14 +170,14 @@ def occupant(pid: int, memory: int | None) -> Occupant:
         return Occupant(pid, "", "", memory)
 
 
-def scalars(reading: Reading) -> dict[str, float]:
-    """A reading as the scalars that a run logs beside its own; what is unknown is left out."""
+def scalars(sample: HardwareSample) -> dict[str, float]:
+    """A sample as the scalars that a run logs beside its own; what is unknown is left out."""
     values: dict[str, float | None] = {
-        "machine/cpu_percent": reading.cpu,
-        "machine/memory_bytes": reading.memory_used,
-        "machine/disk_free_bytes": reading.disk_free,
+        "machine/cpu_percent": sample.cpu,
+        "machine/memory_bytes": sample.memory_used,
+        "machine/disk_free_bytes": sample.disk_free,
     }
-    for at, gpu in enumerate(reading.gpus):
+    for at, gpu in enumerate(sample.gpus):
         name = f"machine/gpu{at + 1 if at else ''}_"
         values |= {
             f"{name}utilization": gpu.utilization,

@@ -55,20 +55,20 @@ def test_cpu_memory_and_disk_are_this_machines(tmp_path: Path) -> None:
     while time.process_time() < end:
         pass  # something to be seen
     before = time.time()
-    reading = meter.read()
-    assert 0 < reading.cpu <= 100
-    assert 0 < reading.memory_used < reading.memory_total
-    assert reading.disk_free
-    assert reading.disk_total
-    assert reading.disk_free <= reading.disk_total
-    assert before <= reading.moment <= time.time()
-    assert (reading.gpus, reading.trouble) == ((), "")
+    sample = meter.read()
+    assert 0 < sample.cpu <= 100
+    assert 0 < sample.memory_used < sample.memory_total
+    assert sample.disk_free
+    assert sample.disk_total
+    assert sample.disk_free <= sample.disk_total
+    assert before <= sample.moment <= time.time()
+    assert (sample.gpus, sample.trouble) == ((), "")
 
 
 def test_a_folder_that_is_gone_has_no_disk(tmp_path: Path) -> None:
-    reading = Meter(tmp_path / "gone", []).read()
-    assert reading.disk_free is None
-    assert "machine/disk_free_bytes" not in scalars(reading)
+    sample = Meter(tmp_path / "gone", []).read()
+    assert sample.disk_free is None
+    assert "machine/disk_free_bytes" not in scalars(sample)
 
 
 def test_everything_of_a_gpu_is_read(nvml: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -100,11 +100,11 @@ def test_what_a_gpu_does_not_say_is_left_out(nvml: pytest.MonkeyPatch, tmp_path:
     unsupported = failing(pynvml.NVML_ERROR_NOT_SUPPORTED)
     for name in ("Utilization" + "Rates", "PowerUsage", "ComputeRunningProcesses"):
         nvml.setattr(pynvml, f"nvmlDeviceGet{name}", unsupported)
-    reading = Meter(tmp_path, [GPU]).read()
-    assert reading.gpus[0].utilization is None
-    assert reading.gpus[0].occupants == ()
-    assert "machine/gpu_utilization" not in scalars(reading)
-    assert scalars(reading)["machine/gpu_temperature"] == 54
+    sample = Meter(tmp_path, [GPU]).read()
+    assert sample.gpus[0].utilization is None
+    assert sample.gpus[0].occupants == ()
+    assert "machine/gpu_utilization" not in scalars(sample)
+    assert scalars(sample)["machine/gpu_temperature"] == 54
     nvml.setattr(pynvml, "nvmlDeviceGetHandleByUUID", failing(pynvml.NVML_ERROR_GPU_IS_LOST))
     assert Meter(tmp_path, [GPU]).read().gpus[0].memory_used is None
 
@@ -126,10 +126,10 @@ def test_only_the_largest_processes_are_named(nvml: pytest.MonkeyPatch, tmp_path
 def test_a_gpu_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(devices, "DRIVER_TRACES", ("/",))
     monkeypatch.setattr(pynvml, "nvmlInit", failing(pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH))
-    reading = Meter(tmp_path).read()
-    assert reading.gpus == ()
-    assert "ersion" in reading.trouble
-    assert reading.memory_total > 0, "and the rest is read"
+    sample = Meter(tmp_path).read()
+    assert sample.gpus == ()
+    assert "ersion" in sample.trouble
+    assert sample.memory_total > 0, "and the rest is read"
     trouble = Meter(tmp_path, [GPU]).read()
     assert trouble.gpus == ()
     assert "ersion" in trouble.trouble

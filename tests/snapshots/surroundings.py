@@ -11,7 +11,7 @@ import pytest
 from engine.estimates import fit
 from engine.jobs import devices, logout
 from engine.jobs.devices import Device
-from engine.jobs.hardware import Gpu, Occupant, Reading
+from engine.jobs.hardware import Gpu, HardwareSample, Occupant
 from tui.feeds.hardware_feed import Gauging
 from tui.messages import MachineRead
 from tui.snapshots import Machine
@@ -24,7 +24,7 @@ MACHINE = Machine("workstation", "H200", 43, 61 * 10**9, 141 * 10**9, (GPU,))
 _Usage = namedtuple("_Usage", "total used free")
 
 
-def readings(count: int = 120, *, gpu: bool = True) -> tuple[Reading, ...]:
+def readings(count: int = 120, *, gpu: bool = True) -> tuple[HardwareSample, ...]:
     """Four minutes of a machine whose numbers rise and fall."""
     return tuple(_reading(at, gpu=gpu) for at in range(count))
 
@@ -43,7 +43,9 @@ def stop_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def stand_in(monkeypatch: pytest.MonkeyPatch, shown: Sequence[Reading] | None = None) -> None:
+def stand_in(
+    monkeypatch: pytest.MonkeyPatch, shown: Sequence[HardwareSample] | None = None
+) -> None:
     """One machine for all: its name, its devices, its memory, its disk, its last minutes."""
     told = tuple(readings() if shown is None else shown)
     monkeypatch.setattr(socket, "gethostname", lambda: "workstation")
@@ -58,7 +60,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, shown: Sequence[Reading] | None = 
     monkeypatch.setattr(Gauging, "_run", lambda self: self._post(MachineRead(told)))
 
 
-def _reading(at: int, *, gpu: bool) -> Reading:
+def _reading(at: int, *, gpu: bool) -> HardwareSample:
     wave = abs(at % 40 - 20) / 20
     occupants = (
         Occupant(4242, "ana", "python train.py", 58 * 10**9),
@@ -66,7 +68,7 @@ def _reading(at: int, *, gpu: bool) -> Reading:
     )
     one = Gpu(GPU, round(95 * wave), int(61e9 * (0.5 + wave / 2)), 120 + 500 * wave, 700.0,
               40 + round(30 * wave), 1200 + round(780 * wave), 3201, occupants)  # fmt: skip
-    return Reading(
+    return HardwareSample(
         NOW - 240 + 2 * at, 100 * (1 - wave) / 2, 16, int(20e9 + 40e9 * wave), 128 * 10**9,
         120 * 10**9, 500 * 10**9, (one,) if gpu else (),
     )  # fmt: skip

@@ -14,7 +14,7 @@ from tui.messages import MachineRead
 if TYPE_CHECKING:
     from textual.message import Message
 
-    from engine.jobs.hardware import Reading
+    from engine.jobs.hardware import HardwareSample
 
 SECONDS = 2.0
 KEPT = 300
@@ -28,7 +28,7 @@ class Gauging:
         self.folder = folder
         """Whose disk is looked at; may be set from elsewhere."""
         self._post = post
-        self._kept: deque[Reading] = deque(maxlen=KEPT)
+        self._kept: deque[HardwareSample] = deque(maxlen=KEPT)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gauging", daemon=True)
 

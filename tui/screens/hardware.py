@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from engine.jobs.devices import label
-from engine.jobs.hardware import Gpu, Reading
+from engine.jobs.hardware import Gpu, HardwareSample
 from engine.text import one_line
 from tui.formatting import NONE, duration, size
 from tui.glyphs import Glyphs
@@ -21,7 +21,7 @@ VALUE_CELLS = 18
 MOST_CELLS = 60
 """Of a small curve."""
 
-Measure = Callable[[Reading], float | None]
+Measure = Callable[[HardwareSample], float | None]
 
 
 class MachinePage(Sheet):
@@ -48,14 +48,14 @@ class MachinePage(Sheet):
         if self.ready:
             self.show_readings(self.services.readings)
 
-    def show_readings(self, readings: tuple[Reading, ...]) -> None:
+    def show_readings(self, readings: tuple[HardwareSample, ...]) -> None:
         width = max(self.size.width - 2, 10)
         folder = one_line(str(self.services.gauging.folder))
         self.query_one(Pager).show(machine_lines(readings, folder, width, self.glyphs))
 
 
 def machine_lines(
-    readings: Sequence[Reading], folder: str, width: int, glyphs: Glyphs
+    readings: Sequence[HardwareSample], folder: str, width: int, glyphs: Glyphs
 ) -> list[Line]:
     """What is known of the machine, in `width` cells; `readings` are its last minutes."""
     if not readings:
@@ -94,7 +94,7 @@ def machine_lines(
     return lines
 
 
-def _disk_used(one: Reading) -> float | None:
+def _disk_used(one: HardwareSample) -> float | None:
     if one.disk_free is None or one.disk_total is None:
         return None
     return float(one.disk_total - one.disk_free)
@@ -106,7 +106,7 @@ def _disk_words(total: int | None, folder: str) -> str:
 
 def _gpu_lines(gpu: Gpu, at: int, spark: "_Spark", width: int, glyphs: Glyphs) -> list[Line]:
     def of(field: str) -> Measure:
-        def measure(one: Reading) -> float | None:
+        def measure(one: HardwareSample) -> float | None:
             value = getattr(one.gpus[at], field) if at < len(one.gpus) else None
             return None if value is None else float(value)
 
@@ -160,7 +160,7 @@ def _share(used: int | None, total: int) -> str:
 class _Spark:
     """Small curves of one width over the same readings."""
 
-    def __init__(self, readings: Sequence[Reading], cells: int, glyphs: Glyphs) -> None:
+    def __init__(self, readings: Sequence[HardwareSample], cells: int, glyphs: Glyphs) -> None:
         self._readings = readings
         self._cells = cells
         self._glyphs = glyphs

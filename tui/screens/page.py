@@ -19,7 +19,7 @@ from tui.widgets.key_bar import KeyBar
 if TYPE_CHECKING:
     from textual.widgets import Input
 
-    from engine.jobs.hardware import Reading
+    from engine.jobs.hardware import HardwareSample
     from tui.services import Services
 
 
@@ -111,7 +111,7 @@ class Page(Screen[None]):
     def show_machine(self, machine: Machine) -> None:
         self.query_one(Header).show(machine)
 
-    def show_readings(self, readings: "tuple[Reading, ...]") -> None:
+    def show_readings(self, readings: "tuple[HardwareSample, ...]") -> None:
         """The machine was looked at once more; screens that show it take it."""
 
     def redraw(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from engine.jobs.devices import Device
 from engine.jobs.directory import JobDirectory
-from engine.jobs.hardware import Gpu, Occupant, Reading
+from engine.jobs.hardware import Gpu, HardwareSample, Occupant
 from engine.jobs.store import Store
 from engine.recipes import recipe as recipes
 from engine.recipes.recipe import TrainRecipe
@@ -189,10 +189,10 @@ GPU = Gpu(
     Device("cuda", "GPU-0", "NVIDIA H200", 0, 141 * 10**9), 43, 61 * 10**9, 412.0, 700.0, 54, 1980,
     3201, (Occupant(4242, "ali\x1bce", "python train.py", 58 * 10**9), Occupant(7, "", "", None)),
 )  # fmt: skip
-READING = Reading(100.0, 12.0, 16, 20 * 10**9, 128 * 10**9, 80 * 10**9, 500 * 10**9, (GPU,))
+READING = HardwareSample(100.0, 12.0, 16, 20 * 10**9, 128 * 10**9, 80 * 10**9, 500 * 10**9, (GPU,))
 
 
-def text_of(readings: list[Reading], width: int = 100, *, ascii_only: bool = False) -> str:
+def text_of(readings: list[HardwareSample], width: int = 100, *, ascii_only: bool = False) -> str:
     lines = machine_lines(readings, "/runs/one", width, ASCII if ascii_only else UNICODE)
     return "\n".join("".join(text for text, _ in line) for line in lines)
 
