@@ -20,7 +20,7 @@ from engine.worker.inference.arm_facts import Fact
 from engine.worker.inference.batch import ROWS, PromptBatch
 from engine.worker.inference.endpoint_replies import EndpointGone
 from engine.worker.inference.models import too_long
-from engine.worker.inference.token_shift import Reading, Words, compare, read
+from engine.worker.inference.token_shift import ArmLogits, Words, compare, read
 from engine.worker.tokenizers.detokenize import decode_ids, pieces_of
 
 
@@ -45,16 +45,16 @@ class CompareHandlers:
         sample = (
             requests.parse_sample(request) if "sample" in request else self._sample(request, tuned)
         )
-        readings: list[Reading] = []
+        arm_logits: list[ArmLogits] = []
         for arm in (base, tuned):
             loaded_arm = yield from self._pool.load_arm(arm, cancelled)
             if loaded_arm is None:
                 yield {"event": "done", "shift": None}
                 return
             with self._pool.in_use(loaded_arm):
-                readings.append(read(loaded_arm, sample.prompt_ids, sample.output_ids))
+                arm_logits.append(read(loaded_arm, sample.prompt_ids, sample.output_ids))
             del loaded_arm  # so that its model can make room for the next
-        before, after = readings
+        before, after = arm_logits
         yield {"event": "done", "shift": to_table(compare(before, after, sample))}
 
     def strengths(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:

@@ -1,6 +1,6 @@
 """Token shift and KL by position, with one forward pass of each arm over an answer.
 
-The two arms need not be in memory at once: each is read by itself, then the readings are compared.
+The two arms need not be in memory at once: each is read by itself, then their logits are compared.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ _ROWS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ArmLogits:
     """What one arm would have said at each token of an answer."""
 
     arm: Arm
@@ -39,7 +39,7 @@ def measure_shift(base: LoadedArm, tuned: LoadedArm, sample: Sample) -> Shift:
     return compare(read(base, ids, said), read(tuned, ids, said), sample)
 
 
-def read(loaded_arm: LoadedArm, prompt: Sequence[int], said: Sequence[int]) -> Reading:
+def read(loaded_arm: LoadedArm, prompt: Sequence[int], said: Sequence[int]) -> ArmLogits:
     """One forward pass over an answer and the prompt it was given to, by the ids of both.
 
     Raises EngineError where they do not fit the context, or are not of this vocabulary.
@@ -58,7 +58,7 @@ def read(loaded_arm: LoadedArm, prompt: Sequence[int], said: Sequence[int]) -> R
     if not prompt and said:
         raise EngineError("The prompt is empty.", hint="The first token needs one before it.")
     if not said:
-        return Reading(
+        return ArmLogits(
             loaded_arm.arm, loaded_arm.tokenizer, torch.zeros((0, loaded_arm.model.vocabulary))
         )
     inputs = torch.tensor([ids[:-1]], device=loaded_arm.model.device)
@@ -67,10 +67,10 @@ def read(loaded_arm: LoadedArm, prompt: Sequence[int], said: Sequence[int]) -> R
             input_ids=inputs, use_cache=False, **loaded_arm.model.last_only(len(said))
         )
         logits = out.logits[0, -len(said) :].float().cpu()
-    return Reading(loaded_arm.arm, loaded_arm.tokenizer, logits)
+    return ArmLogits(loaded_arm.arm, loaded_arm.tokenizer, logits)
 
 
-def compare(base: Reading, tuned: Reading, sample: Sample) -> Shift:
+def compare(base: ArmLogits, tuned: ArmLogits, sample: Sample) -> Shift:
     """The token shift of an answer that both have read. Raises EngineError: other vocabularies."""
     if base.tokenizer.get_vocab() != tuned.tokenizer.get_vocab():
         raise EngineError(
