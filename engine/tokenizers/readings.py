@@ -92,7 +92,7 @@ class Rendered:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class TokenizerOutput:
     """All that one tokenizer made of what was asked, or the reason why it cannot be used."""
 
     ref: str
@@ -109,12 +109,12 @@ class Reading:
     """Title, detail and hint of the error."""
 
 
-def to_table(reading: Reading) -> dict[str, Any]:
+def to_table(output: TokenizerOutput) -> dict[str, Any]:
     """As JSON."""
-    return dataclasses.asdict(reading)
+    return dataclasses.asdict(output)
 
 
-def from_table(table: Mapping[str, Any]) -> Reading:
+def from_table(table: Mapping[str, Any]) -> TokenizerOutput:
     """What `to_table` wrote, after JSON made lists of its tuples."""
     texts = tuple(
         Tokenized(
@@ -130,7 +130,7 @@ def from_table(table: Mapping[str, Any]) -> Reading:
     trouble = table["trouble"]
     plain = {name: tuple(table[name]) for name in ("adds", "notes")}
     known = {"texts": texts, "renders": renders, "trouble": tuple(trouble) if trouble else None}
-    return Reading(**(dict(table) | plain | known))
+    return TokenizerOutput(**(dict(table) | plain | known))
 
 
 def _tokens(rows: Sequence[Mapping[str, Any]]) -> tuple[Token, ...]:

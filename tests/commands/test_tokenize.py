@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.tokenizers.readings import MOST_CHARACTERS, Reading, from_table
+from engine.tokenizers.readings import MOST_CHARACTERS, TokenizerOutput, from_table
 from engine.worker.companion.handlers import Handlers
 from tests.worker.tiny import make_tokenizer
 from tui import cli
@@ -29,7 +29,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """The companion's work in this process: starting one adds nothing here."""
 
-    async def ask(question: Question, runs: str) -> list[Reading]:
+    async def ask(question: Question, runs: str) -> list[TokenizerOutput]:
         request = json.loads(json.dumps(question.request))
         events = [one for one in Handlers().by_type["tokenize"](request, lambda: False) if one]
         return [from_table(one["reading"]) for one in events[:-1]]

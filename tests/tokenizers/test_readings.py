@@ -6,10 +6,10 @@ from engine.chat import Message
 from engine.errors import EngineError
 from engine.tokenizers.readings import (
     Count,
-    Reading,
     Rendered,
     Token,
     Tokenized,
+    TokenizerOutput,
     describe_loss,
     differ,
     format_conversation,
@@ -51,11 +51,11 @@ def test_what_a_round_trip_loses(text: str, back: str, found: tuple[str, ...]) -
 def test_a_reading_through_json() -> None:
     token = Token("ü", ("Ã", "¼"), (1, 2), "special")
     count = Count("x", 1, 2, 1, 2, 0, ("accents",), cut=3)
-    reading = Reading(
+    output = TokenizerOutput(
         "ref", "name", "BPE", 10, ("<s>",), ("a note",), (Tokenized(count, (token,)),),
         (Rendered("", "chat", "ü", (token,), 2, ("dated",)),), ("title", "detail", "hint"),
     )  # fmt: skip
-    assert from_table(json.loads(json.dumps(to_table(reading)))) == reading
+    assert from_table(json.loads(json.dumps(to_table(output)))) == output
 
 
 def rendered(*words: str) -> Rendered:

@@ -22,7 +22,7 @@ from engine.safe_open import open_regular
 from engine.text import one_line
 from engine.tokenizers.readings import (
     MOST_CHARACTERS,
-    Reading,
+    TokenizerOutput,
     from_table,
     parse_conversation,
     to_table,
@@ -103,7 +103,7 @@ def _tokenize(options: argparse.Namespace) -> int:
     return 0
 
 
-def _plain(reading: Reading) -> dict[str, object]:
+def _plain(reading: TokenizerOutput) -> dict[str, object]:
     """As JSON, with the numbers that are derived."""
     table = to_table(reading)
     for text, row in zip(reading.texts, table["texts"], strict=True):
@@ -114,7 +114,7 @@ def _plain(reading: Reading) -> dict[str, object]:
     return table
 
 
-async def ask(question: Question, runs: str) -> list[Reading]:
+async def ask(question: Question, runs: str) -> list[TokenizerOutput]:
     """The readings of a companion process that is started for it, and ends with it."""
     from tui.companion import Companion
 
@@ -206,7 +206,7 @@ def _conversation(named: str | None) -> tuple[Message, ...]:
 
 
 def _lines(
-    readings: Sequence[Reading],
+    readings: Sequence[TokenizerOutput],
     question: Question,
     parallel: Sequence[str],
     show: str | None,
@@ -244,7 +244,9 @@ def _lines(
         yield from _renders(readings, width, drawn, face if face in FACES else "text")
 
 
-def _renders(readings: Sequence[Reading], width: int, drawn: Glyphs, face: str) -> Iterator[Line]:
+def _renders(
+    readings: Sequence[TokenizerOutput], width: int, drawn: Glyphs, face: str
+) -> Iterator[Line]:
     """The conversation under each template, and how the first two of them differ."""
     sides = []
     for reading in readings:

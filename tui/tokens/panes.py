@@ -12,7 +12,7 @@ from textual.widgets import TextArea
 from engine.chat import Message as Turn
 from engine.errors import EngineError
 from engine.text import one_line
-from engine.tokenizers.readings import Reading, Rendered
+from engine.tokenizers.readings import Rendered, TokenizerOutput
 from engine.tokenizers.sample_texts import CONVERSATION, LINES
 from tui.formatting import error_lines
 from tui.screens.page import Page
@@ -94,8 +94,8 @@ class TokenPanes(Page):
             self._show()
 
     @property
-    def _readings(self) -> list[Reading]:
-        waiting = [Reading(ref, ref) for ref in self._refs]
+    def _readings(self) -> list[TokenizerOutput]:
+        waiting = [TokenizerOutput(ref, ref) for ref in self._refs]
         return [self._asker.readings.get(one.ref, one) for one in waiting]
 
     @property
@@ -204,7 +204,7 @@ class TokenPanes(Page):
         if isinstance(self.focused, Blocks) and not self.focused.display:
             self.focus_home()
 
-    def _fill_text(self, pane: BlockPane, which: int, reading: Reading) -> None:
+    def _fill_text(self, pane: BlockPane, which: int, reading: TokenizerOutput) -> None:
         found: Tokenized | None = next(
             (one for one in reading.texts if one.count.name == self._text_name), None
         )
@@ -219,7 +219,9 @@ class TokenPanes(Page):
         pane.title(head)
         pane.blocks.show(tokens, self._face, self._instead(reading, found is not None))
 
-    def _fill_template(self, pane: BlockPane, which: int, reading: Reading, form: str) -> None:
+    def _fill_template(
+        self, pane: BlockPane, which: int, reading: TokenizerOutput, form: str
+    ) -> None:
         found = _rendered(reading, form)
         head: list[Piece] = [(f"{which + 1} {one_line(reading.name)} ", color(which))]
         head.append((one_line(found.template if found else form or "own"), "strong"))
@@ -233,7 +235,7 @@ class TokenPanes(Page):
             instead = [[(one_line(found.trouble), "bad")]]
         pane.blocks.show(found.tokens[:MOST_SHOWN] if found else (), self._face, instead)
 
-    def _instead(self, reading: Reading, is_read: bool) -> list[Line]:
+    def _instead(self, reading: TokenizerOutput, is_read: bool) -> list[Line]:
         """What a pane says where it has no tokens."""
         if reading.trouble:
             return error_lines(EngineError(*reading.trouble))
@@ -293,5 +295,5 @@ class TokenPanes(Page):
         self.query_one("#token", Lines).show(line)
 
 
-def _rendered(reading: Reading, form: str) -> Rendered | None:
+def _rendered(reading: TokenizerOutput, form: str) -> Rendered | None:
     return next((one for one in reading.renders if one.form == form), None)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.chat import Message
 from engine.errors import EngineError
-from engine.tokenizers.readings import Reading, from_table
+from engine.tokenizers.readings import TokenizerOutput, from_table
 
 if TYPE_CHECKING:
     from tui.companion import Companion, Stream
@@ -51,7 +51,7 @@ class Asker:
         self._tell = tell
         self._asked: Question | None = None
         self._task: asyncio.Task[None] | None = None
-        self.readings: dict[str, Reading] = {}
+        self.readings: dict[str, TokenizerOutput] = {}
         """By ref. What was read before stays until the new reading is there."""
         self.trouble: EngineError | None = None
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 
 from engine.text import one_line
-from engine.tokenizers.readings import Count, Reading, Rendered, differ
+from engine.tokenizers.readings import Count, Rendered, TokenizerOutput, differ
 from tui.glyphs import Glyphs
 from tui.styled_text import Line, Piece, fit, pad
 from tui.tokens.token_text import spell
@@ -21,12 +21,14 @@ def color(at: int) -> str:
     return COLORS[at % len(COLORS)]
 
 
-def count_of(reading: Reading, name: str) -> Count | None:
+def count_of(reading: TokenizerOutput, name: str) -> Count | None:
     """The counts of the text of that name."""
     return next((one.count for one in reading.texts if one.count.name == name), None)
 
 
-def counts_table(readings: Sequence[Reading], name: str, width: int, glyphs: Glyphs) -> list[Line]:
+def counts_table(
+    readings: Sequence[TokenizerOutput], name: str, width: int, glyphs: Glyphs
+) -> list[Line]:
     """A line a tokenizer: what it is, and what the text of that name costs under it."""
     room = max(8, min(30, width - 54, max((cell_len(one.name) for one in readings), default=8)))
     head = f"{'tokens':>8}{'t/word':>7}{'B/token':>8}{'unknown':>9}  "
@@ -76,7 +78,7 @@ def number(value: float | None) -> str:
 
 
 def texts_table(
-    readings: Sequence[Reading],
+    readings: Sequence[TokenizerOutput],
     names: Sequence[str],
     parallel: Sequence[str],
     width: int,
@@ -142,7 +144,7 @@ def _label(names: Sequence[str]) -> int:
     return max((cell_len(name) for name in names), default=4) + 3
 
 
-def _cells(shown: Sequence[tuple[int, Reading]], name: str, glyphs: Glyphs) -> list[Piece]:
+def _cells(shown: Sequence[tuple[int, TokenizerOutput]], name: str, glyphs: Glyphs) -> list[Piece]:
     cells: list[Piece] = []
     for _, one in shown:
         count = count_of(one, name)
@@ -155,7 +157,7 @@ def _cells(shown: Sequence[tuple[int, Reading]], name: str, glyphs: Glyphs) -> l
     return cells
 
 
-def _ratio(reading: Reading, name: str, against: str) -> float | None:
+def _ratio(reading: TokenizerOutput, name: str, against: str) -> float | None:
     one, other = count_of(reading, name), count_of(reading, against)
     return one.tokens / other.tokens if one and other and other.tokens else None
 

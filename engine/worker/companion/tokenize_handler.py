@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.chat import Message
 from engine.errors import EngineError
-from engine.tokenizers.readings import Reading, to_table
+from engine.tokenizers.readings import TokenizerOutput, to_table
 from engine.worker.companion import requests
 from engine.worker.companion.model_pool import ModelPool
 from engine.worker.companion.protocol import Cancelled, Event, Request
@@ -42,10 +42,10 @@ class TokenizeHandler:
         forms = _strings(request, "forms") if "forms" in request else ["", "raw"]
         opened = request.get("answer_next") is True
         runs = self._pool.runs()
-        for reading in self.read(refs, texts, messages, forms, runs, answer_next=opened):
+        for output in self.read(refs, texts, messages, forms, runs, answer_next=opened):
             if cancelled():
                 break
-            yield {"event": "reading", "reading": to_table(reading)}
+            yield {"event": "reading", "reading": to_table(output)}
         yield {"event": "done"}
 
     def read(
@@ -57,10 +57,10 @@ class TokenizeHandler:
         runs: Sequence[Path],
         *,
         answer_next: bool = False,
-    ) -> Iterator[Reading]:
-        """A reading for each of `refs`: of each text (name, text), and of `messages` in each form.
+    ) -> Iterator[TokenizerOutput]:
+        """An output for each of `refs`: of each text (name, text), and of `messages` in each form.
 
-        Raises EngineError where too much is asked; a tokenizer's own trouble stands in its reading.
+        Raises EngineError where too much is asked; a tokenizer's own trouble stands in its output.
         """
         if not refs or len(refs) > MOST_TOKENIZERS or len(texts) > MOST_TEXTS:
             raise EngineError(
@@ -71,7 +71,7 @@ class TokenizeHandler:
         for ref, name in zip(refs, names_of(refs), strict=True):
             try:
                 tokenizer, notes = self._load(ref, runs)
-                yield Reading(
+                yield TokenizerOutput(
                     ref,
                     name,
                     kind_of(tokenizer),
@@ -85,7 +85,7 @@ class TokenizeHandler:
                     ),
                 )
             except EngineError as error:
-                yield Reading(ref, name, trouble=(error.title, error.detail, error.hint))
+                yield TokenizerOutput(ref, name, trouble=(error.title, error.detail, error.hint))
 
     def _load(self, ref: str, runs: Sequence[Path]) -> tuple[Any, tuple[str, ...]]:
         path = load.find(ref, runs)

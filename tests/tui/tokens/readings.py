@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.compare.answer_length import count_words
 from engine.errors import EngineError
-from engine.tokenizers.readings import Count, Reading, Rendered, Token, Tokenized, to_table
+from engine.tokenizers.readings import Count, Rendered, Token, Tokenized, TokenizerOutput, to_table
 
 
 class FakeReadings:
@@ -33,10 +33,12 @@ class FakeReadings:
         yield {"event": "done"}
 
 
-def reading_of(ref: str, request: Mapping[str, Any]) -> Reading:
+def reading_of(ref: str, request: Mapping[str, Any]) -> TokenizerOutput:
     """Words are tokens; what begins with < is special. A ref that has "no" in it is not there."""
     if "no" in ref:
-        return Reading(ref, ref, trouble=(f"There is no tokenizer at {ref}", "", "Name one."))
+        return TokenizerOutput(
+            ref, ref, trouble=(f"There is no tokenizer at {ref}", "", "Name one.")
+        )
     texts = []
     for name, text in request["texts"]:
         tokens = cut(text)
@@ -54,7 +56,7 @@ def reading_of(ref: str, request: Mapping[str, Any]) -> Reading:
             renders.append(refused)
             continue
         renders.append(Rendered(form, form or "own", text, tokens, len(tokens)))
-    return Reading(ref, ref.rpartition(":")[2], "words", 99, ("<s>",), (), tuple(texts),
+    return TokenizerOutput(ref, ref.rpartition(":")[2], "words", 99, ("<s>",), (), tuple(texts),
                    tuple(renders))  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 
 from engine.chat import Message
 from engine.errors import EngineError
-from engine.tokenizers.readings import MOST_CHARACTERS, MOST_TOKENS, Reading, from_table
+from engine.tokenizers.readings import MOST_CHARACTERS, MOST_TOKENS, TokenizerOutput, from_table
 from engine.tokenizers.sample_texts import CONVERSATION, LINES
 from engine.worker.companion.handlers import Handlers
 from engine.worker.companion.tokenize_handler import names_of
@@ -31,7 +31,7 @@ TEXTS = [(line.name, line.text) for line in LINES] + [
 CORPUS = [line.text for line in LINES] * 3
 
 
-def ask(refs: list[str], texts: Any = (), **more: Any) -> list[Reading]:
+def ask(refs: list[str], texts: Any = (), **more: Any) -> list[TokenizerOutput]:
     request = {"tokenizers": refs, "texts": [list(one) for one in texts], **more}
     events = list(Handlers().by_type["tokenize"](request, lambda: False))
     assert events[-1] == {"event": "done"}
@@ -103,17 +103,17 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def test_every_kind_gives_all_of_the_text_and_all_of_its_ids(kinds: dict[str, Path]) -> None:
-    readings = ask([str(path) for path in kinds.values()], TEXTS)
-    for (kind, path), reading in zip(kinds.items(), readings, strict=True):
-        assert reading.trouble is None, reading
+    outputs = ask([str(path) for path in kinds.values()], TEXTS)
+    for (kind, path), output in zip(kinds.items(), outputs, strict=True):
+        assert output.trouble is None, output
         tokenizer, _ = load.load(str(path), [])
-        for (name, text), found in zip(TEXTS, reading.texts, strict=True):
+        for (name, text), found in zip(TEXTS, output.texts, strict=True):
             assert "".join(one.text for one in found.tokens) == text, (kind, name)
             ids = [one for token in found.tokens for one in token.ids]
             assert ids == tokenizer(text, add_special_tokens=False)["input_ids"], (kind, name)
             assert found.count.tokens == len(ids)
             assert (found.count.name, found.count.bytes) == (name, len(text.encode()))
-    bytes_, unigram, words, gguf, small = readings
+    bytes_, unigram, words, gguf, small = outputs
     assert [one.kind for one in (bytes_, unigram, words)] == list(kinds)[:3]
     assert all(found.count.lost == () for found in bytes_.texts), "bytes lose nothing"
     assert gguf.texts == bytes_.texts, "the same vocabulary in another format"
@@ -124,22 +124,22 @@ def test_every_kind_gives_all_of_the_text_and_all_of_its_ids(kinds: dict[str, Pa
 
 
 def test_tokens_of_one_character_come_together(kinds: dict[str, Path]) -> None:
-    (reading,) = ask([str(kinds["byte-level BPE"])], [("x", "ab 👋🏽é")])
-    shown = [(one.text, len(one.ids)) for one in reading.texts[0].tokens]
+    (output,) = ask([str(kinds["byte-level BPE"])], [("x", "ab 👋🏽é")])
+    shown = [(one.text, len(one.ids)) for one in output.texts[0].tokens]
     assert shown[-3:] == [("👋", 4), ("🏽", 4), ("é", 2)]
 
 
 def test_special_tokens_in_a_text_are_marked(kinds: dict[str, Path]) -> None:
-    (reading,) = ask([str(kinds["byte-level BPE"])], [("x", "a<|im_end|>b")])
-    marks = {one.text: one.mark for one in reading.texts[0].tokens}
+    (output,) = ask([str(kinds["byte-level BPE"])], [("x", "a<|im_end|>b")])
+    marks = {one.text: one.mark for one in output.texts[0].tokens}
     assert marks["<|im_end|>"] == "special"
     assert marks["a"] == ""
 
 
 def test_a_huge_text_is_cut_and_half_characters_are_replaced(kinds: dict[str, Path]) -> None:
     text = "y\ud800" * MOST_CHARACTERS
-    (reading,) = ask([str(kinds["byte-level BPE"])], [("huge", text)])
-    found = reading.texts[0]
+    (output,) = ask([str(kinds["byte-level BPE"])], [("huge", text)])
+    found = output.texts[0]
     assert (found.count.characters, found.count.cut) == (MOST_CHARACTERS, MOST_CHARACTERS)
     assert len(found.tokens) <= MOST_TOKENS < found.count.tokens
     assert found.tokens[1].text == "�"
@@ -152,8 +152,8 @@ def test_a_spelled_sentencepiece_model_cuts_at_the_best_pieces(tmp_path: Path) -
         scores = {"▁": -9, "a": -9, "b": -9, "c": -3, "bc": -1.5, "▁a": -2, "▁ab": last}
         pieces = [("<unk>", 0.0, 2), *((piece, score, 1) for piece, score in scores.items())]
         path.write_bytes(pack_model(pieces, kind))
-        (reading,) = ask([str(path)], [("x", "abc")])
-        assert [one.pieces[0] for one in reading.texts[0].tokens] == found
+        (output,) = ask([str(path)], [("x", "abc")])
+        assert [one.pieces[0] for one in output.texts[0].tokens] == found
 
 
 def test_templates_beside_raw_with_special_tokens_marked(kinds: dict[str, Path]) -> None:
@@ -186,9 +186,9 @@ def test_a_nasty_template_is_refused_with_its_reason(tmp_path: Path) -> None:
     ):
         changes = {"tokenizer.chat_template": template}
         path.write_bytes(gguf_of(make_tokenizer(), **changes))
-        (reading,) = ask([str(path)], messages=[{"role": "user", "content": "hi"}])
-        assert reason in reading.renders[0].trouble
-        assert reading.renders[1].trouble == "", "raw needs no template"
+        (output,) = ask([str(path)], messages=[{"role": "user", "content": "hi"}])
+        assert reason in output.renders[0].trouble
+        assert output.renders[1].trouble == "", "raw needs no template"
 
 
 class Evil:
@@ -236,11 +236,11 @@ def test_what_cannot_be_read_says_why_and_runs_nothing(
         "nowhere": "There is no tokenizer at",
         "": "has no name",
     }
-    readings = ask([str(tmp_path / name) if name else "" for name in list(expected)[:8]])
-    readings += ask([str(tmp_path / name) if name else "" for name in list(expected)[8:]])
-    for reading, (name, reason) in zip(readings, expected.items(), strict=True):
-        assert reading.trouble is not None, name
-        assert reason in " ".join(reading.trouble), (name, reading.trouble)
+    outputs = ask([str(tmp_path / name) if name else "" for name in list(expected)[:8]])
+    outputs += ask([str(tmp_path / name) if name else "" for name in list(expected)[8:]])
+    for output, (name, reason) in zip(outputs, expected.items(), strict=True):
+        assert output.trouble is not None, name
+        assert reason in " ".join(output.trouble), (name, output.trouble)
     assert not (tmp_path / "owned").exists()
 
 
