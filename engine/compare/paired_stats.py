@@ -24,7 +24,7 @@ p is 2 · 2⁻⁵ for five prompts. So there is no interval then, however alike 
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PairedDifference:
     """One measure of two arms over the prompts that both answered and that it applies to."""
 
     name: str
@@ -84,7 +84,7 @@ class Comparison:
     """Prompts that both answered."""
     same: int
     """Prompts that both answered with the very same text."""
-    rows: tuple[Row, ...]
+    rows: tuple[PairedDifference, ...]
     """Group by group; measures that apply to no prompt are left out."""
     kinds: tuple[Kinds, ...]
 
@@ -155,7 +155,7 @@ def _row(
     about: str,
     prompts: Sequence[str],
     numbers: Sequence[tuple[float | None, float | None]],
-) -> Row | None:
+) -> PairedDifference | None:
     found = [
         (prompt, before, after)
         for prompt, (before, after) in zip(prompts, numbers, strict=True)
@@ -169,7 +169,7 @@ def _row(
     drivers = tuple(found[at][0] for at in order if differences[at])
     left = sum(before for _, before, _ in found) / len(found)
     right = sum(after for _, _, after in found) / len(found)
-    return Row(name, group, about, left, right, low, high, len(found), drivers)
+    return PairedDifference(name, group, about, left, right, low, high, len(found), drivers)
 
 
 def _kinds(

@@ -6,7 +6,13 @@ import pytest
 
 from engine.chat import Message
 from engine.compare.metrics import Numbers, numbers_of
-from engine.compare.paired_stats import LEAST_PROMPTS, Comparison, Row, compare, interval
+from engine.compare.paired_stats import (
+    LEAST_PROMPTS,
+    Comparison,
+    PairedDifference,
+    compare,
+    interval,
+)
 from engine.compare.prompts import Prompt
 from engine.compare.samples import Finish, Sample, Timings
 from engine.errors import EngineError
@@ -19,7 +25,7 @@ def sample(prompt: str, text: str, arm: str = "base", finish: Finish = "stop") -
                   Timings(0.1, 0.2))  # fmt: skip
 
 
-def row(found: Comparison, name: str) -> Row:
+def row(found: Comparison, name: str) -> PairedDifference:
     return next(one for one in found.rows if one.name == name)
 
 

@@ -8,7 +8,7 @@ from textual.binding import BindingType
 from textual.message import Message
 
 from engine.compare.metrics import GROUPS
-from engine.compare.paired_stats import Comparison, Kinds, Row, compare
+from engine.compare.paired_stats import Comparison, Kinds, PairedDifference, compare
 from engine.errors import EngineError
 from engine.text import one_line
 from tui.browse.answers_feed import Answers, Refused
@@ -111,12 +111,12 @@ class AspectsPage(Sheet):
         return len(self._answers.pairs) == 1
 
     @property
-    def _chosen(self) -> Row | Kinds | None:
+    def _chosen(self) -> PairedDifference | Kinds | None:
         key = self.query_one(Table).chosen
         return next((one for one in self._all if one.name == key), None)
 
     @property
-    def _all(self) -> "list[Row | Kinds]":
+    def _all(self) -> "list[PairedDifference | Kinds]":
         return [*self._found.rows, *self._found.kinds] if self._found else []
 
     def _compare(self) -> None:
@@ -158,7 +158,7 @@ class AspectsPage(Sheet):
         self._tell()
         self.show_keys()
 
-    def _line(self, one: Row | Kinds) -> tables.Row:
+    def _line(self, one: PairedDifference | Kinds) -> tables.Row:
         if isinstance(one, Kinds):
             text = kinds_line(one, self.glyphs.arrow)
             return tables.Row(one.name, (((f"  {one.name}", ""),), ((text, ""),)))
@@ -211,7 +211,11 @@ class AspectsPage(Sheet):
         if self._alone:
             return [(f" {chosen.about}", "dim")]
         facts = [f"{chosen.about}"]
-        if isinstance(chosen, Row) and 0 < chosen.detectable < float("inf") and not chosen.differs:
+        if (
+            isinstance(chosen, PairedDifference)
+            and 0 < chosen.detectable < float("inf")
+            and not chosen.differs
+        ):
             facts.insert(
                 0, f"only a change of {value(chosen.detectable)} or more would likely show"
             )

@@ -6,7 +6,7 @@ Pure text, clean: names are cleaned here.
 from collections.abc import Mapping, Sequence
 from math import isfinite
 
-from engine.compare.paired_stats import Kinds, Row
+from engine.compare.paired_stats import Kinds, PairedDifference
 from engine.compare.votes import Tally, Vote, agreement, mean_ratings, tally, tally_all
 from engine.text import one_line
 
@@ -20,7 +20,7 @@ def value(number: float, *, signed: bool = False) -> str:
     return text.replace("+0.00", "0.00").replace("-0.00", "0.00")
 
 
-def span(row: Row) -> str:
+def span(row: PairedDifference) -> str:
     """The interval of a difference; words where it would tell nothing or mislead."""
     if not isfinite(row.low):
         return "too few pairs"
