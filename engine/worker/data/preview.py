@@ -32,7 +32,7 @@ T = TypeVar("T", Data, Replay)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PreviewRow:
     """An example, encoded: all of it, and as much as training takes."""
 
     example: Example
@@ -52,7 +52,7 @@ class Row:
         return self.whole.target_tokens - (self.taken.target_tokens if self.taken.kept else 0)
 
 
-def encode_row(example: Example, tokenizer: Any, template: Template, data: Data) -> Row:
+def encode_row(example: Example, tokenizer: Any, template: Template, data: Data) -> PreviewRow:
     """The row that training makes of this example under the recipe's data settings."""
     whole = encode(example, tokenizer, template, WHOLE)
     other = None
@@ -60,10 +60,10 @@ def encode_row(example: Example, tokenizer: Any, template: Template, data: Data)
         other = encode_messages(
             example.rejected, tokenizer, template, data.max_length, data.too_long
         )
-    return Row(example, whole, fit(whole, data.max_length, data.too_long), other)
+    return PreviewRow(example, whole, fit(whole, data.max_length, data.too_long), other)
 
 
-def show_row(row: Row, tokenizer: Any, *, replayed: bool = False) -> Shown:
+def show_row(row: PreviewRow, tokenizer: Any, *, replayed: bool = False) -> Shown:
     """The row as JSON: tokens with a flag each, and what is not there and why."""
     return {
         "source": row.example.source,

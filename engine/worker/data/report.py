@@ -19,7 +19,7 @@ from engine.worker.data.chat_template import FORMS, SUFFIXES, leading_ids, own_t
 from engine.worker.data.encode import IGNORE_INDEX, Encoded, Template, end_token_ids
 from engine.worker.data.preview import (
     MOST_TEXT,
-    Row,
+    PreviewRow,
     Shown,
     about,
     encode_row,
@@ -66,7 +66,7 @@ class Tally:
     example: str = ""
     """`path:line` of the first."""
 
-    def add(self, row: Row) -> None:
+    def add(self, row: PreviewRow) -> None:
         self.rows += 1
         self.example = self.example or row.example.source
 
@@ -105,7 +105,7 @@ def inspect(
     dataset = survey.dataset
     found: list[tuple[Example, ...]] = []
     rejects: list[Reject] = []
-    encoded: list[Row] = []
+    encoded: list[PreviewRow] = []
     limit = min(wanted.sample, wanted.data.limit or wanted.sample)
     for looked, one in enumerate(islice(survey.file.rows, limit), 1):
         if isinstance(one, Reject):
@@ -174,7 +174,7 @@ def inspect(
     }
 
 
-def look(good: Sequence[Row], tokenizer: Any, template: Template) -> Findings:
+def look(good: Sequence[PreviewRow], tokenizer: Any, template: Template) -> Findings:
     """Count what a person should know of these rows, each of which the template takes."""
     found = Findings()
     ends = end_token_ids(tokenizer, template)
@@ -217,7 +217,7 @@ def last_target_tokens(row: Encoded) -> list[int]:
     ]
 
 
-def begins_with_prompt(row: Row, tokenizer: Any, template: Template) -> bool:
+def begins_with_prompt(row: PreviewRow, tokenizer: Any, template: Template) -> bool:
     """Whether a conversation, encoded, begins with what the model is given to answer.
 
     Not so where a token reaches over the seam, as `: ` and ` joy` do: what is answered is then not
@@ -250,7 +250,7 @@ def _bos(found: Findings, tokenizer: Any) -> Shown:
     }
 
 
-def _removed(row: Row | None, tokenizer: Any) -> Shown | None:
+def _removed(row: PreviewRow | None, tokenizer: Any) -> Shown | None:
     """What the row that loses most loses; None where no row loses anything."""
     if row is None or not row.taken.cut:
         return None
@@ -258,7 +258,7 @@ def _removed(row: Row | None, tokenizer: Any) -> Shown | None:
     return {"source": row.example.source, "text": decode_ids(tokenizer, ids)[:MOST_TEXT]}
 
 
-def _reject(row: Row) -> Reject:
+def _reject(row: PreviewRow) -> Reject:
     file, _, line = row.example.source.rpartition(":")
     said = [message.content for message in row.example.messages] or [row.example.text]
     return Reject(file, int(line), row.taken.reason, said[-1][:MOST_TEXT])
@@ -266,7 +266,7 @@ def _reject(row: Row) -> Reject:
 
 def _replayed(
     wanted: Wanted, held_out: Sequence[RowExamples], tokenizer: Any, template: Template
-) -> list[Row]:
+) -> list[PreviewRow]:
     """What may be replayed, of the first rows of its data; nothing where nothing is mixed in."""
     if not wanted.replay.data or not wanted.replay.share:
         return []
@@ -277,12 +277,12 @@ def _replayed(
     return [encode_row(example, tokenizer, template, wanted.data) for example in each]
 
 
-def _some(replayed: Sequence[Row], wanted: Wanted) -> Sequence[Row]:
+def _some(replayed: Sequence[PreviewRow], wanted: Wanted) -> Sequence[PreviewRow]:
     """As many as are mixed into the rows that are shown; one at least, and no more than those."""
     return replayed[: min(wanted.shown, max(1, count_rows(wanted.shown, wanted.replay.share)))]
 
 
-def _about_replay(replayed: Sequence[Row], replay: Replay) -> Shown:
+def _about_replay(replayed: Sequence[PreviewRow], replay: Replay) -> Shown:
     """Of the rows that are taken: how many, and all their tokens, as training has them."""
     kept = [row.taken for row in replayed if row.taken.kept]
     return {
