@@ -31,13 +31,13 @@ class ViewState:
 
     tag_filter: str = ""
     axis: str = setting(Axis.STEP.value, choices=tuple(Axis))
-    smoothing: float = setting(0.6, least=0.0, most=0.999)
+    smoothing: float = setting(0.6, ge=0.0, le=0.999)
     """Weight of the moving average; 0 is none."""
     log_scale: list[str] = field(default_factory=list)
     """Tags drawn on a logarithmic scale."""
-    rows: int = setting(0, least=0, most=9)
+    rows: int = setting(0, ge=0, le=9)
     """Of charts; 0 is as many as there is room for. So with columns."""
-    columns: int = setting(0, least=0, most=9)
+    columns: int = setting(0, ge=0, le=9)
     window: list[float] = field(default_factory=list)
     """The part of x that is drawn, from and to, in the axis' unit; empty for all of it."""
     selected: list[str] = field(default_factory=list)
@@ -83,7 +83,7 @@ def load(place: Place) -> tuple[ViewState, str]:
         age = "a newer" if isinstance(schema, int) and schema > SCHEMA else "an older"
         return ViewState(), f"The view of last time is of {age} finetop, so this is a fresh one."
     view = table.get("view")
-    state = validation.lenient(ViewState, view) if isinstance(view, dict) else None
+    state = validation.from_untrusted(ViewState, view) if isinstance(view, dict) else None
     if state is not None and state.window and not _is_window(state.window):
         state = None
     if state is None or table.get("directory") != _spelled(place):

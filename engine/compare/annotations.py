@@ -44,7 +44,7 @@ def read(folder: Path) -> dict[str, Remark]:
     if not isinstance(table, Mapping):
         raise EngineError("This file holds something other than notes.", str(path))
     found = {
-        prompt: validation.lenient(Remark, one)
+        prompt: validation.from_untrusted(Remark, one)
         for prompt, one in table.items()
         if isinstance(one, Mapping)
     }

@@ -170,7 +170,7 @@ def _own_decode(text: str, settings: dict[str, str]) -> tuple[tuple[str, float],
         for name in _DECODE
         if name in settings
     }
-    for name, reason in validation.problems(Decode, own).items():
+    for name, reason in validation.errors(Decode, own).items():
         raise _wrong(text, f"{name} {reason}")
     return tuple((name, getattr(validation.build(Decode, own), name)) for name in own)
 

@@ -79,7 +79,7 @@ def from_table(table: Mapping[str, Any]) -> Sample:
     """The sample of a table. Raises ValueError where it is none."""
     try:
         decode = table["decode"]
-        if validation.problems(Decode, decode):
+        if validation.errors(Decode, decode):
             raise ValueError("the decode settings are wrong")
         if table["finish"] not in ("stop", "length", "cancelled"):
             raise ValueError(f"unknown finish {table['finish']!r}")

@@ -160,7 +160,7 @@ class JobDirectory:
                 str(self.record_file),
                 "Open it with the finetop that made it.",
             )
-        return validation.lenient(JobRecord, table)
+        return validation.from_untrusted(JobRecord, table)
 
     def recipe(self) -> Recipe:
         """The recipe that holds now."""

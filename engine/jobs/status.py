@@ -95,8 +95,10 @@ def read(job: JobDirectory) -> Status | None:
     try:
         values["state"] = State(str(values["state"]))
         error = values.get("error")
-        values["error"] = validation.lenient(Failure, error) if isinstance(error, dict) else None
-        return validation.lenient(Status, values)
+        values["error"] = (
+            validation.from_untrusted(Failure, error) if isinstance(error, dict) else None
+        )
+        return validation.from_untrusted(Status, values)
     except (KeyError, TypeError, ValueError):
         return None
 

@@ -85,7 +85,7 @@ def view(job: JobDirectory) -> JobView | None:
 
 def notes(job: JobDirectory) -> UserNotes:
     """The user's notes; empty ones where the file is missing or of another shape."""
-    return validation.lenient(UserNotes, read_json(job.user_file) or {}) or UserNotes()
+    return validation.from_untrusted(UserNotes, read_json(job.user_file) or {}) or UserNotes()
 
 
 def write_notes(job: JobDirectory, changed: UserNotes) -> None:

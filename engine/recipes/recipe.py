@@ -68,7 +68,7 @@ class EvaluateRecipe:
     arms: list[str] = setting([])
     suites: list[str] = setting([])
     """Files of items, or `bundled:NAME`; empty: every bundled suite."""
-    limit: int = setting(0, least=0)
+    limit: int = setting(0, ge=0)
     """Items of each suite; 0 is all."""
     choices: str = setting("")
     """A data set whose answers are labels: measured by likelihood and by generated answer."""
@@ -85,10 +85,10 @@ class PretrainRecipe:
     name: str = setting("pretrain")
     device: str = setting("cpu")
     command: str = setting("")
-    seed: int = setting(1, least=0)
+    seed: int = setting(1, ge=0)
     phase_steps: list[int] = setting([])
-    minutes: float = setting(0.0, least=0)
-    parameters: int = setting(0, least=0)
+    minutes: float = setting(0.0, ge=0)
+    parameters: int = setting(0, ge=0)
     kind: str = setting("pretrain", choices=("pretrain",))
 
 
@@ -119,7 +119,7 @@ def parse(table: Mapping[str, Any], where: str = "the recipe") -> Recipe:
         raise EngineError(
             f"Unknown kind of job: {body['kind']!r}.", where, f"Kinds: {', '.join(KINDS)}."
         )
-    wrong = validation.problems(cls, body)
+    wrong = validation.errors(cls, body)
     if wrong:
         raise EngineError(
             "The recipe cannot be used." if len(wrong) > 1 else "A setting cannot be used.",

@@ -24,10 +24,10 @@ class Data:
     """`bundled:NAME` or a path to a file or folder of rows."""
     eval: str = setting("", label="Eval rows")
     """A file of held-out rows; empty: the set's own, else a share of the training rows."""
-    eval_share: float = setting(0.1, least=0, most=0.9, label="Eval share")
+    eval_share: float = setting(0.1, ge=0, le=0.9, label="Eval share")
     group: str = setting("", label="Group column")
     """Rows with the same value here go to the same side of the split."""
-    limit: int = setting(0, least=0, label="Row limit")
+    limit: int = setting(0, ge=0, label="Row limit")
     """Rows of each file to use; 0 is all."""
     shuffle: bool = setting(True, label="Shuffle")
     """Whether rows are drawn in an order of the seed before the limit; else as in the file."""
@@ -49,7 +49,7 @@ class Data:
     template, else `instruct`."""
     system: str = setting("", label="System prompt")
     """For rows that bring none."""
-    max_length: int = setting(256, least=8, most=1_048_576, label="Max length")
+    max_length: int = setting(256, ge=8, le=1_048_576, label="Max length")
     """Tokens of a row."""
     too_long: str = setting("cut", choices=("cut", "drop"), label="Too long")
     """What happens to a longer row; either way it is counted."""
@@ -63,10 +63,10 @@ class Method:
     (arXiv 2402.09353)."""
     quantize: str = setting("none", choices=("none", "4bit", "8bit"), label="Quantize")
     """The frozen base in NF4 (QLoRA, arXiv 2305.14314) or int8, by bitsandbytes."""
-    rank: int = setting(8, least=1, most=1024, label="Rank")
-    alpha: float = setting(16.0, above=0, label="Alpha")
+    rank: int = setting(8, ge=1, le=1024, label="Rank")
+    alpha: float = setting(16.0, gt=0, label="Alpha")
     """The adapter's output is scaled by alpha / rank."""
-    dropout: float = setting(0.0, least=0, most=0.9, label="Dropout")
+    dropout: float = setting(0.0, ge=0, le=0.9, label="Dropout")
     targets: list[str] = setting(["all-linear"], label="Targets")
     """Names of the modules that get an adapter; `all-linear` is every linear layer but the head."""
 
@@ -75,15 +75,15 @@ class Method:
 class Training:
     objective: str = setting("answers", choices=("answers", "dpo"), label="Objective")
     """Learn the answers, or prefer the chosen to the rejected one (DPO, arXiv 2305.18290)."""
-    dpo_beta: float = setting(0.1, above=0, most=100, label="DPO beta")
+    dpo_beta: float = setting(0.1, gt=0, le=100, label="DPO beta")
     """How strongly DPO holds the model to its base."""
-    learning_rate: float = setting(2e-4, least=0, most=10, label="Learning rate")
-    epochs: float = setting(3.0, above=0, most=10_000, label="Epochs")
-    max_steps: int = setting(0, least=0, label="Max steps")
+    learning_rate: float = setting(2e-4, ge=0, le=10, label="Learning rate")
+    epochs: float = setting(3.0, gt=0, le=10_000, label="Epochs")
+    max_steps: int = setting(0, ge=0, label="Max steps")
     """Optimiser steps; 0 leaves it to the epochs."""
-    batch_size: int = setting(16, least=1, most=65_536, label="Batch size")
+    batch_size: int = setting(16, ge=1, le=65_536, label="Batch size")
     """Rows of one forward pass."""
-    accumulation: int = setting(1, least=1, most=65_536, label="Accumulation")
+    accumulation: int = setting(1, ge=1, le=65_536, label="Accumulation")
     """Forward passes of one optimiser step."""
     packing: bool = setting(False, label="Packing")
     """Rows are laid end to end in passes of batch_size × max_length tokens at most, without
@@ -97,17 +97,17 @@ class Training:
         choices=("linear", "cosine", "constant", "polynomial", "inverse_sqrt"),
         label="Schedule",
     )
-    warmup_share: float = setting(0.05, least=0, most=1, label="Warm-up share")
-    weight_decay: float = setting(0.0, least=0, most=10, label="Weight decay")
-    max_grad_norm: float = setting(1.0, least=0, label="Clip gradient at")
+    warmup_share: float = setting(0.05, ge=0, le=1, label="Warm-up share")
+    weight_decay: float = setting(0.0, ge=0, le=10, label="Weight decay")
+    max_grad_norm: float = setting(1.0, ge=0, label="Clip gradient at")
     """0 clips nothing."""
     dtype: str = setting("auto", choices=("auto", "float32", "bfloat16", "float16"), label="Dtype")
-    seed: int = setting(7, least=0, most=2**32 - 1, label="Seed")
-    evaluations: int = setting(10, least=0, most=10_000, label="Evaluations")
+    seed: int = setting(7, ge=0, le=2**32 - 1, label="Seed")
+    evaluations: int = setting(10, ge=0, le=10_000, label="Evaluations")
     """How often, evenly spread, the held-out rows are measured; 0 is only at the end."""
-    saves: int = setting(5, least=0, most=10_000, label="Saves")
+    saves: int = setting(5, ge=0, le=10_000, label="Saves")
     """How often, evenly spread, a checkpoint is kept for resuming; 0 is only at a stop."""
-    keep: int = setting(2, least=1, most=1000, label="Keep")
+    keep: int = setting(2, ge=1, le=1000, label="Keep")
     """Checkpoints kept; older ones are removed, the best one never."""
 
 
@@ -116,9 +116,9 @@ class Stopping:
     metric: str = setting("eval/loss", label="Metric")
     """The tag of a logged scalar that says which checkpoint is best."""
     higher_is_better: bool = setting(False, label="Higher is better")
-    patience: int = setting(0, least=0, most=10_000, label="Patience")
+    patience: int = setting(0, ge=0, le=10_000, label="Patience")
     """Evaluations without improvement after which the run ends early; 0: it never does."""
-    min_improvement: float = setting(0.0, least=0, label="Least improvement")
+    min_improvement: float = setting(0.0, ge=0, label="Least improvement")
     """In the metric's own unit; less counts as none."""
     result: str = setting("auto", choices=("auto", "last", "best"), label="Result")
     """Which weights the run leaves; `auto`: the best where there is patience, else the last."""
@@ -129,28 +129,28 @@ class Replay:
     data: str = setting("", label="Replay data")
     """Other rows to mix in: a data set as `data.train`, or `run:ID` of a job of answers that the
     base itself gave."""
-    share: float = setting(0.1, least=0, most=0.9, label="Replay share")
+    share: float = setting(0.1, ge=0, le=0.9, label="Replay share")
     """Of the rows of an epoch; without replay data it says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    count: int = setting(3, least=0, most=64, label="Samples")
+    count: int = setting(3, ge=0, le=64, label="Samples")
     """Prompts that are answered at each evaluation; 0: none."""
     prompts: str = setting("", label="Sample prompts")
     """A file of prompts or `bundled:NAME`; empty: those of the first held-out rows."""
-    max_new_tokens: int = setting(48, least=1, most=4096, label="Sample length")
+    max_new_tokens: int = setting(48, ge=1, le=4096, label="Sample length")
 
 
 @dataclass(frozen=True, slots=True)
 class Forgetting:
     probe: str = setting("", label="Probe text")
     """A text file of what is not trained on; empty: the bundled one."""
-    tokens: int = setting(1024, least=0, most=1_048_576, label="Probe tokens")
+    tokens: int = setting(1024, ge=0, le=1_048_576, label="Probe tokens")
     """Of the probe, measured at each evaluation against the base, and in a stage against its parent
     too; 0: no alarm. Left as it is, a short run takes fewer, but 64 at least, so that all of it
     costs at most 5% of its time."""
-    budget: float = setting(0.1, least=0, most=100, label="Forgetting budget")
+    budget: float = setting(0.1, ge=0, le=100, label="Forgetting budget")
     """Held-out loss shift in nats per token above which the alarm is raised."""
     stop: bool = setting(False, label="Stop at budget")
     """Whether the run ends when the budget is crossed. It leaves the last weights within it, unless
@@ -159,9 +159,9 @@ class Forgetting:
 
 @dataclass(frozen=True, slots=True)
 class Decode:
-    max_new_tokens: int = setting(128, least=1, most=65_536, label="Length")
-    temperature: float = setting(0.0, least=0, most=10, label="Temperature")
+    max_new_tokens: int = setting(128, ge=1, le=65_536, label="Length")
+    temperature: float = setting(0.0, ge=0, le=10, label="Temperature")
     """0 is greedy."""
-    top_p: float = setting(1.0, above=0, most=1, label="Top p")
-    top_k: int = setting(0, least=0, label="Top k")
-    seed: int = setting(7, least=0, most=2**32 - 1, label="Seed")
+    top_p: float = setting(1.0, gt=0, le=1, label="Top p")
+    top_k: int = setting(0, ge=0, label="Top k")
+    seed: int = setting(7, ge=0, le=2**32 - 1, label="Seed")

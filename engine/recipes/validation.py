@@ -19,20 +19,20 @@ _LARGEST = 2**63 - 1
 def setting(
     default: Any,
     *,
-    least: float | None = None,
-    most: float | None = None,
-    above: float | None = None,
+    ge: float | None = None,
+    le: float | None = None,
+    gt: float | None = None,
     choices: tuple[str, ...] | None = None,
     label: str = "",
 ) -> Any:
-    """A dataclass field with its bounds; `above` is exclusive, `least` and `most` are inclusive."""
-    rules = {"least": least, "most": most, "above": above, "choices": choices, "label": label}
+    """A dataclass field with its bounds: `gt` and `ge` from below, `le` from above."""
+    rules = {"ge": ge, "le": le, "gt": gt, "choices": choices, "label": label}
     if isinstance(default, list | dict):
         return dataclasses.field(default_factory=default.copy, metadata=rules)
     return dataclasses.field(default=default, metadata=rules)
 
 
-def problems(cls: type, table: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def errors(cls: type, table: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """What is wrong with `table` as a `cls`: dotted key to reason. Empty when all is well."""
     found: dict[str, str] = {}
     hints = _hints(cls)
@@ -48,7 +48,7 @@ def problems(cls: type, table: Mapping[str, Any], prefix: str = "") -> dict[str,
             )
         elif dataclasses.is_dataclass(hints[key]):
             if isinstance(value, Mapping):
-                found |= problems(typing.cast(type, hints[key]), value, f"{dotted}.")
+                found |= errors(typing.cast(type, hints[key]), value, f"{dotted}.")
             else:
                 found[dotted] = "must be a table"
         else:
@@ -59,7 +59,7 @@ def problems(cls: type, table: Mapping[str, Any], prefix: str = "") -> dict[str,
 
 
 def build(cls: type[T], table: Mapping[str, Any]) -> T:
-    """The dataclass of a table that has no `problems`; missing keys take their defaults."""
+    """The dataclass of a table that has no `errors`; missing keys take their defaults."""
     hints = _hints(cls)
     values: dict[str, Any] = {}
     for key, value in table.items():
@@ -70,7 +70,7 @@ def build(cls: type[T], table: Mapping[str, Any]) -> T:
     return cls(**values)
 
 
-def lenient(cls: type[T], table: Mapping[str, Any]) -> T | None:
+def from_untrusted(cls: type[T], table: Mapping[str, Any]) -> T | None:
     """The dataclass of a table that a program wrote: keys it does not know are left out.
 
     None where a value has the wrong type or a key without a default is missing.
@@ -78,7 +78,7 @@ def lenient(cls: type[T], table: Mapping[str, Any]) -> T | None:
     names = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     known = {key: value for key, value in table.items() if key in names}
     try:
-        return None if problems(cls, known) else cls(**known)
+        return None if errors(cls, known) else cls(**known)
     except TypeError:
         return None
 
@@ -86,7 +86,7 @@ def lenient(cls: type[T], table: Mapping[str, Any]) -> T | None:
 def coerce(cls: type, dotted: str, text: str) -> Any:
     """The value that `text`, typed by a person, means for the setting `dotted`.
 
-    Text that does not parse is returned as it is, so that `problems` can say what is wrong.
+    Text that does not parse is returned as it is, so that `errors` can say what is wrong.
     """
     kind = kind_of(cls, dotted)
     if kind is bool:
@@ -144,12 +144,12 @@ def _wrong(value: object, kind: Any, rules: Mapping[str, Any]) -> str:
             return "is too large a number"
         if not math.isfinite(value):
             return "must be a finite number"
-        if rules.get("above") is not None and value <= rules["above"]:
-            return f"must be more than {rules['above']:g}"
-        if rules.get("least") is not None and value < rules["least"]:
-            return f"must be at least {rules['least']:g}"
-        if rules.get("most") is not None and value > rules["most"]:
-            return f"must be at most {rules['most']:g}"
+        if rules.get("gt") is not None and value <= rules["gt"]:
+            return f"must be more than {rules['gt']:g}"
+        if rules.get("ge") is not None and value < rules["ge"]:
+            return f"must be at least {rules['ge']:g}"
+        if rules.get("le") is not None and value > rules["le"]:
+            return f"must be at most {rules['le']:g}"
     if rules.get("choices") and value not in rules["choices"]:
         return f"must be one of {', '.join(rules['choices'])}, not {value!r}"
     return ""

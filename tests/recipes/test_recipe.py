@@ -55,12 +55,12 @@ def test_a_wrong_setting_is_named(change: str, key: str, words: str) -> None:
 
 
 def test_a_whole_number_too_large_for_a_float_is_told() -> None:
-    found = validation.problems(TrainRecipe, {"training": {"epochs": 10**400}})
+    found = validation.errors(TrainRecipe, {"training": {"epochs": 10**400}})
     assert list(found) == ["training.epochs"]
 
 
 def test_all_wrong_settings_are_told_at_once() -> None:
-    found = validation.problems(
+    found = validation.errors(
         TrainRecipe, {"method": {"rank": 0}, "training": {"epochs": "x", "seed": True}}
     )
     assert sorted(found) == ["method.rank", "training.epochs", "training.seed"]

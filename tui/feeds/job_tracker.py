@@ -59,7 +59,7 @@ class Tracked:
             self._stamp, self.view, self.unread = stamp, view(self.job), True
             self._output = self.job.adapter.is_dir() or self.job.model.is_dir()
             marks = read_json(self._marks_file)
-            self._marks = validation.lenient(Marks, marks) if marks is not None else None
+            self._marks = validation.from_untrusted(Marks, marks) if marks is not None else None
         elif not self.view.state.final:
             state = statuses.derive(self.job, self.view.status)
             if state is not self.view.state:

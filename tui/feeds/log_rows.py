@@ -41,5 +41,5 @@ def changed(kept: Kept, row: RunRow, changes: Mapping[str, Any]) -> dict[str, di
 
 
 def _with(row: RunRow, table: Mapping[str, Any]) -> RunRow:
-    notes = validation.lenient(UserNotes, table) or row.view.notes
+    notes = validation.from_untrusted(UserNotes, table) or row.view.notes
     return dataclasses.replace(row, view=dataclasses.replace(row.view, notes=notes))

@@ -78,7 +78,7 @@ def draft(start: TrainRecipe, texts: Mapping[str, str], checkpoint: str, data: s
         validation.assign(table, key, _value(key, text))
     validation.assign(table, "model.checkpoint", checkpoint)
     validation.assign(table, "data.train", data)
-    problems = validation.problems(TrainRecipe, table)
+    problems = validation.errors(TrainRecipe, table)
     if not texts.get("name", "").strip():
         problems["name"] = "must not be empty"
     return Draft(None if problems else validation.build(TrainRecipe, table), problems)

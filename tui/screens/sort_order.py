@@ -103,7 +103,7 @@ def load(root: Path) -> tuple[Order, str]:
     if not isinstance(table, dict) or table.get("schema") != SCHEMA:
         return Order(), "The order of last time is of another finetop, so this is a fresh one."
     kept = table.get("order")
-    order = validation.lenient(Order, kept) if isinstance(kept, dict) else None
+    order = validation.from_untrusted(Order, kept) if isinstance(kept, dict) else None
     if order is None:
         return Order(), "The order of last time holds something else, so this is a fresh one."
     return order, ""

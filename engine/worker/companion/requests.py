@@ -68,7 +68,7 @@ def parse_decode(request: Request) -> Decode:
     wanted = request.get("decoding", {})
     if not isinstance(wanted, dict):
         raise EngineError("The decode settings are not an object.", str(wanted))
-    wrong = validation.problems(Decode, wanted)
+    wrong = validation.errors(Decode, wanted)
     if wrong:
         raise EngineError(
             "A decode setting cannot be used.",

@@ -140,7 +140,7 @@ def read_replay(value: object) -> Replay:
 
 
 def _read(cls: type[T], name: str, table: dict[str, Any]) -> T:
-    wrong = validation.problems(cls, table)
+    wrong = validation.errors(cls, table)
     if wrong:
         reasons = "\n".join(f"{name}.{key}: {reason}" for key, reason in wrong.items())
         raise EngineError(f"A {name} setting cannot be used.", reasons)

@@ -53,9 +53,7 @@ def count(config: Mapping[str, Any], method: Method) -> Counted:
 def answer(base: Path, method: object) -> dict[str, Any]:
     """`count` for the folder of a model and the method table of a recipe. Raises EngineError."""
     table = {} if method is None else method
-    wrong = (
-        validation.problems(Method, table) if isinstance(table, dict) else {"method": "no table"}
-    )
+    wrong = validation.errors(Method, table) if isinstance(table, dict) else {"method": "no table"}
     if not isinstance(table, dict) or wrong:
         raise EngineError(
             "The method cannot be used.",
