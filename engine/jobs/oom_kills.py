@@ -24,7 +24,7 @@ def memory_kills() -> int | None:
     return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
 
 
-def suspicion(job: JobDirectory) -> str:
+def suspected_oom(job: JobDirectory) -> str:
     """A sentence where memory may be why a crashed job died; else empty."""
     began = read_json(job.attempt(job.latest_attempt()).process) or {}
     before, now = began.get(KEY), memory_kills()

@@ -28,7 +28,7 @@ FREE = frozenset({
 
 
 @dataclass(frozen=True, slots=True)
-class Further:
+class Extension:
     """What a run that is done needs to go on."""
 
     why: str
@@ -43,8 +43,8 @@ class Further:
 
 
 _REASONS = {
-    "patience": Further("its metric no longer improved", "stopping.patience", "0"),
-    "budget": Further("it was over its forgetting budget", "forgetting.stop", "false"),
+    "patience": Extension("its metric no longer improved", "stopping.patience", "0"),
+    "budget": Extension("it was over its forgetting budget", "forgetting.stop", "false"),
 }
 
 
@@ -66,7 +66,7 @@ def check(job: JobDirectory, wanted: Recipe) -> None:
         )
 
 
-def check_further(job: JobDirectory, wanted: Recipe | None) -> None:
+def check_extension(job: JobDirectory, wanted: Recipe | None) -> None:
     """Raise EngineError where `wanted` (None: nothing new) leaves a job that is done nothing to do.
 
     A run that ended early needs other rules to go on; one that came to its end needs more steps.
@@ -78,7 +78,7 @@ def check_further(job: JobDirectory, wanted: Recipe | None) -> None:
     if not isinstance(before, TrainRecipe) or not isinstance(wanted, TrainRecipe | None):
         raise EngineError(f"{job.path.name} is done: nothing is left to do.", _said(job))
     ended = ended_early(job)
-    needed = further(before, ended)
+    needed = how_to_extend(before, ended)
     command = f"finetop resume {job.path.name} --set {needed.change}"
     if ended and not (wanted is not None and _lifts(ended, before, wanted)):
         raise EngineError(
@@ -102,7 +102,7 @@ def ended_early(job: JobDirectory) -> str:
     return why if why in _REASONS else ""
 
 
-def further(recipe: TrainRecipe, ended: str) -> Further:
+def how_to_extend(recipe: TrainRecipe, ended: str) -> Extension:
     """The change by which a run that is done goes on; `ended` is why it did early, or "".
 
     One that came to its end is given as much again.
@@ -110,8 +110,8 @@ def further(recipe: TrainRecipe, ended: str) -> Further:
     if ended:
         return _REASONS[ended]
     if recipe.training.max_steps:
-        return Further("", "training.max_steps", str(2 * recipe.training.max_steps))
-    return Further("", "training.epochs", f"{2 * recipe.training.epochs:g}")
+        return Extension("", "training.max_steps", str(2 * recipe.training.max_steps))
+    return Extension("", "training.epochs", f"{2 * recipe.training.epochs:g}")
 
 
 def schedule_note(before: Recipe, wanted: Recipe | None) -> str:

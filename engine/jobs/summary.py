@@ -79,7 +79,7 @@ def view(job: JobDirectory) -> JobView | None:
     status = statuses.read(job)
     state = statuses.derive(job, status, time.time())
     if state is State.CRASHED:
-        problem = problem or oom_kills.suspicion(job)
+        problem = problem or oom_kills.suspected_oom(job)
     return JobView(job.path, record, recipe, status, state, notes(job), problem)
 
 

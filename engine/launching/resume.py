@@ -31,7 +31,7 @@ def resume_job(
             "If that host is gone, resume it with --adopt.",
         )
     if state is State.DONE:
-        resume_rules.check_further(job, recipe)
+        resume_rules.check_extension(job, recipe)
     if recipe is not None:
         resume_rules.check(job, recipe)
     devices.options((recipe or job.recipe()).device)

@@ -78,7 +78,7 @@ def run(attempt: Attempt, kind: str) -> int:
 
 def explain(error: BaseException, attempt: Attempt) -> Failure:
     """What a user should read of an exception."""
-    if out_of_memory.means_exhausted(error):
+    if out_of_memory.is_out_of_memory(error):
         return out_of_memory.explain(error, attempt)
     if isinstance(error, EngineError):
         return Failure(error.title, error.detail, error.hint)

@@ -27,7 +27,7 @@ LESS = 0.8
 GENERAL = "Try a smaller batch (with more accumulation), a shorter length, or LoRA."
 
 
-def means_exhausted(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out: of a GPU or of the machine."""
     error = _cause(error)
     if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__:

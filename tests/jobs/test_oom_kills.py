@@ -30,9 +30,9 @@ def begun(root: Path, **changes: object) -> JobDirectory:
 
 def test_kills_since_a_run_began_are_suspected(root: Path, count: Path) -> None:
     job = begun(root)
-    assert oom_kills.suspicion(job) == ""
+    assert oom_kills.suspected_oom(job) == ""
     count.write_text("oom_kill 4\n")
-    assert "perhaps out of memory" in oom_kills.suspicion(job)
+    assert "perhaps out of memory" in oom_kills.suspected_oom(job)
 
 
 @pytest.mark.parametrize(
@@ -44,11 +44,11 @@ def test_what_is_not_known_is_not_suspected(
     root: Path, count: Path, changes: dict[str, object]
 ) -> None:
     count.write_text("oom_kill 9\n")
-    assert oom_kills.suspicion(begun(root, **changes)) == ""
+    assert oom_kills.suspected_oom(begun(root, **changes)) == ""
 
 
 def test_where_nothing_is_counted_nothing_is_said(root: Path, count: Path) -> None:
     job = begun(root)
     count.unlink()
     assert oom_kills.memory_kills() is None
-    assert oom_kills.suspicion(job) == ""
+    assert oom_kills.suspected_oom(job) == ""

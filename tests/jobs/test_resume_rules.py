@@ -33,7 +33,7 @@ def changed(job: JobDirectory, *changes: str) -> TrainRecipe:
 @pytest.mark.parametrize("change", ["training.epochs=3", "training.max_steps=25"])
 def test_more_steps_give_a_finished_run_something_to_do(root: Path, change: str) -> None:
     job = finished(root)
-    resume_rules.check_further(job, changed(job, change))
+    resume_rules.check_extension(job, changed(job, change))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_finished_run_asks_for_more_and_says_that_the_schedule_changes(
     job = finished(root)
     for wanted in (None, changed(job, change)):
         with pytest.raises(EngineError, match="nothing is left to train") as caught:
-            resume_rules.check_further(job, wanted)
+            resume_rules.check_extension(job, wanted)
         assert "--set training.epochs=4" in caught.value.hint
         assert "schedule" in caught.value.hint
         assert caught.value.detail == "what it said"
@@ -54,9 +54,9 @@ def test_a_finished_run_asks_for_more_and_says_that_the_schedule_changes(
 def test_a_run_that_is_bounded_by_steps_needs_more_of_them(root: Path) -> None:
     job = finished(root, max_steps=24)
     with pytest.raises(EngineError) as caught:
-        resume_rules.check_further(job, changed(job, "training.epochs=9"))
+        resume_rules.check_extension(job, changed(job, "training.epochs=9"))
     assert "--set training.max_steps=48" in caught.value.hint
-    resume_rules.check_further(job, changed(job, "training.max_steps=30"))
+    resume_rules.check_extension(job, changed(job, "training.max_steps=30"))
 
 
 @pytest.mark.parametrize(
@@ -72,18 +72,18 @@ def test_a_run_that_ended_early_says_why_and_what_lets_it_go_on(
     job = finished(root, ended, step=12)
     for wanted in (None, changed(job, "training.epochs=9")):
         with pytest.raises(EngineError, match="ended early") as caught:
-            resume_rules.check_further(job, wanted)
+            resume_rules.check_extension(job, wanted)
         assert hint in caught.value.hint
         assert job.path.name in caught.value.hint
-    resume_rules.check_further(job, changed(job, lifted))
+    resume_rules.check_extension(job, changed(job, lifted))
 
 
 def test_answers_that_were_left_out_can_be_asked_for_again(root: Path) -> None:
     job = directory.create(root, GenerateRecipe(arms=["b=bundled:demo-base"]))
     with pytest.raises(EngineError, match="nothing is left to do"):
-        resume_rules.check_further(job, None)
+        resume_rules.check_extension(job, None)
     job.rejects.write_text("{}\n")
-    resume_rules.check_further(job, None)
+    resume_rules.check_extension(job, None)
 
 
 def test_the_note_on_the_schedule_is_only_where_it_changes(root: Path) -> None:

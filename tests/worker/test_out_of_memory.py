@@ -18,7 +18,7 @@ from engine.jobs.status import State
 from engine.recipes import recipe
 from engine.worker.__main__ import run
 from engine.worker.attempt import Attempt
-from engine.worker.out_of_memory import means_exhausted
+from engine.worker.out_of_memory import is_out_of_memory
 from tests import patience
 from tests.conftest import Eventually
 from tests.worker.training.test_train import wait_for_end
@@ -46,13 +46,13 @@ class OutOfMemoryError(RuntimeError):
     ],
 )  # fmt: skip
 def test_it_is_told_by_what_libraries_say(error: Exception, means: bool) -> None:
-    assert means_exhausted(error) is means
+    assert is_out_of_memory(error) is means
 
 
 def test_torch_itself_is_understood() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 55, dtype=torch.int8)
-    assert means_exhausted(caught.value)
+    assert is_out_of_memory(caught.value)
 
 
 @pytest.mark.parametrize(

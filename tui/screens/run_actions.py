@@ -169,14 +169,14 @@ class Deeds(Page):
 
     def _go_further(self, row: RunRow) -> None:
         """Ask for what a run that is done needs to go on: more to do, or another rule."""
-        from engine.jobs.resume_rules import further
+        from engine.jobs.resume_rules import how_to_extend
         from tui.screens.dialogs import Question
         from tui.screens.run_dialogs import MoreWindow
 
         recipe = row.view.recipe
         if not isinstance(recipe, TrainRecipe):
             return
-        needed = further(recipe, row.marks.ended if row.marks else "")
+        needed = how_to_extend(recipe, row.marks.ended if row.marks else "")
 
         def answer(change: str | None) -> None:
             if change is not None:

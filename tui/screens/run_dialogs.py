@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.widgets import Input
 
 from engine.errors import EngineError
-from engine.jobs.resume_rules import Further, schedule_note
+from engine.jobs.resume_rules import Extension, schedule_note
 from engine.jobs.summary import UserNotes
 from engine.recipes.diff import Difference, said
 from engine.recipes.recipe import TrainRecipe, changed
@@ -103,7 +103,7 @@ class RemoveWindow(_Form):
 class MoreWindow(_Form):
     """Dismissed with the change that gives a finished run more to do; None where it stays done."""
 
-    def __init__(self, name: str, recipe: TrainRecipe, needed: Further) -> None:
+    def __init__(self, name: str, recipe: TrainRecipe, needed: Extension) -> None:
         super().__init__()
         self._name_of_run = name
         self._recipe = recipe
