@@ -1,4 +1,4 @@
-"""Where a judge sits: the votes in the job's folder, and the rubrics. Blocks, so on a thread."""
+"""A judge's votes in the job's folder, and the rubrics. Blocks, so on a thread."""
 
 import dataclasses
 import getpass
@@ -45,7 +45,7 @@ class Kept(Message):
         self.text = text
 
 
-class Desk:
+class BallotBox:
     """One judge's book at a time. Methods may raise EngineError; writing rubrics OSError too."""
 
     def __init__(self, folder: Path, arms: tuple[str, str]) -> None:
@@ -56,7 +56,7 @@ class Desk:
         self.rubrics: dict[str, str] = dict(votes.RUBRICS)
 
     def open(self, judge: str = "") -> DeskOpened:
-        """Sit down as a judge; without a name as the one who sat here before, or this user."""
+        """Read a judge's votes; without a name those of the last judge, or of this user."""
         self.judge = judge or self.judge or _user()
         self._book = Book(votes.book_of(self._folder, self.judge))
         own = self._folder / RUBRICS

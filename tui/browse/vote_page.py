@@ -17,7 +17,7 @@ from engine.compare.samples import Sample
 from engine.compare.votes import Ballot, Choice, Vote, draw, hide_names, named
 from engine.text import one_line
 from tui.browse.answers_feed import Answers, Clerk, Refused
-from tui.browse.ballots import Desk, DeskOpened, Kept, NotKept, names_behind
+from tui.browse.ballots import BallotBox, DeskOpened, Kept, NotKept, names_behind
 from tui.browse.pair_list import answer_lines, prompt_lines
 from tui.browse.result_lines import outcome
 from tui.screens.dialogs import Dialog, Trouble
@@ -49,7 +49,7 @@ class VotePage(Sheet):
         self._marked = {key for key, one in answers.remarks.items() if one.marked}
         self._opened = False
         self._names: list[str] = []
-        self._desk = Desk(path, (answers.left, answers.right))
+        self._ballot_box = BallotBox(path, (answers.left, answers.right))
         self._path = path
         self._clerk = Clerk(self.post_message)
 
@@ -73,7 +73,7 @@ class VotePage(Sheet):
         for side in ("left", "right"):
             self.query_one(f"#side-{side} .head", Lines).show([(f" {side}", "strong")])
         self.run_worker(self._clerk.run, thread=True)
-        self._clerk.do(self._desk.open)
+        self._clerk.do(self._ballot_box.open)
 
     def on_unmount(self) -> None:
         self._clerk.stop()
@@ -126,7 +126,7 @@ class VotePage(Sheet):
         )
         self._votes.pop(vote.ballot, None)
         self._votes[vote.ballot] = vote
-        self._clerk.do(lambda: self._desk.cast(vote))
+        self._clerk.do(lambda: self._ballot_box.cast(vote))
         self._go_on()
         if self._now is None:
             self.action_outcome()
@@ -135,7 +135,7 @@ class VotePage(Sheet):
         if not self._votes:
             return
         ballot, last = self._votes.popitem()
-        self._clerk.do(self._desk.undo)
+        self._clerk.do(self._ballot_box.undo)
         self._show(next((one for one in self._ballots if one.id == ballot), None))
         self._note = last.note
         self._ratings = {
@@ -161,7 +161,7 @@ class VotePage(Sheet):
                 self._ratings = ratings
                 self._draw()
 
-        self.app.push_screen(RatingWindow(self._desk.rubrics, self._ratings), take)
+        self.app.push_screen(RatingWindow(self._ballot_box.rubrics, self._ratings), take)
 
     def action_mark(self) -> None:
         if self._now is None:
@@ -184,7 +184,7 @@ class VotePage(Sheet):
         def work_out() -> Outcome:
             judges = {
                 judge: [named(vote, answers.names) for vote in cast]
-                for judge, cast in self._desk.judges().items()
+                for judge, cast in self._ballot_box.judges().items()
             }
             lines = outcome(judges, answers.names[answers.right], answers.names[answers.left])
             return Outcome(lines)
@@ -199,14 +199,14 @@ class VotePage(Sheet):
     def action_judge(self) -> None:
         def take(name: str | None) -> None:
             if name:
-                self._clerk.do(lambda: self._desk.open(name))
+                self._clerk.do(lambda: self._ballot_box.open(name))
 
-        self.app.push_screen(Ask("Who judges?", self._desk.judge, "a name", 40), take)
+        self.app.push_screen(Ask("Who judges?", self._ballot_box.judge, "a name", 40), take)
 
     def action_rubrics(self) -> None:
         def take(text: str | None) -> None:
             if text is not None:
-                self._clerk.do(lambda: self._desk.take_rubrics(text))
+                self._clerk.do(lambda: self._ballot_box.take_rubrics(text))
 
         title = "Rubrics from a file, a line each: name: question. Empty: the bundled ones"
         self.app.push_screen(Ask(title, "", "rubrics.txt"), take)
@@ -255,7 +255,7 @@ class VotePage(Sheet):
             head.append((" No two answers differ: there is nothing to judge.", "warn"))
         else:
             head.append((f" {done} of {len(self._ballots)} judged", "strong"))
-            head.append((f"{between}judge {one_line(self._desk.judge)}", ""))
+            head.append((f"{between}judge {one_line(self._ballot_box.judge)}", ""))
             head.append((f"{between}names are hidden, sides are by lot", "dim"))
         self.query_one("#headline", Lines).show(head)
         about: list[Piece] = []
