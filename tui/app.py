@@ -26,7 +26,7 @@ from engine.recipes.recipe import TrainRecipe
 from tui import navigation, theme
 from tui.actions import Actions
 from tui.cell_diff_driver import shadowed
-from tui.companion_device import Place, choose, held
+from tui.companion_device import CompanionDevice, choose, held
 from tui.feeds.base import Follower
 from tui.feeds.jobs_feed import Feed
 from tui.glyphs import ASCII, UNICODE, Glyphs, detect
@@ -90,7 +90,7 @@ class FinetopApp(App[None]):
         self.actions = actions or Actions(store)
         self._companion_factory = companion or self._make_companion
         self._companion: Companion | None = None
-        self.placed = Place()
+        self.companion_device = CompanionDevice()
         """Where the companion's models run."""
         self._ending: set[asyncio.Task[None]] = set()
         self.runs = RunsSnapshot()
@@ -318,15 +318,15 @@ class FinetopApp(App[None]):
         A run that has taken its GPU since keeps that one's memory: another companion answers, on a
         free GPU or the CPU, and back again after the run. One that is answering is let finish.
         """
-        wanted = choose(self.placed, held(self.runs), self.machine.gpus)
-        moves = not wanted.same_as(self.placed)
+        wanted = choose(self.companion_device, held(self.runs), self.machine.gpus)
+        moves = not wanted.same_as(self.companion_device)
         if self._companion is not None and moves and not self._companion.busy:
             task = asyncio.create_task(self._companion.close())
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
             self._companion = None
         if self._companion is None or not moves:
-            self.placed = wanted
+            self.companion_device = wanted
         if self._companion is None:
             self._companion = self._companion_factory()
         return self._companion
@@ -334,8 +334,8 @@ class FinetopApp(App[None]):
     def _make_companion(self) -> "Companion":
         from tui.companion import Companion
 
-        place, runs = self.placed, str(self.store.root)
-        return Companion(gpu=place.gpu, runs=runs, device=place.device, warm=False)
+        placed, runs = self.companion_device, str(self.store.root)
+        return Companion(gpu=placed.gpu, runs=runs, device=placed.device, warm=False)
 
     def _catch_hangup(self) -> None:
         """Leave in good order when the line drops: the shell gets its terminal back as it was."""

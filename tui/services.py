@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tui.actions import Actions
     from tui.charts.view_store import Looks
     from tui.companion import Companion
-    from tui.companion_device import Place
+    from tui.companion_device import CompanionDevice
     from tui.feeds.base import Follower
     from tui.feeds.hardware_feed import Gauging
     from tui.feeds.logs_feed import LogFeed
@@ -32,7 +32,7 @@ class Services(Protocol):
     actions: "Actions"
     feed: "Follower"
     glyphs: "Glyphs"
-    placed: "Place"
+    companion_device: "CompanionDevice"
     """Where the companion's models run."""
 
     runs: "RunsSnapshot"

@@ -361,8 +361,8 @@ class ComparePage(Page):
         before: list[Piece] = []
         if exchange.busy:
             before.append(("answering, esc cancels", "tuned"))
-        if self.services.placed.told:
-            before.append((self.services.placed.told, "warn"))
+        if self.services.companion_device.reason:
+            before.append((self.services.companion_device.reason, "warn"))
         if not self._asking.has_room(width, glyphs):
             before.append((settings_text(self._asking.decode, glyphs), "dim"))
         most = 2 if self.size.height >= LEAST_TALL else 1
