@@ -36,7 +36,7 @@ from tui.runs.jobs_page import RunsPage
 from tui.screens import sort_order
 from tui.screens.modal import Window
 from tui.screens.page import Page
-from tui.screens.sort_order import Order
+from tui.screens.sort_order import SortOrder
 from tui.snapshots import Machine, RunDetail, RunRow, RunsSnapshot
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class FinetopApp(App[None]):
         """Key of the run that Watch and Compare are about."""
         self.compared: str | None = None
         """Key of the run whose models a key has just asked to be compared, until they are."""
-        self.order, self._order_note = Order(), ""
+        self.order, self._order_note = SortOrder(), ""
         """In which order Runs lists them, and why it is not that of last time."""
         self.place: Path | tuple[Path, ...] = store.root
         """The folder, or the folders, by which it is remembered how its charts were looked at."""

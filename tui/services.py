@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tui.feeds.hardware_feed import Gauging
     from tui.feeds.logs_feed import LogFeed
     from tui.glyphs import Glyphs
-    from tui.screens.sort_order import Order
+    from tui.screens.sort_order import SortOrder
     from tui.snapshots import Machine, RunRow, RunsSnapshot
 
 
@@ -46,7 +46,7 @@ class Services(Protocol):
     """Key of the run that Compare is to take up when it opens next."""
     draft: "TrainRecipe | None"
     """What Launch is to be filled with when it opens next."""
-    order: "Order"
+    order: "SortOrder"
     """In which order jobs are listed."""
     tags: str
     """A filter for tags that was given on the command line."""

@@ -29,7 +29,7 @@ from tui.keymap import Key
 from tui.runs.list_page import Curating
 from tui.runs.status_lines import about, summary
 from tui.screens.page import bindings_of
-from tui.screens.sort_order import SORT_COLUMNS, VALUES, Order, value_of
+from tui.screens.sort_order import SORT_COLUMNS, VALUES, SortOrder, value_of
 from tui.screens.tree_and_groups import Entry, Heading, kept, parent_of, sorted_rows
 from tui.snapshots import SPARK_CELLS, RunRow, RunsSnapshot, Spark
 from tui.styled_text import Piece
@@ -67,7 +67,7 @@ class Filing(Curating):
         """Key of the run that others are compared with."""
 
     @property
-    def order(self) -> Order:
+    def order(self) -> SortOrder:
         return self.services.order
 
     @property
@@ -306,7 +306,7 @@ class RunsPage(Filing):
         )
 
 
-def _columns(order: Order) -> tuple[Column, ...]:
+def _columns(order: SortOrder) -> tuple[Column, ...]:
     """With one for the tag that is sorted by."""
     if not order.tag:
         return COLUMNS
@@ -315,7 +315,7 @@ def _columns(order: Order) -> tuple[Column, ...]:
     return (*COLUMNS[:_TAG_AT], tag, *COLUMNS[_TAG_AT:])
 
 
-def _title(order: Order) -> str:
+def _title(order: SortOrder) -> str:
     """Of the column that is sorted by."""
     if not order.tag:
         return order.column

@@ -17,7 +17,7 @@ from tui.feeds.log_summary import last_step
 from tui.formatting import NONE, short, state_mark
 from tui.glyphs import Glyphs
 from tui.screens.run_filter import state_of
-from tui.screens.sort_order import CHANGED, NAME, STEP, LogOrder
+from tui.screens.sort_order import CHANGED, NAME, STEP, LogSortOrder
 from tui.screens.tree_and_groups import Heading
 from tui.snapshots import SMOOTHED_POINTS, SMOOTHING, SPARK_CELLS, RunRow
 from tui.styled_text import Piece
@@ -41,7 +41,7 @@ class LogTable:
         self.glyphs = glyphs
         self.tags: list[str] = []
         """The tags that have a column, in order."""
-        self.order = LogOrder()
+        self.order = LogSortOrder()
         self._worked: dict[str, tuple[RunLog, dict[tuple[str, str], float | None]]] = {}
         self._steps: dict[str, tuple[RunLog, int | None]] = {}
         self._curves: dict[str, tuple[RunLog, str, str]] = {}

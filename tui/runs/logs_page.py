@@ -11,7 +11,7 @@ from engine.text import one_line
 from tui.formatting import odd_tags, said_of
 from tui.runs.list_page import Curating
 from tui.screens.page import bindings_of
-from tui.screens.sort_order import CHANGED, NAME, STEP, VALUES, LogOrder
+from tui.screens.sort_order import CHANGED, NAME, STEP, VALUES, LogSortOrder
 from tui.screens.tree_and_groups import Heading, grouped, kept, lifted, settings_of
 from tui.snapshots import RunRow, RunsSnapshot
 from tui.styled_text import Line, Piece
@@ -90,15 +90,19 @@ class Remembering(Curating):
         self.services.say("Logs are only read here, so nothing is deleted; x hides a run.")
 
     @property
-    def _order(self) -> "LogOrder":
-        return LogOrder.parse(self._view.sort_by, self._view.descending)
+    def _order(self) -> "LogSortOrder":
+        return LogSortOrder.parse(self._view.sort_by, self._view.descending)
 
     def action_turn_order(self) -> None:
         """By name, by step, by change, by each tag that has a column."""
         tags = self._table.tags if self._table else []
         value = self._order.value
-        turn = [LogOrder(), LogOrder(STEP, falling=True), LogOrder(CHANGED, falling=True),
-                *(LogOrder(tag, True, value) for tag in tags)]  # fmt: skip
+        turn = [
+            LogSortOrder(),
+            LogSortOrder(STEP, falling=True),
+            LogSortOrder(CHANGED, falling=True),
+            *(LogSortOrder(tag, True, value) for tag in tags),
+        ]
         names = [(one.column, one.tagged) for one in turn]
         here = (self._order.column, self._order.tagged)
         at = names.index(here) if here in names else names.index((NAME, False))
@@ -113,7 +117,7 @@ class Remembering(Curating):
         if tags:
             value = VALUES[(VALUES.index(order.value) + 1) % len(VALUES)]
             tag = order.column if order.tagged else tags[0]
-            self._sort_by(LogOrder(tag, True, value, order.falling and order.tagged))
+            self._sort_by(LogSortOrder(tag, True, value, order.falling and order.tagged))
 
     def action_pick_tag(self) -> None:
         """Sort by any tag there is; pin some, so that their columns come first."""
@@ -127,7 +131,7 @@ class Remembering(Curating):
                 return
             tag, pinned = choice
             self.services.looks.change(pinned_tags=pinned)
-            chosen = LogOrder(tag, True, order.value) if tag else order
+            chosen = LogSortOrder(tag, True, order.value) if tag else order
             self._sort_by(order if chosen.column == order.column else chosen)
 
         now = order.column if order.tagged else None
@@ -170,7 +174,7 @@ class Remembering(Curating):
         whose = f"the {len(logs):,} {kind} run{'s' * (len(logs) != 1)}"
         give_points(self, drawn, whose, note=note)
 
-    def _sort_by(self, order: "LogOrder") -> None:
+    def _sort_by(self, order: "LogSortOrder") -> None:
         self.services.looks.change(sort_by=str(order), descending=order.falling)
         self.refill()
 
@@ -274,7 +278,7 @@ class LogsPage(Remembering):
 
         view = self._view
         made = self._table = self._table or LogTable(self.glyphs)
-        made.glyphs, made.order = self.glyphs, LogOrder.parse(view.sort_by, view.descending)
+        made.glyphs, made.order = self.glyphs, LogSortOrder.parse(view.sort_by, view.descending)
         rows = kept(self._known.rows, hidden=self._hidden, archived=self._archived)
         shown = self.sifted([one for one in rows if one.log is not None])
         logs = [one.log for one in shown if one.log is not None]

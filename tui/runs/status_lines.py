@@ -4,7 +4,7 @@ from engine.jobs.status import State
 from engine.jobs.summary import JobView
 from engine.text import one_line
 from tui.formatting import name_of, odd_tags, over_budget, remark, said_of, state_words
-from tui.screens.sort_order import Order
+from tui.screens.sort_order import SortOrder
 from tui.snapshots import RunRow
 from tui.styled_text import Line, Piece
 
@@ -48,7 +48,7 @@ def summary(
     *,
     shown: int,
     word: str,
-    order: Order,
+    order: SortOrder,
     wrong: str = "",
 ) -> Line:
     """How many runs there are, here and elsewhere, waiting, put away, and in which order; or what

@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.recipes.diff import flatten, said, value_at
 from engine.text import one_line
-from tui.screens.sort_order import Order, sort
+from tui.screens.sort_order import SortOrder, sort
 from tui.snapshots import RunRow
 
 
@@ -69,10 +69,10 @@ def arrange(rows: Sequence[RunRow], pinned: Collection[str] = ()) -> list[Entry]
 
 
 def sorted_rows(
-    rows: Sequence[RunRow], order: Order, *, tree: bool = True
+    rows: Sequence[RunRow], order: SortOrder, *, tree: bool = True
 ) -> list[Entry | Heading]:
     """As `arrange`, in an order of the user's: without the tree where that would break it."""
-    if tree and order == Order(value=order.value, pinned=order.pinned):
+    if tree and order == SortOrder(value=order.value, pinned=order.pinned):
         return [*arrange(rows, order.pinned)]
     lines = grouped(lifted(sort([*rows], order), order.pinned), order.group)
     return [one if isinstance(one, Heading) else Entry(one) for one in lines]

@@ -10,7 +10,7 @@ from tests.tui.building import write_event
 from tests.tui.conftest import screen_text, see, until
 from tui.logs_app import LogsApp
 from tui.runs.logs_page import LogsPage
-from tui.screens.sort_order import LogOrder
+from tui.screens.sort_order import LogSortOrder
 from tui.watch.page import WatchPage
 from tui.widgets.table import Table
 
@@ -180,16 +180,16 @@ async def test_an_older_or_broken_view_is_told_once(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("best:train/loss", LogOrder("train/loss", True, "best", True)),
-        ("last:a:b", LogOrder("a:b", True, "last", True)),
-        ("changed", LogOrder("changed", falling=True)),
-        ("name", LogOrder(falling=True)),
-        ("worst:x", LogOrder(falling=True)),
-        ("", LogOrder(falling=True)),
+        ("best:train/loss", LogSortOrder("train/loss", True, "best", True)),
+        ("last:a:b", LogSortOrder("a:b", True, "last", True)),
+        ("changed", LogSortOrder("changed", falling=True)),
+        ("name", LogSortOrder(falling=True)),
+        ("worst:x", LogSortOrder(falling=True)),
+        ("", LogSortOrder(falling=True)),
     ],
 )
-def test_an_order_is_read_back(text: str, expected: LogOrder) -> None:
-    assert LogOrder.parse(text, True) == expected
+def test_an_order_is_read_back(text: str, expected: LogSortOrder) -> None:
+    assert LogSortOrder.parse(text, True) == expected
     if text in ("best:train/loss", "last:a:b", "changed", "name"):
         assert str(expected) == text
 
