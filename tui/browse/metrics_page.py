@@ -139,7 +139,7 @@ class AspectsPage(Sheet):
     def _draw(self) -> None:
         if not self.ready or self._found is None:
             return
-        rows: list[tables.Row] = []
+        rows: list[tables.TableRow] = []
         for group in GROUPS:
             members = [
                 one
@@ -147,7 +147,7 @@ class AspectsPage(Sheet):
                 if one.group == group and self.word.casefold() in f"{group} {one.name}".casefold()
             ]
             if members:
-                rows.append(tables.Row(HEADING + group, (((group, "title"),),)))
+                rows.append(tables.TableRow(HEADING + group, (((group, "title"),),)))
                 rows += [self._line(one) for one in members]
         table = self.query_one(Table)
         first = table.chosen is None
@@ -158,10 +158,10 @@ class AspectsPage(Sheet):
         self._tell()
         self.show_keys()
 
-    def _line(self, one: Row | Kinds) -> tables.Row:
+    def _line(self, one: Row | Kinds) -> tables.TableRow:
         if isinstance(one, Kinds):
             text = kinds_line(one, self.glyphs.arrow)
-            return tables.Row(one.name, (((f"  {one.name}", ""),), ((text, ""),)))
+            return tables.TableRow(one.name, (((f"  {one.name}", ""),), ((text, ""),)))
         sign = self.glyphs.rising if one.difference > 0 else self.glyphs.falling
         role = "strong" if one.differs else ""
         change: list[Piece] = [(value(one.difference, signed=True), role)]
@@ -174,7 +174,7 @@ class AspectsPage(Sheet):
         ]
         if not self._alone:
             cells += [((span(one), "" if one.differs else "dim"),), ((f"{one.prompts:,}", "dim"),)]
-        return tables.Row(one.name, tuple(cells))
+        return tables.TableRow(one.name, tuple(cells))
 
     def _tell(self) -> None:
         if not self.ready:

@@ -42,7 +42,7 @@ from tui.styled_text import Line, Piece
 from tui.widgets.lines import Lines, Rule
 from tui.widgets.pager import Pager
 from tui.widgets.reader import Reader
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Column, Table, TableRow
 
 WIDE = 110
 """Cells from which the list stands beside the answers, and not above them."""
@@ -250,7 +250,7 @@ class BrowsePage(Browsing):
         self._show_pair()
         self.show_keys()
 
-    def _list_row(self, pair: Pair, named: str) -> Row:
+    def _list_row(self, pair: Pair, named: str) -> TableRow:
         remark = self.answers.remarks.get(pair.id, Remark())
         title: tuple[Piece, ...] = ((named, ""),)
         if remark.note:
@@ -262,7 +262,7 @@ class BrowsePage(Browsing):
         }
         columns = self.query_one("#pairs", Table).columns
         changed: tuple[Piece, ...] = ((change_of(pair, self.view.sort), ""),)
-        return Row(
+        return TableRow(
             pair.id, tuple(cells.get(one.title, changed) for one in columns), marked=remark.marked
         )
 

@@ -11,7 +11,7 @@ from engine.text import one_line
 from tui.screens.modal import Window
 from tui.styled_text import Line
 from tui.widgets.lines import Lines
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Column, Table, TableRow
 
 LEAST, MOST = 1, 5
 SIDES = ("left", "right")
@@ -68,10 +68,10 @@ class RatingWindow(Window[Ratings | None]):
     def _fill(self) -> None:
         self.query_one(Table).show([self._row(*one) for one in self._rubrics.items()])
 
-    def _row(self, rubric: str, question: str) -> Row:
+    def _row(self, rubric: str, question: str) -> TableRow:
         given = [self._ratings[side].get(rubric) for side in SIDES]
         cells: list[Line] = [[(str(one) if one else "-", "strong")] for one in given]
-        return Row(
+        return TableRow(
             rubric,
             (((one_line(rubric), ""),), tuple(cells[0]), tuple(cells[1]),
              ((one_line(question), "dim"),)),

@@ -15,7 +15,7 @@ from tui.compare.arm_fields import GROUPS, HINTS, Node, arm_of, free_name, value
 from tui.screens.modal import Window
 from tui.widgets.form import Form
 from tui.widgets.lines import Lines
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Column, Table, TableRow
 
 _COLUMNS = (Column("pick what answers", 20, 34), Column("what it is", 14, 44))
 _FRAME = 9
@@ -112,7 +112,7 @@ class ArmForm(Window[Arm | None]):
         self.query_one("#arm-hint", Lines).show([(one_line(said), "bad")])
 
 
-def _row(node: Node) -> Row:
+def _row(node: Node) -> TableRow:
     about = node.reason or node.about
     role = "warn" if node.reason else "dim"
-    return Row(node.ref, (((node.name, ""),), ((about, role),)), dim=bool(node.reason))
+    return TableRow(node.ref, (((node.name, ""),), ((about, role),)), dim=bool(node.reason))

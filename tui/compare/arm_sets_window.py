@@ -13,7 +13,7 @@ from engine.text import one_line
 from tui.screens.dialogs import Trouble
 from tui.screens.modal import Window
 from tui.widgets.lines import Lines
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Column, Table, TableRow
 
 if TYPE_CHECKING:
     from tui.actions import Actions
@@ -65,7 +65,7 @@ class PickSet(Window[tuple[Arm, ...] | None]):
     def _fill(self) -> None:
         self.query_one(Table).show(
             [
-                Row(name, (((one_line(name), ""),), ((_names(arms), "dim"),)))
+                TableRow(name, (((one_line(name), ""),), ((_names(arms), "dim"),)))
                 for name, arms in self._sets.items()
             ]
         )

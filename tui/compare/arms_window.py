@@ -20,7 +20,7 @@ from tui.screens.answer_side import label_of
 from tui.screens.modal import Window
 from tui.snapshots import RunsSnapshot
 from tui.widgets.lines import Lines
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Column, Table, TableRow
 
 if TYPE_CHECKING:
     from engine.checkpoints.checkpoint_list import Checkpoint
@@ -198,6 +198,6 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
             work()
 
 
-def _row(place: int, arm: Arm) -> Row:
+def _row(place: int, arm: Arm) -> TableRow:
     name = ((one_line(arm.name), ARM_ROLES[place]),)
-    return Row(str(place), (name, ((label_of(arm), ""),), ((how_asked(arm), "dim"),)))
+    return TableRow(str(place), (name, ((label_of(arm), ""),), ((how_asked(arm), "dim"),)))

@@ -35,7 +35,7 @@ from tui.snapshots import SPARK_CELLS, RunRow, RunsSnapshot, Spark
 from tui.styled_text import Piece
 from tui.widgets.lines import Lines, Rule
 from tui.widgets.sparkline import sparkline
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Column, Table, TableRow
 
 COLUMNS = (
     Column("run", 18, 40),
@@ -245,10 +245,10 @@ class RunsPage(Filing):
         self._tell()
         self.show_keys()
 
-    def _row(self, entry: Entry | Heading) -> Row:
+    def _row(self, entry: Entry | Heading) -> TableRow:
         if isinstance(entry, Heading):
             what = f"{entry.setting} {entry.value} ({entry.count})"
-            return Row(entry.key, (((what, "title"),),))
+            return TableRow(entry.key, (((what, "title"),),))
         row, view, glyphs = entry.row, entry.row.view, self.glyphs
         mark = state_mark(view.state, glyphs)
         tree = ""
@@ -272,7 +272,7 @@ class RunsPage(Filing):
         if self.order.tag:
             value = value_of(row.curves.get(self.order.tag), self.order.value)
             cells.insert(_TAG_AT, ((small(value), ""),))
-        return Row(
+        return TableRow(
             row.key,
             tuple(cells),
             dim=view.notes.hidden or view.notes.archived,

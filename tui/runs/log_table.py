@@ -22,7 +22,7 @@ from tui.screens.tree_and_groups import Heading
 from tui.snapshots import SMOOTHED_POINTS, SMOOTHING, SPARK_CELLS, RunRow
 from tui.styled_text import Piece
 from tui.widgets.sparkline import sparkline
-from tui.widgets.table import Column, Row
+from tui.widgets.table import Column, TableRow
 
 if TYPE_CHECKING:
     from engine.events.log_set import RunLog
@@ -45,7 +45,7 @@ class LogTable:
         self._worked: dict[str, tuple[RunLog, dict[tuple[str, str], float | None]]] = {}
         self._steps: dict[str, tuple[RunLog, int | None]] = {}
         self._curves: dict[str, tuple[RunLog, str, str]] = {}
-        self._rows: dict[str, tuple[RunRow, Row]] = {}
+        self._rows: dict[str, tuple[RunRow, TableRow]] = {}
         self._look: object = None
 
     def columns(self, widest: int) -> list[Column]:
@@ -113,17 +113,19 @@ class LogTable:
         runs: Sequence[RunRow | Heading],
         marked: Collection[str],
         pinned: Collection[str] = (),
-    ) -> Callable[[int], Row]:
+    ) -> Callable[[int], TableRow]:
         """What makes the row at a place; anew only for what is another one than before."""
         look = (tuple(self.tags), self.curved, self.order.value, self.glyphs,
                 time.localtime()[:3])  # fmt: skip
         if look != self._look:
             self._look, self._rows = look, {}
 
-        def make(at: int) -> Row:
+        def make(at: int) -> TableRow:
             run = runs[at]
             if isinstance(run, Heading):
-                return Row(run.key, (((f"{run.setting} {run.value} ({run.count})", "title"),),))
+                return TableRow(
+                    run.key, (((f"{run.setting} {run.value} ({run.count})", "title"),),)
+                )
             known = self._rows.get(run.key)
             if known is None or known[0] is not run:
                 known = self._rows[run.key] = run, self._row(run)
@@ -132,7 +134,7 @@ class LogTable:
 
         return make
 
-    def _row(self, run: RunRow) -> Row:
+    def _row(self, run: RunRow) -> TableRow:
         log = run.log
         assert log is not None
         state = state_of(run)
@@ -142,7 +144,7 @@ class LogTable:
         away = run.view.notes.hidden or run.view.notes.archived
         if not log.tags and log.problems:
             reason = f"{one_line(log.problems[0].name)}: {one_line(log.problems[0].reason)}"
-            return Row(run.key, (name, ((reason, "warn"),)), dim=away)
+            return TableRow(run.key, (name, ((reason, "warn"),)), dim=away)
         step = self.step(log)
         cells: list[tuple[Piece, ...]] = [name]
         cells.append((((f"{step:,}" if step is not None else NONE).rjust(9), ""),))
@@ -154,7 +156,7 @@ class LogTable:
             number: Piece = (text.rjust(CELLS), role)
             curve: Piece = (self._curve(log, tag) if tag == self.curved else "", "tuned")
             cells.append((curve, number))
-        return Row(run.key, tuple(cells), dim=away)
+        return TableRow(run.key, tuple(cells), dim=away)
 
     def _curve(self, log: "RunLog", tag: str) -> str:
         """A tag's curve in small; blank as long as it is not read."""

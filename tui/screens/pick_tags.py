@@ -12,7 +12,7 @@ from engine.text import one_line
 from tui.screens.modal import Window
 from tui.widgets.field import Field
 from tui.widgets.lines import Lines
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Column, Table, TableRow
 
 _KEYS = "space pins   enter goes there   esc as before"
 
@@ -77,7 +77,7 @@ class PickTags(Window[tuple[str | None, list[str]] | None]):
         words = self.query_one(Input).value.casefold().split()
         self.query_one(Table).show(
             [
-                Row(tag, (((one_line(name), ""),),), marked=tag in self._pinned)
+                TableRow(tag, (((one_line(name), ""),),), marked=tag in self._pinned)
                 for tag, name in self._names.items()
                 if all(word in f"{name} {tag}".casefold() for word in words)
             ]

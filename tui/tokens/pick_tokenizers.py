@@ -13,7 +13,7 @@ from engine.errors import EngineError
 from engine.text import one_line
 from tui.screens.modal import Window
 from tui.widgets.lines import Lines
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Column, Table, TableRow
 
 if TYPE_CHECKING:
     from tui.services import Services
@@ -113,7 +113,7 @@ class PickTokenizers(Window[tuple[str, ...] | None]):
             order = f"{self._marked.index(ref) + 1} " if ref in self._marked else "  "
             where = "" if name == ref else ref
             rows.append(
-                Row(
+                TableRow(
                     ref,
                     (((order, "key"), (one_line(name), "")), ((one_line(where), "dim"),)),
                     marked=ref in self._marked,

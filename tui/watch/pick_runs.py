@@ -15,7 +15,7 @@ from tui.screens.tree_and_groups import lifted
 from tui.snapshots import RunRow
 from tui.widgets.field import Field
 from tui.widgets.lines import Lines
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Column, Table, TableRow
 
 _KEYS = "space marks   c none   / filter   enter draws them   esc as before"
 _TYPED = "enter to the list   esc shows all"
@@ -94,7 +94,7 @@ class PickRuns(Window[frozenset[str] | None]):
         table.empty = "No run is like this." if self._rows else "There is no other run."
         table.show(
             [
-                Row(
+                TableRow(
                     row.key,
                     (((name_of(row), ""),),),
                     marked=row.key in self._marked,
