@@ -32,7 +32,7 @@ class Dialog(Window[T], Generic[T]):
             yield pager
 
 
-class Question(Dialog[bool]):
+class ConfirmDialog(Dialog[bool]):
     """Yes or no; only `y` is yes."""
 
     BINDINGS: ClassVar = [

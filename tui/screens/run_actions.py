@@ -81,7 +81,7 @@ class Deeds(Page):
         if not stage:
             self._send(row, "ask")
             return
-        from tui.screens.dialogs import Question
+        from tui.screens.dialogs import ConfirmDialog
 
         following, title, detail = _FIRMER.get(stage, _FIRMER["SIGTERM"])
 
@@ -89,7 +89,7 @@ class Deeds(Page):
             if yes:
                 self._send(row, following)
 
-        self.app.push_screen(Question(f"{name_of(row)}: {title}", detail), answer)
+        self.app.push_screen(ConfirmDialog(f"{name_of(row)}: {title}", detail), answer)
 
     def action_move(self, by: int) -> None:
         row = self.chosen
@@ -113,7 +113,7 @@ class Deeds(Page):
         if row.view.state is not State.LOST:
             self._resume(row)
             return
-        from tui.screens.dialogs import Question
+        from tui.screens.dialogs import ConfirmDialog
 
         host = one_line(row.view.status.host) if row.view.status else "another host"
 
@@ -122,7 +122,8 @@ class Deeds(Page):
                 self._resume(row, adopt=True)
 
         detail = f"It ran on {host}. If it still runs there, two would write to one place."
-        self.app.push_screen(Question(f"Adopt {name_of(row)} and resume it here?", detail), answer)
+        title = f"Adopt {name_of(row)} and resume it here?"
+        self.app.push_screen(ConfirmDialog(title, detail), answer)
 
     def do(self, deed: Callable[[], str | None]) -> Worker[None]:
         """Run something that may block on a thread; say what it returns, or how it failed."""
@@ -170,7 +171,7 @@ class Deeds(Page):
     def _go_further(self, row: RunRow) -> None:
         """Ask for what a run that is done needs to go on: more to do, or another rule."""
         from engine.jobs.resume_rules import further
-        from tui.screens.dialogs import Question
+        from tui.screens.dialogs import ConfirmDialog
         from tui.screens.run_dialogs import MoreWindow
 
         recipe = row.view.recipe
@@ -186,8 +187,8 @@ class Deeds(Page):
             self.app.push_screen(MoreWindow(name_of(row), recipe, needed), answer)
             return
         detail = f"{needed.setting} becomes {needed.value}."
-        question = Question(f"{name_of(row)} ended early: {needed.why}. Go on?", detail)
-        self.app.push_screen(question, lambda yes: answer(needed.change if yes else None))
+        dialog = ConfirmDialog(f"{name_of(row)} ended early: {needed.why}. Go on?", detail)
+        self.app.push_screen(dialog, lambda yes: answer(needed.change if yes else None))
 
     def _resume(self, row: RunRow, *, adopt: bool = False, changes: Sequence[str] = ()) -> None:
         def resume() -> str:
