@@ -12,7 +12,7 @@ from tui.screens.dialogs import Trouble
 from tui.screens.page import bindings_of
 from tui.tokens.block_pane import Blocks
 from tui.tokens.panes import VIEWS, YOURS, TokenPanes
-from tui.tokens.requests import FORMS, Question
+from tui.tokens.requests import FORMS, TokenizeRequest
 from tui.tokens.token_text import FACES
 from tui.widgets.pager import Pager
 
@@ -48,7 +48,7 @@ class TokensPage(TokenPanes):
         self.open()
 
     async def on_unmount(self) -> None:
-        self._asker.stop()
+        self._tokenize_client.stop()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         blocks = self._view in ("pieces", "templates")
@@ -174,4 +174,5 @@ class TokensPage(TokenPanes):
     def _ask(self) -> None:
         if not self._recalled:
             return  # what is asked for now may be another's
-        self._asker.ask(Question(self._refs, tuple(self._texts.items()), self._said, self._opened))
+        texts = tuple(self._texts.items())
+        self._tokenize_client.ask(TokenizeRequest(self._refs, texts, self._said, self._opened))

@@ -18,7 +18,7 @@ from tui.formatting import error_lines
 from tui.screens.page import Page
 from tui.styled_text import Line, Piece
 from tui.tokens.block_pane import BlockPane, Blocks
-from tui.tokens.requests import Asker
+from tui.tokens.requests import TokenizeClient
 from tui.tokens.tables import color, counts_table, difference_lines, texts_table
 from tui.tokens.token_text import FACES, RTL_NOTE, describe, hidden, is_right_to_left, spell
 from tui.widgets.lines import Lines, Rule
@@ -57,7 +57,7 @@ class TokenPanes(Page):
         """Which tokenizer, or template, the leftmost pane shows."""
         self._forms: dict[int, str] = {}
         """By number of the template pane, where another than at first is wanted."""
-        self._asker = Asker(lambda: self.services.companion(), self._news)
+        self._tokenize_client = TokenizeClient(lambda: self.services.companion(), self._news)
 
     def compose(self) -> ComposeResult:
         header, keys = self.frame()
@@ -96,7 +96,7 @@ class TokenPanes(Page):
     @property
     def _readings(self) -> list[Reading]:
         waiting = [Reading(ref, ref) for ref in self._refs]
-        return [self._asker.readings.get(one.ref, one) for one in waiting]
+        return [self._tokenize_client.readings.get(one.ref, one) for one in waiting]
 
     @property
     def _focused_pane(self) -> int:
@@ -145,8 +145,8 @@ class TokenPanes(Page):
     def _tell_view(self) -> None:
         at = f"{VIEWS.index(self._view) + 1}/{len(VIEWS)} {self._view}"
         line: list[Piece] = [(f" {at}  ", "dim")]
-        if self._asker.trouble is not None:
-            text = f"{self._asker.trouble.title} {self._asker.trouble.detail}"
+        if self._tokenize_client.trouble is not None:
+            text = f"{self._tokenize_client.trouble.title} {self._tokenize_client.trouble.detail}"
             self.query_one("#told", Lines).show([*line, (one_line(text), "bad")])
             return
         if self._view == "pieces":
@@ -164,7 +164,7 @@ class TokenPanes(Page):
         elif self._view != "texts":
             turns = ", ".join(one.role for one in self._said)
             line += [(turns, "strong"), ("  and an answer opened" if self._opened else "", "")]
-        if self._asker.busy:
+        if self._tokenize_client.busy:
             line.append(("  reading ...", "dim"))
         line += [(f"  ! {one_line(note)}", "warn") for note in self._notes()]
         count, fits = len(self._panes()), self._room()
@@ -237,8 +237,8 @@ class TokenPanes(Page):
         """What a pane says where it has no tokens."""
         if reading.trouble:
             return error_lines(EngineError(*reading.trouble))
-        if self._asker.trouble is not None:
-            return error_lines(self._asker.trouble)
+        if self._tokenize_client.trouble is not None:
+            return error_lines(self._tokenize_client.trouble)
         return [[("no tokens" if is_read else "reading ...", "dim")]]
 
     def _show_sheet(self) -> None:
