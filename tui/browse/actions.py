@@ -12,7 +12,7 @@ from engine.compare.metrics import MEASURES
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.text import one_line
-from tui.browse.answers_feed import Answers, Clerk, Told
+from tui.browse.answers_feed import Answers, AnswersExported, WriteQueue
 from tui.browse.pair_list import COMMON, DIRECTIONS, SHOWN, View, passes, shown_in_words, skills
 from tui.screens.dialogs import Trouble
 from tui.screens.page import Sheet
@@ -25,7 +25,7 @@ class Browsing(Sheet):
     path: Path
     answers: Answers
     view: View
-    clerk: Clerk
+    write_queue: WriteQueue
 
     @property
     def pair(self) -> Pair | None:
@@ -162,7 +162,7 @@ class Browsing(Sheet):
         """All arms; for LLM Comparator, which shows two, those that are looked at."""
         answers, folder = self.answers, self.path
 
-        def write() -> Told:
+        def write() -> AnswersExported:
             export.check(path)
             found = of_job(JobDirectory(folder))
             found.poll()
@@ -174,9 +174,9 @@ class Browsing(Sheet):
             samples = [one for arm in arms for one in found.of(arm)]
             skills = {one.prompt_id: found.prompt(one).skill for one in samples}
             export.write(path, samples, scores, skills)
-            return Told(f"Wrote {one_line(str(path))}")
+            return AnswersExported(f"Wrote {one_line(str(path))}")
 
-        self.clerk.do(write)
+        self.write_queue.put(write)
 
     def _choose(
         self, title: str, offers: list[Offer], chosen: str, take: Callable[[str], None]

@@ -11,7 +11,7 @@ from engine.compare.metrics import GROUPS
 from engine.compare.paired_stats import Comparison, Kinds, Row, compare
 from engine.errors import EngineError
 from engine.text import one_line
-from tui.browse.answers_feed import Answers, Refused
+from tui.browse.answers_feed import Answers, OperationFailed
 from tui.browse.result_lines import kinds_line, span, value
 from tui.screens.dialogs import Trouble
 from tui.screens.page import Sheet, bindings_of
@@ -23,7 +23,7 @@ from tui.widgets.table import Column, Table
 HEADING = "\0"
 
 
-class Compared(Message):
+class MetricsCompared(Message):
     """The numbers of the two arms are worked out."""
 
     def __init__(self, found: Comparison) -> None:
@@ -80,11 +80,11 @@ class AspectsPage(Sheet):
         super().redraw()
         self._draw()
 
-    def on_compared(self, event: Compared) -> None:
+    def on_metrics_compared(self, event: MetricsCompared) -> None:
         self._found = event.found
         self._draw()
 
-    def on_refused(self, event: Refused) -> None:
+    def on_operation_failed(self, event: OperationFailed) -> None:
         self.app.push_screen(Trouble(event.error))
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
@@ -132,9 +132,9 @@ class AspectsPage(Sheet):
                 lambda sample: known[id(sample)],
             )
         except EngineError as error:
-            self.post_message(Refused(error))
+            self.post_message(OperationFailed(error))
         else:
-            self.post_message(Compared(found))
+            self.post_message(MetricsCompared(found))
 
     def _draw(self) -> None:
         if not self.ready or self._found is None:

@@ -15,7 +15,14 @@ from engine.compare.answer_pairs import Pair
 from engine.text import clean, one_line
 from engine.word_diff import Change, compare
 from tui.browse.actions import Browsing
-from tui.browse.answers_feed import Answers, AnswersFeed, AnswersRead, Clerk, Refused, Told
+from tui.browse.answers_feed import (
+    Answers,
+    AnswersExported,
+    AnswersFeed,
+    AnswersRead,
+    OperationFailed,
+    WriteQueue,
+)
 from tui.browse.pair_list import (
     COMMON,
     DIRECTIONS,
@@ -68,10 +75,10 @@ class BrowsePage(Browsing):
         self._asked_lines = 0
         self._diffing: Pair | None = None
         """The pair whose words are compared last, on a thread."""
-        self._diffed: Diffed | None = None
+        self._word_changes: WordsCompared | None = None
         """Of the pair that was read last, the words that only one has."""
         self._feed = AnswersFeed(path, self.post_message)
-        self.clerk = Clerk(self.post_message)
+        self.write_queue = WriteQueue(self.post_message)
 
     def compose(self) -> ComposeResult:
         header, keys = self.frame()
@@ -95,11 +102,11 @@ class BrowsePage(Browsing):
         super().on_mount()
         self._arrange()
         self.run_worker(self._feed.run, thread=True)
-        self.run_worker(self.clerk.run, thread=True)
+        self.run_worker(self.write_queue.run, thread=True)
 
     def on_unmount(self) -> None:
         self._feed.stop()
-        self.clerk.stop()
+        self.write_queue.stop()
 
     def open(self) -> None:
         super().open()
@@ -126,10 +133,10 @@ class BrowsePage(Browsing):
             else:
                 self.services.say("The answers are the same: there is nothing to judge.")
 
-    def on_told(self, event: Told) -> None:
+    def on_answers_exported(self, event: AnswersExported) -> None:
         self.services.say(event.text)
 
-    def on_refused(self, event: Refused) -> None:
+    def on_operation_failed(self, event: OperationFailed) -> None:
         self.refuse(event.error)
         self._feed.again()
 
@@ -219,7 +226,7 @@ class BrowsePage(Browsing):
             remark_files.write(self.path, prompt, remark)
             self._feed.again()
 
-        self.clerk.do(write)
+        self.write_queue.put(write)
 
     def _arrange(self) -> None:
         """The list beside the answers, above them, or put away."""
@@ -359,17 +366,17 @@ class BrowsePage(Browsing):
             facts = facts_of(sample, dict(numbers), self.view.sort, foot.size.width, between)
             foot.show([(facts, "dim")])
 
-    def on_diffed(self, event: "Diffed") -> None:
+    def on_words_compared(self, event: "WordsCompared") -> None:
         if self._diffing is event.pair:
-            self._diffed = event
+            self._word_changes = event
             self._show_pair()
 
     def _texts(self, pair: Pair) -> tuple[list[Line], list[Line]]:
         """Both answers; what only one of them says stands between marks, once that is known."""
         one, other = pair.left.text, pair.right.text
         if self._marks and one and other and pair.differs:
-            if self._diffed is not None and self._diffed.pair is pair:
-                changes = self._diffed.changes
+            if self._word_changes is not None and self._word_changes.pair is pair:
+                changes = self._word_changes.changes
                 return (
                     diff_lines(changes, "left", "base", self.glyphs) + cut_line(len(one)),
                     diff_lines(changes, "right", "tuned", self.glyphs) + cut_line(len(other)),
@@ -381,7 +388,7 @@ class BrowsePage(Browsing):
         return answer_lines(pair.left), answer_lines(pair.right)
 
 
-class Diffed(Message):
+class WordsCompared(Message):
     """The words of a pair are compared."""
 
     def __init__(self, pair: Pair, changes: tuple[Change, ...]) -> None:
@@ -390,6 +397,6 @@ class Diffed(Message):
         self.changes = changes
 
 
-def diff_of(pair: Pair) -> Diffed:
+def diff_of(pair: Pair) -> WordsCompared:
     left, right = (clean(one.text[:MOST_CHARACTERS]) for one in (pair.left, pair.right))
-    return Diffed(pair, compare(left, right).changes)
+    return WordsCompared(pair, compare(left, right).changes)

@@ -16,8 +16,8 @@ from engine.compare.answer_pairs import Pair
 from engine.compare.samples import Sample
 from engine.compare.votes import Ballot, Choice, Vote, draw, hide_names, named
 from engine.text import one_line
-from tui.browse.answers_feed import Answers, Clerk, Refused
-from tui.browse.ballots import BallotBox, DeskOpened, Kept, NotKept, names_behind
+from tui.browse.answers_feed import Answers, OperationFailed, WriteQueue
+from tui.browse.ballots import BallotBox, RubricsChanged, VoteSaveFailed, VotesRead, names_behind
 from tui.browse.pair_list import answer_lines, prompt_lines
 from tui.browse.result_lines import outcome
 from tui.screens.dialogs import Dialog, Trouble
@@ -51,7 +51,7 @@ class VotePage(Sheet):
         self._names: list[str] = []
         self._ballot_box = BallotBox(path, (answers.left, answers.right))
         self._path = path
-        self._clerk = Clerk(self.post_message)
+        self._write_queue = WriteQueue(self.post_message)
 
     def compose(self) -> ComposeResult:
         header, keys = self.frame()
@@ -72,11 +72,11 @@ class VotePage(Sheet):
         self._names = names_behind(self._answers.arms, self.services.runs.rows)
         for side in ("left", "right"):
             self.query_one(f"#side-{side} .head", Lines).show([(f" {side}", "strong")])
-        self.run_worker(self._clerk.run, thread=True)
-        self._clerk.do(self._ballot_box.open)
+        self.run_worker(self._write_queue.run, thread=True)
+        self._write_queue.put(self._ballot_box.open)
 
     def on_unmount(self) -> None:
-        self._clerk.stop()
+        self._write_queue.stop()
 
     def open(self) -> None:
         super().open()
@@ -86,7 +86,7 @@ class VotePage(Sheet):
         super().redraw()
         self._draw()
 
-    def on_desk_opened(self, event: DeskOpened) -> None:
+    def on_votes_read(self, event: VotesRead) -> None:
         """A judge sits down: with the votes that are there, and a lot of the judge's own."""
         self._opened = True
         self._votes = {vote.ballot: vote for vote in event.votes}
@@ -94,14 +94,14 @@ class VotePage(Sheet):
         self._ballots = draw(list(self._pairs), (answers.left, answers.right), event.judge)
         self._go_on()
 
-    def on_kept(self, event: Kept) -> None:
+    def on_rubrics_changed(self, event: RubricsChanged) -> None:
         self.services.say(event.text)
         self._draw()
 
-    def on_refused(self, event: Refused) -> None:
+    def on_operation_failed(self, event: OperationFailed) -> None:
         self.app.push_screen(Trouble(event.error))
 
-    def on_not_kept(self, event: NotKept) -> None:
+    def on_vote_save_failed(self, event: VoteSaveFailed) -> None:
         self.app.push_screen(Trouble(event.error))
         self._votes = {vote.ballot: vote for vote in event.votes}
         self._go_on()
@@ -126,7 +126,7 @@ class VotePage(Sheet):
         )
         self._votes.pop(vote.ballot, None)
         self._votes[vote.ballot] = vote
-        self._clerk.do(lambda: self._ballot_box.cast(vote))
+        self._write_queue.put(lambda: self._ballot_box.cast(vote))
         self._go_on()
         if self._now is None:
             self.action_outcome()
@@ -135,7 +135,7 @@ class VotePage(Sheet):
         if not self._votes:
             return
         ballot, last = self._votes.popitem()
-        self._clerk.do(self._ballot_box.undo)
+        self._write_queue.put(self._ballot_box.undo)
         self._show(next((one for one in self._ballots if one.id == ballot), None))
         self._note = last.note
         self._ratings = {
@@ -174,24 +174,24 @@ class VotePage(Sheet):
             now = remark_files.read(self._path).get(prompt, Remark())
             remark_files.write(self._path, prompt, dataclasses.replace(now, marked=marked))
 
-        self._clerk.do(write)
+        self._write_queue.put(write)
         self._draw()
 
     def action_outcome(self) -> None:
         """What all judges say by now; here the names are told."""
-        answers, clerk = self._answers, self._clerk
+        answers = self._answers
 
-        def work_out() -> Outcome:
+        def count_votes() -> VotesCounted:
             judges = {
                 judge: [named(vote, answers.names) for vote in cast]
                 for judge, cast in self._ballot_box.judges().items()
             }
             lines = outcome(judges, answers.names[answers.right], answers.names[answers.left])
-            return Outcome(lines)
+            return VotesCounted(lines)
 
-        clerk.do(work_out)
+        self._write_queue.put(count_votes)
 
-    def on_outcome(self, event: "Outcome") -> None:
+    def on_votes_counted(self, event: "VotesCounted") -> None:
         lines: list[Line] = [[(line, "strong" if not at else "")] for at, line in
                              enumerate(event.lines)]  # fmt: skip
         self.app.push_screen(Dialog[None](lines, "esc closes"))
@@ -199,14 +199,14 @@ class VotePage(Sheet):
     def action_judge(self) -> None:
         def take(name: str | None) -> None:
             if name:
-                self._clerk.do(lambda: self._ballot_box.open(name))
+                self._write_queue.put(lambda: self._ballot_box.open(name))
 
         self.app.push_screen(Ask("Who judges?", self._ballot_box.judge, "a name", 40), take)
 
     def action_rubrics(self) -> None:
         def take(text: str | None) -> None:
             if text is not None:
-                self._clerk.do(lambda: self._ballot_box.take_rubrics(text))
+                self._write_queue.put(lambda: self._ballot_box.take_rubrics(text))
 
         title = "Rubrics from a file, a line each: name: question. Empty: the bundled ones"
         self.app.push_screen(Ask(title, "", "rubrics.txt"), take)
@@ -276,8 +276,8 @@ class VotePage(Sheet):
         self.query_one("#about", Lines).show(about)
 
 
-class Outcome(Message):
-    """What the votes say is worked out."""
+class VotesCounted(Message):
+    """What the votes of all judges say, in lines."""
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__()
