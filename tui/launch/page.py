@@ -106,7 +106,7 @@ class LaunchPage(Page):
     def on_resize(self, event: Resize) -> None:
         self.query_one(Form).limit(event.size.height - 9)
 
-    def on_prospect_learned(self) -> None:
+    def on_prospect_report_changed(self) -> None:
         self._tell_set()
 
     def on_table_chosen(self, event: Table.Chosen) -> None:

@@ -59,7 +59,7 @@ class Chosen:
 class Prospect(Vertical):
     """One pane at a time, and the line that says whether it fits."""
 
-    class Learned(Message):
+    class ReportChanged(Message):
         """More is known of the data now."""
 
     def __init__(
@@ -167,7 +167,7 @@ class Prospect(Vertical):
             self.query_one("#text", Pager).to_top()
             self._assess()
             self.redraw()
-            self.post_message(self.Learned())
+            self.post_message(self.ReportChanged())
 
     def _counted(self) -> None:
         if self.is_mounted:

@@ -20,7 +20,7 @@ MOST_WRITTEN = 20_000
 """Characters of a text of one's own; `finetop tokenize` takes more."""
 
 
-class Recalled(Message):
+class LastChoiceRead(Message):
     """It is known which tokenizers were compared last time; none: there was no such time."""
 
     def __init__(self, refs: tuple[str, ...]) -> None:
@@ -43,7 +43,7 @@ class TokensPage(TokenPanes):
         self._ask()
         self._show()
 
-    def on_recalled(self, event: "Recalled") -> None:
+    def on_last_choice_read(self, event: "LastChoiceRead") -> None:
         self._recalled, self._refs = True, event.refs or self._refs
         self.open()
 
@@ -161,7 +161,7 @@ class TokensPage(TokenPanes):
 
     def _recall(self) -> None:
         """On a thread: it reads a file."""
-        self.post_message(Recalled(self.services.actions.kept_tokenizers()))
+        self.post_message(LastChoiceRead(self.services.actions.kept_tokenizers()))
 
     def _keep(self, refs: tuple[str, ...]) -> None:
         """On a thread: it writes a file."""

@@ -22,7 +22,7 @@ COLUMNS = (Column("tokenizer", 20, 36), Column("where", 16, 60))
 MOST = 8
 
 
-class Found(Message):
+class TokenizersFound(Message):
     """The folders were searched."""
 
     def __init__(self, found: Sequence[tuple[str, str]]) -> None:
@@ -60,7 +60,7 @@ class PickTokenizers(Window[tuple[str, ...] | None]):
         self._fill()
         self.run_worker(self._search, thread=True)
 
-    def on_found(self, event: Found) -> None:
+    def on_tokenizers_found(self, event: TokenizersFound) -> None:
         self._searching = False
         self._known = dict(event.found) | {
             ref: name for ref, name in self._known.items() if ref not in dict(event.found)
@@ -105,7 +105,7 @@ class PickTokenizers(Window[tuple[str, ...] | None]):
         except EngineError as error:
             self.app.call_from_thread(services.say, one_line(error.title), "warning")
             found = []
-        self.post_message(Found(found))
+        self.post_message(TokenizersFound(found))
 
     def _fill(self) -> None:
         rows = []
