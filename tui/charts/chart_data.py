@@ -29,7 +29,7 @@ _NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Told:
+class CurveLegend:
     """What there is to say of one run's curve, drawn or not."""
 
     label: str
@@ -52,7 +52,7 @@ class Board:
 
     title: str
     curves: tuple[Curve, ...]
-    told: tuple[Told, ...] = ()
+    legend: tuple[CurveLegend, ...] = ()
     """Of every curve of every run, in the order of the curves."""
     facts: tuple[str, ...] = ()
     """What the title says of a single run."""
@@ -64,11 +64,11 @@ class Board:
         """What is not drawn where other things are, in a few words."""
         if not self.curves:
             return ()
-        gone = [one for one in self.told if one.curve is None]
+        gone = [one for one in self.legend if one.curve is None]
         names = list(dict.fromkeys(one.run for one in gone))
         more = [f"{len(names) - _NAMED} more"] if len(names) > _NAMED else []
         parts = [f"{', '.join(names[:_NAMED] + more)} ({gone[0].unknown})"] if gone else []
-        points = [one for one in self.told if one.unplaced]
+        points = [one for one in self.legend if one.unplaced]
         if points:
             count = sum(one.unplaced for one in points)
             parts.append(f"{count:,} point{'s' * (count != 1)} ({points[0].unknown})")
@@ -86,7 +86,7 @@ def board(spec: ChartSpec, runs: Sequence[Drawn], axis: Axis, *, branches: bool 
         title += f" (derived: {one_line(', '.join(sorted(formulas)))})"
     colours = identities([run.name for run in runs], COLOURS)
     curves: list[Curve] = []
-    told: list[Told] = []
+    legend: list[CurveLegend] = []
     alone = len(runs) == 1
     unknown = _UNKNOWN[axis]
     for run, (colour, _) in zip(runs, colours, strict=True):
@@ -101,16 +101,20 @@ def board(spec: ChartSpec, runs: Sequence[Drawn], axis: Axis, *, branches: bool 
             name, facts = one_line(run.name), _facts(series)
             places = along(axis, series, run.series)
             if places.missing:
-                told.append(Told(label, name, facts, missing=places.missing, unknown=unknown))
+                legend.append(
+                    CurveLegend(label, name, facts, missing=places.missing, unknown=unknown)
+                )
                 continue
             owner = "" if alone or not trace.marks else name
             found = _curves(series, places.x, label, accent, trace, run, axis, branches, owner)
             curves += found
             unplaced = len(series) - len(found[0].values)
-            told.append(Told(label, name, facts, found[0], "", unplaced, unknown))
-    gone = next((one for one in told if one.missing), None)
+            legend.append(CurveLegend(label, name, facts, found[0], "", unplaced, unknown))
+    gone = next((one for one in legend if one.missing), None)
     missing = (f"{gone.run}: " * (not alone) + gone.missing) if gone and not curves else ""
-    return Board(title, tuple(curves), tuple(told), _title_facts(told) if alone else (), missing)
+    return Board(
+        title, tuple(curves), tuple(legend), _title_facts(legend) if alone else (), missing
+    )
 
 
 def _curves(
@@ -175,9 +179,9 @@ def _facts(series: Series) -> tuple[str, ...]:
     return (*found, f"last {series.values[-1]:.5g}")
 
 
-def _title_facts(told: Sequence[Told]) -> tuple[str, ...]:
+def _title_facts(legend: Sequence[CurveLegend]) -> tuple[str, ...]:
     """Of one curve, named where there are others: of evaluations where there are any."""
-    known = [one for one in told if one.facts]
+    known = [one for one in legend if one.facts]
     if len(known) < 2:
         return known[0].facts if known else ()
     first, *others = known[-1].facts

@@ -215,7 +215,7 @@ class WatchPage(Giving):
         """
         both, samples = height >= BOTH_FROM, bool(self._trails)
         several = len(self._drawn) > 1
-        read = sum(len(one.told) + 1 for one in self._boards) if several else 0
+        read = sum(len(one.legend) + 1 for one in self._boards) if several else 0
         shows_log = both or self._shows_log or not samples or (self._full and several)
         log, pane = self.query_one("#log"), self.query_one(TrailPane)
         least = 1 if self._full else max(1, min(6 if samples else 10, (height - 12) // 3))
