@@ -1,4 +1,4 @@
-"""What a board of charts draws: curves along an axis, of one run or of several. Reads no disk.
+"""What a chart draws: curves along an axis, of one run or of several. Reads no disk.
 
 Nothing is left out silently: what has no place along an axis is told with the rest.
 """
@@ -14,7 +14,7 @@ from engine.events.series import Branch, Floats, Series
 from engine.events.summary import is_higher_better
 from engine.text import one_line
 from tui.charts.curve import Curve
-from tui.charts.run_curves import Drawn
+from tui.charts.run_curves import RunCurves
 from tui.charts.run_lines import ChartSpec, Trace
 
 COLOURS = 8
@@ -47,8 +47,8 @@ class CurveLegend:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
-    """One chart: its curves, and what is said of them."""
+class ChartData:
+    """Of one chart: its curves, and what is said of them."""
 
     title: str
     curves: tuple[Curve, ...]
@@ -75,7 +75,9 @@ class Board:
         return tuple(parts)
 
 
-def board(spec: ChartSpec, runs: Sequence[Drawn], axis: Axis, *, branches: bool = False) -> Board:
+def build_chart_data(
+    spec: ChartSpec, runs: Sequence[RunCurves], axis: Axis, *, branches: bool = False
+) -> ChartData:
     """The chart of a spec; several runs are told apart by colours that stay with their names."""
     title = one_line(spec.title)
     drawn = [(run, t.tag) for run in runs for t in spec.traces if t.tag in run.series]
@@ -112,7 +114,7 @@ def board(spec: ChartSpec, runs: Sequence[Drawn], axis: Axis, *, branches: bool 
             legend.append(CurveLegend(label, name, facts, found[0], "", unplaced, unknown))
     gone = next((one for one in legend if one.missing), None)
     missing = (f"{gone.run}: " * (not alone) + gone.missing) if gone and not curves else ""
-    return Board(
+    return ChartData(
         title, tuple(curves), tuple(legend), _title_facts(legend) if alone else (), missing
     )
 
@@ -123,7 +125,7 @@ def _curves(
     label: str,
     accent: int,
     trace: Trace,
-    run: Drawn,
+    run: RunCurves,
     axis: Axis,
     branches: bool,
     owner: str,

@@ -6,18 +6,18 @@ import numpy as np
 
 from engine.charts.axes import Axis, along, nearest
 from engine.events.series import Series
-from tui.charts.chart_data import Board
+from tui.charts.chart_data import ChartData
 from tui.charts.curve import Curve
 from tui.charts.curve_letters import letters_of
 
 
-def readings(boards: Sequence[Board], cursor: float | None) -> list[str]:
-    """A line for each curve of the boards, also for those that this axis has no place for.
+def readings(charts: Sequence[ChartData], cursor: float | None) -> list[str]:
+    """A line for each curve of the charts, also for those that this axis has no place for.
 
     Its value and step nearest to the cursor, or newest; its best (else lowest) and its last value.
     """
     lines = []
-    for one in boards:
+    for one in charts:
         if not one.legend:
             continue
         letters = letters_of(one.curves)

@@ -161,7 +161,7 @@ class Remembering(Curating):
 
     def action_export(self) -> None:
         """Every point of the runs that are marked, or of all that are listed."""
-        from tui.charts.run_curves import Drawn
+        from tui.charts.run_curves import RunCurves
         from tui.screens.export_points import give_points
 
         marks = {*self._view.selected, *self._view.pinned_runs}
@@ -170,9 +170,9 @@ class Remembering(Curating):
         kind = "marked" if marked else "listed"
         loading = sum(not log.loaded for log in logs)
         note = f"; {loading:,} of the runs were still being read" if loading else ""
-        drawn = [Drawn(log.name, log.series) for log in logs]
+        runs = [RunCurves(log.name, log.series) for log in logs]
         whose = f"the {len(logs):,} {kind} run{'s' * (len(logs) != 1)}"
-        give_points(self, drawn, whose, note=note)
+        give_points(self, runs, whose, note=note)
 
     def _sort_by(self, order: "LogSortOrder") -> None:
         self.services.looks.change(sort_by=str(order), descending=order.falling)

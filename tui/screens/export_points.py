@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.text import one_line
-from tui.charts.run_curves import Drawn
+from tui.charts.run_curves import RunCurves
 from tui.screens.prompts import Ask
 from tui.screens.run_actions import Deeds
 
 
 def give_points(
-    page: Deeds, runs: Sequence[Drawn], whose: str, *, branches: bool = False, note: str = ""
+    page: Deeds, runs: Sequence[RunCurves], whose: str, *, branches: bool = False, note: str = ""
 ) -> None:
     """Ask where to, and write all tags of these runs; `note` is said with what was written."""
 

@@ -12,9 +12,9 @@ from engine.charts.axes import Axis
 from engine.charts.filters import Filter, parse
 from engine.errors import EngineError
 from engine.text import one_line
-from tui.charts.chart_data import AXES, Board
+from tui.charts.chart_data import AXES, ChartData
 from tui.charts.cursor import place_of, step_at
-from tui.charts.run_curves import Drawn
+from tui.charts.run_curves import RunCurves
 from tui.charts.run_lines import ChartSpec, charts_of
 from tui.feeds.overlay_reader import Beside
 from tui.formatting import name_of
@@ -51,7 +51,7 @@ class Looking(Deeds):
         self._beside: Mapping[str, Curves] = {}
         """What is drawn beside the watched run, by key."""
         self._reader = Beside()
-        self._boards: list[Board] = []
+        self._chart_data: list[ChartData] = []
         self._window: tuple[float, float] | None = None
         """The part of x that is drawn; None: all of it."""
         self._remembered = False
@@ -239,17 +239,17 @@ class Looking(Deeds):
         self.services.looks.change(**changes)
 
     @property
-    def _drawn(self) -> list[Drawn]:
+    def _run_curves(self) -> list[RunCurves]:
         """The runs whose curves are drawn."""
         detail = self._detail
         if detail is None:
             return []
-        drawn = [Drawn(name_of(detail.row), detail.series, detail.derived)]
+        runs = [RunCurves(name_of(detail.row), detail.series, detail.derived)]
         for row in self._picked:
             curves = self._beside.get(row.key)
             if curves is not None:
-                drawn.append(Drawn(name_of(row), curves.series, curves.derived))
-        return drawn
+                runs.append(RunCurves(name_of(row), curves.series, curves.derived))
+        return runs
 
 
 class Zooming(Looking):
@@ -265,7 +265,9 @@ class Zooming(Looking):
             return self._window is not None
         if action == "zoom":
             out = bool(parameters) and float(str(parameters[0])) > 1
-            return any(one.curves for one in self._boards) and (not out or self._window is not None)
+            return any(one.curves for one in self._chart_data) and (
+                not out or self._window is not None
+            )
         return super().check_action(action, parameters)
 
     def action_cursor(self, by: int) -> None:
@@ -311,23 +313,23 @@ class Zooming(Looking):
     def _bring_cursor(self) -> None:
         """Put a cursor that is out of sight on the nearest point that is in sight."""
         cursor = self._charts[0].cursor if self._charts else None
-        if cursor is None or self._window is None or not self._boards:
+        if cursor is None or self._window is None or not self._chart_data:
             return
         low, high = self._window
         if low <= cursor <= high:
             return
-        x = _places(self._boards[0])
+        x = _places(self._chart_data[0])
         inside = x[(x >= low) & (x <= high)]
         if len(inside):
             self._put_cursor(float(inside[np.abs(inside - cursor).argmin()]))
 
-    def _window_of(self, boards: list[Board]) -> tuple[float, float] | None:
+    def _window_of(self, charts: list[ChartData]) -> tuple[float, float] | None:
         """The remembered part of x; None where these curves have nothing there."""
         asked = self._view.window
         if len(asked) != 2:
             return None
         low, high = asked
-        for one in boards:
+        for one in charts:
             x = _places(one)
             if ((x >= low) & (x <= high)).any():
                 return low, high
@@ -340,7 +342,7 @@ class Zooming(Looking):
     @property
     def _whole(self) -> tuple[float, float] | None:
         """All of x that there is to see; None where there is nothing."""
-        points = [x for one in self._boards if len(x := _places(one))]
+        points = [x for one in self._chart_data if len(x := _places(one))]
         ends = [(float(x.min()), float(x.max())) for x in points]
         known = self._before if self._window is not None else self._span
         ends += [known] if known and ends else []
@@ -350,7 +352,7 @@ class Zooming(Looking):
         return (low, high) if high > low else None
 
 
-def _places(one: Board) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _places(one: ChartData) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Where along x the points of a chart lie."""
     found = [np.empty(0)]
     found += [curve.steps.astype(np.float64) if curve.places is None else curve.places

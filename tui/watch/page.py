@@ -9,7 +9,7 @@ from textual.events import Resize
 
 from engine.charts.axes import Axis
 from engine.text import one_line
-from tui.charts.chart_data import board
+from tui.charts.chart_data import build_chart_data
 from tui.charts.cursor import place_of, readings
 from tui.charts.curve import Level
 from tui.charts.run_lines import charts_of, headline, levels_of, numbers, sparks, standing
@@ -214,8 +214,8 @@ class WatchPage(Giving):
         Where several runs are drawn, the values of all of them have room, under one chart too.
         """
         both, samples = height >= BOTH_FROM, bool(self._trails)
-        several = len(self._drawn) > 1
-        read = sum(len(one.legend) + 1 for one in self._boards) if several else 0
+        several = len(self._run_curves) > 1
+        read = sum(len(one.legend) + 1 for one in self._chart_data) if several else 0
         shows_log = both or self._shows_log or not samples or (self._full and several)
         log, pane = self.query_one("#log"), self.query_one(TrailPane)
         least = 1 if self._full else max(1, min(6 if samples else 10, (height - 12) // 3))
@@ -254,15 +254,16 @@ class WatchPage(Giving):
         status = detail.row.view.status if detail else None
         total = status.total if status and self._axis is Axis.STEP else 0
         shown = [self._spec(at) for at in range(min(len(self._charts), len(specs)))]
-        self._boards = [
-            board(spec, self._drawn, self._axis, branches=self._view.branches) for spec in shown
+        runs = self._run_curves
+        self._chart_data = [
+            build_chart_data(spec, runs, self._axis, branches=self._view.branches) for spec in shown
         ]
-        self._window = self._window_of(self._boards)
+        self._window = self._window_of(self._chart_data)
         for at, chart in enumerate(self._charts):
             if at >= len(specs):
                 chart.show((), title="", missing=" " if specs else "no tag is like this")
                 continue
-            made = self._boards[at]
+            made = self._chart_data[at]
             chart.show(
                 made.curves,
                 title=made.title,
@@ -279,7 +280,7 @@ class WatchPage(Giving):
     def _levels(self, at: int) -> list[Level]:
         """Lines across the chart at that place."""
         detail = self._detail
-        return levels_of(self._spec(at), self._boards[at].curves, detail.row) if detail else []
+        return levels_of(self._spec(at), self._chart_data[at].curves, detail.row) if detail else []
 
     def _refresh_all(self) -> None:
         if not self.ready:
@@ -315,9 +316,9 @@ class WatchPage(Giving):
         """The end of the log, or the beginning of what another writer's files say; where several
         runs are drawn, what each reads at the cursor."""
         lines = list(self._detail.log) if self._detail else []
-        several = len(self._drawn) > 1
+        several = len(self._run_curves) > 1
         if several:
-            lines = readings(self._boards, self._charts[0].cursor if self._charts else None)
+            lines = readings(self._chart_data, self._charts[0].cursor if self._charts else None)
         pager = self.query_one("#log", Pager)
         pager.follow(self._has_log and not several)
         pager.show([[(f" {line}", "")] for line in lines])

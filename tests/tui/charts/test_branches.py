@@ -6,9 +6,9 @@ from engine.charts.axes import Axis
 from engine.charts.derived import perplexities
 from engine.events.series import Branch
 from tests.charts.curves import series
-from tui.charts.chart_data import board
+from tui.charts.chart_data import build_chart_data
 from tui.charts.draw import FAINT, STRONG, View, draw
-from tui.charts.run_curves import Drawn
+from tui.charts.run_curves import RunCurves
 from tui.charts.run_lines import ChartSpec, Trace
 from tui.glyphs import UNICODE
 
@@ -25,7 +25,8 @@ def test_of_evaluations_and_derived_curves_too() -> None:
     derived = {tag: one.series for tag, one in perplexities(run).items()}
     traces = (Trace("train/loss", "train", 0), Trace("eval/loss", "eval", 1, marks=True),
               Trace("eval/perplexity", "perplexity", 2, marks=True))  # fmt: skip
-    made = board(ChartSpec("loss", traces), [Drawn("a", run | derived)], Axis.STEP, branches=True)
+    spec = ChartSpec("loss", traces)
+    made = build_chart_data(spec, [RunCurves("a", run | derived)], Axis.STEP, branches=True)
     faint = {one.branch_of: one for one in made.curves if one.faint}
     assert set(faint) == {"train", "eval", "perplexity"}
     assert [one.marks for one in faint.values()] == [False, True, True]
@@ -39,5 +40,5 @@ def test_of_evaluations_and_derived_curves_too() -> None:
     ]
     assert (UNICODE.mark, FAINT + 1) in cells
     assert (UNICODE.mark, STRONG + 1) in cells
-    assert not any(one.faint for one in board(ChartSpec("loss", traces), [Drawn("a", run)],
-                                              Axis.STEP).curves)  # fmt: skip
+    plain = build_chart_data(spec, [RunCurves("a", run)], Axis.STEP)
+    assert not any(one.faint for one in plain.curves)

@@ -249,10 +249,12 @@ async def test_any_size(app: LogsApp, logs: Path, size: tuple[int, int]) -> None
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: len(app.runs.rows) == 3)
         await pilot.press("M", "end", "enter")
-        await until(pilot, lambda: isinstance(app.screen, WatchPage) and bool(app.screen._boards))
+        await until(
+            pilot, lambda: isinstance(app.screen, WatchPage) and bool(app.screen._chart_data)
+        )
         page = app.screen
         assert isinstance(page, WatchPage)
-        await until(pilot, lambda: len(page._boards[0].curves) == 3)
+        await until(pilot, lambda: len(page._chart_data[0].curves) == 3)
         for key in ("d", "d", "d", "z", "h", "right_curly_bracket", "y", "P", "escape",
                     "x", "enter", "Z", "Z", "Y", "escape", "plus", "a", "enter"):  # fmt: skip
             await pilot.press(key)
