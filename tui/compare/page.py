@@ -17,7 +17,7 @@ from tui.compare.difference_strip import settings_text, strip_lines
 from tui.compare.panes import Comparison
 from tui.compare.pick_run import PickRun
 from tui.compare.prompt import Asking
-from tui.compare.session import Exchange
+from tui.compare.session import CompareSession
 from tui.compare.views import View
 from tui.formatting import name_of
 from tui.keymap import Key
@@ -48,8 +48,8 @@ class ComparePage(Page):
         self._run: str | None = None
         self._written = False
         """Whether the arms were chosen one by one: another run that is passed over leaves them."""
-        self._exchange = Exchange(lambda: self.services.companion(), self._soon)
-        self._exchange.seat([_bundled()])
+        self._session = CompareSession(lambda: self.services.companion(), self._soon)
+        self._session.set_sides([_bundled()])
         self._following = self._stale = False
         self._kept: tuple[list[Sample], Path] | None = None
         """The round that was kept last, and the job that holds it."""
@@ -82,18 +82,18 @@ class ComparePage(Page):
         self._show()
 
     def show_runs(self, snapshot: RunsSnapshot) -> None:
-        if self._run is None and not self._exchange.busy:
+        if self._run is None and not self._session.busy:
             self._set_first(snapshot)
             self._show()
 
     def on_unmount(self) -> None:
-        self._exchange.close()
+        self._session.close()
 
     def on_resize(self, event: events.Resize) -> None:
         self.call_after_refresh(self._show_lines)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        busy, sides = self._exchange.busy, self._exchange.sides
+        busy, sides = self._session.busy, self._session.sides
         if action == "send":
             return self.in_field or not busy
         if action in ("turn_prompt", "edit", "warm", "lengthen", "reseed", "pick_run", "arms"):
@@ -116,8 +116,8 @@ class ComparePage(Page):
         return key.label
 
     def step_back(self) -> bool:
-        if self._exchange.busy or self._exchange.scale.busy:
-            self._exchange.cancel()
+        if self._session.busy or self._session.scale.busy:
+            self._session.cancel()
             self._show()
             return True
         if self.in_field:
@@ -145,12 +145,12 @@ class ComparePage(Page):
             following = self._following
             self._close_field()
             if following:
-                self._exchange.follow(text, self._asking.decode)
+                self._session.follow(text, self._asking.decode)
             else:
                 self._asking.write(text)
-                self._exchange.ask(self._asking.messages, self._asking.decode)
-        elif self._asking.messages and not self._exchange.busy:
-            self._exchange.ask(self._asking.messages, self._asking.decode)
+                self._session.ask(self._asking.messages, self._asking.decode)
+        elif self._asking.messages and not self._session.busy:
+            self._session.ask(self._asking.messages, self._asking.decode)
         self._comparison.views.cursor = 0
         self._make_more()
         self._show()
@@ -163,7 +163,7 @@ class ComparePage(Page):
         self._comparison.turn_panes()
 
     def action_diff(self) -> None:
-        self._comparison.views.turn_pair(len(self._exchange.sides))
+        self._comparison.views.turn_pair(len(self._session.sides))
         self._show()
 
     def action_shift(self) -> None:
@@ -176,11 +176,11 @@ class ComparePage(Page):
         self._turn("strength")
 
     def action_step(self, by: int) -> None:
-        self._comparison.views.step(self._exchange.sides, by)
+        self._comparison.views.step(self._session.sides, by)
         self._show()
 
     def action_jump(self, by: int) -> None:
-        self._comparison.views.jump(self._exchange.sides, by)
+        self._comparison.views.jump(self._session.sides, by)
         self._show()
 
     def action_warm(self, by: int) -> None:
@@ -216,13 +216,13 @@ class ComparePage(Page):
                 self._seat([Side(arm, label_of(arm)) for arm in arms])
                 self._show()
 
-        arms = tuple(side.arm for side in self._exchange.sides)
+        arms = tuple(side.arm for side in self._session.sides)
         self.app.push_screen(ArmsWindow(arms, self.services.runs, self.services.actions), take)
 
     def action_answers(self) -> None:
         from tui.compare.batch_window import offer_answers
 
-        arms = [format_arm(side.arm) for side in self._exchange.sides]
+        arms = [format_arm(side.arm) for side in self._session.sides]
         offer_answers(self, arms, self._asking.decode)
 
     def action_note(self) -> None:
@@ -246,16 +246,16 @@ class ComparePage(Page):
     def _turn(self, view: View) -> None:
         self._comparison.turn(view)
         if self._view == "shift":
-            self._exchange.measure()
+            self._session.measure()
         if self._view in ("shift", "tokens"):
-            self._exchange.spell()
+            self._session.spell()
         self._make_more()
         self._show()
 
     def _make_more(self) -> None:
         """What the view wants of the model beside the answers."""
         if self._view == "strength":
-            self._exchange.rate(self._comparison.views.subject, self._asking.decode)
+            self._session.rate(self._comparison.views.subject, self._asking.decode)
 
     def _keep(self, then: str) -> None:
         """Keep this round as a job, once, and browse it; `then` is what is done there first."""
@@ -263,7 +263,7 @@ class ComparePage(Page):
 
         prompt, decode = self._asking.prompt, self._asking.decode
         name = prompt.id if prompt else "own"
-        samples = round_of(self._exchange.sides, self._exchange.scale, name)
+        samples = round_of(self._session.sides, self._session.scale, name)
         if self._kept is not None and self._kept[0] == samples:
             self.services.show_browse(self._kept[1], then)
             return
@@ -301,7 +301,7 @@ class ComparePage(Page):
             self._take_prompt()
 
     def _take_prompt(self) -> None:
-        self._exchange.clear()
+        self._session.clear()
         self._show()
 
     def _set_first(self, snapshot: RunsSnapshot) -> None:
@@ -322,9 +322,9 @@ class ComparePage(Page):
         self._seat(sides)
 
     def _seat(self, sides: list[Side]) -> None:
-        self._exchange.seat(sides)
+        self._session.set_sides(sides)
         if self.ready:
-            self._comparison.seat()
+            self._comparison.clear()
 
     def _open_field(self, text: str, *, following: bool) -> None:
         self._following = following
@@ -351,22 +351,22 @@ class ComparePage(Page):
     def _show(self) -> None:
         self._stale = False
         if self.ready:
-            self._comparison.show(self._exchange.sides, self._exchange.scale)
+            self._comparison.show(self._session.sides, self._session.scale)
             self._show_lines()
             self.show_keys()
 
     def _show_lines(self) -> None:
-        width, glyphs, exchange = self.size.width, self.glyphs, self._exchange
+        width, glyphs, session = self.size.width, self.glyphs, self._session
         self.query_one("#asked", Lines).show(self._asking.line(width, glyphs))
         before: list[Piece] = []
-        if exchange.busy:
+        if session.busy:
             before.append(("answering, esc cancels", "tuned"))
         if self.services.companion_device.reason:
             before.append((self.services.companion_device.reason, "warn"))
         if not self._asking.has_room(width, glyphs):
             before.append((settings_text(self._asking.decode, glyphs), "dim"))
         most = 2 if self.size.height >= LEAST_TALL else 1
-        lines = strip_lines(exchange.sides, exchange.facts, glyphs, width, most, before)
+        lines = strip_lines(session.sides, session.facts, glyphs, width, most, before)
         strip = self.query_one("#strip", Lines)
         strip.styles.height = len(lines)
         strip.show(*lines)

@@ -43,7 +43,7 @@ class Comparison(Vertical):
         self.find_subject()
         self.redraw()
 
-    def seat(self) -> None:
+    def clear(self) -> None:
         """Others answer from now on: as text, and all of them."""
         self.views, self._layout = Views(), 0
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MOST_ARMS = 4
 
 
-class Exchange:
+class CompareSession:
     """The sides of a comparison. `changed` is called, often, whenever one of them is another."""
 
     def __init__(self, companion: "Callable[[], Companion]", changed: Callable[[], None]) -> None:
@@ -50,7 +50,7 @@ class Exchange:
     def busy(self) -> bool:
         return any(side.busy for side in self.sides)
 
-    def seat(self, sides: Sequence[Side]) -> None:
+    def set_sides(self, sides: Sequence[Side]) -> None:
         """Others answer from now on."""
         self.cancel()
         self._round += 1
@@ -61,7 +61,7 @@ class Exchange:
 
     def clear(self) -> None:
         """The same sides, with nothing asked yet."""
-        self.seat([Side(side.arm, side.label) for side in self.sides])
+        self.set_sides([Side(side.arm, side.label) for side in self.sides])
 
     def ask(self, messages: tuple[Message, ...], decode: Decode) -> None:
         self._begin([side.asked(messages) for side in self.sides], decode)
