@@ -13,7 +13,7 @@ from tui.screens.tree_and_groups import settings_of
 from tui.snapshots import RunRow
 
 if TYPE_CHECKING:
-    from tui.screens.run_filter import Sieve
+    from tui.screens.run_filter import RunFilter
 
 
 class Curating(Deeds):
@@ -26,7 +26,7 @@ class Curating(Deeds):
         self._hidden = False
         """Whether hidden runs are listed too."""
         self._archived = False
-        self._sieve: Sieve | None = None
+        self._run_filter: RunFilter | None = None
         """What was typed after `/`; None as long as nothing was."""
 
     def refill(self) -> None:
@@ -67,21 +67,21 @@ class Curating(Deeds):
         return super().check_action(action, parameters)
 
     def narrow(self, word: str) -> None:
-        if self._sieve is None:
-            from tui.screens.run_filter import Sieve
+        if self._run_filter is None:
+            from tui.screens.run_filter import RunFilter
 
-            self._sieve = Sieve()
-        self._sieve.take(word)
+            self._run_filter = RunFilter()
+        self._run_filter.set_text(word)
         self.refill()
 
-    def sifted(self, rows: Sequence[RunRow]) -> list[RunRow]:
+    def filtered(self, rows: Sequence[RunRow]) -> list[RunRow]:
         """Those that the filter lets through."""
-        return list(rows) if self._sieve is None else self._sieve.sift(rows)
+        return list(rows) if self._run_filter is None else self._run_filter.matching(rows)
 
     @property
     def wrong(self) -> str:
         """Why what is typed is no filter; empty where it is one."""
-        return "" if self._sieve is None else self._sieve.wrong
+        return "" if self._run_filter is None else self._run_filter.error
 
     def action_group(self) -> None:
         from engine.recipes.diff import varying

@@ -205,7 +205,7 @@ class LogsPage(Remembering):
         yield keys
 
     def open(self) -> None:
-        if self._sieve is None:
+        if self._run_filter is None:
             self.narrow("")
         super().open()
         self._fill()
@@ -280,7 +280,7 @@ class LogsPage(Remembering):
         made = self._table = self._table or LogTable(self.glyphs)
         made.glyphs, made.order = self.glyphs, LogSortOrder.parse(view.sort_by, view.descending)
         rows = kept(self._known.rows, hidden=self._hidden, archived=self._archived)
-        shown = self.sifted([one for one in rows if one.log is not None])
+        shown = self.filtered([one for one in rows if one.log is not None])
         logs = [one.log for one in shown if one.log is not None]
         common = common_tags(logs, parse(self.services.tags), TAGS_LISTED)
         tags = [*dict.fromkeys([*view.pinned_tags, *common])][:MOST_TAGS]

@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from engine.text import one_line
 from tui.formatting import FILTER_HINT, name_of
 from tui.screens.modal import Window
-from tui.screens.run_filter import Sieve
+from tui.screens.run_filter import RunFilter
 from tui.screens.tree_and_groups import lifted
 from tui.snapshots import RunRow
 from tui.widgets.field import Field
@@ -39,7 +39,7 @@ class PickRuns(Window[frozenset[str] | None]):
         self._rows = lifted(rows, pinned)
         self._marked = set(marked)
         self._pinned = frozenset(pinned)
-        self._sieve = Sieve()
+        self._run_filter = RunFilter()
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -56,7 +56,7 @@ class PickRuns(Window[frozenset[str] | None]):
         self._tell()
 
     def on_input_changed(self, event: Field.Changed) -> None:
-        self._sieve.take(event.value)
+        self._run_filter.set_text(event.value)
         self._fill()
 
     def on_input_submitted(self) -> None:
@@ -100,13 +100,13 @@ class PickRuns(Window[frozenset[str] | None]):
                     marked=row.key in self._marked,
                     pinned=row.mark in self._pinned,
                 )
-                for row in self._sieve.sift(self._rows)
+                for row in self._run_filter.matching(self._rows)
             ]
         )
         self._tell()
 
     def _tell(self) -> None:
         line = (_TYPED if self.focused is self.query_one(Field) else _KEYS, "dim")
-        if self._sieve.wrong:
-            line = (f"filter: {one_line(self._sieve.wrong)}", "bad")
+        if self._run_filter.error:
+            line = (f"filter: {one_line(self._run_filter.error)}", "bad")
         self.query_one("#picking", Lines).show([line])
