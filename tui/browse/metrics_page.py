@@ -91,7 +91,7 @@ class AspectsPage(Sheet):
         self._tell()
         self.show_keys()
 
-    def narrow(self, word: str) -> None:
+    def apply_filter(self, text: str) -> None:
         self._draw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -139,12 +139,13 @@ class AspectsPage(Sheet):
     def _draw(self) -> None:
         if not self.ready or self._found is None:
             return
+        word = self.filter_text.casefold()
         rows: list[tables.TableRow] = []
         for group in GROUPS:
             members = [
                 one
                 for one in self._all
-                if one.group == group and self.word.casefold() in f"{group} {one.name}".casefold()
+                if one.group == group and word in f"{group} {one.name}".casefold()
             ]
             if members:
                 rows.append(tables.TableRow(HEADING + group, (((group, "title"),),)))

@@ -144,14 +144,14 @@ class BrowsePage(Browsing):
         self._tell()
         self._show_pair()
 
-    def narrow(self, word: str) -> None:
-        self.look(word=word)
+    def apply_filter(self, text: str) -> None:
+        self.look(filter_text=text)
 
     def step_back(self) -> bool:
         if self._alone and not self.in_field:
             self.action_read()
             return True
-        if not self.in_field and not self.word and self.view.chosen is not None:
+        if not self.in_field and not self.filter_text and self.view.chosen is not None:
             self.look(chosen=None)
             return True
         return super().step_back()
@@ -318,8 +318,8 @@ class BrowsePage(Browsing):
         facts = [shown_in_words(self.answers, view.shown)]
         if view.skill is not None:
             facts.append(f"skill {one_line(view.skill) or 'none'}")
-        if self.word:
-            facts.append(f"with “{one_line(self.word)}”")
+        if self.filter_text:
+            facts.append(f"with “{one_line(self.filter_text)}”")
         if view.sort == COMMON:
             facts.append("fewest words in common first")
         elif view.sort:

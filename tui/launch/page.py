@@ -99,7 +99,7 @@ class LaunchPage(Page):
             return self._draft is not None and self._draft.recipe is not None
         return True
 
-    def narrow(self, word: str) -> None:
+    def apply_filter(self, text: str) -> None:
         self._fill_lists()
         self._check()
 
@@ -189,7 +189,7 @@ class LaunchPage(Page):
 
     def _fill_lists(self) -> None:
         models, sets = self.query_one("#models", Table), self.query_one("#sets", Table)
-        word = self.word.casefold()
+        word = self.filter_text.casefold()
         models.show(
             [row for one in self._catalogue.checkpoints if word in (row := model_row(one)).text]
         )

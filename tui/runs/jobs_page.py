@@ -231,7 +231,7 @@ class RunsPage(Filing):
 
     def _fill(self) -> None:
         rows = kept(self.services.runs.rows, hidden=self._hidden, archived=self._archived)
-        self._entries = sorted_rows(self.filtered(rows), self.order, tree=not self.word)
+        self._entries = sorted_rows(self.filtered(rows), self.order, tree=not self.filter_text)
         table, order = self.query_one(Table), self.order
         table.columns = _columns(order)
         table.empty = "No run is like this." if self.services.runs.rows else _EMPTY
@@ -299,9 +299,9 @@ class RunsPage(Filing):
                 rows,
                 self.glyphs.separator,
                 shown=sum(isinstance(entry, Entry) for entry in self._entries),
-                word=self.word,
+                filter_text=self.filter_text,
                 order=self.order,
-                wrong=self.wrong,
+                filter_error=self.filter_error,
             )
         )
 

@@ -66,12 +66,12 @@ class Curating(Deeds):
             return self.ready and self._differing is not None
         return super().check_action(action, parameters)
 
-    def narrow(self, word: str) -> None:
+    def apply_filter(self, text: str) -> None:
         if self._run_filter is None:
             from tui.screens.run_filter import RunFilter
 
             self._run_filter = RunFilter()
-        self._run_filter.set_text(word)
+        self._run_filter.set_text(text)
         self.refill()
 
     def filtered(self, rows: Sequence[RunRow]) -> list[RunRow]:
@@ -79,7 +79,7 @@ class Curating(Deeds):
         return list(rows) if self._run_filter is None else self._run_filter.matching(rows)
 
     @property
-    def wrong(self) -> str:
+    def filter_error(self) -> str:
         """Why what is typed is no filter; empty where it is one."""
         return "" if self._run_filter is None else self._run_filter.error
 

@@ -206,7 +206,7 @@ class LogsPage(Remembering):
 
     def open(self) -> None:
         if self._run_filter is None:
-            self.narrow("")
+            self.apply_filter("")
         super().open()
         self._fill()
         self.services.looks.recall(self._recalled)
@@ -232,18 +232,18 @@ class LogsPage(Remembering):
         self._fill()
         super().redraw()
 
-    def narrow(self, word: str) -> None:
-        """Only what `word` lets through; as the command line asked where that is empty."""
-        super().narrow(word or self.services.runs_filter)
-        if not word:
+    def apply_filter(self, text: str) -> None:
+        """Only what `text` lets through; as the command line asked where that is empty."""
+        super().apply_filter(text or self.services.runs_filter)
+        if not text:
             self._keep_filter()
 
     def on_descendant_blur(self) -> None:
         self._keep_filter()
 
     def _keep_filter(self) -> None:
-        if self.word != self._view.run_filter and not self.wrong:
-            self.services.looks.change(run_filter=self.word)
+        if self.filter_text != self._view.run_filter and not self.filter_error:
+            self.services.looks.change(run_filter=self.filter_text)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in _OF_RUNS:
@@ -264,9 +264,9 @@ class LogsPage(Remembering):
     def _recalled(self, note: str) -> None:
         if note:
             self.services.say(note, "warning")
-        if self._view.run_filter and not (self.word or self.services.runs_filter):
-            self.word = self._view.run_filter
-            self.narrow(self.word)
+        if self._view.run_filter and not (self.filter_text or self.services.runs_filter):
+            self.filter_text = self._view.run_filter
+            self.apply_filter(self.filter_text)
         self._see_anew()
 
     def _fill(self) -> None:
@@ -323,14 +323,14 @@ class LogsPage(Remembering):
         return [*line, *said_of(row, between), (between + one_line(str(row.path)), "dim")]
 
     def _summary(self) -> Line:
-        if self.wrong:
-            return [(f" filter: {one_line(self.wrong)}", "bad")]
+        if self.filter_error:
+            return [(f" filter: {one_line(self.filter_error)}", "bad")]
         rows, view = self._known.rows, self._view
         parts = [f"{len(rows):,} run{'s' * (len(rows) != 1)}"]
         if len(self._shown) != len(rows):
             parts.append(f"{len(self._shown):,} shown")
-        if self.word and not self.query("#filter"):  # as it was left last time
-            parts.append(f"only runs like {one_line(self.word)}, esc shows all")
+        if self.filter_text and not self.query("#filter"):  # as it was left last time
+            parts.append(f"only runs like {one_line(self.filter_text)}, esc shows all")
         marks = {row.mark for row in rows} if view.selected or view.pinned_runs else set()
         if marked := len(marks & {*view.selected, *view.pinned_runs}):
             parts.append(f"{marked:,} marked, drawn together")

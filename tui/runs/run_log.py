@@ -99,7 +99,7 @@ class LogPage(Sheet):
             return bool(self._hits)
         return super().check_action(action, parameters)
 
-    def narrow(self, word: str) -> None:
+    def apply_filter(self, text: str) -> None:
         self._search()
         self._at = len(self._hits) - 1 if self._hits else None
         self._draw()
@@ -112,7 +112,7 @@ class LogPage(Sheet):
             self._look()
 
     def _search(self) -> None:
-        word = self.word.casefold()
+        word = self.filter_text.casefold()
         looked = self._hits[self._at] if self._at is not None and self._hits else None
         self._hits = [at for at, one in enumerate(self._lines) if word and word in one.casefold()]
         if looked is not None and self._hits:
@@ -130,7 +130,8 @@ class LogPage(Sheet):
         pager = self.query_one(Pager)
         width = max(4, self.size.width - 3)
         current = self._hits[self._at] if self._at is not None and self._hits else None
-        pattern = re.compile(re.escape(self.word), re.IGNORECASE) if self.word else None
+        text = self.filter_text
+        pattern = re.compile(re.escape(text), re.IGNORECASE) if text else None
         rows: list[Line] = []
         self._rows = []
         for at, line in enumerate(self._lines):
@@ -152,9 +153,9 @@ class LogPage(Sheet):
         line.append((f"{between}{count:,} line{'s' * (count != 1)}", "dim"))
         if self._missing:
             line.append((f" after {self._missing}", "dim"))
-        if self.word:
+        if self.filter_text:
             place = f"{(self._at or 0) + 1} of {len(self._hits):,}" if self._hits else "nowhere"
-            line.append((f"{between}“{one_line(self.word)}” {place}", "warn"))
+            line.append((f"{between}“{one_line(self.filter_text)}” {place}", "warn"))
         self.query_one("#headline", Lines).show(line)
 
     def _follow(self) -> None:

@@ -54,7 +54,7 @@ class Page(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.word = ""
+        self.filter_text = ""
         """What the list is narrowed to."""
         self._composed = False
 
@@ -153,13 +153,13 @@ class Page(Screen[None]):
             await self.mount(Field(hint=self.filter_hint, id="filter"))
         self.set_focus(self.query_one("#filter"))
 
-    def narrow(self, word: str) -> None:
-        """List only what holds `word`."""
+    def apply_filter(self, text: str) -> None:
+        """List only what holds `text`."""
 
     async def on_input_changed(self, event: "Input.Changed") -> None:
         if event.input.id == "filter":
-            self.word = event.value
-            self.narrow(event.value)
+            self.filter_text = event.value
+            self.apply_filter(event.value)
             # What was narrowed says so before the letter is drawn: one frame shows both.
             await asyncio.sleep(0)
 
@@ -169,13 +169,13 @@ class Page(Screen[None]):
 
     def _drop_filter(self) -> None:
         self.query("#filter").remove()
-        self.word = ""
-        self.narrow("")
+        self.filter_text = ""
+        self.apply_filter("")
         self.focus_home()
 
     def step_back(self) -> bool:
         """Undo the last step into something; False where this screen is at its beginning."""
-        if self.word or (self.focused is not None and self.focused.id == "filter"):
+        if self.filter_text or (self.focused is not None and self.focused.id == "filter"):
             self._drop_filter()
             return True
         if self.in_field:

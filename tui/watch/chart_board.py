@@ -45,7 +45,7 @@ class Looking(Deeds):
         self._specs: tuple[ChartSpec, ...] = charts_of({})
         self._charts: list[Chart] = []
         self._filter: Filter | None = None
-        self._wrong = ""
+        self._filter_error = ""
         """Why what is typed is no filter."""
         self._full = False
         self._beside: Mapping[str, Curves] = {}
@@ -94,8 +94,8 @@ class Looking(Deeds):
         """Look as one looked at this directory last time."""
         asked = self.services.tags or self._view.tag_filter
         if asked:
-            self.word = asked
-            self._sift(asked)
+            self.filter_text = asked
+            self._set_filter(asked)
         if note:
             self.services.say(note, "warning")
         self._lay_out()
@@ -207,20 +207,20 @@ class Looking(Deeds):
         asked = (self._view.rows, self._view.columns)
         return GRIDS.index(asked) if asked in GRIDS else 0
 
-    def narrow(self, word: str) -> None:
+    def apply_filter(self, text: str) -> None:
         """Draw only the tags that an expression lets through."""
-        if self._sift(word):
-            self._look(tag_filter=word)
+        if self._set_filter(text):
+            self._look(tag_filter=text)
             self._first_chart = 0
         self._draw_curves()
         self._tell()
 
-    def _sift(self, word: str) -> bool:
-        """Whether `word` is a filter; if so, it is the one from now on."""
+    def _set_filter(self, text: str) -> bool:
+        """Whether `text` is a filter; if so, it is the one from now on."""
         try:
-            self._filter, self._wrong = (parse(word) if word.strip() else None), ""
+            self._filter, self._filter_error = (parse(text) if text.strip() else None), ""
         except EngineError as error:
-            self._wrong = f"filter: {one_line(error.detail.rpartition('^ ')[2])}"
+            self._filter_error = f"filter: {one_line(error.detail.rpartition('^ ')[2])}"
             return False
         return True
 

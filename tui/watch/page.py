@@ -304,10 +304,10 @@ class WatchPage(Giving):
         self.query_one("#sparks", Lines).show(sparks(series, self.size.width, self.glyphs))
         self.query_one("#numbers", Lines).show(numbers(row, series, self._step))
         line = standing(row, series, self.glyphs.separator)
-        if self._wrong:
-            line = [(f" {self._wrong}", "bad")]
-        elif self.word and not self.query("#filter"):  # as it was left last time
-            line = [*line, (" only tags like ", "dim"), (one_line(self.word), "warn"),
+        if self._filter_error:
+            line = [(f" {self._filter_error}", "bad")]
+        elif self.filter_text and not self.query("#filter"):  # as it was left last time
+            line = [*line, (" only tags like ", "dim"), (one_line(self.filter_text), "warn"),
                     ("   esc shows all", "dim")]  # fmt: skip
         self.query_one("#standing").display = bool(line)
         self.query_one("#standing", Lines).show(line)
