@@ -131,7 +131,7 @@ class FinetopApp(App[None]):
     def on_load(self) -> None:
         self.order, self._order_note = sort_order.load(self.store.root)
         self.feed.start()
-        self.runs = self.seen(self.feed.first(FIRST_SECONDS))
+        self.runs = self.decorate_snapshot(self.feed.first(FIRST_SECONDS))
 
     async def on_unmount(self) -> None:
         self.feed.stop()
@@ -157,12 +157,12 @@ class FinetopApp(App[None]):
         await super().on_event(event)
 
     def on_runs_changed(self, message: RunsChanged) -> None:
-        self.runs = self.seen(message.snapshot)
+        self.runs = self.decorate_snapshot(message.snapshot)
         self.call_after_refresh(self._first_painted)
         if self.page is not None and self.page.ready:
             self.page.show_runs(self.runs)
 
-    def seen(self, snapshot: RunsSnapshot) -> RunsSnapshot:
+    def decorate_snapshot(self, snapshot: RunsSnapshot) -> RunsSnapshot:
         """What was read, as every page is to see it."""
         return snapshot
 
@@ -253,15 +253,15 @@ class FinetopApp(App[None]):
     async def action_show(self, mode: str) -> None:
         if not isinstance(self.screen, Page):
             return  # a dialog wants an answer first
-        while isinstance(self.screen, Page) and self.screen.over:
+        while isinstance(self.screen, Page) and self.screen.is_sub_page:
             await self.pop_screen()
         await self.switch_mode(mode)
 
     async def action_back(self) -> None:
         page = self.screen
         if isinstance(page, Window):
-            page.step_back()
-        elif isinstance(page, Page) and not page.step_back() and self.current_mode != "runs":
+            page.go_back()
+        elif isinstance(page, Page) and not page.go_back() and self.current_mode != "runs":
             await self.switch_mode("runs")
 
     def action_help(self) -> None:

@@ -47,16 +47,16 @@ class LogsApp(FinetopApp):
     def get_default_screen(self) -> Screen[Any]:
         return LogsPage()
 
-    def seen(self, snapshot: RunsSnapshot) -> RunsSnapshot:
+    def decorate_snapshot(self, snapshot: RunsSnapshot) -> RunsSnapshot:
         """With the user's notes, which are not beside the logs."""
         self._read = snapshot
         if self._looks is None or not self._looks.view.notes:
             return snapshot
         return RunsSnapshot(noted(snapshot.rows, self._looks.view.notes))
 
-    def see_anew(self) -> None:
-        """The notes are other ones."""
-        self.runs = self.seen(self._read)
+    def reload_notes(self) -> None:
+        """Show the runs with the notes as they are now."""
+        self.runs = self.decorate_snapshot(self._read)
 
     @property
     def pins(self) -> Sequence[str]:

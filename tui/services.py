@@ -101,5 +101,5 @@ class LogServices(Services, Protocol):
     runs_filter: str
     """A filter for runs that was given on the command line."""
 
-    def see_anew(self) -> None:
+    def reload_notes(self) -> None:
         """Show the runs with the notes as they are now."""

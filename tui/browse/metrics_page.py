@@ -39,7 +39,7 @@ class AspectsPage(Sheet):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("aspects")
     name_in_keymap = "aspects"
-    home = "#aspects"
+    initial_focus = "#aspects"
 
     def __init__(self, answers: Answers, opened: Callable[[str, tuple[str, ...]], None]) -> None:
         super().__init__()

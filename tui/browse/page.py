@@ -58,7 +58,7 @@ WIDE = 110
 class BrowsePage(Browsing):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("browse")
     name_in_keymap = "browse"
-    home = "#pairs"
+    initial_focus = "#pairs"
 
     def __init__(self, path: Path, then: str = "") -> None:
         """`then` is an action that is done once there are pairs."""
@@ -147,14 +147,14 @@ class BrowsePage(Browsing):
     def apply_filter(self, text: str) -> None:
         self.look(filter_text=text)
 
-    def step_back(self) -> bool:
+    def go_back(self) -> bool:
         if self._alone and not self.in_field:
             self.action_read()
             return True
         if not self.in_field and not self.filter_text and self.view.chosen is not None:
             self.look(chosen=None)
             return True
-        return super().step_back()
+        return super().go_back()
 
     def label_of(self, key: Key) -> str:
         if key.action == "read":
@@ -186,7 +186,7 @@ class BrowsePage(Browsing):
         if self._alone:
             self.query_one("#side-left Reader").focus()
         else:
-            self.focus_home()
+            self.focus_initial()
         self.call_after_refresh(self._draw)
 
     def action_turn_pair(self, by: int) -> None:

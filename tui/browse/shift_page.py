@@ -25,7 +25,7 @@ class ShiftPage(Sheet):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("shift")
     name_in_keymap = "shift"
-    home = "Reader"
+    initial_focus = "Reader"
 
     def __init__(self, pair: Pair, names: tuple[str, str]) -> None:
         """`names` are what left and right are called, clean."""

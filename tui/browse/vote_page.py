@@ -34,7 +34,7 @@ Ratings = Mapping[str, Mapping[str, int]]
 class VotePage(Sheet):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("vote")
     name_in_keymap = "vote"
-    home = "#side-left Pager"
+    initial_focus = "#side-left Pager"
 
     def __init__(self, path: Path, answers: Answers) -> None:
         super().__init__()

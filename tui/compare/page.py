@@ -115,7 +115,7 @@ class ComparePage(Page):
             return "strength" if self._view == "strength" else "token"
         return key.label
 
-    def step_back(self) -> bool:
+    def go_back(self) -> bool:
         if self._session.busy or self._session.scale.busy:
             self._session.cancel()
             self._show()
@@ -126,9 +126,9 @@ class ComparePage(Page):
         if self._view != "text":
             self._turn(self._view)
             return True
-        return super().step_back()
+        return super().go_back()
 
-    def focus_home(self) -> None:
+    def focus_initial(self) -> None:
         self._comparison.enter()
 
     def action_edit(self) -> None:
@@ -340,7 +340,7 @@ class ComparePage(Page):
     def _close_field(self) -> None:
         self.query_one(TextArea).remove_class("open")
         self.query_one("#writing").remove_class("open")
-        self.focus_home()
+        self.focus_initial()
 
     def _soon(self) -> None:
         """Show what has come, a few times a second at most."""

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 class LaunchPage(Page):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("launch")
     name_in_keymap = "launch"
-    home = "#models"
+    initial_focus = "#models"
 
     def __init__(self) -> None:
         super().__init__()

@@ -173,7 +173,7 @@ class Filing(Curating):
 class RunsPage(Filing):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("runs")
     name_in_keymap = "runs"
-    home = "#runs"
+    initial_focus = "#runs"
 
     def __init__(self) -> None:
         super().__init__()

@@ -54,7 +54,7 @@ class Remembering(Curating):
         return self.services.looks.view
 
     def _see_anew(self) -> None:
-        self.services.see_anew()
+        self.services.reload_notes()
         self._known = self.services.runs
         self.refill()
 
@@ -182,7 +182,7 @@ class Remembering(Curating):
 class LogsPage(Remembering):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("logs")
     name_in_keymap = "logs"
-    home = "#runs"
+    initial_focus = "#runs"
 
     def __init__(self) -> None:
         super().__init__()

@@ -39,7 +39,7 @@ class LogGrew(Message):
 class LogPage(Sheet):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("log")
     name_in_keymap = "log"
-    home = "#journal"
+    initial_focus = "#journal"
 
     def __init__(self, row: RunRow) -> None:
         super().__init__()

@@ -38,7 +38,7 @@ class OverviewRead(Message):
 class OverviewPage(Sheet):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("overview")
     name_in_keymap = "overview"
-    home = "#overview"
+    initial_focus = "#overview"
 
     def __init__(self, row: RunRow) -> None:
         super().__init__()

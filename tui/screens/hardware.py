@@ -27,7 +27,7 @@ Measure = Callable[[Reading], float | None]
 class MachinePage(Sheet):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("machine")
     name_in_keymap = "machine"
-    home = "#gauges"
+    initial_focus = "#gauges"
 
     def compose(self) -> ComposeResult:
         header, keys = self.frame()

@@ -45,9 +45,9 @@ class Page(Screen[None]):
     AUTO_FOCUS: ClassVar[str | None] = None
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
     name_in_keymap: ClassVar[str] = ""
-    over: ClassVar[bool] = False
+    is_sub_page: ClassVar[bool] = False
     """Whether it lies over another page, and closes before another is shown."""
-    home: ClassVar[str] = ""
+    initial_focus: ClassVar[str] = ""
     """Selector of the list that has the focus at first, and after `esc`."""
     filter_hint: ClassVar[str] = "a word to find"
     """What can be typed after `/`."""
@@ -78,7 +78,7 @@ class Page(Screen[None]):
 
     def on_mount(self) -> None:
         self._composed = True
-        self.focus_home()
+        self.focus_initial()
         self.open()
 
     def on_screen_resume(self) -> None:
@@ -97,10 +97,10 @@ class Page(Screen[None]):
     def on_descendant_blur(self) -> None:
         self.show_keys()
 
-    def focus_home(self) -> None:
+    def focus_initial(self) -> None:
         """Focus the list that this screen is about."""
-        if self.home:
-            self.query_one(self.home, Widget).focus()
+        if self.initial_focus:
+            self.query_one(self.initial_focus, Widget).focus()
 
     def show_runs(self, snapshot: RunsSnapshot) -> None:
         """The list of runs is another one; screens that show it take it."""
@@ -165,29 +165,29 @@ class Page(Screen[None]):
 
     def on_input_submitted(self, event: "Input.Submitted") -> None:
         if event.input.id == "filter":
-            self.focus_home()
+            self.focus_initial()
 
     def _drop_filter(self) -> None:
         self.query("#filter").remove()
         self.filter_text = ""
         self.apply_filter("")
-        self.focus_home()
+        self.focus_initial()
 
-    def step_back(self) -> bool:
+    def go_back(self) -> bool:
         """Undo the last step into something; False where this screen is at its beginning."""
         if self.filter_text or (self.focused is not None and self.focused.id == "filter"):
             self._drop_filter()
             return True
         if self.in_field:
-            self.focus_home()
+            self.focus_initial()
             return True
         return False
 
 
 class Sheet(Page):
-    over = True
+    is_sub_page = True
 
-    def step_back(self) -> bool:
-        if not super().step_back():
+    def go_back(self) -> bool:
+        if not super().go_back():
             self.dismiss()
         return True

@@ -31,7 +31,7 @@ class LastChoiceRead(Message):
 class TokensPage(TokenPanes):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("tokens")
     name_in_keymap = "tokens"
-    home = "#tokens-0 Blocks"
+    initial_focus = "#tokens-0 Blocks"
 
     def on_mount(self) -> None:
         self.query_one("#token-counts", Pager).can_focus = False
@@ -66,14 +66,14 @@ class TokensPage(TokenPanes):
             return self._view != "difference" and len(self._panes()) > self._room()
         return action != "filter"
 
-    def step_back(self) -> bool:
+    def go_back(self) -> bool:
         if self.in_field:
             self._close_field()
             return True
         if self._view != VIEWS[0]:
             self._turn_to(VIEWS[0])
             return True
-        return super().step_back()
+        return super().go_back()
 
     def action_turn_view(self, by: int) -> None:
         self._turn_to(VIEWS[(VIEWS.index(self._view) + by) % len(VIEWS)])
@@ -148,7 +148,7 @@ class TokensPage(TokenPanes):
 
     def _close_field(self) -> None:
         self.query_one(TextArea).remove_class("open")
-        self.focus_home()
+        self.focus_initial()
         self.show_keys()
 
     def _turn_to(self, view: str) -> None:
@@ -157,7 +157,7 @@ class TokensPage(TokenPanes):
         if view in ("texts", "difference"):
             self.query_one("#token-sheet").focus()
         else:
-            self.focus_home()
+            self.focus_initial()
 
     def _recall(self) -> None:
         """On a thread: it reads a file."""

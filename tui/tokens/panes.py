@@ -202,7 +202,7 @@ class TokenPanes(Page):
             else:
                 self._fill_template(pane, which, reading, self._form(number))
         if isinstance(self.focused, Blocks) and not self.focused.display:
-            self.focus_home()
+            self.focus_initial()
 
     def _fill_text(self, pane: BlockPane, which: int, reading: Reading) -> None:
         found: Tokenized | None = next(

@@ -24,12 +24,12 @@ class Giving(Zooming):
             return any(run.series for run in self._run_curves)
         return super().check_action(action, parameters)
 
-    def step_back(self) -> bool:
+    def go_back(self) -> bool:
         if self.query("#export"):
             self.query("#export").remove()
-            self.focus_home()
+            self.focus_initial()
             return True
-        return super().step_back()
+        return super().go_back()
 
     async def action_export(self) -> None:
         """Ask for a name; its ending says what is written."""
@@ -54,7 +54,7 @@ class Giving(Zooming):
     def on_input_submitted(self, event: "Input.Submitted") -> None:
         if event.input.id == "export":
             name = event.value.strip()
-            self.step_back()
+            self.go_back()
             if name and self._chart_data:
                 self._export(Path(name).expanduser())
         else:

@@ -34,7 +34,7 @@ BOTH_FROM = 32
 class WatchPage(Giving):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("watch")
     name_in_keymap = "watch"
-    home = "#log"
+    initial_focus = "#log"
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,16 +128,16 @@ class WatchPage(Giving):
             return bool(self._charts) and not self.in_field
         return super().check_action(action, parameters)
 
-    def step_back(self) -> bool:
+    def go_back(self) -> bool:
         if self.in_field or self.query("#export"):
-            return super().step_back()
+            return super().go_back()
         if self._charts and self._charts[0].cursor is not None:
             self._put_cursor(None)
             return True
         if self._full:
             self.action_full_screen()
             return True
-        return super().step_back()
+        return super().go_back()
 
     def action_turn_prompt(self, by: int) -> None:
         if self._trails:

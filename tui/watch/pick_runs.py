@@ -62,10 +62,10 @@ class PickRuns(Window[frozenset[str] | None]):
     def on_input_submitted(self) -> None:
         self.query_one(Table).focus()
 
-    def step_back(self) -> None:
+    def go_back(self) -> None:
         field = self.query_one(Field)
         if not field.display:
-            super().step_back()
+            super().go_back()
             return
         field.value = ""
         field.display = False
