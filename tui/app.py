@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from engine.jobs.hardware import Reading
     from tui.charts.view_store import Looks
     from tui.companion import Companion
-    from tui.feeds.hardware_feed import Gauging
+    from tui.feeds.hardware_feed import HardwareFeed
     from tui.services import Services
 
 _BY_HAND = (Key, MouseScrollDown, MouseScrollUp)
@@ -98,7 +98,7 @@ class FinetopApp(App[None]):
         self.machine = Machine()
         self.readings: tuple[Reading, ...] = ()
         """The last minutes of the machine, once somebody has asked to see them."""
-        self._gauging: Gauging | None = None
+        self._hardware_feed: HardwareFeed | None = None
         self._looks: Looks | None = None
         self.selected: str | None = None
         """Key of the run that Watch and Compare are about."""
@@ -135,8 +135,8 @@ class FinetopApp(App[None]):
 
     async def on_unmount(self) -> None:
         self.feed.stop()
-        if self._gauging is not None:
-            self._gauging.stop()
+        if self._hardware_feed is not None:
+            self._hardware_feed.stop()
         if self._companion is not None:
             await self._companion.close()
         self.feed.join()
@@ -196,14 +196,14 @@ class FinetopApp(App[None]):
         return self._looks
 
     @property
-    def gauging(self) -> "Gauging":
+    def hardware_feed(self) -> "HardwareFeed":
         """What reads the machine; it begins when it is first asked for."""
-        if self._gauging is None:
-            from tui.feeds.hardware_feed import Gauging
+        if self._hardware_feed is None:
+            from tui.feeds.hardware_feed import HardwareFeed
 
-            self._gauging = Gauging(self.store.root, self.post_message)
-            self._gauging.start()
-        return self._gauging
+            self._hardware_feed = HardwareFeed(self.store.root, self.post_message)
+            self._hardware_feed.start()
+        return self._hardware_feed
 
     def on_feed_failed(self, message: FeedFailed) -> None:
         self.say(f"Reading the runs met something unforeseen: {message.reason}", "error")
@@ -247,7 +247,7 @@ class FinetopApp(App[None]):
 
     def show_hardware(self, folder: Path) -> None:
         """How busy the machine is, with the disk that holds `folder`."""
-        self.gauging.folder = folder
+        self.hardware_feed.folder = folder
         self.push_screen(navigation.hardware_page())
 
     async def action_show(self, mode: str) -> None:

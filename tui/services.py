@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tui.companion import Companion
     from tui.companion_device import CompanionDevice
     from tui.feeds.base import Follower
-    from tui.feeds.hardware_feed import Gauging
+    from tui.feeds.hardware_feed import HardwareFeed
     from tui.feeds.logs_feed import LogFeed
     from tui.glyphs import Glyphs
     from tui.screens.sort_order import SortOrder
@@ -60,7 +60,7 @@ class Services(Protocol):
         """How charts are drawn, kept on disk."""
 
     @property
-    def gauging(self) -> "Gauging":
+    def hardware_feed(self) -> "HardwareFeed":
         """What reads the machine; it begins when it is first asked for."""
 
     def companion(self) -> "Companion":

@@ -50,7 +50,7 @@ class MachinePage(Sheet):
 
     def show_readings(self, readings: tuple[Reading, ...]) -> None:
         width = max(self.size.width - 2, 10)
-        folder = one_line(str(self.services.gauging.folder))
+        folder = one_line(str(self.services.hardware_feed.folder))
         self.query_one(Pager).show(machine_lines(readings, folder, width, self.glyphs))
 
 

@@ -181,7 +181,7 @@ async def test_this_machine_is_read_while_one_looks(app: FinetopApp, size: tuple
 async def test_a_page_that_nobody_opened_reads_nothing(app: FinetopApp) -> None:
     async with app.run_test(size=NARROW) as pilot:
         await see(pilot, "live")
-        assert app._gauging is None
+        assert app._hardware_feed is None
         assert app.readings == ()
 
 
