@@ -27,8 +27,8 @@ from tui import navigation, theme
 from tui.actions import Actions
 from tui.cell_diff_driver import shadowed
 from tui.companion_device import CompanionDevice, choose, held
-from tui.feeds.base import Follower
-from tui.feeds.jobs_feed import Feed
+from tui.feeds.base import FeedThread
+from tui.feeds.jobs_feed import JobsFeed
 from tui.glyphs import ASCII, UNICODE, Glyphs, detect
 from tui.keymap import KEYS
 from tui.messages import FeedFailed, MachineMeasured, MachineRead, RunChanged, RunsChanged
@@ -112,7 +112,7 @@ class FinetopApp(App[None]):
         """A filter for tags that was asked for when it was started."""
         self.draft: TrainRecipe | None = None
         """What Launch is to be filled with when it opens next."""
-        self.feed: Follower = Feed(store, self.post_message, measure=measure)
+        self.feed: FeedThread = JobsFeed(store, self.post_message, measure=measure)
         self.register_theme(theme.DARK)
         self.register_theme(theme.LIGHT)
         # Without its watcher, which would have the style sheet parsed once more.

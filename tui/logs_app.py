@@ -11,7 +11,7 @@ from textual.screen import Screen
 from engine.jobs.store import Store, open_store
 from tui.app import FinetopApp
 from tui.feeds.log_rows import noted
-from tui.feeds.logs_feed import LogFeed
+from tui.feeds.logs_feed import LogsFeed
 from tui.glyphs import ASCII, UNICODE, Glyphs, detect
 from tui.runs.logs_page import LogsPage
 from tui.snapshots import Machine, RunsSnapshot
@@ -39,7 +39,7 @@ class LogsApp(FinetopApp):
         self.place = tuple(paths)
         self.tags = tags
         self.runs_filter = runs_filter
-        self.logs = LogFeed(paths, self.post_message, measure=measure)
+        self.logs = LogsFeed(paths, self.post_message, measure=measure)
         self.feed = self.logs
         self._read = RunsSnapshot()
         """The runs without notes."""

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from tui.charts.view_store import Looks
     from tui.companion import Companion
     from tui.companion_device import CompanionDevice
-    from tui.feeds.base import Follower
+    from tui.feeds.base import FeedThread
     from tui.feeds.hardware_feed import HardwareFeed
-    from tui.feeds.logs_feed import LogFeed
+    from tui.feeds.logs_feed import LogsFeed
     from tui.glyphs import Glyphs
     from tui.screens.sort_order import SortOrder
     from tui.snapshots import Machine, RunRow, RunsSnapshot
@@ -30,7 +30,7 @@ class Services(Protocol):
 
     store: "Store"
     actions: "Actions"
-    feed: "Follower"
+    feed: "FeedThread"
     glyphs: "Glyphs"
     companion_device: "CompanionDevice"
     """Where the companion's models run."""
@@ -97,7 +97,7 @@ class Services(Protocol):
 class LogServices(Services, Protocol):
     """What only the app on log directories has."""
 
-    logs: "LogFeed"
+    logs: "LogsFeed"
     runs_filter: str
     """A filter for runs that was given on the command line."""
 

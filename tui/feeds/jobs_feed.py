@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from engine.jobs.store import Store, state_folder
 from engine.text import one_line
-from tui.feeds.base import Follower
+from tui.feeds.base import FeedThread
 from tui.feeds.job_tracker import Tracked, sparks_of
 from tui.feeds.spark_cache import SparkCache
 from tui.messages import MachineMeasured, RunChanged, RunsChanged
@@ -32,7 +32,7 @@ SHOWN_SECONDS = 0.5
 """Longest that reading waits for the first paint, so as not to take its time."""
 
 
-class Feed(Follower):
+class JobsFeed(FeedThread):
     """Follows the jobs of a store."""
 
     def __init__(

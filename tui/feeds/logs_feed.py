@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine.jobs.directory import JobDirectory
 from engine.text import one_line
-from tui.feeds.base import Follower
+from tui.feeds.base import FeedThread
 from tui.feeds.log_rows import row_of
 from tui.messages import MachineMeasured, RunChanged, RunsChanged
 from tui.snapshots import Machine, RunDetail, RunRow, RunsSnapshot
@@ -34,7 +34,7 @@ READING_SECONDS = 0.001
 """For each run, how often it is told again while curves are still read: who draws it needs time."""
 
 
-class LogFeed(Follower):
+class LogsFeed(FeedThread):
     """Follows the logs below some paths."""
 
     def __init__(
