@@ -41,7 +41,7 @@ from tui.snapshots import Machine, RunDetail, RunRow, RunsSnapshot
 
 if TYPE_CHECKING:
     from engine.jobs.hardware import Reading
-    from tui.charts.view_store import Looks
+    from tui.charts.view_store import ChartSettings
     from tui.companion import Companion
     from tui.feeds.hardware_feed import HardwareFeed
     from tui.services import Services
@@ -99,7 +99,7 @@ class FinetopApp(App[None]):
         self.readings: tuple[Reading, ...] = ()
         """The last minutes of the machine, once somebody has asked to see them."""
         self._hardware_feed: HardwareFeed | None = None
-        self._looks: Looks | None = None
+        self._chart_settings: ChartSettings | None = None
         self.selected: str | None = None
         """Key of the run that Watch and Compare are about."""
         self.compared: str | None = None
@@ -187,13 +187,13 @@ class FinetopApp(App[None]):
             self.page.show_readings(message.readings)
 
     @property
-    def looks(self) -> "Looks":
+    def chart_settings(self) -> "ChartSettings":
         """How charts are looked at; known to every page from when one first asks."""
-        if self._looks is None:
-            from tui.charts.view_store import Looks
+        if self._chart_settings is None:
+            from tui.charts.view_store import ChartSettings
 
-            self._looks = Looks(self, self.place)
-        return self._looks
+            self._chart_settings = ChartSettings(self, self.place)
+        return self._chart_settings
 
     @property
     def hardware_feed(self) -> "HardwareFeed":

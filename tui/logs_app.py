@@ -50,9 +50,9 @@ class LogsApp(FinetopApp):
     def decorate_snapshot(self, snapshot: RunsSnapshot) -> RunsSnapshot:
         """With the user's notes, which are not beside the logs."""
         self._read = snapshot
-        if self._looks is None or not self._looks.view.notes:
+        if self._chart_settings is None or not self._chart_settings.view.notes:
             return snapshot
-        return RunsSnapshot(noted(snapshot.rows, self._looks.view.notes))
+        return RunsSnapshot(noted(snapshot.rows, self._chart_settings.view.notes))
 
     def reload_notes(self) -> None:
         """Show the runs with the notes as they are now."""
@@ -60,7 +60,7 @@ class LogsApp(FinetopApp):
 
     @property
     def pins(self) -> Sequence[str]:
-        return self.looks.view.pinned_runs
+        return self.chart_settings.view.pinned_runs
 
     async def action_show(self, mode: str) -> None:
         if mode in ("runs", "watch"):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from engine.jobs.store import Store
     from engine.recipes.recipe import TrainRecipe
     from tui.actions import Actions
-    from tui.charts.view_store import Looks
+    from tui.charts.view_store import ChartSettings
     from tui.companion import Companion
     from tui.companion_device import CompanionDevice
     from tui.feeds.base import FeedThread
@@ -56,7 +56,7 @@ class Services(Protocol):
         """Marks of the runs that stand on top of the list and are always drawn."""
 
     @property
-    def looks(self) -> "Looks":
+    def chart_settings(self) -> "ChartSettings":
         """How charts are drawn, kept on disk."""
 
     @property

@@ -123,21 +123,22 @@ class Filing(Curating):
         from tui.screens.pick_tags import PickTags
 
         tags = sorted({tag for row in self.services.runs.rows for tag in row.tags})
-        looks, order = self.services.looks, self.order
+        chart_settings, sorted_by = self.services.chart_settings, self.order.tag or None
 
         def take(choice: "tuple[str | None, list[str]] | None") -> None:
             if choice is not None:
                 tag, pinned = choice
-                looks.change(pinned_tags=pinned)
+                chart_settings.change(pinned_tags=pinned)
                 self._reorder(column="", tag=tag or "")
 
         def ask(note: str) -> None:
             if note:
                 self.services.say(note, "warning")
             names = {tag: tag for tag in tags}
-            self.app.push_screen(PickTags(names, looks.view.pinned_tags, order.tag or None), take)
+            pinned = chart_settings.view.pinned_tags
+            self.app.push_screen(PickTags(names, pinned, sorted_by), take)
 
-        looks.recall(ask)
+        chart_settings.recall(ask)
 
     def action_remove(self) -> None:
         from tui.screens.run_dialogs import RemoveWindow

@@ -51,7 +51,7 @@ class Remembering(Curating):
 
     @property
     def _view(self) -> "ViewState":
-        return self.services.looks.view
+        return self.services.chart_settings.view
 
     def _see_anew(self) -> None:
         self.services.reload_notes()
@@ -75,15 +75,15 @@ class Remembering(Curating):
         return next((rows[mark] for mark in reversed(marks) if mark in rows), None)
 
     def regroup(self, setting: str) -> None:
-        self.services.looks.change(group_by=setting)
+        self.services.chart_settings.change(group_by=setting)
 
     def keep_pins(self, marks: list[str]) -> None:
-        self.services.looks.change(pinned_runs=marks)
+        self.services.chart_settings.change(pinned_runs=marks)
 
     def annotate(self, row: RunRow, **changes: str | list[str] | bool) -> None:
         from tui.feeds.log_rows import changed
 
-        self.services.looks.change(notes=changed(self._view.notes, row, changes))
+        self.services.chart_settings.change(notes=changed(self._view.notes, row, changes))
         self._see_anew()
 
     def action_remove(self) -> None:
@@ -130,7 +130,7 @@ class Remembering(Curating):
             if choice is None:
                 return
             tag, pinned = choice
-            self.services.looks.change(pinned_tags=pinned)
+            self.services.chart_settings.change(pinned_tags=pinned)
             chosen = LogSortOrder(tag, True, order.value) if tag else order
             self._sort_by(order if chosen.column == order.column else chosen)
 
@@ -156,7 +156,7 @@ class Remembering(Curating):
             selected = [one for one in selected if one not in asked]
         else:
             selected = [*selected, *(one for one in marks if one not in known)]
-        self.services.looks.change(selected=selected)
+        self.services.chart_settings.change(selected=selected)
         self.refill()
 
     def action_export(self) -> None:
@@ -175,7 +175,7 @@ class Remembering(Curating):
         give_points(self, runs, whose, note=note)
 
     def _sort_by(self, order: "LogSortOrder") -> None:
-        self.services.looks.change(sort_by=str(order), descending=order.falling)
+        self.services.chart_settings.change(sort_by=str(order), descending=order.falling)
         self.refill()
 
 
@@ -209,7 +209,7 @@ class LogsPage(Remembering):
             self.apply_filter("")
         super().open()
         self._fill()
-        self.services.looks.recall(self._recalled)
+        self.services.chart_settings.recall(self._recalled)
         table = self.query_one(Table)
         if self.services.selected:
             table.choose(self.services.selected)
@@ -243,7 +243,7 @@ class LogsPage(Remembering):
 
     def _keep_filter(self) -> None:
         if self.filter_text != self._view.run_filter and not self.filter_error:
-            self.services.looks.change(run_filter=self.filter_text)
+            self.services.chart_settings.change(run_filter=self.filter_text)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in _OF_RUNS:

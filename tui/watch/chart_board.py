@@ -88,7 +88,7 @@ class Looking(Deeds):
 
     @property
     def _view(self) -> "ViewState":
-        return self.services.looks.view
+        return self.services.chart_settings.view
 
     def _recalled(self, note: str) -> None:
         """Look as one looked at this directory last time."""
@@ -236,7 +236,7 @@ class Looking(Deeds):
 
     def _look(self, **changes: Any) -> None:
         """Look at the charts in another way."""
-        self.services.looks.change(**changes)
+        self.services.chart_settings.change(**changes)
 
     @property
     def _run_curves(self) -> list[RunCurves]:

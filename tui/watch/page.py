@@ -69,7 +69,7 @@ class WatchPage(Giving):
         self._refresh_all()
         if not self._remembered:
             self._remembered = True
-            self.services.looks.recall(self._recalled)
+            self.services.chart_settings.recall(self._recalled)
 
     def on_resize(self, event: Resize) -> None:
         self.call_after_refresh(self._lay_out)
