@@ -106,7 +106,7 @@ class Filing(Curating):
         def change(notes: UserNotes) -> UserNotes:
             return dataclasses.replace(notes, **changes)  # type: ignore[arg-type]
 
-        self.do(lambda: self.services.actions.note(row.path, change))
+        self.run_in_thread(lambda: self.services.actions.note(row.path, change))
 
     def action_turn_order(self, by: int) -> None:
         column = SORT_COLUMNS[(SORT_COLUMNS.index(self.order.column) + by) % len(SORT_COLUMNS)]
@@ -155,7 +155,7 @@ class Filing(Curating):
 
         def answer(typed: bool | None) -> None:
             if typed:
-                self.do(remove)
+                self.run_in_thread(remove)
 
         self.app.push_screen(RemoveWindow(name, one_line(row.key), children), answer)
 
@@ -168,7 +168,7 @@ class Filing(Curating):
         services = self.services
         services.order = order = dataclasses.replace(self.order, **changes)
         self.refill()
-        self.do(lambda: services.actions.keep_order(order))
+        self.run_in_thread(lambda: services.actions.keep_order(order))
 
 
 class RunsPage(Filing):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tui.formatting import FILTER_HINT, name_of
-from tui.screens.run_actions import Deeds
+from tui.screens.run_actions import RunActions
 from tui.screens.tree_and_groups import settings_of
 from tui.snapshots import RunRow
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tui.screens.run_filter import RunFilter
 
 
-class Curating(Deeds):
+class Curating(RunActions):
     """Subclasses list runs, and list them anew in `refill`."""
 
     filter_hint = FILTER_HINT

@@ -162,7 +162,7 @@ class Remembering(Curating):
     def action_export(self) -> None:
         """Every point of the runs that are marked, or of all that are listed."""
         from tui.charts.run_curves import RunCurves
-        from tui.screens.export_points import give_points
+        from tui.screens.export_points import export_points
 
         marks = {*self._view.selected, *self._view.pinned_runs}
         marked = [row.log for row in self._known.rows if row.log and row.mark in marks]
@@ -172,7 +172,7 @@ class Remembering(Curating):
         note = f"; {loading:,} of the runs were still being read" if loading else ""
         runs = [RunCurves(log.name, log.series) for log in logs]
         whose = f"the {len(logs):,} {kind} run{'s' * (len(logs) != 1)}"
-        give_points(self, runs, whose, note=note)
+        export_points(self, runs, whose, note=note)
 
     def _sort_by(self, order: "LogSortOrder") -> None:
         self.services.chart_settings.change(sort_by=str(order), descending=order.falling)

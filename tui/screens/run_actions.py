@@ -19,7 +19,7 @@ _FIRMER = {
 }
 
 
-class Deeds(Page):
+class RunActions(Page):
     """Subclasses say which run is the chosen one."""
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class Deeds(Page):
             place = self.services.actions.move(row.view.record.id, by)
             return f"{name_of(row)} is #{place} in line now"
 
-        self.do(move)
+        self.run_in_thread(move)
 
     def action_resume(self) -> None:
         row = self.chosen
@@ -125,14 +125,14 @@ class Deeds(Page):
         title = f"Adopt {name_of(row)} and resume it here?"
         self.app.push_screen(ConfirmDialog(title, detail), answer)
 
-    def do(self, deed: Callable[[], str | None]) -> Worker[None]:
+    def run_in_thread(self, task: Callable[[], str | None]) -> Worker[None]:
         """Run something that may block on a thread; say what it returns, or how it failed."""
 
         from tui.screens.dialogs import Trouble
 
-        def act() -> None:
+        def run() -> None:
             try:
-                done = deed()
+                done = task()
             except EngineError as error:
                 self.app.call_from_thread(self.app.push_screen, Trouble(error))
             except OSError as error:
@@ -145,7 +145,7 @@ class Deeds(Page):
                     self.app.call_from_thread(self.services.say, done)
             self.services.feed.wake()
 
-        return self.run_worker(act, thread=True)
+        return self.run_worker(run, thread=True)
 
     def _send(self, row: RunRow, stage: str) -> None:
         self._asked[row.key] = stage
@@ -159,14 +159,14 @@ class Deeds(Page):
             self.services.actions.stop(row.path, stage)
             return f"{name_of(row)}: {said}"
 
-        self.do(stop)
+        self.run_in_thread(stop)
 
     def _cancel(self, row: RunRow) -> None:
         def cancel() -> str:
             self.services.actions.cancel(row.view.record.id)
             return f"{name_of(row)} waits no longer; r puts it in line again"
 
-        self.do(cancel)
+        self.run_in_thread(cancel)
 
     def _go_further(self, row: RunRow) -> None:
         """Ask for what a run that is done needs to go on: more to do, or another rule."""
@@ -195,7 +195,7 @@ class Deeds(Page):
             self.services.actions.resume(row.path, adopt=adopt, changes=changes)
             return f"{name_of(row)} goes on{', with ' if changes else ''}{' '.join(changes)}"
 
-        self.do(resume)
+        self.run_in_thread(resume)
 
 
 def _may_go_further(row: RunRow) -> bool:

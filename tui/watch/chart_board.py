@@ -18,7 +18,7 @@ from tui.charts.run_curves import RunCurves
 from tui.charts.run_lines import ChartSpec, charts_of
 from tui.feeds.overlay_reader import Beside
 from tui.formatting import name_of
-from tui.screens.run_actions import Deeds
+from tui.screens.run_actions import RunActions
 from tui.snapshots import Curves, RunDetail, RunRow
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ MOST_ZOOM = 1e-6
 """Least share of all x that can be looked at."""
 
 
-class Looking(Deeds):
+class Looking(RunActions):
     """Subclasses lay out, draw and tell."""
 
     filter_hint = "tags: words, /regex/, with and, or, not, ( )"

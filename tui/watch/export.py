@@ -45,11 +45,11 @@ class Giving(Zooming):
 
     def action_export_all(self) -> None:
         """All tags, whether there is a chart of them in sight or not."""
-        from tui.screens.export_points import give_points
+        from tui.screens.export_points import export_points
 
         runs = self._run_curves
         whose = one_line(runs[0].name) if len(runs) == 1 else f"the {len(runs)} runs drawn"
-        give_points(self, runs, whose, branches=self._view.branches)
+        export_points(self, runs, whose, branches=self._view.branches)
 
     def on_input_submitted(self, event: "Input.Submitted") -> None:
         if event.input.id == "export":
@@ -79,7 +79,7 @@ class Giving(Zooming):
             content = chart_export.files(shown, curves, branches=branches)
             return one_line(chart_export.write(path, content))
 
-        self.do(export)
+        self.run_in_thread(export)
 
     def _curves_given(self) -> "tuple[Callable[[], Sketch], list[Selected]]":
         """The first chart as it is drawn now, to be sketched on a thread; and its curves."""
