@@ -26,7 +26,7 @@ from tui.formatting import (
     time_left,
 )
 from tui.keymap import Key
-from tui.runs.list_page import Curating
+from tui.runs.list_page import RunListPage
 from tui.runs.status_lines import about, summary
 from tui.screens.page import bindings_of
 from tui.screens.sort_order import SORT_COLUMNS, VALUES, SortOrder, value_of
@@ -55,7 +55,7 @@ MOST_RAILS = 6
 """Levels of a family that are drawn; deeper ones stand under each other."""
 
 
-class Filing(Curating):
+class JobListMemory(RunListPage):
     """An order that is kept, notes beside each job, deleting, a mark to compare recipes with.
 
     Subclasses draw the list.
@@ -171,7 +171,7 @@ class Filing(Curating):
         self.run_in_thread(lambda: services.actions.keep_order(order))
 
 
-class RunsPage(Filing):
+class RunsPage(JobListMemory):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("runs")
     name_in_keymap = "runs"
     initial_focus = "#runs"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tui.screens.run_filter import RunFilter
 
 
-class Curating(RunActions):
+class RunListPage(RunActions):
     """Subclasses list runs, and list them anew in `refill`."""
 
     filter_hint = FILTER_HINT

@@ -9,7 +9,7 @@ from textual.binding import BindingType
 
 from engine.text import one_line
 from tui.formatting import odd_tags, said_of
-from tui.runs.list_page import Curating
+from tui.runs.list_page import RunListPage
 from tui.screens.page import bindings_of
 from tui.screens.sort_order import CHANGED, NAME, STEP, VALUES, LogSortOrder
 from tui.screens.tree_and_groups import Heading, grouped, kept, lifted, settings_of
@@ -32,7 +32,7 @@ _OF_RUNS = ("mark_shown", "export", "turn_order", "turn_direction", "turn_value"
 EVERYTHING = RunsSnapshot()
 
 
-class Remembering(Curating):
+class LogListMemory(RunListPage):
     """An order, marks, pins and notes that are kept in the view of the directory of logs.
 
     Nothing is written beside logs. Subclasses draw the list.
@@ -179,7 +179,7 @@ class Remembering(Curating):
         self.refill()
 
 
-class LogsPage(Remembering):
+class LogsPage(LogListMemory):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("logs")
     name_in_keymap = "logs"
     initial_focus = "#runs"
