@@ -19,7 +19,7 @@ from tui.screens.page import Sheet
 from tui.screens.prompts import Ask, Choose, Offer
 
 
-class Browsing(Sheet):
+class BrowseActions(Sheet):
     """Subclasses list and show the pairs."""
 
     path: Path

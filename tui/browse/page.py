@@ -14,7 +14,7 @@ from engine.compare.annotations import Remark
 from engine.compare.answer_pairs import Pair
 from engine.text import clean, one_line
 from engine.word_diff import Change, compare
-from tui.browse.actions import Browsing
+from tui.browse.actions import BrowseActions
 from tui.browse.answers_feed import (
     Answers,
     AnswersExported,
@@ -55,7 +55,7 @@ WIDE = 110
 """Cells from which the list stands beside the answers, and not above them."""
 
 
-class BrowsePage(Browsing):
+class BrowsePage(BrowseActions):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("browse")
     name_in_keymap = "browse"
     initial_focus = "#pairs"

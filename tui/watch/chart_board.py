@@ -34,7 +34,7 @@ MOST_ZOOM = 1e-6
 """Least share of all x that can be looked at."""
 
 
-class Looking(RunActions):
+class ChartSettingsPage(RunActions):
     """Subclasses lay out, draw and tell."""
 
     filter_hint = "tags: words, /regex/, with and, or, not, ( )"
@@ -252,7 +252,7 @@ class Looking(RunActions):
         return runs
 
 
-class Zooming(Looking):
+class ChartZoomPage(ChartSettingsPage):
     """A cursor is always in sight: what is drawn takes it along."""
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.text import one_line
-from tui.watch.chart_board import Zooming
+from tui.watch.chart_board import ChartZoomPage
 
 if TYPE_CHECKING:
     from textual.widgets import Input
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from engine.charts.figure import Sketch
 
 
-class Giving(Zooming):
+class ChartExportPage(ChartZoomPage):
     """Of the chart that comes first, as it is drawn now, or of all that the runs logged."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -19,7 +19,7 @@ from tui.screens.tree_and_groups import arrange, kept
 from tui.snapshots import RunDetail, RunRow, RunsSnapshot
 from tui.styled_text import Line
 from tui.watch.chart_board import GRIDS
-from tui.watch.export import Giving
+from tui.watch.export import ChartExportPage
 from tui.watch.samples_pane import TrailPane, answer_at
 from tui.widgets.lines import Lines, Rule
 from tui.widgets.pager import Pager
@@ -31,7 +31,7 @@ BOTH_FROM = 32
 """Rows of a terminal from which samples and log are shown at once, not in turn."""
 
 
-class WatchPage(Giving):
+class WatchPage(ChartExportPage):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("watch")
     name_in_keymap = "watch"
     initial_focus = "#log"
