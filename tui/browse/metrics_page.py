@@ -88,7 +88,7 @@ class AspectsPage(Sheet):
         self.app.push_screen(Trouble(event.error))
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
-        self._tell()
+        self._update_status()
         self.show_keys()
 
     def apply_filter(self, text: str) -> None:
@@ -156,7 +156,7 @@ class AspectsPage(Sheet):
         table.show(rows)
         if first:
             table.action_move(1)  # off the heading
-        self._tell()
+        self._update_status()
         self.show_keys()
 
     def _line(self, one: Row | Kinds) -> tables.TableRow:
@@ -177,7 +177,7 @@ class AspectsPage(Sheet):
             cells += [((span(one), "" if one.differs else "dim"),), ((f"{one.prompts:,}", "dim"),)]
         return tables.TableRow(one.name, tuple(cells))
 
-    def _tell(self) -> None:
+    def _update_status(self) -> None:
         if not self.ready:
             return
         answers, found = self._answers, self._found

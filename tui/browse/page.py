@@ -121,7 +121,7 @@ class BrowsePage(BrowseActions):
         self._draw()
 
     def show_runs(self, snapshot: RunsSnapshot) -> None:
-        self._tell()
+        self._update_status()
 
     def on_answers_read(self, event: AnswersRead) -> None:
         self.answers, self._read = event.answers, True
@@ -141,7 +141,7 @@ class BrowsePage(BrowseActions):
         self._feed.again()
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
-        self._tell()
+        self._update_status()
         self._show_pair()
 
     def apply_filter(self, text: str) -> None:
@@ -253,7 +253,7 @@ class BrowsePage(BrowseActions):
         named = titles(self.answers.pairs)
         table.show([self._list_row(pair, named[pair.id]) for pair in self._pairs])
         table.repaint()
-        self._tell()
+        self._update_status()
         self._show_pair()
         self.show_keys()
 
@@ -289,7 +289,7 @@ class BrowsePage(BrowseActions):
             return "No answers of two arms yet; they come as they are made."
         return "No prompt was answered by two arms."
 
-    def _tell(self) -> None:
+    def _update_status(self) -> None:
         if not self.ready:
             return
         between: Piece = (f" {self.glyphs.separator} ", "dim")

@@ -47,7 +47,7 @@ class RatingWindow(Window[Ratings | None]):
                 yield line
 
     def on_mount(self) -> None:
-        self._fill()
+        self._refresh_rows()
 
     def action_rate(self, side: str, by: int) -> None:
         rubric = self.query_one(Table).chosen
@@ -55,17 +55,17 @@ class RatingWindow(Window[Ratings | None]):
             now = self._ratings[side].get(rubric)
             start = LEAST if by > 0 else MOST
             self._ratings[side][rubric] = start if now is None else max(LEAST, min(now + by, MOST))
-            self._fill()
+            self._refresh_rows()
 
     def action_clear(self) -> None:
         for side in SIDES:
             self._ratings[side].pop(self.query_one(Table).chosen or "", None)
-        self._fill()
+        self._refresh_rows()
 
     def action_take(self) -> None:
         self.dismiss(self._ratings)
 
-    def _fill(self) -> None:
+    def _refresh_rows(self) -> None:
         self.query_one(Table).show([self._row(*one) for one in self._rubrics.items()])
 
     def _row(self, rubric: str, question: str) -> TableRow:

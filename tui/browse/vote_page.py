@@ -227,7 +227,7 @@ class VotePage(Sheet):
         if not self.ready:
             return
         self.show_keys()
-        self._tell()
+        self._update_status()
         pair = self._pairs.get(self._now.prompt_id) if self._now else None
         self.query_one("#panes").display = pair is not None
         self.query_one("#asked").display = pair is not None
@@ -244,7 +244,7 @@ class VotePage(Sheet):
     def _said(self, pair: Pair, arm: str) -> Sample:
         return pair.left if arm == self._answers.left else pair.right
 
-    def _tell(self) -> None:
+    def _update_status(self) -> None:
         between = f" {self.glyphs.separator} "
         known = {one.id for one in self._ballots}
         done = sum(ballot in known for ballot in self._votes)

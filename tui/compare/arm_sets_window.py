@@ -41,7 +41,7 @@ class PickSet(Window[tuple[Arm, ...] | None]):
             yield Lines(id="sets-keys")
 
     def on_mount(self) -> None:
-        self._fill()
+        self._refresh_rows()
         keys = "enter takes   D deletes   esc as before"
         self.query_one("#sets-keys", Lines).show([(keys, "dim")])
 
@@ -53,7 +53,7 @@ class PickSet(Window[tuple[Arm, ...] | None]):
         if name is not None:
             del self._sets[name]
             self.run_worker(lambda: self._drop(name), thread=True)
-            self._fill()
+            self._refresh_rows()
 
     def _drop(self, name: str) -> None:
         """On a thread: it writes to a disk."""
@@ -62,7 +62,7 @@ class PickSet(Window[tuple[Arm, ...] | None]):
         except EngineError as error:
             self.app.call_from_thread(self.app.push_screen, Trouble(error))
 
-    def _fill(self) -> None:
+    def _refresh_rows(self) -> None:
         self.query_one(Table).show(
             [
                 TableRow(name, (((one_line(name), ""),), ((_names(arms), "dim"),)))

@@ -107,7 +107,7 @@ class CompareSession:
         self._round += 1
         self.scale = Scale()
         self.sides = sides
-        self._start(self._look(self._round, decode))
+        self._start(self._read_facts(self._round, decode))
         for at in range(len(sides)):
             self._start(self._answer(at, self._round, decode))
 
@@ -145,9 +145,9 @@ class CompareSession:
         """What takes the models a pass, once all have answered: first what a view waits for."""
         await asyncio.gather(*self.measure())
         if self._round == asked_in and sum(not side.arm.is_endpoint for side in self.sides) > 1:
-            await self._look(asked_in, decode, probe=True)
+            await self._read_facts(asked_in, decode, probe=True)
 
-    async def _look(self, asked_in: int, decode: Decode, *, probe: bool = False) -> None:
+    async def _read_facts(self, asked_in: int, decode: Decode, *, probe: bool = False) -> None:
         """What differs between the arms; with `probe`, which of them have the same weights."""
         arms, said = [format_arm(side.arm) for side in self.sides], _asked(self.sides[0])
         settings = dataclasses.asdict(decode)

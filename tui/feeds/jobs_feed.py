@@ -77,11 +77,11 @@ class JobsFeed(FeedThread):
         """Look once at everything; whether some events are still unread."""
         self._list()
         if not self._first.is_set():
-            self._look(self._newest())  # what fits on a screen is there first
+            self._poll_jobs(self._newest())  # what fits on a screen is there first
             self._publish()
             self._first.set()
             self._shown.wait(SHOWN_SECONDS)
-        self._look(self._jobs.values())
+        self._poll_jobs(self._jobs.values())
         self._publish()  # the list first; curves follow
         pending = self._read_events() | self._read_samples()
         if not pending:
@@ -101,7 +101,7 @@ class JobsFeed(FeedThread):
         for path in self._jobs.keys() - {job.path for job in found}:
             del self._jobs[path]
 
-    def _look(self, jobs: Iterable[Tracked]) -> None:
+    def _poll_jobs(self, jobs: Iterable[Tracked]) -> None:
         for tracked in jobs:
             if not tracked.look():
                 continue

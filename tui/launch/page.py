@@ -89,7 +89,7 @@ class LaunchPage(Page):
         recipe, self.services.draft = self.services.draft, None
         if recipe is not None:
             self._take(recipe)
-            self._fill_lists()
+            self._refresh_lists()
         elif self._catalogue.checkpoints:
             self.action_rescan()  # a run may have ended since
         self._check()
@@ -100,14 +100,14 @@ class LaunchPage(Page):
         return True
 
     def apply_filter(self, text: str) -> None:
-        self._fill_lists()
+        self._refresh_lists()
         self._check()
 
     def on_resize(self, event: Resize) -> None:
         self.query_one(Form).limit(event.size.height - 9)
 
     def on_prospect_report_changed(self) -> None:
-        self._tell_set()
+        self._update_dataset()
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
         self._check()
@@ -184,10 +184,10 @@ class LaunchPage(Page):
     def _found(self, catalogue: Catalogue, warning: str) -> None:
         self._catalogue, self._warning = catalogue, warning
         self.query_one(Form).offer("device", catalogue.devices)
-        self._fill_lists()
+        self._refresh_lists()
         self._check()
 
-    def _fill_lists(self) -> None:
+    def _refresh_lists(self) -> None:
         models, sets = self.query_one("#models", Table), self.query_one("#sets", Table)
         word = self.filter_text.casefold()
         models.show(
@@ -222,7 +222,7 @@ class LaunchPage(Page):
             self.query_one(Prospect).show(
                 Chosen(usable, dataset if dataset and not dataset.reason else None, self._draft)
             )
-        self._tell_set()
+        self._update_dataset()
         self.show_keys()
 
     def _suggest_name(self) -> None:
@@ -267,7 +267,7 @@ class LaunchPage(Page):
         self._check()
         super().redraw()
 
-    def _tell_set(self) -> None:
+    def _update_dataset(self) -> None:
         further = self.query_one(Prospect).facts
         told = about_set(self.dataset, self.glyphs.separator, further)
         self.query_one("#set-facts", Pager).show(told)

@@ -192,13 +192,13 @@ class RunsPage(JobListMemory):
         yield keys
 
     def show_runs(self, snapshot: RunsSnapshot) -> None:
-        self._fill()
+        self._refresh_rows()
 
     def refill(self) -> None:
-        self._fill()
+        self._refresh_rows()
 
     def redraw(self) -> None:
-        self._fill()
+        self._refresh_rows()
         super().redraw()
 
     @property
@@ -208,7 +208,7 @@ class RunsPage(JobListMemory):
     def on_table_chosen(self, event: Table.Chosen) -> None:
         # Not the event's: another one may have been chosen since it was sent.
         self.services.selected = self.query_one(Table).chosen
-        self._tell()
+        self._update_status()
         self.show_keys()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -230,7 +230,7 @@ class RunsPage(JobListMemory):
         recipe = self.chosen.view.recipe if self.chosen else None
         await self.services.show_launch(recipe if isinstance(recipe, TrainRecipe) else None)
 
-    def _fill(self) -> None:
+    def _refresh_rows(self) -> None:
         rows = kept(self.services.runs.rows, hidden=self._hidden, archived=self._archived)
         self._entries = sorted_rows(self.filtered(rows), self.order, tree=not self.filter_text)
         table, order = self.query_one(Table), self.order
@@ -243,7 +243,7 @@ class RunsPage(JobListMemory):
             self.services.selected = self.services.selected or _what_runs(self.services.runs.rows)
         if self.services.selected and table.chosen != self.services.selected:
             table.choose(self.services.selected)
-        self._tell()
+        self._update_status()
         self.show_keys()
 
     def _row(self, entry: Entry | Heading) -> TableRow:
@@ -290,7 +290,7 @@ class RunsPage(JobListMemory):
             (number(value_of(spark, self.order.value)), ""),
         )
 
-    def _tell(self) -> None:
+    def _update_status(self) -> None:
         """What the chosen run has to say, and how many there are."""
         with contextlib.suppress(LookupError):
             self.query_one("#about", Lines).show(about(self.chosen, self.glyphs.separator))

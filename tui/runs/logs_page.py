@@ -208,7 +208,7 @@ class LogsPage(LogListMemory):
         if self._run_filter is None:
             self.apply_filter("")
         super().open()
-        self._fill()
+        self._refresh_rows()
         self.services.chart_settings.recall(self._recalled)
         table = self.query_one(Table)
         if self.services.selected:
@@ -223,13 +223,13 @@ class LogsPage(LogListMemory):
     def show_runs(self, snapshot: RunsSnapshot) -> None:
         if snapshot is not self._known:
             self._known = snapshot
-            self._fill()
+            self._refresh_rows()
 
     def refill(self) -> None:
-        self._fill()
+        self._refresh_rows()
 
     def redraw(self) -> None:
-        self._fill()
+        self._refresh_rows()
         super().redraw()
 
     def apply_filter(self, text: str) -> None:
@@ -254,7 +254,7 @@ class LogsPage(LogListMemory):
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
         self.services.selected = self.query_one(Table).chosen
-        self._tell()
+        self._update_status()
         self._prefer()
 
     async def action_watch(self) -> None:
@@ -269,7 +269,7 @@ class LogsPage(LogListMemory):
             self.apply_filter(self.filter_text)
         self._see_anew()
 
-    def _fill(self) -> None:
+    def _refresh_rows(self) -> None:
         if not self.ready:
             return
         from engine.charts.filters import parse
@@ -298,11 +298,11 @@ class LogsPage(LogListMemory):
         table.empty = "No run is like this." if self._known.rows else "No log here yet."
         marked, pinned = set(view.selected), set(view.pinned_runs)
         table.show_later([one.key for one in lines], made.rows(lines, marked - pinned, pinned))
-        self._tell()
+        self._update_status()
         self._prefer()
         self.show_keys()
 
-    def _tell(self) -> None:
+    def _update_status(self) -> None:
         self.query_one("#about", Lines).show(self._about())
         self.query_one("#summary", Lines).show(self._summary())
 

@@ -77,7 +77,7 @@ class LogPage(Sheet):
 
     def show_runs(self, snapshot: RunsSnapshot) -> None:
         self._row = snapshot.row(self._row.key) or self._row
-        self._tell()
+        self._update_status()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._draw)
@@ -103,13 +103,13 @@ class LogPage(Sheet):
         self._search()
         self._at = len(self._hits) - 1 if self._hits else None
         self._draw()
-        self._look()
+        self._scroll_to_hit()
 
     def action_turn_hit(self, by: int) -> None:
         if self._hits:
             self._at = ((self._at if self._at is not None else 0) + by) % len(self._hits)
             self._draw()
-            self._look()
+            self._scroll_to_hit()
 
     def _search(self) -> None:
         word = self.filter_text.casefold()
@@ -118,14 +118,14 @@ class LogPage(Sheet):
         if looked is not None and self._hits:
             self._at = self._hits.index(looked) if looked in self._hits else len(self._hits) - 1
 
-    def _look(self) -> None:
+    def _scroll_to_hit(self) -> None:
         if self._at is not None and self._hits:
             self.query_one(Pager).go_to(self._rows[self._hits[self._at]])
 
     def _draw(self) -> None:
         if not self.ready:
             return
-        self._tell()
+        self._update_status()
         self.show_keys()
         pager = self.query_one(Pager)
         width = max(4, self.size.width - 3)
@@ -143,7 +143,7 @@ class LogPage(Sheet):
             rows = [[(" It has said nothing yet.", "dim")]]
         pager.show(rows)
 
-    def _tell(self) -> None:
+    def _update_status(self) -> None:
         between = f" {self.glyphs.separator} "
         line: list[Piece] = [
             (f" {name_of(self._row)} ", "strong"),

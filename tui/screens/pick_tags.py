@@ -52,12 +52,12 @@ class PickTags(Window[tuple[str | None, list[str]] | None]):
             yield Lines(id="picking")
 
     def on_mount(self) -> None:
-        self._fill()
+        self._refresh_rows()
         self.query_one(Table).choose(self._chosen)
         self.query_one("#picking", Lines).show([(_KEYS, "dim")])
 
     def on_input_changed(self) -> None:
-        self._fill()
+        self._refresh_rows()
 
     def on_input_submitted(self) -> None:
         self.dismiss((self.query_one(Table).chosen, self._pinned))
@@ -71,9 +71,9 @@ class PickTags(Window[tuple[str | None, list[str]] | None]):
             self._pinned.remove(tag)
         elif tag is not None:
             self._pinned.append(tag)
-        self._fill()
+        self._refresh_rows()
 
-    def _fill(self) -> None:
+    def _refresh_rows(self) -> None:
         words = self.query_one(Input).value.casefold().split()
         self.query_one(Table).show(
             [

@@ -86,8 +86,8 @@ class TokenPanes(Page):
         self._show()
 
     def on_blocks_moved(self) -> None:
-        self._tell_token()
-        self._tell_view()
+        self._update_token()
+        self._update_view()
 
     def _news(self) -> None:
         if self.ready:
@@ -131,10 +131,10 @@ class TokenPanes(Page):
         counts.display = bool(lines) and most > 1
         counts.styles.height = max(1, min(len(lines), most))
         counts.show(lines)
-        self._tell_view()
+        self._update_view()
         if blocks:
             self._show_panes()
-            self._tell_token()
+            self._update_token()
         else:
             self._show_sheet()
         self.show_keys()
@@ -142,7 +142,7 @@ class TokenPanes(Page):
     def _counts(self) -> list[Line]:
         return counts_table(self._readings, self._text_name, self.size.width - 2, self.glyphs)
 
-    def _tell_view(self) -> None:
+    def _update_view(self) -> None:
         at = f"{VIEWS.index(self._view) + 1}/{len(VIEWS)} {self._view}"
         line: list[Piece] = [(f" {at}  ", "dim")]
         if self._tokenize_client.trouble is not None:
@@ -283,7 +283,7 @@ class TokenPanes(Page):
             ]
         return [*lines, [], *difference_lines(texts[0], texts[1], self.glyphs)]
 
-    def _tell_token(self) -> None:
+    def _update_token(self) -> None:
         pane = list(self.query(BlockPane))[self._focused_pane]
         tokens = pane.blocks.tokens
         line: Line = []

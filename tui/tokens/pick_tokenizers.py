@@ -57,7 +57,7 @@ class PickTokenizers(Window[tuple[str, ...] | None]):
             yield Lines(id="token-picking")
 
     def on_mount(self) -> None:
-        self._fill()
+        self._refresh_rows()
         self.run_worker(self._search, thread=True)
 
     def on_tokenizers_found(self, event: TokenizersFound) -> None:
@@ -65,7 +65,7 @@ class PickTokenizers(Window[tuple[str, ...] | None]):
         self._known = dict(event.found) | {
             ref: name for ref, name in self._known.items() if ref not in dict(event.found)
         }
-        self._fill()
+        self._refresh_rows()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
@@ -76,7 +76,7 @@ class PickTokenizers(Window[tuple[str, ...] | None]):
         self._known.setdefault(path, path)
         self._mark(path)
         event.input.value = ""
-        self._fill()
+        self._refresh_rows()
         self.query_one(Table).choose(path)
 
     def action_mark(self) -> None:
@@ -86,7 +86,7 @@ class PickTokenizers(Window[tuple[str, ...] | None]):
                 self._marked.remove(chosen)
             else:
                 self._mark(chosen)
-            self._fill()
+            self._refresh_rows()
 
     def action_take(self) -> None:
         if not isinstance(self.focused, Input):
@@ -107,7 +107,7 @@ class PickTokenizers(Window[tuple[str, ...] | None]):
             found = []
         self.post_message(TokenizersFound(found))
 
-    def _fill(self) -> None:
+    def _refresh_rows(self) -> None:
         rows = []
         for ref, name in self._known.items():
             order = f"{self._marked.index(ref) + 1} " if ref in self._marked else "  "

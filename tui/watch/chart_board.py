@@ -61,7 +61,7 @@ class ChartSettingsPage(RunActions):
     def _spec(self, at: int) -> ChartSpec:
         return self._specs[(self._first_chart + at) % len(self._specs)]
 
-    def _dress(self) -> None:
+    def _apply_chart_settings(self) -> None:
         raise NotImplementedError
 
     def _draw_curves(self) -> None:
@@ -76,7 +76,7 @@ class ChartSettingsPage(RunActions):
     def _put_cursor(self, cursor: float | None) -> None:
         raise NotImplementedError
 
-    def _tell(self) -> None:
+    def _update_status(self) -> None:
         raise NotImplementedError
 
     def _levels(self, at: int) -> "list[Level]":
@@ -99,7 +99,7 @@ class ChartSettingsPage(RunActions):
         if note:
             self.services.say(note, "warning")
         self._lay_out()
-        self._dress()
+        self._apply_chart_settings()
         if self._picked:
             self._read_beside()
         self._refresh_all()
@@ -107,26 +107,26 @@ class ChartSettingsPage(RunActions):
     def action_smooth(self, by: int) -> None:
         at = min(range(len(SMOOTHING)), key=lambda i: abs(SMOOTHING[i] - self._view.smoothing))
         at = max(0, min(at + by, len(SMOOTHING) - 1))
-        self._look(smoothing=SMOOTHING[at])
-        self._dress()
+        self._change_settings(smoothing=SMOOTHING[at])
+        self._apply_chart_settings()
 
     def action_log_scale(self) -> None:
         """Of the charts in sight: all logarithmic, or none where all of them are."""
         here = {self._spec(at).traces[0].tag for at in range(len(self._charts)) if self._specs}
         known = set(self._view.log_scale)
-        self._look(log_scale=sorted(known - here if here <= known else known | here))
-        self._dress()
+        self._change_settings(log_scale=sorted(known - here if here <= known else known | here))
+        self._apply_chart_settings()
 
     def action_turn_axis(self) -> None:
         step = self._step
-        self._look(axis=AXES[(AXES.index(self._axis) + 1) % len(AXES)].value, window=[])
-        self._dress()
+        self._change_settings(axis=AXES[(AXES.index(self._axis) + 1) % len(AXES)].value, window=[])
+        self._apply_chart_settings()
         self._draw_curves()
         # The cursor stays at its step, where this axis knows that.
         self._put_cursor(None if step is None else place_of(self._series, step, self._axis))
 
     def action_branches(self) -> None:
-        self._look(branches=not self._view.branches)
+        self._change_settings(branches=not self._view.branches)
         self._draw_curves()
         left = sum(len(one.abandoned) for one in self._series.values())
         if self._view.branches and not left:
@@ -149,7 +149,7 @@ class ChartSettingsPage(RunActions):
                 listed = {row.mark for row in rows}
                 others = [mark for mark in self._view.selected if mark not in listed]
                 picked = [row.mark for row in rows if row.key in keys]
-                self._look(selected=others + picked)
+                self._change_settings(selected=others + picked)
                 self._read_beside()
 
         picked = [row.key for row in rows if row.mark in self._view.selected]
@@ -174,11 +174,11 @@ class ChartSettingsPage(RunActions):
             if choice is None:
                 return
             tag, pinned = choice
-            self._look(pinned_tags=pinned)
+            self._change_settings(pinned_tags=pinned)
             self._draw_curves()
             firsts = [spec.traces[0].tag for spec in self._specs]
             self._first_chart = firsts.index(tag) if tag in firsts and tag != now else 0
-            self._dress()
+            self._apply_chart_settings()
             self._draw_curves()
 
         self.app.push_screen(PickTags(names, self._view.pinned_tags, now), take)
@@ -197,7 +197,7 @@ class ChartSettingsPage(RunActions):
 
     def action_turn_grid(self) -> None:
         rows, columns = GRIDS[(self._grid + 1) % len(GRIDS)]
-        self._look(rows=rows, columns=columns)
+        self._change_settings(rows=rows, columns=columns)
         self._charts = []
         self._lay_out()
 
@@ -210,10 +210,10 @@ class ChartSettingsPage(RunActions):
     def apply_filter(self, text: str) -> None:
         """Draw only the tags that an expression lets through."""
         if self._set_filter(text):
-            self._look(tag_filter=text)
+            self._change_settings(tag_filter=text)
             self._first_chart = 0
         self._draw_curves()
-        self._tell()
+        self._update_status()
 
     def _set_filter(self, text: str) -> bool:
         """Whether `text` is a filter; if so, it is the one from now on."""
@@ -234,7 +234,7 @@ class ChartSettingsPage(RunActions):
         cursor = self._charts[0].cursor if self._charts else None
         return step_at(self._series, cursor, self._axis)
 
-    def _look(self, **changes: Any) -> None:
+    def _change_settings(self, **changes: Any) -> None:
         """Look at the charts in another way."""
         self.services.chart_settings.change(**changes)
 
@@ -289,24 +289,24 @@ class ChartZoomPage(ChartSettingsPage):
         if factor < 1 and size < (whole[1] - whole[0]) * MOST_ZOOM:
             return
         if size >= whole[1] - whole[0]:
-            self._see(None)
+            self._set_window(None)
         else:
-            self._see((middle - size / 2, middle + size / 2))
+            self._set_window((middle - size / 2, middle + size / 2))
 
     def action_pan(self, by: int) -> None:
         if self._window is not None:
             low, high = self._window
             away = (high - low) / 4 * by
-            self._see((low + away, high + away))
+            self._set_window((low + away, high + away))
 
-    def _see(self, window: tuple[float, float] | None) -> None:
+    def _set_window(self, window: tuple[float, float] | None) -> None:
         """Draw this part of x, moved to where there is something to see."""
         whole = self._whole
         if window is not None and whole is not None:
             size = window[1] - window[0]
             low = max(min(window[0], whole[1] - size), whole[0])
             window = low, low + size
-        self._look(window=[] if window is None else list(window))
+        self._change_settings(window=[] if window is None else list(window))
         self._draw_curves()
         self._bring_cursor()
 

@@ -88,7 +88,7 @@ class WatchPage(ChartExportPage):
             self.services.watch_run(_first(snapshot))
         if self._picked:
             self._read_beside()
-        self._tell()
+        self._update_status()
         self.show_keys()
 
     def show_detail(self, detail: RunDetail) -> None:
@@ -142,7 +142,7 @@ class WatchPage(ChartExportPage):
     def action_turn_prompt(self, by: int) -> None:
         if self._trails:
             self._prompt = (self._prompt + by) % len(self._trails)
-            self._tell_samples()
+            self._update_samples()
 
     def action_turn_sample(self, by: int) -> None:
         """To another step at which this prompt was answered; past the newest, all follows again."""
@@ -196,7 +196,7 @@ class WatchPage(ChartExportPage):
         box.remove_children()
         self._charts = [Chart(glyphs=self.glyphs) for _ in range(count)]
         box.mount(*self._charts)
-        self._dress()
+        self._apply_chart_settings()
         self.call_after_refresh(self._draw_curves)
 
     def _grid_in(self, width: int, height: int) -> tuple[int, int]:
@@ -231,11 +231,11 @@ class WatchPage(ChartExportPage):
     def _put_cursor(self, cursor: float | None) -> None:
         for chart in self._charts:
             chart.cursor = cursor
-        self._tell()
-        self._tell_log()
-        self._tell_samples()
+        self._update_status()
+        self._update_log()
+        self._update_samples()
 
-    def _dress(self) -> None:
+    def _apply_chart_settings(self) -> None:
         for at, chart in enumerate(self._charts):
             spec = self._spec(at) if at < len(self._specs) else None
             if spec is None:
@@ -250,7 +250,7 @@ class WatchPage(ChartExportPage):
         specs = charts_of(series, self._filter, self._view.pinned_tags)
         if specs != self._specs:
             self._specs = specs
-            self._dress()
+            self._apply_chart_settings()
         status = detail.row.view.status if detail else None
         total = status.total if status and self._axis is Axis.STEP else 0
         shown = [self._spec(at) for at in range(min(len(self._charts), len(specs)))]
@@ -285,15 +285,15 @@ class WatchPage(ChartExportPage):
     def _refresh_all(self) -> None:
         if not self.ready:
             return
-        self._tell()
+        self._update_status()
         self._draw_curves()
-        self._tell_log()
-        self._tell_trouble()
+        self._update_log()
+        self._update_trouble()
         self._lay_out_below(self.size.height)
-        self._tell_samples()
+        self._update_samples()
         self.show_keys()
 
-    def _tell(self) -> None:
+    def _update_status(self) -> None:
         """The lines of numbers, at the cursor where there is one."""
         row = self.chosen
         if row is None:
@@ -312,7 +312,7 @@ class WatchPage(ChartExportPage):
         self.query_one("#standing").display = bool(line)
         self.query_one("#standing", Lines).show(line)
 
-    def _tell_log(self) -> None:
+    def _update_log(self) -> None:
         """The end of the log, or the beginning of what another writer's files say; where several
         runs are drawn, what each reads at the cursor."""
         lines = list(self._detail.log) if self._detail else []
@@ -323,12 +323,12 @@ class WatchPage(ChartExportPage):
         pager.follow(self._has_log and not several)
         pager.show([[(f" {line}", "")] for line in lines])
 
-    def _tell_samples(self) -> None:
+    def _update_samples(self) -> None:
         if self._trails:
             self._prompt = min(self._prompt, len(self._trails) - 1)
             self.query_one(TrailPane).show(self._trails, self._prompt, self._step)
 
-    def _tell_trouble(self) -> None:
+    def _update_trouble(self) -> None:
         row = self.chosen
         lines: list[Line] = []
         status = row.view.status if row else None

@@ -50,14 +50,14 @@ class PickRuns(Window[frozenset[str] | None]):
             yield Lines(id="picking")
 
     def on_mount(self) -> None:
-        self._fill()
+        self._refresh_rows()
 
     def on_descendant_focus(self) -> None:
-        self._tell()
+        self._update_status()
 
     def on_input_changed(self, event: Field.Changed) -> None:
         self._run_filter.set_text(event.value)
-        self._fill()
+        self._refresh_rows()
 
     def on_input_submitted(self) -> None:
         self.query_one(Table).focus()
@@ -80,16 +80,16 @@ class PickRuns(Window[frozenset[str] | None]):
         chosen = self.query_one(Table).chosen
         if chosen is not None:
             self._marked ^= {chosen}
-            self._fill()
+            self._refresh_rows()
 
     def action_clear(self) -> None:
         self._marked.clear()
-        self._fill()
+        self._refresh_rows()
 
     def action_take(self) -> None:
         self.dismiss(frozenset(self._marked))
 
-    def _fill(self) -> None:
+    def _refresh_rows(self) -> None:
         table = self.query_one(Table)
         table.empty = "No run is like this." if self._rows else "There is no other run."
         table.show(
@@ -103,9 +103,9 @@ class PickRuns(Window[frozenset[str] | None]):
                 for row in self._run_filter.matching(self._rows)
             ]
         )
-        self._tell()
+        self._update_status()
 
-    def _tell(self) -> None:
+    def _update_status(self) -> None:
         line = (_TYPED if self.focused is self.query_one(Field) else _KEYS, "dim")
         if self._run_filter.error:
             line = (f"filter: {one_line(self._run_filter.error)}", "bad")
