@@ -31,7 +31,7 @@ class BrowseActions(Sheet):
     def pair(self) -> Pair | None:
         raise NotImplementedError
 
-    def look(self, **changes: object) -> None:
+    def change_view(self, **changes: object) -> None:
         raise NotImplementedError
 
     def take_arms(self, left: str, right: str) -> None:
@@ -66,7 +66,7 @@ class BrowseActions(Sheet):
             wanted = dataclasses.replace(self.view, shown=name)
             count = sum(passes(self.answers, pair, wanted) for pair in self.answers.pairs)
             offers.append(Offer(name, shown_in_words(self.answers, name), _pairs(count)))
-        self._choose("show", offers, self.view.shown, lambda key: self.look(shown=key))
+        self._choose("show", offers, self.view.shown, lambda key: self.change_view(shown=key))
 
     def action_choose_skill(self) -> None:
         found = skills(self.answers)
@@ -74,7 +74,10 @@ class BrowseActions(Sheet):
         offers += [Offer(f"={name}", name or "none", _pairs(n)) for name, n in found.items()]
         chosen = "*" if self.view.skill is None else f"={self.view.skill}"
         self._choose(
-            "skill", offers, chosen, lambda key: self.look(skill=None if key == "*" else key[1:])
+            "skill",
+            offers,
+            chosen,
+            lambda key: self.change_view(skill=None if key == "*" else key[1:]),
         )
 
     def action_choose_sort(self) -> None:
@@ -84,10 +87,10 @@ class BrowseActions(Sheet):
             Offer(COMMON, COMMON, "fewest first"),
             *(Offer(one.name, one.name, one.group) for one in MEASURES if one.name in known),
         ]
-        self._choose("sort by", offers, self.view.sort, lambda key: self.look(sort=key))
+        self._choose("sort by", offers, self.view.sort, lambda key: self.change_view(sort=key))
 
     def action_turn_direction(self) -> None:
-        self.look(direction=(self.view.direction + 1) % len(DIRECTIONS))
+        self.change_view(direction=(self.view.direction + 1) % len(DIRECTIONS))
 
     def action_choose_arms(self) -> None:
         arms, named = self.answers.arms, self.answers.names
@@ -156,7 +159,7 @@ class BrowseActions(Sheet):
     def _open_drivers(self, measure: str, prompts: tuple[str, ...]) -> None:
         """List the pairs behind a row of the numbers, those that drive it most first."""
         sort = measure if any(one.name == measure for one in MEASURES) else ""
-        self.look(sort=sort, direction=0, shown="", skill=None, chosen=prompts)
+        self.change_view(sort=sort, direction=0, shown="", skill=None, chosen=prompts)
 
     def _export(self, path: Path) -> None:
         """All arms; for LLM Comparator, which shows two, those that are looked at."""

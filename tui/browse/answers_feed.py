@@ -79,7 +79,7 @@ class AnswersFeed:
         self._due = threading.Event()
         self._left = threading.Event()
 
-    def look(self, left: str, right: str) -> None:
+    def set_arms(self, left: str, right: str) -> None:
         """Pair these arms from now on."""
         self._wanted = (left, right)
         self._due.set()

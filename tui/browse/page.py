@@ -145,14 +145,14 @@ class BrowsePage(BrowseActions):
         self._show_pair()
 
     def apply_filter(self, text: str) -> None:
-        self.look(filter_text=text)
+        self.change_view(filter_text=text)
 
     def go_back(self) -> bool:
         if self._alone and not self.in_field:
             self.action_read()
             return True
         if not self.in_field and not self.filter_text and self.view.chosen is not None:
-            self.look(chosen=None)
+            self.change_view(chosen=None)
             return True
         return super().go_back()
 
@@ -172,13 +172,13 @@ class BrowsePage(BrowseActions):
         key = self.query_one("#pairs", Table).chosen if self.ready else None
         return next((one for one in self._pairs if one.id == key), None)
 
-    def look(self, **changes: object) -> None:
+    def change_view(self, **changes: object) -> None:
         """List other pairs, or in another order."""
         self.view = dataclasses.replace(self.view, **changes)  # type: ignore[arg-type]
         self._draw()
 
     def take_arms(self, left: str, right: str) -> None:
-        self._feed.look(left, right)
+        self._feed.set_arms(left, right)
 
     def action_read(self) -> None:
         self._alone = not self._alone

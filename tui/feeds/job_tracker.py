@@ -51,7 +51,7 @@ class Tracked:
     def live(self) -> bool:
         return self.view is not None and self.view.state.alive
 
-    def look(self) -> bool:
+    def poll(self) -> bool:
         """Read what changed of its small files; whether there is anything new in them."""
         before = self.view, self._marks
         stamp = self._stamp_now()

@@ -103,7 +103,7 @@ class JobsFeed(FeedThread):
 
     def _poll_jobs(self, jobs: Iterable[Tracked]) -> None:
         for tracked in jobs:
-            if not tracked.look():
+            if not tracked.poll():
                 continue
             tracked.row = None
             known = None if self._followed(tracked) else self._sparks.get(tracked.job.events)

@@ -46,7 +46,7 @@ class LogTable:
         self._steps: dict[str, tuple[RunLog, int | None]] = {}
         self._curves: dict[str, tuple[RunLog, str, str]] = {}
         self._rows: dict[str, tuple[RunRow, TableRow]] = {}
-        self._look: object = None
+        self._cache_key: object = None
 
     def columns(self, widest: int) -> list[Column]:
         """What the table shows, where names take at most so many cells."""
@@ -115,10 +115,15 @@ class LogTable:
         pinned: Collection[str] = (),
     ) -> Callable[[int], TableRow]:
         """What makes the row at a place; anew only for what is another one than before."""
-        look = (tuple(self.tags), self.curved, self.order.value, self.glyphs,
-                time.localtime()[:3])  # fmt: skip
-        if look != self._look:
-            self._look, self._rows = look, {}
+        cache_key = (
+            tuple(self.tags),
+            self.curved,
+            self.order.value,
+            self.glyphs,
+            time.localtime()[:3],
+        )
+        if cache_key != self._cache_key:
+            self._cache_key, self._rows = cache_key, {}
 
         def make(at: int) -> TableRow:
             run = runs[at]

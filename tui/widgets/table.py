@@ -87,7 +87,7 @@ class Table(Cells, can_focus=True):
         self._top = 0
         self._painted: dict[str, tuple[TableRow, bool, Line]] = {}
         """The lines in sight, each with its row and whether that was the chosen one."""
-        self._look: object = None
+        self._cache_key: object = None
 
     @property
     def chosen(self) -> str | None:
@@ -131,9 +131,9 @@ class Table(Cells, can_focus=True):
         room = max(1, height - len(lines))
         self._top = max(0, min(self._top, self._at, len(self._keys) - room))
         self._top = max(self._top, self._at - room + 1)
-        look = (tuple(widths), self.columns, self.has_focus, self.glyphs)
-        before = self._painted if look == self._look else {}
-        self._look, self._painted = look, {}
+        cache_key = (tuple(widths), self.columns, self.has_focus, self.glyphs)
+        before = self._painted if cache_key == self._cache_key else {}
+        self._cache_key, self._painted = cache_key, {}
         for at in range(self._top, min(self._top + room, len(self._keys))):
             row, chosen = self._make(at), at == self._at
             known = before.get(row.key)

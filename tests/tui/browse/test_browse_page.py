@@ -259,7 +259,9 @@ async def test_numbers_and_the_examples_behind_them(
         await pilot.press("enter", "escape")
         page = app.screen
         assert isinstance(page, BrowsePage)
-        page.look(sort="", chosen=("p4", "p2"))  # as a row that is no number of one answer asks
+        page.change_view(
+            sort="", chosen=("p4", "p2")
+        )  # as a row that is no number of one answer asks
         await listed(pilot, "p4", "p2")
 
 
