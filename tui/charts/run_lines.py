@@ -23,7 +23,7 @@ from tui.formatting import (
     shift,
     size,
     small,
-    state_mark,
+    state_glyph,
     state_words,
     time_left,
 )
@@ -130,10 +130,10 @@ def headline(row: RunRow, glyphs: Glyphs) -> Line:
     view = row.view
     if row.log is not None and row.view.recipe is None:
         return log_headline(row.log, name_of(row), glyphs)
-    mark, role = state_mark(view.state, glyphs)
+    glyph, role = state_glyph(view.state, glyphs)
     line: list[Piece] = [
         (f" {name_of(row)} ", "strong"),
-        (f"{mark} ", role),
+        (f"{glyph} ", role),
         (state_words(view), role),
     ]
     status = view.status

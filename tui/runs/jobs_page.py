@@ -22,7 +22,7 @@ from tui.formatting import (
     progress,
     short,
     small,
-    state_mark,
+    state_glyph,
     time_left,
 )
 from tui.keymap import Key
@@ -251,7 +251,7 @@ class RunsPage(JobListMemory):
             what = f"{entry.setting} {entry.value} ({entry.count})"
             return TableRow(entry.key, (((what, "title"),),))
         row, view, glyphs = entry.row, entry.row.view, self.glyphs
-        mark = state_mark(view.state, glyphs)
+        glyph = state_glyph(view.state, glyphs)
         tree = ""
         if entry.depth:
             rails = "".join(f"{glyphs.trunk if one else ' '} " for one in entry.rails)
@@ -259,7 +259,7 @@ class RunsPage(JobListMemory):
         odd: Piece = (" !" if row.odd_tags else "", "bad")
         name: Piece = (f" {name_of(row)}", _name_role(row))
         cells: list[tuple[Piece, ...]] = [
-            ((tree, "dim"), mark, odd, name),
+            ((tree, "dim"), glyph, odd, name),
             ((one_line(view.base) or "(nothing)", ""),),
             ((one_line(view.method), ""),),
             tuple(progress(view, glyphs)),

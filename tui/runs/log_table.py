@@ -14,7 +14,7 @@ import numpy as np
 from engine.events.summary import is_higher_better
 from engine.text import one_line
 from tui.feeds.log_summary import last_step
-from tui.formatting import NONE, short, state_mark
+from tui.formatting import NONE, short, state_glyph
 from tui.glyphs import Glyphs
 from tui.screens.run_filter import state_of
 from tui.screens.sort_order import CHANGED, NAME, STEP, LogSortOrder
@@ -143,9 +143,9 @@ class LogTable:
         log = run.log
         assert log is not None
         state = state_of(run)
-        mark, role = state_mark(run.view.state, self.glyphs) if state else (" ", "")
+        glyph, role = state_glyph(run.view.state, self.glyphs) if state else (" ", "")
         odd: Piece = ("! " if run.odd_tags else "", "bad")
-        name = ((f"{mark} ", role), odd, (one_line(run.view.record.name), ""))
+        name = ((f"{glyph} ", role), odd, (one_line(run.view.record.name), ""))
         away = run.view.notes.hidden or run.view.notes.archived
         if not log.tags and log.problems:
             reason = f"{one_line(log.problems[0].name)}: {one_line(log.problems[0].reason)}"
