@@ -120,7 +120,7 @@ def shift(value: float | None) -> str:
 def over_budget(row: RunRow) -> str:
     """That more is forgotten than the recipe allows, and since when."""
     budget = "" if row.budget is None else f" of {row.budget:+g}"
-    since = row.marks.crossed_at if row.marks else None
+    since = row.notable_steps.crossed_at if row.notable_steps else None
     return f"over the budget{budget}" + (f" since step {since:,}" if since is not None else "")
 
 

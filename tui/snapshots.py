@@ -41,7 +41,7 @@ class Spark:
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class NotableSteps:
     """Steps that a run's checkpoints are known by; None where there is no such step."""
 
     best: int | None = None
@@ -68,7 +68,7 @@ class RunRow:
     """By held-out rows where there are any, else by training."""
     forgot: Spark | None = None
     """Held-out loss shift against the base, in nats per token."""
-    marks: Marks | None = None
+    notable_steps: NotableSteps | None = None
     curves: Mapping[str, Spark] = field(default_factory=dict)
     """The values of every tag of a job, without shapes."""
     odd_tags: tuple[str, ...] = ()

@@ -253,7 +253,7 @@ def standing(row: RunRow, series: Mapping[str, Series], separator: str) -> Line:
     Of one that lives, first what it may end with.
     """
     facts: list[list[Piece]] = []
-    status, marks = row.view.status, row.marks
+    status, steps = row.view.status, row.notable_steps
     said = remark(row)
     if status is not None and row.view.state.alive and status.bound:
         facts.append([(one_line(status.bound), "warn")])
@@ -271,12 +271,12 @@ def standing(row: RunRow, series: Mapping[str, Series], separator: str) -> Line:
         facts.append(fact)
         if row.over_budget:
             facts.append([(over_budget(row), "bad")])
-        elif marks and marks.crossed_at is not None:
-            facts.append([(f"was over the budget at step {marks.crossed_at:,}", "warn")])
-    if marks and marks.best is not None:
-        facts.append([("best checkpoint ", "dim"), (f"{marks.best:,}", "good")])
-    if marks and marks.within_budget is not None and marks.within_budget != marks.best:
-        facts.append([("last within budget ", "dim"), (f"{marks.within_budget:,}", "")])
+        elif steps and steps.crossed_at is not None:
+            facts.append([(f"was over the budget at step {steps.crossed_at:,}", "warn")])
+    if steps and steps.best is not None:
+        facts.append([("best checkpoint ", "dim"), (f"{steps.best:,}", "good")])
+    if steps and steps.within_budget is not None and steps.within_budget != steps.best:
+        facts.append([("last within budget ", "dim"), (f"{steps.within_budget:,}", "")])
     line: list[Piece] = []
     for fact in filter(None, facts):
         line += [(f" {separator} " if line else " ", "dim"), *fact]

@@ -13,7 +13,7 @@ from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.summary import JobView, view
 from engine.recipes import validation
 from tui.feeds.spark_cache import Sparks
-from tui.snapshots import SMOOTHED_POINTS, SMOOTHING, SPARK_CELLS, Marks, RunRow, Spark
+from tui.snapshots import SMOOTHED_POINTS, SMOOTHING, SPARK_CELLS, NotableSteps, RunRow, Spark
 
 if TYPE_CHECKING:
     from engine.events.log_dir import LogDir
@@ -42,7 +42,7 @@ class Tracked:
         """Whether its events were not read to their end since its files last changed."""
         self.log: tuple[str, ...] = ()
         self._marks_file = job.checkpoints / "marks.json"
-        self._marks: Marks | None = None
+        self._notable_steps: NotableSteps | None = None
         self._output = False
         self._stamp: Stamp | None = None
         self._log_stamp: Stamp | None = None
@@ -53,19 +53,21 @@ class Tracked:
 
     def poll(self) -> bool:
         """Read what changed of its small files; whether there is anything new in them."""
-        before = self.view, self._marks
+        before = self.view, self._notable_steps
         stamp = self._stamp_now()
         if stamp != self._stamp or self.view is None:
             self._stamp, self.view, self.unread = stamp, view(self.job), True
             self._output = self.job.adapter.is_dir() or self.job.model.is_dir()
             marks = read_json(self._marks_file)
-            self._marks = validation.lenient(Marks, marks) if marks is not None else None
+            self._notable_steps = (
+                validation.lenient(NotableSteps, marks) if marks is not None else None
+            )
         elif not self.view.state.final:
             state = statuses.derive(self.job, self.view.status)
             if state is not self.view.state:
                 # Its end may have been written since the stamp was taken.
                 self.view = view(self.job) or self.view
-        return (self.view, self._marks) != before
+        return (self.view, self._notable_steps) != before
 
     def look_at_log(self) -> bool:
         """Read the end of its log where that has grown; whether it has."""
@@ -105,7 +107,7 @@ class Tracked:
             sparks.get("eval_loss"),
             sparks.get("perplexity"),
             sparks.get("forgot"),
-            self._marks,
+            self._notable_steps,
             curves,
             tuple(tag for tag, one in curves.items() if one.odd),
         )

@@ -176,7 +176,7 @@ class JobsFeed(FeedThread):
                 known = self._snapshot.row(str(tracked.job.path))
                 row = tracked.make_row({})
                 if known:  # its curves stay until they are read
-                    row = dataclasses.replace(known, view=row.view, marks=row.marks)
+                    row = dataclasses.replace(known, view=row.view, notable_steps=row.notable_steps)
                 rows.append(row)
             else:
                 rows.append(tracked.row)

@@ -177,7 +177,8 @@ class RunActions(Page):
         recipe = row.view.recipe
         if not isinstance(recipe, TrainRecipe):
             return
-        needed = further(recipe, row.marks.ended if row.marks else "")
+        steps = row.notable_steps
+        needed = further(recipe, steps.ended if steps else "")
 
         def answer(change: str | None) -> None:
             if change is not None:

@@ -20,7 +20,7 @@ from tests.pseudo_terminal import HOME
 from tests.tui.building import write_curves, write_run
 from tui.feeds.jobs_feed import JobsFeed
 from tui.messages import FeedFailed, MachineMeasured, RunChanged, RunsChanged
-from tui.snapshots import Machine, Marks, RunRow
+from tui.snapshots import Machine, NotableSteps, RunRow
 
 
 @pytest.fixture
@@ -212,12 +212,12 @@ def test_marks_of_checkpoints_are_read_when_they_change(
     checkpoints = root / "emotion-lora" / "checkpoints"
     checkpoints.mkdir()
     for text, marks in [
-        ('{"best": 40, "within_budget": null, "crossed_at": 20}', Marks(40, None, 20)),
+        ('{"best": 40, "within_budget": null, "crossed_at": 20}', NotableSteps(40, None, 20)),
         ('{"best": "x"}', None),
-        ('{"best": 50, "later": 1}', Marks(50)),
+        ('{"best": 50, "later": 1}', NotableSteps(50)),
         ("{", None),
     ]:
         (checkpoints / "marks.json").write_text(text)
         feed.cycle()
-        assert rows(posted)["emotion-lora"].marks == marks
+        assert rows(posted)["emotion-lora"].notable_steps == marks
         assert rows(posted)["emotion-lora"].loss is not None
