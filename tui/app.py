@@ -168,7 +168,7 @@ class FinetopApp(App[None]):
 
     @property
     def pins(self) -> Sequence[str]:
-        """Marks of the runs that stand on top of the list and are always drawn."""
+        """The `run_key` of each run that stands on top of the list and is always drawn."""
         return self.order.pinned
 
     def on_run_changed(self, message: RunChanged) -> None:

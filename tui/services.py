@@ -53,7 +53,7 @@ class Services(Protocol):
 
     @property
     def pins(self) -> Sequence[str]:
-        """Marks of the runs that stand on top of the list and are always drawn."""
+        """The `run_key` of each run that stands on top of the list and is always drawn."""
 
     @property
     def chart_settings(self) -> "ChartSettings":

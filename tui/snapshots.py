@@ -85,8 +85,8 @@ class RunRow:
         return str(self.view.path)
 
     @property
-    def mark(self) -> str:
-        """The name by which it is remembered that this run is drawn beside others."""
+    def run_key(self) -> str:
+        """By which it is remembered on disk: a job's id, the name of a log."""
         return self.log.name if self.log is not None else self.view.record.id
 
     @property

@@ -99,8 +99,8 @@ class JobListMemory(RunListPage):
     def regroup(self, setting: str) -> None:
         self._reorder(group=setting)
 
-    def keep_pins(self, marks: list[str]) -> None:
-        self._reorder(pinned=marks)
+    def keep_pins(self, run_keys: list[str]) -> None:
+        self._reorder(pinned=run_keys)
 
     def annotate(self, row: RunRow, **changes: str | list[str] | bool) -> None:
         def change(notes: UserNotes) -> UserNotes:
@@ -278,7 +278,7 @@ class RunsPage(JobListMemory):
             tuple(cells),
             dim=view.notes.hidden or view.notes.archived,
             marked=row.key == self.marked,
-            pinned=row.mark in self.order.pinned,
+            pinned=row.run_key in self.order.pinned,
         )
 
     def _loss(self, spark: Spark | None) -> tuple[Piece, ...]:

@@ -41,7 +41,7 @@ class RunListPage(RunActions):
         """Group by another setting, and keep that."""
         raise NotImplementedError
 
-    def keep_pins(self, marks: list[str]) -> None:
+    def keep_pins(self, run_keys: list[str]) -> None:
         """Have these runs on top, and always drawn."""
         raise NotImplementedError
 
@@ -126,8 +126,8 @@ class RunListPage(RunActions):
     def action_pin(self) -> None:
         if self.chosen is None:
             return
-        mark, pins = self.chosen.mark, self.services.pins
-        self.keep_pins([one for one in pins if one != mark] if mark in pins else [*pins, mark])
+        key, pins = self.chosen.run_key, self.services.pins
+        self.keep_pins([one for one in pins if one != key] if key in pins else [*pins, key])
         self.refill()
 
     def action_difference(self) -> None:

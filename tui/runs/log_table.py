@@ -134,8 +134,10 @@ class LogTable:
             known = self._rows.get(run.key)
             if known is None or known[0] is not run:
                 known = self._rows[run.key] = run, self._row(run)
-            row, marks, pins = known[1], run.mark in marked, run.mark in pinned
-            return replace(row, marked=marks, pinned=pins) if marks or pins else row
+            row, is_marked = known[1], run.run_key in marked
+            is_pinned = run.run_key in pinned
+            changed = is_marked or is_pinned
+            return replace(row, marked=is_marked, pinned=is_pinned) if changed else row
 
         return make
 

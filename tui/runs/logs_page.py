@@ -70,15 +70,15 @@ class LogListMemory(RunListPage):
     def other(self) -> RunRow | None:
         """The run that was marked last, beside the chosen one."""
         chosen = self.chosen
-        marks = [mark for mark in self._view.selected if chosen is None or mark != chosen.mark]
-        rows = {row.mark: row for row in self._known.rows} if marks else {}
-        return next((rows[mark] for mark in reversed(marks) if mark in rows), None)
+        keys = [key for key in self._view.selected if chosen is None or key != chosen.run_key]
+        rows = {row.run_key: row for row in self._known.rows} if keys else {}
+        return next((rows[key] for key in reversed(keys) if key in rows), None)
 
     def regroup(self, setting: str) -> None:
         self.services.chart_settings.change(group_by=setting)
 
-    def keep_pins(self, marks: list[str]) -> None:
-        self.services.chart_settings.change(pinned_runs=marks)
+    def keep_pins(self, run_keys: list[str]) -> None:
+        self.services.chart_settings.change(pinned_runs=run_keys)
 
     def annotate(self, row: RunRow, **changes: str | list[str] | bool) -> None:
         from tui.feeds.log_rows import changed
@@ -142,20 +142,20 @@ class LogListMemory(RunListPage):
     def action_mark(self) -> None:
         """Draw this run with whatever is watched, or no longer."""
         if self.chosen is not None:
-            self._mark([self.chosen.mark])
+            self._toggle_selected([self.chosen.run_key])
             self.query_one(Table).action_move(1)
 
     def action_mark_shown(self) -> None:
         """All that are listed, or none of them where all are marked."""
-        self._mark([row.mark for row in self._shown])
+        self._toggle_selected([row.run_key for row in self._shown])
 
-    def _mark(self, marks: list[str]) -> None:
+    def _toggle_selected(self, run_keys: list[str]) -> None:
         selected = self._view.selected
-        known, asked = set(selected), set(marks)
+        known, asked = set(selected), set(run_keys)
         if asked <= known:
             selected = [one for one in selected if one not in asked]
         else:
-            selected = [*selected, *(one for one in marks if one not in known)]
+            selected = [*selected, *(one for one in run_keys if one not in known)]
         self.services.chart_settings.change(selected=selected)
         self.refill()
 
@@ -164,8 +164,8 @@ class LogListMemory(RunListPage):
         from tui.charts.run_curves import RunCurves
         from tui.screens.export_points import export_points
 
-        marks = {*self._view.selected, *self._view.pinned_runs}
-        marked = [row.log for row in self._known.rows if row.log and row.mark in marks]
+        run_keys = {*self._view.selected, *self._view.pinned_runs}
+        marked = [row.log for row in self._known.rows if row.log and row.run_key in run_keys]
         logs = marked or [row.log for row in self._shown if row.log]
         kind = "marked" if marked else "listed"
         loading = sum(not log.loaded for log in logs)
@@ -331,8 +331,8 @@ class LogsPage(LogListMemory):
             parts.append(f"{len(self._shown):,} shown")
         if self.filter_text and not self.query("#filter"):  # as it was left last time
             parts.append(f"only runs like {one_line(self.filter_text)}, esc shows all")
-        marks = {row.mark for row in rows} if view.selected or view.pinned_runs else set()
-        if marked := len(marks & {*view.selected, *view.pinned_runs}):
+        listed = {row.run_key for row in rows} if view.selected or view.pinned_runs else set()
+        if marked := len(listed & {*view.selected, *view.pinned_runs}):
             parts.append(f"{marked:,} marked, drawn together")
         order = self._order
         if order.tagged:

@@ -53,7 +53,7 @@ def arrange(rows: Sequence[RunRow], pinned: Collection[str] = ()) -> list[Entry]
     roots: list[RunRow] = []
     for row in rows:
         parent = parent_of(row)
-        if row.mark in pinned:
+        if row.run_key in pinned:
             tops.append(row)
         elif parent in known and parent != row.view.record.id:
             children.setdefault(parent, []).append(row)
@@ -82,7 +82,7 @@ def lifted(rows: Sequence[RunRow], pinned: Collection[str]) -> list[RunRow]:
     """The same rows, those that are pinned on top."""
     if not pinned:
         return list(rows)
-    return sorted(rows, key=lambda row: row.mark not in pinned)
+    return sorted(rows, key=lambda row: row.run_key not in pinned)
 
 
 def grouped(rows: Sequence[RunRow], setting: str) -> list[RunRow | Heading]:

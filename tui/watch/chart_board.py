@@ -146,21 +146,23 @@ class ChartSettingsPage(RunActions):
 
         def take(keys: frozenset[str] | None) -> None:
             if keys is not None:
-                listed = {row.mark for row in rows}
-                others = [mark for mark in self._view.selected if mark not in listed]
-                picked = [row.mark for row in rows if row.key in keys]
+                listed = {row.run_key for row in rows}
+                others = [key for key in self._view.selected if key not in listed]
+                picked = [row.run_key for row in rows if row.key in keys]
                 self._change_settings(selected=others + picked)
                 self._read_beside()
 
-        picked = [row.key for row in rows if row.mark in self._view.selected]
+        picked = [row.key for row in rows if row.run_key in self._view.selected]
         self.app.push_screen(PickRuns(rows, picked, self.services.pins), take)
 
     @property
     def _picked(self) -> list[RunRow]:
         """The runs that are drawn beside the watched one: those that are marked or pinned."""
-        marks = {*self._view.selected, *self.services.pins}
-        rows = self.services.runs.rows if marks else ()
-        return [row for row in rows if row.mark in marks and row.key != self.services.selected]
+        run_keys = {*self._view.selected, *self.services.pins}
+        rows = self.services.runs.rows if run_keys else ()
+        return [
+            row for row in rows if row.run_key in run_keys and row.key != self.services.selected
+        ]
 
     def action_pin(self) -> None:
         """Find a chart by its tag; pin some before the others."""

@@ -98,7 +98,7 @@ class PickRuns(Window[frozenset[str] | None]):
                     row.key,
                     (((name_of(row), ""),),),
                     marked=row.key in self._marked,
-                    pinned=row.mark in self._pinned,
+                    pinned=row.run_key in self._pinned,
                 )
                 for row in self._run_filter.matching(self._rows)
             ]

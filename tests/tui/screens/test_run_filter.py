@@ -84,10 +84,10 @@ def test_pinned_ones_are_on_top_with_what_builds_on_them(jobs: list[RunRow]) -> 
     one, two = jobs
     other = run("third", [1.0])
     assert [entry.depth for entry in arrange([other, one, two])] == [0, 0, 1]
-    lines = arrange([other, one, two], [one.mark])
+    lines = arrange([other, one, two], [one.run_key])
     assert [(entry.row, entry.depth) for entry in lines] == [(one, 0), (two, 1), (other, 0)]
-    lines = arrange([other, one, two], [two.mark])
+    lines = arrange([other, one, two], [two.run_key])
     assert [(entry.row, entry.depth) for entry in lines] == [(two, 0), (other, 0), (one, 0)]
-    assert lifted([other, one, two], [two.mark, one.mark]) == [one, two, other]
+    assert lifted([other, one, two], [two.run_key, one.run_key]) == [one, two, other]
     assert kept(jobs) == [two]
     assert kept(jobs, archived=True) == jobs
