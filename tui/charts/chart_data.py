@@ -107,7 +107,7 @@ def build_chart_data(
                     CurveLegend(label, name, facts, missing=places.missing, unknown=unknown)
                 )
                 continue
-            owner = "" if alone or not trace.marks else name
+            owner = "" if alone or not trace.as_points else name
             found = _curves(series, places.x, label, accent, trace, run, axis, branches, owner)
             curves += found
             unplaced = len(series) - len(found[0].values)
@@ -130,14 +130,22 @@ def _curves(
     branches: bool,
     owner: str,
 ) -> list[Curve]:
-    found = [_curve(series, x, label, accent, marks=trace.marks, marks_of=owner)]
+    found = [_curve(series, x, label, accent, as_points=trace.as_points, points_of=owner)]
     if branches:
         for one in series.abandoned:
             left = _as_series(series.tag, one)
             places = along(axis, left, run.series)
             if not places.missing:
-                name, marks = f"{label} left", trace.marks
-                found.append(_curve(left, places.x, name, accent, marks=marks, branch_of=label))
+                found.append(
+                    _curve(
+                        left,
+                        places.x,
+                        f"{label} left",
+                        accent,
+                        as_points=trace.as_points,
+                        branch_of=label,
+                    )
+                )
     return found
 
 
@@ -147,9 +155,9 @@ def _curve(
     label: str,
     accent: int,
     *,
-    marks: bool = False,
+    as_points: bool = False,
     branch_of: str = "",
-    marks_of: str = "",
+    points_of: str = "",
 ) -> Curve:
     known = np.isfinite(x)
     starts = [int(np.argmax(series.steps >= step)) for step in series.restarts]
@@ -158,7 +166,15 @@ def _curve(
     if not known.all():
         points = (points[0][known], points[1][known], points[2][known], x[known])
     return Curve(
-        label, *points[:3], accent, marks, restarts, points[3], bool(branch_of), branch_of, marks_of
+        label,
+        *points[:3],
+        accent,
+        as_points,
+        restarts,
+        points[3],
+        bool(branch_of),
+        branch_of,
+        points_of,
     )
 
 
@@ -168,7 +184,7 @@ def _as_series(tag: str, branch: Branch) -> Series:
 
 def _label(name: str, trace: Trace) -> str:
     short = one_line(name)
-    return f"{short} eval" if trace.marks else short
+    return f"{short} eval" if trace.as_points else short
 
 
 def _facts(series: Series) -> tuple[str, ...]:

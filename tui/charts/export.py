@@ -64,7 +64,7 @@ def picture(
             one.branch_of or one.label,
             one.steps.astype(np.float64) if one.places is None else one.places,
             one.values,
-            exact=one.marks,
+            exact=one.as_points,
             faint=one.faint,
         )
         for one in chart_data.curves

@@ -50,7 +50,7 @@ class Trace:
     tag: str
     label: str
     accent: int = _TRAIN
-    marks: bool = False
+    as_points: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class ChartSpec:
 
 
 LOSS = ChartSpec(
-    "loss", (Trace("train/loss", "train"), Trace("eval/loss", "eval", _EVAL, marks=True))
+    "loss", (Trace("train/loss", "train"), Trace("eval/loss", "eval", _EVAL, as_points=True))
 )
 FORGETTING = ChartSpec(
     "forgetting, nats/token",
@@ -79,7 +79,7 @@ OTHERS = (
         "perplexity",
         (
             Trace("train/perplexity", "train"),
-            Trace("eval/perplexity", "eval", _EVAL, marks=True),
+            Trace("eval/perplexity", "eval", _EVAL, as_points=True),
         ),
     ),
     ChartSpec("learning rate", (Trace("train/learning_rate", "learning rate"),)),
