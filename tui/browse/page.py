@@ -71,7 +71,7 @@ class BrowsePage(BrowseActions):
         self._pairs: list[Pair] = []
         self._alone = False
         """Whether the list is put away."""
-        self._marks = True
+        self._shows_differences = True
         self._asked_lines = 0
         self._diffing: Pair | None = None
         """The pair whose words are compared last, on a thread."""
@@ -206,7 +206,7 @@ class BrowsePage(BrowseActions):
             self.query_one("#pairs", Table).choose(following.id)
 
     def action_turn_marks(self) -> None:
-        self._marks = not self._marks
+        self._shows_differences = not self._shows_differences
         self._show_pair()
 
     def action_mark(self) -> None:
@@ -374,7 +374,7 @@ class BrowsePage(BrowseActions):
     def _texts(self, pair: Pair) -> tuple[list[Line], list[Line]]:
         """Both answers; what only one of them says stands between marks, once that is known."""
         one, other = pair.left.text, pair.right.text
-        if self._marks and one and other and pair.differs:
+        if self._shows_differences and one and other and pair.differs:
             if self._word_changes is not None and self._word_changes.pair is pair:
                 changes = self._word_changes.changes
                 return (

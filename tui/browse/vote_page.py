@@ -46,7 +46,7 @@ class VotePage(Sheet):
         self._now: Ballot | None = None
         self._note = ""
         self._ratings: Ratings = {}
-        self._marked = {key for key, one in answers.remarks.items() if one.marked}
+        self._bookmarked = {key for key, one in answers.remarks.items() if one.marked}
         self._opened = False
         self._names: list[str] = []
         self._ballot_box = BallotBox(path, (answers.left, answers.right))
@@ -167,12 +167,12 @@ class VotePage(Sheet):
         if self._now is None:
             return
         prompt = self._now.prompt_id
-        self._marked ^= {prompt}
-        marked = prompt in self._marked
+        self._bookmarked ^= {prompt}
+        bookmarked = prompt in self._bookmarked
 
         def write() -> None:
             now = remark_files.read(self._path).get(prompt, Remark())
-            remark_files.write(self._path, prompt, dataclasses.replace(now, marked=marked))
+            remark_files.write(self._path, prompt, dataclasses.replace(now, marked=bookmarked))
 
         self._write_queue.put(write)
         self._draw()
@@ -263,7 +263,7 @@ class VotePage(Sheet):
             about.append((" All are judged. o tells the outcome, u takes the last vote back.", ""))
         elif self._now is not None:
             facts = []
-            if self._now.prompt_id in self._marked:
+            if self._now.prompt_id in self._bookmarked:
                 facts.append(("* bookmarked", "warn"))
             for side, rated in self._ratings.items():
                 said = ", ".join(f"{one_line(name)} {value}" for name, value in rated.items())

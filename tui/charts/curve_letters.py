@@ -19,7 +19,7 @@ APART = 3
 def letters_of(curves: "Sequence[Curve]") -> dict[str, str]:
     """By which letter each curve is known, by label; none where one is drawn. After z comes aa.
 
-    Marks have their curve's letter as a capital.
+    Points have their curve's letter as a capital.
     """
     shown = [curve for curve in curves if not curve.faint]
     names = [curve.label for curve in shown if not curve.as_points]

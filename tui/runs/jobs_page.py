@@ -63,8 +63,8 @@ class JobListMemory(RunListPage):
 
     def __init__(self) -> None:
         super().__init__()
-        self.marked: str | None = None
-        """Key of the run that others are compared with."""
+        self.compare_with: str | None = None
+        """Key of the marked run, whose settings others are compared with."""
 
     @property
     def order(self) -> SortOrder:
@@ -84,8 +84,8 @@ class JobListMemory(RunListPage):
     def other(self) -> RunRow | None:
         """The marked run, else the one that the chosen one builds on."""
         runs, row = self.services.runs, self.chosen
-        if row is None or (marked := runs.row(self.marked)) is not None:
-            return marked if row is not None else None
+        if row is None or (compared := runs.row(self.compare_with)) is not None:
+            return compared if row is not None else None
         return next((one for one in runs.rows if one.view.record.id == parent_of(row)), None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -161,7 +161,7 @@ class JobListMemory(RunListPage):
 
     def action_mark(self) -> None:
         if self.chosen is not None:
-            self.marked = None if self.marked == self.chosen.key else self.chosen.key
+            self.compare_with = None if self.compare_with == self.chosen.key else self.chosen.key
             self.refill()
 
     def _reorder(self, **changes: Any) -> None:
@@ -277,7 +277,7 @@ class RunsPage(JobListMemory):
             row.key,
             tuple(cells),
             dim=view.notes.hidden or view.notes.archived,
-            marked=row.key == self.marked,
+            marked=row.key == self.compare_with,
             pinned=row.run_key in self.order.pinned,
         )
 

@@ -137,8 +137,8 @@ class LogPage(Sheet):
         for at, line in enumerate(self._lines):
             self._rows.append(len(rows))
             for part in broken(line, width):
-                mark: Piece = (">" if at == current else " ", "strong")
-                rows.append([mark, *_underlined(part, pattern)])
+                cursor: Piece = (">" if at == current else " ", "strong")
+                rows.append([cursor, *_underlined(part, pattern)])
         if self._read and not self._lines:
             rows = [[(" It has said nothing yet.", "dim")]]
         pager.show(rows)

@@ -261,10 +261,10 @@ class TokenPanes(Page):
         texts = []
         for at, (reading, form) in enumerate(sides):
             found = _rendered(reading, form)
-            mark = ("[- only here -]", "{+ only here +}")[at]
+            label = ("[- only here -]", "{+ only here +}")[at]
             name = one_line(found.template if found else form or "own")
             role = ("base", "tuned")[at]
-            lines.append([(f"{one_line(reading.name)} {name}  ", role), (mark, role)])
+            lines.append([(f"{one_line(reading.name)} {name}  ", role), (label, role)])
             if reading.trouble:
                 return [*lines, *error_lines(EngineError(*reading.trouble))]
             if found is None:

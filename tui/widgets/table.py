@@ -209,11 +209,11 @@ class Table(Cells, can_focus=True):
 
     def _line(self, row: TableRow, widths: list[int], *, chosen: bool) -> Line:
         gap = self._gap
-        mark = ">" if chosen else " "
+        cursor = ">" if chosen else " "
         under = ("cursor" if self.has_focus else "blurred") if chosen else ""
         glyphs = self.glyphs
         beside = glyphs.point if row.marked else glyphs.pin if row.pinned else " "
-        line: list[Piece] = [(f"{mark}{beside}", under)]
+        line: list[Piece] = [(f"{cursor}{beside}", under)]
         last = len(row.cells) - 1
         for at, (column, pieces) in enumerate(zip(self.columns, row.cells, strict=False)):
             if at >= len(widths):

@@ -108,7 +108,7 @@ def test_several_curves_are_told_apart_without_colour() -> None:
     assert text.count(UNICODE.point) == 5
 
 
-def test_marks_have_the_capital_of_their_run() -> None:
+def test_points_have_the_capital_of_their_run() -> None:
     one, other = curve(label="one"), curve(400, label="other", accent=3)
     evals = [
         dataclasses.replace(curve(label=f"{name} eval", as_points=True), points_of=name)
