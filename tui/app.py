@@ -206,9 +206,9 @@ class FinetopApp(App[None]):
         return self._hardware_feed
 
     def on_feed_failed(self, message: FeedFailed) -> None:
-        self.say(f"Reading the runs met something unforeseen: {message.reason}", "error")
+        self.notify_user(f"Reading the runs met something unforeseen: {message.reason}", "error")
 
-    def say(self, text: str, severity: Any = "information") -> None:
+    def notify_user(self, text: str, severity: Any = "information") -> None:
         """A short notice; `text` is clean already."""
         self.notify(text, severity=severity, markup=False, timeout=6)
 
@@ -304,7 +304,7 @@ class FinetopApp(App[None]):
 
     def _first_painted(self) -> None:
         if self._order_note:
-            self.say(self._order_note, "warning")
+            self.notify_user(self._order_note, "warning")
             self._order_note = ""
         if not gc.isenabled():
             # What was loaded until now stays: the collector need not look at it ever again.

@@ -66,7 +66,7 @@ class LogsApp(FinetopApp):
         if mode in ("runs", "watch"):
             await super().action_show(mode)
         else:
-            self.say("Logs are only looked at here; `finetop` alone launches and compares.")
+            self.notify_user("Logs are only looked at here; `finetop` alone launches and compares.")
 
 
 def watch_logs(

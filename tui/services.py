@@ -66,7 +66,7 @@ class Services(Protocol):
     def companion(self) -> "Companion":
         """The companion process, for every page; started when it is first asked for."""
 
-    def say(self, text: str, severity: Any = "information") -> None:
+    def notify_user(self, text: str, severity: Any = "information") -> None:
         """A short notice; `text` is clean already."""
 
     def watch_run(self, key: str | None) -> None:

@@ -131,10 +131,10 @@ class BrowsePage(BrowseActions):
             if self.check_action(then, ()):
                 self.call_after_refresh(self.run_action, then)
             else:
-                self.services.say("The answers are the same: there is nothing to judge.")
+                self.services.notify_user("The answers are the same: there is nothing to judge.")
 
     def on_answers_exported(self, event: AnswersExported) -> None:
-        self.services.say(event.text)
+        self.services.notify_user(event.text)
 
     def on_operation_failed(self, event: OperationFailed) -> None:
         self.refuse(event.error)
@@ -201,7 +201,7 @@ class BrowsePage(BrowseActions):
         order = [self._pairs[(at + by * step) % count] for step in range(1, count + 1)]
         following = next((one for one in order if one.differs), None)
         if following is None:
-            self.services.say("No pair in this list differs.")
+            self.services.notify_user("No pair in this list differs.")
         else:
             self.query_one("#pairs", Table).choose(following.id)
 

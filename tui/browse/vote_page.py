@@ -95,7 +95,7 @@ class VotePage(Sheet):
         self._go_on()
 
     def on_rubrics_changed(self, event: RubricsChanged) -> None:
-        self.services.say(event.text)
+        self.services.notify_user(event.text)
         self._draw()
 
     def on_operation_failed(self, event: OperationFailed) -> None:

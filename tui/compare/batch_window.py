@@ -69,7 +69,7 @@ def offer_answers(page: Page, arms: Sequence[str], decode: Decode) -> None:
                 services.feed.wake()
                 app.call_from_thread(services.show_browse, path)
 
-        services.say(f"Starting {one_line(recipe.name)}; it goes on when you leave")
+        services.notify_user(f"Starting {one_line(recipe.name)}; it goes on when you leave")
         page.run_worker(launch, thread=True)
 
     page.run_worker(load, thread=True)

@@ -280,7 +280,7 @@ class ComparePage(Page):
 
         def kept(path: Path) -> None:
             self._kept = samples, path
-            self.services.say(f"Kept as {one_line(path.name)}")
+            self.services.notify_user(f"Kept as {one_line(path.name)}")
             self.services.show_browse(path, then)
 
         self.run_worker(keep, thread=True)

@@ -133,7 +133,7 @@ class JobListMemory(RunListPage):
 
         def ask(note: str) -> None:
             if note:
-                self.services.say(note, "warning")
+                self.services.notify_user(note, "warning")
             names = {tag: tag for tag in tags}
             pinned = chart_settings.view.pinned_tags
             self.app.push_screen(PickTags(names, pinned, sorted_by), take)

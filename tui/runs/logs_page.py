@@ -87,7 +87,7 @@ class LogListMemory(RunListPage):
         self._see_anew()
 
     def action_remove(self) -> None:
-        self.services.say("Logs are only read here, so nothing is deleted; x hides a run.")
+        self.services.notify_user("Logs are only read here, so nothing is deleted; x hides a run.")
 
     @property
     def _order(self) -> "LogSortOrder":
@@ -263,7 +263,7 @@ class LogsPage(LogListMemory):
 
     def _recalled(self, note: str) -> None:
         if note:
-            self.services.say(note, "warning")
+            self.services.notify_user(note, "warning")
         if self._view.run_filter and not (self.filter_text or self.services.runs_filter):
             self.filter_text = self._view.run_filter
             self.apply_filter(self.filter_text)

@@ -142,7 +142,7 @@ class RunActions(Page):
                 self.app.call_from_thread(self.app.push_screen, Trouble(told))
             else:
                 if done:
-                    self.app.call_from_thread(self.services.say, done)
+                    self.app.call_from_thread(self.services.notify_user, done)
             self.services.feed.wake()
 
         return self.run_worker(run, thread=True)

@@ -169,7 +169,7 @@ class TokensPage(TokenPanes):
             self.services.actions.keep_tokenizers(refs)
         except OSError as error:
             said = f"The choice is not remembered: {error.strerror}"
-            self.app.call_from_thread(self.services.say, said, "warning")
+            self.app.call_from_thread(self.services.notify_user, said, "warning")
 
     def _ask(self) -> None:
         if not self._recalled:

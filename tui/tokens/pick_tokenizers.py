@@ -103,7 +103,7 @@ class PickTokenizers(Window[tuple[str, ...] | None]):
         try:
             found = services.actions.tokenizers()
         except EngineError as error:
-            self.app.call_from_thread(services.say, one_line(error.title), "warning")
+            self.app.call_from_thread(services.notify_user, one_line(error.title), "warning")
             found = []
         self.post_message(TokenizersFound(found))
 

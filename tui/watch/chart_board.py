@@ -97,7 +97,7 @@ class ChartSettingsPage(RunActions):
             self.filter_text = asked
             self._set_filter(asked)
         if note:
-            self.services.say(note, "warning")
+            self.services.notify_user(note, "warning")
         self._lay_out()
         self._apply_chart_settings()
         if self._picked:
@@ -130,7 +130,7 @@ class ChartSettingsPage(RunActions):
         self._draw_curves()
         left = sum(len(one.abandoned) for one in self._series.values())
         if self._view.branches and not left:
-            self.services.say("No resume of this run left anything behind.")
+            self.services.notify_user("No resume of this run left anything behind.")
 
     def action_full_screen(self) -> None:
         self._full = not self._full
