@@ -14,7 +14,7 @@ from engine.jobs.directory import JobDirectory
 from engine.text import one_line
 from tui.browse.answers_feed import Answers, AnswersExported, WriteQueue
 from tui.browse.pair_list import COMMON, DIRECTIONS, SHOWN, View, passes, shown_in_words, skills
-from tui.screens.dialogs import Trouble
+from tui.screens.dialogs import ErrorDialog
 from tui.screens.page import Sheet
 from tui.screens.prompts import Ask, Choose, Offer
 
@@ -58,7 +58,7 @@ class BrowseActions(Sheet):
         return super().check_action(action, parameters)
 
     def refuse(self, error: EngineError) -> None:
-        self.app.push_screen(Trouble(error))
+        self.app.push_screen(ErrorDialog(error))
 
     def action_choose_shown(self) -> None:
         offers = []

@@ -13,7 +13,7 @@ from engine.errors import EngineError
 from engine.text import one_line
 from tui.browse.answers_feed import Answers, OperationFailed
 from tui.browse.result_lines import kinds_line, span, value
-from tui.screens.dialogs import Trouble
+from tui.screens.dialogs import ErrorDialog
 from tui.screens.page import Sheet, bindings_of
 from tui.styled_text import Line, Piece
 from tui.widgets import table as tables
@@ -85,7 +85,7 @@ class AspectsPage(Sheet):
         self._draw()
 
     def on_operation_failed(self, event: OperationFailed) -> None:
-        self.app.push_screen(Trouble(event.error))
+        self.app.push_screen(ErrorDialog(event.error))
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
         self._update_status()

@@ -20,7 +20,7 @@ from tui.browse.answers_feed import Answers, OperationFailed, WriteQueue
 from tui.browse.ballots import BallotBox, RubricsChanged, VoteSaveFailed, VotesRead, names_behind
 from tui.browse.pair_list import answer_lines, prompt_lines
 from tui.browse.result_lines import outcome
-from tui.screens.dialogs import Dialog, Trouble
+from tui.screens.dialogs import Dialog, ErrorDialog
 from tui.screens.page import Sheet, bindings_of
 from tui.screens.prompts import Ask
 from tui.styled_text import Line, Piece
@@ -99,10 +99,10 @@ class VotePage(Sheet):
         self._draw()
 
     def on_operation_failed(self, event: OperationFailed) -> None:
-        self.app.push_screen(Trouble(event.error))
+        self.app.push_screen(ErrorDialog(event.error))
 
     def on_vote_save_failed(self, event: VoteSaveFailed) -> None:
-        self.app.push_screen(Trouble(event.error))
+        self.app.push_screen(ErrorDialog(event.error))
         self._votes = {vote.ballot: vote for vote in event.votes}
         self._go_on()
 

@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.text import one_line
-from tui.screens.dialogs import Trouble
+from tui.screens.dialogs import ErrorDialog
 from tui.screens.modal import Window
 from tui.widgets.lines import Lines
 from tui.widgets.table import Column, Table, TableRow
@@ -60,7 +60,7 @@ class PickSet(Window[tuple[Arm, ...] | None]):
         try:
             self._actions.drop_arms(name)
         except EngineError as error:
-            self.app.call_from_thread(self.app.push_screen, Trouble(error))
+            self.app.call_from_thread(self.app.push_screen, ErrorDialog(error))
 
     def _refresh_rows(self) -> None:
         self.query_one(Table).show(

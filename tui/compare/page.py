@@ -22,7 +22,7 @@ from tui.compare.views import View
 from tui.formatting import name_of
 from tui.keymap import Key
 from tui.screens.answer_side import Side, label_of
-from tui.screens.dialogs import Trouble
+from tui.screens.dialogs import ErrorDialog
 from tui.screens.page import Page, bindings_of
 from tui.snapshots import RunRow, RunsSnapshot
 from tui.styled_text import Piece
@@ -273,7 +273,7 @@ class ComparePage(Page):
             try:
                 path = self.services.actions.keep(samples, f"kept-{name}", prompts, decode)
             except EngineError as error:
-                self.app.call_from_thread(self.app.push_screen, Trouble(error))
+                self.app.call_from_thread(self.app.push_screen, ErrorDialog(error))
             else:
                 self.services.feed.wake()
                 self.app.call_from_thread(kept, path)
@@ -290,7 +290,7 @@ class ComparePage(Page):
             try:
                 prompts = self.services.actions.prompts()
             except EngineError as error:
-                self.app.call_from_thread(self.app.push_screen, Trouble(error))
+                self.app.call_from_thread(self.app.push_screen, ErrorDialog(error))
             else:
                 self.app.call_from_thread(self._loaded, prompts)
 

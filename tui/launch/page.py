@@ -30,7 +30,7 @@ from tui.launch.pick_rows import (
     set_row,
 )
 from tui.launch.preview_pane import Chosen, Prospect
-from tui.screens.dialogs import Trouble
+from tui.screens.dialogs import ErrorDialog
 from tui.screens.page import Page, bindings_of
 from tui.snapshots import Catalogue
 from tui.styled_text import Line
@@ -137,7 +137,7 @@ class LaunchPage(Page):
             try:
                 found, warning = self.services.actions.catalogue(), self.services.actions.warning()
             except EngineError as error:
-                self.app.call_from_thread(self.app.push_screen, Trouble(error))
+                self.app.call_from_thread(self.app.push_screen, ErrorDialog(error))
             else:
                 self.app.call_from_thread(self._found, found, warning)
 
@@ -275,7 +275,7 @@ class LaunchPage(Page):
     def _failed(self, error: EngineError) -> None:
         self._launching = False
         self._check()
-        self.app.push_screen(Trouble(error))
+        self.app.push_screen(ErrorDialog(error))
 
     def _started(self, key: str) -> None:
         self._launching = False

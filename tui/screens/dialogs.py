@@ -49,7 +49,7 @@ class ConfirmDialog(Dialog[bool]):
         self.dismiss(yes)
 
 
-class Trouble(Dialog[None]):
+class ErrorDialog(Dialog[None]):
     """An error: title, detail, hint."""
 
     BINDINGS: ClassVar = [Binding("enter", "app.back", show=False)]

@@ -128,18 +128,18 @@ class RunActions(Page):
     def run_in_thread(self, task: Callable[[], str | None]) -> Worker[None]:
         """Run something that may block on a thread; say what it returns, or how it failed."""
 
-        from tui.screens.dialogs import Trouble
+        from tui.screens.dialogs import ErrorDialog
 
         def run() -> None:
             try:
                 done = task()
             except EngineError as error:
-                self.app.call_from_thread(self.app.push_screen, Trouble(error))
+                self.app.call_from_thread(self.app.push_screen, ErrorDialog(error))
             except OSError as error:
                 told = EngineError(
                     "That could not be written.", f"{error.filename}: {error.strerror}"
                 )
-                self.app.call_from_thread(self.app.push_screen, Trouble(told))
+                self.app.call_from_thread(self.app.push_screen, ErrorDialog(told))
             else:
                 if done:
                     self.app.call_from_thread(self.services.notify_user, done)

@@ -8,7 +8,7 @@ from textual.widgets import TextArea
 
 from engine.errors import EngineError
 from engine.tokenizers.readings import format_conversation, parse_conversation
-from tui.screens.dialogs import Trouble
+from tui.screens.dialogs import ErrorDialog
 from tui.screens.page import bindings_of
 from tui.tokens.block_pane import Blocks
 from tui.tokens.panes import VIEWS, YOURS, TokenPanes
@@ -123,7 +123,7 @@ class TokensPage(TokenPanes):
             try:
                 self._said = parse_conversation(text[:MOST_WRITTEN])
             except EngineError as error:
-                self.app.push_screen(Trouble(error))
+                self.app.push_screen(ErrorDialog(error))
                 return
         elif text:
             self._cut = max(0, len(text) - MOST_WRITTEN)

@@ -18,7 +18,7 @@ from tests.tui.building import write_curves, write_event, write_run
 from tests.tui.conftest import screen_text, see, until
 from tui.app import FinetopApp
 from tui.launch.page import LaunchPage
-from tui.screens.dialogs import ConfirmDialog, Trouble
+from tui.screens.dialogs import ConfirmDialog, ErrorDialog
 from tui.screens.page import Page
 from tui.watch.page import WatchPage
 from tui.widgets.field import Field
@@ -304,7 +304,7 @@ async def test_a_waiting_run_is_moved_and_cancelled(
             await pilot.press("s")
             await until(pilot, lambda: second.last == "cancelled")
             await pilot.press("s")  # its ticket is gone
-            await until(pilot, lambda: isinstance(app.screen, Trouble))
+            await until(pilot, lambda: isinstance(app.screen, ErrorDialog))
             assert "does not wait in this machine's queue" in screen_text(app)
             await pilot.press("escape", "down")
             await until(pilot, lambda: "K J move" not in screen_text(app))
