@@ -15,11 +15,11 @@ from engine.text import one_line
 from tui.browse.answers_feed import Answers, AnswersExported, WriteQueue
 from tui.browse.pair_list import COMMON, DIRECTIONS, SHOWN, View, passes, shown_in_words, skills
 from tui.screens.dialogs import ErrorDialog
-from tui.screens.page import Sheet
+from tui.screens.page import SubPage
 from tui.screens.prompts import Ask, Choose, Offer
 
 
-class BrowseActions(Sheet):
+class BrowseActions(SubPage):
     """Subclasses list and show the pairs."""
 
     path: Path

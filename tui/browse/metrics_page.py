@@ -14,7 +14,7 @@ from engine.text import one_line
 from tui.browse.answers_feed import Answers, OperationFailed
 from tui.browse.result_lines import kinds_line, span, value
 from tui.screens.dialogs import ErrorDialog
-from tui.screens.page import Sheet, bindings_of
+from tui.screens.page import SubPage, bindings_of
 from tui.styled_text import Line, Piece
 from tui.widgets import table as tables
 from tui.widgets.lines import Lines, Rule
@@ -31,7 +31,7 @@ class MetricsCompared(Message):
         self.found = found
 
 
-class AspectsPage(Sheet):
+class AspectsPage(SubPage):
     """`opened` is called with a measure and the prompts that drive its difference.
 
     Of a single pair there are its numbers and nothing else: no interval, no examples.

@@ -21,7 +21,7 @@ from tui.browse.ballots import BallotBox, RubricsChanged, VoteSaveFailed, VotesR
 from tui.browse.pair_list import answer_lines, prompt_lines
 from tui.browse.result_lines import outcome
 from tui.screens.dialogs import Dialog, ErrorDialog
-from tui.screens.page import Sheet, bindings_of
+from tui.screens.page import SubPage, bindings_of
 from tui.screens.prompts import Ask
 from tui.styled_text import Line, Piece
 from tui.widgets.lines import Lines, Rule
@@ -31,7 +31,7 @@ Ratings = Mapping[str, Mapping[str, int]]
 """Of each side, rubric to 1 … 5."""
 
 
-class VotePage(Sheet):
+class VotePage(SubPage):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("vote")
     name_in_keymap = "vote"
     initial_focus = "#side-left Pager"

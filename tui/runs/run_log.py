@@ -14,7 +14,7 @@ from engine.jobs.directory import JobDirectory
 from engine.jobs.logs import Journal
 from engine.text import one_line
 from tui.formatting import name_of, size, state_words
-from tui.screens.page import Sheet, bindings_of
+from tui.screens.page import SubPage, bindings_of
 from tui.snapshots import RunRow, RunsSnapshot
 from tui.styled_text import Line, Piece
 from tui.widgets.lines import Lines, Rule
@@ -36,7 +36,7 @@ class LogGrew(Message):
         return isinstance(message, LogGrew)
 
 
-class LogPage(Sheet):
+class LogPage(SubPage):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("log")
     name_in_keymap = "log"
     initial_focus = "#journal"

@@ -14,7 +14,7 @@ from engine.jobs.overview import Overview, gather
 from engine.recipes.diff import flatten
 from engine.text import clean, one_line
 from tui.formatting import clock, error_lines, name_of, size, state_words
-from tui.screens.page import Sheet, bindings_of
+from tui.screens.page import SubPage, bindings_of
 from tui.snapshots import RunRow
 from tui.styled_text import Line
 from tui.widgets.lines import Lines, Rule
@@ -35,7 +35,7 @@ class OverviewRead(Message):
         self.lines = lines
 
 
-class OverviewPage(Sheet):
+class OverviewPage(SubPage):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("overview")
     name_in_keymap = "overview"
     initial_focus = "#overview"

@@ -11,7 +11,7 @@ from engine.jobs.hardware import Gpu, Reading
 from engine.text import one_line
 from tui.formatting import NONE, duration, size
 from tui.glyphs import Glyphs
-from tui.screens.page import Sheet, bindings_of
+from tui.screens.page import SubPage, bindings_of
 from tui.styled_text import Line, Piece, fit
 from tui.widgets.lines import Rule
 from tui.widgets.pager import Pager
@@ -24,7 +24,7 @@ MOST_CELLS = 60
 Measure = Callable[[Reading], float | None]
 
 
-class MachinePage(Sheet):
+class MachinePage(SubPage):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("machine")
     name_in_keymap = "machine"
     initial_focus = "#gauges"

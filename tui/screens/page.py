@@ -184,7 +184,7 @@ class Page(Screen[None]):
         return False
 
 
-class Sheet(Page):
+class SubPage(Page):
     is_sub_page = True
 
     def go_back(self) -> bool:
