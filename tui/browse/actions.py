@@ -123,16 +123,16 @@ class BrowseActions(SubPage):
         self.app.push_screen(Ask(title, now.note, "a note", LONGEST), take)
 
     def action_numbers(self) -> None:
-        from tui.browse.metrics_page import AspectsPage
+        from tui.browse.metrics_page import MetricsPage
 
-        self.app.push_screen(AspectsPage(self.answers, self._open_drivers))
+        self.app.push_screen(MetricsPage(self.answers, self._open_drivers))
 
     def action_pair_numbers(self) -> None:
-        from tui.browse.metrics_page import AspectsPage
+        from tui.browse.metrics_page import MetricsPage
 
         if self.pair is not None:
             alone = dataclasses.replace(self.answers, pairs=(self.pair,))
-            self.app.push_screen(AspectsPage(alone, self._open_drivers))
+            self.app.push_screen(MetricsPage(alone, self._open_drivers))
 
     def action_shift(self) -> None:
         from tui.browse.shift_page import ShiftPage

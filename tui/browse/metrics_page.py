@@ -31,7 +31,7 @@ class MetricsCompared(Message):
         self.found = found
 
 
-class AspectsPage(SubPage):
+class MetricsPage(SubPage):
     """`opened` is called with a measure and the prompts that drive its difference.
 
     Of a single pair there are its numbers and nothing else: no interval, no examples.

@@ -24,7 +24,7 @@ MOST_CELLS = 60
 Measure = Callable[[Reading], float | None]
 
 
-class MachinePage(SubPage):
+class HardwarePage(SubPage):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("machine")
     name_in_keymap = "machine"
     initial_focus = "#gauges"
