@@ -29,7 +29,7 @@ from tui.launch.pick_rows import (
     model_row,
     set_row,
 )
-from tui.launch.preview_pane import Chosen, Prospect
+from tui.launch.preview_pane import Chosen, PreviewPane
 from tui.screens.dialogs import ErrorDialog
 from tui.screens.page import Page, bindings_of
 from tui.snapshots import Catalogue
@@ -76,7 +76,7 @@ class LaunchPage(Page):
             with Vertical(id="write"):
                 yield Form(groups(), id="form")
                 yield _facts("state")
-                yield Prospect(self.services.actions, self.services.companion, id="prospect")
+                yield PreviewPane(self.services.actions, self.services.companion, id="prospect")
         yield keys
 
     def on_mount(self) -> None:
@@ -106,7 +106,7 @@ class LaunchPage(Page):
     def on_resize(self, event: Resize) -> None:
         self.query_one(Form).limit(event.size.height - 9)
 
-    def on_prospect_report_changed(self) -> None:
+    def on_preview_pane_report_changed(self) -> None:
         self._update_dataset()
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
@@ -130,7 +130,7 @@ class LaunchPage(Page):
         self._check()
 
     def action_turn_pane(self, by: int) -> None:
-        self.query_one(Prospect).turn(by)
+        self.query_one(PreviewPane).turn(by)
 
     def action_rescan(self) -> None:
         def look() -> None:
@@ -219,7 +219,7 @@ class LaunchPage(Page):
         self._say_state(model, dataset)
         if not self._choosing:
             usable = model if model and not model.reason else None
-            self.query_one(Prospect).show(
+            self.query_one(PreviewPane).show(
                 Chosen(usable, dataset if dataset and not dataset.reason else None, self._draft)
             )
         self._update_dataset()
@@ -268,7 +268,7 @@ class LaunchPage(Page):
         super().redraw()
 
     def _update_dataset(self) -> None:
-        further = self.query_one(Prospect).facts
+        further = self.query_one(PreviewPane).facts
         told = about_set(self.dataset, self.glyphs.separator, further)
         self.query_one("#set-facts", Pager).show(told)
 

@@ -56,7 +56,7 @@ class Chosen:
     draft: Draft | None = None
 
 
-class Prospect(Vertical):
+class PreviewPane(Vertical):
     """One pane at a time, and the line that says whether it fits."""
 
     class ReportChanged(Message):

@@ -20,7 +20,7 @@ from tui.snapshots import RunDetail, RunRow, RunsSnapshot
 from tui.styled_text import Line
 from tui.watch.chart_board import GRIDS
 from tui.watch.export import ChartExportPage
-from tui.watch.samples_pane import TrailPane, answer_at
+from tui.watch.samples_pane import SamplesPane, answer_at
 from tui.widgets.lines import Lines, Rule
 from tui.widgets.pager import Pager
 
@@ -52,7 +52,7 @@ class WatchPage(ChartExportPage):
         yield Lines(id="numbers")
         yield Lines(id="standing")
         yield Pager(id="trouble")
-        yield TrailPane(id="samples")
+        yield SamplesPane(id="samples")
         yield Rule(id="log-rule")
         yield Pager(wrap=False, follow=True, id="log")
         yield keys
@@ -217,7 +217,7 @@ class WatchPage(ChartExportPage):
         several = len(self._run_curves) > 1
         read = sum(len(one.legend) + 1 for one in self._chart_data) if several else 0
         shows_log = both or self._shows_log or not samples or (self._full and several)
-        log, pane = self.query_one("#log"), self.query_one(TrailPane)
+        log, pane = self.query_one("#log"), self.query_one(SamplesPane)
         least = 1 if self._full else max(1, min(6 if samples else 10, (height - 12) // 3))
         log.styles.height = max(least, min(read, height // 3))
         log.display = shows_log
@@ -326,7 +326,7 @@ class WatchPage(ChartExportPage):
     def _update_samples(self) -> None:
         if self._trails:
             self._prompt = min(self._prompt, len(self._trails) - 1)
-            self.query_one(TrailPane).show(self._trails, self._prompt, self._step)
+            self.query_one(SamplesPane).show(self._trails, self._prompt, self._step)
 
     def _update_trouble(self) -> None:
         row = self.chosen

@@ -29,7 +29,7 @@ class _Head(Cells):
         return [[(before, "dim"), (asked, "strong"), (after, "dim")]]
 
 
-class TrailPane(Vertical):
+class SamplesPane(Vertical):
     """Shows what it was last given; the screen says which prompt and which step."""
 
     def compose(self) -> ComposeResult:
