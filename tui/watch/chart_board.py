@@ -16,7 +16,7 @@ from tui.charts.chart_data import AXES, ChartData
 from tui.charts.cursor import place_of, step_at
 from tui.charts.run_curves import RunCurves
 from tui.charts.run_lines import ChartSpec, charts_of
-from tui.feeds.overlay_reader import Beside
+from tui.feeds.overlay_reader import OverlayReader
 from tui.formatting import name_of
 from tui.screens.run_actions import RunActions
 from tui.snapshots import Curves, RunDetail, RunRow
@@ -48,9 +48,9 @@ class ChartSettingsPage(RunActions):
         self._filter_error = ""
         """Why what is typed is no filter."""
         self._full = False
-        self._beside: Mapping[str, Curves] = {}
+        self._overlay: Mapping[str, Curves] = {}
         """What is drawn beside the watched run, by key."""
-        self._reader = Beside()
+        self._reader = OverlayReader()
         self._chart_data: list[ChartData] = []
         self._window: tuple[float, float] | None = None
         """The part of x that is drawn; None: all of it."""
@@ -101,7 +101,7 @@ class ChartSettingsPage(RunActions):
         self._lay_out()
         self._apply_chart_settings()
         if self._picked:
-            self._read_beside()
+            self._read_overlay()
         self._refresh_all()
 
     def action_smooth(self, by: int) -> None:
@@ -150,7 +150,7 @@ class ChartSettingsPage(RunActions):
                 others = [key for key in self._view.selected if key not in listed]
                 picked = [row.run_key for row in rows if row.key in keys]
                 self._change_settings(selected=others + picked)
-                self._read_beside()
+                self._read_overlay()
 
         picked = [row.key for row in rows if row.run_key in self._view.selected]
         self.app.push_screen(PickRuns(rows, picked, self.services.pins), take)
@@ -185,16 +185,16 @@ class ChartSettingsPage(RunActions):
 
         self.app.push_screen(PickTags(names, self._view.pinned_tags, now), take)
 
-    def _read_beside(self) -> None:
+    def _read_overlay(self) -> None:
         rows = self._picked
 
         def read() -> None:
-            self.app.call_from_thread(self._take_beside, self._reader.read(rows))
+            self.app.call_from_thread(self._take_overlay, self._reader.read(rows))
 
-        self.run_worker(read, thread=True, group="beside", exclusive=True)
+        self.run_worker(read, thread=True, group="overlay", exclusive=True)
 
-    def _take_beside(self, curves: Mapping[str, Curves]) -> None:
-        self._beside = curves
+    def _take_overlay(self, curves: Mapping[str, Curves]) -> None:
+        self._overlay = curves
         self._refresh_all()
 
     def action_turn_grid(self) -> None:
@@ -248,7 +248,7 @@ class ChartSettingsPage(RunActions):
             return []
         runs = [RunCurves(name_of(detail.row), detail.series, detail.derived)]
         for row in self._picked:
-            curves = self._beside.get(row.key)
+            curves = self._overlay.get(row.key)
             if curves is not None:
                 runs.append(RunCurves(name_of(row), curves.series, curves.derived))
         return runs

@@ -87,7 +87,7 @@ class WatchPage(ChartExportPage):
         if self.services.selected is None:
             self.services.watch_run(_first(snapshot))
         if self._picked:
-            self._read_beside()
+            self._read_overlay()
         self._update_status()
         self.show_keys()
 
@@ -338,10 +338,10 @@ class WatchPage(ChartExportPage):
         elif row is not None and row.view.problem:
             lines = failure_lines(row.view.problem, "", "")
         if self._detail and (self._detail.series or not (row and row.view.state.alive)):
-            owner = f"{name_of(row)}: " if row and self._beside else ""
+            owner = f"{name_of(row)}: " if row and self._overlay else ""
             lines += [[(owner + problem, "warn")] for problem in self._detail.problems]
         for other in self._picked:
-            told = self._beside[other.key].problems if other.key in self._beside else ()
+            told = self._overlay[other.key].problems if other.key in self._overlay else ()
             lines += [[(f"{name_of(other)}: {problem}", "warn")] for problem in told]
         pager = self.query_one("#trouble", Pager)
         pager.styles.height = min(len(lines), max(1, self.size.height // 4))
