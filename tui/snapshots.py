@@ -130,7 +130,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Trail:
+class PromptHistory:
     """What one prompt was answered over the steps."""
 
     prompt: str
@@ -147,7 +147,7 @@ class RunDetail:
     series: "Mapping[str, Series]" = field(default_factory=dict)
     log: tuple[str, ...] = ()
     """Its last lines, cleaned."""
-    trails: tuple[Trail, ...] = ()
+    prompt_histories: tuple[PromptHistory, ...] = ()
     """Its samples, in the order in which the prompts came."""
     problems: tuple[str, ...] = ()
     """What could not be read, cleaned."""

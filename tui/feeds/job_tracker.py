@@ -18,7 +18,7 @@ from tui.snapshots import SMOOTHED_POINTS, SMOOTHING, SPARK_CELLS, NotableSteps,
 if TYPE_CHECKING:
     from engine.events.log_dir import LogDir
     from engine.events.series import Series
-    from tui.feeds.samples_reader import Samples
+    from tui.feeds.samples_reader import SamplesReader
 
 LOG_LINES = 200
 
@@ -37,7 +37,7 @@ class Tracked:
         self.view: JobView | None = None
         self.row: RunRow | None = None
         self.logdir: LogDir | None = None
-        self.samples: Samples | None = None
+        self.samples: SamplesReader | None = None
         self.unread = True
         """Whether its events were not read to their end since its files last changed."""
         self.log: tuple[str, ...] = ()
@@ -85,9 +85,9 @@ class Tracked:
     def look_at_samples(self) -> bool:
         """Read what was appended to its samples; whether something was."""
         if self.samples is None:
-            from tui.feeds.samples_reader import Samples
+            from tui.feeds.samples_reader import SamplesReader
 
-            self.samples = Samples(self.job.samples)
+            self.samples = SamplesReader(self.job.samples)
         return self.samples.poll()
 
     def make_row(self, sparks: Sparks) -> RunRow:

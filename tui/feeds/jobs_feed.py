@@ -207,7 +207,7 @@ class JobsFeed(FeedThread):
                     tracked.row or tracked.make_row({}),
                     series,
                     tracked.log,
-                    tracked.samples.trails if tracked.samples else (),
+                    tracked.samples.prompt_histories if tracked.samples else (),
                     (*alarms(series), *told),
                 )
             )

@@ -163,7 +163,7 @@ def detail_of(run: "RunLog", row: RunRow, job: "Tracked | None" = None) -> RunDe
         row,
         {**run.series, **{tag: one.series for tag, one in derived.items()}},
         job.log if job else overview(run, text_lines=TEXT_LINES),
-        job.samples.trails if job and job.samples else (),
+        job.samples.prompt_histories if job and job.samples else (),
         problems=(*alarms(run.series), *problems),
         derived={tag: one.formula for tag, one in derived.items()},
     )

@@ -25,7 +25,7 @@ from tui.widgets.lines import Lines, Rule
 from tui.widgets.pager import Pager
 
 if TYPE_CHECKING:
-    from tui.snapshots import Trail
+    from tui.snapshots import PromptHistory
 
 BOTH_FROM = 32
 """Rows of a terminal from which samples and log are shown at once, not in turn."""
@@ -80,8 +80,8 @@ class WatchPage(ChartExportPage):
         return self.chosen is not None and self.chosen.view.recipe is not None
 
     @property
-    def _trails(self) -> "tuple[Trail, ...]":
-        return self._detail.trails if self._detail else ()
+    def _prompt_histories(self) -> "tuple[PromptHistory, ...]":
+        return self._detail.prompt_histories if self._detail else ()
 
     def show_runs(self, snapshot: RunsSnapshot) -> None:
         if self.services.selected is None:
@@ -111,11 +111,11 @@ class WatchPage(ChartExportPage):
         if action == "turn_run":
             return len(self.services.runs.rows) > 1
         if action == "turn_prompt":
-            return len(self._trails) > 1
+            return len(self._prompt_histories) > 1
         if action == "turn_sample":
-            return any(len(trail.answers) > 1 for trail in self._trails)
+            return any(len(history.answers) > 1 for history in self._prompt_histories)
         if action == "turn_pane":
-            return bool(self._trails) and self.size.height < BOTH_FROM
+            return bool(self._prompt_histories) and self.size.height < BOTH_FROM
         if action == "turn_charts":
             return 0 < len(self._charts) < len(self._specs)
         if action == "overview":
@@ -140,20 +140,20 @@ class WatchPage(ChartExportPage):
         return super().go_back()
 
     def action_turn_prompt(self, by: int) -> None:
-        if self._trails:
-            self._prompt = (self._prompt + by) % len(self._trails)
+        if self._prompt_histories:
+            self._prompt = (self._prompt + by) % len(self._prompt_histories)
             self._update_samples()
 
     def action_turn_sample(self, by: int) -> None:
         """To another step at which this prompt was answered; past the newest, all follows again."""
-        if not self._trails or not self._charts:
+        if not self._prompt_histories or not self._charts:
             return
-        trail = self._trails[self._prompt % len(self._trails)]
-        at = answer_at(trail, self._step) + by
-        if at >= len(trail.answers) - 1:
+        history = self._prompt_histories[self._prompt % len(self._prompt_histories)]
+        at = answer_at(history, self._step) + by
+        if at >= len(history.answers) - 1:
             self._put_cursor(None)
             return
-        step = trail.answers[max(0, at)].step
+        step = history.answers[max(0, at)].step
         self._put_cursor(place_of(self._series, step, self._axis))
 
     def action_turn_pane(self) -> None:
@@ -213,7 +213,7 @@ class WatchPage(ChartExportPage):
 
         Where several runs are drawn, the values of all of them have room, under one chart too.
         """
-        both, samples = height >= BOTH_FROM, bool(self._trails)
+        both, samples = height >= BOTH_FROM, bool(self._prompt_histories)
         several = len(self._run_curves) > 1
         read = sum(len(one.legend) + 1 for one in self._chart_data) if several else 0
         shows_log = both or self._shows_log or not samples or (self._full and several)
@@ -324,9 +324,9 @@ class WatchPage(ChartExportPage):
         pager.show([[(f" {line}", "")] for line in lines])
 
     def _update_samples(self) -> None:
-        if self._trails:
-            self._prompt = min(self._prompt, len(self._trails) - 1)
-            self.query_one(SamplesPane).show(self._trails, self._prompt, self._step)
+        if self._prompt_histories:
+            self._prompt = min(self._prompt, len(self._prompt_histories) - 1)
+            self.query_one(SamplesPane).show(self._prompt_histories, self._prompt, self._step)
 
     def _update_trouble(self) -> None:
         row = self.chosen

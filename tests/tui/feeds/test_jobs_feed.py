@@ -199,7 +199,10 @@ def test_the_watched_run_comes_with_its_samples(
         file.write(json.dumps(said | {"step": 9, "text": "You."}) + "\n")
     feed.cycle()
     (detail,) = [one.detail for one in posted if isinstance(one, RunChanged)]
-    assert [(one.step, one.text) for one in detail.trails[0].answers] == [(0, "I."), (9, "You.")]
+    assert [(one.step, one.text) for one in detail.prompt_histories[0].answers] == [
+        (0, "I."),
+        (9, "You."),
+    ]
     posted.clear()
     feed.cycle()
     assert posted == []
