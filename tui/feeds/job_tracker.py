@@ -27,7 +27,7 @@ _TAG = "tag:"
 Stamp = tuple[tuple[int, int, int], ...]
 
 
-class Tracked:
+class JobTracker:
     """One job. Owned by the feed's thread."""
 
     def __init__(self, job: JobDirectory, *, shipped: bool, elsewhere: bool) -> None:

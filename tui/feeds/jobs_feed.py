@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from engine.jobs.store import Store, state_folder
 from engine.text import one_line
 from tui.feeds.base import FeedThread
-from tui.feeds.job_tracker import Tracked, sparks_of
+from tui.feeds.job_tracker import JobTracker, sparks_of
 from tui.feeds.spark_cache import SparkCache
 from tui.messages import MachineMeasured, RunChanged, RunsChanged
 from tui.snapshots import Machine, RunDetail, RunsSnapshot
@@ -45,7 +45,7 @@ class JobsFeed(FeedThread):
         super().__init__(post, "feed")
         self._store = store
         self._measure = measure
-        self._jobs: dict[Path, Tracked] = {}
+        self._jobs: dict[Path, JobTracker] = {}
         self._begun = False
         """Whether the list was ever told."""
         self._machine: Machine | None = None
@@ -53,7 +53,7 @@ class JobsFeed(FeedThread):
         self._measure_at = 0.0
         self._sparks = SparkCache(state_folder() / "sparks.json")
         self._detail_due = False
-        self._sampled: Tracked | None = None
+        self._sampled: JobTracker | None = None
         self._shown = threading.Event()
 
     def stop(self) -> None:
@@ -97,11 +97,11 @@ class JobsFeed(FeedThread):
             if job.path not in self._jobs:
                 shipped = job in self._store.shipped
                 elsewhere = not shipped and job.path.parent != self._store.root
-                self._jobs[job.path] = Tracked(job, shipped=shipped, elsewhere=elsewhere)
+                self._jobs[job.path] = JobTracker(job, shipped=shipped, elsewhere=elsewhere)
         for path in self._jobs.keys() - {job.path for job in found}:
             del self._jobs[path]
 
-    def _poll_jobs(self, jobs: Iterable[Tracked]) -> None:
+    def _poll_jobs(self, jobs: Iterable[JobTracker]) -> None:
         for tracked in jobs:
             if not tracked.poll():
                 continue
@@ -110,14 +110,14 @@ class JobsFeed(FeedThread):
             if known is not None:
                 tracked.row, tracked.unread = tracked.make_row(known), False
 
-    def _followed(self, tracked: Tracked) -> bool:
+    def _followed(self, tracked: JobTracker) -> bool:
         """Whether its whole curves are kept: it grows, or somebody watches it."""
         return tracked.live or tracked.job.path == self._watched
 
-    def _newest(self) -> list[Tracked]:
+    def _newest(self) -> list[JobTracker]:
         """The jobs that stand first in the list, by their records alone."""
 
-        def created(tracked: Tracked) -> float:
+        def created(tracked: JobTracker) -> float:
             record = self._store.record(tracked.job)
             return record.created if record else 0.0
 
@@ -138,7 +138,7 @@ class JobsFeed(FeedThread):
             pending |= self._read_slice(tracked)
         return pending
 
-    def _read_slice(self, tracked: Tracked) -> bool:
+    def _read_slice(self, tracked: JobTracker) -> bool:
         from engine.events.log_dir import LogDir
 
         if tracked.logdir is None:
