@@ -14,9 +14,9 @@ from engine.jobs.summary import short_ref
 from engine.recipes.recipe import TrainRecipe
 from engine.text import one_line
 from tui.compare.difference_strip import settings_text, strip_lines
-from tui.compare.panes import Comparison
+from tui.compare.panes import ComparePanes
 from tui.compare.pick_run import PickRun
-from tui.compare.prompt import Asking
+from tui.compare.prompt import PromptSettings
 from tui.compare.session import CompareSession
 from tui.compare.views import View
 from tui.formatting import name_of
@@ -44,7 +44,7 @@ class ComparePage(Page):
 
     def __init__(self) -> None:
         super().__init__()
-        self._asking = Asking()
+        self._prompt_settings = PromptSettings()
         self._run: str | None = None
         self._written = False
         """Whether the arms were chosen one by one: another run that is passed over leaves them."""
@@ -60,7 +60,7 @@ class ComparePage(Page):
         yield Rule()
         yield Lines(id="asked")
         yield Lines(id="strip")
-        yield Comparison(id="comparison")
+        yield ComparePanes(id="comparison")
         yield Lines(id="writing")
         field = TextArea(id="prompt", classes="text-field", soft_wrap=True, tab_behavior="focus")
         field.cursor_blink = False
@@ -97,7 +97,7 @@ class ComparePage(Page):
         if action == "send":
             return self.in_field or not busy
         if action in ("turn_prompt", "edit", "warm", "lengthen", "reseed", "pick_run", "arms"):
-            return not busy and (action != "turn_prompt" or len(self._asking.prompts) > 1)
+            return not busy and (action != "turn_prompt" or len(self._prompt_settings.prompts) > 1)
         if action == "follow_up":
             return not busy and any(side.answered for side in sides)
         if action in ("turn_panes", "diff", "shift", "strength"):
@@ -129,10 +129,10 @@ class ComparePage(Page):
         return super().go_back()
 
     def focus_initial(self) -> None:
-        self._comparison.enter()
+        self._panes.enter()
 
     def action_edit(self) -> None:
-        self._open_field(self._asking.text, following=False)
+        self._open_field(self._prompt_settings.text, following=False)
 
     def action_follow_up(self) -> None:
         self._open_field("", following=True)
@@ -145,25 +145,25 @@ class ComparePage(Page):
             following = self._following
             self._close_field()
             if following:
-                self._session.follow(text, self._asking.decode)
+                self._session.follow(text, self._prompt_settings.decode)
             else:
-                self._asking.write(text)
-                self._session.ask(self._asking.messages, self._asking.decode)
-        elif self._asking.messages and not self._session.busy:
-            self._session.ask(self._asking.messages, self._asking.decode)
-        self._comparison.views.cursor = 0
+                self._prompt_settings.write(text)
+                self._session.ask(self._prompt_settings.messages, self._prompt_settings.decode)
+        elif self._prompt_settings.messages and not self._session.busy:
+            self._session.ask(self._prompt_settings.messages, self._prompt_settings.decode)
+        self._panes.views.cursor = 0
         self._make_more()
         self._show()
 
     def action_turn_prompt(self, by: int) -> None:
-        self._asking.turn(by)
+        self._prompt_settings.turn(by)
         self._take_prompt()
 
     def action_turn_panes(self) -> None:
-        self._comparison.turn_panes()
+        self._panes.turn_panes()
 
     def action_diff(self) -> None:
-        self._comparison.views.turn_pair(len(self._session.sides))
+        self._panes.views.turn_pair(len(self._session.sides))
         self._show()
 
     def action_shift(self) -> None:
@@ -176,23 +176,23 @@ class ComparePage(Page):
         self._turn("strength")
 
     def action_step(self, by: int) -> None:
-        self._comparison.views.step(self._session.sides, by)
+        self._panes.views.step(self._session.sides, by)
         self._show()
 
     def action_jump(self, by: int) -> None:
-        self._comparison.views.jump(self._session.sides, by)
+        self._panes.views.jump(self._session.sides, by)
         self._show()
 
     def action_warm(self, by: int) -> None:
-        self._asking.warm(by)
+        self._prompt_settings.warm(by)
         self._show()
 
     def action_lengthen(self, by: int) -> None:
-        self._asking.lengthen(by)
+        self._prompt_settings.lengthen(by)
         self._show()
 
     def action_reseed(self) -> None:
-        self._asking.reseed()
+        self._prompt_settings.reseed()
         self._show()
 
     def action_pick_run(self) -> None:
@@ -223,7 +223,7 @@ class ComparePage(Page):
         from tui.compare.batch_window import offer_answers
 
         arms = [format_arm(side.arm) for side in self._session.sides]
-        offer_answers(self, arms, self._asking.decode)
+        offer_answers(self, arms, self._prompt_settings.decode)
 
     def action_note(self) -> None:
         self._keep("note")
@@ -236,15 +236,15 @@ class ComparePage(Page):
         super().redraw()
 
     @property
-    def _comparison(self) -> Comparison:
-        return self.query_one(Comparison)
+    def _panes(self) -> ComparePanes:
+        return self.query_one(ComparePanes)
 
     @property
     def _view(self) -> View:
-        return self._comparison.views.view
+        return self._panes.views.view
 
     def _turn(self, view: View) -> None:
-        self._comparison.turn(view)
+        self._panes.turn(view)
         if self._view == "shift":
             self._session.measure()
         if self._view in ("shift", "tokens"):
@@ -255,13 +255,13 @@ class ComparePage(Page):
     def _make_more(self) -> None:
         """What the view wants of the model beside the answers."""
         if self._view == "strength":
-            self._session.rate(self._comparison.views.subject, self._asking.decode)
+            self._session.rate(self._panes.views.subject, self._prompt_settings.decode)
 
     def _keep(self, then: str) -> None:
         """Keep this round as a job, once, and browse it; `then` is what is done there first."""
         from tui.compare.session import round_of
 
-        prompt, decode = self._asking.prompt, self._asking.decode
+        prompt, decode = self._prompt_settings.prompt, self._prompt_settings.decode
         name = prompt.id if prompt else "own"
         samples = round_of(self._session.sides, self._session.scale, name)
         if self._kept is not None and self._kept[0] == samples:
@@ -297,7 +297,7 @@ class ComparePage(Page):
         self.run_worker(load, thread=True)
 
     def _loaded(self, prompts: "list[Prompt]") -> None:
-        if self._asking.offer(prompts):
+        if self._prompt_settings.offer(prompts):
             self._take_prompt()
 
     def _take_prompt(self) -> None:
@@ -324,7 +324,7 @@ class ComparePage(Page):
     def _seat(self, sides: list[Side]) -> None:
         self._session.set_sides(sides)
         if self.ready:
-            self._comparison.clear()
+            self._panes.clear()
 
     def _open_field(self, text: str, *, following: bool) -> None:
         self._following = following
@@ -351,20 +351,20 @@ class ComparePage(Page):
     def _show(self) -> None:
         self._stale = False
         if self.ready:
-            self._comparison.show(self._session.sides, self._session.scale)
+            self._panes.show(self._session.sides, self._session.scale)
             self._show_lines()
             self.show_keys()
 
     def _show_lines(self) -> None:
         width, glyphs, session = self.size.width, self.glyphs, self._session
-        self.query_one("#asked", Lines).show(self._asking.line(width, glyphs))
+        self.query_one("#asked", Lines).show(self._prompt_settings.line(width, glyphs))
         before: list[Piece] = []
         if session.busy:
             before.append(("answering, esc cancels", "tuned"))
         if self.services.companion_device.reason:
             before.append((self.services.companion_device.reason, "warn"))
-        if not self._asking.has_room(width, glyphs):
-            before.append((settings_text(self._asking.decode, glyphs), "dim"))
+        if not self._prompt_settings.has_room(width, glyphs):
+            before.append((settings_text(self._prompt_settings.decode, glyphs), "dim"))
         most = 2 if self.size.height >= LEAST_TALL else 1
         lines = strip_lines(session.sides, session.facts, glyphs, width, most, before)
         strip = self.query_one("#strip", Lines)

@@ -20,7 +20,7 @@ from tui.widgets.lines import Lines
 from tui.widgets.reader import Reader
 
 
-class Comparison(Vertical):
+class ComparePanes(Vertical):
     """Up to four panes; where not all fit, the first stays and the others come in turn."""
 
     def __init__(self, *, id: str | None = None) -> None:
