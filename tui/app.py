@@ -25,7 +25,7 @@ from engine.jobs.store import Store, open_store
 from engine.recipes.recipe import TrainRecipe
 from tui import navigation, theme
 from tui.actions import Actions
-from tui.cell_diff_driver import shadowed
+from tui.cell_diff_driver import with_cell_diff
 from tui.companion_device import CompanionDevice, choose, held
 from tui.feeds.base import FeedThread
 from tui.feeds.jobs_feed import JobsFeed
@@ -77,13 +77,13 @@ class FinetopApp(App[None]):
         actions: Actions | None = None,
         companion: "Callable[[], Companion] | None" = None,
         measure: Callable[..., Machine] | None = None,
-        shadow: bool = False,
+        cell_diff: bool = False,
         look: str = "",
     ) -> None:
         # Where colours are refused, the terminal's own are left alone.
         super().__init__(ansi_color="NO_COLOR" in os.environ)
-        if shadow:
-            self.driver_class = shadowed(self.driver_class)
+        if cell_diff:
+            self.driver_class = with_cell_diff(self.driver_class)
         self.animation_level = "none"
         self.glyphs = glyphs
         self.store = store
@@ -358,7 +358,7 @@ def run_dashboard(
     from tui.feeds.header_usage import measure
 
     glyphs = ASCII if ascii_only else detect(os.environ, sys.stdout.encoding)
-    app = FinetopApp(open_store(given), glyphs=glyphs, measure=measure, shadow=True, look=look)
+    app = FinetopApp(open_store(given), glyphs=glyphs, measure=measure, cell_diff=True, look=look)
     app.run(mouse=mouse or "SSH_CONNECTION" not in os.environ)
     return app.return_code or 0
 

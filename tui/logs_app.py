@@ -32,10 +32,10 @@ class LogsApp(FinetopApp):
         runs_filter: str = "",
         glyphs: Glyphs = UNICODE,
         measure: Callable[..., Machine] | None = None,
-        shadow: bool = False,
+        cell_diff: bool = False,
         look: str = "",
     ) -> None:
-        super().__init__(store, glyphs=glyphs, shadow=shadow, look=look)
+        super().__init__(store, glyphs=glyphs, cell_diff=cell_diff, look=look)
         self.place = tuple(paths)
         self.tags = tags
         self.runs_filter = runs_filter
@@ -90,7 +90,7 @@ def watch_logs(
         runs_filter=runs_filter,
         glyphs=glyphs,
         measure=measure,
-        shadow=True,
+        cell_diff=True,
         look=look,
     )
     app.run(mouse=mouse or "SSH_CONNECTION" not in os.environ)
