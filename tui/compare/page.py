@@ -116,7 +116,7 @@ class ComparePage(Page):
         return key.label
 
     def go_back(self) -> bool:
-        if self._session.busy or self._session.scale.busy:
+        if self._session.busy or self._session.sweep.busy:
             self._session.cancel()
             self._show()
             return True
@@ -263,7 +263,7 @@ class ComparePage(Page):
 
         prompt, decode = self._prompt_settings.prompt, self._prompt_settings.decode
         name = prompt.id if prompt else "own"
-        samples = round_of(self._session.sides, self._session.scale, name)
+        samples = round_of(self._session.sides, self._session.sweep, name)
         if self._kept is not None and self._kept[0] == samples:
             self.services.show_browse(self._kept[1], then)
             return
@@ -351,7 +351,7 @@ class ComparePage(Page):
     def _show(self) -> None:
         self._stale = False
         if self.ready:
-            self._panes.show(self._session.sides, self._session.scale)
+            self._panes.show(self._session.sides, self._session.sweep)
             self._show_lines()
             self.show_keys()
 
