@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from engine.estimates.parameters import Counted
     from engine.jobs.summary import UserNotes
     from engine.recipes.settings import Decode
-    from tui.screens.sort_order import Order
+    from tui.screens.sort_order import SortOrder
     from tui.snapshots import Measured
 
 STOP_STAGES = ("ask", "SIGTERM", "SIGKILL")
@@ -87,7 +87,7 @@ class Actions:
 
         delete.remove(self.store.at(path), self.store)
 
-    def keep_order(self, order: "Order") -> None:
+    def keep_order(self, order: "SortOrder") -> None:
         """Remember in which order this folder of runs is listed."""
         from tui.screens import sort_order
 

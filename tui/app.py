@@ -25,10 +25,10 @@ from engine.jobs.store import Store, open_store
 from engine.recipes.recipe import TrainRecipe
 from tui import navigation, theme
 from tui.actions import Actions
-from tui.cell_diff_driver import shadowed
-from tui.companion_device import Place, choose, held
-from tui.feeds.base import Follower
-from tui.feeds.jobs_feed import Feed
+from tui.cell_diff_driver import with_cell_diff
+from tui.companion_device import CompanionDevice, choose, held
+from tui.feeds.base import FeedThread
+from tui.feeds.jobs_feed import JobsFeed
 from tui.glyphs import ASCII, UNICODE, Glyphs, detect
 from tui.keymap import KEYS
 from tui.messages import FeedFailed, MachineMeasured, MachineRead, RunChanged, RunsChanged
@@ -36,14 +36,14 @@ from tui.runs.jobs_page import RunsPage
 from tui.screens import sort_order
 from tui.screens.modal import Window
 from tui.screens.page import Page
-from tui.screens.sort_order import Order
+from tui.screens.sort_order import SortOrder
 from tui.snapshots import Machine, RunDetail, RunRow, RunsSnapshot
 
 if TYPE_CHECKING:
     from engine.jobs.hardware import HardwareSample
-    from tui.charts.view_store import Looks
+    from tui.charts.view_store import ChartSettings
     from tui.companion import Companion
-    from tui.feeds.hardware_feed import Gauging
+    from tui.feeds.hardware_feed import HardwareFeed
     from tui.services import Services
 
 _BY_HAND = (Key, MouseScrollDown, MouseScrollUp)
@@ -77,20 +77,20 @@ class FinetopApp(App[None]):
         actions: Actions | None = None,
         companion: "Callable[[], Companion] | None" = None,
         measure: Callable[..., Machine] | None = None,
-        shadow: bool = False,
+        cell_diff: bool = False,
         look: str = "",
     ) -> None:
         # Where colours are refused, the terminal's own are left alone.
         super().__init__(ansi_color="NO_COLOR" in os.environ)
-        if shadow:
-            self.driver_class = shadowed(self.driver_class)
+        if cell_diff:
+            self.driver_class = with_cell_diff(self.driver_class)
         self.animation_level = "none"
         self.glyphs = glyphs
         self.store = store
         self.actions = actions or Actions(store)
         self._companion_factory = companion or self._make_companion
         self._companion: Companion | None = None
-        self.placed = Place()
+        self.companion_device = CompanionDevice()
         """Where the companion's models run."""
         self._ending: set[asyncio.Task[None]] = set()
         self.runs = RunsSnapshot()
@@ -98,13 +98,13 @@ class FinetopApp(App[None]):
         self.machine = Machine()
         self.readings: tuple[HardwareSample, ...] = ()
         """The last minutes of the machine, once somebody has asked to see them."""
-        self._gauging: Gauging | None = None
-        self._looks: Looks | None = None
+        self._hardware_feed: HardwareFeed | None = None
+        self._chart_settings: ChartSettings | None = None
         self.selected: str | None = None
         """Key of the run that Watch and Compare are about."""
         self.compared: str | None = None
         """Key of the run whose models a key has just asked to be compared, until they are."""
-        self.order, self._order_note = Order(), ""
+        self.order, self._order_note = SortOrder(), ""
         """In which order Runs lists them, and why it is not that of last time."""
         self.place: Path | tuple[Path, ...] = store.root
         """The folder, or the folders, by which it is remembered how its charts were looked at."""
@@ -112,7 +112,7 @@ class FinetopApp(App[None]):
         """A filter for tags that was asked for when it was started."""
         self.draft: TrainRecipe | None = None
         """What Launch is to be filled with when it opens next."""
-        self.feed: Follower = Feed(store, self.post_message, measure=measure)
+        self.feed: FeedThread = JobsFeed(store, self.post_message, measure=measure)
         self.register_theme(theme.DARK)
         self.register_theme(theme.LIGHT)
         # Without its watcher, which would have the style sheet parsed once more.
@@ -131,12 +131,12 @@ class FinetopApp(App[None]):
     def on_load(self) -> None:
         self.order, self._order_note = sort_order.load(self.store.root)
         self.feed.start()
-        self.runs = self.seen(self.feed.first(FIRST_SECONDS))
+        self.runs = self.decorate_snapshot(self.feed.first(FIRST_SECONDS))
 
     async def on_unmount(self) -> None:
         self.feed.stop()
-        if self._gauging is not None:
-            self._gauging.stop()
+        if self._hardware_feed is not None:
+            self._hardware_feed.stop()
         if self._companion is not None:
             await self._companion.close()
         self.feed.join()
@@ -157,18 +157,18 @@ class FinetopApp(App[None]):
         await super().on_event(event)
 
     def on_runs_changed(self, message: RunsChanged) -> None:
-        self.runs = self.seen(message.snapshot)
+        self.runs = self.decorate_snapshot(message.snapshot)
         self.call_after_refresh(self._first_painted)
         if self.page is not None and self.page.ready:
             self.page.show_runs(self.runs)
 
-    def seen(self, snapshot: RunsSnapshot) -> RunsSnapshot:
+    def decorate_snapshot(self, snapshot: RunsSnapshot) -> RunsSnapshot:
         """What was read, as every page is to see it."""
         return snapshot
 
     @property
     def pins(self) -> Sequence[str]:
-        """Marks of the runs that stand on top of the list and are always drawn."""
+        """The `run_key` of each run that stands on top of the list and is always drawn."""
         return self.order.pinned
 
     def on_run_changed(self, message: RunChanged) -> None:
@@ -187,28 +187,28 @@ class FinetopApp(App[None]):
             self.page.show_readings(message.readings)
 
     @property
-    def looks(self) -> "Looks":
+    def chart_settings(self) -> "ChartSettings":
         """How charts are looked at; known to every page from when one first asks."""
-        if self._looks is None:
-            from tui.charts.view_store import Looks
+        if self._chart_settings is None:
+            from tui.charts.view_store import ChartSettings
 
-            self._looks = Looks(self, self.place)
-        return self._looks
+            self._chart_settings = ChartSettings(self, self.place)
+        return self._chart_settings
 
     @property
-    def gauging(self) -> "Gauging":
+    def hardware_feed(self) -> "HardwareFeed":
         """What reads the machine; it begins when it is first asked for."""
-        if self._gauging is None:
-            from tui.feeds.hardware_feed import Gauging
+        if self._hardware_feed is None:
+            from tui.feeds.hardware_feed import HardwareFeed
 
-            self._gauging = Gauging(self.store.root, self.post_message)
-            self._gauging.start()
-        return self._gauging
+            self._hardware_feed = HardwareFeed(self.store.root, self.post_message)
+            self._hardware_feed.start()
+        return self._hardware_feed
 
     def on_feed_failed(self, message: FeedFailed) -> None:
-        self.say(f"Reading the runs met something unforeseen: {message.reason}", "error")
+        self.notify_user(f"Reading the runs met something unforeseen: {message.reason}", "error")
 
-    def say(self, text: str, severity: Any = "information") -> None:
+    def notify_user(self, text: str, severity: Any = "information") -> None:
         """A short notice; `text` is clean already."""
         self.notify(text, severity=severity, markup=False, timeout=6)
 
@@ -247,21 +247,21 @@ class FinetopApp(App[None]):
 
     def show_hardware(self, folder: Path) -> None:
         """How busy the machine is, with the disk that holds `folder`."""
-        self.gauging.folder = folder
+        self.hardware_feed.folder = folder
         self.push_screen(navigation.hardware_page())
 
     async def action_show(self, mode: str) -> None:
         if not isinstance(self.screen, Page):
             return  # a dialog wants an answer first
-        while isinstance(self.screen, Page) and self.screen.over:
+        while isinstance(self.screen, Page) and self.screen.is_sub_page:
             await self.pop_screen()
         await self.switch_mode(mode)
 
     async def action_back(self) -> None:
         page = self.screen
         if isinstance(page, Window):
-            page.step_back()
-        elif isinstance(page, Page) and not page.step_back() and self.current_mode != "runs":
+            page.go_back()
+        elif isinstance(page, Page) and not page.go_back() and self.current_mode != "runs":
             await self.switch_mode("runs")
 
     def action_help(self) -> None:
@@ -304,7 +304,7 @@ class FinetopApp(App[None]):
 
     def _first_painted(self) -> None:
         if self._order_note:
-            self.say(self._order_note, "warning")
+            self.notify_user(self._order_note, "warning")
             self._order_note = ""
         if not gc.isenabled():
             # What was loaded until now stays: the collector need not look at it ever again.
@@ -318,15 +318,15 @@ class FinetopApp(App[None]):
         A run that has taken its GPU since keeps that one's memory: another companion answers, on a
         free GPU or the CPU, and back again after the run. One that is answering is let finish.
         """
-        wanted = choose(self.placed, held(self.runs), self.machine.gpus)
-        moves = not wanted.same_as(self.placed)
+        wanted = choose(self.companion_device, held(self.runs), self.machine.gpus)
+        moves = not wanted.same_as(self.companion_device)
         if self._companion is not None and moves and not self._companion.busy:
             task = asyncio.create_task(self._companion.close())
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
             self._companion = None
         if self._companion is None or not moves:
-            self.placed = wanted
+            self.companion_device = wanted
         if self._companion is None:
             self._companion = self._companion_factory()
         return self._companion
@@ -334,8 +334,8 @@ class FinetopApp(App[None]):
     def _make_companion(self) -> "Companion":
         from tui.companion import Companion
 
-        place, runs = self.placed, str(self.store.root)
-        return Companion(gpu=place.gpu, runs=runs, device=place.device, warm=False)
+        placed, runs = self.companion_device, str(self.store.root)
+        return Companion(gpu=placed.gpu, runs=runs, device=placed.device, warm=False)
 
     def _catch_hangup(self) -> None:
         """Leave in good order when the line drops: the shell gets its terminal back as it was."""
@@ -358,7 +358,7 @@ def run_dashboard(
     from tui.feeds.header_usage import measure
 
     glyphs = ASCII if ascii_only else detect(os.environ, sys.stdout.encoding)
-    app = FinetopApp(open_store(given), glyphs=glyphs, measure=measure, shadow=True, look=look)
+    app = FinetopApp(open_store(given), glyphs=glyphs, measure=measure, cell_diff=True, look=look)
     app.run(mouse=mouse or "SSH_CONNECTION" not in os.environ)
     return app.return_code or 0
 

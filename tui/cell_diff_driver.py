@@ -3,7 +3,7 @@
 Textual redraws regions, and each from its widget's left edge on; over a slow line that is most of
 what is sent. Here every frame is read back into cells on its way out and compared with the screen
 as it was left. Nothing is guessed: what is not plain drawing goes out untouched, and the whole
-screen counts as unknown from then on. Use: `App(driver_class=shadowed(driver_class))`.
+screen counts as unknown from then on. Use: `App(driver_class=with_cell_diff(driver_class))`.
 """
 
 import os
@@ -29,7 +29,7 @@ _BRIDGE = 4
 """Unchanged cells that take no more bytes than a jump over them."""
 
 
-class Shadow:
+class CellDiff:
     """The cells of a screen as they were written, and the shortest way to a new frame."""
 
     def __init__(self) -> None:
@@ -170,31 +170,31 @@ def _change(old: str, new: str) -> str:
     return f"\x1b[{';'.join(codes)}m" if codes else ""
 
 
-def shadowed(base: type[Driver]) -> type[Driver]:
+def with_cell_diff(base: type[Driver]) -> type[Driver]:
     """A driver class like `base` that writes only what changes on the screen."""
 
-    class ShadowedDriver(base):  # type: ignore[misc, valid-type]
+    class CellDiffDriver(base):  # type: ignore[misc, valid-type]
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
-            self._shadow = Shadow()
+            self._cell_diff = CellDiff()
             self._sync = False  # whether Textual found synchronised updates, and began one
-            self._shadowed_size: tuple[int, int] | None = None
+            self._known_size: tuple[int, int] | None = None
 
         def write(self, data: str) -> None:
             if data in (_SYNC_START, _SYNC_END):
                 self._sync = data == _SYNC_START
                 return
             size = _terminal_size()
-            if size != self._shadowed_size:
-                self._shadowed_size = size
-                self._shadow.clear()
-            reduced = self._shadow.reduce(data)
+            if size != self._known_size:
+                self._known_size = size
+                self._cell_diff.clear()
+            reduced = self._cell_diff.reduce(data)
             if self._sync and len(reduced) > _SYNC_BYTES:
                 reduced = f"{_SYNC_START}{reduced}{_SYNC_END}"
             if reduced:
                 super().write(reduced)
 
-    return ShadowedDriver
+    return CellDiffDriver
 
 
 def _terminal_size() -> tuple[int, int] | None:

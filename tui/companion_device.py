@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CompanionDevice:
     gpu: str = ""
     """The UUID of the one GPU that is left to the models; empty where all are."""
     device: str = "auto"
-    told: str = ""
-    """Why it is not the usual place; empty where it is."""
+    reason: str = ""
+    """Why it is not the usual one; empty where it is."""
 
-    def same_as(self, other: "Place") -> bool:
+    def same_as(self, other: "CompanionDevice") -> bool:
         """Whether models that are at one of them are at the other."""
         return (self.gpu, self.device) == (other.gpu, other.device)
 
@@ -41,16 +41,18 @@ def held(snapshot: RunsSnapshot) -> set[str]:
     }
 
 
-def choose(now: Place, held: Collection[str], gpus: "Sequence[Device]") -> Place:
-    """Beside runs that hold GPUs a free one, else the CPU; where nobody holds any, the usual place.
+def choose(
+    now: CompanionDevice, held: Collection[str], gpus: "Sequence[Device]"
+) -> CompanionDevice:
+    """Beside runs that hold GPUs a free one, else the CPU; where nobody holds any, the usual one.
 
     Models that are on a free GPU already stay there.
     """
     if not held:
-        return replace(now, told="") if now.gpu else Place()
+        return replace(now, reason="") if now.gpu else CompanionDevice()
     runs = f"runs hold {', '.join(sorted(held))}"
     free = [gpu for gpu in gpus if f"cuda:{gpu.index}" not in held]
     free.sort(key=lambda gpu: gpu.key != now.gpu)
     if free:
-        return Place(free[0].key, "cuda", f"on cuda:{free[0].index}: {runs}")
-    return Place("", "cpu", f"on the CPU: {runs}")
+        return CompanionDevice(free[0].key, "cuda", f"on cuda:{free[0].index}: {runs}")
+    return CompanionDevice("", "cpu", f"on the CPU: {runs}")

@@ -23,9 +23,9 @@ SHORT_WORDS = 14
 """Cells that a list has for a state."""
 
 
-def state_mark(state: State, glyphs: Glyphs) -> "Piece":
-    """The mark of a state and its role."""
-    marks = {
+def state_glyph(state: State, glyphs: Glyphs) -> "Piece":
+    """The glyph of a state and its role."""
+    glyph_of = {
         State.QUEUED: (glyphs.waiting, "dim"),
         State.DONE: (glyphs.done, "good"),
         State.FAILED: (glyphs.failed, "bad"),
@@ -33,7 +33,7 @@ def state_mark(state: State, glyphs: Glyphs) -> "Piece":
         State.STOPPED: (glyphs.stopped, "warn"),
         State.LOST: (glyphs.lost, "warn"),
     }
-    return marks.get(state, (glyphs.running, "tuned"))
+    return glyph_of.get(state, (glyphs.running, "tuned"))
 
 
 def state_words(view: JobView) -> str:
@@ -55,7 +55,7 @@ def progress(view: JobView, glyphs: Glyphs, width: int = 8) -> "list[Piece]":
         words = state_words(view)
         if len(words) > SHORT_WORDS:
             words = words.replace(" at ", " ")
-        return [(words, state_mark(view.state, glyphs)[1])]
+        return [(words, state_glyph(view.state, glyphs)[1])]
     full = int(view.progress * width)
     return [
         (glyphs.bar_full * full, "tuned"),
@@ -120,7 +120,7 @@ def shift(value: float | None) -> str:
 def over_budget(row: RunRow) -> str:
     """That more is forgotten than the recipe allows, and since when."""
     budget = "" if row.budget is None else f" of {row.budget:+g}"
-    since = row.marks.crossed_at if row.marks else None
+    since = row.notable_steps.crossed_at if row.notable_steps else None
     return f"over the budget{budget}" + (f" since step {since:,}" if since is not None else "")
 
 

@@ -46,7 +46,7 @@ class Glyphs:
     """Down a chart where a run was taken up again."""
     level: str
     """Across a chart at a value of note."""
-    mark: str
+    point: str
     """A point of its own on a chart, such as an evaluation."""
     pin: str
     """Beside what stands on top of a list whatever its order."""
@@ -87,7 +87,7 @@ UNICODE = Glyphs(
     pipe="│",
     restart="┊",
     level="╌",
-    mark="◆",
+    point="◆",
     pin="↑",
     rising="▲",
     falling="▼",
@@ -119,7 +119,7 @@ ASCII = Glyphs(
     pipe="|",
     restart=":",
     level="-",
-    mark="O",
+    point="O",
     pin="^",
     rising="^",
     falling="v",

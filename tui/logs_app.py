@@ -11,7 +11,7 @@ from textual.screen import Screen
 from engine.jobs.store import Store, open_store
 from tui.app import FinetopApp
 from tui.feeds.log_rows import noted
-from tui.feeds.logs_feed import LogFeed
+from tui.feeds.logs_feed import LogsFeed
 from tui.glyphs import ASCII, UNICODE, Glyphs, detect
 from tui.runs.logs_page import LogsPage
 from tui.snapshots import Machine, RunsSnapshot
@@ -32,14 +32,14 @@ class LogsApp(FinetopApp):
         runs_filter: str = "",
         glyphs: Glyphs = UNICODE,
         measure: Callable[..., Machine] | None = None,
-        shadow: bool = False,
+        cell_diff: bool = False,
         look: str = "",
     ) -> None:
-        super().__init__(store, glyphs=glyphs, shadow=shadow, look=look)
+        super().__init__(store, glyphs=glyphs, cell_diff=cell_diff, look=look)
         self.place = tuple(paths)
         self.tags = tags
         self.runs_filter = runs_filter
-        self.logs = LogFeed(paths, self.post_message, measure=measure)
+        self.logs = LogsFeed(paths, self.post_message, measure=measure)
         self.feed = self.logs
         self._read = RunsSnapshot()
         """The runs without notes."""
@@ -47,26 +47,26 @@ class LogsApp(FinetopApp):
     def get_default_screen(self) -> Screen[Any]:
         return LogsPage()
 
-    def seen(self, snapshot: RunsSnapshot) -> RunsSnapshot:
+    def decorate_snapshot(self, snapshot: RunsSnapshot) -> RunsSnapshot:
         """With the user's notes, which are not beside the logs."""
         self._read = snapshot
-        if self._looks is None or not self._looks.view.notes:
+        if self._chart_settings is None or not self._chart_settings.view.notes:
             return snapshot
-        return RunsSnapshot(noted(snapshot.rows, self._looks.view.notes))
+        return RunsSnapshot(noted(snapshot.rows, self._chart_settings.view.notes))
 
-    def see_anew(self) -> None:
-        """The notes are other ones."""
-        self.runs = self.seen(self._read)
+    def reload_notes(self) -> None:
+        """Show the runs with the notes as they are now."""
+        self.runs = self.decorate_snapshot(self._read)
 
     @property
     def pins(self) -> Sequence[str]:
-        return self.looks.view.pinned_runs
+        return self.chart_settings.view.pinned_runs
 
     async def action_show(self, mode: str) -> None:
         if mode in ("runs", "watch"):
             await super().action_show(mode)
         else:
-            self.say("Logs are only looked at here; `finetop` alone launches and compares.")
+            self.notify_user("Logs are only looked at here; `finetop` alone launches and compares.")
 
 
 def watch_logs(
@@ -90,7 +90,7 @@ def watch_logs(
         runs_filter=runs_filter,
         glyphs=glyphs,
         measure=measure,
-        shadow=True,
+        cell_diff=True,
         look=look,
     )
     app.run(mouse=mouse or "SSH_CONNECTION" not in os.environ)

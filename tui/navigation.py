@@ -65,6 +65,6 @@ def overview_page(row: "RunRow") -> Screen[Any]:
 
 
 def hardware_page() -> Screen[Any]:
-    from tui.screens.hardware import MachinePage
+    from tui.screens.hardware import HardwarePage
 
-    return MachinePage()
+    return HardwarePage()

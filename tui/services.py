@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from engine.jobs.store import Store
     from engine.recipes.recipe import TrainRecipe
     from tui.actions import Actions
-    from tui.charts.view_store import Looks
+    from tui.charts.view_store import ChartSettings
     from tui.companion import Companion
-    from tui.companion_device import Place
-    from tui.feeds.base import Follower
-    from tui.feeds.hardware_feed import Gauging
-    from tui.feeds.logs_feed import LogFeed
+    from tui.companion_device import CompanionDevice
+    from tui.feeds.base import FeedThread
+    from tui.feeds.hardware_feed import HardwareFeed
+    from tui.feeds.logs_feed import LogsFeed
     from tui.glyphs import Glyphs
-    from tui.screens.sort_order import Order
+    from tui.screens.sort_order import SortOrder
     from tui.snapshots import Machine, RunRow, RunsSnapshot
 
 
@@ -30,9 +30,9 @@ class Services(Protocol):
 
     store: "Store"
     actions: "Actions"
-    feed: "Follower"
+    feed: "FeedThread"
     glyphs: "Glyphs"
-    placed: "Place"
+    companion_device: "CompanionDevice"
     """Where the companion's models run."""
 
     runs: "RunsSnapshot"
@@ -46,27 +46,27 @@ class Services(Protocol):
     """Key of the run that Compare is to take up when it opens next."""
     draft: "TrainRecipe | None"
     """What Launch is to be filled with when it opens next."""
-    order: "Order"
+    order: "SortOrder"
     """In which order jobs are listed."""
     tags: str
     """A filter for tags that was given on the command line."""
 
     @property
     def pins(self) -> Sequence[str]:
-        """Marks of the runs that stand on top of the list and are always drawn."""
+        """The `run_key` of each run that stands on top of the list and is always drawn."""
 
     @property
-    def looks(self) -> "Looks":
+    def chart_settings(self) -> "ChartSettings":
         """How charts are drawn, kept on disk."""
 
     @property
-    def gauging(self) -> "Gauging":
+    def hardware_feed(self) -> "HardwareFeed":
         """What reads the machine; it begins when it is first asked for."""
 
     def companion(self) -> "Companion":
         """The companion process, for every page; started when it is first asked for."""
 
-    def say(self, text: str, severity: Any = "information") -> None:
+    def notify_user(self, text: str, severity: Any = "information") -> None:
         """A short notice; `text` is clean already."""
 
     def watch_run(self, key: str | None) -> None:
@@ -97,9 +97,9 @@ class Services(Protocol):
 class LogServices(Services, Protocol):
     """What only the app on log directories has."""
 
-    logs: "LogFeed"
+    logs: "LogsFeed"
     runs_filter: str
     """A filter for runs that was given on the command line."""
 
-    def see_anew(self) -> None:
+    def reload_notes(self) -> None:
         """Show the runs with the notes as they are now."""

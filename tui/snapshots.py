@@ -41,7 +41,7 @@ class Spark:
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class NotableSteps:
     """Steps that a run's checkpoints are known by; None where there is no such step."""
 
     best: int | None = None
@@ -68,7 +68,7 @@ class RunRow:
     """By held-out rows where there are any, else by training."""
     forgot: Spark | None = None
     """Held-out loss shift against the base, in nats per token."""
-    marks: Marks | None = None
+    notable_steps: NotableSteps | None = None
     curves: Mapping[str, Spark] = field(default_factory=dict)
     """The values of every tag of a job, without shapes."""
     odd_tags: tuple[str, ...] = ()
@@ -85,8 +85,8 @@ class RunRow:
         return str(self.view.path)
 
     @property
-    def mark(self) -> str:
-        """The name by which it is remembered that this run is drawn beside others."""
+    def run_key(self) -> str:
+        """By which it is remembered on disk: a job's id, the name of a log."""
         return self.log.name if self.log is not None else self.view.record.id
 
     @property
@@ -130,7 +130,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Trail:
+class PromptHistory:
     """What one prompt was answered over the steps."""
 
     prompt: str
@@ -147,7 +147,7 @@ class RunDetail:
     series: "Mapping[str, Series]" = field(default_factory=dict)
     log: tuple[str, ...] = ()
     """Its last lines, cleaned."""
-    trails: tuple[Trail, ...] = ()
+    prompt_histories: tuple[PromptHistory, ...] = ()
     """Its samples, in the order in which the prompts came."""
     problems: tuple[str, ...] = ()
     """What could not be read, cleaned."""

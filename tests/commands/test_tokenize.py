@@ -13,7 +13,7 @@ from engine.worker.companion.handlers import Handlers
 from tests.worker.tiny import make_tokenizer
 from tui import cli
 from tui.commands import tokenize
-from tui.tokens.requests import Question
+from tui.tokens.requests import TokenizeRequest
 
 pytestmark = pytest.mark.worker
 
@@ -29,9 +29,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """The companion's work in this process: starting one adds nothing here."""
 
-    async def ask(question: Question, runs: str) -> list[TokenizerOutput]:
-        request = json.loads(json.dumps(question.request))
-        events = [one for one in Handlers().by_type["tokenize"](request, lambda: False) if one]
+    async def ask(request: TokenizeRequest, runs: str) -> list[TokenizerOutput]:
+        fields = json.loads(json.dumps(request.fields))
+        events = [one for one in Handlers().by_type["tokenize"](fields, lambda: False) if one]
         return [from_table(one["reading"]) for one in events[:-1]]
 
     monkeypatch.setattr(tokenize, "ask", ask)

@@ -14,7 +14,7 @@ from engine.launching.keep_answers import keep
 from engine.recipes.settings import Decode
 from tui.browse.pair_list import prompt_lines
 from tui.compare.session import round_of
-from tui.compare.strengths import Rung, Scale
+from tui.compare.strengths import StrengthAnswer, StrengthSweep
 from tui.screens.answer_side import Side
 
 BASE, TUNED = "base=bundled:demo-base", "tuned=run:emotion-lora"
@@ -34,7 +34,9 @@ def side(one: Sample) -> Side:
 
 def test_a_kept_round_is_a_job_that_has_ended(tmp_path: Path) -> None:
     one, other = sample(BASE, "so", "because"), sample(TUNED, "thus", "joy")
-    samples = round_of([side(one), Side(parse_arm("mute=x:y"), ""), side(other)], Scale(), "p1")
+    samples = round_of(
+        [side(one), Side(parse_arm("mute=x:y"), ""), side(other)], StrengthSweep(), "p1"
+    )
     job = keep(samples, tmp_path / "runs", name="kept-p1", prompts="", decode=Decode())
     assert [path.name for path in (tmp_path / "runs").iterdir()] == [job.path.name]
     assert status.derive(job, status.read(job)) is State.DONE
@@ -67,6 +69,6 @@ def test_second_turns_are_one_question_whatever_each_arm_had_said(tmp_path: Path
 
 def test_strengths_are_arms_with_names_of_their_own() -> None:
     half = to_table(sample(f"{TUNED}@0.5", "half"))
-    scale = Scale((Rung(0.25), Rung(0.5, "half", None, half)))
-    found = round_of([side(sample(TUNED, "whole"))], scale, "own")
+    sweep = StrengthSweep((StrengthAnswer(0.25), StrengthAnswer(0.5, "half", None, half)))
+    found = round_of([side(sample(TUNED, "whole"))], sweep, "own")
     assert [one.arm for one in found] == [TUNED, "tuned at 0.5=run:emotion-lora@0.5"]

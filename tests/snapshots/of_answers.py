@@ -8,7 +8,7 @@ from tests.snapshots.scenes import scene
 from tests.snapshots.stage import RUNS, Stage
 from tests.snapshots.surroundings import NOW
 from tests.tui.browse.answered import BASE, write_answers
-from tui.browse.metrics_page import AspectsPage
+from tui.browse.metrics_page import MetricsPage
 from tui.browse.page import BrowsePage
 from tui.browse.rating_window import RatingWindow
 from tui.browse.shift_page import ShiftPage
@@ -122,9 +122,9 @@ async def take(stage: Stage, key: str, label: str) -> None:
 
 @scene(
     {
-        "aspects": AspectsPage,
-        "aspects-found": AspectsPage,
-        "aspects-of-a-pair": AspectsPage,
+        "aspects": MetricsPage,
+        "aspects-found": MetricsPage,
+        "aspects-of-a-pair": MetricsPage,
         "browse-drivers": BrowsePage,
     }
 )
@@ -132,7 +132,7 @@ async def aspects(stage: Stage) -> None:
     write_runs()
     async with stage.finetop():
         await open_answers(stage)
-        await stage.reach(AspectsPage, "t")
+        await stage.reach(MetricsPage, "t")
         await stage.shoot("aspects", "checks met", "4 prompts answered by both")
         await stage.press("slash", *"words")
         await stage.shoot("aspects-found", "doubled words", without="checks met")
@@ -140,7 +140,7 @@ async def aspects(stage: Stage) -> None:
         await stage.reach(BrowsePage, "enter")
         await stage.shoot("browse-drivers", "by checks met, largest change first")
         await stage.press("escape", "right_square_bracket")
-        await stage.reach(AspectsPage, "T")
+        await stage.reach(MetricsPage, "T")
         await stage.shoot("aspects-of-a-pair", "alone", "checks met")
 
 

@@ -12,7 +12,7 @@ from tests.snapshots.stage import RUNS, Stage
 from tests.tui.conftest import report_of
 from tui.actions import Actions
 from tui.launch.page import LaunchPage
-from tui.screens.dialogs import Trouble
+from tui.screens.dialogs import ErrorDialog
 from tui.widgets.pager import Pager
 
 LEARNED = "⟦sadness<|end|>⟧"
@@ -52,7 +52,7 @@ async def open_launch(stage: Stage) -> None:
         "launch-templates": LaunchPage,
         "launch-fit": LaunchPage,
         "launch-recipe": LaunchPage,
-        "launch-refused": Trouble,
+        "launch-refused": ErrorDialog,
     }
 )
 async def launch(stage: Stage) -> None:
@@ -76,7 +76,7 @@ async def launch(stage: Stage) -> None:
         await stage.press("v")
         await stage.shoot("launch-recipe", "[recipe]", "name = ")
         await stage.press("v")
-        await stage.reach(Trouble, "ctrl+s")
+        await stage.reach(ErrorDialog, "ctrl+s")
         await stage.shoot("launch-refused", "Free some space.")
 
 

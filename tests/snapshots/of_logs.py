@@ -20,7 +20,7 @@ from tests.tui.building import write_run
 from tui.runs.logs_page import LogsPage
 from tui.runs.run_log import LogPage
 from tui.runs.run_overview import OverviewPage
-from tui.screens.hardware import MachinePage
+from tui.screens.hardware import HardwarePage
 from tui.screens.help import HelpPage
 from tui.screens.pick_tags import PickTags
 from tui.screens.prompts import Ask
@@ -103,7 +103,7 @@ async def logs(stage: Stage) -> None:
         "logs-difference": DifferenceWindow,
         "logs-points": Ask,
         "logs-help": HelpPage,
-        "logs-machine": MachinePage,
+        "logs-machine": HardwarePage,
         "logs-overview": OverviewPage,
         "logs-log": LogPage,
     }
@@ -131,7 +131,7 @@ async def logs_windows(stage: Stage) -> None:
         await stage.reach(OverviewPage, "u")
         await stage.shoot("logs-overview", "settings", "started by hand")
         await stage.reach(WatchPage, "escape")
-        await stage.reach(MachinePage, "g")
+        await stage.reach(HardwarePage, "g")
         await stage.shoot("logs-machine", "This machine")
         await stage.reach(WatchPage, "escape")
         await stage.reach(LogsPage, "1")

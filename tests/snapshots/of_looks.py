@@ -13,7 +13,7 @@ from tui.compare.page import ComparePage
 from tui.glyphs import ASCII
 from tui.launch.page import LaunchPage
 from tui.runs.jobs_page import RunsPage
-from tui.screens.hardware import MachinePage
+from tui.screens.hardware import HardwarePage
 from tui.screens.help import HelpPage
 from tui.tokens.page import TokensPage
 from tui.watch.page import WatchPage
@@ -50,7 +50,7 @@ async def light(stage: Stage) -> None:
     {
         "runs-ascii": RunsPage,
         "watch-ascii": WatchPage,
-        "machine-ascii": MachinePage,
+        "machine-ascii": HardwarePage,
         "launch-ascii": LaunchPage,
         "compare-ascii": ComparePage,
         "tokens-ascii": TokensPage,
@@ -62,7 +62,7 @@ async def ascii_only(stage: Stage) -> None:
     async with stage.finetop(glyphs=ASCII):
         await open_runs(stage)
         await stage.shoot("runs-ascii")
-        await stage.reach(MachinePage, "g")
+        await stage.reach(HardwarePage, "g")
         await stage.shoot("machine-ascii", "This machine")
         await stage.reach(RunsPage, "escape")
         await open_watch(stage)

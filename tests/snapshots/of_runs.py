@@ -4,7 +4,7 @@ from tests.snapshots.directories import write_runs
 from tests.snapshots.scenes import scene
 from tests.snapshots.stage import RUNS, Stage
 from tui.runs.jobs_page import RunsPage
-from tui.screens.dialogs import Question
+from tui.screens.dialogs import ConfirmDialog
 from tui.screens.pick_tags import PickTags
 from tui.screens.run_dialogs import (
     DifferenceWindow,
@@ -109,9 +109,9 @@ async def runs_arranged(stage: Stage) -> None:
         "runs-note": NoteWindow,
         "runs-remove": RemoveWindow,
         "runs-remove-refused": RemoveWindow,
-        "runs-adopt": Question,
+        "runs-adopt": ConfirmDialog,
         "runs-more": MoreWindow,
-        "runs-further": Question,
+        "runs-further": ConfirmDialog,
         "runs-difference": DifferenceWindow,
     }
 )
@@ -136,9 +136,9 @@ async def runs_windows(stage: Stage) -> None:
         await stage.shoot("runs-difference", "settings differ")
         await stage.press("escape")
         await choose(stage, "lost")
-        await stage.reach(Question, "r")
+        await stage.reach(ConfirmDialog, "r")
         await stage.shoot("runs-adopt", "Adopt lost")
         await stage.press("n")
         await choose(stage, "measured")
-        await stage.reach(Question, "r")
+        await stage.reach(ConfirmDialog, "r")
         await stage.shoot("runs-further", "measured ended early")

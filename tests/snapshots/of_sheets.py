@@ -9,7 +9,7 @@ from tests.snapshots.scenes import scene
 from tests.snapshots.stage import RUNS, Stage
 from tui.runs.run_log import LogPage
 from tui.runs.run_overview import OverviewPage
-from tui.screens.hardware import MachinePage
+from tui.screens.hardware import HardwarePage
 from tui.screens.help import HelpPage
 from tui.screens.palette import PalettePage
 
@@ -49,22 +49,22 @@ async def overview(stage: Stage) -> None:
         await stage.shoot("overview-of-answers", "Inputs")
 
 
-@scene({"machine": MachinePage})
+@scene({"machine": HardwarePage})
 async def machine(stage: Stage) -> None:
     write_runs()
     async with stage.finetop():
         await open_runs(stage)
-        await stage.reach(MachinePage, "g")
+        await stage.reach(HardwarePage, "g")
         await stage.shoot("machine", "This machine", "NVIDIA H200")
 
 
-@scene({"machine-without-gpu": MachinePage})
+@scene({"machine-without-gpu": HardwarePage})
 async def machine_without_gpu(stage: Stage) -> None:
     write_runs()
     surroundings.stand_in(stage.monkeypatch, surroundings.readings(gpu=False))
     async with stage.finetop():
         await open_runs(stage)
-        await stage.reach(MachinePage, "g")
+        await stage.reach(HardwarePage, "g")
         await stage.shoot("machine-without-gpu", "No GPU is here")
 
 

@@ -4,7 +4,7 @@ from tests.snapshots.directories import write_runs
 from tests.snapshots.of_runs import choose, open_runs
 from tests.snapshots.scenes import scene
 from tests.snapshots.stage import Stage
-from tui.screens.dialogs import Copied, Question
+from tui.screens.dialogs import ConfirmDialog, Copied
 from tui.screens.pick_tags import PickTags
 from tui.screens.prompts import Ask
 from tui.watch.page import WatchPage
@@ -152,7 +152,7 @@ async def watch_states(stage: Stage) -> None:
         "watch-export": WatchPage,
         "watch-export-points": Ask,
         "watch-copied": Copied,
-        "watch-stop-firmly": Question,
+        "watch-stop-firmly": ConfirmDialog,
     }
 )
 async def watch_given(stage: Stage) -> None:
@@ -171,5 +171,5 @@ async def watch_given(stage: Stage) -> None:
         await stage.press("escape")
         stage.monkeypatch.setattr(stage.app.actions, "stop", lambda path, how: None)
         await stage.press("s")
-        await stage.reach(Question, "s")
+        await stage.reach(ConfirmDialog, "s")
         await stage.shoot("watch-stop-firmly", "Send SIGTERM?")

@@ -24,7 +24,7 @@ from tests.snapshots.surroundings import measure
 from tests.tui.conftest import FakeCompanion
 from tui.actions import Actions
 from tui.app import FinetopApp
-from tui.browse.answers_feed import AnswersFeed, Clerk
+from tui.browse.answers_feed import AnswersFeed, WriteQueue
 from tui.charts.chart import Chart
 from tui.logs_app import LogsApp
 from tui.runs.run_log import LogPage
@@ -40,7 +40,7 @@ DIFFERENT_SECONDS = 5.0
 RESTED_SECONDS = 0.8
 """How long a frame must stay as it is before it is written."""
 _PROGRAM = Path(tui.__file__).parent
-_LASTING = frozenset({LogPage._follow, AnswersFeed.run, Clerk.run})
+_LASTING = frozenset({LogPage._follow, AnswersFeed.run, WriteQueue.run})
 """What threads do as long as a page is there: they never end by themselves."""
 
 

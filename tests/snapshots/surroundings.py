@@ -12,7 +12,7 @@ from engine.estimates import fit
 from engine.jobs import devices, logout
 from engine.jobs.devices import Device
 from engine.jobs.hardware import Gpu, HardwareSample, Occupant
-from tui.feeds.hardware_feed import Gauging
+from tui.feeds.hardware_feed import HardwareFeed
 from tui.messages import MachineRead
 from tui.snapshots import Machine
 
@@ -57,7 +57,7 @@ def stand_in(
     monkeypatch.setattr(
         shutil, "disk_usage", lambda path: _Usage(500 * 10**9, 380 * 10**9, 120 * 10**9)
     )
-    monkeypatch.setattr(Gauging, "_run", lambda self: self._post(MachineRead(told)))
+    monkeypatch.setattr(HardwareFeed, "_run", lambda self: self._post(MachineRead(told)))
 
 
 def _reading(at: int, *, gpu: bool) -> HardwareSample:

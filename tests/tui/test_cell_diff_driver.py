@@ -1,4 +1,4 @@
-"""The shadow of the terminal: the same screen as without it, in fewer bytes."""
+"""The driver that sends changed cells alone: the same screen as without it, in fewer bytes."""
 
 import os
 import pty
@@ -12,7 +12,7 @@ import pyte
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui.cell_diff_driver import Shadow
+from tui.cell_diff_driver import CellDiff
 
 WIDTH, HEIGHT = 24, 6
 TEXTS = st.text("ab ⠇│é", min_size=1, max_size=10) | st.sampled_from(["漢字", "e\u0301", "\u0301a"])
@@ -49,43 +49,43 @@ class Terminal:
 @settings(deadline=None, max_examples=60)
 @given(FRAMES)
 def test_the_screen_is_the_same(frames: list[list[tuple[int, int, str, str]]]) -> None:
-    plain, reduced, shadow = Terminal(), Terminal(), Shadow()
+    plain, reduced, cell_diff = Terminal(), Terminal(), CellDiff()
     for chunks in frames:
         data = frame(chunks)
         plain.stream.feed(data)
-        reduced.stream.feed(shadow.reduce(data))
+        reduced.stream.feed(cell_diff.reduce(data))
         assert reduced.cells() == plain.cells()
 
 
 def test_what_is_there_is_not_written_again() -> None:
-    shadow = Shadow()
+    cell_diff = CellDiff()
     data = frame([(0, 0, "31", "hello"), (1, 2, "", "there")])
-    assert shadow.reduce(data)
-    assert shadow.reduce(data) == ""
+    assert cell_diff.reduce(data)
+    assert cell_diff.reduce(data) == ""
 
 
 def test_one_cell_costs_one_cell() -> None:
-    shadow = Shadow()
-    shadow.reduce(frame([(2, 0, "31", "loss 0.4123 at 800")]))
-    assert shadow.reduce(frame([(2, 0, "31", "loss 0.4129 at 800")])) == (
+    cell_diff = CellDiff()
+    cell_diff.reduce(frame([(2, 0, "31", "loss 0.4123 at 800")]))
+    assert cell_diff.reduce(frame([(2, 0, "31", "loss 0.4129 at 800")])) == (
         "\x1b[3;11H\x1b[31m9\x1b[1;1H\x1b[0m"
     )
 
 
 def test_anything_else_goes_out_untouched_and_forgets_the_screen() -> None:
-    shadow = Shadow()
+    cell_diff = CellDiff()
     data = frame([(0, 0, "31", "hello")])
-    shadow.reduce(data)
+    cell_diff.reduce(data)
     for other in ("\x1b[?1049h", "\x1b[2J", "\x07", "\x1b]52;c;aGk=\x07", "words without a place"):
-        assert shadow.reduce(other) == other
-        assert "hello" in shadow.reduce(data)
+        assert cell_diff.reduce(other) == other
+        assert "hello" in cell_diff.reduce(data)
 
 
 APP = """
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 from textual.widgets import Static
-from tui.cell_diff_driver import shadowed
+from tui.cell_diff_driver import with_cell_diff
 
 class Ticking(App):
     count = drawn = seen = 0
@@ -108,7 +108,7 @@ class Ticking(App):
         else:
             self.exit()
 
-Ticking(driver_class=shadowed(LinuxDriver)).run()
+Ticking(driver_class=with_cell_diff(LinuxDriver)).run()
 """
 
 

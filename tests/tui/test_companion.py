@@ -23,7 +23,7 @@ from engine.recipes.settings import Data, Decode
 from tests.worker.tiny import save_adapter, save_checkpoint
 from tui.companion import Companion
 from tui.compare.difference_strip import warnings
-from tui.compare.session import Exchange
+from tui.compare.session import CompareSession
 from tui.glyphs import UNICODE
 from tui.launch.fit_lines import measured
 from tui.launch.report_lines import facts, lengths_lines, rows_lines, template_lines
@@ -92,22 +92,22 @@ async def test_arms_that_are_one_are_found_once_they_have_answered(
     seen: list[tuple[bool, bool]] = []
 
     def changed() -> None:
-        facts = exchange.facts
-        seen.append((exchange.busy, facts is not None and bool(facts["kl"])))
+        facts = session.facts
+        seen.append((session.busy, facts is not None and bool(facts["kl"])))
 
-    exchange = Exchange(lambda: companion, changed)
-    exchange.seat([Side(parse_arm(arm), "") for arm in arms])
-    exchange.ask((Message("user", "i miss my dog"),), Decode(max_new_tokens=4))
+    session = CompareSession(lambda: companion, changed)
+    session.set_sides([Side(parse_arm(arm), "") for arm in arms])
+    session.ask((Message("user", "i miss my dog"),), Decode(max_new_tokens=4))
     while not seen or not seen[-1][1]:
         await asyncio.sleep(0.01)
     assert not any(busy and weighed for busy, weighed in seen), "answers come first"
-    assert exchange.facts is not None
-    found = {tuple(one["arms"]): one["kind"] for one in exchange.facts["warnings"]}
+    assert session.facts is not None
+    found = {tuple(one["arms"]): one["kind"] for one in session.facts["warnings"]}
     assert found[1, 2] == "same weights", "at another path"
     assert found[1, 3] == "no effect"
     assert not any(0 in pair for pair in found)
-    assert exchange.sides[1].shift is not None
-    strip = warnings(exchange.sides, exchange.facts)
+    assert session.sides[1].shift is not None
+    strip = warnings(session.sides, session.facts)
     assert "b and c are the same weights" in strip
 
 

@@ -15,11 +15,11 @@ from engine.jobs.store import Store
 from engine.jobs.summary import JobView, UserNotes
 from tui.app import FinetopApp
 from tui.companion import Companion
-from tui.companion_device import Place, choose, held
+from tui.companion_device import CompanionDevice, choose, held
 from tui.snapshots import Machine, RunRow, RunsSnapshot
 
 GPUS = tuple(Device("cuda", f"GPU-{at}", "a GPU", at) for at in range(2))
-CPU = Place("", "cpu", "on the CPU: runs hold cuda:0, cuda:1")
+CPU = CompanionDevice("", "cpu", "on the CPU: runs hold cuda:0, cuda:1")
 ECHO = """
 import json, os, sys
 for line in sys.stdin:
@@ -28,7 +28,7 @@ for line in sys.stdin:
     told = {"id": asked["id"], "event": "done", "gpu": gpu, "device": asked.get("device")}
     print(json.dumps(told), flush=True)
 """
-FREE = Place("GPU-1", "cuda", "on cuda:1: runs hold cuda:0")
+FREE = CompanionDevice("GPU-1", "cuda", "on cuda:1: runs hold cuda:0")
 
 
 def row(device: str, state: State = State.RUNNING, host: str = "") -> RunRow:
@@ -49,17 +49,19 @@ def test_only_runs_that_run_here_hold_a_gpu() -> None:
 @pytest.mark.parametrize(
     ("now", "taken", "wanted"),
     [
-        (Place(), set(), Place()),
-        (Place(), {"cuda:0"}, FREE),
+        (CompanionDevice(), set(), CompanionDevice()),
+        (CompanionDevice(), {"cuda:0"}, FREE),
         (FREE, {"cuda:0"}, FREE),
         (FREE, {"cuda:0", "cuda:1"}, CPU),
         (CPU, {"cuda:0"}, FREE),
-        (CPU, set(), Place()),
-        (FREE, set(), Place("GPU-1", "cuda")),
-        (FREE, {"cuda:1"}, Place("GPU-0", "cuda", "on cuda:0: runs hold cuda:1")),
+        (CPU, set(), CompanionDevice()),
+        (FREE, set(), CompanionDevice("GPU-1", "cuda")),
+        (FREE, {"cuda:1"}, CompanionDevice("GPU-0", "cuda", "on cuda:0: runs hold cuda:1")),
     ],
 )
-def test_a_free_gpu_then_the_cpu_then_back(now: Place, taken: set[str], wanted: Place) -> None:
+def test_a_free_gpu_then_the_cpu_then_back(
+    now: CompanionDevice, taken: set[str], wanted: CompanionDevice
+) -> None:
     assert choose(now, taken, GPUS) == wanted
     assert choose(now, taken, ()).device == ("cpu" if taken else wanted.device)
 
@@ -68,7 +70,7 @@ async def test_the_companion_moves_once_nobody_waits_for_it(tmp_path: Path) -> N
     made: list[Companion] = []
 
     def make() -> Companion:
-        made.append(Companion(tmp_path / "log", device=app.placed.device))
+        made.append(Companion(tmp_path / "log", device=app.companion_device.device))
         return made[-1]
 
     app = FinetopApp(Store(tmp_path), companion=make)
@@ -78,17 +80,17 @@ async def test_the_companion_moves_once_nobody_waits_for_it(tmp_path: Path) -> N
     app.runs = RunsSnapshot((row("cuda:0"),))
     first._waiting[1] = asyncio.Queue()
     assert app.companion() is first, "somebody waits for its answer"
-    assert app.placed == Place()
+    assert app.companion_device == CompanionDevice()
     first._waiting.clear()
     second = app.companion()
     assert second is not first
-    assert app.placed == FREE
+    assert app.companion_device == FREE
     app.runs = RunsSnapshot((row("cuda:0,cuda:1"),))
     third = app.companion()
-    assert app.placed == CPU
+    assert app.companion_device == CPU
     app.runs = RunsSnapshot()
     assert app.companion() is not third, "back after the run"
-    assert app.placed == Place()
+    assert app.companion_device == CompanionDevice()
     assert len(made) == 4
     await asyncio.gather(*app._ending)
 

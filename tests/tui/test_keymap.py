@@ -6,7 +6,7 @@ from textual.binding import Binding
 
 from tests.tui.conftest import screen_text, see
 from tui.app import FinetopApp
-from tui.browse.metrics_page import AspectsPage
+from tui.browse.metrics_page import MetricsPage
 from tui.browse.page import BrowsePage
 from tui.browse.shift_page import ShiftPage
 from tui.browse.vote_page import VotePage
@@ -17,7 +17,7 @@ from tui.runs.jobs_page import RunsPage
 from tui.runs.logs_page import LogsPage
 from tui.runs.run_log import LogPage
 from tui.runs.run_overview import OverviewPage
-from tui.screens.hardware import MachinePage
+from tui.screens.hardware import HardwarePage
 from tui.screens.page import Page
 from tui.tokens.page import TokensPage
 from tui.watch.page import WatchPage
@@ -29,13 +29,13 @@ PAGES: dict[str, type[Page]] = {
     "compare": ComparePage,
     "tokens": TokensPage,
     "browse": BrowsePage,
-    "aspects": AspectsPage,
+    "aspects": MetricsPage,
     "shift": ShiftPage,
     "vote": VotePage,
     "logs": LogsPage,
     "log": LogPage,
     "overview": OverviewPage,
-    "machine": MachinePage,
+    "machine": HardwarePage,
 }
 
 

@@ -12,26 +12,26 @@ from engine.compare.metrics import MEASURES
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.text import one_line
-from tui.browse.answers_feed import Answers, Clerk, Told
+from tui.browse.answers_feed import Answers, AnswersExported, WriteQueue
 from tui.browse.pair_list import COMMON, DIRECTIONS, SHOWN, View, passes, shown_in_words, skills
-from tui.screens.dialogs import Trouble
-from tui.screens.page import Sheet
+from tui.screens.dialogs import ErrorDialog
+from tui.screens.page import SubPage
 from tui.screens.prompts import Ask, Choose, Offer
 
 
-class Browsing(Sheet):
+class BrowseActions(SubPage):
     """Subclasses list and show the pairs."""
 
     path: Path
     answers: Answers
     view: View
-    clerk: Clerk
+    write_queue: WriteQueue
 
     @property
     def pair(self) -> Pair | None:
         raise NotImplementedError
 
-    def look(self, **changes: object) -> None:
+    def change_view(self, **changes: object) -> None:
         raise NotImplementedError
 
     def take_arms(self, left: str, right: str) -> None:
@@ -58,7 +58,7 @@ class Browsing(Sheet):
         return super().check_action(action, parameters)
 
     def refuse(self, error: EngineError) -> None:
-        self.app.push_screen(Trouble(error))
+        self.app.push_screen(ErrorDialog(error))
 
     def action_choose_shown(self) -> None:
         offers = []
@@ -66,7 +66,7 @@ class Browsing(Sheet):
             wanted = dataclasses.replace(self.view, shown=name)
             count = sum(passes(self.answers, pair, wanted) for pair in self.answers.pairs)
             offers.append(Offer(name, shown_in_words(self.answers, name), _pairs(count)))
-        self._choose("show", offers, self.view.shown, lambda key: self.look(shown=key))
+        self._choose("show", offers, self.view.shown, lambda key: self.change_view(shown=key))
 
     def action_choose_skill(self) -> None:
         found = skills(self.answers)
@@ -74,7 +74,10 @@ class Browsing(Sheet):
         offers += [Offer(f"={name}", name or "none", _pairs(n)) for name, n in found.items()]
         chosen = "*" if self.view.skill is None else f"={self.view.skill}"
         self._choose(
-            "skill", offers, chosen, lambda key: self.look(skill=None if key == "*" else key[1:])
+            "skill",
+            offers,
+            chosen,
+            lambda key: self.change_view(skill=None if key == "*" else key[1:]),
         )
 
     def action_choose_sort(self) -> None:
@@ -84,10 +87,10 @@ class Browsing(Sheet):
             Offer(COMMON, COMMON, "fewest first"),
             *(Offer(one.name, one.name, one.group) for one in MEASURES if one.name in known),
         ]
-        self._choose("sort by", offers, self.view.sort, lambda key: self.look(sort=key))
+        self._choose("sort by", offers, self.view.sort, lambda key: self.change_view(sort=key))
 
     def action_turn_direction(self) -> None:
-        self.look(direction=(self.view.direction + 1) % len(DIRECTIONS))
+        self.change_view(direction=(self.view.direction + 1) % len(DIRECTIONS))
 
     def action_choose_arms(self) -> None:
         arms, named = self.answers.arms, self.answers.names
@@ -120,16 +123,16 @@ class Browsing(Sheet):
         self.app.push_screen(Ask(title, now.note, "a note", LONGEST), take)
 
     def action_numbers(self) -> None:
-        from tui.browse.metrics_page import AspectsPage
+        from tui.browse.metrics_page import MetricsPage
 
-        self.app.push_screen(AspectsPage(self.answers, self._open_drivers))
+        self.app.push_screen(MetricsPage(self.answers, self._open_drivers))
 
     def action_pair_numbers(self) -> None:
-        from tui.browse.metrics_page import AspectsPage
+        from tui.browse.metrics_page import MetricsPage
 
         if self.pair is not None:
             alone = dataclasses.replace(self.answers, pairs=(self.pair,))
-            self.app.push_screen(AspectsPage(alone, self._open_drivers))
+            self.app.push_screen(MetricsPage(alone, self._open_drivers))
 
     def action_shift(self) -> None:
         from tui.browse.shift_page import ShiftPage
@@ -156,13 +159,13 @@ class Browsing(Sheet):
     def _open_drivers(self, measure: str, prompts: tuple[str, ...]) -> None:
         """List the pairs behind a row of the numbers, those that drive it most first."""
         sort = measure if any(one.name == measure for one in MEASURES) else ""
-        self.look(sort=sort, direction=0, shown="", skill=None, chosen=prompts)
+        self.change_view(sort=sort, direction=0, shown="", skill=None, chosen=prompts)
 
     def _export(self, path: Path) -> None:
         """All arms; for LLM Comparator, which shows two, those that are looked at."""
         answers, folder = self.answers, self.path
 
-        def write() -> Told:
+        def write() -> AnswersExported:
             export.check(path)
             found = of_job(JobDirectory(folder))
             found.poll()
@@ -174,9 +177,9 @@ class Browsing(Sheet):
             samples = [one for arm in arms for one in found.of(arm)]
             skills = {one.prompt_id: found.prompt(one).skill for one in samples}
             export.write(path, samples, scores, skills)
-            return Told(f"Wrote {one_line(str(path))}")
+            return AnswersExported(f"Wrote {one_line(str(path))}")
 
-        self.clerk.do(write)
+        self.write_queue.put(write)
 
     def _choose(
         self, title: str, offers: list[Offer], chosen: str, take: Callable[[str], None]

@@ -52,15 +52,15 @@ class AnswersRead(Message):
         return isinstance(message, AnswersRead)
 
 
-class Told(Message):
-    """Something was done that a short notice tells of."""
+class AnswersExported(Message):
+    """The answers are written to a file; a short notice says so."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.text = text
 
 
-class Refused(Message):
+class OperationFailed(Message):
     """Something could not be written or read."""
 
     def __init__(self, error: EngineError) -> None:
@@ -79,7 +79,7 @@ class AnswersFeed:
         self._due = threading.Event()
         self._left = threading.Event()
 
-    def look(self, left: str, right: str) -> None:
+    def set_arms(self, left: str, right: str) -> None:
         """Pair these arms from now on."""
         self._wanted = (left, right)
         self._due.set()
@@ -98,7 +98,7 @@ class AnswersFeed:
         try:
             recipe, found = self._job.recipe(), of_job(self._job)
         except EngineError as error:
-            self._post(Refused(error))
+            self._post(OperationFailed(error))
             return
         asked = recipe.arms if isinstance(recipe, GenerateRecipe) else []
         told = ""
@@ -113,7 +113,7 @@ class AnswersFeed:
             except EngineError as error:
                 if str(error) != told:  # once, and not at every look
                     told = str(error)
-                    self._post(Refused(error))
+                    self._post(OperationFailed(error))
             self._due.wait(POLL_SECONDS)
 
     def _answers(self, found: Collection, asked: list[str]) -> Answers:
@@ -140,29 +140,29 @@ class AnswersFeed:
         )
 
 
-class Clerk:
+class WriteQueue:
     """Writes, one thing after the other, on a thread of its own."""
 
     def __init__(self, post: Callable[[Message], object]) -> None:
         self._post = post
-        self._jobs: queue.SimpleQueue[Callable[[], Message | None] | None] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[Callable[[], Message | None] | None] = queue.SimpleQueue()
 
-    def do(self, deed: Callable[[], Message | None]) -> None:
-        """Have it done; the message that it returns is posted."""
-        self._jobs.put(deed)
+    def put(self, task: Callable[[], Message | None]) -> None:
+        """Run it when those before it are done; the message that it returns is posted."""
+        self._tasks.put(task)
 
     def stop(self) -> None:
-        self._jobs.put(None)
+        self._tasks.put(None)
 
     def run(self) -> None:
         """On a thread, until it is stopped; what was given until then is done."""
-        while (deed := self._jobs.get()) is not None:
+        while (task := self._tasks.get()) is not None:
             try:
-                message = deed()
+                message = task()
             except EngineError as error:
-                message = Refused(error)
+                message = OperationFailed(error)
             except OSError as error:
-                message = Refused(
+                message = OperationFailed(
                     EngineError("That could not be written.", f"{error.filename}: {error.strerror}")
                 )
             if message is not None:

@@ -1,4 +1,4 @@
-"""Where a judge sits: the votes in the job's folder, and the rubrics. Blocks, so on a thread."""
+"""A judge's votes in the job's folder, and the rubrics. Blocks, so on a thread."""
 
 import dataclasses
 import getpass
@@ -19,7 +19,7 @@ from tui.snapshots import RunRow
 RUBRICS = "rubrics.txt"
 
 
-class DeskOpened(Message):
+class VotesRead(Message):
     """A judge's votes are read."""
 
     def __init__(self, judge: str, votes: tuple[Vote, ...]) -> None:
@@ -28,7 +28,7 @@ class DeskOpened(Message):
         self.votes = votes
 
 
-class NotKept(Message):
+class VoteSaveFailed(Message):
     """A vote could not be written, or not be taken back; carries those that are on disk."""
 
     def __init__(self, error: EngineError, votes: tuple[Vote, ...]) -> None:
@@ -37,15 +37,15 @@ class NotKept(Message):
         self.votes = votes
 
 
-class Kept(Message):
-    """Something was written."""
+class RubricsChanged(Message):
+    """Answers are rated by other rubrics from now on."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.text = text
 
 
-class Desk:
+class BallotBox:
     """One judge's book at a time. Methods may raise EngineError; writing rubrics OSError too."""
 
     def __init__(self, folder: Path, arms: tuple[str, str]) -> None:
@@ -55,31 +55,31 @@ class Desk:
         self.judge = ""
         self.rubrics: dict[str, str] = dict(votes.RUBRICS)
 
-    def open(self, judge: str = "") -> DeskOpened:
-        """Sit down as a judge; without a name as the one who sat here before, or this user."""
+    def open(self, judge: str = "") -> VotesRead:
+        """Read a judge's votes; without a name those of the last judge, or of this user."""
         self.judge = judge or self.judge or _user()
         self._book = Book(votes.book_of(self._folder, self.judge))
         own = self._folder / RUBRICS
         self.rubrics = votes.read_rubrics(own) if own.exists() else dict(votes.RUBRICS)
-        return DeskOpened(self.judge, self._own(self._book))
+        return VotesRead(self.judge, self._own(self._book))
 
-    def cast(self, vote: Vote) -> NotKept | None:
+    def cast(self, vote: Vote) -> VoteSaveFailed | None:
         """Count a vote of this judge."""
         signed = dataclasses.replace(vote, judge=self.judge)
         return self._write(lambda book: book.cast(signed))
 
-    def undo(self) -> NotKept | None:
+    def undo(self) -> VoteSaveFailed | None:
         """Take the last vote on these arms back."""
         return self._write(lambda book: book.undo(self._arms))
 
-    def _write(self, deed: Callable[[Book], object]) -> NotKept | None:
+    def _write(self, change: Callable[[Book], object]) -> VoteSaveFailed | None:
         assert self._book is not None
         try:
-            deed(self._book)
+            change(self._book)
         except OSError as error:
             told = f"{error.filename or self._book.path}: {error.strerror}"
             refused = EngineError("The vote could not be written.", told, "It does not count.")
-            return NotKept(refused, self._own(self._book))
+            return VoteSaveFailed(refused, self._own(self._book))
         return None
 
     def judges(self) -> dict[str, list[Vote]]:
@@ -91,18 +91,18 @@ class Desk:
             if (kept := [vote for vote in cast if {vote.left, vote.right} == {*self._arms}])
         }
 
-    def take_rubrics(self, text: str) -> Kept:
+    def take_rubrics(self, text: str) -> RubricsChanged:
         """Rate by the rubrics of a file from now on, in this job; empty: by the bundled ones."""
         own = self._folder / RUBRICS
         if not text:
             own.unlink(missing_ok=True)
             self.rubrics = dict(votes.RUBRICS)
-            return Kept("The bundled rubrics are used.")
+            return RubricsChanged("The bundled rubrics are used.")
         path = Path(os.path.expanduser(text))
         found = votes.read_rubrics(path)
         atomic.write_text(own, "".join(f"{name}: {asked}\n" for name, asked in found.items()))
         self.rubrics = found
-        return Kept(f"{len(found)} rubrics are used.")
+        return RubricsChanged(f"{len(found)} rubrics are used.")
 
     def _own(self, book: Book) -> tuple[Vote, ...]:
         """This judge's votes on these two arms."""

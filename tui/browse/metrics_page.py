@@ -11,10 +11,10 @@ from engine.compare.metrics import GROUPS
 from engine.compare.paired_stats import Comparison, Kinds, PairedDifference, compare
 from engine.errors import EngineError
 from engine.text import one_line
-from tui.browse.answers_feed import Answers, Refused
+from tui.browse.answers_feed import Answers, OperationFailed
 from tui.browse.result_lines import kinds_line, span, value
-from tui.screens.dialogs import Trouble
-from tui.screens.page import Sheet, bindings_of
+from tui.screens.dialogs import ErrorDialog
+from tui.screens.page import SubPage, bindings_of
 from tui.styled_text import Line, Piece
 from tui.widgets import table as tables
 from tui.widgets.lines import Lines, Rule
@@ -23,7 +23,7 @@ from tui.widgets.table import Column, Table
 HEADING = "\0"
 
 
-class Compared(Message):
+class MetricsCompared(Message):
     """The numbers of the two arms are worked out."""
 
     def __init__(self, found: Comparison) -> None:
@@ -31,7 +31,7 @@ class Compared(Message):
         self.found = found
 
 
-class AspectsPage(Sheet):
+class MetricsPage(SubPage):
     """`opened` is called with a measure and the prompts that drive its difference.
 
     Of a single pair there are its numbers and nothing else: no interval, no examples.
@@ -39,7 +39,7 @@ class AspectsPage(Sheet):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("aspects")
     name_in_keymap = "aspects"
-    home = "#aspects"
+    initial_focus = "#aspects"
 
     def __init__(self, answers: Answers, opened: Callable[[str, tuple[str, ...]], None]) -> None:
         super().__init__()
@@ -80,18 +80,18 @@ class AspectsPage(Sheet):
         super().redraw()
         self._draw()
 
-    def on_compared(self, event: Compared) -> None:
+    def on_metrics_compared(self, event: MetricsCompared) -> None:
         self._found = event.found
         self._draw()
 
-    def on_refused(self, event: Refused) -> None:
-        self.app.push_screen(Trouble(event.error))
+    def on_operation_failed(self, event: OperationFailed) -> None:
+        self.app.push_screen(ErrorDialog(event.error))
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
-        self._tell()
+        self._update_status()
         self.show_keys()
 
-    def narrow(self, word: str) -> None:
+    def apply_filter(self, text: str) -> None:
         self._draw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -132,22 +132,23 @@ class AspectsPage(Sheet):
                 lambda sample: known[id(sample)],
             )
         except EngineError as error:
-            self.post_message(Refused(error))
+            self.post_message(OperationFailed(error))
         else:
-            self.post_message(Compared(found))
+            self.post_message(MetricsCompared(found))
 
     def _draw(self) -> None:
         if not self.ready or self._found is None:
             return
-        rows: list[tables.Row] = []
+        word = self.filter_text.casefold()
+        rows: list[tables.TableRow] = []
         for group in GROUPS:
             members = [
                 one
                 for one in self._all
-                if one.group == group and self.word.casefold() in f"{group} {one.name}".casefold()
+                if one.group == group and word in f"{group} {one.name}".casefold()
             ]
             if members:
-                rows.append(tables.Row(HEADING + group, (((group, "title"),),)))
+                rows.append(tables.TableRow(HEADING + group, (((group, "title"),),)))
                 rows += [self._line(one) for one in members]
         table = self.query_one(Table)
         first = table.chosen is None
@@ -155,13 +156,13 @@ class AspectsPage(Sheet):
         table.show(rows)
         if first:
             table.action_move(1)  # off the heading
-        self._tell()
+        self._update_status()
         self.show_keys()
 
-    def _line(self, one: PairedDifference | Kinds) -> tables.Row:
+    def _line(self, one: PairedDifference | Kinds) -> tables.TableRow:
         if isinstance(one, Kinds):
             text = kinds_line(one, self.glyphs.arrow)
-            return tables.Row(one.name, (((f"  {one.name}", ""),), ((text, ""),)))
+            return tables.TableRow(one.name, (((f"  {one.name}", ""),), ((text, ""),)))
         sign = self.glyphs.rising if one.difference > 0 else self.glyphs.falling
         role = "strong" if one.differs else ""
         change: list[Piece] = [(value(one.difference, signed=True), role)]
@@ -174,9 +175,9 @@ class AspectsPage(Sheet):
         ]
         if not self._alone:
             cells += [((span(one), "" if one.differs else "dim"),), ((f"{one.prompts:,}", "dim"),)]
-        return tables.Row(one.name, tuple(cells))
+        return tables.TableRow(one.name, tuple(cells))
 
-    def _tell(self) -> None:
+    def _update_status(self) -> None:
         if not self.ready:
             return
         answers, found = self._answers, self._found

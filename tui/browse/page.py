@@ -14,8 +14,15 @@ from engine.compare.annotations import Remark
 from engine.compare.answer_pairs import Pair
 from engine.text import clean, one_line
 from engine.word_diff import Change, compare
-from tui.browse.actions import Browsing
-from tui.browse.answers_feed import Answers, AnswersFeed, AnswersRead, Clerk, Refused, Told
+from tui.browse.actions import BrowseActions
+from tui.browse.answers_feed import (
+    Answers,
+    AnswersExported,
+    AnswersFeed,
+    AnswersRead,
+    OperationFailed,
+    WriteQueue,
+)
 from tui.browse.pair_list import (
     COMMON,
     DIRECTIONS,
@@ -42,16 +49,16 @@ from tui.styled_text import Line, Piece
 from tui.widgets.lines import Lines, Rule
 from tui.widgets.pager import Pager
 from tui.widgets.reader import Reader
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Column, Table, TableRow
 
 WIDE = 110
 """Cells from which the list stands beside the answers, and not above them."""
 
 
-class BrowsePage(Browsing):
+class BrowsePage(BrowseActions):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("browse")
     name_in_keymap = "browse"
-    home = "#pairs"
+    initial_focus = "#pairs"
 
     def __init__(self, path: Path, then: str = "") -> None:
         """`then` is an action that is done once there are pairs."""
@@ -64,14 +71,14 @@ class BrowsePage(Browsing):
         self._pairs: list[Pair] = []
         self._alone = False
         """Whether the list is put away."""
-        self._marks = True
+        self._shows_differences = True
         self._asked_lines = 0
         self._diffing: Pair | None = None
         """The pair whose words are compared last, on a thread."""
-        self._diffed: Diffed | None = None
+        self._word_changes: WordsCompared | None = None
         """Of the pair that was read last, the words that only one has."""
         self._feed = AnswersFeed(path, self.post_message)
-        self.clerk = Clerk(self.post_message)
+        self.write_queue = WriteQueue(self.post_message)
 
     def compose(self) -> ComposeResult:
         header, keys = self.frame()
@@ -95,11 +102,11 @@ class BrowsePage(Browsing):
         super().on_mount()
         self._arrange()
         self.run_worker(self._feed.run, thread=True)
-        self.run_worker(self.clerk.run, thread=True)
+        self.run_worker(self.write_queue.run, thread=True)
 
     def on_unmount(self) -> None:
         self._feed.stop()
-        self.clerk.stop()
+        self.write_queue.stop()
 
     def open(self) -> None:
         super().open()
@@ -114,7 +121,7 @@ class BrowsePage(Browsing):
         self._draw()
 
     def show_runs(self, snapshot: RunsSnapshot) -> None:
-        self._tell()
+        self._update_status()
 
     def on_answers_read(self, event: AnswersRead) -> None:
         self.answers, self._read = event.answers, True
@@ -124,30 +131,30 @@ class BrowsePage(Browsing):
             if self.check_action(then, ()):
                 self.call_after_refresh(self.run_action, then)
             else:
-                self.services.say("The answers are the same: there is nothing to judge.")
+                self.services.notify_user("The answers are the same: there is nothing to judge.")
 
-    def on_told(self, event: Told) -> None:
-        self.services.say(event.text)
+    def on_answers_exported(self, event: AnswersExported) -> None:
+        self.services.notify_user(event.text)
 
-    def on_refused(self, event: Refused) -> None:
+    def on_operation_failed(self, event: OperationFailed) -> None:
         self.refuse(event.error)
         self._feed.again()
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
-        self._tell()
+        self._update_status()
         self._show_pair()
 
-    def narrow(self, word: str) -> None:
-        self.look(word=word)
+    def apply_filter(self, text: str) -> None:
+        self.change_view(filter_text=text)
 
-    def step_back(self) -> bool:
+    def go_back(self) -> bool:
         if self._alone and not self.in_field:
             self.action_read()
             return True
-        if not self.in_field and not self.word and self.view.chosen is not None:
-            self.look(chosen=None)
+        if not self.in_field and not self.filter_text and self.view.chosen is not None:
+            self.change_view(chosen=None)
             return True
-        return super().step_back()
+        return super().go_back()
 
     def label_of(self, key: Key) -> str:
         if key.action == "read":
@@ -165,13 +172,13 @@ class BrowsePage(Browsing):
         key = self.query_one("#pairs", Table).chosen if self.ready else None
         return next((one for one in self._pairs if one.id == key), None)
 
-    def look(self, **changes: object) -> None:
+    def change_view(self, **changes: object) -> None:
         """List other pairs, or in another order."""
         self.view = dataclasses.replace(self.view, **changes)  # type: ignore[arg-type]
         self._draw()
 
     def take_arms(self, left: str, right: str) -> None:
-        self._feed.look(left, right)
+        self._feed.set_arms(left, right)
 
     def action_read(self) -> None:
         self._alone = not self._alone
@@ -179,7 +186,7 @@ class BrowsePage(Browsing):
         if self._alone:
             self.query_one("#side-left Reader").focus()
         else:
-            self.focus_home()
+            self.focus_initial()
         self.call_after_refresh(self._draw)
 
     def action_turn_pair(self, by: int) -> None:
@@ -194,12 +201,12 @@ class BrowsePage(Browsing):
         order = [self._pairs[(at + by * step) % count] for step in range(1, count + 1)]
         following = next((one for one in order if one.differs), None)
         if following is None:
-            self.services.say("No pair in this list differs.")
+            self.services.notify_user("No pair in this list differs.")
         else:
             self.query_one("#pairs", Table).choose(following.id)
 
     def action_turn_marks(self) -> None:
-        self._marks = not self._marks
+        self._shows_differences = not self._shows_differences
         self._show_pair()
 
     def action_mark(self) -> None:
@@ -219,7 +226,7 @@ class BrowsePage(Browsing):
             remark_files.write(self.path, prompt, remark)
             self._feed.again()
 
-        self.clerk.do(write)
+        self.write_queue.put(write)
 
     def _arrange(self) -> None:
         """The list beside the answers, above them, or put away."""
@@ -246,11 +253,11 @@ class BrowsePage(Browsing):
         named = titles(self.answers.pairs)
         table.show([self._list_row(pair, named[pair.id]) for pair in self._pairs])
         table.repaint()
-        self._tell()
+        self._update_status()
         self._show_pair()
         self.show_keys()
 
-    def _list_row(self, pair: Pair, named: str) -> Row:
+    def _list_row(self, pair: Pair, named: str) -> TableRow:
         remark = self.answers.remarks.get(pair.id, Remark())
         title: tuple[Piece, ...] = ((named, ""),)
         if remark.note:
@@ -262,7 +269,7 @@ class BrowsePage(Browsing):
         }
         columns = self.query_one("#pairs", Table).columns
         changed: tuple[Piece, ...] = ((change_of(pair, self.view.sort), ""),)
-        return Row(
+        return TableRow(
             pair.id, tuple(cells.get(one.title, changed) for one in columns), marked=remark.marked
         )
 
@@ -282,7 +289,7 @@ class BrowsePage(Browsing):
             return "No answers of two arms yet; they come as they are made."
         return "No prompt was answered by two arms."
 
-    def _tell(self) -> None:
+    def _update_status(self) -> None:
         if not self.ready:
             return
         between: Piece = (f" {self.glyphs.separator} ", "dim")
@@ -311,8 +318,8 @@ class BrowsePage(Browsing):
         facts = [shown_in_words(self.answers, view.shown)]
         if view.skill is not None:
             facts.append(f"skill {one_line(view.skill) or 'none'}")
-        if self.word:
-            facts.append(f"with “{one_line(self.word)}”")
+        if self.filter_text:
+            facts.append(f"with “{one_line(self.filter_text)}”")
         if view.sort == COMMON:
             facts.append("fewest words in common first")
         elif view.sort:
@@ -359,17 +366,17 @@ class BrowsePage(Browsing):
             facts = facts_of(sample, dict(numbers), self.view.sort, foot.size.width, between)
             foot.show([(facts, "dim")])
 
-    def on_diffed(self, event: "Diffed") -> None:
+    def on_words_compared(self, event: "WordsCompared") -> None:
         if self._diffing is event.pair:
-            self._diffed = event
+            self._word_changes = event
             self._show_pair()
 
     def _texts(self, pair: Pair) -> tuple[list[Line], list[Line]]:
         """Both answers; what only one of them says stands between marks, once that is known."""
         one, other = pair.left.text, pair.right.text
-        if self._marks and one and other and pair.differs:
-            if self._diffed is not None and self._diffed.pair is pair:
-                changes = self._diffed.changes
+        if self._shows_differences and one and other and pair.differs:
+            if self._word_changes is not None and self._word_changes.pair is pair:
+                changes = self._word_changes.changes
                 return (
                     diff_lines(changes, "left", "base", self.glyphs) + cut_line(len(one)),
                     diff_lines(changes, "right", "tuned", self.glyphs) + cut_line(len(other)),
@@ -381,7 +388,7 @@ class BrowsePage(Browsing):
         return answer_lines(pair.left), answer_lines(pair.right)
 
 
-class Diffed(Message):
+class WordsCompared(Message):
     """The words of a pair are compared."""
 
     def __init__(self, pair: Pair, changes: tuple[Change, ...]) -> None:
@@ -390,6 +397,6 @@ class Diffed(Message):
         self.changes = changes
 
 
-def diff_of(pair: Pair) -> Diffed:
+def diff_of(pair: Pair) -> WordsCompared:
     left, right = (clean(one.text[:MOST_CHARACTERS]) for one in (pair.left, pair.right))
-    return Diffed(pair, compare(left, right).changes)
+    return WordsCompared(pair, compare(left, right).changes)

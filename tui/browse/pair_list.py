@@ -33,7 +33,7 @@ class View:
     shown: str = ""
     """One of SHOWN."""
     skill: str | None = None
-    word: str = ""
+    filter_text: str = ""
     sort: str = ""
     """One of SORTS; empty: as in the file of prompts."""
     direction: int = 0
@@ -73,7 +73,7 @@ def passes(answers: Answers, pair: Pair, view: View) -> bool:
         return False
     if view.chosen is not None and pair.id not in view.chosen:
         return False
-    return not view.word or view.word.casefold() in _text(answers, pair)
+    return not view.filter_text or view.filter_text.casefold() in _text(answers, pair)
 
 
 def shown_in_words(answers: Answers, shown: str) -> str:

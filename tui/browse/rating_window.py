@@ -11,7 +11,7 @@ from engine.text import one_line
 from tui.screens.modal import Window
 from tui.styled_text import Line
 from tui.widgets.lines import Lines
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Column, Table, TableRow
 
 LEAST, MOST = 1, 5
 SIDES = ("left", "right")
@@ -47,7 +47,7 @@ class RatingWindow(Window[Ratings | None]):
                 yield line
 
     def on_mount(self) -> None:
-        self._fill()
+        self._refresh_rows()
 
     def action_rate(self, side: str, by: int) -> None:
         rubric = self.query_one(Table).chosen
@@ -55,23 +55,23 @@ class RatingWindow(Window[Ratings | None]):
             now = self._ratings[side].get(rubric)
             start = LEAST if by > 0 else MOST
             self._ratings[side][rubric] = start if now is None else max(LEAST, min(now + by, MOST))
-            self._fill()
+            self._refresh_rows()
 
     def action_clear(self) -> None:
         for side in SIDES:
             self._ratings[side].pop(self.query_one(Table).chosen or "", None)
-        self._fill()
+        self._refresh_rows()
 
     def action_take(self) -> None:
         self.dismiss(self._ratings)
 
-    def _fill(self) -> None:
+    def _refresh_rows(self) -> None:
         self.query_one(Table).show([self._row(*one) for one in self._rubrics.items()])
 
-    def _row(self, rubric: str, question: str) -> Row:
+    def _row(self, rubric: str, question: str) -> TableRow:
         given = [self._ratings[side].get(rubric) for side in SIDES]
         cells: list[Line] = [[(str(one) if one else "-", "strong")] for one in given]
-        return Row(
+        return TableRow(
             rubric,
             (((one_line(rubric), ""),), tuple(cells[0]), tuple(cells[1]),
              ((one_line(question), "dim"),)),

@@ -13,19 +13,19 @@ from engine.compare.token_shift import Shift, from_table
 from engine.errors import EngineError
 from engine.text import one_line
 from tui.screens.answer_side import Pieces, spans_of
-from tui.screens.page import Sheet, bindings_of
+from tui.screens.page import SubPage, bindings_of
 from tui.screens.shift_lines import next_shifted, shift_lines, shift_panel
 from tui.styled_text import Line, Piece
 from tui.widgets.lines import Lines, Rule
 from tui.widgets.reader import Reader
 
 
-class ShiftPage(Sheet):
+class ShiftPage(SubPage):
     """Measures the right answer of a pair against the left arm: one forward pass of each."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("shift")
     name_in_keymap = "shift"
-    home = "Reader"
+    initial_focus = "Reader"
 
     def __init__(self, pair: Pair, names: tuple[str, str]) -> None:
         """`names` are what left and right are called, clean."""

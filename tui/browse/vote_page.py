@@ -16,12 +16,12 @@ from engine.compare.answer_pairs import Pair
 from engine.compare.samples import Sample
 from engine.compare.votes import Ballot, Choice, Vote, draw, hide_names, named
 from engine.text import one_line
-from tui.browse.answers_feed import Answers, Clerk, Refused
-from tui.browse.ballots import Desk, DeskOpened, Kept, NotKept, names_behind
+from tui.browse.answers_feed import Answers, OperationFailed, WriteQueue
+from tui.browse.ballots import BallotBox, RubricsChanged, VoteSaveFailed, VotesRead, names_behind
 from tui.browse.pair_list import answer_lines, prompt_lines
 from tui.browse.result_lines import outcome
-from tui.screens.dialogs import Dialog, Trouble
-from tui.screens.page import Sheet, bindings_of
+from tui.screens.dialogs import Dialog, ErrorDialog
+from tui.screens.page import SubPage, bindings_of
 from tui.screens.prompts import Ask
 from tui.styled_text import Line, Piece
 from tui.widgets.lines import Lines, Rule
@@ -31,10 +31,10 @@ Ratings = Mapping[str, Mapping[str, int]]
 """Of each side, rubric to 1 … 5."""
 
 
-class VotePage(Sheet):
+class VotePage(SubPage):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("vote")
     name_in_keymap = "vote"
-    home = "#side-left Pager"
+    initial_focus = "#side-left Pager"
 
     def __init__(self, path: Path, answers: Answers) -> None:
         super().__init__()
@@ -46,12 +46,12 @@ class VotePage(Sheet):
         self._now: Ballot | None = None
         self._note = ""
         self._ratings: Ratings = {}
-        self._marked = {key for key, one in answers.remarks.items() if one.marked}
+        self._bookmarked = {key for key, one in answers.remarks.items() if one.marked}
         self._opened = False
         self._names: list[str] = []
-        self._desk = Desk(path, (answers.left, answers.right))
+        self._ballot_box = BallotBox(path, (answers.left, answers.right))
         self._path = path
-        self._clerk = Clerk(self.post_message)
+        self._write_queue = WriteQueue(self.post_message)
 
     def compose(self) -> ComposeResult:
         header, keys = self.frame()
@@ -72,11 +72,11 @@ class VotePage(Sheet):
         self._names = names_behind(self._answers.arms, self.services.runs.rows)
         for side in ("left", "right"):
             self.query_one(f"#side-{side} .head", Lines).show([(f" {side}", "strong")])
-        self.run_worker(self._clerk.run, thread=True)
-        self._clerk.do(self._desk.open)
+        self.run_worker(self._write_queue.run, thread=True)
+        self._write_queue.put(self._ballot_box.open)
 
     def on_unmount(self) -> None:
-        self._clerk.stop()
+        self._write_queue.stop()
 
     def open(self) -> None:
         super().open()
@@ -86,7 +86,7 @@ class VotePage(Sheet):
         super().redraw()
         self._draw()
 
-    def on_desk_opened(self, event: DeskOpened) -> None:
+    def on_votes_read(self, event: VotesRead) -> None:
         """A judge sits down: with the votes that are there, and a lot of the judge's own."""
         self._opened = True
         self._votes = {vote.ballot: vote for vote in event.votes}
@@ -94,15 +94,15 @@ class VotePage(Sheet):
         self._ballots = draw(list(self._pairs), (answers.left, answers.right), event.judge)
         self._go_on()
 
-    def on_kept(self, event: Kept) -> None:
-        self.services.say(event.text)
+    def on_rubrics_changed(self, event: RubricsChanged) -> None:
+        self.services.notify_user(event.text)
         self._draw()
 
-    def on_refused(self, event: Refused) -> None:
-        self.app.push_screen(Trouble(event.error))
+    def on_operation_failed(self, event: OperationFailed) -> None:
+        self.app.push_screen(ErrorDialog(event.error))
 
-    def on_not_kept(self, event: NotKept) -> None:
-        self.app.push_screen(Trouble(event.error))
+    def on_vote_save_failed(self, event: VoteSaveFailed) -> None:
+        self.app.push_screen(ErrorDialog(event.error))
         self._votes = {vote.ballot: vote for vote in event.votes}
         self._go_on()
 
@@ -126,7 +126,7 @@ class VotePage(Sheet):
         )
         self._votes.pop(vote.ballot, None)
         self._votes[vote.ballot] = vote
-        self._clerk.do(lambda: self._desk.cast(vote))
+        self._write_queue.put(lambda: self._ballot_box.cast(vote))
         self._go_on()
         if self._now is None:
             self.action_outcome()
@@ -135,7 +135,7 @@ class VotePage(Sheet):
         if not self._votes:
             return
         ballot, last = self._votes.popitem()
-        self._clerk.do(self._desk.undo)
+        self._write_queue.put(self._ballot_box.undo)
         self._show(next((one for one in self._ballots if one.id == ballot), None))
         self._note = last.note
         self._ratings = {
@@ -161,37 +161,37 @@ class VotePage(Sheet):
                 self._ratings = ratings
                 self._draw()
 
-        self.app.push_screen(RatingWindow(self._desk.rubrics, self._ratings), take)
+        self.app.push_screen(RatingWindow(self._ballot_box.rubrics, self._ratings), take)
 
     def action_mark(self) -> None:
         if self._now is None:
             return
         prompt = self._now.prompt_id
-        self._marked ^= {prompt}
-        marked = prompt in self._marked
+        self._bookmarked ^= {prompt}
+        bookmarked = prompt in self._bookmarked
 
         def write() -> None:
             now = remark_files.read(self._path).get(prompt, Remark())
-            remark_files.write(self._path, prompt, dataclasses.replace(now, marked=marked))
+            remark_files.write(self._path, prompt, dataclasses.replace(now, marked=bookmarked))
 
-        self._clerk.do(write)
+        self._write_queue.put(write)
         self._draw()
 
     def action_outcome(self) -> None:
         """What all judges say by now; here the names are told."""
-        answers, clerk = self._answers, self._clerk
+        answers = self._answers
 
-        def work_out() -> Outcome:
+        def count_votes() -> VotesCounted:
             judges = {
                 judge: [named(vote, answers.names) for vote in cast]
-                for judge, cast in self._desk.judges().items()
+                for judge, cast in self._ballot_box.judges().items()
             }
             lines = outcome(judges, answers.names[answers.right], answers.names[answers.left])
-            return Outcome(lines)
+            return VotesCounted(lines)
 
-        clerk.do(work_out)
+        self._write_queue.put(count_votes)
 
-    def on_outcome(self, event: "Outcome") -> None:
+    def on_votes_counted(self, event: "VotesCounted") -> None:
         lines: list[Line] = [[(line, "strong" if not at else "")] for at, line in
                              enumerate(event.lines)]  # fmt: skip
         self.app.push_screen(Dialog[None](lines, "esc closes"))
@@ -199,14 +199,14 @@ class VotePage(Sheet):
     def action_judge(self) -> None:
         def take(name: str | None) -> None:
             if name:
-                self._clerk.do(lambda: self._desk.open(name))
+                self._write_queue.put(lambda: self._ballot_box.open(name))
 
-        self.app.push_screen(Ask("Who judges?", self._desk.judge, "a name", 40), take)
+        self.app.push_screen(Ask("Who judges?", self._ballot_box.judge, "a name", 40), take)
 
     def action_rubrics(self) -> None:
         def take(text: str | None) -> None:
             if text is not None:
-                self._clerk.do(lambda: self._desk.take_rubrics(text))
+                self._write_queue.put(lambda: self._ballot_box.take_rubrics(text))
 
         title = "Rubrics from a file, a line each: name: question. Empty: the bundled ones"
         self.app.push_screen(Ask(title, "", "rubrics.txt"), take)
@@ -227,7 +227,7 @@ class VotePage(Sheet):
         if not self.ready:
             return
         self.show_keys()
-        self._tell()
+        self._update_status()
         pair = self._pairs.get(self._now.prompt_id) if self._now else None
         self.query_one("#panes").display = pair is not None
         self.query_one("#asked").display = pair is not None
@@ -244,7 +244,7 @@ class VotePage(Sheet):
     def _said(self, pair: Pair, arm: str) -> Sample:
         return pair.left if arm == self._answers.left else pair.right
 
-    def _tell(self) -> None:
+    def _update_status(self) -> None:
         between = f" {self.glyphs.separator} "
         known = {one.id for one in self._ballots}
         done = sum(ballot in known for ballot in self._votes)
@@ -255,7 +255,7 @@ class VotePage(Sheet):
             head.append((" No two answers differ: there is nothing to judge.", "warn"))
         else:
             head.append((f" {done} of {len(self._ballots)} judged", "strong"))
-            head.append((f"{between}judge {one_line(self._desk.judge)}", ""))
+            head.append((f"{between}judge {one_line(self._ballot_box.judge)}", ""))
             head.append((f"{between}names are hidden, sides are by lot", "dim"))
         self.query_one("#headline", Lines).show(head)
         about: list[Piece] = []
@@ -263,7 +263,7 @@ class VotePage(Sheet):
             about.append((" All are judged. o tells the outcome, u takes the last vote back.", ""))
         elif self._now is not None:
             facts = []
-            if self._now.prompt_id in self._marked:
+            if self._now.prompt_id in self._bookmarked:
                 facts.append(("* bookmarked", "warn"))
             for side, rated in self._ratings.items():
                 said = ", ".join(f"{one_line(name)} {value}" for name, value in rated.items())
@@ -276,8 +276,8 @@ class VotePage(Sheet):
         self.query_one("#about", Lines).show(about)
 
 
-class Outcome(Message):
-    """What the votes say is worked out."""
+class VotesCounted(Message):
+    """What the votes of all judges say, in lines."""
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__()

@@ -152,8 +152,8 @@ def duration(seconds: float) -> str:
     whole = round(seconds)
     if whole < 60:
         return f"{seconds:g}s" if whole != seconds else f"{whole}s"
-    for size, mark, part in ((86400, "d", 3600), (3600, "h", 60), (60, "m", 1)):
+    for size, unit, part in ((86400, "d", 3600), (3600, "h", 60), (60, "m", 1)):
         if whole >= size:
             big, small = divmod(whole, size)
-            return f"{big}{mark}{small // part:02d}" if small else f"{big}{mark}"
+            return f"{big}{unit}{small // part:02d}" if small else f"{big}{unit}"
     return f"{whole}s"

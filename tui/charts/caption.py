@@ -113,14 +113,16 @@ class Captions:
         return line
 
     def _legend(self, picture: Picture) -> list[str]:
-        """Each curve; marks that have the capital of a named curve all at once."""
+        """Each curve; points that have the capital of a named curve all at once."""
         shown = [curve for curve in self.curves if not curve.faint]
         labels = {curve.label for curve in shown}
-        of_named = [one for one in shown if one.marks_of in labels and one.label in picture.letters]
+        of_named = [
+            one for one in shown if one.points_of in labels and one.label in picture.letters
+        ]
         names = [self._signed(one, picture) for one in shown if one not in of_named]
         if of_named:
             capital = picture.letters[of_named[0].label]
-            what = of_named[0].label.removeprefix(of_named[0].marks_of).strip()
+            what = of_named[0].label.removeprefix(of_named[0].points_of).strip()
             more = self.glyphs.ellipsis if len(of_named) > 1 else ""
             names.append(f"{capital}{more} {one_line(what)}")
         return names
@@ -128,7 +130,7 @@ class Captions:
     def _signed(self, curve: Curve, picture: Picture) -> str:
         if curve.label in picture.letters:
             return _named(curve, picture)
-        sign = self.glyphs.mark if curve.marks else self.glyphs.line
+        sign = self.glyphs.point if curve.as_points else self.glyphs.line
         return f"{sign} {one_line(curve.label)}"
 
 

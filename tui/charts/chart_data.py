@@ -1,4 +1,4 @@
-"""What a board of charts draws: curves along an axis, of one run or of several. Reads no disk.
+"""What a chart draws: curves along an axis, of one run or of several. Reads no disk.
 
 Nothing is left out silently: what has no place along an axis is told with the rest.
 """
@@ -14,7 +14,7 @@ from engine.events.series import Branch, Floats, Series
 from engine.events.summary import is_higher_better
 from engine.text import one_line
 from tui.charts.curve import Curve
-from tui.charts.run_curves import Drawn
+from tui.charts.run_curves import RunCurves
 from tui.charts.run_lines import ChartSpec, Trace
 
 COLOURS = 8
@@ -29,7 +29,7 @@ _NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Told:
+class CurveLegend:
     """What there is to say of one run's curve, drawn or not."""
 
     label: str
@@ -47,12 +47,12 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
-    """One chart: its curves, and what is said of them."""
+class ChartData:
+    """Of one chart: its curves, and what is said of them."""
 
     title: str
     curves: tuple[Curve, ...]
-    told: tuple[Told, ...] = ()
+    legend: tuple[CurveLegend, ...] = ()
     """Of every curve of every run, in the order of the curves."""
     facts: tuple[str, ...] = ()
     """What the title says of a single run."""
@@ -64,18 +64,20 @@ class Board:
         """What is not drawn where other things are, in a few words."""
         if not self.curves:
             return ()
-        gone = [one for one in self.told if one.curve is None]
+        gone = [one for one in self.legend if one.curve is None]
         names = list(dict.fromkeys(one.run for one in gone))
         more = [f"{len(names) - _NAMED} more"] if len(names) > _NAMED else []
         parts = [f"{', '.join(names[:_NAMED] + more)} ({gone[0].unknown})"] if gone else []
-        points = [one for one in self.told if one.unplaced]
+        points = [one for one in self.legend if one.unplaced]
         if points:
             count = sum(one.unplaced for one in points)
             parts.append(f"{count:,} point{'s' * (count != 1)} ({points[0].unknown})")
         return tuple(parts)
 
 
-def board(spec: ChartSpec, runs: Sequence[Drawn], axis: Axis, *, branches: bool = False) -> Board:
+def build_chart_data(
+    spec: ChartSpec, runs: Sequence[RunCurves], axis: Axis, *, branches: bool = False
+) -> ChartData:
     """The chart of a spec; several runs are told apart by colours that stay with their names."""
     title = one_line(spec.title)
     drawn = [(run, t.tag) for run in runs for t in spec.traces if t.tag in run.series]
@@ -86,7 +88,7 @@ def board(spec: ChartSpec, runs: Sequence[Drawn], axis: Axis, *, branches: bool 
         title += f" (derived: {one_line(', '.join(sorted(formulas)))})"
     colours = identities([run.name for run in runs], COLOURS)
     curves: list[Curve] = []
-    told: list[Told] = []
+    legend: list[CurveLegend] = []
     alone = len(runs) == 1
     unknown = _UNKNOWN[axis]
     for run, (colour, _) in zip(runs, colours, strict=True):
@@ -101,16 +103,20 @@ def board(spec: ChartSpec, runs: Sequence[Drawn], axis: Axis, *, branches: bool 
             name, facts = one_line(run.name), _facts(series)
             places = along(axis, series, run.series)
             if places.missing:
-                told.append(Told(label, name, facts, missing=places.missing, unknown=unknown))
+                legend.append(
+                    CurveLegend(label, name, facts, missing=places.missing, unknown=unknown)
+                )
                 continue
-            owner = "" if alone or not trace.marks else name
+            owner = "" if alone or not trace.as_points else name
             found = _curves(series, places.x, label, accent, trace, run, axis, branches, owner)
             curves += found
             unplaced = len(series) - len(found[0].values)
-            told.append(Told(label, name, facts, found[0], "", unplaced, unknown))
-    gone = next((one for one in told if one.missing), None)
+            legend.append(CurveLegend(label, name, facts, found[0], "", unplaced, unknown))
+    gone = next((one for one in legend if one.missing), None)
     missing = (f"{gone.run}: " * (not alone) + gone.missing) if gone and not curves else ""
-    return Board(title, tuple(curves), tuple(told), _title_facts(told) if alone else (), missing)
+    return ChartData(
+        title, tuple(curves), tuple(legend), _title_facts(legend) if alone else (), missing
+    )
 
 
 def _curves(
@@ -119,19 +125,27 @@ def _curves(
     label: str,
     accent: int,
     trace: Trace,
-    run: Drawn,
+    run: RunCurves,
     axis: Axis,
     branches: bool,
     owner: str,
 ) -> list[Curve]:
-    found = [_curve(series, x, label, accent, marks=trace.marks, marks_of=owner)]
+    found = [_curve(series, x, label, accent, as_points=trace.as_points, points_of=owner)]
     if branches:
         for one in series.abandoned:
             left = _as_series(series.tag, one)
             places = along(axis, left, run.series)
             if not places.missing:
-                name, marks = f"{label} left", trace.marks
-                found.append(_curve(left, places.x, name, accent, marks=marks, branch_of=label))
+                found.append(
+                    _curve(
+                        left,
+                        places.x,
+                        f"{label} left",
+                        accent,
+                        as_points=trace.as_points,
+                        branch_of=label,
+                    )
+                )
     return found
 
 
@@ -141,9 +155,9 @@ def _curve(
     label: str,
     accent: int,
     *,
-    marks: bool = False,
+    as_points: bool = False,
     branch_of: str = "",
-    marks_of: str = "",
+    points_of: str = "",
 ) -> Curve:
     known = np.isfinite(x)
     starts = [int(np.argmax(series.steps >= step)) for step in series.restarts]
@@ -152,7 +166,15 @@ def _curve(
     if not known.all():
         points = (points[0][known], points[1][known], points[2][known], x[known])
     return Curve(
-        label, *points[:3], accent, marks, restarts, points[3], bool(branch_of), branch_of, marks_of
+        label,
+        *points[:3],
+        accent,
+        as_points,
+        restarts,
+        points[3],
+        bool(branch_of),
+        branch_of,
+        points_of,
     )
 
 
@@ -162,7 +184,7 @@ def _as_series(tag: str, branch: Branch) -> Series:
 
 def _label(name: str, trace: Trace) -> str:
     short = one_line(name)
-    return f"{short} eval" if trace.marks else short
+    return f"{short} eval" if trace.as_points else short
 
 
 def _facts(series: Series) -> tuple[str, ...]:
@@ -175,9 +197,9 @@ def _facts(series: Series) -> tuple[str, ...]:
     return (*found, f"last {series.values[-1]:.5g}")
 
 
-def _title_facts(told: Sequence[Told]) -> tuple[str, ...]:
+def _title_facts(legend: Sequence[CurveLegend]) -> tuple[str, ...]:
     """Of one curve, named where there are others: of evaluations where there are any."""
-    known = [one for one in told if one.facts]
+    known = [one for one in legend if one.facts]
     if len(known) < 2:
         return known[0].facts if known else ()
     first, *others = known[-1].facts

@@ -6,35 +6,35 @@ import numpy as np
 
 from engine.charts.axes import Axis, along, nearest
 from engine.events.series import Series
-from tui.charts.chart_data import Board
+from tui.charts.chart_data import ChartData
 from tui.charts.curve import Curve
 from tui.charts.curve_letters import letters_of
 
 
-def readings(boards: Sequence[Board], cursor: float | None) -> list[str]:
-    """A line for each curve of the boards, also for those that this axis has no place for.
+def readings(charts: Sequence[ChartData], cursor: float | None) -> list[str]:
+    """A line for each curve of the charts, also for those that this axis has no place for.
 
     Its value and step nearest to the cursor, or newest; its best (else lowest) and its last value.
     """
     lines = []
-    for one in boards:
-        if not one.told:
+    for one in charts:
+        if not one.legend:
             continue
         letters = letters_of(one.curves)
-        mark = max(map(len, letters.values()), default=1)
-        width = max(len(told.label) for told in one.told)
-        found = [_at(told.curve, cursor) for told in one.told]
+        letter_width = max(map(len, letters.values()), default=1)
+        width = max(len(entry.label) for entry in one.legend)
+        found = [_at(entry.curve, cursor) for entry in one.legend]
         digits = max(len(value) for value, _ in found)
         lines.append(f" {one.title}")
-        for told, (value, step) in zip(one.told, found, strict=True):
-            name = f" {letters.get(told.label, ''):{mark}} {told.label:{width}}"
-            if told.curve is None:
-                lines.append(f"{name}  not drawn: {told.missing}")
+        for entry, (value, step) in zip(one.legend, found, strict=True):
+            name = f" {letters.get(entry.label, ''):{letter_width}} {entry.label:{width}}"
+            if entry.curve is None:
+                lines.append(f"{name}  not drawn: {entry.missing}")
                 continue
-            facts = [f"{value:>{digits}}{step}", *told.facts]
-            if told.unplaced:
-                points = f"{told.unplaced:,} point{'s' * (told.unplaced != 1)}"
-                facts.append(f"{points} not drawn: {told.unknown}")
+            facts = [f"{value:>{digits}}{step}", *entry.facts]
+            if entry.unplaced:
+                points = f"{entry.unplaced:,} point{'s' * (entry.unplaced != 1)}"
+                facts.append(f"{points} not drawn: {entry.unknown}")
             lines.append(f"{name}  {'  '.join(facts)}")
     return lines
 

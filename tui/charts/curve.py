@@ -15,7 +15,7 @@ class Curve:
     values: Floats
     accent: int = 0
     """Which of the 16 accents; the same for a run on every screen."""
-    marks: bool = False
+    as_points: bool = False
     """Points of their own, such as evaluations: never smoothed, never joined."""
     restarts: tuple[float, ...] = ()
     """Where along x the run was taken up again."""
@@ -25,12 +25,12 @@ class Curve:
     """Behind the others and without a name: a branch that a resume left behind."""
     branch_of: str = ""
     """The label of the curve that it was left of."""
-    marks_of: str = ""
-    """Of marks: the label of the curve whose letter, as a capital, tells whose they are."""
+    points_of: str = ""
+    """Of points: the label of the curve whose letter, as a capital, tells whose they are."""
 
     @classmethod
     def of(
-        cls, series: Series, label: str = "", *, accent: int = 0, marks: bool = False
+        cls, series: Series, label: str = "", *, accent: int = 0, as_points: bool = False
     ) -> "Curve":
         """A series as a curve; the label is its tag unless another is given."""
         return cls(
@@ -39,7 +39,7 @@ class Curve:
             series.wall_times,
             series.values,
             accent,
-            marks,
+            as_points,
             series.restarts,
         )
 

@@ -19,18 +19,18 @@ APART = 3
 def letters_of(curves: "Sequence[Curve]") -> dict[str, str]:
     """By which letter each curve is known, by label; none where one is drawn. After z comes aa.
 
-    Marks have their curve's letter as a capital.
+    Points have their curve's letter as a capital.
     """
     shown = [curve for curve in curves if not curve.faint]
-    names = [curve.label for curve in shown if not curve.marks]
-    names += [curve.marks_of for curve in shown if curve.marks and curve.marks_of]
+    names = [curve.label for curve in shown if not curve.as_points]
+    names += [curve.points_of for curve in shown if curve.as_points and curve.points_of]
     letters = {name: _letter(at) for at, name in enumerate(dict.fromkeys(names))}
     if len(letters) < 2:
         return {}
     found = {curve.label: letters[curve.label] for curve in shown if curve.label in letters}
     for curve in shown:
-        if curve.marks and curve.marks_of in letters:
-            found[curve.label] = letters[curve.marks_of].upper()
+        if curve.as_points and curve.points_of in letters:
+            found[curve.label] = letters[curve.points_of].upper()
     return found
 
 

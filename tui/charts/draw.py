@@ -1,4 +1,4 @@
-"""Curves drawn into cells: on which axes, in which order, with which marks.
+"""Curves drawn into cells: on which axes, in which order, with which points.
 
 Refuses screens and disks. A curve of a million points takes some hundredths of a second, so
 drawing belongs on a thread. A cell is a character and a role; what colour a role has is the
@@ -108,7 +108,7 @@ def draw(
     for stroke in strokes:
         _put(stroke, x_axis, y_axis, canvas, view.glyphs, letters.get(stroke.label, ""))
     put_letters([_named(one, letters[one.label], x_axis, y_axis) for one in strokes
-                 if one.label in letters and not one.marks], canvas)  # fmt: skip
+                 if one.label in letters and not one.as_points], canvas)  # fmt: skip
     texts = tuple(line.tobytes().decode("utf-32-le") for line in cells)
     owners = tuple(tuple(line) for line in roles.tolist())
     if framed:
@@ -137,7 +137,7 @@ class _Stroke:
     x: Floats
     y: Floats
     role: int
-    marks: bool = False
+    as_points: bool = False
     label: str = ""
     gone: Floats | None = None
     """Where its values were not finite."""
@@ -146,11 +146,11 @@ class _Stroke:
 def _strokes(
     curves: tuple[Curve, ...], xs: list[Floats], view: View, axis: Axis, columns: int
 ) -> tuple[list[_Stroke], int]:
-    """Faint curves first, then strong ones, then marks: later ones are drawn over earlier.
+    """Faint curves first, then strong ones, then points: later ones are drawn over earlier.
 
     And how many values have no place on a logarithmic scale.
     """
-    faint, strong, marks = list[_Stroke](), list[_Stroke](), list[_Stroke]()
+    faint, strong, of_points = list[_Stroke](), list[_Stroke](), list[_Stroke]()
     span = (axis.low, axis.high)
     unplaced = 0
     for curve, x in zip(curves, xs, strict=True):
@@ -161,9 +161,9 @@ def _strokes(
             unplaced += 0 if curve.faint else len(_inside(x[below], x[below], view)[0])
             values = np.where(below, np.nan, values)
         accent = curve.accent % 16
-        if curve.marks:
+        if curve.as_points:
             points = _inside(x, values, view)
-            among, role = (faint, FAINT) if curve.faint else (marks, STRONG)
+            among, role = (faint, FAINT) if curve.faint else (of_points, STRONG)
             among.append(_Stroke(*points, role + accent, True, curve.label, gone))
             continue
         raw = thin(*_within(x, values, view), columns, span)
@@ -174,7 +174,7 @@ def _strokes(
             faint.append(_Stroke(*raw, FAINT + accent))
             raw = thin(*_within(x, smooth(values, view.smoothing), view), columns, span)
         strong.append(_Stroke(*raw, STRONG + accent, label=curve.label, gone=gone))
-    return [replace(one, y=_upright(one.y)) for one in (*faint, *strong, *marks)], unplaced
+    return [replace(one, y=_upright(one.y)) for one in (*faint, *strong, *of_points)], unplaced
 
 
 def _within(x: Floats, values: Floats, view: View) -> tuple[Floats, Floats]:
@@ -230,8 +230,8 @@ def _put(
 ) -> None:
     finite = np.isfinite(stroke.y)
     x, height = _share(stroke.x, x_axis), _height(stroke.y, y_axis)
-    if stroke.marks:
-        canvas.scatter(x[finite], height[finite], stroke.role, letter or glyphs.mark)
+    if stroke.as_points:
+        canvas.scatter(x[finite], height[finite], stroke.role, letter or glyphs.point)
     else:
         character = "" if glyphs.dots else (".", "*")[stroke.role >= STRONG]
         canvas.line(x, height, stroke.role, character)

@@ -15,9 +15,9 @@ from engine.charts.export import Selected, chat_line, csv_lines, json_text
 from engine.charts.figure import Line, Look, Sketch, sketch
 from engine.errors import EngineError
 from engine.events.series import bucket
-from tui.charts.chart_data import Board
+from tui.charts.chart_data import ChartData
 from tui.charts.curve import Level
-from tui.charts.run_curves import Drawn
+from tui.charts.run_curves import RunCurves
 from tui.charts.run_lines import ChartSpec
 from tui.glyphs import UNICODE, Glyphs
 from tui.widgets.sparkline import sparkline
@@ -29,7 +29,7 @@ Files = Mapping[str, Callable[[], bytes]]
 ENDINGS = (".svg", ".png", ".csv", ".json", ".txt")
 
 
-def selected(spec: ChartSpec, runs: Sequence[Drawn]) -> list[Selected]:
+def selected(spec: ChartSpec, runs: Sequence[RunCurves]) -> list[Selected]:
     """The curves of a chart, whole and as they were logged."""
     return [
         Selected(run.name, run.series[trace.tag], run.derived.get(trace.tag, ""))
@@ -39,7 +39,7 @@ def selected(spec: ChartSpec, runs: Sequence[Drawn]) -> list[Selected]:
     ]
 
 
-def all_of(runs: Sequence[Drawn]) -> list[Selected]:
+def all_of(runs: Sequence[RunCurves]) -> list[Selected]:
     """Every curve of every run, by tag."""
     return [
         Selected(run.name, run.series[tag], run.derived.get(tag, ""))
@@ -49,7 +49,7 @@ def all_of(runs: Sequence[Drawn]) -> list[Selected]:
 
 
 def picture(
-    board: Board,
+    chart_data: ChartData,
     axis: Axis,
     *,
     log: bool,
@@ -64,15 +64,15 @@ def picture(
             one.branch_of or one.label,
             one.steps.astype(np.float64) if one.places is None else one.places,
             one.values,
-            exact=one.marks,
+            exact=one.as_points,
             faint=one.faint,
         )
-        for one in board.curves
+        for one in chart_data.curves
     ]
     known = tuple((one.value, one.label) for one in levels)
-    restarts = tuple({place for one in board.curves for place in one.restarts})
+    restarts = tuple({place for one in chart_data.curves for place in one.restarts})
     return sketch(
-        lines, Look(board.title, axis.value, time, log, smoothing, window, known, restarts)
+        lines, Look(chart_data.title, axis.value, time, log, smoothing, window, known, restarts)
     )
 
 

@@ -7,7 +7,7 @@ from engine.events.series import Series
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class RunCurves:
     """One run that is drawn."""
 
     name: str

@@ -23,7 +23,7 @@ from tui.formatting import (
     shift,
     size,
     small,
-    state_mark,
+    state_glyph,
     state_words,
     time_left,
 )
@@ -50,7 +50,7 @@ class Trace:
     tag: str
     label: str
     accent: int = _TRAIN
-    marks: bool = False
+    as_points: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class ChartSpec:
 
 
 LOSS = ChartSpec(
-    "loss", (Trace("train/loss", "train"), Trace("eval/loss", "eval", _EVAL, marks=True))
+    "loss", (Trace("train/loss", "train"), Trace("eval/loss", "eval", _EVAL, as_points=True))
 )
 FORGETTING = ChartSpec(
     "forgetting, nats/token",
@@ -79,7 +79,7 @@ OTHERS = (
         "perplexity",
         (
             Trace("train/perplexity", "train"),
-            Trace("eval/perplexity", "eval", _EVAL, marks=True),
+            Trace("eval/perplexity", "eval", _EVAL, as_points=True),
         ),
     ),
     ChartSpec("learning rate", (Trace("train/learning_rate", "learning rate"),)),
@@ -130,10 +130,10 @@ def headline(row: RunRow, glyphs: Glyphs) -> Line:
     view = row.view
     if row.log is not None and row.view.recipe is None:
         return log_headline(row.log, name_of(row), glyphs)
-    mark, role = state_mark(view.state, glyphs)
+    glyph, role = state_glyph(view.state, glyphs)
     line: list[Piece] = [
         (f" {name_of(row)} ", "strong"),
-        (f"{mark} ", role),
+        (f"{glyph} ", role),
         (state_words(view), role),
     ]
     status = view.status
@@ -253,7 +253,7 @@ def standing(row: RunRow, series: Mapping[str, Series], separator: str) -> Line:
     Of one that lives, first what it may end with.
     """
     facts: list[list[Piece]] = []
-    status, marks = row.view.status, row.marks
+    status, steps = row.view.status, row.notable_steps
     said = remark(row)
     if status is not None and row.view.state.alive and status.bound:
         facts.append([(one_line(status.bound), "warn")])
@@ -271,12 +271,12 @@ def standing(row: RunRow, series: Mapping[str, Series], separator: str) -> Line:
         facts.append(fact)
         if row.over_budget:
             facts.append([(over_budget(row), "bad")])
-        elif marks and marks.crossed_at is not None:
-            facts.append([(f"was over the budget at step {marks.crossed_at:,}", "warn")])
-    if marks and marks.best is not None:
-        facts.append([("best checkpoint ", "dim"), (f"{marks.best:,}", "good")])
-    if marks and marks.within_budget is not None and marks.within_budget != marks.best:
-        facts.append([("last within budget ", "dim"), (f"{marks.within_budget:,}", "")])
+        elif steps and steps.crossed_at is not None:
+            facts.append([(f"was over the budget at step {steps.crossed_at:,}", "warn")])
+    if steps and steps.best is not None:
+        facts.append([("best checkpoint ", "dim"), (f"{steps.best:,}", "good")])
+    if steps and steps.within_budget is not None and steps.within_budget != steps.best:
+        facts.append([("last within budget ", "dim"), (f"{steps.within_budget:,}", "")])
     line: list[Piece] = []
     for fact in filter(None, facts):
         line += [(f" {separator} " if line else " ", "dim"), *fact]

@@ -17,8 +17,8 @@ Taken = Callable[[str], None]
 """Called once the state of last time is there, with a note where that was no good."""
 
 
-class Looks:
-    """`view` is how one looks now."""
+class ChartSettings:
+    """How charts are drawn: `view` is how it is now."""
 
     def __init__(self, app: App[None], place: Place) -> None:
         self.view = ViewState()
@@ -37,12 +37,12 @@ class Looks:
         self._waiting.append(taken)
         if len(self._waiting) == 1:
             before = self.view
-            self._app.run_worker(lambda: self._read(before), thread=True, group="looks")
+            self._app.run_worker(lambda: self._read(before), thread=True, group="chart settings")
 
     def change(self, **changes: Any) -> None:
         """Look in another way, and keep that."""
         self.view = dataclasses.replace(self.view, **changes)
-        self._app.run_worker(self._keep, thread=True, group="looks")
+        self._app.run_worker(self._keep, thread=True, group="chart settings")
 
     def _read(self, before: ViewState) -> None:
         state, note = states.load(self._place)

@@ -26,6 +26,6 @@ def _list(options: argparse.Namespace) -> int:
     for one in found:
         size = f"{one.parameters / 1e6:,.1f} M" if one.parameters else ""
         what = one.reason or f"{one.architecture or one.base or ''} {one.dtype or ''}".strip()
-        mark = "unusable" if one.reason else one.kind
-        print(f"{mark:9}  {one_line(one.ref):44}  {size:>11}  {one_line(what)}".rstrip())
+        kind = "unusable" if one.reason else one.kind
+        print(f"{kind:9}  {one_line(one.ref):44}  {size:>11}  {one_line(what)}".rstrip())
     return 0

@@ -31,7 +31,7 @@ from engine.tokenizers.sample_texts import CONVERSATION, LINES
 from tui import glyphs
 from tui.glyphs import Glyphs
 from tui.styled_text import Line
-from tui.tokens.requests import Question
+from tui.tokens.requests import TokenizeRequest
 from tui.tokens.tables import counts_table, difference_lines, fitting, texts_table
 from tui.tokens.token_text import FACES, RTL_NOTE, hidden, is_right_to_left, lay_out
 
@@ -81,21 +81,21 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
 def _tokenize(options: argparse.Namespace) -> int:
     texts, parallel = _texts(options)
     said = _conversation(options.chat) if options.chat is not None or options.forms else ()
-    question = Question(
+    request = TokenizeRequest(
         tuple(dict.fromkeys(options.refs)) or (BUNDLED,),
         tuple(texts),
         said,
         options.open,
         tuple(options.forms) or ("", "raw"),
     )
-    readings = asyncio.run(ask(question, str(open_store(options.runs).root)))
+    readings = asyncio.run(ask(request, str(open_store(options.runs).root)))
     if options.json:
         print(json.dumps([_plain(one) for one in readings], indent=1, ensure_ascii=True))
     else:
         width = shutil.get_terminal_size((80, 24)).columns
         coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         drawn = glyphs.detect(os.environ, sys.stdout.encoding)
-        for line in _lines(readings, question, parallel, options.show, width, drawn):
+        for line in _lines(readings, request, parallel, options.show, width, drawn):
             print(_painted(line, coloured))
     for one in readings:
         if one.trouble is not None:
@@ -114,7 +114,7 @@ def _plain(reading: TokenizerOutput) -> dict[str, object]:
     return table
 
 
-async def ask(question: Question, runs: str) -> list[TokenizerOutput]:
+async def ask(request: TokenizeRequest, runs: str) -> list[TokenizerOutput]:
     """The readings of a companion process that is started for it, and ends with it."""
     from tui.companion import Companion
 
@@ -124,7 +124,7 @@ async def ask(question: Question, runs: str) -> list[TokenizerOutput]:
     tells_why = False
     readings = []
     try:
-        async for event in companion.tokenize(question.request):
+        async for event in companion.tokenize(request.fields):
             if event["event"] == "reading":
                 readings.append(from_table(event["reading"]))
     except JobFailed:
@@ -207,13 +207,13 @@ def _conversation(named: str | None) -> tuple[Message, ...]:
 
 def _lines(
     readings: Sequence[TokenizerOutput],
-    question: Question,
+    request: TokenizeRequest,
     parallel: Sequence[str],
     show: str | None,
     width: int,
     drawn: Glyphs,
 ) -> Iterator[Line]:
-    names = [name for name, _ in question.texts]
+    names = [name for name, _ in request.texts]
     if len(names) == 1:
         yield from counts_table(readings, names[0], width, drawn)
     elif names:
@@ -222,7 +222,7 @@ def _lines(
             yield from texts_table(readings[at : at + step], names, parallel, width, drawn)
             yield []
     face = show or ("text" if len(names) == 1 else "none")
-    for name, text in question.texts if face != "none" else ():
+    for name, text in request.texts if face != "none" else ():
         yield []
         yield [(one_line(name), "title"), _note(text)]
         for reading in readings:
@@ -240,7 +240,7 @@ def _lines(
             yield []
         for note in reading.notes:
             yield [(f"{one_line(reading.name)}: {one_line(note)}", "dim")]
-    if question.messages:
+    if request.messages:
         yield from _renders(readings, width, drawn, face if face in FACES else "text")
 
 

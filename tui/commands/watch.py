@@ -41,9 +41,9 @@ def _watch(options: argparse.Namespace) -> int:
 
     paths = roots(options.paths)
     from engine.charts.filters import parse
-    from tui.screens.run_filter import run_filter
+    from tui.screens.run_filter import parse_run_filter
 
-    tags, runs = parse(options.tags), run_filter(options.runs_filter)
+    tags, runs = parse(options.tags), parse_run_filter(options.runs_filter)
     if options.plain:
         for line in _lines(paths, tags, runs):
             print(line, flush=True)

@@ -15,7 +15,7 @@ from tui.compare.arm_fields import GROUPS, HINTS, Node, arm_of, free_name, value
 from tui.screens.modal import Window
 from tui.widgets.form import Form
 from tui.widgets.lines import Lines
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Column, Table, TableRow
 
 _COLUMNS = (Column("pick what answers", 20, 34), Column("what it is", 14, 44))
 _FRAME = 9
@@ -53,7 +53,7 @@ class ArmForm(Window[Arm | None]):
             self.query_one(Table).choose(self._arm.adapter or self._arm.checkpoint)
         keys = "enter takes   tab fields   ctrl+l list   ctrl+s done   esc as before"
         self.query_one("#arm-keys", Lines).show([(keys, "dim")])
-        self._tell()
+        self._update_hint()
 
     def on_resize(self, event: events.Resize) -> None:
         self.query_one(Form).limit(max(2, event.size.height - _FRAME - 4))
@@ -65,10 +65,10 @@ class ArmForm(Window[Arm | None]):
             table.show([_row(one) for one in self._known])
 
     def on_descendant_focus(self) -> None:
-        self._tell()
+        self._update_hint()
 
     def on_form_edited(self, event: Form.Edited) -> None:
-        self._tell()
+        self._update_hint()
 
     def action_list(self) -> None:
         self.query_one(Table).focus()
@@ -93,7 +93,7 @@ class ArmForm(Window[Arm | None]):
     def _read(self) -> Arm:
         return arm_of(self.query_one(Form).values, self._known, self._taken)
 
-    def _tell(self) -> None:
+    def _update_hint(self) -> None:
         """What the field is for, or what is wrong with the arm."""
         if self.query_one(Table).has_focus:
             self.query_one("#arm-hint", Lines).show([])
@@ -112,7 +112,7 @@ class ArmForm(Window[Arm | None]):
         self.query_one("#arm-hint", Lines).show([(one_line(said), "bad")])
 
 
-def _row(node: Node) -> Row:
+def _row(node: Node) -> TableRow:
     about = node.reason or node.about
     role = "warn" if node.reason else "dim"
-    return Row(node.ref, (((node.name, ""),), ((about, role),)), dim=bool(node.reason))
+    return TableRow(node.ref, (((node.name, ""),), ((about, role),)), dim=bool(node.reason))

@@ -10,10 +10,10 @@ from textual.containers import Vertical
 from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.text import one_line
-from tui.screens.dialogs import Trouble
+from tui.screens.dialogs import ErrorDialog
 from tui.screens.modal import Window
 from tui.widgets.lines import Lines
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Column, Table, TableRow
 
 if TYPE_CHECKING:
     from tui.actions import Actions
@@ -41,7 +41,7 @@ class PickSet(Window[tuple[Arm, ...] | None]):
             yield Lines(id="sets-keys")
 
     def on_mount(self) -> None:
-        self._fill()
+        self._refresh_rows()
         keys = "enter takes   D deletes   esc as before"
         self.query_one("#sets-keys", Lines).show([(keys, "dim")])
 
@@ -53,19 +53,19 @@ class PickSet(Window[tuple[Arm, ...] | None]):
         if name is not None:
             del self._sets[name]
             self.run_worker(lambda: self._drop(name), thread=True)
-            self._fill()
+            self._refresh_rows()
 
     def _drop(self, name: str) -> None:
         """On a thread: it writes to a disk."""
         try:
             self._actions.drop_arms(name)
         except EngineError as error:
-            self.app.call_from_thread(self.app.push_screen, Trouble(error))
+            self.app.call_from_thread(self.app.push_screen, ErrorDialog(error))
 
-    def _fill(self) -> None:
+    def _refresh_rows(self) -> None:
         self.query_one(Table).show(
             [
-                Row(name, (((one_line(name), ""),), ((_names(arms), "dim"),)))
+                TableRow(name, (((one_line(name), ""),), ((_names(arms), "dim"),)))
                 for name, arms in self._sets.items()
             ]
         )

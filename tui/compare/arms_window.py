@@ -20,7 +20,7 @@ from tui.screens.answer_side import label_of
 from tui.screens.modal import Window
 from tui.snapshots import RunsSnapshot
 from tui.widgets.lines import Lines
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Column, Table, TableRow
 
 if TYPE_CHECKING:
     from engine.checkpoints.checkpoint_list import Checkpoint
@@ -72,7 +72,7 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
         field.cursor_blink = False
         for name, keys in zip(("#arms-keys", "#arms-more"), _KEYS, strict=True):
             self.query_one(name, Lines).show([(keys, "dim")])
-        self._fill()
+        self._refresh_rows()
         self._on_thread(lambda: self._actions.catalogue().checkpoints, self._looked)
 
     def action_add(self) -> None:
@@ -94,13 +94,13 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
             self._say("One arm has to stay: change it instead.", "warn")
             return
         del self._arms[at]
-        self._fill()
+        self._refresh_rows()
 
     def action_move(self, by: int) -> None:
         at = self._at
         if at is not None and 0 <= at + by < len(self._arms):
             self._arms.insert(at + by, self._arms.pop(at))
-            self._fill(at + by)
+            self._refresh_rows(at + by)
 
     def action_use(self) -> None:
         if self.query_one(Input).has_focus:
@@ -117,7 +117,7 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
         def take(arms: tuple[Arm, ...] | None) -> None:
             if arms:
                 self._arms = list(arms)
-                self._fill(0)
+                self._refresh_rows(0)
 
         def show(sets: dict[str, tuple[Arm, ...]]) -> None:
             if sets:
@@ -151,7 +151,7 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
             self._form = None
             if written is not None:
                 self._arms[at : at + 1] = [written]
-                self._fill(at)
+                self._refresh_rows(at)
 
         taken = {one.name for place, one in enumerate(self._arms) if place != at}
         self._form = ArmForm(arm, nodes_of(self._runs.rows, self._found), taken)
@@ -167,7 +167,7 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
         chosen = self.query_one(Table).chosen
         return None if chosen is None else int(chosen)
 
-    def _fill(self, at: int | None = None) -> None:
+    def _refresh_rows(self, at: int | None = None) -> None:
         table = self.query_one(Table)
         table.show([_row(place, arm) for place, arm in enumerate(self._arms)])
         if at is not None:
@@ -198,6 +198,6 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
             work()
 
 
-def _row(place: int, arm: Arm) -> Row:
+def _row(place: int, arm: Arm) -> TableRow:
     name = ((one_line(arm.name), ARM_ROLES[place]),)
-    return Row(str(place), (name, ((label_of(arm), ""),), ((how_asked(arm), "dim"),)))
+    return TableRow(str(place), (name, ((label_of(arm), ""),), ((how_asked(arm), "dim"),)))

@@ -19,7 +19,7 @@ _SET, _FILE, _JOB = "set ", "file", "job "
 
 def offer_answers(page: Page, arms: Sequence[str], decode: Decode) -> None:
     """Let the user choose what these arms answer, or which earlier answers are browsed."""
-    from tui.screens.dialogs import Trouble
+    from tui.screens.dialogs import ErrorDialog
 
     app, services = page.app, page.services
 
@@ -27,7 +27,7 @@ def offer_answers(page: Page, arms: Sequence[str], decode: Decode) -> None:
         try:
             sets = services.actions.prompt_sets()
         except EngineError as error:
-            app.call_from_thread(app.push_screen, Trouble(error))
+            app.call_from_thread(app.push_screen, ErrorDialog(error))
         else:
             app.call_from_thread(choose, sets)
 
@@ -64,12 +64,12 @@ def offer_answers(page: Page, arms: Sequence[str], decode: Decode) -> None:
             try:
                 path = services.actions.generate(recipe)
             except EngineError as error:
-                app.call_from_thread(app.push_screen, Trouble(error))
+                app.call_from_thread(app.push_screen, ErrorDialog(error))
             else:
                 services.feed.wake()
                 app.call_from_thread(services.show_browse, path)
 
-        services.say(f"Starting {one_line(recipe.name)}; it goes on when you leave")
+        services.notify_user(f"Starting {one_line(recipe.name)}; it goes on when you leave")
         page.run_worker(launch, thread=True)
 
     page.run_worker(load, thread=True)

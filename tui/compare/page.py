@@ -14,15 +14,15 @@ from engine.jobs.summary import short_ref
 from engine.recipes.recipe import TrainRecipe
 from engine.text import one_line
 from tui.compare.difference_strip import settings_text, strip_lines
-from tui.compare.panes import Comparison
+from tui.compare.panes import ComparePanes
 from tui.compare.pick_run import PickRun
-from tui.compare.prompt import Asking
-from tui.compare.session import Exchange
+from tui.compare.prompt import PromptSettings
+from tui.compare.session import CompareSession
 from tui.compare.views import View
 from tui.formatting import name_of
 from tui.keymap import Key
 from tui.screens.answer_side import Side, label_of
-from tui.screens.dialogs import Trouble
+from tui.screens.dialogs import ErrorDialog
 from tui.screens.page import Page, bindings_of
 from tui.snapshots import RunRow, RunsSnapshot
 from tui.styled_text import Piece
@@ -44,12 +44,12 @@ class ComparePage(Page):
 
     def __init__(self) -> None:
         super().__init__()
-        self._asking = Asking()
+        self._prompt_settings = PromptSettings()
         self._run: str | None = None
         self._written = False
         """Whether the arms were chosen one by one: another run that is passed over leaves them."""
-        self._exchange = Exchange(lambda: self.services.companion(), self._soon)
-        self._exchange.seat([_bundled()])
+        self._session = CompareSession(lambda: self.services.companion(), self._soon)
+        self._session.set_sides([_bundled()])
         self._following = self._stale = False
         self._kept: tuple[list[Sample], Path] | None = None
         """The round that was kept last, and the job that holds it."""
@@ -60,7 +60,7 @@ class ComparePage(Page):
         yield Rule()
         yield Lines(id="asked")
         yield Lines(id="strip")
-        yield Comparison(id="comparison")
+        yield ComparePanes(id="comparison")
         yield Lines(id="writing")
         field = TextArea(id="prompt", classes="text-field", soft_wrap=True, tab_behavior="focus")
         field.cursor_blink = False
@@ -82,22 +82,22 @@ class ComparePage(Page):
         self._show()
 
     def show_runs(self, snapshot: RunsSnapshot) -> None:
-        if self._run is None and not self._exchange.busy:
+        if self._run is None and not self._session.busy:
             self._set_first(snapshot)
             self._show()
 
     def on_unmount(self) -> None:
-        self._exchange.close()
+        self._session.close()
 
     def on_resize(self, event: events.Resize) -> None:
         self.call_after_refresh(self._show_lines)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        busy, sides = self._exchange.busy, self._exchange.sides
+        busy, sides = self._session.busy, self._session.sides
         if action == "send":
             return self.in_field or not busy
         if action in ("turn_prompt", "edit", "warm", "lengthen", "reseed", "pick_run", "arms"):
-            return not busy and (action != "turn_prompt" or len(self._asking.prompts) > 1)
+            return not busy and (action != "turn_prompt" or len(self._prompt_settings.prompts) > 1)
         if action == "follow_up":
             return not busy and any(side.answered for side in sides)
         if action in ("turn_panes", "diff", "shift", "strength"):
@@ -115,9 +115,9 @@ class ComparePage(Page):
             return "strength" if self._view == "strength" else "token"
         return key.label
 
-    def step_back(self) -> bool:
-        if self._exchange.busy or self._exchange.scale.busy:
-            self._exchange.cancel()
+    def go_back(self) -> bool:
+        if self._session.busy or self._session.sweep.busy:
+            self._session.cancel()
             self._show()
             return True
         if self.in_field:
@@ -126,13 +126,13 @@ class ComparePage(Page):
         if self._view != "text":
             self._turn(self._view)
             return True
-        return super().step_back()
+        return super().go_back()
 
-    def focus_home(self) -> None:
-        self._comparison.enter()
+    def focus_initial(self) -> None:
+        self._panes.enter()
 
     def action_edit(self) -> None:
-        self._open_field(self._asking.text, following=False)
+        self._open_field(self._prompt_settings.text, following=False)
 
     def action_follow_up(self) -> None:
         self._open_field("", following=True)
@@ -145,25 +145,25 @@ class ComparePage(Page):
             following = self._following
             self._close_field()
             if following:
-                self._exchange.follow(text, self._asking.decode)
+                self._session.follow(text, self._prompt_settings.decode)
             else:
-                self._asking.write(text)
-                self._exchange.ask(self._asking.messages, self._asking.decode)
-        elif self._asking.messages and not self._exchange.busy:
-            self._exchange.ask(self._asking.messages, self._asking.decode)
-        self._comparison.views.cursor = 0
+                self._prompt_settings.write(text)
+                self._session.ask(self._prompt_settings.messages, self._prompt_settings.decode)
+        elif self._prompt_settings.messages and not self._session.busy:
+            self._session.ask(self._prompt_settings.messages, self._prompt_settings.decode)
+        self._panes.views.cursor = 0
         self._make_more()
         self._show()
 
     def action_turn_prompt(self, by: int) -> None:
-        self._asking.turn(by)
+        self._prompt_settings.turn(by)
         self._take_prompt()
 
     def action_turn_panes(self) -> None:
-        self._comparison.turn_panes()
+        self._panes.turn_panes()
 
     def action_diff(self) -> None:
-        self._comparison.views.turn_pair(len(self._exchange.sides))
+        self._panes.views.turn_pair(len(self._session.sides))
         self._show()
 
     def action_shift(self) -> None:
@@ -176,23 +176,23 @@ class ComparePage(Page):
         self._turn("strength")
 
     def action_step(self, by: int) -> None:
-        self._comparison.views.step(self._exchange.sides, by)
+        self._panes.views.step(self._session.sides, by)
         self._show()
 
     def action_jump(self, by: int) -> None:
-        self._comparison.views.jump(self._exchange.sides, by)
+        self._panes.views.jump(self._session.sides, by)
         self._show()
 
     def action_warm(self, by: int) -> None:
-        self._asking.warm(by)
+        self._prompt_settings.warm(by)
         self._show()
 
     def action_lengthen(self, by: int) -> None:
-        self._asking.lengthen(by)
+        self._prompt_settings.lengthen(by)
         self._show()
 
     def action_reseed(self) -> None:
-        self._asking.reseed()
+        self._prompt_settings.reseed()
         self._show()
 
     def action_pick_run(self) -> None:
@@ -216,14 +216,14 @@ class ComparePage(Page):
                 self._seat([Side(arm, label_of(arm)) for arm in arms])
                 self._show()
 
-        arms = tuple(side.arm for side in self._exchange.sides)
+        arms = tuple(side.arm for side in self._session.sides)
         self.app.push_screen(ArmsWindow(arms, self.services.runs, self.services.actions), take)
 
     def action_answers(self) -> None:
         from tui.compare.batch_window import offer_answers
 
-        arms = [format_arm(side.arm) for side in self._exchange.sides]
-        offer_answers(self, arms, self._asking.decode)
+        arms = [format_arm(side.arm) for side in self._session.sides]
+        offer_answers(self, arms, self._prompt_settings.decode)
 
     def action_note(self) -> None:
         self._keep("note")
@@ -236,34 +236,34 @@ class ComparePage(Page):
         super().redraw()
 
     @property
-    def _comparison(self) -> Comparison:
-        return self.query_one(Comparison)
+    def _panes(self) -> ComparePanes:
+        return self.query_one(ComparePanes)
 
     @property
     def _view(self) -> View:
-        return self._comparison.views.view
+        return self._panes.views.view
 
     def _turn(self, view: View) -> None:
-        self._comparison.turn(view)
+        self._panes.turn(view)
         if self._view == "shift":
-            self._exchange.measure()
+            self._session.measure()
         if self._view in ("shift", "tokens"):
-            self._exchange.spell()
+            self._session.spell()
         self._make_more()
         self._show()
 
     def _make_more(self) -> None:
         """What the view wants of the model beside the answers."""
         if self._view == "strength":
-            self._exchange.rate(self._comparison.views.subject, self._asking.decode)
+            self._session.rate(self._panes.views.subject, self._prompt_settings.decode)
 
     def _keep(self, then: str) -> None:
         """Keep this round as a job, once, and browse it; `then` is what is done there first."""
         from tui.compare.session import round_of
 
-        prompt, decode = self._asking.prompt, self._asking.decode
+        prompt, decode = self._prompt_settings.prompt, self._prompt_settings.decode
         name = prompt.id if prompt else "own"
-        samples = round_of(self._exchange.sides, self._exchange.scale, name)
+        samples = round_of(self._session.sides, self._session.sweep, name)
         if self._kept is not None and self._kept[0] == samples:
             self.services.show_browse(self._kept[1], then)
             return
@@ -273,14 +273,14 @@ class ComparePage(Page):
             try:
                 path = self.services.actions.keep(samples, f"kept-{name}", prompts, decode)
             except EngineError as error:
-                self.app.call_from_thread(self.app.push_screen, Trouble(error))
+                self.app.call_from_thread(self.app.push_screen, ErrorDialog(error))
             else:
                 self.services.feed.wake()
                 self.app.call_from_thread(kept, path)
 
         def kept(path: Path) -> None:
             self._kept = samples, path
-            self.services.say(f"Kept as {one_line(path.name)}")
+            self.services.notify_user(f"Kept as {one_line(path.name)}")
             self.services.show_browse(path, then)
 
         self.run_worker(keep, thread=True)
@@ -290,18 +290,18 @@ class ComparePage(Page):
             try:
                 prompts = self.services.actions.prompts()
             except EngineError as error:
-                self.app.call_from_thread(self.app.push_screen, Trouble(error))
+                self.app.call_from_thread(self.app.push_screen, ErrorDialog(error))
             else:
                 self.app.call_from_thread(self._loaded, prompts)
 
         self.run_worker(load, thread=True)
 
     def _loaded(self, prompts: "list[Prompt]") -> None:
-        if self._asking.offer(prompts):
+        if self._prompt_settings.offer(prompts):
             self._take_prompt()
 
     def _take_prompt(self) -> None:
-        self._exchange.clear()
+        self._session.clear()
         self._show()
 
     def _set_first(self, snapshot: RunsSnapshot) -> None:
@@ -322,9 +322,9 @@ class ComparePage(Page):
         self._seat(sides)
 
     def _seat(self, sides: list[Side]) -> None:
-        self._exchange.seat(sides)
+        self._session.set_sides(sides)
         if self.ready:
-            self._comparison.seat()
+            self._panes.clear()
 
     def _open_field(self, text: str, *, following: bool) -> None:
         self._following = following
@@ -340,7 +340,7 @@ class ComparePage(Page):
     def _close_field(self) -> None:
         self.query_one(TextArea).remove_class("open")
         self.query_one("#writing").remove_class("open")
-        self.focus_home()
+        self.focus_initial()
 
     def _soon(self) -> None:
         """Show what has come, a few times a second at most."""
@@ -351,22 +351,22 @@ class ComparePage(Page):
     def _show(self) -> None:
         self._stale = False
         if self.ready:
-            self._comparison.show(self._exchange.sides, self._exchange.scale)
+            self._panes.show(self._session.sides, self._session.sweep)
             self._show_lines()
             self.show_keys()
 
     def _show_lines(self) -> None:
-        width, glyphs, exchange = self.size.width, self.glyphs, self._exchange
-        self.query_one("#asked", Lines).show(self._asking.line(width, glyphs))
+        width, glyphs, session = self.size.width, self.glyphs, self._session
+        self.query_one("#asked", Lines).show(self._prompt_settings.line(width, glyphs))
         before: list[Piece] = []
-        if exchange.busy:
+        if session.busy:
             before.append(("answering, esc cancels", "tuned"))
-        if self.services.placed.told:
-            before.append((self.services.placed.told, "warn"))
-        if not self._asking.has_room(width, glyphs):
-            before.append((settings_text(self._asking.decode, glyphs), "dim"))
+        if self.services.companion_device.reason:
+            before.append((self.services.companion_device.reason, "warn"))
+        if not self._prompt_settings.has_room(width, glyphs):
+            before.append((settings_text(self._prompt_settings.decode, glyphs), "dim"))
         most = 2 if self.size.height >= LEAST_TALL else 1
-        lines = strip_lines(exchange.sides, exchange.facts, glyphs, width, most, before)
+        lines = strip_lines(session.sides, session.facts, glyphs, width, most, before)
         strip = self.query_one("#strip", Lines)
         strip.styles.height = len(lines)
         strip.show(*lines)

@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical
 
 from tui.compare.answer_pane import AnswerPane
 from tui.compare.session import MOST_ARMS
-from tui.compare.strengths import Scale
+from tui.compare.strengths import StrengthSweep
 from tui.compare.views import View, Views, layouts
 from tui.glyphs import UNICODE, Glyphs
 from tui.screens.answer_side import Side
@@ -20,7 +20,7 @@ from tui.widgets.lines import Lines
 from tui.widgets.reader import Reader
 
 
-class Comparison(Vertical):
+class ComparePanes(Vertical):
     """Up to four panes; where not all fit, the first stays and the others come in turn."""
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -43,12 +43,12 @@ class Comparison(Vertical):
         self.find_subject()
         self.redraw()
 
-    def seat(self) -> None:
+    def clear(self) -> None:
         """Others answer from now on: as text, and all of them."""
         self.views, self._layout = Views(), 0
 
-    def show(self, sides: Sequence[Side], scale: Scale) -> None:
-        self._sides, self.views.scale = sides, scale
+    def show(self, sides: Sequence[Side], sweep: StrengthSweep) -> None:
+        self._sides, self.views.sweep = sides, sweep
         self.redraw()
 
     def turn(self, view: View) -> None:

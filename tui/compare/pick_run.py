@@ -11,7 +11,7 @@ from engine.text import one_line
 from tui.formatting import name_of
 from tui.screens.modal import Window
 from tui.snapshots import RunRow
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Column, Table, TableRow
 
 _COLUMNS = (Column("run", 20, 40), Column("on", 10, 16), Column("how", 8, 12))
 
@@ -35,7 +35,7 @@ class PickRun(Window[str | None]):
         table = self.query_one(Table)
         table.show(
             [
-                Row(
+                TableRow(
                     row.key,
                     (
                         ((name_of(row), ""),),

@@ -21,7 +21,7 @@ _LEAST_PROMPT = 70
 """Cells of the prompt that must be left for the settings to stand beside it."""
 
 
-class Asking:
+class PromptSettings:
     """The same for every arm, unless an arm says otherwise itself."""
 
     def __init__(self) -> None:

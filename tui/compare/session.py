@@ -19,7 +19,7 @@ from engine.errors import EngineError
 from engine.recipes.settings import Decode
 from engine.text import one_line
 from tui.compare.difference_strip import Facts
-from tui.compare.strengths import STRENGTHS, Scale
+from tui.compare.strengths import STRENGTHS, StrengthSweep
 from tui.screens.answer_side import Pieces, Side, Span, spans_of, told
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MOST_ARMS = 4
 
 
-class Exchange:
+class CompareSession:
     """The sides of a comparison. `changed` is called, often, whenever one of them is another."""
 
     def __init__(self, companion: "Callable[[], Companion]", changed: Callable[[], None]) -> None:
@@ -37,7 +37,7 @@ class Exchange:
         self._changed = changed
         self._tasks: set[asyncio.Task[None]] = set()
         self._streams: set[Stream] = set()
-        self.scale = Scale()
+        self.sweep = StrengthSweep()
         """The strengths of one side's adapter, once somebody has asked for them."""
         self._series: Stream | None = None
         """What makes them; an earlier one is not heard."""
@@ -50,18 +50,18 @@ class Exchange:
     def busy(self) -> bool:
         return any(side.busy for side in self.sides)
 
-    def seat(self, sides: Sequence[Side]) -> None:
+    def set_sides(self, sides: Sequence[Side]) -> None:
         """Others answer from now on."""
         self.cancel()
         self._round += 1
-        self.scale = Scale()
+        self.sweep = StrengthSweep()
         if [side.arm for side in self.sides] != [side.arm for side in sides]:
             self.facts = None
         self.sides = list(sides)
 
     def clear(self) -> None:
         """The same sides, with nothing asked yet."""
-        self.seat([Side(side.arm, side.label) for side in self.sides])
+        self.set_sides([Side(side.arm, side.label) for side in self.sides])
 
     def ask(self, messages: tuple[Message, ...], decode: Decode) -> None:
         self._begin([side.asked(messages) for side in self.sides], decode)
@@ -74,7 +74,7 @@ class Exchange:
         """End what is asked, at once: a model in the middle of a step is not waited for."""
         for stream in self._streams:
             stream.cancel()
-        self.scale, self._series = self.scale.cancelled(), None
+        self.sweep, self._series = self.sweep.cancelled(), None
         self.sides = [side.cancelled() for side in self.sides]
 
     def close(self) -> None:
@@ -92,9 +92,9 @@ class Exchange:
     def rate(self, at: int, decode: Decode) -> None:
         """The answers of a side's adapter at several strengths, where they are not there yet."""
         wanted = (self._round, at)
-        if self.scale.asked != wanted and self.sides[at].said:
-            self.scale = Scale(asked=wanted)
-            self._start(self._scale(at, self._round, decode))
+        if self.sweep.asked != wanted and self.sides[at].said:
+            self.sweep = StrengthSweep(asked=wanted)
+            self._start(self._read_sweep(at, self._round, decode))
 
     def spell(self) -> None:
         """The token ids and pieces of every answer."""
@@ -105,9 +105,9 @@ class Exchange:
     def _begin(self, sides: list[Side], decode: Decode) -> None:
         self.cancel()
         self._round += 1
-        self.scale = Scale()
+        self.sweep = StrengthSweep()
         self.sides = sides
-        self._start(self._look(self._round, decode))
+        self._start(self._read_facts(self._round, decode))
         for at in range(len(sides)):
             self._start(self._answer(at, self._round, decode))
 
@@ -145,9 +145,9 @@ class Exchange:
         """What takes the models a pass, once all have answered: first what a view waits for."""
         await asyncio.gather(*self.measure())
         if self._round == asked_in and sum(not side.arm.is_endpoint for side in self.sides) > 1:
-            await self._look(asked_in, decode, probe=True)
+            await self._read_facts(asked_in, decode, probe=True)
 
-    async def _look(self, asked_in: int, decode: Decode, *, probe: bool = False) -> None:
+    async def _read_facts(self, asked_in: int, decode: Decode, *, probe: bool = False) -> None:
         """What differs between the arms; with `probe`, which of them have the same weights."""
         arms, said = [format_arm(side.arm) for side in self.sides], _asked(self.sides[0])
         settings = dataclasses.asdict(decode)
@@ -193,7 +193,7 @@ class Exchange:
             self.sides[at] = replace(self.sides[at], pieces=Pieces(prompt, answer))
             self._changed()
 
-    async def _scale(self, at: int, asked_in: int, decode: Decode) -> None:
+    async def _read_sweep(self, at: int, asked_in: int, decode: Decode) -> None:
         side = self.sides[at]
         decoding = dataclasses.asdict(side.arm.decoding(decode))
         stream = self._companion().strengths(
@@ -205,11 +205,11 @@ class Exchange:
                 if self._round != asked_in:
                     stream.cancel()
                 elif event["event"] == "answer":
-                    self.scale = self.scale.heard(event)
+                    self.sweep = self.sweep.heard(event)
                     self._changed()
         except EngineError as error:
             if self._round == asked_in and self._series is stream:
-                self.scale = replace(self.scale, trouble=one_line(error.title))
+                self.sweep = replace(self.sweep, trouble=one_line(error.title))
                 self._changed()
         finally:
             self._streams.discard(stream)
@@ -236,13 +236,13 @@ def _has_ids(side: Side) -> bool:
     return side.sample is not None and bool(side.sample.get("output_ids"))
 
 
-def round_of(sides: Sequence[Side], scale: Scale, prompt_id: str) -> list[Sample]:
+def round_of(sides: Sequence[Side], sweep: StrengthSweep, prompt_id: str) -> list[Sample]:
     """All that was answered in this round, arm by arm. At a strength an arm is called by that."""
     found = [samples.from_table(side.sample) for side in sides if side.sample is not None]
-    for rung in scale.rungs:
-        if rung.sample is not None:
-            made = samples.from_table(rung.sample)
+    for answer in sweep.answers:
+        if answer.sample is not None:
+            made = samples.from_table(answer.sample)
             arm = parse_arm(made.arm)
-            called = replace(arm, name=f"{arm.name} at {rung.strength:g}")
+            called = replace(arm, name=f"{arm.name} at {answer.strength:g}")
             found.append(replace(made, arm=format_arm(called)))
     return [replace(one, prompt_id=prompt_id) for one in found]

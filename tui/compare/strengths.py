@@ -13,7 +13,7 @@ STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
+class StrengthAnswer:
     """An answer at a strength."""
 
     strength: float
@@ -25,62 +25,62 @@ class Rung:
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class StrengthSweep:
     """The answers that there are; `at` is which of them is looked at."""
 
-    rungs: tuple[Rung, ...] = tuple(map(Rung, STRENGTHS))
+    answers: tuple[StrengthAnswer, ...] = tuple(map(StrengthAnswer, STRENGTHS))
     trouble: str = ""
     asked: object = None
-    """What it is made for: another prompt or arm needs another scale."""
+    """What it is made for: another prompt or arm needs another sweep."""
 
     @property
     def busy(self) -> bool:
         """Whether more of them are being made."""
-        made = all(rung.behaviour is not None for rung in self.rungs)
+        made = all(answer.behaviour is not None for answer in self.answers)
         return bool(self.asked) and not self.trouble and not made
 
-    def cancelled(self) -> "Scale":
+    def cancelled(self) -> "StrengthSweep":
         """What there is stays; whoever asks again has all of them made anew."""
         return replace(self, trouble="cancelled", asked=None) if self.busy else self
 
-    def heard(self, event: Mapping[str, Any]) -> "Scale":
+    def heard(self, event: Mapping[str, Any]) -> "StrengthSweep":
         """With the answer at one strength, as the companion tells of it."""
         strength, sample = event["strength"], event["sample"]
-        new = Rung(strength, sample["text"], Behaviour(**event["behaviour"]), sample)
+        new = StrengthAnswer(strength, sample["text"], Behaviour(**event["behaviour"]), sample)
         return replace(
-            self, rungs=tuple(new if one.strength == strength else one for one in self.rungs)
+            self, answers=tuple(new if one.strength == strength else one for one in self.answers)
         )
 
     def lines(self, at: int) -> list[Line]:
-        rung = self.rungs[at]
-        if rung.behaviour is None:
+        answer = self.answers[at]
+        if answer.behaviour is None:
             return [[(self.trouble or "being made ...", "warn" if self.trouble else "dim")]]
-        return [[(line, "")] for line in clean(rung.text).split("\n")]
+        return [[(line, "")] for line in clean(answer.text).split("\n")]
 
     def foot(self, at: int) -> Line:
-        rung = self.rungs[at]
-        one = rung.behaviour
+        answer = self.answers[at]
+        one = answer.behaviour
         words = f"{one.words} word{'s' * (one.words != 1)}" if one else "not there yet"
-        line: list[Piece] = [(f" at {rung.strength:g}: {words}", "dim")]
+        line: list[Piece] = [(f" at {answer.strength:g}: {words}", "dim")]
         return [*line, (f", {one.ended}", "dim")] if one else line
 
     def panel(self, at: int, name: Piece) -> list[Line]:
         """The strengths, the chosen one between marks, those that are not there yet faint."""
         line: list[Piece] = [(" strength of ", "strong"), name, ("  ", "")]
-        for place, rung in enumerate(self.rungs):
-            there = rung.behaviour is not None
-            text = f"{rung.strength:g}"
+        for place, answer in enumerate(self.answers):
+            there = answer.behaviour is not None
+            text = f"{answer.strength:g}"
             if place == at:
                 line.append((f"[{text}]", "pick"))
             else:
                 line.append((f" {text} ", "" if there else "dim"))
-        made = sum(rung.behaviour is not None for rung in self.rungs)
+        made = sum(answer.behaviour is not None for answer in self.answers)
         if self.trouble:
             line.append((f"  {self.trouble}", "warn"))
         elif not self.asked:
             line.append(("  ask first: ctrl+s", "dim"))
-        elif made < len(self.rungs):
-            line.append((f"  {made} of {len(self.rungs)} made, esc cancels", "dim"))
+        elif made < len(self.answers):
+            line.append((f"  {made} of {len(self.answers)} made, esc cancels", "dim"))
         else:
             line.append((f"  {self._turns()}", "dim"))
         return [line]
@@ -89,7 +89,7 @@ class Scale:
         """Between which strengths the answer turns."""
         turns = [
             f"{low.strength:g}-{high.strength:g}"
-            for low, high in itertools.pairwise(self.rungs)
+            for low, high in itertools.pairwise(self.answers)
             if low.text != high.text
         ]
         return f"the answer changes at {', '.join(turns)}" if turns else "the answer never changes"

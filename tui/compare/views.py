@@ -11,7 +11,7 @@ from engine import word_diff
 from engine.text import one_line
 from engine.word_diff import Difference
 from tui.compare.answer_pane import ARM_ROLES
-from tui.compare.strengths import STRENGTHS, Scale
+from tui.compare.strengths import STRENGTHS, StrengthSweep
 from tui.glyphs import Glyphs
 from tui.screens.answer_side import Pieces, Side, Span
 from tui.screens.diff_lines import Pair, diff_line, diff_lines, pairs
@@ -40,9 +40,9 @@ class Views:
         self.subject = 1
         """The side whose tokens, or strengths, are walked."""
         self.cursor = 0
-        self.rung = len(STRENGTHS) - 1
+        self.strength_at = len(STRENGTHS) - 1
         """Which of the strengths is looked at."""
-        self.scale = Scale()
+        self.sweep = StrengthSweep()
         """The answers at each strength, as far as they are there."""
         self._pair = 0
         self._difference: tuple[tuple[str, str], Difference] | None = None
@@ -64,7 +64,7 @@ class Views:
     def step(self, sides: Sequence[Side], by: int) -> None:
         """Walk the tokens, or the strengths."""
         if self.view == "strength":
-            self.rung = max(0, min(self.rung + by, len(STRENGTHS) - 1))
+            self.strength_at = max(0, min(self.strength_at + by, len(STRENGTHS) - 1))
         elif (tokens := self._tokens(sides)) > 0:
             self.cursor = max(0, min(self.cursor + by, tokens - 1))
 
@@ -108,13 +108,15 @@ class Views:
         elif self.view == "tokens" and side.answered:
             return token_lines(side.pieces, glyphs)
         elif self.view == "strength" and at == self.subject:
-            return self.scale.lines(self.rung)
+            return self.sweep.lines(self.strength_at)
         return None
 
     def foot(self, at: int) -> Line | None:
         """What stands below a side's answer; None: what it is like, as usual."""
         return (
-            self.scale.foot(self.rung) if self.view == "strength" and at == self.subject else None
+            self.sweep.foot(self.strength_at)
+            if self.view == "strength" and at == self.subject
+            else None
         )
 
     def panel(self, sides: Sequence[Side], width: int, glyphs: Glyphs) -> list[Line]:
@@ -126,7 +128,7 @@ class Views:
         if self.view == "shift":
             return self._shift_panel(sides, width, glyphs)
         if self.view == "strength":
-            return self.scale.panel(self.rung, name_piece(sides, self.subject))
+            return self.sweep.panel(self.strength_at, name_piece(sides, self.subject))
         if self.view == "tokens":
             opening, closing = glyphs.opening, glyphs.closing
             text = f" tokens: {opening}text{closing}, as the vocabulary spells it, id; spaces as "

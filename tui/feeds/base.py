@@ -26,7 +26,7 @@ REST_SECONDS = 0.1
 """How long reading rests after a key, so that its answer does not wait for it."""
 
 
-class Follower:
+class FeedThread:
     """Start it once; `post` is called from its thread, with messages."""
 
     def __init__(self, post: "Callable[[Message], object]", name: str) -> None:

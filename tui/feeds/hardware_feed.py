@@ -21,7 +21,7 @@ KEPT = 300
 """Readings: ten minutes."""
 
 
-class Gauging:
+class HardwareFeed:
     """Start it once; `post` is called from its thread."""
 
     def __init__(self, folder: Path, post: "Callable[[Message], object]") -> None:
@@ -30,7 +30,7 @@ class Gauging:
         self._post = post
         self._kept: deque[HardwareSample] = deque(maxlen=KEPT)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="gauging", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="hardware_feed", daemon=True)
 
     def start(self) -> None:
         self._thread.start()

@@ -13,12 +13,12 @@ from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.summary import JobView, view
 from engine.recipes import validation
 from tui.feeds.spark_cache import Sparks
-from tui.snapshots import SMOOTHED_POINTS, SMOOTHING, SPARK_CELLS, Marks, RunRow, Spark
+from tui.snapshots import SMOOTHED_POINTS, SMOOTHING, SPARK_CELLS, NotableSteps, RunRow, Spark
 
 if TYPE_CHECKING:
     from engine.events.log_dir import LogDir
     from engine.events.series import Series
-    from tui.feeds.samples_reader import Samples
+    from tui.feeds.samples_reader import SamplesReader
 
 LOG_LINES = 200
 
@@ -27,7 +27,7 @@ _TAG = "tag:"
 Stamp = tuple[tuple[int, int, int], ...]
 
 
-class Tracked:
+class JobTracker:
     """One job. Owned by the feed's thread."""
 
     def __init__(self, job: JobDirectory, *, shipped: bool, elsewhere: bool) -> None:
@@ -37,12 +37,12 @@ class Tracked:
         self.view: JobView | None = None
         self.row: RunRow | None = None
         self.logdir: LogDir | None = None
-        self.samples: Samples | None = None
+        self.samples: SamplesReader | None = None
         self.unread = True
         """Whether its events were not read to their end since its files last changed."""
         self.log: tuple[str, ...] = ()
         self._marks_file = job.checkpoints / "marks.json"
-        self._marks: Marks | None = None
+        self._notable_steps: NotableSteps | None = None
         self._output = False
         self._stamp: Stamp | None = None
         self._log_stamp: Stamp | None = None
@@ -51,21 +51,23 @@ class Tracked:
     def live(self) -> bool:
         return self.view is not None and self.view.state.alive
 
-    def look(self) -> bool:
+    def poll(self) -> bool:
         """Read what changed of its small files; whether there is anything new in them."""
-        before = self.view, self._marks
+        before = self.view, self._notable_steps
         stamp = self._stamp_now()
         if stamp != self._stamp or self.view is None:
             self._stamp, self.view, self.unread = stamp, view(self.job), True
             self._output = self.job.adapter.is_dir() or self.job.model.is_dir()
             marks = read_json(self._marks_file)
-            self._marks = validation.from_untrusted(Marks, marks) if marks is not None else None
+            self._notable_steps = (
+                validation.from_untrusted(NotableSteps, marks) if marks is not None else None
+            )
         elif not self.view.state.final:
             state = statuses.derive(self.job, self.view.status)
             if state is not self.view.state:
                 # Its end may have been written since the stamp was taken.
                 self.view = view(self.job) or self.view
-        return (self.view, self._marks) != before
+        return (self.view, self._notable_steps) != before
 
     def look_at_log(self) -> bool:
         """Read the end of its log where that has grown; whether it has."""
@@ -83,9 +85,9 @@ class Tracked:
     def look_at_samples(self) -> bool:
         """Read what was appended to its samples; whether something was."""
         if self.samples is None:
-            from tui.feeds.samples_reader import Samples
+            from tui.feeds.samples_reader import SamplesReader
 
-            self.samples = Samples(self.job.samples)
+            self.samples = SamplesReader(self.job.samples)
         return self.samples.poll()
 
     def make_row(self, sparks: Sparks) -> RunRow:
@@ -105,7 +107,7 @@ class Tracked:
             sparks.get("eval_loss"),
             sparks.get("perplexity"),
             sparks.get("forgot"),
-            self._marks,
+            self._notable_steps,
             curves,
             tuple(tag for tag, one in curves.items() if one.odd),
         )

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from engine.jobs.store import Store, state_folder
 from engine.text import one_line
-from tui.feeds.base import Follower
-from tui.feeds.job_tracker import Tracked, sparks_of
+from tui.feeds.base import FeedThread
+from tui.feeds.job_tracker import JobTracker, sparks_of
 from tui.feeds.spark_cache import SparkCache
 from tui.messages import MachineMeasured, RunChanged, RunsChanged
 from tui.snapshots import Machine, RunDetail, RunsSnapshot
@@ -32,7 +32,7 @@ SHOWN_SECONDS = 0.5
 """Longest that reading waits for the first paint, so as not to take its time."""
 
 
-class Feed(Follower):
+class JobsFeed(FeedThread):
     """Follows the jobs of a store."""
 
     def __init__(
@@ -45,7 +45,7 @@ class Feed(Follower):
         super().__init__(post, "feed")
         self._store = store
         self._measure = measure
-        self._jobs: dict[Path, Tracked] = {}
+        self._jobs: dict[Path, JobTracker] = {}
         self._begun = False
         """Whether the list was ever told."""
         self._machine: Machine | None = None
@@ -53,7 +53,7 @@ class Feed(Follower):
         self._measure_at = 0.0
         self._sparks = SparkCache(state_folder() / "sparks.json")
         self._detail_due = False
-        self._sampled: Tracked | None = None
+        self._sampled: JobTracker | None = None
         self._shown = threading.Event()
 
     def stop(self) -> None:
@@ -77,11 +77,11 @@ class Feed(Follower):
         """Look once at everything; whether some events are still unread."""
         self._list()
         if not self._first.is_set():
-            self._look(self._newest())  # what fits on a screen is there first
+            self._poll_jobs(self._newest())  # what fits on a screen is there first
             self._publish()
             self._first.set()
             self._shown.wait(SHOWN_SECONDS)
-        self._look(self._jobs.values())
+        self._poll_jobs(self._jobs.values())
         self._publish()  # the list first; curves follow
         pending = self._read_events() | self._read_samples()
         if not pending:
@@ -97,27 +97,27 @@ class Feed(Follower):
             if job.path not in self._jobs:
                 shipped = job in self._store.shipped
                 elsewhere = not shipped and job.path.parent != self._store.root
-                self._jobs[job.path] = Tracked(job, shipped=shipped, elsewhere=elsewhere)
+                self._jobs[job.path] = JobTracker(job, shipped=shipped, elsewhere=elsewhere)
         for path in self._jobs.keys() - {job.path for job in found}:
             del self._jobs[path]
 
-    def _look(self, jobs: Iterable[Tracked]) -> None:
+    def _poll_jobs(self, jobs: Iterable[JobTracker]) -> None:
         for tracked in jobs:
-            if not tracked.look():
+            if not tracked.poll():
                 continue
             tracked.row = None
             known = None if self._followed(tracked) else self._sparks.get(tracked.job.events)
             if known is not None:
                 tracked.row, tracked.unread = tracked.make_row(known), False
 
-    def _followed(self, tracked: Tracked) -> bool:
+    def _followed(self, tracked: JobTracker) -> bool:
         """Whether its whole curves are kept: it grows, or somebody watches it."""
         return tracked.live or tracked.job.path == self._watched
 
-    def _newest(self) -> list[Tracked]:
+    def _newest(self) -> list[JobTracker]:
         """The jobs that stand first in the list, by their records alone."""
 
-        def created(tracked: Tracked) -> float:
+        def created(tracked: JobTracker) -> float:
             record = self._store.record(tracked.job)
             return record.created if record else 0.0
 
@@ -138,7 +138,7 @@ class Feed(Follower):
             pending |= self._read_slice(tracked)
         return pending
 
-    def _read_slice(self, tracked: Tracked) -> bool:
+    def _read_slice(self, tracked: JobTracker) -> bool:
         from engine.events.log_dir import LogDir
 
         if tracked.logdir is None:
@@ -176,7 +176,7 @@ class Feed(Follower):
                 known = self._snapshot.row(str(tracked.job.path))
                 row = tracked.make_row({})
                 if known:  # its curves stay until they are read
-                    row = dataclasses.replace(known, view=row.view, marks=row.marks)
+                    row = dataclasses.replace(known, view=row.view, notable_steps=row.notable_steps)
                 rows.append(row)
             else:
                 rows.append(tracked.row)
@@ -207,7 +207,7 @@ class Feed(Follower):
                     tracked.row or tracked.make_row({}),
                     series,
                     tracked.log,
-                    tracked.samples.trails if tracked.samples else (),
+                    tracked.samples.prompt_histories if tracked.samples else (),
                     (*alarms(series), *told),
                 )
             )

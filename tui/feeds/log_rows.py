@@ -25,19 +25,24 @@ def row_of(run: RunLog) -> RunRow:
     return RunRow(found, shipped=True, odd_tags=odd_tags(run), log=run)
 
 
-Kept = Mapping[str, Mapping[str, Any]]
-"""Of each run by its mark, as `UserNotes` has it."""
+NotesByRun = Mapping[str, Mapping[str, Any]]
+"""Of each run by its `run_key`, as `UserNotes` has it."""
 
 
-def noted(rows: Sequence[RunRow], kept: Kept) -> tuple[RunRow, ...]:
-    """The rows with what is kept of them; a job's own notes stand where nothing is."""
-    return tuple(_with(row, kept[row.mark]) if row.mark in kept else row for row in rows)
+def noted(rows: Sequence[RunRow], notes_by_run: NotesByRun) -> tuple[RunRow, ...]:
+    """The rows with what is noted of them; a job's own notes stand where nothing is."""
+    return tuple(
+        _with(row, notes_by_run[row.run_key]) if row.run_key in notes_by_run else row
+        for row in rows
+    )
 
 
-def changed(kept: Kept, row: RunRow, changes: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def changed(
+    notes_by_run: NotesByRun, row: RunRow, changes: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
     """What is to be kept once the notes of a run are other ones."""
     notes = dataclasses.asdict(dataclasses.replace(row.view.notes, **changes))
-    return {name: dict(one) for name, one in kept.items()} | {row.mark: notes}
+    return {name: dict(one) for name, one in notes_by_run.items()} | {row.run_key: notes}
 
 
 def _with(row: RunRow, table: Mapping[str, Any]) -> RunRow:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine.jobs.directory import JobDirectory
 from engine.text import one_line
-from tui.feeds.base import Follower
+from tui.feeds.base import FeedThread
 from tui.feeds.log_rows import row_of
 from tui.messages import MachineMeasured, RunChanged, RunsChanged
 from tui.snapshots import Machine, RunDetail, RunRow, RunsSnapshot
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from textual.message import Message
 
     from engine.events.log_set import Fleet, RunLog
-    from tui.feeds.job_tracker import Tracked
+    from tui.feeds.job_tracker import JobTracker
 
 TEXT_LINES = 40
 """Of each text, beside the curves; the overview has all of it."""
@@ -34,7 +34,7 @@ READING_SECONDS = 0.001
 """For each run, how often it is told again while curves are still read: who draws it needs time."""
 
 
-class LogFeed(Follower):
+class LogsFeed(FeedThread):
     """Follows the logs below some paths."""
 
     def __init__(
@@ -53,7 +53,7 @@ class LogFeed(Follower):
         self._due = False
         self._names: dict[Path, str] = {}
         self._shown: object = None
-        self._job: Tracked | None = None
+        self._job: JobTracker | None = None
         """What else there is to follow of the watched run, where it is a job of finetop."""
         self._wanted: tuple[str, ...] = ()
         self._wishes: object = None
@@ -141,18 +141,18 @@ class LogFeed(Follower):
             self._post(RunChanged(detail_of(*found, job)))
         return job is not None and job.samples is not None and job.samples.pending
 
-    def _followed(self, run: "RunLog") -> "Tracked | None":
+    def _followed(self, run: "RunLog") -> "JobTracker | None":
         from engine.events.discover import Kind
-        from tui.feeds.job_tracker import Tracked
+        from tui.feeds.job_tracker import JobTracker
 
         if run.kind is not Kind.JOB:
             self._job = None
         elif self._job is None or self._job.job.path != run.path:
-            self._job = Tracked(JobDirectory(run.path), shipped=True, elsewhere=False)
+            self._job = JobTracker(JobDirectory(run.path), shipped=True, elsewhere=False)
         return self._job
 
 
-def detail_of(run: "RunLog", row: RunRow, job: "Tracked | None" = None) -> RunDetail:
+def detail_of(run: "RunLog", row: RunRow, job: "JobTracker | None" = None) -> RunDetail:
     """The whole of a run that is watched: curves, what is derived, what else the files say."""
     from engine.charts.derived import perplexities
     from tui.feeds.log_summary import alarms, overview
@@ -163,7 +163,7 @@ def detail_of(run: "RunLog", row: RunRow, job: "Tracked | None" = None) -> RunDe
         row,
         {**run.series, **{tag: one.series for tag, one in derived.items()}},
         job.log if job else overview(run, text_lines=TEXT_LINES),
-        job.samples.trails if job and job.samples else (),
+        job.samples.prompt_histories if job and job.samples else (),
         problems=(*alarms(run.series), *problems),
         derived={tag: one.formula for tag, one in derived.items()},
     )

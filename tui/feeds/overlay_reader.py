@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from engine.events.series import Series
 
 
-class Beside:
+class OverlayReader:
     """Follows the events of a few jobs; logs that a feed follows anyway are taken from it."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.text import clean, one_line
-from tui.snapshots import Answer, Trail
+from tui.snapshots import Answer, PromptHistory
 
 SLICE_BYTES = 1 << 18
 """Read at once, so that a large file blocks nothing: about 5 ms."""
@@ -21,7 +21,7 @@ MOST_STEPS = 1_000
 """Kept of one prompt: its first answer and the newest ones."""
 
 
-class Samples:
+class SamplesReader:
     """The samples of one run as they are now."""
 
     def __init__(self, path: Path) -> None:
@@ -34,8 +34,10 @@ class Samples:
         """Whether there is more to read already."""
 
     @property
-    def trails(self) -> tuple[Trail, ...]:
-        return tuple(Trail(prompt, tuple(said)) for (_, prompt), said in self._answers.items())
+    def prompt_histories(self) -> tuple[PromptHistory, ...]:
+        return tuple(
+            PromptHistory(prompt, tuple(said)) for (_, prompt), said in self._answers.items()
+        )
 
     def poll(self) -> bool:
         """Read a slice of what is new; whether an answer came or went."""

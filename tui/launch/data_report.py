@@ -22,11 +22,11 @@ STILL_SECONDS = 0.7
 ROWS = 20
 
 Report = Mapping[str, Any]
-Q = TypeVar("Q")
+RequestT = TypeVar("RequestT")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class DataReportRequest:
     """What is learned of this data, split by this seed, with that mixed in, by this checkpoint?"""
 
     checkpoint: str
@@ -36,85 +36,85 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class CountRequest:
     """How many parameters has this model, and how many does this method learn?"""
 
     checkpoint: str
     method: Method
 
 
-class _Asking(Generic[Q]):
-    """One question at a time; the newest answer is kept, an older question is cancelled."""
+class _CompanionClient(Generic[RequestT]):
+    """One request at a time; the newest answer is kept, an older request is cancelled."""
 
-    def __init__(self, companion: "Callable[[], Companion]", tell: Callable[[], None]) -> None:
-        """`tell` is called whenever there is something else to show."""
+    def __init__(self, companion: "Callable[[], Companion]", on_change: Callable[[], None]) -> None:
+        """`on_change` is called whenever there is something else to show."""
         self._companion = companion
-        self._tell = tell
-        self._asked: Q | None = None
+        self._on_change = on_change
+        self._request: RequestT | None = None
         self._task: asyncio.Task[None] | None = None
-        self.answers: Q | None = None
-        """The question that the answer, or the trouble, is the answer to."""
+        self.answered_request: RequestT | None = None
+        """The request that the answer, or the trouble, is the answer to."""
         self.answer: Mapping[str, Any] | None = None
         self.trouble: EngineError | None = None
 
-    def put(self, companion: "Companion", question: Q) -> "Stream":
-        """The question as a request."""
+    def send(self, companion: "Companion", request: RequestT) -> "Stream":
+        """Send the request."""
         raise NotImplementedError
 
     @property
     def current(self) -> bool:
         """Whether what is known answers what was asked last."""
-        return self._asked is not None and self.answers == self._asked
+        return self._request is not None and self.answered_request == self._request
 
-    def ask(self, question: Q) -> None:
+    def ask(self, request: RequestT) -> None:
         """Ask soon, unless that was asked already."""
-        if self._asked == question:
+        if self._request == request:
             return
         self.stop()
-        self._asked = question
-        self._task = asyncio.create_task(self._answer(question))
+        self._request = request
+        self._task = asyncio.create_task(self._answer(request))
 
     def stop(self) -> None:
         """Ask no more, and want no answer."""
-        self._asked = None
+        self._request = None
         if self._task is not None:
             self._task.cancel()
 
-    async def _answer(self, question: Q) -> None:
+    async def _answer(self, request: RequestT) -> None:
         await asyncio.sleep(STILL_SECONDS)
         answer, trouble = None, None
         try:
-            answer = await self.put(self._companion(), question).last()
+            answer = await self.send(self._companion(), request).last()
         except EngineError as error:
             trouble = error
-        self.answer, self.trouble, self.answers = answer, trouble, question
-        self._tell()
+        self.answer, self.trouble, self.answered_request = answer, trouble, request
+        self._on_change()
 
 
-class Inspector(_Asking[Question]):
-    def put(self, companion: "Companion", question: Question) -> "Stream":
+class DataReportClient(_CompanionClient[DataReportRequest]):
+    def send(self, companion: "Companion", request: DataReportRequest) -> "Stream":
         return companion.inspect(
-            question.checkpoint,
-            dataclasses.asdict(question.data),
+            request.checkpoint,
+            dataclasses.asdict(request.data),
             rows=ROWS,
             templates=True,
-            seed=question.seed,
-            replay=dataclasses.asdict(question.replay),
+            seed=request.seed,
+            replay=dataclasses.asdict(request.replay),
         )
 
     @property
     def report(self) -> Report | None:
-        """Of the newest question that was answered, as `engine.worker.data.report` makes it."""
+        """Of the newest request that was answered, as `engine.worker.data.report` makes it."""
         return self.answer["report"] if self.answer is not None else None
 
 
-class Counter(_Asking[Count]):
-    def put(self, companion: "Companion", question: Count) -> "Stream":
-        return companion.count(question.checkpoint, dataclasses.asdict(question.method))
+class CountClient(_CompanionClient[CountRequest]):
+    def send(self, companion: "Companion", request: CountRequest) -> "Stream":
+        return companion.count(request.checkpoint, dataclasses.asdict(request.method))
 
     @property
     def counted(self) -> Counted | None:
-        """Of the newest question; nothing where it cannot be counted, as the launch will tell."""
-        if self.answer is None or self.answers is None or not self.current:
+        """Of the newest request; nothing where it cannot be counted, as the launch will tell."""
+        if self.answer is None or self.answered_request is None or not self.current:
             return None
-        return counted(self.answer, self.answers.method)
+        return counted(self.answer, self.answered_request.method)

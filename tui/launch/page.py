@@ -29,8 +29,8 @@ from tui.launch.pick_rows import (
     model_row,
     set_row,
 )
-from tui.launch.preview_pane import Chosen, Prospect
-from tui.screens.dialogs import Trouble
+from tui.launch.preview_pane import Chosen, PreviewPane
+from tui.screens.dialogs import ErrorDialog
 from tui.screens.page import Page, bindings_of
 from tui.snapshots import Catalogue
 from tui.styled_text import Line
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 class LaunchPage(Page):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("launch")
     name_in_keymap = "launch"
-    home = "#models"
+    initial_focus = "#models"
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class LaunchPage(Page):
             with Vertical(id="write"):
                 yield Form(groups(), id="form")
                 yield _facts("state")
-                yield Prospect(self.services.actions, self.services.companion, id="prospect")
+                yield PreviewPane(self.services.actions, self.services.companion, id="prospect")
         yield keys
 
     def on_mount(self) -> None:
@@ -89,7 +89,7 @@ class LaunchPage(Page):
         recipe, self.services.draft = self.services.draft, None
         if recipe is not None:
             self._take(recipe)
-            self._fill_lists()
+            self._refresh_lists()
         elif self._catalogue.checkpoints:
             self.action_rescan()  # a run may have ended since
         self._check()
@@ -99,15 +99,15 @@ class LaunchPage(Page):
             return self._draft is not None and self._draft.recipe is not None
         return True
 
-    def narrow(self, word: str) -> None:
-        self._fill_lists()
+    def apply_filter(self, text: str) -> None:
+        self._refresh_lists()
         self._check()
 
     def on_resize(self, event: Resize) -> None:
         self.query_one(Form).limit(event.size.height - 9)
 
-    def on_prospect_learned(self) -> None:
-        self._tell_set()
+    def on_preview_pane_report_changed(self) -> None:
+        self._update_dataset()
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
         self._check()
@@ -130,14 +130,14 @@ class LaunchPage(Page):
         self._check()
 
     def action_turn_pane(self, by: int) -> None:
-        self.query_one(Prospect).turn(by)
+        self.query_one(PreviewPane).turn(by)
 
     def action_rescan(self) -> None:
         def look() -> None:
             try:
                 found, warning = self.services.actions.catalogue(), self.services.actions.warning()
             except EngineError as error:
-                self.app.call_from_thread(self.app.push_screen, Trouble(error))
+                self.app.call_from_thread(self.app.push_screen, ErrorDialog(error))
             else:
                 self.app.call_from_thread(self._found, found, warning)
 
@@ -184,12 +184,12 @@ class LaunchPage(Page):
     def _found(self, catalogue: Catalogue, warning: str) -> None:
         self._catalogue, self._warning = catalogue, warning
         self.query_one(Form).offer("device", catalogue.devices)
-        self._fill_lists()
+        self._refresh_lists()
         self._check()
 
-    def _fill_lists(self) -> None:
+    def _refresh_lists(self) -> None:
         models, sets = self.query_one("#models", Table), self.query_one("#sets", Table)
-        word = self.word.casefold()
+        word = self.filter_text.casefold()
         models.show(
             [row for one in self._catalogue.checkpoints if word in (row := model_row(one)).text]
         )
@@ -219,10 +219,10 @@ class LaunchPage(Page):
         self._say_state(model, dataset)
         if not self._choosing:
             usable = model if model and not model.reason else None
-            self.query_one(Prospect).show(
+            self.query_one(PreviewPane).show(
                 Chosen(usable, dataset if dataset and not dataset.reason else None, self._draft)
             )
-        self._tell_set()
+        self._update_dataset()
         self.show_keys()
 
     def _suggest_name(self) -> None:
@@ -267,15 +267,15 @@ class LaunchPage(Page):
         self._check()
         super().redraw()
 
-    def _tell_set(self) -> None:
-        further = self.query_one(Prospect).facts
+    def _update_dataset(self) -> None:
+        further = self.query_one(PreviewPane).facts
         told = about_set(self.dataset, self.glyphs.separator, further)
         self.query_one("#set-facts", Pager).show(told)
 
     def _failed(self, error: EngineError) -> None:
         self._launching = False
         self._check()
-        self.app.push_screen(Trouble(error))
+        self.app.push_screen(ErrorDialog(error))
 
     def _started(self, key: str) -> None:
         self._launching = False

@@ -8,7 +8,7 @@ from engine.errors import EngineError
 from engine.text import clean, one_line
 from tui.formatting import NONE, error_lines, parameters, size
 from tui.styled_text import Line
-from tui.widgets.table import Column, Row
+from tui.widgets.table import Column, TableRow
 
 if TYPE_CHECKING:
     from engine.checkpoints.checkpoint_list import Checkpoint
@@ -35,11 +35,11 @@ _MOST_CHARACTERS = 2_000
 """Of one turn in the preview."""
 
 
-def model_row(one: "Checkpoint") -> Row:
+def model_row(one: "Checkpoint") -> TableRow:
     """A line of the list; what cannot be used is dim, and says so."""
     name = one_line(one.name) + (" (adapter)" if one.kind == "adapter" else "")
     if one.reason:
-        return Row(one.ref, (((f"x {name}", ""),), ((one_line(one.reason), ""),)), dim=True)
+        return TableRow(one.ref, (((f"x {name}", ""),), ((one_line(one.reason), ""),)), dim=True)
     cells = (
         name,
         parameters(one.parameters),
@@ -50,7 +50,7 @@ def model_row(one: "Checkpoint") -> Row:
         f"{one.vocab_size:,}" if one.vocab_size else NONE,
         "yes" if one.chat_template else "no",
     )
-    return Row(one.ref, tuple(((cell, ""),) for cell in cells))
+    return TableRow(one.ref, tuple(((cell, ""),) for cell in cells))
 
 
 def about_model(one: "Checkpoint | None", separator: str) -> list[Line]:
@@ -78,9 +78,9 @@ def about_model(one: "Checkpoint | None", separator: str) -> list[Line]:
     return [[(f" {text}", "base")], [(f" {one_line(str(one.path))}", "dim")]]
 
 
-def set_row(one: "DataSet") -> Row:
+def set_row(one: "DataSet") -> TableRow:
     if one.reason:
-        return Row(
+        return TableRow(
             one.ref, (((f"x {one_line(one.name)}", ""),), ((one_line(one.reason), ""),)), dim=True
         )
     count = NONE if one.rows is None else f"{'~' * one.estimated}{one.rows:,}"
@@ -90,7 +90,7 @@ def set_row(one: "DataSet") -> Row:
         one_line(one.schema or NONE),
         "yes" if one.eval_path else "",
     )
-    return Row(one.ref, tuple(((cell, ""),) for cell in cells))
+    return TableRow(one.ref, tuple(((cell, ""),) for cell in cells))
 
 
 def about_set(one: "DataSet | None", separator: str, further: Sequence[str] = ()) -> list[Line]:

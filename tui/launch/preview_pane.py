@@ -17,7 +17,13 @@ from engine.errors import EngineError
 from engine.recipes.settings import Replay
 from engine.text import one_line
 from tui.formatting import error_lines
-from tui.launch.data_report import Count, Counter, Inspector, Question, Report
+from tui.launch.data_report import (
+    CountClient,
+    CountRequest,
+    DataReportClient,
+    DataReportRequest,
+    Report,
+)
 from tui.launch.draft import Draft
 from tui.launch.fit_lines import fit_line, fit_lines, measured
 from tui.launch.pick_rows import rows_shown
@@ -50,10 +56,10 @@ class Chosen:
     draft: Draft | None = None
 
 
-class Prospect(Vertical):
+class PreviewPane(Vertical):
     """One pane at a time, and the line that says whether it fits."""
 
-    class Learned(Message):
+    class ReportChanged(Message):
         """More is known of the data now."""
 
     def __init__(
@@ -65,8 +71,8 @@ class Prospect(Vertical):
         self._pane = 0
         self._rows: Rows | EngineError | None = None
         self._rows_of = ""
-        self._inspector = Inspector(companion, self._inspected)
-        self._counter = Counter(companion, self._counted)
+        self._report_client = DataReportClient(companion, self._inspected)
+        self._count_client = CountClient(companion, self._counted)
         self._fit: Fit | EngineError | None = None
         self._fit_of: tuple[object, ...] = ()
         """What the fit was asked for; another answer comes too late."""
@@ -77,8 +83,8 @@ class Prospect(Vertical):
         yield Pager(id="text")
 
     def on_unmount(self) -> None:
-        self._inspector.stop()
-        self._counter.stop()
+        self._report_client.stop()
+        self._count_client.stop()
 
     def on_resize(self, event: Resize) -> None:
         self.call_after_refresh(self.redraw)
@@ -123,7 +129,7 @@ class Prospect(Vertical):
     @property
     def _report(self) -> Report | None:
         """What the companion found, where that is about what is chosen now."""
-        return self._inspector.report if self._inspector.current else None
+        return self._report_client.report if self._report_client.current else None
 
     def _preview(self) -> None:
         dataset = self._choice.dataset
@@ -152,15 +158,16 @@ class Prospect(Vertical):
         recipe = choice.draft.recipe if choice.draft else None
         if recipe is not None and choice.model is not None and choice.dataset is not None:
             seed, replay = recipe.training.seed, recipe.replay if recipe.replay.data else Replay()
-            self._inspector.ask(Question(recipe.model.checkpoint, recipe.data, seed, replay))
-            self._counter.ask(Count(recipe.model.checkpoint, recipe.method))
+            checkpoint = recipe.model.checkpoint
+            self._report_client.ask(DataReportRequest(checkpoint, recipe.data, seed, replay))
+            self._count_client.ask(CountRequest(checkpoint, recipe.method))
 
     def _inspected(self) -> None:
         if self.is_mounted:
             self.query_one("#text", Pager).to_top()
             self._assess()
             self.redraw()
-            self.post_message(self.Learned())
+            self.post_message(self.ReportChanged())
 
     def _counted(self) -> None:
         if self.is_mounted:
@@ -173,7 +180,7 @@ class Prospect(Vertical):
         if recipe is None or model is None:
             return
         known = measured(report, recipe.data.limit) if report else None
-        number = self._counter.counted
+        number = self._count_client.counted
         asked = (replace(recipe, name=""), model.ref, known, number)
         if asked == self._fit_of:
             return
@@ -198,7 +205,7 @@ class Prospect(Vertical):
             self.redraw()
 
     def _pane_lines(self) -> list[Line]:
-        pane, inspector = PANES[self._pane], self._inspector
+        pane, client = PANES[self._pane], self._report_client
         text = self.query_one("#text", Pager)
         if pane == "recipe":
             toml = self._choice.draft.toml if self._choice.draft else ""
@@ -206,14 +213,14 @@ class Prospect(Vertical):
         if pane == "fit":
             fit = self._fit
             return error_lines(fit) if isinstance(fit, EngineError) else fit_lines(fit, text.glyphs)
-        if not inspector.current or inspector.trouble is not None:
+        if not client.current or client.trouble is not None:
             said: list[Line] = [[("asking the companion what is learned ...", "dim")]]
-            if inspector.current and inspector.trouble is not None:
-                said = error_lines(inspector.trouble)
+            if client.current and client.trouble is not None:
+                said = error_lines(client.trouble)
             return [*said, [], *rows_shown(self._rows)] if pane == "rows" else said
-        if inspector.report is None:
+        if client.report is None:
             return []
         if pane == "lengths":
-            return lengths_lines(inspector.report, text.glyphs, text.size.width)
+            return lengths_lines(client.report, text.glyphs, text.size.width)
         lines = rows_lines if pane == "rows" else template_lines
-        return lines(inspector.report, text.glyphs)
+        return lines(client.report, text.glyphs)

@@ -22,20 +22,20 @@ from tui.formatting import (
     progress,
     short,
     small,
-    state_mark,
+    state_glyph,
     time_left,
 )
 from tui.keymap import Key
-from tui.runs.list_page import Curating
+from tui.runs.list_page import RunListPage
 from tui.runs.status_lines import about, summary
 from tui.screens.page import bindings_of
-from tui.screens.sort_order import SORT_COLUMNS, VALUES, Order, value_of
+from tui.screens.sort_order import SORT_COLUMNS, VALUES, SortOrder, value_of
 from tui.screens.tree_and_groups import Entry, Heading, kept, parent_of, sorted_rows
 from tui.snapshots import SPARK_CELLS, RunRow, RunsSnapshot, Spark
 from tui.styled_text import Piece
 from tui.widgets.lines import Lines, Rule
 from tui.widgets.sparkline import sparkline
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Column, Table, TableRow
 
 COLUMNS = (
     Column("run", 18, 40),
@@ -55,7 +55,7 @@ MOST_RAILS = 6
 """Levels of a family that are drawn; deeper ones stand under each other."""
 
 
-class Filing(Curating):
+class JobListMemory(RunListPage):
     """An order that is kept, notes beside each job, deleting, a mark to compare recipes with.
 
     Subclasses draw the list.
@@ -63,11 +63,11 @@ class Filing(Curating):
 
     def __init__(self) -> None:
         super().__init__()
-        self.marked: str | None = None
-        """Key of the run that others are compared with."""
+        self.compare_with: str | None = None
+        """Key of the marked run, whose settings others are compared with."""
 
     @property
-    def order(self) -> Order:
+    def order(self) -> SortOrder:
         return self.services.order
 
     @property
@@ -84,8 +84,8 @@ class Filing(Curating):
     def other(self) -> RunRow | None:
         """The marked run, else the one that the chosen one builds on."""
         runs, row = self.services.runs, self.chosen
-        if row is None or (marked := runs.row(self.marked)) is not None:
-            return marked if row is not None else None
+        if row is None or (compared := runs.row(self.compare_with)) is not None:
+            return compared if row is not None else None
         return next((one for one in runs.rows if one.view.record.id == parent_of(row)), None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -99,14 +99,14 @@ class Filing(Curating):
     def regroup(self, setting: str) -> None:
         self._reorder(group=setting)
 
-    def keep_pins(self, marks: list[str]) -> None:
-        self._reorder(pinned=marks)
+    def keep_pins(self, run_keys: list[str]) -> None:
+        self._reorder(pinned=run_keys)
 
     def annotate(self, row: RunRow, **changes: str | list[str] | bool) -> None:
         def change(notes: UserNotes) -> UserNotes:
             return dataclasses.replace(notes, **changes)  # type: ignore[arg-type]
 
-        self.do(lambda: self.services.actions.note(row.path, change))
+        self.run_in_thread(lambda: self.services.actions.note(row.path, change))
 
     def action_turn_order(self, by: int) -> None:
         column = SORT_COLUMNS[(SORT_COLUMNS.index(self.order.column) + by) % len(SORT_COLUMNS)]
@@ -123,21 +123,22 @@ class Filing(Curating):
         from tui.screens.pick_tags import PickTags
 
         tags = sorted({tag for row in self.services.runs.rows for tag in row.tags})
-        looks, order = self.services.looks, self.order
+        chart_settings, sorted_by = self.services.chart_settings, self.order.tag or None
 
         def take(choice: "tuple[str | None, list[str]] | None") -> None:
             if choice is not None:
                 tag, pinned = choice
-                looks.change(pinned_tags=pinned)
+                chart_settings.change(pinned_tags=pinned)
                 self._reorder(column="", tag=tag or "")
 
         def ask(note: str) -> None:
             if note:
-                self.services.say(note, "warning")
+                self.services.notify_user(note, "warning")
             names = {tag: tag for tag in tags}
-            self.app.push_screen(PickTags(names, looks.view.pinned_tags, order.tag or None), take)
+            pinned = chart_settings.view.pinned_tags
+            self.app.push_screen(PickTags(names, pinned, sorted_by), take)
 
-        looks.recall(ask)
+        chart_settings.recall(ask)
 
     def action_remove(self) -> None:
         from tui.screens.run_dialogs import RemoveWindow
@@ -154,26 +155,26 @@ class Filing(Curating):
 
         def answer(typed: bool | None) -> None:
             if typed:
-                self.do(remove)
+                self.run_in_thread(remove)
 
         self.app.push_screen(RemoveWindow(name, one_line(row.key), children), answer)
 
     def action_mark(self) -> None:
         if self.chosen is not None:
-            self.marked = None if self.marked == self.chosen.key else self.chosen.key
+            self.compare_with = None if self.compare_with == self.chosen.key else self.chosen.key
             self.refill()
 
     def _reorder(self, **changes: Any) -> None:
         services = self.services
         services.order = order = dataclasses.replace(self.order, **changes)
         self.refill()
-        self.do(lambda: services.actions.keep_order(order))
+        self.run_in_thread(lambda: services.actions.keep_order(order))
 
 
-class RunsPage(Filing):
+class RunsPage(JobListMemory):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("runs")
     name_in_keymap = "runs"
-    home = "#runs"
+    initial_focus = "#runs"
 
     def __init__(self) -> None:
         super().__init__()
@@ -191,13 +192,13 @@ class RunsPage(Filing):
         yield keys
 
     def show_runs(self, snapshot: RunsSnapshot) -> None:
-        self._fill()
+        self._refresh_rows()
 
     def refill(self) -> None:
-        self._fill()
+        self._refresh_rows()
 
     def redraw(self) -> None:
-        self._fill()
+        self._refresh_rows()
         super().redraw()
 
     @property
@@ -207,7 +208,7 @@ class RunsPage(Filing):
     def on_table_chosen(self, event: Table.Chosen) -> None:
         # Not the event's: another one may have been chosen since it was sent.
         self.services.selected = self.query_one(Table).chosen
-        self._tell()
+        self._update_status()
         self.show_keys()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -229,9 +230,9 @@ class RunsPage(Filing):
         recipe = self.chosen.view.recipe if self.chosen else None
         await self.services.show_launch(recipe if isinstance(recipe, TrainRecipe) else None)
 
-    def _fill(self) -> None:
+    def _refresh_rows(self) -> None:
         rows = kept(self.services.runs.rows, hidden=self._hidden, archived=self._archived)
-        self._entries = sorted_rows(self.sifted(rows), self.order, tree=not self.word)
+        self._entries = sorted_rows(self.filtered(rows), self.order, tree=not self.filter_text)
         table, order = self.query_one(Table), self.order
         table.columns = _columns(order)
         table.empty = "No run is like this." if self.services.runs.rows else _EMPTY
@@ -242,15 +243,15 @@ class RunsPage(Filing):
             self.services.selected = self.services.selected or _what_runs(self.services.runs.rows)
         if self.services.selected and table.chosen != self.services.selected:
             table.choose(self.services.selected)
-        self._tell()
+        self._update_status()
         self.show_keys()
 
-    def _row(self, entry: Entry | Heading) -> Row:
+    def _row(self, entry: Entry | Heading) -> TableRow:
         if isinstance(entry, Heading):
             what = f"{entry.setting} {entry.value} ({entry.count})"
-            return Row(entry.key, (((what, "title"),),))
+            return TableRow(entry.key, (((what, "title"),),))
         row, view, glyphs = entry.row, entry.row.view, self.glyphs
-        mark = state_mark(view.state, glyphs)
+        glyph = state_glyph(view.state, glyphs)
         tree = ""
         if entry.depth:
             rails = "".join(f"{glyphs.trunk if one else ' '} " for one in entry.rails)
@@ -258,7 +259,7 @@ class RunsPage(Filing):
         odd: Piece = (" !" if row.odd_tags else "", "bad")
         name: Piece = (f" {name_of(row)}", _name_role(row))
         cells: list[tuple[Piece, ...]] = [
-            ((tree, "dim"), mark, odd, name),
+            ((tree, "dim"), glyph, odd, name),
             ((one_line(view.base) or "(nothing)", ""),),
             ((one_line(view.method), ""),),
             tuple(progress(view, glyphs)),
@@ -272,12 +273,12 @@ class RunsPage(Filing):
         if self.order.tag:
             value = value_of(row.curves.get(self.order.tag), self.order.value)
             cells.insert(_TAG_AT, ((small(value), ""),))
-        return Row(
+        return TableRow(
             row.key,
             tuple(cells),
             dim=view.notes.hidden or view.notes.archived,
-            marked=row.key == self.marked,
-            pinned=row.mark in self.order.pinned,
+            marked=row.key == self.compare_with,
+            pinned=row.run_key in self.order.pinned,
         )
 
     def _loss(self, spark: Spark | None) -> tuple[Piece, ...]:
@@ -289,7 +290,7 @@ class RunsPage(Filing):
             (number(value_of(spark, self.order.value)), ""),
         )
 
-    def _tell(self) -> None:
+    def _update_status(self) -> None:
         """What the chosen run has to say, and how many there are."""
         with contextlib.suppress(LookupError):
             self.query_one("#about", Lines).show(about(self.chosen, self.glyphs.separator))
@@ -299,14 +300,14 @@ class RunsPage(Filing):
                 rows,
                 self.glyphs.separator,
                 shown=sum(isinstance(entry, Entry) for entry in self._entries),
-                word=self.word,
+                filter_text=self.filter_text,
                 order=self.order,
-                wrong=self.wrong,
+                filter_error=self.filter_error,
             )
         )
 
 
-def _columns(order: Order) -> tuple[Column, ...]:
+def _columns(order: SortOrder) -> tuple[Column, ...]:
     """With one for the tag that is sorted by."""
     if not order.tag:
         return COLUMNS
@@ -315,7 +316,7 @@ def _columns(order: Order) -> tuple[Column, ...]:
     return (*COLUMNS[:_TAG_AT], tag, *COLUMNS[_TAG_AT:])
 
 
-def _title(order: Order) -> str:
+def _title(order: SortOrder) -> str:
     """Of the column that is sorted by."""
     if not order.tag:
         return order.column

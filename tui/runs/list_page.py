@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tui.formatting import FILTER_HINT, name_of
-from tui.screens.run_actions import Deeds
+from tui.screens.run_actions import RunActions
 from tui.screens.tree_and_groups import settings_of
 from tui.snapshots import RunRow
 
 if TYPE_CHECKING:
-    from tui.screens.run_filter import Sieve
+    from tui.screens.run_filter import RunFilter
 
 
-class Curating(Deeds):
+class RunListPage(RunActions):
     """Subclasses list runs, and list them anew in `refill`."""
 
     filter_hint = FILTER_HINT
@@ -26,7 +26,7 @@ class Curating(Deeds):
         self._hidden = False
         """Whether hidden runs are listed too."""
         self._archived = False
-        self._sieve: Sieve | None = None
+        self._run_filter: RunFilter | None = None
         """What was typed after `/`; None as long as nothing was."""
 
     def refill(self) -> None:
@@ -41,7 +41,7 @@ class Curating(Deeds):
         """Group by another setting, and keep that."""
         raise NotImplementedError
 
-    def keep_pins(self, marks: list[str]) -> None:
+    def keep_pins(self, run_keys: list[str]) -> None:
         """Have these runs on top, and always drawn."""
         raise NotImplementedError
 
@@ -66,22 +66,22 @@ class Curating(Deeds):
             return self.ready and self._differing is not None
         return super().check_action(action, parameters)
 
-    def narrow(self, word: str) -> None:
-        if self._sieve is None:
-            from tui.screens.run_filter import Sieve
+    def apply_filter(self, text: str) -> None:
+        if self._run_filter is None:
+            from tui.screens.run_filter import RunFilter
 
-            self._sieve = Sieve()
-        self._sieve.take(word)
+            self._run_filter = RunFilter()
+        self._run_filter.set_text(text)
         self.refill()
 
-    def sifted(self, rows: Sequence[RunRow]) -> list[RunRow]:
+    def filtered(self, rows: Sequence[RunRow]) -> list[RunRow]:
         """Those that the filter lets through."""
-        return list(rows) if self._sieve is None else self._sieve.sift(rows)
+        return list(rows) if self._run_filter is None else self._run_filter.matching(rows)
 
     @property
-    def wrong(self) -> str:
+    def filter_error(self) -> str:
         """Why what is typed is no filter; empty where it is one."""
-        return "" if self._sieve is None else self._sieve.wrong
+        return "" if self._run_filter is None else self._run_filter.error
 
     def action_group(self) -> None:
         from engine.recipes.diff import varying
@@ -126,8 +126,8 @@ class Curating(Deeds):
     def action_pin(self) -> None:
         if self.chosen is None:
             return
-        mark, pins = self.chosen.mark, self.services.pins
-        self.keep_pins([one for one in pins if one != mark] if mark in pins else [*pins, mark])
+        key, pins = self.chosen.run_key, self.services.pins
+        self.keep_pins([one for one in pins if one != key] if key in pins else [*pins, key])
         self.refill()
 
     def action_difference(self) -> None:

@@ -14,15 +14,15 @@ import numpy as np
 from engine.events.summary import is_higher_better
 from engine.text import one_line
 from tui.feeds.log_summary import last_step
-from tui.formatting import NONE, short, state_mark
+from tui.formatting import NONE, short, state_glyph
 from tui.glyphs import Glyphs
 from tui.screens.run_filter import state_of
-from tui.screens.sort_order import CHANGED, NAME, STEP, LogOrder
+from tui.screens.sort_order import CHANGED, NAME, STEP, LogSortOrder
 from tui.screens.tree_and_groups import Heading
 from tui.snapshots import SMOOTHED_POINTS, SMOOTHING, SPARK_CELLS, RunRow
 from tui.styled_text import Piece
 from tui.widgets.sparkline import sparkline
-from tui.widgets.table import Column, Row
+from tui.widgets.table import Column, TableRow
 
 if TYPE_CHECKING:
     from engine.events.log_set import RunLog
@@ -41,12 +41,12 @@ class LogTable:
         self.glyphs = glyphs
         self.tags: list[str] = []
         """The tags that have a column, in order."""
-        self.order = LogOrder()
+        self.order = LogSortOrder()
         self._worked: dict[str, tuple[RunLog, dict[tuple[str, str], float | None]]] = {}
         self._steps: dict[str, tuple[RunLog, int | None]] = {}
         self._curves: dict[str, tuple[RunLog, str, str]] = {}
-        self._rows: dict[str, tuple[RunRow, Row]] = {}
-        self._look: object = None
+        self._rows: dict[str, tuple[RunRow, TableRow]] = {}
+        self._cache_key: object = None
 
     def columns(self, widest: int) -> list[Column]:
         """What the table shows, where names take at most so many cells."""
@@ -113,36 +113,45 @@ class LogTable:
         runs: Sequence[RunRow | Heading],
         marked: Collection[str],
         pinned: Collection[str] = (),
-    ) -> Callable[[int], Row]:
+    ) -> Callable[[int], TableRow]:
         """What makes the row at a place; anew only for what is another one than before."""
-        look = (tuple(self.tags), self.curved, self.order.value, self.glyphs,
-                time.localtime()[:3])  # fmt: skip
-        if look != self._look:
-            self._look, self._rows = look, {}
+        cache_key = (
+            tuple(self.tags),
+            self.curved,
+            self.order.value,
+            self.glyphs,
+            time.localtime()[:3],
+        )
+        if cache_key != self._cache_key:
+            self._cache_key, self._rows = cache_key, {}
 
-        def make(at: int) -> Row:
+        def make(at: int) -> TableRow:
             run = runs[at]
             if isinstance(run, Heading):
-                return Row(run.key, (((f"{run.setting} {run.value} ({run.count})", "title"),),))
+                return TableRow(
+                    run.key, (((f"{run.setting} {run.value} ({run.count})", "title"),),)
+                )
             known = self._rows.get(run.key)
             if known is None or known[0] is not run:
                 known = self._rows[run.key] = run, self._row(run)
-            row, marks, pins = known[1], run.mark in marked, run.mark in pinned
-            return replace(row, marked=marks, pinned=pins) if marks or pins else row
+            row, is_marked = known[1], run.run_key in marked
+            is_pinned = run.run_key in pinned
+            changed = is_marked or is_pinned
+            return replace(row, marked=is_marked, pinned=is_pinned) if changed else row
 
         return make
 
-    def _row(self, run: RunRow) -> Row:
+    def _row(self, run: RunRow) -> TableRow:
         log = run.log
         assert log is not None
         state = state_of(run)
-        mark, role = state_mark(run.view.state, self.glyphs) if state else (" ", "")
+        glyph, role = state_glyph(run.view.state, self.glyphs) if state else (" ", "")
         odd: Piece = ("! " if run.odd_tags else "", "bad")
-        name = ((f"{mark} ", role), odd, (one_line(run.view.record.name), ""))
+        name = ((f"{glyph} ", role), odd, (one_line(run.view.record.name), ""))
         away = run.view.notes.hidden or run.view.notes.archived
         if not log.tags and log.problems:
             reason = f"{one_line(log.problems[0].name)}: {one_line(log.problems[0].reason)}"
-            return Row(run.key, (name, ((reason, "warn"),)), dim=away)
+            return TableRow(run.key, (name, ((reason, "warn"),)), dim=away)
         step = self.step(log)
         cells: list[tuple[Piece, ...]] = [name]
         cells.append((((f"{step:,}" if step is not None else NONE).rjust(9), ""),))
@@ -154,7 +163,7 @@ class LogTable:
             number: Piece = (text.rjust(CELLS), role)
             curve: Piece = (self._curve(log, tag) if tag == self.curved else "", "tuned")
             cells.append((curve, number))
-        return Row(run.key, tuple(cells), dim=away)
+        return TableRow(run.key, tuple(cells), dim=away)
 
     def _curve(self, log: "RunLog", tag: str) -> str:
         """A tag's curve in small; blank as long as it is not read."""

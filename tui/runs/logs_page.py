@@ -9,9 +9,9 @@ from textual.binding import BindingType
 
 from engine.text import one_line
 from tui.formatting import odd_tags, said_of
-from tui.runs.list_page import Curating
+from tui.runs.list_page import RunListPage
 from tui.screens.page import bindings_of
-from tui.screens.sort_order import CHANGED, NAME, STEP, VALUES, LogOrder
+from tui.screens.sort_order import CHANGED, NAME, STEP, VALUES, LogSortOrder
 from tui.screens.tree_and_groups import Heading, grouped, kept, lifted, settings_of
 from tui.snapshots import RunRow, RunsSnapshot
 from tui.styled_text import Line, Piece
@@ -32,7 +32,7 @@ _OF_RUNS = ("mark_shown", "export", "turn_order", "turn_direction", "turn_value"
 EVERYTHING = RunsSnapshot()
 
 
-class Remembering(Curating):
+class LogListMemory(RunListPage):
     """An order, marks, pins and notes that are kept in the view of the directory of logs.
 
     Nothing is written beside logs. Subclasses draw the list.
@@ -51,10 +51,10 @@ class Remembering(Curating):
 
     @property
     def _view(self) -> "ViewState":
-        return self.services.looks.view
+        return self.services.chart_settings.view
 
     def _see_anew(self) -> None:
-        self.services.see_anew()
+        self.services.reload_notes()
         self._known = self.services.runs
         self.refill()
 
@@ -70,35 +70,39 @@ class Remembering(Curating):
     def other(self) -> RunRow | None:
         """The run that was marked last, beside the chosen one."""
         chosen = self.chosen
-        marks = [mark for mark in self._view.selected if chosen is None or mark != chosen.mark]
-        rows = {row.mark: row for row in self._known.rows} if marks else {}
-        return next((rows[mark] for mark in reversed(marks) if mark in rows), None)
+        keys = [key for key in self._view.selected if chosen is None or key != chosen.run_key]
+        rows = {row.run_key: row for row in self._known.rows} if keys else {}
+        return next((rows[key] for key in reversed(keys) if key in rows), None)
 
     def regroup(self, setting: str) -> None:
-        self.services.looks.change(group_by=setting)
+        self.services.chart_settings.change(group_by=setting)
 
-    def keep_pins(self, marks: list[str]) -> None:
-        self.services.looks.change(pinned_runs=marks)
+    def keep_pins(self, run_keys: list[str]) -> None:
+        self.services.chart_settings.change(pinned_runs=run_keys)
 
     def annotate(self, row: RunRow, **changes: str | list[str] | bool) -> None:
         from tui.feeds.log_rows import changed
 
-        self.services.looks.change(notes=changed(self._view.notes, row, changes))
+        self.services.chart_settings.change(notes=changed(self._view.notes, row, changes))
         self._see_anew()
 
     def action_remove(self) -> None:
-        self.services.say("Logs are only read here, so nothing is deleted; x hides a run.")
+        self.services.notify_user("Logs are only read here, so nothing is deleted; x hides a run.")
 
     @property
-    def _order(self) -> "LogOrder":
-        return LogOrder.parse(self._view.sort_by, self._view.descending)
+    def _order(self) -> "LogSortOrder":
+        return LogSortOrder.parse(self._view.sort_by, self._view.descending)
 
     def action_turn_order(self) -> None:
         """By name, by step, by change, by each tag that has a column."""
         tags = self._table.tags if self._table else []
         value = self._order.value
-        turn = [LogOrder(), LogOrder(STEP, falling=True), LogOrder(CHANGED, falling=True),
-                *(LogOrder(tag, True, value) for tag in tags)]  # fmt: skip
+        turn = [
+            LogSortOrder(),
+            LogSortOrder(STEP, falling=True),
+            LogSortOrder(CHANGED, falling=True),
+            *(LogSortOrder(tag, True, value) for tag in tags),
+        ]
         names = [(one.column, one.tagged) for one in turn]
         here = (self._order.column, self._order.tagged)
         at = names.index(here) if here in names else names.index((NAME, False))
@@ -113,7 +117,7 @@ class Remembering(Curating):
         if tags:
             value = VALUES[(VALUES.index(order.value) + 1) % len(VALUES)]
             tag = order.column if order.tagged else tags[0]
-            self._sort_by(LogOrder(tag, True, value, order.falling and order.tagged))
+            self._sort_by(LogSortOrder(tag, True, value, order.falling and order.tagged))
 
     def action_pick_tag(self) -> None:
         """Sort by any tag there is; pin some, so that their columns come first."""
@@ -126,8 +130,8 @@ class Remembering(Curating):
             if choice is None:
                 return
             tag, pinned = choice
-            self.services.looks.change(pinned_tags=pinned)
-            chosen = LogOrder(tag, True, order.value) if tag else order
+            self.services.chart_settings.change(pinned_tags=pinned)
+            chosen = LogSortOrder(tag, True, order.value) if tag else order
             self._sort_by(order if chosen.column == order.column else chosen)
 
         now = order.column if order.tagged else None
@@ -138,47 +142,47 @@ class Remembering(Curating):
     def action_mark(self) -> None:
         """Draw this run with whatever is watched, or no longer."""
         if self.chosen is not None:
-            self._mark([self.chosen.mark])
+            self._toggle_selected([self.chosen.run_key])
             self.query_one(Table).action_move(1)
 
     def action_mark_shown(self) -> None:
         """All that are listed, or none of them where all are marked."""
-        self._mark([row.mark for row in self._shown])
+        self._toggle_selected([row.run_key for row in self._shown])
 
-    def _mark(self, marks: list[str]) -> None:
+    def _toggle_selected(self, run_keys: list[str]) -> None:
         selected = self._view.selected
-        known, asked = set(selected), set(marks)
+        known, asked = set(selected), set(run_keys)
         if asked <= known:
             selected = [one for one in selected if one not in asked]
         else:
-            selected = [*selected, *(one for one in marks if one not in known)]
-        self.services.looks.change(selected=selected)
+            selected = [*selected, *(one for one in run_keys if one not in known)]
+        self.services.chart_settings.change(selected=selected)
         self.refill()
 
     def action_export(self) -> None:
         """Every point of the runs that are marked, or of all that are listed."""
-        from tui.charts.run_curves import Drawn
-        from tui.screens.export_points import give_points
+        from tui.charts.run_curves import RunCurves
+        from tui.screens.export_points import export_points
 
-        marks = {*self._view.selected, *self._view.pinned_runs}
-        marked = [row.log for row in self._known.rows if row.log and row.mark in marks]
+        run_keys = {*self._view.selected, *self._view.pinned_runs}
+        marked = [row.log for row in self._known.rows if row.log and row.run_key in run_keys]
         logs = marked or [row.log for row in self._shown if row.log]
         kind = "marked" if marked else "listed"
         loading = sum(not log.loaded for log in logs)
         note = f"; {loading:,} of the runs were still being read" if loading else ""
-        drawn = [Drawn(log.name, log.series) for log in logs]
+        runs = [RunCurves(log.name, log.series) for log in logs]
         whose = f"the {len(logs):,} {kind} run{'s' * (len(logs) != 1)}"
-        give_points(self, drawn, whose, note=note)
+        export_points(self, runs, whose, note=note)
 
-    def _sort_by(self, order: "LogOrder") -> None:
-        self.services.looks.change(sort_by=str(order), descending=order.falling)
+    def _sort_by(self, order: "LogSortOrder") -> None:
+        self.services.chart_settings.change(sort_by=str(order), descending=order.falling)
         self.refill()
 
 
-class LogsPage(Remembering):
+class LogsPage(LogListMemory):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("logs")
     name_in_keymap = "logs"
-    home = "#runs"
+    initial_focus = "#runs"
 
     def __init__(self) -> None:
         super().__init__()
@@ -201,11 +205,11 @@ class LogsPage(Remembering):
         yield keys
 
     def open(self) -> None:
-        if self._sieve is None:
-            self.narrow("")
+        if self._run_filter is None:
+            self.apply_filter("")
         super().open()
-        self._fill()
-        self.services.looks.recall(self._recalled)
+        self._refresh_rows()
+        self.services.chart_settings.recall(self._recalled)
         table = self.query_one(Table)
         if self.services.selected:
             table.choose(self.services.selected)
@@ -219,27 +223,27 @@ class LogsPage(Remembering):
     def show_runs(self, snapshot: RunsSnapshot) -> None:
         if snapshot is not self._known:
             self._known = snapshot
-            self._fill()
+            self._refresh_rows()
 
     def refill(self) -> None:
-        self._fill()
+        self._refresh_rows()
 
     def redraw(self) -> None:
-        self._fill()
+        self._refresh_rows()
         super().redraw()
 
-    def narrow(self, word: str) -> None:
-        """Only what `word` lets through; as the command line asked where that is empty."""
-        super().narrow(word or self.services.runs_filter)
-        if not word:
+    def apply_filter(self, text: str) -> None:
+        """Only what `text` lets through; as the command line asked where that is empty."""
+        super().apply_filter(text or self.services.runs_filter)
+        if not text:
             self._keep_filter()
 
     def on_descendant_blur(self) -> None:
         self._keep_filter()
 
     def _keep_filter(self) -> None:
-        if self.word != self._view.run_filter and not self.wrong:
-            self.services.looks.change(run_filter=self.word)
+        if self.filter_text != self._view.run_filter and not self.filter_error:
+            self.services.chart_settings.change(run_filter=self.filter_text)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in _OF_RUNS:
@@ -250,7 +254,7 @@ class LogsPage(Remembering):
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
         self.services.selected = self.query_one(Table).chosen
-        self._tell()
+        self._update_status()
         self._prefer()
 
     async def action_watch(self) -> None:
@@ -259,13 +263,13 @@ class LogsPage(Remembering):
 
     def _recalled(self, note: str) -> None:
         if note:
-            self.services.say(note, "warning")
-        if self._view.run_filter and not (self.word or self.services.runs_filter):
-            self.word = self._view.run_filter
-            self.narrow(self.word)
+            self.services.notify_user(note, "warning")
+        if self._view.run_filter and not (self.filter_text or self.services.runs_filter):
+            self.filter_text = self._view.run_filter
+            self.apply_filter(self.filter_text)
         self._see_anew()
 
-    def _fill(self) -> None:
+    def _refresh_rows(self) -> None:
         if not self.ready:
             return
         from engine.charts.filters import parse
@@ -274,9 +278,9 @@ class LogsPage(Remembering):
 
         view = self._view
         made = self._table = self._table or LogTable(self.glyphs)
-        made.glyphs, made.order = self.glyphs, LogOrder.parse(view.sort_by, view.descending)
+        made.glyphs, made.order = self.glyphs, LogSortOrder.parse(view.sort_by, view.descending)
         rows = kept(self._known.rows, hidden=self._hidden, archived=self._archived)
-        shown = self.sifted([one for one in rows if one.log is not None])
+        shown = self.filtered([one for one in rows if one.log is not None])
         logs = [one.log for one in shown if one.log is not None]
         common = common_tags(logs, parse(self.services.tags), TAGS_LISTED)
         tags = [*dict.fromkeys([*view.pinned_tags, *common])][:MOST_TAGS]
@@ -294,11 +298,11 @@ class LogsPage(Remembering):
         table.empty = "No run is like this." if self._known.rows else "No log here yet."
         marked, pinned = set(view.selected), set(view.pinned_runs)
         table.show_later([one.key for one in lines], made.rows(lines, marked - pinned, pinned))
-        self._tell()
+        self._update_status()
         self._prefer()
         self.show_keys()
 
-    def _tell(self) -> None:
+    def _update_status(self) -> None:
         self.query_one("#about", Lines).show(self._about())
         self.query_one("#summary", Lines).show(self._summary())
 
@@ -319,16 +323,16 @@ class LogsPage(Remembering):
         return [*line, *said_of(row, between), (between + one_line(str(row.path)), "dim")]
 
     def _summary(self) -> Line:
-        if self.wrong:
-            return [(f" filter: {one_line(self.wrong)}", "bad")]
+        if self.filter_error:
+            return [(f" filter: {one_line(self.filter_error)}", "bad")]
         rows, view = self._known.rows, self._view
         parts = [f"{len(rows):,} run{'s' * (len(rows) != 1)}"]
         if len(self._shown) != len(rows):
             parts.append(f"{len(self._shown):,} shown")
-        if self.word and not self.query("#filter"):  # as it was left last time
-            parts.append(f"only runs like {one_line(self.word)}, esc shows all")
-        marks = {row.mark for row in rows} if view.selected or view.pinned_runs else set()
-        if marked := len(marks & {*view.selected, *view.pinned_runs}):
+        if self.filter_text and not self.query("#filter"):  # as it was left last time
+            parts.append(f"only runs like {one_line(self.filter_text)}, esc shows all")
+        listed = {row.run_key for row in rows} if view.selected or view.pinned_runs else set()
+        if marked := len(listed & {*view.selected, *view.pinned_runs}):
             parts.append(f"{marked:,} marked, drawn together")
         order = self._order
         if order.tagged:

@@ -14,7 +14,7 @@ from engine.jobs.directory import JobDirectory
 from engine.jobs.logs import Journal
 from engine.text import one_line
 from tui.formatting import name_of, size, state_words
-from tui.screens.page import Sheet, bindings_of
+from tui.screens.page import SubPage, bindings_of
 from tui.snapshots import RunRow, RunsSnapshot
 from tui.styled_text import Line, Piece
 from tui.widgets.lines import Lines, Rule
@@ -36,10 +36,10 @@ class LogGrew(Message):
         return isinstance(message, LogGrew)
 
 
-class LogPage(Sheet):
+class LogPage(SubPage):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("log")
     name_in_keymap = "log"
-    home = "#journal"
+    initial_focus = "#journal"
 
     def __init__(self, row: RunRow) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class LogPage(Sheet):
 
     def show_runs(self, snapshot: RunsSnapshot) -> None:
         self._row = snapshot.row(self._row.key) or self._row
-        self._tell()
+        self._update_status()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._draw)
@@ -99,50 +99,51 @@ class LogPage(Sheet):
             return bool(self._hits)
         return super().check_action(action, parameters)
 
-    def narrow(self, word: str) -> None:
+    def apply_filter(self, text: str) -> None:
         self._search()
         self._at = len(self._hits) - 1 if self._hits else None
         self._draw()
-        self._look()
+        self._scroll_to_hit()
 
     def action_turn_hit(self, by: int) -> None:
         if self._hits:
             self._at = ((self._at if self._at is not None else 0) + by) % len(self._hits)
             self._draw()
-            self._look()
+            self._scroll_to_hit()
 
     def _search(self) -> None:
-        word = self.word.casefold()
+        word = self.filter_text.casefold()
         looked = self._hits[self._at] if self._at is not None and self._hits else None
         self._hits = [at for at, one in enumerate(self._lines) if word and word in one.casefold()]
         if looked is not None and self._hits:
             self._at = self._hits.index(looked) if looked in self._hits else len(self._hits) - 1
 
-    def _look(self) -> None:
+    def _scroll_to_hit(self) -> None:
         if self._at is not None and self._hits:
             self.query_one(Pager).go_to(self._rows[self._hits[self._at]])
 
     def _draw(self) -> None:
         if not self.ready:
             return
-        self._tell()
+        self._update_status()
         self.show_keys()
         pager = self.query_one(Pager)
         width = max(4, self.size.width - 3)
         current = self._hits[self._at] if self._at is not None and self._hits else None
-        pattern = re.compile(re.escape(self.word), re.IGNORECASE) if self.word else None
+        text = self.filter_text
+        pattern = re.compile(re.escape(text), re.IGNORECASE) if text else None
         rows: list[Line] = []
         self._rows = []
         for at, line in enumerate(self._lines):
             self._rows.append(len(rows))
             for part in broken(line, width):
-                mark: Piece = (">" if at == current else " ", "strong")
-                rows.append([mark, *_underlined(part, pattern)])
+                cursor: Piece = (">" if at == current else " ", "strong")
+                rows.append([cursor, *_underlined(part, pattern)])
         if self._read and not self._lines:
             rows = [[(" It has said nothing yet.", "dim")]]
         pager.show(rows)
 
-    def _tell(self) -> None:
+    def _update_status(self) -> None:
         between = f" {self.glyphs.separator} "
         line: list[Piece] = [
             (f" {name_of(self._row)} ", "strong"),
@@ -152,9 +153,9 @@ class LogPage(Sheet):
         line.append((f"{between}{count:,} line{'s' * (count != 1)}", "dim"))
         if self._missing:
             line.append((f" after {self._missing}", "dim"))
-        if self.word:
+        if self.filter_text:
             place = f"{(self._at or 0) + 1} of {len(self._hits):,}" if self._hits else "nowhere"
-            line.append((f"{between}“{one_line(self.word)}” {place}", "warn"))
+            line.append((f"{between}“{one_line(self.filter_text)}” {place}", "warn"))
         self.query_one("#headline", Lines).show(line)
 
     def _follow(self) -> None:

@@ -14,7 +14,7 @@ from engine.jobs.overview import Overview, gather
 from engine.recipes.diff import flatten
 from engine.text import clean, one_line
 from tui.formatting import clock, error_lines, name_of, size, state_words
-from tui.screens.page import Sheet, bindings_of
+from tui.screens.page import SubPage, bindings_of
 from tui.snapshots import RunRow
 from tui.styled_text import Line
 from tui.widgets.lines import Lines, Rule
@@ -27,7 +27,7 @@ _HIDDEN_FACTS = frozenset({"launch", "argv"})
 """Of a start, what tells a person nothing."""
 
 
-class Gathered(Message):
+class OverviewRead(Message):
     """All of a run is read, or why it cannot be."""
 
     def __init__(self, lines: list[Line]) -> None:
@@ -35,10 +35,10 @@ class Gathered(Message):
         self.lines = lines
 
 
-class OverviewPage(Sheet):
+class OverviewPage(SubPage):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("overview")
     name_in_keymap = "overview"
-    home = "#overview"
+    initial_focus = "#overview"
 
     def __init__(self, row: RunRow) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class OverviewPage(Sheet):
         )
         self.run_worker(self._gather, thread=True)
 
-    def on_gathered(self, event: Gathered) -> None:
+    def on_overview_read(self, event: OverviewRead) -> None:
         self.query_one(Pager).show(event.lines)
 
     @property
@@ -77,7 +77,7 @@ class OverviewPage(Sheet):
             lines = log_lines(log) if log else overview_lines(gather(job))
         except EngineError as error:
             lines = error_lines(error)
-        self.post_message(Gathered(lines))
+        self.post_message(OverviewRead(lines))
 
 
 def log_lines(run: "RunLog") -> list[Line]:

@@ -4,7 +4,7 @@ from engine.jobs.status import State
 from engine.jobs.summary import JobView
 from engine.text import one_line
 from tui.formatting import name_of, odd_tags, over_budget, remark, said_of, state_words
-from tui.screens.sort_order import Order
+from tui.screens.sort_order import SortOrder
 from tui.snapshots import RunRow
 from tui.styled_text import Line, Piece
 
@@ -47,15 +47,15 @@ def summary(
     separator: str,
     *,
     shown: int,
-    word: str,
-    order: Order,
-    wrong: str = "",
+    filter_text: str,
+    order: SortOrder,
+    filter_error: str = "",
 ) -> Line:
     """How many runs there are, here and elsewhere, waiting, put away, and in which order; or what
-    is `wrong` with the filter.
+    is `filter_error` with the filter.
     """
-    if wrong:
-        return [(f" filter: {one_line(wrong)}", "bad")]
+    if filter_error:
+        return [(f" filter: {one_line(filter_error)}", "bad")]
     here = sum(not row.elsewhere and not row.shipped for row in rows)
     there = sum(row.elsewhere for row in rows)
     waiting = sum(row.view.state is State.QUEUED for row in rows)
@@ -75,8 +75,8 @@ def summary(
         parts.append(f"{hidden} hidden")
     if archived:
         parts.append(f"{archived} archived")
-    if word:
-        parts.append(f"{shown} like “{one_line(word)}”")
+    if filter_text:
+        parts.append(f"{shown} like “{one_line(filter_text)}”")
     if order.tag:
         way = "falling" if order.falling else "rising"
         parts.append(f"by {order.value} {one_line(order.tag)}, {way}")

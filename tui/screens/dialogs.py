@@ -32,7 +32,7 @@ class Dialog(Window[T], Generic[T]):
             yield pager
 
 
-class Question(Dialog[bool]):
+class ConfirmDialog(Dialog[bool]):
     """Yes or no; only `y` is yes."""
 
     BINDINGS: ClassVar = [
@@ -49,7 +49,7 @@ class Question(Dialog[bool]):
         self.dismiss(yes)
 
 
-class Trouble(Dialog[None]):
+class ErrorDialog(Dialog[None]):
     """An error: title, detail, hint."""
 
     BINDINGS: ClassVar = [Binding("enter", "app.back", show=False)]

@@ -4,19 +4,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.text import one_line
-from tui.charts.run_curves import Drawn
+from tui.charts.run_curves import RunCurves
 from tui.screens.prompts import Ask
-from tui.screens.run_actions import Deeds
+from tui.screens.run_actions import RunActions
 
 
-def give_points(
-    page: Deeds, runs: Sequence[Drawn], whose: str, *, branches: bool = False, note: str = ""
+def export_points(
+    page: RunActions,
+    runs: Sequence[RunCurves],
+    whose: str,
+    *,
+    branches: bool = False,
+    note: str = "",
 ) -> None:
     """Ask where to, and write all tags of these runs; `note` is said with what was written."""
 
     def take(name: str | None) -> None:
         if name:
-            page.do(lambda: write(Path(name).expanduser()))
+            page.run_in_thread(lambda: write(Path(name).expanduser()))
 
     def write(path: Path) -> str:
         from tui.charts import export

@@ -11,7 +11,7 @@ from engine.jobs.hardware import Gpu, HardwareSample
 from engine.text import one_line
 from tui.formatting import NONE, duration, size
 from tui.glyphs import Glyphs
-from tui.screens.page import Sheet, bindings_of
+from tui.screens.page import SubPage, bindings_of
 from tui.styled_text import Line, Piece, fit
 from tui.widgets.lines import Rule
 from tui.widgets.pager import Pager
@@ -24,10 +24,10 @@ MOST_CELLS = 60
 Measure = Callable[[HardwareSample], float | None]
 
 
-class MachinePage(Sheet):
+class HardwarePage(SubPage):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("machine")
     name_in_keymap = "machine"
-    home = "#gauges"
+    initial_focus = "#gauges"
 
     def compose(self) -> ComposeResult:
         header, keys = self.frame()
@@ -50,7 +50,7 @@ class MachinePage(Sheet):
 
     def show_readings(self, readings: tuple[HardwareSample, ...]) -> None:
         width = max(self.size.width - 2, 10)
-        folder = one_line(str(self.services.gauging.folder))
+        folder = one_line(str(self.services.hardware_feed.folder))
         self.query_one(Pager).show(machine_lines(readings, folder, width, self.glyphs))
 
 

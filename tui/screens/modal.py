@@ -26,6 +26,6 @@ class Window(ModalScreen[T], Generic[T]):
             self.set_focus(found.first(Widget))
         self.opened.set()
 
-    def step_back(self) -> None:
+    def go_back(self) -> None:
         """What `esc` does."""
         self.dismiss(None)

@@ -45,16 +45,16 @@ class Page(Screen[None]):
     AUTO_FOCUS: ClassVar[str | None] = None
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
     name_in_keymap: ClassVar[str] = ""
-    over: ClassVar[bool] = False
+    is_sub_page: ClassVar[bool] = False
     """Whether it lies over another page, and closes before another is shown."""
-    home: ClassVar[str] = ""
+    initial_focus: ClassVar[str] = ""
     """Selector of the list that has the focus at first, and after `esc`."""
     filter_hint: ClassVar[str] = "a word to find"
     """What can be typed after `/`."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.word = ""
+        self.filter_text = ""
         """What the list is narrowed to."""
         self._composed = False
 
@@ -78,7 +78,7 @@ class Page(Screen[None]):
 
     def on_mount(self) -> None:
         self._composed = True
-        self.focus_home()
+        self.focus_initial()
         self.open()
 
     def on_screen_resume(self) -> None:
@@ -97,10 +97,10 @@ class Page(Screen[None]):
     def on_descendant_blur(self) -> None:
         self.show_keys()
 
-    def focus_home(self) -> None:
+    def focus_initial(self) -> None:
         """Focus the list that this screen is about."""
-        if self.home:
-            self.query_one(self.home, Widget).focus()
+        if self.initial_focus:
+            self.query_one(self.initial_focus, Widget).focus()
 
     def show_runs(self, snapshot: RunsSnapshot) -> None:
         """The list of runs is another one; screens that show it take it."""
@@ -153,41 +153,41 @@ class Page(Screen[None]):
             await self.mount(Field(hint=self.filter_hint, id="filter"))
         self.set_focus(self.query_one("#filter"))
 
-    def narrow(self, word: str) -> None:
-        """List only what holds `word`."""
+    def apply_filter(self, text: str) -> None:
+        """List only what holds `text`."""
 
     async def on_input_changed(self, event: "Input.Changed") -> None:
         if event.input.id == "filter":
-            self.word = event.value
-            self.narrow(event.value)
+            self.filter_text = event.value
+            self.apply_filter(event.value)
             # What was narrowed says so before the letter is drawn: one frame shows both.
             await asyncio.sleep(0)
 
     def on_input_submitted(self, event: "Input.Submitted") -> None:
         if event.input.id == "filter":
-            self.focus_home()
+            self.focus_initial()
 
     def _drop_filter(self) -> None:
         self.query("#filter").remove()
-        self.word = ""
-        self.narrow("")
-        self.focus_home()
+        self.filter_text = ""
+        self.apply_filter("")
+        self.focus_initial()
 
-    def step_back(self) -> bool:
+    def go_back(self) -> bool:
         """Undo the last step into something; False where this screen is at its beginning."""
-        if self.word or (self.focused is not None and self.focused.id == "filter"):
+        if self.filter_text or (self.focused is not None and self.focused.id == "filter"):
             self._drop_filter()
             return True
         if self.in_field:
-            self.focus_home()
+            self.focus_initial()
             return True
         return False
 
 
-class Sheet(Page):
-    over = True
+class SubPage(Page):
+    is_sub_page = True
 
-    def step_back(self) -> bool:
-        if not super().step_back():
+    def go_back(self) -> bool:
+        if not super().go_back():
             self.dismiss()
         return True

@@ -11,7 +11,7 @@ from tui.keymap import Key, faces, keys_of
 from tui.screens.modal import Window
 from tui.screens.page import Page
 from tui.widgets.field import Field
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Column, Table, TableRow
 
 _COLUMNS = (Column("key", 12), Column("what it does", 20, 60))
 
@@ -53,7 +53,7 @@ class PalettePage(Window[str | None]):
     def _narrow(self, text: str) -> None:
         words = text.casefold().split()
         rows = [
-            Row(key.id, (((faces(key), "key"),), ((key.help, ""),)))
+            TableRow(key.id, (((faces(key), "key"),), ((key.help, ""),)))
             for key in self._keys
             if all(word in f"{key.label} {key.help} {key.id}".casefold() for word in words)
         ]

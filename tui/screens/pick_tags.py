@@ -12,7 +12,7 @@ from engine.text import one_line
 from tui.screens.modal import Window
 from tui.widgets.field import Field
 from tui.widgets.lines import Lines
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Column, Table, TableRow
 
 _KEYS = "space pins   enter goes there   esc as before"
 
@@ -52,12 +52,12 @@ class PickTags(Window[tuple[str | None, list[str]] | None]):
             yield Lines(id="picking")
 
     def on_mount(self) -> None:
-        self._fill()
+        self._refresh_rows()
         self.query_one(Table).choose(self._chosen)
         self.query_one("#picking", Lines).show([(_KEYS, "dim")])
 
     def on_input_changed(self) -> None:
-        self._fill()
+        self._refresh_rows()
 
     def on_input_submitted(self) -> None:
         self.dismiss((self.query_one(Table).chosen, self._pinned))
@@ -71,13 +71,13 @@ class PickTags(Window[tuple[str | None, list[str]] | None]):
             self._pinned.remove(tag)
         elif tag is not None:
             self._pinned.append(tag)
-        self._fill()
+        self._refresh_rows()
 
-    def _fill(self) -> None:
+    def _refresh_rows(self) -> None:
         words = self.query_one(Input).value.casefold().split()
         self.query_one(Table).show(
             [
-                Row(tag, (((one_line(name), ""),),), marked=tag in self._pinned)
+                TableRow(tag, (((one_line(name), ""),),), marked=tag in self._pinned)
                 for tag, name in self._names.items()
                 if all(word in f"{name} {tag}".casefold() for word in words)
             ]

@@ -12,7 +12,7 @@ from textual.widgets import Input
 from engine.text import one_line
 from tui.screens.modal import Window
 from tui.widgets.lines import Lines
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Column, Table, TableRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Choose(Window[str | None]):
         table = self.query_one(Table)
         table.show(
             [
-                Row(one.key, (((one_line(one.label), ""),), ((one_line(one.about), "dim"),)))
+                TableRow(one.key, (((one_line(one.label), ""),), ((one_line(one.about), "dim"),)))
                 for one in self._offers
             ]
         )

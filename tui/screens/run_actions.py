@@ -19,7 +19,7 @@ _FIRMER = {
 }
 
 
-class Deeds(Page):
+class RunActions(Page):
     """Subclasses say which run is the chosen one."""
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Deeds(Page):
         if not stage:
             self._send(row, "ask")
             return
-        from tui.screens.dialogs import Question
+        from tui.screens.dialogs import ConfirmDialog
 
         following, title, detail = _FIRMER.get(stage, _FIRMER["SIGTERM"])
 
@@ -89,7 +89,7 @@ class Deeds(Page):
             if yes:
                 self._send(row, following)
 
-        self.app.push_screen(Question(f"{name_of(row)}: {title}", detail), answer)
+        self.app.push_screen(ConfirmDialog(f"{name_of(row)}: {title}", detail), answer)
 
     def action_move(self, by: int) -> None:
         row = self.chosen
@@ -100,7 +100,7 @@ class Deeds(Page):
             place = self.services.actions.move(row.view.record.id, by)
             return f"{name_of(row)} is #{place} in line now"
 
-        self.do(move)
+        self.run_in_thread(move)
 
     def action_resume(self) -> None:
         row = self.chosen
@@ -113,7 +113,7 @@ class Deeds(Page):
         if row.view.state is not State.LOST:
             self._resume(row)
             return
-        from tui.screens.dialogs import Question
+        from tui.screens.dialogs import ConfirmDialog
 
         host = one_line(row.view.status.host) if row.view.status else "another host"
 
@@ -122,29 +122,30 @@ class Deeds(Page):
                 self._resume(row, adopt=True)
 
         detail = f"It ran on {host}. If it still runs there, two would write to one place."
-        self.app.push_screen(Question(f"Adopt {name_of(row)} and resume it here?", detail), answer)
+        title = f"Adopt {name_of(row)} and resume it here?"
+        self.app.push_screen(ConfirmDialog(title, detail), answer)
 
-    def do(self, deed: Callable[[], str | None]) -> Worker[None]:
+    def run_in_thread(self, task: Callable[[], str | None]) -> Worker[None]:
         """Run something that may block on a thread; say what it returns, or how it failed."""
 
-        from tui.screens.dialogs import Trouble
+        from tui.screens.dialogs import ErrorDialog
 
-        def act() -> None:
+        def run() -> None:
             try:
-                done = deed()
+                done = task()
             except EngineError as error:
-                self.app.call_from_thread(self.app.push_screen, Trouble(error))
+                self.app.call_from_thread(self.app.push_screen, ErrorDialog(error))
             except OSError as error:
                 told = EngineError(
                     "That could not be written.", f"{error.filename}: {error.strerror}"
                 )
-                self.app.call_from_thread(self.app.push_screen, Trouble(told))
+                self.app.call_from_thread(self.app.push_screen, ErrorDialog(told))
             else:
                 if done:
-                    self.app.call_from_thread(self.services.say, done)
+                    self.app.call_from_thread(self.services.notify_user, done)
             self.services.feed.wake()
 
-        return self.run_worker(act, thread=True)
+        return self.run_worker(run, thread=True)
 
     def _send(self, row: RunRow, stage: str) -> None:
         self._asked[row.key] = stage
@@ -158,25 +159,26 @@ class Deeds(Page):
             self.services.actions.stop(row.path, stage)
             return f"{name_of(row)}: {said}"
 
-        self.do(stop)
+        self.run_in_thread(stop)
 
     def _cancel(self, row: RunRow) -> None:
         def cancel() -> str:
             self.services.actions.cancel(row.view.record.id)
             return f"{name_of(row)} waits no longer; r puts it in line again"
 
-        self.do(cancel)
+        self.run_in_thread(cancel)
 
     def _go_further(self, row: RunRow) -> None:
         """Ask for what a run that is done needs to go on: more to do, or another rule."""
         from engine.jobs.resume_rules import how_to_extend
-        from tui.screens.dialogs import Question
+        from tui.screens.dialogs import ConfirmDialog
         from tui.screens.run_dialogs import MoreWindow
 
         recipe = row.view.recipe
         if not isinstance(recipe, TrainRecipe):
             return
-        needed = how_to_extend(recipe, row.marks.ended if row.marks else "")
+        steps = row.notable_steps
+        needed = how_to_extend(recipe, steps.ended if steps else "")
 
         def answer(change: str | None) -> None:
             if change is not None:
@@ -186,15 +188,15 @@ class Deeds(Page):
             self.app.push_screen(MoreWindow(name_of(row), recipe, needed), answer)
             return
         detail = f"{needed.setting} becomes {needed.value}."
-        question = Question(f"{name_of(row)} ended early: {needed.why}. Go on?", detail)
-        self.app.push_screen(question, lambda yes: answer(needed.change if yes else None))
+        dialog = ConfirmDialog(f"{name_of(row)} ended early: {needed.why}. Go on?", detail)
+        self.app.push_screen(dialog, lambda yes: answer(needed.change if yes else None))
 
     def _resume(self, row: RunRow, *, adopt: bool = False, changes: Sequence[str] = ()) -> None:
         def resume() -> str:
             self.services.actions.resume(row.path, adopt=adopt, changes=changes)
             return f"{name_of(row)} goes on{', with ' if changes else ''}{' '.join(changes)}"
 
-        self.do(resume)
+        self.run_in_thread(resume)
 
 
 def _may_go_further(row: RunRow) -> bool:

@@ -21,7 +21,7 @@ from tui.styled_text import Line, Piece
 from tui.widgets.field import Field
 from tui.widgets.lines import Lines
 from tui.widgets.pager import Pager
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Column, Table, TableRow
 
 LONGEST_NOTE = 2000
 Noted = tuple[str, list[str]]
@@ -198,10 +198,10 @@ class PickField(Window[str | None]):
             yield Table(self.COLUMNS)
 
     def on_mount(self) -> None:
-        rows = [Row("", (((("nothing"), ""),), (("no groups", "dim"),)))]
+        rows = [TableRow("", (((("nothing"), ""),), (("no groups", "dim"),)))]
         for name, values in self._found.items():
             shown = f"{len(values)}: " + ", ".join(one_line(said(one)) for one in values[:6])
-            rows.append(Row(name, (((one_line(name), ""),), ((shown, ""),))))
+            rows.append(TableRow(name, (((one_line(name), ""),), ((shown, ""),))))
         table = self.query_one(Table)
         table.show(rows)
         table.choose(self._chosen)

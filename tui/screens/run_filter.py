@@ -11,7 +11,7 @@ from tui.snapshots import RunRow
 RUN_FIELDS = ("name", "state", "tag", "on", "how", "note", "kind")
 
 
-def run_filter(text: str) -> Filter:
+def parse_run_filter(text: str) -> Filter:
     """A filter for runs: words look at all that a list says of one, `state:` and others at that.
 
     Raises EngineError for what cannot be understood.
@@ -42,25 +42,25 @@ def state_of(row: RunRow) -> str:
     return str(row.view.state) if row.log is None or row.log.kind == "job" else ""
 
 
-class Sieve:
+class RunFilter:
     """A filter as it is typed. What it looks at of a run is kept until the run is another one."""
 
     def __init__(self) -> None:
-        self.wrong = ""
+        self.error = ""
         """Why what is typed is no filter; then the one before still holds."""
         self._filter: Filter | None = None
         self._rows: Sequence[RunRow] = ()
         self._subjects: list[Subject] = []
 
-    def take(self, text: str) -> bool:
+    def set_text(self, text: str) -> bool:
         """Let through what `text` says, all where it is empty; False where it is no filter."""
         try:
-            self._filter, self.wrong = (run_filter(text) if text.strip() else None), ""
+            self._filter, self.error = (parse_run_filter(text) if text.strip() else None), ""
         except EngineError as error:
-            self.wrong = error.detail.rpartition("^ ")[2]
-        return not self.wrong
+            self.error = error.detail.rpartition("^ ")[2]
+        return not self.error
 
-    def sift(self, rows: Sequence[RunRow]) -> list[RunRow]:
+    def matching(self, rows: Sequence[RunRow]) -> list[RunRow]:
         """Those of the rows that are let through."""
         if self._filter is None:
             return list(rows)

@@ -18,7 +18,7 @@ NO_EFFECT = 1e-4
 """Nats per token. Below it two arms are the same model, up to rounding."""
 
 
-def marks(kind: Kind, glyphs: Glyphs) -> tuple[str, str]:
+def brackets(kind: Kind, glyphs: Glyphs) -> tuple[str, str]:
     """What stands before and after tokens of a kind, in any colour or none."""
     if kind == "unshifted":
         return "", ""
@@ -39,8 +39,8 @@ def shift_lines(shift: Shift, at: int, glyphs: Glyphs, pieces: Sequence[str] = (
     def turn(kind: Kind) -> None:
         nonlocal now
         if kind != now:
-            lines[-1].append((marks(now, glyphs)[1], ROLES[now]))
-            lines[-1].append((marks(kind, glyphs)[0], ROLES[kind]))
+            lines[-1].append((brackets(now, glyphs)[1], ROLES[now]))
+            lines[-1].append((brackets(kind, glyphs)[0], ROLES[kind]))
             now = kind
 
     for text, kind, picked in _stretches(shift, at, pieces):
@@ -123,7 +123,7 @@ def _shares_line(shift: Shift, base: str, glyphs: Glyphs) -> Line:
     line: list[Piece] = [(f" token shift against {base}", "strong")]
     shares = shift.shares
     for kind in KINDS:
-        before, after = marks(kind, glyphs)
+        before, after = brackets(kind, glyphs)
         line.append((f"  {before}{kind}{after} {shares[kind]:.0%}", ROLES[kind]))
     count = len(shift.tokens)
     line.append((f"  KL {nats(shift.kl)} nats a token, n={count}", "dim"))

@@ -30,7 +30,7 @@ SortKey = tuple[float, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SortOrder:
     column: str = setting("", choices=SORT_COLUMNS)
     falling: bool = False
     value: str = setting("last", choices=VALUES)
@@ -49,7 +49,7 @@ def value_of(spark: Spark | None, value: str) -> float | None:
     return {"best": spark.best, "smoothed": spark.smoothed}.get(value, spark.last)
 
 
-def sort(rows: list[RunRow], order: Order) -> list[RunRow]:
+def sort(rows: list[RunRow], order: SortOrder) -> list[RunRow]:
     """Rows by the column of the order; those that have nothing there, or NaN, always come last."""
     if not (order.column or order.tag):
         return rows[::-1] if order.falling else rows
@@ -59,7 +59,7 @@ def sort(rows: list[RunRow], order: Order) -> list[RunRow]:
     return [row for _, row in known] + [row for key, row in keyed if key is None]
 
 
-def _key(row: RunRow, order: Order) -> SortKey | None:
+def _key(row: RunRow, order: SortOrder) -> SortKey | None:
     if order.tag:
         return _known(value_of(row.curves.get(order.tag), order.value))
     view = row.view
@@ -90,26 +90,26 @@ def order_file(root: Path) -> Path:
     return state_folder() / "orders" / f"{name}.json"
 
 
-def load(root: Path) -> tuple[Order, str]:
+def load(root: Path) -> tuple[SortOrder, str]:
     """The order of a folder of runs, and why it is a fresh one; empty where all is well."""
     try:
         with order_file(root).open("rb") as file:
             table = json.loads(file.read(_LARGEST))
     except FileNotFoundError:
-        return Order(), ""
+        return SortOrder(), ""
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or "it is damaged"
-        return Order(), f"The order of last time is not used: {one_line(reason)}."
+        return SortOrder(), f"The order of last time is not used: {one_line(reason)}."
     if not isinstance(table, dict) or table.get("schema") != SCHEMA:
-        return Order(), "The order of last time is of another finetop, so this is a fresh one."
+        return SortOrder(), "The order of last time is of another finetop, so this is a fresh one."
     kept = table.get("order")
-    order = validation.from_untrusted(Order, kept) if isinstance(kept, dict) else None
+    order = validation.from_untrusted(SortOrder, kept) if isinstance(kept, dict) else None
     if order is None:
-        return Order(), "The order of last time holds something else, so this is a fresh one."
+        return SortOrder(), "The order of last time holds something else, so this is a fresh one."
     return order, ""
 
 
-def save(root: Path, order: Order) -> None:
+def save(root: Path, order: SortOrder) -> None:
     """Keep the order. Raises OSError."""
     path = order_file(root)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -122,7 +122,7 @@ _PLAIN = (NAME, STEP, CHANGED)
 
 
 @dataclass(frozen=True, slots=True)
-class LogOrder:
+class LogSortOrder:
     """What logs are listed by."""
 
     column: str = NAME
@@ -133,7 +133,7 @@ class LogOrder:
     falling: bool = False
 
     @classmethod
-    def parse(cls, text: str, falling: bool) -> "LogOrder":
+    def parse(cls, text: str, falling: bool) -> "LogSortOrder":
         """What `str` gave; by name where it is something else."""
         value, colon, tag = text.partition(":")
         if colon and value in VALUES:

@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.recipes.diff import flatten, said, value_at
 from engine.text import one_line
-from tui.screens.sort_order import Order, sort
+from tui.screens.sort_order import SortOrder, sort
 from tui.snapshots import RunRow
 
 
@@ -53,7 +53,7 @@ def arrange(rows: Sequence[RunRow], pinned: Collection[str] = ()) -> list[Entry]
     roots: list[RunRow] = []
     for row in rows:
         parent = parent_of(row)
-        if row.mark in pinned:
+        if row.run_key in pinned:
             tops.append(row)
         elif parent in known and parent != row.view.record.id:
             children.setdefault(parent, []).append(row)
@@ -69,10 +69,10 @@ def arrange(rows: Sequence[RunRow], pinned: Collection[str] = ()) -> list[Entry]
 
 
 def sorted_rows(
-    rows: Sequence[RunRow], order: Order, *, tree: bool = True
+    rows: Sequence[RunRow], order: SortOrder, *, tree: bool = True
 ) -> list[Entry | Heading]:
     """As `arrange`, in an order of the user's: without the tree where that would break it."""
-    if tree and order == Order(value=order.value, pinned=order.pinned):
+    if tree and order == SortOrder(value=order.value, pinned=order.pinned):
         return [*arrange(rows, order.pinned)]
     lines = grouped(lifted(sort([*rows], order), order.pinned), order.group)
     return [one if isinstance(one, Heading) else Entry(one) for one in lines]
@@ -82,7 +82,7 @@ def lifted(rows: Sequence[RunRow], pinned: Collection[str]) -> list[RunRow]:
     """The same rows, those that are pinned on top."""
     if not pinned:
         return list(rows)
-    return sorted(rows, key=lambda row: row.mark not in pinned)
+    return sorted(rows, key=lambda row: row.run_key not in pinned)
 
 
 def grouped(rows: Sequence[RunRow], setting: str) -> list[RunRow | Heading]:

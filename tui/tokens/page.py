@@ -8,11 +8,11 @@ from textual.widgets import TextArea
 
 from engine.errors import EngineError
 from engine.tokenizers.readings import format_conversation, parse_conversation
-from tui.screens.dialogs import Trouble
+from tui.screens.dialogs import ErrorDialog
 from tui.screens.page import bindings_of
 from tui.tokens.block_pane import Blocks
 from tui.tokens.panes import VIEWS, YOURS, TokenPanes
-from tui.tokens.requests import FORMS, Question
+from tui.tokens.requests import FORMS, TokenizeRequest
 from tui.tokens.token_text import FACES
 from tui.widgets.pager import Pager
 
@@ -20,7 +20,7 @@ MOST_WRITTEN = 20_000
 """Characters of a text of one's own; `finetop tokenize` takes more."""
 
 
-class Recalled(Message):
+class LastChoiceRead(Message):
     """It is known which tokenizers were compared last time; none: there was no such time."""
 
     def __init__(self, refs: tuple[str, ...]) -> None:
@@ -31,7 +31,7 @@ class Recalled(Message):
 class TokensPage(TokenPanes):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("tokens")
     name_in_keymap = "tokens"
-    home = "#tokens-0 Blocks"
+    initial_focus = "#tokens-0 Blocks"
 
     def on_mount(self) -> None:
         self.query_one("#token-counts", Pager).can_focus = False
@@ -43,12 +43,12 @@ class TokensPage(TokenPanes):
         self._ask()
         self._show()
 
-    def on_recalled(self, event: "Recalled") -> None:
+    def on_last_choice_read(self, event: "LastChoiceRead") -> None:
         self._recalled, self._refs = True, event.refs or self._refs
         self.open()
 
     async def on_unmount(self) -> None:
-        self._asker.stop()
+        self._tokenize_client.stop()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         blocks = self._view in ("pieces", "templates")
@@ -66,14 +66,14 @@ class TokensPage(TokenPanes):
             return self._view != "difference" and len(self._panes()) > self._room()
         return action != "filter"
 
-    def step_back(self) -> bool:
+    def go_back(self) -> bool:
         if self.in_field:
             self._close_field()
             return True
         if self._view != VIEWS[0]:
             self._turn_to(VIEWS[0])
             return True
-        return super().step_back()
+        return super().go_back()
 
     def action_turn_view(self, by: int) -> None:
         self._turn_to(VIEWS[(VIEWS.index(self._view) + by) % len(VIEWS)])
@@ -123,7 +123,7 @@ class TokensPage(TokenPanes):
             try:
                 self._said = parse_conversation(text[:MOST_WRITTEN])
             except EngineError as error:
-                self.app.push_screen(Trouble(error))
+                self.app.push_screen(ErrorDialog(error))
                 return
         elif text:
             self._cut = max(0, len(text) - MOST_WRITTEN)
@@ -148,7 +148,7 @@ class TokensPage(TokenPanes):
 
     def _close_field(self) -> None:
         self.query_one(TextArea).remove_class("open")
-        self.focus_home()
+        self.focus_initial()
         self.show_keys()
 
     def _turn_to(self, view: str) -> None:
@@ -157,11 +157,11 @@ class TokensPage(TokenPanes):
         if view in ("texts", "difference"):
             self.query_one("#token-sheet").focus()
         else:
-            self.focus_home()
+            self.focus_initial()
 
     def _recall(self) -> None:
         """On a thread: it reads a file."""
-        self.post_message(Recalled(self.services.actions.kept_tokenizers()))
+        self.post_message(LastChoiceRead(self.services.actions.kept_tokenizers()))
 
     def _keep(self, refs: tuple[str, ...]) -> None:
         """On a thread: it writes a file."""
@@ -169,9 +169,10 @@ class TokensPage(TokenPanes):
             self.services.actions.keep_tokenizers(refs)
         except OSError as error:
             said = f"The choice is not remembered: {error.strerror}"
-            self.app.call_from_thread(self.services.say, said, "warning")
+            self.app.call_from_thread(self.services.notify_user, said, "warning")
 
     def _ask(self) -> None:
         if not self._recalled:
             return  # what is asked for now may be another's
-        self._asker.ask(Question(self._refs, tuple(self._texts.items()), self._said, self._opened))
+        texts = tuple(self._texts.items())
+        self._tokenize_client.ask(TokenizeRequest(self._refs, texts, self._said, self._opened))

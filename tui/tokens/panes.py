@@ -18,7 +18,7 @@ from tui.formatting import error_lines
 from tui.screens.page import Page
 from tui.styled_text import Line, Piece
 from tui.tokens.block_pane import BlockPane, Blocks
-from tui.tokens.requests import Asker
+from tui.tokens.requests import TokenizeClient
 from tui.tokens.tables import color, counts_table, difference_lines, texts_table
 from tui.tokens.token_text import FACES, RTL_NOTE, describe, hidden, is_right_to_left, spell
 from tui.widgets.lines import Lines, Rule
@@ -57,7 +57,7 @@ class TokenPanes(Page):
         """Which tokenizer, or template, the leftmost pane shows."""
         self._forms: dict[int, str] = {}
         """By number of the template pane, where another than at first is wanted."""
-        self._asker = Asker(lambda: self.services.companion(), self._news)
+        self._tokenize_client = TokenizeClient(lambda: self.services.companion(), self._news)
 
     def compose(self) -> ComposeResult:
         header, keys = self.frame()
@@ -86,8 +86,8 @@ class TokenPanes(Page):
         self._show()
 
     def on_blocks_moved(self) -> None:
-        self._tell_token()
-        self._tell_view()
+        self._update_token()
+        self._update_view()
 
     def _news(self) -> None:
         if self.ready:
@@ -96,7 +96,7 @@ class TokenPanes(Page):
     @property
     def _readings(self) -> list[TokenizerOutput]:
         waiting = [TokenizerOutput(ref, ref) for ref in self._refs]
-        return [self._asker.readings.get(one.ref, one) for one in waiting]
+        return [self._tokenize_client.readings.get(one.ref, one) for one in waiting]
 
     @property
     def _focused_pane(self) -> int:
@@ -131,10 +131,10 @@ class TokenPanes(Page):
         counts.display = bool(lines) and most > 1
         counts.styles.height = max(1, min(len(lines), most))
         counts.show(lines)
-        self._tell_view()
+        self._update_view()
         if blocks:
             self._show_panes()
-            self._tell_token()
+            self._update_token()
         else:
             self._show_sheet()
         self.show_keys()
@@ -142,11 +142,11 @@ class TokenPanes(Page):
     def _counts(self) -> list[Line]:
         return counts_table(self._readings, self._text_name, self.size.width - 2, self.glyphs)
 
-    def _tell_view(self) -> None:
+    def _update_view(self) -> None:
         at = f"{VIEWS.index(self._view) + 1}/{len(VIEWS)} {self._view}"
         line: list[Piece] = [(f" {at}  ", "dim")]
-        if self._asker.trouble is not None:
-            text = f"{self._asker.trouble.title} {self._asker.trouble.detail}"
+        if self._tokenize_client.trouble is not None:
+            text = f"{self._tokenize_client.trouble.title} {self._tokenize_client.trouble.detail}"
             self.query_one("#told", Lines).show([*line, (one_line(text), "bad")])
             return
         if self._view == "pieces":
@@ -164,7 +164,7 @@ class TokenPanes(Page):
         elif self._view != "texts":
             turns = ", ".join(one.role for one in self._said)
             line += [(turns, "strong"), ("  and an answer opened" if self._opened else "", "")]
-        if self._asker.busy:
+        if self._tokenize_client.busy:
             line.append(("  reading ...", "dim"))
         line += [(f"  ! {one_line(note)}", "warn") for note in self._notes()]
         count, fits = len(self._panes()), self._room()
@@ -202,7 +202,7 @@ class TokenPanes(Page):
             else:
                 self._fill_template(pane, which, reading, self._form(number))
         if isinstance(self.focused, Blocks) and not self.focused.display:
-            self.focus_home()
+            self.focus_initial()
 
     def _fill_text(self, pane: BlockPane, which: int, reading: TokenizerOutput) -> None:
         found: Tokenized | None = next(
@@ -239,8 +239,8 @@ class TokenPanes(Page):
         """What a pane says where it has no tokens."""
         if reading.trouble:
             return error_lines(EngineError(*reading.trouble))
-        if self._asker.trouble is not None:
-            return error_lines(self._asker.trouble)
+        if self._tokenize_client.trouble is not None:
+            return error_lines(self._tokenize_client.trouble)
         return [[("no tokens" if is_read else "reading ...", "dim")]]
 
     def _show_sheet(self) -> None:
@@ -263,10 +263,10 @@ class TokenPanes(Page):
         texts = []
         for at, (reading, form) in enumerate(sides):
             found = _rendered(reading, form)
-            mark = ("[- only here -]", "{+ only here +}")[at]
+            label = ("[- only here -]", "{+ only here +}")[at]
             name = one_line(found.template if found else form or "own")
             role = ("base", "tuned")[at]
-            lines.append([(f"{one_line(reading.name)} {name}  ", role), (mark, role)])
+            lines.append([(f"{one_line(reading.name)} {name}  ", role), (label, role)])
             if reading.trouble:
                 return [*lines, *error_lines(EngineError(*reading.trouble))]
             if found is None:
@@ -285,7 +285,7 @@ class TokenPanes(Page):
             ]
         return [*lines, [], *difference_lines(texts[0], texts[1], self.glyphs)]
 
-    def _tell_token(self) -> None:
+    def _update_token(self) -> None:
         pane = list(self.query(BlockPane))[self._focused_pane]
         tokens = pane.blocks.tokens
         line: Line = []

@@ -13,7 +13,7 @@ from engine.errors import EngineError
 from engine.text import one_line
 from tui.screens.modal import Window
 from tui.widgets.lines import Lines
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Column, Table, TableRow
 
 if TYPE_CHECKING:
     from tui.services import Services
@@ -22,7 +22,7 @@ COLUMNS = (Column("tokenizer", 20, 36), Column("where", 16, 60))
 MOST = 8
 
 
-class Found(Message):
+class TokenizersFound(Message):
     """The folders were searched."""
 
     def __init__(self, found: Sequence[tuple[str, str]]) -> None:
@@ -57,15 +57,15 @@ class PickTokenizers(Window[tuple[str, ...] | None]):
             yield Lines(id="token-picking")
 
     def on_mount(self) -> None:
-        self._fill()
+        self._refresh_rows()
         self.run_worker(self._search, thread=True)
 
-    def on_found(self, event: Found) -> None:
+    def on_tokenizers_found(self, event: TokenizersFound) -> None:
         self._searching = False
         self._known = dict(event.found) | {
             ref: name for ref, name in self._known.items() if ref not in dict(event.found)
         }
-        self._fill()
+        self._refresh_rows()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
@@ -76,7 +76,7 @@ class PickTokenizers(Window[tuple[str, ...] | None]):
         self._known.setdefault(path, path)
         self._mark(path)
         event.input.value = ""
-        self._fill()
+        self._refresh_rows()
         self.query_one(Table).choose(path)
 
     def action_mark(self) -> None:
@@ -86,7 +86,7 @@ class PickTokenizers(Window[tuple[str, ...] | None]):
                 self._marked.remove(chosen)
             else:
                 self._mark(chosen)
-            self._fill()
+            self._refresh_rows()
 
     def action_take(self) -> None:
         if not isinstance(self.focused, Input):
@@ -103,17 +103,17 @@ class PickTokenizers(Window[tuple[str, ...] | None]):
         try:
             found = services.actions.tokenizers()
         except EngineError as error:
-            self.app.call_from_thread(services.say, one_line(error.title), "warning")
+            self.app.call_from_thread(services.notify_user, one_line(error.title), "warning")
             found = []
-        self.post_message(Found(found))
+        self.post_message(TokenizersFound(found))
 
-    def _fill(self) -> None:
+    def _refresh_rows(self) -> None:
         rows = []
         for ref, name in self._known.items():
             order = f"{self._marked.index(ref) + 1} " if ref in self._marked else "  "
             where = "" if name == ref else ref
             rows.append(
-                Row(
+                TableRow(
                     ref,
                     (((order, "key"), (one_line(name), "")), ((one_line(where), "dim"),)),
                     marked=ref in self._marked,

@@ -1,6 +1,6 @@
-"""What the companion makes of texts and a conversation: asked anew whenever the question changes.
+"""What the companion makes of texts and a conversation: asked anew whenever the request changes.
 
-Belongs to the event loop of a screen. Holds the newest question's readings; an older is cancelled.
+Belongs to the event loop of a screen. Holds the newest request's readings; an older is cancelled.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ FORMS = ("", "raw", "chatml", "instruct")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class TokenizeRequest:
     """What do these tokenizers make of these texts, and of this conversation?"""
 
     refs: tuple[str, ...]
@@ -33,7 +33,7 @@ class Question:
     forms: tuple[str, ...] = FORMS
 
     @property
-    def request(self) -> dict[str, Any]:
+    def fields(self) -> dict[str, Any]:
         return {
             "tokenizers": list(self.refs),
             "texts": [list(pair) for pair in self.texts],
@@ -43,13 +43,13 @@ class Question:
         }
 
 
-class Asker:
-    """One question at a time; `tell` is called whenever there is something else to show."""
+class TokenizeClient:
+    """One request at a time; `on_change` is called whenever there is something else to show."""
 
-    def __init__(self, companion: "Callable[[], Companion]", tell: Callable[[], None]) -> None:
+    def __init__(self, companion: "Callable[[], Companion]", on_change: Callable[[], None]) -> None:
         self._companion = companion
-        self._tell = tell
-        self._asked: Question | None = None
+        self._on_change = on_change
+        self._request: TokenizeRequest | None = None
         self._task: asyncio.Task[None] | None = None
         self.readings: dict[str, TokenizerOutput] = {}
         """By ref. What was read before stays until the new reading is there."""
@@ -59,30 +59,30 @@ class Asker:
     def busy(self) -> bool:
         return self._task is not None and not self._task.done()
 
-    def ask(self, question: Question) -> None:
+    def ask(self, request: TokenizeRequest) -> None:
         """Ask, unless that was asked already and went well."""
-        if self._asked == question and self.trouble is None:
+        if self._request == request and self.trouble is None:
             return
         self.stop()
-        self._asked = question
+        self._request = request
         self.trouble = None
-        self._task = asyncio.create_task(self._read(question))
+        self._task = asyncio.create_task(self._read(request))
 
     def stop(self) -> None:
         """Want no answer any more."""
-        self._asked = None
+        self._request = None
         if self._task is not None:
             self._task.cancel()
 
-    async def _read(self, question: Question) -> None:
-        stream: Stream = self._companion().tokenize(question.request)
+    async def _read(self, request: TokenizeRequest) -> None:
+        stream: Stream = self._companion().tokenize(request.fields)
         try:
             async for event in stream:
                 if event["event"] == "reading":
                     reading = from_table(event["reading"])
                     self.readings[reading.ref] = reading
-                    self._tell()
+                    self._on_change()
         except EngineError as error:
             self.trouble = error
         self._task = None
-        self._tell()
+        self._on_change()

@@ -118,8 +118,8 @@ def delimited(token: Token, face: Face, glyphs: Glyphs) -> str:
 
 def role_of(token: Token, at: int) -> str:
     """The role of the block that is the `at`-th."""
-    marks = {"special": "learned", "unknown": "bad", "none": "dim"}
-    return marks.get(token.mark) or TURNS[at % len(TURNS)]
+    role_of = {"special": "learned", "unknown": "bad", "none": "dim"}
+    return role_of.get(token.mark) or TURNS[at % len(TURNS)]
 
 
 def lay_out(
@@ -173,7 +173,7 @@ def describe(token: Token, at: int, count: int, glyphs: Glyphs) -> Line:
         ]
     several = f" ({len(token.ids)} tokens)" if len(token.ids) > 1 else ""
     ids = "id" if len(token.ids) == 1 else "ids"
-    marks = {"special": "special token", "unknown": "unknown to the vocabulary"}
+    facts = {"special": "special token", "unknown": "unknown to the vocabulary"}
     return [
         (f"{at + 1:,}/{count:,} ", "dim"),
         (spell(token.text[:40], glyphs) or "(no text)", "strong"),
@@ -183,7 +183,7 @@ def describe(token: Token, at: int, count: int, glyphs: Glyphs) -> Line:
         ("+".join(spell(piece[:40], glyphs) for piece in token.pieces[:12]), ""),
         ("  bytes ", "dim"),
         (str(size), ""),
-        (f"  {marks[token.mark]}" if token.mark in marks else "", "warn"),
+        (f"  {facts[token.mark]}" if token.mark in facts else "", "warn"),
     ]
 
 

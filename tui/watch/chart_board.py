@@ -12,13 +12,13 @@ from engine.charts.axes import Axis
 from engine.charts.filters import Filter, parse
 from engine.errors import EngineError
 from engine.text import one_line
-from tui.charts.chart_data import AXES, Board
+from tui.charts.chart_data import AXES, ChartData
 from tui.charts.cursor import place_of, step_at
-from tui.charts.run_curves import Drawn
+from tui.charts.run_curves import RunCurves
 from tui.charts.run_lines import ChartSpec, charts_of
-from tui.feeds.overlay_reader import Beside
+from tui.feeds.overlay_reader import OverlayReader
 from tui.formatting import name_of
-from tui.screens.run_actions import Deeds
+from tui.screens.run_actions import RunActions
 from tui.snapshots import Curves, RunDetail, RunRow
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ MOST_ZOOM = 1e-6
 """Least share of all x that can be looked at."""
 
 
-class Looking(Deeds):
+class ChartSettingsPage(RunActions):
     """Subclasses lay out, draw and tell."""
 
     filter_hint = "tags: words, /regex/, with and, or, not, ( )"
@@ -45,13 +45,13 @@ class Looking(Deeds):
         self._specs: tuple[ChartSpec, ...] = charts_of({})
         self._charts: list[Chart] = []
         self._filter: Filter | None = None
-        self._wrong = ""
+        self._filter_error = ""
         """Why what is typed is no filter."""
         self._full = False
-        self._beside: Mapping[str, Curves] = {}
+        self._overlay: Mapping[str, Curves] = {}
         """What is drawn beside the watched run, by key."""
-        self._reader = Beside()
-        self._boards: list[Board] = []
+        self._reader = OverlayReader()
+        self._chart_data: list[ChartData] = []
         self._window: tuple[float, float] | None = None
         """The part of x that is drawn; None: all of it."""
         self._remembered = False
@@ -61,7 +61,7 @@ class Looking(Deeds):
     def _spec(self, at: int) -> ChartSpec:
         return self._specs[(self._first_chart + at) % len(self._specs)]
 
-    def _dress(self) -> None:
+    def _apply_chart_settings(self) -> None:
         raise NotImplementedError
 
     def _draw_curves(self) -> None:
@@ -76,7 +76,7 @@ class Looking(Deeds):
     def _put_cursor(self, cursor: float | None) -> None:
         raise NotImplementedError
 
-    def _tell(self) -> None:
+    def _update_status(self) -> None:
         raise NotImplementedError
 
     def _levels(self, at: int) -> "list[Level]":
@@ -88,49 +88,49 @@ class Looking(Deeds):
 
     @property
     def _view(self) -> "ViewState":
-        return self.services.looks.view
+        return self.services.chart_settings.view
 
     def _recalled(self, note: str) -> None:
         """Look as one looked at this directory last time."""
         asked = self.services.tags or self._view.tag_filter
         if asked:
-            self.word = asked
-            self._sift(asked)
+            self.filter_text = asked
+            self._set_filter(asked)
         if note:
-            self.services.say(note, "warning")
+            self.services.notify_user(note, "warning")
         self._lay_out()
-        self._dress()
+        self._apply_chart_settings()
         if self._picked:
-            self._read_beside()
+            self._read_overlay()
         self._refresh_all()
 
     def action_smooth(self, by: int) -> None:
         at = min(range(len(SMOOTHING)), key=lambda i: abs(SMOOTHING[i] - self._view.smoothing))
         at = max(0, min(at + by, len(SMOOTHING) - 1))
-        self._look(smoothing=SMOOTHING[at])
-        self._dress()
+        self._change_settings(smoothing=SMOOTHING[at])
+        self._apply_chart_settings()
 
     def action_log_scale(self) -> None:
         """Of the charts in sight: all logarithmic, or none where all of them are."""
         here = {self._spec(at).traces[0].tag for at in range(len(self._charts)) if self._specs}
         known = set(self._view.log_scale)
-        self._look(log_scale=sorted(known - here if here <= known else known | here))
-        self._dress()
+        self._change_settings(log_scale=sorted(known - here if here <= known else known | here))
+        self._apply_chart_settings()
 
     def action_turn_axis(self) -> None:
         step = self._step
-        self._look(axis=AXES[(AXES.index(self._axis) + 1) % len(AXES)].value, window=[])
-        self._dress()
+        self._change_settings(axis=AXES[(AXES.index(self._axis) + 1) % len(AXES)].value, window=[])
+        self._apply_chart_settings()
         self._draw_curves()
         # The cursor stays at its step, where this axis knows that.
         self._put_cursor(None if step is None else place_of(self._series, step, self._axis))
 
     def action_branches(self) -> None:
-        self._look(branches=not self._view.branches)
+        self._change_settings(branches=not self._view.branches)
         self._draw_curves()
         left = sum(len(one.abandoned) for one in self._series.values())
         if self._view.branches and not left:
-            self.services.say("No resume of this run left anything behind.")
+            self.services.notify_user("No resume of this run left anything behind.")
 
     def action_full_screen(self) -> None:
         self._full = not self._full
@@ -146,21 +146,23 @@ class Looking(Deeds):
 
         def take(keys: frozenset[str] | None) -> None:
             if keys is not None:
-                listed = {row.mark for row in rows}
-                others = [mark for mark in self._view.selected if mark not in listed]
-                picked = [row.mark for row in rows if row.key in keys]
-                self._look(selected=others + picked)
-                self._read_beside()
+                listed = {row.run_key for row in rows}
+                others = [key for key in self._view.selected if key not in listed]
+                picked = [row.run_key for row in rows if row.key in keys]
+                self._change_settings(selected=others + picked)
+                self._read_overlay()
 
-        picked = [row.key for row in rows if row.mark in self._view.selected]
+        picked = [row.key for row in rows if row.run_key in self._view.selected]
         self.app.push_screen(PickRuns(rows, picked, self.services.pins), take)
 
     @property
     def _picked(self) -> list[RunRow]:
         """The runs that are drawn beside the watched one: those that are marked or pinned."""
-        marks = {*self._view.selected, *self.services.pins}
-        rows = self.services.runs.rows if marks else ()
-        return [row for row in rows if row.mark in marks and row.key != self.services.selected]
+        run_keys = {*self._view.selected, *self.services.pins}
+        rows = self.services.runs.rows if run_keys else ()
+        return [
+            row for row in rows if row.run_key in run_keys and row.key != self.services.selected
+        ]
 
     def action_pin(self) -> None:
         """Find a chart by its tag; pin some before the others."""
@@ -174,30 +176,30 @@ class Looking(Deeds):
             if choice is None:
                 return
             tag, pinned = choice
-            self._look(pinned_tags=pinned)
+            self._change_settings(pinned_tags=pinned)
             self._draw_curves()
             firsts = [spec.traces[0].tag for spec in self._specs]
             self._first_chart = firsts.index(tag) if tag in firsts and tag != now else 0
-            self._dress()
+            self._apply_chart_settings()
             self._draw_curves()
 
         self.app.push_screen(PickTags(names, self._view.pinned_tags, now), take)
 
-    def _read_beside(self) -> None:
+    def _read_overlay(self) -> None:
         rows = self._picked
 
         def read() -> None:
-            self.app.call_from_thread(self._take_beside, self._reader.read(rows))
+            self.app.call_from_thread(self._take_overlay, self._reader.read(rows))
 
-        self.run_worker(read, thread=True, group="beside", exclusive=True)
+        self.run_worker(read, thread=True, group="overlay", exclusive=True)
 
-    def _take_beside(self, curves: Mapping[str, Curves]) -> None:
-        self._beside = curves
+    def _take_overlay(self, curves: Mapping[str, Curves]) -> None:
+        self._overlay = curves
         self._refresh_all()
 
     def action_turn_grid(self) -> None:
         rows, columns = GRIDS[(self._grid + 1) % len(GRIDS)]
-        self._look(rows=rows, columns=columns)
+        self._change_settings(rows=rows, columns=columns)
         self._charts = []
         self._lay_out()
 
@@ -207,20 +209,20 @@ class Looking(Deeds):
         asked = (self._view.rows, self._view.columns)
         return GRIDS.index(asked) if asked in GRIDS else 0
 
-    def narrow(self, word: str) -> None:
+    def apply_filter(self, text: str) -> None:
         """Draw only the tags that an expression lets through."""
-        if self._sift(word):
-            self._look(tag_filter=word)
+        if self._set_filter(text):
+            self._change_settings(tag_filter=text)
             self._first_chart = 0
         self._draw_curves()
-        self._tell()
+        self._update_status()
 
-    def _sift(self, word: str) -> bool:
-        """Whether `word` is a filter; if so, it is the one from now on."""
+    def _set_filter(self, text: str) -> bool:
+        """Whether `text` is a filter; if so, it is the one from now on."""
         try:
-            self._filter, self._wrong = (parse(word) if word.strip() else None), ""
+            self._filter, self._filter_error = (parse(text) if text.strip() else None), ""
         except EngineError as error:
-            self._wrong = f"filter: {one_line(error.detail.rpartition('^ ')[2])}"
+            self._filter_error = f"filter: {one_line(error.detail.rpartition('^ ')[2])}"
             return False
         return True
 
@@ -234,25 +236,25 @@ class Looking(Deeds):
         cursor = self._charts[0].cursor if self._charts else None
         return step_at(self._series, cursor, self._axis)
 
-    def _look(self, **changes: Any) -> None:
+    def _change_settings(self, **changes: Any) -> None:
         """Look at the charts in another way."""
-        self.services.looks.change(**changes)
+        self.services.chart_settings.change(**changes)
 
     @property
-    def _drawn(self) -> list[Drawn]:
+    def _run_curves(self) -> list[RunCurves]:
         """The runs whose curves are drawn."""
         detail = self._detail
         if detail is None:
             return []
-        drawn = [Drawn(name_of(detail.row), detail.series, detail.derived)]
+        runs = [RunCurves(name_of(detail.row), detail.series, detail.derived)]
         for row in self._picked:
-            curves = self._beside.get(row.key)
+            curves = self._overlay.get(row.key)
             if curves is not None:
-                drawn.append(Drawn(name_of(row), curves.series, curves.derived))
-        return drawn
+                runs.append(RunCurves(name_of(row), curves.series, curves.derived))
+        return runs
 
 
-class Zooming(Looking):
+class ChartZoomPage(ChartSettingsPage):
     """A cursor is always in sight: what is drawn takes it along."""
 
     def __init__(self) -> None:
@@ -265,7 +267,9 @@ class Zooming(Looking):
             return self._window is not None
         if action == "zoom":
             out = bool(parameters) and float(str(parameters[0])) > 1
-            return any(one.curves for one in self._boards) and (not out or self._window is not None)
+            return any(one.curves for one in self._chart_data) and (
+                not out or self._window is not None
+            )
         return super().check_action(action, parameters)
 
     def action_cursor(self, by: int) -> None:
@@ -287,47 +291,47 @@ class Zooming(Looking):
         if factor < 1 and size < (whole[1] - whole[0]) * MOST_ZOOM:
             return
         if size >= whole[1] - whole[0]:
-            self._see(None)
+            self._set_window(None)
         else:
-            self._see((middle - size / 2, middle + size / 2))
+            self._set_window((middle - size / 2, middle + size / 2))
 
     def action_pan(self, by: int) -> None:
         if self._window is not None:
             low, high = self._window
             away = (high - low) / 4 * by
-            self._see((low + away, high + away))
+            self._set_window((low + away, high + away))
 
-    def _see(self, window: tuple[float, float] | None) -> None:
+    def _set_window(self, window: tuple[float, float] | None) -> None:
         """Draw this part of x, moved to where there is something to see."""
         whole = self._whole
         if window is not None and whole is not None:
             size = window[1] - window[0]
             low = max(min(window[0], whole[1] - size), whole[0])
             window = low, low + size
-        self._look(window=[] if window is None else list(window))
+        self._change_settings(window=[] if window is None else list(window))
         self._draw_curves()
         self._bring_cursor()
 
     def _bring_cursor(self) -> None:
         """Put a cursor that is out of sight on the nearest point that is in sight."""
         cursor = self._charts[0].cursor if self._charts else None
-        if cursor is None or self._window is None or not self._boards:
+        if cursor is None or self._window is None or not self._chart_data:
             return
         low, high = self._window
         if low <= cursor <= high:
             return
-        x = _places(self._boards[0])
+        x = _places(self._chart_data[0])
         inside = x[(x >= low) & (x <= high)]
         if len(inside):
             self._put_cursor(float(inside[np.abs(inside - cursor).argmin()]))
 
-    def _window_of(self, boards: list[Board]) -> tuple[float, float] | None:
+    def _window_of(self, charts: list[ChartData]) -> tuple[float, float] | None:
         """The remembered part of x; None where these curves have nothing there."""
         asked = self._view.window
         if len(asked) != 2:
             return None
         low, high = asked
-        for one in boards:
+        for one in charts:
             x = _places(one)
             if ((x >= low) & (x <= high)).any():
                 return low, high
@@ -340,7 +344,7 @@ class Zooming(Looking):
     @property
     def _whole(self) -> tuple[float, float] | None:
         """All of x that there is to see; None where there is nothing."""
-        points = [x for one in self._boards if len(x := _places(one))]
+        points = [x for one in self._chart_data if len(x := _places(one))]
         ends = [(float(x.min()), float(x.max())) for x in points]
         known = self._before if self._window is not None else self._span
         ends += [known] if known and ends else []
@@ -350,7 +354,7 @@ class Zooming(Looking):
         return (low, high) if high > low else None
 
 
-def _places(one: Board) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _places(one: ChartData) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Where along x the points of a chart lie."""
     found = [np.empty(0)]
     found += [curve.steps.astype(np.float64) if curve.places is None else curve.places

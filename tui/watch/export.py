@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.text import one_line
-from tui.watch.chart_board import Zooming
+from tui.watch.chart_board import ChartZoomPage
 
 if TYPE_CHECKING:
     from textual.widgets import Input
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from engine.charts.figure import Sketch
 
 
-class Giving(Zooming):
+class ChartExportPage(ChartZoomPage):
     """Of the chart that comes first, as it is drawn now, or of all that the runs logged."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("export", "chat"):
-            return bool(self._boards and self._boards[0].curves)
+            return bool(self._chart_data and self._chart_data[0].curves)
         if action == "export_all":
-            return any(run.series for run in self._drawn)
+            return any(run.series for run in self._run_curves)
         return super().check_action(action, parameters)
 
-    def step_back(self) -> bool:
+    def go_back(self) -> bool:
         if self.query("#export"):
             self.query("#export").remove()
-            self.focus_home()
+            self.focus_initial()
             return True
-        return super().step_back()
+        return super().go_back()
 
     async def action_export(self) -> None:
         """Ask for a name; its ending says what is written."""
@@ -45,17 +45,17 @@ class Giving(Zooming):
 
     def action_export_all(self) -> None:
         """All tags, whether there is a chart of them in sight or not."""
-        from tui.screens.export_points import give_points
+        from tui.screens.export_points import export_points
 
-        drawn = self._drawn
-        whose = one_line(drawn[0].name) if len(drawn) == 1 else f"the {len(drawn)} runs drawn"
-        give_points(self, drawn, whose, branches=self._view.branches)
+        runs = self._run_curves
+        whose = one_line(runs[0].name) if len(runs) == 1 else f"the {len(runs)} runs drawn"
+        export_points(self, runs, whose, branches=self._view.branches)
 
     def on_input_submitted(self, event: "Input.Submitted") -> None:
         if event.input.id == "export":
             name = event.value.strip()
-            self.step_back()
-            if name and self._boards:
+            self.go_back()
+            if name and self._chart_data:
                 self._export(Path(name).expanduser())
         else:
             super().on_input_submitted(event)
@@ -79,13 +79,14 @@ class Giving(Zooming):
             content = chart_export.files(shown, curves, branches=branches)
             return one_line(chart_export.write(path, content))
 
-        self.do(export)
+        self.run_in_thread(export)
 
     def _curves_given(self) -> "tuple[Callable[[], Sketch], list[Selected]]":
         """The first chart as it is drawn now, to be sketched on a thread; and its curves."""
         from tui.charts import export as chart_export
 
-        spec, made, chart, drawn = self._spec(0), self._boards[0], self._charts[0], self._drawn
+        spec, made, chart = self._spec(0), self._chart_data[0], self._charts[0]
+        runs = self._run_curves
         axis, window, levels = self._axis, self._window, self._levels(0)
         log, smoothing = chart.log_scale, chart.smoothing
 
@@ -94,4 +95,4 @@ class Giving(Zooming):
                 made, axis, log=log, smoothing=smoothing, window=window, levels=levels
             )
 
-        return sketch, chart_export.selected(spec, drawn)
+        return sketch, chart_export.selected(spec, runs)

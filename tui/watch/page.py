@@ -9,7 +9,7 @@ from textual.events import Resize
 
 from engine.charts.axes import Axis
 from engine.text import one_line
-from tui.charts.chart_data import board
+from tui.charts.chart_data import build_chart_data
 from tui.charts.cursor import place_of, readings
 from tui.charts.curve import Level
 from tui.charts.run_lines import charts_of, headline, levels_of, numbers, sparks, standing
@@ -19,22 +19,22 @@ from tui.screens.tree_and_groups import arrange, kept
 from tui.snapshots import RunDetail, RunRow, RunsSnapshot
 from tui.styled_text import Line
 from tui.watch.chart_board import GRIDS
-from tui.watch.export import Giving
-from tui.watch.samples_pane import TrailPane, answer_at
+from tui.watch.export import ChartExportPage
+from tui.watch.samples_pane import SamplesPane, answer_at
 from tui.widgets.lines import Lines, Rule
 from tui.widgets.pager import Pager
 
 if TYPE_CHECKING:
-    from tui.snapshots import Trail
+    from tui.snapshots import PromptHistory
 
 BOTH_FROM = 32
 """Rows of a terminal from which samples and log are shown at once, not in turn."""
 
 
-class WatchPage(Giving):
+class WatchPage(ChartExportPage):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("watch")
     name_in_keymap = "watch"
-    home = "#log"
+    initial_focus = "#log"
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class WatchPage(Giving):
         yield Lines(id="numbers")
         yield Lines(id="standing")
         yield Pager(id="trouble")
-        yield TrailPane(id="samples")
+        yield SamplesPane(id="samples")
         yield Rule(id="log-rule")
         yield Pager(wrap=False, follow=True, id="log")
         yield keys
@@ -69,7 +69,7 @@ class WatchPage(Giving):
         self._refresh_all()
         if not self._remembered:
             self._remembered = True
-            self.services.looks.recall(self._recalled)
+            self.services.chart_settings.recall(self._recalled)
 
     def on_resize(self, event: Resize) -> None:
         self.call_after_refresh(self._lay_out)
@@ -80,15 +80,15 @@ class WatchPage(Giving):
         return self.chosen is not None and self.chosen.view.recipe is not None
 
     @property
-    def _trails(self) -> "tuple[Trail, ...]":
-        return self._detail.trails if self._detail else ()
+    def _prompt_histories(self) -> "tuple[PromptHistory, ...]":
+        return self._detail.prompt_histories if self._detail else ()
 
     def show_runs(self, snapshot: RunsSnapshot) -> None:
         if self.services.selected is None:
             self.services.watch_run(_first(snapshot))
         if self._picked:
-            self._read_beside()
-        self._tell()
+            self._read_overlay()
+        self._update_status()
         self.show_keys()
 
     def show_detail(self, detail: RunDetail) -> None:
@@ -111,11 +111,11 @@ class WatchPage(Giving):
         if action == "turn_run":
             return len(self.services.runs.rows) > 1
         if action == "turn_prompt":
-            return len(self._trails) > 1
+            return len(self._prompt_histories) > 1
         if action == "turn_sample":
-            return any(len(trail.answers) > 1 for trail in self._trails)
+            return any(len(history.answers) > 1 for history in self._prompt_histories)
         if action == "turn_pane":
-            return bool(self._trails) and self.size.height < BOTH_FROM
+            return bool(self._prompt_histories) and self.size.height < BOTH_FROM
         if action == "turn_charts":
             return 0 < len(self._charts) < len(self._specs)
         if action == "overview":
@@ -128,32 +128,32 @@ class WatchPage(Giving):
             return bool(self._charts) and not self.in_field
         return super().check_action(action, parameters)
 
-    def step_back(self) -> bool:
+    def go_back(self) -> bool:
         if self.in_field or self.query("#export"):
-            return super().step_back()
+            return super().go_back()
         if self._charts and self._charts[0].cursor is not None:
             self._put_cursor(None)
             return True
         if self._full:
             self.action_full_screen()
             return True
-        return super().step_back()
+        return super().go_back()
 
     def action_turn_prompt(self, by: int) -> None:
-        if self._trails:
-            self._prompt = (self._prompt + by) % len(self._trails)
-            self._tell_samples()
+        if self._prompt_histories:
+            self._prompt = (self._prompt + by) % len(self._prompt_histories)
+            self._update_samples()
 
     def action_turn_sample(self, by: int) -> None:
         """To another step at which this prompt was answered; past the newest, all follows again."""
-        if not self._trails or not self._charts:
+        if not self._prompt_histories or not self._charts:
             return
-        trail = self._trails[self._prompt % len(self._trails)]
-        at = answer_at(trail, self._step) + by
-        if at >= len(trail.answers) - 1:
+        history = self._prompt_histories[self._prompt % len(self._prompt_histories)]
+        at = answer_at(history, self._step) + by
+        if at >= len(history.answers) - 1:
             self._put_cursor(None)
             return
-        step = trail.answers[max(0, at)].step
+        step = history.answers[max(0, at)].step
         self._put_cursor(place_of(self._series, step, self._axis))
 
     def action_turn_pane(self) -> None:
@@ -196,7 +196,7 @@ class WatchPage(Giving):
         box.remove_children()
         self._charts = [Chart(glyphs=self.glyphs) for _ in range(count)]
         box.mount(*self._charts)
-        self._dress()
+        self._apply_chart_settings()
         self.call_after_refresh(self._draw_curves)
 
     def _grid_in(self, width: int, height: int) -> tuple[int, int]:
@@ -213,11 +213,11 @@ class WatchPage(Giving):
 
         Where several runs are drawn, the values of all of them have room, under one chart too.
         """
-        both, samples = height >= BOTH_FROM, bool(self._trails)
-        several = len(self._drawn) > 1
-        read = sum(len(one.told) + 1 for one in self._boards) if several else 0
+        both, samples = height >= BOTH_FROM, bool(self._prompt_histories)
+        several = len(self._run_curves) > 1
+        read = sum(len(one.legend) + 1 for one in self._chart_data) if several else 0
         shows_log = both or self._shows_log or not samples or (self._full and several)
-        log, pane = self.query_one("#log"), self.query_one(TrailPane)
+        log, pane = self.query_one("#log"), self.query_one(SamplesPane)
         least = 1 if self._full else max(1, min(6 if samples else 10, (height - 12) // 3))
         log.styles.height = max(least, min(read, height // 3))
         log.display = shows_log
@@ -231,11 +231,11 @@ class WatchPage(Giving):
     def _put_cursor(self, cursor: float | None) -> None:
         for chart in self._charts:
             chart.cursor = cursor
-        self._tell()
-        self._tell_log()
-        self._tell_samples()
+        self._update_status()
+        self._update_log()
+        self._update_samples()
 
-    def _dress(self) -> None:
+    def _apply_chart_settings(self) -> None:
         for at, chart in enumerate(self._charts):
             spec = self._spec(at) if at < len(self._specs) else None
             if spec is None:
@@ -250,19 +250,20 @@ class WatchPage(Giving):
         specs = charts_of(series, self._filter, self._view.pinned_tags)
         if specs != self._specs:
             self._specs = specs
-            self._dress()
+            self._apply_chart_settings()
         status = detail.row.view.status if detail else None
         total = status.total if status and self._axis is Axis.STEP else 0
         shown = [self._spec(at) for at in range(min(len(self._charts), len(specs)))]
-        self._boards = [
-            board(spec, self._drawn, self._axis, branches=self._view.branches) for spec in shown
+        runs = self._run_curves
+        self._chart_data = [
+            build_chart_data(spec, runs, self._axis, branches=self._view.branches) for spec in shown
         ]
-        self._window = self._window_of(self._boards)
+        self._window = self._window_of(self._chart_data)
         for at, chart in enumerate(self._charts):
             if at >= len(specs):
                 chart.show((), title="", missing=" " if specs else "no tag is like this")
                 continue
-            made = self._boards[at]
+            made = self._chart_data[at]
             chart.show(
                 made.curves,
                 title=made.title,
@@ -279,20 +280,20 @@ class WatchPage(Giving):
     def _levels(self, at: int) -> list[Level]:
         """Lines across the chart at that place."""
         detail = self._detail
-        return levels_of(self._spec(at), self._boards[at].curves, detail.row) if detail else []
+        return levels_of(self._spec(at), self._chart_data[at].curves, detail.row) if detail else []
 
     def _refresh_all(self) -> None:
         if not self.ready:
             return
-        self._tell()
+        self._update_status()
         self._draw_curves()
-        self._tell_log()
-        self._tell_trouble()
+        self._update_log()
+        self._update_trouble()
         self._lay_out_below(self.size.height)
-        self._tell_samples()
+        self._update_samples()
         self.show_keys()
 
-    def _tell(self) -> None:
+    def _update_status(self) -> None:
         """The lines of numbers, at the cursor where there is one."""
         row = self.chosen
         if row is None:
@@ -303,31 +304,31 @@ class WatchPage(Giving):
         self.query_one("#sparks", Lines).show(sparks(series, self.size.width, self.glyphs))
         self.query_one("#numbers", Lines).show(numbers(row, series, self._step))
         line = standing(row, series, self.glyphs.separator)
-        if self._wrong:
-            line = [(f" {self._wrong}", "bad")]
-        elif self.word and not self.query("#filter"):  # as it was left last time
-            line = [*line, (" only tags like ", "dim"), (one_line(self.word), "warn"),
+        if self._filter_error:
+            line = [(f" {self._filter_error}", "bad")]
+        elif self.filter_text and not self.query("#filter"):  # as it was left last time
+            line = [*line, (" only tags like ", "dim"), (one_line(self.filter_text), "warn"),
                     ("   esc shows all", "dim")]  # fmt: skip
         self.query_one("#standing").display = bool(line)
         self.query_one("#standing", Lines).show(line)
 
-    def _tell_log(self) -> None:
+    def _update_log(self) -> None:
         """The end of the log, or the beginning of what another writer's files say; where several
         runs are drawn, what each reads at the cursor."""
         lines = list(self._detail.log) if self._detail else []
-        several = len(self._drawn) > 1
+        several = len(self._run_curves) > 1
         if several:
-            lines = readings(self._boards, self._charts[0].cursor if self._charts else None)
+            lines = readings(self._chart_data, self._charts[0].cursor if self._charts else None)
         pager = self.query_one("#log", Pager)
         pager.follow(self._has_log and not several)
         pager.show([[(f" {line}", "")] for line in lines])
 
-    def _tell_samples(self) -> None:
-        if self._trails:
-            self._prompt = min(self._prompt, len(self._trails) - 1)
-            self.query_one(TrailPane).show(self._trails, self._prompt, self._step)
+    def _update_samples(self) -> None:
+        if self._prompt_histories:
+            self._prompt = min(self._prompt, len(self._prompt_histories) - 1)
+            self.query_one(SamplesPane).show(self._prompt_histories, self._prompt, self._step)
 
-    def _tell_trouble(self) -> None:
+    def _update_trouble(self) -> None:
         row = self.chosen
         lines: list[Line] = []
         status = row.view.status if row else None
@@ -337,10 +338,10 @@ class WatchPage(Giving):
         elif row is not None and row.view.problem:
             lines = failure_lines(row.view.problem, "", "")
         if self._detail and (self._detail.series or not (row and row.view.state.alive)):
-            owner = f"{name_of(row)}: " if row and self._beside else ""
+            owner = f"{name_of(row)}: " if row and self._overlay else ""
             lines += [[(owner + problem, "warn")] for problem in self._detail.problems]
         for other in self._picked:
-            told = self._beside[other.key].problems if other.key in self._beside else ()
+            told = self._overlay[other.key].problems if other.key in self._overlay else ()
             lines += [[(f"{name_of(other)}: {problem}", "warn")] for problem in told]
         pager = self.query_one("#trouble", Pager)
         pager.styles.height = min(len(lines), max(1, self.size.height // 4))

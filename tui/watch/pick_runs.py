@@ -10,12 +10,12 @@ from textual.containers import Vertical
 from engine.text import one_line
 from tui.formatting import FILTER_HINT, name_of
 from tui.screens.modal import Window
-from tui.screens.run_filter import Sieve
+from tui.screens.run_filter import RunFilter
 from tui.screens.tree_and_groups import lifted
 from tui.snapshots import RunRow
 from tui.widgets.field import Field
 from tui.widgets.lines import Lines
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Column, Table, TableRow
 
 _KEYS = "space marks   c none   / filter   enter draws them   esc as before"
 _TYPED = "enter to the list   esc shows all"
@@ -39,7 +39,7 @@ class PickRuns(Window[frozenset[str] | None]):
         self._rows = lifted(rows, pinned)
         self._marked = set(marked)
         self._pinned = frozenset(pinned)
-        self._sieve = Sieve()
+        self._run_filter = RunFilter()
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -50,22 +50,22 @@ class PickRuns(Window[frozenset[str] | None]):
             yield Lines(id="picking")
 
     def on_mount(self) -> None:
-        self._fill()
+        self._refresh_rows()
 
     def on_descendant_focus(self) -> None:
-        self._tell()
+        self._update_status()
 
     def on_input_changed(self, event: Field.Changed) -> None:
-        self._sieve.take(event.value)
-        self._fill()
+        self._run_filter.set_text(event.value)
+        self._refresh_rows()
 
     def on_input_submitted(self) -> None:
         self.query_one(Table).focus()
 
-    def step_back(self) -> None:
+    def go_back(self) -> None:
         field = self.query_one(Field)
         if not field.display:
-            super().step_back()
+            super().go_back()
             return
         field.value = ""
         field.display = False
@@ -80,33 +80,33 @@ class PickRuns(Window[frozenset[str] | None]):
         chosen = self.query_one(Table).chosen
         if chosen is not None:
             self._marked ^= {chosen}
-            self._fill()
+            self._refresh_rows()
 
     def action_clear(self) -> None:
         self._marked.clear()
-        self._fill()
+        self._refresh_rows()
 
     def action_take(self) -> None:
         self.dismiss(frozenset(self._marked))
 
-    def _fill(self) -> None:
+    def _refresh_rows(self) -> None:
         table = self.query_one(Table)
         table.empty = "No run is like this." if self._rows else "There is no other run."
         table.show(
             [
-                Row(
+                TableRow(
                     row.key,
                     (((name_of(row), ""),),),
                     marked=row.key in self._marked,
-                    pinned=row.mark in self._pinned,
+                    pinned=row.run_key in self._pinned,
                 )
-                for row in self._sieve.sift(self._rows)
+                for row in self._run_filter.matching(self._rows)
             ]
         )
-        self._tell()
+        self._update_status()
 
-    def _tell(self) -> None:
+    def _update_status(self) -> None:
         line = (_TYPED if self.focused is self.query_one(Field) else _KEYS, "dim")
-        if self._sieve.wrong:
-            line = (f"filter: {one_line(self._sieve.wrong)}", "bad")
+        if self._run_filter.error:
+            line = (f"filter: {one_line(self._run_filter.error)}", "bad")
         self.query_one("#picking", Lines).show([line])

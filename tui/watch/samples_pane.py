@@ -3,7 +3,7 @@
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from tui.snapshots import Answer, Trail
+from tui.snapshots import Answer, PromptHistory
 from tui.styled_text import Line, fit, length
 from tui.widgets.cells import Cells
 from tui.widgets.pager import Pager
@@ -29,7 +29,7 @@ class _Head(Cells):
         return [[(before, "dim"), (asked, "strong"), (after, "dim")]]
 
 
-class TrailPane(Vertical):
+class SamplesPane(Vertical):
     """Shows what it was last given; the screen says which prompt and which step."""
 
     def compose(self) -> ComposeResult:
@@ -38,26 +38,26 @@ class TrailPane(Vertical):
             yield Pager(hang=2, id="sample-first")
             yield Pager(hang=2, id="sample-now")
 
-    def show(self, trails: tuple[Trail, ...], chosen: int, step: int | None) -> None:
-        """The `chosen` trail, at the newest answer that is not after `step` (None: the newest)."""
-        if not trails:
+    def show(self, histories: tuple[PromptHistory, ...], chosen: int, step: int | None) -> None:
+        """The `chosen` one, at the newest answer that is not after `step` (None: the newest)."""
+        if not histories:
             return
-        trail = trails[chosen]
-        now = trail.answers[answer_at(trail, step)]
-        first = trail.answers[0]
-        self.query_one(_Head).show(f"{chosen + 1}/{len(trails)} ", trail.prompt)
-        newest = step is None or now is trail.answers[-1]
+        history = histories[chosen]
+        now = history.answers[answer_at(history, step)]
+        first = history.answers[0]
+        self.query_one(_Head).show(f"{chosen + 1}/{len(histories)} ", history.prompt)
+        newest = step is None or now is history.answers[-1]
         self.query_one("#sample-first", Pager).show(_said(first, "base", newest=False))
         right = self.query_one("#sample-now", Pager)
-        right.display = len(trail.answers) > 1
+        right.display = len(history.answers) > 1
         right.show(_said(now, "tuned", newest=newest))
 
 
-def answer_at(trail: Trail, step: int | None) -> int:
+def answer_at(history: PromptHistory, step: int | None) -> int:
     """The place of the newest answer that is not after `step`; of the first where all are."""
     if step is None:
-        return len(trail.answers) - 1
-    return max((at for at, one in enumerate(trail.answers) if one.step <= step), default=0)
+        return len(history.answers) - 1
+    return max((at for at, one in enumerate(history.answers) if one.step <= step), default=0)
 
 
 def _said(one: Answer, role: str, *, newest: bool) -> list[Line]:

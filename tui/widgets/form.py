@@ -63,7 +63,7 @@ class Form(Vertical):
         yield self._make(0)
 
     def on_mount(self) -> None:
-        self._tell_group()
+        self._update_group()
 
     @property
     def values(self) -> dict[str, str]:
@@ -83,7 +83,7 @@ class Form(Vertical):
             self.mount(self._make(self._at))
         for at, body in self._bodies.items():
             body.display = at == self._at
-        self._tell_group()
+        self._update_group()
         if enter:
             self.call_after_refresh(self.enter)
 
@@ -123,11 +123,11 @@ class Form(Vertical):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        self._tell(event.input)
+        self._post_edited(event.input)
 
     def on_choice_changed(self, event: Choice.Changed) -> None:
         event.stop()
-        self._tell(event.choice)
+        self._post_edited(event.choice)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
@@ -155,12 +155,12 @@ class Form(Vertical):
         self._inputs[field.key], self._notes[field.key] = entry, note
         return Horizontal(label, entry, note, classes="field")
 
-    def _tell_group(self) -> None:
+    def _update_group(self) -> None:
         title, count = self._groups[self._at].title, len(self._groups)
         self.query_one("#group", Lines).show(
             [(title, "strong"), (f"  {self._at + 1} of {count}", "dim"), ("   m M f2 turn", "dim")]
         )
 
-    def _tell(self, entry: Input | Choice) -> None:
+    def _post_edited(self, entry: Input | Choice) -> None:
         key = next(key for key, one in self._inputs.items() if one is entry)
         self.post_message(self.Edited(key))

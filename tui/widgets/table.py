@@ -26,7 +26,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     key: str
     cells: tuple[tuple[Piece, ...], ...]
     """Of each column, clean text in pieces; where they are fewer, the last takes the rest."""
@@ -82,12 +82,12 @@ class Table(Cells, can_focus=True):
         """Title of the column that the rows are sorted by, which the head marks; or none."""
         self.falling = False
         self._keys: tuple[str, ...] = ()
-        self._make: Callable[[int], Row] = _no_row
+        self._make: Callable[[int], TableRow] = _no_row
         self._at = 0
         self._top = 0
-        self._painted: dict[str, tuple[Row, bool, Line]] = {}
+        self._painted: dict[str, tuple[TableRow, bool, Line]] = {}
         """The lines in sight, each with its row and whether that was the chosen one."""
-        self._look: object = None
+        self._cache_key: object = None
 
     @property
     def chosen(self) -> str | None:
@@ -99,12 +99,12 @@ class Table(Cells, can_focus=True):
         """How many rows stand above the chosen one."""
         return self._at
 
-    def show(self, rows: Sequence[Row]) -> None:
+    def show(self, rows: Sequence[TableRow]) -> None:
         """Replace the rows; the chosen one is kept by its key, else by its place."""
         kept = tuple(rows)
         self.show_later([row.key for row in kept], kept.__getitem__)
 
-    def show_later(self, keys: Sequence[str], make: Callable[[int], Row]) -> None:
+    def show_later(self, keys: Sequence[str], make: Callable[[int], TableRow]) -> None:
         """Replace the rows by those of these keys; each is asked for by its place when in sight."""
         before = self.chosen
         self._keys, self._make = tuple(keys), make
@@ -131,9 +131,9 @@ class Table(Cells, can_focus=True):
         room = max(1, height - len(lines))
         self._top = max(0, min(self._top, self._at, len(self._keys) - room))
         self._top = max(self._top, self._at - room + 1)
-        look = (tuple(widths), self.columns, self.has_focus, self.glyphs)
-        before = self._painted if look == self._look else {}
-        self._look, self._painted = look, {}
+        cache_key = (tuple(widths), self.columns, self.has_focus, self.glyphs)
+        before = self._painted if cache_key == self._cache_key else {}
+        self._cache_key, self._painted = cache_key, {}
         for at in range(self._top, min(self._top + room, len(self._keys))):
             row, chosen = self._make(at), at == self._at
             known = before.get(row.key)
@@ -207,13 +207,13 @@ class Table(Cells, can_focus=True):
             line.append((pad(title, width - gap, right=column.right) + " " * gap, role))
         return line
 
-    def _line(self, row: Row, widths: list[int], *, chosen: bool) -> Line:
+    def _line(self, row: TableRow, widths: list[int], *, chosen: bool) -> Line:
         gap = self._gap
-        mark = ">" if chosen else " "
+        cursor = ">" if chosen else " "
         under = ("cursor" if self.has_focus else "blurred") if chosen else ""
         glyphs = self.glyphs
-        beside = glyphs.mark if row.marked else glyphs.pin if row.pinned else " "
-        line: list[Piece] = [(f"{mark}{beside}", under)]
+        beside = glyphs.point if row.marked else glyphs.pin if row.pinned else " "
+        line: list[Piece] = [(f"{cursor}{beside}", under)]
         last = len(row.cells) - 1
         for at, (column, pieces) in enumerate(zip(self.columns, row.cells, strict=False)):
             if at >= len(widths):
@@ -230,7 +230,7 @@ class Table(Cells, can_focus=True):
         return line
 
 
-def _no_row(at: int) -> Row:
+def _no_row(at: int) -> TableRow:
     raise IndexError(at)
 
 

@@ -20,7 +20,7 @@ from engine.recipes.settings import Decode
 from tests.tui.browse.answered import BASE, TUNED, add_answers, noticed, write_answers
 from tests.tui.conftest import FakeCompanion, rests, screen_text, see, until
 from tui.app import FinetopApp
-from tui.browse.metrics_page import AspectsPage
+from tui.browse.metrics_page import MetricsPage
 from tui.browse.page import BrowsePage
 from tui.browse.vote_page import VotePage
 from tui.glyphs import ASCII
@@ -231,7 +231,7 @@ async def test_numbers_and_the_examples_behind_them(
     async with browsing(job, size) as (app, pilot):
         await pilot.press("t")
         await see(pilot, "checks met")
-        assert isinstance(app.screen, AspectsPage)
+        assert isinstance(app.screen, MetricsPage)
         text = screen_text(app)
         assert "base → tuned · 4 prompts answered by both · 1 with the same text" in text
         line = next(one for one in text.splitlines() if "checks met" in one)
@@ -259,7 +259,9 @@ async def test_numbers_and_the_examples_behind_them(
         await pilot.press("enter", "escape")
         page = app.screen
         assert isinstance(page, BrowsePage)
-        page.look(sort="", chosen=("p4", "p2"))  # as a row that is no number of one answer asks
+        page.change_view(
+            sort="", chosen=("p4", "p2")
+        )  # as a row that is no number of one answer asks
         await listed(pilot, "p4", "p2")
 
 
@@ -352,7 +354,7 @@ async def test_a_page_with_nothing_new_draws_nothing(
             display(*given)
 
         monkeypatch.setattr(app, "_display", count)
-        for key, page in (("", BrowsePage), ("t", AspectsPage), ("v", VotePage)):
+        for key, page in (("", BrowsePage), ("t", MetricsPage), ("v", VotePage)):
             if key:
                 await pilot.press("escape", key) if key == "v" else await pilot.press(key)
                 await until(pilot, lambda page=page: isinstance(app.screen, page))  # type: ignore[misc]

@@ -23,12 +23,14 @@ from tui.glyphs import ASCII, UNICODE, Glyphs
 NOISE = np.random.default_rng(2).normal(0, 0.05, 5000)
 
 
-def curve(count: int = 500, *, label: str = "train", accent: int = 0, marks: bool = False) -> Curve:
+def curve(
+    count: int = 500, *, label: str = "train", accent: int = 0, as_points: bool = False
+) -> Curve:
     steps = np.arange(count, dtype=np.int64)
-    values = 2 * np.exp(-steps / 200) + 0.4 + (0 if marks else NOISE[:count])
-    if marks:
+    values = 2 * np.exp(-steps / 200) + 0.4 + (0 if as_points else NOISE[:count])
+    if as_points:
         steps, values = steps[::100], values[::100]
-    return Curve(label, steps, 1000 + steps / 4, values, accent, marks)
+    return Curve(label, steps, 1000 + steps / 4, values, accent, as_points)
 
 
 def first(whole: Curve, count: int) -> Curve:
@@ -45,7 +47,7 @@ def having(picture: Picture, role: int) -> list[tuple[int, int]]:
 @pytest.mark.parametrize("by_time", [False, True])
 def test_any_size(glyphs: Glyphs, log: bool, by_time: bool) -> None:
     view = View(0.6, log, by_time, glyphs=glyphs)
-    curves = (curve(), curve(label="eval", accent=1, marks=True))
+    curves = (curve(), curve(label="eval", accent=1, as_points=True))
     for width, height in [(1, 1), (3, 1), (10, 3), (16, 4), (17, 4), (20, 5), (60, 12), (300, 100)]:
         picture = draw(curves, view, width, height)
         assert [len(text) for text in picture.texts] == [width] * height
@@ -98,18 +100,18 @@ def test_gaps_are_gaps_and_are_marked() -> None:
 
 
 def test_several_curves_are_told_apart_without_colour() -> None:
-    curves = (curve(), curve(400, label="other", accent=3), curve(label="eval", marks=True))
+    curves = (curve(), curve(400, label="other", accent=3), curve(label="eval", as_points=True))
     picture = draw(curves, View(), 80, 16)
     assert picture.letters == {"train": "a", "other": "b"}
     text = "".join(picture.texts)
     assert text.count("a") == text.count("b") == 1
-    assert text.count(UNICODE.mark) == 5
+    assert text.count(UNICODE.point) == 5
 
 
-def test_marks_have_the_capital_of_their_run() -> None:
+def test_points_have_the_capital_of_their_run() -> None:
     one, other = curve(label="one"), curve(400, label="other", accent=3)
     evals = [
-        dataclasses.replace(curve(label=f"{name} eval", marks=True), marks_of=name)
+        dataclasses.replace(curve(label=f"{name} eval", as_points=True), points_of=name)
         for name in ("other", "third")
     ]
     picture = draw((one, other, *evals), View(), 80, 16)
@@ -117,11 +119,11 @@ def test_marks_have_the_capital_of_their_run() -> None:
         "one": "a", "other": "b", "other eval": "B", "third eval": "C",
     }  # fmt: skip
     text = "".join(picture.texts)
-    assert UNICODE.mark not in text
+    assert UNICODE.point not in text
     assert text.count("C") == 5, "drawn over B, which lies in the same places"
-    alone = draw((one, dataclasses.replace(evals[0], marks_of="one")), View(), 80, 16)
+    alone = draw((one, dataclasses.replace(evals[0], points_of="one")), View(), 80, 16)
     assert alone.letters == {}
-    assert "".join(alone.texts).count(UNICODE.mark) == 5
+    assert "".join(alone.texts).count(UNICODE.point) == 5
 
 
 @pytest.mark.parametrize("same", [False, True], ids=["apart", "over each other"])
@@ -131,10 +133,10 @@ def test_forty_curves_all_have_letters(same: bool) -> None:
         dataclasses.replace(whole, label=f"run {at}", values=whole.values + at * (not same))
         for at in range(40)
     ]
-    marks = dataclasses.replace(
-        curve(label="eval", marks=True), marks_of="run 39", values=whole.values[::100] - 1
+    points = dataclasses.replace(
+        curve(label="eval", as_points=True), points_of="run 39", values=whole.values[::100] - 1
     )
-    picture = draw((*runs, marks), View(), 160, 46)
+    picture = draw((*runs, points), View(), 160, 46)
     assert picture.letters["run 25"] == "z"
     assert picture.letters["run 26"] == "aa"
     assert picture.letters["run 39"] == "an"
@@ -144,7 +146,7 @@ def test_forty_curves_all_have_letters(same: bool) -> None:
     assert sorted(found) == sorted(picture.letters[one.label] for one in runs)
     assert canvas.count("AN") == 5
     for width in (1, 2, 9, 20):
-        small = draw((*runs, marks), View(glyphs=ASCII), width, 4)
+        small = draw((*runs, points), View(glyphs=ASCII), width, 4)
         assert [len(text) for text in small.texts] == [width] * 4
 
 
@@ -343,7 +345,7 @@ async def test_title_legend_and_readout() -> None:
         await settle(pilot, chart)
         assert lines(chart)[-1].strip() == "no data yet"
         chart.smoothing = 0.6
-        chart.show([curve(), curve(label="eval", accent=1, marks=True)])
+        chart.show([curve(), curve(label="eval", accent=1, as_points=True)])
         await settle(pilot, chart)
         text = lines(chart)
         assert "loss [/red] ␛]0;x · smoothed 0.6 · by step" in text[0]
@@ -376,14 +378,14 @@ async def test_the_cursor_reads_exact_values() -> None:
     chart = Chart("loss")
     whole = curve()
     async with Charting(chart).run_test(size=(90, 20)) as pilot:
-        chart.show([whole, curve(label="eval", marks=True)])
+        chart.show([whole, curve(label="eval", as_points=True)])
         await settle(pilot, chart)
         chart.move_cursor(-1)
         await settle(pilot, chart)
         assert chart.cursor is not None
         at = int(chart.cursor)
         assert 480 < at <= 499
-        near = curve(marks=True).values[-1]  # it has no point there
+        near = curve(as_points=True).values[-1]  # it has no point there
         assert lines(chart)[-1].strip() == (
             f"step {at}  train {whole.values[at]:.6g}  eval {near:.6g} at step 400"
         )
@@ -393,7 +395,7 @@ async def test_the_cursor_reads_exact_values() -> None:
         chart.move_cursor(-1000)
         assert chart.cursor == 0
         await settle(pilot, chart)
-        assert f"eval {curve(marks=True).values[0]:.6g}" in lines(chart)[-1]
+        assert f"eval {curve(as_points=True).values[0]:.6g}" in lines(chart)[-1]
         chart.move_cursor(1)
         assert chart.cursor > 0
         chart.clear_cursor()
@@ -513,7 +515,7 @@ async def test_data_in_bursts_ends_with_the_newest() -> None:
 async def test_sizes_and_quick_resizes(size: tuple[int, int]) -> None:
     chart = Chart("loss")
     async with Charting(chart).run_test(size=(40, 10)) as pilot:
-        chart.show([curve(), curve(label="eval", marks=True)])
+        chart.show([curve(), curve(label="eval", as_points=True)])
         for step in range(5):
             await pilot.resize_terminal(size[0] + step, size[1])
         await pilot.resize_terminal(*size)

@@ -1,4 +1,4 @@
-"""What a board says of its curves: best and last, what is read at a cursor, what is not drawn."""
+"""What a chart says of its curves: best and last, what is read at a cursor, what is not drawn."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,20 +7,20 @@ import pytest
 
 from engine.charts.axes import Axis
 from tests.charts.curves import series
-from tui.charts.chart_data import Board, board
+from tui.charts.chart_data import ChartData, build_chart_data
 from tui.charts.cursor import readings
-from tui.charts.run_curves import Drawn
+from tui.charts.run_curves import RunCurves
 from tui.charts.run_lines import LOSS, ChartSpec, Trace
 
 LOSSES = ChartSpec("loss", (Trace("loss", "last"),))
 
 
-def drawn(name: str, **curves: Sequence[float]) -> Drawn:
-    return Drawn(name, {tag: series(tag, values) for tag, values in curves.items()})
+def drawn(name: str, **curves: Sequence[float]) -> RunCurves:
+    return RunCurves(name, {tag: series(tag, values) for tag, values in curves.items()})
 
 
-def one(runs: Sequence[Drawn], axis: Axis = Axis.STEP, spec: ChartSpec = LOSSES) -> Board:
-    return board(spec, runs, axis)
+def one(runs: Sequence[RunCurves], axis: Axis = Axis.STEP, spec: ChartSpec = LOSSES) -> ChartData:
+    return build_chart_data(spec, runs, axis)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_each_run_has_its_values_at_the_cursor_and_its_best_and_last() -> None:
 
 def test_runs_and_points_without_a_place_are_named_and_counted() -> None:
     whole = {"loss": series("loss", [4.0, 3.0, 2.0, 1.0]), "tokens": series("tokens", [0, 8])}
-    full, bare = Drawn("full", whole), drawn("bare", loss=[1.0, 2.0])
+    full, bare = RunCurves("full", whole), drawn("bare", loss=[1.0, 2.0])
     made = one([full, bare, drawn("none", reward=[1.0])], Axis.TOKENS)
     assert [curve.label for curve in made.curves] == ["full"]
     assert made.curves[0].values.tolist() == [4.0, 3.0]
@@ -83,7 +83,7 @@ def test_runs_and_points_without_a_place_are_named_and_counted() -> None:
     five = one([full, *(drawn(f"r{at}", loss=[1.0]) for at in range(5))], Axis.EPOCH)
     assert five.missing
     times = {"loss": series("loss", [1.0], times=[np.nan])}
-    mixed = one([drawn("timed", loss=[1.0]), Drawn("x", times)], Axis.WALL_TIME)
+    mixed = one([drawn("timed", loss=[1.0]), RunCurves("x", times)], Axis.WALL_TIME)
     assert mixed.left_out == ("x (no time known)",)
     several = one([full, *(drawn(f"r{at}", loss=[1.0]) for at in range(5))], Axis.TOKENS)
     assert several.left_out[0] == "r0, r1, r2, 2 more (no tokens known)"

@@ -18,9 +18,9 @@ from engine.jobs.store import Store
 from tests import patience
 from tests.pseudo_terminal import HOME
 from tests.tui.building import write_curves, write_run
-from tui.feeds.jobs_feed import Feed
+from tui.feeds.jobs_feed import JobsFeed
 from tui.messages import FeedFailed, MachineMeasured, RunChanged, RunsChanged
-from tui.snapshots import Machine, Marks, RunRow
+from tui.snapshots import Machine, NotableSteps, RunRow
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ def posted() -> list[Message]:
 
 
 @pytest.fixture
-def feed(root: Path, posted: list[Message]) -> Feed:
-    made = Feed(Store(root), posted.append)
+def feed(root: Path, posted: list[Message]) -> JobsFeed:
+    made = JobsFeed(Store(root), posted.append)
     made.go_on()
     return made
 
@@ -40,14 +40,14 @@ def rows(posted: list[Message]) -> dict[str, RunRow]:
     return {row.view.record.name: row for row in last.snapshot.rows}
 
 
-def settle(feed: Feed, posted: list[Message]) -> None:
+def settle(feed: JobsFeed, posted: list[Message]) -> None:
     while feed.cycle():
         pass
     feed.cycle()
     posted.clear()
 
 
-def test_it_posts_only_what_changed(feed: Feed, root: Path, posted: list[Message]) -> None:
+def test_it_posts_only_what_changed(feed: JobsFeed, root: Path, posted: list[Message]) -> None:
     while feed.cycle():
         pass
     assert rows(posted)["emotion-lora"].loss is not None
@@ -61,13 +61,13 @@ def test_it_posts_only_what_changed(feed: Feed, root: Path, posted: list[Message
     assert len(posted) == 1
 
 
-def test_a_live_run_is_looked_at_several_times_a_second(feed: Feed, root: Path) -> None:
+def test_a_live_run_is_looked_at_several_times_a_second(feed: JobsFeed, root: Path) -> None:
     feed.cycle()
     assert feed.pause(pending=False) <= 0.25
     assert feed.pause(pending=True) == 0, "what is still unread does not wait"
 
 
-def test_new_and_removed_runs(feed: Feed, root: Path, posted: list[Message]) -> None:
+def test_new_and_removed_runs(feed: JobsFeed, root: Path, posted: list[Message]) -> None:
     settle(feed, posted)
     write_run(root, "new one", points=3)
     shutil.rmtree(root / "bad-lr")
@@ -87,7 +87,9 @@ time.sleep(600)
 """
 
 
-def test_a_death_changes_no_file_and_is_seen(feed: Feed, root: Path, posted: list[Message]) -> None:
+def test_a_death_changes_no_file_and_is_seen(
+    feed: JobsFeed, root: Path, posted: list[Message]
+) -> None:
     job = write_run(root, "mortal", state=State.RUNNING, points=3, host=socket.gethostname())
     command = [sys.executable, "-c", HOLD, str(job.lock_file)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=HOME) as holder:
@@ -103,7 +105,7 @@ def test_a_death_changes_no_file_and_is_seen(feed: Feed, root: Path, posted: lis
 
 
 def test_the_watched_run_comes_with_curves_and_log(
-    feed: Feed, root: Path, posted: list[Message]
+    feed: JobsFeed, root: Path, posted: list[Message]
 ) -> None:
     settle(feed, posted)
     feed.watch(root / "live")
@@ -118,7 +120,7 @@ def test_the_watched_run_comes_with_curves_and_log(
     assert [one.detail.log[-1] for one in posted if isinstance(one, RunChanged)] == ["more ␛[2J"]
 
 
-def test_half_written_files_mean_not_yet(feed: Feed, root: Path, posted: list[Message]) -> None:
+def test_half_written_files_mean_not_yet(feed: JobsFeed, root: Path, posted: list[Message]) -> None:
     settle(feed, posted)
     (root / "half").mkdir()
     (root / "half" / "job.json").write_text('{"id": "ha')
@@ -150,7 +152,7 @@ def test_something_unforeseen_is_told_and_the_feed_goes_on(root: Path) -> None:
         if isinstance(message, RunsChanged):
             there.set()
 
-    feed = Feed(Broken(root), post)
+    feed = JobsFeed(Broken(root), post)
     feed.start()
     feed.go_on()
     assert there.wait(patience.SECONDS)
@@ -170,7 +172,7 @@ def test_the_machine_is_measured_once_where_nothing_is_live(tmp_path: Path) -> N
 
     root = tmp_path / "few"
     write_run(root, "done", points=5)
-    feed = Feed(Store(root), posted.append, measure=measure)
+    feed = JobsFeed(Store(root), posted.append, measure=measure)
     feed.go_on()
     for _ in range(5):
         feed.cycle()
@@ -183,7 +185,7 @@ def test_the_machine_is_measured_once_where_nothing_is_live(tmp_path: Path) -> N
 
 
 def test_the_watched_run_comes_with_its_samples(
-    feed: Feed, root: Path, posted: list[Message]
+    feed: JobsFeed, root: Path, posted: list[Message]
 ) -> None:
     settle(feed, posted)
     said = {"step": 0, "prompt_id": "p1", "messages": [{"role": "user", "content": "Who?"}]}
@@ -197,25 +199,28 @@ def test_the_watched_run_comes_with_its_samples(
         file.write(json.dumps(said | {"step": 9, "text": "You."}) + "\n")
     feed.cycle()
     (detail,) = [one.detail for one in posted if isinstance(one, RunChanged)]
-    assert [(one.step, one.text) for one in detail.trails[0].answers] == [(0, "I."), (9, "You.")]
+    assert [(one.step, one.text) for one in detail.prompt_histories[0].answers] == [
+        (0, "I."),
+        (9, "You."),
+    ]
     posted.clear()
     feed.cycle()
     assert posted == []
 
 
 def test_marks_of_checkpoints_are_read_when_they_change(
-    feed: Feed, root: Path, posted: list[Message]
+    feed: JobsFeed, root: Path, posted: list[Message]
 ) -> None:
     settle(feed, posted)
     checkpoints = root / "emotion-lora" / "checkpoints"
     checkpoints.mkdir()
     for text, marks in [
-        ('{"best": 40, "within_budget": null, "crossed_at": 20}', Marks(40, None, 20)),
+        ('{"best": 40, "within_budget": null, "crossed_at": 20}', NotableSteps(40, None, 20)),
         ('{"best": "x"}', None),
-        ('{"best": 50, "later": 1}', Marks(50)),
+        ('{"best": 50, "later": 1}', NotableSteps(50)),
         ("{", None),
     ]:
         (checkpoints / "marks.json").write_text(text)
         feed.cycle()
-        assert rows(posted)["emotion-lora"].marks == marks
+        assert rows(posted)["emotion-lora"].notable_steps == marks
         assert rows(posted)["emotion-lora"].loss is not None

@@ -8,7 +8,7 @@ import pytest
 
 from engine.bundled import PRETRAIN_RUN
 from tui.feeds import samples_reader
-from tui.feeds.samples_reader import Samples
+from tui.feeds.samples_reader import SamplesReader
 from tui.snapshots import Answer
 
 
@@ -22,26 +22,27 @@ def append(path: Path, *lines: bytes) -> None:
         file.write(b"".join(one + b"\n" for one in lines))
 
 
-def read(samples: Samples) -> dict[str, list[tuple[int, str]]]:
+def read(samples: SamplesReader) -> dict[str, list[tuple[int, str]]]:
     return {
-        trail.prompt: [(one.step, one.text) for one in trail.answers] for trail in samples.trails
+        history.prompt: [(one.step, one.text) for one in history.answers]
+        for history in samples.prompt_histories
     }
 
 
 def test_the_shipped_run_has_six_prompts_over_ten_steps() -> None:
-    samples = Samples(PRETRAIN_RUN / "samples.jsonl")
+    samples = SamplesReader(PRETRAIN_RUN / "samples.jsonl")
     assert samples.poll()
     while samples.pending:
         samples.poll()
-    assert [len(trail.answers) for trail in samples.trails] == [10] * 6
-    assert samples.trails[0].prompt == "What is the capital of Norway?"
-    assert samples.trails[0].answers[-1] == Answer(2165, "The capital of Norway is Oslo.")
+    assert [len(history.answers) for history in samples.prompt_histories] == [10] * 6
+    assert samples.prompt_histories[0].prompt == "What is the capital of Norway?"
+    assert samples.prompt_histories[0].answers[-1] == Answer(2165, "The capital of Norway is Oslo.")
     assert not samples.poll()
 
 
 def test_only_what_was_appended_is_read_and_a_part_of_a_line_is_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "samples.jsonl"
-    samples = Samples(path)
+    samples = SamplesReader(path)
     assert not samples.poll()
     append(path, line(0, "no"), line(0, "non", "Dis-le.", "p2"))
     assert samples.poll()
@@ -59,7 +60,7 @@ def test_only_what_was_appended_is_read_and_a_part_of_a_line_is_waited_for(tmp_p
 def test_a_run_taken_up_again_says_anew_what_it_had_said(tmp_path: Path) -> None:
     path = tmp_path / "samples.jsonl"
     append(path, line(0, "a"), line(10, "b"), line(20, "lost"), line(30, "lost"))
-    samples = Samples(path)
+    samples = SamplesReader(path)
     samples.poll()
     append(path, line(20, "c"))
     samples.poll()
@@ -69,7 +70,7 @@ def test_a_run_taken_up_again_says_anew_what_it_had_said(tmp_path: Path) -> None
 def test_a_file_that_was_replaced_is_read_from_its_beginning(tmp_path: Path) -> None:
     path = tmp_path / "samples.jsonl"
     append(path, line(0, "old"), line(10, "old"))
-    samples = Samples(path)
+    samples = SamplesReader(path)
     samples.poll()
     path.unlink()
     append(path, line(0, "new"))
@@ -89,7 +90,7 @@ def test_a_file_that_was_replaced_is_read_from_its_beginning(tmp_path: Path) -> 
 def test_a_bad_line_is_passed_over(tmp_path: Path, bad: bytes) -> None:
     path = tmp_path / "samples.jsonl"
     append(path, line(0, "a"), bad, line(10, "b"))
-    samples = Samples(path)
+    samples = SamplesReader(path)
     samples.poll()
     assert read(samples) == {"Say it.": [(0, "a"), (10, "b")]}
 
@@ -103,10 +104,10 @@ def test_what_was_said_is_cleaned_and_bounded(
     path = tmp_path / "samples.jsonl"
     append(path, *(line(step, f"\x1b]0;x\x07{step}" + "y" * 99) for step in range(6)))
     append(path, *(line(0, "x", f"prompt {at}") for at in range(5)))
-    samples = Samples(path)
+    samples = SamplesReader(path)
     samples.poll()
-    first = samples.trails[0].answers
-    assert len(samples.trails) == 2
+    first = samples.prompt_histories[0].answers
+    assert len(samples.prompt_histories) == 2
     assert [one.step for one in first] == [0, 4, 5]
     assert first[0].text.startswith("␛]0;x␇0yyy")
     assert len(first[0].text) == 50
@@ -116,11 +117,11 @@ def test_a_large_file_is_read_in_slices(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(samples_reader, "SLICE_BYTES", 64)
     path = tmp_path / "samples.jsonl"
     append(path, *(line(step, "a") for step in range(9)))
-    samples = Samples(path)
+    samples = SamplesReader(path)
     polls = 1
     samples.poll()
     while samples.pending:
         samples.poll()
         polls += 1
     assert polls > 9
-    assert len(samples.trails[0].answers) == 9
+    assert len(samples.prompt_histories[0].answers) == 9

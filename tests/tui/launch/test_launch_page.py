@@ -20,7 +20,7 @@ from tui.launch import data_report
 from tui.launch.draft import draft, suggest, texts_of
 from tui.launch.fit_lines import measured
 from tui.launch.page import LaunchPage
-from tui.screens.dialogs import Trouble
+from tui.screens.dialogs import ErrorDialog
 from tui.watch.page import WatchPage
 from tui.widgets.form import Form
 from tui.widgets.pager import Pager
@@ -128,7 +128,7 @@ async def test_an_error_is_shown_with_its_hint_and_nothing_is_lost(
         await pilot.press("2")
         await see(pilot, "ready")
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(app.screen, Trouble))
+        await until(pilot, lambda: isinstance(app.screen, ErrorDialog))
         for part in ("No room.", "disk [/red] full", "Free some space."):
             assert part in screen_text(app)
         await pilot.press("escape")

@@ -18,7 +18,7 @@ from tests.tui.building import write_curves, write_event, write_run
 from tests.tui.conftest import screen_text, see, until
 from tui.app import FinetopApp
 from tui.launch.page import LaunchPage
-from tui.screens.dialogs import Question, Trouble
+from tui.screens.dialogs import ConfirmDialog, ErrorDialog
 from tui.screens.page import Page
 from tui.watch.page import WatchPage
 from tui.widgets.field import Field
@@ -137,7 +137,7 @@ async def test_stop_asks_first_and_only_then_gets_firmer(app: FinetopApp, root: 
         request = JobDirectory(root / "live").attempt(1).stop_request
         await until(pilot, request.exists)
         await pilot.press("s")
-        await until(pilot, lambda: isinstance(app.screen, Question))
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
         assert "SIGTERM" in screen_text(app)
         await pilot.press("n")
         assert isinstance(app.screen, Page)
@@ -147,7 +147,7 @@ async def test_a_lost_run_is_resumed_only_after_a_question(app: FinetopApp) -> N
     async with app.run_test(size=WIDE) as pilot:
         await see(pilot, "lost at 30")
         await pilot.press("end", "r")
-        await until(pilot, lambda: isinstance(app.screen, Question))
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
         assert "Adopt lost" in screen_text(app)
         assert "gpu-box" in screen_text(app)
 
@@ -167,7 +167,7 @@ async def test_a_run_that_is_done_is_given_more(
     async with app.run_test(size=NARROW) as pilot:
         await see(pilot, "done")
         await pilot.press("home", "r")
-        await until(pilot, lambda: isinstance(app.screen, Question))
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
         assert "its metric no longer improved" in " ".join(screen_text(app).split())
         await pilot.press("y")
         await until(pilot, lambda: len(resumed) == 1)
@@ -304,7 +304,7 @@ async def test_a_waiting_run_is_moved_and_cancelled(
             await pilot.press("s")
             await until(pilot, lambda: second.last == "cancelled")
             await pilot.press("s")  # its ticket is gone
-            await until(pilot, lambda: isinstance(app.screen, Trouble))
+            await until(pilot, lambda: isinstance(app.screen, ErrorDialog))
             assert "does not wait in this machine's queue" in screen_text(app)
             await pilot.press("escape", "down")
             await until(pilot, lambda: "K J move" not in screen_text(app))

@@ -17,7 +17,7 @@ from tui.app import FinetopApp
 from tui.screens import sort_order
 from tui.screens.page import Page
 from tui.screens.run_dialogs import DifferenceWindow, NoteWindow, RemoveWindow, tags_in
-from tui.screens.sort_order import Order
+from tui.screens.sort_order import SortOrder
 from tui.widgets.field import Field
 
 WIDE, NARROW = (160, 50), (80, 24)
@@ -66,13 +66,13 @@ async def test_the_order_is_kept_for_the_folder(three: FinetopApp, tmp_path: Pat
         await see(pilot, "none")
         await pilot.press("o", "O", "i")
         path = sort_order.order_file(three.store.root)
-        kept = Order("run", True, "best")
+        kept = SortOrder("run", True, "best")
         await until(pilot, lambda: path.exists() and sort_order.load(three.store.root)[0] == kept)
     again = FinetopApp(Store(three.store.root))
     async with again.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: listed(again) == ["none", "c", "b", "a"])
         assert "best loss, eval and ppl" in screen_text(again)
-    assert sort_order.load(tmp_path)[0] == Order()
+    assert sort_order.load(tmp_path)[0] == SortOrder()
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ async def test_a_broken_order_falls_back_with_a_note(three: FinetopApp, content:
     path.write_text(content)
     async with three.run_test(size=WIDE, notifications=True) as pilot:
         await see(pilot, "The order of last time")
-        assert three.order == Order()
+        assert three.order == SortOrder()
 
 
 async def test_last_best_and_smoothed_are_shown_and_sorted_by(three: FinetopApp) -> None:
@@ -296,7 +296,7 @@ async def test_runs_are_filtered_pinned_and_sorted_by_any_tag(three: FinetopApp)
         field.value = "tag:speed and not (name:a or state:failed)"
         await until(pilot, lambda: listed(three) == ["c", "b"])
         await see(pilot, "2 like “tag:speed and not")
-        kept = Order(falling=True, tag="speed", pinned=["c"])
+        kept = SortOrder(falling=True, tag="speed", pinned=["c"])
         await until(pilot, lambda: sort_order.load(root)[0] == kept)
         await pilot.press("enter", "escape", "o")  # from a tag on to the columns
         await until(pilot, lambda: listed(three) == ["c", "none", "b", "a"])

@@ -13,7 +13,7 @@ from tests.charts.curves import series
 from tui.feeds.log_rows import row_of
 from tui.glyphs import ASCII, UNICODE
 from tui.runs.log_table import LogTable
-from tui.screens.sort_order import CHANGED, LogOrder
+from tui.screens.sort_order import CHANGED, LogSortOrder
 from tui.snapshots import RunRow
 
 NOISE = np.random.default_rng(0).normal(size=2000)
@@ -37,22 +37,25 @@ RUNS = [
 @pytest.mark.parametrize(
     ("order", "names"),
     [
-        (LogOrder(), ["falls", "rises", "diverged", "empty", "unread"]),
-        (LogOrder(falling=True), ["unread", "empty", "diverged", "rises", "falls"]),
-        (LogOrder(CHANGED, falling=True), ["rises", "diverged", "falls", "unread", "empty"]),
-        (LogOrder("loss", True), ["unread", "falls", "rises", "diverged", "empty"]),
-        (LogOrder("loss", True, falling=True), ["rises", "falls", "unread", "diverged", "empty"]),
-        (LogOrder("loss", True, "best"), ["diverged", "falls", "rises", "empty", "unread"]),
+        (LogSortOrder(), ["falls", "rises", "diverged", "empty", "unread"]),
+        (LogSortOrder(falling=True), ["unread", "empty", "diverged", "rises", "falls"]),
+        (LogSortOrder(CHANGED, falling=True), ["rises", "diverged", "falls", "unread", "empty"]),
+        (LogSortOrder("loss", True), ["unread", "falls", "rises", "diverged", "empty"]),
         (
-            LogOrder("accuracy", True, "best", True),
+            LogSortOrder("loss", True, falling=True),
+            ["rises", "falls", "unread", "diverged", "empty"],
+        ),
+        (LogSortOrder("loss", True, "best"), ["diverged", "falls", "rises", "empty", "unread"]),
+        (
+            LogSortOrder("accuracy", True, "best", True),
             ["falls", "rises", "diverged", "empty", "unread"],
         ),
-        (LogOrder("loss", True, "smoothed"), ["diverged", "falls", "rises", "empty", "unread"]),
-        (LogOrder("none", True), ["falls", "rises", "diverged", "empty", "unread"]),
+        (LogSortOrder("loss", True, "smoothed"), ["diverged", "falls", "rises", "empty", "unread"]),
+        (LogSortOrder("none", True), ["falls", "rises", "diverged", "empty", "unread"]),
     ],
     ids=str,
 )
-def test_what_has_no_number_comes_last_either_way(order: LogOrder, names: list[str]) -> None:
+def test_what_has_no_number_comes_last_either_way(order: LogSortOrder, names: list[str]) -> None:
     table = LogTable(UNICODE)
     table.order = order
     assert [row.view.record.name for row in table.sort(RUNS)] == names
@@ -61,7 +64,7 @@ def test_what_has_no_number_comes_last_either_way(order: LogOrder, names: list[s
 @pytest.mark.parametrize("values", [[2.0], [1, math.nan, 3], NOISE.tolist(), [5, math.inf, 1]])
 def test_smoothed_is_the_newest_value_of_the_smoothed_curve(values: list[float]) -> None:
     table = LogTable(UNICODE)
-    table.order = LogOrder("loss", True, "smoothed")
+    table.order = LogSortOrder("loss", True, "smoothed")
     log = run("one", values).log
     assert log is not None
     expected = [one for one in smooth(values, 0.9).tolist() if math.isfinite(one)][-1]
@@ -96,7 +99,7 @@ def test_the_curve_in_small_is_of_what_it_is_sorted_by() -> None:
     table = LogTable(UNICODE)
     table.tags = ["accuracy", "loss"]
     assert table.curved == "accuracy"
-    table.order = LogOrder("loss", True)
+    table.order = LogSortOrder("loss", True)
     assert table.curved == "loss"
     assert "█▅▁" in table.rows(RUNS, frozenset())(0).text
     assert "unread" in table.rows(RUNS, frozenset())(4).text

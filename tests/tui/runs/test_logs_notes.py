@@ -16,7 +16,7 @@ from tui.screens.page import Page
 from tui.screens.run_dialogs import DifferenceWindow, NoteWindow
 from tui.styled_text import Line
 from tui.widgets.field import Field
-from tui.widgets.table import Row, Table
+from tui.widgets.table import Table, TableRow
 
 RATES = {"a": 0.1, "b": 0.2, "c": 0.1}
 STEPS = {"a": 7, "b": 3, "c": 12}
@@ -119,7 +119,7 @@ async def test_pins_the_order_by_step_and_the_filter_are_kept(
         table = app.screen.query_one(Table)
         paint = table._line
 
-        def painted(row: Row, widths: list[int], *, chosen: bool) -> Line:
+        def painted(row: TableRow, widths: list[int], *, chosen: bool) -> Line:
             lines.append(row.key)
             return paint(row, widths, chosen=chosen)
 

@@ -10,7 +10,7 @@ from tests.tui.building import write_event
 from tests.tui.conftest import screen_text, see, until
 from tui.logs_app import LogsApp
 from tui.runs.logs_page import LogsPage
-from tui.screens.sort_order import LogOrder
+from tui.screens.sort_order import LogSortOrder
 from tui.watch.page import WatchPage
 from tui.widgets.table import Table
 
@@ -180,16 +180,16 @@ async def test_an_older_or_broken_view_is_told_once(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("best:train/loss", LogOrder("train/loss", True, "best", True)),
-        ("last:a:b", LogOrder("a:b", True, "last", True)),
-        ("changed", LogOrder("changed", falling=True)),
-        ("name", LogOrder(falling=True)),
-        ("worst:x", LogOrder(falling=True)),
-        ("", LogOrder(falling=True)),
+        ("best:train/loss", LogSortOrder("train/loss", True, "best", True)),
+        ("last:a:b", LogSortOrder("a:b", True, "last", True)),
+        ("changed", LogSortOrder("changed", falling=True)),
+        ("name", LogSortOrder(falling=True)),
+        ("worst:x", LogSortOrder(falling=True)),
+        ("", LogSortOrder(falling=True)),
     ],
 )
-def test_an_order_is_read_back(text: str, expected: LogOrder) -> None:
-    assert LogOrder.parse(text, True) == expected
+def test_an_order_is_read_back(text: str, expected: LogSortOrder) -> None:
+    assert LogSortOrder.parse(text, True) == expected
     if text in ("best:train/loss", "last:a:b", "changed", "name"):
         assert str(expected) == text
 
@@ -249,10 +249,12 @@ async def test_any_size(app: LogsApp, logs: Path, size: tuple[int, int]) -> None
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: len(app.runs.rows) == 3)
         await pilot.press("M", "end", "enter")
-        await until(pilot, lambda: isinstance(app.screen, WatchPage) and bool(app.screen._boards))
+        await until(
+            pilot, lambda: isinstance(app.screen, WatchPage) and bool(app.screen._chart_data)
+        )
         page = app.screen
         assert isinstance(page, WatchPage)
-        await until(pilot, lambda: len(page._boards[0].curves) == 3)
+        await until(pilot, lambda: len(page._chart_data[0].curves) == 3)
         for key in ("d", "d", "d", "z", "h", "right_curly_bracket", "y", "P", "escape",
                     "x", "enter", "Z", "Z", "Y", "escape", "plus", "a", "enter"):  # fmt: skip
             await pilot.press(key)

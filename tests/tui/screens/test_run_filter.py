@@ -9,7 +9,7 @@ from engine.jobs.status import State
 from engine.jobs.summary import UserNotes, view
 from tests.tui.building import write_run
 from tests.tui.runs.test_log_table import run
-from tui.screens.run_filter import Sieve
+from tui.screens.run_filter import RunFilter
 from tui.screens.tree_and_groups import arrange, kept, lifted
 from tui.snapshots import RunRow, Spark
 
@@ -48,46 +48,46 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> list[RunRow]:
     ],
 )
 def test_jobs(jobs: list[RunRow], text: str, names: list[str]) -> None:
-    sieve = Sieve()
-    assert sieve.take(text)
-    assert [row.view.record.name for row in sieve.sift(jobs)] == names
+    run_filter = RunFilter()
+    assert run_filter.set_text(text)
+    assert [row.view.record.name for row in run_filter.matching(jobs)] == names
 
 
 def test_logs_have_no_state_but_tags() -> None:
     rows = [run("falls", [3, 2]), run("rises", [1])]
-    sieve = Sieve()
-    assert sieve.take("tag:loss and not rises")
-    assert sieve.sift(rows) == rows[:1]
-    assert sieve.take("state:done")
-    assert sieve.sift(rows) == []
+    run_filter = RunFilter()
+    assert run_filter.set_text("tag:loss and not rises")
+    assert run_filter.matching(rows) == rows[:1]
+    assert run_filter.set_text("state:done")
+    assert run_filter.matching(rows) == []
 
 
 def test_half_a_filter_leaves_the_one_before(jobs: list[RunRow]) -> None:
-    sieve = Sieve()
-    sieve.take("how:full")
-    assert not sieve.take("how:full and")
-    assert sieve.wrong == "something is missing here"
-    assert [row.view.record.name for row in sieve.sift(jobs)] == ["two"]
-    assert not sieve.take("size:3")
-    assert "fields are" in sieve.wrong
+    run_filter = RunFilter()
+    run_filter.set_text("how:full")
+    assert not run_filter.set_text("how:full and")
+    assert run_filter.error == "something is missing here"
+    assert [row.view.record.name for row in run_filter.matching(jobs)] == ["two"]
+    assert not run_filter.set_text("size:3")
+    assert "fields are" in run_filter.error
 
 
 def test_a_changed_run_is_looked_at_anew(jobs: list[RunRow]) -> None:
-    sieve = Sieve()
-    sieve.take("#low")
-    assert len(sieve.sift(jobs)) == 1
+    run_filter = RunFilter()
+    run_filter.set_text("#low")
+    assert len(run_filter.matching(jobs)) == 1
     plain = dataclasses.replace(jobs[0].view, notes=UserNotes())
-    assert sieve.sift([dataclasses.replace(jobs[0], view=plain), jobs[1]]) == []
+    assert run_filter.matching([dataclasses.replace(jobs[0], view=plain), jobs[1]]) == []
 
 
 def test_pinned_ones_are_on_top_with_what_builds_on_them(jobs: list[RunRow]) -> None:
     one, two = jobs
     other = run("third", [1.0])
     assert [entry.depth for entry in arrange([other, one, two])] == [0, 0, 1]
-    lines = arrange([other, one, two], [one.mark])
+    lines = arrange([other, one, two], [one.run_key])
     assert [(entry.row, entry.depth) for entry in lines] == [(one, 0), (two, 1), (other, 0)]
-    lines = arrange([other, one, two], [two.mark])
+    lines = arrange([other, one, two], [two.run_key])
     assert [(entry.row, entry.depth) for entry in lines] == [(two, 0), (other, 0), (one, 0)]
-    assert lifted([other, one, two], [two.mark, one.mark]) == [one, two, other]
+    assert lifted([other, one, two], [two.run_key, one.run_key]) == [one, two, other]
     assert kept(jobs) == [two]
     assert kept(jobs, archived=True) == jobs

@@ -21,7 +21,7 @@ from tui.glyphs import ASCII, UNICODE
 from tui.runs.jobs_page import RunsPage
 from tui.runs.run_log import LogPage
 from tui.runs.run_overview import OverviewPage
-from tui.screens.hardware import MachinePage, machine_lines
+from tui.screens.hardware import HardwarePage, machine_lines
 from tui.watch.page import WatchPage
 
 WIDE, NARROW = (160, 50), (80, 24)
@@ -118,7 +118,7 @@ async def test_digits_lead_from_a_sheet_to_the_pages(app: FinetopApp) -> None:
         await pilot.press("3")
         await until(pilot, lambda: isinstance(app.screen, WatchPage))
         await pilot.press("g")
-        await until(pilot, lambda: isinstance(app.screen, MachinePage))
+        await until(pilot, lambda: isinstance(app.screen, HardwarePage))
         await pilot.press("1")
         await until(pilot, lambda: isinstance(app.screen, RunsPage))
 
@@ -164,7 +164,7 @@ async def test_the_overview_of_a_run_that_is_gone_says_so(app: FinetopApp, root:
 @pytest.mark.parametrize("size", [WIDE, NARROW])
 async def test_this_machine_is_read_while_one_looks(app: FinetopApp, size: tuple[int, int]) -> None:
     async with app.run_test(size=size) as pilot:
-        await open_sheet(app, pilot, "g", MachinePage)
+        await open_sheet(app, pilot, "g", HardwarePage)
         await see(pilot, "This machine")
         text = screen_text(app)
         assert "cores" in text
@@ -181,7 +181,7 @@ async def test_this_machine_is_read_while_one_looks(app: FinetopApp, size: tuple
 async def test_a_page_that_nobody_opened_reads_nothing(app: FinetopApp) -> None:
     async with app.run_test(size=NARROW) as pilot:
         await see(pilot, "live")
-        assert app._gauging is None
+        assert app._hardware_feed is None
         assert app.readings == ()
 
 

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from engine import word_diff
 from engine.compare.token_shift import Candidate, Shift, ShiftedToken
-from tui.compare.strengths import Scale
+from tui.compare.strengths import StrengthSweep
 from tui.compare.views import layouts, token_lines
 from tui.glyphs import ASCII, UNICODE
 from tui.screens.answer_side import Pieces, Span
@@ -158,13 +158,13 @@ def test_tokens_show_their_spaces_their_ids_and_which_are_special() -> None:
 
 
 def test_strengths_say_where_the_answer_turns() -> None:
-    assert "ask first" in text(Scale().panel(0, NAMES[1]))
-    scale = Scale(asked=True)
+    assert "ask first" in text(StrengthSweep().panel(0, NAMES[1]))
+    sweep = StrengthSweep(asked=True)
     told = {"words": 1, "sentences": 1, "lines": 1, "tokens": 1, "seconds": 0.1, "finish": "stop"}
-    assert "0 of 5 made" in text([*scale.panel(0, NAMES[1])])
+    assert "0 of 5 made" in text([*sweep.panel(0, NAMES[1])])
     for strength in (0.0, 0.25, 0.5, 0.75, 1.0):
         sample = {"text": "a" if strength < 0.5 else "b"}
-        scale = scale.heard({"strength": strength, "sample": sample, "behaviour": told})
-    assert "[0.25]" in text(scale.panel(1, NAMES[1]))
-    assert "changes at 0.25-0.5" in text(scale.panel(1, NAMES[1]))
-    assert text(scale.lines(4)) == "b"
+        sweep = sweep.heard({"strength": strength, "sample": sample, "behaviour": told})
+    assert "[0.25]" in text(sweep.panel(1, NAMES[1]))
+    assert "changes at 0.25-0.5" in text(sweep.panel(1, NAMES[1]))
+    assert text(sweep.lines(4)) == "b"

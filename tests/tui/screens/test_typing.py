@@ -31,7 +31,7 @@ async def typed(pilot: Pilot[None], app: FinetopApp) -> None:
     page = app.screen
     assert isinstance(page, Page)
     burst(app, f"/{TYPED}")
-    await until(pilot, lambda: page.word == TYPED)
+    await until(pilot, lambda: page.filter_text == TYPED)
     field = app.focused
     assert isinstance(field, Input)
     burst(app, "/z")
@@ -73,7 +73,7 @@ async def test_in_the_palette(app: FinetopApp) -> None:
         await until(pilot, lambda: isinstance(app.screen, PalettePage))
         await until(pilot, lambda: app.screen.query_one(Input).value == TYPED)
         await pilot.press("escape", "slash", "colon")
-        await until(pilot, lambda: isinstance(app.screen, Page) and app.screen.word == ":")
+        await until(pilot, lambda: isinstance(app.screen, Page) and app.screen.filter_text == ":")
 
 
 async def test_on_the_list_of_watched_logs(tmp_path: Path) -> None:
