@@ -9,7 +9,7 @@ import pytest
 HERE = Path(__file__).resolve().parent.parent
 TOP = {
     "tui", "engine", "runs", "tests", "pyproject.toml", "README.md", "Makefile", "constraints.txt",
-    "LICENSE", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md",
+    "LICENSE", "ARCHITECTURE.md", "CONTRIBUTING.md", "AGENTS.md", "CHANGELOG.md",
 }  # fmt: skip
 
 
@@ -36,6 +36,13 @@ def test_every_picture_and_document_that_the_readme_names_is_there() -> None:
     for name in (".pictures/watch.svg", "ARCHITECTURE.md", "CONTRIBUTING.md"):
         assert name in text
         assert (HERE / name).is_file()
+
+
+def test_every_command_that_prints_json_is_told_to_agents() -> None:
+    text = (HERE / "AGENTS.md").read_text(encoding="utf-8")
+    for path in (HERE / "tui" / "commands").glob("*.py"):
+        if '"--json"' in path.read_text("utf-8"):
+            assert f"`finetop {path.stem}" in text
 
 
 def test_the_top_level_holds_what_a_project_needs_and_no_more() -> None:
