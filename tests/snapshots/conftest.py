@@ -11,7 +11,7 @@ import pytest
 
 from engine.bundled import BASE
 from engine.checkpoints import describe
-from tests.snapshots import surroundings
+from tests.snapshots import fixed_environment
 from tests.tui.conftest import _at_rest_after_each_key, _one_rest_a_key, _own_folders
 
 __all__ = ["_at_rest_after_each_key", "_one_rest_a_key", "_own_folders"]
@@ -38,8 +38,8 @@ def _surroundings(
     for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
         monkeypatch.setenv(name, str(tmp_path / "home"))
     time.tzset()
-    surroundings.stop_clock(monkeypatch)
-    surroundings.stand_in(monkeypatch)
+    fixed_environment.stop_clock(monkeypatch)
+    fixed_environment.stand_in(monkeypatch)
     monkeypatch.setattr(subprocess.Popen, "__init__", _refuse)
     yield
     monkeypatch.undo()

@@ -1,4 +1,4 @@
-"""The folder of runs that most scenes are on: one in each state, with all that a run can leave."""
+"""The folder of runs that most cases are on: one in each state, with all that a run can leave."""
 
 import dataclasses
 import json
@@ -14,7 +14,7 @@ from engine.jobs.summary import UserNotes
 from engine.recipes import recipe as recipes
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Method, Model, Training
-from tests.snapshots.surroundings import NOW
+from tests.snapshots.fixed_environment import NOW
 from tests.tui.browse.answered import write_answers
 from tests.tui.building import write_event, write_run
 

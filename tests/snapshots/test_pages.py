@@ -13,18 +13,18 @@ from textual.screen import Screen
 
 import tui
 from tests.snapshots import (  # noqa: F401
-    of_answers,
-    of_compare,
-    of_launch,
-    of_logs,
-    of_looks,
-    of_runs,
-    of_sheets,
-    of_tokens,
-    of_watch,
+    cases_answers,
+    cases_compare,
+    cases_launch,
+    cases_logs,
+    cases_run_pages,
+    cases_runs,
+    cases_themes,
+    cases_tokens,
+    cases_watch,
 )
-from tests.snapshots.scenes import SCENES
-from tests.snapshots.stage import FOLDER, WRITING, Stage
+from tests.snapshots.cases import CASES
+from tests.snapshots.recorder import FOLDER, WRITING, Recorder
 from tui.screens.modal import Window
 from tui.screens.page import Page
 
@@ -32,33 +32,33 @@ SIZES = ((80, 24), (160, 50))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("name", CASES)
 async def test_it_looks_as_it_is_kept(
     name: str, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scene, stage = SCENES[name], Stage(size, monkeypatch)
-    await scene.play(stage)
-    assert not stage.troubles
-    assert stage.taken == dict(scene.frames)
-    if stage.differences:
-        told = "\n\n".join(stage.differences)
+    case, recorder = CASES[name], Recorder(size, monkeypatch)
+    await case.script(recorder)
+    assert not recorder.troubles
+    assert recorder.taken == dict(case.frames)
+    if recorder.differences:
+        told = "\n\n".join(recorder.differences)
         pytest.fail(f"{told}\n\nIs this wanted? `make snapshots` keeps it.", pytrace=False)
 
 
 def test_every_page_and_window_is_shown() -> None:
     for module in pkgutil.walk_packages(tui.__path__, f"{tui.__name__}."):
         importlib.import_module(module.name)
-    shown = {page for scene in SCENES.values() for page in scene.frames.values()}
+    shown = {page for case in CASES.values() for page in case.frames.values()}
     assert {one.__name__ for one in _last_of(Page, Window)} - {
         one.__name__ for one in shown
     } == set()
 
 
-def test_every_frame_is_of_a_scene() -> None:
+def test_every_frame_is_of_a_case() -> None:
     wanted = {
         f"{name}-{width}x{height}.txt"
-        for scene in SCENES.values()
-        for name in scene.frames
+        for case in CASES.values()
+        for name in case.frames
         for width, height in SIZES
     }
     found = {path.name for path in FOLDER.iterdir()}

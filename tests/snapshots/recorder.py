@@ -19,8 +19,8 @@ from textual.worker import Worker, WorkerState
 import tui
 from engine.jobs.store import Store
 from tests import patience
-from tests.snapshots.framing import difference, frame_of, text_of
-from tests.snapshots.surroundings import measure
+from tests.snapshots.fixed_environment import measure
+from tests.snapshots.frame_text import difference, frame_of, text_of
 from tests.tui.conftest import FakeCompanion
 from tui.actions import Actions
 from tui.app import FinetopApp
@@ -44,7 +44,7 @@ _LASTING = frozenset({LogPage._follow, AnswersFeed.run, WriteQueue.run})
 """What threads do as long as a page is there: they never end by themselves."""
 
 
-class Stage:
+class Recorder:
     """`differences` gathers what is not as it was kept."""
 
     def __init__(self, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:

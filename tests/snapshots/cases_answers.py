@@ -1,0 +1,202 @@
+"""Browse on a job's answers, and what it leads to: numbers, token shift, blind votes."""
+
+from engine.jobs.status import State
+from tests.snapshots.cases import case
+from tests.snapshots.cases_compare import draw_again
+from tests.snapshots.cases_runs import choose, open_runs
+from tests.snapshots.directories import write_runs
+from tests.snapshots.fixed_environment import NOW
+from tests.snapshots.recorder import RUNS, Recorder
+from tests.tui.browse.answered import BASE, write_answers
+from tui.browse.metrics_page import MetricsPage
+from tui.browse.page import BrowsePage
+from tui.browse.rating_window import RatingWindow
+from tui.browse.shift_page import ShiftPage
+from tui.browse.vote_page import VotePage
+from tui.screens.dialogs import Dialog
+from tui.screens.prompts import Ask, Choose
+from tui.widgets.table import Table
+
+
+async def open_answers(recorder: Recorder) -> None:
+    """Four pairs are listed, and one is read."""
+    await open_runs(recorder)
+    await choose(recorder, "answers")
+    await recorder.see("enter browse")
+    await recorder.reach(BrowsePage, "enter")
+    await recorder.see("4 pairs, 1 the same", "Sing of rain.")
+
+
+@case(
+    {
+        "browse": BrowsePage,
+        "browse-difference": BrowsePage,
+        "browse-unmarked": BrowsePage,
+        "browse-alone": BrowsePage,
+        "browse-found": BrowsePage,
+        "browse-noted": BrowsePage,
+    }
+)
+async def browse(recorder: Recorder) -> None:
+    write_runs()
+    async with recorder.finetop():
+        await open_answers(recorder)
+        await recorder.shoot("browse", "blue")
+        await recorder.press("right_square_bracket")
+        await recorder.shoot("browse-difference", "⟦joy⟧")
+        await recorder.press("d")
+        await recorder.shoot("browse-unmarked", "joy", without="⟦")
+        await recorder.press("d", "enter")
+        await draw_again(recorder)
+        await recorder.shoot("browse-alone", "⟦joy⟧", without="Name a colour.")
+        await recorder.press("escape", "asterisk")
+        await recorder.reach(Ask, "m")
+        await recorder.press(*"far too short")
+        await recorder.reach(BrowsePage, "enter")
+        await recorder.shoot("browse-noted", "note: far too short")
+        await recorder.press("slash", *"joy")
+        await recorder.shoot("browse-found", "1 of 4", without="Name a colour.")
+
+
+@case(
+    {
+        "browse-show": Choose,
+        "browse-skill": Choose,
+        "browse-sort": Choose,
+        "browse-arms": Choose,
+        "browse-sorted": BrowsePage,
+        "browse-none": BrowsePage,
+        "browse-note": Ask,
+        "browse-export": Ask,
+    }
+)
+async def browse_asked(recorder: Recorder) -> None:
+    write_runs()
+    async with recorder.finetop():
+        await open_answers(recorder)
+        for name, key, text in (
+            ("browse-show", "f", "bookmarked"),
+            ("browse-skill", "s", "creative"),
+            ("browse-arms", "r", "tuned → base"),
+            ("browse-sort", "o", "words in common"),
+        ):
+            await recorder.reach(Choose, key)
+            await recorder.shoot(name, text)
+            await recorder.reach(BrowsePage, "escape")
+        await recorder.reach(Ask, "m")
+        await recorder.shoot("browse-note", "A note on p1")
+        await recorder.reach(BrowsePage, "escape")
+        await recorder.reach(Ask, "e")
+        await recorder.shoot("browse-export", "Export to a file")
+        await recorder.reach(BrowsePage, "escape")
+        await take(recorder, "o", "words")
+        await recorder.shoot("browse-sorted", "by words, largest change first")
+        await take(recorder, "f", "bookmarked")
+        await recorder.shoot("browse-none", "No pair passes these filters.")
+
+
+@case({"browse-waiting": BrowsePage, "browse-one-arm": BrowsePage})
+async def browse_little(recorder: Recorder) -> None:
+    write_answers(RUNS, "begun", said={}, state=State.RUNNING)
+    write_answers(RUNS, "alone", arms=(BASE,), said={"One?": ("only",)}, created=NOW - 10)
+    async with recorder.finetop():
+        await recorder.see("begun", "alone", "2 runs here")
+        await choose(recorder, "begun")
+        await recorder.reach(BrowsePage, "enter")
+        await recorder.shoot("browse-waiting", "they come as they are made")
+        await recorder.press("escape")
+        await choose(recorder, "alone")
+        await recorder.reach(BrowsePage, "enter")
+        await recorder.shoot("browse-one-arm", "only")
+
+
+async def take(recorder: Recorder, key: str, label: str) -> None:
+    """Open a window of choices, and take one by its label."""
+    await recorder.reach(Choose, key)
+    window = recorder.app.screen
+    assert isinstance(window, Choose)
+    chosen = next(one.key for one in window._offers if one.label == label)
+    assert window.query_one(Table).choose(chosen)
+    await recorder.reach(BrowsePage, "enter")
+
+
+@case(
+    {
+        "aspects": MetricsPage,
+        "aspects-found": MetricsPage,
+        "aspects-of-a-pair": MetricsPage,
+        "browse-drivers": BrowsePage,
+    }
+)
+async def aspects(recorder: Recorder) -> None:
+    write_runs()
+    async with recorder.finetop():
+        await open_answers(recorder)
+        await recorder.reach(MetricsPage, "t")
+        await recorder.shoot("aspects", "checks met", "4 prompts answered by both")
+        await recorder.press("slash", *"words")
+        await recorder.shoot("aspects-found", "doubled words", without="checks met")
+        await recorder.press("escape", "home", "down")
+        await recorder.reach(BrowsePage, "enter")
+        await recorder.shoot("browse-drivers", "by checks met, largest change first")
+        await recorder.press("escape", "right_square_bracket")
+        await recorder.reach(MetricsPage, "T")
+        await recorder.shoot("aspects-of-a-pair", "alone", "checks met")
+
+
+@case({"shift": ShiftPage, "shift-later": ShiftPage, "shift-refused": ShiftPage})
+async def shift(recorder: Recorder) -> None:
+    write_runs()
+    async with recorder.finetop():
+        await open_answers(recorder)
+        await recorder.press("right_square_bracket", "right_square_bracket")
+        await recorder.reach(ShiftPage, "x")
+        await recorder.shoot("shift", "so ‹it› ⟦is⟧", "token 1/15")
+        await recorder.press("right_square_bracket", "right_square_bracket")
+        await recorder.shoot("shift-later", "token 3/15")
+        await recorder.reach(BrowsePage, "escape")
+        recorder.companion.ranks = ()
+        await recorder.reach(ShiftPage, "x")
+        await recorder.shoot("shift-refused", "These two arms have different tokenizers.")
+
+
+@case(
+    {
+        "vote": VotePage,
+        "vote-note": Ask,
+        "rating": RatingWindow,
+        "vote-rated": VotePage,
+        "vote-judge": Ask,
+        "vote-rubrics": Ask,
+        "vote-outcome": Dialog,
+        "vote-done": VotePage,
+    }
+)
+async def vote(recorder: Recorder) -> None:
+    write_runs()
+    async with recorder.finetop():
+        await open_answers(recorder)
+        await recorder.reach(VotePage, "v")
+        await recorder.shoot("vote", "0 of 4 judged", "judge ana")
+        await recorder.reach(Ask, "m")
+        await recorder.press(*"too short")
+        await recorder.shoot("vote-note", "A note, kept with this vote")
+        await recorder.reach(VotePage, "enter")
+        await recorder.reach(RatingWindow, "r")
+        await recorder.press("l", "l", "L", "down", "h")
+        await recorder.shoot("rating", "helpful", "1 to 5")
+        await recorder.reach(VotePage, "enter")
+        await recorder.shoot("vote-rated", "left: helpful 2")
+        await recorder.reach(Ask, "J")
+        await recorder.shoot("vote-judge", "Who judges?")
+        await recorder.reach(VotePage, "escape")
+        await recorder.reach(Ask, "R")
+        await recorder.shoot("vote-rubrics", "Rubrics from a file")
+        await recorder.reach(VotePage, "escape")
+        for at, key in enumerate(("h", "l", "t"), 1):
+            await recorder.press(key)
+            await recorder.see(f"{at} of 4 judged")
+        await recorder.reach(Dialog, "b")
+        await recorder.shoot("vote-outcome", "tuned against base")
+        await recorder.reach(VotePage, "escape")
+        await recorder.shoot("vote-done", "All are judged.")

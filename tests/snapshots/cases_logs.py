@@ -1,0 +1,190 @@
+"""The dashboard on directories of logs: its list, and Watch and the windows over it."""
+
+import json
+import math
+from pathlib import Path
+
+from engine.jobs.status import Failure, State
+from tests.events.encoding import (
+    bytes_field,
+    event,
+    event_file,
+    metadata,
+    number_field,
+    simple,
+)
+from tests.snapshots.cases import case
+from tests.snapshots.fixed_environment import NOW
+from tests.snapshots.recorder import Recorder
+from tests.tui.building import write_run
+from tui.runs.logs_page import LogsPage
+from tui.runs.run_log import LogPage
+from tui.runs.run_overview import OverviewPage
+from tui.screens.hardware import HardwarePage
+from tui.screens.help import HelpPage
+from tui.screens.pick_tags import PickTags
+from tui.screens.prompts import Ask
+from tui.screens.run_dialogs import DifferenceWindow, NoteWindow, PickField
+from tui.watch.page import WatchPage
+from tui.watch.pick_runs import PickRuns
+
+LOGS = Path("logs")
+
+
+def write_logs() -> None:
+    """Runs of another writer with settings and texts, a job of finetop, and a damaged file."""
+    for at, name in enumerate(("seed1", "seed2", "seed3"), 1):
+        settings = {"lr": at / 1000, "env": "cart", "layers": [64, 64]}
+        notes = f"run {at} of three\nstarted by hand"
+        told = [_text("args", json.dumps(settings)), _text("notes", notes)]
+        points = [
+            event(1.7e9 + step, step, simple("Loss/policy", at / step), simple("reward", step / at))
+            for step in range(1, 30)
+        ]
+        if name == "seed2":
+            points.append(event(1.7e9 + 30, 30, simple("Loss/policy", math.nan)))
+        event_file(LOGS / "ppo" / name, event(1.7e9, 0, *told), *points)
+    error = Failure("The loss is NaN.", "step 12", "Lower the learning rate.")
+    write_run(LOGS, "tuned", state=State.FAILED, points=12, created=NOW - 500, error=error,
+              log="the worker's last word\n")  # fmt: skip
+    broken = LOGS / "broken" / "events.out.tfevents.1.x"
+    broken.parent.mkdir()
+    broken.write_text("version https://git-lfs.github.com/spec/v1\n")
+
+
+def _text(tag: str, text: str) -> bytes:
+    content = number_field(1, 7) + bytes_field(8, text.encode())
+    return bytes_field(1, tag.encode()) + bytes_field(8, content) + metadata("text")
+
+
+async def open_logs(recorder: Recorder) -> None:
+    """All of them are listed with their newest values, and read: see `open_runs`."""
+    await recorder.see("ppo/seed1", "ppo/seed3", "tuned", "9.6667", "5 runs")
+    await recorder.settle()
+
+
+@case(
+    {
+        "logs": LogsPage,
+        "logs-of-a-job": LogsPage,
+        "logs-marked": LogsPage,
+        "logs-by-tag": LogsPage,
+        "logs-pick-tag": PickTags,
+        "logs-pick-group": PickField,
+        "logs-grouped": LogsPage,
+    }
+)
+async def logs(recorder: Recorder) -> None:
+    write_logs()
+    async with recorder.watching(LOGS):
+        await open_logs(recorder)
+        await recorder.shoot("logs")
+        await recorder.press("end")
+        await recorder.shoot("logs-of-a-job", "tuned job")
+        await recorder.press("home", "down", "space", "down", "p")
+        await recorder.shoot("logs-marked", "2 marked, drawn together")
+        await recorder.reach(PickTags, "t")
+        await recorder.press(*"reward", "space")
+        await recorder.shoot("logs-pick-tag", "◆reward")
+        await recorder.reach(LogsPage, "enter")
+        await recorder.press("O", "i")
+        await recorder.shoot("logs-by-tag", "by best reward")
+        await recorder.reach(PickField, "b")
+        await recorder.shoot("logs-pick-group", "lr")
+        await recorder.press("down")
+        await recorder.reach(LogsPage, "enter")
+        await recorder.shoot("logs-grouped", "lr 0.001 (1)")
+
+
+@case(
+    {
+        "logs-filtered": LogsPage,
+        "logs-note": NoteWindow,
+        "logs-noted": LogsPage,
+        "logs-difference": DifferenceWindow,
+        "logs-points": Ask,
+        "logs-help": HelpPage,
+        "logs-machine": HardwarePage,
+        "logs-overview": OverviewPage,
+        "logs-log": LogPage,
+    }
+)
+async def logs_windows(recorder: Recorder) -> None:
+    write_logs()
+    async with recorder.watching(LOGS):
+        await open_logs(recorder)
+        await recorder.press("home", "down", "space", "down")
+        await recorder.reach(DifferenceWindow, "d")
+        await recorder.shoot("logs-difference", "1 setting differs")
+        await recorder.reach(LogsPage, "escape")
+        await recorder.reach(NoteWindow, "m")
+        await recorder.press(*"looks good", "tab", *"first")
+        await recorder.shoot("logs-note", "looks good", "first")
+        await recorder.reach(LogsPage, "enter")
+        await recorder.shoot("logs-noted", "#first")
+        await recorder.reach(Ask, "e")
+        await recorder.shoot("logs-points", "Every point of all tags of")
+        await recorder.reach(LogsPage, "escape")
+        await recorder.reach(HelpPage, "question_mark")
+        await recorder.shoot("logs-help", "Draw the chosen run's curves.")
+        await recorder.reach(LogsPage, "escape")
+        await recorder.press("enter")
+        await recorder.reach(OverviewPage, "u")
+        await recorder.shoot("logs-overview", "settings", "started by hand")
+        await recorder.reach(WatchPage, "escape")
+        await recorder.reach(HardwarePage, "g")
+        await recorder.shoot("logs-machine", "This machine")
+        await recorder.reach(WatchPage, "escape")
+        await recorder.reach(LogsPage, "1")
+        await recorder.press("slash", *"name:tuned")
+        await recorder.shoot("logs-filtered", "1 shown", without="ppo/seed1")
+        await recorder.press("enter", "enter")
+        await recorder.reach(LogPage, "f")
+        await recorder.shoot("logs-log", "the worker's last word")
+
+
+@case(
+    {
+        "logs-watch": WatchPage,
+        "logs-pick-runs": PickRuns,
+        "logs-overlaid": WatchPage,
+        "logs-watch-job": WatchPage,
+        "logs-watch-damaged": WatchPage,
+    }
+)
+async def logs_watch(recorder: Recorder) -> None:
+    write_logs()
+    async with recorder.watching(LOGS):
+        await open_logs(recorder)
+        await recorder.press("home", "down")
+        await recorder.reach(WatchPage, "enter")
+        await recorder.shoot("logs-watch", "ppo/seed1", "reward" if recorder.wide else "policy")
+        await recorder.reach(PickRuns, "o")
+        await recorder.press("down", "space", "down", "space")
+        await recorder.shoot("logs-pick-runs", "draw beside it")
+        await recorder.reach(WatchPage, "enter")
+        await recorder.shoot("logs-overlaid", "b ppo/seed2")
+        await recorder.reach(LogsPage, "1")
+        await recorder.press("end")
+        await recorder.reach(WatchPage, "enter")
+        await recorder.shoot("logs-watch-job", "failed at 12", "tuned")
+        await recorder.reach(LogsPage, "1")
+        await recorder.press("home")
+        await recorder.reach(WatchPage, "enter")
+        await recorder.shoot("logs-watch-damaged", "broken")
+
+
+@case({"logs-notice": LogsPage})
+async def logs_notice(recorder: Recorder) -> None:
+    write_logs()
+    async with recorder.watching(LOGS, notifications=True):
+        await open_logs(recorder)
+        await recorder.press("2")
+        await recorder.shoot("logs-notice", "Logs are only looked at here")
+
+
+@case({"logs-empty": LogsPage})
+async def logs_empty(recorder: Recorder) -> None:
+    LOGS.mkdir()
+    async with recorder.watching(LOGS):
+        await recorder.shoot("logs-empty", "No log here yet.")

@@ -1,0 +1,145 @@
+"""Runs, and the windows that open over it."""
+
+from tests.snapshots.cases import case
+from tests.snapshots.directories import write_runs
+from tests.snapshots.recorder import RUNS, Recorder
+from tui.runs.jobs_page import RunsPage
+from tui.screens.dialogs import ConfirmDialog
+from tui.screens.pick_tags import PickTags
+from tui.screens.run_dialogs import (
+    DifferenceWindow,
+    MoreWindow,
+    NoteWindow,
+    PickField,
+    RemoveWindow,
+)
+from tui.widgets.table import Table
+
+
+async def open_runs(recorder: Recorder) -> None:
+    """The list is whole, with its small curves: what is opened next is built from all of it."""
+    await recorder.see("live", "measured", "answers", "9 runs here")
+    await recorder.settle()
+
+
+async def choose(recorder: Recorder, run: str) -> None:
+    """Have a run chosen in the list."""
+    key, table = str(RUNS / run), recorder.app.screen.query_one(Table)
+
+    def chosen() -> bool:
+        # News of the runs that come before the page has heard of it take the choice back.
+        if recorder.app.selected == key == table.chosen:
+            return True
+        table.choose(key)
+        return False
+
+    await recorder.until(chosen)
+
+
+@case({"runs": RunsPage, "runs-failed": RunsPage, "runs-of-answers": RunsPage})
+async def runs(recorder: Recorder) -> None:
+    write_runs()
+    async with recorder.finetop():
+        await open_runs(recorder)
+        await recorder.shoot("runs")
+        await choose(recorder, "bad-lr")
+        await recorder.shoot("runs-failed", "The loss is NaN.")
+        await choose(recorder, "answers")
+        await recorder.shoot("runs-of-answers", "enter browse")
+
+
+@case({"runs-empty": RunsPage})
+async def runs_empty(recorder: Recorder) -> None:
+    RUNS.mkdir()
+    async with recorder.finetop():
+        await recorder.shoot("runs-empty", "No run yet.")
+
+
+@case(
+    {
+        "runs-filter-empty": RunsPage,
+        "runs-filter-wrong": RunsPage,
+        "runs-filtered": RunsPage,
+        "runs-filter-kept": RunsPage,
+    }
+)
+async def runs_filtered(recorder: Recorder) -> None:
+    write_runs()
+    async with recorder.finetop():
+        await open_runs(recorder)
+        await recorder.press("slash")
+        await recorder.shoot("runs-filter-empty", "state:running")
+        await recorder.press(*"(name:lora or")
+        await recorder.shoot("runs-filter-wrong", "something is missing here")
+        await recorder.press(*" state:failed)")
+        await recorder.shoot("runs-filtered", "emotion-lora", "bad-lr", without="live")
+        await recorder.press("enter")
+        await recorder.shoot("runs-filter-kept", "watch")
+
+
+@case(
+    {
+        "runs-pick-group": PickField,
+        "runs-grouped": RunsPage,
+        "runs-pick-tag": PickTags,
+        "runs-by-tag": RunsPage,
+        "runs-pinned-and-archived": RunsPage,
+    }
+)
+async def runs_arranged(recorder: Recorder) -> None:
+    write_runs()
+    async with recorder.finetop():
+        await open_runs(recorder)
+        await recorder.reach(PickField, "b")
+        await recorder.shoot("runs-pick-group", "training.learning_rate")
+        await recorder.press("down", "enter")
+        await recorder.shoot("runs-grouped", "(", without="no groups")
+        await recorder.press("b", "home", "enter")
+        await recorder.reach(PickTags, "t")
+        await recorder.press(*"loss")
+        await recorder.shoot("runs-pick-tag", "eval/loss")
+        await recorder.reach(RunsPage, "enter")
+        await recorder.shoot("runs-by-tag", "eval/los")
+        await choose(recorder, "lost")
+        await recorder.press("p", "Z")
+        await recorder.shoot("runs-pinned-and-archived", "stopped")
+
+
+@case(
+    {
+        "runs-note": NoteWindow,
+        "runs-remove": RemoveWindow,
+        "runs-remove-refused": RemoveWindow,
+        "runs-adopt": ConfirmDialog,
+        "runs-more": MoreWindow,
+        "runs-further": ConfirmDialog,
+        "runs-difference": DifferenceWindow,
+    }
+)
+async def runs_windows(recorder: Recorder) -> None:
+    write_runs()
+    async with recorder.finetop():
+        await open_runs(recorder)
+        await choose(recorder, "emotion-lora")
+        await recorder.reach(NoteWindow, "m")
+        await recorder.shoot("runs-note", "the best so far", "paper, lora")
+        await recorder.press("escape")
+        await recorder.reach(RemoveWindow, "D")
+        await recorder.shoot("runs-remove", "Delete emotion-lora for ever?", "1 run builds on it")
+        await recorder.press(*"other", "enter")
+        await recorder.shoot("runs-remove-refused", "That is not its name")
+        await recorder.press("escape")
+        await recorder.reach(MoreWindow, "r")
+        await recorder.shoot("runs-more", "How many in all?")
+        await recorder.press("escape", "space")
+        await choose(recorder, "bad-lr")
+        await recorder.reach(DifferenceWindow, "d")
+        await recorder.shoot("runs-difference", "settings differ")
+        await recorder.press("escape")
+        await choose(recorder, "lost")
+        await recorder.reach(ConfirmDialog, "r")
+        await recorder.shoot("runs-adopt", "Adopt lost")
+        await recorder.press("n")
+        await choose(recorder, "measured")
+        await recorder.reach(ConfirmDialog, "r")
+        await recorder.shoot("runs-further", "measured ended early")
