@@ -12,8 +12,6 @@ from engine.jobs.store import Store, open_store
 from engine.recipes.recipe import TrainRecipe
 
 RUN = "run:"
-
-
 TEMPLATES = (".jinja", ".j2", ".txt")
 """What the name of a template file ends in."""
 

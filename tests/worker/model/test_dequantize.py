@@ -10,6 +10,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from engine.errors import EngineError
 from engine.worker.model import dequantize, loading, quantize
 from tests.worker.families import SIZE
+from tests.worker.inference import reference
 from tests.worker.tiny import make_tokenizer
 
 CPU = torch.device("cpu")
@@ -23,7 +24,10 @@ At a multiple of 16 that is none of 64, bitsandbytes 0.50.2 is wrong on a CPU wi
 
 
 def load_both(hidden: int, intermediate: int, folder: Path) -> tuple[Any, Any]:
-    """A random model in 4 bits, and the same with each such layer's weights decoded by hand."""
+    """A random model in 4 bits, and the same with each such layer's weights decoded.
+
+    By a function that uses none of the product or the library.
+    """
     sizes: Any = SIZE | {"hidden_size": hidden, "intermediate_size": intermediate}
     torch.manual_seed(0)
     whole: Any = LlamaForCausalLM(LlamaConfig(**sizes))
@@ -34,26 +38,12 @@ def load_both(hidden: int, intermediate: int, folder: Path) -> tuple[Any, Any]:
     named = dict(decoded.named_modules())
     for name, layer in small.named_modules():
         if type(layer).__name__ == "Linear4bit":
-            state = layer.weight.quant_state
             whole = named[name].weight.detach()
-            weight = torch.nn.Parameter(by_hand(layer.weight.data, state), requires_grad=False)
+            weight = torch.nn.Parameter(reference.decoded(layer.weight), requires_grad=False)
             error = float((weight.detach() - whole).norm() / whole.norm())
             assert error < 0.11, f"{name}: NF4 keeps normal weights to .09"
             named[name].weight = weight
     return small, decoded
-
-
-def by_hand(codes: torch.Tensor, state: Any) -> torch.Tensor:
-    """Decoded value by value, the scales too: no function of the product or the library."""
-    scales = state.state2.code[state.absmax.long()].float()
-    outer = state.state2.absmax.repeat_interleave(state.state2.blocksize)[: len(scales)]
-    scales = scales * outer + state.offset
-    values = []
-    for at in range(state.shape.numel()):
-        byte = int(codes.view(-1)[at // 2])
-        code = byte >> 4 if at % 2 == 0 else byte & 15
-        values.append(float(state.code[code] * scales[at // state.blocksize]))
-    return torch.tensor(values).reshape(state.shape)
 
 
 @pytest.mark.parametrize(("hidden", "intermediate"), SIZES)
