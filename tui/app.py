@@ -21,6 +21,7 @@ from textual.binding import Binding
 from textual.events import Event, Key, MouseScrollDown, MouseScrollUp
 from textual.screen import Screen
 
+from engine.errors import EngineError
 from engine.jobs.store import Store, open_store
 from engine.recipes.recipe import TrainRecipe
 from tui import navigation, theme
@@ -211,6 +212,12 @@ class FinetopApp(App[None]):
     def notify_user(self, text: str, severity: Any = "information") -> None:
         """A short notice; `text` is clean already."""
         self.notify(text, severity=severity, markup=False, timeout=6)
+
+    def show_error(self, error: EngineError) -> None:
+        """An error, in a window over whatever is shown."""
+        from tui.screens.dialogs import ErrorDialog
+
+        self.push_screen(ErrorDialog(error))
 
     def watch_run(self, key: str | None) -> None:
         """Make a run the one that Watch and Compare are about."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from engine.errors import EngineError
     from engine.jobs.hardware import HardwareSample
     from engine.jobs.store import Store
     from engine.recipes.recipe import TrainRecipe
@@ -68,6 +69,9 @@ class Services(Protocol):
 
     def notify_user(self, text: str, severity: Any = "information") -> None:
         """A short notice; `text` is clean already."""
+
+    def show_error(self, error: "EngineError") -> None:
+        """An error, in a window over whatever is shown."""
 
     def watch_run(self, key: str | None) -> None:
         """Make a run the one that Watch and Compare are about."""
