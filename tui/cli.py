@@ -31,6 +31,7 @@ ROOMS = {
     "generate": ("generate",),
     "tokenize": ("tokenize",),
     "compare": ("compare",),
+    "keys": ("keys",),
     "doctor": ("doctor",),
 }
 """Where the commands live, in the order of the help: only the room of the one that is asked for

@@ -1,11 +1,14 @@
 """Every key of the dashboard, once.
 
-Bindings, the line at the bottom, the palette, the help screen and the README's table come from
-here, so that none of them can say something else. `python -m tui.keymap` prints the table.
+Bindings, the line at the bottom, the palette, the help window and `finetop keys` come from here,
+so that none of them can say something else.
 """
 
 import re
 from dataclasses import dataclass
+
+EVERYWHERE = "everywhere"
+"""What `finetop keys` calls the keys of no page in particular."""
 
 SCREENS = {
     "": "Everywhere",
@@ -308,17 +311,6 @@ def keys_of(screen: str) -> list[Key]:
     return own + [key for key in KEYS if not key.screen] if screen else own
 
 
-def markdown() -> str:
-    """The table for the README."""
-    lines = ["| screen | key | what it does |", "|---|---|---|"]
-    for screen, title in SCREENS.items():
-        for key in KEYS:
-            if key.screen == screen:
-                faces = " ".join(f"`{one}`" for one in _faces(key))
-                lines.append(f"| {title} | {faces} | {key.help} |")
-    return "\n".join(lines)
-
-
 _NAMES = {
     "slash": "/", "colon": ":", "question_mark": "?", "escape": "esc", "minus": "-", "plus": "+",
     "asterisk": "*",
@@ -335,7 +327,3 @@ def _faces(key: Key) -> list[str]:
 def faces(key: Key) -> str:
     """All keys of an action, as a person reads them."""
     return " ".join(_faces(key))
-
-
-if __name__ == "__main__":
-    print(markdown())

@@ -11,7 +11,7 @@ from tui.browse.page import BrowsePage
 from tui.browse.shift_page import ShiftPage
 from tui.browse.vote_page import VotePage
 from tui.compare.page import ComparePage
-from tui.keymap import KEYS, SCREENS, Key, keys_of, markdown
+from tui.keymap import KEYS, SCREENS, Key, keys_of
 from tui.launch.page import LaunchPage
 from tui.runs.jobs_page import RunsPage
 from tui.runs.logs_page import LogsPage
@@ -72,12 +72,6 @@ def test_every_action_exists_and_takes_what_it_is_given(key: Key) -> None:
 def test_bindings_are_those_of_the_table(screen: str) -> None:
     bound = {one.key for one in PAGES[screen].BINDINGS if isinstance(one, Binding)}
     assert bound == {key.key for key in KEYS if key.screen == screen}
-
-
-def test_the_table_for_the_readme_has_a_line_for_every_key() -> None:
-    lines = markdown().splitlines()
-    assert len(lines) == len(KEYS) + 2
-    assert all(line.count("|") == 4 for line in lines)
 
 
 async def test_help_shows_every_key_with_this_screens_first(app: FinetopApp) -> None:
