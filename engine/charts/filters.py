@@ -4,7 +4,8 @@
     one        := "not" one | "(" expression ")" | [field ":"] (word | "quoted" | /pattern/)
 
 A word matches anywhere; capitals count only where the word has one. Words side by side must all
-match. Owns the grammar; what fields there are is the caller's.
+match. A pattern is one of RE2 (`engine.charts.regex`). Owns the grammar; what fields there are is
+the caller's.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence

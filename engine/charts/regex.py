@@ -1,25 +1,37 @@
-"""Regular expressions that cannot run away: read here, and run as an automaton.
+"""Regular expressions of filters: RE2's, whose time grows with the length of the text alone.
 
 Python's own engine tries alternatives one after the other, so `(a+)+$` on a long tag hangs the
-screen, and it cannot be interrupted. An automaton looks at each letter once. What an automaton
-cannot do (back references, looking around) is refused with its place.
+screen, and a thread that waits for it cannot be interrupted: there is no falling back to it. Owns
+what RE2's errors say and where. RE2 knows no back references and no looking around, and its `\\w`,
+`\\d` and `\\s` are ASCII's: `\\pL` is a letter of any script, `\\pN` a digit.
 """
 
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
+from typing import Protocol
 
-from engine.charts.regex_automaton import Automaton, Fragment
-
-LONGEST = 200
+LONGEST = 1000
 """Letters of a pattern."""
-_MOST_REPEATS = 100
-_DEEPEST = 30
-_CLASSES: dict[str, Callable[[str], bool]] = {
-    "d": str.isdecimal,
-    "w": lambda letter: letter.isalnum() or letter == "_",
-    "s": str.isspace,
+_MEMORY = 1 << 19
+"""Bytes of one compiled pattern; what needs more is refused after some milliseconds."""
+_NOT_LETTERS = re.compile(r"\\.|\(\?P", re.DOTALL)
+"""Where a capital is no letter of the text; that of `\\p{Lu}` counts, for it tells them apart."""
+_PARENTHESES = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()]", re.DOTALL)
+"""Parentheses, and what may hide one: an escape, a set."""
+_GROUPS = "groups are ( ) or (?: ); no looking around"
+_REASONS = {
+    "missing )": "a parenthesis that nothing closes",
+    "unexpected )": "a parenthesis that nothing opens",
+    "missing ]": "a bracket that nothing closes",
+    "trailing \\": "a backslash with nothing after it",
+    "no argument for repetition operator": "nothing to repeat",
+    "bad repetition operator": "a repeat of a repeat",
+    "invalid repetition size": "repeats go up to 1,000, those within each other multiplied, "
+    "the smaller first",
+    "invalid perl operator": _GROUPS,
+    "invalid named capture group": _GROUPS,
+    "pattern too large - compile failed": "too large: fewer or smaller repeats, please",
 }
-_PLAIN = {"t": "\t", "n": "\n"}
 
 
 class BadPattern(ValueError):
@@ -30,180 +42,66 @@ class BadPattern(ValueError):
         self.at = at
 
 
+class _Searcher(Protocol):
+    """What is used of RE2's compiled patterns."""
+
+    def search(self, text: bytes) -> object | None: ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Pattern:
     """A compiled pattern. Capital letters in it make it tell capitals from small ones."""
 
     text: str
-    exact: bool
-    automaton: Automaton
+    searcher: _Searcher
 
     def search(self, text: str) -> bool:
-        """Whether it occurs in `text`; the time grows with the length of `text` alone."""
-        return self.automaton.search(text if self.exact else text.lower())
+        """Whether it occurs in `text`; a character that is half a pair counts as `?`."""
+        return self.searcher.search(text.encode("utf-8", "replace")) is not None
 
 
 def compile_pattern(text: str) -> Pattern:
     """Raises BadPattern: a place, and what is wrong there."""
     if len(text) > LONGEST:
-        raise BadPattern(f"longer than {LONGEST} letters", LONGEST)
-    reader = _Reader(text)
-    fragment = reader.alternatives()
-    if reader.at < len(text):
-        raise BadPattern("a parenthesis that nothing opens", reader.at)
-    if reader.automaton.too_large:
-        raise BadPattern("too large: fewer or smaller repeats, please", 0)
-    reader.automaton.finish(fragment)
-    return Pattern(text, reader.exact, reader.automaton)
+        raise BadPattern(f"longer than {LONGEST:,} letters", LONGEST)
+    import re2  # only where a pattern is written: most filters are words
+
+    options = re2.Options()
+    options.log_errors = False  # else RE2 writes to the terminal itself
+    options.max_mem = _MEMORY
+    options.never_capture = True
+    bare = _NOT_LETTERS.sub("", text)
+    options.case_sensitive = bare != bare.lower()
+    try:
+        searcher: _Searcher = re2.compile(text.encode("utf-8", "backslashreplace"), options)
+    except re2.error as error:
+        raise _explained(text, error.args[0].decode("utf-8", "replace")) from None
+    return Pattern(text, searcher)
 
 
-class _Reader:
-    """Recursive descent: alternatives of sequences of repeated atoms."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.at = 0
-        self.exact = False
-        self._depth = 0
-        self.automaton = Automaton()
-
-    def _peek(self) -> str:
-        return self.text[self.at : self.at + 1]
-
-    def alternatives(self) -> Fragment:
-        found = self._sequence()
-        while self._peek() == "|":
-            self.at += 1
-            found = self.automaton.either(found, self._sequence())
-        return found
-
-    def _sequence(self) -> Fragment:
-        found = self.automaton.nothing()
-        while self._peek() not in ("", "|", ")"):
-            found = self.automaton.then(found, self._repeated())
-        return found
-
-    def _repeated(self) -> Fragment:
-        begin = self.at
-        atom = self._atom()
-        end = self.at
-        bounds = self._bounds()
-        if bounds is None:
-            return atom
-        if self._peek() and self._peek() in "*+?{":
-            if self._peek() != "?":
-                raise BadPattern("a repeat of a repeat", self.at)
-            self.at += 1  # lazy or not, what is found is the same
-        least, most = bounds
-        found, unused = self.automaton.nothing(), [atom]
-        for number in range(least + 1 if most is None else most):
-            one = unused.pop() if unused else self._again(begin, end)
-            if number >= least:
-                one = self.automaton.many(one) if most is None else self.automaton.maybe(one)
-            found = self.automaton.then(found, one)
-        return found
-
-    def _again(self, begin: int, end: int) -> Fragment:
-        """The atom between two places, read anew: each repeat has states of its own."""
-        if self.automaton.too_large:
-            raise BadPattern("too large: fewer or smaller repeats, please", 0)
-        after, self.at = self.at, begin
-        atom = self._atom()
-        assert self.at == end
-        self.at = after
-        return atom
-
-    def _bounds(self) -> tuple[int, int | None] | None:
-        sign = self._peek()
-        if sign and sign in "*+?":
-            self.at += 1
-            return {"*": (0, None), "+": (1, None), "?": (0, 1)}[sign]
-        if sign != "{":
-            return None
-        end = self.text.find("}", self.at)
-        least, comma, most = self.text[self.at + 1 : end].partition(",")
-        whole = least.isdecimal() and (most.isdecimal() or not most)
-        if end < 0 or not whole:
-            raise BadPattern("repeats are written {2}, {2,} or {2,5}", self.at)
-        low, high = int(least), int(most) if most else None if comma else int(least)
-        if low > _MOST_REPEATS or (high is not None and not low <= high <= _MOST_REPEATS):
-            raise BadPattern(f"repeats go up to {_MOST_REPEATS}, the smaller first", self.at)
-        self.at = end + 1
-        return low, high
-
-    def _atom(self) -> Fragment:
-        at, letter = self.at, self._peek()
-        self.at += 1
-        if letter == "(":
-            return self._group(at)
-        if letter == "[":
-            return self.automaton.letter(self._set(at))
-        if letter == ".":
-            return self.automaton.letter(lambda letter: letter != "\n")
-        if letter == "^":
-            return self.automaton.begin()
-        if letter == "$":
-            return self.automaton.end()
-        if letter in "*+?{":
-            raise BadPattern("nothing to repeat", at)
-        if letter == "\\":
-            return self.automaton.letter(self._escape(at))
-        return self.automaton.letter(self._plain(letter))
-
-    def _group(self, at: int) -> Fragment:
-        if self._peek() == "?":
-            if self.text[self.at + 1 : self.at + 2] != ":":
-                raise BadPattern("groups are ( ) or (?: ); no looking around, no flags", at)
-            self.at += 2
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise BadPattern("groups nested too deeply", at)
-        found = self.alternatives()
-        if self._peek() != ")":
-            raise BadPattern("a parenthesis that nothing closes", at)
-        self.at += 1
-        self._depth -= 1
-        return found
-
-    def _plain(self, letter: str) -> Callable[[str], bool]:
-        self.exact |= letter != letter.lower()
-        return letter.__eq__
-
-    def _escape(self, at: int) -> Callable[[str], bool]:
-        letter = self._peek()
-        self.at += 1
-        if letter.lower() in _CLASSES and letter:
-            known = _CLASSES[letter.lower()]
-            return known if letter.islower() else lambda one: not known(one)
-        if letter in _PLAIN:
-            return _PLAIN[letter].__eq__
-        if not letter or letter.isalnum():
-            raise BadPattern(f"\\{letter} has no meaning here", at)
-        return letter.__eq__
-
-    def _set(self, at: int) -> Callable[[str], bool]:
-        negated = self._peek() == "^"
-        self.at += negated
-        tests: list[Callable[[str], bool]] = []
-        while self._peek() != "]" or not tests:
-            letter, place = self._peek(), self.at
-            if not letter:
-                raise BadPattern("a bracket that nothing closes", at)
-            self.at += 1
-            if letter == "\\":
-                tests.append(self._escape(place))
-            elif self._peek() == "-" and self.text[self.at + 1 : self.at + 2] not in ("", "]"):
-                last = self.text[self.at + 1]
-                if last < letter:
-                    raise BadPattern("a range that goes backwards", place)
-                self.exact |= letter.lower() != letter or last.lower() != last
-                tests.append(_between(letter, last))
-                self.at += 2
-            else:
-                tests.append(self._plain(letter))
-        self.at += 1
-        return lambda one: any(test(one) for test in tests) is not negated
+def _explained(text: str, message: str) -> BadPattern:
+    """RE2 says `what: fragment`; the fragment is all of the pattern where it has no better one."""
+    what, _, fragment = message.partition(": ")
+    reason = _REASONS.get(what) or f"{fragment} has no meaning here"
+    if what == "invalid character class range" and not fragment.startswith(("\\", "[")):
+        reason = "a range that goes backwards"
+    if what in ("missing )", "unexpected )"):
+        return BadPattern(reason, _find_unpaired(text))
+    # Of equal repeats it is the outer one that is too much.
+    at = text.rfind(fragment) if what == "invalid repetition size" else text.find(fragment)
+    if what == "bad repetition operator":  # the fragment is both of them
+        at += max(fragment.rfind(sign, 1) for sign in "*+?{")
+    return BadPattern(reason, max(at, 0))
 
 
-def _between(first: str, last: str) -> Callable[[str], bool]:
-    return lambda letter: first <= letter <= last
+def _find_unpaired(text: str) -> int:
+    """The place of the parenthesis that nothing opens, or of the last that nothing closes."""
+    opened: list[int] = []
+    for match in _PARENTHESES.finditer(text):
+        if match[0] == "(":
+            opened.append(match.start())
+        elif match[0] == ")":
+            if not opened:
+                return match.start()
+            opened.pop()
+    return opened[-1] if opened else 0

@@ -1,6 +1,8 @@
 """Filter expressions: what they mean, where they are wrong, and that none runs away."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -77,7 +79,17 @@ def test_fields() -> None:
         ("/[z-a]/", 2, "backwards"),
         ("or b", 0, "between"),
         ("()", 1, "missing"),
-        ("/((a{99}){99}){99}/", 1, "too large"),
+        ("/a{2,3}{4}/", 7, "repeat of a repeat"),
+        ("/a+?*/", 4, "repeat of a repeat"),
+        ("/((a{99}){99}){99}/", 14, "multiplied"),
+        ("/a (?:[a-z]{500}){3}/", 17, "multiplied"),
+        ("/x[[:nothing:]]/", 3, "[:nothing:] has no meaning"),
+        (r"/\pL\p{Greek}\p{Klingon}/", 13, r"\p{Klingon} has no meaning"),
+        (r"/a\\(b[(]\)(c)/", 4, "nothing closes"),
+        (r"/[)]a\))b/", 7, "nothing opens"),
+        ("/損(?<=a)/", 2, "looking around"),
+        ("/a\ud800/", 1, "no meaning"),
+        ("/" + "[a-z]{1000}" * 80 + "/", 1, "too large"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(text: str, at: int, reason: str) -> None:
@@ -119,11 +131,61 @@ def test_any_text_is_a_pattern_or_refused_with_a_place(text: str) -> None:
     assert 0 <= place <= len(text)
 
 
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
-    "pattern", ["(a+)+$", "^(a|a)*$", "^(a|aa)+$", "a*a*a*a*a*a*a*a*b", "(.*)*x"]
+    "pattern",
+    ["(a+)+$", "^(a|a)*$", "^(a|aa)+$", "a*a*a*a*a*a*a*a*b", "(.*)*x", "(a|a)*a(a|b){300}x"],
 )
 def test_no_pattern_runs_away(pattern: str) -> None:
     """Python's own engine needs longer than the universe has for the first of these."""
     compiled = compile_pattern(pattern)
     assert not compiled.search("a" * 20_000 + "c")
-    assert compiled.automaton._steps < 10, "each letter but the first few costs one look-up"
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "pattern",
+    ["(a{1000}){1000}", "((a{900,}){900,}){900,}", ".{0,999}" * 100, "(" * 100_000, "x*" * 50_000,
+     "[" * 100_000, r"(\Q" + "[" * 100_000, r"\pL{1000}",
+     "(?:" * 1_100 + "a" + ")*" * 1_100],
+)  # fmt: skip
+def test_patterns_that_would_fill_the_memory_are_refused(
+    pattern: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(BadPattern):
+        compile_pattern(pattern)
+    assert capfd.readouterr().err == "", "RE2 by itself writes its errors to the terminal"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "expected"),
+    [
+        ("損失", "train/損失", True),
+        (r"^\pL+$", "損失é", True),
+        (r"^\w+$", "損失", False),
+        ("É", "é", False),
+        ("é", "É", True),
+        (r"\Sa\D", "BAB", True),
+        (r"\p{Lu}", "ab", False),
+        (r"\p{Lu}", "aB", True),
+        ("a.c", "a\ud800c", True),
+        ("a.c", "a\nc", False),
+        ("b$", "ab\n", False),
+        ("^b", "a\nb", False),
+        ("a{", "a{", True),
+        ("(?P<n>ab)", "AB", True),
+        ("\x00", "a\x00b", True),
+        ("", "", True),
+    ],
+)
+def test_what_patterns_see(pattern: str, text: str, expected: bool) -> None:
+    assert compile_pattern(pattern).search(text) is expected
+
+
+def test_words_need_no_library() -> None:
+    script = (
+        "import sys; from engine.charts.filters import parse;"
+        "parse('loss not (val or \"x\")'); assert 're2' not in sys.modules;"
+        "parse('/loss/'); assert 're2' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
