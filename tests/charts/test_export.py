@@ -5,8 +5,8 @@ import io
 import json
 import math
 import re
-import struct
-import zlib
+import subprocess
+import sys
 from xml.etree import ElementTree
 
 import numpy as np
@@ -14,11 +14,11 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from engine.charts import png, svg
-from engine.charts.bitmap_font import bitmap
 from engine.charts.export import HEADER, Selected, chat_line, csv_lines, json_text
-from engine.charts.figure import COLOURS, Line, Look, Stroke, Words, sketch
+from engine.charts.figure import COLOURS, Line, Look, Mark, Sketch, Stroke, Words, sketch
 from engine.charts.run_colors import MARKS, identities
 from engine.events.series import Branch
 from tests.charts.curves import series
@@ -150,22 +150,10 @@ def test_svg_has_all_that_a_chart_needs() -> None:
 
 
 def pixels(content: bytes) -> npt.NDArray[np.uint8]:
-    """Height, width and three colours of a PNG, read by its specification."""
-    assert content.startswith(b"\x89PNG\r\n\x1a\n")
-    at, parts = 8, {}
-    while at < len(content):
-        (size,) = struct.unpack_from(">I", content, at)
-        kind, data = content[at + 4 : at + 8], content[at + 8 : at + 8 + size]
-        (checksum,) = struct.unpack_from(">I", content, at + 8 + size)
-        assert zlib.crc32(kind + data) == checksum
-        parts[kind] = data
-        at += 12 + size
-    assert list(parts) == [b"IHDR", b"IDAT", b"IEND"]
-    width, height, *form = struct.unpack(">IIBBBBB", parts[b"IHDR"])
-    assert form == [8, 2, 0, 0, 0]
-    rows = np.frombuffer(zlib.decompress(parts[b"IDAT"]), np.uint8).reshape(height, 1 + 3 * width)
-    assert not rows[:, 0].any()
-    return rows[:, 1:].reshape(height, width, 3)
+    """Height, width and three colours of a PNG."""
+    with Image.open(io.BytesIO(content)) as image:
+        assert (image.format, image.mode, image.info) == ("PNG", "RGB", {}), "opaque"
+        return np.asarray(image)
 
 
 def inked(page: npt.NDArray[np.uint8], colour: str) -> npt.NDArray[np.bool_]:
@@ -189,15 +177,67 @@ def test_a_png_shows_the_same_curve() -> None:
     assert chart[:, 152 + round(0.05 * 1720)].any()
 
 
+@pytest.mark.parametrize("shape", MARKS)
+def test_marks_lie_in_a_png_where_they_are_due(shape: str) -> None:
+    mark = Mark(shape, 30, 20, COLOURS[0])
+    ink = np.argwhere(inked(pixels(png.paint(Sketch("", 60, 40, (mark,)))), COLOURS[0]))
+    assert np.abs(ink - (40, 60)).max() <= 14, "about ten units across"
+    assert np.abs(ink - (40, 60)).max() >= 5
+    outside = Mark(shape, -30, 200, COLOURS[0])
+    assert (pixels(png.paint(Sketch("", 60, 40, (outside,)))) == 255).all()
+
+
+def test_lines_in_a_png_are_smooth_and_faint_where_they_should_be() -> None:
+    slope = (np.array([(5.0, 5.0), (55.0, 30.0)]), np.array([(5.0, 35.0)]))
+    strong, faint = (
+        pixels(png.paint(Sketch("", 60, 40, (Stroke(slope, "#000000", 2.0, opacity),))))
+        for opacity in (1.0, 0.25)
+    )
+    assert strong.min() == 0
+    assert len(np.unique(strong)) > 4, "its edge has shades"
+    assert abs(int(faint.min()) - 255 * 0.75) < 3
+    assert (strong[66:74, 6:14] < 255).any(), "a piece of one point is a dot"
+    blank = pixels(png.paint(Sketch("", 60, 40, (Stroke((), "#000000"),))))
+    assert (blank == 255).all()
+
+
+def written(text: str, anchor: str = "start", title: bool = False) -> npt.NDArray[np.uint8]:
+    return pixels(png.paint(Sketch("", 300, 20, (Words(20, 14, text, anchor, title),))))
+
+
 def test_words_in_a_png_are_letters_that_differ() -> None:
-    drawn = {text: bitmap(text) for text in ("run-1", "run-7", "loss", "1oss")}
-    assert all(one.shape == (9, 6 * len(text)) for text, one in drawn.items())
-    assert not np.array_equal(drawn["run-1"], drawn["run-7"])
-    assert not np.array_equal(drawn["loss"], drawn["1oss"])
-    assert np.array_equal(bitmap("é…"), bitmap("e..."))
-    everything = [bitmap(chr(code)) for code in range(33, 127)]
-    assert len({one.tobytes() for one in everything}) == len(everything)
-    assert np.array_equal(bitmap("損"), bitmap("\x00"))  # a box
+    drawn = {text: written(text).tobytes() for text in ("run-1", "run-7", "loss", "1oss", "Loss")}
+    assert len(set(drawn.values())) == len(drawn)
+    assert inked(written("H"), "#222222").any()
+    assert np.array_equal(written("é…µ"), written("e...u"))
+    assert np.array_equal(written("損"), written("失")), "a box, so that none is taken for another"
+    assert not np.array_equal(written("損"), written(""))
+    assert (written("loss", title=True) < 128).sum() > 1.2 * (written("loss") < 128).sum()
+    columns = {
+        anchor: np.flatnonzero((written("HHH", anchor) < 255).any(axis=(0, 2)))
+        for anchor in ("start", "middle", "end")
+    }
+    assert columns["start"][0] >= 40 > columns["end"][-1]
+    assert abs(columns["middle"].mean() - 40) < 3
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("anchor", ["start", "middle", "end"])
+@pytest.mark.parametrize(
+    "text",
+    ["x" * 3_000_000, "a\nb\r\tc", "\x00\x1b\ufffe\ud800", "\u202eabc\u2066", "e" + "\u0301" * 9999,
+     "👩‍👩‍👧‍👦", "السلام", "{%s}\\", ""],
+)  # fmt: skip
+def test_no_words_break_a_png(text: str, anchor: str) -> None:
+    page = written(text, anchor)
+    if len(text) > 1_000_000 and anchor == "start":
+        assert np.array_equal(page, written("x" * 200)), "cut where the page ends"
+        assert not np.array_equal(page[:, 500:], written("x" * 29)[:, 500:]), "and that is shown"
+
+
+def test_pillow_is_not_loaded_with_the_dashboard() -> None:
+    script = "import sys, tui.watch.page, tui.charts.export; assert 'PIL' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_what_is_shown_is_what_is_exported() -> None:

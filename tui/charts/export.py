@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from engine import atomic
-from engine.charts import png, svg
+from engine.charts import svg
 from engine.charts.axes import Axis
 from engine.charts.export import Selected, chat_line, csv_lines, json_text
 from engine.charts.figure import Line, Look, Sketch, sketch
@@ -97,10 +97,16 @@ def files(
     """What there is to write of a chart; `branches` says whether a resume's are drawn."""
     return {
         ".svg": lambda: _encoded(svg.draw(shown())),
-        ".png": lambda: png.paint(shown()),
+        ".png": lambda: _painted(shown()),
         **points(lambda: curves, branches=branches),
         ".txt": lambda: _encoded(chat(curves) + "\n"),
     }
+
+
+def _painted(sketch: Sketch) -> bytes:
+    from engine.charts import png  # brings Pillow, which nothing else needs
+
+    return png.paint(sketch)
 
 
 def points(curves: Callable[[], Sequence[Selected]], *, branches: bool = False) -> Files:
