@@ -12,6 +12,8 @@ from tests import patience
 
 COMMIT = "a" * 40
 OTHER = "b" * 40
+LARGE = 10_000
+"""Bytes above which a file is kept outside of Git."""
 
 
 class Hub:
@@ -33,6 +35,10 @@ class Hub:
         """Bytes of a body after which nothing more comes, on a line that stays open."""
         self.closing = threading.Event()
         self.damage = False
+        self.busy = 0
+        """So many requests for content are put off."""
+        self.ranges = True
+        """Whether a part of a file is given where a part is asked for."""
         self.requests: list[tuple[str, str, Mapping[str, str]]] = []
         hub = self
 
@@ -108,15 +114,22 @@ class _Handler(BaseHTTPRequestHandler):
         if name in self.owner.gated:
             self._fail(403, "GatedRepo")
             return
-        content = self.owner.repositories[name][self.owner.refs.get(revision, revision)][file]
+        whole = self.owner.repositories[name][self.owner.refs.get(revision, revision)][file]
+        content = whole
         start = 0
-        given = self.headers.get("Range")
+        if self.owner.busy and self.command == "GET":
+            self.owner.busy -= 1
+            self._send(503, b"{}")
+            return
+        given = self.headers.get("Range") if self.owner.ranges else None
         if given:
             start = int(given.removeprefix("bytes=").partition("-")[0])
         if self.owner.damage:
             content = bytes(len(content))
         self.send_response(206 if given else 200)
         self.send_header("Content-Length", str(len(content) - start))
+        self.send_header("ETag", f'"{_blob(whole)}"')
+        self.send_header("X-Repo-Commit", self.owner.refs.get(revision, revision))
         if given:
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         self.end_headers()
@@ -160,7 +173,13 @@ def _entry(path: str, content: bytes) -> dict[str, Any]:
     """A file as the Hub's tree lists it: large ones by their SHA-256."""
     blob = hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()
     entry: dict[str, Any] = {"type": "file", "path": path, "size": len(content), "oid": blob}
-    if len(content) > 10_000:
-        entry["lfs"] = {"oid": hashlib.sha256(content).hexdigest(), "size": len(content),
-                        "pointerSize": 130}  # fmt: skip
+    if len(content) > LARGE:
+        entry["lfs"] = {"oid": _blob(content), "size": len(content), "pointerSize": 130}
     return entry
+
+
+def _blob(content: bytes) -> str:
+    """The name of a file in the cache, which the Hub also gives as its ETag."""
+    if len(content) > LARGE:
+        return hashlib.sha256(content).hexdigest()
+    return hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()

@@ -11,11 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx2
 import pytest
+from huggingface_hub import constants
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
 from engine.checkpoints import checkpoint_list, hub_cache
 from engine.checkpoints.hub_files import choose_files
-from engine.errors import EngineError
+from engine.errors import EngineError, JobFailed
+from engine.worker import blob_transfer
+from engine.worker.download import explained
 from tests import patience
 from tests.checkpoints.made import make_model
 from tests.commands.hub import COMMIT, OTHER, Hub
@@ -88,6 +93,7 @@ def test_a_model_comes_into_the_cache_and_the_picker_sees_it(hub: Hub) -> None:
     assert (found.path, found.reason) == (folder, None)
     assert "org/tiny: 5 files" in done.stderr
     assert "\x1b" not in done.stderr, "it is no terminal"
+    assert sorted(name for name, _ in hub.bodies()) == sorted(os.listdir(folder)), "once each"
     asked = len(hub.bodies())
     assert get("org/tiny").returncode == 0
     assert len(hub.bodies()) == asked, "what is there is not fetched again"
@@ -144,6 +150,37 @@ def test_a_connection_that_is_cut_is_taken_up_again(hub: Hub) -> None:
     assert get("org/big").returncode == 0
     ranges = [given for name, given in hub.bodies() if name == "extra.safetensors"]
     assert ranges == [None, f"bytes={2 << 20}-"]
+
+
+def test_a_hub_that_gives_no_parts_or_is_busy_is_waited_for(hub: Hub) -> None:
+    hub.cut_after, hub.cuts_left, hub.busy, hub.ranges = 2 << 20, 1, 2, False
+    done = get("org/big")
+    assert done.returncode == 0, done.stderr
+    assert (Path(done.stdout.strip()) / "extra.safetensors").read_bytes() == BIG
+    asked = [given for name, given in hub.bodies() if name == "extra.safetensors"]
+    assert asked[-2:] == [None, f"bytes={2 << 20}-"]
+
+
+def test_a_hub_that_stays_busy_or_sends_too_much_is_given_up(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(blob_transfer, "WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)  # tests are, as workers
+    said: list[dict[str, object]] = []
+    file = blob_transfer.File("model.safetensors", 100, "0" * 64)
+    transfer = blob_transfer.Transfer(tmp_path, [file], lambda event, **more: said.append(more))
+    url = f"{hub.url}/org/tiny/resolve/main/config.json"
+    hub.busy = 99
+    with pytest.raises(HfHubHTTPError):
+        transfer.bring(file, url, {})
+    assert hub.busy == 94, "it asked five times"
+    hub.busy = 0
+    with pytest.raises(JobFailed, match="sends more"):
+        transfer.bring(file, url, {})
+    transfer.halted = True
+    with pytest.raises(JobFailed, match="was ended"):
+        transfer.bring(file, url, {})
+    assert not (tmp_path / file.blob).exists()
 
 
 def test_a_download_that_was_killed_is_gone_on_with(hub: Hub, eventually: Eventually) -> None:
@@ -243,6 +280,15 @@ def test_without_a_network_it_says_so(
     assert "run it again" in done.stderr
     monkeypatch.setenv("HF_ENDPOINT", "http://no-such-host.invalid")
     assert get("org/tiny").returncode == 1
+
+
+def test_what_the_library_wraps_is_explained_by_its_cause() -> None:
+    request = {"id": "org/tiny", "kind": "model", "revision": None}
+    with pytest.raises(JobFailed, match="cannot be reached") as raised, explained(request):
+        raise LocalEntryNotFoundError("see above") from httpx2.ConnectError("Connection refused")
+    assert raised.value.detail == "Connection refused"
+    with pytest.raises(JobFailed, match="cannot be reached"), explained(request):
+        raise LocalEntryNotFoundError("see above")
 
 
 def test_the_users_own_offline_switch_is_for_all_other_commands(
