@@ -1,1 +1,1 @@
-"""Vocabularies and tokenizer files, read without a heavy library."""
+"""Which files may be tokenizers, and what workers tell of them. Reads no vocabulary: workers do."""

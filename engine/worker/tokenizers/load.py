@@ -26,10 +26,10 @@ from engine.checkpoints import tokenizer_check as catalogue
 from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.safe_open import list_files, open_regular, read_bounded, recognise_impostor
-from engine.tokenizers import gguf, sentencepiece
-from engine.tokenizers.vocabulary import BYTE, CONTROL, NORMAL, USER, Vocabulary
 from engine.worker.model import loading
 from engine.worker.model.locate import locate
+from engine.worker.tokenizers import gguf, sentencepiece
+from engine.worker.tokenizers.vocabulary import BYTE, CONTROL, NORMAL, USER, Vocabulary
 
 LARGEST = 256 << 20
 """Bytes of a tokenizer.json."""

@@ -17,8 +17,8 @@ from engine.worker.companion.handlers import Handlers
 from engine.worker.companion.tokenize_handler import names_of
 from engine.worker.tokenizers import load
 from tests.checkpoints.made import LFS_POINTER
-from tests.tokenizers.vocabularies import pack_gguf, pack_model, small_model
 from tests.worker.tiny import CHATML, make_tokenizer
+from tests.worker.tokenizers.vocabularies import pack_gguf, pack_model, small_model
 
 REAL = Path(os.environ.get("FINETOP_TEST_VOCABULARIES") or "no-vocabularies")
 """Llama.cpp's ggml-vocab-*.gguf with the ids that are expected of them, where somebody has them."""

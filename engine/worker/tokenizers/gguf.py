@@ -2,6 +2,10 @@
 
 Reads metadata only, never a tensor, and never more of it than bounds allow. Format:
 github.com/ggml-org/ggml, docs/gguf.md. Raises EngineError for what is cut, damaged or unknown.
+
+Kept by design: `gguf.GGUFReader` makes array objects of every element. For 128,000 tokens and
+280,000 merges it takes 7 s and 0.6 GB, where this takes 0.3 s and 0.1 GB; and it believes every
+count, so that a walk like this one would have to come first. Tests compare the two.
 """
 
 import os
@@ -11,7 +15,7 @@ from typing import Any, BinaryIO
 
 from engine.errors import EngineError
 from engine.safe_open import open_regular, recognise_impostor
-from engine.tokenizers.vocabulary import CONTROL, Kind, Vocabulary
+from engine.worker.tokenizers.vocabulary import CONTROL, Kind, Vocabulary
 
 MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
@@ -19,7 +23,9 @@ _FORMATS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: 
             12: "d"}  # fmt: skip
 _STRING, _ARRAY = 8, 9
 _MOST_ENTRIES = 100_000
-_MOST_ITEMS = 2_000_000
+_MOST_ITEMS = 4_000_000
+"""Of all lists; the largest vocabularies have about a million, with their scores and merges."""
+_MOST_BYTES = 256 << 20
 _LONGEST = 16 << 20
 """Bytes of one text."""
 _KINDS: dict[str, Kind] = {
@@ -54,7 +60,10 @@ class _Header:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._size = os.fstat(file.fileno()).st_size
+        self._left = min(os.fstat(file.fileno()).st_size, _MOST_BYTES)
+        """Bytes that there may be yet."""
+        self._items = 0
+        """Of lists, so far."""
 
     def read(self) -> dict[str, Any]:
         self._take(4)
@@ -77,8 +86,9 @@ class _Header:
         if kind != _ARRAY:
             return self._number(self._format(kind))
         inner, count = self._number("I"), self._number("Q")
-        if count > _MOST_ITEMS:
-            raise _Malformed(f"a list claims {count:,} items")
+        self._items += count
+        if self._items > _MOST_ITEMS:
+            raise _Malformed(f"its lists claim {self._items:,} items")
         if inner == _STRING:
             return [self._text() for _ in range(count)]
         form = f"<{count}{self._format(inner)}"
@@ -100,8 +110,9 @@ class _Header:
 
     def _take(self, count: int) -> bytes:
         # Looked at first: a claim of gigabytes must not fill the memory.
-        if count > self._size:
-            raise _Malformed("it ends in the middle of its header")
+        if count > self._left:
+            raise _Malformed("it ends in the middle of its header, or that is too large")
+        self._left -= count
         data = self._file.read(count)
         if len(data) < count:
             raise _Malformed("it ends in the middle of its header")
@@ -113,7 +124,8 @@ def _vocabulary(table: dict[str, Any], path: Path) -> Vocabulary:
     kind = _KINDS.get(model) if isinstance(model, str) else None
     pieces = _list(table, "tokens", str)
     if kind is None or not pieces:
-        what = f"its tokenizer is of the kind {model!r}" if model else "it holds no tokenizer"
+        named = isinstance(model, str) and model[:40]
+        what = f"its tokenizer is of the kind {named!r}" if named else "it holds no tokenizer"
         known = ", ".join(_KINDS)
         raise EngineError(f"{path.name} cannot be used: {what}", str(path), f"Known: {known}.")
     scores, types = _list(table, "scores", float), _list(table, "token_type", int)
@@ -123,15 +135,15 @@ def _vocabulary(table: dict[str, Any], path: Path) -> Vocabulary:
     if kind == "Unigram" and not scores:
         raise EngineError(f"{path.name} cannot be used: its pieces have no scores", str(path))
     merges = [tuple(one.split(" ", 1)) for one in _list(table, "merges", str) if " " in one[1:]]
-    charsmap = table.get("tokenizer.ggml.precompiled_charsmap")
-    template = table.get("tokenizer.chat_template")
+    charsmap = _list(table, "precompiled_charsmap", int)
+    split, template = table.get("tokenizer.ggml.pre"), table.get("tokenizer.chat_template")
     return Vocabulary(
         kind,
         tuple(pieces),
         tuple(scores),
         tuple(types),
         tuple((one[0], one[1]) for one in merges),
-        str(table.get("tokenizer.ggml.pre", "")),
+        split if isinstance(split, str) else "",
         bos=_token(table, "bos", len(pieces)),
         eos=_token(table, "eos", len(pieces)),
         unknown=_token(table, "unknown", len(pieces)),
@@ -140,7 +152,7 @@ def _vocabulary(table: dict[str, Any], path: Path) -> Vocabulary:
         adds_eos=_flag(table, "add_eos_token", kind == "Unigram"),
         leading_space=_flag(table, "add_space_prefix", True),
         squeezes_spaces=_flag(table, "remove_extra_whitespaces", False),
-        charsmap=bytes(one & 255 for one in charsmap) if isinstance(charsmap, list) else b"",
+        charsmap=bytes(one & 255 for one in charsmap),
         template=template if isinstance(template, str) else "",
         notes=() if CONTROL in types else ("it marks no special tokens",),
     )

@@ -11,7 +11,7 @@ from typing import Any
 from engine.errors import EngineError
 from engine.protowire import BYTES, Malformed, read_fields, signed
 from engine.safe_open import read_bounded, recognise_impostor
-from engine.tokenizers.vocabulary import CONTROL, NORMAL, UNKNOWN, Kind, Vocabulary
+from engine.worker.tokenizers.vocabulary import CONTROL, NORMAL, UNKNOWN, Kind, Vocabulary
 
 LARGEST = 256 << 20
 _PIECES, _TRAINER, _NORMALIZER = 1, 2, 3
