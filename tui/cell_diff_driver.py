@@ -2,8 +2,9 @@
 
 Textual redraws regions, and each from its widget's left edge on; over a slow line that is most of
 what is sent. Here every frame is read back into cells on its way out and compared with the screen
-as it was left. Nothing is guessed: what is not plain drawing goes out untouched, and the whole
-screen counts as unknown from then on. Use: `App(driver_class=with_cell_diff(driver_class))`.
+as it was left; no driver of Textual's does that. Nothing is guessed: what is not plain drawing goes
+out untouched, and the whole screen counts as unknown from then on. Use:
+`App(driver_class=with_cell_diff(driver_class))`.
 """
 
 import os

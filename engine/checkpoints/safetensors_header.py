@@ -2,6 +2,7 @@
 
 Format: an unsigned 64-bit little-endian length, that many bytes of JSON (name -> dtype, shape,
 data_offsets), then the tensors' bytes without gap or overlap. https://github.com/huggingface/safetensors
+Kept by design: the library is not in the light install, and opens no file for its header alone.
 Refuses what that definition refuses, so that what is listed as usable also loads. Reads no tensor.
 """
 

@@ -1,7 +1,8 @@
 """Rows of CSV and its relatives: the separator found out, line breaks inside cells kept.
 
-The first row names the columns. Python's own sniffer guesses from letter counts and is often wrong;
-here each separator is tried, and the one that names known columns, or most regular rows, wins.
+The first row names the columns. Kept by design: Python's own sniffer guesses from letter counts and
+is often wrong; here each separator is tried, and the one that names known columns, or most regular
+rows, wins.
 """
 
 import csv

@@ -4,6 +4,9 @@ Weights, gradients and AdamW's two moments are counted (Rajbhandari et al. 2020,
 arXiv 1910.02054, section 3); what the backward pass needs is in `engine.estimates.activations`;
 logits are counted here. Two coefficients were fitted, see `SLACK` and `RUNTIME`; their error on
 other configurations is in `tests/benchmarks/RESULTS.md`. Reads no disk.
+
+Kept by design: `accelerate estimate-memory` builds the model by torch, and counts no activations,
+no logits, no adapters and nothing of a recipe.
 """
 
 import math

@@ -2,7 +2,8 @@
 
 Refuses screens and disks. A curve of a million points takes some hundredths of a second, so
 drawing belongs on a thread. A cell is a character and a role; what colour a role has is the
-widget's affair.
+widget's affair. Kept by design: plotext, which draws the frame (`plotext_frame`), takes about 80 ms
+for one noisy curve at 160x48.
 """
 
 from dataclasses import dataclass, field, replace

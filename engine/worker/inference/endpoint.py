@@ -3,6 +3,9 @@
 Contacts the host that the arm names and no other: no proxy, no redirect. Bounded in bytes and in
 time, so that a server that sends rubbish, or never ends, is told of in words. A key comes from the
 environment variable that the arm names, and goes nowhere but into the request.
+
+Kept by design: the client `openai` takes proxies from the environment, follows redirects, asks
+again by itself, and bounds neither the bytes nor the time of a whole answer.
 """
 
 import contextlib
