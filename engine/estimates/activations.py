@@ -113,7 +113,7 @@ def _inputs(dims: ModelDims, precision: Precision) -> int:
 
 def _adapter_inputs(dims: ModelDims, method: Method, precision: Precision, device_kind: str) -> int:
     """LoRA: what the adapters read, and the few numbers between their halves."""
-    size, adapters = precision.compute, adapted(dims, method.targets)
+    size, adapters = precision.compute, adapted(dims, method.target_modules)
     kept = len(adapters) * method.rank * size
     if method.variant == "dora":  # the layer's result and the adapter's, to learn magnitudes
         kept += 2 * sum(one.outputs for one in adapters) * size

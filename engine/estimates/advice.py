@@ -92,18 +92,21 @@ def gigabytes(size: float) -> str:
 def _smaller_batch(need: Needs, recipe: TrainRecipe, room: int) -> Advice | None:
     """A batch that divides the rows of a step, so that accumulation keeps the step as it is."""
     training = recipe.training
-    rows = training.batch_size * training.accumulation
+    rows = training.batch_size * training.gradient_accumulation_steps
     most = min(largest_batch(need, recipe, room), training.batch_size - 1)
     for size in range(most, 0, -1):
         if rows % size:
             continue
         # Accumulated gradients stay between passes: what fits one pass may not fit two.
-        smaller = _with(recipe, batch_size=size, accumulation=rows // size)
+        smaller = _with(recipe, batch_size=size, gradient_accumulation_steps=rows // size)
         if need(smaller) <= room:
             return Advice(
                 f"batch_size {training.batch_size} -> {size} with accumulation "
-                f"{training.accumulation} -> {rows // size}: the same step",
-                (f"training.batch_size={size}", f"training.accumulation={rows // size}"),
+                f"{training.gradient_accumulation_steps} -> {rows // size}: the same step",
+                (
+                    f"training.batch_size={size}",
+                    f"training.gradient_accumulation_steps={rows // size}",
+                ),
             )
     return None
 

@@ -53,7 +53,7 @@ def tokens_in_all(recipe: TrainRecipe, tokens: int | None) -> int | None:
     """Tokens of the whole run, from those of an epoch; of `max_steps`, full rows at most."""
     training = recipe.training
     if training.max_steps:
-        rows = training.max_steps * training.batch_size * training.accumulation
+        rows = training.max_steps * training.batch_size * training.gradient_accumulation_steps
         return rows * recipe.data.max_length
     return None if tokens is None else int(tokens * training.epochs)
 

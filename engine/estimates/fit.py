@@ -26,7 +26,8 @@ from engine.recipes.recipe import TrainRecipe
 BESIDE = 8 << 20
 """Bytes beside weights and moments: tokenizer, random states, scheduler, the manifest."""
 MARKED = 2
-"""Checkpoints that are kept whatever `training.keep` says: the best, and the last in the budget."""
+"""Checkpoints that are kept whatever `training.save_total_limit` says: the best, and the last in
+the budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +220,7 @@ def run_bytes(
     training = recipe.training
     # One at the end, one where it is stopped or improves; it never keeps more than it makes.
     made = training.saves + training.evaluations + 1
-    kept = min(training.keep + MARKED, made)
+    kept = min(training.save_total_limit + MARKED, made)
     result = 4 * estimate.trained + BESIDE
     probe = 2 * recipe.forgetting.tokens * vocabulary * references  # in float16
     return (kept + 1) * checkpoint_bytes(estimate) + result + probe + merged

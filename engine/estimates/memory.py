@@ -113,9 +113,13 @@ def estimate(
     # Backward begins with everything kept and the head's own gradient, and ends with all gradients;
     # those of a tied embedding, from both its uses, are held apart until their sum is made.
     begins = activations + max(logits, working, head + logits // 2)
-    ends = (2 * head if dims.tied else 0) + (gradients if recipe.training.accumulation == 1 else 0)
+    ends = (2 * head if dims.tied else 0) + (
+        gradients if recipe.training.gradient_accumulation_steps == 1 else 0
+    )
     moving = max(begins, ends, _measuring(dims, recipe))
-    resting = weights + optimiser + (gradients if recipe.training.accumulation > 1 else 0)
+    resting = (
+        weights + optimiser + (gradients if recipe.training.gradient_accumulation_steps > 1 else 0)
+    )
     share = SLACK.get(device_kind, 0.1)
     if device_kind == "cpu" and parameters < LARGE_MODEL:
         share = SLACK_OF_SMALL
@@ -191,7 +195,7 @@ def _activations(
         if recipe.method.quantize == "4bit":  # made whole again for each product
             working += largest * precision.compute
         if recipe.method.variant == "dora":  # an identity through both halves, and their product
-            wide = max(one.inputs for one in adapted(dims, recipe.method.targets))
+            wide = max(one.inputs for one in adapted(dims, recipe.method.target_modules))
             working += 4 * (wide * wide + 3 * largest)
     if recipe.training.gradient_checkpointing:
         return dims.layers * boundary_bytes(dims, precision, passes), block + working

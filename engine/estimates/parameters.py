@@ -49,7 +49,7 @@ def count_adapter(dims: ModelDims, method: Method) -> int:
     """Parameters that LoRA learns: rank x (inputs + outputs) of each adapted layer, and with DoRA
     a magnitude for each output (arXiv 2106.09685, 2402.09353)."""
     each = 0
-    for one in adapted(dims, method.targets):
+    for one in adapted(dims, method.target_modules):
         each += method.rank * (one.inputs + one.outputs)
         each += one.outputs if method.variant == "dora" else 0
     return dims.layers * each

@@ -63,13 +63,13 @@ class Gap:
         return self.eval - self.train
 
 
-def summarise(series: Series, *, higher_is_better: bool | None = None) -> Summary | None:
+def summarise(series: Series, *, greater_is_better: bool | None = None) -> Summary | None:
     """A curve's summary; None where it has no point. Without a word on it, the tag's name says
     which way is better."""
     if not len(series):
         return None
     low, high = _point(series.best()), _point(series.best(highest=True))
-    upward = higher_is_better if higher_is_better is not None else is_higher_better(series.tag)
+    upward = greater_is_better if greater_is_better is not None else is_higher_better(series.tag)
     return Summary(
         series.tag,
         len(series),

@@ -17,11 +17,11 @@ MARKS = "marks.json"
 """Beside a run's checkpoints: which of them are best and within the budget, and why it ended."""
 
 FREE = frozenset({
-    "name", "device", "training.epochs", "training.max_steps", "training.schedule",
-    "training.warmup_share", "training.gradient_checkpointing", "training.max_grad_norm",
+    "name", "device", "training.epochs", "training.max_steps", "training.lr_scheduler_type",
+    "training.warmup_ratio", "training.gradient_checkpointing", "training.max_grad_norm",
     "training.dtype", "training.evaluations",
-    "training.saves", "training.keep", "stopping.metric", "stopping.higher_is_better",
-    "stopping.patience", "stopping.min_improvement", "stopping.result", "samples.count",
+    "training.saves", "training.save_total_limit", "stopping.metric", "stopping.greater_is_better",
+    "stopping.patience", "stopping.min_delta", "stopping.result", "samples.count",
     "samples.prompts", "samples.max_new_tokens", "forgetting.budget", "forgetting.stop",
 })  # fmt: skip
 """Settings that take effect when training goes on."""
@@ -119,11 +119,12 @@ def schedule_note(before: Recipe, wanted: Recipe | None) -> str:
     if not (isinstance(before, TrainRecipe) and isinstance(wanted, TrainRecipe)):
         return ""
     old, new = before.training, wanted.training
-    if (old.epochs, old.max_steps) == (new.epochs, new.max_steps) or new.schedule == "constant":
+    constant = new.lr_scheduler_type.startswith("constant")
+    if constant or (old.epochs, old.max_steps) == (new.epochs, new.max_steps):
         return ""
     return (
-        f"The schedule changes: the {new.schedule} learning rate now ends with the new last step, "
-        "so it goes on from another value than the one it had come to."
+        f"The schedule changes: the {new.lr_scheduler_type} learning rate now ends with the new "
+        "last step, so it goes on from another value than the one it had come to."
     )
 
 
@@ -152,7 +153,7 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
     """Dotted settings. Rows of an optimiser step count, not the passes that they are cut into."""
     settings = dict(_flat(to_table(recipe)))
     if isinstance(recipe, TrainRecipe):
-        passes = settings.pop("training.accumulation")
+        passes = settings.pop("training.gradient_accumulation_steps")
         settings["training.batch_size"] *= passes
     return settings
 

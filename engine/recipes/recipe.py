@@ -1,8 +1,8 @@
 """Recipes: all that is needed to run a job again, as frozen values and as TOML.
 
 Owns the kinds of jobs and how a recipe is read and written; `engine.recipes.settings` has the
-tables. Does not look at the disk: whether a checkpoint or a data set exists is for
-`engine.launching` to say.
+tables, `engine.recipes.versions` the names that version 1 had. Does not look at the disk: whether a
+checkpoint or a data set exists is for `engine.launching` to say.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from typing import Any
 import tomli_w
 
 from engine.errors import EngineError
-from engine.recipes import validation
+from engine.recipes import validation, versions
 from engine.recipes.settings import (
     Data,
     Decode,
@@ -28,8 +28,7 @@ from engine.recipes.settings import (
     Training,
 )
 from engine.recipes.validation import setting
-
-VERSION = 1
+from engine.recipes.versions import VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +105,11 @@ KINDS: dict[
 
 def parse(table: Mapping[str, Any], where: str = "the recipe") -> Recipe:
     """A recipe from a table. Raises EngineError naming every setting that is wrong."""
-    body = dict(table)
-    version = body.pop("version", VERSION)
+    body = versions.upgrade(table)
+    version = body.pop("version")
     if version != VERSION:
         raise EngineError(
-            f"This recipe has version {version!r}; this finetop reads version {VERSION}.",
+            f"This recipe has version {version!r}; this finetop reads versions 1 to {VERSION}.",
             where,
             "Write it again with this finetop, or use the one that wrote it.",
         )
@@ -144,7 +143,7 @@ def read(path: Path, changes: Sequence[str] = ()) -> Recipe:
 
 def with_changes(table: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
     """A copy of a table with `key=value` changes, values typed as the recipe's settings are."""
-    changed = _copy(table)
+    changed = versions.upgrade(table)
     cls = KINDS.get(str(changed.get("kind", "train")), TrainRecipe)
     for change in changes:
         key, equals, text = change.partition("=")
@@ -152,7 +151,9 @@ def with_changes(table: Mapping[str, Any], changes: Sequence[str]) -> dict[str, 
             raise EngineError(
                 f"Not a change: {change!r}.", "", "Write --set key=value, as training.epochs=2."
             )
-        validation.assign(changed, key.strip(), validation.coerce(cls, key.strip(), text))
+        # Hints that version 1 wrote into the status of a job name its own keys.
+        dotted, text = versions.current(key.strip(), text)
+        validation.assign(changed, dotted, validation.coerce(cls, dotted, text))
     return changed
 
 
@@ -170,9 +171,3 @@ def to_table(recipe: Recipe) -> dict[str, Any]:
 def to_toml(recipe: Recipe) -> str:
     """The recipe as TOML text."""
     return tomli_w.dumps(to_table(recipe))
-
-
-def _copy(table: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: _copy(value) if isinstance(value, Mapping) else value for key, value in table.items()
-    }

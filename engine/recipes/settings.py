@@ -1,7 +1,7 @@
 """The settings of a recipe, table by table: names, defaults, bounds, and what each one means.
 
-Owns no rule across settings and reads no disk. Reading and writing recipes is
-`engine.recipes.recipe`.
+Keys and values are those of Hugging Face, PEFT and TRL where they have one for the same thing. Owns
+no rule across settings and reads no disk. Reading and writing recipes is `engine.recipes.recipe`.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Data:
     """`bundled:NAME` or a path to a file or folder of rows."""
     eval: str = setting("", label="Eval rows")
     """A file of held-out rows; empty: the set's own, else a share of the training rows."""
-    eval_share: float = setting(0.1, ge=0, le=0.9, label="Eval share")
+    eval_fraction: float = setting(0.1, ge=0, le=0.9, label="Eval share")
     group: str = setting("", label="Group column")
     """Rows with the same value here go to the same side of the split."""
     limit: int = setting(0, ge=0, label="Row limit")
@@ -51,7 +51,7 @@ class Data:
     """For rows that bring none."""
     max_length: int = setting(256, ge=8, le=1_048_576, label="Max length")
     """Tokens of a row."""
-    too_long: str = setting("cut", choices=("cut", "drop"), label="Too long")
+    too_long: str = setting("truncate", choices=("truncate", "drop"), label="Too long")
     """What happens to a longer row; either way it is counted."""
 
 
@@ -67,13 +67,13 @@ class Method:
     alpha: float = setting(16.0, gt=0, label="Alpha")
     """The adapter's output is scaled by alpha / rank."""
     dropout: float = setting(0.0, ge=0, le=0.9, label="Dropout")
-    targets: list[str] = setting(["all-linear"], label="Targets")
+    target_modules: list[str] = setting(["all-linear"], label="Targets")
     """Names of the modules that get an adapter; `all-linear` is every linear layer but the head."""
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    objective: str = setting("answers", choices=("answers", "dpo"), label="Objective")
+    objective: str = setting("sft", choices=("sft", "dpo"), label="Objective")
     """Learn the answers, or prefer the chosen to the rejected one (DPO, arXiv 2305.18290)."""
     dpo_beta: float = setting(0.1, gt=0, le=100, label="DPO beta")
     """How strongly DPO holds the model to its base."""
@@ -83,7 +83,7 @@ class Training:
     """Optimiser steps; 0 leaves it to the epochs."""
     batch_size: int = setting(16, ge=1, le=65_536, label="Batch size")
     """Rows of one forward pass."""
-    accumulation: int = setting(1, ge=1, le=65_536, label="Accumulation")
+    gradient_accumulation_steps: int = setting(1, ge=1, le=65_536, label="Accumulation")
     """Forward passes of one optimiser step."""
     packing: bool = setting(False, label="Packing")
     """Rows are laid end to end in passes of batch_size × max_length tokens at most, without
@@ -92,12 +92,17 @@ class Training:
     """Batches of rows of like length: less padding."""
     gradient_checkpointing: bool = setting(False, label="Checkpointing")
     """Activations are computed again in the backward pass: less memory, more time."""
-    schedule: str = setting(
+    lr_scheduler_type: str = setting(
         "linear",
-        choices=("linear", "cosine", "constant", "polynomial", "inverse_sqrt"),
+        choices=(
+            "linear", "cosine", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt",
+        ),
         label="Schedule",
-    )
-    warmup_share: float = setting(0.05, ge=0, le=1, label="Warm-up share")
+    )  # fmt: skip
+    """As transformers names them: `constant` has no warm-up. `polynomial` falls with the square of
+    what is left, to zero."""
+    warmup_ratio: float = setting(0.05, ge=0, le=1, label="Warm-up share")
+    """Of all optimiser steps."""
     weight_decay: float = setting(0.0, ge=0, le=10, label="Weight decay")
     max_grad_norm: float = setting(1.0, ge=0, label="Clip gradient at")
     """0 clips nothing."""
@@ -107,7 +112,7 @@ class Training:
     """How often, evenly spread, the held-out rows are measured; 0 is only at the end."""
     saves: int = setting(5, ge=0, le=10_000, label="Saves")
     """How often, evenly spread, a checkpoint is kept for resuming; 0 is only at a stop."""
-    keep: int = setting(2, ge=1, le=1000, label="Keep")
+    save_total_limit: int = setting(2, ge=1, le=1000, label="Keep")
     """Checkpoints kept; older ones are removed, the best one never."""
 
 
@@ -115,10 +120,10 @@ class Training:
 class Stopping:
     metric: str = setting("eval/loss", label="Metric")
     """The tag of a logged scalar that says which checkpoint is best."""
-    higher_is_better: bool = setting(False, label="Higher is better")
+    greater_is_better: bool = setting(False, label="Higher is better")
     patience: int = setting(0, ge=0, le=10_000, label="Patience")
     """Evaluations without improvement after which the run ends early; 0: it never does."""
-    min_improvement: float = setting(0.0, ge=0, label="Least improvement")
+    min_delta: float = setting(0.0, ge=0, label="Least improvement")
     """In the metric's own unit; less counts as none."""
     result: str = setting("auto", choices=("auto", "last", "best"), label="Result")
     """Which weights the run leaves; `auto`: the best where there is patience, else the last."""

@@ -112,6 +112,16 @@ def kind_of(cls: type, dotted: str) -> Any:
     )
 
 
+def exists(cls: type, dotted: str) -> bool:
+    """Whether there is a setting of that name."""
+    head, _, rest = dotted.partition(".")
+    if head not in _hints(cls):
+        return False
+    kind = _hints(cls)[head]
+    inner = dataclasses.is_dataclass(kind)
+    return exists(typing.cast(type, kind), rest) if rest and inner else not rest and not inner
+
+
 def assign(table: dict[str, Any], dotted: str, value: Any) -> None:
     """Put `value` at a dotted key of a nested table, making the tables between."""
     head, _, rest = dotted.partition(".")

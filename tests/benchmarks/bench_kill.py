@@ -65,7 +65,8 @@ def _endless() -> TrainRecipe:
         "device": "cpu",
         "data": {"limit": 200, "max_length": 64},
         "training": {
-            "batch_size": 2, "epochs": 1000, "evaluations": 100, "saves": 10_000, "keep": 3,
+            "batch_size": 2, "epochs": 1000, "evaluations": 100, "saves": 10_000,
+            "save_total_limit": 3,
         },
     }  # fmt: skip
     built = recipe.parse(table)

@@ -109,7 +109,10 @@ HELD_OUT = (
     ),
     Trial("gpt2 124 M", ("kind=full", "batch=4", "length=128")),
     Trial("llama 134 M", ("kind=lora", "batch=2", "length=256", "method.variant=dora")),
-    Trial("qwen3 128 M", ("kind=full", "batch=2", "length=64", "training.accumulation=2")),
+    Trial(
+        "qwen3 128 M",
+        ("kind=full", "batch=2", "length=64", "training.gradient_accumulation_steps=2"),
+    ),
     Trial("qwen2 123 M, vocabulary 152 k", ("kind=full", "batch=1", "length=128")),
     Trial("gemma 126 M", ("kind=lora", "batch=4", "length=128"), rows="answers"),
     Trial("phi 150 M", ("kind=lora", "batch=2", "length=256"), stored="float16"),
@@ -177,7 +180,7 @@ def make_recipe(trial: Trial, checkpoint: Path, rows: Path) -> TrainRecipe:
         "name": "measured",
         "device": "cpu",
         "model": {"checkpoint": str(checkpoint)},
-        "data": {"train": str(rows), "eval_share": 0.1},
+        "data": {"train": str(rows), "eval_fraction": 0.1},
         "training": {"max_steps": STEPS, "evaluations": 1, "saves": 1},
         "samples": {"count": 1, "max_new_tokens": 4},
     }

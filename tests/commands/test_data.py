@@ -45,7 +45,7 @@ def test_a_report_on_paper(
 ) -> None:  # fmt: skip
     monkeypatch.setenv("COLUMNS", "80")
     asked = ("--checkpoint", base, "--max-length", "100", "--rows", "1", "--system", "Be brief.")
-    sets = [part for change in ("data.eval_share=0.2", "replay.data=bundled:rehearsal")
+    sets = [part for change in ("data.eval_fraction=0.2", "replay.data=bundled:rehearsal")
             for part in ("--set", change)]  # fmt: skip
     assert finetop(root, rows, *asked, *sets) == 0
     out = capsys.readouterr().out
@@ -84,7 +84,10 @@ def test_json_and_recipes_and_errors_of_the_worker(
     ("arguments", "words"),
     [
         (["x.jsonl", "--max-length", "2"], "data.max_length: must be at least 8"),
-        (["x.jsonl", "--set", "data.too_long=keep"], "data.too_long: must be one of cut, drop"),
+        (
+            ["x.jsonl", "--set", "data.too_long=keep"],
+            "data.too_long: must be one of truncate, drop",
+        ),
         (["x.jsonl", "--rows", "-1"], "--rows -1"),
         (["none.toml"], "cannot be read"),
     ],

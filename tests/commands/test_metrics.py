@@ -126,7 +126,7 @@ def test_the_recipe_says_which_way_its_metric_is_better(
 ) -> None:
     from engine.recipes.settings import Stopping
 
-    recipe = TrainRecipe(name="odd", stopping=Stopping("eval/wins", higher_is_better=True))
+    recipe = TrainRecipe(name="odd", stopping=Stopping("eval/wins", greater_is_better=True))
     job = directory.create(root, recipe)
     points = [event(1.0, step, simple("eval/wins", step / 4)) for step in range(3)]
     event_file(job.events, *points)

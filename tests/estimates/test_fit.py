@@ -183,8 +183,8 @@ def test_each_piece_of_advice_fits_alone(
     method: str, batch: int, accumulation: int, length: int, room: int
 ) -> None:
     wanted = recipe(
-        method, f"training.batch_size={batch}", f"training.accumulation={accumulation}",
-        f"data.max_length={length}",
+        method, f"training.batch_size={batch}",
+        f"training.gradient_accumulation_steps={accumulation}", f"data.max_length={length}",
     )  # fmt: skip
     need = advice.needs(LLAMA, None, "cuda")
     found = advice.advise(need, wanted, room * GB)
@@ -197,7 +197,7 @@ def test_each_piece_of_advice_fits_alone(
         changed = recipes.parse(table)
         assert isinstance(changed, TrainRecipe)
         assert need(changed) <= room * GB
-        rows = changed.training.batch_size * changed.training.accumulation
+        rows = changed.training.batch_size * changed.training.gradient_accumulation_steps
         assert rows == batch * accumulation, "the step stays what it was"
 
 
@@ -228,8 +228,10 @@ def test_disk_counts_what_is_kept(checkpoint: Checkpoint, root: Path) -> None:
         assert found.disk_needed is not None
         return found.disk_needed
 
-    assert needs("training.keep=4") > needs("training.keep=2")
-    assert needs("training.keep=999") == needs("training.keep=500"), "no more than are made"
+    assert needs("training.save_total_limit=4") > needs("training.save_total_limit=2")
+    assert needs("training.save_total_limit=999") == needs("training.save_total_limit=500"), (
+        "no more than are made"
+    )
     # The one at the end, the one that is being written, and the result.
     estimate = memory.estimate(LLAMA, recipe(), parameters=checkpoint.parameters)
     alarm = needs() - needs("forgetting.tokens=0")

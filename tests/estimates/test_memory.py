@@ -62,7 +62,7 @@ def adapt(model: Any, method: Method) -> Any:
         model,
         LoraConfig(
             r=method.rank, lora_dropout=method.dropout, use_dora=method.variant == "dora",
-            target_modules=adapter_targets(model, method.targets),
+            target_modules=adapter_targets(model, method.target_modules),
             fan_in_fan_out=is_transposed(model), task_type="CAUSAL_LM",
         ),
     )  # fmt: skip
@@ -100,7 +100,7 @@ def test_parameters_are_those_of_torch(family: str) -> None:
 @pytest.mark.parametrize("targets", [["q_proj", "v_proj"], ["self_attn.o_proj"], ["down_proj"]])
 def test_an_adapter_on_some_layers_is_counted(targets: list[str]) -> None:
     config = config_of("llama")
-    method = Method(targets=targets, rank=5)
+    method = Method(target_modules=targets, rank=5)
     with torch.device("meta"):
         model = adapt(make(config), method)
     learned = sum(one.numel() for one in model.parameters() if one.requires_grad)
@@ -274,7 +274,7 @@ def test_targets_choose_their_layers() -> None:
 METHOD_CHANGES = st.sampled_from([
     ["method.kind=full"], ["method.kind=lora"], ["method.variant=dora"], ["method.dropout=0.1"],
     ["method.quantize=4bit"], ["training.dtype=bfloat16"], ["training.gradient_checkpointing=true"],
-    ["training.accumulation=4", "method.kind=full"], ["training.packing=true"],
+    ["training.gradient_accumulation_steps=4", "method.kind=full"], ["training.packing=true"],
 ])  # fmt: skip
 
 

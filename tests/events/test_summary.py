@@ -24,7 +24,7 @@ def test_first_last_lowest_and_best() -> None:
     assert right is not None
     assert (right.best, right.lowest) == (Point(2, 0.9), Point(1, 0.2))
     assert getattr(summarise(series("train/learning_rate", {1: 0.1})), "best", "") is None
-    told = summarise(series("mine", {1: 1.0, 2: 3.0}), higher_is_better=True)
+    told = summarise(series("mine", {1: 1.0, 2: 3.0}), greater_is_better=True)
     assert told is not None
     assert told.best == Point(2, 3.0)
 

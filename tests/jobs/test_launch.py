@@ -63,8 +63,8 @@ def test_what_a_begun_run_cannot_change_is_refused(
 @pytest.mark.parametrize(
     "changes",
     [
-        ["training.epochs=9", "training.keep=5"],
-        ["training.batch_size=4", "training.accumulation=4"],
+        ["training.epochs=9", "training.save_total_limit=5"],
+        ["training.batch_size=4", "training.gradient_accumulation_steps=4"],
     ],
 )
 def test_what_takes_effect_may_change(

@@ -90,9 +90,9 @@ def test_the_note_on_the_schedule_is_only_where_it_changes(root: Path) -> None:
     job = finished(root)
     assert "linear" in resume_rules.schedule_note(job.recipe(), changed(job, "training.epochs=3"))
     assert "cosine" in resume_rules.schedule_note(
-        job.recipe(), changed(job, "training.max_steps=99", "training.schedule=cosine")
+        job.recipe(), changed(job, "training.max_steps=99", "training.lr_scheduler_type=cosine")
     )
     assert not resume_rules.schedule_note(job.recipe(), None)
     assert not resume_rules.schedule_note(job.recipe(), changed(job, "training.saves=9"))
-    constant = changed(job, "training.epochs=3", "training.schedule=constant")
+    constant = changed(job, "training.epochs=3", "training.lr_scheduler_type=constant_with_warmup")
     assert not resume_rules.schedule_note(job.recipe(), constant)

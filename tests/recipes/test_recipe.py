@@ -41,10 +41,10 @@ def test_any_values_read_back_the_same(rate: float, rank: int, name: str) -> Non
         ("method.ranks=8", "method.ranks", "did you mean method.rank?"),
         ("colour=red", "colour", "no such setting"),
         ("method=lora", "method", "must be a table"),
-        ("data.eval_share=0.95", "data.eval_share", "at most 0.9"),
+        ("data.eval_fraction=0.95", "data.eval_fraction", "at most 0.9"),
         (f"training.max_steps={10**400}", "training.max_steps", "too large"),
         ("data.train=/data/\udcff.jsonl", "data.train", "valid Unicode"),
-        ("method.targets=q_proj,\udcff", "method.targets", "valid Unicode"),
+        ("method.target_modules=q_proj,\udcff", "method.target_modules", "valid Unicode"),
     ],
 )
 def test_a_wrong_setting_is_named(change: str, key: str, words: str) -> None:
@@ -69,13 +69,18 @@ def test_all_wrong_settings_are_told_at_once() -> None:
 def test_changes_take_the_type_of_the_setting() -> None:
     table = recipe.with_changes(
         {"kind": "train"},
-        ["training.epochs=2", "method.targets=q_proj, v_proj", "name=3", "training.seed=1_000"],
+        [
+            "training.epochs=2",
+            "method.target_modules=q_proj, v_proj",
+            "name=3",
+            "training.seed=1_000",
+        ],
     )
     built = recipe.parse(table)
     assert isinstance(built, TrainRecipe)
     assert built.training.epochs == 2.0
     assert isinstance(built.training.epochs, float)
-    assert built.method.targets == ["q_proj", "v_proj"]
+    assert built.method.target_modules == ["q_proj", "v_proj"]
     assert built.name == "3"
     assert built.training.seed == 1000
 

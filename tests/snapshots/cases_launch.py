@@ -19,7 +19,7 @@ LEARNED = "⟦sadness<|end|>⟧"
 FEW = {"rows": 3, "example": "train.jsonl:4"}
 LONG = {
     "max_length": 256,
-    "policy": "cut",
+    "policy": "truncate",
     "cut": FEW,
     "dropped": {"rows": 0, "example": ""},
     "share_of_learned": 0.125,

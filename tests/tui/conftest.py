@@ -185,7 +185,7 @@ def report_of(question: str, answer: str, **changes: Any) -> dict[str, Any]:
             {"least": 0, "most": 199, "rows": 6}, {"least": 200, "most": 399, "rows": 3}]},
         "learned_tokens": 1234,
         "kept": 9,
-        "too_long": {"max_length": 256, "policy": "cut", "cut": none, "dropped": none,
+        "too_long": {"max_length": 256, "policy": "truncate", "cut": none, "dropped": none,
                      "share_of_learned": 0.0, "removed": None},
         "bos": {"token": "<|begin|>", "wanted": True, "none": none, "one": none, "several": none},
         "ends": {"tokens": ["<|end|>"], "endless": none},

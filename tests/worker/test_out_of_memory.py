@@ -60,7 +60,12 @@ def test_torch_itself_is_understood() -> None:
     [
         (1, False, "finetop resume {run} --set data.max_length=30000"),
         (1, True, "finetop train {recipe} --set data.max_length=30000"),
-        (2, True, "finetop resume {run} --set training.batch_size=1 --set training.accumulation=2"),
+        (
+            2,
+            True,
+            "finetop resume {run} --set training.batch_size=1"
+            " --set training.gradient_accumulation_steps=2",
+        ),
     ],
 )
 def test_what_ran_out_while_loading_is_told_with_a_command_that_is_not_refused(
@@ -105,7 +110,7 @@ def test_a_run_out_of_memory_says_what_to_turn_down(root: Path, eventually: Even
         *(part for change in (
             "name=big", "method.kind=full", "training.batch_size=1200", "training.max_steps=1",
             "training.evaluations=0", "data.max_length=96", "forgetting.tokens=0",
-            "samples.count=0", "data.eval_share=0", "device=cpu",
+            "samples.count=0", "data.eval_fraction=0", "device=cpu",
         ) for part in ("--set", change)),
     ]  # fmt: skip
     started = subprocess.run(

@@ -161,6 +161,7 @@ def _warnings(found: Fit) -> list[str]:
     if found.disk_needed and found.disk_free is not None and found.disk_needed > found.disk_free:
         lines += [
             f"The disk may fill up: {gigabytes(found.disk_needed)} are needed at the most, "
-            f"{gigabytes(found.disk_free)} are free. training.keep says how many are kept."
+            f"{gigabytes(found.disk_free)} are free. training.save_total_limit says "
+            "how many are kept."
         ]
     return lines

@@ -36,7 +36,7 @@ class Source:
     events: Path
     metric: str = ""
     """The tag whose direction its recipe tells."""
-    higher_is_better: bool = False
+    greater_is_better: bool = False
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
@@ -95,7 +95,7 @@ def _find(text: str, root: str | None) -> Iterator[Source]:
         name = record.id if record is not None else job.path.name
         if isinstance(recipe, TrainRecipe):
             stopping = recipe.stopping
-            yield Source(name, job.events, stopping.metric, stopping.higher_is_better)
+            yield Source(name, job.events, stopping.metric, stopping.greater_is_better)
         else:
             yield Source(name, job.events)
         return
@@ -195,8 +195,8 @@ def _summaries(source: Source, curves: "dict[str, Series]") -> "list[Summary]":
 
     found = []
     for tag, one in curves.items():
-        known = source.higher_is_better if tag == source.metric else None
-        if (summary := summarise(one, higher_is_better=known)) is not None:
+        known = source.greater_is_better if tag == source.metric else None
+        if (summary := summarise(one, greater_is_better=known)) is not None:
             found.append(summary)
     return found
 

@@ -33,7 +33,7 @@ def measured(report: Mapping[str, Any], limit: int) -> Measured | None:
     if not lengths or not looked:
         return None
     most = long["max_length"]
-    bins = [one for one in lengths["bins"] if long["policy"] == "cut" or one["least"] <= most]
+    bins = [one for one in lengths["bins"] if long["policy"] == "truncate" or one["least"] <= most]
     rows = sum(one["rows"] for one in bins)
     tokens = sum(min((one["least"] + one["most"]) / 2, most) * one["rows"] for one in bins)
     if not rows or not tokens:

@@ -136,7 +136,7 @@ def choose_sampler(
     if training.packing:
         return PackedSampler(lengths, max_length, training.seed)
     if training.group_by_length:
-        step = training.batch_size * training.accumulation
+        step = training.batch_size * training.gradient_accumulation_steps
         return LengthGroupedSampler(lengths, step, training.seed)
     return None
 

@@ -58,7 +58,7 @@ class Encoded:
 
 
 def encode(
-    example: Any, tokenizer: Any, template: Template, max_length: int, too_long: str = "cut"
+    example: Any, tokenizer: Any, template: Template, max_length: int, too_long: str = "truncate"
 ) -> Encoded:
     """Encode an example: anything with `messages`, or with a plain `text` and none.
 
@@ -75,7 +75,7 @@ def encode_messages(
     tokenizer: Any,
     template: Template,
     max_length: int,
-    too_long: str = "cut",
+    too_long: str = "truncate",
 ) -> Encoded:
     """Token ids and labels of a conversation, at most `max_length` long. See `encode`."""
     try:
@@ -87,7 +87,7 @@ def encode_messages(
     return fit(Encoded(*tokenise(text, spans, tokenizer), 0, True, ""), max_length, too_long)
 
 
-def fit(whole: Encoded, max_length: int, too_long: str = "cut") -> Encoded:
+def fit(whole: Encoded, max_length: int, too_long: str = "truncate") -> Encoded:
     """A whole row, at most `max_length` long: its end is cut off, or it is not kept (`drop`)."""
     if not whole.kept:
         return whole

@@ -63,7 +63,7 @@ def prepare(
     seed: int,
     *,
     replay: Replay | None = None,
-    objective: str = "answers",
+    objective: str = "sft",
     runs: Sequence[Path] = (),
 ) -> PreparedDataset:
     """Read, sample, split and encode the rows of a recipe; the same recipe gives the same rows.
@@ -180,7 +180,7 @@ def _check_dpo(data: Data, replay: Replay) -> Data:
         raise EngineError(
             "Replayed answers are no pairs, and DPO learns from pairs.",
             f"replay.data = {replay.data!r}",
-            "Leave replay.data empty, or choose training.objective = answers.",
+            "Leave replay.data empty, or choose training.objective = sft.",
         )
     return replace(data, answers="chosen")
 
@@ -192,7 +192,7 @@ def _check_pairs(data: Data, train: Sequence[RowExamples]) -> None:
             "DPO needs pairs of answers, and this data has none.",
             data.train,
             "Name the columns (data.columns.chosen, data.columns.rejected), or choose "
-            "training.objective = answers.",
+            "training.objective = sft.",
         )
 
 

@@ -68,13 +68,13 @@ def sample_rows(
 def split(
     found: Sequence[RowExamples], data: Data, seed: int
 ) -> tuple[list[RowExamples], list[RowExamples]]:
-    """The rows to train on and those held out, at most `eval_share` of them where that can be.
+    """The rows to train on and those held out, at most `eval_fraction` of them where that can be.
 
     Rows of one group stay together: by `data.group`, or, of pairs of answers, by what is asked. At
     least one group is on each side. Without `shuffle` it is the last groups that are held out.
     Raises EngineError where there is only one group.
     """
-    if not data.eval_share or len(found) < 2:
+    if not data.eval_fraction or len(found) < 2:
         return list(found), []
     groups: dict[object, list[int]] = {}
     for at, row in enumerate(found):
@@ -85,13 +85,13 @@ def split(
         raise EngineError(
             f"All rows have the same {data.group!r}: none can be held out.",
             f"data.group = {data.group!r}, {len(found):,} rows",
-            "Choose another column, name eval rows, or set data.eval_share = 0.",
+            "Choose another column, name eval rows, or set data.eval_fraction = 0.",
         )
     order = list(groups.values())
     if data.shuffle:
         random.Random(seed + 1).shuffle(order)
     order.reverse()
-    wanted = max(1, round(len(found) * data.eval_share))
+    wanted = max(1, round(len(found) * data.eval_fraction))
     held: set[int] = set()
     for group in order[:-1]:
         if len(held) + len(group) <= wanted:

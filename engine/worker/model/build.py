@@ -132,7 +132,7 @@ def _new_adapter(base: Any, recipe: TrainRecipe) -> Any:
         r=method.rank,
         lora_alpha=method.alpha,  # type: ignore[arg-type]
         lora_dropout=method.dropout,
-        target_modules=adapter_targets(base, method.targets),
+        target_modules=adapter_targets(base, method.target_modules),
         fan_in_fan_out=is_transposed(base),
         use_rslora=method.variant == "rslora",
         use_dora=method.variant == "dora",
@@ -144,7 +144,7 @@ def _new_adapter(base: Any, recipe: TrainRecipe) -> Any:
         return get_peft_model(base, config)
     except ValueError as error:
         raise EngineError(
-            "The adapter cannot be attached.", str(error), "Check method.targets."
+            "The adapter cannot be attached.", str(error), "Check method.target_modules."
         ) from error
 
 
@@ -158,8 +158,8 @@ def _tell_differences(model: Any, recipe: TrainRecipe, say: Say) -> None:
         "dropout": (own.lora_dropout, method.dropout),
         "variant": (variant, method.variant),
     }
-    if method.targets != ["all-linear"]:
-        pairs["targets"] = (sorted(own.target_modules), sorted(method.targets))
+    if method.target_modules != ["all-linear"]:
+        pairs["target_modules"] = (sorted(own.target_modules), sorted(method.target_modules))
     kept = [f"{name} {has} (not {wants})" for name, (has, wants) in pairs.items() if has != wants]
     if kept:
         say(f"the adapter that goes on keeps its own {', '.join(kept)}")

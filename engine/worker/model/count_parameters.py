@@ -68,7 +68,7 @@ def _adapter(model: Any, method: Method) -> int:
 
     settings = LoraConfig(
         r=method.rank,
-        target_modules=adapter_targets(model, method.targets),
+        target_modules=adapter_targets(model, method.target_modules),
         fan_in_fan_out=is_transposed(model),
         use_dora=method.variant == "dora",
         task_type="CAUSAL_LM",
@@ -78,7 +78,7 @@ def _adapter(model: Any, method: Method) -> int:
             adapted = get_peft_model(model, settings)
     except ValueError as error:
         raise EngineError(
-            "The adapter cannot be attached.", str(error), "Check method.targets."
+            "The adapter cannot be attached.", str(error), "Check method.target_modules."
         ) from error
     return sum(one.numel() for one in adapted.parameters() if one.requires_grad)
 

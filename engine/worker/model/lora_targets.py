@@ -26,7 +26,7 @@ def adapter_targets(model: Any, wanted: Sequence[str]) -> Any:
         raise EngineError(
             "The adapter cannot be attached.",
             f"no linear layer is called {', '.join(unknown)}" if unknown else "it names no layer",
-            f"method.targets may be all-linear, or of: {', '.join(short)}.",
+            f"method.target_modules may be all-linear, or of: {', '.join(short)}.",
         )
     head = model.get_output_embeddings()
     tied = getattr(model.config.get_text_config(), "tie_word_embeddings", False)
@@ -35,7 +35,7 @@ def adapter_targets(model: Any, wanted: Sequence[str]) -> Any:
         raise EngineError(
             "The head cannot get an adapter of its own.",
             "In this model it is the token embedding as well, which would not follow.",
-            f"Leave {heads[0]} out of method.targets.",
+            f"Leave {heads[0]} out of method.target_modules.",
         )
     return list(wanted)
 

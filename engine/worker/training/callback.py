@@ -87,7 +87,7 @@ class TrainingCallback(TrainerCallback):
                 "Raise training.epochs or training.max_steps.",
             )
         if before and before != total:
-            schedule = self._recipe.training.schedule
+            schedule = self._recipe.training.lr_scheduler_type
             self._attempt.log(
                 f"the schedule changes: it was planned to step {before}, now the {schedule} "
                 f"learning rate goes to step {total}"
@@ -119,7 +119,9 @@ class TrainingCallback(TrainerCallback):
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        checkpoints.prune(self._folder, self._recipe.training.keep, self.update_marks().kept)
+        checkpoints.prune(
+            self._folder, self._recipe.training.save_total_limit, self.update_marks().kept
+        )
 
     def _report(self, args: TrainingArguments, state: TrainerState) -> None:
         began, first = self._began

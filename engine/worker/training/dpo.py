@@ -182,7 +182,7 @@ def preference_trainer(
         raise EngineError(
             "The head gets no adapter in DPO.",
             "TRL reads its weights past an adapter, which would learn nothing",
-            "Leave the head out of method.targets.",
+            "Leave the head out of method.target_modules.",
         )
     if recipe.method.dropout:
         attempt.log("DPO trains without dropout: method.dropout is not used")

@@ -213,7 +213,7 @@ def probe_tokens(recipe: TrainRecipe, rows: Sequence[Encoded], references: int) 
     each = sum(len(row.input_ids) for row in rows)
     seen = each * training.epochs
     if training.max_steps:
-        steps_rows = training.max_steps * training.batch_size * training.accumulation
+        steps_rows = training.max_steps * training.batch_size * training.gradient_accumulation_steps
         seen = each / len(rows) * steps_rows
     return affordable(wanted, int(seen), training.evaluations + 1, references)
 

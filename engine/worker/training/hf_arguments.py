@@ -9,9 +9,6 @@ from transformers import TrainingArguments
 from engine.recipes.settings import Training
 from engine.worker.model.dtypes import Formats
 
-_SCHEDULES = {"constant": "constant_with_warmup"}
-"""Where the library calls what we mean by another name."""
-
 
 def training_arguments(
     training: Training,
@@ -26,12 +23,12 @@ def training_arguments(
         output_dir=str(folder),
         per_device_train_batch_size=training.batch_size,
         per_device_eval_batch_size=training.batch_size,
-        gradient_accumulation_steps=training.accumulation,
+        gradient_accumulation_steps=training.gradient_accumulation_steps,
         learning_rate=training.learning_rate,
         num_train_epochs=training.epochs,
         max_steps=training.max_steps or -1,
         **_schedule(training),
-        warmup_steps=training.warmup_share if training.warmup_share < 1 else 0.999,
+        warmup_steps=training.warmup_ratio if training.warmup_ratio < 1 else 0.999,
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
         bf16=formats.compute is torch.bfloat16,
@@ -57,8 +54,8 @@ def training_arguments(
 
 def _schedule(training: Training) -> dict[str, Any]:
     """The polynomial one falls with the square of what is left, to zero; the others as named."""
-    if training.schedule != "polynomial":
-        return {"lr_scheduler_type": _SCHEDULES.get(training.schedule, training.schedule)}
+    if training.lr_scheduler_type != "polynomial":
+        return {"lr_scheduler_type": training.lr_scheduler_type}
     if training.learning_rate == 0:  # the library wants a rate above the one it ends with
         return {"lr_scheduler_type": "constant"}
     return {

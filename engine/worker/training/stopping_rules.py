@@ -30,12 +30,12 @@ class MetricSummary:
 
 
 def summarize_metric(series: Series, stopping: Stopping) -> MetricSummary:
-    """The best step, and how long ago the metric last improved by `min_improvement`.
+    """The best step, and how long ago the metric last improved by `min_delta`.
 
     A slow but steady improvement counts once it adds up to that. A value that is not a number is
     no improvement.
     """
-    sign = -1.0 if stopping.higher_is_better else 1.0
+    sign = -1.0 if stopping.greater_is_better else 1.0
     best: tuple[int, float] | None = None
     bar, stale = math.inf, 0
     for step, value in series:
@@ -44,7 +44,7 @@ def summarize_metric(series: Series, stopping: Stopping) -> MetricSummary:
         score = sign * value if math.isfinite(value) else math.inf
         if score < math.inf and (best is None or score < sign * best[1]):
             best = (step, value)
-        if score < bar and bar - score >= stopping.min_improvement:
+        if score < bar and bar - score >= stopping.min_delta:
             bar, stale = score, 0
         else:
             stale += 1
@@ -158,7 +158,7 @@ def check_metric(history: History, recipe: TrainRecipe) -> None:
     raise EngineError(
         f"Nothing is logged as {stopping.metric!r} to judge this run by.",
         f"stopping.metric; logged are: {', '.join(tags)}",
-        "There are no held-out rows: set data.eval, or data.eval_share above 0."
+        "There are no held-out rows: set data.eval, or data.eval_fraction above 0."
         if no_rows
         else "Set stopping.metric to one of these.",
     )

@@ -260,7 +260,7 @@ async def test_who_only_passes_by_starts_no_companion(
 async def test_panes_of_lengths_and_templates_take_turns(
     app: FinetopApp, companion: FakeCompanion, size: tuple[int, int]
 ) -> None:
-    long = {"max_length": 256, "policy": "cut", "cut": {"rows": 3, "example": "/d/x:4"},
+    long = {"max_length": 256, "policy": "truncate", "cut": {"rows": 3, "example": "/d/x:4"},
             "dropped": {"rows": 0, "example": ""}, "share_of_learned": 0.125,
             "removed": {"source": "/d/x.jsonl:4", "text": "the end \x1b[2J of it"}}  # fmt: skip
     companion.report = report_of("who", "me", too_long=long)
@@ -350,14 +350,14 @@ def test_lists_and_tables_are_typed_as_text() -> None:
     start = TrainRecipe(data=Data(columns={"prompt": "q", "completion": "a"}))
     texts = texts_of(start)
     assert texts["data.columns"] == "prompt=q, completion=a"
-    assert texts["method.targets"] == "all-linear"
+    assert texts["method.target_modules"] == "all-linear"
     assert texts["training.packing"] == "no"
-    texts |= {"data.columns": "text = body", "method.targets": "q_proj, v_proj",
+    texts |= {"data.columns": "text = body", "method.target_modules": "q_proj, v_proj",
               "training.packing": "yes"}  # fmt: skip
     made = draft(start, texts, "bundled:demo-base", start.data.train)
     assert made.recipe is not None
     assert made.recipe.data.columns == {"text": "body"}
-    assert made.recipe.method.targets == ["q_proj", "v_proj"]
+    assert made.recipe.method.target_modules == ["q_proj", "v_proj"]
     assert made.recipe.training.packing is True
     wrong = draft(start, texts | {"data.columns": "text"}, "bundled:demo-base", "x")
     assert "data.columns" in wrong.problems

@@ -78,8 +78,12 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 QUICK = ("samples.count=0", "forgetting.tokens=0", "training.evaluations=1", "training.saves=0",
          "training.learning_rate=5e-3")  # fmt: skip
 WAYS = {
-    "packing": ("training.packing=true", "training.batch_size=1", "training.accumulation=2"),
-    "by length": ("training.group_by_length=true", "training.accumulation=2"),
+    "packing": (
+        "training.packing=true",
+        "training.batch_size=1",
+        "training.gradient_accumulation_steps=2",
+    ),
+    "by length": ("training.group_by_length=true", "training.gradient_accumulation_steps=2"),
 }
 
 

@@ -149,7 +149,7 @@ def test_rows_that_are_too_long_are_cut_or_dropped() -> None:
     size = len(whole.input_ids)
     for example in (text, Example(LONG, "a.jsonl:1")):
         size = len(encode(example, tokenizer, template, 500).input_ids)
-        cut = encode(example, tokenizer, template, size - 1, "cut")
+        cut = encode(example, tokenizer, template, size - 1, "truncate")
         assert (cut.kept, cut.cut, len(cut.input_ids)) == (True, 1, size - 1)
         assert cut.labels[-1] != tokenizer.eos_token_id
         dropped = encode(example, tokenizer, template, size - 1, "drop")

@@ -48,7 +48,9 @@ def learned(row: Encoded) -> str:
 
 
 def test_a_recipe_gives_the_same_rows_each_time(tmp_path: Path) -> None:
-    data = Data(train=write(tmp_path / "a.jsonl", map(pair, range(40))), limit=20, eval_share=0.2)
+    data = Data(
+        train=write(tmp_path / "a.jsonl", map(pair, range(40))), limit=20, eval_fraction=0.2
+    )
     first = make(data)
     assert (len(first.train), len(first.eval)) == (16, 4)
     assert make(data) == first != make(data, seed=8)
@@ -117,7 +119,7 @@ def test_named_eval_rows_are_read_like_the_training_rows(tmp_path: Path) -> None
 def test_plain_text_is_learned_whole(tmp_path: Path) -> None:
     path = tmp_path / "book.txt"
     path.write_text("\n\n".join(f"Paragraph {number}, of some words." for number in range(40)))
-    found = make(Data(train=str(path), max_length=64, eval_share=0.2))
+    found = make(Data(train=str(path), max_length=64, eval_fraction=0.2))
     assert all("Paragraph" in learned(row) for row in found.train)
     assert found.eval
 
@@ -139,7 +141,9 @@ def test_pairs_for_dpo_share_their_prompt(tmp_path: Path) -> None:
         [(f"q{at // 2}", f"good{at}", f"bad{at}") for at in range(20)]
         + [("x", "same", "same"), ("y", "good", None), ("z", "fine", "word " * 200)],
     )
-    found = make(Data(train=path, eval_share=0.2, max_length=64, too_long="drop"), objective="dpo")
+    found = make(
+        Data(train=path, eval_fraction=0.2, max_length=64, too_long="drop"), objective="dpo"
+    )
     assert [one.chosen for one in found.pairs] == found.train
     assert [one.chosen for one in found.eval_pairs] == found.eval
     assert len(found.pairs) + len(found.eval_pairs) == 20
@@ -179,7 +183,7 @@ def test_dpo_needs_pairs(tmp_path: Path) -> None:
 def test_replay_is_a_share_of_the_epoch(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", [pair(f"new {at}") for at in range(50)])
     other = write(tmp_path / "b.jsonl", [pair(f"old {at}") for at in range(30)] + [{"x": 1}])
-    data, replay = Data(train=path, eval_share=0.1), Replay(data=other, share=0.25)
+    data, replay = Data(train=path, eval_fraction=0.1), Replay(data=other, share=0.25)
     plain, mixed = make(data), make(data, replay=replay)
     old = [row for row in mixed.train if "old" in said(row)]
     assert (len(mixed.train), len(old), len(set(map(said, old)))) == (60, 15, 15)
@@ -195,7 +199,7 @@ def test_replay_of_few_rows_takes_them_again(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", [pair(f"new {at}") for at in range(20)])
     other = write(tmp_path / "b.jsonl", [pair("old 1"), pair("old 2"), pair("old " * 99)])
     found = make(
-        Data(train=path, eval_share=0, max_length=40), replay=Replay(data=other, share=0.2)
+        Data(train=path, eval_fraction=0, max_length=40), replay=Replay(data=other, share=0.2)
     )
     old = [said(row) for row in found.train if "old" in said(row)]
     assert (len(found.train), len(old)) == (25, 5)
@@ -247,7 +251,7 @@ def test_answers_that_the_base_gave_can_be_replayed(tmp_path: Path, root: Path) 
     path = write(tmp_path / "a.jsonl", [pair(f"new {at}") for at in range(8)])
     job = answered(root, "stop", "length", "stop", "cancelled")
     replay = Replay(data=f"run:{job.name}", share=0.2)
-    found = make(Data(train=path, eval_share=0), replay=replay, runs=[job])
+    found = make(Data(train=path, eval_fraction=0), replay=replay, runs=[job])
     old = sorted(learned(row) for row in found.train if "old" in said(row))
     assert old == ["old answer 0<|im_end|>", "old answer 2<|im_end|>"]
     assert [one["reason"] for one in found.rejects] == [

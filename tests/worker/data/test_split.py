@@ -73,16 +73,16 @@ def test_a_limit_counts_rows_where_both_answers_are_learned(tmp_path: Path) -> N
 
 def test_a_share_is_held_out() -> None:
     rows = [example(number) for number in range(50)]
-    train, held = split(rows, Data(eval_share=0.1), 7)
+    train, held = split(rows, Data(eval_fraction=0.1), 7)
     assert (len(train), len(held)) == (45, 5)
     assert {*train, *held} == {*rows}
-    assert split(rows, Data(eval_share=0.1), 7) == (train, held)
-    assert split(rows, Data(eval_share=0.1), 8)[1] != held
-    assert split(rows, Data(eval_share=0), 7) == (rows, [])
-    assert prompts(split(rows, Data(eval_share=0.1, shuffle=False), 7)[1]) == [
+    assert split(rows, Data(eval_fraction=0.1), 7) == (train, held)
+    assert split(rows, Data(eval_fraction=0.1), 8)[1] != held
+    assert split(rows, Data(eval_fraction=0), 7) == (rows, [])
+    assert prompts(split(rows, Data(eval_fraction=0.1, shuffle=False), 7)[1]) == [
         str(number) for number in range(45, 50)
     ]
-    assert [len(side) for side in split(rows[:2], Data(eval_share=0.9), 7)] == [1, 1]
+    assert [len(side) for side in split(rows[:2], Data(eval_fraction=0.9), 7)] == [1, 1]
     assert split(rows[:1], Data(), 7) == (rows[:1], [])
 
 
@@ -96,7 +96,7 @@ def test_no_group_is_on_both_sides(
     groups: list[str], share: float, shuffle: bool, seed: int
 ) -> None:
     rows = [example(number, group=group) for number, group in enumerate(groups)]
-    data = Data(eval_share=share, group="who", shuffle=shuffle)
+    data = Data(eval_fraction=share, group="who", shuffle=shuffle)
     if len(set(groups)) == 1:
         with pytest.raises(EngineError, match="All rows have the same 'who'"):
             split(rows, data, seed)
@@ -112,7 +112,7 @@ def test_no_group_is_on_both_sides(
 
 def test_rows_without_a_group_stand_alone() -> None:
     rows = [example(number, group="" if number < 20 else "x") for number in range(30)]
-    train, held = split(rows, Data(eval_share=0.1, group="who"), 7)
+    train, held = split(rows, Data(eval_fraction=0.1, group="who"), 7)
     assert len(held) == 3
     assert {row[0].group for row in held} == {""}
     assert len(train) == 27
@@ -121,7 +121,7 @@ def test_rows_without_a_group_stand_alone() -> None:
 def test_pairs_of_one_question_stay_on_one_side() -> None:
     other = (Message("user", "q"), Message("assistant", "worse"))
     rows = [example(number // 5, number, rejected=other) for number in range(50)]
-    train, held = split(rows, Data(eval_share=0.2), 7)
+    train, held = split(rows, Data(eval_fraction=0.2), 7)
     assert len(held) == 10
     assert not {*prompts(train)} & {*prompts(held)}
 

@@ -152,7 +152,7 @@ def make(base: Path, rows: Path, held_out: Path, *changes: str) -> TrainRecipe:
         ("training.group_by_length=true", "data.system=Be brief.", *DROPPED),
         (PACKED,),
         (PACKED, "data.template=raw", "data.system=Be brief.", *DROPPED),
-        ("method.kind=full", "training.accumulation=2", "data.template=chatml"),
+        ("method.kind=full", "training.gradient_accumulation_steps=2", "data.template=chatml"),
     ],
     ids=["replayed", "by length, dropped", "packed", "packed, raw", "full, accumulated"],
 )

@@ -84,7 +84,7 @@ def test_every_linear_layer_but_the_head_gets_an_adapter_by_itself(base: Path) -
 
 
 def test_named_targets_are_those_and_no_others(base: Path) -> None:
-    layers = lora_layers(build(base, "method.targets=q_proj,model.layers.1.mlp.up_proj"))
+    layers = lora_layers(build(base, "method.target_modules=q_proj,model.layers.1.mlp.up_proj"))
     assert sorted(layers) == [
         "model.layers.0.self_attn.q_proj",
         "model.layers.1.mlp.up_proj",
@@ -94,7 +94,7 @@ def test_named_targets_are_those_and_no_others(base: Path) -> None:
 
 def test_a_target_that_is_not_there_is_refused_with_those_that_are(base: Path) -> None:
     with pytest.raises(EngineError, match="cannot be attached") as caught:
-        build(base, "method.targets=q_proj,c_attn")
+        build(base, "method.target_modules=q_proj,c_attn")
     assert "c_attn" in caught.value.detail
     assert "q_proj" not in caught.value.detail
     assert "q_proj" in caught.value.hint
@@ -180,7 +180,7 @@ def test_a_run_in_bfloat16_learns_on_a_cpu(kind: str, base: Path, rows: Path, ro
 
 def rates(schedule: str, rate: float = 1.0) -> list[float]:
     """The learning rate of each of 20 steps, the first 4 of them a warm-up."""
-    training = Training(schedule=schedule, learning_rate=rate, warmup_share=0.2)
+    training = Training(lr_scheduler_type=schedule, learning_rate=rate, warmup_ratio=0.2)
     made = training_arguments(training, Path("/nowhere"), CPU, PLAIN)
     from transformers import get_scheduler
 
@@ -197,7 +197,9 @@ def rates(schedule: str, rate: float = 1.0) -> list[float]:
     return found
 
 
-@pytest.mark.parametrize("schedule", ["linear", "cosine", "constant", "polynomial", "inverse_sqrt"])
+@pytest.mark.parametrize(
+    "schedule", ["linear", "cosine", "constant_with_warmup", "polynomial", "inverse_sqrt"]
+)
 def test_a_schedule_warms_up_and_then_goes_its_way(schedule: str) -> None:
     found = rates(schedule)
     assert found[0] == 0
@@ -205,12 +207,16 @@ def test_a_schedule_warms_up_and_then_goes_its_way(schedule: str) -> None:
     after = {
         "linear": 0.5,
         "cosine": 0.5,
-        "constant": 1.0,
+        "constant_with_warmup": 1.0,
         "polynomial": 0.25,
         "inverse_sqrt": (4 / 12) ** 0.5,
     }
     assert found[12] == pytest.approx(after[schedule])
     assert rates(schedule, 0.0) == [0] * 20
+
+
+def test_a_constant_rate_has_no_warm_up_as_in_transformers() -> None:
+    assert rates("constant") == [1.0] * 20
 
 
 def test_decay_and_clipping_are_those_of_the_recipe() -> None:
@@ -225,7 +231,7 @@ def test_clipping_bounds_what_a_step_does_and_not_what_is_logged(
 ) -> None:
     """Plain numbers: the norm before clipping is logged, and a bound changes the weights."""
     changes = ("training.max_steps=2", "training.evaluations=0", "samples.count=0",
-               "forgetting.tokens=0", "training.saves=0", "training.warmup_share=0")  # fmt: skip
+               "forgetting.tokens=0", "training.saves=0", "training.warmup_ratio=0")  # fmt: skip
     free = curves(train_here(make_recipe(base, rows, *changes, "training.max_grad_norm=0"), root))
     held = curves(train_here(make_recipe(base, rows, *changes), root))
     assert held["train/grad_norm"][1][0] == free["train/grad_norm"][1][0] > 1

@@ -79,7 +79,7 @@ def test_a_wrong_method_is_named(method: object, why: str) -> None:
 
 def test_targets_that_the_model_lacks_are_named() -> None:
     with pytest.raises(EngineError, match="adapter cannot be attached"):
-        list(asked({"checkpoint": "bundled:demo-base", "method": {"targets": ["c_attn"]}}))
+        list(asked({"checkpoint": "bundled:demo-base", "method": {"target_modules": ["c_attn"]}}))
 
 
 @pytest.mark.parametrize("config", [{}, {"model_type": "nobody"}, {"model_type": "vit"}])

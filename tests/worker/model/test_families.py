@@ -24,7 +24,7 @@ from tests.worker.training.test_train import curves, make_recipe
 CPU = torch.device("cpu")
 LOAD: Any = AutoModelForCausalLM.from_pretrained
 QUICK = ("training.max_steps=1", "samples.count=0", "forgetting.tokens=0", "training.saves=0",
-         "training.evaluations=0", "training.warmup_share=0", "method.dropout=0",
+         "training.evaluations=0", "training.warmup_ratio=0", "method.dropout=0",
          "training.learning_rate=1e-2")  # fmt: skip
 IDS = torch.arange(5, 25).unsqueeze(0)
 

@@ -30,9 +30,9 @@ from tests.worker.training.test_train import curves, make_recipe, weights
 
 pytest.importorskip("trl")
 CPU = torch.device("cpu")
-DPO = ("training.objective=dpo", "training.accumulation=2", "training.epochs=2",
+DPO = ("training.objective=dpo", "training.gradient_accumulation_steps=2", "training.epochs=2",
        "training.evaluations=2", "training.saves=0", "samples.count=1", "samples.max_new_tokens=4",
-       "forgetting.tokens=64", "training.learning_rate=5e-3", "training.warmup_share=0",
+       "forgetting.tokens=64", "training.learning_rate=5e-3", "training.warmup_ratio=0",
        "method.dropout=0")  # fmt: skip
 
 
@@ -123,8 +123,12 @@ def test_a_step_counts_every_pair_alike_however_it_is_cut(
 ) -> None:
     """24 pairs in one step: by passes of 24, and of 5, 5, 5, 5 and 4."""
     common = (*DPO, "training.max_steps=2", "training.evaluations=0")
-    whole = make_recipe(base, rows, *common, "training.batch_size=24", "training.accumulation=1")
-    parts = make_recipe(base, rows, *common, "training.batch_size=5", "training.accumulation=5")
+    whole = make_recipe(
+        base, rows, *common, "training.batch_size=24", "training.gradient_accumulation_steps=1"
+    )
+    parts = make_recipe(
+        base, rows, *common, "training.batch_size=5", "training.gradient_accumulation_steps=5"
+    )
     one, other = curves(train_here(whole, root)), curves(train_here(parts, root))
     for tag in ("train/loss", "train/grad_norm", "dpo/margin", "train/tokens"):
         np.testing.assert_allclose(one[tag][1], other[tag][1], rtol=1e-3, atol=1e-5)
@@ -168,7 +172,7 @@ def test_on_a_quantised_base_what_is_learned_stays_in_float32(
     ("changes", "words"),
     [
         (("training.packing=true",), "cannot be packed"),
-        (("method.targets=lm_head",), "head gets no adapter"),
+        (("method.target_modules=lm_head",), "head gets no adapter"),
     ],
 )
 def test_what_it_cannot_do_is_refused_in_words(

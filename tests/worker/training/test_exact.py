@@ -38,10 +38,10 @@ TIMED = (
 ALL_ON = {
     "epochs": 2,
     "batch_size": 2,
-    "accumulation": 2,
+    "gradient_accumulation_steps": 2,
     "evaluations": 5,
     "saves": 4,
-    "keep": 2,
+    "save_total_limit": 2,
     "seed": 3,
     "learning_rate": 5e-3,
 }
@@ -75,10 +75,10 @@ def make(base: Path, rows: Path, *changes: str) -> TrainRecipe:
         "name": "exact",
         "device": "cpu",
         "model": {"checkpoint": str(base)},
-        "data": {"train": str(rows), "max_length": 64, "eval_share": 0.2},
+        "data": {"train": str(rows), "max_length": 64, "eval_fraction": 0.2},
         "method": {"rank": 4, "dropout": 0.2},
         "training": ALL_ON,
-        "stopping": {"patience": 5, "result": "best", "min_improvement": 0.01},
+        "stopping": {"patience": 5, "result": "best", "min_delta": 0.01},
         "samples": {"count": 2, "max_new_tokens": 4},
     }
     built = recipe.parse(recipe.with_changes(table, changes))
@@ -94,9 +94,9 @@ CASES = {
     "full": FULL,
     "packed": PACKED,
     "packed full": (*FULL, *PACKED),
-    "by-length": ("training.group_by_length=true", "training.schedule=cosine"),
+    "by-length": ("training.group_by_length=true", "training.lr_scheduler_type=cosine"),
     "dora": ("method.variant=dora", "training.max_grad_norm=0", "training.weight_decay=0.1"),
-    "patience": ("stopping.patience=2", "stopping.min_improvement=100"),
+    "patience": ("stopping.patience=2", "stopping.min_delta=100"),
 }
 PLACES = {"lora": (4, 5, 13, 23), "full": (4, 23)}
 """Before an evaluation, in it, in the next one's, at the last step; two of them elsewhere."""

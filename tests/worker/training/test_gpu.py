@@ -57,8 +57,8 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_never_was(
         "device": "cuda",
         "data": {"limit": 400, "max_length": 128},
         "method": {"kind": kind, "dropout": 0.1},
-        "training": {"dtype": dtype, "learning_rate": 5e-4, "epochs": 4, "accumulation": 2,
-                     "evaluations": 4, "saves": 8},
+        "training": {"dtype": dtype, "learning_rate": 5e-4, "epochs": 4,
+                     "gradient_accumulation_steps": 2, "evaluations": 4, "saves": 8},
     }  # fmt: skip
     wanted = recipe.parse(table)
     assert isinstance(wanted, TrainRecipe)

@@ -48,7 +48,7 @@ def test_a_quantised_run_learns(kind: str, root: Path, eventually: Eventually) -
 @pytest.mark.parametrize("dtype", ["auto", "float32"])
 def test_a_packed_run_learns_as_a_plain_one(dtype: str, root: Path, eventually: Eventually) -> None:
     """With variable-length attention where flash-attn is there and the format has 16 bits."""
-    common = (f"training.dtype={dtype}", "training.max_steps=1", "training.warmup_share=0",
+    common = (f"training.dtype={dtype}", "training.max_steps=1", "training.warmup_ratio=0",
               "data.limit=64", "training.batch_size=64", "training.evaluations=0")  # fmt: skip
     plain = curves(run(root, eventually, *common))
     packed = curves(run(root, eventually, *common, "training.packing=true"))

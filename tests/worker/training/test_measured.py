@@ -74,7 +74,7 @@ def test_a_corrupted_model_raises_the_alarm(
     base: Path, rows: Path, root: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     corrupt(monkeypatch, at=7, noise=1.0)
-    changes = (f"method.kind={kind}", "training.keep=1", "training.learning_rate=1e-5")
+    changes = (f"method.kind={kind}", "training.save_total_limit=1", "training.learning_rate=1e-5")
     job = train_here(make_recipe(base, rows, *QUICK, *changes), root)
     steps, shift = curves(job)["forget/nll_shift"]
     assert steps == [0, 4, 8, 12]
@@ -176,8 +176,9 @@ def test_patience_ends_a_run_which_leaves_its_best_weights(
 ) -> None:
     """A rate that soon spoils the model: the best evaluation is not the last one."""
     changes = ("training.learning_rate=0.3", "training.epochs=4", "training.evaluations=16",
-               "training.saves=0", "stopping.patience=2", "training.keep=1", "method.kind=full",
-               "training.schedule=constant", "training.warmup_share=0")  # fmt: skip
+               "training.saves=0", "stopping.patience=2", "training.save_total_limit=1",
+               "method.kind=full", "training.lr_scheduler_type=constant_with_warmup",
+               "training.warmup_ratio=0")  # fmt: skip
     job = train_here(make_recipe(base, rows, *QUICK, *changes), root)
     steps, losses = curves(job)["eval/loss"]
     best = steps[1 + int(np.argmin(losses[1:]))]
@@ -222,8 +223,8 @@ def test_a_metric_that_is_not_logged_ends_a_run_before_it_trains(
 
 
 def test_any_tag_may_be_the_metric(base: Path, rows: Path, root: Path) -> None:
-    changes = ("stopping.metric=train/learning_rate", "stopping.higher_is_better=true",
-               "stopping.result=best", "training.warmup_share=0")  # fmt: skip
+    changes = ("stopping.metric=train/learning_rate", "stopping.greater_is_better=true",
+               "stopping.result=best", "training.warmup_ratio=0")  # fmt: skip
     job = train_here(make_recipe(base, rows, *QUICK, *changes), root)
     assert marks(job)["best"] == 4, "the rate falls"
 

@@ -34,15 +34,15 @@ def summarize(losses: list[float], **stopping: Any) -> stopping_rules.MetricSumm
 
 def test_the_best_is_the_lowest_and_never_the_untrained_model() -> None:
     assert summarize([0.1, 3.0, 2.0, 2.5]) == stopping_rules.MetricSummary(best=(20, 2.0), stale=1)
-    assert summarize([0.1, 3.0, 2.0, 2.5], higher_is_better=True).best == (10, 3.0)
+    assert summarize([0.1, 3.0, 2.0, 2.5], greater_is_better=True).best == (10, 3.0)
     assert summarize([0.1]) == stopping_rules.MetricSummary(best=None, stale=0)
 
 
 def test_small_improvements_are_best_but_do_not_reset_patience_until_they_add_up() -> None:
-    assert summarize([9, 3.0, 2.9, 2.8], min_improvement=0.5) == stopping_rules.MetricSummary(
+    assert summarize([9, 3.0, 2.9, 2.8], min_delta=0.5) == stopping_rules.MetricSummary(
         (30, 2.8), stale=2
     )
-    assert summarize([9, 3.0, 2.7, 2.4], min_improvement=0.5) == stopping_rules.MetricSummary(
+    assert summarize([9, 3.0, 2.7, 2.4], min_delta=0.5) == stopping_rules.MetricSummary(
         (30, 2.4), stale=0
     )
 
@@ -52,9 +52,9 @@ def test_a_value_that_is_no_number_is_no_improvement() -> None:
         (20, 2.0), stale=2
     )
     assert summarize(
-        [9, math.nan, math.nan], higher_is_better=True
+        [9, math.nan, math.nan], greater_is_better=True
     ) == stopping_rules.MetricSummary(None, 2)
-    assert summarize([9, math.inf, 1.0], higher_is_better=True) == stopping_rules.MetricSummary(
+    assert summarize([9, math.inf, 1.0], greater_is_better=True) == stopping_rules.MetricSummary(
         (20, 1.0), 0
     )
 

@@ -55,7 +55,7 @@ def make_recipe(base: Path, rows: Path, *changes: str) -> TrainRecipe:
         "name": "tiny",
         "device": "cpu",
         "model": {"checkpoint": str(base)},
-        "data": {"train": str(rows), "max_length": 96, "eval_share": 0.2},
+        "data": {"train": str(rows), "max_length": 96, "eval_fraction": 0.2},
         "method": {"rank": 4, "dropout": 0.1},
         "training": {
             "batch_size": 4,
@@ -266,7 +266,7 @@ def test_a_diverged_loss_is_written_as_it_is(
     base: Path, rows: Path, root: Path, eventually: Eventually
 ) -> None:
     changes = ("training.learning_rate=10", "method.kind=full", "training.max_grad_norm=0",
-               "training.warmup_share=0", "training.epochs=4")  # fmt: skip
+               "training.warmup_ratio=0", "training.epochs=4")  # fmt: skip
     job = launch.launch(make_recipe(base, rows, *changes), root)
     wait_for_end(job, eventually)
     values = curves(job)["train/loss"][1]

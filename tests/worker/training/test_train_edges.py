@@ -46,9 +46,9 @@ def test_a_run_builds_on_one_of_its_own_folder_though_the_home_is_read_only(
     monkeypatch.delenv("FINETOP_RUNS")
     wanted = recipe.with_changes(
         recipe.to_table(make_recipe(before.path, row)),
-        [f"model.checkpoint=run:{before.path.name}", "data.eval_share=0", "training.saves=0",
-         "training.batch_size=65536", "training.accumulation=4", "training.evaluations=10000",
-         "training.warmup_share=1", "training.epochs=0.3"],
+        [f"model.checkpoint=run:{before.path.name}", "data.eval_fraction=0", "training.saves=0",
+         "training.batch_size=65536", "training.gradient_accumulation_steps=4",
+         "training.evaluations=10000", "training.warmup_ratio=1", "training.epochs=0.3"],
     )  # fmt: skip
     job = launch.launch(recipe.parse(wanted), root)
     assert wait_for_end(job, eventually) is State.DONE, launch.log_tail(job.attempt(1).log)
@@ -62,13 +62,19 @@ def test_smaller_passes_go_on_with_the_same_steps(
 ) -> None:
     """The hint on too little memory must hold for a run that has begun: same rows, same loss."""
     base = save_checkpoint(tmp_path / "base")
-    common = ("training.batch_size=8", "method.dropout=0", "training.schedule=constant",
-              "training.warmup_share=0", "data.eval_share=0.1")  # fmt: skip
+    common = ("training.batch_size=8", "method.dropout=0",
+              "training.lr_scheduler_type=constant_with_warmup", "training.warmup_ratio=0",
+              "data.eval_fraction=0.1")  # fmt: skip
     whole = launch.launch(make_recipe(base, rows, *common, "training.max_steps=6"), root)
     job = launch.launch(make_recipe(base, rows, *common, "training.max_steps=4"), root)
     for one in (whole, job):
         assert wait_for_end(one, eventually) is State.DONE, launch.log_tail(one.attempt(1).log)
-    smaller = (*common, "training.max_steps=6", "training.batch_size=4", "training.accumulation=2")
+    smaller = (
+        *common,
+        "training.max_steps=6",
+        "training.batch_size=4",
+        "training.gradient_accumulation_steps=2",
+    )
     resume.resume_job(job, make_recipe(base, rows, *smaller))
     assert wait_for_end(job, eventually) is State.DONE, launch.log_tail(job.attempt(2).log)
     assert "going on from checkpoint-4" in job.attempt(2).log.read_text()

@@ -14,6 +14,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from engine.atomic import write_json, write_toml
 from engine.compare.samples import Sample, to_table
+from engine.recipes.versions import VERSION
 
 HOST = "pretraining"
 """Stands where a job's files name their machine."""
@@ -79,7 +80,7 @@ def describe(
     """Write `job.json`, `recipe.toml` and `status.json` of a run that is done."""
     job = {"id": "pretrain", "kind": "pretrain", "name": "pretrain", "created": started}
     write_json(folder / "job.json", {**job, "parents": [], "inputs": {}, "schema": 1})
-    write_toml(folder / "recipe.toml", {"version": 1, "kind": "pretrain", **recipe})
+    write_toml(folder / "recipe.toml", {"version": VERSION, "kind": "pretrain", **recipe})
     write_json(
         folder / "status.json",
         {
