@@ -85,6 +85,7 @@ class RunListPage(RunActions):
 
     def action_group(self) -> None:
         from engine.recipes.diff import varying
+        from engine.recipes.versions import current_key
         from tui.screens.run_dialogs import PickField
 
         def answer(field: str | None) -> None:
@@ -92,7 +93,7 @@ class RunListPage(RunActions):
                 self.regroup(field)
                 self.refill()
 
-        self.app.push_screen(PickField(varying(self.settings), self.group), answer)
+        self.app.push_screen(PickField(varying(self.settings), current_key(self.group)), answer)
 
     def action_note(self) -> None:
         from tui.screens.run_dialogs import Noted, NoteWindow

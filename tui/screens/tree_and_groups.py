@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.recipes.diff import flatten, said, value_at
+from engine.recipes.versions import current_key
 from engine.text import one_line
 from tui.screens.sort_order import SortOrder, sort
 from tui.snapshots import RunRow
@@ -86,9 +87,13 @@ def lifted(rows: Sequence[RunRow], pinned: Collection[str]) -> list[RunRow]:
 
 
 def grouped(rows: Sequence[RunRow], setting: str) -> list[RunRow | Heading]:
-    """Under a heading for each value of a setting, in order of appearance; "" is no groups."""
+    """Under a heading for each value of a setting, in order of appearance; "" is no groups.
+
+    The setting may have been remembered under the name that version 1 of recipes had for it.
+    """
     if not setting:
         return [*rows]
+    setting = current_key(setting)
     groups: dict[str, list[RunRow]] = {}
     for row in rows:
         groups.setdefault(one_line(said(setting_of(row, setting))), []).append(row)
