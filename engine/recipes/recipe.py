@@ -120,6 +120,9 @@ def parse(table: Mapping[str, Any], where: str = "the recipe") -> Recipe:
         )
     wrong = validation.errors(cls, body)
     if wrong:
+        from engine.recipes import aliases  # a recipe that is right needs none
+
+        wrong = aliases.reasons(cls, body, wrong)
         raise EngineError(
             "The recipe cannot be used." if len(wrong) > 1 else "A setting cannot be used.",
             "\n".join(f"{where}: {key}: {reason}" for key, reason in wrong.items()),

@@ -7,11 +7,12 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+UNKNOWN = "no such setting"
 _LARGEST = 2**63 - 1
 """TOML's own bound for whole numbers. Larger ones are no longer finite as floats."""
 
@@ -43,9 +44,7 @@ def errors(cls: type, table: Mapping[str, Any], prefix: str = "") -> dict[str, s
             import difflib
 
             near = difflib.get_close_matches(key, known, n=1)
-            found[dotted] = "no such setting" + (
-                f"; did you mean {prefix}{near[0]}?" if near else ""
-            )
+            found[dotted] = UNKNOWN + (f"; did you mean {prefix}{near[0]}?" if near else "")
         elif dataclasses.is_dataclass(hints[key]):
             if isinstance(value, Mapping):
                 found |= errors(typing.cast(type, hints[key]), value, f"{dotted}.")
@@ -113,13 +112,30 @@ def kind_of(cls: type, dotted: str) -> Any:
 
 
 def exists(cls: type, dotted: str) -> bool:
-    """Whether there is a setting of that name."""
+    """Whether there is a setting or a table of that name."""
     head, _, rest = dotted.partition(".")
-    if head not in _hints(cls):
-        return False
-    kind = _hints(cls)[head]
-    inner = dataclasses.is_dataclass(kind)
-    return exists(typing.cast(type, kind), rest) if rest and inner else not rest and not inner
+    kind = _hints(cls).get(head)
+    if kind is None or not rest:
+        return kind is not None
+    return dataclasses.is_dataclass(kind) and exists(typing.cast(type, kind), rest)
+
+
+def names(cls: type, prefix: str = "") -> Iterator[str]:
+    """The dotted name of every setting."""
+    for name, kind in _hints(cls).items():
+        if dataclasses.is_dataclass(kind):
+            yield from names(typing.cast(type, kind), f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+def choices_of(cls: type, dotted: str) -> tuple[str, ...]:
+    """The values that a setting may have; empty where it is free."""
+    head, _, rest = dotted.partition(".")
+    if rest:
+        return choices_of(typing.cast(type, _hints(cls)[head]), rest)
+    (found,) = (field for field in dataclasses.fields(cls) if field.name == head)
+    return tuple(found.metadata.get("choices") or ())
 
 
 def assign(table: dict[str, Any], dotted: str, value: Any) -> None:
