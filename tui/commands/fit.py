@@ -5,7 +5,6 @@ import asyncio
 import dataclasses
 import json
 import sys
-from pathlib import Path
 
 from engine.checkpoints import checkpoint_list
 from engine.data import dataset_list
@@ -17,11 +16,10 @@ from engine.estimates.memory import Estimate
 from engine.estimates.parameters import Counted
 from engine.jobs import devices
 from engine.jobs.store import Store, open_store
-from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
 from engine.text import one_line
 from tui.commands.data import ask_companion
-from tui.commands.recipe_options import add_changes
+from tui.commands.recipe_options import add_train_recipe, read_train_recipe
 from tui.launch.fit_lines import counted, measured
 from tui.snapshots import Measured
 
@@ -30,8 +28,7 @@ PARTS = ("weights", "gradients", "optimiser", "activations", "logits", "overhead
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
     parser = commands.add_parser("fit", help="will a recipe fit, and how long may it take")
-    parser.add_argument("recipe", nargs="?", help="a recipe in TOML; without one, the defaults")
-    add_changes(parser, "training.batch_size=8")
+    add_train_recipe(parser, "training.packing=true")
     parser.add_argument(
         "--measure",
         action="store_true",
@@ -43,12 +40,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
 
 
 def _show(options: argparse.Namespace) -> int:
-    if options.recipe:
-        wanted = recipe.read(Path(options.recipe), options.changes)
-    else:
-        wanted = recipe.parse(recipe.with_changes({"kind": "train"}, options.changes))
-    if not isinstance(wanted, TrainRecipe):
-        raise EngineError(f"This is a recipe to {wanted.kind}.", options.recipe or "")
+    wanted = read_train_recipe(options)
     store = open_store(options.runs)
     known, number = _measure(wanted, store) if options.measure else (None, None)
     found = judge(wanted, store, known, number)

@@ -1,19 +1,67 @@
 """Changes to a recipe's settings, as every command that takes a recipe takes them."""
 
 import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.errors import EngineError
+from engine.recipes import recipe
+from engine.recipes.diff import said, value_at
+from engine.recipes.recipe import TrainRecipe
+
+SHORT = (
+    ("--name", "name", "NAME", "the run's name"),
+    ("--model", "model.checkpoint", "MODEL", "a folder, bundled:NAME or run:ID"),
+    ("--data", "data.train", "DATA", "a file or folder of rows, or bundled:NAME"),
+    ("--max-length", "data.max_length", "N", "tokens of a row at most"),
+    ("--method", "method.kind", "lora|full", "train a LoRA adapter, or all weights"),
+    ("--rank", "method.rank", "N", "the rank of LoRA"),
+    ("--quantize", "method.quantize", "BITS", "hold the model in 4bit (QLoRA) or 8bit"),
+    ("--lr", "training.learning_rate", "RATE", "the learning rate"),
+    ("--epochs", "training.epochs", "N", "passes over the data set"),
+    ("--batch-size", "training.batch_size", "N", "rows of one forward pass"),
+)
+"""Options for what people set most: the first fields of Launch, and quantization, since it decides
+what fits. Each is an option, its key, what it takes and what it does; all else is `--set`."""
 
 
-def add_changes(parser: argparse.ArgumentParser, example: str) -> None:
+def add_changes(parser: argparse._ActionsContainer, example: str) -> None:
     """Add `--set KEY=VALUE` and `--device NAME`; `changes` then holds both, in their order."""
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes",
-        help=f"change a setting, as {example}",
+        help=f"change any setting, as {example}",
     )  # fmt: skip
     parser.add_argument(
-        "--device", action="append", type=_device, metavar="NAME", dest="changes",
+        "--device", action="append", default=[], type=_change("device"), metavar="NAME",
+        dest="changes",
         help="where it runs, as cuda:1, cpu or auto: short for --set device=NAME",
     )  # fmt: skip
 
 
-def _device(name: str) -> str:
-    return f"device={name}"
+def add_train_recipe(parser: argparse.ArgumentParser, example: str) -> None:
+    """Add a recipe to train by: a file, `SHORT`, and what `add_changes` adds."""
+    parser.add_argument("recipe", nargs="?", help="a recipe in TOML; without one, the defaults")
+    group = parser.add_argument_group("settings", "They override what the recipe says.")
+    usual = TrainRecipe()
+    for option, key, metavar, what in SHORT:
+        group.add_argument(
+            option, action="append", default=[], type=_change(key), metavar=metavar, dest="changes",
+            help=f"{what} (default: {said(value_at(usual, key))})",
+        )  # fmt: skip
+    add_changes(group, example)
+
+
+def read_train_recipe(options: argparse.Namespace) -> TrainRecipe:
+    """The recipe that the options of `add_train_recipe` mean. Raises EngineError."""
+    if options.recipe:
+        wanted = recipe.read(Path(options.recipe), options.changes)
+    else:
+        wanted = recipe.parse(recipe.with_changes({"kind": "train"}, options.changes))
+    if not isinstance(wanted, TrainRecipe):
+        raise EngineError(f"This is a recipe to {wanted.kind}.", options.recipe or "")
+    return wanted
+
+
+def _change(key: str) -> Callable[[str], str]:
+    """What an option of its own is as `--set`."""
+    return lambda text: f"{key}={text}"

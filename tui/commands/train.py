@@ -2,25 +2,22 @@
 
 import argparse
 import sys
-from pathlib import Path
 
-from engine.errors import EngineError
 from engine.jobs import logout, resume_rules, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from engine.jobs.store import open_store
 from engine.launching import resume, training
 from engine.recipes import recipe
-from engine.recipes.recipe import TrainRecipe
 from engine.text import one_line
 from tui.commands.fit import announce
 from tui.commands.follow import follow
-from tui.commands.recipe_options import add_changes
+from tui.commands.recipe_options import add_changes, add_train_recipe, read_train_recipe
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
     train = commands.add_parser("train", help="start a run in the background")
-    train.add_argument("recipe", nargs="?", help="a recipe in TOML; without one, the defaults")
+    add_train_recipe(train, "training.warmup_ratio=0.1")
     train.set_defaults(handler=_train)
     resume = commands.add_parser("resume", help="go on with a run that ended early")
     resume.add_argument("run", help="id, name or path")
@@ -29,19 +26,14 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     resume.add_argument(
         "--force", action="store_true", help="go on although the data has changed since it began"
     )
+    add_changes(resume, "training.epochs=2")
     for parser in (train, resume):
-        add_changes(parser, "training.epochs=2")
         parser.add_argument("--follow", action="store_true", help="wait for its end")
     return [train, resume]
 
 
 def _train(options: argparse.Namespace) -> int:
-    if options.recipe:
-        wanted = recipe.read(Path(options.recipe), options.changes)
-    else:
-        wanted = recipe.parse(recipe.with_changes({"kind": "train"}, options.changes))
-    if not isinstance(wanted, TrainRecipe):
-        raise EngineError(f"This is a recipe to {wanted.kind}.", options.recipe or "")
+    wanted = read_train_recipe(options)
     store = open_store(options.runs, remember=True)
     announce(wanted, store)
     job = training.launch_training(wanted, store.root)
