@@ -10,6 +10,9 @@ from engine.errors import EngineError
 from engine.recipes import recipe, validation, versions
 from engine.recipes.diff import differences, flatten
 from engine.recipes.recipe import TrainRecipe
+from tests.fixtures.home import VERSION1
+
+VERSION2 = VERSION1.with_name("version2") / "recipes"
 
 OLD = {
     "data": {"eval_share": 0.2, "too_long": "cut"},
@@ -102,6 +105,20 @@ def test_what_is_written_is_version_2(tmp_path: Path) -> None:
     assert written["version"] == 2
     assert not {old for old in versions.RENAMED if _at(written, old) is not None}
     assert recipe.read(path) == old
+
+
+@pytest.mark.parametrize("name", ["full", "generate", "evaluate"])
+def test_recipes_of_version_2_are_read_for_ever(name: str) -> None:
+    """The files are never changed: what they say means the same, whatever is added later."""
+    path = VERSION2 / f"{name}.toml"
+    frozen = tomllib.loads(path.read_text())
+    read = recipe.to_table(recipe.read(path))
+    for key, value in frozen.items():
+        if isinstance(value, dict):
+            assert {inner: read[key][inner] for inner in value} == value
+        else:
+            assert read[key] == value
+    assert recipe.read(path) == recipe.read(VERSION1 / "recipes" / f"{name}.toml")
 
 
 def test_runs_of_both_versions_differ_only_in_what_differs() -> None:
