@@ -174,7 +174,8 @@ class Chart(Widget):
                 start = at
         return Strip(segments, width)
 
-    def on_resize(self) -> None:
+    def watch_virtual_size(self) -> None:
+        # Not on_resize: Textual sends a new widget none where its place was looked up meanwhile.
         self._redraw()
 
     def on_chart_drawn(self, event: Drawn) -> None:

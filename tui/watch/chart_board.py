@@ -1,362 +1,394 @@
-"""How Watch is looked at: axis, smoothing, scale, filter, grid, overlay, pins, cursor, zoom.
+"""The charts of Watch in their grid: which tags they draw, along which axis, how, and how far in.
 
-Remembered for each directory by `tui.charts.view_store`. Draws nothing itself.
+Owns cursor, zoom, axis, smoothing, scale, tag filter and pinned tags, and keeps them by the chart
+settings that it is given. Gets curves by `show`; knows no services, reads no disk, opens nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from textual.message import Message
+from textual.widget import Widget
 
 from engine.charts.axes import Axis
 from engine.charts.filters import Filter, parse
 from engine.errors import EngineError
 from engine.text import one_line
-from tui.charts.chart_data import AXES, ChartData
+from tui.charts.chart import Chart
+from tui.charts.chart_data import AXES, ChartData, build_chart_data
 from tui.charts.cursor import place_of, step_at
+from tui.charts.curve import Level
 from tui.charts.run_curves import RunCurves
-from tui.charts.run_lines import ChartSpec, charts_of
-from tui.feeds.overlay_reader import OverlayReader
+from tui.charts.run_lines import ChartSpec, charts_of, levels_of
+from tui.charts.view_store import ChartSettings
 from tui.formatting import name_of
-from tui.screens.run_actions import RunActions
-from tui.snapshots import Curves, RunDetail, RunRow
+from tui.glyphs import Glyphs
+from tui.snapshots import RunDetail
+from tui.watch import zoom
+from tui.watch.export import DrawnChart
+from tui.watch.zoom import Span
 
 if TYPE_CHECKING:
     from engine.charts.view_state import ViewState
     from engine.events.series import Series
-    from tui.charts.chart import Chart
-    from tui.charts.curve import Level
 
 SMOOTHING = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.99)
 GRIDS = ((0, 0), (1, 1), (1, 2), (2, 2), (2, 3), (3, 3), (4, 4))
 """Rows and columns of charts, in turn; the first is as many as there is room for."""
-MOST_ZOOM = 1e-6
-"""Least share of all x that can be looked at."""
 
 
-class ChartSettingsPage(RunActions):
-    """Subclasses lay out, draw and tell."""
+class ChartBoard(Widget):
+    """Charts of a run and of those beside it; one cursor and one zoom for all of them."""
 
-    filter_hint = "tags: words, /regex/, with and, or, not, ( )"
+    DEFAULT_CSS = """
+    ChartBoard {
+        layout: grid;
+        grid-size: 2;
+        grid-gutter: 0 1;
+        width: 1fr;
+        height: 1fr;
+        overflow: hidden hidden;
+    }
+    """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._detail: RunDetail | None = None
-        self._specs: tuple[ChartSpec, ...] = charts_of({})
-        self._charts: list[Chart] = []
-        self._filter: Filter | None = None
-        self._filter_error = ""
-        """Why what is typed is no filter."""
-        self._full = False
-        self._overlay: Mapping[str, Curves] = {}
-        """What is drawn beside the watched run, by key."""
-        self._reader = OverlayReader()
-        self._chart_data: list[ChartData] = []
-        self._window: tuple[float, float] | None = None
+    class CursorMoved(Message):
+        """The cursor stands elsewhere, or there is none any more."""
+
+        def __init__(self, cursor: float | None) -> None:
+            super().__init__()
+            self.cursor = cursor
+
+    class ChartsChanged(Message):
+        """Other charts, curves or parts of x are drawn; not posted for what `show` brings."""
+
+    def __init__(self, settings: ChartSettings, glyphs: Glyphs, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.charts: list[Chart] = []
+        self.chart_data: list[ChartData] = []
+        """What the charts draw, in their order; fewer where there are more charts than tags."""
+        self.specs: tuple[ChartSpec, ...] = charts_of({})
+        """All that can be drawn, pinned tags first."""
+        self.window: Span | None = None
         """The part of x that is drawn; None: all of it."""
-        self._remembered = False
-        """Whether it was asked how one looked last time."""
-        self._first_chart = 0
+        self.full_screen = False
+        """Whether one chart is drawn alone."""
+        self.filter_error = ""
+        """Why the text that was given last is no filter."""
+        self._settings = settings
+        self._glyphs = glyphs
+        self._detail: RunDetail | None = None
+        self._overlay: tuple[RunCurves, ...] = ()
+        self._filter: Filter | None = None
+        self._first = 0
+        """Which of the specs comes first."""
+        self._before_zoom: Span | None = None
+        """What was drawn then: wider than the points of a run that goes on."""
 
-    def _spec(self, at: int) -> ChartSpec:
-        return self._specs[(self._first_chart + at) % len(self._specs)]
-
-    def _apply_chart_settings(self) -> None:
-        raise NotImplementedError
-
-    def _draw_curves(self) -> None:
-        raise NotImplementedError
-
-    def _refresh_all(self) -> None:
-        raise NotImplementedError
-
-    def _lay_out(self) -> None:
-        raise NotImplementedError
-
-    def _put_cursor(self, cursor: float | None) -> None:
-        raise NotImplementedError
-
-    def _update_status(self) -> None:
-        raise NotImplementedError
-
-    def _levels(self, at: int) -> "list[Level]":
-        raise NotImplementedError
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.lay_out)
 
     @property
-    def _series(self) -> "Mapping[str, Series]":
+    def runs(self) -> list[RunCurves]:
+        """The runs whose curves are drawn, the watched one first."""
+        if self._detail is None:
+            return []
+        watched = RunCurves(name_of(self._detail.row), self.series, self._detail.derived)
+        return [watched, *self._overlay]
+
+    @property
+    def series(self) -> "Mapping[str, Series]":
+        """Of the watched run, by tag."""
         return self._detail.series if self._detail else {}
 
     @property
-    def _view(self) -> "ViewState":
-        return self.services.chart_settings.view
-
-    def _recalled(self, note: str) -> None:
-        """Look as one looked at this directory last time."""
-        asked = self.services.tags or self._view.tag_filter
-        if asked:
-            self.filter_text = asked
-            self._set_filter(asked)
-        if note:
-            self.services.notify_user(note, "warning")
-        self._lay_out()
-        self._apply_chart_settings()
-        if self._picked:
-            self._read_overlay()
-        self._refresh_all()
-
-    def action_smooth(self, by: int) -> None:
-        at = min(range(len(SMOOTHING)), key=lambda i: abs(SMOOTHING[i] - self._view.smoothing))
-        at = max(0, min(at + by, len(SMOOTHING) - 1))
-        self._change_settings(smoothing=SMOOTHING[at])
-        self._apply_chart_settings()
-
-    def action_log_scale(self) -> None:
-        """Of the charts in sight: all logarithmic, or none where all of them are."""
-        here = {self._spec(at).traces[0].tag for at in range(len(self._charts)) if self._specs}
-        known = set(self._view.log_scale)
-        self._change_settings(log_scale=sorted(known - here if here <= known else known | here))
-        self._apply_chart_settings()
-
-    def action_turn_axis(self) -> None:
-        step = self._step
-        self._change_settings(axis=AXES[(AXES.index(self._axis) + 1) % len(AXES)].value, window=[])
-        self._apply_chart_settings()
-        self._draw_curves()
-        # The cursor stays at its step, where this axis knows that.
-        self._put_cursor(None if step is None else place_of(self._series, step, self._axis))
-
-    def action_branches(self) -> None:
-        self._change_settings(branches=not self._view.branches)
-        self._draw_curves()
-        left = sum(len(one.abandoned) for one in self._series.values())
-        if self._view.branches and not left:
-            self.services.notify_user("No resume of this run left anything behind.")
-
-    def action_full_screen(self) -> None:
-        self._full = not self._full
-        self._charts = []
-        self._lay_out()
-        self._refresh_all()
-
-    def action_overlay(self) -> None:
-        """Choose runs to be drawn beside this one."""
-        from tui.watch.pick_runs import PickRuns
-
-        rows = [row for row in self.services.runs.rows if row.key != self.services.selected]
-
-        def take(keys: frozenset[str] | None) -> None:
-            if keys is not None:
-                listed = {row.run_key for row in rows}
-                others = [key for key in self._view.selected if key not in listed]
-                picked = [row.run_key for row in rows if row.key in keys]
-                self._change_settings(selected=others + picked)
-                self._read_overlay()
-
-        picked = [row.key for row in rows if row.run_key in self._view.selected]
-        self.app.push_screen(PickRuns(rows, picked, self.services.pins), take)
+    def axis(self) -> Axis:
+        return Axis(self._view.axis)
 
     @property
-    def _picked(self) -> list[RunRow]:
-        """The runs that are drawn beside the watched one: those that are marked or pinned."""
-        run_keys = {*self._view.selected, *self.services.pins}
-        rows = self.services.runs.rows if run_keys else ()
-        return [
-            row for row in rows if row.run_key in run_keys and row.key != self.services.selected
-        ]
+    def cursor(self) -> float | None:
+        """Its place along the axis; None without one."""
+        return self.charts[0].cursor if self.charts else None
 
-    def action_pin(self) -> None:
-        """Find a chart by its tag; pin some before the others."""
-        from tui.screens.pick_tags import PickTags
+    @property
+    def step(self) -> int | None:
+        """The step under the cursor; None without one."""
+        return step_at(self.series, self.cursor, self.axis)
 
-        specs = charts_of(self._series)
-        names = {spec.traces[0].tag: spec.title for spec in specs}
-        now = self._spec(0).traces[0].tag if self._specs else None
+    @property
+    def tag(self) -> str | None:
+        """The tag by which the first chart is known."""
+        return self._spec(0).traces[0].tag if self.specs else None
 
-        def take(choice: "tuple[str | None, list[str]] | None") -> None:
-            if choice is None:
-                return
-            tag, pinned = choice
-            self._change_settings(pinned_tags=pinned)
-            self._draw_curves()
-            firsts = [spec.traces[0].tag for spec in self._specs]
-            self._first_chart = firsts.index(tag) if tag in firsts and tag != now else 0
-            self._apply_chart_settings()
-            self._draw_curves()
+    @property
+    def titles(self) -> dict[str, str]:
+        """The title of every chart there could be, by its tag; the filter does not count."""
+        return {spec.traces[0].tag: spec.title for spec in charts_of(self.series)}
 
-        self.app.push_screen(PickTags(names, self._view.pinned_tags, now), take)
+    @property
+    def draws_abandoned(self) -> bool:
+        """Whether branches that a resume abandoned are asked for."""
+        return self._view.branches
 
-    def _read_overlay(self) -> None:
-        rows = self._picked
+    @property
+    def draws_curves(self) -> bool:
+        """Whether any chart has something to draw."""
+        return any(data.curves for data in self.chart_data)
 
-        def read() -> None:
-            self.app.call_from_thread(self._take_overlay, self._reader.read(rows))
+    @property
+    def drawn_chart(self) -> DrawnChart | None:
+        """The first chart as it is drawn now; None where it has no curve."""
+        if not self.chart_data or not self.chart_data[0].curves:
+            return None
+        chart = self.charts[0]
+        return DrawnChart(
+            self._spec(0),
+            self.chart_data[0],
+            tuple(self.runs),
+            self.axis,
+            chart.log_scale,
+            chart.smoothing,
+            self.window,
+            tuple(self._levels(0)),
+            self.draws_abandoned,
+        )
 
-        self.run_worker(read, thread=True, group="overlay", exclusive=True)
+    def show(self, detail: RunDetail | None, overlay: Sequence[RunCurves] = ()) -> None:
+        """Draw a run, and others beside it. A cursor is for one run: another one has none yet."""
+        before, self._detail, self._overlay = self._detail, detail, tuple(overlay)
+        if detail and (before is None or before.row.key != detail.row.key):
+            for chart in self.charts:
+                chart.clear_cursor()
+        self._draw()
 
-    def _take_overlay(self, curves: Mapping[str, Curves]) -> None:
-        self._overlay = curves
-        self._refresh_all()
+    def use_glyphs(self, glyphs: Glyphs) -> None:
+        self._glyphs = glyphs
+        self._renew_charts()
 
-    def action_turn_grid(self) -> None:
+    def reload_settings(self) -> None:
+        """Draw by settings that came from elsewhere: those of last time."""
+        self.lay_out()
+        self._apply_settings()
+        self._redraw()
+
+    def lay_out(self) -> None:
+        """Have as many charts as there is room for.
+
+        To be called where the terminal's size is another, which may leave the board's as it was.
+        """
+        if not self.is_attached:
+            return
+        rows, columns = self._shape
+        self.styles.grid_size_rows, self.styles.grid_size_columns = rows, columns
+        if len(self.charts) == rows * columns:
+            return
+        self.remove_children()
+        self.charts = [Chart(glyphs=self._glyphs) for _ in range(rows * columns)]
+        self.mount(*self.charts)
+        self._apply_settings()
+        self._redraw()
+
+    def turn_grid(self) -> None:
+        """More charts at once, or fewer."""
         rows, columns = GRIDS[(self._grid + 1) % len(GRIDS)]
-        self._change_settings(rows=rows, columns=columns)
-        self._charts = []
-        self._lay_out()
+        self._change(rows=rows, columns=columns)
+        self._renew_charts()
+
+    def turn_charts(self) -> None:
+        """The charts after these, where not all fit."""
+        if self.specs:
+            self._first = (self._first + max(1, len(self.charts))) % len(self.specs)
+            self._renew_charts()
+
+    def toggle_full_screen(self) -> None:
+        """One chart alone, or all of them."""
+        self.full_screen = not self.full_screen
+        self._renew_charts()
+
+    def smooth(self, by: int) -> None:
+        """More, or (negative) less."""
+        at = min(range(len(SMOOTHING)), key=lambda i: abs(SMOOTHING[i] - self._view.smoothing))
+        self._change(smoothing=SMOOTHING[max(0, min(at + by, len(SMOOTHING) - 1))])
+        self._apply_settings()
+
+    def toggle_log_scale(self) -> None:
+        """Of the charts in sight: all logarithmic, or none where all of them are."""
+        here = {self._spec(at).traces[0].tag for at in range(len(self.charts)) if self.specs}
+        known = set(self._view.log_scale)
+        self._change(log_scale=sorted(known - here if here <= known else known | here))
+        self._apply_settings()
+
+    def turn_axis(self) -> None:
+        """Along the next axis; the cursor stays at its step, where this axis knows that."""
+        step = self.step
+        self._change(axis=AXES[(AXES.index(self.axis) + 1) % len(AXES)].value, window=[])
+        self._apply_settings()
+        self._redraw()
+        self.move_to_step(step)
+
+    def toggle_abandoned(self) -> None:
+        """Draw what a resume abandoned, or no longer."""
+        self._change(branches=not self._view.branches)
+        self._redraw()
+
+    def set_filter(self, text: str, *, keep: bool = True) -> None:
+        """Draw only the tags that an expression lets through, and remember it unless told not to.
+
+        What is none leaves the one before; `filter_error` says why.
+        """
+        try:
+            self._filter, self.filter_error = (parse(text) if text.strip() else None), ""
+        except EngineError as error:
+            self.filter_error = f"filter: {one_line(error.detail.rpartition('^ ')[2])}"
+        else:
+            if keep:
+                self._change(tag_filter=text)
+                self._first = 0
+        self._redraw()
+
+    def show_tag(self, tag: str | None, pinned: Sequence[str]) -> None:
+        """Pin these tags before the others, and begin with the chart of `tag`; where that is the
+        first one already, with what is pinned."""
+        now = self.tag
+        self._change(pinned_tags=list(pinned))
+        self._draw()
+        tags = [spec.traces[0].tag for spec in self.specs]
+        self._first = tags.index(tag) if tag in tags and tag != now else 0
+        self._apply_settings()
+        self._redraw()
+
+    def move_cursor(self, by: int) -> None:
+        """So many points to the right, or (negative) to the left."""
+        if self.charts:
+            self.charts[0].move_cursor(by)
+            self.set_cursor(self.charts[0].cursor)
+
+    def move_to_step(self, step: int | None) -> None:
+        """Put the cursor on a step; None takes it away."""
+        self.set_cursor(None if step is None else place_of(self.series, step, self.axis))
+
+    def set_cursor(self, cursor: float | None) -> None:
+        for chart in self.charts:
+            chart.cursor = cursor
+        self.post_message(self.CursorMoved(cursor))
+
+    def can_zoom(self, factor: float) -> bool:
+        return self.draws_curves and (factor <= 1 or self.window is not None)
+
+    def zoom(self, factor: float) -> None:
+        """`factor` times as much of x, around the cursor where there is one."""
+        extent, drawn = self._extent, self.charts[0].span if self.charts else None
+        span = self.window or drawn
+        if extent is None or span is None:
+            return
+        if self.window is None:
+            self._before_zoom = drawn
+        self._set_window(zoom.zoomed(span, extent, factor, self.cursor))
+
+    def pan(self, quarters: int) -> None:
+        """As much of x, so many quarters of it further along."""
+        if self.window is not None:
+            self._set_window(zoom.panned(self.window, self._extent, quarters))
+
+    def _set_window(self, window: Span | None) -> None:
+        """Draw this part of x; a cursor is always in sight, so it comes along."""
+        self._change(window=[] if window is None else list(window))
+        self._redraw()
+        if self.cursor is None or self.window is None or not self.chart_data:
+            return
+        if not self.window[0] <= self.cursor <= self.window[1]:
+            points = zoom.points_of(self.chart_data[0])
+            nearest = zoom.nearest_in(self.window, points, self.cursor)
+            if nearest is not None:
+                self.set_cursor(nearest)
+
+    @property
+    def _extent(self) -> Span | None:
+        """All of x that there is to zoom in."""
+        drawn = self.charts[0].span if self.charts and self.window is None else self._before_zoom
+        return zoom.extent_of(self.chart_data, drawn)
+
+    @property
+    def _view(self) -> "ViewState":
+        return self._settings.view
+
+    def _change(self, **changes: Any) -> None:
+        self._settings.change(**changes)
+
+    def _spec(self, at: int) -> ChartSpec:
+        return self.specs[(self._first + at) % len(self.specs)]
+
+    def _levels(self, at: int) -> list[Level]:
+        """Lines across the chart at that place."""
+        if self._detail is None:
+            return []
+        return levels_of(self._spec(at), self.chart_data[at].curves, self._detail.row)
 
     @property
     def _grid(self) -> int:
         """Which of GRIDS; 0 is as many charts as there is room for."""
-        asked = (self._view.rows, self._view.columns)
-        return GRIDS.index(asked) if asked in GRIDS else 0
-
-    def apply_filter(self, text: str) -> None:
-        """Draw only the tags that an expression lets through."""
-        if self._set_filter(text):
-            self._change_settings(tag_filter=text)
-            self._first_chart = 0
-        self._draw_curves()
-        self._update_status()
-
-    def _set_filter(self, text: str) -> bool:
-        """Whether `text` is a filter; if so, it is the one from now on."""
-        try:
-            self._filter, self._filter_error = (parse(text) if text.strip() else None), ""
-        except EngineError as error:
-            self._filter_error = f"filter: {one_line(error.detail.rpartition('^ ')[2])}"
-            return False
-        return True
+        grid = (self._view.rows, self._view.columns)
+        return GRIDS.index(grid) if grid in GRIDS else 0
 
     @property
-    def _axis(self) -> Axis:
-        return Axis(self._view.axis)
+    def _shape(self) -> tuple[int, int]:
+        """Rows and columns of charts: as asked for, as far as each can still be read.
 
-    @property
-    def _step(self) -> int | None:
-        """The step under the cursor; None without one."""
-        cursor = self._charts[0].cursor if self._charts else None
-        return step_at(self._series, cursor, self._axis)
+        By the terminal's size: the board's own follows from what stands below it, which may be
+        read from the charts.
+        """
+        width, height = self.screen.size
+        if self.full_screen:
+            return 1, 1
+        if self._grid:
+            rows, columns = GRIDS[self._grid]
+            return max(1, min(rows, (height - 8) // 6)), max(1, min(columns, width // 34))
+        return (1, 1) if width < 100 else (2, 2) if width >= 140 and height >= 40 else (1, 2)
 
-    def _change_settings(self, **changes: Any) -> None:
-        """Look at the charts in another way."""
-        self.services.chart_settings.change(**changes)
+    def _renew_charts(self) -> None:
+        """New charts, which take axes of their own and have no cursor."""
+        self.charts = []
+        self.lay_out()
 
-    @property
-    def _run_curves(self) -> list[RunCurves]:
-        """The runs whose curves are drawn."""
-        detail = self._detail
-        if detail is None:
-            return []
-        runs = [RunCurves(name_of(detail.row), detail.series, detail.derived)]
-        for row in self._picked:
-            curves = self._overlay.get(row.key)
-            if curves is not None:
-                runs.append(RunCurves(name_of(row), curves.series, curves.derived))
-        return runs
+    def _apply_settings(self) -> None:
+        for at, chart in enumerate(self.charts[: len(self.specs)]):
+            spec = self._spec(at)
+            chart.smoothing = self._view.smoothing if spec.smoothed else 0.0
+            chart.log_scale = spec.traces[0].tag in self._view.log_scale
+            chart.by_time = self.axis.is_time
 
+    def _redraw(self) -> None:
+        self._draw()
+        self.post_message(self.ChartsChanged())
 
-class ChartZoomPage(ChartSettingsPage):
-    """A cursor is always in sight: what is drawn takes it along."""
+    def _draw(self) -> None:
+        specs = charts_of(self.series, self._filter, self._view.pinned_tags)
+        if specs != self.specs:
+            self.specs = specs
+            self._apply_settings()
+        runs, branches = self.runs, self._view.branches
+        self.chart_data = [
+            build_chart_data(self._spec(at), runs, self.axis, branches=branches)
+            for at in range(min(len(self.charts), len(specs)))
+        ]
+        self.window = zoom.remembered(self._view.window, self.chart_data)
+        for at, chart in enumerate(self.charts):
+            if at < len(specs):
+                self._draw_chart(chart, self.chart_data[at], self._levels(at))
+            else:
+                chart.show((), title="", missing=" " if specs else "no tag is like this")
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._before: tuple[float, float] | None = None
-        """What was drawn when one began to zoom: wider than the points of a run that goes on."""
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "pan":
-            return self._window is not None
-        if action == "zoom":
-            out = bool(parameters) and float(str(parameters[0])) > 1
-            return any(one.curves for one in self._chart_data) and (
-                not out or self._window is not None
-            )
-        return super().check_action(action, parameters)
-
-    def action_cursor(self, by: int) -> None:
-        if not self._charts:
-            return
-        self._charts[0].move_cursor(by)
-        self._put_cursor(self._charts[0].cursor)
-
-    def action_zoom(self, factor: float) -> None:
-        whole, span = self._whole, self._window or self._span
-        if whole is None or span is None:
-            return
-        if self._window is None:
-            self._before = span
-        low, high = span
-        cursor = self._charts[0].cursor
-        middle = (low + high) / 2 if cursor is None else cursor
-        size = (high - low) * factor
-        if factor < 1 and size < (whole[1] - whole[0]) * MOST_ZOOM:
-            return
-        if size >= whole[1] - whole[0]:
-            self._set_window(None)
-        else:
-            self._set_window((middle - size / 2, middle + size / 2))
-
-    def action_pan(self, by: int) -> None:
-        if self._window is not None:
-            low, high = self._window
-            away = (high - low) / 4 * by
-            self._set_window((low + away, high + away))
-
-    def _set_window(self, window: tuple[float, float] | None) -> None:
-        """Draw this part of x, moved to where there is something to see."""
-        whole = self._whole
-        if window is not None and whole is not None:
-            size = window[1] - window[0]
-            low = max(min(window[0], whole[1] - size), whole[0])
-            window = low, low + size
-        self._change_settings(window=[] if window is None else list(window))
-        self._draw_curves()
-        self._bring_cursor()
-
-    def _bring_cursor(self) -> None:
-        """Put a cursor that is out of sight on the nearest point that is in sight."""
-        cursor = self._charts[0].cursor if self._charts else None
-        if cursor is None or self._window is None or not self._chart_data:
-            return
-        low, high = self._window
-        if low <= cursor <= high:
-            return
-        x = _places(self._chart_data[0])
-        inside = x[(x >= low) & (x <= high)]
-        if len(inside):
-            self._put_cursor(float(inside[np.abs(inside - cursor).argmin()]))
-
-    def _window_of(self, charts: list[ChartData]) -> tuple[float, float] | None:
-        """The remembered part of x; None where these curves have nothing there."""
-        asked = self._view.window
-        if len(asked) != 2:
-            return None
-        low, high = asked
-        for one in charts:
-            x = _places(one)
-            if ((x >= low) & (x <= high)).any():
-                return low, high
-        return None
-
-    @property
-    def _span(self) -> tuple[float, float] | None:
-        return self._charts[0].span if self._charts else None
-
-    @property
-    def _whole(self) -> tuple[float, float] | None:
-        """All of x that there is to see; None where there is nothing."""
-        points = [x for one in self._chart_data if len(x := _places(one))]
-        ends = [(float(x.min()), float(x.max())) for x in points]
-        known = self._before if self._window is not None else self._span
-        ends += [known] if known and ends else []
-        if not ends:
-            return None
-        low, high = min(end[0] for end in ends), max(end[1] for end in ends)
-        return (low, high) if high > low else None
-
-
-def _places(one: ChartData) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Where along x the points of a chart lie."""
-    found = [np.empty(0)]
-    found += [curve.steps.astype(np.float64) if curve.places is None else curve.places
-              for curve in one.curves if not curve.faint]  # fmt: skip
-    return np.concatenate(found)
+    def _draw_chart(self, chart: Chart, data: ChartData, levels: list[Level]) -> None:
+        status = self._detail.row.view.status if self._detail else None
+        by_step = self.axis is Axis.STEP
+        chart.show(
+            data.curves,
+            title=data.title,
+            total=status.total if status and by_step else 0,
+            levels=levels,
+            along="" if by_step else self.axis.value,
+            wall=self.axis is Axis.WALL_TIME,
+            window=self.window,
+            facts=data.facts,
+            left_out=data.left_out,
+            missing=data.missing,
+        )

@@ -1,44 +1,49 @@
 """Watch: one run as it learns, its curves, its numbers, the end of its log."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container
 from textual.events import Resize
 
-from engine.charts.axes import Axis
 from engine.text import one_line
-from tui.charts.chart_data import build_chart_data
-from tui.charts.cursor import place_of, readings
-from tui.charts.curve import Level
-from tui.charts.run_lines import charts_of, headline, levels_of, numbers, sparks, standing
+from tui.background import run_in_background
+from tui.charts.cursor import readings
+from tui.charts.run_lines import headline, numbers, sparks, standing
 from tui.formatting import failure_lines, name_of
 from tui.screens.page import bindings_of
+from tui.screens.run_actions import RunActions
 from tui.screens.tree_and_groups import arrange, kept
-from tui.snapshots import RunDetail, RunRow, RunsSnapshot
+from tui.snapshots import PromptHistory, RunDetail, RunRow, RunsSnapshot
 from tui.styled_text import Line
-from tui.watch.chart_board import GRIDS
-from tui.watch.export import ChartExportPage
-from tui.watch.samples_pane import SamplesPane, answer_at
+from tui.watch.chart_board import ChartBoard
+from tui.watch.export import NAME_HINT
+from tui.watch.overlay import Overlay
+from tui.watch.samples_pane import SamplesPane
+from tui.widgets.field import Field
 from tui.widgets.lines import Lines, Rule
 from tui.widgets.pager import Pager
 
 if TYPE_CHECKING:
-    from tui.snapshots import PromptHistory
+    from textual.widgets import Input
 
 BOTH_FROM = 32
 """Rows of a terminal from which samples and log are shown at once, not in turn."""
 
 
-class WatchPage(ChartExportPage):
+class WatchPage(RunActions):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("watch")
     name_in_keymap = "watch"
     initial_focus = "#log"
+    filter_hint = "tags: words, /regex/, with and, or, not, ( )"
 
     def __init__(self) -> None:
         super().__init__()
-        self._prompt = 0
+        self._detail: RunDetail | None = None
+        self._overlay = Overlay(self, self._refresh_all)
+        self._recalled = False
+        """Whether the chart settings of last time were asked for."""
         self._shows_log = False
         """Whether the log has its turn where samples and log do not both fit."""
 
@@ -48,7 +53,7 @@ class WatchPage(ChartExportPage):
         yield Rule()
         yield Lines(id="headline")
         yield Lines(id="sparks")
-        yield Container(id="charts")
+        yield ChartBoard(self.services.chart_settings, self.glyphs, id="charts")
         yield Lines(id="numbers")
         yield Lines(id="standing")
         yield Pager(id="trouble")
@@ -56,6 +61,10 @@ class WatchPage(ChartExportPage):
         yield Rule(id="log-rule")
         yield Pager(wrap=False, follow=True, id="log")
         yield keys
+
+    @property
+    def board(self) -> ChartBoard:
+        return self.query_one("#charts", ChartBoard)
 
     @property
     def chosen(self) -> RunRow | None:
@@ -67,9 +76,21 @@ class WatchPage(ChartExportPage):
             self.services.selected = _first(self.services.runs)
         self.services.watch_run(self.services.selected)
         self._refresh_all()
-        if not self._remembered:
-            self._remembered = True
-            self.services.chart_settings.recall(self._recalled)
+        if not self._recalled:
+            self._recalled = True
+            self.services.chart_settings.recall(self._use_recalled)
+
+    def _use_recalled(self, note: str) -> None:
+        """Draw as this directory was looked at last time."""
+        tag_filter = self.services.tags or self.services.chart_settings.view.tag_filter
+        if tag_filter:
+            self.filter_text = tag_filter
+            self.board.set_filter(tag_filter, keep=False)
+        if note:
+            self.services.notify_user(note, "warning")
+        self.board.reload_settings()
+        self._refresh_all()
+        self._overlay.read()
 
     def on_resize(self, event: Resize) -> None:
         self.call_after_refresh(self._lay_out)
@@ -80,91 +101,191 @@ class WatchPage(ChartExportPage):
         return self.chosen is not None and self.chosen.view.recipe is not None
 
     @property
-    def _prompt_histories(self) -> "tuple[PromptHistory, ...]":
+    def _prompt_histories(self) -> tuple[PromptHistory, ...]:
         return self._detail.prompt_histories if self._detail else ()
 
     def show_runs(self, snapshot: RunsSnapshot) -> None:
         if self.services.selected is None:
             self.services.watch_run(_first(snapshot))
-        if self._picked:
-            self._read_overlay()
+        self._overlay.read()
         self._update_status()
         self.show_keys()
 
     def show_detail(self, detail: RunDetail) -> None:
-        if detail.row.key != self.services.selected:
-            return
-        fresh = self._detail is None or self._detail.row.key != detail.row.key
-        self._detail = detail
-        if fresh:
-            for chart in self._charts:
-                chart.clear_cursor()
-        self._refresh_all()
+        if detail.row.key == self.services.selected:
+            self._detail = detail
+            self._refresh_all()
 
     def redraw(self) -> None:
-        self._charts = []
-        self._lay_out()
+        self.board.use_glyphs(self.glyphs)
         super().redraw()
         self._refresh_all()
 
+    def on_chart_board_cursor_moved(self) -> None:
+        self._update_status()
+        self._update_log()
+        self._update_samples()
+
+    def on_chart_board_charts_changed(self) -> None:
+        self._update_panes()
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "turn_run":
-            return len(self.services.runs.rows) > 1
-        if action == "turn_prompt":
-            return len(self._prompt_histories) > 1
-        if action == "turn_sample":
-            return any(len(history.answers) > 1 for history in self._prompt_histories)
-        if action == "turn_pane":
-            return bool(self._prompt_histories) and self.size.height < BOTH_FROM
-        if action == "turn_charts":
-            return 0 < len(self._charts) < len(self._specs)
-        if action == "overview":
-            return self.chosen is not None
-        if action == "log" and self.chosen and self.chosen.log:
-            return self._has_log
-        if action == "overlay":
-            return len(self.services.runs.rows) > 1
-        if action == "full_screen":
-            return bool(self._charts) and not self.in_field
+        if not self.ready:
+            return False
+        board = self.board
+        match action:
+            case "turn_run" | "overlay":
+                return len(self.services.runs.rows) > 1
+            case "turn_prompt":
+                return len(self._prompt_histories) > 1
+            case "turn_sample":
+                return any(len(history.answers) > 1 for history in self._prompt_histories)
+            case "turn_pane":
+                return bool(self._prompt_histories) and self.size.height < BOTH_FROM
+            case "turn_charts":
+                return 0 < len(board.charts) < len(board.specs)
+            case "full_screen":
+                return bool(board.charts) and not self.in_field
+            case "pan":
+                return board.window is not None
+            case "zoom":
+                return board.can_zoom(float(str(parameters[0])))
+            case "export" | "chat":
+                return board.drawn_chart is not None
+            case "export_all":
+                return any(run.series for run in board.runs)
+            case "overview":
+                return self.chosen is not None
+            case "log" if self.chosen and self.chosen.log:
+                return self._has_log
         return super().check_action(action, parameters)
 
     def go_back(self) -> bool:
-        if self.in_field or self.query("#export"):
+        if self.query("#export"):
+            self._close_export()
+        elif self.in_field:
             return super().go_back()
-        if self._charts and self._charts[0].cursor is not None:
-            self._put_cursor(None)
-            return True
-        if self._full:
+        elif self.board.cursor is not None:
+            self.board.set_cursor(None)
+        elif self.board.full_screen:
             self.action_full_screen()
-            return True
-        return super().go_back()
+        else:
+            return super().go_back()
+        return True
+
+    def apply_filter(self, text: str) -> None:
+        self.board.set_filter(text)
+        self._update_status()
+
+    def action_cursor(self, by: int) -> None:
+        self.board.move_cursor(by)
+
+    def action_zoom(self, factor: float) -> None:
+        self.board.zoom(factor)
+
+    def action_pan(self, by: int) -> None:
+        self.board.pan(by)
+
+    def action_smooth(self, by: int) -> None:
+        self.board.smooth(by)
+
+    def action_log_scale(self) -> None:
+        self.board.toggle_log_scale()
+
+    def action_turn_axis(self) -> None:
+        self.board.turn_axis()
+
+    def action_turn_grid(self) -> None:
+        self.board.turn_grid()
+
+    def action_turn_charts(self) -> None:
+        self.board.turn_charts()
+
+    def action_full_screen(self) -> None:
+        self.board.toggle_full_screen()
+        self._lay_out_below()  # now, so that one frame shows both
+
+    def action_branches(self) -> None:
+        self.board.toggle_abandoned()
+        if self.board.draws_abandoned and not any(
+            series.abandoned for series in self.board.series.values()
+        ):
+            self.services.notify_user("No resume of this run left anything behind.")
+
+    def action_pin(self) -> None:
+        """Find a chart by its tag; pin some before the others."""
+        from tui.screens.pick_tags import PickTags
+
+        board = self.board
+
+        def take(choice: tuple[str | None, list[str]] | None) -> None:
+            if choice is not None:
+                board.show_tag(*choice)
+
+        pinned = self.services.chart_settings.view.pinned_tags
+        self.app.push_screen(PickTags(board.titles, pinned, board.tag), take)
+
+    def action_overlay(self) -> None:
+        """Choose runs to be drawn beside this one."""
+        from tui.watch.pick_runs import PickRuns
+
+        def take(keys: frozenset[str] | None) -> None:
+            if keys is not None:
+                self._overlay.choose(keys)
+
+        marked = self.services.chart_settings.view.selected
+        rows = self._overlay.others
+        picked = [row.key for row in rows if row.run_key in marked]
+        self.app.push_screen(PickRuns(rows, picked, self.services.pins), take)
+
+    async def action_export(self) -> None:
+        """Ask for a name; its ending says what is written."""
+        if not self.query("#export"):
+            await self.mount(Field(hint=NAME_HINT, id="export"))
+        self.set_focus(self.query_one("#export"))
+
+    def on_input_submitted(self, event: "Input.Submitted") -> None:
+        if event.input.id != "export":
+            return  # the filter's, which every page has
+        self._close_export()
+        path, chart = event.value.strip(), self.board.drawn_chart
+        if path and chart is not None:
+            run_in_background(
+                self, lambda: chart.write(Path(path).expanduser()), self.services.notify_user
+            )
+
+    def _close_export(self) -> None:
+        self.query("#export").remove()
+        self.focus_initial()
+
+    def action_export_all(self) -> None:
+        """All tags, whether there is a chart of them in sight or not."""
+        from tui.screens.export_points import export_points
+
+        runs = self.board.runs
+        whose = one_line(runs[0].name) if len(runs) == 1 else f"the {len(runs)} runs drawn"
+        export_points(self, runs, whose, branches=self.board.draws_abandoned)
+
+    def action_chat(self) -> None:
+        """Show the chart in a line of text, and have the terminal copy it."""
+        from tui.screens.dialogs import Copied
+
+        chart = self.board.drawn_chart
+        if chart is not None:
+            text = chart.chat_line(self.glyphs)
+            self.app.copy_to_clipboard(text)
+            self.app.push_screen(Copied(text))
 
     def action_turn_prompt(self, by: int) -> None:
-        if self._prompt_histories:
-            self._prompt = (self._prompt + by) % len(self._prompt_histories)
-            self._update_samples()
+        self.query_one(SamplesPane).turn_prompt(by)
 
     def action_turn_sample(self, by: int) -> None:
-        """To another step at which this prompt was answered; past the newest, all follows again."""
-        if not self._prompt_histories or not self._charts:
-            return
-        history = self._prompt_histories[self._prompt % len(self._prompt_histories)]
-        at = answer_at(history, self._step) + by
-        if at >= len(history.answers) - 1:
-            self._put_cursor(None)
-            return
-        step = history.answers[max(0, at)].step
-        self._put_cursor(place_of(self._series, step, self._axis))
+        """To another step at which this prompt was answered."""
+        board = self.board
+        board.move_to_step(self.query_one(SamplesPane).step_of_answer(board.step, by))
 
     def action_turn_pane(self) -> None:
         self._shows_log = not self._shows_log
-        self._lay_out()
-
-    def action_turn_charts(self) -> None:
-        if not self._specs:
-            return
-        self._first_chart = (self._first_chart + max(1, len(self._charts))) % len(self._specs)
-        self._charts = []
         self._lay_out()
 
     def action_turn_run(self, by: int) -> None:
@@ -174,122 +295,51 @@ class WatchPage(ChartExportPage):
             return
         at = keys.index(self.services.selected) if self.services.selected in keys else 0
         self._detail = None
-        self._prompt = 0
         self.services.watch_run(keys[(at + by) % len(keys)])
         self._refresh_all()
 
     def _lay_out(self) -> None:
-        """As many charts as there is room for, side by side."""
-        if not self.ready:
-            return
-        width, height = self.size
-        self._lay_out_below(height)
-        self.show_keys()
-        rows, columns = self._grid_in(width, height)
-        count = rows * columns
-        if len(self._charts) == count:
-            return
-        from tui.charts.chart import Chart
+        """A higher terminal may leave the charts as high as they were, and yet have more."""
+        if self.ready:
+            self.board.lay_out()
+            self._lay_out_below()
+            self.show_keys()
 
-        box = self.query_one("#charts", Container)
-        box.styles.grid_size_columns, box.styles.grid_size_rows = columns, rows
-        box.remove_children()
-        self._charts = [Chart(glyphs=self.glyphs) for _ in range(count)]
-        box.mount(*self._charts)
-        self._apply_chart_settings()
-        self.call_after_refresh(self._draw_curves)
-
-    def _grid_in(self, width: int, height: int) -> tuple[int, int]:
-        """Rows and columns of charts: as asked for, as far as each can still be read."""
-        if self._full:
-            return 1, 1
-        if self._grid:
-            rows, columns = GRIDS[self._grid]
-            return max(1, min(rows, (height - 8) // 6)), max(1, min(columns, width // 34))
-        return (1, 1) if width < 100 else (2, 2) if width >= 140 and height >= 40 else (1, 2)
-
-    def _lay_out_below(self, height: int) -> None:
+    def _lay_out_below(self) -> None:
         """Samples and log under the charts: both where there is room, else one of them.
 
         Where several runs are drawn, the values of all of them have room, under one chart too.
         """
+        height, board = self.size.height, self.board
         both, samples = height >= BOTH_FROM, bool(self._prompt_histories)
-        several = len(self._run_curves) > 1
-        read = sum(len(one.legend) + 1 for one in self._chart_data) if several else 0
-        shows_log = both or self._shows_log or not samples or (self._full and several)
+        several, full = len(board.runs) > 1, board.full_screen
+        values = sum(len(data.legend) + 1 for data in board.chart_data) if several else 0
+        shows_log = both or self._shows_log or not samples or (full and several)
         log, pane = self.query_one("#log"), self.query_one(SamplesPane)
-        least = 1 if self._full else max(1, min(6 if samples else 10, (height - 12) // 3))
-        log.styles.height = max(least, min(read, height // 3))
+        least = 1 if full else max(1, min(6 if samples else 10, (height - 12) // 3))
+        log.styles.height = max(least, min(values, height // 3))
         log.display = shows_log
-        self.query_one("#log-rule").display = shows_log and not self._full
-        pane.display = samples and (both or not shows_log) and not self._full
+        self.query_one("#log-rule").display = shows_log and not full
+        pane.display = samples and (both or not shows_log) and not full
         pane.styles.height = 1 + max(2, min(9, (height - 14) // 3 - 2 * both))
         focused = self.focused
         if focused is None or not focused.display:
             self.query_one("#log" if shows_log else "#sample-now").focus()
 
-    def _put_cursor(self, cursor: float | None) -> None:
-        for chart in self._charts:
-            chart.cursor = cursor
-        self._update_status()
-        self._update_log()
-        self._update_samples()
-
-    def _apply_chart_settings(self) -> None:
-        for at, chart in enumerate(self._charts):
-            spec = self._spec(at) if at < len(self._specs) else None
-            if spec is None:
-                continue
-            chart.smoothing = self._view.smoothing if spec.smoothed else 0.0
-            chart.log_scale = spec.traces[0].tag in self._view.log_scale
-            chart.by_time = self._axis.is_time
-
-    def _draw_curves(self) -> None:
-        detail, series = self._detail, self._series
-        along_x = "" if self._axis is Axis.STEP else self._axis.value
-        specs = charts_of(series, self._filter, self._view.pinned_tags)
-        if specs != self._specs:
-            self._specs = specs
-            self._apply_chart_settings()
-        status = detail.row.view.status if detail else None
-        total = status.total if status and self._axis is Axis.STEP else 0
-        shown = [self._spec(at) for at in range(min(len(self._charts), len(specs)))]
-        runs = self._run_curves
-        self._chart_data = [
-            build_chart_data(spec, runs, self._axis, branches=self._view.branches) for spec in shown
-        ]
-        self._window = self._window_of(self._chart_data)
-        for at, chart in enumerate(self._charts):
-            if at >= len(specs):
-                chart.show((), title="", missing=" " if specs else "no tag is like this")
-                continue
-            made = self._chart_data[at]
-            chart.show(
-                made.curves,
-                title=made.title,
-                total=total,
-                levels=self._levels(at),
-                along=along_x,
-                wall=self._axis is Axis.WALL_TIME,
-                window=self._window,
-                facts=made.facts,
-                left_out=made.left_out,
-                missing=made.missing,
-            )
-
-    def _levels(self, at: int) -> list[Level]:
-        """Lines across the chart at that place."""
-        detail = self._detail
-        return levels_of(self._spec(at), self._chart_data[at].curves, detail.row) if detail else []
-
     def _refresh_all(self) -> None:
         if not self.ready:
             return
-        self._update_status()
-        self._draw_curves()
-        self._update_log()
+        self.board.show(self._detail, self._overlay.runs)
         self._update_trouble()
-        self._lay_out_below(self.size.height)
+        self._update_panes()
+
+    def _update_panes(self) -> None:
+        """All that is read from the charts."""
+        if not self.ready:
+            return
+        self._update_status()
+        self._update_log()
+        self._lay_out_below()
         self._update_samples()
         self.show_keys()
 
@@ -299,13 +349,13 @@ class WatchPage(ChartExportPage):
         if row is None:
             self.query_one("#headline", Lines).show([(" No run to watch yet.", "dim")])
             return
-        series = self._series
+        series = self.board.series
         self.query_one("#headline", Lines).show(headline(row, self.glyphs))
         self.query_one("#sparks", Lines).show(sparks(series, self.size.width, self.glyphs))
-        self.query_one("#numbers", Lines).show(numbers(row, series, self._step))
+        self.query_one("#numbers", Lines).show(numbers(row, series, self.board.step))
         line = standing(row, series, self.glyphs.separator)
-        if self._filter_error:
-            line = [(f" {self._filter_error}", "bad")]
+        if self.board.filter_error:
+            line = [(f" {self.board.filter_error}", "bad")]
         elif self.filter_text and not self.query("#filter"):  # as it was left last time
             line = [*line, (" only tags like ", "dim"), (one_line(self.filter_text), "warn"),
                     ("   esc shows all", "dim")]  # fmt: skip
@@ -316,17 +366,15 @@ class WatchPage(ChartExportPage):
         """The end of the log, or the beginning of what another writer's files say; where several
         runs are drawn, what each reads at the cursor."""
         lines = list(self._detail.log) if self._detail else []
-        several = len(self._run_curves) > 1
+        several = len(self.board.runs) > 1
         if several:
-            lines = readings(self._chart_data, self._charts[0].cursor if self._charts else None)
+            lines = readings(self.board.chart_data, self.board.cursor)
         pager = self.query_one("#log", Pager)
         pager.follow(self._has_log and not several)
         pager.show([[(f" {line}", "")] for line in lines])
 
     def _update_samples(self) -> None:
-        if self._prompt_histories:
-            self._prompt = min(self._prompt, len(self._prompt_histories) - 1)
-            self.query_one(SamplesPane).show(self._prompt_histories, self._prompt, self._step)
+        self.query_one(SamplesPane).show(self._prompt_histories, self.board.step)
 
     def _update_trouble(self) -> None:
         row = self.chosen
@@ -338,11 +386,9 @@ class WatchPage(ChartExportPage):
         elif row is not None and row.view.problem:
             lines = failure_lines(row.view.problem, "", "")
         if self._detail and (self._detail.series or not (row and row.view.state.alive)):
-            owner = f"{name_of(row)}: " if row and self._overlay else ""
+            owner = f"{name_of(row)}: " if row and self._overlay.runs else ""
             lines += [[(owner + problem, "warn")] for problem in self._detail.problems]
-        for other in self._picked:
-            told = self._overlay[other.key].problems if other.key in self._overlay else ()
-            lines += [[(f"{name_of(other)}: {problem}", "warn")] for problem in told]
+        lines += [[(problem, "warn")] for problem in self._overlay.problems]
         pager = self.query_one("#trouble", Pager)
         pager.styles.height = min(len(lines), max(1, self.size.height // 4))
         pager.display = bool(lines)

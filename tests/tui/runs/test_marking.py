@@ -107,14 +107,14 @@ async def test_pinned_tags_come_first_in_list_and_grid(app: LogsApp, tmp_path: P
         await see(pilot, "zz/far · ")
         page = app.screen
         assert isinstance(page, WatchPage)
-        assert page._specs[0].title == "zz/far"
+        assert page.board.specs[0].title == "zz/far"
         await pilot.press("P")
         await see(pilot, "space pins")
         await pilot.press("s", "p", "e", "e", "d", "enter")
-        await until(pilot, lambda: page._spec(0).title == "speed")
+        await until(pilot, lambda: page.board.tag == "speed")
         await until(pilot, lambda: kept(tmp_path).get("pinned_tags") == ["zz/far"])
         await pilot.press("P", "space", "escape")
-        assert page._view.pinned_tags == ["zz/far"], "esc leaves all as before"
+        assert app.chart_settings.view.pinned_tags == ["zz/far"], "esc leaves all as before"
 
 
 async def test_grid_smoothing_and_zoom_are_as_they_were(app: LogsApp, tmp_path: Path) -> None:
@@ -134,11 +134,11 @@ async def test_grid_smoothing_and_zoom_are_as_they_were(app: LogsApp, tmp_path: 
         await see(pilot, "zoomed")
         page = again.screen
         assert isinstance(page, WatchPage)
-        await until(pilot, lambda: len(page._charts) == 2)
-        assert list(page._window or ()) == view["window"]
-        assert page._charts[0].smoothing == 0.8
+        await until(pilot, lambda: len(page.board.charts) == 2)
+        assert list(page.board.window or ()) == view["window"]
+        assert page.board.charts[0].smoothing == 0.8
         await pilot.press("Z", "Z")
-        await until(pilot, lambda: page._window is None)
+        await until(pilot, lambda: page.board.window is None)
 
 
 async def test_a_zoom_on_what_another_run_lacks_shows_all_of_that(app: LogsApp, logs: Path) -> None:
@@ -202,22 +202,22 @@ async def test_a_cursor_is_never_out_of_sight(app: LogsApp) -> None:
         page = app.screen
         assert isinstance(page, WatchPage)
         await pilot.press("h", "h", "h", "h")
-        await until(pilot, lambda: page._charts[0].cursor == 0)
+        await until(pilot, lambda: page.board.charts[0].cursor == 0)
         await pilot.press("z")
-        await until(pilot, lambda: page._window == (0.0, 1.5))
-        assert page._charts[0].cursor == 0, "in the middle it would show what is not there"
+        await until(pilot, lambda: page.board.window == (0.0, 1.5))
+        assert page.board.charts[0].cursor == 0, "in the middle it would show what is not there"
         await pilot.press("right_curly_bracket", "right_curly_bracket")
-        await until(pilot, lambda: page._window == (0.75, 2.25))
-        assert page._charts[0].cursor == 1, "the nearest point in sight"
+        await until(pilot, lambda: page.board.window == (0.75, 2.25))
+        assert page.board.charts[0].cursor == 1, "the nearest point in sight"
         await pilot.press("right_curly_bracket", "right_curly_bracket", "right_curly_bracket")
-        await until(pilot, lambda: page._window == (1.5, 3.0))
-        assert page._charts[0].cursor == 2
+        await until(pilot, lambda: page.board.window == (1.5, 3.0))
+        assert page.board.charts[0].cursor == 2
         await pilot.press("x")
         await see(pilot, "relative step 2")
-        assert page._charts[0].cursor == 2, "another axis, the same step"
+        assert page.board.charts[0].cursor == 2, "another axis, the same step"
         await pilot.press("z", "Z", "Z")
-        await until(pilot, lambda: page._window is None)
-        assert page._charts[0].cursor == 2
+        await until(pilot, lambda: page.board.window is None)
+        assert page.board.charts[0].cursor == 2
 
 
 async def test_perplexity_is_derived_for_every_overlaid_run(tmp_path: Path) -> None:
@@ -250,15 +250,15 @@ async def test_any_size(app: LogsApp, logs: Path, size: tuple[int, int]) -> None
         await until(pilot, lambda: len(app.runs.rows) == 3)
         await pilot.press("M", "end", "enter")
         await until(
-            pilot, lambda: isinstance(app.screen, WatchPage) and bool(app.screen._chart_data)
+            pilot, lambda: isinstance(app.screen, WatchPage) and bool(app.screen.board.chart_data)
         )
         page = app.screen
         assert isinstance(page, WatchPage)
-        await until(pilot, lambda: len(page._chart_data[0].curves) == 3)
+        await until(pilot, lambda: len(page.board.chart_data[0].curves) == 3)
         for key in ("d", "d", "d", "z", "h", "right_curly_bracket", "y", "P", "escape",
                     "x", "enter", "Z", "Z", "Y", "escape", "plus", "a", "enter"):  # fmt: skip
             await pilot.press(key)
-        await until(pilot, lambda: all(chart.settled for chart in page._charts))
+        await until(pilot, lambda: all(chart.settled for chart in page.board.charts))
         lines = screen_text(app).splitlines()
         assert len(lines) <= size[1]
         assert all(len(line) <= size[0] for line in lines)
@@ -269,4 +269,4 @@ async def test_any_size(app: LogsApp, logs: Path, size: tuple[int, int]) -> None
                 assert letter in screen_text(app)
         for columns, rows in [(20, 5), size]:
             await pilot.resize_terminal(columns, rows)
-        await until(pilot, lambda: all(chart.settled for chart in page._charts))
+        await until(pilot, lambda: all(chart.settled for chart in page.board.charts))

@@ -321,9 +321,9 @@ async def test_what_a_resume_left_is_shown_on_request(app: FinetopApp, root: Pat
         page = app.screen
         assert isinstance(page, WatchPage)
         await pilot.press("b")
-        await until(pilot, lambda: any(one.faint for one in page._charts[0]._curves))
+        await until(pilot, lambda: any(one.faint for one in page.board.charts[0]._curves))
         await pilot.press("b")
-        await until(pilot, lambda: not any(one.faint for one in page._charts[0]._curves))
+        await until(pilot, lambda: not any(one.faint for one in page.board.charts[0]._curves))
 
 
 async def test_zoom_and_pan_and_back(app: FinetopApp) -> None:
@@ -335,7 +335,7 @@ async def test_zoom_and_pan_and_back(app: FinetopApp) -> None:
         assert isinstance(page, WatchPage)
 
         def span() -> tuple[float, float] | None:
-            return page._charts[0].span
+            return page.board.charts[0].span
 
         assert span() == (0.0, 100.0)
         await pilot.press("z")
