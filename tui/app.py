@@ -26,6 +26,7 @@ from engine.jobs.store import Store, open_store
 from engine.recipes.recipe import TrainRecipe
 from tui import navigation, theme
 from tui.actions import Actions
+from tui.background import run_in_background
 from tui.cell_diff_driver import with_cell_diff
 from tui.companion_device import CompanionDevice, choose, held
 from tui.feeds.base import FeedThread
@@ -303,7 +304,7 @@ class FinetopApp(App[None]):
         """Light colours or dark ones, from now on."""
         turned = theme.other(self.theme)
         self.theme = turned.name
-        self.run_worker(lambda: theme.keep(turned), thread=True, group="theme")
+        run_in_background(self, lambda: theme.keep(turned), group="theme")
 
     def action_leave(self) -> None:
         live = [row for row in self.runs.rows if row.view.state.alive]

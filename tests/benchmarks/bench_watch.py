@@ -264,7 +264,7 @@ def live(effort: Effort, folder: Path) -> list[str | None]:
 def large(effort: Effort, folder: Path) -> list[str | None]:
     """A curve of very many points: thinned, drawn, and the event loop meanwhile."""
     from tui.charts.curve import Curve
-    from tui.charts.draw import View, draw
+    from tui.charts.draw import ChartOptions, draw
 
     count = effort.large
     steps = np.arange(count)
@@ -272,8 +272,8 @@ def large(effort: Effort, folder: Path) -> list[str | None]:
     x = steps.astype(np.float64)
     curve = Curve("loss", steps, 1.7e9 + x, values, places=x)
     thinned = timed(lambda: thin(x, values, 160), times=5)
-    drawn = timed(lambda: draw((curve,), View(), 160, 48), times=5)
-    smoothed = timed(lambda: draw((curve,), View(0.6), 160, 48), times=5)
+    drawn = timed(lambda: draw((curve,), ChartOptions(), 160, 48), times=5)
+    smoothed = timed(lambda: draw((curve,), ChartOptions(0.6), 160, 48), times=5)
     os.environ["FINETOP_STATE"] = str(folder / "state")
     with Log(folder / "logs") as log:
         for step, value in zip(steps.tolist(), values.tolist(), strict=True):

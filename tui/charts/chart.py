@@ -1,7 +1,7 @@
 """A chart of curves that writes only the cells that changed.
 
 Gets its data through `show`, never from a disk. Drawing happens on a thread; the finished picture
-comes back as a message, is compared with what is on screen, and only spans that differ are
+comes back, is compared with what is on screen, and only spans that differ are
 refreshed. (`tui.cell_diff_driver` then leaves out the cells in between that are as they were.)
 """
 
@@ -14,16 +14,16 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
-from textual.geometry import Region, Size
-from textual.message import Message
+from textual.geometry import Region
 from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
 from engine.text import one_line
+from tui.background import run_in_background
 from tui.charts.caption import Captions
 from tui.charts.curve import Curve, Level
-from tui.charts.draw import ALERT, AXIS, FAINT, LEVEL, RESTART, STRONG, Picture, View, draw
+from tui.charts.draw import ALERT, AXIS, FAINT, LEVEL, RESTART, STRONG, ChartOptions, Picture, draw
 from tui.charts.draw import across as x_of_curves
 from tui.glyphs import UNICODE, Glyphs
 
@@ -70,13 +70,6 @@ class Chart(Widget):
     """Along x: time since the first point, instead of steps."""
     cursor: reactive[float | None] = reactive(None)
     """The x that is read out; None reads the newest points."""
-
-    class Drawn(Message):
-        """A picture was finished on the thread."""
-
-        def __init__(self, picture: Picture) -> None:
-            super().__init__()
-            self.picture = picture
 
     def __init__(
         self,
@@ -178,10 +171,9 @@ class Chart(Widget):
         # Not on_resize: Textual sends a new widget none where its place was looked up meanwhile.
         self._redraw()
 
-    def on_chart_drawn(self, event: Drawn) -> None:
-        event.stop()
+    def _take_picture(self, picture: Picture) -> None:
         self._busy = False
-        self._picture = event.picture
+        self._picture = picture
         if self._stale:
             self._redraw()
         self._compose_lines()
@@ -203,8 +195,8 @@ class Chart(Widget):
         super().notify_style_update()
         self._styles.clear()
 
-    def _view(self) -> View:
-        return View(
+    def _options(self) -> ChartOptions:
+        return ChartOptions(
             self.smoothing,
             self.log_scale,
             self.by_time,
@@ -223,16 +215,11 @@ class Chart(Widget):
             self._stale = True
             return
         self._busy, self._stale = True, False
-        work = partial(self._draw, self._curves, self._view(), self.size, self._picture)
-        # Without a description, all that is to be drawn would be put into words for one.
-        self.run_worker(work, thread=True, group="drawing", description="drawing")
-
-    def _draw(
-        self, curves: tuple[Curve, ...], view: View, size: Size, previous: Picture | None
-    ) -> None:
+        size = self.size
         above, below = _rows_around(size.height)
         height = max(size.height - above - below, 1)
-        self.post_message(self.Drawn(draw(curves, view, size.width, height, previous)))
+        work = partial(draw, self._curves, self._options(), size.width, height, self._picture)
+        run_in_background(self, work, self._take_picture, group="drawing")
 
     def _compose_lines(self) -> None:
         """Put title, picture, cursor and readout together, and refresh what differs."""
@@ -248,7 +235,7 @@ class Chart(Widget):
         if above:
             lines.insert(0, self._whole_line(words.heading(picture, size.width), _TITLE))
         if below:
-            xs = x_of_curves(self._curves, self._view())
+            xs = x_of_curves(self._curves, self._options())
             readout = words.readout(picture, xs, self.cursor, size.width)
             lines.append(self._whole_line(readout, _READOUT))
         old, self._lines = self._lines, lines

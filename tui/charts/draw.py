@@ -27,8 +27,8 @@ _LARGEST, _SMALLEST = 1e100, 1e-100
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """How curves are looked at."""
+class ChartOptions:
+    """How the curves of a chart are drawn, apart from their values."""
 
     smoothing: float = 0.0
     log: bool = False
@@ -69,45 +69,45 @@ class Picture:
         return self.left + round(self.x.place(x, self.columns))
 
 
-def across(curves: tuple[Curve, ...], view: View) -> list[Floats]:
-    """The x of each curve: its places, else steps, or seconds since the view's beginning."""
+def across(curves: tuple[Curve, ...], options: ChartOptions) -> list[Floats]:
+    """The x of each curve: its places, else steps, or seconds since `begin`."""
     begins = [float(curve.wall_times[0]) for curve in curves if len(curve.wall_times)]
-    begin = view.begin or min(begins, default=0.0)
+    begin = options.begin or min(begins, default=0.0)
     found = []
     for curve in curves:
-        own = curve.wall_times - begin if view.by_time else curve.steps.astype(np.float64)
+        own = curve.wall_times - begin if options.by_time else curve.steps.astype(np.float64)
         found.append(own if curve.places is None else curve.places)
     return found
 
 
 def draw(
     curves: tuple[Curve, ...],
-    view: View,
+    options: ChartOptions,
     width: int,
     height: int,
     previous: Picture | None = None,
 ) -> Picture:
     """`curves` in `width` by `height` cells, on the axes of `previous` where they still do."""
-    xs = across(curves, view)
+    xs = across(curves, options)
     framed = is_framed(width, height)
     left, rows = (MARGIN + 1, height - 2) if framed else (0, height)
     columns = width - left
-    x_axis = _fit_x(xs, view, previous)
-    strokes, unplaced = _strokes(curves, xs, view, x_axis, columns)
-    levels = tuple(one for one in view.levels if one.value > 0 or not view.log)
-    y_axis = _fit_y(strokes, levels, view, previous)
+    x_axis = _fit_x(xs, options, previous)
+    strokes, unplaced = _strokes(curves, xs, options, x_axis, columns)
+    levels = tuple(one for one in options.levels if one.value > 0 or not options.log)
+    y_axis = _fit_y(strokes, levels, options, previous)
     letters = letters_of(curves)
-    cells = frame(x_axis, y_axis, width, height, plain=view.glyphs.is_ascii).copy()
+    cells = frame(x_axis, y_axis, width, height, plain=options.glyphs.is_ascii).copy()
     roles = np.full(cells.shape, AXIS)
     canvas = Canvas(cells[:rows, left:], roles[:rows, left:])
     for curve in curves:
-        if not view.by_time or curve.places is not None:
+        if not options.by_time or curve.places is not None:
             for place in curve.restarts:
-                canvas.down(float(_share(place, x_axis)), RESTART, view.glyphs.restart)
+                canvas.down(float(_share(place, x_axis)), RESTART, options.glyphs.restart)
     for level in levels:
-        canvas.across(float(_height(level.value, y_axis)), LEVEL, view.glyphs.level)
+        canvas.across(float(_height(level.value, y_axis)), LEVEL, options.glyphs.level)
     for stroke in strokes:
-        _put(stroke, x_axis, y_axis, canvas, view.glyphs, letters.get(stroke.label, ""))
+        _put(stroke, x_axis, y_axis, canvas, options.glyphs, letters.get(stroke.label, ""))
     put_letters([_named(one, letters[one.label], x_axis, y_axis) for one in strokes
                  if one.label in letters and not one.as_points], canvas)  # fmt: skip
     texts = tuple(line.tobytes().decode("utf-32-le") for line in cells)
@@ -145,7 +145,7 @@ class _Stroke:
 
 
 def _strokes(
-    curves: tuple[Curve, ...], xs: list[Floats], view: View, axis: Axis, columns: int
+    curves: tuple[Curve, ...], xs: list[Floats], options: ChartOptions, axis: Axis, columns: int
 ) -> tuple[list[_Stroke], int]:
     """Faint curves first, then strong ones, then points: later ones are drawn over earlier.
 
@@ -157,37 +157,39 @@ def _strokes(
     for curve, x in zip(curves, xs, strict=True):
         values, wrong = _drawable(curve.values)
         gone = x[wrong]
-        if view.log:
+        if options.log:
             below = values < _SMALLEST
-            unplaced += 0 if curve.faint else len(_inside(x[below], x[below], view)[0])
+            unplaced += 0 if curve.faint else len(_inside(x[below], x[below], options)[0])
             values = np.where(below, np.nan, values)
         accent = curve.accent % 16
         if curve.as_points:
-            points = _inside(x, values, view)
+            points = _inside(x, values, options)
             among, role = (faint, FAINT) if curve.faint else (of_points, STRONG)
             among.append(_Stroke(*points, role + accent, True, curve.label, gone))
             continue
-        raw = thin(*_within(x, values, view), columns, span)
+        raw = thin(*_within(x, values, options), columns, span)
         if curve.faint:
             faint.append(_Stroke(*raw, FAINT + accent, gone=gone))
             continue
-        if view.smoothing > 0:
+        if options.smoothing > 0:
             faint.append(_Stroke(*raw, FAINT + accent))
-            raw = thin(*_within(x, smooth(values, view.smoothing), view), columns, span)
+            raw = thin(*_within(x, smooth(values, options.smoothing), options), columns, span)
         strong.append(_Stroke(*raw, STRONG + accent, label=curve.label, gone=gone))
     return [replace(one, y=_upright(one.y)) for one in (*faint, *strong, *of_points)], unplaced
 
 
-def _within(x: Floats, values: Floats, view: View) -> tuple[Floats, Floats]:
+def _within(x: Floats, values: Floats, options: ChartOptions) -> tuple[Floats, Floats]:
     """The line in the window. Smoothing comes before, so that it does not begin anew there."""
-    return (x, values) if view.window is None else cut(x, values, view.window, log=view.log)
+    return (
+        (x, values) if options.window is None else cut(x, values, options.window, log=options.log)
+    )
 
 
-def _inside(x: Floats, values: Floats, view: View) -> tuple[Floats, Floats]:
+def _inside(x: Floats, values: Floats, options: ChartOptions) -> tuple[Floats, Floats]:
     """The points in the window."""
-    if view.window is None:
+    if options.window is None:
         return x, values
-    inside = (x >= view.window[0]) & (x <= view.window[1])
+    inside = (x >= options.window[0]) & (x <= options.window[1])
     return x[inside], values[inside]
 
 
@@ -203,27 +205,30 @@ def _upright(values: Floats) -> Floats:
     return np.where(np.abs(values) < _SMALLEST, 0.0, values)
 
 
-def _fit_x(xs: list[Floats], view: View, previous: Picture | None) -> Axis:
-    if view.window is not None:
-        return Axis(*view.window, time=view.by_time, wall=view.wall)
+def _fit_x(xs: list[Floats], options: ChartOptions, previous: Picture | None) -> Axis:
+    if options.window is not None:
+        return Axis(*options.window, time=options.by_time, wall=options.wall)
     ends = [(float(x.min()), float(x.max())) for x in xs if len(x)]
     low = min((end[0] for end in ends), default=0.0)
     high = max((end[1] for end in ends), default=1.0)
-    total = 0.0 if view.by_time else view.total
-    known = previous.x if previous and previous.x.wall == view.wall else None
-    return replace(fit_x(low, high, known, time=view.by_time, total=total), wall=view.wall)
+    total = 0.0 if options.by_time else options.total
+    known = previous.x if previous and previous.x.wall == options.wall else None
+    return replace(fit_x(low, high, known, time=options.by_time, total=total), wall=options.wall)
 
 
 def _fit_y(
-    strokes: list[_Stroke], levels: tuple[Level, ...], view: View, previous: Picture | None
+    strokes: list[_Stroke],
+    levels: tuple[Level, ...],
+    options: ChartOptions,
+    previous: Picture | None,
 ) -> Axis:
     finite = [stroke.y[np.isfinite(stroke.y)] for stroke in strokes]
     finite.append(np.array([level.value for level in levels]))
     found = np.concatenate([*finite, np.empty(0)])
     if not len(found):
-        return Axis(0.1, 10.0, log=True) if view.log else Axis(0.0, 1.0)
+        return Axis(0.1, 10.0, log=True) if options.log else Axis(0.0, 1.0)
     low, high = float(found.min()), float(found.max())
-    return fit_y(low, high, previous.y if previous else None, log=view.log)
+    return fit_y(low, high, previous.y if previous else None, log=options.log)
 
 
 def _put(

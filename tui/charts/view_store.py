@@ -1,4 +1,4 @@
-"""How the charts of one place are looked at: one state for every page, kept on disk.
+"""How the charts of one place are drawn: one state for every page, kept on disk.
 
 Changed on the screens' thread alone; read and written on others. Draws nothing.
 """
@@ -6,12 +6,16 @@ Changed on the screens' thread alone; read and written on others. Draws nothing.
 import dataclasses
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from textual.app import App
 
 from engine.charts import view_state as states
 from engine.charts.view_state import Place, ViewState
+from tui.background import run_in_background
+
+_GROUP = "chart settings"
 
 Taken = Callable[[str], None]
 """Called once the state of last time is there, with a note where that was no good."""
@@ -36,19 +40,18 @@ class ChartSettings:
             return
         self._waiting.append(taken)
         if len(self._waiting) == 1:
-            before = self.view
-            self._app.run_worker(lambda: self._read(before), thread=True, group="chart settings")
+            run_in_background(self._app, self._read, partial(self._take, self.view), group=_GROUP)
 
     def change(self, **changes: Any) -> None:
-        """Look in another way, and keep that."""
+        """Draw in another way, and keep that."""
         self.view = dataclasses.replace(self.view, **changes)
-        self._app.run_worker(self._keep, thread=True, group="chart settings")
+        run_in_background(self._app, self._keep, self._warn, group=_GROUP)
 
-    def _read(self, before: ViewState) -> None:
-        state, note = states.load(self._place)
-        self._app.call_from_thread(self._take, before, state, note)
+    def _read(self) -> tuple[ViewState, str]:
+        return states.load(self._place)
 
-    def _take(self, before: ViewState, state: ViewState, note: str) -> None:
+    def _take(self, before: ViewState, loaded: tuple[ViewState, str]) -> None:
+        state, note = loaded
         self._known = True
         if self.view is before:  # else a key was faster
             self.view = self._kept = state
@@ -56,12 +59,14 @@ class ChartSettings:
         for at, taken in enumerate(waiting):
             taken("" if at else note)
 
-    def _keep(self) -> None:
+    def _keep(self) -> str:
         with self._turn:  # whoever comes last writes what is newest
             view = self.view
             if view is self._kept:
-                return
+                return ""
             self._kept = view
-            note = states.save(self._place, view)
+            return states.save(self._place, view)
+
+    def _warn(self, note: str) -> None:
         if note:
-            self._app.call_from_thread(self._app.notify, note, severity="warning", markup=False)
+            self._app.notify(note, severity="warning", markup=False)

@@ -7,7 +7,7 @@ from engine.charts.derived import perplexities
 from engine.events.series import Branch
 from tests.charts.curves import series
 from tui.charts.chart_data import build_chart_data
-from tui.charts.draw import FAINT, STRONG, View, draw
+from tui.charts.draw import FAINT, STRONG, ChartOptions, draw
 from tui.charts.run_curves import RunCurves
 from tui.charts.run_lines import ChartSpec, Trace
 from tui.glyphs import UNICODE
@@ -32,7 +32,7 @@ def test_of_evaluations_and_derived_curves_too() -> None:
     assert [one.as_points for one in faint.values()] == [False, True, True]
     assert faint["perplexity"].values.tolist() == np.exp([1.5, 2.5]).tolist()
     evaluations = tuple(one for one in made.curves if one.label.startswith("eval"))
-    picture = draw(evaluations, View(), 60, 16)
+    picture = draw(evaluations, ChartOptions(), 60, 16)
     cells = [
         (character, role)
         for text, roles in zip(picture.texts, picture.roles, strict=True)

@@ -5,7 +5,7 @@ import pytest
 
 from tui.charts.axes import Axis
 from tui.charts.canvas import Canvas
-from tui.charts.draw import View, draw
+from tui.charts.draw import ChartOptions, draw
 from tui.charts.plotext_frame import frame
 from tui.glyphs import ASCII, UNICODE, Glyphs
 
@@ -63,4 +63,4 @@ def test_axes_have_their_labels_with_and_without_curves(glyphs: Glyphs) -> None:
         *("0", "200", "400", "600", "800", "1000")
     ]
     assert "".join(lines).isascii() == glyphs.is_ascii
-    assert draw((), View(glyphs=glyphs), 80, 16).texts[0].startswith("    1.0")
+    assert draw((), ChartOptions(glyphs=glyphs), 80, 16).texts[0].startswith("    1.0")
