@@ -46,9 +46,9 @@ from tui.screens.diff_lines import diff_lines
 from tui.screens.page import bindings_of
 from tui.snapshots import RunRow, RunsSnapshot
 from tui.styled_text import Line, Piece
+from tui.widgets.flow import flow
 from tui.widgets.lines import Lines, Rule
 from tui.widgets.pager import Pager
-from tui.widgets.reader import Reader
 from tui.widgets.table import Column, Table, TableRow
 
 WIDE = 110
@@ -94,7 +94,7 @@ class BrowsePage(BrowseActions):
                     for side in ("left", "right"):
                         with Vertical(classes="pane", id=f"side-{side}"):
                             yield Lines(classes="line head")
-                            yield Reader()
+                            yield Pager(break_line=flow)
                             yield Lines(classes="line foot")
         yield keys
 
@@ -184,7 +184,7 @@ class BrowsePage(BrowseActions):
         self._alone = not self._alone
         self._arrange()
         if self._alone:
-            self.query_one("#side-left Reader").focus()
+            self.query_one("#side-left Pager").focus()
         else:
             self.focus_initial()
         self.call_after_refresh(self._draw)
@@ -360,7 +360,7 @@ class BrowsePage(BrowseActions):
             role = "base" if side == "left" else "tuned"
             pane = self.query_one(f"#side-{side}")
             pane.query_one(".head", Lines).show([(f" {self.answers.names[arm]}", role)])
-            pane.query_one(Reader).show(text)
+            pane.query_one(Pager).show(text)
             foot = pane.query_one(".foot", Lines)
             between = f" {self.glyphs.separator} "
             facts = facts_of(sample, dict(numbers), self.view.sort, foot.size.width, between)

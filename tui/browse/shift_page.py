@@ -16,8 +16,9 @@ from tui.screens.answer_side import Pieces, spans_of
 from tui.screens.page import SubPage, bindings_of
 from tui.screens.shift_lines import next_shifted, shift_lines, shift_panel
 from tui.styled_text import Line, Piece
+from tui.widgets.flow import flow
 from tui.widgets.lines import Lines, Rule
-from tui.widgets.reader import Reader
+from tui.widgets.pager import Pager
 
 
 class ShiftPage(SubPage):
@@ -25,7 +26,7 @@ class ShiftPage(SubPage):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("shift")
     name_in_keymap = "shift"
-    initial_focus = "Reader"
+    initial_focus = "Pager"
 
     def __init__(self, pair: Pair, names: tuple[str, str]) -> None:
         """`names` are what left and right are called, clean."""
@@ -43,7 +44,7 @@ class ShiftPage(SubPage):
         yield header
         yield Rule()
         yield Lines(id="headline")
-        yield Reader()
+        yield Pager(break_line=flow)
         yield Lines(id="panel", classes="panel")
         yield keys
 
@@ -101,7 +102,7 @@ class ShiftPage(SubPage):
         left, right = self._names
         head: list[Piece] = [(f" {left[0]}", left[1]), (f" {self.glyphs.arrow} ", "dim"), right]
         self.query_one("#headline", Lines).show([*head, (f"  {one_line(self._pair.id)}", "dim")])
-        reader, lines = self.query_one(Reader), self._panel()
+        reader, lines = self.query_one(Pager), self._panel()
         if self._shift is not None:
             reader.show(shift_lines(self._shift, self._cursor, self.glyphs, self._pieces))
             reader.reveal("pick")

@@ -7,8 +7,9 @@ from textual.containers import Vertical
 
 from tui.screens.answer_side import Side, behaviour_line, text_lines
 from tui.styled_text import Line, Piece
+from tui.widgets.flow import flow
 from tui.widgets.lines import Lines
-from tui.widgets.reader import Reader
+from tui.widgets.pager import Pager
 
 ARM_ROLES = ("base", "tuned", "third", "fourth")
 """The colour of each pane, the same on every screen."""
@@ -23,7 +24,7 @@ class AnswerPane(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Lines(classes="line head")
-        yield Reader(follow=True)
+        yield Pager(break_line=flow, follow=True)
         yield Lines(classes="line foot")
 
     def show(
@@ -34,9 +35,9 @@ class AnswerPane(Vertical):
         if side.weights:
             name.append((f"  {side.weights}", "dim"))
         self.query_one(".head", Lines).show(name)
-        self.query_one(Reader).show(text_lines(side, self._role, last))
+        self.query_one(Pager).show(text_lines(side, self._role, last))
         line = self.query_one(".foot", Lines)
         line.show(foot or behaviour_line(side, line.glyphs.separator, line.size.width))
 
     def reveal(self, role: str) -> None:
-        self.query_one(Reader).reveal(role)
+        self.query_one(Pager).reveal(role)

@@ -17,7 +17,7 @@ from tui.glyphs import UNICODE, Glyphs
 from tui.screens.answer_side import Side
 from tui.styled_text import Line
 from tui.widgets.lines import Lines
-from tui.widgets.reader import Reader
+from tui.widgets.pager import Pager
 
 
 class ComparePanes(Vertical):
@@ -64,7 +64,7 @@ class ComparePanes(Vertical):
 
     def enter(self) -> None:
         """Focus the first pane that shows."""
-        self.query_one(f"#pane-{self.shown[0]} Reader", Reader).focus()
+        self.query_one(f"#pane-{self.shown[0]} Pager", Pager).focus()
 
     def find_subject(self) -> None:
         """Walk the tokens of the pane with the focus; else of the first tuned one that shows."""

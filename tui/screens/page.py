@@ -116,8 +116,9 @@ class Page(Screen[None]):
 
     def redraw(self) -> None:
         """Draw everything again, with other glyphs."""
-        for cells in self.query(Cells):
-            cells.redraw()
+        for widget in self.walk_children():
+            if isinstance(widget, Cells):
+                widget.redraw()
         self.show_keys()
 
     def show_keys(self) -> None:

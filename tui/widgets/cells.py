@@ -1,5 +1,6 @@
 """A widget that is painted as lines of text, and draws again only the lines that changed."""
 
+from abc import abstractmethod
 from itertools import groupby, zip_longest
 from operator import itemgetter
 
@@ -33,9 +34,9 @@ class Cells(Widget):
         glyphs: Glyphs = getattr(self.app, "glyphs", UNICODE)
         return glyphs
 
+    @abstractmethod
     def paint(self, width: int, height: int) -> list[Line]:
         """The lines to show in `width` by `height` cells. Must not touch a disk."""
-        raise NotImplementedError
 
     def repaint(self) -> None:
         """Paint again; lines that are the same are not drawn again."""

@@ -1,7 +1,7 @@
 """Text to read: wrapped or cut, scrolled by keys, bounded, and following its end where asked."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -34,11 +34,14 @@ class Pager(Cells, can_focus=True):
         wrap: bool = True,
         follow: bool = False,
         hang: int = 0,
+        break_line: Callable[[Line, int], list[Line]] | None = None,
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
+        """`break_line` breaks a line to a width, where that is not to be done by `wrap`."""
         super().__init__(id=id, classes=classes)
         self._wrap = wrap
+        self._break_line = break_line
         self._follow = follow
         self._hang = hang
         self._text: list[Line] = []
@@ -48,9 +51,9 @@ class Pager(Cells, can_focus=True):
 
     def show(self, text: Sequence[Line], *, hang: int | None = None) -> None:
         """Replace the text; `hang` is how far wrapped lines are indented from now on."""
-        self._text = list(text)[-MOST_LINES:]
-        self._hang = self._hang if hang is None else hang
-        self._wrapped = None
+        lines, hang = list(text)[-MOST_LINES:], self._hang if hang is None else hang
+        if (lines, hang) != (self._text, self._hang):
+            self._text, self._hang, self._wrapped = lines, hang, None
         self.repaint()
 
     def follow(self, follow: bool) -> None:
@@ -69,6 +72,19 @@ class Pager(Cells, can_focus=True):
         self._top = max(0, min(line - height // 2, lines - height))
         self._at_end = False
         self.repaint()
+
+    def reveal(self, role: str) -> None:
+        """Scroll so far that the first piece of a role shows; nothing where there is none."""
+        width, height = self.content_size
+        if width <= 0 or height <= 0:
+            return
+        lines = self._laid_out(width)
+        at = next((y for y, line in enumerate(lines) if any(r == role for _, r in line)), None)
+        if at is not None:
+            self._at_end = False
+            if not self._top <= at < self._top + height:
+                self._top = max(0, min(at - height // 2, len(lines) - height))
+            self.repaint()
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return len(self._laid_out(width))
@@ -100,7 +116,9 @@ class Pager(Cells, can_focus=True):
     def _laid_out(self, width: int) -> list[Line]:
         if self._wrapped is None or self._wrapped[0] != width:
             lines = self._text
-            if self._wrap:
+            if self._break_line is not None:
+                lines = [part for line in lines for part in self._break_line(line, width)]
+            elif self._wrap:
                 lines = [part for line in self._text for part in wrap(line, width, self._hang)]
             self._wrapped = (width, lines)
         return self._wrapped[1]

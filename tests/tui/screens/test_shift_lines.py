@@ -15,7 +15,7 @@ from tui.screens.answer_side import Pieces, Span
 from tui.screens.diff_lines import diff_line, diff_lines, pairs
 from tui.screens.shift_lines import levels_of, next_shifted, probability, shift_lines, shift_panel
 from tui.styled_text import Line
-from tui.widgets.reader import flow
+from tui.widgets.flow import flow
 
 NAMES = (("base", "base"), ("tuned", "tuned"))
 TOP = (Candidate(1, " a", 0.41), Candidate(2, "\x1b[31m", 0.004))

@@ -1,42 +1,13 @@
-"""Text whose words are made of several pieces: broken between words only, and shown at a place."""
+"""Lines whose words are made of several pieces, as of tokens or of words with marks around them:
+broken between words only."""
 
 import re
-from collections.abc import Sequence
 
 from rich.cells import cell_len
 
 from tui.styled_text import Line, Piece
-from tui.widgets.pager import Pager
 
 _PARTS = re.compile(r" +|[^ ]+")
-
-
-class Reader(Pager):
-    """A pager for tokens and for words with marks around them."""
-
-    def show(self, text: Sequence[Line], *, hang: int | None = None) -> None:
-        """As a pager; the same text is not laid out again."""
-        if list(text) != self._text:
-            super().show(text, hang=hang)
-
-    def reveal(self, role: str) -> None:
-        """Scroll so far that the first piece of a role shows; nothing where there is none."""
-        width, height = self.content_size
-        if width <= 0 or height <= 0:
-            return
-        lines = self._laid_out(width)
-        at = next((n for n, line in enumerate(lines) if any(one == role for _, one in line)), None)
-        if at is not None:
-            self._at_end = False
-            if not self._top <= at < self._top + height:
-                self._top = max(0, min(at - height // 2, len(lines) - height))
-            self.repaint()
-
-    def _laid_out(self, width: int) -> list[Line]:
-        if self._wrapped is None or self._wrapped[0] != width:
-            lines = [part for line in self._text for part in flow(line, width)]
-            self._wrapped = (width, lines)
-        return self._wrapped[1]
 
 
 def flow(line: Line, width: int) -> list[Line]:
@@ -51,7 +22,7 @@ def flow(line: Line, width: int) -> list[Line]:
 
     def end_word() -> None:
         nonlocal now, used
-        size = sum(one[2] for one in word)
+        size = sum(cells for _, _, cells in word)
         if used and used + size > width:
             lines.append(now)
             now, used = [], 0
