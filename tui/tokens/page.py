@@ -2,114 +2,133 @@
 
 from typing import ClassVar
 
+from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.message import Message
 from textual.widgets import TextArea
 
+from engine.chat import Message as ChatMessage
 from engine.errors import EngineError
-from engine.tokenizers.readings import format_conversation, parse_conversation
+from engine.text import one_line
+from engine.tokenizers.readings import TokenizerOutput, format_conversation, parse_conversation
+from engine.tokenizers.sample_texts import CONVERSATION, LINES
+from tui.background import run_in_background
 from tui.screens.dialogs import ErrorDialog
-from tui.screens.page import bindings_of
-from tui.tokens.block_pane import Blocks
-from tui.tokens.panes import VIEWS, YOURS, TokenPanes
-from tui.tokens.requests import FORMS, TokenizeRequest
-from tui.tokens.token_text import FACES
-from tui.widgets.pager import Pager
+from tui.screens.page import Page, bindings_of
+from tui.tokens.panes import VIEWS, YOURS, TokenData, TokenPanes
+from tui.tokens.requests import TokenizeClient, TokenizeRequest
 
+BUNDLED = "bundled:demo-base"
 MOST_WRITTEN = 20_000
 """Characters of a text of one's own; `finetop tokenize` takes more."""
 
 
-class LastChoiceRead(Message):
-    """It is known which tokenizers were compared last time; none: there was no such time."""
-
-    def __init__(self, refs: tuple[str, ...]) -> None:
-        super().__init__()
-        self.refs = refs
-
-
-class TokensPage(TokenPanes):
+class TokensPage(Page):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("tokens")
     name_in_keymap = "tokens"
     initial_focus = "#tokens-0 Blocks"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._refs: tuple[str, ...] = (BUNDLED,)
+        self._recalled = False
+        """Whether it is known which tokenizers were compared last time."""
+        self._texts: dict[str, str] = {line.name: line.text for line in LINES}
+        self._left_out = 0
+        """Characters that were left out of one's own text."""
+        self._conversation: tuple[ChatMessage, ...] = CONVERSATION
+        self._opens_answer = False
+        self._client = TokenizeClient(lambda: self.services.companion(), self._show)
+
+    def compose(self) -> ComposeResult:
+        header, keys = self.frame()
+        yield header
+        yield TokenPanes(self.glyphs)
+        field = TextArea(
+            id="token-field", classes="text-field", soft_wrap=True, tab_behavior="focus"
+        )
+        field.cursor_blink = False
+        yield field
+        yield keys
+
+    @property
+    def panes(self) -> TokenPanes:
+        return self.query_one(TokenPanes)
+
     def on_mount(self) -> None:
-        self.query_one("#token-counts", Pager).can_focus = False
-        super().on_mount()
-        self.run_worker(self._recall, thread=True)
+        run_in_background(self, self.services.actions.kept_tokenizers, self._use_last_choice)
+
+    async def on_unmount(self) -> None:
+        self._client.stop()
 
     def open(self) -> None:
         super().open()
         self._ask()
         self._show()
 
-    def on_last_choice_read(self, event: "LastChoiceRead") -> None:
-        self._recalled, self._refs = True, event.refs or self._refs
-        self.open()
+    def redraw(self) -> None:
+        super().redraw()
+        self.panes.use_glyphs(self.glyphs)
 
-    async def on_unmount(self) -> None:
-        self._tokenize_client.stop()
+    def on_token_panes_updated(self) -> None:
+        self.show_keys()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        blocks = self._view in ("pieces", "templates")
-        if action == "send":
-            return self.in_field
-        if action in ("step", "turn_face"):
-            return blocks
-        if action == "turn_text":
-            return self._view == "pieces"
-        if action in ("turn_form", "open_answer"):
-            return self._view == "templates" or (
-                action == "open_answer" and self._view == "difference"
-            )
-        if action == "turn_panes":
-            return self._view != "difference" and len(self._panes()) > self._room()
+        if not self.ready:
+            return False
+        match action:
+            case "send":
+                return self.in_field
+            case "step" | "turn_face":
+                return self.panes.shows_blocks
+            case "turn_text":
+                return self.panes.view == "pieces"
+            case "turn_form":
+                return self.panes.view == "templates"
+            case "open_answer":
+                return self.panes.shows_conversation
+            case "turn_panes":
+                return self.panes.has_more
         return action != "filter"
 
     def go_back(self) -> bool:
         if self.in_field:
             self._close_field()
             return True
-        if self._view != VIEWS[0]:
-            self._turn_to(VIEWS[0])
+        if self.panes.view != VIEWS[0]:
+            self.panes.show_view(VIEWS[0])
             return True
         return super().go_back()
 
     def action_turn_view(self, by: int) -> None:
-        self._turn_to(VIEWS[(VIEWS.index(self._view) + by) % len(VIEWS)])
+        self.panes.turn_view(by)
 
     def action_turn_text(self, by: int) -> None:
-        names = list(self._texts)
-        self._text_name = names[(names.index(self._text_name) + by) % len(names)]
-        self._show()
+        self.panes.turn_text(by)
 
     def action_turn_face(self) -> None:
-        self._face = FACES[(FACES.index(self._face) + 1) % len(FACES)]
-        self._show()
+        self.panes.turn_face()
 
     def action_turn_form(self) -> None:
-        number = self._focused_pane
-        at = FORMS.index(self._form(number))
-        self._forms[self._first + number] = FORMS[(at + 1) % len(FORMS)]
-        self._show()
+        self.panes.turn_form()
 
     def action_turn_panes(self, by: int) -> None:
-        self._first = (self._first + by) % len(self._panes())
-        self._show()
+        self.panes.turn_panes(by)
+
+    def action_step(self, by: int) -> None:
+        self.panes.step(by)
 
     def action_open_answer(self) -> None:
-        self._opened = not self._opened
+        self._opens_answer = not self._opens_answer
         self._ask()
         self._show()
 
-    def action_step(self, by: int) -> None:
-        if isinstance(self.focused, Blocks):
-            self.focused.action_step(by)
-
     def action_edit(self) -> None:
-        field = self.query_one(TextArea)
-        talks = self._view in ("templates", "difference")
-        field.load_text(format_conversation(self._said) if talks else self._texts[self._text_name])
+        field, panes = self.query_one(TextArea), self.panes
+        field.load_text(
+            format_conversation(self._conversation)
+            if panes.shows_conversation
+            else self._texts[panes.text_name]
+        )
         field.select_all()  # what is typed takes its place
         field.add_class("open")
         field.focus()
@@ -119,16 +138,16 @@ class TokensPage(TokenPanes):
         if not self.in_field:
             return
         text = self.query_one(TextArea).text
-        if self._view in ("templates", "difference"):
+        if self.panes.shows_conversation:
             try:
-                self._said = parse_conversation(text[:MOST_WRITTEN])
+                self._conversation = parse_conversation(text[:MOST_WRITTEN])
             except EngineError as error:
                 self.app.push_screen(ErrorDialog(error))
                 return
         elif text:
-            self._cut = max(0, len(text) - MOST_WRITTEN)
+            self._left_out = max(0, len(text) - MOST_WRITTEN)
             self._texts[YOURS] = text[:MOST_WRITTEN]
-            self._text_name = YOURS
+            self.panes.text_name = YOURS
         self._close_field()
         self._ask()
         self._show()
@@ -138,11 +157,12 @@ class TokensPage(TokenPanes):
 
         def take(refs: tuple[str, ...] | None) -> None:
             if refs:
-                self._refs, self._first = refs, 0
-                self._forms.clear()
+                self._refs = refs
+                self.panes.begin()
                 self._ask()
                 self._show()
-                self.run_worker(lambda: self._keep(refs), thread=True)
+                keep = self.services.actions.keep_tokenizers
+                run_in_background(self, lambda: keep(refs), failed=self._warn)
 
         self.app.push_screen(PickTokenizers(self._refs), take)
 
@@ -151,28 +171,32 @@ class TokensPage(TokenPanes):
         self.focus_initial()
         self.show_keys()
 
-    def _turn_to(self, view: str) -> None:
-        self._view, self._first = view, 0
-        self._show()
-        if view in ("texts", "difference"):
-            self.query_one("#token-sheet").focus()
-        else:
-            self.focus_initial()
+    def _use_last_choice(self, refs: tuple[str, ...]) -> None:
+        self._recalled, self._refs = True, refs or self._refs
+        self.open()
 
-    def _recall(self) -> None:
-        """On a thread: it reads a file."""
-        self.post_message(LastChoiceRead(self.services.actions.kept_tokenizers()))
-
-    def _keep(self, refs: tuple[str, ...]) -> None:
-        """On a thread: it writes a file."""
-        try:
-            self.services.actions.keep_tokenizers(refs)
-        except OSError as error:
-            said = f"The choice is not remembered: {error.strerror}"
-            self.app.call_from_thread(self.services.notify_user, said, "warning")
+    def _warn(self, error: EngineError) -> None:
+        text = one_line(f"The choice is not remembered: {error.detail}")
+        self.services.notify_user(text, "warning")
 
     def _ask(self) -> None:
         if not self._recalled:
             return  # what is asked for now may be another's
         texts = tuple(self._texts.items())
-        self._tokenize_client.ask(TokenizeRequest(self._refs, texts, self._said, self._opened))
+        self._client.ask(TokenizeRequest(self._refs, texts, self._conversation, self._opens_answer))
+
+    def _show(self) -> None:
+        if not self.ready:
+            return
+        outputs = [self._client.readings.get(ref, TokenizerOutput(ref, ref)) for ref in self._refs]
+        self.panes.show(
+            TokenData(
+                tuple(outputs),
+                dict(self._texts),
+                self._conversation,
+                self._opens_answer,
+                self._left_out,
+                self._client.busy,
+                self._client.trouble,
+            )
+        )

@@ -1,24 +1,27 @@
-"""What the Tokens page draws: panes of blocks, tables, templates and how two of them differ.
+"""What several tokenizers make of texts and of a conversation: blocks, tables, differences.
 
-What is asked for, chosen and written is for `page` to say.
+Holds which view, text, panes and templates are shown. Gets its data by `show`; reads nothing, asks
+nobody.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal
-from textual.widgets import TextArea
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
 
-from engine.chat import Message as Turn
+from engine.chat import Message as ChatMessage
 from engine.errors import EngineError
 from engine.text import one_line
 from engine.tokenizers.readings import Rendered, TokenizerOutput
 from engine.tokenizers.sample_texts import CONVERSATION, LINES
 from tui.formatting import error_lines
-from tui.screens.page import Page
+from tui.glyphs import Glyphs
 from tui.styled_text import Line, Piece
 from tui.tokens.block_pane import BlockPane, Blocks
-from tui.tokens.requests import TokenizeClient
+from tui.tokens.requests import FORMS
 from tui.tokens.tables import color, counts_table, difference_lines, texts_table
 from tui.tokens.token_text import FACES, RTL_NOTE, describe, hidden, is_right_to_left, spell
 from tui.widgets.lines import Lines, Rule
@@ -33,75 +36,136 @@ LEAST_CELLS = 36
 """Of a pane; where there is no room for two, one shows alone."""
 MOST_SHOWN = 4_000
 """Tokens in one pane: laying out more would be felt. All are counted."""
-BUNDLED = "bundled:demo-base"
 YOURS = "yours"
 
 
-class TokenPanes(Page):
-    """The page without its keys."""
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenData:
+    """All that can be shown."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._refs: tuple[str, ...] = (BUNDLED,)
-        self._recalled = False
-        """Whether it is known which tokenizers were compared last time."""
-        self._texts: dict[str, str] = {line.name: line.text for line in LINES}
-        self._cut = 0
-        """Characters that were left out of one's own text."""
-        self._text_name = LINES[0].name
-        self._said: tuple[Turn, ...] = CONVERSATION
-        self._opened = False
-        self._view = VIEWS[0]
+    outputs: tuple[TokenizerOutput, ...]
+    """One a tokenizer; of those that have not answered yet, the name alone."""
+    texts: Mapping[str, str]
+    """By name."""
+    conversation: tuple[ChatMessage, ...] = CONVERSATION
+    opens_answer: bool = False
+    """Whether templates open an answer at the end."""
+    left_out: int = 0
+    """Characters of one's own text that were too many."""
+    is_busy: bool = False
+    """Whether an answer is still to come."""
+    trouble: EngineError | None = None
+
+
+class TokenPanes(Vertical):
+    """Panes of blocks side by side, or one sheet of text."""
+
+    class Updated(Message):
+        """Another view, other panes, or something else in them."""
+
+    def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.view = VIEWS[0]
+        self.text_name = LINES[0].name
+        self._glyphs = glyphs
+        self._data = TokenData((), {line.name: line.text for line in LINES})
         self._face = FACES[0]
         self._first = 0
         """Which tokenizer, or template, the leftmost pane shows."""
         self._forms: dict[int, str] = {}
-        """By number of the template pane, where another than at first is wanted."""
-        self._tokenize_client = TokenizeClient(lambda: self.services.companion(), self._news)
+        """By number of the template pane, where it is not as at first."""
 
     def compose(self) -> ComposeResult:
-        header, keys = self.frame()
-        yield header
         yield Rule()
-        yield Lines(id="told")
-        yield Pager(wrap=False, id="token-counts")
+        yield Lines(id="token-status")
+        counts = Pager(wrap=False, id="token-counts")
+        counts.can_focus = False
+        yield counts
         with Horizontal(id="token-panes"):
             for number in range(MOST_PANES):
                 yield BlockPane(number)
         yield Pager(id="token-sheet")
         yield Lines(id="token")
-        field = TextArea(
-            id="token-field", classes="text-field", soft_wrap=True, tab_behavior="focus"
-        )
-        field.cursor_blink = False
-        yield field
-        yield keys
 
     def on_resize(self) -> None:
-        if self.ready:
-            self._show()
-
-    def redraw(self) -> None:
-        super().redraw()
-        self._show()
+        self._update()
 
     def on_blocks_moved(self) -> None:
         self._update_token()
-        self._update_view()
+        self._update_status()
 
-    def _news(self) -> None:
-        if self.ready:
-            self._show()
+    def show(self, data: TokenData) -> None:
+        self._data = data
+        self._update()
+
+    def use_glyphs(self, glyphs: Glyphs) -> None:
+        self._glyphs = glyphs
+        self._update()
+
+    def begin(self) -> None:
+        """With the first of other tokenizers, and each one's first template."""
+        self._first = 0
+        self._forms.clear()
 
     @property
-    def _readings(self) -> list[TokenizerOutput]:
-        waiting = [TokenizerOutput(ref, ref) for ref in self._refs]
-        return [self._tokenize_client.readings.get(one.ref, one) for one in waiting]
+    def shows_blocks(self) -> bool:
+        return self.view in ("pieces", "templates")
+
+    @property
+    def shows_conversation(self) -> bool:
+        """Whether what is shown is made of the conversation, not of the texts."""
+        return self.view in ("templates", "difference")
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there are more tokenizers, or templates, than room."""
+        return self.view != "difference" and len(self._panes()) > self._room()
+
+    def turn_view(self, by: int) -> None:
+        self.show_view(VIEWS[(VIEWS.index(self.view) + by) % len(VIEWS)])
+
+    def show_view(self, view: str) -> None:
+        """Another view, with its first pane focused."""
+        self.view, self._first = view, 0
+        self._update()
+        self.focus_first()
+
+    def focus_first(self) -> None:
+        if self.shows_blocks:
+            self.query(Blocks).first().focus()
+        else:
+            self.query_one("#token-sheet").focus()
+
+    def turn_text(self, by: int) -> None:
+        names = list(self._data.texts)
+        self.text_name = names[(names.index(self.text_name) + by) % len(names)]
+        self._update()
+
+    def turn_face(self) -> None:
+        """Tokens as text, as ids, or as they are spelled."""
+        self._face = FACES[(FACES.index(self._face) + 1) % len(FACES)]
+        self._update()
+
+    def turn_form(self) -> None:
+        """The next template in the pane with the focus."""
+        number = self._focused_pane
+        at = FORMS.index(self._form(number))
+        self._forms[self._first + number] = FORMS[(at + 1) % len(FORMS)]
+        self._update()
+
+    def turn_panes(self, by: int) -> None:
+        self._first = (self._first + by) % len(self._panes())
+        self._update()
+
+    def step(self, by: int) -> None:
+        """To another token in the pane with the focus."""
+        if isinstance(self.screen.focused, Blocks):
+            self.screen.focused.action_step(by)
 
     @property
     def _focused_pane(self) -> int:
         panes = list(self.query(BlockPane))
-        return next((at for at, one in enumerate(panes) if one.blocks is self.focused), 0)
+        return next((at for at, p in enumerate(panes) if p.blocks is self.screen.focused), 0)
 
     def _room(self) -> int:
         """How many panes there is room for."""
@@ -109,85 +173,87 @@ class TokenPanes(Page):
 
     def _panes(self) -> list[int]:
         """What the panes show, as indices of tokenizers; of templates, the raw text comes first."""
-        all_of_them = list(range(len(self._refs)))
-        return [0, *all_of_them] if self._view in ("templates", "difference") else all_of_them
+        tokenizers = list(range(len(self._data.outputs)))
+        return [0, *tokenizers] if self.shows_conversation else tokenizers
 
     def _form(self, number: int) -> str:
         """The template of a pane."""
         return self._forms.get(self._first + number, "raw" if self._first + number == 0 else "")
 
-    def _show(self) -> None:
-        if not self.ready:
+    def _update(self) -> None:
+        if not self.is_mounted or not self._data.outputs:
             return
-        blocks = self._view in ("pieces", "templates")
-        self.query_one("#token-panes").display = blocks
-        self.query_one("#token-sheet").display = not blocks
-        self.query_one("#token").display = blocks and self.size.height >= 10
-        for small in (self.query_one(Rule), self.query_one("#told")):
-            small.display = self.size.height >= 8
+        # By the terminal's height: this one's own is less while a text is written below.
+        height = self.screen.size.height
+        self.query_one("#token-panes").display = self.shows_blocks
+        self.query_one("#token-sheet").display = not self.shows_blocks
+        self.query_one("#token").display = self.shows_blocks and height >= 10
+        for small in (self.query_one(Rule), self.query_one("#token-status")):
+            small.display = height >= 8
         counts = self.query_one("#token-counts", Pager)
-        most = max(0, (self.size.height - 8) // 2)
-        lines = self._counts() if self._view == "pieces" else []
+        most = max(0, (height - 8) // 2)
+        lines = self._counts() if self.view == "pieces" else []
         counts.display = bool(lines) and most > 1
         counts.styles.height = max(1, min(len(lines), most))
         counts.show(lines)
-        self._update_view()
-        if blocks:
-            self._show_panes()
+        self._update_status()
+        if self.shows_blocks:
+            self._update_panes()
             self._update_token()
         else:
-            self._show_sheet()
-        self.show_keys()
+            self._update_sheet()
+        self.post_message(self.Updated())
 
     def _counts(self) -> list[Line]:
-        return counts_table(self._readings, self._text_name, self.size.width - 2, self.glyphs)
+        width = self.size.width - 2
+        return counts_table(list(self._data.outputs), self.text_name, width, self._glyphs)
 
-    def _update_view(self) -> None:
-        at = f"{VIEWS.index(self._view) + 1}/{len(VIEWS)} {self._view}"
-        line: list[Piece] = [(f" {at}  ", "dim")]
-        if self._tokenize_client.trouble is not None:
-            text = f"{self._tokenize_client.trouble.title} {self._tokenize_client.trouble.detail}"
-            self.query_one("#told", Lines).show([*line, (one_line(text), "bad")])
+    def _update_status(self) -> None:
+        data, status = self._data, self.query_one("#token-status", Lines)
+        line: list[Piece] = [(f" {VIEWS.index(self.view) + 1}/{len(VIEWS)} {self.view}  ", "dim")]
+        if data.trouble is not None:
+            text = f"{data.trouble.title} {data.trouble.detail}"
+            status.show([*line, (one_line(text), "bad")])
             return
-        if self._view == "pieces":
-            text = self._texts[self._text_name]
-            names = list(self._texts)
+        if self.view == "pieces":
+            text = data.texts[self.text_name]
+            names = list(data.texts)
             line += [
-                (f"text {names.index(self._text_name) + 1}/{len(names)} ", "dim"),
-                (self._text_name, "strong"),
+                (f"text {names.index(self.text_name) + 1}/{len(names)} ", "dim"),
+                (self.text_name, "strong"),
                 (f"  {len(text):,} characters, {len(text.encode('utf-8', 'replace')):,} bytes", ""),
             ]
-            if self._cut and self._text_name == YOURS:
-                line.append((f"  cut: {self._cut:,} characters left out", "warn"))
+            if data.left_out and self.text_name == YOURS:
+                line.append((f"  cut: {data.left_out:,} characters left out", "warn"))
             if is_right_to_left(text):
                 line.append((f"  {RTL_NOTE}", "dim"))
-        elif self._view != "texts":
-            turns = ", ".join(one.role for one in self._said)
-            line += [(turns, "strong"), ("  and an answer opened" if self._opened else "", "")]
-        if self._tokenize_client.busy:
+        elif self.view != "texts":
+            roles = ", ".join(message.role for message in data.conversation)
+            line += [(roles, "strong"), ("  and an answer opened" if data.opens_answer else "", "")]
+        if data.is_busy:
             line.append(("  reading ...", "dim"))
         line += [(f"  ! {one_line(note)}", "warn") for note in self._notes()]
         count, fits = len(self._panes()), self._room()
-        if self._view in ("pieces", "templates") and count > fits:
+        if self.shows_blocks and count > fits:
             first = self._first + 1
             last = min(first + fits - 1, count)
             shown = f"{first}-{last}" if last > first else f"{first}"
             line.insert(1, (f"panes {shown} of {count}, ] turns  ", "dim"))
-        self.query_one("#told", Lines).show(line)
+        status.show(line)
 
     def _notes(self) -> tuple[str, ...]:
         """What should be known of what the pane with the focus shows."""
         panes = self._panes()
         number = self._focused_pane
-        if self._view not in ("pieces", "templates") or self._first + number >= len(panes):
+        if not self.shows_blocks or self._first + number >= len(panes):
             return ()
-        reading = self._readings[panes[self._first + number]]
-        if self._view == "pieces":
-            return reading.notes
-        found = _rendered(reading, self._form(number))
-        return found.notes if found else ()
+        output = self._data.outputs[panes[self._first + number]]
+        if self.view == "pieces":
+            return output.notes
+        rendered = _rendered(output, self._form(number))
+        return rendered.notes if rendered else ()
 
-    def _show_panes(self) -> None:
+    def _update_panes(self) -> None:
         panes = self._panes()
         fits = min(self._room(), len(panes))
         self._first = min(self._first, len(panes) - 1)
@@ -196,94 +262,94 @@ class TokenPanes(Page):
             if not pane.display:
                 continue
             which = panes[self._first + number]
-            reading = self._readings[which]
-            if self._view == "pieces":
-                self._fill_text(pane, which, reading)
+            if self.view == "pieces":
+                self._fill_text(pane, which)
             else:
-                self._fill_template(pane, which, reading, self._form(number))
-        if isinstance(self.focused, Blocks) and not self.focused.display:
-            self.focus_initial()
+                self._fill_template(pane, which, self._form(number))
+        focused = self.screen.focused
+        if isinstance(focused, Blocks) and not focused.display:
+            self.focus_first()
 
-    def _fill_text(self, pane: BlockPane, which: int, reading: TokenizerOutput) -> None:
-        found: Tokenized | None = next(
-            (one for one in reading.texts if one.count.name == self._text_name), None
+    def _fill_text(self, pane: BlockPane, which: int) -> None:
+        output = self._data.outputs[which]
+        text: Tokenized | None = next(
+            (text for text in output.texts if text.count.name == self.text_name), None
         )
-        head: list[Piece] = [(f"{which + 1} {one_line(reading.name)}", color(which))]
-        tokens = found.tokens[:MOST_SHOWN] if found else ()
-        if found is not None:
-            head.append((f"  {found.count.tokens:,} tokens", ""))
-            if more := hidden(tokens, found.count.tokens):
+        head: list[Piece] = [(f"{which + 1} {one_line(output.name)}", color(which))]
+        tokens = text.tokens[:MOST_SHOWN] if text else ()
+        if text is not None:
+            head.append((f"  {text.count.tokens:,} tokens", ""))
+            if more := hidden(tokens, text.count.tokens):
                 head.append((f", {more:,} not shown", "warn"))
         if self._face != "text":
             head.append((f"  {self._face}", "dim"))
         pane.title(head)
-        pane.blocks.show(tokens, self._face, self._instead(reading, found is not None))
+        pane.blocks.show(tokens, self._face, self._instead(output, text is not None))
 
-    def _fill_template(
-        self, pane: BlockPane, which: int, reading: TokenizerOutput, form: str
-    ) -> None:
-        found = _rendered(reading, form)
-        head: list[Piece] = [(f"{which + 1} {one_line(reading.name)} ", color(which))]
-        head.append((one_line(found.template if found else form or "own"), "strong"))
-        if found is not None and not found.trouble:
-            head.append((f"  {found.count:,} tokens", ""))
+    def _fill_template(self, pane: BlockPane, which: int, form: str) -> None:
+        output = self._data.outputs[which]
+        rendered = _rendered(output, form)
+        head: list[Piece] = [(f"{which + 1} {one_line(output.name)} ", color(which))]
+        head.append((one_line(rendered.template if rendered else form or "own"), "strong"))
+        if rendered is not None and not rendered.trouble:
+            head.append((f"  {rendered.count:,} tokens", ""))
         if self._face != "text":
             head.append((f"  {self._face}", "dim"))
         pane.title(head)
-        instead = self._instead(reading, found is not None)
-        if found is not None and found.trouble:
-            instead = [[(one_line(found.trouble), "bad")]]
-        pane.blocks.show(found.tokens[:MOST_SHOWN] if found else (), self._face, instead)
+        instead = self._instead(output, rendered is not None)
+        if rendered is not None and rendered.trouble:
+            instead = [[(one_line(rendered.trouble), "bad")]]
+        pane.blocks.show(rendered.tokens[:MOST_SHOWN] if rendered else (), self._face, instead)
 
-    def _instead(self, reading: TokenizerOutput, is_read: bool) -> list[Line]:
+    def _instead(self, output: TokenizerOutput, is_read: bool) -> list[Line]:
         """What a pane says where it has no tokens."""
-        if reading.trouble:
-            return error_lines(EngineError(*reading.trouble))
-        if self._tokenize_client.trouble is not None:
-            return error_lines(self._tokenize_client.trouble)
+        if output.trouble:
+            return error_lines(EngineError(*output.trouble))
+        if self._data.trouble is not None:
+            return error_lines(self._data.trouble)
         return [[("no tokens" if is_read else "reading ...", "dim")]]
 
-    def _show_sheet(self) -> None:
+    def _update_sheet(self) -> None:
         sheet = self.query_one("#token-sheet", Pager)
-        if self._view == "texts":
-            turned = self._readings[self._first :] + self._readings[: self._first]
-            parallel = [line.name for line in LINES if line.parallel]
-            width = self.size.width - 2
-            sheet.show(texts_table(turned, list(self._texts), parallel, width, self.glyphs))
+        if self.view == "difference":
+            sheet.show(self._difference())
             return
-        sheet.show(self._difference())
+        outputs = [*self._data.outputs[self._first :], *self._data.outputs[: self._first]]
+        parallel = [line.name for line in LINES if line.parallel]
+        width = self.size.width - 2
+        sheet.show(texts_table(outputs, list(self._data.texts), parallel, width, self._glyphs))
 
     def _difference(self) -> list[Line]:
         """Between the first two templates, or the first one and the raw text."""
         panes = [(which, self._forms.get(at, "raw" if at == 0 else ""))
                  for at, which in enumerate(self._panes())]  # fmt: skip
         chosen = panes[1:3] if len(panes) > 2 else panes[:2]
-        sides = [(self._readings[which], form) for which, form in chosen]
+        sides = [(self._data.outputs[which], form) for which, form in chosen]
         lines: list[Line] = []
         texts = []
-        for at, (reading, form) in enumerate(sides):
-            found = _rendered(reading, form)
+        for at, (output, form) in enumerate(sides):
+            rendered = _rendered(output, form)
             label = ("[- only here -]", "{+ only here +}")[at]
-            name = one_line(found.template if found else form or "own")
+            name = one_line(rendered.template if rendered else form or "own")
             role = ("base", "tuned")[at]
-            lines.append([(f"{one_line(reading.name)} {name}  ", role), (label, role)])
-            if reading.trouble:
-                return [*lines, *error_lines(EngineError(*reading.trouble))]
-            if found is None:
+            lines.append([(f"{one_line(output.name)} {name}  ", role), (label, role)])
+            if output.trouble:
+                return [*lines, *error_lines(EngineError(*output.trouble))]
+            if rendered is None:
                 return [*lines, [("reading ...", "dim")]]
-            if found.trouble:
-                return [*lines, [(one_line(found.trouble), "bad")]]
-            for note in found.notes:
+            if rendered.trouble:
+                return [*lines, [(one_line(rendered.trouble), "bad")]]
+            for note in rendered.notes:
                 lines.append([(f"  {one_line(note)}", "dim")])
-            texts.append(found)
+            texts.append(rendered)
         if texts[0].text == texts[1].text:
             return [
                 *lines,
                 [],
                 [("They write the same.", "good")],
-                [(spell(texts[0].text, self.glyphs, spaces=False), "")],
+                [(spell(texts[0].text, self._glyphs, spaces=False), "")],
             ]
-        return [*lines, [], *difference_lines(texts[0], texts[1], self.glyphs)]
+        return [*lines, [], *difference_lines(texts[0], texts[1], self._glyphs)]
 
     def _update_token(self) -> None:
         pane = list(self.query(BlockPane))[self._focused_pane]
@@ -291,9 +357,9 @@ class TokenPanes(Page):
         line: Line = []
         if tokens:
             at = pane.blocks.at
-            line = [(" ", ""), *describe(tokens[at], at, len(tokens), self.glyphs)]
+            line = [(" ", ""), *describe(tokens[at], at, len(tokens), self._glyphs)]
         self.query_one("#token", Lines).show(line)
 
 
-def _rendered(reading: TokenizerOutput, form: str) -> Rendered | None:
-    return next((one for one in reading.renders if one.form == form), None)
+def _rendered(output: TokenizerOutput, form: str) -> Rendered | None:
+    return next((rendered for rendered in output.renders if rendered.form == form), None)

@@ -170,7 +170,7 @@ async def test_hostile_huge_and_unbroken_texts_at_any_size(app: FinetopApp) -> N
             await see(pilot, "yours")
             for _ in range(4):
                 await pilot.press("v")
-                if text[0] != "a" and page_of(app)._view != "texts":
+                if text[0] != "a" and page_of(app).panes.view != "texts":
                     continue
                 for size in [(20, 5), (chance.randint(20, 300), chance.randint(5, 100)), (90, 30)]:
                     await pilot.resize_terminal(*size)
