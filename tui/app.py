@@ -1,75 +1,27 @@
-"""The dashboard: modes, keys that work everywhere, and the way of the feed's messages to screens.
+"""The dashboard on a user's own runs."""
 
-Refuses to read a disk and to know what a screen draws. Store, actions and companion come in
-through the constructor, so that a test can hand others.
-"""
-
-import asyncio
-import contextlib
-import gc
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from textual.actions import SkipAction
-from textual.app import App
-from textual.binding import Binding
-from textual.events import Event, Key, MouseScrollDown, MouseScrollUp
 from textual.screen import Screen
 
-from engine.errors import EngineError
 from engine.jobs.store import Store, open_store
-from engine.recipes.recipe import TrainRecipe
-from tui import navigation, theme
 from tui.actions import Actions
-from tui.background import run_in_background
-from tui.cell_diff_driver import with_cell_diff
-from tui.companion_device import CompanionDevice, choose, held
-from tui.feeds.base import FeedThread
+from tui.base_app import BaseApp
 from tui.feeds.jobs_feed import JobsFeed
 from tui.glyphs import ASCII, UNICODE, Glyphs, detect
-from tui.keymap import KEYS
-from tui.messages import FeedFailed, MachineMeasured, MachineRead, RunChanged, RunsChanged
 from tui.runs.jobs_page import RunsPage
-from tui.screens import sort_order
-from tui.screens.modal import Window
-from tui.screens.page import Page
-from tui.screens.sort_order import SortOrder
-from tui.snapshots import Machine, RunDetail, RunRow, RunsSnapshot
+from tui.snapshots import Machine
 
 if TYPE_CHECKING:
-    from engine.jobs.hardware import HardwareSample
-    from tui.charts.view_store import ChartSettings
     from tui.companion import Companion
-    from tui.feeds.hardware_feed import HardwareFeed
     from tui.services import Services
 
-_BY_HAND = (Key, MouseScrollDown, MouseScrollUp)
-OPENING_SECONDS = 1.0
-"""Longest that keys wait for a window to open."""
-FIRST_SECONDS = 0.15
-"""Longest that the first paint waits for the list of runs."""
 
-
-class FinetopApp(App[None]):
+class FinetopApp(BaseApp):
     """One dashboard on one store. Several may look at the same runs at once."""
-
-    TITLE = "finetop"
-    DEFAULT_MODE = "runs"
-    CSS_PATH = "app.tcss"
-    ENABLE_COMMAND_PALETTE = False
-    AUTO_FOCUS = None
-    BINDINGS: ClassVar = [
-        Binding(key.key, key.action, key.label or key.help, show=False, priority=key.priority)
-        for key in KEYS
-        if not key.screen
-    ]
-    # As `:` does, with the field there before the next key comes, however fast one types.
-    BINDINGS.append(Binding("colon", "palette_at_once", show=False, priority=True))
 
     def __init__(
         self,
@@ -82,281 +34,23 @@ class FinetopApp(App[None]):
         cell_diff: bool = False,
         look: str = "",
     ) -> None:
-        # Where colours are refused, the terminal's own are left alone.
-        super().__init__(ansi_color="NO_COLOR" in os.environ)
-        if cell_diff:
-            self.driver_class = with_cell_diff(self.driver_class)
-        self.animation_level = "none"
-        self.glyphs = glyphs
-        self.store = store
-        self.actions = actions or Actions(store)
-        self._companion_factory = companion or self._make_companion
-        self._companion: Companion | None = None
-        self.companion_device = CompanionDevice()
-        """Where the companion's models run."""
-        self._ending: set[asyncio.Task[None]] = set()
-        self.runs = RunsSnapshot()
-        self.detail: RunDetail | None = None
-        self.machine = Machine()
-        self.readings: tuple[HardwareSample, ...] = ()
-        """The last minutes of the machine, once somebody has asked to see them."""
-        self._hardware_feed: HardwareFeed | None = None
-        self._chart_settings: ChartSettings | None = None
-        self.selected: str | None = None
-        """Key of the run that Watch and Compare are about."""
-        self.compared: str | None = None
-        """Key of the run whose models a key has just asked to be compared, until they are."""
-        self.order, self._order_note = SortOrder(), ""
-        """In which order Runs lists them, and why it is not that of last time."""
-        self.place: Path | tuple[Path, ...] = store.root
-        """The folder, or the folders, by which it is remembered how its charts were looked at."""
-        self.tags = ""
-        """A filter for tags that was asked for when it was started."""
-        self.draft: TrainRecipe | None = None
-        """What Launch is to be filled with when it opens next."""
-        self.feed: FeedThread = JobsFeed(store, self.post_message, measure=measure)
-        self.register_theme(theme.DARK)
-        self.register_theme(theme.LIGHT)
-        # Without its watcher, which would have the style sheet parsed once more.
-        self.set_reactive(FinetopApp.theme, theme.choose(look, os.environ).name)
-        self.stylesheet.set_variables(self.get_css_variables())
-        for mode, make in navigation.MODES.items():
-            self.add_mode(mode, make)
+        super().__init__(
+            store,
+            store.root,
+            glyphs=glyphs,
+            actions=actions,
+            companion=companion,
+            cell_diff=cell_diff,
+            look=look,
+        )
+        self.feed = JobsFeed(store, self.post_message, measure=measure)
 
     def get_default_screen(self) -> Screen[Any]:
         return RunsPage()
 
-    def on_mount(self) -> None:
-        self.add_mode("runs", self.get_default_screen)
-        self._catch_hangup()
-
-    def on_load(self) -> None:
-        self.order, self._order_note = sort_order.load(self.store.root)
-        self.feed.start()
-        self.runs = self.decorate_snapshot(self.feed.first(FIRST_SECONDS))
-
-    async def on_unmount(self) -> None:
-        self.feed.stop()
-        if self._hardware_feed is not None:
-            self._hardware_feed.stop()
-        if self._companion is not None:
-            await self._companion.close()
-        self.feed.join()
-
-    @property
-    def page(self) -> Page | None:
-        """The full screen that shows, a dialog over it or not."""
-        stack = self.screen_stack
-        return next((one for one in reversed(stack) if isinstance(one, Page)), None)
-
-    async def on_event(self, event: Event) -> None:
-        if isinstance(event, _BY_HAND):
-            self.feed.rest()
-        if isinstance(event, Key) and isinstance(self.screen, Window):
-            # A key that comes while it opens is meant for what is in it.
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.screen.opened.wait(), OPENING_SECONDS)
-        await super().on_event(event)
-
-    def on_runs_changed(self, message: RunsChanged) -> None:
-        self.runs = self.decorate_snapshot(message.snapshot)
-        self.call_after_refresh(self._first_painted)
-        if self.page is not None and self.page.ready:
-            self.page.show_runs(self.runs)
-
-    def decorate_snapshot(self, snapshot: RunsSnapshot) -> RunsSnapshot:
-        """What was read, as every page is to see it."""
-        return snapshot
-
     @property
     def pins(self) -> Sequence[str]:
-        """The `run_key` of each run that stands on top of the list and is always drawn."""
         return self.order.pinned
-
-    def on_run_changed(self, message: RunChanged) -> None:
-        self.detail = message.detail
-        if self.page is not None and self.page.ready:
-            self.page.show_detail(message.detail)
-
-    def on_machine_measured(self, message: MachineMeasured) -> None:
-        self.machine = message.machine
-        if self.page is not None and self.page.ready:
-            self.page.show_machine(message.machine)
-
-    def on_machine_read(self, message: MachineRead) -> None:
-        self.readings = message.readings
-        if self.page is not None and self.page.ready:
-            self.page.show_readings(message.readings)
-
-    @property
-    def chart_settings(self) -> "ChartSettings":
-        """How charts are looked at; known to every page from when one first asks."""
-        if self._chart_settings is None:
-            from tui.charts.view_store import ChartSettings
-
-            self._chart_settings = ChartSettings(self, self.place)
-        return self._chart_settings
-
-    @property
-    def hardware_feed(self) -> "HardwareFeed":
-        """What reads the machine; it begins when it is first asked for."""
-        if self._hardware_feed is None:
-            from tui.feeds.hardware_feed import HardwareFeed
-
-            self._hardware_feed = HardwareFeed(self.store.root, self.post_message)
-            self._hardware_feed.start()
-        return self._hardware_feed
-
-    def on_feed_failed(self, message: FeedFailed) -> None:
-        self.notify_user(f"Reading the runs met something unforeseen: {message.reason}", "error")
-
-    def notify_user(self, text: str, severity: Any = "information") -> None:
-        """A short notice; `text` is clean already."""
-        self.notify(text, severity=severity, markup=False, timeout=6)
-
-    def show_error(self, error: EngineError) -> None:
-        """An error, in a window over whatever is shown."""
-        from tui.screens.dialogs import ErrorDialog
-
-        self.push_screen(ErrorDialog(error))
-
-    def watch_run(self, key: str | None) -> None:
-        """Make a run the one that Watch and Compare are about."""
-        self.selected = key
-        self.feed.watch(Path(key) if key else None)
-
-    async def show_launch(self, recipe: TrainRecipe | None = None) -> None:
-        """Launch, filled with a recipe where one is given."""
-        if recipe is not None:
-            self.draft = recipe
-        await self.switch_mode("launch")
-
-    async def show_watch(self, key: str) -> None:
-        """Watch, with this run."""
-        self.watch_run(key)
-        await self.switch_mode("watch")
-
-    async def show_compare(self, key: str) -> None:
-        """Compare, with the models of this run."""
-        self.selected = self.compared = key
-        await self.switch_mode("compare")
-
-    def show_browse(self, path: Path, then: str = "") -> None:
-        """The answers of a job; `then` is what is done there first, note or vote."""
-        self.push_screen(navigation.browse_page(path, then))
-
-    def show_run_log(self, row: RunRow) -> None:
-        """What the workers of a run said."""
-        self.push_screen(navigation.run_log_page(row))
-
-    def show_overview(self, row: RunRow) -> None:
-        """Recipe, inputs and sizes of a run."""
-        self.push_screen(navigation.overview_page(row))
-
-    def show_hardware(self, folder: Path) -> None:
-        """How busy the machine is, with the disk that holds `folder`."""
-        self.hardware_feed.folder = folder
-        self.push_screen(navigation.hardware_page())
-
-    async def action_show(self, mode: str) -> None:
-        if not isinstance(self.screen, Page):
-            return  # a dialog wants an answer first
-        while isinstance(self.screen, Page) and self.screen.is_sub_page:
-            await self.pop_screen()
-        await self.switch_mode(mode)
-
-    async def action_back(self) -> None:
-        page = self.screen
-        if isinstance(page, Window):
-            page.go_back()
-        elif isinstance(page, Page) and not page.go_back() and self.current_mode != "runs":
-            await self.switch_mode("runs")
-
-    def action_help(self) -> None:
-        from tui.screens.help import HelpPage
-
-        if isinstance(self.screen, Page):
-            self.push_screen(HelpPage(self.screen.name_in_keymap))
-
-    async def action_palette(self) -> None:
-        from tui.screens.palette import PalettePage
-
-        page = self.screen
-        if isinstance(page, Page):
-            await self.push_screen(PalettePage(page), self._run_command)
-
-    async def action_palette_at_once(self) -> None:
-        if not isinstance(self.screen, Page) or self.screen.in_field:
-            raise SkipAction  # a letter like any other there
-        await self.action_palette()
-
-    async def _run_command(self, action: str | None) -> None:
-        if action and self.page is not None:
-            known = hasattr(self.page, f"action_{action.partition('(')[0]}")
-            await self.run_action(action, self.page if known else self)
-
-    def action_turn_glyphs(self) -> None:
-        self.glyphs = UNICODE if self.glyphs.is_ascii else ASCII
-        if self.page is not None:
-            self.page.redraw()
-
-    def action_turn_theme(self) -> None:
-        """Light colours or dark ones, from now on."""
-        turned = theme.other(self.theme)
-        self.theme = turned.name
-        run_in_background(self, lambda: theme.keep(turned), group="theme")
-
-    def action_leave(self) -> None:
-        live = [row for row in self.runs.rows if row.view.state.alive]
-        self.exit(message=_farewell(len(live)))
-
-    def _first_painted(self) -> None:
-        if self._order_note:
-            self.notify_user(self._order_note, "warning")
-            self._order_note = ""
-        if not gc.isenabled():
-            # What was loaded until now stays: the collector need not look at it ever again.
-            gc.freeze()
-            gc.enable()
-        self.feed.go_on()
-
-    def companion(self) -> "Companion":
-        """The one companion process, for every screen; started when it is first asked.
-
-        A run that has taken its GPU since keeps that one's memory: another companion answers, on a
-        free GPU or the CPU, and back again after the run. One that is answering is let finish.
-        """
-        wanted = choose(self.companion_device, held(self.runs), self.machine.gpus)
-        moves = not wanted.same_as(self.companion_device)
-        if self._companion is not None and moves and not self._companion.busy:
-            task = asyncio.create_task(self._companion.close())
-            self._ending.add(task)
-            task.add_done_callback(self._ending.discard)
-            self._companion = None
-        if self._companion is None or not moves:
-            self.companion_device = wanted
-        if self._companion is None:
-            self._companion = self._companion_factory()
-        return self._companion
-
-    def _make_companion(self) -> "Companion":
-        from tui.companion import Companion
-
-        placed, runs = self.companion_device, str(self.store.root)
-        return Companion(gpu=placed.gpu, runs=runs, device=placed.device, warm=False)
-
-    def _catch_hangup(self) -> None:
-        """Leave in good order when the line drops: the shell gets its terminal back as it was."""
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGHUP, signal.SIGTERM):
-                signal.signal(number, self._hang_up)
-
-    def _hang_up(self, number: int, frame: object) -> None:
-        # Where the terminal itself is gone, writing to it may block: then do not wait for ever.
-        end = threading.Timer(3.0, os._exit, [128 + number])
-        end.daemon = True
-        end.start()
-        self.call_later(self.exit, return_code=128 + number)
 
 
 def run_dashboard(
@@ -369,13 +63,6 @@ def run_dashboard(
     app = FinetopApp(open_store(given), glyphs=glyphs, measure=measure, cell_diff=True, look=look)
     app.run(mouse=mouse or "SSH_CONNECTION" not in os.environ)
     return app.return_code or 0
-
-
-def _farewell(live: int) -> str:
-    if not live:
-        return ""
-    runs = "1 run goes on" if live == 1 else f"{live} runs go on"
-    return f"{runs}. `finetop` shows them again; `finetop runs` lists them."
 
 
 if TYPE_CHECKING:  # has the type checker prove that pages get what they are promised

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from textual.screen import Screen
 
 from engine.jobs.store import Store, open_store
-from tui.app import FinetopApp
+from tui.base_app import BaseApp
 from tui.feeds.log_rows import noted
 from tui.feeds.logs_feed import LogsFeed
 from tui.glyphs import ASCII, UNICODE, Glyphs, detect
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tui.services import LogServices
 
 
-class LogsApp(FinetopApp):
+class LogsApp(BaseApp):
     """What `finetop watch` opens: Runs lists logs, Watch draws them."""
 
     def __init__(
@@ -35,12 +35,11 @@ class LogsApp(FinetopApp):
         cell_diff: bool = False,
         look: str = "",
     ) -> None:
-        super().__init__(store, glyphs=glyphs, cell_diff=cell_diff, look=look)
-        self.place = tuple(paths)
-        self.tags = tags
-        self.runs_filter = runs_filter
+        super().__init__(store, tuple(paths), glyphs=glyphs, cell_diff=cell_diff, look=look)
         self.logs = LogsFeed(paths, self.post_message, measure=measure)
         self.feed = self.logs
+        self.tags = tags
+        self.runs_filter = runs_filter
         self._read = RunsSnapshot()
         """The runs without notes."""
 

@@ -24,6 +24,7 @@ from tests.snapshots.frame_text import difference, frame_of, text_of
 from tests.tui.conftest import FakeCompanion
 from tui.actions import Actions
 from tui.app import FinetopApp
+from tui.base_app import BaseApp
 from tui.browse.answers_feed import AnswersFeed, WriteQueue
 from tui.charts.chart import Chart
 from tui.logs_app import LogsApp
@@ -55,7 +56,7 @@ class Recorder:
         self.troubles: list[str] = []
         """What reading met that nobody foresaw."""
         self.taken: dict[str, type[Screen[Any]]] = {}
-        self._app: FinetopApp | None = None
+        self._app: BaseApp | None = None
         self._pilot: Pilot[Any] | None = None
         self._quiet = 0
 
@@ -64,7 +65,7 @@ class Recorder:
         return self.size[0] >= 120
 
     @property
-    def app(self) -> FinetopApp:
+    def app(self) -> BaseApp:
         assert self._app is not None, "nothing is shown"
         return self._app
 
@@ -125,9 +126,7 @@ class Recorder:
             self.differences.append(told)
 
     @asynccontextmanager
-    async def _showing(
-        self, app: FinetopApp, *, notifications: bool = False
-    ) -> AsyncIterator[None]:
+    async def _showing(self, app: BaseApp, *, notifications: bool = False) -> AsyncIterator[None]:
         rest()
         look = app.feed.cycle
 

@@ -28,7 +28,7 @@ from tests.tui.answering import (
 )
 from tests.tui.building import write_run
 from tests.tui.tokens.readings import FakeReadings
-from tui import app as dashboard
+from tui import base_app
 from tui.app import FinetopApp
 from tui.charts.chart import Chart
 
@@ -248,8 +248,8 @@ def _at_rest_after_each_key(monkeypatch: pytest.MonkeyPatch) -> None:
         notify(app, message, **{**more, "timeout": patience.PROCESS_SECONDS})
 
     monkeypatch.setattr(App, "notify", say)
-    monkeypatch.setattr(dashboard, "OPENING_SECONDS", patience.SECONDS)
-    monkeypatch.setattr(dashboard, "FIRST_SECONDS", patience.SECONDS)
+    monkeypatch.setattr(base_app, "OPENING_SECONDS", patience.SECONDS)
+    monkeypatch.setattr(base_app, "FIRST_SECONDS", patience.SECONDS)
 
 
 TURNS = 500
@@ -336,7 +336,7 @@ def app(root: Path, companion: FakeCompanion) -> FinetopApp:
     return FinetopApp(Store(root), companion=lambda: companion)  # type: ignore[arg-type, return-value]
 
 
-def screen_text(app: FinetopApp) -> str:
+def screen_text(app: App[Any]) -> str:
     """What is on the screen, as plain text."""
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
@@ -344,7 +344,7 @@ def screen_text(app: FinetopApp) -> str:
 
 async def see(pilot: Pilot[Any], text: str, seconds: float = patience.SECONDS) -> None:
     """Wait until `text` is on the screen."""
-    await until(pilot, lambda: text in screen_text(pilot.app), seconds)  # type: ignore[arg-type]
+    await until(pilot, lambda: text in screen_text(pilot.app), seconds)
 
 
 async def rests(pilot: Pilot[Any], drawn: list[Any], what: str = "") -> None:
@@ -362,6 +362,6 @@ async def until(pilot: Pilot[Any], condition: Line, seconds: float = patience.SE
     """Wait until `condition`; fails with the screen's text."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, f"waited in vain; the screen:\n{screen_text(pilot.app)}"  # type: ignore[arg-type]
+        assert time.monotonic() < end, f"waited in vain; the screen:\n{screen_text(pilot.app)}"
         await pilot.pause(0.02)
     await pilot._wait_for_screen()  # what belongs to it is on the screen as well

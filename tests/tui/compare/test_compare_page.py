@@ -67,7 +67,7 @@ async def test_own_prompt_and_a_second_turn(app: FinetopApp, companion: FakeComp
 async def test_settings_are_shown_and_sent(
     app: FinetopApp, companion: FakeCompanion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.app.held", lambda runs: {"cuda:0"})
+    monkeypatch.setattr("tui.base_app.held", lambda runs: {"cuda:0"})
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("4")
         await see(pilot, "temp 0 · greedy · seed 7 · 128 new")

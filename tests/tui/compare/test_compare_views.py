@@ -28,7 +28,7 @@ async def answer(pilot: Pilot[Any], word: str = "tuned says") -> None:
     await see(pilot, "prompt 1/")
     await pilot.press("ctrl+s")
     await see(pilot, word)
-    await until(pilot, lambda: "esc cancels" not in screen_text(pilot.app))  # type: ignore[arg-type]
+    await until(pilot, lambda: "esc cancels" not in screen_text(pilot.app))
 
 
 async def test_word_difference_is_marked_in_both_and_turns_off(app: FinetopApp) -> None:

@@ -11,6 +11,7 @@ from engine.jobs.store import Store
 from tests.tui.building import write_event
 from tests.tui.conftest import see, until
 from tui.app import FinetopApp
+from tui.base_app import BaseApp
 from tui.logs_app import LogsApp
 from tui.screens.modal import Window
 from tui.screens.page import Page
@@ -21,13 +22,13 @@ TYPED = "xq3Dn"
 """Each is a command where letters are not text: hide, leave, Watch, delete, new."""
 
 
-def burst(app: FinetopApp, text: str) -> None:
+def burst(app: BaseApp, text: str) -> None:
     """All keys at once, as the terminal's driver hands them over."""
     for letter in text:
         app.post_message(Key("slash" if letter == "/" else letter, letter))
 
 
-async def typed(pilot: Pilot[None], app: FinetopApp) -> None:
+async def typed(pilot: Pilot[None], app: BaseApp) -> None:
     page = app.screen
     assert isinstance(page, Page)
     burst(app, f"/{TYPED}")
