@@ -34,7 +34,7 @@ from engine.worker.training.evaluator import Evaluator, HeldOut
 from engine.worker.training.event_writer import Curves
 from engine.worker.training.forgetting import ForgettingMonitor, pin_probe, reference_logprobs
 from engine.worker.training.hf_arguments import training_arguments
-from engine.worker.training.trainer import TokenTrainer
+from engine.worker.training.trainer import MeasuredTrainer, TokenTrainer
 
 
 def run(attempt: Attempt) -> str:
@@ -85,13 +85,13 @@ def run(attempt: Attempt) -> str:
     if recipe.training.objective == "dpo":
         from engine.worker.training.dpo import preference_trainer
 
-        def make(curves: Curves, callback: TrainingCallback) -> tuple[TokenTrainer, Evaluator]:
+        def make(curves: Curves, callback: TrainingCallback) -> tuple[MeasuredTrainer, Evaluator]:
             return preference_trainer(
                 attempt, curves, callback, recipe, stage, formats, device, model, tokenizer, data
             )
     else:
 
-        def make(curves: Curves, callback: TrainingCallback) -> tuple[TokenTrainer, Evaluator]:
+        def make(curves: Curves, callback: TrainingCallback) -> tuple[MeasuredTrainer, Evaluator]:
             folder = attempt.directory.checkpoints
             arguments = training_arguments(recipe.training, folder, device, formats)
             return token_trainer(
@@ -136,7 +136,7 @@ def _train(
     tokenizer: Any,
     template: Template,
     data: PreparedDataset,
-    make: Callable[[Curves, TrainingCallback], tuple[TokenTrainer, Evaluator]],
+    make: Callable[[Curves, TrainingCallback], tuple[MeasuredTrainer, Evaluator]],
     monitor: ForgettingMonitor | None,
     resumed: Path | None,
 ) -> str:
@@ -176,7 +176,7 @@ def _train(
     return "; ".join(filter(None, sentences))
 
 
-def _choose(attempt: Attempt, trainer: TokenTrainer, callback: TrainingCallback) -> str:
+def _choose(attempt: Attempt, trainer: MeasuredTrainer, callback: TrainingCallback) -> str:
     """Take the weights that the recipe wants; returns a sentence on it, empty for the last ones."""
     step, sentence = callback.choose_result()
     if sentence:
@@ -231,7 +231,7 @@ def _note_versions(attempt: Attempt, device: torch.device) -> None:
     attempt.log(f"{line}, Python {platform.python_version()}, on {where} ({device})")
 
 
-def _quiet(trainer: TokenTrainer) -> None:
+def _quiet(trainer: MeasuredTrainer) -> None:
     """The Trainer prints its logs to the screen that a worker does not have."""
     from transformers import PrinterCallback
 

@@ -12,11 +12,10 @@ from typing import Any
 
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
-from transformers import Trainer
 
 from engine.recipes.settings import Training
 from engine.worker.data.encode import Encoded, collate
-from engine.worker.data.packing import collate_packed, packed_inputs, plan_bins
+from engine.worker.data.packing import collate_packed, plan_bins
 from engine.worker.model.attention import wants_flat
 
 Collate = Callable[[Sequence[Any]], dict[str, Tensor]]
@@ -107,26 +106,6 @@ class PackedSampler(EpochSampler):
         bins = [tuple(left[length].pop() for length in lengths) for lengths in self._bins]
         draw.shuffle(bins)
         return iter(bins)
-
-
-class SampledTrainer(Trainer):
-    """A Trainer that takes its rows by a sampler of ours, where it is given one."""
-
-    def __init__(self, *, sampler: EpochSampler | None = None, **options: Any) -> None:
-        self.sampler = sampler
-        """None: shuffled, as the Trainer does it."""
-        super().__init__(**options)
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        return super()._get_train_sampler(train_dataset) if self.sampler is None else self.sampler
-
-    def compute_loss(self, model: Any, inputs: dict[str, Any], *rest: Any, **named: Any) -> Any:
-        """The loss of a pass, packed or not."""
-        return super().compute_loss(model, packed_inputs(inputs), *rest, **named)
-
-    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
-        """None are counted: nobody reads it, and counting parameters takes time at every pass."""
-        return 0
 
 
 def choose_sampler(

@@ -36,7 +36,7 @@ from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.evaluator import preserve_rng_and_mode
 from engine.worker.training.event_writer import Curves
 from engine.worker.training.hf_arguments import training_arguments
-from engine.worker.training.trainer import TokenTrainer
+from engine.worker.training.trainer import MeasuredTrainer
 
 NUMBERS = {
     "margin": "rewards/margins",
@@ -48,11 +48,21 @@ NUMBERS = {
 A reward is beta times the log-ratio to the reference, in nats."""
 
 
-class _Bridge(DPOTrainer):
-    """TRL's trainer, without what it would do to data that is encoded already."""
+class PreferenceTrainer(MeasuredTrainer, DPOTrainer):
+    """TRL's trainer, its every number weighted by pairs, on data that is encoded already."""
 
-    def __init__(self, compute_loss_func: Any = None, **options: Any) -> None:
-        super().__init__(**options)  # the loss is TRL's own
+    loss_is_scaled_for_ga = True
+
+    def __init__(self, *parts: Any, model: Any, **options: Any) -> None:
+        formats = {name: one.dtype for name, one in model.named_parameters()}
+        super().__init__(*parts, model=model, **options)
+        for name, one in model.named_parameters():
+            if name in formats:  # on a quantised base TRL rounds what is learned to bfloat16
+                one.data = one.data.to(formats[name])
+        if hasattr(model, "peft_config") and "ref" in model.peft_config:
+            model.delete_adapter("ref")  # a copy of the adapter; the reference was asked before
+        self.precompute_ref_logps = True
+        self._sums = dict.fromkeys(NUMBERS, 0.0)
 
     def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
         return dataset
@@ -65,23 +75,6 @@ class _Bridge(DPOTrainer):
 
     def _send_telemetry(self) -> None:
         pass
-
-
-class PreferenceTrainer(TokenTrainer, _Bridge):
-    """A Trainer whose every number is weighted by pairs."""
-
-    loss_is_scaled_for_ga = True  # type: ignore[assignment]
-
-    def __init__(self, *parts: Any, model: Any, **options: Any) -> None:
-        formats = {name: one.dtype for name, one in model.named_parameters()}
-        super().__init__(*parts, model=model, **options)
-        for name, one in model.named_parameters():
-            if name in formats:  # on a quantised base TRL rounds what is learned to bfloat16
-                one.data = one.data.to(formats[name])
-        if hasattr(model, "peft_config") and "ref" in model.peft_config:
-            model.delete_adapter("ref")  # a copy of the adapter; the reference was asked before
-        self.precompute_ref_logps = True
-        self._sums = dict.fromkeys(NUMBERS, 0.0)
 
     def compare(self, inputs: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         """The mean loss of a pass and the means of NUMBERS, by their names."""
@@ -188,7 +181,7 @@ def preference_trainer(
         attempt.log("DPO trains without dropout: method.dropout is not used")
     training, pad = recipe.training, tokenizer.pad_token_id or 0
     trainer = PreferenceTrainer(
-        attempt, curves, callback, pad,
+        attempt, curves, callback,
         model=model,
         args=_arguments(recipe, attempt.directory.checkpoints, device, formats, model),
         train_dataset=Dataset.from_dict({"row": [0]}),

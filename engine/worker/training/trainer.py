@@ -12,12 +12,13 @@ from typing import Any
 import psutil
 import torch
 from torch import Tensor
-from transformers import TrainerState
+from transformers import Trainer, TrainerState
 
 from engine.events.summary import perplexity
 from engine.worker.attempt import Attempt, Stopped
-from engine.worker.data.batching import SampledTrainer
+from engine.worker.data.batching import EpochSampler
 from engine.worker.data.encode import collate, nll_by_row
+from engine.worker.data.packing import packed_inputs
 from engine.worker.training import checkpoints
 from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.evaluator import Evaluator, preserve_rng_and_mode
@@ -43,17 +44,20 @@ class Meter:
         return taken
 
 
-class TokenTrainer(SampledTrainer):
-    """A Trainer whose every number is weighted by tokens."""
+class MeasuredTrainer(Trainer):
+    """A Trainer that measures, logs and saves as runs of ours do; subclasses have the loss."""
 
     def __init__(
         self,
         attempt: Attempt,
         curves: Curves,
         callback: TrainingCallback,
-        pad_id: int,
+        *,
+        sampler: EpochSampler | None = None,
         **options: Any,
     ) -> None:
+        self.sampler = sampler
+        """What yields the rows; None: shuffled, as the Trainer does it."""
         self.meter = Meter()
         self.evaluators: Sequence[Evaluator] = ()
         """What is measured at each evaluation, in this order."""
@@ -64,16 +68,14 @@ class TokenTrainer(SampledTrainer):
         self._clock = (time.monotonic(), 0)
         self._process = psutil.Process()
         self._hardware_logger = HardwareLogger(attempt.directory.path, attempt.devices)
-        options.setdefault("data_collator", lambda rows: collate(rows, pad_id))
-        options.setdefault("compute_loss_func", self._loss)
         super().__init__(callbacks=[callback], **options)
 
-    def _loss(self, outputs: Any, labels: Tensor, num_items_in_batch: Any = None) -> Tensor:
-        sums, counts = nll_by_row(outputs.logits, labels)
-        nll = sums.sum()
-        self.meter.add(nll, counts.sum())
-        loss: Tensor = nll / num_items_in_batch
-        return loss.float()
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        return super()._get_train_sampler(train_dataset) if self.sampler is None else self.sampler
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """None are counted: nobody reads it, and counting parameters takes time at every pass."""
+        return 0
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Write the curves of a step. The Trainer's own history would grow with every step."""
@@ -156,3 +158,30 @@ class TokenTrainer(SampledTrainer):
         if self.args.device.type == "cuda":
             return float(torch.cuda.max_memory_allocated(self.args.device))
         return float(self._process.memory_info().rss)
+
+
+class TokenTrainer(MeasuredTrainer):
+    """A Trainer whose every number is weighted by tokens."""
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        curves: Curves,
+        callback: TrainingCallback,
+        pad_id: int,
+        **options: Any,
+    ) -> None:
+        options.setdefault("data_collator", lambda rows: collate(rows, pad_id))
+        options.setdefault("compute_loss_func", self._loss)
+        super().__init__(attempt, curves, callback, **options)
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *rest: Any, **named: Any) -> Any:
+        """The loss of a pass, packed or not."""
+        return super().compute_loss(model, packed_inputs(inputs), *rest, **named)
+
+    def _loss(self, outputs: Any, labels: Tensor, num_items_in_batch: Any = None) -> Tensor:
+        sums, counts = nll_by_row(outputs.logits, labels)
+        nll = sums.sum()
+        self.meter.add(nll, counts.sum())
+        loss: Tensor = nll / num_items_in_batch
+        return loss.float()

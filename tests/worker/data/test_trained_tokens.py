@@ -17,7 +17,7 @@ from engine.worker.companion.handlers import Handlers
 from engine.worker.data import batching
 from engine.worker.data.chat_template import choose_template
 from engine.worker.data.encode import IGNORE_INDEX
-from engine.worker.training.trainer import TokenTrainer
+from engine.worker.training.trainer import MeasuredTrainer, TokenTrainer
 from tests.worker.here import train_here
 from tests.worker.tiny import save_checkpoint
 
@@ -28,7 +28,7 @@ Seen = tuple[tuple[int, ...], tuple[bool, ...]]
 class Watch:
     """Every training pass of a model, row by row: the ids that it got and what the loss counts."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, trainer: type[TokenTrainer]) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, trainer: type[MeasuredTrainer]) -> None:
         self.passes: list[list[Seen]] = []
         self.drawn: list[list[Seen]] = []
         """What the passes were made of, where that is no pairs."""
