@@ -190,7 +190,7 @@ class BaseApp(App[None]):
 
     @property
     def chart_settings(self) -> "ChartSettings":
-        """How charts are looked at; known to every page from when one first asks."""
+        """How charts are drawn; the same for every page."""
         if self._chart_settings is None:
             from tui.charts.view_store import ChartSettings
 
@@ -292,8 +292,8 @@ class BaseApp(App[None]):
 
     async def _run_command(self, action: str | None) -> None:
         if action and self.page is not None:
-            known = hasattr(self.page, f"action_{action.partition('(')[0]}")
-            await self.run_action(action, self.page if known else self)
+            is_of_page = hasattr(self.page, f"action_{action.partition('(')[0]}")
+            await self.run_action(action, self.page if is_of_page else self)
 
     def action_turn_glyphs(self) -> None:
         self.glyphs = UNICODE if self.glyphs.is_ascii else ASCII
@@ -326,15 +326,15 @@ class BaseApp(App[None]):
         A run that has taken its GPU since keeps that one's memory: another companion answers, on a
         free GPU or the CPU, and back again after the run. One that is answering is let finish.
         """
-        wanted = choose(self.companion_device, held(self.runs), self.machine.gpus)
-        moves = not wanted.same_as(self.companion_device)
+        device = choose(self.companion_device, held(self.runs), self.machine.gpus)
+        moves = not device.same_as(self.companion_device)
         if self._companion is not None and moves and not self._companion.busy:
             task = asyncio.create_task(self._companion.close())
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
             self._companion = None
         if self._companion is None or not moves:
-            self.companion_device = wanted
+            self.companion_device = device
         if self._companion is None:
             self._companion = self._companion_factory()
         return self._companion
@@ -342,8 +342,8 @@ class BaseApp(App[None]):
     def _make_companion(self) -> "Companion":
         from tui.companion import Companion
 
-        placed, runs = self.companion_device, str(self.store.root)
-        return Companion(gpu=placed.gpu, runs=runs, device=placed.device, warm=False)
+        at, runs = self.companion_device, str(self.store.root)
+        return Companion(gpu=at.gpu, runs=runs, device=at.device, warm=False)
 
     def _catch_hangup(self) -> None:
         """Leave in good order when the line drops: the shell gets its terminal back as it was."""

@@ -73,11 +73,11 @@ def across(curves: tuple[Curve, ...], options: ChartOptions) -> list[Floats]:
     """The x of each curve: its places, else steps, or seconds since `begin`."""
     begins = [float(curve.wall_times[0]) for curve in curves if len(curve.wall_times)]
     begin = options.begin or min(begins, default=0.0)
-    found = []
+    xs = []
     for curve in curves:
         own = curve.wall_times - begin if options.by_time else curve.steps.astype(np.float64)
-        found.append(own if curve.places is None else curve.places)
-    return found
+        xs.append(own if curve.places is None else curve.places)
+    return xs
 
 
 def draw(
@@ -94,7 +94,7 @@ def draw(
     columns = width - left
     x_axis = _fit_x(xs, options, previous)
     strokes, unplaced = _strokes(curves, xs, options, x_axis, columns)
-    levels = tuple(one for one in options.levels if one.value > 0 or not options.log)
+    levels = tuple(level for level in options.levels if level.value > 0 or not options.log)
     y_axis = _fit_y(strokes, levels, options, previous)
     letters = letters_of(curves)
     cells = frame(x_axis, y_axis, width, height, plain=options.glyphs.is_ascii).copy()
@@ -108,8 +108,8 @@ def draw(
         canvas.across(float(_height(level.value, y_axis)), LEVEL, options.glyphs.level)
     for stroke in strokes:
         _put(stroke, x_axis, y_axis, canvas, options.glyphs, letters.get(stroke.label, ""))
-    put_letters([_named(one, letters[one.label], x_axis, y_axis) for one in strokes
-                 if one.label in letters and not one.as_points], canvas)  # fmt: skip
+    put_letters([_named(stroke, letters[stroke.label], x_axis, y_axis) for stroke in strokes
+                 if stroke.label in letters and not stroke.as_points], canvas)  # fmt: skip
     texts = tuple(line.tobytes().decode("utf-32-le") for line in cells)
     owners = tuple(tuple(line) for line in roles.tolist())
     if framed:
@@ -125,8 +125,8 @@ def _stops(xs: list[Floats], axis: Axis, columns: int) -> Floats:
     for x in xs:
         x = x if (x[1:] >= x[:-1]).all() else np.sort(x)
         at = np.searchsorted(x, ends)
-        known = at < len(x)
-        firsts[known] = np.minimum(firsts[known], x[at[known]])
+        within = at < len(x)
+        firsts[within] = np.minimum(firsts[within], x[at[within]])
     nexts = np.append(ends[1:], np.nextafter(axis.high, np.inf))
     return firsts[firsts < nexts]
 
@@ -140,8 +140,8 @@ class _Stroke:
     role: int
     as_points: bool = False
     label: str = ""
-    gone: Floats | None = None
-    """Where its values were not finite."""
+    gaps: Floats | None = None
+    """Where along x its values were not finite."""
 
 
 def _strokes(
@@ -155,8 +155,8 @@ def _strokes(
     span = (axis.low, axis.high)
     unplaced = 0
     for curve, x in zip(curves, xs, strict=True):
-        values, wrong = _drawable(curve.values)
-        gone = x[wrong]
+        values, undrawable = _drawable(curve.values)
+        gaps = x[undrawable]
         if options.log:
             below = values < _SMALLEST
             unplaced += 0 if curve.faint else len(_inside(x[below], x[below], options)[0])
@@ -165,17 +165,18 @@ def _strokes(
         if curve.as_points:
             points = _inside(x, values, options)
             among, role = (faint, FAINT) if curve.faint else (of_points, STRONG)
-            among.append(_Stroke(*points, role + accent, True, curve.label, gone))
+            among.append(_Stroke(*points, role + accent, True, curve.label, gaps))
             continue
         raw = thin(*_within(x, values, options), columns, span)
         if curve.faint:
-            faint.append(_Stroke(*raw, FAINT + accent, gone=gone))
+            faint.append(_Stroke(*raw, FAINT + accent, gaps=gaps))
             continue
         if options.smoothing > 0:
             faint.append(_Stroke(*raw, FAINT + accent))
             raw = thin(*_within(x, smooth(values, options.smoothing), options), columns, span)
-        strong.append(_Stroke(*raw, STRONG + accent, label=curve.label, gone=gone))
-    return [replace(one, y=_upright(one.y)) for one in (*faint, *strong, *of_points)], unplaced
+        strong.append(_Stroke(*raw, STRONG + accent, label=curve.label, gaps=gaps))
+    strokes = [*faint, *strong, *of_points]
+    return [replace(stroke, y=_upright(stroke.y)) for stroke in strokes], unplaced
 
 
 def _within(x: Floats, values: Floats, options: ChartOptions) -> tuple[Floats, Floats]:
@@ -197,8 +198,8 @@ def _drawable(values: Floats) -> tuple[Floats, Ints]:
     """The values, NaN where they are not finite or too large to be drawn; and where that is."""
     if not len(values) or (values.min() >= -_LARGEST and values.max() <= _LARGEST):
         return values, np.empty(0, np.int64)
-    wrong = ~(np.abs(values) <= _LARGEST)
-    return np.where(wrong, np.nan, values), np.flatnonzero(wrong)
+    undrawable = ~(np.abs(values) <= _LARGEST)
+    return np.where(undrawable, np.nan, values), np.flatnonzero(undrawable)
 
 
 def _upright(values: Floats) -> Floats:
@@ -212,8 +213,8 @@ def _fit_x(xs: list[Floats], options: ChartOptions, previous: Picture | None) ->
     low = min((end[0] for end in ends), default=0.0)
     high = max((end[1] for end in ends), default=1.0)
     total = 0.0 if options.by_time else options.total
-    known = previous.x if previous and previous.x.wall == options.wall else None
-    return replace(fit_x(low, high, known, time=options.by_time, total=total), wall=options.wall)
+    before = previous.x if previous and previous.x.wall == options.wall else None
+    return replace(fit_x(low, high, before, time=options.by_time, total=total), wall=options.wall)
 
 
 def _fit_y(
@@ -224,10 +225,10 @@ def _fit_y(
 ) -> Axis:
     finite = [stroke.y[np.isfinite(stroke.y)] for stroke in strokes]
     finite.append(np.array([level.value for level in levels]))
-    found = np.concatenate([*finite, np.empty(0)])
-    if not len(found):
+    values = np.concatenate([*finite, np.empty(0)])
+    if not len(values):
         return Axis(0.1, 10.0, log=True) if options.log else Axis(0.0, 1.0)
-    low, high = float(found.min()), float(found.max())
+    low, high = float(values.min()), float(values.max())
     return fit_y(low, high, previous.y if previous else None, log=options.log)
 
 
@@ -241,9 +242,9 @@ def _put(
     else:
         character = "" if glyphs.dots else (".", "*")[stroke.role >= STRONG]
         canvas.line(x, height, stroke.role, character)
-    if stroke.gone is not None:
-        gone = _share(stroke.gone, x_axis)
-        canvas.scatter(gone, np.zeros(len(gone)), ALERT, glyphs.missing)
+    if stroke.gaps is not None:
+        gaps = _share(stroke.gaps, x_axis)
+        canvas.scatter(gaps, np.zeros(len(gaps)), ALERT, glyphs.missing)
 
 
 def _named(stroke: _Stroke, letter: str, x_axis: Axis, y_axis: Axis) -> Named:
@@ -269,7 +270,7 @@ def _labelled(
     """The pictures' lines, each level's label upon it where that hides no curve."""
     lines = list(texts)
     rows = [at for at, row in enumerate(roles) if LEVEL in row]
-    for level, at in zip(sorted(levels, key=lambda one: -one.value), rows, strict=False):
+    for level, at in zip(sorted(levels, key=lambda level: -level.value), rows, strict=False):
         label = f" {one_line(level.label)} "
         for start in range(left + 2, len(lines[at]) - len(label)):
             span = slice(start, start + len(label))

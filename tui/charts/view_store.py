@@ -17,9 +17,6 @@ from tui.background import run_in_background
 
 _GROUP = "chart settings"
 
-Taken = Callable[[str], None]
-"""Called once the state of last time is there, with a note where that was no good."""
-
 
 class ChartSettings:
     """How charts are drawn: `view` is how it is now."""
@@ -31,14 +28,15 @@ class ChartSettings:
         self._kept: ViewState | None = None
         self._turn = threading.Lock()
         self._known = False
-        self._waiting: list[Taken] = []
+        self._waiting: list[Callable[[str], None]] = []
 
-    def recall(self, taken: Taken) -> None:
-        """Have the state of last time, read once; `taken` is told when it is there."""
+    def recall(self, then: Callable[[str], None]) -> None:
+        """Have the state of last time, read once; `then` is called once it is there, with a note
+        where that was no good."""
         if self._known:
-            taken("")
+            then("")
             return
-        self._waiting.append(taken)
+        self._waiting.append(then)
         if len(self._waiting) == 1:
             run_in_background(self._app, self._read, partial(self._take, self.view), group=_GROUP)
 
@@ -56,8 +54,8 @@ class ChartSettings:
         if self.view is before:  # else a key was faster
             self.view = self._kept = state
         waiting, self._waiting = self._waiting, []
-        for at, taken in enumerate(waiting):
-            taken("" if at else note)
+        for at, then in enumerate(waiting):
+            then("" if at else note)
 
     def _keep(self) -> str:
         with self._turn:  # whoever comes last writes what is newest

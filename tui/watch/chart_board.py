@@ -213,8 +213,9 @@ class ChartBoard(Widget):
     def toggle_log_scale(self) -> None:
         """Of the charts in sight: all logarithmic, or none where all of them are."""
         here = {self._spec(at).traces[0].tag for at in range(len(self.charts)) if self.specs}
-        known = set(self._view.log_scale)
-        self._change(log_scale=sorted(known - here if here <= known else known | here))
+        logarithmic = set(self._view.log_scale)
+        others = logarithmic - here
+        self._change(log_scale=sorted(others if here <= logarithmic else others | here))
         self._apply_settings()
 
     def turn_axis(self) -> None:

@@ -81,7 +81,7 @@ class WatchPage(RunActions):
             self.services.chart_settings.recall(self._use_recalled)
 
     def _use_recalled(self, note: str) -> None:
-        """Draw as this directory was looked at last time."""
+        """Draw by the settings of last time."""
         tag_filter = self.services.tags or self.services.chart_settings.view.tag_filter
         if tag_filter:
             self.filter_text = tag_filter
@@ -97,7 +97,7 @@ class WatchPage(RunActions):
 
     @property
     def _has_log(self) -> bool:
-        """Whether a worker of ours said something; of other writers' runs there are only facts."""
+        """Whether a worker of ours wrote one; of other writers' runs there are only facts."""
         return self.chosen is not None and self.chosen.view.recipe is not None
 
     @property
@@ -400,5 +400,5 @@ def _first(snapshot: RunsSnapshot) -> str | None:
     rows = snapshot.rows
     live = [row for row in rows if row.view.state.alive]
     own = [row for row in rows if not row.shipped]
-    found = next(iter([*live, *own, *rows]), None)
-    return found.key if found else None
+    first = next(iter([*live, *own, *rows]), None)
+    return first.key if first else None

@@ -47,14 +47,15 @@ class Cells(Widget):
         lines = [list(line) for line in self.paint(width, height)[:height]]
         changed = [y for y, (old, new) in enumerate(zip_longest(before, lines)) if old != new]
         if changed:
-            kept = {
+            unchanged = {
                 y: strip
                 for y, strip in enumerate(strips)
                 if y < len(lines) and strip.cell_length == width and lines[y] == before[y]
             }
             self._lines = lines
             self._strips = [
-                kept[y] if y in kept else self._strip(line, width) for y, line in enumerate(lines)
+                unchanged[y] if y in unchanged else self._strip(line, width)
+                for y, line in enumerate(lines)
             ]
             self.refresh(*(Region(0, y, width, 1) for y in changed))
 
@@ -112,7 +113,7 @@ class Cells(Widget):
 
 def _joined(line: Line) -> Line:
     """The same line in as few pieces as it has roles in turn: each costs time when it is drawn."""
-    found: list[Piece] = []
+    joined: list[Piece] = []
     for role, pieces in groupby(line, key=itemgetter(1)):
-        found.append(("".join(text for text, _ in pieces), role))
-    return found
+        joined.append(("".join(text for text, _ in pieces), role))
+    return joined

@@ -54,11 +54,11 @@ class PreferenceTrainer(MeasuredTrainer, DPOTrainer):
     loss_is_scaled_for_ga = True
 
     def __init__(self, *parts: Any, model: Any, **options: Any) -> None:
-        formats = {name: one.dtype for name, one in model.named_parameters()}
+        formats = {name: weight.dtype for name, weight in model.named_parameters()}
         super().__init__(*parts, model=model, **options)
-        for name, one in model.named_parameters():
+        for name, weight in model.named_parameters():
             if name in formats:  # on a quantised base TRL rounds what is learned to bfloat16
-                one.data = one.data.to(formats[name])
+                weight.data = weight.data.to(formats[name])
         if hasattr(model, "peft_config") and "ref" in model.peft_config:
             model.delete_adapter("ref")  # a copy of the adapter; the reference was asked before
         self.precompute_ref_logps = True
@@ -80,9 +80,9 @@ class PreferenceTrainer(MeasuredTrainer, DPOTrainer):
         """The mean loss of a pass and the means of NUMBERS, by their names."""
         model: Any = self.model
         loss: Tensor = super()._compute_loss(model, inputs, False)  # type: ignore[no-untyped-call]
-        said = self._metrics["train" if model.training else "eval"]
-        numbers = {name: float(said[theirs][-1]) for name, theirs in NUMBERS.items()}
-        said.clear()
+        metrics = self._metrics["train" if model.training else "eval"]
+        numbers = {name: float(metrics[theirs][-1]) for name, theirs in NUMBERS.items()}
+        metrics.clear()
         return loss, numbers
 
     def compute_loss(
@@ -107,17 +107,17 @@ class PreferenceTrainer(MeasuredTrainer, DPOTrainer):
             self.accelerator.autocast(),
             model.disable_adapter() if off else nullcontext(),
         ):
-            said = model(
+            output = model(
                 input_ids=moved["input_ids"], attention_mask=moved["attention_mask"],
                 labels=labels, fused_lm_head=True, use_cache=False,
             )  # fmt: skip
-        return torch.as_tensor(said.log_probs.sum(1))
+        return torch.as_tensor(output.log_probs.sum(1))
 
     def shown(self, values: dict[str, float], pairs: int) -> dict[str, float]:
         """The step's curves: the loss is one of pairs, so there is no perplexity."""
         added = {f"dpo/{name}": total / pairs for name, total in self._sums.items()}
         self._sums = dict.fromkeys(NUMBERS, 0.0)
-        return {tag: one for tag, one in values.items() if tag != "train/perplexity"} | added
+        return {tag: value for tag, value in values.items() if tag != "train/perplexity"} | added
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> int:
         return sum(_pairs_in(batch) for batch in batch_samples)
@@ -202,9 +202,9 @@ def preference_trainer(
     attempt.log(f"the reference read {len(both)} pairs, {time.monotonic() - started:.1f} s")
     rows, held_out = compared[: len(data.pairs)], compared[len(data.pairs) :]
     trainer.train_dataset = EncodedRows(rows)
-    lengths = [one.length for one in rows]
+    lengths = [pair.length for pair in rows]
     trainer.sampler = choose_sampler(training, lengths, recipe.data.max_length)
-    held_out = sorted(held_out, key=lambda one: one.length)
+    held_out = sorted(held_out, key=lambda pair: pair.length)
     return trainer, HeldOutPairs(attempt, trainer, held_out)
 
 
