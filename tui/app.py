@@ -10,6 +10,7 @@ from textual.screen import Screen
 from engine.jobs.store import Store, open_store
 from tui.actions import Actions
 from tui.base_app import BaseApp
+from tui.feeds.base import FeedThread
 from tui.feeds.jobs_feed import JobsFeed
 from tui.glyphs import ASCII, UNICODE, Glyphs, detect
 from tui.runs.jobs_page import RunsPage
@@ -43,7 +44,8 @@ class FinetopApp(BaseApp):
             cell_diff=cell_diff,
             look=look,
         )
-        self.feed = JobsFeed(store, self.post_message, measure=measure)
+        reader = JobsFeed(store, self.post_message, measure=measure)
+        self.feed = FeedThread(reader, self.post_message)
 
     def get_default_screen(self) -> Screen[Any]:
         return RunsPage()

@@ -10,6 +10,7 @@ from textual.screen import Screen
 
 from engine.jobs.store import Store, open_store
 from tui.base_app import BaseApp
+from tui.feeds.base import FeedThread
 from tui.feeds.log_rows import noted
 from tui.feeds.logs_feed import LogsFeed
 from tui.glyphs import ASCII, UNICODE, Glyphs, detect
@@ -36,8 +37,8 @@ class LogsApp(BaseApp):
         look: str = "",
     ) -> None:
         super().__init__(store, tuple(paths), glyphs=glyphs, cell_diff=cell_diff, look=look)
-        self.logs = LogsFeed(paths, self.post_message, measure=measure)
-        self.feed = self.logs
+        reader = LogsFeed(paths, self.post_message, measure=measure)
+        self.feed = FeedThread(reader, self.post_message)
         self.tags = tags
         self.runs_filter = runs_filter
         self._read = RunsSnapshot()

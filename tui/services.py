@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tui.companion_device import CompanionDevice
     from tui.feeds.base import FeedThread
     from tui.feeds.hardware_feed import HardwareFeed
-    from tui.feeds.logs_feed import LogsFeed
     from tui.glyphs import Glyphs
     from tui.screens.sort_order import SortOrder
     from tui.snapshots import Machine, RunRow, RunsSnapshot
@@ -101,7 +100,6 @@ class Services(Protocol):
 class LogServices(Services, Protocol):
     """What only the app on log directories has."""
 
-    logs: "LogsFeed"
     runs_filter: str
     """A filter for runs that was given on the command line."""
 

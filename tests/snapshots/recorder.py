@@ -128,7 +128,7 @@ class Recorder:
     @asynccontextmanager
     async def _showing(self, app: BaseApp, *, notifications: bool = False) -> AsyncIterator[None]:
         rest()
-        look = app.feed.cycle
+        look = app.feed.reader.cycle
 
         def cycle() -> bool:
             try:
@@ -139,7 +139,7 @@ class Recorder:
             self._quiet = 0 if pending else self._quiet + 1
             return pending
 
-        self.monkeypatch.setattr(app.feed, "cycle", cycle)
+        self.monkeypatch.setattr(app.feed.reader, "cycle", cycle)
         async with app.run_test(size=self.size, notifications=notifications) as pilot:
             self._app, self._pilot = app, pilot
             yield

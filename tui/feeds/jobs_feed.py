@@ -1,4 +1,4 @@
-"""The thread that reads job directories and events, and posts what has changed.
+"""Reads job directories and events, and posts what has changed.
 
 Owns the order in which runs are read. It never draws; screens never read. Events and samples are
 parsed in slices, so that a big file blocks nothing; what is known of one job is
@@ -8,13 +8,12 @@ parsed in slices, so that a big file blocks nothing; what is known of one job is
 import dataclasses
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.jobs.store import Store, state_folder
 from engine.text import one_line
-from tui.feeds.base import FeedThread
 from tui.feeds.job_tracker import JobTracker, sparks_of
 from tui.feeds.spark_cache import SparkCache
 from tui.messages import MachineMeasured, RunChanged, RunsChanged
@@ -32,8 +31,8 @@ SHOWN_SECONDS = 0.5
 """Longest that reading waits for the first paint, so as not to take its time."""
 
 
-class JobsFeed(FeedThread):
-    """Follows the jobs of a store."""
+class JobsFeed:
+    """Follows the jobs of a store: the reader of a `FeedThread`."""
 
     def __init__(
         self,
@@ -42,12 +41,15 @@ class JobsFeed(FeedThread):
         *,
         measure: Callable[..., Machine] | None = None,
     ) -> None:
-        super().__init__(post, "feed")
+        self.snapshot = RunsSnapshot()
+        self.listed = threading.Event()
+        self._post = post
         self._store = store
+        self._watched: Path | None = None
         self._measure = measure
         self._jobs: dict[Path, JobTracker] = {}
         self._begun = False
-        """Whether the list was ever told."""
+        """Whether the list was ever posted."""
         self._machine: Machine | None = None
         self._measured_live: bool | None = None
         self._measure_at = 0.0
@@ -56,18 +58,16 @@ class JobsFeed(FeedThread):
         self._sampled: JobTracker | None = None
         self._shown = threading.Event()
 
-    def stop(self) -> None:
-        self._shown.set()
-        super().stop()
-
     def go_on(self) -> None:
         """The list's beginning is on the screen: read the rest."""
         self._shown.set()
 
+    def prefer(self, names: Sequence[str]) -> None:
+        """What is watched and what is live comes first, whatever is on screen."""
+
     def watch(self, path: Path | None) -> None:
         """Give whole curves and the log of this run from now on."""
         self._watched, self._detail_due = path, True
-        self.wake()
 
     def pause(self, pending: bool) -> float:
         live = any(job.live for job in self._jobs.values())
@@ -76,10 +76,10 @@ class JobsFeed(FeedThread):
     def cycle(self) -> bool:
         """Look once at everything; whether some events are still unread."""
         self._list()
-        if not self._first.is_set():
+        if not self.listed.is_set():
             self._poll_jobs(self._newest())  # what fits on a screen is there first
             self._publish()
-            self._first.set()
+            self.listed.set()
             self._shown.wait(SHOWN_SECONDS)
         self._poll_jobs(self._jobs.values())
         self._publish()  # the list first; curves follow
@@ -92,13 +92,13 @@ class JobsFeed(FeedThread):
         return pending
 
     def _list(self) -> None:
-        found = self._store.jobs()
-        for job in found:
+        jobs = self._store.jobs()
+        for job in jobs:
             if job.path not in self._jobs:
                 shipped = job in self._store.shipped
                 elsewhere = not shipped and job.path.parent != self._store.root
                 self._jobs[job.path] = JobTracker(job, shipped=shipped, elsewhere=elsewhere)
-        for path in self._jobs.keys() - {job.path for job in found}:
+        for path in self._jobs.keys() - {job.path for job in jobs}:
             del self._jobs[path]
 
     def _poll_jobs(self, jobs: Iterable[JobTracker]) -> None:
@@ -173,7 +173,7 @@ class JobsFeed(FeedThread):
             if tracked.view is None:
                 continue
             if tracked.row is None:
-                known = self._snapshot.row(str(tracked.job.path))
+                known = self.snapshot.row(str(tracked.job.path))
                 row = tracked.make_row({})
                 if known:  # its curves stay until they are read
                     row = dataclasses.replace(known, view=row.view, notable_steps=row.notable_steps)
@@ -182,8 +182,8 @@ class JobsFeed(FeedThread):
                 rows.append(tracked.row)
         rows.sort(key=lambda row: (not row.shipped, -row.view.record.created, row.key))
         snapshot = RunsSnapshot(tuple(rows))
-        if snapshot != self._snapshot or not self._begun:
-            self._snapshot, self._begun = snapshot, True
+        if snapshot != self.snapshot or not self._begun:
+            self.snapshot, self._begun = snapshot, True
             self._post(RunsChanged(snapshot))
 
     def _publish_detail(self) -> None:
@@ -198,7 +198,9 @@ class JobsFeed(FeedThread):
         logdir = tracked.logdir
         series = dict(logdir.series) if logdir else {}
         problems = logdir.problems if logdir else ()
-        told = tuple(f"{one_line(one.name)}: {one_line(one.reason)}" for one in problems)
+        unreadable = tuple(
+            f"{one_line(problem.name)}: {one_line(problem.reason)}" for problem in problems
+        )
         from tui.feeds.log_summary import alarms
 
         self._post(
@@ -208,7 +210,7 @@ class JobsFeed(FeedThread):
                     series,
                     tracked.log,
                     tracked.samples.prompt_histories if tracked.samples else (),
-                    (*alarms(series), *told),
+                    (*alarms(series), *unreadable),
                 )
             )
         )

@@ -1,4 +1,4 @@
-"""The thread that follows log directories of any writer, and posts what has changed.
+"""Follows log directories of any writer, and posts what has changed.
 
 Takes the place of `tui.feeds.jobs_feed` where only logs are looked at: same calls, same messages.
 Reads in slices, what is on screen first; writes nothing, and asks nothing of whoever wrote the
@@ -6,6 +6,7 @@ logs.
 """
 
 import gc
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from engine.jobs.directory import JobDirectory
 from engine.text import one_line
-from tui.feeds.base import FeedThread
 from tui.feeds.log_rows import row_of
 from tui.messages import MachineMeasured, RunChanged, RunsChanged
 from tui.snapshots import Machine, RunDetail, RunRow, RunsSnapshot
@@ -34,8 +34,8 @@ READING_SECONDS = 0.001
 """For each run, how often it is told again while curves are still read: who draws it needs time."""
 
 
-class LogsFeed(FeedThread):
-    """Follows the logs below some paths."""
+class LogsFeed:
+    """Follows the logs below some paths: the reader of a `FeedThread`."""
 
     def __init__(
         self,
@@ -44,7 +44,10 @@ class LogsFeed(FeedThread):
         *,
         measure: Callable[..., Machine] | None = None,
     ) -> None:
-        super().__init__(post, "logs")
+        self.snapshot = RunsSnapshot()
+        self.listed = threading.Event()
+        self._post = post
+        self._watched: Path | None = None
         self._paths = tuple(paths)
         self._measure = measure
         self._fleet: Fleet | None = None
@@ -55,18 +58,20 @@ class LogsFeed(FeedThread):
         self._shown: object = None
         self._job: JobTracker | None = None
         """What else there is to follow of the watched run, where it is a job of finetop."""
-        self._wanted: tuple[str, ...] = ()
-        self._wishes: object = None
-        """What was asked to be read first, as the fleet was told of it."""
+        self._in_sight: tuple[str, ...] = ()
+        self._preferred: object = None
+        """What the fleet reads first."""
 
     def watch(self, path: Path | None) -> None:
         """Give whole curves of this run from now on."""
         self._watched, self._shown = path, None
-        self.wake()
 
     def prefer(self, names: Sequence[str]) -> None:
         """These are on screen: read them before the others."""
-        self._wanted = tuple(names)
+        self._in_sight = tuple(names)
+
+    def go_on(self) -> None:
+        """Reading has not waited: it rests between its slices."""
 
     def pause(self, pending: bool) -> float:
         return 0.001 if pending else QUIET_SECONDS
@@ -78,10 +83,10 @@ class LogsFeed(FeedThread):
         if self._fleet is None:
             self._fleet = Fleet(self._paths)
         watched = self._names.get(self._watched) if self._watched else None
-        wishes = (watched, self._wanted)
-        if wishes != self._wishes:
-            self._wishes = wishes
-            self._fleet.prefer([*([watched] if watched else ()), *self._wanted])
+        preferred = (watched, self._in_sight)
+        if preferred != self._preferred:
+            self._preferred = preferred
+            self._fleet.prefer([*([watched] if watched else ()), *self._in_sight])
         self._due |= bool(self._fleet.poll(SLICE_SECONDS))
         now = time.monotonic()
         if now >= self._publish_at or not self._fleet.pending:
@@ -92,14 +97,14 @@ class LogsFeed(FeedThread):
                 self._publish(self._fleet)
             if self._fleet.pending and gc.isenabled():
                 gc.freeze()  # what was read stays: going through all of it would hold up a key
-        if not self._first.is_set() and (self._rows or not self._fleet.pending):
+        if not self.listed.is_set() and (self._rows or not self._fleet.pending):
             self._publish(self._fleet)
-            self._first.set()
-        if self._measure is not None and self._first.is_set():
+            self.listed.set()
+        if self._measure is not None and self.listed.is_set():
             measure, self._measure = self._measure, None
             self._post(MachineMeasured(measure(live=False)))
-        rest = watched is not None and self._publish_detail(self._fleet, watched)
-        return self._fleet.pending or rest
+        samples_left = watched is not None and self._publish_detail(self._fleet, watched)
+        return self._fleet.pending or samples_left
 
     def _look_at_jobs(self) -> bool:
         """Whether a job of finetop has another state than before: its curves may rest."""
@@ -120,8 +125,8 @@ class LogsFeed(FeedThread):
             rows[run.name] = known if known and known[0] is run else (run, row_of(run))
         self._rows = rows
         snapshot = RunsSnapshot(tuple(row for _, row in rows.values()))
-        if snapshot != self._snapshot:
-            self._snapshot = snapshot
+        if snapshot != self.snapshot:
+            self.snapshot = snapshot
             self._post(RunsChanged(snapshot))
 
     def _publish_detail(self, fleet: "Fleet", name: str) -> bool:
@@ -129,16 +134,16 @@ class LogsFeed(FeedThread):
 
         Whether there is more to read of its samples.
         """
-        run, found = fleet.run(name), self._rows.get(name)
+        run, known = fleet.run(name), self._rows.get(name)
         if run is None:
             return False
-        if found is None or found[0] is not run:
-            found = self._rows[name] = run, row_of(run)
+        if known is None or known[0] is not run:
+            known = self._rows[name] = run, row_of(run)
         job = self._followed(run)
         news = job is not None and job.look_at_log() | job.look_at_samples()
-        if news or found is not self._shown:
-            self._shown = found
-            self._post(RunChanged(detail_of(*found, job)))
+        if news or known is not self._shown:
+            self._shown = known
+            self._post(RunChanged(detail_of(*known, job)))
         return job is not None and job.samples is not None and job.samples.pending
 
     def _followed(self, run: "RunLog") -> "JobTracker | None":
@@ -158,12 +163,14 @@ def detail_of(run: "RunLog", row: RunRow, job: "JobTracker | None" = None) -> Ru
     from tui.feeds.log_summary import alarms, overview
 
     derived = perplexities(run.series, run.settings)
-    problems = tuple(f"{one_line(one.name)}: {one_line(one.reason)}" for one in run.problems)
+    problems = tuple(
+        f"{one_line(problem.name)}: {one_line(problem.reason)}" for problem in run.problems
+    )
     return RunDetail(
         row,
-        {**run.series, **{tag: one.series for tag, one in derived.items()}},
+        {**run.series, **{tag: curve.series for tag, curve in derived.items()}},
         job.log if job else overview(run, text_lines=TEXT_LINES),
         job.samples.prompt_histories if job and job.samples else (),
         problems=(*alarms(run.series), *problems),
-        derived={tag: one.formula for tag, one in derived.items()},
+        derived={tag: curve.formula for tag, curve in derived.items()},
     )

@@ -344,7 +344,7 @@ class LogsPage(LogListMemory):
         """Have what is on screen read first."""
         at, room = self.query_one(Table).place, self.size.height
         near = self._shown[max(0, at - room) : at + room]
-        self.services.logs.prefer([row.log.name for row in near if row.log])
+        self.services.feed.prefer([row.log.name for row in near if row.log])
 
 
 def _cells(row: RunRow) -> int:

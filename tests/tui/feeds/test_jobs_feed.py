@@ -18,6 +18,7 @@ from engine.jobs.store import Store
 from tests import patience
 from tests.pseudo_terminal import HOME
 from tests.tui.building import write_curves, write_run
+from tui.feeds.base import FeedThread
 from tui.feeds.jobs_feed import JobsFeed
 from tui.messages import FeedFailed, MachineMeasured, RunChanged, RunsChanged
 from tui.snapshots import Machine, NotableSteps, RunRow
@@ -152,7 +153,7 @@ def test_something_unforeseen_is_told_and_the_feed_goes_on(root: Path) -> None:
         if isinstance(message, RunsChanged):
             there.set()
 
-    feed = JobsFeed(Broken(root), post)
+    feed = FeedThread(JobsFeed(Broken(root), post), post)
     feed.start()
     feed.go_on()
     assert there.wait(patience.SECONDS)

@@ -67,7 +67,7 @@ async def test_sorted_by_any_value_of_any_tag(app: LogsApp, tmp_path: Path) -> N
         await until(pilot, lambda: order(app) == ["dip", "low", "high"])
         await until(pilot, lambda: kept(tmp_path).get("sort_by") == "smoothed:loss")
         assert "█▆▃▁" in screen_text(app), "the curve of what it is sorted by"
-    again = LogsApp(app.logs._paths, app.store)
+    again = LogsApp([tmp_path / "logs"], app.store)
     async with again.run_test(size=(120, 30)) as pilot:
         await see(pilot, "by smoothed loss")
         await until(pilot, lambda: order(again) == ["dip", "low", "high"])
@@ -87,7 +87,7 @@ async def test_marked_runs_are_drawn_together_and_remembered(app: LogsApp, tmp_p
         await until(pilot, lambda: " marked," not in screen_text(app))
         await pilot.press("home", "space")
         await until(pilot, lambda: kept(tmp_path).get("selected") == ["dip"])
-    again = LogsApp(app.logs._paths, app.store)
+    again = LogsApp([tmp_path / "logs"], app.store)
     async with again.run_test(size=(120, 40)) as pilot:
         await see(pilot, "1 marked")
         await pilot.press("end", "enter")
@@ -127,7 +127,7 @@ async def test_grid_smoothing_and_zoom_are_as_they_were(app: LogsApp, tmp_path: 
         await until(pilot, lambda: bool(kept(tmp_path).get("window")))
     view = kept(tmp_path)
     assert (view["rows"], view["columns"], view["smoothing"]) == (1, 2, 0.8)
-    again = LogsApp(app.logs._paths, app.store)
+    again = LogsApp([tmp_path / "logs"], app.store)
     async with again.run_test(size=(160, 50)) as pilot:
         await see(pilot, "low")
         await pilot.press("enter")
