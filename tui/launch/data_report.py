@@ -1,13 +1,14 @@
 """What the companion says of the data and the model that are chosen: asked once one stops choosing.
 
-Belongs to the event loop of a screen. Holds the newest answers only.
+Belongs to the event loop of a screen. Holds the newest answers only. What is asked, and how the
+answer is read, stands in a request.
 """
 
 import asyncio
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from engine.errors import EngineError
 from engine.estimates.parameters import Counted
@@ -22,7 +23,18 @@ STILL_SECONDS = 0.7
 ROWS = 20
 
 Report = Mapping[str, Any]
-RequestT = TypeVar("RequestT")
+AnswerT = TypeVar("AnswerT")
+AnswerT_co = TypeVar("AnswerT_co", covariant=True)
+
+
+class CompanionRequest(Protocol[AnswerT_co]):
+    """Two that ask for the same are equal."""
+
+    def send(self, companion: "Companion") -> "Stream":
+        """Ask; the stream ends with the event that holds the answer."""
+
+    def parse(self, event: Mapping[str, Any]) -> AnswerT_co:
+        """The answer that this event holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +46,21 @@ class DataReportRequest:
     seed: int
     replay: Replay = Replay()
 
+    def send(self, companion: "Companion") -> "Stream":
+        return companion.inspect(
+            self.checkpoint,
+            dataclasses.asdict(self.data),
+            rows=ROWS,
+            templates=True,
+            seed=self.seed,
+            replay=dataclasses.asdict(self.replay),
+        )
+
+    def parse(self, event: Mapping[str, Any]) -> Report:
+        """As `engine.worker.data.report` makes it."""
+        report: Report = event["report"]
+        return report
+
 
 @dataclass(frozen=True, slots=True)
 class CountRequest:
@@ -42,31 +69,39 @@ class CountRequest:
     checkpoint: str
     method: Method
 
+    def send(self, companion: "Companion") -> "Stream":
+        return companion.count(self.checkpoint, dataclasses.asdict(self.method))
 
-class _CompanionClient(Generic[RequestT]):
+    def parse(self, event: Mapping[str, Any]) -> Counted:
+        return counted(event, self.method)
+
+
+class CompanionClient(Generic[AnswerT]):
     """One request at a time; the newest answer is kept, an older request is cancelled."""
 
     def __init__(self, companion: "Callable[[], Companion]", on_change: Callable[[], None]) -> None:
         """`on_change` is called whenever there is something else to show."""
         self._companion = companion
         self._on_change = on_change
-        self._request: RequestT | None = None
+        self._request: CompanionRequest[AnswerT] | None = None
         self._task: asyncio.Task[None] | None = None
-        self.answered_request: RequestT | None = None
-        """The request that the answer, or the trouble, is the answer to."""
-        self.answer: Mapping[str, Any] | None = None
-        self.trouble: EngineError | None = None
-
-    def send(self, companion: "Companion", request: RequestT) -> "Stream":
-        """Send the request."""
-        raise NotImplementedError
+        self._answered_request: CompanionRequest[AnswerT] | None = None
+        """The request that the answer, or the error, is the answer to."""
+        self.answer: AnswerT | None = None
+        """To the newest request that was answered."""
+        self.error: EngineError | None = None
 
     @property
     def current(self) -> bool:
         """Whether what is known answers what was asked last."""
-        return self._request is not None and self.answered_request == self._request
+        return self._request is not None and self._answered_request == self._request
 
-    def ask(self, request: RequestT) -> None:
+    @property
+    def current_answer(self) -> AnswerT | None:
+        """The answer, where it is to what was asked last."""
+        return self.answer if self.current else None
+
+    def ask(self, request: CompanionRequest[AnswerT]) -> None:
         """Ask soon, unless that was asked already."""
         if self._request == request:
             return
@@ -80,41 +115,12 @@ class _CompanionClient(Generic[RequestT]):
         if self._task is not None:
             self._task.cancel()
 
-    async def _answer(self, request: RequestT) -> None:
+    async def _answer(self, request: CompanionRequest[AnswerT]) -> None:
         await asyncio.sleep(STILL_SECONDS)
-        answer, trouble = None, None
+        answer, error = None, None
         try:
-            answer = await self.send(self._companion(), request).last()
-        except EngineError as error:
-            trouble = error
-        self.answer, self.trouble, self.answered_request = answer, trouble, request
+            answer = request.parse(await request.send(self._companion()).last())
+        except EngineError as failure:
+            error = failure
+        self.answer, self.error, self._answered_request = answer, error, request
         self._on_change()
-
-
-class DataReportClient(_CompanionClient[DataReportRequest]):
-    def send(self, companion: "Companion", request: DataReportRequest) -> "Stream":
-        return companion.inspect(
-            request.checkpoint,
-            dataclasses.asdict(request.data),
-            rows=ROWS,
-            templates=True,
-            seed=request.seed,
-            replay=dataclasses.asdict(request.replay),
-        )
-
-    @property
-    def report(self) -> Report | None:
-        """Of the newest request that was answered, as `engine.worker.data.report` makes it."""
-        return self.answer["report"] if self.answer is not None else None
-
-
-class CountClient(_CompanionClient[CountRequest]):
-    def send(self, companion: "Companion", request: CountRequest) -> "Stream":
-        return companion.count(request.checkpoint, dataclasses.asdict(request.method))
-
-    @property
-    def counted(self) -> Counted | None:
-        """Of the newest request; nothing where it cannot be counted, as the launch will tell."""
-        if self.answer is None or self.answered_request is None or not self.current:
-            return None
-        return counted(self.answer, self.answered_request.method)

@@ -10,6 +10,7 @@ from textual.events import Resize
 from engine.errors import EngineError
 from engine.recipes.recipe import TrainRecipe
 from engine.text import one_line
+from tui.background import run_in_background
 from tui.launch.draft import (
     OF_ONE_SET,
     Draft,
@@ -29,8 +30,7 @@ from tui.launch.pick_rows import (
     model_row,
     set_row,
 )
-from tui.launch.preview_pane import Chosen, PreviewPane
-from tui.screens.dialogs import ErrorDialog
+from tui.launch.preview_pane import LaunchInputs, PreviewPane
 from tui.screens.page import Page, bindings_of
 from tui.snapshots import Catalogue
 from tui.styled_text import Line
@@ -53,9 +53,9 @@ class LaunchPage(Page):
         super().__init__()
         self._start = TrainRecipe()
         self._catalogue = Catalogue()
-        self._named = ""
-        """The name that was suggested last; another one in the field is the user's own."""
-        self._rated = ""
+        self._suggested_name = ""
+        """What was suggested last; another one in the field is the user's own."""
+        self._suggested_rate = ""
         """The learning rate likewise."""
         self._draft: Draft | None = None
         self._choosing = True
@@ -76,7 +76,7 @@ class LaunchPage(Page):
             with Vertical(id="write"):
                 yield Form(groups(), id="form")
                 yield _facts("state")
-                yield PreviewPane(self.services.actions, self.services.companion, id="prospect")
+                yield PreviewPane(self.services.actions, self.services.companion, id="preview")
         yield keys
 
     def on_mount(self) -> None:
@@ -133,42 +133,38 @@ class LaunchPage(Page):
         self.query_one(PreviewPane).turn(by)
 
     def action_rescan(self) -> None:
-        def look() -> None:
-            try:
-                found, warning = self.services.actions.catalogue(), self.services.actions.warning()
-            except EngineError as error:
-                self.app.call_from_thread(self.app.push_screen, ErrorDialog(error))
-            else:
-                self.app.call_from_thread(self._found, found, warning)
-
-        self.run_worker(look, thread=True, group="look", exclusive=True)
+        actions = self.services.actions
+        run_in_background(
+            self,
+            lambda: (actions.catalogue(), actions.warning()),
+            self._show_catalogue,
+            group="catalogue",
+            exclusive=True,
+        )
 
     def action_launch(self) -> None:
         recipe = self._draft.recipe if self._draft else None
         if recipe is None or self._launching:
             return
         self._launching = True
-        self._say([(" starting the worker ...", "tuned")])
+        self._show_state([(" starting the worker ...", "tuned")])
 
-        def start() -> None:
-            try:
-                path = self.services.actions.launch(recipe)
-            except EngineError as error:
-                self.app.call_from_thread(self._failed, error)
-            else:
-                self.app.call_from_thread(self._started, str(path))
-
-        self.run_worker(start, thread=True)
+        run_in_background(
+            self,
+            lambda: self.services.actions.launch(recipe),
+            lambda path: self._started(str(path)),
+            failed=self._failed,
+        )
 
     @property
     def model(self) -> "Checkpoint | None":
-        chosen = self.query_one("#models", Table).chosen
-        return next((one for one in self._catalogue.checkpoints if one.ref == chosen), None)
+        ref = self.query_one("#models", Table).chosen
+        return next((model for model in self._catalogue.checkpoints if model.ref == ref), None)
 
     @property
     def dataset(self) -> "DataSet | None":
-        chosen = self.query_one("#sets", Table).chosen
-        return next((one for one in self._catalogue.datasets if one.ref == chosen), None)
+        ref = self.query_one("#sets", Table).chosen
+        return next((dataset for dataset in self._catalogue.datasets if dataset.ref == ref), None)
 
     def _take(self, recipe: TrainRecipe) -> None:
         """Start from a recipe; its name is kept only as what a new one is suggested from."""
@@ -176,24 +172,24 @@ class LaunchPage(Page):
         self._choosing = True
         form = self.query_one(Form)
         form.fill(texts_of(recipe))
-        self._named = recipe.name
+        self._suggested_name = recipe.name
         # A rate that another run used is the user's wish; the default is nobody's.
-        self._rated = texts_of(TrainRecipe())["training.learning_rate"]
+        self._suggested_rate = texts_of(TrainRecipe())["training.learning_rate"]
         self._suggest_name()
 
-    def _found(self, catalogue: Catalogue, warning: str) -> None:
-        self._catalogue, self._warning = catalogue, warning
-        self.query_one(Form).offer("device", catalogue.devices)
+    def _show_catalogue(self, found: tuple[Catalogue, str]) -> None:
+        self._catalogue, self._warning = found
+        self.query_one(Form).offer("device", self._catalogue.devices)
         self._refresh_lists()
         self._check()
 
     def _refresh_lists(self) -> None:
         models, sets = self.query_one("#models", Table), self.query_one("#sets", Table)
         word = self.filter_text.casefold()
-        models.show(
-            [row for one in self._catalogue.checkpoints if word in (row := model_row(one)).text]
-        )
-        sets.show([row for one in self._catalogue.datasets if word in (row := set_row(one)).text])
+        model_rows = map(model_row, self._catalogue.checkpoints)
+        set_rows = map(set_row, self._catalogue.datasets)
+        models.show([row for row in model_rows if word in row.text])
+        sets.show([row for row in set_rows if word in row.text])
         if self._choosing and self._catalogue.checkpoints:
             self._choosing = False
             models.choose(self._start.model.checkpoint)
@@ -216,11 +212,13 @@ class LaunchPage(Page):
         )
         form.complain(self._draft.problems)
         self.query_one("#model-facts", Pager).show(about_model(model, self.glyphs.separator))
-        self._say_state(model, dataset)
+        self._update_state(model, dataset)
         if not self._choosing:
             usable = model if model and not model.reason else None
             self.query_one(PreviewPane).show(
-                Chosen(usable, dataset if dataset and not dataset.reason else None, self._draft)
+                LaunchInputs(
+                    usable, dataset if dataset and not dataset.reason else None, self._draft
+                )
             )
         self._update_dataset()
         self.show_keys()
@@ -228,39 +226,39 @@ class LaunchPage(Page):
     def _suggest_name(self) -> None:
         form = self.query_one(Form)
         values = form.values
-        if values["name"] != self._named:
+        if values["name"] != self._suggested_name:
             return
         taken = {row.view.record.name for row in self.services.runs.rows}
         data = self.dataset.ref if self.dataset else self._start.data.train
-        self._named = suggest(data, values["method.kind"], values["method.rank"], taken)
-        form.fill({"name": self._named})
+        self._suggested_name = suggest(data, values["method.kind"], values["method.rank"], taken)
+        form.fill({"name": self._suggested_name})
 
     def _suggest_rate(self, model: "Checkpoint | None") -> None:
         """Follow model and method with the learning rate, until somebody writes another one."""
         form = self.query_one(Form)
-        if model is None or form.values["training.learning_rate"] != self._rated:
+        if model is None or form.values["training.learning_rate"] != self._suggested_rate:
             return
         size = model.parameters if model.kind == "model" else None
-        self._rated = suggest_rate(size, form.values["method.kind"])
-        form.fill({"training.learning_rate": self._rated})
+        self._suggested_rate = suggest_rate(size, form.values["method.kind"])
+        form.fill({"training.learning_rate": self._suggested_rate})
 
-    def _say_state(self, model: "Checkpoint | None", dataset: "DataSet | None") -> None:
-        reason = next((one.reason for one in (model, dataset) if one and one.reason), None)
+    def _update_state(self, model: "Checkpoint | None", dataset: "DataSet | None") -> None:
+        reason = next((entry.reason for entry in (model, dataset) if entry and entry.reason), None)
         if self._launching:
             return
         if reason:
-            self._say([(f" cannot be used: {one_line(reason)}", "bad")])
+            self._show_state([(f" cannot be used: {one_line(reason)}", "bad")])
         elif self._draft and self._draft.problems:
             # The reason beside the field falls away where the form is narrow.
             (key, first), *others = self._draft.problems.items()
             label = label_of(key).lower()
             more = f", and {len(others)} more to correct" if others else ""
-            self._say([(f" {label}: {one_line(first)}{more}", "bad")])
+            self._show_state([(f" {label}: {one_line(first)}{more}", "bad")])
         else:
             warning = f"  but mind: {one_line(self._warning)}" if self._warning else ""
-            self._say([(" ready: ctrl+s launches", "good"), (warning, "warn")])
+            self._show_state([(" ready: ctrl+s launches", "good"), (warning, "warn")])
 
-    def _say(self, line: Line) -> None:
+    def _show_state(self, line: Line) -> None:
         self.query_one("#state", Pager).show([line])
 
     def redraw(self) -> None:
@@ -269,17 +267,17 @@ class LaunchPage(Page):
 
     def _update_dataset(self) -> None:
         further = self.query_one(PreviewPane).facts
-        told = about_set(self.dataset, self.glyphs.separator, further)
-        self.query_one("#set-facts", Pager).show(told)
+        lines = about_set(self.dataset, self.glyphs.separator, further)
+        self.query_one("#set-facts", Pager).show(lines)
 
     def _failed(self, error: EngineError) -> None:
         self._launching = False
         self._check()
-        self.app.push_screen(ErrorDialog(error))
+        self.services.show_error(error)
 
     def _started(self, key: str) -> None:
         self._launching = False
-        self._named = self.query_one(Form).values["name"]
+        self._suggested_name = self.query_one(Form).values["name"]
         self.app.call_later(self.services.show_watch, key)
 
 

@@ -1,7 +1,7 @@
 """What is known of a recipe before it starts: rows as learned, lengths, templates, fit, the recipe.
 
 Plain rows come first, at once; what needs a tokenizer comes from the companion once one stops
-choosing; whether it fits is reckoned on a thread once one stops typing.
+choosing; whether it fits is estimated on a thread once one stops typing.
 """
 
 from collections.abc import Callable
@@ -14,16 +14,12 @@ from textual.events import Resize
 from textual.message import Message
 
 from engine.errors import EngineError
+from engine.estimates.parameters import Counted
 from engine.recipes.settings import Replay
 from engine.text import one_line
+from tui.background import run_in_background
 from tui.formatting import error_lines
-from tui.launch.data_report import (
-    CountClient,
-    CountRequest,
-    DataReportClient,
-    DataReportRequest,
-    Report,
-)
+from tui.launch.data_report import CompanionClient, CountRequest, DataReportRequest, Report
 from tui.launch.draft import Draft
 from tui.launch.fit_lines import fit_line, fit_lines, measured
 from tui.launch.pick_rows import rows_shown
@@ -43,12 +39,12 @@ if TYPE_CHECKING:
 PREVIEW_ROWS = 20
 PANES = ("rows", "lengths", "templates", "fit", "recipe")
 TYPING_SECONDS = 0.25
-"""Without a change before it is reckoned whether a recipe fits."""
+"""Without a change before it is estimated whether a recipe fits."""
 _TURN_INDENT = 11
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class LaunchInputs:
     """What is chosen and written now; a model or data that cannot be used is None."""
 
     model: "Checkpoint | None" = None
@@ -67,14 +63,14 @@ class PreviewPane(Vertical):
     ) -> None:
         super().__init__(id=id)
         self._actions = actions
-        self._choice = Chosen()
+        self._inputs = LaunchInputs()
         self._pane = 0
         self._rows: Rows | EngineError | None = None
         self._rows_of = ""
-        self._report_client = DataReportClient(companion, self._inspected)
-        self._count_client = CountClient(companion, self._counted)
+        self._report_client = CompanionClient[Report](companion, self._report_received)
+        self._count_client = CompanionClient[Counted](companion, self._count_received)
         self._fit: Fit | EngineError | None = None
-        self._fit_of: tuple[object, ...] = ()
+        self._fit_key: tuple[object, ...] = ()
         """What the fit was asked for; another answer comes too late."""
 
     def compose(self) -> ComposeResult:
@@ -94,12 +90,12 @@ class PreviewPane(Vertical):
         """What the companion found out about the data, in few words."""
         return facts(self._report) if self._report else []
 
-    def show(self, choice: Chosen) -> None:
-        """Take another choice, and find out about it."""
-        self._choice = choice
-        self._preview()
-        self._inspect()
-        self._assess()
+    def show(self, inputs: LaunchInputs) -> None:
+        """Take other inputs, and find out about them."""
+        self._inputs = inputs
+        self._read_rows()
+        self._request_report()
+        self._estimate_fit()
         self.redraw()
 
     def turn(self, by: int) -> None:
@@ -124,103 +120,101 @@ class PreviewPane(Vertical):
             self.query_one("#fit", Lines).show(fit_line(fit, glyphs))
         plain = PANES[self._pane] == "rows" and self._report is None
         lines = self._pane_lines()
-        text.show([[(" ", ""), *one] for one in lines], hang=_TURN_INDENT if plain else 1)
+        text.show([[(" ", ""), *line] for line in lines], hang=_TURN_INDENT if plain else 1)
 
     @property
     def _report(self) -> Report | None:
         """What the companion found, where that is about what is chosen now."""
-        return self._report_client.report if self._report_client.current else None
+        return self._report_client.current_answer
 
-    def _preview(self) -> None:
-        dataset = self._choice.dataset
+    def _read_rows(self) -> None:
+        dataset = self._inputs.dataset
         if dataset is None or dataset.ref == self._rows_of:
             return
         self._rows_of, self._rows = dataset.ref, None
 
-        def read() -> None:
-            try:
-                rows: Rows | EngineError = self._actions.preview(dataset, PREVIEW_ROWS)
-            except EngineError as error:
-                rows = error
-            self.app.call_from_thread(self._previewed, dataset.ref, rows)
+        def show(rows: "Rows | EngineError") -> None:
+            if dataset.ref == self._rows_of:
+                self._rows = rows
+                self.query_one("#text", Pager).to_top()
+                self.redraw()
 
-        self.run_worker(read, thread=True, group="preview")
+        run_in_background(
+            self,
+            lambda: self._actions.preview(dataset, PREVIEW_ROWS),
+            show,
+            failed=show,
+            group="preview",
+        )
 
-    def _previewed(self, ref: str, rows: "Rows | EngineError") -> None:
-        if ref == self._rows_of:
-            self._rows = rows
-            self.query_one("#text", Pager).to_top()
-            self.redraw()
-
-    def _inspect(self) -> None:
+    def _request_report(self) -> None:
         """Have the companion look at what is chosen, where that can be used."""
-        choice = self._choice
-        recipe = choice.draft.recipe if choice.draft else None
-        if recipe is not None and choice.model is not None and choice.dataset is not None:
+        inputs = self._inputs
+        recipe = inputs.draft.recipe if inputs.draft else None
+        if recipe is not None and inputs.model is not None and inputs.dataset is not None:
             seed, replay = recipe.training.seed, recipe.replay if recipe.replay.data else Replay()
             checkpoint = recipe.model.checkpoint
             self._report_client.ask(DataReportRequest(checkpoint, recipe.data, seed, replay))
             self._count_client.ask(CountRequest(checkpoint, recipe.method))
 
-    def _inspected(self) -> None:
+    def _report_received(self) -> None:
         if self.is_mounted:
             self.query_one("#text", Pager).to_top()
-            self._assess()
+            self._estimate_fit()
             self.redraw()
             self.post_message(self.ReportChanged())
 
-    def _counted(self) -> None:
+    def _count_received(self) -> None:
         if self.is_mounted:
-            self._assess()
+            self._estimate_fit()
 
-    def _assess(self) -> None:
-        """Reckon, once nobody types any more, whether the recipe fits."""
-        recipe = self._choice.draft.recipe if self._choice.draft else None
-        model, report = self._choice.model, self._report
+    def _estimate_fit(self) -> None:
+        """Estimate, once nobody types any more, whether the recipe fits."""
+        recipe = self._inputs.draft.recipe if self._inputs.draft else None
+        model, report = self._inputs.model, self._report
         if recipe is None or model is None:
             return
         known = measured(report, recipe.data.limit) if report else None
-        number = self._count_client.counted
-        asked = (replace(recipe, name=""), model.ref, known, number)
-        if asked == self._fit_of:
+        number = self._count_client.current_answer
+        key = (replace(recipe, name=""), model.ref, known, number)
+        if key == self._fit_key:
             return
-        self._fit_of = asked
+        self._fit_key = key
 
-        def reckon() -> None:
-            try:
-                found: Fit | EngineError = self._actions.fit(recipe, model, known, number)
-            except EngineError as error:
-                found = error
-            self.app.call_from_thread(self._assessed, asked, found)
+        def show(fit: "Fit | EngineError") -> None:
+            if key == self._fit_key:
+                self._fit = fit
+                self.redraw()
 
         def start() -> None:
-            if asked == self._fit_of:
-                self.run_worker(reckon, thread=True, group="fit")
+            if key == self._fit_key:
+                run_in_background(
+                    self,
+                    lambda: self._actions.fit(recipe, model, known, number),
+                    show,
+                    failed=show,
+                    group="fit",
+                )
 
         self.set_timer(TYPING_SECONDS, start)
-
-    def _assessed(self, asked: tuple[object, ...], found: "Fit | EngineError") -> None:
-        if asked == self._fit_of:
-            self._fit = found
-            self.redraw()
 
     def _pane_lines(self) -> list[Line]:
         pane, client = PANES[self._pane], self._report_client
         text = self.query_one("#text", Pager)
         if pane == "recipe":
-            toml = self._choice.draft.toml if self._choice.draft else ""
+            toml = self._inputs.draft.toml if self._inputs.draft else ""
             return [[(one_line(line), "")] for line in toml.splitlines()]
         if pane == "fit":
             fit = self._fit
             return error_lines(fit) if isinstance(fit, EngineError) else fit_lines(fit, text.glyphs)
-        if not client.current or client.trouble is not None:
-            said: list[Line] = [[("asking the companion what is learned ...", "dim")]]
-            if client.current and client.trouble is not None:
-                said = error_lines(client.trouble)
-            return [*said, [], *rows_shown(self._rows)] if pane == "rows" else said
-        if client.report is None:
+        if not client.current or client.error is not None:
+            lines: list[Line] = [[("asking the companion what is learned ...", "dim")]]
+            if client.current and client.error is not None:
+                lines = error_lines(client.error)
+            return [*lines, [], *rows_shown(self._rows)] if pane == "rows" else lines
+        report = client.answer
+        if report is None:
             return []
         if pane == "lengths":
-            return lengths_lines(client.report, text.glyphs, text.size.width)
-        lines = rows_lines if pane == "rows" else template_lines
-        return lines(client.report, text.glyphs)
+            return lengths_lines(report, text.glyphs, text.size.width)
+        return (rows_lines if pane == "rows" else template_lines)(report, text.glyphs)
