@@ -50,6 +50,11 @@ class Key:
     def face(self) -> str:
         return self.shown or self.key.split(",")[0]
 
+    @property
+    def action_name(self) -> str:
+        """The action without its parameters."""
+        return self.action.partition("(")[0]
+
 
 def _on(screen: str, *rows: tuple[str, str, str, str, str, str]) -> list[Key]:
     """Keys of one screen: key, face, action, label, help, options (`quiet`, `always`)."""
@@ -87,7 +92,7 @@ KEYS: tuple[Key, ...] = (
         ("K,shift+up", "K", "move(-1)", "", "Move a waiting run up in the queue.", "quiet"),
         ("J,shift+down", "K J", "move(1)", "move", "Move a waiting run down in the queue.", ""),
         ("slash", "/", "filter", "filter", _RUN_FILTER, ""),
-        ("o", "o O", "turn_order(1)", "sort", "Sort by the next column.", ""),
+        ("o", "o O", "turn_order", "sort", "Sort by the next column.", ""),
         ("O", "O", "turn_direction", "", "The other direction.", "quiet"),
         ("i", "", "turn_value", "", "Last, best or smoothed values.", "quiet"),
         ("t", "", "pick_tag", "by tag", "Sort by any tag that was logged.", "quiet"),

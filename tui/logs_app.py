@@ -14,7 +14,8 @@ from tui.feeds.base import FeedThread
 from tui.feeds.log_rows import noted
 from tui.feeds.logs_feed import LogsFeed
 from tui.glyphs import ASCII, UNICODE, Glyphs, detect
-from tui.runs.logs_page import LogsPage
+from tui.runs.list_page import RunListPage
+from tui.runs.log_list_memory import LogListMemory
 from tui.snapshots import Machine, RunsSnapshot
 
 if TYPE_CHECKING:
@@ -45,7 +46,10 @@ class LogsApp(BaseApp):
         """The runs without notes."""
 
     def get_default_screen(self) -> Screen[Any]:
-        return LogsPage()
+        from tui.runs.log_table import LogTable  # brings numpy: while the logs are read
+
+        memory, table = LogListMemory(self), LogTable(self.glyphs, self.tags)
+        return RunListPage("logs", memory, table, self.runs_filter)
 
     def decorate_snapshot(self, snapshot: RunsSnapshot) -> RunsSnapshot:
         """With the user's notes, which are not beside the logs."""

@@ -100,8 +100,5 @@ class Services(Protocol):
 class LogServices(Services, Protocol):
     """What only the app on log directories has."""
 
-    runs_filter: str
-    """A filter for runs that was given on the command line."""
-
     def reload_notes(self) -> None:
         """Show the runs with the notes as they are now."""

@@ -17,7 +17,7 @@ from tests.snapshots.cases import case
 from tests.snapshots.fixed_environment import NOW
 from tests.snapshots.recorder import Recorder
 from tests.tui.building import write_run
-from tui.runs.logs_page import LogsPage
+from tui.runs.list_page import RunListPage
 from tui.runs.run_log import LogPage
 from tui.runs.run_overview import OverviewPage
 from tui.screens.hardware import HardwarePage
@@ -65,13 +65,13 @@ async def open_logs(recorder: Recorder) -> None:
 
 @case(
     {
-        "logs": LogsPage,
-        "logs-of-a-job": LogsPage,
-        "logs-marked": LogsPage,
-        "logs-by-tag": LogsPage,
+        "logs": RunListPage,
+        "logs-of-a-job": RunListPage,
+        "logs-marked": RunListPage,
+        "logs-by-tag": RunListPage,
         "logs-pick-tag": PickTags,
         "logs-pick-group": PickField,
-        "logs-grouped": LogsPage,
+        "logs-grouped": RunListPage,
     }
 )
 async def logs(recorder: Recorder) -> None:
@@ -86,21 +86,21 @@ async def logs(recorder: Recorder) -> None:
         await recorder.reach(PickTags, "t")
         await recorder.press(*"reward", "space")
         await recorder.shoot("logs-pick-tag", "◆reward")
-        await recorder.reach(LogsPage, "enter")
+        await recorder.reach(RunListPage, "enter")
         await recorder.press("O", "i")
         await recorder.shoot("logs-by-tag", "by best reward")
         await recorder.reach(PickField, "b")
         await recorder.shoot("logs-pick-group", "lr")
         await recorder.press("down")
-        await recorder.reach(LogsPage, "enter")
+        await recorder.reach(RunListPage, "enter")
         await recorder.shoot("logs-grouped", "lr 0.001 (1)")
 
 
 @case(
     {
-        "logs-filtered": LogsPage,
+        "logs-filtered": RunListPage,
         "logs-note": NoteWindow,
-        "logs-noted": LogsPage,
+        "logs-noted": RunListPage,
         "logs-difference": DifferenceWindow,
         "logs-points": Ask,
         "logs-help": HelpPage,
@@ -116,18 +116,18 @@ async def logs_windows(recorder: Recorder) -> None:
         await recorder.press("home", "down", "space", "down")
         await recorder.reach(DifferenceWindow, "d")
         await recorder.shoot("logs-difference", "1 setting differs")
-        await recorder.reach(LogsPage, "escape")
+        await recorder.reach(RunListPage, "escape")
         await recorder.reach(NoteWindow, "m")
         await recorder.press(*"looks good", "tab", *"first")
         await recorder.shoot("logs-note", "looks good", "first")
-        await recorder.reach(LogsPage, "enter")
+        await recorder.reach(RunListPage, "enter")
         await recorder.shoot("logs-noted", "#first")
         await recorder.reach(Ask, "e")
         await recorder.shoot("logs-points", "Every point of all tags of")
-        await recorder.reach(LogsPage, "escape")
+        await recorder.reach(RunListPage, "escape")
         await recorder.reach(HelpPage, "question_mark")
         await recorder.shoot("logs-help", "Draw the chosen run's curves.")
-        await recorder.reach(LogsPage, "escape")
+        await recorder.reach(RunListPage, "escape")
         await recorder.press("enter")
         await recorder.reach(OverviewPage, "u")
         await recorder.shoot("logs-overview", "settings", "started by hand")
@@ -135,7 +135,7 @@ async def logs_windows(recorder: Recorder) -> None:
         await recorder.reach(HardwarePage, "g")
         await recorder.shoot("logs-machine", "This machine")
         await recorder.reach(WatchPage, "escape")
-        await recorder.reach(LogsPage, "1")
+        await recorder.reach(RunListPage, "1")
         await recorder.press("slash", *"name:tuned")
         await recorder.shoot("logs-filtered", "1 shown", without="ppo/seed1")
         await recorder.press("enter", "enter")
@@ -164,17 +164,17 @@ async def logs_watch(recorder: Recorder) -> None:
         await recorder.shoot("logs-pick-runs", "draw beside it")
         await recorder.reach(WatchPage, "enter")
         await recorder.shoot("logs-overlaid", "b ppo/seed2")
-        await recorder.reach(LogsPage, "1")
+        await recorder.reach(RunListPage, "1")
         await recorder.press("end")
         await recorder.reach(WatchPage, "enter")
         await recorder.shoot("logs-watch-job", "failed at 12", "tuned")
-        await recorder.reach(LogsPage, "1")
+        await recorder.reach(RunListPage, "1")
         await recorder.press("home")
         await recorder.reach(WatchPage, "enter")
         await recorder.shoot("logs-watch-damaged", "broken")
 
 
-@case({"logs-notice": LogsPage})
+@case({"logs-notice": RunListPage})
 async def logs_notice(recorder: Recorder) -> None:
     write_logs()
     async with recorder.watching(LOGS, notifications=True):
@@ -183,7 +183,7 @@ async def logs_notice(recorder: Recorder) -> None:
         await recorder.shoot("logs-notice", "Logs are only looked at here")
 
 
-@case({"logs-empty": LogsPage})
+@case({"logs-empty": RunListPage})
 async def logs_empty(recorder: Recorder) -> None:
     LOGS.mkdir()
     async with recorder.watching(LOGS):

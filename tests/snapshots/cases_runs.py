@@ -3,7 +3,7 @@
 from tests.snapshots.cases import case
 from tests.snapshots.directories import write_runs
 from tests.snapshots.recorder import RUNS, Recorder
-from tui.runs.jobs_page import RunsPage
+from tui.runs.list_page import RunListPage
 from tui.screens.dialogs import ConfirmDialog
 from tui.screens.pick_tags import PickTags
 from tui.screens.run_dialogs import (
@@ -36,7 +36,7 @@ async def choose(recorder: Recorder, run: str) -> None:
     await recorder.until(chosen)
 
 
-@case({"runs": RunsPage, "runs-failed": RunsPage, "runs-of-answers": RunsPage})
+@case({"runs": RunListPage, "runs-failed": RunListPage, "runs-of-answers": RunListPage})
 async def runs(recorder: Recorder) -> None:
     write_runs()
     async with recorder.finetop():
@@ -48,7 +48,7 @@ async def runs(recorder: Recorder) -> None:
         await recorder.shoot("runs-of-answers", "enter browse")
 
 
-@case({"runs-empty": RunsPage})
+@case({"runs-empty": RunListPage})
 async def runs_empty(recorder: Recorder) -> None:
     RUNS.mkdir()
     async with recorder.finetop():
@@ -57,10 +57,10 @@ async def runs_empty(recorder: Recorder) -> None:
 
 @case(
     {
-        "runs-filter-empty": RunsPage,
-        "runs-filter-wrong": RunsPage,
-        "runs-filtered": RunsPage,
-        "runs-filter-kept": RunsPage,
+        "runs-filter-empty": RunListPage,
+        "runs-filter-wrong": RunListPage,
+        "runs-filtered": RunListPage,
+        "runs-filter-kept": RunListPage,
     }
 )
 async def runs_filtered(recorder: Recorder) -> None:
@@ -80,10 +80,10 @@ async def runs_filtered(recorder: Recorder) -> None:
 @case(
     {
         "runs-pick-group": PickField,
-        "runs-grouped": RunsPage,
+        "runs-grouped": RunListPage,
         "runs-pick-tag": PickTags,
-        "runs-by-tag": RunsPage,
-        "runs-pinned-and-archived": RunsPage,
+        "runs-by-tag": RunListPage,
+        "runs-pinned-and-archived": RunListPage,
     }
 )
 async def runs_arranged(recorder: Recorder) -> None:
@@ -98,7 +98,7 @@ async def runs_arranged(recorder: Recorder) -> None:
         await recorder.reach(PickTags, "t")
         await recorder.press(*"loss")
         await recorder.shoot("runs-pick-tag", "eval/loss")
-        await recorder.reach(RunsPage, "enter")
+        await recorder.reach(RunListPage, "enter")
         await recorder.shoot("runs-by-tag", "eval/los")
         await choose(recorder, "lost")
         await recorder.press("p", "Z")

@@ -12,7 +12,7 @@ from tui.browse.page import BrowsePage
 from tui.compare.page import ComparePage
 from tui.glyphs import ASCII
 from tui.launch.page import LaunchPage
-from tui.runs.jobs_page import RunsPage
+from tui.runs.list_page import RunListPage
 from tui.screens.hardware import HardwarePage
 from tui.screens.help import HelpPage
 from tui.tokens.page import TokensPage
@@ -21,7 +21,7 @@ from tui.watch.page import WatchPage
 
 @case(
     {
-        "runs-light": RunsPage,
+        "runs-light": RunListPage,
         "help-light": HelpPage,
         "watch-light": WatchPage,
         "compare-light": ComparePage,
@@ -35,10 +35,10 @@ async def light(recorder: Recorder) -> None:
         await recorder.shoot("runs-light")
         await recorder.reach(HelpPage, "question_mark")
         await recorder.shoot("help-light", "Watch the chosen run.")
-        await recorder.reach(RunsPage, "escape")
+        await recorder.reach(RunListPage, "escape")
         await open_watch(recorder)
         await recorder.shoot("watch-light", "◆", "now, step 40")
-        await recorder.reach(RunsPage, "1")
+        await recorder.reach(RunListPage, "1")
         await open_compare(recorder)
         await recorder.press("ctrl+s", "t")
         await recorder.shoot("compare-light", "unshifted", "token 1/9", without="esc cancels")
@@ -48,7 +48,7 @@ async def light(recorder: Recorder) -> None:
 
 @case(
     {
-        "runs-ascii": RunsPage,
+        "runs-ascii": RunListPage,
         "watch-ascii": WatchPage,
         "machine-ascii": HardwarePage,
         "launch-ascii": LaunchPage,
@@ -64,24 +64,24 @@ async def ascii_only(recorder: Recorder) -> None:
         await recorder.shoot("runs-ascii")
         await recorder.reach(HardwarePage, "g")
         await recorder.shoot("machine-ascii", "This machine")
-        await recorder.reach(RunsPage, "escape")
+        await recorder.reach(RunListPage, "escape")
         await open_watch(recorder)
         await recorder.shoot("watch-ascii", "now, step 40")
         await recorder.reach(LaunchPage, "2")
         await recorder.shoot("launch-ascii", "{sadness<|end|>}", " fits", "1,234 tokens learned")
-        await recorder.reach(RunsPage, "1")
+        await recorder.reach(RunListPage, "1")
         await open_compare(recorder)
         await recorder.press("ctrl+s", "d")
         await recorder.shoot("compare-ascii", "only base", "{", without="esc cancels")
         await recorder.reach(TokensPage, "6")
         await recorder.shoot("tokens-ascii", "1/29 The  id 100")
-        await recorder.reach(RunsPage, "1")
+        await recorder.reach(RunListPage, "1")
         await open_answers(recorder)
         await recorder.press("right_square_bracket")
         await recorder.shoot("browse-ascii", "{joy}")
 
 
-@case({"runs-colourless": RunsPage, "compare-colourless": ComparePage})
+@case({"runs-colourless": RunListPage, "compare-colourless": ComparePage})
 async def colourless(recorder: Recorder) -> None:
     write_runs()
     recorder.monkeypatch.setenv("NO_COLOR", "1")
@@ -93,7 +93,7 @@ async def colourless(recorder: Recorder) -> None:
         await recorder.shoot("compare-colourless", "unshifted", "token 1/9", without="esc cancels")
 
 
-@case({"runs-turned": RunsPage})
+@case({"runs-turned": RunListPage})
 async def turned(recorder: Recorder) -> None:
     """By keys, while it is open: to ASCII and to light colours."""
     write_runs()

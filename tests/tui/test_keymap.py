@@ -13,8 +13,7 @@ from tui.browse.vote_page import VotePage
 from tui.compare.page import ComparePage
 from tui.keymap import KEYS, SCREENS, Key, keys_of
 from tui.launch.page import LaunchPage
-from tui.runs.jobs_page import RunsPage
-from tui.runs.logs_page import LogsPage
+from tui.runs.list_page import LISTS, RunListPage
 from tui.runs.run_log import LogPage
 from tui.runs.run_overview import OverviewPage
 from tui.screens.hardware import HardwarePage
@@ -23,7 +22,7 @@ from tui.tokens.page import TokensPage
 from tui.watch.page import WatchPage
 
 PAGES: dict[str, type[Page]] = {
-    "runs": RunsPage,
+    "runs": RunListPage,
     "launch": LaunchPage,
     "watch": WatchPage,
     "compare": ComparePage,
@@ -32,7 +31,7 @@ PAGES: dict[str, type[Page]] = {
     "aspects": MetricsPage,
     "shift": ShiftPage,
     "vote": VotePage,
-    "logs": LogsPage,
+    "logs": RunListPage,
     "log": LogPage,
     "overview": OverviewPage,
     "machine": HardwarePage,
@@ -70,8 +69,15 @@ def test_every_action_exists_and_takes_what_it_is_given(key: Key) -> None:
 
 @pytest.mark.parametrize("screen", PAGES)
 def test_bindings_are_those_of_the_table(screen: str) -> None:
-    bound = {one.key for one in PAGES[screen].BINDINGS if isinstance(one, Binding)}
-    assert bound == {key.key for key in KEYS if key.screen == screen}
+    page = PAGES[screen]
+    bound = {one.key for one in page.BINDINGS if isinstance(one, Binding)}
+    assert bound == {key.key for key in KEYS if PAGES.get(key.screen) is page}
+
+
+def test_a_key_of_both_lists_of_runs_does_the_same_on_both() -> None:
+    jobs, logs = ({key.key: key.action for key in KEYS if key.screen == one} for one in LISTS)
+    assert {key: (jobs[key], logs[key]) for key in jobs.keys() & logs.keys()
+            if jobs[key] != logs[key]} == {}  # fmt: skip
 
 
 async def test_help_shows_every_key_with_this_screens_first(app: FinetopApp) -> None:

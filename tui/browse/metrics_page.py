@@ -87,7 +87,7 @@ class MetricsPage(SubPage):
     def on_operation_failed(self, event: OperationFailed) -> None:
         self.app.push_screen(ErrorDialog(event.error))
 
-    def on_table_chosen(self, event: Table.Chosen) -> None:
+    def on_table_row_highlighted(self, event: Table.RowHighlighted) -> None:
         self._update_status()
         self.show_keys()
 

@@ -140,7 +140,7 @@ class BrowsePage(BrowseActions):
         self.refuse(event.error)
         self._feed.again()
 
-    def on_table_chosen(self, event: Table.Chosen) -> None:
+    def on_table_row_highlighted(self, event: Table.RowHighlighted) -> None:
         self._update_status()
         self._show_pair()
 
@@ -249,7 +249,7 @@ class BrowsePage(BrowseActions):
         table = self.query_one("#pairs", Table)
         table.empty = self._empty()
         table.sorted_by = "common" if self.view.sort == COMMON else self.view.sort
-        table.falling = self.view.direction != 2 and self.view.sort != COMMON
+        table.descending = self.view.direction != 2 and self.view.sort != COMMON
         named = titles(self.answers.pairs)
         table.show([self._list_row(pair, named[pair.id]) for pair in self._pairs])
         table.repaint()

@@ -109,7 +109,7 @@ class LaunchPage(Page):
     def on_preview_pane_report_changed(self) -> None:
         self._update_dataset()
 
-    def on_table_chosen(self, event: Table.Chosen) -> None:
+    def on_table_row_highlighted(self, event: Table.RowHighlighted) -> None:
         self._check()
 
     def on_form_edited(self, event: Form.Edited) -> None:

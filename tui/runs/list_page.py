@@ -1,99 +1,247 @@
-"""What every list of runs can do with a run beside watching it: a filter, groups, notes, pins,
-putting away, and telling what is set otherwise.
+"""A list of runs, of jobs or of watched logs: filter, groups, marks, pins, notes, any order.
 
-Where groups, pins and notes are kept is the subclasses' affair.
+Where all that is kept is the affair of a `RunListMemory`, how a run looks that of a `RunTable`.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from engine.jobs.status import State
+from engine.recipes.recipe import GenerateRecipe, TrainRecipe
 from tui.formatting import FILTER_HINT, name_of
+from tui.keymap import KEYS, Key, keys_of
+from tui.runs.list_memory import RunListMemory
+from tui.runs.run_table import ListedRuns, RunTable
+from tui.screens.page import bindings_of
 from tui.screens.run_actions import RunActions
-from tui.screens.tree_and_groups import settings_of
-from tui.snapshots import RunRow
+from tui.screens.sort_order import SortOrder
+from tui.screens.tree_and_groups import Heading, kept, parent_of, settings_of
+from tui.snapshots import RunRow, RunsSnapshot
+from tui.widgets.header import Header
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.lines import Lines, Rule
+from tui.widgets.table import Table
 
 if TYPE_CHECKING:
     from tui.screens.run_filter import RunFilter
 
+LISTS = ("runs", "logs")
+"""The names of these pages in the keymap. A key that both have does the same on both."""
+_ACTIONS = {key.action_name for key in KEYS if key.screen in LISTS}
+_ON_CHOSEN = ("new", "note", "archive", "hide", "pin", "mark")
+"""What needs a chosen run, whatever it is."""
+
 
 class RunListPage(RunActions):
-    """Subclasses list runs, and list them anew in `refill`."""
-
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(*LISTS)
     filter_hint = FILTER_HINT
+    initial_focus = "#runs"
 
-    def __init__(self) -> None:
+    def __init__(
+        self, name_in_keymap: str, memory: RunListMemory, table: RunTable, run_filter: str = ""
+    ) -> None:
+        """`run_filter` is of the command line: it holds as long as no other one is typed."""
         super().__init__()
-        self._hidden = False
-        """Whether hidden runs are listed too."""
-        self._archived = False
+        self.name_in_keymap = name_in_keymap
+        self.memory = memory
+        self.table = table
+        self._actions = {key.action_name for key in keys_of(name_in_keymap)}
+        self._default_filter = run_filter
         self._run_filter: RunFilter | None = None
-        """What was typed after `/`; None as long as nothing was."""
+        """None as long as nothing was filtered."""
+        self._shows_hidden = False
+        self._shows_archived = False
+        self._snapshot = RunsSnapshot()
+        self._lines: list[RunRow | Heading] = []
+        """What is listed, headings between."""
+        self._listed = ListedRuns()
+        self._opened = False
+        """Whether a run was chosen to begin with."""
+        self._to_choose: str | None = None
+        """Key of the run to be chosen once it is listed."""
 
-    def refill(self) -> None:
-        raise NotImplementedError
+    def frame(self) -> tuple[Header, KeyBar]:
+        return Header("runs"), KeyBar()
+
+    def compose(self) -> ComposeResult:
+        header, keys = self.frame()
+        yield header
+        yield Rule()
+        yield Table(self.table.columns, empty=self.table.empty, id="runs")
+        yield Lines(id="about")
+        yield Lines(id="summary")
+        yield keys
+
+    def open(self) -> None:
+        if self._default_filter and self._run_filter is None:
+            self.apply_filter("")
+        self._to_choose = self.services.selected
+        self._snapshot = self.services.runs
+        self._refresh_rows()
+        super().open()
+        self.memory.load(self._memory_loaded)
+
+    def _memory_loaded(self, note: str) -> None:
+        if note:
+            self.services.notify_user(note, "warning")
+        run_filter = self.memory.run_filter
+        if run_filter and not (self.filter_text or self._default_filter):
+            self.filter_text = run_filter
+            self.apply_filter(run_filter)
+        self._show_newest()
+
+    def show_runs(self, snapshot: RunsSnapshot) -> None:
+        if snapshot is not self._snapshot:
+            self._snapshot = snapshot
+            self._refresh_rows()
+
+    def redraw(self) -> None:
+        self._refresh_rows()
+        super().redraw()
 
     @property
-    def group(self) -> str:
-        """The setting whose values runs are grouped by; empty: they are not."""
-        raise NotImplementedError
+    def chosen(self) -> RunRow | None:
+        place = self.query_one(Table).place
+        line = self._lines[place] if place < len(self._lines) else None
+        return line if isinstance(line, RunRow) else None
 
-    def regroup(self, setting: str) -> None:
-        """Group by another setting, and keep that."""
-        raise NotImplementedError
-
-    def keep_pins(self, run_keys: list[str]) -> None:
-        """Have these runs on top, and always drawn."""
-        raise NotImplementedError
-
-    def annotate(self, row: RunRow, **changes: str | list[str] | bool) -> None:
-        """Keep another of `UserNotes` for a run."""
-        raise NotImplementedError
-
-    @property
-    def other(self) -> RunRow | None:
-        """The run that the chosen one is compared with."""
-        raise NotImplementedError
-
-    @property
-    def settings(self) -> Sequence[Mapping[str, Any]]:
-        """Of all runs that can be grouped."""
-        raise NotImplementedError
+    def on_table_row_highlighted(self) -> None:
+        # Not the event's: another one may have been chosen since it was sent.
+        self.services.selected = self.query_one(Table).chosen
+        self._to_choose = None
+        self._update_status()
+        self._prefer_in_sight()
+        self.show_keys()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("note", "archive", "hide", "pin", "mark"):
+        if action in _ACTIONS and action not in self._actions:
+            return False
+        if action in _ON_CHOSEN:
             return self.ready and self.chosen is not None
         if action == "difference":
-            return self.ready and self._differing is not None
+            return self.ready and self._compared_runs is not None
+        if action == "remove" and self.memory.read_only:
+            return True  # it says why
+        if action in _ACTIONS and not self.table.is_possible(action, self._listed):
+            return False
         return super().check_action(action, parameters)
+
+    def label_of(self, key: Key) -> str:
+        if key.action == "watch" and self.chosen is not None and _has_answers(self.chosen):
+            return "browse"
+        return super().label_of(key)
 
     def apply_filter(self, text: str) -> None:
         if self._run_filter is None:
             from tui.screens.run_filter import RunFilter
 
             self._run_filter = RunFilter()
-        self._run_filter.set_text(text)
-        self.refill()
+        self._run_filter.set_text(text or self._default_filter)
+        self._refresh_rows()
+        if not text:
+            self._keep_filter()
 
-    def filtered(self, rows: Sequence[RunRow]) -> list[RunRow]:
-        """Those that the filter lets through."""
-        return list(rows) if self._run_filter is None else self._run_filter.matching(rows)
+    def on_descendant_blur(self) -> None:
+        self._keep_filter()
 
-    @property
-    def filter_error(self) -> str:
-        """Why what is typed is no filter; empty where it is one."""
-        return "" if self._run_filter is None else self._run_filter.error
+    def _keep_filter(self) -> None:
+        if not self._filter_error:
+            self.memory.keep_filter(self.filter_text)
+
+    async def action_watch(self) -> None:
+        if self.chosen and _has_answers(self.chosen):
+            self.services.show_browse(self.chosen.path)
+        elif self.chosen:
+            await self.services.show_watch(self.chosen.key)
+
+    async def action_new(self) -> None:
+        recipe = self.chosen.view.recipe if self.chosen else None
+        await self.services.show_launch(recipe if isinstance(recipe, TrainRecipe) else None)
+
+    def action_remove(self) -> None:
+        row = self.chosen
+        if self.memory.read_only:
+            self.services.notify_user(
+                "Logs are only read here, so nothing is deleted; x hides a run."
+            )
+        elif row is not None and not row.view.state.alive:
+            rows = self._snapshot.rows
+            self.commands.remove(row, sum(parent_of(r) == row.view.record.id for r in rows))
+
+    def action_turn_order(self) -> None:
+        self._change_order(self.table.next_order(self.memory.order))
+
+    def action_turn_direction(self) -> None:
+        order = self.memory.order
+        self._change_order(dataclasses.replace(order, descending=not order.descending))
+
+    def action_turn_value(self) -> None:
+        self._change_order(self.table.next_value(self.memory.order))
+
+    def action_pick_tag(self) -> None:
+        """Sort by any tag that some run logged; pin some, so that they come first."""
+        from tui.screens.pick_tags import PickTags
+
+        names = {
+            tag: tag for tag in sorted({tag for row in self._listed.shown for tag in row.tags})
+        }
+        order = self.memory.order
+
+        def take(choice: "tuple[str | None, list[str]] | None") -> None:
+            if choice is not None:
+                tag, pinned = choice
+                self.services.chart_settings.change(pinned_tags=pinned)
+                changes = tag is not None and tag != order.tag
+                self._change_order(self.table.by_tag(order, tag) if tag and changes else order)
+
+        def ask(note: str) -> None:
+            if note:
+                self.services.notify_user(note, "warning")
+            window = PickTags(names, self.memory.pinned_tags, order.tag or None)
+            self.app.push_screen(window, take)
+
+        self.services.chart_settings.recall(ask)
 
     def action_group(self) -> None:
         from engine.recipes.diff import varying
         from engine.recipes.versions import current_key
         from tui.screens.run_dialogs import PickField
 
+        # Recipes that train nothing have hardly a setting in common with those that do.
+        rows = [row for row in self._snapshot.rows
+                if row.view.recipe is None or isinstance(row.view.recipe, TrainRecipe)]  # fmt: skip
+        settings = [settings for row in rows if (settings := settings_of(row))]
+
         def answer(field: str | None) -> None:
             if field is not None:
-                self.regroup(field)
-                self.refill()
+                self._change_order(dataclasses.replace(self.memory.order, group=field))
 
-        self.app.push_screen(PickField(varying(self.settings), current_key(self.group)), answer)
+        self.app.push_screen(
+            PickField(varying(settings), current_key(self.memory.order.group)), answer
+        )
+
+    def action_pin(self) -> None:
+        if self.chosen is not None:
+            key, order = self.chosen.run_key, self.memory.order
+            others = [pin for pin in order.pinned if pin != key]
+            pinned = others if key in order.pinned else [*others, key]
+            self._change_order(dataclasses.replace(order, pinned=pinned))
+
+    def action_mark(self) -> None:
+        if self.chosen is not None:
+            self.memory.toggle_marks([self.chosen.run_key])
+            self._refresh_rows()
+            if self.memory.several_marks:
+                self.query_one(Table).action_move(1)
+
+    def action_mark_shown(self) -> None:
+        """All that are listed, or none of them where all are marked."""
+        self.memory.toggle_marks([row.run_key for row in self._listed.shown])
+        self._refresh_rows()
 
     def action_note(self) -> None:
         from tui.screens.run_dialogs import Noted, NoteWindow
@@ -102,53 +250,137 @@ class RunListPage(RunActions):
         if row is None:
             return
 
-        def answer(noted: Noted | None) -> None:
-            if noted is not None:
-                self.annotate(row, note=noted[0], tags=noted[1])
+        def answer(typed: Noted | None) -> None:
+            if typed is not None:
+                self._annotate(row, note=typed[0], tags=typed[1])
 
         self.app.push_screen(NoteWindow(name_of(row), row.view.notes), answer)
 
     def action_hide(self) -> None:
         if self.chosen is not None:
-            self.annotate(self.chosen, hidden=not self.chosen.view.notes.hidden)
+            self._annotate(self.chosen, hidden=not self.chosen.view.notes.hidden)
 
     def action_archive(self) -> None:
         if self.chosen is not None:
-            self.annotate(self.chosen, archived=not self.chosen.view.notes.archived)
+            self._annotate(self.chosen, archived=not self.chosen.view.notes.archived)
 
     def action_show_hidden(self) -> None:
-        self._hidden = not self._hidden
-        self.refill()
+        self._shows_hidden = not self._shows_hidden
+        self._refresh_rows()
 
     def action_show_archived(self) -> None:
-        self._archived = not self._archived
-        self.refill()
-
-    def action_pin(self) -> None:
-        if self.chosen is None:
-            return
-        key, pins = self.chosen.run_key, self.services.pins
-        self.keep_pins([one for one in pins if one != key] if key in pins else [*pins, key])
-        self.refill()
+        self._shows_archived = not self._shows_archived
+        self._refresh_rows()
 
     def action_difference(self) -> None:
         from engine.recipes.diff import differences
         from tui.screens.run_dialogs import DifferenceWindow
 
-        if (pair := self._differing) is None:
+        if self._compared_runs is None:
             return
-        row, other = pair
-        found = differences(settings_of(other), settings_of(row))
+        base, row = self._compared_runs
+        changes = differences(settings_of(base), settings_of(row))
         arrow = self.glyphs.arrow
-        self.app.push_screen(DifferenceWindow(name_of(other), name_of(row), found, arrow))
+        self.app.push_screen(DifferenceWindow(name_of(base), name_of(row), changes, arrow))
+
+    def action_export(self) -> None:
+        """Every point of the runs that are marked, or of all that are listed."""
+        from tui.charts.run_curves import RunCurves
+        from tui.screens.export_points import export_points
+
+        run_keys = {*self.memory.marked, *self.memory.order.pinned}
+        marked = [row.log for row in self._snapshot.rows if row.log and row.run_key in run_keys]
+        logs = marked or [row.log for row in self._listed.shown if row.log]
+        kind = "marked" if marked else "listed"
+        loading = sum(not log.loaded for log in logs)
+        note = f"; {loading:,} of the runs were still being read" if loading else ""
+        runs = [RunCurves(log.name, log.series) for log in logs]
+        whose = f"the {len(logs):,} {kind} run{'s' * (len(logs) != 1)}"
+        export_points(self, runs, whose, note=note)
+
+    def _change_order(self, order: SortOrder) -> None:
+        self.memory.change_order(order)
+        self._refresh_rows()
+
+    def _annotate(self, row: RunRow, **changes: str | list[str] | bool) -> None:
+        self.memory.annotate(row, changes)
+        self._show_newest()
+
+    def _show_newest(self) -> None:
+        self._snapshot = self.services.runs
+        self._refresh_rows()
 
     @property
-    def _differing(self) -> tuple[RunRow, RunRow] | None:
-        """The chosen run and the other one, where settings of both are known."""
-        row, other = self.chosen, self.other
-        if row is None or other is None or other.key == row.key:
+    def _filter_error(self) -> str:
+        return "" if self._run_filter is None else self._run_filter.error
+
+    @property
+    def _compared_runs(self) -> tuple[RunRow, RunRow] | None:
+        """The chosen run after the one that was marked last, else after the one it builds on."""
+        chosen, marked = self.chosen, self.memory.marked
+        if chosen is None or not _has_settings(chosen) or not (marked or parent_of(chosen)):
             return None
-        return (row, other) if _has_settings(row) and _has_settings(other) else None
+        others = {row.run_key: row for row in self._snapshot.rows if row.key != chosen.key}
+        keys = (*reversed(marked), parent_of(chosen))
+        base = next((others[key] for key in keys if key in others), None)
+        return (base, chosen) if base is not None and _has_settings(base) else None
+
+    def _refresh_rows(self) -> None:
+        if not self.ready:
+            return
+        rows: Sequence[RunRow] = kept(
+            self._snapshot.rows, hidden=self._shows_hidden, archived=self._shows_archived
+        )
+        if self._run_filter is not None:
+            rows = self._run_filter.matching(rows)
+        self.table.glyphs = self.glyphs
+        self._lines = self.table.arrange(rows, self.memory, tree=not self.filter_text)
+        shown = [line for line in self._lines if isinstance(line, RunRow)]
+        self._listed = ListedRuns(self._snapshot.rows, shown, self.filter_text, self._filter_error)
+        table = self.query_one(Table)
+        table.columns = self.table.columns
+        table.sorted_by = self.table.sorted_by
+        table.descending = self.memory.order.descending
+        table.empty = "No run is like this." if self._snapshot.rows else self.table.empty
+        table.show_later([line.key for line in self._lines], self.table.rows(self.memory))
+        self._choose_run(table)
+        self._update_status()
+        self._prefer_in_sight()
+        self.show_keys()
+
+    def _choose_run(self, table: Table) -> None:
+        """What is to be chosen, as soon as it is listed."""
+        if not self._opened and self._lines:
+            self._opened = True
+            self._to_choose = self._to_choose or _newest_at_work(self._snapshot.rows)
+        if self._to_choose is not None and table.choose(self._to_choose):
+            self.services.selected, self._to_choose = self._to_choose, None
+
+    def _update_status(self) -> None:
+        """What the chosen run has to say, and how many there are."""
+        if self.ready:
+            row = self.chosen
+            listed = dataclasses.replace(self._listed, filter_open=bool(self.query("#filter")))
+            self.query_one("#about", Lines).show(self.table.about(row) if row else [])
+            self.query_one("#summary", Lines).show(self.table.summary(listed, self.memory))
+
+    def _prefer_in_sight(self) -> None:
+        """Have what is on screen read first."""
+        place, height = self.query_one(Table).place, self.size.height
+        near = self._lines[max(0, place - height) : place + height]
+        self.services.feed.prefer([line.run_key for line in near if isinstance(line, RunRow)])
+
+
+def _newest_at_work(rows: Sequence[RunRow]) -> str | None:
+    """The newest job at work, else the newest that waits: what one opens the list to see."""
+    live = [row for row in rows if row.log is None and row.view.state.alive]
+    live = [row for row in live if not row.view.notes.hidden]
+    live.sort(key=lambda row: (row.view.state is State.QUEUED, -row.view.record.created))
+    return live[0].key if live else None
+
+
+def _has_answers(row: RunRow) -> bool:
+    return row.log is None and isinstance(row.view.recipe, GenerateRecipe)
 
 
 def _has_settings(row: RunRow) -> bool:

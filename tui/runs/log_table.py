@@ -1,6 +1,6 @@
 """The list of watched logs as rows: columns of tags, any value of them, a small curve, an order.
 
-What was worked out of a log is kept until that log is another one. Reads no disk.
+What was computed from a log is kept until that log is another one. Reads no disk.
 """
 
 import math
@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.charts.filters import parse
 from engine.events.summary import is_higher_better
 from engine.text import one_line
-from tui.feeds.log_summary import last_step
+from tui.feeds.log_summary import common_tags, last_step
 from tui.formatting import NONE, short, state_glyph
 from tui.glyphs import Glyphs
+from tui.runs.list_memory import RunListMemory
+from tui.runs.log_status_lines import about, count_notable, summary
+from tui.runs.run_table import ListedRuns
 from tui.screens.run_filter import state_of
-from tui.screens.sort_order import CHANGED, NAME, STEP, LogSortOrder
-from tui.screens.tree_and_groups import Heading
+from tui.screens.sort_order import CHANGED, STEP, VALUES, SortOrder
+from tui.screens.tree_and_groups import Heading, grouped, heading_row, lifted
 from tui.snapshots import SMOOTHED_POINTS, SMOOTHING, SPARK_CELLS, RunRow
-from tui.styled_text import Piece
+from tui.styled_text import Line, Piece
 from tui.widgets.sparkline import sparkline
 from tui.widgets.table import Column, TableRow
 
@@ -30,65 +34,141 @@ if TYPE_CHECKING:
 _FALLING = SMOOTHING ** np.arange(SMOOTHED_POINTS - 1, -1, -1)
 CELLS = 10
 """Of a value."""
+TAGS_LISTED = 6
+MOST_TAGS = 12
+"""With those that are pinned."""
+_OF_LISTED = ("mark_shown", "export", "turn_order", "turn_direction", "turn_value", "pick_tag")
+"""What needs a run that is listed."""
 _STEP = Column("step", 9, 9, right=True)
 _CHANGED = Column("changed", 10, 10, right=True)
 
 
 class LogTable:
-    """Rows for a table, of runs that are logs."""
+    """A `RunTable`. Of the tags that have a column, `tag_filter` lets through those not pinned."""
 
-    def __init__(self, glyphs: Glyphs) -> None:
+    empty = "No log here yet."
+
+    def __init__(self, glyphs: Glyphs, tag_filter: str = "") -> None:
         self.glyphs = glyphs
+        self.columns: tuple[Column, ...] = (Column("run", 18, 60),)
         self.tags: list[str] = []
         """The tags that have a column, in order."""
-        self.order = LogSortOrder()
-        self._worked: dict[str, tuple[RunLog, dict[tuple[str, str], float | None]]] = {}
+        self.order = SortOrder()
+        self._tag_filter = parse(tag_filter)
+        self._lines: Sequence[RunRow | Heading] = ()
+        self._counts: tuple[object, list[str], bool] = (None, [], False)
+        """Of all runs that are known, by these: what is notable, and whether settings are noted."""
+        self._values: dict[str, tuple[RunLog, dict[tuple[str, str], float | None]]] = {}
         self._steps: dict[str, tuple[RunLog, int | None]] = {}
         self._curves: dict[str, tuple[RunLog, str, str]] = {}
         self._rows: dict[str, tuple[RunRow, TableRow]] = {}
         self._cache_key: object = None
 
-    def columns(self, widest: int) -> list[Column]:
+    def arrange(
+        self, rows: Sequence[RunRow], memory: RunListMemory, *, tree: bool
+    ) -> list[RunRow | Heading]:
+        """Logs have no families."""
+        self.order = order = memory.order
+        logs = [row.log for row in rows if row.log is not None]
+        tags = [*memory.pinned_tags, *common_tags(logs, self._tag_filter, TAGS_LISTED)]
+        tags = [*dict.fromkeys(tags)][:MOST_TAGS]
+        self.tags = [order.tag, *tags] if order.tag and order.tag not in tags else tags
+        self.columns = self._columns(max(map(_name_cells, rows), default=18) + 2)
+        lines = grouped(lifted(self.sort(rows), order.pinned), order.group)
+        self._lines = lines
+        return lines
+
+    def rows(self, memory: RunListMemory) -> Callable[[int], TableRow]:
+        pinned = set(memory.order.pinned)
+        return self.row_maker(self._lines, set(memory.marked) - pinned, pinned)
+
+    def next_order(self, order: SortOrder) -> SortOrder:
+        """By name, by step, by change, by each tag that has a column."""
+        choices = [
+            ("", "", False),
+            (STEP, "", True),
+            (CHANGED, "", True),
+            *(("", tag, False) for tag in self.tags),
+        ]
+        keys = [(column, tag) for column, tag, _ in choices]
+        key = order.column, order.tag
+        at = keys.index(key) if key in keys else 0
+        column, tag, descending = choices[(at + 1) % len(choices)]
+        return replace(order, column=column, tag=tag, descending=descending)
+
+    def next_value(self, order: SortOrder) -> SortOrder:
+        """Of the tag that it is sorted by, else by the first one."""
+        if not self.tags:
+            return order
+        value = VALUES[(VALUES.index(order.value) + 1) % len(VALUES)]
+        descending = order.descending and bool(order.tag)
+        tag = order.tag or self.tags[0]
+        return replace(order, column="", tag=tag, value=value, descending=descending)
+
+    def by_tag(self, order: SortOrder, tag: str) -> SortOrder:
+        """The lowest first, whatever the order before."""
+        return replace(order, column="", tag=tag, descending=False)
+
+    def is_possible(self, action: str, listed: ListedRuns) -> bool:
+        if action in _OF_LISTED:
+            return bool(listed.shown)
+        return action != "group" or self._count(listed)[1]
+
+    def about(self, row: RunRow) -> Line:
+        return about(row, self.glyphs.separator)
+
+    def summary(self, listed: ListedRuns, memory: RunListMemory) -> Line:
+        return summary(listed, memory, self._count(listed)[0], self.glyphs.separator)
+
+    def _count(self, listed: ListedRuns) -> tuple[list[str], bool]:
+        """What is notable of all runs, and whether any log notes settings; once for each list."""
+        if self._counts[0] is not listed.rows:
+            has_settings = any(row.log and row.log.settings for row in listed.rows)
+            self._counts = listed.rows, count_notable(listed.rows), has_settings
+        return self._counts[1:]
+
+    def _columns(self, widest: int) -> tuple[Column, ...]:
         """What the table shows, where names take at most so many cells."""
         columns = [Column("run", 18, max(18, min(60, widest))), _STEP, _CHANGED]
         for tag in self.tags:
             name = short(tag, self.tags)
             least = CELLS + (SPARK_CELLS + 1) * (tag == self.curved)
             columns.append(Column(name, least, max(least, min(18, len(name))), right=True))
-        return columns
+        return tuple(columns)
 
     @property
     def curved(self) -> str:
         """The tag whose curve is shown in small: the one that it is sorted by, else the first."""
-        return self.order.column if self.order.tagged else self.tags[0] if self.tags else ""
+        return self.order.tag or (self.tags[0] if self.tags else "")
 
     @property
     def sorted_by(self) -> str:
         """The title of the column that the rows are sorted by."""
-        if self.order.tagged:
-            return short(self.order.column, self.tags)
-        return "run" if self.order.column == NAME else self.order.column
+        if self.order.tag:
+            return short(self.order.tag, self.tags)
+        return self.order.column or "run"
 
     def sort(self, rows: Sequence[RunRow]) -> list[RunRow]:
         """In order; what has no number there comes last."""
-        falling = self.order.falling
-        if not self.order.tagged:
-            if self.order.column == NAME:
-                return list(reversed(rows)) if falling else list(rows)
-            if self.order.column == CHANGED:
-                return sorted(rows, key=lambda row: row.log.modified if row.log else 0.0,
-                              reverse=falling)  # fmt: skip
-        of = self.value if self.order.tagged else self.step
-        values = {row.key: of(row.log, self.order.column) for row in rows if row.log}
+        order = self.order
+        if order.tag:
+            values = {row.key: self.value(row.log, order.tag) for row in rows if row.log}
+        elif order.column == STEP:
+            values = {row.key: self.step(row.log) for row in rows if row.log}
+        elif order.column == CHANGED:
+            values = {row.key: row.log.modified for row in rows if row.log}
+        else:
+            return [*reversed(rows)] if order.descending else [*rows]
 
-        def place(row: RunRow) -> tuple[bool, float]:
+        def sort_key(row: RunRow) -> tuple[bool, float]:
             value = values.get(row.key)
-            known = value is not None and math.isfinite(value)
-            return not known, (-value if falling else value) if value is not None and known else 0.0
+            if value is None or not math.isfinite(value):
+                return True, 0.0
+            return False, -value if order.descending else value
 
-        return sorted(rows, key=place)
+        return sorted(rows, key=sort_key)
 
-    def step(self, log: "RunLog", column: str = STEP) -> int | None:
+    def step(self, log: "RunLog") -> int | None:
         """The newest step of any tag; None where there is none, or none yet."""
         known = self._steps.get(log.name)
         if known is None or known[0] is not log:
@@ -100,21 +180,21 @@ class LogTable:
         if self.order.value == "last":
             last = log.last(tag)
             return None if last is None else last.value
-        known = self._worked.get(log.name)
+        known = self._values.get(log.name)
         if known is None or known[0] is not log:
-            known = self._worked[log.name] = log, {}
+            known = self._values[log.name] = log, {}
         key = tag, self.order.value
         if key not in known[1]:
-            known[1][key] = _worked_out(log, *key)
+            known[1][key] = _compute_value(log, *key)
         return known[1][key]
 
-    def rows(
+    def row_maker(
         self,
-        runs: Sequence[RunRow | Heading],
+        lines: Sequence[RunRow | Heading],
         marked: Collection[str],
         pinned: Collection[str] = (),
     ) -> Callable[[int], TableRow]:
-        """What makes the row at a place; anew only for what is another one than before."""
+        """What makes the row of a line by its place; anew only for a run that has changed."""
         cache_key = (
             tuple(self.tags),
             self.curved,
@@ -126,11 +206,9 @@ class LogTable:
             self._cache_key, self._rows = cache_key, {}
 
         def make(at: int) -> TableRow:
-            run = runs[at]
+            run = lines[at]
             if isinstance(run, Heading):
-                return TableRow(
-                    run.key, (((f"{run.setting} {run.value} ({run.count})", "title"),),)
-                )
+                return heading_row(run)
             known = self._rows.get(run.key)
             if known is None or known[0] is not run:
                 known = self._rows[run.key] = run, self._row(run)
@@ -179,7 +257,7 @@ class LogTable:
         return f"{known[2]:<{SPARK_CELLS}} "
 
 
-def _worked_out(log: "RunLog", tag: str, value: str) -> float | None:
+def _compute_value(log: "RunLog", tag: str, value: str) -> float | None:
     series = log.series.get(tag) if log.loaded else None
     if series is None or not len(series):
         return None
@@ -191,6 +269,11 @@ def _worked_out(log: "RunLog", tag: str, value: str) -> float | None:
     finite = finite[np.isfinite(finite)]
     weights = _FALLING[len(_FALLING) - len(finite) :]
     return float(weights @ finite / weights.sum()) if len(finite) else math.nan
+
+
+def _name_cells(row: RunRow) -> int:
+    """Of its name, with the mark before it."""
+    return len(row.view.record.name) + 2 * bool(row.odd_tags)
 
 
 def moment(seconds: float) -> str:

@@ -23,20 +23,16 @@ if TYPE_CHECKING:
     from tui.services import Services
 
 
-def bindings_of(screen: str) -> list[BindingType]:
-    """A screen's own bindings, from the keymap."""
-    return [
-        Binding(
-            key.key,
-            key.action,
-            key.label or key.help,
-            show=False,
-            # The field must be there before the next key comes, however fast one types.
-            priority=key.priority or key.action == "filter",
+def bindings_of(*screens: str) -> list[BindingType]:
+    """Bindings from the keymap that are the screen's own; of several, each key once."""
+    bindings: dict[str, BindingType] = {}
+    for key in (key for screen in screens for key in keys_of(screen) if key.screen == screen):
+        # The field must be there before the next key comes, however fast one types.
+        priority = key.priority or key.action == "filter"
+        bindings[key.key] = Binding(
+            key.key, key.action, key.label or key.help, show=False, priority=priority
         )
-        for key in keys_of(screen)
-        if key.screen == screen
-    ]
+    return [*bindings.values()]
 
 
 class Page(Screen[None]):
@@ -44,7 +40,7 @@ class Page(Screen[None]):
 
     AUTO_FOCUS: ClassVar[str | None] = None
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
-    name_in_keymap: ClassVar[str] = ""
+    name_in_keymap: str = ""
     is_sub_page: ClassVar[bool] = False
     """Whether it lies over another page, and closes before another is shown."""
     initial_focus: ClassVar[str] = ""

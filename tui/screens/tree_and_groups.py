@@ -7,8 +7,8 @@ from typing import Any
 from engine.recipes.diff import flatten, said, value_at
 from engine.recipes.versions import current_key
 from engine.text import one_line
-from tui.screens.sort_order import SortOrder, sort
 from tui.snapshots import RunRow
+from tui.widgets.table import TableRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +69,6 @@ def arrange(rows: Sequence[RunRow], pinned: Collection[str] = ()) -> list[Entry]
     return entries
 
 
-def sorted_rows(
-    rows: Sequence[RunRow], order: SortOrder, *, tree: bool = True
-) -> list[Entry | Heading]:
-    """As `arrange`, in an order of the user's: without the tree where that would break it."""
-    if tree and order == SortOrder(value=order.value, pinned=order.pinned):
-        return [*arrange(rows, order.pinned)]
-    lines = grouped(lifted(sort([*rows], order), order.pinned), order.group)
-    return [one if isinstance(one, Heading) else Entry(one) for one in lines]
-
-
 def lifted(rows: Sequence[RunRow], pinned: Collection[str]) -> list[RunRow]:
     """The same rows, those that are pinned on top."""
     if not pinned:
@@ -101,6 +91,12 @@ def grouped(rows: Sequence[RunRow], setting: str) -> list[RunRow | Heading]:
     for value, members in groups.items():
         lines += [Heading(one_line(setting), value, len(members)), *members]
     return lines
+
+
+def heading_row(heading: Heading) -> TableRow:
+    """A heading as a line of a table."""
+    text = f"{heading.setting} {heading.value} ({heading.count})"
+    return TableRow(heading.key, (((text, "title"),),))
 
 
 def settings_of(row: RunRow) -> Mapping[str, Any]:

@@ -43,7 +43,7 @@ class TableRow:
 
 
 class Table(Cells, can_focus=True):
-    """Columns, rows, and one chosen row; emits Chosen when that changes."""
+    """Columns, rows, and one chosen row; emits RowHighlighted when that changes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", show=False),
@@ -54,7 +54,7 @@ class Table(Cells, can_focus=True):
         Binding("end", "move(1000000)", show=False),
     ]
 
-    class Chosen(Message):
+    class RowHighlighted(Message):
         """Another row is the chosen one."""
 
         def __init__(self, table: "Table", key: str | None) -> None:
@@ -80,7 +80,7 @@ class Table(Cells, can_focus=True):
         self._head = head
         self.sorted_by = ""
         """Title of the column that the rows are sorted by, which the head marks; or none."""
-        self.falling = False
+        self.descending = False
         self._keys: tuple[str, ...] = ()
         self._make: Callable[[int], TableRow] = _no_row
         self._at = 0
@@ -112,7 +112,7 @@ class Table(Cells, can_focus=True):
         self._at = max(0, min(self._at, len(self._keys) - 1)) if found is None else found
         self.repaint()
         if self.chosen != before:
-            self.post_message(self.Chosen(self, self.chosen))
+            self.post_message(self.RowHighlighted(self, self.chosen))
 
     def choose(self, key: str | None) -> bool:
         """Choose the row of that key; False where there is none."""
@@ -173,7 +173,7 @@ class Table(Cells, can_focus=True):
         if self._keys and at != self._at:
             self._at = at
             self.repaint()
-            self.post_message(self.Chosen(self, self.chosen))
+            self.post_message(self.RowHighlighted(self, self.chosen))
 
     @property
     def _gap(self) -> int:
@@ -201,7 +201,7 @@ class Table(Cells, can_focus=True):
         for column, width in zip(self.columns, widths, strict=False):
             title, role = column.title, "dim"
             if title == self.sorted_by:
-                sign = self.glyphs.falling if self.falling else self.glyphs.rising
+                sign = self.glyphs.falling if self.descending else self.glyphs.rising
                 title, role = f"{title} {sign}", "strong"
             title = fit(title, width - gap, self.glyphs.ellipsis)
             line.append((pad(title, width - gap, right=column.right) + " " * gap, role))

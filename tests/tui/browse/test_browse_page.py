@@ -24,7 +24,7 @@ from tui.browse.metrics_page import MetricsPage
 from tui.browse.page import BrowsePage
 from tui.browse.vote_page import VotePage
 from tui.glyphs import ASCII
-from tui.runs.jobs_page import RunsPage
+from tui.runs.list_page import RunListPage
 from tui.screens.prompts import Choose
 from tui.widgets.table import Table
 
@@ -94,7 +94,7 @@ async def test_enter_on_a_job_of_answers_lists_them_and_shows_one(
         await pilot.press("escape")
         await see(pilot, "Sing of rain.")
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(app.screen, RunsPage))
+        await until(pilot, lambda: isinstance(app.screen, RunListPage))
 
 
 async def test_filters_skills_words_and_orders(job: JobDirectory) -> None:

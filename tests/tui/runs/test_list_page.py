@@ -265,7 +265,7 @@ async def test_nothing_is_lost_where_notes_cannot_be_written(three: FinetopApp) 
         await see(pilot, "none")
         (folder / "user.json").mkdir()  # no file can be put there
         await pilot.press("home", "z")
-        await see(pilot, "That could not be written.")
+        await see(pilot, "A file could not be read or written.")
 
 
 async def test_runs_are_filtered_pinned_and_sorted_by_any_tag(three: FinetopApp) -> None:
@@ -296,7 +296,7 @@ async def test_runs_are_filtered_pinned_and_sorted_by_any_tag(three: FinetopApp)
         field.value = "tag:speed and not (name:a or state:failed)"
         await until(pilot, lambda: listed(three) == ["c", "b"])
         await see(pilot, "2 like “tag:speed and not")
-        kept = SortOrder(falling=True, tag="speed", pinned=["c"])
+        kept = SortOrder(descending=True, tag="speed", pinned=["c"])
         await until(pilot, lambda: sort_order.load(root)[0] == kept)
         await pilot.press("enter", "escape", "o")  # from a tag on to the columns
         await until(pilot, lambda: listed(three) == ["c", "none", "b", "a"])

@@ -13,7 +13,7 @@ from tests.charts.curves import series
 from tui.feeds.log_rows import row_of
 from tui.glyphs import ASCII, UNICODE
 from tui.runs.log_table import LogTable
-from tui.screens.sort_order import CHANGED, LogSortOrder
+from tui.screens.sort_order import CHANGED, SortOrder
 from tui.snapshots import RunRow
 
 NOISE = np.random.default_rng(0).normal(size=2000)
@@ -37,25 +37,28 @@ RUNS = [
 @pytest.mark.parametrize(
     ("order", "names"),
     [
-        (LogSortOrder(), ["falls", "rises", "diverged", "empty", "unread"]),
-        (LogSortOrder(falling=True), ["unread", "empty", "diverged", "rises", "falls"]),
-        (LogSortOrder(CHANGED, falling=True), ["rises", "diverged", "falls", "unread", "empty"]),
-        (LogSortOrder("loss", True), ["unread", "falls", "rises", "diverged", "empty"]),
+        (SortOrder(), ["falls", "rises", "diverged", "empty", "unread"]),
+        (SortOrder(descending=True), ["unread", "empty", "diverged", "rises", "falls"]),
+        (SortOrder(CHANGED, True), ["rises", "diverged", "falls", "unread", "empty"]),
+        (SortOrder(tag="loss"), ["unread", "falls", "rises", "diverged", "empty"]),
         (
-            LogSortOrder("loss", True, falling=True),
+            SortOrder("", True, tag="loss"),
             ["rises", "falls", "unread", "diverged", "empty"],
         ),
-        (LogSortOrder("loss", True, "best"), ["diverged", "falls", "rises", "empty", "unread"]),
+        (SortOrder(value="best", tag="loss"), ["diverged", "falls", "rises", "empty", "unread"]),
         (
-            LogSortOrder("accuracy", True, "best", True),
+            SortOrder("", True, "best", tag="accuracy"),
             ["falls", "rises", "diverged", "empty", "unread"],
         ),
-        (LogSortOrder("loss", True, "smoothed"), ["diverged", "falls", "rises", "empty", "unread"]),
-        (LogSortOrder("none", True), ["falls", "rises", "diverged", "empty", "unread"]),
+        (
+            SortOrder(value="smoothed", tag="loss"),
+            ["diverged", "falls", "rises", "empty", "unread"],
+        ),
+        (SortOrder(tag="none"), ["falls", "rises", "diverged", "empty", "unread"]),
     ],
     ids=str,
 )
-def test_what_has_no_number_comes_last_either_way(order: LogSortOrder, names: list[str]) -> None:
+def test_what_has_no_number_comes_last_either_way(order: SortOrder, names: list[str]) -> None:
     table = LogTable(UNICODE)
     table.order = order
     assert [row.view.record.name for row in table.sort(RUNS)] == names
@@ -64,7 +67,7 @@ def test_what_has_no_number_comes_last_either_way(order: LogSortOrder, names: li
 @pytest.mark.parametrize("values", [[2.0], [1, math.nan, 3], NOISE.tolist(), [5, math.inf, 1]])
 def test_smoothed_is_the_newest_value_of_the_smoothed_curve(values: list[float]) -> None:
     table = LogTable(UNICODE)
-    table.order = LogSortOrder("loss", True, "smoothed")
+    table.order = SortOrder(value="smoothed", tag="loss")
     log = run("one", values).log
     assert log is not None
     expected = [one for one in smooth(values, 0.9).tolist() if math.isfinite(one)][-1]
@@ -82,25 +85,25 @@ def test_rows_are_made_when_they_come_in_sight_and_once() -> None:
         return whole(row)
 
     table._row = count  # type: ignore[method-assign, assignment]
-    make = table.rows(RUNS, frozenset({"rises"}))
+    make = table.row_maker(RUNS, frozenset({"rises"}))
     assert made == []
     assert make(1).marked
     assert not make(0).marked
-    assert not table.rows(RUNS, frozenset())(1).marked
+    assert not table.row_maker(RUNS, frozenset())(1).marked
     assert made == ["rises", "falls"]
     again = run("rises", [1, 2, 4])
-    assert "4" in table.rows([RUNS[0], again], frozenset())(1).text
+    assert "4" in table.row_maker([RUNS[0], again], frozenset())(1).text
     assert made == ["rises", "falls", "rises"]
     table.glyphs = ASCII
-    assert table.rows(RUNS, frozenset())(0).text.isascii()
+    assert table.row_maker(RUNS, frozenset())(0).text.isascii()
 
 
 def test_the_curve_in_small_is_of_what_it_is_sorted_by() -> None:
     table = LogTable(UNICODE)
     table.tags = ["accuracy", "loss"]
     assert table.curved == "accuracy"
-    table.order = LogSortOrder("loss", True)
+    table.order = SortOrder(tag="loss")
     assert table.curved == "loss"
-    assert "█▅▁" in table.rows(RUNS, frozenset())(0).text
-    assert "unread" in table.rows(RUNS, frozenset())(4).text
-    assert not set(UNICODE.spark) & set(table.rows(RUNS, frozenset())(4).text)
+    assert "█▅▁" in table.row_maker(RUNS, frozenset())(0).text
+    assert "unread" in table.row_maker(RUNS, frozenset())(4).text
+    assert not set(UNICODE.spark) & set(table.row_maker(RUNS, frozenset())(4).text)

@@ -108,7 +108,12 @@ async def test_nothing_is_launched_stopped_or_written(logs_app: LogsApp, logs: P
     async with logs_app.run_test(size=(120, 40)) as pilot:
         await see(pilot, "✗ tuned")
         await pilot.press("2", "4")
-        await pilot.press("end", "enter")
+        await pilot.press("end", *"ncsrKJfug")  # what only jobs have keys for
+        assert logs_app.screen.query("#runs")
+        bar = screen_text(logs_app).splitlines()[-1]
+        assert "d difference" not in bar
+        assert "new like this" not in bar
+        await pilot.press("enter")
         await see(pilot, "failed at 12")
         assert logs_app.screen.check_action("resume", ()) is False
     assert {path: path.stat().st_mtime_ns for path in logs.rglob("*")} == before

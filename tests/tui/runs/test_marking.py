@@ -9,8 +9,9 @@ from engine.jobs.store import Store
 from tests.tui.building import write_event
 from tests.tui.conftest import screen_text, see, until
 from tui.logs_app import LogsApp
-from tui.runs.logs_page import LogsPage
-from tui.screens.sort_order import LogSortOrder
+from tui.runs.list_page import RunListPage
+from tui.runs.log_list_memory import parse_order, sort_by
+from tui.screens.sort_order import SortOrder
 from tui.watch.page import WatchPage
 from tui.widgets.table import Table
 
@@ -170,7 +171,7 @@ async def test_an_older_or_broken_view_is_told_once(
         (note,) = app._notifications
         assert "so this is a fresh one" in note.message
         await see(pilot, "low")
-        assert isinstance(app.screen, LogsPage)
+        assert isinstance(app.screen, RunListPage)
         assert app.screen.query_one(Table).chosen is not None
         await pilot.press("enter")
         await see(pilot, "loss · ")
@@ -180,18 +181,19 @@ async def test_an_older_or_broken_view_is_told_once(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("best:train/loss", LogSortOrder("train/loss", True, "best", True)),
-        ("last:a:b", LogSortOrder("a:b", True, "last", True)),
-        ("changed", LogSortOrder("changed", falling=True)),
-        ("name", LogSortOrder(falling=True)),
-        ("worst:x", LogSortOrder(falling=True)),
-        ("", LogSortOrder(falling=True)),
+        ("best:train/loss", SortOrder("", True, "best", tag="train/loss")),
+        ("last:a:b", SortOrder("", True, "last", tag="a:b")),
+        ("changed", SortOrder("changed", True)),
+        ("name", SortOrder("", True)),
+        ("worst:x", SortOrder("", True)),
+        ("loss", SortOrder("", True)),
+        ("", SortOrder("", True)),
     ],
 )
-def test_an_order_is_read_back(text: str, expected: LogSortOrder) -> None:
-    assert LogSortOrder.parse(text, True) == expected
+def test_an_order_is_read_back(text: str, expected: SortOrder) -> None:
+    assert parse_order(text, True) == expected
     if text in ("best:train/loss", "last:a:b", "changed", "name"):
-        assert str(expected) == text
+        assert sort_by(expected) == text
 
 
 async def test_a_cursor_is_never_out_of_sight(app: LogsApp) -> None:

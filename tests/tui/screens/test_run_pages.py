@@ -18,7 +18,7 @@ from tests.tui.building import write_run
 from tests.tui.conftest import screen_text, see, until
 from tui.app import FinetopApp
 from tui.glyphs import ASCII, UNICODE
-from tui.runs.jobs_page import RunsPage
+from tui.runs.list_page import RunListPage
 from tui.runs.run_log import LogPage
 from tui.runs.run_overview import OverviewPage
 from tui.screens.hardware import HardwarePage, machine_lines
@@ -59,7 +59,7 @@ async def test_the_log_is_whole_and_followed(
         await pilot.press("end")
         await see(pilot, "unseen")
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(app.screen, RunsPage))
+        await until(pilot, lambda: isinstance(app.screen, RunListPage))
 
 
 async def test_a_word_is_found_and_found_again(app: FinetopApp, root: Path) -> None:
@@ -120,7 +120,7 @@ async def test_digits_lead_from_a_sheet_to_the_pages(app: FinetopApp) -> None:
         await pilot.press("g")
         await until(pilot, lambda: isinstance(app.screen, HardwarePage))
         await pilot.press("1")
-        await until(pilot, lambda: isinstance(app.screen, RunsPage))
+        await until(pilot, lambda: isinstance(app.screen, RunListPage))
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW, (20, 5)])
@@ -175,7 +175,7 @@ async def test_this_machine_is_read_while_one_looks(app: FinetopApp, size: tuple
         await until(pilot, lambda: len(app.readings) > first + 1)
         await until(pilot, lambda: not set(UNICODE.spark).isdisjoint(screen_text(app)))
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(app.screen, RunsPage))
+        await until(pilot, lambda: isinstance(app.screen, RunListPage))
 
 
 async def test_a_page_that_nobody_opened_reads_nothing(app: FinetopApp) -> None:
@@ -265,7 +265,7 @@ async def test_sheets_and_dialogs_are_ascii_where_that_is_all_there_is(
             await see(pilot, word)
             assert [one for one in screen_text(app) if not one.isascii()] == []
             await pilot.press("escape")
-            await until(pilot, lambda: isinstance(app.screen, RunsPage))
+            await until(pilot, lambda: isinstance(app.screen, RunListPage))
         await pilot.press("o", "space", "down", "down", "d")
         await see(pilot, "Every setting is the same.")
         assert [one for one in screen_text(app) if not one.isascii()] == []

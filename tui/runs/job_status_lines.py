@@ -1,18 +1,17 @@
-"""What the list of runs says below itself: of the chosen run, and of all of them. Reads no disk."""
+"""What the list of jobs says below itself: of the chosen run, and of all of them. Reads no disk."""
 
 from engine.jobs.status import State
 from engine.jobs.summary import JobView
 from engine.text import one_line
 from tui.formatting import name_of, odd_tags, over_budget, remark, said_of, state_words
+from tui.runs.run_table import ListedRuns
 from tui.screens.sort_order import SortOrder
 from tui.snapshots import RunRow
 from tui.styled_text import Line, Piece
 
 
-def about(row: RunRow | None, separator: str) -> Line:
+def about(row: RunRow, separator: str) -> Line:
     """One line on a run: why it ended, what it does, where it lies."""
-    if row is None:
-        return []
     view = row.view
     between = f" {separator} "
     words = state_words(view)
@@ -42,20 +41,13 @@ def about(row: RunRow | None, separator: str) -> Line:
     return line
 
 
-def summary(
-    rows: tuple[RunRow, ...],
-    separator: str,
-    *,
-    shown: int,
-    filter_text: str,
-    order: SortOrder,
-    filter_error: str = "",
-) -> Line:
+def summary(listed: ListedRuns, order: SortOrder, separator: str) -> Line:
     """How many runs there are, here and elsewhere, waiting, put away, and in which order; or what
-    is `filter_error` with the filter.
+    is wrong with the filter.
     """
-    if filter_error:
-        return [(f" filter: {one_line(filter_error)}", "bad")]
+    if listed.filter_error:
+        return [(f" filter: {one_line(listed.filter_error)}", "bad")]
+    rows = listed.rows
     here = sum(not row.elsewhere and not row.shipped for row in rows)
     there = sum(row.elsewhere for row in rows)
     waiting = sum(row.view.state is State.QUEUED for row in rows)
@@ -75,14 +67,14 @@ def summary(
         parts.append(f"{hidden} hidden")
     if archived:
         parts.append(f"{archived} archived")
-    if filter_text:
-        parts.append(f"{shown} like “{one_line(filter_text)}”")
+    if listed.filter_text:
+        parts.append(f"{len(listed.shown)} like “{one_line(listed.filter_text)}”")
+    direction = "falling" if order.descending else "rising"
     if order.tag:
-        way = "falling" if order.falling else "rising"
-        parts.append(f"by {order.value} {one_line(order.tag)}, {way}")
+        parts.append(f"by {order.value} {one_line(order.tag)}, {direction}")
     elif order.column:
-        parts.append(f"by {order.column}, {'falling' if order.falling else 'rising'}")
-    elif order.falling:
+        parts.append(f"by {order.column}, {direction}")
+    elif order.descending:
         parts.append("oldest first")
     if order.value != "last":
         parts.append(f"{order.value} loss, eval and ppl")

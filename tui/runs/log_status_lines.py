@@ -1,0 +1,65 @@
+"""What the list of logs says below itself: of the chosen one, and of all of them. Reads no disk."""
+
+from collections.abc import Sequence
+
+from engine.text import one_line
+from tui.formatting import odd_tags, said_of
+from tui.runs.list_memory import RunListMemory
+from tui.runs.run_table import ListedRuns
+from tui.snapshots import RunRow
+from tui.styled_text import Line, Piece
+
+
+def about(row: RunRow, separator: str) -> Line:
+    """One line on a log: what it holds, what is wrong with it, where it lies."""
+    log = row.log
+    if log is None:
+        return []
+    between = f" {separator} "
+    line: list[Piece] = [(f" {one_line(row.view.record.name)} ", "strong"), (str(log.kind), "dim")]
+    line.append((f"{between}{len(log.tags)} tags", ""))
+    if row.odd_tags:
+        line.append((between + odd_tags(row), "bad"))
+    line += [
+        (f"{between}{one_line(f'{problem.name}: {problem.reason}')}", "warn")
+        for problem in log.problems[:2]
+    ]
+    if not log.loaded:
+        line.append((between + "still being read", "dim"))
+    return [*line, *said_of(row, between), (between + one_line(str(row.path)), "dim")]
+
+
+def summary(
+    listed: ListedRuns, memory: RunListMemory, notable: Sequence[str], separator: str
+) -> Line:
+    """How many runs there are, listed and marked, and in which order; or what is wrong with the
+    filter. `notable` is as `count_notable` has it.
+    """
+    if listed.filter_error:
+        return [(f" filter: {one_line(listed.filter_error)}", "bad")]
+    rows, order = listed.rows, memory.order
+    parts = [f"{len(rows):,} run{'s' * (len(rows) != 1)}"]
+    if len(listed.shown) != len(rows):
+        parts.append(f"{len(listed.shown):,} shown")
+    if listed.filter_text and not listed.filter_open:  # as it was left last time
+        parts.append(f"only runs like {one_line(listed.filter_text)}, esc shows all")
+    drawn = {*memory.marked, *order.pinned}
+    if marked := len({row.run_key for row in rows} & drawn) if drawn else 0:
+        parts.append(f"{marked:,} marked, drawn together")
+    if order.tag:
+        direction = "falling" if order.descending else "rising"
+        parts.append(f"by {order.value} {one_line(order.tag)}, {direction}")
+    return [(" " + f" {separator} ".join([*parts, *notable]), "dim")]
+
+
+def count_notable(rows: Sequence[RunRow]) -> list[str]:
+    """How many runs there is something to say of, whatever is listed."""
+    logs = [row.log for row in rows if row.log is not None]
+    counts = {
+        "still being read": sum(not log.loaded for log in logs),
+        "hidden": sum(row.view.notes.hidden for row in rows),
+        "archived": sum(row.view.notes.archived for row in rows),
+        "with values that are no numbers": sum(bool(row.odd_tags) for row in rows),
+        "with a file that cannot be read as events": sum(bool(log.problems) for log in logs),
+    }
+    return [f"{count:,} {what}" for what, count in counts.items() if count]

@@ -1,0 +1,176 @@
+"""What a key does to a run: stop more and more firmly, cancel, move up, resume, extend, delete.
+
+Asks first where that is due, and does the rest on a thread. Knows no list: the run is given.
+"""
+
+from collections.abc import Callable, Sequence
+
+from textual.worker import Worker
+
+from engine.errors import EngineError
+from engine.jobs.status import State
+from engine.recipes.recipe import TrainRecipe
+from engine.text import one_line
+from tui.background import run_in_background
+from tui.formatting import name_of
+from tui.screens.page import Page
+from tui.snapshots import RunRow
+
+_FIRMER = {
+    "ask": ("SIGTERM", "It was asked to stop. Send SIGTERM?", "It ends at once, and may not save."),
+    "SIGTERM": ("SIGKILL", "Kill it with SIGKILL?", "It ends as crashed; resume still works."),
+}
+_SENT = {
+    "ask": "asked to stop; it saves first. s again is firmer",
+    "SIGTERM": "sent SIGTERM",
+    "SIGKILL": "sent SIGKILL",
+}
+_ENDED_EARLY = (State.STOPPED, State.CRASHED, State.LOST, State.FAILED)
+
+
+def is_possible(command: str, row: RunRow) -> bool:
+    """Whether a run is in a state for one of stop, resume, move, compare, log, overview, remove."""
+    state = row.view.state
+    if command in ("log", "overview"):
+        return row.log is None  # what is no job of ours has neither
+    if command == "compare":
+        return row.output
+    if command == "stop":
+        return state.alive and not row.shipped
+    if command == "move":
+        return state is State.QUEUED
+    if command == "resume":
+        extendable = state is State.DONE and isinstance(row.view.recipe, TrainRecipe)
+        return (state in _ENDED_EARLY or extendable) and not row.shipped
+    if command == "remove":
+        return not state.alive and not row.shipped
+    return True
+
+
+class RunCommands:
+    """For one page, over which it asks, and with which its work ends."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._sent_stages: dict[str, str] = {}
+        """The stage of stopping that a run was sent last, by its key."""
+
+    def run_in_thread(self, task: Callable[[], str | None]) -> Worker[None]:
+        """Run something that may block; say what it returns, or how it failed; then look anew."""
+        services = self._page.services
+
+        def succeed(notice: str | None) -> None:
+            if notice:
+                services.notify_user(notice)
+            services.feed.wake()
+
+        def fail(error: EngineError) -> None:
+            services.show_error(error)
+            services.feed.wake()
+
+        return run_in_background(self._page, task, succeed, failed=fail)
+
+    def stop(self, row: RunRow) -> None:
+        """Ask it to stop; if it was asked already, offer what is firmer. Cancel one that waits."""
+        if row.view.state is State.QUEUED:
+            self._cancel(row)
+            return
+        asked = "ask" if row.view.state is State.STOPPING else ""
+        stage = self._sent_stages.get(row.key) or asked
+        if not stage:
+            self._send(row, "ask")
+            return
+        firmer, title, detail = _FIRMER.get(stage, _FIRMER["SIGTERM"])
+        self._confirm(f"{name_of(row)}: {title}", detail, lambda: self._send(row, firmer))
+
+    def move(self, row: RunRow, by: int) -> None:
+        """Move it in its queue, -1 is one sooner."""
+
+        def move() -> str:
+            place = self._page.services.actions.move(row.view.record.id, by)
+            return f"{name_of(row)} is #{place} in line now"
+
+        self.run_in_thread(move)
+
+    def resume(self, row: RunRow) -> None:
+        """Go on with it: a finished one with more to do, one of another host once that is said."""
+        self._sent_stages.pop(row.key, None)
+        if row.view.state is State.DONE:
+            self._extend(row)
+        elif row.view.state is State.LOST:
+            host = one_line(row.view.status.host) if row.view.status else "another host"
+            detail = f"It ran on {host}. If it still runs there, two would write to one place."
+            title = f"Adopt {name_of(row)} and resume it here?"
+            self._confirm(title, detail, lambda: self._resume(row, adopt=True))
+        else:
+            self._resume(row)
+
+    def remove(self, row: RunRow, children: int) -> None:
+        """Delete it, once its name is typed; so many runs build on it."""
+        from tui.screens.run_dialogs import RemoveWindow
+
+        name = name_of(row)
+
+        def remove() -> str:
+            self._page.services.actions.remove(row.path)
+            return f"{name} was deleted"
+
+        def answer(typed: bool | None) -> None:
+            if typed:
+                self.run_in_thread(remove)
+
+        self._page.app.push_screen(RemoveWindow(name, one_line(row.key), children), answer)
+
+    def _confirm(self, title: str, detail: str, then: Callable[[], None]) -> None:
+        from tui.screens.dialogs import ConfirmDialog
+
+        def answer(yes: bool | None) -> None:
+            if yes:
+                then()
+
+        self._page.app.push_screen(ConfirmDialog(title, detail), answer)
+
+    def _send(self, row: RunRow, stage: str) -> None:
+        self._sent_stages[row.key] = stage
+
+        def stop() -> str:
+            self._page.services.actions.stop(row.path, stage)
+            return f"{name_of(row)}: {_SENT[stage]}"
+
+        self.run_in_thread(stop)
+
+    def _cancel(self, row: RunRow) -> None:
+        def cancel() -> str:
+            self._page.services.actions.cancel(row.view.record.id)
+            return f"{name_of(row)} waits no longer; r puts it in line again"
+
+        self.run_in_thread(cancel)
+
+    def _extend(self, row: RunRow) -> None:
+        """Ask for what a run that is done needs to go on: more to do, or another rule."""
+        from engine.jobs.resume_rules import how_to_extend
+        from tui.screens.run_dialogs import MoreWindow
+
+        recipe = row.view.recipe
+        if not isinstance(recipe, TrainRecipe):
+            return
+        steps = row.notable_steps
+        needed = how_to_extend(recipe, steps.ended if steps else "")
+
+        def answer(change: str | None) -> None:
+            if change is not None:
+                self._resume(row, changes=(change,))
+
+        if not needed.why:
+            self._page.app.push_screen(MoreWindow(name_of(row), recipe, needed), answer)
+            return
+        title = f"{name_of(row)} ended early: {needed.why}. Go on?"
+        detail = f"{needed.setting} becomes {needed.value}."
+        self._confirm(title, detail, lambda: answer(needed.change))
+
+    def _resume(self, row: RunRow, *, adopt: bool = False, changes: Sequence[str] = ()) -> None:
+        def resume() -> str:
+            self._page.services.actions.resume(row.path, adopt=adopt, changes=changes)
+            return f"{name_of(row)} goes on{', with ' if changes else ''}{' '.join(changes)}"
+
+        self.run_in_thread(resume)
