@@ -51,7 +51,7 @@ def run_in_background(
         except EngineError as error:
             app.call_from_thread(deliver, worker, failed or show, error)
         except OSError as error:
-            app.call_from_thread(deliver, worker, failed or show, _file_error(error))
+            app.call_from_thread(deliver, worker, failed or show, file_error(error))
         else:
             if then is not None:
                 app.call_from_thread(deliver, worker, then, value)
@@ -60,6 +60,7 @@ def run_in_background(
     return node.run_worker(run, thread=True, group=group, exclusive=exclusive, description=group)
 
 
-def _file_error(error: OSError) -> EngineError:
+def file_error(error: OSError) -> EngineError:
+    """A file that cannot be read or written, in words for the user."""
     where = f"{error.filename}: " if error.filename else ""
     return EngineError("A file could not be read or written.", f"{where}{error.strerror or error}")

@@ -17,7 +17,7 @@ SCREENS = {
     "watch": "Watch",
     "compare": "Compare",
     "browse": "Browse, a job's answers",
-    "aspects": "What changed",
+    "metrics": "What changed",
     "shift": "Token shift of an answer",
     "vote": "Blind votes",
     "tokens": "Tokens",
@@ -241,7 +241,7 @@ KEYS: tuple[Key, ...] = (
         ("e", "", "export", "export", "Markdown, CSV, JSONL, HTML, or LLM Comparator.", ""),
     ),
     *_on(
-        "aspects",
+        "metrics",
         ("enter", "", "open_drivers", "examples", "The pairs that drive this difference.", ""),
         ("slash", "/", "filter", "find", "Only measures that hold a word.", ""),
     ),

@@ -28,7 +28,7 @@ PAGES: dict[str, type[Page]] = {
     "compare": ComparePage,
     "tokens": TokensPage,
     "browse": BrowsePage,
-    "aspects": MetricsPage,
+    "metrics": MetricsPage,
     "shift": ShiftPage,
     "vote": VotePage,
     "logs": RunListPage,

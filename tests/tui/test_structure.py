@@ -11,26 +11,11 @@ from pathlib import Path
 
 from tests.tui.test_imports import ROOT, modules_of
 
-PENDING_ANCESTORS: frozenset[str] = frozenset({
-    "tui.browse.page.BrowsePage",
-    "tui.runs.jobs_page.JobListMemory",
-    "tui.runs.jobs_page.RunsPage",
-    "tui.runs.logs_page.LogListMemory",
-    "tui.runs.logs_page.LogsPage",
-})  # fmt: skip
+PENDING_ANCESTORS: frozenset[str] = frozenset()
 PENDING_BASES: frozenset[str] = frozenset({
-    "tui.browse.actions.BrowseActions",
-    "tui.runs.jobs_page.JobListMemory",
-    "tui.runs.logs_page.LogListMemory",
     "tui.widgets.field.Field",
 })  # fmt: skip
-PENDING_STUBS: frozenset[str] = frozenset({
-    "tui.browse.actions",
-    "tui.feeds.base",
-    "tui.launch.data_report",
-    "tui.runs.list_page",
-    "tui.screens.run_actions",
-})  # fmt: skip
+PENDING_STUBS: frozenset[str] = frozenset()
 """What is still to be done, by each of the three rules: ALL THREE MUST BE EMPTY IN THE END."""
 
 MOST_ANCESTORS = 2

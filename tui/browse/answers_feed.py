@@ -19,6 +19,7 @@ from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.recipes.recipe import GenerateRecipe
 from engine.text import one_line
+from tui.background import file_error
 
 POLL_SECONDS = 0.5
 
@@ -74,14 +75,14 @@ class AnswersFeed:
     def __init__(self, path: Path, post: Callable[[Message], object]) -> None:
         self._job = JobDirectory(path)
         self._post = post
-        self._wanted: tuple[str, str] | None = None
+        self._arms: tuple[str, str] | None = None
         self._remarks: Mapping[str, Remark] | None = None
         self._due = threading.Event()
-        self._left = threading.Event()
+        self._stopped = threading.Event()
 
     def set_arms(self, left: str, right: str) -> None:
         """Pair these arms from now on."""
-        self._wanted = (left, right)
+        self._arms = (left, right)
         self._due.set()
 
     def again(self) -> None:
@@ -90,51 +91,52 @@ class AnswersFeed:
         self._due.set()
 
     def stop(self) -> None:
-        self._left.set()
+        self._stopped.set()
         self._due.set()
 
     def run(self) -> None:
         """On a thread, until it is stopped."""
         try:
-            recipe, found = self._job.recipe(), of_job(self._job)
+            recipe, collection = self._job.recipe(), of_job(self._job)
         except EngineError as error:
             self._post(OperationFailed(error))
             return
-        asked = recipe.arms if isinstance(recipe, GenerateRecipe) else []
-        told = ""
+        recipe_arms = recipe.arms if isinstance(recipe, GenerateRecipe) else []
+        posted_error = ""
         first = True
-        while not self._left.is_set():
+        while not self._stopped.is_set():
             due = self._due.is_set()
             self._due.clear()
             try:
-                if found.poll() or due or first:
-                    self._post(AnswersRead(self._answers(found, asked)))
-                first, told = False, ""
+                if collection.poll() or due or first:
+                    self._post(AnswersRead(self._answers(collection, recipe_arms)))
+                first, posted_error = False, ""
             except EngineError as error:
-                if str(error) != told:  # once, and not at every look
-                    told = str(error)
+                if str(error) != posted_error:  # once, and not at every look
+                    posted_error = str(error)
                     self._post(OperationFailed(error))
             self._due.wait(POLL_SECONDS)
 
-    def _answers(self, found: Collection, asked: list[str]) -> Answers:
-        arms = sorted(found.arms, key=lambda arm: asked.index(arm) if arm in asked else len(asked))
-        if self._wanted is None or not {*self._wanted} <= {*arms}:
+    def _answers(self, collection: Collection, recipe_arms: list[str]) -> Answers:
+        place = {arm: at for at, arm in reversed([*enumerate(recipe_arms)])}
+        arms = sorted(collection.arms, key=lambda arm: place.get(arm, len(recipe_arms)))
+        if self._arms is None or not {*self._arms} <= {*arms}:
             # With one arm alone it stands on both sides, and the screen shows it once.
-            self._wanted = (arms[0], arms[min(1, len(arms) - 1)]) if len(arms) > 1 else None
-        left, right = self._wanted or (arms[0], arms[0]) if arms else ("", "")
+            self._arms = (arms[0], arms[min(1, len(arms) - 1)]) if len(arms) > 1 else None
+        left, right = self._arms or (arms[0], arms[0]) if arms else ("", "")
         if self._remarks is None:
             self._remarks = remark_files.read(self._job.path)
-        pairs = tuple(found.pairs(left, right)) if arms else ()
-        problems = [one_line(found.problem)] if found.problem else []
-        if found.passed_over:
-            problems.append(f"{found.passed_over:,} lines hold no answer and are passed over")
+        pairs = tuple(collection.pairs(left, right)) if arms else ()
+        problems = [one_line(collection.problem)] if collection.problem else []
+        if collection.passed_over:
+            problems.append(f"{collection.passed_over:,} lines hold no answer and are passed over")
         return Answers(
             tuple(arms),
             {arm: one_line(name) for arm, name in names(arms).items()},
             left,
             right,
             pairs,
-            {arm: sum(name == arm for name, _ in found.samples) for arm in arms},
+            {arm: sum(name == arm for name, _ in collection.samples) for arm in arms},
             self._remarks,
             tuple(problems),
         )
@@ -162,8 +164,6 @@ class WriteQueue:
             except EngineError as error:
                 message = OperationFailed(error)
             except OSError as error:
-                message = OperationFailed(
-                    EngineError("That could not be written.", f"{error.filename}: {error.strerror}")
-                )
+                message = OperationFailed(file_error(error))
             if message is not None:
                 self._post(message)

@@ -77,18 +77,17 @@ class BallotBox:
         try:
             change(self._book)
         except OSError as error:
-            told = f"{error.filename or self._book.path}: {error.strerror}"
-            refused = EngineError("The vote could not be written.", told, "It does not count.")
-            return VoteSaveFailed(refused, self._own(self._book))
+            detail = f"{error.filename or self._book.path}: {error.strerror}"
+            failure = EngineError("The vote could not be written.", detail, "It does not count.")
+            return VoteSaveFailed(failure, self._own(self._book))
         return None
 
     def judges(self) -> dict[str, list[Vote]]:
         """The votes of every judge on these two arms."""
-        found = votes.judges_of(self._folder)
         return {
-            judge: kept
-            for judge, cast in found.items()
-            if (kept := [vote for vote in cast if {vote.left, vote.right} == {*self._arms}])
+            judge: on_these_arms
+            for judge, cast in votes.judges_of(self._folder).items()
+            if (on_these_arms := self._on_these_arms(cast))
         }
 
     def take_rubrics(self, text: str) -> RubricsChanged:
@@ -99,26 +98,29 @@ class BallotBox:
             self.rubrics = dict(votes.RUBRICS)
             return RubricsChanged("The bundled rubrics are used.")
         path = Path(os.path.expanduser(text))
-        found = votes.read_rubrics(path)
-        atomic.write_text(own, "".join(f"{name}: {asked}\n" for name, asked in found.items()))
-        self.rubrics = found
-        return RubricsChanged(f"{len(found)} rubrics are used.")
+        rubrics = votes.read_rubrics(path)
+        lines = (f"{name}: {question}\n" for name, question in rubrics.items())
+        atomic.write_text(own, "".join(lines))
+        self.rubrics = rubrics
+        return RubricsChanged(f"{len(rubrics)} rubrics are used.")
 
     def _own(self, book: Book) -> tuple[Vote, ...]:
         """This judge's votes on these two arms."""
-        wanted = {*self._arms}
-        return tuple(vote for vote in book.votes.values() if {vote.left, vote.right} == wanted)
+        return tuple(self._on_these_arms(book.votes.values()))
+
+    def _on_these_arms(self, cast: Iterable[Vote]) -> list[Vote]:
+        return [vote for vote in cast if {vote.left, vote.right} == {*self._arms}]
 
 
 def names_behind(arms: Iterable[str], rows: Sequence[RunRow]) -> list[str]:
     """All that could give an arm away: what the runs behind it are called, and their bases too."""
     records = {f"run:{row.view.record.id}": row.view for row in rows}
-    found: list[str] = []
+    names: list[str] = []
     for text in arms:
         try:
             arm = parse_arm(text)
         except EngineError:
-            found.append(text)
+            names.append(text)
             continue
         behind: list[str] = []
         refs = [ref for ref in (arm.checkpoint, arm.adapter) if ref]
@@ -129,8 +131,8 @@ def names_behind(arms: Iterable[str], rows: Sequence[RunRow]) -> list[str]:
                 base = recipe.model.checkpoint if isinstance(recipe, TrainRecipe) else ""
                 refs += [*view.record.parents, base]
                 behind += [view.record.name, *view.record.parents, base]
-        found += votes.names_of(arm, *behind)
-    return found
+        names += votes.names_of(arm, *behind)
+    return names
 
 
 def _user() -> str:

@@ -5,30 +5,19 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.message import Message
 
 from engine.compare.metrics import GROUPS
 from engine.compare.paired_stats import Comparison, Kinds, PairedDifference, compare
-from engine.errors import EngineError
 from engine.text import one_line
-from tui.browse.answers_feed import Answers, OperationFailed
+from tui.background import run_in_background
+from tui.browse.answers_feed import Answers
 from tui.browse.result_lines import kinds_line, span, value
-from tui.screens.dialogs import ErrorDialog
 from tui.screens.page import SubPage, bindings_of
 from tui.styled_text import Line, Piece
-from tui.widgets import table as tables
 from tui.widgets.lines import Lines, Rule
-from tui.widgets.table import Column, Table
+from tui.widgets.table import Column, Table, TableRow
 
 HEADING = "\0"
-
-
-class MetricsCompared(Message):
-    """The numbers of the two arms are worked out."""
-
-    def __init__(self, found: Comparison) -> None:
-        super().__init__()
-        self.found = found
 
 
 class MetricsPage(SubPage):
@@ -37,15 +26,15 @@ class MetricsPage(SubPage):
     Of a single pair there are its numbers and nothing else: no interval, no examples.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of("aspects")
-    name_in_keymap = "aspects"
-    initial_focus = "#aspects"
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of("metrics")
+    name_in_keymap = "metrics"
+    initial_focus = "#metrics"
 
     def __init__(self, answers: Answers, opened: Callable[[str, tuple[str, ...]], None]) -> None:
         super().__init__()
         self._answers = answers
         self._opened = opened
-        self._found: Comparison | None = None
+        self._comparison: Comparison | None = None
 
     def compose(self) -> ComposeResult:
         header, keys = self.frame()
@@ -63,14 +52,14 @@ class MetricsPage(SubPage):
             columns.append(Column("95% interval", 16, 20, right=True))
             columns.append(Column("n", 5, 6, right=True))
         yield Lines(id="headline")
-        yield Table(tuple(columns), empty="Counting ...", id="aspects")
+        yield Table(tuple(columns), empty="Counting ...", id="metrics")
         yield Lines(id="measure")
         yield Lines(id="caution")
         yield keys
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.run_worker(self._compare, thread=True)
+        run_in_background(self, lambda: compare_arms(self._answers), self._show_comparison)
 
     def open(self) -> None:
         super().open()
@@ -80,12 +69,9 @@ class MetricsPage(SubPage):
         super().redraw()
         self._draw()
 
-    def on_metrics_compared(self, event: MetricsCompared) -> None:
-        self._found = event.found
+    def _show_comparison(self, comparison: Comparison) -> None:
+        self._comparison = comparison
         self._draw()
-
-    def on_operation_failed(self, event: OperationFailed) -> None:
-        self.app.push_screen(ErrorDialog(event.error))
 
     def on_table_row_highlighted(self, event: Table.RowHighlighted) -> None:
         self._update_status()
@@ -113,43 +99,27 @@ class MetricsPage(SubPage):
     @property
     def _chosen(self) -> PairedDifference | Kinds | None:
         key = self.query_one(Table).chosen
-        return next((one for one in self._all if one.name == key), None)
+        return next((measure for measure in self._measures if measure.name == key), None)
 
     @property
-    def _all(self) -> "list[PairedDifference | Kinds]":
-        return [*self._found.rows, *self._found.kinds] if self._found else []
-
-    def _compare(self) -> None:
-        """On a thread: self-BLEU of many answers takes a while."""
-        pairs = self._answers.pairs
-        known = {}
-        for pair in pairs:
-            known[id(pair.left)], known[id(pair.right)] = pair.left_numbers, pair.right_numbers
-        try:
-            found = compare(
-                [pair.left for pair in pairs],
-                [pair.right for pair in pairs],
-                lambda sample: known[id(sample)],
-            )
-        except EngineError as error:
-            self.post_message(OperationFailed(error))
-        else:
-            self.post_message(MetricsCompared(found))
+    def _measures(self) -> "list[PairedDifference | Kinds]":
+        comparison = self._comparison
+        return [*comparison.rows, *comparison.kinds] if comparison else []
 
     def _draw(self) -> None:
-        if not self.ready or self._found is None:
+        if not self.ready or self._comparison is None:
             return
         word = self.filter_text.casefold()
-        rows: list[tables.TableRow] = []
+        rows: list[TableRow] = []
         for group in GROUPS:
             members = [
-                one
-                for one in self._all
-                if one.group == group and word in f"{group} {one.name}".casefold()
+                measure
+                for measure in self._measures
+                if measure.group == group and word in f"{group} {measure.name}".casefold()
             ]
             if members:
-                rows.append(tables.TableRow(HEADING + group, (((group, "title"),),)))
-                rows += [self._line(one) for one in members]
+                rows.append(TableRow(HEADING + group, (((group, "title"),),)))
+                rows += [self._row(measure) for measure in members]
         table = self.query_one(Table)
         first = table.chosen is None
         table.empty = "No measure is called so."
@@ -159,28 +129,30 @@ class MetricsPage(SubPage):
         self._update_status()
         self.show_keys()
 
-    def _line(self, one: PairedDifference | Kinds) -> tables.TableRow:
-        if isinstance(one, Kinds):
-            text = kinds_line(one, self.glyphs.arrow)
-            return tables.TableRow(one.name, (((f"  {one.name}", ""),), ((text, ""),)))
-        sign = self.glyphs.rising if one.difference > 0 else self.glyphs.falling
-        role = "strong" if one.differs else ""
-        change: list[Piece] = [(value(one.difference, signed=True), role)]
-        change.append((f" {sign}" if one.differs else "  ", role))
+    def _row(self, measure: PairedDifference | Kinds) -> TableRow:
+        name = f"  {measure.name}"
+        if isinstance(measure, Kinds):
+            text = kinds_line(measure, self.glyphs.arrow)
+            return TableRow(measure.name, (((name, ""),), ((text, ""),)))
+        sign = self.glyphs.rising if measure.difference > 0 else self.glyphs.falling
+        role = "strong" if measure.differs else ""
+        change: list[Piece] = [(value(measure.difference, signed=True), role)]
+        change.append((f" {sign}" if measure.differs else "  ", role))
         cells: list[tuple[Piece, ...]] = [
-            ((f"  {one.name}", role),),
-            ((value(one.left), "base"),),
-            ((value(one.right), "tuned"),),
+            ((name, role),),
+            ((value(measure.left), "base"),),
+            ((value(measure.right), "tuned"),),
             tuple(change),
         ]
         if not self._alone:
-            cells += [((span(one), "" if one.differs else "dim"),), ((f"{one.prompts:,}", "dim"),)]
-        return tables.TableRow(one.name, tuple(cells))
+            cells.append(((span(measure), "" if measure.differs else "dim"),))
+            cells.append(((f"{measure.prompts:,}", "dim"),))
+        return TableRow(measure.name, tuple(cells))
 
     def _update_status(self) -> None:
         if not self.ready:
             return
-        answers, found = self._answers, self._found
+        answers, comparison = self._answers, self._comparison
         between = f" {self.glyphs.separator} "
         head: list[Piece] = [
             (f" {answers.names[answers.left]}", "base"),
@@ -189,9 +161,9 @@ class MetricsPage(SubPage):
         ]
         if self._alone:
             head.append((f"{between}{one_line(answers.pairs[0].id)} alone", ""))
-        elif found is not None:
-            head.append((f"{between}{found.prompts:,} prompts answered by both", ""))
-            head.append((f"{between}{found.same:,} with the same text", "dim"))
+        elif comparison is not None:
+            head.append((f"{between}{comparison.prompts:,} prompts answered by both", ""))
+            head.append((f"{between}{comparison.same:,} with the same text", "dim"))
         self.query_one("#headline", Lines).show(head)
         self.query_one("#measure", Lines).show(self._about())
         caution = (
@@ -205,7 +177,7 @@ class MetricsPage(SubPage):
         self.query_one("#caution", Lines).show([(caution, "dim")])
 
     def _about(self) -> Line:
-        chosen = self._chosen if self._found else None
+        chosen = self._chosen if self._comparison else None
         if chosen is None:
             return []
         between = f" {self.glyphs.separator} "
@@ -223,3 +195,15 @@ class MetricsPage(SubPage):
         facts.insert(0, f"{len(chosen.drivers):,} pairs differ")
         return [((between if at else " ") + fact, "" if not at else "dim")
                 for at, fact in enumerate(facts)]  # fmt: skip
+
+
+def compare_arms(answers: Answers) -> Comparison:
+    """The measures of both arms. Slow: self-BLEU of many answers takes a while."""
+    numbers = {}
+    for pair in answers.pairs:
+        numbers[id(pair.left)], numbers[id(pair.right)] = pair.left_numbers, pair.right_numbers
+    return compare(
+        [pair.left for pair in answers.pairs],
+        [pair.right for pair in answers.pairs],
+        lambda sample: numbers[id(sample)],
+    )

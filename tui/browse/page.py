@@ -1,20 +1,20 @@
 """Browse: all pairs of answers of a generate job, listed on one side and read on the other."""
 
-import dataclasses
+import os
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
-from textual.message import Message
+from textual.containers import Horizontal
 
 from engine.compare import annotations as remark_files
-from engine.compare.annotations import Remark
+from engine.compare.annotations import LONGEST, Remark
 from engine.compare.answer_pairs import Pair
-from engine.text import clean, one_line
-from engine.word_diff import Change, compare
-from tui.browse.actions import BrowseActions
+from engine.compare.metrics import MEASURES
+from engine.text import one_line
 from tui.browse.answers_feed import (
     Answers,
     AnswersExported,
@@ -23,39 +23,45 @@ from tui.browse.answers_feed import (
     OperationFailed,
     WriteQueue,
 )
+from tui.browse.choices import (
+    arm_offers,
+    arms_key,
+    arms_of,
+    shown_offers,
+    skill_key,
+    skill_of,
+    skill_offers,
+    sort_offers,
+)
+from tui.browse.export_answers import export_answers
 from tui.browse.pair_list import (
     COMMON,
     DIRECTIONS,
-    View,
+    PairSelection,
     alike,
-    answer_lines,
     change_of,
     common_of,
-    cut_line,
-    facts_of,
     listed,
-    prompt_lines,
     shown_in_words,
+    skills,
     titles,
     unlike,
 )
+from tui.browse.pair_pane import PairPane
 from tui.formatting import name_of, progress, state_words
 from tui.keymap import Key
-from tui.screens.answer_side import MOST_CHARACTERS
-from tui.screens.diff_lines import diff_lines
-from tui.screens.page import bindings_of
+from tui.screens.page import SubPage, bindings_of
+from tui.screens.prompts import Ask, Choose, Offer
 from tui.snapshots import RunRow, RunsSnapshot
 from tui.styled_text import Line, Piece
-from tui.widgets.flow import flow
 from tui.widgets.lines import Lines, Rule
-from tui.widgets.pager import Pager
 from tui.widgets.table import Column, Table, TableRow
 
 WIDE = 110
 """Cells from which the list stands beside the answers, and not above them."""
 
 
-class BrowsePage(BrowseActions):
+class BrowsePage(SubPage):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("browse")
     name_in_keymap = "browse"
     initial_focus = "#pairs"
@@ -63,22 +69,16 @@ class BrowsePage(BrowseActions):
     def __init__(self, path: Path, then: str = "") -> None:
         """`then` is an action that is done once there are pairs."""
         super().__init__()
-        self.path = path
+        self._path = path
         self._then = then
-        self.answers = Answers()
-        self.view = View()
+        self._answers = Answers()
+        self.selection = PairSelection()
         self._read = False
         self._pairs: list[Pair] = []
         self._alone = False
         """Whether the list is put away."""
-        self._shows_differences = True
-        self._asked_lines = 0
-        self._diffing: Pair | None = None
-        """The pair whose words are compared last, on a thread."""
-        self._word_changes: WordsCompared | None = None
-        """Of the pair that was read last, the words that only one has."""
         self._feed = AnswersFeed(path, self.post_message)
-        self.write_queue = WriteQueue(self.post_message)
+        self._write_queue = WriteQueue(self.post_message)
 
     def compose(self) -> ComposeResult:
         header, keys = self.frame()
@@ -88,25 +88,18 @@ class BrowsePage(BrowseActions):
         yield Lines(id="shown")
         with Horizontal(id="browse"):
             yield Table((), empty="", id="pairs")
-            with Vertical(id="reading"):
-                yield Pager(id="asked")
-                with Horizontal(id="panes"):
-                    for side in ("left", "right"):
-                        with Vertical(classes="pane", id=f"side-{side}"):
-                            yield Lines(classes="line head")
-                            yield Pager(break_line=flow)
-                            yield Lines(classes="line foot")
+            yield PairPane(id="pair")
         yield keys
 
     def on_mount(self) -> None:
         super().on_mount()
         self._arrange()
         self.run_worker(self._feed.run, thread=True)
-        self.run_worker(self.write_queue.run, thread=True)
+        self.run_worker(self._write_queue.run, thread=True)
 
     def on_unmount(self) -> None:
         self._feed.stop()
-        self.write_queue.stop()
+        self._write_queue.stop()
 
     def open(self) -> None:
         super().open()
@@ -124,7 +117,7 @@ class BrowsePage(BrowseActions):
         self._update_status()
 
     def on_answers_read(self, event: AnswersRead) -> None:
-        self.answers, self._read = event.answers, True
+        self._answers, self._read = event.answers, True
         self._draw()
         if self._then and self._pairs:
             then, self._then = self._then, ""
@@ -137,7 +130,7 @@ class BrowsePage(BrowseActions):
         self.services.notify_user(event.text)
 
     def on_operation_failed(self, event: OperationFailed) -> None:
-        self.refuse(event.error)
+        self.services.show_error(event.error)
         self._feed.again()
 
     def on_table_row_highlighted(self, event: Table.RowHighlighted) -> None:
@@ -145,14 +138,14 @@ class BrowsePage(BrowseActions):
         self._show_pair()
 
     def apply_filter(self, text: str) -> None:
-        self.change_view(filter_text=text)
+        self.select(replace(self.selection, filter_text=text))
 
     def go_back(self) -> bool:
         if self._alone and not self.in_field:
             self.action_read()
             return True
-        if not self.in_field and not self.filter_text and self.view.chosen is not None:
-            self.change_view(chosen=None)
+        if not self.in_field and not self.filter_text and self.selection.chosen is not None:
+            self.select(replace(self.selection, chosen=None))
             return True
         return super().go_back()
 
@@ -162,23 +155,37 @@ class BrowsePage(BrowseActions):
         return super().label_of(key)
 
     @property
-    def row(self) -> RunRow | None:
+    def _row(self) -> RunRow | None:
         """The job in the list of runs, once it is there."""
-        return self.services.runs.row(str(self.path))
+        return self.services.runs.row(str(self._path))
 
     @property
     def pair(self) -> Pair | None:
         """The pair that is read."""
-        key = self.query_one("#pairs", Table).chosen if self.ready else None
-        return next((one for one in self._pairs if one.id == key), None)
+        prompt = self.query_one("#pairs", Table).chosen if self.ready else None
+        return next((pair for pair in self._pairs if pair.id == prompt), None)
 
-    def change_view(self, **changes: object) -> None:
+    def select(self, selection: PairSelection) -> None:
         """List other pairs, or in another order."""
-        self.view = dataclasses.replace(self.view, **changes)  # type: ignore[arg-type]
+        self.selection = selection
         self._draw()
 
-    def take_arms(self, left: str, right: str) -> None:
-        self._feed.set_arms(left, right)
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("read", "mark", "note", "turn_marks", "turn_pair", "pair_numbers"):
+            return self.ready and self.pair is not None
+        if action in ("turn_difference", "choose_shown", "choose_sort", "numbers", "export"):
+            return bool(self._answers.pairs)
+        if action == "vote":
+            return any(pair.differs for pair in self._answers.pairs)
+        if action == "shift":
+            return self.ready and self.pair is not None and len(self._answers.arms) > 1
+        if action == "choose_arms":
+            return len(self._answers.arms) > 1
+        if action == "choose_skill":
+            return len(skills(self._answers)) > 1 or self.selection.skill is not None
+        if action == "turn_direction":
+            return self.selection.sort not in ("", COMMON)
+        return super().check_action(action, parameters)
 
     def action_read(self) -> None:
         self._alone = not self._alone
@@ -199,34 +206,133 @@ class BrowsePage(BrowseActions):
         at = self._pairs.index(self.pair) if self.pair in self._pairs else 0
         count = len(self._pairs)
         order = [self._pairs[(at + by * step) % count] for step in range(1, count + 1)]
-        following = next((one for one in order if one.differs), None)
+        following = next((pair for pair in order if pair.differs), None)
         if following is None:
             self.services.notify_user("No pair in this list differs.")
         else:
             self.query_one("#pairs", Table).choose(following.id)
 
     def action_turn_marks(self) -> None:
-        self._shows_differences = not self._shows_differences
-        self._show_pair()
+        self.query_one(PairPane).toggle_marks()
+
+    def action_choose_shown(self) -> None:
+        def take(key: str) -> None:
+            self.select(replace(self.selection, shown=key))
+
+        offers = shown_offers(self._answers, self.selection)
+        self._choose("show", offers, self.selection.shown, take)
+
+    def action_choose_skill(self) -> None:
+        def take(key: str) -> None:
+            self.select(replace(self.selection, skill=skill_of(key)))
+
+        offers, chosen = skill_offers(self._answers), skill_key(self.selection.skill)
+        self._choose("skill", offers, chosen, take)
+
+    def action_choose_sort(self) -> None:
+        def take(key: str) -> None:
+            self.select(replace(self.selection, sort=key))
+
+        self._choose("sort by", sort_offers(self._answers), self.selection.sort, take)
+
+    def action_turn_direction(self) -> None:
+        direction = (self.selection.direction + 1) % len(DIRECTIONS)
+        self.select(replace(self.selection, direction=direction))
+
+    def action_choose_arms(self) -> None:
+        answers = self._answers
+
+        def take(key: str) -> None:
+            self._feed.set_arms(*arms_of(answers, key))
+
+        offers = arm_offers(answers, f" {self.glyphs.arrow} ")
+        self._choose("compare", offers, arms_key(answers, answers.left, answers.right), take)
 
     def action_mark(self) -> None:
         if self.pair is not None:
-            now = self.answers.remarks.get(self.pair.id, Remark())
-            self.remark(self.pair.id, dataclasses.replace(now, marked=not now.marked))
+            remark = self._answers.remarks.get(self.pair.id, Remark())
+            self._keep_remark(self.pair.id, replace(remark, marked=not remark.marked))
 
-    def remark(self, prompt: str, remark: Remark) -> None:
-        """Keep what is said of a pair; it shows at once."""
-        known = {key: one for key, one in self.answers.remarks.items() if key != prompt}
-        self.answers = dataclasses.replace(
-            self.answers, remarks=known if remark.empty else known | {prompt: remark}
+    def action_note(self) -> None:
+        pair = self.pair
+        if pair is None:
+            return
+        remark = self._answers.remarks.get(pair.id, Remark())
+
+        def take(text: str | None) -> None:
+            if text is not None:
+                self._keep_remark(pair.id, replace(remark, note=text))
+
+        title = f"A note on {one_line(pair.id)}; empty takes it away"
+        self.app.push_screen(Ask(title, remark.note, "a note", LONGEST), take)
+
+    def action_numbers(self) -> None:
+        self._show_metrics(self._answers)
+
+    def action_pair_numbers(self) -> None:
+        if self.pair is not None:
+            self._show_metrics(replace(self._answers, pairs=(self.pair,)))
+
+    def action_shift(self) -> None:
+        from tui.browse.shift_page import ShiftPage
+
+        if self.pair is not None:
+            names = self._answers.names
+            arms = names[self._answers.left], names[self._answers.right]
+            self.app.push_screen(ShiftPage(self.pair, arms))
+
+    def action_vote(self) -> None:
+        from tui.browse.vote_page import VotePage
+
+        self.app.push_screen(VotePage(self._path, self._answers))
+
+    def action_export(self) -> None:
+        def take(text: str | None) -> None:
+            if text:
+                path = Path(os.path.expanduser(text)).absolute()
+                folder, answers = self._path, self._answers
+                self._write_queue.put(
+                    lambda: AnswersExported(export_answers(folder, answers, path))
+                )
+
+        title = "Export to a file; its ending says how: .md .csv .jsonl .html .json"
+        hint = "answers.html; .json is for LLM Comparator"
+        self.app.push_screen(Ask(title, "", hint), take)
+
+    def _choose(
+        self, title: str, offers: list[Offer], chosen: str, take: Callable[[str], object]
+    ) -> None:
+        def answer(key: str | None) -> None:
+            if key is not None:
+                take(key)
+
+        self.app.push_screen(Choose(title, offers, chosen), answer)
+
+    def _show_metrics(self, answers: Answers) -> None:
+        from tui.browse.metrics_page import MetricsPage
+
+        self.app.push_screen(MetricsPage(answers, self._show_drivers))
+
+    def _show_drivers(self, measure: str, prompts: tuple[str, ...]) -> None:
+        """List the pairs behind a row of the numbers, those that drive it most first."""
+        sort = measure if any(known.name == measure for known in MEASURES) else ""
+        self.select(
+            replace(self.selection, sort=sort, direction=0, shown="", skill=None, chosen=prompts)
         )
+
+    def _keep_remark(self, prompt: str, remark: Remark) -> None:
+        """What a reader says of a pair; it shows at once."""
+        remarks = {key: known for key, known in self._answers.remarks.items() if key != prompt}
+        if not remark.empty:
+            remarks[prompt] = remark
+        self._answers = replace(self._answers, remarks=remarks)
         self._draw()
 
         def write() -> None:
-            remark_files.write(self.path, prompt, remark)
+            remark_files.write(self._path, prompt, remark)
             self._feed.again()
 
-        self.write_queue.put(write)
+        self._write_queue.put(write)
 
     def _arrange(self) -> None:
         """The list beside the answers, above them, or put away."""
@@ -235,9 +341,9 @@ class BrowsePage(BrowseActions):
         self.query_one("#pairs").display = not self._alone
         least = 16 if wide else 22
         columns = [Column("prompt", least, 70), Column("common", 6, right=True)]
-        if self.view.sort and self.view.sort != COMMON:
-            columns.insert(1, Column(self.view.sort, 12, 16, right=True))
-        if len({pair.prompt.skill for pair in self.answers.pairs}) > 1:
+        if self.selection.sort and self.selection.sort != COMMON:
+            columns.insert(1, Column(self.selection.sort, 12, 16, right=True))
+        if len({pair.prompt.skill for pair in self._answers.pairs}) > 1:
             columns.append(Column("skill", 12 if wide else 9, 13))
         self.query_one("#pairs", Table).columns = tuple(columns)
 
@@ -245,46 +351,48 @@ class BrowsePage(BrowseActions):
         if not self.ready:
             return
         self._arrange()
-        self._pairs = listed(self.answers, self.view)
+        self._pairs = listed(self._answers, self.selection)
         table = self.query_one("#pairs", Table)
         table.empty = self._empty()
-        table.sorted_by = "common" if self.view.sort == COMMON else self.view.sort
-        table.descending = self.view.direction != 2 and self.view.sort != COMMON
-        named = titles(self.answers.pairs)
-        table.show([self._list_row(pair, named[pair.id]) for pair in self._pairs])
+        table.sorted_by = "common" if self.selection.sort == COMMON else self.selection.sort
+        table.descending = self.selection.direction != 2 and self.selection.sort != COMMON
+        titles_of_pairs = titles(self._answers.pairs)
+        table.show([self._list_row(pair, titles_of_pairs[pair.id]) for pair in self._pairs])
         table.repaint()
         self._update_status()
         self._show_pair()
         self.show_keys()
 
-    def _list_row(self, pair: Pair, named: str) -> TableRow:
-        remark = self.answers.remarks.get(pair.id, Remark())
-        title: tuple[Piece, ...] = ((named, ""),)
+    def _list_row(self, pair: Pair, title: str) -> TableRow:
+        remark = self._answers.remarks.get(pair.id, Remark())
+        prompt: tuple[Piece, ...] = ((title, ""),)
         if remark.note:
-            title = (("note ", "warn"), *title)
+            prompt = (("note ", "warn"), *prompt)
         cells: dict[str, tuple[Piece, ...]] = {
-            "prompt": title,
+            "prompt": prompt,
             "common": ((common_of(pair), "dim" if not pair.differs else ""),),
             "skill": ((one_line(pair.prompt.skill), "dim"),),
         }
         columns = self.query_one("#pairs", Table).columns
-        changed: tuple[Piece, ...] = ((change_of(pair, self.view.sort), ""),)
+        changed: tuple[Piece, ...] = ((change_of(pair, self.selection.sort), ""),)
         return TableRow(
-            pair.id, tuple(cells.get(one.title, changed) for one in columns), marked=remark.marked
+            pair.id,
+            tuple(cells.get(column.title, changed) for column in columns),
+            marked=remark.marked,
         )
 
     def _counts(self) -> str:
         """How many answers there are of each arm: arms answer one after the other."""
-        names, counts = self.answers.names, self.answers.counts
-        told = [f"{names[arm]} {counts[arm]:,} answers" for arm in self.answers.arms]
-        return ", ".join(told) or "no answer yet"
+        names, counts = self._answers.names, self._answers.counts
+        by_arm = [f"{names[arm]} {counts[arm]:,} answers" for arm in self._answers.arms]
+        return ", ".join(by_arm) or "no answer yet"
 
     def _empty(self) -> str:
         if not self._read:
             return "Reading the answers ..."
-        if self.answers.pairs:
+        if self._answers.pairs:
             return "No pair passes these filters."
-        row = self.row
+        row = self._row
         if row is not None and row.view.state.alive:
             return "No answers of two arms yet; they come as they are made."
         return "No prompt was answered by two arms."
@@ -293,8 +401,8 @@ class BrowsePage(BrowseActions):
         if not self.ready:
             return
         between: Piece = (f" {self.glyphs.separator} ", "dim")
-        row, answers = self.row, self.answers
-        line: list[Piece] = [(f" {name_of(row) if row else one_line(self.path.name)} ", "strong")]
+        row, answers = self._row, self._answers
+        line: list[Piece] = [(f" {name_of(row) if row else one_line(self._path.name)} ", "strong")]
         if row is not None and row.view.state.alive:
             line += [*progress(row.view, self.glyphs), between]
         elif row is not None:
@@ -314,89 +422,25 @@ class BrowsePage(BrowseActions):
         self.query_one("#shown", Lines).show(self._shown_line())
 
     def _shown_line(self) -> Line:
-        view = self.view
-        facts = [shown_in_words(self.answers, view.shown)]
-        if view.skill is not None:
-            facts.append(f"skill {one_line(view.skill) or 'none'}")
+        selection = self.selection
+        facts = [shown_in_words(self._answers, selection.shown)]
+        if selection.skill is not None:
+            facts.append(f"skill {one_line(selection.skill) or 'none'}")
         if self.filter_text:
             facts.append(f"with “{one_line(self.filter_text)}”")
-        if view.sort == COMMON:
+        if selection.sort == COMMON:
             facts.append("fewest words in common first")
-        elif view.sort:
-            facts.append(f"by {view.sort}, {DIRECTIONS[view.direction]} first")
-        if view.chosen is not None:
+        elif selection.sort:
+            facts.append(f"by {selection.sort}, {DIRECTIONS[selection.direction]} first")
+        if selection.chosen is not None:
             facts.append("what drives it, esc all")
-        if not self.answers.pairs:
+        if not self._answers.pairs:
             return []
         between = f" {self.glyphs.separator} "
-        count = f"{len(self._pairs)} of {len(self.answers.pairs)}"
-        warnings = [(f"{between}! {one}", "warn") for one in unlike(self.pair)]
+        count = f"{len(self._pairs)} of {len(self._answers.pairs)}"
+        warnings = [(f"{between}! {difference}", "warn") for difference in unlike(self.pair)]
         return [(f" {count} ", ""), (between.join(facts), "dim"), *warnings]
 
     def _show_pair(self) -> None:
-        if not self.ready:
-            return
-        pair = self.pair
-        self.query_one("#reading").display = pair is not None
-        self.query_one("#side-right").display = self.answers.left != self.answers.right
-        if pair is None:
-            return
-        asked = self.query_one("#asked", Pager)
-        note = self.answers.remarks.get(pair.id, Remark()).note
-        names = self.answers.names
-        lines = prompt_lines(pair, (names[pair.left.arm], names[pair.right.arm]))
-        if note:
-            lines.append([("note: ", "dim"), (one_line(note), "warn")])
-        asked.show(lines)
-        asked.to_top()
-        if len(lines) != self._asked_lines:
-            self._asked_lines = len(lines)
-            asked.refresh(layout=True)
-        texts = self._texts(pair)
-        for side, arm, sample, numbers, text in (
-            ("left", self.answers.left, pair.left, pair.left_numbers, texts[0]),
-            ("right", self.answers.right, pair.right, pair.right_numbers, texts[1]),
-        ):
-            role = "base" if side == "left" else "tuned"
-            pane = self.query_one(f"#side-{side}")
-            pane.query_one(".head", Lines).show([(f" {self.answers.names[arm]}", role)])
-            pane.query_one(Pager).show(text)
-            foot = pane.query_one(".foot", Lines)
-            between = f" {self.glyphs.separator} "
-            facts = facts_of(sample, dict(numbers), self.view.sort, foot.size.width, between)
-            foot.show([(facts, "dim")])
-
-    def on_words_compared(self, event: "WordsCompared") -> None:
-        if self._diffing is event.pair:
-            self._word_changes = event
-            self._show_pair()
-
-    def _texts(self, pair: Pair) -> tuple[list[Line], list[Line]]:
-        """Both answers; what only one of them says stands between marks, once that is known."""
-        one, other = pair.left.text, pair.right.text
-        if self._shows_differences and one and other and pair.differs:
-            if self._word_changes is not None and self._word_changes.pair is pair:
-                changes = self._word_changes.changes
-                return (
-                    diff_lines(changes, "left", "base", self.glyphs) + cut_line(len(one)),
-                    diff_lines(changes, "right", "tuned", self.glyphs) + cut_line(len(other)),
-                )
-            if self._diffing is not pair:
-                self._diffing = pair
-                self.run_worker(lambda: self.post_message(diff_of(pair)), thread=True,
-                                exclusive=True, group="diff")  # fmt: skip
-        return answer_lines(pair.left), answer_lines(pair.right)
-
-
-class WordsCompared(Message):
-    """The words of a pair are compared."""
-
-    def __init__(self, pair: Pair, changes: tuple[Change, ...]) -> None:
-        super().__init__()
-        self.pair = pair
-        self.changes = changes
-
-
-def diff_of(pair: Pair) -> WordsCompared:
-    left, right = (clean(one.text[:MOST_CHARACTERS]) for one in (pair.left, pair.right))
-    return WordsCompared(pair, compare(left, right).changes)
+        if self.ready:
+            self.query_one(PairPane).show(self._answers, self.pair, self.selection.sort)

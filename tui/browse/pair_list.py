@@ -17,17 +17,17 @@ from tui.browse.result_lines import value
 from tui.screens.answer_side import MOST_CHARACTERS
 from tui.styled_text import Line
 
-MARKED, NOTED = "marked", "noted"
-SHOWN = (*FILTERS, MARKED, NOTED)
+BOOKMARKED, WITH_NOTE = "bookmarked", "with a note"
+SHOWN = (*FILTERS, BOOKMARKED, WITH_NOTE)
 COMMON = "words in common"
-SORTS = ("", COMMON, *(one.name for one in MEASURES))
+SORTS = ("", COMMON, *(measure.name for measure in MEASURES))
 MOST_TITLE = 400
 """Characters of a prompt that a list begins with."""
 DIRECTIONS = ("largest change", "risen most", "fallen most")
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class PairSelection:
     """Which pairs are listed, and in which order."""
 
     shown: str = ""
@@ -42,18 +42,18 @@ class View:
     """Only these prompts, where a page has asked for them; in this order unless sorted."""
 
 
-def listed(answers: Answers, view: View) -> list[Pair]:
+def listed(answers: Answers, selection: PairSelection) -> list[Pair]:
     """The pairs to show, in order."""
-    pairs = [pair for pair in answers.pairs if passes(answers, pair, view)]
-    if not view.sort:
-        order = {prompt: at for at, prompt in enumerate(view.chosen or ())}
+    pairs = [pair for pair in answers.pairs if passes(answers, pair, selection)]
+    if not selection.sort:
+        order = {prompt: at for at, prompt in enumerate(selection.chosen or ())}
         return sorted(pairs, key=lambda pair: order.get(pair.id, 0))
-    if view.sort == COMMON:
+    if selection.sort == COMMON:
         return sorted(pairs, key=lambda pair: pair.common)
-    sign = {1: -1.0, 2: 1.0}.get(view.direction)
+    sign = {1: -1.0, 2: 1.0}.get(selection.direction)
 
     def place(pair: Pair) -> tuple[bool, float]:
-        change = pair.change(view.sort)
+        change = pair.change(selection.sort)
         if change is None:
             return (True, 0.0)
         return (False, -abs(change) if sign is None else sign * change)
@@ -61,19 +61,19 @@ def listed(answers: Answers, view: View) -> list[Pair]:
     return sorted(pairs, key=place)
 
 
-def passes(answers: Answers, pair: Pair, view: View) -> bool:
+def passes(answers: Answers, pair: Pair, selection: PairSelection) -> bool:
     remark = answers.remarks.get(pair.id)
-    if view.shown == MARKED and not (remark and remark.marked):
+    if selection.shown == BOOKMARKED and not (remark and remark.marked):
         return False
-    if view.shown == NOTED and not (remark and remark.note):
+    if selection.shown == WITH_NOTE and not (remark and remark.note):
         return False
-    if view.shown in FILTERS and not lets_through(pair, view.shown):
+    if selection.shown in FILTERS and not lets_through(pair, selection.shown):
         return False
-    if view.skill is not None and pair.prompt.skill != view.skill:
+    if selection.skill is not None and pair.prompt.skill != selection.skill:
         return False
-    if view.chosen is not None and pair.id not in view.chosen:
+    if selection.chosen is not None and pair.id not in selection.chosen:
         return False
-    return not view.filter_text or view.filter_text.casefold() in _text(answers, pair)
+    return not selection.filter_text or selection.filter_text.casefold() in _text(answers, pair)
 
 
 def shown_in_words(answers: Answers, shown: str) -> str:
@@ -84,17 +84,14 @@ def shown_in_words(answers: Answers, shown: str) -> str:
         "differ": "only where they differ",
         "endless": f"{right} never stopped",
         "repeats": f"{right} repeats itself",
-        MARKED: "bookmarked",
-        NOTED: "with a note",
+        BOOKMARKED: "bookmarked",
+        WITH_NOTE: "with a note",
     }[shown]
 
 
 def skills(answers: Answers) -> dict[str, int]:
     """The skills of the pairs, in their order, and how many each has."""
-    found: dict[str, int] = {}
-    for pair in answers.pairs:
-        found[pair.prompt.skill] = found.get(pair.prompt.skill, 0) + 1
-    return found
+    return dict(Counter(pair.prompt.skill for pair in answers.pairs))
 
 
 def change_of(pair: Pair, sort: str) -> str:
@@ -151,56 +148,60 @@ def prompt_lines(pair: Pair, arms: tuple[str, str], *, reference: bool = True) -
     `arms` are what left and right are called where their own earlier answers are not the same.
     """
     lines: list[Line] = []
-    for one, other in zip(pair.left.messages, pair.right.messages, strict=True):
-        turns = [(one.role, one)]
-        if one != other:
+    for left, right in zip(pair.left.messages, pair.right.messages, strict=True):
+        turns = [(left.role, left)]
+        if left != right:
             turns = [
-                (f"{one.role}, {arm}", said) for arm, said in zip(arms, (one, other), strict=True)
+                (f"{left.role}, {arm}", message)
+                for arm, message in zip(arms, (left, right), strict=True)
             ]
-        for who, said in turns:
-            head = f"{who}: " if len(pair.left.messages) > 1 else ""
-            for at, line in enumerate(clean(head + said.content[:MOST_CHARACTERS]).split("\n")):
-                lines.append([(line, "strong" if said.role == "user" or at else "dim")])
+        for speaker, message in turns:
+            head = f"{speaker}: " if len(pair.left.messages) > 1 else ""
+            text = clean(head + message.content[:MOST_CHARACTERS])
+            for at, line in enumerate(text.split("\n")):
+                lines.append([(line, "strong" if message.role == "user" or at else "dim")])
     if reference and pair.prompt.reference:
         lines.append([("reference: ", "dim"), (one_line(pair.prompt.reference), "good")])
     if reference and pair.prompt.checks:
-        asked = ", ".join(f"{name} {_said(one)}" for name, one in pair.prompt.checks.items())
-        lines.append([("checked: ", "dim"), (one_line(asked), "good")])
+        checks = ", ".join(f"{name} {_spell(value)}" for name, value in pair.prompt.checks.items())
+        lines.append([("checked: ", "dim"), (one_line(checks), "good")])
     return lines
 
 
 def titles(pairs: Sequence[Pair]) -> dict[str, str]:
     """What each pair is listed as: its last question, without a first paragraph that many share."""
-    asked = {
-        pair.id: [one.content for one in pair.left.messages if one.role == "user"][-1:] or [pair.id]
-        for pair in pairs
-    }
-    heads = Counter(text.strip().partition("\n\n")[0] for (text,) in asked.values())
-    found = {}
-    for prompt, (text,) in asked.items():
+    questions = {pair.id: _last_question(pair) for pair in pairs}
+    heads = Counter(text.strip().partition("\n\n")[0] for text in questions.values())
+    shortened = {}
+    for prompt, text in questions.items():
         head, _, rest = text.strip().partition("\n\n")
         shown = f"… {rest}" if rest.strip() and heads[head] > 1 else text
-        found[prompt] = one_line(" ".join(shown[:MOST_TITLE].split()))
-    return found
+        shortened[prompt] = one_line(" ".join(shown[:MOST_TITLE].split()))
+    return shortened
+
+
+def _last_question(pair: Pair) -> str:
+    questions = [message.content for message in pair.left.messages if message.role == "user"]
+    return questions[-1] if questions else pair.id
 
 
 def alike(pair: Pair) -> str:
     """How both answers were made, as far as that is the same."""
-    return ", ".join(one for one, other in _made(pair) if one == other)
+    return ", ".join(left for left, right in _facts_of_both(pair) if left == right)
 
 
 def unlike(pair: Pair | None) -> list[str]:
     """What differs between two answers beside the arms' weights, left and right."""
-    made = _made(pair) if pair is not None else []
-    return [f"{one} | {other}" for one, other in made if one != other]
+    facts = _facts_of_both(pair) if pair is not None else []
+    return [f"{left} | {right}" for left, right in facts if left != right]
 
 
-def _made(pair: Pair) -> list[tuple[str, str]]:
+def _facts_of_both(pair: Pair) -> list[tuple[str, str]]:
     """How each of two answers was made, fact by fact."""
-    return list(zip(_how(pair.left), _how(pair.right), strict=True))
+    return list(zip(_decoding_facts(pair.left), _decoding_facts(pair.right), strict=True))
 
 
-def _how(sample: Sample) -> tuple[str, ...]:
+def _decoding_facts(sample: Sample) -> tuple[str, ...]:
     decode, template = sample.decode, one_line(sample.template_hash)[:8]
     drawn = [f"temp {decode.temperature:g}", f"seed {sample.seed}"]
     drawn += [f"top-p {decode.top_p:g}"] if decode.top_p < 1 else []
@@ -214,18 +215,18 @@ def _how(sample: Sample) -> tuple[str, ...]:
     )
 
 
-def _said(one: object) -> str:
-    return ("yes" if one else "no") if isinstance(one, bool) else str(one)
+def _spell(value: object) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
 def _text(answers: Answers, pair: Pair) -> str:
     remark = answers.remarks.get(pair.id)
-    asked = " ".join(message.content for message in pair.left.messages)
+    prompt = " ".join(message.content for message in pair.left.messages)
     note = remark.note if remark else ""
     parts: Sequence[str] = (
         pair.id,
         pair.prompt.skill,
-        asked,
+        prompt,
         pair.left.text,
         pair.right.text,
         note,

@@ -35,7 +35,7 @@ class ShiftPage(SubPage):
         self._names: tuple[Piece, Piece] = (names[0], "base"), (names[1], "tuned")
         self._shift: Shift | None = None
         self._pieces: list[str] = []
-        self._trouble = ""
+        self._problem = ""
         self._cursor = 0
         self._measuring: asyncio.Task[None] | None = None
 
@@ -86,14 +86,14 @@ class ShiftPage(SubPage):
         base, tuned = self._pair.left, self._pair.right
         companion = self.services.companion()
         try:
-            if any(parse_arm(one.arm).is_endpoint for one in (base, tuned)):
+            if any(parse_arm(sample.arm).is_endpoint for sample in (base, tuned)):
                 raise EngineError("An endpoint tells no token ids and no ranks.")
             event = await companion.shift(base.arm, tuned.arm, to_table(tuned)).last()
-            told = await companion.pieces(tuned.arm, list(tuned.output_ids))
+            pieces = await companion.pieces(tuned.arm, list(tuned.output_ids))
             self._shift = from_table(event["shift"])
-            self._pieces = Pieces(answer=spans_of(told)).by_token
+            self._pieces = Pieces(answer=spans_of(pieces)).by_token
         except EngineError as error:
-            self._trouble = one_line(" ".join(filter(None, (error.title, error.detail))))
+            self._problem = one_line(" ".join(filter(None, (error.title, error.detail))))
         self._draw()
 
     def _draw(self) -> None:
@@ -107,7 +107,7 @@ class ShiftPage(SubPage):
             reader.show(shift_lines(self._shift, self._cursor, self.glyphs, self._pieces))
             reader.reveal("pick")
         else:
-            reader.show([[(self._trouble or "measuring ...", "warn" if self._trouble else "dim")]])
+            reader.show([[(self._problem or "measuring ...", "warn" if self._problem else "dim")]])
         panel = self.query_one("#panel", Lines)
         panel.styles.height = len(lines)
         panel.display = bool(lines)

@@ -20,7 +20,7 @@ from tui.browse.answers_feed import Answers, OperationFailed, WriteQueue
 from tui.browse.ballots import BallotBox, RubricsChanged, VoteSaveFailed, VotesRead, names_behind
 from tui.browse.pair_list import answer_lines, prompt_lines
 from tui.browse.result_lines import outcome
-from tui.screens.dialogs import Dialog, ErrorDialog
+from tui.screens.dialogs import Dialog
 from tui.screens.page import SubPage, bindings_of
 from tui.screens.prompts import Ask
 from tui.styled_text import Line, Piece
@@ -46,7 +46,7 @@ class VotePage(SubPage):
         self._now: Ballot | None = None
         self._note = ""
         self._ratings: Ratings = {}
-        self._bookmarked = {key for key, one in answers.remarks.items() if one.marked}
+        self._bookmarked = {prompt for prompt, remark in answers.remarks.items() if remark.marked}
         self._opened = False
         self._names: list[str] = []
         self._ballot_box = BallotBox(path, (answers.left, answers.right))
@@ -58,7 +58,7 @@ class VotePage(SubPage):
         yield header
         yield Rule()
         yield Lines(id="headline")
-        yield Pager(id="asked")
+        yield Pager(id="pair-prompt")
         with Horizontal(id="panes"):
             for side in ("left", "right"):
                 with Vertical(classes="pane", id=f"side-{side}"):
@@ -99,10 +99,10 @@ class VotePage(SubPage):
         self._draw()
 
     def on_operation_failed(self, event: OperationFailed) -> None:
-        self.app.push_screen(ErrorDialog(event.error))
+        self.services.show_error(event.error)
 
     def on_vote_save_failed(self, event: VoteSaveFailed) -> None:
-        self.app.push_screen(ErrorDialog(event.error))
+        self.services.show_error(event.error)
         self._votes = {vote.ballot: vote for vote in event.votes}
         self._go_on()
 
@@ -136,7 +136,7 @@ class VotePage(SubPage):
             return
         ballot, last = self._votes.popitem()
         self._write_queue.put(self._ballot_box.undo)
-        self._show(next((one for one in self._ballots if one.id == ballot), None))
+        self._show(next((known for known in self._ballots if known.id == ballot), None))
         self._note = last.note
         self._ratings = {
             side: last.ratings[arm]
@@ -171,8 +171,8 @@ class VotePage(SubPage):
         bookmarked = prompt in self._bookmarked
 
         def write() -> None:
-            now = remark_files.read(self._path).get(prompt, Remark())
-            remark_files.write(self._path, prompt, dataclasses.replace(now, marked=bookmarked))
+            remark = remark_files.read(self._path).get(prompt, Remark())
+            remark_files.write(self._path, prompt, dataclasses.replace(remark, marked=bookmarked))
 
         self._write_queue.put(write)
         self._draw()
@@ -212,7 +212,7 @@ class VotePage(SubPage):
         self.app.push_screen(Ask(title, "", "rubrics.txt"), take)
 
     def _go_on(self) -> None:
-        self._show(next((one for one in self._ballots if one.id not in self._votes), None))
+        self._show(next((ballot for ballot in self._ballots if ballot.id not in self._votes), None))
 
     def _show(self, ballot: Ballot | None) -> None:
         self._now, self._note, self._ratings = ballot, "", {}
@@ -230,23 +230,23 @@ class VotePage(SubPage):
         self._update_status()
         pair = self._pairs.get(self._now.prompt_id) if self._now else None
         self.query_one("#panes").display = pair is not None
-        self.query_one("#asked").display = pair is not None
+        self.query_one("#pair-prompt").display = pair is not None
         if pair is None or self._now is None:
             return
         straight = self._now.left == self._answers.left
         sides = ("left", "right") if straight else ("right", "left")
-        asked = prompt_lines(pair, sides, reference=False)
-        self.query_one("#asked", Pager).show(self._blind(asked))
+        prompt = prompt_lines(pair, sides, reference=False)
+        self.query_one("#pair-prompt", Pager).show(self._blind(prompt))
         for side, arm in (("left", self._now.left), ("right", self._now.right)):
-            text = answer_lines(self._said(pair, arm))
+            text = answer_lines(self._answer_of(pair, arm))
             self.query_one(f"#side-{side} Pager", Pager).show(self._blind(text))
 
-    def _said(self, pair: Pair, arm: str) -> Sample:
+    def _answer_of(self, pair: Pair, arm: str) -> Sample:
         return pair.left if arm == self._answers.left else pair.right
 
     def _update_status(self) -> None:
         between = f" {self.glyphs.separator} "
-        known = {one.id for one in self._ballots}
+        known = {ballot.id for ballot in self._ballots}
         done = sum(ballot in known for ballot in self._votes)
         head: list[Piece] = []
         if not self._opened:
@@ -266,9 +266,9 @@ class VotePage(SubPage):
             if self._now.prompt_id in self._bookmarked:
                 facts.append(("* bookmarked", "warn"))
             for side, rated in self._ratings.items():
-                said = ", ".join(f"{one_line(name)} {value}" for name, value in rated.items())
-                if said:
-                    facts.append((f"{side}: {said}", ""))
+                ratings = ", ".join(f"{one_line(name)} {value}" for name, value in rated.items())
+                if ratings:
+                    facts.append((f"{side}: {ratings}", ""))
             if self._note:
                 facts.append((f"note: {one_line(self._note)}", ""))
             for at, (text, role) in enumerate(facts):

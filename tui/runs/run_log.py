@@ -54,7 +54,7 @@ class LogPage(SubPage):
         """Which of them is looked at."""
         self._rows: list[int] = []
         """Where each line begins on the screen."""
-        self._left = threading.Event()
+        self._stopped = threading.Event()
 
     def compose(self) -> ComposeResult:
         header, keys = self.frame()
@@ -69,7 +69,7 @@ class LogPage(SubPage):
         self.run_worker(self._follow, thread=True)
 
     def on_unmount(self) -> None:
-        self._left.set()
+        self._stopped.set()
 
     def open(self) -> None:
         super().open()
@@ -113,10 +113,10 @@ class LogPage(SubPage):
 
     def _search(self) -> None:
         word = self.filter_text.casefold()
-        looked = self._hits[self._at] if self._at is not None and self._hits else None
-        self._hits = [at for at, one in enumerate(self._lines) if word and word in one.casefold()]
-        if looked is not None and self._hits:
-            self._at = self._hits.index(looked) if looked in self._hits else len(self._hits) - 1
+        hit = self._hits[self._at] if self._at is not None and self._hits else None
+        self._hits = [at for at, line in enumerate(self._lines) if word and word in line.casefold()]
+        if hit is not None and self._hits:
+            self._at = self._hits.index(hit) if hit in self._hits else len(self._hits) - 1
 
     def _scroll_to_hit(self) -> None:
         if self._at is not None and self._hits:
@@ -162,11 +162,11 @@ class LogPage(SubPage):
         """On a thread, until the page is left."""
         journal = Journal(JobDirectory(Path(self._row.key)))
         first = True
-        while not self._left.is_set():
+        while not self._stopped.is_set():
             if journal.poll() or first:
                 first = False
                 self.post_message(LogGrew(tuple(journal.lines), journal.dropped, journal.passed))
-            self._left.wait(POLL_SECONDS)
+            self._stopped.wait(POLL_SECONDS)
 
 
 def _underlined(text: str, pattern: re.Pattern[str] | None) -> Sequence[Piece]:

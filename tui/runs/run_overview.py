@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.message import Message
 
-from engine.errors import EngineError
 from engine.jobs.overview import Overview, gather
 from engine.recipes.diff import flatten
 from engine.text import clean, one_line
+from tui.background import run_in_background
 from tui.formatting import clock, error_lines, name_of, size, state_words
 from tui.screens.page import SubPage, bindings_of
 from tui.snapshots import RunRow
@@ -25,14 +24,6 @@ if TYPE_CHECKING:
 
 _HIDDEN_FACTS = frozenset({"launch", "argv"})
 """Of a start, what tells a person nothing."""
-
-
-class OverviewRead(Message):
-    """All of a run is read, or why it cannot be."""
-
-    def __init__(self, lines: list[Line]) -> None:
-        super().__init__()
-        self.lines = lines
 
 
 class OverviewPage(SubPage):
@@ -54,51 +45,45 @@ class OverviewPage(SubPage):
 
     def on_mount(self) -> None:
         super().on_mount()
-        log = self._foreign
-        stand = f"{log.kind} log" if log else state_words(self._row.view)
+        log = self._log
+        state = f"{log.kind} log" if log else state_words(self._row.view)
         self.query_one("#headline", Lines).show(
-            [(f" {name_of(self._row)} ", "strong"), (stand, "")]
+            [(f" {name_of(self._row)} ", "strong"), (state, "")]
         )
-        self.run_worker(self._gather, thread=True)
-
-    def on_overview_read(self, event: OverviewRead) -> None:
-        self.query_one(Pager).show(event.lines)
+        show = self.query_one(Pager).show
+        run_in_background(self, self._read, show, failed=lambda error: show(error_lines(error)))
 
     @property
-    def _foreign(self) -> "RunLog | None":
+    def _log(self) -> "RunLog | None":
         """The log, where that is all there is: no job of ours wrote it."""
         return self._row.log if self._row.view.recipe is None else None
 
-    def _gather(self) -> None:
-        """On a thread: it lists the whole directory, or cleans all texts of a log."""
-        log = self._foreign
-        try:
-            job = self.services.store.at(self._row.path)
-            lines = log_lines(log) if log else overview_lines(gather(job))
-        except EngineError as error:
-            lines = error_lines(error)
-        self.post_message(OverviewRead(lines))
+    def _read(self) -> list[Line]:
+        """Slow: it lists the whole directory, or cleans all texts of a log."""
+        if self._log is not None:
+            return log_lines(self._log)
+        return overview_lines(gather(self.services.store.at(self._row.path)))
 
 
 def log_lines(run: "RunLog") -> list[Line]:
     """What the files of a log say beside curves, clean; of very much, the beginning."""
     from tui.feeds.log_summary import overview
 
-    told = overview(run)
+    texts = overview(run)
     lines: list[Line] = [
-        [(f" {line}", "" if line.startswith(" ") else "title")] for line in told[: MOST_LINES - 1]
+        [(f" {line}", "" if line.startswith(" ") else "title")] for line in texts[: MOST_LINES - 1]
     ]
-    if len(told) > len(lines):
-        lines.append([(f" and {len(told) - len(lines):,} more lines", "warn")])
+    if len(texts) > len(lines):
+        lines.append([(f" and {len(texts) - len(lines):,} more lines", "warn")])
     return lines
 
 
-def overview_lines(found: Overview) -> list[Line]:
+def overview_lines(overview: Overview) -> list[Line]:
     """All of it, part by part, clean."""
-    record, notes = found.record, found.view.notes
+    record, notes = overview.record, overview.view.notes
     lines: list[Line] = [
         _fact("id", record.id),
-        _fact("at", str(found.view.path)),
+        _fact("at", str(overview.view.path)),
         _fact("started", clock(record.created)),
     ]
     lines += [_fact("builds on", parent) for parent in record.parents]
@@ -106,21 +91,21 @@ def overview_lines(found: Overview) -> list[Line]:
         lines.append(_fact("note", notes.note))
     if notes.tags:
         lines.append(_fact("tags", ", ".join(notes.tags)))
-    answers = f"{found.samples:,} answer{'s' * (found.samples != 1)} taken while it learned"
-    lines.append(_fact("samples", answers if found.samples else "none"))
-    if found.rejects:
-        lines.append(_fact("rejected", f"{found.rejects:,} rows, see rejects.jsonl"))
-    lines += [[], _title("On disk"), _fact("in all", size(found.size))]
-    lines += [_fact(part, size(bytes_)) for part, bytes_ in found.sizes.items()]
+    answers = f"{overview.samples:,} answer{'s' * (overview.samples != 1)} taken while it learned"
+    lines.append(_fact("samples", answers if overview.samples else "none"))
+    if overview.rejects:
+        lines.append(_fact("rejected", f"{overview.rejects:,} rows, see rejects.jsonl"))
+    lines += [[], _title("On disk"), _fact("in all", size(overview.size))]
+    lines += [_fact(part, size(bytes_)) for part, bytes_ in overview.sizes.items()]
     lines += [[], _title("Inputs")]
-    for one in found.inputs:
-        lines.append([(f"  {one_line(one.path)}", "")])
-        if not one.there:
+    for file in overview.inputs:
+        lines.append([(f"  {one_line(file.path)}", "")])
+        if not file.there:
             lines.append([("    not there any more", "warn")])
-        lines.append([(f"    sha256 {one_line(one.sha256)}", "dim")])
-    if not found.inputs:
+        lines.append([(f"    sha256 {one_line(file.sha256)}", "dim")])
+    if not overview.inputs:
         lines.append([("  It names none.", "dim")])
-    for start in reversed(found.starts):
+    for start in reversed(overview.starts):
         lines += [[], _title(f"Attempt {start.number}")]
         lines += [
             _fact(key, _moment(value) if key == "started" else value)
@@ -131,9 +116,9 @@ def overview_lines(found: Overview) -> list[Line]:
         [],
         [*_title("Recipe"), ("  what is not as by default stands out, with a mark", "dim")],
     ]
-    if found.recipe is None:
-        return [*lines, [(f"  {one_line(found.view.problem) or 'It cannot be read.'}", "warn")]]
-    return lines + toml_lines(found.toml, changed(found.recipe))
+    if overview.recipe is None:
+        return [*lines, [(f"  {one_line(overview.view.problem) or 'It cannot be read.'}", "warn")]]
+    return lines + toml_lines(overview.toml, changed(overview.recipe))
 
 
 def changed(recipe: Any) -> set[str]:

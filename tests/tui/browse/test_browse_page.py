@@ -259,9 +259,8 @@ async def test_numbers_and_the_examples_behind_them(
         await pilot.press("enter", "escape")
         page = app.screen
         assert isinstance(page, BrowsePage)
-        page.change_view(
-            sort="", chosen=("p4", "p2")
-        )  # as a row that is no number of one answer asks
+        # as a row that is no number of one answer asks
+        page.select(dataclasses.replace(page.selection, sort="", chosen=("p4", "p2")))
         await listed(pilot, "p4", "p2")
 
 

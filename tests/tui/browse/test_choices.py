@@ -1,0 +1,62 @@
+"""What can be chosen in Browse: each choice is found again by its key."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.compare.answer_pairs import of_job
+from tests.tui.browse.answered import BASE, TUNED, write_answers
+from tui.browse.answers_feed import Answers
+from tui.browse.choices import (
+    arm_offers,
+    arms_key,
+    arms_of,
+    shown_offers,
+    skill_key,
+    skill_of,
+    skill_offers,
+    sort_offers,
+)
+from tui.browse.pair_list import COMMON, SHOWN, PairSelection, listed
+
+
+@pytest.fixture
+def answers(tmp_path: Path) -> Answers:
+    collection = of_job(write_answers(tmp_path / "runs"))
+    collection.poll()
+    names = {BASE: "base", TUNED: "tuned"}
+    return Answers((BASE, TUNED), names, BASE, TUNED, tuple(collection.pairs(BASE, TUNED)))
+
+
+@pytest.mark.parametrize("skill", [None, "", "*", "=", "creative"])
+def test_a_skill_is_found_again_whatever_it_is_called(skill: str | None) -> None:
+    assert skill_of(skill_key(skill)) == skill
+
+
+def test_all_skills_come_first_and_each_says_how_many_pairs_it_has(answers: Answers) -> None:
+    offers = [(offer.key, offer.label, offer.about) for offer in skill_offers(answers)]
+    assert offers[0] == ("*", "all", "4 pairs")
+    assert ("=creative", "creative", "2 pairs") in offers
+    assert ("=reasoning", "reasoning", "1 pair") in offers
+
+
+def test_every_filter_says_how_many_pairs_it_would_list(answers: Answers) -> None:
+    selection = PairSelection(skill="creative")
+    for offer in shown_offers(answers, selection):
+        pairs = listed(answers, PairSelection(offer.key, "creative"))
+        assert offer.about.split()[0] == str(len(pairs))
+    assert [offer.key for offer in shown_offers(answers, selection)] == [*SHOWN]
+
+
+def test_only_measures_of_these_answers_can_be_sorted_by(answers: Answers) -> None:
+    keys = [offer.key for offer in sort_offers(answers)]
+    assert keys[:2] == ["", COMMON]
+    assert set(keys[2:]) <= {name for pair in answers.pairs for name in pair.left_numbers}
+    assert "words" in keys
+
+
+def test_two_arms_are_found_again_either_way_round(answers: Answers) -> None:
+    offers = arm_offers(answers, " to ")
+    assert [offer.label for offer in offers] == ["base to tuned", "tuned to base"]
+    assert [arms_of(answers, offer.key) for offer in offers] == [(BASE, TUNED), (TUNED, BASE)]
+    assert arms_key(answers, TUNED, BASE) == offers[1].key
