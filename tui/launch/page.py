@@ -62,6 +62,7 @@ class LaunchPage(Page):
         """Whether the model and data of the recipe are still to be found in the lists."""
         self._launching = False
         self._warning = ""
+        self._state: Line = []
 
     def compose(self) -> ComposeResult:
         header, keys = self.frame()
@@ -259,7 +260,10 @@ class LaunchPage(Page):
             self._show_state([(" ready: ctrl+s launches", "good"), (warning, "warn")])
 
     def _show_state(self, line: Line) -> None:
-        self.query_one("#state", Pager).show([line])
+        if line != self._state:
+            self._state = line
+            self.query_one("#state", Pager).show([line])
+            self.query_one("#state", Pager).refresh(layout=True)  # it may take more lines, or fewer
 
     def redraw(self) -> None:
         self._check()
@@ -273,7 +277,8 @@ class LaunchPage(Page):
     def _failed(self, error: EngineError) -> None:
         self._launching = False
         self._check()
-        self.services.show_error(error)
+        # What lies under a window is laid out no more: let the state take its lines first.
+        self.call_after_refresh(self.services.show_error, error)
 
     def _started(self, key: str) -> None:
         self._launching = False
