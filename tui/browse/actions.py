@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from engine.compare import export, votes
@@ -14,9 +13,9 @@ from engine.jobs.directory import JobDirectory
 from engine.text import one_line
 from tui.browse.answers_feed import Answers, AnswersExported, WriteQueue
 from tui.browse.pair_list import COMMON, DIRECTIONS, SHOWN, View, passes, shown_in_words, skills
-from tui.screens.dialogs import ErrorDialog
+from tui.screens.dialogs import ErrorDialog, TextWindow
 from tui.screens.page import SubPage
-from tui.screens.prompts import Ask, Choose, Offer
+from tui.screens.pick_window import PickOption, pick_option
 
 
 class BrowseActions(SubPage):
@@ -61,33 +60,38 @@ class BrowseActions(SubPage):
         self.app.push_screen(ErrorDialog(error))
 
     def action_choose_shown(self) -> None:
-        offers = []
+        options = []
         for name in SHOWN:
             wanted = dataclasses.replace(self.view, shown=name)
             count = sum(passes(self.answers, pair, wanted) for pair in self.answers.pairs)
-            offers.append(Offer(name, shown_in_words(self.answers, name), _pairs(count)))
-        self._choose("show", offers, self.view.shown, lambda key: self.change_view(shown=key))
+            options.append(PickOption(name, shown_in_words(self.answers, name), _pairs(count)))
+        pick_option(
+            self.app, "show", options, self.view.shown, lambda key: self.change_view(shown=key)
+        )
 
     def action_choose_skill(self) -> None:
         found = skills(self.answers)
-        offers = [Offer("*", "all", _pairs(len(self.answers.pairs)))]
-        offers += [Offer(f"={name}", name or "none", _pairs(n)) for name, n in found.items()]
+        options = [PickOption("*", "all", _pairs(len(self.answers.pairs)))]
+        options += [PickOption(f"={name}", name or "none", _pairs(n)) for name, n in found.items()]
         chosen = "*" if self.view.skill is None else f"={self.view.skill}"
-        self._choose(
+        pick_option(
+            self.app,
             "skill",
-            offers,
+            options,
             chosen,
             lambda key: self.change_view(skill=None if key == "*" else key[1:]),
         )
 
     def action_choose_sort(self) -> None:
         known = {name for pair in self.answers.pairs for name in pair.left_numbers}
-        offers = [
-            Offer("", "as they were asked"),
-            Offer(COMMON, COMMON, "fewest first"),
-            *(Offer(one.name, one.name, one.group) for one in MEASURES if one.name in known),
+        options = [
+            PickOption("", "as they were asked"),
+            PickOption(COMMON, COMMON, "fewest first"),
+            *(PickOption(one.name, one.name, one.group) for one in MEASURES if one.name in known),
         ]
-        self._choose("sort by", offers, self.view.sort, lambda key: self.change_view(sort=key))
+        pick_option(
+            self.app, "sort by", options, self.view.sort, lambda key: self.change_view(sort=key)
+        )
 
     def action_turn_direction(self) -> None:
         self.change_view(direction=(self.view.direction + 1) % len(DIRECTIONS))
@@ -95,8 +99,10 @@ class BrowseActions(SubPage):
     def action_choose_arms(self) -> None:
         arms, named = self.answers.arms, self.answers.names
         between = f" {self.glyphs.arrow} "
-        offers = [
-            Offer(f"{arms.index(one)} {arms.index(other)}", named[one] + between + named[other])
+        options = [
+            PickOption(
+                f"{arms.index(one)} {arms.index(other)}", named[one] + between + named[other]
+            )
             for one in arms
             for other in arms
             if one != other
@@ -107,7 +113,7 @@ class BrowseActions(SubPage):
             left, right = key.split()
             self.take_arms(arms[int(left)], arms[int(right)])
 
-        self._choose("compare", offers, chosen, take)
+        pick_option(self.app, "compare", options, chosen, take)
 
     def action_note(self) -> None:
         pair = self.pair
@@ -120,7 +126,7 @@ class BrowseActions(SubPage):
                 self.remark(pair.id, dataclasses.replace(now, note=text))
 
         title = f"A note on {one_line(pair.id)}; empty takes it away"
-        self.app.push_screen(Ask(title, now.note, "a note", LONGEST), take)
+        self.app.push_screen(TextWindow(title, now.note, "a note", LONGEST), take)
 
     def action_numbers(self) -> None:
         from tui.browse.metrics_page import MetricsPage
@@ -154,7 +160,7 @@ class BrowseActions(SubPage):
 
         title = "Export to a file; its ending says how: .md .csv .jsonl .html .json"
         hint = "answers.html; .json is for LLM Comparator"
-        self.app.push_screen(Ask(title, "", hint), take)
+        self.app.push_screen(TextWindow(title, "", hint), take)
 
     def _open_drivers(self, measure: str, prompts: tuple[str, ...]) -> None:
         """List the pairs behind a row of the numbers, those that drive it most first."""
@@ -180,15 +186,6 @@ class BrowseActions(SubPage):
             return AnswersExported(f"Wrote {one_line(str(path))}")
 
         self.write_queue.put(write)
-
-    def _choose(
-        self, title: str, offers: list[Offer], chosen: str, take: Callable[[str], None]
-    ) -> None:
-        def taken(key: str | None) -> None:
-            if key is not None:
-                take(key)
-
-        self.app.push_screen(Choose(title, offers, chosen), taken)
 
 
 def _pairs(count: int) -> str:

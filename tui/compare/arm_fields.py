@@ -11,7 +11,7 @@ from engine.recipes.recipe import TrainRecipe
 from engine.text import one_line
 from tui.formatting import name_of
 from tui.snapshots import RunRow
-from tui.widgets.form import Field, Group
+from tui.widgets.form import FormField, Group
 
 if TYPE_CHECKING:
     from engine.checkpoints.checkpoint_list import Checkpoint
@@ -22,16 +22,16 @@ GROUPS = (
     Group(
         "arm",
         (
-            Field("name", "name"),
-            Field("checkpoint", "model or address"),
-            Field("adapter", "adapter on it"),
-            Field("strength", "its strength"),
-            Field("form", "prompt", (AS_TRAINED, "chat", "instruct", "raw")),
-            Field("system", "system prompt"),
-            Field("prefix", "prefix"),
-            Field("decode", "own decoding"),
-            Field("model", "endpoint's model"),
-            Field("key", "key's variable"),
+            FormField("name", "name"),
+            FormField("checkpoint", "model or address"),
+            FormField("adapter", "adapter on it"),
+            FormField("strength", "its strength"),
+            FormField("form", "prompt", (AS_TRAINED, "chat", "instruct", "raw")),
+            FormField("system", "system prompt"),
+            FormField("prefix", "prefix"),
+            FormField("decode", "own decoding"),
+            FormField("model", "endpoint's model"),
+            FormField("key", "key's variable"),
         ),
     ),
 )

@@ -120,23 +120,21 @@ class JobListMemory(RunListPage):
 
     def action_pick_tag(self) -> None:
         """Sort by any tag that some run logged."""
-        from tui.screens.pick_tags import PickTags
+        from tui.screens.pick_tags import pick_tags
 
         tags = sorted({tag for row in self.services.runs.rows for tag in row.tags})
         chart_settings, sorted_by = self.services.chart_settings, self.order.tag or None
 
-        def take(choice: "tuple[str | None, list[str]] | None") -> None:
-            if choice is not None:
-                tag, pinned = choice
-                chart_settings.change(pinned_tags=pinned)
-                self._reorder(column="", tag=tag or "")
+        def take(tag: str | None, pinned: list[str]) -> None:
+            chart_settings.change(pinned_tags=pinned)
+            self._reorder(column="", tag=tag or "")
 
         def ask(note: str) -> None:
             if note:
                 self.services.notify_user(note, "warning")
             names = {tag: tag for tag in tags}
             pinned = chart_settings.view.pinned_tags
-            self.app.push_screen(PickTags(names, pinned, sorted_by), take)
+            pick_tags(self.app, names, pinned, sorted_by, take)
 
         chart_settings.recall(ask)
 

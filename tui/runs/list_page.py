@@ -85,14 +85,13 @@ class RunListPage(RunActions):
 
     def action_group(self) -> None:
         from engine.recipes.diff import varying
-        from tui.screens.run_dialogs import PickField
+        from tui.screens.run_dialogs import pick_group
 
-        def answer(field: str | None) -> None:
-            if field is not None:
-                self.regroup(field)
-                self.refill()
+        def take(field: str) -> None:
+            self.regroup(field)
+            self.refill()
 
-        self.app.push_screen(PickField(varying(self.settings), self.group), answer)
+        pick_group(self.app, varying(self.settings), self.group, take)
 
     def action_note(self) -> None:
         from tui.screens.run_dialogs import Noted, NoteWindow

@@ -121,23 +121,19 @@ class LogListMemory(RunListPage):
 
     def action_pick_tag(self) -> None:
         """Sort by any tag there is; pin some, so that their columns come first."""
-        from tui.screens.pick_tags import PickTags
+        from tui.screens.pick_tags import pick_tags
 
         tags = sorted({tag for one in self._shown for tag in one.tags})
         order = self._order
 
-        def take(choice: "tuple[str | None, list[str]] | None") -> None:
-            if choice is None:
-                return
-            tag, pinned = choice
+        def take(tag: str | None, pinned: list[str]) -> None:
             self.services.chart_settings.change(pinned_tags=pinned)
             chosen = LogSortOrder(tag, True, order.value) if tag else order
             self._sort_by(order if chosen.column == order.column else chosen)
 
         now = order.column if order.tagged else None
-        self.app.push_screen(
-            PickTags({tag: tag for tag in tags}, self._view.pinned_tags, now), take
-        )
+        names = {tag: tag for tag in tags}
+        pick_tags(self.app, names, self._view.pinned_tags, now, take)
 
     def action_mark(self) -> None:
         """Draw this run with whatever is watched, or no longer."""

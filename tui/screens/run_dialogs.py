@@ -1,11 +1,11 @@
 """Small windows on a run: note, removal, what tells it from another, a field to group by."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from rich.cells import cell_len
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.app import App, ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.widgets import Input
 
@@ -17,13 +17,15 @@ from engine.recipes.recipe import TrainRecipe, changed
 from engine.text import one_line
 from tui.screens.dialogs import Dialog
 from tui.screens.modal import Window
+from tui.screens.pick_window import PickWindow, pick_row
 from tui.styled_text import Line, Piece
-from tui.widgets.field import Field
 from tui.widgets.lines import Lines
 from tui.widgets.pager import Pager
-from tui.widgets.table import Column, Table, TableRow
+from tui.widgets.table import Column, TableRow
+from tui.widgets.text_field import TextField
 
 LONGEST_NOTE = 2000
+_GROUP_COLUMNS = (Column("group by", 24, 34), Column("values", 20, 60))
 Noted = tuple[str, list[str]]
 """A note and tags, as they were typed."""
 
@@ -50,8 +52,8 @@ class NoteWindow(_Form):
             head = Lines()
             head.show([(f"{self._name_of_run}: note, and tags with commas between", "strong")])
             yield head
-            yield Field(one_line(self._notes.note), hint="a note", id="note")
-            yield Field(one_line(", ".join(self._notes.tags)), hint="tags", id="tags")
+            yield TextField(one_line(self._notes.note), hint="a note", id="note")
+            yield TextField(one_line(", ".join(self._notes.tags)), hint="tags", id="tags")
             keys = Lines()
             keys.show([("enter keeps them   tab the other field   esc leaves them", "dim")])
             yield keys
@@ -86,7 +88,7 @@ class RemoveWindow(_Form):
                 builds = "run builds" if self._children == 1 else "runs build"
                 warning.show([(f"{self._children} {builds} on it, and could not be used.", "warn")])
                 yield warning
-            yield Field(hint=f"type {self._name_of_run}", id="name")
+            yield TextField(hint=f"type {self._name_of_run}", id="name")
             state.show([("enter deletes it   esc keeps it", "dim")])
             yield state
 
@@ -121,7 +123,7 @@ class MoreWindow(_Form):
         with Vertical(classes="dialog"):
             yield head
             yield note
-            yield Field(self._needed.value, hint=self._unit, id="more")
+            yield TextField(self._needed.value, hint=self._unit, id="more")
             state.show([("enter goes on   esc leaves it", "dim")])
             yield state
 
@@ -181,30 +183,18 @@ def difference_lines(found: Sequence[Difference], arrow: str, width: int = 66) -
     return lines
 
 
-class PickField(Window[str | None]):
-    """Dismissed with the dotted name of a setting; "" is for no groups."""
+def pick_group(
+    app: App[Any],
+    settings: Mapping[str, Sequence[Any]],
+    chosen: str,
+    take: Callable[[str], None],
+) -> None:
+    """Have a setting chosen that runs are grouped by; `take` is called with its dotted name.
 
-    AUTO_FOCUS = "Table"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "take", show=False)]
-    COLUMNS = (Column("group by", 24, 34), Column("values", 20, 60))
-
-    def __init__(self, found: Mapping[str, Sequence[Any]], chosen: str) -> None:
-        super().__init__()
-        self._found = found
-        self._chosen = chosen
-
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
-            yield Table(self.COLUMNS)
-
-    def on_mount(self) -> None:
-        rows = [TableRow("", (((("nothing"), ""),), (("no groups", "dim"),)))]
-        for name, values in self._found.items():
-            shown = f"{len(values)}: " + ", ".join(one_line(said(one)) for one in values[:6])
-            rows.append(TableRow(name, (((one_line(name), ""),), ((shown, ""),))))
-        table = self.query_one(Table)
-        table.show(rows)
-        table.choose(self._chosen)
-
-    def action_take(self) -> None:
-        self.dismiss(self.query_one(Table).chosen)
+    `settings` has the values of each; "" is for no groups.
+    """
+    rows = [TableRow("", ((("nothing", ""),), (("no groups", "dim"),)))]
+    for name, values in settings.items():
+        listed = ", ".join(one_line(said(value)) for value in values[:6])
+        rows.append(TableRow(name, (((one_line(name), ""),), ((f"{len(values)}: {listed}", ""),))))
+    pick_row(app, PickWindow(_GROUP_COLUMNS, rows, chosen=chosen), take)

@@ -3,11 +3,11 @@
 from typing import ClassVar
 
 from textual.binding import BindingType
-from textual.message import Message
 from textual.widgets import TextArea
 
 from engine.errors import EngineError
 from engine.tokenizers.readings import format_conversation, parse_conversation
+from tui.background import run_in_background
 from tui.screens.dialogs import ErrorDialog
 from tui.screens.page import bindings_of
 from tui.tokens.block_pane import Blocks
@@ -20,14 +20,6 @@ MOST_WRITTEN = 20_000
 """Characters of a text of one's own; `finetop tokenize` takes more."""
 
 
-class LastChoiceRead(Message):
-    """It is known which tokenizers were compared last time; none: there was no such time."""
-
-    def __init__(self, refs: tuple[str, ...]) -> None:
-        super().__init__()
-        self.refs = refs
-
-
 class TokensPage(TokenPanes):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("tokens")
     name_in_keymap = "tokens"
@@ -36,15 +28,15 @@ class TokensPage(TokenPanes):
     def on_mount(self) -> None:
         self.query_one("#token-counts", Pager).can_focus = False
         super().on_mount()
-        self.run_worker(self._recall, thread=True)
+        run_in_background(self, self.services.actions.kept_tokenizers, self._take_last_choice)
 
     def open(self) -> None:
         super().open()
         self._ask()
         self._show()
 
-    def on_last_choice_read(self, event: "LastChoiceRead") -> None:
-        self._recalled, self._refs = True, event.refs or self._refs
+    def _take_last_choice(self, refs: tuple[str, ...]) -> None:
+        self._recalled, self._refs = True, refs or self._refs
         self.open()
 
     async def on_unmount(self) -> None:
@@ -134,17 +126,27 @@ class TokensPage(TokenPanes):
         self._show()
 
     def action_pick(self) -> None:
-        from tui.tokens.pick_tokenizers import PickTokenizers
+        from tui.tokens.pick_tokenizers import pick_tokenizers
 
-        def take(refs: tuple[str, ...] | None) -> None:
-            if refs:
-                self._refs, self._first = refs, 0
-                self._forms.clear()
-                self._ask()
-                self._show()
-                self.run_worker(lambda: self._keep(refs), thread=True)
+        def take(refs: tuple[str, ...]) -> None:
+            self._refs, self._first = refs, 0
+            self._forms.clear()
+            self._ask()
+            self._show()
+            run_in_background(self, lambda: keep(refs), warn)
 
-        self.app.push_screen(PickTokenizers(self._refs), take)
+        def keep(refs: tuple[str, ...]) -> str:
+            try:
+                self.services.actions.keep_tokenizers(refs)
+            except OSError as error:
+                return f"The choice is not remembered: {error.strerror}"
+            return ""
+
+        def warn(note: str) -> None:
+            if note:
+                self.services.notify_user(note, "warning")
+
+        pick_tokenizers(self, self._refs, take)
 
     def _close_field(self) -> None:
         self.query_one(TextArea).remove_class("open")
@@ -158,18 +160,6 @@ class TokensPage(TokenPanes):
             self.query_one("#token-sheet").focus()
         else:
             self.focus_initial()
-
-    def _recall(self) -> None:
-        """On a thread: it reads a file."""
-        self.post_message(LastChoiceRead(self.services.actions.kept_tokenizers()))
-
-    def _keep(self, refs: tuple[str, ...]) -> None:
-        """On a thread: it writes a file."""
-        try:
-            self.services.actions.keep_tokenizers(refs)
-        except OSError as error:
-            said = f"The choice is not remembered: {error.strerror}"
-            self.app.call_from_thread(self.services.notify_user, said, "warning")
 
     def _ask(self) -> None:
         if not self._recalled:

@@ -140,20 +140,19 @@ class ChartSettingsPage(RunActions):
 
     def action_overlay(self) -> None:
         """Choose runs to be drawn beside this one."""
-        from tui.watch.pick_runs import PickRuns
+        from tui.watch.pick_runs import pick_runs
 
         rows = [row for row in self.services.runs.rows if row.key != self.services.selected]
 
-        def take(keys: frozenset[str] | None) -> None:
-            if keys is not None:
-                listed = {row.run_key for row in rows}
-                others = [key for key in self._view.selected if key not in listed]
-                picked = [row.run_key for row in rows if row.key in keys]
-                self._change_settings(selected=others + picked)
-                self._read_overlay()
+        def take(keys: frozenset[str]) -> None:
+            listed = {row.run_key for row in rows}
+            others = [key for key in self._view.selected if key not in listed]
+            picked = [row.run_key for row in rows if row.key in keys]
+            self._change_settings(selected=others + picked)
+            self._read_overlay()
 
         picked = [row.key for row in rows if row.run_key in self._view.selected]
-        self.app.push_screen(PickRuns(rows, picked, self.services.pins), take)
+        pick_runs(self.app, rows, picked, self.services.pins, take)
 
     @property
     def _picked(self) -> list[RunRow]:
@@ -166,16 +165,13 @@ class ChartSettingsPage(RunActions):
 
     def action_pin(self) -> None:
         """Find a chart by its tag; pin some before the others."""
-        from tui.screens.pick_tags import PickTags
+        from tui.screens.pick_tags import pick_tags
 
         specs = charts_of(self._series)
         names = {spec.traces[0].tag: spec.title for spec in specs}
         now = self._spec(0).traces[0].tag if self._specs else None
 
-        def take(choice: "tuple[str | None, list[str]] | None") -> None:
-            if choice is None:
-                return
-            tag, pinned = choice
+        def take(tag: str | None, pinned: list[str]) -> None:
             self._change_settings(pinned_tags=pinned)
             self._draw_curves()
             firsts = [spec.traces[0].tag for spec in self._specs]
@@ -183,7 +179,7 @@ class ChartSettingsPage(RunActions):
             self._apply_chart_settings()
             self._draw_curves()
 
-        self.app.push_screen(PickTags(names, self._view.pinned_tags, now), take)
+        pick_tags(self.app, names, self._view.pinned_tags, now, take)
 
     def _read_overlay(self) -> None:
         rows = self._picked

@@ -5,12 +5,21 @@ from textual.reactive import Reactive
 from textual.widgets import Input
 
 
-class Field(Input):
+class TextField(Input):
     """What is typed here is text: keys of the screen rest meanwhile."""
 
     # Of its text, which may be longer than the field: nothing around it moves for that.
     virtual_size = Reactive(Size(0, 0))
 
-    def __init__(self, value: str = "", *, hint: str = "", id: str | None = None) -> None:
-        super().__init__(value, placeholder=hint, compact=True, id=id, classes="text-field")
+    def __init__(
+        self, value: str = "", *, hint: str = "", max_length: int = 0, id: str | None = None
+    ) -> None:
+        super().__init__(
+            value,
+            placeholder=hint,
+            compact=True,
+            max_length=max_length,
+            id=id,
+            classes="text-field",
+        )
         self.cursor_blink = False
