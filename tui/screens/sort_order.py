@@ -1,21 +1,16 @@
 """In which order Runs lists what there is, remembered for each folder of runs.
 
-A small file with a version. One that is broken, newer or older is left out, and a note says so.
+A small file with a version. One that is broken, newer or older is set aside, and a note says so.
 """
 
-import dataclasses
-import hashlib
-import json
 import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine import atomic
-from engine.jobs.store import state_folder
-from engine.recipes import validation
+from engine import state_files
 from engine.recipes.validation import setting
-from engine.text import one_line
+from engine.state_files import StateFile, decode_record, encode_record
 from tui.formatting import state_words
 from tui.snapshots import RunRow, Spark
 
@@ -24,7 +19,6 @@ SORT_COLUMNS = ("", "run", "on", "how", "progress", "left", "loss", "eval", "ppl
 """What can be sorted by; the first is as they were started, families together."""
 VALUES = ("last", "best", "smoothed")
 """Which value of a curve is shown, and sorted by."""
-_LARGEST = 1 << 16
 
 SortKey = tuple[float, str]
 
@@ -86,35 +80,28 @@ def _known(number: float | None) -> SortKey | None:
 
 def order_file(root: Path) -> Path:
     """Where the order of a folder of runs is kept."""
-    name = hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()[:24]
-    return state_folder() / "orders" / f"{name}.json"
+    return state_files.file_of("orders", os.path.realpath(root))
 
 
 def load(root: Path) -> tuple[SortOrder, str]:
     """The order of a folder of runs, and why it is a fresh one; empty where all is well."""
-    try:
-        with order_file(root).open("rb") as file:
-            table = json.loads(file.read(_LARGEST))
-    except FileNotFoundError:
-        return SortOrder(), ""
-    except (OSError, ValueError, RecursionError) as error:
-        reason = getattr(error, "strerror", None) or "it is damaged"
-        return SortOrder(), f"The order of last time is not used: {one_line(reason)}."
-    if not isinstance(table, dict) or table.get("schema") != SCHEMA:
-        return SortOrder(), "The order of last time is of another finetop, so this is a fresh one."
-    kept = table.get("order")
-    order = validation.from_untrusted(SortOrder, kept) if isinstance(kept, dict) else None
-    if order is None:
-        return SortOrder(), "The order of last time holds something else, so this is a fresh one."
-    return order, ""
+    order, note = _file(root).load()
+    return order or SortOrder(), note
 
 
 def save(root: Path, order: SortOrder) -> None:
     """Keep the order. Raises OSError."""
-    path = order_file(root)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    table = {"schema": SCHEMA, "order": dataclasses.asdict(order)}
-    atomic.write_json(path, table, durable=False)
+    _file(root).save(order)
+
+
+def _file(root: Path) -> StateFile[SortOrder]:
+    return StateFile(
+        order_file(root),
+        "order",
+        lambda content: decode_record(content, SortOrder, SCHEMA, "order"),
+        lambda order: encode_record(order, SCHEMA, "order"),
+        set_aside=True,
+    )
 
 
 NAME, STEP, CHANGED = "name", "step", "changed"
