@@ -72,8 +72,8 @@ class ComparePage(Page):
 
     def open(self) -> None:
         super().open()
-        asked, self.services.compared = self.services.compared, None
-        chosen = self.services.runs.row(asked if self._written else self.services.selected)
+        key, self.services.compared = self.services.compared, None
+        chosen = self.services.runs.row(key if self._written else self.services.selected)
         if chosen is not None and chosen.output and (self._written or chosen.key != self._run):
             self._set_run(chosen)
         elif self._run is None:
@@ -292,9 +292,9 @@ class ComparePage(Page):
 
     def _set_first(self, snapshot: RunsSnapshot) -> None:
         """Where nobody has chosen, the newest tuned model answers beside its base."""
-        found = next((row for row in snapshot.rows if row.output and not row.shipped), None)
-        if found is not None:
-            self._set_run(found)
+        newest = next((row for row in snapshot.rows if row.output and not row.shipped), None)
+        if newest is not None:
+            self._set_run(newest)
 
     def _set_run(self, row: RunRow) -> None:
         """Base and tuned are what this run started from and what came of it."""
@@ -319,9 +319,9 @@ class ComparePage(Page):
         field.add_class("open")
         field.focus()
         field.select_all()  # typing replaces it, an arrow keeps it
-        said = " next turn" if following else " prompt"
+        title = " next turn" if following else " prompt"
         self.query_one("#writing").add_class("open")
-        self.query_one("#writing", Lines).show([(said, "strong"), ("  ctrl+s sends", "dim")])
+        self.query_one("#writing", Lines).show([(title, "strong"), ("  ctrl+s sends", "dim")])
 
     def _close_field(self) -> None:
         self.query_one(TextArea).remove_class("open")

@@ -117,9 +117,9 @@ class MoreWindow(_Form):
     def compose(self) -> ComposeResult:
         head, note, state = Lines(), Pager(), Lines(id="typed")
         head.show([(f"{self._name_of_run} is done", "strong")])
-        asked = f"It had {self._done:g} {self._unit}. How many in all?"
-        told = schedule_note(self._recipe, changed(self._recipe, [self._needed.change]))
-        note.show([[(told, "warn")], [(asked, "")]] if told else [[(asked, "")]])
+        question = f"It had {self._done:g} {self._unit}. How many in all?"
+        warning = schedule_note(self._recipe, changed(self._recipe, [self._needed.change]))
+        note.show([[(warning, "warn")], [(question, "")]] if warning else [[(question, "")]])
         with Vertical(classes="dialog"):
             yield head
             yield note
@@ -130,12 +130,12 @@ class MoreWindow(_Form):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         change = f"{self._needed.setting}={self.text_of('more')}"
         try:
-            wanted = changed(self._recipe, [change])
+            recipe = changed(self._recipe, [change])
         except EngineError as error:
             self._refuse(error.detail.split(": ", 2)[-1])
             return
-        assert isinstance(wanted, TrainRecipe)
-        if (wanted.training.max_steps or wanted.training.epochs) > self._done:
+        assert isinstance(recipe, TrainRecipe)
+        if (recipe.training.max_steps or recipe.training.epochs) > self._done:
             self.dismiss(change)
         else:
             self._refuse(f"it has {self._done:g} already")
@@ -149,36 +149,39 @@ class DifferenceWindow(Dialog[None]):
 
     BINDINGS: ClassVar = [Binding("enter,d", "app.back", show=False)]
 
-    def __init__(self, one: str, other: str, found: Sequence[Difference], arrow: str) -> None:
-        count = f"{len(found)} setting{'s' * (len(found) != 1)} differ{'s' * (len(found) == 1)}"
+    def __init__(
+        self, left: str, right: str, differences: Sequence[Difference], arrow: str
+    ) -> None:
+        number = len(differences)
+        count = f"{number} setting{'s' * (number != 1)} differ{'s' * (number == 1)}"
         lines: list[Line] = [
-            [(one, "base"), (f" {arrow} ", "dim"), (other, "tuned")],
-            [(count if found else "Every setting is the same.", "dim")],
+            [(left, "base"), (f" {arrow} ", "dim"), (right, "tuned")],
+            [(count if differences else "Every setting is the same.", "dim")],
             [],
         ]
-        super().__init__([*lines, *difference_lines(found, arrow)], "esc closes")
+        super().__init__([*lines, *difference_lines(differences, arrow)], "esc closes")
 
 
-def difference_lines(found: Sequence[Difference], arrow: str, width: int = 66) -> list[Line]:
+def difference_lines(differences: Sequence[Difference], arrow: str, width: int = 66) -> list[Line]:
     """A line a setting; values that are too long for it stand below each other."""
-    room = max((len(one.setting) for one in found), default=0)
+    room = max((len(difference.setting) for difference in differences), default=0)
     lines: list[Line] = []
-    for each in found:
-        one, other = one_line(said(each.one)), one_line(said(each.other))
-        if room + cell_len(one) + cell_len(other) + 6 <= width:
+    for each in differences:
+        left, right = one_line(said(each.one)), one_line(said(each.other))
+        if room + cell_len(left) + cell_len(right) + 6 <= width:
             lines.append(
                 [
                     (f"{each.setting:<{room}}  ", ""),
-                    (one, "base"),
+                    (left, "base"),
                     (f" {arrow} ", "dim"),
-                    (other, "tuned"),
+                    (right, "tuned"),
                 ]
             )
         else:
             lines += [
                 [(each.setting, "")],
-                [("  ", ""), (one, "base")],
-                [(f"  {arrow} ", "dim"), (other, "tuned")],
+                [("  ", ""), (left, "base")],
+                [(f"  {arrow} ", "dim"), (right, "tuned")],
             ]
     return lines
 

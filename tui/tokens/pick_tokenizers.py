@@ -66,11 +66,11 @@ class _KnownTokenizers:
     def search(self, window: PickWindow) -> None:
         """Have the folders searched, and list what is found."""
 
-        def add(found: list[tuple[str, str]]) -> None:
+        def add(tokenizers: list[tuple[str, str]]) -> None:
             self._searching = False
-            self._names = dict(found) | {
-                ref: name for ref, name in self._names.items() if ref not in dict(found)
-            }
+            names = dict(tokenizers)
+            known = {ref: name for ref, name in self._names.items() if ref not in names}
+            self._names = names | known
             window.replace_rows(self.rows)
 
         def fail(error: EngineError) -> None:
