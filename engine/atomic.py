@@ -53,9 +53,17 @@ def append_lines(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: object, *, durable: bool = True) -> None:
-    """`write_bytes` for a JSON value. NaN and infinity are refused: JSON has no word for them."""
+    """`write_bytes` for a JSON value, as `encode_json` has it."""
+    write_bytes(path, encode_json(value), durable=durable)
+
+
+def encode_json(value: object) -> bytes:
+    """A JSON value as it is written here.
+
+    NaN and infinity are refused: JSON has no word for them. What is not valid Unicode is escaped.
+    """
     text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
-    write_text(path, text + "\n", durable=durable)
+    return f"{text}\n".encode("utf-8", "backslashreplace")
 
 
 def write_toml(path: Path, table: Mapping[str, Any]) -> None:

@@ -279,19 +279,19 @@ class BaseApp(App[None]):
             self.push_screen(HelpPage(self.screen.name_in_keymap))
 
     async def action_palette(self) -> None:
-        from tui.screens.palette import PalettePage
+        from tui.screens.palette import pick_command
 
         page = self.screen
         if isinstance(page, Page):
-            await self.push_screen(PalettePage(page), self._run_command)
+            await pick_command(page, self._run_command)
 
     async def action_palette_at_once(self) -> None:
         if not isinstance(self.screen, Page) or self.screen.in_field:
             raise SkipAction  # a letter like any other there
         await self.action_palette()
 
-    async def _run_command(self, action: str | None) -> None:
-        if action and self.page is not None:
+    async def _run_command(self, action: str) -> None:
+        if self.page is not None:
             is_of_page = hasattr(self.page, f"action_{action.partition('(')[0]}")
             await self.run_action(action, self.page if is_of_page else self)
 

@@ -5,13 +5,12 @@ the terminal says, or dark. What was turned is a word in a file of the user's st
 """
 
 from collections.abc import Mapping
-from pathlib import Path
+from contextlib import suppress
 
 from textual.theme import Theme
 
-from engine import atomic
 from engine.errors import EngineError
-from engine.jobs.store import state_folder
+from engine.state_files import StateFile, UnusableState, state_folder
 from engine.text import one_line
 
 DARK = Theme(
@@ -71,7 +70,6 @@ LIGHT = Theme(
     },
 )
 THEMES = {"dark": DARK, "light": LIGHT}
-_LONGEST = 16
 
 
 def choose(asked: str, environ: Mapping[str, str]) -> Theme:
@@ -86,7 +84,7 @@ def choose(asked: str, environ: Mapping[str, str]) -> Theme:
             f"It is {one_line(wanted)!r}.",
             "Set it to one of them, or not at all.",
         )
-    name = asked or wanted or _kept() or ("light" if _is_light(environ) else "dark")
+    name = asked or wanted or _file().load()[0] or ("light" if _is_light(environ) else "dark")
     return THEMES[name]
 
 
@@ -98,24 +96,19 @@ def other(theme: str) -> Theme:
 def keep(theme: Theme) -> None:
     """Begin with this look from now on. Blocks; where it cannot be kept, that is no trouble."""
     name = next(name for name, one in THEMES.items() if one is theme)
-    try:
-        _file().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        atomic.write_bytes(_file(), f"{name}\n".encode(), durable=False)
-    except OSError:
-        return
+    with suppress(OSError):
+        _file().save(name)
 
 
-def _kept() -> str:
-    try:
-        with _file().open("rb") as file:
-            name = file.read(_LONGEST).decode("ascii", "replace").strip()
-    except OSError:
-        return ""
-    return name if name in THEMES else ""
+def _file() -> StateFile[str]:
+    return StateFile(state_folder() / "theme", "theme", _decode, lambda name: f"{name}\n".encode())
 
 
-def _file() -> Path:
-    return state_folder() / "theme"
+def _decode(content: bytes) -> str:
+    name = content.decode("ascii", "replace").strip()
+    if name not in THEMES:
+        raise UnusableState("holds something else")
+    return name
 
 
 def _is_light(environ: Mapping[str, str]) -> bool:

@@ -5,19 +5,15 @@ Where a file is broken, older, newer or of another program, a fresh state is giv
 that says so; the file is never written over, but set aside when that state is kept.
 """
 
-import dataclasses
-import hashlib
-import json
 import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine import atomic
+from engine import state_files
 from engine.charts.axes import Axis
-from engine.jobs.store import state_folder
-from engine.recipes import validation
 from engine.recipes.validation import setting
+from engine.state_files import StateFile, UnusableState, decode_record, encode_record
 
 Place = Path | tuple[Path, ...]
 """A directory, or several that are looked at together, in whatever order."""
@@ -61,55 +57,37 @@ class ViewState:
 
 def state_file(place: Place) -> Path:
     """Where the state of a place is kept."""
-    name = hashlib.sha256(os.fsencode(_spelled(place))).hexdigest()[:24]
-    return state_folder() / "views" / f"{name}.json"
+    return state_files.file_of("views", _spelled(place))
 
 
 def load(place: Place) -> tuple[ViewState, str]:
     """The state of a place, and why it is a fresh one; the note is empty where all is well."""
-    path = state_file(place)
-    try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST + 1)
-    except FileNotFoundError:
-        return ViewState(), ""
-    except OSError as error:
-        return ViewState(), f"The view of last time cannot be read: {error.strerror}."
-    table = _table(content)
-    if table is None:
-        return ViewState(), "The view of last time is damaged, so this is a fresh one."
-    schema = table.get("schema")
-    if schema != SCHEMA:
-        age = "a newer" if isinstance(schema, int) and schema > SCHEMA else "an older"
-        return ViewState(), f"The view of last time is of {age} finetop, so this is a fresh one."
-    view = table.get("view")
-    state = validation.from_untrusted(ViewState, view) if isinstance(view, dict) else None
-    if state is not None and state.window and not _is_window(state.window):
-        state = None
-    if state is None or table.get("directory") != _spelled(place):
-        return ViewState(), "The view of last time holds something else, so this is a fresh one."
-    return state, ""
+    state, note = _file(place).load()
+    return state or ViewState(), note
 
 
 def save(place: Place, state: ViewState) -> str:
-    """Keep the state; what went wrong, or nothing. Looking at logs never fails for it.
-
-    Names that are no valid Unicode (odd bytes in a file name) are not remembered.
-    """
-    path = state_file(place)
-    table = {
-        "schema": SCHEMA,
-        "directory": _spelled(place),
-        "view": {name: _writable(value) for name, value in dataclasses.asdict(state).items()},
-    }
+    """Keep the state; what went wrong, or nothing. Looking at logs never fails for it."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if load(place)[1] and path.exists():
-            path.replace(path.with_suffix(f".{path.stat().st_mtime_ns}.aside"))
-        atomic.write_json(path, table, durable=False)
+        _file(place).save(state)
     except OSError as error:
         return f"The view cannot be kept: {error.strerror}."
     return ""
+
+
+def _file(place: Place) -> StateFile[ViewState]:
+    directory = _spelled(place)
+
+    def decode(content: bytes) -> ViewState:
+        state = decode_record(content, ViewState, SCHEMA, "view", directory=directory)
+        if state.window and not _is_window(state.window):
+            raise UnusableState("holds something else")
+        return state
+
+    def encode(state: ViewState) -> bytes:
+        return encode_record(state, SCHEMA, "view", directory=directory)
+
+    return StateFile(state_file(place), "view", decode, encode, largest=_LARGEST, set_aside=True)
 
 
 def _spelled(place: Place) -> str:
@@ -119,21 +97,3 @@ def _spelled(place: Place) -> str:
 
 def _is_window(window: list[float]) -> bool:
     return len(window) == 2 and all(map(math.isfinite, window)) and window[0] < window[1]
-
-
-def _writable(value: object) -> object:
-    if isinstance(value, list):
-        return [one for one in value if _writable(one) == one]
-    if isinstance(value, dict):
-        return {key: _writable(one) for key, one in value.items() if _writable(key) == key}
-    return value.encode("utf-8", "ignore").decode() if isinstance(value, str) else value
-
-
-def _table(content: bytes) -> dict[str, object] | None:
-    if len(content) > _LARGEST:
-        return None
-    try:
-        value = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None

@@ -4,16 +4,16 @@ Every root is remembered in the user's state folder, so that whoever reconnects 
 still finds the run.
 """
 
-import hashlib
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
 
-from engine import atomic
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory, JobRecord
+from engine.state_files import StateFile, digest, state_folder
 
 
 def default_root(given: str | os.PathLike[str] | None = None) -> Path:
@@ -94,33 +94,30 @@ def open_store(given: str | os.PathLike[str] | None = None, *, remember: bool = 
 
 def remember_root(root: Path) -> None:
     """Note a root for ever. One small file each, so that two programs never overwrite a list."""
-    folder = state_folder() / "roots"
-    name = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
-    if (folder / name).exists():
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        atomic.write_bytes(folder / name, os.fsencode(root))
-    except OSError:
-        return  # a read-only home must not keep anyone from training
+    note = _root_note(_roots_folder() / digest(root)[:16])
+    if not note.path.exists():
+        with suppress(OSError):  # a read-only home must not keep anyone from training
+            note.save(root)
 
 
 def remembered_roots() -> list[Path]:
     """Every root ever used that is still there, in a stable order."""
     try:
-        notes = sorted((state_folder() / "roots").iterdir())
+        paths = sorted(_roots_folder().iterdir())
     except OSError:
         return []
-    roots = [
-        Path(os.fsdecode(note.read_bytes())) for note in notes if not note.name.startswith(".")
-    ]
-    return [root for root in roots if root.is_dir()]
+    roots = [_root_note(path).load()[0] for path in paths if not path.name.startswith(".")]
+    return [root for root in roots if root is not None and root.is_dir()]
 
 
-def state_folder() -> Path:
-    """Where this user's finetop remembers things between two starts."""
-    given = os.environ.get("FINETOP_STATE")
-    return Path(given) if given else platformdirs.user_state_path("finetop")
+def _roots_folder() -> Path:
+    return state_folder() / "roots"
+
+
+def _root_note(path: Path) -> StateFile[Path]:
+    return StateFile(
+        path, "folder", lambda content: Path(os.fsdecode(content)), os.fsencode, durable=True
+    )
 
 
 def _folders(root: Path) -> list[Path]:

@@ -13,8 +13,8 @@ from tui.browse.page import BrowsePage
 from tui.browse.rating_window import RatingWindow
 from tui.browse.shift_page import ShiftPage
 from tui.browse.vote_page import VotePage
-from tui.screens.dialogs import Dialog
-from tui.screens.prompts import Ask, Choose
+from tui.screens.dialogs import Dialog, TextWindow
+from tui.screens.pick_window import PickWindow
 from tui.widgets.table import Table
 
 
@@ -50,7 +50,7 @@ async def browse(recorder: Recorder) -> None:
         await draw_again(recorder)
         await recorder.shoot("browse-alone", "⟦joy⟧", without="Name a colour.")
         await recorder.press("escape", "asterisk")
-        await recorder.reach(Ask, "m")
+        await recorder.reach(TextWindow, "m")
         await recorder.press(*"far too short")
         await recorder.reach(BrowsePage, "enter")
         await recorder.shoot("browse-noted", "note: far too short")
@@ -60,14 +60,14 @@ async def browse(recorder: Recorder) -> None:
 
 @case(
     {
-        "browse-show": Choose,
-        "browse-skill": Choose,
-        "browse-sort": Choose,
-        "browse-arms": Choose,
+        "browse-show": PickWindow,
+        "browse-skill": PickWindow,
+        "browse-sort": PickWindow,
+        "browse-arms": PickWindow,
         "browse-sorted": BrowsePage,
         "browse-none": BrowsePage,
-        "browse-note": Ask,
-        "browse-export": Ask,
+        "browse-note": TextWindow,
+        "browse-export": TextWindow,
     }
 )
 async def browse_asked(recorder: Recorder) -> None:
@@ -80,13 +80,13 @@ async def browse_asked(recorder: Recorder) -> None:
             ("browse-arms", "r", "tuned → base"),
             ("browse-sort", "o", "words in common"),
         ):
-            await recorder.reach(Choose, key)
+            await recorder.reach(PickWindow, key)
             await recorder.shoot(name, text)
             await recorder.reach(BrowsePage, "escape")
-        await recorder.reach(Ask, "m")
+        await recorder.reach(TextWindow, "m")
         await recorder.shoot("browse-note", "A note on p1")
         await recorder.reach(BrowsePage, "escape")
-        await recorder.reach(Ask, "e")
+        await recorder.reach(TextWindow, "e")
         await recorder.shoot("browse-export", "Export to a file")
         await recorder.reach(BrowsePage, "escape")
         await take(recorder, "o", "words")
@@ -112,10 +112,10 @@ async def browse_little(recorder: Recorder) -> None:
 
 async def take(recorder: Recorder, key: str, label: str) -> None:
     """Open a window of choices, and take one by its label."""
-    await recorder.reach(Choose, key)
+    await recorder.reach(PickWindow, key)
     window = recorder.app.screen
-    assert isinstance(window, Choose)
-    chosen = next(one.key for one in window._offers if one.label == label)
+    assert isinstance(window, PickWindow)
+    chosen = next(row.key for row in window.rows if row.cells[0][0][0] == label)
     assert window.query_one(Table).choose(chosen)
     await recorder.reach(BrowsePage, "enter")
 
@@ -163,11 +163,11 @@ async def shift(recorder: Recorder) -> None:
 @case(
     {
         "vote": VotePage,
-        "vote-note": Ask,
+        "vote-note": TextWindow,
         "rating": RatingWindow,
         "vote-rated": VotePage,
-        "vote-judge": Ask,
-        "vote-rubrics": Ask,
+        "vote-judge": TextWindow,
+        "vote-rubrics": TextWindow,
         "vote-outcome": Dialog,
         "vote-done": VotePage,
     }
@@ -178,7 +178,7 @@ async def vote(recorder: Recorder) -> None:
         await open_answers(recorder)
         await recorder.reach(VotePage, "v")
         await recorder.shoot("vote", "0 of 4 judged", "judge ana")
-        await recorder.reach(Ask, "m")
+        await recorder.reach(TextWindow, "m")
         await recorder.press(*"too short")
         await recorder.shoot("vote-note", "A note, kept with this vote")
         await recorder.reach(VotePage, "enter")
@@ -187,10 +187,10 @@ async def vote(recorder: Recorder) -> None:
         await recorder.shoot("rating", "helpful", "1 to 5")
         await recorder.reach(VotePage, "enter")
         await recorder.shoot("vote-rated", "left: helpful 2")
-        await recorder.reach(Ask, "J")
+        await recorder.reach(TextWindow, "J")
         await recorder.shoot("vote-judge", "Who judges?")
         await recorder.reach(VotePage, "escape")
-        await recorder.reach(Ask, "R")
+        await recorder.reach(TextWindow, "R")
         await recorder.shoot("vote-rubrics", "Rubrics from a file")
         await recorder.reach(VotePage, "escape")
         for at, key in enumerate(("h", "l", "t"), 1):

@@ -5,11 +5,10 @@ from tests.snapshots.cases_runs import choose, open_runs
 from tests.snapshots.directories import write_runs
 from tests.snapshots.recorder import Recorder
 from tui.compare.arm_form import ArmForm
-from tui.compare.arm_sets_window import PickSet
 from tui.compare.arms_window import ArmsWindow
 from tui.compare.page import ComparePage
-from tui.compare.pick_run import PickRun
-from tui.screens.prompts import Ask, Choose
+from tui.screens.dialogs import TextWindow
+from tui.screens.pick_window import PickWindow
 from tui.widgets.form import Form
 from tui.widgets.table import Table
 
@@ -93,9 +92,9 @@ async def compare(recorder: Recorder) -> None:
         "compare-writing": ComparePage,
         "compare-follow-up": ComparePage,
         "compare-second-turn": ComparePage,
-        "compare-pick-run": PickRun,
-        "compare-answers": Choose,
-        "compare-answers-file": Ask,
+        "compare-pick-run": PickWindow,
+        "compare-answers": PickWindow,
+        "compare-answers-file": TextWindow,
     }
 )
 async def compare_asked(recorder: Recorder) -> None:
@@ -110,13 +109,13 @@ async def compare_asked(recorder: Recorder) -> None:
         await recorder.shoot("compare-follow-up", "next turn", "And now?", without="esc cancels")
         await recorder.press("ctrl+s")
         await recorder.shoot("compare-second-turn", "And now?", without="esc cancels")
-        await recorder.reach(PickRun, "r")
+        await recorder.reach(PickWindow, "r")
         await recorder.shoot("compare-pick-run", "child")
         await recorder.press("escape")
-        await recorder.reach(Choose, "b")
+        await recorder.reach(PickWindow, "b")
         await recorder.shoot("compare-answers", "answer a file", "browse answers")
         recorder.app.screen.query_one(Table).choose("file")
-        await recorder.reach(Ask, "enter")
+        await recorder.reach(TextWindow, "enter")
         await recorder.shoot("compare-answers-file", "A file of prompts")
 
 
@@ -129,7 +128,7 @@ async def compare_asked(recorder: Recorder) -> None:
         "arm-form": ArmForm,
         "arm-form-field": ArmForm,
         "arm-form-wrong": ArmForm,
-        "arm-sets": PickSet,
+        "arm-sets": PickWindow,
         "compare-three-arms": ComparePage,
     }
 )
@@ -155,7 +154,7 @@ async def arms(recorder: Recorder) -> None:
         await recorder.shoot("arms-name", "strict or free")
         await recorder.press("enter")
         await recorder.shoot("arms-saved", "Saved as strict or free.")
-        await recorder.reach(PickSet, "l")
+        await recorder.reach(PickWindow, "l")
         await recorder.shoot("arm-sets", "base, tuned, half")
         await recorder.reach(ArmsWindow, "enter")
         await recorder.reach(ComparePage, "ctrl+s")

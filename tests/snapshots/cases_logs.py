@@ -20,13 +20,12 @@ from tests.tui.building import write_run
 from tui.runs.list_page import RunListPage
 from tui.runs.run_log import LogPage
 from tui.runs.run_overview import OverviewPage
+from tui.screens.dialogs import TextWindow
 from tui.screens.hardware import HardwarePage
 from tui.screens.help import HelpPage
-from tui.screens.pick_tags import PickTags
-from tui.screens.prompts import Ask
-from tui.screens.run_dialogs import DifferenceWindow, NoteWindow, PickField
+from tui.screens.pick_window import PickWindow
+from tui.screens.run_dialogs import DifferenceWindow, NoteWindow
 from tui.watch.page import WatchPage
-from tui.watch.pick_runs import PickRuns
 
 LOGS = Path("logs")
 
@@ -69,8 +68,8 @@ async def open_logs(recorder: Recorder) -> None:
         "logs-of-a-job": RunListPage,
         "logs-marked": RunListPage,
         "logs-by-tag": RunListPage,
-        "logs-pick-tag": PickTags,
-        "logs-pick-group": PickField,
+        "logs-pick-tag": PickWindow,
+        "logs-pick-group": PickWindow,
         "logs-grouped": RunListPage,
     }
 )
@@ -83,13 +82,13 @@ async def logs(recorder: Recorder) -> None:
         await recorder.shoot("logs-of-a-job", "tuned job")
         await recorder.press("home", "down", "space", "down", "p")
         await recorder.shoot("logs-marked", "2 marked, drawn together")
-        await recorder.reach(PickTags, "t")
+        await recorder.reach(PickWindow, "t")
         await recorder.press(*"reward", "space")
         await recorder.shoot("logs-pick-tag", "◆reward")
         await recorder.reach(RunListPage, "enter")
         await recorder.press("O", "i")
         await recorder.shoot("logs-by-tag", "by best reward")
-        await recorder.reach(PickField, "b")
+        await recorder.reach(PickWindow, "b")
         await recorder.shoot("logs-pick-group", "lr")
         await recorder.press("down")
         await recorder.reach(RunListPage, "enter")
@@ -102,7 +101,7 @@ async def logs(recorder: Recorder) -> None:
         "logs-note": NoteWindow,
         "logs-noted": RunListPage,
         "logs-difference": DifferenceWindow,
-        "logs-points": Ask,
+        "logs-points": TextWindow,
         "logs-help": HelpPage,
         "logs-machine": HardwarePage,
         "logs-overview": OverviewPage,
@@ -122,7 +121,7 @@ async def logs_windows(recorder: Recorder) -> None:
         await recorder.shoot("logs-note", "looks good", "first")
         await recorder.reach(RunListPage, "enter")
         await recorder.shoot("logs-noted", "#first")
-        await recorder.reach(Ask, "e")
+        await recorder.reach(TextWindow, "e")
         await recorder.shoot("logs-points", "Every point of all tags of")
         await recorder.reach(RunListPage, "escape")
         await recorder.reach(HelpPage, "question_mark")
@@ -146,7 +145,7 @@ async def logs_windows(recorder: Recorder) -> None:
 @case(
     {
         "logs-watch": WatchPage,
-        "logs-pick-runs": PickRuns,
+        "logs-pick-runs": PickWindow,
         "logs-overlaid": WatchPage,
         "logs-watch-job": WatchPage,
         "logs-watch-damaged": WatchPage,
@@ -159,7 +158,7 @@ async def logs_watch(recorder: Recorder) -> None:
         await recorder.press("home", "down")
         await recorder.reach(WatchPage, "enter")
         await recorder.shoot("logs-watch", "ppo/seed1", "reward" if recorder.wide else "policy")
-        await recorder.reach(PickRuns, "o")
+        await recorder.reach(PickWindow, "o")
         await recorder.press("down", "space", "down", "space")
         await recorder.shoot("logs-pick-runs", "draw beside it")
         await recorder.reach(WatchPage, "enter")

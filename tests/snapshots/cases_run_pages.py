@@ -11,7 +11,7 @@ from tui.runs.run_log import LogPage
 from tui.runs.run_overview import OverviewPage
 from tui.screens.hardware import HardwarePage
 from tui.screens.help import HelpPage
-from tui.screens.palette import PalettePage
+from tui.screens.pick_window import PickWindow
 
 
 @case({"log": LogPage, "log-found": LogPage, "log-silent": LogPage})
@@ -83,12 +83,12 @@ async def help_of_keys(recorder: Recorder) -> None:
         await recorder.shoot("help-end", "esc closes this.")
 
 
-@case({"palette": PalettePage, "palette-narrowed": PalettePage, "palette-nothing": PalettePage})
+@case({"palette": PickWindow, "palette-narrowed": PickWindow, "palette-nothing": PickWindow})
 async def palette(recorder: Recorder) -> None:
     write_runs()
     async with recorder.finetop():
         await open_runs(recorder)
-        await recorder.reach(PalettePage, "colon")
+        await recorder.reach(PickWindow, "colon")
         await recorder.shoot("palette", "Watch the chosen run.")
         await recorder.press(*"run show")
         await recorder.shoot("palette-narrowed", "hidden")

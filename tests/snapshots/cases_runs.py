@@ -5,12 +5,11 @@ from tests.snapshots.directories import write_runs
 from tests.snapshots.recorder import RUNS, Recorder
 from tui.runs.list_page import RunListPage
 from tui.screens.dialogs import ConfirmDialog
-from tui.screens.pick_tags import PickTags
+from tui.screens.pick_window import PickWindow
 from tui.screens.run_dialogs import (
     DifferenceWindow,
     MoreWindow,
     NoteWindow,
-    PickField,
     RemoveWindow,
 )
 from tui.widgets.table import Table
@@ -79,9 +78,9 @@ async def runs_filtered(recorder: Recorder) -> None:
 
 @case(
     {
-        "runs-pick-group": PickField,
+        "runs-pick-group": PickWindow,
         "runs-grouped": RunListPage,
-        "runs-pick-tag": PickTags,
+        "runs-pick-tag": PickWindow,
         "runs-by-tag": RunListPage,
         "runs-pinned-and-archived": RunListPage,
     }
@@ -90,12 +89,12 @@ async def runs_arranged(recorder: Recorder) -> None:
     write_runs()
     async with recorder.finetop():
         await open_runs(recorder)
-        await recorder.reach(PickField, "b")
+        await recorder.reach(PickWindow, "b")
         await recorder.shoot("runs-pick-group", "training.learning_rate")
         await recorder.press("down", "enter")
         await recorder.shoot("runs-grouped", "(", without="no groups")
         await recorder.press("b", "home", "enter")
-        await recorder.reach(PickTags, "t")
+        await recorder.reach(PickWindow, "t")
         await recorder.press(*"loss")
         await recorder.shoot("runs-pick-tag", "eval/loss")
         await recorder.reach(RunListPage, "enter")

@@ -5,9 +5,9 @@ from pathlib import Path
 from tests.snapshots.cases import case
 from tests.snapshots.directories import write_runs
 from tests.snapshots.recorder import Recorder
+from tui.screens.pick_window import PickWindow
 from tui.tokens import last_choice
 from tui.tokens.page import TokensPage
-from tui.tokens.pick_tokenizers import PickTokenizers
 
 
 async def open_tokens(recorder: Recorder, *refs: str) -> None:
@@ -53,8 +53,8 @@ async def tokens(recorder: Recorder) -> None:
         "tokens-template-refused": TokensPage,
         "tokens-difference": TokensPage,
         "tokens-conversation": TokensPage,
-        "pick-tokenizers": PickTokenizers,
-        "pick-tokenizers-path": PickTokenizers,
+        "pick-tokenizers": PickWindow,
+        "pick-tokenizers-path": PickWindow,
     }
 )
 async def tokens_of_two(recorder: Recorder) -> None:
@@ -73,7 +73,7 @@ async def tokens_of_two(recorder: Recorder) -> None:
         await recorder.press("V", "e")
         await recorder.shoot("tokens-conversation", "leave field", "user:")
         await recorder.press("escape")
-        await recorder.reach(PickTokenizers, "t")
+        await recorder.reach(PickWindow, "t")
         await recorder.shoot("pick-tokenizers", "second.gguf", "enter takes 2", without="looking")
         await recorder.press("tab", *"elsewhere/tokenizer.json", "enter")
         await recorder.shoot("pick-tokenizers-path", "enter takes 3")

@@ -4,11 +4,9 @@ from tests.snapshots.cases import case
 from tests.snapshots.cases_runs import choose, open_runs
 from tests.snapshots.directories import write_runs
 from tests.snapshots.recorder import Recorder
-from tui.screens.dialogs import ConfirmDialog, Copied
-from tui.screens.pick_tags import PickTags
-from tui.screens.prompts import Ask
+from tui.screens.dialogs import ConfirmDialog, Copied, TextWindow
+from tui.screens.pick_window import PickWindow
 from tui.watch.page import WatchPage
-from tui.watch.pick_runs import PickRuns
 
 
 async def open_watch(recorder: Recorder, run: str = "live") -> None:
@@ -89,10 +87,10 @@ async def watch_looks(recorder: Recorder) -> None:
     {
         "watch-filter-wrong": WatchPage,
         "watch-filtered": WatchPage,
-        "watch-pick-tags": PickTags,
+        "watch-pick-tags": PickWindow,
         "watch-pinned-tag": WatchPage,
-        "watch-pick-runs": PickRuns,
-        "watch-pick-runs-filtered": PickRuns,
+        "watch-pick-runs": PickWindow,
+        "watch-pick-runs-filtered": PickWindow,
         "watch-overlaid": WatchPage,
     }
 )
@@ -106,12 +104,12 @@ async def watch_chosen(recorder: Recorder) -> None:
         await recorder.press(*" epoch)", "enter")
         await recorder.shoot("watch-filtered", "gradient norm")
         await recorder.press("escape")
-        await recorder.reach(PickTags, "P")
+        await recorder.reach(PickWindow, "P")
         await recorder.press(*"memory", "space")
         await recorder.shoot("watch-pick-tags", "◆machine/device_memory_bytes")
         await recorder.reach(WatchPage, "enter")
         await recorder.shoot("watch-pinned-tag", "machine/device_memory_bytes")
-        await recorder.reach(PickRuns, "o")
+        await recorder.reach(PickWindow, "o")
         await recorder.press("down", "space", "down", "space")
         await recorder.shoot("watch-pick-runs", "draw beside it")
         await recorder.press("slash", *"state:failed")
@@ -152,7 +150,7 @@ async def watch_states(recorder: Recorder) -> None:
 @case(
     {
         "watch-export": WatchPage,
-        "watch-export-points": Ask,
+        "watch-export-points": TextWindow,
         "watch-copied": Copied,
         "watch-stop-firmly": ConfirmDialog,
     }
@@ -165,7 +163,7 @@ async def watch_given(recorder: Recorder) -> None:
         await recorder.press("e")
         await recorder.shoot("watch-export", "name.svg")
         await recorder.press("escape")
-        await recorder.reach(Ask, "E")
+        await recorder.reach(TextWindow, "E")
         await recorder.shoot("watch-export-points", "Every point of all tags of live")
         await recorder.press("escape")
         await recorder.reach(Copied, "Y")

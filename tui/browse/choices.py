@@ -15,29 +15,29 @@ from tui.browse.pair_list import (
     shown_in_words,
     skills,
 )
-from tui.screens.prompts import Offer
+from tui.screens.pick_window import PickOption
 
 ALL_SKILLS = "*"
 
 
-def shown_offers(answers: Answers, selection: PairSelection) -> list[Offer]:
+def shown_options(answers: Answers, selection: PairSelection) -> list[PickOption]:
     """The filters; keys are of SHOWN."""
-    offers = []
+    options = []
     for shown in SHOWN:
         filtered = replace(selection, shown=shown)
         count = sum(passes(answers, pair, filtered) for pair in answers.pairs)
-        offers.append(Offer(shown, shown_in_words(answers, shown), _count_pairs(count)))
-    return offers
+        options.append(PickOption(shown, shown_in_words(answers, shown), _count_pairs(count)))
+    return options
 
 
-def skill_offers(answers: Answers) -> list[Offer]:
+def skill_options(answers: Answers) -> list[PickOption]:
     """All skills together, then each; keys are those of `skill_key`."""
-    offers = [Offer(ALL_SKILLS, "all", _count_pairs(len(answers.pairs)))]
-    offers += [
-        Offer(skill_key(skill), skill or "none", _count_pairs(count))
+    options = [PickOption(ALL_SKILLS, "all", _count_pairs(len(answers.pairs)))]
+    options += [
+        PickOption(skill_key(skill), skill or "none", _count_pairs(count))
         for skill, count in skills(answers).items()
     ]
-    return offers
+    return options
 
 
 def skill_key(skill: str | None) -> str:
@@ -50,24 +50,26 @@ def skill_of(key: str) -> str | None:
     return None if key == ALL_SKILLS else key[1:]
 
 
-def sort_offers(answers: Answers) -> list[Offer]:
+def sort_options(answers: Answers) -> list[PickOption]:
     """As they were asked, by words in common, and by each measure that these answers have."""
     known = {name for pair in answers.pairs for name in pair.left_numbers}
     return [
-        Offer("", "as they were asked"),
-        Offer(COMMON, COMMON, "fewest first"),
+        PickOption("", "as they were asked"),
+        PickOption(COMMON, COMMON, "fewest first"),
         *(
-            Offer(measure.name, measure.name, measure.group)
+            PickOption(measure.name, measure.name, measure.group)
             for measure in MEASURES
             if measure.name in known
         ),
     ]
 
 
-def arm_offers(answers: Answers, between: str) -> list[Offer]:
+def arm_options(answers: Answers, between: str) -> list[PickOption]:
     """Every two arms, either way round; keys are those of `arms_key`."""
     return [
-        Offer(arms_key(answers, left, right), answers.names[left] + between + answers.names[right])
+        PickOption(
+            arms_key(answers, left, right), answers.names[left] + between + answers.names[right]
+        )
         for left in answers.arms
         for right in answers.arms
         if left != right

@@ -1,7 +1,6 @@
 """Browse: all pairs of answers of a generate job, listed on one side and read on the other."""
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -24,14 +23,14 @@ from tui.browse.answers_feed import (
     WriteQueue,
 )
 from tui.browse.choices import (
-    arm_offers,
+    arm_options,
     arms_key,
     arms_of,
-    shown_offers,
+    shown_options,
     skill_key,
     skill_of,
-    skill_offers,
-    sort_offers,
+    skill_options,
+    sort_options,
 )
 from tui.browse.export_answers import export_answers
 from tui.browse.pair_list import (
@@ -50,8 +49,9 @@ from tui.browse.pair_list import (
 from tui.browse.pair_pane import PairPane
 from tui.formatting import name_of, progress, state_words
 from tui.keymap import Key
+from tui.screens.dialogs import TextWindow
 from tui.screens.page import SubPage, bindings_of
-from tui.screens.prompts import Ask, Choose, Offer
+from tui.screens.pick_window import pick_option
 from tui.snapshots import RunRow, RunsSnapshot
 from tui.styled_text import Line, Piece
 from tui.widgets.lines import Lines, Rule
@@ -219,21 +219,21 @@ class BrowsePage(SubPage):
         def take(key: str) -> None:
             self.select(replace(self.selection, shown=key))
 
-        offers = shown_offers(self._answers, self.selection)
-        self._choose("show", offers, self.selection.shown, take)
+        options = shown_options(self._answers, self.selection)
+        pick_option(self.app, "show", options, self.selection.shown, take)
 
     def action_choose_skill(self) -> None:
         def take(key: str) -> None:
             self.select(replace(self.selection, skill=skill_of(key)))
 
-        offers, chosen = skill_offers(self._answers), skill_key(self.selection.skill)
-        self._choose("skill", offers, chosen, take)
+        options, chosen = skill_options(self._answers), skill_key(self.selection.skill)
+        pick_option(self.app, "skill", options, chosen, take)
 
     def action_choose_sort(self) -> None:
         def take(key: str) -> None:
             self.select(replace(self.selection, sort=key))
 
-        self._choose("sort by", sort_offers(self._answers), self.selection.sort, take)
+        pick_option(self.app, "sort by", sort_options(self._answers), self.selection.sort, take)
 
     def action_turn_direction(self) -> None:
         direction = (self.selection.direction + 1) % len(DIRECTIONS)
@@ -245,8 +245,10 @@ class BrowsePage(SubPage):
         def take(key: str) -> None:
             self._feed.set_arms(*arms_of(answers, key))
 
-        offers = arm_offers(answers, f" {self.glyphs.arrow} ")
-        self._choose("compare", offers, arms_key(answers, answers.left, answers.right), take)
+        options = arm_options(answers, f" {self.glyphs.arrow} ")
+        pick_option(
+            self.app, "compare", options, arms_key(answers, answers.left, answers.right), take
+        )
 
     def action_mark(self) -> None:
         if self.pair is not None:
@@ -264,7 +266,7 @@ class BrowsePage(SubPage):
                 self._keep_remark(pair.id, replace(remark, note=text))
 
         title = f"A note on {one_line(pair.id)}; empty takes it away"
-        self.app.push_screen(Ask(title, remark.note, "a note", LONGEST), take)
+        self.app.push_screen(TextWindow(title, remark.note, "a note", LONGEST), take)
 
     def action_numbers(self) -> None:
         self._show_metrics(self._answers)
@@ -297,16 +299,7 @@ class BrowsePage(SubPage):
 
         title = "Export to a file; its ending says how: .md .csv .jsonl .html .json"
         hint = "answers.html; .json is for LLM Comparator"
-        self.app.push_screen(Ask(title, "", hint), take)
-
-    def _choose(
-        self, title: str, offers: list[Offer], chosen: str, take: Callable[[str], object]
-    ) -> None:
-        def answer(key: str | None) -> None:
-            if key is not None:
-                take(key)
-
-        self.app.push_screen(Choose(title, offers, chosen), answer)
+        self.app.push_screen(TextWindow(title, "", hint), take)
 
     def _show_metrics(self, answers: Answers) -> None:
         from tui.browse.metrics_page import MetricsPage

@@ -20,9 +20,8 @@ from tui.browse.answers_feed import Answers, OperationFailed, WriteQueue
 from tui.browse.ballots import BallotBox, RubricsChanged, VoteSaveFailed, VotesRead, names_behind
 from tui.browse.pair_list import answer_lines, prompt_lines
 from tui.browse.result_lines import outcome
-from tui.screens.dialogs import Dialog
+from tui.screens.dialogs import Dialog, TextWindow
 from tui.screens.page import SubPage, bindings_of
-from tui.screens.prompts import Ask
 from tui.styled_text import Line, Piece
 from tui.widgets.lines import Lines, Rule
 from tui.widgets.pager import Pager
@@ -151,7 +150,9 @@ class VotePage(SubPage):
                 self._note = text
                 self._draw()
 
-        self.app.push_screen(Ask("A note, kept with this vote", self._note, "a note", 2000), take)
+        self.app.push_screen(
+            TextWindow("A note, kept with this vote", self._note, "a note", 2000), take
+        )
 
     def action_rate(self) -> None:
         from tui.browse.rating_window import RatingWindow
@@ -201,7 +202,7 @@ class VotePage(SubPage):
             if name:
                 self._write_queue.put(lambda: self._ballot_box.open(name))
 
-        self.app.push_screen(Ask("Who judges?", self._ballot_box.judge, "a name", 40), take)
+        self.app.push_screen(TextWindow("Who judges?", self._ballot_box.judge, "a name", 40), take)
 
     def action_rubrics(self) -> None:
         def take(text: str | None) -> None:
@@ -209,7 +210,7 @@ class VotePage(SubPage):
                 self._write_queue.put(lambda: self._ballot_box.take_rubrics(text))
 
         title = "Rubrics from a file, a line each: name: question. Empty: the bundled ones"
-        self.app.push_screen(Ask(title, "", "rubrics.txt"), take)
+        self.app.push_screen(TextWindow(title, "", "rubrics.txt"), take)
 
     def _go_on(self) -> None:
         self._show(next((ballot for ballot in self._ballots if ballot.id not in self._votes), None))

@@ -11,7 +11,7 @@ from engine.recipes.recipe import TrainRecipe
 from engine.text import one_line
 from tui.formatting import name_of
 from tui.snapshots import RunRow
-from tui.widgets.form import Field, Group
+from tui.widgets.form import FormField, Group
 
 if TYPE_CHECKING:
     from engine.checkpoints.checkpoint_list import Checkpoint
@@ -22,16 +22,16 @@ GROUPS = (
     Group(
         "arm",
         (
-            Field("name", "name"),
-            Field("checkpoint", "model or address"),
-            Field("adapter", "adapter on it"),
-            Field("strength", "its strength"),
-            Field("form", "prompt", (AS_TRAINED, "chat", "instruct", "raw")),
-            Field("system", "system prompt"),
-            Field("prefix", "prefix"),
-            Field("decode", "own decoding"),
-            Field("model", "endpoint's model"),
-            Field("key", "key's variable"),
+            FormField("name", "name"),
+            FormField("checkpoint", "model or address"),
+            FormField("adapter", "adapter on it"),
+            FormField("strength", "its strength"),
+            FormField("form", "prompt", (AS_TRAINED, "chat", "instruct", "raw")),
+            FormField("system", "system prompt"),
+            FormField("prefix", "prefix"),
+            FormField("decode", "own decoding"),
+            FormField("model", "endpoint's model"),
+            FormField("key", "key's variable"),
         ),
     ),
 )
@@ -62,10 +62,10 @@ class Node:
     """Why it cannot be used."""
 
 
-def nodes_of(rows: Sequence[RunRow], found: "Sequence[Checkpoint]") -> list[Node]:
+def nodes_of(rows: Sequence[RunRow], checkpoints: "Sequence[Checkpoint]") -> list[Node]:
     """What can be picked: runs with an output first, then all else on this machine."""
-    by_path = {str(one.path): one.ref for one in found}
-    known = {one.ref: one for one in found}
+    by_path = {str(checkpoint.path): checkpoint.ref for checkpoint in checkpoints}
+    known = {checkpoint.ref: checkpoint for checkpoint in checkpoints}
     nodes: dict[str, Node] = {}
     for row in rows:
         ref = f"run:{row.view.record.id}"
@@ -73,12 +73,11 @@ def nodes_of(rows: Sequence[RunRow], found: "Sequence[Checkpoint]") -> list[Node
             about = f"{row.view.method} on {row.view.base}"
             base = _base(known.get(ref), by_path) or _base_by_recipe(row)
             nodes[ref] = Node(ref, name_of(row), one_line(about), base)
-    for one in found:
-        if one.ref not in nodes:
-            about = f"{one.kind}, {one.source}"
-            nodes[one.ref] = Node(
-                one.ref, one_line(one.name), about, _base(one, by_path), one_line(one.reason or "")
-            )
+    for ref, checkpoint in known.items():
+        if ref not in nodes:
+            about = f"{checkpoint.kind}, {checkpoint.source}"
+            base, reason = _base(checkpoint, by_path), one_line(checkpoint.reason or "")
+            nodes[ref] = Node(ref, one_line(checkpoint.name), about, base, reason)
     return list(nodes.values())
 
 
@@ -100,33 +99,33 @@ def values_of(arm: Arm) -> dict[str, str]:
 
 def arm_of(values: Mapping[str, str], nodes: Sequence[Node], taken: Collection[str]) -> Arm:
     """The arm of the form's fields. Raises EngineError that says what is wrong."""
-    given = {key: value.strip() for key, value in values.items()}
-    if not given["name"]:
+    texts = {key: value.strip() for key, value in values.items()}
+    if not texts["name"]:
         raise EngineError("The arm needs a name.")
-    if given["name"] in taken:
-        raise EngineError(f"Another arm is called {one_line(given['name'])} already.")
-    if not given["checkpoint"]:
+    if texts["name"] in taken:
+        raise EngineError(f"Another arm is called {one_line(texts['name'])} already.")
+    if not texts["checkpoint"]:
         raise EngineError("The arm needs a model, a run or an address.")
-    strength = _strength(given["strength"])
+    strength = _strength(texts["strength"])
     arm = Arm(
-        name=given["name"],
-        checkpoint=given["checkpoint"],
-        adapter=given["adapter"] or None,
-        system=None if not given["system"] else given["system"].removeprefix(NO_SYSTEM),
-        prefix=values["prefix"] if given["prefix"] else None,
-        model=given["model"] or None,
-        key=given["key"] or None,
+        name=texts["name"],
+        checkpoint=texts["checkpoint"],
+        adapter=texts["adapter"] or None,
+        system=None if not texts["system"] else texts["system"].removeprefix(NO_SYSTEM),
+        prefix=values["prefix"] if texts["prefix"] else None,
+        model=texts["model"] or None,
+        key=texts["key"] or None,
     )
-    if arm.system is not None and given["system"] != NO_SYSTEM:
+    if arm.system is not None and texts["system"] != NO_SYSTEM:
         arm = replace(arm, system=values["system"])
     if strength != 1 and arm.is_endpoint:
         raise EngineError("An endpoint has no strength.", hint="Leave it at 1.")
     if strength != 1:
         arm = replace(_on_its_base(arm, nodes), strength=strength)
     text = format_arm(arm)
-    pairs = given["decode"].replace(",", " ").split()
-    if given["form"] != AS_TRAINED:
-        pairs.append(f"prompt={given['form']}")
+    pairs = texts["decode"].replace(",", " ").split()
+    if texts["form"] != AS_TRAINED:
+        pairs.append(f"prompt={texts['form']}")
     for pair in pairs:
         text += ("&" if "?" in text else "?") + pair
     return parse_arm(text)
@@ -156,7 +155,7 @@ def _on_its_base(arm: Arm, nodes: Sequence[Node]) -> Arm:
     """An adapter alone, as an adapter on its base, so that it can have a strength."""
     if arm.adapter is not None:
         return arm
-    node = next((one for one in nodes if one.ref == arm.checkpoint), None)
+    node = next((each for each in nodes if each.ref == arm.checkpoint), None)
     if node is None or not node.base:
         raise EngineError(
             "A whole model has no strength.", hint="Name the base as model, the run as adapter."
@@ -164,10 +163,10 @@ def _on_its_base(arm: Arm, nodes: Sequence[Node]) -> Arm:
     return replace(arm, checkpoint=node.base, adapter=arm.checkpoint)
 
 
-def _base(one: "Checkpoint | None", by_path: Mapping[str, str]) -> str:
-    if one is None or one.base_path is None:
+def _base(checkpoint: "Checkpoint | None", by_path: Mapping[str, str]) -> str:
+    if checkpoint is None or checkpoint.base_path is None:
         return ""
-    return by_path.get(str(one.base_path), str(one.base_path))
+    return by_path.get(str(checkpoint.base_path), str(checkpoint.base_path))
 
 
 def _base_by_recipe(row: RunRow) -> str:

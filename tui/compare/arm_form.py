@@ -62,7 +62,7 @@ class ArmForm(Window[Arm | None]):
         """What can be picked is known by now."""
         self._known = tuple(nodes)
         for table in self.query(Table):  # none, until it is composed
-            table.show([_row(one) for one in self._known])
+            table.show([_row(node) for node in self._known])
 
     def on_descendant_focus(self) -> None:
         self._update_hint()
@@ -76,7 +76,7 @@ class ArmForm(Window[Arm | None]):
     def action_take(self) -> None:
         """The chosen node answers; an arm without a name is called after it."""
         ref = self.query_one(Table).chosen
-        node = next((one for one in self._known if one.ref == ref), None)
+        node = next((each for each in self._known if each.ref == ref), None)
         if node is None or not self.query_one(Table).has_focus:
             return
         form = self.query_one(Form)
@@ -88,7 +88,7 @@ class ArmForm(Window[Arm | None]):
         try:
             self.dismiss(self._read())
         except EngineError as error:
-            self._say(error)
+            self._show_error(error)
 
     def _read(self) -> Arm:
         return arm_of(self.query_one(Form).values, self._known, self._taken)
@@ -103,13 +103,13 @@ class ArmForm(Window[Arm | None]):
             self._read()
         except EngineError as error:
             if self.query_one(Form).values["checkpoint"]:
-                self._say(error)
+                self._show_error(error)
                 return
         self.query_one("#arm-hint", Lines).show([(HINTS.get(key, ""), "dim")])
 
-    def _say(self, error: EngineError) -> None:
-        said = " ".join(part for part in (error.title, error.hint) if part)
-        self.query_one("#arm-hint", Lines).show([(one_line(said), "bad")])
+    def _show_error(self, error: EngineError) -> None:
+        text = " ".join(part for part in (error.title, error.hint) if part)
+        self.query_one("#arm-hint", Lines).show([(one_line(text), "bad")])
 
 
 def _row(node: Node) -> TableRow:

@@ -1,74 +1,56 @@
-"""A window to choose a saved set of arms in."""
+"""A window to choose a saved set of arms in, and to delete some."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.app import App
 
 from engine.compare.arms import Arm
-from engine.errors import EngineError
 from engine.text import one_line
-from tui.screens.dialogs import ErrorDialog
-from tui.screens.modal import Window
-from tui.widgets.lines import Lines
-from tui.widgets.table import Column, Table, TableRow
+from tui.background import run_in_background
+from tui.screens.pick_window import PickWindow, pick_row
+from tui.widgets.table import Column, TableRow
 
 if TYPE_CHECKING:
     from tui.actions import Actions
 
 _COLUMNS = (Column("set", 16, 28), Column("arms", 20, 60))
+_LINES = 6
 
 
-class PickSet(Window[tuple[Arm, ...] | None]):
-    """Dismissed with the arms of a set."""
+def pick_arm_set(
+    app: App[Any],
+    sets: Mapping[str, tuple[Arm, ...]],
+    actions: "Actions",
+    take: Callable[[tuple[Arm, ...]], None],
+) -> None:
+    """Have a set chosen; `take` is called with its arms."""
+    left = dict(sets)
 
-    AUTO_FOCUS = "Table"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "take", show=False),
-        Binding("D,delete", "remove", show=False),
-    ]
-
-    def __init__(self, sets: Mapping[str, tuple[Arm, ...]], actions: "Actions") -> None:
-        super().__init__()
-        self._sets = dict(sets)
-        self._actions = actions
-
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
-            yield Table(_COLUMNS, empty="No set is left.")
-            yield Lines(id="sets-keys")
-
-    def on_mount(self) -> None:
-        self._refresh_rows()
-        keys = "enter takes   D deletes   esc as before"
-        self.query_one("#sets-keys", Lines).show([(keys, "dim")])
-
-    def action_take(self) -> None:
-        self.dismiss(self._sets.get(self.query_one(Table).chosen or ""))
-
-    def action_remove(self) -> None:
-        name = self.query_one(Table).chosen
+    def remove(window: PickWindow) -> None:
+        name = window.chosen
         if name is not None:
-            del self._sets[name]
-            self.run_worker(lambda: self._drop(name), thread=True)
-            self._refresh_rows()
+            del left[name]
+            window.replace_rows(_rows(left))
+            # Of the app: an error is shown, whether the window is still there or not.
+            run_in_background(app, lambda: actions.drop_arms(name))
 
-    def _drop(self, name: str) -> None:
-        """On a thread: it writes to a disk."""
-        try:
-            self._actions.drop_arms(name)
-        except EngineError as error:
-            self.app.call_from_thread(self.app.push_screen, ErrorDialog(error))
+    window = PickWindow(
+        _COLUMNS,
+        _rows(left),
+        extra={"D": remove, "delete": remove},
+        keys="enter takes   D deletes   esc as before",
+        empty="No set is left.",
+        lines=_LINES,
+    )
+    pick_row(app, window, lambda name: take(left[name]))
 
-    def _refresh_rows(self) -> None:
-        self.query_one(Table).show(
-            [
-                TableRow(name, (((one_line(name), ""),), ((_names(arms), "dim"),)))
-                for name, arms in self._sets.items()
-            ]
-        )
+
+def _rows(sets: Mapping[str, tuple[Arm, ...]]) -> list[TableRow]:
+    return [
+        TableRow(name, (((one_line(name), ""),), ((_names(arms), "dim"),)))
+        for name, arms in sets.items()
+    ]
 
 
 def _names(arms: tuple[Arm, ...]) -> str:

@@ -1,7 +1,7 @@
 """A window on who answers: two to four arms, to add, change, order, save by a name and load."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -11,22 +11,23 @@ from textual.widgets import Input
 from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.text import one_line
+from tui.background import run_in_background
 from tui.compare.answer_pane import ARM_ROLES
 from tui.compare.arm_fields import how_asked, nodes_of
 from tui.compare.arm_form import ArmForm
-from tui.compare.arm_sets_window import PickSet
+from tui.compare.arm_sets_window import pick_arm_set
 from tui.compare.session import MOST_ARMS
 from tui.screens.answer_side import label_of
 from tui.screens.modal import Window
 from tui.snapshots import RunsSnapshot
 from tui.widgets.lines import Lines
 from tui.widgets.table import Column, Table, TableRow
+from tui.widgets.text_field import TextField
 
 if TYPE_CHECKING:
     from engine.checkpoints.checkpoint_list import Checkpoint
     from tui.actions import Actions
 
-T = TypeVar("T")
 _COLUMNS = (Column("arm", 12, 18), Column("who answers", 16, 28), Column("how asked", 14, 44))
 _KEYS = (
     "enter change   a add   D remove   K J move",
@@ -54,44 +55,47 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
         self._arms = list(arms)
         self._runs = runs
         self._actions = actions
-        self._found: tuple[Checkpoint, ...] = ()
+        self._checkpoints: tuple[Checkpoint, ...] = ()
+        """Those on this machine; none, until they have been looked for."""
         self._form: ArmForm | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Table(_COLUMNS, empty="No arm: a adds one.")
-            yield Input(placeholder="a name for this set", compact=True, id="set-name")
-            yield Lines(id="arms-said")
+            yield TextField(hint="a name for this set", id="set-name")
+            yield Lines(id="arms-note")
             yield Lines(id="arms-keys")
             yield Lines(id="arms-more")
 
     def on_mount(self) -> None:
-        field = self.query_one(Input)
-        field.display = False
-        field.add_class("text-field")
-        field.cursor_blink = False
+        self.query_one(Input).display = False
         for name, keys in zip(("#arms-keys", "#arms-more"), _KEYS, strict=True):
             self.query_one(name, Lines).show([(keys, "dim")])
         self._refresh_rows()
-        self._on_thread(lambda: self._actions.catalogue().checkpoints, self._looked)
+        run_in_background(
+            self,
+            lambda: self._actions.catalogue().checkpoints,
+            self._offer_checkpoints,
+            failed=self._show_error,
+        )
 
     def action_add(self) -> None:
         if len(self._arms) >= MOST_ARMS:
-            self._say(f"{MOST_ARMS} arms at most: remove one first.", "warn")
+            self._show_note(f"{MOST_ARMS} arms at most: remove one first.", "warn")
             return
-        self._write(None, len(self._arms))
+        self._edit(None, len(self._arms))
 
     def action_change(self) -> None:
         at = self._at
         if at is not None:
-            self._write(self._arms[at], at)
+            self._edit(self._arms[at], at)
 
     def action_remove(self) -> None:
         at = self._at
         if at is None:
             return
         if len(self._arms) == 1:
-            self._say("One arm has to stay: change it instead.", "warn")
+            self._show_note("One arm has to stay: change it instead.", "warn")
             return
         del self._arms[at]
         self._refresh_rows()
@@ -104,7 +108,7 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
 
     def action_use(self) -> None:
         if self.query_one(Input).has_focus:
-            self._keep(self.query_one(Input).value.strip())
+            self._save(self.query_one(Input).value.strip())
         else:
             self.dismiss(tuple(self._arms))
 
@@ -114,53 +118,54 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
         field.focus()
 
     def action_load(self) -> None:
-        def take(arms: tuple[Arm, ...] | None) -> None:
-            if arms:
-                self._arms = list(arms)
-                self._refresh_rows(0)
+        def take(arms: tuple[Arm, ...]) -> None:
+            self._arms = list(arms)
+            self._refresh_rows(0)
 
         def show(sets: dict[str, tuple[Arm, ...]]) -> None:
             if sets:
-                self.app.push_screen(PickSet(sets, self._actions), take)
+                pick_arm_set(self.app, sets, self._actions, take)
             else:
-                self._say("No set was saved yet: s saves this one.", "dim")
+                self._show_note("No set was saved yet: s saves this one.", "dim")
 
-        self._on_thread(self._actions.arm_sets, show)
+        run_in_background(self, self._actions.arm_sets, show, failed=self._show_error)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self._keep(event.value.strip())
+        self._save(event.value.strip())
 
-    def _keep(self, name: str) -> None:
+    def _save(self, name: str) -> None:
         if not name:
-            self._say("A set is saved by a name.", "warn")
+            self._show_note("A set is saved by a name.", "warn")
             return
         arms = tuple(self._arms)
 
-        def kept(_: None) -> None:
+        def show(_: None) -> None:
             self.query_one(Input).display = False
             self.query_one(Table).focus()
-            self._say(f"Saved as {one_line(name)}.", "good")
+            self._show_note(f"Saved as {one_line(name)}.", "good")
 
-        self._on_thread(lambda: self._actions.keep_arms(name, arms), kept)
+        run_in_background(
+            self, lambda: self._actions.keep_arms(name, arms), show, failed=self._show_error
+        )
 
-    def _write(self, arm: Arm | None, at: int) -> None:
-        """Have an arm written, and put it in its place."""
+    def _edit(self, arm: Arm | None, at: int) -> None:
+        """Have an arm changed or made, and put it in its place."""
 
-        def take(written: Arm | None) -> None:
+        def take(changed: Arm | None) -> None:
             self._form = None
-            if written is not None:
-                self._arms[at : at + 1] = [written]
+            if changed is not None:
+                self._arms[at : at + 1] = [changed]
                 self._refresh_rows(at)
 
-        taken = {one.name for place, one in enumerate(self._arms) if place != at}
-        self._form = ArmForm(arm, nodes_of(self._runs.rows, self._found), taken)
+        names = {each.name for place, each in enumerate(self._arms) if place != at}
+        self._form = ArmForm(arm, nodes_of(self._runs.rows, self._checkpoints), names)
         self.app.push_screen(self._form, take)
 
-    def _looked(self, found: "tuple[Checkpoint, ...]") -> None:
-        self._found = found
+    def _offer_checkpoints(self, checkpoints: "tuple[Checkpoint, ...]") -> None:
+        self._checkpoints = checkpoints
         if self._form is not None:
-            self._form.offer(nodes_of(self._runs.rows, found))
+            self._form.offer(nodes_of(self._runs.rows, checkpoints))
 
     @property
     def _at(self) -> int | None:
@@ -173,29 +178,14 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
         if at is not None:
             table.choose(str(at))
         alone = len(self._arms) == 1
-        self._say("One arm has nothing to be compared with." if alone else "", "dim")
+        self._show_note("One arm has nothing to be compared with." if alone else "", "dim")
 
-    def _say(self, text: str, role: str) -> None:
-        for line in self.query("#arms-said").results(Lines):  # none, once it is closed
-            line.show([(text, role)])
+    def _show_note(self, text: str, role: str) -> None:
+        self.query_one("#arms-note", Lines).show([(text, role)])
 
-    def _on_thread(self, work: Callable[[], T], then: Callable[[T], None]) -> None:
-        """Do what may touch a disk; an error is said here."""
-
-        def run() -> None:
-            try:
-                found = work()
-            except EngineError as error:
-                said = " ".join(part for part in (error.title, error.detail) if part)
-                self.app.call_from_thread(self._say, one_line(said), "bad")
-            else:
-                self.app.call_from_thread(self._then, lambda: then(found))
-
-        self.run_worker(run, thread=True)
-
-    def _then(self, work: Callable[[], None]) -> None:
-        if self.is_attached:
-            work()
+    def _show_error(self, error: EngineError) -> None:
+        text = " ".join(part for part in (error.title, error.detail) if part)
+        self._show_note(one_line(text), "bad")
 
 
 def _row(place: int, arm: Arm) -> TableRow:

@@ -4,14 +4,15 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.errors import EngineError
 from engine.jobs.status import State
 from engine.recipes.recipe import GenerateRecipe
 from engine.recipes.settings import Decode
 from engine.text import one_line
+from tui.background import run_in_background
 from tui.formatting import clock, name_of, state_words
+from tui.screens.dialogs import TextWindow
 from tui.screens.page import Page
-from tui.screens.prompts import Ask, Choose, Offer
+from tui.screens.pick_window import PickOption, pick_option
 from tui.snapshots import RunRow
 
 _SET, _FILE, _JOB = "set ", "file", "job "
@@ -19,35 +20,29 @@ _SET, _FILE, _JOB = "set ", "file", "job "
 
 def offer_answers(page: Page, arms: Sequence[str], decode: Decode) -> None:
     """Let the user choose what these arms answer, or which earlier answers are browsed."""
-    from tui.screens.dialogs import ErrorDialog
-
     app, services = page.app, page.services
-
-    def load() -> None:
-        try:
-            sets = services.actions.prompt_sets()
-        except EngineError as error:
-            app.call_from_thread(app.push_screen, ErrorDialog(error))
-        else:
-            app.call_from_thread(choose, sets)
 
     def choose(sets: list[tuple[str, int]]) -> None:
         who = f"{len(arms)} arm{'s' * (len(arms) != 1)}"
-        offers = [
-            Offer(_SET + ref, f"answer {ref.removeprefix('bundled:')}", f"{count} prompts, {who}")
+        options = [
+            PickOption(
+                _SET + ref, f"answer {ref.removeprefix('bundled:')}", f"{count} prompts, {who}"
+            )
             for ref, count in sets
         ]
-        offers.append(Offer(_FILE, "answer a file", f"JSONL, CSV, TSV or TXT, {who}"))
+        options.append(PickOption(_FILE, "answer a file", f"JSONL, CSV, TSV or TXT, {who}"))
         jobs = [row for row in services.runs.rows if row.view.record.kind == "generate"]
-        offers += [Offer(_JOB + row.key, f"browse {name_of(row)}", _about(row)) for row in jobs]
-        app.push_screen(Choose("answers", offers, offers[0].key), take)
+        options += [
+            PickOption(_JOB + row.key, f"browse {name_of(row)}", _about(row)) for row in jobs
+        ]
+        pick_option(app, "answers", options, options[0].key, take)
 
-    def take(key: str | None) -> None:
+    def take(key: str) -> None:
         if key == _FILE:
-            app.push_screen(Ask("A file of prompts", "", "prompts.jsonl"), take_file)
-        elif key is not None and key.startswith(_JOB):
+            app.push_screen(TextWindow("A file of prompts", "", "prompts.jsonl"), take_file)
+        elif key.startswith(_JOB):
             services.show_browse(Path(key.removeprefix(_JOB)))
-        elif key is not None:
+        else:
             start(key.removeprefix(_SET))
 
     def take_file(text: str | None) -> None:
@@ -60,19 +55,14 @@ def offer_answers(page: Page, arms: Sequence[str], decode: Decode) -> None:
             name=f"answers-{stem}", arms=list(arms), prompts=prompts, decode=decode
         )
 
-        def launch() -> None:
-            try:
-                path = services.actions.generate(recipe)
-            except EngineError as error:
-                app.call_from_thread(app.push_screen, ErrorDialog(error))
-            else:
-                services.feed.wake()
-                app.call_from_thread(services.show_browse, path)
+        def browse(path: Path) -> None:
+            services.feed.wake()
+            services.show_browse(path)
 
         services.notify_user(f"Starting {one_line(recipe.name)}; it goes on when you leave")
-        page.run_worker(launch, thread=True)
+        run_in_background(page, lambda: services.actions.generate(recipe), browse)
 
-    page.run_worker(load, thread=True)
+    run_in_background(page, services.actions.prompt_sets, choose)
 
 
 def _about(row: RunRow) -> str:

@@ -33,11 +33,11 @@ def strip_lines(
 
     What does not fit on `most` lines falls away.
     """
-    said = [*before, *((f"! {one}", "warn") for one in warnings(sides, facts))]
-    said += [(one, "dim") for one in notes(sides, facts)]
+    pieces = [*before, *((f"! {warning}", "warn") for warning in warnings(sides, facts))]
+    pieces += [(note, "dim") for note in notes(sides, facts)]
     between = f" {glyphs.separator} "
     lines: list[list[Piece]] = [[]]
-    for text, role in said:
+    for text, role in pieces:
         piece = ((between if lines[-1] else " ") + text, role)
         if lines[-1] and length([*lines[-1], piece]) > width:
             if len(lines) == most:
@@ -50,40 +50,40 @@ def strip_lines(
 
 def warnings(sides: Sequence[Side], facts: Facts | None) -> list[str]:
     """What would mislead a reader, most misleading first; what differs after it."""
-    found = [
-        one_line(one["text"])
-        for one in (facts or {}).get("warnings", ())
-        if one["kind"] != "error"  # the pane has it whole
+    texts = [
+        one_line(warning["text"])
+        for warning in (facts or {}).get("warnings", ())
+        if warning["kind"] != "error"  # the pane has it whole
     ]
-    found += _without_effect(sides, facts)
-    found += [one_line(one["text"]) for one in (facts or {}).get("differences", ())]
+    texts += _without_effect(sides, facts)
+    texts += [one_line(difference["text"]) for difference in (facts or {}).get("differences", ())]
     if facts is None:
-        found += [remark for side in sides for remark in side.remarks]
+        texts += [remark for side in sides for remark in side.remarks]
     cut = [side.name for side in sides if side.behaviour and side.behaviour.finish == "length"]
     if cut:
-        found.append(f"cut at the limit: {', '.join(cut)}")
-    return list(dict.fromkeys(found))
+        texts.append(f"cut at the limit: {', '.join(cut)}")
+    return list(dict.fromkeys(texts))
 
 
 def notes(sides: Sequence[Side], facts: Facts | None) -> list[str]:
     """What the numbers say, and what is the same."""
-    found = []
+    texts = []
     for side in sides[1:]:
         shift = side.shift
         if shift is not None and shift.tokens and shift.kl >= NO_EFFECT:
             whose = f"{side.name} " if len(sides) > 2 else ""
-            found.append(f"{whose}KL {nats(shift.kl)} to {sides[0].name}")
+            texts.append(f"{whose}KL {nats(shift.kl)} to {sides[0].name}")
     if facts is not None and len(sides) > 1:
-        other = {one["what"] for one in facts["differences"]}
-        same = [what for what in ALIKE if what not in other]
+        unlike = {difference["what"] for difference in facts["differences"]}
+        same = [what for what in ALIKE if what not in unlike]
         if same:
-            found.append(f"same {', '.join(same)}")
-        for name in dict.fromkeys(one["dtype"] for one in facts["arms"] if one["dtype"]):
-            found.append(one_line(str(name)))
-    ended = [side.behaviour for side in sides if side.behaviour is not None]
-    if ended and all(one.finish == "stop" for one in ended):
-        found.append("nothing cut")
-    return found
+            texts.append(f"same {', '.join(same)}")
+        for name in dict.fromkeys(arm["dtype"] for arm in facts["arms"] if arm["dtype"]):
+            texts.append(one_line(str(name)))
+    behaviours = [side.behaviour for side in sides if side.behaviour is not None]
+    if behaviours and all(behaviour.finish == "stop" for behaviour in behaviours):
+        texts.append("nothing cut")
+    return texts
 
 
 def settings_text(decode: Decode, glyphs: Glyphs) -> str:
@@ -95,8 +95,9 @@ def settings_text(decode: Decode, glyphs: Glyphs) -> str:
 
 def _without_effect(sides: Sequence[Side], facts: Facts | None) -> Iterator[str]:
     """By the answers' shift, of those that the companion has not found out by itself."""
-    told = [one["arms"] for one in (facts or {}).get("warnings", ()) if one["kind"] in EQUAL]
+    known = (facts or {}).get("warnings", ())
+    equal = [warning["arms"] for warning in known if warning["kind"] in EQUAL]
     for at, side in enumerate(sides[1:], 1):
         shift = side.shift
-        if shift is not None and shift.tokens and shift.kl < NO_EFFECT and [0, at] not in told:
+        if shift is not None and shift.tokens and shift.kl < NO_EFFECT and [0, at] not in equal:
             yield f"no effect here: {side.name} is as {sides[0].name} (KL {shift.kl:.4f})"

@@ -9,20 +9,19 @@ from textual.binding import BindingType
 from textual.widgets import TextArea
 
 from engine.compare.arms import Arm, format_arm
-from engine.errors import EngineError
 from engine.jobs.summary import short_ref
 from engine.recipes.recipe import TrainRecipe
 from engine.text import one_line
+from tui.background import run_in_background
 from tui.compare.difference_strip import settings_text, strip_lines
 from tui.compare.panes import ComparePanes
-from tui.compare.pick_run import PickRun
+from tui.compare.pick_run import pick_run
 from tui.compare.prompt import PromptSettings
 from tui.compare.session import CompareSession
 from tui.compare.views import View
 from tui.formatting import name_of
 from tui.keymap import Key
 from tui.screens.answer_side import Side, label_of
-from tui.screens.dialogs import ErrorDialog
 from tui.screens.page import Page, bindings_of
 from tui.snapshots import RunRow, RunsSnapshot
 from tui.styled_text import Piece
@@ -73,8 +72,8 @@ class ComparePage(Page):
 
     def open(self) -> None:
         super().open()
-        asked, self.services.compared = self.services.compared, None
-        chosen = self.services.runs.row(asked if self._written else self.services.selected)
+        key, self.services.compared = self.services.compared, None
+        chosen = self.services.runs.row(key if self._written else self.services.selected)
         if chosen is not None and chosen.output and (self._written or chosen.key != self._run):
             self._set_run(chosen)
         elif self._run is None:
@@ -198,14 +197,14 @@ class ComparePage(Page):
     def action_pick_run(self) -> None:
         rows = [row for row in self.services.runs.rows if row.output]
 
-        def take(key: str | None) -> None:
+        def take(key: str) -> None:
             row = self.services.runs.row(key)
             if row is not None:
                 self.services.selected = key
                 self._set_run(row)
                 self._show()
 
-        self.app.push_screen(PickRun(rows, self._run), take)
+        pick_run(self.app, rows, self._run, take)
 
     def action_arms(self) -> None:
         from tui.compare.arms_window import ArmsWindow
@@ -268,37 +267,24 @@ class ComparePage(Page):
             self.services.show_browse(self._kept[1], then)
             return
 
-        def keep() -> None:
+        def keep() -> Path:
             prompts = "bundled:all" if prompt else ""
-            try:
-                path = self.services.actions.keep(samples, f"kept-{name}", prompts, decode)
-            except EngineError as error:
-                self.app.call_from_thread(self.app.push_screen, ErrorDialog(error))
-            else:
-                self.services.feed.wake()
-                self.app.call_from_thread(kept, path)
+            return self.services.actions.keep(samples, f"kept-{name}", prompts, decode)
 
-        def kept(path: Path) -> None:
+        def browse(path: Path) -> None:
             self._kept = samples, path
+            self.services.feed.wake()
             self.services.notify_user(f"Kept as {one_line(path.name)}")
             self.services.show_browse(path, then)
 
-        self.run_worker(keep, thread=True)
+        run_in_background(self, keep, browse)
 
     def _load_prompts(self) -> None:
-        def load() -> None:
-            try:
-                prompts = self.services.actions.prompts()
-            except EngineError as error:
-                self.app.call_from_thread(self.app.push_screen, ErrorDialog(error))
-            else:
-                self.app.call_from_thread(self._loaded, prompts)
+        def offer(prompts: "list[Prompt]") -> None:
+            if self._prompt_settings.offer(prompts):
+                self._take_prompt()
 
-        self.run_worker(load, thread=True)
-
-    def _loaded(self, prompts: "list[Prompt]") -> None:
-        if self._prompt_settings.offer(prompts):
-            self._take_prompt()
+        run_in_background(self, self.services.actions.prompts, offer)
 
     def _take_prompt(self) -> None:
         self._session.clear()
@@ -306,9 +292,9 @@ class ComparePage(Page):
 
     def _set_first(self, snapshot: RunsSnapshot) -> None:
         """Where nobody has chosen, the newest tuned model answers beside its base."""
-        found = next((row for row in snapshot.rows if row.output and not row.shipped), None)
-        if found is not None:
-            self._set_run(found)
+        newest = next((row for row in snapshot.rows if row.output and not row.shipped), None)
+        if newest is not None:
+            self._set_run(newest)
 
     def _set_run(self, row: RunRow) -> None:
         """Base and tuned are what this run started from and what came of it."""
@@ -333,9 +319,9 @@ class ComparePage(Page):
         field.add_class("open")
         field.focus()
         field.select_all()  # typing replaces it, an arrow keeps it
-        said = " next turn" if following else " prompt"
+        title = " next turn" if following else " prompt"
         self.query_one("#writing").add_class("open")
-        self.query_one("#writing", Lines).show([(said, "strong"), ("  ctrl+s sends", "dim")])
+        self.query_one("#writing", Lines).show([(title, "strong"), ("  ctrl+s sends", "dim")])
 
     def _close_field(self) -> None:
         self.query_one(TextArea).remove_class("open")

@@ -9,6 +9,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
+from tui.background import run_in_background
 from tui.compare.answer_pane import AnswerPane
 from tui.compare.session import MOST_ARMS
 from tui.compare.strengths import StrengthSweep
@@ -121,12 +122,8 @@ class ComparePanes(Vertical):
             return
         self._comparing = True
 
-        def work() -> None:
-            views.compare(texts)
-            self.app.call_from_thread(done)
-
-        def done() -> None:
+        def finish(_: None) -> None:
             self._comparing = False
             self.redraw()
 
-        self.run_worker(work, thread=True)
+        run_in_background(self, lambda: views.compare(texts), finish)

@@ -50,13 +50,13 @@ class PromptSettings:
     @property
     def prompt(self) -> "Prompt | None":
         """The prompt in hand, where it is one of those that were offered."""
-        return next((one for one in self.prompts if one.messages == self.messages), None)
+        return next((each for each in self.prompts if each.messages == self.messages), None)
 
     @property
     def text(self) -> str:
         """The last user turn, to be edited."""
-        asked = [message.content for message in self.messages if message.role == "user"]
-        return clean(asked[-1]) if asked else ""
+        turns = [message.content for message in self.messages if message.role == "user"]
+        return clean(turns[-1]) if turns else ""
 
     def warm(self, by: int) -> None:
         value = _step(TEMPERATURES, self.decode.temperature, by)
@@ -78,9 +78,9 @@ class PromptSettings:
             return [*line, (" " * room, ""), (f"   {settings}", "dim")]
         if not self.has_room(width, glyphs):
             return line
-        kept = shorten(line, width - len(settings) - 4, glyphs.ellipsis)
-        gap = width - length(kept) - len(settings) - 4
-        return [*kept, (" " * gap, ""), (f"   {settings}", "dim")]
+        prompt = shorten(line, width - len(settings) - 4, glyphs.ellipsis)
+        gap = width - length(prompt) - len(settings) - 4
+        return [*prompt, (" " * gap, ""), (f"   {settings}", "dim")]
 
     def has_room(self, width: int, glyphs: Glyphs) -> bool:
         """Whether the settings stand beside the prompt, and not in the strip below."""

@@ -91,9 +91,9 @@ class CompareSession:
 
     def rate(self, at: int, decode: Decode) -> None:
         """The answers of a side's adapter at several strengths, where they are not there yet."""
-        wanted = (self._round, at)
-        if self.sweep.asked != wanted and self.sides[at].said:
-            self.sweep = StrengthSweep(asked=wanted)
+        subject = (self._round, at)
+        if self.sweep.subject != subject and self.sides[at].said:
+            self.sweep = StrengthSweep(subject=subject)
             self._start(self._read_sweep(at, self._round, decode))
 
     def spell(self) -> None:
@@ -137,7 +137,7 @@ class CompareSession:
                 self._changed()
         finally:
             self._streams.discard(stream)
-        cut = any(one.behaviour and one.behaviour.finish == "cancelled" for one in self.sides)
+        cut = any(side.behaviour and side.behaviour.finish == "cancelled" for side in self.sides)
         if self._round == asked_in and not self.busy and not cut:
             self._start(self._weigh(asked_in, decode))
 
@@ -149,9 +149,9 @@ class CompareSession:
 
     async def _read_facts(self, asked_in: int, decode: Decode, *, probe: bool = False) -> None:
         """What differs between the arms; with `probe`, which of them have the same weights."""
-        arms, said = [format_arm(side.arm) for side in self.sides], _asked(self.sides[0])
+        arms, messages = [format_arm(side.arm) for side in self.sides], _asked(self.sides[0])
         settings = dataclasses.asdict(decode)
-        stream = self._companion().facts(arms, _table(said), settings, probe=probe)
+        stream = self._companion().facts(arms, _table(messages), settings, probe=probe)
         try:
             event = await self._last(stream)
         except EngineError:
@@ -224,7 +224,7 @@ class CompareSession:
 
 
 def _table(messages: Sequence[Message]) -> list[dict[str, str]]:
-    return [{"role": one.role, "content": one.content} for one in messages]
+    return [{"role": message.role, "content": message.content} for message in messages]
 
 
 def _asked(side: Side) -> tuple[Message, ...]:
@@ -238,11 +238,11 @@ def _has_ids(side: Side) -> bool:
 
 def round_of(sides: Sequence[Side], sweep: StrengthSweep, prompt_id: str) -> list[Sample]:
     """All that was answered in this round, arm by arm. At a strength an arm is called by that."""
-    found = [samples.from_table(side.sample) for side in sides if side.sample is not None]
+    answers = [samples.from_table(side.sample) for side in sides if side.sample is not None]
     for answer in sweep.answers:
         if answer.sample is not None:
-            made = samples.from_table(answer.sample)
-            arm = parse_arm(made.arm)
-            called = replace(arm, name=f"{arm.name} at {answer.strength:g}")
-            found.append(replace(made, arm=format_arm(called)))
-    return [replace(one, prompt_id=prompt_id) for one in found]
+            sample = samples.from_table(answer.sample)
+            arm = parse_arm(sample.arm)
+            arm = replace(arm, name=f"{arm.name} at {answer.strength:g}")
+            answers.append(replace(sample, arm=format_arm(arm)))
+    return [replace(sample, prompt_id=prompt_id) for sample in answers]

@@ -30,25 +30,28 @@ class StrengthSweep:
 
     answers: tuple[StrengthAnswer, ...] = tuple(map(StrengthAnswer, STRENGTHS))
     trouble: str = ""
-    asked: object = None
+    subject: object = None
     """What it is made for: another prompt or arm needs another sweep."""
 
     @property
     def busy(self) -> bool:
         """Whether more of them are being made."""
         made = all(answer.behaviour is not None for answer in self.answers)
-        return bool(self.asked) and not self.trouble and not made
+        return bool(self.subject) and not self.trouble and not made
 
     def cancelled(self) -> "StrengthSweep":
         """What there is stays; whoever asks again has all of them made anew."""
-        return replace(self, trouble="cancelled", asked=None) if self.busy else self
+        return replace(self, trouble="cancelled", subject=None) if self.busy else self
 
     def heard(self, event: Mapping[str, Any]) -> "StrengthSweep":
         """With the answer at one strength, as the companion tells of it."""
         strength, sample = event["strength"], event["sample"]
         new = StrengthAnswer(strength, sample["text"], Behaviour(**event["behaviour"]), sample)
         return replace(
-            self, answers=tuple(new if one.strength == strength else one for one in self.answers)
+            self,
+            answers=tuple(
+                new if answer.strength == strength else answer for answer in self.answers
+            ),
         )
 
     def lines(self, at: int) -> list[Line]:
@@ -59,10 +62,14 @@ class StrengthSweep:
 
     def foot(self, at: int) -> Line:
         answer = self.answers[at]
-        one = answer.behaviour
-        words = f"{one.words} word{'s' * (one.words != 1)}" if one else "not there yet"
+        behaviour = answer.behaviour
+        words = (
+            f"{behaviour.words} word{'s' * (behaviour.words != 1)}"
+            if behaviour
+            else "not there yet"
+        )
         line: list[Piece] = [(f" at {answer.strength:g}: {words}", "dim")]
-        return [*line, (f", {one.ended}", "dim")] if one else line
+        return [*line, (f", {behaviour.ended}", "dim")] if behaviour else line
 
     def panel(self, at: int, name: Piece) -> list[Line]:
         """The strengths, the chosen one between marks, those that are not there yet faint."""
@@ -77,7 +84,7 @@ class StrengthSweep:
         made = sum(answer.behaviour is not None for answer in self.answers)
         if self.trouble:
             line.append((f"  {self.trouble}", "warn"))
-        elif not self.asked:
+        elif not self.subject:
             line.append(("  ask first: ctrl+s", "dim"))
         elif made < len(self.answers):
             line.append((f"  {made} of {len(self.answers)} made, esc cancels", "dim"))

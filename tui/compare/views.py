@@ -143,8 +143,8 @@ class Views:
             names = name_piece(sides, pair[0]), name_piece(sides, pair[1])
             return diff_line(difference, names, glyphs)
         waiting = any(side.busy for side in sides)
-        said = "once both have answered" if waiting or not sides[0].said else "comparing ..."
-        return [(" word diff  ", "strong"), (said, "dim")]
+        reason = "once both have answered" if waiting or not sides[0].said else "comparing ..."
+        return [(" word diff  ", "strong"), (reason, "dim")]
 
     def _shift_panel(self, sides: Sequence[Side], width: int, glyphs: Glyphs) -> list[Line]:
         side = self._subject(sides)
@@ -157,8 +157,8 @@ class Views:
         if side.arm.is_endpoint or sides[0].arm.is_endpoint:
             return [[head, ("an endpoint tells no token ids and no ranks", "warn")]]
         waits = side.busy or not side.answered
-        said = f"once {side.name} has answered" if waits else "measuring ..."
-        return [[head, (said, "dim")]]
+        reason = f"once {side.name} has answered" if waits else "measuring ..."
+        return [[head, (reason, "dim")]]
 
     def _known(self, sides: Sequence[Side]) -> Difference | None:
         """The difference, where it is that of the texts that are shown."""

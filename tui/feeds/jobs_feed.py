@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.jobs.store import Store, state_folder
+from engine.jobs.store import Store
+from engine.state_files import state_folder
 from engine.text import one_line
 from tui.feeds.job_tracker import JobTracker, sparks_of
 from tui.feeds.spark_cache import SparkCache

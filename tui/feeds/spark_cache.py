@@ -7,24 +7,28 @@ The file is a cache: one that is missing, broken or of another version is as goo
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from engine import atomic
+from engine.state_files import StateFile, UnusableState, decode_table
 from tui.snapshots import Spark
 
 VERSION = 5
 
 Sparks = Mapping[str, Spark | None]
 Stamp = list[list[Any]]
+Runs = dict[str, dict[str, Any]]
+_LARGEST = 1 << 26
+"""Bytes of the file: more than ten thousand runs."""
 
 
 class SparkCache:
     """What was seen of the events of each run. Owned by the feed's thread."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._runs = _read(path)
+        self._file = StateFile(path, "curves", _decode, _encode, largest=_LARGEST)
+        self._runs = self._file.load()[0] or {}
         self._changed = False
 
     def get(self, events: Path) -> Sparks | None:
@@ -53,23 +57,23 @@ class SparkCache:
         if not self._changed:
             return
         self._changed = False
-        kept = {path: one for path, one in self._runs.items() if os.path.isdir(path)}
-        text = json.dumps({"version": VERSION, "runs": kept}, separators=(",", ":"))
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            atomic.write_text(self._path, text, durable=False)
-        except OSError:
-            return  # a read-only home costs the next start some time, and nothing else
+        with suppress(OSError):  # a read-only home costs the next start some time, and nothing else
+            self._file.save({path: run for path, run in self._runs.items() if os.path.isdir(path)})
 
 
-def _read(path: Path) -> dict[str, dict[str, Any]]:
+def _encode(runs: Runs) -> bytes:
+    """Compact, and with NaN, which Python reads back."""
+    return json.dumps({"version": VERSION, "runs": runs}, separators=(",", ":")).encode()
+
+
+def _decode(content: bytes) -> Runs:
+    table = decode_table(content)
+    if table.get("version") != VERSION:
+        raise UnusableState("is of another finetop")
     try:
-        table = json.loads(path.read_bytes())
-        if table["version"] != VERSION:
-            return {}
-        return {name: one for name, one in table["runs"].items() if _fits(one)}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
+        return {name: run for name, run in table["runs"].items() if _fits(run)}
+    except (KeyError, TypeError, AttributeError):
+        raise UnusableState("is damaged") from None
 
 
 def _fits(one: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from engine.jobs.summary import short_ref
 from engine.recipes import settings, validation
 from engine.recipes.recipe import TrainRecipe, to_table, to_toml
-from tui.widgets.form import Field, Group
+from tui.widgets.form import FormField, Group
 
 BASICS = (
     "name", "method.kind", "method.rank", "method.alpha", "training.learning_rate",
@@ -127,7 +127,7 @@ def suggest_rate(parameters: int | None, method: str) -> str:
     return rates.get(method, rates["lora"])
 
 
-def _field(key: str) -> Field:
+def _field(key: str) -> FormField:
     table, _, name = key.rpartition(".")
     owner = TABLES.get(table, TrainRecipe)
     (found,) = (one for one in dataclasses.fields(owner) if one.name == name)
@@ -136,7 +136,7 @@ def _field(key: str) -> Field:
         choices = (NO, YES)
     if key == "device":
         choices = ("auto",)  # the others are found out
-    return Field(key, label_of(key), choices)
+    return FormField(key, label_of(key), choices)
 
 
 def _value(key: str, text: str) -> Any:

@@ -184,45 +184,39 @@ class RunListPage(RunActions):
 
     def action_pick_tag(self) -> None:
         """Sort by any tag that some run logged; pin some, so that they come first."""
-        from tui.screens.pick_tags import PickTags
+        from tui.screens.pick_tags import pick_tags
 
         names = {
             tag: tag for tag in sorted({tag for row in self._listed.shown for tag in row.tags})
         }
         order = self.memory.order
 
-        def take(choice: "tuple[str | None, list[str]] | None") -> None:
-            if choice is not None:
-                tag, pinned = choice
-                self.services.chart_settings.change(pinned_tags=pinned)
-                changes = tag is not None and tag != order.tag
-                self._change_order(self.table.by_tag(order, tag) if tag and changes else order)
+        def take(tag: str | None, pinned: list[str]) -> None:
+            self.services.chart_settings.change(pinned_tags=pinned)
+            changes = tag is not None and tag != order.tag
+            self._change_order(self.table.by_tag(order, tag) if tag and changes else order)
 
         def ask(note: str) -> None:
             if note:
                 self.services.notify_user(note, "warning")
-            window = PickTags(names, self.memory.pinned_tags, order.tag or None)
-            self.app.push_screen(window, take)
+            pick_tags(self.app, names, self.memory.pinned_tags, order.tag or None, take)
 
         self.services.chart_settings.recall(ask)
 
     def action_group(self) -> None:
         from engine.recipes.diff import varying
         from engine.recipes.versions import current_key
-        from tui.screens.run_dialogs import PickField
+        from tui.screens.run_dialogs import pick_group
 
         # Recipes that train nothing have hardly a setting in common with those that do.
         rows = [row for row in self._snapshot.rows
                 if row.view.recipe is None or isinstance(row.view.recipe, TrainRecipe)]  # fmt: skip
         settings = [settings for row in rows if (settings := settings_of(row))]
 
-        def answer(field: str | None) -> None:
-            if field is not None:
-                self._change_order(dataclasses.replace(self.memory.order, group=field))
+        def take(field: str) -> None:
+            self._change_order(dataclasses.replace(self.memory.order, group=field))
 
-        self.app.push_screen(
-            PickField(varying(settings), current_key(self.memory.order.group)), answer
-        )
+        pick_group(self.app, varying(settings), current_key(self.memory.order.group), take)
 
     def action_pin(self) -> None:
         if self.chosen is not None:

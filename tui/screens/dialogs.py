@@ -1,16 +1,20 @@
-"""Small windows over a screen: a question, and an error to read."""
+"""Small windows over a screen: a question, a line to type, and an error to read."""
 
 from typing import ClassVar, Generic, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
+from textual.widgets import Input
 
 from engine.errors import EngineError
+from engine.text import one_line
 from tui.formatting import error_lines
 from tui.screens.modal import Window
 from tui.styled_text import Line
+from tui.widgets.lines import Lines
 from tui.widgets.pager import Pager
+from tui.widgets.text_field import TextField
 
 T = TypeVar("T")
 
@@ -67,3 +71,28 @@ class Copied(Dialog[None]):
         lines: list[Line] = [[(line, "")] for line in text.split("\n")]
         note = "copied, where the terminal lets programs copy; e NAME.txt writes it   esc closes"
         super().__init__(lines, note)
+
+
+class TextWindow(Window[str | None]):
+    """Dismissed with what was typed, without the spaces around it."""
+
+    AUTO_FOCUS = "Input"
+
+    def __init__(self, title: str, text: str = "", hint: str = "", longest: int = 4000) -> None:
+        super().__init__()
+        self._title_of_field = title
+        self._text = text
+        self._hint = hint
+        self._longest = longest
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            head, keys = Lines(), Lines()
+            head.show([(self._title_of_field, "strong")])
+            keys.show([("enter keeps it   esc leaves it", "dim")])
+            yield head
+            yield TextField(one_line(self._text), hint=self._hint, max_length=self._longest)
+            yield keys
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value.strip())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from engine.text import one_line
 from tui.charts.run_curves import RunCurves
-from tui.screens.prompts import Ask
+from tui.screens.dialogs import TextWindow
 from tui.screens.run_actions import RunActions
 
 
@@ -30,4 +30,4 @@ def export_points(
         return one_line(export.write(path, content)) + note
 
     title = f"Every point of all tags of {whose}, to a file"
-    page.app.push_screen(Ask(title, "", "name.csv or name.json; without one, both"), take)
+    page.app.push_screen(TextWindow(title, "", "name.csv or name.json; without one, both"), take)

@@ -142,12 +142,12 @@ class Page(Screen[None]):
         return self.focused is not None and self.focused.has_class("text-field")
 
     async def action_filter(self) -> None:
-        from tui.widgets.field import Field
+        from tui.widgets.text_field import TextField
 
         if self.in_field:
             raise SkipAction  # a letter like any other there
         if not self.query("#filter"):
-            await self.mount(Field(hint=self.filter_hint, id="filter"))
+            await self.mount(TextField(hint=self.filter_hint, id="filter"))
         self.set_focus(self.query_one("#filter"))
 
     def apply_filter(self, text: str) -> None:

@@ -1,11 +1,11 @@
 """Small windows on a run: note, removal, what tells it from another, a field to group by."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from rich.cells import cell_len
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.app import App, ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.widgets import Input
 
@@ -17,13 +17,15 @@ from engine.recipes.recipe import TrainRecipe, changed
 from engine.text import one_line
 from tui.screens.dialogs import Dialog
 from tui.screens.modal import Window
+from tui.screens.pick_window import PickWindow, pick_row
 from tui.styled_text import Line, Piece
-from tui.widgets.field import Field
 from tui.widgets.lines import Lines
 from tui.widgets.pager import Pager
-from tui.widgets.table import Column, Table, TableRow
+from tui.widgets.table import Column, TableRow
+from tui.widgets.text_field import TextField
 
 LONGEST_NOTE = 2000
+_GROUP_COLUMNS = (Column("group by", 24, 34), Column("values", 20, 60))
 Noted = tuple[str, list[str]]
 """A note and tags, as they were typed."""
 
@@ -50,8 +52,8 @@ class NoteWindow(_Form):
             head = Lines()
             head.show([(f"{self._name_of_run}: note, and tags with commas between", "strong")])
             yield head
-            yield Field(one_line(self._notes.note), hint="a note", id="note")
-            yield Field(one_line(", ".join(self._notes.tags)), hint="tags", id="tags")
+            yield TextField(one_line(self._notes.note), hint="a note", id="note")
+            yield TextField(one_line(", ".join(self._notes.tags)), hint="tags", id="tags")
             keys = Lines()
             keys.show([("enter keeps them   tab the other field   esc leaves them", "dim")])
             yield keys
@@ -86,7 +88,7 @@ class RemoveWindow(_Form):
                 builds = "run builds" if self._children == 1 else "runs build"
                 warning.show([(f"{self._children} {builds} on it, and could not be used.", "warn")])
                 yield warning
-            yield Field(hint=f"type {self._name_of_run}", id="name")
+            yield TextField(hint=f"type {self._name_of_run}", id="name")
             state.show([("enter deletes it   esc keeps it", "dim")])
             yield state
 
@@ -115,25 +117,25 @@ class MoreWindow(_Form):
     def compose(self) -> ComposeResult:
         head, note, state = Lines(), Pager(), Lines(id="typed")
         head.show([(f"{self._name_of_run} is done", "strong")])
-        asked = f"It had {self._done:g} {self._unit}. How many in all?"
-        told = schedule_note(self._recipe, changed(self._recipe, [self._needed.change]))
-        note.show([[(told, "warn")], [(asked, "")]] if told else [[(asked, "")]])
+        question = f"It had {self._done:g} {self._unit}. How many in all?"
+        warning = schedule_note(self._recipe, changed(self._recipe, [self._needed.change]))
+        note.show([[(warning, "warn")], [(question, "")]] if warning else [[(question, "")]])
         with Vertical(classes="dialog"):
             yield head
             yield note
-            yield Field(self._needed.value, hint=self._unit, id="more")
+            yield TextField(self._needed.value, hint=self._unit, id="more")
             state.show([("enter goes on   esc leaves it", "dim")])
             yield state
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         change = f"{self._needed.setting}={self.text_of('more')}"
         try:
-            wanted = changed(self._recipe, [change])
+            recipe = changed(self._recipe, [change])
         except EngineError as error:
             self._refuse(error.detail.split(": ", 2)[-1])
             return
-        assert isinstance(wanted, TrainRecipe)
-        if (wanted.training.max_steps or wanted.training.epochs) > self._done:
+        assert isinstance(recipe, TrainRecipe)
+        if (recipe.training.max_steps or recipe.training.epochs) > self._done:
             self.dismiss(change)
         else:
             self._refuse(f"it has {self._done:g} already")
@@ -147,64 +149,55 @@ class DifferenceWindow(Dialog[None]):
 
     BINDINGS: ClassVar = [Binding("enter,d", "app.back", show=False)]
 
-    def __init__(self, one: str, other: str, found: Sequence[Difference], arrow: str) -> None:
-        count = f"{len(found)} setting{'s' * (len(found) != 1)} differ{'s' * (len(found) == 1)}"
+    def __init__(
+        self, left: str, right: str, differences: Sequence[Difference], arrow: str
+    ) -> None:
+        number = len(differences)
+        count = f"{number} setting{'s' * (number != 1)} differ{'s' * (number == 1)}"
         lines: list[Line] = [
-            [(one, "base"), (f" {arrow} ", "dim"), (other, "tuned")],
-            [(count if found else "Every setting is the same.", "dim")],
+            [(left, "base"), (f" {arrow} ", "dim"), (right, "tuned")],
+            [(count if differences else "Every setting is the same.", "dim")],
             [],
         ]
-        super().__init__([*lines, *difference_lines(found, arrow)], "esc closes")
+        super().__init__([*lines, *difference_lines(differences, arrow)], "esc closes")
 
 
-def difference_lines(found: Sequence[Difference], arrow: str, width: int = 66) -> list[Line]:
+def difference_lines(differences: Sequence[Difference], arrow: str, width: int = 66) -> list[Line]:
     """A line a setting; values that are too long for it stand below each other."""
-    room = max((len(one.setting) for one in found), default=0)
+    room = max((len(difference.setting) for difference in differences), default=0)
     lines: list[Line] = []
-    for each in found:
-        one, other = one_line(said(each.one)), one_line(said(each.other))
-        if room + cell_len(one) + cell_len(other) + 6 <= width:
+    for each in differences:
+        left, right = one_line(said(each.one)), one_line(said(each.other))
+        if room + cell_len(left) + cell_len(right) + 6 <= width:
             lines.append(
                 [
                     (f"{each.setting:<{room}}  ", ""),
-                    (one, "base"),
+                    (left, "base"),
                     (f" {arrow} ", "dim"),
-                    (other, "tuned"),
+                    (right, "tuned"),
                 ]
             )
         else:
             lines += [
                 [(each.setting, "")],
-                [("  ", ""), (one, "base")],
-                [(f"  {arrow} ", "dim"), (other, "tuned")],
+                [("  ", ""), (left, "base")],
+                [(f"  {arrow} ", "dim"), (right, "tuned")],
             ]
     return lines
 
 
-class PickField(Window[str | None]):
-    """Dismissed with the dotted name of a setting; "" is for no groups."""
+def pick_group(
+    app: App[Any],
+    settings: Mapping[str, Sequence[Any]],
+    chosen: str,
+    take: Callable[[str], None],
+) -> None:
+    """Have a setting chosen that runs are grouped by; `take` is called with its dotted name.
 
-    AUTO_FOCUS = "Table"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "take", show=False)]
-    COLUMNS = (Column("group by", 24, 34), Column("values", 20, 60))
-
-    def __init__(self, found: Mapping[str, Sequence[Any]], chosen: str) -> None:
-        super().__init__()
-        self._found = found
-        self._chosen = chosen
-
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
-            yield Table(self.COLUMNS)
-
-    def on_mount(self) -> None:
-        rows = [TableRow("", (((("nothing"), ""),), (("no groups", "dim"),)))]
-        for name, values in self._found.items():
-            shown = f"{len(values)}: " + ", ".join(one_line(said(one)) for one in values[:6])
-            rows.append(TableRow(name, (((one_line(name), ""),), ((shown, ""),))))
-        table = self.query_one(Table)
-        table.show(rows)
-        table.choose(self._chosen)
-
-    def action_take(self) -> None:
-        self.dismiss(self.query_one(Table).chosen)
+    `settings` has the values of each; "" is for no groups.
+    """
+    rows = [TableRow("", ((("nothing", ""),), (("no groups", "dim"),)))]
+    for name, values in settings.items():
+        listed = ", ".join(one_line(said(value)) for value in values[:6])
+        rows.append(TableRow(name, (((one_line(name), ""),), ((f"{len(values)}: {listed}", ""),))))
+    pick_row(app, PickWindow(_GROUP_COLUMNS, rows, chosen=chosen), take)

@@ -1,21 +1,17 @@
 """In which order a list of runs stands; that of Runs is remembered for each folder of runs.
 
-A small file with a version. One that is broken, newer or older is left out, and a note says so.
+A small file with a version. One that is broken, newer or older is set aside, and a note says so.
 The order of watched logs is part of their view: `tui.runs.log_list_memory`.
 """
 
-import dataclasses
-import hashlib
-import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from engine import atomic
-from engine.jobs.store import state_folder
-from engine.recipes import validation
+from engine import state_files
 from engine.recipes.validation import setting
-from engine.text import one_line
+from engine.state_files import StateFile, decode_record, encode_record
 from tui.snapshots import Spark
 
 SCHEMA = 1
@@ -26,7 +22,6 @@ LOG_COLUMNS = ("", STEP, CHANGED)
 """What logs can be sorted by, beside any tag; the first is by name."""
 VALUES = ("last", "best", "smoothed")
 """Which value of a curve is shown, and sorted by."""
-_LARGEST = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,34 +47,30 @@ def value_of(spark: Spark | None, value: str) -> float | None:
 
 def order_file(root: Path) -> Path:
     """Where the order of a folder of runs is kept."""
-    name = hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()[:24]
-    return state_folder() / "orders" / f"{name}.json"
+    return state_files.file_of("orders", os.path.realpath(root))
 
 
 def load(root: Path) -> tuple[SortOrder, str]:
     """The order of a folder of runs, and why it is a fresh one; empty where all is well."""
-    try:
-        with order_file(root).open("rb") as file:
-            table = json.loads(file.read(_LARGEST))
-    except FileNotFoundError:
-        return SortOrder(), ""
-    except (OSError, ValueError, RecursionError) as error:
-        reason = getattr(error, "strerror", None) or "it is damaged"
-        return SortOrder(), f"The order of last time is not used: {one_line(reason)}."
-    if not isinstance(table, dict) or table.get("schema") != SCHEMA:
-        return SortOrder(), "The order of last time is of another finetop, so this is a fresh one."
-    kept = table.get("order")
-    if isinstance(kept, dict) and "falling" in kept:  # as version 1 called it
-        kept = {"descending": kept["falling"], **kept}
-    order = validation.from_untrusted(SortOrder, kept) if isinstance(kept, dict) else None
-    if order is None:
-        return SortOrder(), "The order of last time holds something else, so this is a fresh one."
-    return order, ""
+    order, note = _file(root).load()
+    return order or SortOrder(), note
 
 
 def save(root: Path, order: SortOrder) -> None:
     """Keep the order. Raises OSError."""
-    path = order_file(root)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    table = {"schema": SCHEMA, "order": dataclasses.asdict(order)}
-    atomic.write_json(path, table, durable=False)
+    _file(root).save(order)
+
+
+def _file(root: Path) -> StateFile[SortOrder]:
+    return StateFile(
+        order_file(root),
+        "order",
+        lambda content: decode_record(content, SortOrder, SCHEMA, "order", upgrade=_upgrade),
+        lambda order: encode_record(order, SCHEMA, "order"),
+        set_aside=True,
+    )
+
+
+def _upgrade(order: dict[str, Any]) -> dict[str, Any]:
+    """What earlier versions called otherwise, by its name of today."""
+    return {"descending": order["falling"], **order} if "falling" in order else order

@@ -1,40 +1,46 @@
 """Which tokenizers were compared last, in the user's state folder."""
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from engine import atomic
-from engine.jobs.store import state_folder
+from engine.state_files import StateFile, UnusableState, decode_table, state_folder
 
 _SCHEMES = ("bundled:", "run:")
-_LARGEST = 1 << 16
-"""Bytes of the file."""
+
+
+def load() -> tuple[str, ...]:
+    """Their refs; without those that are gone, and none where the file says nothing to us."""
+    refs = _file().load()[0] or ()
+    return tuple(ref for ref in refs if ref.startswith(_SCHEMES) or os.path.exists(ref))
+
+
+def save(refs: Sequence[str]) -> None:
+    """Keep the choice, paths as absolute ones: the next start may be elsewhere. Raises OSError."""
+    _file().save(
+        [
+            ref if ref.startswith(_SCHEMES) else os.path.abspath(os.path.expanduser(ref))
+            for ref in refs
+        ]
+    )
 
 
 def kept_file() -> Path:
     return state_folder() / "tokenizers.json"
 
 
-def load() -> tuple[str, ...]:
-    """Their refs; without those that are gone, and none where the file says nothing to us."""
-    try:
-        with kept_file().open("rb") as file:
-            table = json.loads(file.read(_LARGEST))
-    except (OSError, ValueError, RecursionError):
-        return ()
-    refs = table.get("tokenizers") if isinstance(table, dict) else None
+def _file() -> StateFile[list[str]]:
+    return StateFile(
+        kept_file(),
+        "choice",
+        _decode,
+        lambda refs: atomic.encode_json({"tokenizers": refs}),
+    )
+
+
+def _decode(content: bytes) -> list[str]:
+    refs = decode_table(content).get("tokenizers")
     if not isinstance(refs, list) or not all(isinstance(ref, str) for ref in refs):
-        return ()
-    return tuple(ref for ref in refs if ref.startswith(_SCHEMES) or os.path.exists(ref))
-
-
-def save(refs: Sequence[str]) -> None:
-    """Keep the choice, paths as absolute ones: the next start may be elsewhere. Raises OSError."""
-    whole = [
-        ref if ref.startswith(_SCHEMES) else os.path.abspath(os.path.expanduser(ref))
-        for ref in refs
-    ]
-    kept_file().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    atomic.write_json(kept_file(), {"tokenizers": whole}, durable=False)
+        raise UnusableState("holds something else")
+    return refs

@@ -153,18 +153,17 @@ class TokensPage(Page):
         self._show()
 
     def action_pick(self) -> None:
-        from tui.tokens.pick_tokenizers import PickTokenizers
+        from tui.tokens.pick_tokenizers import pick_tokenizers
 
-        def take(refs: tuple[str, ...] | None) -> None:
-            if refs:
-                self._refs = refs
-                self.panes.begin()
-                self._ask()
-                self._show()
-                keep = self.services.actions.keep_tokenizers
-                run_in_background(self, lambda: keep(refs), failed=self._warn)
+        def take(refs: tuple[str, ...]) -> None:
+            self._refs = refs
+            self.panes.begin()
+            self._ask()
+            self._show()
+            keep = self.services.actions.keep_tokenizers
+            run_in_background(self, lambda: keep(refs), failed=self._warn)
 
-        self.app.push_screen(PickTokenizers(self._refs), take)
+        pick_tokenizers(self, self._refs, take)
 
     def _close_field(self) -> None:
         self.query_one(TextArea).remove_class("open")

@@ -1,19 +1,14 @@
 """A window to choose tokenizers in: those that were found, and any other by its path."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
-
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.message import Message
-from textual.widgets import Input
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
 from engine.text import one_line
-from tui.screens.modal import Window
-from tui.widgets.lines import Lines
-from tui.widgets.table import Column, Table, TableRow
+from tui.background import run_in_background
+from tui.screens.page import Page
+from tui.screens.pick_window import EntryField, Multi, Picked, PickWindow
+from tui.widgets.table import Column, TableRow
 
 if TYPE_CHECKING:
     from tui.services import Services
@@ -22,106 +17,71 @@ COLUMNS = (Column("tokenizer", 20, 36), Column("where", 16, 60))
 MOST = 8
 
 
-class TokenizersFound(Message):
-    """The folders were searched."""
+def pick_tokenizers(
+    page: Page, chosen: Sequence[str], take: Callable[[tuple[str, ...]], None]
+) -> None:
+    """Have tokenizers marked; `take` is called with their refs, in the order of marking."""
+    known = _KnownTokenizers(page.services, chosen)
 
-    def __init__(self, found: Sequence[tuple[str, str]]) -> None:
-        super().__init__()
-        self.found = tuple(found)
+    def receive(picked: Picked) -> None:
+        refs = picked.marked or ((picked.key,) if picked.key else ())
+        if refs:
+            take(refs)
+
+    PickWindow(
+        COLUMNS,
+        known.rows,
+        multi=Multi(chosen, most=MOST, numbered=True),
+        field=EntryField("tab: a path of tokenizer.json, folder, .model or .gguf", known.enter),
+        keys=known.keys,
+        empty="looking ...",
+        lines=None,
+        on_open=known.search,
+    ).open(page.app, receive)
 
 
-class PickTokenizers(Window[tuple[str, ...] | None]):
-    """Dismissed with the refs of those that are marked, in the order of marking."""
+class _KnownTokenizers:
+    """What the window lists: what was found, then what was chosen before, then what is typed."""
 
-    AUTO_FOCUS = "Table"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "mark", show=False),
-        Binding("enter", "take", show=False),
-    ]
-
-    def __init__(self, chosen: Sequence[str]) -> None:
-        super().__init__()
-        self._marked = list(chosen)
-        self._known = {ref: ref for ref in chosen}
+    def __init__(self, services: "Services", chosen: Sequence[str]) -> None:
+        self._services = services
+        self._names = {ref: ref for ref in chosen}
         self._searching = True
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
-            yield Table(COLUMNS, empty="looking ...")
-            field = Input(
-                placeholder="tab: a path of tokenizer.json, folder, .model or .gguf", compact=True
+    @property
+    def rows(self) -> list[TableRow]:
+        return [
+            TableRow(
+                ref, (((one_line(name), ""),), (("" if name == ref else one_line(ref), "dim"),))
             )
-            field.add_class("text-field")
-            field.cursor_blink = False
-            yield field
-            yield Lines(id="token-picking")
+            for ref, name in self._names.items()
+        ]
 
-    def on_mount(self) -> None:
-        self._refresh_rows()
-        self.run_worker(self._search, thread=True)
+    def keys(self, window: PickWindow) -> str:
+        searching = "looking ...  " if self._searching else ""
+        count = len(window.marked)
+        full = f"  {MOST} at most" if count == MOST else ""
+        return f"{searching}space marks, enter takes {count}, tab a path{full}"
 
-    def on_tokenizers_found(self, event: TokenizersFound) -> None:
-        self._searching = False
-        self._known = dict(event.found) | {
-            ref: name for ref, name in self._known.items() if ref not in dict(event.found)
-        }
-        self._refresh_rows()
+    def search(self, window: PickWindow) -> None:
+        """Have the folders searched, and list what is found."""
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        path = event.value.strip()
-        if not path:
-            self.action_take()
-            return
-        self._known.setdefault(path, path)
-        self._mark(path)
-        event.input.value = ""
-        self._refresh_rows()
-        self.query_one(Table).choose(path)
+        def add(tokenizers: list[tuple[str, str]]) -> None:
+            self._searching = False
+            names = dict(tokenizers)
+            known = {ref: name for ref, name in self._names.items() if ref not in names}
+            self._names = names | known
+            window.replace_rows(self.rows)
 
-    def action_mark(self) -> None:
-        chosen = self.query_one(Table).chosen
-        if chosen is not None and not isinstance(self.focused, Input):
-            if chosen in self._marked:
-                self._marked.remove(chosen)
-            else:
-                self._mark(chosen)
-            self._refresh_rows()
+        def fail(error: EngineError) -> None:
+            self._services.notify_user(one_line(error.title), "warning")
+            add([])
 
-    def action_take(self) -> None:
-        if not isinstance(self.focused, Input):
-            chosen = self.query_one(Table).chosen
-            self.dismiss(tuple(self._marked) or ((chosen,) if chosen else None))
+        run_in_background(window, self._services.actions.tokenizers, add, failed=fail)
 
-    def _mark(self, ref: str) -> None:
-        if ref not in self._marked and len(self._marked) < MOST:
-            self._marked.append(ref)
-
-    def _search(self) -> None:
-        """On a thread: it walks through folders."""
-        services = cast("Services", self.app)
-        try:
-            found = services.actions.tokenizers()
-        except EngineError as error:
-            self.app.call_from_thread(services.notify_user, one_line(error.title), "warning")
-            found = []
-        self.post_message(TokenizersFound(found))
-
-    def _refresh_rows(self) -> None:
-        rows = []
-        for ref, name in self._known.items():
-            order = f"{self._marked.index(ref) + 1} " if ref in self._marked else "  "
-            where = "" if name == ref else ref
-            rows.append(
-                TableRow(
-                    ref,
-                    (((order, "key"), (one_line(name), "")), ((one_line(where), "dim"),)),
-                    marked=ref in self._marked,
-                )
-            )
-        self.query_one(Table).show(rows)
-        told = "looking ...  " if self._searching else ""
-        full = f"  {MOST} at most" if len(self._marked) == MOST else ""
-        self.query_one("#token-picking", Lines).show(
-            [(f"{told}space marks, enter takes {len(self._marked)}, tab a path{full}", "dim")]
-        )
+    def enter(self, window: PickWindow, path: str) -> None:
+        """List a path that was typed, marked."""
+        self._names.setdefault(path, path)
+        window.replace_rows(self.rows)
+        window.mark(path)
+        window.choose(path)

@@ -23,25 +23,25 @@ def color(at: int) -> str:
 
 def count_of(reading: TokenizerOutput, name: str) -> Count | None:
     """The counts of the text of that name."""
-    return next((one.count for one in reading.texts if one.count.name == name), None)
+    return next((text.count for text in reading.texts if text.count.name == name), None)
 
 
 def counts_table(
     readings: Sequence[TokenizerOutput], name: str, width: int, glyphs: Glyphs
 ) -> list[Line]:
     """A line a tokenizer: what it is, and what the text of that name costs under it."""
-    room = max(8, min(30, width - 54, max((cell_len(one.name) for one in readings), default=8)))
+    room = max(8, min(30, width - 54, max((cell_len(each.name) for each in readings), default=8)))
     head = f"{'tokens':>8}{'t/word':>7}{'B/token':>8}{'unknown':>9}  "
     lines: list[Line] = [[(pad("  tokenizer", room + 4), "dim"), (head + "round trip", "dim")]]
-    for at, one in enumerate(readings):
+    for at, reading in enumerate(readings):
         first: Piece = (
-            f"{at + 1} {pad(fit(one_line(one.name), room, glyphs.ellipsis), room)}  ",
+            f"{at + 1} {pad(fit(one_line(reading.name), room, glyphs.ellipsis), room)}  ",
             color(at),
         )
-        if one.trouble:
-            lines.append([first, (one_line(one.trouble[0]), "bad")])
+        if reading.trouble:
+            lines.append([first, (one_line(reading.trouble[0]), "bad")])
             continue
-        count = count_of(one, name)
+        count = count_of(reading, name)
         if count is None:
             lines.append([first, ("reading ...", "dim")])
             continue
@@ -53,8 +53,8 @@ def counts_table(
                 (f"{number(count.tokens_per_word):>7}{number(count.bytes_per_token):>8}", ""),
                 (f"{unknown:>9}  ", "warn" if count.unknown else "dim"),
                 *round_trip(count, glyphs),
-                (f"  {one.kind}, {one.vocabulary:,} pieces", "dim"),
-                *([(f", adds {one_line(' '.join(one.adds))}", "dim")] if one.adds else []),
+                (f"  {reading.kind}, {reading.vocabulary:,} pieces", "dim"),
+                *([(f", adds {one_line(' '.join(reading.adds))}", "dim")] if reading.adds else []),
             ]
         )
     return [shorten(line, width, glyphs.ellipsis) for line in lines]
@@ -89,13 +89,13 @@ def texts_table(
     `parallel` are names of texts that say the same; the first of them is what the others are held
     against. Tokenizers for which there is no room are named below.
     """
-    good = [(at, one) for at, one in enumerate(readings) if not one.trouble]
+    good = [(at, each) for at, each in enumerate(readings) if not each.trouble]
     label = _label(names)
     fits = fitting(names, width)
     shown, rest = good[:fits], good[fits:]
     lines: list[Line] = [[(" " * label, "")], [(pad(" text", label), "dim")]]
-    for at, one in shown:
-        name = fit(one_line(one.name), 22, glyphs.ellipsis)
+    for at, reading in shown:
+        name = fit(one_line(reading.name), 22, glyphs.ellipsis)
         lines[0] = [*lines[0], (pad(name, 22, right=True) + "  ", color(at))]
         lines[1] = [*lines[1], (f"{'tokens':>7}{'t/word':>7}{'B/token':>8}  ", "dim")]
     for name in names:
@@ -104,25 +104,26 @@ def texts_table(
         lines += [[], [(f" the same said: tokens for one of {parallel[0]}", "title")]]
         times = "x" if glyphs.is_ascii else "×"
         for name in parallel[1:]:
-            ratios = [_ratio(one, name, parallel[0]) for _, one in shown]
+            ratios = [_ratio(reading, name, parallel[0]) for _, reading in shown]
             line = [
-                (pad(f"{number(one)}{times}" if one else NONE, 22, right=True) + "  ", "")
-                for one in ratios
+                (pad(f"{number(ratio)}{times}" if ratio else NONE, 22, right=True) + "  ", "")
+                for ratio in ratios
             ]
             lines.append([(f" {pad(name, label - 1)}", ""), *line])
-    lost = [(name, one, count) for name in names for _, one in shown
-            if (count := count_of(one, name)) and count.lost]  # fmt: skip
+    lost = [(name, reading, count) for name in names for _, reading in shown
+            if (count := count_of(reading, name)) and count.lost]  # fmt: skip
     if lost:
         lines += [[], [(" what decoding does not give back", "title")]]
-    for name, one, count in lost:
-        told = one_line("; ".join(count.lost))
-        lines.append([(f" {name}", ""), (f"  {one_line(one.name)}: ", "dim"), (told, "warn")])
-    for one in readings:
-        if one.trouble:
-            lines.append([(f" {one_line(one.name)}: {one_line(' '.join(one.trouble))}", "bad")])
+    for name, reading, count in lost:
+        losses = one_line("; ".join(count.lost))
+        lines.append([(f" {name}", ""), (f"  {one_line(reading.name)}: ", "dim"), (losses, "warn")])
+    for reading in readings:
+        if reading.trouble:
+            trouble = one_line(" ".join(reading.trouble))
+            lines.append([(f" {one_line(reading.name)}: {trouble}", "bad")])
     if rest:
-        told = ", ".join(one_line(one.name) for _, one in rest)
-        lines += [[], [(f" no room for {told}: ] shows them", "dim")]]
+        hidden = ", ".join(one_line(reading.name) for _, reading in rest)
+        lines += [[], [(f" no room for {hidden}: ] shows them", "dim")]]
     lines += [
         [],
         [
@@ -146,8 +147,8 @@ def _label(names: Sequence[str]) -> int:
 
 def _cells(shown: Sequence[tuple[int, TokenizerOutput]], name: str, glyphs: Glyphs) -> list[Piece]:
     cells: list[Piece] = []
-    for _, one in shown:
-        count = count_of(one, name)
+    for _, reading in shown:
+        count = count_of(reading, name)
         if count is None:
             cells.append((pad(NONE, 22, right=True) + "  ", "dim"))
             continue
@@ -158,16 +159,16 @@ def _cells(shown: Sequence[tuple[int, TokenizerOutput]], name: str, glyphs: Glyp
 
 
 def _ratio(reading: TokenizerOutput, name: str, against: str) -> float | None:
-    one, other = count_of(reading, name), count_of(reading, against)
-    return one.tokens / other.tokens if one and other and other.tokens else None
+    count, base = count_of(reading, name), count_of(reading, against)
+    return count.tokens / base.tokens if count and base and base.tokens else None
 
 
-def difference_lines(one: Rendered, other: Rendered, glyphs: Glyphs) -> list[Line]:
+def difference_lines(left: Rendered, right: Rendered, glyphs: Glyphs) -> list[Line]:
     """Two texts as one: in [- -] what only the first has, in {+ +} what only the second has."""
     lines: list[Line] = [[]]
     marks = {"same": ("", "", ""), "only_left": ("[-", "-]", "base"),
              "only_right": ("{+", "+}", "tuned")}  # fmt: skip
-    for change in differ(one, other):
+    for change in differ(left, right):
         opening, closing, role = marks[change.kind]
         parts = (change.right if change.kind == "only_right" else change.left).split("\n")
         for at, part in enumerate(parts, 1):

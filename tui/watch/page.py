@@ -21,9 +21,9 @@ from tui.watch.chart_board import ChartBoard
 from tui.watch.export import NAME_HINT
 from tui.watch.overlay import Overlay
 from tui.watch.samples_pane import SamplesPane
-from tui.widgets.field import Field
 from tui.widgets.lines import Lines, Rule
 from tui.widgets.pager import Pager
+from tui.widgets.text_field import TextField
 
 if TYPE_CHECKING:
     from textual.widgets import Input
@@ -214,34 +214,24 @@ class WatchPage(RunActions):
 
     def action_pin(self) -> None:
         """Find a chart by its tag; pin some before the others."""
-        from tui.screens.pick_tags import PickTags
+        from tui.screens.pick_tags import pick_tags
 
-        board = self.board
-
-        def take(choice: tuple[str | None, list[str]] | None) -> None:
-            if choice is not None:
-                board.show_tag(*choice)
-
-        pinned = self.services.chart_settings.view.pinned_tags
-        self.app.push_screen(PickTags(board.titles, pinned, board.tag), take)
+        board, pinned = self.board, self.services.chart_settings.view.pinned_tags
+        pick_tags(self.app, board.titles, pinned, board.tag, board.show_tag)
 
     def action_overlay(self) -> None:
         """Choose runs to be drawn beside this one."""
-        from tui.watch.pick_runs import PickRuns
-
-        def take(keys: frozenset[str] | None) -> None:
-            if keys is not None:
-                self._overlay.choose(keys)
+        from tui.watch.pick_runs import pick_runs
 
         marked = self.services.chart_settings.view.selected
         rows = self._overlay.others
         picked = [row.key for row in rows if row.run_key in marked]
-        self.app.push_screen(PickRuns(rows, picked, self.services.pins), take)
+        pick_runs(self.app, rows, picked, self.services.pins, self._overlay.choose)
 
     async def action_export(self) -> None:
         """Ask for a name; its ending says what is written."""
         if not self.query("#export"):
-            await self.mount(Field(hint=NAME_HINT, id="export"))
+            await self.mount(TextField(hint=NAME_HINT, id="export"))
         self.set_focus(self.query_one("#export"))
 
     def on_input_submitted(self, event: "Input.Submitted") -> None:

@@ -17,7 +17,7 @@ from tui.widgets.lines import Lines
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class FormField:
     key: str
     """The setting's dotted key."""
     label: str
@@ -28,7 +28,7 @@ class Field:
 @dataclass(frozen=True, slots=True)
 class Group:
     title: str
-    fields: tuple[Field, ...]
+    fields: tuple[FormField, ...]
 
 
 MOST_ROWS = 15
@@ -140,7 +140,7 @@ class Form(Vertical):
         self._bodies[at] = body
         return body
 
-    def _row(self, field: Field) -> Horizontal:
+    def _row(self, field: FormField) -> Horizontal:
         label = Lines(classes="label")
         label.show([(field.label, "dim")])
         text = self._texts.pop(field.key, None)

@@ -25,7 +25,7 @@ from tui.browse.page import BrowsePage
 from tui.browse.vote_page import VotePage
 from tui.glyphs import ASCII
 from tui.runs.list_page import RunListPage
-from tui.screens.prompts import Choose
+from tui.screens.pick_window import PickWindow
 from tui.widgets.table import Table
 
 WIDE, NARROW = (160, 50), (80, 24)
@@ -52,11 +52,13 @@ async def browsing(
 async def choose(pilot: Pilot[Any], key: str, label: str) -> None:
     """Open a window of choices, and take one by its label."""
     await pilot.press(key)
-    await until(pilot, lambda: isinstance(pilot.app.screen, Choose))
+    await until(pilot, lambda: isinstance(pilot.app.screen, PickWindow))
     window = pilot.app.screen
-    assert isinstance(window, Choose)
+    assert isinstance(window, PickWindow)
     await see(pilot, label)
-    window.query_one(Table).choose(next(one.key for one in window._offers if one.label == label))
+    window.query_one(Table).choose(
+        next(row.key for row in window.rows if row.cells[0][0][0] == label)
+    )
     await pilot.press("enter")
 
 

@@ -21,7 +21,7 @@ from tui.launch.page import LaunchPage
 from tui.screens.dialogs import ConfirmDialog, ErrorDialog
 from tui.screens.page import Page
 from tui.watch.page import WatchPage
-from tui.widgets.field import Field
+from tui.widgets.text_field import TextField
 
 WIDE, NARROW = (160, 50), (80, 24)
 
@@ -174,7 +174,7 @@ async def test_a_run_that_is_done_is_given_more(
         await pilot.press("down", "down", "down", "r")
         await see(pilot, "It had 3 epochs. How many in all?")
         assert "The schedule changes" in screen_text(app)
-        field = app.screen.query_one(Field)
+        field = app.screen.query_one(TextField)
         assert field.value == "6"
         for wrong, why in (("3", "it has 3 already"), ("many", "must be a number")):
             field.value = wrong

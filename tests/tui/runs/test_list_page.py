@@ -18,7 +18,7 @@ from tui.screens import sort_order
 from tui.screens.page import Page
 from tui.screens.run_dialogs import DifferenceWindow, NoteWindow, RemoveWindow, tags_in
 from tui.screens.sort_order import SortOrder
-from tui.widgets.field import Field
+from tui.widgets.text_field import TextField
 
 WIDE, NARROW = (160, 50), (80, 24)
 
@@ -280,7 +280,7 @@ async def test_runs_are_filtered_pinned_and_sorted_by_any_tag(three: FinetopApp)
         await see(pilot, "! speed: values that are no numbers")
         await pilot.press("t")
         await see(pilot, "space pins")
-        three.screen.query_one(Field).value = "speed"
+        three.screen.query_one(TextField).value = "speed"
         await pilot.press("enter")
         await see(pilot, "by last speed, rising")
         await until(pilot, lambda: listed(three) == ["c", "b", "a", "none"])
@@ -288,7 +288,7 @@ async def test_runs_are_filtered_pinned_and_sorted_by_any_tag(three: FinetopApp)
         await pilot.press("O")
         await until(pilot, lambda: listed(three) == ["c", "a", "b", "none"])
         await pilot.press("slash")
-        field = three.screen.query_one(Field)
+        field = three.screen.query_one(TextField)
         field.value = "tag:speed and not ("
         await see(pilot, "filter: something is missing here")
         field.value = "state:queued"

@@ -15,8 +15,8 @@ from tui.logs_app import LogsApp
 from tui.screens.page import Page
 from tui.screens.run_dialogs import DifferenceWindow, NoteWindow
 from tui.styled_text import Line
-from tui.widgets.field import Field
 from tui.widgets.table import Table, TableRow
+from tui.widgets.text_field import TextField
 
 RATES = {"a": 0.1, "b": 0.2, "c": 0.1}
 STEPS = {"a": 7, "b": 3, "c": 12}
@@ -63,8 +63,8 @@ async def test_groups_differences_notes_and_what_is_put_away(logs: Path, tmp_pat
         await see(pilot, "0.2 → 0.1")
         await pilot.press("escape", "m")
         await until(pilot, lambda: isinstance(app.screen, NoteWindow))
-        app.screen.query_one("#note", Field).value = "looks good"
-        app.screen.query_one("#tags", Field).value = "first"
+        app.screen.query_one("#note", TextField).value = "looks good"
+        app.screen.query_one("#tags", TextField).value = "first"
         await pilot.press("enter")
         await see(pilot, "a events · 1 tags · #first · looks good")
         await pilot.press("down", "x")
@@ -80,7 +80,7 @@ async def test_groups_differences_notes_and_what_is_put_away(logs: Path, tmp_pat
         await see(pilot, "lr 0.1 (1)")
         await see(pilot, "1 hidden · 1 archived")
         await pilot.press("X", "Z", "end", "z", "/")
-        again.screen.query_one(Field).value = "#first or (name:b and not note:first)"
+        again.screen.query_one(TextField).value = "#first or (name:b and not note:first)"
         await until(pilot, lambda: listed(again) == ["a", "b"])
     assert {path: path.stat().st_mtime_ns for path in logs.rglob("*")} == before
 
@@ -108,13 +108,13 @@ async def test_pins_the_order_by_step_and_the_filter_are_kept(
             lay_out(*given, **named)
 
         monkeypatch.setattr(app.screen, "_refresh_layout", laid_out)
-        app.screen.query_one(Field).value = "not a"
+        app.screen.query_one(TextField).value = "not a"
         await until(pilot, lambda: listed(app) == ["c", "b"])
-        app.screen.query_one(Field).value = "not (a or d)"
+        app.screen.query_one(TextField).value = "not (a or d)"
         await pilot.pause()
         await see(pilot, "not (a or d)")
         assert not layouts, "letters move nothing"
-        app.screen.query_one(Field).value = "not a"
+        app.screen.query_one(TextField).value = "not a"
         await pilot.press("enter")
         table = app.screen.query_one(Table)
         paint = table._line
@@ -142,7 +142,7 @@ async def test_pins_the_order_by_step_and_the_filter_are_kept(
         await see(pilot, "b c")  # a pinned one is always drawn
         await until(pilot, lambda: kept(tmp_path).get("run_filter") == "")
         await pilot.press("o", "/")
-        again.screen.query_one(Field).value = "b"
+        again.screen.query_one(TextField).value = "b"
         await until(pilot, lambda: again.screen.query_one(Table)._keys == (str(logs / "b"),))
         await pilot.press("enter", "space", "enter")
         await see(pilot, "c c")

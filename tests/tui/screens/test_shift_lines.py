@@ -159,7 +159,7 @@ def test_tokens_show_their_spaces_their_ids_and_which_are_special() -> None:
 
 def test_strengths_say_where_the_answer_turns() -> None:
     assert "ask first" in text(StrengthSweep().panel(0, NAMES[1]))
-    sweep = StrengthSweep(asked=True)
+    sweep = StrengthSweep(subject=True)
     told = {"words": 1, "sentences": 1, "lines": 1, "tokens": 1, "seconds": 0.1, "finish": "stop"}
     assert "0 of 5 made" in text([*sweep.panel(0, NAMES[1])])
     for strength in (0.0, 0.25, 0.5, 0.75, 1.0):

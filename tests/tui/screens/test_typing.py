@@ -15,7 +15,7 @@ from tui.base_app import BaseApp
 from tui.logs_app import LogsApp
 from tui.screens.modal import Window
 from tui.screens.page import Page
-from tui.screens.palette import PalettePage
+from tui.screens.pick_window import PickWindow
 from tui.widgets.pager import Pager
 
 TYPED = "xq3Dn"
@@ -71,7 +71,7 @@ async def test_in_the_palette(app: FinetopApp) -> None:
         await see(pilot, "live")
         app.post_message(Key("colon", ":"))
         burst(app, TYPED)
-        await until(pilot, lambda: isinstance(app.screen, PalettePage))
+        await until(pilot, lambda: isinstance(app.screen, PickWindow))
         await until(pilot, lambda: app.screen.query_one(Input).value == TYPED)
         await pilot.press("escape", "slash", "colon")
         await until(pilot, lambda: isinstance(app.screen, Page) and app.screen.filter_text == ":")
