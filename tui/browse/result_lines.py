@@ -40,53 +40,56 @@ def kinds_line(one: Kinds, arrow: str) -> str:
     return f"{len(one.drivers)} of {one.prompts} differ: {change}"
 
 
-def outcome(judges: Mapping[str, Sequence[Vote]], arm: str, other: str) -> list[str]:
-    """What all judges say of `arm` against `other`; the arms by name."""
-    whole = tally_all(judges, arm, other)
-    one, two = one_line(arm), one_line(other)
+def outcome(judges: Mapping[str, Sequence[Vote]], arm: str, against: str) -> list[str]:
+    """What all judges say of `arm` and of the arm that it is judged `against`; the arms by name."""
+    whole = tally_all(judges, arm, against)
+    name, name_against = one_line(arm), one_line(against)
     if not whole.decided and not whole.ties and not whole.both_bad:
-        return [f"No vote on {one} and {two} yet."]
-    lines = [f"{one} against {two}", f"  {_rate(whole)}", f"  {_deciding(whole)}"]
-    same, asked = whole.consistent
-    if asked:
-        lines.append(f"  asked twice, {same} of {asked} got the same answer again")
+        return [f"No vote on {name} and {name_against} yet."]
+    lines = [f"{name} against {name_against}", f"  {_rate(whole)}", f"  {_deciding(whole)}"]
+    same, repeated = whole.consistent
+    if repeated:
+        lines.append(f"  asked twice, {same} of {repeated} got the same answer again")
     else:
         lines.append("  no pair was asked twice yet, so the judge is not measured")
     if len(judges) > 1:
         for judge, votes in judges.items():
-            lines.append(f"  {one_line(judge)}: {_rate(tally(votes, arm, other))}")
+            lines.append(f"  {one_line(judge)}: {_rate(tally(votes, arm, against))}")
         agreed, several = agreement(judges)
         if several:
             lines.append(f"  the judges agree on {agreed} of {several} pairs that several saw")
     votes = [
-        vote for each in judges.values() for vote in each if {vote.left, vote.right} == {arm, other}
+        vote
+        for each in judges.values()
+        for vote in each
+        if {vote.left, vote.right} == {arm, against}
     ]
-    ours, theirs = mean_ratings(votes, arm), mean_ratings(votes, other)
+    ours, theirs = mean_ratings(votes, arm), mean_ratings(votes, against)
     for rubric in dict.fromkeys((*ours, *theirs)):
         cells = [
-            f"{name} {mean:.1f} ({count})"
-            for name, found in ((one, ours), (two, theirs))
-            for mean, count in [found.get(rubric, (0.0, 0))]
+            f"{rated} {mean:.1f} ({count})"
+            for rated, ratings in ((name, ours), (name_against, theirs))
+            for mean, count in [ratings.get(rubric, (0.0, 0))]
             if count
         ]
         lines.append(f"  {one_line(rubric)}, 1 to 5: {', '.join(cells)}")
     return lines
 
 
-def _rate(found: Tally) -> str:
-    undecided = f"{found.ties} tie{'s' * (found.ties != 1)}, {found.both_bad} both bad"
-    if found.rate is None:
+def _rate(votes: Tally) -> str:
+    undecided = f"{votes.ties} tie{'s' * (votes.ties != 1)}, {votes.both_bad} both bad"
+    if votes.rate is None:
         return f"preferred in none: {undecided}"
     return (
-        f"preferred in {found.wins} of {found.decided}, {found.rate:.0%} "
-        f"(95% interval {found.low:.0%} to {found.high:.0%}); {undecided}"
+        f"preferred in {votes.wins} of {votes.decided}, {votes.rate:.0%} "
+        f"(95% interval {votes.low:.0%} to {votes.high:.0%}); {undecided}"
     )
 
 
-def _deciding(found: Tally) -> str:
-    if found.more_votes is None:
+def _deciding(votes: Tally) -> str:
+    if votes.more_votes is None:
         return "even: at this rate no number of votes would decide"
-    if not found.more_votes:
+    if not votes.more_votes:
         return "decided: the interval leaves out one half"
-    more = found.more_votes
+    more = votes.more_votes
     return f"not decided: about {more:,} more vote{'s' * (more != 1)} at this rate would"

@@ -14,12 +14,12 @@ def measure(*, live: bool) -> Machine:
     import psutil
 
     host = one_line(socket.gethostname().partition(".")[0])
-    found = devices.find()
-    device = found[0]
+    all_devices = devices.find()
+    device = all_devices[0]
     if device.kind == "cuda":
         busy = _gpu_busy(device.key) if live else None
         name = one_line(device.name.replace("NVIDIA ", ""))
-        gpus = tuple(replace(one, memory_used=0) for one in found if one.kind == "cuda")
+        gpus = tuple(replace(gpu, memory_used=0) for gpu in all_devices if gpu.kind == "cuda")
         used = device.memory_used if live else 0
         return Machine(host, name, busy, used, device.memory_total, gpus)
     memory = psutil.virtual_memory()

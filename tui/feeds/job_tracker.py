@@ -151,12 +151,12 @@ def _spark(series: "Series | None", *, shaped: bool = True) -> Spark | None:
 
 def stamps(*paths: Path) -> Stamp:
     """What tells whether a file is another one or has changed."""
-    found = []
+    stamp = []
     for path in paths:
         try:
             status = os.stat(path)
         except OSError:
-            found.append((0, 0, 0))
+            stamp.append((0, 0, 0))
         else:
-            found.append((status.st_ino, status.st_mtime_ns, status.st_size))
-    return tuple(found)
+            stamp.append((status.st_ino, status.st_mtime_ns, status.st_size))
+    return tuple(stamp)

@@ -16,13 +16,15 @@ from tui.snapshots import RunRow
 
 def row_of(run: RunLog) -> RunRow:
     """Read-only, whatever it is."""
-    found = view(JobDirectory(run.path)) if run.kind is Kind.JOB else None
-    if found is None:
+    job_view = view(JobDirectory(run.path)) if run.kind is Kind.JOB else None
+    if job_view is None:
         record = JobRecord(run.name, str(run.kind), run.name, run.modified)
-        found = JobView(run.path, record, None, None, State.DONE, UserNotes())
+        job_view = JobView(run.path, record, None, None, State.DONE, UserNotes())
     else:
-        found = dataclasses.replace(found, record=dataclasses.replace(found.record, name=run.name))
-    return RunRow(found, shipped=True, odd_tags=odd_tags(run), log=run)
+        job_view = dataclasses.replace(
+            job_view, record=dataclasses.replace(job_view.record, name=run.name)
+        )
+    return RunRow(job_view, shipped=True, odd_tags=odd_tags(run), log=run)
 
 
 NotesByRun = Mapping[str, Mapping[str, Any]]

@@ -43,13 +43,14 @@ def odd_tags(run: "RunLog") -> tuple[str, ...]:
 def alarms(series: Mapping[str, Series]) -> tuple[str, ...]:
     """A line for each curve that stopped being numbers."""
     lines = []
-    found = alerts(series)
-    for one in found[:_ALARMS]:
-        more = f", {one.count:,} such values" if one.count > 1 else ""
-        after = "numbers again since" if one.recovered else "no number since"
-        lines.append(f"! {one_line(one.tag)} was {one.value:g} at step {one.step:,}{more}, {after}")
-    if len(found) > _ALARMS:
-        lines.append(f"! and {len(found) - _ALARMS} more curves")
+    curves = alerts(series)
+    for alert in curves[:_ALARMS]:
+        more = f", {alert.count:,} such values" if alert.count > 1 else ""
+        after = "numbers again since" if alert.recovered else "no number since"
+        what = f"{one_line(alert.tag)} was {alert.value:g} at step {alert.step:,}"
+        lines.append(f"! {what}{more}, {after}")
+    if len(curves) > _ALARMS:
+        lines.append(f"! and {len(curves) - _ALARMS} more curves")
     return tuple(lines)
 
 

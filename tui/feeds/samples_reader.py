@@ -36,7 +36,7 @@ class SamplesReader:
     @property
     def prompt_histories(self) -> tuple[PromptHistory, ...]:
         return tuple(
-            PromptHistory(prompt, tuple(said)) for (_, prompt), said in self._answers.items()
+            PromptHistory(prompt, tuple(answers)) for (_, prompt), answers in self._answers.items()
         )
 
     def poll(self) -> bool:
@@ -76,16 +76,16 @@ class SamplesReader:
         key = (name, prompt)
         if key not in self._answers and len(self._answers) >= MOST_PROMPTS:
             return False
-        said = self._answers.setdefault(key, [])
-        while said and said[-1].step >= step:
-            said.pop()  # a run that was taken up again says these anew
-        said.append(Answer(step, clean(text[:MOST_CHARACTERS])))
-        if len(said) > MOST_STEPS:
-            del said[1]
+        answers = self._answers.setdefault(key, [])
+        while answers and answers[-1].step >= step:
+            answers.pop()  # a run that was taken up again says these anew
+        answers.append(Answer(step, clean(text[:MOST_CHARACTERS])))
+        if len(answers) > MOST_STEPS:
+            del answers[1]
         return True
 
 
 def _prompt(messages: Any) -> str:
-    asked = [str(one["content"]) for one in messages if one["role"] == "user"]
-    last = asked[-1] if asked else str(messages[-1]["content"])
+    questions = [str(message["content"]) for message in messages if message["role"] == "user"]
+    last = questions[-1] if questions else str(messages[-1]["content"])
     return one_line(" ".join(last[:MOST_CHARACTERS].split()))

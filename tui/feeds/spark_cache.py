@@ -94,7 +94,7 @@ def _stamp(events: Path) -> Stamp:
     """Name, size and time of change of every file."""
     try:
         with os.scandir(events) as entries:
-            found = [(entry.name, entry.stat()) for entry in entries]
+            files = [(entry.name, entry.stat()) for entry in entries]
     except OSError:
         return []
-    return sorted([name, status.st_size, status.st_mtime_ns] for name, status in found)
+    return sorted([name, status.st_size, status.st_mtime_ns] for name, status in files)

@@ -102,8 +102,8 @@ def label_of(key: str) -> str:
     """A setting as a person calls it."""
     table, _, name = key.rpartition(".")
     owner = TABLES.get(table, TrainRecipe)
-    found = next((one for one in dataclasses.fields(owner) if one.name == name), None)
-    return str(found.metadata.get("label") or name) if found else key
+    field = next((field for field in dataclasses.fields(owner) if field.name == name), None)
+    return str(field.metadata.get("label") or name) if field else key
 
 
 def suggest(data: str, method: str, rank: str, taken: Collection[str]) -> str:

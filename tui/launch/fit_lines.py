@@ -99,17 +99,17 @@ def fit_lines(fit: "Fit | None", glyphs: Glyphs) -> list[Line]:
     if fit.fits is False and fit.advice:
         lines += [[("To make it fit, one of:", "warn")]]
         lines += [[(f"  {one_line(one.text)}", "warn")] for one in fit.advice] + [[]]
-    found = fit.memory
-    if found is not None:
-        whole = max(fit.needed or found.total, 1)
-        beside = (fit.needed or 0) - found.total
+    memory = fit.memory
+    if memory is not None:
+        whole = max(fit.needed or memory.total, 1)
+        beside = (fit.needed or 0) - memory.total
         for name, part in (
-            ("weights", found.weights),
-            ("gradients", found.gradients),
-            ("optimiser", found.optimiser),
-            ("activations", found.activations),
-            ("logits", found.logits),
-            ("overhead", found.overhead),
+            ("weights", memory.weights),
+            ("gradients", memory.gradients),
+            ("optimiser", memory.optimiser),
+            ("activations", memory.activations),
+            ("logits", memory.logits),
+            ("overhead", memory.overhead),
             ("libraries", max(0, beside)),
         ):
             if not part:
@@ -119,10 +119,10 @@ def fit_lines(fit: "Fit | None", glyphs: Glyphs) -> list[Line]:
                 (f"{name:<12}", "dim"), (f"{size(part):>9}  ", ""),
                 (glyphs.bar_full * cells, "tuned"),
             ])  # fmt: skip
-        most = size(fit.needed or found.total)
+        most = size(fit.needed or memory.total)
         lines += [[(f"{'at its most':<12}", "strong"), (f"{most:>9}", "strong")], []]
-        count = f"{parameters(found.parameters)} parameters, {parameters(found.trained)} learned"
-        how = ", as counted" if found.counted else ""
+        count = f"{parameters(memory.parameters)} parameters, {parameters(memory.trained)} learned"
+        how = ", as counted" if memory.counted else ""
         lines += [[(count, ""), (how, "dim")], [(fit.formats, "dim")]]
     if fit.largest_batch is not None:
         lines.append([("largest batch  ", "dim"), (f"{fit.largest_batch:,}", "strong")])
@@ -132,6 +132,6 @@ def fit_lines(fit: "Fit | None", glyphs: Glyphs) -> list[Line]:
     )
     if fit.disk_needed is not None:
         free = "" if fit.disk_free is None else f" of {size(fit.disk_free)} free"
-        one = "" if fit.checkpoint is None else f", {size(fit.checkpoint)} a checkpoint"
-        lines.append([("disk           ", "dim"), (f"{size(fit.disk_needed)}{free}{one}", "")])
+        each = "" if fit.checkpoint is None else f", {size(fit.checkpoint)} a checkpoint"
+        lines.append([("disk           ", "dim"), (f"{size(fit.disk_needed)}{free}{each}", "")])
     return lines

@@ -170,7 +170,7 @@ def facts(report: Report) -> list[str]:
     data, long, sides = report["data"], report["too_long"], report["sides"]
     looked, total = data["looked_at"], data["rows"]
     where = f"in the first {looked:,} rows: " if total and looked < total else ""
-    found = [one_line(data["schema"] or ""), f"{where}{report['rejected']:,} rejected"]
+    known = [one_line(data["schema"] or ""), f"{where}{report['rejected']:,} rejected"]
     for count, word in (
         (long["cut"]["rows"], "cut"),
         (long["dropped"]["rows"], "dropped"),
@@ -179,11 +179,11 @@ def facts(report: Report) -> list[str]:
         (sides["asked"], "held-out questions asked in training"),
     ):
         if count:
-            found.append(f"{count:,} {word}")
+            known.append(f"{count:,} {word}")
     if replay := report["replay"]:
-        found.append(f"{replay['share']:.0%} replayed")
-    found.append(f"{report['learned_tokens']:,} tokens learned")
-    return [one for one in found if one]
+        known.append(f"{replay['share']:.0%} replayed")
+    known.append(f"{report['learned_tokens']:,} tokens learned")
+    return [fact for fact in known if fact]
 
 
 def _row_head(row: Report, glyphs: Glyphs) -> Line:

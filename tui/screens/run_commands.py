@@ -75,8 +75,8 @@ class RunCommands:
         if row.view.state is State.QUEUED:
             self._cancel(row)
             return
-        asked = "ask" if row.view.state is State.STOPPING else ""
-        stage = self._sent_stages.get(row.key) or asked
+        stopping = "ask" if row.view.state is State.STOPPING else ""
+        stage = self._sent_stages.get(row.key) or stopping
         if not stage:
             self._send(row, "ask")
             return

@@ -24,9 +24,9 @@ def subject_of(row: RunRow) -> Subject:
     view, log = row.view, row.log
     name, state = view.record.name, state_of(row)
     notes = (*(f"#{tag}" for tag in view.notes.tags), view.notes.note)
-    said = (name,) if log else (name, view.record.id, view.base, view.method, state_words(view))
+    texts = (name,) if log else (name, view.record.id, view.base, view.method, state_words(view))
     return {
-        "": (*said, *notes),
+        "": (*texts, *notes),
         "name": (name,),
         "state": (state,) if state else (),
         "tag": row.tags,
