@@ -16,13 +16,21 @@ from transformers import TrainerState
 
 from engine.events.summary import perplexity
 from engine.worker.attempt import Attempt, Stopped
-from engine.worker.data.batching import SampledTrainer
+from engine.worker.data.batching import (
+    EncodedRows,
+    SampledTrainer,
+    choose_collate,
+    choose_sampler,
+    lengths_of,
+)
 from engine.worker.data.encode import collate, nll_by_row
 from engine.worker.training import checkpoints
 from engine.worker.training.callback import TrainingCallback
-from engine.worker.training.evaluator import Evaluator, preserve_rng_and_mode
+from engine.worker.training.evaluator import Evaluator, HeldOut, preserve_rng_and_mode
 from engine.worker.training.event_writer import TRAIN_TAGS, Curves
 from engine.worker.training.hardware_log import HardwareLogger
+from engine.worker.training.hf_arguments import training_arguments
+from engine.worker.training.setup import TrainingSetup
 
 
 class Meter:
@@ -156,3 +164,22 @@ class TokenTrainer(SampledTrainer):
         if self.args.device.type == "cuda":
             return float(torch.cuda.max_memory_allocated(self.args.device))
         return float(self._process.memory_info().rss)
+
+
+def token_trainer(
+    setup: TrainingSetup, curves: Curves, callback: TrainingCallback
+) -> tuple[TokenTrainer, HeldOut]:
+    """The trainer of a run that learns answers, and the evaluator of its held-out rows."""
+    attempt, data, recipe = setup.attempt, setup.data, setup.recipe
+    folder = attempt.directory.checkpoints
+    trainer = TokenTrainer(
+        attempt, curves, callback, setup.pad_id,
+        model=setup.model,
+        args=training_arguments(recipe.training, folder, setup.device, setup.formats),
+        train_dataset=EncodedRows(data.train),
+        processing_class=setup.tokenizer,
+        sampler=choose_sampler(recipe.training, lengths_of(data.train), recipe.data.max_length),
+        data_collator=choose_collate(recipe.training, setup.model, setup.pad_id),
+    )  # fmt: skip
+    batch_size = trainer.args.per_device_eval_batch_size
+    return trainer, HeldOut(attempt, setup.model, data.eval, batch_size, setup.pad_id)
