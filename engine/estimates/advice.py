@@ -3,12 +3,13 @@
 Each piece of advice was tried on the estimate, alone: it is given only where the run then fits.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.errors import EngineError
 from engine.estimates import memory
+from engine.estimates.memory import Estimate
 from engine.recipes.recipe import TrainRecipe
 
 MARGIN = 0.10
@@ -17,6 +18,7 @@ LARGEST = 4096
 """Rows; no larger batch is sought."""
 SHORTEST = 64
 """Tokens; no shorter rows are advised."""
+Estimator = Callable[[TrainRecipe], Estimate]
 Needs = Callable[[TrainRecipe], int]
 
 
@@ -29,17 +31,13 @@ class Advice:
     """As `--set` takes them; none where no change helps."""
 
 
-def needs(
-    config: Mapping[str, Any], parameters: int | None, device_kind: str, **known: Any
-) -> Needs:
-    """Bytes that a recipe needs of this model, as a function of the recipe.
+def needs(estimate: Estimator, device_kind: str) -> Needs:
+    """Bytes that a recipe needs of a device of this kind, as a function of the recipe.
 
-    On a CPU that is the whole worker, libraries included. `known` is as in `memory.estimate`.
+    On a CPU that is the whole worker, libraries included.
     """
     libraries = memory.LIBRARIES if device_kind == "cpu" else 0
-    return lambda recipe: libraries + memory.estimate(
-        config, recipe, parameters=parameters, device_kind=device_kind, **known
-    ).total  # fmt: skip
+    return lambda recipe: libraries + estimate(recipe).total
 
 
 def usable(free: int) -> int:

@@ -26,8 +26,6 @@ MOST_CORES = 16
 """Beyond them a CPU's memory is the bound."""
 LEAST_STEPS = 10
 """Of a run whose speed is believed: the first ones are slow."""
-BYTES_OF_TOKEN = 4
-"""Of English text and the usual vocabularies."""
 GUESSED = "guessed from the size: off by several times at worst"
 
 
@@ -56,18 +54,6 @@ def tokens_in_all(recipe: TrainRecipe, tokens: int | None) -> int | None:
         rows = training.max_steps * training.batch_size * training.accumulation
         return rows * recipe.data.max_length
     return None if tokens is None else int(tokens * training.epochs)
-
-
-def tokens_of_epoch(recipe: TrainRecipe, rows: int | None, size: int | None) -> int | None:
-    """Tokens of an epoch from the number of rows and the bytes of their file.
-
-    Replayed rows, of which nothing is known, are taken to be as long.
-    """
-    if not rows or size is None:
-        return None
-    used = min(rows, recipe.data.limit or rows)
-    own = used * min(size / rows / BYTES_OF_TOKEN, recipe.data.max_length)
-    return int(own / (1 - recipe.replay.share) if recipe.replay.data else own)
 
 
 def operations(

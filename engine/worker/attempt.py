@@ -155,19 +155,19 @@ class Attempt:
         from engine.checkpoints import checkpoint_list
         from engine.estimates import fit  # not needed to wait in line
 
-        root = self.directory.path.parent
+        store = open_store(self.directory.path.parent)
         try:
-            runs = [job.path for job in open_store(root).jobs()]
-            base = checkpoint_list.resolve(self.recipe.model.checkpoint, runs)
-            found = fit.assess(self.recipe, base, self.devices, root)
+            runs = [job.path for job in store.jobs()]
+            checkpoint = checkpoint_list.resolve(self.recipe.model.checkpoint, runs)
+            estimate = fit.estimate_fit(self.recipe, checkpoint, store, chosen=self.devices)
         except EngineError:
             return ""  # the job itself will say it, and better
-        if found.fits is not False:
+        if estimate.fits is not False:
             return ""
-        self.log(f"it may not fit: {found.line}")
-        for one in found.advice:
-            self.log(f"  {one.text}")
-        return f"; it may not fit: {found.line}"
+        self.log(f"it may not fit: {estimate.line}")
+        for advice in estimate.advice:
+            self.log(f"  {advice.text}")
+        return f"; it may not fit: {estimate.line}"
 
     def update(self, **fields: Any) -> None:
         """Change what the status says; it is on disk within half a second."""

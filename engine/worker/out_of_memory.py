@@ -84,9 +84,8 @@ def _advise(recipe: TrainRecipe, attempt: Attempt) -> tuple[tuple[Advice, ...], 
     """The advice, and a sentence on what was needed and what was there."""
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     checkpoint = checkpoint_list.resolve(recipe.model.checkpoint, runs)
-    config, parameters = fit.read_model(checkpoint)
     kind = attempt.device.kind if attempt.device is not None else "cpu"
-    need = advice.needs(config, parameters, kind, merges=fit.merges(recipe, checkpoint))
+    need = advice.needs(fit.estimator(checkpoint, kind), kind)
     room = fit.free_memory(attempt.devices) if kind == "cuda" else _machine()
     wanted = need(recipe)
     about = f"It needs about {gigabytes(wanted)} by the estimate"
