@@ -1,22 +1,19 @@
 """The difference between two answers, word by word: what both say, and what only one does.
 
-Owns no drawing. Words, runs of white space and marks are compared as they stand.
+Owns no drawing. Words (`engine.words`), runs of white space and single characters are compared as
+they stand.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from engine.words import count_words, pieces_of
 
 Kind = Literal["same", "only_left", "only_right"]
 
 MOST_PIECES = 4_000
 """Pieces of each text that are compared; the rest counts as changed. Matching is quadratic."""
-
-_PIECE = re.compile(
-    "[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"  # scripts without spaces: one by one
-    r"|[^\W_]+(?:['’\-‐‑\u200c\u200d][^\W_]+)*|\s+|."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +47,14 @@ def compare(left: str, right: str) -> Difference:
     """
     ours, theirs = _pieces(left), _pieces(right)
     changes = list(_merged(_changes(ours, theirs)))
-    same = sum(_words(change.left) for change in changes if change.kind == "same")
-    return Difference(tuple(changes), same, _words(left), _words(right))
+    same = sum(count_words(change.left) for change in changes if change.kind == "same")
+    return Difference(tuple(changes), same, count_words(left), count_words(right))
 
 
 def _pieces(text: str) -> list[str]:
-    found = [match[0] for match in _PIECE.finditer(text)]
-    return found[:MOST_PIECES] + (["".join(found[MOST_PIECES:])] if found[MOST_PIECES:] else [])
+    pieces = pieces_of(text)
+    rest = "".join(pieces[MOST_PIECES:])
+    return pieces[:MOST_PIECES] + ([rest] if rest else [])
 
 
 def _changes(ours: list[str], theirs: list[str]) -> Iterator[Change]:
@@ -170,7 +168,3 @@ def _together(changes: list[Change]) -> Iterator[Change]:
         yield Change("only_left", left, "")
     if right:
         yield Change("only_right", "", right)
-
-
-def _words(text: str) -> int:
-    return sum(1 for match in _PIECE.finditer(text) if any(map(str.isalnum, match[0])))

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from engine.chat import ROLES, Message
 from engine.errors import EngineError
 from engine.word_diff import Change, align
+from engine.words import pieces_of
 
 Mark = Literal["", "special", "unknown", "none"]
 """`special` is a token that means something by itself; `none` is text that is in no token."""
@@ -23,7 +24,7 @@ MOST_TOKENS = 20_000
 """Of one text that are handed over one by one; all are counted."""
 MOST_UNITS = 4_000
 """Special tokens and words of each text that are compared; matching is quadratic."""
-_WORD = re.compile(r"\n|[^\S\n]+|\w+|[^\w\s]")
+_LINE_BREAK = re.compile(r"(\n)")
 _TURN = re.compile(rf"^({'|'.join(ROLES)})\s*:\s?", re.MULTILINE | re.IGNORECASE)
 
 
@@ -48,7 +49,7 @@ class Count:
     bytes: int
     """In UTF-8."""
     words: int
-    """As `engine.compare.answer_length.count_words` counts: a character each in Han and kana."""
+    """As `engine.words` counts: a character each in Han and kana."""
     tokens: int
     unknown: int
     """Tokens that stand for what the vocabulary has no piece for."""
@@ -228,12 +229,18 @@ def _units(rendered: Rendered) -> list[str]:
     plain = ""
     for token in rendered.tokens:
         if token.mark == "special":
-            units += [*_WORD.findall(plain), token.text]
+            units += [*_plain_units(plain), token.text]
             plain = ""
         else:
             plain += token.text
-    units += _WORD.findall(plain)
+    units += _plain_units(plain)
     return units[:MOST_UNITS] + (["".join(units[MOST_UNITS:])] if units[MOST_UNITS:] else [])
+
+
+def _plain_units(text: str) -> list[str]:
+    """Words, marks and white space, each line break by itself: templates differ in them."""
+    pieces = [part for piece in pieces_of(text) for part in _LINE_BREAK.split(piece)]
+    return [piece for piece in pieces if piece]
 
 
 def parse_conversation(text: str) -> tuple[Message, ...]:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from engine.chat import Message
-from engine.compare.answer_length import count_words
 from engine.errors import EngineError
 from engine.tokenizers.readings import (
     MOST_CHARACTERS,
@@ -20,6 +19,7 @@ from engine.tokenizers.readings import (
     Tokenized,
     describe_loss,
 )
+from engine.words import count_words
 from engine.worker.data.chat_template import choose_template, leading_ids, own_template, prompt_text
 from engine.worker.data.preview import special_ids
 from engine.worker.data.template_sandbox import Fault

@@ -6,9 +6,9 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from engine.compare.answer_length import count_words
 from engine.errors import EngineError
 from engine.tokenizers.readings import Count, Rendered, Token, Tokenized, TokenizerOutput, to_table
+from engine.words import count_words
 
 
 class FakeReadings:
