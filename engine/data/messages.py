@@ -59,6 +59,23 @@ def read_conversation(row: Row, field: str) -> tuple[Message, ...]:
     return turns if turns[0].role == "system" else (*read_system(row), *turns)
 
 
+def read_prompt(row: Row, field: str) -> tuple[Message, ...]:
+    """What is asked, with the row's system message. An instruction brings its input along.
+
+    Raises BadRow.
+    """
+    if are_turns(row[field]):
+        return read_conversation(row, field)
+    if field != "instruction":
+        return (*read_system(row), Message("user", read_text(row, field)))
+    parts = [read_text(row, field, empty=True)]
+    parts += [read_text(row, more, empty=True) for more in ("input", "context") if row.get(more)]
+    prompt = "\n\n".join(part for part in parts if part.strip())
+    if not prompt:
+        raise BadRow("empty 'instruction'")
+    return (*read_system(row), Message("user", prompt))
+
+
 def read_turns(turns: object, field: str) -> tuple[Message, ...]:
     """The messages of a value for which `are_turns` holds. Raises BadRow for any other."""
     if isinstance(turns, Mapping) and are_turns(turns):
