@@ -27,7 +27,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class TextDifference:
     changes: tuple[Change, ...]
     same_words: int
     left_words: int
@@ -40,7 +40,7 @@ class Difference:
         return 2 * self.same_words / both if both else 1.0
 
 
-def compare(left: str, right: str) -> Difference:
+def compare(left: str, right: str) -> TextDifference:
     """What to show of two texts side by side. Joined, the left parts are `left`, the right `right`.
 
     Case and punctuation count; a run of white space equals any other.
@@ -48,7 +48,7 @@ def compare(left: str, right: str) -> Difference:
     ours, theirs = _pieces(left), _pieces(right)
     changes = list(_merged(_changes(ours, theirs)))
     same = sum(count_words(change.left) for change in changes if change.kind == "same")
-    return Difference(tuple(changes), same, count_words(left), count_words(right))
+    return TextDifference(tuple(changes), same, count_words(left), count_words(right))
 
 
 def _pieces(text: str) -> list[str]:

@@ -24,7 +24,7 @@ SLICE_BYTES = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class AnswerPair:
     """What two arms answered to one prompt."""
 
     prompt: Prompt
@@ -54,7 +54,7 @@ FILTERS = ("", "differ", "endless", "repeats")
 itself."""
 
 
-def lets_through(pair: Pair, name: str) -> bool:
+def lets_through(pair: AnswerPair, name: str) -> bool:
     """Whether a pair passes one of FILTERS."""
     if name == "differ":
         return pair.differs
@@ -129,7 +129,7 @@ class Collection:
         order = {prompt: at for at, prompt in enumerate(self._known())}
         return sorted(found, key=lambda one: order.get(one.prompt_id, len(order)))
 
-    def pairs(self, left: str, right: str) -> list[Pair]:
+    def pairs(self, left: str, right: str) -> list[AnswerPair]:
         """What both arms answered, in the order of the prompts."""
         pairs = []
         for one in self.of(left):
@@ -138,9 +138,11 @@ class Collection:
                 pairs.append(self._pair(one, other))
         return pairs
 
-    def _pair(self, one: Sample, other: Sample) -> Pair:
+    def _pair(self, one: Sample, other: Sample) -> AnswerPair:
         common = 1.0 if one.text == other.text else overlap(one.text, other.text)
-        return Pair(self.prompt(one), one, other, self.numbers(one), self.numbers(other), common)
+        return AnswerPair(
+            self.prompt(one), one, other, self.numbers(one), self.numbers(other), common
+        )
 
     def _take(self, line: bytes) -> None:
         if not line.strip():

@@ -87,7 +87,7 @@ class Vote:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class VoteCounts:
     """What the votes for `arm` against `other` say. Repeats of a pair count for the judge alone."""
 
     arm: str
@@ -222,7 +222,7 @@ def read(path: Path) -> list[Vote]:
     return votes
 
 
-def tally(votes: Iterable[Vote], arm: str, other: str) -> Tally:
+def tally(votes: Iterable[Vote], arm: str, other: str) -> VoteCounts:
     """Count the votes between two arms, of one judge or of several."""
     counted = [vote for vote in votes if {vote.left, vote.right} == {arm, other}]
     first = [vote for vote in counted if not vote.again]
@@ -231,7 +231,7 @@ def tally(votes: Iterable[Vote], arm: str, other: str) -> Tally:
     low, high = wilson(wins, wins + losses)
     said = {vote.prompt_id: _verdict(vote) for vote in first}
     twice = [vote for vote in counted if vote.again and vote.prompt_id in said]
-    return Tally(
+    return VoteCounts(
         arm,
         other,
         wins,
@@ -311,7 +311,7 @@ def judges_of(folder: Path) -> dict[str, list[Vote]]:
     return found
 
 
-def tally_all(judges: Mapping[str, Sequence[Vote]], arm: str, other: str) -> Tally:
+def tally_all(judges: Mapping[str, Sequence[Vote]], arm: str, other: str) -> VoteCounts:
     """The votes of all judges together; each is held against their own earlier votes alone."""
     whole = tally([vote for votes in judges.values() for vote in votes], arm, other)
     each = [tally(votes, arm, other).consistent for votes in judges.values()]

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from engine.events.columns import Arrays, Column, FilePoints, Store, Window, joined
+from engine.events.columns import Arrays, Column, ColumnStore, FilePoints, Window, joined
 from engine.events.series import Branch, Series
 
 _NEVER = (1 << 63) - 1
@@ -107,8 +107,8 @@ class Curve:
             start = stop
         ends = np.cumsum([len(one) for one in left]).tolist()
         order = np.concatenate([*left, kept])
-        aside = Store(_taken(found, order[: len(order) - len(kept)]))
-        merged = Store(_taken(found, kept) if left else found)
+        aside = ColumnStore(_taken(found, order[: len(order) - len(kept)]))
+        merged = ColumnStore(_taken(found, kept) if left else found)
         self._abandoned = tuple(
             Branch(*aside.view(end - len(one), end), step)
             for one, end, step in zip(left, ends, rewound, strict=True)
@@ -119,7 +119,10 @@ class Curve:
 
 
 def _hand_over(
-    columns: Sequence[Column | None], order: npt.NDArray[np.intp], aside: Store, merged: Store
+    columns: Sequence[Column | None],
+    order: npt.NDArray[np.intp],
+    aside: ColumnStore,
+    merged: ColumnStore,
 ) -> None:
     """Let the columns be windows into both stores, which hold their points in this order."""
     places = np.empty(len(order), np.intp)

@@ -66,7 +66,7 @@ class HardwareSample:
     """Why a GPU that seems to be here is not among them; not cleaned."""
 
 
-class Meter:
+class HardwareReader:
     """Reads one machine again and again. Keeps NVML open; `close` lets go of it."""
 
     def __init__(

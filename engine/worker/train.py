@@ -18,7 +18,7 @@ from engine.worker.training import checkpoints, eval_samples
 from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.eval_history import History
 from engine.worker.training.evaluator import Evaluator
-from engine.worker.training.event_writer import Curves
+from engine.worker.training.event_writer import EventWriter
 from engine.worker.training.setup import TrainingSetup, load_model, prepare_setup
 from engine.worker.training.trainer import TokenTrainer, token_trainer
 
@@ -40,12 +40,14 @@ def _restore_callback(setup: TrainingSetup) -> TrainingCallback:
     return TrainingCallback(setup.attempt, setup.recipe, history)
 
 
-def _open_curves(setup: TrainingSetup) -> Curves:
+def _open_curves(setup: TrainingSetup) -> EventWriter:
     first_step = checkpoints.step_of(setup.resumed) + 1 if setup.resumed else 0
-    return Curves(setup.attempt.directory.events, setup.attempt.number, first_step)
+    return EventWriter(setup.attempt.directory.events, setup.attempt.number, first_step)
 
 
-def _make_trainer(setup: TrainingSetup, curves: Curves, callback: TrainingCallback) -> TokenTrainer:
+def _make_trainer(
+    setup: TrainingSetup, curves: EventWriter, callback: TrainingCallback
+) -> TokenTrainer:
     """The trainer of the recipe's objective, with its evaluators, at the resumed checkpoint."""
     trainer, held_out = _trainer_of_objective(setup, curves, callback)
     # The Trainer prints its logs to the screen that a worker does not have.
@@ -59,7 +61,7 @@ def _make_trainer(setup: TrainingSetup, curves: Curves, callback: TrainingCallba
 
 
 def _trainer_of_objective(
-    setup: TrainingSetup, curves: Curves, callback: TrainingCallback
+    setup: TrainingSetup, curves: EventWriter, callback: TrainingCallback
 ) -> tuple[TokenTrainer, Evaluator]:
     if setup.recipe.training.objective == "dpo":
         from engine.worker.training.dpo import preference_trainer  # needs the package trl

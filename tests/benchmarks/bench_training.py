@@ -40,7 +40,7 @@ from engine.worker.model.build import ModelSpec, build_model, find_stage
 from engine.worker.model.dtypes import Formats, pick_formats
 from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.eval_history import History
-from engine.worker.training.event_writer import Curves
+from engine.worker.training.event_writer import EventWriter
 from engine.worker.training.hf_arguments import training_arguments
 from engine.worker.training.setup import TrainingSetup
 from engine.worker.training.trainer import token_trainer
@@ -126,7 +126,7 @@ def train_ours(work: Work) -> Speed:
     attempt.devices = devices.options("cpu")[0]
     attempt._writer.start()
     attempt.log = lambda line: None  # type: ignore[method-assign]
-    curves, tokenizer = Curves(job.events, 1, 1), loading.load_tokenizer(BASE)
+    curves, tokenizer = EventWriter(job.events, 1, 1), loading.load_tokenizer(BASE)
     callback = TrainingCallback(attempt, work.recipe, History())
     setup = TrainingSetup(
         attempt, work.recipe, work.device, work.formats, find_stage(work.recipe, []), tokenizer,

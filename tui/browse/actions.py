@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.compare import export, votes
 from engine.compare.annotations import LONGEST, Remark
-from engine.compare.answer_pairs import Pair, of_job
+from engine.compare.answer_pairs import AnswerPair, of_job
 from engine.compare.metrics import MEASURES
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
@@ -28,7 +28,7 @@ class BrowseActions(SubPage):
     write_queue: WriteQueue
 
     @property
-    def pair(self) -> Pair | None:
+    def pair(self) -> AnswerPair | None:
         raise NotImplementedError
 
     def change_view(self, **changes: object) -> None:

@@ -11,7 +11,7 @@ from textual.message import Message
 
 from engine.compare import annotations as remark_files
 from engine.compare.annotations import Remark
-from engine.compare.answer_pairs import Pair
+from engine.compare.answer_pairs import AnswerPair
 from engine.text import clean, one_line
 from engine.word_diff import Change, compare
 from tui.browse.actions import BrowseActions
@@ -68,12 +68,12 @@ class BrowsePage(BrowseActions):
         self.answers = Answers()
         self.view = View()
         self._read = False
-        self._pairs: list[Pair] = []
+        self._pairs: list[AnswerPair] = []
         self._alone = False
         """Whether the list is put away."""
         self._shows_differences = True
         self._asked_lines = 0
-        self._diffing: Pair | None = None
+        self._diffing: AnswerPair | None = None
         """The pair whose words are compared last, on a thread."""
         self._word_changes: WordsCompared | None = None
         """Of the pair that was read last, the words that only one has."""
@@ -167,7 +167,7 @@ class BrowsePage(BrowseActions):
         return self.services.runs.row(str(self.path))
 
     @property
-    def pair(self) -> Pair | None:
+    def pair(self) -> AnswerPair | None:
         """The pair that is read."""
         key = self.query_one("#pairs", Table).chosen if self.ready else None
         return next((one for one in self._pairs if one.id == key), None)
@@ -257,7 +257,7 @@ class BrowsePage(BrowseActions):
         self._show_pair()
         self.show_keys()
 
-    def _list_row(self, pair: Pair, named: str) -> TableRow:
+    def _list_row(self, pair: AnswerPair, named: str) -> TableRow:
         remark = self.answers.remarks.get(pair.id, Remark())
         title: tuple[Piece, ...] = ((named, ""),)
         if remark.note:
@@ -371,7 +371,7 @@ class BrowsePage(BrowseActions):
             self._word_changes = event
             self._show_pair()
 
-    def _texts(self, pair: Pair) -> tuple[list[Line], list[Line]]:
+    def _texts(self, pair: AnswerPair) -> tuple[list[Line], list[Line]]:
         """Both answers; what only one of them says stands between marks, once that is known."""
         one, other = pair.left.text, pair.right.text
         if self._shows_differences and one and other and pair.differs:
@@ -391,12 +391,12 @@ class BrowsePage(BrowseActions):
 class WordsCompared(Message):
     """The words of a pair are compared."""
 
-    def __init__(self, pair: Pair, changes: tuple[Change, ...]) -> None:
+    def __init__(self, pair: AnswerPair, changes: tuple[Change, ...]) -> None:
         super().__init__()
         self.pair = pair
         self.changes = changes
 
 
-def diff_of(pair: Pair) -> WordsCompared:
+def diff_of(pair: AnswerPair) -> WordsCompared:
     left, right = (clean(one.text[:MOST_CHARACTERS]) for one in (pair.left, pair.right))
     return WordsCompared(pair, compare(left, right).changes)

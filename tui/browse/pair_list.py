@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.compare.answer_length import measure
-from engine.compare.answer_pairs import FILTERS, Pair, lets_through
+from engine.compare.answer_pairs import FILTERS, AnswerPair, lets_through
 from engine.compare.metrics import MEASURES
 from engine.compare.samples import Sample
 from engine.text import clean, one_line
@@ -42,7 +42,7 @@ class View:
     """Only these prompts, where a page has asked for them; in this order unless sorted."""
 
 
-def listed(answers: Answers, view: View) -> list[Pair]:
+def listed(answers: Answers, view: View) -> list[AnswerPair]:
     """The pairs to show, in order."""
     pairs = [pair for pair in answers.pairs if passes(answers, pair, view)]
     if not view.sort:
@@ -52,7 +52,7 @@ def listed(answers: Answers, view: View) -> list[Pair]:
         return sorted(pairs, key=lambda pair: pair.common)
     sign = {1: -1.0, 2: 1.0}.get(view.direction)
 
-    def place(pair: Pair) -> tuple[bool, float]:
+    def place(pair: AnswerPair) -> tuple[bool, float]:
         change = pair.change(view.sort)
         if change is None:
             return (True, 0.0)
@@ -61,7 +61,7 @@ def listed(answers: Answers, view: View) -> list[Pair]:
     return sorted(pairs, key=place)
 
 
-def passes(answers: Answers, pair: Pair, view: View) -> bool:
+def passes(answers: Answers, pair: AnswerPair, view: View) -> bool:
     remark = answers.remarks.get(pair.id)
     if view.shown == MARKED and not (remark and remark.marked):
         return False
@@ -97,7 +97,7 @@ def skills(answers: Answers) -> dict[str, int]:
     return found
 
 
-def change_of(pair: Pair, sort: str) -> str:
+def change_of(pair: AnswerPair, sort: str) -> str:
     """The number that the list is sorted by: left, right."""
     before, after = pair.left_numbers.get(sort), pair.right_numbers.get(sort)
     if before is None or after is None:
@@ -110,7 +110,7 @@ def short(number: float) -> str:
     return f"{number:.0f}" if number == int(number) else value(number)
 
 
-def common_of(pair: Pair) -> str:
+def common_of(pair: AnswerPair) -> str:
     if not pair.differs:
         return "same"
     return f"{min(pair.common, 0.99):.0%}" if pair.common < 1 else "order"
@@ -145,7 +145,7 @@ def facts_of(sample: Sample, numbers: dict[str, float], sort: str, width: int, b
     return line
 
 
-def prompt_lines(pair: Pair, arms: tuple[str, str], *, reference: bool = True) -> list[Line]:
+def prompt_lines(pair: AnswerPair, arms: tuple[str, str], *, reference: bool = True) -> list[Line]:
     """The whole conversation that was asked; the roles are named where there are several turns.
 
     `arms` are what left and right are called where their own earlier answers are not the same.
@@ -169,7 +169,7 @@ def prompt_lines(pair: Pair, arms: tuple[str, str], *, reference: bool = True) -
     return lines
 
 
-def titles(pairs: Sequence[Pair]) -> dict[str, str]:
+def titles(pairs: Sequence[AnswerPair]) -> dict[str, str]:
     """What each pair is listed as: its last question, without a first paragraph that many share."""
     asked = {
         pair.id: [one.content for one in pair.left.messages if one.role == "user"][-1:] or [pair.id]
@@ -184,18 +184,18 @@ def titles(pairs: Sequence[Pair]) -> dict[str, str]:
     return found
 
 
-def alike(pair: Pair) -> str:
+def alike(pair: AnswerPair) -> str:
     """How both answers were made, as far as that is the same."""
     return ", ".join(one for one, other in _made(pair) if one == other)
 
 
-def unlike(pair: Pair | None) -> list[str]:
+def unlike(pair: AnswerPair | None) -> list[str]:
     """What differs between two answers beside the arms' weights, left and right."""
     made = _made(pair) if pair is not None else []
     return [f"{one} | {other}" for one, other in made if one != other]
 
 
-def _made(pair: Pair) -> list[tuple[str, str]]:
+def _made(pair: AnswerPair) -> list[tuple[str, str]]:
     """How each of two answers was made, fact by fact."""
     return list(zip(_how(pair.left), _how(pair.right), strict=True))
 
@@ -218,7 +218,7 @@ def _said(one: object) -> str:
     return ("yes" if one else "no") if isinstance(one, bool) else str(one)
 
 
-def _text(answers: Answers, pair: Pair) -> str:
+def _text(answers: Answers, pair: AnswerPair) -> str:
     remark = answers.remarks.get(pair.id)
     asked = " ".join(message.content for message in pair.left.messages)
     note = remark.note if remark else ""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 
 from engine.compare.paired_stats import Kinds, PairedDifference
-from engine.compare.votes import Tally, Vote, agreement, mean_ratings, tally, tally_all
+from engine.compare.votes import Vote, VoteCounts, agreement, mean_ratings, tally, tally_all
 from engine.text import one_line
 
 
@@ -73,7 +73,7 @@ def outcome(judges: Mapping[str, Sequence[Vote]], arm: str, other: str) -> list[
     return lines
 
 
-def _rate(found: Tally) -> str:
+def _rate(found: VoteCounts) -> str:
     undecided = f"{found.ties} tie{'s' * (found.ties != 1)}, {found.both_bad} both bad"
     if found.rate is None:
         return f"preferred in none: {undecided}"
@@ -83,7 +83,7 @@ def _rate(found: Tally) -> str:
     )
 
 
-def _deciding(found: Tally) -> str:
+def _deciding(found: VoteCounts) -> str:
     if found.more_votes is None:
         return "even: at this rate no number of votes would decide"
     if not found.more_votes:

@@ -7,7 +7,7 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from engine.errors import EngineError
-from engine.tokenizers.readings import format_conversation, parse_conversation
+from engine.tokenizers.tokenizer_output import format_conversation, parse_conversation
 from tui.screens.dialogs import ErrorDialog
 from tui.screens.page import bindings_of
 from tui.tokens.block_pane import Blocks

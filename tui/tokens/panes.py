@@ -12,8 +12,8 @@ from textual.widgets import TextArea
 from engine.chat import Message as Turn
 from engine.errors import EngineError
 from engine.text import one_line
-from engine.tokenizers.readings import Rendered, TokenizerOutput
 from engine.tokenizers.sample_texts import CONVERSATION, LINES
+from engine.tokenizers.tokenizer_output import RenderedTemplate, TokenizerOutput
 from tui.formatting import error_lines
 from tui.screens.page import Page
 from tui.styled_text import Line, Piece
@@ -25,7 +25,7 @@ from tui.widgets.lines import Lines, Rule
 from tui.widgets.pager import Pager
 
 if TYPE_CHECKING:
-    from engine.tokenizers.readings import Tokenized
+    from engine.tokenizers.tokenizer_output import Tokenized
 
 VIEWS = ("pieces", "texts", "templates", "difference")
 MOST_PANES = 4
@@ -295,5 +295,5 @@ class TokenPanes(Page):
         self.query_one("#token", Lines).show(line)
 
 
-def _rendered(reading: TokenizerOutput, form: str) -> Rendered | None:
+def _rendered(reading: TokenizerOutput, form: str) -> RenderedTemplate | None:
     return next((one for one in reading.renders if one.form == form), None)

@@ -13,14 +13,14 @@ from engine.recipes.settings import Decode
 from engine.worker.companion import requests
 from engine.worker.companion.model_pool import ModelPool
 from engine.worker.companion.protocol import WAITING, Cancelled, Event, Request
-from engine.worker.companion.streaming import answered, speak
+from engine.worker.companion.streaming import answer_event, stream_answer
 from engine.worker.data.chat_template import render_prompt
 from engine.worker.inference import arm_facts
 from engine.worker.inference.arm_facts import Fact
 from engine.worker.inference.batch import ROWS, PromptBatch
 from engine.worker.inference.endpoint_replies import EndpointGone
 from engine.worker.inference.models import too_long
-from engine.worker.inference.token_shift import ArmLogits, Words, compare, read
+from engine.worker.inference.token_shift import ArmLogits, TokenSpelling, compare, read
 from engine.worker.tokenizers.detokenize import decode_ids, pieces_of
 
 
@@ -79,7 +79,7 @@ class CompareHandlers:
             loaded_arm = yield from self._pool.load_arm(scaled, cancelled)
             if loaded_arm is None or cancelled():
                 break
-            for event in speak(self._pool, loaded_arm, messages, decode, cancelled):
+            for event in stream_answer(self._pool, loaded_arm, messages, decode, cancelled):
                 if event and event["event"] == "answer":
                     samples.append(event["sample"])
                 yield {**event, "strength": strength} if event else event
@@ -112,7 +112,7 @@ class CompareHandlers:
                         made = batch.step()
                         for sample in made:
                             count += 1
-                            yield answered(sample)
+                            yield answer_event(sample)
                         yield WAITING if batch.is_remote and not made else None
                 except EndpointGone as error:
                     gone = gone or error
@@ -236,7 +236,7 @@ def describe(tokenizer: Any, ids: list[int]) -> Event:
         raise EngineError(
             "There is no such token.", f"{max(ids)}; this tokenizer has {len(tokenizer)}"
         )
-    words = Words(tokenizer)
+    words = TokenSpelling(tokenizer)
     return {
         "text": decode_ids(tokenizer, ids),
         "tokens": [

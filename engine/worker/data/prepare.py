@@ -26,7 +26,7 @@ from engine.worker.data.split import (
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class EncodedPair:
     """A prompt with its better and its worse answer."""
 
     chosen: Encoded
@@ -44,9 +44,9 @@ class PreparedDataset:
     eval: list[Encoded]
     rejects: list[dict[str, Any]]
     counts: Counts = field(default_factory=Counts)
-    pairs: list[Pair] = field(default_factory=list)
+    pairs: list[EncodedPair] = field(default_factory=list)
     """Where the objective is `dpo`: one for each row of `train`, in its order."""
-    eval_pairs: list[Pair] = field(default_factory=list)
+    eval_pairs: list[EncodedPair] = field(default_factory=list)
     eval_examples: list[Example | None] = field(default_factory=list)
     """As `eval`, row by row: what was encoded."""
 
@@ -82,7 +82,7 @@ def prepare(
     own = overlap.distinct if data.deduplicate else train
     encoder = _Encoder(data, tokenizer, template, pairs=objective == "dpo")
     kept, measured = encoder.encode_all(own), encoder.encode_all(held_out)
-    replayed: list[Pair] = []
+    replayed: list[EncodedPair] = []
     if replay.data and replay.share and kept:
         pool = replaying.open_pool(replay, held_out, data, seed, runs)
         files.append(pool.sampled)
@@ -141,17 +141,17 @@ class _Encoder:
         self.too_long = 0
         self._data, self._tokenizer, self._template = data, tokenizer, template
 
-    def encode_all(self, rows: Iterable[RowExamples]) -> list[Pair]:
+    def encode_all(self, rows: Iterable[RowExamples]) -> list[EncodedPair]:
         """All that can be used, in order."""
         encoded = [self.encode(example) for row in rows for example in row]
         return [one for one in encoded if one is not None]
 
-    def encode(self, example: Example) -> Pair | None:
+    def encode(self, example: Example) -> EncodedPair | None:
         """The example, and with pairs its other answer, else the same again; None is refused."""
         chosen = self._encode(example)
         other = self._encode_rejected(example, chosen) if self.pairs and chosen.kept else chosen
         if chosen.kept and other.kept:
-            return Pair(chosen, other, example)
+            return EncodedPair(chosen, other, example)
         why = chosen if not chosen.kept else other
         file, _, line = example.source.rpartition(":")
         text = example.messages[-1].content if example.messages else example.text

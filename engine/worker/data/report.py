@@ -59,7 +59,7 @@ class Wanted:
 
 
 @dataclass(slots=True)
-class Tally:
+class Occurrences:
     """One oddity: how often, and where first."""
 
     rows: int = 0
@@ -75,18 +75,20 @@ class Tally:
 class Findings:
     """What was counted over the rows that a template takes."""
 
-    bos: dict[int, Tally] = field(default_factory=lambda: {0: Tally(), 1: Tally(), 2: Tally()})
+    bos: dict[int, Occurrences] = field(
+        default_factory=lambda: {0: Occurrences(), 1: Occurrences(), 2: Occurrences()}
+    )
     """By how many BOS tokens a row has; 2 is two or more."""
-    marks: Tally = field(default_factory=Tally)
+    marks: Occurrences = field(default_factory=Occurrences)
     """Rows whose own text holds special tokens."""
-    endless: Tally = field(default_factory=Tally)
+    endless: Occurrences = field(default_factory=Occurrences)
     """Rows with an answer that ends in no end token, though nothing was cut."""
-    seams: Tally = field(default_factory=Tally)
+    seams: Occurrences = field(default_factory=Occurrences)
     """Rows whose prompt, alone, becomes other tokens than before its answer."""
     kept: int = 0
-    cut: Tally = field(default_factory=Tally)
+    cut: Occurrences = field(default_factory=Occurrences)
     """Rows that are shortened and kept."""
-    dropped: Tally = field(default_factory=Tally)
+    dropped: Occurrences = field(default_factory=Occurrences)
     """Rows that are too long to be kept."""
     target_tokens: int = 0
     """Trained tokens of the rows that are kept."""

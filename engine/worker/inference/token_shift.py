@@ -80,7 +80,7 @@ def compare(base: ArmLogits, tuned: ArmLogits, sample: Sample) -> Shift:
         )
     # The wider one has rows that only pad it.
     width = min(base.logits.shape[-1], tuned.logits.shape[-1])
-    words, tokens = Words(tuned.tokenizer), []
+    words, tokens = TokenSpelling(tuned.tokenizer), []
     for start in range(0, len(sample.output_ids), _ROWS):
         rows = slice(start, start + _ROWS)
         before, after = (
@@ -109,7 +109,7 @@ def _kl(before: Tensor, after: Tensor) -> Tensor:
 
 
 def _tokens(
-    words: "Words", said: Sequence[int], before: Tensor, after: Tensor
+    words: "TokenSpelling", said: Sequence[int], before: Tensor, after: Tensor
 ) -> list[ShiftedToken]:
     chosen = torch.tensor(said).unsqueeze(-1)
     base, tuned = before.gather(-1, chosen), after.gather(-1, chosen)
@@ -133,7 +133,7 @@ def _tokens(
     ]
 
 
-def _tops(words: "Words", logs: Tensor) -> list[tuple[Candidate, ...]]:
+def _tops(words: "TokenSpelling", logs: Tensor) -> list[tuple[Candidate, ...]]:
     values, ids = logs.topk(min(TOP, logs.shape[-1]), dim=-1)
     return [
         tuple(
@@ -144,7 +144,7 @@ def _tops(words: "Words", logs: Tensor) -> list[tuple[Candidate, ...]]:
     ]
 
 
-class Words:
+class TokenSpelling:
     """The texts of single tokens, each decoded once."""
 
     def __init__(self, tokenizer: Any) -> None:

@@ -23,13 +23,13 @@ from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.batching import EncodedRows, choose_sampler
 from engine.worker.data.preference_pairs import (
     FILE,
-    Compared,
+    ScoredPair,
     collate_pairs,
     compare_with_reference,
 )
 from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.evaluator import preserve_rng_and_mode
-from engine.worker.training.event_writer import Curves
+from engine.worker.training.event_writer import EventWriter
 from engine.worker.training.hf_arguments import training_arguments
 from engine.worker.training.setup import TrainingSetup
 from engine.worker.training.trainer import TokenTrainer
@@ -94,7 +94,7 @@ class PreferenceTrainer(TokenTrainer, _Bridge):
         """The share of this pass in the mean over the pairs of its step."""
         loss, numbers = self.compare(inputs)
         pairs = _pairs_in(inputs)
-        self.meter.add(loss * pairs, torch.tensor(pairs))
+        self.loss_sum.add(loss * pairs, torch.tensor(pairs))
         for name, value in numbers.items():
             self._sums[name] += value * pairs
         share: Tensor = loss * (pairs / num_items_in_batch)
@@ -132,7 +132,7 @@ class HeldOutPairs:
 
     attempt: Attempt
     trainer: PreferenceTrainer
-    pairs: Sequence[Compared]
+    pairs: Sequence[ScoredPair]
 
     def measure(self, step: int) -> dict[str, float]:
         """Means over all pairs; nothing where there are none."""
@@ -158,7 +158,7 @@ class HeldOutPairs:
 
 
 def preference_trainer(
-    setup: TrainingSetup, curves: Curves, callback: TrainingCallback
+    setup: TrainingSetup, curves: EventWriter, callback: TrainingCallback
 ) -> tuple[PreferenceTrainer, HeldOutPairs]:
     """The trainer of a DPO run, and the evaluator of its held-out pairs; the model as it begins.
 
@@ -196,7 +196,7 @@ def _check_model(setup: TrainingSetup) -> None:
 
 def _compare_pairs(
     setup: TrainingSetup, trainer: PreferenceTrainer
-) -> tuple[list[Compared], list[Compared]]:
+) -> tuple[list[ScoredPair], list[ScoredPair]]:
     """The pairs to train on and those held out, with what the reference makes of each.
 
     The reference is the model with a new adapter switched off, and with one that goes on as it is.

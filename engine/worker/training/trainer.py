@@ -27,13 +27,13 @@ from engine.worker.data.encode import collate, nll_by_row
 from engine.worker.training import checkpoints
 from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.evaluator import Evaluator, HeldOut, preserve_rng_and_mode
-from engine.worker.training.event_writer import TRAIN_TAGS, Curves
+from engine.worker.training.event_writer import TRAIN_TAGS, EventWriter
 from engine.worker.training.hardware_log import HardwareLogger
 from engine.worker.training.hf_arguments import training_arguments
 from engine.worker.training.setup import TrainingSetup
 
 
-class Meter:
+class LossSum:
     """NLL and trained tokens since the last `take`. Kept on the device: asking it costs time."""
 
     def __init__(self) -> None:
@@ -57,12 +57,12 @@ class TokenTrainer(SampledTrainer):
     def __init__(
         self,
         attempt: Attempt,
-        curves: Curves,
+        curves: EventWriter,
         callback: TrainingCallback,
         pad_id: int,
         **options: Any,
     ) -> None:
-        self.meter = Meter()
+        self.loss_sum = LossSum()
         self.evaluators: Sequence[Evaluator] = ()
         """What is measured at each evaluation, in this order."""
         self._attempt = attempt
@@ -79,13 +79,13 @@ class TokenTrainer(SampledTrainer):
     def _loss(self, outputs: Any, labels: Tensor, num_items_in_batch: Any = None) -> Tensor:
         sums, counts = nll_by_row(outputs.logits, labels)
         nll = sums.sum()
-        self.meter.add(nll, counts.sum())
+        self.loss_sum.add(nll, counts.sum())
         loss: Tensor = nll / num_items_in_batch
         return loss.float()
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Write the curves of a step. The Trainer's own history would grow with every step."""
-        nll, tokens = self.meter.take()
+        nll, tokens = self.loss_sum.take()
         if "learning_rate" not in logs or not tokens:
             return
         state: TrainerState = self.state
@@ -167,7 +167,7 @@ class TokenTrainer(SampledTrainer):
 
 
 def token_trainer(
-    setup: TrainingSetup, curves: Curves, callback: TrainingCallback
+    setup: TrainingSetup, curves: EventWriter, callback: TrainingCallback
 ) -> tuple[TokenTrainer, HeldOut]:
     """The trainer of a run that learns answers, and the evaluator of its held-out rows."""
     attempt, data, recipe = setup.attempt, setup.data, setup.recipe

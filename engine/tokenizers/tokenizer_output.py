@@ -77,7 +77,7 @@ class Tokenized:
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class RenderedTemplate:
     """A conversation as one template writes it, or the reason why it does not."""
 
     form: str
@@ -105,7 +105,7 @@ class TokenizerOutput:
     """Tokens that it puts around a text by itself."""
     notes: tuple[str, ...] = ()
     texts: tuple[Tokenized, ...] = ()
-    renders: tuple[Rendered, ...] = ()
+    renders: tuple[RenderedTemplate, ...] = ()
     trouble: tuple[str, str, str] | None = None
     """Title, detail and hint of the error."""
 
@@ -125,7 +125,7 @@ def from_table(table: Mapping[str, Any]) -> TokenizerOutput:
         for one in table["texts"]
     )
     renders = tuple(
-        Rendered(**(one | {"tokens": _tokens(one["tokens"]), "notes": tuple(one["notes"])}))
+        RenderedTemplate(**(one | {"tokens": _tokens(one["tokens"]), "notes": tuple(one["notes"])}))
         for one in table["renders"]
     )
     trouble = table["trouble"]
@@ -208,7 +208,7 @@ def _distance(one: str, other: str) -> int:
     return 1 + apart + abs(len(one) - len(other))
 
 
-def differ(one: Rendered, other: Rendered) -> tuple[Change, ...]:
+def differ(one: RenderedTemplate, other: RenderedTemplate) -> tuple[Change, ...]:
     """What two templates wrote differently: special tokens whole, the rest word by word."""
     ours, theirs = _units(one), _units(other)
     changes: list[Change] = []
@@ -224,7 +224,7 @@ def differ(one: Rendered, other: Rendered) -> tuple[Change, ...]:
     return tuple(changes)
 
 
-def _units(rendered: Rendered) -> list[str]:
+def _units(rendered: RenderedTemplate) -> list[str]:
     units: list[str] = []
     plain = ""
     for token in rendered.tokens:
