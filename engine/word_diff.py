@@ -81,7 +81,7 @@ def align(ours: Sequence[str], theirs: Sequence[str]) -> Iterator[Step]:
     one sum of `len(theirs)` bits for each of ours, however often the pieces repeat.
     """
     rows = _rows(ours, theirs)
-    kept: list[tuple[int, int]] = []
+    matches: list[tuple[int, int]] = []
     at, other = len(ours), len(theirs)
     while at and other:
         bit = 1 << (other - 1)
@@ -91,8 +91,8 @@ def align(ours: Sequence[str], theirs: Sequence[str]) -> Iterator[Step]:
             at -= 1
             if not at or rows[at - 1] & bit:
                 other -= 1
-                kept.append((at, other))
-    return _steps(_gathered(kept[::-1], ours, theirs), len(ours), len(theirs))
+                matches.append((at, other))
+    return _steps(_gathered(matches[::-1], ours, theirs), len(ours), len(theirs))
 
 
 def _rows(ours: Sequence[str], theirs: Sequence[str]) -> list[int]:
@@ -110,11 +110,11 @@ def _rows(ours: Sequence[str], theirs: Sequence[str]) -> list[int]:
 
 
 def _gathered(
-    kept: Sequence[tuple[int, int]], ours: Sequence[str], theirs: Sequence[str]
+    matches: Sequence[tuple[int, int]], ours: Sequence[str], theirs: Sequence[str]
 ) -> list[tuple[int, int]]:
     """As much is kept, in fewer stretches: a match moves to the end of the gap before the next one
     where the same piece stands there, so that what one text has alone is cut out in one."""
-    moved = list(kept)
+    moved = list(matches)
     here, there = len(ours), len(theirs)
     for place in range(len(moved) - 1, -1, -1):
         at, other = moved[place]
@@ -126,10 +126,10 @@ def _gathered(
     return moved
 
 
-def _steps(kept: Sequence[tuple[int, int]], left: int, right: int) -> Iterator[Step]:
+def _steps(matches: Sequence[tuple[int, int]], left: int, right: int) -> Iterator[Step]:
     here = there = 0
     start, begin = 0, 0
-    for at, other in (*kept, (left, right)):
+    for at, other in (*matches, (left, right)):
         if (at, other) != (here, there):
             if here > start:
                 yield True, start, here, begin, there

@@ -125,9 +125,9 @@ class Collection:
 
     def of(self, arm: str) -> list[Sample]:
         """One arm's samples, in the order of the prompts."""
-        found = [one for (name, _), one in self.samples.items() if name == arm]
+        samples = [one for (name, _), one in self.samples.items() if name == arm]
         order = {prompt: at for at, prompt in enumerate(self._known())}
-        return sorted(found, key=lambda one: order.get(one.prompt_id, len(order)))
+        return sorted(samples, key=lambda one: order.get(one.prompt_id, len(order)))
 
     def pairs(self, left: str, right: str) -> list[AnswerPair]:
         """What both arms answered, in the order of the prompts."""
@@ -166,10 +166,10 @@ class Collection:
     def _known(self) -> Mapping[str, Prompt]:
         if self._prompts is None:
             try:
-                found = prompt_files.load(self._ref) if self._ref else []
+                prompts = prompt_files.load(self._ref) if self._ref else []
             except EngineError as error:
-                found, self.problem = [], f"{error.title} {Path(self._ref).name}"
-            self._prompts = {one.id: one for one in found}
+                prompts, self.problem = [], f"{error.title} {Path(self._ref).name}"
+            self._prompts = {one.id: one for one in prompts}
         return self._prompts
 
 
@@ -181,10 +181,10 @@ def of_job(job: JobDirectory) -> Collection:
 
 def names(arms: Sequence[str]) -> dict[str, str]:
     """Of each arm in the grammar its name; the whole text where that is none."""
-    found = {}
+    names_by_arm = {}
     for arm in arms:
         try:
-            found[arm] = parse_arm(arm).name
+            names_by_arm[arm] = parse_arm(arm).name
         except EngineError:
-            found[arm] = arm
-    return found
+            names_by_arm[arm] = arm
+    return names_by_arm

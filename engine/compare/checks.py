@@ -39,8 +39,8 @@ def _defines(text: str, name: str) -> bool:
 
 
 def _last_number(text: str) -> float | None:
-    found = _NUMBER.findall(text)
-    return float(found[-1].replace(",", "")) if found else None
+    numbers = _NUMBER.findall(text)
+    return float(numbers[-1].replace(",", "")) if numbers else None
 
 
 def says(text: str, phrase: str) -> bool:
@@ -85,8 +85,8 @@ def problem(checks: object) -> str:
     for name, value in checks.items():
         if name not in CHECKS:
             return f"there is no check {name!r}; there are {', '.join(CHECKS)}"
-        wanted = CHECKS[name][0]
-        if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+        kind = CHECKS[name][0]
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             return f"the value of the check {name!r} is {value!r}"
     return ""
 

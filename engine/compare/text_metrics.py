@@ -113,14 +113,14 @@ def self_bleus(texts: Sequence[str], size: int = 4) -> list[float | None]:
     brevity penalty against the closest length.
     """
     tokens = [folded_words(text) for text in texts]
-    told = [at for at, words in enumerate(tokens) if words]
+    with_words = [at for at, words in enumerate(tokens) if words]
     scores: list[float | None] = [None] * len(texts)
-    if len(told) < 2:
+    if len(with_words) < 2:
         return scores
-    counts = [[Counter(_grams(tokens[at], n)) for n in range(1, size + 1)] for at in told]
+    counts = [[Counter(_grams(tokens[at], n)) for n in range(1, size + 1)] for at in with_words]
     best = [_two_best([one[n] for one in counts]) for n in range(size)]
-    lengths = Counter(len(tokens[at]) for at in told)
-    for place, at in enumerate(told):
+    lengths = Counter(len(tokens[at]) for at in with_words)
+    for place, at in enumerate(with_words):
         scores[at] = _bleu(place, counts[place], best, lengths, len(tokens[at]))
     return scores
 

@@ -220,8 +220,8 @@ def _group_of(value: object, column: str) -> str:
     """The row's value in the group column; empty where it has none: then it is its own group."""
     if not column or not isinstance(value, Mapping) or value.get(column) is None:
         return ""
-    found = value[column]
-    return found if isinstance(found, str) else _write(found)
+    group = value[column]
+    return group if isinstance(group, str) else _write(group)
 
 
 def _write(value: object) -> str:

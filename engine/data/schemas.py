@@ -50,20 +50,20 @@ def _field_schemas() -> Iterator[FieldSchema]:
     yield FieldSchema("samples", ("messages", "text", "finish", "output_ids"), "sample", ())
     for field in ("messages", "conversations"):
         yield FieldSchema(field, (field,), "turns")
-    for asked, answered in (("instruction", "output"), ("instruction", "response")):
+    for prompt, answer in (("instruction", "output"), ("instruction", "response")):
         more = ("system", "input", "context")
-        yield FieldSchema(f"{asked}/{answered}", (asked, answered), "answer", more)
+        yield FieldSchema(f"{prompt}/{answer}", (prompt, answer), "answer", more)
     for better, worse in ANSWERS.items():
-        for asked in PROMPTS:
-            more = ("system", worse, *(("input", "context") if asked == "instruction" else ()))
-            yield FieldSchema(f"{asked}/{better}/{worse}", (asked, better), "pair", more)
+        for prompt in PROMPTS:
+            more = ("system", worse, *(("input", "context") if prompt == "instruction" else ()))
+            yield FieldSchema(f"{prompt}/{better}/{worse}", (prompt, better), "pair", more)
         yield FieldSchema(f"{better}/{worse}", (better, worse), "pair")
-    for asked, answered in (
+    for prompt, answer in (
         ("prompt", "completion"), ("prompt", "response"), ("prompt", "answer"),
         ("question", "answer"), ("question", "response"), ("query", "response"),
         ("input", "output"),
     ):  # fmt: skip
-        yield FieldSchema(f"{asked}/{answered}", (asked, answered), "answer")
+        yield FieldSchema(f"{prompt}/{answer}", (prompt, answer), "answer")
     for text in _TEXTS:
         for label in _LABELS:
             yield FieldSchema(LABEL, (text, label), "label")

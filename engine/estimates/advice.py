@@ -64,13 +64,13 @@ def advise(need: Needs, recipe: TrainRecipe, room: int) -> tuple[Advice, ...]:
     """
     if need(recipe) <= room:
         return ()
-    found = (
+    candidates = (
         _smaller_batch(need, recipe, room),
         _checkpointing(need, recipe, room),
         _shorter(need, recipe, room),
         _other_method(need, recipe, room),
     )
-    helpful = tuple(one for one in found if one is not None)
+    helpful = tuple(one for one in candidates if one is not None)
     if helpful:
         return helpful
     left = gigabytes(need(_with(recipe, batch_size=1, gradient_checkpointing=True)))
@@ -109,16 +109,16 @@ def _smaller_batch(need: Needs, recipe: TrainRecipe, room: int) -> Advice | None
 def _checkpointing(need: Needs, recipe: TrainRecipe, room: int) -> Advice | None:
     if recipe.training.gradient_checkpointing:
         return None
-    wanted = "training.gradient_checkpointing=true"
+    change = "training.gradient_checkpointing=true"
     changed = _with(recipe, gradient_checkpointing=True)
     left = need(changed)
     if left <= room:
-        said = f"gradient_checkpointing: needs {gigabytes(left)}, and about a third more time"
-        return Advice(said, (wanted,))
+        text = f"gradient_checkpointing: needs {gigabytes(left)}, and about a third more time"
+        return Advice(text, (change,))
     smaller = _smaller_batch(need, changed, room)
     if smaller is None:
         return None
-    return Advice(f"gradient_checkpointing and {smaller.text}", (wanted, *smaller.changes))
+    return Advice(f"gradient_checkpointing and {smaller.text}", (change, *smaller.changes))
 
 
 def _shorter(need: Needs, recipe: TrainRecipe, room: int) -> Advice | None:
@@ -126,8 +126,8 @@ def _shorter(need: Needs, recipe: TrainRecipe, room: int) -> Advice | None:
     length = recipe.data.max_length // 2
     while length >= SHORTEST:
         if need(replace(recipe, data=replace(recipe.data, max_length=length))) <= room:
-            said = f"max_length {recipe.data.max_length} -> {length}, where your rows allow it"
-            return Advice(said, (f"data.max_length={length}",))
+            text = f"max_length {recipe.data.max_length} -> {length}, where your rows allow it"
+            return Advice(text, (f"data.max_length={length}",))
         length //= 2
     return None
 
@@ -136,9 +136,9 @@ def _other_method(need: Needs, recipe: TrainRecipe, room: int) -> Advice | None:
     """LoRA instead of all weights; under LoRA the base in four bits."""
     method = recipe.method
     if method.kind == "full":
-        changed, wanted = replace(method, kind="lora"), "kind=lora"
+        changed, change = replace(method, kind="lora"), "kind=lora"
     elif method.quantize != "4bit":
-        changed, wanted = replace(method, quantize="4bit"), "quantize=4bit"
+        changed, change = replace(method, quantize="4bit"), "quantize=4bit"
     else:
         return None
     try:
@@ -147,7 +147,7 @@ def _other_method(need: Needs, recipe: TrainRecipe, room: int) -> Advice | None:
         return None
     if left > room:
         return None
-    return Advice(f"method.{wanted}: needs {gigabytes(left)}", (f"method.{wanted}",))
+    return Advice(f"method.{change}: needs {gigabytes(left)}", (f"method.{change}",))
 
 
 def _with(recipe: TrainRecipe, **changes: Any) -> TrainRecipe:

@@ -84,7 +84,7 @@ def measured_speed(
     One with the same batch and length goes before a later one without. Reads each job's status
     and, of those that trained on this host, its recipe.
     """
-    found: list[tuple[bool, float, float]] = []
+    speeds: list[tuple[bool, float, float]] = []
     for job in jobs:
         now = status.read(job)
         if now is None or not now.tokens_per_second > 0 or now.host != socket.gethostname():
@@ -97,8 +97,8 @@ def measured_speed(
             continue
         if isinstance(other, TrainRecipe) and _alike(other) == _alike(recipe):
             same = _size(other) == _size(recipe)
-            found.append((same, now.heartbeat, now.tokens_per_second))
-    return max(found)[2] if found else None
+            speeds.append((same, now.heartbeat, now.tokens_per_second))
+    return max(speeds)[2] if speeds else None
 
 
 def spoken(seconds: float) -> str:

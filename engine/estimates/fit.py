@@ -273,10 +273,10 @@ def run_bytes(
     training = recipe.training
     # One at the end, one where it is stopped or improves; it never keeps more than it makes.
     made = training.saves + training.evaluations + 1
-    kept = min(training.keep + MARKED, made)
+    checkpoints = min(training.keep + MARKED, made)
     result = 4 * estimate.trained + BESIDE
     probe = 2 * recipe.forgetting.tokens * vocabulary * references  # in float16
-    return (kept + 1) * checkpoint_bytes(estimate) + result + probe + merged
+    return (checkpoints + 1) * checkpoint_bytes(estimate) + result + probe + merged
 
 
 def free_disk_bytes(folder: Path) -> int | None:

@@ -222,7 +222,7 @@ def _loading(
     made whole in float32 (`engine.worker.model.saving`).
     """
     named = str(config.get("dtype") or config.get("torch_dtype"))
-    wanted = 4 if merges else precision.weights
-    stored = _STORED.get(named, wanted)
-    made = (wanted + (stored if stored != wanted else 0)) * parameters
+    size = 4 if merges else precision.weights
+    stored = _STORED.get(named, size)
+    made = (size + (stored if stored != size else 0)) * parameters
     return max(made, stored * parameters + packed) if packed else made

@@ -44,8 +44,8 @@ def score(item: Item, text: str) -> float:
 
 def final_number(text: str) -> float | None:
     """The last number written in digits, or None."""
-    found = _NUMBER.findall(text)
-    return float(found[-1].replace(",", "")) if found else None
+    numbers = _NUMBER.findall(text)
+    return float(numbers[-1].replace(",", "")) if numbers else None
 
 
 def syntax(text: str) -> str | None:

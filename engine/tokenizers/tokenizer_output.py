@@ -151,16 +151,16 @@ def describe_loss(text: str, back: str) -> tuple[str, ...]:
             if _folded(text, rest) == _folded(back, rest):
                 needed = rest
         return tuple(what for what, _ in needed)
-    found = []
+    losses = []
     one, other = text, back
     for what, fold in _FOLDS:
         if (one, other) == (folded := (fold(one), fold(other))):
             continue
         # A fold tells something only where it brings the two nearer.
         if _distance(*folded) < _distance(one, other):
-            found.append(what)
+            losses.append(what)
             one, other = folded
-    return (*found, _first_change(one, other))
+    return (*losses, _first_change(one, other))
 
 
 def _folded(text: str, folds: Sequence[tuple[str, Callable[[str], str]]]) -> str:

@@ -66,7 +66,7 @@ class CompareHandlers:
         """
         arm, messages = requests.parse_arm(request), requests.parse_messages(request)
         decode = arm.decoding(requests.parse_decode(request))
-        wanted = requests.parse_strengths(request)
+        strengths = requests.parse_strengths(request)
         if arm.is_endpoint or self._pool.locate(arm).adapter is None:
             raise EngineError(
                 "This arm has no adapter whose strength could be set.",
@@ -74,7 +74,7 @@ class CompareHandlers:
                 "Choose an arm with an adapter.",
             )
         samples = []
-        for strength in wanted:
+        for strength in strengths:
             scaled = replace(arm, strength=strength)
             loaded_arm = yield from self._pool.load_arm(scaled, cancelled)
             if loaded_arm is None or cancelled():
@@ -148,20 +148,20 @@ class CompareHandlers:
         `probe`. Without a prompt a sentence of our own is read.
         """
         arms, usual = requests.parse_arms(request), requests.parse_decode(request)
-        given = requests.parse_messages(request) if {"messages", "text"} & set(request) else []
+        messages = requests.parse_messages(request) if {"messages", "text"} & set(request) else []
         device = self._pool.models().device
-        found = [self._look(arm, arm_facts.conversation(given), usual) for arm in arms]
-        told: Event = {
-            "arms": [arm_facts.as_table(one, device) for one in found],
-            "differences": arm_facts.differences(found),
+        facts = [self._look(arm, arm_facts.conversation(messages), usual) for arm in arms]
+        table: Event = {
+            "arms": [arm_facts.as_table(one, device) for one in facts],
+            "differences": arm_facts.differences(facts),
         }
-        first = told | {"warnings": arm_facts.warnings(found), "kl": []}
+        first = table | {"warnings": arm_facts.warnings(facts), "kl": []}
         yield {"event": "facts"} | first
         if request.get("probe") is not True:
             yield {"event": "done"} | first
             return
-        ids, logits = arm_facts.probe_ids(found), {}
-        for at, one in enumerate(found):
+        ids, logits = arm_facts.probe_ids(facts), {}
+        for at, one in enumerate(facts):
             if one.weights is None or one.error is not None:
                 continue
             try:
@@ -174,11 +174,11 @@ class CompareHandlers:
                         logits[at] = read(loaded_arm, ids[:1], ids[1:]).logits
                 del loaded_arm  # so that its model can make room for the next
             except EngineError as error:
-                found[at] = replace(one, error=error)
+                facts[at] = replace(one, error=error)
             yield None
-        kl = arm_facts.divergences(found, logits)
-        told["arms"] = [arm_facts.as_table(one, device) for one in found]
-        yield {"event": "done", **told, "warnings": arm_facts.warnings(found, kl), "kl": kl}
+        kl = arm_facts.divergences(facts, logits)
+        table["arms"] = [arm_facts.as_table(one, device) for one in facts]
+        yield {"event": "done", **table, "warnings": arm_facts.warnings(facts, kl), "kl": kl}
 
     def _look(self, arm: Arm, messages: Sequence[Message], usual: Decode) -> Fact:
         """The facts of an arm; of one that cannot answer, why."""

@@ -137,7 +137,7 @@ class Handlers:
         `rows` of them are shown, `sample` are looked at. Cancelled, `report` is null.
         """
         data, tokenizer = self._data(request)
-        wanted = data_report.Wanted(
+        report_request = data_report.ReportRequest(
             data,
             sample=requests.parse_number(request, "sample", data_report.SAMPLE),
             shown=requests.parse_number(request, "rows", data_report.SHOWN, least=0),
@@ -148,7 +148,7 @@ class Handlers:
         )
         template = choose_template(tokenizer, data.template, data.system)
         report = None
-        for report in data_report.inspect(wanted, tokenizer, template, cancelled):
+        for report in data_report.inspect(report_request, tokenizer, template, cancelled):
             if report is None:
                 yield None
         yield {"event": "done", "report": report}

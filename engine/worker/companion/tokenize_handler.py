@@ -37,8 +37,8 @@ class TokenizeHandler:
         tokenizer holds its `reading`: `engine.tokenizers.tokenizer_output.from_table` reads it.
         """
         refs, texts = _strings(request, "tokenizers"), _pairs(request.get("texts", []))
-        said = request.get("messages") or []
-        messages = requests.parse_conversation(said) if said else []
+        turns = request.get("messages") or []
+        messages = requests.parse_conversation(turns) if turns else []
         forms = _strings(request, "forms") if "forms" in request else ["", "raw"]
         opened = request.get("answer_next") is True
         runs = self._pool.runs()

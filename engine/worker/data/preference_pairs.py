@@ -95,19 +95,22 @@ def compare_with_reference(
     Raises what `score` raises, with nothing kept.
     """
     crc = _checksum(pairs)
-    kept = _read(file, crc, len(pairs))
-    if kept is None:
-        kept = np.zeros((len(pairs), 2), np.float32)
+    scores = _read(file, crc, len(pairs))
+    if scores is None:
+        scores = np.zeros((len(pairs), 2), np.float32)
         order = sorted(range(len(pairs)), key=lambda at: ScoredPair(pairs[at], 0, 0).length)
         for start in range(0, len(order), size):
             chosen = order[start : start + size]
             batch = collate_pairs([ScoredPair(pairs[at], 0, 0) for at in chosen], pad_id)
-            kept[chosen] = score(batch).float().cpu().numpy().reshape(2, -1).T
+            scores[chosen] = score(batch).float().cpu().numpy().reshape(2, -1).T
         content = io.BytesIO()
         content.write(f"{crc}\n".encode())
-        np.save(content, kept)
+        np.save(content, scores)
         atomic.write_bytes(file, content.getvalue())
-    return [ScoredPair(pair, *map(float, said)) for pair, said in zip(pairs, kept, strict=True)]
+    return [
+        ScoredPair(pair, *map(float, score_pair))
+        for pair, score_pair in zip(pairs, scores, strict=True)
+    ]
 
 
 def _read(file: Path, crc: int, count: int) -> np.ndarray | None:
@@ -116,10 +119,10 @@ def _read(file: Path, crc: int, count: int) -> np.ndarray | None:
         with file.open("rb") as content:
             if content.readline() != f"{crc}\n".encode():
                 return None
-            kept = np.load(content)
+            scores = np.load(content)
     except (OSError, ValueError, EOFError):
         return None
-    return kept if kept.shape == (count, 2) else None
+    return scores if scores.shape == (count, 2) else None
 
 
 def _checksum(pairs: Sequence[EncodedPair]) -> int:

@@ -157,6 +157,8 @@ def _tell_differences(model: Any, recipe: TrainRecipe, say: Say) -> None:
     }
     if method.targets != ["all-linear"]:
         pairs["targets"] = (sorted(own.target_modules), sorted(method.targets))
-    kept = [f"{name} {has} (not {wants})" for name, (has, wants) in pairs.items() if has != wants]
-    if kept:
-        say(f"the adapter that goes on keeps its own {', '.join(kept)}")
+    differences = [
+        f"{name} {has} (not {wants})" for name, (has, wants) in pairs.items() if has != wants
+    ]
+    if differences:
+        say(f"the adapter that goes on keeps its own {', '.join(differences)}")
