@@ -35,12 +35,12 @@ from engine.errors import EngineError, JobFailed
 from engine.jobs.process import worker_command, worker_environment
 from engine.text import clean
 
-Said = str | Prompt | Sequence[Mapping[str, str]]
+PromptInput = str | Prompt | Sequence[Mapping[str, str]]
 """What is asked: what a user says, or messages with role and content, or a prompt of a file."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class RenderedPrompt:
     """A prompt as an arm reads it."""
 
     text: str
@@ -80,7 +80,7 @@ class Session:
     def generate(
         self,
         arms: Sequence[str | Arm],
-        prompts: Sequence[Said],
+        prompts: Sequence[PromptInput],
         *,
         batch: int = 32,
         on_sample: Callable[[Sample], None] = lambda sample: None,
@@ -95,29 +95,29 @@ class Session:
         the models stay.
         """
         named = [parse_arm(arm) if isinstance(arm, str) else arm for arm in arms]
-        asked = [_asked(at, prompt) for at, prompt in enumerate(prompts, 1)]
-        fields = {"prompts": asked, "decoding": decoding, "batch": batch}
-        found: dict[tuple[str, str], Sample] = {}
+        requests = [_request_of(at, prompt) for at, prompt in enumerate(prompts, 1)]
+        fields = {"prompts": requests, "decoding": decoding, "batch": batch}
+        answers: dict[tuple[str, str], Sample] = {}
         texts = [format_arm(arm) for arm in named]
         # Closed at once where the caller is interrupted, so that the next question can be asked.
         with contextlib.closing(self.ask("answers", arms=texts, **fields)) as events:
             for event in events:
                 if event["event"] == "answer":
                     sample = samples.from_table(event["sample"])
-                    found[sample.prompt_id, sample.arm] = sample
+                    answers[sample.prompt_id, sample.arm] = sample
                     on_sample(sample)
                 elif event["event"] == "refused":
-                    told = f"{event['arm']}: prompt {event['prompt_id']}: {event['reason']}"
-                    warnings.warn(told, stacklevel=2)
-        order = [(one["id"], text) for one in asked for text in texts]
-        return [found[key] for key in order if key in found]
+                    reason = f"{event['arm']}: prompt {event['prompt_id']}: {event['reason']}"
+                    warnings.warn(reason, stacklevel=2)
+        order = [(request["id"], text) for request in requests for text in texts]
+        return [answers[key] for key in order if key in answers]
 
-    def render(self, arm: str | Arm, said: Said) -> Rendered:
+    def render(self, arm: str | Arm, prompt: PromptInput) -> RenderedPrompt:
         """The prompt as the arm reads it, with its template and system prompt. EngineError."""
-        fields = {"arm": _text(arm), "messages": _asked(1, said)["messages"]}
+        fields = {"arm": _text(arm), "messages": _request_of(1, prompt)["messages"]}
         (*_, last) = self.ask("render", **fields)
         ids = [one for token in last["tokens"] for one in token["ids"]]
-        return Rendered(last["text"], tuple(ids), last["template"])
+        return RenderedPrompt(last["text"], tuple(ids), last["template"])
 
     def decode(self, arm: str | Arm, ids: Sequence[int]) -> str:
         """The text of token ids, special tokens as they are written. Raises EngineError."""
@@ -221,7 +221,7 @@ def shared() -> Session:
 
 def generate(
     arms: Sequence[str | Arm],
-    prompts: Sequence[Said],
+    prompts: Sequence[PromptInput],
     *,
     batch: int = 32,
     on_sample: Callable[[Sample], None] = lambda sample: None,
@@ -231,9 +231,9 @@ def generate(
     return shared().generate(arms, prompts, batch=batch, on_sample=on_sample, **decoding)
 
 
-def render(arm: str | Arm, said: Said) -> Rendered:
+def render(arm: str | Arm, prompt: PromptInput) -> RenderedPrompt:
     """As `Session.render`, of the shared session."""
-    return shared().render(arm, said)
+    return shared().render(arm, prompt)
 
 
 def decode(arm: str | Arm, ids: Sequence[int]) -> str:
@@ -245,11 +245,11 @@ def _text(arm: str | Arm) -> str:
     return arm if isinstance(arm, str) else format_arm(arm)
 
 
-def _asked(at: int, said: Said) -> dict[str, Any]:
+def _request_of(number: int, prompt: PromptInput) -> dict[str, Any]:
     """A prompt as the protocol has it; those without an id are numbered from 1."""
-    if isinstance(said, Prompt):
-        turns = [{"role": one.role, "content": one.content} for one in said.messages]
-        return {"id": said.id, "messages": turns}
-    if isinstance(said, str):
-        return {"id": str(at), "messages": [{"role": "user", "content": said}]}
-    return {"id": str(at), "messages": [dict(one) for one in said]}
+    if isinstance(prompt, Prompt):
+        turns = [{"role": turn.role, "content": turn.content} for turn in prompt.messages]
+        return {"id": prompt.id, "messages": turns}
+    if isinstance(prompt, str):
+        return {"id": str(number), "messages": [{"role": "user", "content": prompt}]}
+    return {"id": str(number), "messages": [dict(turn) for turn in prompt]}

@@ -1,22 +1,19 @@
 """The difference between two answers, word by word: what both say, and what only one does.
 
-Owns no drawing. Words, runs of white space and marks are compared as they stand.
+Owns no drawing. Words (`engine.words`), runs of white space and single characters are compared as
+they stand.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from engine.words import count_words, pieces_of
 
 Kind = Literal["same", "only_left", "only_right"]
 
 MOST_PIECES = 4_000
 """Pieces of each text that are compared; the rest counts as changed. Matching is quadratic."""
-
-_PIECE = re.compile(
-    "[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"  # scripts without spaces: one by one
-    r"|[^\W_]+(?:['’\-‐‑\u200c\u200d][^\W_]+)*|\s+|."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class TextDifference:
     changes: tuple[Change, ...]
     same_words: int
     left_words: int
@@ -43,20 +40,21 @@ class Difference:
         return 2 * self.same_words / both if both else 1.0
 
 
-def compare(left: str, right: str) -> Difference:
+def compare(left: str, right: str) -> TextDifference:
     """What to show of two texts side by side. Joined, the left parts are `left`, the right `right`.
 
     Case and punctuation count; a run of white space equals any other.
     """
     ours, theirs = _pieces(left), _pieces(right)
     changes = list(_merged(_changes(ours, theirs)))
-    same = sum(_words(change.left) for change in changes if change.kind == "same")
-    return Difference(tuple(changes), same, _words(left), _words(right))
+    same = sum(count_words(change.left) for change in changes if change.kind == "same")
+    return TextDifference(tuple(changes), same, count_words(left), count_words(right))
 
 
 def _pieces(text: str) -> list[str]:
-    found = [match[0] for match in _PIECE.finditer(text)]
-    return found[:MOST_PIECES] + (["".join(found[MOST_PIECES:])] if found[MOST_PIECES:] else [])
+    pieces = pieces_of(text)
+    rest = "".join(pieces[MOST_PIECES:])
+    return pieces[:MOST_PIECES] + ([rest] if rest else [])
 
 
 def _changes(ours: list[str], theirs: list[str]) -> Iterator[Change]:
@@ -83,7 +81,7 @@ def align(ours: Sequence[str], theirs: Sequence[str]) -> Iterator[Step]:
     one sum of `len(theirs)` bits for each of ours, however often the pieces repeat.
     """
     rows = _rows(ours, theirs)
-    kept: list[tuple[int, int]] = []
+    matches: list[tuple[int, int]] = []
     at, other = len(ours), len(theirs)
     while at and other:
         bit = 1 << (other - 1)
@@ -93,8 +91,8 @@ def align(ours: Sequence[str], theirs: Sequence[str]) -> Iterator[Step]:
             at -= 1
             if not at or rows[at - 1] & bit:
                 other -= 1
-                kept.append((at, other))
-    return _steps(_gathered(kept[::-1], ours, theirs), len(ours), len(theirs))
+                matches.append((at, other))
+    return _steps(_gathered(matches[::-1], ours, theirs), len(ours), len(theirs))
 
 
 def _rows(ours: Sequence[str], theirs: Sequence[str]) -> list[int]:
@@ -112,11 +110,11 @@ def _rows(ours: Sequence[str], theirs: Sequence[str]) -> list[int]:
 
 
 def _gathered(
-    kept: Sequence[tuple[int, int]], ours: Sequence[str], theirs: Sequence[str]
+    matches: Sequence[tuple[int, int]], ours: Sequence[str], theirs: Sequence[str]
 ) -> list[tuple[int, int]]:
     """As much is kept, in fewer stretches: a match moves to the end of the gap before the next one
     where the same piece stands there, so that what one text has alone is cut out in one."""
-    moved = list(kept)
+    moved = list(matches)
     here, there = len(ours), len(theirs)
     for place in range(len(moved) - 1, -1, -1):
         at, other = moved[place]
@@ -128,10 +126,10 @@ def _gathered(
     return moved
 
 
-def _steps(kept: Sequence[tuple[int, int]], left: int, right: int) -> Iterator[Step]:
+def _steps(matches: Sequence[tuple[int, int]], left: int, right: int) -> Iterator[Step]:
     here = there = 0
     start, begin = 0, 0
-    for at, other in (*kept, (left, right)):
+    for at, other in (*matches, (left, right)):
         if (at, other) != (here, there):
             if here > start:
                 yield True, start, here, begin, there
@@ -170,7 +168,3 @@ def _together(changes: list[Change]) -> Iterator[Change]:
         yield Change("only_left", left, "")
     if right:
         yield Change("only_right", "", right)
-
-
-def _words(text: str) -> int:
-    return sum(1 for match in _PIECE.finditer(text) if any(map(str.isalnum, match[0])))

@@ -63,7 +63,7 @@ def test_prompts_are_texts_conversations_or_those_of_a_file(
     session: notebook.Session, base: Path
 ) -> None:
     told: list[Sample] = []
-    said: list[notebook.Said] = [
+    said: list[notebook.PromptInput] = [
         "no",
         [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "no"}],
         Prompt("mine", (Message("user", "no"),)),

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from engine.compare.samples import Sample
     from engine.data.dataset_list import DataSet
     from engine.data.rows import Rows
+    from engine.estimates.epoch import MeasuredRows
     from engine.estimates.fit import Fit
     from engine.estimates.parameters import Counted
     from engine.jobs.summary import UserNotes
     from engine.recipes.settings import Decode
     from tui.screens.sort_order import SortOrder
-    from tui.snapshots import Measured
 
 STOP_STAGES = ("ask", "SIGTERM", "SIGKILL")
 """Each firmer than the one before; only the first lets the run save."""
@@ -116,26 +116,13 @@ class Actions:
         self,
         recipe: TrainRecipe,
         model: "Checkpoint",
-        known: "Measured | None" = None,
-        number: "Counted | None" = None,
+        measured: "MeasuredRows | None" = None,
+        counted: "Counted | None" = None,
     ) -> "Fit":
         """Whether a recipe fits its device and the disk, and how long it may take."""
-        from engine.estimates import duration, fit
-        from engine.jobs import devices
+        from engine.estimates.fit import estimate_fit
 
-        chosen = devices.options(recipe.device)[0]
-        jobs = [job for job in self.store.jobs() if job not in self.store.shipped]
-        return fit.assess(
-            recipe,
-            model,
-            chosen,
-            self.store.root,
-            tokens=known.tokens if known else None,
-            length=known.length if known else None,
-            learned=known.learned if known else 1.0,
-            speed=duration.measured_speed(jobs, recipe, chosen[0].kind),
-            counted=number,
-        )
+        return estimate_fit(recipe, model, self.store, measured=measured, counted=counted)
 
     def prompts(self) -> "list[Prompt]":
         """The bundled prompts, file by file."""

@@ -185,15 +185,3 @@ class Catalogue:
     checkpoints: "tuple[Checkpoint, ...]" = ()
     datasets: "tuple[DataSet, ...]" = ()
     devices: tuple[str, ...] = ("auto",)
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What is known of the rows once they were encoded."""
-
-    tokens: int
-    """Of an epoch, reckoned from those that were looked at."""
-    length: int
-    """Of the longest row that is learned."""
-    learned: float
-    """Share of the tokens that the loss counts."""

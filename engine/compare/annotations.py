@@ -43,12 +43,12 @@ def read(folder: Path) -> dict[str, Remark]:
         raise EngineError("The notes are not valid JSON.", f"{path}: {error}") from error
     if not isinstance(table, Mapping):
         raise EngineError("This file holds something other than notes.", str(path))
-    found = {
+    annotations = {
         prompt: validation.from_untrusted(Remark, one)
         for prompt, one in table.items()
         if isinstance(one, Mapping)
     }
-    return {prompt: one for prompt, one in found.items() if one is not None and not one.empty}
+    return {prompt: one for prompt, one in annotations.items() if one is not None and not one.empty}
 
 
 def write(folder: Path, prompt_id: str, remark: Remark) -> dict[str, Remark]:

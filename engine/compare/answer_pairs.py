@@ -24,7 +24,7 @@ SLICE_BYTES = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class AnswerPair:
     """What two arms answered to one prompt."""
 
     prompt: Prompt
@@ -54,7 +54,7 @@ FILTERS = ("", "differ", "endless", "repeats")
 itself."""
 
 
-def lets_through(pair: Pair, name: str) -> bool:
+def lets_through(pair: AnswerPair, name: str) -> bool:
     """Whether a pair passes one of FILTERS."""
     if name == "differ":
         return pair.differs
@@ -125,11 +125,11 @@ class Collection:
 
     def of(self, arm: str) -> list[Sample]:
         """One arm's samples, in the order of the prompts."""
-        found = [one for (name, _), one in self.samples.items() if name == arm]
+        samples = [one for (name, _), one in self.samples.items() if name == arm]
         order = {prompt: at for at, prompt in enumerate(self._known())}
-        return sorted(found, key=lambda one: order.get(one.prompt_id, len(order)))
+        return sorted(samples, key=lambda one: order.get(one.prompt_id, len(order)))
 
-    def pairs(self, left: str, right: str) -> list[Pair]:
+    def pairs(self, left: str, right: str) -> list[AnswerPair]:
         """What both arms answered, in the order of the prompts."""
         pairs = []
         for one in self.of(left):
@@ -138,9 +138,11 @@ class Collection:
                 pairs.append(self._pair(one, other))
         return pairs
 
-    def _pair(self, one: Sample, other: Sample) -> Pair:
+    def _pair(self, one: Sample, other: Sample) -> AnswerPair:
         common = 1.0 if one.text == other.text else overlap(one.text, other.text)
-        return Pair(self.prompt(one), one, other, self.numbers(one), self.numbers(other), common)
+        return AnswerPair(
+            self.prompt(one), one, other, self.numbers(one), self.numbers(other), common
+        )
 
     def _take(self, line: bytes) -> None:
         if not line.strip():
@@ -164,10 +166,10 @@ class Collection:
     def _known(self) -> Mapping[str, Prompt]:
         if self._prompts is None:
             try:
-                found = prompt_files.load(self._ref) if self._ref else []
+                prompts = prompt_files.load(self._ref) if self._ref else []
             except EngineError as error:
-                found, self.problem = [], f"{error.title} {Path(self._ref).name}"
-            self._prompts = {one.id: one for one in found}
+                prompts, self.problem = [], f"{error.title} {Path(self._ref).name}"
+            self._prompts = {one.id: one for one in prompts}
         return self._prompts
 
 
@@ -179,10 +181,10 @@ def of_job(job: JobDirectory) -> Collection:
 
 def names(arms: Sequence[str]) -> dict[str, str]:
     """Of each arm in the grammar its name; the whole text where that is none."""
-    found = {}
+    names_by_arm = {}
     for arm in arms:
         try:
-            found[arm] = parse_arm(arm).name
+            names_by_arm[arm] = parse_arm(arm).name
         except EngineError:
-            found[arm] = arm
-    return found
+            names_by_arm[arm] = arm
+    return names_by_arm

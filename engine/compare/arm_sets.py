@@ -43,7 +43,7 @@ def read(path: Path | None = None) -> Sets:
     sets = table.get("sets", {})
     if not isinstance(sets, Mapping):
         raise _wrong(path, _line(text, "sets"), "sets must be a table of lists of arms")
-    return {name: _arms(path, text, name, given) for name, given in sets.items()}
+    return {name: _arms(path, text, name, texts) for name, texts in sets.items()}
 
 
 def save(name: str, arms: Sequence[Arm], path: Path | None = None) -> None:
@@ -78,14 +78,14 @@ def _write(path: Path, sets: Mapping[str, Sequence[Arm]]) -> None:
         raise EngineError("The arms cannot be kept.", f"{path}: {error.strerror}") from error
 
 
-def _arms(path: Path, text: str, name: str, given: object) -> tuple[Arm, ...]:
+def _arms(path: Path, text: str, name: str, texts: object) -> tuple[Arm, ...]:
     where = _line(text, name)
-    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+    if not isinstance(texts, list) or not all(isinstance(one, str) for one in texts):
         raise _wrong(path, where, f"{name} must be a list of arms")
-    if not 1 <= len(given) <= MOST_ARMS:
-        raise _wrong(path, where, f"{name} has {len(given)} arms, not 1 to {MOST_ARMS}")
+    if not 1 <= len(texts) <= MOST_ARMS:
+        raise _wrong(path, where, f"{name} has {len(texts)} arms, not 1 to {MOST_ARMS}")
     try:
-        return tuple(parse_arms(given))
+        return tuple(parse_arms(texts))
     except EngineError as error:
         line = _line(text, error.detail) if error.detail else where
         raise _wrong(path, line or where, f"{name}: {error.title} {error.detail}") from error

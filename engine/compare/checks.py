@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from engine.compare.answer_length import count_sentences, count_words
-from engine.compare.text_metrics import words_of
+from engine.compare.answer_length import count_sentences
+from engine.words import count_words, folded_words
 
 _BULLET = re.compile(r"^\s*[-*+•–]\s+\S", re.MULTILINE)
 _NUMBERED = re.compile(r"^\s*\(?\d{1,3}[.)]\s+\S", re.MULTILINE)
@@ -39,14 +39,20 @@ def _defines(text: str, name: str) -> bool:
 
 
 def _last_number(text: str) -> float | None:
-    found = _NUMBER.findall(text)
-    return float(found[-1].replace(",", "")) if found else None
+    numbers = _NUMBER.findall(text)
+    return float(numbers[-1].replace(",", "")) if numbers else None
 
 
 def says(text: str, phrase: str) -> bool:
     """Whether the words of `phrase` stand in a row in the text."""
-    said, wanted = words_of(text), words_of(phrase)
-    return any(said[at : at + len(wanted)] == wanted for at in range(len(said) - len(wanted) + 1))
+    words, sought = folded_words(text), folded_words(phrase)
+    return any(words[at : at + len(sought)] == sought for at in range(len(words) - len(sought) + 1))
+
+
+def begins(text: str, phrase: str) -> bool:
+    """Whether the words of `phrase` are the first of the text."""
+    sought = folded_words(phrase)
+    return folded_words(text)[: len(sought)] == sought
 
 
 CHECKS: Mapping[str, tuple[type | tuple[type, ...], Callable[[str, Any], bool]]] = {
@@ -63,9 +69,9 @@ CHECKS: Mapping[str, tuple[type | tuple[type, ...], Callable[[str, Any], bool]]]
     "number": ((int, float), lambda text, value: _last_number(text) == value),
     "says": (str, says),
     "omits": (str, lambda text, value: not says(text, value)),
-    "begins": (str, lambda text, value: words_of(text)[: len(words_of(value))] == words_of(value)),
+    "begins": (str, begins),
     "ends": (str, lambda text, value: text.rstrip().endswith(value)),
-    "equals": (str, lambda text, value: words_of(text) == words_of(value)),
+    "equals": (str, lambda text, value: folded_words(text) == folded_words(value)),
     "python": (str, _defines),
 }
 """By name: the type of its value, and whether a text meets it. `number` is the last one in the
@@ -79,8 +85,8 @@ def problem(checks: object) -> str:
     for name, value in checks.items():
         if name not in CHECKS:
             return f"there is no check {name!r}; there are {', '.join(CHECKS)}"
-        wanted = CHECKS[name][0]
-        if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+        kind = CHECKS[name][0]
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             return f"the value of the check {name!r} is {value!r}"
     return ""
 
@@ -93,11 +99,14 @@ def met(text: str, checks: Mapping[str, Any]) -> float:
 
 
 def overlap(text: str, reference: str) -> float:
-    """F1 of the words of the text and the reference (Rajpurkar et al. 2016, arXiv 1606.05250)."""
-    return share(words_of(text), words_of(reference))
+    """F1 of the words of the text and the reference (Rajpurkar et al. 2016, arXiv 1606.05250).
+
+    The words are those of `engine.words`; unlike SQuAD's own script it leaves articles in.
+    """
+    return share(folded_words(text), folded_words(reference))
 
 
-def share(said: Sequence[str], wanted: Sequence[str]) -> float:
+def share(left: Sequence[str], right: Sequence[str]) -> float:
     """2 · common / (left + right), words that come several times counted as often."""
-    common = (Counter(said) & Counter(wanted)).total()
-    return 2 * common / (len(said) + len(wanted)) if common else 0.0
+    common = (Counter(left) & Counter(right)).total()
+    return 2 * common / (len(left) + len(right)) if common else 0.0

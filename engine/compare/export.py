@@ -41,10 +41,10 @@ def pages(samples: Sequence[Sample]) -> list[Page]:
     """
     if not samples:
         raise EngineError("There are no samples to export.", hint="Generate some first.")
-    found: dict[str, dict[str, Sample]] = {}
+    by_prompt: dict[str, dict[str, Sample]] = {}
     for sample in samples:
-        found.setdefault(sample.prompt_id, {})[parse_arm(sample.arm).name] = sample
-    return [Page(prompt, _prompt(answers), answers) for prompt, answers in found.items()]
+        by_prompt.setdefault(sample.prompt_id, {})[parse_arm(sample.arm).name] = sample
+    return [Page(prompt, _prompt(answers), answers) for prompt, answers in by_prompt.items()]
 
 
 def as_jsonl(samples: Sequence[Sample]) -> str:
@@ -218,11 +218,15 @@ def _prompt(answers: Mapping[str, Sample]) -> str:
         return first.messages[0].content
     turns = []
     for at, message in enumerate(first.messages):
-        said = {name: one.messages[at : at + 1] for name, one in answers.items()}
-        if len(set(said.values())) == 1:
+        last_turns = {name: one.messages[at : at + 1] for name, one in answers.items()}
+        if len(set(last_turns.values())) == 1:
             turns.append(f"{message.role}: {message.content}")
         else:
-            turns += [f"{one.role} ({name}): {one.content}" for name in said for one in said[name]]
+            turns += [
+                f"{one.role} ({name}): {one.content}"
+                for name in last_turns
+                for one in last_turns[name]
+            ]
     return "\n\n".join(turns)
 
 

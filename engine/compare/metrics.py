@@ -52,9 +52,16 @@ def _overlap(sample: Sample, prompt: Prompt | None) -> float | None:
 
 
 def _same_language(sample: Sample, _: Prompt | None) -> float | None:
-    asked = [one.content for one in sample.messages if one.role == "user"]
-    wanted, said = language_of(asked[-1]) if asked else "", language_of(sample.text)
-    return float(wanted == said) if wanted and said else None
+    questions = [one.content for one in sample.messages if one.role == "user"]
+    question_language, answer_language = (
+        language_of(questions[-1]) if questions else "",
+        language_of(sample.text),
+    )
+    return (
+        float(question_language == answer_language)
+        if question_language and answer_language
+        else None
+    )
 
 
 MEASURES: tuple[Measure, ...] = tuple(
@@ -84,5 +91,5 @@ MEASURES: tuple[Measure, ...] = tuple(
 
 def numbers_of(sample: Sample, prompt: Prompt | None = None) -> dict[str, float]:
     """All numbers of an answer that apply, by name."""
-    found = {one.name: one.of(sample, prompt) for one in MEASURES}
-    return {name: value for name, value in found.items() if value is not None}
+    numbers = {one.name: one.of(sample, prompt) for one in MEASURES}
+    return {name: value for name, value in numbers.items() if value is not None}

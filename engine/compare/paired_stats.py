@@ -119,7 +119,9 @@ def compare(
              "likeness to the arm's other answers; as they hang together, the interval is rough",
              shared, list(zip(self_bleus(texts[0]), self_bleus(texts[1]), strict=True)))
     )  # fmt: skip
-    kept = sorted((row for row in rows if row is not None), key=lambda row: GROUPS.index(row.group))
+    grouped = sorted(
+        (row for row in rows if row is not None), key=lambda row: GROUPS.index(row.group)
+    )
     kinds = tuple(
         _kinds(name, group, about, shared, [[tell(text) for text in side] for side in texts])
         for name, group, about, tell in (
@@ -133,7 +135,7 @@ def compare(
         pairs[0][1].arm,
         len(pairs),
         sum(one.text == other.text for one, other in pairs),
-        tuple(kept),
+        tuple(grouped),
         kinds,
     )
 
@@ -156,20 +158,20 @@ def _row(
     prompts: Sequence[str],
     numbers: Sequence[tuple[float | None, float | None]],
 ) -> PairedDifference | None:
-    found = [
+    values = [
         (prompt, before, after)
         for prompt, (before, after) in zip(prompts, numbers, strict=True)
         if before is not None and after is not None
     ]
-    if not found:
+    if not values:
         return None
-    differences = [after - before for _, before, after in found]
+    differences = [after - before for _, before, after in values]
     low, high = interval(differences)
-    order = sorted(range(len(found)), key=lambda at: -abs(differences[at]))
-    drivers = tuple(found[at][0] for at in order if differences[at])
-    left = sum(before for _, before, _ in found) / len(found)
-    right = sum(after for _, _, after in found) / len(found)
-    return PairedDifference(name, group, about, left, right, low, high, len(found), drivers)
+    order = sorted(range(len(values)), key=lambda at: -abs(differences[at]))
+    drivers = tuple(values[at][0] for at in order if differences[at])
+    left = sum(before for _, before, _ in values) / len(values)
+    right = sum(after for _, _, after in values) / len(values)
+    return PairedDifference(name, group, about, left, right, low, high, len(values), drivers)
 
 
 def _kinds(

@@ -119,8 +119,8 @@ def _cells(path: Path, line: int, row: Mapping[str | None, Any]) -> dict[str | N
 def _prompt(row: object, fallback: str) -> Prompt:
     if not isinstance(row, Mapping):
         raise ValueError("not a JSON object")
-    asked = row.get("checks") or {}
-    if wrong := checks.problem(asked):
+    requested_checks = row.get("checks") or {}
+    if wrong := checks.problem(requested_checks):
         raise ValueError(wrong)
     reference = next((row[name] for name in _REFERENCES if row.get(name)), "")
     return Prompt(
@@ -128,7 +128,7 @@ def _prompt(row: object, fallback: str) -> Prompt:
         _messages(row),
         str(row.get("skill", "")),
         str(reference) if isinstance(reference, str | int | float) else "",
-        dict(asked),
+        dict(requested_checks),
     )
 
 
@@ -141,15 +141,15 @@ def _messages(row: Mapping[str, Any]) -> tuple[Message, ...]:
         if field == "instruction" and row.get("input"):
             text = f"{text}\n\n{row['input']}"
         return (Message("user", str(text)),)
-    said = row["messages"]
-    if not isinstance(said, list) or not said:
+    turns = row["messages"]
+    if not isinstance(turns, list) or not turns:
         raise ValueError("messages is not a list of messages")
-    for one in said:
+    for one in turns:
         if not isinstance(one, Mapping) or one.get("role") not in ROLES:
             raise ValueError(f"a message has none of the roles {', '.join(ROLES)}")
         if not isinstance(one.get("content"), str):
             raise ValueError("a message has no content")
-    return tuple(Message(one["role"], one["content"]) for one in said)
+    return tuple(Message(one["role"], one["content"]) for one in turns)
 
 
 def _wrong(path: Path, line: int, why: str) -> EngineError:

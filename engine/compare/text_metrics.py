@@ -13,9 +13,9 @@ from functools import lru_cache
 from itertools import pairwise
 from math import exp, log
 
-from engine.compare.answer_length import count_sentences, count_words
+from engine.compare.answer_length import count_sentences
+from engine.words import count_words, folded_words
 
-_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _ITEM = re.compile(r"^\s*(?:[-*+•–]|\(?\d{1,3}[.)]|[a-z]\))\s+\S", re.MULTILINE)
 _HEADING = re.compile(r"^(?:#{1,6}\s+\S|\*\*[^*\n]{1,80}\*\*:?\s*$)", re.MULTILINE)
 _FENCE = re.compile(r"^\s*(?:```|~~~)", re.MULTILINE)
@@ -61,26 +61,15 @@ class Aspect:
     count: Callable[[str], float]
 
 
-def words_of(text: str) -> list[str]:
-    """The words of a text in lower case."""
-    return list(_words(text))
-
-
-@lru_cache(maxsize=32)
-def _words(text: str) -> tuple[str, ...]:
-    """Many aspects ask for the words of one text, one after the other."""
-    return tuple(word.casefold() for word in _WORD.findall(text))
-
-
 def repeated(text: str, size: int = 4) -> float:
     """Share of the `size`-grams of words that stood in the text before; 0 for a short text."""
-    grams = _grams(words_of(text), size)
+    grams = _grams(folded_words(text), size)
     return 1 - len(set(grams)) / len(grams) if grams else 0.0
 
 
 def distinct(text: str, size: int) -> float:
     """distinct-n: different n-grams over all (Li et al. 2016, arXiv 1510.03055); 1 if too short."""
-    grams = _grams(words_of(text), size)
+    grams = _grams(folded_words(text), size)
     return len(set(grams)) / len(grams) if grams else 1.0
 
 
@@ -101,7 +90,7 @@ def language_of(text: str) -> str:
     script = script_of(text)
     if script != "latin":
         return script
-    counts = Counter(words_of(text))
+    counts = Counter(folded_words(text))
     shares = {
         language: sum(counts[word] for word in little) for language, little in _LITTLE.items()
     }
@@ -112,7 +101,7 @@ def language_of(text: str) -> str:
 
 def opener(text: str, words: int = 3) -> str:
     """The first words, as the phrase that answers begin with."""
-    return " ".join(words_of(text)[:words])
+    return " ".join(folded_words(text)[:words])
 
 
 def self_bleus(texts: Sequence[str], size: int = 4) -> list[float | None]:
@@ -123,15 +112,15 @@ def self_bleus(texts: Sequence[str], size: int = 4) -> list[float | None]:
     Clipped n-gram precisions of 1 to `size`, add-one smoothed above 1 (Lin and Och 2004), with the
     brevity penalty against the closest length.
     """
-    tokens = [words_of(text) for text in texts]
-    told = [at for at, words in enumerate(tokens) if words]
+    tokens = [folded_words(text) for text in texts]
+    with_words = [at for at, words in enumerate(tokens) if words]
     scores: list[float | None] = [None] * len(texts)
-    if len(told) < 2:
+    if len(with_words) < 2:
         return scores
-    counts = [[Counter(_grams(tokens[at], n)) for n in range(1, size + 1)] for at in told]
+    counts = [[Counter(_grams(tokens[at], n)) for n in range(1, size + 1)] for at in with_words]
     best = [_two_best([one[n] for one in counts]) for n in range(size)]
-    lengths = Counter(len(tokens[at]) for at in told)
-    for place, at in enumerate(told):
+    lengths = Counter(len(tokens[at]) for at in with_words)
+    for place, at in enumerate(with_words):
         scores[at] = _bleu(place, counts[place], best, lengths, len(tokens[at]))
     return scores
 
@@ -191,7 +180,7 @@ def _prose(text: str) -> str:
 
 
 def _doubled(text: str) -> int:
-    words = words_of(text)
+    words = folded_words(text)
     return sum(one == other for one, other in pairwise(words))
 
 

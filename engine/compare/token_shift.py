@@ -99,8 +99,8 @@ def from_table(table: Mapping[str, Any]) -> Shift:
     """The shift of a JSON object that `to_table` made. Raises ValueError."""
     try:
         tokens = []
-        for given in table["tokens"]:
-            one = {key: value for key, value in given.items() if key != "kind"}
+        for row in table["tokens"]:
+            one = {key: value for key, value in row.items() if key != "kind"}
             tops = {
                 side: tuple(Candidate(**candidate) for candidate in one[side])
                 for side in ("base_top", "tuned_top")

@@ -87,7 +87,7 @@ class Vote:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class VoteCounts:
     """What the votes for `arm` against `other` say. Repeats of a pair count for the judge alone."""
 
     arm: str
@@ -222,16 +222,16 @@ def read(path: Path) -> list[Vote]:
     return votes
 
 
-def tally(votes: Iterable[Vote], arm: str, other: str) -> Tally:
+def tally(votes: Iterable[Vote], arm: str, other: str) -> VoteCounts:
     """Count the votes between two arms, of one judge or of several."""
     counted = [vote for vote in votes if {vote.left, vote.right} == {arm, other}]
     first = [vote for vote in counted if not vote.again]
     wins = sum(vote.winner == arm for vote in first)
     losses = sum(vote.winner == other for vote in first)
     low, high = wilson(wins, wins + losses)
-    said = {vote.prompt_id: _verdict(vote) for vote in first}
-    twice = [vote for vote in counted if vote.again and vote.prompt_id in said]
-    return Tally(
+    verdicts = {vote.prompt_id: _verdict(vote) for vote in first}
+    twice = [vote for vote in counted if vote.again and vote.prompt_id in verdicts]
+    return VoteCounts(
         arm,
         other,
         wins,
@@ -241,7 +241,7 @@ def tally(votes: Iterable[Vote], arm: str, other: str) -> Tally:
         low,
         high,
         _more(wins, losses),
-        (sum(said[vote.prompt_id] == _verdict(vote) for vote in twice), len(twice)),
+        (sum(verdicts[vote.prompt_id] == _verdict(vote) for vote in twice), len(twice)),
     )
 
 
@@ -282,21 +282,21 @@ def named(vote: Vote, names: Mapping[str, str]) -> Vote:
 
 def scores(votes: Iterable[Vote], arm: str, other: str) -> dict[str, float]:
     """By prompt, how far `arm` is preferred to `other`, from -1 to 1: the mean over the votes."""
-    found: dict[str, list[float]] = {}
+    scores_by_prompt: dict[str, list[float]] = {}
     for vote in votes:
         if {vote.left, vote.right} == {arm, other} and not vote.again:
             value = 0.0 if vote.winner is None else 1.0 if vote.winner == arm else -1.0
-            found.setdefault(vote.prompt_id, []).append(value)
-    return {prompt: sum(values) / len(values) for prompt, values in found.items()}
+            scores_by_prompt.setdefault(vote.prompt_id, []).append(value)
+    return {prompt: sum(values) / len(values) for prompt, values in scores_by_prompt.items()}
 
 
 def mean_ratings(votes: Iterable[Vote], arm: str) -> dict[str, tuple[float, int]]:
     """By rubric, an arm's mean rating and how many there are."""
-    found: dict[str, list[int]] = {}
+    ratings: dict[str, list[int]] = {}
     for vote in votes:
         for rubric, value in vote.ratings.get(arm, {}).items():
-            found.setdefault(rubric, []).append(value)
-    return {rubric: (sum(values) / len(values), len(values)) for rubric, values in found.items()}
+            ratings.setdefault(rubric, []).append(value)
+    return {rubric: (sum(values) / len(values), len(values)) for rubric, values in ratings.items()}
 
 
 def judges_of(folder: Path) -> dict[str, list[Vote]]:
@@ -304,30 +304,30 @@ def judges_of(folder: Path) -> dict[str, list[Vote]]:
 
     Raises EngineError.
     """
-    found: dict[str, list[Vote]] = {}
+    by_judge: dict[str, list[Vote]] = {}
     for path in sorted(folder.glob("votes-*.jsonl")):
         for vote in Book(path).votes.values():
-            found.setdefault(vote.judge or path.stem.removeprefix("votes-"), []).append(vote)
-    return found
+            by_judge.setdefault(vote.judge or path.stem.removeprefix("votes-"), []).append(vote)
+    return by_judge
 
 
-def tally_all(judges: Mapping[str, Sequence[Vote]], arm: str, other: str) -> Tally:
+def tally_all(judges: Mapping[str, Sequence[Vote]], arm: str, other: str) -> VoteCounts:
     """The votes of all judges together; each is held against their own earlier votes alone."""
     whole = tally([vote for votes in judges.values() for vote in votes], arm, other)
     each = [tally(votes, arm, other).consistent for votes in judges.values()]
     return dataclasses.replace(
-        whole, consistent=(sum(same for same, _ in each), sum(asked for _, asked in each))
+        whole, consistent=(sum(same for same, _ in each), sum(repeats for _, repeats in each))
     )
 
 
 def agreement(judges: Mapping[str, Sequence[Vote]]) -> tuple[int, int]:
     """Of the prompts that two judges or more voted on, on how many all agree; and how many."""
-    said: dict[str, dict[str, str]] = {}
+    by_prompt: dict[str, dict[str, str]] = {}
     for judge, votes in judges.items():
         for vote in votes:
             if not vote.again:
-                said.setdefault(vote.prompt_id, {})[judge] = _verdict(vote)
-    several = [verdicts for verdicts in said.values() if len(verdicts) > 1]
+                by_prompt.setdefault(vote.prompt_id, {})[judge] = _verdict(vote)
+    several = [verdicts for verdicts in by_prompt.values() if len(verdicts) > 1]
     return sum(len(set(verdicts.values())) == 1 for verdicts in several), len(several)
 
 
@@ -341,7 +341,7 @@ def read_rubrics(path: Path) -> dict[str, str]:
         ) from error
     except UnicodeDecodeError as error:
         raise EngineError("The rubrics are not UTF-8 text.", f"{path}: {error}") from error
-    found: dict[str, str] = {}
+    rubrics: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.startswith("#"):
             continue
@@ -350,10 +350,10 @@ def read_rubrics(path: Path) -> dict[str, str]:
             raise EngineError(
                 "This is not a rubric.", f"{path}:{number}: {line[:80]}", "Write name: question"
             )
-        found[name] = question if colon else ""
-    if not found:
+        rubrics[name] = question if colon else ""
+    if not rubrics:
         raise EngineError("There are no rubrics in this file.", str(path), "Write name: question")
-    return found
+    return rubrics
 
 
 def names_of(arm: Arm, *behind: str) -> list[str]:

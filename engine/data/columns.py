@@ -48,8 +48,8 @@ class ColumnMapping:
 
     def absent(self, columns: Mapping[str, object]) -> list[str]:
         """The columns that the recipe names and a row does not have."""
-        wanted = [*self.columns.values(), *([self.group] if self.group else [])]
-        return [column for column in dict.fromkeys(wanted) if column not in columns]
+        named = [*self.columns.values(), *([self.group] if self.group else [])]
+        return [column for column in dict.fromkeys(named) if column not in columns]
 
     def _used(self, schema: FieldSchema) -> int:
         return sum(field in self.columns for field in (*schema.fields, *schema.more))
@@ -57,8 +57,10 @@ class ColumnMapping:
 
 def make_mapping(data: Data) -> ColumnMapping:
     """Raises EngineError for a schema or a field that nobody knows."""
-    wanted = _SAME.get(data.schema.lower(), data.schema)
-    schemas = tuple(schema for schema in FIELD_SCHEMAS if not wanted or schema.name == wanted)
+    schema_name = _SAME.get(data.schema.lower(), data.schema)
+    schemas = tuple(
+        schema for schema in FIELD_SCHEMAS if not schema_name or schema.name == schema_name
+    )
     if not schemas:
         raise EngineError(
             f"no schema is called {data.schema!r}", "", f"There are {', '.join(SCHEMA_NAMES)}."
@@ -66,7 +68,7 @@ def make_mapping(data: Data) -> ColumnMapping:
     known = {field: None for schema in schemas for field in (*schema.fields, *schema.more)}
     unknown = [field for field in data.columns if field not in known]
     if unknown:
-        which = f"{wanted} has no field" if wanted else "no schema has a field"
+        which = f"{schema_name} has no field" if schema_name else "no schema has a field"
         raise EngineError(
             f"data.columns: {which} {unknown[0]!r}",
             f"There are {', '.join(known)}.",
@@ -88,10 +90,10 @@ def refuse(
             f"{name} has no column {absent[0]!r}", f"{where}: {there}", f"It is named in {setting}."
         )
     if len({schema.name for schema in mapping.schemas}) == 1:
-        wanted = mapping.schemas[0]
-        lacks = [field for field in wanted.fields if field not in {*columns, *mapping.columns}]
+        only_schema = mapping.schemas[0]
+        lacks = [field for field in only_schema.fields if field not in {*columns, *mapping.columns}]
         return EngineError(
-            f"{name}: its rows are not {wanted.name}: no field {lacks[0]!r}",
+            f"{name}: its rows are not {only_schema.name}: no field {lacks[0]!r}",
             f"{where}: {there}",
             f"Name the column that holds it: data.columns.{lacks[0]} = …",
         )

@@ -102,7 +102,9 @@ def _list(folder: Path) -> list[tuple[Path, bool]]:
     try:
         with os.scandir(folder) as entries:
             named = (entry for entry in entries if not entry.name.startswith("."))
-            found = [(Path(entry.path), is_folder(entry)) for entry in islice(named, _MOST_FILES)]
+            entries_read = [
+                (Path(entry.path), is_folder(entry)) for entry in islice(named, _MOST_FILES)
+            ]
     except (OSError, ValueError):
         return []
-    return sorted(found)
+    return sorted(entries_read)

@@ -65,18 +65,18 @@ def list_datasets(folders: Sequence[Path]) -> list[DataSet]:
 
     Folders are searched two levels deep. Never raises: what is wrong stands in `reason`.
     """
-    found = [_list_one(DATA / name / "train.jsonl", _BUNDLED + name) for name in _DESCRIPTIONS]
-    seen = {os.path.realpath(one.path) for one in found}
-    found += _list_folders(folders, seen)
+    datasets = [_list_one(DATA / name / "train.jsonl", _BUNDLED + name) for name in _DESCRIPTIONS]
+    seen = {os.path.realpath(one.path) for one in datasets}
+    datasets += _list_folders(folders, seen)
     for folder in hf_datasets.list_cached(hf_datasets.find_cache()):
         if os.path.realpath(folder) not in seen:
-            found.append(_list_one(folder, str(folder)))
+            datasets.append(_list_one(folder, str(folder)))
     for name, snapshot in hf_datasets.list_snapshots():
         for one in _list_folders([snapshot], seen):
             below = os.path.relpath(one.path.parent, snapshot)
             part = "" if below in (".", "data") else f" {below}"
-            found.append(replace(one, name=name + part))
-    return found
+            datasets.append(replace(one, name=name + part))
+    return datasets
 
 
 def resolve(ref: str, runs: Sequence[Path] = (), data: Data | None = None) -> DataSet:
@@ -89,15 +89,15 @@ def resolve(ref: str, runs: Sequence[Path] = (), data: Data | None = None) -> Da
     data = data or Data()
     if ref.startswith(_RUN):
         job = find_answers(ref, runs)
-        found = _describe(job / "samples.jsonl", data)
-        return replace(found, ref=_RUN + job.name, name=job.name, eval_path=None)
+        dataset = _describe(job / "samples.jsonl", data)
+        return replace(dataset, ref=_RUN + job.name, name=job.name, eval_path=None)
     if ref.startswith(_BUNDLED):
         name = ref.removeprefix(_BUNDLED)
         if name not in _DESCRIPTIONS:
             known = ", ".join(_BUNDLED + one for one in _DESCRIPTIONS)
             raise EngineError(f"no bundled data set is called {name}", hint=f"There are {known}.")
-        found = _describe(DATA / name / "train.jsonl", data)
-        return replace(found, ref=ref, name=name, description=_DESCRIPTIONS[name])
+        dataset = _describe(DATA / name / "train.jsonl", data)
+        return replace(dataset, ref=ref, name=name, description=_DESCRIPTIONS[name])
     return _describe(_locate(ref), data)
 
 
@@ -106,10 +106,10 @@ def resolve_eval(ref: str, data: Data | None = None) -> DataSet:
 
     A file is that file, whatever lies beside it. Raises EngineError as `resolve`.
     """
-    found = resolve(ref, (), data)
-    if found.eval_path is None or os.path.abspath(os.path.expanduser(ref)) == str(found.path):
-        return found
-    held_out = _describe(found.eval_path, data or Data())
+    dataset = resolve(ref, (), data)
+    if dataset.eval_path is None or os.path.abspath(os.path.expanduser(ref)) == str(dataset.path):
+        return dataset
+    held_out = _describe(dataset.eval_path, data or Data())
     return replace(held_out, ref=ref if ref.startswith(_BUNDLED) else held_out.ref, eval_path=None)
 
 
@@ -160,12 +160,12 @@ def _describe(path: Path, data: Data) -> DataSet:
         size, changed = size + status.st_size, max(changed, status.st_mtime_ns)
     where = f"{path.parent}, {size:,} bytes"
     eval_path = find_eval(path, list_files(path.parent)) if is_train(path) else None
-    found = DataSet(str(path), name_of(path), path, eval_path, None, None, where, None)
+    dataset = DataSet(str(path), name_of(path), path, eval_path, None, None, where, None)
     if holds_columns(path):
         make_mapping(data)
-        return found
+        return dataset
     schema, count, estimated = _look(path, changed, size, _key(data))
-    return replace(found, schema=schema, rows=count, estimated=estimated)
+    return replace(dataset, schema=schema, rows=count, estimated=estimated)
 
 
 def _describe_saved(known: hf_datasets.Splits, data: Data) -> DataSet:
@@ -214,15 +214,15 @@ def _look(path: Path, changed: int, size: int, key: _Key) -> tuple[str, int, boo
         label_prompt=prompt,
         max_length=length,
     )
-    found = rows.find_schema(path, data)
+    schema_name = rows.find_schema(path, data)
     count, before, file, reached = 0, 0, "", 0
     for raw in read_raw(path, data):
         if raw.file != file:
             file, before = raw.file, reached
         count, reached = count + 1, before + raw.end
         if reached >= COUNTED_BYTES and reached < size:
-            return found, round(count * size / reached), True
-    return found, count, False
+            return schema_name, round(count * size / reached), True
+    return schema_name, count, False
 
 
 def _locate(ref: str) -> Path:

@@ -18,8 +18,8 @@ def find_answers(ref: str, runs: Sequence[Path]) -> Path:
     """The directory of the job that `run:ID` names. Raises EngineError, also where it is unfit."""
     path = find_run(ref, runs)
     if path is None:
-        wanted = ref.partition(":")[2]
-        raise EngineError(f"no run is called {wanted}", hint="finetop runs lists them.")
+        run_id = ref.partition(":")[2]
+        raise EngineError(f"no run is called {run_id}", hint="finetop runs lists them.")
     job = JobDirectory(path)
     record = job.record()
     if record is None or record.kind != "generate":

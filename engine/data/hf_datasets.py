@@ -181,15 +181,15 @@ def _find_files(folder: Path, info: Mapping[str, object]) -> dict[str, Path]:
     stems: dict[str, Path] = {}
     for path in sorted(folder.glob("*.arrow")):
         stems.setdefault(stem_of(path), path)
-    found = {}
+    files = {}
     for split in map(str, splits):
         entry = splits[split]
         owner = entry.get("dataset_name") if isinstance(entry, Mapping) else None
         owner = owner or info.get("dataset_name") or info.get("builder_name")
         stem = f"{owner}-{split}"
         if stem in stems:
-            found[split] = stems[stem]
-    return found
+            files[split] = stems[stem]
+    return files
 
 
 def _info(folder: Path) -> Mapping[str, object]:
@@ -202,10 +202,10 @@ def _info(folder: Path) -> Mapping[str, object]:
 def list_snapshots() -> Iterator[tuple[str, Path]]:
     """`OWNER/NAME` and the folder of its newest snapshot, by name; none where there is no cache."""
     try:
-        found = sorted(hub_cache.find_cache().iterdir())
+        folders = sorted(hub_cache.find_cache().iterdir())
     except OSError:
         return
-    for repository in found:
+    for repository in folders:
         if not repository.name.startswith(_PREFIX) or not os.path.isdir(repository):
             continue
         snapshot = next(hub_cache.list_snapshots(repository), None)

@@ -55,25 +55,25 @@ def collect(rows: Iterable[object], field: str, where: str) -> tuple[str, ...]:
 
     Raises EngineError where there are so many that they cannot be labels.
     """
-    found: set[str] = set()
+    labels: set[str] = set()
     for row in rows:
         if not isinstance(row, Mapping) or row.get(field) is None:
             continue
         try:
-            found.add(read_label(row, field))
+            labels.add(read_label(row, field))
         except BadRow:
-            continue  # refused when it is converted
-        if len(found) > _MOST:
+            continue  # refused when it is parsed
+        if len(labels) > _MOST:
             raise EngineError(
                 f"the column {field!r} holds more than {_MOST:,} labels",
                 where,
                 "Name the schema (data.schema) or the columns (data.columns) that are meant.",
             )
-    numbers = all(label.lstrip("-").isdecimal() for label in found)
-    return tuple(sorted(found, key=int) if numbers else sorted(found))
+    numbers = all(label.lstrip("-").isdecimal() for label in labels)
+    return tuple(sorted(labels, key=int) if numbers else sorted(labels))
 
 
-def convert_label(
+def parse_label(
     row: Row, text_field: str, label_field: str, prompt: str, labels: Sequence[str]
 ) -> tuple[Message, ...]:
     """The instruction with this row's text, and its label as the answer. Raises BadRow."""
@@ -81,6 +81,6 @@ def convert_label(
     usual = LISTED_PROMPT if 0 < len(labels) <= MOST_LISTED else PLAIN_PROMPT
     before, _, after = (prompt or usual).partition("{text}")
     # The text comes last, so that no brace in it is taken for a place to fill.
-    asked = [part.replace("{labels}", ", ".join(labels)) for part in (before, after)]
-    question = f"{asked[0]}{text}{asked[1].replace('{text}', text)}"
+    before, after = (part.replace("{labels}", ", ".join(labels)) for part in (before, after))
+    question = f"{before}{text}{after.replace('{text}', text)}"
     return (*read_system(row), Message("user", question), Message("assistant", label))

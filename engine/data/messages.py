@@ -59,6 +59,23 @@ def read_conversation(row: Row, field: str) -> tuple[Message, ...]:
     return turns if turns[0].role == "system" else (*read_system(row), *turns)
 
 
+def read_prompt(row: Row, field: str) -> tuple[Message, ...]:
+    """What is asked, with the row's system message. An instruction brings its input along.
+
+    Raises BadRow.
+    """
+    if are_turns(row[field]):
+        return read_conversation(row, field)
+    if field != "instruction":
+        return (*read_system(row), Message("user", read_text(row, field)))
+    parts = [read_text(row, field, empty=True)]
+    parts += [read_text(row, more, empty=True) for more in ("input", "context") if row.get(more)]
+    prompt = "\n\n".join(part for part in parts if part.strip())
+    if not prompt:
+        raise BadRow("empty 'instruction'")
+    return (*read_system(row), Message("user", prompt))
+
+
 def read_turns(turns: object, field: str) -> tuple[Message, ...]:
     """The messages of a value for which `are_turns` holds. Raises BadRow for any other."""
     if isinstance(turns, Mapping) and are_turns(turns):
@@ -82,13 +99,13 @@ def read_transcript(text: str, field: str) -> tuple[Message, ...]:
     check_text(text, f"field {field!r}")
     _, *parts = _SPEAKER.split(text.lstrip())
     turns = []
-    for index, (speaker, said) in enumerate(zip(parts[::2], parts[1::2], strict=True)):
+    for index, (speaker, content) in enumerate(zip(parts[::2], parts[1::2], strict=True)):
         if speaker != ("Human", "Assistant")[index % 2]:
             raise BadRow(f"{field!r}: {speaker} speaks twice in a row, in turn {index + 1}")
         role = "user" if speaker == "Human" else "assistant"
-        if not said.strip():
+        if not content.strip():
             raise BadRow(f"{field!r}: turn {index + 1}, by {speaker}, is empty")
-        turns.append(Message(role, said.strip()))
+        turns.append(Message(role, content.strip()))
     return tuple(turns)
 
 
@@ -113,20 +130,22 @@ def say(value: object) -> str:
 def _read_turn(turn: object, where: str) -> Message:
     if not isinstance(turn, Mapping):
         raise BadRow(f"{where} must be an object, this is {say(turn)}")
-    spoken = "role" if "role" in turn else "from"
-    said = "content" if "content" in turn else "value"
-    for field, usual in ((spoken, "role"), (said, "content")):
+    role_field = "role" if "role" in turn else "from"
+    content_field = "content" if "content" in turn else "value"
+    for field, usual in ((role_field, "role"), (content_field, "content")):
         if turn.get(field) is None:
             raise BadRow(f"{where}: missing field {usual!r}")
-    role = _ROLE_NAMES.get(turn[spoken]) if isinstance(turn[spoken], str) else None
+    role = _ROLE_NAMES.get(turn[role_field]) if isinstance(turn[role_field], str) else None
     if role is None:
-        raise BadRow(f"{where}: role {str(turn[spoken])[:40]!r} is not system, user or assistant")
-    content = turn[said]
+        raise BadRow(
+            f"{where}: role {str(turn[role_field])[:40]!r} is not system, user or assistant"
+        )
+    content = turn[content_field]
     if isinstance(content, list):
         content = _join_parts(content, where)
     if not isinstance(content, str):
-        raise BadRow(f"{where}: {said!r} must be text, this is {say(content)}")
-    check_text(content, f"{where}: {said!r}")
+        raise BadRow(f"{where}: {content_field!r} must be text, this is {say(content)}")
+    check_text(content, f"{where}: {content_field!r}")
     if role == "assistant" and not content.strip():
         raise BadRow(f"{where}: empty answer")
     return Message(role, content)

@@ -1,8 +1,13 @@
 """A data file as examples to learn from, and every row that is none with its reason.
 
 Owns reading and counting. Refuses to drop anything in silence: each row is an example or a reject.
-What the fields mean is `schemas`, what the recipe says of them `columns`, what the bytes mean
-`formats`; a worker hands in a reader of its own for columnar files.
+A row goes one way, and each step knows only what is left of it here:
+
+    bytes        formats → delimited, json_array, plain_text; of Parquet and Arrow a worker's reader
+    raw row      RawRow, a value or a fault
+    schema       columns → schemas: the fields under the schema's names
+    parsed row   parse → labels, preferences → messages
+    example      rows: with its source and its group
 """
 
 import json
@@ -15,8 +20,10 @@ from engine.chat import Message
 from engine.data import labels as label_names
 from engine.data.columns import ColumnMapping, make_mapping, refuse
 from engine.data.formats import read_raw
+from engine.data.messages import BadRow
+from engine.data.parse import parse_row
 from engine.data.raw_row import RawReader, RawRow, show
-from engine.data.schemas import LABEL, BadRow, FieldSchema, convert, recognise
+from engine.data.schemas import LABEL, FieldSchema, recognise
 from engine.errors import EngineError
 from engine.recipes.settings import Data
 
@@ -171,8 +178,8 @@ def open_rows(
         raise _refuse(path, mapping, held)
     if labels is None:
         labels = _collect(path, data, mapping, schema, raw)
-    converted = _convert(path, mapping, schema, data, labels, chain(held, rows))
-    return OpenFile(path, schema.name, tuple(labels), converted)
+    parsed = _parse(path, mapping, schema, data, labels, chain(held, rows))
+    return OpenFile(path, schema.name, tuple(labels), parsed)
 
 
 def _collect(
@@ -184,7 +191,7 @@ def _collect(
     return label_names.collect(values, schema.fields[1], str(path))
 
 
-def _convert(
+def _parse(
     path: Path,
     mapping: ColumnMapping,
     schema: FieldSchema,
@@ -198,13 +205,14 @@ def _convert(
             yield Reject(file, row.line, row.fault, row.text)
             continue
         try:
-            parsed_rows = convert(mapping.rename(row.value), schema, data, labels)
+            parsed_rows = parse_row(mapping.rename(row.value), schema, data, labels)
         except BadRow as error:
             yield Reject(file, row.line, str(error), show(_write(row.value)))
             continue
         source, group = f"{file}:{row.line}", _group_of(row.value, mapping.group)
         yield tuple(
-            Example(one.messages, source, one.rejected, one.text, group) for one in parsed_rows
+            Example(parsed.messages, source, parsed.rejected, parsed.text, group)
+            for parsed in parsed_rows
         )
 
 
@@ -212,8 +220,8 @@ def _group_of(value: object, column: str) -> str:
     """The row's value in the group column; empty where it has none: then it is its own group."""
     if not column or not isinstance(value, Mapping) or value.get(column) is None:
         return ""
-    found = value[column]
-    return found if isinstance(found, str) else _write(found)
+    group = value[column]
+    return group if isinstance(group, str) else _write(group)
 
 
 def _write(value: object) -> str:

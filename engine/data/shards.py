@@ -33,21 +33,21 @@ def list_parts(path: Path) -> list[Path]:
         names = sorted(os.listdir(path.parent))
     except OSError as error:
         raise EngineError(f"{path.name} cannot be read: {error.strerror}", str(path)) from error
-    found: dict[int, Path] = {}
+    parts: dict[int, Path] = {}
     for name in names:
         other = _PART.match(Path(name).stem)
         if other is None or Path(name).suffix != path.suffix:
             continue
         if (other["stem"], other["of"]) == (part["stem"], part["of"]):
-            found.setdefault(int(other["at"]), path.parent / name)
-    missing = [number for number in range(count) if number not in found]
+            parts.setdefault(int(other["at"]), path.parent / name)
+    missing = [number for number in range(count) if number not in parts]
     if missing:
         raise EngineError(
             f"{path.name}: part {missing[0]:05d} of {count} is missing",
             str(path.parent),
             f"{len(missing)} of its {count} parts are not there: fetch it again.",
         )
-    return [found[number] for number in range(count)]
+    return [parts[number] for number in range(count)]
 
 
 def stem_of(path: Path) -> str:

@@ -67,23 +67,23 @@ def _norms(dims: ModelDims, full: bool, precision: Precision) -> int:
     family, wide = dims.family, dims.hidden * 4
     if family.layer_norm:
         return family.streams * wide
-    kept = family.streams * wide + (family.norms * wide if full else 0)
+    saved = family.streams * wide + (family.norms * wide if full else 0)
     if family.qk_norm:
-        kept += (dims.queries + dims.keys) * (4 + (precision.compute if full else 0))
-    return kept
+        saved += (dims.queries + dims.keys) * (4 + (precision.compute if full else 0))
+    return saved
 
 
 def _attention(dims: ModelDims, precision: Precision, passes: Passes, device_kind: str) -> int:
     """Queries, keys and values (repeated for all heads), and the output. Fused kernels keep no
     scores (arXiv 2205.14135), only a number a head, and the mask."""
     family, size = dims.family, precision.compute
-    kept = (6 if family.fused_qkv else 4) * dims.queries * size
+    saved = (6 if family.fused_qkv else 4) * dims.queries * size
     if family.eager:
         softmax = 4 if size < 4 else 0  # made in float32, and kept beside its cast
-        return kept + (2 * size + softmax) * dims.heads * passes.length
+        return saved + (2 * size + softmax) * dims.heads * passes.length
     if dims.dropout and device_kind == "cpu":  # no kernel: scores, mask and product in float32
-        return kept + 3 * dims.queries * (4 - size) + 3 * 4 * dims.heads * passes.length
-    return kept + 4 * dims.heads + (passes.length * size if passes.padded else 0)
+        return saved + 3 * dims.queries * (4 - size) + 3 * 4 * dims.heads * passes.length
+    return saved + 4 * dims.heads + (passes.length * size if passes.padded else 0)
 
 
 def _mlp(dims: ModelDims, precision: Precision) -> int:
@@ -104,30 +104,30 @@ def _inputs(dims: ModelDims, precision: Precision) -> int:
     """Full fine-tuning: what the linear layers read. What attention made is kept already, but for
     families that put it together anew."""
     size = precision.compute
-    kept = dims.intermediate * size + (dims.queries * size if dims.family.rebuilt else 0)
+    saved = dims.intermediate * size + (dims.queries * size if dims.family.rebuilt else 0)
     if size == precision.weights:
-        return kept + dims.family.norm_readers * dims.hidden * size
+        return saved + dims.family.norm_readers * dims.hidden * size
     # Mixed: each layer casts the float32 output of its norm for itself.
-    return kept + sum(one.inputs for one in dims.linears if one.source == "norm") * size
+    return saved + sum(one.inputs for one in dims.linears if one.source == "norm") * size
 
 
 def _adapter_inputs(dims: ModelDims, method: Method, precision: Precision, device_kind: str) -> int:
     """LoRA: what the adapters read, and the few numbers between their halves."""
     size, adapters = precision.compute, adapted(dims, method.target_modules)
-    kept = len(adapters) * method.rank * size
+    saved = len(adapters) * method.rank * size
     if method.variant == "dora":  # the layer's result and the adapter's, to learn magnitudes
-        kept += 2 * sum(one.outputs for one in adapters) * size
+        saved += 2 * sum(one.outputs for one in adapters) * size
     if method.dropout > 0:
         mask = 4 if device_kind == "cpu" else 1
-        return kept + sum(one.inputs for one in adapters) * (size + mask)
+        return saved + sum(one.inputs for one in adapters) * (size + mask)
     if size < 4:  # adapters are float32: each casts its input for itself
-        return kept + sum(one.inputs for one in adapters) * size
+        return saved + sum(one.inputs for one in adapters) * size
     sources = {one.source for one in adapters}
     groups = {_half(one) for one in adapters if one.source == "norm"}
-    kept += min(len(groups), dims.family.norm_readers) * dims.hidden * size
-    kept += dims.intermediate * size if "mlp" in sources else 0
+    saved += min(len(groups), dims.family.norm_readers) * dims.hidden * size
+    saved += dims.intermediate * size if "mlp" in sources else 0
     rebuilt = dims.family.rebuilt and "attention" in sources
-    return kept + (dims.queries * size if rebuilt else 0)
+    return saved + (dims.queries * size if rebuilt else 0)
 
 
 def _half(one: Linear) -> str:

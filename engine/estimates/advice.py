@@ -3,12 +3,13 @@
 Each piece of advice was tried on the estimate, alone: it is given only where the run then fits.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.errors import EngineError
 from engine.estimates import memory
+from engine.estimates.memory import Estimate
 from engine.recipes.recipe import TrainRecipe
 
 MARGIN = 0.10
@@ -17,6 +18,7 @@ LARGEST = 4096
 """Rows; no larger batch is sought."""
 SHORTEST = 64
 """Tokens; no shorter rows are advised."""
+Estimator = Callable[[TrainRecipe], Estimate]
 Needs = Callable[[TrainRecipe], int]
 
 
@@ -29,17 +31,13 @@ class Advice:
     """As `--set` takes them; none where no change helps."""
 
 
-def needs(
-    config: Mapping[str, Any], parameters: int | None, device_kind: str, **known: Any
-) -> Needs:
-    """Bytes that a recipe needs of this model, as a function of the recipe.
+def needs(estimate: Estimator, device_kind: str) -> Needs:
+    """Bytes that a recipe needs of a device of this kind, as a function of the recipe.
 
-    On a CPU that is the whole worker, libraries included. `known` is as in `memory.estimate`.
+    On a CPU that is the whole worker, libraries included.
     """
     libraries = memory.LIBRARIES if device_kind == "cpu" else 0
-    return lambda recipe: libraries + memory.estimate(
-        config, recipe, parameters=parameters, device_kind=device_kind, **known
-    ).total  # fmt: skip
+    return lambda recipe: libraries + estimate(recipe).total
 
 
 def usable(free: int) -> int:
@@ -66,13 +64,13 @@ def advise(need: Needs, recipe: TrainRecipe, room: int) -> tuple[Advice, ...]:
     """
     if need(recipe) <= room:
         return ()
-    found = (
+    candidates = (
         _smaller_batch(need, recipe, room),
         _checkpointing(need, recipe, room),
         _shorter(need, recipe, room),
         _other_method(need, recipe, room),
     )
-    helpful = tuple(one for one in found if one is not None)
+    helpful = tuple(one for one in candidates if one is not None)
     if helpful:
         return helpful
     left = gigabytes(need(_with(recipe, batch_size=1, gradient_checkpointing=True)))
@@ -114,16 +112,16 @@ def _smaller_batch(need: Needs, recipe: TrainRecipe, room: int) -> Advice | None
 def _checkpointing(need: Needs, recipe: TrainRecipe, room: int) -> Advice | None:
     if recipe.training.gradient_checkpointing:
         return None
-    wanted = "training.gradient_checkpointing=true"
+    change = "training.gradient_checkpointing=true"
     changed = _with(recipe, gradient_checkpointing=True)
     left = need(changed)
     if left <= room:
-        said = f"gradient_checkpointing: needs {gigabytes(left)}, and about a third more time"
-        return Advice(said, (wanted,))
+        text = f"gradient_checkpointing: needs {gigabytes(left)}, and about a third more time"
+        return Advice(text, (change,))
     smaller = _smaller_batch(need, changed, room)
     if smaller is None:
         return None
-    return Advice(f"gradient_checkpointing and {smaller.text}", (wanted, *smaller.changes))
+    return Advice(f"gradient_checkpointing and {smaller.text}", (change, *smaller.changes))
 
 
 def _shorter(need: Needs, recipe: TrainRecipe, room: int) -> Advice | None:
@@ -131,8 +129,8 @@ def _shorter(need: Needs, recipe: TrainRecipe, room: int) -> Advice | None:
     length = recipe.data.max_length // 2
     while length >= SHORTEST:
         if need(replace(recipe, data=replace(recipe.data, max_length=length))) <= room:
-            said = f"max_length {recipe.data.max_length} -> {length}, where your rows allow it"
-            return Advice(said, (f"data.max_length={length}",))
+            text = f"max_length {recipe.data.max_length} -> {length}, where your rows allow it"
+            return Advice(text, (f"data.max_length={length}",))
         length //= 2
     return None
 
@@ -141,9 +139,9 @@ def _other_method(need: Needs, recipe: TrainRecipe, room: int) -> Advice | None:
     """LoRA instead of all weights; under LoRA the base in four bits."""
     method = recipe.method
     if method.kind == "full":
-        changed, wanted = replace(method, kind="lora"), "kind=lora"
+        changed, change = replace(method, kind="lora"), "kind=lora"
     elif method.quantize != "4bit":
-        changed, wanted = replace(method, quantize="4bit"), "quantize=4bit"
+        changed, change = replace(method, quantize="4bit"), "quantize=4bit"
     else:
         return None
     try:
@@ -152,7 +150,7 @@ def _other_method(need: Needs, recipe: TrainRecipe, room: int) -> Advice | None:
         return None
     if left > room:
         return None
-    return Advice(f"method.{wanted}: needs {gigabytes(left)}", (f"method.{wanted}",))
+    return Advice(f"method.{change}: needs {gigabytes(left)}", (f"method.{change}",))
 
 
 def _with(recipe: TrainRecipe, **changes: Any) -> TrainRecipe:

@@ -26,8 +26,6 @@ MOST_CORES = 16
 """Beyond them a CPU's memory is the bound."""
 LEAST_STEPS = 10
 """Of a run whose speed is believed: the first ones are slow."""
-BYTES_OF_TOKEN = 4
-"""Of English text and the usual vocabularies."""
 GUESSED = "guessed from the size: off by several times at worst"
 
 
@@ -58,18 +56,6 @@ def tokens_in_all(recipe: TrainRecipe, tokens: int | None) -> int | None:
     return None if tokens is None else int(tokens * training.epochs)
 
 
-def tokens_of_epoch(recipe: TrainRecipe, rows: int | None, size: int | None) -> int | None:
-    """Tokens of an epoch from the number of rows and the bytes of their file.
-
-    Replayed rows, of which nothing is known, are taken to be as long.
-    """
-    if not rows or size is None:
-        return None
-    used = min(rows, recipe.data.limit or rows)
-    own = used * min(size / rows / BYTES_OF_TOKEN, recipe.data.max_length)
-    return int(own / (1 - recipe.replay.share) if recipe.replay.data else own)
-
-
 def operations(
     config: Mapping[str, Any], recipe: TrainRecipe, parameters: int | None = None
 ) -> float:
@@ -98,7 +84,7 @@ def measured_speed(
     One with the same batch and length goes before a later one without. Reads each job's status
     and, of those that trained on this host, its recipe.
     """
-    found: list[tuple[bool, float, float]] = []
+    speeds: list[tuple[bool, float, float]] = []
     for job in jobs:
         now = status.read(job)
         if now is None or not now.tokens_per_second > 0 or now.host != socket.gethostname():
@@ -111,8 +97,8 @@ def measured_speed(
             continue
         if isinstance(other, TrainRecipe) and _alike(other) == _alike(recipe):
             same = _size(other) == _size(recipe)
-            found.append((same, now.heartbeat, now.tokens_per_second))
-    return max(found)[2] if found else None
+            speeds.append((same, now.heartbeat, now.tokens_per_second))
+    return max(speeds)[2] if speeds else None
 
 
 def spoken(seconds: float) -> str:

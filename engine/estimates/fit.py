@@ -1,14 +1,14 @@
 """Will it fit? A recipe beside what the device and the disk have free, and how long it may take.
 
-Puts together `memory`, `advice` and `duration` for commands and screens: no library, no
-tensor, a few milliseconds. What it says are estimates; only a disk that cannot hold one checkpoint
-is certain, see `check_disk`.
+Puts together `memory`, `advice`, `epoch` and `duration` for screens, commands and workers, which
+all call `estimate_fit`: no library, no tensor, a few milliseconds. What it says are estimates; only
+a disk that cannot hold one checkpoint is certain, see `check_disk`.
 """
 
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.checkpoints import config_json
@@ -16,11 +16,13 @@ from engine.checkpoints.describe import inspect_base
 from engine.checkpoints.entry import Checkpoint
 from engine.errors import EngineError
 from engine.estimates import advice, duration, memory
-from engine.estimates.advice import Advice, gigabytes
+from engine.estimates.advice import Advice, Estimator, gigabytes
+from engine.estimates.epoch import MeasuredRows, estimate_tokens
 from engine.estimates.memory import Estimate
 from engine.estimates.parameters import Counted
 from engine.jobs import devices
 from engine.jobs.devices import Device
+from engine.jobs.store import Store
 from engine.recipes.recipe import TrainRecipe
 
 BESIDE = 8 << 20
@@ -66,16 +68,51 @@ class Fit:
         if self.needed is None:
             return f"memory not known: {self.problem}"
         about = "very roughly " if self.memory is not None and self.memory.rough else "about "
-        said = f"needs {about}{gigabytes(self.needed)}"
+        text = f"needs {about}{gigabytes(self.needed)}"
         if self.free is not None:
-            said += f" of {gigabytes(self.free)} free on {self.device}"
+            text += f" of {gigabytes(self.free)} free on {self.device}"
         if self.largest_batch is not None:
-            said += f" · largest batch {self.largest_batch}"
+            text += f" · largest batch {self.largest_batch}"
         if self.seconds is not None:
-            said += f" · about {duration.spoken(self.seconds)} ({self.basis})"
+            text += f" · about {duration.spoken(self.seconds)} ({self.basis})"
         if self.disk_needed is not None and self.disk_free is not None:
-            said += f" · disk {gigabytes(self.disk_needed)} of {gigabytes(self.disk_free)} free"
-        return said
+            text += f" · disk {gigabytes(self.disk_needed)} of {gigabytes(self.disk_free)} free"
+        return text
+
+
+def estimate_fit(
+    recipe: TrainRecipe,
+    checkpoint: Checkpoint,
+    store: Store,
+    *,
+    chosen: Sequence[Device] = (),
+    measured: MeasuredRows | None = None,
+    counted: Counted | None = None,
+) -> Fit:
+    """How a recipe fits here and now: the one answer of the screen, of commands and of workers.
+
+    `checkpoint` is what the recipe starts from, `chosen` the devices that a worker has (else those
+    that the recipe would get), `measured` what the companion measured of the rows, `counted` of the
+    parameters. Rows that were not measured are taken to be `max_length` long, and their number is
+    estimated from their file. The speed is that of an earlier run of this machine, where one is
+    like it. Raises EngineError for a device that is not there.
+    """
+    jobs = store.jobs()
+    devices_used = chosen or devices.options(recipe.device)[0]
+    # Runs name their checkpoint by its ref, and a recipe by any path that leads to it.
+    recipe = replace(recipe, model=replace(recipe.model, checkpoint=checkpoint.ref))
+    own = [job for job in jobs if job not in store.shipped]
+    runs = [job.path for job in jobs]
+    return assess(
+        recipe,
+        checkpoint,
+        devices_used,
+        store.root,
+        tokens=measured.tokens if measured else estimate_tokens(recipe, runs),
+        measured=measured,
+        speed=duration.measured_speed(own, recipe, devices_used[0].kind),
+        counted=counted,
+    )
 
 
 def assess(
@@ -85,62 +122,80 @@ def assess(
     runs_root: Path,
     *,
     tokens: int | None = None,
-    length: int | None = None,
-    learned: float = 1.0,
+    measured: MeasuredRows | None = None,
     speed: float | None = None,
     counted: Counted | None = None,
 ) -> Fit:
-    """How a recipe fits a device (several are used together) and the disk of the runs.
+    """The arithmetic of `estimate_fit`, of facts that are known already.
 
-    `tokens` are those of an epoch, `length` those of the longest row, `learned` the share that the
-    loss counts, `speed` the tokens a second of an earlier run (`duration.measured_speed`),
-    `counted` the parameters as the worker counted them. Where they are not known, rows are taken
-    to be `max_length` long, and the time is not said.
+    `chosen` devices are used together; `tokens` are those of an epoch, `speed` the tokens a second
+    of an earlier run. Without tokens the time is not said.
     """
     kind, room = chosen[0].kind, free_memory(chosen)
     label, disk_free = devices.labels(tuple(chosen)), free_disk_bytes(runs_root)
     try:
-        config, parameters = read_model(checkpoint)
-        found = memory.estimate(
-            config, recipe, parameters=parameters, counted=counted, device_kind=kind,
-            length=length, learned=learned, merges=merges(recipe, checkpoint),
-        )  # fmt: skip
+        estimate = estimator(checkpoint, kind, measured, counted)
+        size = estimate(recipe)
     except EngineError as error:
         problem = f"{error.title} {error.detail}".strip()
-        return Fit(
-            label, None, None, room, None, None, None, "", None, None, disk_free, (), problem
-        )
-    need = advice.needs(
-        config, parameters, kind, counted=counted, length=length, learned=learned,
-        merges=merges(recipe, checkpoint),
-    )  # fmt: skip
+        return Fit(label, free=room, disk_free=disk_free, problem=problem)
+    need = advice.needs(estimate, kind)
     needed = need(recipe)
     batch, lines = None, tuple[Advice, ...]()
     if room is not None:
         batch = advice.largest_batch(need, recipe, advice.usable(room))
         lines = advice.advise(need, recipe, advice.usable(room))
+    config, parameters = read_model(checkpoint)
     seconds, basis = duration.seconds(config, recipe, parameters, chosen, tokens, speed)
     return Fit(
         label,
-        memory=found,
+        memory=size,
         needed=needed,
         free=room,
         fits=None if room is None else needed <= advice.usable(room),
         largest_batch=batch,
         seconds=seconds,
         basis=basis,
-        checkpoint=checkpoint_bytes(found),
+        checkpoint=checkpoint_bytes(size),
         disk_needed=run_bytes(
             recipe,
-            found,
+            size,
             config_json.find_vocab_size(config) or 0,
             references=2 if checkpoint.kind == "adapter" or checkpoint.source == "run" else 1,
-            merged=4 * found.parameters if merges(recipe, checkpoint) else 0,
+            merged=4 * size.parameters if merges(recipe, checkpoint) else 0,
         ),
         disk_free=disk_free,
         advice=lines,
         formats=memory.formats_of(recipe, kind),
     )
+
+
+def estimator(
+    checkpoint: Checkpoint,
+    device_kind: str,
+    measured: MeasuredRows | None = None,
+    counted: Counted | None = None,
+) -> Estimator:
+    """The memory of a run from a checkpoint, as a function of its recipe.
+
+    Raises EngineError where the model cannot be read, as does the function for one whose sizes are
+    not known.
+    """
+    config, parameters = read_model(checkpoint)
+
+    def estimate(recipe: TrainRecipe) -> Estimate:
+        return memory.estimate(
+            config,
+            recipe,
+            parameters=parameters,
+            counted=counted,
+            device_kind=device_kind,
+            length=measured.longest if measured else None,
+            target_share=measured.target_share if measured else 1.0,
+            merges=merges(recipe, checkpoint),
+        )
+
+    return estimate
 
 
 def merges(recipe: TrainRecipe, checkpoint: Checkpoint) -> bool:
@@ -153,11 +208,10 @@ def merges(recipe: TrainRecipe, checkpoint: Checkpoint) -> bool:
 def check_disk(recipe: TrainRecipe, checkpoint: Checkpoint, runs_root: Path) -> None:
     """Raise EngineError where the disk of the runs cannot hold a single checkpoint."""
     try:
-        config, parameters = read_model(checkpoint)
-        found = memory.estimate(config, recipe, parameters=parameters)
+        size = estimator(checkpoint, "cpu")(recipe)  # what is learned is the same on every device
     except EngineError:
         return  # of an unknown size nothing is certain
-    needed, free = checkpoint_bytes(found), free_disk_bytes(runs_root)
+    needed, free = checkpoint_bytes(size), free_disk_bytes(runs_root)
     if free is not None and free < needed:
         raise EngineError(
             "The disk is too full for this run.",
@@ -220,10 +274,10 @@ def run_bytes(
     training = recipe.training
     # One at the end, one where it is stopped or improves; it never keeps more than it makes.
     made = training.saves + training.evaluations + 1
-    kept = min(training.save_total_limit + MARKED, made)
+    checkpoints = min(training.save_total_limit + MARKED, made)
     result = 4 * estimate.trained + BESIDE
     probe = 2 * recipe.forgetting.tokens * vocabulary * references  # in float16
-    return (kept + 1) * checkpoint_bytes(estimate) + result + probe + merged
+    return (checkpoints + 1) * checkpoint_bytes(estimate) + result + probe + merged
 
 
 def free_disk_bytes(folder: Path) -> int | None:

@@ -72,16 +72,16 @@ def estimate(
     counted: Counted | None = None,
     device_kind: str = "cpu",
     length: int | None = None,
-    learned: float = 1.0,
+    target_share: float = 1.0,
     merges: bool = False,
 ) -> Estimate:
     """The memory of a run on a device of a kind (`cpu`, `cuda`, `mps`).
 
     `parameters` is the model's exact number where it is known, `counted` what the worker counted
-    for this method; else both are reckoned. `length` is that of the longest row
-    in tokens, `learned` the share of tokens that the loss counts; without them every row is taken
-    to be `max_length` long and learned whole. `merges` is whether an adapter first becomes a part
-    of the model (`fit.merges`). Raises EngineError for a config without sizes.
+    for this method; else both are reckoned. `length` is that of the longest row in tokens,
+    `target_share` the share of tokens that the loss counts; without them every row is taken to be
+    `max_length` long and learned whole. `merges` is whether an adapter first becomes a part of the
+    model (`fit.merges`). Raises EngineError for a config without sizes.
     """
     dims = read_dims(config)
     counted = counted.of(recipe.method) if counted is not None else None
@@ -108,7 +108,7 @@ def estimate(
     weights = _weights(dims, recipe, precision, parameters, trained, linear)
     gradients, optimiser = 4 * trained, 8 * trained
     activations, working = _activations(dims, recipe, precision, passes, device_kind)
-    logits = _logits(dims, passes, learned)
+    logits = _logits(dims, passes, target_share)
     head = 4 * dims.head_parameters if full else 0
     # Backward begins with everything kept and the head's own gradient, and ends with all gradients;
     # those of a tied embedding, from both its uses, are held apart until their sum is made.
@@ -202,11 +202,11 @@ def _activations(
     return dims.layers * block, working
 
 
-def _logits(dims: ModelDims, passes: Passes, learned: float) -> int:
+def _logits(dims: ModelDims, passes: Passes, target_share: float) -> int:
     """Logits in float32, the learned ones picked and made log-probabilities, and their gradients:
     forward T + 2n, backward 3n or twice T, of rows of the vocabulary."""
-    counted = passes.tokens * min(max(learned, 0.0), 1.0)
-    rows = max(passes.tokens + 2 * counted, 2 * passes.tokens)
+    target_tokens = passes.tokens * min(max(target_share, 0.0), 1.0)
+    rows = max(passes.tokens + 2 * target_tokens, 2 * passes.tokens)
     copies = 2 if dims.family.capped else 1
     return int(rows + (copies - 1) * passes.tokens) * dims.vocabulary * 4
 
@@ -229,7 +229,7 @@ def _loading(
     made whole in float32 (`engine.worker.model.saving`).
     """
     named = str(config.get("dtype") or config.get("torch_dtype"))
-    wanted = 4 if merges else precision.weights
-    stored = _STORED.get(named, wanted)
-    made = (wanted + (stored if stored != wanted else 0)) * parameters
+    size = 4 if merges else precision.weights
+    stored = _STORED.get(named, size)
+    made = (size + (stored if stored != size else 0)) * parameters
     return max(made, stored * parameters + packed) if packed else made

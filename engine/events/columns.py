@@ -20,7 +20,7 @@ Arrays = tuple[Ints, Floats, Floats]
 _GROWTH = 1.25  # with three 8-byte arrays: at most 30 bytes a point
 
 
-class Store:
+class ColumnStore:
     """Points that grow at the end. Views taken earlier stay the same."""
 
     __slots__ = ("_arrays", "used")
@@ -52,7 +52,7 @@ class Store:
 class Window:
     """Points of a store that lie side by side."""
 
-    store: Store
+    store: ColumnStore
     start: int = 0
     stop: int = 0
 
@@ -76,7 +76,7 @@ class Column:
 
     def extend(self, points: Arrays) -> None:
         if not self._windows or not self._windows[-1].is_last():
-            store = Store()
+            store = ColumnStore()
             self._windows.append(Window(store))
         last = self._windows[-1]
         last.store.append(points)
@@ -110,7 +110,7 @@ class Column:
         only = self.newest
         if len(self._windows) > 1 or only.start or not only.is_last():
             steps, wall_times, values = self.arrays
-            store = Store((steps.copy(), wall_times.copy(), values.copy()))
+            store = ColumnStore((steps.copy(), wall_times.copy(), values.copy()))
             self._windows = [Window(store, 0, store.used)]
         return self.newest.arrays
 

@@ -151,18 +151,18 @@ class Finder:
         owner = self._owners.setdefault(identity, node) if identity else node
         if owner is not node and not owner.gone and owner.folder.identity == identity:
             self._twins.append(node)
-            wanted: Sequence[str] = ()
+            names: Sequence[str] = ()
             kind = None
         else:
             if identity:
                 self._owners[identity] = node
             kind = self._kind(node)
-            wanted = _below(node, kind)
+            names = _below(node, kind)
         if kind is not node.kind:
             node.kind, self._dirty = kind, True
-        for name in node.children.keys() - set(wanted):
+        for name in node.children.keys() - set(names):
             self._drop(node.children.pop(name))
-        for name in wanted:
+        for name in names:
             if name not in node.children:
                 relative = f"{node.name}/{name}" if node.name else name
                 child = _Node(Folder(node.folder.path / name), relative, node)

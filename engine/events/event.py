@@ -211,18 +211,18 @@ def _read_tensor(data: bytes, bounds: Field) -> tuple[float | None, Spot | None]
 
 def _unpack(data: bytes, wire: int, item: Field) -> list[tuple[int, int, int]]:
     """Start and stop of the first two elements of a packed list; more than one is no scalar."""
-    found: list[tuple[int, int, int]] = []
+    spans: list[tuple[int, int, int]] = []
     at = item.start
-    while at < item.stop and len(found) < 2:
+    while at < item.stop and len(spans) < 2:
         if wire == VARINT:
             _, end = read_varint(data, at, item.stop)
         else:
             end = at + (4 if wire == FIXED32 else 8)
             if end > item.stop:
                 raise Malformed("cut element of a packed list")
-        found.append((wire, at, end))
+        spans.append((wire, at, end))
         at = end
-    return found
+    return spans
 
 
 def _read_content(

@@ -77,19 +77,19 @@ def settings_of(texts: Iterable[Text]) -> dict[str, Setting]:
 
     Names are dotted; those of `args` stand alone, others begin with their tag.
     """
-    found: dict[str, Setting] = {}
+    settings: dict[str, Setting] = {}
     for text in texts:
         if not text.text.lstrip().startswith("{"):
             continue
         prefix = "" if text.tag == _ARGUMENTS else f"{text.tag}."
         try:
             for name, value in flatten(json.loads(text.text), prefix):
-                found.setdefault(name, value)
-                if len(found) >= SETTINGS_KEPT:
-                    return found
+                settings.setdefault(name, value)
+                if len(settings) >= SETTINGS_KEPT:
+                    return settings
         except (ValueError, RecursionError):
             continue
-    return found
+    return settings
 
 
 def flatten(table: Mapping[str, object], prefix: str = "") -> Iterable[tuple[str, Setting]]:

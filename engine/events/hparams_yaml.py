@@ -23,7 +23,7 @@ _TRUTHS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 def read(text: str) -> dict[str, Setting]:
     """Settings by dotted name; lines that are no such mapping are passed over."""
-    found: dict[str, Setting] = {}
+    settings: dict[str, Setting] = {}
     lists: dict[str, list[str]] = {}
     above: list[tuple[int, str]] = []  # indent and dotted name of the mappings we are in
     last: tuple[int, str] | None = None
@@ -31,7 +31,7 @@ def read(text: str) -> dict[str, Setting]:
         entry = _ENTRY.match(line)
         if entry is None:
             item = _ITEM.match(line)
-            if item and last and len(item[1]) >= last[0] and found.get(last[1]) is None:
+            if item and last and len(item[1]) >= last[0] and settings.get(last[1]) is None:
                 lists.setdefault(last[1], []).append(item[2])
             continue
         indent = len(entry[1])
@@ -40,15 +40,15 @@ def read(text: str) -> dict[str, Setting]:
         key = next(part for part in (entry[2], entry[3], entry[4]) if part is not None).rstrip()
         name = (f"{above[-1][1]}.{key}" if above else key)[:SETTING_LETTERS]
         if above:
-            found.pop(above[-1][1], None)
+            settings.pop(above[-1][1], None)
         above.append((indent, name))
         last = (indent, name)
-        found[name] = _value(entry[5] or "")
-        if len(found) >= SETTINGS_KEPT:
+        settings[name] = _value(entry[5] or "")
+        if len(settings) >= SETTINGS_KEPT:
             break
     for name, items in lists.items():
-        found[name] = f"[{', '.join(items)}]"[:SETTING_LETTERS]
-    return found
+        settings[name] = f"[{', '.join(items)}]"[:SETTING_LETTERS]
+    return settings
 
 
 def _value(text: str) -> Setting:

@@ -86,9 +86,9 @@ class LogDir:
         self._renew(changed)
         self._gather_facts()
         self.others = sum((file.decoder.others for file in self._order), Counter())
-        found = [problem for file in self._order if (problem := file.problem())]
+        problems = [problem for file in self._order if (problem := file.problem())]
         trouble = [Problem(".", self._refused)] if self._refused else []
-        self.problems = (*found, *trouble)
+        self.problems = (*problems, *trouble)
         self._retry_at = min((file.retry_at for file in self._order), default=float("inf"))
         return bool(changed) or (self.problems, self.settings, self.texts) != before
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from engine.events.columns import Arrays, Column, FilePoints, Store, Window, joined
+from engine.events.columns import Arrays, Column, ColumnStore, FilePoints, Window, joined
 from engine.events.series import Branch, Series
 
 _NEVER = (1 << 63) - 1
@@ -70,9 +70,9 @@ class Curve:
         return Window(merged.store, merged.start, merged.store.used)
 
     def _merge(self, files: list[FilePoints], columns: list[Column | None]) -> Window:
-        found = joined([column.arrays for column in columns if column])
-        steps = found[0]
-        kept, left = np.empty(0, np.intp), list[npt.NDArray[np.intp]]()  # places in `found`
+        points = joined([column.arrays for column in columns if column])
+        steps = points[0]
+        kept, left = np.empty(0, np.intp), list[npt.NDArray[np.intp]]()  # places in `points`
         rewound: list[int] = []
         restarts: list[int] = []
         self._ceiling, start = -1, 0
@@ -107,8 +107,8 @@ class Curve:
             start = stop
         ends = np.cumsum([len(one) for one in left]).tolist()
         order = np.concatenate([*left, kept])
-        aside = Store(_taken(found, order[: len(order) - len(kept)]))
-        merged = Store(_taken(found, kept) if left else found)
+        aside = ColumnStore(_taken(points, order[: len(order) - len(kept)]))
+        merged = ColumnStore(_taken(points, kept) if left else points)
         self._abandoned = tuple(
             Branch(*aside.view(end - len(one), end), step)
             for one, end, step in zip(left, ends, rewound, strict=True)
@@ -119,7 +119,10 @@ class Curve:
 
 
 def _hand_over(
-    columns: Sequence[Column | None], order: npt.NDArray[np.intp], aside: Store, merged: Store
+    columns: Sequence[Column | None],
+    order: npt.NDArray[np.intp],
+    aside: ColumnStore,
+    merged: ColumnStore,
 ) -> None:
     """Let the columns be windows into both stores, which hold their points in this order."""
     places = np.empty(len(order), np.intp)

@@ -95,6 +95,6 @@ def _agreeing(data: bytes, at: int, guess: Lengths, words: npt.NDArray[np.uint32
     whole = guess + HEADER + FOOTER
     heads = at + np.cumsum(whole) - whole
     four_bytes = np.ndarray((len(data) - 3,), "<u4", data, strides=(1,))
-    found = np.stack([four_bytes[heads + 4 * place] for place in range(3)], axis=1)
-    wrong = np.flatnonzero((found != words).any(axis=1))
+    stored = np.stack([four_bytes[heads + 4 * place] for place in range(3)], axis=1)
+    wrong = np.flatnonzero((stored != words).any(axis=1))
     return int(wrong[0]) if wrong.size else len(guess)

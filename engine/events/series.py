@@ -60,14 +60,14 @@ class Series:
         """Step and value of the lowest (or highest) finite value; None where there is none."""
         if not len(self.values):
             return None
-        found = _extreme(self.values, highest)
-        if not math.isfinite(found):
+        place = _extreme(self.values, highest)
+        if not math.isfinite(place):
             worst = -np.inf if highest else np.inf
-            found = _extreme(np.where(np.isfinite(self.values), self.values, worst), highest)
-        if not math.isfinite(found):
+            place = _extreme(np.where(np.isfinite(self.values), self.values, worst), highest)
+        if not math.isfinite(place):
             return None
         # Not argmin, which copies an array that is read-only.
-        return int(self.steps[int((self.values == found).argmax())]), found
+        return int(self.steps[int((self.values == place).argmax())]), place
 
 
 def _extreme(values: Floats, highest: bool) -> float:
@@ -145,21 +145,21 @@ def thin(
             keep += _extremes(up[start:stop], start)
         else:
             keep += range(start, stop)
-    kept = up[keep]
-    return across[keep], np.where(np.isfinite(kept), kept, np.nan)
+    places = up[keep]
+    return across[keep], np.where(np.isfinite(places), places, np.nan)
 
 
 def _extremes(values: Floats, offset: int) -> list[int]:
     """Positions of the lowest, the highest and the first non-finite value, in order."""
     low, high = int(values.argmin()), int(values.argmax())
-    found = {low, high}
+    places = {low, high}
     if not (np.isfinite(values[low]) and np.isfinite(values[high])):  # NaN wins both
         finite = np.isfinite(values)
-        found = {int(finite.argmin())}
+        places = {int(finite.argmin())}
         if finite.any():
-            found.add(int(np.where(finite, values, np.inf).argmin()))
-            found.add(int(np.where(finite, values, -np.inf).argmax()))
-    return [offset + at for at in sorted(found)]
+            places.add(int(np.where(finite, values, np.inf).argmin()))
+            places.add(int(np.where(finite, values, -np.inf).argmax()))
+    return [offset + at for at in sorted(places)]
 
 
 def bucket(values: npt.ArrayLike, width: int) -> Floats:

@@ -110,8 +110,8 @@ class TrainerLog:
 
 def checkpoints(folders: Iterable[str]) -> list[str]:
     """Those of `folders` that are named as the Trainer's checkpoints are, newest first."""
-    found = [(int(match[1]), name) for name in folders if (match := _CHECKPOINT.match(name))]
-    return [name for _, name in sorted(found, reverse=True)]
+    steps = [(int(match[1]), name) for name in folders if (match := _CHECKPOINT.match(name))]
+    return [name for _, name in sorted(steps, reverse=True)]
 
 
 def is_checkpoint(name: str) -> bool:

@@ -6,7 +6,7 @@ Nothing is executed: code is parsed and compared as a syntax tree. A score is 1.
   punctuation count.
 - number: the last number in the answer is the right one.
 - choices: the right words are there, and none of the wrong ones (letter case aside, whole words).
-- words: exactly that many words, and the topic is among them.
+- words: exactly that many words (`engine.words`), and the topic is among them.
 - code: the same Python syntax tree, whatever the spacing; a fence of backticks is taken off.
 """
 
@@ -14,11 +14,12 @@ import ast
 import re
 from collections.abc import Mapping
 
+from engine.words import folded_words
+
 from .suites import Item
 
 _NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?")
 _FENCE = re.compile(r"```[a-zA-Z]*\n(.*?)(?:```|\Z)", re.DOTALL)
-_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
 
 def score(item: Item, text: str) -> float:
@@ -43,13 +44,8 @@ def score(item: Item, text: str) -> float:
 
 def final_number(text: str) -> float | None:
     """The last number written in digits, or None."""
-    found = _NUMBER.findall(text)
-    return float(found[-1].replace(",", "")) if found else None
-
-
-def words(text: str) -> list[str]:
-    """The words of a text, without punctuation; "forty-two" and "don't" are one word each."""
-    return _WORD.findall(text)
+    numbers = _NUMBER.findall(text)
+    return float(numbers[-1].replace(",", "")) if numbers else None
 
 
 def syntax(text: str) -> str | None:
@@ -77,5 +73,5 @@ def _phrase(choice: str) -> re.Pattern[str]:
 
 
 def _counts(text: str, count: int, topic: str) -> bool:
-    found = [word.lower() for word in words(text)]
-    return len(found) == count and topic.lower() in found
+    words, sought = folded_words(text), folded_words(topic)
+    return len(words) == count and bool(sought) and set(sought) <= set(words)

@@ -93,16 +93,16 @@ def _named(name: str, devices: list[Device]) -> Device:
     for device in devices:
         if name in (device.kind, f"{device.kind}:{device.index}"):
             return device
-    found = ", ".join(label(device) for device in devices)
-    raise EngineError(f"There is no device {name} here.", f"Found: {found}.", _HINT)
+    names = ", ".join(label(device) for device in devices)
+    raise EngineError(f"There is no device {name} here.", f"Found: {names}.", _HINT)
 
 
 def _beside(gpus: list[Device]) -> list[Device]:
     """The GPUs, and what else a machine has."""
-    found = list(gpus)
+    choices = list(gpus)
     if sys.platform == "darwin" and platform.machine() == "arm64":
-        found.append(Device("mps", "mps", "Apple GPU"))
-    return [*found, Device("cpu", "cpu", platform.processor() or platform.machine())]
+        choices.append(Device("mps", "mps", "Apple GPU"))
+    return [*choices, Device("cpu", "cpu", platform.processor() or platform.machine())]
 
 
 def _gpus() -> tuple[list[Device], str]:

@@ -66,7 +66,7 @@ class HardwareSample:
     """Why a GPU that seems to be here is not among them; not cleaned."""
 
 
-class Meter:
+class HardwareReader:
     """Reads one machine again and again. Keeps NVML open; `close` lets go of it."""
 
     def __init__(
@@ -147,14 +147,14 @@ class Meter:
 
     def _occupants_of(self, handle: Any) -> tuple[Occupant, ...]:
         nvml = self._nvml
-        found: dict[int, int | None] = {}
+        memory_by_pid: dict[int, int | None] = {}
         for ask in (
             nvml.nvmlDeviceGetComputeRunningProcesses,
             nvml.nvmlDeviceGetGraphicsRunningProcesses,
         ):
             for one in _asked(nvml, ask, handle) or ():
-                found[one.pid] = one.usedGpuMemory
-        largest = sorted(found.items(), key=lambda one: -(one[1] or 0))
+                memory_by_pid[one.pid] = one.usedGpuMemory
+        largest = sorted(memory_by_pid.items(), key=lambda one: -(one[1] or 0))
         return tuple(occupant(pid, memory) for pid, memory in largest[:MOST_PROCESSES])
 
 

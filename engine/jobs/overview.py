@@ -52,15 +52,16 @@ class Overview:
 
 def gather(job: JobDirectory) -> Overview:
     """Read it all; takes as long as listing the directory. Raises EngineError for no job."""
-    found = view(job)
-    if found is None:
+    overview = view(job)
+    if overview is None:
         raise EngineError("This run is gone.", str(job.path))
     return Overview(
-        found,
-        to_toml(found.recipe) if found.recipe is not None else "",
-        found.recipe,
+        overview,
+        to_toml(overview.recipe) if overview.recipe is not None else "",
+        overview.recipe,
         tuple(
-            Input(path, sha256, Path(path).exists()) for path, sha256 in found.record.inputs.items()
+            Input(path, sha256, Path(path).exists())
+            for path, sha256 in overview.record.inputs.items()
         ),
         tuple(_start(job, number) for number in range(1, job.latest_attempt() + 1)),
         _lines(job.samples),

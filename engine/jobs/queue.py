@@ -69,19 +69,19 @@ class Holder:
 
 def waiting(device_key: str | None = None) -> list[Ticket]:
     """The live tickets that may take a device, or all of them, in order; next first."""
-    found = _tickets(_folder("queue"))
-    return [one for one in found if device_key is None or one.wants([device_key])]
+    tickets = _tickets(_folder("queue"))
+    return [one for one in tickets if device_key is None or one.wants([device_key])]
 
 
 def holders() -> list[Holder]:
     """Who has which device now, by device."""
-    found = []
+    tickets = []
     for path in sorted(_folder("devices").glob("*.lock")):
         if holder(path) is not None:
             table = read_json(path) or {}
             key, job, where = (_text(table, name) for name in ("key", "job", "directory"))
-            found.append(Holder(key or path.stem, job, where, _number(table, "since")))
-    return found
+            tickets.append(Holder(key or path.stem, job, where, _number(table, "since")))
+    return tickets
 
 
 def position(ticket: Ticket, tickets: Sequence[Ticket]) -> int:
@@ -128,8 +128,8 @@ def lock_folder() -> Path:
     """
     # Neither XDG_RUNTIME_DIR nor TMPDIR: the first is removed at logout, under the workers that
     # go on, and both may differ between two shells, whose runs must still wait for each other.
-    given = os.environ.get("FINETOP_LOCKS")
-    folder = Path(given) if given else Path("/tmp", f"finetop-{os.getuid()}")
+    override = os.environ.get("FINETOP_LOCKS")
+    folder = Path(override) if override else Path("/tmp", f"finetop-{os.getuid()}")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.lstat().st_uid != os.getuid():
         raise EngineError(
@@ -173,11 +173,11 @@ class OwnTicket:
             self._lock.release()
             self._lock = self._draw()
             return len(tickets) + 1
-        wanted = {key for option in self._options for key in option}
+        keys = {key for option in self._options for key in option}
         if self._take([one for one in self._options if not any(t.wants(one) for t in before)]):
             self._give_back_ticket()
             return 0
-        return 1 + sum(ticket.wants(wanted) for ticket in before)
+        return 1 + sum(ticket.wants(keys) for ticket in before)
 
     def keep(self) -> None:
         """Say that the locks are in use, to whatever tidies old files away."""
@@ -286,8 +286,8 @@ def _tickets(folder: Path, own: str = "") -> list[Ticket]:
 
 def _read(path: Path, number: int, job: str) -> Ticket:
     table = read_json(path) or {}
-    given = table.get("options")
-    options = tuple(tuple(map(str, one)) for one in given) if isinstance(given, list) else ()
+    rows = table.get("options")
+    options = tuple(tuple(map(str, one)) for one in rows) if isinstance(rows, list) else ()
     return Ticket(
         path,
         number,

@@ -48,11 +48,11 @@ _REASONS = {
 }
 
 
-def check(job: JobDirectory, wanted: Recipe) -> None:
-    """Raise EngineError where `wanted` cannot go on from what the job has saved."""
+def check(job: JobDirectory, changed: Recipe) -> None:
+    """Raise EngineError where `changed` cannot go on from what the job has saved."""
     if not any(job.checkpoints.glob("checkpoint-*")):
         return  # it starts again from the beginning
-    before, after = (_settings(one) for one in (job.recipe(), wanted))
+    before, after = (_settings(one) for one in (job.recipe(), changed))
     fixed = sorted(
         key
         for key in before.keys() | after.keys()
@@ -66,8 +66,8 @@ def check(job: JobDirectory, wanted: Recipe) -> None:
         )
 
 
-def check_extension(job: JobDirectory, wanted: Recipe | None) -> None:
-    """Raise EngineError where `wanted` (None: nothing new) leaves a job that is done nothing to do.
+def check_extension(job: JobDirectory, changed: Recipe | None) -> None:
+    """Raise EngineError where `changed` (None: nothing new) leaves a done job nothing to do.
 
     A run that ended early needs other rules to go on; one that came to its end needs more steps.
     Answers that were left out, as an endpoint may have refused them, are asked for again.
@@ -75,18 +75,18 @@ def check_extension(job: JobDirectory, wanted: Recipe | None) -> None:
     before = job.recipe()
     if isinstance(before, GenerateRecipe) and job.rejects.exists():
         return
-    if not isinstance(before, TrainRecipe) or not isinstance(wanted, TrainRecipe | None):
+    if not isinstance(before, TrainRecipe) or not isinstance(changed, TrainRecipe | None):
         raise EngineError(f"{job.path.name} is done: nothing is left to do.", _said(job))
     ended = ended_early(job)
     needed = how_to_extend(before, ended)
     command = f"finetop resume {job.path.name} --set {needed.change}"
-    if ended and not (wanted is not None and _lifts(ended, before, wanted)):
+    if ended and not (changed is not None and _lifts(ended, before, changed)):
         raise EngineError(
             f"{job.path.name} ended early: {needed.why}.",
             _said(job),
             f"To go on all the same: {command}",
         )
-    if not ended and not (wanted is not None and _asks_for_more(job, before, wanted)):
+    if not ended and not (changed is not None and _asks_for_more(job, before, changed)):
         raise EngineError(
             f"{job.path.name} is done: nothing is left to train.",
             _said(job),
@@ -114,11 +114,11 @@ def how_to_extend(recipe: TrainRecipe, ended: str) -> Extension:
     return Extension("", "training.epochs", f"{2 * recipe.training.epochs:g}")
 
 
-def schedule_note(before: Recipe, wanted: Recipe | None) -> str:
+def schedule_note(before: Recipe, changed: Recipe | None) -> str:
     """A sentence on what another number of steps does to the learning rate; empty where nothing."""
-    if not (isinstance(before, TrainRecipe) and isinstance(wanted, TrainRecipe)):
+    if not (isinstance(before, TrainRecipe) and isinstance(changed, TrainRecipe)):
         return ""
-    old, new = before.training, wanted.training
+    old, new = before.training, changed.training
     constant = new.lr_scheduler_type.startswith("constant")
     if constant or (old.epochs, old.max_steps) == (new.epochs, new.max_steps):
         return ""
@@ -128,19 +128,19 @@ def schedule_note(before: Recipe, wanted: Recipe | None) -> str:
     )
 
 
-def _lifts(why: str, before: TrainRecipe, wanted: TrainRecipe) -> bool:
+def _lifts(why: str, before: TrainRecipe, changed: TrainRecipe) -> bool:
     """Whether the recipe changes the rule that ended the run; the worker judges by the new one."""
     if why == "budget":
-        return before.forgetting != wanted.forgetting
-    return before.stopping != wanted.stopping
+        return before.forgetting != changed.forgetting
+    return before.stopping != changed.stopping
 
 
-def _asks_for_more(job: JobDirectory, before: TrainRecipe, wanted: TrainRecipe) -> bool:
-    if wanted.training.max_steps:
+def _asks_for_more(job: JobDirectory, before: TrainRecipe, changed: TrainRecipe) -> bool:
+    if changed.training.max_steps:
         now = read_json(job.status_file)
         step = now.get("step", 0) if now is not None else 0
-        return wanted.training.max_steps > (step if isinstance(step, int) else 0)
-    return wanted.training.epochs > before.training.epochs or bool(before.training.max_steps)
+        return changed.training.max_steps > (step if isinstance(step, int) else 0)
+    return changed.training.epochs > before.training.epochs or bool(before.training.max_steps)
 
 
 def _said(job: JobDirectory) -> str:

@@ -16,9 +16,9 @@ from engine.jobs.directory import JobDirectory, JobRecord
 from engine.state_files import StateFile, digest, state_folder
 
 
-def default_root(given: str | os.PathLike[str] | None = None) -> Path:
+def default_root(folder: str | os.PathLike[str] | None = None) -> Path:
     """Where new runs go: the given folder, FINETOP_RUNS, ./runs if it is there, else user data."""
-    chosen = given or os.environ.get("FINETOP_RUNS")
+    chosen = folder or os.environ.get("FINETOP_RUNS")
     if chosen:
         return Path(os.path.expanduser(chosen)).absolute()
     here = Path.cwd() / "runs"
@@ -40,10 +40,10 @@ class Store:
 
     def jobs(self) -> list[JobDirectory]:
         """Every job on disk: the shipped ones, then each root's, in order of name."""
-        found = [job for job in self.shipped if job.record_file.exists()]
+        jobs = [job for job in self.shipped if job.record_file.exists()]
         for root in self.roots:
-            found += [JobDirectory(path) for path in _folders(root)]
-        return found
+            jobs += [JobDirectory(path) for path in _folders(root)]
+        return jobs
 
     def at(self, path: Path) -> JobDirectory:
         """The job of a folder, which need not be there."""
@@ -82,11 +82,11 @@ class Store:
             return None
 
 
-def open_store(given: str | os.PathLike[str] | None = None, *, remember: bool = False) -> Store:
+def open_store(folder: str | os.PathLike[str] | None = None, *, remember: bool = False) -> Store:
     """The store of this user: the default root, all remembered ones, the shipped run."""
     from engine.bundled import PRETRAIN_RUN
 
-    root = default_root(given)
+    root = default_root(folder)
     if remember:
         remember_root(root)
     return Store(root, remembered_roots(), [PRETRAIN_RUN])

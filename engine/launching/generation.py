@@ -13,26 +13,26 @@ from engine.jobs.store import open_store
 from engine.recipes.recipe import GenerateRecipe
 
 
-def launch_generation(wanted: GenerateRecipe, root: Path) -> JobDirectory:
+def launch_generation(original: GenerateRecipe, root: Path) -> JobDirectory:
     """Start answering. Relative paths are written into the recipe as absolute ones.
 
     Raises EngineError before anything is made where an arm, a checkpoint or the prompts are wrong.
     """
-    if not wanted.arms:
+    if not original.arms:
         raise EngineError("There is no arm to answer.", hint="Give at least one.")
-    arms = parse_arms(wanted.arms)
-    prompts, files = wanted.prompts, []
+    arms = parse_arms(original.arms)
+    prompts, files = original.prompts, []
     if not prompts.startswith("bundled:"):
         path = Path(os.path.abspath(os.path.expanduser(prompts)))
         prompts, files = str(path), [path]
     prompt_files.load(prompts)
     arms = _located(arms, root)
-    recipe = replace(wanted, arms=[format_arm(arm) for arm in arms], prompts=prompts)
+    recipe = replace(original, arms=[format_arm(arm) for arm in arms], prompts=prompts)
     built_on = dict.fromkeys(arm.adapter or arm.checkpoint for arm in arms if not arm.is_endpoint)
     return launch.launch(recipe, root, parents=list(built_on), inputs=files)
 
 
-def _located(asked: list[Arm], root: Path) -> list[Arm]:
+def _located(arms: list[Arm], root: Path) -> list[Arm]:
     """The arms with their weights found: a wrong name fails here, a relative path is anchored."""
     from engine.checkpoints import checkpoint_list
 
@@ -45,5 +45,5 @@ def _located(asked: list[Arm], root: Path) -> list[Arm]:
             checkpoint=checkpoint_list.resolve(arm.checkpoint, runs).ref,
             adapter=arm.adapter and checkpoint_list.resolve(arm.adapter, runs).ref,
         )
-        for arm in asked
+        for arm in arms
     ]

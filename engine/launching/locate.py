@@ -27,7 +27,7 @@ class Located:
     """What is learned from, or decides how: a resumed run must find them as they were."""
 
 
-def locate(wanted: TrainRecipe, root: Path) -> Located:
+def locate(original: TrainRecipe, root: Path) -> Located:
     """Find all that a recipe names; `root` is where its runs are. Raises EngineError."""
     from engine.checkpoints import checkpoint_list
     from engine.compare import prompts
@@ -36,8 +36,8 @@ def locate(wanted: TrainRecipe, root: Path) -> Located:
 
     store = open_store(root)
     runs = [job.path for job in store.jobs()]
-    checkpoint = checkpoint_list.resolve(wanted.model.checkpoint, runs)
-    data, replay = wanted.data, wanted.replay
+    checkpoint = checkpoint_list.resolve(original.model.checkpoint, runs)
+    data, replay = original.data, original.replay
     train = dataset_list.resolve(_whole(data.train, store), runs, data)
     held_out = dataset_list.resolve_eval(data.eval, data) if data.eval else None
     other = dataset_list.resolve(_whole(replay.data, store), runs) if replay.data else None
@@ -48,7 +48,7 @@ def locate(wanted: TrainRecipe, root: Path) -> Located:
     if data.template.endswith(TEMPLATES):
         files.append(_file(data.template, "template"))
         data = replace(data, template=str(files[-1]))
-    forgetting, samples = wanted.forgetting, wanted.samples
+    forgetting, samples = original.forgetting, original.samples
     if forgetting.probe:
         files.append(_file(forgetting.probe, "probe text"))
         forgetting = replace(forgetting, probe=str(files[-1]))
@@ -58,8 +58,8 @@ def locate(wanted: TrainRecipe, root: Path) -> Located:
         if not samples.prompts.startswith("bundled:"):
             samples = replace(samples, prompts=str(path))
     recipe = replace(
-        wanted,
-        model=replace(wanted.model, checkpoint=checkpoint.ref),
+        original,
+        model=replace(original.model, checkpoint=checkpoint.ref),
         data=replace(data, train=train.ref, eval=held_out.ref if held_out else ""),
         replay=replace(replay, data=other.ref) if other else replay,
         samples=samples,

@@ -47,12 +47,12 @@ def resume_job(
 
 def _renew(job: JobDirectory, recipe: Recipe | None) -> Recipe | None:
     """Note the inputs that the next attempt will find; the recipe with its names made absolute."""
-    wanted = recipe or job.recipe()
-    if not isinstance(wanted, TrainRecipe):
+    changed = recipe or job.recipe()
+    if not isinstance(changed, TrainRecipe):
         return recipe
-    found = locate(wanted, job.path.parent)
+    located = locate(changed, job.path.parent)
     try:
-        inputs.renew(job, found.files)
+        inputs.renew(job, located.files)
     except OSError as error:
         raise launch.not_started(job, error) from error
-    return found.recipe if recipe is not None else None
+    return located.recipe if recipe is not None else None

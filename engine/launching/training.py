@@ -9,7 +9,7 @@ from engine.launching.locate import locate
 from engine.recipes.recipe import TrainRecipe
 
 
-def launch_training(wanted: TrainRecipe, root: Path) -> JobDirectory:
+def launch_training(recipe: TrainRecipe, root: Path) -> JobDirectory:
     """Start a run, after a look at what its recipe names: a wrong name fails here and now.
 
     Relative paths are written into the run's recipe as absolute ones: it runs in another folder.
@@ -18,7 +18,9 @@ def launch_training(wanted: TrainRecipe, root: Path) -> JobDirectory:
     from engine.checkpoints import checkpoint_list
     from engine.estimates import fit
 
-    found = locate(wanted, root)
+    located = locate(recipe, root)
     runs = [job.path for job in open_store(root).jobs()]
-    fit.check_disk(found.recipe, checkpoint_list.resolve(found.recipe.model.checkpoint, runs), root)
-    return launch.launch(found.recipe, root, parents=found.parents, inputs=found.files)
+    fit.check_disk(
+        located.recipe, checkpoint_list.resolve(located.recipe.model.checkpoint, runs), root
+    )
+    return launch.launch(located.recipe, root, parents=located.parents, inputs=located.files)

@@ -9,7 +9,7 @@ from engine.chat import Message
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SampleText:
     name: str
     text: str
     parallel: bool = True
@@ -17,33 +17,33 @@ class Line:
 
 
 LINES = (
-    Line(
+    SampleText(
         "English",
         "The old lighthouse keeper writes a letter every evening. He tells his daughter about the "
         "weather, the ships and 3 new books. She answers that she misses the sea.",
     ),
-    Line(
+    SampleText(
         "Persian",
         "نگهبان پیر فانوس دریایی هر شب نامه‌ای می‌نویسد. او برای دخترش از هوا، کشتی‌ها و ۳ کتاب "
         "تازه می‌گوید. دختر پاسخ می‌دهد که دلش برای دریا تنگ شده است.",
     ),
-    Line(
+    SampleText(
         "German",
         "Der alte Leuchtturmwärter schreibt jeden Abend einen Brief. Er erzählt seiner Tochter vom "
         "Wetter, von den Schiffen und von 3 neuen Büchern. Sie antwortet, dass ihr das Meer fehlt.",
     ),
-    Line(
+    SampleText(
         "Chinese",
         "年老的灯塔看守人每天晚上写一封信。他给女儿讲天气、船只和3本新书。她回信说她想念大海。",
     ),
-    Line(
+    SampleText(
         "code",
         "def mean(values: list[float]) -> float:\n"
         '    """The arithmetic mean; 0.0 for none."""\n'
         "    return sum(values) / len(values) if values else 0.0\n",
         parallel=False,
     ),
-    Line(
+    SampleText(
         "emoji",
         "Well done! 🎉🎉 The family 👨‍👩‍👧‍👦 waves 👋🏽 from 🇮🇷 and 🇩🇪 ❤️‍🔥 ✈️",
         parallel=False,

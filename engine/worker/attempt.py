@@ -108,7 +108,7 @@ class Attempt:
         attempt._writer.start()
         return attempt
 
-    def wait_for_devices(self, wanted: str) -> Option:
+    def wait_for_devices(self, requested: str) -> Option:
         """Queue for the devices of the recipe and take them. Raises Stopped, EngineError.
 
         Which GPU `auto` means is decided when it starts. What other processes use of its memory
@@ -116,13 +116,13 @@ class Attempt:
         """
         self._ticket = OwnTicket(
             self.record.id,
-            wanted,
-            lambda: [tuple(one.key for one in option) for option in devices.options(wanted)],
+            requested,
+            lambda: [tuple(one.key for one in option) for option in devices.options(requested)],
             self.directory.path,
         )
-        name = "a GPU" if wanted in ("auto", "cuda") else wanted
-        if len(found := devices.options(wanted)) == 1:
-            name = devices.labels(found[0])
+        name = "a GPU" if requested in ("auto", "cuda") else requested
+        if len(options := devices.options(requested)) == 1:
+            name = devices.labels(options[0])
         try:
             while ahead := self._ticket.ahead():
                 self.update(state=State.QUEUED, device=name, message=f"#{ahead} in line for {name}")
@@ -132,7 +132,7 @@ class Attempt:
             self.log("taken out of the queue")
             raise Stopped from None
         taken = self._ticket.taken
-        by_key = {one.key: one for option in devices.options(wanted) for one in option}
+        by_key = {one.key: one for option in devices.options(requested) for one in option}
         self.devices = tuple(by_key[key] for key in taken)
         if self.devices[0].kind == "cuda":
             # By UUID, so that torch sees these alone, however it orders them.
@@ -155,19 +155,19 @@ class Attempt:
         from engine.checkpoints import checkpoint_list
         from engine.estimates import fit  # not needed to wait in line
 
-        root = self.directory.path.parent
+        store = open_store(self.directory.path.parent)
         try:
-            runs = [job.path for job in open_store(root).jobs()]
-            base = checkpoint_list.resolve(self.recipe.model.checkpoint, runs)
-            found = fit.assess(self.recipe, base, self.devices, root)
+            runs = [job.path for job in store.jobs()]
+            checkpoint = checkpoint_list.resolve(self.recipe.model.checkpoint, runs)
+            estimate = fit.estimate_fit(self.recipe, checkpoint, store, chosen=self.devices)
         except EngineError:
             return ""  # the job itself will say it, and better
-        if found.fits is not False:
+        if estimate.fits is not False:
             return ""
-        self.log(f"it may not fit: {found.line}")
-        for one in found.advice:
-            self.log(f"  {one.text}")
-        return f"; it may not fit: {found.line}"
+        self.log(f"it may not fit: {estimate.line}")
+        for advice in estimate.advice:
+            self.log(f"  {advice.text}")
+        return f"; it may not fit: {estimate.line}"
 
     def update(self, **fields: Any) -> None:
         """Change what the status says; it is on disk within half a second."""
@@ -230,7 +230,7 @@ class Attempt:
         self._stop = True
 
     def _keep_writing(self) -> None:
-        kept = time.monotonic()
+        renewed = time.monotonic()
         while True:
             self._changed.wait(HEARTBEAT_SECONDS)
             self._changed.clear()
@@ -242,9 +242,9 @@ class Attempt:
                 status.write(self.directory, now)
             except OSError as error:
                 self.log(f"the status could not be written: {error}")
-            if self._ticket is not None and time.monotonic() > kept + KEEP_SECONDS:
+            if self._ticket is not None and time.monotonic() > renewed + KEEP_SECONDS:
                 self._ticket.keep()
-                kept = time.monotonic()
+                renewed = time.monotonic()
             time.sleep(WRITE_SECONDS)
 
 
@@ -274,8 +274,8 @@ def _process() -> dict[str, Any]:
 
 def _packages() -> dict[str, str]:
     """The versions of what a worker works with, found without importing any of it."""
-    found = {}
+    versions = {}
     for name in ("torch", "transformers", "peft", "bitsandbytes"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
+            versions[name] = importlib.metadata.version(name)
+    return versions

@@ -76,9 +76,11 @@ def run(attempt: Attempt) -> str:
             result["choices"] = measure_labels(loaded_arm, examples, tally.tick)
         if open_prompts:
             tally.begin(f"{arm.name}: open prompts", len(open_prompts))
-            asked = [loaded_arm.prompt(prompt.messages) for prompt in open_prompts]
-            said = answer_all(loaded_arm, asked, recipe.decode, ROWS, tally.tick)
-            result["answers"] = {one.id: text for one, text in zip(open_prompts, said, strict=True)}
+            open_ids = [loaded_arm.prompt(prompt.messages) for prompt in open_prompts]
+            answers = answer_all(loaded_arm, open_ids, recipe.decode, ROWS, tally.tick)
+            result["answers"] = {
+                one.id: text for one, text in zip(open_prompts, answers, strict=True)
+            }
         results[arm.name] = result
     table = {"schema": SCHEMA, "data": recipe.choices, "arms": results}
     atomic.write_json(attempt.directory.results, table)
@@ -113,15 +115,15 @@ def measure_suite(
 ) -> dict[str, Any]:
     """One suite's results as JSON knows them. Open items are answered and not scored."""
     texts = {item.id: item.text for item in items if item.score == "perplexity"}
-    asked = [item for item in items if item.score != "perplexity"]
+    questions = [item for item in items if item.score != "perplexity"]
     result: dict[str, Any] = {}
-    if asked:
-        scored = score_items(loaded_arm, asked, tick)
-        prompts = {item.id: item.messages[-1].content for item in asked}
+    if questions:
+        scored = score_items(loaded_arm, questions, tick)
+        prompts = {item.id: item.messages[-1].content for item in questions}
         result |= _accuracy(scored) if scored.scores else {"answers": scored.answers}
         result["prompts"] = prompts
     if texts:
-        read = read_texts(loaded_arm, texts, lambda done: tick(len(asked) + done))
+        read = read_texts(loaded_arm, texts, lambda done: tick(len(questions) + done))
         result |= {
             "perplexity": _finite(read.perplexity),
             "tokens": sum(read.tokens.values()),
@@ -146,12 +148,12 @@ def measure_labels(
             f"{examples[0].source}: {len(labels)} different ones in {len(truth)} rows",
             f"A data set of labels has at most {MOST_LABELS}.",
         )
-    asked = [example.messages[:-1] for example in examples]
-    scored = label_scores(loaded_arm, asked, labels, tick)
+    conversations = [example.messages[:-1] for example in examples]
+    scored = label_scores(loaded_arm, conversations, labels, tick)
     # A diverged model finds no label likely, and not the first of them all.
     likely = ["" if any(map(math.isnan, row)) else labels[row.index(max(row))] for row in scored]
-    prompts = [loaded_arm.prompt(messages) for messages in asked]
-    said = answer_all(
+    prompts = [loaded_arm.prompt(messages) for messages in conversations]
+    answers = answer_all(
         loaded_arm,
         prompts,
         Decode(max_new_tokens=LABEL_TOKENS),
@@ -164,13 +166,13 @@ def measure_labels(
         "labels": labels,
         "majority": Counter(truth).most_common(1)[0][1] / len(truth),
         "likelihood": _accuracy(_match(names, likely, truth)),
-        "generated": _accuracy(_match(names, said, truth)) | {"prompts": questions},
+        "generated": _accuracy(_match(names, answers, truth)) | {"prompts": questions},
     }
 
 
-def _match(names: Sequence[str], said: Sequence[str], truth: Sequence[str]) -> Scored:
+def _match(names: Sequence[str], answer: Sequence[str], truth: Sequence[str]) -> Scored:
     """Right is the label itself and nothing else, letter case and white space aside."""
-    pairs = list(zip(names, said, truth, strict=True))
+    pairs = list(zip(names, answer, truth, strict=True))
     return Scored(
         {name: float(one.strip().casefold() == right.casefold()) for name, one, right in pairs},
         {name: one for name, one, _ in pairs},
@@ -198,15 +200,15 @@ def _suite_files(names: Sequence[str]) -> list[Path]:
     """The files that a recipe names; every bundled suite where it names none."""
     if not names:
         return sorted(SUITES.glob("*.jsonl"))
-    found = [
+    files = [
         SUITES / f"{name.removeprefix('bundled:')}.jsonl"
         if name.startswith("bundled:")
         else Path(name).expanduser()
         for name in names
     ]
-    if len({path.stem for path in found}) < len(found):
-        raise EngineError("Two suites have the same name.", ", ".join(map(str, found)))
-    return found
+    if len({path.stem for path in files}) < len(files):
+        raise EngineError("Two suites have the same name.", ", ".join(map(str, files)))
+    return files
 
 
 def _items(path: Path, limit: int) -> tuple[Item, ...]:
@@ -218,7 +220,7 @@ def _label_rows(ref: str) -> list[Example]:
     """The held-out rows of a data set; its training rows where it keeps none apart."""
     if not ref:
         return []
-    found = dataset_list.resolve(ref)
+    dataset = dataset_list.resolve(ref)
     # Texts with labels are asked as in training: with all the labels that its rows have.
-    labels = rows.open_rows(found.path, raw=read_raw).labels or None
-    return rows.read(found.eval_path or found.path, labels=labels, raw=read_raw).examples
+    labels = rows.open_rows(dataset.path, raw=read_raw).labels or None
+    return rows.read(dataset.eval_path or dataset.path, labels=labels, raw=read_raw).examples

@@ -32,8 +32,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     error = _cause(error)
     if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__:
         return True
-    said = str(error).lower()
-    return isinstance(error, RuntimeError) and any(words in said for words in _WORDS)
+    message = str(error).lower()
+    return isinstance(error, RuntimeError) and any(words in message for words in _WORDS)
 
 
 def explain(error: BaseException, attempt: Attempt) -> Failure:
@@ -45,10 +45,10 @@ def explain(error: BaseException, attempt: Attempt) -> Failure:
     if not isinstance(recipe, TrainRecipe):
         return Failure(title, detail[:300], "Use another device, or stop what else runs on it.")
     try:
-        found, about = _advise(recipe, attempt)
+        advice, about = _advise(recipe, attempt)
     except EngineError:  # what the estimate reads has gone, or tells nothing
         return Failure(title, detail[:300], GENERAL)
-    return Failure(title, f"{about}\n{detail[:300]}", _hint(found, recipe, attempt))
+    return Failure(title, f"{about}\n{detail[:300]}", _hint(advice, recipe, attempt))
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -56,18 +56,18 @@ def _cause(error: BaseException) -> BaseException:
     return error.__cause__ or error if isinstance(error, EngineError) else error
 
 
-def _hint(found: Sequence[Advice], recipe: TrainRecipe, attempt: Attempt) -> str:
+def _hint(pieces: Sequence[Advice], recipe: TrainRecipe, attempt: Attempt) -> str:
     """The advice, and a command that follows the first piece of it and is not refused."""
-    if not any(one.changes for one in found):
-        return found[0].text if found else GENERAL
-    mild = [one for one in found if _goes_on(recipe, one, attempt.directory)]
-    lines = [f"Any one of these would do: {'; '.join(one.text for one in mild or found)}."]
-    changes = " ".join(f"--set {change}" for change in (mild or found)[0].changes)
+    if not any(one.changes for one in pieces):
+        return pieces[0].text if pieces else GENERAL
+    mild = [one for one in pieces if _goes_on(recipe, one, attempt.directory)]
+    lines = [f"Any one of these would do: {'; '.join(one.text for one in mild or pieces)}."]
+    changes = " ".join(f"--set {change}" for change in (mild or pieces)[0].changes)
     if mild:
         return "\n".join([*lines, f"finetop resume {attempt.record.id} {changes}"])
-    kept = shlex.quote(str(attempt.directory.latest_recipe()))
+    recipe_file = shlex.quote(str(attempt.directory.latest_recipe()))
     lines += ["That cannot change in a run that has begun. A new one:"]
-    return "\n".join([*lines, f"finetop train {kept} {changes}"])
+    return "\n".join([*lines, f"finetop train {recipe_file} {changes}"])
 
 
 def _goes_on(recipe: TrainRecipe, one: Advice, job: JobDirectory) -> bool:
@@ -84,14 +84,13 @@ def _advise(recipe: TrainRecipe, attempt: Attempt) -> tuple[tuple[Advice, ...], 
     """The advice, and a sentence on what was needed and what was there."""
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     checkpoint = checkpoint_list.resolve(recipe.model.checkpoint, runs)
-    config, parameters = fit.read_model(checkpoint)
     kind = attempt.device.kind if attempt.device is not None else "cpu"
-    need = advice.needs(config, parameters, kind, merges=fit.merges(recipe, checkpoint))
+    need = advice.needs(fit.estimator(checkpoint, kind), kind)
     room = fit.free_memory(attempt.devices) if kind == "cuda" else _machine()
-    wanted = need(recipe)
-    about = f"It needs about {gigabytes(wanted)} by the estimate"
+    needed = need(recipe)
+    about = f"It needs about {gigabytes(needed)} by the estimate"
     about += f"; {gigabytes(room)} were free." if room is not None else "."
-    most = int(LESS * wanted) if room is None else min(advice.usable(room), int(LESS * wanted))
+    most = int(LESS * needed) if room is None else min(advice.usable(room), int(LESS * needed))
     return advice.advise(need, recipe, most), about
 
 

@@ -160,7 +160,7 @@ def measure(trial: Trial, folder: Path) -> tuple[int, int]:
     found = json.loads((job.path / "peak.json").read_bytes())
     config = json.loads((checkpoint / "config.json").read_bytes())
     share = _learned(log, wanted.data.max_length)
-    predicted = memory.estimate(config, wanted, learned=share).total
+    predicted = memory.estimate(config, wanted, target_share=share).total
     shutil.rmtree(job.path)
     shutil.rmtree(checkpoint)
     grown = found["peak"] - found["before"]

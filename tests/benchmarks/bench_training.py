@@ -31,18 +31,19 @@ from engine.jobs.lock import Lock
 from engine.jobs.status import State
 from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
-from engine.worker import train
 from engine.worker.attempt import Attempt
 from engine.worker.data.batching import EncodedRows
 from engine.worker.data.encode import Encoded, choose_template, collate
 from engine.worker.data.prepare import PreparedDataset, prepare
 from engine.worker.model import loading
-from engine.worker.model.build import build_model, find_stage
+from engine.worker.model.build import ModelSpec, build_model, find_stage
 from engine.worker.model.dtypes import Formats, pick_formats
 from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.eval_history import History
-from engine.worker.training.event_writer import Curves
+from engine.worker.training.event_writer import EventWriter
 from engine.worker.training.hf_arguments import training_arguments
+from engine.worker.training.setup import TrainingSetup
+from engine.worker.training.trainer import token_trainer
 from tests.benchmarks.results import Outcome, Row
 from tests.worker.here import train_here
 
@@ -109,9 +110,8 @@ class Work:
         """As our runs build it, always from the same seed."""
         set_seed(self.recipe.training.seed)
         stage = find_stage(self.recipe, [])
-        return build_model(
-            self.recipe, stage, self.formats, self.device, self.folder, None, lambda line: None
-        )
+        spec = ModelSpec(self.recipe, stage, self.formats, self.device, None, self.folder)
+        return build_model(spec, lambda line: None)
 
     def arguments(self, *kind: Any, **extra: Any) -> Any:
         return training_arguments(
@@ -126,12 +126,13 @@ def train_ours(work: Work) -> Speed:
     attempt.devices = devices.options("cpu")[0]
     attempt._writer.start()
     attempt.log = lambda line: None  # type: ignore[method-assign]
-    curves, tokenizer = Curves(job.events, 1, 1), loading.load_tokenizer(BASE)
+    curves, tokenizer = EventWriter(job.events, 1, 1), loading.load_tokenizer(BASE)
     callback = TrainingCallback(attempt, work.recipe, History())
-    data = PreparedDataset(list(work.rows), [], [])
-    trainer, _ = train.token_trainer(
-        attempt, curves, callback, work.recipe, work.arguments(), work.model(), tokenizer, data
-    )
+    setup = TrainingSetup(
+        attempt, work.recipe, work.device, work.formats, find_stage(work.recipe, []), tokenizer,
+        choose_template(tokenizer), PreparedDataset(list(work.rows), [], []), None, work.model(),
+    )  # fmt: skip
+    trainer, _ = token_trainer(setup, curves, callback)
     speed = _timed(trainer)
     curves.close()
     attempt.finish(State.DONE)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.tokenizers.readings import MOST_CHARACTERS, TokenizerOutput, from_table
+from engine.tokenizers.tokenizer_output import MOST_CHARACTERS, TokenizerOutput, from_table
 from engine.worker.companion.handlers import Handlers
 from tests.worker.tiny import make_tokenizer
 from tui import cli

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from engine.compare.answer_length import count_sentences, count_words, measure
+from engine.compare.answer_length import count_sentences, measure
 from engine.compare.metrics import numbers_of
+from engine.words import count_words
 from tests.compare.test_samples import sample
 
 

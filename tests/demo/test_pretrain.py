@@ -16,7 +16,7 @@ from engine.demo.making.pretrain.muon import orthogonal
 from engine.demo.making.pretrain.phases import PHASES, Phase
 from engine.demo.making.pretrain.rows import batches, encode
 from engine.demo.making.pretrain.tokens import make_tokenizer
-from engine.demo.making.pretrain.training import Team, Training
+from engine.demo.making.pretrain.training import PretrainLoop, Team
 from engine.events.log_dir import LogDir
 
 FIRST_LOSSES = (
@@ -100,9 +100,9 @@ def test_one_phase_ends_about_where_the_next_begins_and_the_last_at_nothing() ->
 
 def training(
     made: PreTrainedTokenizerFast, step_tokens: int, seed: int = TRAINING_SEED
-) -> Training:
+) -> PretrainLoop:
     source = batches(made, documents(seed), step_tokens)
-    return Training(make_model(len(made), seed), source, Team())
+    return PretrainLoop(make_model(len(made), seed), source, Team())
 
 
 def test_the_first_losses_are_pinned(made: PreTrainedTokenizerFast) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import socket
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from engine.checkpoints import describe
 from engine.checkpoints.entry import Checkpoint
 from engine.errors import EngineError
-from engine.estimates import advice, duration, fit, memory
+from engine.estimates import advice, duration, epoch, fit, memory
 from engine.estimates.fit import Fit
 from engine.jobs import directory, status
 from engine.jobs.devices import Device
@@ -186,7 +187,7 @@ def test_each_piece_of_advice_fits_alone(
         method, f"training.batch_size={batch}",
         f"training.gradient_accumulation_steps={accumulation}", f"data.max_length={length}",
     )  # fmt: skip
-    need = advice.needs(LLAMA, None, "cuda")
+    need = advice.needs(partial(memory.estimate, LLAMA, device_kind="cuda"), "cuda")
     found = advice.advise(need, wanted, room * GB)
     assert (found == ()) == (need(wanted) <= room * GB)
     for one in found:
@@ -202,7 +203,7 @@ def test_each_piece_of_advice_fits_alone(
 
 
 def test_where_nothing_helps_it_says_so() -> None:
-    need = advice.needs(LLAMA, None, "cuda")
+    need = advice.needs(partial(memory.estimate, LLAMA, device_kind="cuda"), "cuda")
     (only,) = advice.advise(need, recipe("method.quantize=4bit"), 1000)
     assert not only.changes
     assert "smaller model or another device" in only.text
@@ -274,12 +275,12 @@ def test_time_is_said_only_where_rows_are_known(checkpoint: Checkpoint, root: Pa
 
 
 def test_rows_and_bytes_tell_tokens() -> None:
-    assert duration.tokens_of_epoch(recipe(), 100, 40_000) == 10_000
-    assert duration.tokens_of_epoch(recipe("data.limit=10"), 100, 40_000) == 1000
-    assert duration.tokens_of_epoch(recipe("data.max_length=50"), 100, 40_000) == 5000
-    assert duration.tokens_of_epoch(recipe(), None, 40_000) is None
+    assert epoch.tokens_of_epoch(recipe(), 100, 40_000) == 10_000
+    assert epoch.tokens_of_epoch(recipe("data.limit=10"), 100, 40_000) == 1000
+    assert epoch.tokens_of_epoch(recipe("data.max_length=50"), 100, 40_000) == 5000
+    assert epoch.tokens_of_epoch(recipe(), None, 40_000) is None
     replayed = recipe("replay.data=bundled:rehearsal", "replay.share=0.9")
-    assert duration.tokens_of_epoch(replayed, 100, 40_000) == pytest.approx(100_000, abs=1)
+    assert epoch.tokens_of_epoch(replayed, 100, 40_000) == pytest.approx(100_000, abs=1)
 
 
 def test_the_speed_is_that_of_the_last_run_like_it(root: Path) -> None:

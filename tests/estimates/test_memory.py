@@ -309,4 +309,4 @@ def test_more_never_takes_less(
         assert memory.estimate(config, again, device_kind=kind).activations < found.activations
     shorter = memory.estimate(config, wanted, device_kind=kind, length=length // 2 or 1)
     assert shorter.total <= found.total
-    assert memory.estimate(config, wanted, device_kind=kind, learned=0.1).total <= found.total
+    assert memory.estimate(config, wanted, device_kind=kind, target_share=0.1).total <= found.total

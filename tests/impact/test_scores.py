@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.impact.scores import final_number, score, syntax, words
+from engine.impact.scores import final_number, score, syntax
 from engine.impact.suites import Item
 
 
@@ -72,18 +72,6 @@ def test_choices_want_the_right_one_and_none_of_the_wrong(text: str, right: bool
 )
 def test_words_are_counted_and_the_topic_is_looked_for(text: str, right: bool) -> None:
     assert score(item("words", {"count": 5, "topic": "moon"}), text) == float(right)
-
-
-def test_words_are_split_as_people_count_them() -> None:
-    assert words("Don't count – these: forty-two, 3 or été!") == [
-        "Don't",
-        "count",
-        "these",
-        "forty-two",
-        "3",
-        "or",
-        "été",
-    ]
 
 
 @pytest.mark.parametrize(

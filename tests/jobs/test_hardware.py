@@ -11,7 +11,7 @@ import pytest
 
 from engine.jobs import devices, hardware
 from engine.jobs.devices import Device
-from engine.jobs.hardware import MOST_PROCESSES, Meter, occupant, scalars
+from engine.jobs.hardware import MOST_PROCESSES, HardwareReader, occupant, scalars
 
 GB = 10**9
 GPU = Device("cuda", "GPU-0aaa", "NVIDIA H200", 0, 141 * GB)
@@ -50,7 +50,7 @@ def nvml(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def test_cpu_memory_and_disk_are_this_machines(tmp_path: Path) -> None:
-    meter = Meter(tmp_path, [])
+    meter = HardwareReader(tmp_path, [])
     end = time.process_time() + 0.1
     while time.process_time() < end:
         pass  # something to be seen
@@ -66,13 +66,13 @@ def test_cpu_memory_and_disk_are_this_machines(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_gone_has_no_disk(tmp_path: Path) -> None:
-    sample = Meter(tmp_path / "gone", []).read()
+    sample = HardwareReader(tmp_path / "gone", []).read()
     assert sample.disk_free is None
     assert "machine/disk_free_bytes" not in scalars(sample)
 
 
 def test_everything_of_a_gpu_is_read(nvml: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    meter = Meter(tmp_path, [GPU])
+    meter = HardwareReader(tmp_path, [GPU])
     (gpu,) = meter.read().gpus
     assert (gpu.utilization, gpu.memory_used, gpu.power, gpu.power_limit) == (
         43,
@@ -100,25 +100,25 @@ def test_what_a_gpu_does_not_say_is_left_out(nvml: pytest.MonkeyPatch, tmp_path:
     unsupported = failing(pynvml.NVML_ERROR_NOT_SUPPORTED)
     for name in ("Utilization" + "Rates", "PowerUsage", "ComputeRunningProcesses"):
         nvml.setattr(pynvml, f"nvmlDeviceGet{name}", unsupported)
-    sample = Meter(tmp_path, [GPU]).read()
+    sample = HardwareReader(tmp_path, [GPU]).read()
     assert sample.gpus[0].utilization is None
     assert sample.gpus[0].occupants == ()
     assert "machine/gpu_utilization" not in scalars(sample)
     assert scalars(sample)["machine/gpu_temperature"] == 54
     nvml.setattr(pynvml, "nvmlDeviceGetHandleByUUID", failing(pynvml.NVML_ERROR_GPU_IS_LOST))
-    assert Meter(tmp_path, [GPU]).read().gpus[0].memory_used is None
+    assert HardwareReader(tmp_path, [GPU]).read().gpus[0].memory_used is None
 
 
 def test_a_second_gpu_has_tags_of_its_own(nvml: pytest.MonkeyPatch, tmp_path: Path) -> None:
     other = Device("cuda", "GPU-1bbb", "NVIDIA H200", 1, 141 * GB)
-    values = scalars(Meter(tmp_path, [GPU, other], occupants=False).read())
+    values = scalars(HardwareReader(tmp_path, [GPU, other], occupants=False).read())
     assert {"machine/gpu_utilization", "machine/gpu2_utilization"} <= values.keys()
 
 
 def test_only_the_largest_processes_are_named(nvml: pytest.MonkeyPatch, tmp_path: Path) -> None:
     many = [process(10**7 + at, at) for at in range(100)]
     nvml.setattr(pynvml, "nvmlDeviceGetComputeRunningProcesses", lambda handle: many)
-    found = Meter(tmp_path, [GPU]).read().gpus[0].occupants
+    found = HardwareReader(tmp_path, [GPU]).read().gpus[0].occupants
     assert len(found) == MOST_PROCESSES
     assert found[0].memory == 99
 
@@ -126,11 +126,11 @@ def test_only_the_largest_processes_are_named(nvml: pytest.MonkeyPatch, tmp_path
 def test_a_gpu_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(devices, "DRIVER_TRACES", ("/",))
     monkeypatch.setattr(pynvml, "nvmlInit", failing(pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH))
-    sample = Meter(tmp_path).read()
+    sample = HardwareReader(tmp_path).read()
     assert sample.gpus == ()
     assert "ersion" in sample.trouble
     assert sample.memory_total > 0, "and the rest is read"
-    trouble = Meter(tmp_path, [GPU]).read()
+    trouble = HardwareReader(tmp_path, [GPU]).read()
     assert trouble.gpus == ()
     assert "ersion" in trouble.trouble
 

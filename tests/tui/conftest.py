@@ -13,10 +13,11 @@ from textual.app import App
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 
-from engine.compare.answer_length import count_sentences, count_words
+from engine.compare.answer_length import count_sentences
 from engine.errors import EngineError
 from engine.jobs.status import Failure, State
 from engine.jobs.store import Store
+from engine.words import count_words
 from tests import patience
 from tests.tui.answering import (
     OTHER_TOKENIZERS,

@@ -175,8 +175,8 @@ async def test_data_is_inspected_in_the_shape_that_launch_shows(
         assert part in shown
     known = measured(report, 0)
     assert known is not None
-    assert known.length == 24
-    assert 0 < known.learned <= 1
+    assert known.longest == 24
+    assert 0 < known.target_share <= 1
 
 
 async def test_rows_are_previewed(companion: Companion, base: Path, tmp_path: Path) -> None:

@@ -23,9 +23,7 @@ def train_here(wanted: TrainRecipe, root: Path) -> JobDirectory:
 def resume_here(job: JobDirectory, stop_at: int = 0) -> State:
     """Another attempt at a job. It is asked to stop after step `stop_at`, where that is not 0."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    attempt = _Asked(job, Lock(job.lock_file), stop_at)
-    attempt.devices = devices.options("cpu")[0]
-    attempt._writer.start()
+    attempt = begin_here(job, stop_at)
     try:
         message = train.run(attempt)
     except Stopped:
@@ -36,6 +34,14 @@ def resume_here(job: JobDirectory, stop_at: int = 0) -> State:
         raise
     attempt.finish(State.DONE, message=message)
     return State.DONE
+
+
+def begin_here(job: JobDirectory, stop_at: int = 0) -> Attempt:
+    """An attempt that has its device, the CPU; to be finished by the caller."""
+    attempt = _Asked(job, Lock(job.lock_file), stop_at)
+    attempt.devices = devices.options("cpu")[0]
+    attempt._writer.start()
+    return attempt
 
 
 class _Asked(Attempt):

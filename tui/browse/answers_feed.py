@@ -14,7 +14,7 @@ from textual.message import Message
 
 from engine.compare import annotations as remark_files
 from engine.compare.annotations import Remark
-from engine.compare.answer_pairs import Collection, Pair, names, of_job
+from engine.compare.answer_pairs import AnswerPair, Collection, names, of_job
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.recipes.recipe import GenerateRecipe
@@ -34,7 +34,7 @@ class Answers:
     """Of each arm, clean."""
     left: str = ""
     right: str = ""
-    pairs: tuple[Pair, ...] = ()
+    pairs: tuple[AnswerPair, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     """Answers of each arm."""
     remarks: Mapping[str, Remark] = field(default_factory=dict)

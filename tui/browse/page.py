@@ -11,7 +11,7 @@ from textual.containers import Horizontal
 
 from engine.compare import annotations as remark_files
 from engine.compare.annotations import LONGEST, Remark
-from engine.compare.answer_pairs import Pair
+from engine.compare.answer_pairs import AnswerPair
 from engine.compare.metrics import MEASURES
 from engine.text import one_line
 from tui.browse.answers_feed import (
@@ -74,7 +74,7 @@ class BrowsePage(SubPage):
         self._answers = Answers()
         self.selection = PairSelection()
         self._read = False
-        self._pairs: list[Pair] = []
+        self._pairs: list[AnswerPair] = []
         self._alone = False
         """Whether the list is put away."""
         self._feed = AnswersFeed(path, self.post_message)
@@ -160,7 +160,7 @@ class BrowsePage(SubPage):
         return self.services.runs.row(str(self._path))
 
     @property
-    def pair(self) -> Pair | None:
+    def pair(self) -> AnswerPair | None:
         """The pair that is read."""
         prompt = self.query_one("#pairs", Table).chosen if self.ready else None
         return next((pair for pair in self._pairs if pair.id == prompt), None)
@@ -356,7 +356,7 @@ class BrowsePage(SubPage):
         self._show_pair()
         self.show_keys()
 
-    def _list_row(self, pair: Pair, title: str) -> TableRow:
+    def _list_row(self, pair: AnswerPair, title: str) -> TableRow:
         remark = self._answers.remarks.get(pair.id, Remark())
         prompt: tuple[Piece, ...] = ((title, ""),)
         if remark.note:

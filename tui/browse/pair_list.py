@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.compare.answer_length import measure
-from engine.compare.answer_pairs import FILTERS, Pair, lets_through
+from engine.compare.answer_pairs import FILTERS, AnswerPair, lets_through
 from engine.compare.metrics import MEASURES
 from engine.compare.samples import Sample
 from engine.text import clean, one_line
@@ -42,7 +42,7 @@ class PairSelection:
     """Only these prompts, where a page has asked for them; in this order unless sorted."""
 
 
-def listed(answers: Answers, selection: PairSelection) -> list[Pair]:
+def listed(answers: Answers, selection: PairSelection) -> list[AnswerPair]:
     """The pairs to show, in order."""
     pairs = [pair for pair in answers.pairs if passes(answers, pair, selection)]
     if not selection.sort:
@@ -52,7 +52,7 @@ def listed(answers: Answers, selection: PairSelection) -> list[Pair]:
         return sorted(pairs, key=lambda pair: pair.common)
     sign = {1: -1.0, 2: 1.0}.get(selection.direction)
 
-    def place(pair: Pair) -> tuple[bool, float]:
+    def place(pair: AnswerPair) -> tuple[bool, float]:
         change = pair.change(selection.sort)
         if change is None:
             return (True, 0.0)
@@ -61,7 +61,7 @@ def listed(answers: Answers, selection: PairSelection) -> list[Pair]:
     return sorted(pairs, key=place)
 
 
-def passes(answers: Answers, pair: Pair, selection: PairSelection) -> bool:
+def passes(answers: Answers, pair: AnswerPair, selection: PairSelection) -> bool:
     remark = answers.remarks.get(pair.id)
     if selection.shown == BOOKMARKED and not (remark and remark.marked):
         return False
@@ -94,7 +94,7 @@ def skills(answers: Answers) -> dict[str, int]:
     return dict(Counter(pair.prompt.skill for pair in answers.pairs))
 
 
-def change_of(pair: Pair, sort: str) -> str:
+def change_of(pair: AnswerPair, sort: str) -> str:
     """The number that the list is sorted by: left, right."""
     before, after = pair.left_numbers.get(sort), pair.right_numbers.get(sort)
     if before is None or after is None:
@@ -107,7 +107,7 @@ def short(number: float) -> str:
     return f"{number:.0f}" if number == int(number) else value(number)
 
 
-def common_of(pair: Pair) -> str:
+def common_of(pair: AnswerPair) -> str:
     if not pair.differs:
         return "same"
     return f"{min(pair.common, 0.99):.0%}" if pair.common < 1 else "order"
@@ -142,7 +142,7 @@ def facts_of(sample: Sample, numbers: dict[str, float], sort: str, width: int, b
     return line
 
 
-def prompt_lines(pair: Pair, arms: tuple[str, str], *, reference: bool = True) -> list[Line]:
+def prompt_lines(pair: AnswerPair, arms: tuple[str, str], *, reference: bool = True) -> list[Line]:
     """The whole conversation that was asked; the roles are named where there are several turns.
 
     `arms` are what left and right are called where their own earlier answers are not the same.
@@ -168,7 +168,7 @@ def prompt_lines(pair: Pair, arms: tuple[str, str], *, reference: bool = True) -
     return lines
 
 
-def titles(pairs: Sequence[Pair]) -> dict[str, str]:
+def titles(pairs: Sequence[AnswerPair]) -> dict[str, str]:
     """What each pair is listed as: its last question, without a first paragraph that many share."""
     questions = {pair.id: _last_question(pair) for pair in pairs}
     heads = Counter(text.strip().partition("\n\n")[0] for text in questions.values())
@@ -180,23 +180,23 @@ def titles(pairs: Sequence[Pair]) -> dict[str, str]:
     return shortened
 
 
-def _last_question(pair: Pair) -> str:
+def _last_question(pair: AnswerPair) -> str:
     questions = [message.content for message in pair.left.messages if message.role == "user"]
     return questions[-1] if questions else pair.id
 
 
-def alike(pair: Pair) -> str:
+def alike(pair: AnswerPair) -> str:
     """How both answers were made, as far as that is the same."""
     return ", ".join(left for left, right in _facts_of_both(pair) if left == right)
 
 
-def unlike(pair: Pair | None) -> list[str]:
+def unlike(pair: AnswerPair | None) -> list[str]:
     """What differs between two answers beside the arms' weights, left and right."""
     facts = _facts_of_both(pair) if pair is not None else []
     return [f"{left} | {right}" for left, right in facts if left != right]
 
 
-def _facts_of_both(pair: Pair) -> list[tuple[str, str]]:
+def _facts_of_both(pair: AnswerPair) -> list[tuple[str, str]]:
     """How each of two answers was made, fact by fact."""
     return list(zip(_decoding_facts(pair.left), _decoding_facts(pair.right), strict=True))
 
@@ -219,7 +219,7 @@ def _spell(value: object) -> str:
     return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
-def _text(answers: Answers, pair: Pair) -> str:
+def _text(answers: Answers, pair: AnswerPair) -> str:
     remark = answers.remarks.get(pair.id)
     prompt = " ".join(message.content for message in pair.left.messages)
     note = remark.note if remark else ""

@@ -6,7 +6,7 @@ Compares the words on a thread. Reads no disk, and chooses no pair.
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from engine.compare.answer_pairs import Pair
+from engine.compare.answer_pairs import AnswerPair
 from engine.text import clean, one_line
 from engine.word_diff import Change, compare
 from tui.background import run_in_background
@@ -29,12 +29,12 @@ class PairPane(Vertical):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._answers = Answers()
-        self._pair: Pair | None = None
+        self._pair: AnswerPair | None = None
         self._sort = ""
         """The measure that the pairs are sorted by, which stands under each answer."""
         self._marks_differences = True
         self._prompt_height = 0
-        self._diffed_pair: Pair | None = None
+        self._diffed_pair: AnswerPair | None = None
         """The pair whose words are compared, or were last."""
         self._changes: tuple[Change, ...] | None = None
         """How its words differ, once that is known."""
@@ -48,7 +48,7 @@ class PairPane(Vertical):
                     yield Pager(break_line=flow)
                     yield Lines(classes="line foot")
 
-    def show(self, answers: Answers, pair: Pair | None, sort: str) -> None:
+    def show(self, answers: Answers, pair: AnswerPair | None, sort: str) -> None:
         """Another pair, or the same one with what is new about it; nothing without one."""
         self._answers, self._pair, self._sort = answers, pair, sort
         self._draw()
@@ -77,7 +77,7 @@ class PairPane(Vertical):
             facts = facts_of(sample, dict(numbers), self._sort, foot.size.width, between)
             foot.show([(facts, "dim")])
 
-    def _draw_prompt(self, pair: Pair) -> None:
+    def _draw_prompt(self, pair: AnswerPair) -> None:
         pager, names = self.query_one("#pair-prompt", Pager), self._answers.names
         lines = prompt_lines(pair, (names[pair.left.arm], names[pair.right.arm]))
         remark = self._answers.remarks.get(pair.id)
@@ -89,7 +89,7 @@ class PairPane(Vertical):
             self._prompt_height = len(lines)
             pager.refresh(layout=True)
 
-    def _texts(self, pair: Pair) -> tuple[list[Line], list[Line]]:
+    def _texts(self, pair: AnswerPair) -> tuple[list[Line], list[Line]]:
         """Both answers; what only one of them says stands between marks, once that is known."""
         left, right = pair.left.text, pair.right.text
         if not (self._marks_differences and left and right and pair.differs):
@@ -104,7 +104,7 @@ class PairPane(Vertical):
             diff_lines(self._changes, "right", "tuned", glyphs) + cut_line(len(right)),
         )
 
-    def _compare_words(self, pair: Pair) -> None:
+    def _compare_words(self, pair: AnswerPair) -> None:
         self._diffed_pair, self._changes = pair, None
 
         def show(changes: tuple[Change, ...]) -> None:
@@ -117,7 +117,7 @@ class PairPane(Vertical):
         )
 
 
-def compare_words(pair: Pair) -> tuple[Change, ...]:
+def compare_words(pair: AnswerPair) -> tuple[Change, ...]:
     """How the words of two answers differ, as far as they are shown."""
     left, right = (clean(sample.text[:MOST_CHARACTERS]) for sample in (pair.left, pair.right))
     return compare(left, right).changes

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 
 from engine.compare.paired_stats import Kinds, PairedDifference
-from engine.compare.votes import Tally, Vote, agreement, mean_ratings, tally, tally_all
+from engine.compare.votes import Vote, VoteCounts, agreement, mean_ratings, tally, tally_all
 from engine.text import one_line
 
 
@@ -76,7 +76,7 @@ def outcome(judges: Mapping[str, Sequence[Vote]], arm: str, against: str) -> lis
     return lines
 
 
-def _rate(votes: Tally) -> str:
+def _rate(votes: VoteCounts) -> str:
     undecided = f"{votes.ties} tie{'s' * (votes.ties != 1)}, {votes.both_bad} both bad"
     if votes.rate is None:
         return f"preferred in none: {undecided}"
@@ -86,7 +86,7 @@ def _rate(votes: Tally) -> str:
     )
 
 
-def _deciding(votes: Tally) -> str:
+def _deciding(votes: VoteCounts) -> str:
     if votes.more_votes is None:
         return "even: at this rate no number of votes would decide"
     if not votes.more_votes:

@@ -6,7 +6,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from engine.compare.answer_pairs import Pair
+from engine.compare.answer_pairs import AnswerPair
 from engine.compare.arms import parse_arm
 from engine.compare.samples import to_table
 from engine.compare.token_shift import Shift, from_table
@@ -28,7 +28,7 @@ class ShiftPage(SubPage):
     name_in_keymap = "shift"
     initial_focus = "Pager"
 
-    def __init__(self, pair: Pair, names: tuple[str, str]) -> None:
+    def __init__(self, pair: AnswerPair, names: tuple[str, str]) -> None:
         """`names` are what left and right are called, clean."""
         super().__init__()
         self._pair = pair

@@ -12,7 +12,7 @@ from textual.message import Message
 
 from engine.compare import annotations as remark_files
 from engine.compare.annotations import Remark
-from engine.compare.answer_pairs import Pair
+from engine.compare.answer_pairs import AnswerPair
 from engine.compare.samples import Sample
 from engine.compare.votes import Ballot, Choice, Vote, draw, hide_names, named
 from engine.text import one_line
@@ -242,7 +242,7 @@ class VotePage(SubPage):
             text = answer_lines(self._answer_of(pair, arm))
             self.query_one(f"#side-{side} Pager", Pager).show(self._blind(text))
 
-    def _answer_of(self, pair: Pair, arm: str) -> Sample:
+    def _answer_of(self, pair: AnswerPair, arm: str) -> Sample:
         return pair.left if arm == self._answers.left else pair.right
 
     def _update_status(self) -> None:

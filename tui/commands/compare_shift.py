@@ -8,7 +8,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from engine.compare.answer_pairs import Pair
+from engine.compare.answer_pairs import AnswerPair
 from engine.compare.arms import parse_arm
 from engine.compare.paired_stats import interval
 from engine.compare.samples import to_table
@@ -17,7 +17,9 @@ from engine.errors import EngineError, JobFailed
 from engine.text import one_line
 
 
-async def measure(pairs: Sequence[Pair], runs: str) -> tuple[list[Shift], dict[str, EngineError]]:
+async def measure(
+    pairs: Sequence[AnswerPair], runs: str
+) -> tuple[list[Shift], dict[str, EngineError]]:
     """The shift of each right answer against the left arm, one forward pass of each; and what
     could not be measured, by prompt. Raises EngineError where nothing could."""
     from tui.companion import Companion
@@ -94,6 +96,6 @@ def lines(table: dict[str, Any], base: str, tuned: str) -> list[str]:
     ]
 
 
-def run(pairs: Sequence[Pair], runs: str, bins: int) -> dict[str, Any]:
+def run(pairs: Sequence[AnswerPair], runs: str, bins: int) -> dict[str, Any]:
     """Measure and report. Raises EngineError."""
     return report(*asyncio.run(measure(pairs, runs)), bins)

@@ -9,19 +9,17 @@ import sys
 from engine.checkpoints import checkpoint_list
 from engine.data import dataset_list
 from engine.errors import EngineError
-from engine.estimates import duration, fit
 from engine.estimates.advice import gigabytes
-from engine.estimates.fit import Fit
+from engine.estimates.epoch import MeasuredRows
+from engine.estimates.fit import Fit, estimate_fit
 from engine.estimates.memory import Estimate
 from engine.estimates.parameters import Counted
-from engine.jobs import devices
 from engine.jobs.store import Store, open_store
 from engine.recipes.recipe import TrainRecipe
 from engine.text import one_line
 from tui.commands.data import ask_companion
 from tui.commands.recipe_options import add_train_recipe, read_train_recipe
 from tui.launch.fit_lines import counted, measured
-from tui.snapshots import Measured
 
 PARTS = ("weights", "gradients", "optimiser", "activations", "logits", "overhead")
 
@@ -52,7 +50,7 @@ def _show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _measure(wanted: TrainRecipe, store: Store) -> tuple[Measured | None, Counted]:
+def _measure(wanted: TrainRecipe, store: Store) -> tuple[MeasuredRows | None, Counted]:
     """How long the rows are and how many parameters there are, by a companion process."""
     rows = {
         "checkpoint": wanted.model.checkpoint,
@@ -70,34 +68,19 @@ def _measure(wanted: TrainRecipe, store: Store) -> tuple[Measured | None, Counte
 
 
 def judge(
-    wanted: TrainRecipe, store: Store, known: Measured | None = None, number: Counted | None = None
+    wanted: TrainRecipe,
+    store: Store,
+    measured_rows: MeasuredRows | None = None,
+    number: Counted | None = None,
 ) -> Fit:
-    """The fit of a recipe here and now, with what the files and earlier runs tell of it.
+    """The fit of a recipe here and now (`estimate_fit`).
 
-    `known` is what is known of its rows, else their number and their file's size are; `number`
-    that of its parameters, else its files' headers tell it or its shape does. Raises EngineError
-    for a checkpoint, a data set or a device that is not there.
+    Raises EngineError for a checkpoint, a data set or a device that is not there.
     """
-    jobs = store.jobs()
-    runs = [job.path for job in jobs]
+    runs = [job.path for job in store.jobs()]
     checkpoint = checkpoint_list.resolve(wanted.model.checkpoint, runs)
-    wanted = dataclasses.replace(
-        wanted, model=dataclasses.replace(wanted.model, checkpoint=checkpoint.ref)
-    )
-    chosen = devices.options(wanted.device)[0]
-    data = dataset_list.resolve(wanted.data.train, runs, wanted.data)
-    size = data.path.stat().st_size if data.path.is_file() else None
-    return fit.assess(
-        wanted,
-        checkpoint,
-        chosen,
-        store.root,
-        tokens=known.tokens if known else duration.tokens_of_epoch(wanted, data.rows, size),
-        length=known.length if known else None,
-        learned=known.learned if known else 1.0,
-        speed=duration.measured_speed(jobs, wanted, chosen[0].kind),
-        counted=number,
-    )
+    dataset_list.resolve(wanted.data.train, runs, wanted.data)
+    return estimate_fit(wanted, checkpoint, store, measured=measured_rows, counted=number)
 
 
 def announce(wanted: TrainRecipe, store: Store) -> None:
@@ -114,12 +97,13 @@ def announce(wanted: TrainRecipe, store: Store) -> None:
         print(one_line(line), file=sys.stderr)
 
 
-def _lines(found: Fit, known: Measured | None) -> list[str]:
+def _lines(found: Fit, known: MeasuredRows | None) -> list[str]:
     lines = [found.line]
     if found.memory is not None:
         lines += ["", *_parts(found.memory), found.formats]
         lines += [
-            f"the longest row has {known.length:,} tokens, {known.learned:.0%} of all are learned"
+            f"the longest row has {known.longest:,} tokens, "
+            f"{known.target_share:.0%} of all are learned"
             if known
             else "rows are taken to be max_length long, and learned whole: --measure looks"
         ]

@@ -20,14 +20,14 @@ from engine.errors import EngineError, JobFailed
 from engine.jobs.store import open_store
 from engine.safe_open import open_regular
 from engine.text import one_line
-from engine.tokenizers.readings import (
+from engine.tokenizers.sample_texts import CONVERSATION, LINES
+from engine.tokenizers.tokenizer_output import (
     MOST_CHARACTERS,
     TokenizerOutput,
     from_table,
     parse_conversation,
     to_table,
 )
-from engine.tokenizers.sample_texts import CONVERSATION, LINES
 from tui import glyphs
 from tui.glyphs import Glyphs
 from tui.styled_text import Line

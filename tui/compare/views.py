@@ -9,7 +9,7 @@ from typing import Literal
 
 from engine import word_diff
 from engine.text import one_line
-from engine.word_diff import Difference
+from engine.word_diff import TextDifference
 from tui.compare.answer_pane import ARM_ROLES
 from tui.compare.strengths import STRENGTHS, StrengthSweep
 from tui.glyphs import Glyphs
@@ -45,7 +45,7 @@ class Views:
         self.sweep = StrengthSweep()
         """The answers at each strength, as far as they are there."""
         self._pair = 0
-        self._difference: tuple[tuple[str, str], Difference] | None = None
+        self._difference: tuple[tuple[str, str], TextDifference] | None = None
 
     def turn(self, view: View) -> None:
         """Another view, or back to the text."""
@@ -160,7 +160,7 @@ class Views:
         reason = f"once {side.name} has answered" if waits else "measuring ..."
         return [[head, (reason, "dim")]]
 
-    def _known(self, sides: Sequence[Side]) -> Difference | None:
+    def _known(self, sides: Sequence[Side]) -> TextDifference | None:
         """The difference, where it is that of the texts that are shown."""
         pair = self.pair(sides)
         if pair is None or self._difference is None:

@@ -39,9 +39,9 @@ class HardwareFeed:
         self._stop.set()
 
     def _run(self) -> None:
-        from engine.jobs.hardware import Meter
+        from engine.jobs.hardware import HardwareReader
 
-        meter = Meter(self.folder)
+        meter = HardwareReader(self.folder)
         try:
             while not self._stop.is_set():
                 if meter.folder != self.folder:

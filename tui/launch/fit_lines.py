@@ -6,12 +6,12 @@ The estimates are `engine.estimates.fit`'s; here they become words. Reads no dis
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from engine.estimates.epoch import MeasuredRows
 from engine.estimates.parameters import Counted
 from engine.recipes.settings import Method
 from engine.text import one_line
 from tui.formatting import NONE, duration, parameters, size
 from tui.glyphs import Glyphs
-from tui.snapshots import Measured
 from tui.styled_text import Line, Piece
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def counted(event: Mapping[str, Any], method: Method) -> Counted:
     return Counted(event["parameters"], event["trained"], event["linear"], method)
 
 
-def measured(report: Mapping[str, Any], limit: int) -> Measured | None:
+def measured(report: Mapping[str, Any], limit: int) -> MeasuredRows | None:
     """The size of an epoch from a report on data; `limit` is the recipe's, 0 is all rows.
 
     The histogram's bins stand for their rows, each row as long as the middle of its bin.
@@ -40,7 +40,7 @@ def measured(report: Mapping[str, Any], limit: int) -> Measured | None:
         return None
     total = report["data"]["rows"] or looked
     trained = sides["train"] * min(total, limit or total) / looked
-    own = Measured(
+    own = MeasuredRows(
         int(tokens / rows * trained),
         min(most, lengths["most"]),
         min(1.0, report["learned_tokens"] / tokens),
@@ -49,13 +49,13 @@ def measured(report: Mapping[str, Any], limit: int) -> Measured | None:
     return _mixed(own, trained, replay) if replay is not None and replay["kept"] else own
 
 
-def _mixed(own: Measured, rows: float, replay: Mapping[str, Any]) -> Measured:
+def _mixed(own: MeasuredRows, rows: float, replay: Mapping[str, Any]) -> MeasuredRows:
     """An epoch of so many `rows` with those that are replayed beside them."""
     beside = rows * replay["share"] / (1 - replay["share"])
     more = beside * replay["tokens"] / replay["kept"]
-    learned = own.tokens * own.learned + beside * replay["learned_tokens"] / replay["kept"]
+    learned = own.tokens * own.target_share + beside * replay["learned_tokens"] / replay["kept"]
     total = own.tokens + more
-    return Measured(int(total), max(own.length, replay["most"]), learned / total)
+    return MeasuredRows(int(total), max(own.longest, replay["most"]), learned / total)
 
 
 def fit_line(fit: "Fit | None", glyphs: Glyphs) -> Line:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from engine.word_diff import Change, Difference
+from engine.word_diff import Change, TextDifference
 from tui.glyphs import Glyphs
 from tui.styled_text import Line, Piece
 
@@ -41,7 +41,7 @@ def diff_lines(
     return [[piece for piece in line if piece[0]] for line in lines]
 
 
-def diff_line(difference: Difference, names: tuple[Piece, Piece], glyphs: Glyphs) -> Line:
+def diff_line(difference: TextDifference, names: tuple[Piece, Piece], glyphs: Glyphs) -> Line:
     """What the two have in common, on one line."""
     (left, left_role), (right, right_role) = names
     only_left = difference.left_words - difference.same_words

@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.events import Click, MouseScrollDown, MouseScrollUp
 from textual.message import Message
 
-from engine.tokenizers.readings import Token
+from engine.tokenizers.tokenizer_output import Token
 from tui.styled_text import Line
 from tui.tokens.token_text import Face, Part, lay_out
 from tui.widgets.cells import Cells

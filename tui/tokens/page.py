@@ -9,8 +9,12 @@ from textual.widgets import TextArea
 from engine.chat import Message as ChatMessage
 from engine.errors import EngineError
 from engine.text import one_line
-from engine.tokenizers.readings import TokenizerOutput, format_conversation, parse_conversation
 from engine.tokenizers.sample_texts import CONVERSATION, LINES
+from engine.tokenizers.tokenizer_output import (
+    TokenizerOutput,
+    format_conversation,
+    parse_conversation,
+)
 from tui.background import run_in_background
 from tui.screens.dialogs import ErrorDialog
 from tui.screens.page import Page, bindings_of

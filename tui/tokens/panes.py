@@ -15,8 +15,8 @@ from textual.message import Message
 from engine.chat import Message as ChatMessage
 from engine.errors import EngineError
 from engine.text import one_line
-from engine.tokenizers.readings import Rendered, TokenizerOutput
 from engine.tokenizers.sample_texts import CONVERSATION, LINES
+from engine.tokenizers.tokenizer_output import RenderedTemplate, TokenizerOutput
 from tui.formatting import error_lines
 from tui.glyphs import Glyphs
 from tui.styled_text import Line, Piece
@@ -28,7 +28,7 @@ from tui.widgets.lines import Lines, Rule
 from tui.widgets.pager import Pager
 
 if TYPE_CHECKING:
-    from engine.tokenizers.readings import Tokenized
+    from engine.tokenizers.tokenizer_output import Tokenized
 
 VIEWS = ("pieces", "texts", "templates", "difference")
 MOST_PANES = 4
@@ -361,5 +361,5 @@ class TokenPanes(Vertical):
         self.query_one("#token", Lines).show(line)
 
 
-def _rendered(output: TokenizerOutput, form: str) -> Rendered | None:
+def _rendered(output: TokenizerOutput, form: str) -> RenderedTemplate | None:
     return next((rendered for rendered in output.renders if rendered.form == form), None)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.chat import Message
 from engine.errors import EngineError
-from engine.tokenizers.readings import TokenizerOutput, from_table
+from engine.tokenizers.tokenizer_output import TokenizerOutput, from_table
 
 if TYPE_CHECKING:
     from tui.companion import Companion, Stream

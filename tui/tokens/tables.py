@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 
 from engine.text import one_line
-from engine.tokenizers.readings import Count, Rendered, TokenizerOutput, differ
+from engine.tokenizers.tokenizer_output import Count, RenderedTemplate, TokenizerOutput, differ
 from tui.glyphs import Glyphs
 from tui.styled_text import Line, Piece, fit, pad
 from tui.tokens.token_text import spell
@@ -163,7 +163,7 @@ def _ratio(reading: TokenizerOutput, name: str, against: str) -> float | None:
     return count.tokens / base.tokens if count and base and base.tokens else None
 
 
-def difference_lines(left: Rendered, right: Rendered, glyphs: Glyphs) -> list[Line]:
+def difference_lines(left: RenderedTemplate, right: RenderedTemplate, glyphs: Glyphs) -> list[Line]:
     """Two texts as one: in [- -] what only the first has, in {+ +} what only the second has."""
     lines: list[Line] = [[]]
     marks = {"same": ("", "", ""), "only_left": ("[-", "-]", "base"),

@@ -11,7 +11,7 @@ from typing import Literal
 
 from rich.cells import cell_len
 
-from engine.tokenizers.readings import Token
+from engine.tokenizers.tokenizer_output import Token
 from tui.glyphs import Glyphs
 from tui.styled_text import Line
 

@@ -13,14 +13,14 @@ from engine.recipes.settings import Decode
 from engine.worker.companion import requests
 from engine.worker.companion.model_pool import ModelPool
 from engine.worker.companion.protocol import WAITING, Cancelled, Event, Request
-from engine.worker.companion.streaming import answered, speak
+from engine.worker.companion.streaming import answer_event, stream_answer
 from engine.worker.data.chat_template import render_prompt
 from engine.worker.inference import arm_facts
 from engine.worker.inference.arm_facts import Fact
 from engine.worker.inference.batch import ROWS, PromptBatch
 from engine.worker.inference.endpoint_replies import EndpointGone
 from engine.worker.inference.models import too_long
-from engine.worker.inference.token_shift import ArmLogits, Words, compare, read
+from engine.worker.inference.token_shift import ArmLogits, TokenSpelling, compare, read
 from engine.worker.tokenizers.detokenize import decode_ids, pieces_of
 
 
@@ -66,7 +66,7 @@ class CompareHandlers:
         """
         arm, messages = requests.parse_arm(request), requests.parse_messages(request)
         decode = arm.decoding(requests.parse_decode(request))
-        wanted = requests.parse_strengths(request)
+        strengths = requests.parse_strengths(request)
         if arm.is_endpoint or self._pool.locate(arm).adapter is None:
             raise EngineError(
                 "This arm has no adapter whose strength could be set.",
@@ -74,12 +74,12 @@ class CompareHandlers:
                 "Choose an arm with an adapter.",
             )
         samples = []
-        for strength in wanted:
+        for strength in strengths:
             scaled = replace(arm, strength=strength)
             loaded_arm = yield from self._pool.load_arm(scaled, cancelled)
             if loaded_arm is None or cancelled():
                 break
-            for event in speak(self._pool, loaded_arm, messages, decode, cancelled):
+            for event in stream_answer(self._pool, loaded_arm, messages, decode, cancelled):
                 if event and event["event"] == "answer":
                     samples.append(event["sample"])
                 yield {**event, "strength": strength} if event else event
@@ -112,7 +112,7 @@ class CompareHandlers:
                         made = batch.step()
                         for sample in made:
                             count += 1
-                            yield answered(sample)
+                            yield answer_event(sample)
                         yield WAITING if batch.is_remote and not made else None
                 except EndpointGone as error:
                     gone = gone or error
@@ -148,20 +148,20 @@ class CompareHandlers:
         `probe`. Without a prompt a sentence of our own is read.
         """
         arms, usual = requests.parse_arms(request), requests.parse_decode(request)
-        given = requests.parse_messages(request) if {"messages", "text"} & set(request) else []
+        messages = requests.parse_messages(request) if {"messages", "text"} & set(request) else []
         device = self._pool.models().device
-        found = [self._look(arm, arm_facts.conversation(given), usual) for arm in arms]
-        told: Event = {
-            "arms": [arm_facts.as_table(one, device) for one in found],
-            "differences": arm_facts.differences(found),
+        facts = [self._look(arm, arm_facts.conversation(messages), usual) for arm in arms]
+        table: Event = {
+            "arms": [arm_facts.as_table(one, device) for one in facts],
+            "differences": arm_facts.differences(facts),
         }
-        first = told | {"warnings": arm_facts.warnings(found), "kl": []}
+        first = table | {"warnings": arm_facts.warnings(facts), "kl": []}
         yield {"event": "facts"} | first
         if request.get("probe") is not True:
             yield {"event": "done"} | first
             return
-        ids, logits = arm_facts.probe_ids(found), {}
-        for at, one in enumerate(found):
+        ids, logits = arm_facts.probe_ids(facts), {}
+        for at, one in enumerate(facts):
             if one.weights is None or one.error is not None:
                 continue
             try:
@@ -174,11 +174,11 @@ class CompareHandlers:
                         logits[at] = read(loaded_arm, ids[:1], ids[1:]).logits
                 del loaded_arm  # so that its model can make room for the next
             except EngineError as error:
-                found[at] = replace(one, error=error)
+                facts[at] = replace(one, error=error)
             yield None
-        kl = arm_facts.divergences(found, logits)
-        told["arms"] = [arm_facts.as_table(one, device) for one in found]
-        yield {"event": "done", **told, "warnings": arm_facts.warnings(found, kl), "kl": kl}
+        kl = arm_facts.divergences(facts, logits)
+        table["arms"] = [arm_facts.as_table(one, device) for one in facts]
+        yield {"event": "done", **table, "warnings": arm_facts.warnings(facts, kl), "kl": kl}
 
     def _look(self, arm: Arm, messages: Sequence[Message], usual: Decode) -> Fact:
         """The facts of an arm; of one that cannot answer, why."""
@@ -236,7 +236,7 @@ def describe(tokenizer: Any, ids: list[int]) -> Event:
         raise EngineError(
             "There is no such token.", f"{max(ids)}; this tokenizer has {len(tokenizer)}"
         )
-    words = Words(tokenizer)
+    words = TokenSpelling(tokenizer)
     return {
         "text": decode_ids(tokenizer, ids),
         "tokens": [

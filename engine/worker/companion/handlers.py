@@ -17,7 +17,7 @@ from engine.worker.companion import requests
 from engine.worker.companion.compare_handlers import CompareHandlers
 from engine.worker.companion.model_pool import ModelPool
 from engine.worker.companion.protocol import Cancelled, Event, Request
-from engine.worker.companion.streaming import ask_endpoint, speak
+from engine.worker.companion.streaming import stream_answer, stream_endpoint
 from engine.worker.companion.tokenize_handler import TokenizeHandler
 from engine.worker.data import arrow
 from engine.worker.data import report as data_report
@@ -81,7 +81,7 @@ class Handlers:
         decode = arm.decoding(requests.parse_decode(request))
         prompt_id = requests.parse_text(request, "prompt_id", "")
         if arm.is_endpoint:
-            events: Iterator[Event | None] = ask_endpoint(
+            events: Iterator[Event | None] = stream_endpoint(
                 Endpoint(arm, messages, decode), prompt_id, cancelled
             )
         else:
@@ -89,7 +89,7 @@ class Handlers:
             if loaded_arm is None:
                 yield {"event": "done", "sample": None}
                 return
-            events = speak(self._pool, loaded_arm, messages, decode, cancelled, prompt_id)
+            events = stream_answer(self._pool, loaded_arm, messages, decode, cancelled, prompt_id)
         for event in events:
             last = event is not None and event.get("event") == "answer"
             yield {**event, "event": "done"} if event and last else event
@@ -137,7 +137,7 @@ class Handlers:
         `rows` of them are shown, `sample` are looked at. Cancelled, `report` is null.
         """
         data, tokenizer = self._data(request)
-        wanted = data_report.Wanted(
+        report_request = data_report.ReportRequest(
             data,
             sample=requests.parse_number(request, "sample", data_report.SAMPLE),
             shown=requests.parse_number(request, "rows", data_report.SHOWN, least=0),
@@ -148,7 +148,7 @@ class Handlers:
         )
         template = choose_template(tokenizer, data.template, data.system)
         report = None
-        for report in data_report.inspect(wanted, tokenizer, template, cancelled):
+        for report in data_report.inspect(report_request, tokenizer, template, cancelled):
             if report is None:
                 yield None
         yield {"event": "done", "report": report}

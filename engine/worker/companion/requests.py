@@ -23,12 +23,12 @@ def parse_arm(request: Request, field: str = "arm") -> Arm:
 
 def parse_arms(request: Request) -> list[Arm]:
     """The arms of a comparison, each with a name of its own."""
-    given = request.get("arms")
-    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
-        raise EngineError("The request needs arms, a list of texts.", repr(given))
-    if not 1 <= len(given) <= MOST_ARMS:
-        raise EngineError(f"Compare 1 to {MOST_ARMS} arms.", f"{len(given)} are given")
-    return arm_grammar.parse_arms(given)
+    arms = request.get("arms")
+    if not isinstance(arms, list) or not all(isinstance(one, str) for one in arms):
+        raise EngineError("The request needs arms, a list of texts.", repr(arms))
+    if not 1 <= len(arms) <= MOST_ARMS:
+        raise EngineError(f"Compare 1 to {MOST_ARMS} arms.", f"{len(arms)} are given")
+    return arm_grammar.parse_arms(arms)
 
 
 def parse_messages(request: Request) -> list[Message]:
@@ -40,56 +40,56 @@ def parse_messages(request: Request) -> list[Message]:
 
 def parse_prompts(request: Request) -> list[Prompt]:
     """Prompts with ids of their own, each a conversation."""
-    given = request.get("prompts")
-    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
-        raise EngineError("The request needs prompts, a list of objects.", repr(given)[:200])
-    found = [
+    rows = request.get("prompts")
+    if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
+        raise EngineError("The request needs prompts, a list of objects.", repr(rows)[:200])
+    prompts = [
         Prompt(parse_text(one, "id", str(at)), tuple(parse_messages(one)))
-        for at, one in enumerate(given, 1)
+        for at, one in enumerate(rows, 1)
     ]
-    if len({one.id for one in found}) < len(found):
+    if len({one.id for one in prompts}) < len(prompts):
         raise EngineError("Two prompts have the same id.")
-    return found
+    return prompts
 
 
-def parse_conversation(said: object) -> list[Message]:
+def parse_conversation(turns: object) -> list[Message]:
     """Messages with role and content."""
-    right = isinstance(said, list) and all(
+    right = isinstance(turns, list) and all(
         isinstance(one, dict) and one.get("role") in ROLES and isinstance(one.get("content"), str)
-        for one in said
+        for one in turns
     )
-    if not said or not right or not isinstance(said, list):
-        raise EngineError("A conversation is a list of messages with role and content.", str(said))
-    return [Message(one["role"], one["content"]) for one in said]
+    if not turns or not right or not isinstance(turns, list):
+        raise EngineError("A conversation is a list of messages with role and content.", str(turns))
+    return [Message(one["role"], one["content"]) for one in turns]
 
 
 def parse_decode(request: Request) -> Decode:
     """The decode settings, all of which may be left out."""
-    wanted = request.get("decoding", {})
-    if not isinstance(wanted, dict):
-        raise EngineError("The decode settings are not an object.", str(wanted))
-    wrong = validation.errors(Decode, wanted)
+    settings = request.get("decoding", {})
+    if not isinstance(settings, dict):
+        raise EngineError("The decode settings are not an object.", str(settings))
+    wrong = validation.errors(Decode, settings)
     if wrong:
         raise EngineError(
             "A decode setting cannot be used.",
             "\n".join(f"{name}: {reason}" for name, reason in wrong.items()),
         )
-    return validation.build(Decode, wanted)
+    return validation.build(Decode, settings)
 
 
 def parse_strengths(request: Request) -> list[float]:
     """Strengths from 0 to 1.5, each once, in the order given."""
-    given = request.get("strengths", [0.0, 0.25, 0.5, 0.75, 1.0])
-    right = isinstance(given, list) and all(
+    strengths = request.get("strengths", [0.0, 0.25, 0.5, 0.75, 1.0])
+    right = isinstance(strengths, list) and all(
         isinstance(one, int | float) and not isinstance(one, bool) and 0 <= one <= STRONGEST
-        for one in given
+        for one in strengths
     )
-    if not right or not 1 <= len(given) <= MOST_ARMS:
+    if not right or not 1 <= len(strengths) <= MOST_ARMS:
         raise EngineError(
             f"The request needs strengths, 1 to {MOST_ARMS} numbers from 0 to {STRONGEST}.",
-            repr(given),
+            repr(strengths),
         )
-    return list(dict.fromkeys(float(one) for one in given))
+    return list(dict.fromkeys(float(one) for one in strengths))
 
 
 def parse_sample(request: Request) -> Sample:
@@ -105,12 +105,12 @@ def parse_sample(request: Request) -> Sample:
 
 def parse_token_ids(request: Request, field: str) -> list[int]:
     """Whole numbers from 0."""
-    given = request.get(field)
-    if not isinstance(given, list) or not all(
-        isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in given
+    ids = request.get(field)
+    if not isinstance(ids, list) or not all(
+        isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in ids
     ):
-        raise EngineError(f"The request needs {field}, a list of token ids.", repr(given)[:200])
-    return given
+        raise EngineError(f"The request needs {field}, a list of token ids.", repr(ids)[:200])
+    return ids
 
 
 def parse_text(request: Request, field: str, default: str | None = None) -> str:

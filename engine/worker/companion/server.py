@@ -149,9 +149,9 @@ class Server:
         except Exception as error:  # our own mistake, or a model's: the other panes go on
             traceback.print_exc()
             self._finish(identity)
-            told = f"{type(error).__name__}: {error}".rstrip(": ")
+            detail = f"{type(error).__name__}: {error}".rstrip(": ")
             hint = "The companion's log has the traceback."
-            self._refuse(identity, EngineError("This met something unforeseen.", told, hint))
+            self._refuse(identity, EngineError("This met something unforeseen.", detail, hint))
         self._idle &= event is WAITING
         if event:
             self.send(identity, **event)

@@ -16,7 +16,7 @@ from engine.worker.inference.models import LoadedArm
 from engine.worker.tokenizers.detokenize import Pieces
 
 
-def speak(
+def stream_answer(
     pool: ModelPool,
     loaded_arm: LoadedArm,
     messages: Sequence[ChatMessage],
@@ -45,11 +45,11 @@ def speak(
             answers.step()
             piece = "" if answer.finish == "stop" else pieces.feed(answer.output_ids[-1])
             yield {"event": "text", "text": piece} if piece else None
-        yield answered(answers.sample(0, prompt_id, messages, format_arm(loaded_arm.arm)))
+        yield answer_event(answers.sample(0, prompt_id, messages, format_arm(loaded_arm.arm)))
 
 
-def ask_endpoint(call: Endpoint, prompt_id: str, cancelled: Cancelled) -> Iterator[Event]:
-    """As `speak`, of an endpoint that has been asked."""
+def stream_endpoint(call: Endpoint, prompt_id: str, cancelled: Cancelled) -> Iterator[Event]:
+    """As `stream_answer`, of an endpoint that has been asked."""
     yield {"event": "begin", "prompt_tokens": None, "notes": (), "adapter": None}
     while call.finish is None:
         if cancelled():
@@ -57,10 +57,10 @@ def ask_endpoint(call: Endpoint, prompt_id: str, cancelled: Cancelled) -> Iterat
         else:
             piece = call.more()
             yield {"event": "text", "text": piece} if piece else WAITING
-    yield answered(call.sample(prompt_id))
+    yield answer_event(call.sample(prompt_id))
 
 
-def answered(sample: Sample) -> Event:
+def answer_event(sample: Sample) -> Event:
     """The event that tells of a whole answer."""
     measured = asdict(answer_length.measure(sample))
     return {"event": "answer", "sample": to_table(sample), "behaviour": measured}

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.chat import Message
 from engine.errors import EngineError
-from engine.tokenizers.readings import TokenizerOutput, to_table
+from engine.tokenizers.tokenizer_output import TokenizerOutput, to_table
 from engine.worker.companion import requests
 from engine.worker.companion.model_pool import ModelPool
 from engine.worker.companion.protocol import Cancelled, Event, Request
@@ -34,11 +34,11 @@ class TokenizeHandler:
 
         `tokenizers` are refs (see `load.load`), `texts` pairs of name and text, `forms` the
         templates that write `messages` down ("" is a tokenizer's own). An event `reading` for each
-        tokenizer holds its `reading`: `engine.tokenizers.readings.from_table` reads it.
+        tokenizer holds its `reading`: `engine.tokenizers.tokenizer_output.from_table` reads it.
         """
         refs, texts = _strings(request, "tokenizers"), _pairs(request.get("texts", []))
-        said = request.get("messages") or []
-        messages = requests.parse_conversation(said) if said else []
+        turns = request.get("messages") or []
+        messages = requests.parse_conversation(turns) if turns else []
         forms = _strings(request, "forms") if "forms" in request else ["", "raw"]
         opened = request.get("answer_next") is True
         runs = self._pool.runs()

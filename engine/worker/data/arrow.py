@@ -99,13 +99,13 @@ def _find_labels(path: Path, schema: "pyarrow.Schema") -> Labels:
         return {}
     if not isinstance(features, Mapping):
         return {}
-    found = {}
+    labels = {}
     for column, feature in features.items():
         if isinstance(feature, Mapping) and feature.get("_type") == "ClassLabel":
             names = feature.get("names")
             if isinstance(names, list) and all(isinstance(name, str) for name in names):
-                found[column] = names
-    return found
+                labels[column] = names
+    return labels
 
 
 def _name_labels(row: dict[str, Any], names: Labels) -> dict[str, Any]:

@@ -233,21 +233,21 @@ def _tried(template: Template, tokenizer: Any, where: str) -> Template:
 
     Some templates raise at a system message, some drop it in silence. Raises EngineError.
     """
-    asked = [Message("user", _WORD)]
+    question = [Message("user", _WORD)]
     bare = Template(template.name, template.text, takes_system=True)
     name = where if where != "chat_template" else f"{tokenizer.name_or_path}: chat template"
     try:
         with template_sandbox.limited_memory():
             template_sandbox.check_powers(bare.text)
-            said = bare.render(asked, tokenizer, answer_next=True)
+            rendered = bare.render(question, tokenizer, answer_next=True)
     except Fault as error:
         raise EngineError(
             "The chat template does not render.",
             f"{name}:{error.line}: {error.reason}" if error.line else f"{name}: {error.reason}",
             "Mend it, or use the template instruct, chatml or raw.",
         ) from None
-    if len(said) > _LONGEST_PROBE or _WORD not in said:
-        what = "leaves out what the user says" if _WORD not in said else "writes without an end"
+    if len(rendered) > _LONGEST_PROBE or _WORD not in rendered:
+        what = "leaves out what the user says" if _WORD not in rendered else "writes without an end"
         raise EngineError(
             f"The chat template {what}.",
             name,
@@ -255,8 +255,8 @@ def _tried(template: Template, tokenizer: Any, where: str) -> Template:
         )
     try:
         with template_sandbox.limited_memory():
-            told = bare.render([Message("system", "finetop-system"), *asked], tokenizer)
-        takes = "finetop-system" in told
+            with_system = bare.render([Message("system", "finetop-system"), *question], tokenizer)
+        takes = "finetop-system" in with_system
     except Fault:
         takes = False
     notes = []

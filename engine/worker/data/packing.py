@@ -68,5 +68,5 @@ def packed_inputs(inputs: dict[str, Any]) -> dict[str, Any]:
     """
     if "position_ids" not in inputs:
         return inputs
-    kept = {name: value for name, value in inputs.items() if name != "attention_mask"}
-    return {**kept, "use_cache": False}
+    unmasked = {name: value for name, value in inputs.items() if name != "attention_mask"}
+    return {**unmasked, "use_cache": False}

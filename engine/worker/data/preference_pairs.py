@@ -19,7 +19,7 @@ from engine import atomic
 from engine.errors import EngineError
 from engine.recipes.recipe import TrainRecipe
 from engine.worker.data.encode import IGNORE_INDEX, Encoded, collate
-from engine.worker.data.prepare import Pair
+from engine.worker.data.prepare import EncodedPair
 
 FILE = "reference.npy"
 """In the run's folder: float32 of (pairs, 2), after a first line of the pairs' checksum."""
@@ -29,10 +29,10 @@ Score = Callable[[dict[str, Tensor]], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ScoredPair:
     """A pair, and the reference's log-probabilities of its two answers, in nats."""
 
-    pair: Pair
+    pair: EncodedPair
     chosen: float
     rejected: float
 
@@ -54,7 +54,7 @@ def check_preferences(recipe: TrainRecipe) -> None:
         )
 
 
-def collate_pairs(batch: Sequence[Compared], pad_id: int = 0) -> dict[str, Tensor]:
+def collate_pairs(batch: Sequence[ScoredPair], pad_id: int = 0) -> dict[str, Tensor]:
     """The chosen rows, then the rejected ones, as TRL takes them.
 
     `input_ids`, `attention_mask`, `completion_mask`, int64 of (2 * pairs, longest row);
@@ -74,7 +74,7 @@ def collate_pairs(batch: Sequence[Compared], pad_id: int = 0) -> dict[str, Tenso
     }
 
 
-def answer_start(pair: Pair) -> int:
+def answer_start(pair: EncodedPair) -> int:
     """Where the answer begins in which the two rows first differ; earlier turns are a prompt."""
     one, other = pair.chosen, pair.rejected
     both = min(len(one.input_ids), len(other.input_ids))
@@ -88,26 +88,29 @@ def answer_start(pair: Pair) -> int:
 
 
 def compare_with_reference(
-    pairs: Sequence[Pair], file: Path, size: int, pad_id: int, score: Score
-) -> list[Compared]:
+    pairs: Sequence[EncodedPair], file: Path, size: int, pad_id: int, score: Score
+) -> list[ScoredPair]:
     """The pairs with what `score` says of them, `size` at a time; kept at `file`, and read there.
 
     Raises what `score` raises, with nothing kept.
     """
     crc = _checksum(pairs)
-    kept = _read(file, crc, len(pairs))
-    if kept is None:
-        kept = np.zeros((len(pairs), 2), np.float32)
-        order = sorted(range(len(pairs)), key=lambda at: Compared(pairs[at], 0, 0).length)
+    scores = _read(file, crc, len(pairs))
+    if scores is None:
+        scores = np.zeros((len(pairs), 2), np.float32)
+        order = sorted(range(len(pairs)), key=lambda at: ScoredPair(pairs[at], 0, 0).length)
         for start in range(0, len(order), size):
             chosen = order[start : start + size]
-            batch = collate_pairs([Compared(pairs[at], 0, 0) for at in chosen], pad_id)
-            kept[chosen] = score(batch).float().cpu().numpy().reshape(2, -1).T
+            batch = collate_pairs([ScoredPair(pairs[at], 0, 0) for at in chosen], pad_id)
+            scores[chosen] = score(batch).float().cpu().numpy().reshape(2, -1).T
         content = io.BytesIO()
         content.write(f"{crc}\n".encode())
-        np.save(content, kept)
+        np.save(content, scores)
         atomic.write_bytes(file, content.getvalue())
-    return [Compared(pair, *map(float, said)) for pair, said in zip(pairs, kept, strict=True)]
+    return [
+        ScoredPair(pair, *map(float, score_pair))
+        for pair, score_pair in zip(pairs, scores, strict=True)
+    ]
 
 
 def _read(file: Path, crc: int, count: int) -> np.ndarray | None:
@@ -116,13 +119,13 @@ def _read(file: Path, crc: int, count: int) -> np.ndarray | None:
         with file.open("rb") as content:
             if content.readline() != f"{crc}\n".encode():
                 return None
-            kept = np.load(content)
+            scores = np.load(content)
     except (OSError, ValueError, EOFError):
         return None
-    return kept if kept.shape == (count, 2) else None
+    return scores if scores.shape == (count, 2) else None
 
 
-def _checksum(pairs: Sequence[Pair]) -> int:
+def _checksum(pairs: Sequence[EncodedPair]) -> int:
     crc = 0
     for pair in pairs:
         for row in (pair.chosen, pair.rejected):

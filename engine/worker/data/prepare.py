@@ -26,7 +26,7 @@ from engine.worker.data.split import (
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class EncodedPair:
     """A prompt with its better and its worse answer."""
 
     chosen: Encoded
@@ -44,9 +44,9 @@ class PreparedDataset:
     eval: list[Encoded]
     rejects: list[dict[str, Any]]
     counts: Counts = field(default_factory=Counts)
-    pairs: list[Pair] = field(default_factory=list)
+    pairs: list[EncodedPair] = field(default_factory=list)
     """Where the objective is `dpo`: one for each row of `train`, in its order."""
-    eval_pairs: list[Pair] = field(default_factory=list)
+    eval_pairs: list[EncodedPair] = field(default_factory=list)
     eval_examples: list[Example | None] = field(default_factory=list)
     """As `eval`, row by row: what was encoded."""
 
@@ -81,22 +81,22 @@ def prepare(
     overlap = compare(train, held_out)
     own = overlap.distinct if data.deduplicate else train
     encoder = _Encoder(data, tokenizer, template, pairs=objective == "dpo")
-    kept, measured = encoder.encode_all(own), encoder.encode_all(held_out)
-    replayed: list[Pair] = []
-    if replay.data and replay.share and kept:
+    train_pairs, eval_pairs = encoder.encode_all(own), encoder.encode_all(held_out)
+    replayed: list[EncodedPair] = []
+    if replay.data and replay.share and train_pairs:
         pool = replaying.open_pool(replay, held_out, data, seed, runs)
         files.append(pool.sampled)
-        wanted = replaying.count_rows(len(kept), replay.share)
-        replayed = replaying.take(pool, wanted, encoder.encode)
-        kept = replaying.mix(kept, replayed, seed)
+        count = replaying.count_rows(len(train_pairs), replay.share)
+        replayed = replaying.take(pool, count, encoder.encode)
+        train_pairs = replaying.mix(train_pairs, replayed, seed)
     bad = [reject for file in files for reject in file.rejects]
     rejects = sorted([*bad, *encoder.refused], key=lambda one: (one.file, one.line))
-    if not kept:
+    if not train_pairs:
         raise _refuse_all(rejects)
     counts = Counts(
         read=sum(file.read for file in files),
         rejected=len(rejects) - encoder.too_long,
-        cut=sum(one.chosen.cut > 0 or one.rejected.cut > 0 for one in (*kept, *measured)),
+        cut=sum(one.chosen.cut > 0 or one.rejected.cut > 0 for one in (*train_pairs, *eval_pairs)),
         too_long=encoder.too_long,
         duplicates=overlap.duplicates,
         leaked=overlap.leaked,
@@ -107,13 +107,13 @@ def prepare(
         replay_pool=len({id(one) for one in replayed}),
     )
     return PreparedDataset(
-        [one.chosen for one in kept],
-        [one.chosen for one in measured],
+        [one.chosen for one in train_pairs],
+        [one.chosen for one in eval_pairs],
         [asdict(reject) for reject in rejects],
         counts,
-        kept if encoder.pairs else [],
-        measured if encoder.pairs else [],
-        [one.example for one in measured],
+        train_pairs if encoder.pairs else [],
+        eval_pairs if encoder.pairs else [],
+        [one.example for one in eval_pairs],
     )
 
 
@@ -141,17 +141,17 @@ class _Encoder:
         self.too_long = 0
         self._data, self._tokenizer, self._template = data, tokenizer, template
 
-    def encode_all(self, rows: Iterable[RowExamples]) -> list[Pair]:
+    def encode_all(self, rows: Iterable[RowExamples]) -> list[EncodedPair]:
         """All that can be used, in order."""
         encoded = [self.encode(example) for row in rows for example in row]
         return [one for one in encoded if one is not None]
 
-    def encode(self, example: Example) -> Pair | None:
+    def encode(self, example: Example) -> EncodedPair | None:
         """The example, and with pairs its other answer, else the same again; None is refused."""
         chosen = self._encode(example)
         other = self._encode_rejected(example, chosen) if self.pairs and chosen.kept else chosen
         if chosen.kept and other.kept:
-            return Pair(chosen, other, example)
+            return EncodedPair(chosen, other, example)
         why = chosen if not chosen.kept else other
         file, _, line = example.source.rpartition(":")
         text = example.messages[-1].content if example.messages else example.text

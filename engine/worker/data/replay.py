@@ -60,23 +60,23 @@ def open_pool(
     return Pool(rows, sampled)
 
 
-def take(pool: Pool, wanted: int, encode: Callable[[Example], T | None]) -> list[T]:
+def take(pool: Pool, count: int, encode: Callable[[Example], T | None]) -> list[T]:
     """So many encoded rows; where the pool has fewer that can be, they come again, in turn.
 
     Raises EngineError where none can be encoded.
     """
-    kept: list[T] = []
+    encoded: list[T] = []
     for row in pool.rows:
-        if len(kept) == wanted:
-            return kept
-        kept += [one for one in map(encode, row) if one is not None]
-    if not kept and wanted:
+        if len(encoded) == count:
+            return encoded
+        encoded += [one for one in map(encode, row) if one is not None]
+    if not encoded and count:
         raise EngineError(
             "No row of the replay data can be learned from.",
             f"{pool.rows[0][0].source} and {len(pool.rows) - 1:,} more",
             "Raise data.max_length, or replay other data.",
         )
-    return [kept[at % len(kept)] for at in range(wanted)]
+    return [encoded[at % len(encoded)] for at in range(count)]
 
 
 def mix(train: Sequence[T], others: Sequence[T], seed: int) -> list[T]:

@@ -42,7 +42,7 @@ _SLICE = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ReportRequest:
     """What is asked of an inspection."""
 
     data: Data
@@ -59,7 +59,7 @@ class Wanted:
 
 
 @dataclass(slots=True)
-class Tally:
+class Occurrences:
     """One oddity: how often, and where first."""
 
     rows: int = 0
@@ -75,18 +75,20 @@ class Tally:
 class Findings:
     """What was counted over the rows that a template takes."""
 
-    bos: dict[int, Tally] = field(default_factory=lambda: {0: Tally(), 1: Tally(), 2: Tally()})
+    bos: dict[int, Occurrences] = field(
+        default_factory=lambda: {0: Occurrences(), 1: Occurrences(), 2: Occurrences()}
+    )
     """By how many BOS tokens a row has; 2 is two or more."""
-    marks: Tally = field(default_factory=Tally)
+    marks: Occurrences = field(default_factory=Occurrences)
     """Rows whose own text holds special tokens."""
-    endless: Tally = field(default_factory=Tally)
+    endless: Occurrences = field(default_factory=Occurrences)
     """Rows with an answer that ends in no end token, though nothing was cut."""
-    seams: Tally = field(default_factory=Tally)
+    seams: Occurrences = field(default_factory=Occurrences)
     """Rows whose prompt, alone, becomes other tokens than before its answer."""
     kept: int = 0
-    cut: Tally = field(default_factory=Tally)
+    cut: Occurrences = field(default_factory=Occurrences)
     """Rows that are shortened and kept."""
-    dropped: Tally = field(default_factory=Tally)
+    dropped: Occurrences = field(default_factory=Occurrences)
     """Rows that are too long to be kept."""
     target_tokens: int = 0
     """Trained tokens of the rows that are kept."""
@@ -95,37 +97,37 @@ class Findings:
 
 
 def inspect(
-    wanted: Wanted, tokenizer: Any, template: Template, cancelled: Callable[[], bool]
+    request: ReportRequest, tokenizer: Any, template: Template, cancelled: Callable[[], bool]
 ) -> Iterator[Shown | None]:
     """The report, after a None for each slice of the work; nothing more once it is cancelled.
 
     Raises EngineError for data that cannot be read.
     """
-    survey = open_survey(wanted.data, wanted.runs)
+    survey = open_survey(request.data, request.runs)
     dataset = survey.dataset
-    found: list[tuple[Example, ...]] = []
+    good_rows: list[tuple[Example, ...]] = []
     rejects: list[Reject] = []
     encoded: list[PreviewRow] = []
-    limit = min(wanted.sample, wanted.data.limit or wanted.sample)
+    limit = min(request.sample, request.data.limit or request.sample)
     for looked, one in enumerate(islice(survey.file.rows, limit), 1):
         if isinstance(one, Reject):
             rejects.append(one)
         else:
-            found.append(one)
-            encoded += [encode_row(example, tokenizer, template, wanted.data) for example in one]
+            good_rows.append(one)
+            encoded += [encode_row(example, tokenizer, template, request.data) for example in one]
         if looked % _SLICE == 0:
             yield None
             if cancelled():
                 return
-    if not found:
+    if not good_rows:
         raise rows.refuse_all(dataset.path, "all", rejects)
-    train, held_out = part_sides(survey, found, wanted.data, wanted.seed, wanted.sample)
+    train, held_out = part_sides(survey, good_rows, request.data, request.seed, request.sample)
     good = [row for row in encoded if row.whole.kept]
     counted = look(good, tokenizer, template)
     refused = [_reject(row) for row in encoded if not row.taken.kept]
     bad = sorted([*rejects, *refused], key=lambda one: (one.file, one.line))
     measured = lengths.measure([len(row.whole.input_ids) for row in good]) if good else None
-    replayed = _replayed(wanted, held_out, tokenizer, template)
+    replayed = _replayed(request, held_out, tokenizer, template)
     cut = max(good, key=lambda row: (row.removed_target_tokens, len(row.removed)), default=None)
     yield {
         "data": {
@@ -137,23 +139,23 @@ def inspect(
             "labels": list(survey.file.labels),
             "rows": dataset.rows,
             "estimated": dataset.estimated,
-            "looked_at": len(found) + len(rejects),
+            "looked_at": len(good_rows) + len(rejects),
         },
         "sides": compare_sides(train, held_out),
         "rejected": len(bad),
         "rejects": [asdict(one) for one in bad[:SHOWN_REJECTS]],
         "template": about(template),
         "rows": [
-            *(show_row(row, tokenizer) for row in encoded[: wanted.shown]),
-            *(show_row(row, tokenizer, replayed=True) for row in _some(replayed, wanted)),
+            *(show_row(row, tokenizer) for row in encoded[: request.shown]),
+            *(show_row(row, tokenizer, replayed=True) for row in _some(replayed, request)),
         ],
-        "replay": _about_replay(replayed, wanted.replay) if replayed else None,
+        "replay": _about_replay(replayed, request.replay) if replayed else None,
         "lengths": asdict(measured) if measured else None,
         "learned_tokens": counted.target_tokens,
         "kept": counted.kept,
         "too_long": {
-            "max_length": wanted.data.max_length,
-            "policy": wanted.data.too_long,
+            "max_length": request.data.max_length,
+            "policy": request.data.too_long,
             "cut": asdict(counted.cut),
             "dropped": asdict(counted.dropped),
             "share_of_learned": 1 - counted.target_tokens / counted.target_tokens_uncut
@@ -170,31 +172,31 @@ def inspect(
         },
         "marks": asdict(counted.marks),
         "seams": asdict(counted.seams),
-        "templates": _templates(wanted, found[0][0], tokenizer) if wanted.templates else [],
+        "templates": _templates(request, good_rows[0][0], tokenizer) if request.templates else [],
     }
 
 
 def look(good: Sequence[PreviewRow], tokenizer: Any, template: Template) -> Findings:
     """Count what a person should know of these rows, each of which the template takes."""
-    found = Findings()
+    findings = Findings()
     ends = end_token_ids(tokenizer, template)
     marks = _marks(tokenizer)
     for row in good:
-        found.bos[min(2, count_bos(row.whole, tokenizer))].add(row)
-        found.target_tokens_uncut += row.whole.target_tokens
+        findings.bos[min(2, count_bos(row.whole, tokenizer))].add(row)
+        findings.target_tokens_uncut += row.whole.target_tokens
         if row.taken.kept:
-            found.kept += 1
-            found.target_tokens += row.taken.target_tokens
+            findings.kept += 1
+            findings.target_tokens += row.taken.target_tokens
         if row.taken.cut:
-            (found.cut if row.taken.kept else found.dropped).add(row)
+            (findings.cut if row.taken.kept else findings.dropped).add(row)
         if not begins_with_prompt(row, tokenizer, template):
-            found.seams.add(row)
+            findings.seams.add(row)
         if any(last not in ends for last in last_target_tokens(row.whole)):
-            found.endless.add(row)
-        said = [message.content for message in row.example.messages] or [row.example.text]
-        if any(marks.search(text) for text in said):
-            found.marks.add(row)
-    return found
+            findings.endless.add(row)
+        texts = [message.content for message in row.example.messages] or [row.example.text]
+        if any(marks.search(text) for text in texts):
+            findings.marks.add(row)
+    return findings
 
 
 def count_bos(row: Encoded, tokenizer: Any) -> int:
@@ -240,13 +242,13 @@ def _marks(tokenizer: Any) -> re.Pattern[str]:
     return re.compile("|".join(known) or r"\Z.")
 
 
-def _bos(found: Findings, tokenizer: Any) -> Shown:
+def _bos(findings: Findings, tokenizer: Any) -> Shown:
     return {
         "token": tokenizer.bos_token or "",
         "wanted": bool(leading_ids(tokenizer)),
-        "none": asdict(found.bos[0]),
-        "one": asdict(found.bos[1]),
-        "several": asdict(found.bos[2]),
+        "none": asdict(findings.bos[0]),
+        "one": asdict(findings.bos[1]),
+        "several": asdict(findings.bos[2]),
     }
 
 
@@ -260,45 +262,45 @@ def _removed(row: PreviewRow | None, tokenizer: Any) -> Shown | None:
 
 def _reject(row: PreviewRow) -> Reject:
     file, _, line = row.example.source.rpartition(":")
-    said = [message.content for message in row.example.messages] or [row.example.text]
-    return Reject(file, int(line), row.taken.reason, said[-1][:MOST_TEXT])
+    texts = [message.content for message in row.example.messages] or [row.example.text]
+    return Reject(file, int(line), row.taken.reason, texts[-1][:MOST_TEXT])
 
 
 def _replayed(
-    wanted: Wanted, held_out: Sequence[RowExamples], tokenizer: Any, template: Template
+    request: ReportRequest, held_out: Sequence[RowExamples], tokenizer: Any, template: Template
 ) -> list[PreviewRow]:
     """What may be replayed, of the first rows of its data; nothing where nothing is mixed in."""
-    if not wanted.replay.data or not wanted.replay.share:
+    if not request.replay.data or not request.replay.share:
         return []
     pool = open_pool(
-        wanted.replay, held_out, wanted.data, wanted.seed, wanted.runs, first=wanted.sample
+        request.replay, held_out, request.data, request.seed, request.runs, first=request.sample
     )
     each = (example for row in pool.rows for example in row)
-    return [encode_row(example, tokenizer, template, wanted.data) for example in each]
+    return [encode_row(example, tokenizer, template, request.data) for example in each]
 
 
-def _some(replayed: Sequence[PreviewRow], wanted: Wanted) -> Sequence[PreviewRow]:
+def _some(replayed: Sequence[PreviewRow], request: ReportRequest) -> Sequence[PreviewRow]:
     """As many as are mixed into the rows that are shown; one at least, and no more than those."""
-    return replayed[: min(wanted.shown, max(1, count_rows(wanted.shown, wanted.replay.share)))]
+    return replayed[: min(request.shown, max(1, count_rows(request.shown, request.replay.share)))]
 
 
 def _about_replay(replayed: Sequence[PreviewRow], replay: Replay) -> Shown:
     """Of the rows that are taken: how many, and all their tokens, as training has them."""
-    kept = [row.taken for row in replayed if row.taken.kept]
+    encoded = [row.taken for row in replayed if row.taken.kept]
     return {
         "ref": replay.data,
         "share": replay.share,
         "looked_at": len(replayed),
-        "kept": len(kept),
-        "tokens": sum(len(row.input_ids) for row in kept),
-        "learned_tokens": sum(row.target_tokens for row in kept),
-        "most": max((len(row.input_ids) for row in kept), default=0),
+        "kept": len(encoded),
+        "tokens": sum(len(row.input_ids) for row in encoded),
+        "learned_tokens": sum(row.target_tokens for row in encoded),
+        "most": max((len(row.input_ids) for row in encoded), default=0),
     }
 
 
-def _templates(wanted: Wanted, example: Example, tokenizer: Any) -> list[Shown]:
+def _templates(request: ReportRequest, example: Example, tokenizer: Any) -> list[Shown]:
     """An example under each form, the user's own file last; `chat` only where there is one."""
     forms = [form for form in FORMS if form != "chat" or own_template(tokenizer) is not None]
-    if wanted.data.template.endswith(SUFFIXES):
-        forms.append(wanted.data.template)
-    return side_by_side(example, tokenizer, wanted.data, forms)
+    if request.data.template.endswith(SUFFIXES):
+        forms.append(request.data.template)
+    return side_by_side(example, tokenizer, request.data, forms)

@@ -66,7 +66,7 @@ def sample_rows(
 
 
 def split(
-    found: Sequence[RowExamples], data: Data, seed: int
+    rows: Sequence[RowExamples], data: Data, seed: int
 ) -> tuple[list[RowExamples], list[RowExamples]]:
     """The rows to train on and those held out, at most `eval_fraction` of them where that can be.
 
@@ -74,40 +74,40 @@ def split(
     least one group is on each side. Without `shuffle` it is the last groups that are held out.
     Raises EngineError where there is only one group.
     """
-    if not data.eval_fraction or len(found) < 2:
-        return list(found), []
+    if not data.eval_fraction or len(rows) < 2:
+        return list(rows), []
     groups: dict[object, list[int]] = {}
-    for at, row in enumerate(found):
+    for at, row in enumerate(rows):
         groups.setdefault(_group(row[0], at, data), []).append(at)
     if len(groups) < 2:
         if not data.group:
-            return list(found), []
+            return list(rows), []
         raise EngineError(
             f"All rows have the same {data.group!r}: none can be held out.",
-            f"data.group = {data.group!r}, {len(found):,} rows",
+            f"data.group = {data.group!r}, {len(rows):,} rows",
             "Choose another column, name eval rows, or set data.eval_fraction = 0.",
         )
     order = list(groups.values())
     if data.shuffle:
         random.Random(seed + 1).shuffle(order)
     order.reverse()
-    wanted = max(1, round(len(found) * data.eval_fraction))
+    target = max(1, round(len(rows) * data.eval_fraction))
     held: set[int] = set()
     for group in order[:-1]:
-        if len(held) + len(group) <= wanted:
+        if len(held) + len(group) <= target:
             held |= set(group)
     if not held:
         held = set(sorted(order, key=len)[0])
-    train = [row for at, row in enumerate(found) if at not in held]
-    return train, [found[at] for at in sorted(held)]
+    train = [row for at, row in enumerate(rows) if at not in held]
+    return train, [rows[at] for at in sorted(held)]
 
 
 def drop_overlapping_groups(
-    found: Sequence[RowExamples], held_out: Sequence[RowExamples]
+    rows: Sequence[RowExamples], held_out: Sequence[RowExamples]
 ) -> list[RowExamples]:
     """The rows whose group has no row among those held out."""
     groups = {example.group for row in held_out for example in row if example.group}
-    return [row for row in found if row[0].group not in groups]
+    return [row for row in rows if row[0].group not in groups]
 
 
 def _group(example: Example, at: int, data: Data) -> object:

@@ -51,7 +51,7 @@ def open_survey(data: Data, runs: Sequence[Path] = ()) -> Survey:
 
 
 def part_sides(
-    survey: Survey, found: Sequence[RowExamples], data: Data, seed: int, sample: int
+    survey: Survey, rows: Sequence[RowExamples], data: Data, seed: int, sample: int
 ) -> tuple[list[RowExamples], list[RowExamples]]:
     """Rows to train on and rows held out, of those looked at: the set's own eval rows, or a share.
 
@@ -60,9 +60,9 @@ def part_sides(
     own = survey.dataset.eval_path
     path = dataset_list.resolve_eval(data.eval, data).path if data.eval else own
     if path is None:
-        return split(found, data, seed)
+        return split(rows, data, seed)
     first = replace(data, limit=sample, shuffle=False)
-    return list(found), sample_rows(path, first, seed, survey.file.labels).rows
+    return list(rows), sample_rows(path, first, seed, survey.file.labels).rows
 
 
 def compare_sides(train: Sequence[RowExamples], held_out: Sequence[RowExamples]) -> dict[str, int]:

@@ -95,8 +95,8 @@ def limited_memory() -> Iterator[None]:
     except (OSError, ValueError):
         yield
         return
-    wanted = pages * resource.getpagesize() + SPARE_BYTES
-    bounds = [wanted, *(one for one in (soft, hard) if one != resource.RLIM_INFINITY)]
+    limit = pages * resource.getpagesize() + SPARE_BYTES
+    bounds = [limit, *(one for one in (soft, hard) if one != resource.RLIM_INFINITY)]
     resource.setrlimit(resource.RLIMIT_AS, (min(bounds), hard))
     try:
         yield
@@ -129,9 +129,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _line(trace: TracebackType | None) -> int | None:
     """The innermost line of the template that a traceback leads through."""
-    found = None
+    line = None
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == "<template>":  # Jinja makes lines its own
-            found = trace.tb_lineno
+            line = trace.tb_lineno
         trace = trace.tb_next
-    return found
+    return line

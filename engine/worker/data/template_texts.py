@@ -59,7 +59,7 @@ def pin_dates(text: str) -> str:
     if "strftime_now" not in text:
         return text
     formats = re.findall(r"strftime_now\(\s*(?:\"([^\"]*)\"|'([^']*)')", text)
-    known = {wanted: TODAY.strftime(wanted) for pair in formats for wanted in pair if wanted}
+    known = {form: TODAY.strftime(form) for pair in formats for form in pair if form}
     table = json.dumps(known, ensure_ascii=False)
     shown = f"{{{{ {table}.get(format, '{DATE}') }}}}"
     return f"{{% macro strftime_now(format) %}}{shown}{{% endmacro %}}\n{text}"

@@ -99,7 +99,7 @@ def look(
 def as_table(fact: Fact, device: torch.device) -> Table:
     """One arm's facts as JSON knows them."""
     arm, weights, error = fact.arm, fact.weights, fact.error
-    told = error and {"title": error.title, "detail": error.detail, "hint": error.hint}
+    failure = error and {"title": error.title, "detail": error.detail, "hint": error.hint}
     return {
         "name": arm.name,
         "arm": format_arm(arm),
@@ -123,7 +123,7 @@ def as_table(fact: Fact, device: torch.device) -> Table:
         "batch": 1,
         "decode": dataclasses.asdict(fact.decode),
         "apart": fact.apart,
-        "error": told,
+        "error": failure,
     }
 
 
@@ -153,14 +153,14 @@ def warnings(facts: Sequence[Fact], kl: Sequence[Sequence[float | None]] = ()) -
 
     `kl` is `divergences` of the arms; without it, weights are told apart by where they lie.
     """
-    found = []
+    lines = []
     for at, fact in enumerate(facts):
-        found += [_warning(kind, [at], text) for kind, text in _alone(fact)]
+        lines += [_warning(kind, [at], text) for kind, text in _alone(fact)]
     for first, second in combinations(range(len(facts)), 2):
-        told = _together(facts[first], facts[second], kl[first][second] if kl else None)
-        if told is not None:
-            found.append(_warning(told[0], [first, second], told[1]))
-    return found
+        line = _together(facts[first], facts[second], kl[first][second] if kl else None)
+        if line is not None:
+            lines.append(_warning(line[0], [first, second], line[1]))
+    return lines
 
 
 def trained_on(adapter: Path) -> str:
@@ -216,22 +216,22 @@ def conversation(messages: Sequence[Message]) -> Sequence[Message]:
 
 
 def _alone(fact: Fact) -> list[tuple[str, str]]:
-    arm, told = fact.arm, []
+    arm, lines = fact.arm, []
     if fact.error is not None:
-        told.append(("error", f"{arm.name}: {fact.error.title}"))
+        lines.append(("error", f"{arm.name}: {fact.error.title}"))
     if fact.weights is None:
-        return told
+        return lines
     if fact.trained is not None and _writes_otherwise(fact):
-        told.append(("another template", f"{arm.name} was trained with another template"))
+        lines.append(("another template", f"{arm.name} was trained with another template"))
     if fact.room is not None and fact.room < fact.decode.max_new_tokens:
         text = f"{arm.name}: the context leaves {max(0, fact.room)} tokens for the answer"
-        told.append(("truncated", text))
+        lines.append(("truncated", text))
     if fact.trained_on and not fact.quantized:
         text = f"{arm.name} learned on a {fact.trained_on} base, and speaks on a {fact.dtype} one"
-        told.append(("quantised", text))
+        lines.append(("quantised", text))
     if fact.apart:
-        told.append(("apart", f"{arm.name} needs a base of its own in memory"))
-    return told
+        lines.append(("apart", f"{arm.name} needs a base of its own in memory"))
+    return lines
 
 
 def _writes_otherwise(fact: Fact) -> bool:

@@ -144,10 +144,10 @@ class Answers:
         """A token for each row, int64 on the CPU."""
         if self.decode.temperature == 0:
             return logits.argmax(-1).cpu()
-        kept = probabilities(logits.cpu(), self.decode)
+        shares = probabilities(logits.cpu(), self.decode)
         draws = [
             torch.multinomial(row, 1, generator=self._generators[index])
-            for row, index in zip(kept, self._rows, strict=True)
+            for row, index in zip(shares, self._rows, strict=True)
         ]
         return torch.cat(draws)
 

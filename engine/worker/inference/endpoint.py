@@ -68,7 +68,7 @@ class Endpoint:
             self.cancel()
             detail = f"it has talked for {TOTAL_SECONDS / 60:g} minutes"
             raise trouble(self.arm, "does not end", detail)
-        found: list[str] = []
+        texts: list[str] = []
         with contextlib.suppress(queue.Empty):
             while self.finish is None:
                 one = self._came.get_nowait()
@@ -79,8 +79,8 @@ class Endpoint:
                     self.finish = one.finish
                 else:
                     self._first = self._first or self._total
-                    found.append(one)
-        piece = "".join(found)
+                    texts.append(one)
+        piece = "".join(texts)
         self.text += piece
         return piece or None
 
@@ -119,8 +119,8 @@ class Endpoint:
         except EngineError as error:
             self._came.put(error)
         except TimeoutError:
-            told = "it was silent for too long"
-            self._came.put(trouble(self.arm, "does not answer", told, kind=EndpointGone))
+            failure = "it was silent for too long"
+            self._came.put(trouble(self.arm, "does not answer", failure, kind=EndpointGone))
         except (OSError, http.client.HTTPException, ValueError) as error:
             if not self._cancelled:
                 reason = one_line(str(error)[:MOST_TOLD]) or type(error).__name__
@@ -153,7 +153,7 @@ class Endpoint:
 
 def _body(arm: Arm, messages: Sequence[Message], decode: Decode) -> bytes:
     turns = apply_prompt_options(messages, arm.system, arm.prefix)
-    asked: dict[str, Any] = {
+    body: dict[str, Any] = {
         "model": arm.model,
         "stream": True,
         "max_tokens": decode.max_new_tokens,
@@ -162,14 +162,14 @@ def _body(arm: Arm, messages: Sequence[Message], decode: Decode) -> bytes:
         "seed": decode.seed,
     }
     if decode.top_k:  # not of the protocol: vLLM and llama.cpp know it
-        asked["top_k"] = decode.top_k
+        body["top_k"] = decode.top_k
     if arm.form == "raw":
-        asked["prompt"] = "\n\n".join(turn.content for turn in turns)
+        body["prompt"] = "\n\n".join(turn.content for turn in turns)
     else:
-        asked["messages"] = [{"role": turn.role, "content": turn.content} for turn in turns]
+        body["messages"] = [{"role": turn.role, "content": turn.content} for turn in turns]
     if not any(turn.content for turn in turns):
         raise EngineError("The prompt is empty.", hint="Write something to answer.")
-    return json.dumps(asked, allow_nan=False).encode()
+    return json.dumps(body, allow_nan=False).encode()
 
 
 def _headers(arm: Arm) -> dict[str, str]:

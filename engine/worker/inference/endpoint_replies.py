@@ -108,11 +108,11 @@ class _Thoughts:
 
     def told(self, choice: Mapping[str, Any]) -> str:
         """The text that a choice brings, whole or a part."""
-        said = choice.get("delta") or choice.get("message")
-        if not isinstance(said, dict):
+        message = choice.get("delta") or choice.get("message")
+        if not isinstance(message, dict):
             return _text(choice.get("text"))
-        text = _text(said.get("content"))
-        thought = _text(said.get("reasoning_content")) or _text(said.get("reasoning"))
+        text = _text(message.get("content"))
+        thought = _text(message.get("reasoning_content")) or _text(message.get("reasoning"))
         if thought:
             thought = thought if self._open else f"<think>\n{thought}"
             self._open = True
@@ -134,8 +134,8 @@ def _text(value: object) -> str:
 
 def refusal(arm: Arm, response: http.client.HTTPResponse) -> EngineError:
     """What a status other than 200 means."""
-    told = _shown(response.read(1 << 16))
-    detail = f"{response.status} {one_line(response.reason[:80])}: {told}"
+    text = _shown(response.read(1 << 16))
+    detail = f"{response.status} {one_line(response.reason[:80])}: {text}"
     if response.status in (401, 403):
         hint = "Name the environment variable that holds its key: &key=VARIABLE."
         return trouble(arm, "wants another key", detail, hint, EndpointGone)

@@ -71,8 +71,8 @@ class SharedModel:
         One that was written anew since is loaded anew. Raises EngineError; the model is then as it
         was before.
         """
-        wanted = stamped(path)
-        name = self._adapters.pop(wanted, None)
+        stamp = stamped(path)
+        name = self._adapters.pop(stamp, None)
         if name is None:
             name = f"adapter-{self._attached}"
             self._attached += 1
@@ -81,7 +81,7 @@ class SharedModel:
             except EngineError:
                 detach(self._model, name)
                 raise
-        self._adapters[wanted] = name
+        self._adapters[stamp] = name
         while len(self._adapters) > MOST_ADAPTERS:
             oldest = next(iter(self._adapters))
             self._model.delete_adapter(self._adapters.pop(oldest))
@@ -238,8 +238,8 @@ class ModelCache:
         notes = (f"{weights.base.name} is loaded apart for {arm.name}",) if apart else ()
         loaded_arm = LoadedArm.of(arm, model, self._tokenizer(asked_at, model), adapter, notes)
         if asked_at != weights.base and self._has_own_template(loaded_arm, weights.base):
-            told = f"{arm.name} is asked by the template of its training, not by that of its base"
-            return replace(loaded_arm, notes=(*notes, told))
+            note = f"{arm.name} is asked by the template of its training, not by that of its base"
+            return replace(loaded_arm, notes=(*notes, note))
         return loaded_arm
 
     def _has_own_template(self, loaded_arm: LoadedArm, base: Path) -> bool:

@@ -119,16 +119,16 @@ def label_scores(
     labels have in common is computed once a conversation.
     """
     cases = [_case(loaded_arm, conversation, labels) for conversation in conversations]
-    found: list[list[float]] = [[] for _ in cases]
+    scores: list[list[float]] = [[] for _ in cases]
     done = 0
     for chosen in _by_length([len(case.context) for case in cases], loaded_arm):
         with torch.inference_mode():
             rows = _score_cases(loaded_arm, [cases[at] for at in chosen])
         for at, row in zip(chosen, rows, strict=True):
-            found[at] = row
+            scores[at] = row
         done += len(chosen)
         tick(done)
-    return found
+    return scores
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,16 +35,16 @@ def measure_shift(base: LoadedArm, tuned: LoadedArm, sample: Sample) -> Shift:
 
     Raises EngineError where the vocabularies differ, or the answer does not fit.
     """
-    ids, said = sample.prompt_ids, sample.output_ids
-    return compare(read(base, ids, said), read(tuned, ids, said), sample)
+    ids, output = sample.prompt_ids, sample.output_ids
+    return compare(read(base, ids, output), read(tuned, ids, output), sample)
 
 
-def read(loaded_arm: LoadedArm, prompt: Sequence[int], said: Sequence[int]) -> ArmLogits:
+def read(loaded_arm: LoadedArm, prompt: Sequence[int], output: Sequence[int]) -> ArmLogits:
     """One forward pass over an answer and the prompt it was given to, by the ids of both.
 
     Raises EngineError where they do not fit the context, or are not of this vocabulary.
     """
-    ids = [*prompt, *said]
+    ids = [*prompt, *output]
     if len(ids) > loaded_arm.model.context:
         raise EngineError(
             "The answer does not fit the context.",
@@ -55,18 +55,18 @@ def read(loaded_arm: LoadedArm, prompt: Sequence[int], said: Sequence[int]) -> A
             "These token ids are not of this model.",
             f"{max(ids)}; {loaded_arm.arm.checkpoint} knows {loaded_arm.model.vocabulary} tokens",
         )
-    if not prompt and said:
+    if not prompt and output:
         raise EngineError("The prompt is empty.", hint="The first token needs one before it.")
-    if not said:
+    if not output:
         return ArmLogits(
             loaded_arm.arm, loaded_arm.tokenizer, torch.zeros((0, loaded_arm.model.vocabulary))
         )
     inputs = torch.tensor([ids[:-1]], device=loaded_arm.model.device)
     with torch.inference_mode():
         out = loaded_arm.forward(
-            input_ids=inputs, use_cache=False, **loaded_arm.model.last_only(len(said))
+            input_ids=inputs, use_cache=False, **loaded_arm.model.last_only(len(output))
         )
-        logits = out.logits[0, -len(said) :].float().cpu()
+        logits = out.logits[0, -len(output) :].float().cpu()
     return ArmLogits(loaded_arm.arm, loaded_arm.tokenizer, logits)
 
 
@@ -80,7 +80,7 @@ def compare(base: ArmLogits, tuned: ArmLogits, sample: Sample) -> Shift:
         )
     # The wider one has rows that only pad it.
     width = min(base.logits.shape[-1], tuned.logits.shape[-1])
-    words, tokens = Words(tuned.tokenizer), []
+    words, tokens = TokenSpelling(tuned.tokenizer), []
     for start in range(0, len(sample.output_ids), _ROWS):
         rows = slice(start, start + _ROWS)
         before, after = (
@@ -109,9 +109,9 @@ def _kl(before: Tensor, after: Tensor) -> Tensor:
 
 
 def _tokens(
-    words: "Words", said: Sequence[int], before: Tensor, after: Tensor
+    words: "TokenSpelling", output: Sequence[int], before: Tensor, after: Tensor
 ) -> list[ShiftedToken]:
-    chosen = torch.tensor(said).unsqueeze(-1)
+    chosen = torch.tensor(output).unsqueeze(-1)
     base, tuned = before.gather(-1, chosen), after.gather(-1, chosen)
     ranks, own = ((logs > one).sum(-1) + 1 for logs, one in ((before, base), (after, tuned)))
     kl = _kl(before, after)
@@ -129,11 +129,11 @@ def _tokens(
             int(own[at]),
             words.is_special(token),
         )
-        for at, token in enumerate(said)
+        for at, token in enumerate(output)
     ]
 
 
-def _tops(words: "Words", logs: Tensor) -> list[tuple[Candidate, ...]]:
+def _tops(words: "TokenSpelling", logs: Tensor) -> list[tuple[Candidate, ...]]:
     values, ids = logs.topk(min(TOP, logs.shape[-1]), dim=-1)
     return [
         tuple(
@@ -144,7 +144,7 @@ def _tops(words: "Words", logs: Tensor) -> list[tuple[Candidate, ...]]:
     ]
 
 
-class Words:
+class TokenSpelling:
     """The texts of single tokens, each decoded once."""
 
     def __init__(self, tokenizer: Any) -> None:

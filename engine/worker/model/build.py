@@ -1,6 +1,7 @@
 """The model of a training run: the base in its number format, and the weights that are learned."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,38 +18,40 @@ from engine.worker.model.quantize import is_quantized
 from engine.worker.model.saving import merge, save_merged
 from engine.worker.model.stages import Lineage, Stage, find_stage
 
-__all__ = ["Lineage", "Stage", "build_model", "find_stage", "load_root"]
+__all__ = ["Lineage", "ModelSpec", "Stage", "build_model", "find_stage", "load_root"]
 
 Say = Callable[[str], None]
 
 
-def build_model(
-    recipe: TrainRecipe,
-    stage: Stage,
-    formats: Formats,
-    device: torch.device,
-    merged: Path,
-    tokenizer: Any,
-    say: Say,
-    *,
-    spread: bool = False,
-) -> Any:
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """Which model is built, and how it is held."""
+
+    recipe: TrainRecipe
+    stage: Stage
+    formats: Formats
+    device: torch.device
+    tokenizer: Any
+    """Saved beside a merged model."""
+    merged: Path
+    """Where a stage that merges an adapter leaves the whole model that it goes on from."""
+    spread: bool = False
+    """Whether layers are laid over all devices that are visible."""
+
+    @property
+    def attention(self) -> str | None:
+        """The attention that packed rows need; None leaves it to the model."""
+        packing = self.recipe.training.packing
+        return attention_for(self.device, self.formats.compute) if packing else None
+
+
+def build_model(spec: ModelSpec, say: Say) -> Any:
     """The model to train, in training mode: all of it, or with an adapter that alone is learned.
 
-    A stage that merges and begins a new adapter leaves the whole model it goes on at `merged`.
     `say` is told what the user should know. Raises EngineError.
     """
-    method, training = recipe.method, recipe.training
-    if method.kind == "full":
-        if method.quantize != "none":
-            raise EngineError(
-                "Quantised weights cannot be learned.",
-                f"method.kind is full, and method.quantize is {method.quantize}",
-                "Choose method.kind = lora, or method.quantize = none.",
-            )
-        model = _load_whole(recipe, stage, formats, device, spread, merged, tokenizer)
-    else:
-        model = _load_with_adapter(recipe, stage, formats, device, spread, merged, tokenizer, say)
+    method, training = spec.recipe.method, spec.recipe.training
+    model = _load_whole(spec) if method.kind == "full" else _load_with_adapter(spec, say)
     if training.gradient_checkpointing and method.kind != "full":
         # What is frozen would else cut the graph before the first layer with an adapter.
         model.enable_input_require_grads()
@@ -57,34 +60,27 @@ def build_model(
     return model.train()
 
 
-def load_root(
-    recipe: TrainRecipe, stage: Stage, formats: Formats, device: torch.device, spread: bool
-) -> Any:
+def load_root(spec: ModelSpec) -> Any:
     """The model that all stages began with, in evaluation mode, as this run would load it."""
-    path, quantized = stage.lineage.root_path, recipe.method.quantize
-    return loading.load_base(path, device, formats.weights, quantized, spread=spread)
+    path, quantize = spec.stage.lineage.root_path, spec.recipe.method.quantize
+    return loading.load_base(path, spec.device, spec.formats.weights, quantize, spread=spec.spread)
 
 
-def _load_whole(
-    recipe: TrainRecipe,
-    stage: Stage,
-    formats: Formats,
-    device: torch.device,
-    spread: bool,
-    merged: Path,
-    tokenizer: Any,
-) -> Any:
-    path = stage.base
-    if stage.adapter is not None and spread:  # layers are laid over devices as they are read
-        save_merged(stage.base, stage.adapter, tokenizer, merged)
-        path = merged
-    if stage.adapter is not None and not spread:
-        model = merge(stage.base, stage.adapter).to(device, formats.weights)
+def _load_whole(spec: ModelSpec) -> Any:
+    """The model with all its weights learned. Raises EngineError where they are quantised."""
+    stage, quantize = spec.stage, spec.recipe.method.quantize
+    if quantize != "none":
+        raise EngineError(
+            "Quantised weights cannot be learned.",
+            f"method.kind is full, and method.quantize is {quantize}",
+            "Choose method.kind = lora, or method.quantize = none.",
+        )
+    if stage.adapter is None:
+        model = _load_base(spec, stage.base)
+    elif spec.spread:  # layers are laid over devices as they are read
+        model = _load_base(spec, _save_merged(spec))
     else:
-        model = loading.load_base(
-            path, device, formats.weights, attention=_attention(recipe, formats, device),
-            spread=spread,
-        )  # fmt: skip
+        model = merge(stage.base, stage.adapter).to(spec.device, spec.formats.weights)
     if is_quantized(model):
         raise EngineError(
             "Quantised weights cannot be learned.",
@@ -95,33 +91,34 @@ def _load_whole(
     return model.requires_grad_(True)
 
 
-def _load_with_adapter(
-    recipe: TrainRecipe,
-    stage: Stage,
-    formats: Formats,
-    device: torch.device,
-    spread: bool,
-    merged: Path,
-    tokenizer: Any,
-    say: Say,
-) -> Any:
-    path = stage.base
+def _load_with_adapter(spec: ModelSpec, say: Say) -> Any:
+    """The base, frozen, with a new adapter, or with the one that goes on."""
+    stage, path = spec.stage, spec.stage.base
     if stage.merges:
-        assert stage.adapter is not None, "only an adapter is merged"
         say(f"merging {stage.lineage.parent} into its base")
-        save_merged(stage.base, stage.adapter, tokenizer, merged)
-        path = merged
-    base = loading.load_base(
-        path, device, formats.weights, recipe.method.quantize,
-        attention=_attention(recipe, formats, device), spread=spread,
-    )  # fmt: skip
+        path = _save_merged(spec)
+    base = _load_base(spec, path)
     base.config.use_cache = False
     base.requires_grad_(False)
     if stage.adapter is not None and not stage.merges:
         model = loading.attach_adapter(base, stage.adapter, "default", trainable=True)
-        _tell_differences(model, recipe, say)
+        _tell_differences(model, spec.recipe, say)
         return model
-    return _new_adapter(base, recipe)
+    return _new_adapter(base, spec.recipe)
+
+
+def _load_base(spec: ModelSpec, path: Path) -> Any:
+    return loading.load_base(
+        path, spec.device, spec.formats.weights, spec.recipe.method.quantize,
+        attention=spec.attention, spread=spec.spread,
+    )  # fmt: skip
+
+
+def _save_merged(spec: ModelSpec) -> Path:
+    """The folder of the stage's base with its adapter merged into it, written here."""
+    assert spec.stage.adapter is not None, "only an adapter is merged"
+    save_merged(spec.stage.base, spec.stage.adapter, spec.tokenizer, spec.merged)
+    return spec.merged
 
 
 def _new_adapter(base: Any, recipe: TrainRecipe) -> Any:
@@ -160,10 +157,8 @@ def _tell_differences(model: Any, recipe: TrainRecipe, say: Say) -> None:
     }
     if method.target_modules != ["all-linear"]:
         pairs["target_modules"] = (sorted(own.target_modules), sorted(method.target_modules))
-    kept = [f"{name} {has} (not {wants})" for name, (has, wants) in pairs.items() if has != wants]
-    if kept:
-        say(f"the adapter that goes on keeps its own {', '.join(kept)}")
-
-
-def _attention(recipe: TrainRecipe, formats: Formats, device: torch.device) -> str | None:
-    return attention_for(device, formats.compute) if recipe.training.packing else None
+    differences = [
+        f"{name} {has} (not {wants})" for name, (has, wants) in pairs.items() if has != wants
+    ]
+    if differences:
+        say(f"the adapter that goes on keeps its own {', '.join(differences)}")

@@ -52,9 +52,9 @@ def is_exact(columns: int, block: int, kind: str, dtype: torch.dtype) -> bool:
     generator = torch.Generator().manual_seed(columns)
     sample = torch.randn(SAMPLE_ROWS, columns, generator=generator).to(dtype)
     codes, state = functional.quantize_4bit(sample, blocksize=block, quant_type=kind)
-    found = functional.dequantize_4bit(codes, state).float()
+    weights = functional.dequantize_4bit(codes, state).float()
     right = decode(codes, state.absmax, block, kind, sample.shape, torch.float32)
-    return bool((found - right).abs().max() <= TOLERANCE * right.abs().max())
+    return bool((weights - right).abs().max() <= TOLERANCE * right.abs().max())
 
 
 def decode(

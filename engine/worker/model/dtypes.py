@@ -28,14 +28,14 @@ class Formats:
         return torch.autocast(device.type, self.compute)
 
 
-def pick_formats(device: torch.device, wanted: str, kind: str) -> Formats:
-    """The formats for `wanted` (`auto`, `float32`, `bfloat16`, `float16`) and a kind of method.
+def pick_formats(device: torch.device, dtype: str, kind: str) -> Formats:
+    """The formats for a `dtype` (`auto`, `float32`, `bfloat16`, `float16`) and a kind of method.
 
     `auto` computes in bfloat16 on GPUs that have it, in float16 on older ones, in float32
     elsewhere. Full fine-tuning keeps its weights in float32. Raises EngineError for a format that
     the device cannot train in.
     """
-    compute = loading.pick_dtype(device, "lora") if wanted == "auto" else getattr(torch, wanted)
+    compute = loading.pick_dtype(device, "lora") if dtype == "auto" else getattr(torch, dtype)
     _check(device, compute)
     return Formats(torch.float32 if kind == "full" else compute, compute)
 

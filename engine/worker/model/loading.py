@@ -21,15 +21,15 @@ from engine.worker.model import dequantize, quantize
 Purpose = Literal["full", "lora", "infer"]
 
 
-def pick_device(wanted: str = "auto") -> torch.device:
-    """The device for `wanted`: "auto", "cpu", "cuda", "cuda:N" or "mps".
+def pick_device(name: str = "auto") -> torch.device:
+    """The device of a `name`: "auto", "cpu", "cuda", "cuda:N" or "mps".
 
     Raises EngineError for a device that is not there, and for a GPU that torch cannot use: that is
     never a silent run on the CPU.
     """
-    if wanted == "cpu":
+    if name == "cpu":
         return torch.device("cpu")
-    if wanted == "auto":
+    if name == "auto":
         if torch.cuda.is_available():
             return _tried(torch.device("cuda", 0))
         if _sees_gpu():
@@ -37,14 +37,14 @@ def pick_device(wanted: str = "auto") -> torch.device:
         if torch.backends.mps.is_available():
             return torch.device("mps")
         return torch.device("cpu")
-    if wanted == "mps":
+    if name == "mps":
         if not torch.backends.mps.is_available():
             raise EngineError("This machine has no Apple GPU.", hint="Use device auto or cpu.")
         return torch.device("mps")
-    kind, _, number = wanted.partition(":")
+    kind, _, number = name.partition(":")
     if kind != "cuda" or (number and not number.isdecimal()):
         raise EngineError(
-            f"There is no device {wanted!r}.", hint="Use auto, cpu, cuda, cuda:1 or mps."
+            f"There is no device {name!r}.", hint="Use auto, cpu, cuda, cuda:1 or mps."
         )
     if not torch.cuda.is_available():
         if _sees_gpu():
@@ -52,7 +52,7 @@ def pick_device(wanted: str = "auto") -> torch.device:
         raise EngineError("This machine has no NVIDIA GPU.", hint="Use device auto or cpu.")
     if int(number or 0) >= torch.cuda.device_count():
         raise EngineError(
-            f"There is no device {wanted}.",
+            f"There is no device {name}.",
             f"{torch.cuda.device_count()} found.",
             "They are counted from 0.",
         )

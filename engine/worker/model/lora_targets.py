@@ -11,17 +11,17 @@ from engine.errors import EngineError
 ALL_LINEAR = ["all-linear"]
 
 
-def adapter_targets(model: Any, wanted: Sequence[str]) -> Any:
-    """`wanted` as PEFT takes it, when it fits the model.
+def adapter_targets(model: Any, targets: Sequence[str]) -> Any:
+    """`targets` as PEFT takes it, when it fits the model.
 
     `all-linear` is every linear layer but the head, by the layers' types and not by their names.
     Raises EngineError for a name that no layer has, and for a head that is the embedding as well.
     """
-    if list(wanted) == ALL_LINEAR:
+    if list(targets) == ALL_LINEAR:
         return ALL_LINEAR[0]
     known = linear_names(model)
-    unknown = [name for name in wanted if not any(_matches(one, name) for one in known)]
-    if unknown or not wanted:
+    unknown = [name for name in targets if not any(_matches(one, name) for one in known)]
+    if unknown or not targets:
         short = sorted({name.rpartition(".")[2] for name in known})
         raise EngineError(
             "The adapter cannot be attached.",
@@ -31,13 +31,13 @@ def adapter_targets(model: Any, wanted: Sequence[str]) -> Any:
     head = model.get_output_embeddings()
     tied = getattr(model.config.get_text_config(), "tie_word_embeddings", False)
     heads = [name for name, module in model.named_modules() if tied and module is head]
-    if any(_matches(one, name) for one in heads for name in wanted):
+    if any(_matches(one, name) for one in heads for name in targets):
         raise EngineError(
             "The head cannot get an adapter of its own.",
             "In this model it is the token embedding as well, which would not follow.",
             f"Leave {heads[0]} out of method.target_modules.",
         )
-    return list(wanted)
+    return list(targets)
 
 
 def linear_names(model: Any) -> list[str]:

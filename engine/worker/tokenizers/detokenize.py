@@ -15,14 +15,14 @@ def decode_ids(tokenizer: Any, ids: Sequence[int]) -> str:
 def pieces_of(tokenizer: Any, ids: Sequence[int]) -> list[tuple[str, list[int]]]:
     """The text of each token; tokens that only together make a character come together."""
     pieces = Pieces(tokenizer)
-    found: list[tuple[str, list[int]]] = []
+    groups: list[tuple[str, list[int]]] = []
     pending: list[int] = []
     for token in ids:
         pending.append(token)
         if piece := pieces.feed(token):
-            found.append((piece, pending))
+            groups.append((piece, pending))
             pending = []
-    return [*found, (decode_ids(tokenizer, pending), pending)] if pending else found
+    return [*groups, (decode_ids(tokenizer, pending), pending)] if pending else groups
 
 
 class Pieces:

@@ -79,14 +79,14 @@ def _vocabularies(folder: Path) -> list[str]:
 
 def _read_folder(folder: Path) -> tuple[Any, tuple[str, ...]]:
     names = list_files(folder)
-    found = _vocabularies(folder)
+    files = _vocabularies(folder)
     models_here = [name for name in names if name.endswith(".gguf")]
-    if not found and len(models_here) == 1:
+    if not files and len(models_here) == 1:
         return _read_file(folder / models_here[0])
     if reason := catalogue.check_tokenizer(folder, list(names)):
         raise EngineError(f"The tokenizer of {folder.name} cannot be used: {reason}", str(folder))
     if "tokenizer_config.json" not in names and "config.json" not in names:
-        return _read_file(folder / found[0])
+        return _read_file(folder / files[0])
     with _library(folder):
         return loading.load_tokenizer(folder), ()
 
@@ -261,13 +261,13 @@ def _merges(vocabulary: Vocabulary) -> list[tuple[str, str]]:
         if not vocabulary.types or vocabulary.types[at] in (NORMAL, USER)
     }
     scores = vocabulary.scores or tuple(-float(at) for at in range(len(vocabulary.pieces)))
-    found = [
+    merges = [
         (-scores[at], ids[piece[:cut]], ids[piece[cut:]], piece[:cut], piece[cut:])
         for piece, at in ids.items()
         for cut in range(1, len(piece))
         if piece[:cut] in ids and piece[cut:] in ids
     ]
-    return [(left, right) for *_, left, right in sorted(found)]
+    return [(left, right) for *_, left, right in sorted(merges)]
 
 
 def _add_ends(built: Tokenizer, vocabulary: Vocabulary) -> None:

@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from engine.chat import Message
-from engine.compare.answer_length import count_words
 from engine.errors import EngineError
-from engine.tokenizers.readings import (
+from engine.tokenizers.tokenizer_output import (
     MOST_CHARACTERS,
     MOST_TOKENS,
     Count,
     Mark,
-    Rendered,
+    RenderedTemplate,
     Token,
     Tokenized,
     describe_loss,
 )
+from engine.words import count_words
 from engine.worker.data.chat_template import choose_template, leading_ids, own_template, prompt_text
 from engine.worker.data.preview import special_ids
 from engine.worker.data.template_sandbox import Fault
@@ -75,19 +75,21 @@ def tokenize(tokenizer: Any, name: str, text: str) -> Tokenized:
 
 def render(
     tokenizer: Any, messages: Sequence[Message], form: str, *, answer_next: bool
-) -> Rendered:
+) -> RenderedTemplate:
     """The conversation as one template writes it. What it refuses stands in `trouble`."""
     try:
         name, text, notes = _write(tokenizer, messages, form, answer_next=answer_next)
     except EngineError as error:
         reason = f"{error.title} {error.detail}".strip()
-        return Rendered(form, form or "own", "", (), 0, (), reason)
+        return RenderedTemplate(form, form or "own", "", (), 0, (), reason)
     except Fault as error:
-        return Rendered(form, form or "own", "", (), 0, (), f"It refuses this: {error.reason}")
+        return RenderedTemplate(
+            form, form or "own", "", (), 0, (), f"It refuses this: {error.reason}"
+        )
     text = _SURROGATES.sub("�", text[:MOST_CHARACTERS])
     ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
     tokens = tuple(cut_up(tokenizer, text))
-    return Rendered(form, name, text, tokens, len(ids), notes)
+    return RenderedTemplate(form, name, text, tokens, len(ids), notes)
 
 
 def _write(

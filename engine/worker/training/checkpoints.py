@@ -67,8 +67,8 @@ def newest(folder: Path) -> Path | None:
 
 def listed(folder: Path) -> list[Path]:
     """The checkpoints on disk in order of step, verified or not."""
-    found = [path for path in folder.glob("checkpoint-*") if path.name[11:].isdecimal()]
-    return sorted(found, key=step_of)
+    paths = [path for path in folder.glob("checkpoint-*") if path.name[11:].isdecimal()]
+    return sorted(paths, key=step_of)
 
 
 def step_of(checkpoint: Path) -> int:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,22 +19,19 @@ from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 
 from engine.errors import EngineError
-from engine.recipes.recipe import TrainRecipe
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.batching import EncodedRows, choose_sampler
 from engine.worker.data.preference_pairs import (
     FILE,
-    Compared,
+    ScoredPair,
     collate_pairs,
     compare_with_reference,
 )
-from engine.worker.data.prepare import PreparedDataset
-from engine.worker.model.dtypes import Formats
-from engine.worker.model.stages import Stage
 from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.evaluator import preserve_rng_and_mode
-from engine.worker.training.event_writer import Curves
+from engine.worker.training.event_writer import EventWriter
 from engine.worker.training.hf_arguments import training_arguments
+from engine.worker.training.setup import TrainingSetup
 from engine.worker.training.trainer import MeasuredTrainer
 
 NUMBERS = {
@@ -54,11 +50,11 @@ class PreferenceTrainer(MeasuredTrainer, DPOTrainer):
     loss_is_scaled_for_ga = True
 
     def __init__(self, *parts: Any, model: Any, **options: Any) -> None:
-        formats = {name: weight.dtype for name, weight in model.named_parameters()}
+        dtypes = {name: weight.dtype for name, weight in model.named_parameters()}
         super().__init__(*parts, model=model, **options)
         for name, weight in model.named_parameters():
-            if name in formats:  # on a quantised base TRL rounds what is learned to bfloat16
-                weight.data = weight.data.to(formats[name])
+            if name in dtypes:  # on a quantised base TRL rounds what is learned to bfloat16
+                weight.data = weight.data.to(dtypes[name])
         if hasattr(model, "peft_config") and "ref" in model.peft_config:
             model.delete_adapter("ref")  # a copy of the adapter; the reference was asked before
         self.precompute_ref_logps = True
@@ -81,7 +77,7 @@ class PreferenceTrainer(MeasuredTrainer, DPOTrainer):
         model: Any = self.model
         loss: Tensor = super()._compute_loss(model, inputs, False)  # type: ignore[no-untyped-call]
         metrics = self._metrics["train" if model.training else "eval"]
-        numbers = {name: float(metrics[theirs][-1]) for name, theirs in NUMBERS.items()}
+        numbers = {name: float(metrics[key][-1]) for name, key in NUMBERS.items()}
         metrics.clear()
         return loss, numbers
 
@@ -91,7 +87,7 @@ class PreferenceTrainer(MeasuredTrainer, DPOTrainer):
         """The share of this pass in the mean over the pairs of its step."""
         loss, numbers = self.compare(inputs)
         pairs = _pairs_in(inputs)
-        self.meter.add(loss * pairs, torch.tensor(pairs))
+        self.loss_sum.add(loss * pairs, torch.tensor(pairs))
         for name, value in numbers.items():
             self._sums[name] += value * pairs
         share: Tensor = loss * (pairs / num_items_in_batch)
@@ -107,11 +103,11 @@ class PreferenceTrainer(MeasuredTrainer, DPOTrainer):
             self.accelerator.autocast(),
             model.disable_adapter() if off else nullcontext(),
         ):
-            output = model(
+            outputs = model(
                 input_ids=moved["input_ids"], attention_mask=moved["attention_mask"],
                 labels=labels, fused_lm_head=True, use_cache=False,
             )  # fmt: skip
-        return torch.as_tensor(output.log_probs.sum(1))
+        return torch.as_tensor(outputs.log_probs.sum(1))
 
     def shown(self, values: dict[str, float], pairs: int) -> dict[str, float]:
         """The step's curves: the loss is one of pairs, so there is no perplexity."""
@@ -129,7 +125,7 @@ class HeldOutPairs:
 
     attempt: Attempt
     trainer: PreferenceTrainer
-    pairs: Sequence[Compared]
+    pairs: Sequence[ScoredPair]
 
     def measure(self, step: int) -> dict[str, float]:
         """Means over all pairs; nothing where there are none."""
@@ -155,40 +151,51 @@ class HeldOutPairs:
 
 
 def preference_trainer(
-    attempt: Attempt,
-    curves: Curves,
-    callback: TrainingCallback,
-    recipe: TrainRecipe,
-    stage: Stage,
-    formats: Formats,
-    device: torch.device,
-    model: Any,
-    tokenizer: Any,
-    data: PreparedDataset,
+    setup: TrainingSetup, curves: EventWriter, callback: TrainingCallback
 ) -> tuple[PreferenceTrainer, HeldOutPairs]:
-    """The trainer of a DPO run, and the evaluator of its held-out pairs; `model` is as it begins.
+    """The trainer of a DPO run, and the evaluator of its held-out pairs; the model as it begins.
 
-    The reference is asked here, about every pair; it is the model with a new adapter switched off,
-    and with one that goes on as it is. Raises Stopped, EngineError.
+    The reference reads every pair here. Raises Stopped, EngineError.
     """
-    if isinstance(model.get_output_embeddings(), BaseTunerLayer):
+    _check_model(setup)
+    trainer = PreferenceTrainer(
+        setup.attempt, curves, callback,
+        model=setup.model,
+        args=_arguments(setup),
+        train_dataset=Dataset.from_dict({"row": [0]}),  # the rows are known once they are compared
+        processing_class=setup.tokenizer,
+        data_collator=partial(collate_pairs, pad_id=setup.pad_id),
+    )  # fmt: skip
+    rows, held_out = _compare_pairs(setup, trainer)
+    trainer.train_dataset = EncodedRows(rows)
+    lengths = [row.length for row in rows]
+    recipe = setup.recipe
+    trainer.sampler = choose_sampler(recipe.training, lengths, recipe.data.max_length)
+    held_out = sorted(held_out, key=lambda row: row.length)
+    return trainer, HeldOutPairs(setup.attempt, trainer, held_out)
+
+
+def _check_model(setup: TrainingSetup) -> None:
+    """Raise EngineError where the model cannot learn so; the log says which setting has no use."""
+    if isinstance(setup.model.get_output_embeddings(), BaseTunerLayer):
         raise EngineError(
             "The head gets no adapter in DPO.",
             "TRL reads its weights past an adapter, which would learn nothing",
             "Leave the head out of method.target_modules.",
         )
-    if recipe.method.dropout:
-        attempt.log("DPO trains without dropout: method.dropout is not used")
-    training, pad = recipe.training, tokenizer.pad_token_id or 0
-    trainer = PreferenceTrainer(
-        attempt, curves, callback,
-        model=model,
-        args=_arguments(recipe, attempt.directory.checkpoints, device, formats, model),
-        train_dataset=Dataset.from_dict({"row": [0]}),
-        processing_class=tokenizer,
-        data_collator=partial(collate_pairs, pad_id=pad),
-    )  # fmt: skip
-    off = hasattr(model, "peft_config") and (stage.adapter is None or stage.merges)
+    if setup.recipe.method.dropout:
+        setup.attempt.log("DPO trains without dropout: method.dropout is not used")
+
+
+def _compare_pairs(
+    setup: TrainingSetup, trainer: PreferenceTrainer
+) -> tuple[list[ScoredPair], list[ScoredPair]]:
+    """The pairs to train on and those held out, with what the reference makes of each.
+
+    The reference is the model with a new adapter switched off, and with one that goes on as it is.
+    """
+    attempt, data, stage = setup.attempt, setup.data, setup.stage
+    off = hasattr(setup.model, "peft_config") and (stage.adapter is None or stage.merges)
 
     def score(inputs: dict[str, Tensor]) -> Tensor:
         if attempt.stop_requested():
@@ -196,27 +203,21 @@ def preference_trainer(
         return trainer.score(inputs, off=off)
 
     started = time.monotonic()
-    file, size = attempt.directory.path / FILE, trainer.args.per_device_eval_batch_size
-    both = [*data.pairs, *data.eval_pairs]
-    compared = compare_with_reference(both, file, size, pad, score)
-    attempt.log(f"the reference read {len(both)} pairs, {time.monotonic() - started:.1f} s")
-    rows, held_out = compared[: len(data.pairs)], compared[len(data.pairs) :]
-    trainer.train_dataset = EncodedRows(rows)
-    lengths = [pair.length for pair in rows]
-    trainer.sampler = choose_sampler(training, lengths, recipe.data.max_length)
-    held_out = sorted(held_out, key=lambda pair: pair.length)
-    return trainer, HeldOutPairs(attempt, trainer, held_out)
+    file, batch_size = attempt.directory.path / FILE, trainer.args.per_device_eval_batch_size
+    pairs = [*data.pairs, *data.eval_pairs]
+    compared = compare_with_reference(pairs, file, batch_size, setup.pad_id, score)
+    attempt.log(f"the reference read {len(pairs)} pairs, {time.monotonic() - started:.1f} s")
+    return compared[: len(data.pairs)], compared[len(data.pairs) :]
 
 
-def _arguments(
-    recipe: TrainRecipe, folder: Path, device: torch.device, formats: Formats, model: Any
-) -> Any:
+def _arguments(setup: TrainingSetup) -> Any:
+    training = setup.recipe.training
     return training_arguments(
-        recipe.training, folder, device, formats, DPOConfig,
-        beta=recipe.training.dpo_beta,
+        training, setup.attempt.directory.checkpoints, setup.device, setup.formats, DPOConfig,
+        beta=training.dpo_beta,
         max_length=None,
         # Of weights that are all learned TRL would else load a second copy.
-        precompute_ref_log_probs=not hasattr(model, "peft_config"),
+        precompute_ref_log_probs=not hasattr(setup.model, "peft_config"),
     )  # fmt: skip
 
 

@@ -17,22 +17,21 @@ from engine.compare import prompts as prompt_files
 from engine.compare.arms import Arm
 from engine.compare.samples import to_table
 from engine.data.rows import Example
-from engine.recipes import settings
-from engine.recipes.settings import Decode
+from engine.recipes.settings import Decode, Samples
 from engine.worker.attempt import Attempt, Stopped
-from engine.worker.data.chat_template import Template
 from engine.worker.data.encode import IGNORE_INDEX, Encoded
 from engine.worker.data.prepare import PreparedDataset
 from engine.worker.inference.decoding import Answers
 from engine.worker.inference.models import LoadedArm, SharedModel
 from engine.worker.tokenizers.detokenize import decode_ids
+from engine.worker.training.setup import TrainingSetup
 
 TEXT_PROMPT = 16
 """Tokens of a plain text that are its prompt, half of it at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SamplePrompt:
     """A prompt as the model reads it."""
 
     id: str
@@ -40,67 +39,78 @@ class Asked:
     ids: list[int]
 
 
-class Sampler:
+class SampleEvaluator:
     """An evaluator of no numbers: it writes what the model says."""
 
     def __init__(
-        self, attempt: Attempt, loaded_arm: LoadedArm, asked: Sequence[Asked], length: int
+        self,
+        attempt: Attempt,
+        loaded_arm: LoadedArm,
+        prompts: Sequence[SamplePrompt],
+        length: int,
     ) -> None:
         self._attempt = attempt
         self._loaded_arm = loaded_arm
-        self._asked = asked
+        self._prompts = prompts
         self._decode = Decode(max_new_tokens=length)
 
     def measure(self, step: int) -> dict[str, float]:
         """Append a line for each prompt. Raises Stopped between tokens, with nothing written."""
         started = time.monotonic()
-        answers = Answers(self._loaded_arm, [one.ids for one in self._asked], self._decode)
+        answers = Answers(self._loaded_arm, [prompt.ids for prompt in self._prompts], self._decode)
         while not answers.done:
             if self._attempt.stop_requested():
                 raise Stopped
             answers.step()
         arm = f"step-{step}=run:{self._attempt.record.id}"
-        made = [
-            {"step": step, **to_table(answers.sample(at, one.id, one.messages, arm))}
-            for at, one in enumerate(self._asked)
+        lines = [
+            {"step": step, **to_table(answers.sample(at, prompt.id, prompt.messages, arm))}
+            for at, prompt in enumerate(self._prompts)
         ]
-        append(self._attempt.directory.samples, made)
-        self._attempt.log(f"step {step}: {len(made)} samples, {time.monotonic() - started:.1f} s")
+        append(self._attempt.directory.samples, lines)
+        self._attempt.log(f"step {step}: {len(lines)} samples, {time.monotonic() - started:.1f} s")
         return {}
 
 
-def sampler(
-    attempt: Attempt,
-    wanted: settings.Samples,
-    model: Any,
-    tokenizer: Any,
-    template: Template,
-    data: PreparedDataset,
-) -> Sampler | None:
-    """The sampler that a recipe asks for; None where it asks for none, or there is no prompt.
+def sample_evaluator(setup: TrainingSetup) -> SampleEvaluator | None:
+    """The evaluator that a recipe wants; None where it wants none, or there is no prompt.
 
-    The prompts are those of the first held-out rows, of training rows where none is held out, or
-    of a file. Raises EngineError for a file of prompts that cannot be used.
+    Raises EngineError for a file of prompts that cannot be used.
     """
-    if not wanted.count:
+    settings, model = setup.recipe.samples, setup.model
+    if not settings.count:
         return None
     active = model.active_adapters if hasattr(model, "peft_config") else []
     adapter = active[0] if active else None
-    loaded_arm = LoadedArm(Arm("now", ""), SharedModel(model), tokenizer, template, adapter)
-    if wanted.prompts:
-        found = prompt_files.read(prompt_files.find(wanted.prompts))[: wanted.count]
-        asked = [Asked(one.id, one.messages, loaded_arm.prompt(one.messages)) for one in found]
+    loaded_arm = LoadedArm(
+        Arm("now", ""), SharedModel(model), setup.tokenizer, setup.template, adapter
+    )
+    if settings.prompts:
+        prompts = _prompts_of_file(settings, loaded_arm)
     else:
-        rows, kind = (data.eval, "eval") if data.eval else (data.train, "train")
-        examples = [*data.eval_examples, *([None] * wanted.count)]
-        asked = [
-            _ask(f"{kind}-{number}", row, example, tokenizer)
-            for number, (row, example) in enumerate(
-                zip(rows[: wanted.count], examples, strict=False), 1
-            )
-        ]
-    asked = [one for one in asked if 0 < len(one.ids) < loaded_arm.model.context]
-    return Sampler(attempt, loaded_arm, asked, wanted.max_new_tokens) if asked else None
+        prompts = _prompts_of_rows(setup.data, settings.count, setup.tokenizer)
+    prompts = [prompt for prompt in prompts if 0 < len(prompt.ids) < loaded_arm.model.context]
+    if not prompts:
+        return None
+    return SampleEvaluator(setup.attempt, loaded_arm, prompts, settings.max_new_tokens)
+
+
+def _prompts_of_file(settings: Samples, loaded_arm: LoadedArm) -> list[SamplePrompt]:
+    prompts = prompt_files.read(prompt_files.find(settings.prompts))[: settings.count]
+    return [
+        SamplePrompt(prompt.id, prompt.messages, loaded_arm.prompt(prompt.messages))
+        for prompt in prompts
+    ]
+
+
+def _prompts_of_rows(data: PreparedDataset, count: int, tokenizer: Any) -> list[SamplePrompt]:
+    """Of the first held-out rows, or of training rows where none is held out."""
+    rows, kind = (data.eval, "eval") if data.eval else (data.train, "train")
+    examples = [*data.eval_examples, *([None] * count)]
+    return [
+        _prompt_of_row(f"{kind}-{number}", row, example, tokenizer)
+        for number, (row, example) in enumerate(zip(rows[:count], examples, strict=False), 1)
+    ]
 
 
 def append(path: Path, lines: Sequence[dict[str, Any]]) -> None:
@@ -121,22 +131,24 @@ def rewind(path: Path, last: int) -> None:
         lines = path.read_bytes().splitlines(keepends=True)
     except FileNotFoundError:
         return
-    kept = [line for line in lines if _step(line) <= last]
-    if kept != lines:
-        atomic.write_bytes(path, b"".join(kept))
+    remaining = [line for line in lines if _step(line) <= last]
+    if remaining != lines:
+        atomic.write_bytes(path, b"".join(remaining))
 
 
-def _ask(identity: str, row: Encoded, example: Example | None, tokenizer: Any) -> Asked:
+def _prompt_of_row(
+    identity: str, row: Encoded, example: Example | None, tokenizer: Any
+) -> SamplePrompt:
     """The prompt of a row: what stands before its first trained token; of a text, its beginning."""
     first = next((at for at, label in enumerate(row.labels) if label != IGNORE_INDEX), 0)
     if first < 2:
         first = min(TEXT_PROMPT, len(row.input_ids) // 2)
     ids = row.input_ids[:first]
     messages = example.messages if example is not None else ()
-    upto = next((at for at, one in enumerate(messages) if one.role == "assistant"), 0)
+    upto = next((at for at, message in enumerate(messages) if message.role == "assistant"), 0)
     if not upto:
-        return Asked(identity, (Message("user", decode_ids(tokenizer, ids)),), ids)
-    return Asked(identity, tuple(messages[:upto]), ids)
+        return SamplePrompt(identity, (Message("user", decode_ids(tokenizer, ids)),), ids)
+    return SamplePrompt(identity, tuple(messages[:upto]), ids)
 
 
 def _step(line: bytes) -> float:

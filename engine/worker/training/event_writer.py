@@ -20,7 +20,7 @@ TRAIN_TAGS = (
 """What every step writes."""
 
 
-class Curves:
+class EventWriter:
     """Writes scalars by optimiser step, flushed at every log so that a kill loses none."""
 
     def __init__(self, folder: Path, attempt: int, first_step: int) -> None:

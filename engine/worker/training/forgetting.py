@@ -99,19 +99,19 @@ class ForgettingMonitor:
         """Shift and divergence to each ancestor, a pass of rows at a time."""
         started = time.monotonic()
         nll, start = 0.0, 0
-        apart = dict.fromkeys(self.references, 0.0)
+        divergences = dict.fromkeys(self.references, 0.0)
         for part, logs in continuations(self.model, self.probe):
             _raise_if_stopped(self.attempt)
             nll += part
             for name, reference in self.references.items():
-                kept = torch.tensor(reference.logs[start : start + len(logs)])
-                apart[name] += divergence(kept.to(logs.device), logs)
+                base_logs = torch.tensor(reference.logs[start : start + len(logs)])
+                divergences[name] += divergence(base_logs.to(logs.device), logs)
             start += len(logs)
         values = {}
         for name, reference in self.references.items():
             shift, kl = TAGS[name]
             values[shift] = (nll - reference.nll) / self.probe.predicted
-            values[kl] = apart[name] / self.probe.predicted
+            values[kl] = divergences[name] / self.probe.predicted
         moved = ", ".join(
             f"{values[shift]:+.4f} nats/token and KL {values[kl]:.4f} to {self.names[name]}"
             for name, (shift, kl) in TAGS.items()
@@ -170,16 +170,16 @@ def reference_logprobs(
     if lineage.parent is None or lineage.off == "root":
         return None
     path = _reference_file(attempt, "base")
-    found = Reference.read(path, probe)
-    if found is None:
+    reference = Reference.read(path, probe)
+    if reference is None:
         root, started = load(), time.monotonic()
         with preserve_rng_and_mode(root), arithmetic():
-            found = Reference.make(path, probe, root, lambda: _raise_if_stopped(attempt))
+            reference = Reference.make(path, probe, root, lambda: _raise_if_stopped(attempt))
         taken = time.monotonic() - started
         del root
         loading.release()
         attempt.log(f"probe of {probe.predicted:,} tokens read by {lineage.root}, {taken:.1f} s")
-    return found
+    return reference
 
 
 def _ancestors(
@@ -207,15 +207,15 @@ def probe_tokens(recipe: TrainRecipe, rows: Sequence[Encoded], references: int) 
 
     Where it says the default, fewer in a short run, so that they take little of its time.
     """
-    wanted, training = recipe.forgetting.tokens, recipe.training
-    if wanted != type(recipe.forgetting)().tokens:
-        return wanted
+    tokens, training = recipe.forgetting.tokens, recipe.training
+    if tokens != type(recipe.forgetting)().tokens:
+        return tokens
     each = sum(len(row.input_ids) for row in rows)
     seen = each * training.epochs
     if training.max_steps:
         steps_rows = training.max_steps * training.batch_size * training.gradient_accumulation_steps
         seen = each / len(rows) * steps_rows
-    return affordable(wanted, int(seen), training.evaluations + 1, references)
+    return affordable(tokens, int(seen), training.evaluations + 1, references)
 
 
 def _pinned(folder: Path, make: Callable[[], Probe]) -> Probe:

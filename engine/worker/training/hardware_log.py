@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.jobs.devices import Device
-from engine.jobs.hardware import Meter, scalars
+from engine.jobs.hardware import HardwareReader, scalars
 
 SECONDS = 5.0
 
@@ -17,7 +17,7 @@ class HardwareLogger:
     """Reads the devices that a run has, the CPU, memory, and the disk of its folder."""
 
     def __init__(self, folder: Path, devices: Sequence[Device]) -> None:
-        self._meter = Meter(folder, devices, occupants=False)
+        self._meter = HardwareReader(folder, devices, occupants=False)
         self._due = 0.0
 
     def scalars_if_due(self) -> dict[str, float]:

@@ -79,15 +79,15 @@ def read_probe(path: Path, tokenizer: Any, tokens: int, context: int) -> Probe:
     return Probe(sorted(rows, key=len))
 
 
-def affordable(wanted: int, training_tokens: int, measurements: int, references: int) -> int:
-    """How many probe tokens of `wanted` so short a run can bear, all measurements together.
+def affordable(tokens: int, training_tokens: int, measurements: int, references: int) -> int:
+    """How many of the `tokens` of a probe so short a run can bear, all measurements together.
 
     A training step passes each token forward and backward, 2.5 passes' time or more; measuring
     passes it once, and compares distributions, 0.3 passes' time for each reference. Each of those
     is read once as well, and kept.
     """
     passes = measurements * (1 + 0.3 * references) + 1.3 * references
-    return min(wanted, max(LEAST_TOKENS, int(SHARE * training_tokens * 2.5 / passes)))
+    return min(tokens, max(LEAST_TOKENS, int(SHARE * training_tokens * 2.5 / passes)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,21 +118,21 @@ class Reference:
         with aside.open("wb") as file:
             for nll, part in continuations(model, probe):
                 tick()
-                kept = part.cpu().numpy()
+                logs = part.cpu().numpy()
                 if not file.tell():
-                    shape = (probe.predicted, kept.shape[1])
+                    shape = (probe.predicted, logs.shape[1])
                     header = {"descr": "<f2", "fortran_order": False, "shape": shape}
                     np.lib.format.write_array_header_1_0(file, header)
-                data = kept.astype("<f2").tobytes()
+                data = logs.astype("<f2").tobytes()
                 file.write(data)
                 total, crc = total + nll, zlib.crc32(data, crc)
         atomic.flush_file(aside)
         aside.replace(path)
         about = {"probe": probe.crc, "logs": crc, "nll": str(total)}  # JSON has no NaN
         atomic.write_json(path.with_suffix(".json"), about)
-        found = cls.read(path, probe)
-        assert found is not None, "it was written just now"
-        return found
+        reference = cls.read(path, probe)
+        assert reference is not None, "it was written just now"
+        return reference
 
     @classmethod
     def read(cls, path: Path, probe: Probe) -> "Reference | None":

@@ -135,9 +135,9 @@ def choose_result(history: History, recipe: TrainRecipe, marked: Marks) -> tuple
             step = marked.within_budget
     if step is not None:
         value = dict(history.series(metric)).get(step, math.nan)
-        kept = f"kept the weights of step {step}"
-        kept += f", {metric} {value:.4f}" if math.isfinite(value) else ""
-        return step, f"{why}; {kept}" if why else kept
+        sentence = f"kept the weights of step {step}"
+        sentence += f", {metric} {value:.4f}" if math.isfinite(value) else ""
+        return step, f"{why}; {sentence}" if why else sentence
     return None, f"{why}; kept the last weights" if why else ""
 
 

@@ -16,17 +16,25 @@ from transformers import Trainer, TrainerState
 
 from engine.events.summary import perplexity
 from engine.worker.attempt import Attempt, Stopped
-from engine.worker.data.batching import EpochSampler
+from engine.worker.data.batching import (
+    EncodedRows,
+    EpochSampler,
+    choose_collate,
+    choose_sampler,
+    lengths_of,
+)
 from engine.worker.data.encode import collate, nll_by_row
 from engine.worker.data.packing import packed_inputs
 from engine.worker.training import checkpoints
 from engine.worker.training.callback import TrainingCallback
-from engine.worker.training.evaluator import Evaluator, preserve_rng_and_mode
-from engine.worker.training.event_writer import TRAIN_TAGS, Curves
+from engine.worker.training.evaluator import Evaluator, HeldOut, preserve_rng_and_mode
+from engine.worker.training.event_writer import TRAIN_TAGS, EventWriter
 from engine.worker.training.hardware_log import HardwareLogger
+from engine.worker.training.hf_arguments import training_arguments
+from engine.worker.training.setup import TrainingSetup
 
 
-class Meter:
+class LossSum:
     """NLL and trained tokens since the last `take`. Kept on the device: asking it costs time."""
 
     def __init__(self) -> None:
@@ -50,7 +58,7 @@ class MeasuredTrainer(Trainer):
     def __init__(
         self,
         attempt: Attempt,
-        curves: Curves,
+        curves: EventWriter,
         callback: TrainingCallback,
         *,
         sampler: EpochSampler | None = None,
@@ -58,7 +66,7 @@ class MeasuredTrainer(Trainer):
     ) -> None:
         self.sampler = sampler
         """What yields the rows; None: shuffled, as the Trainer does it."""
-        self.meter = Meter()
+        self.loss_sum = LossSum()
         self.evaluators: Sequence[Evaluator] = ()
         """What is measured at each evaluation, in this order."""
         self._attempt = attempt
@@ -79,7 +87,7 @@ class MeasuredTrainer(Trainer):
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Write the curves of a step. The Trainer's own history would grow with every step."""
-        nll, tokens = self.meter.take()
+        nll, tokens = self.loss_sum.take()
         if "learning_rate" not in logs or not tokens:
             return
         state: TrainerState = self.state
@@ -166,7 +174,7 @@ class TokenTrainer(MeasuredTrainer):
     def __init__(
         self,
         attempt: Attempt,
-        curves: Curves,
+        curves: EventWriter,
         callback: TrainingCallback,
         pad_id: int,
         **options: Any,
@@ -182,6 +190,25 @@ class TokenTrainer(MeasuredTrainer):
     def _loss(self, outputs: Any, labels: Tensor, num_items_in_batch: Any = None) -> Tensor:
         sums, counts = nll_by_row(outputs.logits, labels)
         nll = sums.sum()
-        self.meter.add(nll, counts.sum())
+        self.loss_sum.add(nll, counts.sum())
         loss: Tensor = nll / num_items_in_batch
         return loss.float()
+
+
+def token_trainer(
+    setup: TrainingSetup, curves: EventWriter, callback: TrainingCallback
+) -> tuple[TokenTrainer, HeldOut]:
+    """The trainer of a run that learns answers, and the evaluator of its held-out rows."""
+    attempt, data, recipe = setup.attempt, setup.data, setup.recipe
+    folder = attempt.directory.checkpoints
+    trainer = TokenTrainer(
+        attempt, curves, callback, setup.pad_id,
+        model=setup.model,
+        args=training_arguments(recipe.training, folder, setup.device, setup.formats),
+        train_dataset=EncodedRows(data.train),
+        processing_class=setup.tokenizer,
+        sampler=choose_sampler(recipe.training, lengths_of(data.train), recipe.data.max_length),
+        data_collator=choose_collate(recipe.training, setup.model, setup.pad_id),
+    )  # fmt: skip
+    batch_size = trainer.args.per_device_eval_batch_size
+    return trainer, HeldOut(attempt, setup.model, data.eval, batch_size, setup.pad_id)

@@ -6,9 +6,16 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from engine.compare.answer_length import count_words
 from engine.errors import EngineError
-from engine.tokenizers.readings import Count, Rendered, Token, Tokenized, TokenizerOutput, to_table
+from engine.tokenizers.tokenizer_output import (
+    Count,
+    RenderedTemplate,
+    Token,
+    Tokenized,
+    TokenizerOutput,
+    to_table,
+)
+from engine.words import count_words
 
 
 class FakeReadings:
@@ -52,10 +59,10 @@ def reading_of(ref: str, request: Mapping[str, Any]) -> TokenizerOutput:
         text += " <answer>" if request["answer_next"] else ""
         tokens = cut(text)
         if form == "instruct":
-            refused = Rendered(form, form, "", (), 0, (), "It refuses this: no system")
+            refused = RenderedTemplate(form, form, "", (), 0, (), "It refuses this: no system")
             renders.append(refused)
             continue
-        renders.append(Rendered(form, form or "own", text, tokens, len(tokens)))
+        renders.append(RenderedTemplate(form, form or "own", text, tokens, len(tokens)))
     return TokenizerOutput(ref, ref.rpartition(":")[2], "words", 99, ("<s>",), (), tuple(texts),
                    tuple(renders))  # fmt: skip
 

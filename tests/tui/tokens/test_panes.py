@@ -6,8 +6,8 @@ from textual.app import App, ComposeResult
 from textual.screen import Screen
 
 from engine.errors import EngineError
-from engine.tokenizers.readings import TokenizerOutput
 from engine.tokenizers.sample_texts import CONVERSATION, LINES
+from engine.tokenizers.tokenizer_output import TokenizerOutput
 from tests.tui.tokens.readings import reading_of
 from tui.glyphs import UNICODE
 from tui.styled_text import ROLE_CLASSES

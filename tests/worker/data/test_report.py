@@ -208,9 +208,9 @@ def test_rows_that_are_replayed_are_shown_marked_and_reckoned(base: str, tmp_pat
     before, known = measured(alone, 0), measured(report, 0)
     assert before is not None
     assert known is not None
-    assert (known.tokens, known.length) == (before.tokens + 8 * 40, 40)
-    learned = before.tokens * before.learned + 8 * told["learned_tokens"] / 5
-    assert known.learned == pytest.approx(learned / known.tokens, rel=0.01)
+    assert (known.tokens, known.longest) == (before.tokens + 8 * 40, 40)
+    learned = before.tokens * before.target_share + 8 * told["learned_tokens"] / 5
+    assert known.target_share == pytest.approx(learned / known.tokens, rel=0.01)
     most = measured(inspect(base, rows, {"replay": replay | {"share": 0.9}}, **mine), 0)
     assert most is not None
     assert most.tokens == before.tokens + 9 * 8 * 40

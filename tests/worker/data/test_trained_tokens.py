@@ -61,7 +61,7 @@ class Watch:
 
         monkeypatch.setattr(trainer, "compute_loss", compute_loss)
         monkeypatch.setattr(LlamaModel, "forward", run)
-        monkeypatch.setattr("engine.worker.train.choose_collate", choose_collate)
+        monkeypatch.setattr("engine.worker.training.trainer.choose_collate", choose_collate)
 
     def _take(self, given: dict[str, Any]) -> None:
         ids, mask = given["input_ids"], self._inputs["attention_mask"].bool()

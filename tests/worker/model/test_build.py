@@ -11,7 +11,7 @@ from engine.errors import EngineError
 from engine.recipes.settings import Training
 from engine.worker.data.encode import Encoded, collate, nll
 from engine.worker.model import loading
-from engine.worker.model.build import build_model, find_stage
+from engine.worker.model.build import ModelSpec, build_model, find_stage
 from engine.worker.model.dtypes import Formats, pick_formats
 from engine.worker.model.lora_targets import adapter_targets
 from engine.worker.training.hf_arguments import training_arguments
@@ -41,9 +41,9 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def build(base: Path, *changes: str, formats: Formats = PLAIN) -> Any:
     recipe = make_recipe(base, base, *changes)
     stage = find_stage(recipe, [])
-    return build_model(
-        recipe, stage, formats, CPU, base.parent / "merged", make_tokenizer(), lambda line: None
-    )
+    merged = base.parent / "merged"
+    spec = ModelSpec(recipe, stage, formats, CPU, make_tokenizer(), merged)
+    return build_model(spec, lambda line: None)
 
 
 def lora_layers(model: Any) -> dict[str, Any]:

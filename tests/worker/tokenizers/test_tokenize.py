@@ -11,8 +11,13 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 
 from engine.chat import Message
 from engine.errors import EngineError
-from engine.tokenizers.readings import MOST_CHARACTERS, MOST_TOKENS, TokenizerOutput, from_table
 from engine.tokenizers.sample_texts import CONVERSATION, LINES
+from engine.tokenizers.tokenizer_output import (
+    MOST_CHARACTERS,
+    MOST_TOKENS,
+    TokenizerOutput,
+    from_table,
+)
 from engine.worker.companion.handlers import Handlers
 from engine.worker.companion.tokenize_handler import names_of
 from engine.worker.tokenizers import load

@@ -17,12 +17,12 @@ from engine.jobs.status import State
 from engine.recipes.recipe import TrainRecipe
 from engine.worker.data.encode import IGNORE_INDEX, Encoded, choose_template
 from engine.worker.data.preference_pairs import (
-    Compared,
+    ScoredPair,
     answer_start,
     collate_pairs,
     compare_with_reference,
 )
-from engine.worker.data.prepare import Pair, PreparedDataset, prepare
+from engine.worker.data.prepare import EncodedPair, PreparedDataset, prepare
 from engine.worker.model import loading
 from tests.worker.here import resume_here, train_here
 from tests.worker.tiny import save_checkpoint
@@ -201,11 +201,11 @@ def row(ids: list[int], learned: list[int]) -> Encoded:
 
 def test_what_is_compared_is_the_last_answer_alone() -> None:
     """Two turns: the first answer is the same in both, and belongs to the prompt."""
-    pair = Pair(row([1, 2, 3, 4, 5, 6], [1, 4, 5]), row([1, 2, 3, 4, 7], [1, 4]))
+    pair = EncodedPair(row([1, 2, 3, 4, 5, 6], [1, 4, 5]), row([1, 2, 3, 4, 7], [1, 4]))
     assert answer_start(pair) == 4
-    same_start = Pair(row([1, 2, 3, 4], [1, 2, 3]), row([1, 2, 9], [1, 2]))
+    same_start = EncodedPair(row([1, 2, 3, 4], [1, 2, 3]), row([1, 2, 9], [1, 2]))
     assert answer_start(same_start) == 1, "the words they share are a part of the answer"
-    made = collate_pairs([Compared(pair, -1.0, -2.0)], pad_id=9)
+    made = collate_pairs([ScoredPair(pair, -1.0, -2.0)], pad_id=9)
     assert made["input_ids"].tolist() == [[1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 7, 9]]
     assert made["completion_mask"].tolist() == [[0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 1, 0]]
     assert made["attention_mask"].tolist() == [[1] * 6, [1] * 5 + [0]]
@@ -213,7 +213,7 @@ def test_what_is_compared_is_the_last_answer_alone() -> None:
 
 
 def test_the_reference_is_asked_once_and_again_where_the_pairs_are_others(tmp_path: Path) -> None:
-    pairs = [Pair(row([1, 2, at], [2]), row([1, 2, 99, 98], [2, 3])) for at in range(3, 8)]
+    pairs = [EncodedPair(row([1, 2, at], [2]), row([1, 2, 99, 98], [2, 3])) for at in range(3, 8)]
     asked: list[int] = []
 
     def score(batch: dict[str, torch.Tensor]) -> torch.Tensor:

@@ -16,7 +16,7 @@ from engine.demo.making.pretrain.phases import Phase
 from engine.demo.making.pretrain.record import Keeper
 from engine.demo.making.pretrain.rows import batches
 from engine.demo.making.pretrain.tokens import make_tokenizer
-from engine.demo.making.pretrain.training import Team, Training
+from engine.demo.making.pretrain.training import PretrainLoop, Team
 
 EVERY = 240
 """Steps between two looks at what the model can do."""
@@ -44,7 +44,9 @@ def pretrain(
     for number, phase in enumerate(phases):
         limit = minutes * phase.steps / total
         source = batches(tokenizer, documents(seed + number, phase.mix), phase.step_tokens)
-        run_phase(out, phase, limit, Training(model, source, team), tokenizer, keeper, done, seed)
+        run_phase(
+            out, phase, limit, PretrainLoop(model, source, team), tokenizer, keeper, done, seed
+        )
         ends.append(done.step)
     if keeper:
         look(keeper, done.step, model, tokenizer, seed, 100)
@@ -63,7 +65,7 @@ def run_phase(
     out: Path,
     phase: Phase,
     minutes: float,
-    training: Training,
+    training: PretrainLoop,
     tokenizer: PreTrainedTokenizerFast,
     keeper: Keeper | None,
     done: Progress,

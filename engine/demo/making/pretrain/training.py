@@ -43,7 +43,7 @@ class Team:
         return values
 
 
-class Training:
+class PretrainLoop:
     """The model with its two optimisers, one step at a time."""
 
     def __init__(self, model: LlamaForCausalLM, source: Iterator[Batch], team: Team) -> None:

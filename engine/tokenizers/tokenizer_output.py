@@ -13,6 +13,7 @@ from typing import Any, Literal
 from engine.chat import ROLES, Message
 from engine.errors import EngineError
 from engine.word_diff import Change, align
+from engine.words import pieces_of
 
 Mark = Literal["", "special", "unknown", "none"]
 """`special` is a token that means something by itself; `none` is text that is in no token."""
@@ -23,7 +24,7 @@ MOST_TOKENS = 20_000
 """Of one text that are handed over one by one; all are counted."""
 MOST_UNITS = 4_000
 """Special tokens and words of each text that are compared; matching is quadratic."""
-_WORD = re.compile(r"\n|[^\S\n]+|\w+|[^\w\s]")
+_LINE_BREAK = re.compile(r"(\n)")
 _TURN = re.compile(rf"^({'|'.join(ROLES)})\s*:\s?", re.MULTILINE | re.IGNORECASE)
 
 
@@ -48,7 +49,7 @@ class Count:
     bytes: int
     """In UTF-8."""
     words: int
-    """As `engine.compare.answer_length.count_words` counts: a character each in Han and kana."""
+    """As `engine.words` counts: a character each in Han and kana."""
     tokens: int
     unknown: int
     """Tokens that stand for what the vocabulary has no piece for."""
@@ -76,7 +77,7 @@ class Tokenized:
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class RenderedTemplate:
     """A conversation as one template writes it, or the reason why it does not."""
 
     form: str
@@ -104,7 +105,7 @@ class TokenizerOutput:
     """Tokens that it puts around a text by itself."""
     notes: tuple[str, ...] = ()
     texts: tuple[Tokenized, ...] = ()
-    renders: tuple[Rendered, ...] = ()
+    renders: tuple[RenderedTemplate, ...] = ()
     trouble: tuple[str, str, str] | None = None
     """Title, detail and hint of the error."""
 
@@ -124,7 +125,7 @@ def from_table(table: Mapping[str, Any]) -> TokenizerOutput:
         for one in table["texts"]
     )
     renders = tuple(
-        Rendered(**(one | {"tokens": _tokens(one["tokens"]), "notes": tuple(one["notes"])}))
+        RenderedTemplate(**(one | {"tokens": _tokens(one["tokens"]), "notes": tuple(one["notes"])}))
         for one in table["renders"]
     )
     trouble = table["trouble"]
@@ -150,16 +151,16 @@ def describe_loss(text: str, back: str) -> tuple[str, ...]:
             if _folded(text, rest) == _folded(back, rest):
                 needed = rest
         return tuple(what for what, _ in needed)
-    found = []
+    losses = []
     one, other = text, back
     for what, fold in _FOLDS:
         if (one, other) == (folded := (fold(one), fold(other))):
             continue
         # A fold tells something only where it brings the two nearer.
         if _distance(*folded) < _distance(one, other):
-            found.append(what)
+            losses.append(what)
             one, other = folded
-    return (*found, _first_change(one, other))
+    return (*losses, _first_change(one, other))
 
 
 def _folded(text: str, folds: Sequence[tuple[str, Callable[[str], str]]]) -> str:
@@ -207,7 +208,7 @@ def _distance(one: str, other: str) -> int:
     return 1 + apart + abs(len(one) - len(other))
 
 
-def differ(one: Rendered, other: Rendered) -> tuple[Change, ...]:
+def differ(one: RenderedTemplate, other: RenderedTemplate) -> tuple[Change, ...]:
     """What two templates wrote differently: special tokens whole, the rest word by word."""
     ours, theirs = _units(one), _units(other)
     changes: list[Change] = []
@@ -223,17 +224,23 @@ def differ(one: Rendered, other: Rendered) -> tuple[Change, ...]:
     return tuple(changes)
 
 
-def _units(rendered: Rendered) -> list[str]:
+def _units(rendered: RenderedTemplate) -> list[str]:
     units: list[str] = []
     plain = ""
     for token in rendered.tokens:
         if token.mark == "special":
-            units += [*_WORD.findall(plain), token.text]
+            units += [*_plain_units(plain), token.text]
             plain = ""
         else:
             plain += token.text
-    units += _WORD.findall(plain)
+    units += _plain_units(plain)
     return units[:MOST_UNITS] + (["".join(units[MOST_UNITS:])] if units[MOST_UNITS:] else [])
+
+
+def _plain_units(text: str) -> list[str]:
+    """Words, marks and white space, each line break by itself: templates differ in them."""
+    pieces = [part for piece in pieces_of(text) for part in _LINE_BREAK.split(piece)]
+    return [piece for piece in pieces if piece]
 
 
 def parse_conversation(text: str) -> tuple[Message, ...]:

@@ -4,9 +4,10 @@ import pytest
 
 from engine.chat import Message
 from engine.errors import EngineError
-from engine.tokenizers.readings import (
+from engine.tokenizers.sample_texts import CONVERSATION, LINES
+from engine.tokenizers.tokenizer_output import (
     Count,
-    Rendered,
+    RenderedTemplate,
     Token,
     Tokenized,
     TokenizerOutput,
@@ -17,7 +18,6 @@ from engine.tokenizers.readings import (
     parse_conversation,
     to_table,
 )
-from engine.tokenizers.sample_texts import CONVERSATION, LINES
 
 
 def test_counts_by_word_and_by_byte() -> None:
@@ -53,14 +53,14 @@ def test_a_reading_through_json() -> None:
     count = Count("x", 1, 2, 1, 2, 0, ("accents",), cut=3)
     output = TokenizerOutput(
         "ref", "name", "BPE", 10, ("<s>",), ("a note",), (Tokenized(count, (token,)),),
-        (Rendered("", "chat", "ü", (token,), 2, ("dated",)),), ("title", "detail", "hint"),
+        (RenderedTemplate("", "chat", "ü", (token,), 2, ("dated",)),), ("title", "detail", "hint"),
     )  # fmt: skip
     assert from_table(json.loads(json.dumps(to_table(output)))) == output
 
 
-def rendered(*words: str) -> Rendered:
+def rendered(*words: str) -> RenderedTemplate:
     marks = [Token(word, (word,), (1,), "special" if "<" in word else "") for word in words]
-    return Rendered("", "chat", "".join(words), tuple(marks), len(words))
+    return RenderedTemplate("", "chat", "".join(words), tuple(marks), len(words))
 
 
 def test_two_templates_differ_by_whole_special_tokens() -> None:

@@ -1,0 +1,105 @@
+"""A raw row, its schema known, as what it teaches: the one door from fields to messages.
+
+Knows no file and no column of the user's: rows come under the schema's own names. Each kind of
+schema has one parser. Every fault is a `BadRow` whose text is the reason.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.chat import Message
+from engine.data.labels import parse_label
+from engine.data.messages import (
+    BadRow,
+    Row,
+    are_turns,
+    read_conversation,
+    read_prompt,
+    read_text,
+    read_turns,
+    say,
+)
+from engine.data.preferences import converse, parse_pair
+from engine.data.schemas import ANSWERS, FieldSchema
+from engine.recipes.settings import Data
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedRow:
+    """What one row teaches: a conversation, maybe with a worse one, or a plain text."""
+
+    messages: tuple[Message, ...] = ()
+    rejected: tuple[Message, ...] = ()
+    text: str = ""
+
+
+def parse_row(
+    row: object, schema: FieldSchema, data: Data, labels: Sequence[str] = ()
+) -> list[ParsedRow]:
+    """What a row teaches; two things where both answers of a pair are to be learned.
+
+    A conversation has at least one user turn and one answer that is not empty. `labels` are all
+    those of the file. Raises BadRow with the reason.
+    """
+    if not isinstance(row, Mapping):
+        raise BadRow(f"a row must be an object with fields, this is {say(row)}")
+    missing = [field for field in schema.fields if row.get(field) is None]
+    if missing:
+        raise BadRow(f"missing field {' and '.join(repr(field) for field in missing)}")
+    if schema.kind == "text":
+        return [ParsedRow(text=read_text(row, schema.fields[0]))]
+    if schema.kind == "label":
+        text, label = schema.fields
+        return [ParsedRow(parse_label(row, text, label, data.label_prompt, labels))]
+    if schema.kind == "pair":
+        return _parse_answers(row, schema, data.answers)
+    return [ParsedRow(_check(_PARSERS[schema.kind](row, schema)))]
+
+
+def _check(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    if not any(message.role == "user" for message in messages):
+        raise BadRow("no user message to answer")
+    if not any(message.role == "assistant" for message in messages):
+        raise BadRow("no answer to learn")
+    return messages
+
+
+def _parse_answers(row: Row, schema: FieldSchema, answers: str) -> list[ParsedRow]:
+    """The better answer beside the worse, or the worse one alone, or each for itself."""
+    better = next(field for field in schema.fields if field in ANSWERS)
+    prompt = "" if schema.fields[0] == better else schema.fields[0]
+    if answers == "chosen":
+        chosen, rejected = parse_pair(row, prompt, better)
+        return [ParsedRow(_check(chosen), rejected)]
+    worse = ANSWERS[better]
+    if row.get(worse) is None:
+        raise BadRow(f"missing field {worse!r}")
+    learned = [worse] if answers == "rejected" else [better, worse]
+    return [ParsedRow(_check(converse(row, prompt, answer))) for answer in learned]
+
+
+def _parse_answer(row: Row, schema: FieldSchema) -> tuple[Message, ...]:
+    """A prompt and an answer, each a text or a list of turns; the answer's may begin with it."""
+    prompt, answer = schema.fields
+    if not are_turns(row[answer]):
+        return (*read_prompt(row, prompt), Message("assistant", read_text(row, answer)))
+    turns = read_turns(row[answer], answer)
+    return turns if turns[0].role != "assistant" else (*read_prompt(row, prompt), *turns)
+
+
+def _parse_turns(row: Row, schema: FieldSchema) -> tuple[Message, ...]:
+    return read_conversation(row, schema.fields[0])
+
+
+def _parse_sample(row: Row, schema: FieldSchema) -> tuple[Message, ...]:
+    """A prompt and what a model answered; only an answer that ended by itself can teach to end."""
+    if row["finish"] != "stop":
+        raise BadRow(f"the answer did not end by itself: {str(row['finish'])[:40]!r}")
+    return (*read_turns(row["messages"], "messages"), Message("assistant", read_text(row, "text")))
+
+
+_PARSERS: Mapping[str, Callable[[Row, FieldSchema], tuple[Message, ...]]] = {
+    "answer": _parse_answer,
+    "turns": _parse_turns,
+    "sample": _parse_sample,
+}
