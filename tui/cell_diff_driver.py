@@ -1,9 +1,9 @@
-"""What the terminal shows, remembered, so that only cells that differ are written.
+"""A cell buffer of what the terminal shows, so that only cells that differ are written.
 
-Textual redraws regions, and each from its widget's left edge on; over a slow line that is most of
-what is sent. Here every frame is read back into cells on its way out and compared with the screen
-as it was left; no driver of Textual's does that. Nothing is guessed: what is not plain drawing goes
-out untouched, and the whole screen counts as unknown from then on. Use:
+Textual redraws whole regions from the widget's left edge; over a slow line that is most of the
+traffic. Here every outgoing frame is parsed into cells and compared with the cells that are on the
+screen; no driver of Textual's does that. Escape sequences other than plain drawing are passed
+through unchanged, and the whole screen then counts as unknown. Use:
 `App(driver_class=with_cell_diff(driver_class))`.
 """
 
@@ -25,13 +25,13 @@ _TOKEN = re.compile(
 )
 _SYNC_START, _SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 _SYNC_BYTES = 512
-"""Shorter frames arrive in one piece anyway and go without the marks of a synchronised update."""
+"""Shorter frames arrive in one piece anyway, so they need no synchronised update."""
 _BRIDGE = 4
-"""Unchanged cells that take no more bytes than a jump over them."""
+"""Unchanged cells are written again where that takes no more bytes than a cursor move."""
 
 
 class CellDiff:
-    """The cells of a screen as they were written, and the shortest way to a new frame."""
+    """The cells of a screen as written, and the shortest output that leads to a new frame."""
 
     def __init__(self) -> None:
         self._characters: dict[int, list[str]] = {}
@@ -40,13 +40,13 @@ class CellDiff:
         self._style = ""  # what the terminal draws with
 
     def clear(self) -> None:
-        """Forget the screen: the next frame is written in full."""
+        """Invalidate the buffer: the next frame is written in full."""
         self._characters.clear()
         self._styles.clear()
         self._place = None
 
     def reduce(self, frame: str) -> str:
-        """What of `frame` must be written, "" for nothing; afterwards the screen shows it."""
+        """The part of `frame` that must be written, "" for nothing; updates the buffer."""
         out: list[str] = []
         place: tuple[int, int] | None = None
         style = ""
@@ -199,7 +199,7 @@ def with_cell_diff(base: type[Driver]) -> type[Driver]:
 
 
 def _terminal_size() -> tuple[int, int] | None:
-    """Columns and lines: a resized terminal has shuffled its cells."""
+    """Columns and lines: after a resize, the terminal's cells are unknown."""
     for descriptor in (2, 1, 0):
         try:
             return tuple(os.get_terminal_size(descriptor))  # type: ignore[return-value]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # plain commands use these words too, and load no screen
 
 NONE = "—"
 FILTER_HINT = "words, name:x, state:running, /regex/, with and, or, not, ( )"
-"""What can be typed to narrow any list of runs."""
+"""Placeholder of the filter field of every list of runs."""
 SHORT_WORDS = 14
 """Cells that a list has for a state."""
 
@@ -37,7 +37,7 @@ def state_glyph(state: State, glyphs: Glyphs) -> "Piece":
 
 
 def state_words(view: JobView) -> str:
-    """A state as a person says it, with the step at which it ended early."""
+    """The state in words, with the step at which the run ended early."""
     status, state = view.status, view.state
     if state is State.DONE or status is None:
         return str(state)
@@ -50,7 +50,7 @@ def state_words(view: JobView) -> str:
 
 
 def progress(view: JobView, glyphs: Glyphs, width: int = 8) -> "list[Piece]":
-    """A bar with its share while it runs, the state in words otherwise."""
+    """A progress bar with percentage while the run is running, else the state in words."""
     if view.state is not State.RUNNING or view.status is None or not view.status.total:
         words = state_words(view)
         if len(words) > SHORT_WORDS:
@@ -104,7 +104,7 @@ def number(value: float | None, digits: int = 3, none: str = NONE) -> str:
 
 
 def forgot(row: RunRow) -> "Piece":
-    """The loss shift against the base, with a mark where it is more than the recipe allows."""
+    """The loss shift against the base, with a mark where it exceeds the budget."""
     if row.forgot is None:
         return (NONE, "dim")
     told = shift(row.forgot.last)
@@ -118,7 +118,7 @@ def shift(value: float | None) -> str:
 
 
 def over_budget(row: RunRow) -> str:
-    """That more is forgotten than the recipe allows, and since when."""
+    """That the forgetting budget is exceeded, and since which step."""
     budget = "" if row.budget is None else f" of {row.budget:+g}"
     since = row.notable_steps.crossed_at if row.notable_steps else None
     return f"over the budget{budget}" + (f" since step {since:,}" if since is not None else "")
@@ -132,7 +132,7 @@ def odd_tags(row: RunRow) -> str:
 
 
 def said_of(row: RunRow, between: str) -> "list[Piece]":
-    """What the user says of a run, each with `between` before it."""
+    """The user's notes on a run, each with `between` before it."""
     notes = row.view.notes
     line: list[Piece] = []
     if notes.archived or notes.hidden:
@@ -145,14 +145,14 @@ def said_of(row: RunRow, between: str) -> "list[Piece]":
 
 
 def remark(row: RunRow) -> str:
-    """What the worker has to say beyond its state; not what was forgotten, which rows say."""
+    """The worker's message, without what the state and the forgetting column already show."""
     status = row.view.status
     words = state_words(row.view)
     if status is None or status.message in ("", words, str(row.view.state)):
         return ""
     if row.over_budget and status.message.startswith("forgetting "):
         return ""
-    # Its place in line stands in the words already.
+    # The state text already has the queue position.
     return one_line(re.sub(rf"^({re.escape(words)}: |#\d+ )", "", status.message))
 
 

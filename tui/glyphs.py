@@ -1,7 +1,7 @@
-"""The one place that decides with which characters the screens are drawn.
+"""The characters that screens are drawn with, chosen in this one place.
 
-Two sets: blocks and braille, or plain ASCII where the locale or the terminal lacks them. Every set
-says the same things, so nothing is lost but beauty.
+Two sets: blocks and braille, or plain ASCII where the locale or the terminal lacks them. Both sets
+have a character for each meaning.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _YES = frozenset({"1", "true", "yes", "on"})
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """Characters by what they say; each is one cell wide."""
+    """Characters by meaning; each is one cell wide."""
 
     name: str
     spark: str
@@ -29,11 +29,11 @@ class Glyphs:
     stopped: str
     lost: str
     branch: str
-    """A child in a tree; `last` is the last child, `trunk` passes by."""
+    """Tree lines: a child, the last child, and `trunk` beside a subtree."""
     last: str
     trunk: str
     opening: str
-    """Before and after what is learned."""
+    """Before and after trained tokens."""
     closing: str
     ellipsis: str
     separator: str
@@ -43,13 +43,13 @@ class Glyphs:
     """A rule across; `pipe` is one down."""
     pipe: str
     restart: str
-    """Down a chart where a run was taken up again."""
+    """Vertical line at the step of a resume."""
     level: str
-    """Across a chart at a value of note."""
+    """Horizontal line at a marked value."""
     point: str
-    """A point of its own on a chart, such as an evaluation."""
+    """A separate point on a chart, such as an evaluation."""
     pin: str
-    """Beside what stands on top of a list whatever its order."""
+    """Beside pinned rows, which stay on top of a list in any sort order."""
     rising: str
     """Beside the column that a list is sorted by; `falling` where the largest comes first."""
     falling: str
@@ -131,7 +131,7 @@ ASCII = Glyphs(
 def detect(environ: Mapping[str, str], encoding: str | None) -> Glyphs:
     """The set for a terminal: `environ` as in os.environ, `encoding` that of standard output.
 
-    FINETOP_ASCII=1 or =0 overrules what is found out.
+    FINETOP_ASCII=1 or =0 overrides the detection.
     """
     asked = environ.get("FINETOP_ASCII", "").strip().lower()
     if asked:

@@ -1,7 +1,7 @@
-"""Every key of the dashboard, once.
+"""The key bindings of the dashboard, defined once.
 
-Bindings, the line at the bottom, the palette, the help window and `finetop keys` come from here,
-so that none of them can say something else.
+Bindings, the line at the bottom, the palette, the help window and `finetop keys` are generated from
+this table, so they always agree.
 """
 
 import re
@@ -32,17 +32,17 @@ SCREENS = {
 class Key:
     id: str
     key: str
-    """As Textual names it; several with commas."""
+    """Textual key names, separated by commas."""
     action: str
     label: str
-    """A word or three, for the line at the bottom."""
+    """One to three words for the line at the bottom."""
     help: str
     screen: str = ""
-    """Where it works; empty: everywhere."""
+    """The screen where it works; empty: on all screens."""
     shown: str = ""
-    """The key as a person reads it; empty: as it is."""
+    """The key as displayed; empty: the first name in `key`."""
     bar: bool = True
-    """Whether the line at the bottom names it."""
+    """Whether the line at the bottom shows it."""
     priority: bool = False
     """Works in a field too, where letters are text."""
 
@@ -57,7 +57,8 @@ class Key:
 
 
 def _on(screen: str, *rows: tuple[str, str, str, str, str, str]) -> list[Key]:
-    """Keys of one screen: key, face, action, label, help, options (`quiet`, `always`)."""
+    """Key bindings of one screen: key, key as displayed, action, label, help, options (`quiet`,
+    `always`)."""
     return [
         Key(
             f"{screen or 'app'}.{re.sub(r'[^a-z_0-9-]+', '.', action).strip('.')}",
@@ -311,7 +312,7 @@ KEYS: tuple[Key, ...] = (
 
 
 def keys_of(screen: str) -> list[Key]:
-    """The keys that work on a screen, its own first."""
+    """The key bindings that work on a screen, its own first."""
     own = [key for key in KEYS if key.screen == screen]
     return own + [key for key in KEYS if not key.screen] if screen else own
 
@@ -330,5 +331,5 @@ def _faces(key: Key) -> list[str]:
 
 
 def faces(key: Key) -> str:
-    """All keys of an action, as a person reads them."""
+    """All keys of an action, as displayed."""
     return " ".join(_faces(key))

@@ -1,4 +1,4 @@
-"""What the feed hands to the screens: frozen values, already read from disk."""
+"""Snapshots that feeds send to screens: frozen values, already read from disk."""
 
 import math
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SMOOTHING = 0.9
 """Of the smoothed value that runs are sorted by."""
 SMOOTHED_POINTS = 256
-"""As many count for it: the weight of older ones is below 1e-11."""
+"""Number of points used for it: the weight of older ones is below 1e-11."""
 
 
 SPARK_CELLS = 7
@@ -27,7 +27,7 @@ SPARK_CELLS = 7
 
 @dataclass(frozen=True, slots=True)
 class Spark:
-    """A curve in small: its shape for a sparkline, and its newest value."""
+    """Data of a sparkline: the curve's shape and its newest value."""
 
     values: tuple[float, ...]
     """One for each of at most SPARK_CELLS cells, oldest first; or none."""
@@ -42,13 +42,13 @@ class Spark:
 
 @dataclass(frozen=True, slots=True)
 class NotableSteps:
-    """Steps that a run's checkpoints are known by; None where there is no such step."""
+    """Notable steps of a run's checkpoints; None where there is none."""
 
     best: int | None = None
     within_budget: int | None = None
-    """The last one that had forgotten no more than the budget allows."""
+    """The last checkpoint within the forgetting budget."""
     crossed_at: int | None = None
-    """Where the budget was crossed."""
+    """The step at which the budget was first exceeded."""
     ended: str = ""
     """Why it ended early: `patience`, `budget`, or nothing."""
 
@@ -57,11 +57,11 @@ class NotableSteps:
 class RunRow:
     view: JobView
     shipped: bool = False
-    """Comes with the program and is read-only."""
+    """Bundled with finetop and read-only."""
     elsewhere: bool = False
-    """Lies in another folder than new runs do."""
+    """In another folder than new runs."""
     output: bool = False
-    """Whether it has left a model or an adapter."""
+    """Whether it has saved a model or an adapter."""
     loss: Spark | None = None
     eval_loss: Spark | None = None
     perplexity: Spark | None = None
@@ -74,7 +74,7 @@ class RunRow:
     odd_tags: tuple[str, ...] = ()
     """Those of its tags that hold a NaN or an infinity."""
     log: "RunLog | None" = None
-    """What its files hold, where log directories are looked at and not jobs."""
+    """The contents of a log directory; None for a job."""
 
     @property
     def path(self) -> Path:
@@ -86,7 +86,7 @@ class RunRow:
 
     @property
     def run_key(self) -> str:
-        """By which it is remembered on disk: a job's id, the name of a log."""
+        """The key of saved settings on disk: a job's id, or the name of a log."""
         return self.log.name if self.log is not None else self.view.record.id
 
     @property
@@ -96,7 +96,7 @@ class RunRow:
 
     @property
     def budget(self) -> float | None:
-        """Nats per token that the recipe allows to be forgotten; None without an alarm."""
+        """Forgetting budget of the recipe, nats per token; None without an alarm."""
         recipe = self.view.recipe
         if not isinstance(recipe, TrainRecipe) or not recipe.forgetting.tokens:
             return None
@@ -104,7 +104,7 @@ class RunRow:
 
     @property
     def over_budget(self) -> bool:
-        """Whether it has forgotten more than it may. What is not a number is more."""
+        """Whether the forgetting budget is exceeded; NaN counts as exceeded."""
         return (
             self.forgot is not None
             and self.budget is not None
@@ -131,17 +131,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class PromptHistory:
-    """What one prompt was answered over the steps."""
+    """The answers to one prompt over the steps."""
 
     prompt: str
-    """The last thing that was asked, cleaned."""
+    """The last user message, cleaned."""
     answers: tuple[Answer, ...]
     """By step, never empty."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunDetail:
-    """The watched run, with whole curves. The series are never changed by who made them."""
+    """The watched run, with whole curves. The series are immutable."""
 
     row: RunRow
     series: "Mapping[str, Series]" = field(default_factory=dict)
@@ -163,7 +163,7 @@ class Curves:
     derived: Mapping[str, str] = field(default_factory=dict)
     """The formula of every series that nobody logged, by its tag."""
     problems: tuple[str, ...] = ()
-    """Which of them stopped being numbers, cleaned."""
+    """The tags with NaN or Inf, cleaned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,16 +171,16 @@ class Machine:
     host: str = ""
     device: str = ""
     busy: int | None = None
-    """Percent; None where nothing of ours is live, and so nothing is measured again and again."""
+    """Percent; None where no run of ours is running, so nothing is measured."""
     memory_used: int = 0
     memory_total: int = 0
     gpus: "tuple[Device, ...]" = ()
-    """Those that are left to us, without their use."""
+    """The visible devices, without utilisation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What a new run can be made of."""
+    """The models and data sets that a new run can use."""
 
     checkpoints: "tuple[Checkpoint, ...]" = ()
     datasets: "tuple[DataSet, ...]" = ()

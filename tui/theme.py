@@ -1,7 +1,7 @@
-"""The two looks, dark and light: calm, one accent for the base and one for the tuned model.
+"""The dark and the light theme, with one accent for the base and one for the tuned model.
 
-Also which of them is taken: as asked for now, by FINETOP_THEME, as it was last turned by key, as
-the terminal says, or dark. What was turned is a word in a file of the user's state folder.
+Also which theme is used: the command's option, FINETOP_THEME, the last choice by key, the
+terminal's report, or dark. The last choice is one word in a file of the user's state folder.
 """
 
 from collections.abc import Mapping
@@ -73,7 +73,7 @@ THEMES = {"dark": DARK, "light": LIGHT}
 
 
 def choose(asked: str, environ: Mapping[str, str]) -> Theme:
-    """The look to begin with; `asked` is `light`, `dark`, or nothing. Reads a small file.
+    """The theme at start; `asked` is `light`, `dark`, or empty. Reads a small file.
 
     Raises EngineError where FINETOP_THEME says anything else.
     """
@@ -89,12 +89,12 @@ def choose(asked: str, environ: Mapping[str, str]) -> Theme:
 
 
 def other(theme: str) -> Theme:
-    """The look that a theme of this name is turned into."""
+    """The theme to switch to from the theme of this name."""
     return DARK if theme == LIGHT.name else LIGHT
 
 
 def keep(theme: Theme) -> None:
-    """Begin with this look from now on. Blocks; where it cannot be kept, that is no trouble."""
+    """Save the theme for the next start. Blocks; a failure to write is ignored."""
     name = next(name for name, one in THEMES.items() if one is theme)
     with suppress(OSError):
         _file().save(name)
@@ -112,5 +112,5 @@ def _decode(content: bytes) -> str:
 
 
 def _is_light(environ: Mapping[str, str]) -> bool:
-    """Whether the terminal says that its background is light (COLORFGBG, as rxvt and others)."""
+    """Whether the terminal reports a light background (COLORFGBG, as rxvt and others)."""
     return environ.get("COLORFGBG", "").rpartition(";")[2] in ("7", "15")

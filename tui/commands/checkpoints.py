@@ -1,4 +1,4 @@
-"""`finetop checkpoints`: what can be trained or asked here, and why the rest cannot."""
+"""`finetop checkpoints`: models and adapters, and why some cannot be used."""
 
 import argparse
 import dataclasses

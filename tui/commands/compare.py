@@ -1,4 +1,4 @@
-"""`finetop compare`: what a job of answers says, for scripts: export, numbers, votes, shift."""
+"""`finetop compare`: results of a generate job, for scripts: export, numbers, votes, shift."""
 
 import argparse
 import dataclasses
@@ -179,7 +179,7 @@ def _job(options: argparse.Namespace) -> JobDirectory:
 
 
 def _two(job: JobDirectory, arms: str | None) -> "tuple[Collection, str, str]":
-    """The job's answers, and the two arms that are asked for, or the first two."""
+    """The job's answers, and the two requested arms, or the first two."""
     from engine.compare.answer_pairs import names, of_job
 
     found = of_job(job)
@@ -197,7 +197,7 @@ def _two(job: JobDirectory, arms: str | None) -> "tuple[Collection, str, str]":
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no word for infinity: an interval without a bound has null there."""
+    """JSON cannot represent infinity: an interval without a bound has null there."""
     if isinstance(value, dict):
         return {key: _finite(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""`finetop compare shift`: the token shift of a whole set of answers, and where in them it lies."""
+"""`finetop compare shift`: the token shift of a set of answers, in total and by position."""
 
 import asyncio
 import os
@@ -42,7 +42,7 @@ async def measure(
                 refused[pair.id] = error
     finally:
         await companion.close()
-    os.unlink(log)  # kept where the process died: it says why
+    os.unlink(log)  # kept where the process exited: it has the reason
     if not found:
         raise next(iter(refused.values()), EngineError("No prompt was answered by both arms."))
     return found, refused

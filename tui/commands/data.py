@@ -1,7 +1,7 @@
-"""`finetop data inspect`: what training would learn from a data set, before it is trained.
+"""`finetop data inspect`: how training would encode a data set, before the start.
 
-The work is done by a companion process; here is what is asked and where the answer goes. What it
-looks like is `tui.commands.data_report`.
+The work is done by a companion process; this module sends the requests and prints the reply. The
+layout is in `tui.commands.data_report`.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """The report of `finetop data inspect` as lines of text, for a terminal or a file.
 
-Learned text stands between marks, so that nothing is said by colour alone. All of the text comes
-from data and templates that others wrote: it is cleaned here.
+Trained text is between marks, so that no information is in colour alone. All text comes from
+untrusted data and templates: it is cleaned here.
 """
 
 import os
@@ -31,7 +31,7 @@ class Page:
 
     @property
     def marks(self) -> tuple[str, str, str]:
-        """Before and after what is learned, and in place of a line's end."""
+        """Before and after trained text, and in place of a newline."""
         return ("<<", ">>", "\\n") if self.glyphs.is_ascii else ("‹", "›", "⏎")
 
     def write(self, report: Report) -> Iterator[str]:
@@ -195,7 +195,7 @@ class Page:
             yield from self._fact("lost", f"{where}: {_excerpt(too_long['removed']['text'])}")
 
     def _tokens(self, tokens: Sequence[Report]) -> Iterator[str]:
-        """The text of a row in lines; what is learned is between marks, over line ends too."""
+        """The text of a row in lines; trained text is between marks, across newlines too."""
         opening, closing, newline = self.marks
         cells: list[tuple[str, str]] = []
         learning = False

@@ -1,7 +1,7 @@
-"""`finetop demo`: the main job without a screen, on the bundled model, and what came of it.
+"""`finetop demo`: the main job without a screen, on the bundled model, with its results.
 
-Fine-tunes on emotions, with replay beside it where that is asked for, and measures base and tuned
-alike. What is shown of it is `tui.commands.demo_report`.
+Fine-tunes on emotions, with a second run with replay on request, and evaluates base and tuned
+alike. The report is in `tui.commands.demo_report`.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from tui.commands.recipe_options import add_changes
 ITEMS = 100
 """Of each suite: enough to see a change, few enough for two cores."""
 REPLAY = ("replay.data=bundled:rehearsal", "replay.share=0.3")
-"""What `--replay` trains beside the recipe: the known remedy."""
+"""The changes to the recipe of the second run of `--replay`."""
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
@@ -78,7 +78,7 @@ def _train(changes: Sequence[str], root: Path, what: str) -> JobDirectory:
 
 
 def _launch_evaluation(jobs: dict[str, JobDirectory], root: Path, items: int) -> JobDirectory:
-    """Measure the base and what became of it, in one job and so under the same conditions."""
+    """Evaluate base and tuned models in one job, so under the same conditions."""
     wanted = next(iter(jobs.values())).recipe()
     assert isinstance(wanted, TrainRecipe), "it is the one that was launched"
     table = {

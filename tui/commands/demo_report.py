@@ -1,6 +1,6 @@
 """What fine-tuning gained and what it lost, as a table: the numbers of `finetop demo`.
 
-Owns no measuring: it reads the results of one evaluation of a base and of what became of it.
+Measures nothing: it reads the results of one evaluation of base and tuned models.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from engine.text import clean, one_line
 from tui.commands.follow import duration
 
 OPEN = "bundled:outside"
-"""Prompts out of the task and out of the base's training, to be read."""
+"""Prompts outside of the task and of the base's training, to read."""
 
 _CELL = 20
 

@@ -1,4 +1,4 @@
-"""`finetop doctor`: what this machine offers, and what is missing, in plain words."""
+"""`finetop doctor`: checks hardware, packages and settings of this machine."""
 
 import argparse
 import os

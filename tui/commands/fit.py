@@ -73,7 +73,7 @@ def judge(
     measured_rows: MeasuredRows | None = None,
     number: Counted | None = None,
 ) -> Fit:
-    """The fit of a recipe here and now (`estimate_fit`).
+    """The fit of a recipe on this machine now (`estimate_fit`).
 
     Raises EngineError for a checkpoint, a data set or a device that is not there.
     """
@@ -86,7 +86,7 @@ def judge(
 def announce(wanted: TrainRecipe, store: Store) -> None:
     """One line on stderr before a start, and a warning where it does not fit.
 
-    Raises nothing: what is wrong with a recipe is for the launch to say.
+    Raises nothing: errors in a recipe are reported by the launch.
     """
     try:
         found = judge(wanted, store)

@@ -30,7 +30,7 @@ def follow(job: JobDirectory, what: str) -> Status:
         time.sleep(POLL_SECONDS)
     if terminal:
         print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
-    # Its end may have been written after our look at the status, before that at the lock.
+    # The final status may have been written between our reading of status and lock.
     now = status.read(job)
     if now is None or state not in (State.DONE, State.STOPPED):
         raise failure(job, state, now)

@@ -128,7 +128,7 @@ class _Progress:
 
 
 def _say_what_it_is(path: Path, options: argparse.Namespace) -> None:
-    """Whether it can be used here, and how: a download that leads nowhere must say so."""
+    """Whether the download can be used, and how; else the reason."""
     from engine.checkpoints import checkpoint_list
 
     if options.data:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from engine.events.summary import Point, Summary
 
 DEEPEST = 4
-"""Levels below a folder that is no run, where event files are looked for."""
+"""Depth to which event files are searched in a folder that is not a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Source:
     name: str
     events: Path
     metric: str = ""
-    """The tag whose direction its recipe tells."""
+    """The tag whose better direction is in its recipe."""
     greater_is_better: bool = False
 
 
@@ -228,7 +228,7 @@ def _as_table(
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no word for NaN and infinity: they become null."""
+    """JSON cannot represent NaN and infinity: they become null."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
@@ -265,7 +265,8 @@ def _as_text(source: Source, curves: "dict[str, Series]", options: argparse.Name
 def _perplexities(curves: "dict[str, Series]", tags: list[str]) -> "dict[str, Summary]":
     """Of training and of held-out rows, as logged or as it follows from a loss over tokens.
 
-    Whether a loss is one over tokens the other tags say: of chosen `tags` nothing follows.
+    Whether a loss is per token is inferred from the other tags, so nothing is derived for chosen
+    `tags`.
     """
     from engine.charts.derived import perplexities
     from engine.events.summary import summarise

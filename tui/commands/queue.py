@@ -1,4 +1,4 @@
-"""`finetop queue`: who has which device, who waits for one, and in what order."""
+"""`finetop queue`: which runs hold which devices, and which wait, in order."""
 
 import argparse
 import json

@@ -90,7 +90,7 @@ def _logs(options: argparse.Namespace) -> int:
     job = open_store(options.runs).find(options.run)
     log = job.attempt(job.latest_attempt() or 1).log
     if not log.exists() and not status.derive(job, status.read(job)).alive:
-        log = job.launch_log  # of a worker that died before it had a log of its own
+        log = job.launch_log  # of a worker that ended before it had its own log
         if not log.exists():
             raise EngineError("This run has no log.", str(job.path))
     decoder = codecs.getincrementaldecoder("utf-8")("replace")

@@ -1,6 +1,6 @@
 """`finetop tokenize`: the same text through several tokenizers, and what their templates write.
 
-The work is done by a companion process; here is what is asked, and how the answer is written down.
+The work is done by a companion process; this module sends the request and formats the reply.
 """
 
 import argparse
@@ -138,7 +138,7 @@ async def ask(request: TokenizeRequest, runs: str) -> list[TokenizerOutput]:
 
 
 def _texts(options: argparse.Namespace) -> tuple[list[tuple[str, str]], list[str]]:
-    """Names and texts, and which of them say the same."""
+    """Names and texts, and which of them are parallel."""
     texts: list[tuple[str, str]] = []
     piped = options.text is None and not sys.stdin.isatty()
     alone = not options.files and not options.lines and options.chat is None and not options.forms
@@ -161,7 +161,7 @@ def _bounded(file: BinaryIO) -> bytes:
 
 
 def _decoded(name: str, data: bytes) -> str:
-    """UTF-8; what is none of it is replaced, and that is said."""
+    """UTF-8; invalid bytes are replaced, with a warning."""
     text = data.decode("utf-8", "replace")
     with suppress(UnicodeDecodeError):
         data[:_MOST_BYTES].decode()

@@ -1,4 +1,4 @@
-"""`finetop train` and `finetop resume`: start a run, or go on with one."""
+"""`finetop train` and `finetop resume`: start or resume a run."""
 
 import argparse
 import sys

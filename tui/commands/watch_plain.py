@@ -1,6 +1,6 @@
-"""What is new in a watched run since it was last told, as lines: every point, restarts, NaN.
+"""New events of a watched run since the last call, as lines: every point, restarts, NaN.
 
-Keeps of a run no more than how far each curve was told. Cleans what it tells.
+Keeps only how many points of each curve were printed. Cleans its output.
 """
 
 import struct
@@ -21,7 +21,7 @@ _REWOUND, _WENT_ON, _ANEW = "rewound to", "went on in another file at", "written
 
 
 class Changes:
-    """Of one run; only its newest values are told at first, unless `whole`."""
+    """Of one run; at first only its newest values are printed, unless `whole`."""
 
     def __init__(self, *, whole: bool = False) -> None:
         self._newest_alone = not whole
@@ -30,8 +30,8 @@ class Changes:
         self._problems: set[tuple[str, str]] = set()
 
     def lines(self, run: RunLog, tags: Filter) -> Iterator[str]:
-        """Parted by tabs: `run, !, words` for breaks; `run, step, tag=value …` for each step at
-        which something is new; `run, !, words` for what is no number, and for files."""
+        """Separated by tabs: `run, !, words` for breaks; `run, step, tag=value …` for each step at
+        which something is new; `run, !, words` for NaN or Inf, and for files."""
         name = one_line(run.name)
         breaks: defaultdict[Break, list[str]] = defaultdict(list)
         by_step: defaultdict[int, list[tuple[str, float]]] = defaultdict(list)
@@ -62,7 +62,8 @@ class Changes:
                 yield f"{name}\t!\t{one_line(problem.name)}: {one_line(problem.reason)}"
 
     def _take(self, series: Series) -> tuple[int, list[Break]]:
-        """Count all as told; the place of the first point that was not, and the breaks since."""
+        """Mark all points as printed; return the index of the first new one, and the breaks
+        since."""
         told, last = self._told.get(series.tag, (0, b""))
         breaks = Counter(_breaks(series))
         new = list(breaks - self._breaks.get(series.tag, Counter()))
@@ -92,7 +93,7 @@ def _identity(series: Series, count: int) -> bytes:
 
 
 def _alarm(series: Series, start: int) -> int:
-    """From where on a value that is no number is news: not where none was one before already."""
+    """From which index a NaN or Inf is new: not where the values before were NaN or Inf already."""
     finite = np.isfinite(series.values[max(0, start - 1) :])
     if start and not finite[0]:
         return start - 1 + (int(finite.argmax()) if finite.any() else len(finite))
