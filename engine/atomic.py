@@ -58,9 +58,9 @@ def write_json(path: Path, value: object, *, durable: bool = True) -> None:
 
 
 def encode_json(value: object) -> bytes:
-    """A JSON value as it is written here.
+    """A JSON value as finetop writes it.
 
-    NaN and infinity are refused: JSON has no word for them. What is not valid Unicode is escaped.
+    NaN and infinity are refused: JSON cannot represent them. What is not valid Unicode is escaped.
     """
     text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
     return f"{text}\n".encode("utf-8", "backslashreplace")

@@ -1,6 +1,6 @@
 """The errors that a user can act on: what happened, where, what to do.
 
-Anything else that is raised is our own mistake and keeps its traceback.
+Every other exception is a defect of finetop and keeps its traceback.
 """
 
 
@@ -23,6 +23,6 @@ class EngineError(Exception):
 
 
 class JobFailed(EngineError):
-    """A job was started rightly and did not reach its end."""
+    """A job that started correctly and failed before its end."""
 
     exit_code = 1

@@ -1,4 +1,4 @@
-"""What notebooks and scripts ask of models, without a screen:
+"""Access to models from notebooks and scripts, without a screen:
 
     from engine import notebook
 
@@ -8,7 +8,7 @@
     print(notebook.render("tuned=run:emotion-ab12", "i miss my dog").text)
     print(notebook.decode("tuned=run:emotion-ab12", sample.output_ids))
 
-The models live in a process of their own, which is started when first asked and ends with this one:
+The models run in a separate process, which starts at the first request and ends with this one:
 nothing heavy is imported here. An arm is written as everywhere in finetop, see
 `engine.compare.arms`; what goes wrong is raised as EngineError, with title, detail and hint.
 """
@@ -36,12 +36,12 @@ from engine.jobs.process import worker_command, worker_environment
 from engine.text import clean
 
 PromptInput = str | Prompt | Sequence[Mapping[str, str]]
-"""What is asked: what a user says, or messages with role and content, or a prompt of a file."""
+"""A user message, messages with role and content, or a prompt of a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedPrompt:
-    """A prompt as an arm reads it."""
+    """A prompt as rendered for an arm."""
 
     text: str
     ids: tuple[int, ...]
@@ -50,11 +50,11 @@ class RenderedPrompt:
 
 
 class Session:
-    """Models in memory, in one process of their own; a context manager that ends it.
+    """Models in memory, in one separate process; a context manager that ends it.
 
     `device` is auto, cpu, cuda:0 …; `runs` the folder that `run:ID` is looked for in (None: as the
     command `finetop` does); `memory_bytes` what the weights may take together (None: half of what
-    is free). One question at a time: other threads wait.
+    is free). One request at a time: other threads wait.
     """
 
     def __init__(
@@ -89,17 +89,17 @@ class Session:
         """The answers of all arms to all prompts: for each prompt those of the arms, in order.
 
         Prompts are answered `batch` at a time; `decoding` is of `engine.recipes.settings.Decode`:
-        max_new_tokens, temperature (0, greedy), top_p, top_k, seed. `on_sample` is told of each
-        answer as it comes. A prompt that an arm cannot read, such as one longer than its context,
-        has no sample of it, and a warning. Raises EngineError. An interrupt ends it at once, and
-        the models stay.
+        max_new_tokens, temperature (0, greedy), top_p, top_k, seed. `on_sample` is called with each
+        answer when it is complete. A prompt that an arm cannot read, such as one longer than its
+        context, has no sample of it, and a warning. Raises EngineError. An interrupt ends it at
+        once, and the models stay.
         """
         named = [parse_arm(arm) if isinstance(arm, str) else arm for arm in arms]
         requests = [_request_of(at, prompt) for at, prompt in enumerate(prompts, 1)]
         fields = {"prompts": requests, "decoding": decoding, "batch": batch}
         answers: dict[tuple[str, str], Sample] = {}
         texts = [format_arm(arm) for arm in named]
-        # Closed at once where the caller is interrupted, so that the next question can be asked.
+        # Closed at once where the caller is interrupted, so that the next request can be sent.
         with contextlib.closing(self.ask("answers", arms=texts, **fields)) as events:
             for event in events:
                 if event["event"] == "answer":
@@ -128,7 +128,7 @@ class Session:
         """The events of any request that `engine.worker.companion.handlers` answers, `done` the
         last.
 
-        Raises EngineError where it cannot be answered, JobFailed where the process died.
+        Raises EngineError where it cannot be answered, JobFailed where the process exited.
         """
         with self._asking:
             if self._process is None or self._process.poll() is not None:
@@ -138,7 +138,7 @@ class Session:
             yield from self._events(kind, fields)
 
     def close(self) -> None:
-        """Let go of all models."""
+        """Unload all models."""
         process, self._process = self._process, None
         if process is not None:
             assert process.stdin is not None
@@ -171,7 +171,7 @@ class Session:
         try:
             while not ended:
                 event = self._receive()
-                if event["id"] != identity:  # what an interrupted question still says
+                if event["id"] != identity:  # remaining output of an interrupted request
                     continue
                 ended = event["event"] in ("done", "error")
                 if event["event"] == "error":
@@ -185,7 +185,7 @@ class Session:
     def _send(self, request: Mapping[str, Any]) -> None:
         assert self._process is not None
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # what comes back, or does not, tells more
+        with contextlib.suppress(BrokenPipeError):  # the reply, or its absence, has more details
             self._process.stdin.write(json.dumps(request, allow_nan=False).encode() + b"\n")
             self._process.stdin.flush()
 
@@ -210,7 +210,7 @@ _sharing = threading.Lock()
 
 
 def shared() -> Session:
-    """The session that the functions of this module ask; it ends with the program."""
+    """The session that the functions of this module share; it ends with the program."""
     global _shared
     with _sharing:
         if _shared is None:

@@ -1,7 +1,7 @@
-"""Opening files that nobody vouches for: regular files only, bounded, never waiting.
+"""Opening untrusted files: regular files only, bounded, never blocking.
 
-A pipe named config.json must not hang a picker, and a web page saved as weights must be called one.
-Owns no format; refuses directories, devices and pipes.
+A pipe named config.json must not block a list of models, and a web page saved as weights is
+reported as such. Owns no format; refuses directories, devices and pipes.
 """
 
 import os
@@ -12,7 +12,7 @@ from typing import BinaryIO
 from engine.errors import EngineError
 
 _SNIFFED = 512
-"""Bytes that are enough to tell a file that is not what its name says."""
+"""Bytes that are enough to recognise a file that is not of the type its name says."""
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -43,7 +43,7 @@ def read_bounded(path: Path, limit: int) -> bytes:
 
 
 def recognise_impostor(head: bytes) -> str | None:
-    """What a file is instead of what its name says, from its first bytes, in plain words.
+    """The actual type of a file whose name says otherwise, from its first bytes, in plain words.
 
     None where it may be right.
     """
@@ -80,7 +80,7 @@ def list_files(folder: Path) -> dict[str, os.stat_result]:
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a folder or leads to one; False for a link that leads in a circle."""
+    """Whether it is a folder or leads to one; False for a link in a cycle."""
     try:
         return entry.is_dir()
     except OSError:

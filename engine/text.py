@@ -1,7 +1,7 @@
 """The one place where untrusted text becomes safe to show on a terminal.
 
 Model output, data rows, tags, file names and logs can hold control sequences that retitle or drive
-the user's terminal. They are replaced by visible marks, never removed in silence.
+the user's terminal. They are replaced by visible marks, never silently removed.
 """
 
 import re

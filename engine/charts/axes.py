@@ -1,7 +1,7 @@
-"""What a chart can be drawn along: step, time, tokens, epochs; and reading values at a cursor.
+"""The x axes of a chart: step, time, tokens, epochs; and reading values at a cursor.
 
-Tokens and epochs are the run's own, joined by step from what it logged; where it logged none, the
-axis says so instead of guessing. Owns no drawing.
+Tokens and epochs are joined by step from what the run logged; where it logged none, the axis is
+reported as missing instead of guessed. Owns no drawing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -42,18 +42,18 @@ TOKEN_TAGS = (
     "total_tokens",
     "consumed_tokens",
 )
-"""Where writers log how many tokens were seen in all: ours, the Trainer, TRL, and others."""
+"""Tags for the total number of tokens seen: of finetop, the Trainer, TRL, and others."""
 EPOCH_TAGS = ("train/epoch", "epoch", "trainer/epoch", "global/epoch")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Along:
-    """Where the points of a series lie on an axis."""
+    """The positions of a series' points on an axis."""
 
     x: Floats
-    """One for each point, NaN where its place is not known; empty where the axis is not there."""
+    """One for each point, NaN where its place is unknown; empty where the axis is missing."""
     missing: str = ""
-    """Why there is no such axis for this run, for whoever shows it."""
+    """Why this run has no such axis, as shown on screen."""
 
 
 def along(axis: Axis, series: Series, run: Mapping[str, Series]) -> Along:
@@ -81,7 +81,7 @@ def cut(
 ) -> tuple[Floats, Floats]:
     """The part of a line through points that lies in `span`, in order of x.
 
-    Where it goes on outside, it is cut at the span's end; `log` is whether it is straight on a
+    A segment that leaves the span is cut at its end; `log` is whether it is straight on a
     logarithmic scale. `x` and `y` have one length.
     """
     low, high = span
@@ -102,7 +102,7 @@ def cut(
 
 
 def _between(x: Floats, y: Floats, right: int, at: float, log: bool) -> float:
-    """The height at `at` of the line from the point before `right` to it; NaN where it is none."""
+    """The value at `at` on the line from the point before `right` to it; NaN where undefined."""
     if not 0 < right < len(x):
         return np.nan
     one, other = float(y[right - 1]), float(y[right])

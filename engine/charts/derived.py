@@ -1,6 +1,6 @@
-"""What follows from curves and was not logged: perplexity of a loss, and where numbers ended.
+"""Values derived from curves: perplexity of a loss, and the steps of the first NaN or Inf.
 
-A derived curve is always told apart from a logged one.
+A derived curve is always marked as such.
 
 The rule for perplexity, exp of a mean NLL in nats per token: the tag's last part is a name of a
 token-level NLL (`loss`, `nll`, `cross_entropy`, `lm_loss`, …), the parts before it are nothing but
@@ -31,12 +31,12 @@ _OTHER_OBJECTIVE = re.compile(
     re.IGNORECASE,
 )
 _CLASSIFIER = re.compile(r"(^|\.)id2label\b|architectures .*(Classification|Regression)")
-_OWN_MEASURES = re.compile(r"^forget/")  # finetop's own KL to the base is a measure, no objective
+_OWN_MEASURES = re.compile(r"^forget/")  # finetop's own KL to the base is no objective
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Derived:
-    """A curve that nobody logged."""
+    """A curve that is computed, not logged."""
 
     series: Series
     formula: str
@@ -45,7 +45,7 @@ class Derived:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A curve that stopped being numbers."""
+    """A curve with NaN or infinite values."""
 
     tag: str
     step: int
@@ -56,7 +56,7 @@ class Alert:
     count: int
     """How many such values there are."""
     recovered: bool
-    """Whether a number came after the last of them."""
+    """Whether a finite value came after the last of them."""
 
 
 def perplexities(
@@ -96,7 +96,7 @@ def _exp(values: Floats) -> Floats:
 
 
 def perplexity_tag(tag: str) -> str | None:
-    """What the perplexity of this loss would be called; None where it is no NLL by its name."""
+    """The tag of the perplexity of this loss; None where its name is not that of an NLL."""
     *above, name = tag.split("/")
     prefix = ""
     split, _, rest = name.partition("_")

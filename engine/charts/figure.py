@@ -1,7 +1,7 @@
 """A chart as shapes on a page: what is on the screen, for a report. Writes no format itself.
 
-Curves are thinned as on the screen, so spikes stay and what is no number is a gap; the raw curve
-is faint behind the smoothed one; every curve has a mark beside its colour.
+Curves are thinned as on the screen, so spikes stay and NaN is a gap; the raw curve is dimmed behind
+the smoothed one; every curve has a marker beside its colour.
 """
 
 import math
@@ -18,7 +18,7 @@ from engine.events.series import Floats, smooth, thin
 from engine.text import one_line
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#4d4d4d")
-"""Okabe and Ito's, which most colour-blind people tell apart, on white."""
+"""The Okabe-Ito palette, which most colour-blind readers can distinguish on white."""
 INK, GRID = "#222222", "#dddddd"
 WIDTH, HEIGHT = 960, 540
 _LEFT, _RIGHT, _TOP, _BOTTOM = 76, 24, 44, 56
@@ -41,7 +41,8 @@ class Line:
     exact: bool = False
     """A few measured points: never smoothed, and never joined as long as they are few."""
     faint: bool = False
-    """Behind the others, without mark or name: what a resume left of the curve of that label."""
+    """Drawn behind the others, without marker or name: points of that curve which a resume
+    discarded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,9 @@ class Look:
     window: tuple[float, float] | None = None
     """The part of x that is shown; None: all of it."""
     levels: tuple[tuple[float, str], ...] = ()
-    """Values of note, a line across for each, with its name."""
+    """Marked values, a horizontal line for each, with its name."""
     restarts: tuple[float, ...] = ()
-    """Where along x a run was taken up again: a line down for each."""
+    """Positions of resumes along x: a vertical line for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,7 @@ def sketch(lines: Sequence[Line], look: Look = Look()) -> Sketch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Prepared:
-    """A curve in order of x, without points that have no place; NaN where a value has none."""
+    """A curve in order of x, without points of unknown position; NaN where a value is missing."""
 
     x: Floats
     raw: Floats
@@ -292,7 +293,7 @@ def _curve(
 def _pieces(
     x: Floats, y: Floats, across: _Scale, up: _Scale
 ) -> tuple[npt.NDArray[np.float64], ...]:
-    """The parts of a curve between what is no number."""
+    """The parts of a curve between NaN values."""
     places = np.column_stack([across.place(x), up.place(y)])
     finite = np.isfinite(places).all(axis=1)
     edges = np.flatnonzero(np.diff(finite.astype(np.int8), prepend=0, append=0))

@@ -1,10 +1,10 @@
-"""Which colour and which mark a run has: by its name, so that both stay from day to day."""
+"""The colour and the marker of a run, derived from its name, so that both are stable."""
 
 import zlib
 from collections.abc import Sequence
 
 MARKS = ("circle", "square", "diamond", "triangle", "cross", "plus")
-"""Shapes that tell curves apart without colour."""
+"""Marker shapes that distinguish curves without colour."""
 
 
 def identities(names: Sequence[str], colours: int) -> list[tuple[int, int]]:
@@ -12,7 +12,7 @@ def identities(names: Sequence[str], colours: int) -> list[tuple[int, int]]:
 
     The colour comes from the letters of the name alone. So does the mark, but where a name shown
     with it has the same, the later in order of name takes the next one that is used least: up to
-    six curves are told apart by their marks, more by mark and colour. The order does not matter.
+    six curves differ in their marker, more in marker and colour. The order does not matter.
     """
     found: dict[str, tuple[int, int]] = {}
     for name in sorted(set(names)):

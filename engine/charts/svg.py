@@ -6,7 +6,7 @@ from engine.charts.figure import INK, Mark, Sketch, Stroke, Words
 
 
 def draw(sketch: Sketch) -> str:
-    """The document, well-formed whatever its words hold."""
+    """The document, well-formed for any text."""
     size = f'width="{sketch.width}" height="{sketch.height}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size}'

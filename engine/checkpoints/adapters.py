@@ -53,7 +53,7 @@ def describe_adapter(entry: Checkpoint, names: Collection[str]) -> Checkpoint:
 
 
 def add_base(entry: Checkpoint, base: Checkpoint | None) -> Checkpoint:
-    """The adapter with what its base lends it, or with the reason why that cannot be."""
+    """The adapter with the fields of its base, or with the reason why it has none."""
     if base is None:
         why = f"its base is not on this machine: {entry.base}" if entry.base else None
         return replace(entry, base_reason=why, reason=entry.reason or why)

@@ -37,7 +37,7 @@ def scan(folders: Sequence[Path], runs: Sequence[Path]) -> list[Checkpoint]:
 
 
 def resolve(ref: str, runs: Sequence[Path] = ()) -> Checkpoint:
-    """The checkpoint that a recipe names; also a path, or a name that the hub's cache knows.
+    """The checkpoint that a recipe names; also a path, or a name in the Hub cache.
 
     Raises EngineError where there is none, or where it cannot be used. An adapter that is whole and
     only lacks its base is given, with its `base_reason`: whoever asks may have another base for it.

@@ -1,7 +1,7 @@
 """What `config.json` says of a checkpoint, and whether it is a causal language model at all.
 
-Judged by transformers' own table of classes, never by a name's look: Gemma 3's causal class is
-called ForConditionalGeneration. Believes no type and no size that is written there.
+Decided by transformers' own table of classes, not by the form of a name: Gemma 3's causal class is
+called ForConditionalGeneration. Types and sizes in the file are checked, not trusted.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""One folder described: whatever is in it, without loading, importing or running any of it.
+"""Describes one folder without loading, importing or running anything in it.
 
-Reads a folder again only where a file of it came, went or changed. Finds an adapter's base.
+Reads a folder again only where a file was added, removed or changed. Finds an adapter's base.
 """
 
 import os
@@ -69,7 +69,7 @@ def _open(path: Path, ref: str | None, source: str) -> tuple[Checkpoint, Stamp]:
 
 @lru_cache(maxsize=2048)
 def _describe(entry: Checkpoint, stamp: Stamp) -> Checkpoint:
-    """Read the folder; again only where a file came, went or changed."""
+    """Read the folder; again only where a file was added, removed or changed."""
     names = frozenset(name for name, _, _ in stamp)
     describe = describe_adapter if entry.kind == "adapter" else describe_model
     return describe(entry, names)
@@ -86,7 +86,7 @@ def inspect_bundled() -> Checkpoint:
 
 
 def _explain_download(entry: Checkpoint) -> Checkpoint:
-    """Why files of the cache are not there: a cut download, or a blob that was removed."""
+    """Why files of the cache are missing: an incomplete download, or a removed blob."""
     repository, reason = hub_cache.find_repository(entry.path), entry.reason
     if reason is None or not repository:
         return entry
@@ -104,7 +104,7 @@ def locate(named: str) -> Path | None:
     """Where a checkpoint lies that is named by a path, the hub's name, or as bundled elsewhere."""
     try:
         path = Path(named).expanduser()
-    except RuntimeError:  # the home of a user who is not there
+    except RuntimeError:  # the home of a user who does not exist
         return None
     if named and os.path.isdir(path):
         return _pick_snapshot(path) if hub_cache.is_repository(path) else path

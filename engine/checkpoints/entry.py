@@ -9,7 +9,7 @@ NOT_DOWNLOADED = "weights not downloaded"
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A model or an adapter as it lies on disk. All text in it is untrusted and not yet cleaned."""
+    """A model or an adapter on disk. All text in it is untrusted and not yet cleaned."""
 
     ref: str
     """What a recipe names it by: `bundled:demo-base`, `run:<job id>` or an absolute path."""
@@ -41,4 +41,4 @@ class Checkpoint:
     base_path: Path | None = None
     """Adapters: where the base was found on this machine."""
     base_reason: str | None = None
-    """Adapters: why that base cannot be used; the adapter itself may be whole and go on another."""
+    """Adapters: why that base cannot be used; it may be complete and fit another base."""

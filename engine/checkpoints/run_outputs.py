@@ -1,4 +1,4 @@
-"""What runs leave: the adapter or model in a job directory, its name, and where it began."""
+"""Outputs of runs: the adapter or model in a job directory, its name, and its base."""
 
 import os
 import tomllib
@@ -17,12 +17,12 @@ from engine.safe_open import read_bounded
 _OUTPUTS = ("adapter", "model")
 """The folders of a job directory that hold weights: a run makes one of them."""
 MERGED = "base"
-"""The folder of a run that merged an adapter first: the whole model that its own goes on."""
+"""The folder of a run that merged an adapter first: the full model that its new adapter needs."""
 _LARGEST_RECIPE = 1 << 20
 
 
 def inspect_run(run: Path, runs: Sequence[Path]) -> Checkpoint | None:
-    """What the run left; None where it has left nothing yet.
+    """The output of the run; None where there is none yet.
 
     An adapter's base is the run's own merged one; else it is sought by the name in its config
     and, where that leads nowhere because folders were moved, by the recipes of this run and of
@@ -46,9 +46,9 @@ def inspect_run(run: Path, runs: Sequence[Path]) -> Checkpoint | None:
 
 
 def find_root(checkpoint: Checkpoint, runs: Sequence[Path]) -> Checkpoint:
-    """The whole model that all began with, through every run that a checkpoint builds on.
+    """The root model of a checkpoint, through every run that it was trained from.
 
-    Where the way back ends early, because a run is gone, it is the model where it ends.
+    Where an earlier run is missing, it is the model at which the chain ends.
     """
     seen: set[Path] = set()
     while True:
@@ -95,7 +95,8 @@ def find_run(ref: str, runs: Sequence[Path]) -> Path | None:
 
 
 def _trace_base(run: Path, runs: Sequence[Path]) -> Path | None:
-    """The whole model that an adapter began with: a run may go on with another run's adapter."""
+    """The full model that an adapter was first trained on: a run may continue another run's
+    adapter."""
     seen: set[Path] = set()
     while run not in seen:
         seen.add(run)

@@ -46,7 +46,7 @@ _BITS = {
 }
 _NAMES = {"F64": "fp64", "F32": "fp32", "F16": "fp16", "BF16": "bf16", "I8": "int8", "U8": "uint8"}
 
-# Saved beside the weights but not learned: causal masks of GPT-2 and GPT-NeoX, rotary frequencies,
+# Saved beside the weights but not trained: causal masks of GPT-2 and GPT-NeoX, rotary frequencies,
 # and what bitsandbytes keeps to undo its packing.
 _NOT_PARAMETERS = re.compile(
     r"(?:\b(?:attn|attention)\.(?:masked_)?bias|\.inv_freq|\.SCB|\.weight_format"
@@ -59,13 +59,13 @@ class Header:
     tensors: int
     """How many are stored."""
     parameters: int
-    """Learned numbers; two to a byte where bitsandbytes packed them in 4 bits."""
+    """Trained parameters; two to a byte where bitsandbytes packed them in 4 bits."""
     elements: Mapping[str, int]
     """Parameters by the type that they are stored in, as the format spells it."""
 
 
 def name_dtype(elements: Mapping[str, int]) -> str | None:
-    """The type that most parameters have, as people write it (`bf16`); None for none."""
+    """The dtype of most parameters, in its short form (`bf16`); None for none."""
     if not elements:
         return None
     most = max(elements, key=lambda dtype: elements[dtype])
@@ -75,7 +75,7 @@ def name_dtype(elements: Mapping[str, int]) -> str | None:
 def read_header(path: Path) -> Header:
     """Read and check the header of one file.
 
-    Raises EngineError whose title names the file and says in plain words what it is instead.
+    Raises EngineError whose title names the file and what it actually is.
     """
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size

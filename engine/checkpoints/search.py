@@ -1,4 +1,5 @@
-"""Looking for checkpoints in folders: a few levels deep, through links, loops and crowds."""
+"""Search for checkpoints in folders: a few levels deep, safe with links, cycles and huge
+folders."""
 
 import os
 from collections import deque

@@ -1,4 +1,5 @@
-"""Where to look for checkpoints and data: the environment, else the user's config, else here.
+"""Search paths of checkpoints and data: the environment, else the user's config, else the current
+folder.
 
 1. `FINETOP_MODELS` and `FINETOP_DATA`: folders, separated as in PATH.
 2. `models = [...]` and `data = [...]` in `config.toml` in the user's config folder.

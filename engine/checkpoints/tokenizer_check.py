@@ -1,6 +1,7 @@
 """Whether a folder holds a tokenizer that loads without custom code, and a chat template.
 
-Does not load the vocabulary: some are 30 MB of JSON. Its first and last bytes tell a whole file.
+Does not load the vocabulary: some are 30 MB of JSON. Its first and last bytes show whether it is
+complete.
 """
 
 import os

@@ -19,11 +19,11 @@ _NOT_WEIGHTS = frozenset({"training_args.bin", "optimizer.pt", "scheduler.pt", "
 
 
 class WeightsMissing(EngineError):
-    """No weights are there."""
+    """There are no weights."""
 
 
 class PartsMissing(WeightsMissing):
-    """A part of them is not there."""
+    """A part of the weights is missing."""
 
 
 def read_weights(folder: Path, names: Collection[str]) -> Header:
@@ -49,7 +49,7 @@ def is_weights(name: str) -> bool:
 
 
 def explain_absence(names: Collection[str]) -> str | None:
-    """What there is instead of weights that can be read; None where there is nothing at all."""
+    """The unusable weights that are there; None where there are none at all."""
     parts = sorted(name for name in names if name.endswith(".safetensors"))
     if parts and any("-of-" in name for name in parts):
         return f"{_INDEX} is missing: which part holds what is not known"

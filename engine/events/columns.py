@@ -1,7 +1,7 @@
 """The points of event files, by file and tag: arrays that grow at the end.
 
-Knows nothing of attempts. A column may be windows into what several files were merged to, so that
-no point is held twice.
+Independent of attempts. A column may be windows into the merge of several files, so that no point
+is held twice.
 """
 
 from collections.abc import Sequence

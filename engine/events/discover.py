@@ -1,4 +1,4 @@
-"""The runs below some paths, found and found again: directories only, nothing is ever written.
+"""Finds the runs below some paths, repeatedly: directories only, nothing is ever written.
 
 A run is a directory with event files in it, a job of finetop, or an output directory of the
 Trainer that has a `trainer_state.json` and no event files in it or below. Links are followed, and
@@ -21,9 +21,9 @@ from engine.jobs.directory import JobDirectory
 _NUMBER = re.compile(r"(\d+)")
 _EVENTS = "events"
 _RENEW_SECONDS = 0.25
-"""How often the list is made anew while directories are still being looked into."""
+"""How often the list is rebuilt while directories are still being scanned."""
 _TURN = 200
-"""Folders without a run that are looked at in one poll; the others' turn comes."""
+"""Folders without a run that are scanned in one poll; the others follow in later polls."""
 
 
 class Kind(StrEnum):
@@ -83,7 +83,7 @@ def roots(paths: Iterable[str | Path]) -> list[Path]:
 
 
 class Finder:
-    """Keeps the list of runs below its roots true. For one thread."""
+    """Keeps the list of runs below its roots up to date. For one thread."""
 
     def __init__(
         self, paths: Sequence[Path], *, clock: Callable[[], float] = time.monotonic
@@ -146,7 +146,7 @@ class Finder:
                 self._settle(node)
 
     def _settle(self, node: _Node) -> None:
-        """Take over what a directory turned out to hold."""
+        """Store the scan result of a directory."""
         identity = node.folder.identity
         owner = self._owners.setdefault(identity, node) if identity else node
         if owner is not node and not owner.gone and owner.folder.identity == identity:

@@ -1,7 +1,7 @@
 """One TensorBoard Event: its time, its step, and what its summary holds.
 
-The plain decoder, a field at a time, for every encoding writers use. It also tells where the
-numbers of an event lie, so that `scalars` can read thousands like it at once.
+The plain decoder, a field at a time, for every encoding writers use. It also returns where the
+numbers of an event are, so that `scalars` can read thousands like it at once.
 
 Schemas: tensorflow/core/util/event.proto, framework/{summary,tensor,types}.proto.
 """
@@ -104,7 +104,7 @@ _OTHER_VALUES = {3: "histogram", 4: "image", 5: "histogram", 6: "audio"}
 
 
 def read_event(data: bytes, start: int, stop: int) -> Event:
-    """The event that lies in `data[start:stop]`. Raises Malformed."""
+    """The event in `data[start:stop]`. Raises Malformed."""
     event = Event()
     summaries = 0
     for item in read_fields(data, start, stop):

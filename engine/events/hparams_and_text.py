@@ -1,7 +1,7 @@
-"""What event files say beside numbers, for an overview: hyper-parameters and text summaries.
+"""Other contents of event files, for an overview: hyper-parameters and text summaries.
 
 Bounded: a writer may log a page of text at every step, and only the newest of each tag is kept,
-cut where it is very long. The text is as the file has it; whoever shows it cleans it.
+cut where it is very long. The text is unchanged; the caller cleans it before it is shown.
 
 Schemas: tensorboard/plugins/hparams/{plugin_data,api}.proto, google/protobuf/struct.proto.
 """

@@ -16,7 +16,7 @@ _ENTRY = re.compile(
 _ITEM = re.compile(r"( *)- +(.*)$")
 _FLOAT = re.compile(r"[-+]?(\d[\d_]*)?\.?\d+(e[-+]?\d+)?$|[-+]?\d+\.(e[-+]?\d+)?$", re.IGNORECASE)
 _NUMBER_LETTERS = 64
-"""What is longer is no number that somebody set."""
+"""Longer texts are not numbers of a configuration."""
 _SPECIAL = {".nan": float("nan"), ".inf": float("inf"), "-.inf": float("-inf")}
 _TRUTHS = {"true": True, "false": False, "null": None, "~": None, "": None}
 

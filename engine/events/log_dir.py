@@ -1,7 +1,7 @@
 """A directory of event files, followed: every file, appended bytes only, all attempts as one curve.
 
-Never writes, never gives a file up, and raises nothing for what a file holds: what cannot be read
-is told in `problems`. Tags and names are as the files have them; whoever shows them cleans them.
+Never writes, never stops retrying a file, and raises nothing for its content: errors are in
+`problems`. Tags and names are unchanged; the caller cleans them before they are shown.
 """
 
 import time
@@ -22,7 +22,7 @@ _NOTES_BYTES = 1 << 20
 class LogDir:
     """Follows the event files of one directory, not of those below it.
 
-    For one thread. What it hands out is never changed afterwards, so others may keep it.
+    For one thread. Returned values are immutable, so callers may keep them.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class LogDir:
     ) -> None:
         self.path = path
         self.folder = folder or Folder(path)
-        """What the directory holds; whoever gave it looks at it, and then calls `read`."""
+        """The directory listing; the owner refreshes it and then calls `read`."""
         self.series: dict[str, Series] = {}
         """The curve of each tag, newest write wins; replaced, never changed, by `poll`."""
         self.problems: tuple[Problem, ...] = ()
@@ -66,7 +66,7 @@ class LogDir:
         return self.read(budget_seconds)
 
     def waits(self) -> bool:
-        """Whether `read` may find something, by what the folder last saw."""
+        """Whether `read` may find something, by the last listing of the folder."""
         known = self.folder.files is self._seen and self.folder.refused == self._refused
         known &= self.folder.known.get(HPARAMS) == self._noted
         return self.pending or not known or self._clock() >= self._retry_at

@@ -1,6 +1,6 @@
-"""All runs below some paths, loaded within a budget of time: what is looked at first, first.
+"""All runs below some paths, loaded within a time budget, visible runs first.
 
-Newest values come from the ends of the files, so that a table of a thousand runs stands long
+Newest values come from the ends of the files, so that a table of a thousand runs is complete long
 before all their points are read; whole curves follow, those that are on screen before the others.
 The order of the runs never depends on what was read. Read-only, and for one thread.
 """
@@ -24,7 +24,7 @@ SLICE_SECONDS = 0.01
 TOGETHER = 8
 """How many files' newest values are decoded at once."""
 LOOK_SECONDS = 0.25
-"""How often what is known is looked at while there is still something to read."""
+"""How often known runs are polled while there is still something to read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +72,7 @@ class _Member:
         self._settings: tuple[object, dict[str, Setting]] = (None, {})
 
     def large(self) -> bool:
-        """Whether reading it takes longer than a glimpse is worth, and a glimpse is possible."""
+        """Whether its newest values should be read first, and can be."""
         if isinstance(self.log, TrainerLog):
             return False
         return sum(signature[2] for signature in self.found.folder.files.values()) > CHUNK // 8
@@ -193,7 +193,7 @@ class Fleet:
         return changed
 
     def _read(self, deadline: float | None) -> set[str]:
-        """News of what is known, then newest values of the rest, then whole curves."""
+        """Updates of known runs, then newest values of the rest, then whole curves."""
         changed: set[str] = set()
         begun = False
 

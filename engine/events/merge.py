@@ -1,7 +1,7 @@
 """One curve out of several files: the newest write wins from the step it rewinds to.
 
-A pure function of what the files hold: however the polls fell, the curve is the same. Every point
-is held once: after a merge the files' columns are windows into what was merged.
+A pure function of the files' contents: the curve does not depend on the timing of polls. Every
+point is held once: after a merge the files' columns are windows into what was merged.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from engine.events.series import Branch, Series
 
 _NEVER = (1 << 63) - 1
 _MOST_WINDOWS = 64
-"""A file whose points lie in more pieces than this keeps them to itself."""
+"""A file whose points are in more pieces than this keeps its own arrays."""
 _State = tuple[FilePoints, int, int]  # a file, its points of the tag, its purges
 
 
@@ -46,7 +46,7 @@ class Curve:
         return Series(self._tag, *merged.arrays, self._abandoned, self._restarts)
 
     def _append(self, columns: list[Column | None], state: list[_State]) -> Window | None:
-        """Take over what the newest file appended; None where that would not be the truth."""
+        """Append the new points of the newest file; None where a full merge is needed."""
         merged = self._merged
         if len(state) != len(self._state) or merged is None:
             return None
@@ -95,7 +95,7 @@ class Curve:
             if start < stop:
                 cut(lowest)
             self._ceiling = int(steps[kept].max(initial=-_NEVER))
-            if len(left) > branches:  # it says where it rewound to: a lower step, lower
+            if len(left) > branches:  # a lower step rewinds further
                 self._ceiling = max(self._ceiling, lowest - 1)
             first = start
             for step, held in file.purges:
@@ -144,7 +144,7 @@ def _hand_over(
             for first, last in _runs(mine, bounds)
         ]
         if column is holders[-1] and windows[-1].store is not merged:
-            windows.append(Window(merged, merged.used, merged.used))  # where it will go on
+            windows.append(Window(merged, merged.used, merged.used))  # where it continues
         column.move(windows)
 
 

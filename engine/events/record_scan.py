@@ -1,9 +1,9 @@
 """Where each record of a stretch of bytes begins and ends, by the checked headers alone.
 
 A chain must be walked a record at a time; but a training loop writes the same few tags again and
-again, so the lengths repeat. The repetition is guessed, and thousands of headers are compared
-with the guess at once. A guess never decides anything: each header must be the one that is known
-to be right for its length.
+again, so the lengths repeat. The repetition is guessed, and thousands of headers are compared with
+the guess at once. A guess is never trusted: each header must be the one that is known to be right
+for its length.
 """
 
 import struct

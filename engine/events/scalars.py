@@ -209,7 +209,7 @@ class Decoder:
                 self.facts.add_text(value.tag, event.step, event.wall_time, data, value.tensor)
             elif plugin == hparams_and_text.HPARAMS and value.content:
                 self.facts.add_hparams(data, value.content)
-        except (Malformed, RecursionError):  # lists may lie in lists without end
+        except (Malformed, RecursionError):  # nesting may be unlimited
             self.unreadable += 1
 
     def _is_scalar(self, value: Value) -> bool:

@@ -42,7 +42,7 @@ class Series:
     values: Floats
     abandoned: tuple[Branch, ...] = field(default=())
     restarts: tuple[int, ...] = field(default=())
-    """The first step of every later file that goes on with this tag."""
+    """The first step of every later file that continues this tag."""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -122,7 +122,7 @@ def _debiased(values: Floats, weight: float) -> Floats:
 def thin(
     x: npt.ArrayLike, y: npt.ArrayLike, columns: int, span: tuple[float, float] | None = None
 ) -> tuple[Floats, Floats]:
-    """At most three points a column: its lowest, its highest, and NaN where something is missing.
+    """At most three points a column: its lowest, its highest, and NaN where a value is missing.
 
     `x` and `y` have one length; columns part `span` evenly, or the range of x. With a fixed span
     the columns stay where they are while a curve grows. Points come back ordered by x, so a line
@@ -165,7 +165,7 @@ def _extremes(values: Floats, offset: int) -> list[int]:
 def bucket(values: npt.ArrayLike, width: int) -> Floats:
     """`values` in at most `width` buckets of equal count, each the mean of its finite values.
 
-    NaN where a bucket has none. The mean, because a sparkline tells level and trend, and an
+    NaN where a bucket has none. The mean, because a sparkline shows level and trend, and an
     extreme of each bucket would draw noise as a wall; the chart is where spikes are kept.
     """
     source = np.asarray(values, dtype=np.float64)

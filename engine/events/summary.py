@@ -1,4 +1,4 @@
-"""What the curves of a run come to: first, last, best; how far eval lies above train; perplexity.
+"""Summary of the curves of a run: first, last, best; how far eval lies above train; perplexity.
 
 Pure functions of curves; reads no file. Losses are taken as nats per token, as finetop and the
 Trainer of transformers log them.
@@ -64,8 +64,8 @@ class Gap:
 
 
 def summarise(series: Series, *, greater_is_better: bool | None = None) -> Summary | None:
-    """A curve's summary; None where it has no point. Without a word on it, the tag's name says
-    which way is better."""
+    """A curve's summary; None where it has no point. Without `greater_is_better`, the direction
+    follows from the tag's name."""
     if not len(series):
         return None
     low, high = _point(series.best()), _point(series.best(highest=True))
@@ -83,7 +83,8 @@ def summarise(series: Series, *, greater_is_better: bool | None = None) -> Summa
 
 
 def is_higher_better(tag: str) -> bool | None:
-    """By the words of a tag's last part: `eval/accuracy` yes, `eval/loss` no, `train/lr` None."""
+    """Direction from the words of a tag's last part: `eval/accuracy` yes, `eval/loss` no,
+    `train/lr` None."""
     words = set(_WORD.findall(tag.rsplit("/", 1)[-1].lower()))
     if words & _LOWER:
         return False

@@ -36,7 +36,7 @@ Newest = Mapping[str, Last]
 
 
 class Glimpser:
-    """Looks at the ends of many files, which are decoded together; like records are alike."""
+    """Reads the ends of many files and decodes similar records together."""
 
     def __init__(self) -> None:
         self._decoder = Decoder(from_start=False)
@@ -46,7 +46,7 @@ class Glimpser:
         return self.newest([tail(path, size)])[0]
 
     def newest(self, tails: Sequence[Records | None]) -> list[Newest]:
-        """The newest values of several files, from what `tail` says of each."""
+        """The newest values of several files, from the result of `tail` for each."""
         known = [one for one in tails if one is not None]
         points = self._decoder.decode(_joined(known))
         if points.purges:  # which values still count, only all of the run can tell
@@ -56,7 +56,7 @@ class Glimpser:
         return [self._last(points, start, stop) for start, stop in pairwise(bounds)]
 
     def _last(self, points: Points, start: int, stop: int) -> Newest:
-        # The last place of each tag, by looking from behind.
+        # The last position of each tag, searched from the end.
         tags, backwards = np.unique(points.tags[start:stop][::-1], return_index=True)
         places = (stop - 1 - backwards).tolist()
         return {

@@ -1,8 +1,8 @@
 """TFRecord framing: which bytes of a growing file are whole, undamaged records.
 
 Owns the offset up to which a file was read. Every length and every payload is checked against its
-CRC-32C; a record that is cut or damaged ends the reading there and is tried again later. Knows
-nothing of what a payload means.
+CRC-32C; a record that is cut or damaged ends the reading there and is tried again later. Does not
+interpret payloads.
 
 Framing (tensorflow/core/lib/io/record_writer.h): u64 length, u32 masked CRC of the length,
 payload, u32 masked CRC of the payload; all little-endian.
@@ -35,7 +35,7 @@ class Records:
     consumed: int
     """Bytes of `data` taken up by these records."""
     fault: str | None
-    """What is wrong with the next record; None: it is only not all there."""
+    """The error in the next record; None: it is only incomplete."""
     needed: int
     """Bytes that the next record takes; 0: not known yet."""
 
@@ -67,7 +67,7 @@ def _verified(data: bytes, stops: npt.NDArray[np.int64], sums: list[int]) -> int
 
 
 class Replaced(Exception):
-    """The file is no longer the one that was being read: begin again from its start."""
+    """The file was replaced: read it again from its start."""
 
 
 class RecordFile:

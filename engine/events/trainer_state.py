@@ -29,7 +29,7 @@ _SPLITS = ("eval", "test")
 
 
 class TrainerLog:
-    """Follows the trainer state of one output directory; the face of it is that of `LogDir`."""
+    """Follows the trainer state of one output directory; same interface as `LogDir`."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class TrainerLog:
         self.problems: tuple[Problem, ...] = ()
         self.others: Counter[str] = Counter()
         self.settings: dict[str, Setting] = {}
-        """What the Trainer notes of itself: best_metric, max_steps, num_train_epochs, …"""
+        """The Trainer's own values: best_metric, max_steps, num_train_epochs, …"""
         self.texts: dict[str, Text] = {}
         self.pending = False
         self._clock = clock
@@ -74,7 +74,7 @@ class TrainerLog:
         try:
             state = _load(self.path / name, size)
         except (OSError, ValueError, RecursionError) as error:
-            # It is written in place: what was read before stands until the rest is there.
+            # It is written in place: the earlier content is kept until the new one is complete.
             reason = getattr(error, "strerror", None) or str(error)
             self.problems = (Problem(name, f"cannot be read: {reason}"),)
             self._retry_at = self._clock() + RETRY_SECONDS
@@ -121,7 +121,7 @@ def is_checkpoint(name: str) -> bool:
 def curves(history: object) -> dict[str, Series]:
     """The series in a `log_history`; entries of another shape are passed over.
 
-    A whole number that no float holds is infinite, as `1e999` is.
+    An integer beyond the range of a float becomes infinite, as `1e999` does.
     """
     points: dict[str, tuple[list[int], list[float]]] = {}
     for entry in history if isinstance(history, list) else []:

@@ -121,12 +121,12 @@ def _sort(
             if not hidden and entry.is_dir():
                 folders.append(entry.name)
         except OSError:
-            pass  # a link that loops or may not be followed
+            pass  # a link in a cycle, or without permission
         return
     try:
         status = entry.stat()
     except OSError:
-        return  # gone since it was listed, or a link that leads nowhere
+        return  # removed since it was listed, or a broken link
     if stat.S_ISREG(status.st_mode):
         found = files if marked else known
         found[entry.name] = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)

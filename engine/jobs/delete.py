@@ -1,6 +1,6 @@
-"""Deleting a run for ever: which may go, and how it goes whole or not at all.
+"""Permanently deleting a run: which runs may be deleted, atomically.
 
-Asks nobody. Whoever calls has had the name of the run typed by a person.
+Asks for no confirmation: the caller has had the user type the name of the run.
 """
 
 import shutil
@@ -13,7 +13,8 @@ from engine.jobs.store import Store
 
 
 def check(job: JobDirectory, store: Store) -> None:
-    """Raises EngineError for a run that must stay: the shipped one, or one that (perhaps) runs."""
+    """Raises EngineError for a run that cannot be deleted: the bundled one, or one that (perhaps)
+    runs."""
     if job in store.shipped:
         raise EngineError("This run comes with finetop.", str(job.path), "Hide it instead.")
     record = job.record()

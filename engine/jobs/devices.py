@@ -1,7 +1,7 @@
 """The devices of this machine, found without torch: GPUs by NVML, Apple's by platform, the CPU.
 
-Says what there is and how busy it is, and which devices a recipe may run on. Whether torch can use
-them is for the worker to find out.
+Lists the devices, their load, and which of them a recipe may use. Whether torch can use them is
+checked by the worker.
 """
 
 import os
@@ -47,7 +47,7 @@ def find() -> list[Device]:
 
 
 def gpus() -> tuple[list[Device], str]:
-    """The GPUs that are left to us, and why one that seems to be there is not among them."""
+    """The visible GPUs, and why a GPU that seems to exist is not among them."""
     return _gpus()
 
 
@@ -55,8 +55,8 @@ def options(wanted: str) -> list[Option]:
     """What a recipe's device may mean here and now, best first; each entry is one whole choice.
 
     `auto` and `cuda` may be any GPU, the one with the most free memory first; `cuda:0,cuda:1` is
-    both together. Raises EngineError where the wanted one is not there: a CPU is never taken in
-    silence.
+    both together. Raises EngineError where the wanted one is not there: a CPU is never chosen
+    silently.
     """
     gpus, trouble = _gpus()
     devices = _beside(gpus)
@@ -106,7 +106,7 @@ def _beside(gpus: list[Device]) -> list[Device]:
 
 
 def _gpus() -> tuple[list[Device], str]:
-    """The GPUs left to us, and why one that is there is not among them."""
+    """The visible GPUs, and why an existing one is not among them."""
     # Without a driver there is nothing to ask, and the library need not be loaded.
     if sys.platform == "linux" and not any(Path(trace).exists() for trace in DRIVER_TRACES):
         return [], ""
@@ -125,12 +125,13 @@ def _gpus() -> tuple[list[Device], str]:
 
 
 def _allowed(nvml: Any) -> tuple[list[Device], str]:
-    """What CUDA_VISIBLE_DEVICES leaves to us: indices, UUIDs or their beginnings, MIG instances."""
+    """The GPUs that CUDA_VISIBLE_DEVICES makes visible: indices, UUIDs or their beginnings, MIG
+    instances."""
     found, trouble = [], ""
     try:
         for index in range(nvml.nvmlDeviceGetCount()):
             found.append(_gpu(nvml, nvml.nvmlDeviceGetHandleByIndex(index), index))
-    except nvml.NVMLError as error:  # one that fell off its bus; those before it are well
+    except nvml.NVMLError as error:  # a failed GPU; those before it work
         trouble = str(error)
     setting = os.environ.get("CUDA_VISIBLE_DEVICES")
     if setting is None:

@@ -1,7 +1,7 @@
-"""A job's directory: where each file of it lies, who it is, how it comes into being.
+"""A job's directory: the path of each file, its identity, its creation.
 
-One writer a file: the launcher writes `job.json` and `recipe.toml` once, the dashboard what a
-reader says (`user.json`, `remarks.json`, `votes-*.jsonl`, `rubrics.txt`), the worker all else.
+One writer a file: the launcher writes `job.json` and `recipe.toml` once, the dashboard the user's
+notes and votes (`user.json`, `remarks.json`, `votes-*.jsonl`, `rubrics.txt`), the worker all else.
 """
 
 import dataclasses
@@ -70,7 +70,7 @@ class JobDirectory:
 
     path: Path
     notes: Path | None = field(default=None, compare=False)
-    """Where the user's notes lie, of a job whose folder is not the user's."""
+    """Path of the user's notes on a job whose folder is not the user's."""
 
     @property
     def record_file(self) -> Path:
@@ -90,7 +90,7 @@ class JobDirectory:
 
     @property
     def launch_log(self) -> Path:
-        """What a worker said before it could open its own log."""
+        """Output of a worker before it opened its own log."""
         return self.path / "launch.log"
 
     @property
@@ -111,7 +111,7 @@ class JobDirectory:
 
     @property
     def base(self) -> Path:
-        """A whole model: what the run's adapter goes on, where it merged another one first."""
+        """A full model: the base of the run's adapter, where it merged another one first."""
         return self.path / "base"
 
     @property
@@ -228,7 +228,7 @@ def _fill(
 
 
 def slugify(name: str) -> str:
-    """A name as a directory can bear it: letters, digits, dot and dash, at most 60."""
+    """A name that is valid for a directory: letters, digits, dot and dash, at most 60."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.")[:60] or "run"
 
 

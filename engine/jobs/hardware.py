@@ -1,6 +1,6 @@
 """How busy this machine is: its GPUs by NVML, the CPU, memory, the disk of a folder.
 
-What cannot be measured is None, and a GPU that cannot be reached is told with the reason. Owns no
+What cannot be measured is None, and a GPU that cannot be read is reported with the reason. Owns no
 history, and no decision on what a run may use: that is `engine.jobs.devices`.
 """
 
@@ -67,12 +67,12 @@ class HardwareSample:
 
 
 class HardwareReader:
-    """Reads one machine again and again. Keeps NVML open; `close` lets go of it."""
+    """Reads one machine repeatedly. Keeps NVML open; `close` closes it."""
 
     def __init__(
         self, folder: Path, gpus: Sequence[Device] | None = None, *, occupants: bool = True
     ) -> None:
-        """`gpus` are those to read; None: all that are left to us. `folder` names the disk."""
+        """`gpus` are those to read; None: all visible ones. `folder` names the disk."""
         import psutil
 
         self.folder = folder

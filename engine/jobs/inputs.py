@@ -1,4 +1,4 @@
-"""The files that a run learns from: hashed when it begins, and compared before it is resumed."""
+"""The input files of a run: hashed when it begins, and compared before it is resumed."""
 
 import dataclasses
 import os
@@ -12,10 +12,10 @@ from engine.jobs.directory import JobDirectory, sha256
 
 
 def check(inputs: Mapping[str, str]) -> None:
-    """Raise EngineError where an input file is gone, or is not what it was when the run began.
+    """Raise EngineError where an input file is missing, or has changed since the run began.
 
-    Rows already seen are known by their order: with other rows, some would be learned twice and
-    others never, and no error would ever say so.
+    Rows already seen are known by their order: with other rows, some would be trained twice and
+    others never, without any error.
     """
     gone = [path for path in inputs if not os.path.exists(path)]
     if gone:
@@ -35,7 +35,7 @@ def check(inputs: Mapping[str, str]) -> None:
 
 
 def renew(job: JobDirectory, files: tuple[Path, ...]) -> None:
-    """Note the inputs anew, of a run that begins again from nothing. Raises OSError."""
+    """Record the inputs again, of a run that starts from the beginning. Raises OSError."""
     record = job.record()
     assert record is not None, "a job that is resumed has its record"
     hashes = {str(path): sha256(path) for path in files}

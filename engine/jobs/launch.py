@@ -24,7 +24,7 @@ START_SECONDS = 20.0
 END_SECONDS = 5.0
 """How long a worker may take from its last status to its end."""
 SIGN_SECONDS = 20.0
-"""A worker whose heartbeat is younger than this is seen to live."""
+"""A worker whose heartbeat is younger than this counts as alive."""
 
 
 def launch(
@@ -32,8 +32,8 @@ def launch(
 ) -> JobDirectory:
     """Make the job's directory under `root` and start its worker.
 
-    Raises EngineError before anything is made where the worker could not run, and JobFailed with
-    the end of its log where it did not come up.
+    Raises EngineError before anything is created where the worker could not run, and JobFailed with
+    the end of its log where it did not start.
     """
     process.worker_command()
     devices.options(recipe.device)
@@ -50,10 +50,11 @@ def stop(
     saving: float = 1800.0,
     said: Callable[[str], None] = lambda line: None,
 ) -> State:
-    """End a job: ask, then SIGTERM, then SIGKILL; `said` hears which. Returns the state reached.
+    """End a job: stop request, SIGTERM, SIGKILL; `said` is called with each step. Returns the
+    state.
 
-    Asking saves a checkpoint first. `grace` is how long the worker may take, in seconds; as long as
-    it is seen to save it has up to `saving` more. Raises EngineError where it does not run.
+    Asking saves a checkpoint first. `grace` is how long the worker may take, in seconds; while it
+    is saving it has up to `saving` more. Raises EngineError where it does not run.
     """
     if lock.holder(job.lock_file) is None:
         now = status.read(job)
@@ -64,7 +65,7 @@ def stop(
     try:
         request_stop(job)
     except EngineError as error:
-        said(clean(f"{error.title} {error.detail}"))  # a signal asks as well, without the disk
+        said(clean(f"{error.title} {error.detail}"))  # a signal needs no disk
         stages = [(SIGTERM, grace), (SIGKILL, 5.0)]
     else:
         said("asked to stop; it saves first")
@@ -80,7 +81,7 @@ def stop(
 
 
 def request_stop(job: JobDirectory) -> None:
-    """Ask the running attempt to save and stop; it answers at its next step."""
+    """Ask the running attempt to save and stop; it reacts at its next step."""
     number = job.latest_attempt()
     if not number:
         return
@@ -122,7 +123,7 @@ def _wait_for_end(
 
 
 def _is_saving(job: JobDirectory) -> bool:
-    """Whether the worker has heard the request, or is at its last save, and is seen to live."""
+    """Whether the worker has read the request, or is at its last save, and is alive."""
     now = status.read(job)
     if now is None or time.time() - now.heartbeat > SIGN_SECONDS:
         return False
@@ -130,7 +131,7 @@ def _is_saving(job: JobDirectory) -> bool:
 
 
 def start(job: JobDirectory, kind: str, recipe: Recipe | None = None) -> None:
-    """Start a worker, and wait until this very worker has begun. Raises EngineError, JobFailed."""
+    """Start a worker, and wait until this worker has started. Raises EngineError, JobFailed."""
     mark = secrets.token_hex(4)
     changed = process.changed_recipe(job, mark)
     command = [*logout.scope(), *process.worker_command(kind, str(job.path), mark)]
@@ -143,7 +144,7 @@ def start(job: JobDirectory, kind: str, recipe: Recipe | None = None) -> None:
     except OSError as error:
         raise not_started(job, error) from error
     finally:
-        with contextlib.suppress(OSError):  # a read-only disk refuses even what is not there
+        with contextlib.suppress(OSError):  # a read-only disk rejects even deleting a missing file
             changed.unlink()
     if began:
         return

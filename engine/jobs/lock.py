@@ -1,6 +1,6 @@
-"""Advisory locks that end with their process: who lives, without asking a process table.
+"""Advisory locks that end with their process: whether a worker is alive, without a process table.
 
-POSIX record locks (`lockf`): freed when the owner dies, however it dies, and not kept alive by
+POSIX record locks (`lockf`): released when the owner exits, for any reason, and not inherited by
 its children. A process must open a lock file once only: closing any descriptor of it frees it.
 """
 
@@ -41,7 +41,7 @@ class Lock:
         return True
 
     def write(self, text: str) -> None:
-        """Replace the content of the locked file: who holds it, for others to read."""
+        """Replace the content of the locked file: the holder, for others to read."""
         assert self._descriptor is not None, "only its holder writes it"
         data = text.encode()
         os.pwrite(self._descriptor, data, 0)
@@ -76,9 +76,9 @@ class Lock:
 def holder(path: Path) -> int | None:
     """The process that holds the lock on `path`; None where it is free or the file is missing.
 
-    Asks the kernel (F_GETLK) and takes nothing, so it never stands in the way of a worker that
-    starts, and it also works on a disk that is mounted read-only. The number is 0 where the holder
-    lives in another process namespace.
+    Queries the kernel (F_GETLK) without locking, so it never blocks a worker that starts, and it
+    also works on a disk that is mounted read-only. The number is 0 where the holder lives in
+    another process namespace.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -101,7 +101,7 @@ def holder(path: Path) -> int | None:
 
 
 def remove_dead(path: Path) -> None:
-    """Remove a lock file that nobody holds, and no other that has taken its name meanwhile.
+    """Remove a lock file that is not held, and not another file that took its name meanwhile.
 
     Not for a file that the caller's own process has locked: looking at it would free it.
     """
@@ -114,6 +114,6 @@ def remove_dead(path: Path) -> None:
         if os.path.samestat(os.fstat(descriptor), path.lstat()):
             path.unlink()
     except OSError:
-        return  # somebody holds it, or it has another name by now: it lives
+        return  # it is held, or was renamed meanwhile: its owner is alive
     finally:
         os.close(descriptor)

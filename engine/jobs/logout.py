@@ -1,4 +1,4 @@
-"""What ends with the login session here, so that launching can say so.
+"""Whether runs end with the login session, so that launching can warn.
 
 Some systems kill all of a user's processes at logout, new session or not.
 """
@@ -13,7 +13,7 @@ SYSTEMD_MARK = "/run/systemd/system"
 
 
 def warning() -> str:
-    """Why a run started here may not outlive the session; empty where nothing speaks for it."""
+    """Why a run started here may end with the session; empty where no reason is known."""
     if os.environ.get("SLURM_JOB_ID"):
         return f"It ends with Slurm's allocation {os.environ['SLURM_JOB_ID']}."
     if kills_at_logout() and not lingers():
@@ -24,7 +24,8 @@ def warning() -> str:
 
 
 def scope() -> list[str]:
-    """What to put before a command so that logout spares it; empty where it is not needed."""
+    """The command prefix that keeps a process running after logout; empty where it is not
+    needed."""
     if not kills_at_logout() or not os.environ.get("XDG_RUNTIME_DIR"):
         return []
     program = shutil.which("systemd-run")
@@ -40,7 +41,7 @@ def kills_at_logout() -> bool:
 
 
 def lingers() -> bool:
-    """Whether the user's services go on after logout."""
+    """Whether the user's services keep running after logout."""
     return _ask("loginctl", "show-user", str(os.getuid()), "--property=Linger").endswith("yes")
 
 

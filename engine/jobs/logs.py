@@ -18,13 +18,13 @@ _SLICE = 1 << 20
 
 
 class Journal:
-    """Follows a run's logs; `lines` is what there is of them by now."""
+    """Follows a run's logs; `lines` is what was read so far."""
 
     def __init__(self, job: JobDirectory) -> None:
         self.lines: deque[str] = deque(maxlen=MOST_LINES)
         """Cleaned. The last one may still be growing."""
         self.dropped = 0
-        """Lines that are not kept; of the bytes that were passed over nothing is known."""
+        """Lines that are not kept; skipped bytes are not counted."""
         self.passed = 0
         """Bytes before the first line that was read."""
         self._job = job
@@ -33,11 +33,11 @@ class Journal:
         self._inode = 0
         self._offset = 0
         self._open = b""
-        """What stands after the last line break."""
+        """The text after the last newline."""
         self._shows_open = False
 
     def poll(self) -> bool:
-        """Read what is new; whether there was something."""
+        """Read new text; return whether there was any."""
         changed = False
         while True:
             changed |= self._read()
@@ -90,7 +90,7 @@ class Journal:
         *whole, self._open = (self._open + data).split(b"\n")
         for line in whole:
             self._add(_said(line))
-        # A line without an end must not grow for ever.
+        # A line without an end must not grow without limit.
         self._open = self._open[-4 * LONGEST_LINE :]
         self._shows_open = bool(self._open)
         if self._shows_open:
@@ -105,6 +105,6 @@ class Journal:
 
 
 def _said(line: bytes) -> str:
-    """A line as a terminal would leave it: of one that was written over, what came last."""
+    """A line as a terminal shows it: after carriage returns, the last text."""
     text = line[: 16 * LONGEST_LINE].decode("utf-8", "replace").rstrip("\r")
     return clean(text.rpartition("\r")[2])[:LONGEST_LINE].replace("\n", " ")

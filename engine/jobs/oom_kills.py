@@ -1,7 +1,7 @@
-"""Whether a worker that died without a word may have been killed for want of memory.
+"""Whether a worker that crashed without an error may have been killed by the OOM killer.
 
-Linux counts such kills (`oom_kill` in /proc/vmstat), of any process, and tells nobody which: what
-follows is a suspicion, and says so. Elsewhere nothing is known.
+Linux counts such kills (`oom_kill` in /proc/vmstat) for all processes together, so the result is
+only a possibility, and is reported as such. Other systems have no such count.
 """
 
 import socket
@@ -16,7 +16,7 @@ KEY = "memory_kills"
 
 
 def memory_kills() -> int | None:
-    """Processes that the kernel killed for want of memory since it booted; None: not counted."""
+    """Processes killed by the OOM killer since boot; None: not counted."""
     try:
         lines = COUNTS.read_text(encoding="ascii").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Everything about a run that its directory says, but for its curves and its log."""
+"""All information in a run's directory except its curves and its log."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Input:
 class Start:
     number: int
     facts: Mapping[str, str]
-    """What the worker wrote of itself and its libraries; not cleaned."""
+    """Facts on the worker and its libraries; not cleaned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Overview:
     inputs: tuple[Input, ...]
     starts: tuple[Start, ...]
     samples: int
-    """Answers that were taken while it learned."""
+    """Answers sampled during training."""
     rejects: int
     sizes: Mapping[str, int]
     """Bytes by part of the directory; `other` is the rest."""

@@ -1,7 +1,7 @@
 """Worker processes: how their command is made, started detached, found again and ended.
 
 A worker has its own session and process group and writes to a file, so that neither a closed
-terminal nor a dead dashboard touches it.
+terminal nor a crashed dashboard affects it.
 """
 
 import importlib.util
@@ -21,7 +21,7 @@ from engine.jobs.directory import JobDirectory
 
 HEAVY = ("torch", "transformers", "peft", "accelerate", "tensorboard", "safetensors")
 
-# Another interpreter brings its own packages; ours come last, so that they never shadow those.
+# Another interpreter has its own packages; ours come last, so that they never shadow those.
 _BOOTSTRAP = (
     "import runpy, sys; sys.path.append({path!r}); "
     "sys.argv[0] = 'engine.worker'; runpy.run_module('engine.worker', run_name='__main__')"
@@ -45,7 +45,7 @@ def worker_command(*arguments: str, needs: Sequence[str] = HEAVY) -> list[str]:
                 other,
                 "Give the path of a Python that has torch, transformers and peft.",
             )
-        # A worker starts in its own folder, where a relative path leads nowhere.
+        # A worker starts in its own folder, where a relative path is not valid.
         program = str(Path(program).absolute())
         if program != str(Path(sys.executable).absolute()):
             home = str(Path(engine.__file__).resolve().parent.parent)
@@ -90,7 +90,7 @@ def start_detached(command: list[str], log: Path) -> subprocess.Popen[bytes]:
 
 
 def changed_recipe(job: JobDirectory, launch: str) -> Path:
-    """Where the launcher lays the recipe that the attempt of this launch changes.
+    """Path at which the launcher writes the changed recipe of this launch's attempt.
 
     Each launch has its own: two that come at the same time must not take each other's.
     """
@@ -98,7 +98,7 @@ def changed_recipe(job: JobDirectory, launch: str) -> Path:
 
 
 def send_signal(job: JobDirectory, number: signal.Signals) -> bool:
-    """Signal the process group of the job's worker; False where no worker lives here.
+    """Signal the process group of the job's worker; False where no worker is alive on this host.
 
     The worker is found as the holder of its lock: a number in a file could be another's by now.
     """

@@ -1,9 +1,10 @@
 """The queue for this machine's devices, without a daemon: tickets in a local folder, and locks.
 
-A waiting worker holds a lock on its own ticket, so the ticket of a dead one is known and removed.
-Numbers give the order; a ticket names every device that it may take, and waits for the tickets
-before it that want one of those. A device is busy while a run of this user holds its lock; what
-others use of its memory is no lock. The folder is never in `runs/`, which may be on a network disk.
+A waiting worker holds a lock on its own ticket, so the ticket of a crashed one is detected and
+removed. Numbers give the order; a ticket names every device that it may take, and waits for the
+tickets before it that want one of those. A device is busy while a run of this user holds its lock;
+what others use of its memory is no lock. The folder is never in `runs/`, which may be on a network
+disk.
 """
 
 import json
@@ -24,16 +25,16 @@ Keys = tuple[str, ...]
 _TICKET = re.compile(r"(\d+)-(.+)")
 _CANCELLED = "cancelled-"
 _GAP = 1 << 20
-"""Between the numbers of two new tickets: room to move others between them, twenty times over."""
+"""Gap between the numbers of two new tickets: allows about twenty moves in between."""
 
 
 class Cancelled(Exception):
-    """Somebody took this job out of the queue."""
+    """The job was removed from the queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """One job that waits."""
+    """A queued job."""
 
     path: Path
     number: int
@@ -58,7 +59,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """One job that has a device."""
+    """A job that holds a device."""
 
     key: str
     job: str
@@ -74,7 +75,7 @@ def waiting(device_key: str | None = None) -> list[Ticket]:
 
 
 def holders() -> list[Holder]:
-    """Who has which device now, by device."""
+    """The holder of each device."""
     tickets = []
     for path in sorted(_folder("devices").glob("*.lock")):
         if holder(path) is not None:
@@ -85,7 +86,7 @@ def holders() -> list[Holder]:
 
 
 def position(ticket: Ticket, tickets: Sequence[Ticket]) -> int:
-    """A ticket's place in line: 1 is next."""
+    """A ticket's position in the queue: 1 is next."""
     before = tickets[: tickets.index(ticket)]
     return 1 + sum(not ticket.options or other.wants(ticket.keys) for other in before)
 
@@ -126,8 +127,8 @@ def lock_folder() -> Path:
 
     Raises EngineError where someone else owns it.
     """
-    # Neither XDG_RUNTIME_DIR nor TMPDIR: the first is removed at logout, under the workers that
-    # go on, and both may differ between two shells, whose runs must still wait for each other.
+    # Neither XDG_RUNTIME_DIR nor TMPDIR: the first is removed at logout, under workers that keep
+    # running, and both may differ between two shells, whose runs must still wait for each other.
     override = os.environ.get("FINETOP_LOCKS")
     folder = Path(override) if override else Path("/tmp", f"finetop-{os.getuid()}")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -163,13 +164,13 @@ class OwnTicket:
     def ahead(self) -> int:
         """Jobs to wait for; 0 once the devices are ours, which they are as soon as they can be.
 
-        Raises Cancelled where somebody took the job out of the queue.
+        Raises Cancelled where the job was removed from the queue.
         """
         if self.taken:
             return 0
         tickets = _tickets(_folder("queue"), own=self._job)
         before = self._before(tickets)
-        if before is None:  # somebody removed the ticket: draw again, last in line
+        if before is None:  # the ticket was removed: take a new one at the end of the queue
             self._lock.release()
             self._lock = self._draw()
             return len(tickets) + 1
@@ -180,7 +181,7 @@ class OwnTicket:
         return 1 + sum(ticket.wants(keys) for ticket in before)
 
     def keep(self) -> None:
-        """Say that the locks are in use, to whatever tidies old files away."""
+        """Update the locks' times, so that no clean-up of old files removes them."""
         for lock in (self._lock, *self._devices):
             lock.touch()
 
@@ -206,7 +207,7 @@ class OwnTicket:
     def _take(self, options: list[Keys]) -> bool:
         """Take the first choice that is free as a whole."""
         free = [one for one in options if all(holder(_device_lock(key)) is None for key in one)]
-        if len(free) > 1:  # which is best is asked only now: it may have changed since
+        if len(free) > 1:  # the best choice is computed only now: it may have changed
             free = [one for one in self._choices() if one in free]
         return any(self._acquire(option) for option in free)
 

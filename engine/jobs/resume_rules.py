@@ -1,8 +1,8 @@
-"""What may change in a recipe when a job goes on from a checkpoint, and what may not.
+"""Which settings may change when a job is resumed from a checkpoint.
 
 The weights fit one base and one method, the optimiser brings its own rate and decay, and the rows
-already seen are known by their order. Changing those would break the run, or be ignored in silence.
-A run that is done goes on only where the recipe gives it something to do.
+already seen are known by their order. Changing those would break the run, or be silently ignored. A
+finished run is resumed only where the recipe gives it more to do.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,12 +24,12 @@ FREE = frozenset({
     "stopping.patience", "stopping.min_delta", "stopping.result", "samples.count",
     "samples.prompts", "samples.max_new_tokens", "forgetting.budget", "forgetting.stop",
 })  # fmt: skip
-"""Settings that take effect when training goes on."""
+"""Settings that take effect when training is resumed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """What a run that is done needs to go on."""
+    """The change with which a finished run can be resumed."""
 
     why: str
     """It ended early; empty where it came to its end."""
@@ -49,7 +49,7 @@ _REASONS = {
 
 
 def check(job: JobDirectory, changed: Recipe) -> None:
-    """Raise EngineError where `changed` cannot go on from what the job has saved."""
+    """Raise EngineError where `changed` cannot resume from the job's checkpoints."""
     if not any(job.checkpoints.glob("checkpoint-*")):
         return  # it starts again from the beginning
     before, after = (_settings(one) for one in (job.recipe(), changed))
@@ -69,7 +69,7 @@ def check(job: JobDirectory, changed: Recipe) -> None:
 def check_extension(job: JobDirectory, changed: Recipe | None) -> None:
     """Raise EngineError where `changed` (None: nothing new) leaves a done job nothing to do.
 
-    A run that ended early needs other rules to go on; one that came to its end needs more steps.
+    A run that ended early needs other rules to resume; a finished one needs more steps.
     Answers that were left out, as an endpoint may have refused them, are asked for again.
     """
     before = job.recipe()
@@ -96,16 +96,16 @@ def check_extension(job: JobDirectory, changed: Recipe | None) -> None:
 
 
 def ended_early(job: JobDirectory) -> str:
-    """Why a run would not go on by its own rules: "patience", "budget", or "" where it would."""
+    """Why a run would not continue by its own rules: "patience", "budget", or "" where it would."""
     marks = read_json(job.checkpoints / MARKS)
     why = str(marks.get("ended", "")) if marks is not None else ""
     return why if why in _REASONS else ""
 
 
 def how_to_extend(recipe: TrainRecipe, ended: str) -> Extension:
-    """The change by which a run that is done goes on; `ended` is why it did early, or "".
+    """The change with which a finished run can be resumed; `ended` is why it ended early, or "".
 
-    One that came to its end is given as much again.
+    A run that reached its end gets the same amount again.
     """
     if ended:
         return _REASONS[ended]
@@ -129,7 +129,7 @@ def schedule_note(before: Recipe, changed: Recipe | None) -> str:
 
 
 def _lifts(why: str, before: TrainRecipe, changed: TrainRecipe) -> bool:
-    """Whether the recipe changes the rule that ended the run; the worker judges by the new one."""
+    """Whether the recipe changes the rule that ended the run; the worker uses the new one."""
     if why == "budget":
         return before.forgetting != changed.forgetting
     return before.stopping != changed.stopping
@@ -144,7 +144,7 @@ def _asks_for_more(job: JobDirectory, before: TrainRecipe, changed: TrainRecipe)
 
 
 def _said(job: JobDirectory) -> str:
-    """What its worker said of its end."""
+    """The worker's last message."""
     now = read_json(job.status_file)
     return str(now.get("message") or job.path) if now is not None else str(job.path)
 

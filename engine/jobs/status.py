@@ -1,6 +1,6 @@
-"""A job's `status.json`, and the state that may truly be said of it.
+"""A job's `status.json`, and the state derived from it.
 
-The worker writes what it knows; `crashed` and `lost` are never written: they are derived from a
+The worker writes its own state; `crashed` and `lost` are never written: they are derived from a
 status that is not final and a lock that nobody holds.
 """
 
@@ -48,7 +48,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What ended a job, as a user reads it."""
+    """The error that ended a job, as shown to the user."""
 
     title: str
     detail: str = ""
@@ -73,7 +73,7 @@ class Status:
     host: str = ""
     device: str = ""
     message: str = ""
-    """What it does right now, or what a reader should know (rows rejected, place in the queue)."""
+    """The current activity, or a note for the user (rows rejected, position in the queue)."""
     bound: str = ""
     """Why it may not outlive the session that it was started in; empty where nothing says so."""
     rejected: int = 0
@@ -81,7 +81,7 @@ class Status:
     base: str = ""
     """The model that forgetting is measured against, by name: the root of all stages."""
     parent: str = ""
-    """What this stage began with, by name, where that is measured against as well."""
+    """The parent of this stage, by name, where forgetting is measured against it too."""
     error: Failure | None = None
     schema: int = SCHEMA
 
@@ -115,7 +115,7 @@ def write(job: JobDirectory, status: Status) -> None:
 
 
 def derive(job: JobDirectory, status: Status | None, now: float | None = None) -> State:
-    """The state that may truly be shown. A missing final status never reads as done."""
+    """The derived state. A missing final status never reads as done."""
     now = time.time() if now is None else now
     if status is not None and status.state.final:
         return status.state
@@ -125,7 +125,7 @@ def derive(job: JobDirectory, status: Status | None, now: float | None = None) -
         return State.STARTING if now - _modified(job.path) < START_SECONDS else State.CRASHED
     if status.host != socket.gethostname():
         return status.state if now - status.heartbeat < STALE_SECONDS else State.LOST
-    # The worker may have written its end and gone between our two looks.
+    # The worker may have written its final status and exited between our two reads.
     again = read(job)
     return again.state if again is not None and again.state.final else State.CRASHED
 

@@ -1,7 +1,6 @@
 """The runs of all folders that were ever used: found, listed, named.
 
-Every root is remembered in the user's state folder, so that whoever reconnects in another folder
-still finds the run.
+Every root is remembered in the user's state folder, so that runs are found from any folder.
 """
 
 import os
@@ -36,7 +35,7 @@ class Store:
         self.shipped = tuple(
             JobDirectory(path, state_folder() / "shipped" / f"{path.name}.json") for path in shipped
         )
-        """Read-only jobs that come with the program; what the user notes of them lies elsewhere."""
+        """Bundled read-only jobs; the user's notes on them are kept elsewhere."""
 
     def jobs(self) -> list[JobDirectory]:
         """Every job on disk: the shipped ones, then each root's, in order of name."""
@@ -93,7 +92,7 @@ def open_store(folder: str | os.PathLike[str] | None = None, *, remember: bool =
 
 
 def remember_root(root: Path) -> None:
-    """Note a root for ever. One small file each, so that two programs never overwrite a list."""
+    """Remember a root. One small file each, so that two programs never overwrite a list."""
     note = _root_note(_roots_folder() / digest(root)[:16])
     if not note.path.exists():
         with suppress(OSError):  # a read-only home must not keep anyone from training
@@ -101,7 +100,7 @@ def remember_root(root: Path) -> None:
 
 
 def remembered_roots() -> list[Path]:
-    """Every root ever used that is still there, in a stable order."""
+    """Every remembered root that still exists, in a stable order."""
     try:
         paths = sorted(_roots_folder().iterdir())
     except OSError:

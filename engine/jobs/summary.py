@@ -17,7 +17,7 @@ from engine.recipes.recipe import Recipe, TrainRecipe
 
 @dataclass(frozen=True, slots=True)
 class UserNotes:
-    """`user.json`: what the user says of a job."""
+    """`user.json`: the user's notes on a job."""
 
     note: str = ""
     tags: list[str] = field(default_factory=list)

@@ -1,1 +1,1 @@
-"""What starts jobs: names are looked up first, so that a wrong one fails here and now."""
+"""Starting jobs: names are resolved first, so that a wrong one fails at once."""

@@ -1,4 +1,4 @@
-"""Starting a job that answers a file of prompts: what it names is found first, here and now."""
+"""Starting a job that answers a file of prompts; its names are resolved first."""
 
 import os
 from dataclasses import replace

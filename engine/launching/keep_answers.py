@@ -1,4 +1,4 @@
-"""Answers that were given already, kept as a job, as if one had been started for them.
+"""Saves existing answers as a job, as if a generate job had produced them.
 
 The job is whole when it appears, and it has ended: no worker ever writes into it.
 """
@@ -23,9 +23,9 @@ def keep(
 ) -> JobDirectory:
     """A new generate job under `root` that holds these answers.
 
-    `prompts` is where their prompts come from, with skills and references; empty where they were
-    written by hand. `decode` is what arms without settings of their own decode by. Raises
-    EngineError where the root cannot be written.
+    `prompts` is where their prompts come from, with skills and references; empty where the user
+    wrote them. `decode` is used by arms without their own settings. Raises EngineError where the
+    root cannot be written.
     """
     arms = {one.arm: parse_arm(one.arm) for one in samples}
     built_on = dict.fromkeys(

@@ -1,4 +1,4 @@
-"""What a training recipe names on this machine: found, and made absolute.
+"""Resolves the names in a training recipe on this machine to absolute paths.
 
 A wrong name fails before anything starts. Whether a file's content is right is for the worker.
 """
@@ -13,18 +13,18 @@ from engine.recipes.recipe import TrainRecipe
 
 RUN = "run:"
 TEMPLATES = (".jinja", ".j2", ".txt")
-"""What the name of a template file ends in."""
+"""Suffixes of template files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A recipe whose names lead to the same files from any folder."""
+    """A recipe whose paths are valid from any folder."""
 
     recipe: TrainRecipe
     parents: tuple[str, ...]
     """Refs of what it builds on."""
     files: tuple[Path, ...]
-    """What is learned from, or decides how: a resumed run must find them as they were."""
+    """Input files of training: they must be unchanged when the run is resumed."""
 
 
 def locate(original: TrainRecipe, root: Path) -> Located:

@@ -1,4 +1,4 @@
-"""Resuming a job that ended early: with its own recipe, or with changes that fit what it is."""
+"""Resuming a job that ended early: with its own recipe, or with allowed changes."""
 
 from engine.errors import EngineError
 from engine.jobs import devices, inputs, launch, lock, resume_rules, status
@@ -11,10 +11,10 @@ from engine.recipes.recipe import Recipe, TrainRecipe
 def resume_job(
     job: JobDirectory, recipe: Recipe | None = None, *, adopt: bool = False, force: bool = False
 ) -> None:
-    """Go on with a job that ended early; `recipe` is given where this attempt changes it.
+    """Resume a job that ended early; `recipe` is given where this attempt changes it.
 
     A lost job (its host is gone) is resumed only with `adopt`, one whose data has changed only
-    with `force`. Raises EngineError where the job cannot go on.
+    with `force`. Raises EngineError where the job cannot be resumed.
     """
     record = job.record()
     if record is None:
@@ -38,7 +38,7 @@ def resume_job(
     if any(job.checkpoints.glob("checkpoint-*")):
         if not force:
             inputs.check(record.inputs)
-    else:  # it begins again: with the data as it is now
+    else:  # it starts from the beginning: with the current data
         recipe = _renew(job, recipe)
     # Its end is written a moment before the lock is free, longer on a slow disk.
     launch.wait(lambda: lock.holder(job.lock_file) is None, launch.END_SECONDS)

@@ -1,4 +1,4 @@
-"""Starting a training run: what its recipe names is found first, and the disk is looked at."""
+"""Starting a training run: the names in its recipe are resolved and the disk is checked first."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from engine.recipes.recipe import TrainRecipe
 
 
 def launch_training(recipe: TrainRecipe, root: Path) -> JobDirectory:
-    """Start a run, after a look at what its recipe names: a wrong name fails here and now.
+    """Start a run after its names are resolved: a wrong name fails at once.
 
     Relative paths are written into the run's recipe as absolute ones: it runs in another folder.
     Raises EngineError, also where the disk cannot hold a single checkpoint.
