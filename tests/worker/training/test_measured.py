@@ -156,7 +156,7 @@ def test_no_evaluator_moves_a_random_state(
 
     monkeypatch.setattr(TokenTrainer, "measure", watched)
     train_here(make_recipe(base, rows, *QUICK, "samples.count=1", "method.dropout=0.2"), root)
-    assert set(seen) == {("HeldOut", True), ("ForgettingMonitor", True), ("Sampler", True)}
+    assert set(seen) == {("HeldOut", True), ("ForgettingMonitor", True), ("SampleEvaluator", True)}
     assert len(seen) == 3 * 4
 
 
