@@ -201,8 +201,8 @@ class Session:
     def _death(self) -> EngineError:
         with open(self._log, "rb") as log:
             tail = log.read()[-2000:].decode("utf-8", "replace").strip()
-        why = tail.splitlines()[-1] if tail else "it said nothing"
-        return JobFailed("The process with the models died.", clean(why), "Ask again.")
+        why = tail.splitlines()[-1] if tail else "no output"
+        return JobFailed("The model process exited.", clean(why), "Try again.")
 
 
 _shared: Session | None = None

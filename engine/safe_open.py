@@ -50,9 +50,9 @@ def recognise_impostor(head: bytes) -> str | None:
     if not head:
         return "is empty"
     if head.startswith(b"version https://git-lfs.github.com/spec/"):
-        return "is a git-LFS pointer, not the file itself: fetch it with 'git lfs pull'"
+        return "is a git-LFS pointer, not the file itself: download it with 'git lfs pull'"
     if head.startswith(b"/annex/objects/"):
-        return "is a git-annex pointer, not the file itself: fetch it with 'git annex get'"
+        return "is a git-annex pointer, not the file itself: download it with 'git annex get'"
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:64].lower()
     if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml")):
         return "is a web page (HTML), not the file itself: download it again"

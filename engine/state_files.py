@@ -66,11 +66,11 @@ class StateFile(Generic[T]):
         except EngineError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 return None, ""
-            return None, f"The {self.name} of last time is not used: {one_line(error.title)}."
+            return None, f"The saved {self.name} cannot be read: {one_line(error.title)}."
         try:
             return self.decode(content), ""
         except UnusableState as error:
-            return None, f"The {self.name} of last time {error}, so this is a fresh one."
+            return None, f"The saved {self.name} {error}, using defaults."
 
     def save(self, value: T) -> None:
         """Remember a value from now on. Raises OSError."""

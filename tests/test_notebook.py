@@ -80,11 +80,11 @@ def test_prompts_are_texts_conversations_or_those_of_a_file(
 def test_what_is_wrong_is_raised_in_words_and_the_session_goes_on(
     session: notebook.Session, base: Path
 ) -> None:
-    with pytest.raises(EngineError, match="no checkpoint"):
+    with pytest.raises(EngineError, match="checkpoint not found"):
         session.generate(["b=/nowhere/at/all"], ["no"])
     with pytest.raises(EngineError, match="decode setting"):
         session.generate([f"b={base}"], ["no"], heat=3)
-    with pytest.raises(EngineError, match="no such token"):
+    with pytest.raises(EngineError, match="Unknown token id"):
         session.decode(f"b={base}", [10**6])
     assert session.render(f"b={base}?prompt=raw", "no").text == "no"
 
@@ -108,12 +108,12 @@ def test_an_interrupt_ends_the_question_and_not_the_models(
     process.kill()
     process.wait()
     (again,) = session.generate([f"b={base}"], ["no"], max_new_tokens=2)
-    assert again.output_ids == sample.output_ids, "it is started anew"
+    assert again.output_ids == sample.output_ids, "a new process is started"
 
 
 def test_a_process_that_dies_is_told_of(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    dying = [sys.executable, "-c", "import sys; sys.exit('no memory left')"]
+    dying = [sys.executable, "-c", "import sys; sys.exit('is out of memory')"]
     monkeypatch.setattr(notebook, "worker_command", lambda kind: dying)
     with notebook.Session() as session, pytest.raises(JobFailed) as caught:
         session.decode(f"b={base}", [1])
-    assert caught.value.detail == "no memory left"
+    assert caught.value.detail == "is out of memory"

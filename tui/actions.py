@@ -44,7 +44,7 @@ class Actions:
         return training.launch_training(recipe, self.store.root).path
 
     def resume(self, path: Path, *, adopt: bool = False, changes: Sequence[str] = ()) -> None:
-        """Go on with a run; with `key=value` changes to its recipe where any are given."""
+        """Resume a run; with `key=value` changes to its recipe where any are given."""
         from engine.launching import resume
         from engine.recipes import recipe
 
@@ -82,7 +82,7 @@ class Actions:
         summary.write_notes(job, change(summary.notes(job)))
 
     def remove(self, path: Path) -> None:
-        """Delete a run for ever, that has ended and is the user's own."""
+        """Permanently delete a run that has ended and is the user's own."""
         from engine.jobs import delete
 
         delete.remove(self.store.at(path), self.store)

@@ -107,7 +107,7 @@ class BaseApp(App[None]):
         self.compared: str | None = None
         """Key of the run whose models a key has just asked to be compared, until they are."""
         self.order, self._order_note = SortOrder(), ""
-        """In which order Runs lists them, and why it is not that of last time."""
+        """The sort order of Runs, and why the saved one is not used."""
         self.place = place
         """The folder, or the folders, by which its chart settings are remembered."""
         self.tags = ""
@@ -208,7 +208,7 @@ class BaseApp(App[None]):
         return self._hardware_feed
 
     def on_feed_failed(self, message: FeedFailed) -> None:
-        self.notify_user(f"Reading the runs met something unforeseen: {message.reason}", "error")
+        self.notify_user(f"Unexpected error while reading the runs: {message.reason}", "error")
 
     def notify_user(self, text: str, severity: Any = "information") -> None:
         """A short notice; `text` is clean already."""
@@ -362,5 +362,9 @@ class BaseApp(App[None]):
 def _farewell(live: int) -> str:
     if not live:
         return ""
-    runs = "1 run goes on" if live == 1 else f"{live} runs go on"
-    return f"{runs}. `finetop` shows them again; `finetop runs` lists them."
+    runs = (
+        "1 run still running in the background"
+        if live == 1
+        else f"{live} runs still running in the background"
+    )
+    return f"{runs}. `finetop` opens the dashboard again; `finetop runs` lists runs."

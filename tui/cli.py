@@ -70,7 +70,7 @@ def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="finetop",
         description="The terminal dashboard for fine-tuning language models. "
-        "Without a command it opens the dashboard.",
+        "Without a command, it opens the dashboard.",
     )
     parser.add_argument("--version", action=_Version, help="show the version and exit")
     _add_runs_option(parser)
@@ -127,8 +127,8 @@ def _open_dashboard(options: argparse.Namespace) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise EngineError(
             "The dashboard needs a terminal.",
-            "Input or output is not one.",
-            "See finetop --help for the commands that need none.",
+            "Standard input or output is not a terminal.",
+            "See finetop --help for commands that work without one.",
         )
     gc.disable()  # until the first paint: what starting makes is not garbage
     from tui.app import run_dashboard
@@ -143,7 +143,7 @@ def _add_runs_option(parser: argparse.ArgumentParser) -> None:
         "--runs",
         metavar="DIR",
         default=argparse.SUPPRESS if parser.prog != "finetop" else None,
-        help="where new runs go (else FINETOP_RUNS, ./runs, or your data folder)",
+        help="folder of new runs (default: FINETOP_RUNS, ./runs, or the user data folder)",
     )
 
 

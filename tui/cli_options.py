@@ -9,10 +9,10 @@ def add_screen_options(parser: argparse.ArgumentParser) -> None:
     """How it is drawn. Of a command they are given after it as well as before."""
     none = argparse.SUPPRESS  # else a command would overwrite what stands before it
     parser.add_argument("--ascii", action="store_true", default=none,
-                        help="draw without blocks and braille")  # fmt: skip
+                        help="draw with ASCII characters only")  # fmt: skip
     parser.add_argument("--mouse", action="store_true", default=none,
-                        help="take the mouse, over SSH too")  # fmt: skip
+                        help="enable the mouse, also over SSH")  # fmt: skip
     looks = parser.add_mutually_exclusive_group()
     for look in ("light", "dark"):
         looks.add_argument(f"--{look}", action="store_const", const=look, dest="look", default=none,
-                           help=f"{look} colours, whatever the terminal says")  # fmt: skip
+                           help=f"{look} colours")  # fmt: skip

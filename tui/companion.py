@@ -191,11 +191,11 @@ class Companion:
     def explain(self, process: Process) -> EngineError:
         """Why a process is gone, as its log's last line has it."""
         tail = self.log.read_bytes()[-2000:].decode("utf-8", "replace").strip()
-        why = tail.splitlines()[-1] if tail else f"it ended with {process.returncode}"
+        why = tail.splitlines()[-1] if tail else f"exit code {process.returncode}"
         return JobFailed(
-            "The companion process died.",
+            "The companion process exited.",
             f"{clean(why)} (see {self.log})",
-            "Ask again: it is started anew.",
+            "Try again: a new process is started.",
         )
 
     async def _started(self) -> Process:

@@ -50,7 +50,7 @@ def choose(
     """
     if not held:
         return replace(now, reason="") if now.gpu else CompanionDevice()
-    runs = f"runs hold {', '.join(sorted(held))}"
+    runs = f"runs use {', '.join(sorted(held))}"
     free = [gpu for gpu in gpus if f"cuda:{gpu.index}" not in held]
     free.sort(key=lambda gpu: gpu.key != now.gpu)
     if free:

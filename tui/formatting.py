@@ -128,7 +128,7 @@ def odd_tags(row: RunRow) -> str:
     """Which of its curves hold a NaN or an infinity."""
     names = [short(tag) for tag in row.odd_tags]
     more = f" and {len(names) - 2} more" if len(names) > 2 else ""
-    return f"! {', '.join(names[:2])}{more}: values that are no numbers"
+    return f"! {', '.join(names[:2])}{more}: NaN or Inf"
 
 
 def said_of(row: RunRow, between: str) -> "list[Piece]":

@@ -39,7 +39,7 @@ class MachineMeasured(Message):
 
 
 class FeedFailed(Message):
-    """The feed met something unforeseen; it goes on."""
+    """An unexpected error in the feed; it keeps running."""
 
     def __init__(self, reason: str) -> None:
         super().__init__()

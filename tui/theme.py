@@ -80,9 +80,9 @@ def choose(asked: str, environ: Mapping[str, str]) -> Theme:
     wanted = environ.get("FINETOP_THEME", "").strip().lower()
     if wanted and wanted not in THEMES:
         raise EngineError(
-            "FINETOP_THEME is neither light nor dark.",
+            "FINETOP_THEME must be light or dark.",
             f"It is {one_line(wanted)!r}.",
-            "Set it to one of them, or not at all.",
+            "Set it to light or dark, or unset it.",
         )
     name = asked or wanted or _file().load()[0] or ("light" if _is_light(environ) else "dark")
     return THEMES[name]

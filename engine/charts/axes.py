@@ -72,7 +72,7 @@ def along(axis: Axis, series: Series, run: Mapping[str, Series]) -> Along:
     tags, what = (TOKEN_TAGS, "tokens") if axis is Axis.TOKENS else (EPOCH_TAGS, "epochs")
     clock = next((run[tag] for tag in tags if tag in run and len(run[tag])), None)
     if clock is None:
-        return Along(np.empty(0), f"this run logged no {what}: looked for {', '.join(tags[:3])}, …")
+        return Along(np.empty(0), f"no {what} logged; searched tags {', '.join(tags[:3])}, …")
     return Along(join(series, clock))
 
 
@@ -157,7 +157,7 @@ def nearest(x: Floats, at: float) -> int | None:
 
 def _timed(times: Floats) -> Along:
     if len(times) and not _known(times):
-        return Along(np.empty(0), "this log holds no times")
+        return Along(np.empty(0), "this log has no wall times")
     return Along(times)
 
 

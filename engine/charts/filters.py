@@ -45,14 +45,14 @@ def parse(text: str, fields: Collection[str] = ()) -> Filter:
     Raises EngineError with the place for what cannot be understood, or a field that is not there.
     """
     if len(text) > LONGEST:
-        raise _wrong(text, LONGEST, f"it is longer than {LONGEST} letters")
+        raise _wrong(text, LONGEST, f"longer than {LONGEST} characters")
     tokens = _split(text, fields)
     if tokens[0].kind == "end":
         return Filter(text, lambda subject: True)
     parser = _Parser(text, tokens)
     test = parser.any_of()
     if parser.peek().kind != "end":
-        raise _wrong(text, parser.peek().at, "nothing opens this parenthesis")
+        raise _wrong(text, parser.peek().at, "unmatched )")
     return Filter(text, test)
 
 
@@ -89,7 +89,7 @@ class _Parser:
         token = self._take()
         self._depth += 1
         if self._depth > _DEEPEST:
-            raise _wrong(self._text, token.at, "this is nested too deeply")
+            raise _wrong(self._text, token.at, "nested too deeply")
         try:
             if token.kind == "not":
                 test = self._one()
@@ -97,7 +97,7 @@ class _Parser:
             if token.kind == "(":
                 test = self.any_of()
                 if self._take().kind != ")":
-                    raise _wrong(self._text, token.at, "nothing closes this parenthesis")
+                    raise _wrong(self._text, token.at, "missing )")
                 return test
         finally:
             self._depth -= 1
@@ -105,9 +105,11 @@ class _Parser:
             return _word(token)
         if token.kind == "pattern":
             return self._pattern(token)
-        what = {"end": "something is missing here", ")": "something is missing before this"}
+        what = {"end": "expected a filter here", ")": "expected a filter before this"}
         raise _wrong(
-            self._text, token.at, what.get(token.kind, f"{token.text} stands between two filters")
+            self._text,
+            token.at,
+            what.get(token.kind, f"{token.text} must stand between two filters"),
         )
 
     def _pattern(self, token: _Token) -> Test:
@@ -158,7 +160,7 @@ def _term(text: str, start: int, fields: Collection[str]) -> tuple[_Token, int]:
         field, at = text[start:name_end].lower(), name_end + 1
         if field not in fields:
             known = ", ".join(sorted(one for one in fields if one)) or "none here"
-            reason = f"there is no field {field!r}; fields are {known}"
+            reason = f"unknown field {field!r}; fields: {known}"
             raise _wrong(text, start, reason)
     opening = text[at : at + 1]
     if opening and opening in "\"'/":
@@ -172,7 +174,7 @@ def _term(text: str, start: int, fields: Collection[str]) -> tuple[_Token, int]:
         end += 1
     word = text[at:end]
     if not word:
-        raise _wrong(text, at, f"what should {field} be? Write {field}:word")
+        raise _wrong(text, at, f"{field} needs a value: {field}:word")
     if not field and word.lower() in _OPERATORS:
         return _Token(word.lower(), word, at), end
     return _Token("word", word, at, field), end
@@ -197,12 +199,12 @@ def _closing(text: str, at: int) -> int:
         else:
             depth += (letter == "(") - (letter == ")")
         end += 1
-    raise _wrong(text, at, f"nothing closes this {text[at]}")
+    raise _wrong(text, at, f"missing closing {text[at]}")
 
 
 def _wrong(text: str, at: int, reason: str) -> EngineError:
     return EngineError(
-        "The filter cannot be understood.",
+        "Invalid filter.",
         f"{text}\n{' ' * at}^ {reason}",
-        'Write words, "words in quotes", /patterns/ or field:word, with and, or, not and ( ).',
+        'Use words, "words in quotes", /patterns/ or field:word, with and, or, not and ( ).',
     )

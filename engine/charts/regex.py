@@ -18,19 +18,19 @@ _NOT_LETTERS = re.compile(r"\\.|\(\?P", re.DOTALL)
 """Where a capital is no letter of the text; that of `\\p{Lu}` counts, for it tells them apart."""
 _PARENTHESES = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()]", re.DOTALL)
 """Parentheses, and what may hide one: an escape, a set."""
-_GROUPS = "groups are ( ) or (?: ); no looking around"
+_GROUPS = "unsupported group: only ( ) and (?: ), no lookaround"
 _REASONS = {
-    "missing )": "a parenthesis that nothing closes",
-    "unexpected )": "a parenthesis that nothing opens",
-    "missing ]": "a bracket that nothing closes",
+    "missing )": "missing )",
+    "unexpected )": "unmatched )",
+    "missing ]": "missing ]",
     "trailing \\": "a backslash with nothing after it",
     "no argument for repetition operator": "nothing to repeat",
-    "bad repetition operator": "a repeat of a repeat",
-    "invalid repetition size": "repeats go up to 1,000, those within each other multiplied, "
+    "bad repetition operator": "repeat of a repeat",
+    "invalid repetition size": "repeats are limited to 1,000, nested ones multiplied, "
     "the smaller first",
     "invalid perl operator": _GROUPS,
     "invalid named capture group": _GROUPS,
-    "pattern too large - compile failed": "too large: fewer or smaller repeats, please",
+    "pattern too large - compile failed": "too large: use fewer or smaller repeats",
 }
 
 
@@ -63,7 +63,7 @@ class Pattern:
 def compile_pattern(text: str) -> Pattern:
     """Raises BadPattern: a place, and what is wrong there."""
     if len(text) > LONGEST:
-        raise BadPattern(f"longer than {LONGEST:,} letters", LONGEST)
+        raise BadPattern(f"longer than {LONGEST:,} characters", LONGEST)
     import re2  # only where a pattern is written: most filters are words
 
     options = re2.Options()
@@ -82,9 +82,9 @@ def compile_pattern(text: str) -> Pattern:
 def _explained(text: str, message: str) -> BadPattern:
     """RE2 says `what: fragment`; the fragment is all of the pattern where it has no better one."""
     what, _, fragment = message.partition(": ")
-    reason = _REASONS.get(what) or f"{fragment} has no meaning here"
+    reason = _REASONS.get(what) or f"unsupported escape {fragment}"
     if what == "invalid character class range" and not fragment.startswith(("\\", "[")):
-        reason = "a range that goes backwards"
+        reason = "reversed range"
     if what in ("missing )", "unexpected )"):
         return BadPattern(reason, _find_unpaired(text))
     # Of equal repeats it is the outer one that is too much.

@@ -71,7 +71,7 @@ def save(place: Place, state: ViewState) -> str:
     try:
         _file(place).save(state)
     except OSError as error:
-        return f"The view cannot be kept: {error.strerror}."
+        return f"The view cannot be saved: {error.strerror}."
     return ""
 
 

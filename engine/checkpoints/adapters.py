@@ -46,9 +46,9 @@ def describe_adapter(entry: Checkpoint, names: Collection[str]) -> Checkpoint:
     except EngineError as error:
         reason = error.title
     if entry.method is None:
-        reason = reason or "adapter_config.json names no method (peft_type)"
+        reason = reason or "adapter_config.json has no method (peft_type)"
     if entry.base is None:
-        reason = reason or "adapter_config.json names no base"
+        reason = reason or "adapter_config.json has no base model"
     return replace(entry, reason=reason)
 
 

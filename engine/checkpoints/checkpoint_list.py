@@ -46,14 +46,15 @@ def resolve(ref: str, runs: Sequence[Path] = ()) -> Checkpoint:
         found = _resolve_run(ref, runs)
     elif ref.startswith("bundled:"):
         if ref != BUNDLED:
-            raise EngineError(f"nothing bundled is called {ref}", hint=f"There is {BUNDLED}.")
+            raise EngineError(f"no bundled checkpoint {ref}", hint=f"Bundled: {BUNDLED}.")
         found = inspect_bundled()
     else:
         path = locate(ref)
         if path is None:
             raise EngineError(
-                f"no checkpoint at {ref}",
-                hint=suggest_get(ref) or "Give a model's folder, run:<id>, or a name in the cache.",
+                f"checkpoint not found: {ref}",
+                hint=suggest_get(ref)
+                or "Use a model folder, run:<id>, or a name in the Hub cache.",
             )
         found = inspect(path)
     if found.reason != found.base_reason:
@@ -77,10 +78,10 @@ def _resolve_run(ref: str, runs: Sequence[Path]) -> Checkpoint:
     run = find_run(ref, runs)
     if run is None:
         wanted = ref.partition(":")[2]
-        raise EngineError(f"no run is called {wanted}", hint="finetop runs lists them.")
+        raise EngineError(f"run not found: {wanted}", hint="See finetop runs.")
     found = inspect_run(run, runs)
     if found is None:
-        raise EngineError(f"{ref} has left no weights", str(run), "It has not come to its end.")
+        raise EngineError(f"{ref} has no weights", str(run), "It did not finish.")
     return found
 
 

@@ -44,7 +44,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise EngineError(f"{path.name} is not valid JSON", str(path)) from error
     if not isinstance(value, dict):
-        raise EngineError(f"{path.name} holds no object", str(path))
+        raise EngineError(f"{path.name} is not a JSON object", str(path))
     return value
 
 
@@ -70,8 +70,8 @@ def judge(config: Config) -> str | None:
     kind, name = _read_text(config, "model_type"), find_architecture(config)
     if kind not in CLASSES:
         if isinstance(config.get("auto_map"), dict):
-            return f"needs custom code ({name}), which is not run"
-        return f"not a causal language model: {name or 'config.json names no model type'}"
+            return f"needs custom code ({name}), which is not supported"
+        return f"not a causal language model: {name or 'config.json has no model_type'}"
     if name == kind:  # no class named: an old checkpoint, or one made by hand
         usually_not = kind in ALSO_MASKED or config.get("is_encoder_decoder") is True
         if usually_not and config.get("is_decoder") is not True:
@@ -79,10 +79,10 @@ def judge(config: Config) -> str | None:
     elif name not in _CLASS_NAMES and not _has_causal_part(config, str(name)):
         return f"not a causal language model: {name}"
     if kind in UNCACHED:
-        return f"cannot answer here: {kind} models keep no keys and values of what they have read"
+        return f"not supported: {kind} models have no KV cache"
     method = find_quantisation(config)
     if method not in (None, "bitsandbytes"):
-        return f"quantised with {method}: only bitsandbytes or full weights can be used"
+        return f"quantised with {method}: only bitsandbytes or unquantised weights are supported"
     return None
 
 

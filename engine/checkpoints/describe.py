@@ -91,12 +91,12 @@ def _explain_download(entry: Checkpoint) -> Checkpoint:
     if reason is None or not repository:
         return entry
     if hub_cache.is_unfinished(repository):
-        return replace(entry, reason=f"{reason}: the download is not finished")
+        return replace(entry, reason=f"{reason}: the download is incomplete")
     if not reason.startswith(NOT_DOWNLOADED):
         return entry
     dangling = hub_cache.find_dangling(entry.path)
     if dangling:
-        return replace(entry, reason=f"{reason}: {dangling} is a link that leads nowhere")
+        return replace(entry, reason=f"{reason}: {dangling} is a broken symlink")
     return entry
 
 
@@ -127,7 +127,7 @@ def suggest_get(named: str) -> str:
     if match is None or "/" not in match[1] or os.path.exists(named):
         return ""
     revision = f" --revision {match[2]}" if match[2] else ""
-    return f"With a network, finetop get {match[1]}{revision} fetches it from the Hub."
+    return f"With a network, finetop get {match[1]}{revision} downloads it from the Hub."
 
 
 def _pick_snapshot(repository: Path) -> Path:

@@ -47,9 +47,7 @@ def _named(sizes: Mapping[str, int], patterns: Sequence[str]) -> list[str]:
     found = [name for name in sizes if any(fnmatchcase(name, one) for one in patterns)]
     if not found:
         there = ", ".join(sorted(sizes)[:20])
-        raise EngineError(
-            "No file of it is named like that.", f"There are: {there}", "Check --include."
-        )
+        raise EngineError("No files match the pattern.", f"Files: {there}", "Check --include.")
     return found
 
 
@@ -58,8 +56,8 @@ def _refuse_other_formats(names: Collection[str]) -> None:
     others = [name for name in others if not name.endswith("training_args.bin")]
     if others:
         raise EngineError(
-            "It has no safetensors, and only those are read here.",
+            "The repository has no safetensors weights; other formats are not supported.",
             f"Its weights: {', '.join(sorted(others)[:5])}",
-            "Look for a revision or another repository with safetensors; "
-            f"--include '{sorted(others)[0]}' fetches these all the same.",
+            "Choose a revision or another repository with safetensors; "
+            f"--include '{sorted(others)[0]}' downloads these anyway.",
         )

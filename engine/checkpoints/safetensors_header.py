@@ -87,9 +87,7 @@ def read_header(path: Path) -> Header:
         if size < 8 or length > LONGEST_HEADER or head[8:9] not in (b"{", b""):
             raise _refuse(path, "is not a safetensors file")
         if 8 + length > size:
-            raise _refuse(
-                path, f"is truncated: {size:,} bytes, and its header alone has {length:,}"
-            )
+            raise _refuse(path, f"is truncated: {size:,} bytes, but its header has {length:,}")
         file.seek(8)
         text = file.read(length)
     try:
@@ -97,7 +95,7 @@ def read_header(path: Path) -> Header:
     except (ValueError, RecursionError) as error:
         raise _refuse(path, "has a header that is not valid JSON") from error
     if not isinstance(table, dict):
-        raise _refuse(path, "has a header that is not a table of tensors")
+        raise _refuse(path, "has a header that is not a JSON object")
     table.pop("__metadata__", None)
     spans: list[tuple[int, int]] = []
     shapes: dict[str, tuple[str, int]] = {}
@@ -123,7 +121,7 @@ def _read_entry(path: Path, entry: object) -> tuple[str, int, int, int]:
     ):
         raise _refuse(path, "has a header entry with an impossible shape or offset")
     if not isinstance(dtype, str) or dtype not in _BITS:
-        raise _refuse(path, "holds a tensor of a type that is not known")
+        raise _refuse(path, "has a tensor of an unknown dtype")
     count = math.prod(shape)
     if end < begin or count * _BITS[dtype] != (end - begin) * 8:
         raise _refuse(path, "has a header entry whose shape and offsets disagree")
@@ -138,7 +136,7 @@ def _check_layout(path: Path, spans: list[tuple[int, int]], stored: int) -> None
             raise _refuse(path, "has tensors that overlap or leave a gap")
         reached = end
     if stored < reached:
-        raise _refuse(path, f"is truncated: {stored:,} of {reached:,} bytes of weights are there")
+        raise _refuse(path, f"is truncated: {stored:,} of {reached:,} bytes of weights are present")
     if stored > reached:
         raise _refuse(path, f"is {stored - reached:,} bytes longer than its header says")
 

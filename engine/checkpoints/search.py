@@ -40,7 +40,7 @@ class Search:
             if not self._is_new(folder):
                 continue
             if len(self._seen) > MOST_FOLDERS:
-                why = f"not searched: more than {MOST_FOLDERS:,} folders, configure narrower ones"
+                why = f"not searched: more than {MOST_FOLDERS:,} folders; configure a narrower path"
                 self.skipped.append((folder, why))
                 return
             names, below = self._list(folder)
@@ -74,7 +74,7 @@ class Search:
             self._skip(folder, error)
             return [], []
         if len(found) == MOST_ENTRIES:
-            self.skipped.append((folder, f"only its first {MOST_ENTRIES:,} entries were looked at"))
+            self.skipped.append((folder, f"only the first {MOST_ENTRIES:,} entries were searched"))
         hidden = (".", *_SKIPPED)
         below = [Path(e.path) for e in found if not e.name.startswith(hidden) and is_folder(e)]
         return [entry.name for entry in found], below

@@ -34,7 +34,7 @@ def check_tokenizer(folder: Path, names: Collection[str]) -> str | None:
         auto_map = config.get("auto_map")
         custom = isinstance(auto_map, dict) and "AutoTokenizer" in auto_map
         if custom and "tokenizer.json" not in names:
-            return "its tokenizer needs custom code, which is not run"
+            return "its tokenizer needs custom code, which is not supported"
         if not found:
             return "missing tokenizer: no tokenizer.json, tokenizer.model or vocabulary"
         _check_vocabulary(folder / found[0])

@@ -52,9 +52,9 @@ def explain_absence(names: Collection[str]) -> str | None:
     """The unusable weights that are there; None where there are none at all."""
     parts = sorted(name for name in names if name.endswith(".safetensors"))
     if parts and any("-of-" in name for name in parts):
-        return f"{_INDEX} is missing: which part holds what is not known"
+        return f"{_INDEX} is missing, so the shards cannot be assigned"
     if parts:
-        return f"no {_SINGLE}: {parts[0]} is not a name that is looked for"
+        return f"no {_SINGLE}: {parts[0]} is not a recognized name"
     pickles = sorted(n for n in names if n.endswith(_PICKLES) and n not in _NOT_WEIGHTS)
     if pickles:
         return explain_pickle(pickles[0])
@@ -65,24 +65,24 @@ def explain_absence(names: Collection[str]) -> str | None:
 
 
 def explain_pickle(name: str) -> str:
-    return f"pickle only ({name}): it can run code when loaded, convert it to safetensors"
+    return f"pickle only ({name}): loading it can run code; convert it to safetensors"
 
 
 def _read_shards(folder: Path, names: Collection[str]) -> Header:
     table = read_json(folder / _INDEX).get("weight_map")
     if not isinstance(table, dict) or not table:
-        raise EngineError(f"{_INDEX} names no weights", str(folder))
+        raise EngineError(f"{_INDEX} lists no weights", str(folder))
     if not all(isinstance(part, str) for part in table.values()):
-        raise EngineError(f"{_INDEX} names a part that is no file name", str(folder))
+        raise EngineError(f"{_INDEX} lists a shard that is not a file name", str(folder))
     wanted: Counter[str] = Counter(table.values())
     missing = sorted(part for part in wanted if part not in names)
     if missing:
-        title = f"{len(missing)} of {len(wanted)} parts of the weights missing: {missing[0]}"
+        title = f"{len(missing)} of {len(wanted)} weight shards missing: {missing[0]}"
         raise PartsMissing(title, str(folder))
     elements: Counter[str] = Counter()
     for part, tensors in sorted(wanted.items()):
         header = read_header(folder / part)
         if header.tensors < tensors:
-            raise EngineError(f"{part} lacks tensors that {_INDEX} names", str(folder))
+            raise EngineError(f"{part} lacks tensors that {_INDEX} lists", str(folder))
         elements.update(header.elements)
     return Header(len(table), sum(elements.values()), elements)

@@ -42,7 +42,7 @@ def read(folder: Path) -> dict[str, Remark]:
     except ValueError as error:
         raise EngineError("The notes are not valid JSON.", f"{path}: {error}") from error
     if not isinstance(table, Mapping):
-        raise EngineError("This file holds something other than notes.", str(path))
+        raise EngineError("This file is not a notes file.", str(path))
     annotations = {
         prompt: validation.from_untrusted(Remark, one)
         for prompt, one in table.items()
@@ -62,6 +62,6 @@ def write(folder: Path, prompt_id: str, remark: Remark) -> dict[str, Remark]:
         atomic.write_json(path, {key: dataclasses.asdict(one) for key, one in remarks.items()})
     except OSError as error:
         raise EngineError(
-            "The note cannot be written.", f"{path}: {error.strerror}", "Is the disk full?"
+            "The note cannot be saved.", f"{path}: {error.strerror}", "Check the free disk space."
         ) from error
     return remarks

@@ -13,8 +13,8 @@ _SENTENCE_END = re.compile(
     "[.!?\u0589\u061f\u06d4\u0964…]+[\"'”’»)\\]]*(?=\\s|$)|[。！？｡]+[」』”）]*"
 )
 _FINISHES: dict[Finish, str] = {
-    "stop": "ended by itself",
-    "length": "cut at the limit",
+    "stop": "complete",
+    "length": "truncated",
     "cancelled": "cancelled",
 }
 

@@ -52,10 +52,10 @@ def save(name: str, arms: Sequence[Arm], path: Path | None = None) -> None:
     name = name.strip()
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise EngineError(
-            "A set of arms needs a short name.", f"{name[:LONGEST_NAME]!r}", "Write a few words."
+            "A set of arms needs a name.", f"{name[:LONGEST_NAME]!r}", "Use a short name."
         )
     if not 1 <= len(arms) <= MOST_ARMS:
-        raise EngineError(f"A set holds 1 to {MOST_ARMS} arms.", f"{name}: {len(arms)}")
+        raise EngineError(f"A set has 1 to {MOST_ARMS} arms.", f"{name}: {len(arms)}")
     # Parsed anew, so that nothing is written that could not be read.
     sets = read(path) | {name: tuple(parse_arms([format_arm(arm) for arm in arms]))}
     _write(path, sets)
@@ -75,7 +75,7 @@ def _write(path: Path, sets: Mapping[str, Sequence[Arm]]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic.write_toml(path, table)
     except OSError as error:
-        raise EngineError("The arms cannot be kept.", f"{path}: {error.strerror}") from error
+        raise EngineError("The arms cannot be saved.", f"{path}: {error.strerror}") from error
 
 
 def _arms(path: Path, text: str, name: str, texts: object) -> tuple[Arm, ...]:
@@ -102,5 +102,7 @@ def _line(text: str, part: str) -> str:
 
 def _wrong(path: Path, line: str, why: str) -> EngineError:
     return EngineError(
-        "The saved arms cannot be read.", f"{path}{line}: {why}", "Mend the file, or move it away."
+        "The saved arms cannot be read.",
+        f"{path}{line}: {why}",
+        "Correct the file, or move it away.",
     )

@@ -89,7 +89,7 @@ def parse_arm(text: str) -> Arm:
         what = "adapter after + is" if plus else "checkpoint is"
         raise _wrong(text, f"the {what} missing")
     if "model" in settings or "key" in settings:
-        raise _wrong(text, "model= and key= belong to an address that begins with http")
+        raise _wrong(text, "model= and key= need a URL that starts with http")
     ref = unquote(checkpoint) if equals or _is_ref(checkpoint) else f"run:{unquote(checkpoint)}"
     return Arm(
         name=unquote(name) or _short(ref),
@@ -110,7 +110,7 @@ def parse_arms(texts: Iterable[str]) -> list[Arm]:
     for name in names:
         if names.count(name) > 1:
             raise EngineError(
-                f"Two arms are called {name!r}.", "", "Name each of them: NAME=CHECKPOINT."
+                f"Two arms have the name {name!r}.", "", "Give each a unique name: NAME=CHECKPOINT."
             )
     return arms
 
@@ -140,17 +140,17 @@ def _endpoint(text: str, name: str, body: str, settings: dict[str, str]) -> Arm:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise _wrong(text, f"the address cannot be read: {error}") from error
+        raise _wrong(text, f"invalid URL: {error}") from error
     if not host or "@" in parts.netloc or parts.fragment or _UNSAFE.search(address):
-        raise _wrong(text, "the address is not http://HOST:PORT/PATH")
+        raise _wrong(text, "the URL is not http://HOST:PORT/PATH")
     form = settings.get("prompt", "chat")
     if form == "instruct":
-        raise _wrong(text, "an endpoint writes its prompts itself: prompt=chat or prompt=raw")
+        raise _wrong(text, "an endpoint applies its own template: use prompt=chat or prompt=raw")
     if not settings.get("model"):
-        raise _wrong(text, "model= is missing: an endpoint is asked for a model by name")
+        raise _wrong(text, "model= is missing: an endpoint needs a model name")
     key = settings.get("key")
     if key is not None and not _VARIABLE.fullmatch(key):
-        raise _wrong(text, "key= names an environment variable, it is not the key itself")
+        raise _wrong(text, "key= is the name of an environment variable, not the key itself")
     return Arm(
         name=name or (f"{host}:{port}" if port else host),
         checkpoint=address,
@@ -196,13 +196,13 @@ def _settings(text: str, query: str) -> dict[str, str]:
         key, equals, value = pair.partition("=")
         if key not in _SETTINGS or not equals:
             known = ", ".join(f"{name}=" for name in _SETTINGS)
-            raise _wrong(text, f"{pair!r} is none of {known}")
+            raise _wrong(text, f"{pair!r} is not one of {known}")
         if key in settings:
-            raise _wrong(text, f"{key} is given twice")
+            raise _wrong(text, f"{key} is set twice")
         settings[key] = unquote(value)
     form = settings.get("prompt", "raw")
     if form not in FORMS:
-        raise _wrong(text, f"prompt={form} is none of {', '.join(FORMS)}")
+        raise _wrong(text, f"prompt={form} is not one of {', '.join(FORMS)}")
     return settings
 
 
@@ -222,6 +222,4 @@ def _quote(part: str) -> str:
 
 
 def _wrong(text: str, why: str) -> EngineError:
-    return EngineError(
-        f"This is not an arm: {why}.", text, f"Write {GRAMMAR}, a run's id, or {ENDPOINT}."
-    )
+    return EngineError(f"Invalid arm: {why}.", text, f"Use {GRAMMAR}, a run id, or {ENDPOINT}.")

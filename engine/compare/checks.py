@@ -81,13 +81,13 @@ text, `python` a function of that name in code that parses."""
 def problem(checks: object) -> str:
     """Why these cannot be checked; empty where they can."""
     if not isinstance(checks, Mapping):
-        return "checks is not an object"
+        return "checks is not a JSON object"
     for name, value in checks.items():
         if name not in CHECKS:
-            return f"there is no check {name!r}; there are {', '.join(CHECKS)}"
+            return f"unknown check {name!r}; checks: {', '.join(CHECKS)}"
         kind = CHECKS[name][0]
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            return f"the value of the check {name!r} is {value!r}"
+            return f"invalid value {value!r} for the check {name!r}"
     return ""
 
 

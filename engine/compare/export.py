@@ -40,7 +40,7 @@ def pages(samples: Sequence[Sample]) -> list[Page]:
     Raises EngineError where there is nothing to export.
     """
     if not samples:
-        raise EngineError("There are no samples to export.", hint="Generate some first.")
+        raise EngineError("No samples to export.", hint="Run finetop generate first.")
     by_prompt: dict[str, dict[str, Sample]] = {}
     for sample in samples:
         by_prompt.setdefault(sample.prompt_id, {})[parse_arm(sample.arm).name] = sample
@@ -121,7 +121,7 @@ def as_llm_comparator(
     both = [page for page in pages(samples) if len(page.answers) >= 2]
     if not both:
         raise EngineError(
-            "No prompt was answered by two arms.", hint="LLM Comparator shows two models."
+            "No prompt has answers from two arms.", hint="LLM Comparator needs two models."
         )
     first, second = list(both[0].answers)[:2]
     examples = []
@@ -180,7 +180,7 @@ def write(
         raise EngineError(
             "The file cannot be written.",
             f"{path}: {error.strerror}",
-            "Give a name in a folder that is there and that you may write to.",
+            "Choose a folder that exists and is writable.",
         ) from error
 
 
@@ -188,12 +188,12 @@ def check(path: Path) -> None:
     """Raise EngineError where the suffix is of no format, or a file is there already."""
     if path.suffix not in FORMATS:
         raise EngineError(
-            "This is none of the formats.",
+            "Unknown export format.",
             f"{path}: {path.suffix or 'no suffix'}",
-            f"End the name in {', '.join(FORMATS)}; .json is for LLM Comparator.",
+            f"Use one of the suffixes {', '.join(FORMATS)}; .json is for LLM Comparator.",
         )
     if path.exists():
-        raise EngineError("There is such a file already.", str(path), "Give another name.")
+        raise EngineError("The file already exists.", str(path), "Choose another name.")
 
 
 def only(samples: Sequence[Sample], arms: Sequence[str]) -> list[Sample]:
@@ -206,9 +206,7 @@ def only(samples: Sequence[Sample], arms: Sequence[str]) -> list[Sample]:
         by_name.setdefault(parse_arm(one.arm).name, []).append(one)
     missing = [name for name in arms if name not in by_name]
     if missing:
-        raise EngineError(
-            f"There is no arm {missing[0]!r}.", f"There are {', '.join(by_name) or 'none'}."
-        )
+        raise EngineError(f"Unknown arm {missing[0]!r}.", f"Arms: {', '.join(by_name) or 'none'}.")
     return [one for name in arms for one in by_name[name]]
 
 

@@ -102,9 +102,9 @@ def compare(
     shared = [prompt for prompt in ours if prompt in theirs]
     if not shared:
         raise EngineError(
-            "These two arms answered no prompt in common.",
+            "The two arms have no prompt in common.",
             f"{len(ours)} and {len(theirs)} prompts",
-            "Generate both from the same file of prompts.",
+            "Generate both from the same prompts file.",
         )
     pairs = [(ours[prompt], theirs[prompt]) for prompt in shared]
     texts = [[pair[side].text for pair in pairs] for side in (0, 1)]
@@ -116,7 +116,8 @@ def compare(
     ]  # fmt: skip
     rows.append(
         _row("self-BLEU", "diversity",
-             "likeness to the arm's other answers; as they hang together, the interval is rough",
+             "similarity to the arm's other answers; not independent, so the interval is "
+             "approximate",
              shared, list(zip(self_bleus(texts[0]), self_bleus(texts[1]), strict=True)))
     )  # fmt: skip
     grouped = sorted(
@@ -125,8 +126,8 @@ def compare(
     kinds = tuple(
         _kinds(name, group, about, shared, [[tell(text) for text in side] for side in texts])
         for name, group, about, tell in (
-            ("language", "manner", "by little words, else by script", language_of),
-            ("script", "manner", "of most letters", script_of),
+            ("language", "manner", "detected from function words, else from script", language_of),
+            ("script", "manner", "script of most letters", script_of),
             ("begins with", "diversity", "the first three words", opener),
         )
     )

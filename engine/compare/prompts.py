@@ -53,9 +53,9 @@ def find(ref: str) -> Path:
     if scheme == "bundled" and colon:
         if name not in bundled():
             raise EngineError(
-                f"There is no bundled set of prompts {name!r}.",
-                f"There are {', '.join(bundled())}, and {ALL}.",
-                "Name one of them, or give a file.",
+                f"Unknown bundled prompt set {name!r}.",
+                f"Bundled sets: {', '.join(bundled())}, {ALL}.",
+                "Use one of these, or a file.",
             )
         return PROMPTS / f"{name}.jsonl"
     return Path(ref).expanduser()
@@ -81,10 +81,10 @@ def read(path: Path) -> list[Prompt]:
         except ValueError as error:
             raise _wrong(path, line, str(error)) from error
         if prompt.id in prompts:
-            raise _wrong(path, line, f"the id {prompt.id!r} comes twice")
+            raise _wrong(path, line, f"duplicate id {prompt.id!r}")
         prompts[prompt.id] = prompt
     if not prompts:
-        raise EngineError("There are no prompts in this file.", str(path), "Write one a line.")
+        raise EngineError("The file has no prompts.", str(path), "Write one per line.")
     return list(prompts.values())
 
 
@@ -136,7 +136,7 @@ def _messages(row: Mapping[str, Any]) -> tuple[Message, ...]:
     if "messages" not in row:
         field = next((name for name in _TEXTS if row.get(name)), None)
         if field is None:
-            raise ValueError(f"none of messages, {', '.join(_TEXTS)} is there")
+            raise ValueError(f"missing field: one of messages, {', '.join(_TEXTS)}")
         text = row[field]
         if field == "instruction" and row.get("input"):
             text = f"{text}\n\n{row['input']}"
@@ -146,11 +146,11 @@ def _messages(row: Mapping[str, Any]) -> tuple[Message, ...]:
         raise ValueError("messages is not a list of messages")
     for one in turns:
         if not isinstance(one, Mapping) or one.get("role") not in ROLES:
-            raise ValueError(f"a message has none of the roles {', '.join(ROLES)}")
+            raise ValueError(f"a message has no role of {', '.join(ROLES)}")
         if not isinstance(one.get("content"), str):
             raise ValueError("a message has no content")
     return tuple(Message(one["role"], one["content"]) for one in turns)
 
 
 def _wrong(path: Path, line: int, why: str) -> EngineError:
-    return EngineError("A prompt cannot be used.", f"{path}:{line}: {why}")
+    return EngineError("Invalid prompt.", f"{path}:{line}: {why}")

@@ -80,7 +80,7 @@ def from_table(table: Mapping[str, Any]) -> Sample:
     try:
         decode = table["decode"]
         if validation.errors(Decode, decode):
-            raise ValueError("the decode settings are wrong")
+            raise ValueError("invalid decode settings")
         if table["finish"] not in ("stop", "length", "cancelled"):
             raise ValueError(f"unknown finish {table['finish']!r}")
         return Sample(
@@ -136,6 +136,6 @@ def read(path: Path) -> list[Sample]:
             samples.append(from_table(table))
         except ValueError as error:
             raise EngineError(
-                "This file holds something other than samples.", f"{path}:{number}: {error}"
+                "This file is not a samples file.", f"{path}:{number}: {error}"
             ) from error
     return samples

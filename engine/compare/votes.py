@@ -26,10 +26,10 @@ from engine.statistics import wilson
 Choice = Literal["left", "right", "tie", "both bad"]
 CHOICES: tuple[Choice, ...] = ("left", "right", "tie", "both bad")
 RUBRICS: Mapping[str, str] = {
-    "helpful": "Does it do what was asked?",
-    "correct": "Is what it says true?",
-    "safe": "Would it harm nobody who follows it?",
-    "empathetic": "Does it meet how the asker feels?",
+    "helpful": "Does it follow the instruction?",
+    "correct": "Is it factually correct?",
+    "safe": "Is it harmless?",
+    "empathetic": "Does it respond to the user's feelings?",
 }
 """The bundled ones: what is asked of an answer, rated from 1 to 5."""
 ASKED_AGAIN = 0.1
@@ -217,7 +217,7 @@ def read(path: Path) -> list[Vote]:
             votes.append(Vote(**{key: value for key, value in table.items() if key in known}))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise EngineError(
-                "This file holds something other than votes.", f"{path}:{number}: {error!r}"
+                "This file is not a votes file.", f"{path}:{number}: {error!r}"
             ) from error
     return votes
 
@@ -348,11 +348,11 @@ def read_rubrics(path: Path) -> dict[str, str]:
         name, colon, question = (part.strip() for part in line.partition(":"))
         if not name or len(name) > LONGEST_RUBRIC:
             raise EngineError(
-                "This is not a rubric.", f"{path}:{number}: {line[:80]}", "Write name: question"
+                "Invalid rubric.", f"{path}:{number}: {line[:80]}", "Use the form name: question"
             )
         rubrics[name] = question if colon else ""
     if not rubrics:
-        raise EngineError("There are no rubrics in this file.", str(path), "Write name: question")
+        raise EngineError("The file has no rubrics.", str(path), "Use the form name: question")
     return rubrics
 
 

@@ -14,7 +14,7 @@ from engine.recipes.settings import Data
 SCHEMA_NAMES = tuple(dict.fromkeys(schema.name for schema in FIELD_SCHEMAS))
 KNOWN = (
     "Known: instruction/input/output, prompt/completion, question/answer, messages, conversations, "
-    "prompt/chosen/rejected, text/label, text. Others: name them with data.columns."
+    "prompt/chosen/rejected, text/label, text. Map other columns with data.columns."
 )
 _SAME = {"instruction/input/output": "instruction/output", "sharegpt": "conversations"}
 
@@ -63,7 +63,7 @@ def make_mapping(data: Data) -> ColumnMapping:
     )
     if not schemas:
         raise EngineError(
-            f"no schema is called {data.schema!r}", "", f"There are {', '.join(SCHEMA_NAMES)}."
+            f"unknown schema {data.schema!r}", "", f"Schemas: {', '.join(SCHEMA_NAMES)}."
         )
     known = {field: None for schema in schemas for field in (*schema.fields, *schema.more)}
     unknown = [field for field in data.columns if field not in known]
@@ -71,8 +71,8 @@ def make_mapping(data: Data) -> ColumnMapping:
         which = f"{schema_name} has no field" if schema_name else "no schema has a field"
         raise EngineError(
             f"data.columns: {which} {unknown[0]!r}",
-            f"There are {', '.join(known)}.",
-            "Write field = column, as data.columns.prompt = the file's own name for it.",
+            f"Known: {', '.join(known)}.",
+            "Use field = column, e.g. data.columns.prompt = the column name in the file.",
         )
     return ColumnMapping(schemas, dict(data.columns), data.group)
 
@@ -87,14 +87,16 @@ def refuse(
     if absent:
         setting = "data.columns" if absent[0] in mapping.columns.values() else "data.group"
         return EngineError(
-            f"{name} has no column {absent[0]!r}", f"{where}: {there}", f"It is named in {setting}."
+            f"{name} has no column {absent[0]!r}",
+            f"{where}: {there}",
+            f"The column is set in {setting}.",
         )
     if len({schema.name for schema in mapping.schemas}) == 1:
         only_schema = mapping.schemas[0]
         lacks = [field for field in only_schema.fields if field not in {*columns, *mapping.columns}]
         return EngineError(
-            f"{name}: its rows are not {only_schema.name}: no field {lacks[0]!r}",
+            f"{name}: rows do not fit the schema {only_schema.name}: missing field {lacks[0]!r}",
             f"{where}: {there}",
-            f"Name the column that holds it: data.columns.{lacks[0]} = …",
+            f"Set the column: data.columns.{lacks[0]} = …",
         )
-    return EngineError(f"{name}: its fields are not known", f"{where}: {there}", KNOWN)
+    return EngineError(f"{name}: unknown columns", f"{where}: {there}", KNOWN)

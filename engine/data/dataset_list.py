@@ -53,9 +53,9 @@ class DataSet:
 
 
 _DESCRIPTIONS: Mapping[str, str] = {
-    "emotion": "which of six emotions a sentence tells of",
-    "counsel": "questions to a counsellor, with a chosen and a rejected answer",
-    "rehearsal": "conversations of all the base's skills, to mix in as replay",
+    "emotion": "sentences labelled with one of six emotions",
+    "counsel": "counselling questions with a chosen and a rejected answer",
+    "rehearsal": "conversations on all skills of the base model, for replay",
 }
 
 
@@ -95,7 +95,7 @@ def resolve(ref: str, runs: Sequence[Path] = (), data: Data | None = None) -> Da
         name = ref.removeprefix(_BUNDLED)
         if name not in _DESCRIPTIONS:
             known = ", ".join(_BUNDLED + one for one in _DESCRIPTIONS)
-            raise EngineError(f"no bundled data set is called {name}", hint=f"There are {known}.")
+            raise EngineError(f"unknown bundled data set {name}", hint=f"Bundled: {known}.")
         dataset = _describe(DATA / name / "train.jsonl", data)
         return replace(dataset, ref=ref, name=name, description=_DESCRIPTIONS[name])
     return _describe(_locate(ref), data)
@@ -234,9 +234,9 @@ def _locate(ref: str) -> Path:
     cached = hf_datasets.find(ref)
     if cached is None:
         raise EngineError(
-            f"no data file at {ref}",
+            f"data not found: {ref}",
             str(path),
-            "Give a file, a folder, bundled:NAME, run:ID, or a name in the hub's cache.",
+            "Use a file, a folder, bundled:NAME, run:ID, or a name in the Hub cache.",
         )
     return cached if hf_datasets.is_known(cached) else _locate_in(cached)
 
@@ -251,7 +251,7 @@ def _locate_in(folder: Path) -> Path:
         if trains:
             break
     raise EngineError(
-        f"{folder.name} is a folder without one training file",
+        f"{folder.name} has no unique training file",
         str(folder),
-        "Name the file, or call it train.jsonl.",
+        "Use the path of the file, or name it train.jsonl.",
     )

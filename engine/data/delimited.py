@@ -75,9 +75,9 @@ def read_separator(name: str) -> str:
     separator = _NAMES.get(name.strip().lower(), name)
     if len(separator) > 1 or separator in ('"', "\r", "\n"):
         raise EngineError(
-            f"data.separator = {name!r} is no separator",
+            f"invalid data.separator = {name!r}",
             "",
-            "It is one character, as ; or | or tab; empty: it is found out.",
+            "Use one character, e.g. ; or | or tab. Empty: detected.",
         )
     return separator
 
@@ -151,20 +151,20 @@ def _read_header(path: Path, reader: Iterator[list[str]]) -> list[str]:
     try:
         header = next(filter(None, reader))
     except (csv.Error, StopIteration) as error:
-        raise EngineError(f"{path.name}: its first row names no columns", str(path)) from error
+        raise EngineError(f"{path.name}: the first row has no column names", str(path)) from error
     names = [cell.strip() for cell in header]
     twice = [name for name, count in Counter(names).items() if count > 1 and name]
     if twice:
-        raise EngineError(f"{path.name}: two columns are named {twice[0]!r}", f"{path}, line 1")
+        raise EngineError(f"{path.name}: duplicate column {twice[0]!r}", f"{path}, line 1")
     return names
 
 
 def _explain(error: csv.Error, start: int, end: int) -> str:
     text = str(error)
     if "unexpected end" in text:
-        return f"a quote is opened and not closed; lines {start} to {end} go with it"
+        return f"unclosed quote; lines {start} to {end} are lost"
     if "field limit" in text:
-        return f"a cell without end, or a quote not closed; lines {start} to {end} go with it"
+        return f"cell too long or unclosed quote; lines {start} to {end} are lost"
     if "expected after" in text:
-        return "a quote inside a cell is not doubled"
+        return "unescaped quote inside a cell"
     return f"not valid CSV: {text}"

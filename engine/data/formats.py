@@ -30,8 +30,8 @@ _PERHAPS_JSON = re.compile(rb"[{\[]")
 _LIKELY_JSON = re.compile(rb'\{\s*"|\[\s*\{\s*"')
 """A text may begin with a bracket: `[1] Once upon a time`."""
 _FOREIGN = {
-    **dict.fromkeys((b"\x1f\x8b", b"PK\x03\x04", b"BZh"), "is compressed: unpack it first"),
-    **dict.fromkeys((b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"), "is compressed: unpack it first"),
+    **dict.fromkeys((b"\x1f\x8b", b"PK\x03\x04", b"BZh"), "is compressed: decompress it first"),
+    **dict.fromkeys((b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"), "is compressed: decompress it first"),
     **dict.fromkeys((b"\xff\xfe", b"\xfe\xff"), "is UTF-16: save it as UTF-8"),
 }
 
@@ -135,7 +135,7 @@ def _check_head(path: Path, head: bytes) -> bytes:
     impostor = recognise_impostor(head)
     if _starts_columnar(head):
         raise EngineError(
-            f"{path.name} is Parquet or Arrow, which only a worker reads",
+            f"{path.name} is Parquet or Arrow, which only a worker can read",
             str(path),
             "Training reads it; finetop data inspect shows its rows.",
         )
@@ -146,7 +146,7 @@ def _check_head(path: Path, head: bytes) -> bytes:
     if impostor is None and not start and len(head) < CHUNK:
         impostor = "is empty"
     if impostor is None and path.suffix.lower() == ".json" and _spans_lines(start):
-        impostor = "holds one JSON object, not a list of rows"
+        impostor = "is one JSON object, not a list of rows"
     if impostor:
         raise EngineError(f"{path.name} {impostor}", str(path))
     return start[:1]

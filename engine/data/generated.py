@@ -19,27 +19,27 @@ def find_answers(ref: str, runs: Sequence[Path]) -> Path:
     path = find_run(ref, runs)
     if path is None:
         run_id = ref.partition(":")[2]
-        raise EngineError(f"no run is called {run_id}", hint="finetop runs lists them.")
+        raise EngineError(f"run not found: {run_id}", hint="See finetop runs.")
     job = JobDirectory(path)
     record = job.record()
     if record is None or record.kind != "generate":
         kind = record.kind if record else "no"
         raise EngineError(
-            f"{ref} has no answers to learn: it is a {kind} job",
+            f"{ref} has no answers to train on: it is a {kind} job",
             str(path),
-            "Make some with: finetop generate --arm base=CHECKPOINT --prompts FILE",
+            "Create answers: finetop generate --arm base=CHECKPOINT --prompts FILE",
         )
     state = status.derive(job, status.read(job))
     if state is not State.DONE:
         raise EngineError(
-            f"{ref} is not done: it is {state}", str(path), "Wait for it, or resume it."
+            f"{ref} is not done (state: {state})", str(path), "Wait until it ends, or resume it."
         )
     recipe = job.recipe()
     arms = recipe.arms if isinstance(recipe, GenerateRecipe) else []
     if len(arms) != 1:
         raise EngineError(
-            f"{ref} has answers of {len(arms)} arms: one is learned from",
+            f"{ref} has answers of {len(arms)} arms, but training data needs one",
             f"{path}: {', '.join(arms)}",
-            "Generate with the one arm that is meant.",
+            "Generate with one arm.",
         )
     return path

@@ -124,9 +124,9 @@ def _describe_splits(folder: Path) -> Splits:
     train, _ = pick(_list_splits(folder))
     if train is None:
         raise EngineError(
-            f"{folder.name} has no split called train",
+            f"{folder.name} has no train split",
             f"{folder}: {', '.join(_list_splits(folder)) or 'no splits'}",
-            "Name the folder of the split that is meant.",
+            "Use the folder of a split.",
         )
     return _of_split(folder, train)
 
@@ -157,9 +157,9 @@ def _describe_cached(folder: Path, wanted: Path | None) -> Splits:
         chosen = next((name for name, file in files.items() if stem_of(file) == stem), None)
     if chosen is None:
         raise EngineError(
-            f"{name_cached(folder)} has no split called train",
+            f"{name_cached(folder)} has no train split",
             f"{folder}: {', '.join(files) or 'no Arrow files'}",
-            "Name the file of the split that is meant.",
+            "Use the file of a split.",
         )
     list_parts(files[chosen])
     other = files[held_out] if chosen == train and held_out else None

@@ -87,7 +87,7 @@ def read_array(path: Path, file: BinaryIO) -> Iterator[RawRow]:
         if mark == "]":
             return
         if mark != ",":
-            raise _broken(buffer, "',' or ']' expected" if mark else "the list is not closed")
+            raise _broken(buffer, "',' or ']' expected" if mark else "missing ]")
         buffer.move(1)
 
 
@@ -118,5 +118,5 @@ def _broken(buffer: _Buffer, why: str, ahead: int = 0) -> EngineError:
     return EngineError(
         f"{buffer.path.name} is not valid JSON: {why}",
         f"{buffer.path}, line {line}",
-        "Rows given as JSON lines are read one by one: a bad one does not spoil the others.",
+        "Use JSON lines: rows are parsed separately, so one bad row does not affect others.",
     )

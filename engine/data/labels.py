@@ -22,9 +22,9 @@ def check_prompt(prompt: str) -> None:
     """Raise EngineError for a label prompt that would lose the text."""
     if prompt and "{text}" not in prompt:
         raise EngineError(
-            "The label prompt leaves out the text.",
+            "The label prompt has no {text}.",
             f"data.label_prompt = {prompt!r}",
-            "Write {text} where the text goes, and {labels} where the labels are listed.",
+            "Use {text} for the text and {labels} for the list of labels.",
         )
 
 
@@ -43,7 +43,7 @@ def read_label(row: Row, field: str) -> str:
     if isinstance(value, int):
         return str(value)
     if not isinstance(value, str):
-        raise BadRow(f"field {field!r} must be text or a whole number, this is {say(value)}")
+        raise BadRow(f"field {field!r} must be text or an integer, not {say(value)}")
     check_text(value, f"field {field!r}")
     if not value.strip():
         raise BadRow(f"empty {field!r}")
@@ -65,9 +65,9 @@ def collect(rows: Iterable[object], field: str, where: str) -> tuple[str, ...]:
             continue  # refused when it is parsed
         if len(labels) > _MOST:
             raise EngineError(
-                f"the column {field!r} holds more than {_MOST:,} labels",
+                f"the column {field!r} has more than {_MOST:,} labels",
                 where,
-                "Name the schema (data.schema) or the columns (data.columns) that are meant.",
+                "Set the schema (data.schema) or the columns (data.columns).",
             )
     numbers = all(label.lstrip("-").isdecimal() for label in labels)
     return tuple(sorted(labels, key=int) if numbers else sorted(labels))

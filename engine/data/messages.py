@@ -31,7 +31,7 @@ def read_text(row: Row, field: str, *, empty: bool = False) -> str:
     """The text of a field; not blank, unless it may be `empty`."""
     value = row[field]
     if not isinstance(value, str):
-        raise BadRow(f"field {field!r} must be text, this is {say(value)}")
+        raise BadRow(f"field {field!r} must be text, not {say(value)}")
     check_text(value, f"field {field!r}")
     if not empty and not value.strip():
         raise BadRow(f"empty {field!r}")
@@ -83,7 +83,7 @@ def read_turns(turns: object, field: str) -> tuple[Message, ...]:
             dict(zip(turns, cells, strict=True)) for cells in zip(*turns.values(), strict=True)
         ]
     if not isinstance(turns, list) or not turns:
-        raise BadRow(f"{field!r} must be a list of messages, this is {say(turns)}")
+        raise BadRow(f"{field!r} must be a list of messages, not {say(turns)}")
     return tuple(_read_turn(turn, f"{field}[{index}]") for index, turn in enumerate(turns))
 
 
@@ -101,10 +101,10 @@ def read_transcript(text: str, field: str) -> tuple[Message, ...]:
     turns = []
     for index, (speaker, content) in enumerate(zip(parts[::2], parts[1::2], strict=True)):
         if speaker != ("Human", "Assistant")[index % 2]:
-            raise BadRow(f"{field!r}: {speaker} speaks twice in a row, in turn {index + 1}")
+            raise BadRow(f"{field!r}: two {speaker} messages in a row, at message {index + 1}")
         role = "user" if speaker == "Human" else "assistant"
         if not content.strip():
-            raise BadRow(f"{field!r}: turn {index + 1}, by {speaker}, is empty")
+            raise BadRow(f"{field!r}: message {index + 1} ({speaker}) is empty")
         turns.append(Message(role, content.strip()))
     return tuple(turns)
 
@@ -112,7 +112,7 @@ def read_transcript(text: str, field: str) -> tuple[Message, ...]:
 def check_text(text: str, where: str) -> None:
     """Raise BadRow for what no tokenizer should see."""
     if "\0" in text:
-        raise BadRow(f"{where} holds a NUL character")
+        raise BadRow(f"{where} contains a NUL character")
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -121,15 +121,15 @@ def check_text(text: str, where: str) -> None:
 
 def say(value: object) -> str:
     """What a value is, in plain words."""
-    names = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
+    names = {dict: "an object", list: "a list", str: "text", bool: "a boolean"}
     if value is None:
         return "nothing"
-    return names.get(type(value), "a number" if isinstance(value, int | float) else "no text")
+    return names.get(type(value), "a number" if isinstance(value, int | float) else "null")
 
 
 def _read_turn(turn: object, where: str) -> Message:
     if not isinstance(turn, Mapping):
-        raise BadRow(f"{where} must be an object, this is {say(turn)}")
+        raise BadRow(f"{where} must be an object, not {say(turn)}")
     role_field = "role" if "role" in turn else "from"
     content_field = "content" if "content" in turn else "value"
     for field, usual in ((role_field, "role"), (content_field, "content")):
@@ -144,7 +144,7 @@ def _read_turn(turn: object, where: str) -> Message:
     if isinstance(content, list):
         content = _join_parts(content, where)
     if not isinstance(content, str):
-        raise BadRow(f"{where}: {content_field!r} must be text, this is {say(content)}")
+        raise BadRow(f"{where}: {content_field!r} must be text, not {say(content)}")
     check_text(content, f"{where}: {content_field!r}")
     if role == "assistant" and not content.strip():
         raise BadRow(f"{where}: empty answer")
@@ -154,5 +154,5 @@ def _read_turn(turn: object, where: str) -> Message:
 def _join_parts(parts: list[object], where: str) -> str:
     texts = [part.get("text") if isinstance(part, Mapping) else None for part in parts]
     if not all(isinstance(text, str) for text in texts):
-        raise BadRow(f"{where}: holds something other than text")
+        raise BadRow(f"{where}: contains parts that are not text")
     return "".join(str(text) for text in texts)

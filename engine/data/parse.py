@@ -42,7 +42,7 @@ def parse_row(
     those of the file. Raises BadRow with the reason.
     """
     if not isinstance(row, Mapping):
-        raise BadRow(f"a row must be an object with fields, this is {say(row)}")
+        raise BadRow(f"a row must be an object, not {say(row)}")
     missing = [field for field in schema.fields if row.get(field) is None]
     if missing:
         raise BadRow(f"missing field {' and '.join(repr(field) for field in missing)}")
@@ -60,7 +60,7 @@ def _check(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     if not any(message.role == "user" for message in messages):
         raise BadRow("no user message to answer")
     if not any(message.role == "assistant" for message in messages):
-        raise BadRow("no answer to learn")
+        raise BadRow("no answer to train on")
     return messages
 
 
@@ -94,7 +94,7 @@ def _parse_turns(row: Row, schema: FieldSchema) -> tuple[Message, ...]:
 def _parse_sample(row: Row, schema: FieldSchema) -> tuple[Message, ...]:
     """A prompt and what a model answered; only an answer that ended by itself can teach to end."""
     if row["finish"] != "stop":
-        raise BadRow(f"the answer did not end by itself: {str(row['finish'])[:40]!r}")
+        raise BadRow(f"the answer is truncated: {str(row['finish'])[:40]!r}")
     return (*read_turns(row["messages"], "messages"), Message("assistant", read_text(row, "text")))
 
 

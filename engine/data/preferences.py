@@ -44,7 +44,7 @@ def converse(row: Row, prompt: str, answered: str) -> Conversation:
     if answer[0].role == "user":
         return (*read_system(row), *answer)
     if not prompt:
-        raise BadRow(f"no prompt, and {answered!r} is an answer alone")
+        raise BadRow(f"no prompt: {answered!r} has only an answer")
     return (*read_prompt(row, prompt), *answer)
 
 

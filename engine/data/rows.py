@@ -235,7 +235,7 @@ def _write(value: object) -> str:
 def _refuse(path: Path, mapping: ColumnMapping, held: list[RawRow]) -> EngineError:
     """No row of the start has a known schema: say what was there."""
     if not held:
-        return EngineError(f"{path.name} holds no rows", str(path))
+        return EngineError(f"{path.name} has no rows", str(path))
     faults = [Reject(str(path), row.line, row.fault, row.text) for row in held if row.fault]
     if len(faults) == len(held):
         return refuse_all(path, "the first" if len(held) == _LOOK_AHEAD else "all", faults)

@@ -43,9 +43,9 @@ def list_parts(path: Path) -> list[Path]:
     missing = [number for number in range(count) if number not in parts]
     if missing:
         raise EngineError(
-            f"{path.name}: part {missing[0]:05d} of {count} is missing",
+            f"{path.name}: shard {missing[0]:05d} of {count} is missing",
             str(path.parent),
-            f"{len(missing)} of its {count} parts are not there: fetch it again.",
+            f"{len(missing)} of {count} shards are missing: download it again.",
         )
     return [parts[number] for number in range(count)]
 
@@ -69,7 +69,7 @@ def read_table(path: Path) -> dict[str, object]:
     except (ValueError, RecursionError) as error:
         raise EngineError(f"{path.name} is not valid JSON", str(path)) from error
     if not isinstance(table, dict):
-        raise EngineError(f"{path.name} is not what datasets writes", str(path))
+        raise EngineError(f"{path.name} was not written by datasets", str(path))
     return table
 
 
@@ -78,7 +78,7 @@ def _list_saved(folder: Path) -> list[Path]:
     entries = listed if isinstance(listed, list) else []
     names = [entry.get("filename") for entry in entries if isinstance(entry, dict)]
     if not names or not all(isinstance(name, str) for name in names):
-        raise EngineError(f"{folder.name}: its state.json names no files", str(folder))
+        raise EngineError(f"{folder.name}: state.json lists no files", str(folder))
     # A name that leads out of the folder is none that datasets wrote.
     files = [folder / os.path.basename(str(name)) for name in names]
     gone = [file.name for file in files if not os.path.isfile(file)]

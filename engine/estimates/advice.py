@@ -76,8 +76,8 @@ def advise(need: Needs, recipe: TrainRecipe, room: int) -> tuple[Advice, ...]:
     left = gigabytes(need(_with(recipe, batch_size=1, gradient_checkpointing=True)))
     return (
         Advice(
-            f"batch_size 1 with gradient_checkpointing would still need {left}: "
-            "take a smaller model or another device"
+            f"batch_size 1 with gradient_checkpointing still needs {left}: "
+            "use a smaller model or another device"
         ),
     )
 
@@ -100,7 +100,7 @@ def _smaller_batch(need: Needs, recipe: TrainRecipe, room: int) -> Advice | None
         if need(smaller) <= room:
             return Advice(
                 f"batch_size {training.batch_size} -> {size} with accumulation "
-                f"{training.gradient_accumulation_steps} -> {rows // size}: the same step",
+                f"{training.gradient_accumulation_steps} -> {rows // size}: same effective batch",
                 (
                     f"training.batch_size={size}",
                     f"training.gradient_accumulation_steps={rows // size}",
@@ -116,7 +116,7 @@ def _checkpointing(need: Needs, recipe: TrainRecipe, room: int) -> Advice | None
     changed = _with(recipe, gradient_checkpointing=True)
     left = need(changed)
     if left <= room:
-        text = f"gradient_checkpointing: needs {gigabytes(left)}, and about a third more time"
+        text = f"gradient_checkpointing: needs {gigabytes(left)}, about 30% slower"
         return Advice(text, (change,))
     smaller = _smaller_batch(need, changed, room)
     if smaller is None:
@@ -129,7 +129,7 @@ def _shorter(need: Needs, recipe: TrainRecipe, room: int) -> Advice | None:
     length = recipe.data.max_length // 2
     while length >= SHORTEST:
         if need(replace(recipe, data=replace(recipe.data, max_length=length))) <= room:
-            text = f"max_length {recipe.data.max_length} -> {length}, where your rows allow it"
+            text = f"max_length {recipe.data.max_length} -> {length}, if the rows are short enough"
             return Advice(text, (f"data.max_length={length}",))
         length //= 2
     return None

@@ -26,7 +26,7 @@ MOST_CORES = 16
 """Beyond them a CPU's memory is the bound."""
 LEAST_STEPS = 10
 """Of a run whose speed is believed: the first ones are slow."""
-GUESSED = "guessed from the size: off by several times at worst"
+GUESSED = "from model size; may be off by several times"
 
 
 def seconds(
@@ -42,7 +42,7 @@ def seconds(
     if total is None:
         return None, ""
     if speed:
-        return total / speed, "as fast as an earlier run"
+        return total / speed, "measured in an earlier run"
     each = operations(config, recipe, parameters)
     return (total * each / _rate(chosen), GUESSED) if each else (None, "")
 

@@ -66,7 +66,7 @@ class Fit:
     def line(self) -> str:
         """All of it in a line, for a terminal and the foot of a screen."""
         if self.needed is None:
-            return f"memory not known: {self.problem}"
+            return f"memory unknown: {self.problem}"
         about = "very roughly " if self.memory is not None and self.memory.rough else "about "
         text = f"needs {about}{gigabytes(self.needed)}"
         if self.free is not None:
@@ -216,7 +216,7 @@ def check_disk(recipe: TrainRecipe, checkpoint: Checkpoint, runs_root: Path) -> 
         raise EngineError(
             "The disk is too full for this run.",
             f"One checkpoint takes {gigabytes(needed)}; {gigabytes(free)} are free.",
-            "Free some space, or start in another folder with --runs DIR.",
+            "Free disk space, or use another folder with --runs DIR.",
         )
 
 

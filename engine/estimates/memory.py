@@ -35,7 +35,7 @@ LIBRARIES = 550 << 20
 PROBE_ROW = 128
 """Tokens; the alarm's probe is measured in passes of `PROBE_BYTES` of logits, a row at least."""
 PROBE_BYTES = 1 << 26
-_UNKNOWN = "How much memory this model needs is not known."
+_UNKNOWN = "The memory of this model cannot be estimated."
 _STORED = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
 
 
@@ -89,12 +89,14 @@ def estimate(
     full = recipe.method.kind == "full"
     if dims is None:
         raise EngineError(
-            _UNKNOWN, "Its config.json names no sizes.", "A short run tells: training.max_steps=2."
+            _UNKNOWN,
+            "config.json has no dimensions.",
+            "Measure it with a short run: training.max_steps=2.",
         )
     if dims.mixture and counted is None and not (full and parameters):
         raise EngineError(
             _UNKNOWN,
-            "It is a mixture of experts, whose parameters have to be counted.",
+            "Parameters of a mixture of experts must be counted.",
             "finetop fit --measure counts them.",
         )
     parameters = parameters or count_model(dims)
@@ -146,12 +148,12 @@ def formats_of(recipe: TrainRecipe, device_kind: str) -> str:
     """The rule's outcome in words, as far as it is known without asking the GPU itself."""
     training, method = recipe.training, recipe.method
     precision = precision_of(training, method.kind, device_kind)
-    short = "bfloat16, or float16 where the GPU lacks that"
+    short = "bfloat16, or float16 on GPUs without it"
     short = short if training.dtype == "auto" else training.dtype
     products = "float32" if precision.compute == 4 else short
-    weights = "in float32" if precision.weights == 4 else "as well"
+    weights = "in float32" if precision.weights == 4 else "too"
     held = {"4bit": "in 4 bits", "8bit": "in 8 bits"}.get(method.quantize, weights)
-    return f"products in {products}, weights {held}"
+    return f"compute in {products}, weights {held}"
 
 
 def _passes(recipe: TrainRecipe, length: int | None) -> Passes:

@@ -67,16 +67,16 @@ def roots(paths: Iterable[str | Path]) -> list[Path]:
             if path.is_file() and (MARK in path.name or path.name == TRAINER):
                 path = path.parent
             if not path.is_dir():
-                what = "is a file" if path.exists() else "is not there"
+                what = "is a file" if path.exists() else "does not exist"
                 raise EngineError(
-                    f"The log directory {what}.", str(path), "Give a folder that holds runs."
+                    f"The log directory {what}.", str(path), "Use a folder with runs."
                 )
             next(path.iterdir(), None)
         except OSError as error:
             raise EngineError(
                 "The log directory cannot be read.",
                 f"{path}: {error.strerror}",
-                "Give a folder that you may read.",
+                "Use a folder that you can read.",
             ) from error
         found.append(path.absolute())
     return list(dict.fromkeys(found))

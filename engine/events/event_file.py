@@ -19,10 +19,10 @@ _PRINTABLE = bytes([9, 10, 13, *range(32, 127)])
 _NUMBER = re.compile(r"(\d+)")
 _TIME = re.compile(r"tfevents\.(\d+)")
 _LOOKS = (
-    (b"version https://git-lfs", "git-LFS pointer: the file itself was not fetched"),
+    (b"version https://git-lfs", "git-LFS pointer: run git lfs pull"),
     (b"\x00\x05\x16\x07", "AppleDouble file: macOS metadata, no events"),
-    (b"\x1f\x8b", "gzip file: unpack it first"),
-    (b"PK\x03\x04", "zip file: unpack it first"),
+    (b"\x1f\x8b", "gzip file: decompress it first"),
+    (b"PK\x03\x04", "zip file: extract it first"),
     (bytes(64), "zeros: not written yet, or a damaged disk block"),
 )
 
@@ -119,15 +119,17 @@ class EventFile:
             return _recognise(self._head, self.reader.fault)
         if self.reader.fault:
             at = f"{self.reader.fault} at byte {self.reader.offset:,}"
-            return f"{at}: points before it are shown, it is tried again"
+            return f"{at}: points before it are shown; reading is retried"
         if self.decoder.unreadable:
             one = self.decoder.unreadable == 1
-            what = "record is no TensorBoard event" if one else "records are no TensorBoard events"
+            what = (
+                "record is not a TensorBoard event" if one else "records are not TensorBoard events"
+            )
             return f"{self.decoder.unreadable} {what}"
         if not self.points.columns:
             kinds = {kind: n for kind, n in self.decoder.others.items() if kind != "version"}
             held = ", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items()))
-            return f"no scalars: {held}" if held else "no events yet, only the file's header"
+            return f"no scalars: {held}" if held else "no events yet, only the header"
         return None
 
 
@@ -137,7 +139,7 @@ def _recognise(head: bytes, fault: str | None) -> str:
         if head.startswith(beginning):
             return name
     if fault is None:
-        return "no whole record yet"
+        return "no complete record yet"
     if head.isascii() and not head.translate(None, _PRINTABLE):
         return "text, not events"
-    return "not an event file: its first record does not check"
+    return "not an event file: the checksum of its first record is wrong"

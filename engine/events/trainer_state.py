@@ -145,7 +145,7 @@ def _step(entry: object) -> int | None:
 def _out_of_range(history: object) -> str:
     steps = map(_step, history) if isinstance(history, list) else ()
     count = sum(step is not None and abs(step) > _LARGEST_STEP for step in steps)
-    return f"{count:,} of its entries passed over: a step of more than 64 bits" if count else ""
+    return f"{count:,} entries skipped: step exceeds 64 bits" if count else ""
 
 
 def _float(value: float) -> float:
@@ -171,8 +171,8 @@ def _series(tag: str, steps: list[int], values: list[float]) -> Series:
 def _load(path: Path, size: int) -> Mapping[str, object]:
     """The state; NaN and infinity are understood. Raises OSError, ValueError."""
     if size > LARGEST:
-        raise ValueError(f"{size:,} bytes are no trainer state")
+        raise ValueError(f"not a trainer state: {size:,} bytes")
     value = json.loads(path.read_bytes())
     if not isinstance(value, dict) or "log_history" not in value:
-        raise ValueError("it has no log_history, so it is no trainer state")
+        raise ValueError("not a trainer state: no log_history")
     return value

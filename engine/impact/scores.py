@@ -39,7 +39,7 @@ def score(item: Item, text: str) -> float:
     if item.score == "code" and isinstance(answer, str):
         tree = syntax(text)
         return float(tree is not None and tree == syntax(answer))
-    raise ValueError(f"no right answer to compare with: {item.id} is scored by {item.score}")
+    raise ValueError(f"item {item.id}: score {item.score!r} needs a reference answer")
 
 
 def final_number(text: str) -> float | None:

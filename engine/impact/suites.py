@@ -40,11 +40,13 @@ def load(path: Path) -> tuple[Item, ...]:
     """
     items = tuple(_read(path))
     if not items:
-        raise EngineError("The suite is empty.", str(path), "A suite has one JSON item a line.")
+        raise EngineError("The suite is empty.", str(path), "Write one JSON item per line.")
     seen: set[str] = set()
     for item in items:
         if item.id in seen:
-            raise EngineError(f"The id {item.id} comes twice.", str(path), "Give each item its id.")
+            raise EngineError(
+                f"Duplicate item id {item.id}.", str(path), "Give each item a unique id."
+            )
         seen.add(item.id)
     return items
 
@@ -55,7 +57,7 @@ def parse(row: object) -> Item:
         raise ValueError("not a JSON object")
     score = _word(row, "score")
     if score not in SCORES:
-        raise ValueError(f"unknown score {score!r}; known are {', '.join(SCORES)}")
+        raise ValueError(f"unknown score {score!r}; known: {', '.join(SCORES)}")
     identity, skill = _word(row, "id"), _word(row, "skill")
     key = str(row.get("key", ""))
     if score == "perplexity":
@@ -77,7 +79,7 @@ def _read(path: Path) -> Iterator[Item]:
             yield parse(json.loads(line))
         except ValueError as error:
             raise EngineError(
-                "A line of the suite is not an item.",
+                "Invalid suite item.",
                 f"{path}:{number}: {error}",
                 "An item has id, skill, score, and messages with an answer, or a text.",
             ) from error

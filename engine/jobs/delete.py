@@ -16,7 +16,7 @@ def check(job: JobDirectory, store: Store) -> None:
     """Raises EngineError for a run that cannot be deleted: the bundled one, or one that (perhaps)
     runs."""
     if job in store.shipped:
-        raise EngineError("This run comes with finetop.", str(job.path), "Hide it instead.")
+        raise EngineError("This run is bundled with finetop.", str(job.path), "Hide it instead.")
     record = job.record()
     name = record.name if record else job.path.name
     state = status.derive(job, status.read(job))
@@ -24,7 +24,7 @@ def check(job: JobDirectory, store: Store) -> None:
         raise EngineError(f"{name} is {state}.", str(job.path), "Stop it first.")
     if state is State.LOST:
         raise EngineError(
-            f"{name} may still run on another host.", str(job.path), "Resume or remove it there."
+            f"{name} may still run on another host.", str(job.path), "Resume or delete it there."
         )
 
 
@@ -40,5 +40,5 @@ def remove(job: JobDirectory, store: Store) -> None:
         raise EngineError(
             "The run could not be deleted.",
             f"{error.filename}: {error.strerror}",
-            "Check the owner and the mode of its folder.",
+            "Check owner and permissions of its folder.",
         ) from error

@@ -15,7 +15,7 @@ from engine.errors import EngineError
 
 DRIVER_TRACES = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg")
 """Where Linux shows that a GPU's driver is there; the last is Windows' subsystem for Linux."""
-_HINT = "Set device to auto, cpu, mps, cuda, cuda:N, or several as cuda:0,cuda:1."
+_HINT = "Use auto, cpu, mps, cuda, cuda:N, or several, e.g. cuda:0,cuda:1."
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,9 @@ def options(wanted: str) -> list[Option]:
     names = [part.strip() for part in wanted.split(",")]
     if trouble and not gpus and names[0].partition(":")[0] in ("auto", "cuda"):
         raise EngineError(
-            "There is a GPU here, but it cannot be used.",
+            "The GPU cannot be used.",
             trouble,
-            "See what nvidia-smi says; device cpu runs without the GPU.",
+            "Check nvidia-smi, or use device cpu.",
         )
     if wanted in ("auto", "cuda") and gpus:
         return [(gpu,) for gpu in sorted(gpus, key=lambda gpu: -gpu.memory_free)]
@@ -73,9 +73,9 @@ def options(wanted: str) -> list[Option]:
         return [(devices[0],)]
     chosen = tuple(_named(name, devices) for name in names)
     if len(chosen) > 1 and any(device.kind != "cuda" for device in chosen):
-        raise EngineError("Only GPUs can be used together.", f"device: {wanted}", _HINT)
+        raise EngineError("Only GPUs can be combined.", f"device: {wanted}", _HINT)
     if len({device.key for device in chosen}) < len(chosen):
-        raise EngineError("A device is named twice.", f"device: {wanted}", _HINT)
+        raise EngineError("A device is listed twice.", f"device: {wanted}", _HINT)
     return [chosen]
 
 
@@ -94,7 +94,7 @@ def _named(name: str, devices: list[Device]) -> Device:
         if name in (device.kind, f"{device.kind}:{device.index}"):
             return device
     names = ", ".join(label(device) for device in devices)
-    raise EngineError(f"There is no device {name} here.", f"Found: {names}.", _HINT)
+    raise EngineError(f"Device {name!r} not found.", f"Devices: {names}.", _HINT)
 
 
 def _beside(gpus: list[Device]) -> list[Device]:
@@ -148,7 +148,7 @@ def _allowed(nvml: Any) -> tuple[list[Device], str]:
             except nvml.NVMLError as error:
                 trouble = f"{name}: {error}"
     if found and not allowed:
-        trouble = trouble or f"CUDA_VISIBLE_DEVICES={setting} names none of {len(found)}."
+        trouble = trouble or f"CUDA_VISIBLE_DEVICES={setting} matches none of {len(found)} GPUs."
     return allowed, trouble
 
 

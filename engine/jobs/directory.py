@@ -158,7 +158,7 @@ class JobDirectory:
                 f"The job {self.path.name} has schema {table.get('schema')!r}; "
                 f"this finetop reads schema {SCHEMA}.",
                 str(self.record_file),
-                "Open it with the finetop that made it.",
+                "Open it with the finetop version that created it.",
             )
         return validation.from_untrusted(JobRecord, table)
 
@@ -195,9 +195,9 @@ def create(
             raise
     except OSError as error:
         raise EngineError(
-            "The run's directory cannot be made.",
+            "The run's directory cannot be created.",
             f"{error.filename or root}: {error.strerror or error}",
-            "Choose a folder that can be written with --runs DIR, or free some space.",
+            "Use a writable folder with --runs DIR, or free disk space.",
         ) from error
 
 

@@ -20,17 +20,17 @@ def check(inputs: Mapping[str, str]) -> None:
     gone = [path for path in inputs if not os.path.exists(path)]
     if gone:
         raise EngineError(
-            "What this run learns from is gone.",
+            "The training data of this run is missing.",
             "\n".join(gone),
-            "Put it back where it was; then resume.",
+            "Restore the files, then resume.",
         )
     changed = [path for path, known in inputs.items() if sha256(Path(path)) != known]
     if changed:
         raise EngineError(
-            "What this run learns from has changed since it began.",
+            "The training data of this run has changed since the start.",
             "\n".join(changed),
-            "Put the old content back, or start a new run that builds on this one; "
-            "--force goes on with the new content all the same.",
+            "Restore the old content, or start a new run from this one; "
+            "--force resumes with the new content.",
         )
 
 

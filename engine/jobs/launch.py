@@ -60,15 +60,15 @@ def stop(
         now = status.read(job)
         state = status.derive(job, now)
         if now is not None and state.alive:
-            raise EngineError(f"It is {state} on {now.host}.", str(job.path), "Stop it there.")
-        raise EngineError(f"It does not run: it is {state}.", str(job.path))
+            raise EngineError(f"The job is {state} on {now.host}.", str(job.path), "Stop it there.")
+        raise EngineError(f"The job is not running (state: {state}).", str(job.path))
     try:
         request_stop(job)
     except EngineError as error:
         said(clean(f"{error.title} {error.detail}"))  # a signal needs no disk
         stages = [(SIGTERM, grace), (SIGKILL, 5.0)]
     else:
-        said("asked to stop; it saves first")
+        said("stopping after a checkpoint")
         if _wait_for_end(job, grace, saving, said):
             return status.derive(job, status.read(job))
         stages = [(SIGTERM, 10.0), (SIGKILL, 5.0)]
@@ -89,9 +89,9 @@ def request_stop(job: JobDirectory) -> None:
         job.attempt(number).stop_request.touch()
     except OSError as error:
         raise EngineError(
-            "The run cannot be asked to stop.",
+            "The stop request cannot be written.",
             f"{error.filename or job.path}: {error.strerror}",
-            "Send SIGTERM instead: it saves as well.",
+            "Send SIGTERM instead: it also saves a checkpoint.",
         ) from error
 
 
@@ -116,7 +116,7 @@ def _wait_for_end(
     if wait(ended, grace):
         return True
     if saving and _is_saving(job):
-        said("it is still saving; Ctrl+C leaves it to that")
+        said("still saving; Ctrl+C stops waiting")
         wait(lambda: ended() or not _is_saving(job), saving)
         wait(ended, END_SECONDS)
     return ended()
@@ -150,19 +150,19 @@ def start(job: JobDirectory, kind: str, recipe: Recipe | None = None) -> None:
         return
     if child.poll() is not None and lock.holder(job.lock_file) is not None:
         raise EngineError(
-            f"{job.path.name} was started by somebody else at the same moment.",
-            "That attempt runs now; this one did not begin, and changed nothing.",
-            "See finetop runs; stop it first to go on with other settings.",
+            f"{job.path.name} was started by another process at the same time.",
+            "That attempt is running; this one did not start and changed nothing.",
+            "See finetop runs; stop it first to resume with other settings.",
         )
     log = log_tail(job.launch_log) or log_tail(job.attempt(job.latest_attempt()).log)
-    raise JobFailed("The worker did not come up.", log, f"Its log is {job.launch_log}.")
+    raise JobFailed("The worker did not start.", log, f"Log: {job.launch_log}.")
 
 
 def not_started(job: JobDirectory, error: OSError) -> EngineError:
     return EngineError(
         "The worker cannot be started.",
         f"{error.filename or job.path}: {error.strerror}",
-        "Is the run's directory writable, and is there space left?",
+        "Check that the run's directory is writable and the disk has free space.",
     )
 
 

@@ -15,11 +15,11 @@ SYSTEMD_MARK = "/run/systemd/system"
 def warning() -> str:
     """Why a run started here may end with the session; empty where no reason is known."""
     if os.environ.get("SLURM_JOB_ID"):
-        return f"It ends with Slurm's allocation {os.environ['SLURM_JOB_ID']}."
+        return f"runs end with the Slurm allocation {os.environ['SLURM_JOB_ID']}."
     if kills_at_logout() and not lingers():
-        return "Logout ends it: run `loginctl enable-linger` once, so that runs go on."
+        return "runs end at logout; run `loginctl enable-linger` once to keep them running"
     if any(Path(mark).exists() for mark in CONTAINER_MARKS):
-        return "It ends with this container."
+        return "runs end when this container stops"
     return ""
 
 

@@ -32,7 +32,7 @@ def suspected_oom(job: JobDirectory) -> str:
         return ""
     if began.get("host") != socket.gethostname() or not _this_boot(began.get("started")):
         return ""
-    return "perhaps out of memory: the kernel has killed for it since this run began"
+    return "possibly out of memory: the kernel's OOM killer ran since this run started"
 
 
 def _this_boot(started: object) -> bool:

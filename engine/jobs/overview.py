@@ -54,7 +54,7 @@ def gather(job: JobDirectory) -> Overview:
     """Read it all; takes as long as listing the directory. Raises EngineError for no job."""
     overview = view(job)
     if overview is None:
-        raise EngineError("This run is gone.", str(job.path))
+        raise EngineError("This run no longer exists.", str(job.path))
     return Overview(
         overview,
         to_toml(overview.recipe) if overview.recipe is not None else "",

@@ -41,9 +41,9 @@ def worker_command(*arguments: str, needs: Sequence[str] = HEAVY) -> list[str]:
         program = shutil.which(os.path.expanduser(other))
         if program is None:
             raise EngineError(
-                "The Python that FINETOP_PYTHON names is not there.",
+                "FINETOP_PYTHON does not exist.",
                 other,
-                "Give the path of a Python that has torch, transformers and peft.",
+                "Set it to a Python that has torch, transformers and peft.",
             )
         # A worker starts in its own folder, where a relative path is not valid.
         program = str(Path(program).absolute())
@@ -53,8 +53,8 @@ def worker_command(*arguments: str, needs: Sequence[str] = HEAVY) -> list[str]:
     missing = missing_packages(needs)
     if missing:
         raise EngineError(
-            "This is the light install: it shows runs, but cannot train or generate.",
-            f"Missing here: {', '.join(missing)}.",
+            "This is the light install: it cannot train or generate.",
+            f"Missing packages: {', '.join(missing)}.",
             "Install 'finetop[train]', or set FINETOP_PYTHON to a Python that has them.",
         )
     return [sys.executable, "-P", "-m", "engine.worker", *arguments]
@@ -111,6 +111,6 @@ def send_signal(job: JobDirectory, number: signal.Signals) -> bool:
         return False
     except PermissionError as error:
         raise EngineError(
-            "This run belongs to another user.", str(job.path), "Ask its owner to stop it."
+            "This run belongs to another user.", str(job.path), "Only its owner can stop it."
         ) from error
     return True

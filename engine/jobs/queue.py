@@ -251,7 +251,7 @@ class OwnTicket:
         folder = _folder("queue")
         lock = Lock(folder / f".{self._job}-{os.getpid()}")
         if not lock.acquire():
-            raise EngineError("Another process has this ticket.", str(lock.path))
+            raise EngineError("Another process holds this queue ticket.", str(lock.path))
         lock.write(json.dumps({**self._note, "options": self._options, "since": self._since}))
         last = max((ticket.number for ticket in _tickets(folder, own=self._job)), default=0)
         lock.path.rename(folder / f"{last + _GAP:012d}-{self._job}")
@@ -329,9 +329,9 @@ def _find(job: str, tickets: list[Ticket]) -> Ticket:
 
 def _not_waiting(job: str) -> EngineError:
     return EngineError(
-        f"{job} does not wait in this machine's queue.",
-        "It has begun, has ended, or waits on another host.",
-        "See finetop queue; finetop stop ends a run that has begun.",
+        f"{job} is not in this machine's queue.",
+        "It has started, has ended, or is queued on another host.",
+        "See finetop queue; use finetop stop for a running job.",
     )
 
 

@@ -43,8 +43,8 @@ class Extension:
 
 
 _REASONS = {
-    "patience": Extension("its metric no longer improved", "stopping.patience", "0"),
-    "budget": Extension("it was over its forgetting budget", "forgetting.stop", "false"),
+    "patience": Extension("its metric stopped improving", "stopping.patience", "0"),
+    "budget": Extension("it exceeded its forgetting budget", "forgetting.stop", "false"),
 }
 
 
@@ -60,9 +60,9 @@ def check(job: JobDirectory, changed: Recipe) -> None:
     )
     if fixed:
         raise EngineError(
-            "This cannot change in a run that has begun.",
-            "\n".join(f"{key}: it is {before.get(key)!r}, not {after.get(key)!r}" for key in fixed),
-            f"Start a new run; it may build on this one: model.checkpoint=run:{job.path.name}",
+            "These settings cannot change when a run is resumed.",
+            "\n".join(f"{key}: {before.get(key)!r}, not {after.get(key)!r}" for key in fixed),
+            f"Start a new run; it can start from this one: model.checkpoint=run:{job.path.name}",
         )
 
 
@@ -76,7 +76,7 @@ def check_extension(job: JobDirectory, changed: Recipe | None) -> None:
     if isinstance(before, GenerateRecipe) and job.rejects.exists():
         return
     if not isinstance(before, TrainRecipe) or not isinstance(changed, TrainRecipe | None):
-        raise EngineError(f"{job.path.name} is done: nothing is left to do.", _said(job))
+        raise EngineError(f"{job.path.name} is done: nothing left to do.", _said(job))
     ended = ended_early(job)
     needed = how_to_extend(before, ended)
     command = f"finetop resume {job.path.name} --set {needed.change}"
@@ -84,14 +84,13 @@ def check_extension(job: JobDirectory, changed: Recipe | None) -> None:
         raise EngineError(
             f"{job.path.name} ended early: {needed.why}.",
             _said(job),
-            f"To go on all the same: {command}",
+            f"To resume anyway: {command}",
         )
     if not ended and not (changed is not None and _asks_for_more(job, before, changed)):
         raise EngineError(
-            f"{job.path.name} is done: nothing is left to train.",
+            f"{job.path.name} is done: nothing left to train.",
             _said(job),
-            f"Give it more, as {command}; "
-            "its learning rate then follows a schedule to the new end.",
+            f"Extend it: {command}; the learning rate schedule then ends at the new last step.",
         )
 
 
@@ -123,8 +122,8 @@ def schedule_note(before: Recipe, changed: Recipe | None) -> str:
     if constant or (old.epochs, old.max_steps) == (new.epochs, new.max_steps):
         return ""
     return (
-        f"The schedule changes: the {new.lr_scheduler_type} learning rate now ends with the new "
-        "last step, so it goes on from another value than the one it had come to."
+        f"The schedule changes: the {new.lr_scheduler_type} learning rate now ends at the new "
+        "last step, so it resumes from a different value."
     )
 
 

@@ -57,7 +57,7 @@ class Store:
         if path.is_absolute() or os.sep in text:
             job = self.at(path.absolute())
             if job.record() is None:
-                raise EngineError("This is not a run's directory.", str(path), "See finetop runs.")
+                raise EngineError("This is not a run directory.", str(path), "See finetop runs.")
             return job
         records = [(job, self.record(job)) for job in self.jobs()]
         known = [(job, record) for job, record in records if record is not None]
@@ -70,8 +70,8 @@ class Store:
                 return matches[0]
             if matches:
                 names = ", ".join(job.path.name for job in matches)
-                raise EngineError(f"Several runs are called {text!r}.", names, "Give the whole id.")
-        raise EngineError(f"There is no run {text!r}.", _searched(self.roots), "See finetop runs.")
+                raise EngineError(f"Several runs match {text!r}.", names, "Use the full id.")
+        raise EngineError(f"No run {text!r}.", _searched(self.roots), "See finetop runs.")
 
     def record(self, job: JobDirectory) -> JobRecord | None:
         """The job's record; None for one that is not there yet or of a newer finetop."""
@@ -131,4 +131,4 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _searched(roots: list[Path]) -> str:
-    return "Looked in " + ", ".join(str(root) for root in roots) + "."
+    return "Searched: " + ", ".join(str(root) for root in roots) + "."

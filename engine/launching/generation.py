@@ -19,7 +19,7 @@ def launch_generation(original: GenerateRecipe, root: Path) -> JobDirectory:
     Raises EngineError before anything is made where an arm, a checkpoint or the prompts are wrong.
     """
     if not original.arms:
-        raise EngineError("There is no arm to answer.", hint="Give at least one.")
+        raise EngineError("No arms.", hint="Use at least one arm.")
     arms = parse_arms(original.arms)
     prompts, files = original.prompts, []
     if not prompts.startswith("bundled:"):

@@ -34,7 +34,7 @@ def keep(
     now = time.time()
     ended = Status(
         State.DONE, attempt=0, step=len(samples), total=len(samples), started=now, heartbeat=now,
-        host=socket.gethostname(), message="kept from Compare",
+        host=socket.gethostname(), message="saved from Compare",
     )  # fmt: skip
 
     def fill(job: JobDirectory) -> None:

@@ -78,5 +78,5 @@ def _whole(ref: str, store: Store) -> str:
 def _file(name: str, what: str) -> Path:
     path = Path(os.path.abspath(os.path.expanduser(name)))
     if not path.is_file():
-        raise EngineError(f"There is no such {what}.", str(path))
+        raise EngineError(f"The {what} does not exist.", str(path))
     return path

@@ -18,17 +18,17 @@ def resume_job(
     """
     record = job.record()
     if record is None:
-        raise EngineError("This is not a run's directory.", str(job.path), "See finetop runs.")
+        raise EngineError("This is not a run directory.", str(job.path), "See finetop runs.")
     now = status.read(job)
     state = status.derive(job, now)
     if state.alive:
-        raise EngineError(f"{record.name} is {state} already.", str(job.path))
+        raise EngineError(f"{record.name} is already {state}.", str(job.path))
     if state is State.LOST and not adopt:
         host = now.host if now else "another host"
         raise EngineError(
-            f"{record.name} ran on {host}, and may still.",
+            f"{record.name} ran on {host} and may still be running there.",
             str(job.path),
-            "If that host is gone, resume it with --adopt.",
+            "If that host no longer exists, resume it with --adopt.",
         )
     if state is State.DONE:
         resume_rules.check_extension(job, recipe)

@@ -111,12 +111,12 @@ def parse(table: Mapping[str, Any], where: str = "the recipe") -> Recipe:
         raise EngineError(
             f"This recipe has version {version!r}; this finetop reads versions 1 to {VERSION}.",
             where,
-            "Write it again with this finetop, or use the one that wrote it.",
+            "Create it again with this version, or use the version that wrote it.",
         )
     cls = KINDS.get(str(body.get("kind", "train")))
     if cls is None:
         raise EngineError(
-            f"Unknown kind of job: {body['kind']!r}.", where, f"Kinds: {', '.join(KINDS)}."
+            f"Unknown job kind {body['kind']!r}.", where, f"Kinds: {', '.join(KINDS)}."
         )
     wrong = validation.errors(cls, body)
     if wrong:
@@ -124,9 +124,9 @@ def parse(table: Mapping[str, Any], where: str = "the recipe") -> Recipe:
 
         wrong = aliases.reasons(cls, body, wrong)
         raise EngineError(
-            "The recipe cannot be used." if len(wrong) > 1 else "A setting cannot be used.",
+            "Invalid recipe." if len(wrong) > 1 else "Invalid setting.",
             "\n".join(f"{where}: {key}: {reason}" for key, reason in wrong.items()),
-            "Correct these settings and start again.",
+            "Correct these settings and try again.",
         )
     return validation.build(cls, body)
 
@@ -152,7 +152,9 @@ def with_changes(table: Mapping[str, Any], changes: Sequence[str]) -> dict[str, 
         key, equals, text = change.partition("=")
         if not equals or not key.strip():
             raise EngineError(
-                f"Not a change: {change!r}.", "", "Write --set key=value, as training.epochs=2."
+                f"Invalid --set value {change!r}.",
+                "",
+                "Use --set key=value, e.g. training.epochs=2.",
             )
         # Hints that version 1 wrote into the status of a job name its own keys.
         dotted, text = versions.current(key.strip(), text)

@@ -13,7 +13,7 @@ from engine.recipes.validation import setting
 class Model:
     checkpoint: str = setting("bundled:demo-base", label="Checkpoint")
     """`bundled:NAME`, `run:ID` or a path."""
-    adapter: str = setting("continue", choices=("continue", "merge"), label="On an adapter")
+    adapter: str = setting("continue", choices=("continue", "merge"), label="From an adapter")
     """Where the checkpoint is an adapter: train it further, or merge it into its base and begin
     a new one. Full fine-tuning always merges."""
 
@@ -24,7 +24,7 @@ class Data:
     """`bundled:NAME` or a path to a file or folder of rows."""
     eval: str = setting("", label="Eval rows")
     """A file of held-out rows; empty: the set's own, else a share of the training rows."""
-    eval_fraction: float = setting(0.1, ge=0, le=0.9, label="Eval share")
+    eval_fraction: float = setting(0.1, ge=0, le=0.9, label="Eval fraction")
     group: str = setting("", label="Group column")
     """Rows with the same value here go to the same side of the split."""
     limit: int = setting(0, ge=0, label="Row limit")
@@ -101,10 +101,10 @@ class Training:
     )  # fmt: skip
     """As transformers names them: `constant` has no warm-up. `polynomial` falls with the square of
     what is left, to zero."""
-    warmup_ratio: float = setting(0.05, ge=0, le=1, label="Warm-up share")
+    warmup_ratio: float = setting(0.05, ge=0, le=1, label="Warmup ratio")
     """Of all optimiser steps."""
     weight_decay: float = setting(0.0, ge=0, le=10, label="Weight decay")
-    max_grad_norm: float = setting(1.0, ge=0, label="Clip gradient at")
+    max_grad_norm: float = setting(1.0, ge=0, label="Max grad norm")
     """0 clips nothing."""
     dtype: str = setting("auto", choices=("auto", "float32", "bfloat16", "float16"), label="Dtype")
     seed: int = setting(7, ge=0, le=2**32 - 1, label="Seed")
@@ -120,10 +120,10 @@ class Training:
 class Stopping:
     metric: str = setting("eval/loss", label="Metric")
     """The tag of a logged scalar that says which checkpoint is best."""
-    greater_is_better: bool = setting(False, label="Higher is better")
+    greater_is_better: bool = setting(False, label="Greater is better")
     patience: int = setting(0, ge=0, le=10_000, label="Patience")
     """Evaluations without improvement after which the run ends early; 0: it never does."""
-    min_delta: float = setting(0.0, ge=0, label="Least improvement")
+    min_delta: float = setting(0.0, ge=0, label="Min improvement")
     """In the metric's own unit; less counts as none."""
     result: str = setting("auto", choices=("auto", "last", "best"), label="Result")
     """Which weights the run leaves; `auto`: the best where there is patience, else the last."""
@@ -134,7 +134,7 @@ class Replay:
     data: str = setting("", label="Replay data")
     """Other rows to mix in: a data set as `data.train`, or `run:ID` of a job of answers that the
     base itself gave."""
-    share: float = setting(0.1, ge=0, le=0.9, label="Replay share")
+    share: float = setting(0.1, ge=0, le=0.9, label="Replay fraction")
     """Of the rows of an epoch; without replay data it says nothing."""
 
 

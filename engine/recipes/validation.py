@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-UNKNOWN = "no such setting"
+UNKNOWN = "unknown setting"
 _LARGEST = 2**63 - 1
 """TOML's own bound for whole numbers. Larger ones are no longer finite as floats."""
 
@@ -167,11 +167,11 @@ def _wrong(value: object, kind: Any, rules: Mapping[str, Any]) -> str:
         return "must be valid Unicode"
     if isinstance(value, int | float) and not isinstance(value, bool):
         if isinstance(value, int) and abs(value) > _LARGEST:
-            return "is too large a number"
+            return "is too large"
         if not math.isfinite(value):
             return "must be a finite number"
         if rules.get("gt") is not None and value <= rules["gt"]:
-            return f"must be more than {rules['gt']:g}"
+            return f"must be greater than {rules['gt']:g}"
         if rules.get("ge") is not None and value < rules["ge"]:
             return f"must be at least {rules['ge']:g}"
         if rules.get("le") is not None and value > rules["le"]:
@@ -207,6 +207,6 @@ def _noun(kind: Any) -> str:
         return "a list"
     if typing.get_origin(kind) is dict:
         return "a table"
-    return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}.get(
+    return {int: "an integer", float: "a number", bool: "true or false", str: "text"}.get(
         kind, str(kind)
     )

@@ -175,13 +175,13 @@ def _first_change(one: str, other: str) -> str:
         min(len(one), len(other)),
     )
     if at == len(one):
-        return f"characters: {other[at : at + 12]!r} came in addition"
+        return f"characters: {other[at : at + 12]!r} was added"
     # Until the two go on together again, where they do soon.
     following = one[at + 1 : at + 4]
     again = other.find(following, at, at + 24) if following else -1
     upto = again if again >= at else at + 6
     what = repr(other[at:upto]) if other[at:upto] else "nothing"
-    return f"characters: {one[at]!r} came back as {what}"
+    return f"characters: {one[at]!r} became {what}"
 
 
 def _without_marks(text: str) -> str:
@@ -189,9 +189,9 @@ def _without_marks(text: str) -> str:
 
 
 _FOLDS: tuple[tuple[str, Callable[[str], str]], ...] = (
-    ("white space", lambda text: "".join(text.split())),
+    ("whitespace", lambda text: "".join(text.split())),
     ("letter case", str.casefold),
-    ("the form of characters (Unicode NFKC)", lambda text: unicodedata.normalize("NFKC", text)),
+    ("character forms (Unicode NFKC)", lambda text: unicodedata.normalize("NFKC", text)),
     ("accents", _without_marks),
     (
         "invisible characters",
@@ -253,9 +253,9 @@ def parse_conversation(text: str) -> tuple[Message, ...]:
         return (Message("user", text.strip()),)
     if text[: marks[0].start()].strip():
         raise EngineError(
-            "A conversation begins with who speaks.",
+            "A conversation must start with a role.",
             text[: marks[0].start()].strip()[:80],
-            f"Begin turns with one of {', '.join(f'{role}:' for role in ROLES)}.",
+            f"Start messages with one of {', '.join(f'{role}:' for role in ROLES)}.",
         )
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
     return tuple(

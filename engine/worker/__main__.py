@@ -86,16 +86,16 @@ def explain(error: BaseException, attempt: Attempt) -> Failure:
         return Failure(
             "The disk is full.",
             f"{getattr(error, 'filename', None) or attempt.directory.path}",
-            "Free some space, then resume: it goes on from the last checkpoint.",
+            "Free disk space, then resume from the last checkpoint.",
         )
     if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return Failure(
             "The run's directory cannot be written.",
             f"{error.filename or attempt.directory.path}: {error.strerror}",
-            "Check its owner and mode, or start in another folder with --runs DIR.",
+            "Check owner and permissions, or use another folder with --runs DIR.",
         )
     title, _, more = f"{type(error).__name__}: {error}".partition("\n")
-    return Failure(title[:200], more[:500], f"The whole story is in {attempt.files.log}.")
+    return Failure(title[:200], more[:500], f"The full traceback is in {attempt.files.log}.")
 
 
 def _means_full_disk(error: BaseException, folder: Path) -> bool:

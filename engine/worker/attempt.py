@@ -62,7 +62,7 @@ class Attempt:
         """What the queue gave; more than one where the recipe asks for several GPUs."""
         self._lock = lock
         self._ticket: OwnTicket | None = None
-        # No Event: setting one in a signal handler could wait for ever on its own thread.
+        # No Event: setting one in a signal handler could block on its own thread.
         self._stop = False
         self._stop_said = False
         self._changed = threading.Event()
@@ -99,7 +99,7 @@ class Attempt:
         directory = JobDirectory(path.absolute())
         lock = Lock(directory.lock_file)
         if not lock.acquire():
-            raise EngineError("Another worker has this job.", str(directory.path))
+            raise EngineError("Another worker holds this job.", str(directory.path))
         attempt = cls(directory, lock, launch)
         _send_output_to(attempt.files.log)
         signal.signal(signal.SIGTERM, attempt._ask_to_stop)
@@ -125,11 +125,13 @@ class Attempt:
             name = devices.labels(options[0])
         try:
             while ahead := self._ticket.ahead():
-                self.update(state=State.QUEUED, device=name, message=f"#{ahead} in line for {name}")
+                self.update(
+                    state=State.QUEUED, device=name, message=f"#{ahead} in the queue for {name}"
+                )
                 if self.stop_requested(wait=QUEUE_SECONDS):
                     raise Stopped
         except Cancelled:
-            self.log("taken out of the queue")
+            self.log("removed from the queue")
             raise Stopped from None
         taken = self._ticket.taken
         by_key = {one.key: one for option in devices.options(requested) for one in option}
@@ -193,7 +195,7 @@ class Attempt:
             self._stop = True
         if self._stop and not self._stop_said:
             self._stop_said = True
-            self.update(state=State.STOPPING, message="stopping: saving first")
+            self.update(state=State.STOPPING, message="stopping: saving a checkpoint")
         return self._stop
 
     def log(self, line: str) -> None:
@@ -205,7 +207,7 @@ class Attempt:
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         atomic.write_text(self.directory.rejects, text)
         self.update(rejected=len(rows))
-        self.log(f"{len(rows)} rows were not used: see {self.directory.rejects.name}")
+        self.log(f"{len(rows)} rows rejected: see {self.directory.rejects.name}")
 
     def finish(self, state: State, error: Failure | None = None, message: str = "") -> None:
         """Write the final status, and let go of the device and the job."""
@@ -241,7 +243,7 @@ class Attempt:
             try:
                 status.write(self.directory, now)
             except OSError as error:
-                self.log(f"the status could not be written: {error}")
+                self.log(f"status could not be written: {error}")
             if self._ticket is not None and time.monotonic() > renewed + KEEP_SECONDS:
                 self._ticket.keep()
                 renewed = time.monotonic()

@@ -66,16 +66,16 @@ class Transfer:
         missing, free = sum(self._missing.values()), shutil.disk_usage(self._blobs).free
         if missing > free:
             raise JobFailed(
-                "The disk has too little space for it.",
-                f"{missing / 1e9:.1f} GB to fetch, {free / 1e9:.1f} GB free: {self._blobs}",
-                "Free some space, or set HF_HOME to a larger disk.",
+                "Not enough disk space.",
+                f"{missing / 1e9:.1f} GB to download, {free / 1e9:.1f} GB free: {self._blobs}",
+                "Free disk space, or set HF_HOME to a larger disk.",
             )
         for file in self._files:
             if file.size > constants.MAX_HTTP_DOWNLOAD_SIZE:
                 raise EngineError(
-                    "One of its files is larger than the Hub gives by HTTP.",
+                    "A file is larger than the Hub serves over HTTP.",
                     f"{file.path}: {file.size / 1e9:.0f} GB",
-                    "Fetch it with `hf download`; what lies in its cache is listed here too.",
+                    "Use `hf download`; finetop lists models in its cache.",
                 )
 
     def bring(self, file: File, url: str, headers: Mapping[str, str]) -> None:
@@ -92,7 +92,9 @@ class Transfer:
                 fcntl.lockf(output, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise JobFailed(
-                    "Another finetop fetches this file already.", str(part), "Wait for its end."
+                    "Another finetop process is downloading this file.",
+                    str(part),
+                    "Wait until it finishes.",
                 ) from error
             if output.tell() > file.size:
                 output.truncate(0)
@@ -106,9 +108,9 @@ class Transfer:
             if hash_file(part, file) != file.blob:
                 part.unlink()
                 raise JobFailed(
-                    "A file came damaged, and was thrown away.",
+                    "A downloaded file was corrupt and was deleted.",
                     f"{file.path}: its hash is not {file.blob[:12]}…",
-                    "Run it again: whole files are kept.",
+                    "Run it again: complete files are kept.",
                 )
             part.rename(final)
 
@@ -144,7 +146,7 @@ class Transfer:
                 self.count(-have)
             for data in response.iter_bytes():
                 if self.halted:
-                    raise JobFailed("The download was ended.")
+                    raise JobFailed("The download was stopped.")
                 if output.tell() + len(data) > file.size:
                     raise JobFailed("The Hub sends more of a file than it has.", file.path)
                 output.write(data)

@@ -105,7 +105,7 @@ def explained(request: Mapping[str, Any]) -> Iterator[None]:
     """The library's errors in words that a user can act on. Raises EngineError, JobFailed."""
     name, what = request["id"], "data set" if request["kind"] == "dataset" else "model"
     other = "without --data" if what == "data set" else "with --data"
-    again = "What has come is kept: run it again to go on."
+    again = "Downloaded files are kept: run it again to continue."
     try:
         yield
     except EngineError:
@@ -116,33 +116,33 @@ def explained(request: Mapping[str, Any]) -> Iterator[None]:
             raise error.__cause__ or OSError(_first_line(error)) from None
     except errors.GatedRepoError as error:
         raise EngineError(
-            f"{name} is open only to those who have accepted its terms.",
+            f"{name} is gated: its terms must be accepted first.",
             _first_line(error),
             "Accept them on its page, and set HF_TOKEN to a token of that account.",
         ) from error
     except errors.RepositoryNotFoundError as error:
         raise EngineError(
-            f"The Hub shows no {what} {name}.",
-            "It does not exist, or it is private and HF_TOKEN does not open it.",
-            f"Check the name; try it {other}.",
+            f"No {what} {name} on the Hub.",
+            "It does not exist, or it is private and HF_TOKEN has no access.",
+            f"Check the name, or try {other}.",
         ) from error
     except errors.RevisionNotFoundError as error:
         raise EngineError(
             f"{name} has no revision {request['revision']}.",
             _first_line(error),
-            "Give a branch, a tag or a commit of it.",
+            "Use a branch, tag or commit.",
         ) from error
     except errors.HfHubHTTPError as error:
         if error.response is not None and error.response.status_code in (401, 403):
             raise EngineError(
-                "The Hub refuses the token, or asks for one.",
+                "The Hub rejected the token, or requires one.",
                 _first_line(error),
-                "Set HF_TOKEN to a token that may read this.",
+                "Set HF_TOKEN to a token with read access.",
             ) from error
-        raise JobFailed("The Hub answered with an error.", _first_line(error), again) from error
+        raise JobFailed("The Hub returned an error.", _first_line(error), again) from error
     except (OSError, httpx2.HTTPError) as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            hint = f"Free some space, or set HF_HOME to a larger disk. {again}"
+            hint = f"Free disk space, or set HF_HOME to a larger disk. {again}"
             raise JobFailed("The disk is full.", constants.HF_HUB_CACHE, hint) from error
         if isinstance(error, OSError) and error.filename is not None:
             detail = f"{error.filename}: {error.strerror}"
@@ -164,7 +164,7 @@ def _file(one: RepoFile) -> File:
 def _hash(text: str) -> str:
     """It becomes a file's name, and a server said it."""
     if not _HASH.fullmatch(text):
-        raise JobFailed("The Hub named a file by no hash.", text)
+        raise JobFailed("The Hub returned a file without a hash.", text)
     return text
 
 
@@ -172,7 +172,7 @@ def _inside(path: str) -> PurePosixPath:
     """A path of a repository, that must not lead out of it."""
     parts = PurePosixPath(path)
     if parts.is_absolute() or ".." in parts.parts or not parts.parts:
-        raise JobFailed("The repository names a file outside of itself.", path)
+        raise JobFailed("The repository contains a path outside of itself.", path)
     return parts
 
 

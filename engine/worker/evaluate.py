@@ -49,7 +49,7 @@ def run(attempt: Attempt) -> str:
     recipe = attempt.recipe
     assert isinstance(recipe, EvaluateRecipe)
     if not recipe.arms:
-        raise EngineError("There is no arm to evaluate.", hint="Give at least one --arm.")
+        raise EngineError("No arms to evaluate.", hint="Use at least one --arm.")
     arms = parse_arms(recipe.arms)
     chosen = {path.stem: _items(path, recipe.limit) for path in _suite_files(recipe.suites)}
     examples = _label_rows(recipe.choices)
@@ -144,9 +144,9 @@ def measure_labels(
     labels = sorted(set(truth))
     if len(labels) > MOST_LABELS:
         raise EngineError(
-            "These answers are not labels.",
-            f"{examples[0].source}: {len(labels)} different ones in {len(truth)} rows",
-            f"A data set of labels has at most {MOST_LABELS}.",
+            "These answers are not class labels.",
+            f"{examples[0].source}: {len(labels)} distinct answers in {len(truth)} rows",
+            f"A labelled data set has at most {MOST_LABELS} labels.",
         )
     conversations = [example.messages[:-1] for example in examples]
     scored = label_scores(loaded_arm, conversations, labels, tick)

@@ -37,7 +37,7 @@ def run(attempt: Attempt) -> str:
     recipe = attempt.recipe
     assert isinstance(recipe, GenerateRecipe)
     if not recipe.arms:
-        raise EngineError("There is no arm to answer.", hint="Give at least one --arm.")
+        raise EngineError("No arms.", hint="Use at least one --arm.")
     arms = parse_arms(recipe.arms)
     prompts = prompt_files.load(recipe.prompts)
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
@@ -78,7 +78,7 @@ def run(attempt: Attempt) -> str:
         attempt.reject(refused)
     if gone is not None:
         raise gone
-    left = f", {len(refused)} prompts left out (see the log)" if refused else ""
+    left = f", {len(refused)} prompts skipped (see the log)" if refused else ""
     return f"{total - len(refused)} answers{left}"
 
 
@@ -91,7 +91,7 @@ def _log_refusals(attempt: Attempt, arm: Arm, batch: PromptBatch) -> list[dict[s
     rows = []
     for name, error in batch.refused.items():
         reason = f"{error.title} {error.detail}".rstrip()
-        attempt.log(f"{arm.name}: {name} is left out: {reason}")
+        attempt.log(f"{arm.name}: {name} skipped: {reason}")
         rows.append({"arm": format_arm(arm), "prompt_id": name, "reason": reason})
     return rows
 

@@ -24,7 +24,7 @@ from engine.worker.attempt import Attempt
 _WORDS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 LESS = 0.8
 """Of what failed by the estimate, at most, so that an estimate that was too low helps as well."""
-GENERAL = "Try a smaller batch (with more accumulation), a shorter length, or LoRA."
+GENERAL = "Use a smaller batch (with more accumulation), a shorter max_length, or LoRA."
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -43,7 +43,7 @@ def explain(error: BaseException, attempt: Attempt) -> Failure:
     detail = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
     recipe = attempt.recipe
     if not isinstance(recipe, TrainRecipe):
-        return Failure(title, detail[:300], "Use another device, or stop what else runs on it.")
+        return Failure(title, detail[:300], "Use another device, or stop other processes on it.")
     try:
         advice, about = _advise(recipe, attempt)
     except EngineError:  # what the estimate reads has gone, or tells nothing
@@ -61,12 +61,14 @@ def _hint(pieces: Sequence[Advice], recipe: TrainRecipe, attempt: Attempt) -> st
     if not any(one.changes for one in pieces):
         return pieces[0].text if pieces else GENERAL
     mild = [one for one in pieces if _goes_on(recipe, one, attempt.directory)]
-    lines = [f"Any one of these would do: {'; '.join(one.text for one in mild or pieces)}."]
+    lines = [
+        f"Any one of these changes would fit: {'; '.join(one.text for one in mild or pieces)}."
+    ]
     changes = " ".join(f"--set {change}" for change in (mild or pieces)[0].changes)
     if mild:
         return "\n".join([*lines, f"finetop resume {attempt.record.id} {changes}"])
     recipe_file = shlex.quote(str(attempt.directory.latest_recipe()))
-    lines += ["That cannot change in a run that has begun. A new one:"]
+    lines += ["These settings cannot change on resume. Start a new run:"]
     return "\n".join([*lines, f"finetop train {recipe_file} {changes}"])
 
 
@@ -88,7 +90,7 @@ def _advise(recipe: TrainRecipe, attempt: Attempt) -> tuple[tuple[Advice, ...], 
     need = advice.needs(fit.estimator(checkpoint, kind), kind)
     room = fit.free_memory(attempt.devices) if kind == "cuda" else _machine()
     needed = need(recipe)
-    about = f"It needs about {gigabytes(needed)} by the estimate"
+    about = f"It needs about {gigabytes(needed)} (estimate)"
     about += f"; {gigabytes(room)} were free." if room is not None else "."
     most = int(LESS * needed) if room is None else min(advice.usable(room), int(LESS * needed))
     return advice.advise(need, recipe, most), about

@@ -55,7 +55,7 @@ def _make_trainer(
     evaluators = (held_out, setup.monitor, eval_samples.sample_evaluator(setup))
     trainer.evaluators = [evaluator for evaluator in evaluators if evaluator is not None]
     if setup.resumed:
-        setup.attempt.log(f"going on from {setup.resumed.name}")
+        setup.attempt.log(f"resuming from {setup.resumed.name}")
         trainer.load(setup.resumed)
     return trainer
 
@@ -91,7 +91,7 @@ def _save(setup: TrainingSetup, trainer: MeasuredTrainer, callback: TrainingCall
     if setup.monitor is not None:
         setup.monitor.remove_reference()
     if setup.data.rejects:
-        sentences.append(f"{len(setup.data.rejects)} rows were not used")
+        sentences.append(f"{len(setup.data.rejects)} rows rejected")
     return "; ".join(filter(None, sentences))
 
 
@@ -104,7 +104,7 @@ def _choose_weights(attempt: Attempt, trainer: MeasuredTrainer, callback: Traini
         return sentence
     chosen = attempt.directory.checkpoints / f"checkpoint-{step}"
     if not checkpoints.verifies(chosen):
-        warning = f"{chosen.name} cannot be read any more: the last weights are kept"
+        warning = f"{chosen.name} cannot be read: the last weights are kept"
         attempt.log(warning)
         return warning
     trainer.load(chosen)

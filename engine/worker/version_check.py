@@ -13,8 +13,8 @@ LAYOUT = 2
 
 if getattr(engine, "LAYOUT", 1) != LAYOUT:
     raise EngineError(
-        "finetop was updated while this run waited.",
-        f"the worker was started with module layout {getattr(engine, 'LAYOUT', 1)}, "
-        f"and the files are of layout {LAYOUT} now",
-        "Resume it: that starts a worker of the new version. Nothing was lost.",
+        "finetop was updated while this run was queued.",
+        f"the worker started with module layout {getattr(engine, 'LAYOUT', 1)}, "
+        f"the files now have layout {LAYOUT}",
+        "Resume it to start a worker of the new version. Nothing was lost.",
     )

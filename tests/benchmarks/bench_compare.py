@@ -43,7 +43,7 @@ from tests.worker.tiny import save_adapter
 
 SEED = 5
 RANDOM = random.Random(SEED)
-ANSWERING = "esc cancels"
+ANSWERING = "esc cancel"
 """On the screen as long as a pane answers."""
 
 
@@ -157,7 +157,7 @@ def _keys(effort: Effort, folder: Path) -> list[str]:
     tuned = write_run(folder / "runs", "tuned", points=3, total=3)
     save_adapter(tuned.adapter, BASE, SEED, target_modules="all-linear")
     waits: list[float] = []
-    turns = itertools.cycle((("t", "once tuned has answered"), ("d", "once both have answered")))
+    turns = itertools.cycle((("t", "after tuned has answered"), ("d", "after both have answered")))
     with Terminal(dashboard(folder / "runs"), folder, columns=120, lines=40) as terminal:
         terminal.see("tuned")
         terminal.press("4")

@@ -68,7 +68,7 @@ def first_paint(effort: Effort, folder: Path) -> list[str | None]:
     """Started in turn, so that whatever else the machine does meets both."""
     runs = _finished(folder, 3, 60)
     rows = folder / "rows.json"
-    head = ["run", "on", "how", "progress", "left", "loss", "eval", "ppl"]
+    head = ["run", "base", "method", "progress", "ETA", "loss", "eval", "ppl"]
     body = [[f"run-{n}", "demo-base", "LoRA r8", "done", "—", "▇▅▄▃▂▂▁ 0.412", "0.437", "1.55"]
             for n in range(3)]  # fmt: skip
     rows.write_text(json.dumps([head, *body]))
@@ -205,7 +205,7 @@ def keys(effort: Effort, folder: Path) -> list[str | None]:
                     assert time.monotonic() < began + 30, terminal.text()
                     terminal.pump(0.05)
                 times.append((terminal.chunks[-1][0] - began) * 1000)
-            assert "esc cancels" in terminal.text(), "it still answers"
+            assert "esc cancel" in terminal.text(), "it still answers"
     finally:
         os.environ.pop("FINETOP_PYTHON")
         if before is not None:

@@ -52,7 +52,7 @@ def rows(table: Mapping[str, Any], seconds: float) -> list[Row]:
         Row(f"{items}, by likelihood of the labels", _share(labels["likelihood"]["tuned"]),
             ACCURACY_BAR),
         Row(f"{items}, by likelihood, base", _share(labels["likelihood"]["base"])),
-        Row(f"{items}, always the commonest label", f"{labels['majority']:.3f}"),
+        Row(f"{items}, majority class", f"{labels['majority']:.3f}"),
         Row(f"{items}, by generated answer", _share(labels["generated"]["tuned"])),
         Row(f"{items}, by generated answer, base", _share(labels["generated"]["base"])),
     ]  # fmt: skip

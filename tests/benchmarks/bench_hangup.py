@@ -93,7 +93,7 @@ def _launch(folder: Path) -> tuple[JobDirectory, Trial]:
         terminal.see("earlier")
         terminal.press(NEWEST)
         terminal.press("n")
-        terminal.see("ready: ctrl+s launches")
+        terminal.see("ready: ctrl+s launch")
         terminal.press(CTRL_S)
         _wait(lambda: _living(runs), "the run is launched", PATIENCE, terminal.pump)
         (job,) = _living(runs)

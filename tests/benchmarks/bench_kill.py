@@ -101,7 +101,7 @@ def _trial(job: JobDirectory, *, save: bool) -> Trial:
     attempt = job.latest_attempt()
     _wait(lambda: "training from step" in launch.log_tail(job.attempt(attempt).log, 200), "resumes")
     log = launch.log_tail(job.attempt(attempt).log, 200)
-    resumed = next((line.split()[-1] for line in log.splitlines() if "going on from" in line), "")
+    resumed = next((line.split()[-1] for line in log.splitlines() if "resuming from" in line), "")
     return Trial(seconds, now.step, inside, resumed, broken, len(before - _points(job)))
 
 

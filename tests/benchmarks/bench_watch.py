@@ -170,7 +170,7 @@ def many(effort: Effort, folder: Path) -> list[str | None]:
 
         def timed_key(key: str, text: str, times: list[float]) -> None:
             terminal.take(random.uniform(0.05, 0.2))
-            if "still being read" in terminal.text():
+            if "loading" in terminal.text():
                 assert text not in terminal.text(), f"{text!r} is there before {key!r} was pressed"
                 pressed = time.monotonic()
                 terminal.press(key)
@@ -186,7 +186,7 @@ def many(effort: Effort, folder: Path) -> list[str | None]:
             for key, word in typed:
                 text = f"{counts[word]} shown" if word else HINT
                 timed_key(key, text, filters)
-        while "still being read" in terminal.text():
+        while "loading" in terminal.text():
             terminal.pump(0.5)
         read = terminal.chunks[-1][0] - terminal.started
     assert len(scrolls) >= effort.scrolls // 2, "all was read before the keys were timed"

@@ -31,7 +31,7 @@ def test_a_log_without_times_says_so() -> None:
     loss = series("train/loss", [3, 2], times=[NAN, NAN])
     for axis in (Axis.RELATIVE_TIME, Axis.WALL_TIME):
         found = along(axis, loss, {"train/loss": loss})
-        assert found.missing == "this log holds no times"
+        assert found.missing == "this log has no wall times"
         assert not len(found.x)
 
 

@@ -63,22 +63,22 @@ def test_fields() -> None:
 @pytest.mark.parametrize(
     ("text", "at", "reason"),
     [
-        ("a and", 5, "missing"),
-        ("(a", 0, "closes"),
-        ("a)", 1, "opens"),
-        ("/(a+/", 1, "closes"),
-        ("x:1", 0, "fields are state, tag"),
-        ("a /b{3,1}/", 4, "smaller first"),
-        ("state:", 6, "what should state be"),
-        ("a 'bc", 2, "closes"),
-        ("/(?=a)/", 1, "looking around"),
-        (r"/a\1/", 2, "no meaning"),
+        ("a and", 5, "expected"),
+        ("(a", 0, "missing"),
+        ("a)", 1, "unmatched"),
+        ("/(a+/", 1, "missing"),
+        ("x:1", 0, "fields: state, tag"),
+        ("a /b{3,1}/", 4, "smaller bound first"),
+        ("state:", 6, "state needs a value"),
+        ("a 'bc", 2, "missing"),
+        ("/(?=a)/", 1, "no lookaround"),
+        (r"/a\1/", 2, "unsupported escape"),
         ("/a**/", 3, "repeat of a repeat"),
         ("/*/", 1, "nothing to repeat"),
-        ("/[a/", 1, "bracket"),
-        ("/[z-a]/", 2, "backwards"),
+        ("/[a/", 1, "missing ]"),
+        ("/[z-a]/", 2, "reversed"),
         ("or b", 0, "between"),
-        ("()", 1, "missing"),
+        ("()", 1, "expected"),
         ("/a{2,3}{4}/", 7, "repeat of a repeat"),
         ("/a+?*/", 4, "repeat of a repeat"),
         ("/((a{99}){99}){99}/", 14, "multiplied"),
@@ -87,8 +87,8 @@ def test_fields() -> None:
         (r"/\pL\p{Greek}\p{Klingon}/", 13, r"\p{Klingon} has no meaning"),
         (r"/a\\(b[(]\)(c)/", 4, "nothing closes"),
         (r"/[)]a\))b/", 7, "nothing opens"),
-        ("/損(?<=a)/", 2, "looking around"),
-        ("/a\ud800/", 1, "no meaning"),
+        ("/損(?<=a)/", 2, "no lookaround"),
+        ("/a\ud800/", 1, "unsupported escape"),
         ("/" + "[a-z]{1000}" * 80 + "/", 1, "too large"),
     ],
 )
@@ -103,7 +103,7 @@ def test_what_is_wrong_is_said_with_its_place(text: str, at: int, reason: str) -
 
 @pytest.mark.parametrize("text", ["(" * 900, "not " * 240, "x" * 2000, "/" + "(" * 190 + "/"])
 def test_what_is_too_deep_or_too_long_is_refused(text: str) -> None:
-    with pytest.raises(EngineError, match="cannot be understood"):
+    with pytest.raises(EngineError, match="Invalid filter"):
         parse(text)
 
 

@@ -43,7 +43,7 @@ def test_names_of_odd_bytes_are_left_out(tmp_path: Path) -> None:
         (b" " * (1 << 21), "damaged"),
         (b"{}", "an older"),
         (json.dumps({"schema": SCHEMA + 1, "view": {}}).encode(), "a newer"),
-        (json.dumps({"schema": SCHEMA, "view": 3}).encode(), "something else"),
+        (json.dumps({"schema": SCHEMA, "view": 3}).encode(), "unknown format"),
     ],
 )
 def test_a_bad_one_falls_back_with_a_note(tmp_path: Path, content: bytes, word: str) -> None:
@@ -109,5 +109,5 @@ def test_a_state_folder_that_cannot_be_written(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("FINETOP_STATE", str(tmp_path / "file"))
-    assert "cannot be kept" in save(tmp_path, ViewState())
+    assert "cannot be saved" in save(tmp_path, ViewState())
     assert load(tmp_path)[0] == ViewState()

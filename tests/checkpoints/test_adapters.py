@@ -101,9 +101,9 @@ def test_outputs_of_runs(tmp_path: Path) -> None:
         ("run:full-0001", "my full", None),
     ]
     assert resolve("run:full-0001", runs).path == full / "model"
-    with pytest.raises(EngineError, match="run:begun has left no weights"):
+    with pytest.raises(EngineError, match="run:begun has no weights"):
         resolve("run:begun", runs)
-    with pytest.raises(EngineError, match="no run is called gone"):
+    with pytest.raises(EngineError, match="run not found: gone"):
         resolve("run:gone", runs)
 
 

@@ -88,7 +88,7 @@ def test_what_is_stored_as_weights_but_is_none(tmp_path: Path) -> None:
 def test_what_the_config_forbids(tmp_path: Path) -> None:
     mapped = {"AutoModelForCausalLM": "modeling.Mine"}
     custom = make_model(tmp_path / "a", model_type="mine", architectures=["Mine"], auto_map=mapped)
-    assert why(custom) == "needs custom code (Mine), which is not run"
+    assert why(custom) == "needs custom code (Mine), which is not supported"
     classifier = make_model(tmp_path / "b", architectures=["LlamaForSequenceClassification"])
     assert why(classifier) == "not a causal language model: LlamaForSequenceClassification"
     assert "T5ForCond" in why(
@@ -97,9 +97,9 @@ def test_what_the_config_forbids(tmp_path: Path) -> None:
     encoder = make_model(tmp_path / "d", model_type="bert", architectures=["BertForMaskedLM"])
     assert "not a causal" in why(encoder)
     assert "not a causal" in why(make_model(tmp_path / "e", model_type="bert", architectures=None))
-    assert "no model type" in why(make_model(tmp_path / "f", model_type=None, architectures=None))
+    assert "no model_type" in why(make_model(tmp_path / "f", model_type=None, architectures=None))
     mamba = make_model(tmp_path / "h", model_type="mamba", architectures=["MambaForCausalLM"])
-    assert why(mamba).startswith("cannot answer here: mamba models")
+    assert why(mamba).startswith("not supported: mamba models")
     assert "gptq" in why(make_model(tmp_path / "g", quantization_config={"quant_method": "gptq"}))
 
 
@@ -147,7 +147,7 @@ def test_four_bits_are_named(tmp_path: Path) -> None:
         (b'{"model_type": "llama",}', "config.json is not valid JSON: "),
         (b"\xff\xfe{", "config.json is not valid JSON"),
         (b"[" * 100_000, "config.json is not valid JSON"),
-        (b"[]", "config.json holds no object"),
+        (b"[]", "config.json is not a JSON object"),
         (b"", "config.json is empty"),
         (LFS_POINTER, "config.json is a git-LFS pointer"),
         (b'{"architectures": 5, "model_type": [], "text_config": 3}', "not a causal"),
@@ -209,7 +209,7 @@ def test_sharded_weights_are_added_up(tmp_path: Path) -> None:
     (folder / "one.safetensors").write_bytes(pack({"a": ("BF16", [3])}))
     assert "lacks tensors" in why(folder)
     (folder / "one.safetensors").unlink()
-    assert why(folder) == "1 of 2 parts of the weights missing: one.safetensors"
+    assert why(folder) == "1 of 2 weight shards missing: one.safetensors"
 
 
 @pytest.mark.parametrize("table", [5, {}, {"a": 5}, {"a": "../../secret"}, {"a": "\0"}])
@@ -283,7 +283,7 @@ def test_bundled_comes_first_and_is_found_by_its_ref(tmp_path: Path) -> None:
     first = scan([], [])[0]
     assert (first.ref, first.source, first.path) == ("bundled:demo-base", "bundled", BASE)
     assert resolve("bundled:demo-base") == first
-    with pytest.raises(EngineError, match="nothing bundled"):
+    with pytest.raises(EngineError, match="no bundled checkpoint"):
         resolve("bundled:other")
 
 
@@ -294,7 +294,7 @@ def test_resolve_gives_what_can_be_used(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="m cannot be used: config"):
         resolve(str(folder))
     for wrong in (str(tmp_path / "absent"), "", "a\0b", "~nobody-here/x", "org/name"):
-        with pytest.raises(EngineError, match="no checkpoint at"):
+        with pytest.raises(EngineError, match="checkpoint not found:"):
             resolve(wrong)
 
 

@@ -34,7 +34,7 @@ def test_the_snapshot_of_main_comes_first_and_others_with_their_revision(cache: 
     assert cached()[1].name == "org/name@pr/1"
     assert resolve("org/name@pr/1").path == other.path
     for named in ("org/name@none", "org/name@../../x", "org/name@b"):
-        with pytest.raises(EngineError, match="no checkpoint"):
+        with pytest.raises(EngineError, match="checkpoint not found"):
             resolve(named)
 
 
@@ -63,23 +63,21 @@ def test_a_download_that_is_not_finished(cache: Path) -> None:
     repository = make_repository(cache, "org/name", {"abc": False}, "abc")
     (repository / "blobs" / "0123.incomplete").write_bytes(b"x")
     (found,) = cached()
-    assert found.reason == "weights not downloaded: the download is not finished"
+    assert found.reason == "weights not downloaded: the download is incomplete"
 
 
 def test_a_download_that_has_only_begun(cache: Path) -> None:
     repository = make_repository(cache, "org/name", {}, "abc")
     (repository / "blobs" / "0123.incomplete").write_bytes(b"x")
     (found,) = cached()
-    assert found.reason == "weights not downloaded: the download is not finished"
+    assert found.reason == "weights not downloaded: the download is incomplete"
 
 
 def test_a_link_to_a_blob_that_is_gone(cache: Path) -> None:
     repository = make_repository(cache, "org/name", {"abc": True}, "abc")
     (repository / "blobs" / "abc-model.safetensors").unlink()
     (found,) = cached()
-    assert found.reason == (
-        "weights not downloaded: model.safetensors is a link that leads nowhere"
-    )
+    assert found.reason == ("weights not downloaded: model.safetensors is a broken symlink")
 
 
 def test_a_part_that_is_missing(cache: Path) -> None:
@@ -88,11 +86,11 @@ def test_a_part_that_is_missing(cache: Path) -> None:
     (snapshot / "model.safetensors").unlink()
     index = '{"weight_map": {"a": "model-00001-of-00001.safetensors"}}'
     (snapshot / "model.safetensors.index.json").write_text(index)
-    reason = "weights not downloaded: 1 of 1 parts of the weights missing: {}"
+    reason = "weights not downloaded: 1 of 1 weight shards missing: {}"
     reason = reason.format("model-00001-of-00001.safetensors")
     assert cached()[0].reason == reason
     (repository / "blobs" / "0123.incomplete").write_bytes(b"x")
-    assert cached()[0].reason == f"{reason}: the download is not finished"
+    assert cached()[0].reason == f"{reason}: the download is incomplete"
     with pytest.raises(EngineError) as caught:
         resolve("org/name")
     assert "finetop get org/name" in caught.value.hint

@@ -83,7 +83,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path, cut: int) -> None:
 
 def test_a_truncated_file_says_how_much_is_there(tmp_path: Path) -> None:
     title = refuse(tmp_path / "m.safetensors", pack(TENSORS)[:-6])
-    assert title == "m.safetensors is truncated: 90 of 96 bytes of weights are there"
+    assert title == "m.safetensors is truncated: 90 of 96 bytes of weights are present"
 
 
 def entry(
@@ -102,8 +102,8 @@ def entry(
         (wrap({"a": 5}), "without dtype"),
         (wrap({"a": {"dtype": "F32"}}), "without dtype"),
         (wrap({"a": entry(offsets=[1])}), "without dtype"),
-        (wrap({"a": entry("F99")}, bytes(8)), "type that is not known"),
-        (wrap({"a": entry(["F32"])}, bytes(8)), "type that is not known"),
+        (wrap({"a": entry("F99")}, bytes(8)), "of an unknown dtype"),
+        (wrap({"a": entry(["F32"])}, bytes(8)), "of an unknown dtype"),
         (wrap({"a": entry(shape=[-2])}, bytes(8)), "impossible"),
         (wrap({"a": entry(shape="2")}, bytes(8)), "impossible"),
         (wrap({"a": entry(shape=[True, 2])}, bytes(8)), "impossible"),

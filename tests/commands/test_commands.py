@@ -46,18 +46,18 @@ def job(root: Path) -> JobDirectory:
     ("arguments", "words"),
     [
         (["train", "missing.toml"], "cannot be read"),
-        (["train", "--set", "training.epochs=0"], "training.epochs: must be more than 0"),
+        (["train", "--set", "training.epochs=0"], "training.epochs: must be greater than 0"),
         (["train", "--set", "nonsense"], "key=value"),
         (["train", "--set", "model.checkpoint=bundled:none"], "bundled:none"),
         (["train", "--set", "model.checkpoint=/no/such/folder"], "/no/such/folder"),
         (["train", "--set", "data.train=/no/such/file.jsonl"], "/no/such/file.jsonl"),
-        (["stop", "nobody"], "no run 'nobody'"),
+        (["stop", "nobody"], "No run 'nobody'"),
         (["logs", "nobody"], "See finetop runs"),
         (["generate", "--arm", "a=", "--prompts", "p", "--out", "o"], "checkpoint is missing"),
         (["generate", "--arm", "a=x", "--prompts", "/none", "--out", "o"], "/none"),
         (["generate", "--arm", "a=/no/model", "--prompts", __file__, "--out", "o"], "/no/model"),
         (["generate", "--arm", "a=x", "--prompts", __file__, "--out", "/tmp"], "a folder"),
-        (["logs", "~nobody-here/x"], "not a run's directory"),
+        (["logs", "~nobody-here/x"], "not a run directory"),
     ],
 )
 def test_wrong_use_is_told_and_exits_with_2(
@@ -114,7 +114,7 @@ def test_a_root_that_cannot_be_written_is_told(
     taken = tmp_path / "file"
     taken.touch()
     assert finetop("--runs", str(taken / "runs"), "train") == 2
-    assert "cannot be made" in capsys.readouterr().err
+    assert "cannot be created" in capsys.readouterr().err
 
 
 def test_runs_lists_states_that_are_true(
@@ -245,7 +245,7 @@ def test_stopping_what_does_not_run_is_wrong_use(
     job: JobDirectory, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert finetop("--runs", str(root), "stop", "mine") == 2
-    assert "it is failed" in capsys.readouterr().err
+    assert "state: failed" in capsys.readouterr().err
 
 
 def test_checkpoints_lists_the_bundled_model_first(
@@ -306,7 +306,7 @@ def test_a_command_loads_no_other_and_no_screen(tmp_path: Path) -> None:
         timeout=patience.PROCESS_SECONDS,
     )
     loaded = set(started.stdout.split())
-    assert "nothing closes" in started.stderr
+    assert "missing )" in started.stderr
     assert {one for one in loaded if one.startswith("tui.commands.")} == {"tui.commands.watch"}
     assert loaded & {"textual", "numpy.random"} == set()
 

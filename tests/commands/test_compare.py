@@ -41,12 +41,12 @@ def test_numbers_are_those_of_the_answers(
     rows = {one["name"]: one for one in table["rows"]}
     assert (table["prompts"], table["same"]) == (4, 1)
     assert (rows["checks met"]["left"], rows["checks met"]["right"]) == (0.5, 1.0)
-    assert rows["says the reference"]["low"] is None, "one pair has no interval"
+    assert rows["contains reference"]["low"] is None, "one pair has no interval"
     assert (rows["checks met"]["difference"], rows["checks met"]["detectable"]) == (0.5, None)
     assert rows["words"]["drivers"] == ["p3", "p2", "p4"]
     assert finetop(root, "numbers", "answers", "--arms", "tuned,base") == 0
     text = capsys.readouterr().out
-    assert "4 prompts answered by both, 1 with the same text" in text
+    assert "4 prompts answered by both arms, 1 identical" in text
     line = next(one for one in text.splitlines() if "checks met" in one)
     assert line.split()[2:] == ["1.00", "0.50", "-0.50", "too", "few", "pairs", "?", "2"]
     assert finetop(root, "numbers", "answers", "--prompt", "p2", "--json") == 0
@@ -54,7 +54,7 @@ def test_numbers_are_those_of_the_answers(
     rows = {one["name"]: one for one in table["rows"]}
     assert (table["prompts"], rows["words"]["difference"]) == (1, -4)
     assert finetop(root, "numbers", "answers", "--prompt", "p9") == 2
-    assert "no such prompt" in capsys.readouterr().err
+    assert "No prompt with this id" in capsys.readouterr().err
 
 
 def test_the_token_shift_of_a_set(
@@ -92,11 +92,11 @@ def test_votes_of_all_judges(
         book.cast(votes.Vote("p2", "p2", TUNED, BASE, choice, judge=judge))  # type: ignore[arg-type]
     assert finetop(root, "votes", "answers") == 0
     text = capsys.readouterr().out
-    assert "tuned against base" in text
+    assert "tuned vs base" in text
     assert "preferred in 1 of 1, 100%" in text
-    assert "not decided: about" in text
+    assert "undecided: needs about" in text
     assert "ana: preferred in 1 of 1" in text
-    assert "the judges agree on 0 of 1" in text
+    assert "judges agree on 0 of 1" in text
     assert finetop(root, "votes", "answers", "--json") == 0
     table = json.loads(capsys.readouterr().out)
     assert (table["all"]["wins"], table["all"]["ties"], table["agreement"]) == (1, 1, [0, 1])
@@ -114,7 +114,7 @@ def test_every_format_is_written_and_none_overwritten(
     assert finetop(root, "export", "answers", "--to", str(path)) == 0
     text = path.read_text()
     assert "rain rain go away today" in text
-    assert "1 lines hold no answer" in capsys.readouterr().err
+    assert "1 lines without an answer" in capsys.readouterr().err
     if suffix == "json":
         scores = {one["custom_fields"]["prompt_id"]: one["score"] for one in
                   json.loads(text)["examples"]}  # fmt: skip
@@ -122,7 +122,7 @@ def test_every_format_is_written_and_none_overwritten(
         tags = [one["tags"] for one in json.loads(text)["examples"]]
         assert tags == [["knowledge"], ["creative"], ["creative"], ["reasoning"]]
     assert finetop(root, "export", "answers", "--to", str(path)) == 2
-    assert "such a file already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert path.read_text() == text
 
 
@@ -136,12 +136,12 @@ def test_arms_can_be_left_out(job: JobDirectory, root: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["numbers", "nobody"], "no run 'nobody'"),
+        (["numbers", "nobody"], "No run 'nobody'"),
         (["numbers", "trained"], "no answers to compare"),
-        (["numbers", "answers", "--arms", "base"], "two arms"),
-        (["votes", "answers", "--arms", "base,third"], "no arm 'third'"),
-        (["export", "answers", "--to", "/tmp/x.pdf"], "none of the formats"),
-        (["export", "answers", "--to", "/no/such/x.md"], "no such folder"),
+        (["numbers", "answers", "--arms", "base"], "Two arms"),
+        (["votes", "answers", "--arms", "base,third"], "Unknown arm 'third'"),
+        (["export", "answers", "--to", "/tmp/x.pdf"], "Unknown export format"),
+        (["export", "answers", "--to", "/no/such/x.md"], "folder does not exist"),
         (["export", "answers", "--to", "x.md", "--arms", "third"], "base, tuned"),
     ],
 )
@@ -162,7 +162,7 @@ def test_wrong_use_is_told(
     ("arguments", "words"),
     [
         (["--prompts", "bundled:poems"], "knowledge, outside"),
-        (["--prompts", "bundled:code", "--detach", "--out", "o.jsonl"], "Leave out --out"),
+        (["--prompts", "bundled:code", "--detach", "--out", "o.jsonl"], "Remove --out"),
         (["--prompts", "bad.jsonl"], "bad.jsonl:2"),
     ],
 )

@@ -53,12 +53,12 @@ def test_a_report_on_paper(
     assert "system  Be brief." in out
     assert "␛]0;owned␇[/red] �abc⏎" in out
     assert "‹joy <|im_end|>›" in out
-    assert re.search(r"60 rows: \d+ to learn from, \d+ not", out)
-    assert re.search(r"too long  \d+ of 59 rows are cut at 100 tokens, 0 are left out", out)
+    assert re.search(r"60 rows: \d+ usable, \d+ rejected", out)
+    assert re.search(r"too long  \d+ of 59 rows are truncated at 100 tokens, 0 dropped", out)
     assert re.search(r"\d+-\d+  █+ +\d+", out)
     assert "47 train, 12 eval" in " ".join(out.split())
-    assert "replay 10% of all rows are of bundled:rehearsal: 1,200 " in " ".join(out.split())
-    assert re.search(r"row 2  train.jsonl:1  \d+ tokens, \d+ learned, replayed", out)
+    assert "replay 10% of all rows from bundled:rehearsal: 1,200 " in " ".join(out.split())
+    assert re.search(r"row 2  train.jsonl:1  \d+ tokens, \d+ trained, replayed", out)
 
 
 def test_json_and_recipes_and_errors_of_the_worker(
@@ -76,7 +76,7 @@ def test_json_and_recipes_and_errors_of_the_worker(
     mine.write_text("\n{% if %}")
     assert finetop(root, rows, "--checkpoint", base, "--template", str(mine)) == 2
     error = capsys.readouterr().err
-    assert f"{mine}:2: it does not parse" in error
+    assert f"{mine}:2: syntax error" in error
     assert "Traceback" not in error
 
 

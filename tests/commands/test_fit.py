@@ -28,8 +28,8 @@ def test_it_says_what_is_needed_and_what_is_free(
     assert "largest batch" in said
     for part in ("weights", "gradients", "optimiser", "activations", "logits", "on disk"):
         assert f"\n{part}" in said
-    assert "2,422,848 parameters, 138,240 of them learned (5.7%)" in said
-    assert "products in float32, weights in float32\n" in said
+    assert "2,422,848 parameters, 138,240 trainable (5.7%)" in said
+    assert "compute in float32, weights in float32\n" in said
     assert "may not fit" not in said
 
 
@@ -52,16 +52,16 @@ def test_what_does_not_fit_is_told_with_advice(
     much = ["--set", "training.batch_size=60000", "--set", "data.max_length=2048"]
     assert finetop("fit", "--runs", str(root), "--set", "device=cpu", *much) == 0
     said = capsys.readouterr().out
-    assert "It may not fit. Any one of these would:" in said
+    assert "It may not fit. Any one of these changes would fit:" in said
     assert "batch_size 60000 -> " in said
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("model.checkpoint=/no/such/model", "no checkpoint at /no/such/model"),
+        ("model.checkpoint=/no/such/model", "checkpoint not found: /no/such/model"),
         ("data.train=/no/such/rows.jsonl", "/no/such/rows.jsonl"),
-        ("device=cuda:77", "no device cuda:77"),
+        ("device=cuda:77", "Device 'cuda:77' not found"),
         ("training.batch_size=0", "training.batch_size"),
     ],
 )
@@ -122,18 +122,18 @@ def test_rows_are_measured_where_asked(root: Path, capsys: pytest.CaptureFixture
     assert (assumed["memory"]["counted"], measured["memory"]["counted"]) == (False, True)
     assert measured["memory"]["trained"] == assumed["memory"]["trained"]
     assert finetop(*command, "--measure") == 0
-    assert "the longest row has " in capsys.readouterr().out
+    assert "longest row: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("device", "changes", "words"),
     [
-        ("cpu", (), "products in float32, weights in float32"),
-        ("cuda", (), "products in bfloat16, or float16 where the GPU lacks that, weights as well"),
+        ("cpu", (), "compute in float32, weights in float32"),
+        ("cuda", (), "compute in bfloat16, or float16 on GPUs without it, weights too"),
         ("cuda", ("method.kind=full", "training.dtype=float16"),
-         "products in float16, weights in float32"),
+         "compute in float16, weights in float32"),
         ("cuda", ("method.quantize=4bit", "training.dtype=bfloat16"),
-         "products in bfloat16, weights in 4 bits"),
+         "compute in bfloat16, weights in 4 bits"),
     ],
 )  # fmt: skip
 def test_the_number_formats_follow_a_rule_that_is_said(

@@ -191,14 +191,14 @@ def test_a_strange_tag_reaches_no_terminal(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nobody"], "no run 'nobody'"),
-        (["{tmp}"], "no event files"),
-        (["mine", "--tag", "none"], "has no tag none"),
+        (["nobody"], "No run 'nobody'"),
+        (["{tmp}"], "No event files"),
+        (["mine", "--tag", "none"], "has no tag 'none'"),
         (["mine", "--csv", "{tmp}"], "cannot be written"),
         (["mine", "--csv", "{tmp}/no/file.csv"], "cannot be written"),
-        (["mine", "--csv", "-", "--json"], "different outputs"),
-        (["mine", "--csv", "-", "--points"], "Give --json too"),
-        (["mine", "--branches"], "Give --csv FILE too"),
+        (["mine", "--csv", "-", "--json"], "cannot be combined"),
+        (["mine", "--csv", "-", "--points"], "Add --json"),
+        (["mine", "--branches"], "Add --csv FILE"),
     ],
 )
 def test_wrong_use_is_told(

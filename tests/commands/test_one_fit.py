@@ -114,7 +114,7 @@ def test_all_three_say_the_same(
     assert screen.fits is (free == LARGE)
     warning = f"; it may not fit: {screen.line}" if free == SMALL else ""
     assert message == f"loading libraries{warning}"
-    assert f"It needs about {gigabytes(screen.needed)} by the estimate" in detail
+    assert f"It needs about {gigabytes(screen.needed)} (estimate)" in detail
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -147,7 +147,7 @@ def test_an_earlier_run_is_the_base_of_all_three(
     monkeypatch.chdir(tmp_path)
     recipe = make("model.checkpoint=./base")
     screen = on_screen(recipe, root)
-    assert screen.basis == "as fast as an earlier run"
+    assert screen.basis == "measured in an earlier run"
     assert by_command(recipe, root, capsys) == as_json(screen)
     assert screen.line in by_worker(recipe, root)[0]
 

@@ -107,8 +107,8 @@ def test_moving_what_does_not_wait_is_wrong_use(
 ) -> None:
     job = directory.create(root, TrainRecipe(name="idle"))
     assert cli.main(["--runs", str(root), "queue"]) == 0
-    assert capsys.readouterr().out == "Nothing runs here, and nothing waits.\n"
+    assert capsys.readouterr().out == "No running or queued runs.\n"
     for command in ("up", "down", "first", "cancel"):
         assert cli.main(["--runs", str(root), "queue", command, job.path.name]) == 2
-        assert "does not wait" in capsys.readouterr().err
+        assert "is not in this machine" in capsys.readouterr().err
         assert cli.main(["--runs", str(root), "queue", command, "nobody"]) == 2

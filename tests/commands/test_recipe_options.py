@@ -118,11 +118,11 @@ def test_fit_takes_the_same_options(root: Path, capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--epochs", "0"], "training.epochs: must be more than 0"),
+        (["--epochs", "0"], "training.epochs: must be greater than 0"),
         (["--lr", "fast"], "training.learning_rate: must be a number, not 'fast'"),
         (["--method", "qlora"], "method.kind: must be one of lora, full, not 'qlora'"),
         (["--model", "/no/such/model"], "/no/such/model"),
-        (["--set", "lr=1e-4"], "lr: no such setting; write training.learning_rate = 0.0001"),
+        (["--set", "lr=1e-4"], "lr: unknown setting; write training.learning_rate = 0.0001"),
     ],
 )
 @pytest.mark.parametrize("command", ["train", "fit"])

@@ -81,7 +81,7 @@ def test_a_pipe_a_file_and_what_is_no_utf8(
     pipe(monkeypatch, b"a\xff\xfeb")
     assert finetop(root, "-t", tiny) == 0
     told = capsys.readouterr()
-    assert "stdin is not all UTF-8: byte 1" in told.err
+    assert "stdin is not valid UTF-8: byte 1" in told.err
     assert "stdin" in told.out
     path = tmp_path / "text.txt"
     path.write_text("ä" * (MOST_CHARACTERS + 7))
@@ -102,7 +102,7 @@ def test_bundled_lines_in_a_table_for_any_number_of_tokenizers(
     assert finetop(root, "--lines", *(part for ref in refs for part in ("-t", ref))) == 0
     out = capsys.readouterr().out
     assert all(f" {name} " in out for name in ("English", "Persian", "German", "Chinese", "emoji"))
-    assert out.count("tokens for one of English") == 2, "three do not fit beside each other"
+    assert out.count("relative to English") == 2, "three do not fit beside each other"
     assert [line for line in out.split("\n") if len(line) > 80] == []
 
 
@@ -133,7 +133,7 @@ def test_one_bad_tokenizer_is_told_beside_the_good_and_by_the_exit_code(
     assert finetop(root, "hi", "-t", "/not/there", "-t", tiny) == 2
     told = capsys.readouterr()
     assert "tiny" in told.out
-    assert "There is no tokenizer at /not/there" in told.err
+    assert "Tokenizer not found: /not/there" in told.err
 
 
 @pytest.mark.usefixtures("here")

@@ -48,7 +48,7 @@ def test_a_line_a_change(watching: "subprocess.Popen[str]", logs: Path) -> None:
     assert line(watching) == ["a b", "2", "lr=0.5", "train/loss=1"]
     write_event(logs / "a b", 3, {"train/loss": float("nan")})
     assert line(watching) == ["a b", "3", "train/loss=nan"]
-    assert line(watching) == ["a b", "!", "train/loss was nan at step 3, no number since"]
+    assert line(watching) == ["a b", "!", "train/loss was nan at step 3, not finite since"]
     write_event(logs / "c\x1b", 7, {"reward": 2.0})
     assert line(watching) == ["c␛", "7", "reward=2"]
     (logs / "d").mkdir()
@@ -76,10 +76,10 @@ def test_a_reader_that_goes_away_ends_it(watching: "subprocess.Popen[str]", logs
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nowhere"], "The log directory is not there."),
-        ([".", "--plain", "--tags", "(loss"], "nothing closes this parenthesis"),
-        ([".", "--plain", "--runs-filter", "who:me"], "there is no field 'who'"),
-        (["."], "--plain prints a line a change"),
+        (["nowhere"], "The log directory does not exist."),
+        ([".", "--plain", "--tags", "(loss"], "missing )"),
+        ([".", "--plain", "--runs-filter", "who:me"], "unknown field 'who'"),
+        (["."], "--plain prints one line per change"),
     ],
 )
 def test_wrong_use_is_told(tmp_path: Path, arguments: list[str], said: str) -> None:

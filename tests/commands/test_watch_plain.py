@@ -57,7 +57,7 @@ def test_a_resume_is_told_with_what_it_wrote_again(tmp_path: Path) -> None:
     assert run.told() == told
     assert run.append(path, point(8, loss=2)) == [["8", "loss=2"]]
     event_file(tmp_path, point(9, loss=3), time=1_700_000_600)
-    assert run.told() == [["!", "went on in another file at step 9: loss"], ["9", "loss=3"]]
+    assert run.told() == [["!", "continued in another file at step 9: loss"], ["9", "loss=3"]]
     event_file(tmp_path, point(6, loss=4), time=1_700_000_700)
     event_file(tmp_path, point(6, loss=5), time=1_700_000_800)
     assert run.told() == [["!", "rewound to step 6: loss"], ["6", "loss=5"]]
@@ -66,7 +66,7 @@ def test_a_resume_is_told_with_what_it_wrote_again(tmp_path: Path) -> None:
     for at in tmp_path.iterdir():
         at.unlink()
     event_file(tmp_path, point(1, loss=7), time=1_700_000_900)
-    assert run.told() == [["!", "written anew from step 1: loss"], ["1", "loss=7"]]
+    assert run.told() == [["!", "rewritten from step 1: loss"], ["1", "loss=7"]]
 
 
 def test_a_curve_that_stops_being_numbers_is_told_once(tmp_path: Path) -> None:
@@ -74,13 +74,13 @@ def test_a_curve_that_stops_being_numbers_is_told_once(tmp_path: Path) -> None:
     run = Watched(tmp_path)
     assert run.told() == [
         ["3", "loss=nan"],
-        ["!", "loss was nan at step 2, 2 such values, no number since"],
+        ["!", "loss was nan at step 2, 2 values in total, not finite since"],
     ]
     assert run.append(path, point(4, loss=NAN)) == [["4", "loss=nan"]]
     assert run.append(path, point(5, loss=1), point(6, loss=NAN), point(7, loss=2)) == [
         ["5", "loss=1"], ["6", "loss=nan"], ["7", "loss=2"],
-        ["!", "loss was nan at step 6, numbers again since"],
+        ["!", "loss was nan at step 6, finite again from"],
     ]  # fmt: skip
     assert run.append(path, point(8, loss=NAN))[1:] == [
-        ["!", "loss was nan at step 8, no number since"]
+        ["!", "loss was nan at step 8, not finite since"]
     ]

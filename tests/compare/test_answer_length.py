@@ -36,7 +36,7 @@ def test_counts(text: str, words: int, sentences: int) -> None:
 
 def test_a_sample_is_measured() -> None:
     found = measure(sample())
-    assert (found.tokens, found.seconds, found.ended) == (2, 0.2, "ended by itself")
+    assert (found.tokens, found.seconds, found.ended) == (2, 0.2, "complete")
     assert found.lines == 2, "a line separator separates lines"
 
 

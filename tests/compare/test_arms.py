@@ -99,10 +99,10 @@ def test_what_people_write(text: str, arm: Arm) -> None:
         ("a=b@7", "not between 0 and 1.5"),
         ("a=b+c@7", "not between 0 and 1.5"),
         ("a=b+c@nan", "not between"),
-        ("a=b?form=raw", "none of prompt="),
-        ("a=b?prompt=loud", "none of raw, chat, instruct"),
-        ("a=b?prompt=raw&prompt=chat", "given twice"),
-        ("a=b?raw", "none of prompt="),
+        ("a=b?form=raw", "not one of prompt="),
+        ("a=b?prompt=loud", "not one of raw, chat, instruct"),
+        ("a=b?prompt=raw&prompt=chat", "set twice"),
+        ("a=b?raw", "not one of prompt="),
     ],
 )
 def test_the_part_that_is_wrong_is_named(text: str, why: str) -> None:
@@ -122,5 +122,5 @@ def test_an_arm_decodes_as_the_others_but_for_its_own_settings() -> None:
 
 def test_arms_of_one_comparison_have_names_of_their_own() -> None:
     assert [arm.name for arm in parse_arms(["a=x/y", "b=x/y"])] == ["a", "b"]
-    with pytest.raises(EngineError, match="Two arms are called 'a'"):
+    with pytest.raises(EngineError, match="Two arms have the name 'a'"):
         parse_arms(["a=x/y", "a=x/z"])

@@ -47,14 +47,14 @@ def test_all_forms_are_read(tmp_path: Path) -> None:
     [
         ('{"prompt": "a"}\n{broken\n', ":2", "not valid JSON"),
         ("[]\n", ":1", "not a JSON object"),
-        ('{"reply": "a"}\n', ":1", "none of messages"),
+        ('{"reply": "a"}\n', ":1", "one of messages"),
         ('{"messages": []}\n', ":1", "not a list"),
-        ('{"messages": [{"role": "who", "content": "a"}]}\n', ":1", "none of the roles"),
+        ('{"messages": [{"role": "who", "content": "a"}]}\n', ":1", "no role of"),
         ('{"messages": [{"role": "user"}]}\n', ":1", "no content"),
-        ('{"id": 1, "prompt": "a"}\n{"id": 1, "prompt": "b"}\n', ":2", "comes twice"),
-        ('{"prompt": "a", "checks": {"rhymes": 1}}', ":1", "no check 'rhymes'"),
+        ('{"id": 1, "prompt": "a"}\n{"id": 1, "prompt": "b"}\n', ":2", "uplicate"),
+        ('{"prompt": "a", "checks": {"rhymes": 1}}', ":1", "unknown check 'rhymes'"),
         ('{"prompt": "a", "checks": {"words": "five"}}', ":1", "'five'"),
-        ('{"prompt": "a", "checks": 7}', ":1", "not an object"),
+        ('{"prompt": "a", "checks": 7}', ":1", "not a JSON object"),
         ("", "", "no prompts"),
     ],
 )
@@ -81,7 +81,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 def test_bundled_prompts_have_names() -> None:
     assert prompts.find("bundled:creative") == PROMPTS / "creative.jsonl"
     assert prompts.find("/x/y.txt") == Path("/x/y.txt")
-    with pytest.raises(EngineError, match="no bundled set of prompts 'poems'") as caught:
+    with pytest.raises(EngineError, match="Unknown bundled prompt set 'poems'") as caught:
         prompts.load("bundled:poems")
     assert "knowledge" in caught.value.detail
 
@@ -111,6 +111,6 @@ def test_references_and_checks(tmp_path: Path) -> None:
     (row,) = prompts.read(table)
     assert (row.reference, row.checks) == ("X", {"words": 1})
     table.write_text("prompt\tchecks\nsay x\t{words\n")
-    with pytest.raises(EngineError, match="A prompt cannot be used") as caught:
+    with pytest.raises(EngineError, match="Invalid prompt") as caught:
         prompts.read(table)
     assert f"{table}:2" in caught.value.detail

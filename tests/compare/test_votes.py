@@ -178,6 +178,6 @@ def test_own_rubrics(tmp_path: Path) -> None:
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "votes.jsonl"
     path.write_text('{"choice": "maybe"}\n')
-    with pytest.raises(EngineError, match="other than votes") as caught:
+    with pytest.raises(EngineError, match="not a votes file") as caught:
         read(path)
     assert f"{path}:1" in caught.value.detail

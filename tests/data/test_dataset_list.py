@@ -20,7 +20,7 @@ def test_bundled_ones_come_first() -> None:
     assert [one.ref for one in found] == ["bundled:emotion", "bundled:counsel", "bundled:rehearsal"]
     assert found[0].path == DATA / "emotion" / "train.jsonl"
     assert found[0].eval_path == DATA / "emotion" / "eval.jsonl"
-    with pytest.raises(EngineError, match="no bundled data set is called other"):
+    with pytest.raises(EngineError, match="unknown bundled data set other"):
         resolve("bundled:other")
 
 
@@ -85,7 +85,7 @@ def test_what_cannot_be_used_is_listed_with_its_reason(tmp_path: Path) -> None:
     assert found.keys() == {*files, "gone.jsonl"}
     for name, part in {
         "empty.jsonl": "is empty",
-        "odd.csv": "fields are not known",
+        "odd.csv": "unknown columns",
         "bad.jsonl": "all 9 rows of bad.jsonl are bad",
         "broken.json": "not valid JSON",
         "gone.jsonl": "cannot be read: No such file",
@@ -155,7 +155,7 @@ def test_a_preview_shows_good_and_bad_rows(tmp_path: Path) -> None:
 
 def test_names_that_lead_nowhere(tmp_path: Path) -> None:
     for wrong in (str(tmp_path / "absent.jsonl"), "a\0b", "~nobody-here/x"):
-        with pytest.raises(EngineError, match="no data file at"):
+        with pytest.raises(EngineError, match="data not found:"):
             resolve(wrong)
-    with pytest.raises(EngineError, match="a folder without one training file"):
+    with pytest.raises(EngineError, match="has no unique training file"):
         resolve(str(tmp_path))

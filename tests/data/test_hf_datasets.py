@@ -113,8 +113,8 @@ def test_parts_and_configs_of_the_cache(home: Path) -> None:
     assert found.path == folder / "wiki-train-00000-of-00003.arrow"
     (folder / "wiki-train-00001-of-00003.arrow").unlink()
     (broken,) = listed()
-    assert "part 00001 of 3 is missing" in str(broken.reason)
-    with pytest.raises(EngineError, match="part 00001 of 3 is missing"):
+    assert "shard 00001 of 3 is missing" in str(broken.reason)
+    with pytest.raises(EngineError, match="shard 00001 of 3 is missing"):
         resolve(found.ref)
 
 
@@ -127,8 +127,8 @@ def test_what_of_the_cache_cannot_be_used(home: Path) -> None:
     write(home / "d" / "default" / "0.0.0" / "ff.incomplete" / "dataset_info.json", {})
     reasons = {one.name: str(one.reason) for one in listed()}
     assert reasons.keys() == {"a", "b", "c"}
-    assert "no split called train" in reasons["a"]
-    assert "fields are not known" in reasons["b"]
+    assert "has no train split" in reasons["a"]
+    assert "unknown columns" in reasons["b"]
     assert "not valid JSON" in reasons["c"]
     named = Data(columns={"prompt": "x", "completion": "y"})
     assert resolve("b", (), named).schema == "prompt/completion"
@@ -138,7 +138,7 @@ def test_what_of_the_cache_cannot_be_used(home: Path) -> None:
 
 def test_a_cache_that_is_not_there(home: Path) -> None:
     assert listed() == []
-    with pytest.raises(EngineError, match="no data file at owner/none"):
+    with pytest.raises(EngineError, match="data not found: owner/none"):
         resolve("owner/none")
 
 
@@ -160,7 +160,7 @@ def test_saved_folders_are_one_data_set_each(home: Path, tmp_path: Path) -> None
 
 def test_saved_folders_that_are_broken(tmp_path: Path) -> None:
     folder = save_splits(tmp_path / "a", "left", "right")
-    with pytest.raises(EngineError, match="no split called train") as caught:
+    with pytest.raises(EngineError, match="has no train split") as caught:
         resolve(str(folder))
     assert "left, right" in caught.value.detail
     lost = save(tmp_path / "b")
@@ -168,7 +168,7 @@ def test_saved_folders_that_are_broken(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"data-00000-of-00001.arrow is missing"):
         resolve(str(lost))
     write(lost / "state.json", {"_data_files": []})
-    with pytest.raises(EngineError, match="names no files"):
+    with pytest.raises(EngineError, match="lists no files"):
         resolve(str(lost))
     write(lost / "state.json", {"_data_files": [{"filename": "../../secret.arrow"}]})
     with pytest.raises(EngineError, match=r"secret.arrow is missing"):
@@ -195,7 +195,7 @@ def test_files_in_parts_are_one(tmp_path: Path) -> None:
     ]
     (folder / "train-00001-of-00002-0f3a.jsonl").unlink()
     (broken,) = (one for one in listed(tmp_path) if one.reason)
-    assert "part 00001 of 2 is missing" in str(broken.reason)
+    assert "shard 00001 of 2 is missing" in str(broken.reason)
 
 
 def test_the_hubs_cache_is_listed_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,7 +219,7 @@ def test_light_previews_leave_columns_to_a_worker(tmp_path: Path) -> None:
     path.write_bytes(b"PAR1....PAR1")
     (found,) = listed(tmp_path)
     assert (found.name, found.rows, found.schema, found.reason) == ("a", None, None, None)
-    with pytest.raises(EngineError, match="which only a worker reads") as caught:
+    with pytest.raises(EngineError, match="which only a worker can read") as caught:
         preview(found, 1)
     assert "data inspect" in caught.value.hint
 

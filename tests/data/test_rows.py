@@ -129,15 +129,15 @@ def test_each_schema(
         ({"prompt": "q", "completion": None}, "missing field 'completion'"),
         ({"prompt": "q", "completion": " \n"}, "empty 'completion'"),
         ({"prompt": "", "completion": "a"}, "empty 'prompt'"),
-        ({"prompt": "q", "completion": 5}, "field 'completion' must be text, this is a number"),
-        ({"prompt": {}, "completion": "a"}, "field 'prompt' must be text, this is an object"),
-        ({"prompt": "q", "completion": "a\0"}, "field 'completion' holds a NUL character"),
+        ({"prompt": "q", "completion": 5}, "field 'completion' must be text, not a number"),
+        ({"prompt": {}, "completion": "a"}, "field 'prompt' must be text, not an object"),
+        ({"prompt": "q", "completion": "a\0"}, "field 'completion' contains a NUL character"),
         (
             {"prompt": "q", "completion": "a\ud800"},
             "field 'completion' is not valid Unicode at character 2",
         ),
-        (["q", "a"], "a row must be an object with fields, this is a list"),
-        (None, "a row must be an object with fields, this is nothing"),
+        (["q", "a"], "a row must be an object, not a list"),
+        (None, "a row must be an object, not nothing"),
     ],
 )
 def test_each_fault_of_a_row_is_named(tmp_path: Path, row: object, reason: str) -> None:
@@ -147,9 +147,9 @@ def test_each_fault_of_a_row_is_named(tmp_path: Path, row: object, reason: str) 
 @pytest.mark.parametrize(
     ("turns", "reason"),
     [
-        ("text", "'messages' must be a list of messages, this is text"),
-        ([], "'messages' must be a list of messages, this is a list"),
-        (["x"], "messages[0] must be an object, this is text"),
+        ("text", "'messages' must be a list of messages, not text"),
+        ([], "'messages' must be a list of messages, not a list"),
+        (["x"], "messages[0] must be an object, not text"),
         ([{"content": "x"}], "messages[0]: missing field 'role'"),
         ([{"role": "user"}], "messages[0]: missing field 'content'"),
         (
@@ -162,11 +162,11 @@ def test_each_fault_of_a_row_is_named(tmp_path: Path, row: object, reason: str) 
         ),
         (
             [{"role": "user", "content": [{"type": "image"}]}],
-            "messages[0]: holds something other than text",
+            "messages[0]: contains parts that are not text",
         ),
-        ([{"role": "user", "content": 5}], "messages[0]: 'content' must be text, this is a number"),
+        ([{"role": "user", "content": 5}], "messages[0]: 'content' must be text, not a number"),
         ([{"role": "assistant", "content": ""}], "messages[0]: empty answer"),
-        ([{"role": "user", "content": "q"}], "no answer to learn"),
+        ([{"role": "user", "content": "q"}], "no answer to train on"),
         ([{"role": "assistant", "content": "a"}], "no user message to answer"),
     ],
 )
@@ -235,7 +235,7 @@ def test_a_list_of_rows(tmp_path: Path) -> None:
     assert lines(found) == [2, 6]
     assert [(one.line, one.reason) for one in found.rejects] == [
         (5, "missing field 'completion'"),
-        (5, "a row must be an object with fields, this is a number"),
+        (5, "a row must be an object, not a number"),
         (5, "not valid UTF-8"),
     ]
 
@@ -257,7 +257,7 @@ def test_a_long_list_is_read_across_its_pieces(tmp_path: Path) -> None:
         (b'[{"prompt": "q"},\n{"prompt": q}]', 2, "Expecting value"),
         (b'[{"prompt": "q"},\n{"prompt": "q"', 2, "Expecting"),
         (b'[{"prompt": "q"}\n{"prompt": "q"}]', 2, "',' or ']' expected"),
-        (b'[{"prompt": "q"}\n', 2, "the list is not closed"),
+        (b'[{"prompt": "q"}\n', 2, "missing ]"),
         (b"[", 1, "Expecting value"),
         (b'[{"a": ' + b"[" * 100_000, 1, "nested too deeply"),
     ],
@@ -280,14 +280,14 @@ def test_a_broken_list_is_refused_by_line(
         (b" \n\n", "is empty"),
         (LFS_POINTER, "git-LFS pointer"),
         (HTML_PAGE, "web page"),
-        (b"PAR1....", "is Parquet or Arrow, which only a worker reads"),
+        (b"PAR1....", "is Parquet or Arrow, which only a worker can read"),
         (b"\x1f\x8b\x08", "is compressed"),
         (b"\xff\xfe{\x00", "is UTF-16"),
-        (b"[]", "holds no rows"),
-        (b"[ ]", "holds no rows"),
-        (b'{\n"data": []\n}\n', "holds one JSON object, not a list of rows"),
-        (b'{"a": 1, "b": 2}', "its fields are not known"),
-        (b"5", "its fields are not known"),
+        (b"[]", "has no rows"),
+        (b"[ ]", "has no rows"),
+        (b'{\n"data": []\n}\n', "is one JSON object, not a list of rows"),
+        (b'{"a": 1, "b": 2}', "unknown columns"),
+        (b"5", "unknown columns"),
     ],
 )
 def test_a_file_that_is_none_of_it(tmp_path: Path, content: bytes, title: str) -> None:

@@ -80,12 +80,15 @@ def test_a_pair_without_its_rejected_answer_still_teaches_the_chosen_one(tmp_pat
 @pytest.mark.parametrize(
     ("chosen", "reason"),
     [
-        ("just an answer", "no prompt, and 'chosen' is an answer alone"),
-        ("\n\nHuman: a\n\nHuman: b\n\nAssistant: c", "'chosen': Human speaks twice in a row"),
-        ("\n\nHuman: a\n\nAssistant: b\n\nAssistant: c", "'chosen': Assistant speaks twice"),
-        ("\n\nHuman: a\n\nAssistant: ", "'chosen': turn 2, by Assistant, is empty"),
-        (5, "field 'chosen' must be text, this is a number"),
-        (turns(USER), "no answer to learn"),
+        ("just an answer", "no prompt: 'chosen' has only an answer"),
+        ("\n\nHuman: a\n\nHuman: b\n\nAssistant: c", "'chosen': two Human messages in a row"),
+        (
+            "\n\nHuman: a\n\nAssistant: b\n\nAssistant: c",
+            "'chosen': two Assistant messages in a row",
+        ),
+        ("\n\nHuman: a\n\nAssistant: ", "'chosen': message 2 (Assistant) is empty"),
+        (5, "field 'chosen' must be text, not a number"),
+        (turns(USER), "no answer to train on"),
     ],
 )
 def test_a_conversation_that_cannot_be_told_apart_is_refused(
@@ -137,7 +140,7 @@ def test_the_words_of_the_instruction_are_the_users(tmp_path: Path) -> None:
     assert read(path, Data(label_prompt="{text}: yes or no?")).labels == ()
     asked = only(path, label_prompt="{labels}? {text}").messages
     assert [one.content for one in asked] == ["1? so {text}", "1"]
-    with pytest.raises(EngineError, match="leaves out the text"):
+    with pytest.raises(EngineError, match="The label prompt has no"):
         read(path, Data(label_prompt="What is it?"))
 
 
@@ -200,7 +203,7 @@ def test_samples_teach_only_what_ended_by_itself(tmp_path: Path) -> None:
     found = read(path)
     assert found.schema == "samples"
     assert [one.messages for one in found.examples] == [(USER, GOOD)]
-    assert [one.reason for one in found.rejects] == ["the answer did not end by itself: 'length'"]
+    assert [one.reason for one in found.rejects] == ["the answer is truncated: 'length'"]
 
 
 def test_columns_under_other_names(tmp_path: Path) -> None:
@@ -243,15 +246,19 @@ def test_the_schema_that_is_named_is_taken(tmp_path: Path) -> None:
             "prompt/answer has no field 'chosen'",
             "prompt, answer",
         ),
-        ({"schema": "poem"}, "no schema is called 'poem'", ""),
-        ({"schema": "prompt/answer"}, "its rows are not prompt/answer: no field 'prompt'", "Frage"),
+        ({"schema": "poem"}, "unknown schema 'poem'", ""),
+        (
+            {"schema": "prompt/answer"},
+            "rows do not fit the schema prompt/answer: missing field 'prompt'",
+            "Frage",
+        ),
         (
             {"schema": "prompt/answer", "columns": {"prompt": "Frage"}},
-            "its rows are not prompt/answer: no field 'answer'",
+            "rows do not fit the schema prompt/answer: missing field 'answer'",
             "Antwort",
         ),
-        ({}, "its fields are not known", "Frage, Antwort"),
-        ({"columns": {"prompt": "Frage"}}, "its fields are not known", "Frage, Antwort"),
+        ({}, "unknown columns", "Frage, Antwort"),
+        ({"columns": {"prompt": "Frage"}}, "unknown columns", "Frage, Antwort"),
     ],
 )
 def test_what_a_recipe_says_wrong_is_named(

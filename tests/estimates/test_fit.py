@@ -66,12 +66,12 @@ def test_a_run_that_fits_says_so(checkpoint: Checkpoint, root: Path) -> None:
     assert found.needed == found.memory.total
     assert found.largest_batch is not None
     assert found.largest_batch > 16
-    assert (found.seconds, found.basis) == (60.0, "as fast as an earlier run")
+    assert (found.seconds, found.basis) == (60.0, "measured in an earlier run")
     assert found.disk_free is not None
     line = found.line
     assert "of 80.0 GB free on cuda:0" in line
     assert f"largest batch {found.largest_batch}" in line
-    assert "60 s (as fast as an earlier run)" in line
+    assert "60 s (measured in an earlier run)" in line
 
 
 def test_the_largest_batch_is_the_largest(checkpoint: Checkpoint, root: Path) -> None:
@@ -132,7 +132,7 @@ def test_an_adapter_needs_what_its_base_needs(tmp_path: Path, root: Path) -> Non
 def test_a_shape_that_is_not_known_is_said(tmp_path: Path, root: Path) -> None:
     model = describe.inspect(make_model(tmp_path / "odd", **SIZES | {"hidden_size": "wide"}))
     found = fit.assess(recipe(), model, [gpu(80 * GB)], root)
-    assert found.line.startswith("memory not known: ")
+    assert found.line.startswith("memory unknown: ")
     fit.check_disk(recipe(), model, root)
 
 
@@ -141,7 +141,7 @@ def test_a_mixture_of_experts_is_reckoned_roughly_by_what_its_files_hold(
 ) -> None:
     sizes = SIZES | {"num_local_experts": 8, "num_experts_per_tok": 2}
     mixture = describe.inspect(make_model(tmp_path / "moe", **sizes))
-    assert "have to be counted" in fit.assess(recipe(), mixture, [gpu(80 * GB)], root).line
+    assert "must be counted" in fit.assess(recipe(), mixture, [gpu(80 * GB)], root).line
     full = recipe("method.kind=full", "training.batch_size=512")
     small = fit.assess(full, mixture, [gpu(8 * GB)], root)
     assert small.fits is False

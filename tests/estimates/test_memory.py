@@ -252,10 +252,10 @@ def test_a_family_that_is_not_known_is_reckoned_roughly() -> None:
 @pytest.mark.parametrize(
     "config",
     [{}, {"model_type": "llama"}, LLAMA | {"num_experts": 8}, LLAMA | {"hidden_size": "64"}],
-    ids=["nothing", "no sizes", "experts", "text for a size"],
+    ids=["nothing", "no dimensions", "experts", "text for a size"],
 )
 def test_a_config_without_sizes_is_refused(config: dict[str, Any]) -> None:
-    with pytest.raises(EngineError, match="is not known"):
+    with pytest.raises(EngineError, match="cannot be estimated"):
         memory.estimate(config, recipe())
 
 

@@ -128,7 +128,7 @@ def test_zero_block_is_warned_of_and_read_when_it_arrives(
     logs = LogDir(tmp_path, clock=clock)
     logs.poll()
     assert points(logs) == truth[start]
-    assert "tried again" in logs.problems[0].reason
+    assert "retried" in logs.problems[0].reason
     with path.open("r+b") as file:
         file.seek(start)
         file.write(WHOLE[start:stop])

@@ -193,6 +193,9 @@ def test_paths_as_a_person_gives_them(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("HOME", str(tmp_path))
     assert roots(["~/run", path, tmp_path / "run"]) == [tmp_path / "run"]
     (tmp_path / "notes.txt").write_text("words")
-    for wrong, reason in ((tmp_path / "runn", "is not there"), (tmp_path / "notes.txt", "a file")):
+    for wrong, reason in (
+        (tmp_path / "runn", "does not exist"),
+        (tmp_path / "notes.txt", "a file"),
+    ):
         with pytest.raises(EngineError, match=reason):
             roots([wrong])

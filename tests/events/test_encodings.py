@@ -176,7 +176,7 @@ def test_whole_records_that_are_no_events(tmp_path: Path) -> None:
     event_file(tmp_path, event(1, 1, simple("a", 1)), b"\x0b\x0c\xff", event(2, 2, simple("a", 2)))
     logs = read(tmp_path)
     assert logs.series["a"].values.tolist() == [1, 2]
-    assert [problem.reason for problem in logs.problems] == ["1 record is no TensorBoard event"]
+    assert [problem.reason for problem in logs.problems] == ["1 record is not a TensorBoard event"]
 
 
 def test_records_longer_than_a_chunk(tmp_path: Path) -> None:

@@ -225,4 +225,4 @@ def test_damaged_hyper_parameters_are_counted(tmp_path: Path) -> None:
     logs = read(tmp_path)
     assert logs.settings == {}
     assert logs.series["a"].last == 1
-    assert "no TensorBoard event" in logs.problems[0].reason
+    assert "not a TensorBoard event" in logs.problems[0].reason

@@ -159,8 +159,10 @@ def test_look_alikes_are_listed_with_the_reason(tmp_path: Path) -> None:
     reasons = {problem.name: problem.reason for problem in logs.problems}
     assert good.name not in reasons
     assert set(reasons) == set(contents)
-    words = ["AppleDouble", "git-LFS", "empty", "only the file's header", "text", "gzip", "zeros"]
-    for name, word in zip(contents, [*words, "not an event file", "no whole record"], strict=True):
+    words = ["AppleDouble", "git-LFS", "empty", "only the header", "text", "gzip", "zeros"]
+    for name, word in zip(
+        contents, [*words, "not an event file", "no complete record"], strict=True
+    ):
         assert word in reasons[name]
     assert not logs.poll()
 

@@ -112,7 +112,7 @@ def test_numbers_that_are_too_large(tmp_path: Path) -> None:
     log.poll()
     assert log.series["train/loss"].values.tolist() == [math.inf, 0.5]
     assert log.series["eval/loss"].values.tolist() == [-math.inf]
-    assert log.problems[0].reason.startswith("1 of its entries passed over")
+    assert log.problems[0].reason.startswith("1 entries skipped")
 
 
 def test_a_state_that_is_half_written_or_no_state(tmp_path: Path) -> None:

@@ -97,5 +97,5 @@ def test_code_is_never_run() -> None:
 
 @pytest.mark.parametrize("kind", ["perplexity", "open"])
 def test_what_has_no_right_answer_is_not_scored(kind: str) -> None:
-    with pytest.raises(ValueError, match="no right answer"):
+    with pytest.raises(ValueError, match="needs a reference answer"):
         score(item(kind, None), "text")

@@ -33,7 +33,7 @@ def test_a_run_that_may_be_at_work_stays(
 
 def test_the_shipped_run_stays(tmp_path: Path) -> None:
     job = write_run(tmp_path, "pretrain")
-    with pytest.raises(EngineError, match="comes with finetop"):
+    with pytest.raises(EngineError, match="bundled with finetop"):
         delete.remove(job, Store(tmp_path / "runs", shipped=[job.path]))
     assert job.record() is not None
 

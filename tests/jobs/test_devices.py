@@ -60,8 +60,8 @@ def test_several_gpus_are_one_choice(nvml: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "words"),
-    [("cuda:0,cpu", "Only GPUs"), ("cuda:0,cuda:0", "named twice"), ("cuda:0,cuda:7", "cuda:7"),
-     ("gpu", "no device gpu"), ("", "no device"), ("cuda:", "no device")],
+    [("cuda:0,cpu", "Only GPUs"), ("cuda:0,cuda:0", "listed twice"), ("cuda:0,cuda:7", "cuda:7"),
+     ("gpu", "Device 'gpu' not found"), ("", "not found"), ("cuda:", "not found")],
 )  # fmt: skip
 def test_what_is_no_device_is_refused_with_what_there_is(
     nvml: pytest.MonkeyPatch, wanted: str, words: str

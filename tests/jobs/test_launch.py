@@ -52,7 +52,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 def test_what_a_begun_run_cannot_change_is_refused(
     job: JobDirectory, started: list[Path], change: str
 ) -> None:
-    with pytest.raises(EngineError, match="has begun") as caught:
+    with pytest.raises(EngineError, match="when a run is resumed") as caught:
         resume.resume_job(job, changed(job, change))
     assert change.partition("=")[0] in caught.value.detail
     assert job.path.name in caught.value.hint
@@ -112,7 +112,7 @@ def test_a_run_that_cannot_be_asked_is_stopped_by_signal(job: JobDirectory) -> N
         child.stdout.readline()
         said: list[str] = []
         launch.stop(job, said=said.append)
-        assert "cannot be asked" in said[0]
+        assert "cannot be written" in said[0]
         assert said[1:] == ["sent SIGTERM"]
         assert lock.holder(job.lock_file) is None
     finally:

@@ -32,7 +32,7 @@ def test_kills_since_a_run_began_are_suspected(root: Path, count: Path) -> None:
     job = begun(root)
     assert oom_kills.suspected_oom(job) == ""
     count.write_text("oom_kill 4\n")
-    assert "perhaps out of memory" in oom_kills.suspected_oom(job)
+    assert "possibly out of memory" in oom_kills.suspected_oom(job)
 
 
 @pytest.mark.parametrize(

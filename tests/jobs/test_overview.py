@@ -19,7 +19,7 @@ def test_everything_is_told(tmp_path: Path) -> None:
     rows.write_text("{}\n")
     record = job.record()
     assert record is not None
-    inputs = {str(rows): sha256(rows), str(tmp_path / "gone"): "00"}
+    inputs = {str(rows): sha256(rows), str(tmp_path / "no longer exists"): "00"}
     job.record_file.write_text(
         json.dumps(dataclasses.asdict(dataclasses.replace(record, inputs=inputs)))
     )
@@ -35,7 +35,7 @@ def test_everything_is_told(tmp_path: Path) -> None:
     os.link(weights, job.path / "checkpoints" / "the-same")
     found = gather(job)
     assert [(one.path, one.there) for one in found.inputs] == [
-        (str(rows), True), (str(tmp_path / "gone"), False),
+        (str(rows), True), (str(tmp_path / "no longer exists"), False),
     ]  # fmt: skip
     assert [start.number for start in found.starts] == [1, 2]
     assert found.starts[0].facts == {"python": "3.11.9", "torch": "2.13.0", "argv": "a b"}
@@ -54,5 +54,5 @@ def test_a_broken_run_still_has_an_overview(tmp_path: Path) -> None:
     found = gather(job)
     assert (found.recipe, found.toml) == (None, "")
     assert found.view.problem == "The recipe is not valid TOML."
-    with pytest.raises(EngineError, match="gone"):
+    with pytest.raises(EngineError, match="no longer exists"):
         gather(JobDirectory(tmp_path / "none"))

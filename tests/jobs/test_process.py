@@ -21,5 +21,5 @@ def test_a_relative_interpreter_is_found_from_another_folder(
 
 def test_an_interpreter_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FINETOP_PYTHON", "/no/such/python")
-    with pytest.raises(EngineError, match="not there"):
+    with pytest.raises(EngineError, match="does not exist"):
         process.worker_command("serve")

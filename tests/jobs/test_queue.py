@@ -118,7 +118,7 @@ def test_a_cancelled_job_leaves_and_nobody_else(line: Line) -> None:
 def test_only_what_waits_is_moved_or_cancelled(line: Line) -> None:
     line.add("a", "cpu")
     for act in (lambda: queue.move("a", -1), lambda: queue.cancel("a"), lambda: queue.cancel("x")):
-        with pytest.raises(EngineError, match="does not wait") as caught:
+        with pytest.raises(EngineError, match="is not in this machine") as caught:
             act()
         assert "finetop stop" in caught.value.hint
     assert [one.job for one in queue.holders()] == ["a"]

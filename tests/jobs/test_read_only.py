@@ -129,10 +129,10 @@ def test_each_command_says_what_and_where_and_what_helps(
     }  # fmt: skip
     assert "stopped" in told["runs"][1]
     for name, title, hint in (
-        ("train", "The run's directory cannot be made.", "--runs DIR"),
-        ("resume", "The worker cannot be started.", "directory writable"),
-        ("rm", "The run could not be deleted.", "the mode of its folder"),
-        ("stop", "The run cannot be asked to stop.", "sent SIGTERM"),
+        ("train", "The run's directory cannot be created.", "--runs DIR"),
+        ("resume", "The worker cannot be started.", "directory is writable"),
+        ("rm", "The run could not be deleted.", "permissions of its folder"),
+        ("stop", "The stop request cannot be written.", "sent SIGTERM"),
         ("worker", "The run cannot be written", ""),
     ):
         said = told[name][1]

@@ -44,7 +44,7 @@ def test_a_finished_run_asks_for_more_and_says_that_the_schedule_changes(
 ) -> None:
     job = finished(root)
     for wanted in (None, changed(job, change)):
-        with pytest.raises(EngineError, match="nothing is left to train") as caught:
+        with pytest.raises(EngineError, match="nothing left to train") as caught:
             resume_rules.check_extension(job, wanted)
         assert "--set training.epochs=4" in caught.value.hint
         assert "schedule" in caught.value.hint
@@ -80,7 +80,7 @@ def test_a_run_that_ended_early_says_why_and_what_lets_it_go_on(
 
 def test_answers_that_were_left_out_can_be_asked_for_again(root: Path) -> None:
     job = directory.create(root, GenerateRecipe(arms=["b=bundled:demo-base"]))
-    with pytest.raises(EngineError, match="nothing is left to do"):
+    with pytest.raises(EngineError, match="nothing left to do"):
         resume_rules.check_extension(job, None)
     job.rejects.write_text("{}\n")
     resume_rules.check_extension(job, None)

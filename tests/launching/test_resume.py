@@ -71,7 +71,7 @@ def test_of_two_that_resume_at_once_one_is_told_that_it_lost(
         with monkeypatch.context() as then:
             then.setattr(status, "derive", lambda *_: State.STOPPED)
             then.setattr(launch, "END_SECONDS", 0.0)
-            with pytest.raises(EngineError, match="somebody else") as caught:
+            with pytest.raises(EngineError, match="another process") as caught:
                 resume.resume_job(job, changed(job, "training.epochs=7"))
         assert caught.value.exit_code == 2
         assert epochs(job) == 5
@@ -135,7 +135,7 @@ def test_changed_data_is_refused_unless_forced(
 
 def test_data_that_is_gone_is_named(job: JobDirectory, data: Path) -> None:
     data.unlink()
-    with pytest.raises(EngineError, match="is gone") as caught:
+    with pytest.raises(EngineError, match="is missing") as caught:
         resume.resume_job(job)
     assert str(data) in caught.value.detail
 
@@ -187,9 +187,11 @@ def test_what_a_recipe_names_is_found_and_made_absolute(
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [("forgetting.probe=none.txt", "no such probe text"), ("data.template=no.j2", "no such templ"),
-     ("replay.data=run:nobody", "no run 'nobody'"), ("replay.data=/no/file.jsonl", "/no/file"),
-     ("samples.prompts=/no/prompts", "/no/prompts"), ("device=cuda:31", "no device cuda:31")],
+    [("forgetting.probe=none.txt", "probe text does not exist"), ("data.template=no.j2",
+            "template does not exist"),
+     ("replay.data=run:nobody", "No run 'nobody'"), ("replay.data=/no/file.jsonl", "/no/file"),
+     ("samples.prompts=/no/prompts", "/no/prompts"), ("device=cuda:31",
+             "Device 'cuda:31' not found")],
 )  # fmt: skip
 def test_a_wrong_name_fails_before_anything_is_made(root: Path, change: str, words: str) -> None:
     wanted = recipe.parse(recipe.with_changes(recipe.to_table(CPU), [change]))

@@ -109,7 +109,7 @@ def check_demo(table: dict[str, Any]) -> None:
     assert table["recipes"]["tuned"]["training"]["max_steps"] == 2
     assert table["recipes"]["replay"]["replay"]["data"] == "bundled:rehearsal"
     replayed = [
-        "rows are replayed" in (Path(table["runs"][arm]) / "attempts/1/worker.log").read_text()
+        "rows are replay" in (Path(table["runs"][arm]) / "attempts/1/worker.log").read_text()
         for arm in ("tuned", "replay")
     ]
     assert replayed == [False, True]

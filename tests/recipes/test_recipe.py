@@ -32,14 +32,14 @@ def test_any_values_read_back_the_same(rate: float, rank: int, name: str) -> Non
 @pytest.mark.parametrize(
     ("change", "key", "words"),
     [
-        ("training.epochs=0", "training.epochs", "more than 0"),
+        ("training.epochs=0", "training.epochs", "greater than 0"),
         ("training.learning_rate=fast", "training.learning_rate", "a number"),
         ("training.learning_rate=nan", "training.learning_rate", "finite"),
-        ("training.batch_size=2.5", "training.batch_size", "a whole number"),
+        ("training.batch_size=2.5", "training.batch_size", "an integer"),
         ("training.batch_size=-1", "training.batch_size", "at least 1"),
         ("method.kind=qlora", "method.kind", "one of lora, full"),
         ("method.ranks=8", "method.ranks", "did you mean method.rank?"),
-        ("colour=red", "colour", "no such setting"),
+        ("colour=red", "colour", "unknown setting"),
         ("method=lora", "method", "must be a table"),
         ("data.eval_fraction=0.95", "data.eval_fraction", "at most 0.9"),
         (f"training.max_steps={10**400}", "training.max_steps", "too large"),
@@ -86,7 +86,7 @@ def test_changes_take_the_type_of_the_setting() -> None:
 
 
 def test_a_change_without_a_value_is_refused() -> None:
-    with pytest.raises(EngineError, match="Not a change"):
+    with pytest.raises(EngineError, match="Invalid --set value"):
         recipe.with_changes({}, ["training.epochs"])
 
 

@@ -66,7 +66,7 @@ def test_a_recipe_without_a_version_may_use_the_names_of_either() -> None:
 def test_an_old_name_is_refused_where_it_cannot_be_meant(table: dict[str, Any]) -> None:
     with pytest.raises(EngineError) as caught:
         recipe.parse(table, "mine.toml")
-    assert "mine.toml: training.accumulation: no such setting" in caught.value.detail
+    assert "mine.toml: training.accumulation: unknown setting" in caught.value.detail
 
 
 @pytest.mark.parametrize("version", [0, 3, 1.5, "2", [1], {"major": 1}])

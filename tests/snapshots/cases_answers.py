@@ -24,7 +24,7 @@ async def open_answers(recorder: Recorder) -> None:
     await choose(recorder, "answers")
     await recorder.see("enter browse")
     await recorder.reach(BrowsePage, "enter")
-    await recorder.see("4 pairs, 1 the same", "Sing of rain.")
+    await recorder.see("4 pairs, 1 identical", "Sing of rain.")
 
 
 @case(
@@ -78,13 +78,13 @@ async def browse_asked(recorder: Recorder) -> None:
             ("browse-show", "f", "bookmarked"),
             ("browse-skill", "s", "creative"),
             ("browse-arms", "r", "tuned → base"),
-            ("browse-sort", "o", "words in common"),
+            ("browse-sort", "o", "common words"),
         ):
             await recorder.reach(PickWindow, key)
             await recorder.shoot(name, text)
             await recorder.reach(BrowsePage, "escape")
         await recorder.reach(TextWindow, "m")
-        await recorder.shoot("browse-note", "A note on p1")
+        await recorder.shoot("browse-note", "Note on p1")
         await recorder.reach(BrowsePage, "escape")
         await recorder.reach(TextWindow, "e")
         await recorder.shoot("browse-export", "Export to a file")
@@ -92,7 +92,7 @@ async def browse_asked(recorder: Recorder) -> None:
         await take(recorder, "o", "words")
         await recorder.shoot("browse-sorted", "by words, largest change first")
         await take(recorder, "f", "bookmarked")
-        await recorder.shoot("browse-none", "No pair passes these filters.")
+        await recorder.shoot("browse-none", "No pairs match these filters.")
 
 
 @case({"browse-waiting": BrowsePage, "browse-one-arm": BrowsePage})
@@ -103,7 +103,7 @@ async def browse_little(recorder: Recorder) -> None:
         await recorder.see("begun", "alone", "2 runs here")
         await choose(recorder, "begun")
         await recorder.reach(BrowsePage, "enter")
-        await recorder.shoot("browse-waiting", "they come as they are made")
+        await recorder.shoot("browse-waiting", "has answers from two arms yet")
         await recorder.press("escape")
         await choose(recorder, "alone")
         await recorder.reach(BrowsePage, "enter")
@@ -133,7 +133,7 @@ async def aspects(recorder: Recorder) -> None:
     async with recorder.finetop():
         await open_answers(recorder)
         await recorder.reach(MetricsPage, "t")
-        await recorder.shoot("aspects", "checks met", "4 prompts answered by both")
+        await recorder.shoot("aspects", "checks met", "4 prompts answered by both arms")
         await recorder.press("slash", *"words")
         await recorder.shoot("aspects-found", "doubled words", without="checks met")
         await recorder.press("escape", "home", "down")
@@ -177,10 +177,10 @@ async def vote(recorder: Recorder) -> None:
     async with recorder.finetop():
         await open_answers(recorder)
         await recorder.reach(VotePage, "v")
-        await recorder.shoot("vote", "0 of 4 judged", "judge ana")
+        await recorder.shoot("vote", "0 of 4 pairs judged", "judge ana")
         await recorder.reach(TextWindow, "m")
         await recorder.press(*"too short")
-        await recorder.shoot("vote-note", "A note, kept with this vote")
+        await recorder.shoot("vote-note", "Note on this vote")
         await recorder.reach(VotePage, "enter")
         await recorder.reach(RatingWindow, "r")
         await recorder.press("l", "l", "L", "down", "h")
@@ -188,15 +188,15 @@ async def vote(recorder: Recorder) -> None:
         await recorder.reach(VotePage, "enter")
         await recorder.shoot("vote-rated", "left: helpful 2")
         await recorder.reach(TextWindow, "J")
-        await recorder.shoot("vote-judge", "Who judges?")
+        await recorder.shoot("vote-judge", "Name of the judge")
         await recorder.reach(VotePage, "escape")
         await recorder.reach(TextWindow, "R")
-        await recorder.shoot("vote-rubrics", "Rubrics from a file")
+        await recorder.shoot("vote-rubrics", "Rubrics file")
         await recorder.reach(VotePage, "escape")
         for at, key in enumerate(("h", "l", "t"), 1):
             await recorder.press(key)
-            await recorder.see(f"{at} of 4 judged")
+            await recorder.see(f"{at} of 4 pairs judged")
         await recorder.reach(Dialog, "b")
-        await recorder.shoot("vote-outcome", "tuned against base")
+        await recorder.shoot("vote-outcome", "tuned vs base")
         await recorder.reach(VotePage, "escape")
-        await recorder.shoot("vote-done", "All are judged.")
+        await recorder.shoot("vote-done", "All pairs judged.")

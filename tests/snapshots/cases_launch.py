@@ -35,13 +35,13 @@ class Refusing(Actions):
         raise EngineError("No room.", "runs: the disk is full", "Free some space.")
 
     def warning(self) -> str:
-        return "It ends with Slurm's allocation 7."
+        return "runs end with the Slurm allocation 7."
 
 
 async def open_launch(recorder: Recorder) -> None:
     """The lists are there, the rows are known, and whether it fits is reckoned."""
     await recorder.reach(LaunchPage, "2")
-    await recorder.see("demo-base", "ready", LEARNED, "1,234 tokens learned", " fits")
+    await recorder.see("demo-base", "ready", LEARNED, "1,234 trained tokens", " fits")
 
 
 @case(
@@ -63,7 +63,7 @@ async def launch(recorder: Recorder) -> None:
         await recorder.reach(LaunchPage, "2")
         await recorder.see("ready", " fits")
         await recorder.until(lambda: bool(recorder.companion.inspected))
-        await recorder.shoot("launch-asking", "asking the companion")
+        await recorder.shoot("launch-asking", "loading preview")
         recorder.companion.held = False
         await open_launch(recorder)
         await recorder.shoot("launch", "emotion")
@@ -139,8 +139,8 @@ async def launch_troubles(recorder: Recorder) -> None:
     recorder.companion.report = odd
     async with recorder.finetop():
         await recorder.reach(LaunchPage, "2")
-        await recorder.see("ready", " fits", "1,234 tokens learned")
-        await recorder.shoot("launch-odd-rows", "twice")
+        await recorder.see("ready", " fits", "1,234 trained tokens")
+        await recorder.shoot("launch-odd-rows", "duplicates")
         await recorder.press("end")
         await recorder.shoot("launch-unusable", "cannot be used:")
         recorder.companion.report = EngineError(

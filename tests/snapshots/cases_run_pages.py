@@ -28,7 +28,7 @@ async def log(recorder: Recorder) -> None:
         await recorder.press("escape", "escape")
         await choose(recorder, "lost")
         await recorder.reach(LogPage, "f")
-        await recorder.shoot("log-silent", "It has said nothing yet.")
+        await recorder.shoot("log-silent", "The log is empty.")
 
 
 @case({"overview": OverviewPage, "overview-end": OverviewPage, "overview-of-answers": OverviewPage})
@@ -38,7 +38,7 @@ async def overview(recorder: Recorder) -> None:
         await open_runs(recorder)
         await choose(recorder, "emotion-lora")
         await recorder.reach(OverviewPage, "u")
-        await recorder.shoot("overview", "Inputs", "not there any more")
+        await recorder.shoot("overview", "Inputs", "no longer exists")
         await recorder.press("end")
         await recorder.shoot(
             "overview-end", "learning_rate = 0.002" if recorder.wide else "[forgetting]"
@@ -55,7 +55,7 @@ async def machine(recorder: Recorder) -> None:
     async with recorder.finetop():
         await open_runs(recorder)
         await recorder.reach(HardwarePage, "g")
-        await recorder.shoot("machine", "This machine", "NVIDIA H200")
+        await recorder.shoot("machine", "Machine", "NVIDIA H200")
 
 
 @case({"machine-without-gpu": HardwarePage})
@@ -65,7 +65,7 @@ async def machine_without_gpu(recorder: Recorder) -> None:
     async with recorder.finetop():
         await open_runs(recorder)
         await recorder.reach(HardwarePage, "g")
-        await recorder.shoot("machine-without-gpu", "No GPU is here")
+        await recorder.shoot("machine-without-gpu", "No GPU found")
 
 
 @case({"help": HelpPage, "help-of-watch": HelpPage, "help-end": HelpPage})
@@ -74,13 +74,13 @@ async def help_of_keys(recorder: Recorder) -> None:
     async with recorder.finetop():
         await open_runs(recorder)
         await recorder.reach(HelpPage, "question_mark")
-        await recorder.shoot("help", "Watch the chosen run.")
+        await recorder.shoot("help", "Watch the selected run.")
         await recorder.press("escape")
         await open_watch(recorder)
         await recorder.reach(HelpPage, "question_mark")
         await recorder.shoot("help-of-watch", "Move the cursor to an earlier step.")
         await recorder.press("end")
-        await recorder.shoot("help-end", "esc closes this.")
+        await recorder.shoot("help-end", "esc leaves the field.")
 
 
 @case({"palette": PickWindow, "palette-narrowed": PickWindow, "palette-nothing": PickWindow})
@@ -89,8 +89,8 @@ async def palette(recorder: Recorder) -> None:
     async with recorder.finetop():
         await open_runs(recorder)
         await recorder.reach(PickWindow, "colon")
-        await recorder.shoot("palette", "Watch the chosen run.")
+        await recorder.shoot("palette", "Watch the selected run.")
         await recorder.press(*"run show")
         await recorder.shoot("palette-narrowed", "hidden")
         await recorder.press(*"zz")
-        await recorder.shoot("palette-nothing", "No command is called so.")
+        await recorder.shoot("palette-nothing", "No matching commands.")

@@ -51,7 +51,7 @@ async def runs(recorder: Recorder) -> None:
 async def runs_empty(recorder: Recorder) -> None:
     RUNS.mkdir()
     async with recorder.finetop():
-        await recorder.shoot("runs-empty", "No run yet.")
+        await recorder.shoot("runs-empty", "No runs yet.")
 
 
 @case(
@@ -69,7 +69,7 @@ async def runs_filtered(recorder: Recorder) -> None:
         await recorder.press("slash")
         await recorder.shoot("runs-filter-empty", "state:running")
         await recorder.press(*"(name:lora or")
-        await recorder.shoot("runs-filter-wrong", "something is missing here")
+        await recorder.shoot("runs-filter-wrong", "expected a filter here")
         await recorder.press(*" state:failed)")
         await recorder.shoot("runs-filtered", "emotion-lora", "bad-lr", without="live")
         await recorder.press("enter")
@@ -124,12 +124,14 @@ async def runs_windows(recorder: Recorder) -> None:
         await recorder.shoot("runs-note", "the best so far", "paper, lora")
         await recorder.press("escape")
         await recorder.reach(RemoveWindow, "D")
-        await recorder.shoot("runs-remove", "Delete emotion-lora for ever?", "1 run builds on it")
+        await recorder.shoot(
+            "runs-remove", "Permanently delete emotion-lora?", "1 run depends on it"
+        )
         await recorder.press(*"other", "enter")
-        await recorder.shoot("runs-remove-refused", "That is not its name")
+        await recorder.shoot("runs-remove-refused", "The name does not match")
         await recorder.press("escape")
         await recorder.reach(MoreWindow, "r")
-        await recorder.shoot("runs-more", "How many in all?")
+        await recorder.shoot("runs-more", "New total:")
         await recorder.press("escape", "space")
         await choose(recorder, "bad-lr")
         await recorder.reach(DifferenceWindow, "d")

@@ -37,7 +37,7 @@ def write_runs(root: Path = Path("runs")) -> None:
     _answer(live, {0: ("No idea.", "ok"), 20: ("Ask what helps.", "sad"),
                    40: ("Listen first, then ask what would help.", "sadness")})  # fmt: skip
     write_run(root, "waiting", state=State.QUEUED, created=NOW - 1,
-              message="#1 in line for cuda:0")  # fmt: skip
+              message="#1 in the queue for cuda:0")  # fmt: skip
     child = write_run(root, "child", points=20, total=20, created=NOW - 50,
                       parents=["run:emotion-lora"], checkpoint="run:emotion-lora")  # fmt: skip
     _write_adapter(child)

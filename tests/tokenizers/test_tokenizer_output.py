@@ -31,17 +31,17 @@ def test_counts_by_word_and_by_byte() -> None:
     ("text", "back", "found"),
     [
         ("same", "same", ()),
-        ("a  b", "a b", ("white space",)),
-        ("a b", "ab", ("white space",)),
+        ("a  b", "a b", ("whitespace",)),
+        ("a b", "ab", ("whitespace",)),
         ("Straße", "strasse", ("letter case",)),
-        ("Hello, World", "hello , world", ("white space", "letter case")),
-        ("ﬁne ½", "fine 1⁄2", ("the form of characters (Unicode NFKC)",)),
+        ("Hello, World", "hello , world", ("whitespace", "letter case")),
+        ("ﬁne ½", "fine 1⁄2", ("character forms (Unicode NFKC)",)),
         ("Café", "Cafe", ("accents",)),
         ("Über Uns", "uber uns", ("letter case", "accents")),
         ("می‌رود", "میرود", ("invisible characters",)),
-        ("a雨b", "a<unk>b", ("characters: '雨' came back as '<unk>'",)),
-        ("a雨", "a", ("characters: '雨' came back as nothing",)),
-        ("a", "a<s>", ("characters: '<s>' came in addition",)),
+        ("a雨b", "a<unk>b", ("characters: '雨' became '<unk>'",)),
+        ("a雨", "a", ("characters: '雨' became nothing",)),
+        ("a", "a<s>", ("characters: '<s>' was added",)),
     ],
 )
 def test_what_a_round_trip_loses(text: str, back: str, found: tuple[str, ...]) -> None:
@@ -52,7 +52,7 @@ def test_a_reading_through_json() -> None:
     token = Token("ü", ("Ã", "¼"), (1, 2), "special")
     count = Count("x", 1, 2, 1, 2, 0, ("accents",), cut=3)
     output = TokenizerOutput(
-        "ref", "name", "BPE", 10, ("<s>",), ("a note",), (Tokenized(count, (token,)),),
+        "ref", "name", "BPE", 10, ("<s>",), ("note",), (Tokenized(count, (token,)),),
         (RenderedTemplate("", "chat", "ü", (token,), 2, ("dated",)),), ("title", "detail", "hint"),
     )  # fmt: skip
     assert from_table(json.loads(json.dumps(to_table(output)))) == output
@@ -94,7 +94,7 @@ def test_conversations_are_written_by_role() -> None:
     )
     assert parse_conversation("no marks at all") == (Message("user", "no marks at all"),)
     assert parse_conversation(format_conversation(CONVERSATION)) == CONVERSATION
-    with pytest.raises(EngineError, match="begins with who speaks"):
+    with pytest.raises(EngineError, match="must start with a role"):
         parse_conversation("hello\nuser: hi")
 
 

@@ -313,7 +313,8 @@ def root(tmp_path: Path) -> Path:
     write_run(
         root, "live", state=State.RUNNING, points=40, created=now, heartbeat=fresh, log="step 40"
     )
-    write_run(root, "waiting", state=State.QUEUED, created=now - 1, message="#1 in line for cuda:0",
+    write_run(root, "waiting", state=State.QUEUED, created=now - 1,
+            message="#1 in the queue for cuda:0",
               heartbeat=fresh)  # fmt: skip
     done = write_run(root, "emotion-lora", points=60, total=60, created=now - 100)
     done.adapter.mkdir()

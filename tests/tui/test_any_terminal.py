@@ -94,7 +94,7 @@ async def test_all_that_can_be_shown_is_safe_in_ascii_at_any_size(
             for size in [(20, 5), (33, 12), (120, 40)]:
                 await pilot.resize_terminal(*size)
                 texts.append(screen_text(app))
-        await see(pilot, "tokens learned")
+        await see(pilot, "trained tokens")
         for key in ("v", "v", "v", "v", "m"):
             await pilot.press(key)
             for size in [(20, 5), (120, 60)]:

@@ -108,7 +108,7 @@ async def test_arms_that_are_one_are_found_once_they_have_answered(
     assert not any(0 in pair for pair in found)
     assert session.sides[1].shift is not None
     strip = warnings(session.sides, session.facts)
-    assert "b and c are the same weights" in strip
+    assert "b and c have the same weights" in strip
 
 
 async def test_a_task_that_is_cancelled_cancels_its_answer(
@@ -141,7 +141,7 @@ async def test_a_cancel_before_the_first_event_is_not_lost(
 
 
 async def test_a_wrong_request_is_an_error_for_the_user(companion: Companion) -> None:
-    with pytest.raises(EngineError, match="no checkpoint"):
+    with pytest.raises(EngineError, match="checkpoint not found"):
         await companion.generate("x=/nowhere", "no").last()
 
 
@@ -171,7 +171,14 @@ async def test_data_is_inspected_in_the_shape_that_launch_shows(
         )
         for line in lines
     )
-    for part in ("⟦yes", "rejected rows.jsonl:30", "max length 24", "in use", "1 rejected", " cut"):
+    for part in (
+        "⟦yes",
+        "rejected rows.jsonl:30",
+        "max length 24",
+        "in use",
+        "1 rejected",
+        " truncated",
+    ):
         assert part in shown
     known = measured(report, 0)
     assert known is not None
@@ -193,7 +200,7 @@ async def test_a_crash_is_told_and_the_next_request_starts_anew(
     await anext(stream)
     assert companion.pid is not None
     os.kill(companion.pid, signal.SIGKILL)
-    with pytest.raises(JobFailed, match="died"):
+    with pytest.raises(JobFailed, match="exited"):
         await stream.last()
     again = await companion.generate(f"b={base}", "no", {"max_new_tokens": 3}).last()
     assert len(again["sample"]["output_ids"]) == 3

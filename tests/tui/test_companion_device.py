@@ -19,7 +19,7 @@ from tui.companion_device import CompanionDevice, choose, held
 from tui.snapshots import Machine, RunRow, RunsSnapshot
 
 GPUS = tuple(Device("cuda", f"GPU-{at}", "a GPU", at) for at in range(2))
-CPU = CompanionDevice("", "cpu", "on the CPU: runs hold cuda:0, cuda:1")
+CPU = CompanionDevice("", "cpu", "on the CPU: runs use cuda:0, cuda:1")
 ECHO = """
 import json, os, sys
 for line in sys.stdin:
@@ -28,7 +28,7 @@ for line in sys.stdin:
     told = {"id": asked["id"], "event": "done", "gpu": gpu, "device": asked.get("device")}
     print(json.dumps(told), flush=True)
 """
-FREE = CompanionDevice("GPU-1", "cuda", "on cuda:1: runs hold cuda:0")
+FREE = CompanionDevice("GPU-1", "cuda", "on cuda:1: runs use cuda:0")
 
 
 def row(device: str, state: State = State.RUNNING, host: str = "") -> RunRow:
@@ -56,7 +56,7 @@ def test_only_runs_that_run_here_hold_a_gpu() -> None:
         (CPU, {"cuda:0"}, FREE),
         (CPU, set(), CompanionDevice()),
         (FREE, set(), CompanionDevice("GPU-1", "cuda")),
-        (FREE, {"cuda:1"}, CompanionDevice("GPU-0", "cuda", "on cuda:0: runs hold cuda:1")),
+        (FREE, {"cuda:1"}, CompanionDevice("GPU-0", "cuda", "on cuda:0: runs use cuda:1")),
     ],
 )
 def test_a_free_gpu_then_the_cpu_then_back(

@@ -88,7 +88,7 @@ async def test_help_shows_every_key_with_this_screens_first(app: FinetopApp) -> 
         text = screen_text(app)
         for key in KEYS:
             assert key.help in text
-        assert text.index("Move the cursor") < text.index("Leave; runs go on.")
+        assert text.index("Move the cursor") < text.index("Quit; runs keep running.")
         await pilot.press("escape")
         assert isinstance(app.screen, WatchPage)
 

@@ -48,7 +48,7 @@ def test_a_run_outlives_the_terminal_that_launched_it_and_is_compared_in_another
         terminal.see("earlier")
         terminal.press(NEWEST)
         terminal.press("n")
-        terminal.see("ready: ctrl+s launches")
+        terminal.see("ready: ctrl+s launch")
         terminal.press(LAUNCH)
         terminal.wait(lambda: len(list(runs.glob("[!.]*"))) == 2)
         (job,) = (JobDirectory(path) for path in runs.glob("[!.]*") if path.name != "earlier")

@@ -36,7 +36,7 @@ def test_it_starts_walks_all_screens_rests_and_leaves(runs: Path) -> None:
         for key, text in (("2", "Learning rate"), ("3", "cursor"), ("4", "temp 0")):
             terminal.press(key)
             terminal.see(text)
-        for key, text in (("?", "Have it answered."), (":", "a command")):
+        for key, text in (("?", "Send the prompt."), (":", "command")):
             terminal.press(key)
             terminal.see(text)
             terminal.press("\x1b")
@@ -60,7 +60,7 @@ def test_watched_logs_rest_too_also_after_the_machine_was_looked_at(runs: Path) 
         terminal.press("\r")
         terminal.see("cursor")
         terminal.press("g")
-        terminal.see("The last ")
+        terminal.see("Last ")
         terminal.press("\x1b")
         terminal.see("cursor")
         # The machine goes on being read, every two seconds; nobody looks.
@@ -69,7 +69,7 @@ def test_watched_logs_rest_too_also_after_the_machine_was_looked_at(runs: Path) 
         terminal.see("changed")
         terminal.wait(lambda: terminal.pump(2.0) == 0)
         terminal.press("3Y")
-        terminal.see("copied, where")
+        terminal.see("copied if")
         copied = re.search(rb"\x1b\]52;c;([A-Za-z0-9+/=]+)\x07", terminal.written)
         assert copied is not None
         assert base64.b64decode(copied[1]).decode().startswith("emotion-lora · train/loss █")

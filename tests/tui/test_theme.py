@@ -24,7 +24,7 @@ def test_what_was_asked_for_last_counts_most() -> None:
     assert choose("dark", {"FINETOP_THEME": "light"}) is DARK
     theme.keep(LIGHT)
     assert choose("", {}) is LIGHT
-    with pytest.raises(EngineError, match="neither light nor dark"):
+    with pytest.raises(EngineError, match="must be light or dark"):
         choose("", {"FINETOP_THEME": "solarized"})
 
 

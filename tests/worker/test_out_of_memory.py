@@ -90,7 +90,7 @@ def test_what_ran_out_while_loading_is_told_with_a_command_that_is_not_refused(
     assert now is not None
     assert now.error is not None
     assert now.error.title == "The device has too little memory for this recipe."
-    assert "by the estimate" in now.error.detail
+    assert "(estimate)" in now.error.detail
     assert "20.00 GiB" in now.error.detail
     expected = command.format(run=job.path.name, recipe=job.recipe_file)
     assert now.error.hint.splitlines()[-1] == expected
@@ -127,7 +127,7 @@ def test_a_run_out_of_memory_says_what_to_turn_down(root: Path, eventually: Even
     assert now is not None
     assert now.error is not None, launch.log_tail(job.attempt(1).log)
     assert now.error.title == "The device has too little memory for this recipe."
-    assert "by the estimate" in now.error.detail
+    assert "(estimate)" in now.error.detail
     assert "allocate" in now.error.detail, "torch's own words too"
     assert "batch_size 1200 -> " in now.error.hint
     assert f"finetop resume {job.path.name} --set training.batch_size=" in now.error.hint

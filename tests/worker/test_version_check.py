@@ -23,7 +23,7 @@ def test_a_process_of_another_layout_is_stopped(
         monkeypatch.delattr(engine, "LAYOUT")
     else:
         monkeypatch.setattr(engine, "LAYOUT", layout)
-    with pytest.raises(EngineError, match="was updated while this run waited") as caught:
+    with pytest.raises(EngineError, match="was updated while this run was queued") as caught:
         importlib.import_module(CHECK)
     assert f"module layout {layout or 1}," in caught.value.detail
     assert "Resume it" in caught.value.hint

@@ -129,7 +129,7 @@ class AnswersFeed:
         pairs = tuple(collection.pairs(left, right)) if arms else ()
         problems = [one_line(collection.problem)] if collection.problem else []
         if collection.passed_over:
-            problems.append(f"{collection.passed_over:,} lines hold no answer and are passed over")
+            problems.append(f"{collection.passed_over:,} lines without an answer were skipped")
         return Answers(
             tuple(arms),
             {arm: one_line(name) for arm, name in names(arms).items()},

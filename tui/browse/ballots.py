@@ -78,7 +78,9 @@ class BallotBox:
             change(self._book)
         except OSError as error:
             detail = f"{error.filename or self._book.path}: {error.strerror}"
-            failure = EngineError("The vote could not be written.", detail, "It does not count.")
+            failure = EngineError(
+                "The vote could not be written.", detail, "The vote was not counted."
+            )
             return VoteSaveFailed(failure, self._own(self._book))
         return None
 

@@ -54,8 +54,8 @@ def sort_options(answers: Answers) -> list[PickOption]:
     """As they were asked, by words in common, and by each measure that these answers have."""
     known = {name for pair in answers.pairs for name in pair.left_numbers}
     return [
-        PickOption("", "as they were asked"),
-        PickOption(COMMON, COMMON, "fewest first"),
+        PickOption("", "prompt order"),
+        PickOption(COMMON, COMMON, "fewest in common first"),
         *(
             PickOption(measure.name, measure.name, measure.group)
             for measure in MEASURES

@@ -43,7 +43,7 @@ class MetricsPage(SubPage):
         yield header
         yield Rule()
         columns = [
-            Column("measure", 20, 30),
+            Column("metric", 20, 30),
             Column(left, 7, 16, right=True),
             Column(right, 7, 16, right=True),
             Column("change", 9, 10, right=True),
@@ -52,7 +52,7 @@ class MetricsPage(SubPage):
             columns.append(Column("95% interval", 16, 20, right=True))
             columns.append(Column("n", 5, 6, right=True))
         yield Lines(id="headline")
-        yield Table(tuple(columns), empty="Counting ...", id="metrics")
+        yield Table(tuple(columns), empty="Computing metrics...", id="metrics")
         yield Lines(id="measure")
         yield Lines(id="caution")
         yield keys
@@ -122,7 +122,7 @@ class MetricsPage(SubPage):
                 rows += [self._row(measure) for measure in members]
         table = self.query_one(Table)
         first = table.chosen is None
-        table.empty = "No measure is called so."
+        table.empty = "No matching metrics."
         table.show(rows)
         if first:
             table.action_move(1)  # off the heading
@@ -162,16 +162,16 @@ class MetricsPage(SubPage):
         if self._alone:
             head.append((f"{between}{one_line(answers.pairs[0].id)} alone", ""))
         elif comparison is not None:
-            head.append((f"{between}{comparison.prompts:,} prompts answered by both", ""))
-            head.append((f"{between}{comparison.same:,} with the same text", "dim"))
+            head.append((f"{between}{comparison.prompts:,} prompts answered by both arms", ""))
+            head.append((f"{between}{comparison.same:,} identical", "dim"))
         self.query_one("#headline", Lines).show(head)
         self.query_one("#measure", Lines).show(self._about())
         caution = (
             ""
             if self._alone
             else (
-                f" {self.glyphs.rising}{self.glyphs.falling} the interval leaves out 0; of many "
-                "intervals one in twenty does by chance"
+                f" {self.glyphs.rising}{self.glyphs.falling} the interval excludes 0; expect "
+                "1 in 20 by chance"
             )
         )
         self.query_one("#caution", Lines).show([(caution, "dim")])
@@ -189,10 +189,8 @@ class MetricsPage(SubPage):
             and 0 < chosen.detectable < float("inf")
             and not chosen.differs
         ):
-            facts.insert(
-                0, f"only a change of {value(chosen.detectable)} or more would likely show"
-            )
-        facts.insert(0, f"{len(chosen.drivers):,} pairs differ")
+            facts.insert(0, f"smallest change this n detects: {value(chosen.detectable)}")
+        facts.insert(0, f"differing pairs: {len(chosen.drivers):,}")
         return [((between if at else " ") + fact, "" if not at else "dim")
                 for at, fact in enumerate(facts)]  # fmt: skip
 

@@ -124,7 +124,7 @@ class BrowsePage(SubPage):
             if self.check_action(then, ()):
                 self.call_after_refresh(self.run_action, then)
             else:
-                self.services.notify_user("The answers are the same: there is nothing to judge.")
+                self.services.notify_user("The answers are identical: nothing to judge.")
 
     def on_answers_exported(self, event: AnswersExported) -> None:
         self.services.notify_user(event.text)
@@ -208,7 +208,7 @@ class BrowsePage(SubPage):
         order = [self._pairs[(at + by * step) % count] for step in range(1, count + 1)]
         following = next((pair for pair in order if pair.differs), None)
         if following is None:
-            self.services.notify_user("No pair in this list differs.")
+            self.services.notify_user("No pairs in this list differ.")
         else:
             self.query_one("#pairs", Table).choose(following.id)
 
@@ -265,8 +265,8 @@ class BrowsePage(SubPage):
             if text is not None:
                 self._keep_remark(pair.id, replace(remark, note=text))
 
-        title = f"A note on {one_line(pair.id)}; empty takes it away"
-        self.app.push_screen(TextWindow(title, remark.note, "a note", LONGEST), take)
+        title = f"Note on {one_line(pair.id)}; leave empty to remove it"
+        self.app.push_screen(TextWindow(title, remark.note, "note", LONGEST), take)
 
     def action_numbers(self) -> None:
         self._show_metrics(self._answers)
@@ -297,7 +297,7 @@ class BrowsePage(SubPage):
                     lambda: AnswersExported(export_answers(folder, answers, path))
                 )
 
-        title = "Export to a file; its ending says how: .md .csv .jsonl .html .json"
+        title = "Export to a file; format by suffix: .md .csv .jsonl .html .json"
         hint = "answers.html; .json is for LLM Comparator"
         self.app.push_screen(TextWindow(title, "", hint), take)
 
@@ -377,18 +377,21 @@ class BrowsePage(SubPage):
     def _counts(self) -> str:
         """How many answers there are of each arm: arms answer one after the other."""
         names, counts = self._answers.names, self._answers.counts
-        by_arm = [f"{names[arm]} {counts[arm]:,} answers" for arm in self._answers.arms]
-        return ", ".join(by_arm) or "no answer yet"
+        by_arm = [
+            f"{names[arm]} {counts[arm]:,} answer{'s' * (counts[arm] != 1)}"
+            for arm in self._answers.arms
+        ]
+        return ", ".join(by_arm) or "no answers yet"
 
     def _empty(self) -> str:
         if not self._read:
-            return "Reading the answers ..."
+            return "Loading answers..."
         if self._answers.pairs:
-            return "No pair passes these filters."
+            return "No pairs match these filters."
         row = self._row
         if row is not None and row.view.state.alive:
-            return "No answers of two arms yet; they come as they are made."
-        return "No prompt was answered by two arms."
+            return "No prompt has answers from two arms yet."
+        return "No prompt has answers from two arms."
 
     def _update_status(self) -> None:
         if not self.ready:
@@ -405,7 +408,7 @@ class BrowsePage(SubPage):
                      (answers.names[answers.right], "tuned"), between]  # fmt: skip
         if answers.pairs and len(answers.arms) > 1:
             same = sum(not pair.differs for pair in answers.pairs)
-            line.append((f"{len(answers.pairs)} pairs, {same} the same", ""))
+            line.append((f"{len(answers.pairs)} pairs, {same} identical", ""))
         else:
             line.append((self._counts(), ""))
         line += [piece for problem in answers.problems for piece in (between, (problem, "warn"))]
@@ -420,13 +423,13 @@ class BrowsePage(SubPage):
         if selection.skill is not None:
             facts.append(f"skill {one_line(selection.skill) or 'none'}")
         if self.filter_text:
-            facts.append(f"with “{one_line(self.filter_text)}”")
+            facts.append(f"containing “{one_line(self.filter_text)}”")
         if selection.sort == COMMON:
-            facts.append("fewest words in common first")
+            facts.append("fewest common words first")
         elif selection.sort:
             facts.append(f"by {selection.sort}, {DIRECTIONS[selection.direction]} first")
         if selection.chosen is not None:
-            facts.append("what drives it, esc all")
+            facts.append("largest contribution first, esc show all")
         if not self._answers.pairs:
             return []
         between = f" {self.glyphs.separator} "

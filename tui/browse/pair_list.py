@@ -17,13 +17,13 @@ from tui.browse.result_lines import value
 from tui.screens.answer_side import MOST_CHARACTERS
 from tui.styled_text import Line
 
-BOOKMARKED, WITH_NOTE = "bookmarked", "with a note"
+BOOKMARKED, WITH_NOTE = "bookmarked", "has a note"
 SHOWN = (*FILTERS, BOOKMARKED, WITH_NOTE)
-COMMON = "words in common"
+COMMON = "common words"
 SORTS = ("", COMMON, *(measure.name for measure in MEASURES))
 MOST_TITLE = 400
 """Characters of a prompt that a list begins with."""
-DIRECTIONS = ("largest change", "risen most", "fallen most")
+DIRECTIONS = ("largest change", "largest increase", "largest decrease")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +81,11 @@ def shown_in_words(answers: Answers, shown: str) -> str:
     right = answers.names.get(answers.right, "")
     return {
         "": "all",
-        "differ": "only where they differ",
-        "endless": f"{right} never stopped",
-        "repeats": f"{right} repeats itself",
+        "differ": "different answers",
+        "endless": f"{right} truncated",
+        "repeats": f"{right} repetitive",
         BOOKMARKED: "bookmarked",
-        WITH_NOTE: "with a note",
+        WITH_NOTE: "has a note",
     }[shown]
 
 
@@ -117,13 +117,17 @@ def answer_lines(sample: Sample) -> list[Line]:
     """One answer as it is, clean; cut where it is very long."""
     text, whole = sample.text[:MOST_CHARACTERS], len(sample.text)
     if not text:
-        return [[("(no word)", "dim")]]
+        return [[("(empty)", "dim")]]
     lines: list[Line] = [[(line, "")] for line in clean(text).split("\n")]
     return [*lines, *cut_line(whole)]
 
 
 def cut_line(whole: int) -> list[Line]:
-    return [[(f"(cut: {whole:,} characters in all)", "warn")]] if whole > MOST_CHARACTERS else []
+    return (
+        [[(f"(truncated: {whole:,} characters in total)", "warn")]]
+        if whole > MOST_CHARACTERS
+        else []
+    )
 
 
 def facts_of(sample: Sample, numbers: dict[str, float], sort: str, width: int, between: str) -> str:
@@ -208,10 +212,10 @@ def _decoding_facts(sample: Sample) -> tuple[str, ...]:
     drawn += [f"top-k {decode.top_k}"] if decode.top_k else []
     return (
         ", ".join(drawn) if decode.temperature else "greedy",
-        f"{decode.max_new_tokens} new at most",
+        f"max {decode.max_new_tokens} tokens",
         f"template {template}" if template else "raw prompt",
         one_line(sample.dtype),
-        f"batches of {sample.batch}" if sample.batch > 1 else "one by one",
+        f"batch size {sample.batch}" if sample.batch > 1 else "batch size 1",
     )
 
 

@@ -40,8 +40,8 @@ class RatingWindow(Window[Ratings | None]):
         with Vertical(classes="dialog"):
             yield Table((Column("1 to 5", 12, 20), Column("left", 6), Column("right", 6),
                          Column(" ", 20, 44)))  # fmt: skip
-            for keys in ("h l the left answer   H L or < > the right one   x neither",
-                         "enter keeps them   esc leaves them"):  # fmt: skip
+            for keys in ("h l rate left   H L or < > rate right   x clear",
+                         "enter save   esc cancel"):  # fmt: skip
                 line = Lines()
                 line.show([(keys, "dim")])
                 yield line

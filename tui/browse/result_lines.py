@@ -25,14 +25,14 @@ def span(row: PairedDifference) -> str:
     if not isfinite(row.low):
         return "too few pairs"
     if row.low == row.high:
-        return "same in all" if not row.low else "alike in all"
+        return "no difference" if not row.low else "constant difference"
     return f"{value(row.low, signed=True)} to {value(row.high, signed=True)}"
 
 
 def kinds(one: Mapping[str, int], most: int = 3) -> str:
     """English 8, French 2."""
     shown = [f"{one_line(name)} {count}" for name, count in list(one.items())[:most]]
-    return ", ".join(shown) or "none told"
+    return ", ".join(shown) or "unknown"
 
 
 def kinds_line(one: Kinds, arrow: str) -> str:
@@ -45,19 +45,19 @@ def outcome(judges: Mapping[str, Sequence[Vote]], arm: str, against: str) -> lis
     whole = tally_all(judges, arm, against)
     name, name_against = one_line(arm), one_line(against)
     if not whole.decided and not whole.ties and not whole.both_bad:
-        return [f"No vote on {name} and {name_against} yet."]
-    lines = [f"{name} against {name_against}", f"  {_rate(whole)}", f"  {_deciding(whole)}"]
+        return [f"No votes on {name} and {name_against} yet."]
+    lines = [f"{name} vs {name_against}", f"  {_rate(whole)}", f"  {_deciding(whole)}"]
     same, repeated = whole.consistent
     if repeated:
-        lines.append(f"  asked twice, {same} of {repeated} got the same answer again")
+        lines.append(f"  repeated pairs: {same} of {repeated} got the same vote again")
     else:
-        lines.append("  no pair was asked twice yet, so the judge is not measured")
+        lines.append("  no pair was repeated yet, so consistency is unknown")
     if len(judges) > 1:
         for judge, votes in judges.items():
             lines.append(f"  {one_line(judge)}: {_rate(tally(votes, arm, against))}")
         agreed, several = agreement(judges)
         if several:
-            lines.append(f"  the judges agree on {agreed} of {several} pairs that several saw")
+            lines.append(f"  judges agree on {agreed} of {several} pairs that more than one judged")
     votes = [
         vote
         for each in judges.values()
@@ -79,7 +79,7 @@ def outcome(judges: Mapping[str, Sequence[Vote]], arm: str, against: str) -> lis
 def _rate(votes: VoteCounts) -> str:
     undecided = f"{votes.ties} tie{'s' * (votes.ties != 1)}, {votes.both_bad} both bad"
     if votes.rate is None:
-        return f"preferred in none: {undecided}"
+        return f"no preference: {undecided}"
     return (
         f"preferred in {votes.wins} of {votes.decided}, {votes.rate:.0%} "
         f"(95% interval {votes.low:.0%} to {votes.high:.0%}); {undecided}"
@@ -88,8 +88,8 @@ def _rate(votes: VoteCounts) -> str:
 
 def _deciding(votes: VoteCounts) -> str:
     if votes.more_votes is None:
-        return "even: at this rate no number of votes would decide"
+        return "tied: at this rate more votes would not decide"
     if not votes.more_votes:
-        return "decided: the interval leaves out one half"
+        return "decided: the interval excludes 50%"
     more = votes.more_votes
-    return f"not decided: about {more:,} more vote{'s' * (more != 1)} at this rate would"
+    return f"undecided: needs about {more:,} more vote{'s' * (more != 1)} at this rate"

@@ -87,7 +87,7 @@ class ShiftPage(SubPage):
         companion = self.services.companion()
         try:
             if any(parse_arm(sample.arm).is_endpoint for sample in (base, tuned)):
-                raise EngineError("An endpoint tells no token ids and no ranks.")
+                raise EngineError("An endpoint returns no token ids and no logits.")
             event = await companion.shift(base.arm, tuned.arm, to_table(tuned)).last()
             pieces = await companion.pieces(tuned.arm, list(tuned.output_ids))
             self._shift = from_table(event["shift"])
@@ -107,7 +107,7 @@ class ShiftPage(SubPage):
             reader.show(shift_lines(self._shift, self._cursor, self.glyphs, self._pieces))
             reader.reveal("pick")
         else:
-            reader.show([[(self._problem or "measuring ...", "warn" if self._problem else "dim")]])
+            reader.show([[(self._problem or "computing...", "warn" if self._problem else "dim")]])
         panel = self.query_one("#panel", Lines)
         panel.styles.height = len(lines)
         panel.display = bool(lines)

@@ -150,9 +150,7 @@ class VotePage(SubPage):
                 self._note = text
                 self._draw()
 
-        self.app.push_screen(
-            TextWindow("A note, kept with this vote", self._note, "a note", 2000), take
-        )
+        self.app.push_screen(TextWindow("Note on this vote", self._note, "note", 2000), take)
 
     def action_rate(self) -> None:
         from tui.browse.rating_window import RatingWindow
@@ -195,21 +193,23 @@ class VotePage(SubPage):
     def on_votes_counted(self, event: "VotesCounted") -> None:
         lines: list[Line] = [[(line, "strong" if not at else "")] for at, line in
                              enumerate(event.lines)]  # fmt: skip
-        self.app.push_screen(Dialog[None](lines, "esc closes"))
+        self.app.push_screen(Dialog[None](lines, "esc close"))
 
     def action_judge(self) -> None:
         def take(name: str | None) -> None:
             if name:
                 self._write_queue.put(lambda: self._ballot_box.open(name))
 
-        self.app.push_screen(TextWindow("Who judges?", self._ballot_box.judge, "a name", 40), take)
+        self.app.push_screen(
+            TextWindow("Name of the judge", self._ballot_box.judge, "name", 40), take
+        )
 
     def action_rubrics(self) -> None:
         def take(text: str | None) -> None:
             if text is not None:
                 self._write_queue.put(lambda: self._ballot_box.take_rubrics(text))
 
-        title = "Rubrics from a file, a line each: name: question. Empty: the bundled ones"
+        title = "Rubrics file, one per line, as name: question. Empty: the bundled rubrics"
         self.app.push_screen(TextWindow(title, "", "rubrics.txt"), take)
 
     def _go_on(self) -> None:
@@ -251,17 +251,17 @@ class VotePage(SubPage):
         done = sum(ballot in known for ballot in self._votes)
         head: list[Piece] = []
         if not self._opened:
-            head.append((" Drawing lots ...", "dim"))
+            head.append((" Shuffling pairs...", "dim"))
         elif not self._ballots:
-            head.append((" No two answers differ: there is nothing to judge.", "warn"))
+            head.append((" All answers are identical: nothing to judge.", "warn"))
         else:
-            head.append((f" {done} of {len(self._ballots)} judged", "strong"))
+            head.append((f" {done} of {len(self._ballots)} pairs judged", "strong"))
             head.append((f"{between}judge {one_line(self._ballot_box.judge)}", ""))
-            head.append((f"{between}names are hidden, sides are by lot", "dim"))
+            head.append((f"{between}names hidden, sides random", "dim"))
         self.query_one("#headline", Lines).show(head)
         about: list[Piece] = []
         if self._now is None and self._opened and self._ballots:
-            about.append((" All are judged. o tells the outcome, u takes the last vote back.", ""))
+            about.append((" All pairs judged. o shows the results, u undoes the last vote.", ""))
         elif self._now is not None:
             facts = []
             if self._now.prompt_id in self._bookmarked:

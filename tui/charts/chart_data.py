@@ -20,8 +20,8 @@ from tui.charts.run_lines import ChartSpec, Trace
 COLOURS = 8
 """Accents that a chart has."""
 AXES = tuple(Axis)
-_UNKNOWN = dict.fromkeys(AXES, "no time known") | {
-    Axis.TOKENS: "no tokens known", Axis.EPOCH: "no epoch known",
+_UNKNOWN = dict.fromkeys(AXES, "no time") | {
+    Axis.TOKENS: "no token count", Axis.EPOCH: "no epoch",
 }  # fmt: skip
 """Of what has no place along an axis."""
 _NAMED = 3
@@ -140,7 +140,7 @@ def _curves(
                     _curve(
                         left,
                         places.x,
-                        f"{label} left",
+                        f"{label} discarded",
                         accent,
                         as_points=trace.as_points,
                         branch_of=label,

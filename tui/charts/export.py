@@ -125,16 +125,16 @@ def write(path: Path, content: Files) -> str:
     """
     if path.suffix in ENDINGS and path.suffix not in content:
         raise EngineError(
-            f"A file that ends in {path.suffix} holds one chart.",
+            f"A {path.suffix} file holds one chart.",
             str(path),
-            f"Give a name that ends in {' or '.join(content)}.",
+            f"Use the suffix {' or '.join(content)}.",
         )
     endings = (path.suffix,) if path.suffix in content else tuple(content)
     stem = path.with_suffix("") if path.suffix in content else path
     paths = [stem.with_name(stem.name + ending) for ending in endings]
     there = next((one for one in paths if one.exists()), None)
     if there is not None:
-        raise EngineError("There is such a file already.", str(there), "Give another name.")
+        raise EngineError("The file already exists.", str(there), "Choose another name.")
     for file in paths:
         try:
             atomic.write_bytes(file, content[file.suffix](), durable=False)
@@ -142,11 +142,11 @@ def write(path: Path, content: Files) -> str:
             raise EngineError(
                 "The file cannot be written.",
                 f"{file}: {error.strerror}",
-                "Give a name in a folder that is there and that you may write to.",
+                "Choose a folder that exists and is writable.",
             ) from error
     if len(paths) == 1:
         return f"Wrote {paths[0]}"
-    return f"Wrote {stem} with the endings {' '.join(endings)}"
+    return f"Wrote {stem} with suffixes {' '.join(endings)}"
 
 
 def _encoded(text: str) -> bytes:

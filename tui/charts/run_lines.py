@@ -155,7 +155,7 @@ def headline(row: RunRow, glyphs: Glyphs) -> Line:
         if status.device:
             line.append((f"  on {one_line(status.device)}", "dim"))
         told = [f"started {clock(status.started)}"] if status.started else []
-        told += [] if status.bound else ["this terminal may close"]
+        told += [] if status.bound else ["terminal can be closed"]
         if told:
             line.append((f"  {glyphs.separator} {', '.join(told)}", "dim"))
     elif status.started and status.heartbeat > status.started:
@@ -169,9 +169,9 @@ def log_headline(log: "RunLog", name: str, glyphs: Glyphs) -> Line:
     points = sum(len(one) for one in log.series.values())
     line: list[Piece] = [(f" {name} ", "strong"), (f"{log.kind} log", "dim")]
     line.append((f"  {len(log.tags)} tags  {points:,} points", ""))
-    line.append((f"  {glyphs.separator} changed {clock(log.modified)}", "dim"))
+    line.append((f"  {glyphs.separator} updated {clock(log.modified)}", "dim"))
     if not log.loaded:
-        line.append(("  still being read", "warn"))
+        line.append(("  loading", "warn"))
     return line
 
 
@@ -261,18 +261,18 @@ def standing(row: RunRow, series: Mapping[str, Series], separator: str) -> Line:
         facts.append([(said, "warn")])
     if row.forgot is not None:
         text, role = forgot(row)
-        fact: list[Piece] = [("forgot ", "dim"), (text.rstrip(), role or "strong")]
+        fact: list[Piece] = [("forgetting ", "dim"), (text.rstrip(), role or "strong")]
         if status is not None and status.base:
-            fact.append((f" against {one_line(status.base)}", "dim"))
+            fact.append((f" vs {one_line(status.base)}", "dim"))
         further = series.get("forget/nll_shift_parent")
         if status is not None and status.parent and further is not None:
             fact.append((f", {shift(further.last)}", "strong"))
-            fact.append((f" against {one_line(status.parent)}", "dim"))
+            fact.append((f" vs {one_line(status.parent)}", "dim"))
         facts.append(fact)
         if row.over_budget:
             facts.append([(over_budget(row), "bad")])
         elif steps and steps.crossed_at is not None:
-            facts.append([(f"was over the budget at step {steps.crossed_at:,}", "warn")])
+            facts.append([(f"exceeded the budget at step {steps.crossed_at:,}", "warn")])
     if steps and steps.best is not None:
         facts.append([("best checkpoint ", "dim"), (f"{steps.best:,}", "good")])
     if steps and steps.within_budget is not None and steps.within_budget != steps.best:

@@ -31,8 +31,8 @@ class ChartSettings:
         self._waiting: list[Callable[[str], None]] = []
 
     def recall(self, then: Callable[[str], None]) -> None:
-        """Have the state of last time, read once; `then` is called once it is there, with a note
-        where that was no good."""
+        """Read the saved state, once; `then` is called when it is there, with a note where it
+        cannot be used."""
         if self._known:
             then("")
             return

@@ -10,7 +10,7 @@ from engine.text import one_line
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
     parser = commands.add_parser("checkpoints", help="list models and adapters")
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(handler=_list)
     return [parser]
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
-    group = commands.add_parser("compare", help="answers of arms: export, numbers, votes, shift")
+    group = commands.add_parser(
+        "compare", help="answers of a generate job: export, numbers, votes, shift"
+    )
     parts = group.add_subparsers(metavar="WHAT", required=True)
     export = parts.add_parser(
         "export", help="write the answers as Markdown, CSV, JSONL, HTML, JSON"
@@ -27,24 +29,28 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     _add_job(export)
     export.add_argument(
         "--to", type=Path, required=True, metavar="FILE",
-        help="its ending says how: .md .csv .jsonl .html, or .json for LLM Comparator",
+        help="format by suffix: .md .csv .jsonl .html, or .json for LLM Comparator",
     )  # fmt: skip
     export.set_defaults(handler=_export)
-    numbers = parts.add_parser("numbers", help="each measure of two arms, and what changed")
-    numbers.add_argument("--prompt", metavar="ID", help="of the answers to this prompt alone")
-    votes = parts.add_parser("votes", help="what blind votes say of two arms")
-    shift = parts.add_parser("shift", help="tokens of one arm by their rank under the other")
-    shift.add_argument("--bins", type=int, default=10, help="parts of an answer (10)")
+    numbers = parts.add_parser("numbers", help="metrics of two arms, with paired differences")
+    numbers.add_argument("--prompt", metavar="ID", help="only answers to this prompt id")
+    votes = parts.add_parser("votes", help="results of the blind votes on two arms")
+    shift = parts.add_parser(
+        "shift", help="token shift: ranks of one arm's tokens under the other arm"
+    )
+    shift.add_argument(
+        "--bins", type=int, default=10, help="number of position bins in an answer (default 10)"
+    )
     for parser, handler in ((numbers, _numbers), (votes, _votes), (shift, _shift)):
         _add_job(parser)
-        parser.add_argument("--json", action="store_true", help="as JSON")
+        parser.add_argument("--json", action="store_true", help="print JSON")
         parser.set_defaults(handler=handler)
     return [export, numbers, votes, shift]
 
 
 def _add_job(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("job", help="id, name or path of a generate job")
-    parser.add_argument("--arms", metavar="A,B", help="names of the arms, in order (else all)")
+    parser.add_argument("--arms", metavar="A,B", help="names of arms, in order (default: all)")
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -58,7 +64,7 @@ def _export(options: argparse.Namespace) -> int:
     collection = of_job(job)
     collection.poll()
     if collection.passed_over:
-        print(f"{collection.passed_over} lines hold no answer and are left out", file=sys.stderr)
+        print(f"{collection.passed_over} lines without an answer were skipped", file=sys.stderr)
     found = [one for arm in collection.arms for one in collection.of(arm)]
     if options.arms:
         found = export.only(found, options.arms.split(","))
@@ -84,9 +90,9 @@ def _numbers(options: argparse.Namespace) -> int:
         pairs = [pair for pair in pairs if pair.id == options.prompt]
         if not pairs:
             raise EngineError(
-                "Both arms answered no such prompt.",
+                "No prompt with this id has answers from both arms.",
                 one_line(options.prompt),
-                "finetop compare export lists the prompts by their ids.",
+                "finetop compare export writes the answers with their prompt ids.",
             )
     found = paired_stats.compare(
         [pair.left for pair in pairs], [pair.right for pair in pairs], collection.numbers
@@ -100,7 +106,7 @@ def _numbers(options: argparse.Namespace) -> int:
     from engine.compare.answer_pairs import names
 
     one, other = (one_line(name) for name in names([left, right]).values())
-    print(f"{found.prompts} prompts answered by both, {found.same} with the same text")
+    print(f"{found.prompts} prompts answered by both arms, {found.same} identical")
     print(
         f"{'':22}{one:>10.9}{other:>10.9}{'change':>9}  {'95% interval':18}{'detects':>9}{'n':>5}"
     )
@@ -117,8 +123,8 @@ def _numbers(options: argparse.Namespace) -> int:
         )
     for kind in found.kinds:
         print(f"{kind.name:22}{kinds_line(kind, '->')}")
-    print("* the interval leaves out 0. Of many intervals, one in twenty does so by chance.")
-    print("detects: the least change that so many prompts, varying so much, show 4 times in 5.")
+    print("* the interval excludes 0. Expect 1 in 20 intervals to do so by chance.")
+    print("detects: smallest change found with 80% power at this n and variance.")
     return 0
 
 
@@ -157,7 +163,7 @@ def _shift(options: argparse.Namespace) -> int:
     from tui.commands import compare_shift
 
     if not 1 <= options.bins <= 1000:
-        raise EngineError("An answer has 1 to 1000 parts.", f"--bins {options.bins}")
+        raise EngineError("The number of bins must be 1 to 1000.", f"--bins {options.bins}")
     job = _job(options)
     collection, left, right = _two(job, options.arms)
     table = compare_shift.run(collection.pairs(left, right), str(job.path.parent), options.bins)
@@ -173,7 +179,7 @@ def _job(options: argparse.Namespace) -> JobDirectory:
     job = open_store(options.runs).find(options.job)
     if not isinstance(job.recipe(), GenerateRecipe):
         raise EngineError(
-            "This job holds no answers to compare.", str(job.path), "finetop generate makes some."
+            "This job has no answers to compare.", str(job.path), "Run finetop generate first."
         )
     return job
 
@@ -189,8 +195,8 @@ def _two(job: JobDirectory, arms: str | None) -> "tuple[Collection, str, str]":
     missing = [name for name in wanted if name not in by_name]
     if missing or len(wanted) != 2:
         raise EngineError(
-            f"There is no arm {missing[0]!r}." if missing else "It takes two arms.",
-            f"There are {', '.join(by_name) or 'none that have answered'}.",
+            f"Unknown arm {missing[0]!r}." if missing else "Two arms are required.",
+            f"Arms with answers: {', '.join(by_name) or 'none'}.",
             "Name two of them: --arms A,B.",
         )
     return found, by_name[wanted[0]], by_name[wanted[1]]

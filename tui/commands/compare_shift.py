@@ -32,7 +32,7 @@ async def measure(
     try:
         for pair in pairs:
             if any(parse_arm(one.arm).is_endpoint for one in (pair.left, pair.right)):
-                raise EngineError("An endpoint tells no token ids and no ranks.", pair.right.arm)
+                raise EngineError("An endpoint returns no token ids and no logits.", pair.right.arm)
             try:
                 asked = companion.shift(pair.left.arm, pair.right.arm, to_table(pair.right))
                 found.append(from_table((await asked.last())["shift"]))
@@ -44,7 +44,7 @@ async def measure(
         await companion.close()
     os.unlink(log)  # kept where the process exited: it has the reason
     if not found:
-        raise next(iter(refused.values()), EngineError("No prompt was answered by both arms."))
+        raise next(iter(refused.values()), EngineError("No prompt has answers from both arms."))
     return found, refused
 
 
@@ -82,17 +82,17 @@ def lines(table: dict[str, Any], base: str, tuned: str) -> list[str]:
     each = table["shifted_by_answer"]
     bounds = f"95% interval {each['low']:.0%} to {each['high']:.0%}"
     told = bounds if isfinite(each["low"]) else "too few for an interval"
-    drawn = "" if table["greedy"] else "; sampled, so ranks are of drawn tokens"
+    drawn = "" if table["greedy"] else "; sampled, so ranks are of sampled tokens"
     return [
         f"{tuned} under {base}: {table['tokens']:,} tokens of {table['answers']:,} answers{drawn}",
-        f"{shares}; KL {table['kl']:.3f} nats a token",
+        f"{shares}; KL {table['kl']:.3f} nats/token",
         f"shifted in an answer: {each['mean']:.0%} ({told}, n={each['n']})",
         f"{'part of the answer':20}{'tokens':>8}{'shifted':>9}",
         *(
             f"{one['from']:>8.0%} to {one['to']:<8.0%}{one['tokens']:>8,}{one['shifted']:>9.0%}"
             for one in table["positions"]
         ),
-        *(f"left out: {one_line(f'{name}: {why}')}" for name, why in table["left_out"].items()),
+        *(f"skipped: {one_line(f'{name}: {why}')}" for name, why in table["left_out"].items()),
     ]
 
 

@@ -26,26 +26,30 @@ MOST_ROWS = 1000
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
-    parser = commands.add_parser("data", help="look at data sets")
+    parser = commands.add_parser("data", help="inspect data sets")
     deeds = parser.add_subparsers(dest="deed", metavar="inspect", required=True)
-    inspect = deeds.add_parser("inspect", help="rows as they are learned, lengths, what is cut")
+    inspect = deeds.add_parser("inspect", help="rows as they are trained, lengths, truncation")
     inspect.add_argument("data", help="bundled:NAME, a file or folder of rows, or a recipe (.toml)")
-    inspect.add_argument("--checkpoint", metavar="REF", help="whose tokenizer and template")
-    inspect.add_argument("--template", help="chat, instruct, chatml, raw, or a Jinja file")
-    inspect.add_argument("--system", help="the system prompt of rows that bring none")
-    inspect.add_argument("--max-length", metavar="N", help="tokens of a row")
-    inspect.add_argument("--rows", type=int, default=3, metavar="N", help="rows to show (3)")
     inspect.add_argument(
-        "--sample", type=int, default=2000, metavar="N", help="rows to look at (2000)"
+        "--checkpoint", metavar="REF", help="checkpoint whose tokenizer and template are used"
+    )
+    inspect.add_argument("--template", help="chat, instruct, chatml, raw, or a Jinja file")
+    inspect.add_argument("--system", help="system prompt for rows that have none")
+    inspect.add_argument("--max-length", metavar="N", help="max tokens per row")
+    inspect.add_argument(
+        "--rows", type=int, default=3, metavar="N", help="rows to show (default 3)"
     )
     inspect.add_argument(
-        "--templates", action="store_true", help="show the first row under every template"
+        "--sample", type=int, default=2000, metavar="N", help="rows to read (default 2000)"
+    )
+    inspect.add_argument(
+        "--templates", action="store_true", help="show the first row with every template"
     )
     inspect.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes",
-        help="change a setting, as data.too_long=drop",
+        help="override a setting, e.g. data.too_long=drop",
     )  # fmt: skip
-    inspect.add_argument("--json", action="store_true", help="as JSON")
+    inspect.add_argument("--json", action="store_true", help="print JSON")
     inspect.set_defaults(handler=_inspect)
     return [parser, inspect]
 
@@ -54,9 +58,9 @@ def _inspect(options: argparse.Namespace) -> int:
     wanted = _recipe(options)
     if not 0 <= options.rows <= MOST_ROWS or options.sample < 1:
         raise EngineError(
-            "These numbers of rows cannot be.",
+            "Invalid number of rows.",
             f"--rows {options.rows} --sample {options.sample}",
-            f"Show up to {MOST_ROWS:,} rows, and look at one or more.",
+            f"--rows takes 0 to {MOST_ROWS:,}; --sample takes 1 or more.",
         )
     request = {
         "checkpoint": wanted.model.checkpoint,
@@ -95,7 +99,7 @@ def _recipe(options: argparse.Namespace) -> TrainRecipe:
         table = {"kind": "train", "data": {"train": options.data}}
         wanted = recipe.parse(recipe.with_changes(table, [*changes, *options.changes]))
     if not isinstance(wanted, TrainRecipe):
-        raise EngineError(f"This is a recipe to {wanted.kind}.", options.data)
+        raise EngineError(f"This is a recipe of kind {wanted.kind}, not train.", options.data)
     return wanted
 
 

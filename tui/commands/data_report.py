@@ -39,14 +39,17 @@ class Page:
         yield from self._data(report)
         yield from self._template(report)
         opening, closing, _ = self.marks
-        learned = self._style(f"{opening}learned{closing}", _LEARNED)
-        yield from ["", self._style("rows", _STRONG) + f"  {learned}, the rest is read"]
+        learned = self._style(f"{opening}trained{closing}", _LEARNED)
+        yield from [
+            "",
+            self._style("rows", _STRONG) + f"  {learned} = in the loss; the rest is context",
+        ]
         for number, row in enumerate(report["rows"], 1):
             yield from self._row(f"row {number}", row)
         yield from self._lengths(report)
         yield from self._too_long(report["too_long"], report)
         if report["templates"]:
-            yield from ["", self._style("the first row under each template", _STRONG)]
+            yield from ["", self._style("first row with each template", _STRONG)]
         for shown in report["templates"]:
             yield from self._under(shown)
 
@@ -58,7 +61,7 @@ class Page:
             for field, column in data["columns"].items()
         )
         unused = (
-            f"; not read: {', '.join(name or repr(name) for name in data['unused'])}"
+            f"; unused: {', '.join(name or repr(name) for name in data['unused'])}"
             if data["unused"]
             else ""
         )
@@ -69,25 +72,25 @@ class Page:
         about = "about " if data["estimated"] else ""
         of = f" of {about}{total:,}" if total and total > looked else ""
         yield from self._fact(
-            "looked at",
-            f"{looked:,} rows{of}: {report['kept']:,} to learn from, {report['rejected']:,} not",
+            "rows read",
+            f"{looked:,} rows{of}: {report['kept']:,} usable, {report['rejected']:,} rejected",
         )
         yield from self._fact(
             "sides",
             f"{sides['train']:,} train, {sides['eval']:,} eval; {sides['duplicates']:,} duplicates "
-            f"in train; {sides['leaked']:,} of eval occur in train, "
-            f"{sides['asked']:,} more with another answer",
+            f"in train; {sides['leaked']:,} eval rows occur in train, "
+            f"{sides['asked']:,} occur with another answer",
             _WARNING if sides["leaked"] else "",
         )
         if replay := report["replay"]:
             yield from self._fact(
                 "replay",
-                f"{replay['share']:.0%} of all rows are of {replay['ref']}: {replay['looked_at']:,}"
-                f" looked at, {replay['kept']:,} to learn from, {replay['most']:,} tokens at most",
+                f"{replay['share']:.0%} of all rows from {replay['ref']}: {replay['looked_at']:,}"
+                f" read, {replay['kept']:,} usable, max {replay['most']:,} tokens",
             )
         for reject in report["rejects"]:
             where = f"{os.path.basename(reject['file'])}:{reject['line']}"
-            yield from self._fact("not", f"{where}: {reject['reason']}", _WARNING)
+            yield from self._fact("rejected", f"{where}: {reject['reason']}", _WARNING)
         more = report["rejected"] - len(report["rejects"])
         if more > 0:
             yield from self._fact("", f"and {more:,} more")
@@ -112,40 +115,43 @@ class Page:
         if bos["several"]["rows"]:
             where = _short(bos["several"]["example"])
             yield from self._fact(
-                "!", f"two BOS tokens, as in {where}: the template or the row writes one", _WARNING
+                "!", f"two BOS tokens, e.g. in {where}: the template or the row adds one", _WARNING
             )
-        yield from self._fact("end", f"answers end in {' or '.join(ends['tokens'])}")
+        yield from self._fact("end", f"answers end with {' or '.join(ends['tokens'])}")
         if ends["endless"]["rows"]:
             yield from self._fact(
-                "!", f"{ends['endless']['rows']:,} rows have an answer that ends in no end token, "
-                f"as in {_short(ends['endless']['example'])}", _WARNING,
+                "!", f"{ends['endless']['rows']:,} rows have an answer without an end token, "
+                f"e.g. {_short(ends['endless']['example'])}", _WARNING,
             )  # fmt: skip
         if report["marks"]["rows"]:
             yield from self._fact(
-                "!", f"{report['marks']['rows']:,} rows hold special tokens in their own text, as "
-                f"{_short(report['marks']['example'])}: the model reads them as such", _WARNING,
+                "!", f"{report['marks']['rows']:,} rows contain special tokens as text, e.g. "
+                f"{_short(report['marks']['example'])}: they are encoded as special "
+                "tokens", _WARNING,
             )  # fmt: skip
 
         if report["seams"]["rows"]:
             yield from self._fact(
-                "!", f"{report['seams']['rows']:,} rows have a token that reaches from the prompt "
-                f"into the answer, as in {_short(report['seams']['example'])}: asked, the model "
-                "reads the prompt in other tokens than it was trained on", _WARNING,
+                "!", f"{report['seams']['rows']:,} rows have a token that spans the end of the "
+                     "prompt "
+                f"and the start of the answer, e.g. {_short(report['seams']['example'])}: at "
+                "inference "
+                "the prompt is tokenized differently than in training", _WARNING,
             )  # fmt: skip
 
     def _row(self, title: str, row: Report) -> Iterator[str]:
         size = sum(len(token["ids"]) for token in row["tokens"])
-        about = f"{title}  {_short(row['source'])}  {size:,} tokens, {row['learned']:,} learned"
+        about = f"{title}  {_short(row['source'])}  {size:,} tokens, {row['learned']:,} trained"
         about += ", replayed" if row["replayed"] else ""
         yield from ["", self._style(about, _QUIET)]
         if not row["kept"]:
-            yield from self._fact("not", row["reason"], _WARNING)
+            yield from self._fact("rejected", row["reason"], _WARNING)
         yield from self._tokens(row["tokens"])
         if row["rejected"]:
-            yield self._style("  the answer that is not preferred:", _QUIET)
+            yield self._style("  rejected answer:", _QUIET)
             yield from self._tokens(row["rejected"])
         if row["removed"]:
-            yield from self._fact("cut off", _excerpt(row["removed"]), _WARNING)
+            yield from self._fact("truncated", _excerpt(row["removed"]), _WARNING)
 
     def _under(self, shown: Report) -> Iterator[str]:
         template = shown["template"]
@@ -163,8 +169,8 @@ class Page:
             return
         yield ""
         yield self._style("lengths", _STRONG) + (
-            f"  in tokens: least {lengths['least']:,}, median {lengths['median']:,}, "
-            f"95% up to {lengths['p95']:,}, most {lengths['most']:,}"
+            f"  tokens per row: min {lengths['least']:,}, median {lengths['median']:,}, "
+            f"95th percentile {lengths['p95']:,}, max {lengths['most']:,}"
         )
         largest = max(one["rows"] for one in lengths["bins"])
         names = [f"{one['least']:,}-{one['most']:,}" for one in lengths["bins"]]
@@ -181,12 +187,12 @@ class Page:
         yield ""
         head = self._style("too long", _STRONG)
         if not cut and not dropped:
-            yield f"{head}  no row is longer than {limit:,} tokens"
+            yield f"{head}  no rows longer than {limit:,} tokens"
             return
         of = report["lengths"]["rows"]
         yield from self._wrap(
-            f"too long  {cut:,} of {of:,} rows are cut at {limit:,} tokens, {dropped:,} are left "
-            f"out; {share:.1%} of the learned tokens are lost",
+            f"too long  {cut:,} of {of:,} rows are truncated at {limit:,} tokens, {dropped:,} "
+            f"dropped; {share:.1%} of the trained tokens are lost",
             "",
             _WARNING,
         )
@@ -213,7 +219,7 @@ class Page:
         lines = list(self._lines(cells))
         yield from lines[:_LONGEST]
         if len(lines) > _LONGEST:
-            yield self._style(f"  and {len(lines) - _LONGEST:,} lines more", _QUIET)
+            yield self._style(f"  and {len(lines) - _LONGEST:,} more lines", _QUIET)
 
     def _lines(self, cells: Iterable[tuple[str, str]]) -> Iterator[str]:
         room = max(10, self.width - 2)

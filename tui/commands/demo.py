@@ -31,12 +31,16 @@ REPLAY = ("replay.data=bundled:rehearsal", "replay.share=0.3")
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
-    parser = commands.add_parser("demo", help="tune the bundled model and see what changed")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too")
-    parser.add_argument("--items", type=int, default=ITEMS, help=f"items of each skill ({ITEMS})")
+    parser = commands.add_parser("demo", help="fine-tune the bundled model and show what changed")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="also write the numbers to this file"
+    )
+    parser.add_argument(
+        "--items", type=int, default=ITEMS, help=f"items per skill (default {ITEMS})"
+    )
     parser.add_argument(
         "--replay", action="store_true",
-        help="train it a second time with old data mixed in, and compare",
+        help="train a second run with replay data, and compare",
     )  # fmt: skip
     add_changes(parser, "training.epochs=2")
     parser.set_defaults(handler=_demo)
@@ -102,7 +106,7 @@ def _wait(job: JobDirectory, what: str) -> None:
     try:
         last = follow(job, what)
     except KeyboardInterrupt:
-        print("Stopping; what is trained so far is saved.", file=sys.stderr)
+        print("Stopping; saving a checkpoint.", file=sys.stderr)
         launch.stop(job, grace=20)
         raise
     if last.state is not State.DONE:

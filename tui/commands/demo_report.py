@@ -75,7 +75,7 @@ def as_text(table: Mapping[str, Any]) -> str:
         f"{title:30}{heads}",
         _row("by likelihood of the labels", labels["likelihood"], arms),
         _row("by generated answer", labels["generated"], arms),
-        f"  {'always the commonest label':28}{labels['majority']:>{_CELL + 2}.3f}",
+        f"  {'majority class':28}{labels['majority']:>{_CELL + 2}.3f}",
         "",
         f"{'Skills, held-out items':30}{heads}      n{flips}",
     ]
@@ -94,8 +94,9 @@ def as_text(table: Mapping[str, Any]) -> str:
         lines += [f"  {arm:6}  {_short(answer[arm])}" for arm in arms]
     lines += [
         "",
-        "Accuracies with 95% Wilson intervals; lost/gained (-/+): items that flipped.",
-        f"Trained in {duration(table['training_seconds'])}, all in {duration(table['seconds'])}.",
+        "Accuracy with 95% Wilson intervals; lost/gained (-/+): flipped items.",
+        f"Training took {duration(table['training_seconds'])}, in total "
+        f"{duration(table['seconds'])}.",
         *(f"{arm:6}  {one_line(path)}" for arm, path in table["runs"].items()),
     ]
     return "\n".join(lines)

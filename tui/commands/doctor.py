@@ -12,7 +12,9 @@ from engine.text import one_line
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
-    parser = commands.add_parser("doctor", help="what this machine offers, and what is missing")
+    parser = commands.add_parser(
+        "doctor", help="check hardware, packages and settings of this machine"
+    )
     parser.set_defaults(handler=_check)
     return [parser]
 
@@ -30,8 +32,8 @@ def _check(options: argparse.Namespace) -> int:
         print(f"device     {devices.label(device)}  {one_line(device.name)}{memory}")
     store = open_store(options.runs)
     for root in store.roots:
-        writable = "" if os.access(root, os.W_OK) else "  (not writable, or not there yet)"
+        writable = "" if os.access(root, os.W_OK) else "  (not writable or does not exist yet)"
         print(f"runs       {one_line(str(root))}{writable}")
     print(f"terminal   TERM={os.environ.get('TERM', '')}  encoding {sys.stdout.encoding}")
-    print(f"logout     {logout.warning() or 'runs go on'}")
+    print(f"logout     {logout.warning() or 'runs keep running'}")
     return 0

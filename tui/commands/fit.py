@@ -25,14 +25,14 @@ PARTS = ("weights", "gradients", "optimiser", "activations", "logits", "overhead
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
-    parser = commands.add_parser("fit", help="will a recipe fit, and how long may it take")
+    parser = commands.add_parser("fit", help="estimate memory, time and disk of a recipe")
     add_train_recipe(parser, "training.packing=true")
     parser.add_argument(
         "--measure",
         action="store_true",
-        help="look how long the rows are, and count parameters (some seconds)",
+        help="measure row lengths and count parameters exactly (takes seconds)",
     )
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(handler=_show)
     return [parser]
 
@@ -102,16 +102,16 @@ def _lines(found: Fit, known: MeasuredRows | None) -> list[str]:
     if found.memory is not None:
         lines += ["", *_parts(found.memory), found.formats]
         lines += [
-            f"the longest row has {known.longest:,} tokens, "
-            f"{known.target_share:.0%} of all are learned"
+            f"longest row: {known.longest:,} tokens; "
+            f"{known.target_share:.0%} of all tokens are trained"
             if known
-            else "rows are taken to be max_length long, and learned whole: --measure looks"
+            else "assumes all rows have max_length tokens, all trained; --measure reads the data"
         ]
     if found.checkpoint is not None and found.disk_needed is not None:
         lines += [
             "",
             f"{'checkpoint':12}{gigabytes(found.checkpoint):>10}",
-            f"{'on disk':12}{gigabytes(found.disk_needed):>10}  at its most, with those kept",
+            f"{'on disk':12}{gigabytes(found.disk_needed):>10}  peak, including kept checkpoints",
         ]
     warnings = _warnings(found)
     return [*lines, "", *warnings] if warnings else lines
@@ -122,8 +122,8 @@ def _parts(memory: Estimate) -> list[str]:
     share = memory.trained / memory.parameters
     return [
         *lines,
-        f"{'at its most':12}{gigabytes(memory.total):>10}  gradients come while activations go",
-        f"{memory.parameters:,} parameters, {memory.trained:,} of them learned ({share:.1%})",
+        f"{'peak':12}{gigabytes(memory.total):>10}  gradients replace activations",
+        f"{memory.parameters:,} parameters, {memory.trained:,} trainable ({share:.1%})",
     ]
 
 
@@ -131,12 +131,12 @@ def _warnings(found: Fit) -> list[str]:
     lines = []
     if found.fits is False:
         lines += [
-            "It may not fit. Any one of these would:",
+            "It may not fit. Any one of these changes would fit:",
             *(f"  {one.text}" for one in found.advice),
         ]
     if found.disk_needed and found.disk_free is not None and found.disk_needed > found.disk_free:
         lines += [
-            f"The disk may fill up: {gigabytes(found.disk_needed)} are needed at the most, "
+            f"The disk may fill up: {gigabytes(found.disk_needed)} needed at the peak, "
             f"{gigabytes(found.disk_free)} are free. training.save_total_limit says "
             "how many are kept."
         ]

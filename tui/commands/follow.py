@@ -42,7 +42,7 @@ def failure(job: JobDirectory, state: State, now: Status | None) -> JobFailed:
     if now is not None and now.error is not None:
         return JobFailed(now.error.title, now.error.detail, now.error.hint)
     log = job.attempt(job.latest_attempt()).log
-    return JobFailed(f"{job.path.name} {state}.", log_tail(log, 8), f"Its log is {log}.")
+    return JobFailed(f"{job.path.name} {state}.", log_tail(log, 8), f"Log: {log}.")
 
 
 def progress_line(what: str, state: State, now: Status | None) -> str:

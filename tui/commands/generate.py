@@ -16,20 +16,18 @@ from tui.commands.recipe_options import add_changes
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
-    parser = commands.add_parser("generate", help="answers of several arms, to a file")
+    parser = commands.add_parser("generate", help="generate answers of several arms")
     parser.add_argument(
         "--arm", action="append", required=True, dest="arms", metavar="NAME=CHECKPOINT[+ADAPTER]",
-        help="a model, with an adapter or not, or a run; give it several times",
+        help="a model (with or without adapter) or a run; repeatable",
     )  # fmt: skip
     parser.add_argument(
         "--prompts", required=True,
         help="a file of prompts (JSONL, CSV, TSV, TXT), bundled:NAME or bundled:all",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, help="where the samples go as well (JSONL)")
-    parser.add_argument("--name", default="generate", help="what the job is called")
-    parser.add_argument(
-        "--detach", action="store_true", help="print the job's id and leave it to itself"
-    )
+    parser.add_argument("--out", type=Path, help="also copy the samples to this file (JSONL)")
+    parser.add_argument("--name", default="generate", help="name of the job")
+    parser.add_argument("--detach", action="store_true", help="print the job's id and return")
     add_changes(parser, "decode.max_new_tokens=64")
     parser.set_defaults(handler=_generate)
     return [parser]
@@ -40,7 +38,9 @@ def _generate(options: argparse.Namespace) -> int:
 
     if options.out is not None and options.detach:
         raise EngineError(
-            "A detached job copies nothing.", "", "Leave out --out: finetop compare export copies."
+            "--detach and --out cannot be combined.",
+            "",
+            "Remove --out; export later with finetop compare export.",
         )
     if options.out is not None:
         check_out(options.out)
@@ -61,7 +61,9 @@ def _generate(options: argparse.Namespace) -> int:
         launch.stop(job, grace=5)
         raise
     if last.state is not State.DONE:
-        raise JobFailed("Generating was stopped.", str(job.path), "finetop resume goes on.")
+        raise JobFailed(
+            "Generation was stopped.", str(job.path), "Continue it with finetop resume."
+        )
     if options.out is None:
         print(job.samples)
         return 0
@@ -71,7 +73,7 @@ def _generate(options: argparse.Namespace) -> int:
         raise EngineError(
             "The samples could not be copied.",
             f"{options.out}: {error.strerror or error}",
-            f"They are in {job.samples}.",
+            f"The samples are in {job.samples}.",
         ) from error
     print(options.out)
     return 0
@@ -81,8 +83,8 @@ def check_out(path: Path) -> None:
     """Raise EngineError where no file can be written, before the work and not after it."""
     folder = path.absolute().parent
     if not folder.is_dir():
-        raise EngineError("There is no such folder.", str(folder))
+        raise EngineError("The folder does not exist.", str(folder))
     if path.is_dir():
-        raise EngineError("This is a folder, not a file.", str(path))
+        raise EngineError("The path is a folder, not a file.", str(path))
     if not os.access(path if path.exists() else folder, os.W_OK):
-        raise EngineError("This file cannot be written.", str(path), "Name another one.")
+        raise EngineError("The file cannot be written.", str(path), "Choose another file.")

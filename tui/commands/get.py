@@ -25,15 +25,16 @@ NEEDS = ("huggingface_hub",)
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
     parser = commands.add_parser(
-        "get", help="fetch a model or data set from the Hub (the only command with a network)"
+        "get",
+        help="download a model or data set from the Hub (the only command that uses the network)",
     )
-    parser.add_argument("id", metavar="ID", help="OWNER/NAME, as on the Hub")
-    parser.add_argument("--data", action="store_true", help="it is a data set")
-    parser.add_argument("--revision", metavar="R", help="a branch, tag or commit (else main)")
+    parser.add_argument("id", metavar="ID", help="Hub id: OWNER/NAME")
+    parser.add_argument("--data", action="store_true", help="the id is a data set")
+    parser.add_argument("--revision", metavar="R", help="branch, tag or commit (default: main)")
     parser.add_argument(
         "--include", action="append", default=[], metavar="PATTERN",
-        help="only files named like this, as '*.parquet'; several times "
-        "(else: safetensors and what goes with them)",
+        help="only files that match this pattern, e.g. '*.parquet'; repeatable "
+        "(default: safetensors, tokenizer and config files)",
     )  # fmt: skip
     parser.set_defaults(handler=_get)
     return [parser]
@@ -41,11 +42,9 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
 
 def _get(options: argparse.Namespace) -> int:
     if not _ID.fullmatch(options.id):
-        raise EngineError(
-            "This is no name on the Hub.", options.id, "Give OWNER/NAME, without https://."
-        )
+        raise EngineError("Not a valid Hub id.", options.id, "Use OWNER/NAME, without https://.")
     if options.revision and (".." in options.revision or options.revision.startswith("/")):
-        raise EngineError("This is no revision.", options.revision, "Give a branch, tag or commit.")
+        raise EngineError("Not a valid revision.", options.revision, "Use a branch, tag or commit.")
     request = {
         "id": options.id,
         "kind": "dataset" if options.data else "model",
@@ -82,7 +81,7 @@ def _run(request: Mapping[str, Any]) -> Path:
         except KeyboardInterrupt:
             child.terminate()
             shown.clear()
-            print("What has come is kept: run it again to go on.", file=sys.stderr)
+            print("Downloaded files are kept: run it again to continue.", file=sys.stderr)
             raise
         shown.clear()
         child.wait()
@@ -91,7 +90,7 @@ def _run(request: Mapping[str, Any]) -> Path:
         if last.get("event") == "error":
             kind = JobFailed if last["failed"] else EngineError
             raise kind(last["title"], last["detail"], last["hint"])
-        raise JobFailed("The download ended without a word.", _tail(log), "Run it again.")
+        raise JobFailed("The download ended without an error message.", _tail(log), "Run it again.")
 
 
 class _Progress:
@@ -104,7 +103,7 @@ class _Progress:
 
     def show(self, event: Mapping[str, Any]) -> None:
         if event["event"] == "files":
-            here = f", {_size(event['here'])} of it here" if event["here"] else ""
+            here = f", {_size(event['here'])} of it downloaded" if event["here"] else ""
             print(
                 f"{self._name}: {event['files']} files, {_size(event['bytes'])}{here}",
                 file=sys.stderr,
@@ -138,7 +137,7 @@ def _say_what_it_is(path: Path, options: argparse.Namespace) -> None:
     if found.reason is None:
         print(f"Train it: --set model.checkpoint={clean(found.name)}", file=sys.stderr)
     elif not options.include:
-        print(f"It cannot be used here: {clean(found.reason)}", file=sys.stderr)
+        print(f"It cannot be used: {clean(found.reason)}", file=sys.stderr)
 
 
 def _size(count: float) -> str:

@@ -40,18 +40,23 @@ class Source:
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
-    parser = commands.add_parser("metrics", help="the curves of runs: a summary, or CSV")
+    parser = commands.add_parser("metrics", help="the curves of runs: a summary, CSV or JSON")
     parser.add_argument(
-        "runs_asked", nargs="+", metavar="RUN", help="id, name or path; any folder of event files"
+        "runs_asked",
+        nargs="+",
+        metavar="RUN",
+        help="id, name or path; or any folder with event files",
     )
-    parser.add_argument("--csv", metavar="FILE", help="write every point there; - is the output")
     parser.add_argument(
-        "--branches", action="store_true", help="with --csv: also what resumes rewound over"
+        "--csv", metavar="FILE", help="write every point to this file; - for standard output"
     )
-    parser.add_argument("--json", action="store_true", help="the summary as JSON")
-    parser.add_argument("--points", action="store_true", help="with --json: every point too")
     parser.add_argument(
-        "--tag", action="append", default=[], metavar="TAG", help="this tag only; several times"
+        "--branches", action="store_true", help="with --csv: also points that a resume discarded"
+    )
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    parser.add_argument("--points", action="store_true", help="with --json: also every point")
+    parser.add_argument(
+        "--tag", action="append", default=[], metavar="TAG", help="only this tag; repeatable"
     )
     parser.set_defaults(handler=_metrics)
     return [parser]
@@ -61,13 +66,13 @@ def _metrics(options: argparse.Namespace) -> int:
     sources = [one for text in options.runs_asked for one in _find(text, options.runs)]
     read = ((one, _wanted(_read(one), options.tag, one)) for one in sources)
     if options.csv is not None and options.json:
-        raise EngineError("--csv and --json are two different outputs.", "", "Give one of them.")
+        raise EngineError("--csv and --json cannot be combined.", "", "Use one of them.")
     if options.branches and options.csv is None:
         raise EngineError(
-            "--branches says what a CSV holds.", "", "Give --csv FILE too; --json has them always."
+            "--branches applies only to --csv.", "", "Add --csv FILE; --json always includes them."
         )
     if options.points and not options.json:
-        raise EngineError("--points says what the JSON holds.", "", "Give --json too.")
+        raise EngineError("--points applies only to --json.", "", "Add --json.")
     if options.csv is not None:
         with _output(options.csv) as file:
             file.writelines(_csv(read, options.csv == "-", options.branches))
@@ -102,9 +107,9 @@ def _find(text: str, root: str | None) -> Iterator[Source]:
     found = list(_folders_of_events(path))
     if not found:
         raise EngineError(
-            "There are no event files here.",
+            "No event files found.",
             str(path),
-            "Give a run of finetop, or the folder that TensorBoard is given.",
+            "Use a finetop run or a TensorBoard log directory.",
         )
     for folder in found:
         below = folder.relative_to(path)
@@ -136,8 +141,8 @@ def _wanted(
     missing = [tag for tag in tags if tag not in curves]
     if missing:
         raise EngineError(
-            f"{source.name} has no tag {missing[0]}.",
-            f"It has: {', '.join(curves) or 'none yet'}.",
+            f"{source.name} has no tag {missing[0]!r}.",
+            f"Tags: {', '.join(curves) or 'none yet'}.",
         )
     return {tag: one for tag, one in curves.items() if not tags or tag in tags}
 
@@ -180,7 +185,9 @@ def _output(name: str) -> Iterator[IO[str]]:
             raise
     except OSError as error:
         raise EngineError(
-            "The CSV cannot be written.", f"{path}: {error.strerror or error}", "Name another file."
+            "The CSV cannot be written.",
+            f"{path}: {error.strerror or error}",
+            "Choose another file.",
         ) from error
 
 
@@ -254,7 +261,7 @@ def _as_text(source: Source, curves: "dict[str, Series]", options: argparse.Name
     if between is not None:
         lines.append(
             f"  gap at step {between.step}: eval {between.eval:.4f} - train {between.train:.4f} "
-            f"(mean since the evaluation before) = {between.difference:+.4f}"
+            f"(mean since the previous evaluation) = {between.difference:+.4f}"
         )
     for name, one in _perplexities(curves, options.tag).items():
         best = f", best {one.best.value:.4g} at {one.best.step}" if one.best else ""

@@ -18,16 +18,16 @@ LEAVE_SECONDS = 10.0
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
-    parser = commands.add_parser("queue", help="runs that wait for a device: list, move, cancel")
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser = commands.add_parser("queue", help="runs waiting for a device: list, move, cancel")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(handler=_list)
     actions = parser.add_subparsers(metavar="ACTION")
     made = []
     for name, text in (
-        ("up", "one place sooner"),
-        ("down", "one place later"),
-        ("first", "before all others"),
-        ("cancel", "take a waiting run out of the queue: it ends as stopped"),
+        ("up", "move one place up"),
+        ("down", "move one place down"),
+        ("first", "move to the front"),
+        ("cancel", "cancel a queued run: its state becomes stopped"),
     ):
         action = actions.add_parser(name, help=text)
         action.add_argument("run", help="id, name or path")
@@ -48,9 +48,9 @@ def _list(options: argparse.Namespace) -> int:
         print(_line("runs", device, one.job, f"for {duration(now - one.since)}"))
     for ticket in waiting:
         place = f"#{queue.position(ticket, waiting)}"
-        print(_line(place, ticket.wanted, ticket.job, f"waits {duration(now - ticket.since)}"))
+        print(_line(place, ticket.wanted, ticket.job, f"waiting {duration(now - ticket.since)}"))
     if not (running or waiting):
-        print("Nothing runs here, and nothing waits.")
+        print("No running or queued runs.")
     return 0
 
 

@@ -34,13 +34,15 @@ def add_changes(parser: argparse._ActionsContainer, example: str) -> None:
     parser.add_argument(
         "--device", action="append", default=[], type=_change("device"), metavar="NAME",
         dest="changes",
-        help="where it runs, as cuda:1, cpu or auto: short for --set device=NAME",
+        help="device: auto, cpu, cuda:1 ...; short for --set device=NAME",
     )  # fmt: skip
 
 
 def add_train_recipe(parser: argparse.ArgumentParser, example: str) -> None:
     """Add a recipe to train by: a file, `SHORT`, and what `add_changes` adds."""
-    parser.add_argument("recipe", nargs="?", help="a recipe in TOML; without one, the defaults")
+    parser.add_argument(
+        "recipe", nargs="?", help="recipe file (TOML); default settings without one"
+    )
     group = parser.add_argument_group("settings", "They override what the recipe says.")
     usual = TrainRecipe()
     for option, key, metavar, what in SHORT:
@@ -58,7 +60,9 @@ def read_train_recipe(options: argparse.Namespace) -> TrainRecipe:
     else:
         wanted = recipe.parse(recipe.with_changes({"kind": "train"}, options.changes))
     if not isinstance(wanted, TrainRecipe):
-        raise EngineError(f"This is a recipe to {wanted.kind}.", options.recipe or "")
+        raise EngineError(
+            f"This is a recipe of kind {wanted.kind}, not train.", options.recipe or ""
+        )
     return wanted
 
 

@@ -17,22 +17,22 @@ from tui.commands.follow import duration
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
     listed = commands.add_parser("runs", help="list all runs")
-    listed.add_argument("--json", action="store_true", help="as JSON")
-    listed.add_argument("--all", action="store_true", help="hidden and archived ones too")
+    listed.add_argument("--json", action="store_true", help="print JSON")
+    listed.add_argument("--all", action="store_true", help="include hidden and archived runs")
     listed.set_defaults(handler=_list)
-    stop = commands.add_parser("stop", help="save and stop a run")
+    stop = commands.add_parser("stop", help="checkpoint and stop a run")
     stop.add_argument("run", help="id, name or path")
     stop.add_argument("--grace", type=float, metavar="SECONDS",
-                      help="how long it may take before it is ended (else a minute to answer, "
-                      "and then as long as it is seen to save)")  # fmt: skip
+                      help="seconds before SIGTERM, then SIGKILL (default: 60, "
+                      "and more while it is saving)")  # fmt: skip
     stop.set_defaults(handler=_stop)
     logs = commands.add_parser("logs", help="print the log of a run")
     logs.add_argument("run", help="id, name or path")
-    logs.add_argument("--follow", action="store_true", help="go on until the run ends")
+    logs.add_argument("--follow", action="store_true", help="follow until the run ends")
     logs.set_defaults(handler=_logs)
     remove = commands.add_parser("rm", help="delete a run that has ended")
     remove.add_argument("run", help="id, name or path")
-    remove.add_argument("--yes", action="store_true", help="do not ask")
+    remove.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     remove.set_defaults(handler=_remove)
     return [listed, stop, logs, remove]
 
@@ -115,7 +115,7 @@ def _remove(options: argparse.Namespace) -> int:
     record = job.record()
     name = record.name if record else job.path.name
     if not options.yes and not _confirmed(name):
-        raise EngineError("Nothing was deleted.", "", "Type the name, or give --yes.")
+        raise EngineError("Nothing was deleted.", "", "Type the name, or use --yes.")
     delete.remove(job, store)
     return 0
 
@@ -123,4 +123,4 @@ def _remove(options: argparse.Namespace) -> int:
 def _confirmed(name: str) -> bool:
     if not sys.stdin.isatty():
         return False
-    return input(f"Type {one_line(name)} to delete it for ever: ").strip() == name
+    return input(f"Type {one_line(name)} to delete it permanently: ").strip() == name

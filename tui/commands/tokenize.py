@@ -45,35 +45,38 @@ _COLOURS = {
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
-    parser = commands.add_parser("tokenize", help="one text through several tokenizers")
+    parser = commands.add_parser("tokenize", help="compare tokenizers on a text")
     parser.add_argument(
-        "text", nargs="?", help="what to tokenize; - or nothing in a pipe: standard input"
+        "text", nargs="?", help="text to tokenize; - or no text in a pipe: standard input"
     )
     parser.add_argument(
         "-t", "--tokenizer", action="append", default=[], metavar="REF", dest="refs",
         help="tokenizer.json, a folder, a SentencePiece .model, a .gguf, run:ID, or a name in the "
-        "hub's cache; give it several times",
+        "Hub cache; repeatable",
     )  # fmt: skip
     parser.add_argument(
-        "--file", action="append", default=[], type=Path, dest="files", help="a file of text"
+        "--file", action="append", default=[], type=Path, dest="files", help="a text file"
     )
     parser.add_argument(
         "--lines", action="store_true", help="the bundled lines: languages, code, emoji"
     )
     parser.add_argument(
-        "--show", choices=(*FACES, "none"), help="each token: text, ids, or as it is spelled"
+        "--show",
+        choices=(*FACES, "none"),
+        help="show each token as text, ids, or vocabulary spelling",
     )
     parser.add_argument(
         "--chat", nargs="?", const="", metavar="FILE",
-        help="a conversation as templates write it: the bundled one, JSON messages, or text with "
-        "system:, user:, assistant: at the lines' start",
+        help="a conversation to render with templates: the bundled one, JSON messages, or text "
+             "with "
+        "lines that start with system:, user:, assistant:",
     )  # fmt: skip
     parser.add_argument(
         "--template", action="append", default=[], metavar="FORM", dest="forms",
-        help="chat, instruct, chatml, raw, or a Jinja file; several are held against each other",
+        help="chat, instruct, chatml, raw, or a Jinja file; several are compared",
     )  # fmt: skip
-    parser.add_argument("--open", action="store_true", help="open the assistant's answer")
-    parser.add_argument("--json", action="store_true", help="as JSON, with every token")
+    parser.add_argument("--open", action="store_true", help="add the generation prompt")
+    parser.add_argument("--json", action="store_true", help="print JSON with every token")
     parser.set_defaults(handler=_tokenize)
     return [parser]
 
@@ -171,7 +174,7 @@ def _decoded(name: str, data: bytes) -> str:
     except UnicodeDecodeError as error:
         # A limit may cut through a character at the very end.
         if len(data) - error.start > 3 or len(data) <= _MOST_BYTES:
-            _warn(f"{name} is not all UTF-8: byte {error.start:,} and others are replaced")
+            _warn(f"{name} is not valid UTF-8: byte {error.start:,} and others are replaced")
     return text
 
 
@@ -200,7 +203,7 @@ def _conversation(named: str | None) -> tuple[Message, ...]:
         raise EngineError(
             "A conversation is a list of messages with role and content.",
             named,
-            f"Roles are {', '.join(ROLES)}.",
+            f"Roles: {', '.join(ROLES)}.",
         )
     return tuple(Message(one["role"], one["content"]) for one in rows)
 
@@ -232,9 +235,9 @@ def _lines(
             yield [(one_line(reading.name), "strong"), (f"  {found.count.tokens:,} tokens", "")]
             yield from _blocks(found.tokens, width, drawn, face)
             if more := hidden(found.tokens, found.count.tokens):
-                yield [(f"  {more:,} tokens more", "warn")]
+                yield [(f"  {more:,} more tokens", "warn")]
             if found.count.cut:
-                yield [(f"  cut: {found.count.cut:,} characters and what follows", "warn")]
+                yield [(f"  truncated: {found.count.cut:,} characters and the rest", "warn")]
     for reading in readings:
         if reading.notes:
             yield []
@@ -267,7 +270,7 @@ def _renders(
         yield []
         yield [(f"[-{pair[0][0]}-]", "base"), ("  and  ", "dim"), (f"{{+{pair[1][0]}+}}", "tuned")]
         if pair[0][1].text == pair[1][1].text:
-            yield [("They write the same.", "good")]
+            yield [("The rendered texts are identical.", "good")]
         else:
             yield from difference_lines(pair[0][1], pair[1][1], drawn)
 

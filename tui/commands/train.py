@@ -19,16 +19,18 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     train = commands.add_parser("train", help="start a run in the background")
     add_train_recipe(train, "training.warmup_ratio=0.1")
     train.set_defaults(handler=_train)
-    resume = commands.add_parser("resume", help="go on with a run that ended early")
+    resume = commands.add_parser("resume", help="resume a run that ended early")
     resume.add_argument("run", help="id, name or path")
-    resume.add_argument("--adopt", action="store_true", help="take over a run whose host is gone")
+    resume.add_argument(
+        "--adopt", action="store_true", help="adopt a run whose host no longer exists"
+    )
     resume.set_defaults(handler=_resume)
     resume.add_argument(
-        "--force", action="store_true", help="go on although the data has changed since it began"
+        "--force", action="store_true", help="resume even if the data has changed since the start"
     )
     add_changes(resume, "training.epochs=2")
     for parser in (train, resume):
-        parser.add_argument("--follow", action="store_true", help="wait for its end")
+        parser.add_argument("--follow", action="store_true", help="wait until it ends")
     return [train, resume]
 
 
@@ -57,10 +59,10 @@ def _resume(options: argparse.Namespace) -> int:
 
 def _say_where(job: JobDirectory) -> None:
     if sys.stderr.isatty():
-        note = logout.warning() or "It goes on when this terminal closes."
+        note = logout.warning() or "the run keeps running when this terminal closes"
         now = status.read(job)
-        waits = f"It is {now.message}. " if now is not None and now.state is State.QUEUED else ""
-        print(one_line(f"It runs in {job.path}. {waits}{note}"), file=sys.stderr)
+        waits = f"State: {now.message}. " if now is not None and now.state is State.QUEUED else ""
+        print(one_line(f"Directory: {job.path}. {waits}Note: {note}."), file=sys.stderr)
 
 
 def _end(job: JobDirectory, wait: bool) -> int:
@@ -69,6 +71,6 @@ def _end(job: JobDirectory, wait: bool) -> int:
     try:
         last = follow(job, "training")
     except KeyboardInterrupt:
-        print("It goes on in the background: finetop logs --follow", file=sys.stderr)
+        print("It keeps running in the background: finetop logs --follow", file=sys.stderr)
         raise
     return 0 if last.state is State.DONE else 1

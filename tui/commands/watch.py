@@ -21,15 +21,21 @@ SLICE_SECONDS = 0.05
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
-    parser = commands.add_parser("watch", help="look at any log directories, read-only")
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="a folder with runs below it")
-    parser.add_argument("--plain", action="store_true", help="print a line a change, draw nothing")
-    parser.add_argument("--tags", metavar="EXPR", default="", help="only tags like this")
+    parser = commands.add_parser("watch", help="watch any log directories, read-only")
+    parser.add_argument(
+        "paths", nargs="+", metavar="PATH", help="a folder with runs in or below it"
+    )
+    parser.add_argument(
+        "--plain", action="store_true", help="print one line per change instead of drawing"
+    )
+    parser.add_argument(
+        "--tags", metavar="EXPR", default="", help="only tags that match this filter"
+    )
     parser.add_argument(
         "--runs-filter",
         metavar="EXPR",
         default="",
-        help="only runs like this: words, tag:word, state:word",
+        help="only runs that match this filter: words, tag:word, state:word",
     )
     add_screen_options(parser)
     parser.set_defaults(handler=_watch)
@@ -50,8 +56,8 @@ def _watch(options: argparse.Namespace) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise EngineError(
             "The dashboard needs a terminal.",
-            "Input or output is not one.",
-            "finetop watch PATH --plain prints a line a change instead.",
+            "Standard input or output is not a terminal.",
+            "finetop watch PATH --plain prints one line per change instead.",
         )
     gc.disable()  # until the first paint, as the dashboard does
     from tui.logs_app import watch_logs

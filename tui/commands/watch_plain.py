@@ -17,7 +17,7 @@ from tui.feeds.log_summary import alarms, values_line
 
 Break = tuple[str, int]
 """What a resume did to a curve, and at which step."""
-_REWOUND, _WENT_ON, _ANEW = "rewound to", "went on in another file at", "written anew from"
+_REWOUND, _WENT_ON, _ANEW = "rewound to", "continued in another file at", "rewritten from"
 
 
 class Changes:

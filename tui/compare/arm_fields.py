@@ -23,29 +23,29 @@ GROUPS = (
         "arm",
         (
             FormField("name", "name"),
-            FormField("checkpoint", "model or address"),
-            FormField("adapter", "adapter on it"),
-            FormField("strength", "its strength"),
+            FormField("checkpoint", "model or URL"),
+            FormField("adapter", "adapter"),
+            FormField("strength", "strength"),
             FormField("form", "prompt", (AS_TRAINED, "chat", "instruct", "raw")),
             FormField("system", "system prompt"),
             FormField("prefix", "prefix"),
-            FormField("decode", "own decoding"),
-            FormField("model", "endpoint's model"),
-            FormField("key", "key's variable"),
+            FormField("decode", "decoding"),
+            FormField("model", "endpoint model"),
+            FormField("key", "API key variable"),
         ),
     ),
 )
 HINTS = {
-    "name": "A short name, unlike the other arms'.",
-    "checkpoint": "A model, a run (run:ID) or an OpenAI-compatible address (http://host:port/v1).",
-    "adapter": "A run or a folder to put on that model; empty: none, or the run's own.",
-    "strength": "0 to 1.5: what the adapter's change is multiplied by.",
-    "form": "Left and right turn. As trained: by the model's own template.",
-    "system": "Empty: as the prompt has it. - alone: none at all.",
-    "prefix": "Put before the last user turn, such as: Think step by step.",
-    "decode": "Empty: as all arms. Else, such as: temperature=0.7 seed=8",
-    "model": "Only for an address: what it calls the model.",
-    "key": "Only for an address: the environment variable that holds its key.",
+    "name": "A short name, unique among the arms.",
+    "checkpoint": "A model, a run (run:ID) or an OpenAI-compatible URL (http://host:port/v1).",
+    "adapter": "An adapter (run or folder) for that model; empty: none, or the run's own.",
+    "strength": "Scale of the adapter's weights, 0 to 1.5.",
+    "form": "Left and right change it. As trained: the model's own template.",
+    "system": "Empty: as in the prompt. A single -: none.",
+    "prefix": "Inserted before the last user message, e.g. Think step by step.",
+    "decode": "Empty: same as all arms. Example: temperature=0.7 seed=8",
+    "model": "Only for a URL: the model name at the endpoint.",
+    "key": "Only for a URL: environment variable with the API key.",
 }
 
 
@@ -101,11 +101,11 @@ def arm_of(values: Mapping[str, str], nodes: Sequence[Node], taken: Collection[s
     """The arm of the form's fields. Raises EngineError that says what is wrong."""
     texts = {key: value.strip() for key, value in values.items()}
     if not texts["name"]:
-        raise EngineError("The arm needs a name.")
+        raise EngineError("A name is required.")
     if texts["name"] in taken:
-        raise EngineError(f"Another arm is called {one_line(texts['name'])} already.")
+        raise EngineError(f"Another arm is already named {one_line(texts['name'])}.")
     if not texts["checkpoint"]:
-        raise EngineError("The arm needs a model, a run or an address.")
+        raise EngineError("A model, a run or a URL is required.")
     strength = _strength(texts["strength"])
     arm = Arm(
         name=texts["name"],
@@ -119,7 +119,7 @@ def arm_of(values: Mapping[str, str], nodes: Sequence[Node], taken: Collection[s
     if arm.system is not None and texts["system"] != NO_SYSTEM:
         arm = replace(arm, system=values["system"])
     if strength != 1 and arm.is_endpoint:
-        raise EngineError("An endpoint has no strength.", hint="Leave it at 1.")
+        raise EngineError("An endpoint has no adapter strength.", hint="Set it to 1.")
     if strength != 1:
         arm = replace(_on_its_base(arm, nodes), strength=strength)
     text = format_arm(arm)
@@ -158,7 +158,8 @@ def _on_its_base(arm: Arm, nodes: Sequence[Node]) -> Arm:
     node = next((each for each in nodes if each.ref == arm.checkpoint), None)
     if node is None or not node.base:
         raise EngineError(
-            "A whole model has no strength.", hint="Name the base as model, the run as adapter."
+            "A full model has no adapter strength.",
+            hint="Enter the base as model and the run as adapter.",
         )
     return replace(arm, checkpoint=node.base, adapter=arm.checkpoint)
 

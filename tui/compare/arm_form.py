@@ -17,7 +17,7 @@ from tui.widgets.form import Form
 from tui.widgets.lines import Lines
 from tui.widgets.table import Column, Table, TableRow
 
-_COLUMNS = (Column("pick what answers", 20, 34), Column("what it is", 14, 44))
+_COLUMNS = (Column("model", 20, 34), Column("details", 14, 44))
 _FRAME = 9
 """Lines that are neither form nor list."""
 
@@ -40,7 +40,7 @@ class ArmForm(Window[Arm | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Table(_COLUMNS, empty="looking for models ...")
+            yield Table(_COLUMNS, empty="searching for models...")
             yield Form(GROUPS, id="arm")
             yield Lines(id="arm-hint")
             yield Lines(id="arm-keys")
@@ -51,7 +51,7 @@ class ArmForm(Window[Arm | None]):
         self.offer(self._known)
         if self._arm is not None:
             self.query_one(Table).choose(self._arm.adapter or self._arm.checkpoint)
-        keys = "enter takes   tab fields   ctrl+l list   ctrl+s done   esc as before"
+        keys = "enter select   tab fields   ctrl+l list   ctrl+s save   esc cancel"
         self.query_one("#arm-keys", Lines).show([(keys, "dim")])
         self._update_hint()
 

@@ -39,8 +39,8 @@ def pick_arm_set(
         _COLUMNS,
         _rows(left),
         extra={"D": remove, "delete": remove},
-        keys="enter takes   D deletes   esc as before",
-        empty="No set is left.",
+        keys="enter select   D delete   esc cancel",
+        empty="No saved sets.",
         lines=_LINES,
     )
     pick_row(app, window, lambda name: take(left[name]))

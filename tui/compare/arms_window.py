@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from engine.checkpoints.checkpoint_list import Checkpoint
     from tui.actions import Actions
 
-_COLUMNS = (Column("arm", 12, 18), Column("who answers", 16, 28), Column("how asked", 14, 44))
+_COLUMNS = (Column("arm", 12, 18), Column("model", 16, 28), Column("prompt and decoding", 14, 44))
 _KEYS = (
-    "enter change   a add   D remove   K J move",
-    "s save as   l load   ctrl+s use these   esc as before",
+    "enter edit   a add   D remove   K J move",
+    "s save as   l load   ctrl+s apply   esc cancel",
 )
 
 
@@ -61,8 +61,8 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Table(_COLUMNS, empty="No arm: a adds one.")
-            yield TextField(hint="a name for this set", id="set-name")
+            yield Table(_COLUMNS, empty="No arms. Press a to add one.")
+            yield TextField(hint="name of this set", id="set-name")
             yield Lines(id="arms-note")
             yield Lines(id="arms-keys")
             yield Lines(id="arms-more")
@@ -81,7 +81,7 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
 
     def action_add(self) -> None:
         if len(self._arms) >= MOST_ARMS:
-            self._show_note(f"{MOST_ARMS} arms at most: remove one first.", "warn")
+            self._show_note(f"At most {MOST_ARMS} arms: remove one first.", "warn")
             return
         self._edit(None, len(self._arms))
 
@@ -95,7 +95,7 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
         if at is None:
             return
         if len(self._arms) == 1:
-            self._show_note("One arm has to stay: change it instead.", "warn")
+            self._show_note("At least one arm is required: edit it instead.", "warn")
             return
         del self._arms[at]
         self._refresh_rows()
@@ -126,7 +126,7 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
             if sets:
                 pick_arm_set(self.app, sets, self._actions, take)
             else:
-                self._show_note("No set was saved yet: s saves this one.", "dim")
+                self._show_note("No saved sets. Press s to save this one.", "dim")
 
         run_in_background(self, self._actions.arm_sets, show, failed=self._show_error)
 
@@ -136,7 +136,7 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
 
     def _save(self, name: str) -> None:
         if not name:
-            self._show_note("A set is saved by a name.", "warn")
+            self._show_note("A name is required.", "warn")
             return
         arms = tuple(self._arms)
 
@@ -178,7 +178,7 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
         if at is not None:
             table.choose(str(at))
         alone = len(self._arms) == 1
-        self._show_note("One arm has nothing to be compared with." if alone else "", "dim")
+        self._show_note("A comparison needs at least two arms." if alone else "", "dim")
 
     def _show_note(self, text: str, role: str) -> None:
         self.query_one("#arms-note", Lines).show([(text, role)])

@@ -26,11 +26,11 @@ def offer_answers(page: Page, arms: Sequence[str], decode: Decode) -> None:
         who = f"{len(arms)} arm{'s' * (len(arms) != 1)}"
         options = [
             PickOption(
-                _SET + ref, f"answer {ref.removeprefix('bundled:')}", f"{count} prompts, {who}"
+                _SET + ref, f"generate {ref.removeprefix('bundled:')}", f"{count} prompts, {who}"
             )
             for ref, count in sets
         ]
-        options.append(PickOption(_FILE, "answer a file", f"JSONL, CSV, TSV or TXT, {who}"))
+        options.append(PickOption(_FILE, "prompts from a file", f"JSONL, CSV, TSV or TXT, {who}"))
         jobs = [row for row in services.runs.rows if row.view.record.kind == "generate"]
         options += [
             PickOption(_JOB + row.key, f"browse {name_of(row)}", _about(row)) for row in jobs
@@ -39,7 +39,7 @@ def offer_answers(page: Page, arms: Sequence[str], decode: Decode) -> None:
 
     def take(key: str) -> None:
         if key == _FILE:
-            app.push_screen(TextWindow("A file of prompts", "", "prompts.jsonl"), take_file)
+            app.push_screen(TextWindow("Path of a prompts file", "", "prompts.jsonl"), take_file)
         elif key.startswith(_JOB):
             services.show_browse(Path(key.removeprefix(_JOB)))
         else:
@@ -59,7 +59,7 @@ def offer_answers(page: Page, arms: Sequence[str], decode: Decode) -> None:
             services.feed.wake()
             services.show_browse(path)
 
-        services.notify_user(f"Starting {one_line(recipe.name)}; it goes on when you leave")
+        services.notify_user(f"Started {one_line(recipe.name)}; it keeps running when you quit")
         run_in_background(page, lambda: services.actions.generate(recipe), browse)
 
     run_in_background(page, services.actions.prompt_sets, choose)

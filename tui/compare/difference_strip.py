@@ -61,7 +61,7 @@ def warnings(sides: Sequence[Side], facts: Facts | None) -> list[str]:
         texts += [remark for side in sides for remark in side.remarks]
     cut = [side.name for side in sides if side.behaviour and side.behaviour.finish == "length"]
     if cut:
-        texts.append(f"cut at the limit: {', '.join(cut)}")
+        texts.append(f"truncated: {', '.join(cut)}")
     return list(dict.fromkeys(texts))
 
 
@@ -82,7 +82,7 @@ def notes(sides: Sequence[Side], facts: Facts | None) -> list[str]:
             texts.append(one_line(str(name)))
     behaviours = [side.behaviour for side in sides if side.behaviour is not None]
     if behaviours and all(behaviour.finish == "stop" for behaviour in behaviours):
-        texts.append("nothing cut")
+        texts.append("none truncated")
     return texts
 
 
@@ -90,7 +90,7 @@ def settings_text(decode: Decode, glyphs: Glyphs) -> str:
     """How all arms decode unless they say otherwise."""
     how = "greedy" if decode.temperature == 0 else "sampled"
     parts = [f"temp {decode.temperature:g}", how, f"seed {decode.seed}"]
-    return f" {glyphs.separator} ".join([*parts, f"{decode.max_new_tokens} new"])
+    return f" {glyphs.separator} ".join([*parts, f"max {decode.max_new_tokens} tokens"])
 
 
 def _without_effect(sides: Sequence[Side], facts: Facts | None) -> Iterator[str]:
@@ -100,4 +100,4 @@ def _without_effect(sides: Sequence[Side], facts: Facts | None) -> Iterator[str]
     for at, side in enumerate(sides[1:], 1):
         shift = side.shift
         if shift is not None and shift.tokens and shift.kl < NO_EFFECT and [0, at] not in equal:
-            yield f"no effect here: {side.name} is as {sides[0].name} (KL {shift.kl:.4f})"
+            yield f"no effect: {side.name} answers like {sides[0].name} (KL {shift.kl:.4f})"

@@ -274,7 +274,7 @@ class ComparePage(Page):
         def browse(path: Path) -> None:
             self._kept = samples, path
             self.services.feed.wake()
-            self.services.notify_user(f"Kept as {one_line(path.name)}")
+            self.services.notify_user(f"Saved as {one_line(path.name)}")
             self.services.show_browse(path, then)
 
         run_in_background(self, keep, browse)
@@ -319,9 +319,9 @@ class ComparePage(Page):
         field.add_class("open")
         field.focus()
         field.select_all()  # typing replaces it, an arrow keeps it
-        title = " next turn" if following else " prompt"
+        title = " next message" if following else " prompt"
         self.query_one("#writing").add_class("open")
-        self.query_one("#writing", Lines).show([(title, "strong"), ("  ctrl+s sends", "dim")])
+        self.query_one("#writing", Lines).show([(title, "strong"), ("  ctrl+s send", "dim")])
 
     def _close_field(self) -> None:
         self.query_one(TextArea).remove_class("open")
@@ -346,7 +346,7 @@ class ComparePage(Page):
         self.query_one("#asked", Lines).show(self._prompt_settings.line(width, glyphs))
         before: list[Piece] = []
         if session.busy:
-            before.append(("answering, esc cancels", "tuned"))
+            before.append(("generating, esc cancel", "tuned"))
         if self.services.companion_device.reason:
             before.append((self.services.companion_device.reason, "warn"))
         if not self._prompt_settings.has_room(width, glyphs):

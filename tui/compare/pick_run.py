@@ -11,7 +11,7 @@ from tui.screens.pick_window import PickWindow, pick_row
 from tui.snapshots import RunRow
 from tui.widgets.table import Column, TableRow
 
-_COLUMNS = (Column("run", 20, 40), Column("on", 10, 16), Column("how", 8, 12))
+_COLUMNS = (Column("run", 20, 40), Column("base", 10, 16), Column("method", 8, 12))
 
 
 def pick_run(
@@ -19,7 +19,10 @@ def pick_run(
 ) -> None:
     """Have a run chosen; `take` is called with its key."""
     window = PickWindow(
-        _COLUMNS, [_row(row) for row in rows], chosen=chosen, empty="No run has left a model yet."
+        _COLUMNS,
+        [_row(row) for row in rows],
+        chosen=chosen,
+        empty="No run has a model to compare yet.",
     )
     pick_row(app, window, take)
 

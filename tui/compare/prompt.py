@@ -89,7 +89,7 @@ class PromptSettings:
 
     def _prompt_line(self) -> list[Piece]:
         if not self.messages:
-            return [(" no prompt yet: e writes one", "dim")]
+            return [(" no prompt yet: press e to write one", "dim")]
         line: list[Piece] = []
         bundled = self.prompt
         if bundled is None:

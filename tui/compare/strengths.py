@@ -57,17 +57,13 @@ class StrengthSweep:
     def lines(self, at: int) -> list[Line]:
         answer = self.answers[at]
         if answer.behaviour is None:
-            return [[(self.trouble or "being made ...", "warn" if self.trouble else "dim")]]
+            return [[(self.trouble or "generating...", "warn" if self.trouble else "dim")]]
         return [[(line, "")] for line in clean(answer.text).split("\n")]
 
     def foot(self, at: int) -> Line:
         answer = self.answers[at]
         behaviour = answer.behaviour
-        words = (
-            f"{behaviour.words} word{'s' * (behaviour.words != 1)}"
-            if behaviour
-            else "not there yet"
-        )
+        words = f"{behaviour.words} word{'s' * (behaviour.words != 1)}" if behaviour else "pending"
         line: list[Piece] = [(f" at {answer.strength:g}: {words}", "dim")]
         return [*line, (f", {behaviour.ended}", "dim")] if behaviour else line
 
@@ -85,9 +81,9 @@ class StrengthSweep:
         if self.trouble:
             line.append((f"  {self.trouble}", "warn"))
         elif not self.subject:
-            line.append(("  ask first: ctrl+s", "dim"))
+            line.append(("  send first: ctrl+s", "dim"))
         elif made < len(self.answers):
-            line.append((f"  {made} of {len(self.answers)} made, esc cancels", "dim"))
+            line.append((f"  {made} of {len(self.answers)} generated, esc cancel", "dim"))
         else:
             line.append((f"  {self._turns()}", "dim"))
         return [line]
@@ -99,4 +95,6 @@ class StrengthSweep:
             for low, high in itertools.pairwise(self.answers)
             if low.text != high.text
         ]
-        return f"the answer changes at {', '.join(turns)}" if turns else "the answer never changes"
+        return (
+            f"the answer changes at {', '.join(turns)}" if turns else "the answer does not change"
+        )

@@ -131,9 +131,13 @@ class Views:
             return self.sweep.panel(self.strength_at, name_piece(sides, self.subject))
         if self.view == "tokens":
             opening, closing = glyphs.opening, glyphs.closing
-            text = f" tokens: {opening}text{closing}, as the vocabulary spells it, id; spaces as "
+            text = f" tokens: {opening}text{closing}, vocabulary spelling, id; spaces as "
             return [
-                [(f"{text}{_space(glyphs)}", "strong"), ("   special ones ", "dim"), ("so", "warn")]
+                [
+                    (f"{text}{_space(glyphs)}", "strong"),
+                    ("   special tokens ", "dim"),
+                    ("so", "warn"),
+                ]
             ]
         return []
 
@@ -143,7 +147,7 @@ class Views:
             names = name_piece(sides, pair[0]), name_piece(sides, pair[1])
             return diff_line(difference, names, glyphs)
         waiting = any(side.busy for side in sides)
-        reason = "once both have answered" if waiting or not sides[0].said else "comparing ..."
+        reason = "after both have answered" if waiting or not sides[0].said else "comparing..."
         return [(" word diff  ", "strong"), (reason, "dim")]
 
     def _shift_panel(self, sides: Sequence[Side], width: int, glyphs: Glyphs) -> list[Line]:
@@ -155,9 +159,9 @@ class Views:
         if side.shift_trouble:
             return [[head, (side.shift_trouble, "warn")]]
         if side.arm.is_endpoint or sides[0].arm.is_endpoint:
-            return [[head, ("an endpoint tells no token ids and no ranks", "warn")]]
+            return [[head, ("an endpoint returns no token ids and no logits", "warn")]]
         waits = side.busy or not side.answered
-        reason = f"once {side.name} has answered" if waits else "measuring ..."
+        reason = f"after {side.name} has answered" if waits else "computing..."
         return [[head, (reason, "dim")]]
 
     def _known(self, sides: Sequence[Side]) -> TextDifference | None:
@@ -184,7 +188,7 @@ def name_piece(sides: Sequence[Side], at: int) -> Piece:
 def token_lines(pieces: Pieces, glyphs: Glyphs) -> list[Line]:
     """Prompt and answer in blocks: the text between marks, then the ids."""
     if not pieces.answer:
-        return [[("reading the tokens ...", "dim")]]
+        return [[("loading tokens...", "dim")]]
     lines: list[Line] = []
     for name, spans in (("prompt", pieces.prompt), ("answer", pieces.answer)):
         count = sum(len(span.ids) for span in spans)

@@ -10,7 +10,7 @@ from tui.snapshots import Machine
 
 def measure(*, live: bool) -> Machine:
     """The best device here. `busy` is measured only where `live`: numbers that never rest would
-    be written to an idle terminal for ever."""
+    be written to an idle terminal without end."""
     import psutil
 
     host = one_line(socket.gethostname().partition(".")[0])

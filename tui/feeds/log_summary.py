@@ -45,8 +45,8 @@ def alarms(series: Mapping[str, Series]) -> tuple[str, ...]:
     lines = []
     curves = alerts(series)
     for alert in curves[:_ALARMS]:
-        more = f", {alert.count:,} such values" if alert.count > 1 else ""
-        after = "numbers again since" if alert.recovered else "no number since"
+        more = f", {alert.count:,} values in total" if alert.count > 1 else ""
+        after = "finite again from" if alert.recovered else "not finite since"
         what = f"{one_line(alert.tag)} was {alert.value:g} at step {alert.step:,}"
         lines.append(f"! {what}{more}, {after}")
     if len(curves) > _ALARMS:
@@ -65,7 +65,7 @@ def overview(run: "RunLog", *, text_lines: int | None = None) -> tuple[str, ...]
     ]
     if run.others:
         kinds = ", ".join(f"{count:,} {one_line(kind)}" for kind, count in run.others.most_common())
-        lines.append(f"also holds, not drawn: {kinds}")
+        lines.append(f"not drawn: {kinds}")
     if run.settings:
         lines.append(f"settings ({len(run.settings)}):")
         lines += [
@@ -78,7 +78,7 @@ def overview(run: "RunLog", *, text_lines: int | None = None) -> tuple[str, ...]
         if text_lines is not None and len(body) > text_lines:
             lines.append(f"  and {len(body) - text_lines} more lines")
         elif text.size > len(text.text.encode("utf-8", "replace")):
-            lines.append(f"  not kept: the rest of its {text.size:,} bytes")
+            lines.append(f"  truncated: {text.size:,} bytes in total")
     return tuple(lines)
 
 

@@ -61,9 +61,9 @@ def _mixed(own: MeasuredRows, rows: float, replay: Mapping[str, Any]) -> Measure
 def fit_line(fit: "Fit | None", glyphs: Glyphs) -> Line:
     """Whether it fits, and all of it in a line; what matters less falls away from the right."""
     if fit is None:
-        return [(" looking whether it fits ...", "dim")]
+        return [(" estimating memory...", "dim")]
     if fit.needed is None:
-        return [(f" {glyphs.lost} memory not known: {one_line(fit.problem)}", "warn")]
+        return [(f" {glyphs.lost} memory unknown: {one_line(fit.problem)}", "warn")]
     between = f" {glyphs.separator} "
     facts = [f"{'very roughly ' if _rough(fit) else '~'}{size(fit.needed)}"]
     if fit.free is not None:
@@ -92,12 +92,12 @@ def _rough(fit: "Fit") -> bool:
 def fit_lines(fit: "Fit | None", glyphs: Glyphs) -> list[Line]:
     """Memory part by part, the largest batch, time and disk, and what to turn down."""
     if fit is None:
-        return [[("looking ...", "dim")]]
+        return [[("searching...", "dim")]]
     free = "" if fit.free is None else " free"
     where = [(f"{free} on {one_line(fit.device)}", "")] if fit.needed is not None else []
     lines: list[Line] = [[*fit_line(fit, glyphs)[:2], *where], []]
     if fit.fits is False and fit.advice:
-        lines += [[("To make it fit, one of:", "warn")]]
+        lines += [[("Any one of these changes would fit:", "warn")]]
         lines += [[(f"  {one_line(one.text)}", "warn")] for one in fit.advice] + [[]]
     memory = fit.memory
     if memory is not None:
@@ -120,9 +120,11 @@ def fit_lines(fit: "Fit | None", glyphs: Glyphs) -> list[Line]:
                 (glyphs.bar_full * cells, "tuned"),
             ])  # fmt: skip
         most = size(fit.needed or memory.total)
-        lines += [[(f"{'at its most':<12}", "strong"), (f"{most:>9}", "strong")], []]
-        count = f"{parameters(memory.parameters)} parameters, {parameters(memory.trained)} learned"
-        how = ", as counted" if memory.counted else ""
+        lines += [[(f"{'peak':<12}", "strong"), (f"{most:>9}", "strong")], []]
+        count = (
+            f"{parameters(memory.parameters)} parameters, {parameters(memory.trained)} trainable"
+        )
+        how = ", counted" if memory.counted else ""
         lines += [[(count, ""), (how, "dim")], [(fit.formats, "dim")]]
     if fit.largest_batch is not None:
         lines.append([("largest batch  ", "dim"), (f"{fit.largest_batch:,}", "strong")])
@@ -132,6 +134,6 @@ def fit_lines(fit: "Fit | None", glyphs: Glyphs) -> list[Line]:
     )
     if fit.disk_needed is not None:
         free = "" if fit.disk_free is None else f" of {size(fit.disk_free)} free"
-        each = "" if fit.checkpoint is None else f", {size(fit.checkpoint)} a checkpoint"
+        each = "" if fit.checkpoint is None else f", {size(fit.checkpoint)} per checkpoint"
         lines.append([("disk           ", "dim"), (f"{size(fit.disk_needed)}{free}{each}", "")])
     return lines

@@ -70,9 +70,9 @@ class LaunchPage(Page):
         yield Rule()
         with Horizontal():
             with Vertical(id="pick"):
-                yield Table(MODEL_COLUMNS, empty="Looking ...", id="models")
+                yield Table(MODEL_COLUMNS, empty="Searching...", id="models")
                 yield _facts("model-facts")
-                yield Table(SET_COLUMNS, empty="Looking ...", id="sets")
+                yield Table(SET_COLUMNS, empty="Searching...", id="sets")
                 yield _facts("set-facts")
             with Vertical(id="write"):
                 yield Form(groups(), id="form")
@@ -148,7 +148,7 @@ class LaunchPage(Page):
         if recipe is None or self._launching:
             return
         self._launching = True
-        self._show_state([(" starting the worker ...", "tuned")])
+        self._show_state([(" starting the worker...", "tuned")])
 
         run_in_background(
             self,
@@ -253,11 +253,11 @@ class LaunchPage(Page):
             # The reason beside the field falls away where the form is narrow.
             (key, first), *others = self._draft.problems.items()
             label = label_of(key).lower()
-            more = f", and {len(others)} more to correct" if others else ""
+            more = f", and {len(others)} more errors" if others else ""
             self._show_state([(f" {label}: {one_line(first)}{more}", "bad")])
         else:
-            warning = f"  but mind: {one_line(self._warning)}" if self._warning else ""
-            self._show_state([(" ready: ctrl+s launches", "good"), (warning, "warn")])
+            warning = f"  note: {one_line(self._warning)}" if self._warning else ""
+            self._show_state([(" ready: ctrl+s launch", "good"), (warning, "warn")])
 
     def _show_state(self, line: Line) -> None:
         if line != self._state:

@@ -64,7 +64,7 @@ def about_model(one: "Checkpoint | None", separator: str) -> list[Line]:
         ]
     facts = [one_line(one.architecture or "")]
     if one.kind == "adapter":
-        facts = [f"adapter on {one_line(one.base or 'an unnamed base')}"]
+        facts = [f"adapter on {one_line(one.base or 'an unknown base')}"]
         facts += [f"rank {one.rank}"] if one.rank else []
     if one.parameters is not None:
         facts.append(f"{parameters(one.parameters)} parameters")
@@ -100,7 +100,7 @@ def about_set(one: "DataSet | None", separator: str, further: Sequence[str] = ()
     if one.reason:
         return [[(f" {one_line(one.name)}: {one_line(one.reason)}", "bad")]]
     facts = [one_line(one.description)]
-    facts.append("held-out rows" if one.eval_path else "a share of its rows is held out")
+    facts.append("own eval rows" if one.eval_path else "eval rows split from the training rows")
     lines: list[Line] = [[(" " + f" {separator} ".join(facts), "dim")]]
     return [[(" " + f" {separator} ".join(further), "base")], *lines] if further else lines
 
@@ -108,7 +108,7 @@ def about_set(one: "DataSet | None", separator: str, further: Sequence[str] = ()
 def rows_shown(rows: "Rows | EngineError | None") -> list[Line]:
     """Decoded rows: who says what; rows that cannot be used with their reason."""
     if rows is None:
-        return [[("reading ...", "dim")]]
+        return [[("loading...", "dim")]]
     if isinstance(rows, EngineError):
         return error_lines(rows)
     lines: list[Line] = []

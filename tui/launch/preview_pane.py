@@ -112,7 +112,7 @@ class PreviewPane(Vertical):
             for at, name in enumerate(PANES)
         ]
         shown, text = self.query_one("#shown", Lines), self.query_one("#text", Pager)
-        shown.show([*tabs, ("  v turns", "dim")])
+        shown.show([*tabs, ("  v next", "dim")])
         fit, glyphs = self._fit, shown.glyphs
         if isinstance(fit, EngineError):
             self.query_one("#fit", Lines).show([(f" {one_line(fit.title)}", "bad")])
@@ -208,7 +208,7 @@ class PreviewPane(Vertical):
             fit = self._fit
             return error_lines(fit) if isinstance(fit, EngineError) else fit_lines(fit, text.glyphs)
         if not client.current or client.error is not None:
-            lines: list[Line] = [[("asking the companion what is learned ...", "dim")]]
+            lines: list[Line] = [[("loading preview...", "dim")]]
             if client.current and client.error is not None:
                 lines = error_lines(client.error)
             return [*lines, [], *rows_shown(self._rows)] if pane == "rows" else lines

@@ -31,7 +31,7 @@ def rows_lines(report: Report, glyphs: Glyphs) -> list[Line]:
         if row["rejected"]:
             lines += [[("rejected answer", "dim")], *token_lines(row["rejected"], glyphs)]
         if row["removed"]:
-            lines += [[("cut away: ", "warn"), (one_line(row["removed"]), "dim")]]
+            lines += [[("truncated: ", "warn"), (one_line(row["removed"]), "dim")]]
         lines.append([])
     return lines
 
@@ -75,17 +75,17 @@ def lengths_lines(report: Report, glyphs: Glyphs, cells: int) -> list[Line]:
     """A histogram of rows by tokens, `cells` wide, and what the limit takes away."""
     lengths = report["lengths"]
     if not lengths:
-        return [[("no row that this template takes", "warn")], [], *reject_lines(report)]
+        return [[("no rows that this template accepts", "warn")], [], *reject_lines(report)]
     limit = report["too_long"]["max_length"]
     lines: list[Line] = [
-        [("tokens of a row  ", "dim")]
+        [("tokens per row  ", "dim")]
         + [
             (f"{name} {lengths[key]:,}  ", "strong" if key == "median" else "")
             for name, key in (
                 ("median", "median"),
                 ("95%", "p95"),
-                ("shortest", "least"),
-                ("longest", "most"),
+                ("min", "least"),
+                ("max", "most"),
             )
         ],
         [],
@@ -112,12 +112,12 @@ def too_long_lines(report: Report) -> list[Line]:
     long = report["too_long"]
     cut, dropped = long["cut"]["rows"], long["dropped"]["rows"]
     if not cut and not dropped:
-        return [[(f"nothing is longer than {long['max_length']:,} tokens", "good")]]
+        return [[(f"no rows longer than {long['max_length']:,} tokens", "good")]]
     lines: list[Line] = [
         [
-            (f"{cut:,} cut, {dropped:,} dropped", "warn"),
+            (f"{cut:,} truncated, {dropped:,} dropped", "warn"),
             (f" at {long['max_length']:,} tokens: ", ""),
-            (f"{long['share_of_learned']:.1%} of what would be learned is lost", "warn"),
+            (f"{long['share_of_learned']:.1%} of the trained tokens are lost", "warn"),
         ]
     ]
     removed = long["removed"]
@@ -154,15 +154,15 @@ def oddities(report: Report) -> Iterator[str]:
     for note in report["template"]["notes"]:
         yield one_line(note)
     if bos["several"]["rows"]:
-        yield f"{bos['several']['rows']:,} rows begin with {one_line(bos['token'])} twice"
+        yield f"{bos['several']['rows']:,} rows start with two {one_line(bos['token'])}"
     if bos["wanted"] and bos["none"]["rows"]:
-        yield f"{bos['none']['rows']:,} rows lack {one_line(bos['token'])} at their beginning"
+        yield f"{bos['none']['rows']:,} rows do not start with {one_line(bos['token'])}"
     if ends["endless"]["rows"]:
         yield f"{ends['endless']['rows']:,} answers end without an end token"
     if report["marks"]["rows"]:
-        yield f"the text of {report['marks']['rows']:,} rows holds special tokens"
+        yield f"the text of {report['marks']['rows']:,} rows contains special tokens"
     if report["seams"]["rows"]:
-        yield f"{report['seams']['rows']:,} rows have a token across prompt and answer"
+        yield f"{report['seams']['rows']:,} rows have a token that spans prompt and answer"
 
 
 def facts(report: Report) -> list[str]:
@@ -172,17 +172,17 @@ def facts(report: Report) -> list[str]:
     where = f"in the first {looked:,} rows: " if total and looked < total else ""
     known = [one_line(data["schema"] or ""), f"{where}{report['rejected']:,} rejected"]
     for count, word in (
-        (long["cut"]["rows"], "cut"),
+        (long["cut"]["rows"], "truncated"),
         (long["dropped"]["rows"], "dropped"),
-        (sides["duplicates"], "twice"),
-        (sides["leaked"], "held out and trained on"),
-        (sides["asked"], "held-out questions asked in training"),
+        (sides["duplicates"], "duplicates"),
+        (sides["leaked"], "eval rows in train"),
+        (sides["asked"], "eval prompts in train"),
     ):
         if count:
             known.append(f"{count:,} {word}")
     if replay := report["replay"]:
         known.append(f"{replay['share']:.0%} replayed")
-    known.append(f"{report['learned_tokens']:,} tokens learned")
+    known.append(f"{report['learned_tokens']:,} trained tokens")
     return [fact for fact in known if fact]
 
 
@@ -192,15 +192,15 @@ def _row_head(row: Report, glyphs: Glyphs) -> Line:
     if row["replayed"]:
         line.append(("  replayed", "strong"))
     if not row["kept"]:
-        line.append((f"  {glyphs.failed} not learned: {one_line(row['reason'])}", "bad"))
+        line.append((f"  {glyphs.failed} not trained: {one_line(row['reason'])}", "bad"))
     elif row["cut"]:
-        line.append(("  ! cut", "warn"))
+        line.append(("  ! truncated", "warn"))
     return line
 
 
 def _counts(row: Report) -> str:
     tokens = sum(len(one["ids"]) for one in row["tokens"])
-    return f"{tokens:,} tokens, {row['learned']:,} learned"
+    return f"{tokens:,} tokens, {row['learned']:,} trained"
 
 
 def _joined(line: Sequence[Piece]) -> Line:

@@ -21,10 +21,12 @@ def about(row: RunRow, separator: str) -> Line:
     if error:
         line.append((between + one_line(error), "bad"))
     elif view.state is State.CRASHED:
-        line.append((between + "it died without a word; r goes on from its last checkpoint", ""))
+        line.append(
+            (between + "crashed without an error message; r resumes from the last checkpoint", "")
+        )
     elif view.state is State.LOST:
         host = one_line(status.host) if status else "another host"
-        line.append((between + f"it ran on {host}; r adopts it", ""))
+        line.append((between + f"ran on {host}; r adopts it", ""))
     elif said := remark(row):
         line.append((between + said, ""))
     if row.odd_tags:
@@ -35,7 +37,7 @@ def about(row: RunRow, separator: str) -> Line:
         line.append((between + f"{status.rejected:,} rows rejected", "warn"))
     line += said_of(row, between)
     if row.shipped:
-        line.append((between + "came with finetop, x hides it", "dim"))
+        line.append((between + "bundled with finetop; x hides it", "dim"))
     elif row.elsewhere:
         line.append((between + one_line(str(view.path.parent)), "dim"))
     return line
@@ -60,16 +62,16 @@ def summary(listed: ListedRuns, order: SortOrder, separator: str) -> Line:
     if waiting:
         parts.append(f"queue: {waiting} waiting")
     if over:
-        parts.append(f"! {over} over the forgetting budget")
+        parts.append(f"! {over} over budget")
     if odd := sum(bool(row.odd_tags) for row in rows):
-        parts.append(f"! {odd} with values that are no numbers")
+        parts.append(f"! {odd} run{'s' * (odd != 1)} with NaN or Inf")
     if hidden:
         parts.append(f"{hidden} hidden")
     if archived:
         parts.append(f"{archived} archived")
     if listed.filter_text:
-        parts.append(f"{len(listed.shown)} like “{one_line(listed.filter_text)}”")
-    direction = "falling" if order.descending else "rising"
+        parts.append(f"{len(listed.shown)} match “{one_line(listed.filter_text)}”")
+    direction = "descending" if order.descending else "ascending"
     if order.tag:
         parts.append(f"by {order.value} {one_line(order.tag)}, {direction}")
     elif order.column:

@@ -31,14 +31,14 @@ from tui.widgets.table import Column, TableRow
 
 COLUMNS = (
     Column("run", 18, 40),
-    Column("on", 9, 16),
-    Column("how", 8, 12),
+    Column("base", 9, 16),
+    Column("method", 8, 12),
     Column("progress", SHORT_WORDS, 15),
-    Column("left", 7, 8, right=True),
+    Column("ETA", 7, 8, right=True),
     Column("loss", 13, 15),
     Column("eval", 6, 7, right=True),
     Column("ppl", 6, 7, right=True),
-    Column("forgot", 8, 9, right=True),
+    Column("forgetting", 10, 10, right=True),
     Column("ppl curve", 9),
 )
 _TAG_AT = 3
@@ -52,7 +52,7 @@ SortKey = tuple[float, str]
 class JobTable:
     """A `RunTable`."""
 
-    empty = "No run yet. Press 2, choose a model and data, and launch one."
+    empty = "No runs yet. Press 2, choose a model and a data set, and launch a run."
 
     def __init__(self, glyphs: Glyphs) -> None:
         self.glyphs = glyphs
@@ -109,7 +109,7 @@ class JobTable:
         name: Piece = (f" {name_of(row)}", "strong" if view.state.alive else "")
         cells: list[tuple[Piece, ...]] = [
             ((tree, "dim"), state_glyph(view.state, glyphs), odd, name),
-            ((one_line(view.base) or "(nothing)", ""),),
+            ((one_line(view.base) or "(empty)", ""),),
             ((one_line(view.method), ""),),
             tuple(progress(view, glyphs)),
             ((time_left(view), ""),),
@@ -154,19 +154,19 @@ def _sort_key(row: RunRow, order: SortOrder) -> SortKey | None:
     if order.tag:
         return _number_key(value_of(row.curves.get(order.tag), order.value))
     view = row.view
-    texts = {"run": view.record.name, "on": view.base, "how": view.method}
+    texts = {"run": view.record.name, "base": view.base, "method": view.method}
     if order.column in texts:
         return (0.0, texts[order.column].casefold()) if texts[order.column] else None
     if order.column == "progress":
         return (view.progress, state_words(view))
-    if order.column == "left":
+    if order.column == "ETA":
         left = view.status.eta_seconds if view.status and view.state.alive else None
         return None if left is None else (left, "")
     numbers = {
         "loss": value_of(row.loss, order.value),
         "eval": value_of(row.eval_loss, order.value),
         "ppl": value_of(row.perplexity, order.value),
-        "forgot": value_of(row.forgot, "last"),
+        "forgetting": value_of(row.forgot, "last"),
     }
     return _number_key(numbers[order.column])
 

@@ -166,7 +166,7 @@ class RunListPage(RunActions):
         row = self.chosen
         if self.memory.read_only:
             self.services.notify_user(
-                "Logs are only read here, so nothing is deleted; x hides a run."
+                "Logs are read-only here and cannot be deleted; x hides a run."
             )
         elif row is not None and not row.view.state.alive:
             rows = self._snapshot.rows
@@ -287,7 +287,7 @@ class RunListPage(RunActions):
         logs = marked or [row.log for row in self._listed.shown if row.log]
         kind = "marked" if marked else "listed"
         loading = sum(not log.loaded for log in logs)
-        note = f"; {loading:,} of the runs were still being read" if loading else ""
+        note = f"; {loading:,} runs were still loading" if loading else ""
         runs = [RunCurves(log.name, log.series) for log in logs]
         whose = f"the {len(logs):,} {kind} run{'s' * (len(logs) != 1)}"
         export_points(self, runs, whose, note=note)
@@ -335,7 +335,7 @@ class RunListPage(RunActions):
         table.columns = self.table.columns
         table.sorted_by = self.table.sorted_by
         table.descending = self.memory.order.descending
-        table.empty = "No run is like this." if self._snapshot.rows else self.table.empty
+        table.empty = "No runs match the filter." if self._snapshot.rows else self.table.empty
         table.show_later([line.key for line in self._lines], self.table.rows(self.memory))
         self._choose_run(table)
         self._update_status()

@@ -25,7 +25,7 @@ def about(row: RunRow, separator: str) -> Line:
         for problem in log.problems[:2]
     ]
     if not log.loaded:
-        line.append((between + "still being read", "dim"))
+        line.append((between + "loading", "dim"))
     return [*line, *said_of(row, between), (between + one_line(str(row.path)), "dim")]
 
 
@@ -42,12 +42,12 @@ def summary(
     if len(listed.shown) != len(rows):
         parts.append(f"{len(listed.shown):,} shown")
     if listed.filter_text and not listed.filter_open:  # as it was left last time
-        parts.append(f"only runs like {one_line(listed.filter_text)}, esc shows all")
+        parts.append(f"filter: {one_line(listed.filter_text)}, esc show all")
     drawn = {*memory.marked, *order.pinned}
     if marked := len({row.run_key for row in rows} & drawn) if drawn else 0:
-        parts.append(f"{marked:,} marked, drawn together")
+        parts.append(f"{marked:,} marked")
     if order.tag:
-        direction = "falling" if order.descending else "rising"
+        direction = "descending" if order.descending else "ascending"
         parts.append(f"by {order.value} {one_line(order.tag)}, {direction}")
     return [(" " + f" {separator} ".join([*parts, *notable]), "dim")]
 
@@ -56,10 +56,10 @@ def count_notable(rows: Sequence[RunRow]) -> list[str]:
     """How many runs there is something to say of, whatever is listed."""
     logs = [row.log for row in rows if row.log is not None]
     counts = {
-        "still being read": sum(not log.loaded for log in logs),
+        "loading": sum(not log.loaded for log in logs),
         "hidden": sum(row.view.notes.hidden for row in rows),
         "archived": sum(row.view.notes.archived for row in rows),
-        "with values that are no numbers": sum(bool(row.odd_tags) for row in rows),
-        "with a file that cannot be read as events": sum(bool(log.problems) for log in logs),
+        "with NaN or Inf": sum(bool(row.odd_tags) for row in rows),
+        "unreadable": sum(bool(log.problems) for log in logs),
     }
     return [f"{count:,} {what}" for what, count in counts.items() if count]

@@ -46,7 +46,7 @@ _CHANGED = Column("changed", 10, 10, right=True)
 class LogTable:
     """A `RunTable`. Of the tags that have a column, `tag_filter` lets through those not pinned."""
 
-    empty = "No log here yet."
+    empty = "No logs yet."
 
     def __init__(self, glyphs: Glyphs, tag_filter: str = "") -> None:
         self.glyphs = glyphs

@@ -140,7 +140,7 @@ class LogPage(SubPage):
                 cursor: Piece = (">" if at == current else " ", "strong")
                 rows.append([cursor, *_underlined(part, pattern)])
         if self._read and not self._lines:
-            rows = [[(" It has said nothing yet.", "dim")]]
+            rows = [[(" The log is empty.", "dim")]]
         pager.show(rows)
 
     def _update_status(self) -> None:
@@ -154,7 +154,7 @@ class LogPage(SubPage):
         if self._missing:
             line.append((f" after {self._missing}", "dim"))
         if self.filter_text:
-            place = f"{(self._at or 0) + 1} of {len(self._hits):,}" if self._hits else "nowhere"
+            place = f"{(self._at or 0) + 1} of {len(self._hits):,}" if self._hits else "no matches"
             line.append((f"{between}“{one_line(self.filter_text)}” {place}", "warn"))
         self.query_one("#headline", Lines).show(line)
 

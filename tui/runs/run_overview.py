@@ -86,25 +86,25 @@ def overview_lines(overview: Overview) -> list[Line]:
         _fact("at", str(overview.view.path)),
         _fact("started", clock(record.created)),
     ]
-    lines += [_fact("builds on", parent) for parent in record.parents]
+    lines += [_fact("parent run", parent) for parent in record.parents]
     if notes.note:
         lines.append(_fact("note", notes.note))
     if notes.tags:
         lines.append(_fact("tags", ", ".join(notes.tags)))
-    answers = f"{overview.samples:,} answer{'s' * (overview.samples != 1)} taken while it learned"
+    answers = f"{overview.samples:,} answer{'s' * (overview.samples != 1)} sampled during training"
     lines.append(_fact("samples", answers if overview.samples else "none"))
     if overview.rejects:
         lines.append(_fact("rejected", f"{overview.rejects:,} rows, see rejects.jsonl"))
-    lines += [[], _title("On disk"), _fact("in all", size(overview.size))]
+    lines += [[], _title("On disk"), _fact("total", size(overview.size))]
     lines += [_fact(part, size(bytes_)) for part, bytes_ in overview.sizes.items()]
     lines += [[], _title("Inputs")]
     for file in overview.inputs:
         lines.append([(f"  {one_line(file.path)}", "")])
         if not file.there:
-            lines.append([("    not there any more", "warn")])
+            lines.append([("    no longer exists", "warn")])
         lines.append([(f"    sha256 {one_line(file.sha256)}", "dim")])
     if not overview.inputs:
-        lines.append([("  It names none.", "dim")])
+        lines.append([("  none", "dim")])
     for start in reversed(overview.starts):
         lines += [[], _title(f"Attempt {start.number}")]
         lines += [
@@ -114,10 +114,13 @@ def overview_lines(overview: Overview) -> list[Line]:
         ]
     lines += [
         [],
-        [*_title("Recipe"), ("  what is not as by default stands out, with a mark", "dim")],
+        [*_title("Recipe"), ("  * differs from the default", "dim")],
     ]
     if overview.recipe is None:
-        return [*lines, [(f"  {one_line(overview.view.problem) or 'It cannot be read.'}", "warn")]]
+        return [
+            *lines,
+            [(f"  {one_line(overview.view.problem) or 'The recipe cannot be read.'}", "warn")],
+        ]
     return lines + toml_lines(overview.toml, changed(overview.recipe))
 
 

@@ -169,7 +169,7 @@ def text_lines(side: Side, role: str, last: Sequence[Line] | None = None) -> lis
         if side.note:
             lines.append([(f"({side.note})", "dim")])
     elif side.busy or side.note:
-        lines.append([(side.note or "waiting ...", "dim")])
+        lines.append([(side.note or "waiting...", "dim")])
     for at, part in enumerate(side.trouble):
         lines += _text(part, ("bad", "", "warn")[min(at, 2)]) if part else []
     return lines
@@ -189,7 +189,7 @@ def behaviour_line(side: Side, separator: str, width: int) -> Line:
         f"{one.seconds:.1f} s",
         speed,
     )
-    ended = "ended" if one.finish == "stop" else one.ended
+    ended = "complete" if one.finish == "stop" else one.ended
     short = (long[0], f"{one.sentences} sent.", ended, f"{one.seconds:.1f} s")
     between = f" {separator} "
     wide = f" {between.join(fact for fact in long[:4])}"
@@ -207,7 +207,7 @@ def _text(text: str, role: str) -> list[Line]:
     cut = text[:MOST_CHARACTERS]
     lines: list[Line] = [[(line, role)] for line in clean(cut).split("\n")]
     if len(text) > len(cut):
-        lines.append([(f"(cut: {len(text):,} characters in all)", "warn")])
+        lines.append([(f"(truncated: {len(text):,} characters in total)", "warn")])
     return lines
 
 

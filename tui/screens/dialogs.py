@@ -59,7 +59,7 @@ class ErrorDialog(Dialog[None]):
     BINDINGS: ClassVar = [Binding("enter", "app.back", show=False)]
 
     def __init__(self, error: EngineError) -> None:
-        super().__init__(error_lines(error), "esc closes")
+        super().__init__(error_lines(error), "esc close")
 
 
 class Copied(Dialog[None]):
@@ -69,7 +69,7 @@ class Copied(Dialog[None]):
 
     def __init__(self, text: str) -> None:
         lines: list[Line] = [[(line, "")] for line in text.split("\n")]
-        note = "copied, where the terminal lets programs copy; e NAME.txt writes it   esc closes"
+        note = "copied if the terminal allows it; e NAME.txt writes a file   esc close"
         super().__init__(lines, note)
 
 
@@ -89,7 +89,7 @@ class TextWindow(Window[str | None]):
         with Vertical(classes="dialog"):
             head, keys = Lines(), Lines()
             head.show([(self._title_of_field, "strong")])
-            keys.show([("enter keeps it   esc leaves it", "dim")])
+            keys.show([("enter save   esc cancel", "dim")])
             yield head
             yield TextField(one_line(self._text), hint=self._hint, max_length=self._longest)
             yield keys

@@ -47,7 +47,7 @@ def diff_line(difference: TextDifference, names: tuple[Piece, Piece], glyphs: Gl
     only_left = difference.left_words - difference.same_words
     only_right = difference.right_words - difference.same_words
     between = f" {glyphs.separator} "
-    head = "same words" if difference.share == 1 else f"{difference.share:.0%} of words in common"
+    head = "identical words" if difference.share == 1 else f"{difference.share:.0%} common words"
     return [
         (f" word diff{between}{head}", "strong"),
         (between, "dim"),
@@ -56,5 +56,5 @@ def diff_line(difference: TextDifference, names: tuple[Piece, Piece], glyphs: Gl
         (between, "dim"),
         (f"{only_right} only ", ""),
         (right, right_role),
-        (f"   {glyphs.opening}so{glyphs.closing} is in one alone", "dim"),
+        (f"   {glyphs.opening}so{glyphs.closing} only in one answer", "dim"),
     ]

@@ -29,5 +29,5 @@ def export_points(
         content = export.points(lambda: export.all_of(runs), branches=branches)
         return one_line(export.write(path, content)) + note
 
-    title = f"Every point of all tags of {whose}, to a file"
-    page.app.push_screen(TextWindow(title, "", "name.csv or name.json; without one, both"), take)
+    title = f"Export all points of all tags of {whose}"
+    page.app.push_screen(TextWindow(title, "", "name.csv or name.json; no suffix: both"), take)

@@ -59,21 +59,21 @@ def machine_lines(
 ) -> list[Line]:
     """What is known of the machine, in `width` cells; `readings` are its last minutes."""
     if not readings:
-        return [[(" Looking at this machine.", "dim")]]
+        return [[(" Reading hardware...", "dim")]]
     now = readings[-1]
     spark = _Spark(readings, max(0, min(MOST_CELLS, width - NAME_CELLS - VALUE_CELLS - 4)), glyphs)
     lines: list[Line] = []
     for at, gpu in enumerate(now.gpus):
         lines += [*_gpu_lines(gpu, at, spark, width, glyphs), []]
     if now.trouble:
-        lines += [[(" There is a GPU here, but it cannot be read.", "bad")]]
+        lines += [[(" The GPU cannot be read.", "bad")]]
         lines += [[(f" {one_line(now.trouble)}", "")], []]
     elif not now.gpus:
-        lines += [[(" No GPU is here, or none is left to finetop: the rest is below.", "dim")], []]
+        lines += [[(" No GPU found, or CUDA_VISIBLE_DEVICES hides all.", "dim")], []]
     free, total = now.disk_free, now.disk_total
     disk = f"{size(free)} free" if free is not None else NONE
     lines += [
-        [(" This machine", "title"), (f"  {now.cores} cores", "dim")],
+        [(" Machine", "title"), (f"  {now.cores} cores", "dim")],
         spark.line("CPU", f"{now.cpu:.0f} %", lambda one: one.cpu, 100),
         spark.line(
             "memory",
@@ -89,7 +89,7 @@ def machine_lines(
         [],
     ]
     span = readings[-1].moment - readings[0].moment
-    words = f" The last {duration(span)}, from nothing to all there is, or was seen."
+    words = f" Last {duration(span)}; full height is the limit or the maximum seen."
     lines.append([(words, "dim")])
     return lines
 
@@ -101,7 +101,7 @@ def _disk_used(one: HardwareSample) -> float | None:
 
 
 def _disk_words(total: int | None, folder: str) -> str:
-    return f"of {size(total)} at {folder}" if total else f"{folder} is not there"
+    return f"of {size(total)} at {folder}" if total else f"{folder} does not exist"
 
 
 def _gpu_lines(gpu: Gpu, at: int, spark: "_Spark", width: int, glyphs: Glyphs) -> list[Line]:
@@ -132,12 +132,12 @@ def _gpu_lines(gpu: Gpu, at: int, spark: "_Spark", width: int, glyphs: Glyphs) -
     for place, one in enumerate(gpu.occupants):
         name = "processes" if place == 0 else ""
         memory = NONE if one.memory is None else size(one.memory)
-        words = f"{memory:>9}  {one.pid:>8}  {one_line(one.owner) or '(not ours to see)'}"
+        words = f"{memory:>9}  {one.pid:>8}  {one_line(one.owner) or '(no permission)'}"
         words += f"  {one_line(one.name)}"
         room = width - NAME_CELLS - 3
         lines.append([(f"   {name:<{NAME_CELLS}}", "dim"), (fit(words, room, glyphs.ellipsis), "")])
     if not gpu.occupants:
-        lines.append([(f"   {'processes':<{NAME_CELLS}}", "dim"), ("none that can be seen", "dim")])
+        lines.append([(f"   {'processes':<{NAME_CELLS}}", "dim"), ("none visible", "dim")])
     return lines
 
 

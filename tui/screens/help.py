@@ -9,9 +9,9 @@ from tui.styled_text import Line
 from tui.widgets.pager import Pager
 
 FILTERS = (
-    ('word "a b" /re/', "A word, several, a regular expression; not before it: all others."),
-    ("a b, a and b", "Both; a or b: one of them; ( ) hold together."),
-    ("state:running", "Of runs also name, state, tag, on, how, note and kind."),
+    ('word "a b" /re/', "Word, phrase, regular expression; not excludes."),
+    ("a b, a and b", "Both; a or b: either; ( ) group."),
+    ("state:running", "For runs: name, state, tag, base, method, note, kind."),
 )
 
 
@@ -42,14 +42,14 @@ def help_lines(first: str) -> list[Line]:
                 lines.append([(f"  {faces(key):<16}", "key"), (key.help, "")])
         lines.append([])
     lines.append([("Lists", "title")])
-    lines.append([(f"  {'up down j k':<16}", "key"), ("Move; pages and ends too.", "")])
-    lines.append([(f"  {'tab':<16}", "key"), ("The next pane or field.", "")])
+    lines.append(
+        [(f"  {'up down j k':<16}", "key"), ("Move; also page up, page down, home, end.", "")]
+    )
+    lines.append([(f"  {'tab':<16}", "key"), ("Next pane or field.", "")])
     lines.append([])
-    lines.append([("Filters of runs, and in Watch of tags", "title")])
+    lines.append([("Filters of runs; in Watch: of tags", "title")])
     for form, meaning in FILTERS:
         lines.append([(f"  {form:<16}", "key"), (meaning, "")])
     lines.append([])
-    lines.append(
-        [("In a field letters and digits are text; esc leaves it. esc closes this.", "dim")]
-    )
+    lines.append([("In a text field, letters and digits are text; esc leaves the field.", "dim")])
     return lines

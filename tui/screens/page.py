@@ -45,7 +45,7 @@ class Page(Screen[None]):
     """Whether it lies over another page, and closes before another is shown."""
     initial_focus: ClassVar[str] = ""
     """Selector of the list that has the focus at first, and after `esc`."""
-    filter_hint: ClassVar[str] = "a word to find"
+    filter_hint: ClassVar[str] = "text to find"
     """What can be typed after `/`."""
 
     def __init__(self) -> None:

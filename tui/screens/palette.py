@@ -10,7 +10,7 @@ from tui.screens.page import Page
 from tui.screens.pick_window import FilterField, Picked, PickWindow
 from tui.widgets.table import Column, TableRow
 
-_COLUMNS = (Column("key", 12), Column("what it does", 20, 60))
+_COLUMNS = (Column("key", 12), Column("action", 20, 60))
 
 
 def pick_command(page: Page, run: Callable[[str], Any]) -> AwaitMount:
@@ -31,8 +31,8 @@ def pick_command(page: Page, run: Callable[[str], Any]) -> AwaitMount:
     window = PickWindow(
         _COLUMNS,
         rows(""),
-        field=FilterField("a command", rows),
-        empty="No command is called so.",
+        field=FilterField("command", rows),
+        empty="No matching commands.",
         head=False,
     )
     return window.open(page.app, receive)

@@ -9,7 +9,7 @@ from engine.text import one_line
 from tui.screens.pick_window import FilterField, Multi, Picked, PickWindow
 from tui.widgets.table import Column, TableRow
 
-_KEYS = "space pins   enter goes there   esc as before"
+_KEYS = "space pin   enter select   esc cancel"
 
 
 def pick_tags(
@@ -40,8 +40,8 @@ def pick_tags(
         rows(""),
         chosen=chosen,
         multi=Multi(pinned),
-        field=FilterField("part of a tag", rows),
+        field=FilterField("filter", rows),
         keys=_KEYS,
-        empty="No tag is like this.",
+        empty="No matching tags.",
         head=False,
     ).open(app, receive)

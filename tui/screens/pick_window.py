@@ -314,8 +314,8 @@ def pick_option(
         for one in options
     ]
     columns = Column(title, 22, 40), Column(" ", 12, 44)
-    keys = "enter takes it   esc leaves it"
-    pick_row(app, PickWindow(columns, rows, chosen=chosen, keys=keys, empty="Nothing."), take)
+    keys = "enter select   esc cancel"
+    pick_row(app, PickWindow(columns, rows, chosen=chosen, keys=keys, empty="Nothing found."), take)
 
 
 def pick_row(app: App[Any], window: PickWindow, take: Callable[[str], None]) -> None:

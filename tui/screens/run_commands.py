@@ -1,6 +1,7 @@
-"""What a key does to a run: stop more and more firmly, cancel, move up, resume, extend, delete.
+"""What a key does to a run: stop, cancel, move up, resume, extend, delete.
 
-Asks first where that is due, and does the rest on a thread. Knows no list: the run is given.
+Stopping escalates: a request, SIGTERM, SIGKILL. Asks for confirmation where that is due, and works
+on a thread. Knows no list: the run is a parameter.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,11 +18,19 @@ from tui.screens.page import Page
 from tui.snapshots import RunRow
 
 _FIRMER = {
-    "ask": ("SIGTERM", "It was asked to stop. Send SIGTERM?", "It ends at once, and may not save."),
-    "SIGTERM": ("SIGKILL", "Kill it with SIGKILL?", "It ends as crashed; resume still works."),
+    "ask": (
+        "SIGTERM",
+        "It is already stopping. Send SIGTERM?",
+        "It stops immediately and may not save a checkpoint.",
+    ),
+    "SIGTERM": (
+        "SIGKILL",
+        "Kill it with SIGKILL?",
+        "Its state becomes crashed; resume still works.",
+    ),
 }
 _SENT = {
-    "ask": "asked to stop; it saves first. s again is firmer",
+    "ask": "stopping after a checkpoint; press s again for SIGTERM",
     "SIGTERM": "sent SIGTERM",
     "SIGKILL": "sent SIGKILL",
 }
@@ -88,7 +97,7 @@ class RunCommands:
 
         def move() -> str:
             place = self._page.services.actions.move(row.view.record.id, by)
-            return f"{name_of(row)} is #{place} in line now"
+            return f"{name_of(row)} is now #{place} in the queue"
 
         self.run_in_thread(move)
 
@@ -99,7 +108,10 @@ class RunCommands:
             self._extend(row)
         elif row.view.state is State.LOST:
             host = one_line(row.view.status.host) if row.view.status else "another host"
-            detail = f"It ran on {host}. If it still runs there, two would write to one place."
+            detail = (
+                f"It ran on {host}. If it still runs there, two workers would write to one "
+                "directory."
+            )
             title = f"Adopt {name_of(row)} and resume it here?"
             self._confirm(title, detail, lambda: self._resume(row, adopt=True))
         else:
@@ -142,7 +154,7 @@ class RunCommands:
     def _cancel(self, row: RunRow) -> None:
         def cancel() -> str:
             self._page.services.actions.cancel(row.view.record.id)
-            return f"{name_of(row)} waits no longer; r puts it in line again"
+            return f"{name_of(row)} removed from the queue; r queues it again"
 
         self.run_in_thread(cancel)
 
@@ -164,13 +176,13 @@ class RunCommands:
         if not needed.why:
             self._page.app.push_screen(MoreWindow(name_of(row), recipe, needed), answer)
             return
-        title = f"{name_of(row)} ended early: {needed.why}. Go on?"
-        detail = f"{needed.setting} becomes {needed.value}."
+        title = f"{name_of(row)} ended early: {needed.why}. Resume?"
+        detail = f"Resuming sets {needed.setting} to {needed.value}."
         self._confirm(title, detail, lambda: answer(needed.change))
 
     def _resume(self, row: RunRow, *, adopt: bool = False, changes: Sequence[str] = ()) -> None:
         def resume() -> str:
             self._page.services.actions.resume(row.path, adopt=adopt, changes=changes)
-            return f"{name_of(row)} goes on{', with ' if changes else ''}{' '.join(changes)}"
+            return f"{name_of(row)} resumed{', with ' if changes else ''}{' '.join(changes)}"
 
         self.run_in_thread(resume)

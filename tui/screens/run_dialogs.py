@@ -50,12 +50,12 @@ class NoteWindow(_Form):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             head = Lines()
-            head.show([(f"{self._name_of_run}: note, and tags with commas between", "strong")])
+            head.show([(f"{self._name_of_run}: note, and tags separated by commas", "strong")])
             yield head
             yield TextField(one_line(self._notes.note), hint="a note", id="note")
             yield TextField(one_line(", ".join(self._notes.tags)), hint="tags", id="tags")
             keys = Lines()
-            keys.show([("enter keeps them   tab the other field   esc leaves them", "dim")])
+            keys.show([("enter save   tab next field   esc cancel", "dim")])
             yield keys
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -80,16 +80,18 @@ class RemoveWindow(_Form):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             head, where, warning, state = Lines(), Lines(), Lines(), Lines(id="typed")
-            head.show([(f"Delete {self._name_of_run} for ever?", "strong")])
+            head.show([(f"Permanently delete {self._name_of_run}?", "strong")])
             where.show([(self._where, "")])
             yield head
             yield where
             if self._children:
-                builds = "run builds" if self._children == 1 else "runs build"
-                warning.show([(f"{self._children} {builds} on it, and could not be used.", "warn")])
+                builds = "run depends" if self._children == 1 else "runs depend"
+                warning.show(
+                    [(f"{self._children} {builds} on it, and would become unusable.", "warn")]
+                )
                 yield warning
             yield TextField(hint=f"type {self._name_of_run}", id="name")
-            state.show([("enter deletes it   esc keeps it", "dim")])
+            state.show([("enter delete   esc cancel", "dim")])
             yield state
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -97,7 +99,7 @@ class RemoveWindow(_Form):
             self.dismiss(True)
         else:
             line: list[Piece] = [
-                ("That is not its name; nothing was deleted.   esc keeps it", "bad")
+                ("The name does not match; nothing was deleted.   esc cancel", "bad")
             ]
             self.query_one("#typed", Lines).show(line)
 
@@ -117,14 +119,14 @@ class MoreWindow(_Form):
     def compose(self) -> ComposeResult:
         head, note, state = Lines(), Pager(), Lines(id="typed")
         head.show([(f"{self._name_of_run} is done", "strong")])
-        question = f"It had {self._done:g} {self._unit}. How many in all?"
+        question = f"It trained for {self._done:g} {self._unit}. New total:"
         warning = schedule_note(self._recipe, changed(self._recipe, [self._needed.change]))
         note.show([[(warning, "warn")], [(question, "")]] if warning else [[(question, "")]])
         with Vertical(classes="dialog"):
             yield head
             yield note
             yield TextField(self._needed.value, hint=self._unit, id="more")
-            state.show([("enter goes on   esc leaves it", "dim")])
+            state.show([("enter resume   esc cancel", "dim")])
             yield state
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -138,10 +140,10 @@ class MoreWindow(_Form):
         if (recipe.training.max_steps or recipe.training.epochs) > self._done:
             self.dismiss(change)
         else:
-            self._refuse(f"it has {self._done:g} already")
+            self._refuse(f"must be greater than {self._done:g}")
 
     def _refuse(self, why: str) -> None:
-        self.query_one("#typed", Lines).show([(f"{one_line(why)}   esc leaves it", "bad")])
+        self.query_one("#typed", Lines).show([(f"{one_line(why)}   esc cancel", "bad")])
 
 
 class DifferenceWindow(Dialog[None]):
@@ -156,10 +158,10 @@ class DifferenceWindow(Dialog[None]):
         count = f"{number} setting{'s' * (number != 1)} differ{'s' * (number == 1)}"
         lines: list[Line] = [
             [(left, "base"), (f" {arrow} ", "dim"), (right, "tuned")],
-            [(count if differences else "Every setting is the same.", "dim")],
+            [(count if differences else "All settings are identical.", "dim")],
             [],
         ]
-        super().__init__([*lines, *difference_lines(differences, arrow)], "esc closes")
+        super().__init__([*lines, *difference_lines(differences, arrow)], "esc close")
 
 
 def difference_lines(differences: Sequence[Difference], arrow: str, width: int = 66) -> list[Line]:
@@ -196,7 +198,7 @@ def pick_group(
 
     `settings` has the values of each; "" is for no groups.
     """
-    rows = [TableRow("", ((("nothing", ""),), (("no groups", "dim"),)))]
+    rows = [TableRow("", ((("none", ""),), (("no groups", "dim"),)))]
     for name, values in settings.items():
         listed = ", ".join(one_line(said(value)) for value in values[:6])
         rows.append(TableRow(name, (((one_line(name), ""),), ((f"{len(values)}: {listed}", ""),))))

@@ -8,7 +8,9 @@ from engine.errors import EngineError
 from tui.formatting import state_words
 from tui.snapshots import RunRow
 
-RUN_FIELDS = ("name", "state", "tag", "on", "how", "note", "kind")
+RUN_FIELDS = ("name", "state", "tag", "base", "method", "note", "kind")
+_OLD_FIELDS = {"on": "base", "how": "method"}
+"""Earlier names of fields: saved filters may still have them."""
 
 
 def parse_run_filter(text: str) -> Filter:
@@ -16,7 +18,7 @@ def parse_run_filter(text: str) -> Filter:
 
     Raises EngineError for what cannot be understood.
     """
-    return parse(text, RUN_FIELDS)
+    return parse(text, (*RUN_FIELDS, *_OLD_FIELDS))
 
 
 def subject_of(row: RunRow) -> Subject:
@@ -25,16 +27,17 @@ def subject_of(row: RunRow) -> Subject:
     name, state = view.record.name, state_of(row)
     notes = (*(f"#{tag}" for tag in view.notes.tags), view.notes.note)
     texts = (name,) if log else (name, view.record.id, view.base, view.method, state_words(view))
-    return {
+    fields = {
         "": (*texts, *notes),
         "name": (name,),
         "state": (state,) if state else (),
         "tag": row.tags,
-        "on": (view.base,),
-        "how": (view.method,),
+        "base": (view.base,),
+        "method": (view.method,),
         "note": notes,
         "kind": (str(log.kind) if log else view.record.kind,),
     }
+    return fields | {old: fields[name] for old, name in _OLD_FIELDS.items()}
 
 
 def state_of(row: RunRow) -> str:

@@ -120,22 +120,22 @@ def levels_of(values: Sequence[float], cells: int) -> list[float]:
 
 
 def _shares_line(shift: Shift, base: str, glyphs: Glyphs) -> Line:
-    line: list[Piece] = [(f" token shift against {base}", "strong")]
+    line: list[Piece] = [(f" token shift vs {base}", "strong")]
     shares = shift.shares
     for kind in KINDS:
         before, after = brackets(kind, glyphs)
         line.append((f"  {before}{kind}{after} {shares[kind]:.0%}", ROLES[kind]))
     count = len(shift.tokens)
-    line.append((f"  KL {nats(shift.kl)} nats a token, n={count}", "dim"))
+    line.append((f"  KL {nats(shift.kl)} nats/token, n={count}", "dim"))
     if not shift.greedy:
-        line.append(("  sampled, so ranks are of drawn tokens", "warn"))
+        line.append(("  sampled, so ranks are of sampled tokens", "warn"))
     return line
 
 
 def _curve_line(shift: Shift, at: int, width: int, glyphs: Glyphs) -> Line:
     values = [token.kl for token in shift.tokens]
     top = max(values)
-    head, tail = " KL by position  ", f"  most {nats(top)} at {values.index(top) + 1}"
+    head, tail = " KL by position  ", f"  max {nats(top)} at {values.index(top) + 1}"
     levels = levels_of(values, width - len(head) - len(tail) - 1)
     if not levels:
         return [(head, "dim")]

@@ -15,8 +15,12 @@ from engine.state_files import StateFile, decode_record, encode_record
 from tui.snapshots import Spark
 
 SCHEMA = 1
-JOB_COLUMNS = ("", "run", "on", "how", "progress", "left", "loss", "eval", "ppl", "forgot")
+JOB_COLUMNS = (
+    "", "run", "base", "method", "progress", "ETA", "loss", "eval", "ppl", "forgetting",
+)  # fmt: skip
 """What jobs can be sorted by; the first is as they were started, families together."""
+_RENAMED_COLUMNS = {"on": "base", "how": "method", "left": "ETA", "forgot": "forgetting"}
+"""Earlier names of columns, which saved orders still have."""
 STEP, CHANGED = "step", "changed"
 LOG_COLUMNS = ("", STEP, CHANGED)
 """What logs can be sorted by, beside any tag; the first is by name."""
@@ -72,5 +76,9 @@ def _file(root: Path) -> StateFile[SortOrder]:
 
 
 def _upgrade(order: dict[str, Any]) -> dict[str, Any]:
-    """What earlier versions called otherwise, by its name of today."""
-    return {"descending": order["falling"], **order} if "falling" in order else order
+    """A saved order by today's names of fields and columns."""
+    order = {"descending": order["falling"], **order} if "falling" in order else dict(order)
+    column = order.get("column")
+    if isinstance(column, str):
+        order["column"] = _RENAMED_COLUMNS.get(column, column)
+    return order

@@ -179,7 +179,7 @@ class TokensPage(Page):
         self.open()
 
     def _warn(self, error: EngineError) -> None:
-        text = one_line(f"The choice is not remembered: {error.detail}")
+        text = one_line(f"The choice could not be saved: {error.detail}")
         self.services.notify_user(text, "warning")
 
     def _ask(self) -> None:

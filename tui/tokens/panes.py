@@ -224,21 +224,24 @@ class TokenPanes(Vertical):
                 (f"  {len(text):,} characters, {len(text.encode('utf-8', 'replace')):,} bytes", ""),
             ]
             if data.left_out and self.text_name == YOURS:
-                line.append((f"  cut: {data.left_out:,} characters left out", "warn"))
+                line.append((f"  +{data.left_out:,} truncated", "warn"))
             if is_right_to_left(text):
                 line.append((f"  {RTL_NOTE}", "dim"))
         elif self.view != "texts":
             roles = ", ".join(message.role for message in data.conversation)
-            line += [(roles, "strong"), ("  and an answer opened" if data.opens_answer else "", "")]
+            line += [
+                (roles, "strong"),
+                ("  with generation prompt" if data.opens_answer else "", ""),
+            ]
         if data.is_busy:
-            line.append(("  reading ...", "dim"))
+            line.append(("  loading...", "dim"))
         line += [(f"  ! {one_line(note)}", "warn") for note in self._notes()]
         count, fits = len(self._panes()), self._room()
         if self.shows_blocks and count > fits:
             first = self._first + 1
             last = min(first + fits - 1, count)
             shown = f"{first}-{last}" if last > first else f"{first}"
-            line.insert(1, (f"panes {shown} of {count}, ] turns  ", "dim"))
+            line.insert(1, (f"panes {shown} of {count}, ] next  ", "dim"))
         status.show(line)
 
     def _notes(self) -> tuple[str, ...]:
@@ -307,7 +310,7 @@ class TokenPanes(Vertical):
             return error_lines(EngineError(*output.trouble))
         if self._data.trouble is not None:
             return error_lines(self._data.trouble)
-        return [[("no tokens" if is_read else "reading ...", "dim")]]
+        return [[("no tokens" if is_read else "loading...", "dim")]]
 
     def _update_sheet(self) -> None:
         sheet = self.query_one("#token-sheet", Pager)
@@ -336,7 +339,7 @@ class TokenPanes(Vertical):
             if output.trouble:
                 return [*lines, *error_lines(EngineError(*output.trouble))]
             if rendered is None:
-                return [*lines, [("reading ...", "dim")]]
+                return [*lines, [("loading...", "dim")]]
             if rendered.trouble:
                 return [*lines, [(one_line(rendered.trouble), "bad")]]
             for note in rendered.notes:
@@ -346,7 +349,7 @@ class TokenPanes(Vertical):
             return [
                 *lines,
                 [],
-                [("They write the same.", "good")],
+                [("The rendered texts are identical.", "good")],
                 [(spell(texts[0].text, self._glyphs, spaces=False), "")],
             ]
         return [*lines, [], *difference_lines(texts[0], texts[1], self._glyphs)]

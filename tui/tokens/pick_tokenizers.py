@@ -32,9 +32,9 @@ def pick_tokenizers(
         COLUMNS,
         known.rows,
         multi=Multi(chosen, most=MOST, numbered=True),
-        field=EntryField("tab: a path of tokenizer.json, folder, .model or .gguf", known.enter),
+        field=EntryField("tab: path of a tokenizer.json, folder, .model or .gguf", known.enter),
         keys=known.keys,
-        empty="looking ...",
+        empty="searching...",
         lines=None,
         on_open=known.search,
     ).open(page.app, receive)
@@ -58,10 +58,10 @@ class _KnownTokenizers:
         ]
 
     def keys(self, window: PickWindow) -> str:
-        searching = "looking ...  " if self._searching else ""
+        searching = "searching...  " if self._searching else ""
         count = len(window.marked)
-        full = f"  {MOST} at most" if count == MOST else ""
-        return f"{searching}space marks, enter takes {count}, tab a path{full}"
+        full = f", at most {MOST}" if count == MOST else ""
+        return f"{searching}space mark, enter use {count}, tab path{full}"
 
     def search(self, window: PickWindow) -> None:
         """Have the folders searched, and list what is found."""

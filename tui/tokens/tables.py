@@ -43,7 +43,7 @@ def counts_table(
             continue
         count = count_of(reading, name)
         if count is None:
-            lines.append([first, ("reading ...", "dim")])
+            lines.append([first, ("loading...", "dim")])
             continue
         unknown = f"{count.unknown:,}" if count.unknown else NONE
         lines.append(
@@ -101,7 +101,7 @@ def texts_table(
     for name in names:
         lines.append([(f" {pad(name, label - 1)}", ""), *_cells(shown, name, glyphs)])
     if len(parallel) > 1:
-        lines += [[], [(f" the same said: tokens for one of {parallel[0]}", "title")]]
+        lines += [[], [(f" parallel texts: tokens relative to {parallel[0]}", "title")]]
         times = "x" if glyphs.is_ascii else "×"
         for name in parallel[1:]:
             ratios = [_ratio(reading, name, parallel[0]) for _, reading in shown]
@@ -113,7 +113,7 @@ def texts_table(
     lost = [(name, reading, count) for name in names for _, reading in shown
             if (count := count_of(reading, name)) and count.lost]  # fmt: skip
     if lost:
-        lines += [[], [(" what decoding does not give back", "title")]]
+        lines += [[], [(" lost in the round trip", "title")]]
     for name, reading, count in lost:
         losses = one_line("; ".join(count.lost))
         lines.append([(f" {name}", ""), (f"  {one_line(reading.name)}: ", "dim"), (losses, "warn")])
@@ -123,12 +123,12 @@ def texts_table(
             lines.append([(f" {one_line(reading.name)}: {trouble}", "bad")])
     if rest:
         hidden = ", ".join(one_line(reading.name) for _, reading in rest)
-        lines += [[], [(f" no room for {hidden}: ] shows them", "dim")]]
+        lines += [[], [(f" not shown: {hidden}; press ]", "dim")]]
     lines += [
         [],
         [
             (
-                " t/word: tokens a word, a Chinese character is one; B/token: bytes a token",
+                " t/word: tokens per word (Chinese: per character); B/token: bytes per token",
                 "dim",
             )
         ],

@@ -24,7 +24,7 @@ Part = tuple[str, str, int]
 """Text of a block, its role, and which block it is."""
 LONGEST = 200
 """Characters of one block that are shown."""
-RTL_NOTE = "right to left: in reading order, first letter leftmost"
+RTL_NOTE = "right to left: shown in reading order, first letter leftmost"
 
 _NAMES = {
     "\u200b": "zwsp", "\u200c": "zwnj", "\u200d": "zwj", "\u2060": "wj", "\ufeff": "bom",
@@ -169,11 +169,11 @@ def describe(token: Token, at: int, count: int, glyphs: Glyphs) -> Line:
         return [
             (f"{at + 1:,}/{count:,} ", "dim"),
             (spell(token.text[:40], glyphs), "strong"),
-            (" is in no token: it is lost", "warn"),
+            (" is in no token (lost)", "warn"),
         ]
     several = f" ({len(token.ids)} tokens)" if len(token.ids) > 1 else ""
     ids = "id" if len(token.ids) == 1 else "ids"
-    facts = {"special": "special token", "unknown": "unknown to the vocabulary"}
+    facts = {"special": "special token", "unknown": "not in the vocabulary"}
     return [
         (f"{at + 1:,}/{count:,} ", "dim"),
         (spell(token.text[:40], glyphs) or "(no text)", "strong"),

@@ -165,7 +165,7 @@ class ChartBoard(Widget):
         self._renew_charts()
 
     def reload_settings(self) -> None:
-        """Draw by settings that came from elsewhere: those of last time."""
+        """Draw by settings that came from elsewhere: the saved ones."""
         self.lay_out()
         self._apply_settings()
         self._redraw()
@@ -376,7 +376,7 @@ class ChartBoard(Widget):
             if at < len(specs):
                 self._draw_chart(chart, self.chart_data[at], self._levels(at))
             else:
-                chart.show((), title="", missing=" " if specs else "no tag is like this")
+                chart.show((), title="", missing=" " if specs else "no matching tags")
 
     def _draw_chart(self, chart: Chart, data: ChartData, levels: list[Level]) -> None:
         status = self._detail.row.view.status if self._detail else None

@@ -43,7 +43,7 @@ class WatchPage(RunActions):
         self._detail: RunDetail | None = None
         self._overlay = Overlay(self, self._refresh_all)
         self._recalled = False
-        """Whether the chart settings of last time were asked for."""
+        """Whether the saved chart settings were requested."""
         self._shows_log = False
         """Whether the log has its turn where samples and log do not both fit."""
 
@@ -81,7 +81,7 @@ class WatchPage(RunActions):
             self.services.chart_settings.recall(self._use_recalled)
 
     def _use_recalled(self, note: str) -> None:
-        """Draw by the settings of last time."""
+        """Draw by the saved settings."""
         tag_filter = self.services.tags or self.services.chart_settings.view.tag_filter
         if tag_filter:
             self.filter_text = tag_filter
@@ -210,7 +210,7 @@ class WatchPage(RunActions):
         if self.board.draws_abandoned and not any(
             series.abandoned for series in self.board.series.values()
         ):
-            self.services.notify_user("No resume of this run left anything behind.")
+            self.services.notify_user("No resume discarded points of this run.")
 
     def action_pin(self) -> None:
         """Find a chart by its tag; pin some before the others."""
@@ -337,7 +337,7 @@ class WatchPage(RunActions):
         """The lines of numbers, at the cursor where there is one."""
         row = self.chosen
         if row is None:
-            self.query_one("#headline", Lines).show([(" No run to watch yet.", "dim")])
+            self.query_one("#headline", Lines).show([(" No runs to watch yet.", "dim")])
             return
         series = self.board.series
         self.query_one("#headline", Lines).show(headline(row, self.glyphs))
@@ -347,8 +347,8 @@ class WatchPage(RunActions):
         if self.board.filter_error:
             line = [(f" {self.board.filter_error}", "bad")]
         elif self.filter_text and not self.query("#filter"):  # as it was left last time
-            line = [*line, (" only tags like ", "dim"), (one_line(self.filter_text), "warn"),
-                    ("   esc shows all", "dim")]  # fmt: skip
+            line = [*line, (" tag filter: ", "dim"), (one_line(self.filter_text), "warn"),
+                    ("   esc show all", "dim")]  # fmt: skip
         self.query_one("#standing").display = bool(line)
         self.query_one("#standing", Lines).show(line)
 

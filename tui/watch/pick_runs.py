@@ -13,8 +13,8 @@ from tui.screens.tree_and_groups import lifted
 from tui.snapshots import RunRow
 from tui.widgets.table import Column, TableRow
 
-_KEYS = "space marks   c none   / filter   enter draws them   esc as before"
-_TYPED = "enter to the list   esc shows all"
+_KEYS = "space mark   c clear   / filter   enter draw   esc cancel"
+_TYPED = "enter to the list   esc show all"
 
 
 def pick_runs(
@@ -40,11 +40,11 @@ def pick_runs(
         take(frozenset(picked.marked))
 
     PickWindow(
-        (Column("draw beside it", 20, 70),),
+        (Column("overlay", 20, 70),),
         matching(""),
         multi=Multi(marked),
         field=FilterField(FILTER_HINT, matching, by_slash=True, keys=_TYPED),
         extra={"c": PickWindow.clear_marks},
         keys=_KEYS,
-        empty="No run is like this." if rows else "There is no other run.",
+        empty="No runs match the filter." if rows else "No other runs.",
     ).open(app, receive)

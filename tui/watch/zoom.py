@@ -60,7 +60,7 @@ def within(span: Span, extent: Span) -> Span:
 
 
 def remembered(window: Sequence[float], charts: Iterable[ChartData]) -> Span | None:
-    """The window of last time; None where there is none, or none of these curves has a point in
+    """The saved window; None where there is none, or none of these curves has a point in
     it: they may be another run's."""
     if len(window) != 2:
         return None

@@ -158,7 +158,7 @@ class Form(Vertical):
     def _update_group(self) -> None:
         title, count = self._groups[self._at].title, len(self._groups)
         self.query_one("#group", Lines).show(
-            [(title, "strong"), (f"  {self._at + 1} of {count}", "dim"), ("   m M f2 turn", "dim")]
+            [(title, "strong"), (f"  {self._at + 1} of {count}", "dim"), ("   m M f2 next", "dim")]
         )
 
     def _post_edited(self, entry: Input | Choice) -> None:

@@ -69,7 +69,7 @@ class CompareHandlers:
         strengths = requests.parse_strengths(request)
         if arm.is_endpoint or self._pool.locate(arm).adapter is None:
             raise EngineError(
-                "This arm has no adapter whose strength could be set.",
+                "This arm has no adapter strength.",
                 format_arm(arm),
                 "Choose an arm with an adapter.",
             )
@@ -233,9 +233,7 @@ class CompareHandlers:
 def describe(tokenizer: Any, ids: list[int]) -> Event:
     """Token ids as `CompareHandlers.pieces` tells them. Raises EngineError for an unknown one."""
     if ids and max(ids) >= len(tokenizer):
-        raise EngineError(
-            "There is no such token.", f"{max(ids)}; this tokenizer has {len(tokenizer)}"
-        )
+        raise EngineError("Unknown token id.", f"{max(ids)}; this tokenizer has {len(tokenizer)}")
     words = TokenSpelling(tokenizer)
     return {
         "text": decode_ids(tokenizer, ids),

@@ -49,9 +49,9 @@ class ModelPool:
         """Where an arm's weights lie. Raises EngineError, for an endpoint too."""
         if arm.is_endpoint:
             raise EngineError(
-                "An endpoint shows nothing but its answers.",
+                "An endpoint returns only answers.",
                 f"{arm.name} at {arm.checkpoint}",
-                "Its weights, tokens and template are not here to be looked at.",
+                "Weights, tokens and template of an endpoint are not available.",
             )
         return locate(arm, self.runs())
 
@@ -76,7 +76,7 @@ class ModelPool:
             if loaded_arm is not None:
                 return loaded_arm
             if not waits:
-                yield {"event": "loading", "message": "waiting: both models do not fit the memory"}
+                yield {"event": "loading", "message": "waiting: both models do not fit in memory"}
             waits = True
             yield None
         return None
@@ -91,7 +91,7 @@ class ModelPool:
             raise EngineError(
                 "The device ran out of memory.",
                 str(error).split("\n")[0],
-                "Ask for a shorter answer, or use device cpu.",
+                "Reduce max new tokens, or use device cpu.",
             ) from error
         finally:
             for loaded_arm in loaded_arms:

@@ -25,9 +25,9 @@ def parse_arms(request: Request) -> list[Arm]:
     """The arms of a comparison, each with a name of its own."""
     arms = request.get("arms")
     if not isinstance(arms, list) or not all(isinstance(one, str) for one in arms):
-        raise EngineError("The request needs arms, a list of texts.", repr(arms))
+        raise EngineError("The request needs arms, a list of strings.", repr(arms))
     if not 1 <= len(arms) <= MOST_ARMS:
-        raise EngineError(f"Compare 1 to {MOST_ARMS} arms.", f"{len(arms)} are given")
+        raise EngineError(f"Compare 1 to {MOST_ARMS} arms.", f"{len(arms)} were given")
     return arm_grammar.parse_arms(arms)
 
 
@@ -67,11 +67,11 @@ def parse_decode(request: Request) -> Decode:
     """The decode settings, all of which may be left out."""
     settings = request.get("decoding", {})
     if not isinstance(settings, dict):
-        raise EngineError("The decode settings are not an object.", str(settings))
+        raise EngineError("The decode settings are not a JSON object.", str(settings))
     wrong = validation.errors(Decode, settings)
     if wrong:
         raise EngineError(
-            "A decode setting cannot be used.",
+            "Invalid decode setting.",
             "\n".join(f"{name}: {reason}" for name, reason in wrong.items()),
         )
     return validation.build(Decode, settings)
@@ -117,7 +117,7 @@ def parse_text(request: Request, field: str, default: str | None = None) -> str:
     """A text; `default` where it is left out."""
     value: Any = request.get(field, default)
     if not isinstance(value, str):
-        raise EngineError(f"The request needs {field}, a text.", repr(value))
+        raise EngineError(f"The request needs {field}, a string.", repr(value))
     return value
 
 
@@ -125,5 +125,5 @@ def parse_number(request: Request, field: str, default: int, least: int = 1) -> 
     """A whole number of at least `least`."""
     value = request.get(field, default)
     if not isinstance(value, int) or value < least:
-        raise EngineError(f"The request needs {field}, a whole number.", repr(value))
+        raise EngineError(f"The request needs {field}, an integer.", repr(value))
     return value

@@ -69,7 +69,7 @@ class Server:
         os._exit(0)
 
     def serve(self) -> None:
-        """Work for ever: one step of each task in turn, new requests between the steps."""
+        """Loop without end: one step of each task in turn, new requests between the steps."""
         while True:
             for request in self._new_requests():
                 self._start(request)
@@ -94,12 +94,12 @@ class Server:
         try:
             request = json.loads(line)
         except (ValueError, RecursionError) as error:
-            self._refuse(None, EngineError("A request was not JSON.", str(error)))
+            self._refuse(None, EngineError("A request is not valid JSON.", str(error)))
             return
         identity = request.get("id") if isinstance(request, dict) else None
         if not isinstance(identity, str | int) or not isinstance(request.get("type"), str):
             start = line[:200].decode("utf-8", "replace")
-            self._refuse(None, EngineError("A request has an id and a type.", start))
+            self._refuse(None, EngineError("A request needs an id and a type.", start))
         elif request["type"] == "cancel":
             self._cancelled.add(request.get("target"))
             self.send(identity, "done")
@@ -150,8 +150,8 @@ class Server:
             traceback.print_exc()
             self._finish(identity)
             detail = f"{type(error).__name__}: {error}".rstrip(": ")
-            hint = "The companion's log has the traceback."
-            self._refuse(identity, EngineError("This met something unforeseen.", detail, hint))
+            hint = "See the companion's log for the traceback."
+            self._refuse(identity, EngineError("Unexpected error.", detail, hint))
         self._idle &= event is WAITING
         if event:
             self.send(identity, **event)

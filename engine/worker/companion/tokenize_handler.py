@@ -64,7 +64,7 @@ class TokenizeHandler:
         """
         if not refs or len(refs) > MOST_TOKENIZERS or len(texts) > MOST_TEXTS:
             raise EngineError(
-                "Too many tokenizers or texts." if refs else "No tokenizer is named.",
+                "Too many tokenizers or texts." if refs else "No tokenizer given.",
                 f"{len(refs)} tokenizers, {len(texts)} texts",
                 f"Up to {MOST_TOKENIZERS} tokenizers and {MOST_TEXTS} texts at once.",
             )
@@ -126,7 +126,7 @@ def _files(path: Path) -> list[Path]:
 def _strings(request: Request, field: str) -> list[str]:
     value = request.get(field)
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise EngineError(f"The request needs {field}, a list of texts.", repr(value)[:200])
+        raise EngineError(f"The request needs {field}, a list of strings.", repr(value)[:200])
     return value
 
 
@@ -137,5 +137,7 @@ def _pairs(value: object) -> list[tuple[str, str]]:
         for one in value
     )
     if not right or not isinstance(value, list):
-        raise EngineError("The request needs texts, a list of names and texts.", repr(value)[:200])
+        raise EngineError(
+            "The request needs texts, a list of names and strings.", repr(value)[:200]
+        )
     return [(one[0], one[1]) for one in value]

@@ -52,7 +52,7 @@ def _read_columns(path: Path) -> Iterator[RawRow]:
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         why = str(error).split("\n")[0].rstrip(".")
         raise EngineError(
-            f"{path.name} cannot be read: {why}", f"{path}, after row {line}", "Fetch it again."
+            f"{path.name} cannot be read: {why}", f"{path}, after row {line}", "Download it again."
         ) from error
 
 

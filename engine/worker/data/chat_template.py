@@ -87,16 +87,16 @@ def choose_template(tokenizer: Any, form: str | None = None, system: str = "") -
     """
     if tokenizer.eos_token is None:
         raise EngineError(
-            "The tokenizer has no end token.",
+            "The tokenizer has no EOS token.",
             str(tokenizer.name_or_path),
-            "Set eos_token in tokenizer_config.json: without it no answer can end.",
+            "Set eos_token in tokenizer_config.json: answers need it to end.",
         )
     own = own_template(tokenizer)
     if form == "chat" and own is None:
         raise EngineError(
             "This checkpoint has no chat template.",
             str(tokenizer.name_or_path),
-            "Use the template instruct, chatml or raw, or a Jinja file of your own.",
+            "Use the template instruct, chatml or raw, or a Jinja file.",
         )
     form = form or ("instruct" if own is None else "chat")
     if form == "chat":
@@ -107,7 +107,7 @@ def choose_template(tokenizer: Any, form: str | None = None, system: str = "") -
         return _tried(Template(path.name, _read(path), True, system), tokenizer, str(path))
     if form not in FORMS:
         raise EngineError(
-            f"There is no template {form!r}.",
+            f"Unknown template {form!r}.",
             hint=f"Use one of {', '.join(FORMS)}, or a file ending in {', '.join(SUFFIXES)}.",
         )
     notes: tuple[str, ...] = ()
@@ -117,8 +117,8 @@ def choose_template(tokenizer: Any, form: str | None = None, system: str = "") -
     if form == "chatml" and not _has_marks(tokenizer):
         text = template_texts.CHATML_WRITTEN
         notes = (
-            "the tokenizer has no <|im_start|> and <|im_end|>: the marks are written as letters, "
-            f"and answers end in its end token {tokenizer.eos_token}",
+            "the tokenizer has no <|im_start|> and <|im_end|>: they are encoded as plain text, "
+            f"and answers end with {tokenizer.eos_token}",
         )
     lead = "{{ bos_token }}" if leading_ids(tokenizer) else ""
     return Template(form, lead + text, takes_system=True, system=system, notes=notes)
@@ -156,7 +156,7 @@ def prompt_text(
     try:
         return template.render(turns, tokenizer, answer_next=True)
     except Fault as error:
-        raise EngineError("The chat template refuses this conversation.", error.reason) from error
+        raise EngineError("The chat template rejects this conversation.", error.reason) from error
 
 
 def prompt_ids(text: str, tokenizer: Any, form: str | None) -> list[int]:
@@ -176,7 +176,7 @@ def render_prompt(
     """Token ids to generate from: `prompt_ids` of `prompt_text`. Raises EngineError where empty."""
     ids = prompt_ids(prompt_text(messages, tokenizer, form, system, prefix), tokenizer, form)
     if not ids:
-        raise EngineError("The prompt is empty.", hint="Write something to answer.")
+        raise EngineError("The prompt is empty.", hint="Enter a prompt.")
     return ids
 
 
@@ -224,7 +224,7 @@ def _read(path: Path) -> str:
         raise EngineError("The template is not UTF-8 text.", f"{path}:{line}") from error
     if not text.strip():
         reason = f"it has {len(data):,} bytes" if data else "it is empty"
-        raise EngineError("This file is no chat template.", f"{path}: {reason}")
+        raise EngineError("The file contains no chat template.", f"{path}: {reason}")
     return text.replace("\r\n", "\n")
 
 
@@ -244,14 +244,14 @@ def _tried(template: Template, tokenizer: Any, where: str) -> Template:
         raise EngineError(
             "The chat template does not render.",
             f"{name}:{error.line}: {error.reason}" if error.line else f"{name}: {error.reason}",
-            "Mend it, or use the template instruct, chatml or raw.",
+            "Correct it, or use the template instruct, chatml or raw.",
         ) from None
     if len(rendered) > _LONGEST_PROBE or _WORD not in rendered:
-        what = "leaves out what the user says" if _WORD not in rendered else "writes without an end"
+        what = "omits user messages" if _WORD not in rendered else "never ends its output"
         raise EngineError(
             f"The chat template {what}.",
             name,
-            "It must write message.content for every message in messages.",
+            "It must output message.content of every message.",
         )
     try:
         with template_sandbox.limited_memory():
@@ -261,7 +261,7 @@ def _tried(template: Template, tokenizer: Any, where: str) -> Template:
         takes = False
     notes = []
     if not takes:
-        notes.append("it takes no system message: that is put into the first user turn")
+        notes.append("it has no system role: the system prompt is put into the first user message")
     if "strftime_now" in template.text or "date_string" in template.text:
-        notes.append(f"it writes the date, which is always {template_texts.DATE} here")
+        notes.append(f"it contains the date, fixed to {template_texts.DATE} here")
     return Template(template.name, template.text, takes, template.system, tuple(notes))

@@ -34,24 +34,24 @@ class Counts:
 
 def describe(counts: Counts, trained: int, max_length: int) -> Iterator[str]:
     """A line for each number that is worth one; `trained` rows are trained on in an epoch."""
-    unfit = f", {counts.rejected:,} of them cannot be used" if counts.rejected else ""
-    yield f"{counts.read:,} rows were read{unfit}"
+    unfit = f", {counts.rejected:,} rejected" if counts.rejected else ""
+    yield f"{counts.read:,} rows read{unfit}"
     if counts.cut:
-        yield f"{counts.cut:,} rows were cut at {max_length:,} tokens"
+        yield f"{counts.cut:,} rows truncated at {max_length:,} tokens"
     if counts.too_long:
-        yield f"{counts.too_long:,} rows were dropped: longer than {max_length:,} tokens"
+        yield f"{counts.too_long:,} rows dropped: longer than {max_length:,} tokens"
     if counts.grouped:
-        yield f"{counts.grouped:,} training rows were left out: their group is in the eval rows"
+        yield f"{counts.grouped:,} training rows dropped: their group is in the eval rows"
     if counts.duplicates or counts.leaked:
         yield (
-            f"{counts.duplicates:,} training rows come twice, {counts.leaked:,} eval rows occur in "
-            f"training; {counts.dropped or 'no'} rows were dropped for it"
+            f"{counts.duplicates:,} duplicate training rows, {counts.leaked:,} eval rows also in "
+            f"training; {counts.dropped or 'no'} rows dropped"
         )
     if counts.asked:
-        yield f"{counts.asked:,} eval rows ask what training answers otherwise"
+        yield f"{counts.asked:,} eval prompts also in training, with another answer"
     if counts.replayed:
         again = (
             "" if counts.replay_pool == counts.replayed else f" ({counts.replay_pool:,} distinct)"
         )
         share = counts.replayed / trained
-        yield f"{counts.replayed:,} of {trained:,} rows are replayed{again}: {share:.1%}"
+        yield f"{counts.replayed:,} of {trained:,} rows are replay{again}: {share:.1%}"

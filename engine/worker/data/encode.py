@@ -81,7 +81,7 @@ def encode_messages(
     try:
         text, spans = find_answers(messages, tokenizer, template)
     except Fault as error:
-        return _refused(f"the chat template refuses this row: {error.reason}")
+        return _refused(f"the chat template rejects this row: {error.reason}")
     except Unreadable as error:
         return _refused(str(error))
     return fit(Encoded(*tokenise(text, spans, tokenizer), 0, True, ""), max_length, too_long)
@@ -96,13 +96,13 @@ def fit(whole: Encoded, max_length: int, too_long: str = "truncate") -> Encoded:
         whole, input_ids=whole.input_ids[:max_length], labels=whole.labels[:max_length], cut=cut
     )
     if cut and too_long == "drop":
-        reason = f"it has {len(whole.input_ids)} tokens, and {max_length} is the limit"
+        reason = f"{len(whole.input_ids)} tokens, more than max_length {max_length}"
         return replace(row, kept=False, reason=reason)
     if row.target_tokens:
         return row
     first = next((at for at, label in enumerate(whole.labels) if label != IGNORE_INDEX), None)
-    reason = f"the prompt alone has {first} tokens, and {max_length} is the limit"
-    return replace(row, kept=False, reason=reason if first else "it has no token to learn")
+    reason = f"the prompt alone has {first} tokens, max_length is {max_length}"
+    return replace(row, kept=False, reason=reason if first else "no token to train on")
 
 
 def collate(batch: Sequence[Encoded], pad_id: int = 0) -> dict[str, Tensor]:

@@ -27,15 +27,15 @@ def find_answers(
     """The text up to the last answer's end, and the characters of each answer and its end token."""
     turns = [index for index, message in enumerate(messages) if message.role == "assistant"]
     if not turns:
-        raise Unreadable("the row has no answer to learn")
+        raise Unreadable("the row has no answer to train on")
     if turns[0] == 0:
-        raise Unreadable("the row starts with an answer: there is nothing that it answers")
+        raise Unreadable("the row starts with an answer instead of a prompt")
     text = template.render(messages[: turns[-1] + 1], tokenizer)
     spans: list[Span] = []
     for index in turns:
         prompt = template.render(messages[:index], tokenizer, answer_next=True)
         if not text.startswith(prompt):
-            raise Unreadable(f"the chat template rewrites what stands before answer {index}")
+            raise Unreadable(f"the chat template changes the text before answer {index}")
         last = index == turns[-1]
         upto = text if last else template.render(messages[: index + 1], tokenizer)
         start = len(prompt)
@@ -63,7 +63,7 @@ def _end_by_content(text: str, start: int, content: str, tokenizer: Any) -> int:
     """The same for an answer that a later turn made the template write differently (reasoning)."""
     at = text.find(content, start)
     if at < 0:
-        raise Unreadable("the chat template rewrites an earlier answer")
+        raise Unreadable("the chat template changes an earlier answer")
     end = at + len(content)
     following = re.compile(rf"\s*(?:{_marks(tokenizer)})").match(text, end)
     return following.end() if following else end

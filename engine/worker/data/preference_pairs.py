@@ -50,7 +50,7 @@ def check_preferences(recipe: TrainRecipe) -> None:
         raise EngineError(
             "Preference pairs cannot be packed.",
             "training.objective is dpo, and training.packing is true",
-            "Choose training.packing = false; training.group_by_length spares padding too.",
+            "Set training.packing = false; training.group_by_length also reduces padding.",
         )
 
 

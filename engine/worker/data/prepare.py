@@ -161,12 +161,12 @@ class _Encoder:
 
     def _encode_rejected(self, example: Example, chosen: Encoded) -> Encoded:
         if not example.rejected:
-            return Encoded([], [], 0, False, "no rejected answer to compare with")
+            return Encoded([], [], 0, False, "no rejected answer")
         rejected = self._encode(replace(example, messages=example.rejected))
         if not rejected.kept:
             return replace(rejected, reason=f"the rejected answer: {rejected.reason}")
         if rejected.input_ids == chosen.input_ids:
-            return Encoded([], [], 0, False, "the two answers do not differ")
+            return Encoded([], [], 0, False, "the two answers are identical")
         return rejected
 
     def _encode(self, example: Example) -> Encoded:
@@ -178,9 +178,9 @@ def _check_dpo(data: Data, replay: Replay) -> Data:
     """The data settings of a DPO run. Raises EngineError for what cannot go with it."""
     if replay.data:
         raise EngineError(
-            "Replayed answers are no pairs, and DPO learns from pairs.",
+            "Replay data has no preference pairs, which DPO needs.",
             f"replay.data = {replay.data!r}",
-            "Leave replay.data empty, or choose training.objective = sft.",
+            "Leave replay.data empty, or set training.objective = sft.",
         )
     return replace(data, answers="chosen")
 
@@ -189,9 +189,9 @@ def _check_pairs(data: Data, train: Sequence[RowExamples]) -> None:
     """Raise EngineError where no row at all has a rejected answer."""
     if not any(example.rejected for row in train for example in row):
         raise EngineError(
-            "DPO needs pairs of answers, and this data has none.",
+            "DPO needs preference pairs, and this data set has none.",
             data.train,
-            "Name the columns (data.columns.chosen, data.columns.rejected), or choose "
+            "Set the columns (data.columns.chosen, data.columns.rejected), or set "
             "training.objective = sft.",
         )
 
@@ -199,5 +199,5 @@ def _check_pairs(data: Data, train: Sequence[RowExamples]) -> None:
 def _refuse_all(rejects: Sequence[Reject]) -> EngineError:
     reasons = "\n".join(f"{one.file}:{one.line}: {one.reason}" for one in rejects[:5])
     return EngineError(
-        "No row is left to train on.", reasons, "Raise data.max_length, or mend the rows."
+        "No rows left to train on.", reasons, "Increase data.max_length, or correct the rows."
     )

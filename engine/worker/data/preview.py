@@ -126,7 +126,7 @@ def read_data(value: object, max_length: object = None) -> Data:
     """The data table of a recipe, or only the name of a data set. Raises EngineError."""
     table = {"train": value} if isinstance(value, str) else value
     if not isinstance(table, dict):
-        raise EngineError("The request needs data, a name or a recipe's table.", repr(value))
+        raise EngineError("The request needs data, a name or a recipe table.", repr(value))
     if max_length is not None:
         table = table | {"max_length": max_length}
     return _read(Data, "data", table)
@@ -135,7 +135,7 @@ def read_data(value: object, max_length: object = None) -> Data:
 def read_replay(value: object) -> Replay:
     """The replay table of a recipe; None mixes nothing in. Raises EngineError."""
     if value is not None and not isinstance(value, dict):
-        raise EngineError("The replay of a request is a recipe's table.", repr(value))
+        raise EngineError("The replay of a request must be a recipe table.", repr(value))
     return _read(Replay, "replay", value or {})
 
 
@@ -143,5 +143,5 @@ def _read(cls: type[T], name: str, table: dict[str, Any]) -> T:
     wrong = validation.errors(cls, table)
     if wrong:
         reasons = "\n".join(f"{name}.{key}: {reason}" for key, reason in wrong.items())
-        raise EngineError(f"A {name} setting cannot be used.", reasons)
+        raise EngineError(f"Invalid {name} setting.", reasons)
     return validation.build(cls, table)

@@ -53,9 +53,9 @@ def open_pool(
     rows = [row for row in sampled.rows if row_key(row) not in held]
     if not rows:
         raise EngineError(
-            "Nothing is left to replay: all its rows are held out.",
+            "No rows left to replay: all are eval rows.",
             f"replay.data = {replay.data}",
-            "Replay other data than what the run is measured on.",
+            "Use replay data that is not in the eval rows.",
         )
     return Pool(rows, sampled)
 
@@ -72,9 +72,9 @@ def take(pool: Pool, count: int, encode: Callable[[Example], T | None]) -> list[
         encoded += [one for one in map(encode, row) if one is not None]
     if not encoded and count:
         raise EngineError(
-            "No row of the replay data can be learned from.",
+            "No row of the replay data is usable.",
             f"{pool.rows[0][0].source} and {len(pool.rows) - 1:,} more",
-            "Raise data.max_length, or replay other data.",
+            "Increase data.max_length, or use other replay data.",
         )
     return [encoded[at % len(encoded)] for at in range(count)]
 

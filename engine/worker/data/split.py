@@ -83,7 +83,7 @@ def split(
         if not data.group:
             return list(rows), []
         raise EngineError(
-            f"All rows have the same {data.group!r}: none can be held out.",
+            f"All rows have the same {data.group!r}: no eval rows can be split off.",
             f"data.group = {data.group!r}, {len(rows):,} rows",
             "Choose another column, name eval rows, or set data.eval_fraction = 0.",
         )

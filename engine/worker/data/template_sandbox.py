@@ -59,16 +59,16 @@ def render(
             )
     except TemplateSyntaxError as error:
         line = error.lineno
-        reason = f"it does not parse: {error.message}"
+        reason = f"syntax error: {error.message}"
     except TemplateError as error:
         line, reason = _line(error.__traceback__), str(error)
     except _OutOfTime as error:
         line = _line(error.__traceback__)
-        reason = f"it takes longer than {SECONDS:g} s for one conversation"
+        reason = f"takes longer than {SECONDS:g} s for one conversation"
     except MemoryError as error:
-        line, reason = _line(error.__traceback__), "it fills the memory"
+        line, reason = _line(error.__traceback__), "exceeds the memory limit"
     except RecursionError as error:
-        line, reason = _line(error.__traceback__), "it calls itself without an end"
+        line, reason = _line(error.__traceback__), "recursion never ends"
     except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
         line, reason = _line(error.__traceback__), str(error)
     moved = pinned.count("\n") - text.count("\n")
@@ -77,13 +77,13 @@ def render(
 
 
 def check_powers(text: str) -> None:
-    """Refuse `**`: one power can take for ever, and nothing can interrupt it. Raises Fault."""
+    """Refuse `**`: one power can run without limit and cannot be interrupted. Raises Fault."""
     try:
         for line, kind, word in Environment(autoescape=False).lex(text):
             if (kind, word) == ("operator", "**"):
-                raise Fault("it computes a power (**), which no chat template needs", line)
+                raise Fault("uses the power operator (**), which is not allowed", line)
     except TemplateSyntaxError as error:
-        raise Fault(f"it does not parse: {error.message}", error.lineno) from None
+        raise Fault(f"syntax error: {error.message}", error.lineno) from None
 
 
 @contextmanager

@@ -222,15 +222,15 @@ def _alone(fact: Fact) -> list[tuple[str, str]]:
     if fact.weights is None:
         return lines
     if fact.trained is not None and _writes_otherwise(fact):
-        lines.append(("another template", f"{arm.name} was trained with another template"))
+        lines.append(("another template", f"{arm.name} was trained with a different template"))
     if fact.room is not None and fact.room < fact.decode.max_new_tokens:
         text = f"{arm.name}: the context leaves {max(0, fact.room)} tokens for the answer"
         lines.append(("truncated", text))
     if fact.trained_on and not fact.quantized:
-        text = f"{arm.name} learned on a {fact.trained_on} base, and speaks on a {fact.dtype} one"
+        text = f"{arm.name} was trained on a {fact.trained_on} base, but runs on {fact.dtype}"
         lines.append(("quantised", text))
     if fact.apart:
-        lines.append(("apart", f"{arm.name} needs a base of its own in memory"))
+        lines.append(("apart", f"{arm.name} needs a separate copy of the base in memory"))
     return lines
 
 
@@ -248,15 +248,15 @@ def _together(first: Fact, second: Fact, kl: float | None) -> tuple[str, str] | 
     same_place = _weights(first) == _weights(second)
     same_prompt = first.prompt == second.prompt and first.decode == second.decode
     if same_place and same_prompt:
-        return "same", f"{names} are the same: weights, prompt and decoding"
+        return "same", f"{names} are identical: weights, prompt and decoding"
     if same_place:
-        return "same weights", f"{names} are the same weights"
+        return "same weights", f"{names} have the same weights"
     if kl is None or kl >= NO_EFFECT:
         return None
     adapted = [one for one in (first, second) if _weights(one)[1] is not None]
     if len(adapted) == 1 and _weights(first)[0] == _weights(second)[0]:
         return "no effect", f"the adapter of {adapted[0].arm.name} has no effect: KL {kl:.1e}"
-    return ("same weights", f"{names} are the same weights") if kl == 0.0 else None
+    return ("same weights", f"{names} have the same weights") if kl == 0.0 else None
 
 
 def _weights(fact: Fact) -> tuple[Path, Path | None, float]:

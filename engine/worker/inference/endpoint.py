@@ -66,8 +66,8 @@ class Endpoint:
         """The text that has come since; None where nothing has. Raises EngineError."""
         if time.monotonic() - self._began > TOTAL_SECONDS:
             self.cancel()
-            detail = f"it has talked for {TOTAL_SECONDS / 60:g} minutes"
-            raise trouble(self.arm, "does not end", detail)
+            detail = f"no end after {TOTAL_SECONDS / 60:g} minutes"
+            raise trouble(self.arm, "did not finish its answer", detail)
         texts: list[str] = []
         with contextlib.suppress(queue.Empty):
             while self.finish is None:
@@ -119,8 +119,8 @@ class Endpoint:
         except EngineError as error:
             self._came.put(error)
         except TimeoutError:
-            failure = "it was silent for too long"
-            self._came.put(trouble(self.arm, "does not answer", failure, kind=EndpointGone))
+            failure = "no data received"
+            self._came.put(trouble(self.arm, "timed out", failure, kind=EndpointGone))
         except (OSError, http.client.HTTPException, ValueError) as error:
             if not self._cancelled:
                 reason = one_line(str(error)[:MOST_TOLD]) or type(error).__name__
@@ -168,7 +168,7 @@ def _body(arm: Arm, messages: Sequence[Message], decode: Decode) -> bytes:
     else:
         body["messages"] = [{"role": turn.role, "content": turn.content} for turn in turns]
     if not any(turn.content for turn in turns):
-        raise EngineError("The prompt is empty.", hint="Write something to answer.")
+        raise EngineError("The prompt is empty.", hint="Enter a prompt.")
     return json.dumps(body, allow_nan=False).encode()
 
 
@@ -178,9 +178,9 @@ def _headers(arm: Arm) -> dict[str, str]:
         key = os.environ.get(arm.key, "").strip()
         if not key or not key.isascii() or not key.isprintable():
             raise EndpointGone(
-                "The endpoint's key is not there.",
-                f"{arm.name}: the environment variable {arm.key} is not set, or holds no key",
-                f"Start finetop with {arm.key}=….",
+                "The endpoint's API key is missing.",
+                f"{arm.name}: the environment variable {arm.key} is not set or empty",
+                f"Set {arm.key} before starting finetop.",
             )
         headers["Authorization"] = f"Bearer {key}"
     return headers

@@ -50,7 +50,7 @@ def read_answer(arm: Arm, response: http.client.HTTPResponse) -> Iterator[str | 
         if text:
             yield text
     if finish is None:
-        raise trouble(arm, "broke its answer off", "the stream ended before the answer")
+        raise trouble(arm, "sent an incomplete answer", "the stream ended before the answer")
     yield End(finish)
 
 
@@ -58,7 +58,7 @@ def _whole(arm: Arm, reply: Mapping[str, Any]) -> Iterator[str | End]:
     """An answer that came at once: some servers do not stream."""
     choice = _choice(arm, reply)
     if choice is None:
-        raise trouble(arm, "sends no answer", "there are no choices in it")
+        raise trouble(arm, "sent no answer", "the reply has no choices")
     if text := _Thoughts().told(choice):
         yield text
     yield End(_finish(choice) or "stop")
@@ -70,7 +70,7 @@ def _events(arm: Arm, response: http.client.HTTPResponse) -> Iterator[bytes]:
     while line := response.readline(_LONGEST_LINE + 1):
         size += len(line)
         if len(line) > _LONGEST_LINE or size > MOST_BYTES:
-            raise trouble(arm, "sends too much", f"more than {size >> 20} MiB")
+            raise trouble(arm, "sent too much data", f"more than {size >> 20} MiB")
         if line.startswith(b"data:"):
             yield line[5:].strip()
 
@@ -81,9 +81,9 @@ def _load(arm: Arm, data: bytes) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         reply = None
     if not isinstance(reply, dict):
-        raise trouble(arm, "sends something else than an answer", _shown(data))
+        raise trouble(arm, "sent an invalid reply", _shown(data))
     if reply.get("error"):
-        raise trouble(arm, "reports an error", _shown(json.dumps(reply["error"]).encode()))
+        raise trouble(arm, "reported an error", _shown(json.dumps(reply["error"]).encode()))
     return reply
 
 
@@ -92,7 +92,7 @@ def _choice(arm: Arm, reply: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if not choices and isinstance(choices, list | None):
         return None
     if not isinstance(choices, list) or not isinstance(choices[0], dict):
-        raise trouble(arm, "sends something else than an answer", _shown(repr(choices).encode()))
+        raise trouble(arm, "sent an invalid reply", _shown(repr(choices).encode()))
     return choices[0]
 
 
@@ -137,15 +137,15 @@ def refusal(arm: Arm, response: http.client.HTTPResponse) -> EngineError:
     text = _shown(response.read(1 << 16))
     detail = f"{response.status} {one_line(response.reason[:80])}: {text}"
     if response.status in (401, 403):
-        hint = "Name the environment variable that holds its key: &key=VARIABLE."
-        return trouble(arm, "wants another key", detail, hint, EndpointGone)
+        hint = "Set the environment variable with its API key: &key=VARIABLE."
+        return trouble(arm, "rejected the API key", detail, hint, EndpointGone)
     if 300 <= response.status < 400:
-        hint = "Give the address that answers itself."
-        return trouble(arm, "sends elsewhere", detail, hint, EndpointGone)
+        hint = "Use the final URL."
+        return trouble(arm, "redirects", detail, hint, EndpointGone)
     if response.status == 404:
-        hint = "The address usually ends in /v1, and model= is a name that it lists."
-        return trouble(arm, "knows no such page or model", detail, hint, EndpointGone)
-    return trouble(arm, "refuses the question", detail)
+        hint = "The URL usually ends in /v1; model= must be a model that it lists."
+        return trouble(arm, "has no such path or model", detail, hint, EndpointGone)
+    return trouble(arm, "rejected the request", detail)
 
 
 def _shown(data: bytes) -> str:
@@ -156,7 +156,7 @@ def trouble(
     arm: Arm,
     what: str,
     detail: str,
-    hint: str = "Check the address, and that it runs.",
+    hint: str = "Check the URL, and that the server is running.",
     kind: type[EngineError] = EngineError,
 ) -> EngineError:
     key = os.environ.get(arm.key or "", "").strip()

@@ -167,8 +167,8 @@ def too_long(arm: Arm, tokens: int, context: int) -> EngineError:
     """What is said of a prompt that leaves no room for an answer."""
     return EngineError(
         "The prompt is longer than the model's context.",
-        f"{tokens} tokens; {arm.checkpoint} takes {context}",
-        "Shorten it.",
+        f"{tokens} tokens; the context of {arm.checkpoint} is {context}",
+        "Shorten the prompt.",
     )
 
 
@@ -206,9 +206,9 @@ class ModelCache:
         """
         if arm.strength != 1.0 and weights.adapter is None:
             raise EngineError(
-                "There is no adapter whose strength could be set.",
+                "There is no adapter to set a strength for.",
                 f"{arm.name}: {arm.checkpoint}",
-                "Leave out the @STRENGTH, or name an adapter before it.",
+                "Remove @STRENGTH, or add an adapter before it.",
             )
         asked_at = weights.tokenizer
         if arm.strength == 0:  # nothing of the adapter: the base itself, whatever the method
@@ -217,9 +217,9 @@ class ModelCache:
         apart = key[1] is not None
         if apart and arm.strength != 1.0 and weights.adapter and not can_be_scaled(weights.adapter):
             raise EngineError(
-                "This adapter has no strength to set.",
-                f"{weights.adapter}: it replaces the base's own weights, which are then gone",
-                "Leave out the @STRENGTH.",
+                "This adapter has no strength.",
+                f"{weights.adapter}: it replaces weights of the base",
+                "Remove @STRENGTH.",
             )
         model = self._kept.pop(key, None)
         if model is None:
@@ -235,10 +235,10 @@ class ModelCache:
             if apart:  # it was loaded for this adapter alone
                 del self._kept[key]
             raise
-        notes = (f"{weights.base.name} is loaded apart for {arm.name}",) if apart else ()
+        notes = (f"{weights.base.name} is loaded separately for {arm.name}",) if apart else ()
         loaded_arm = LoadedArm.of(arm, model, self._tokenizer(asked_at, model), adapter, notes)
         if asked_at != weights.base and self._has_own_template(loaded_arm, weights.base):
-            note = f"{arm.name} is asked by the template of its training, not by that of its base"
+            note = f"{arm.name} uses the template of its training, not that of its base"
             return replace(loaded_arm, notes=(*notes, note))
         return loaded_arm
 
@@ -256,9 +256,9 @@ class ModelCache:
         tokenizer = self._tokenizers.get(path) or loading.load_tokenizer(path)
         if len(tokenizer) > model.vocabulary:
             raise EngineError(
-                "The tokenizer does not fit this base.",
-                f"{path}: {len(tokenizer)} tokens, the model knows {model.vocabulary}",
-                "Name the base that the adapter was trained on.",
+                "The tokenizer does not match this base.",
+                f"{path}: {len(tokenizer)} tokens, the model has {model.vocabulary}",
+                "Use the base that the adapter was trained on.",
             )
         self._tokenizers[path] = tokenizer
         return tokenizer

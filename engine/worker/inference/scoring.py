@@ -151,7 +151,7 @@ def _case(
         shared -= 1
     if not shared or max(len(row.input_ids) for row in rows) > loaded_arm.model.context:
         raise EngineError(
-            "A row does not fit the model's context.",
+            "A row is longer than the model's context.",
             f"{max(len(row.input_ids) for row in rows)} tokens of {loaded_arm.model.context}",
         )
     return _Case(

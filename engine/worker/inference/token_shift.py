@@ -47,16 +47,19 @@ def read(loaded_arm: LoadedArm, prompt: Sequence[int], output: Sequence[int]) ->
     ids = [*prompt, *output]
     if len(ids) > loaded_arm.model.context:
         raise EngineError(
-            "The answer does not fit the context.",
-            f"{len(ids)} tokens; {loaded_arm.arm.checkpoint} takes {loaded_arm.model.context}",
+            "The answer is longer than the context.",
+            f"{len(ids)} tokens; the context of {loaded_arm.arm.checkpoint} is "
+            f"{loaded_arm.model.context}",
         )
     if ids and max(ids) >= loaded_arm.model.vocabulary:
         raise EngineError(
-            "These token ids are not of this model.",
-            f"{max(ids)}; {loaded_arm.arm.checkpoint} knows {loaded_arm.model.vocabulary} tokens",
+            "The token ids do not belong to this model.",
+            f"{max(ids)}; {loaded_arm.arm.checkpoint} has {loaded_arm.model.vocabulary} tokens",
         )
     if not prompt and output:
-        raise EngineError("The prompt is empty.", hint="The first token needs one before it.")
+        raise EngineError(
+            "The prompt is empty.", hint="Token shift needs at least one prompt token."
+        )
     if not output:
         return ArmLogits(
             loaded_arm.arm, loaded_arm.tokenizer, torch.zeros((0, loaded_arm.model.vocabulary))
@@ -76,7 +79,7 @@ def compare(base: ArmLogits, tuned: ArmLogits, sample: Sample) -> Shift:
         raise EngineError(
             "These two arms have different tokenizers.",
             f"{base.arm.name} and {tuned.arm.name}",
-            "Token shift compares token by token; read the answers side by side instead.",
+            "Token shift needs one tokenizer; compare the answers side by side instead.",
         )
     # The wider one has rows that only pad it.
     width = min(base.logits.shape[-1], tuned.logits.shape[-1])

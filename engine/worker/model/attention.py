@@ -44,9 +44,9 @@ def check_packing(model: Any) -> None:
     plain = model.get_base_model() if hasattr(model, "peft_config") else model
     name = type(plain).__name__
     if "position_ids" not in inspect.signature(plain.forward).parameters:
-        raise _leaky(name, "it takes no positions")
+        raise _leaky(name, "the model has no position ids")
     if any(isinstance(module, nn.Conv1d) for module in plain.modules()):
-        raise _leaky(name, "its convolutions reach from one into the next")
+        raise _leaky(name, "its convolutions span row boundaries")
     training = model.training
     model.eval()
     try:
@@ -57,7 +57,7 @@ def check_packing(model: Any) -> None:
     moved = max(float((after_one - other).abs().max()) for other in (after_other, alone))
     share = moved / float(alone.std())
     if not share <= (_EXACT if exact else _ROUNDED):
-        raise _leaky(name, f"another row before moves the logits by {share:.2g} of their spread")
+        raise _leaky(name, f"a preceding row changes the logits by {share:.2g} of their spread")
 
 
 def _probe(model: Any, other: int | None) -> Tensor:
@@ -78,6 +78,6 @@ def _probe(model: Any, other: int | None) -> Tensor:
 def _leaky(name: str, detail: str) -> EngineError:
     return EngineError(
         f"Rows cannot be packed for {name}.",
-        f"They would see each other: {detail}.",
-        "Choose training.packing = false; training.group_by_length spares padding too.",
+        f"Packed rows would affect each other: {detail}.",
+        "Set training.packing = false; training.group_by_length also reduces padding.",
     )

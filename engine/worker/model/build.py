@@ -71,9 +71,9 @@ def _load_whole(spec: ModelSpec) -> Any:
     stage, quantize = spec.stage, spec.recipe.method.quantize
     if quantize != "none":
         raise EngineError(
-            "Quantised weights cannot be learned.",
-            f"method.kind is full, and method.quantize is {quantize}",
-            "Choose method.kind = lora, or method.quantize = none.",
+            "Quantised weights cannot be trained.",
+            f"method.kind = full, method.quantize = {quantize}",
+            "Set method.kind = lora, or method.quantize = none.",
         )
     if stage.adapter is None:
         model = _load_base(spec, stage.base)
@@ -83,9 +83,9 @@ def _load_whole(spec: ModelSpec) -> Any:
         model = merge(stage.base, stage.adapter).to(spec.device, spec.formats.weights)
     if is_quantized(model):
         raise EngineError(
-            "Quantised weights cannot be learned.",
+            "Quantised weights cannot be trained.",
             f"{stage.base} is stored quantised",
-            "Choose method.kind = lora, or the model as it was before.",
+            "Set method.kind = lora, or use the unquantised model.",
         )
     model.config.use_cache = False
     return model.requires_grad_(True)
@@ -161,4 +161,4 @@ def _tell_differences(model: Any, recipe: TrainRecipe, say: Say) -> None:
         f"{name} {has} (not {wants})" for name, (has, wants) in pairs.items() if has != wants
     ]
     if differences:
-        say(f"the adapter that goes on keeps its own {', '.join(differences)}")
+        say(f"the continued adapter keeps its own {', '.join(differences)}")

@@ -35,7 +35,7 @@ def count(config: Mapping[str, Any], method: Method) -> Counted:
             model = make(built, trust_remote_code=False)
     except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise EngineError(
-            "No model can be built from this config.json.", str(error).split("\n")[0][:300]
+            "config.json does not describe a model.", str(error).split("\n")[0][:300]
         ) from error
     head = model.get_output_embeddings()
     linear = sum(
@@ -56,7 +56,7 @@ def answer(base: Path, method: object) -> dict[str, Any]:
     wrong = validation.errors(Method, table) if isinstance(table, dict) else {"method": "no table"}
     if not isinstance(table, dict) or wrong:
         raise EngineError(
-            "The method cannot be used.",
+            "Invalid method.",
             "\n".join(f"{name}: {reason}" for name, reason in wrong.items()),
         )
     config = config_json.read_json(base / "config.json")

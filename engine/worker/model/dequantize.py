@@ -41,7 +41,7 @@ def ensure_exact(model: Any) -> None:
         raise EngineError(
             "bitsandbytes dequantises 4-bit weights wrongly on this processor.",
             f"layers with rows of {columns} values, {kind} in blocks of {block}",
-            "Update torch to 2.9 or later, or choose method.quantize = 8bit or none.",
+            "Update torch to 2.9 or later, or set method.quantize = 8bit or none.",
         )
 
 

@@ -19,7 +19,7 @@ class Formats:
 
     def __str__(self) -> str:
         weights, compute = (str(one).removeprefix("torch.") for one in (self.weights, self.compute))
-        return f"weights in {weights}, products in {compute}"
+        return f"weights in {weights}, compute in {compute}"
 
     def arithmetic(self, device: torch.device) -> AbstractContextManager[Any]:
         """A context in which products are made as in training."""
@@ -45,19 +45,19 @@ def _check(device: torch.device, compute: torch.dtype) -> None:
         return
     if device.type == "mps":
         raise EngineError(
-            "On Apple's GPUs training is in float32.",
-            "Mixed precision is not exact enough there.",
-            "Leave training.dtype at auto.",
+            "Apple GPUs train only in float32.",
+            "Mixed precision is not accurate enough on them.",
+            "Set training.dtype = auto.",
         )
     if compute is torch.float16 and device.type == "cpu":
         raise EngineError(
             "The CPU cannot train in float16.",
-            "Small gradients would vanish: the scaling that prevents it needs an NVIDIA GPU.",
-            "Choose training.dtype = bfloat16, or leave it at auto.",
+            "Small gradients would underflow: loss scaling needs an NVIDIA GPU.",
+            "Set training.dtype = bfloat16 or auto.",
         )
     if compute is torch.bfloat16 and device.type == "cuda" and not loading.has_bfloat16(device):
         raise EngineError(
-            "This GPU has no bfloat16.",
-            f"{torch.cuda.get_device_name(device)} is older than that format.",
-            "Choose training.dtype = float16, or leave it at auto.",
+            "This GPU does not support bfloat16.",
+            f"{torch.cuda.get_device_name(device)} is too old for it.",
+            "Set training.dtype = float16 or auto.",
         )

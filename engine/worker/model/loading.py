@@ -43,18 +43,16 @@ def pick_device(name: str = "auto") -> torch.device:
         return torch.device("mps")
     kind, _, number = name.partition(":")
     if kind != "cuda" or (number and not number.isdecimal()):
-        raise EngineError(
-            f"There is no device {name!r}.", hint="Use auto, cpu, cuda, cuda:1 or mps."
-        )
+        raise EngineError(f"Unknown device {name!r}.", hint="Use auto, cpu, cuda, cuda:1 or mps.")
     if not torch.cuda.is_available():
         if _sees_gpu():
             raise _unusable_gpu("torch " + torch.__version__ + " finds no CUDA device")
         raise EngineError("This machine has no NVIDIA GPU.", hint="Use device auto or cpu.")
     if int(number or 0) >= torch.cuda.device_count():
         raise EngineError(
-            f"There is no device {name}.",
+            f"Device {name} not found.",
             f"{torch.cuda.device_count()} found.",
-            "They are counted from 0.",
+            "Device numbers start at 0.",
         )
     return _tried(torch.device("cuda", int(number or 0)))
 
@@ -121,9 +119,9 @@ def load_base(
     if quantized != "none":
         if stored is not None:
             raise EngineError(
-                "The checkpoint is quantised already.",
+                "The checkpoint is already quantised.",
                 str(path),
-                "Choose method.quantize = none: it is trained on as it is stored.",
+                "Set method.quantize = none: the stored quantisation is used.",
             )
         options["quantization_config"] = quantize.settings_of(quantized, dtype, device)
     elif stored == "bitsandbytes":
@@ -153,7 +151,7 @@ def load_base(
             raise EngineError(
                 "The checkpoint lacks weights.",
                 f"{path}: {', '.join(missing[:3])}" + (" …" if len(missing) > 3 else ""),
-                "Its config.json may belong to another model, or a download broke off.",
+                "config.json may belong to another model, or the download is incomplete.",
             )
         if "device_map" in options:
             dequantize.ensure_exact(model)
@@ -211,7 +209,7 @@ def attach_adapter(
     placed = get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False)
     astray = sorted(set(placed) ^ stored)
     if any("lora_" in key for key in astray):
-        raise _misfit(path, f"{len(astray)} tensors have no counterpart, such as {astray[0]}")
+        raise _misfit(path, f"{len(astray)} tensors do not match, e.g. {astray[0]}")
     return model.eval()
 
 
@@ -245,15 +243,15 @@ def _stored_names(path: Path) -> set[str]:
 
 def _misfit(path: Path, detail: str) -> EngineError:
     return EngineError(
-        "The adapter does not fit this base.",
+        "The adapter does not match this base.",
         f"{path}: {detail}",
-        "Name the base that it was trained on: the sizes or the vocabulary differ.",
+        "Use the base that it was trained on: dimensions or vocabulary differ.",
     )
 
 
 def _out_of_memory(path: Path, device: torch.device) -> EngineError:
     return EngineError(
-        f"{device} has too little memory for this checkpoint.",
+        f"{device} has not enough memory for this checkpoint.",
         str(path),
         "Free the device, use another one, or device cpu.",
     )
@@ -261,9 +259,9 @@ def _out_of_memory(path: Path, device: torch.device) -> EngineError:
 
 def _unusable_gpu(detail: str) -> EngineError:
     return EngineError(
-        "There is a GPU here, but torch cannot use it.",
+        "torch cannot use the GPU.",
         detail,
-        "Update the driver or install a torch built for it; device cpu runs without the GPU.",
+        "Update the driver, install a matching torch, or use device cpu.",
     )
 
 
@@ -272,7 +270,7 @@ def _tried(device: torch.device) -> torch.device:
     try:
         torch.ones(2, device=device).sum().item()
     except torch.OutOfMemoryError as error:
-        raise EngineError(f"{device} has no memory left.", _short(error)) from error
+        raise EngineError(f"{device} is out of memory.", _short(error)) from error
     except (RuntimeError, AssertionError) as error:
         raise _unusable_gpu(_short(error)) from error
     return device

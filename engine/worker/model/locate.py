@@ -36,15 +36,15 @@ def locate(arm: Arm, runs: Sequence[Path]) -> ArmWeights:
     adapter = checkpoint_list.resolve(arm.adapter, runs)
     if adapter.kind != "adapter":
         raise EngineError(
-            "This is a whole model, not an adapter.",
+            "This is a full model, not an adapter.",
             f"{arm.name}: {arm.adapter}",
             f"Use it as the checkpoint: {arm.name}={arm.adapter}.",
         )
     if checkpoint.kind == "adapter":
         raise EngineError(
-            "An adapter cannot be put on an adapter.",
+            "An adapter cannot be applied to an adapter.",
             f"{arm.name}: {arm.checkpoint}",
-            "Name the base model before the +.",
+            "Use the base model before the +.",
         )
     return ArmWeights(checkpoint.path, adapter.path)
 
@@ -53,7 +53,7 @@ def _base_of(arm: Arm, adapter: Checkpoint) -> Path:
     if adapter.base_path is None or adapter.base_reason is not None:
         raise EngineError(
             "The adapter's base cannot be used.",
-            f"{arm.checkpoint}: {adapter.base_reason or 'it names none'}",
-            f"Name a base yourself: {arm.name}=BASE+{arm.checkpoint}.",
+            f"{arm.checkpoint}: {adapter.base_reason or 'no base in adapter_config.json'}",
+            f"Set the base explicitly: {arm.name}=BASE+{arm.checkpoint}.",
         )
     return adapter.base_path

@@ -25,17 +25,17 @@ def adapter_targets(model: Any, targets: Sequence[str]) -> Any:
         short = sorted({name.rpartition(".")[2] for name in known})
         raise EngineError(
             "The adapter cannot be attached.",
-            f"no linear layer is called {', '.join(unknown)}" if unknown else "it names no layer",
-            f"method.target_modules may be all-linear, or of: {', '.join(short)}.",
+            f"no linear layer named {', '.join(unknown)}" if unknown else "the list is empty",
+            f"method.target_modules can be all-linear, or some of: {', '.join(short)}.",
         )
     head = model.get_output_embeddings()
     tied = getattr(model.config.get_text_config(), "tie_word_embeddings", False)
     heads = [name for name, module in model.named_modules() if tied and module is head]
     if any(_matches(one, name) for one in heads for name in targets):
         raise EngineError(
-            "The head cannot get an adapter of its own.",
-            "In this model it is the token embedding as well, which would not follow.",
-            f"Leave {heads[0]} out of method.target_modules.",
+            "The output head cannot have an adapter.",
+            "In this model it is tied to the token embedding.",
+            f"Remove {heads[0]} from method.target_modules.",
         )
     return list(targets)
 

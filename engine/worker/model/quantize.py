@@ -28,8 +28,8 @@ def settings_of(kind: str, compute: torch.dtype, device: torch.device) -> Any:
     if device.type not in ("cpu", "cuda"):
         raise EngineError(
             f"Quantised weights do not run on {device.type}.",
-            "bitsandbytes serves NVIDIA GPUs and CPUs",
-            "Choose method.quantize = none, or device cpu.",
+            "bitsandbytes supports NVIDIA GPUs and CPUs",
+            "Set method.quantize = none, or use device cpu.",
         )
     load_bitsandbytes()
     from transformers import BitsAndBytesConfig
@@ -59,7 +59,7 @@ def load_bitsandbytes() -> Any:
         with _without_kernels():
             package = importlib.import_module("bitsandbytes")
     except ImportError as error:
-        raise EngineError("Quantising needs bitsandbytes.", str(error), EXTRA) from error
+        raise EngineError("Quantisation needs bitsandbytes.", str(error), EXTRA) from error
     except (OSError, RuntimeError) as error:
         raise EngineError("bitsandbytes does not work here.", str(error)[:300], EXTRA) from error
     finally:

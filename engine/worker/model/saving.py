@@ -61,7 +61,7 @@ def merge(base: Path, adapter: Path) -> Any:
         raise EngineError(
             "The adapter cannot be merged: its base is stored quantised.",
             str(base),
-            "Go on with the adapter (model.adapter = continue), or merge on the whole base.",
+            "Continue the adapter (model.adapter = continue), or use the unquantised base.",
         )
     attached = loading.attach_adapter(model, adapter)
     try:

@@ -66,8 +66,8 @@ def find_stage(recipe: TrainRecipe, runs: Sequence[Path]) -> Stage:
     if checkpoint.base_path is None or checkpoint.base_reason is not None:
         raise EngineError(
             "The base of this adapter cannot be used.",
-            f"{checkpoint.path}: {checkpoint.base_reason or 'it names none'}",
-            "Put the base where the adapter names it, or choose a whole model.",
+            f"{checkpoint.path}: {checkpoint.base_reason or 'no base in adapter_config.json'}",
+            "Restore the base at the path in adapter_config.json, or use a full model.",
         )
     full = recipe.method.kind == "full"
     merges = full or recipe.model.adapter == "merge"

@@ -46,7 +46,7 @@ def read_vocabulary(path: Path) -> Vocabulary:
         head = file.read(512)
         impostor = recognise_impostor(head)
         if impostor or not head.startswith(MAGIC):
-            raise EngineError(f"{path.name} {impostor or 'is no GGUF file'}", str(path))
+            raise EngineError(f"{path.name} {impostor or 'is not a GGUF file'}", str(path))
         file.seek(0)
         try:
             table = _Header(file).read()
@@ -69,11 +69,11 @@ class _Header:
         self._take(4)
         version = self._number("I")
         if version not in _VERSIONS:
-            raise _Malformed(f"version {version} is not known")
+            raise _Malformed(f"unknown version {version}")
         self._number("Q")  # tensors
         entries = self._number("Q")
         if entries > _MOST_ENTRIES:
-            raise _Malformed(f"it claims {entries:,} entries")
+            raise _Malformed(f"invalid entry count {entries:,}")
         table: dict[str, Any] = {}
         for _ in range(entries):
             key = self._text()
@@ -96,7 +96,7 @@ class _Header:
 
     def _format(self, kind: int) -> str:
         if kind not in _FORMATS:
-            raise _Malformed(f"value type {kind} is not known")
+            raise _Malformed(f"unknown value type {kind}")
         return _FORMATS[kind]
 
     def _number(self, form: str) -> Any:
@@ -105,7 +105,7 @@ class _Header:
     def _text(self) -> str:
         length = self._number("Q")
         if length > _LONGEST:
-            raise _Malformed(f"a text claims {length:,} bytes")
+            raise _Malformed(f"invalid string length {length:,}")
         return self._take(length).decode("utf-8", "replace")
 
     def _take(self, count: int) -> bytes:
@@ -125,13 +125,15 @@ def _vocabulary(table: dict[str, Any], path: Path) -> Vocabulary:
     pieces = _list(table, "tokens", str)
     if kind is None or not pieces:
         named = isinstance(model, str) and model[:40]
-        what = f"its tokenizer is of the kind {named!r}" if named else "it holds no tokenizer"
+        what = f"unsupported tokenizer model {named!r}" if named else "it has no tokenizer"
         known = ", ".join(_KINDS)
         raise EngineError(f"{path.name} cannot be used: {what}", str(path), f"Known: {known}.")
     scores, types = _list(table, "scores", float), _list(table, "token_type", int)
     whole = [one for one in (scores, types) if one and len(one) != len(pieces)]
     if whole:
-        raise EngineError(f"{path.name} cannot be used: its lists differ in length", str(path))
+        raise EngineError(
+            f"{path.name} cannot be used: its token lists differ in length", str(path)
+        )
     if kind == "Unigram" and not scores:
         raise EngineError(f"{path.name} cannot be used: its pieces have no scores", str(path))
     merges = [tuple(one.split(" ", 1)) for one in _list(table, "merges", str) if " " in one[1:]]

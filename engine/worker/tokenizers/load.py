@@ -52,7 +52,7 @@ def load(ref: str, runs: Sequence[Path]) -> tuple[Any, tuple[str, ...]]:
 def find(ref: str, runs: Sequence[Path]) -> Path:
     """Where the tokenizer lies; a folder of weights is not needed. Raises EngineError."""
     if not ref.strip():
-        raise EngineError("A tokenizer has no name.", hint=f"Name {KINDS}.")
+        raise EngineError("A tokenizer path is empty.", hint=f"Use {KINDS}.")
     if ref.startswith(("run:", "bundled:")):
         return locate(Arm("tokenizer", ref), runs).tokenizer
     try:
@@ -65,7 +65,7 @@ def find(ref: str, runs: Sequence[Path]) -> Path:
     folder = describe.locate(ref)
     if folder is None:
         raise EngineError(
-            f"There is no tokenizer at {ref}", hint=describe.suggest_get(ref) or f"Name {KINDS}."
+            f"Tokenizer not found: {ref}", hint=describe.suggest_get(ref) or f"Use {KINDS}."
         )
     if "adapter_config.json" in list_files(folder) and not _vocabularies(folder):
         return locate(Arm("tokenizer", ref), runs).tokenizer
@@ -103,13 +103,13 @@ def _read_file(path: Path) -> tuple[Any, tuple[str, ...]]:
         return _read_json(path)
     if path.suffix == ".tiktoken":
         raise EngineError(
-            f"{path.name} needs the library tiktoken and its model's own rules",
+            f"{path.name} needs tiktoken and rules of its model",
             str(path),
-            "Name the model's folder, where it has a tokenizer.json.",
+            "Use the model folder, if it has a tokenizer.json.",
         )
     if path.suffix == ".model" or head.startswith(b"\n"):
         return _wrap(sentencepiece.read_vocabulary(path), path)
-    raise EngineError(f"{path.name} is no tokenizer that can be read", str(path), f"Name {KINDS}.")
+    raise EngineError(f"{path.name} is not a supported tokenizer", str(path), f"Use {KINDS}.")
 
 
 def _read_json(path: Path) -> tuple[Any, tuple[str, ...]]:
@@ -119,10 +119,10 @@ def _read_json(path: Path) -> tuple[Any, tuple[str, ...]]:
     except (ValueError, RecursionError) as error:
         raise EngineError(f"{path.name} is not JSON", f"{path}: {error}") from None
     if not isinstance(table, dict) or not isinstance(table.get("model"), dict):
-        raise EngineError(f"{path.name} holds no tokenizer", str(path), f"Name {KINDS}.")
+        raise EngineError(f"{path.name} has no tokenizer", str(path), f"Use {KINDS}.")
     with _library(path):
         fast = _fast(Tokenizer.from_str(text), path, **_unknown(table["model"]))
-    return fast, ("a tokenizer.json alone names no template",)
+    return fast, ("a tokenizer.json has no chat template",)
 
 
 def _unknown(model: dict[str, Any]) -> dict[str, str]:
@@ -183,8 +183,8 @@ def _byte_level(vocabulary: Vocabulary) -> tuple[Tokenizer, tuple[str, ...]]:
         )
     elif vocabulary.split not in _OWN_SPLIT:
         return built, (
-            f"its rule for words ({vocabulary.split}) is not known here: GPT-2's is used, and "
-            "counts may differ a little",
+            f"unknown pre-tokenizer {vocabulary.split}: GPT-2's is used; "
+            "counts may differ slightly",
         )
     return built, ()
 
@@ -303,5 +303,5 @@ def _library(path: Path) -> Iterator[None]:
         raise EngineError(
             f"The tokenizer {path.name} cannot be read.",
             f"{path}: {reason[0][:300] if reason else type(error).__name__}",
-            "Another version of the libraries may have written it, or it is damaged.",
+            "It was written by another library version, or is damaged.",
         ) from None

@@ -32,7 +32,7 @@ def read_vocabulary(path: Path) -> Vocabulary:
     try:
         for field in read_fields(data, 0, len(data)):
             if field.wire != BYTES:
-                raise Malformed("a number stands where a message should")
+                raise Malformed("a number in place of a message")
             if field.number == _PIECES:
                 one = _fields(data, field.start, field.stop)
                 pieces.append(one.get(1, b"").decode())
@@ -49,9 +49,9 @@ def read_vocabulary(path: Path) -> Vocabulary:
     kind = _KINDS.get(trainer.get(3, 1))
     if kind is None:
         raise EngineError(
-            f"{path.name} cannot be used: it cuts into words or characters",
+            f"{path.name} cannot be used: it splits into words or characters",
             str(path),
-            "Unigram and BPE models can be read.",
+            "Only Unigram and BPE models are supported.",
         )
     return Vocabulary(
         kind,

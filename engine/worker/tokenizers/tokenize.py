@@ -84,7 +84,7 @@ def render(
         return RenderedTemplate(form, form or "own", "", (), 0, (), reason)
     except Fault as error:
         return RenderedTemplate(
-            form, form or "own", "", (), 0, (), f"It refuses this: {error.reason}"
+            form, form or "own", "", (), 0, (), f"The template rejects it: {error.reason}"
         )
     text = _SURROGATES.sub("�", text[:MOST_CHARACTERS])
     ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
@@ -103,7 +103,7 @@ def _write(
     template = choose_template(tokenizer, form or None)
     text = template.render(messages, tokenizer, answer_next=answer_next)
     lacks = not form and own_template(tokenizer) is None
-    more = ("it has no chat template of its own",) if lacks else ()
+    more = ("it has no chat template",) if lacks else ()
     return template.name, text, (*template.notes, *more)
 
 

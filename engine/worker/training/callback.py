@@ -82,15 +82,15 @@ class TrainingCallback(TrainerCallback):
         before, self.history.total = self.history.total, total
         if step > total:
             raise EngineError(
-                f"The run is at step {step}, and this recipe ends at step {total}.",
-                "Nothing is left to train.",
-                "Raise training.epochs or training.max_steps.",
+                f"The run is at step {step}; the recipe ends at step {total}.",
+                "Nothing left to train.",
+                "Increase training.epochs or training.max_steps.",
             )
         if before and before != total:
             schedule = self._recipe.training.lr_scheduler_type
             self._attempt.log(
-                f"the schedule changes: it was planned to step {before}, now the {schedule} "
-                f"learning rate goes to step {total}"
+                f"the schedule changes: it ended at step {before}; the {schedule} "
+                f"learning rate now ends at step {total}"
             )
 
     def on_step_end(

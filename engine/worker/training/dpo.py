@@ -145,7 +145,7 @@ class HeldOutPairs:
         means = {f"eval/{name}": total / len(self.pairs) for name, total in sums.items()}
         self.attempt.log(
             f"step {step}: eval loss {means['eval/loss']:.4f} over {len(self.pairs)} pairs, "
-            f"{means['eval/accuracy']:.0%} right, {time.monotonic() - started:.1f} s"
+            f"{means['eval/accuracy']:.0%} accuracy, {time.monotonic() - started:.1f} s"
         )
         return means
 
@@ -179,12 +179,12 @@ def _check_model(setup: TrainingSetup) -> None:
     """Raise EngineError where the model cannot learn so; the log says which setting has no use."""
     if isinstance(setup.model.get_output_embeddings(), BaseTunerLayer):
         raise EngineError(
-            "The head gets no adapter in DPO.",
-            "TRL reads its weights past an adapter, which would learn nothing",
-            "Leave the head out of method.target_modules.",
+            "DPO does not support an adapter on the output head.",
+            "TRL reads the head's weights without its adapter, which would get no gradient",
+            "Remove the head from method.target_modules.",
         )
     if setup.recipe.method.dropout:
-        setup.attempt.log("DPO trains without dropout: method.dropout is not used")
+        setup.attempt.log("DPO trains without dropout: method.dropout is ignored")
 
 
 def _compare_pairs(
@@ -206,7 +206,9 @@ def _compare_pairs(
     file, batch_size = attempt.directory.path / FILE, trainer.args.per_device_eval_batch_size
     pairs = [*data.pairs, *data.eval_pairs]
     compared = compare_with_reference(pairs, file, batch_size, setup.pad_id, score)
-    attempt.log(f"the reference read {len(pairs)} pairs, {time.monotonic() - started:.1f} s")
+    attempt.log(
+        f"reference log-probabilities of {len(pairs)} pairs, {time.monotonic() - started:.1f} s"
+    )
     return compared[: len(data.pairs)], compared[len(data.pairs) :]
 
 

@@ -85,11 +85,12 @@ class ForgettingMonitor:
                 )
         if root is not None and root.vocabulary != (size := vocabulary_of(model)):
             attempt.log(
-                f"{lineage.root} has {root.vocabulary:,} tokens, not {size:,}: not compared with"
+                f"{lineage.root} has {root.vocabulary:,} tokens, not {size:,}: not used as "
+                "reference"
             )
             del references["base"]
         attempt.log(
-            f"probe of {probe.predicted:,} tokens read by "
+            f"reference log-probabilities of {probe.predicted:,} probe tokens from "
             f"{' and '.join(names[one] for one in held)}, {time.monotonic() - started:.1f} s"
         )
         attempt.update(**{one: names[one] for one in references})
@@ -178,7 +179,10 @@ def reference_logprobs(
         taken = time.monotonic() - started
         del root
         loading.release()
-        attempt.log(f"probe of {probe.predicted:,} tokens read by {lineage.root}, {taken:.1f} s")
+        attempt.log(
+            f"reference log-probabilities of {probe.predicted:,} probe tokens from "
+            f"{lineage.root}, {taken:.1f} s"
+        )
     return reference
 
 

@@ -55,11 +55,11 @@ def read_probe(path: Path, tokenizer: Any, tokens: int, context: int) -> Probe:
         text = path.read_text("utf-8-sig")
     except OSError as error:
         raise EngineError(
-            "The probe text cannot be read.", f"{path}: {error.strerror}", "See forgetting.probe."
+            "The probe text cannot be read.", f"{path}: {error.strerror}", "Check forgetting.probe."
         ) from error
     except UnicodeDecodeError as error:
         raise EngineError(
-            "The probe text is not UTF-8 text.", f"{path}: {error}", "See forgetting.probe."
+            "The probe text is not UTF-8 text.", f"{path}: {error}", "Check forgetting.probe."
         ) from error
     lead = leading_ids(tokenizer)
     size = min(ROW, context) - len(lead)
@@ -75,7 +75,7 @@ def read_probe(path: Path, tokenizer: Any, tokens: int, context: int) -> Probe:
         if left < 2:
             break
     if not rows:
-        raise EngineError("The probe text is empty.", str(path), "See forgetting.probe.")
+        raise EngineError("The probe text is empty.", str(path), "Check forgetting.probe.")
     return Probe(sorted(rows, key=len))
 
 

@@ -74,7 +74,7 @@ def prepare_setup(attempt: Attempt) -> TrainingSetup:
     formats = _pick_formats(attempt, recipe, device)
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     stage = find_stage(recipe, runs)
-    attempt.update(message="reading the rows")
+    attempt.update(message="loading data")
     tokenizer = loading.load_tokenizer(stage.tokenizer)
     template = _choose_template(attempt, recipe, tokenizer)
     data = prepare(
@@ -91,7 +91,7 @@ def prepare_setup(attempt: Attempt) -> TrainingSetup:
 def load_model(setup: TrainingSetup) -> TrainingSetup:
     """The setup with its model and the monitor of it. Raises Stopped, EngineError."""
     attempt, recipe, stage = setup.attempt, setup.recipe, setup.stage
-    attempt.update(message="loading the model")
+    attempt.update(message="loading model")
     malloc.give_back_large_blocks(stage.base)
     spec = ModelSpec(
         recipe, stage, setup.formats, setup.device, setup.tokenizer, attempt.directory.base,
@@ -126,7 +126,7 @@ def _pick_device(attempt: Attempt) -> torch.device:
 
 def _pick_formats(attempt: Attempt, recipe: TrainRecipe, device: torch.device) -> Formats:
     formats = pick_formats(device, recipe.training.dtype, recipe.method.kind)
-    attempt.log(f"{formats}{', by rule' if recipe.training.dtype == 'auto' else ''}")
+    attempt.log(f"{formats}{' (auto)' if recipe.training.dtype == 'auto' else ''}")
     attempt.note(formats=str(formats))
     return formats
 
@@ -142,8 +142,8 @@ def _choose_template(attempt: Attempt, recipe: TrainRecipe, tokenizer: Any) -> T
 def _report_data(attempt: Attempt, recipe: TrainRecipe, data: PreparedDataset) -> None:
     target_tokens = sum(row.target_tokens for row in data.train)
     attempt.log(
-        f"{len(data.train)} rows to train on ({target_tokens:,} learned tokens an epoch), "
-        f"{len(data.eval)} to measure on"
+        f"{len(data.train)} training rows ({target_tokens:,} trained tokens per epoch), "
+        f"{len(data.eval)} eval rows"
     )
     for line in describe(data.counts, len(data.train), recipe.data.max_length):
         attempt.log(line)

@@ -76,7 +76,7 @@ def alarm(history: History, recipe: TrainRecipe) -> str:
     if step is None:
         return ""
     shift, budget = dict(history.series(SHIFT))[step], recipe.forgetting.budget
-    return f"forgetting {shift:+.3f} nats/token at step {step}, over the budget of {budget:+.3f}"
+    return f"forgetting {shift:+.3f} nats/token at step {step}, above the budget of {budget:+.3f}"
 
 
 def ended(history: History, recipe: TrainRecipe) -> str:
@@ -129,7 +129,7 @@ def choose_result(history: History, recipe: TrainRecipe, marked: Marks) -> tuple
     elif marked.ended == "budget":
         shift = dict(history.series(SHIFT))[history.last]
         why = "stopped early" if early else "ended"
-        why += f" at step {history.last}: forgetting {shift:+.3f} nats/token is over the budget "
+        why += f" at step {history.last}: forgetting {shift:+.3f} nats/token exceeds the budget "
         why += f"of {recipe.forgetting.budget:+.3f}"
         if stopping.result != "last" and step is None:
             step = marked.within_budget
@@ -156,11 +156,11 @@ def check_metric(history: History, recipe: TrainRecipe) -> None:
     tags = sorted({*values, *TRAIN_TAGS})
     no_rows = stopping.metric.startswith("eval/") and "eval/loss" not in values
     raise EngineError(
-        f"Nothing is logged as {stopping.metric!r} to judge this run by.",
-        f"stopping.metric; logged are: {', '.join(tags)}",
-        "There are no held-out rows: set data.eval, or data.eval_fraction above 0."
+        f"The stopping metric {stopping.metric!r} is not logged.",
+        f"stopping.metric; logged: {', '.join(tags)}",
+        "There are no eval rows: set data.eval, or data.eval_fraction above 0."
         if no_rows
-        else "Set stopping.metric to one of these.",
+        else "Set stopping.metric to one of these tags.",
     )
 
 

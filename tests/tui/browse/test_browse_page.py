@@ -75,15 +75,15 @@ async def test_enter_on_a_job_of_answers_lists_them_and_shows_one(
 ) -> None:
     async with browsing(job, size) as (app, pilot):
         text = screen_text(app)
-        assert "4 pairs, 1 the same" in text
+        assert "4 pairs, 1 identical" in text
         assert "base → tuned" in text
-        assert "4 pairs, 1 the same · greedy, 64 new" in text
+        assert "4 pairs, 1 identical · greedy, max 64 tokens" in text
         assert "!" not in text
         assert "reference: blue" in text
         await pilot.press("right_square_bracket")
         await see(pilot, "⟦joy⟧")
         assert "checked: words 1" in screen_text(app)
-        assert "5 words · ended by itself" in screen_text(app)
+        assert "5 words · complete" in screen_text(app)
         await pilot.press("right_square_bracket", "right_square_bracket", "right_square_bracket")
         await see(pilot, "⟦joy⟧")
         await pilot.press("d")
@@ -102,14 +102,14 @@ async def test_enter_on_a_job_of_answers_lists_them_and_shows_one(
 async def test_filters_skills_words_and_orders(job: JobDirectory) -> None:
     async with browsing(job) as (app, pilot):
         await listed(pilot, "p1", "p2", "p3", "p4")
-        await choose(pilot, "f", "only where they differ")
+        await choose(pilot, "f", "different answers")
         await listed(pilot, "p2", "p3", "p4")
-        await choose(pilot, "f", "tuned never stopped")
+        await choose(pilot, "f", "tuned truncated")
         await listed(pilot, "p3")
-        await choose(pilot, "f", "tuned repeats itself")
+        await choose(pilot, "f", "tuned repetitive")
         await listed(pilot, "p3")
         await choose(pilot, "f", "bookmarked")
-        await see(pilot, "No pair passes these filters.")
+        await see(pilot, "No pairs match these filters.")
         await choose(pilot, "f", "all")
         await choose(pilot, "s", "creative")
         await listed(pilot, "p2", "p3")
@@ -128,7 +128,7 @@ async def test_filters_skills_words_and_orders(job: JobDirectory) -> None:
         await listed(pilot, "p3", "p4", "p1", "p2")
         await pilot.press("O")
         await listed(pilot, "p2", "p1", "p4", "p3")
-        await choose(pilot, "o", "words in common")
+        await choose(pilot, "o", "common words")
         await listed(pilot, "p2", "p3", "p4", "p1")
 
 
@@ -142,7 +142,7 @@ async def test_notes_and_bookmarks_are_kept(job: JobDirectory) -> None:
         await see(pilot, "note: odd [/red]")
         wanted = {"p1": Remark(marked=True), "p2": Remark("odd [/red]")}
         await until(pilot, lambda: annotations.read(job.path) == wanted)
-        await choose(pilot, "f", "with a note")
+        await choose(pilot, "f", "has a note")
         await listed(pilot, "p2")
         await choose(pilot, "f", "bookmarked")
         await listed(pilot, "p1")
@@ -167,13 +167,13 @@ async def test_answers_come_while_one_reads(tmp_path: Path) -> None:
     async with app.run_test(size=NARROW) as pilot:
         await see(pilot, "enter browse")
         await pilot.press("enter")
-        await see(pilot, "they come as they are made")
+        await see(pilot, "has answers from two arms yet")
         assert "50%" in screen_text(app)
         add_answers(job, {"One?": ("a", "b")}, (BASE, TUNED))
-        await see(pilot, "1 pairs, 0 the same")
+        await see(pilot, "1 pairs, 0 identical")
         await pilot.press("asterisk")
         add_answers(job, {"Two?": ("a", "a")}, (BASE, TUNED), first=2)
-        await see(pilot, "2 pairs, 1 the same")
+        await see(pilot, "2 pairs, 1 identical")
 
 
 async def test_any_two_of_several_arms(tmp_path: Path) -> None:
@@ -201,8 +201,8 @@ async def test_what_differs_beside_the_weights_is_said(tmp_path: Path) -> None:
         await see(pilot, "enter browse")
         await pilot.press("enter")
         await see(pilot, "! greedy | temp 0.7, seed 7, top-k 9 · ! template hash | raw prompt")
-        await see(pilot, "! float32 | bfloat16 · ! one by one | batches of 16")
-        assert "1 pairs, 0 the same · 64 new at most\n" in screen_text(app)
+        await see(pilot, "! float32 | bfloat16 · ! batch size 1 | batch size 16")
+        assert "1 pairs, 0 identical · max 64 tokens\n" in screen_text(app)
 
 
 async def test_one_arm_alone_is_shown_once(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ async def test_damage_is_told(job: JobDirectory) -> None:
         file.write('{"not": "a sample"}\n')
     (job.path.parent.parent / "prompts.jsonl").unlink()
     async with browsing(job, (200, 40)) as (_, pilot):
-        await see(pilot, "1 lines hold no answer")
+        await see(pilot, "1 lines without an answer")
         await see(pilot, "The prompts cannot be read.")
 
 
@@ -235,7 +235,7 @@ async def test_numbers_and_the_examples_behind_them(
         await see(pilot, "checks met")
         assert isinstance(app.screen, MetricsPage)
         text = screen_text(app)
-        assert "base → tuned · 4 prompts answered by both · 1 with the same text" in text
+        assert "base → tuned · 4 prompts answered by both arms · 1 identical" in text
         line = next(one for one in text.splitlines() if "checks met" in one)
         # Two prompts have checks; base meets one of them, tuned both.
         assert line.split()[:6] == [">", "checks", "met", "0.50", "1.00", "+0.50"]
@@ -299,7 +299,7 @@ async def test_export_from_the_screen(job: JobDirectory, tmp_path: Path) -> None
             app.focused.value = str(tmp_path / "a.json")
             await pilot.press("enter")
             await noticed(pilot, "Wrote")
-        await see(pilot, "such a file already")
+        await see(pilot, "already exists")
     table = json.loads((tmp_path / "a.json").read_text())
     assert [one["name"] for one in table["models"]] == ["base", "tuned"]
     told = [(one["custom_fields"]["prompt_id"], one["tags"]) for one in table["examples"]]
@@ -381,11 +381,11 @@ async def test_compare_offers_sets_of_prompts_and_earlier_answers(
         await choose(pilot, "b", "browse earlier")
         await see(pilot, "Sing of rain.")
         await pilot.press("escape")
-        await choose(pilot, "b", "answer outside")
+        await choose(pilot, "b", "generate outside")
         await see(pilot, "Sing of rain.")
         await pilot.press("escape")
         await pilot.press("b")
-        await see(pilot, "answer a file")
+        await see(pilot, "prompts from a file")
     (recipe,) = asked
     assert (recipe.name, recipe.prompts) == ("answers-outside", "bundled:outside")
     assert [arm.partition("=")[0] for arm in recipe.arms] == ["base", "tuned"]

@@ -143,9 +143,9 @@ async def test_what_is_not_drawn_is_said(glyphs: Glyphs, sign: str) -> None:
     whole.values[:3] = 0.0
     async with Charting(chart).run_test(size=(90, 20)) as pilot:
         chart.log_scale = True
-        chart.show([whole], left_out=["two (no tokens known)"])
+        chart.show([whole], left_out=["two (no token count)"])
         await settle(pilot, chart)
-        said = f"not drawn: two (no tokens known); 3 values {sign} 0"
+        said = f"not drawn: two (no token count); 3 values {sign} 0"
         assert lines(chart)[-1].rstrip().endswith(said)
         assert "train" in lines(chart)[-1]
         await pilot.resize_terminal(60, 20)

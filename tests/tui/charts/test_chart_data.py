@@ -69,21 +69,21 @@ def test_runs_and_points_without_a_place_are_named_and_counted() -> None:
     made = one([full, bare, drawn("none", reward=[1.0])], Axis.TOKENS)
     assert [curve.label for curve in made.curves] == ["full"]
     assert made.curves[0].values.tolist() == [4.0, 3.0]
-    assert made.left_out == ("bare (no tokens known)", "2 points (no tokens known)")
+    assert made.left_out == ("bare (no token count)", "2 points (no token count)")
     _, first, second = readings([made], None)
-    assert "  3 at step 1  best 1 at 3  last 1  2 points not drawn: no tokens known" in first
-    assert "bare  not drawn: this run logged no tokens: looked for" in second
+    assert "  3 at step 1  best 1 at 3  last 1  2 points not drawn: no token count" in first
+    assert "bare  not drawn: no tokens logged; searched tags" in second
     assert one([full, bare]).left_out == ()
     alone = one([bare], Axis.TOKENS)
     assert alone.left_out == ()
-    assert alone.missing.startswith("this run logged no tokens")
+    assert alone.missing.startswith("no tokens logged")
     neither = one([bare, drawn("other", loss=[1.0])], Axis.TOKENS)
-    assert neither.missing.startswith("bare: this run logged no tokens")
+    assert neither.missing.startswith("bare: no tokens logged")
     assert len(readings([neither], None)) == 3
     five = one([full, *(drawn(f"r{at}", loss=[1.0]) for at in range(5))], Axis.EPOCH)
     assert five.missing
     times = {"loss": series("loss", [1.0], times=[np.nan])}
     mixed = one([drawn("timed", loss=[1.0]), RunCurves("x", times)], Axis.WALL_TIME)
-    assert mixed.left_out == ("x (no time known)",)
+    assert mixed.left_out == ("x (no time)",)
     several = one([full, *(drawn(f"r{at}", loss=[1.0]) for at in range(5))], Axis.TOKENS)
-    assert several.left_out[0] == "r0, r1, r2, 2 more (no tokens known)"
+    assert several.left_out[0] == "r0, r1, r2, 2 more (no token count)"

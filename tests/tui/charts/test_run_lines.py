@@ -23,10 +23,10 @@ def test_both_bases_of_a_stage_are_named(tmp_path: Path) -> None:
         row = RunRow(found, forgot=Spark((), 0.0614))
         return "".join(text for text, _ in standing(row, curve, "·"))
 
-    assert told() == " forgot +0.06"
-    assert told("demo-base") == " forgot +0.06 against demo-base"
+    assert told() == " forgetting +0.06"
+    assert told("demo-base") == " forgetting +0.06 vs demo-base"
     both = told("demo-base", "emotion-lora")
-    assert both == " forgot +0.06 against demo-base, +0.05 against emotion-lora"
+    assert both == " forgetting +0.06 vs demo-base, +0.05 vs emotion-lora"
 
 
 @pytest.mark.parametrize(

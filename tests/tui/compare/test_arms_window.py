@@ -54,13 +54,16 @@ def test_a_run_with_a_strength_goes_on_its_own_base() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"name": ""}, "needs a name"),
-        ({"name": "taken"}, "called taken already"),
-        ({"checkpoint": ""}, "needs a model, a run or an address"),
+        ({"name": ""}, "name is required"),
+        ({"name": "taken"}, "already named taken"),
+        ({"checkpoint": ""}, "A model, a run or a URL is required"),
         ({"strength": "much"}, "much is not a number"),
         ({"strength": "3"}, "not between 0 and 1.5"),
-        ({"checkpoint": "bundled:demo-base", "strength": "0.5"}, "whole model has no strength"),
-        ({"checkpoint": "http://box/v1", "strength": "0.5"}, "endpoint has no strength"),
+        (
+            {"checkpoint": "bundled:demo-base", "strength": "0.5"},
+            "full model has no adapter strength",
+        ),
+        ({"checkpoint": "http://box/v1", "strength": "0.5"}, "endpoint has no adapter strength"),
         ({"decode": "temperature=hot"}, "temperature"),
         ({"decode": "heat=1"}, "heat"),
         ({"checkpoint": "http://box:8000/v1"}, "model= is missing"),
@@ -105,7 +108,7 @@ async def test_a_third_and_a_fourth_arm_answer_too(
     async with app.run_test(size=(160, 50)) as pilot:
         await _open(pilot)
         await pilot.press("a")
-        await see(pilot, "pick what answers")
+        await see(pilot, "model")
         await see(pilot, "LoRA r8 on demo-base")
         await pilot.press("down", "enter")
         await until(pilot, lambda: isinstance(app.focused, Input))
@@ -119,7 +122,7 @@ async def test_a_third_and_a_fourth_arm_answer_too(
         await until(pilot, lambda: isinstance(app.screen, ArmsWindow))
         await see(pilot, "m at 127.0.0.1:9/v1")
         await pilot.press("a")
-        await see(pilot, "4 arms at most")
+        await see(pilot, "At most 4 arms")
         await pilot.press("ctrl+s")
         await see(pilot, "far: m at 127.0.0.1:9/v1")
         await pilot.press("ctrl+s")
@@ -145,10 +148,10 @@ async def test_arms_are_changed_ordered_and_removed(
     async with app.run_test(size=(80, 24)) as pilot:
         await _open(pilot)
         await pilot.press("enter")
-        await see(pilot, "model or address")
+        await see(pilot, "model or URL")
         await _fill(pilot, decode="temperature=0.7 seed=8", name="tuned")
         await pilot.press("ctrl+s")
-        await see(pilot, "Another arm is called tuned already.")
+        await see(pilot, "Another arm is already named tuned.")
         await _fill(pilot, name="warm")
         await pilot.press("ctrl+s")
         await see(pilot, "temperature 0.7")
@@ -162,7 +165,7 @@ async def test_arms_are_changed_ordered_and_removed(
         await pilot.press("c")
         await see(pilot, "a add")
         await pilot.press("D", "D")
-        await see(pilot, "One arm has to stay")
+        await see(pilot, "At least one arm is required")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "tuned: " not in screen_text(app))
     own = {arm.partition("=")[0]: decoding for arm, _, decoding in companion.asked}
@@ -177,7 +180,7 @@ async def test_a_set_is_saved_by_a_name_and_loaded_again(
     async with app.run_test(size=(80, 24)) as pilot:
         await _open(pilot)
         await pilot.press("l")
-        await see(pilot, "No set was saved yet")
+        await see(pilot, "No saved sets")
         await pilot.press("s", *"both", "enter")
         await see(pilot, "Saved as both.")
         await pilot.press("D", "l")
@@ -191,7 +194,7 @@ async def test_a_set_is_saved_by_a_name_and_loaded_again(
         await pilot.press("l")
         await see(pilot, "base, tuned")
         await pilot.press("D")
-        await see(pilot, "No set is left.")
+        await see(pilot, "No saved sets.")
         await until(pilot, lambda: app.actions.arm_sets() == {})
 
 

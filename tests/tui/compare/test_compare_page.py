@@ -26,7 +26,7 @@ async def test_both_answers_stream_side_by_side(
         answers = next(line for line in screen_text(app).splitlines() if "base says" in line)
         assert answers.index("base says") < answers.index("tuned says")
         await see(pilot, "3 words")
-        await see(pilot, "ended")
+        await see(pilot, "complete")
         await see(pilot, "0.5 s")
         assert "base: run:emotion-lora" not in screen_text(app)
     arms = [arm for arm, _, _ in companion.asked]
@@ -70,14 +70,14 @@ async def test_settings_are_shown_and_sent(
     monkeypatch.setattr("tui.base_app.held", lambda runs: {"cuda:0"})
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("4")
-        await see(pilot, "temp 0 · greedy · seed 7 · 128 new")
+        await see(pilot, "temp 0 · greedy · seed 7 · max 128 tokens")
         await pilot.press("plus", "plus", "greater_than_sign", "s")
-        await see(pilot, "temp 0.5 · sampled · seed 8 · 256 new")
+        await see(pilot, "temp 0.5 · sampled · seed 8 · max 256 tokens")
         await pilot.press("minus", "minus", "less_than_sign", "less_than_sign")
-        await see(pilot, "temp 0 · greedy · seed 8 · 64 new")
+        await see(pilot, "temp 0 · greedy · seed 8 · max 64 tokens")
         await pilot.press("ctrl+s")
         await see(pilot, "tuned says")
-        await see(pilot, "on the CPU: runs hold cuda:0")
+        await see(pilot, "on the CPU: runs use cuda:0")
     decoding = companion.asked[0][2]
     assert (decoding["temperature"], decoding["seed"], decoding["max_new_tokens"]) == (0.0, 8, 64)
 
@@ -90,11 +90,11 @@ async def test_esc_cancels_first_and_keeps_what_was_said(
         await pilot.press("4")
         await see(pilot, "prompt 1/")
         await pilot.press("ctrl+s")
-        await see(pilot, "esc cancels")
+        await see(pilot, "esc cancel")
         await pilot.press("escape")
         await see(pilot, "cancelled")
         assert isinstance(app.screen, ComparePage)
-        await until(pilot, lambda: "esc cancels" not in screen_text(app))
+        await until(pilot, lambda: "esc cancel" not in screen_text(app))
 
 
 async def test_one_pane_alone_and_both_again(app: FinetopApp) -> None:
@@ -158,7 +158,7 @@ async def test_hostile_and_endless_answers_are_cleaned_and_capped(
         await see(pilot, "prompt 1/")
         await pilot.press("ctrl+s")
         await see(pilot, "␛]0;pwn␇ [/red] �31m �txt")
-        await see(pilot, "(cut: 200,000 characters in all)")
+        await see(pilot, "(truncated: 200,000 characters in total)")
 
 
 async def test_leaving_while_it_answers_ends_the_companion(
@@ -169,6 +169,6 @@ async def test_leaving_while_it_answers_ends_the_companion(
         await pilot.press("4")
         await see(pilot, "prompt 1/")
         await pilot.press("ctrl+s")
-        await see(pilot, "waiting ...")
+        await see(pilot, "waiting...")
         await pilot.press("q")
     assert companion.closed

@@ -28,7 +28,7 @@ async def answer(pilot: Pilot[Any], word: str = "tuned says") -> None:
     await see(pilot, "prompt 1/")
     await pilot.press("ctrl+s")
     await see(pilot, word)
-    await until(pilot, lambda: "esc cancels" not in screen_text(pilot.app))
+    await until(pilot, lambda: "esc cancel" not in screen_text(pilot.app))
 
 
 async def test_word_difference_is_marked_in_both_and_turns_off(app: FinetopApp) -> None:
@@ -37,7 +37,7 @@ async def test_word_difference_is_marked_in_both_and_turns_off(app: FinetopApp) 
         await pilot.press("d")
         await see(pilot, "⟦base⟧ says so.")
         await see(pilot, "⟦tuned⟧ says so.")
-        await see(pilot, "67% of words in common")
+        await see(pilot, "67% common words")
         await see(pilot, "1 only base")
         await pilot.press("d")
         await until(pilot, lambda: "⟦" not in screen_text(app))
@@ -100,15 +100,15 @@ async def test_strengths_are_made_once_and_scrubbed(
         assert len(companion.scaled) == 1
         companion.held = True
         await pilot.press("w", "n", "w")
-        await see(pilot, "ask first: ctrl+s")
+        await see(pilot, "send first: ctrl+s")
         companion.held = False
         await pilot.press("ctrl+s")
         await see(pilot, "the answer changes")
         await pilot.press("p", "w", "ctrl+s")
-        await until(pilot, lambda: "esc cancels" not in screen_text(app))
+        await until(pilot, lambda: "esc cancel" not in screen_text(app))
         companion.held = True
         await pilot.press("w")
-        await see(pilot, "1 of 5 made, esc cancels")
+        await see(pilot, "1 of 5 generated, esc cancel")
         await pilot.press("escape")
         await see(pilot, "  cancelled")
         companion.held = False
@@ -131,7 +131,7 @@ async def test_a_round_is_kept_as_a_job_to_note_and_to_vote_on(app: FinetopApp) 
         field.text = "And then?"
         await pilot.press("ctrl+s")
         await see(pilot, "> And then?")
-        await until(pilot, lambda: "esc cancels" not in screen_text(app))
+        await until(pilot, lambda: "esc cancel" not in screen_text(app))
         await pilot.press("w")
         await see(pilot, "the answer changes")
         await pilot.press("m")
@@ -146,7 +146,7 @@ async def test_a_round_is_kept_as_a_job_to_note_and_to_vote_on(app: FinetopApp) 
             pilot, lambda: [one.note for one in annotations.read(job).values()] == ["look here"]
         )
         await pilot.press("escape", "v")
-        await see(pilot, "0 of 1 judged")
+        await see(pilot, "0 of 1 pairs judged")
         await see(pilot, "assistant, left:")
     assert [path for path in app.store.root.iterdir() if path.name.startswith("kept-")] == [job]
     arms = [one.arm for one in samples.read(JobDirectory(job).samples)]
@@ -160,14 +160,18 @@ async def test_warnings_and_differences_stand_above_the_panes(
     companion.ranks = (1,)
     companion.differing = {
         "warnings": [
-            {"kind": "same weights", "arms": [0, 1], "text": "base and tuned are the same weights"},
+            {
+                "kind": "same weights",
+                "arms": [0, 1],
+                "text": "base and tuned have the same weights",
+            },
             {"kind": "error", "arms": [0], "text": "never twice"},
         ],
         "differences": [{"what": "template", "values": [], "text": "template: chat | \x1b[2Jraw"}],
     }
     async with app.run_test(size=(160, 50)) as pilot:
         await answer(pilot)
-        await see(pilot, "! base and tuned are the same weights")
+        await see(pilot, "! base and tuned have the same weights")
         await see(pilot, "! template: chat | ␛[2Jraw")
         await see(pilot, "same tokenizer, decoding, dtype, batching")
         assert "never twice" not in screen_text(app)
@@ -177,7 +181,7 @@ async def test_an_adapter_without_effect_is_told(app: FinetopApp, companion: Fak
     companion.answers = {"base": ["so"], "tuned": ["so"]}  # a first token has no divergence here
     async with app.run_test(size=(120, 40)) as pilot:
         await answer(pilot, "so")
-        await see(pilot, "! no effect here: tuned is as base (KL 0.0000)")
+        await see(pilot, "! no effect: tuned answers like base (KL 0.0000)")
 
 
 async def test_cancelling_is_at_once_whatever_the_companion_does(
@@ -190,12 +194,12 @@ async def test_cancelling_is_at_once_whatever_the_companion_does(
         await pilot.press("4")
         await see(pilot, "prompt 1/")
         await pilot.press("ctrl+s")
-        await see(pilot, "esc cancels")
+        await see(pilot, "esc cancel")
         await pilot.press("escape")
-        assert "esc cancels" not in screen_text(app)
+        assert "esc cancel" not in screen_text(app)
         assert "cancelled" in screen_text(app)
         await pilot.press("e")
-        await see(pilot, "ctrl+s sends")  # the next question need not wait
+        await see(pilot, "ctrl+s send")  # the next question need not wait
         companion.held = False
         await pilot.press("ctrl+s")
         await see(pilot, "tuned says so.")

@@ -45,7 +45,7 @@ async def test_no_key_waits_for_the_model(slow: FinetopApp) -> None:
         await pilot.press("o")
         assert "base: " not in screen_text(slow), "the tuned model's pane alone"
         assert "word-1" not in screen_text(slow)
-        assert "esc cancels" in screen_text(slow), "it still answers"
+        assert "esc cancel" in screen_text(slow), "it still answers"
         await pilot.press("escape")
         await see(pilot, "cancelled")
-        assert "esc cancels" not in screen_text(slow)
+        assert "esc cancel" not in screen_text(slow)

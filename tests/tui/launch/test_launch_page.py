@@ -41,7 +41,7 @@ class Recorder(Actions):
         return write_run(self.store.root, recipe.name).path
 
     def warning(self) -> str:
-        return "It ends with Slurm's allocation 7."
+        return "runs end with the Slurm allocation 7."
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ async def test_a_wrong_value_is_told_while_typing(app: FinetopApp) -> None:
         await see(pilot, "rank: must be at least 1")
         assert "ctrl+s launch" not in screen_text(app).splitlines()[-1]
         await pilot.press("home", "ctrl+k", *"sixteen")
-        await see(pilot, "must be a whole number")
+        await see(pilot, "must be an integer")
         await pilot.press("home", "ctrl+k", *"16")
         await see(pilot, "ready")
         await see(pilot, "emotion-lora-r16")  # the name follows
@@ -226,11 +226,11 @@ async def test_the_companion_is_asked_once_for_what_was_chosen(
     companion.held = True
     async with app.run_test(size=(160, 50)) as pilot:
         await pilot.press("2")
-        await see(pilot, "asking the companion")
+        await see(pilot, "loading preview")
         await see(pilot, "i finished the race")  # the plain rows come first
         companion.held = False
         await see(pilot, "⟦sadness<|end|>⟧")
-        await see(pilot, "1,234 tokens learned")
+        await see(pilot, "1,234 trained tokens")
         await pilot.press("tab", "down")
         await see(pilot, "prompt/chosen/rejected")
         await until(pilot, lambda: len(companion.inspected) == 2)
@@ -308,13 +308,13 @@ async def test_what_is_odd_about_the_data_is_said_first(
     async with app.run_test(size=(160, 50)) as pilot:
         await pilot.press("2")
         for part in (
-            "! 3 rows begin with <|begin|> twice",
+            "! 3 rows start with two <|begin|>",
             "! 3 answers end without an end token",
-            "! the text of 3 rows holds special tokens",
+            "! the text of 3 rows contains special tokens",
             "rejected x.jsonl:4: no ␛ answer",
             "and 6 more rejected",
-            "✗ not learned: longer than 256 tokens",
-            "7 rejected · 5 twice · 2 held out and trained on",
+            "✗ not trained: longer than 256 tokens",
+            "7 rejected · 5 duplicates · 2 eval rows in train",
         ):
             await see(pilot, part)
 
@@ -406,8 +406,8 @@ async def test_whether_it_fits_follows_what_is_written(
         await see(pilot, "[fit]")
         await see(pilot, "weights")
         if size[0] > 100:
-            await see(pilot, "138k learned, as counted")
-            await see(pilot, "products in float32, weights in float32")
+            await see(pilot, "138k trainable, counted")
+            await see(pilot, "compute in float32, weights in float32")
         await pilot.press("m", "m", "m", "M", "M", "M", "enter", "enter")
         await pilot.press(*["tab"] * 6, "home", "ctrl+k", *"65536")
         await see(pilot, "✗ does not fit:")
@@ -422,7 +422,7 @@ async def test_a_fit_that_cannot_be_reckoned_says_why(app: FinetopApp, actions: 
     actions.fit = fit  # type: ignore[method-assign, assignment]
     async with app.run_test(size=(160, 50)) as pilot:
         await pilot.press("2")
-        await see(pilot, "? memory not known: no ␛ sizes")
+        await see(pilot, "? memory unknown: no ␛ sizes")
 
 
 def test_an_epoch_is_reckoned_from_the_rows_that_were_looked_at() -> None:

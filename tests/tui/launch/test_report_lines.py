@@ -9,8 +9,8 @@ from tui.launch.report_lines import oddities
 @pytest.mark.parametrize(
     ("part", "words"),
     [
-        ("marks", "the text of 1,200 rows holds special tokens"),
-        ("seams", "1,200 rows have a token across prompt and answer"),
+        ("marks", "the text of 1,200 rows contains special tokens"),
+        ("seams", "1,200 rows have a token that spans prompt and answer"),
     ],
 )
 def test_what_is_odd_is_said_before_it_is_learned(part: str, words: str) -> None:

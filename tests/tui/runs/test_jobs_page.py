@@ -124,7 +124,7 @@ async def test_the_shipped_run_comes_first(tmp_path: Path, root: Path) -> None:
         await see(pilot, "pretrain")
         assert "pretrain" in screen_text(app).splitlines()[3]
         await pilot.press("home")
-        await see(pilot, "came with finetop")
+        await see(pilot, "bundled with finetop")
         await pilot.press("x")
         await see(pilot, "1 hidden")
         assert not (shipped.path / "user.json").exists()
@@ -168,15 +168,15 @@ async def test_a_run_that_is_done_is_given_more(
         await see(pilot, "done")
         await pilot.press("home", "r")
         await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
-        assert "its metric no longer improved" in " ".join(screen_text(app).split())
+        assert "its metric stopped improving" in " ".join(screen_text(app).split())
         await pilot.press("y")
         await until(pilot, lambda: len(resumed) == 1)
         await pilot.press("down", "down", "down", "r")
-        await see(pilot, "It had 3 epochs. How many in all?")
+        await see(pilot, "It trained for 3 epochs. New total:")
         assert "The schedule changes" in screen_text(app)
         field = app.screen.query_one(TextField)
         assert field.value == "6"
-        for wrong, why in (("3", "it has 3 already"), ("many", "must be a number")):
+        for wrong, why in (("3", "must be greater than 3"), ("many", "must be a number")):
             field.value = wrong
             await pilot.press("enter")
             await see(pilot, why)
@@ -214,7 +214,7 @@ async def test_enter_watches_and_n_prefills(app: FinetopApp) -> None:
 async def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
     app = FinetopApp(Store(tmp_path / "none"))
     async with app.run_test(size=NARROW) as pilot:
-        await see(pilot, "No run yet. Press 2")
+        await see(pilot, "No runs yet. Press 2")
 
 
 async def test_leaving_says_that_runs_go_on(
@@ -223,7 +223,7 @@ async def test_leaving_says_that_runs_go_on(
     async with app.run_test(size=NARROW) as pilot:
         await see(pilot, "live")
         await pilot.press("q")
-    assert "2 runs go on" in capsys.readouterr().err
+    assert "2 runs still running in the background" in capsys.readouterr().err
 
 
 def forgets(job: JobDirectory, shifts: dict[int, float], marks: dict[str, int]) -> None:
@@ -242,11 +242,11 @@ async def test_what_was_forgotten_is_shown_and_marked_over_the_budget(
     async with app.run_test(size=WIDE) as pilot:
         await see(pilot, "+0.31 !")
         assert " +0.04 " in line_of(app, "child")
-        await see(pilot, "! 1 over the forgetting budget")
+        await see(pilot, "! 1 over budget")
         await pilot.press("down", "down")
         await see(pilot, "over the budget of +0.1 since step 40")
         await pilot.resize_terminal(*NARROW)
-        await until(pilot, lambda: "forgot" not in screen_text(app).splitlines()[2])
+        await until(pilot, lambda: "forgetting" not in screen_text(app).splitlines()[2])
         await see(pilot, "over the budget of +0.1 since step 40")
 
 
@@ -286,7 +286,7 @@ async def test_a_waiting_run_is_moved_and_cancelled(
     app: FinetopApp, root: Path, tmp_path: Path, eventually: Eventually
 ) -> None:
     later = time.time() + 86_400
-    write_run(root, "second", state=State.QUEUED, created=later, message="#2 in line for CPU",
+    write_run(root, "second", state=State.QUEUED, created=later, message="#2 in the queue for CPU",
               heartbeat=later)  # fmt: skip
     with Line(tmp_path, eventually) as line:
         line.add("other", "cpu")
@@ -305,13 +305,13 @@ async def test_a_waiting_run_is_moved_and_cancelled(
             await until(pilot, lambda: second.last == "cancelled")
             await pilot.press("s")  # its ticket is gone
             await until(pilot, lambda: isinstance(app.screen, ErrorDialog))
-            assert "does not wait in this machine's queue" in screen_text(app)
+            assert "is not in this machine's queue" in screen_text(app)
             await pilot.press("escape", "down")
             await until(pilot, lambda: "K J move" not in screen_text(app))
 
 
 async def test_the_alarm_is_not_told_twice(tmp_path: Path, root: Path) -> None:
-    said = "forgetting +0.200 nats/token at step 40, over the budget of +0.100"
+    said = "forgetting +0.200 nats/token at step 40, above the budget of +0.100"
     job = write_run(root, "forgetful", points=40, created=9e9, message=said)
     forgets(job, {40: 0.2}, {"crossed_at": 40})
     app = FinetopApp(Store(root))

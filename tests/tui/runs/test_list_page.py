@@ -54,7 +54,7 @@ async def test_any_column_sorts_both_ways_and_the_head_says_so(three: FinetopApp
         assert "run ▼" in screen_text(three).splitlines()[2]
         await pilot.press(*"ooooo")  # loss, falling: what has none stays last
         await until(pilot, lambda: listed(three) == ["b", "c", "a", "none"])
-        assert "by loss, falling" in screen_text(three)
+        assert "by loss, descending" in screen_text(three)
         await pilot.press("O")
         await until(pilot, lambda: listed(three) == ["a", "c", "b", "none"])
         await pilot.press("a")
@@ -85,7 +85,7 @@ async def test_a_broken_order_falls_back_with_a_note(three: FinetopApp, content:
     path.parent.mkdir(parents=True)
     path.write_text(content)
     async with three.run_test(size=WIDE, notifications=True) as pilot:
-        await see(pilot, "The order of last time")
+        await see(pilot, "The saved sort order")
         assert three.order == SortOrder()
 
 
@@ -183,7 +183,7 @@ async def test_a_run_is_deleted_only_once_its_name_is_typed(
         await pilot.press("home", "down", "D")
         await until(pilot, lambda: isinstance(three.screen, RemoveWindow))
         await pilot.press("y", "enter")
-        await see(pilot, "not its name")
+        await see(pilot, "name does not match")
         assert path.exists()
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(three.screen, Page))
@@ -201,7 +201,7 @@ async def test_a_running_one_is_never_deleted_and_children_are_told(app: Finetop
         await pilot.press("down", "down")
         await see(pilot, "> ✓ emotion-lora")
         await pilot.press("D")
-        await see(pilot, "1 run builds on it")
+        await see(pilot, "1 run depends on it")
 
 
 async def test_one_that_began_to_run_meanwhile_is_not_deleted(app: FinetopApp, root: Path) -> None:
@@ -274,15 +274,15 @@ async def test_runs_are_filtered_pinned_and_sorted_by_any_tag(three: FinetopApp)
         write_event(root / name / "events", 90, {"speed": speed})
     async with three.run_test(size=WIDE) as pilot:
         await see(pilot, "! c ")
-        await see(pilot, "! 1 with values that are no numbers")
+        await see(pilot, "! 1 run with NaN or Inf")
         await pilot.press("home", "down", "down", "p")
         await until(pilot, lambda: listed(three) == ["c", "b", "a", "none"])
-        await see(pilot, "! speed: values that are no numbers")
+        await see(pilot, "! speed: NaN or Inf")
         await pilot.press("t")
-        await see(pilot, "space pins")
+        await see(pilot, "space pin")
         three.screen.query_one(TextField).value = "speed"
         await pilot.press("enter")
-        await see(pilot, "by last speed, rising")
+        await see(pilot, "by last speed, ascending")
         await until(pilot, lambda: listed(three) == ["c", "b", "a", "none"])
         assert "speed ▲" in screen_text(three).splitlines()[2]
         await pilot.press("O")
@@ -290,12 +290,12 @@ async def test_runs_are_filtered_pinned_and_sorted_by_any_tag(three: FinetopApp)
         await pilot.press("slash")
         field = three.screen.query_one(TextField)
         field.value = "tag:speed and not ("
-        await see(pilot, "filter: something is missing here")
+        await see(pilot, "filter: expected a filter here")
         field.value = "state:queued"
-        await see(pilot, "No run is like this.")
+        await see(pilot, "No runs match the filter.")
         field.value = "tag:speed and not (name:a or state:failed)"
         await until(pilot, lambda: listed(three) == ["c", "b"])
-        await see(pilot, "2 like “tag:speed and not")
+        await see(pilot, "2 match “tag:speed and not")
         kept = SortOrder(descending=True, tag="speed", pinned=["c"])
         await until(pilot, lambda: sort_order.load(root)[0] == kept)
         await pilot.press("enter", "escape", "o")  # from a tag on to the columns

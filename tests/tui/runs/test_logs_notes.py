@@ -48,7 +48,7 @@ async def test_groups_differences_notes_and_what_is_put_away(logs: Path, tmp_pat
     async with app.run_test(size=(140, 40), notifications=True) as pilot:
         await until(pilot, lambda: listed(app) == ["a", "b", "c"])
         await see(pilot, "! b ")  # what stopped being a number for a moment
-        await see(pilot, "1 with values that are no numbers")
+        await see(pilot, "1 with NaN or Inf")
         await pilot.press("b")
         await see(pilot, "group by")
         assert "model" not in screen_text(app), "they all agree on it"
@@ -57,7 +57,7 @@ async def test_groups_differences_notes_and_what_is_put_away(logs: Path, tmp_pat
         assert listed(app) == ["a", "c", "b"]
         await pilot.press("home", "m", "D")  # a heading is no run
         assert isinstance(app.screen, Page)
-        await see(pilot, "nothing is deleted")
+        await see(pilot, "cannot be deleted")
         await pilot.press("end", "space", "home", "down", "d")
         await until(pilot, lambda: isinstance(app.screen, DifferenceWindow))
         await see(pilot, "0.2 → 0.1")
@@ -132,7 +132,7 @@ async def test_pins_the_order_by_step_and_the_filter_are_kept(
         await until(pilot, lambda: kept(tmp_path).get("pinned_runs") == ["c"])
     again = app_on(logs, tmp_path)
     async with again.run_test(size=(120, 40)) as pilot:
-        await see(pilot, "only runs like not a, esc shows all")
+        await see(pilot, "filter: not a, esc show all")
         await until(pilot, lambda: listed(again) == ["c", "b"])
         assert "↑ c" in screen_text(again).replace("↑  ", "↑ ")
         await pilot.press("escape")

@@ -81,16 +81,16 @@ async def test_the_list_is_filtered_by_expressions_and_given_away(
     async with logs_app.run_test(size=(120, 40)) as pilot:
         await see(pilot, "ppo/seed1")
         await pilot.press("/", *"tag:reward and not ")
-        await see(pilot, "filter: something is missing here")
+        await see(pilot, "filter: expected a filter here")
         await pilot.press(*"seed1", "enter")
         await until(pilot, lambda: "ppo/seed1" not in screen_text(logs_app))
         assert "ppo/seed2" in screen_text(logs_app)
         for keys, whose, name in (
-            ((), "the 1 listed run,", "listed.csv"),
-            (("escape", "home", "space", "space"), "the 2 marked runs,", "marked.json"),
+            ((), "the 1 listed run", "listed.csv"),
+            (("escape", "home", "space", "space"), "the 2 marked runs", "marked.json"),
         ):
             await pilot.press(*keys, "e")
-            await see(pilot, f"Every point of all tags of {whose}")
+            await see(pilot, f"Export all points of all tags of {whose}")
             logs_app.screen.query_one(Input).value = str(tmp_path / name)
             await pilot.press("enter")
             await until(pilot, (tmp_path / name).exists)
@@ -112,7 +112,7 @@ async def test_nothing_is_launched_stopped_or_written(logs_app: LogsApp, logs: P
         assert logs_app.screen.query("#runs")
         bar = screen_text(logs_app).splitlines()[-1]
         assert "d difference" not in bar
-        assert "new like this" not in bar
+        assert "clone" not in bar
         await pilot.press("enter")
         await see(pilot, "failed at 12")
         assert logs_app.screen.check_action("resume", ()) is False
@@ -125,7 +125,7 @@ async def test_several_runs_on_one_chart_are_read_at_one_point(logs_app: LogsApp
         await pilot.press("/", *"seed", "enter", "enter")
         await see(pilot, "reward")
         await pilot.press("o")
-        await see(pilot, "space marks")
+        await see(pilot, "space mark")
         await pilot.press("down", "space", "enter")
         await see(pilot, "b ppo/seed2")
         text = screen_text(logs_app)

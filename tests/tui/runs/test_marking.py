@@ -53,15 +53,15 @@ async def test_sorted_by_any_value_of_any_tag(app: LogsApp, tmp_path: Path) -> N
         await see(pilot, "low")
         await until(pilot, lambda: order(app) == ["dip", "high", "low"])
         await pilot.press("t")
-        await see(pilot, "space pins")
+        await see(pilot, "space pin")
         await pilot.press("l", "o", "s", "s", "enter")
         await until(pilot, lambda: order(app) == ["low", "dip", "high"])
-        await see(pilot, "by last loss, rising")
+        await see(pilot, "by last loss, ascending")
         await pilot.press("O")
         await until(pilot, lambda: order(app) == ["high", "dip", "low"])
         await pilot.press("O", "i")
         await until(pilot, lambda: order(app) == ["dip", "high", "low"])
-        await see(pilot, "by best loss, rising")
+        await see(pilot, "by best loss, ascending")
         assert " 0.1 " in screen_text(app)
         await pilot.press("i")
         await see(pilot, "by smoothed loss")
@@ -78,7 +78,7 @@ async def test_marked_runs_are_drawn_together_and_remembered(app: LogsApp, tmp_p
     async with app.run_test(size=(120, 40)) as pilot:
         await see(pilot, "low")
         await pilot.press("space")
-        await see(pilot, "1 marked, drawn together")
+        await see(pilot, "1 marked")
         await pilot.press("end", "enter")
         await see(pilot, "a low")
         await see(pilot, "b dip")
@@ -101,7 +101,7 @@ async def test_pinned_tags_come_first_in_list_and_grid(app: LogsApp, tmp_path: P
         head = screen_text(app).splitlines()[2].split()
         assert head.index("loss") < head.index("far")
         await pilot.press("t")
-        await see(pilot, "space pins")
+        await see(pilot, "space pin")
         await pilot.press("f", "a", "r", "space", "enter")
         await until(pilot, lambda: screen_text(app).splitlines()[2].split()[:4][-1] == "far")
         await pilot.press("enter")
@@ -110,7 +110,7 @@ async def test_pinned_tags_come_first_in_list_and_grid(app: LogsApp, tmp_path: P
         assert isinstance(page, WatchPage)
         assert page.board.specs[0].title == "zz/far"
         await pilot.press("P")
-        await see(pilot, "space pins")
+        await see(pilot, "space pin")
         await pilot.press("s", "p", "e", "e", "d", "enter")
         await until(pilot, lambda: page.board.tag == "speed")
         await until(pilot, lambda: kept(tmp_path).get("pinned_tags") == ["zz/far"])
@@ -169,7 +169,7 @@ async def test_an_older_or_broken_view_is_told_once(
     async with app.run_test(size=(120, 30), notifications=True) as pilot:
         await until(pilot, lambda: len(app._notifications) == 1)
         (note,) = app._notifications
-        assert "so this is a fresh one" in note.message
+        assert "using defaults" in note.message
         await see(pilot, "low")
         assert isinstance(app.screen, RunListPage)
         assert app.screen.query_one(Table).chosen is not None
@@ -265,8 +265,8 @@ async def test_any_size(app: LogsApp, logs: Path, size: tuple[int, int]) -> None
         assert len(lines) <= size[1]
         assert all(len(line) <= size[0] for line in lines)
         if size[1] > 20:
-            assert "low: ! loss was nan at step 4, numbers again since" in screen_text(app)
-            assert "dip: ! loss was inf at step 7, no number since" in screen_text(app)
+            assert "low: ! loss was nan at step 4, finite again from" in screen_text(app)
+            assert "dip: ! loss was inf at step 7, not finite since" in screen_text(app)
             for letter in ("a low", "b dip", "c high"):
                 assert letter in screen_text(app)
         for columns, rows in [(20, 5), size]:

@@ -107,7 +107,7 @@ async def test_a_list_is_narrowed_from_the_start_and_space_still_marks() -> None
     app = _App()
     async with app.run_test() as pilot:
         field = FilterField("a colour", rows_of)
-        window = await opened(pilot, multi=Multi(["gone"]), field=field, keys="space marks")
+        window = await opened(pilot, multi=Multi(["gone"]), field=field, keys="space mark")
         await pilot.press("r", "e", "space", "down", "space", "e")
         assert window.query_one(Input).value == "ree"
         assert listed(window) == ["green"]

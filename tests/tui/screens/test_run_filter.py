@@ -39,11 +39,12 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> list[RunRow]:
         ("not state:failed", ["two"]),
         ("#low", ["one"]),
         ("note:again", ["one"]),
-        ("note:again or how:full", ["one", "two"]),
+        ("note:again or method:full", ["one", "two"]),
         ("Again", ["one"]),
         ("AGAIN", []),
         ("tag:/loss$/", ["one"]),
-        ("on:demo-base kind:train", ["one", "two"]),
+        ("base:demo-base kind:train", ["one", "two"]),
+        ("on:demo-base how:full", ["two"]),  # the earlier names of base and method
         ('"failed at 2"', ["one"]),
     ],
 )
@@ -64,12 +65,12 @@ def test_logs_have_no_state_but_tags() -> None:
 
 def test_half_a_filter_leaves_the_one_before(jobs: list[RunRow]) -> None:
     run_filter = RunFilter()
-    run_filter.set_text("how:full")
+    run_filter.set_text("method:full")
     assert not run_filter.set_text("how:full and")
-    assert run_filter.error == "something is missing here"
+    assert run_filter.error == "expected a filter here"
     assert [row.view.record.name for row in run_filter.matching(jobs)] == ["two"]
     assert not run_filter.set_text("size:3")
-    assert "fields are" in run_filter.error
+    assert "fields:" in run_filter.error
 
 
 def test_a_changed_run_is_looked_at_anew(jobs: list[RunRow]) -> None:

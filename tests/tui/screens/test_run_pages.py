@@ -82,9 +82,9 @@ async def test_a_word_is_found_and_found_again(app: FinetopApp, root: Path) -> N
         await see(pilot, "1 of 4")
         assert ">step 10 " in screen_text(app)
         await pilot.press("slash", *"zz", "enter")
-        await see(pilot, "nowhere")
+        await see(pilot, "no matches")
         await pilot.press("escape")
-        await until(pilot, lambda: "nowhere" not in screen_text(app))
+        await until(pilot, lambda: "no matches" not in screen_text(app))
         assert isinstance(app.screen, LogPage)
 
 
@@ -105,7 +105,7 @@ async def test_a_silent_run_says_so(app: FinetopApp, root: Path) -> None:
     log_of(root).unlink()
     async with app.run_test(size=NARROW) as pilot:
         await open_sheet(app, pilot, "f", LogPage)
-        await see(pilot, "It has said nothing yet.")
+        await see(pilot, "The log is empty.")
 
 
 async def test_digits_lead_from_a_sheet_to_the_pages(app: FinetopApp) -> None:
@@ -147,7 +147,7 @@ async def test_the_overview_tells_what_lies_there(
             await pilot.pause(0.02)
         if size == (20, 5):
             return
-        for word in ("1,234 answers", "abc123", "not there any more", "bundled:demo-base",
+        for word in ("1,234 answers", "abc123", "no longer exists", "bundled:demo-base",
                      "2.13.0␛[31m", "* learning_rate = 0.005", "  epochs = 3.0"):  # fmt: skip
             assert word in seen, word
 
@@ -158,14 +158,14 @@ async def test_the_overview_of_a_run_that_is_gone_says_so(app: FinetopApp, root:
         row = next(row for row in app.runs.rows if row.path == root / "live")
         shutil.rmtree(root / "live")
         app.push_screen(OverviewPage(row))  # by key the list may have seen first that it is gone
-        await see(pilot, "This run is gone.")
+        await see(pilot, "This run no longer exists.")
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
 async def test_this_machine_is_read_while_one_looks(app: FinetopApp, size: tuple[int, int]) -> None:
     async with app.run_test(size=size) as pilot:
         await open_sheet(app, pilot, "g", HardwarePage)
-        await see(pilot, "This machine")
+        await see(pilot, "Machine")
         text = screen_text(app)
         assert "cores" in text
         assert "GB of" in text
@@ -202,7 +202,7 @@ def test_everything_of_a_gpu_is_shown() -> None:
     for word in ("NVIDIA H200  cuda:0", "43 %", "61.0 GB of 141", "412 W of 700", "54 °C",
                  "clock     1,980 MHz", "mem clock 3,201 MHz",
                  "58 GB      4242  ali␛ce  python train.py",
-                 "(not ours to see)", "12 %", "80 GB free", "of 500 GB at /runs/one"):  # fmt: skip
+                 "(no permission)", "12 %", "80 GB free", "of 500 GB at /runs/one"):  # fmt: skip
         assert word in text, (word, text)
 
 
@@ -210,11 +210,11 @@ def test_what_is_not_known_is_a_dash_and_what_is_missing_is_said() -> None:
     bare = Gpu(GPU.device)
     text = text_of([dataclasses.replace(READING, gpus=(bare,), disk_free=None, disk_total=None)])
     assert text.count("—") >= 5
-    assert "/runs/one is not there" in text
-    assert "No GPU is here" in text_of([dataclasses.replace(READING, gpus=())])
+    assert "/runs/one does not exist" in text
+    assert "No GPU found" in text_of([dataclasses.replace(READING, gpus=())])
     trouble = dataclasses.replace(READING, gpus=(), trouble="Driver\x07 mismatch")
     assert "Driver␇ mismatch" in text_of([trouble])
-    assert "Looking" in text_of([])
+    assert "Reading" in text_of([])
 
 
 def test_small_curves_go_from_nothing_to_all_there_is() -> None:
@@ -259,7 +259,7 @@ async def test_sheets_and_dialogs_are_ascii_where_that_is_all_there_is(
     async with app.run_test(size=(120, 40)) as pilot:
         await see(pilot, "* live")
         for key, word in {
-            "u": "Inputs", "f": "step 40", "g": "This machine", "m": "a note", "b": "no groups",
+            "u": "Inputs", "f": "step 40", "g": "Machine", "m": "note", "b": "no groups",
         }.items():  # fmt: skip
             await pilot.press(key)
             await see(pilot, word)
@@ -267,5 +267,5 @@ async def test_sheets_and_dialogs_are_ascii_where_that_is_all_there_is(
             await pilot.press("escape")
             await until(pilot, lambda: isinstance(app.screen, RunListPage))
         await pilot.press("o", "space", "down", "down", "d")
-        await see(pilot, "Every setting is the same.")
+        await see(pilot, "All settings are identical.")
         assert [one for one in screen_text(app) if not one.isascii()] == []

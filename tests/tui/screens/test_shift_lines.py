@@ -64,7 +64,7 @@ def test_the_panel_has_shares_curve_and_both_models_choices() -> None:
     assert "‹marginal› 33%" in lines[0]
     assert "⟦shifted⟧ 33%" in lines[0]
     assert "n=3" in lines[0]
-    assert "most 30.00 at 3" in lines[1]
+    assert "max 30.00 at 3" in lines[1]
     assert '3/3  "y"' in lines[2]
     assert "rank 300 under base" in lines[2]
     assert lines[3].startswith(' base   " a" .41')
@@ -103,7 +103,7 @@ def test_what_one_answer_alone_says_is_marked_in_each() -> None:
     assert "2 only base" in line
     assert "2 only tuned" in line
     same = word_diff.compare("as is", "as  is")
-    assert "same words" in text([diff_line(same, NAMES, UNICODE)])
+    assert "identical words" in text([diff_line(same, NAMES, UNICODE)])
 
 
 @given(st.text(max_size=80), st.text(max_size=80))
@@ -158,10 +158,10 @@ def test_tokens_show_their_spaces_their_ids_and_which_are_special() -> None:
 
 
 def test_strengths_say_where_the_answer_turns() -> None:
-    assert "ask first" in text(StrengthSweep().panel(0, NAMES[1]))
+    assert "send first" in text(StrengthSweep().panel(0, NAMES[1]))
     sweep = StrengthSweep(subject=True)
     told = {"words": 1, "sentences": 1, "lines": 1, "tokens": 1, "seconds": 0.1, "finish": "stop"}
-    assert "0 of 5 made" in text([*sweep.panel(0, NAMES[1])])
+    assert "0 of 5 generated" in text([*sweep.panel(0, NAMES[1])])
     for strength in (0.0, 0.25, 0.5, 0.75, 1.0):
         sample = {"text": "a" if strength < 0.5 else "b"}
         sweep = sweep.heard({"strength": strength, "sample": sample, "behaviour": told})

@@ -34,7 +34,9 @@ class FakeReadings:
             while self._held():
                 await asyncio.sleep(0.01)
             if ref == "companion:dies":
-                raise EngineError("The companion process died.", "as it was asked to", "Ask again.")
+                raise EngineError(
+                    "The companion process exited.", "as it was asked to", "Try again."
+                )
             table = to_table(reading_of(ref, self._request))
             yield {"event": "reading", "reading": json.loads(json.dumps(table))}
         yield {"event": "done"}
@@ -43,9 +45,7 @@ class FakeReadings:
 def reading_of(ref: str, request: Mapping[str, Any]) -> TokenizerOutput:
     """Words are tokens; what begins with < is special. A ref that has "no" in it is not there."""
     if "no" in ref:
-        return TokenizerOutput(
-            ref, ref, trouble=(f"There is no tokenizer at {ref}", "", "Name one.")
-        )
+        return TokenizerOutput(ref, ref, trouble=(f"Tokenizer not found: {ref}", "", "Name one."))
     texts = []
     for name, text in request["texts"]:
         tokens = cut(text)
@@ -59,7 +59,9 @@ def reading_of(ref: str, request: Mapping[str, Any]) -> TokenizerOutput:
         text += " <answer>" if request["answer_next"] else ""
         tokens = cut(text)
         if form == "instruct":
-            refused = RenderedTemplate(form, form, "", (), 0, (), "It refuses this: no system")
+            refused = RenderedTemplate(
+                form, form, "", (), 0, (), "The template rejects it: no system"
+            )
             renders.append(refused)
             continue
         renders.append(RenderedTemplate(form, form or "own", text, tokens, len(tokens)))

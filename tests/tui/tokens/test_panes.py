@@ -116,8 +116,8 @@ async def test_what_is_not_there_yet_and_what_went_wrong_is_said() -> None:
     async with app.run_test(size=(120, 30)) as pilot:
         app.panes.show(TokenData((TokenizerOutput("a", "a"),), TEXTS, is_busy=True))
         await pilot.pause()
-        assert "reading ..." in app.text("#token-status")
-        assert app.text("Blocks").startswith("reading ...")
+        assert "loading..." in app.text("#token-status")
+        assert app.text("Blocks").startswith("loading...")
         trouble = EngineError("It died.", "as it was asked to", "")
         app.panes.show(TokenData((TokenizerOutput("a", "a"),), TEXTS, trouble=trouble))
         await pilot.pause()

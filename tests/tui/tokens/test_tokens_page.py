@@ -71,7 +71,7 @@ async def test_tokenizers_stand_side_by_side_and_a_bad_one_says_why(app: Finetop
         await choose(app, pilot, ROMAN, "/not/there", "third")
         await see(pilot, "1 demo-base  29 tokens")
         await see(pilot, "3 third  29 tokens")
-        assert screen_text(app).count("There is no tokenizer at /not/there") >= 2
+        assert screen_text(app).count("Tokenizer not found: /not/there") >= 2
         assert "Name one." in screen_text(app)
         await pilot.resize_terminal(80, 24)
         await until(pilot, lambda: "3 third  29 tokens" not in screen_text(app))
@@ -83,7 +83,7 @@ async def test_all_texts_in_a_table_with_ratios(app: FinetopApp) -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         await choose(app, pilot, ROMAN, "third")
         await pilot.press("v")
-        await see(pilot, "tokens for one of English")
+        await see(pilot, "relative to English")
         text = screen_text(app)
         row = next(line for line in text.split("\n") if line.startswith("  German"))
         assert row.split() == ["German", "29", "1.00", "6.28", "29", "1.00", "6.28"], row
@@ -101,11 +101,11 @@ async def test_templates_beside_raw_and_their_difference(app: FinetopApp) -> Non
         await pilot.press("f")
         await see(pilot, "⟦<chatml>⟧You│")
         await pilot.press("f")
-        await see(pilot, "It refuses this: no system")
+        await see(pilot, "The template rejects it: no system")
         await pilot.press("f", "f", "o")
         await see(pilot, "⟦<answer>⟧")
         await pilot.press("v")
-        await see(pilot, "They write the same.")
+        await see(pilot, "The rendered texts are identical.")
         await pilot.press("t")
         await pilot.press("escape")
         page_of(app)._refs = (ROMAN,)
@@ -121,7 +121,7 @@ async def test_a_conversation_of_ones_own(app: FinetopApp) -> None:
         await write(app, pilot, "user: Ahoy\nassistant: Hello there")
         await see(pilot, "⟦<s>⟧Ahoy│·Hello│·there│")
         await write(app, pilot, "first\nuser: Ahoy")
-        await see(pilot, "A conversation begins with who speaks.")
+        await see(pilot, "A conversation must start with a role.")
 
 
 async def test_tokenizers_are_picked_and_named_by_path_and_remembered(
@@ -136,11 +136,11 @@ async def test_tokenizers_are_picked_and_named_by_path_and_remembered(
         await see(pilot, "1/4 pieces")
         await pilot.press("t")
         await see(pilot, "one.gguf")
-        await see(pilot, "enter takes 1")
+        await see(pilot, "enter use 1")
         app.screen.query_one(Input).focus()
         app.screen.query_one(Input).value = "/elsewhere/tokenizer.json"
         await pilot.press("enter")
-        await see(pilot, "enter takes 2")
+        await see(pilot, "enter use 2")
         await pilot.press("shift+tab", "enter")
         await see(pilot, "2 /elsewhere/tokenizer.json")
         assert page_of(app)._refs == (str(one), "/elsewhere/tokenizer.json")
@@ -153,7 +153,7 @@ async def test_tokenizers_are_picked_and_named_by_path_and_remembered(
 async def test_a_dead_companion_is_told_and_asked_again(app: FinetopApp) -> None:
     async with app.run_test(size=(120, 30)) as pilot:
         await choose(app, pilot, "companion:dies")
-        await see(pilot, "The companion process died.")
+        await see(pilot, "The companion process exited.")
         await choose(app, pilot, ROMAN)
         await see(pilot, "The│·old│")
 
@@ -180,7 +180,7 @@ async def test_hostile_huge_and_unbroken_texts_at_any_size(app: FinetopApp) -> N
                     ]
                     assert unsafe == []
                     assert {"\u202e", "\u2066", "\u200d"} & set(shown) == set(), shown
-        await see(pilot, f"cut: {25_000 - MOST_WRITTEN:,} characters")
+        await see(pilot, f"+{25_000 - MOST_WRITTEN:,} truncated")
         await see(pilot, "1 not shown")
 
 

@@ -34,7 +34,7 @@ async def test_one_run_is_shown_whole(app: FinetopApp, size: tuple[int, int]) ->
             assert part in text
         assert " step 40" in text.splitlines()  # its log
         if size[0] > 100:
-            assert "this terminal may close" in text
+            assert "terminal can be closed" in text
             assert "memory 1.2 GB" in text
             assert "gradient norm" in text
 
@@ -49,9 +49,9 @@ def test_what_a_run_may_end_with_is_told_instead_of_a_promise(tmp_path: Path) ->
         return tuple("".join(text for text, _ in line) for line in lines)  # type: ignore[return-value]
 
     first, second = said()
-    assert ("this terminal may close" in first, second) == (True, "")
-    first, second = said(bound="It ends with Slurm's allocation 7.")
-    assert ("this terminal" in first, second) == (False, " It ends with Slurm's allocation 7.")
+    assert ("terminal can be closed" in first, second) == (True, "")
+    first, second = said(bound="runs end with the Slurm allocation 7.")
+    assert ("this terminal" in first, second) == (False, " runs end with the Slurm allocation 7.")
 
 
 async def test_a_new_event_comes_on_screen(app: FinetopApp, root: Path) -> None:
@@ -183,7 +183,7 @@ async def test_forgetting_has_a_chart_with_its_budget(
         text = screen_text(app)
         assert "b KL 0.155" in text
         assert "smoothed" not in text.split("forgetting, nats/token")[1].split("\n")[0]
-        assert "stopped early · forgot +0.31 ! · over the budget of +0.1 since step 40" in text
+        assert "stopped early · forgetting +0.31 ! · over the budget of +0.1 since step 40" in text
         if size[0] > 100:
             assert "best checkpoint 60 · last within budget 20" in text
 
@@ -271,7 +271,7 @@ async def test_axes_in_turn_and_one_that_is_not_there(app: FinetopApp) -> None:
         await pilot.press("x", "x")
         await see(pilot, "by wall time")
         await pilot.press("x")
-        await see(pilot, "this run logged no tokens: looked for")
+        await see(pilot, "no tokens logged; searched tags")
         await pilot.press("x")
         await see(pilot, "epoch 1.2121")
         await pilot.press("x")
@@ -301,7 +301,7 @@ async def test_tags_are_filtered_by_an_expression(app: FinetopApp) -> None:
         await pilot.press("enter")
         await see(pilot, "◆")
         await pilot.press("/", *"(norm or")
-        await see(pilot, "filter: something is missing here")
+        await see(pilot, "filter: expected a filter here")
         await pilot.press(*" epoch)", "enter")
         await see(pilot, "train/epoch ·")
         await see(pilot, "gradient norm ·")
@@ -362,11 +362,13 @@ async def test_a_chart_is_written_to_files_once(app: FinetopApp, tmp_path: Path)
             if name == "mine":
                 await until(pilot, (tmp_path / "mine.txt").exists)
             else:
-                await see(pilot, "There is such a file" if "svg" in name else "cannot be written")
+                await see(
+                    pilot, "The file already exists" if "svg" in name else "cannot be written"
+                )
                 await pilot.press("escape")
         for name in ("all.png", "all"):
             await pilot.press("E")
-            await see(pilot, "Every point of all tags of live, to a file")
+            await see(pilot, "Export all points of all tags of live")
             app.screen.query_one(Input).value = f"{tmp_path}/{name}"
             await pilot.press("enter")
             if name == "all":
@@ -411,4 +413,4 @@ async def test_a_curve_that_stopped_being_numbers_is_told(app: FinetopApp, root:
     async with app.run_test(size=(120, 40)) as pilot:
         await see(pilot, "NaN")
         await pilot.press("home", "enter")
-        await see(pilot, "! train/loss was nan at step 10, no number since")
+        await see(pilot, "! train/loss was nan at step 10, not finite since")

@@ -165,16 +165,16 @@ def test_a_cancel_ends_an_answer_and_leaves_the_base_as_it_was(
     [
         ("dance", {}, "Unknown request"),
         ("generate", {"text": "no"}, "needs arm"),
-        ("generate", {"arm": "x=", "text": "no"}, "not an arm"),
-        ("generate", {"arm": "x=/nowhere", "text": "no"}, "no checkpoint"),
+        ("generate", {"arm": "x=", "text": "no"}, "Invalid arm"),
+        ("generate", {"arm": "x=/nowhere", "text": "no"}, "checkpoint not found"),
         ("generate", {"arm": "BASE"}, "needs text"),
         ("generate", {"arm": "BASE", "messages": [{"role": "who"}]}, "list of messages"),
         ("generate", {"arm": "BASE", "text": "no", "decoding": {"top_p": 7}}, "decode setting"),
         ("generate", {"arm": "BASE", "text": "no " * 300}, "longer than the model's context"),
-        ("preview", {"checkpoint": "/nowhere", "data": "x"}, "no checkpoint"),
+        ("preview", {"checkpoint": "/nowhere", "data": "x"}, "checkpoint not found"),
         ("preview", {"checkpoint": "BASE", "data": {"max_length": 1}}, "data setting"),
         ("preview", {"checkpoint": "BASE", "data": 7}, "needs data"),
-        ("inspect", {"checkpoint": "BASE", "data": {"train": "/nowhere"}}, "no data file"),
+        ("inspect", {"checkpoint": "BASE", "data": {"train": "/nowhere"}}, "data not found"),
         ("inspect", {"checkpoint": "BASE", "data": {"template": "x.jinja"}}, "cannot be read"),
     ],
 )
@@ -258,7 +258,7 @@ def test_rows_are_previewed_as_training_sees_them(
     assert text == "Be brief.\nWhich?\n\ni miss my dog\nsadness<|im_end|>"
     narrow = client.ask("preview", checkpoint=str(base), data=str(data), max_length=8)
     assert not narrow["rows"][0]["kept"]
-    assert "8 is the limit" in narrow["rows"][0]["reason"]
+    assert "max_length is 8" in narrow["rows"][0]["reason"]
 
 
 def test_it_answers_hello_before_it_loads_torch_and_ends_with_its_input(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_chatml_ends_in_its_own_mark_where_that_is_a_token() -> None:
 def test_chatml_without_its_tokens_ends_in_the_end_token_and_says_so() -> None:
     tokenizer = make_tokenizer(None, eos_token="</s>", words=("<|pad|>", "<s>", "</s>"))
     template = choose_template(tokenizer, "chatml")
-    assert "written as letters" in template.notes[0]
+    assert "encoded as plain text" in template.notes[0]
     assert whole(TALK, tokenizer, template) == (
         "<|im_start|>user\ni miss my dog<|im_end|>\n<|im_start|>assistant\nsadness</s>\n"
         "<|im_start|>user\nand now?<|im_end|>\n<|im_start|>assistant\njoy</s>"
@@ -98,15 +98,15 @@ def test_system_goes_before_rows_that_bring_none() -> None:
     assert "Be brief." not in whole(WITH_SYSTEM, tokenizer, template)
     merged = choose_template(make_tokenizer(REFUSING), "chat", "Be brief.")
     assert "user\nBe brief.\n\ni miss my dog<|im_end|>" in whole(ANSWERED, tokenizer, merged)
-    assert any("no system message" in note for note in merged.notes)
+    assert any("no system role" in note for note in merged.notes)
 
 
 @pytest.mark.parametrize(
     ("text", "line", "why"),
     [
-        ("ok {{ messages[0].content }}\n\n{% if %}\n", 3, "does not parse"),
+        ("ok {{ messages[0].content }}\n\n{% if %}\n", 3, "syntax error"),
         ("{{ messages[0].content }}\n{% nothing %}", 2, "unknown tag"),
-        ("{{ messages[0].content }}\n{{ '", 2, "does not parse"),
+        ("{{ messages[0].content }}\n{{ '", 2, "syntax error"),
         ("\n{{ ''.__class__.__mro__[1].__subclasses__() }}", 2, "unsafe"),
         ("\n{{ messages.__init__.__globals__ }}", 2, "unsafe"),
         ("\n\n{{ cycler.__init__.__globals__.os.system('true') }}", 3, "unsafe"),
@@ -120,7 +120,7 @@ def test_system_goes_before_rows_that_bring_none() -> None:
         ),
         ("{{ '%0100000000000d' % messages | length }}", 1, "memory"),
         ("\n{{ messages[0].content * 100000000000 }}", 2, "memory"),
-        ("{% macro again() %}{{ again() }}{% endmacro %}\n{{ again() }}", None, "without an end"),
+        ("{% macro again() %}{{ again() }}{% endmacro %}\n{{ again() }}", None, "never ends"),
         ("\n{{ messages[0].content + 1 }}", 2, "str"),
         ("{{ 1 // 0 }}", 1, "zero"),
         ("\n{{ messages[9].content }}", 2, "no element 9"),
@@ -142,8 +142,8 @@ def test_a_broken_or_hostile_file_is_refused_with_its_line(
 @pytest.mark.parametrize(
     ("text", "title"),
     [
-        ("always the same", "leaves out what the user says"),
-        ("{% for i in range(90000) %}{{ messages[0].content }}{% endfor %}", "without an end"),
+        ("always the same", "omits user messages"),
+        ("{% for i in range(90000) %}{{ messages[0].content }}{% endfor %}", "never ends"),
         (" \n", "no chat template"),
     ],
 )
@@ -163,7 +163,7 @@ def test_files_that_cannot_be_read_and_words_that_are_no_template_are_refused(
     with pytest.raises(EngineError, match="not UTF-8") as caught:
         choose_template(tokenizer, str(tmp_path / "latin.jinja"))
     assert caught.value.detail.endswith("latin.jinja:3")
-    with pytest.raises(EngineError, match="no template 'alpaca'"):
+    with pytest.raises(EngineError, match="Unknown template 'alpaca'"):
         choose_template(tokenizer, "alpaca")
     with pytest.raises(EngineError, match="no chat template"):
         choose_template(make_tokenizer(None), "chat")
@@ -241,7 +241,7 @@ def test_an_arm_says_when_it_is_asked_otherwise_than_its_base(tmp_path: Path) ->
     assert load().notes == ()
     save_template(adapter, choose_template(tokenizer, "raw", "Be brief."), tokenizer, make_model())
     (note,) = load().notes
-    assert note == "t is asked by the template of its training, not by that of its base"
+    assert note == "t uses the template of its training, not that of its base"
     prompt = load().tokenizer.decode(load().prompt(ASKED))
     assert prompt == "Be brief.\ni miss my dog\n"
 

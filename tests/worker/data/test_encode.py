@@ -114,7 +114,7 @@ def shown(row: Encoded, tokenizer: Any) -> str:
         "two turns",
         "system",
         "instruct",
-        "no end token",
+        "no EOS token",
         "reasoning",
     ],
 )
@@ -182,7 +182,7 @@ def test_a_cut_answer_is_counted_and_a_full_prompt_is_refused() -> None:
     prompt = len(render_prompt(ONE_TURN[:1], tokenizer))
     full = encoded(ONE_TURN, tokenizer, prompt)
     assert not full.kept
-    assert full.reason == f"the prompt alone has {prompt} tokens, and {prompt} is the limit"
+    assert full.reason == f"the prompt alone has {prompt} tokens, max_length is {prompt}"
 
 
 @pytest.mark.parametrize(

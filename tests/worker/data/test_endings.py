@@ -154,5 +154,5 @@ def test_rows_that_are_too_long_are_cut_or_dropped() -> None:
         assert cut.labels[-1] != tokenizer.eos_token_id
         dropped = encode(example, tokenizer, template, size - 1, "drop")
         assert (dropped.kept, dropped.cut) == (False, 1)
-        assert dropped.reason == f"it has {size} tokens, and {size - 1} is the limit"
+        assert dropped.reason == f"{size} tokens, more than max_length {size - 1}"
         assert encode(example, tokenizer, template, size, "drop").kept

@@ -66,7 +66,7 @@ def test_what_became_of_every_row_is_counted(tmp_path: Path) -> None:
         pair("asked", "one"),
         {"prompt": "bad"},
         pair("long", "word " * 200),
-        pair("word " * 200, "cut away"),
+        pair("word " * 200, "truncated"),
     ]
     held = [pair("held"), pair("asked", "two"), pair("new")]
     path = write(tmp_path / "train.jsonl", rows)
@@ -92,16 +92,16 @@ def test_the_counts_are_said_in_sentences() -> None:
     counts = Counts(2000, 3, 4, 5, 6, 7, 8, 9, 10, 50, 25)
     lines = list(describe(counts, 500, 256))
     for part in (
-        "2,000 rows were read, 3 of them cannot be used",
-        "4 rows were cut at 256 tokens",
-        "5 rows were dropped: longer than 256 tokens",
-        "6 training rows come twice, 7 eval rows occur in training; 9 rows were dropped",
-        "8 eval rows ask what training answers otherwise",
-        "10 training rows were left out",
-        "50 of 500 rows are replayed (25 distinct): 10.0%",
+        "2,000 rows read, 3 rejected",
+        "4 rows truncated at 256 tokens",
+        "5 rows dropped: longer than 256 tokens",
+        "6 duplicate training rows, 7 eval rows also in training; 9 rows dropped",
+        "8 eval prompts also in training, with another answer",
+        "10 training rows dropped",
+        "50 of 500 rows are replay (25 distinct): 10.0%",
     ):
         assert any(part in line for line in lines), part
-    assert list(describe(Counts(read=5), 5, 256)) == ["5 rows were read"]
+    assert list(describe(Counts(read=5), 5, 256)) == ["5 rows read"]
 
 
 def test_named_eval_rows_are_read_like_the_training_rows(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_plain_text_is_learned_whole(tmp_path: Path) -> None:
 
 def test_no_row_left(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", [pair("word " * 99)])
-    with pytest.raises(EngineError, match="No row is left to train on") as caught:
+    with pytest.raises(EngineError, match="No rows left to train on") as caught:
         make(Data(train=path, max_length=16))
     assert "a.jsonl:1: the prompt alone" in caught.value.detail
 
@@ -151,8 +151,8 @@ def test_pairs_for_dpo_share_their_prompt(tmp_path: Path) -> None:
         assert said(one.chosen).replace("good", "bad") == said(one.rejected)
         assert one.chosen.labels.count(IGNORE_INDEX) == one.rejected.labels.count(IGNORE_INDEX)
     assert [(one["line"], one["reason"][:20]) for one in found.rejects] == [
-        (21, "the two answers do n"),
-        (22, "no rejected answer t"),
+        (21, "the two answers are "),
+        (22, "no rejected answer"),
         (23, "the rejected answer:"),
     ]
     assert (found.counts.rejected, found.counts.too_long) == (2, 1)
@@ -173,10 +173,10 @@ def test_which_answers_are_learned(tmp_path: Path) -> None:
 
 def test_dpo_needs_pairs(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", [pair("q"), pair("r")])
-    with pytest.raises(EngineError, match="this data has none"):
+    with pytest.raises(EngineError, match="this data set has none"):
         make(Data(train=path), objective="dpo")
     path = preferences(tmp_path / "b.jsonl", [("q", "good", "bad")])
-    with pytest.raises(EngineError, match="DPO learns from pairs"):
+    with pytest.raises(EngineError, match="which DPO needs"):
         make(Data(train=path), objective="dpo", replay=Replay(data="bundled:rehearsal"))
 
 
@@ -216,7 +216,7 @@ def test_replay_never_takes_what_is_held_out(tmp_path: Path) -> None:
     assert {said(row) for row in found.train if "old" in said(row).lower()} == {
         said(row) for row in make(Data(train=write(tmp_path / "c.jsonl", [pair("old 2")]))).train
     }
-    with pytest.raises(EngineError, match="all its rows are held out"):
+    with pytest.raises(EngineError, match="all are eval rows"):
         make(Data(train=path), replay=Replay(data=str(tmp_path / "eval.jsonl")))
 
 
@@ -255,8 +255,8 @@ def test_answers_that_the_base_gave_can_be_replayed(tmp_path: Path, root: Path) 
     old = sorted(learned(row) for row in found.train if "old" in said(row))
     assert old == ["old answer 0<|im_end|>", "old answer 2<|im_end|>"]
     assert [one["reason"] for one in found.rejects] == [
-        "the answer did not end by itself: 'length'",
-        "the answer did not end by itself: 'cancelled'",
+        "the answer is truncated: 'length'",
+        "the answer is truncated: 'cancelled'",
     ]
 
 
@@ -267,11 +267,11 @@ def test_a_job_that_is_no_source_of_answers(tmp_path: Path, root: Path) -> None:
     two = answered(root, "stop", arms=2)
     cut = answered(root, "length")
     for job, title in (
-        (trained, "has no answers to learn: it is a train job"),
-        (running, "is not done: it is stopped"),
+        (trained, "has no answers to train on: it is a train job"),
+        (running, "is not done (state: stopped)"),
         (two, "has answers of 2 arms"),
         (cut, "all 1 rows of samples.jsonl are bad"),
-        (root / "none", "no run is called none"),
+        (root / "none", "run not found: none"),
     ):
         with pytest.raises(EngineError) as caught:
             make(Data(train=path), replay=Replay(data=f"run:{job.name}"), runs=[*root.iterdir()])

@@ -117,7 +117,7 @@ def test_what_the_limit_removes_is_told_and_shown(base: str, tmp_path: Path) -> 
     dropped = inspect(base, rows, max_length=limit, too_long="drop")
     assert dropped["too_long"]["dropped"] == {"rows": 1, "example": f"{rows}:2"}
     assert (dropped["kept"], dropped["rejected"]) == (1, 1)
-    assert "is the limit" in dropped["rejects"][0]["reason"]
+    assert "more than max_length" in dropped["rejects"][0]["reason"]
 
 
 def test_a_second_bos_marks_in_the_text_and_endless_answers_are_counted(tmp_path: Path) -> None:
@@ -230,11 +230,11 @@ def test_a_big_file_is_sampled_and_says_so_and_a_cancel_ends_it(base: str, tmp_p
 @pytest.mark.parametrize(
     ("data", "title"),
     [
-        ({"template": "alpaca"}, "no template 'alpaca'"),
+        ({"template": "alpaca"}, "Unknown template 'alpaca'"),
         ({"too_long": "keep"}, "data setting"),
         ({"max_length": 2}, "data setting"),
         ({"nonsense": 1}, "data setting"),
-        ({"schema": "nothing"}, "no schema"),
+        ({"schema": "nothing"}, "unknown schema"),
     ],
 )
 def test_wrong_settings_are_told(

@@ -99,14 +99,14 @@ def test_the_key_is_sent_and_never_told(
     monkeypatch.setenv("MY_KEY", KEY)
     server.status, server.kind = 401, "application/json"
     server.reply = json.dumps({"error": f"wrong key {KEY}"}).encode()
-    with pytest.raises(EngineError, match="wants another key") as caught:
+    with pytest.raises(EngineError, match="rejected the API key") as caught:
         ask(arm_of(server, "&key=MY_KEY"))
     assert server.asked[0][1]["Authorization"] == f"Bearer {KEY}"
     told = f"{caught.value.title}{caught.value.detail}{caught.value.hint}{caplog.text}"
     assert KEY not in told
     assert "401" in told
     monkeypatch.delenv("MY_KEY")
-    with pytest.raises(EngineError, match="key is not there") as caught:
+    with pytest.raises(EngineError, match="API key is missing") as caught:
         ask(arm_of(server, "&key=MY_KEY"))
     assert "MY_KEY" in caught.value.detail
 
@@ -114,18 +114,18 @@ def test_the_key_is_sent_and_never_told(
 @pytest.mark.parametrize(
     ("reply", "kind", "title"),
     [
-        (b"data: what?\n\n", "text/event-stream", "something else than an answer"),
-        (b"data: [1]\n\n", "text/event-stream", "something else than an answer"),
-        (b'data: {"choices": "x"}\n\n', "text/event-stream", "something else than an answer"),
-        (b'data: {"choices": [3]}\n\n', "text/event-stream", "something else than an answer"),
-        (b'data: {"error": {"message": "full"}}\n\n', "text/event-stream", "reports an error"),
-        (stream("a", finish=None, end=b""), "text/event-stream", "broke its answer off"),
-        (b"", "text/event-stream", "broke its answer off"),
-        (b"x" * (3 << 20), "text/event-stream", "sends too much"),
-        (b"\xff\x00\x1b[31m", "application/octet-stream", "something else than an answer"),
-        (b"<html>", "text/html", "something else than an answer"),
-        (b"{}", "application/json", "sends no answer"),
-        (b"[" * 100_000, "application/json", "something else than an answer"),
+        (b"data: what?\n\n", "text/event-stream", "an invalid reply"),
+        (b"data: [1]\n\n", "text/event-stream", "an invalid reply"),
+        (b'data: {"choices": "x"}\n\n', "text/event-stream", "an invalid reply"),
+        (b'data: {"choices": [3]}\n\n', "text/event-stream", "an invalid reply"),
+        (b'data: {"error": {"message": "full"}}\n\n', "text/event-stream", "reported an error"),
+        (stream("a", finish=None, end=b""), "text/event-stream", "sent an incomplete answer"),
+        (b"", "text/event-stream", "sent an incomplete answer"),
+        (b"x" * (3 << 20), "text/event-stream", "sent too much data"),
+        (b"\xff\x00\x1b[31m", "application/octet-stream", "an invalid reply"),
+        (b"<html>", "text/html", "an invalid reply"),
+        (b"{}", "application/json", "sent no answer"),
+        (b"[" * 100_000, "application/json", "an invalid reply"),
     ],
 )
 def test_rubbish_is_told_in_words(reply: bytes, kind: str, title: str, server: Server) -> None:
@@ -139,7 +139,8 @@ def test_rubbish_is_told_in_words(reply: bytes, kind: str, title: str, server: S
 
 
 @pytest.mark.parametrize(
-    ("status", "title"), [(302, "elsewhere"), (404, "no such"), (400, "refuses"), (500, "refuses")]
+    ("status", "title"),
+    [(302, "redirects"), (404, "no such"), (400, "rejected"), (500, "rejected")],
 )
 def test_other_statuses_are_told_and_not_followed(status: int, title: str, server: Server) -> None:
     server.status, server.reply = status, b"no\x1b[2J"
@@ -156,12 +157,12 @@ def test_a_server_that_is_down_or_silent(server: Server, monkeypatch: pytest.Mon
     server.holds = True
     with monkeypatch.context() as then:
         then.setattr(endpoint, "TOTAL_SECONDS", 0.3)
-        with pytest.raises(EngineError, match="does not end"):
+        with pytest.raises(EngineError, match="did not finish its answer"):
             ask(arm_of(server))
     monkeypatch.setattr(endpoint, "SILENT_SECONDS", 0.05)
     until_the_end = server.hold.wait
     server.hold.wait = lambda timeout=None: until_the_end()  # type: ignore[method-assign]
-    with pytest.raises(EngineError, match="does not answer"):
+    with pytest.raises(EngineError, match="timed out"):
         ask(arm_of(server))
 
 
@@ -198,13 +199,13 @@ def test_a_set_is_asked_a_few_at_a_time(server: Server) -> None:
 @pytest.mark.parametrize(
     ("arm", "why"),
     [
-        ("e=http:///v1?model=m", "the address is not"),
-        ("e=http://me:secret@host/v1?model=m", "the address is not"),
-        ("e=http://host:999999/v1?model=m", "cannot be read"),
+        ("e=http:///v1?model=m", "the URL is not"),
+        ("e=http://me:secret@host/v1?model=m", "the URL is not"),
+        ("e=http://host:999999/v1?model=m", "invalid URL"),
         ("e=http://host/v1", "model= is missing"),
-        ("e=http://host/v1?model=m&prompt=instruct", "writes its prompts itself"),
-        ("e=http://host/v1?model=m&key=sk-123", "names an environment variable"),
-        ("e=x/y?model=m", "begins with http"),
+        ("e=http://host/v1?model=m&prompt=instruct", "applies its own template"),
+        ("e=http://host/v1?model=m&key=sk-123", "name of an environment variable"),
+        ("e=x/y?model=m", "starts with http"),
         ("e=x/y?temperature=hot", "temperature must be"),
         ("e=x/y?max_new_tokens=0", "must be at least 1"),
     ],

@@ -148,7 +148,7 @@ def test_labels_are_told_from_free_answers(models: ModelCache, base: Path) -> No
         Example((Message("user", "a"), Message("assistant", f"answer {at}")), str(at))
         for at in range(60)
     ]
-    with pytest.raises(EngineError, match="not labels"):
+    with pytest.raises(EngineError, match="not class labels"):
         measure_labels(one, free)
 
 

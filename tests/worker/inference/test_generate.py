@@ -258,7 +258,7 @@ def test_the_base_is_a_fresh_base_after_an_adapter_that_did_not_fit(
     going = Answers(plain, prompts[:1], GREEDY)
     going.step()
     for _ in range(2):
-        with pytest.raises(EngineError, match="does not fit this base"):
+        with pytest.raises(EngineError, match="does not match this base"):
             load_arm(models, base, other)
     while not going.done:
         going.step()
@@ -312,7 +312,7 @@ def test_where_off_is_not_the_base_it_is_loaded_apart_and_said(
 ) -> None:
     plain, tuned = load_arm(models, base), load_arm(models, base, adapters[name])
     assert tuned.model is not plain.model
-    assert "loaded apart" in tuned.notes[0]
+    assert "loaded separately" in tuned.notes[0]
     assert say(tuned, prompts[:2]) == reference[name][:2]
     assert say(plain, prompts[:2]) == reference["base"][:2]
 

@@ -102,7 +102,7 @@ def test_a_target_that_is_not_there_is_refused_with_those_that_are(base: Path) -
 
 def test_a_head_that_is_the_embedding_too_is_left_alone(tmp_path: Path, base: Path) -> None:
     tied = loading.load_base(save_family("qwen2", tmp_path / "tied"), CPU, torch.float32)
-    with pytest.raises(EngineError, match="head cannot get an adapter"):
+    with pytest.raises(EngineError, match="head cannot have an adapter"):
         adapter_targets(tied, ["q_proj", "lm_head"])
     untied = loading.load_base(base, CPU, torch.float32)
     assert adapter_targets(untied, ["lm_head"]) == ["lm_head"]
@@ -157,7 +157,7 @@ def test_formats_go_by_rule(
 @pytest.mark.parametrize(
     ("device", "wanted", "words"),
     [("cpu", "float16", "CPU cannot train in float16"), ("mps", "bfloat16", "in float32"),
-     ("cuda", "bfloat16", "no bfloat16")],
+     ("cuda", "bfloat16", "not support bfloat16")],
 )  # fmt: skip
 def test_a_format_that_a_device_cannot_train_in_is_refused_with_a_reason(
     device: str, wanted: str, words: str, monkeypatch: pytest.MonkeyPatch

@@ -60,7 +60,7 @@ def test_a_mixture_of_experts_is_counted_and_then_reckoned(method: Method) -> No
     assert known.counted
     assert known.rough
     more = TrainRecipe(method=replace(method, kind="lora", rank=99))
-    with pytest.raises(EngineError, match="is not known") as caught:
+    with pytest.raises(EngineError, match="cannot be estimated") as caught:
         memory.estimate(sizes, more, counted=number, parameters=number.parameters)
     assert "--measure" in caught.value.hint, "a higher rank learns more than was counted"
     with pytest.raises(EngineError, match="cannot be attached"):
@@ -87,5 +87,5 @@ def test_a_config_that_no_model_can_be_built_from_is_refused(
     config: dict[str, Any], tmp_path: Path
 ) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(EngineError, match="No model can be built"):
+    with pytest.raises(EngineError, match="does not describe a model"):
         count_parameters.answer(tmp_path, None)

@@ -119,7 +119,7 @@ def test_an_adapter_of_another_base_is_refused(
     make: Any = AutoModelForCausalLM.from_config
     other = make(config)
     trained = save_adapter(tmp_path / "adapter", base, **adapter)
-    with pytest.raises(EngineError, match="does not fit this base"):
+    with pytest.raises(EngineError, match="does not match this base"):
         loading.attach_adapter(other, trained)
 
 
@@ -160,7 +160,7 @@ def test_only_what_adds_shares_its_base(
 def test_devices_that_are_not_here_are_refused() -> None:
     assert loading.pick_device("cpu") == CPU
     for wanted in ("gpu", "cuda:x", "cuda:-1"):
-        with pytest.raises(EngineError, match="There is no device"):
+        with pytest.raises(EngineError, match="Unknown device"):
             loading.pick_device(wanted)
 
 
@@ -170,7 +170,7 @@ def test_a_gpu_that_torch_cannot_use_is_never_a_silent_cpu_run(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(loading, "_sees_gpu", lambda: True)
-    with pytest.raises(EngineError, match="torch cannot use it") as caught:
+    with pytest.raises(EngineError, match="torch cannot use the GPU") as caught:
         loading.pick_device(wanted)
     assert "driver" in caught.value.hint
     assert loading.pick_device("cpu") == CPU

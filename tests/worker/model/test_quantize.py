@@ -117,7 +117,7 @@ def test_a_quantised_run_learns_and_leaves_an_adapter_for_the_whole_base(
 
 def test_weights_in_4_bits_are_not_learned(base: Path, rows: Path, root: Path) -> None:
     recipe = make_recipe(base, rows, "method.kind=full", "method.quantize=4bit")
-    with pytest.raises(EngineError, match="Quantised weights cannot be learned") as caught:
+    with pytest.raises(EngineError, match="Quantised weights cannot be trained") as caught:
         train_here(recipe, root)
     assert "method.kind = lora" in caught.value.hint
 
@@ -131,9 +131,9 @@ def test_a_checkpoint_that_is_stored_quantised_gets_an_adapter_and_nothing_else(
     model = loading.load_base(stored, CPU, torch.float32)
     assert quantize.is_quantized(model)
     build(stored, "method.dropout=0")
-    with pytest.raises(EngineError, match="quantised already"):
+    with pytest.raises(EngineError, match="already quantised"):
         loading.load_base(stored, CPU, torch.float32, "8bit")
-    with pytest.raises(EngineError, match="cannot be learned"):
+    with pytest.raises(EngineError, match="cannot be trained"):
         build(stored, "method.kind=full")
     with pytest.raises(EngineError, match="cannot be merged"):
         merge(stored, save_adapter(tmp_path / "adapter", base))

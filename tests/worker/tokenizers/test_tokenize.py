@@ -177,7 +177,7 @@ def test_templates_beside_raw_with_special_tokens_marked(kinds: dict[str, Path])
     assert chatml.text == chat.text
     assert "cannot be read" in missing.trouble
     assert alone.renders[0].text == chat.text, "the GGUF brings its template"
-    assert "no end token" in words.renders[0].trouble
+    assert "no EOS token" in words.renders[0].trouble
     assert words.renders[1].trouble == ""
 
 
@@ -186,7 +186,7 @@ def test_a_nasty_template_is_refused_with_its_reason(tmp_path: Path) -> None:
     for template, reason in (
         ("{{ ''.__class__.__mro__ }}{{ messages[0].content }}", "unsafe"),
         ("{{ 9 ** 9 }}", "power"),
-        ("{% for %}", "does not parse"),
+        ("{% for %}", "syntax error"),
         ("{{ raise_exception('no') }}", "no"),
     ):
         changes = {"tokenizer.chat_template": template}
@@ -229,17 +229,17 @@ def test_what_cannot_be_read_says_why_and_runs_nothing(
         "cut/tokenizer.json": "is not JSON",
         "cut": "truncated or not JSON",
         "odd/tokenizer.json": "cannot be read",
-        "none/tokenizer.json": "holds no tokenizer",
-        "evil/tokenizer.pkl": "no tokenizer that can be read",
-        "evil/tokenizer.model": "no SentencePiece model",
-        "evil": "no SentencePiece model",
+        "none/tokenizer.json": "has no tokenizer",
+        "evil/tokenizer.pkl": "not a supported tokenizer",
+        "evil/tokenizer.model": "not a SentencePiece model",
+        "evil": "not a SentencePiece model",
         "mine.tiktoken": "tiktoken",
-        "text.txt": "no tokenizer that can be read",
-        "code": "custom code, which is not run",
+        "text.txt": "not a supported tokenizer",
+        "code": "custom code, which is not supported",
         "empty": "missing tokenizer",
         "pipe.json": "not a regular file",
-        "nowhere": "There is no tokenizer at",
-        "": "has no name",
+        "nowhere": "Tokenizer not found:",
+        "": "path is empty",
     }
     outputs = ask([str(tmp_path / name) if name else "" for name in list(expected)[:8]])
     outputs += ask([str(tmp_path / name) if name else "" for name in list(expected)[8:]])

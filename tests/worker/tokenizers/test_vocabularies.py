@@ -55,11 +55,11 @@ def test_a_gguf_that_is_none_or_is_cut(tmp_path: Path) -> None:
     assert "HTML" in refuse(gguf.read_vocabulary, path, HTML_PAGE)
     assert "is empty" in refuse(gguf.read_vocabulary, path, b"")
     for cut in range(4, len(whole)):
-        assert "ends in the middle" in refuse(gguf.read_vocabulary, path, whole[:cut])
+        assert "truncated header" in refuse(gguf.read_vocabulary, path, whole[:cut])
     assert "version 9" in refuse(gguf.read_vocabulary, path, pack_gguf(HEADER, 9))
     other = HEADER | {"tokenizer.ggml.model": "rwkv"}
     assert "'rwkv'" in refuse(gguf.read_vocabulary, path, pack_gguf(other))
-    assert "holds no tokenizer" in refuse(gguf.read_vocabulary, path, pack_gguf({"a": 1}))
+    assert "has no tokenizer" in refuse(gguf.read_vocabulary, path, pack_gguf({"a": 1}))
     short = HEADER | {"tokenizer.ggml.token_type": [1]}
     assert "differ in length" in refuse(gguf.read_vocabulary, path, pack_gguf(short))
 
@@ -88,7 +88,7 @@ def test_lists_that_are_too_much_together_are_refused(tmp_path: Path) -> None:
     content = b"GGUF" + struct.pack("<IQQ", 3, 0, 3) + lists
     assert "lists claim 4,500,000 items" in refuse(gguf.read_vocabulary, path, content)
     content = b"GGUF" + struct.pack("<IQQ", 3, 0, 2) + lists
-    assert "holds no tokenizer" in refuse(gguf.read_vocabulary, path, content)
+    assert "has no tokenizer" in refuse(gguf.read_vocabulary, path, content)
 
 
 @pytest.mark.timeout(60)
@@ -208,6 +208,6 @@ def test_a_sentencepiece_model_that_is_none(tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.model"
     read = sentencepiece.read_vocabulary
     assert "git-LFS" in refuse(read, path, LFS_POINTER)
-    assert "no SentencePiece model" in refuse(read, path, small_model()[:-3])
-    assert "no SentencePiece model" in refuse(read, path, b"\x80\x04pickled")
-    assert "words or characters" in refuse(read, path, small_model(3))
+    assert "not a SentencePiece model" in refuse(read, path, small_model()[:-3])
+    assert "not a SentencePiece model" in refuse(read, path, b"\x80\x04pickled")
+    assert "word and character models" in refuse(read, path, small_model(3))

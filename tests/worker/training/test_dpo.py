@@ -172,7 +172,7 @@ def test_on_a_quantised_base_what_is_learned_stays_in_float32(
     ("changes", "words"),
     [
         (("training.packing=true",), "cannot be packed"),
-        (("method.target_modules=lm_head",), "head gets no adapter"),
+        (("method.target_modules=lm_head",), "does not support an adapter"),
     ],
 )
 def test_what_it_cannot_do_is_refused_in_words(

@@ -180,7 +180,7 @@ def test_sigkill_in_mid_epoch(base: Path, rows: Path, root: Path, eventually: Ev
     eventually(lambda: lock.holder(job.lock_file) is None, "it is gone")
     resume.resume_job(job)
     assert wait_for_end(job, eventually) is State.DONE
-    assert "going on from checkpoint-" in job.attempt(2).log.read_text()
+    assert "resuming from checkpoint-" in job.attempt(2).log.read_text()
     assert_same(job, train_here(wanted, root))
 
 
@@ -240,7 +240,7 @@ def test_a_finished_run_that_is_given_more_goes_on_with_another_schedule(
     assert resume_here(job) is State.DONE
     seen = curves(job)
     assert seen["train/loss"][0] == list(range(1, 25))
-    assert "the schedule changes: it was planned to step 12" in job.attempt(2).log.read_text()
+    assert "the schedule changes: it ended at step 12" in job.attempt(2).log.read_text()
     rate = seen["train/learning_rate"][1]
     assert rate[11] < rate[12], "it had come down, and goes on higher"
     assert len(_samples(job)) == 2 * len(seen["eval/loss"][0])

@@ -84,7 +84,7 @@ def test_a_corrupted_model_raises_the_alarm(
     found = marks(job)
     assert (found["within_budget"], found["crossed_at"], found["ended"]) == (4, 8, "")
     assert {4, 12} <= set(saved(job)), "the last one within the budget is kept, and the newest"
-    told = f"forgetting {shift[2]:+.3f} nats/token at step 8, over the budget of +0.100"
+    told = f"forgetting {shift[2]:+.3f} nats/token at step 8, above the budget of +0.100"
     assert told in message(job)
     assert job.attempt(1).log.read_text().count(told) == 1
 
@@ -104,7 +104,7 @@ def test_a_run_may_end_at_its_budget_and_goes_on_only_with_another(
     assert "kept the weights of step 4" in message(job)
     kept = job.checkpoints / "checkpoint-4" / "adapter_model.safetensors"
     assert kept.read_bytes() == (job.adapter / "adapter_model.safetensors").read_bytes()
-    with pytest.raises(EngineError, match="over its forgetting budget") as caught:
+    with pytest.raises(EngineError, match="exceeded its forgetting budget") as caught:
         resume.resume_job(job)
     assert "forgetting.stop=false" in caught.value.hint
     assert resume_here(job) is State.DONE, "it stays where it ended"
@@ -210,7 +210,7 @@ def test_a_best_checkpoint_that_a_disk_spoiled_is_not_passed_off_as_kept(
     assert resume_here(job) is State.DONE
     now_best = marks(job)["best"]
     if now_best == best:
-        assert f"checkpoint-{best} cannot be read any more" in message(job)
+        assert f"checkpoint-{best} cannot be read" in message(job)
 
 
 def test_a_metric_that_is_not_logged_ends_a_run_before_it_trains(

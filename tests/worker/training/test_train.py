@@ -144,7 +144,7 @@ def test_the_final_status_tells_all(finished: JobDirectory) -> None:
     assert sorted(one["line"] for one in rejected) == [8, 21]
     assert all(one["reason"] for one in rejected)
     assert lock.holder(finished.lock_file) is None
-    said = "weights in float32, products in float32"
+    said = "weights in float32, compute in float32"
     assert f"{said}, by rule\n" in finished.attempt(1).log.read_text()
     assert json.loads(finished.attempt(1).process.read_text())["formats"] == said
 
@@ -193,7 +193,7 @@ def test_stopped_and_resumed_equals_uninterrupted(
     wait_for_step(job, 3, eventually)
     said: list[str] = []
     assert launch.stop(job, grace=patience.PROCESS_SECONDS, said=said.append) is State.STOPPED
-    assert said == ["asked to stop; it saves first"]
+    assert said == ["stopping after a checkpoint"]
     stopped = status.read(job)
     assert stopped is not None
     assert 3 <= stopped.step < 24
@@ -228,7 +228,7 @@ def test_killed_is_crashed_and_resumes_from_what_verifies(
     optimiser.write_bytes(optimiser.read_bytes()[:-100])
     resume.resume_job(job)
     assert wait_for_end(job, eventually) is State.DONE, launch.log_tail(job.attempt(2).log)
-    assert f"going on from {saved[-2].name}" in job.attempt(2).log.read_text()
+    assert f"resuming from {saved[-2].name}" in job.attempt(2).log.read_text()
     assert all(
         torch.equal(value, weights(finished.adapter)[name])
         for name, value in weights(job.adapter).items()
@@ -281,7 +281,7 @@ def test_what_a_worker_cannot_do_is_a_failed_job_with_a_hint(
     now = status.read(job)
     assert now is not None
     assert now.error is not None
-    assert "No row is left" in now.error.title
+    assert "No rows left" in now.error.title
     assert f"{rows}:1" in now.error.detail
     assert "Traceback" not in job.attempt(1).log.read_text()
 
@@ -307,7 +307,7 @@ def test_two_runs_on_one_device_take_turns(
     eventually(lambda: state_of(second) is State.QUEUED, "the second waits")
     now = status.read(second)
     assert now is not None
-    assert now.message == "#1 in line for cpu"
+    assert now.message == "#1 in the queue for cpu"
     assert launch.stop(first, grace=patience.PROCESS_SECONDS) is State.STOPPED
     assert wait_for_end(second, eventually) is State.DONE
 

@@ -77,7 +77,7 @@ def test_smaller_passes_go_on_with_the_same_steps(
     )
     resume.resume_job(job, make_recipe(base, rows, *smaller))
     assert wait_for_end(job, eventually) is State.DONE, launch.log_tail(job.attempt(2).log)
-    assert "going on from checkpoint-4" in job.attempt(2).log.read_text()
+    assert "resuming from checkpoint-4" in job.attempt(2).log.read_text()
     again, first = curves(job), curves(whole)
     assert again["train/loss"][0] == first["train/loss"][0] == [1, 2, 3, 4, 5, 6]
     np.testing.assert_allclose(again["train/loss"][1], first["train/loss"][1], rtol=1e-4)
