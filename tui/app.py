@@ -13,9 +13,9 @@ from tui.base_app import BaseApp
 from tui.feeds.base import FeedThread
 from tui.feeds.jobs_feed import JobsFeed
 from tui.glyphs import ASCII, UNICODE, Glyphs, detect
-from tui.runs.job_list_memory import JobListMemory
-from tui.runs.job_table import JobTable
 from tui.runs.list_page import RunListPage
+from tui.runs.runs_memory import RunsMemory
+from tui.runs.runs_table import RunsTable
 from tui.snapshots import Machine
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class FinetopApp(BaseApp):
         self.feed = FeedThread(reader, self.post_message)
 
     def get_default_screen(self) -> Screen[Any]:
-        return RunListPage("runs", JobListMemory(self), JobTable(self.glyphs))
+        return RunListPage("runs", RunsMemory(self), RunsTable(self.glyphs))
 
     @property
     def pins(self) -> Sequence[str]:

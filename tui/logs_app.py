@@ -15,7 +15,7 @@ from tui.feeds.log_rows import noted
 from tui.feeds.logs_feed import LogsFeed
 from tui.glyphs import ASCII, UNICODE, Glyphs, detect
 from tui.runs.list_page import RunListPage
-from tui.runs.log_list_memory import LogListMemory
+from tui.runs.logs_memory import LogsMemory
 from tui.snapshots import Machine, RunsSnapshot
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ class LogsApp(BaseApp):
         """The runs without notes."""
 
     def get_default_screen(self) -> Screen[Any]:
-        from tui.runs.log_table import LogTable  # brings numpy: while the logs are read
+        from tui.runs.logs_table import LogsTable  # brings numpy: while the logs are read
 
-        memory, table = LogListMemory(self), LogTable(self.glyphs, self.tags)
+        memory, table = LogsMemory(self), LogsTable(self.glyphs, self.tags)
         return RunListPage("logs", memory, table, self.runs_filter)
 
     def decorate_snapshot(self, snapshot: RunsSnapshot) -> RunsSnapshot:

@@ -88,7 +88,7 @@ def test_a_pipe_a_file_and_what_is_no_utf8(
     pipe(monkeypatch, b"")
     assert finetop(root, "--file", str(path), "-t", tiny) == 0
     told = capsys.readouterr()
-    assert "cut: 7 characters" in told.out
+    assert "truncated: 7 characters" in told.out
     assert told.err == ""
     assert finetop(root, "--file", str(tmp_path / "none"), "-t", tiny) == 2
     assert "none cannot be read" in capsys.readouterr().err

@@ -1,6 +1,6 @@
 """A list of runs, of jobs or of watched logs: filter, groups, marks, pins, notes, any order.
 
-Where all that is kept is the affair of a `RunListMemory`, how a run looks that of a `RunTable`.
+Where all that is kept is the affair of a `ListMemory`, how a run looks that of a `ListTable`.
 """
 
 import dataclasses
@@ -14,8 +14,7 @@ from engine.jobs.status import State
 from engine.recipes.recipe import GenerateRecipe, TrainRecipe
 from tui.formatting import FILTER_HINT, name_of
 from tui.keymap import KEYS, Key, keys_of
-from tui.runs.list_memory import RunListMemory
-from tui.runs.run_table import ListedRuns, RunTable
+from tui.runs.protocols import ListedRuns, ListMemory, ListTable
 from tui.screens.page import bindings_of
 from tui.screens.run_actions import RunActions
 from tui.screens.sort_order import SortOrder
@@ -42,7 +41,7 @@ class RunListPage(RunActions):
     initial_focus = "#runs"
 
     def __init__(
-        self, name_in_keymap: str, memory: RunListMemory, table: RunTable, run_filter: str = ""
+        self, name_in_keymap: str, memory: ListMemory, table: ListTable, run_filter: str = ""
     ) -> None:
         """`run_filter` is of the command line: it holds as long as no other one is typed."""
         super().__init__()

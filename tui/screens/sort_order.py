@@ -1,7 +1,7 @@
 """In which order a list of runs stands; that of Runs is remembered for each folder of runs.
 
 A small file with a version. One that is broken, newer or older is set aside, and a note says so.
-The order of watched logs is part of their view: `tui.runs.log_list_memory`.
+The order of watched logs is part of their view: `tui.runs.logs_memory`.
 """
 
 import os

@@ -29,19 +29,11 @@ from engine.worker.data.preference_pairs import (
 )
 from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.evaluator import preserve_rng_and_mode
+from engine.worker.training.event_tags import DPO_TAGS
 from engine.worker.training.event_writer import EventWriter
 from engine.worker.training.hf_arguments import training_arguments
 from engine.worker.training.setup import TrainingSetup
 from engine.worker.training.trainer import MeasuredTrainer
-
-NUMBERS = {
-    "margin": "rewards/margins",
-    "accuracy": "rewards/accuracies",
-    "chosen_reward": "rewards/chosen",
-    "rejected_reward": "rewards/rejected",
-}
-"""What is logged as `dpo/NAME` at each step and as `eval/NAME` when measured, and TRL's name of it.
-A reward is beta times the log-ratio to the reference, in nats."""
 
 
 class PreferenceTrainer(MeasuredTrainer, DPOTrainer):
@@ -58,7 +50,7 @@ class PreferenceTrainer(MeasuredTrainer, DPOTrainer):
         if hasattr(model, "peft_config") and "ref" in model.peft_config:
             model.delete_adapter("ref")  # a copy of the adapter; the reference was asked before
         self.precompute_ref_logps = True
-        self._sums = dict.fromkeys(NUMBERS, 0.0)
+        self._sums = dict.fromkeys(DPO_TAGS, 0.0)
 
     def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
         return dataset
@@ -73,11 +65,11 @@ class PreferenceTrainer(MeasuredTrainer, DPOTrainer):
         pass
 
     def compare(self, inputs: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-        """The mean loss of a pass and the means of NUMBERS, by their names."""
+        """The mean loss of a pass and the means of DPO_TAGS, by their names."""
         model: Any = self.model
         loss: Tensor = super()._compute_loss(model, inputs, False)  # type: ignore[no-untyped-call]
         metrics = self._metrics["train" if model.training else "eval"]
-        numbers = {name: float(metrics[key][-1]) for name, key in NUMBERS.items()}
+        numbers = {name: float(metrics[key][-1]) for name, key in DPO_TAGS.items()}
         metrics.clear()
         return loss, numbers
 
@@ -112,7 +104,7 @@ class PreferenceTrainer(MeasuredTrainer, DPOTrainer):
     def shown(self, values: dict[str, float], pairs: int) -> dict[str, float]:
         """The step's curves: the loss is one of pairs, so there is no perplexity."""
         added = {f"dpo/{name}": total / pairs for name, total in self._sums.items()}
-        self._sums = dict.fromkeys(NUMBERS, 0.0)
+        self._sums = dict.fromkeys(DPO_TAGS, 0.0)
         return {tag: value for tag, value in values.items() if tag != "train/perplexity"} | added
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> int:
@@ -121,7 +113,7 @@ class PreferenceTrainer(MeasuredTrainer, DPOTrainer):
 
 @dataclass(frozen=True, slots=True)
 class HeldOutPairs:
-    """An evaluator of the loss and of NUMBERS over the held-out pairs."""
+    """An evaluator of the loss and of DPO_TAGS over the held-out pairs."""
 
     attempt: Attempt
     trainer: PreferenceTrainer
@@ -132,7 +124,7 @@ class HeldOutPairs:
         if not self.pairs:
             return {}
         started = time.monotonic()
-        sums = dict.fromkeys(("loss", *NUMBERS), 0.0)
+        sums = dict.fromkeys(("loss", *DPO_TAGS), 0.0)
         size = self.trainer.args.per_device_eval_batch_size
         for start in range(0, len(self.pairs), size):
             if self.attempt.stop_requested():

@@ -15,6 +15,7 @@ import torch
 from engine.events.summary import perplexity
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.encode import Encoded, collate, nll_of_logits
+from engine.worker.training.event_tags import EVAL_LOSS, EVAL_PERPLEXITY
 
 
 class Evaluator(Protocol):
@@ -91,4 +92,4 @@ class HeldOut:
             f"step {step}: eval loss {loss:.4f} over {count:,} tokens of {len(self._rows)} rows, "
             f"{time.monotonic() - started:.1f} s"
         )
-        return {"eval/loss": loss, "eval/perplexity": perplexity(loss)}
+        return {EVAL_LOSS: loss, EVAL_PERPLEXITY: perplexity(loss)}

@@ -7,18 +7,6 @@ from typing import Any
 from tensorboard.compat.proto.summary_pb2 import Summary
 from torch.utils.tensorboard import SummaryWriter
 
-TRAIN_TAGS = (
-    "train/loss",
-    "train/perplexity",
-    "train/learning_rate",
-    "train/grad_norm",
-    "train/tokens_per_second",
-    "train/tokens",
-    "train/epoch",
-    "machine/device_memory_bytes",
-)
-"""What every step writes."""
-
 
 class EventWriter:
     """Writes scalars by optimiser step, flushed at every log so that a kill loses none."""

@@ -25,6 +25,7 @@ from engine.worker.data.encode import Encoded
 from engine.worker.model import loading
 from engine.worker.model.stages import Lineage
 from engine.worker.training.evaluator import preserve_rng_and_mode
+from engine.worker.training.event_tags import FORGETTING_TAGS
 from engine.worker.training.probe_text import (
     Probe,
     Reference,
@@ -34,14 +35,8 @@ from engine.worker.training.probe_text import (
     read_probe,
     vocabulary_of,
 )
-from engine.worker.training.stopping_rules import SHIFT
 
 FOLDER = "probe"
-TAGS = {
-    "base": (SHIFT, "forget/kl_to_base"),
-    "parent": ("forget/nll_shift_parent", "forget/kl_to_parent"),
-}
-"""The tags of shift and divergence by ancestor: the root of all stages, and the one before."""
 
 Arithmetic = Callable[[], AbstractContextManager[Any]]
 """Contexts in which products are made as in training."""
@@ -110,12 +105,12 @@ class ForgettingMonitor:
             start += len(logs)
         values = {}
         for name, reference in self.references.items():
-            shift, kl = TAGS[name]
+            shift, kl = FORGETTING_TAGS[name]
             values[shift] = (nll - reference.nll) / self.probe.predicted
             values[kl] = divergences[name] / self.probe.predicted
         moved = ", ".join(
             f"{values[shift]:+.4f} nats/token and KL {values[kl]:.4f} to {self.names[name]}"
-            for name, (shift, kl) in TAGS.items()
+            for name, (shift, kl) in FORGETTING_TAGS.items()
             if name in self.references
         )
         self.attempt.log(

@@ -13,10 +13,7 @@ from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Stopping
 from engine.worker.training.checkpoints import Marks
 from engine.worker.training.eval_history import History, Series
-from engine.worker.training.event_writer import TRAIN_TAGS
-
-SHIFT = "forget/nll_shift"
-"""The tag that the budget is for."""
+from engine.worker.training.event_tags import EVAL_LOSS, SHIFT, TRAIN_TAGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +151,7 @@ def check_metric(history: History, recipe: TrainRecipe) -> None:
     if stopping.metric in values or late or not (needed or stopping.metric != Stopping().metric):
         return
     tags = sorted({*values, *TRAIN_TAGS})
-    no_rows = stopping.metric.startswith("eval/") and "eval/loss" not in values
+    no_rows = stopping.metric.startswith("eval/") and EVAL_LOSS not in values
     raise EngineError(
         f"The stopping metric {stopping.metric!r} is not logged.",
         f"stopping.metric; logged: {', '.join(tags)}",

@@ -28,7 +28,8 @@ from engine.worker.data.packing import packed_inputs
 from engine.worker.training import checkpoints
 from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.evaluator import Evaluator, HeldOut, preserve_rng_and_mode
-from engine.worker.training.event_writer import TRAIN_TAGS, EventWriter
+from engine.worker.training.event_tags import TRAIN_TAGS
+from engine.worker.training.event_writer import EventWriter
 from engine.worker.training.hardware_log import HardwareLogger
 from engine.worker.training.hf_arguments import training_arguments
 from engine.worker.training.setup import TrainingSetup

@@ -10,7 +10,7 @@ from tests.tui.building import write_event
 from tests.tui.conftest import screen_text, see, until
 from tui.logs_app import LogsApp
 from tui.runs.list_page import RunListPage
-from tui.runs.log_list_memory import parse_order, sort_by
+from tui.runs.logs_memory import parse_order, sort_by
 from tui.screens.sort_order import SortOrder
 from tui.watch.page import WatchPage
 from tui.widgets.table import Table

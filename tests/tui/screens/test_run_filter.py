@@ -8,7 +8,7 @@ from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from engine.jobs.summary import UserNotes, view
 from tests.tui.building import write_run
-from tests.tui.runs.test_log_table import run
+from tests.tui.runs.test_logs_table import run
 from tui.screens.run_filter import RunFilter
 from tui.screens.tree_and_groups import arrange, kept, lifted
 from tui.snapshots import RunRow, Spark

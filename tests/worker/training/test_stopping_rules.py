@@ -9,11 +9,11 @@ import pytest
 from engine.errors import EngineError
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Forgetting, Stopping
-from engine.worker.training import stopping_rules
+from engine.worker.training import event_tags, stopping_rules
 from engine.worker.training.checkpoints import Marks
 from engine.worker.training.eval_history import History
 
-SHIFT = stopping_rules.SHIFT
+SHIFT = event_tags.SHIFT
 
 
 def known(losses: list[float], shifts: list[float] | None = None, total: int = 1000) -> History:

@@ -145,7 +145,7 @@ def test_the_final_status_tells_all(finished: JobDirectory) -> None:
     assert all(one["reason"] for one in rejected)
     assert lock.holder(finished.lock_file) is None
     said = "weights in float32, compute in float32"
-    assert f"{said}, by rule\n" in finished.attempt(1).log.read_text()
+    assert f"{said} (auto)\n" in finished.attempt(1).log.read_text()
     assert json.loads(finished.attempt(1).process.read_text())["formats"] == said
 
 

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from engine.text import one_line
 from tui.formatting import odd_tags, said_of
-from tui.runs.list_memory import RunListMemory
-from tui.runs.run_table import ListedRuns
+from tui.runs.protocols import ListedRuns, ListMemory
 from tui.snapshots import RunRow
 from tui.styled_text import Line, Piece
 
@@ -29,9 +28,7 @@ def about(row: RunRow, separator: str) -> Line:
     return [*line, *said_of(row, between), (between + one_line(str(row.path)), "dim")]
 
 
-def summary(
-    listed: ListedRuns, memory: RunListMemory, notable: Sequence[str], separator: str
-) -> Line:
+def summary(listed: ListedRuns, memory: ListMemory, notable: Sequence[str], separator: str) -> Line:
     """How many runs there are, listed and marked, and in which order; or what is wrong with the
     filter. `notable` is as `count_notable` has it.
     """

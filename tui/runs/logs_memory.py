@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from tui.services import LogServices
 
 
-class LogListMemory:
-    """A `RunListMemory`."""
+class LogsMemory:
+    """A `ListMemory`."""
 
     several_marks = True
     read_only = True

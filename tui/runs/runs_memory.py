@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tui.services import Services
 
 
-class JobListMemory:
-    """A `RunListMemory`. The app has read the order before it opens."""
+class RunsMemory:
+    """A `ListMemory`. The app has read the order before it opens."""
 
     several_marks = False
     read_only = False

@@ -19,9 +19,8 @@ from tui.formatting import (
     time_left,
 )
 from tui.glyphs import Glyphs
-from tui.runs.job_status_lines import about, summary
-from tui.runs.list_memory import RunListMemory
-from tui.runs.run_table import ListedRuns
+from tui.runs.protocols import ListedRuns, ListMemory
+from tui.runs.runs_status_lines import about, summary
 from tui.screens.sort_order import JOB_COLUMNS, VALUES, SortOrder, value_of
 from tui.screens.tree_and_groups import Entry, Heading, arrange, grouped, heading_row, lifted
 from tui.snapshots import SPARK_CELLS, RunRow, Spark
@@ -49,8 +48,8 @@ MOST_RAILS = 6
 SortKey = tuple[float, str]
 
 
-class JobTable:
-    """A `RunTable`."""
+class RunsTable:
+    """A `ListTable`."""
 
     empty = "No runs yet. Press 2, choose a model and a data set, and launch a run."
 
@@ -62,7 +61,7 @@ class JobTable:
         self._lines: Sequence[Entry | Heading] = ()
 
     def arrange(
-        self, rows: Sequence[RunRow], memory: RunListMemory, *, tree: bool
+        self, rows: Sequence[RunRow], memory: ListMemory, *, tree: bool
     ) -> list[RunRow | Heading]:
         self._order = order = memory.order
         self.columns, self.sorted_by = _columns(order), _title(order)
@@ -73,7 +72,7 @@ class JobTable:
             self._lines = [line if isinstance(line, Heading) else Entry(line) for line in lines]
         return [line.row if isinstance(line, Entry) else line for line in self._lines]
 
-    def rows(self, memory: RunListMemory) -> Callable[[int], TableRow]:
+    def rows(self, memory: ListMemory) -> Callable[[int], TableRow]:
         return [self._row(line, memory.marked) for line in self._lines].__getitem__
 
     def next_order(self, order: SortOrder) -> SortOrder:
@@ -94,7 +93,7 @@ class JobTable:
     def about(self, row: RunRow) -> Line:
         return about(row, self.glyphs.separator)
 
-    def summary(self, listed: ListedRuns, memory: RunListMemory) -> Line:
+    def summary(self, listed: ListedRuns, memory: ListMemory) -> Line:
         return summary(listed, memory.order, self.glyphs.separator)
 
     def _row(self, line: Entry | Heading, marked: Sequence[str]) -> TableRow:

@@ -12,7 +12,7 @@ from engine.events.series import smooth
 from tests.charts.curves import series
 from tui.feeds.log_rows import row_of
 from tui.glyphs import ASCII, UNICODE
-from tui.runs.log_table import LogTable
+from tui.runs.logs_table import LogsTable
 from tui.screens.sort_order import CHANGED, SortOrder
 from tui.snapshots import RunRow
 
@@ -59,14 +59,14 @@ RUNS = [
     ids=str,
 )
 def test_what_has_no_number_comes_last_either_way(order: SortOrder, names: list[str]) -> None:
-    table = LogTable(UNICODE)
+    table = LogsTable(UNICODE)
     table.order = order
     assert [row.view.record.name for row in table.sort(RUNS)] == names
 
 
 @pytest.mark.parametrize("values", [[2.0], [1, math.nan, 3], NOISE.tolist(), [5, math.inf, 1]])
 def test_smoothed_is_the_newest_value_of_the_smoothed_curve(values: list[float]) -> None:
-    table = LogTable(UNICODE)
+    table = LogsTable(UNICODE)
     table.order = SortOrder(value="smoothed", tag="loss")
     log = run("one", values).log
     assert log is not None
@@ -75,7 +75,7 @@ def test_smoothed_is_the_newest_value_of_the_smoothed_curve(values: list[float])
 
 
 def test_rows_are_made_when_they_come_in_sight_and_once() -> None:
-    table = LogTable(UNICODE)
+    table = LogsTable(UNICODE)
     table.tags = ["loss"]
     made: list[str] = []
     whole = table._row
@@ -99,7 +99,7 @@ def test_rows_are_made_when_they_come_in_sight_and_once() -> None:
 
 
 def test_the_curve_in_small_is_of_what_it_is_sorted_by() -> None:
-    table = LogTable(UNICODE)
+    table = LogsTable(UNICODE)
     table.tags = ["accuracy", "loss"]
     assert table.curved == "accuracy"
     table.order = SortOrder(tag="loss")

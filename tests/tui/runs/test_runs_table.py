@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.tui.runs.test_log_table import run
+from tests.tui.runs.test_logs_table import run
 from tui.glyphs import UNICODE
-from tui.runs.job_table import JobTable, sort
+from tui.runs.runs_table import RunsTable, sort
 from tui.screens.sort_order import JOB_COLUMNS, LOG_COLUMNS, SortOrder
 
 RUNS = [run("b", [2.0]), run("a", [1.0]), run("c", [])]
@@ -14,7 +14,7 @@ RUNS = [run("b", [2.0]), run("a", [1.0]), run("c", [])]
 def test_what_only_logs_are_sorted_by_leaves_jobs_as_they_were_started(column: str) -> None:
     assert sort(RUNS, SortOrder(column)) == RUNS
     assert sort(RUNS, SortOrder(column, descending=True)) == RUNS[::-1]
-    assert JobTable(UNICODE).next_order(SortOrder(column)).column == "run"
+    assert RunsTable(UNICODE).next_order(SortOrder(column)).column == "run"
 
 
 @pytest.mark.parametrize("column", JOB_COLUMNS[1:])
@@ -26,7 +26,7 @@ def test_every_column_sorts_all_jobs(column: str, descending: bool) -> None:
 
 
 def test_the_columns_come_in_turn_and_begin_again() -> None:
-    table, order = JobTable(UNICODE), SortOrder(tag="speed", group="lr", pinned=["x"])
+    table, order = RunsTable(UNICODE), SortOrder(tag="speed", group="lr", pinned=["x"])
     seen = []
     for _ in JOB_COLUMNS:
         order = table.next_order(order)

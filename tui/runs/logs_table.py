@@ -17,9 +17,8 @@ from engine.text import one_line
 from tui.feeds.log_summary import common_tags, last_step
 from tui.formatting import NONE, short, state_glyph
 from tui.glyphs import Glyphs
-from tui.runs.list_memory import RunListMemory
-from tui.runs.log_status_lines import about, count_notable, summary
-from tui.runs.run_table import ListedRuns
+from tui.runs.logs_status_lines import about, count_notable, summary
+from tui.runs.protocols import ListedRuns, ListMemory
 from tui.screens.run_filter import state_of
 from tui.screens.sort_order import CHANGED, STEP, VALUES, SortOrder
 from tui.screens.tree_and_groups import Heading, grouped, heading_row, lifted
@@ -43,8 +42,8 @@ _STEP = Column("step", 9, 9, right=True)
 _CHANGED = Column("changed", 10, 10, right=True)
 
 
-class LogTable:
-    """A `RunTable`. Of the tags that have a column, `tag_filter` lets through those not pinned."""
+class LogsTable:
+    """A `ListTable`. Of the tags that have a column, `tag_filter` lets through those not pinned."""
 
     empty = "No logs yet."
 
@@ -65,7 +64,7 @@ class LogTable:
         self._cache_key: object = None
 
     def arrange(
-        self, rows: Sequence[RunRow], memory: RunListMemory, *, tree: bool
+        self, rows: Sequence[RunRow], memory: ListMemory, *, tree: bool
     ) -> list[RunRow | Heading]:
         """Logs have no families."""
         self.order = order = memory.order
@@ -78,7 +77,7 @@ class LogTable:
         self._lines = lines
         return lines
 
-    def rows(self, memory: RunListMemory) -> Callable[[int], TableRow]:
+    def rows(self, memory: ListMemory) -> Callable[[int], TableRow]:
         pinned = set(memory.order.pinned)
         return self.row_maker(self._lines, set(memory.marked) - pinned, pinned)
 
@@ -117,7 +116,7 @@ class LogTable:
     def about(self, row: RunRow) -> Line:
         return about(row, self.glyphs.separator)
 
-    def summary(self, listed: ListedRuns, memory: RunListMemory) -> Line:
+    def summary(self, listed: ListedRuns, memory: ListMemory) -> Line:
         return summary(listed, memory, self._count(listed)[0], self.glyphs.separator)
 
     def _count(self, listed: ListedRuns) -> tuple[list[str], bool]:

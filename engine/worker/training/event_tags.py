@@ -1,0 +1,36 @@
+"""The tags of the scalars that a run writes into its event files. Writes none itself.
+
+Those of the machine are `engine.jobs.hardware`'s; how tags are shown is `tui.charts.run_lines`.
+"""
+
+TRAIN_TAGS = (
+    "train/loss",
+    "train/perplexity",
+    "train/learning_rate",
+    "train/grad_norm",
+    "train/tokens_per_second",
+    "train/tokens",
+    "train/epoch",
+    "machine/device_memory_bytes",
+)
+"""Written at every step; the values are `trainer.MeasuredTrainer.log`'s, in this order."""
+
+EVAL_LOSS, EVAL_PERPLEXITY = "eval/loss", "eval/perplexity"
+"""Written at each evaluation, by the evaluator of held-out rows."""
+
+SHIFT = "forget/nll_shift"
+"""The shift that the forgetting budget is for, in nats per token."""
+FORGETTING_TAGS = {
+    "base": (SHIFT, "forget/kl_to_base"),
+    "parent": ("forget/nll_shift_parent", "forget/kl_to_parent"),
+}
+"""Shift and KL divergence by ancestor: the root of all stages, and the one before."""
+
+DPO_TAGS = {
+    "margin": "rewards/margins",
+    "accuracy": "rewards/accuracies",
+    "chosen_reward": "rewards/chosen",
+    "rejected_reward": "rewards/rejected",
+}
+"""Written as `dpo/NAME` at each step and as `eval/NAME` at each evaluation; with TRL's name of it.
+A reward is beta times the log-ratio to the reference, in nats."""
