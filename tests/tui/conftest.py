@@ -168,8 +168,9 @@ def report_of(question: str, answer: str, **changes: Any) -> dict[str, Any]:
         *(token(letter, learned=True) for letter in answer),
         token("<|end|>", learned=True, special=True),
     ]
-    row = {"source": "/d/train.jsonl:1", "replayed": False, "kept": True, "reason": "", "cut": 0,
-           "learned": len(answer) + 1, "tokens": tokens, "rejected": [], "removed": ""}  # fmt: skip
+    row = {"source": "/d/train.jsonl:1", "part": 1, "parts": 1, "replayed": False, "kept": True,
+           "reason": "", "cut": 0, "learned": len(answer) + 1, "tokens": tokens,
+           "rejected": [], "removed": ""}  # fmt: skip
     none = {"rows": 0, "example": ""}
     template = {"name": "chat", "hash": "abc", "system": "", "notes": []}
     other = {"template": template | {"name": "raw", "hash": "def"}} | row
@@ -179,6 +180,7 @@ def report_of(question: str, answer: str, **changes: Any) -> dict[str, Any]:
         "sides": {"train": 9, "eval": 0, "duplicates": 0, "leaked": 0, "asked": 0},
         "rejected": 0,
         "rejects": [],
+        "remedy": "",
         "template": template,
         "rows": [row],
         "replay": None,
@@ -186,6 +188,7 @@ def report_of(question: str, answer: str, **changes: Any) -> dict[str, Any]:
             {"least": 0, "most": 199, "rows": 6}, {"least": 200, "most": 399, "rows": 3}]},
         "learned_tokens": 1234,
         "kept": 9,
+        "divided": {"examples": 0, "rows": 0},
         "too_long": {"max_length": 256, "policy": "truncate", "cut": none, "dropped": none,
                      "share_of_learned": 0.0, "removed": None},
         "bos": {"token": "<|begin|>", "wanted": True, "none": none, "one": none, "several": none},

@@ -75,6 +75,12 @@ class Page:
             "rows read",
             f"{looked:,} rows{of}: {report['kept']:,} usable, {report['rejected']:,} rejected",
         )
+        if divided := report["divided"]["examples"]:
+            yield from self._fact(
+                "divided",
+                f"{divided:,} conversations are {report['divided']['rows']:,} training rows; "
+                "usable and rejected count training rows",
+            )
         yield from self._fact(
             "sides",
             f"{sides['train']:,} train, {sides['eval']:,} eval; {sides['duplicates']:,} duplicates "
@@ -94,6 +100,8 @@ class Page:
         more = report["rejected"] - len(report["rejects"])
         if more > 0:
             yield from self._fact("", f"and {more:,} more")
+        if report["remedy"]:
+            yield from self._fact("hint", report["remedy"])
 
     def _template(self, report: Report) -> Iterator[str]:
         template, bos, ends = report["template"], report["bos"], report["ends"]
@@ -142,6 +150,8 @@ class Page:
     def _row(self, title: str, row: Report) -> Iterator[str]:
         size = sum(len(token["ids"]) for token in row["tokens"])
         about = f"{title}  {_short(row['source'])}  {size:,} tokens, {row['learned']:,} trained"
+        if row["parts"] > 1:
+            about += f", part {row['part']} of {row['parts']}"
         about += ", replayed" if row["replayed"] else ""
         yield from ["", self._style(about, _QUIET)]
         if not row["kept"]:

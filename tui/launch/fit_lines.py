@@ -39,7 +39,10 @@ def measured(report: Mapping[str, Any], limit: int) -> MeasuredRows | None:
     if not rows or not tokens:
         return None
     total = report["data"]["rows"] or looked
-    trained = sides["train"] * min(total, limit or total) / looked
+    divided = report["divided"]
+    # Conversations may be several training rows each.
+    several = lengths["rows"] / (lengths["rows"] - divided["rows"] + divided["examples"])
+    trained = sides["train"] * several * min(total, limit or total) / looked
     own = MeasuredRows(
         int(tokens / rows * trained),
         min(most, lengths["most"]),

@@ -45,6 +45,8 @@ def reject_lines(report: Report) -> list[Line]:
     more = report["rejected"] - len(report["rejects"])
     if more > 0:
         lines.append([(f"and {more:,} more rejected", "bad")])
+    if report["remedy"]:
+        lines.append([(one_line(report["remedy"]), "dim")])
     return [*lines, []] if lines else []
 
 
@@ -172,6 +174,7 @@ def facts(report: Report) -> list[str]:
     where = f"in the first {looked:,} rows: " if total and looked < total else ""
     known = [one_line(data["schema"] or ""), f"{where}{report['rejected']:,} rejected"]
     for count, word in (
+        (report["divided"]["rows"], f"rows of {report['divided']['examples']:,} conversations"),
         (long["cut"]["rows"], "truncated"),
         (long["dropped"]["rows"], "dropped"),
         (sides["duplicates"], "duplicates"),
@@ -189,6 +192,8 @@ def facts(report: Report) -> list[str]:
 def _row_head(row: Report, glyphs: Glyphs) -> Line:
     where = one_line(Path(row["source"]).name)
     line: list[Piece] = [(f"{where}  {_counts(row)}", "dim")]
+    if row["parts"] > 1:
+        line.append((f"  part {row['part']} of {row['parts']}", "dim"))
     if row["replayed"]:
         line.append(("  replayed", "strong"))
     if not row["kept"]:

@@ -22,7 +22,7 @@ from engine.worker.companion.tokenize_handler import TokenizeHandler
 from engine.worker.data import arrow
 from engine.worker.data import report as data_report
 from engine.worker.data.chat_template import choose_template, prompt_ids, prompt_text
-from engine.worker.data.preview import encode_row, read_data, read_replay, show_row
+from engine.worker.data.preview import encode_rows, read_data, read_replay, show_row
 from engine.worker.inference.endpoint import Endpoint
 from engine.worker.model import count_parameters, loading
 from engine.worker.tokenizers.detokenize import pieces_of
@@ -120,7 +120,11 @@ class Handlers:
         chosen = dataset_list.resolve(data.train, self._pool.runs(), data)
         count = requests.parse_number(request, "rows", 5)
         read = dataset_list.preview(chosen, count, data, raw=arrow.read_raw)
-        encoded = [encode_row(one, tokenizer, template, data) for one in read.examples]
+        encoded = [
+            row
+            for example in read.examples
+            for row in encode_rows(example, tokenizer, template, data)
+        ]
         yield {
             "event": "done",
             "schema": read.schema,

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from engine.chat import Message
 from engine.errors import EngineError
-from engine.worker.data import template_sandbox, template_texts
+from engine.worker.data import template_notes, template_sandbox, template_texts
 from engine.worker.data.template_sandbox import Fault
 
 SUFFIXES = (".jinja", ".j2", ".txt")
@@ -264,4 +264,11 @@ def _tried(template: Template, tokenizer: Any, where: str) -> Template:
         notes.append("it has no system role: the system prompt is put into the first user message")
     if "strftime_now" in template.text or "date_string" in template.text:
         notes.append(f"it contains the date, fixed to {template_texts.DATE} here")
+    tried = Template(template.name, template.text, takes)
+
+    def render(messages: Sequence[Message], answer_next: bool) -> str:
+        return tried.render(messages, tokenizer, answer_next=answer_next)
+
+    with template_sandbox.limited_memory():
+        notes += template_notes.describe_turns(render)
     return Template(template.name, template.text, takes, template.system, tuple(notes))

@@ -30,12 +30,21 @@ class Counts:
     """Rows of other data among those to train on."""
     replay_pool: int = 0
     """Different rows among the replayed ones."""
+    divided: int = 0
+    """Conversations that became several training rows, each answer in its own context."""
+    divided_rows: int = 0
+    """The training rows that they became; `rejected`, `cut` and `too_long` count each of them."""
 
 
 def describe(counts: Counts, trained: int, max_length: int) -> Iterator[str]:
     """A line for each number that is worth one; `trained` rows are trained on in an epoch."""
     unfit = f", {counts.rejected:,} rejected" if counts.rejected else ""
     yield f"{counts.read:,} rows read{unfit}"
+    if counts.divided:
+        yield (
+            f"{counts.divided:,} conversations are {counts.divided_rows:,} training rows: the chat "
+            "template changes earlier turns, so each answer is trained in its own context"
+        )
     if counts.cut:
         yield f"{counts.cut:,} rows truncated at {max_length:,} tokens"
     if counts.too_long:

@@ -4,7 +4,7 @@ Trained on are the assistant's answers and the token that ends each, nothing els
 not fit is cut or refused with a reason, never dropped in silence.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from engine.chat import Message
+from engine.worker.data.answer_context import Unreadable
 from engine.worker.data.chat_template import (
     ChatMessage,
     Template,
@@ -19,7 +20,7 @@ from engine.worker.data.chat_template import (
     plain_ids,
     render_prompt,
 )
-from engine.worker.data.loss_spans import IGNORE_INDEX, Unreadable, find_answers, tokenise
+from engine.worker.data.loss_spans import IGNORE_INDEX, find_answers, tokenise
 from engine.worker.data.template_sandbox import Fault
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "nll_by_row",
     "nll_of_logits",
     "render_prompt",
+    "suggest_remedy",
 ]
 
 
@@ -50,6 +52,8 @@ class Encoded:
     kept: bool
     reason: str
     """Why the row is not kept; empty where it is."""
+    answers: tuple[int, ...] = ()
+    """Which messages of its conversation are trained on."""
 
     @property
     def target_tokens(self) -> int:
@@ -59,14 +63,17 @@ class Encoded:
 
 def encode(
     example: Any, tokenizer: Any, template: Template, max_length: int, too_long: str = "truncate"
-) -> Encoded:
-    """Encode an example: anything with `messages`, or with a plain `text` and none.
+) -> list[Encoded]:
+    """The training rows of an example: anything with `messages`, or with a plain `text` and none.
 
-    Of a conversation the answers are trained on, of a text all but its first token. Never raises
-    for a bad row: `kept` is False and `reason` says why. `too_long` is as for `fit`.
+    Of a conversation the answers are trained on, of a text all but its first token. There is one
+    row, but where the template writes earlier answers in other words when the conversation goes on:
+    then each answer is learned in the context in which it would be given, in a row for each such
+    context, in order. Never raises for a bad example: its one row has `kept` False and a `reason`.
+    `too_long` is as for `fit`.
     """
     if not example.messages and example.text:
-        return fit(_encode_text(example.text, tokenizer), max_length, too_long)
+        return [fit(_encode_text(example.text, tokenizer), max_length, too_long)]
     return encode_messages(example.messages, tokenizer, template, max_length, too_long)
 
 
@@ -76,15 +83,19 @@ def encode_messages(
     template: Template,
     max_length: int,
     too_long: str = "truncate",
-) -> Encoded:
-    """Token ids and labels of a conversation, at most `max_length` long. See `encode`."""
+) -> list[Encoded]:
+    """The training rows of a conversation, at most `max_length` tokens long. See `encode`."""
     try:
-        text, spans = find_answers(messages, tokenizer, template)
+        texts = find_answers(messages, tokenizer, template)
     except Fault as error:
-        return _refused(f"the chat template rejects this row: {error.reason}")
+        return [_refused(f"the chat template rejects this row: {error.reason}")]
     except Unreadable as error:
-        return _refused(str(error))
-    return fit(Encoded(*tokenise(text, spans, tokenizer), 0, True, ""), max_length, too_long)
+        return [_refused(str(error))]
+    rows = [
+        Encoded(*tokenise(one.text, one.spans, tokenizer), 0, True, "", one.answers)
+        for one in texts
+    ]
+    return [fit(row, max_length, too_long) for row in rows]
 
 
 def fit(whole: Encoded, max_length: int, too_long: str = "truncate") -> Encoded:
@@ -164,9 +175,21 @@ def end_token_ids(tokenizer: Any, template: Template | None) -> frozenset[int]:
     ends = {tokenizer.eos_token_id} - {None}
     if template is not None:
         probe = [Message("user", "a"), Message("assistant", "b")]
-        labels = encode_messages(probe, tokenizer, template, 1 << 30).labels
+        labels = encode_messages(probe, tokenizer, template, 1 << 30)[-1].labels
         ends |= set(labels[-1:]) & set(tokenizer.added_tokens_decoder)
     return frozenset(ends)
+
+
+def suggest_remedy(reasons: Iterable[str]) -> str:
+    """What helps where examples are refused for these reasons, as one sentence."""
+    text = "\n".join(reasons)
+    remedies = ["correct the rows"]
+    if "max_length" in text:
+        remedies.insert(0, "increase data.max_length")
+    if "chat template" in text:
+        remedies.insert(0, "set data.template = chatml, or to a Jinja file that takes these rows")
+    sentence = ", or ".join(remedies)
+    return f"{sentence[0].upper()}{sentence[1:]}."
 
 
 def _encode_text(text: str, tokenizer: Any) -> Encoded:

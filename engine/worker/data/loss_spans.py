@@ -6,9 +6,11 @@ rows whose answers cannot be found again, with a reason.
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from engine.worker.data.answer_context import Unreadable, continue_prompt
 from engine.worker.data.chat_template import ChatMessage, Template
 
 IGNORE_INDEX = -100
@@ -17,56 +19,70 @@ IGNORE_INDEX = -100
 Span = tuple[int, int]
 
 
-class Unreadable(Exception):
-    """A row whose answers cannot be found again in what the template made of it."""
+@dataclass(frozen=True, slots=True)
+class TrainingText:
+    """A text to train on, up to the end of its last answer."""
+
+    text: str
+    spans: tuple[Span, ...]
+    """The characters of each answer and its end token."""
+    answers: tuple[int, ...]
+    """Which messages of the conversation these answers are."""
 
 
 def find_answers(
     messages: Sequence[ChatMessage], tokenizer: Any, template: Template
-) -> tuple[str, list[Span]]:
-    """The text up to the last answer's end, and the characters of each answer and its end token."""
+) -> list[TrainingText]:
+    """The texts in which the answers of a conversation are learned, each answer in one of them.
+
+    An answer is learned in the context in which it would be given. One text serves for all where
+    the template leaves what was said before as it was; else there are several, in order.
+
+    Raises Unreadable, and Fault where the template refuses the conversation.
+    """
     turns = [index for index, message in enumerate(messages) if message.role == "assistant"]
     if not turns:
         raise Unreadable("the row has no answer to train on")
     if turns[0] == 0:
         raise Unreadable("the row starts with an answer instead of a prompt")
-    text = template.render(messages[: turns[-1] + 1], tokenizer)
-    spans: list[Span] = []
-    for index in turns:
-        prompt = template.render(messages[:index], tokenizer, answer_next=True)
-        if not text.startswith(prompt):
-            raise Unreadable(f"the chat template changes the text before answer {index}")
-        last = index == turns[-1]
-        upto = text if last else template.render(messages[: index + 1], tokenizer)
-        start = len(prompt)
-        if text.startswith(upto):
-            end = _end_within(text, start, len(upto), tokenizer)
+    texts: list[TrainingText] = []
+    for number, index in reversed(list(enumerate(turns, 1))):
+        text, start = _in_context(messages[: index + 1], number, tokenizer, template)
+        span = (start, _end_within(text, start, len(text), tokenizer))
+        text = text[: span[1]]
+        if texts and texts[-1].text.startswith(text):
+            last = texts[-1]
+            texts[-1] = TrainingText(last.text, (span, *last.spans), (index, *last.answers))
         else:
-            end = _end_by_content(text, start, messages[index].content.strip(), tokenizer)
-        spans.append((start, end))
-    start, end = spans[-1]
-    text = text[:end]
-    if not _end_marks(tokenizer).search(text, start):
-        # The template ends no answer: without this the model would never learn to stop.
-        text += tokenizer.eos_token
-        spans[-1] = (start, len(text))
-    return text, spans
+            texts.append(TrainingText(text, (span,), (index,)))
+    return [_ended(one, tokenizer) for one in reversed(texts)]
+
+
+def _in_context(
+    messages: Sequence[ChatMessage], number: int, tokenizer: Any, template: Template
+) -> tuple[str, int]:
+    """A conversation up to its last answer, and where that starts. Raises Unreadable."""
+    prompt = template.render(messages[:-1], tokenizer, answer_next=True)
+    whole = template.render(messages, tokenizer)
+    try:
+        return continue_prompt(prompt, whole, messages[-1].content)
+    except Unreadable:
+        raise Unreadable(f"the chat template does not write answer {number} as given") from None
+
+
+def _ended(one: TrainingText, tokenizer: Any) -> TrainingText:
+    """The text with an end token, where the template ends no answer: else none would be learned."""
+    start, _ = one.spans[-1]
+    if _end_marks(tokenizer).search(one.text, start):
+        return one
+    text = one.text + tokenizer.eos_token
+    return TrainingText(text, (*one.spans[:-1], (start, len(text))), one.answers)
 
 
 def _end_within(text: str, start: int, end: int, tokenizer: Any) -> int:
     """The end of the first of the special tokens that close text[start:end]."""
     tail = _end_marks(tokenizer).search(text, start, end)
     return tail.end(1) if tail else end
-
-
-def _end_by_content(text: str, start: int, content: str, tokenizer: Any) -> int:
-    """The same for an answer that a later turn made the template write differently (reasoning)."""
-    at = text.find(content, start)
-    if at < 0:
-        raise Unreadable("the chat template changes an earlier answer")
-    end = at + len(content)
-    following = re.compile(rf"\s*(?:{_marks(tokenizer)})").match(text, end)
-    return following.end() if following else end
 
 
 @lru_cache(maxsize=16)

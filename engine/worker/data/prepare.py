@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from engine.chat import Message
 from engine.data import dataset_list
 from engine.data.rows import Example, Reject
 from engine.errors import EngineError
@@ -15,7 +16,7 @@ from engine.recipes.settings import Data, Replay
 from engine.worker.data import replay as replaying
 from engine.worker.data.counts import Counts
 from engine.worker.data.deduplicate import compare
-from engine.worker.data.encode import Encoded, Template, encode
+from engine.worker.data.encode import Encoded, Template, encode, suggest_remedy
 from engine.worker.data.split import (
     RowExamples,
     SampledRows,
@@ -48,7 +49,7 @@ class PreparedDataset:
     """Where the objective is `dpo`: one for each row of `train`, in its order."""
     eval_pairs: list[EncodedPair] = field(default_factory=list)
     eval_examples: list[Example | None] = field(default_factory=list)
-    """As `eval`, row by row: what was encoded."""
+    """As `eval`, row by row: what was encoded. Several rows may be of one example."""
 
     @property
     def cut(self) -> int:
@@ -105,6 +106,8 @@ def prepare(
         grouped=grouped,
         replayed=len(replayed),
         replay_pool=len({id(one) for one in replayed}),
+        divided=encoder.divided,
+        divided_rows=encoder.divided_rows,
     )
     return PreparedDataset(
         [one.chosen for one in train_pairs],
@@ -139,39 +142,65 @@ class _Encoder:
         self.pairs = pairs
         self.refused: list[Reject] = []
         self.too_long = 0
+        self.divided = 0
+        """Conversations that became several training rows."""
+        self.divided_rows = 0
+        """The training rows that they became."""
         self._data, self._tokenizer, self._template = data, tokenizer, template
 
     def encode_all(self, rows: Iterable[RowExamples]) -> list[EncodedPair]:
         """All that can be used, in order."""
-        encoded = [self.encode(example) for row in rows for example in row]
-        return [one for one in encoded if one is not None]
+        return [pair for row in rows for example in row for pair in self.encode(example)]
 
-    def encode(self, example: Example) -> EncodedPair | None:
-        """The example, and with pairs its other answer, else the same again; None is refused."""
-        chosen = self._encode(example)
-        other = self._encode_rejected(example, chosen) if self.pairs and chosen.kept else chosen
-        if chosen.kept and other.kept:
-            return EncodedPair(chosen, other, example)
-        why = chosen if not chosen.kept else other
+    def encode(self, example: Example) -> list[EncodedPair]:
+        """The training rows of an example, with pairs beside their other answers, else the same
+        again; those that are refused are remembered.
+        """
+        rows = self._encode(example.messages, example.text)
+        pairs = self._pair(rows, example) if self.pairs else list(zip(rows, rows, strict=True))
+        if len(pairs) > 1:
+            self.divided += 1
+            self.divided_rows += len(pairs)
+        kept: list[EncodedPair] = []
+        for number, (row, other) in enumerate(pairs, 1):
+            if row.kept and other.kept:
+                kept.append(EncodedPair(row, other, example))
+                continue
+            part = f"training row {number} of {len(pairs)}: " if len(pairs) > 1 else ""
+            self._refuse(example, row if not row.kept else other, part)
+        return kept
+
+    def _pair(self, rows: Sequence[Encoded], example: Example) -> list[tuple[Encoded, Encoded]]:
+        """The rows with those of the other conversation, but for those that both begin with."""
+        if not example.rejected:
+            return [(rows[-1], _unusable("no rejected answer"))]
+        others = [
+            one if one.kept else replace(one, reason=f"the rejected answer: {one.reason}")
+            for one in self._encode(example.rejected)
+        ]
+        absent = [_unusable("no rejected answer")] * (len(rows) - len(others))
+        pairs = zip(rows, [*absent, *others][-len(rows) :], strict=True)
+        same = "the two answers are identical"
+        ends = ((max(row.answers, default=-1) + 1, row, other) for row, other in pairs)
+        return [
+            (row, _unusable(same) if row.input_ids == other.input_ids else other)
+            for end, row, other in ends
+            if example.messages[:end] != example.rejected[:end] or row is rows[-1]
+        ]
+
+    def _refuse(self, example: Example, row: Encoded, part: str) -> None:
         file, _, line = example.source.rpartition(":")
         text = example.messages[-1].content if example.messages else example.text
-        self.refused.append(Reject(file, int(line), why.reason, text[:200]))
-        self.too_long += self._data.too_long == "drop" and why.cut > 0
-        return None
+        self.refused.append(Reject(file, int(line), part + row.reason, text[:200]))
+        self.too_long += self._data.too_long == "drop" and row.cut > 0
 
-    def _encode_rejected(self, example: Example, chosen: Encoded) -> Encoded:
-        if not example.rejected:
-            return Encoded([], [], 0, False, "no rejected answer")
-        rejected = self._encode(replace(example, messages=example.rejected))
-        if not rejected.kept:
-            return replace(rejected, reason=f"the rejected answer: {rejected.reason}")
-        if rejected.input_ids == chosen.input_ids:
-            return Encoded([], [], 0, False, "the two answers are identical")
-        return rejected
-
-    def _encode(self, example: Example) -> Encoded:
-        data = self._data
+    def _encode(self, messages: tuple[Message, ...], text: str = "") -> list[Encoded]:
+        data, example = self._data, Example(messages, "", text=text)
         return encode(example, self._tokenizer, self._template, data.max_length, data.too_long)
+
+
+def _unusable(reason: str) -> Encoded:
+    return Encoded([], [], 0, kept=False, reason=reason)
 
 
 def _check_dpo(data: Data, replay: Replay) -> Data:
@@ -199,5 +228,5 @@ def _check_pairs(data: Data, train: Sequence[RowExamples]) -> None:
 def _refuse_all(rejects: Sequence[Reject]) -> EngineError:
     reasons = "\n".join(f"{one.file}:{one.line}: {one.reason}" for one in rejects[:5])
     return EngineError(
-        "No rows left to train on.", reasons, "Increase data.max_length, or correct the rows."
+        "No rows left to train on.", reasons, suggest_remedy(one.reason for one in rejects)
     )

@@ -40,6 +40,9 @@ class PreviewRow:
     taken: Encoded
     rejected: Encoded | None = None
     """Of a preference pair, the conversation with the other answer, as much as is taken."""
+    part: int = 1
+    """Which one it is of the training rows of its example, from 1."""
+    parts: int = 1
 
     @property
     def removed(self) -> list[int]:
@@ -52,21 +55,32 @@ class PreviewRow:
         return self.whole.target_tokens - (self.taken.target_tokens if self.taken.kept else 0)
 
 
-def encode_row(example: Example, tokenizer: Any, template: Template, data: Data) -> PreviewRow:
-    """The row that training makes of this example under the recipe's data settings."""
-    whole = encode(example, tokenizer, template, WHOLE)
-    other = None
+def encode_rows(
+    example: Example, tokenizer: Any, template: Template, data: Data
+) -> list[PreviewRow]:
+    """The rows that training makes of this example under the recipe's data settings."""
+    rows = encode(example, tokenizer, template, WHOLE)
+    others: list[Encoded] = []
     if example.rejected:
-        other = encode_messages(
+        others = encode_messages(
             example.rejected, tokenizer, template, data.max_length, data.too_long
         )
-    return PreviewRow(example, whole, fit(whole, data.max_length, data.too_long), other)
+    # Answers are compared from the last one on, as training compares them.
+    other = dict(zip(range(len(rows), 0, -1), reversed(others), strict=False))
+    return [
+        PreviewRow(
+            example, row, fit(row, data.max_length, data.too_long), other.get(part), part, len(rows)
+        )
+        for part, row in enumerate(rows, 1)
+    ]
 
 
 def show_row(row: PreviewRow, tokenizer: Any, *, replayed: bool = False) -> Shown:
     """The row as JSON: tokens with a flag each, and what is not there and why."""
     return {
         "source": row.example.source,
+        "part": row.part,
+        "parts": row.parts,
         "replayed": replayed,
         "kept": row.taken.kept,
         "reason": row.taken.reason,
@@ -107,7 +121,8 @@ def side_by_side(example: Example, tokenizer: Any, data: Data, forms: Sequence[s
             except EngineError as error:
                 shown.append({"template": {"name": form, "system": system}, "reason": error.title})
                 continue
-            row = encode_row(example, tokenizer, template, replace(data, max_length=WHOLE))
+            # Where answers are rows of their own, the last one has the most of the conversation.
+            row = encode_rows(example, tokenizer, template, replace(data, max_length=WHOLE))[-1]
             shown.append({"template": about(template)} | show_row(row, tokenizer))
     return shown
 

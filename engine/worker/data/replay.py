@@ -60,16 +60,16 @@ def open_pool(
     return Pool(rows, sampled)
 
 
-def take(pool: Pool, count: int, encode: Callable[[Example], T | None]) -> list[T]:
+def take(pool: Pool, count: int, encode: Callable[[Example], Sequence[T]]) -> list[T]:
     """So many encoded rows; where the pool has fewer that can be, they come again, in turn.
 
     Raises EngineError where none can be encoded.
     """
     encoded: list[T] = []
     for row in pool.rows:
-        if len(encoded) == count:
-            return encoded
-        encoded += [one for one in map(encode, row) if one is not None]
+        if len(encoded) >= count:
+            return encoded[:count]
+        encoded += [one for example in row for one in encode(example)]
     if not encoded and count:
         raise EngineError(
             "No row of the replay data is usable.",

@@ -16,13 +16,13 @@ from engine.data.rows import Example, Reject
 from engine.recipes.settings import Data, Replay
 from engine.worker.data import lengths
 from engine.worker.data.chat_template import FORMS, SUFFIXES, leading_ids, own_template, prompt_ids
-from engine.worker.data.encode import IGNORE_INDEX, Encoded, Template, end_token_ids
+from engine.worker.data.encode import IGNORE_INDEX, Encoded, Template, end_token_ids, suggest_remedy
 from engine.worker.data.preview import (
     MOST_TEXT,
     PreviewRow,
     Shown,
     about,
-    encode_row,
+    encode_rows,
     show_row,
     side_by_side,
     special_ids,
@@ -114,7 +114,8 @@ def inspect(
             rejects.append(one)
         else:
             good_rows.append(one)
-            encoded += [encode_row(example, tokenizer, template, request.data) for example in one]
+            for example in one:
+                encoded += encode_rows(example, tokenizer, template, request.data)
         if looked % _SLICE == 0:
             yield None
             if cancelled():
@@ -144,6 +145,7 @@ def inspect(
         "sides": compare_sides(train, held_out),
         "rejected": len(bad),
         "rejects": [asdict(one) for one in bad[:SHOWN_REJECTS]],
+        "remedy": suggest_remedy(one.reason for one in refused) if refused else "",
         "template": about(template),
         "rows": [
             *(show_row(row, tokenizer) for row in encoded[: request.shown]),
@@ -153,6 +155,10 @@ def inspect(
         "lengths": asdict(measured) if measured else None,
         "learned_tokens": counted.target_tokens,
         "kept": counted.kept,
+        "divided": {
+            "examples": sum(row.part == 1 for row in encoded if row.parts > 1),
+            "rows": sum(row.parts > 1 for row in encoded),
+        },
         "too_long": {
             "max_length": request.data.max_length,
             "policy": request.data.too_long,
@@ -226,10 +232,9 @@ def begins_with_prompt(row: PreviewRow, tokenizer: Any, template: Template) -> b
     quite what was trained.
     """
     messages = row.example.messages
-    turns = [at for at, message in enumerate(messages) if message.role == "assistant"]
-    if not turns:
+    if not row.whole.answers:
         return True
-    prompt = template.render(messages[: turns[-1]], tokenizer, answer_next=True)
+    prompt = template.render(messages[: row.whole.answers[-1]], tokenizer, answer_next=True)
     ids = prompt_ids(prompt, tokenizer, None)
     return row.whole.input_ids[: len(ids)] == ids
 
@@ -276,7 +281,9 @@ def _replayed(
         request.replay, held_out, request.data, request.seed, request.runs, first=request.sample
     )
     each = (example for row in pool.rows for example in row)
-    return [encode_row(example, tokenizer, template, request.data) for example in each]
+    return [
+        row for example in each for row in encode_rows(example, tokenizer, template, request.data)
+    ]
 
 
 def _some(replayed: Sequence[PreviewRow], request: ReportRequest) -> Sequence[PreviewRow]:

@@ -175,7 +175,8 @@ def _encode_label(
         *apply_prompt_options(conversation, loaded_arm.arm.system, loaded_arm.arm.prefix),
         Message("assistant", label),
     ]
-    row = encode_messages(answered, loaded_arm.tokenizer, template, ENDLESS)
+    # Where answers are rows of their own, the last one is that of the label.
+    row = encode_messages(answered, loaded_arm.tokenizer, template, ENDLESS)[-1]
     if not row.kept:
         raise EngineError("A row cannot be scored.", row.reason)
     return row

@@ -145,8 +145,8 @@ def _prompt_of_row(
         first = min(TEXT_PROMPT, len(row.input_ids) // 2)
     ids = row.input_ids[:first]
     messages = example.messages if example is not None else ()
-    upto = next((at for at, message in enumerate(messages) if message.role == "assistant"), 0)
-    if not upto:
+    upto = row.answers[0] if row.answers else 0
+    if not upto or not messages:
         return SamplePrompt(identity, (Message("user", decode_ids(tokenizer, ids)),), ids)
     return SamplePrompt(identity, tuple(messages[:upto]), ids)
 

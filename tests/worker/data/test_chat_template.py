@@ -39,13 +39,14 @@ def template_file(folder: Path, text: str) -> str:
 
 
 def learned(messages: Sequence[Message], tokenizer: Any, template: Template) -> str:
-    row = encode_messages(messages, tokenizer, template, 500)
+    (row,) = encode_messages(messages, tokenizer, template, 500)
     assert row.kept, row.reason
     return str(tokenizer.decode([label for label in row.labels if label != IGNORE_INDEX]))
 
 
 def whole(messages: Sequence[Message], tokenizer: Any, template: Template) -> str:
-    return str(tokenizer.decode(encode_messages(messages, tokenizer, template, 500).input_ids))
+    (row,) = encode_messages(messages, tokenizer, template, 500)
+    return str(tokenizer.decode(row.input_ids))
 
 
 def test_chatml_ends_in_its_own_mark_where_that_is_a_token() -> None:
@@ -55,7 +56,7 @@ def test_chatml_ends_in_its_own_mark_where_that_is_a_token() -> None:
     assert whole(ANSWERED, tokenizer, template) == (
         "<|im_start|>user\ni miss my dog<|im_end|>\n<|im_start|>assistant\nsadness<|im_end|>"
     )
-    row = encode_messages(ANSWERED, tokenizer, template, 500)
+    (row,) = encode_messages(ANSWERED, tokenizer, template, 500)
     assert row.labels[-1] == tokenizer.convert_tokens_to_ids("<|im_end|>")
 
 
@@ -175,8 +176,9 @@ def test_a_row_that_makes_the_template_fail_is_refused_and_the_others_are_not(
     tokenizer = make_tokenizer()
     path = template_file(tmp_path, "{{ 1 // (messages | length - 3) and '' }}" + CHATML)
     template = choose_template(tokenizer, path)
-    assert encode_messages(ANSWERED, tokenizer, template, 500).kept
-    refused = encode_messages(TALK, tokenizer, template, 500)
+    (row,) = encode_messages(ANSWERED, tokenizer, template, 500)
+    assert row.kept
+    (refused,) = encode_messages(TALK, tokenizer, template, 500)
     assert not refused.kept
     assert "zero" in refused.reason
 

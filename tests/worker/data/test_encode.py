@@ -51,7 +51,8 @@ def encoded(
     messages: Sequence[Message], tokenizer: Any, length: int = 500, template: Template | None = None
 ) -> Encoded:
     chosen = template or choose_template(tokenizer)
-    return encode(Example(tuple(messages), "rows.jsonl:1"), tokenizer, chosen, length)
+    (row,) = encode(Example(tuple(messages), "rows.jsonl:1"), tokenizer, chosen, length)
+    return row
 
 
 def shown(row: Encoded, tokenizer: Any) -> str:
@@ -100,14 +101,6 @@ def shown(row: Encoded, tokenizer: Any) -> str:
             ONE_TURN,
             "user: i miss my dog\nassistant:[[ sadness\n<|im_end|>]]",
         ),
-        (
-            REASONING,
-            TWO_TURNS,
-            "<|im_start|>user\ni miss my dog<|im_end|>\n<|im_start|>assistant\n"
-            "[[sadness<|im_end|>]]\n"
-            "<|im_start|>user\nand now?<|im_end|>\n<|im_start|>assistant\n"
-            "[[<think>\n\n</think>\n\n joy, at last <|im_end|>]]",
-        ),
     ],
     ids=[
         "one turn",
@@ -115,7 +108,6 @@ def shown(row: Encoded, tokenizer: Any) -> str:
         "system",
         "instruct",
         "no EOS token",
-        "reasoning",
     ],
 )
 def test_answer_and_end_token_are_learned_and_nothing_else(
@@ -126,6 +118,22 @@ def test_answer_and_end_token_are_learned_and_nothing_else(
     assert row.kept
     assert row.cut == 0
     assert shown(row, tokenizer) == expected
+
+
+def test_an_answer_that_is_written_otherwise_later_is_learned_as_it_would_be_given() -> None:
+    tokenizer = make_tokenizer(REASONING)
+    example = Example(TWO_TURNS, "rows.jsonl:1")
+    first, second = encode(example, tokenizer, choose_template(tokenizer), 500)
+    assert (first.answers, second.answers) == ((1,), (3,))
+    assert shown(first, tokenizer) == (
+        "<|im_start|>user\ni miss my dog<|im_end|>\n<|im_start|>assistant\n"
+        "[[<think>\n\n</think>\n\nsadness<|im_end|>]]"
+    )
+    assert shown(second, tokenizer) == (
+        "<|im_start|>user\ni miss my dog<|im_end|>\n<|im_start|>assistant\nsadness<|im_end|>\n"
+        "<|im_start|>user\nand now?<|im_end|>\n<|im_start|>assistant\n"
+        "[[<think>\n\n</think>\n\n joy, at last <|im_end|>]]"
+    )
 
 
 def test_bos_comes_once_and_system_is_merged_where_the_template_refuses_it() -> None:

@@ -83,7 +83,7 @@ def test_every_answer_ends_in_a_token_that_generating_stops_at(
 ) -> None:
     tokenizer = make(shape)
     template = choose_template(tokenizer, form_of(form, tmp_path))
-    row = encode_messages(LONG, tokenizer, template, 500)
+    (row,) = encode_messages(LONG, tokenizer, template, 500)
     assert row.kept, row.reason
     stops = [
         label
@@ -115,7 +115,7 @@ def test_every_answer_ends_in_a_token_that_generating_stops_at(
 def test_padding_is_never_learned(shape: str, form: str, tmp_path: Path) -> None:
     tokenizer = make(shape)
     template = choose_template(tokenizer, form_of(form, tmp_path))
-    rows = [encode_messages(one, tokenizer, template, 500) for one in (LONG, SHORT)]
+    rows = [encode_messages(one, tokenizer, template, 500)[0] for one in (LONG, SHORT)]
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
     batch = collate(rows, pad)
     length = len(rows[1].input_ids)
@@ -130,12 +130,12 @@ def test_padding_is_never_learned(shape: str, form: str, tmp_path: Path) -> None
 def test_plain_text_has_one_bos_and_one_end(shape: str) -> None:
     tokenizer = make(shape)
     template = choose_template(tokenizer)
-    row = encode(Example((), "a.txt:1", text="joy and love"), tokenizer, template, 500)
+    (row,) = encode(Example((), "a.txt:1", text="joy and love"), tokenizer, template, 500)
     bos = [tokenizer.bos_token_id] if shape == "llama" else []
     plain = tokenizer("joy and love", add_special_tokens=False)["input_ids"]
     assert row.input_ids == [*bos, *plain, tokenizer.eos_token_id]
     assert row.labels == [IGNORE_INDEX, *row.input_ids[1:]]
-    again = encode(
+    (again,) = encode(
         Example((), "a.txt:1", text=tokenizer.decode(row.input_ids)), tokenizer, template, 500
     )
     assert again.input_ids == row.input_ids, "what stands in the text already comes once"
@@ -145,14 +145,16 @@ def test_rows_that_are_too_long_are_cut_or_dropped() -> None:
     tokenizer = make("pad is eos")
     template = choose_template(tokenizer)
     text = Example((), "a.txt:1", text="joy and love")
-    whole = encode(text, tokenizer, template, 500)
+    (whole,) = encode(text, tokenizer, template, 500)
     size = len(whole.input_ids)
     for example in (text, Example(LONG, "a.jsonl:1")):
-        size = len(encode(example, tokenizer, template, 500).input_ids)
-        cut = encode(example, tokenizer, template, size - 1, "truncate")
+        (whole,) = encode(example, tokenizer, template, 500)
+        size = len(whole.input_ids)
+        (cut,) = encode(example, tokenizer, template, size - 1, "truncate")
         assert (cut.kept, cut.cut, len(cut.input_ids)) == (True, 1, size - 1)
         assert cut.labels[-1] != tokenizer.eos_token_id
-        dropped = encode(example, tokenizer, template, size - 1, "drop")
+        (dropped,) = encode(example, tokenizer, template, size - 1, "drop")
         assert (dropped.kept, dropped.cut) == (False, 1)
         assert dropped.reason == f"{size} tokens, more than max_length {size - 1}"
-        assert encode(example, tokenizer, template, size, "drop").kept
+        (fitting,) = encode(example, tokenizer, template, size, "drop")
+        assert fitting.kept

@@ -1,6 +1,7 @@
 """From a recipe's data to encoded rows: trained on, held out, counted, refused, replayed."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -12,15 +13,17 @@ from engine import atomic
 from engine.chat import Message
 from engine.compare import samples
 from engine.compare.samples import Sample, Timings
+from engine.data.rows import Example
 from engine.errors import EngineError
 from engine.jobs import directory, status
 from engine.jobs.status import State
 from engine.recipes.recipe import GenerateRecipe, TrainRecipe
 from engine.recipes.settings import Data, Decode, Replay
 from engine.worker.data.counts import Counts, describe
-from engine.worker.data.encode import IGNORE_INDEX, Encoded, choose_template
+from engine.worker.data.encode import IGNORE_INDEX, Encoded, choose_template, encode, suggest_remedy
 from engine.worker.data.prepare import PreparedDataset, prepare
-from tests.worker.tiny import make_tokenizer
+from tests.worker.data.families import QWEN3
+from tests.worker.tiny import CHATML, make_tokenizer
 
 TOKENIZER = make_tokenizer()
 TEMPLATE = choose_template(TOKENIZER)
@@ -129,6 +132,103 @@ def test_no_row_left(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="No rows left to train on") as caught:
         make(Data(train=path, max_length=16))
     assert "a.jsonl:1: the prompt alone" in caught.value.detail
+
+
+def test_answers_in_contexts_of_their_own_are_rows_on_one_side_of_the_split(tmp_path: Path) -> None:
+    tokenizer = QWEN3.tokenizer()
+    path = write(tmp_path / "a.jsonl", [{"messages": talk(number)} for number in range(20)])
+    data = Data(train=path, eval_fraction=0.25)
+    found = prepare(data, tokenizer, choose_template(tokenizer), 7)
+    sides = [
+        [re.findall(r"which (\d+)", tokenizer.decode(row.input_ids)) for row in side]
+        for side in (found.train, found.eval)
+    ]
+    # Of each conversation a row with its first answer, then one with both.
+    assert [row[0] for row in sides[1][::2]] == [row[0] for row in sides[1][1::2]]
+    assert {row[0] for row in sides[0]}.isdisjoint(row[0] for row in sides[1])
+    assert (len(found.train), len(found.eval), len(found.eval_examples)) == (30, 10, 10)
+    assert [row.answers for row in found.eval] == [(1,), (3,)] * 5
+    assert (found.counts.read, found.counts.divided, found.counts.divided_rows) == (20, 20, 40)
+    lines = list(describe(found.counts, 30, 1024))
+    assert "20 conversations are 40 training rows" in lines[1]
+
+
+def test_of_a_divided_conversation_each_row_is_refused_alone(tmp_path: Path) -> None:
+    tokenizer = QWEN3.tokenizer()
+    template = choose_template(tokenizer)
+    path = write(tmp_path / "a.jsonl", [{"messages": talk(1)}])
+    short, long = encode(Example(tuple(Message(**turn) for turn in talk(1)), "x:1"), tokenizer,
+                         template, 500)  # fmt: skip
+    limit = len(short.input_ids)
+    assert limit < len(long.input_ids)
+    found = prepare(Data(train=path, max_length=limit, too_long="drop"), tokenizer, template, 7)
+    assert found.train == [short]
+    assert (found.counts.rejected, found.counts.too_long) == (0, 1)
+    assert [one["reason"] for one in found.rejects] == [
+        f"training row 2 of 2: {len(long.input_ids)} tokens, more than max_length {limit}"
+    ]
+
+
+def test_replay_takes_as_many_rows_as_it_wants_of_divided_conversations(tmp_path: Path) -> None:
+    tokenizer = QWEN3.tokenizer()
+    own = write(tmp_path / "a.jsonl", [{"messages": talk(number)} for number in range(3)])
+    old = write(tmp_path / "b.jsonl", [{"messages": talk(number)} for number in range(50, 60)])
+    found = prepare(
+        Data(train=own, eval_fraction=0), tokenizer, choose_template(tokenizer), 7,
+        replay=Replay(data=old, share=1 / 3),
+    )  # fmt: skip
+    assert (len(found.train), found.counts.replayed) == (9, 3)
+
+
+def talk(number: int, answer: str = "two") -> list[dict[str, str]]:
+    texts = [f"which {number}?", f"one {number}", "and then?", f"{answer} {number}"]
+    roles = ("user", "assistant") * 2
+    return [{"role": one, "content": text} for one, text in zip(roles, texts, strict=True)]
+
+
+def test_pairs_of_conversations_compare_the_rows_that_differ(tmp_path: Path) -> None:
+    tokenizer = QWEN3.tokenizer()
+    path = write(
+        tmp_path / "a.jsonl",
+        [
+            {"chosen": talk(1, "good"), "rejected": talk(1, "bad")},
+            {"chosen": talk(2, "same"), "rejected": talk(2, "same")},
+        ],
+    )
+    data = Data(train=path, eval_fraction=0)
+    found = prepare(data, tokenizer, choose_template(tokenizer), 7, objective="dpo")
+    (pair_,) = found.pairs
+    texts = [tokenizer.decode(row.input_ids) for row in (pair_.chosen, pair_.rejected)]
+    assert texts[0].replace("good", "bad") == texts[1]
+    assert texts[0].count("<think>") == 1
+    assert pair_.chosen.answers == (3,)
+    assert [(one["line"], one["reason"]) for one in found.rejects] == [
+        (2, "the two answers are identical")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "row", "hint"),
+    [
+        (
+            "{% if messages|length > 2 %}{{ raise_exception('one turn only') }}{% endif %}",
+            {"messages": talk(1)},
+            "Set data.template = chatml, or to a Jinja file that takes these rows, or correct the "
+            "rows.",
+        ),
+        ("", pair("word " * 99), "Increase data.max_length, or correct the rows."),
+    ],
+    ids=["template", "length"],
+)
+def test_where_no_row_is_left_the_hint_names_what_helps(
+    text: str, row: object, hint: str, tmp_path: Path
+) -> None:
+    tokenizer = make_tokenizer(text + CHATML)
+    path = write(tmp_path / "a.jsonl", [row])
+    with pytest.raises(EngineError, match="No rows left to train on") as caught:
+        prepare(Data(train=path, max_length=60), tokenizer, choose_template(tokenizer), 7)
+    assert caught.value.hint == hint
+    assert suggest_remedy(["the row has no answer to train on"]) == "Correct the rows."
 
 
 def preferences(path: Path, rows: Iterable[tuple[str, str, str | None]]) -> str:

@@ -58,7 +58,7 @@ def load_arm(
 def the_long_way(one: LoadedArm, asked: list[Message], label: str) -> float:
     """One row, one forward pass: what training would call its loss."""
     answered = [*asked, Message("assistant", label)]
-    row = encode_messages(answered, one.tokenizer, choose_template(one.tokenizer), 500)
+    (row,) = encode_messages(answered, one.tokenizer, choose_template(one.tokenizer), 500)
     with torch.inference_mode(), one.model.with_adapter(one.adapter) as model:
         total, _ = nll(model, collate([row]))
     return -float(total)
