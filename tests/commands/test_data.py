@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from engine.worker.companion.handlers import Handlers
-from tests.worker.tiny import save_checkpoint
+from tests.worker.data.families import QWEN3
+from tests.worker.tiny import CHATML, save_checkpoint
 from tui import cli
 from tui.commands.data_report import Page
 from tui.glyphs import ASCII, UNICODE
@@ -122,3 +123,35 @@ def test_a_row_under_each_template_is_named_with_its_hash(base: str, rows: str) 
     text = "\n".join(Page(UNICODE, 80, coloured=False).write(report))
     for shown in report["templates"]:
         assert f"{shown['template']['name']} {shown['template']['hash'][:12]}" in text
+
+
+def test_conversations_of_several_training_rows_are_counted(
+    tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = str(save_checkpoint(tmp_path / "base", template=QWEN3.template))
+    turns = [("user", "who?"), ("assistant", "joy"), ("user", "and?"), ("assistant", "love")]
+    talk = {"messages": [{"role": role, "content": text} for role, text in turns]}
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(talk) + "\n" for _ in range(3)))
+    assert finetop(root, str(path), "--checkpoint", base, "--rows", "2") == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "rows read 3 rows: 6 usable, 0 rejected" in out
+    assert "divided 3 conversations are 6 training rows" in out
+    assert "rows.jsonl:1 " in out
+    assert re.search(r"row 1 rows.jsonl:1 \d+ tokens, \d+ trained, part 1 of 2", out)
+    assert "each answer is trained in its own context" in out
+
+
+def test_rows_that_a_template_rejects_come_with_what_helps(
+    tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    strict = "{% if messages|length > 2 %}{{ raise_exception('one turn') }}{% endif %}" + CHATML
+    base = str(save_checkpoint(tmp_path / "base", template=strict))
+    path = tmp_path / "rows.jsonl"
+    turns = [("user", "who?"), ("assistant", "joy")] * 2
+    talk = {"messages": [{"role": role, "content": text} for role, text in turns]}
+    path.write_text(json.dumps(talk) + "\n")
+    finetop(root, str(path), "--checkpoint", base)
+    out = " ".join(capsys.readouterr().out.split())
+    assert "rejected rows.jsonl:1: the chat template rejects this row: one turn" in out
+    assert "hint Set data.template = chatml, or to a Jinja file that takes these rows" in out

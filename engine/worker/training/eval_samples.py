@@ -88,7 +88,7 @@ def sample_evaluator(setup: TrainingSetup) -> SampleEvaluator | None:
     if settings.prompts:
         prompts = _prompts_of_file(settings, loaded_arm)
     else:
-        prompts = _prompts_of_rows(setup.data, settings.count, setup.tokenizer)
+        prompts = prompts_of_rows(setup.data, settings.count, setup.tokenizer)
     prompts = [prompt for prompt in prompts if 0 < len(prompt.ids) < loaded_arm.model.context]
     if not prompts:
         return None
@@ -103,7 +103,7 @@ def _prompts_of_file(settings: Samples, loaded_arm: LoadedArm) -> list[SamplePro
     ]
 
 
-def _prompts_of_rows(data: PreparedDataset, count: int, tokenizer: Any) -> list[SamplePrompt]:
+def prompts_of_rows(data: PreparedDataset, count: int, tokenizer: Any) -> list[SamplePrompt]:
     """Of the first held-out rows, or of training rows where none is held out."""
     rows, kind = (data.eval, "eval") if data.eval else (data.train, "train")
     examples = [*data.eval_examples, *([None] * count)]

@@ -3,7 +3,8 @@
 import pytest
 
 from tests.tui.conftest import report_of
-from tui.launch.report_lines import oddities
+from tui.glyphs import ASCII
+from tui.launch.report_lines import facts, oddities, rows_lines
 
 
 @pytest.mark.parametrize(
@@ -18,3 +19,13 @@ def test_what_is_odd_is_said_before_it_is_learned(part: str, words: str) -> None
     assert list(oddities(report_of("a", "b", **{part: {"rows": 1200, "example": "d:1"}}))) == [
         words
     ]
+
+
+def test_a_conversation_of_several_rows_and_what_helps_against_rejects_are_said() -> None:
+    report = report_of("a", "b", divided={"examples": 2, "rows": 5}, remedy="Correct the rows.")
+    report["rows"] = [report["rows"][0] | {"part": 2, "parts": 3}]
+    report["rejects"] = [{"file": "d/a.jsonl", "line": 7, "reason": "no answer"}]
+    lines = ["".join(text for text, _ in line) for line in rows_lines(report, ASCII)]
+    assert lines[:2] == ["rejected a.jsonl:7: no answer", "Correct the rows."]
+    assert any("part 2 of 3" in line for line in lines)
+    assert "5 rows of 2 conversations" in facts(report)

@@ -10,6 +10,7 @@ import pytest
 from engine.errors import EngineError
 from engine.worker.companion.handlers import Handlers
 from engine.worker.data import lengths
+from tests.worker.data.families import QWEN3
 from tests.worker.tiny import CHATML, make_model, make_tokenizer
 from tui.launch.fit_lines import measured
 
@@ -244,3 +245,42 @@ def test_wrong_settings_are_told(
     with pytest.raises(EngineError) as caught:
         inspect(base, rows, **data)
     assert title in caught.value.title
+
+
+def test_a_report_counts_what_conversations_become(tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    tokenizer = QWEN3.tokenizer()
+    make_model(len(tokenizer)).save_pretrained(base)
+    tokenizer.save_pretrained(base)
+    turns = [("user", "who?"), ("assistant", "joy"), ("user", "and?"), ("assistant", "love")]
+    talk = [{"role": role, "content": text} for role, text in turns]
+    rows = write(
+        tmp_path / "mine.jsonl", [{"messages": talk}, {"messages": talk[:2]}, {"messages": talk}]
+    )
+    report = inspect(str(base), rows, {"rows": 9, "templates": True})
+    assert (report["kept"], report["data"]["looked_at"]) == (5, 3)
+    assert report["divided"] == {"examples": 2, "rows": 4}
+    assert [(row["source"][-1], row["part"], row["parts"]) for row in report["rows"]] == [
+        ("1", 1, 2), ("1", 2, 2), ("2", 1, 1), ("3", 1, 2), ("3", 2, 2)
+    ]  # fmt: skip
+    empty = "<think>\n\n</think>\n\n"
+    assert [text_of(row, learned=True) for row in report["rows"][:2]] == [
+        f"{empty}joy<|im_end|>",
+        f"{empty}love<|im_end|>",
+    ]
+    assert report["seams"]["rows"] == report["ends"]["endless"]["rows"] == 0
+    assert text_of(report["templates"][-1], learned=True) == f"{empty}love<|im_end|>"
+    known = measured(report, 0)
+    assert known is not None
+    whole = sum(len(token["ids"]) for row in report["rows"] for token in row["tokens"])
+    # Two thirds are trained on, the rest is held out; a histogram's bins are no exact lengths.
+    assert known.tokens == pytest.approx(whole * 2 / 3, rel=0.1)
+    refused = inspect(
+        checkpoint(
+            tmp_path / "strict",
+            "{% if messages|length > 2 %}{{ raise_exception('one turn') }}{% endif %}" + CHATML,
+        ),
+        rows,
+    )
+    assert (refused["rejected"], refused["kept"]) == (2, 1)
+    assert refused["remedy"].startswith("Set data.template = chatml")

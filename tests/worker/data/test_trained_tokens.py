@@ -18,6 +18,7 @@ from engine.worker.data import batching
 from engine.worker.data.chat_template import choose_template
 from engine.worker.data.encode import IGNORE_INDEX
 from engine.worker.training.trainer import MeasuredTrainer, TokenTrainer
+from tests.worker.data.families import QWEN3
 from tests.worker.here import train_here
 from tests.worker.tiny import save_checkpoint
 
@@ -153,8 +154,9 @@ def make(base: Path, rows: Path, held_out: Path, *changes: str) -> TrainRecipe:
         (PACKED,),
         (PACKED, "data.template=raw", "data.system=Be brief.", *DROPPED),
         ("method.kind=full", "training.gradient_accumulation_steps=2", "data.template=chatml"),
+        ("data.template=QWEN3", *REPLAYED),
     ],
-    ids=["replayed", "by length, dropped", "packed", "packed, raw", "full, accumulated"],
+    ids=["replayed", "by length, dropped", "packed", "packed, raw", "full, accumulated", "divided"],
 )
 def test_what_the_model_gets_is_what_is_shown(
     changes: tuple[str, ...], tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
@@ -163,7 +165,11 @@ def test_what_the_model_gets_is_what_is_shown(
     base = save_checkpoint(tmp_path / "base")
     rows, old = write(tmp_path / "rows.jsonl", range(30)), tmp_path / "old.jsonl"
     write(old, range(100, 110))
-    changes = tuple(one.replace("OLD", str(old)) for one in changes)
+    (tmp_path / "qwen3.jinja").write_text(QWEN3.template)
+    changes = tuple(
+        one.replace("OLD", str(old)).replace("QWEN3", str(tmp_path / "qwen3.jinja"))
+        for one in changes
+    )
     wanted = make(base, rows, write(tmp_path / "other.jsonl", range(30, 36)), *changes)
     watch = Watch(monkeypatch, TokenTrainer)
     job = train_here(wanted, root)
@@ -173,6 +179,7 @@ def test_what_the_model_gets_is_what_is_shown(
     assert told["too_long"]["dropped" if DROPPED[0] in changes else "cut"]["rows"]
     expected = Counter(shown(row["tokens"]) for row in told["rows"] if row["kept"])
     assert {row["replayed"] for row in told["rows"]} == {False, wanted.replay.data != ""}
+    assert bool(told["divided"]["rows"]) == (wanted.data.template.endswith("qwen3.jinja"))
     assert watch.passes == watch.drawn
     assert watch.epochs() == [expected] * 2
     assert max(map(len, watch.passes)) >= 4

@@ -25,6 +25,7 @@ from engine.worker.evaluate import measure_labels, measure_suite
 from engine.worker.inference.models import LoadedArm, ModelCache
 from engine.worker.inference.scoring import Read, label_scores, read_texts, score_items
 from engine.worker.model.locate import ArmWeights
+from tests.worker.data.families import QWEN3
 from tests.worker.tiny import save_adapter, save_checkpoint
 
 LABELS = ["joy", "sadness", "anger and fear"]
@@ -62,6 +63,22 @@ def the_long_way(one: LoadedArm, asked: list[Message], label: str) -> float:
     with torch.inference_mode(), one.model.with_adapter(one.adapter) as model:
         total, _ = nll(model, collate([row]))
     return -float(total)
+
+
+def test_a_label_is_scored_in_the_context_in_which_it_would_be_given(
+    models: ModelCache, tmp_path: Path
+) -> None:
+    """The template writes earlier answers differently: the label's row is the last of several."""
+    arm = load_arm(models, save_checkpoint(tmp_path / "base", template=QWEN3.template))
+    asked = [*QUESTIONS[0], Message("assistant", "sadness"), Message("user", "and now?")]
+    (found,) = label_scores(arm, [asked], LABELS)
+    for label, score in zip(LABELS, found, strict=True):
+        answered = [*asked, Message("assistant", label)]
+        first, last = encode_messages(answered, arm.tokenizer, choose_template(arm.tokenizer), 500)
+        assert (first.answers, last.answers) == ((1,), (3,))
+        with torch.inference_mode(), arm.model.with_adapter(arm.adapter) as model:
+            total, _ = nll(model, collate([last]))
+        assert score == pytest.approx(-float(total), abs=1e-4)
 
 
 def test_labels_are_scored_as_training_would(

@@ -1,9 +1,15 @@
-"""The file of samples where a run goes on: nothing is said twice, nothing half."""
+"""Samples while training: which prompts; the file where a run goes on, nothing twice or half."""
 
 import json
 from pathlib import Path
 
-from engine.worker.training.eval_samples import append, rewind
+from engine.chat import Message
+from engine.data.rows import Example
+from engine.worker.data.chat_template import choose_template, render_prompt
+from engine.worker.data.encode import encode
+from engine.worker.data.prepare import PreparedDataset
+from engine.worker.training.eval_samples import append, prompts_of_rows, rewind
+from tests.worker.data.families import QWEN3
 
 
 def steps(path: Path) -> list[int]:
@@ -40,3 +46,18 @@ def test_a_file_with_nothing_to_take_out_is_left_alone(tmp_path: Path) -> None:
     before = path.stat().st_ino
     rewind(path, 3)
     assert path.stat().st_ino == before
+
+
+def test_prompts_of_rows_that_are_one_answer_each_are_what_stands_before_it() -> None:
+    tokenizer = QWEN3.tokenizer()
+    template = choose_template(tokenizer)
+    roles = ("user", "assistant") * 2
+    talk = tuple(map(Message, roles, ("who?", "joy", "and?", "love")))
+    example = Example(talk, "rows.jsonl:1")
+    rows = encode(example, tokenizer, template, 500)
+    data = PreparedDataset([], rows, [], eval_examples=[example] * len(rows))
+    prompts = prompts_of_rows(data, 5, tokenizer)
+    assert [prompt.messages for prompt in prompts] == [talk[:1], talk[:3]]
+    assert [prompt.ids for prompt in prompts] == [
+        render_prompt(talk[:1], tokenizer), render_prompt(talk[:3], tokenizer)
+    ]  # fmt: skip
