@@ -36,9 +36,12 @@ def continue_prompt(prompt: str, whole: str, content: str) -> tuple[str, int]:
     """
     reasoning = _REASONING.match(content)
     core = reasoning["core"].strip() if reasoning else ""
-    if whole.startswith(prompt):
-        return _with_reasoning(whole, len(prompt), reasoning), len(prompt)
     opened = _OPENED.search(prompt)
+    if whole.startswith(prompt):
+        turn = _with_reasoning(whole, len(prompt), reasoning)[len(prompt) :]
+        # White space next to that of the prompt could become one token with it (Qwen3.5).
+        empty = opened and prompt[-1].isspace() and turn.lstrip().startswith(f"</{opened['tag']}>")
+        return prompt + (turn.lstrip() if empty else turn), len(prompt)
     head = prompt[: opened.start()] if opened else prompt
     answer = content[reasoning.end() :] if reasoning else content
     turn = whole[_find_start(head, whole, answer.strip()) :]
@@ -56,7 +59,7 @@ def continue_prompt(prompt: str, whole: str, content: str) -> tuple[str, int]:
         gap = prompt[opened.start() + len(f"<{tag}>") :]
         turn = turn.removeprefix(gap)
     elif f"</{tag}>" not in turn:
-        # An empty block. White space next to that of the prompt could become one token with it.
+        # An empty block, as above without white space next to that of the prompt.
         gap = "" if prompt[-1].isspace() else "\n\n"
         turn = f"{gap}</{tag}>\n\n" + (turn.lstrip() if reasoning else turn)
     return prompt + turn, len(prompt)

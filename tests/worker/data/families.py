@@ -93,6 +93,13 @@ QWEN3 = Family(
     _QWEN3 + "{{ '<|im_start|>assistant\n' }}{% endif %}", (*_IM, *_THINK), eos="<|im_end|>"
 )
 
+# TRL qwen3_5_think.jinja
+QWEN35 = Family(
+    _QWEN3 + "{{ '<|im_start|>assistant\n<think>\n' }}{% endif %}",
+    (*_IM, *_THINK),
+    eos="<|im_end|>",
+)
+
 # TRL qwen3_5_nothink.jinja
 QWEN35_SMALL = Family(
     _QWEN3 + "{{ '<|im_start|>assistant\n<think>\n\n</think>\n\n' }}{% endif %}",

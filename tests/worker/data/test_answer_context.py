@@ -26,6 +26,8 @@ REASONED = "<think>\nWhy.\n</think>\n\nFour."
         ("u|<think>\n", "u|  Four. \n|", "  Four. \n", "u|<think>\n[[</think>\n\n  Four. \n|"),
         ("say think|<think>\n", "say think|think|", "think",
          "say think|<think>\n[[</think>\n\nthink|"),
+        ("u|<think>\n", "u|<think>\n\n</think>\n\nFour.|", "Four.",
+         "u|<think>\n[[</think>\n\nFour.|"),
         # The prompt has an empty block.
         ("u|<think>\n\n</think>\n\n", "u|Four.|", "Four.", "u|<think>\n\n</think>\n\n[[Four.|"),
         ("u|<think>\n\n</think>\n\n", "u|<think></think>Four.|", "Four.",
