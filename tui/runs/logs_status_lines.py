@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from engine.text import one_line
 from tui.formatting import odd_tags, said_of
-from tui.runs.protocols import ListedRuns, ListMemory
+from tui.runs.list_protocols import ListedRuns, ListMemory
 from tui.snapshots import RunRow
 from tui.styled_text import Line, Piece
 

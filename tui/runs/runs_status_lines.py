@@ -4,7 +4,7 @@ from engine.jobs.status import State
 from engine.jobs.summary import JobView
 from engine.text import one_line
 from tui.formatting import name_of, odd_tags, over_budget, remark, said_of, state_words
-from tui.runs.protocols import ListedRuns
+from tui.runs.list_protocols import ListedRuns
 from tui.screens.sort_order import SortOrder
 from tui.snapshots import RunRow
 from tui.styled_text import Line, Piece

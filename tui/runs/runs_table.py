@@ -19,7 +19,7 @@ from tui.formatting import (
     time_left,
 )
 from tui.glyphs import Glyphs
-from tui.runs.protocols import ListedRuns, ListMemory
+from tui.runs.list_protocols import ListedRuns, ListMemory
 from tui.runs.runs_status_lines import about, summary
 from tui.screens.sort_order import JOB_COLUMNS, VALUES, SortOrder, value_of
 from tui.screens.tree_and_groups import Entry, Heading, arrange, grouped, heading_row, lifted
