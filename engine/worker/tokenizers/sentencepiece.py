@@ -49,7 +49,7 @@ def read_vocabulary(path: Path) -> Vocabulary:
     kind = _KINDS.get(trainer.get(3, 1))
     if kind is None:
         raise EngineError(
-            f"{path.name} cannot be used: it splits into words or characters",
+            f"{path.name} cannot be used: word and character models are not supported",
             str(path),
             "Only Unigram and BPE models are supported.",
         )
