@@ -115,7 +115,7 @@ class _Header:
         self._left -= count
         data = self._file.read(count)
         if len(data) < count:
-            raise _Malformed("it ends in the middle of its header")
+            raise _Malformed("truncated header")
         return data
 
 
