@@ -10,7 +10,7 @@ from engine.compare.metrics import GROUPS
 from engine.compare.paired_stats import Comparison, Kinds, PairedDifference, compare
 from engine.text import one_line
 from tui.background import run_in_background
-from tui.browse.answers_feed import Answers
+from tui.browse.answers_feed import JobAnswers
 from tui.browse.result_lines import kinds_line, span, value
 from tui.screens.page import SubPage, bindings_of
 from tui.styled_text import Line, Piece
@@ -30,7 +30,7 @@ class MetricsPage(SubPage):
     name_in_keymap = "metrics"
     initial_focus = "#metrics"
 
-    def __init__(self, answers: Answers, opened: Callable[[str, tuple[str, ...]], None]) -> None:
+    def __init__(self, answers: JobAnswers, opened: Callable[[str, tuple[str, ...]], None]) -> None:
         super().__init__()
         self._answers = answers
         self._opened = opened
@@ -195,7 +195,7 @@ class MetricsPage(SubPage):
                 for at, fact in enumerate(facts)]  # fmt: skip
 
 
-def compare_arms(answers: Answers) -> Comparison:
+def compare_arms(answers: JobAnswers) -> Comparison:
     """The measures of both arms. Slow: self-BLEU of many answers takes a while."""
     numbers = {}
     for pair in answers.pairs:

@@ -15,10 +15,10 @@ from engine.compare.answer_pairs import AnswerPair
 from engine.compare.metrics import MEASURES
 from engine.text import one_line
 from tui.browse.answers_feed import (
-    Answers,
     AnswersExported,
     AnswersFeed,
     AnswersRead,
+    JobAnswers,
     OperationFailed,
     WriteQueue,
 )
@@ -71,7 +71,7 @@ class BrowsePage(SubPage):
         super().__init__()
         self._path = path
         self._then = then
-        self._answers = Answers()
+        self._answers = JobAnswers()
         self.selection = PairSelection()
         self._read = False
         self._pairs: list[AnswerPair] = []
@@ -301,7 +301,7 @@ class BrowsePage(SubPage):
         hint = "answers.html; .json is for LLM Comparator"
         self.app.push_screen(TextWindow(title, "", hint), take)
 
-    def _show_metrics(self, answers: Answers) -> None:
+    def _show_metrics(self, answers: JobAnswers) -> None:
         from tui.browse.metrics_page import MetricsPage
 
         self.app.push_screen(MetricsPage(answers, self._show_drivers))

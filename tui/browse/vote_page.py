@@ -16,7 +16,7 @@ from engine.compare.answer_pairs import AnswerPair
 from engine.compare.samples import Sample
 from engine.compare.votes import Ballot, Choice, Vote, draw, hide_names, named
 from engine.text import one_line
-from tui.browse.answers_feed import Answers, OperationFailed, WriteQueue
+from tui.browse.answers_feed import JobAnswers, OperationFailed, WriteQueue
 from tui.browse.ballots import BallotBox, RubricsChanged, VoteSaveFailed, VotesRead, names_behind
 from tui.browse.pair_list import answer_lines, prompt_lines
 from tui.browse.result_lines import outcome
@@ -35,7 +35,7 @@ class VotePage(SubPage):
     name_in_keymap = "vote"
     initial_focus = "#side-left Pager"
 
-    def __init__(self, path: Path, answers: Answers) -> None:
+    def __init__(self, path: Path, answers: JobAnswers) -> None:
         super().__init__()
         self._answers = answers
         self._pairs = {pair.id: pair for pair in answers.pairs if pair.differs}

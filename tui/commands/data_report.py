@@ -22,7 +22,7 @@ _LEARNED, _SPECIAL, _STRONG, _QUIET, _WARNING = "1;32", "36", "1", "2", "1;33"
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ReportStyle:
     """Where it is written."""
 
     glyphs: Glyphs

@@ -11,7 +11,7 @@ from engine.compare.token_shift import Candidate, Shift, ShiftedToken
 from tui.compare.strengths import StrengthSweep
 from tui.compare.views import layouts, token_lines
 from tui.glyphs import ASCII, UNICODE
-from tui.screens.answer_side import Pieces, Span
+from tui.screens.answer_side import Span, TokenPieces
 from tui.screens.diff_lines import diff_line, diff_lines, pairs
 from tui.screens.shift_lines import levels_of, next_shifted, probability, shift_lines, shift_panel
 from tui.styled_text import Line
@@ -149,7 +149,7 @@ def test_the_first_pane_stays_and_the_others_come_in_turn() -> None:
 def test_tokens_show_their_spaces_their_ids_and_which_are_special() -> None:
     mark = Span("<|user|>", (4,), special=True, pieces=("<|user|>",))
     word = Span(" hé", (7, 8), pieces=("Ġh", "<0xE9>\x1b"))
-    pieces = Pieces((mark,), (word,))
+    pieces = TokenPieces((mark,), (word,))
     prompt, answer = "⟦<|user|>⟧<|user|> 4 ", "⟦␣hé⟧Ġh 7 <0xE9>␛ 8 "
     lines = token_lines(pieces, UNICODE)
     assert text(lines) == f"prompt, 1 token\n{prompt}\nanswer, 2 tokens\n{answer}"
