@@ -5,17 +5,17 @@ cannot be read comes out as a `RawRow` with a fault and the file goes on. Holds 
 never the file. Columnar files are recognised and left to `engine.worker.data.arrow`.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
-from engine.data.delimited import is_table, read_delimited
-from engine.data.json_array import read_array
+from engine.data.delimited import read_delimited
+from engine.data.dialects import is_table
+from engine.data.json_array import read_arrays
+from engine.data.json_lines import read_lines
 from engine.data.plain_text import read_plain
-from engine.data.raw_row import CHUNK, LONGEST_ROW, RawRow, show
+from engine.data.raw_row import BYTE_ORDER_MARK, CHUNK, RawRow
 from engine.data.shards import list_parts
 from engine.errors import EngineError
 from engine.recipes.settings import Data
@@ -59,9 +59,9 @@ def read_file(path: Path, data: Data) -> Iterator[RawRow]:
         elif kind == "plain":
             yield from read_plain(file, data.max_length)
         elif start == b"[":
-            yield from read_array(path, file)
+            yield from read_arrays(path, file)
         else:
-            yield from _read_lines(file)
+            yield from read_lines(file)
 
 
 def is_columnar(path: Path) -> bool:
@@ -100,7 +100,7 @@ def begins_as_table(path: Path) -> bool:
     """Whether a text file begins with the names of known columns; False where it cannot be read."""
     try:
         with open_regular(path) as file:
-            return is_table(file.read(_HEAD).decode("utf-8", "replace"), Data())
+            return is_table(file.read(_HEAD), Data())
     except (EngineError, OSError):
         return False
 
@@ -113,7 +113,7 @@ def _spans_lines(text: bytes) -> bool:
 
 def _strip_start(head: bytes) -> bytes:
     """Without the byte order mark, and white space."""
-    return head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return head.removeprefix(BYTE_ORDER_MARK).lstrip()
 
 
 def _find_kind(path: Path, data: Data, head: bytes) -> str:
@@ -126,7 +126,7 @@ def _find_kind(path: Path, data: Data, head: bytes) -> str:
         return "delimited"
     if data.schema == "text" and not data.columns:
         return "plain"
-    table = suffix not in PLAIN or is_table(head[:_HEAD].decode("utf-8", "replace"), data)
+    table = suffix not in PLAIN or is_table(head[:_HEAD], data)
     return "delimited" if table else "plain"
 
 
@@ -150,38 +150,3 @@ def _check_head(path: Path, head: bytes) -> bytes:
     if impostor:
         raise EngineError(f"{path.name} {impostor}", str(path))
     return start[:1]
-
-
-def _read_lines(file: BinaryIO) -> Iterator[RawRow]:
-    line = 0
-    while piece := file.readline(LONGEST_ROW):
-        line += 1
-        if len(piece) == LONGEST_ROW and not piece.endswith(b"\n"):
-            while (rest := file.readline(CHUNK)) and not rest.endswith(b"\n"):
-                pass
-            fault = f"the row is longer than {LONGEST_ROW >> 20} MiB"
-            yield RawRow(line, file.tell(), None, fault, show(piece))
-            continue
-        if line == 1:
-            piece = piece.removeprefix(b"\xef\xbb\xbf")
-        piece = piece.strip()
-        if piece:
-            yield _parse_line(line, file.tell(), piece)
-
-
-def _parse_line(line: int, end: int, piece: bytes) -> RawRow:
-    try:
-        text = piece.decode()
-    except UnicodeDecodeError as error:
-        byte = piece[error.start]
-        fault = f"not valid UTF-8: byte 0x{byte:02x} at position {error.start + 1}"
-        return RawRow(line, end, None, fault, show(piece))
-    try:
-        return RawRow(line, end, json.loads(text))
-    except json.JSONDecodeError as error:
-        fault = f"not valid JSON: {error.msg} at column {error.colno}"
-    except RecursionError:
-        fault = "not valid JSON: nested too deeply"
-    except ValueError:  # a number with more digits than Python converts
-        fault = "not valid JSON: a number is too long"
-    return RawRow(line, end, None, fault, show(piece))

@@ -3,7 +3,7 @@
 Owns reading and counting. Refuses to drop anything in silence: each row is an example or a reject.
 A row goes one way, and each step knows only what is left of it here:
 
-    bytes        formats → delimited, json_array, plain_text; of Parquet and Arrow a worker's reader
+    bytes        formats → delimited, json_array → json_lines, plain_text; Parquet, Arrow: a worker
     raw row      RawRow, a value or a fault
     schema       columns → schemas: the fields under the schema's names
     parsed row   parse → labels, preferences → messages
