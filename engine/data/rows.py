@@ -18,9 +18,9 @@ from pathlib import Path
 
 from engine.chat import Message
 from engine.data import labels as label_names
-from engine.data.columns import ColumnMapping, make_mapping, refuse
+from engine.data.columns import ColumnMapping, find, make_mapping, refuse
 from engine.data.formats import read_raw
-from engine.data.messages import BadRow
+from engine.data.messages import BadRow, is_missing
 from engine.data.parse import parse_row
 from engine.data.raw_row import RawReader, RawRow, show
 from engine.data.schemas import LABEL, FieldSchema, recognise
@@ -218,9 +218,9 @@ def _parse(
 
 def _group_of(value: object, column: str) -> str:
     """The row's value in the group column; empty where it has none: then it is its own group."""
-    if not column or not isinstance(value, Mapping) or value.get(column) is None:
+    group = find(value, column) if column and isinstance(value, Mapping) else None
+    if is_missing(group):
         return ""
-    group = value[column]
     return group if isinstance(group, str) else _write(group)
 
 
