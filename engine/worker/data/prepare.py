@@ -16,6 +16,7 @@ from engine.worker.data import replay as replaying
 from engine.worker.data.counts import Counts
 from engine.worker.data.deduplicate import compare
 from engine.worker.data.encode import Encoded, Template, encode
+from engine.worker.data.loss_spans import opens_with_answer
 from engine.worker.data.split import (
     RowExamples,
     SampledRows,
@@ -105,6 +106,7 @@ def prepare(
         grouped=grouped,
         replayed=len(replayed),
         replay_pool=len({id(one) for one in replayed}),
+        greetings=sum(map(_opens_with_answer, (*train_pairs, *eval_pairs))),
     )
     return PreparedDataset(
         [one.chosen for one in train_pairs],
@@ -115,6 +117,10 @@ def prepare(
         eval_pairs if encoder.pairs else [],
         [one.example for one in eval_pairs],
     )
+
+
+def _opens_with_answer(pair: EncodedPair) -> bool:
+    return pair.example is not None and opens_with_answer(pair.example.messages)
 
 
 def _load_splits(

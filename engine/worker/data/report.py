@@ -17,6 +17,7 @@ from engine.recipes.settings import Data, Replay
 from engine.worker.data import lengths
 from engine.worker.data.chat_template import FORMS, SUFFIXES, leading_ids, own_template, prompt_ids
 from engine.worker.data.encode import IGNORE_INDEX, Encoded, Template, end_token_ids
+from engine.worker.data.loss_spans import drop_refused_greeting
 from engine.worker.data.preview import (
     MOST_TEXT,
     PreviewRow,
@@ -225,7 +226,7 @@ def begins_with_prompt(row: PreviewRow, tokenizer: Any, template: Template) -> b
     Not so where a token reaches over the seam, as `: ` and ` joy` do: what is answered is then not
     quite what was trained.
     """
-    messages = row.example.messages
+    messages = drop_refused_greeting(row.example.messages, tokenizer, template)
     turns = [at for at, message in enumerate(messages) if message.role == "assistant"]
     if not turns:
         return True
