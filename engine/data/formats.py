@@ -5,6 +5,7 @@ cannot be read comes out as a `RawRow` with a fault and the file goes on. Holds 
 never the file. Columnar files are recognised and left to `engine.worker.data.arrow`.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +17,7 @@ from engine.data.json_array import read_arrays
 from engine.data.json_lines import read_lines
 from engine.data.plain_text import read_plain
 from engine.data.raw_row import BYTE_ORDER_MARK, CHUNK, RawRow
+from engine.data.schemas import are_turns
 from engine.data.shards import list_parts
 from engine.errors import EngineError
 from engine.recipes.settings import Data
@@ -58,10 +60,10 @@ def read_file(path: Path, data: Data) -> Iterator[RawRow]:
             yield from read_delimited(path, file, data)
         elif kind == "plain":
             yield from read_plain(file, data.max_length)
-        elif start == b"[":
-            yield from read_arrays(path, file)
         else:
-            yield from read_lines(file)
+            listed = start == b"[" and not _begins_with_turns(head)
+            rows = read_arrays(path, file) if listed else read_lines(file)
+            yield from map(_name_turns, rows)
 
 
 def is_columnar(path: Path) -> bool:
@@ -111,6 +113,41 @@ def _spans_lines(text: bytes) -> bool:
     return text.startswith(b"{") and newline != b"" and not line.rstrip().endswith(b"}")
 
 
+def _begins_with_turns(head: bytes) -> bool:
+    """Whether the first line is a list of turns: a conversation each line, then."""
+    line, newline, _ = _strip_start(head).partition(b"\n")
+    if not newline and len(head) == CHUNK:
+        return False
+    try:
+        return are_turns(json.loads(line))
+    except (ValueError, RecursionError):
+        return False
+
+
+def _name_turns(row: RawRow) -> RawRow:
+    """A bare list of turns as the field that holds one."""
+    return replace(row, value={"messages": row.value}) if are_turns(row.value) else row
+
+
+def _holds_objects_over_lines(text: bytes) -> bool:
+    """Whether the first object ends on a later line than it begins on."""
+    if not _spans_lines(text):
+        return False
+    try:
+        json.JSONDecoder().raw_decode(text.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _is_utf16(head: bytes) -> bool:
+    """Whether every other byte is NUL: UTF-16 without its mark."""
+    start = head[:64]
+    even, odd = start[::2], start[1::2]
+    zeros, letters = (odd, even) if any(even) else (even, odd)
+    return len(start) > 3 and not any(zeros) and all(letters)
+
+
 def _strip_start(head: bytes) -> bytes:
     """Without the byte order mark, and white space."""
     return head.removeprefix(BYTE_ORDER_MARK).lstrip()
@@ -143,10 +180,17 @@ def _check_head(path: Path, head: bytes) -> bytes:
         if head.startswith(magic):
             impostor = what
     start = _strip_start(head)
+    if impostor is None and _is_utf16(head):
+        impostor = "is UTF-16 without a byte order mark: save it as UTF-8"
     if impostor is None and not start and len(head) < CHUNK:
         impostor = "is empty"
     if impostor is None and path.suffix.lower() == ".json" and _spans_lines(start):
         impostor = "is one JSON object, not a list of rows"
+    if impostor is None and path.suffix.lower() in JSON and _holds_objects_over_lines(start):
+        impostor = "has JSON objects that span several lines: write each on one line"
+    by_line = path.suffix.lower() not in PLAIN and not start.startswith(b"[")
+    if impostor is None and by_line and b"\r" in head[:-1] and b"\n" not in head:
+        impostor = "has line ends of CR alone: save it with LF or CRLF"
     if impostor:
         raise EngineError(f"{path.name} {impostor}", str(path))
     return start[:1]
