@@ -20,6 +20,7 @@ from engine.chat import Message
 from engine.data import labels as label_names
 from engine.data.columns import ColumnMapping, find, make_mapping, refuse
 from engine.data.formats import read_raw
+from engine.data.llama_factory import add_columns
 from engine.data.messages import BadRow, is_missing
 from engine.data.parse import parse_row
 from engine.data.raw_row import RawReader, RawRow, show
@@ -161,7 +162,7 @@ def open_rows(
 
     Raises EngineError for what the recipe says wrong of the file, and as `read`.
     """
-    data = data or Data()
+    data = add_columns(path, data or Data())
     mapping = make_mapping(data)
     label_names.check_prompt(data.label_prompt)
     rows = raw(path, data)
