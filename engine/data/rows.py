@@ -247,4 +247,6 @@ def _refuse(path: Path, mapping: ColumnMapping, held: list[RawRow]) -> EngineErr
 def refuse_all(path: Path, which: str, bad: Sequence[Reject]) -> EngineError:
     """How many rows are bad, and the first three reasons."""
     reasons = "\n".join(f"line {one.line}: {one.reason}" for one in bad[:3])
-    return EngineError(f"{which} {len(bad):,} rows of {path.name} are bad", f"{path}\n{reasons}")
+    return EngineError(
+        f"{which} {len(bad):,} rows of {path.name} are invalid", f"{path}\n{reasons}"
+    )

@@ -63,7 +63,7 @@ def test_fields() -> None:
 @pytest.mark.parametrize(
     ("text", "at", "reason"),
     [
-        ("a and", 5, "expected"),
+        ("a and", 5, "a term is missing"),
         ("(a", 0, "missing )"),
         ("a)", 1, "unmatched"),
         ("/(a+/", 1, "missing )"),
@@ -78,7 +78,7 @@ def test_fields() -> None:
         ("/[a/", 1, "missing ]"),
         ("/[z-a]/", 2, "reversed"),
         ("or b", 0, "between"),
-        ("()", 1, "expected"),
+        ("()", 1, "a term is missing"),
         ("/a{2,3}{4}/", 7, "repeat of a repeat"),
         ("/a+?*/", 4, "repeat of a repeat"),
         ("/((a{99}){99}){99}/", 14, "multiplied"),

@@ -160,9 +160,9 @@ class MetricsPage(SubPage):
             (answers.names[answers.right], "tuned"),
         ]
         if self._alone:
-            head.append((f"{between}{one_line(answers.pairs[0].id)} alone", ""))
+            head.append((f"{between}prompt {one_line(answers.pairs[0].id)} only", ""))
         elif comparison is not None:
-            head.append((f"{between}{comparison.prompts:,} prompts answered by both arms", ""))
+            head.append((f"{between}{comparison.prompts:,} pairs", ""))
             head.append((f"{between}{comparison.same:,} identical", "dim"))
         self.query_one("#headline", Lines).show(head)
         self.query_one("#measure", Lines).show(self._about())
@@ -170,8 +170,8 @@ class MetricsPage(SubPage):
             ""
             if self._alone
             else (
-                f" {self.glyphs.rising}{self.glyphs.falling} the interval excludes 0; expect "
-                "1 in 20 by chance"
+                f" {self.glyphs.rising}{self.glyphs.falling} the interval excludes 0 "
+                "(1 metric in 20 by chance)"
             )
         )
         self.query_one("#caution", Lines).show([(caution, "dim")])
@@ -190,7 +190,8 @@ class MetricsPage(SubPage):
             and not chosen.differs
         ):
             facts.insert(0, f"smallest change this n detects: {value(chosen.detectable)}")
-        facts.insert(0, f"differing pairs: {len(chosen.drivers):,}")
+        count = len(chosen.drivers)
+        facts.insert(0, f"{count:,} pair{'s' * (count != 1)} differ{'s' * (count == 1)}")
         return [((between if at else " ") + fact, "" if not at else "dim")
                 for at, fact in enumerate(facts)]  # fmt: skip
 

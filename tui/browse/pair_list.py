@@ -168,7 +168,7 @@ def prompt_lines(pair: AnswerPair, arms: tuple[str, str], *, reference: bool = T
         lines.append([("reference: ", "dim"), (one_line(pair.prompt.reference), "good")])
     if reference and pair.prompt.checks:
         checks = ", ".join(f"{name} {_spell(value)}" for name, value in pair.prompt.checks.items())
-        lines.append([("checked: ", "dim"), (one_line(checks), "good")])
+        lines.append([("checks: ", "dim"), (one_line(checks), "good")])
     return lines
 
 

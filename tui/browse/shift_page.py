@@ -101,7 +101,9 @@ class ShiftPage(SubPage):
             return
         left, right = self._names
         head: list[Piece] = [(f" {left[0]}", left[1]), (f" {self.glyphs.arrow} ", "dim"), right]
-        self.query_one("#headline", Lines).show([*head, (f"  {one_line(self._pair.id)}", "dim")])
+        self.query_one("#headline", Lines).show(
+            [*head, (f"  prompt {one_line(self._pair.id)}", "dim")]
+        )
         reader, lines = self.query_one(Pager), self._panel()
         if self._shift is not None:
             reader.show(shift_lines(self._shift, self._cursor, self.glyphs, self._pieces))

@@ -131,12 +131,11 @@ class Views:
             return self.sweep.panel(self.strength_at, name_piece(sides, self.subject))
         if self.view == "tokens":
             opening, closing = glyphs.opening, glyphs.closing
-            text = f" tokens: {opening}text{closing}, vocabulary spelling, id; spaces as "
+            text = f" tokens: {opening}text{closing}, raw token, id; spaces as "
             return [
                 [
                     (f"{text}{_space(glyphs)}", "strong"),
-                    ("   special tokens ", "dim"),
-                    ("so", "warn"),
+                    ("   special tokens in colour", "warn"),
                 ]
             ]
         return []

@@ -67,7 +67,7 @@ def fit_line(fit: "Fit | None", glyphs: Glyphs) -> Line:
     between = f" {glyphs.separator} "
     facts = [f"{'very roughly ' if _rough(fit) else '~'}{size(fit.needed)}"]
     if fit.free is not None:
-        facts[0] += f" of {size(fit.free)}"
+        facts[0] += f" of {size(fit.free)} free"
     if fit.seconds is not None:
         facts.append(f"~{duration(fit.seconds)}")
     if fit.largest_batch is not None:
@@ -93,8 +93,7 @@ def fit_lines(fit: "Fit | None", glyphs: Glyphs) -> list[Line]:
     """Memory part by part, the largest batch, time and disk, and what to turn down."""
     if fit is None:
         return [[("searching...", "dim")]]
-    free = "" if fit.free is None else " free"
-    where = [(f"{free} on {one_line(fit.device)}", "")] if fit.needed is not None else []
+    where = [(f" on {one_line(fit.device)}", "")] if fit.needed is not None else []
     lines: list[Line] = [[*fit_line(fit, glyphs)[:2], *where], []]
     if fit.fits is False and fit.advice:
         lines += [[("Any one of these changes would fit:", "warn")]]
@@ -106,7 +105,7 @@ def fit_lines(fit: "Fit | None", glyphs: Glyphs) -> list[Line]:
         for name, part in (
             ("weights", memory.weights),
             ("gradients", memory.gradients),
-            ("optimiser", memory.optimiser),
+            ("optimizer", memory.optimiser),
             ("activations", memory.activations),
             ("logits", memory.logits),
             ("overhead", memory.overhead),
@@ -124,7 +123,7 @@ def fit_lines(fit: "Fit | None", glyphs: Glyphs) -> list[Line]:
         count = (
             f"{parameters(memory.parameters)} parameters, {parameters(memory.trained)} trainable"
         )
-        how = ", counted" if memory.counted else ""
+        how = ", exact" if memory.counted else ""
         lines += [[(count, ""), (how, "dim")], [(fit.formats, "dim")]]
     if fit.largest_batch is not None:
         lines.append([("largest batch  ", "dim"), (f"{fit.largest_batch:,}", "strong")])

@@ -256,7 +256,7 @@ class LaunchPage(Page):
             more = f", and {len(others)} more errors" if others else ""
             self._show_state([(f" {label}: {one_line(first)}{more}", "bad")])
         else:
-            warning = f"  note: {one_line(self._warning)}" if self._warning else ""
+            warning = f"   note: {one_line(self._warning)}" if self._warning else ""
             self._show_state([(" ready: ctrl+s launch", "good"), (warning, "warn")])
 
     def _show_state(self, line: Line) -> None:

@@ -51,7 +51,7 @@ SortKey = tuple[float, str]
 class RunsTable:
     """A `ListTable`."""
 
-    empty = "No runs yet. Press 2, choose a model and a data set, and launch a run."
+    empty = "No runs yet. Press 2, choose a model and a dataset, and launch a run."
 
     def __init__(self, glyphs: Glyphs) -> None:
         self.glyphs = glyphs

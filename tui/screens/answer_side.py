@@ -169,7 +169,7 @@ def text_lines(side: Side, role: str, last: Sequence[Line] | None = None) -> lis
         if side.note:
             lines.append([(f"({side.note})", "dim")])
     elif side.busy or side.note:
-        lines.append([(side.note or "waiting...", "dim")])
+        lines.append([(side.note or "queued...", "dim")])
     for at, part in enumerate(side.trouble):
         lines += _text(part, ("bad", "", "warn")[min(at, 2)]) if part else []
     return lines

@@ -89,6 +89,6 @@ def answer_at(history: PromptHistory, step: int | None) -> int:
 
 def _answer(answer: StepAnswer, role: str, *, newest: bool) -> list[Line]:
     step = answer.step
-    when = f"now, step {step:,}" if newest else f"step {step:,}" if step else "before"
+    when = f"newest, step {step:,}" if newest else f"step {step:,}" if step else "before training"
     first, *others = answer.text.split("\n")
     return [[(f" {when}  ", role), (first, "")], *([(f"  {line}", "")] for line in others)]

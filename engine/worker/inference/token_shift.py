@@ -77,8 +77,8 @@ def compare(base: ArmLogits, tuned: ArmLogits, sample: Sample) -> Shift:
     """The token shift of an answer that both have read. Raises EngineError: other vocabularies."""
     if base.tokenizer.get_vocab() != tuned.tokenizer.get_vocab():
         raise EngineError(
-            "These two arms have different tokenizers.",
-            f"{base.arm.name} and {tuned.arm.name}",
+            f"{base.arm.name} and {tuned.arm.name} have different tokenizers.",
+            "",
             "Token shift needs one tokenizer; compare the answers side by side instead.",
         )
     # The wider one has rows that only pad it.

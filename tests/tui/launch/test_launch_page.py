@@ -41,7 +41,7 @@ class Recorder(Actions):
         return write_run(self.store.root, recipe.name).path
 
     def warning(self) -> str:
-        return "runs end with the Slurm allocation 7."
+        return "runs stop when Slurm job 7 ends"
 
 
 @pytest.fixture
@@ -282,7 +282,7 @@ async def test_panes_of_lengths_and_templates_take_turns(
         await see(pilot, "[templates]")
         await pilot.press("home")
         await see(pilot, "raw")
-        await see(pilot, "chatml  no such marks")
+        await see(pilot, "chatml  tokens not in vocab")
         await pilot.press("end")
         await see(pilot, "✓ in use")
         await pilot.press("v", "v")
@@ -309,10 +309,10 @@ async def test_what_is_odd_about_the_data_is_said_first(
         await pilot.press("2")
         for part in (
             "! 3 rows start with two <|begin|>",
-            "! 3 answers end without an end token",
+            "! 3 answers have no end token",
             "! the text of 3 rows contains special tokens",
             "rejected x.jsonl:4: no ␛ answer",
-            "and 6 more rejected",
+            "and 6 more invalid",
             "✗ not trained: longer than 256 tokens",
             "7 rejected · 5 duplicates · 2 eval rows in train",
         ):

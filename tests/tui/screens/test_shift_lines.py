@@ -64,7 +64,7 @@ def test_the_panel_has_shares_curve_and_both_models_choices() -> None:
     assert "‹marginal› 33%" in lines[0]
     assert "⟦shifted⟧ 33%" in lines[0]
     assert "n=3" in lines[0]
-    assert "max 30.00 at 3" in lines[1]
+    assert "max 30.00 at token 3" in lines[1]
     assert '3/3  "y"' in lines[2]
     assert "rank 300 under base" in lines[2]
     assert lines[3].startswith(' base   " a" .41')
@@ -100,8 +100,8 @@ def test_what_one_answer_alone_says_is_marked_in_each() -> None:
     assert left == "The ⟦old⟧ dog\n⟦sat⟧ here"
     assert right == "The dog\n{ran} here {now}"
     line = text([diff_line(difference, NAMES, UNICODE)])
-    assert "2 only base" in line
-    assert "2 only tuned" in line
+    assert "2 only in base" in line
+    assert "2 only in tuned" in line
     same = word_diff.compare("as is", "as  is")
     assert "identical words" in text([diff_line(same, NAMES, UNICODE)])
 
