@@ -15,6 +15,7 @@ from engine.worker.companion.model_pool import ModelPool
 from engine.worker.companion.protocol import WAITING, Cancelled, Event, Request
 from engine.worker.companion.streaming import answer_event, stream_answer
 from engine.worker.data.chat_template import render_prompt
+from engine.worker.data.token_ids import explain_unknown
 from engine.worker.inference import arm_facts
 from engine.worker.inference.arm_facts import Fact
 from engine.worker.inference.batch import ROWS, PromptBatch
@@ -179,7 +180,8 @@ class CompareHandlers:
                 if loaded_arm is None:
                     yield {"event": "done"} | first
                     return
-                if max(ids) < loaded_arm.model.vocabulary:
+                tokenizer, vocabulary = loaded_arm.tokenizer, loaded_arm.model.vocabulary
+                if not explain_unknown(ids, tokenizer, vocabulary):
                     with self._pool.in_use(loaded_arm):
                         logits[at] = read(loaded_arm, ids[:1], ids[1:]).logits
                 del loaded_arm  # so that its model can make room for the next

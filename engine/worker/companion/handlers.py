@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from engine.checkpoints import config_json
 from engine.compare.arms import Arm
 from engine.data import dataset_list
 from engine.recipes.settings import Data, Training
@@ -115,12 +116,12 @@ class Handlers:
         `data` is a data set's name or the data table of a recipe. Each row is its tokens' text with
         flags: learned, special; cut and refused rows say so.
         """
-        data, tokenizer = self._data(request)
+        data, tokenizer, embeddings = self._data(request)
         template = choose_template(tokenizer, data.template, data.system)
         chosen = dataset_list.resolve(data.train, self._pool.runs(), data)
         count = request_fields.parse_number(request, "rows", 5)
         read = dataset_list.preview(chosen, count, data, raw=arrow.read_raw)
-        encoded = [encode_row(one, tokenizer, template, data) for one in read.examples]
+        encoded = [encode_row(one, tokenizer, template, data, embeddings) for one in read.examples]
         yield {
             "event": "done",
             "schema": read.schema,
@@ -136,7 +137,7 @@ class Handlers:
 
         `rows` of them are shown, `sample` are looked at. Cancelled, `report` is null.
         """
-        data, tokenizer = self._data(request)
+        data, tokenizer, embeddings = self._data(request)
         report_request = data_report.ReportRequest(
             data,
             sample=request_fields.parse_number(request, "sample", data_report.SAMPLE),
@@ -145,6 +146,7 @@ class Handlers:
             seed=request_fields.parse_number(request, "seed", Training().seed, least=0),
             runs=tuple(self._pool.runs()),
             replay=read_replay(request.get("replay")),
+            embeddings=embeddings,
         )
         template = choose_template(tokenizer, data.template, data.system)
         report = None
@@ -161,10 +163,12 @@ class Handlers:
         weights = self._pool.locate(Arm("count", request_fields.parse_text(request, "checkpoint")))
         yield {"event": "done"} | count_parameters.answer(weights.base, request.get("method"))
 
-    def _data(self, request: Request) -> tuple[Data, Any]:
-        """The data settings that a request names, and the tokenizer of its checkpoint."""
+    def _data(self, request: Request) -> tuple[Data, Any, int | None]:
+        """The data settings that a request names; its checkpoint's tokenizer and embeddings."""
         weights = self._pool.locate(
             Arm("preview", request_fields.parse_text(request, "checkpoint"))
         )
         data = read_data(request.get("data"), request.get("max_length"))
-        return data, loading.load_tokenizer(weights.tokenizer)
+        config = config_json.read_json(weights.base / "config.json")
+        embeddings = config_json.find_vocab_size(config)
+        return data, loading.load_tokenizer(weights.tokenizer), embeddings

@@ -57,6 +57,8 @@ class ReportRequest:
     """Job directories that `run:ID` may mean."""
     replay: Replay = Replay()
     """What is mixed in."""
+    embeddings: int | None = None
+    """How many tokens the model knows."""
 
 
 @dataclass(slots=True)
@@ -115,7 +117,10 @@ def inspect(
             rejects.append(one)
         else:
             good_rows.append(one)
-            encoded += [encode_row(example, tokenizer, template, request.data) for example in one]
+            encoded += [
+                encode_row(example, tokenizer, template, request.data, request.embeddings)
+                for example in one
+            ]
         if looked % _SLICE == 0:
             yield None
             if cancelled():
@@ -277,7 +282,10 @@ def _replayed(
         request.replay, held_out, request.data, request.seed, request.runs, first=request.sample
     )
     each = (example for row in pool.rows for example in row)
-    return [encode_row(example, tokenizer, template, request.data) for example in each]
+    return [
+        encode_row(example, tokenizer, template, request.data, request.embeddings)
+        for example in each
+    ]
 
 
 def _some(replayed: Sequence[PreviewRow], request: ReportRequest) -> Sequence[PreviewRow]:
@@ -304,4 +312,4 @@ def _templates(request: ReportRequest, example: Example, tokenizer: Any) -> list
     forms = [form for form in FORMS if form != "chat" or own_template(tokenizer) is not None]
     if request.data.template.endswith(SUFFIXES):
         forms.append(request.data.template)
-    return side_by_side(example, tokenizer, request.data, forms)
+    return side_by_side(example, tokenizer, request.data, forms, request.embeddings)

@@ -22,6 +22,8 @@ from engine.recipes import recipe as recipes
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Decode
 from engine.worker.data.chat_template import ChatMessage, Template, choose_template, render_prompt
+from engine.worker.data.token_ids import explain_unknown
+from engine.worker.inference.models import unreadable
 from engine.worker.inference.token_shift import mean_kl
 from engine.worker.model import loading
 from engine.worker.model.locate import ArmWeights
@@ -77,6 +79,7 @@ def look(
     own = weights.adapter is None or weights.tokenizer == weights.adapter
     trained = choose_template(tokenizer) if own and tokenizer.chat_template else None
     plain = render_prompt(messages, tokenizer, arm.form)
+    unknown = explain_unknown(prompt, tokenizer, config_json.find_vocab_size(config))
     return Fact(
         arm,
         weights,
@@ -93,6 +96,7 @@ def look(
         and arm.strength != 0
         and not loading.shares_base(weights.adapter),
         arm.decoding(usual),
+        unreadable(arm, unknown) if unknown else None,
     )
 
 

@@ -51,11 +51,7 @@ def read(loaded_arm: LoadedArm, prompt: Sequence[int], output: Sequence[int]) ->
             f"{len(ids)} tokens; the context of {loaded_arm.arm.checkpoint} is "
             f"{loaded_arm.model.context}",
         )
-    if ids and max(ids) >= loaded_arm.model.vocabulary:
-        raise EngineError(
-            "The token ids do not belong to this model.",
-            f"{max(ids)}; {loaded_arm.arm.checkpoint} has {loaded_arm.model.vocabulary} tokens",
-        )
+    loaded_arm.check_ids(ids)
     if not prompt and output:
         raise EngineError(
             "The prompt is empty.", hint="Token shift needs at least one prompt token."

@@ -100,7 +100,7 @@ def sample_evaluator(setup: TrainingSetup) -> SampleEvaluator | None:
 def _prompts_of_file(settings: Samples, loaded_arm: LoadedArm) -> list[SamplePrompt]:
     prompts = prompt_files.read(prompt_files.find(settings.prompts))[: settings.count]
     return [
-        SamplePrompt(prompt.id, prompt.messages, loaded_arm.prompt(prompt.messages))
+        SamplePrompt(prompt.id, prompt.messages, loaded_arm.prompt(prompt.messages, prompt.id))
         for prompt in prompts
     ]
 
