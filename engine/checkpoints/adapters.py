@@ -63,6 +63,7 @@ def add_base(entry: Checkpoint, base: Checkpoint | None) -> Checkpoint:
         base_path=base.path,
         architecture=base.architecture,
         context_length=base.context_length,
+        position_table=base.position_table,
         vocab_size=base.vocab_size,
         chat_template=entry.chat_template or base.chat_template,
         base_reason=why,

@@ -179,6 +179,7 @@ def report_of(question: str, answer: str, **changes: Any) -> dict[str, Any]:
         "sides": {"train": 9, "eval": 0, "duplicates": 0, "leaked": 0, "asked": 0},
         "rejected": 0,
         "rejects": [],
+        "notes": [],
         "template": template,
         "rows": [row],
         "replay": None,

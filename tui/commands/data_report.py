@@ -100,7 +100,7 @@ class ReportStyle:
         yield from self._fact("template", f"{template['name']}  {template['hash'][:12]}")
         if template["system"]:
             yield from self._fact("system", template["system"])
-        for note in template["notes"]:
+        for note in [*report["notes"], *template["notes"]]:
             yield from self._fact("note", note)
         if not bos["token"]:
             yield from self._fact("BOS", "the tokenizer has none")

@@ -3,6 +3,7 @@
 The estimates are `engine.estimates.fit`'s; here they become words. Reads no disk.
 """
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,7 @@ def measured(report: Mapping[str, Any], limit: int) -> MeasuredRows | None:
         int(tokens / rows * trained),
         min(most, lengths["most"]),
         min(1.0, report["learned_tokens"] / tokens),
+        _notes(report),
     )
     replay = report["replay"]
     return _mixed(own, trained, replay) if replay is not None and replay["kept"] else own
@@ -55,7 +57,17 @@ def _mixed(own: MeasuredRows, rows: float, replay: Mapping[str, Any]) -> Measure
     more = beside * replay["tokens"] / replay["kept"]
     learned = own.tokens * own.target_share + beside * replay["learned_tokens"] / replay["kept"]
     total = own.tokens + more
-    return MeasuredRows(int(total), max(own.longest, replay["most"]), learned / total)
+    return MeasuredRows(int(total), max(own.longest, replay["most"]), learned / total, own.notes)
+
+
+def _notes(report: Mapping[str, Any]) -> tuple[str, ...]:
+    """How many rows are rejected, and the first of them with its reason."""
+    rejected, looked = report["rejected"], report["data"]["looked_at"]
+    if not rejected:
+        return ()
+    first = report["rejects"][0]
+    where = f"{os.path.basename(first['file'])}:{first['line']}"
+    return (one_line(f"{rejected:,} of {looked:,} rows rejected, {where}: {first['reason']}"),)
 
 
 def fit_line(fit: "Fit | None", glyphs: Glyphs) -> Line:
@@ -98,6 +110,8 @@ def fit_lines(fit: "Fit | None", glyphs: Glyphs) -> list[Line]:
     if fit.fits is False and fit.advice:
         lines += [[("Any one of these changes would fit:", "warn")]]
         lines += [[(f"  {one_line(one.text)}", "warn")] for one in fit.advice] + [[]]
+    if fit.notes:
+        lines += [*([(f"note: {one_line(note)}", "warn")] for note in fit.notes), []]
     memory = fit.memory
     if memory is not None:
         whole = max(fit.needed or memory.total, 1)

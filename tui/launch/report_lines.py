@@ -151,6 +151,7 @@ def template_lines(report: Report, glyphs: Glyphs) -> list[Line]:
 def oddities(report: Report) -> Iterator[str]:
     """What a person should know before these rows are learned."""
     bos, ends = report["bos"], report["ends"]
+    yield from map(one_line, report["notes"])
     for note in report["template"]["notes"]:
         yield one_line(note)
     if bos["several"]["rows"]:

@@ -5,12 +5,13 @@ requests that compare arms are in `compare_handlers`; all are documented at thei
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 
 from engine.checkpoints import config_json
+from engine.checkpoints.context import check_length, find_context_length, has_position_table
 from engine.compare.arms import Arm
 from engine.data import dataset_list
 from engine.recipes.settings import Data, Training
@@ -29,6 +30,18 @@ from engine.worker.model import count_parameters, loading
 from engine.worker.tokenizers.detokenize import pieces_of
 
 Handler = Callable[[Request, Cancelled], Iterator[Event | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _DataRequest:
+    """The data settings that a request names, and what its checkpoint says of them."""
+
+    data: Data
+    tokenizer: Any
+    embeddings: int | None
+    """How many tokens the model knows."""
+    length_note: str
+    """Where rows may be longer than its context."""
 
 
 class Handlers:
@@ -116,12 +129,15 @@ class Handlers:
         `data` is a data set's name or the data table of a recipe. Each row is its tokens' text with
         flags: learned, special; cut and refused rows say so.
         """
-        data, tokenizer, embeddings = self._data(request)
+        about = self._data(request)
+        data, tokenizer = about.data, about.tokenizer
         template = choose_template(tokenizer, data.template, data.system)
         chosen = dataset_list.resolve(data.train, self._pool.runs(), data)
         count = request_fields.parse_number(request, "rows", 5)
         read = dataset_list.preview(chosen, count, data, raw=arrow.read_raw)
-        encoded = [encode_row(one, tokenizer, template, data, embeddings) for one in read.examples]
+        encoded = [
+            encode_row(one, tokenizer, template, data, about.embeddings) for one in read.examples
+        ]
         yield {
             "event": "done",
             "schema": read.schema,
@@ -137,7 +153,8 @@ class Handlers:
 
         `rows` of them are shown, `sample` are looked at. Cancelled, `report` is null.
         """
-        data, tokenizer, embeddings = self._data(request)
+        about = self._data(request)
+        data, tokenizer = about.data, about.tokenizer
         report_request = data_report.ReportRequest(
             data,
             sample=request_fields.parse_number(request, "sample", data_report.SAMPLE),
@@ -146,7 +163,8 @@ class Handlers:
             seed=request_fields.parse_number(request, "seed", Training().seed, least=0),
             runs=tuple(self._pool.runs()),
             replay=read_replay(request.get("replay")),
-            embeddings=embeddings,
+            embeddings=about.embeddings,
+            length_note=about.length_note,
         )
         template = choose_template(tokenizer, data.template, data.system)
         report = None
@@ -163,12 +181,17 @@ class Handlers:
         weights = self._pool.locate(Arm("count", request_fields.parse_text(request, "checkpoint")))
         yield {"event": "done"} | count_parameters.answer(weights.base, request.get("method"))
 
-    def _data(self, request: Request) -> tuple[Data, Any, int | None]:
-        """The data settings that a request names; its checkpoint's tokenizer and embeddings."""
+    def _data(self, request: Request) -> _DataRequest:
+        """Raises EngineError, also where the model cannot read rows of `max_length`."""
         weights = self._pool.locate(
             Arm("preview", request_fields.parse_text(request, "checkpoint"))
         )
         data = read_data(request.get("data"), request.get("max_length"))
         config = config_json.read_json(weights.base / "config.json")
-        embeddings = config_json.find_vocab_size(config)
-        return data, loading.load_tokenizer(weights.tokenizer), embeddings
+        length, tabled = find_context_length(config), has_position_table(config)
+        return _DataRequest(
+            data,
+            loading.load_tokenizer(weights.tokenizer),
+            config_json.find_vocab_size(config),
+            check_length(data.max_length, length, tabled),
+        )

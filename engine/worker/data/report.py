@@ -59,6 +59,8 @@ class ReportRequest:
     """What is mixed in."""
     embeddings: int | None = None
     """How many tokens the model knows."""
+    length_note: str = ""
+    """What is said of rows that may be longer than its context."""
 
 
 @dataclass(slots=True)
@@ -150,6 +152,7 @@ def inspect(
         "sides": compare_sides(train, held_out),
         "rejected": len(bad),
         "rejects": [asdict(one) for one in bad[:SHOWN_REJECTS]],
+        "notes": [request.length_note] if request.length_note else [],
         "template": about(template),
         "rows": [
             *(show_row(row, tokenizer) for row in encoded[: request.shown]),

@@ -16,6 +16,7 @@ import torch
 
 from engine.chat import Message
 from engine.checkpoints import config_json
+from engine.checkpoints.context import find_context_length
 from engine.compare.arms import Arm, format_arm
 from engine.errors import EngineError
 from engine.recipes import recipe as recipes
@@ -88,7 +89,7 @@ def look(
         trained,
         tuple(prompt),
         tuple(render_prompt(messages, tokenizer)) if trained else tuple(plain),
-        config_json.find_context_length(config),
+        find_context_length(config),
         str(loading.pick_dtype(device, "infer")).removeprefix("torch."),
         config_json.find_quantisation(config) or "",
         trained_on(weights.adapter) if weights.adapter and arm.strength else "",

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from engine.checkpoints.context import find_context_length, has_position_table
 from engine.compare.arms import Arm, PromptForm
 from engine.errors import EngineError
 from engine.worker.data.chat_template import ChatMessage, Template, choose_template, render_prompt
@@ -40,7 +41,7 @@ class SharedModel:
         plain = model.get_base_model() if hasattr(model, "peft_config") else model
         self._keeps_logits = "logits_to_keep" in inspect.signature(plain.forward).parameters
         config = plain.config.get_text_config()
-        self.context: int = getattr(config, "max_position_embeddings", 0) or 1 << 30
+        self.context: int = _context_of(config)
         """Positions that the model knows; a great number where its config names none."""
         ends = getattr(plain.generation_config, "eos_token_id", None)
         self.ends: tuple[int, ...] = (ends,) if isinstance(ends, int) else tuple(ends or ())
@@ -109,6 +110,14 @@ class SharedModel:
     def last_only(self, count: int = 1) -> dict[str, int]:
         """The argument that spares the logits of all positions but the last, if there is one."""
         return {"logits_to_keep": count} if self._keeps_logits else {}
+
+
+def _context_of(config: Any) -> int:
+    """Positions of a model; a great number where its config names none."""
+    table = config.to_dict()
+    if has_position_table(table) and (length := find_context_length(table)) is not None:
+        return length
+    return getattr(config, "max_position_embeddings", 0) or 1 << 30
 
 
 def _kept_of_a_token(config: Any) -> int:

@@ -17,6 +17,7 @@ import torch
 from transformers import set_seed
 
 from engine.checkpoints import config_json
+from engine.checkpoints.context import check_length, find_context_length, has_position_table
 from engine.errors import EngineError
 from engine.jobs import devices
 from engine.jobs.store import open_store
@@ -85,6 +86,9 @@ def prepare_setup(attempt: Attempt) -> TrainingSetup:
     stage = find_stage(recipe, runs)
     attempt.update(message="loading data")
     config = config_json.read_json(stage.base / "config.json")
+    resumed = checkpoints.newest(attempt.directory.checkpoints)
+    if resumed is None:  # one that began before this was checked has no longer row, or failed
+        _check_length(attempt, recipe, config)
     tokenizer = loading.load_tokenizer(stage.tokenizer)
     template = _choose_template(attempt, recipe, tokenizer)
     data = prepare(
@@ -93,7 +97,6 @@ def prepare_setup(attempt: Attempt) -> TrainingSetup:
         embeddings=config_json.find_vocab_size(config),
     )  # fmt: skip
     _report_data(attempt, recipe, data)
-    resumed = checkpoints.newest(attempt.directory.checkpoints)
     return TrainingSetup(
         attempt, recipe, device, formats, stage, config, tokenizer, template, data, resumed
     )
@@ -142,6 +145,13 @@ def _pick_formats(attempt: Attempt, recipe: TrainRecipe, device: torch.device) -
     return formats
 
 
+def _check_length(attempt: Attempt, recipe: TrainRecipe, config: config_json.Config) -> None:
+    """Log where rows are longer than the model knows. Raises EngineError where it cannot."""
+    length, tabled = find_context_length(config), has_position_table(config)
+    if note := check_length(recipe.data.max_length, length, tabled):
+        attempt.log(note)
+
+
 def _choose_template(attempt: Attempt, recipe: TrainRecipe, tokenizer: Any) -> Template:
     template = choose_template(tokenizer, recipe.data.template, recipe.data.system)
     attempt.log(f"template {template.name} ({template.hash[:12]})")
@@ -166,7 +176,7 @@ def _pin_probe(setup: TrainingSetup) -> Probe | None:
     """What the forgetting alarm reads; None where the recipe wants none."""
     probe = pin_probe(
         setup.attempt, setup.tokenizer, setup.data.train,
-        config_json.find_context_length(setup.config), setup.stage.lineage,
+        find_context_length(setup.config), setup.stage.lineage,
         fresh=not setup.resumed,
     )  # fmt: skip
     for row in probe.rows if probe else ():
