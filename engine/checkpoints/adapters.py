@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from engine.checkpoints.config_json import read_json
 from engine.checkpoints.entry import NOT_DOWNLOADED, Checkpoint
-from engine.checkpoints.safetensors_header import Header, name_dtype, read_header
+from engine.checkpoints.safetensors_header import SafetensorsHeader, name_dtype, read_header
 from engine.checkpoints.tokenizer_check import has_chat_template
 from engine.checkpoints.weights import explain_pickle
 from engine.errors import EngineError
@@ -63,6 +63,7 @@ def add_base(entry: Checkpoint, base: Checkpoint | None) -> Checkpoint:
         base_path=base.path,
         architecture=base.architecture,
         context_length=base.context_length,
+        position_table=base.position_table,
         vocab_size=base.vocab_size,
         chat_template=entry.chat_template or base.chat_template,
         base_reason=why,
@@ -70,7 +71,7 @@ def add_base(entry: Checkpoint, base: Checkpoint | None) -> Checkpoint:
     )
 
 
-def _read_weights(entry: Checkpoint, names: Collection[str]) -> Header:
+def _read_weights(entry: Checkpoint, names: Collection[str]) -> SafetensorsHeader:
     if WEIGHTS in names:
         return read_header(entry.path / WEIGHTS)
     if "adapter_model.bin" in names:

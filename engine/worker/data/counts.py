@@ -34,6 +34,8 @@ class Counts:
     """Conversations that became several training rows, each answer in its own context."""
     divided_rows: int = 0
     """The training rows that they became; `rejected`, `cut` and `too_long` count each of them."""
+    greetings: int = 0
+    """Rows that open with an answer, which is not trained on."""
 
 
 def describe(counts: Counts, trained: int, max_length: int) -> Iterator[str]:
@@ -47,6 +49,8 @@ def describe(counts: Counts, trained: int, max_length: int) -> Iterator[str]:
         )
     if counts.cut:
         yield f"{counts.cut:,} rows truncated at {max_length:,} tokens"
+    if counts.greetings:
+        yield f"{counts.greetings:,} rows open with an answer to nothing: it is not trained on"
     if counts.too_long:
         yield f"{counts.too_long:,} rows dropped: longer than {max_length:,} tokens"
     if counts.grouped:

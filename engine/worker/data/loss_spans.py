@@ -12,6 +12,7 @@ from typing import Any
 
 from engine.worker.data.answer_context import Unreadable, continue_prompt
 from engine.worker.data.chat_template import ChatMessage, Template
+from engine.worker.data.template_sandbox import Fault
 
 IGNORE_INDEX = -100
 """The label of a token that is not trained on."""
@@ -38,13 +39,12 @@ def find_answers(
     An answer is learned in the context in which it would be given. One text serves for all where
     the template leaves what was said before as it was; else there are several, in order.
 
-    Raises Unreadable, and Fault where the template refuses the conversation.
+    What an assistant says before anybody asks is context, and is not trained on. Raises Unreadable,
+    and Fault where the template refuses the conversation.
     """
-    turns = [index for index, message in enumerate(messages) if message.role == "assistant"]
-    if not turns:
-        raise Unreadable("the row has no answer to train on")
-    if turns[0] == 0:
-        raise Unreadable("the row starts with an answer instead of a prompt")
+    whole = len(messages)
+    messages = drop_refused_greeting(messages, tokenizer, template)
+    dropped, turns = whole - len(messages), _list_answers(messages)
     texts: list[TrainingText] = []
     for number, index in reversed(list(enumerate(turns, 1))):
         text, start = _in_context(messages[: index + 1], number, tokenizer, template)
@@ -52,9 +52,11 @@ def find_answers(
         text = text[: span[1]]
         if texts and texts[-1].text.startswith(text):
             last = texts[-1]
-            texts[-1] = TrainingText(last.text, (span, *last.spans), (index, *last.answers))
+            texts[-1] = TrainingText(
+                last.text, (span, *last.spans), (dropped + index, *last.answers)
+            )
         else:
-            texts.append(TrainingText(text, (span,), (index,)))
+            texts.append(TrainingText(text, (span,), (dropped + index,)))
     return [_ended(one, tokenizer) for one in reversed(texts)]
 
 
@@ -77,6 +79,40 @@ def _ended(one: TrainingText, tokenizer: Any) -> TrainingText:
         return one
     text = one.text + tokenizer.eos_token
     return TrainingText(text, (*one.spans[:-1], (start, len(text))), one.answers)
+
+
+def opens_with_answer(messages: Sequence[ChatMessage]) -> bool:
+    """Whether the assistant speaks before any user: a greeting."""
+    roles = (message.role for message in messages)
+    return next((role for role in roles if role in ("user", "assistant")), "") == "assistant"
+
+
+def drop_refused_greeting(
+    messages: Sequence[ChatMessage], tokenizer: Any, template: Template
+) -> Sequence[ChatMessage]:
+    """The messages, without what opens them where the template wants users to speak first."""
+    if not opens_with_answer(messages):
+        return messages
+    roles = [message.role for message in messages]
+    first = roles.index("user") if "user" in roles else len(roles) - 1
+    try:
+        template.render(messages[: first + 1], tokenizer)
+    except Fault:
+        system = [message for message in messages[:first] if message.role != "assistant"]
+        return [*system, *messages[first:]]
+    return messages
+
+
+def _list_answers(messages: Sequence[ChatMessage]) -> list[int]:
+    """Where the answers are that follow a prompt. Raises Unreadable where there is none."""
+    roles = [message.role for message in messages]
+    if "assistant" not in roles:
+        raise Unreadable("the row has no answer to train on")
+    first = roles.index("user") if "user" in roles else len(roles)
+    answers = [index for index in range(first, len(roles)) if roles[index] == "assistant"]
+    if not answers:
+        raise Unreadable("the row starts with an answer instead of a prompt")
+    return answers
 
 
 def _end_within(text: str, start: int, end: int, tokenizer: Any) -> int:

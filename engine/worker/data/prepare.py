@@ -17,6 +17,7 @@ from engine.worker.data import replay as replaying
 from engine.worker.data.counts import Counts
 from engine.worker.data.deduplicate import compare
 from engine.worker.data.encode import Encoded, Template, encode, suggest_remedy
+from engine.worker.data.loss_spans import opens_with_answer
 from engine.worker.data.split import (
     RowExamples,
     SampledRows,
@@ -24,6 +25,7 @@ from engine.worker.data.split import (
     sample_rows,
     split,
 )
+from engine.worker.data.token_ids import check_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,12 @@ def prepare(
     replay: Replay | None = None,
     objective: str = "sft",
     runs: Sequence[Path] = (),
+    embeddings: int | None = None,
 ) -> PreparedDataset:
     """Read, sample, split and encode the rows of a recipe; the same recipe gives the same rows.
 
-    `runs` are the job directories that a `run:ID` may mean. Raises EngineError where nothing is
+    `runs` are the job directories that a `run:ID` may mean, `embeddings` how many tokens the model
+    knows: a row with another one is rejected. Raises EngineError where nothing is
     left to train on, or where the data does not fit the objective.
     """
     replay = replay or Replay()
@@ -81,7 +85,7 @@ def prepare(
     grouped = sum(len(file.rows) for file in files) - len(train) - len(held_out)
     overlap = compare(train, held_out)
     own = overlap.distinct if data.deduplicate else train
-    encoder = _Encoder(data, tokenizer, template, pairs=objective == "dpo")
+    encoder = _Encoder(data, tokenizer, template, embeddings, pairs=objective == "dpo")
     train_pairs, eval_pairs = encoder.encode_all(own), encoder.encode_all(held_out)
     replayed: list[EncodedPair] = []
     if replay.data and replay.share and train_pairs:
@@ -108,6 +112,7 @@ def prepare(
         replay_pool=len({id(one) for one in replayed}),
         divided=encoder.divided,
         divided_rows=encoder.divided_rows,
+        greetings=_count_greetings((*train_pairs, *eval_pairs)),
     )
     return PreparedDataset(
         [one.chosen for one in train_pairs],
@@ -117,6 +122,18 @@ def prepare(
         train_pairs if encoder.pairs else [],
         eval_pairs if encoder.pairs else [],
         [one.example for one in eval_pairs],
+    )
+
+
+def _count_greetings(pairs: Iterable[EncodedPair]) -> int:
+    """Rows that open with an answer; one may be several training rows, and is counted once."""
+    examples = (pair.example for pair in pairs)
+    return len(
+        {
+            (example.source, example.messages)
+            for example in examples
+            if example is not None and opens_with_answer(example.messages)
+        }
     )
 
 
@@ -138,7 +155,15 @@ def _load_splits(
 class _Encoder:
     """Encodes examples and remembers those that it had to refuse."""
 
-    def __init__(self, data: Data, tokenizer: Any, template: Template, *, pairs: bool) -> None:
+    def __init__(
+        self,
+        data: Data,
+        tokenizer: Any,
+        template: Template,
+        embeddings: int | None,
+        *,
+        pairs: bool,
+    ) -> None:
         self.pairs = pairs
         self.refused: list[Reject] = []
         self.too_long = 0
@@ -147,6 +172,7 @@ class _Encoder:
         self.divided_rows = 0
         """The training rows that they became."""
         self._data, self._tokenizer, self._template = data, tokenizer, template
+        self._embeddings = embeddings
 
     def encode_all(self, rows: Iterable[RowExamples]) -> list[EncodedPair]:
         """All that can be used, in order."""
@@ -196,7 +222,8 @@ class _Encoder:
 
     def _encode(self, messages: tuple[Message, ...], text: str = "") -> list[Encoded]:
         data, example = self._data, Example(messages, "", text=text)
-        return encode(example, self._tokenizer, self._template, data.max_length, data.too_long)
+        rows = encode(example, self._tokenizer, self._template, data.max_length, data.too_long)
+        return [check_row(row, self._tokenizer, self._embeddings) for row in rows]
 
 
 def _unusable(reason: str) -> Encoded:

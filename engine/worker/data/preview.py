@@ -20,6 +20,7 @@ from engine.worker.data.encode import (
     encode_messages,
     fit,
 )
+from engine.worker.data.token_ids import check_row
 from engine.worker.tokenizers.detokenize import decode_ids, pieces_of
 
 MOST_TEXT = 2000
@@ -56,9 +57,16 @@ class PreviewRow:
 
 
 def encode_rows(
-    example: Example, tokenizer: Any, template: Template, data: Data
+    example: Example,
+    tokenizer: Any,
+    template: Template,
+    data: Data,
+    embeddings: int | None = None,
 ) -> list[PreviewRow]:
-    """The rows that training makes of this example under the recipe's data settings."""
+    """The rows that training makes of this example under the recipe's data settings.
+
+    A row with a token that the model, with so many `embeddings`, does not know is not taken.
+    """
     rows = encode(example, tokenizer, template, WHOLE)
     others: list[Encoded] = []
     if example.rejected:
@@ -66,11 +74,15 @@ def encode_rows(
             example.rejected, tokenizer, template, data.max_length, data.too_long
         )
     # Answers are compared from the last one on, as training compares them.
-    other = dict(zip(range(len(rows), 0, -1), reversed(others), strict=False))
+    other = {
+        part: check_row(row, tokenizer, embeddings)
+        for part, row in zip(range(len(rows), 0, -1), reversed(others), strict=False)
+    }
+    taken = [
+        check_row(fit(row, data.max_length, data.too_long), tokenizer, embeddings) for row in rows
+    ]
     return [
-        PreviewRow(
-            example, row, fit(row, data.max_length, data.too_long), other.get(part), part, len(rows)
-        )
+        PreviewRow(example, row, taken[part - 1], other.get(part), part, len(rows))
         for part, row in enumerate(rows, 1)
     ]
 
@@ -108,7 +120,13 @@ def special_ids(tokenizer: Any) -> frozenset[int]:
     return frozenset(tokenizer.added_tokens_decoder) | frozenset(tokenizer.all_special_ids)
 
 
-def side_by_side(example: Example, tokenizer: Any, data: Data, forms: Sequence[str]) -> list[Shown]:
+def side_by_side(
+    example: Example,
+    tokenizer: Any,
+    data: Data,
+    forms: Sequence[str],
+    embeddings: int | None = None,
+) -> list[Shown]:
     """One example, whole, under several templates in their order; one that cannot be says why.
 
     Where the recipe has a system prompt, each comes without it and, as the next, with it.
@@ -122,7 +140,8 @@ def side_by_side(example: Example, tokenizer: Any, data: Data, forms: Sequence[s
                 shown.append({"template": {"name": form, "system": system}, "reason": error.title})
                 continue
             # Where answers are rows of their own, the last one has the most of the conversation.
-            row = encode_rows(example, tokenizer, template, replace(data, max_length=WHOLE))[-1]
+            whole = replace(data, max_length=WHOLE)
+            row = encode_rows(example, tokenizer, template, whole, embeddings)[-1]
             shown.append({"template": about(template)} | show_row(row, tokenizer))
     return shown
 

@@ -17,6 +17,7 @@ from engine.recipes.settings import Data, Replay
 from engine.worker.data import lengths
 from engine.worker.data.chat_template import FORMS, SUFFIXES, leading_ids, own_template, prompt_ids
 from engine.worker.data.encode import IGNORE_INDEX, Encoded, Template, end_token_ids, suggest_remedy
+from engine.worker.data.loss_spans import drop_refused_greeting
 from engine.worker.data.preview import (
     MOST_TEXT,
     PreviewRow,
@@ -56,6 +57,10 @@ class ReportRequest:
     """Job directories that `run:ID` may mean."""
     replay: Replay = Replay()
     """What is mixed in."""
+    embeddings: int | None = None
+    """How many tokens the model knows."""
+    length_note: str = ""
+    """What is said of rows that may be longer than its context."""
 
 
 @dataclass(slots=True)
@@ -115,7 +120,9 @@ def inspect(
         else:
             good_rows.append(one)
             for example in one:
-                encoded += encode_rows(example, tokenizer, template, request.data)
+                encoded += encode_rows(
+                    example, tokenizer, template, request.data, request.embeddings
+                )
         if looked % _SLICE == 0:
             yield None
             if cancelled():
@@ -146,6 +153,7 @@ def inspect(
         "rejected": len(bad),
         "rejects": [asdict(one) for one in bad[:SHOWN_REJECTS]],
         "remedy": suggest_remedy(one.reason for one in refused) if refused else "",
+        "notes": [request.length_note] if request.length_note else [],
         "template": about(template),
         "rows": [
             *(show_row(row, tokenizer) for row in encoded[: request.shown]),
@@ -231,10 +239,12 @@ def begins_with_prompt(row: PreviewRow, tokenizer: Any, template: Template) -> b
     Not so where a token reaches over the seam, as `: ` and ` joy` do: what is answered is then not
     quite what was trained.
     """
-    messages = row.example.messages
     if not row.whole.answers:
         return True
-    prompt = template.render(messages[: row.whole.answers[-1]], tokenizer, answer_next=True)
+    given = row.example.messages
+    messages = drop_refused_greeting(given, tokenizer, template)
+    last = row.whole.answers[-1] - (len(given) - len(messages))
+    prompt = template.render(messages[:last], tokenizer, answer_next=True)
     ids = prompt_ids(prompt, tokenizer, None)
     return row.whole.input_ids[: len(ids)] == ids
 
@@ -282,7 +292,9 @@ def _replayed(
     )
     each = (example for row in pool.rows for example in row)
     return [
-        row for example in each for row in encode_rows(example, tokenizer, template, request.data)
+        row
+        for example in each
+        for row in encode_rows(example, tokenizer, template, request.data, request.embeddings)
     ]
 
 
@@ -310,4 +322,4 @@ def _templates(request: ReportRequest, example: Example, tokenizer: Any) -> list
     forms = [form for form in FORMS if form != "chat" or own_template(tokenizer) is not None]
     if request.data.template.endswith(SUFFIXES):
         forms.append(request.data.template)
-    return side_by_side(example, tokenizer, request.data, forms)
+    return side_by_side(example, tokenizer, request.data, forms, request.embeddings)

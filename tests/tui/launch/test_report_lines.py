@@ -26,6 +26,6 @@ def test_a_conversation_of_several_rows_and_what_helps_against_rejects_are_said(
     report["rows"] = [report["rows"][0] | {"part": 2, "parts": 3}]
     report["rejects"] = [{"file": "d/a.jsonl", "line": 7, "reason": "no answer"}]
     lines = ["".join(text for text, _ in line) for line in rows_lines(report, ASCII)]
-    assert lines[:2] == ["rejected a.jsonl:7: no answer", "Correct the rows."]
+    assert lines[:2] == ["invalid a.jsonl:7: no answer", "Correct the rows."]
     assert any("part 2 of 3" in line for line in lines)
     assert "5 rows of 2 conversations" in facts(report)
