@@ -8,7 +8,7 @@ it. Refuses to guess a base from a folder of the same name.
 from collections.abc import Collection
 from dataclasses import replace
 
-from engine.checkpoints.config_json import read_json
+from engine.checkpoints.adapter_config import explain_unsupported, read_adapter_config
 from engine.checkpoints.entry import NOT_DOWNLOADED, Checkpoint
 from engine.checkpoints.safetensors_header import Header, name_dtype, read_header
 from engine.checkpoints.tokenizer_check import has_chat_template
@@ -27,7 +27,7 @@ def is_adapter(names: Collection[str]) -> bool:
 def describe_adapter(entry: Checkpoint, names: Collection[str]) -> Checkpoint:
     """The entry with all that its own files tell; `add_base` does the rest."""
     try:
-        config = read_json(entry.path / "adapter_config.json")
+        config = read_adapter_config(entry.path)
     except EngineError as error:
         return replace(entry, reason=error.title)
     base, method, rank = (config.get(k) for k in ("base_model_name_or_path", "peft_type", "r"))
@@ -38,13 +38,13 @@ def describe_adapter(entry: Checkpoint, names: Collection[str]) -> Checkpoint:
         rank=rank if type(rank) is int and rank > 0 else None,
         chat_template=has_chat_template(entry.path, names),
     )
-    reason = None
+    reason = explain_unsupported(config)
     try:
         header = _read_weights(entry, names)
         dtype = name_dtype(header.elements)
         entry = replace(entry, parameters=header.parameters, dtype=dtype)
     except EngineError as error:
-        reason = error.title
+        reason = reason or error.title
     if entry.method is None:
         reason = reason or "adapter_config.json has no method (peft_type)"
     if entry.base is None:

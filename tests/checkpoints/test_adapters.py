@@ -76,6 +76,61 @@ def test_an_adapter_config_that_lies_is_survived(tmp_path: Path, table: object) 
         resolve(str(folder))
 
 
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"peft_type": "PROMPT_TUNING"}, "prompt tuning is not supported: its virtual tokens"),
+        ({"peft_type": "PREFIX_TUNING"}, "prefix tuning is not supported: its virtual tokens"),
+        ({"peft_type": "P_TUNING"}, "P-tuning is not supported: its virtual tokens"),
+        ({"peft_type": "CPT"}, "context-aware prompt tuning (CPT) is not supported"),
+        ({"peft_type": "POLY"}, "Poly is not supported"),
+        ({"peft_type": "XLORA", "adapters": {"0": "a"}}, "it mixes several other adapters"),
+        ({"alora_invocation_tokens": [1, 2]}, "activated LoRA (aLoRA) is not supported"),
+        ({"task_type": "SEQ_CLS"}, "it classifies texts (task_type SEQ_CLS)"),
+        ({"task_type": "TOKEN_CLS"}, "it classifies tokens (task_type TOKEN_CLS)"),
+        ({"task_type": "SEQ_2_SEQ_LM"}, "it belongs to an encoder-decoder model (task_type SEQ_2"),
+        ({"task_type": "FEATURE_EXTRACTION"}, "it makes embeddings (task_type FEATURE_EXTRACTION"),
+        (
+            {"auto_mapping": {"base_model_class": "LlamaForSequenceClassification"}},
+            "it classifies texts (task_type SEQ_CLS)",
+        ),
+    ],
+)
+@pytest.mark.parametrize("base", ["here", "elsewhere"])
+def test_an_adapter_that_cannot_answer_is_listed_with_its_reason(
+    settings: dict[str, object], reason: str, base: str, tmp_path: Path
+) -> None:
+    """Whether its base is at hand or not, and whatever else is missing."""
+    named = make_model(tmp_path / "base") if base == "here" else "/gone/base"
+    folder = make_adapter(tmp_path / "tuned", str(named), **settings)
+    (found,) = (one for one in scan([tmp_path], []) if one.path == folder)
+    assert str(found.reason).startswith(reason)
+    with pytest.raises(EngineError, match="cannot be used: ") as caught:
+        resolve(str(folder))
+    assert reason in caught.value.title
+    (folder / "adapter_model.safetensors").unlink()
+    assert str(inspect(folder).reason).startswith(reason)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"task_type": "CAUSAL_LM"},
+        {"task_type": None},
+        {"alora_invocation_tokens": None},
+        {"peft_type": "IA3"},
+        {"auto_mapping": {"base_model_class": "LlamaForCausalLM"}},
+        {"auto_mapping": "what"},
+        {"task_type": ["SEQ_CLS"]},
+    ],
+)
+def test_all_other_adapters_are_listed_as_usable(
+    settings: dict[str, object], tmp_path: Path
+) -> None:
+    base = make_model(tmp_path / "base")
+    assert inspect(make_adapter(tmp_path / "tuned", str(base), **settings)).reason is None
+
+
 def make_run(folder: Path, checkpoint: str, identity: str = "") -> Path:
     folder.mkdir(parents=True)
     record = {"id": identity or folder.name, "name": f"my {folder.name}"}
