@@ -14,6 +14,7 @@ from engine.checkpoints.safetensors_header import Header, name_dtype, read_heade
 from engine.checkpoints.tokenizer_check import has_chat_template
 from engine.checkpoints.weights import explain_pickle
 from engine.errors import EngineError
+from engine.jobs.summary import hub_name
 
 WEIGHTS = "adapter_model.safetensors"
 
@@ -55,11 +56,13 @@ def describe_adapter(entry: Checkpoint, names: Collection[str]) -> Checkpoint:
 def add_base(entry: Checkpoint, base: Checkpoint | None) -> Checkpoint:
     """The adapter with the fields of its base, or with the reason why it has none."""
     if base is None:
-        why = f"its base is not on this machine: {entry.base}" if entry.base else None
-        return replace(entry, base_reason=why, reason=entry.reason or why)
+        name = entry.base and (hub_name(entry.base) or entry.base)
+        why = f"its base is not on this machine: {name}" if name else None
+        return replace(entry, base=name, base_reason=why, reason=entry.reason or why)
     why = f"its base cannot be used: {base.reason}" if base.reason else None
     return replace(
         entry,
+        base=base.name if base.source == "cache" else entry.base,
         base_path=base.path,
         architecture=base.architecture,
         context_length=base.context_length,

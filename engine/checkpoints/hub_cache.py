@@ -92,6 +92,11 @@ def _has_snapshot(repository: Path, commit: str) -> bool:
     return bool(commit) and os.path.isdir(repository / "snapshots" / commit)
 
 
+def name_folder(folder: Path) -> str:
+    """What a model's folder is called: by the hub's name where it lies in a cache of it."""
+    return name_snapshot(folder) if find_repository(folder) else folder.name
+
+
 def find_dangling(snapshot: Path) -> str | None:
     """The first file of a snapshot that leads to a blob that is not there."""
     try:

@@ -20,6 +20,7 @@ from engine.checkpoints.adapter_config import (
     read_adapter_config,
     shares_base,
 )
+from engine.checkpoints.hub_cache import name_folder
 from engine.compare.arms import Arm, PromptForm
 from engine.errors import EngineError
 from engine.worker.data.chat_template import ChatMessage, Template, choose_template, render_prompt
@@ -236,7 +237,7 @@ class ModelCache:
         if model is None:
             if not self._make_room(size_on_device(weights.base, self.device), busy):
                 return None
-            say(f"loading {weights.base.name}")
+            say(f"loading {name_folder(weights.base)}")
             dtype = loading.pick_dtype(self.device, "infer")
             model = SharedModel(loading.load_base(weights.base, self.device, dtype))
         self._kept[key] = model
@@ -246,7 +247,9 @@ class ModelCache:
             if apart:  # it was loaded for this adapter alone
                 del self._kept[key]
             raise
-        notes = (f"{weights.base.name} is loaded separately for {arm.name}",) if apart else ()
+        notes: tuple[str, ...] = ()
+        if apart:
+            notes = (f"{name_folder(weights.base)} is loaded separately for {arm.name}",)
         loaded_arm = LoadedArm.of(arm, model, self._tokenizer(asked_at, model), adapter, notes)
         if asked_at != weights.base and self._has_own_template(loaded_arm, weights.base):
             note = f"{arm.name} uses the template of its training, not that of its base"
