@@ -6,12 +6,15 @@ and so are several, links whose blob was removed, and caches that were moved or 
 """
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from engine.errors import EngineError
 from engine.safe_open import read_bounded
 
+HUB_ID = re.compile(r"([\w.-]+(?:/[\w.-]+)?)(?:@([\w./-]+))?", re.ASCII)
+"""`OWNER/NAME`, and after an `@` a revision."""
 _MOST_SNAPSHOTS = 50
 
 

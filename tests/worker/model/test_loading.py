@@ -14,6 +14,7 @@ from engine.checkpoints.adapter_config import explain_unsupported, shares_base
 from engine.errors import EngineError
 from engine.worker.environment import set_environment
 from engine.worker.model import loading
+from engine.worker.model.saving import make_portable
 from tests.worker.tiny import save_adapter, save_checkpoint
 
 CPU = torch.device("cpu")
@@ -241,6 +242,27 @@ def test_an_adapter_that_cannot_be_attached_tells_the_true_reason(
     with pytest.raises(EngineError, match=title) as caught:
         loading.attach_adapter(loading.load_base(base, CPU, torch.float32), path)
     assert detail in caught.value.detail
+
+
+def test_an_adapter_on_a_model_of_the_hub_is_saved_with_its_name(
+    base: Path, tmp_path: Path
+) -> None:
+    for name, main in (("org--one", True), ("org--two", False)):
+        commit = "0123abcd" * 5
+        repository = tmp_path / f"models--{name}"
+        snapshot = Path(shutil.copytree(base, repository / "snapshots" / commit))
+        (repository / "snapshots" / "newer").mkdir()
+        (repository / "refs").mkdir()
+        (repository / "refs" / "main").write_text(commit if main else "newer")
+        trained = save_adapter(tmp_path / name, snapshot)
+        model = loading.load_base(snapshot, CPU, torch.float32)
+        tuned = loading.attach_adapter(model, trained)
+        make_portable(tuned, snapshot)
+        tuned.save_pretrained(str(tmp_path / "saved" / name))
+        config = json.loads((tmp_path / "saved" / name / "adapter_config.json").read_text())
+        assert config["base_model_name_or_path"] == name.replace("--", "/")
+        assert config["revision"] == (None if main else commit)
+        assert not (tmp_path / "saved" / name / "README.md").exists()
 
 
 def test_devices_that_are_not_here_are_refused() -> None:
