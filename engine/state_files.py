@@ -70,7 +70,7 @@ class StateFile(Generic[T]):
         try:
             return self.decode(content), ""
         except UnusableState as error:
-            return None, f"The saved {self.name} {error}, using defaults."
+            return None, f"The saved {self.name} {error}; using defaults."
 
     def save(self, value: T) -> None:
         """Remember a value from now on. Raises OSError."""
@@ -112,11 +112,11 @@ def decode_record(
     version = table.get("schema")
     if version != schema:
         age = "a newer" if isinstance(version, int) and version > schema else "an older"
-        raise UnusableState(f"is of {age} finetop")
+        raise UnusableState(f"is from {age} finetop")
     value = table.get(key)
     record = from_untrusted(kind, upgrade(value)) if isinstance(value, dict) else None
     if record is None or any(table.get(name) != text for name, text in same.items()):
-        raise UnusableState("holds something else")
+        raise UnusableState("has an unknown format")
     return record
 
 

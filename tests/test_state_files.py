@@ -63,12 +63,12 @@ def test_keys_of_a_later_change_are_passed_over(tmp_path: Path) -> None:
         (b'{"view":' * 9_000, "larger than"),
         (b"[" * 60_000, "is damaged"),
         (b"1" * 50_000, "is damaged"),
-        (table(schema=3), "of a newer finetop"),
-        (table(schema=1), "of an older finetop"),
-        (table(schema=None), "of an older finetop"),
-        (table(view=3), "holds something else"),
-        (table(view={"rows": -1}), "holds something else"),
-        (table(folder="/others"), "holds something else"),
+        (table(schema=3), "from a newer finetop"),
+        (table(schema=1), "from an older finetop"),
+        (table(schema=None), "from an older finetop"),
+        (table(view=3), "has an unknown format"),
+        (table(view={"rows": -1}), "has an unknown format"),
+        (table(folder="/others"), "has an unknown format"),
     ],
 )
 def test_one_that_is_of_no_use_is_told_of_and_set_aside(
@@ -78,7 +78,7 @@ def test_one_that_is_of_no_use_is_told_of_and_set_aside(
     file.path.write_bytes(content)
     view, note = file.load()
     assert view is None
-    assert note.startswith("The view of last time")
+    assert note.startswith("The saved view")
     assert reason in note
     file.save(View(4))
     file.save(View(5))

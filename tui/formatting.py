@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # plain commands use these words too, and load no screen
     from tui.styled_text import Line, Piece
 
 NONE = "—"
-FILTER_HINT = "words, name:x, state:running, /regex/, with and, or, not, ( )"
+FILTER_HINT = "word name:x state:running /regex/ and or not ( )"
 """Placeholder of the filter field of every list of runs."""
 SHORT_WORDS = 14
 """Cells that a list has for a state."""
@@ -46,13 +46,15 @@ def state_words(view: JobView) -> str:
         return f"queued {place}" if place.startswith("#") else "queued"
     if state.alive:
         return str(state)
-    return f"{state} at {status.step:,}" if status.step else str(state)
+    return f"{state} at step {status.step:,}" if status.step else str(state)
 
 
 def progress(view: JobView, glyphs: Glyphs, width: int = 8) -> "list[Piece]":
     """A progress bar with percentage while the run is running, else the state in words."""
     if view.state is not State.RUNNING or view.status is None or not view.status.total:
         words = state_words(view)
+        if len(words) > SHORT_WORDS:
+            words = words.replace(" at step ", " at ")
         if len(words) > SHORT_WORDS:
             words = words.replace(" at ", " ")
         return [(words, state_glyph(view.state, glyphs)[1])]
@@ -103,6 +105,11 @@ def number(value: float | None, digits: int = 3, none: str = NONE) -> str:
     return f"{value:.{digits}f}"
 
 
+def significant(value: float, digits: int) -> str:
+    """So many significant digits; NaN by name."""
+    return "NaN" if math.isnan(value) else f"{value:.{digits}g}"
+
+
 def forgot(row: RunRow) -> "Piece":
     """The loss shift against the base, with a mark where it exceeds the budget."""
     if row.forgot is None:
@@ -119,9 +126,9 @@ def shift(value: float | None) -> str:
 
 def over_budget(row: RunRow) -> str:
     """That the forgetting budget is exceeded, and since which step."""
-    budget = "" if row.budget is None else f" of {row.budget:+g}"
+    budget = "" if row.budget is None else f" {row.budget:+g}"
     since = row.notable_steps.crossed_at if row.notable_steps else None
-    return f"over the budget{budget}" + (f" since step {since:,}" if since is not None else "")
+    return f"over budget{budget}" + (f" since step {since:,}" if since is not None else "")
 
 
 def odd_tags(row: RunRow) -> str:

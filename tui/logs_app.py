@@ -70,7 +70,7 @@ class LogsApp(BaseApp):
         if mode in ("runs", "watch"):
             await super().action_show(mode)
         else:
-            self.notify_user("Logs are read-only here; use `finetop` to launch and compare.")
+            self.notify_user("Logs are read-only here. Run finetop to launch and compare.")
 
 
 def watch_logs(

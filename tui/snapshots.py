@@ -123,7 +123,7 @@ class RunsSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StepAnswer:
     step: int
     text: str
     """Cleaned, and cut where it is very long."""
@@ -135,7 +135,7 @@ class PromptHistory:
 
     prompt: str
     """The last user message, cleaned."""
-    answers: tuple[Answer, ...]
+    answers: tuple[StepAnswer, ...]
     """By step, never empty."""
 
 

@@ -105,7 +105,7 @@ class _Parser:
             return _word(token)
         if token.kind == "pattern":
             return self._pattern(token)
-        what = {"end": "expected a filter here", ")": "expected a filter before this"}
+        what = {"end": "a term is missing at the end", ")": "a term is missing before )"}
         raise _wrong(
             self._text,
             token.at,

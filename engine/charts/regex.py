@@ -82,7 +82,7 @@ def compile_pattern(text: str) -> Pattern:
 def _explained(text: str, message: str) -> BadPattern:
     """RE2 says `what: fragment`; the fragment is all of the pattern where it has no better one."""
     what, _, fragment = message.partition(": ")
-    reason = _REASONS.get(what) or f"unsupported escape {fragment}"
+    reason = _REASONS.get(what) or f"{fragment} is not supported"
     if what == "invalid character class range" and not fragment.startswith(("\\", "[")):
         reason = "reversed range"
     if what in ("missing )", "unexpected )"):

@@ -81,7 +81,7 @@ def _file(place: Place) -> StateFile[ViewState]:
     def decode(content: bytes) -> ViewState:
         state = decode_record(content, ViewState, SCHEMA, "view", directory=directory)
         if state.window and not _is_window(state.window):
-            raise UnusableState("holds something else")
+            raise UnusableState("has an unknown format")
         return state
 
     def encode(state: ViewState) -> bytes:

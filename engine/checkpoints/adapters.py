@@ -11,7 +11,7 @@ from dataclasses import replace
 from engine.checkpoints.adapter_config import Config, explain_unsupported, read_adapter_config
 from engine.checkpoints.entry import NOT_DOWNLOADED, Checkpoint
 from engine.checkpoints.hub_cache import HUB_ID
-from engine.checkpoints.safetensors_header import Header, name_dtype, read_header
+from engine.checkpoints.safetensors_header import SafetensorsHeader, name_dtype, read_header
 from engine.checkpoints.tokenizer_check import has_chat_template
 from engine.checkpoints.weights import explain_pickle
 from engine.errors import EngineError
@@ -66,6 +66,7 @@ def add_base(entry: Checkpoint, base: Checkpoint | None) -> Checkpoint:
         base_path=base.path,
         architecture=base.architecture,
         context_length=base.context_length,
+        position_table=base.position_table,
         vocab_size=base.vocab_size,
         chat_template=entry.chat_template or base.chat_template,
         base_reason=unusable,
@@ -82,7 +83,7 @@ def _named_base(config: Config) -> str | None:
     return f"{base}@{revision}" if on_hub and HUB_ID.fullmatch(base) else base
 
 
-def _read_weights(entry: Checkpoint, names: Collection[str]) -> Header:
+def _read_weights(entry: Checkpoint, names: Collection[str]) -> SafetensorsHeader:
     if WEIGHTS in names:
         return read_header(entry.path / WEIGHTS)
     if "adapter_model.bin" in names:

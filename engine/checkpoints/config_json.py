@@ -17,15 +17,6 @@ Config = Mapping[str, Any]
 
 _LARGEST = 16 << 20
 _CLASS_NAMES = frozenset(CLASSES.values())
-_CONTEXT_LENGTHS = (
-    "max_position_embeddings",
-    "n_positions",
-    "n_ctx",
-    "max_seq_len",
-    "max_sequence_length",
-    "seq_length",
-    "max_target_positions",
-)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -56,13 +47,9 @@ def find_architecture(config: Config) -> str | None:
     return _read_text(config, "model_type")
 
 
-def find_context_length(config: Config) -> int | None:
-    """Tokens; also where a family calls it otherwise, or keeps it in `text_config`."""
-    return _find_number(config, _CONTEXT_LENGTHS)
-
-
 def find_vocab_size(config: Config) -> int | None:
-    return _find_number(config, ("vocab_size", "padded_vocab_size"))
+    """How many tokens the model has embeddings for; its tokenizer may have more."""
+    return find_number(config, ("vocab_size", "padded_vocab_size"))
 
 
 def judge(config: Config) -> str | None:
@@ -112,14 +99,26 @@ def _has_causal_part(config: Config, name: str) -> bool:
     return name.endswith("ForConditionalGeneration") and described and decoder_only
 
 
-def _find_number(config: Config, names: tuple[str, ...]) -> int | None:
-    nested = config.get("text_config")
-    for table in (config, nested if isinstance(nested, dict) else {}):
+def find_number(config: Config, names: tuple[str, ...]) -> int | None:
+    """The first positive number under one of the names; `text_config`, if any, comes first."""
+    for table in _tables(config):
         for name in names:
             number = table.get(name)
             if type(number) is int and 0 < number < 1 << 53:
                 return number
     return None
+
+
+def find_texts(config: Config, name: str) -> list[str]:
+    """The texts under a name, of `text_config` and of the config itself."""
+    found = (_read_text(table, name) for table in _tables(config))
+    return [text for text in found if text is not None]
+
+
+def _tables(config: Config) -> tuple[Config, ...]:
+    """`text_config`, which is what is loaded of a model of text and images; then the config."""
+    nested = config.get("text_config")
+    return (nested, config) if isinstance(nested, dict) else (config,)
 
 
 def _read_text(config: Config, name: str) -> str | None:

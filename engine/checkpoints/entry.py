@@ -29,6 +29,8 @@ class Checkpoint:
     """All files of the folder itself."""
     context_length: int | None = None
     """Tokens."""
+    position_table: bool = False
+    """Whether longer rows than the context cannot be read at all: positions are looked up."""
     vocab_size: int | None = None
     chat_template: bool = False
     base: str | None = None

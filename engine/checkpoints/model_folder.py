@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-from engine.checkpoints import config_json
+from engine.checkpoints import config_json, context
 from engine.checkpoints.entry import NOT_DOWNLOADED, Checkpoint
 from engine.checkpoints.safetensors_header import name_dtype
 from engine.checkpoints.tokenizer_check import check_tokenizer, has_chat_template
@@ -24,7 +24,8 @@ def describe_model(entry: Checkpoint, names: Collection[str]) -> Checkpoint:
     entry = replace(
         entry,
         architecture=config_json.find_architecture(config),
-        context_length=config_json.find_context_length(config),
+        context_length=context.find_context_length(config),
+        position_table=context.has_position_table(config),
         vocab_size=config_json.find_vocab_size(config),
         dtype=config_json.name_quantised(config),
         chat_template=has_chat_template(entry.path, names),

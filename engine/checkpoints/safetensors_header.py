@@ -55,7 +55,7 @@ _NOT_PARAMETERS = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class SafetensorsHeader:
     tensors: int
     """How many are stored."""
     parameters: int
@@ -72,7 +72,7 @@ def name_dtype(elements: Mapping[str, int]) -> str | None:
     return _NAMES.get(most, most.lower())
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path) -> SafetensorsHeader:
     """Read and check the header of one file.
 
     Raises EngineError whose title names the file and what it actually is.
@@ -105,7 +105,7 @@ def read_header(path: Path) -> Header:
         shapes[name] = (dtype, count)
     _check_layout(path, sorted(spans), size - 8 - length)
     elements = _count(shapes)
-    return Header(len(shapes), sum(elements.values()), elements)
+    return SafetensorsHeader(len(shapes), sum(elements.values()), elements)
 
 
 def _read_entry(path: Path, entry: object) -> tuple[str, int, int, int]:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from engine.checkpoints.config_json import read_json
-from engine.checkpoints.safetensors_header import Header, read_header
+from engine.checkpoints.safetensors_header import SafetensorsHeader, read_header
 from engine.errors import EngineError
 
 _SINGLE = "model.safetensors"
@@ -26,7 +26,7 @@ class PartsMissing(WeightsMissing):
     """A part of the weights is missing."""
 
 
-def read_weights(folder: Path, names: Collection[str]) -> Header:
+def read_weights(folder: Path, names: Collection[str]) -> SafetensorsHeader:
     """The headers of all files together, in the order in which transformers looks for them.
 
     Raises WeightsMissing, or EngineError where they are there and cannot be used: pickles only, …
@@ -68,7 +68,7 @@ def explain_pickle(name: str) -> str:
     return f"pickle only ({name}): loading it can run code; convert it to safetensors"
 
 
-def _read_shards(folder: Path, names: Collection[str]) -> Header:
+def _read_shards(folder: Path, names: Collection[str]) -> SafetensorsHeader:
     table = read_json(folder / _INDEX).get("weight_map")
     if not isinstance(table, dict) or not table:
         raise EngineError(f"{_INDEX} lists no weights", str(folder))
@@ -85,4 +85,4 @@ def _read_shards(folder: Path, names: Collection[str]) -> Header:
         if header.tensors < tensors:
             raise EngineError(f"{part} lacks tensors that {_INDEX} lists", str(folder))
         elements.update(header.elements)
-    return Header(len(table), sum(elements.values()), elements)
+    return SafetensorsHeader(len(table), sum(elements.values()), elements)

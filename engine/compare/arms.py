@@ -187,7 +187,7 @@ def _split_strength(text: str, ref: str) -> tuple[str, float]:
     except ValueError:
         raise _wrong(text, f"the strength {number!r} is not a number (an @ is %40)") from None
     if not (math.isfinite(strength) and 0 <= strength <= STRONGEST):
-        raise _wrong(text, f"the strength {number} is not between 0 and {STRONGEST}")
+        raise _wrong(text, f"strength must be 0 to {STRONGEST}")
     return folder + slash + last, strength
 
 

@@ -23,7 +23,7 @@ from engine.word_diff import compare
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PromptAnswers:
     """One prompt and what each arm answered; arms that did not are left out."""
 
     prompt_id: str
@@ -34,7 +34,7 @@ class Page:
     """By the arm's name."""
 
 
-def pages(samples: Sequence[Sample]) -> list[Page]:
+def pages(samples: Sequence[Sample]) -> list[PromptAnswers]:
     """The samples by prompt, in the order in which prompts first came; the newest of each counts.
 
     Raises EngineError where there is nothing to export.
@@ -44,7 +44,9 @@ def pages(samples: Sequence[Sample]) -> list[Page]:
     by_prompt: dict[str, dict[str, Sample]] = {}
     for sample in samples:
         by_prompt.setdefault(sample.prompt_id, {})[parse_arm(sample.arm).name] = sample
-    return [Page(prompt, _prompt(answers), answers) for prompt, answers in by_prompt.items()]
+    return [
+        PromptAnswers(prompt, _prompt(answers), answers) for prompt, answers in by_prompt.items()
+    ]
 
 
 def as_jsonl(samples: Sequence[Sample]) -> str:

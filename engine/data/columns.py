@@ -4,7 +4,7 @@ Checks the words themselves before any file is opened, and a file's rows against
 said is found out by the names of the fields.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.data.schemas import FIELD_SCHEMAS, FieldSchema
@@ -26,14 +26,14 @@ class ColumnMapping:
     schemas: tuple[FieldSchema, ...]
     """Those that may fit, in the order in which they are tried."""
     columns: Mapping[str, str]
-    """Field of the schema to column of the file."""
+    """Field of the schema to column of the file, or to a value inside one: `answers.text`."""
     group: str = ""
 
     def rename(self, row: object) -> object:
         """The row under the schema's names; its other fields stay."""
         if not self.columns or not isinstance(row, Mapping):
             return row
-        return {**row, **{field: row.get(column) for field, column in self.columns.items()}}
+        return {**row, **{field: find(row, column) for field, column in self.columns.items()}}
 
     def recognise(self, row: object) -> FieldSchema | None:
         """The schema of a row; None where none fits, or a column that was named is not there.
@@ -49,10 +49,42 @@ class ColumnMapping:
     def absent(self, columns: Mapping[str, object]) -> list[str]:
         """The columns that the recipe names and a row does not have."""
         named = [*self.columns.values(), *([self.group] if self.group else [])]
-        return [column for column in dict.fromkeys(named) if column not in columns]
+        return [name for name in dict.fromkeys(named) if column_of(name, columns) not in columns]
 
     def _used(self, schema: FieldSchema) -> int:
         return sum(field in self.columns for field in (*schema.fields, *schema.more))
+
+
+def column_of(name: str, columns: Collection[str]) -> str:
+    """The column that holds what is named: of `answers.text` it is `answers`."""
+    return name if name in columns else name.partition(".")[0]
+
+
+def find(row: Mapping[str, object], name: str) -> object:
+    """The value of a column, or inside of one: `answers.text`, `answers.text.0`, `turns.0.value`.
+
+    A list of one text, or of the same text several times, is that text; an empty one is nothing.
+    """
+    column = column_of(name, row)
+    value = row.get(column)
+    if column == name:
+        return value
+    for key in name.removeprefix(f"{column}.").split("."):
+        value = _step(value, key)
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return value[0] if len(set(value)) == 1 else value or None
+    return value
+
+
+def _step(value: object, key: str) -> object:
+    """A field of an object, an element of a list, or a field of every element."""
+    if isinstance(value, Mapping):
+        return value.get(key)
+    if not isinstance(value, list):
+        return None
+    if key.isdecimal():
+        return value[int(key)] if int(key) < len(value) else None
+    return [one.get(key) for one in value if isinstance(one, Mapping)]
 
 
 def make_mapping(data: Data) -> ColumnMapping:

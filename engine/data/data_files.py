@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine.data import hf_datasets
 from engine.data.formats import DELIMITED, JSON, PLAIN, begins_as_table, is_object
-from engine.data.shards import COLUMNAR, is_later_part, stem_of
+from engine.data.shards import COLUMNAR, is_later_part, stem_of, suffix_of
 from engine.safe_open import is_folder
 
 _ROWS = (*JSON, *DELIMITED, *COLUMNAR)
@@ -49,18 +49,18 @@ def find_eval(path: Path, names: Sequence[Path]) -> Path | None:
         return None
     prefix = stem_of(path)[: match.end(1) + 1] if match.group(1) else ""
     stems = [f"{prefix}{word}".lower() for word in hf_datasets.HELD_OUT]
-    suffixes = (*_ROWS, *PLAIN) if path.suffix.lower() in PLAIN else _ROWS
+    suffixes = (*_ROWS, *PLAIN) if suffix_of(path) in PLAIN else _ROWS
     beside = {
         stem_of(one).lower(): one
         for one in reversed(names)
-        if one != path and one.suffix.lower() in suffixes and not is_later_part(one)
+        if one != path and suffix_of(one) in suffixes and not is_later_part(one)
     }
     return next((beside[stem] for stem in stems if stem in beside), None)
 
 
 def is_data(path: Path) -> bool:
     """A file that may hold rows, for a list of them: by its name, where need be its first bytes."""
-    suffix = path.suffix.lower()
+    suffix = suffix_of(path)
     if is_later_part(path):
         return False
     if suffix in PLAIN:

@@ -17,6 +17,7 @@ from engine.data.columns import make_mapping, refuse
 from engine.data.data_files import find_eval, is_data, is_train, list_files, name_of, walk
 from engine.data.formats import holds_columns, read_raw
 from engine.data.generated import find_answers
+from engine.data.llama_factory import add_columns
 from engine.data.raw_row import RawReader
 from engine.data.rows import Rows
 from engine.data.shards import is_saved, list_parts
@@ -164,7 +165,8 @@ def _describe(path: Path, data: Data) -> DataSet:
     if holds_columns(path):
         make_mapping(data)
         return dataset
-    schema, count, estimated = _look(path, changed, size, _key(data))
+    key = _key(add_columns(path, data))
+    schema, count, estimated = _look(path, changed, size, key)
     return replace(dataset, schema=schema, rows=count, estimated=estimated)
 
 

@@ -1,26 +1,22 @@
-"""Rows of CSV and its relatives: the separator found out, line breaks inside cells kept.
+"""Rows of CSV and its relatives, line breaks inside cells kept.
 
-The first row names the columns. Kept by design: Python's own sniffer guesses from letter counts and
-is often wrong; here each separator is tried, and the one that names known columns, or most regular
-rows, wins.
+The first row names the columns. Each line is part of a row, or of a reject that names the lines
+that went with it. How the file is written is found out by `engine.data.dialects`.
 """
 
 import csv
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
-from engine.data.columns import ColumnMapping, make_mapping
-from engine.data.raw_row import RawRow, show
+from engine.data.dialects import SAMPLE, find_dialect, holds_rows
+from engine.data.raw_row import BYTE_ORDER_MARK, CHUNK, LONGEST_ROW, RawRow, show
 from engine.errors import EngineError
 from engine.recipes.settings import Data
 
 LONGEST_CELL = 1 << 20
 """Characters. A quote that is never closed would otherwise take the rest of the file."""
-_SAMPLE = 1 << 16
-_SEPARATORS = ",;\t|"
-_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|"}
 
 
 def read_delimited(path: Path, file: BinaryIO, data: Data) -> Iterator[RawRow]:
@@ -28,15 +24,13 @@ def read_delimited(path: Path, file: BinaryIO, data: Data) -> Iterator[RawRow]:
 
     Raises EngineError where the first row names no columns, and for a separator that is none.
     """
-    separator = read_separator(data.separator)
-    if not separator:
-        sample = file.read(_SAMPLE).decode("utf-8", "replace")
-        separator = find_separator(sample, make_mapping(data))
-        file.seek(0)
-    lines = _Lines(file)
+    dialect = find_dialect(file.read(SAMPLE), data)
+    file.seek(dialect.declared)
+    lines = _Lines(file, 1 if dialect.declared else 0)
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if dialect.quoted else csv.QUOTE_NONE
     limit = csv.field_size_limit(LONGEST_CELL)
     try:
-        reader = csv.reader(lines, delimiter=separator, strict=True)
+        reader = csv.reader(lines, delimiter=dialect.separator, quoting=quoting, strict=True)
         header = _read_header(path, reader)
     finally:
         csv.field_size_limit(limit)
@@ -49,80 +43,52 @@ def read_delimited(path: Path, file: BinaryIO, data: Data) -> Iterator[RawRow]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield RawRow(
-                start, lines.end, None, _explain(error, start, lines.count), lines.show_row()
-            )
+            fault = _explain(error, lines.too_long)
+            yield RawRow(start, lines.end, None, lines.state_lost(fault, start), lines.show_row())
             continue
         finally:
             csv.field_size_limit(limit)
-        if not cells or (len(cells) == 1 and not cells[0].strip()):
+        if len(cells) < 2 and lines.are_blank():
             continue
-        if not lines.decoded:
+        names = [cell.strip() for cell in cells]
+        if lines.too_long:
+            fault = _TOO_LONG
+        elif not lines.decoded:
             fault = "not valid UTF-8"
         elif len(cells) != len(header):
             fault = f"{len(cells)} cells where the header has {len(header)} columns"
+        elif holds_rows(cells, dialect.separator):
+            fault = "a quoted cell holds whole rows"
+        elif sorted(names) == sorted(header):
+            header = names  # of another file that was joined to this one; its order counts now
+            fault = "the header again"
         else:
             yield RawRow(start, lines.end, dict(zip(header, cells, strict=True)))
             continue
-        yield RawRow(start, lines.end, None, fault, lines.show_row())
-
-
-def read_separator(name: str) -> str:
-    """The character that a recipe names, as itself or as `tab`; empty where it names none.
-
-    Raises EngineError.
-    """
-    separator = _NAMES.get(name.strip().lower(), name)
-    if len(separator) > 1 or separator in ('"', "\r", "\n"):
-        raise EngineError(
-            f"invalid data.separator = {name!r}",
-            "",
-            "Use one character, e.g. ; or | or tab. Empty: detected.",
-        )
-    return separator
-
-
-def find_separator(sample: str, mapping: ColumnMapping | None = None) -> str:
-    """Comma, semicolon, tab or bar: the one under which the sample is most like a table."""
-    mapping = mapping or make_mapping(Data())
-    return max(_SEPARATORS, key=lambda separator: _judge(sample, separator, mapping))
-
-
-def is_table(sample: str, data: Data) -> bool:
-    """Whether a text begins with the names of known columns, two at least, and one separator."""
-    mapping = make_mapping(data)
-    separators = [read_separator(data.separator)] if data.separator else list(_SEPARATORS)
-    return any(_judge(sample, one, mapping)[:2] == (True, True) for one in separators)
-
-
-def _judge(sample: str, separator: str, mapping: ColumnMapping) -> tuple[bool, bool, float]:
-    """Known columns first, then more than one column, then the share of regular rows."""
-    widths: Counter[int] = Counter()
-    header: list[str] = []
-    try:
-        for cells in csv.reader(sample.splitlines(keepends=True), delimiter=separator):
-            header = header or [cell.strip() for cell in cells]
-            widths[len(cells)] += 1
-    except csv.Error:
-        pass  # judged by the rows before
-    known = mapping.recognise(dict.fromkeys(header, "")) is not None
-    return known, len(header) > 1, widths[len(header)] / max(1, widths.total())
+        yield RawRow(start, lines.end, None, lines.state_lost(fault, start), lines.show_row())
 
 
 class _Lines:
     """The file's lines for csv.reader; keeps the lines of the row that is being read."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, count: int) -> None:
         self._file = file
-        self.count, self.end = 0, 0
-        self._fresh = True
+        self.count, self.end = count, 0
         self._row: list[bytes] = []
-        self.decoded = True
+        self.decoded, self.too_long = True, False
 
     def begin_row(self) -> int:
         """The line on which the next row starts."""
-        self._row, self.decoded = [], True
+        self._row, self.decoded, self.too_long = [], True, False
         return self.count + 1
+
+    def state_lost(self, fault: str, start: int) -> str:
+        """The fault of a row, with the lines that went with it, where they are several."""
+        return f"{fault}; lines {start} to {self.count} are lost" if self.count > start else fault
+
+    def are_blank(self) -> bool:
+        """Whether the row's lines hold nothing, not even an empty cell in quotes."""
+        return not any(piece.strip() for piece in self._row)
 
     def show_row(self) -> str:
         return show(b"".join(self._row))
@@ -131,13 +97,17 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        piece = self._file.readline(LONGEST_CELL)
+        piece = self._file.readline(LONGEST_ROW)
         if not piece:
             raise StopIteration
-        if self.end == 0:
-            piece = piece.removeprefix(b"\xef\xbb\xbf")
-        self.count += self._fresh
-        self._fresh = piece.endswith(b"\n")
+        if len(piece) == LONGEST_ROW and not piece.endswith(b"\n"):
+            self.too_long = True
+            while (rest := self._file.readline(CHUNK)) and not rest.endswith(b"\n"):
+                pass
+        if not self._row:
+            # Each file that was joined to this one may begin with a byte order mark.
+            piece = piece.removeprefix(BYTE_ORDER_MARK)
+        self.count += 1
         self.end = self._file.tell()
         self._row.append(piece)
         try:
@@ -159,12 +129,17 @@ def _read_header(path: Path, reader: Iterator[list[str]]) -> list[str]:
     return names
 
 
-def _explain(error: csv.Error, start: int, end: int) -> str:
+_TOO_LONG = f"the row is longer than {LONGEST_ROW >> 20} MiB"
+
+
+def _explain(error: csv.Error, too_long: bool) -> str:
     text = str(error)
+    if too_long:
+        return _TOO_LONG
     if "unexpected end" in text:
-        return f"unclosed quote; lines {start} to {end} are lost"
+        return "unclosed quote"
     if "field limit" in text:
-        return f"cell too long or unclosed quote; lines {start} to {end} are lost"
+        return "cell too long or unclosed quote"
     if "expected after" in text:
         return "unescaped quote inside a cell"
     return f"not valid CSV: {text}"

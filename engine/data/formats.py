@@ -1,22 +1,29 @@
 """The rows of a data file, one at a time, whatever their meaning: JSON, delimited, plain text.
 
-Which format it is, is told by the content; the name decides where that says nothing. A row that
-cannot be read comes out as a `RawRow` with a fault and the file goes on. Holds one row in memory,
-never the file. Columnar files are recognised and left to `engine.worker.data.arrow`.
+Which format it is, is told by the content; the name decides where that says nothing. A bare list
+of turns is a row with the field `messages`. A row that cannot be read comes out as a `RawRow` with
+a fault and the file goes on. Holds one row in memory, never the file. Columnar files are recognised
+and left to `engine.worker.data.arrow`.
 """
 
+import gzip
+import io
 import json
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from engine.data.delimited import is_table, read_delimited
-from engine.data.json_array import read_array
+from engine.data.delimited import read_delimited
+from engine.data.dialects import is_table
+from engine.data.json_array import read_arrays
+from engine.data.json_lines import read_lines
 from engine.data.plain_text import read_plain
-from engine.data.raw_row import CHUNK, LONGEST_ROW, RawRow, show
-from engine.data.shards import list_parts
+from engine.data.raw_row import BYTE_ORDER_MARK, CHUNK, RawRow
+from engine.data.schemas import are_turns
+from engine.data.shards import PACKED, list_parts, suffix_of
 from engine.errors import EngineError
 from engine.recipes.settings import Data
 from engine.safe_open import open_regular, recognise_impostor
@@ -29,8 +36,9 @@ _COLUMNAR_STARTS = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
 _PERHAPS_JSON = re.compile(rb"[{\[]")
 _LIKELY_JSON = re.compile(rb'\{\s*"|\[\s*\{\s*"')
 """A text may begin with a bracket: `[1] Once upon a time`."""
+_PACKED_START = b"\x1f\x8b"
 _FOREIGN = {
-    **dict.fromkeys((b"\x1f\x8b", b"PK\x03\x04", b"BZh"), "is compressed: decompress it first"),
+    **dict.fromkeys((_PACKED_START, b"PK\x03\x04", b"BZh"), "is compressed: decompress it first"),
     **dict.fromkeys((b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"), "is compressed: decompress it first"),
     **dict.fromkeys((b"\xff\xfe", b"\xfe\xff"), "is UTF-16: save it as UTF-8"),
 }
@@ -48,20 +56,36 @@ def read_raw(path: Path, data: Data | None = None) -> Iterator[RawRow]:
 
 
 def read_file(path: Path, data: Data) -> Iterator[RawRow]:
-    """`read_raw` of one file."""
+    """`read_raw` of one file; one that gzip packed is unpacked as it is read."""
     with open_regular(path) as file:
-        head = file.read(CHUNK)
-        start = _check_head(path, head)
+        if path.suffix.lower() != PACKED or file.read(2) != _PACKED_START:
+            file.seek(0)
+            yield from _read_open(path, file, data)
+            return
         file.seek(0)
-        kind = _find_kind(path, data, head)
-        if kind == "delimited":
-            yield from read_delimited(path, file, data)
-        elif kind == "plain":
-            yield from read_plain(file, data.max_length)
-        elif start == b"[":
-            yield from read_array(path, file)
-        else:
-            yield from _read_lines(file)
+        try:
+            with io.BufferedReader(gzip.GzipFile(fileobj=file)) as unpacked:
+                for row in _read_open(path, unpacked, data):
+                    yield replace(row, end=file.tell())  # of the bytes on the disk
+        except (OSError, EOFError, zlib.error) as error:
+            raise EngineError(
+                f"{path.name} cannot be unpacked: {error}", str(path), "Download it again."
+            ) from error
+
+
+def _read_open(path: Path, file: BinaryIO, data: Data) -> Iterator[RawRow]:
+    head = file.read(CHUNK)
+    start = _check_head(path, head)
+    file.seek(0)
+    kind = _find_kind(path, data, head)
+    if kind == "delimited":
+        yield from read_delimited(path, file, data)
+    elif kind == "plain":
+        yield from read_plain(file, data.max_length)
+    else:
+        listed = start == b"[" and not _begins_with_turns(head)
+        rows = read_arrays(path, file) if listed else read_lines(file)
+        yield from map(_name_turns, rows)
 
 
 def is_columnar(path: Path) -> bool:
@@ -100,7 +124,7 @@ def begins_as_table(path: Path) -> bool:
     """Whether a text file begins with the names of known columns; False where it cannot be read."""
     try:
         with open_regular(path) as file:
-            return is_table(file.read(_HEAD).decode("utf-8", "replace"), Data())
+            return is_table(file.read(_HEAD), Data())
     except (EngineError, OSError):
         return False
 
@@ -111,14 +135,49 @@ def _spans_lines(text: bytes) -> bool:
     return text.startswith(b"{") and newline != b"" and not line.rstrip().endswith(b"}")
 
 
+def _begins_with_turns(head: bytes) -> bool:
+    """Whether the first line is a list of turns: a conversation each line, then."""
+    line, newline, _ = _strip_start(head).partition(b"\n")
+    if not newline and len(head) == CHUNK:
+        return False
+    try:
+        return are_turns(json.loads(line))
+    except (ValueError, RecursionError):
+        return False
+
+
+def _name_turns(row: RawRow) -> RawRow:
+    """A bare list of turns as the field that holds one."""
+    return replace(row, value={"messages": row.value}) if are_turns(row.value) else row
+
+
+def _holds_objects_over_lines(text: bytes) -> bool:
+    """Whether the first object ends on a later line than it begins on."""
+    if not _spans_lines(text):
+        return False
+    try:
+        json.JSONDecoder().raw_decode(text.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _is_utf16(head: bytes) -> bool:
+    """Whether every other byte is NUL: UTF-16 without its mark."""
+    start = head[:64]
+    even, odd = start[::2], start[1::2]
+    zeros, letters = (odd, even) if any(even) else (even, odd)
+    return len(start) > 3 and not any(zeros) and all(letters)
+
+
 def _strip_start(head: bytes) -> bytes:
     """Without the byte order mark, and white space."""
-    return head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return head.removeprefix(BYTE_ORDER_MARK).lstrip()
 
 
 def _find_kind(path: Path, data: Data, head: bytes) -> str:
     """`json`, `delimited` or `plain`: by the name, else because no row of JSON begins like that."""
-    suffix = path.suffix.lower()
+    suffix = suffix_of(path)
     likely = _LIKELY_JSON if suffix in PLAIN else _PERHAPS_JSON
     if suffix in JSON or (suffix not in DELIMITED and likely.match(_strip_start(head))):
         return "json"
@@ -126,7 +185,7 @@ def _find_kind(path: Path, data: Data, head: bytes) -> str:
         return "delimited"
     if data.schema == "text" and not data.columns:
         return "plain"
-    table = suffix not in PLAIN or is_table(head[:_HEAD].decode("utf-8", "replace"), data)
+    table = suffix not in PLAIN or is_table(head[:_HEAD], data)
     return "delimited" if table else "plain"
 
 
@@ -143,45 +202,17 @@ def _check_head(path: Path, head: bytes) -> bytes:
         if head.startswith(magic):
             impostor = what
     start = _strip_start(head)
+    if impostor is None and _is_utf16(head):
+        impostor = "is UTF-16 without a byte order mark: save it as UTF-8"
     if impostor is None and not start and len(head) < CHUNK:
         impostor = "is empty"
-    if impostor is None and path.suffix.lower() == ".json" and _spans_lines(start):
+    if impostor is None and suffix_of(path) == ".json" and _spans_lines(start):
         impostor = "is one JSON object, not a list of rows"
+    if impostor is None and suffix_of(path) in JSON and _holds_objects_over_lines(start):
+        impostor = "has JSON objects that span several lines: write each on one line"
+    by_line = suffix_of(path) not in PLAIN and not start.startswith(b"[")
+    if impostor is None and by_line and b"\r" in head[:-1] and b"\n" not in head:
+        impostor = "has line ends of CR alone: save it with LF or CRLF"
     if impostor:
         raise EngineError(f"{path.name} {impostor}", str(path))
     return start[:1]
-
-
-def _read_lines(file: BinaryIO) -> Iterator[RawRow]:
-    line = 0
-    while piece := file.readline(LONGEST_ROW):
-        line += 1
-        if len(piece) == LONGEST_ROW and not piece.endswith(b"\n"):
-            while (rest := file.readline(CHUNK)) and not rest.endswith(b"\n"):
-                pass
-            fault = f"the row is longer than {LONGEST_ROW >> 20} MiB"
-            yield RawRow(line, file.tell(), None, fault, show(piece))
-            continue
-        if line == 1:
-            piece = piece.removeprefix(b"\xef\xbb\xbf")
-        piece = piece.strip()
-        if piece:
-            yield _parse_line(line, file.tell(), piece)
-
-
-def _parse_line(line: int, end: int, piece: bytes) -> RawRow:
-    try:
-        text = piece.decode()
-    except UnicodeDecodeError as error:
-        byte = piece[error.start]
-        fault = f"not valid UTF-8: byte 0x{byte:02x} at position {error.start + 1}"
-        return RawRow(line, end, None, fault, show(piece))
-    try:
-        return RawRow(line, end, json.loads(text))
-    except json.JSONDecodeError as error:
-        fault = f"not valid JSON: {error.msg} at column {error.colno}"
-    except RecursionError:
-        fault = "not valid JSON: nested too deeply"
-    except ValueError:  # a number with more digits than Python converts
-        fault = "not valid JSON: a number is too long"
-    return RawRow(line, end, None, fault, show(piece))

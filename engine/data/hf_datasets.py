@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.checkpoints import hub_cache
+from engine.data.llama_factory import is_index
 from engine.data.shards import is_saved, list_parts, read_table, stem_of
 from engine.errors import EngineError
 
@@ -57,7 +58,7 @@ def is_known(folder: Path) -> bool:
 def is_cached(folder: Path) -> bool:
     """Whether it is one data set of the cache, whole."""
     named = os.path.isfile(folder / "dataset_info.json") and not is_saved(folder)
-    return named and not folder.name.endswith(".incomplete")
+    return named and not folder.name.endswith(".incomplete") and not is_index(folder)
 
 
 def describe(path: Path) -> Splits | None:

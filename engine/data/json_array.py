@@ -1,6 +1,8 @@
-"""The rows of one big JSON list, one at a time, without holding the file.
+"""The rows of a big JSON list, one at a time, without holding the file; and what follows its end.
 
-A list that breaks off or is not JSON cannot be read on from the fault: the file is refused by line.
+Batches that were appended are lists one after another: each is read, and then lines, if the rest is
+no list. A list that breaks off or is not JSON cannot be read on from the fault: the file is refused
+by line.
 """
 
 import json
@@ -9,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from engine.data.json_lines import read_lines
 from engine.data.raw_row import CHUNK, LONGEST_ROW, RawRow, show
 from engine.errors import EngineError
 
@@ -53,6 +56,15 @@ class _Buffer:
             if not self.grow():
                 return ""
 
+    def tell(self) -> int:
+        """The byte of the file at which the window's place is."""
+        ahead = self.text[self.at :].encode("utf-8", "surrogateescape")
+        return self.file.tell() - len(self._rest) - len(ahead)
+
+    def tell_about(self) -> int:
+        """The same, quickly: characters are taken for bytes."""
+        return self.file.tell() - len(self.text) + self.at
+
 
 def _whole(piece: bytes) -> int:
     """How much of the piece can be decoded without cutting a character in two."""
@@ -65,30 +77,41 @@ def _whole(piece: bytes) -> int:
     return len(piece)
 
 
-def read_array(path: Path, file: BinaryIO) -> Iterator[RawRow]:
+def read_arrays(path: Path, file: BinaryIO) -> Iterator[RawRow]:
+    """The elements of each list in turn, and the rest of the file by lines.
+
+    Raises EngineError for a list that is broken.
+    """
     buffer = _Buffer(path, file)
+    while (mark := buffer.skip_space()) == "[":
+        yield from _read_array(buffer)
+    if mark:
+        file.seek(buffer.tell())
+        yield from read_lines(file, buffer.line - 1)
+
+
+def _read_array(buffer: _Buffer) -> Iterator[RawRow]:
+    """The list at the buffer's place, which is then behind its end."""
     decoder = json.JSONDecoder()
-    buffer.skip_space()
     buffer.move(1)  # the opening bracket
-    if buffer.skip_space() == "]":
-        return
-    while True:
-        buffer.skip_space()
+    mark = buffer.skip_space()
+    while mark != "]":
         line = buffer.line
         value, length = _decode(buffer, decoder)
         text = buffer.move(length)
-        end = file.tell() - len(buffer.text) + buffer.at
+        end = buffer.tell_about()
         if _ESCAPED.search(text):
             piece = text.encode("utf-8", "surrogateescape")
             yield RawRow(line, end, None, "not valid UTF-8", show(piece))
         else:
             yield RawRow(line, end, value)
         mark = buffer.skip_space()
-        if mark == "]":
-            return
-        if mark != ",":
+        if mark == ",":
+            buffer.move(1)
+            mark = buffer.skip_space()  # a comma behind the last element does no harm
+        elif mark != "]":
             raise _broken(buffer, "',' or ']' expected" if mark else "missing ]")
-        buffer.move(1)
+    buffer.move(1)
 
 
 def _decode(buffer: _Buffer, decoder: json.JSONDecoder) -> tuple[object, int]:

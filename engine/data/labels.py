@@ -3,11 +3,10 @@
 The words of the instruction are the recipe's `label_prompt`; its own are given here.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from engine.chat import Message
-from engine.data.messages import BadRow, Row, check_text, read_system, read_text, say
+from engine.data.messages import BadRow, Row, check_text, read_system, read_text, say, write_value
 from engine.errors import EngineError
 
 LISTED_PROMPT = "Which label fits this text? Answer with one of: {labels}.\n\n{text}"
@@ -35,13 +34,7 @@ def wants_labels(prompt: str) -> bool:
 
 def read_label(row: Row, field: str) -> str:
     """The label's name; a number's digits. Raises BadRow."""
-    value = row[field]
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int):
-        return str(value)
+    value = write_value(row[field])
     if not isinstance(value, str):
         raise BadRow(f"field {field!r} must be text or an integer, not {say(value)}")
     check_text(value, f"field {field!r}")

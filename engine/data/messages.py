@@ -1,8 +1,11 @@
 """Messages, and how they are read out of a row: fields of text, lists of turns, transcripts.
 
-Every fault is a `BadRow` whose text is the reason. Knows no schema.
+Whole numbers and booleans are text, as people write them; null and NaN, which pandas writes for
+null, are as good as absent. Every fault is a `BadRow` whose text is the reason. Knows no schema.
 """
 
+import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +23,8 @@ _ROLE_NAMES = {
     "model": "assistant",
     "developer": "system",
 }
+_EXACT = 2**53
+"""From here on, floats leave out whole numbers."""
 _SPEAKER = re.compile(r"(?:\A|\n\n)(Human|Assistant):(?=\s|\Z)")
 
 
@@ -27,9 +32,26 @@ class BadRow(ValueError):
     """A row that cannot be learned from; its text is the reason, in plain words."""
 
 
+def is_missing(value: object) -> bool:
+    """Whether a field's value is as good as none: null, or NaN."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def write_value(value: object) -> object:
+    """A whole number or a boolean as text; any other value as it is.
+
+    Of other numbers nobody knows how they were written: 3.10 is read as 3.1.
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and abs(value) < _EXACT and value.is_integer():
+        value = int(value)  # pandas makes such of whole numbers beside nulls
+    return str(value) if isinstance(value, int) else value
+
+
 def read_text(row: Row, field: str, *, empty: bool = False) -> str:
     """The text of a field; not blank, unless it may be `empty`."""
-    value = row[field]
+    value = write_value(row[field])
     if not isinstance(value, str):
         raise BadRow(f"field {field!r} must be text, not {say(value)}")
     check_text(value, f"field {field!r}")
@@ -40,7 +62,7 @@ def read_text(row: Row, field: str, *, empty: bool = False) -> str:
 
 def read_system(row: Row) -> tuple[Message, ...]:
     """The row's own system message; none where the field is missing or blank."""
-    text = read_text(row, "system", empty=True) if row.get("system") else ""
+    text = read_text(row, "system", empty=True) if _is_filled(row, "system") else ""
     return (Message("system", text),) if text.strip() else ()
 
 
@@ -69,7 +91,9 @@ def read_prompt(row: Row, field: str) -> tuple[Message, ...]:
     if field != "instruction":
         return (*read_system(row), Message("user", read_text(row, field)))
     parts = [read_text(row, field, empty=True)]
-    parts += [read_text(row, more, empty=True) for more in ("input", "context") if row.get(more)]
+    parts += [
+        read_text(row, more, empty=True) for more in ("input", "context") if _is_filled(row, more)
+    ]
     prompt = "\n\n".join(part for part in parts if part.strip())
     if not prompt:
         raise BadRow("empty 'instruction'")
@@ -77,14 +101,23 @@ def read_prompt(row: Row, field: str) -> tuple[Message, ...]:
 
 
 def read_turns(turns: object, field: str) -> tuple[Message, ...]:
-    """The messages of a value for which `are_turns` holds. Raises BadRow for any other."""
+    """The messages of a value for which `are_turns` holds, or of one as JSON in a text.
+
+    Raises BadRow for any other.
+    """
     if isinstance(turns, Mapping) and are_turns(turns):
         turns = [
             dict(zip(turns, cells, strict=True)) for cells in zip(*turns.values(), strict=True)
         ]
-    if not isinstance(turns, list) or not turns:
+    if isinstance(turns, str):
+        turns = _read_json(turns, field)
+    if not isinstance(turns, list):
         raise BadRow(f"{field!r} must be a list of messages, not {say(turns)}")
-    return tuple(_read_turn(turn, f"{field}[{index}]") for index, turn in enumerate(turns))
+    read = [_read_turn(turn, f"{field}[{index}]") for index, turn in enumerate(turns)]
+    messages = tuple(message for message in read if message is not None)
+    if not messages:
+        raise BadRow(f"{field!r} is an empty list")
+    return messages
 
 
 def is_transcript(text: str) -> bool:
@@ -122,25 +155,46 @@ def check_text(text: str, where: str) -> None:
 def say(value: object) -> str:
     """What a value is, in plain words."""
     names = {dict: "an object", list: "a list", str: "text", bool: "a boolean"}
-    if value is None:
+    if is_missing(value):
         return "nothing"
     return names.get(type(value), "a number" if isinstance(value, int | float) else "null")
 
 
-def _read_turn(turn: object, where: str) -> Message:
+def _is_filled(row: Row, field: str) -> bool:
+    """Whether an optional field says something; 0 and false do."""
+    value = row.get(field)
+    return not is_missing(value) and (bool(value) or isinstance(value, int | float))
+
+
+def _read_json(text: str, field: str) -> object:
+    """The list that a cell holds as JSON. Raises BadRow."""
+    try:
+        turns = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        if re.match(r"\s*\[\s*\{\s*'", text):
+            raise BadRow(f"{field!r} is a list in Python's notation, not in JSON") from error
+        raise BadRow(f"{field!r} must be a list of messages, not text") from error
+    return turns
+
+
+def _read_turn(turn: object, where: str) -> Message | None:
+    """A turn's message; None for a system turn without content.
+
+    Of data sets that were merged, turns have the keys of both, and null where one has none.
+    """
     if not isinstance(turn, Mapping):
         raise BadRow(f"{where} must be an object, not {say(turn)}")
-    role_field = "role" if "role" in turn else "from"
-    content_field = "content" if "content" in turn else "value"
-    for field, usual in ((role_field, "role"), (content_field, "content")):
-        if turn.get(field) is None:
+    role_field = "role" if not is_missing(turn.get("role")) else "from"
+    content_field = "content" if not is_missing(turn.get("content")) else "value"
+    role_name, content = turn.get(role_field), write_value(turn.get(content_field))
+    role = _ROLE_NAMES.get(role_name) if isinstance(role_name, str) else None
+    if role == "system" and is_missing(content):
+        return None
+    for value, usual in ((role_name, "role"), (content, "content")):
+        if is_missing(value):
             raise BadRow(f"{where}: missing field {usual!r}")
-    role = _ROLE_NAMES.get(turn[role_field]) if isinstance(turn[role_field], str) else None
     if role is None:
-        raise BadRow(
-            f"{where}: role {str(turn[role_field])[:40]!r} is not system, user or assistant"
-        )
-    content = turn[content_field]
+        raise BadRow(f"{where}: role {str(role_name)[:40]!r} is not system, user or assistant")
     if isinstance(content, list):
         content = _join_parts(content, where)
     if not isinstance(content, str):
@@ -152,7 +206,16 @@ def _read_turn(turn: object, where: str) -> Message:
 
 
 def _join_parts(parts: list[object], where: str) -> str:
-    texts = [part.get("text") if isinstance(part, Mapping) else None for part in parts]
+    texts = [_read_part(part) for part in parts]
     if not all(isinstance(text, str) for text in texts):
         raise BadRow(f"{where}: contains parts that are not text")
     return "".join(str(text) for text in texts)
+
+
+def _read_part(part: object) -> object:
+    """The text of a part; that of parts of other kinds may be an image's address."""
+    if not isinstance(part, Mapping):
+        return part
+    if is_missing(part.get("text")) and part.get("type") in (None, "text"):
+        return part.get("value")
+    return part.get("text")

@@ -13,6 +13,7 @@ from engine.data.messages import (
     BadRow,
     Row,
     are_turns,
+    is_missing,
     read_conversation,
     read_prompt,
     read_text,
@@ -43,7 +44,7 @@ def parse_row(
     """
     if not isinstance(row, Mapping):
         raise BadRow(f"a row must be an object, not {say(row)}")
-    missing = [field for field in schema.fields if row.get(field) is None]
+    missing = [field for field in schema.fields if is_missing(row.get(field))]
     if missing:
         raise BadRow(f"missing field {' and '.join(repr(field) for field in missing)}")
     if schema.kind == "text":
@@ -72,7 +73,7 @@ def _parse_answers(row: Row, schema: FieldSchema, answers: str) -> list[ParsedRo
         chosen, rejected = parse_pair(row, prompt, better)
         return [ParsedRow(_check(chosen), rejected)]
     worse = ANSWERS[better]
-    if row.get(worse) is None:
+    if is_missing(row.get(worse)):
         raise BadRow(f"missing field {worse!r}")
     learned = [worse] if answers == "rejected" else [better, worse]
     return [ParsedRow(_check(converse(row, prompt, answer))) for answer in learned]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from engine.data.raw_row import LONGEST_ROW, RawRow, show
+from engine.data.raw_row import BYTE_ORDER_MARK, LONGEST_ROW, RawRow, show
 
 LETTERS = 3
 """Characters a token, reckoned low (English has four), so that few rows are cut."""
@@ -25,8 +25,7 @@ def read_plain(file: BinaryIO, max_length: int) -> Iterator[RawRow]:
     line, start = 0, 1
     while piece := file.readline(LONGEST_ROW):
         line += 1
-        if line == 1:
-            piece = piece.removeprefix(b"\xef\xbb\xbf")
+        piece = piece.removeprefix(BYTE_ORDER_MARK)  # of each file that was joined to this one
         try:
             text = piece.decode()
         except UnicodeDecodeError as error:

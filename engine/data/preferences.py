@@ -8,6 +8,7 @@ from engine.data.messages import (
     BadRow,
     Row,
     are_turns,
+    is_missing,
     is_transcript,
     read_prompt,
     read_system,
@@ -30,7 +31,7 @@ def parse_pair(row: Row, prompt: str, better: str) -> tuple[Conversation, Conver
     chosen = converse(row, prompt, better)
     worse = ANSWERS[better]
     try:
-        rejected = converse(row, prompt, worse) if row.get(worse) is not None else ()
+        rejected = converse(row, prompt, worse) if not is_missing(row.get(worse)) else ()
     except BadRow:
         rejected = ()
     return chosen, rejected

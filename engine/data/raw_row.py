@@ -10,6 +10,7 @@ LONGEST_ROW = 8 << 20
 """Bytes. A longer row is a fault, skipped without being held."""
 CHUNK = 1 << 18
 """Bytes read at a time."""
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)

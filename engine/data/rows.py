@@ -3,7 +3,7 @@
 Owns reading and counting. Refuses to drop anything in silence: each row is an example or a reject.
 A row goes one way, and each step knows only what is left of it here:
 
-    bytes        formats → delimited, json_array, plain_text; of Parquet and Arrow a worker's reader
+    bytes        formats → delimited, json_array → json_lines, plain_text; Parquet, Arrow: a worker
     raw row      RawRow, a value or a fault
     schema       columns → schemas: the fields under the schema's names
     parsed row   parse → labels, preferences → messages
@@ -18,9 +18,10 @@ from pathlib import Path
 
 from engine.chat import Message
 from engine.data import labels as label_names
-from engine.data.columns import ColumnMapping, make_mapping, refuse
+from engine.data.columns import ColumnMapping, find, make_mapping, refuse
 from engine.data.formats import read_raw
-from engine.data.messages import BadRow
+from engine.data.llama_factory import add_columns
+from engine.data.messages import BadRow, is_missing
 from engine.data.parse import parse_row
 from engine.data.raw_row import RawReader, RawRow, show
 from engine.data.schemas import LABEL, FieldSchema, recognise
@@ -161,7 +162,7 @@ def open_rows(
 
     Raises EngineError for what the recipe says wrong of the file, and as `read`.
     """
-    data = data or Data()
+    data = add_columns(path, data or Data())
     mapping = make_mapping(data)
     label_names.check_prompt(data.label_prompt)
     rows = raw(path, data)
@@ -218,9 +219,9 @@ def _parse(
 
 def _group_of(value: object, column: str) -> str:
     """The row's value in the group column; empty where it has none: then it is its own group."""
-    if not column or not isinstance(value, Mapping) or value.get(column) is None:
+    group = find(value, column) if column and isinstance(value, Mapping) else None
+    if is_missing(group):
         return ""
-    group = value[column]
     return group if isinstance(group, str) else _write(group)
 
 
@@ -246,4 +247,6 @@ def _refuse(path: Path, mapping: ColumnMapping, held: list[RawRow]) -> EngineErr
 def refuse_all(path: Path, which: str, bad: Sequence[Reject]) -> EngineError:
     """How many rows are bad, and the first three reasons."""
     reasons = "\n".join(f"line {one.line}: {one.reason}" for one in bad[:3])
-    return EngineError(f"{which} {len(bad):,} rows of {path.name} are bad", f"{path}\n{reasons}")
+    return EngineError(
+        f"{which} {len(bad):,} rows of {path.name} are invalid", f"{path}\n{reasons}"
+    )

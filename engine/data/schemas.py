@@ -21,6 +21,7 @@ ANSWERS: Mapping[str, str] = {
     "accepted": "rejected",
 }
 """The better answer's column to the worse one's."""
+_TURN = ({"role", "content"}, {"from", "value"})
 PROMPTS = ("prompt", "question", "instruction", "query", "input")
 
 
@@ -43,6 +44,15 @@ def recognise(row: object) -> str | None:
         return None
     return next(
         (one.name for one in FIELD_SCHEMAS if all(field in row for field in one.fields)), None
+    )
+
+
+def are_turns(value: object) -> bool:
+    """Whether a value is a conversation by itself: a list of nothing but turns."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(turn, Mapping) and any(map(turn.keys().__ge__, _TURN)) for turn in value)
     )
 
 

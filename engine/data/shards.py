@@ -12,6 +12,7 @@ from engine.errors import EngineError
 from engine.safe_open import read_bounded
 
 COLUMNAR = (".parquet", ".arrow", ".feather")
+PACKED = ".gz"
 _PART = re.compile(r"^(?P<stem>.*?)[-_.]?(?P<at>\d{5})-of-(?P<of>\d{5})(?P<hash>-[0-9a-f]+)?$")
 _LARGEST = 16 << 20
 
@@ -25,7 +26,7 @@ def list_parts(path: Path) -> list[Path]:
     """The files to read, one after the other. Raises EngineError where a part is missing."""
     if is_saved(path):
         return _list_saved(path)
-    part = _PART.match(path.stem)
+    part = _match_part(path)
     if part is None:
         return [path]
     count = int(part["of"])
@@ -35,8 +36,8 @@ def list_parts(path: Path) -> list[Path]:
         raise EngineError(f"{path.name} cannot be read: {error.strerror}", str(path)) from error
     parts: dict[int, Path] = {}
     for name in names:
-        other = _PART.match(Path(name).stem)
-        if other is None or Path(name).suffix != path.suffix:
+        other = _match_part(Path(name))
+        if other is None or _unpacked(Path(name)).suffix != _unpacked(path).suffix:
             continue
         if (other["stem"], other["of"]) == (part["stem"], part["of"]):
             parts.setdefault(int(other["at"]), path.parent / name)
@@ -50,15 +51,20 @@ def list_parts(path: Path) -> list[Path]:
     return [parts[number] for number in range(count)]
 
 
+def suffix_of(path: Path) -> str:
+    """A file's suffix in small letters; of `rows.jsonl.gz` it is `.jsonl`."""
+    return _unpacked(path).suffix.lower()
+
+
 def stem_of(path: Path) -> str:
     """A file's name without its suffix and the number of its part."""
-    part = _PART.match(path.stem)
-    return part["stem"] if part else path.stem
+    part = _match_part(path)
+    return part["stem"] if part else _unpacked(path).stem
 
 
 def is_later_part(path: Path) -> bool:
     """Whether another file, the first of its parts, stands for this one."""
-    part = _PART.match(path.stem)
+    part = _match_part(path)
     return part is not None and int(part["at"]) > 0
 
 
@@ -71,6 +77,15 @@ def read_table(path: Path) -> dict[str, object]:
     if not isinstance(table, dict):
         raise EngineError(f"{path.name} was not written by datasets", str(path))
     return table
+
+
+def _unpacked(path: Path) -> Path:
+    """The name of what gzip packed; any other name as it is."""
+    return path.with_suffix("") if path.suffix.lower() == PACKED else path
+
+
+def _match_part(path: Path) -> re.Match[str] | None:
+    return _PART.match(_unpacked(path).stem)
 
 
 def _list_saved(folder: Path) -> list[Path]:

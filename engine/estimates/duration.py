@@ -26,7 +26,7 @@ MOST_CORES = 16
 """Beyond them a CPU's memory is the bound."""
 LEAST_STEPS = 10
 """Of a run whose speed is believed: the first ones are slow."""
-GUESSED = "from model size; may be off by several times"
+GUESSED = "a rough guess from model size"
 
 
 def seconds(

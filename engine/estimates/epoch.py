@@ -21,6 +21,8 @@ class MeasuredRows:
     """Tokens of the longest row that is trained on."""
     target_share: float
     """Share of the tokens that the loss counts."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of them, such as rows that are rejected."""
 
 
 def estimate_tokens(recipe: TrainRecipe, runs: Sequence[Path]) -> int | None:

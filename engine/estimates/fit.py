@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.checkpoints import config_json
+from engine.checkpoints.context import check_length
 from engine.checkpoints.describe import inspect_base
 from engine.checkpoints.entry import Checkpoint
 from engine.errors import EngineError
@@ -61,6 +62,8 @@ class Fit:
     """Why memory is not known; empty where it is."""
     formats: str = ""
     """Number formats of products and weights."""
+    notes: tuple[str, ...] = ()
+    """What else to know of the rows before the start: rejected ones, or longer than the context."""
 
     @property
     def line(self) -> str:
@@ -95,15 +98,20 @@ def estimate_fit(
     that the recipe would get), `measured` what the companion measured of the rows, `counted` of the
     parameters. Rows that were not measured are taken to be `max_length` long, and their number is
     estimated from their file. The speed is that of an earlier run of this machine, where one is
-    like it. Raises EngineError for a device that is not there.
+    like it. Raises EngineError for a device that is not there, and for rows longer than the
+    model can read.
     """
+    note = check_length(
+        recipe.data.max_length, checkpoint.context_length, checkpoint.position_table
+    )
+    notes = (*([note] if note else []), *(measured.notes if measured else ()))
     jobs = store.jobs()
     devices_used = chosen or devices.options(recipe.device)[0]
     # Runs name their checkpoint by its ref, and a recipe by any path that leads to it.
     recipe = replace(recipe, model=replace(recipe.model, checkpoint=checkpoint.ref))
     own = [job for job in jobs if job not in store.shipped]
     runs = [job.path for job in jobs]
-    return assess(
+    found = assess(
         recipe,
         checkpoint,
         devices_used,
@@ -113,6 +121,7 @@ def estimate_fit(
         speed=duration.measured_speed(own, recipe, devices_used[0].kind),
         counted=counted,
     )
+    return replace(found, notes=notes)
 
 
 def assess(

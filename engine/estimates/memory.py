@@ -148,12 +148,15 @@ def formats_of(recipe: TrainRecipe, device_kind: str) -> str:
     """The rule's outcome in words, as far as it is known without asking the GPU itself."""
     training, method = recipe.training, recipe.method
     precision = precision_of(training, method.kind, device_kind)
-    short = "bfloat16, or float16 on GPUs without it"
-    short = short if training.dtype == "auto" else training.dtype
-    products = "float32" if precision.compute == 4 else short
-    weights = "in float32" if precision.weights == 4 else "too"
-    held = {"4bit": "in 4 bits", "8bit": "in 8 bits"}.get(method.quantize, weights)
-    return f"compute in {products}, weights {held}"
+    short = "bf16 (fp16 if unsupported)"
+    names = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
+    short = names.get(training.dtype, short)
+    products = "fp32" if precision.compute == 4 else short
+    weights = "fp32" if precision.weights == 4 else products
+    weights = {"4bit": "4 bits", "8bit": "8 bits"}.get(method.quantize, weights)
+    if weights == products:
+        return f"compute and weights: {products}"
+    return f"compute: {products}, weights: {weights}"
 
 
 def _passes(recipe: TrainRecipe, length: int | None) -> Passes:

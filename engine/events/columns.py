@@ -49,7 +49,7 @@ class ColumnStore:
 
 
 @dataclass(slots=True, eq=False)
-class Window:
+class PointRange:
     """Points of a store that lie side by side."""
 
     store: ColumnStore
@@ -64,11 +64,11 @@ class Window:
         return self.stop == self.store.used
 
 
-class Column:
+class TagColumn:
     """One tag's points of one file, in order of writing."""
 
     def __init__(self) -> None:
-        self._windows: list[Window] = []
+        self._windows: list[PointRange] = []
         self._size = 0
 
     def __len__(self) -> int:
@@ -77,7 +77,7 @@ class Column:
     def extend(self, points: Arrays) -> None:
         if not self._windows or not self._windows[-1].is_last():
             store = ColumnStore()
-            self._windows.append(Window(store))
+            self._windows.append(PointRange(store))
         last = self._windows[-1]
         last.store.append(points)
         last.stop = last.store.used
@@ -88,7 +88,7 @@ class Column:
         return joined([window.arrays for window in self._windows])
 
     @property
-    def newest(self) -> Window:
+    def newest(self) -> PointRange:
         """The window that the last points lie in."""
         return self._windows[-1]
 
@@ -101,7 +101,7 @@ class Column:
         steps, wall_times, values = self.arrays
         return steps[count:], wall_times[count:], values[count:]
 
-    def move(self, windows: list[Window]) -> None:
+    def move(self, windows: list[PointRange]) -> None:
         """Hold the same points there."""
         self._windows = windows
 
@@ -111,7 +111,7 @@ class Column:
         if len(self._windows) > 1 or only.start or not only.is_last():
             steps, wall_times, values = self.arrays
             store = ColumnStore((steps.copy(), wall_times.copy(), values.copy()))
-            self._windows = [Window(store, 0, store.used)]
+            self._windows = [PointRange(store, 0, store.used)]
         return self.newest.arrays
 
 
@@ -119,7 +119,7 @@ class Column:
 class FilePoints:
     """What one event file holds: its points by tag, and where its sessions began."""
 
-    columns: dict[str, Column] = field(default_factory=dict)
+    columns: dict[str, TagColumn] = field(default_factory=dict)
     purges: list[tuple[int, dict[str, int]]] = field(default_factory=list)
     """Step of each session start, and how many points of each tag the file held before it."""
 
@@ -144,7 +144,7 @@ class FilePoints:
         order = np.argsort(tags, kind="stable")
         for rows in np.split(order + start, np.flatnonzero(np.diff(tags[order])) + 1):
             tag = names[points.tags[rows[0]]]
-            column = self.columns.setdefault(tag, Column())
+            column = self.columns.setdefault(tag, TagColumn())
             column.extend((points.steps[rows], points.wall_times[rows], points.values[rows]))
             changed.add(tag)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from engine.events import hparams_yaml
 from engine.events.event_file import EventFile, Problem
 from engine.events.hparams_and_text import Setting, Text
-from engine.events.merge import Curve
+from engine.events.merge import MergedSeries
 from engine.events.series import Series
 from engine.events.watched_folder import HPARAMS, Folder, Signature
 
@@ -49,7 +49,7 @@ class LogDir:
         self._clock = clock
         self._files: dict[str, EventFile] = {}
         self._order: list[EventFile] = []
-        self._curves: dict[str, Curve] = {}
+        self._curves: dict[str, MergedSeries] = {}
         self._seen: dict[str, Signature] | None = None
         self._refused: str | None = None
         self._noted: Signature | None = None
@@ -136,7 +136,7 @@ class LogDir:
         series = dict(self.series)
         for tag in tags:
             if any(tag in file.columns for file in files):
-                series[tag] = self._curves.setdefault(tag, Curve(tag)).series(files)
+                series[tag] = self._curves.setdefault(tag, MergedSeries(tag)).series(files)
             else:
                 series.pop(tag, None)
                 self._curves.pop(tag, None)

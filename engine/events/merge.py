@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from engine.events.columns import Arrays, Column, ColumnStore, FilePoints, Window, joined
+from engine.events.columns import Arrays, ColumnStore, FilePoints, PointRange, TagColumn, joined
 from engine.events.series import Branch, Series
 
 _NEVER = (1 << 63) - 1
@@ -19,13 +19,13 @@ _MOST_WINDOWS = 64
 _State = tuple[FilePoints, int, int]  # a file, its points of the tag, its purges
 
 
-class Curve:
+class MergedSeries:
     """One tag over all files in order of attempt; remembers its last merge to append cheaply."""
 
     def __init__(self, tag: str) -> None:
         self._tag = tag
         self._state: list[_State] = []
-        self._merged: Window | None = None
+        self._merged: PointRange | None = None
         self._ceiling = -1
         self._abandoned: tuple[Branch, ...] = ()
         self._restarts: tuple[int, ...] = ()
@@ -45,7 +45,7 @@ class Curve:
         self._merged, self._state = merged, state
         return Series(self._tag, *merged.arrays, self._abandoned, self._restarts)
 
-    def _append(self, columns: list[Column | None], state: list[_State]) -> Window | None:
+    def _append(self, columns: list[TagColumn | None], state: list[_State]) -> PointRange | None:
         """Append the new points of the newest file; None where a full merge is needed."""
         merged = self._merged
         if len(state) != len(self._state) or merged is None:
@@ -67,9 +67,9 @@ class Curve:
             merged.store.append(points)
         if merged.stop + len(points[0]) != merged.store.used:
             return None
-        return Window(merged.store, merged.start, merged.store.used)
+        return PointRange(merged.store, merged.start, merged.store.used)
 
-    def _merge(self, files: list[FilePoints], columns: list[Column | None]) -> Window:
+    def _merge(self, files: list[FilePoints], columns: list[TagColumn | None]) -> PointRange:
         points = joined([column.arrays for column in columns if column])
         steps = points[0]
         kept, left = np.empty(0, np.intp), list[npt.NDArray[np.intp]]()  # places in `points`
@@ -115,11 +115,11 @@ class Curve:
         )
         self._restarts = tuple(restarts)
         _hand_over(columns, order, aside, merged)
-        return Window(merged, 0, merged.used)
+        return PointRange(merged, 0, merged.used)
 
 
 def _hand_over(
-    columns: Sequence[Column | None],
+    columns: Sequence[TagColumn | None],
     order: npt.NDArray[np.intp],
     aside: ColumnStore,
     merged: ColumnStore,
@@ -138,13 +138,13 @@ def _hand_over(
         if len(bounds) > _MOST_WINDOWS:
             continue
         windows = [
-            Window(merged, first - aside.used, last - aside.used)
+            PointRange(merged, first - aside.used, last - aside.used)
             if first >= aside.used
-            else Window(aside, first, last)
+            else PointRange(aside, first, last)
             for first, last in _runs(mine, bounds)
         ]
         if column is holders[-1] and windows[-1].store is not merged:
-            windows.append(Window(merged, merged.used, merged.used))  # where it continues
+            windows.append(PointRange(merged, merged.used, merged.used))  # where it continues
         column.move(windows)
 
 

@@ -15,11 +15,11 @@ SYSTEMD_MARK = "/run/systemd/system"
 def warning() -> str:
     """Why a run started here may end with the session; empty where no reason is known."""
     if os.environ.get("SLURM_JOB_ID"):
-        return f"runs end with the Slurm allocation {os.environ['SLURM_JOB_ID']}."
+        return f"runs stop when Slurm job {os.environ['SLURM_JOB_ID']} ends"
     if kills_at_logout() and not lingers():
-        return "runs end at logout; run `loginctl enable-linger` once to keep them running"
+        return "runs stop at logout; run `loginctl enable-linger` once to keep them running"
     if any(Path(mark).exists() for mark in CONTAINER_MARKS):
-        return "runs end when this container stops"
+        return "runs stop when this container stops"
     return ""
 
 

@@ -44,7 +44,7 @@ class Extension:
 
 _REASONS = {
     "patience": Extension("its metric stopped improving", "stopping.patience", "0"),
-    "budget": Extension("it exceeded its forgetting budget", "forgetting.stop", "false"),
+    "budget": Extension("over its forgetting budget", "forgetting.stop", "false"),
 }
 
 
@@ -82,7 +82,7 @@ def check_extension(job: JobDirectory, changed: Recipe | None) -> None:
     command = f"finetop resume {job.path.name} --set {needed.change}"
     if ended and not (changed is not None and _lifts(ended, before, changed)):
         raise EngineError(
-            f"{job.path.name} ended early: {needed.why}.",
+            f"{job.path.name} stopped early: {needed.why}.",
             _said(job),
             f"To resume anyway: {command}",
         )
@@ -122,8 +122,8 @@ def schedule_note(before: Recipe, changed: Recipe | None) -> str:
     if constant or (old.epochs, old.max_steps) == (new.epochs, new.max_steps):
         return ""
     return (
-        f"The schedule changes: the {new.lr_scheduler_type} learning rate now ends at the new "
-        "last step, so it resumes from a different value."
+        f"The {new.lr_scheduler_type} schedule now ends at the new last step, so the learning rate "
+        "will jump."
     )
 
 

@@ -13,14 +13,18 @@ def launch_training(recipe: TrainRecipe, root: Path) -> JobDirectory:
     """Start a run after its names are resolved: a wrong name fails at once.
 
     Relative paths are written into the run's recipe as absolute ones: it runs in another folder.
-    Raises EngineError, also where the disk cannot hold a single checkpoint.
+    Raises EngineError, also where the model cannot read rows of `data.max_length`, or the disk
+    cannot hold a single checkpoint.
     """
     from engine.checkpoints import checkpoint_list
+    from engine.checkpoints.context import check_length
     from engine.estimates import fit
 
     located = locate(recipe, root)
     runs = [job.path for job in open_store(root).jobs()]
-    fit.check_disk(
-        located.recipe, checkpoint_list.resolve(located.recipe.model.checkpoint, runs), root
+    checkpoint = checkpoint_list.resolve(located.recipe.model.checkpoint, runs)
+    check_length(
+        located.recipe.data.max_length, checkpoint.context_length, checkpoint.position_table
     )
+    fit.check_disk(located.recipe, checkpoint, root)
     return launch.launch(located.recipe, root, parents=located.parents, inputs=located.files)

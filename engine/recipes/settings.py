@@ -13,19 +13,19 @@ from engine.recipes.validation import setting
 class Model:
     checkpoint: str = setting("bundled:demo-base", label="Checkpoint")
     """`bundled:NAME`, `run:ID` or a path."""
-    adapter: str = setting("continue", choices=("continue", "merge"), label="From an adapter")
+    adapter: str = setting("continue", choices=("continue", "merge"), label="Parent adapter")
     """Where the checkpoint is an adapter: train it further, or merge it into its base and begin
     a new one. Full fine-tuning always merges."""
 
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    train: str = setting("bundled:emotion", label="Data set")
+    train: str = setting("bundled:emotion", label="Dataset")
     """`bundled:NAME` or a path to a file or folder of rows."""
     eval: str = setting("", label="Eval rows")
     """A file of held-out rows; empty: the set's own, else a share of the training rows."""
     eval_fraction: float = setting(0.1, ge=0, le=0.9, label="Eval fraction")
-    group: str = setting("", label="Group column")
+    group: str = setting("", label="Split-by column")
     """Rows with the same value here go to the same side of the split."""
     limit: int = setting(0, ge=0, label="Row limit")
     """Rows of each file to use; 0 is all."""
@@ -37,21 +37,21 @@ class Data:
     """What the fields mean, as in `prompt/completion`; empty: found out by their names."""
     columns: dict[str, str] = setting({}, label="Columns")
     """Field of the schema to column of the file, where they are named otherwise."""
-    separator: str = setting("", label="Separator")
+    separator: str = setting("", label="CSV separator")
     """Between the columns of a CSV; empty: found out."""
-    answers: str = setting("chosen", choices=("chosen", "rejected", "both"), label="Answers")
+    answers: str = setting("chosen", choices=("chosen", "rejected", "both"), label="Train on")
     """Of preference pairs, which answers are learned."""
-    label_prompt: str = setting("", label="Label prompt")
+    label_prompt: str = setting("", label="Prompt for labels")
     """How a text with a label becomes an instruction: `{text}` and `{labels}` are filled in;
     empty: the usual words."""
-    template: str = setting("", label="Template")
+    template: str = setting("", label="Chat template")
     """`chat`, `instruct`, `chatml`, `raw`, or a Jinja file; empty: the checkpoint's own chat
     template, else `instruct`."""
     system: str = setting("", label="System prompt")
     """For rows that bring none."""
     max_length: int = setting(256, ge=8, le=1_048_576, label="Max length")
     """Tokens of a row."""
-    too_long: str = setting("truncate", choices=("truncate", "drop"), label="Too long")
+    too_long: str = setting("truncate", choices=("truncate", "drop"), label="Overlong rows")
     """What happens to a longer row; either way it is counted."""
 
 
@@ -83,14 +83,14 @@ class Training:
     """Optimiser steps; 0 leaves it to the epochs."""
     batch_size: int = setting(16, ge=1, le=65_536, label="Batch size")
     """Rows of one forward pass."""
-    gradient_accumulation_steps: int = setting(1, ge=1, le=65_536, label="Accumulation")
+    gradient_accumulation_steps: int = setting(1, ge=1, le=65_536, label="Grad accumulation")
     """Forward passes of one optimiser step."""
     packing: bool = setting(False, label="Packing")
     """Rows are laid end to end in passes of batch_size × max_length tokens at most, without
     seeing each other."""
     group_by_length: bool = setting(False, label="Group by length")
     """Batches of rows of like length: less padding."""
-    gradient_checkpointing: bool = setting(False, label="Checkpointing")
+    gradient_checkpointing: bool = setting(False, label="Grad checkpointing")
     """Activations are computed again in the backward pass: less memory, more time."""
     lr_scheduler_type: str = setting(
         "linear",
@@ -108,11 +108,11 @@ class Training:
     """0 clips nothing."""
     dtype: str = setting("auto", choices=("auto", "float32", "bfloat16", "float16"), label="Dtype")
     seed: int = setting(7, ge=0, le=2**32 - 1, label="Seed")
-    evaluations: int = setting(10, ge=0, le=10_000, label="Evaluations")
+    evaluations: int = setting(10, ge=0, le=10_000, label="Evals per run")
     """How often, evenly spread, the held-out rows are measured; 0 is only at the end."""
-    saves: int = setting(5, ge=0, le=10_000, label="Saves")
+    saves: int = setting(5, ge=0, le=10_000, label="Saves per run")
     """How often, evenly spread, a checkpoint is kept for resuming; 0 is only at a stop."""
-    save_total_limit: int = setting(2, ge=1, le=1000, label="Keep")
+    save_total_limit: int = setting(2, ge=1, le=1000, label="Save total limit")
     """Checkpoints kept; older ones are removed, the best one never."""
 
 
@@ -125,7 +125,7 @@ class Stopping:
     """Evaluations without improvement after which the run ends early; 0: it never does."""
     min_delta: float = setting(0.0, ge=0, label="Min improvement")
     """In the metric's own unit; less counts as none."""
-    result: str = setting("auto", choices=("auto", "last", "best"), label="Result")
+    result: str = setting("auto", choices=("auto", "last", "best"), label="Final weights")
     """Which weights the run leaves; `auto`: the best where there is patience, else the last."""
 
 
@@ -134,17 +134,17 @@ class Replay:
     data: str = setting("", label="Replay data")
     """Other rows to mix in: a data set as `data.train`, or `run:ID` of a job of answers that the
     base itself gave."""
-    share: float = setting(0.1, ge=0, le=0.9, label="Replay fraction")
+    share: float = setting(0.1, ge=0, le=0.9, label="Replay share")
     """Of the rows of an epoch; without replay data it says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    count: int = setting(3, ge=0, le=64, label="Samples")
+    count: int = setting(3, ge=0, le=64, label="Prompt count")
     """Prompts that are answered at each evaluation; 0: none."""
     prompts: str = setting("", label="Sample prompts")
     """A file of prompts or `bundled:NAME`; empty: those of the first held-out rows."""
-    max_new_tokens: int = setting(48, ge=1, le=4096, label="Sample length")
+    max_new_tokens: int = setting(48, ge=1, le=4096, label="Max new tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ class Forgetting:
 
 @dataclass(frozen=True, slots=True)
 class Decode:
-    max_new_tokens: int = setting(128, ge=1, le=65_536, label="Length")
+    max_new_tokens: int = setting(128, ge=1, le=65_536, label="Max new tokens")
     temperature: float = setting(0.0, ge=0, le=10, label="Temperature")
     """0 is greedy."""
     top_p: float = setting(1.0, gt=0, le=1, label="Top p")

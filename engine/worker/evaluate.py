@@ -76,7 +76,7 @@ def run(attempt: Attempt) -> str:
             result["choices"] = measure_labels(loaded_arm, examples, tally.tick)
         if open_prompts:
             tally.begin(f"{arm.name}: open prompts", len(open_prompts))
-            open_ids = [loaded_arm.prompt(prompt.messages) for prompt in open_prompts]
+            open_ids = [loaded_arm.prompt(one.messages, one.id) for one in open_prompts]
             answers = answer_all(loaded_arm, open_ids, recipe.decode, ROWS, tally.tick)
             result["answers"] = {
                 one.id: text for one, text in zip(open_prompts, answers, strict=True)
@@ -149,10 +149,13 @@ def measure_labels(
             f"A labelled data set has at most {MOST_LABELS} labels.",
         )
     conversations = [example.messages[:-1] for example in examples]
+    prompts = [
+        loaded_arm.prompt(messages, example.source)
+        for messages, example in zip(conversations, examples, strict=True)
+    ]
     scored = label_scores(loaded_arm, conversations, labels, tick)
     # A diverged model finds no label likely, and not the first of them all.
     likely = ["" if any(map(math.isnan, row)) else labels[row.index(max(row))] for row in scored]
-    prompts = [loaded_arm.prompt(messages) for messages in conversations]
     answers = answer_all(
         loaded_arm,
         prompts,

@@ -20,13 +20,13 @@ from engine.recipes.recipe import GenerateRecipe
 from engine.recipes.settings import Decode as Decoding
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.inference.batch import ROWS, PromptBatch
-from engine.worker.inference.decoding import Answers
+from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.endpoint_replies import EndpointGone
 from engine.worker.inference.models import ModelCache
 from engine.worker.model.loading import pick_device
 from engine.worker.model.locate import ArmWeights, locate
 
-__all__ = ["Answers", "Decoding", "run"]
+__all__ = ["BatchDecoder", "Decoding", "run"]
 
 _PAUSE = 0.02
 """Seconds between two looks at what an endpoint says."""

@@ -13,7 +13,7 @@ from transformers import PrinterCallback
 import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine import atomic
 from engine.worker.attempt import Attempt, Stopped
-from engine.worker.model.saving import save_template
+from engine.worker.model.saving import drop_unreadable_pad, save_template
 from engine.worker.training import checkpoints, eval_samples
 from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.eval_history import History
@@ -118,6 +118,7 @@ def _save_result(setup: TrainingSetup) -> None:
     final: Path = attempt.directory.adapter if is_lora else attempt.directory.model
     aside = final.with_name(f".{final.name}")
     shutil.rmtree(aside, ignore_errors=True)
+    drop_unreadable_pad(model)
     if is_lora:
         # PEFT would else ask the hub whether the vocabulary was resized.
         model.save_pretrained(str(aside), save_embedding_layers=False)

@@ -82,7 +82,7 @@ def as_we_do(base: Path, adapter: Path, prompts: Sequence[str]) -> dict[str, Any
     from engine.compare.prompts import Prompt
     from engine.recipes.settings import Decode
     from engine.worker.inference.batch import ROWS, PromptBatch
-    from engine.worker.inference.decoding import Answers
+    from engine.worker.inference.decoding import BatchDecoder
     from engine.worker.inference.models import ModelCache
     from engine.worker.model.locate import ArmWeights
 
@@ -97,7 +97,9 @@ def as_we_do(base: Path, adapter: Path, prompts: Sequence[str]) -> dict[str, Any
     loaded = time.perf_counter() - loading
     for loaded_arm in loaded_arms:
         assert loaded_arm is not None, "there is room for both"
-        Answers(loaded_arm, [loaded_arm.prompt([Message("user", prompts[0])])], Decode()).step()
+        BatchDecoder(
+            loaded_arm, [loaded_arm.prompt([Message("user", prompts[0])])], Decode()
+        ).step()
     memory = settled() - before
     asked = [Prompt(str(at), (Message("user", text),)) for at, text in enumerate(prompts)]
     began = time.perf_counter()

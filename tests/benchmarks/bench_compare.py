@@ -29,7 +29,7 @@ from engine.compare.arms import Arm, format_arm
 from engine.compare.samples import Sample
 from engine.recipes.settings import Decode
 from engine.worker.inference.batch import ROWS, PromptBatch
-from engine.worker.inference.decoding import Answers
+from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import LoadedArm, ModelCache
 from engine.worker.inference.token_shift import measure_shift
 from engine.worker.model.locate import ArmWeights
@@ -223,7 +223,7 @@ def _shifts(effort: Effort, folder: Path) -> list[str]:
 
 
 def _answer(loaded_arm: LoadedArm, messages: Any, decode: Decode) -> Sample:
-    answers = Answers(loaded_arm, [loaded_arm.prompt(messages)], decode)
+    answers = BatchDecoder(loaded_arm, [loaded_arm.prompt(messages)], decode)
     while not answers.done:
         answers.step()
     return answers.sample(0, "", messages, loaded_arm.arm.name)

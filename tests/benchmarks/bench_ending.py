@@ -21,7 +21,7 @@ from engine.data import rows
 from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Decode
-from engine.worker.inference.decoding import Answers
+from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import ModelCache
 from engine.worker.model.locate import locate
 from tests.benchmarks.results import Outcome, Row
@@ -67,7 +67,7 @@ def measure(changes: Sequence[str], prompts: int, folder: Path) -> Ending:
     assert loaded_arm is not None
     held_out = rows.read(bundled.DATA / "emotion" / "eval.jsonl", limit=prompts).examples
     asked = [loaded_arm.prompt(example.messages[:-1]) for example in held_out]
-    answers = Answers(loaded_arm, asked, Decode(max_new_tokens=LIMIT))
+    answers = BatchDecoder(loaded_arm, asked, Decode(max_new_tokens=LIMIT))
     while not answers.done:
         answers.step()
     return Ending(

@@ -23,6 +23,7 @@ import torch
 from transformers import Trainer, TrainerCallback, set_seed
 
 from engine.bundled import BASE
+from engine.checkpoints import config_json
 from engine.events.log_dir import LogDir
 from engine.events.series import Series
 from engine.jobs import devices, directory
@@ -129,7 +130,8 @@ def train_ours(work: Work) -> Speed:
     curves, tokenizer = EventWriter(job.events, 1, 1), loading.load_tokenizer(BASE)
     callback = TrainingCallback(attempt, work.recipe, History())
     setup = TrainingSetup(
-        attempt, work.recipe, work.device, work.formats, find_stage(work.recipe, []), tokenizer,
+        attempt, work.recipe, work.device, work.formats, find_stage(work.recipe, []),
+        config_json.read_json(BASE / "config.json"), tokenizer,
         choose_template(tokenizer), PreparedDataset(list(work.rows), [], []), None, work.model(),
     )  # fmt: skip
     trainer, _ = token_trainer(setup, curves, callback)

@@ -39,7 +39,7 @@ def test_agrees_with_the_library_that_wrote_it(tmp_path: Path) -> None:
     numpy = pytest.importorskip("numpy")
     path = tmp_path / "model.safetensors"
     library.save_file({"a": numpy.zeros((3, 5)), "b": numpy.zeros((0, 4), "int8")}, path)
-    assert read_header(path) == safetensors_header.Header(2, 15, {"F64": 15, "I8": 0})
+    assert read_header(path) == safetensors_header.SafetensorsHeader(2, 15, {"F64": 15, "I8": 0})
 
 
 def test_two_numbers_to_a_byte_in_4_bit(tmp_path: Path) -> None:

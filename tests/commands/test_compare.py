@@ -96,7 +96,7 @@ def test_votes_of_all_judges(
     assert "preferred in 1 of 1, 100%" in text
     assert "undecided: needs about" in text
     assert "ana: preferred in 1 of 1" in text
-    assert "judges agree on 0 of 1" in text
+    assert "voters agree on 0 of 1" in text
     assert finetop(root, "votes", "answers", "--json") == 0
     table = json.loads(capsys.readouterr().out)
     assert (table["all"]["wins"], table["all"]["ties"], table["agreement"]) == (1, 1, [0, 1])

@@ -10,7 +10,7 @@ import pytest
 from engine.worker.companion.handlers import Handlers
 from tests.worker.tiny import save_checkpoint
 from tui import cli
-from tui.commands.data_report import Page
+from tui.commands.data_report import ReportStyle
 from tui.glyphs import ASCII, UNICODE
 
 EVIL = "\x1b]0;owned\x07[/red] \u202eabc"
@@ -105,20 +105,20 @@ def test_lines_keep_to_the_width_and_say_learned_without_colour(
     base: str, rows: str, width: int, glyphs: Any
 ) -> None:
     report = report_of(base, rows, max_length=90)
-    lines = list(Page(glyphs, width, coloured=False).write(report))
+    lines = list(ReportStyle(glyphs, width, coloured=False).write(report))
     # One word can be longer than a narrow line; the text of a row never is.
     assert max(map(len, lines)) <= max(width, 110)
     text = "\n".join(lines)
     opening, closing = ("<<", ">>") if glyphs is ASCII else ("‹", "›")
     assert f"{opening}joy <|im_end|>{closing}" in text
     assert not glyphs.is_ascii or not any(mark in text for mark in "‹›⏎█")
-    coloured = "\n".join(Page(glyphs, width, coloured=True).write(report))
+    coloured = "\n".join(ReportStyle(glyphs, width, coloured=True).write(report))
     assert re.sub("\x1b\\[[0-9;]*m", "", coloured) == text, "colour adds nothing but itself"
     assert coloured.count("\x1b[0m") == len(re.findall("\x1b\\[[1-9][0-9;]*m", coloured))
 
 
 def test_a_row_under_each_template_is_named_with_its_hash(base: str, rows: str) -> None:
     report = report_of(base, rows)
-    text = "\n".join(Page(UNICODE, 80, coloured=False).write(report))
+    text = "\n".join(ReportStyle(UNICODE, 80, coloured=False).write(report))
     for shown in report["templates"]:
         assert f"{shown['template']['name']} {shown['template']['hash'][:12]}" in text

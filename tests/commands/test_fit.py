@@ -29,7 +29,7 @@ def test_it_says_what_is_needed_and_what_is_free(
     for part in ("weights", "gradients", "optimiser", "activations", "logits", "on disk"):
         assert f"\n{part}" in said
     assert "2,422,848 parameters, 138,240 trainable (5.7%)" in said
-    assert "compute in float32, weights in float32\n" in said
+    assert "compute and weights: fp32\n" in said
     assert "may not fit" not in said
 
 
@@ -128,12 +128,12 @@ def test_rows_are_measured_where_asked(root: Path, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("device", "changes", "words"),
     [
-        ("cpu", (), "compute in float32, weights in float32"),
-        ("cuda", (), "compute in bfloat16, or float16 on GPUs without it, weights too"),
+        ("cpu", (), "compute and weights: fp32"),
+        ("cuda", (), "compute and weights: bf16 (fp16 if unsupported)"),
         ("cuda", ("method.kind=full", "training.dtype=float16"),
-         "compute in float16, weights in float32"),
+         "compute: fp16, weights: fp32"),
         ("cuda", ("method.quantize=4bit", "training.dtype=bfloat16"),
-         "compute in bfloat16, weights in 4 bits"),
+         "compute: bf16, weights: 4 bits"),
     ],
 )  # fmt: skip
 def test_the_number_formats_follow_a_rule_that_is_said(

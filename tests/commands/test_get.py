@@ -178,7 +178,7 @@ def test_a_hub_that_stays_busy_or_sends_too_much_is_given_up(
     with pytest.raises(JobFailed, match="sends more"):
         transfer.bring(file, url, {})
     transfer.halted = True
-    with pytest.raises(JobFailed, match="was ended"):
+    with pytest.raises(JobFailed, match="was stopped"):
         transfer.bring(file, url, {})
     assert not (tmp_path / file.blob).exists()
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.data.delimited import LONGEST_CELL, find_separator
+from engine.data.delimited import LONGEST_CELL
+from engine.data.dialects import find_separator
 from engine.data.rows import Message, read
 from engine.errors import EngineError
 from engine.recipes.settings import Data

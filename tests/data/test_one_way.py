@@ -7,7 +7,7 @@ from pathlib import Path
 import engine.data
 
 STEPS = ("rows", "parse", "labels", "preferences", "messages", "columns", "schemas", "formats",
-         "delimited", "json_array", "plain_text", "raw_row")  # fmt: skip
+         "delimited", "dialects", "json_array", "json_lines", "plain_text", "raw_row")  # fmt: skip
 FOLDER = Path(engine.data.__file__).parent
 
 

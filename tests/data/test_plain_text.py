@@ -1,4 +1,5 @@
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,7 @@ def test_a_table_can_be_read_as_text(tmp_path: Path) -> None:
 def test_nothing_but_white_space_and_marks_is_lost(content: str, room: int) -> None:
     found = texts(content, room)
     assert all(text and len(text) <= -(-room // LETTERS) * LETTERS for _, text in found)
-    assert "".join("".join(text.split()) for _, text in found) == "".join(
-        content.replace("\f", "").removeprefix("\ufeff").split()
-    )
+    # Of a line that begins with several byte order marks the first is one.
+    kept = re.sub("(?m)^\ufeff", "", content).replace("\f", "")
+    assert "".join("".join(text.split()) for _, text in found) == "".join(kept.split())
     assert [line for line, _ in found] == sorted(line for line, _ in found)

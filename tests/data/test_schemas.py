@@ -87,7 +87,7 @@ def test_a_pair_without_its_rejected_answer_still_teaches_the_chosen_one(tmp_pat
             "'chosen': two Assistant messages in a row",
         ),
         ("\n\nHuman: a\n\nAssistant: ", "'chosen': message 2 (Assistant) is empty"),
-        (5, "field 'chosen' must be text, not a number"),
+        (5.5, "field 'chosen' must be text, not a number"),
         (turns(USER), "no answer to train on"),
     ],
 )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.events.columns import FilePoints
 from engine.events.log_dir import LogDir
-from engine.events.merge import Curve
+from engine.events.merge import MergedSeries
 from engine.events.scalars import Points, Purge
 from tests.events.encoding import event, event_file, record, session_start, simple, version
 
@@ -78,7 +78,7 @@ APPENDS = st.lists(
 @given(APPENDS)
 def test_any_appends_to_any_files(appends: list[tuple[int, list[int] | int]]) -> None:
     files, plain = [FilePoints() for _ in range(3)], [list[Item]() for _ in range(3)]
-    curve, value = Curve("a"), 0
+    curve, value = MergedSeries("a"), 0
     for number, given_ in appends:
         items: list[Item] = []
         for step in given_ if isinstance(given_, list) else []:

@@ -70,9 +70,9 @@ def test_a_container_and_an_allocation_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "container").touch()
-    assert logout.warning() == "runs end when this container stops"
+    assert logout.warning() == "runs stop when this container stops"
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
-    assert logout.warning() == "runs end with the Slurm allocation 4711."
+    assert logout.warning() == "runs stop when Slurm job 4711 ends"
 
 
 def test_a_launch_goes_through_the_scope_and_the_worker_says_what_it_ends_with(

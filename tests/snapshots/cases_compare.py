@@ -68,7 +68,7 @@ async def compare(recorder: Recorder) -> None:
         recorder.companion.held = False
         await recorder.shoot("compare", "look at it.", "and it is blue.", without="esc cancel")
         await recorder.press("d")
-        await recorder.shoot("compare-words", "⟦", "only base")
+        await recorder.shoot("compare-words", "⟦", "only in base")
         await recorder.press("d", "t")
         await recorder.shoot("compare-shift", "unshifted", "token 1/9")
         await recorder.press("right_square_bracket")
@@ -147,7 +147,7 @@ async def arms(recorder: Recorder) -> None:
         await recorder.press("down", "enter")
         await recorder.shoot("arm-form-field", without="searching for models")
         write(recorder, name="half", strength="7")
-        await recorder.shoot("arm-form-wrong", "not between 0 and 1.5")
+        await recorder.shoot("arm-form-wrong", "must be 0 to 1.5")
         write(recorder, strength="0.5")
         await recorder.reach(ArmsWindow, "ctrl+s")
         await recorder.press("s", *"strict or free")

@@ -35,7 +35,7 @@ class Refusing(Actions):
         raise EngineError("No room.", "runs: the disk is full", "Free some space.")
 
     def warning(self) -> str:
-        return "runs end with the Slurm allocation 7."
+        return "runs stop when Slurm job 7 ends"
 
 
 async def open_launch(recorder: Recorder) -> None:

@@ -79,7 +79,7 @@ async def logs(recorder: Recorder) -> None:
         await open_logs(recorder)
         await recorder.shoot("logs")
         await recorder.press("end")
-        await recorder.shoot("logs-of-a-job", "tuned job")
+        await recorder.shoot("logs-of-a-job", "tuned · job")
         await recorder.press("home", "down", "space", "down", "p")
         await recorder.shoot("logs-marked", "2 marked")
         await recorder.reach(PickWindow, "t")
@@ -92,7 +92,7 @@ async def logs(recorder: Recorder) -> None:
         await recorder.shoot("logs-pick-group", "lr")
         await recorder.press("down")
         await recorder.reach(RunListPage, "enter")
-        await recorder.shoot("logs-grouped", "lr 0.001 (1)")
+        await recorder.shoot("logs-grouped", "lr = 0.001 (1)")
 
 
 @case(
@@ -166,7 +166,7 @@ async def logs_watch(recorder: Recorder) -> None:
         await recorder.reach(RunListPage, "1")
         await recorder.press("end")
         await recorder.reach(WatchPage, "enter")
-        await recorder.shoot("logs-watch-job", "failed at 12", "tuned")
+        await recorder.shoot("logs-watch-job", "failed at step 12", "tuned")
         await recorder.reach(RunListPage, "1")
         await recorder.press("home")
         await recorder.reach(WatchPage, "enter")

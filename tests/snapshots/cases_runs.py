@@ -17,7 +17,7 @@ from tui.widgets.table import Table
 
 async def open_runs(recorder: Recorder) -> None:
     """The list is whole, with its small curves: what is opened next is built from all of it."""
-    await recorder.see("live", "measured", "answers", "9 runs here")
+    await recorder.see("live", "measured", "answers", "9 runs")
     await recorder.settle()
 
 
@@ -69,7 +69,7 @@ async def runs_filtered(recorder: Recorder) -> None:
         await recorder.press("slash")
         await recorder.shoot("runs-filter-empty", "state:running")
         await recorder.press(*"(name:lora or")
-        await recorder.shoot("runs-filter-wrong", "expected a filter here")
+        await recorder.shoot("runs-filter-wrong", "a term is missing at the end")
         await recorder.press(*" state:failed)")
         await recorder.shoot("runs-filtered", "emotion-lora", "bad-lr", without="live")
         await recorder.press("enter")
@@ -124,14 +124,12 @@ async def runs_windows(recorder: Recorder) -> None:
         await recorder.shoot("runs-note", "the best so far", "paper, lora")
         await recorder.press("escape")
         await recorder.reach(RemoveWindow, "D")
-        await recorder.shoot(
-            "runs-remove", "Permanently delete emotion-lora?", "1 run depends on it"
-        )
+        await recorder.shoot("runs-remove", "Permanently delete emotion-lora?", "1 dependent run")
         await recorder.press(*"other", "enter")
         await recorder.shoot("runs-remove-refused", "The name does not match")
         await recorder.press("escape")
         await recorder.reach(MoreWindow, "r")
-        await recorder.shoot("runs-more", "New total:")
+        await recorder.shoot("runs-more", "New total epochs:")
         await recorder.press("escape", "space")
         await choose(recorder, "bad-lr")
         await recorder.reach(DifferenceWindow, "d")
@@ -139,8 +137,8 @@ async def runs_windows(recorder: Recorder) -> None:
         await recorder.press("escape")
         await choose(recorder, "lost")
         await recorder.reach(ConfirmDialog, "r")
-        await recorder.shoot("runs-adopt", "Adopt lost")
+        await recorder.shoot("runs-adopt", "Resume lost")
         await recorder.press("n")
         await choose(recorder, "measured")
         await recorder.reach(ConfirmDialog, "r")
-        await recorder.shoot("runs-further", "measured ended early")
+        await recorder.shoot("runs-further", "measured stopped early")

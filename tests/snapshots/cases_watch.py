@@ -30,7 +30,7 @@ async def watch(recorder: Recorder) -> None:
     write_runs()
     async with recorder.finetop():
         await open_watch(recorder)
-        await recorder.shoot("watch", "step 40/100", "◆", "now, step 40")
+        await recorder.shoot("watch", "step 40/100", "◆", "newest, step 40")
         await recorder.press("H")
         await recorder.shoot("watch-cursor", "before", without=" step 40  train")
         await recorder.press("escape", "n", "less_than_sign")
@@ -65,7 +65,7 @@ async def watch_looks(recorder: Recorder) -> None:
         await open_watch(recorder)
         await recorder.see("◆")
         await recorder.press("enter")
-        await recorder.shoot("watch-full-screen", "loss", without="now, step 40")
+        await recorder.shoot("watch-full-screen", "loss", without="newest, step 40")
         await recorder.press("plus", "y")
         await recorder.shoot("watch-smoothed-log", "log", *wide("smoothed 0.8"))
         await recorder.press("minus", "y", "x", "x")
@@ -100,7 +100,7 @@ async def watch_chosen(recorder: Recorder) -> None:
         await open_watch(recorder)
         await recorder.see("◆")
         await recorder.press("slash", *"(norm or")
-        await recorder.shoot("watch-filter-wrong", "filter: expected a filter here")
+        await recorder.shoot("watch-filter-wrong", "filter: a term is missing at the end")
         await recorder.press(*" epoch)", "enter")
         await recorder.shoot("watch-filtered", "gradient norm")
         await recorder.press("escape")
@@ -132,11 +132,11 @@ async def watch_states(recorder: Recorder) -> None:
     write_runs()
     async with recorder.finetop():
         await open_watch(recorder, "bad-lr")
-        await recorder.shoot("watch-failed", "failed at 20", "Lower the learning rate.")
+        await recorder.shoot("watch-failed", "failed at step 20", "Lower the learning rate.")
         for name, run, texts in (
             ("watch-queued", "waiting", ("queued #1",)),
-            ("watch-lost", "lost", ("lost at 30",)),
-            ("watch-over-budget", "measured", ("over the budget", "now, step 60")),
+            ("watch-lost", "lost", ("lost at step 30",)),
+            ("watch-over-budget", "measured", ("over budget", "newest, step 60")),
         ):
             await recorder.press("1")
             await choose(recorder, run)
@@ -167,7 +167,7 @@ async def watch_given(recorder: Recorder) -> None:
         await recorder.shoot("watch-export-points", "Export all points of all tags of live")
         await recorder.press("escape")
         await recorder.reach(Copied, "Y")
-        await recorder.shoot("watch-copied", "copied if the terminal")
+        await recorder.shoot("watch-copied", "copied, if the terminal")
         await recorder.press("escape")
         recorder.monkeypatch.setattr(recorder.app.actions, "stop", lambda path, how: None)
         await recorder.press("s")

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from engine.compare.token_shift import Candidate, Shift, ShiftedToken, to_table
 from engine.errors import EngineError
 
-OTHER_TOKENIZERS = EngineError("These two arms have different tokenizers.", "base and tuned")
+OTHER_TOKENIZERS = EngineError("base and tuned have different tokenizers.", "")
 
 
 class FakeLast:

@@ -173,12 +173,13 @@ def report_of(question: str, answer: str, **changes: Any) -> dict[str, Any]:
     none = {"rows": 0, "example": ""}
     template = {"name": "chat", "hash": "abc", "system": "", "notes": []}
     other = {"template": template | {"name": "raw", "hash": "def"}} | row
-    refused = {"template": {"name": "chatml", "system": ""}, "reason": "no such marks"}
+    refused = {"template": {"name": "chatml", "system": ""}, "reason": "tokens not in vocab"}
     return {
         "data": {"schema": "instruction/output", "rows": 9, "looked_at": 9},
         "sides": {"train": 9, "eval": 0, "duplicates": 0, "leaked": 0, "asked": 0},
         "rejected": 0,
         "rejects": [],
+        "notes": [],
         "template": template,
         "rows": [row],
         "replay": None,

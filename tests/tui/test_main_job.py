@@ -86,5 +86,6 @@ def _step(job: JobDirectory) -> int:
 
 
 def _words(terminal: Terminal) -> list[int]:
-    """How many words each answer has, as its pane says once it has ended."""
-    return [int(found) for found in re.findall(r"(\d+) words?\b.*?ended", terminal.text())]
+    """How many words each answer has, as its pane says once it is complete or truncated."""
+    counts = re.findall(r"(\d+) words?\b[^\n]*?(?:complete|truncated)", terminal.text())
+    return [int(count) for count in counts]

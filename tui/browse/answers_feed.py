@@ -25,7 +25,7 @@ POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answers:
+class JobAnswers:
     """What there is of a job by now, and the two arms that are looked at."""
 
     arms: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class Answers:
 class AnswersRead(Message):
     """There is more, or other arms are looked at; carries everything."""
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: JobAnswers) -> None:
         super().__init__()
         self.answers = answers
 
@@ -117,7 +117,7 @@ class AnswersFeed:
                     self._post(OperationFailed(error))
             self._due.wait(POLL_SECONDS)
 
-    def _answers(self, collection: Collection, recipe_arms: list[str]) -> Answers:
+    def _answers(self, collection: Collection, recipe_arms: list[str]) -> JobAnswers:
         place = {arm: at for at, arm in reversed([*enumerate(recipe_arms)])}
         arms = sorted(collection.arms, key=lambda arm: place.get(arm, len(recipe_arms)))
         if self._arms is None or not {*self._arms} <= {*arms}:
@@ -130,7 +130,7 @@ class AnswersFeed:
         problems = [one_line(collection.problem)] if collection.problem else []
         if collection.passed_over:
             problems.append(f"{collection.passed_over:,} lines without an answer were skipped")
-        return Answers(
+        return JobAnswers(
             tuple(arms),
             {arm: one_line(name) for arm, name in names(arms).items()},
             left,

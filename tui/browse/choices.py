@@ -6,7 +6,7 @@ Pure: the page shows them in a window, and takes the key of what is chosen.
 from dataclasses import replace
 
 from engine.compare.metrics import MEASURES
-from tui.browse.answers_feed import Answers
+from tui.browse.answers_feed import JobAnswers
 from tui.browse.pair_list import (
     COMMON,
     SHOWN,
@@ -20,7 +20,7 @@ from tui.screens.pick_window import PickOption
 ALL_SKILLS = "*"
 
 
-def shown_options(answers: Answers, selection: PairSelection) -> list[PickOption]:
+def shown_options(answers: JobAnswers, selection: PairSelection) -> list[PickOption]:
     """The filters; keys are of SHOWN."""
     options = []
     for shown in SHOWN:
@@ -30,7 +30,7 @@ def shown_options(answers: Answers, selection: PairSelection) -> list[PickOption
     return options
 
 
-def skill_options(answers: Answers) -> list[PickOption]:
+def skill_options(answers: JobAnswers) -> list[PickOption]:
     """All skills together, then each; keys are those of `skill_key`."""
     options = [PickOption(ALL_SKILLS, "all", _count_pairs(len(answers.pairs)))]
     options += [
@@ -50,7 +50,7 @@ def skill_of(key: str) -> str | None:
     return None if key == ALL_SKILLS else key[1:]
 
 
-def sort_options(answers: Answers) -> list[PickOption]:
+def sort_options(answers: JobAnswers) -> list[PickOption]:
     """As they were asked, by words in common, and by each measure that these answers have."""
     known = {name for pair in answers.pairs for name in pair.left_numbers}
     return [
@@ -64,7 +64,7 @@ def sort_options(answers: Answers) -> list[PickOption]:
     ]
 
 
-def arm_options(answers: Answers, between: str) -> list[PickOption]:
+def arm_options(answers: JobAnswers, between: str) -> list[PickOption]:
     """Every two arms, either way round; keys are those of `arms_key`."""
     return [
         PickOption(
@@ -76,12 +76,12 @@ def arm_options(answers: Answers, between: str) -> list[PickOption]:
     ]
 
 
-def arms_key(answers: Answers, left: str, right: str) -> str:
+def arms_key(answers: JobAnswers, left: str, right: str) -> str:
     """By their places: an arm's text may hold anything."""
     return f"{answers.arms.index(left)} {answers.arms.index(right)}"
 
 
-def arms_of(answers: Answers, key: str) -> tuple[str, str]:
+def arms_of(answers: JobAnswers, key: str) -> tuple[str, str]:
     """The opposite of `arms_key`."""
     left, right = key.split()
     return answers.arms[int(left)], answers.arms[int(right)]

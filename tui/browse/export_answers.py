@@ -6,13 +6,13 @@ from engine.compare import export, votes
 from engine.compare.answer_pairs import of_job
 from engine.jobs.directory import JobDirectory
 from engine.text import one_line
-from tui.browse.answers_feed import Answers
+from tui.browse.answers_feed import JobAnswers
 
 COMPARATOR = ".json"
 """LLM Comparator's, which shows two arms."""
 
 
-def export_answers(folder: Path, answers: Answers, path: Path) -> str:
+def export_answers(folder: Path, answers: JobAnswers, path: Path) -> str:
     """Write all arms, or the two that are looked at where no more have room; what was done.
 
     Raises EngineError and OSError.

@@ -10,7 +10,7 @@ from engine.compare.metrics import GROUPS
 from engine.compare.paired_stats import Comparison, Kinds, PairedDifference, compare
 from engine.text import one_line
 from tui.background import run_in_background
-from tui.browse.answers_feed import Answers
+from tui.browse.answers_feed import JobAnswers
 from tui.browse.result_lines import kinds_line, span, value
 from tui.screens.page import SubPage, bindings_of
 from tui.styled_text import Line, Piece
@@ -30,7 +30,7 @@ class MetricsPage(SubPage):
     name_in_keymap = "metrics"
     initial_focus = "#metrics"
 
-    def __init__(self, answers: Answers, opened: Callable[[str, tuple[str, ...]], None]) -> None:
+    def __init__(self, answers: JobAnswers, opened: Callable[[str, tuple[str, ...]], None]) -> None:
         super().__init__()
         self._answers = answers
         self._opened = opened
@@ -160,9 +160,9 @@ class MetricsPage(SubPage):
             (answers.names[answers.right], "tuned"),
         ]
         if self._alone:
-            head.append((f"{between}{one_line(answers.pairs[0].id)} alone", ""))
+            head.append((f"{between}prompt {one_line(answers.pairs[0].id)} only", ""))
         elif comparison is not None:
-            head.append((f"{between}{comparison.prompts:,} prompts answered by both arms", ""))
+            head.append((f"{between}{comparison.prompts:,} pairs", ""))
             head.append((f"{between}{comparison.same:,} identical", "dim"))
         self.query_one("#headline", Lines).show(head)
         self.query_one("#measure", Lines).show(self._about())
@@ -170,8 +170,8 @@ class MetricsPage(SubPage):
             ""
             if self._alone
             else (
-                f" {self.glyphs.rising}{self.glyphs.falling} the interval excludes 0; expect "
-                "1 in 20 by chance"
+                f" {self.glyphs.rising}{self.glyphs.falling} the interval excludes 0 "
+                "(1 metric in 20 by chance)"
             )
         )
         self.query_one("#caution", Lines).show([(caution, "dim")])
@@ -190,12 +190,13 @@ class MetricsPage(SubPage):
             and not chosen.differs
         ):
             facts.insert(0, f"smallest change this n detects: {value(chosen.detectable)}")
-        facts.insert(0, f"differing pairs: {len(chosen.drivers):,}")
+        count = len(chosen.drivers)
+        facts.insert(0, f"{count:,} pair{'s' * (count != 1)} differ{'s' * (count == 1)}")
         return [((between if at else " ") + fact, "" if not at else "dim")
                 for at, fact in enumerate(facts)]  # fmt: skip
 
 
-def compare_arms(answers: Answers) -> Comparison:
+def compare_arms(answers: JobAnswers) -> Comparison:
     """The measures of both arms. Slow: self-BLEU of many answers takes a while."""
     numbers = {}
     for pair in answers.pairs:

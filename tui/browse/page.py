@@ -15,10 +15,10 @@ from engine.compare.answer_pairs import AnswerPair
 from engine.compare.metrics import MEASURES
 from engine.text import one_line
 from tui.browse.answers_feed import (
-    Answers,
     AnswersExported,
     AnswersFeed,
     AnswersRead,
+    JobAnswers,
     OperationFailed,
     WriteQueue,
 )
@@ -71,7 +71,7 @@ class BrowsePage(SubPage):
         super().__init__()
         self._path = path
         self._then = then
-        self._answers = Answers()
+        self._answers = JobAnswers()
         self.selection = PairSelection()
         self._read = False
         self._pairs: list[AnswerPair] = []
@@ -124,7 +124,7 @@ class BrowsePage(SubPage):
             if self.check_action(then, ()):
                 self.call_after_refresh(self.run_action, then)
             else:
-                self.services.notify_user("The answers are identical: nothing to judge.")
+                self.services.notify_user("The answers are identical: nothing to vote on.")
 
     def on_answers_exported(self, event: AnswersExported) -> None:
         self.services.notify_user(event.text)
@@ -151,7 +151,7 @@ class BrowsePage(SubPage):
 
     def label_of(self, key: Key) -> str:
         if key.action == "read":
-            return "list" if self._alone else "read"
+            return "list" if self._alone else "open"
         return super().label_of(key)
 
     @property
@@ -220,7 +220,7 @@ class BrowsePage(SubPage):
             self.select(replace(self.selection, shown=key))
 
         options = shown_options(self._answers, self.selection)
-        pick_option(self.app, "show", options, self.selection.shown, take)
+        pick_option(self.app, "filter", options, self.selection.shown, take)
 
     def action_choose_skill(self) -> None:
         def take(key: str) -> None:
@@ -265,7 +265,7 @@ class BrowsePage(SubPage):
             if text is not None:
                 self._keep_remark(pair.id, replace(remark, note=text))
 
-        title = f"Note on {one_line(pair.id)}; leave empty to remove it"
+        title = "Note on this pair; leave empty to remove the note"
         self.app.push_screen(TextWindow(title, remark.note, "note", LONGEST), take)
 
     def action_numbers(self) -> None:
@@ -297,11 +297,11 @@ class BrowsePage(SubPage):
                     lambda: AnswersExported(export_answers(folder, answers, path))
                 )
 
-        title = "Export to a file; format by suffix: .md .csv .jsonl .html .json"
+        title = "File to export to (.md, .csv, .jsonl, .html or .json)"
         hint = "answers.html; .json is for LLM Comparator"
         self.app.push_screen(TextWindow(title, "", hint), take)
 
-    def _show_metrics(self, answers: Answers) -> None:
+    def _show_metrics(self, answers: JobAnswers) -> None:
         from tui.browse.metrics_page import MetricsPage
 
         self.app.push_screen(MetricsPage(answers, self._show_drivers))
@@ -333,7 +333,7 @@ class BrowsePage(SubPage):
         self.set_class(not wide, "narrow")
         self.query_one("#pairs").display = not self._alone
         least = 16 if wide else 22
-        columns = [Column("prompt", least, 70), Column("common", 6, right=True)]
+        columns = [Column("prompt", least, 70), Column("overlap", 7, right=True)]
         if self.selection.sort and self.selection.sort != COMMON:
             columns.insert(1, Column(self.selection.sort, 12, 16, right=True))
         if len({pair.prompt.skill for pair in self._answers.pairs}) > 1:
@@ -347,7 +347,7 @@ class BrowsePage(SubPage):
         self._pairs = listed(self._answers, self.selection)
         table = self.query_one("#pairs", Table)
         table.empty = self._empty()
-        table.sorted_by = "common" if self.selection.sort == COMMON else self.selection.sort
+        table.sorted_by = "overlap" if self.selection.sort == COMMON else self.selection.sort
         table.descending = self.selection.direction != 2 and self.selection.sort != COMMON
         titles_of_pairs = titles(self._answers.pairs)
         table.show([self._list_row(pair, titles_of_pairs[pair.id]) for pair in self._pairs])
@@ -363,7 +363,7 @@ class BrowsePage(SubPage):
             prompt = (("note ", "warn"), *prompt)
         cells: dict[str, tuple[Piece, ...]] = {
             "prompt": prompt,
-            "common": ((common_of(pair), "dim" if not pair.differs else ""),),
+            "overlap": ((common_of(pair), "dim" if not pair.differs else ""),),
             "skill": ((one_line(pair.prompt.skill), "dim"),),
         }
         columns = self.query_one("#pairs", Table).columns
@@ -398,7 +398,8 @@ class BrowsePage(SubPage):
             return
         between: Piece = (f" {self.glyphs.separator} ", "dim")
         row, answers = self._row, self._answers
-        line: list[Piece] = [(f" {name_of(row) if row else one_line(self._path.name)} ", "strong")]
+        name = name_of(row) if row else one_line(self._path.name)
+        line: list[Piece] = [(f" {name}: ", "strong")]
         if row is not None and row.view.state.alive:
             line += [*progress(row.view, self.glyphs), between]
         elif row is not None:
@@ -419,7 +420,7 @@ class BrowsePage(SubPage):
 
     def _shown_line(self) -> Line:
         selection = self.selection
-        facts = [shown_in_words(self._answers, selection.shown)]
+        facts = [shown_in_words(self._answers, selection.shown)] if selection.shown else []
         if selection.skill is not None:
             facts.append(f"skill {one_line(selection.skill) or 'none'}")
         if self.filter_text:
@@ -429,13 +430,14 @@ class BrowsePage(SubPage):
         elif selection.sort:
             facts.append(f"by {selection.sort}, {DIRECTIONS[selection.direction]} first")
         if selection.chosen is not None:
-            facts.append("largest contribution first, esc show all")
+            order = "" if selection.sort else "largest contribution first, "
+            facts.append(f"{order}esc show all")
         if not self._answers.pairs:
             return []
         between = f" {self.glyphs.separator} "
         count = f"{len(self._pairs)} of {len(self._answers.pairs)}"
         warnings = [(f"{between}! {difference}", "warn") for difference in unlike(self.pair)]
-        return [(f" {count} ", ""), (between.join(facts), "dim"), *warnings]
+        return [(f" {count}", ""), *((between + fact, "dim") for fact in facts), *warnings]
 
     def _show_pair(self) -> None:
         if self.ready:

@@ -12,7 +12,7 @@ from engine.compare.answer_pairs import FILTERS, AnswerPair, lets_through
 from engine.compare.metrics import MEASURES
 from engine.compare.samples import Sample
 from engine.text import clean, one_line
-from tui.browse.answers_feed import Answers
+from tui.browse.answers_feed import JobAnswers
 from tui.browse.result_lines import value
 from tui.screens.answer_side import MOST_CHARACTERS
 from tui.styled_text import Line
@@ -42,7 +42,7 @@ class PairSelection:
     """Only these prompts, where a page has asked for them; in this order unless sorted."""
 
 
-def listed(answers: Answers, selection: PairSelection) -> list[AnswerPair]:
+def listed(answers: JobAnswers, selection: PairSelection) -> list[AnswerPair]:
     """The pairs to show, in order."""
     pairs = [pair for pair in answers.pairs if passes(answers, pair, selection)]
     if not selection.sort:
@@ -61,7 +61,7 @@ def listed(answers: Answers, selection: PairSelection) -> list[AnswerPair]:
     return sorted(pairs, key=place)
 
 
-def passes(answers: Answers, pair: AnswerPair, selection: PairSelection) -> bool:
+def passes(answers: JobAnswers, pair: AnswerPair, selection: PairSelection) -> bool:
     remark = answers.remarks.get(pair.id)
     if selection.shown == BOOKMARKED and not (remark and remark.marked):
         return False
@@ -76,7 +76,7 @@ def passes(answers: Answers, pair: AnswerPair, selection: PairSelection) -> bool
     return not selection.filter_text or selection.filter_text.casefold() in _text(answers, pair)
 
 
-def shown_in_words(answers: Answers, shown: str) -> str:
+def shown_in_words(answers: JobAnswers, shown: str) -> str:
     """What a filter lets through, of the arm by its name."""
     right = answers.names.get(answers.right, "")
     return {
@@ -89,7 +89,7 @@ def shown_in_words(answers: Answers, shown: str) -> str:
     }[shown]
 
 
-def skills(answers: Answers) -> dict[str, int]:
+def skills(answers: JobAnswers) -> dict[str, int]:
     """The skills of the pairs, in their order, and how many each has."""
     return dict(Counter(pair.prompt.skill for pair in answers.pairs))
 
@@ -168,7 +168,7 @@ def prompt_lines(pair: AnswerPair, arms: tuple[str, str], *, reference: bool = T
         lines.append([("reference: ", "dim"), (one_line(pair.prompt.reference), "good")])
     if reference and pair.prompt.checks:
         checks = ", ".join(f"{name} {_spell(value)}" for name, value in pair.prompt.checks.items())
-        lines.append([("checked: ", "dim"), (one_line(checks), "good")])
+        lines.append([("checks: ", "dim"), (one_line(checks), "good")])
     return lines
 
 
@@ -223,7 +223,7 @@ def _spell(value: object) -> str:
     return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
-def _text(answers: Answers, pair: AnswerPair) -> str:
+def _text(answers: JobAnswers, pair: AnswerPair) -> str:
     remark = answers.remarks.get(pair.id)
     prompt = " ".join(message.content for message in pair.left.messages)
     note = remark.note if remark else ""

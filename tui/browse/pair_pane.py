@@ -10,7 +10,7 @@ from engine.compare.answer_pairs import AnswerPair
 from engine.text import clean, one_line
 from engine.word_diff import Change, compare
 from tui.background import run_in_background
-from tui.browse.answers_feed import Answers
+from tui.browse.answers_feed import JobAnswers
 from tui.browse.pair_list import answer_lines, cut_line, facts_of, prompt_lines
 from tui.screens.answer_side import MOST_CHARACTERS
 from tui.screens.diff_lines import diff_lines
@@ -28,7 +28,7 @@ class PairPane(Vertical):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._answers = Answers()
+        self._answers = JobAnswers()
         self._pair: AnswerPair | None = None
         self._sort = ""
         """The measure that the pairs are sorted by, which stands under each answer."""
@@ -48,7 +48,7 @@ class PairPane(Vertical):
                     yield Pager(break_line=flow)
                     yield Lines(classes="line foot")
 
-    def show(self, answers: Answers, pair: AnswerPair | None, sort: str) -> None:
+    def show(self, answers: JobAnswers, pair: AnswerPair | None, sort: str) -> None:
         """Another pair, or the same one with what is new about it; nothing without one."""
         self._answers, self._pair, self._sort = answers, pair, sort
         self._draw()

@@ -38,9 +38,9 @@ class RatingWindow(Window[Ratings | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Table((Column("1 to 5", 12, 20), Column("left", 6), Column("right", 6),
+            yield Table((Column("5 is best", 12, 20), Column("left", 6), Column("right", 6),
                          Column(" ", 20, 44)))  # fmt: skip
-            for keys in ("h l rate left   H L or < > rate right   x clear",
+            for keys in ("h l left -/+   H L or < > right -/+   x clear",
                          "enter save   esc cancel"):  # fmt: skip
                 line = Lines()
                 line.show([(keys, "dim")])

@@ -30,8 +30,8 @@ def span(row: PairedDifference) -> str:
 
 
 def kinds(one: Mapping[str, int], most: int = 3) -> str:
-    """English 8, French 2."""
-    shown = [f"{one_line(name)} {count}" for name, count in list(one.items())[:most]]
+    """English (8), French (2)."""
+    shown = [f"{one_line(name)} ({count})" for name, count in list(one.items())[:most]]
     return ", ".join(shown) or "unknown"
 
 
@@ -41,15 +41,15 @@ def kinds_line(one: Kinds, arrow: str) -> str:
 
 
 def outcome(judges: Mapping[str, Sequence[Vote]], arm: str, against: str) -> list[str]:
-    """What all judges say of `arm` and of the arm that it is judged `against`; the arms by name."""
+    """What all voters say of `arm` and of the arm that it is judged `against`; the arms by name."""
     whole = tally_all(judges, arm, against)
     name, name_against = one_line(arm), one_line(against)
     if not whole.decided and not whole.ties and not whole.both_bad:
         return [f"No votes on {name} and {name_against} yet."]
-    lines = [f"{name} vs {name_against}", f"  {_rate(whole)}", f"  {_deciding(whole)}"]
+    lines = [f"{name} vs {name_against}", f"  {name} {_rate(whole)}", f"  {_deciding(whole)}"]
     same, repeated = whole.consistent
     if repeated:
-        lines.append(f"  repeated pairs: {same} of {repeated} got the same vote again")
+        lines.append(f"  repeated pairs: {same} of {repeated} with the same vote both times")
     else:
         lines.append("  no pair was repeated yet, so consistency is unknown")
     if len(judges) > 1:
@@ -57,7 +57,7 @@ def outcome(judges: Mapping[str, Sequence[Vote]], arm: str, against: str) -> lis
             lines.append(f"  {one_line(judge)}: {_rate(tally(votes, arm, against))}")
         agreed, several = agreement(judges)
         if several:
-            lines.append(f"  judges agree on {agreed} of {several} pairs that more than one judged")
+            lines.append(f"  voters agree on {agreed} of {several} pairs with several voters")
     votes = [
         vote
         for each in judges.values()
@@ -67,7 +67,7 @@ def outcome(judges: Mapping[str, Sequence[Vote]], arm: str, against: str) -> lis
     ours, theirs = mean_ratings(votes, arm), mean_ratings(votes, against)
     for rubric in dict.fromkeys((*ours, *theirs)):
         cells = [
-            f"{rated} {mean:.1f} ({count})"
+            f"{rated} {mean:.1f} (n={count})"
             for rated, ratings in ((name, ours), (name_against, theirs))
             for mean, count in [ratings.get(rubric, (0.0, 0))]
             if count
@@ -82,13 +82,13 @@ def _rate(votes: VoteCounts) -> str:
         return f"no preference: {undecided}"
     return (
         f"preferred in {votes.wins} of {votes.decided}, {votes.rate:.0%} "
-        f"(95% interval {votes.low:.0%} to {votes.high:.0%}); {undecided}"
+        f"(95% CI {votes.low:.0%} to {votes.high:.0%}), {undecided}"
     )
 
 
 def _deciding(votes: VoteCounts) -> str:
     if votes.more_votes is None:
-        return "tied: at this rate more votes would not decide"
+        return "tied: more votes at the same rate would not decide"
     if not votes.more_votes:
         return "decided: the interval excludes 50%"
     more = votes.more_votes

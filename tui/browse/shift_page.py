@@ -12,7 +12,7 @@ from engine.compare.samples import to_table
 from engine.compare.token_shift import Shift, from_table
 from engine.errors import EngineError
 from engine.text import one_line
-from tui.screens.answer_side import Pieces, spans_of
+from tui.screens.answer_side import TokenPieces, spans_of
 from tui.screens.page import SubPage, bindings_of
 from tui.screens.shift_lines import next_shifted, shift_lines, shift_panel
 from tui.styled_text import Line, Piece
@@ -91,7 +91,7 @@ class ShiftPage(SubPage):
             event = await companion.shift(base.arm, tuned.arm, to_table(tuned)).last()
             pieces = await companion.pieces(tuned.arm, list(tuned.output_ids))
             self._shift = from_table(event["shift"])
-            self._pieces = Pieces(answer=spans_of(pieces)).by_token
+            self._pieces = TokenPieces(answer=spans_of(pieces)).by_token
         except EngineError as error:
             self._problem = one_line(" ".join(filter(None, (error.title, error.detail))))
         self._draw()
@@ -101,7 +101,9 @@ class ShiftPage(SubPage):
             return
         left, right = self._names
         head: list[Piece] = [(f" {left[0]}", left[1]), (f" {self.glyphs.arrow} ", "dim"), right]
-        self.query_one("#headline", Lines).show([*head, (f"  {one_line(self._pair.id)}", "dim")])
+        self.query_one("#headline", Lines).show(
+            [*head, (f"  prompt {one_line(self._pair.id)}", "dim")]
+        )
         reader, lines = self.query_one(Pager), self._panel()
         if self._shift is not None:
             reader.show(shift_lines(self._shift, self._cursor, self.glyphs, self._pieces))

@@ -16,7 +16,7 @@ from engine.compare.answer_pairs import AnswerPair
 from engine.compare.samples import Sample
 from engine.compare.votes import Ballot, Choice, Vote, draw, hide_names, named
 from engine.text import one_line
-from tui.browse.answers_feed import Answers, OperationFailed, WriteQueue
+from tui.browse.answers_feed import JobAnswers, OperationFailed, WriteQueue
 from tui.browse.ballots import BallotBox, RubricsChanged, VoteSaveFailed, VotesRead, names_behind
 from tui.browse.pair_list import answer_lines, prompt_lines
 from tui.browse.result_lines import outcome
@@ -35,7 +35,7 @@ class VotePage(SubPage):
     name_in_keymap = "vote"
     initial_focus = "#side-left Pager"
 
-    def __init__(self, path: Path, answers: Answers) -> None:
+    def __init__(self, path: Path, answers: JobAnswers) -> None:
         super().__init__()
         self._answers = answers
         self._pairs = {pair.id: pair for pair in answers.pairs if pair.differs}
@@ -201,7 +201,7 @@ class VotePage(SubPage):
                 self._write_queue.put(lambda: self._ballot_box.open(name))
 
         self.app.push_screen(
-            TextWindow("Name of the judge", self._ballot_box.judge, "name", 40), take
+            TextWindow("Name of the voter", self._ballot_box.judge, "name", 40), take
         )
 
     def action_rubrics(self) -> None:
@@ -209,7 +209,7 @@ class VotePage(SubPage):
             if text is not None:
                 self._write_queue.put(lambda: self._ballot_box.take_rubrics(text))
 
-        title = "Rubrics file, one per line, as name: question. Empty: the bundled rubrics"
+        title = "Rubrics file, each line `name: question`; empty: bundled rubrics"
         self.app.push_screen(TextWindow(title, "", "rubrics.txt"), take)
 
     def _go_on(self) -> None:
@@ -253,15 +253,15 @@ class VotePage(SubPage):
         if not self._opened:
             head.append((" Shuffling pairs...", "dim"))
         elif not self._ballots:
-            head.append((" All answers are identical: nothing to judge.", "warn"))
+            head.append((" All answers are identical: nothing to vote on.", "warn"))
         else:
-            head.append((f" {done} of {len(self._ballots)} pairs judged", "strong"))
-            head.append((f"{between}judge {one_line(self._ballot_box.judge)}", ""))
-            head.append((f"{between}names hidden, sides random", "dim"))
+            head.append((f" {done} of {len(self._ballots)} pairs voted on", "strong"))
+            head.append((f"{between}voter {one_line(self._ballot_box.judge)}", ""))
+            head.append((f"{between}blind: arms hidden, sides random", "dim"))
         self.query_one("#headline", Lines).show(head)
         about: list[Piece] = []
         if self._now is None and self._opened and self._ballots:
-            about.append((" All pairs judged. o shows the results, u undoes the last vote.", ""))
+            about.append((" All pairs voted on. o shows the results, u undoes the last vote.", ""))
         elif self._now is not None:
             facts = []
             if self._now.prompt_id in self._bookmarked:

@@ -17,7 +17,7 @@ _DURATIONS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Axis:
+class AxisRange:
     """The range of one direction; `low` is below `high`, and above 0 where `log`."""
 
     low: float
@@ -60,7 +60,9 @@ class Axis:
         return [(place, f"{place:.3g}") for place in inside or (self.low, self.high)]
 
 
-def fit_x(low: float, high: float, previous: Axis | None, *, time: bool, total: float = 0) -> Axis:
+def fit_x(
+    low: float, high: float, previous: AxisRange | None, *, time: bool, total: float = 0
+) -> AxisRange:
     """An axis for data from `low` to `high`, which grows in leaps.
 
     `total` is where the data is known to end (the last step of a run), 0 where it is not.
@@ -69,13 +71,13 @@ def fit_x(low: float, high: float, previous: Axis | None, *, time: bool, total: 
         return previous
     start = 0.0 if 0 <= low <= 0.5 * high or high <= 0 <= low else low
     if total >= high > start:
-        return Axis(start, total, time=time)
+        return AxisRange(start, total, time=time)
     span = max(high - start, 1.0)
     leap = _leap(span, _DURATIONS) if time else 0.0
-    return Axis(start, start + (leap or _grow(span)), time=time)
+    return AxisRange(start, start + (leap or _grow(span)), time=time)
 
 
-def fit_y(low: float, high: float, previous: Axis | None, *, log: bool = False) -> Axis:
+def fit_y(low: float, high: float, previous: AxisRange | None, *, log: bool = False) -> AxisRange:
     """An axis for values from `low` to `high`, of magnitudes from 1e-100 to 1e100.
 
     `low` is above 0 where `log`.
@@ -83,15 +85,15 @@ def fit_y(low: float, high: float, previous: Axis | None, *, log: bool = False) 
     if previous and previous.log == log and _holds(previous, low, high):
         return previous
     if log:
-        return Axis(_log_round(low, up=False), _log_round(high, up=True), log=True)
+        return AxisRange(_log_round(low, up=False), _log_round(high, up=True), log=True)
     if high - low <= 1e-9 * max(abs(low), abs(high)):
         room = abs(high) * 0.1 or 1.0
         low, high = low - room, high + room
     step = nice_step((high - low) / 4)
-    return Axis(math.floor(low / step) * step, math.ceil(high / step) * step)
+    return AxisRange(math.floor(low / step) * step, math.ceil(high / step) * step)
 
 
-def _holds(axis: Axis, low: float, high: float) -> bool:
+def _holds(axis: AxisRange, low: float, high: float) -> bool:
     """Whether data still fits into an axis without leaving most of it empty."""
     if low < axis.low or high > axis.high:
         return False

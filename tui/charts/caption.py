@@ -15,6 +15,7 @@ from engine.text import one_line
 from tui.charts.axes import duration, moment
 from tui.charts.curve import Curve, Level
 from tui.charts.draw import Picture
+from tui.formatting import significant
 from tui.glyphs import Glyphs
 
 _BY_STEP, _BY, _SMOOTHED, _LAST, _BEST, _TITLE, _SCALE, _ZOOM = range(8)
@@ -68,7 +69,7 @@ class Captions:
         """The exact values at `at`, or the newest ones (None), and what is not drawn."""
         known = [float(x[-1]) for x in xs if len(x)]
         if not known:
-            return f" {one_line(self.missing)}" if self.missing else " no data yet"
+            return f" {one_line(self.missing)}" if self.missing else " no data"
         place = max(known) if at is None else at
         reach = (picture.x.high - picture.x.low) / max(picture.columns, 1) / 2
         parts = [
@@ -88,7 +89,7 @@ class Captions:
         if picture.unplaced:
             sign = "<=" if self.glyphs.is_ascii else "≤"
             parts.append(f"{picture.unplaced:,} value{'s' * (picture.unplaced != 1)} {sign} 0")
-        return f"  not drawn: {'; '.join(parts)}" if parts else ""
+        return f"  not charted: {'; '.join(parts)}" if parts else ""
 
     @property
     def _x_name(self) -> str:
@@ -145,7 +146,7 @@ def _value(curve: Curve, x: Floats, at: float | None, reach: float) -> str:
     if not len(x):
         return "-"
     if at is None:
-        return f"{curve.values[-1]:.6g}"
+        return significant(curve.values[-1], 6)
     near = int(np.abs(x - at).argmin())
-    value = f"{curve.values[near]:.6g}"
+    value = significant(curve.values[near], 6)
     return value if abs(x[near] - at) <= reach else f"{value} at step {int(curve.steps[near]):,}"

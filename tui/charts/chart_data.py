@@ -16,6 +16,7 @@ from engine.text import one_line
 from tui.charts.curve import Curve
 from tui.charts.run_curves import RunCurves
 from tui.charts.run_lines import ChartSpec, Trace
+from tui.formatting import significant
 
 COLOURS = 8
 """Accents that a chart has."""
@@ -194,7 +195,7 @@ def _facts(series: Series) -> tuple[str, ...]:
     best = series.best(highest=bool(higher))
     named = "min" if higher is None else "best"
     found = (f"{named} {best[1]:.5g} at {best[0]:,}",) if best else ()
-    return (*found, f"last {series.values[-1]:.5g}")
+    return (*found, f"last {significant(series.values[-1], 5)}")
 
 
 def _title_facts(legend: Sequence[CurveLegend]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from engine.events.series import Series
 from tui.charts.chart_data import ChartData
 from tui.charts.curve import Curve
 from tui.charts.curve_letters import letters_of
+from tui.formatting import significant
 
 
 def readings(charts: Sequence[ChartData], cursor: float | None) -> list[str]:
@@ -47,7 +48,7 @@ def _at(curve: Curve | None, cursor: float | None) -> tuple[str, str]:
     at = nearest(x, float(x[-1]) if cursor is None else cursor)
     if at is None:
         return "", ""
-    return f"{curve.values[at]:.6g}", f" at step {int(curve.steps[at]):,}"
+    return significant(curve.values[at], 6), f" at step {int(curve.steps[at]):,}"
 
 
 def reference(series: Mapping[str, Series]) -> Series | None:

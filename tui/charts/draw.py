@@ -13,7 +13,7 @@ import numpy as np
 from engine.charts.axes import cut
 from engine.events.series import Floats, Ints, smooth, thin
 from engine.text import one_line
-from tui.charts.axes import Axis, fit_x, fit_y
+from tui.charts.axes import AxisRange, fit_x, fit_y
 from tui.charts.canvas import Canvas
 from tui.charts.curve import Curve, Level
 from tui.charts.curve_letters import Named, letters_of, put_letters
@@ -51,8 +51,8 @@ class Picture:
 
     texts: tuple[str, ...]
     roles: tuple[tuple[int, ...], ...]
-    x: Axis
-    y: Axis
+    x: AxisRange
+    y: AxisRange
     left: int
     """First column of the canvas; `columns` and `rows` are its size."""
     columns: int
@@ -118,7 +118,7 @@ def draw(
                    _stops(xs, x_axis, columns))  # fmt: skip
 
 
-def _stops(xs: list[Floats], axis: Axis, columns: int) -> Floats:
+def _stops(xs: list[Floats], axis: AxisRange, columns: int) -> Floats:
     ends = axis.low + (np.arange(columns) - 0.5) / max(columns - 1, 1) * (axis.high - axis.low)
     ends[0] = axis.low
     firsts = np.full(columns, np.inf)
@@ -145,7 +145,11 @@ class _Stroke:
 
 
 def _strokes(
-    curves: tuple[Curve, ...], xs: list[Floats], options: ChartOptions, axis: Axis, columns: int
+    curves: tuple[Curve, ...],
+    xs: list[Floats],
+    options: ChartOptions,
+    axis: AxisRange,
+    columns: int,
 ) -> tuple[list[_Stroke], int]:
     """Faint curves first, then strong ones, then points: later ones are drawn over earlier.
 
@@ -206,9 +210,9 @@ def _upright(values: Floats) -> Floats:
     return np.where(np.abs(values) < _SMALLEST, 0.0, values)
 
 
-def _fit_x(xs: list[Floats], options: ChartOptions, previous: Picture | None) -> Axis:
+def _fit_x(xs: list[Floats], options: ChartOptions, previous: Picture | None) -> AxisRange:
     if options.window is not None:
-        return Axis(*options.window, time=options.by_time, wall=options.wall)
+        return AxisRange(*options.window, time=options.by_time, wall=options.wall)
     ends = [(float(x.min()), float(x.max())) for x in xs if len(x)]
     low = min((end[0] for end in ends), default=0.0)
     high = max((end[1] for end in ends), default=1.0)
@@ -222,18 +226,23 @@ def _fit_y(
     levels: tuple[Level, ...],
     options: ChartOptions,
     previous: Picture | None,
-) -> Axis:
+) -> AxisRange:
     finite = [stroke.y[np.isfinite(stroke.y)] for stroke in strokes]
     finite.append(np.array([level.value for level in levels]))
     values = np.concatenate([*finite, np.empty(0)])
     if not len(values):
-        return Axis(0.1, 10.0, log=True) if options.log else Axis(0.0, 1.0)
+        return AxisRange(0.1, 10.0, log=True) if options.log else AxisRange(0.0, 1.0)
     low, high = float(values.min()), float(values.max())
     return fit_y(low, high, previous.y if previous else None, log=options.log)
 
 
 def _put(
-    stroke: _Stroke, x_axis: Axis, y_axis: Axis, canvas: Canvas, glyphs: Glyphs, letter: str
+    stroke: _Stroke,
+    x_axis: AxisRange,
+    y_axis: AxisRange,
+    canvas: Canvas,
+    glyphs: Glyphs,
+    letter: str,
 ) -> None:
     finite = np.isfinite(stroke.y)
     x, height = _share(stroke.x, x_axis), _height(stroke.y, y_axis)
@@ -247,18 +256,18 @@ def _put(
         canvas.scatter(gaps, np.zeros(len(gaps)), ALERT, glyphs.missing)
 
 
-def _named(stroke: _Stroke, letter: str, x_axis: Axis, y_axis: Axis) -> Named:
+def _named(stroke: _Stroke, letter: str, x_axis: AxisRange, y_axis: AxisRange) -> Named:
     finite = np.isfinite(stroke.y)
     x, height = _share(stroke.x[finite], x_axis), _height(stroke.y[finite], y_axis)
     return Named(letter, stroke.role, x, height)
 
 
-def _share(x: Floats | float, axis: Axis) -> Floats:
+def _share(x: Floats | float, axis: AxisRange) -> Floats:
     """How far along the axis: 0 at its beginning, 1 at its end."""
     return (np.asarray(x) - axis.low) / (axis.high - axis.low)
 
 
-def _height(y: Floats | float, axis: Axis) -> Floats:
+def _height(y: Floats | float, axis: AxisRange) -> Floats:
     low, high = scaled(np.array([axis.low, axis.high]), axis).tolist()
     share: Floats = (scaled(np.asarray(y), axis) - low) / (high - low)
     return share

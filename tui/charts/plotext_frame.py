@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import plotext
 
-from tui.charts.axes import Axis
+from tui.charts.axes import AxisRange
 
 MARGIN = 7
 """Cells for the labels of the y axis, always as many so that the canvas stays in its place."""
@@ -27,7 +27,9 @@ def is_framed(width: int, height: int) -> bool:
 
 
 @lru_cache(maxsize=64)
-def frame(x: Axis, y: Axis, width: int, height: int, *, plain: bool) -> npt.NDArray[np.uint32]:
+def frame(
+    x: AxisRange, y: AxisRange, width: int, height: int, *, plain: bool
+) -> npt.NDArray[np.uint32]:
     """Axes and labels in `width` by `height` cells, as code points; without room, blank.
 
     `plain` is ASCII alone. The canvas lies right of MARGIN + 1 cells, above two rows. Not to be
@@ -44,7 +46,7 @@ def frame(x: Axis, y: Axis, width: int, height: int, *, plain: bool) -> npt.NDAr
     return np.frombuffer(text.encode("utf-32-le"), "<u4").reshape(height, width)
 
 
-def _build(x: Axis, y: Axis, width: int, height: int) -> str:
+def _build(x: AxisRange, y: AxisRange, width: int, height: int) -> str:
     columns, rows = width - MARGIN - 1, height - 2
     plotext.clear_figure()
     plotext.theme("clear")
@@ -64,6 +66,6 @@ def _build(x: Axis, y: Axis, width: int, height: int) -> str:
     return text
 
 
-def scaled(values: npt.NDArray[np.float64], axis: Axis) -> npt.NDArray[np.float64]:
+def scaled(values: npt.NDArray[np.float64], axis: AxisRange) -> npt.NDArray[np.float64]:
     """Logarithms where the axis is logarithmic: plotext's own log scale leaves limits alone."""
     return np.log10(values) if axis.log else values

@@ -21,6 +21,7 @@ from tui.formatting import (
     over_budget,
     remark,
     shift,
+    short,
     size,
     small,
     state_glyph,
@@ -67,10 +68,10 @@ LOSS = ChartSpec(
 FORGETTING = ChartSpec(
     "forgetting, nats/token",
     (
-        Trace("forget/nll_shift", "shift"),
+        Trace("forget/nll_shift", "forgetting"),
         Trace("forget/kl_to_base", "KL", _BASE),
-        Trace("forget/nll_shift_parent", "parent shift", _FURTHER),
-        Trace("forget/kl_to_parent", "parent KL", _FURTHER + 1),
+        Trace("forget/nll_shift_parent", "forgetting vs parent", _FURTHER),
+        Trace("forget/kl_to_parent", "KL vs parent", _FURTHER + 1),
     ),
     smoothed=False,
 )
@@ -101,7 +102,7 @@ def charts_of(
     kept = [replace(one, traces=tuple(t for t in one.traces if t.tag in tags)) for one in known]
     named = {trace.tag for one in known for trace in one.traces}
     rest = sorted((tag for tag in tags if tag not in named), key=_telling)
-    others = [ChartSpec(tag, (Trace(tag, "last"),)) for tag in rest]
+    others = [ChartSpec(tag, (Trace(tag, short(tag)),)) for tag in rest]
     places = {tag: at for at, tag in reversed([*enumerate(pinned)])}
 
     def place(spec: ChartSpec) -> int:
@@ -154,10 +155,10 @@ def headline(row: RunRow, glyphs: Glyphs) -> Line:
             line.append((f"  {left} left", "strong"))
         if status.device:
             line.append((f"  on {one_line(status.device)}", "dim"))
-        told = [f"started {clock(status.started)}"] if status.started else []
-        told += [] if status.bound else ["terminal can be closed"]
-        if told:
-            line.append((f"  {glyphs.separator} {', '.join(told)}", "dim"))
+        started = [f"started {clock(status.started)}"] if status.started else []
+        started += [] if status.bound else ["in the background"]
+        if started:
+            line.append((f"  {glyphs.separator} {' '.join(started)}", "dim"))
     elif status.started and status.heartbeat > status.started:
         line.append((f"  took {duration(status.heartbeat - status.started)}", ""))
         line.append((f"  {glyphs.separator} started {clock(status.started)}", "dim"))
@@ -243,7 +244,7 @@ def numbers(row: RunRow, series: Mapping[str, Series], at: int | None) -> Line:
         line += [(f"  {label} ", "dim"), (shown(value), "")]
     status = row.view.status
     if status is not None and status.rejected:
-        line.append((f"  {status.rejected:,} rows rejected", "warn"))
+        line.append((f"  {status.rejected:,} invalid rows", "warn"))
     return line
 
 
@@ -276,7 +277,7 @@ def standing(row: RunRow, series: Mapping[str, Series], separator: str) -> Line:
     if steps and steps.best is not None:
         facts.append([("best checkpoint ", "dim"), (f"{steps.best:,}", "good")])
     if steps and steps.within_budget is not None and steps.within_budget != steps.best:
-        facts.append([("last within budget ", "dim"), (f"{steps.within_budget:,}", "")])
+        facts.append([("last checkpoint within budget ", "dim"), (f"{steps.within_budget:,}", "")])
     line: list[Piece] = []
     for fact in filter(None, facts):
         line += [(f" {separator} " if line else " ", "dim"), *fact]

@@ -20,7 +20,7 @@ from engine.jobs.store import open_store
 from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
 from tui import glyphs
-from tui.commands.data_report import Page
+from tui.commands.data_report import ReportStyle
 
 MOST_ROWS = 1000
 
@@ -79,7 +79,7 @@ def _inspect(options: argparse.Namespace) -> int:
         return 0
     width = shutil.get_terminal_size((80, 24)).columns
     coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    page = Page(glyphs.detect(os.environ, sys.stdout.encoding), width, coloured)
+    page = ReportStyle(glyphs.detect(os.environ, sys.stdout.encoding), width, coloured)
     print("\n".join(page.write(report)))
     return 0
 

@@ -22,7 +22,7 @@ _LEARNED, _SPECIAL, _STRONG, _QUIET, _WARNING = "1;32", "36", "1", "2", "1;33"
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ReportStyle:
     """Where it is written."""
 
     glyphs: Glyphs
@@ -100,7 +100,7 @@ class Page:
         yield from self._fact("template", f"{template['name']}  {template['hash'][:12]}")
         if template["system"]:
             yield from self._fact("system", template["system"])
-        for note in template["notes"]:
+        for note in [*report["notes"], *template["notes"]]:
             yield from self._fact("note", note)
         if not bos["token"]:
             yield from self._fact("BOS", "the tokenizer has none")

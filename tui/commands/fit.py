@@ -128,7 +128,7 @@ def _parts(memory: Estimate) -> list[str]:
 
 
 def _warnings(found: Fit) -> list[str]:
-    lines = []
+    lines = [f"note: {note}" for note in found.notes]
     if found.fits is False:
         lines += [
             "It may not fit. Any one of these changes would fit:",

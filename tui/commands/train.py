@@ -22,7 +22,9 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     resume = commands.add_parser("resume", help="resume a run that ended early")
     resume.add_argument("run", help="id, name or path")
     resume.add_argument(
-        "--adopt", action="store_true", help="adopt a run whose host no longer exists"
+        "--adopt",
+        action="store_true",
+        help="resume on this machine a run whose host no longer exists",
     )
     resume.set_defaults(handler=_resume)
     resume.add_argument(

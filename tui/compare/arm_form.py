@@ -51,7 +51,7 @@ class ArmForm(Window[Arm | None]):
         self.offer(self._known)
         if self._arm is not None:
             self.query_one(Table).choose(self._arm.adapter or self._arm.checkpoint)
-        keys = "enter select   tab fields   ctrl+l list   ctrl+s save   esc cancel"
+        keys = "enter select   tab next field   ctrl+l list   ctrl+s save   esc cancel"
         self.query_one("#arm-keys", Lines).show([(keys, "dim")])
         self._update_hint()
 

@@ -14,7 +14,7 @@ from tui.widgets.table import Column, TableRow
 if TYPE_CHECKING:
     from tui.actions import Actions
 
-_COLUMNS = (Column("set", 16, 28), Column("arms", 20, 60))
+_COLUMNS = (Column("arm set", 16, 28), Column("arms", 20, 60))
 _LINES = 6
 
 

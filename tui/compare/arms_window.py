@@ -95,7 +95,7 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
         if at is None:
             return
         if len(self._arms) == 1:
-            self._show_note("At least one arm is required: edit it instead.", "warn")
+            self._show_note("At least one arm is required; edit this one instead.", "warn")
             return
         del self._arms[at]
         self._refresh_rows()

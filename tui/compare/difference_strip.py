@@ -72,7 +72,7 @@ def notes(sides: Sequence[Side], facts: Facts | None) -> list[str]:
         shift = side.shift
         if shift is not None and shift.tokens and shift.kl >= NO_EFFECT:
             whose = f"{side.name} " if len(sides) > 2 else ""
-            texts.append(f"{whose}KL {nats(shift.kl)} to {sides[0].name}")
+            texts.append(f"{whose}KL vs {sides[0].name} {nats(shift.kl)} nats/token")
     if facts is not None and len(sides) > 1:
         unlike = {difference["what"] for difference in facts["differences"]}
         same = [what for what in ALIKE if what not in unlike]

@@ -93,7 +93,7 @@ class PromptSettings:
         line: list[Piece] = []
         bundled = self.prompt
         if bundled is None:
-            line.append((" own prompt  ", "dim"))
+            line.append((" your prompt  ", "dim"))
         else:
             at = self.prompts.index(bundled) + 1
             line.append((f" prompt {at}/{len(self.prompts)}  ", "dim"))

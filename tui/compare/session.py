@@ -20,7 +20,7 @@ from engine.recipes.settings import Decode
 from engine.text import one_line
 from tui.compare.difference_strip import Facts
 from tui.compare.strengths import STRENGTHS, StrengthSweep
-from tui.screens.answer_side import Pieces, Side, Span, spans_of, told
+from tui.screens.answer_side import Side, Span, TokenPieces, spans_of, told
 
 if TYPE_CHECKING:
     from tui.companion import Companion, Stream
@@ -190,7 +190,7 @@ class CompareSession:
         except EngineError as error:
             prompt, answer = (), (Span(f"{error.title} {error.detail}", ()),)
         if self._round == asked_in and self.sides[at].sample is side.sample:
-            self.sides[at] = replace(self.sides[at], pieces=Pieces(prompt, answer))
+            self.sides[at] = replace(self.sides[at], pieces=TokenPieces(prompt, answer))
             self._changed()
 
     async def _read_sweep(self, at: int, asked_in: int, decode: Decode) -> None:

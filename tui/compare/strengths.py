@@ -64,7 +64,7 @@ class StrengthSweep:
         answer = self.answers[at]
         behaviour = answer.behaviour
         words = f"{behaviour.words} word{'s' * (behaviour.words != 1)}" if behaviour else "pending"
-        line: list[Piece] = [(f" at {answer.strength:g}: {words}", "dim")]
+        line: list[Piece] = [(f" strength {answer.strength:g}: {words}", "dim")]
         return [*line, (f", {behaviour.ended}", "dim")] if behaviour else line
 
     def panel(self, at: int, name: Piece) -> list[Line]:
@@ -95,6 +95,7 @@ class StrengthSweep:
             for low, high in itertools.pairwise(self.answers)
             if low.text != high.text
         ]
-        return (
-            f"the answer changes at {', '.join(turns)}" if turns else "the answer does not change"
-        )
+        if not turns:
+            return "the answer does not change"
+        always = len(turns) == len(self.answers) - 1
+        return f"the answer changes at {'every step' if always else ', '.join(turns)}"

@@ -13,7 +13,7 @@ from engine.word_diff import TextDifference
 from tui.compare.answer_pane import ARM_ROLES
 from tui.compare.strengths import STRENGTHS, StrengthSweep
 from tui.glyphs import Glyphs
-from tui.screens.answer_side import Pieces, Side, Span
+from tui.screens.answer_side import Side, Span, TokenPieces
 from tui.screens.diff_lines import Pair, diff_line, diff_lines, pairs
 from tui.screens.shift_lines import next_shifted, shift_lines, shift_panel
 from tui.styled_text import Line, Piece
@@ -131,12 +131,11 @@ class Views:
             return self.sweep.panel(self.strength_at, name_piece(sides, self.subject))
         if self.view == "tokens":
             opening, closing = glyphs.opening, glyphs.closing
-            text = f" tokens: {opening}text{closing}, vocabulary spelling, id; spaces as "
+            text = f" tokens: {opening}text{closing}, raw token, id; spaces as "
             return [
                 [
                     (f"{text}{_space(glyphs)}", "strong"),
-                    ("   special tokens ", "dim"),
-                    ("so", "warn"),
+                    ("   special tokens in colour", "warn"),
                 ]
             ]
         return []
@@ -185,7 +184,7 @@ def name_piece(sides: Sequence[Side], at: int) -> Piece:
     return sides[at].name, ARM_ROLES[at]
 
 
-def token_lines(pieces: Pieces, glyphs: Glyphs) -> list[Line]:
+def token_lines(pieces: TokenPieces, glyphs: Glyphs) -> list[Line]:
     """Prompt and answer in blocks: the text between marks, then the ids."""
     if not pieces.answer:
         return [[("loading tokens...", "dim")]]

@@ -11,6 +11,7 @@ from engine.charts.derived import alerts
 from engine.charts.filters import Filter
 from engine.events.series import Series
 from engine.text import clean, one_line
+from tui.formatting import number
 
 if TYPE_CHECKING:
     from engine.events.log_set import RunLog
@@ -46,9 +47,10 @@ def alarms(series: Mapping[str, Series]) -> tuple[str, ...]:
     curves = alerts(series)
     for alert in curves[:_ALARMS]:
         more = f", {alert.count:,} values in total" if alert.count > 1 else ""
-        after = "finite again from" if alert.recovered else "not finite since"
-        what = f"{one_line(alert.tag)} was {alert.value:g} at step {alert.step:,}"
-        lines.append(f"! {what}{more}, {after}")
+        since = "from" if alert.recovered else "since"
+        what = f"{one_line(alert.tag)}: {number(alert.value)} {since} step {alert.step:,}"
+        after = ", finite again" if alert.recovered else ""
+        lines.append(f"! {what}{more}{after}")
     if len(curves) > _ALARMS:
         lines.append(f"! and {len(curves) - _ALARMS} more curves")
     return tuple(lines)
@@ -61,11 +63,11 @@ def overview(run: "RunLog", *, text_lines: int | None = None) -> tuple[str, ...]
     """
     points = sum(len(one) for one in run.series.values())
     lines = [
-        f"{run.kind} log, {len(run.series)} curves, {points:,} points: {one_line(str(run.path))}"
+        f"{run.kind} log, {len(run.series)} tags, {points:,} points: {one_line(str(run.path))}"
     ]
     if run.others:
         kinds = ", ".join(f"{count:,} {one_line(kind)}" for kind, count in run.others.most_common())
-        lines.append(f"not drawn: {kinds}")
+        lines.append(f"not charted: {kinds}")
     if run.settings:
         lines.append(f"settings ({len(run.settings)}):")
         lines += [

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.text import clean, one_line
-from tui.snapshots import Answer, PromptHistory
+from tui.snapshots import PromptHistory, StepAnswer
 
 SLICE_BYTES = 1 << 18
 """Read at once, so that a large file blocks nothing: about 5 ms."""
@@ -29,7 +29,7 @@ class SamplesReader:
         self._at = 0
         self._inode = 0
         self._rest = b""
-        self._answers: dict[tuple[str, str], list[Answer]] = {}
+        self._answers: dict[tuple[str, str], list[StepAnswer]] = {}
         self.pending = False
         """Whether there is more to read already."""
 
@@ -79,7 +79,7 @@ class SamplesReader:
         answers = self._answers.setdefault(key, [])
         while answers and answers[-1].step >= step:
             answers.pop()  # a run that was taken up again says these anew
-        answers.append(Answer(step, clean(text[:MOST_CHARACTERS])))
+        answers.append(StepAnswer(step, clean(text[:MOST_CHARACTERS])))
         if len(answers) > MOST_STEPS:
             del answers[1]
         return True

@@ -5,12 +5,16 @@ import math
 import typing
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from engine.checkpoints.context import explain_length
 from engine.jobs.summary import short_ref
 from engine.recipes import settings, validation
 from engine.recipes.recipe import TrainRecipe, to_table, to_toml
 from tui.widgets.form import FormField, Group
+
+if TYPE_CHECKING:
+    from engine.checkpoints.entry import Checkpoint
 
 BASICS = (
     "name", "method.kind", "method.rank", "method.alpha", "training.learning_rate",
@@ -44,6 +48,8 @@ class Draft:
     recipe: TrainRecipe | None
     problems: Mapping[str, str]
     """Dotted key to reason."""
+    note: str = ""
+    """What should be known of a recipe that can be run."""
 
     @property
     def toml(self) -> str:
@@ -82,6 +88,17 @@ def draft(start: TrainRecipe, texts: Mapping[str, str], checkpoint: str, data: s
     if not texts.get("name", "").strip():
         problems["name"] = "must not be empty"
     return Draft(None if problems else validation.build(TrainRecipe, table), problems)
+
+
+def check_model(written: Draft, model: "Checkpoint | None") -> Draft:
+    """The draft, with what there is to say of its rows' length for this model."""
+    if written.recipe is None or model is None:
+        return written
+    length, tabled = written.recipe.data.max_length, model.position_table
+    text = explain_length(length, model.context_length, tabled)
+    if text and tabled:
+        return Draft(None, {"data.max_length": text})
+    return dataclasses.replace(written, note=text)
 
 
 def with_set(recipe: TrainRecipe, data: str) -> TrainRecipe:

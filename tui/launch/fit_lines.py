@@ -3,6 +3,7 @@
 The estimates are `engine.estimates.fit`'s; here they become words. Reads no disk.
 """
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,7 @@ def measured(report: Mapping[str, Any], limit: int) -> MeasuredRows | None:
         int(tokens / rows * trained),
         min(most, lengths["most"]),
         min(1.0, report["learned_tokens"] / tokens),
+        _notes(report),
     )
     replay = report["replay"]
     return _mixed(own, trained, replay) if replay is not None and replay["kept"] else own
@@ -55,7 +57,17 @@ def _mixed(own: MeasuredRows, rows: float, replay: Mapping[str, Any]) -> Measure
     more = beside * replay["tokens"] / replay["kept"]
     learned = own.tokens * own.target_share + beside * replay["learned_tokens"] / replay["kept"]
     total = own.tokens + more
-    return MeasuredRows(int(total), max(own.longest, replay["most"]), learned / total)
+    return MeasuredRows(int(total), max(own.longest, replay["most"]), learned / total, own.notes)
+
+
+def _notes(report: Mapping[str, Any]) -> tuple[str, ...]:
+    """How many rows are rejected, and the first of them with its reason."""
+    rejected, looked = report["rejected"], report["data"]["looked_at"]
+    if not rejected:
+        return ()
+    first = report["rejects"][0]
+    where = f"{os.path.basename(first['file'])}:{first['line']}"
+    return (one_line(f"{rejected:,} of {looked:,} rows rejected, {where}: {first['reason']}"),)
 
 
 def fit_line(fit: "Fit | None", glyphs: Glyphs) -> Line:
@@ -67,7 +79,7 @@ def fit_line(fit: "Fit | None", glyphs: Glyphs) -> Line:
     between = f" {glyphs.separator} "
     facts = [f"{'very roughly ' if _rough(fit) else '~'}{size(fit.needed)}"]
     if fit.free is not None:
-        facts[0] += f" of {size(fit.free)}"
+        facts[0] += f" of {size(fit.free)} free"
     if fit.seconds is not None:
         facts.append(f"~{duration(fit.seconds)}")
     if fit.largest_batch is not None:
@@ -93,12 +105,13 @@ def fit_lines(fit: "Fit | None", glyphs: Glyphs) -> list[Line]:
     """Memory part by part, the largest batch, time and disk, and what to turn down."""
     if fit is None:
         return [[("searching...", "dim")]]
-    free = "" if fit.free is None else " free"
-    where = [(f"{free} on {one_line(fit.device)}", "")] if fit.needed is not None else []
+    where = [(f" on {one_line(fit.device)}", "")] if fit.needed is not None else []
     lines: list[Line] = [[*fit_line(fit, glyphs)[:2], *where], []]
     if fit.fits is False and fit.advice:
         lines += [[("Any one of these changes would fit:", "warn")]]
         lines += [[(f"  {one_line(one.text)}", "warn")] for one in fit.advice] + [[]]
+    if fit.notes:
+        lines += [*([(f"note: {one_line(note)}", "warn")] for note in fit.notes), []]
     memory = fit.memory
     if memory is not None:
         whole = max(fit.needed or memory.total, 1)
@@ -106,7 +119,7 @@ def fit_lines(fit: "Fit | None", glyphs: Glyphs) -> list[Line]:
         for name, part in (
             ("weights", memory.weights),
             ("gradients", memory.gradients),
-            ("optimiser", memory.optimiser),
+            ("optimizer", memory.optimiser),
             ("activations", memory.activations),
             ("logits", memory.logits),
             ("overhead", memory.overhead),
@@ -124,7 +137,7 @@ def fit_lines(fit: "Fit | None", glyphs: Glyphs) -> list[Line]:
         count = (
             f"{parameters(memory.parameters)} parameters, {parameters(memory.trained)} trainable"
         )
-        how = ", counted" if memory.counted else ""
+        how = ", exact" if memory.counted else ""
         lines += [[(count, ""), (how, "dim")], [(fit.formats, "dim")]]
     if fit.largest_batch is not None:
         lines.append([("largest batch  ", "dim"), (f"{fit.largest_batch:,}", "strong")])

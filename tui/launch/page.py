@@ -14,6 +14,7 @@ from tui.background import run_in_background
 from tui.launch.draft import (
     OF_ONE_SET,
     Draft,
+    check_model,
     draft,
     groups,
     label_of,
@@ -205,12 +206,13 @@ class LaunchPage(Page):
             form.fill({f"data.{name}": texts[f"data.{name}"] for name in OF_ONE_SET})
         self._suggest_name()
         self._suggest_rate(model)
-        self._draft = draft(
+        written = draft(
             self._start,
             form.values,
             model.ref if model else self._start.model.checkpoint,
             dataset.ref if dataset else self._start.data.train,
         )
+        self._draft = check_model(written, model)
         form.complain(self._draft.problems)
         self.query_one("#model-facts", Pager).show(about_model(model, self.glyphs.separator))
         self._update_state(model, dataset)
@@ -256,7 +258,8 @@ class LaunchPage(Page):
             more = f", and {len(others)} more errors" if others else ""
             self._show_state([(f" {label}: {one_line(first)}{more}", "bad")])
         else:
-            warning = f"  note: {one_line(self._warning)}" if self._warning else ""
+            notes = (self._draft.note if self._draft else "", self._warning)
+            warning = "".join(f"   note: {one_line(note)}" for note in notes if note)
             self._show_state([(" ready: ctrl+s launch", "good"), (warning, "warn")])
 
     def _show_state(self, line: Line) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MODEL_COLUMNS = (
     Column("model", 14, 30),
     Column("params", 6, 7, right=True),
-    Column("from", 7),
+    Column("source", 7),
     Column("dtype", 6, 8),
     Column("size", 7, right=True),
     Column("context", 7, right=True),
@@ -100,7 +100,9 @@ def about_set(one: "DataSet | None", separator: str, further: Sequence[str] = ()
     if one.reason:
         return [[(f" {one_line(one.name)}: {one_line(one.reason)}", "bad")]]
     facts = [one_line(one.description)]
-    facts.append("own eval rows" if one.eval_path else "eval rows split from the training rows")
+    facts.append(
+        "separate eval rows" if one.eval_path else "eval rows split from the training rows"
+    )
     lines: list[Line] = [[(" " + f" {separator} ".join(facts), "dim")]]
     return [[(" " + f" {separator} ".join(further), "base")], *lines] if further else lines
 
@@ -114,7 +116,7 @@ def rows_shown(rows: "Rows | EngineError | None") -> list[Line]:
     lines: list[Line] = []
     for reject in rows.rejects:
         where = f"{one_line(Path(reject.file).name)}:{reject.line}"
-        lines.append([(f"rejected {where}: {one_line(reject.reason)}", "bad")])
+        lines.append([(f"invalid {where}: {one_line(reject.reason)}", "bad")])
     for example in rows.examples:
         lines.append([(one_line(example.source.rpartition("/")[2]), "dim")])
         for message in example.messages:

@@ -41,10 +41,10 @@ def reject_lines(report: Report) -> list[Line]:
     lines: list[Line] = []
     for one in report["rejects"]:
         where = f"{one_line(Path(one['file']).name)}:{one['line']}"
-        lines.append([(f"rejected {where}: {one_line(one['reason'])}", "bad")])
+        lines.append([(f"invalid {where}: {one_line(one['reason'])}", "bad")])
     more = report["rejected"] - len(report["rejects"])
     if more > 0:
-        lines.append([(f"and {more:,} more rejected", "bad")])
+        lines.append([(f"and {more:,} more invalid", "bad")])
     return [*lines, []] if lines else []
 
 
@@ -83,7 +83,7 @@ def lengths_lines(report: Report, glyphs: Glyphs, cells: int) -> list[Line]:
             (f"{name} {lengths[key]:,}  ", "strong" if key == "median" else "")
             for name, key in (
                 ("median", "median"),
-                ("95%", "p95"),
+                ("p95", "p95"),
                 ("min", "least"),
                 ("max", "most"),
             )
@@ -100,7 +100,7 @@ def lengths_lines(report: Report, glyphs: Glyphs, cells: int) -> list[Line]:
         line = [(f"{span:>{width}}  ", "dim"), (glyphs.bar_full * full, "warn" if beyond else "")]
         line.append((f" {one['rows']:,}", ""))
         if one["least"] <= limit < one["most"]:
-            line.append((f"  {glyphs.arrow} max length {limit:,}", "dim"))
+            line.append((f"  (max length {limit:,})", "dim"))
         elif beyond:
             line.append(("  longer than max length", "warn"))
         lines.append(line)
@@ -123,7 +123,7 @@ def too_long_lines(report: Report) -> list[Line]:
     removed = long["removed"]
     if removed:
         where = one_line(Path(removed["source"]).name)
-        lines.append([(f"most in {where}: ", "dim"), (one_line(removed["text"]), "")])
+        lines.append([(f"most removed from {where}: ", "dim"), (one_line(removed["text"]), "")])
     return lines
 
 
@@ -151,6 +151,7 @@ def template_lines(report: Report, glyphs: Glyphs) -> list[Line]:
 def oddities(report: Report) -> Iterator[str]:
     """What a person should know before these rows are learned."""
     bos, ends = report["bos"], report["ends"]
+    yield from map(one_line, report["notes"])
     for note in report["template"]["notes"]:
         yield one_line(note)
     if bos["several"]["rows"]:
@@ -158,7 +159,7 @@ def oddities(report: Report) -> Iterator[str]:
     if bos["wanted"] and bos["none"]["rows"]:
         yield f"{bos['none']['rows']:,} rows do not start with {one_line(bos['token'])}"
     if ends["endless"]["rows"]:
-        yield f"{ends['endless']['rows']:,} answers end without an end token"
+        yield f"{ends['endless']['rows']:,} answers have no end token"
     if report["marks"]["rows"]:
         yield f"the text of {report['marks']['rows']:,} rows contains special tokens"
     if report["seams"]["rows"]:
@@ -170,13 +171,13 @@ def facts(report: Report) -> list[str]:
     data, long, sides = report["data"], report["too_long"], report["sides"]
     looked, total = data["looked_at"], data["rows"]
     where = f"in the first {looked:,} rows: " if total and looked < total else ""
-    known = [one_line(data["schema"] or ""), f"{where}{report['rejected']:,} rejected"]
+    known = [one_line(data["schema"] or ""), f"{where}{report['rejected']:,} invalid"]
     for count, word in (
         (long["cut"]["rows"], "truncated"),
         (long["dropped"]["rows"], "dropped"),
         (sides["duplicates"], "duplicates"),
-        (sides["leaked"], "eval rows in train"),
-        (sides["asked"], "eval prompts in train"),
+        (sides["leaked"], "eval rows also in train"),
+        (sides["asked"], "eval prompts also in train"),
     ):
         if count:
             known.append(f"{count:,} {word}")

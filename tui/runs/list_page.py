@@ -14,7 +14,7 @@ from engine.jobs.status import State
 from engine.recipes.recipe import GenerateRecipe, TrainRecipe
 from tui.formatting import FILTER_HINT, name_of
 from tui.keymap import KEYS, Key, keys_of
-from tui.runs.protocols import ListedRuns, ListMemory, ListTable
+from tui.runs.list_protocols import ListedRuns, ListMemory, ListTable
 from tui.screens.page import bindings_of
 from tui.screens.run_actions import RunActions
 from tui.screens.sort_order import SortOrder

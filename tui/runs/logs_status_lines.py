@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from engine.text import one_line
 from tui.formatting import odd_tags, said_of
-from tui.runs.protocols import ListedRuns, ListMemory
+from tui.runs.list_protocols import ListedRuns, ListMemory
 from tui.snapshots import RunRow
 from tui.styled_text import Line, Piece
 
@@ -15,7 +15,10 @@ def about(row: RunRow, separator: str) -> Line:
     if log is None:
         return []
     between = f" {separator} "
-    line: list[Piece] = [(f" {one_line(row.view.record.name)} ", "strong"), (str(log.kind), "dim")]
+    line: list[Piece] = [
+        (f" {one_line(row.view.record.name)}{between}", "strong"),
+        (str(log.kind), "dim"),
+    ]
     line.append((f"{between}{len(log.tags)} tags", ""))
     if row.odd_tags:
         line.append((between + odd_tags(row), "bad"))
@@ -56,7 +59,7 @@ def count_notable(rows: Sequence[RunRow]) -> list[str]:
         "loading": sum(not log.loaded for log in logs),
         "hidden": sum(row.view.notes.hidden for row in rows),
         "archived": sum(row.view.notes.archived for row in rows),
-        "with NaN or Inf": sum(bool(row.odd_tags) for row in rows),
+        "with NaN/Inf": sum(bool(row.odd_tags) for row in rows),
         "unreadable": sum(bool(log.problems) for log in logs),
     }
     return [f"{count:,} {what}" for what, count in counts.items() if count]

@@ -17,8 +17,8 @@ from engine.text import one_line
 from tui.feeds.log_summary import common_tags, last_step
 from tui.formatting import NONE, short, state_glyph
 from tui.glyphs import Glyphs
+from tui.runs.list_protocols import ListedRuns, ListMemory
 from tui.runs.logs_status_lines import about, count_notable, summary
-from tui.runs.protocols import ListedRuns, ListMemory
 from tui.screens.run_filter import state_of
 from tui.screens.sort_order import CHANGED, STEP, VALUES, SortOrder
 from tui.screens.tree_and_groups import Heading, grouped, heading_row, lifted

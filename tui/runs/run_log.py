@@ -146,7 +146,7 @@ class LogPage(SubPage):
     def _update_status(self) -> None:
         between = f" {self.glyphs.separator} "
         line: list[Piece] = [
-            (f" {name_of(self._row)} ", "strong"),
+            (f" {name_of(self._row)}{between}", "strong"),
             (state_words(self._row.view), ""),
         ]
         count = len(self._lines)

@@ -48,7 +48,7 @@ class OverviewPage(SubPage):
         log = self._log
         state = f"{log.kind} log" if log else state_words(self._row.view)
         self.query_one("#headline", Lines).show(
-            [(f" {name_of(self._row)} ", "strong"), (state, "")]
+            [(f" {name_of(self._row)} {self.glyphs.separator} ", "strong"), (state, "")]
         )
         show = self.query_one(Pager).show
         run_in_background(self, self._read, show, failed=lambda error: show(error_lines(error)))
@@ -83,25 +83,24 @@ def overview_lines(overview: Overview) -> list[Line]:
     record, notes = overview.record, overview.view.notes
     lines: list[Line] = [
         _fact("id", record.id),
-        _fact("at", str(overview.view.path)),
+        _fact("path", str(overview.view.path)),
         _fact("started", clock(record.created)),
     ]
-    lines += [_fact("parent run", parent) for parent in record.parents]
+    lines += [_fact("parent", parent) for parent in record.parents]
     if notes.note:
         lines.append(_fact("note", notes.note))
     if notes.tags:
-        lines.append(_fact("tags", ", ".join(notes.tags)))
+        lines.append(_fact("labels", ", ".join(notes.tags)))
     answers = f"{overview.samples:,} answer{'s' * (overview.samples != 1)} sampled during training"
     lines.append(_fact("samples", answers if overview.samples else "none"))
     if overview.rejects:
-        lines.append(_fact("rejected", f"{overview.rejects:,} rows, see rejects.jsonl"))
+        lines.append(_fact("invalid", f"{overview.rejects:,} rows, see rejects.jsonl"))
     lines += [[], _title("On disk"), _fact("total", size(overview.size))]
     lines += [_fact(part, size(bytes_)) for part, bytes_ in overview.sizes.items()]
     lines += [[], _title("Inputs")]
     for file in overview.inputs:
-        lines.append([(f"  {one_line(file.path)}", "")])
-        if not file.there:
-            lines.append([("    no longer exists", "warn")])
+        missing = "" if file.there else "  (no longer exists)"
+        lines.append([(f"  {one_line(file.path)}", ""), (missing, "warn")])
         lines.append([(f"    sha256 {one_line(file.sha256)}", "dim")])
     if not overview.inputs:
         lines.append([("  none", "dim")])
@@ -114,7 +113,7 @@ def overview_lines(overview: Overview) -> list[Line]:
         ]
     lines += [
         [],
-        [*_title("Recipe"), ("  * differs from the default", "dim")],
+        [*_title("Recipe"), ("  (* = not the default)", "dim")],
     ]
     if overview.recipe is None:
         return [

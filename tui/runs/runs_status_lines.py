@@ -4,7 +4,7 @@ from engine.jobs.status import State
 from engine.jobs.summary import JobView
 from engine.text import one_line
 from tui.formatting import name_of, odd_tags, over_budget, remark, said_of, state_words
-from tui.runs.protocols import ListedRuns
+from tui.runs.list_protocols import ListedRuns
 from tui.screens.sort_order import SortOrder
 from tui.snapshots import RunRow
 from tui.styled_text import Line, Piece
@@ -15,7 +15,7 @@ def about(row: RunRow, separator: str) -> Line:
     view = row.view
     between = f" {separator} "
     words = state_words(view)
-    line: list[Piece] = [(f" {name_of(row)} ", "strong"), (words, state_role(view))]
+    line: list[Piece] = [(f" {name_of(row)}{between}", "strong"), (words, state_role(view))]
     status = view.status
     error = status.error.title if status and status.error else view.problem
     if error:
@@ -26,7 +26,7 @@ def about(row: RunRow, separator: str) -> Line:
         )
     elif view.state is State.LOST:
         host = one_line(status.host) if status else "another host"
-        line.append((between + f"ran on {host}; r adopts it", ""))
+        line.append((between + f"ran on {host}; r resumes on this machine", ""))
     elif said := remark(row):
         line.append((between + said, ""))
     if row.odd_tags:
@@ -34,7 +34,7 @@ def about(row: RunRow, separator: str) -> Line:
     if row.over_budget:
         line.append((between + over_budget(row), "bad"))
     if status is not None and status.rejected:
-        line.append((between + f"{status.rejected:,} rows rejected", "warn"))
+        line.append((between + f"{status.rejected:,} invalid rows", "warn"))
     line += said_of(row, between)
     if row.shipped:
         line.append((between + "bundled with finetop; x hides it", "dim"))
@@ -56,15 +56,15 @@ def summary(listed: ListedRuns, order: SortOrder, separator: str) -> Line:
     hidden = sum(row.view.notes.hidden for row in rows)
     archived = sum(row.view.notes.archived for row in rows)
     over = sum(row.over_budget for row in rows)
-    parts = [f"{here} run{'s' * (here != 1)} here"]
+    parts = [f"{here} run{'s' * (here != 1)}"]
     if there:
         parts[0] += f", {there} in other folders"
     if waiting:
-        parts.append(f"queue: {waiting} waiting")
+        parts.append(f"{waiting} queued")
     if over:
-        parts.append(f"! {over} over budget")
+        parts.append(f"! {over} over forgetting budget")
     if odd := sum(bool(row.odd_tags) for row in rows):
-        parts.append(f"! {odd} run{'s' * (odd != 1)} with NaN or Inf")
+        parts.append(f"! {odd} with NaN/Inf")
     if hidden:
         parts.append(f"{hidden} hidden")
     if archived:

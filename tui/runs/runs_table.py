@@ -19,7 +19,7 @@ from tui.formatting import (
     time_left,
 )
 from tui.glyphs import Glyphs
-from tui.runs.protocols import ListedRuns, ListMemory
+from tui.runs.list_protocols import ListedRuns, ListMemory
 from tui.runs.runs_status_lines import about, summary
 from tui.screens.sort_order import JOB_COLUMNS, VALUES, SortOrder, value_of
 from tui.screens.tree_and_groups import Entry, Heading, arrange, grouped, heading_row, lifted
@@ -51,7 +51,7 @@ SortKey = tuple[float, str]
 class RunsTable:
     """A `ListTable`."""
 
-    empty = "No runs yet. Press 2, choose a model and a data set, and launch a run."
+    empty = "No runs yet. Press 2, choose a model and a dataset, and launch a run."
 
     def __init__(self, glyphs: Glyphs) -> None:
         self.glyphs = glyphs

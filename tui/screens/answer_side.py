@@ -29,7 +29,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Pieces:
+class TokenPieces:
     """Prompt and answer as the model knows them; empty until they are asked for."""
 
     prompt: tuple[Span, ...] = ()
@@ -73,7 +73,7 @@ class Side:
     """Of the last answer against the first side, once it is measured."""
     shift_trouble: str = ""
     """Why it cannot be measured."""
-    pieces: Pieces = Pieces()
+    pieces: TokenPieces = TokenPieces()
     """Of the last prompt and answer, once somebody has asked for them."""
 
     def asked(self, messages: tuple[Message, ...]) -> "Side":
@@ -169,7 +169,7 @@ def text_lines(side: Side, role: str, last: Sequence[Line] | None = None) -> lis
         if side.note:
             lines.append([(f"({side.note})", "dim")])
     elif side.busy or side.note:
-        lines.append([(side.note or "waiting...", "dim")])
+        lines.append([(side.note or "queued...", "dim")])
     for at, part in enumerate(side.trouble):
         lines += _text(part, ("bad", "", "warn")[min(at, 2)]) if part else []
     return lines

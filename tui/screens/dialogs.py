@@ -69,7 +69,7 @@ class Copied(Dialog[None]):
 
     def __init__(self, text: str) -> None:
         lines: list[Line] = [[(line, "")] for line in text.split("\n")]
-        note = "copied if the terminal allows it; e NAME.txt writes a file   esc close"
+        note = "copied, if the terminal supports it; to a file: e NAME.txt   esc close"
         super().__init__(lines, note)
 
 

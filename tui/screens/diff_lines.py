@@ -51,10 +51,10 @@ def diff_line(difference: TextDifference, names: tuple[Piece, Piece], glyphs: Gl
     return [
         (f" word diff{between}{head}", "strong"),
         (between, "dim"),
-        (f"{only_left} only ", ""),
+        (f"{only_left} only in ", ""),
         (left, left_role),
         (between, "dim"),
-        (f"{only_right} only ", ""),
+        (f"{only_right} only in ", ""),
         (right, right_role),
-        (f"   {glyphs.opening}so{glyphs.closing} only in one answer", "dim"),
+        (f"   {glyphs.opening}word{glyphs.closing} only in this answer", "dim"),
     ]

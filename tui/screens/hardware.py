@@ -16,7 +16,7 @@ from tui.styled_text import Line, Piece, fit
 from tui.widgets.lines import Rule
 from tui.widgets.pager import Pager
 
-NAME_CELLS = 10
+NAME_CELLS = 13
 VALUE_CELLS = 18
 MOST_CELLS = 60
 """Of a small curve."""
@@ -69,12 +69,12 @@ def machine_lines(
         lines += [[(" The GPU cannot be read.", "bad")]]
         lines += [[(f" {one_line(now.trouble)}", "")], []]
     elif not now.gpus:
-        lines += [[(" No GPU found, or CUDA_VISIBLE_DEVICES hides all.", "dim")], []]
+        lines += [[(" No GPU found, or all hidden by CUDA_VISIBLE_DEVICES.", "dim")], []]
     free, total = now.disk_free, now.disk_total
     disk = f"{size(free)} free" if free is not None else NONE
     lines += [
         [(" Machine", "title"), (f"  {now.cores} cores", "dim")],
-        spark.line("CPU", f"{now.cpu:.0f} %", lambda one: one.cpu, 100),
+        spark.line("CPU", f"{now.cpu:.0f}%", lambda one: one.cpu, 100),
         spark.line(
             "memory",
             _share(now.memory_used, now.memory_total),
@@ -89,7 +89,7 @@ def machine_lines(
         [],
     ]
     span = readings[-1].moment - readings[0].moment
-    words = f" Last {duration(span)}; full height is the limit or the maximum seen."
+    words = f" Last {duration(span)}; full height is the limit, else the maximum seen."
     lines.append([(words, "dim")])
     return lines
 
@@ -113,19 +113,19 @@ def _gpu_lines(gpu: Gpu, at: int, spark: "_Spark", width: int, glyphs: Glyphs) -
         return measure
 
     device = gpu.device
-    busy = NONE if gpu.utilization is None else f"{gpu.utilization} %"
+    busy = NONE if gpu.utilization is None else f"{gpu.utilization}%"
     heat = (
         NONE if gpu.temperature is None else f"{gpu.temperature} {'' if glyphs.is_ascii else '°'}C"
     )
     lines: list[Line] = [
         [(f" {one_line(device.name)}", "title"), (f"  {label(device)}", "dim")],
-        spark.line("busy", busy, of("utilization"), 100),
+        spark.line("utilization", busy, of("utilization"), 100),
         spark.line(
             "memory", _share(gpu.memory_used, device.memory_total), of("memory_used"),
             device.memory_total,
         ),
         spark.line("power", _watts(gpu), of("power"), gpu.power_limit),
-        spark.line("heat", heat, of("temperature"), 100),
+        spark.line("temperature", heat, of("temperature"), 100),
         spark.line("clock", _megahertz(gpu.clock), of("clock")),
         spark.line("mem clock", _megahertz(gpu.memory_clock), of("memory_clock")),
     ]  # fmt: skip

@@ -9,9 +9,11 @@ from tui.styled_text import Line
 from tui.widgets.pager import Pager
 
 FILTERS = (
-    ('word "a b" /re/', "Word, phrase, regular expression; not excludes."),
-    ("a b, a and b", "Both; a or b: either; ( ) group."),
-    ("state:running", "For runs: name, state, tag, base, method, note, kind."),
+    ('word "a b" /re/', "Word, phrase, regex; `not x` excludes x."),
+    ("a b, a and b", "Both."),
+    ("a or b, ( )", "Either; parentheses group."),
+    ("state:running", "Also name, tag, base, method, note or kind."),
+    ("#paper", "Runs with this label."),
 )
 
 
@@ -47,9 +49,9 @@ def help_lines(first: str) -> list[Line]:
     )
     lines.append([(f"  {'tab':<16}", "key"), ("Next pane or field.", "")])
     lines.append([])
-    lines.append([("Filters of runs; in Watch: of tags", "title")])
+    lines.append([("Filters (of runs; in Watch: of tags)", "title")])
     for form, meaning in FILTERS:
         lines.append([(f"  {form:<16}", "key"), (meaning, "")])
     lines.append([])
-    lines.append([("In a text field, letters and digits are text; esc leaves the field.", "dim")])
+    lines.append([("In a text field, single-key commands are off; esc leaves the field.", "dim")])
     return lines

@@ -20,12 +20,12 @@ from tui.snapshots import RunRow
 _FIRMER = {
     "ask": (
         "SIGTERM",
-        "It is already stopping. Send SIGTERM?",
+        "{} is already stopping. Send SIGTERM?",
         "It stops immediately and may not save a checkpoint.",
     ),
     "SIGTERM": (
         "SIGKILL",
-        "Kill it with SIGKILL?",
+        "Kill {} with SIGKILL?",
         "Its state becomes crashed; resume still works.",
     ),
 }
@@ -90,7 +90,7 @@ class RunCommands:
             self._send(row, "ask")
             return
         firmer, title, detail = _FIRMER.get(stage, _FIRMER["SIGTERM"])
-        self._confirm(f"{name_of(row)}: {title}", detail, lambda: self._send(row, firmer))
+        self._confirm(title.format(name_of(row)), detail, lambda: self._send(row, firmer))
 
     def move(self, row: RunRow, by: int) -> None:
         """Move it in its queue, -1 is one sooner."""
@@ -109,10 +109,10 @@ class RunCommands:
         elif row.view.state is State.LOST:
             host = one_line(row.view.status.host) if row.view.status else "another host"
             detail = (
-                f"It ran on {host}. If it still runs there, two workers would write to one "
-                "directory."
+                f"It ran on {host}. If it still runs there, two processes would write to "
+                "one directory."
             )
-            title = f"Adopt {name_of(row)} and resume it here?"
+            title = f"Resume {name_of(row)} on this machine?"
             self._confirm(title, detail, lambda: self._resume(row, adopt=True))
         else:
             self._resume(row)
@@ -176,7 +176,7 @@ class RunCommands:
         if not needed.why:
             self._page.app.push_screen(MoreWindow(name_of(row), recipe, needed), answer)
             return
-        title = f"{name_of(row)} ended early: {needed.why}. Resume?"
+        title = f"{name_of(row)} stopped early: {needed.why}. Resume?"
         detail = f"Resuming sets {needed.setting} to {needed.value}."
         self._confirm(title, detail, lambda: answer(needed.change))
 

@@ -50,10 +50,10 @@ class NoteWindow(_Form):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             head = Lines()
-            head.show([(f"{self._name_of_run}: note, and tags separated by commas", "strong")])
+            head.show([(f"{self._name_of_run}: note, and labels separated by commas", "strong")])
             yield head
             yield TextField(one_line(self._notes.note), hint="a note", id="note")
-            yield TextField(one_line(", ".join(self._notes.tags)), hint="tags", id="tags")
+            yield TextField(one_line(", ".join(self._notes.tags)), hint="labels", id="tags")
             keys = Lines()
             keys.show([("enter save   tab next field   esc cancel", "dim")])
             yield keys
@@ -85,12 +85,11 @@ class RemoveWindow(_Form):
             yield head
             yield where
             if self._children:
-                builds = "run depends" if self._children == 1 else "runs depend"
-                warning.show(
-                    [(f"{self._children} {builds} on it, and would become unusable.", "warn")]
-                )
+                runs = "run" if self._children == 1 else "runs"
+                text = f"{self._children} dependent {runs} would become unusable."
+                warning.show([(text, "warn")])
                 yield warning
-            yield TextField(hint=f"type {self._name_of_run}", id="name")
+            yield TextField(hint=f"type {self._name_of_run} to confirm", id="name")
             state.show([("enter delete   esc cancel", "dim")])
             yield state
 
@@ -119,7 +118,7 @@ class MoreWindow(_Form):
     def compose(self) -> ComposeResult:
         head, note, state = Lines(), Pager(), Lines(id="typed")
         head.show([(f"{self._name_of_run} is done", "strong")])
-        question = f"It trained for {self._done:g} {self._unit}. New total:"
+        question = f"It trained for {self._done:g} {self._unit}. New total {self._unit}:"
         warning = schedule_note(self._recipe, changed(self._recipe, [self._needed.change]))
         note.show([[(warning, "warn")], [(question, "")]] if warning else [[(question, "")]])
         with Vertical(classes="dialog"):
@@ -201,5 +200,13 @@ def pick_group(
     rows = [TableRow("", ((("none", ""),), (("no groups", "dim"),)))]
     for name, values in settings.items():
         listed = ", ".join(one_line(said(value)) for value in values[:6])
-        rows.append(TableRow(name, (((one_line(name), ""),), ((f"{len(values)}: {listed}", ""),))))
+        rows.append(
+            TableRow(
+                name,
+                (
+                    ((one_line(name), ""),),
+                    ((f"{len(values)} value{'s' * (len(values) != 1)}: {listed}", ""),),
+                ),
+            )
+        )
     pick_row(app, PickWindow(_GROUP_COLUMNS, rows, chosen=chosen), take)

@@ -135,7 +135,7 @@ def _shares_line(shift: Shift, base: str, glyphs: Glyphs) -> Line:
 def _curve_line(shift: Shift, at: int, width: int, glyphs: Glyphs) -> Line:
     values = [token.kl for token in shift.tokens]
     top = max(values)
-    head, tail = " KL by position  ", f"  max {nats(top)} at {values.index(top) + 1}"
+    head, tail = " KL by position  ", f"  max {nats(top)} at token {values.index(top) + 1}"
     levels = levels_of(values, width - len(head) - len(tail) - 1)
     if not levels:
         return [(head, "dim")]

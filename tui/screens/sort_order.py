@@ -68,7 +68,7 @@ def save(root: Path, order: SortOrder) -> None:
 def _file(root: Path) -> StateFile[SortOrder]:
     return StateFile(
         order_file(root),
-        "order",
+        "sort order",
         lambda content: decode_record(content, SortOrder, SCHEMA, "order", upgrade=_upgrade),
         lambda order: encode_record(order, SCHEMA, "order"),
         set_aside=True,

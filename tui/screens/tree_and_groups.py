@@ -95,7 +95,7 @@ def grouped(rows: Sequence[RunRow], setting: str) -> list[RunRow | Heading]:
 
 def heading_row(heading: Heading) -> TableRow:
     """A heading as a line of a table."""
-    text = f"{heading.setting} {heading.value} ({heading.count})"
+    text = f"{heading.setting} = {heading.value} ({heading.count})"
     return TableRow(heading.key, (((text, "title"),),))
 
 

@@ -23,7 +23,15 @@ from tui.styled_text import Line, Piece
 from tui.tokens.block_pane import BlockPane, Blocks
 from tui.tokens.requests import FORMS
 from tui.tokens.tables import color, counts_table, difference_lines, texts_table
-from tui.tokens.token_text import FACES, RTL_NOTE, describe, hidden, is_right_to_left, spell
+from tui.tokens.token_text import (
+    FACE_NAMES,
+    FACES,
+    RTL_NOTE,
+    describe,
+    hidden,
+    is_right_to_left,
+    spell,
+)
 from tui.widgets.lines import Lines, Rule
 from tui.widgets.pager import Pager
 
@@ -31,6 +39,7 @@ if TYPE_CHECKING:
     from engine.tokenizers.tokenizer_output import Tokenized
 
 VIEWS = ("pieces", "texts", "templates", "difference")
+_TITLES = {"pieces": "tokens"}
 MOST_PANES = 4
 LEAST_CELLS = 36
 """Of a pane; where there is no room for two, one shows alone."""
@@ -210,7 +219,12 @@ class TokenPanes(Vertical):
 
     def _update_status(self) -> None:
         data, status = self._data, self.query_one("#token-status", Lines)
-        line: list[Piece] = [(f" {VIEWS.index(self.view) + 1}/{len(VIEWS)} {self.view}  ", "dim")]
+        line: list[Piece] = [
+            (
+                f" {VIEWS.index(self.view) + 1}/{len(VIEWS)} {_TITLES.get(self.view, self.view)}  ",
+                "dim",
+            )
+        ]
         if data.trouble is not None:
             text = f"{data.trouble.title} {data.trouble.detail}"
             status.show([*line, (one_line(text), "bad")])
@@ -230,6 +244,7 @@ class TokenPanes(Vertical):
         elif self.view != "texts":
             roles = ", ".join(message.role for message in data.conversation)
             line += [
+                ("roles: ", "dim"),
                 (roles, "strong"),
                 ("  with generation prompt" if data.opens_answer else "", ""),
             ]
@@ -285,7 +300,7 @@ class TokenPanes(Vertical):
             if more := hidden(tokens, text.count.tokens):
                 head.append((f", {more:,} not shown", "warn"))
         if self._face != "text":
-            head.append((f"  {self._face}", "dim"))
+            head.append((f"  {FACE_NAMES[self._face]}", "dim"))
         pane.title(head)
         pane.blocks.show(tokens, self._face, self._instead(output, text is not None))
 
@@ -297,7 +312,7 @@ class TokenPanes(Vertical):
         if rendered is not None and not rendered.trouble:
             head.append((f"  {rendered.count:,} tokens", ""))
         if self._face != "text":
-            head.append((f"  {self._face}", "dim"))
+            head.append((f"  {FACE_NAMES[self._face]}", "dim"))
         pane.title(head)
         instead = self._instead(output, rendered is not None)
         if rendered is not None and rendered.trouble:
@@ -332,7 +347,7 @@ class TokenPanes(Vertical):
         texts = []
         for at, (output, form) in enumerate(sides):
             rendered = _rendered(output, form)
-            label = ("[- only here -]", "{+ only here +}")[at]
+            label = ("only here: [- -]", "only here: {+ +}")[at]
             name = one_line(rendered.template if rendered else form or "own")
             role = ("base", "tuned")[at]
             lines.append([(f"{one_line(output.name)} {name}  ", role), (label, role)])

@@ -13,7 +13,7 @@ from tui.widgets.table import Column, TableRow
 if TYPE_CHECKING:
     from tui.services import Services
 
-COLUMNS = (Column("tokenizer", 20, 36), Column("where", 16, 60))
+COLUMNS = (Column("tokenizer", 20, 36), Column("source", 16, 60))
 MOST = 8
 
 
@@ -58,10 +58,10 @@ class _KnownTokenizers:
         ]
 
     def keys(self, window: PickWindow) -> str:
-        searching = "searching...  " if self._searching else ""
+        searching = "searching...   " if self._searching else ""
         count = len(window.marked)
-        full = f", at most {MOST}" if count == MOST else ""
-        return f"{searching}space mark, enter use {count}, tab path{full}"
+        full = f"   at most {MOST}" if count == MOST else ""
+        return f"{searching}space mark   enter use {count}   tab path{full}"
 
     def search(self, window: PickWindow) -> None:
         """Have the folders searched, and list what is found."""

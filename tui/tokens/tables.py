@@ -53,7 +53,7 @@ def counts_table(
                 (f"{number(count.tokens_per_word):>7}{number(count.bytes_per_token):>8}", ""),
                 (f"{unknown:>9}  ", "warn" if count.unknown else "dim"),
                 *round_trip(count, glyphs),
-                (f"  {reading.kind}, {reading.vocabulary:,} pieces", "dim"),
+                (f"  {reading.kind}, vocab {reading.vocabulary:,}", "dim"),
                 *([(f", adds {one_line(' '.join(reading.adds))}", "dim")] if reading.adds else []),
             ]
         )

@@ -18,6 +18,7 @@ from tui.styled_text import Line
 Face = Literal["text", "ids", "spelled"]
 """What a block shows: the text it stands for, its ids, or the vocabulary's spelling."""
 FACES: tuple[Face, ...] = ("text", "ids", "spelled")
+FACE_NAMES: dict[Face, str] = {"text": "text", "ids": "ids", "spelled": "raw tokens"}
 TURNS = ("block0", "block1", "block2")
 """Roles of neighbouring blocks."""
 Part = tuple[str, str, int]
@@ -175,11 +176,11 @@ def describe(token: Token, at: int, count: int, glyphs: Glyphs) -> Line:
     ids = "id" if len(token.ids) == 1 else "ids"
     facts = {"special": "special token", "unknown": "not in the vocabulary"}
     return [
-        (f"{at + 1:,}/{count:,} ", "dim"),
+        (f"token {at + 1:,}/{count:,} ", "dim"),
         (spell(token.text[:40], glyphs) or "(no text)", "strong"),
         (f"  {ids} ", "dim"),
         ("+".join(map(str, token.ids[:12])) + several, ""),
-        ("  spelled ", "dim"),
+        ("  raw ", "dim"),
         ("+".join(spell(piece[:40], glyphs) for piece in token.pieces[:12]), ""),
         ("  bytes ", "dim"),
         (str(size), ""),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from engine.charts.export import Selected
     from engine.charts.figure import Sketch
 
-NAME_HINT = "name.svg .png .csv .json or .txt; no suffix: all"
+NAME_HINT = "name.svg, .png, .csv, .json or .txt; no suffix: all"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,8 +13,8 @@ from tui.screens.tree_and_groups import lifted
 from tui.snapshots import RunRow
 from tui.widgets.table import Column, TableRow
 
-_KEYS = "space mark   c clear   / filter   enter draw   esc cancel"
-_TYPED = "enter to the list   esc show all"
+_KEYS = "space mark   c clear   / filter   enter overlay   esc cancel"
+_TYPED = "enter list   esc show all"
 
 
 def pick_runs(

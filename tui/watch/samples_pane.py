@@ -3,7 +3,7 @@
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from tui.snapshots import Answer, PromptHistory
+from tui.snapshots import PromptHistory, StepAnswer
 from tui.styled_text import Line, fit, length
 from tui.widgets.cells import Cells
 from tui.widgets.pager import Pager
@@ -87,8 +87,8 @@ def answer_at(history: PromptHistory, step: int | None) -> int:
     return max(places, default=0)
 
 
-def _answer(answer: Answer, role: str, *, newest: bool) -> list[Line]:
+def _answer(answer: StepAnswer, role: str, *, newest: bool) -> list[Line]:
     step = answer.step
-    when = f"now, step {step:,}" if newest else f"step {step:,}" if step else "before"
+    when = f"newest, step {step:,}" if newest else f"step {step:,}" if step else "before training"
     first, *others = answer.text.split("\n")
     return [[(f" {when}  ", role), (first, "")], *([(f"  {line}", "")] for line in others)]

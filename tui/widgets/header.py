@@ -25,7 +25,7 @@ class Header(Cells):
             here = name == self._screen_name
             tabs += [("  ", ""), (digit, "dim"), (" ", "")]
             tabs.append((SCREENS[name], "strong" if here else "dim"))
-        room = width - length(tabs) - 3
+        room = width - length(tabs) - 2
         facts = self._facts()
         while facts and len(f" {self.glyphs.separator} ".join(facts)) > room:
             facts.pop(0)  # the host first: one knows where one is
@@ -37,7 +37,7 @@ class Header(Cells):
         one = self._machine
         facts = [one_line(one.host), one_line(one.device)]
         if one.busy is not None:
-            facts.append(f"{one.busy}%")
+            facts.append(f"{'GPU' if one.gpus else 'CPU'} {one.busy}%")
         total = one.memory_total / 1e9
         if total and one.memory_used:
             facts.append(f"{one.memory_used / 1e9:.{0 if total >= 100 else 1}f}/{total:.0f} GB")

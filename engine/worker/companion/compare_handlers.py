@@ -10,11 +10,12 @@ from engine.compare.samples import Sample, Timings
 from engine.compare.token_shift import to_table
 from engine.errors import EngineError
 from engine.recipes.settings import Decode
-from engine.worker.companion import requests
+from engine.worker.companion import request_fields
 from engine.worker.companion.model_pool import ModelPool
 from engine.worker.companion.protocol import WAITING, Cancelled, Event, Request
 from engine.worker.companion.streaming import answer_event, stream_answer
 from engine.worker.data.chat_template import render_prompt
+from engine.worker.data.token_ids import explain_unknown
 from engine.worker.inference import arm_facts
 from engine.worker.inference.arm_facts import Fact
 from engine.worker.inference.batch import ROWS, PromptBatch
@@ -41,9 +42,14 @@ class CompareHandlers:
         marginal and shifted. `engine.compare.token_shift.from_table` reads it. One forward pass an
         arm.
         """
-        base, tuned = requests.parse_arm(request, "base"), requests.parse_arm(request, "tuned")
+        base, tuned = (
+            request_fields.parse_arm(request, "base"),
+            request_fields.parse_arm(request, "tuned"),
+        )
         sample = (
-            requests.parse_sample(request) if "sample" in request else self._sample(request, tuned)
+            request_fields.parse_sample(request)
+            if "sample" in request
+            else self._sample(request, tuned)
         )
         arm_logits: list[ArmLogits] = []
         for arm in (base, tuned):
@@ -64,9 +70,9 @@ class CompareHandlers:
         Events `loading`, `begin`, `text` … and `answer`, which is what `generate` calls `done`, all
         with their "strength"; then `done` {"samples"}, fewer where it was cancelled.
         """
-        arm, messages = requests.parse_arm(request), requests.parse_messages(request)
-        decode = arm.decoding(requests.parse_decode(request))
-        strengths = requests.parse_strengths(request)
+        arm, messages = request_fields.parse_arm(request), request_fields.parse_messages(request)
+        decode = arm.decoding(request_fields.parse_decode(request))
+        strengths = request_fields.parse_strengths(request)
         if arm.is_endpoint or self._pool.locate(arm).adapter is None:
             raise EngineError(
                 "This arm has no adapter strength.",
@@ -94,8 +100,11 @@ class CompareHandlers:
         `refused` {"arm", "prompt_id", "reason"} for what an arm cannot read, and `done` {"count"},
         fewer where it was cancelled. An endpoint that is gone is the error, after all other arms.
         """
-        arms, prompts = requests.parse_arms(request), requests.parse_prompts(request)
-        usual, rows = requests.parse_decode(request), requests.parse_number(request, "batch", ROWS)
+        arms, prompts = request_fields.parse_arms(request), request_fields.parse_prompts(request)
+        usual, rows = (
+            request_fields.parse_decode(request),
+            request_fields.parse_number(request, "batch", ROWS),
+        )
         count, gone = 0, None
         for arm in arms:
             loaded_arm = None
@@ -147,8 +156,10 @@ class CompareHandlers:
         `kl`: KL(i‖j) in nats per token of the prompt, null where it was not measured; empty without
         `probe`. Without a prompt a sentence of our own is read.
         """
-        arms, usual = requests.parse_arms(request), requests.parse_decode(request)
-        messages = requests.parse_messages(request) if {"messages", "text"} & set(request) else []
+        arms, usual = request_fields.parse_arms(request), request_fields.parse_decode(request)
+        messages = (
+            request_fields.parse_messages(request) if {"messages", "text"} & set(request) else []
+        )
         device = self._pool.models().device
         facts = [self._look(arm, arm_facts.conversation(messages), usual) for arm in arms]
         table: Event = {
@@ -169,7 +180,8 @@ class CompareHandlers:
                 if loaded_arm is None:
                     yield {"event": "done"} | first
                     return
-                if max(ids) < loaded_arm.model.vocabulary:
+                tokenizer, vocabulary = loaded_arm.tokenizer, loaded_arm.model.vocabulary
+                if not explain_unknown(ids, tokenizer, vocabulary):
                     with self._pool.in_use(loaded_arm):
                         logits[at] = read(loaded_arm, ids[:1], ids[1:]).logits
                 del loaded_arm  # so that its model can make room for the next
@@ -202,30 +214,30 @@ class CompareHandlers:
         it), "piece" (its own text), "special"}, and `spans`, the text in whole characters:
         {"text", "ids"}, where ids that only together make a character come together.
         """
-        arm, ids = requests.parse_arm(request), requests.parse_token_ids(request, "ids")
+        arm, ids = request_fields.parse_arm(request), request_fields.parse_token_ids(request, "ids")
         tokenizer = self._pool.tokenizer(arm)
         yield {"event": "done"} | describe(tokenizer, ids)
 
     def _sample(self, request: Request, tuned: Arm) -> Sample:
         """The answer that a request spells out."""
-        messages = requests.parse_messages(request)
+        messages = request_fields.parse_messages(request)
         if "prompt_ids" in request:
-            prompt = requests.parse_token_ids(request, "prompt_ids")
+            prompt = request_fields.parse_token_ids(request, "prompt_ids")
         else:
             tokenizer = self._pool.tokenizer(tuned)
             prompt = render_prompt(messages, tokenizer, tuned.form, tuned.system, tuned.prefix)
         return Sample(
-            prompt_id=requests.parse_text(request, "prompt_id", ""),
+            prompt_id=request_fields.parse_text(request, "prompt_id", ""),
             messages=tuple(messages),
             arm="",
             seed=0,
             template_hash="",
             prompt_ids=tuple(prompt),
-            output_ids=tuple(requests.parse_token_ids(request, "output_ids")),
+            output_ids=tuple(request_fields.parse_token_ids(request, "output_ids")),
             text="",
             finish="stop",
             logprobs=(),
-            decode=requests.parse_decode(request) if "decoding" in request else Decode(),
+            decode=request_fields.parse_decode(request) if "decoding" in request else Decode(),
             timings=Timings(0.0, 0.0),
         )
 

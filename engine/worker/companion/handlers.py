@@ -5,15 +5,17 @@ requests that compare arms are in `compare_handlers`; all are documented at thei
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 
+from engine.checkpoints import config_json
+from engine.checkpoints.context import check_length, find_context_length, has_position_table
 from engine.compare.arms import Arm
 from engine.data import dataset_list
 from engine.recipes.settings import Data, Training
-from engine.worker.companion import requests
+from engine.worker.companion import request_fields
 from engine.worker.companion.compare_handlers import CompareHandlers
 from engine.worker.companion.model_pool import ModelPool
 from engine.worker.companion.protocol import Cancelled, Event, Request
@@ -28,6 +30,18 @@ from engine.worker.model import count_parameters, loading
 from engine.worker.tokenizers.detokenize import pieces_of
 
 Handler = Callable[[Request, Cancelled], Iterator[Event | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _DataRequest:
+    """The data settings that a request names, and what its checkpoint says of them."""
+
+    data: Data
+    tokenizer: Any
+    embeddings: int | None
+    """How many tokens the model knows."""
+    length_note: str
+    """Where rows may be longer than its context."""
 
 
 class Handlers:
@@ -61,9 +75,9 @@ class Handlers:
         `warm` false: no model will be asked for, so what loading one imports can wait.
         """
         self._pool.configure(
-            device=requests.parse_text(request, "device", "auto"),
-            budget=requests.parse_number(request, "memory_bytes", 0, least=0) or None,
-            root=requests.parse_text(request, "runs", "") or None,
+            device=request_fields.parse_text(request, "device", "auto"),
+            budget=request_fields.parse_number(request, "memory_bytes", 0, least=0) or None,
+            root=request_fields.parse_text(request, "runs", "") or None,
         )
         if request.get("warm", True):
             loading.warm()
@@ -77,9 +91,9 @@ class Handlers:
         Cancelled, it ends in `done` as well: with what there is, and the finish reason "cancelled";
         `sample` is null where it had not begun.
         """
-        arm, messages = requests.parse_arm(request), requests.parse_messages(request)
-        decode = arm.decoding(requests.parse_decode(request))
-        prompt_id = requests.parse_text(request, "prompt_id", "")
+        arm, messages = request_fields.parse_arm(request), request_fields.parse_messages(request)
+        decode = arm.decoding(request_fields.parse_decode(request))
+        prompt_id = request_fields.parse_text(request, "prompt_id", "")
         if arm.is_endpoint:
             events: Iterator[Event | None] = stream_endpoint(
                 Endpoint(arm, messages, decode), prompt_id, cancelled
@@ -96,7 +110,7 @@ class Handlers:
 
     def render(self, request: Request, cancelled: Cancelled) -> Iterator[Event]:
         """{"arm", "messages" or "text"}: the prompt as this arm reads it, text and tokens."""
-        arm, messages = requests.parse_arm(request), requests.parse_messages(request)
+        arm, messages = request_fields.parse_arm(request), request_fields.parse_messages(request)
         tokenizer = self._pool.tokenizer(arm)
         text = prompt_text(messages, tokenizer, arm.form, arm.system, arm.prefix)
         template = None if arm.form == "raw" else choose_template(tokenizer, arm.form)
@@ -115,12 +129,15 @@ class Handlers:
         `data` is a data set's name or the data table of a recipe. Each row is its tokens' text with
         flags: learned, special; cut and refused rows say so.
         """
-        data, tokenizer = self._data(request)
+        about = self._data(request)
+        data, tokenizer = about.data, about.tokenizer
         template = choose_template(tokenizer, data.template, data.system)
         chosen = dataset_list.resolve(data.train, self._pool.runs(), data)
-        count = requests.parse_number(request, "rows", 5)
+        count = request_fields.parse_number(request, "rows", 5)
         read = dataset_list.preview(chosen, count, data, raw=arrow.read_raw)
-        encoded = [encode_row(one, tokenizer, template, data) for one in read.examples]
+        encoded = [
+            encode_row(one, tokenizer, template, data, about.embeddings) for one in read.examples
+        ]
         yield {
             "event": "done",
             "schema": read.schema,
@@ -136,15 +153,18 @@ class Handlers:
 
         `rows` of them are shown, `sample` are looked at. Cancelled, `report` is null.
         """
-        data, tokenizer = self._data(request)
+        about = self._data(request)
+        data, tokenizer = about.data, about.tokenizer
         report_request = data_report.ReportRequest(
             data,
-            sample=requests.parse_number(request, "sample", data_report.SAMPLE),
-            shown=requests.parse_number(request, "rows", data_report.SHOWN, least=0),
+            sample=request_fields.parse_number(request, "sample", data_report.SAMPLE),
+            shown=request_fields.parse_number(request, "rows", data_report.SHOWN, least=0),
             templates=request.get("templates") is True,
-            seed=requests.parse_number(request, "seed", Training().seed, least=0),
+            seed=request_fields.parse_number(request, "seed", Training().seed, least=0),
             runs=tuple(self._pool.runs()),
             replay=read_replay(request.get("replay")),
+            embeddings=about.embeddings,
+            length_note=about.length_note,
         )
         template = choose_template(tokenizer, data.template, data.system)
         report = None
@@ -158,11 +178,20 @@ class Handlers:
 
         `method` is the method table of a recipe.
         """
-        weights = self._pool.locate(Arm("count", requests.parse_text(request, "checkpoint")))
+        weights = self._pool.locate(Arm("count", request_fields.parse_text(request, "checkpoint")))
         yield {"event": "done"} | count_parameters.answer(weights.base, request.get("method"))
 
-    def _data(self, request: Request) -> tuple[Data, Any]:
-        """The data settings that a request names, and the tokenizer of its checkpoint."""
-        weights = self._pool.locate(Arm("preview", requests.parse_text(request, "checkpoint")))
+    def _data(self, request: Request) -> _DataRequest:
+        """Raises EngineError, also where the model cannot read rows of `max_length`."""
+        weights = self._pool.locate(
+            Arm("preview", request_fields.parse_text(request, "checkpoint"))
+        )
         data = read_data(request.get("data"), request.get("max_length"))
-        return data, loading.load_tokenizer(weights.tokenizer)
+        config = config_json.read_json(weights.base / "config.json")
+        length, tabled = find_context_length(config), has_position_table(config)
+        return _DataRequest(
+            data,
+            loading.load_tokenizer(weights.tokenizer),
+            config_json.find_vocab_size(config),
+            check_length(data.max_length, length, tabled),
+        )

@@ -10,10 +10,10 @@ from engine.recipes.settings import Decode
 from engine.worker.companion.model_pool import ModelPool
 from engine.worker.companion.protocol import WAITING, Cancelled, Event
 from engine.worker.data.chat_template import ChatMessage
-from engine.worker.inference.decoding import Answers
+from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.endpoint import Endpoint
 from engine.worker.inference.models import LoadedArm
-from engine.worker.tokenizers.detokenize import Pieces
+from engine.worker.tokenizers.detokenize import StreamDecoder
 
 
 def stream_answer(
@@ -25,10 +25,10 @@ def stream_answer(
     prompt_id: str = "",
 ) -> Iterator[Event | None]:
     """`begin`, `text` …, then `answer` with the sample; one token a step. Raises EngineError."""
-    answers = Answers(loaded_arm, [loaded_arm.prompt(messages)], decode)
+    answers = BatchDecoder(loaded_arm, [loaded_arm.prompt(messages)], decode)
     answer = answers.answers[0]
     adapter = loaded_arm.model.path_of(loaded_arm.adapter)
-    pieces = Pieces(loaded_arm.tokenizer)
+    pieces = StreamDecoder(loaded_arm.tokenizer)
     # Whoever has its turn between two events must know that this model is in use.
     with pool.in_use(loaded_arm):
         yield {

@@ -12,7 +12,7 @@ from engine.chat import Message
 from engine.errors import EngineError
 from engine.jobs.summary import hub_name
 from engine.tokenizers.tokenizer_output import TokenizerOutput, to_table
-from engine.worker.companion import requests
+from engine.worker.companion import request_fields
 from engine.worker.companion.model_pool import ModelPool
 from engine.worker.companion.protocol import Cancelled, Event, Request
 from engine.worker.tokenizers import load
@@ -39,7 +39,7 @@ class TokenizeHandler:
         """
         refs, texts = _strings(request, "tokenizers"), _pairs(request.get("texts", []))
         turns = request.get("messages") or []
-        messages = requests.parse_conversation(turns) if turns else []
+        messages = request_fields.parse_conversation(turns) if turns else []
         forms = _strings(request, "forms") if "forms" in request else ["", "raw"]
         opened = request.get("answer_next") is True
         runs = self._pool.runs()

@@ -30,6 +30,8 @@ class Counts:
     """Rows of other data among those to train on."""
     replay_pool: int = 0
     """Different rows among the replayed ones."""
+    greetings: int = 0
+    """Rows that open with an answer, which is not trained on."""
 
 
 def describe(counts: Counts, trained: int, max_length: int) -> Iterator[str]:
@@ -38,6 +40,8 @@ def describe(counts: Counts, trained: int, max_length: int) -> Iterator[str]:
     yield f"{counts.read:,} rows read{unfit}"
     if counts.cut:
         yield f"{counts.cut:,} rows truncated at {max_length:,} tokens"
+    if counts.greetings:
+        yield f"{counts.greetings:,} rows open with an answer to nothing: it is not trained on"
     if counts.too_long:
         yield f"{counts.too_long:,} rows dropped: longer than {max_length:,} tokens"
     if counts.grouped:

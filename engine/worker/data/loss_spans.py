@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from engine.worker.data.chat_template import ChatMessage, Template
+from engine.worker.data.template_sandbox import Fault
 
 IGNORE_INDEX = -100
 """The label of a token that is not trained on."""
@@ -24,12 +25,12 @@ class Unreadable(Exception):
 def find_answers(
     messages: Sequence[ChatMessage], tokenizer: Any, template: Template
 ) -> tuple[str, list[Span]]:
-    """The text up to the last answer's end, and the characters of each answer and its end token."""
-    turns = [index for index, message in enumerate(messages) if message.role == "assistant"]
-    if not turns:
-        raise Unreadable("the row has no answer to train on")
-    if turns[0] == 0:
-        raise Unreadable("the row starts with an answer instead of a prompt")
+    """The text up to the last answer's end, and the characters of each answer and its end token.
+
+    What an assistant says before anybody asks is context, and is not trained on.
+    """
+    messages = drop_refused_greeting(messages, tokenizer, template)
+    turns = _list_answers(messages)
     text = template.render(messages[: turns[-1] + 1], tokenizer)
     spans: list[Span] = []
     for index in turns:
@@ -51,6 +52,40 @@ def find_answers(
         text += tokenizer.eos_token
         spans[-1] = (start, len(text))
     return text, spans
+
+
+def opens_with_answer(messages: Sequence[ChatMessage]) -> bool:
+    """Whether the assistant speaks before any user: a greeting."""
+    roles = (message.role for message in messages)
+    return next((role for role in roles if role in ("user", "assistant")), "") == "assistant"
+
+
+def drop_refused_greeting(
+    messages: Sequence[ChatMessage], tokenizer: Any, template: Template
+) -> Sequence[ChatMessage]:
+    """The messages, without what opens them where the template wants users to speak first."""
+    if not opens_with_answer(messages):
+        return messages
+    roles = [message.role for message in messages]
+    first = roles.index("user") if "user" in roles else len(roles) - 1
+    try:
+        template.render(messages[: first + 1], tokenizer)
+    except Fault:
+        system = [message for message in messages[:first] if message.role != "assistant"]
+        return [*system, *messages[first:]]
+    return messages
+
+
+def _list_answers(messages: Sequence[ChatMessage]) -> list[int]:
+    """Where the answers are that follow a prompt. Raises Unreadable where there is none."""
+    roles = [message.role for message in messages]
+    if "assistant" not in roles:
+        raise Unreadable("the row has no answer to train on")
+    first = roles.index("user") if "user" in roles else len(roles)
+    answers = [index for index in range(first, len(roles)) if roles[index] == "assistant"]
+    if not answers:
+        raise Unreadable("the row starts with an answer instead of a prompt")
+    return answers
 
 
 def _end_within(text: str, start: int, end: int, tokenizer: Any) -> int:

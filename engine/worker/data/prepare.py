@@ -16,6 +16,7 @@ from engine.worker.data import replay as replaying
 from engine.worker.data.counts import Counts
 from engine.worker.data.deduplicate import compare
 from engine.worker.data.encode import Encoded, Template, encode
+from engine.worker.data.loss_spans import opens_with_answer
 from engine.worker.data.split import (
     RowExamples,
     SampledRows,
@@ -23,6 +24,7 @@ from engine.worker.data.split import (
     sample_rows,
     split,
 )
+from engine.worker.data.token_ids import check_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +67,12 @@ def prepare(
     replay: Replay | None = None,
     objective: str = "sft",
     runs: Sequence[Path] = (),
+    embeddings: int | None = None,
 ) -> PreparedDataset:
     """Read, sample, split and encode the rows of a recipe; the same recipe gives the same rows.
 
-    `runs` are the job directories that a `run:ID` may mean. Raises EngineError where nothing is
+    `runs` are the job directories that a `run:ID` may mean, `embeddings` how many tokens the model
+    knows: a row with another one is rejected. Raises EngineError where nothing is
     left to train on, or where the data does not fit the objective.
     """
     replay = replay or Replay()
@@ -80,7 +84,7 @@ def prepare(
     grouped = sum(len(file.rows) for file in files) - len(train) - len(held_out)
     overlap = compare(train, held_out)
     own = overlap.distinct if data.deduplicate else train
-    encoder = _Encoder(data, tokenizer, template, pairs=objective == "dpo")
+    encoder = _Encoder(data, tokenizer, template, embeddings, pairs=objective == "dpo")
     train_pairs, eval_pairs = encoder.encode_all(own), encoder.encode_all(held_out)
     replayed: list[EncodedPair] = []
     if replay.data and replay.share and train_pairs:
@@ -105,6 +109,7 @@ def prepare(
         grouped=grouped,
         replayed=len(replayed),
         replay_pool=len({id(one) for one in replayed}),
+        greetings=sum(map(_opens_with_answer, (*train_pairs, *eval_pairs))),
     )
     return PreparedDataset(
         [one.chosen for one in train_pairs],
@@ -115,6 +120,10 @@ def prepare(
         eval_pairs if encoder.pairs else [],
         [one.example for one in eval_pairs],
     )
+
+
+def _opens_with_answer(pair: EncodedPair) -> bool:
+    return pair.example is not None and opens_with_answer(pair.example.messages)
 
 
 def _load_splits(
@@ -135,11 +144,20 @@ def _load_splits(
 class _Encoder:
     """Encodes examples and remembers those that it had to refuse."""
 
-    def __init__(self, data: Data, tokenizer: Any, template: Template, *, pairs: bool) -> None:
+    def __init__(
+        self,
+        data: Data,
+        tokenizer: Any,
+        template: Template,
+        embeddings: int | None,
+        *,
+        pairs: bool,
+    ) -> None:
         self.pairs = pairs
         self.refused: list[Reject] = []
         self.too_long = 0
         self._data, self._tokenizer, self._template = data, tokenizer, template
+        self._embeddings = embeddings
 
     def encode_all(self, rows: Iterable[RowExamples]) -> list[EncodedPair]:
         """All that can be used, in order."""
@@ -171,7 +189,8 @@ class _Encoder:
 
     def _encode(self, example: Example) -> Encoded:
         data = self._data
-        return encode(example, self._tokenizer, self._template, data.max_length, data.too_long)
+        row = encode(example, self._tokenizer, self._template, data.max_length, data.too_long)
+        return check_row(row, self._tokenizer, self._embeddings)
 
 
 def _check_dpo(data: Data, replay: Replay) -> Data:

@@ -20,6 +20,7 @@ from engine.worker.data.encode import (
     encode_messages,
     fit,
 )
+from engine.worker.data.token_ids import check_row
 from engine.worker.tokenizers.detokenize import decode_ids, pieces_of
 
 MOST_TEXT = 2000
@@ -52,15 +53,26 @@ class PreviewRow:
         return self.whole.target_tokens - (self.taken.target_tokens if self.taken.kept else 0)
 
 
-def encode_row(example: Example, tokenizer: Any, template: Template, data: Data) -> PreviewRow:
-    """The row that training makes of this example under the recipe's data settings."""
+def encode_row(
+    example: Example,
+    tokenizer: Any,
+    template: Template,
+    data: Data,
+    embeddings: int | None = None,
+) -> PreviewRow:
+    """The row that training makes of this example under the recipe's data settings.
+
+    A row with a token that the model, with so many `embeddings`, does not know is not taken.
+    """
     whole = encode(example, tokenizer, template, WHOLE)
     other = None
     if example.rejected:
         other = encode_messages(
             example.rejected, tokenizer, template, data.max_length, data.too_long
         )
-    return PreviewRow(example, whole, fit(whole, data.max_length, data.too_long), other)
+        other = check_row(other, tokenizer, embeddings)
+    taken = check_row(fit(whole, data.max_length, data.too_long), tokenizer, embeddings)
+    return PreviewRow(example, whole, taken, other)
 
 
 def show_row(row: PreviewRow, tokenizer: Any, *, replayed: bool = False) -> Shown:
@@ -94,7 +106,13 @@ def special_ids(tokenizer: Any) -> frozenset[int]:
     return frozenset(tokenizer.added_tokens_decoder) | frozenset(tokenizer.all_special_ids)
 
 
-def side_by_side(example: Example, tokenizer: Any, data: Data, forms: Sequence[str]) -> list[Shown]:
+def side_by_side(
+    example: Example,
+    tokenizer: Any,
+    data: Data,
+    forms: Sequence[str],
+    embeddings: int | None = None,
+) -> list[Shown]:
     """One example, whole, under several templates in their order; one that cannot be says why.
 
     Where the recipe has a system prompt, each comes without it and, as the next, with it.
@@ -107,7 +125,8 @@ def side_by_side(example: Example, tokenizer: Any, data: Data, forms: Sequence[s
             except EngineError as error:
                 shown.append({"template": {"name": form, "system": system}, "reason": error.title})
                 continue
-            row = encode_row(example, tokenizer, template, replace(data, max_length=WHOLE))
+            whole = replace(data, max_length=WHOLE)
+            row = encode_row(example, tokenizer, template, whole, embeddings)
             shown.append({"template": about(template)} | show_row(row, tokenizer))
     return shown
 

@@ -17,6 +17,7 @@ from engine.recipes.settings import Data, Replay
 from engine.worker.data import lengths
 from engine.worker.data.chat_template import FORMS, SUFFIXES, leading_ids, own_template, prompt_ids
 from engine.worker.data.encode import IGNORE_INDEX, Encoded, Template, end_token_ids
+from engine.worker.data.loss_spans import drop_refused_greeting
 from engine.worker.data.preview import (
     MOST_TEXT,
     PreviewRow,
@@ -56,6 +57,10 @@ class ReportRequest:
     """Job directories that `run:ID` may mean."""
     replay: Replay = Replay()
     """What is mixed in."""
+    embeddings: int | None = None
+    """How many tokens the model knows."""
+    length_note: str = ""
+    """What is said of rows that may be longer than its context."""
 
 
 @dataclass(slots=True)
@@ -114,7 +119,10 @@ def inspect(
             rejects.append(one)
         else:
             good_rows.append(one)
-            encoded += [encode_row(example, tokenizer, template, request.data) for example in one]
+            encoded += [
+                encode_row(example, tokenizer, template, request.data, request.embeddings)
+                for example in one
+            ]
         if looked % _SLICE == 0:
             yield None
             if cancelled():
@@ -144,6 +152,7 @@ def inspect(
         "sides": compare_sides(train, held_out),
         "rejected": len(bad),
         "rejects": [asdict(one) for one in bad[:SHOWN_REJECTS]],
+        "notes": [request.length_note] if request.length_note else [],
         "template": about(template),
         "rows": [
             *(show_row(row, tokenizer) for row in encoded[: request.shown]),
@@ -225,7 +234,7 @@ def begins_with_prompt(row: PreviewRow, tokenizer: Any, template: Template) -> b
     Not so where a token reaches over the seam, as `: ` and ` joy` do: what is answered is then not
     quite what was trained.
     """
-    messages = row.example.messages
+    messages = drop_refused_greeting(row.example.messages, tokenizer, template)
     turns = [at for at, message in enumerate(messages) if message.role == "assistant"]
     if not turns:
         return True
@@ -276,7 +285,10 @@ def _replayed(
         request.replay, held_out, request.data, request.seed, request.runs, first=request.sample
     )
     each = (example for row in pool.rows for example in row)
-    return [encode_row(example, tokenizer, template, request.data) for example in each]
+    return [
+        encode_row(example, tokenizer, template, request.data, request.embeddings)
+        for example in each
+    ]
 
 
 def _some(replayed: Sequence[PreviewRow], request: ReportRequest) -> Sequence[PreviewRow]:
@@ -303,4 +315,4 @@ def _templates(request: ReportRequest, example: Example, tokenizer: Any) -> list
     forms = [form for form in FORMS if form != "chat" or own_template(tokenizer) is not None]
     if request.data.template.endswith(SUFFIXES):
         forms.append(request.data.template)
-    return side_by_side(example, tokenizer, request.data, forms)
+    return side_by_side(example, tokenizer, request.data, forms, request.embeddings)

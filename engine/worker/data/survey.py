@@ -9,8 +9,9 @@ from itertools import islice
 from pathlib import Path
 
 from engine.data import dataset_list, rows
-from engine.data.columns import make_mapping
+from engine.data.columns import column_of, make_mapping
 from engine.data.dataset_list import DataSet
+from engine.data.llama_factory import add_columns
 from engine.data.rows import OpenFile
 from engine.recipes.settings import Data
 from engine.worker.data import arrow
@@ -35,6 +36,7 @@ class Survey:
 def open_survey(data: Data, runs: Sequence[Path] = ()) -> Survey:
     """The training file of a recipe's data, and how its columns are understood. EngineError."""
     dataset = dataset_list.resolve(data.train, runs, data)
+    data = add_columns(dataset.path, data)
     file = rows.open_rows(dataset.path, data, raw=arrow.read_raw)
     mapping = make_mapping(data)
     for row in islice(arrow.read_raw(dataset.path, data), _LOOK_AHEAD):
@@ -43,8 +45,13 @@ def open_survey(data: Data, runs: Sequence[Path] = ()) -> Survey:
             continue
         fields = [*shape.fields, *shape.more]
         used = {field: data.columns.get(field, field) for field in fields}
-        used = {field: column for field, column in used.items() if column in row.value}
-        read = {*used.values(), *([data.group] if data.group else [])}
+        used = {
+            field: column
+            for field, column in used.items()
+            if column_of(column, row.value) in row.value
+        }
+        names = [*used.values(), *([data.group] if data.group else [])]
+        read = {column_of(name, row.value) for name in names}
         unused = tuple(str(column) for column in row.value if column not in read)
         return Survey(dataset, file, used, unused)
     return Survey(dataset, file, {}, ())

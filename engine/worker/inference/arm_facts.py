@@ -17,12 +17,15 @@ import torch
 from engine.chat import Message
 from engine.checkpoints import config_json
 from engine.checkpoints.adapter_config import shares_base
+from engine.checkpoints.context import find_context_length
 from engine.compare.arms import Arm, format_arm
 from engine.errors import EngineError
 from engine.recipes import recipe as recipes
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Decode
 from engine.worker.data.chat_template import ChatMessage, Template, choose_template, render_prompt
+from engine.worker.data.token_ids import explain_unknown
+from engine.worker.inference.models import unreadable
 from engine.worker.inference.token_shift import mean_kl
 from engine.worker.model import loading
 from engine.worker.model.locate import ArmWeights
@@ -78,6 +81,7 @@ def look(
     own = weights.adapter is None or weights.tokenizer == weights.adapter
     trained = choose_template(tokenizer) if own and tokenizer.chat_template else None
     plain = render_prompt(messages, tokenizer, arm.form)
+    unknown = explain_unknown(prompt, tokenizer, config_json.find_vocab_size(config))
     return Fact(
         arm,
         weights,
@@ -86,12 +90,13 @@ def look(
         trained,
         tuple(prompt),
         tuple(render_prompt(messages, tokenizer)) if trained else tuple(plain),
-        config_json.find_context_length(config),
+        find_context_length(config),
         str(loading.pick_dtype(device, "infer")).removeprefix("torch."),
         config_json.find_quantisation(config) or "",
         trained_on(weights.adapter) if weights.adapter and arm.strength else "",
         weights.adapter is not None and arm.strength != 0 and not shares_base(weights.adapter),
         arm.decoding(usual),
+        unreadable(arm, unknown) if unknown else None,
     )
 
 

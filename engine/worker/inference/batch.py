@@ -12,7 +12,7 @@ from engine.compare.prompts import Prompt
 from engine.compare.samples import Sample
 from engine.errors import EngineError
 from engine.recipes.settings import Decode
-from engine.worker.inference.decoding import Answers
+from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.endpoint import Endpoint
 from engine.worker.inference.endpoint_replies import EndpointGone
 from engine.worker.inference.models import LoadedArm
@@ -47,7 +47,7 @@ class PromptBatch:
         self._decode = decode
         self._batches = [] if loaded_arm is None else self._batched(loaded_arm, prompts, rows)
         self._batch: list[Coded] = []
-        self._answers: Answers | None = None
+        self._answers: BatchDecoder | None = None
         self._asked = list(reversed(prompts)) if loaded_arm is None else []
         self._calls: list[tuple[Prompt, Endpoint]] = []
         self._gone: EndpointGone | None = None
@@ -67,7 +67,9 @@ class PromptBatch:
             return self._poll_endpoint()
         if self._answers is None:
             self._batch = self._batches.pop(0)
-            self._answers = Answers(self._loaded_arm, [ids for _, ids in self._batch], self._decode)
+            self._answers = BatchDecoder(
+                self._loaded_arm, [ids for _, ids in self._batch], self._decode
+            )
         answers = self._answers
         ended = [(at, self._batch[at][0]) for at in answers.step()]
         if answers.done:

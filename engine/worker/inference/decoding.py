@@ -24,7 +24,7 @@ _PAYS = 8
 
 
 @dataclass(slots=True)
-class Answer:
+class DecodedAnswer:
     """One answer as it grows."""
 
     prompt_ids: list[int]
@@ -38,7 +38,7 @@ class Answer:
     total: float = 0.0
 
 
-class Answers:
+class BatchDecoder:
     """Answers of one arm to one or more prompts, a token each at every `step`.
 
     One prompt alone is run without padding or mask, exactly as the model would run by itself.
@@ -49,7 +49,7 @@ class Answers:
         self.loaded_arm = loaded_arm
         self.decode = decode
         self.answers = [
-            Answer(ids, min(decode.max_new_tokens, loaded_arm.model.context - len(ids)))
+            DecodedAnswer(ids, min(decode.max_new_tokens, loaded_arm.model.context - len(ids)))
             for ids in prompts
         ]
         self._began = time.monotonic()
@@ -178,7 +178,7 @@ def answer_all(
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
     for start in range(0, len(order), rows):
         chosen = order[start : start + rows]
-        answers = Answers(loaded_arm, [prompts[index] for index in chosen], decode)
+        answers = BatchDecoder(loaded_arm, [prompts[index] for index in chosen], decode)
         while not answers.done:
             answers.step()
             tick(start + sum(answer.finish is not None for answer in answers.answers))

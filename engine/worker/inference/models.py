@@ -20,11 +20,13 @@ from engine.checkpoints.adapter_config import (
     read_adapter_config,
     shares_base,
 )
+from engine.checkpoints.context import find_context_length, has_position_table
 from engine.checkpoints.hub_cache import name_folder
 from engine.compare.arms import Arm, PromptForm
 from engine.errors import EngineError
 from engine.worker.data.chat_template import ChatMessage, Template, choose_template, render_prompt
 from engine.worker.data.encode import end_token_ids
+from engine.worker.data.token_ids import explain_unknown
 from engine.worker.inference.adapter_scale import scaled
 from engine.worker.inference.weight_files import Stamped, detach, size_on_device, stamped
 from engine.worker.model import loading
@@ -45,7 +47,7 @@ class SharedModel:
         plain = model.get_base_model() if hasattr(model, "peft_config") else model
         self._keeps_logits = "logits_to_keep" in inspect.signature(plain.forward).parameters
         config = plain.config.get_text_config()
-        self.context: int = getattr(config, "max_position_embeddings", 0) or 1 << 30
+        self.context: int = _context_of(config)
         """Positions that the model knows; a great number where its config names none."""
         ends = getattr(plain.generation_config, "eos_token_id", None)
         self.ends: tuple[int, ...] = (ends,) if isinstance(ends, int) else tuple(ends or ())
@@ -116,6 +118,14 @@ class SharedModel:
         return {"logits_to_keep": count} if self._keeps_logits else {}
 
 
+def _context_of(config: Any) -> int:
+    """Positions of a model; a great number where its config names none."""
+    table = config.to_dict()
+    if has_position_table(table) and (length := find_context_length(table)) is not None:
+        return length
+    return getattr(config, "max_position_embeddings", 0) or 1 << 30
+
+
 def _kept_of_a_token(config: Any) -> int:
     """Keys and values of one token in all layers, as the config has it; 0 where it names none."""
     heads = getattr(config, "num_attention_heads", None) or 1
@@ -155,13 +165,23 @@ class LoadedArm:
         """The tokens that end an answer."""
         return frozenset(self.model.ends) | end_token_ids(self.tokenizer, self.template)
 
-    def prompt(self, messages: Sequence[ChatMessage]) -> list[int]:
-        """Token ids to answer to. Raises EngineError where they leave no room in the context."""
+    def prompt(self, messages: Sequence[ChatMessage], name: str = "") -> list[int]:
+        """Token ids to answer to; `name` is what an error calls the prompt.
+
+        Raises EngineError where they leave no room in the context, or the model cannot read one.
+        """
         arm = self.arm
         ids = render_prompt(messages, self.tokenizer, arm.form, arm.system, arm.prefix)
         if len(ids) >= self.model.context:
-            raise too_long(arm, len(ids), self.model.context)
+            raise too_long(arm, len(ids), self.model.context, name)
+        self.check_ids(ids, name)
         return ids
+
+    def check_ids(self, ids: Sequence[int], name: str = "") -> None:
+        """Raise EngineError where the model has no embedding for one of the tokens."""
+        unknown = explain_unknown(ids, self.tokenizer, self.model.vocabulary)
+        if unknown:
+            raise unreadable(self.arm, unknown, name)
 
     def forward(self, **inputs: Any) -> Any:
         """One forward pass with this arm's weights."""
@@ -169,13 +189,26 @@ class LoadedArm:
             return model(**inputs)
 
 
-def too_long(arm: Arm, tokens: int, context: int) -> EngineError:
+def too_long(arm: Arm, tokens: int, context: int, name: str = "") -> EngineError:
     """What is said of a prompt that leaves no room for an answer."""
     return EngineError(
         "The prompt is longer than the model's context.",
-        f"{tokens} tokens; the context of {arm.checkpoint} is {context}",
+        f"{_of(name)}{tokens} tokens; the context of {arm.checkpoint} is {context}",
         "Shorten the prompt.",
     )
+
+
+def unreadable(arm: Arm, unknown: str, name: str = "") -> EngineError:
+    """What is said of a text with a token that `explain_unknown` found."""
+    return EngineError(
+        "The text has a token that the model does not know.",
+        f"{_of(name)}{unknown} ({arm.checkpoint})",
+        "Remove the token from the text, or use the model that this tokenizer belongs to.",
+    )
+
+
+def _of(name: str) -> str:
+    return f"{name}: " if name else ""
 
 
 def wrap_model(model: Any, tokenizer: Any, form: PromptForm | None = None) -> LoadedArm:
@@ -250,7 +283,7 @@ class ModelCache:
         notes: tuple[str, ...] = ()
         if apart:
             notes = (f"{name_folder(weights.base)} is loaded separately for {arm.name}",)
-        loaded_arm = LoadedArm.of(arm, model, self._tokenizer(asked_at, model), adapter, notes)
+        loaded_arm = LoadedArm.of(arm, model, self._tokenizer(asked_at), adapter, notes)
         if asked_at != weights.base and self._has_own_template(loaded_arm, weights.base):
             note = f"{arm.name} uses the template of its training, not that of its base"
             return replace(loaded_arm, notes=(*notes, note))
@@ -261,21 +294,15 @@ class ModelCache:
         if loaded_arm.template is None:
             return False
         try:
-            usual = choose_template(self._tokenizer(base, loaded_arm.model), loaded_arm.arm.form)
+            usual = choose_template(self._tokenizer(base), loaded_arm.arm.form)
         except EngineError:  # the base has none that can be used, and nobody asks for it
             return True
         return usual.hash != loaded_arm.template.hash
 
-    def _tokenizer(self, path: Path, model: SharedModel) -> Any:
-        tokenizer = self._tokenizers.get(path) or loading.load_tokenizer(path)
-        if len(tokenizer) > model.vocabulary:
-            raise EngineError(
-                "The tokenizer does not match this base.",
-                f"{path}: {len(tokenizer)} tokens, the model has {model.vocabulary}",
-                "Use the base that the adapter was trained on.",
-            )
-        self._tokenizers[path] = tokenizer
-        return tokenizer
+    def _tokenizer(self, path: Path) -> Any:
+        if path not in self._tokenizers:
+            self._tokenizers[path] = loading.load_tokenizer(path)
+        return self._tokenizers[path]
 
     def clear(self) -> None:
         """Forget every model, and give the memory back to the device."""

@@ -66,7 +66,7 @@ def score_items(
     limit: int = ANSWER_TOKENS,
 ) -> Scored:
     """Greedy answers of at most `limit` tokens; those of items with a right answer are scored."""
-    prompts = [loaded_arm.prompt(item.messages) for item in items]
+    prompts = [loaded_arm.prompt(item.messages, item.id) for item in items]
     texts = answer_all(loaded_arm, prompts, Decode(max_new_tokens=limit), ROWS, tick)
     pairs = list(zip(items, texts, strict=True))
     return Scored(
@@ -88,6 +88,7 @@ def read_texts(
     pieces: list[tuple[str, Encoded]] = []
     for name, text in texts.items():
         ids = lead + list(loaded_arm.tokenizer(text, add_special_tokens=False)["input_ids"])
+        loaded_arm.check_ids(ids, name)
         for start in range(0, max(1, len(ids) - 1), window - 1):
             part = ids[start : start + window]
             pieces.append((name, Encoded(part, part, 0, kept=True, reason="")))
@@ -154,6 +155,8 @@ def _case(
             "A row is longer than the model's context.",
             f"{max(len(row.input_ids) for row in rows)} tokens of {loaded_arm.model.context}",
         )
+    for row in rows:
+        loaded_arm.check_ids(row.input_ids)
     return _Case(
         rows[0].input_ids[:shared],
         [row.input_ids[shared:] for row in rows],

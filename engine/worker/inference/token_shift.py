@@ -51,11 +51,7 @@ def read(loaded_arm: LoadedArm, prompt: Sequence[int], output: Sequence[int]) ->
             f"{len(ids)} tokens; the context of {loaded_arm.arm.checkpoint} is "
             f"{loaded_arm.model.context}",
         )
-    if ids and max(ids) >= loaded_arm.model.vocabulary:
-        raise EngineError(
-            "The token ids do not belong to this model.",
-            f"{max(ids)}; {loaded_arm.arm.checkpoint} has {loaded_arm.model.vocabulary} tokens",
-        )
+    loaded_arm.check_ids(ids)
     if not prompt and output:
         raise EngineError(
             "The prompt is empty.", hint="Token shift needs at least one prompt token."
@@ -77,8 +73,8 @@ def compare(base: ArmLogits, tuned: ArmLogits, sample: Sample) -> Shift:
     """The token shift of an answer that both have read. Raises EngineError: other vocabularies."""
     if base.tokenizer.get_vocab() != tuned.tokenizer.get_vocab():
         raise EngineError(
-            "These two arms have different tokenizers.",
-            f"{base.arm.name} and {tuned.arm.name}",
+            f"{base.arm.name} and {tuned.arm.name} have different tokenizers.",
+            "",
             "Token shift needs one tokenizer; compare the answers side by side instead.",
         )
     # The wider one has rows that only pad it.

@@ -57,6 +57,20 @@ def keep_template(template: Template, tokenizer: Any) -> None:
     )
 
 
+def drop_unreadable_pad(model: Any) -> None:
+    """Forget the pad token of a model that has no embedding for it.
+
+    The Trainer takes it over from the tokenizer, which may have more tokens; what is saved with it
+    could not be loaded again. Without one the end token pads.
+    """
+    plain = model.get_base_model() if hasattr(model, "peft_config") else model
+    rows = plain.get_input_embeddings().num_embeddings
+    for config in (plain.config.get_text_config(), plain.generation_config):
+        pad = getattr(config, "pad_token_id", None)
+        if isinstance(pad, int) and pad >= rows:
+            config.pad_token_id = None
+
+
 def all_ends(known: int | list[int] | None, tokenizer: Any, template: Template) -> int | list[int]:
     """The ids that end an answer, as a generation config has them: one, or several in order."""
     before = [known] if isinstance(known, int) else list(known or ())

@@ -14,7 +14,7 @@ def decode_ids(tokenizer: Any, ids: Sequence[int]) -> str:
 
 def pieces_of(tokenizer: Any, ids: Sequence[int]) -> list[tuple[str, list[int]]]:
     """The text of each token; tokens that only together make a character come together."""
-    pieces = Pieces(tokenizer)
+    pieces = StreamDecoder(tokenizer)
     groups: list[tuple[str, list[int]]] = []
     pending: list[int] = []
     for token in ids:
@@ -25,7 +25,7 @@ def pieces_of(tokenizer: Any, ids: Sequence[int]) -> list[tuple[str, list[int]]]
     return [*groups, (decode_ids(tokenizer, pending), pending)] if pending else groups
 
 
-class Pieces:
+class StreamDecoder:
     """Text as it grows: what `feed` returns never ends inside a character."""
 
     def __init__(self, tokenizer: Any) -> None:

@@ -111,11 +111,11 @@ class _Header:
     def _take(self, count: int) -> bytes:
         # Looked at first: a claim of gigabytes must not fill the memory.
         if count > self._left:
-            raise _Malformed("it ends in the middle of its header, or that is too large")
+            raise _Malformed("truncated header, or one that is too large")
         self._left -= count
         data = self._file.read(count)
         if len(data) < count:
-            raise _Malformed("it ends in the middle of its header")
+            raise _Malformed("truncated header")
         return data
 
 

@@ -43,13 +43,13 @@ def read_vocabulary(path: Path) -> Vocabulary:
             elif field.number == _NORMALIZER:
                 rules = _fields(data, field.start, field.stop)
     except (Malformed, UnicodeDecodeError, struct.error, AttributeError) as error:
-        raise EngineError(f"{path.name} is no SentencePiece model", f"{path}: {error}") from None
+        raise EngineError(f"{path.name} is not a SentencePiece model", f"{path}: {error}") from None
     if not pieces:
-        raise EngineError(f"{path.name} is no SentencePiece model: it has no pieces", str(path))
+        raise EngineError(f"{path.name} is not a SentencePiece model: it has no pieces", str(path))
     kind = _KINDS.get(trainer.get(3, 1))
     if kind is None:
         raise EngineError(
-            f"{path.name} cannot be used: it splits into words or characters",
+            f"{path.name} cannot be used: word and character models are not supported",
             str(path),
             "Only Unigram and BPE models are supported.",
         )

@@ -84,7 +84,7 @@ def render(
         return RenderedTemplate(form, form or "own", "", (), 0, (), reason)
     except Fault as error:
         return RenderedTemplate(
-            form, form or "own", "", (), 0, (), f"The template rejects it: {error.reason}"
+            form, form or "own", "", (), 0, (), f"Template error: {error.reason}"
         )
     text = _SURROGATES.sub("�", text[:MOST_CHARACTERS])
     ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]

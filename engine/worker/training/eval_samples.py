@@ -21,7 +21,7 @@ from engine.recipes.settings import Decode, Samples
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.encode import IGNORE_INDEX, Encoded
 from engine.worker.data.prepare import PreparedDataset
-from engine.worker.inference.decoding import Answers
+from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import LoadedArm, SharedModel
 from engine.worker.tokenizers.detokenize import decode_ids
 from engine.worker.training.setup import TrainingSetup
@@ -57,7 +57,9 @@ class SampleEvaluator:
     def measure(self, step: int) -> dict[str, float]:
         """Append a line for each prompt. Raises Stopped between tokens, with nothing written."""
         started = time.monotonic()
-        answers = Answers(self._loaded_arm, [prompt.ids for prompt in self._prompts], self._decode)
+        answers = BatchDecoder(
+            self._loaded_arm, [prompt.ids for prompt in self._prompts], self._decode
+        )
         while not answers.done:
             if self._attempt.stop_requested():
                 raise Stopped
@@ -98,7 +100,7 @@ def sample_evaluator(setup: TrainingSetup) -> SampleEvaluator | None:
 def _prompts_of_file(settings: Samples, loaded_arm: LoadedArm) -> list[SamplePrompt]:
     prompts = prompt_files.read(prompt_files.find(settings.prompts))[: settings.count]
     return [
-        SamplePrompt(prompt.id, prompt.messages, loaded_arm.prompt(prompt.messages))
+        SamplePrompt(prompt.id, prompt.messages, loaded_arm.prompt(prompt.messages, prompt.id))
         for prompt in prompts
     ]
 

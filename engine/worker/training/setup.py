@@ -17,6 +17,8 @@ import torch
 from transformers import set_seed
 
 from engine.checkpoints import config_json
+from engine.checkpoints.context import check_length, find_context_length, has_position_table
+from engine.errors import EngineError
 from engine.jobs import devices
 from engine.jobs.store import open_store
 from engine.recipes.recipe import TrainRecipe
@@ -25,6 +27,7 @@ from engine.worker.data.counts import describe
 from engine.worker.data.encode import Template, choose_template
 from engine.worker.data.preference_pairs import check_preferences
 from engine.worker.data.prepare import PreparedDataset, prepare
+from engine.worker.data.token_ids import explain_unknown, readable_pad_id
 from engine.worker.model import loading, malloc
 from engine.worker.model.build import ModelSpec, build_model, find_stage, load_root
 from engine.worker.model.dtypes import Formats, pick_formats
@@ -44,6 +47,8 @@ class TrainingSetup:
     """The first of the attempt's devices, as torch calls it."""
     formats: Formats
     stage: Stage
+    config: config_json.Config
+    """The `config.json` of the stage's base."""
     tokenizer: Any
     template: Template
     data: PreparedDataset
@@ -55,9 +60,14 @@ class TrainingSetup:
     """None until `load_model`, and where the recipe wants no forgetting alarm."""
 
     @property
+    def embeddings(self) -> int | None:
+        """How many tokens the model knows; its tokenizer may have more."""
+        return config_json.find_vocab_size(self.config)
+
+    @property
     def pad_id(self) -> int:
         """The token that fills short rows; nothing is learned from it."""
-        return self.tokenizer.pad_token_id or 0
+        return readable_pad_id(self.tokenizer, self.embeddings)
 
     def arithmetic(self) -> AbstractContextManager[Any]:
         """A context in which products are made as in training."""
@@ -75,16 +85,20 @@ def prepare_setup(attempt: Attempt) -> TrainingSetup:
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     stage = find_stage(recipe, runs)
     attempt.update(message="loading data")
+    config = config_json.read_json(stage.base / "config.json")
+    resumed = checkpoints.newest(attempt.directory.checkpoints)
+    if resumed is None:  # one that began before this was checked has no longer row, or failed
+        _check_length(attempt, recipe, config)
     tokenizer = loading.load_tokenizer(stage.tokenizer)
     template = _choose_template(attempt, recipe, tokenizer)
     data = prepare(
         recipe.data, tokenizer, template, recipe.training.seed,
         replay=recipe.replay, objective=recipe.training.objective, runs=runs,
+        embeddings=config_json.find_vocab_size(config),
     )  # fmt: skip
     _report_data(attempt, recipe, data)
-    resumed = checkpoints.newest(attempt.directory.checkpoints)
     return TrainingSetup(
-        attempt, recipe, device, formats, stage, tokenizer, template, data, resumed
+        attempt, recipe, device, formats, stage, config, tokenizer, template, data, resumed
     )
 
 
@@ -131,6 +145,13 @@ def _pick_formats(attempt: Attempt, recipe: TrainRecipe, device: torch.device) -
     return formats
 
 
+def _check_length(attempt: Attempt, recipe: TrainRecipe, config: config_json.Config) -> None:
+    """Log where rows are longer than the model knows. Raises EngineError where it cannot."""
+    length, tabled = find_context_length(config), has_position_table(config)
+    if note := check_length(recipe.data.max_length, length, tabled):
+        attempt.log(note)
+
+
 def _choose_template(attempt: Attempt, recipe: TrainRecipe, tokenizer: Any) -> Template:
     template = choose_template(tokenizer, recipe.data.template, recipe.data.system)
     attempt.log(f"template {template.name} ({template.hash[:12]})")
@@ -153,8 +174,16 @@ def _report_data(attempt: Attempt, recipe: TrainRecipe, data: PreparedDataset) -
 
 def _pin_probe(setup: TrainingSetup) -> Probe | None:
     """What the forgetting alarm reads; None where the recipe wants none."""
-    config = config_json.read_json(setup.stage.base / "config.json")
-    return pin_probe(
-        setup.attempt, setup.tokenizer, setup.data.train, config_json.find_context_length(config),
-        setup.stage.lineage, fresh=not setup.resumed,
+    probe = pin_probe(
+        setup.attempt, setup.tokenizer, setup.data.train,
+        find_context_length(setup.config), setup.stage.lineage,
+        fresh=not setup.resumed,
     )  # fmt: skip
+    for row in probe.rows if probe else ():
+        if unknown := explain_unknown(row, setup.tokenizer, setup.embeddings):
+            raise EngineError(
+                "The model cannot read the probe text of the forgetting alarm.",
+                unknown,
+                "Set forgetting.tokens = 0, or use another text (forgetting.probe).",
+            )
+    return probe

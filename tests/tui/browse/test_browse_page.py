@@ -82,7 +82,7 @@ async def test_enter_on_a_job_of_answers_lists_them_and_shows_one(
         assert "reference: blue" in text
         await pilot.press("right_square_bracket")
         await see(pilot, "⟦joy⟧")
-        assert "checked: words 1" in screen_text(app)
+        assert "checks: words 1" in screen_text(app)
         assert "5 words · complete" in screen_text(app)
         await pilot.press("right_square_bracket", "right_square_bracket", "right_square_bracket")
         await see(pilot, "⟦joy⟧")
@@ -235,7 +235,7 @@ async def test_numbers_and_the_examples_behind_them(
         await see(pilot, "checks met")
         assert isinstance(app.screen, MetricsPage)
         text = screen_text(app)
-        assert "base → tuned · 4 prompts answered by both arms · 1 identical" in text
+        assert "base → tuned · 4 pairs · 1 identical" in text
         line = next(one for one in text.splitlines() if "checks met" in one)
         # Two prompts have checks; base meets one of them, tuned both.
         assert line.split()[:6] == [">", "checks", "met", "0.50", "1.00", "+0.50"]
@@ -253,7 +253,7 @@ async def test_numbers_and_the_examples_behind_them(
         await pilot.press("escape")
         await listed(pilot, "p2", "p4", "p1", "p3")
         await pilot.press("T")
-        await see(pilot, "p2 alone")
+        await see(pilot, "prompt p2 only")
         await see(pilot, "checks met")
         line = next(one for one in screen_text(app).splitlines() if "checks met" in one)
         assert line.split() == [">", "checks", "met", "0.00", "1.00", "+1.00"]
@@ -271,7 +271,7 @@ async def test_the_token_shift_of_a_stored_answer(
 ) -> None:
     async with browsing(job, companion=lambda: companion) as (app, pilot):
         await pilot.press("right_square_bracket", "right_square_bracket", "x")
-        await see(pilot, "tuned  p3")
+        await see(pilot, "tuned  prompt p3")
         await see(pilot, "so ‹it› ⟦is⟧ so ‹it› ⟦is⟧")
         await see(pilot, "unshifted 33%")
         assert companion.shifted == [(BASE, TUNED)]
@@ -285,7 +285,7 @@ async def test_the_token_shift_of_a_stored_answer(
         companion.ranks = ()
         await pilot.resize_terminal(*WIDE)
         await pilot.press("x")
-        await see(pilot, "These two arms have different tokenizers.")
+        await see(pilot, "base and tuned have different tokenizers.")
 
 
 async def test_export_from_the_screen(job: JobDirectory, tmp_path: Path) -> None:

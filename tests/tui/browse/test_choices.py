@@ -6,7 +6,7 @@ import pytest
 
 from engine.compare.answer_pairs import of_job
 from tests.tui.browse.answered import BASE, TUNED, write_answers
-from tui.browse.answers_feed import Answers
+from tui.browse.answers_feed import JobAnswers
 from tui.browse.choices import (
     arm_options,
     arms_key,
@@ -21,11 +21,11 @@ from tui.browse.pair_list import COMMON, SHOWN, PairSelection, listed
 
 
 @pytest.fixture
-def answers(tmp_path: Path) -> Answers:
+def answers(tmp_path: Path) -> JobAnswers:
     collection = of_job(write_answers(tmp_path / "runs"))
     collection.poll()
     names = {BASE: "base", TUNED: "tuned"}
-    return Answers((BASE, TUNED), names, BASE, TUNED, tuple(collection.pairs(BASE, TUNED)))
+    return JobAnswers((BASE, TUNED), names, BASE, TUNED, tuple(collection.pairs(BASE, TUNED)))
 
 
 @pytest.mark.parametrize("skill", [None, "", "*", "=", "creative"])
@@ -33,14 +33,14 @@ def test_a_skill_is_found_again_whatever_it_is_called(skill: str | None) -> None
     assert skill_of(skill_key(skill)) == skill
 
 
-def test_all_skills_come_first_and_each_says_how_many_pairs_it_has(answers: Answers) -> None:
+def test_all_skills_come_first_and_each_says_how_many_pairs_it_has(answers: JobAnswers) -> None:
     options = [(offer.key, offer.label, offer.about) for offer in skill_options(answers)]
     assert options[0] == ("*", "all", "4 pairs")
     assert ("=creative", "creative", "2 pairs") in options
     assert ("=reasoning", "reasoning", "1 pair") in options
 
 
-def test_every_filter_says_how_many_pairs_it_would_list(answers: Answers) -> None:
+def test_every_filter_says_how_many_pairs_it_would_list(answers: JobAnswers) -> None:
     selection = PairSelection(skill="creative")
     for offer in shown_options(answers, selection):
         pairs = listed(answers, PairSelection(offer.key, "creative"))
@@ -48,14 +48,14 @@ def test_every_filter_says_how_many_pairs_it_would_list(answers: Answers) -> Non
     assert [offer.key for offer in shown_options(answers, selection)] == [*SHOWN]
 
 
-def test_only_measures_of_these_answers_can_be_sorted_by(answers: Answers) -> None:
+def test_only_measures_of_these_answers_can_be_sorted_by(answers: JobAnswers) -> None:
     keys = [offer.key for offer in sort_options(answers)]
     assert keys[:2] == ["", COMMON]
     assert set(keys[2:]) <= {name for pair in answers.pairs for name in pair.left_numbers}
     assert "words" in keys
 
 
-def test_two_arms_are_found_again_either_way_round(answers: Answers) -> None:
+def test_two_arms_are_found_again_either_way_round(answers: JobAnswers) -> None:
     options = arm_options(answers, " to ")
     assert [offer.label for offer in options] == ["base to tuned", "tuned to base"]
     assert [arms_of(answers, offer.key) for offer in options] == [(BASE, TUNED), (TUNED, BASE)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tui.charts.axes import Axis
+from tui.charts.axes import AxisRange
 from tui.charts.canvas import Canvas
 from tui.charts.draw import ChartOptions, draw
 from tui.charts.plotext_frame import frame
@@ -55,7 +55,7 @@ def test_what_lies_outside_is_left_out() -> None:
 
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=lambda glyphs: glyphs.name)
 def test_axes_have_their_labels_with_and_without_curves(glyphs: Glyphs) -> None:
-    lines = text(frame(Axis(0, 1000), Axis(0, 2.5), 80, 16, plain=glyphs.is_ascii))
+    lines = text(frame(AxisRange(0, 1000), AxisRange(0, 2.5), 80, 16, plain=glyphs.is_ascii))
     assert [line.split("┤" if glyphs.dots else "|")[0].strip() for line in lines[3:14:5]] == [
         *"210"
     ]

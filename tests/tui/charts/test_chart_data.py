@@ -28,8 +28,8 @@ def one(runs: Sequence[RunCurves], axis: Axis = Axis.STEP, spec: ChartSpec = LOS
     [
         ({"train/loss": [3.0, 0.5, 1.0]}, ("best 0.5 at 1", "last 1")),
         ({"train/loss": [3.0], "eval/loss": [2.0, 4.0]}, ("eval best 2 at 0", "last 4")),
-        ({"train/loss": [3.0, float("nan")]}, ("best 3 at 0", "last nan")),
-        ({"train/loss": [float("nan")]}, ("last nan",)),
+        ({"train/loss": [3.0, float("nan")]}, ("best 3 at 0", "last NaN")),
+        ({"train/loss": [float("nan")]}, ("last NaN",)),
         ({"train/loss": []}, ()),
         ({"eval/accuracy": [0.1, 0.9, 0.8]}, ("best 0.9 at 1", "last 0.8")),
         ({"temperature": [5.0, 4.0, 6.0]}, ("min 4 at 1", "last 6")),

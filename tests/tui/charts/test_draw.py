@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tui.charts.curves import curve, first
-from tui.charts.axes import Axis, duration, fit_x, fit_y
+from tui.charts.axes import AxisRange, duration, fit_x, fit_y
 from tui.charts.curve import Curve, Level
 from tui.charts.draw import (
     ALERT,
@@ -267,7 +267,7 @@ def test_limits_hold_the_data(low: float, span: float, log: bool) -> None:
 
 
 def test_ticks_are_round() -> None:
-    assert Axis(0, 1000).ticks(5) == [
+    assert AxisRange(0, 1000).ticks(5) == [
         (0, "0"),
         (200, "200"),
         (400, "400"),
@@ -275,7 +275,7 @@ def test_ticks_are_round() -> None:
         (800, "800"),
         (1000, "1000"),
     ]
-    assert [label for _, label in Axis(0, 0.25).ticks(5)] == [
+    assert [label for _, label in AxisRange(0, 0.25).ticks(5)] == [
         "0.00",
         "0.05",
         "0.10",
@@ -283,15 +283,15 @@ def test_ticks_are_round() -> None:
         "0.20",
         "0.25",
     ]
-    assert [label for _, label in Axis(0, 60_000).ticks(3)] == ["0", "20k", "40k", "60k"]
-    assert [label for _, label in Axis(0.01, 100, log=True).ticks(5)] == [
+    assert [label for _, label in AxisRange(0, 60_000).ticks(3)] == ["0", "20k", "40k", "60k"]
+    assert [label for _, label in AxisRange(0.01, 100, log=True).ticks(5)] == [
         "0.01",
         "0.1",
         "1",
         "10",
         "100",
     ]
-    assert [label for _, label in Axis(0, 7200, time=True).ticks(4)] == [
+    assert [label for _, label in AxisRange(0, 7200, time=True).ticks(4)] == [
         "0s",
         "30m",
         "1h",

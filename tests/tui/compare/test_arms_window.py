@@ -58,7 +58,7 @@ def test_a_run_with_a_strength_goes_on_its_own_base() -> None:
         ({"name": "taken"}, "already named taken"),
         ({"checkpoint": ""}, "A model, a run or a URL is required"),
         ({"strength": "much"}, "much is not a number"),
-        ({"strength": "3"}, "not between 0 and 1.5"),
+        ({"strength": "3"}, "must be 0 to 1.5"),
         (
             {"checkpoint": "bundled:demo-base", "strength": "0.5"},
             "full model has no adapter strength",

@@ -52,7 +52,7 @@ async def test_own_prompt_and_a_second_turn(app: FinetopApp, companion: FakeComp
         await pilot.press("4")
         await see(pilot, "prompt 1/")
         await pilot.press("e", *"hi4q", "ctrl+s")
-        await see(pilot, "own prompt")
+        await see(pilot, "your prompt")
         await see(pilot, "tuned says so.")
         await until(pilot, lambda: "f follow up" in screen_text(app))
         await pilot.press("f", *"more", "ctrl+s")
@@ -169,6 +169,6 @@ async def test_leaving_while_it_answers_ends_the_companion(
         await pilot.press("4")
         await see(pilot, "prompt 1/")
         await pilot.press("ctrl+s")
-        await see(pilot, "waiting...")
+        await see(pilot, "queued...")
         await pilot.press("q")
     assert companion.closed

@@ -38,7 +38,7 @@ async def test_word_difference_is_marked_in_both_and_turns_off(app: FinetopApp) 
         await see(pilot, "⟦base⟧ says so.")
         await see(pilot, "⟦tuned⟧ says so.")
         await see(pilot, "67% common words")
-        await see(pilot, "1 only base")
+        await see(pilot, "1 only in base")
         await pilot.press("d")
         await until(pilot, lambda: "⟦" not in screen_text(app))
 
@@ -48,7 +48,7 @@ async def test_the_cursor_walks_tokens_and_shows_what_both_would_say(
 ) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await answer(pilot)
-        await see(pilot, "KL 0.50 to base")
+        await see(pilot, "KL vs base 0.50 nats/token")
         await pilot.press("t")
         await see(pilot, "tuned ‹says› ⟦so.⟧")
         await see(pilot, "unshifted 33%")
@@ -72,7 +72,7 @@ async def test_what_cannot_be_measured_says_why(app: FinetopApp, companion: Fake
     async with app.run_test(size=(120, 40)) as pilot:
         await answer(pilot)
         await pilot.press("t")
-        await see(pilot, "These two arms have different tokenizers.")
+        await see(pilot, "base and tuned have different tokenizers.")
 
 
 async def test_tokens_show_ids_and_special_ones(app: FinetopApp) -> None:
@@ -146,7 +146,7 @@ async def test_a_round_is_kept_as_a_job_to_note_and_to_vote_on(app: FinetopApp) 
             pilot, lambda: [one.note for one in annotations.read(job).values()] == ["look here"]
         )
         await pilot.press("escape", "v")
-        await see(pilot, "0 of 1 pairs judged")
+        await see(pilot, "0 of 1 pairs voted on")
         await see(pilot, "assistant, left:")
     assert [path for path in app.store.root.iterdir() if path.name.startswith("kept-")] == [job]
     arms = [one.arm for one in samples.read(JobDirectory(job).samples)]

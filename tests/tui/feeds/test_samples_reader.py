@@ -9,7 +9,7 @@ import pytest
 from engine.bundled import PRETRAIN_RUN
 from tui.feeds import samples_reader
 from tui.feeds.samples_reader import SamplesReader
-from tui.snapshots import Answer
+from tui.snapshots import StepAnswer
 
 
 def line(step: int, text: str, prompt: str = "Say it.", name: str = "p1") -> bytes:
@@ -36,7 +36,9 @@ def test_the_shipped_run_has_six_prompts_over_ten_steps() -> None:
         samples.poll()
     assert [len(history.answers) for history in samples.prompt_histories] == [10] * 6
     assert samples.prompt_histories[0].prompt == "What is the capital of Norway?"
-    assert samples.prompt_histories[0].answers[-1] == Answer(2165, "The capital of Norway is Oslo.")
+    assert samples.prompt_histories[0].answers[-1] == StepAnswer(
+        2165, "The capital of Norway is Oslo."
+    )
     assert not samples.poll()
 
 

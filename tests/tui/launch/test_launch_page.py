@@ -3,6 +3,7 @@
 import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from engine.estimates.fit import Fit
 from engine.jobs.store import Store
 from engine.recipes.recipe import Recipe, TrainRecipe, parse, to_table
 from engine.recipes.settings import Data, Forgetting
+from tests.checkpoints.made import make_model
 from tests.tui.building import write_run
 from tests.tui.conftest import FakeCompanion, report_of, screen_text, see, until
 from tui.actions import Actions
@@ -24,6 +26,7 @@ from tui.screens.dialogs import ErrorDialog
 from tui.watch.page import WatchPage
 from tui.widgets.form import Form
 from tui.widgets.pager import Pager
+from tui.widgets.table import Table
 
 SIZES = [(160, 50), (80, 24)]
 
@@ -41,7 +44,7 @@ class Recorder(Actions):
         return write_run(self.store.root, recipe.name).path
 
     def warning(self) -> str:
-        return "runs end with the Slurm allocation 7."
+        return "runs stop when Slurm job 7 ends"
 
 
 @pytest.fixture
@@ -152,6 +155,26 @@ async def test_what_cannot_be_used_is_listed_with_the_reason(
         await see(pilot, "cannot be used:")
         assert "HTML" in screen_text(app) or "html" in screen_text(app)
         assert "x bad" in screen_text(app)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_rows_that_a_model_cannot_read_are_refused_in_the_form(
+    app: FinetopApp, actions: Recorder, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    config: dict[str, Any] = {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]}
+    make_model(tmp_path / "models" / "table", max_position_embeddings=64, **config)
+    make_model(tmp_path / "models" / "wheel", max_position_embeddings=64)
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("2")
+        await see(pilot, "ready")
+        models = app.screen.query_one("#models", Table)
+        refs = {Path(model.ref).name: model.ref for model in actions.catalogue().checkpoints}
+        models.choose(refs["table"])
+        await see(pilot, "max length: must be at most 64")
+        await pilot.press("ctrl+s")
+        models.choose(refs["wheel"])
+        await see(pilot, "is above the context of 64")
+        assert actions.launched is None
 
 
 async def test_rejected_rows_are_shown_with_line_and_reason(
@@ -282,7 +305,7 @@ async def test_panes_of_lengths_and_templates_take_turns(
         await see(pilot, "[templates]")
         await pilot.press("home")
         await see(pilot, "raw")
-        await see(pilot, "chatml  no such marks")
+        await see(pilot, "chatml  tokens not in vocab")
         await pilot.press("end")
         await see(pilot, "✓ in use")
         await pilot.press("v", "v")
@@ -309,10 +332,10 @@ async def test_what_is_odd_about_the_data_is_said_first(
         await pilot.press("2")
         for part in (
             "! 3 rows start with two <|begin|>",
-            "! 3 answers end without an end token",
+            "! 3 answers have no end token",
             "! the text of 3 rows contains special tokens",
             "rejected x.jsonl:4: no ␛ answer",
-            "and 6 more rejected",
+            "and 6 more invalid",
             "✗ not trained: longer than 256 tokens",
             "7 rejected · 5 duplicates · 2 eval rows in train",
         ):

@@ -112,7 +112,7 @@ async def test_runs_of_other_folders_are_counted_and_named(tmp_path: Path, root:
     write_run(tmp_path / "elsewhere", "far", points=10, created=time.time() + 9)
     app = FinetopApp(Store(root, [tmp_path / "elsewhere"]))
     async with app.run_test(size=WIDE) as pilot:
-        await see(pilot, "7 runs here, 1 in other folders")
+        await see(pilot, "7 runs, 1 in other folders")
         await pilot.press("home")
         await see(pilot, str(tmp_path / "elsewhere"))
 
@@ -148,7 +148,7 @@ async def test_a_lost_run_is_resumed_only_after_a_question(app: FinetopApp) -> N
         await see(pilot, "lost at 30")
         await pilot.press("end", "r")
         await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
-        assert "Adopt lost" in screen_text(app)
+        assert "Resume lost on this machine?" in screen_text(app)
         assert "gpu-box" in screen_text(app)
 
 
@@ -172,7 +172,7 @@ async def test_a_run_that_is_done_is_given_more(
         await pilot.press("y")
         await until(pilot, lambda: len(resumed) == 1)
         await pilot.press("down", "down", "down", "r")
-        await see(pilot, "It trained for 3 epochs. New total:")
+        await see(pilot, "It trained for 3 epochs. New total epochs:")
         assert "The schedule changes" in screen_text(app)
         field = app.screen.query_one(TextField)
         assert field.value == "6"
@@ -242,12 +242,12 @@ async def test_what_was_forgotten_is_shown_and_marked_over_the_budget(
     async with app.run_test(size=WIDE) as pilot:
         await see(pilot, "+0.31 !")
         assert " +0.04 " in line_of(app, "child")
-        await see(pilot, "! 1 over budget")
+        await see(pilot, "! 1 over forgetting budget")
         await pilot.press("down", "down")
-        await see(pilot, "over the budget of +0.1 since step 40")
+        await see(pilot, "over budget +0.1 since step 40")
         await pilot.resize_terminal(*NARROW)
         await until(pilot, lambda: "forgetting" not in screen_text(app).splitlines()[2])
-        await see(pilot, "over the budget of +0.1 since step 40")
+        await see(pilot, "over budget +0.1 since step 40")
 
 
 async def test_a_shift_that_is_no_number_is_over_every_budget(app: FinetopApp, root: Path) -> None:
@@ -318,5 +318,5 @@ async def test_the_alarm_is_not_told_twice(tmp_path: Path, root: Path) -> None:
     async with app.run_test(size=WIDE) as pilot:
         await see(pilot, "+0.20 !")
         await pilot.press("home")
-        await see(pilot, "forgetful done · over the budget of +0.1 since step 40")
+        await see(pilot, "forgetful · done · over budget +0.1 since step 40")
         assert "nats/token at step" not in screen_text(app)

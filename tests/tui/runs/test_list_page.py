@@ -121,9 +121,9 @@ async def test_runs_are_grouped_by_a_setting_that_varies(three: FinetopApp) -> N
         assert "training.epochs" not in screen_text(three), "they all agree on it"
         assert "phase_steps" not in screen_text(three), "no run of ours has it"
         await pilot.press("down", "enter")
-        await see(pilot, "training.learning_rate 0.001 (2)")
-        assert "training.learning_rate 0.0002 (1)" in screen_text(three)
-        assert "training.learning_rate — (1)" in screen_text(three)
+        await see(pilot, "training.learning_rate = 0.001 (2)")
+        assert "training.learning_rate = 0.0002 (1)" in screen_text(three)
+        assert "training.learning_rate = — (1)" in screen_text(three)
         assert listed(three) == ["b", "c", "a", "none"]
         await pilot.press("home")  # a heading is no run
         await until(pilot, lambda: "m note" not in screen_text(three))
@@ -201,7 +201,7 @@ async def test_a_running_one_is_never_deleted_and_children_are_told(app: Finetop
         await pilot.press("down", "down")
         await see(pilot, "> ✓ emotion-lora")
         await pilot.press("D")
-        await see(pilot, "1 run depends on it")
+        await see(pilot, "1 dependent run would")
 
 
 async def test_one_that_began_to_run_meanwhile_is_not_deleted(app: FinetopApp, root: Path) -> None:
@@ -274,7 +274,7 @@ async def test_runs_are_filtered_pinned_and_sorted_by_any_tag(three: FinetopApp)
         write_event(root / name / "events", 90, {"speed": speed})
     async with three.run_test(size=WIDE) as pilot:
         await see(pilot, "! c ")
-        await see(pilot, "! 1 run with NaN or Inf")
+        await see(pilot, "! 1 with NaN/Inf")
         await pilot.press("home", "down", "down", "p")
         await until(pilot, lambda: listed(three) == ["c", "b", "a", "none"])
         await see(pilot, "! speed: NaN or Inf")
@@ -290,7 +290,7 @@ async def test_runs_are_filtered_pinned_and_sorted_by_any_tag(three: FinetopApp)
         await pilot.press("slash")
         field = three.screen.query_one(TextField)
         field.value = "tag:speed and not ("
-        await see(pilot, "filter: expected a filter here")
+        await see(pilot, "filter: a term is missing at the end")
         field.value = "state:queued"
         await see(pilot, "No runs match the filter.")
         field.value = "tag:speed and not (name:a or state:failed)"

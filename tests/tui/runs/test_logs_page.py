@@ -81,7 +81,7 @@ async def test_the_list_is_filtered_by_expressions_and_given_away(
     async with logs_app.run_test(size=(120, 40)) as pilot:
         await see(pilot, "ppo/seed1")
         await pilot.press("/", *"tag:reward and not ")
-        await see(pilot, "filter: expected a filter here")
+        await see(pilot, "filter: a term is missing at the end")
         await pilot.press(*"seed1", "enter")
         await until(pilot, lambda: "ppo/seed1" not in screen_text(logs_app))
         assert "ppo/seed2" in screen_text(logs_app)
@@ -111,7 +111,7 @@ async def test_nothing_is_launched_stopped_or_written(logs_app: LogsApp, logs: P
         await pilot.press("end", *"ncsrKJfug")  # what only jobs have keys for
         assert logs_app.screen.query("#runs")
         bar = screen_text(logs_app).splitlines()[-1]
-        assert "d difference" not in bar
+        assert "d diff" not in bar
         assert "clone" not in bar
         await pilot.press("enter")
         await see(pilot, "failed at 12")
@@ -207,9 +207,9 @@ async def test_a_job_of_finetop_has_its_log_and_samples(logs_app: LogsApp, logs:
         await see(pilot, "✗ tuned")
         await pilot.press("end", "enter")
         await see(pilot, "the worker's last word")
-        await see(pilot, "before  no idea")
+        await see(pilot, "before training  no idea")
         answer(12, "because")
-        await see(pilot, "now, step 12  because")
+        await see(pilot, "newest, step 12  because")
         with tuned.attempt(1).log.open("a") as file:
             file.write("and one more\n")
         await see(pilot, "and one more")

@@ -45,7 +45,7 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> list[RunRow]:
         ("tag:/loss$/", ["one"]),
         ("base:demo-base kind:train", ["one", "two"]),
         ("on:demo-base how:full", ["two"]),  # the earlier names of base and method
-        ('"failed at 2"', ["one"]),
+        ('"failed at step 2"', ["one"]),
     ],
 )
 def test_jobs(jobs: list[RunRow], text: str, names: list[str]) -> None:
@@ -67,7 +67,7 @@ def test_half_a_filter_leaves_the_one_before(jobs: list[RunRow]) -> None:
     run_filter = RunFilter()
     run_filter.set_text("method:full")
     assert not run_filter.set_text("how:full and")
-    assert run_filter.error == "expected a filter here"
+    assert run_filter.error == "a term is missing at the end"
     assert [row.view.record.name for row in run_filter.matching(jobs)] == ["two"]
     assert not run_filter.set_text("size:3")
     assert "fields:" in run_filter.error

@@ -11,7 +11,7 @@ from engine.compare.token_shift import Candidate, Shift, ShiftedToken
 from tui.compare.strengths import StrengthSweep
 from tui.compare.views import layouts, token_lines
 from tui.glyphs import ASCII, UNICODE
-from tui.screens.answer_side import Pieces, Span
+from tui.screens.answer_side import Span, TokenPieces
 from tui.screens.diff_lines import diff_line, diff_lines, pairs
 from tui.screens.shift_lines import levels_of, next_shifted, probability, shift_lines, shift_panel
 from tui.styled_text import Line
@@ -64,7 +64,7 @@ def test_the_panel_has_shares_curve_and_both_models_choices() -> None:
     assert "‹marginal› 33%" in lines[0]
     assert "⟦shifted⟧ 33%" in lines[0]
     assert "n=3" in lines[0]
-    assert "max 30.00 at 3" in lines[1]
+    assert "max 30.00 at token 3" in lines[1]
     assert '3/3  "y"' in lines[2]
     assert "rank 300 under base" in lines[2]
     assert lines[3].startswith(' base   " a" .41')
@@ -100,8 +100,8 @@ def test_what_one_answer_alone_says_is_marked_in_each() -> None:
     assert left == "The ⟦old⟧ dog\n⟦sat⟧ here"
     assert right == "The dog\n{ran} here {now}"
     line = text([diff_line(difference, NAMES, UNICODE)])
-    assert "2 only base" in line
-    assert "2 only tuned" in line
+    assert "2 only in base" in line
+    assert "2 only in tuned" in line
     same = word_diff.compare("as is", "as  is")
     assert "identical words" in text([diff_line(same, NAMES, UNICODE)])
 
@@ -149,7 +149,7 @@ def test_the_first_pane_stays_and_the_others_come_in_turn() -> None:
 def test_tokens_show_their_spaces_their_ids_and_which_are_special() -> None:
     mark = Span("<|user|>", (4,), special=True, pieces=("<|user|>",))
     word = Span(" hé", (7, 8), pieces=("Ġh", "<0xE9>\x1b"))
-    pieces = Pieces((mark,), (word,))
+    pieces = TokenPieces((mark,), (word,))
     prompt, answer = "⟦<|user|>⟧<|user|> 4 ", "⟦␣hé⟧Ġh 7 <0xE9>␛ 8 "
     lines = token_lines(pieces, UNICODE)
     assert text(lines) == f"prompt, 1 token\n{prompt}\nanswer, 2 tokens\n{answer}"

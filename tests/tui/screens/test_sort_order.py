@@ -12,7 +12,7 @@ def test_one_that_is_newer_is_set_aside(tmp_path: Path) -> None:
     path.write_bytes(b'{"schema": 2, "order": {}}')
     order, note = sort_order.load(tmp_path)
     assert order == SortOrder()
-    assert note == "The saved sort order is of a newer finetop, using defaults."
+    assert note == "The saved sort order is from a newer finetop; using defaults."
     sort_order.save(tmp_path, SortOrder("loss", pinned=["a"]))
     assert sort_order.load(tmp_path) == (SortOrder("loss", pinned=["a"]), "")
     (aside,) = path.parent.glob("*.aside")

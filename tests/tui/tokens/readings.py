@@ -59,9 +59,7 @@ def reading_of(ref: str, request: Mapping[str, Any]) -> TokenizerOutput:
         text += " <answer>" if request["answer_next"] else ""
         tokens = cut(text)
         if form == "instruct":
-            refused = RenderedTemplate(
-                form, form, "", (), 0, (), "The template rejects it: no system"
-            )
+            refused = RenderedTemplate(form, form, "", (), 0, (), "Template error: no system")
             renders.append(refused)
             continue
         renders.append(RenderedTemplate(form, form or "own", text, tokens, len(tokens)))

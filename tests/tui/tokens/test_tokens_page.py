@@ -25,7 +25,7 @@ def page_of(app: FinetopApp) -> TokensPage:
 async def choose(app: FinetopApp, pilot: Any, *refs: str) -> None:
     """As if they had been picked."""
     await pilot.press("6")
-    await see(pilot, "1/4 pieces  ")
+    await see(pilot, "1/4 tokens  ")
     page_of(app)._refs = refs
     page_of(app)._ask()
     page_of(app)._show()
@@ -44,7 +44,7 @@ async def test_pieces_counts_and_the_token_under_the_cursor(app: FinetopApp) -> 
         await see(pilot, "✓ exact")
         await see(pilot, "1/29 The  id 100")
         await pilot.press("l")
-        await see(pilot, "2/29 ·old  id 101  spelled Ġold  bytes 4")
+        await see(pilot, "token 2/29 ·old  id 101  raw Ġold  bytes 4")
         await pilot.press("end")
         await see(pilot, "29/29 ·sea.")
         await pilot.press("i")
@@ -88,7 +88,7 @@ async def test_all_texts_in_a_table_with_ratios(app: FinetopApp) -> None:
         row = next(line for line in text.split("\n") if line.startswith("  German"))
         assert row.split() == ["German", "29", "1.00", "6.28", "29", "1.00", "6.28"], row
         await pilot.press("escape")
-        await see(pilot, "1/4 pieces")
+        await see(pilot, "1/4 tokens")
 
 
 async def test_templates_beside_raw_and_their_difference(app: FinetopApp) -> None:
@@ -101,7 +101,7 @@ async def test_templates_beside_raw_and_their_difference(app: FinetopApp) -> Non
         await pilot.press("f")
         await see(pilot, "⟦<chatml>⟧You│")
         await pilot.press("f")
-        await see(pilot, "The template rejects it: no system")
+        await see(pilot, "Template error: no system")
         await pilot.press("f", "f", "o")
         await see(pilot, "⟦<answer>⟧")
         await pilot.press("v")
@@ -133,7 +133,7 @@ async def test_tokenizers_are_picked_and_named_by_path_and_remembered(
     last_choice.save(["models/one.gguf", str(tmp_path / "gone.gguf")])
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("6")
-        await see(pilot, "1/4 pieces")
+        await see(pilot, "1/4 tokens")
         await pilot.press("t")
         await see(pilot, "one.gguf")
         await see(pilot, "enter use 1")

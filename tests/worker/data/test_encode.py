@@ -185,9 +185,28 @@ def test_a_cut_answer_is_counted_and_a_full_prompt_is_refused() -> None:
     assert full.reason == f"the prompt alone has {prompt} tokens, max_length is {prompt}"
 
 
+@pytest.mark.parametrize("system", [(), (Message("system", "Be kind."),)])
+def test_a_greeting_is_context_and_the_rest_is_trained_on(system: tuple[Message, ...]) -> None:
+    tokenizer = make_tokenizer()
+    greeting = (*system, Message("assistant", "welcome"), *ONE_TURN)
+    begin = "<|im_start|>system\nBe kind.<|im_end|>\n" if system else ""
+    assert shown(encoded(greeting, tokenizer), tokenizer) == (
+        f"{begin}<|im_start|>assistant\nwelcome<|im_end|>\n"
+        "<|im_start|>user\ni miss my dog<|im_end|>\n<|im_start|>assistant\n[[sadness<|im_end|>]]"
+    )
+    strict = make_tokenizer(
+        "{% if (messages | rejectattr('role', 'equalto', 'system') | first).role != 'user' %}"
+        "{{ raise_exception('the user begins') }}{% endif %}" + CHATML
+    )
+    rest = encoded((*system, *ONE_TURN), strict)
+    assert rest.kept
+    assert encoded(greeting, strict) == rest
+
+
 @pytest.mark.parametrize(
     ("messages", "why"),
     [
+        ((ONE_TURN[1], ONE_TURN[0]), "starts with an answer"),
         (ONE_TURN[:1], "no answer"),
         (ONE_TURN[1:], "starts with an answer"),
     ],

@@ -14,7 +14,7 @@ from engine.data.rows import Example
 from engine.recipes.settings import Decode
 from engine.worker.data.chat_template import choose_template
 from engine.worker.data.encode import IGNORE_INDEX, collate, encode, encode_messages, end_token_ids
-from engine.worker.inference.decoding import Answers
+from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import LoadedArm, wrap_model
 from engine.worker.model.saving import keep_template
 from tests.worker.data.test_encode import adding_bos
@@ -100,7 +100,7 @@ def test_every_answer_ends_in_a_token_that_generating_stops_at(
     loaded_arm = wrap_model(make_rigged(len(tokenizer)), tokenizer)
     prompt = loaded_arm.prompt(SHORT[:1])
     say(loaded_arm, prompt, stops[-1])
-    answers = Answers(loaded_arm, [prompt], Decode(max_new_tokens=3))
+    answers = BatchDecoder(loaded_arm, [prompt], Decode(max_new_tokens=3))
     while not answers.done:
         answers.step()
     answer = answers.answers[0]

@@ -88,8 +88,17 @@ def test_what_became_of_every_row_is_counted(tmp_path: Path) -> None:
     assert not any("held" in said(row) for row in dropped.train)
 
 
+def test_rows_that_open_with_an_answer_are_counted(tmp_path: Path) -> None:
+    turns = [{"from": "gpt", "value": "hi"}, {"from": "human", "value": "q"}]
+    turns.append({"from": "gpt", "value": "a"})
+    path = write(tmp_path / "a.jsonl", [{"conversations": turns}, {"conversations": turns[1:]}])
+    prepared = make(Data(train=path, eval_fraction=0))
+    assert prepared.counts == Counts(read=2, greetings=1)
+    assert list(map(learned, prepared.train)) == ["a<|im_end|>"] * 2
+
+
 def test_the_counts_are_said_in_sentences() -> None:
-    counts = Counts(2000, 3, 4, 5, 6, 7, 8, 9, 10, 50, 25)
+    counts = Counts(2000, 3, 4, 5, 6, 7, 8, 9, 10, 50, 25, 11)
     lines = list(describe(counts, 500, 256))
     for part in (
         "2,000 rows read, 3 rejected",
@@ -98,6 +107,7 @@ def test_the_counts_are_said_in_sentences() -> None:
         "6 duplicate training rows, 7 eval rows also in training; 9 rows dropped",
         "8 eval prompts also in training, with another answer",
         "10 training rows dropped",
+        "11 rows open with an answer to nothing: it is not trained on",
         "50 of 500 rows are replay (25 distinct): 10.0%",
     ):
         assert any(part in line for line in lines), part

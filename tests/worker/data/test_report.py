@@ -159,6 +159,20 @@ def test_a_token_that_reaches_over_the_seam_is_told(base: str, tmp_path: Path) -
     assert text_of(report["rows"][0], learned=True).startswith(" "), "the space is learned with it"
 
 
+def test_a_greeting_that_the_template_refuses_is_left_out_of_the_report(tmp_path: Path) -> None:
+    strict = "{% if messages[0].role != 'user' %}{{ raise_exception('user first') }}{% endif %}"
+    turns = [{"from": who, "value": who} for who in ("gpt", "human", "gpt")]
+    rows = write(tmp_path / "a.jsonl", [{"conversations": turns}])
+    for template in (CHATML, strict + CHATML):
+        report = inspect(checkpoint(tmp_path / "base", template), rows)
+        (row,) = report["rows"]
+        assert (report["rejected"], report["seams"]["rows"]) == (0, 0)
+        assert text_of(row, learned=True) == "gpt<|im_end|>"
+        assert ("assistant\ngpt<|im_end|>\n<|im_start|>user" in text_of(row)) == (
+            template == CHATML
+        )
+
+
 def test_templates_stand_side_by_side(base: str, tmp_path: Path) -> None:
     rows = write(tmp_path / "rows.jsonl", [pair("which?", "joy")])
     shown = inspect(base, rows, {"templates": True, "rows": 0})["templates"]

@@ -5,7 +5,7 @@ from typing import Any
 
 from engine.compare.arms import Arm
 from engine.recipes.settings import Decode
-from engine.worker.inference.decoding import Answers
+from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import LoadedArm, ModelCache
 from engine.worker.model.locate import ArmWeights
 from tests.worker.tiny import make_tokenizer
@@ -51,7 +51,7 @@ def say(
     """Each prompt answered alone."""
     said = []
     for prompt in prompts:
-        answers = Answers(loaded_arm, [prompt], decode)
+        answers = BatchDecoder(loaded_arm, [prompt], decode)
         while not answers.done:
             answers.step()
         said.append(answers.answers[0].output_ids)

@@ -23,11 +23,11 @@ from engine.jobs.process import worker_command
 from engine.recipes.recipe import GenerateRecipe
 from engine.recipes.settings import Decode
 from engine.worker.data.chat_template import render_prompt
-from engine.worker.inference.decoding import Answers, answer_all, probabilities
+from engine.worker.inference.decoding import BatchDecoder, answer_all, probabilities
 from engine.worker.inference.models import MOST_ADAPTERS, ModelCache
 from engine.worker.model import loading
 from engine.worker.model.locate import ArmWeights
-from engine.worker.tokenizers.detokenize import Pieces, decode_ids
+from engine.worker.tokenizers.detokenize import StreamDecoder, decode_ids
 from tests.worker.inference.arms import ADAPTERS, GREEDY, LENGTH, TEXTS, load_arm, raw_prompts, say
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 
@@ -119,7 +119,7 @@ def test_the_base_is_a_fresh_base_before_during_and_after_adapters(
     plain = load_arm(models, base)
     assert say(plain, prompts) == reference["base"]
 
-    going = Answers(plain, prompts[:1], GREEDY)
+    going = BatchDecoder(plain, prompts[:1], GREEDY)
     for _ in range(5):
         going.step()
     tuned = load_arm(models, base, adapters["lora"])
@@ -131,7 +131,7 @@ def test_the_base_is_a_fresh_base_before_during_and_after_adapters(
     assert say(tuned, prompts) == reference["lora"]
     assert say(plain, prompts) == reference["base"]
 
-    cancelled = Answers(tuned, prompts[:1], GREEDY)
+    cancelled = BatchDecoder(tuned, prompts[:1], GREEDY)
     cancelled.step()
     cancelled.cancel()
     assert cancelled.answers[0].finish == "cancelled"
@@ -145,7 +145,7 @@ def test_it_holds_on_the_bundled_model_too(
     plain, prompts = load_arm(models, BASE), bundled_prompts
     assert say(plain, prompts) == reference["bundled"]
     tuned = load_arm(models, BASE, adapters["bundled"])
-    left, right = Answers(plain, prompts, GREEDY), Answers(tuned, prompts[:1], GREEDY)
+    left, right = BatchDecoder(plain, prompts, GREEDY), BatchDecoder(tuned, prompts[:1], GREEDY)
     for _ in range(8):
         left.step()
         right.step()
@@ -174,7 +174,7 @@ def test_it_holds_on_a_base_that_is_stored_in_four_bits(
         with pytest.raises(IndexError):
             one.forward(input_ids=torch.tensor([[10**6]]))
     assert say(plain, prompts[:1]) == reference["4bit"][:1]
-    cancelled = Answers(tuned, prompts[:1], GREEDY)
+    cancelled = BatchDecoder(tuned, prompts[:1], GREEDY)
     cancelled.step()
     cancelled.cancel()
     assert say(plain, prompts[:1]) == reference["4bit"][:1]
@@ -185,7 +185,7 @@ def test_batches_of_bundled_prompts_say_what_single_ones_say(models: ModelCache)
     """A sample of them; the benchmark `compare` takes all."""
     plain = load_arm(models, BASE)
     asked = [plain.prompt(one.messages) for one in load("bundled:all")[::5]]
-    batch = Answers(plain, asked, GREEDY)
+    batch = BatchDecoder(plain, asked, GREEDY)
     while not batch.done:
         batch.step()
     assert [answer.output_ids for answer in batch.answers] == say(plain, asked)
@@ -206,7 +206,7 @@ def test_panes_that_speak_in_turn_do_not_hear_each_other(
         "dora": load_arm(models, base, adapters["dora"]),
     }
     assert len({id(one.model) for one in loaded_arms.values()}) == 1
-    panes = {name: Answers(one, prompts[:1], GREEDY) for name, one in loaded_arms.items()}
+    panes = {name: BatchDecoder(one, prompts[:1], GREEDY) for name, one in loaded_arms.items()}
     while not all(pane.done for pane in panes.values()):
         for pane in panes.values():
             if not pane.done:
@@ -255,7 +255,7 @@ def test_the_base_is_a_fresh_base_after_an_adapter_that_did_not_fit(
             4, 32
         )
     save_file(tensors, other / "adapter_model.safetensors")
-    going = Answers(plain, prompts[:1], GREEDY)
+    going = BatchDecoder(plain, prompts[:1], GREEDY)
     going.step()
     for _ in range(2):
         with pytest.raises(EngineError, match="does not match this base"):
@@ -339,7 +339,7 @@ def test_batches_say_what_single_prompts_say(
 ) -> None:
     for adapter, name in ((None, "base"), (adapters["lora"], "lora")):
         one = load_arm(models, base, adapter)
-        batch = Answers(one, prompts, GREEDY)
+        batch = BatchDecoder(one, prompts, GREEDY)
         while not batch.done:
             batch.step()
         assert [answer.output_ids for answer in batch.answers] == reference[name]
@@ -353,20 +353,20 @@ def test_answers_stop_at_an_end_token_and_at_the_limit_and_at_the_context(
     one = load_arm(models, base)
     first = say(one, prompts[:1])[0][0]
     one.model.ends = (first,)
-    answers = Answers(one, prompts[:1], GREEDY)
+    answers = BatchDecoder(one, prompts[:1], GREEDY)
     answers.step()
     sample = answers.sample(0, "p", NO_MESSAGE, "arm")
     assert (sample.finish, sample.output_ids, sample.text) == ("stop", (first,), "")
 
     one.model.ends = ()
-    answers = Answers(one, prompts[:1], Decode(max_new_tokens=3))
+    answers = BatchDecoder(one, prompts[:1], Decode(max_new_tokens=3))
     while not answers.done:
         answers.step()
     assert answers.sample(0, "p", NO_MESSAGE, "arm").finish == "length"
     assert len(answers.answers[0].output_ids) == 3
 
     one.model.context = len(prompts[0]) + 2
-    answers = Answers(one, prompts[:1], GREEDY)
+    answers = BatchDecoder(one, prompts[:1], GREEDY)
     while not answers.done:
         answers.step()
     assert len(answers.answers[0].output_ids) == 2
@@ -378,7 +378,7 @@ def test_log_probabilities_are_the_models_own(
     models: ModelCache, base: Path, prompts: list[list[int]]
 ) -> None:
     one = load_arm(models, base)
-    answers = Answers(one, prompts[:1], Decode(max_new_tokens=6, temperature=2.0))
+    answers = BatchDecoder(one, prompts[:1], Decode(max_new_tokens=6, temperature=2.0))
     while not answers.done:
         answers.step()
     sample = answers.sample(0, "p", NO_MESSAGE, "arm")
@@ -420,7 +420,7 @@ def test_the_nucleus_is_the_smallest_set_that_holds_p() -> None:
 def test_pieces_never_end_inside_a_character_and_add_up_to_the_text(text: str) -> None:
     tokenizer = make_tokenizer()
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
-    pieces = Pieces(tokenizer)
+    pieces = StreamDecoder(tokenizer)
     shown = [pieces.feed(token) for token in ids]
     assert not any("�" in piece for piece in shown)
     assert "".join(shown) == decode_ids(tokenizer, ids) == text

@@ -22,7 +22,7 @@ from engine.compare.token_shift import (
 )
 from engine.errors import EngineError
 from engine.recipes.settings import Decode
-from engine.worker.inference.decoding import Answers
+from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import LoadedArm, ModelCache
 from engine.worker.inference.token_shift import measure_shift
 from engine.worker.model.locate import ArmWeights
@@ -46,7 +46,7 @@ def loaded_arms(tmp_path_factory: pytest.TempPathFactory) -> tuple[LoadedArm, Lo
 
 def answered(loaded_arm: LoadedArm, text: str = "i miss my dog") -> Sample:
     said = [Message("user", text)]
-    answers = Answers(loaded_arm, [loaded_arm.prompt(said)], Decode(max_new_tokens=12))
+    answers = BatchDecoder(loaded_arm, [loaded_arm.prompt(said)], Decode(max_new_tokens=12))
     while not answers.done:
         answers.step()
     return answers.sample(0, "p", said, loaded_arm.arm.name)

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM
 from engine.compare.arms import Arm
 from engine.jobs.directory import JobDirectory
 from engine.recipes.settings import Decode
-from engine.worker.inference.decoding import Answers
+from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import ModelCache
 from engine.worker.model.locate import locate
 from tests.worker.families import configs, save_family
@@ -43,7 +43,7 @@ def answer(ref: str, runs: list[Path]) -> tuple[int, ...]:
     arm = Arm("it", ref)
     loaded_arm = ModelCache(CPU).load_arm(arm, locate(arm, runs), lambda line: None)
     assert loaded_arm is not None
-    answers = Answers(loaded_arm, [list(range(5, 15))], Decode(max_new_tokens=5))
+    answers = BatchDecoder(loaded_arm, [list(range(5, 15))], Decode(max_new_tokens=5))
     while not answers.done:
         answers.step()
     return tuple(answers.answers[0].output_ids)

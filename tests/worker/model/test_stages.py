@@ -21,7 +21,7 @@ from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Decode
-from engine.worker.inference.decoding import Answers
+from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import ModelCache
 from engine.worker.model import loading
 from engine.worker.model.locate import locate
@@ -84,7 +84,7 @@ def logits_of(ref: str, known: list[Path]) -> torch.Tensor:
     arm = Arm("it", ref)
     loaded_arm = ModelCache(CPU).load_arm(arm, locate(arm, known), lambda line: None)
     assert loaded_arm is not None
-    answers = Answers(loaded_arm, [list(range(5, 15))], Decode(max_new_tokens=4))
+    answers = BatchDecoder(loaded_arm, [list(range(5, 15))], Decode(max_new_tokens=4))
     while not answers.done:
         answers.step()
     assert answers.answers[0].output_ids

@@ -101,7 +101,7 @@ def test_a_header_of_gigabytes_is_not_read(tmp_path: Path) -> None:
             file.write(struct.pack("<Q", 1) + bytes([at]) + struct.pack("<IQ", 8, 16 << 20))
             file.seek(16 << 20, os.SEEK_CUR)
         file.truncate(1 << 40)
-    with pytest.raises(EngineError, match="or that is too large"):
+    with pytest.raises(EngineError, match="or one that is too large"):
         gguf.read_vocabulary(path)
 
 

@@ -14,7 +14,7 @@ from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Decode
 from engine.worker.data import encode, loss_spans
 from engine.worker.data.encode import IGNORE_INDEX
-from engine.worker.inference.decoding import Answers
+from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import ModelCache
 from engine.worker.model.locate import locate
 from tests.worker.here import train_here
@@ -55,7 +55,7 @@ def stopped(base: Path, template: str, root: Path) -> float:
     loaded_arm = ModelCache(torch.device("cpu")).load_arm(arm, locate(arm, []), lambda what: None)
     assert loaded_arm is not None
     asked = [loaded_arm.prompt([Message("user", prompt(number))]) for number in range(200, 240)]
-    answers = Answers(loaded_arm, asked, Decode(max_new_tokens=LIMIT))
+    answers = BatchDecoder(loaded_arm, asked, Decode(max_new_tokens=LIMIT))
     while not answers.done:
         answers.step()
     return sum(answer.finish == "stop" for answer in answers.answers) / len(asked)

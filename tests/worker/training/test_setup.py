@@ -48,7 +48,7 @@ def test_all_but_the_weights_comes_first(attempt: Attempt) -> None:
     assert setup.pad_id == setup.tokenizer.pad_token_id
     log = attempt.files.log.read_text()
     assert log.index("torch") < log.index("weights in float32") < log.index("template")
-    assert log.index("template") < log.index("rows to train on")
+    assert log.index("template") < log.index(" training rows (")
 
 
 def test_the_model_is_trained_and_the_monitor_has_read_its_base(attempt: Attempt) -> None:
