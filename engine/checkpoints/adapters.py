@@ -8,14 +8,17 @@ it. Refuses to guess a base from a folder of the same name.
 from collections.abc import Collection
 from dataclasses import replace
 
-from engine.checkpoints.config_json import read_json
+from engine.checkpoints.adapter_config import Config, explain_unsupported, read_adapter_config
 from engine.checkpoints.entry import NOT_DOWNLOADED, Checkpoint
+from engine.checkpoints.hub_cache import HUB_ID
 from engine.checkpoints.safetensors_header import SafetensorsHeader, name_dtype, read_header
 from engine.checkpoints.tokenizer_check import has_chat_template
 from engine.checkpoints.weights import explain_pickle
 from engine.errors import EngineError
+from engine.jobs.summary import hub_name
 
 WEIGHTS = "adapter_model.safetensors"
+NO_BASE = "adapter_config.json names no base model"
 
 
 def is_adapter(names: Collection[str]) -> bool:
@@ -27,48 +30,57 @@ def is_adapter(names: Collection[str]) -> bool:
 def describe_adapter(entry: Checkpoint, names: Collection[str]) -> Checkpoint:
     """The entry with all that its own files tell; `add_base` does the rest."""
     try:
-        config = read_json(entry.path / "adapter_config.json")
+        config = read_adapter_config(entry.path)
     except EngineError as error:
         return replace(entry, reason=error.title)
-    base, method, rank = (config.get(k) for k in ("base_model_name_or_path", "peft_type", "r"))
+    method, rank = config.get("peft_type"), config.get("r")
     entry = replace(
         entry,
-        base=base if isinstance(base, str) and base else None,
+        base=_named_base(config),
         method=method.lower() if isinstance(method, str) and method else None,
         rank=rank if type(rank) is int and rank > 0 else None,
         chat_template=has_chat_template(entry.path, names),
     )
-    reason = None
+    reason = explain_unsupported(config)
     try:
         header = _read_weights(entry, names)
         dtype = name_dtype(header.elements)
         entry = replace(entry, parameters=header.parameters, dtype=dtype)
     except EngineError as error:
-        reason = error.title
+        reason = reason or error.title
     if entry.method is None:
         reason = reason or "adapter_config.json has no method (peft_type)"
-    if entry.base is None:
-        reason = reason or "adapter_config.json has no base model"
     return replace(entry, reason=reason)
 
 
 def add_base(entry: Checkpoint, base: Checkpoint | None) -> Checkpoint:
     """The adapter with the fields of its base, or with the reason why it has none."""
     if base is None:
-        why = f"its base is not on this machine: {entry.base}" if entry.base else None
-        return replace(entry, base_reason=why, reason=entry.reason or why)
-    why = f"its base cannot be used: {base.reason}" if base.reason else None
+        name = hub_name(entry.base or "") or entry.base
+        why = f"its base is not on this machine: {name}" if name else NO_BASE
+        return replace(entry, base=name, base_reason=why, reason=entry.reason or why)
+    unusable = f"its base cannot be used: {base.reason}" if base.reason else None
     return replace(
         entry,
+        base=base.name if base.source == "cache" else entry.base,
         base_path=base.path,
         architecture=base.architecture,
         context_length=base.context_length,
         position_table=base.position_table,
         vocab_size=base.vocab_size,
         chat_template=entry.chat_template or base.chat_template,
-        base_reason=why,
-        reason=entry.reason or why,
+        base_reason=unusable,
+        reason=entry.reason or unusable,
     )
+
+
+def _named_base(config: Config) -> str | None:
+    """The base as the config names it; with `@` and the revision where it is another than main."""
+    base, revision = config.get("base_model_name_or_path"), config.get("revision")
+    if not isinstance(base, str) or not base:
+        return None
+    on_hub = isinstance(revision, str) and revision not in ("", "main") and "@" not in base
+    return f"{base}@{revision}" if on_hub and HUB_ID.fullmatch(base) else base
 
 
 def _read_weights(entry: Checkpoint, names: Collection[str]) -> SafetensorsHeader:

@@ -18,7 +18,7 @@ from engine.checkpoints.describe import (
     suggest_get,
 )
 from engine.checkpoints.entry import NOT_DOWNLOADED, Checkpoint
-from engine.checkpoints.run_outputs import find_run, inspect_run
+from engine.checkpoints.run_outputs import find_run, inspect_folder, inspect_run
 from engine.checkpoints.search import Search
 from engine.errors import EngineError
 
@@ -56,7 +56,7 @@ def resolve(ref: str, runs: Sequence[Path] = ()) -> Checkpoint:
                 hint=suggest_get(ref)
                 or "Use a model folder, run:<id>, or a name in the Hub cache.",
             )
-        found = inspect(path)
+        found = inspect_folder(path, runs)
     if found.reason != found.base_reason:
         absent = found.reason is not None and found.reason.startswith(NOT_DOWNLOADED)
         raise EngineError(

@@ -4,7 +4,6 @@ Reads a folder again only where a file was added, removed or changed. Finds an a
 """
 
 import os
-import re
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -18,8 +17,6 @@ from engine.errors import EngineError
 from engine.safe_open import list_files
 
 BUNDLED = "bundled:demo-base"
-_HUB_ID = re.compile(r"([\w.-]+(?:/[\w.-]+)?)(?:@([\w./-]+))?", re.ASCII)
-
 Stamp = tuple[tuple[str, int, int], ...]
 """Name, time of change in ns, and size in bytes of each file."""
 
@@ -55,8 +52,8 @@ def _open(path: Path, ref: str | None, source: str) -> tuple[Checkpoint, Stamp]:
     """The entry before anything is read, and the folder's files."""
     path = Path(os.path.abspath(path))
     repository = hub_cache.find_repository(path)
-    name = hub_cache.name_snapshot(path) if repository else path.name
-    entry = Checkpoint(ref or str(path), name, path, "cache" if repository else source, "model")
+    name, source = hub_cache.name_folder(path), "cache" if repository else source
+    entry = Checkpoint(ref or str(path), name, path, source, "model")
     try:
         files = list_files(path)
     except EngineError as error:
@@ -110,20 +107,24 @@ def locate(named: str) -> Path | None:
         return _pick_snapshot(path) if hub_cache.is_repository(path) else path
     if path.parts[-3:] == BASE.parts[-3:] or named == BUNDLED:
         return BASE  # the bundled model, as an installation on another machine names it
-    match = _HUB_ID.fullmatch(named)
-    if match is None:
-        return None
-    repository = hub_cache.find_cache() / f"models--{match[1].replace('/', '--')}"
+    match = hub_cache.HUB_ID.fullmatch(named)
+    if hub_cache.find_repository(path):  # of another cache: the same commit may be in this one
+        return _find_in_cache(hub_cache.name_repository(path.parent.parent), path.name)
+    return _find_in_cache(match[1], match[2]) if match else None
+
+
+def _find_in_cache(name: str, revision: str | None) -> Path | None:
+    repository = hub_cache.find_cache() / f"models--{name.replace('/', '--')}"
     if not hub_cache.is_repository(repository):
         return None
-    if match[2]:
-        return hub_cache.find_snapshot(repository, match[2])
+    if revision:
+        return hub_cache.find_snapshot(repository, revision)
     return _pick_snapshot(repository)
 
 
 def suggest_get(named: str) -> str:
     """How a model of the Hub is fetched, where `named` may be one; empty where it cannot be."""
-    match = _HUB_ID.fullmatch(named)
+    match = hub_cache.HUB_ID.fullmatch(named)
     if match is None or "/" not in match[1] or os.path.exists(named):
         return ""
     revision = f" --revision {match[2]}" if match[2] else ""

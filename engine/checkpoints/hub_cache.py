@@ -6,12 +6,15 @@ and so are several, links whose blob was removed, and caches that were moved or 
 """
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from engine.errors import EngineError
 from engine.safe_open import read_bounded
 
+HUB_ID = re.compile(r"([\w.-]+(?:/[\w.-]+)?)(?:@([\w./-]+))?", re.ASCII)
+"""`OWNER/NAME`, and after an `@` a revision."""
 _MOST_SNAPSHOTS = 50
 
 
@@ -90,6 +93,11 @@ def name_snapshot(snapshot: Path) -> str:
 
 def _has_snapshot(repository: Path, commit: str) -> bool:
     return bool(commit) and os.path.isdir(repository / "snapshots" / commit)
+
+
+def name_folder(folder: Path) -> str:
+    """What a model's folder is called: by the hub's name where it lies in a cache of it."""
+    return name_snapshot(folder) if find_repository(folder) else folder.name
 
 
 def find_dangling(snapshot: Path) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.bundled import BASE
+from engine.checkpoints import hub_cache
 from engine.checkpoints.adapters import add_base
 from engine.checkpoints.config_json import read_json
 from engine.checkpoints.describe import BUNDLED, inspect, inspect_base, inspect_bundled, locate
@@ -33,6 +34,36 @@ def inspect_run(run: Path, runs: Sequence[Path]) -> Checkpoint | None:
         return None
     identity, name = _name_run(run)
     entry = replace(inspect(output, ref=f"run:{identity}", source="run"), name=name)
+    return _add_base_of_run(entry, run, runs)
+
+
+def inspect_folder(path: Path, runs: Sequence[Path]) -> Checkpoint:
+    """A folder by its path. An adapter that lies in a run, be it in one of its checkpoints, finds
+    its base by that run, for its own config need not name it."""
+    entry = inspect(path)
+    run = next(
+        (
+            one
+            for one in Path(os.path.abspath(path)).parents[:2]
+            if os.path.isfile(one / "job.json")
+        ),
+        None,
+    )
+    return entry if run is None else _add_base_of_run(entry, run, runs)
+
+
+def name_base(base: Path) -> tuple[str | None, str | None]:
+    """How an adapter's config names its base, and which revision: None where only a path of this
+    machine would tell, which nobody else has. Where it lies is then known by its run."""
+    if base == BASE:
+        return BUNDLED, None
+    if hub_cache.find_repository(base) is None:
+        return None, None
+    name, _, revision = hub_cache.name_snapshot(base).partition("@")
+    return name, base.name if revision else None
+
+
+def _add_base_of_run(entry: Checkpoint, run: Path, runs: Sequence[Path]) -> Checkpoint:
     if entry.kind != "adapter" or entry.reason != entry.base_reason:
         return entry
     merged = run / MERGED
@@ -41,7 +72,8 @@ def inspect_run(run: Path, runs: Sequence[Path]) -> Checkpoint | None:
     else:
         base = _trace_base(run, runs) if entry.base_path is None else None
     if base is not None:
-        entry = add_base(replace(entry, reason=None), inspect_base(base))
+        found = _describe_base(base)
+        entry = add_base(replace(entry, reason=None, base=entry.base or found.name), found)
     return entry
 
 
@@ -85,7 +117,7 @@ def _resolve(ref: str, runs: Sequence[Path]) -> Checkpoint | None:
     if ref == BUNDLED:
         return inspect_bundled()
     path = locate(ref)
-    return inspect(path) if path is not None else None
+    return inspect_folder(path, runs) if path is not None else None
 
 
 def find_run(ref: str, runs: Sequence[Path]) -> Path | None:

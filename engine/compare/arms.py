@@ -17,6 +17,7 @@ from typing import Any, Literal, cast, get_args
 from urllib.parse import unquote, urlsplit
 
 from engine.errors import EngineError
+from engine.jobs.summary import short_ref
 from engine.recipes import validation
 from engine.recipes.settings import Decode
 
@@ -211,10 +212,7 @@ def _is_ref(text: str) -> bool:
 
 
 def _short(ref: str) -> str:
-    scheme, colon, rest = ref.partition(":")
-    if colon and scheme in ("run", "bundled") and rest:
-        return rest
-    return ref.rstrip("/").rpartition("/")[2] or ref
+    return short_ref(ref).rpartition("/")[2] or ref
 
 
 def _quote(part: str) -> str:

@@ -1,6 +1,7 @@
 """A job as one frozen value: what every list of runs shows, without its curves."""
 
 import dataclasses
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from engine.jobs.directory import JobDirectory, JobRecord, read_json
 from engine.jobs.status import State, Status
 from engine.recipes import validation
 from engine.recipes.recipe import Recipe, TrainRecipe
+
+_CACHED = re.compile(r"(?:^|/)models--([^/]+)(?:/snapshots/[^/]+)?/?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,4 +102,13 @@ def short_ref(ref: str) -> str:
     scheme, colon, rest = ref.partition(":")
     if colon and scheme in ("bundled", "run"):
         return rest
-    return Path(ref).name or ref
+    return hub_name(ref) or Path(ref).name or ref
+
+
+def hub_name(path: str) -> str | None:
+    """`OWNER/NAME` of a path into a cache of the Hub, be it here or on another machine.
+
+    The last part of such a path is the hash of a commit. None for any other path.
+    """
+    match = _CACHED.search(path)
+    return match[1].replace("--", "/", 1) if match else None

@@ -43,7 +43,7 @@ def test_names_of_odd_bytes_are_left_out(tmp_path: Path) -> None:
         (b" " * (1 << 21), "damaged"),
         (b"{}", "an older"),
         (json.dumps({"schema": SCHEMA + 1, "view": {}}).encode(), "a newer"),
-        (json.dumps({"schema": SCHEMA, "view": 3}).encode(), "something else"),
+        (json.dumps({"schema": SCHEMA, "view": 3}).encode(), "unknown format"),
     ],
 )
 def test_a_bad_one_falls_back_with_a_note(tmp_path: Path, content: bytes, word: str) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from engine.bundled import BASE
 from engine.checkpoints.checkpoint_list import Checkpoint, inspect, resolve, scan
+from engine.checkpoints.run_outputs import name_base
 from engine.errors import EngineError
 from tests.checkpoints.made import LFS_POINTER, make_adapter, make_model, make_repository
 
@@ -65,15 +66,113 @@ def test_what_is_wrong_with_the_adapter_itself(tmp_path: Path) -> None:
     assert str(inspect(folder).reason).startswith("pickle only (adapter_model.bin)")
 
 
-@pytest.mark.parametrize("table", [{}, {"peft_type": "LORA"}, {"peft_type": 5, "r": "x"}, []])
+@pytest.mark.parametrize("table", [{}, {"r": 8}, {"peft_type": 5, "r": "x"}, []])
 def test_an_adapter_config_that_lies_is_survived(tmp_path: Path, table: object) -> None:
     folder = make_adapter(tmp_path / "tuned", None)
     (folder / "adapter_config.json").write_text(json.dumps(table))
     found = inspect(folder)
-    assert (found.kind, found.rank) == ("adapter", None)
+    assert (found.kind, found.method) == ("adapter", None)
     assert found.reason is not None
     with pytest.raises(EngineError):
         resolve(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"peft_type": "PROMPT_TUNING"}, "prompt tuning is not supported: its virtual tokens"),
+        ({"peft_type": "PREFIX_TUNING"}, "prefix tuning is not supported: its virtual tokens"),
+        ({"peft_type": "P_TUNING"}, "P-tuning is not supported: its virtual tokens"),
+        ({"peft_type": "CPT"}, "context-aware prompt tuning (CPT) is not supported"),
+        ({"peft_type": "POLY"}, "Poly is not supported"),
+        ({"peft_type": "XLORA", "adapters": {"0": "a"}}, "it mixes several other adapters"),
+        ({"alora_invocation_tokens": [1, 2]}, "activated LoRA (aLoRA) is not supported"),
+        ({"task_type": "SEQ_CLS"}, "it classifies texts (task_type SEQ_CLS)"),
+        ({"task_type": "TOKEN_CLS"}, "it classifies tokens (task_type TOKEN_CLS)"),
+        ({"task_type": "SEQ_2_SEQ_LM"}, "it belongs to an encoder-decoder model (task_type SEQ_2"),
+        ({"task_type": "FEATURE_EXTRACTION"}, "it makes embeddings (task_type FEATURE_EXTRACTION"),
+        (
+            {"auto_mapping": {"base_model_class": "LlamaForSequenceClassification"}},
+            "it classifies texts (task_type SEQ_CLS)",
+        ),
+    ],
+)
+@pytest.mark.parametrize("base", ["here", "elsewhere"])
+def test_an_adapter_that_cannot_answer_is_listed_with_its_reason(
+    settings: dict[str, object], reason: str, base: str, tmp_path: Path
+) -> None:
+    """Whether its base is at hand or not, and whatever else is missing."""
+    named = make_model(tmp_path / "base") if base == "here" else "/gone/base"
+    folder = make_adapter(tmp_path / "tuned", str(named), **settings)
+    (found,) = (one for one in scan([tmp_path], []) if one.path == folder)
+    assert str(found.reason).startswith(reason)
+    with pytest.raises(EngineError, match="cannot be used: ") as caught:
+        resolve(str(folder))
+    assert reason in caught.value.title
+    (folder / "adapter_model.safetensors").unlink()
+    assert str(inspect(folder).reason).startswith(reason)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"task_type": "CAUSAL_LM"},
+        {"task_type": None},
+        {"alora_invocation_tokens": None},
+        {"peft_type": "IA3"},
+        {"auto_mapping": {"base_model_class": "LlamaForCausalLM"}},
+        {"auto_mapping": "what"},
+        {"task_type": ["SEQ_CLS"]},
+    ],
+)
+def test_all_other_adapters_are_listed_as_usable(
+    settings: dict[str, object], tmp_path: Path
+) -> None:
+    base = make_model(tmp_path / "base")
+    assert inspect(make_adapter(tmp_path / "tuned", str(base), **settings)).reason is None
+
+
+@pytest.mark.parametrize("base", [None, "", 5])
+def test_an_adapter_that_names_no_base_lacks_nothing_else(base: object, tmp_path: Path) -> None:
+    folder = make_adapter(tmp_path / "tuned", None, base_model_name_or_path=base)
+    found = resolve(str(folder))  # another base may be put under it
+    assert (found.base, found.base_path) == (None, None)
+    assert found.reason == found.base_reason == "adapter_config.json names no base model"
+
+
+def test_a_base_on_the_hub_may_have_a_revision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    repository = make_repository(
+        tmp_path / "hub", "org/base", {"aaaa1": True, "bbbb2": True}, "aaaa1"
+    )
+    for revision, commit in ((None, "aaaa1"), ("main", "aaaa1"), ("bbbb2", "bbbb2")):
+        found = inspect(make_adapter(tmp_path / "tuned", "org/base", revision=revision))
+        assert found.base_path == repository / "snapshots" / commit
+        assert name_base(repository / "snapshots" / commit) == (
+            "org/base", "bbbb2" if revision == "bbbb2" else None,
+        )  # fmt: skip
+    gone = inspect(make_adapter(tmp_path / "tuned", "org/base", revision="v9"))
+    assert gone.reason == "its base is not on this machine: org/base@v9"
+
+
+def test_a_base_is_named_by_the_hub_or_as_bundled_or_not_at_all(tmp_path: Path) -> None:
+    assert name_base(BASE) == ("bundled:demo-base", None)
+    assert name_base(tmp_path / "base") == (None, None)
+
+
+def test_an_adapter_of_a_run_finds_its_base_by_the_run(tmp_path: Path) -> None:
+    """By its ref and by its path, of the result and of a checkpoint, moved or not."""
+    base = make_model(tmp_path / "base")
+    run = make_run(tmp_path / "runs" / "one", str(base))
+    make_adapter(run / "adapter", None)
+    make_adapter(run / "checkpoints" / "checkpoint-10", None)
+    for ref in ("run:one", str(run / "adapter"), str(run / "checkpoints" / "checkpoint-10")):
+        found = resolve(ref, [run])
+        assert (found.base_path, found.base, found.reason) == (base, "base", None), ref
+    make_model(run / "base")
+    assert resolve(str(run / "adapter"), [run]).base_path == run / "base", "what it was merged into"
 
 
 def make_run(folder: Path, checkpoint: str, identity: str = "") -> Path:

@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from engine.checkpoints.checkpoint_list import Checkpoint, inspect, resolve, scan
+from engine.compare.arms import parse_arm
 from engine.errors import EngineError
+from engine.jobs.summary import hub_name, short_ref
 from tests.checkpoints.made import make_adapter, make_repository
 
 
@@ -168,3 +170,43 @@ def test_a_cache_that_was_copied_without_its_links(cache: Path) -> None:
     for blob in (repository / "blobs").iterdir():
         blob.unlink()
     assert [(entry.name, entry.reason) for entry in cached()] == [("org/name", None)]
+
+
+COMMIT = "0123456789abcdef" * 2 + "01234567"
+ELSEWHERE = f"/home/alice/.cache/huggingface/hub/models--org--name/snapshots/{COMMIT}"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        (ELSEWHERE, "org/name"),
+        (f"{ELSEWHERE}/", "org/name"),
+        ("/c/models--org--my--name", "org/my--name"),
+        ("/c/models--gpt2/snapshots/abc", "gpt2"),
+        (f"{ELSEWHERE}/onnx", None),
+        ("/c/models/org/name", None),
+        ("models--", None),
+    ],
+)
+def test_a_path_into_a_cache_has_the_name_of_its_model(path: str, name: str | None) -> None:
+    assert hub_name(path) == name
+    assert short_ref(path) == (name or Path(path).name)
+
+
+def test_arms_and_tokenizers_are_named_by_the_model_and_not_by_a_commit() -> None:
+    assert parse_arm(ELSEWHERE).name == parse_arm("org/name").name == "name"
+    assert parse_arm(f"{ELSEWHERE}+/runs/tuned@0.5").name == "name"
+
+
+def test_an_adapter_on_a_snapshot_of_another_cache_finds_the_same_commit_here(
+    cache: Path, tmp_path: Path
+) -> None:
+    repository = make_repository(cache, "org/name", {COMMIT: True, "a" * 40: True}, "a" * 40)
+    found = inspect(make_adapter(tmp_path / "tuned", ELSEWHERE))
+    assert found.base_path == repository / "snapshots" / COMMIT
+    assert (found.base, found.reason) == ("org/name@01234567", None)
+    other = inspect(make_adapter(tmp_path / "other", ELSEWHERE.replace(COMMIT, "c" * 40)))
+    assert other.reason == "its base is not on this machine: org/name", "no other commit is taken"
+    assert other.base == "org/name"
+    here = inspect(make_adapter(tmp_path / "here", str(repository / "snapshots" / ("a" * 40))))
+    assert (here.base, here.reason) == ("org/name", None)

@@ -89,7 +89,7 @@ class Captions:
         if picture.unplaced:
             sign = "<=" if self.glyphs.is_ascii else "≤"
             parts.append(f"{picture.unplaced:,} value{'s' * (picture.unplaced != 1)} {sign} 0")
-        return f"  not charted: {'; '.join(parts)}" if parts else ""
+        return f"  not drawn: {'; '.join(parts)}" if parts else ""
 
     @property
     def _x_name(self) -> str:
@@ -116,6 +116,8 @@ class Captions:
     def _legend(self, picture: Picture) -> list[str]:
         """Each curve; points that have the capital of a named curve all at once."""
         shown = [curve for curve in self.curves if not curve.faint]
+        if len(shown) == 1 and one_line(self.title).endswith(one_line(shown[0].label)):
+            return []  # the title names it
         labels = {curve.label for curve in shown}
         of_named = [
             one for one in shown if one.points_of in labels and one.label in picture.letters

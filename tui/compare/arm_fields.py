@@ -133,10 +133,10 @@ def arm_of(values: Mapping[str, str], nodes: Sequence[Node], taken: Collection[s
 
 def free_name(ref: str, taken: Collection[str]) -> str:
     """A name after a model, unlike the others."""
-    name = short_ref(ref)
+    name = stem = short_ref(ref).rpartition("/")[2]
     number = 2
     while name in taken:
-        name, number = f"{short_ref(ref)}-{number}", number + 1
+        name, number = f"{stem}-{number}", number + 1
     return name
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from engine.checkpoints.hub_cache import name_folder
 from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.jobs.store import open_store
@@ -71,7 +72,7 @@ class ModelPool:
         waits = False
         while not cancelled():
             if not waits and not models.holds(arm, weights):
-                yield {"event": "loading", "message": f"loading {weights.base.name}"}
+                yield {"event": "loading", "message": f"loading {name_folder(weights.base)}"}
             loaded_arm = models.load_arm(arm, weights, _say_nothing, self._in_use)
             if loaded_arm is not None:
                 return loaded_arm

@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.chat import Message
 from engine.errors import EngineError
+from engine.jobs.summary import hub_name
 from engine.tokenizers.tokenizer_output import TokenizerOutput, to_table
 from engine.worker.companion import request_fields
 from engine.worker.companion.model_pool import ModelPool
@@ -112,9 +113,13 @@ def _short(ref: str, parts: int) -> str:
     if ref.startswith(("bundled:", "run:")):
         return ref.partition(":")[2]
     path = Path(ref)
-    if path.name in ("tokenizer.json", "tokenizer.model"):
-        parts += 1
-    return "/".join(path.parts[-parts:]) or ref
+    is_file = path.name in ("tokenizer.json", "tokenizer.model")
+    folder = path.parent if is_file else path
+    model = hub_name(str(folder))
+    if model is not None:  # its folder is the hash of a commit, which tells two of them apart
+        model += f"@{folder.name[:8]}" if parts > 1 else ""
+        return f"{model}/{path.name}" if is_file else model
+    return "/".join(path.parts[-parts - is_file :]) or ref
 
 
 def _files(path: Path) -> list[Path]:

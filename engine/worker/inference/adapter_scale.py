@@ -1,25 +1,9 @@
 """An adapter at a part of its strength: what it changes in each layer, multiplied."""
 
-import json
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
-
-
-def can_be_scaled(path: Path) -> bool:
-    """Whether what the adapter changes can be told from the base once it is on it.
-
-    Trained biases, and starts that rewrite the base's weights, replace what was there. Raises
-    OSError or ValueError where it cannot be read.
-    """
-    config = json.loads((path / "adapter_config.json").read_bytes())
-    return bool(
-        config.get("peft_type") == "LORA"
-        and config.get("bias", "none") == "none"
-        and config.get("init_lora_weights", True) in (True, False, "gaussian")
-        and not any(config.get(key) for key in ("trainable_token_indices", "layer_replication"))
-    )
 
 
 @contextmanager
@@ -37,7 +21,7 @@ def scaled(model: Any, adapter: str, strength: float) -> Iterator[None]:
     def blend(module: Any, args: Any, kwargs: Any, output: Any) -> Any:
         whole = isinstance(module, ModulesToSaveWrapper)
         before = module.original_module if whole else module.base_layer
-        plain = before(*args, **kwargs)
+        plain = before(*args, **_taken(before, kwargs))
         return plain + strength * (output - plain)
 
     usual: list[tuple[Any, float]] = []
@@ -57,3 +41,12 @@ def scaled(model: Any, adapter: str, strength: float) -> Iterator[None]:
             hook.remove()
         for module, value in usual:
             module.scaling[adapter] = value
+
+
+def _taken(module: Any, keywords: dict[str, Any]) -> dict[str, Any]:
+    """The keywords that a layer takes. PEFT hands its own (`alora_offsets`, `adapter_names`) to
+    the layers that it wraps, and after a pass that failed goes on doing so."""
+    parameters = inspect.signature(module.forward).parameters
+    if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()):
+        return keywords
+    return {name: value for name, value in keywords.items() if name in parameters}

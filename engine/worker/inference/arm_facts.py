@@ -16,6 +16,7 @@ import torch
 
 from engine.chat import Message
 from engine.checkpoints import config_json
+from engine.checkpoints.adapter_config import shares_base
 from engine.checkpoints.context import find_context_length
 from engine.compare.arms import Arm, format_arm
 from engine.errors import EngineError
@@ -93,9 +94,7 @@ def look(
         str(loading.pick_dtype(device, "infer")).removeprefix("torch."),
         config_json.find_quantisation(config) or "",
         trained_on(weights.adapter) if weights.adapter and arm.strength else "",
-        weights.adapter is not None
-        and arm.strength != 0
-        and not loading.shares_base(weights.adapter),
+        weights.adapter is not None and arm.strength != 0 and not shares_base(weights.adapter),
         arm.decoding(usual),
         unreadable(arm, unknown) if unknown else None,
     )

@@ -15,13 +15,19 @@ from typing import Any
 
 import torch
 
+from engine.checkpoints.adapter_config import (
+    explain_no_strength,
+    read_adapter_config,
+    shares_base,
+)
 from engine.checkpoints.context import find_context_length, has_position_table
+from engine.checkpoints.hub_cache import name_folder
 from engine.compare.arms import Arm, PromptForm
 from engine.errors import EngineError
 from engine.worker.data.chat_template import ChatMessage, Template, choose_template, render_prompt
 from engine.worker.data.encode import end_token_ids
 from engine.worker.data.token_ids import explain_unknown
-from engine.worker.inference.adapter_scale import can_be_scaled, scaled
+from engine.worker.inference.adapter_scale import scaled
 from engine.worker.inference.weight_files import Stamped, detach, size_on_device, stamped
 from engine.worker.model import loading
 from engine.worker.model.locate import ArmWeights
@@ -214,6 +220,16 @@ def wrap_model(model: Any, tokenizer: Any, form: PromptForm | None = None) -> Lo
     )
 
 
+def _check_strength(arm: Arm, adapter: Path) -> None:
+    reason = explain_no_strength(read_adapter_config(adapter))
+    if reason is not None:
+        raise EngineError(
+            "The strength of this adapter cannot be set.",
+            f"{arm.name}: {adapter}: {reason}",
+            f"Remove @{arm.strength:g}.",
+        )
+
+
 class ModelCache:
     """Models, kept least-recently-used within a budget of memory."""
 
@@ -248,17 +264,13 @@ class ModelCache:
             weights = ArmWeights(weights.base)
         key = self._key(weights)
         apart = key[1] is not None
-        if apart and arm.strength != 1.0 and weights.adapter and not can_be_scaled(weights.adapter):
-            raise EngineError(
-                "This adapter has no strength.",
-                f"{weights.adapter}: it replaces weights of the base",
-                "Remove @STRENGTH.",
-            )
+        if arm.strength != 1.0 and weights.adapter:
+            _check_strength(arm, weights.adapter)
         model = self._kept.pop(key, None)
         if model is None:
             if not self._make_room(size_on_device(weights.base, self.device), busy):
                 return None
-            say(f"loading {weights.base.name}")
+            say(f"loading {name_folder(weights.base)}")
             dtype = loading.pick_dtype(self.device, "infer")
             model = SharedModel(loading.load_base(weights.base, self.device, dtype))
         self._kept[key] = model
@@ -268,7 +280,9 @@ class ModelCache:
             if apart:  # it was loaded for this adapter alone
                 del self._kept[key]
             raise
-        notes = (f"{weights.base.name} is loaded separately for {arm.name}",) if apart else ()
+        notes: tuple[str, ...] = ()
+        if apart:
+            notes = (f"{name_folder(weights.base)} is loaded separately for {arm.name}",)
         loaded_arm = LoadedArm.of(arm, model, self._tokenizer(asked_at), adapter, notes)
         if asked_at != weights.base and self._has_own_template(loaded_arm, weights.base):
             note = f"{arm.name} uses the template of its training, not that of its base"
@@ -304,7 +318,7 @@ class ModelCache:
     def _key(self, weights: ArmWeights) -> tuple[Stamped, Stamped | None]:
         """A shared model is known by its base's path, one that is not shared by its adapter too."""
         base = stamped(weights.base)
-        if weights.adapter is None or loading.shares_base(weights.adapter):
+        if weights.adapter is None or shares_base(weights.adapter):
             return (base, None)
         return (base, stamped(weights.adapter))
 

@@ -38,6 +38,9 @@ def detach(model: Any, name: str) -> None:
     if isinstance(model, PeftModel):  # others are on it, and it alone goes
         if name in model.peft_config:
             model.delete_adapter(name)
+        for module in model.modules():  # where PEFT failed half-way, it knows nothing of its layers
+            if isinstance(module, BaseTunerLayer):
+                module.delete_adapter(name)
         return
     for parent in list(model.modules()):
         for child, module in list(parent.named_children()):

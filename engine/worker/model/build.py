@@ -15,7 +15,7 @@ from engine.worker.model.attention import attention_for, check_packing
 from engine.worker.model.dtypes import Formats
 from engine.worker.model.lora_targets import adapter_targets, is_transposed
 from engine.worker.model.quantize import is_quantized
-from engine.worker.model.saving import merge, save_merged
+from engine.worker.model.saving import make_portable, merge, save_merged
 from engine.worker.model.stages import Lineage, Stage, find_stage
 
 __all__ = ["Lineage", "ModelSpec", "Stage", "build_model", "find_stage", "load_root"]
@@ -103,8 +103,10 @@ def _load_with_adapter(spec: ModelSpec, say: Say) -> Any:
     if stage.adapter is not None and not stage.merges:
         model = loading.attach_adapter(base, stage.adapter, "default", trainable=True)
         _tell_differences(model, spec.recipe, say)
-        return model
-    return _new_adapter(base, spec.recipe)
+    else:
+        model = _new_adapter(base, spec.recipe)
+    make_portable(model, path)
+    return model
 
 
 def _load_base(spec: ModelSpec, path: Path) -> Any:

@@ -14,11 +14,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from engine.checkpoints import config_json
+from engine.checkpoints.adapter_config import explain_unsupported, read_adapter_config
 from engine.errors import EngineError
 from engine.worker.environment import set_environment
 from engine.worker.model import dequantize, quantize
 
 Purpose = Literal["full", "lora", "infer"]
+_OTHER_KIND = "Use an adapter that was trained to generate text, such as LoRA."
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -196,6 +198,7 @@ def attach_adapter(
     set_environment()
     from peft import PeftModel, get_peft_model_state_dict
 
+    _check_kind(path)
     stored = _stored_names(path)
     try:
         if isinstance(model, PeftModel):
@@ -213,23 +216,24 @@ def attach_adapter(
     return model.eval()
 
 
-def shares_base(path: Path) -> bool:
-    """Whether switching the adapter off gives the base back exactly, so that both can share it.
+def _check_kind(path: Path) -> None:
+    """Refuse an adapter that would load, and then answer wrongly or not at all."""
+    from peft import PeftConfig
 
-    So it is with LoRA that only adds to linear layers. Trained biases, whole modules saved, trained
-    token rows, and starts that rewrite the base's weights (PiSSA, OLoRA, …) need a base apart.
-    """
+    config = read_adapter_config(path)
+    reason = explain_unsupported(config)
     try:
-        config = json.loads((path / "adapter_config.json").read_bytes())
-    except (OSError, ValueError) as error:
-        raise EngineError("The adapter cannot be read.", f"{path}: {_short(error)}") from error
-    replacing = ("modules_to_save", "trainable_token_indices", "layer_replication")
-    return bool(
-        config.get("peft_type") == "LORA"
-        and config.get("bias", "none") == "none"
-        and config.get("init_lora_weights", True) in (True, False, "gaussian")
-        and not any(config.get(key) for key in replacing)
-    )
+        if reason is None and PeftConfig.from_pretrained(str(path)).is_prompt_learning:
+            reason = "prompt learning is not supported"  # of a method that our list lacks
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        method = config.get("peft_type")
+        raise EngineError(
+            "The adapter cannot be read.",
+            f"{path}: this version of PEFT cannot read its config ({method}): {_short(error)}",
+            "Update the package peft, or use another adapter.",
+        ) from error
+    if reason is not None:
+        raise EngineError("This adapter cannot be used.", f"{path}: {reason}", _OTHER_KIND)
 
 
 def _stored_names(path: Path) -> set[str]:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from engine import atomic
+from engine.checkpoints.run_outputs import name_base
 from engine.errors import EngineError
 from engine.worker.data.chat_template import Template
 from engine.worker.data.encode import end_token_ids
@@ -33,6 +34,19 @@ def save_template(folder: Path, template: Template, tokenizer: Any, model: Any) 
     body = json.loads(config.to_json_string(keys_to_pop=["compile_config"]))
     body["eos_token_id"] = all_ends(config.eos_token_id, tokenizer, template)
     (folder / "generation_config.json").write_text(json.dumps(body, indent=2) + "\n")
+
+
+def make_portable(model: Any, base: Path) -> None:
+    """Let what is saved of an adapter name no path of this machine, and have no card.
+
+    PEFT would write the base's path into `adapter_config.json` and a README of placeholders, beside
+    the result and beside each checkpoint.
+    """
+    name, revision = name_base(base)
+    model.get_base_model().name_or_path = name or ""  # what PEFT takes where its config has none
+    for config in model.peft_config.values():
+        config.base_model_name_or_path, config.revision = name, revision
+    model.create_or_update_model_card = lambda output_dir: None
 
 
 def keep_template(template: Template, tokenizer: Any) -> None:

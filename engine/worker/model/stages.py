@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from engine.checkpoints import checkpoint_list
+from engine.checkpoints.adapter_config import shares_base
 from engine.checkpoints.run_outputs import find_root
 from engine.errors import EngineError
 from engine.recipes.recipe import TrainRecipe
-from engine.worker.model import loading
 
 Switched = Literal["root", "parent", "neither"]
 
@@ -76,7 +76,7 @@ def find_stage(recipe: TrainRecipe, runs: Sequence[Path]) -> Stage:
     elif merges:
         off = "parent"
     else:
-        alone = root.path == checkpoint.base_path and loading.shares_base(checkpoint.path)
+        alone = root.path == checkpoint.base_path and shares_base(checkpoint.path)
         off = "root" if alone else "neither"
     lineage = Lineage(root.name, root.path, checkpoint.name, off)
     return Stage(checkpoint.base_path, checkpoint.path, merges, lineage)

@@ -43,7 +43,7 @@ async def test_title_legend_and_readout() -> None:
     chart = Chart("loss [/red] \x1b]0;x")
     async with Charting(chart).run_test(size=(90, 20)) as pilot:
         await settle(pilot, chart)
-        assert lines(chart)[-1].strip() == "no data yet"
+        assert lines(chart)[-1].strip() == "no data"
         chart.smoothing = 0.6
         chart.show([curve(), curve(label="eval", accent=1, as_points=True)])
         await settle(pilot, chart)

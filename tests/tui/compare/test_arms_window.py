@@ -128,9 +128,9 @@ async def test_a_third_and_a_fourth_arm_answer_too(
         await pilot.press("ctrl+s")
         await see(pilot, "far says so.")
         await pilot.press("d", "d", "d")
-        await see(pilot, "1 only far")
+        await see(pilot, "1 only in far")
         await pilot.press("1", "down", "down", "4")
-        await see(pilot, "1 only far")  # another run passed over in the list changes nothing
+        await see(pilot, "1 only in far")  # another run passed over in the list changes nothing
         await pilot.press("1", "c")
         await until(pilot, lambda: "far" not in screen_text(app))
     arms = [arm for arm, _, _ in companion.asked]

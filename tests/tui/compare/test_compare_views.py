@@ -91,7 +91,7 @@ async def test_strengths_are_made_once_and_scrubbed(
         await answer(pilot)
         await pilot.press("w")
         await see(pilot, "said at 1")
-        await see(pilot, "changes at 0-0.25")
+        await see(pilot, "changes at every step")
         await pilot.press("h", "h")
         await see(pilot, "said at 0.5")
         await see(pilot, "[0.5]")

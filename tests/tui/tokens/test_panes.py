@@ -82,7 +82,7 @@ async def test_texts_and_faces_take_turns() -> None:
         app.panes.turn_text(-1)
         await pilot.pause()
         assert app.panes.text_name == YOURS
-        assert "yours  10 characters, 10 bytes  cut: 7 characters" in app.text("#token-status")
+        assert "yours  10 characters, 10 bytes  +7 truncated" in app.text("#token-status")
         assert app.text("Blocks").startswith("my│·own│·Zoo│")
         app.panes.turn_face()
         await pilot.pause()

@@ -317,6 +317,19 @@ def test_where_off_is_not_the_base_it_is_loaded_apart_and_said(
     assert say(plain, prompts[:2]) == reference["base"][:2]
 
 
+def test_a_model_of_the_cache_is_loaded_by_its_name(
+    models: ModelCache, base: Path, adapters: dict[str, Path], tmp_path: Path
+) -> None:
+    snapshot = tmp_path / "models--org--name" / "snapshots" / ("0123abcd" * 5)
+    shutil.copytree(base, snapshot)
+    lines: list[str] = []
+    weights = ArmWeights(snapshot, adapters["bias"])
+    loaded_arm = models.load_arm(Arm("arm", str(snapshot)), weights, lines.append)
+    assert lines == ["loading org/name"]
+    assert loaded_arm is not None
+    assert loaded_arm.notes[0] == "org/name is loaded separately for arm"
+
+
 def test_batches_say_what_single_prompts_say(
     models: ModelCache,
     base: Path,

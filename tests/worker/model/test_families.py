@@ -71,7 +71,7 @@ def test_a_family_is_trained_saved_loaded_and_asked(
     first, last = learned(tuned)
     assert last < first
     config = json.loads((tuned.adapter / "adapter_config.json").read_text())
-    assert config["base_model_name_or_path"] == str(base)
+    assert config["base_model_name_or_path"] is None, "a path of this machine is nobody else's"
     assert "lm_head" not in config["target_modules"], "the head is left alone"
     assert config["fan_in_fan_out"] is (family == "gpt2")
     from peft import PeftModel

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import torch
 
+from engine.checkpoints.adapter_config import explain_unsupported, shares_base
 from engine.errors import EngineError
 from engine.worker.environment import set_environment
 from engine.worker.model import loading
+from engine.worker.model.saving import make_portable
 from tests.worker.tiny import save_adapter, save_checkpoint
 
 CPU = torch.device("cpu")
@@ -141,11 +143,15 @@ def test_an_adapter_fits_its_own_base_and_pickles_are_refused(base: Path, tmp_pa
         ({}, True),
         ({"use_dora": True}, True),
         ({"init_lora_weights": "gaussian"}, True),
+        ({"init_lora_weights": "eva"}, True),
+        ({"init_lora_weights": "orthogonal"}, True),
         ({"bias": "lora_only"}, False),
         ({"modules_to_save": ["lm_head"]}, False),
         ({"trainable_token_indices": [1, 2]}, False),
         ({"init_lora_weights": "pissa"}, False),
         ({"init_lora_weights": "olora"}, False),
+        ({"kasa_config": {}, "use_dora": False}, True),
+        ({"kasa_config": {"beta": 0.0001}}, False),
         ({"peft_type": "IA3"}, False),
     ],
 )
@@ -154,7 +160,109 @@ def test_only_what_adds_shares_its_base(
 ) -> None:
     path = save_adapter(tmp_path / "adapter", base)
     change(path / "adapter_config.json", **settings)
-    assert loading.shares_base(path) is shared
+    assert shares_base(path) is shared
+
+
+def save_kind(path: Path, base: Path, config: Any) -> Path:
+    """An adapter of any kind, as PEFT saves it."""
+    from peft import get_peft_model
+
+    get_peft_model(loading.load_base(base, CPU, torch.float32), config).save_pretrained(str(path))
+    return path
+
+
+def prompt_learning_kinds() -> dict[str, Any]:
+    import peft
+
+    return {
+        "prompt tuning": peft.PromptTuningConfig(num_virtual_tokens=3, task_type="CAUSAL_LM"),
+        "prefix tuning": peft.PrefixTuningConfig(num_virtual_tokens=3, task_type="CAUSAL_LM"),
+        "P-tuning": peft.PromptEncoderConfig(num_virtual_tokens=3, task_type="CAUSAL_LM"),
+    }
+
+
+@pytest.mark.parametrize("kind", ["prompt tuning", "prefix tuning", "P-tuning"])
+def test_prompt_learning_is_refused_when_it_is_attached(
+    kind: str, base: Path, tmp_path: Path
+) -> None:
+    path = save_kind(tmp_path / "adapter", base, prompt_learning_kinds()[kind])
+    model = loading.load_base(base, CPU, torch.float32)
+    with pytest.raises(EngineError, match="adapter cannot be used") as caught:
+        loading.attach_adapter(model, path)
+    assert f"{kind} is not supported: its virtual tokens" in caught.value.detail
+    assert not hasattr(model, "peft_config"), "the base is as it was"
+
+
+def test_every_method_of_prompt_learning_that_peft_has_is_known_without_it() -> None:
+    from peft.config import PromptLearningConfig
+    from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+
+    methods = {
+        str(method.value): issubclass(kind, PromptLearningConfig)
+        for method, kind in PEFT_TYPE_TO_CONFIG_MAPPING.items()
+    }
+    assert sum(methods.values()) >= 5
+    for method, prompts in methods.items():
+        reason = explain_unsupported({"peft_type": method, "task_type": "CAUSAL_LM"})
+        assert ("virtual tokens" in (reason or "")) is prompts, method
+
+
+def test_every_task_of_peft_but_that_of_causal_models_is_refused_when_it_is_attached(
+    base: Path, tmp_path: Path
+) -> None:
+    from peft import TaskType
+
+    path = save_adapter(tmp_path / "adapter", base)
+    model = loading.load_base(base, CPU, torch.float32)
+    for task in TaskType:
+        change(path / "adapter_config.json", task_type=task.value)
+        if task == TaskType.CAUSAL_LM:
+            continue
+        with pytest.raises(EngineError, match="adapter cannot be used") as caught:
+            loading.attach_adapter(model, path)
+        assert f"task_type {task.value}" in caught.value.detail
+    change(path / "adapter_config.json", task_type=None)
+    loading.attach_adapter(model, path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "title", "detail"),
+    [
+        ({"alora_invocation_tokens": [5, 6]}, "adapter cannot be used", "activated LoRA"),
+        ({"peft_type": "POLY"}, "adapter cannot be used", "a task number with every prompt"),
+        ({"peft_type": "NEWEST"}, "adapter cannot be read", "this version of PEFT"),
+        ({"task_type": "POETRY"}, "adapter cannot be read", "this version of PEFT"),
+    ],
+)
+def test_an_adapter_that_cannot_be_attached_tells_the_true_reason(
+    settings: dict[str, Any], title: str, detail: str, base: Path, tmp_path: Path
+) -> None:
+    path = save_adapter(tmp_path / "adapter", base)
+    change(path / "adapter_config.json", **settings)
+    with pytest.raises(EngineError, match=title) as caught:
+        loading.attach_adapter(loading.load_base(base, CPU, torch.float32), path)
+    assert detail in caught.value.detail
+
+
+def test_an_adapter_on_a_model_of_the_hub_is_saved_with_its_name(
+    base: Path, tmp_path: Path
+) -> None:
+    for name, main in (("org--one", True), ("org--two", False)):
+        commit = "0123abcd" * 5
+        repository = tmp_path / f"models--{name}"
+        snapshot = Path(shutil.copytree(base, repository / "snapshots" / commit))
+        (repository / "snapshots" / "newer").mkdir()
+        (repository / "refs").mkdir()
+        (repository / "refs" / "main").write_text(commit if main else "newer")
+        trained = save_adapter(tmp_path / name, snapshot)
+        model = loading.load_base(snapshot, CPU, torch.float32)
+        tuned = loading.attach_adapter(model, trained)
+        make_portable(tuned, snapshot)
+        tuned.save_pretrained(str(tmp_path / "saved" / name))
+        config = json.loads((tmp_path / "saved" / name / "adapter_config.json").read_text())
+        assert config["base_model_name_or_path"] == name.replace("--", "/")
+        assert config["revision"] == (None if main else commit)
+        assert not (tmp_path / "saved" / name / "README.md").exists()
 
 
 def test_devices_that_are_not_here_are_refused() -> None:

@@ -102,20 +102,31 @@ def test_every_node_answers_and_each_says_something_else(tree: Tree, base: Path)
             assert (said[one] - said[other]).abs().max() > 1e-3, f"{one} is not {other}"
 
 
-def test_every_node_is_loaded_with_nothing_of_ours(tree: Tree) -> None:
+def test_every_node_is_loaded_with_nothing_of_ours(tree: Tree, base: Path) -> None:
     for name, job in tree.items():
         if name == "D":
             model = LOAD(job.model, dtype=torch.float32)
             AutoTokenizer.from_pretrained(job.model)
         else:
-            named = json.loads((job.adapter / "adapter_config.json").read_text())
-            on = LOAD(named["base_model_name_or_path"], dtype=torch.float32)
+            on = LOAD(tree["C"].base if name in ("C", "E") else base, dtype=torch.float32)
             model = PeftModel.from_pretrained(on, str(job.adapter))
             AutoTokenizer.from_pretrained(job.adapter)
         with torch.no_grad():
             theirs = model.eval()(input_ids=IDS).logits
         ours = logits_of(f"run:{job.path.name}", runs(tree))
         torch.testing.assert_close(theirs, ours, atol=1e-4, rtol=1e-4)
+
+
+def test_no_adapter_names_a_path_of_this_machine_or_has_a_card(tree: Tree) -> None:
+    """Neither the result nor a checkpoint of a run, whether it is new or continued."""
+    root = tree["A"].path.parent.parent
+    found = [file.parent for job in tree.values() for file in job.path.rglob("adapter_config.json")]
+    assert {tree["A"].adapter, tree["B"].adapter, tree["C"].adapter} < set(found)
+    assert any(folder.name.startswith("checkpoint-") for folder in found)
+    for folder in found:
+        assert not (folder / "README.md").exists()
+        for file in folder.glob("*.json"):
+            assert str(root) not in file.read_text(), file
 
 
 def test_an_adapter_that_goes_on_keeps_its_shape_and_says_so(tree: Tree) -> None:
@@ -133,7 +144,9 @@ def test_a_merged_base_is_what_the_adapter_made_of_its_base(tree: Tree) -> None:
             merged.eval()(IDS).logits, logits_of(f"run:{before}", runs(tree)), atol=1e-4, rtol=1e-4
         )
     config = json.loads((tree["C"].adapter / "adapter_config.json").read_text())
-    assert config["base_model_name_or_path"] == str(tree["C"].base)
+    assert config["base_model_name_or_path"] is None
+    found = checkpoint_list.resolve(str(tree["C"].adapter), runs(tree))
+    assert found.base_path == tree["C"].base
     assert config["r"] == 2
     AutoTokenizer.from_pretrained(tree["C"].base)
     assert not tree["D"].base.exists(), "a whole model needs none"

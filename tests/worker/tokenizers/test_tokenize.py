@@ -266,6 +266,13 @@ def test_names_tell_tokenizers_apart() -> None:
     assert names_of(["bundled:demo-base", "/a/x/tokenizer.json", "/b/x.gguf", "/c/x.gguf"]) == [
         "demo-base", "x/tokenizer.json", "b/x.gguf", "c/x.gguf",
     ]  # fmt: skip
+    cached = "/c/models--org--name/snapshots/0123456789"
+    assert names_of([cached, f"{cached}/tokenizer.json", "/c/models--o--m/snapshots/01"]) == [
+        "org/name", "org/name/tokenizer.json", "o/m",
+    ]  # fmt: skip
+    assert names_of([cached, cached.replace("01", "91")]) == [
+        "org/name@01234567", "org/name@91234567",
+    ]  # fmt: skip
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="no vocabularies of others here")

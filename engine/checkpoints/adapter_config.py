@@ -1,0 +1,109 @@
+"""What the config of an adapter tells of its use, in plain words and without PEFT.
+
+Whether it can answer at all, whether switching it off gives its base back, and whether what it
+changes can be multiplied. Refuses kinds whose answers would be wrong: such an adapter loads without
+an error, so the kind alone tells.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.checkpoints.config_json import read_json
+
+NAME = "adapter_config.json"
+
+Config = Mapping[str, Any]
+
+_METHODS = {
+    "PROMPT_TUNING": "prompt tuning",
+    "MULTITASK_PROMPT_TUNING": "multitask prompt tuning",
+    "P_TUNING": "P-tuning",
+    "PREFIX_TUNING": "prefix tuning",
+    "CPT": "context-aware prompt tuning (CPT)",
+    "CARTRIDGE": "a cartridge",
+}
+"""PEFT's methods of prompt learning."""
+_TASKS = {
+    "SEQ_CLS": "classifies texts",
+    "TOKEN_CLS": "classifies tokens",
+    "SEQ_2_SEQ_LM": "belongs to an encoder-decoder model",
+    "QUESTION_ANS": "marks answers in a text",
+    "FEATURE_EXTRACTION": "makes embeddings",
+}
+"""What an adapter does that does not generate text, by its `task_type`."""
+_HEADS = {
+    "ForSequenceClassification": "SEQ_CLS",
+    "ForTokenClassification": "TOKEN_CLS",
+    "ForQuestionAnswering": "QUESTION_ANS",
+}
+"""The same by the end of its base's class, which PEFT saves where no task was set."""
+_ADDING_STARTS = (True, False, None, "gaussian", "eva", "orthogonal", "mica")
+"""Values of `init_lora_weights` that leave the base's weights as they are."""
+
+
+def read_adapter_config(folder: Path) -> Config:
+    """The config of the adapter in a folder. Raises EngineError."""
+    return read_json(folder / NAME)
+
+
+def explain_unsupported(config: Config) -> str | None:
+    """Why an adapter of this kind cannot be used with any base; None where it can."""
+    method = config.get("peft_type")
+    if isinstance(method, str) and method in _METHODS:
+        return (
+            f"{_METHODS[method]} is not supported: its virtual tokens are added at every token, "
+            "so only the first token of an answer would be right"
+        )
+    if config.get("alora_invocation_tokens"):
+        return (
+            "activated LoRA (aLoRA) is not supported: it acts only after its invocation tokens, "
+            "which are not known while an answer is generated"
+        )
+    if method == "POLY":
+        return "Poly is not supported: it needs a task number with every prompt"
+    if method == "XLORA" or config.get("arrow_config"):
+        return "it mixes several other adapters, which is not supported"
+    return _explain_task(config)
+
+
+def explain_no_strength(config: Config) -> str | None:
+    """Why what the adapter changes cannot be multiplied; None where it can."""
+    method = config.get("peft_type")
+    if method != "LORA":
+        return f"its method is {method or 'unknown'}: only that of LoRA can be scaled"
+    bias, start = config.get("bias", "none"), config.get("init_lora_weights", True)
+    if bias != "none":
+        return f"it trained biases of the base (bias = {bias})"
+    if start not in _ADDING_STARTS:
+        return f"its initialisation changes weights of the base (init_lora_weights = {start})"
+    if config.get("kasa_config"):
+        return "it removes a part of the base's weights (kasa_config)"
+    if config.get("trainable_token_indices"):
+        return "it replaces rows of the embedding (trainable_token_indices)"
+    if config.get("layer_replication"):
+        return "it repeats layers of the base (layer_replication)"
+    return None
+
+
+def shares_base(folder: Path) -> bool:
+    """Whether switching the adapter off gives the base back exactly, so that both can share it.
+
+    So it is with LoRA that only adds to linear layers. All else, and whole modules that were
+    trained, need a base apart. Raises EngineError where the config cannot be read.
+    """
+    config = read_adapter_config(folder)
+    return explain_no_strength(config) is None and not config.get("modules_to_save")
+
+
+def _explain_task(config: Config) -> str | None:
+    task = config.get("task_type") or _task_of_head(config)
+    if not isinstance(task, str) or task not in _TASKS:
+        return None
+    return f"it {_TASKS[task]} (task_type {task}), and does not generate text"
+
+
+def _task_of_head(config: Config) -> str | None:
+    mapping = config.get("auto_mapping")
+    base = mapping.get("base_model_class") if isinstance(mapping, dict) else None
+    return next((task for end, task in _HEADS.items() if str(base).endswith(end)), None)
