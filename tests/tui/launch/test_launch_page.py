@@ -334,10 +334,10 @@ async def test_what_is_odd_about_the_data_is_said_first(
             "! 3 rows start with two <|begin|>",
             "! 3 answers have no end token",
             "! the text of 3 rows contains special tokens",
-            "rejected x.jsonl:4: no ␛ answer",
+            "invalid x.jsonl:4: no ␛ answer",
             "and 6 more invalid",
             "✗ not trained: longer than 256 tokens",
-            "7 rejected · 5 duplicates · 2 eval rows in train",
+            "7 invalid · 5 duplicates · 2 eval rows also in",
         ):
             await see(pilot, part)
 
@@ -423,14 +423,14 @@ async def test_whether_it_fits_follows_what_is_written(
     async with app.run_test(size=size) as pilot:
         await pilot.press("2")
         await see(pilot, "✓ fits: ~")
-        await see(pilot, "B · ~")  # the time, once the rows are known
+        await see(pilot, "free · ~")  # the time, once the rows are known
         before = [line for line in screen_text(app).splitlines() if "fits:" in line]
         await pilot.press("v", "v", "v")
         await see(pilot, "[fit]")
         await see(pilot, "weights")
         if size[0] > 100:
-            await see(pilot, "138k trainable, counted")
-            await see(pilot, "compute in float32, weights in float32")
+            await see(pilot, "138k trainable, exact")
+            await see(pilot, "compute and weights: fp32")
         await pilot.press("m", "m", "m", "M", "M", "M", "enter", "enter")
         await pilot.press(*["tab"] * 6, "home", "ctrl+k", *"65536")
         await see(pilot, "✗ does not fit:")
