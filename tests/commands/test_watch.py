@@ -48,7 +48,7 @@ def test_a_line_a_change(watching: "subprocess.Popen[str]", logs: Path) -> None:
     assert line(watching) == ["a b", "2", "lr=0.5", "train/loss=1"]
     write_event(logs / "a b", 3, {"train/loss": float("nan")})
     assert line(watching) == ["a b", "3", "train/loss=nan"]
-    assert line(watching) == ["a b", "!", "train/loss was nan at step 3, not finite since"]
+    assert line(watching) == ["a b", "!", "train/loss: NaN since step 3"]
     write_event(logs / "c\x1b", 7, {"reward": 2.0})
     assert line(watching) == ["c␛", "7", "reward=2"]
     (logs / "d").mkdir()

@@ -74,12 +74,12 @@ def test_a_curve_that_stops_being_numbers_is_told_once(tmp_path: Path) -> None:
     run = Watched(tmp_path)
     assert run.told() == [
         ["3", "loss=nan"],
-        ["!", "loss was nan at step 2, 2 values in total, not finite since"],
+        ["!", "loss: NaN since step 2, 2 values in total"],
     ]
     assert run.append(path, point(4, loss=NAN)) == [["4", "loss=nan"]]
     assert run.append(path, point(5, loss=1), point(6, loss=NAN), point(7, loss=2)) == [
         ["5", "loss=1"], ["6", "loss=nan"], ["7", "loss=2"],
-        ["!", "loss was nan at step 6, finite again from"],
+        ["!", "loss: NaN from step 6, finite again"],
     ]  # fmt: skip
     assert run.append(path, point(8, loss=NAN))[1:] == [
         ["!", "loss was nan at step 8, not finite since"]

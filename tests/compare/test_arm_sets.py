@@ -37,7 +37,7 @@ def test_they_lie_beside_the_users_config(tmp_path: Path, monkeypatch: pytest.Mo
         ("sets = 3", ":1", "table of lists"),
         ('[sets]\na = ["x/y"]\nb = "x/y"', ":3", "b must be a list"),
         ('[sets]\na = ["x/y"]\nb = []', ":3", "0 arms"),
-        ('[sets]\nb = [\n  "x/y",\n  "n=x+y@7",\n]', ":4", "not between 0 and 1.5"),
+        ('[sets]\nb = [\n  "x/y",\n  "n=x+y@7",\n]', ":4", "must be 0 to 1.5"),
         ('[sets]\nb = ["n=x/y", "n=x/z"]', ":2", "have the name 'n'"),
     ],
 )
