@@ -82,5 +82,5 @@ def test_a_curve_that_stops_being_numbers_is_told_once(tmp_path: Path) -> None:
         ["!", "loss: NaN from step 6, finite again"],
     ]  # fmt: skip
     assert run.append(path, point(8, loss=NAN))[1:] == [
-        ["!", "loss was nan at step 8, not finite since"]
+        ["!", "loss: NaN since step 8"]
     ]
