@@ -173,7 +173,7 @@ async def test_a_run_that_is_done_is_given_more(
         await until(pilot, lambda: len(resumed) == 1)
         await pilot.press("down", "down", "down", "r")
         await see(pilot, "It trained for 3 epochs. New total epochs:")
-        assert "The schedule changes" in screen_text(app)
+        assert "schedule now ends at the new last step" in screen_text(app)
         field = app.screen.query_one(TextField)
         assert field.value == "6"
         for wrong, why in (("3", "must be greater than 3"), ("many", "must be a number")):

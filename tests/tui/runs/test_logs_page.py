@@ -114,7 +114,7 @@ async def test_nothing_is_launched_stopped_or_written(logs_app: LogsApp, logs: P
         assert "d diff" not in bar
         assert "clone" not in bar
         await pilot.press("enter")
-        await see(pilot, "failed at 12")
+        await see(pilot, "failed at step 12")
         assert logs_app.screen.check_action("resume", ()) is False
     assert {path: path.stat().st_mtime_ns for path in logs.rglob("*")} == before
 

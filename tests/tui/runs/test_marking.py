@@ -265,7 +265,7 @@ async def test_any_size(app: LogsApp, logs: Path, size: tuple[int, int]) -> None
         assert len(lines) <= size[1]
         assert all(len(line) <= size[0] for line in lines)
         if size[1] > 20:
-            assert "low: ! loss was nan at step 4, finite again from" in screen_text(app)
+            assert "low: ! loss: NaN from step 4, finite again" in screen_text(app)
             assert "dip: ! loss: inf since step 7" in screen_text(app)
             for letter in ("a low", "b dip", "c high"):
                 assert letter in screen_text(app)
