@@ -81,6 +81,4 @@ def test_a_curve_that_stops_being_numbers_is_told_once(tmp_path: Path) -> None:
         ["5", "loss=1"], ["6", "loss=nan"], ["7", "loss=2"],
         ["!", "loss: NaN from step 6, finite again"],
     ]  # fmt: skip
-    assert run.append(path, point(8, loss=NAN))[1:] == [
-        ["!", "loss: NaN since step 8"]
-    ]
+    assert run.append(path, point(8, loss=NAN))[1:] == [["!", "loss: NaN since step 8"]]

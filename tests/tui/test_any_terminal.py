@@ -170,7 +170,9 @@ async def test_a_screen_with_nothing_new_draws_nothing(
             display(*given)
 
         monkeypatch.setattr(app, "_display", count)
-        for key, text in zip(KEYS, ("progress", "B · ~", "◆", "prompt 1/", "exact"), strict=True):
+        for key, text in zip(
+            KEYS, ("progress", "free · ~", "◆", "prompt 1/", "exact"), strict=True
+        ):
             await pilot.press(key)
             await see(pilot, text)
             await rests(pilot, drawn, f"screen {key}")

@@ -173,7 +173,7 @@ async def test_data_is_inspected_in_the_shape_that_launch_shows(
     )
     for part in (
         "⟦yes",
-        "rejected rows.jsonl:30",
+        "invalid rows.jsonl:30",
         "max length 24",
         "in use",
         "1 rejected",

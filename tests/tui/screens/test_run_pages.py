@@ -149,7 +149,8 @@ async def test_the_overview_tells_what_lies_there(
             return
         for word in ("1,234 answers", "abc123", "no longer exists", "bundled:demo-base",
                      "2.13.0␛[31m", "* learning_rate = 0.005", "  epochs = 3.0"):  # fmt: skip
-            assert word in seen, word
+            # A line is broken where the folder's name leaves it no room.
+            assert " ".join(word.split()) in " ".join(seen.split()), word
 
 
 async def test_the_overview_of_a_run_that_is_gone_says_so(app: FinetopApp, root: Path) -> None:
@@ -199,10 +200,10 @@ def text_of(readings: list[HardwareSample], width: int = 100, *, ascii_only: boo
 
 def test_everything_of_a_gpu_is_shown() -> None:
     text = text_of([READING])
-    for word in ("NVIDIA H200  cuda:0", "43 %", "61.0 GB of 141", "412 W of 700", "54 °C",
-                 "clock     1,980 MHz", "mem clock 3,201 MHz",
+    for word in ("NVIDIA H200  cuda:0", "43%", "61.0 GB of 141", "412 W of 700", "54 °C",
+                 "clock        1,980 MHz", "mem clock    3,201 MHz",
                  "58 GB      4242  ali␛ce  python train.py",
-                 "(no permission)", "12 %", "80 GB free", "of 500 GB at /runs/one"):  # fmt: skip
+                 "(no permission)", "12%", "80 GB free", "of 500 GB at /runs/one"):  # fmt: skip
         assert word in text, (word, text)
 
 
