@@ -176,7 +176,7 @@ async def test_data_is_inspected_in_the_shape_that_launch_shows(
         "invalid rows.jsonl:30",
         "max length 24",
         "in use",
-        "1 rejected",
+        "1 invalid",
         " truncated",
     ):
         assert part in shown
