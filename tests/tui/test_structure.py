@@ -5,6 +5,7 @@ Names of bases are followed through the imports of their own file: two classes m
 
 import ast
 import builtins
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +120,16 @@ def test_no_class_is_the_base_of_a_single_other() -> None:
 
 def test_nothing_is_left_to_be_implemented() -> None:
     assert not PROGRAM.stubs, "abstractmethod says it, and the type checker hears it"
+
+
+def test_no_handler_calls_that_of_its_base() -> None:
+    calls = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in sorted((ROOT / "tui").rglob("*.py"))
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if re.search(r"super\(\)\.on_(?!event\()", line)
+    ]
+    assert not calls, "Textual calls the handlers of all classes: this one would run twice"
 
 
 def test_every_class_has_a_name_of_its_own() -> None:

@@ -58,7 +58,6 @@ class MetricsPage(SubPage):
         yield keys
 
     def on_mount(self) -> None:
-        super().on_mount()
         run_in_background(self, lambda: compare_arms(self._answers), self._show_comparison)
 
     def open(self) -> None:

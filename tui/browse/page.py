@@ -92,7 +92,6 @@ class BrowsePage(SubPage):
         yield keys
 
     def on_mount(self) -> None:
-        super().on_mount()
         self._arrange()
         self.run_worker(self._feed.run, thread=True)
         self.run_worker(self._write_queue.run, thread=True)

@@ -49,7 +49,6 @@ class ShiftPage(SubPage):
         yield keys
 
     def on_mount(self) -> None:
-        super().on_mount()
         self._measuring = asyncio.create_task(self._measure())
 
     def on_unmount(self) -> None:

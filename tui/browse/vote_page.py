@@ -67,7 +67,6 @@ class VotePage(SubPage):
         yield keys
 
     def on_mount(self) -> None:
-        super().on_mount()
         self._names = names_behind(self._answers.arms, self.services.runs.rows)
         for side in ("left", "right"):
             self.query_one(f"#side-{side} .head", Lines).show([(f" {side}", "strong")])

@@ -67,7 +67,6 @@ class ComparePage(Page):
         yield keys
 
     def on_mount(self) -> None:
-        super().on_mount()
         self._load_prompts()
 
     def open(self) -> None:

@@ -83,7 +83,6 @@ class LaunchPage(Page):
 
     def on_mount(self) -> None:
         self._take(self._start)
-        super().on_mount()
         self.action_rescan()
 
     def open(self) -> None:

@@ -65,7 +65,6 @@ class LogPage(SubPage):
         yield keys
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.run_worker(self._follow, thread=True)
 
     def on_unmount(self) -> None:

@@ -44,7 +44,6 @@ class OverviewPage(SubPage):
         yield keys
 
     def on_mount(self) -> None:
-        super().on_mount()
         log = self._log
         state = f"{log.kind} log" if log else state_words(self._row.view)
         self.query_one("#headline", Lines).show(

@@ -73,6 +73,7 @@ class Page(Screen[None]):
         return Header(self.name_in_keymap), KeyBar()
 
     def on_mount(self) -> None:
+        # Textual calls the handlers of all classes, subclasses' first: they do not call this one.
         self._composed = True
         self.focus_initial()
         self.open()
