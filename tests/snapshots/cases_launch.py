@@ -9,7 +9,7 @@ from engine.recipes.recipe import TrainRecipe
 from tests.snapshots.cases import case
 from tests.snapshots.directories import write_runs
 from tests.snapshots.recorder import RUNS, Recorder
-from tests.tui.conftest import report_of
+from tests.tui.conftest import odd_report_of, report_of
 from tui.actions import Actions
 from tui.launch.page import LaunchPage
 from tui.screens.dialogs import ErrorDialog
@@ -125,18 +125,8 @@ async def launch_troubles(recorder: Recorder) -> None:
     good = json.dumps({"instruction": "Say yes.", "output": "yes"})
     Path("data", "mixed.jsonl").write_text("\n".join([good, '{"instruction": "none"}', "{no"]))
     Path("data", "bad.jsonl").write_text("this is not JSON\n")
-    odd = report_of("i miss my dog", "sadness")
     reject = {"file": "train.jsonl", "line": 4, "reason": "no answer", "text": "{}"}
-    odd |= {
-        "bos": odd["bos"] | {"several": FEW},
-        "ends": odd["ends"] | {"endless": FEW},
-        "marks": FEW,
-        "rejected": 7,
-        "rejects": [reject],
-        "sides": odd["sides"] | {"duplicates": 5, "leaked": 2},
-    }
-    odd["rows"][0] |= {"kept": False, "reason": "longer than 256 tokens"}
-    recorder.companion.report = odd
+    recorder.companion.report = odd_report_of("i miss my dog", "sadness", FEW, reject)
     async with recorder.finetop():
         await recorder.reach(LaunchPage, "2")
         await recorder.see("ready", " fits", "1,234 trained tokens")

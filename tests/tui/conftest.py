@@ -200,6 +200,23 @@ def report_of(question: str, answer: str, **changes: Any) -> dict[str, Any]:
     } | changes  # fmt: skip
 
 
+def odd_report_of(
+    question: str, answer: str, few: dict[str, Any], reject: dict[str, Any]
+) -> dict[str, Any]:
+    """A report with all warnings: of `few` rows each; `reject` is one of seven."""
+    report = report_of(question, answer)
+    report |= {
+        "bos": report["bos"] | {"several": few},
+        "ends": report["ends"] | {"endless": few},
+        "marks": few,
+        "rejected": 7,
+        "rejects": [reject],
+        "sides": report["sides"] | {"duplicates": 5, "leaked": 2},
+    }
+    report["rows"][0] |= {"kept": False, "reason": "longer than 256 tokens"}
+    return report
+
+
 @pytest.fixture(autouse=True)
 def _one_rest_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """Textual rests before and after the animations of each key; here nothing is animated.

@@ -15,7 +15,7 @@ from engine.recipes.recipe import Recipe, TrainRecipe, parse, to_table
 from engine.recipes.settings import Data, Forgetting
 from tests.checkpoints.made import make_model
 from tests.tui.building import write_run
-from tests.tui.conftest import FakeCompanion, report_of, screen_text, see, until
+from tests.tui.conftest import FakeCompanion, odd_report_of, report_of, screen_text, see, until
 from tui.actions import Actions
 from tui.app import FinetopApp
 from tui.launch import data_report
@@ -316,18 +316,8 @@ async def test_what_is_odd_about_the_data_is_said_first(
     app: FinetopApp, companion: FakeCompanion
 ) -> None:
     few = {"rows": 3, "example": "/d/x:4"}
-    odd = report_of("who", "me")
     reject = {"file": "/d/x.jsonl", "line": 4, "reason": "no \x1b answer", "text": "{}"}
-    odd |= {
-        "bos": odd["bos"] | {"several": few},
-        "ends": odd["ends"] | {"endless": few},
-        "marks": few,
-        "rejected": 7,
-        "rejects": [reject],
-        "sides": odd["sides"] | {"duplicates": 5, "leaked": 2},
-    }
-    odd["rows"][0] |= {"kept": False, "reason": "longer than 256 tokens"}
-    companion.report = odd
+    companion.report = odd_report_of("who", "me", few, reject)
     async with app.run_test(size=(160, 50)) as pilot:
         await pilot.press("2")
         for part in (
