@@ -241,10 +241,9 @@ def begins_with_prompt(row: PreviewRow, tokenizer: Any, template: Template) -> b
     """
     if not row.whole.answers:
         return True
-    given = row.example.messages
-    messages = drop_refused_greeting(given, tokenizer, template)
-    last = row.whole.answers[-1] - (len(given) - len(messages))
-    prompt = template.render(messages[:last], tokenizer, answer_next=True)
+    before = row.example.messages[: row.whole.answers[-1]]
+    messages = drop_refused_greeting(before, tokenizer, template)
+    prompt = template.render(messages, tokenizer, answer_next=True)
     ids = prompt_ids(prompt, tokenizer, None)
     return row.whole.input_ids[: len(ids)] == ids
 
