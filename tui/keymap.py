@@ -403,10 +403,11 @@ _NAMES = {
 }  # fmt: skip
 
 
-def _faces(key: Key) -> list[str]:
+def names_of(key: Key) -> list[str]:
+    """All keys of an action, each as displayed."""
     return [_NAMES.get(one, one) for one in key.key.split(",")]
 
 
 def faces(key: Key) -> str:
     """All keys of an action, as displayed."""
-    return " ".join(_faces(key))
+    return " ".join(names_of(key))

@@ -4,7 +4,7 @@ import argparse
 import json
 
 from engine.errors import EngineError
-from tui.keymap import EVERYWHERE, KEYS, SCREENS, Key, faces
+from tui.keymap import EVERYWHERE, KEYS, SCREENS, Key, faces, names_of
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
@@ -45,4 +45,4 @@ def _keys_of(page: str) -> list[Key]:
 
 
 def _as_table(key: Key) -> dict[str, object]:
-    return {"page": key.screen or EVERYWHERE, "keys": faces(key).split(" "), "help": key.help}
+    return {"page": key.screen or EVERYWHERE, "keys": names_of(key), "help": key.help}
