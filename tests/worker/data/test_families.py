@@ -1,4 +1,4 @@
-"""What is trained under the templates of known families, against texts written out by hand.
+"""What is trained under the templates of known families, against recorded texts.
 
 Each row is a text with what is trained between double brackets.
 """
