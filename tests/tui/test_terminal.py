@@ -69,7 +69,7 @@ def test_watched_logs_rest_too_also_after_the_machine_was_looked_at(runs: Path) 
         terminal.see("changed")
         terminal.wait(lambda: terminal.pump(2.0) == 0)
         terminal.press("3Y")
-        terminal.see("copied if")
+        terminal.see("copied, if")
         copied = re.search(rb"\x1b\]52;c;([A-Za-z0-9+/=]+)\x07", terminal.written)
         assert copied is not None
         assert base64.b64decode(copied[1]).decode().startswith("emotion-lora · train/loss █")
