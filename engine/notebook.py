@@ -248,7 +248,7 @@ def _text(arm: str | Arm) -> str:
 def _request_of(number: int, prompt: PromptInput) -> dict[str, Any]:
     """A prompt as the protocol has it; those without an id are numbered from 1."""
     if isinstance(prompt, Prompt):
-        turns = [{"role": turn.role, "content": turn.content} for turn in prompt.messages]
+        turns = [turn.to_json() for turn in prompt.messages]
         return {"id": prompt.id, "messages": turns}
     if isinstance(prompt, str):
         return {"id": str(number), "messages": [{"role": "user", "content": prompt}]}

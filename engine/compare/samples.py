@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from engine import atomic
-from engine.chat import Message
+from engine.chat import Message, message_from_json
 from engine.errors import EngineError
 from engine.recipes import validation
 from engine.recipes.settings import Decode
@@ -69,6 +69,7 @@ class Sample:
 def to_table(sample: Sample) -> dict[str, Any]:
     """The sample as JSON knows it: a log-probability that is not finite becomes null."""
     table = dataclasses.asdict(sample)
+    table["messages"] = [message.to_json() for message in sample.messages]
     table["logprobs"] = [
         round(value, 6) if math.isfinite(value) else None for value in sample.logprobs
     ]
@@ -85,7 +86,7 @@ def from_table(table: Mapping[str, Any]) -> Sample:
             raise ValueError(f"unknown finish {table['finish']!r}")
         return Sample(
             prompt_id=str(table["prompt_id"]),
-            messages=tuple(Message(**message) for message in table["messages"]),
+            messages=tuple(map(message_from_json, table["messages"])),
             arm=str(table["arm"]),
             seed=int(table["seed"]),
             template_hash=str(table["template_hash"]),

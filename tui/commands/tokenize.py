@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.chat import ROLES, Message
+from engine.data.messages import BadRow, read_turns
 from engine.errors import EngineError, JobFailed
 from engine.jobs.store import open_store
 from engine.safe_open import open_regular
@@ -195,17 +196,14 @@ def _conversation(named: str | None) -> tuple[Message, ...]:
     except (ValueError, RecursionError) as error:
         raise EngineError("The conversation is not JSON.", f"{named}: {error}") from None
     rows = table.get("messages") if isinstance(table, dict) else table
-    right = isinstance(rows, list) and all(
-        isinstance(one, dict) and one.get("role") in ROLES and isinstance(one.get("content"), str)
-        for one in rows
-    )
-    if not rows or not right or not isinstance(rows, list):
+    try:
+        return read_turns(rows, "messages")
+    except BadRow as error:
         raise EngineError(
             "A conversation is a list of messages with role and content.",
-            named,
+            f"{named}: {error}",
             f"Roles: {', '.join(ROLES)}.",
-        )
-    return tuple(Message(one["role"], one["content"]) for one in rows)
+        ) from None
 
 
 def _lines(

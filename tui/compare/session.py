@@ -224,7 +224,7 @@ class CompareSession:
 
 
 def _table(messages: Sequence[Message]) -> list[dict[str, str]]:
-    return [{"role": message.role, "content": message.content} for message in messages]
+    return [message.to_json() for message in messages]
 
 
 def _asked(side: Side) -> tuple[Message, ...]:

@@ -4,7 +4,6 @@ Belongs to the event loop of a screen. Holds the newest request's readings; an o
 """
 
 import asyncio
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -37,7 +36,7 @@ class TokenizeRequest:
         return {
             "tokenizers": list(self.refs),
             "texts": [list(pair) for pair in self.texts],
-            "messages": [dataclasses.asdict(one) for one in self.messages],
+            "messages": [one.to_json() for one in self.messages],
             "forms": list(self.forms),
             "answer_next": self.answer_next,
         }

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from engine.chat import ROLES, Message
+from engine.chat import Message, message_from_json
 from engine.compare import arms as arm_grammar
 from engine.compare import samples
 from engine.compare.arms import STRONGEST, Arm
@@ -53,14 +53,15 @@ def parse_prompts(request: Request) -> list[Prompt]:
 
 
 def parse_conversation(turns: object) -> list[Message]:
-    """Messages with role and content."""
-    right = isinstance(turns, list) and all(
-        isinstance(one, dict) and one.get("role") in ROLES and isinstance(one.get("content"), str)
-        for one in turns
-    )
-    if not turns or not right or not isinstance(turns, list):
+    """Messages as JSON."""
+    if not turns or not isinstance(turns, list):
         raise EngineError("A conversation is a list of messages with role and content.", str(turns))
-    return [Message(one["role"], one["content"]) for one in turns]
+    try:
+        return [message_from_json(one) for one in turns]
+    except ValueError as error:
+        raise EngineError(
+            "A conversation is a list of messages with role and content.", str(error)
+        ) from error
 
 
 def parse_decode(request: Request) -> Decode:

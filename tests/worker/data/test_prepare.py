@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine import atomic
-from engine.chat import Message
+from engine.chat import Message, message_from_json
 from engine.compare import samples
 from engine.compare.samples import Sample, Timings
 from engine.data.rows import Example
@@ -167,8 +167,9 @@ def test_of_a_divided_conversation_each_row_is_refused_alone(tmp_path: Path) -> 
     tokenizer = QWEN3.tokenizer()
     template = choose_template(tokenizer)
     path = write(tmp_path / "a.jsonl", [{"messages": talk(1)}])
-    short, long = encode(Example(tuple(Message(**turn) for turn in talk(1)), "x:1"), tokenizer,
-                         template, 500)  # fmt: skip
+    short, long = encode(
+        Example(tuple(map(message_from_json, talk(1))), "x:1"), tokenizer, template, 500
+    )
     limit = len(short.input_ids)
     assert limit < len(long.input_ids)
     found = prepare(Data(train=path, max_length=limit, too_long="drop"), tokenizer, template, 7)

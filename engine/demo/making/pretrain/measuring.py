@@ -3,7 +3,6 @@
 import hashlib
 import math
 import time
-from dataclasses import asdict
 from random import Random
 from typing import Any
 
@@ -44,7 +43,7 @@ def answer_all(
     for start in range(0, len(asked), at_once):
         prompts = [
             tokenizer.apply_chat_template(
-                [asdict(message) for message in item.messages],
+                [message.to_json() for message in item.messages],
                 add_generation_prompt=True,
                 tokenize=False,
             )
