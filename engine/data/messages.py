@@ -1,52 +1,17 @@
 """Messages, and how they are read out of a row: fields of text, lists of turns, transcripts.
 
-Whole numbers and booleans are text, as people write them; null and NaN, which pandas writes for
-null, are as good as absent. Every fault is a `BadRow` whose text is the reason. Knows no schema.
+Every fault is a `BadRow` whose text is the reason. Knows no schema.
 """
 
 import json
-import math
 import re
 from collections.abc import Mapping
-from typing import Any
 
-from engine.chat import ROLES, Message
+from engine.chat import Message
+from engine.data.turns import read_turn
+from engine.data.values import BadRow, Row, check_text, is_missing, say, write_value
 
-Row = Mapping[str, Any]
-
-_ROLE_NAMES = {
-    **{role: role for role in ROLES},
-    "human": "user",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "bot": "assistant",
-    "model": "assistant",
-    "developer": "system",
-}
-_EXACT = 2**53
-"""From here on, floats leave out whole numbers."""
 _SPEAKER = re.compile(r"(?:\A|\n\n)(Human|Assistant):(?=\s|\Z)")
-
-
-class BadRow(ValueError):
-    """A row that cannot be learned from; its text is the reason, in plain words."""
-
-
-def is_missing(value: object) -> bool:
-    """Whether a field's value is as good as none: null, or NaN."""
-    return value is None or (isinstance(value, float) and math.isnan(value))
-
-
-def write_value(value: object) -> object:
-    """A whole number or a boolean as text; any other value as it is.
-
-    Of other numbers nobody knows how they were written: 3.10 is read as 3.1.
-    """
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and abs(value) < _EXACT and value.is_integer():
-        value = int(value)  # pandas makes such of whole numbers beside nulls
-    return str(value) if isinstance(value, int) else value
 
 
 def read_text(row: Row, field: str, *, empty: bool = False) -> str:
@@ -113,7 +78,7 @@ def read_turns(turns: object, field: str) -> tuple[Message, ...]:
         turns = _read_json(turns, field)
     if not isinstance(turns, list):
         raise BadRow(f"{field!r} must be a list of messages, not {say(turns)}")
-    read = [_read_turn(turn, f"{field}[{index}]") for index, turn in enumerate(turns)]
+    read = [read_turn(turn, f"{field}[{index}]") for index, turn in enumerate(turns)]
     messages = tuple(message for message in read if message is not None)
     if not messages:
         raise BadRow(f"{field!r} is an empty list")
@@ -142,24 +107,6 @@ def read_transcript(text: str, field: str) -> tuple[Message, ...]:
     return tuple(turns)
 
 
-def check_text(text: str, where: str) -> None:
-    """Raise BadRow for what no tokenizer should see."""
-    if "\0" in text:
-        raise BadRow(f"{where} contains a NUL character")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise BadRow(f"{where} is not valid Unicode at character {error.start + 1}") from error
-
-
-def say(value: object) -> str:
-    """What a value is, in plain words."""
-    names = {dict: "an object", list: "a list", str: "text", bool: "a boolean"}
-    if is_missing(value):
-        return "nothing"
-    return names.get(type(value), "a number" if isinstance(value, int | float) else "null")
-
-
 def _is_filled(row: Row, field: str) -> bool:
     """Whether an optional field says something; 0 and false do."""
     value = row.get(field)
@@ -175,47 +122,3 @@ def _read_json(text: str, field: str) -> object:
             raise BadRow(f"{field!r} is a list in Python's notation, not in JSON") from error
         raise BadRow(f"{field!r} must be a list of messages, not text") from error
     return turns
-
-
-def _read_turn(turn: object, where: str) -> Message | None:
-    """A turn's message; None for a system turn without content.
-
-    Of data sets that were merged, turns have the keys of both, and null where one has none.
-    """
-    if not isinstance(turn, Mapping):
-        raise BadRow(f"{where} must be an object, not {say(turn)}")
-    role_field = "role" if not is_missing(turn.get("role")) else "from"
-    content_field = "content" if not is_missing(turn.get("content")) else "value"
-    role_name, content = turn.get(role_field), write_value(turn.get(content_field))
-    role = _ROLE_NAMES.get(role_name) if isinstance(role_name, str) else None
-    if role == "system" and is_missing(content):
-        return None
-    for value, usual in ((role_name, "role"), (content, "content")):
-        if is_missing(value):
-            raise BadRow(f"{where}: missing field {usual!r}")
-    if role is None:
-        raise BadRow(f"{where}: role {str(role_name)[:40]!r} is not system, user or assistant")
-    if isinstance(content, list):
-        content = _join_parts(content, where)
-    if not isinstance(content, str):
-        raise BadRow(f"{where}: {content_field!r} must be text, not {say(content)}")
-    check_text(content, f"{where}: {content_field!r}")
-    if role == "assistant" and not content.strip():
-        raise BadRow(f"{where}: empty answer")
-    return Message(role, content)
-
-
-def _join_parts(parts: list[object], where: str) -> str:
-    texts = [_read_part(part) for part in parts]
-    if not all(isinstance(text, str) for text in texts):
-        raise BadRow(f"{where}: contains parts that are not text")
-    return "".join(str(text) for text in texts)
-
-
-def _read_part(part: object) -> object:
-    """The text of a part; that of parts of other kinds may be an image's address."""
-    if not isinstance(part, Mapping):
-        return part
-    if is_missing(part.get("text")) and part.get("type") in (None, "text"):
-        return part.get("value")
-    return part.get("text")

@@ -5,23 +5,21 @@ schema has one parser. Every fault is a `BadRow` whose text is the reason.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from engine.chat import Message
+from engine.chat import Message, Tools
 from engine.data.labels import parse_label
 from engine.data.messages import (
-    BadRow,
-    Row,
     are_turns,
-    is_missing,
     read_conversation,
     read_prompt,
     read_text,
     read_turns,
-    say,
 )
 from engine.data.preferences import converse, parse_pair
 from engine.data.schemas import ANSWERS, FieldSchema
+from engine.data.tool_fields import read_tools
+from engine.data.values import BadRow, Row, is_missing, say
 from engine.recipes.settings import Data
 
 
@@ -32,6 +30,7 @@ class ParsedRow:
     messages: tuple[Message, ...] = ()
     rejected: tuple[Message, ...] = ()
     text: str = ""
+    tools: Tools = field(default=(), hash=False)
 
 
 def parse_row(
@@ -53,8 +52,22 @@ def parse_row(
         text, label = schema.fields
         return [ParsedRow(parse_label(row, text, label, data.label_prompt, labels))]
     if schema.kind == "pair":
-        return _parse_answers(row, schema, data.answers)
-    return [ParsedRow(_check(_PARSERS[schema.kind](row, schema)))]
+        parsed_rows = _parse_answers(row, schema, data.answers)
+    else:
+        parsed_rows = [ParsedRow(_check(_PARSERS[schema.kind](row, schema)))]
+    tools = read_tools(row) if data.tools == "keep" else ()
+    return [_apply_options(replace(parsed, tools=tools), data) for parsed in parsed_rows]
+
+
+def _apply_options(parsed: ParsedRow, data: Data) -> ParsedRow:
+    """The row without the reasoning that the recipe leaves out."""
+    if data.reasoning == "keep":
+        return parsed
+    messages, rejected = (
+        tuple(replace(message, reasoning="") for message in conversation)
+        for conversation in (parsed.messages, parsed.rejected)
+    )
+    return replace(parsed, messages=messages, rejected=rejected)
 
 
 def _check(messages: tuple[Message, ...]) -> tuple[Message, ...]:

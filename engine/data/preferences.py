@@ -5,10 +5,7 @@ An answer is a text, a list of turns, the whole conversation as turns, or one as
 
 from engine.chat import Message
 from engine.data.messages import (
-    BadRow,
-    Row,
     are_turns,
-    is_missing,
     is_transcript,
     read_prompt,
     read_system,
@@ -17,6 +14,7 @@ from engine.data.messages import (
     read_turns,
 )
 from engine.data.schemas import ANSWERS
+from engine.data.values import BadRow, Row, is_missing
 
 Conversation = tuple[Message, ...]
 

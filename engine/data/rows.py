@@ -12,19 +12,19 @@ A row goes one way, and each step knows only what is left of it here:
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 
-from engine.chat import Message
+from engine.chat import Message, Tools
 from engine.data import labels as label_names
 from engine.data.columns import ColumnMapping, find, make_mapping, refuse
 from engine.data.formats import read_raw
 from engine.data.llama_factory import add_columns
-from engine.data.messages import BadRow, is_missing
 from engine.data.parse import parse_row
 from engine.data.raw_row import RawReader, RawRow, show
 from engine.data.schemas import LABEL, FieldSchema, recognise
+from engine.data.values import BadRow, is_missing
 from engine.errors import EngineError
 from engine.recipes.settings import Data
 
@@ -60,6 +60,8 @@ class Example:
     """Plain text, all of which is learned."""
     group: str = ""
     """The value of the group column; rows that share one stay on one side of the split."""
+    tools: Tools = field(default=(), hash=False)
+    """What the model of the conversation may call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +214,7 @@ def _parse(
             continue
         source, group = f"{file}:{row.line}", _group_of(row.value, mapping.group)
         yield tuple(
-            Example(parsed.messages, source, parsed.rejected, parsed.text, group)
+            Example(parsed.messages, source, parsed.rejected, parsed.text, group, parsed.tools)
             for parsed in parsed_rows
         )
 

@@ -34,7 +34,7 @@ class FieldSchema:
     fields: tuple[str, ...]
     """A row must have them all."""
     kind: str
-    more: tuple[str, ...] = ("system",)
+    more: tuple[str, ...] = ("system", "tools")
     """Fields that are read where they are there."""
 
 
@@ -61,11 +61,12 @@ def _field_schemas() -> Iterator[FieldSchema]:
     for field in ("messages", "conversations"):
         yield FieldSchema(field, (field,), "turns")
     for prompt, answer in (("instruction", "output"), ("instruction", "response")):
-        more = ("system", "input", "context")
+        more = ("system", "tools", "input", "context")
         yield FieldSchema(f"{prompt}/{answer}", (prompt, answer), "answer", more)
     for better, worse in ANSWERS.items():
         for prompt in PROMPTS:
-            more = ("system", worse, *(("input", "context") if prompt == "instruction" else ()))
+            inputs = ("input", "context") if prompt == "instruction" else ()
+            more = ("system", "tools", worse, *inputs)
             yield FieldSchema(f"{prompt}/{better}/{worse}", (prompt, better), "pair", more)
         yield FieldSchema(f"{better}/{worse}", (better, worse), "pair")
     for prompt, answer in (

@@ -53,6 +53,11 @@ class Data:
     """Tokens of a row."""
     too_long: str = setting("truncate", choices=("truncate", "drop"), label="Overlong rows")
     """What happens to a longer row; either way it is counted."""
+    reasoning: str = setting("keep", choices=("keep", "drop"), label="Reasoning")
+    """What answers bring as `reasoning_content` is learned, or left out. Reasoning that a chat
+    template does not write is never left out unless it is said here: the row is rejected."""
+    tools: str = setting("keep", choices=("keep", "drop"), label="Tool definitions")
+    """The same for the definitions of tools that a row brings; its calls stay."""
 
 
 @dataclass(frozen=True, slots=True)

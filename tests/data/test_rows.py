@@ -157,12 +157,12 @@ def test_each_fault_of_a_row_is_named(tmp_path: Path, row: object, reason: str) 
         ([{"content": "x"}], "messages[0]: missing field 'role'"),
         ([{"role": "user"}], "messages[0]: missing field 'content'"),
         (
-            [{"role": "tool", "content": "x"}],
-            "messages[0]: role 'tool' is not system, user or assistant",
+            [{"role": "judge", "content": "x"}],
+            "messages[0]: role 'judge' is not system, user, assistant or tool",
         ),
         (
             [{"role": [], "content": "x"}],
-            "messages[0]: role '[]' is not system, user or assistant",
+            "messages[0]: role '[]' is not system, user, assistant or tool",
         ),
         (
             [{"role": "user", "content": [{"type": "image"}]}],

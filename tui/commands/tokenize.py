@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.chat import ROLES, Message
-from engine.data.messages import BadRow, read_turns
+from engine.data.messages import read_turns
+from engine.data.values import BadRow
 from engine.errors import EngineError, JobFailed
 from engine.jobs.store import open_store
 from engine.safe_open import open_regular

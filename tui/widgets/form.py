@@ -31,7 +31,7 @@ class Group:
     fields: tuple[FormField, ...]
 
 
-MOST_ROWS = 15
+MOST_ROWS = 20
 """Fields that show at once."""
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
+from engine.chat import Message
 from engine.compare import answer_length
 from engine.compare.arms import format_arm
 from engine.compare.samples import Sample, to_table
 from engine.recipes.settings import Decode
 from engine.worker.companion.model_pool import ModelPool
 from engine.worker.companion.protocol import WAITING, Cancelled, Event
-from engine.worker.data.chat_template import ChatMessage
 from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.endpoint import Endpoint
 from engine.worker.inference.models import LoadedArm
@@ -19,7 +19,7 @@ from engine.worker.tokenizers.detokenize import StreamDecoder
 def stream_answer(
     pool: ModelPool,
     loaded_arm: LoadedArm,
-    messages: Sequence[ChatMessage],
+    messages: Sequence[Message],
     decode: Decode,
     cancelled: Cancelled,
     prompt_id: str = "",

@@ -7,11 +7,18 @@ stands in the last user message only (Mistral). Owns putting the two together; w
 
 import re
 
+from engine.chat import Message
+
 _TAG = r"think|thinking|thought|reasoning"
 _OPENED = re.compile(rf"<(?P<tag>{_TAG})>\s*(?P<closed></(?P=tag)>\s*)?\Z")
 """A block for reasoning at the end of a prompt: open, or closed and empty."""
 _REASONING = re.compile(rf"(?:\s*<(?:{_TAG})>)?(?P<core>.*)(?P<close></(?:{_TAG})>)\s*", re.S)
 """All of an answer up to the end of its reasoning."""
+
+
+_OPENING = re.compile(rf"<(?:{_TAG}|\|channel\|)>")
+"""What an answer with reasoning begins with; gpt-oss writes it in a channel of its own."""
+_MARK = re.compile(rf"</?(?P<tag>{_TAG})>")
 
 
 class Unreadable(Exception):
@@ -22,6 +29,18 @@ def opened_tag(prompt: str) -> str:
     """The name of the block for reasoning that a prompt leaves open at its end, or nothing."""
     opened = _OPENED.search(prompt)
     return opened["tag"] if opened and not opened["closed"] else ""
+
+
+def write_reasoning(message: Message, template: str) -> str:
+    """The content of an answer, after its reasoning in the marks that the template's text knows.
+
+    Without, where it knows none: then only the template itself can write the reasoning.
+    """
+    marks = _MARK.search(template)
+    if not message.reasoning or marks is None:
+        return message.content
+    tag = marks["tag"]
+    return f"<{tag}>\n{message.reasoning.strip()}\n</{tag}>\n\n{message.content}"
 
 
 def continue_prompt(prompt: str, whole: str, content: str) -> tuple[str, int]:
@@ -90,7 +109,7 @@ def _find_start(head: str, whole: str, answer: str) -> int:
     at = whole.rfind(ending) if ending else -1
     while at >= 0:
         turn = whole[at + low :].lstrip()
-        if turn.startswith(answer) or re.match(rf"<(?:{_TAG})>", turn):
+        if turn.startswith(answer) or _OPENING.match(turn):
             return at + low
         at = whole.rfind(ending, 0, at + low - 1)
     raise Unreadable

@@ -6,11 +6,11 @@ file of the user's where it is asked for. Refuses templates that do not render, 
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from engine.chat import Message
+from engine.chat import Message, Tools
 from engine.errors import EngineError
 from engine.worker.data import template_notes, template_sandbox, template_texts
 from engine.worker.data.template_sandbox import Fault
@@ -21,15 +21,6 @@ FORMS = ("raw", "instruct", "chatml", "chat")
 _LARGEST_FILE = 1 << 20
 _LONGEST_PROBE = 1 << 20
 _WORD = "finetop-probe"
-
-
-class ChatMessage(Protocol):
-    """A message: who speaks, and what."""
-
-    @property
-    def role(self) -> str: ...
-    @property
-    def content(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +51,46 @@ class Template:
         return hashlib.sha256(self.saved.encode()).hexdigest()
 
     def render(
-        self, messages: Iterable[ChatMessage], tokenizer: Any, *, answer_next: bool = False
+        self,
+        messages: Iterable[Message],
+        tokenizer: Any,
+        *,
+        answer_next: bool = False,
+        tools: Tools = (),
     ) -> str:
         """The text of `messages`; `answer_next` opens the assistant's turn.
 
-        Raises Fault, a TemplateError, where the template refuses the conversation.
+        `tools` are what the model may call. Raises Fault, a TemplateError, where the template
+        refuses the conversation; what it leaves out in silence is found by `loss_spans`.
         """
-        turns = [{"role": message.role, "content": message.content} for message in messages]
+        conversation = list(messages)
+        try:
+            return self._render(conversation, tokenizer, answer_next, tools)
+        except Fault:
+            if not any(message.tool_calls for message in conversation):
+                raise
+        # Most templates take the arguments of a call as an object, some (DeepSeek) as JSON text.
+        return self._render(conversation, tokenizer, answer_next, tools, arguments_as_text=True)
+
+    def _render(
+        self,
+        messages: Sequence[Message],
+        tokenizer: Any,
+        answer_next: bool,
+        tools: Tools,
+        *,
+        arguments_as_text: bool = False,
+    ) -> str:
+        turns = [
+            template_texts.write_turn(message, self.text, arguments_as_text) for message in messages
+        ]
         if self.system and not any(turn["role"] == "system" for turn in turns):
             turns = [{"role": "system", "content": self.system}, *turns]
         if not self.takes_system:
             turns = template_texts.merge_system(turns)
-        return template_sandbox.render(tokenizer, self.text, turns, answer_next=answer_next)
+        return template_sandbox.render(
+            tokenizer, self.text, turns, answer_next=answer_next, tools=tools
+        )
 
 
 def choose_template(tokenizer: Any, form: str | None = None, system: str = "") -> Template:
@@ -138,11 +157,12 @@ def plain_ids(text: str, tokenizer: Any) -> list[int]:
 
 
 def prompt_text(
-    messages: Sequence[ChatMessage],
+    messages: Sequence[Message],
     tokenizer: Any,
     form: str | None = None,
     system: str | None = None,
     prefix: str | None = None,
+    tools: Tools = (),
 ) -> str:
     """The text that a model is asked to go on from. Under `raw` it is the user's, and has no BOS.
 
@@ -154,7 +174,7 @@ def prompt_text(
         return "\n\n".join(turn.content for turn in turns)
     template = choose_template(tokenizer, form)
     try:
-        return template.render(turns, tokenizer, answer_next=True)
+        return template.render(turns, tokenizer, answer_next=True, tools=tools)
     except Fault as error:
         raise EngineError("The chat template rejects this conversation.", error.reason) from error
 
@@ -167,24 +187,26 @@ def prompt_ids(text: str, tokenizer: Any, form: str | None) -> list[int]:
 
 
 def render_prompt(
-    messages: Sequence[ChatMessage],
+    messages: Sequence[Message],
     tokenizer: Any,
     form: str | None = None,
     system: str | None = None,
     prefix: str | None = None,
+    tools: Tools = (),
 ) -> list[int]:
     """Token ids to generate from: `prompt_ids` of `prompt_text`. Raises EngineError where empty."""
-    ids = prompt_ids(prompt_text(messages, tokenizer, form, system, prefix), tokenizer, form)
+    text = prompt_text(messages, tokenizer, form, system, prefix, tools)
+    ids = prompt_ids(text, tokenizer, form)
     if not ids:
         raise EngineError("The prompt is empty.", hint="Enter a prompt.")
     return ids
 
 
 def apply_prompt_options(
-    messages: Sequence[ChatMessage], system: str | None = None, prefix: str | None = None
+    messages: Sequence[Message], system: str | None = None, prefix: str | None = None
 ) -> list[Message]:
     """The conversation with an arm's system message and prefix; see `prompt_text`."""
-    turns = [Message(message.role, message.content) for message in messages]
+    turns = list(messages)
     if system is not None:
         turns = [turn for turn in turns if turn.role != "system"]
         turns = [Message("system", system), *turns] if system else turns
@@ -192,16 +214,22 @@ def apply_prompt_options(
         users = [index for index, turn in enumerate(turns) if turn.role == "user"]
         for index in users[-1:]:
             gap = "" if prefix[-1].isspace() else "\n"
-            turns[index] = Message("user", prefix + gap + turns[index].content)
+            turns[index] = replace(turns[index], content=prefix + gap + turns[index].content)
     return turns
 
 
 def own_template(tokenizer: Any) -> str | None:
-    """The tokenizer's own chat template; None where it has none."""
+    """The tokenizer's own chat template; None where it has none.
+
+    Of several that are named, the `default` one, or `tool_use` where tools are given.
+    """
     own = tokenizer.chat_template
-    if isinstance(own, dict):
-        own = own.get("default")
-    return own or None
+    if not isinstance(own, dict):
+        return own or None
+    default, with_tools = own.get("default"), own.get("tool_use")
+    if not default or not with_tools:
+        return default or None
+    return f"{{% if tools %}}{with_tools}{{% else %}}{default}{{% endif %}}"
 
 
 def _has_marks(tokenizer: Any) -> bool:

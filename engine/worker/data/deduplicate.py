@@ -4,6 +4,7 @@ Counts only; what is dropped is for whoever asks. Keeps a hash of each row, not 
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -54,7 +55,13 @@ def row_key(row: RowExamples) -> bytes:
     return _hash(
         part
         for example in row
-        for part in (*_parts(example.messages), "|", *_parts(example.rejected), example.text)
+        for part in (
+            *_parts(example.messages),
+            "|",
+            *_parts(example.rejected),
+            example.text,
+            *(json.dumps(tool, sort_keys=True) for tool in example.tools),
+        )
     )
 
 
@@ -64,7 +71,13 @@ def prompt_key(example: Example) -> bytes:
 
 
 def _parts(messages: Iterable[Message]) -> Iterable[str]:
-    return (part for message in messages for part in (message.role, message.content))
+    return (part for message in messages for part in (message.role, _write(message)))
+
+
+def _write(message: Message) -> str:
+    """The text of a message, or all of it where it says more than text."""
+    more = message.reasoning or message.tool_calls or message.name
+    return json.dumps(message.to_json(), sort_keys=True) if more else message.content
 
 
 def _hash(parts: Iterable[str]) -> bytes:

@@ -11,10 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.chat import Message
+from engine.chat import Message, Tools
 from engine.worker.data.answer_context import Unreadable
 from engine.worker.data.chat_template import (
-    ChatMessage,
     Template,
     choose_template,
     plain_ids,
@@ -64,7 +63,7 @@ class Encoded:
 def encode(
     example: Any, tokenizer: Any, template: Template, max_length: int, too_long: str = "truncate"
 ) -> list[Encoded]:
-    """The training rows of an example: anything with `messages`, or with a plain `text` and none.
+    """The training rows of an example: `messages` and `tools`, or a plain `text` and no messages.
 
     Of a conversation the answers are trained on, of a text all but its first token. There is one
     row, but where the template writes earlier answers in other words when the conversation goes on:
@@ -74,19 +73,22 @@ def encode(
     """
     if not example.messages and example.text:
         return [fit(_encode_text(example.text, tokenizer), max_length, too_long)]
-    return encode_messages(example.messages, tokenizer, template, max_length, too_long)
+    return encode_messages(
+        example.messages, tokenizer, template, max_length, too_long, example.tools
+    )
 
 
 def encode_messages(
-    messages: Sequence[ChatMessage],
+    messages: Sequence[Message],
     tokenizer: Any,
     template: Template,
     max_length: int,
     too_long: str = "truncate",
+    tools: Tools = (),
 ) -> list[Encoded]:
     """The training rows of a conversation, at most `max_length` tokens long. See `encode`."""
     try:
-        texts = find_answers(messages, tokenizer, template)
+        texts = find_answers(messages, tokenizer, template, tools)
     except Fault as error:
         return [_refused(f"the chat template rejects this row: {error.reason}")]
     except Unreadable as error:
@@ -186,6 +188,10 @@ def suggest_remedy(reasons: Iterable[str]) -> str:
     remedies = ["correct the rows"]
     if "max_length" in text:
         remedies.insert(0, "increase data.max_length")
+    if "does not write reasoning" in text:
+        remedies.insert(0, "set data.reasoning = drop")
+    if "the definitions of tools" in text:
+        remedies.insert(0, "set data.tools = drop where they do not matter")
     if "chat template" in text:
         remedies.insert(0, "set data.template = chatml, or to a Jinja file that takes these rows")
     sentence = ", or ".join(remedies)

@@ -10,14 +10,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from engine.worker.data.answer_context import Unreadable, continue_prompt
-from engine.worker.data.chat_template import ChatMessage, Template
+from engine.chat import Message, Tools
+from engine.worker.data.absent_parts import find_absent
+from engine.worker.data.answer_context import Unreadable, continue_prompt, write_reasoning
+from engine.worker.data.chat_template import Template
 from engine.worker.data.template_sandbox import Fault
 
 IGNORE_INDEX = -100
 """The label of a token that is not trained on."""
 
 Span = tuple[int, int]
+_CALL_END = re.compile(r"tool|function", re.IGNORECASE)
+"""In the marks that close a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +36,24 @@ class TrainingText:
 
 
 def find_answers(
-    messages: Sequence[ChatMessage], tokenizer: Any, template: Template
+    messages: Sequence[Message], tokenizer: Any, template: Template, tools: Tools = ()
 ) -> list[TrainingText]:
     """The texts in which the answers of a conversation are learned, each answer in one of them.
 
     An answer is learned in the context in which it would be given. One text serves for all where
     the template leaves what was said before as it was; else there are several, in order.
 
-    What an assistant says before anybody asks is context, and is not trained on. Raises Unreadable,
-    and Fault where the template refuses the conversation.
+    What an assistant says before anybody asks is context, and is not trained on; nor is an answer
+    that is marked so. Raises Unreadable, also where the template leaves out reasoning, calls or
+    `tools` that there are, and Fault where the template refuses the conversation.
     """
     whole = len(messages)
     messages = drop_refused_greeting(messages, tokenizer, template)
     dropped, turns = whole - len(messages), _list_answers(messages)
     texts: list[TrainingText] = []
-    for number, index in reversed(list(enumerate(turns, 1))):
-        text, start = _in_context(messages[: index + 1], number, tokenizer, template)
-        span = (start, _end_within(text, start, len(text), tokenizer))
+    for index in reversed(turns):
+        text, start = _in_context(messages[: index + 1], tokenizer, template, tools)
+        span = (start, _find_end(text, start, messages[index].content, tokenizer))
         text = text[: span[1]]
         if texts and texts[-1].text.startswith(text):
             last = texts[-1]
@@ -61,15 +66,21 @@ def find_answers(
 
 
 def _in_context(
-    messages: Sequence[ChatMessage], number: int, tokenizer: Any, template: Template
+    messages: Sequence[Message], tokenizer: Any, template: Template, tools: Tools
 ) -> tuple[str, int]:
     """A conversation up to its last answer, and where that starts. Raises Unreadable."""
-    prompt = template.render(messages[:-1], tokenizer, answer_next=True)
-    whole = template.render(messages, tokenizer)
+    number = sum(message.role == "assistant" for message in messages)
+    prompt = template.render(messages[:-1], tokenizer, answer_next=True, tools=tools)
+    whole = template.render(messages, tokenizer, tools=tools)
+    content = write_reasoning(messages[-1], template.text)
     try:
-        return continue_prompt(prompt, whole, messages[-1].content)
+        text, start = continue_prompt(prompt, whole, content)
     except Unreadable:
         raise Unreadable(f"the chat template does not write answer {number} as given") from None
+    absent = find_absent(messages, tools, text, start)
+    if absent:
+        raise Unreadable(f"the chat template does not write {absent} (answer {number})")
+    return text, start
 
 
 def _ended(one: TrainingText, tokenizer: Any) -> TrainingText:
@@ -81,15 +92,15 @@ def _ended(one: TrainingText, tokenizer: Any) -> TrainingText:
     return TrainingText(text, (*one.spans[:-1], (start, len(text))), one.answers)
 
 
-def opens_with_answer(messages: Sequence[ChatMessage]) -> bool:
+def opens_with_answer(messages: Sequence[Message]) -> bool:
     """Whether the assistant speaks before any user: a greeting."""
     roles = (message.role for message in messages)
     return next((role for role in roles if role in ("user", "assistant")), "") == "assistant"
 
 
 def drop_refused_greeting(
-    messages: Sequence[ChatMessage], tokenizer: Any, template: Template
-) -> Sequence[ChatMessage]:
+    messages: Sequence[Message], tokenizer: Any, template: Template
+) -> Sequence[Message]:
     """The messages, without what opens them where the template wants users to speak first."""
     if not opens_with_answer(messages):
         return messages
@@ -103,7 +114,7 @@ def drop_refused_greeting(
     return messages
 
 
-def _list_answers(messages: Sequence[ChatMessage]) -> list[int]:
+def _list_answers(messages: Sequence[Message]) -> list[int]:
     """Where the answers are that follow a prompt. Raises Unreadable where there is none."""
     roles = [message.role for message in messages]
     if "assistant" not in roles:
@@ -112,13 +123,25 @@ def _list_answers(messages: Sequence[ChatMessage]) -> list[int]:
     answers = [index for index in range(first, len(roles)) if roles[index] == "assistant"]
     if not answers:
         raise Unreadable("the row starts with an answer instead of a prompt")
-    return answers
+    trained = [index for index in answers if messages[index].trained]
+    if not trained:
+        raise Unreadable("every answer of the row is marked as not to be trained on")
+    return trained
 
 
-def _end_within(text: str, start: int, end: int, tokenizer: Any) -> int:
-    """The end of the first of the special tokens that close text[start:end]."""
-    tail = _end_marks(tokenizer).search(text, start, end)
-    return tail.end(1) if tail else end
+def _find_end(text: str, start: int, content: str, tokenizer: Any) -> int:
+    """The end of the first special token that closes the answer at `start`, at the text's end.
+
+    What closes a call (`</tool_call>`), and what `content` itself ends with, comes before it.
+    """
+    content = content.strip()
+    written = text.rfind(content, start) if content else -1
+    run = _end_marks(tokenizer).search(text, max(start, written + len(content)))
+    if run is None:
+        return len(text)
+    marks = list(re.finditer(_marks(tokenizer), run[0]))
+    ends = [mark for mark in marks if not _CALL_END.search(mark[0])]
+    return run.start() + (ends[0] if ends else marks[-1]).end()
 
 
 @lru_cache(maxsize=16)

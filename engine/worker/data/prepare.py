@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from engine.chat import Message
 from engine.data import dataset_list
 from engine.data.rows import Example, Reject
 from engine.errors import EngineError
@@ -182,7 +181,7 @@ class _Encoder:
         """The training rows of an example, with pairs beside their other answers, else the same
         again; those that are refused are remembered.
         """
-        rows = self._encode(example.messages, example.text)
+        rows = self._encode(example)
         pairs = self._pair(rows, example) if self.pairs else list(zip(rows, rows, strict=True))
         if len(pairs) > 1:
             self.divided += 1
@@ -202,7 +201,7 @@ class _Encoder:
             return [(rows[-1], _unusable("no rejected answer"))]
         others = [
             one if one.kept else replace(one, reason=f"the rejected answer: {one.reason}")
-            for one in self._encode(example.rejected)
+            for one in self._encode(replace(example, messages=example.rejected))
         ]
         absent = [_unusable("no rejected answer")] * (len(rows) - len(others))
         pairs = zip(rows, [*absent, *others][-len(rows) :], strict=True)
@@ -220,8 +219,8 @@ class _Encoder:
         self.refused.append(Reject(file, int(line), part + row.reason, text[:200]))
         self.too_long += self._data.too_long == "drop" and row.cut > 0
 
-    def _encode(self, messages: tuple[Message, ...], text: str = "") -> list[Encoded]:
-        data, example = self._data, Example(messages, "", text=text)
+    def _encode(self, example: Example) -> list[Encoded]:
+        data = self._data
         rows = encode(example, self._tokenizer, self._template, data.max_length, data.too_long)
         return [check_row(row, self._tokenizer, self._embeddings) for row in rows]
 

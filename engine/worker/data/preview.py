@@ -71,7 +71,12 @@ def encode_rows(
     others: list[Encoded] = []
     if example.rejected:
         others = encode_messages(
-            example.rejected, tokenizer, template, data.max_length, data.too_long
+            example.rejected,
+            tokenizer,
+            template,
+            data.max_length,
+            data.too_long,
+            example.tools,
         )
     # Answers are compared from the last one on, as training compares them.
     other = {

@@ -7,7 +7,7 @@ leaves open is closed here: loops in loops, and texts that fill the memory.
 import resource
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -16,7 +16,8 @@ from typing import Any, cast
 from jinja2 import Environment
 from jinja2.exceptions import TemplateError, TemplateSyntaxError
 
-from engine.worker.data.template_texts import DATE, pin_dates
+from engine.chat import Tools
+from engine.worker.data.template_texts import DATE, Turn, pin_dates
 
 SECONDS = 2.0
 """Of computing, for one conversation; an honest template takes a thousandth of one."""
@@ -39,7 +40,12 @@ class _OutOfTime(Exception):
 
 
 def render(
-    tokenizer: Any, text: str, turns: list[dict[str, str]], *, answer_next: bool = False
+    tokenizer: Any,
+    text: str,
+    turns: Sequence[Turn],
+    *,
+    answer_next: bool = False,
+    tools: Tools = (),
 ) -> str:
     """What the template makes of a conversation. Raises Fault, and nothing else."""
     pinned = pin_dates(text)
@@ -50,6 +56,7 @@ def render(
                 str,
                 tokenizer.apply_chat_template(
                     turns,
+                    tools=list(tools) or None,
                     chat_template=pinned,
                     add_generation_prompt=answer_next,
                     tokenize=False,

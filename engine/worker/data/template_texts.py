@@ -6,6 +6,15 @@ All of it is Jinja as transformers renders it. Knows no tokenizer and renders no
 import json
 import re
 from datetime import datetime
+from typing import Any
+
+from engine.chat import Message
+from engine.worker.data.answer_context import write_reasoning
+
+_THINKING = re.compile(r"\.thinking\b|['\"]thinking['\"]")
+"""The field of a message, read by a template."""
+Turn = dict[str, Any]
+"""A message as chat templates read it."""
 
 INSTRUCT = (
     "{% for message in messages %}"
@@ -18,22 +27,45 @@ INSTRUCT = (
 )
 """Plain instructions, for checkpoints without a template of their own."""
 
-CHATML = (
-    "{% for message in messages %}"
-    "{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+_TOOLS = (
+    "{% if tools %}"
+    "{{ '<|im_start|>system\\n' }}"
+    "{% if messages[0].role == 'system' %}{{ messages[0].content + '\\n\\n' }}{% endif %}"
+    "{{ 'Tools that you may call:\\n<tools>\\n' }}"
+    "{% for tool in tools %}{{ tool | tojson + '\\n' }}{% endfor %}"
+    "{{ '</tools>\\nWrite each call as JSON with its name and arguments: "
+    "<tool_call>…</tool_call><|im_end|>\\n' }}"
+    "{% if messages[0].role == 'system' %}{% set messages = messages[1:] %}{% endif %}"
+    "{% endif %}"
 )
+"""What may be called, in the system message: as Qwen and Hermes models have it."""
+_ANSWER = (
+    "{% if message.reasoning_content %}"
+    "{{ '<think>\\n' + message.reasoning_content + '\\n</think>\\n\\n' }}{% endif %}"
+    "{{ message.content }}"
+    "{% for call in message.tool_calls %}"
+    "{% if message.content or not loop.first %}{{ '\\n' }}{% endif %}"
+    "{{ '<tool_call>\\n' + {'name': call.function.name, 'arguments': call.function.arguments} "
+    "| tojson + '\\n</tool_call>' }}{% endfor %}"
+)
+
+
+def _write_chatml(end: str) -> str:
+    """ChatML in which `end` closes an answer."""
+    return (
+        f"{_TOOLS}{{% for message in messages %}}"
+        "{{ '<|im_start|>' + message.role + '\\n' }}"
+        f"{{% if message.role == 'assistant' %}}{_ANSWER}{{{{ {end} + '\\n' }}}}"
+        "{% else %}{{ message.content + '<|im_end|>\\n' }}{% endif %}"
+        "{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+    )
+
+
+CHATML = _write_chatml("'<|im_end|>'")
 """ChatML with its marks as tokens: <|im_end|> is what the model learns to stop at."""
 
-CHATML_WRITTEN = (
-    "{% for message in messages %}"
-    "{{ '<|im_start|>' + message.role + '\\n' + message.content }}"
-    "{% if message.role == 'assistant' %}{{ eos_token + '\\n' }}"
-    "{% else %}{{ '<|im_end|>\\n' }}{% endif %}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
-)
+CHATML_WRITTEN = _write_chatml("eos_token")
 """ChatML with its marks as letters: answers close with the end token, for it alone is one token."""
 
 RAW = (
@@ -88,7 +120,25 @@ def with_system(text: str, system: str, takes_system: bool) -> str:
     return f"{lead}\n{text}"
 
 
-def merge_system(turns: list[dict[str, str]]) -> list[dict[str, str]]:
+def write_turn(message: Message, text: str, arguments_as_text: bool = False) -> Turn:
+    """A message as the template `text` reads it.
+
+    Reasoning is `thinking` to some (gpt-oss), and a part of the content to those that know its
+    marks alone (DeepSeek-R1).
+    """
+    turn = message.to_json()
+    if arguments_as_text:
+        for call, written in zip(message.tool_calls, turn.get("tool_calls", ()), strict=True):
+            written["function"]["arguments"] = call.arguments
+    turn.pop("train", None)
+    if "reasoning_content" in turn and "reasoning_content" not in text:
+        turn["thinking"] = turn.pop("reasoning_content")
+        if not _THINKING.search(text):
+            turn["content"] = write_reasoning(message, text)
+    return turn
+
+
+def merge_system(turns: list[Turn]) -> list[Turn]:
     """The turns with what the system said put before the first of them."""
     system = "\n\n".join(turn["content"] for turn in turns if turn["role"] == "system")
     rest = [dict(turn) for turn in turns if turn["role"] != "system"]

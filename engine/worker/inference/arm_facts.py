@@ -23,7 +23,7 @@ from engine.errors import EngineError
 from engine.recipes import recipe as recipes
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Decode
-from engine.worker.data.chat_template import ChatMessage, Template, choose_template, render_prompt
+from engine.worker.data.chat_template import Template, choose_template, render_prompt
 from engine.worker.data.token_ids import explain_unknown
 from engine.worker.inference.models import unreadable
 from engine.worker.inference.token_shift import mean_kl
@@ -70,7 +70,7 @@ class Fact:
 
 
 def look(
-    arm: Arm, weights: ArmWeights, tokenizer: Any, messages: Sequence[ChatMessage], usual: Decode,
+    arm: Arm, weights: ArmWeights, tokenizer: Any, messages: Sequence[Message], usual: Decode,
     device: torch.device,
 ) -> Fact:  # fmt: skip
     """The facts of a local arm. Raises EngineError where its prompt cannot be written."""

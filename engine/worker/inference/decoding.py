@@ -15,7 +15,6 @@ from torch import Tensor
 from engine.chat import Message
 from engine.compare.samples import Finish, Sample, Timings
 from engine.recipes.settings import Decode
-from engine.worker.data.chat_template import ChatMessage
 from engine.worker.inference.models import LoadedArm
 from engine.worker.tokenizers.detokenize import decode_ids
 
@@ -95,9 +94,7 @@ class BatchDecoder:
         for answer in self.answers:
             answer.finish = answer.finish or "cancelled"
 
-    def sample(
-        self, index: int, prompt_id: str, messages: Sequence[ChatMessage], arm: str
-    ) -> Sample:
+    def sample(self, index: int, prompt_id: str, messages: Sequence[Message], arm: str) -> Sample:
         """Answer `index`, done, as the record of it."""
         answer = self.answers[index]
         assert answer.finish is not None, "an answer is a sample once it is done"

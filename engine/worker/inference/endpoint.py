@@ -26,7 +26,7 @@ from engine.compare.samples import Finish, Sample, Timings
 from engine.errors import EngineError
 from engine.recipes.settings import Decode
 from engine.text import one_line
-from engine.worker.data.chat_template import ChatMessage, apply_prompt_options
+from engine.worker.data.chat_template import apply_prompt_options
 from engine.worker.inference.endpoint_replies import (
     MOST_TOLD,
     End,
@@ -45,7 +45,7 @@ TOTAL_SECONDS = 1800.0
 class Endpoint:
     """One answer of an endpoint, read by a thread of its own; `more` never waits."""
 
-    def __init__(self, arm: Arm, messages: Sequence[ChatMessage], decode: Decode) -> None:
+    def __init__(self, arm: Arm, messages: Sequence[Message], decode: Decode) -> None:
         """Raises EngineError where the key is not there or the prompt is empty."""
         self.arm = arm
         self.decode = decode

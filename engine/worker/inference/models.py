@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from engine.chat import Message, Tools
 from engine.checkpoints.adapter_config import (
     explain_no_strength,
     read_adapter_config,
@@ -24,7 +25,7 @@ from engine.checkpoints.context import find_context_length, has_position_table
 from engine.checkpoints.hub_cache import name_folder
 from engine.compare.arms import Arm, PromptForm
 from engine.errors import EngineError
-from engine.worker.data.chat_template import ChatMessage, Template, choose_template, render_prompt
+from engine.worker.data.chat_template import Template, choose_template, render_prompt
 from engine.worker.data.encode import end_token_ids
 from engine.worker.data.token_ids import explain_unknown
 from engine.worker.inference.adapter_scale import scaled
@@ -165,13 +166,13 @@ class LoadedArm:
         """The tokens that end an answer."""
         return frozenset(self.model.ends) | end_token_ids(self.tokenizer, self.template)
 
-    def prompt(self, messages: Sequence[ChatMessage], name: str = "") -> list[int]:
-        """Token ids to answer to; `name` is what an error calls the prompt.
+    def prompt(self, messages: Sequence[Message], name: str = "", tools: Tools = ()) -> list[int]:
+        """Token ids to answer to; `name` is what an error calls the prompt, `tools` may be called.
 
         Raises EngineError where they leave no room in the context, or the model cannot read one.
         """
         arm = self.arm
-        ids = render_prompt(messages, self.tokenizer, arm.form, arm.system, arm.prefix)
+        ids = render_prompt(messages, self.tokenizer, arm.form, arm.system, arm.prefix, tools)
         if len(ids) >= self.model.context:
             raise too_long(arm, len(ids), self.model.context, name)
         self.check_ids(ids, name)

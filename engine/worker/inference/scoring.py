@@ -17,7 +17,7 @@ from engine.events.summary import perplexity
 from engine.impact import scores
 from engine.impact.suites import Item
 from engine.recipes.settings import Decode
-from engine.worker.data.chat_template import ChatMessage, apply_prompt_options, leading_ids
+from engine.worker.data.chat_template import apply_prompt_options, leading_ids
 from engine.worker.data.encode import IGNORE_INDEX, Encoded, collate, encode_messages, nll_by_row
 from engine.worker.inference.decoding import answer_all
 from engine.worker.inference.models import LoadedArm
@@ -110,7 +110,7 @@ def read_texts(
 
 def label_scores(
     loaded_arm: LoadedArm,
-    conversations: Sequence[Sequence[ChatMessage]],
+    conversations: Sequence[Sequence[Message]],
     labels: Sequence[str],
     tick: Tick = lambda done: None,
 ) -> list[list[float]]:
@@ -141,9 +141,7 @@ class _Case:
     is_target: list[list[bool]]
 
 
-def _case(
-    loaded_arm: LoadedArm, conversation: Sequence[ChatMessage], labels: Sequence[str]
-) -> _Case:
+def _case(loaded_arm: LoadedArm, conversation: Sequence[Message], labels: Sequence[str]) -> _Case:
     rows = [_encode_label(loaded_arm, conversation, label) for label in labels]
     shared = min(
         next(at for at, one in enumerate(row.labels) if one != IGNORE_INDEX) for row in rows
@@ -164,9 +162,7 @@ def _case(
     )
 
 
-def _encode_label(
-    loaded_arm: LoadedArm, conversation: Sequence[ChatMessage], label: str
-) -> Encoded:
+def _encode_label(loaded_arm: LoadedArm, conversation: Sequence[Message], label: str) -> Encoded:
     template = loaded_arm.template
     if template is None:
         context = loaded_arm.prompt(conversation)

@@ -50,11 +50,13 @@ def make_portable(model: Any, base: Path) -> None:
 
 
 def keep_template(template: Template, tokenizer: Any) -> None:
-    """Make `template` the tokenizer's own; texts that it has for other purposes (tools) stay."""
+    """Make `template` the tokenizer's own, with and without tools; its other texts stay."""
     own = tokenizer.chat_template
-    tokenizer.chat_template = (
-        own | {"default": template.saved} if isinstance(own, dict) else template.saved
-    )
+    if not isinstance(own, dict):
+        tokenizer.chat_template = template.saved
+        return
+    rest = {name: text for name, text in own.items() if name != "tool_use"}
+    tokenizer.chat_template = rest | {"default": template.saved}
 
 
 def drop_unreadable_pad(model: Any) -> None:

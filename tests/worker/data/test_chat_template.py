@@ -250,7 +250,7 @@ def test_an_arm_says_when_it_is_asked_otherwise_than_its_base(tmp_path: Path) ->
 
 def test_texts_for_other_purposes_stay() -> None:
     tokenizer = make_tokenizer()
-    tokenizer.chat_template = {"default": CHATML, "tool_use": "tools"}
+    tokenizer.chat_template = {"default": CHATML, "tool_use": "tools", "rag": "documents"}
     keep_template(choose_template(tokenizer, "raw"), tokenizer)
-    assert tokenizer.chat_template["tool_use"] == "tools"
+    assert tokenizer.chat_template["rag"] == "documents"
     assert choose_template(tokenizer).text == choose_template(make_tokenizer(), "raw").text
