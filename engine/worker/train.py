@@ -75,7 +75,12 @@ def _train(setup: TrainingSetup, trainer: MeasuredTrainer, callback: TrainingCal
     resumed = setup.resumed
     if resumed is None or callback.history.pending:
         trainer.measure()
-    if not callback.ended:
+    # At its last step the Trainer would make one more where that is not an epoch's last.
+    at_end = resumed is not None and checkpoints.step_of(resumed) == trainer.total_steps
+    if resumed is not None and (at_end or callback.ended):
+        setup.attempt.log(f"nothing left to train after step {checkpoints.step_of(resumed)}")
+        callback.report_at(resumed, trainer.args)
+    elif not callback.ended:
         trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     if callback.stopped:
         raise Stopped

@@ -5,9 +5,11 @@ Remembers nothing beside the history, which every checkpoint holds: whoever resu
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer import TRAINER_STATE_NAME
 
 from engine.errors import EngineError
 from engine.recipes.recipe import TrainRecipe
@@ -75,6 +77,13 @@ class TrainingCallback(TrainerCallback):
         self._began = (time.monotonic(), state.global_step)
         self._tokens_before = state.num_input_tokens_seen
         self._attempt.log(f"training from step {state.global_step} to {total}")
+        self._report(args, state)
+
+    def report_at(self, checkpoint: Path, args: TrainingArguments) -> None:
+        """Say how far the run is at a checkpoint, where it makes no step more."""
+        state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
+        self._began = (time.monotonic(), state.global_step)
+        self._tokens_before = state.num_input_tokens_seen
         self._report(args, state)
 
     def _plan(self, step: int, total: int) -> None:

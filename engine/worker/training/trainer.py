@@ -82,6 +82,11 @@ class MeasuredTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         return super()._get_train_sampler(train_dataset) if self.sampler is None else self.sampler
 
+    @property
+    def total_steps(self) -> int:
+        """The step at which the run ends, by its recipe and rows."""
+        return int(self.set_initial_training_values(self.args, self.get_train_dataloader())[-1])
+
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """None are counted: nobody reads it, and counting parameters takes time at every pass."""
         return 0
