@@ -5,7 +5,9 @@ Ours by design: TensorBoard's EventAccumulator takes 45 times as long (400,000 p
 report what is damaged or rewound."""
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from engine.events.columns import FilePoints
@@ -18,6 +20,11 @@ RETRY_SECONDS = 1.0
 _PRINTABLE = bytes([9, 10, 13, *range(32, 127)])
 _NUMBER = re.compile(r"(\d+)")
 _TIME = re.compile(r"tfevents\.(\d+)")
+_ATTEMPT = re.compile(r"tfevents\.\d+\..+\.\d+\.0\.(\d+)\Z")
+"""What our own workers write, with the attempt's number last. The 0 before it counts the writers of
+a process: no other name, be its host an address, has one there."""
+_SAME_SECONDS = 2.0
+"""Times this near say nothing of an order: a name has whole seconds."""
 _LOOKS = (
     (b"version https://git-lfs", "git-LFS pointer: run git lfs pull"),
     (b"\x00\x05\x16\x07", "AppleDouble file: macOS metadata, no events"),
@@ -25,6 +32,39 @@ _LOOKS = (
     (b"PK\x03\x04", "zip file: extract it first"),
     (bytes(64), "zeros: not written yet, or a damaged disk block"),
 )
+
+
+def in_order(files: Iterable["EventFile"]) -> list["EventFile"]:
+    """Files in order of attempt: by the attempts' numbers where all have one, else by time.
+
+    Clocks are set back; numbers are not.
+    """
+    by_time = sorted(files, key=EventFile.rank)
+    numbers = [file.attempt for file in by_time]
+    if None in numbers:
+        return by_time
+    return [by_time[at] for at in sorted(range(len(numbers)), key=lambda at: numbers[at] or 0)]
+
+
+def find_contradiction(files: Sequence["EventFile"]) -> "Problem | None":
+    """Where files ordered by time have names and records that order them differently.
+
+    None where the attempts' numbers order them.
+    """
+    if all(file.attempt is not None for file in files):
+        return None
+    dated = [
+        (float(named[1]), file.decoder.first_wall_time, file.path.name)
+        for file in files
+        for named in _TIME.finditer(file.path.name)
+    ]
+    for (named, first, _), (later_named, later_first, name) in pairwise(dated):
+        if first is None or later_first is None:
+            continue
+        if later_named - named > _SAME_SECONDS and first - later_first > _SAME_SECONDS:
+            reason = "its records are older than those of the file before it by name: the order of "
+            return Problem(name, f"{reason}the curves may be wrong")
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +93,12 @@ class EventFile:
         self._refused: str | None = None
         self.retry_at = float("inf")
         """When to try again what could not be read, by the clock of `advance`."""
+
+    @property
+    def attempt(self) -> int | None:
+        """The number of the attempt that wrote the file; None of files that are not ours."""
+        numbered = _ATTEMPT.search(self.path.name)
+        return int(numbered[1]) if numbered else None
 
     def rank(self) -> tuple[float, float, list[tuple[int, str]]]:
         """Order of attempts: time in the name, then of the first record, then the name itself."""

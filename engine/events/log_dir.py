@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.events import hparams_yaml
-from engine.events.event_file import EventFile, Problem
+from engine.events.event_file import EventFile, Problem, find_contradiction, in_order
 from engine.events.hparams_and_text import Setting, Text
 from engine.events.merge import MergedSeries
 from engine.events.series import Series
@@ -82,13 +82,14 @@ class LogDir:
         changed |= self._read(None if budget_seconds is None else now + budget_seconds)
         if self._count_sessions() != sessions:
             changed |= self.series.keys()
-        self._order.sort(key=EventFile.rank)
+        self._order = in_order(self._order)
         self._renew(changed)
         self._gather_facts()
         self.others = sum((file.decoder.others for file in self._order), Counter())
         problems = [problem for file in self._order if (problem := file.problem())]
         trouble = [Problem(".", self._refused)] if self._refused else []
-        self.problems = (*problems, *trouble)
+        contradiction = find_contradiction(self._order)
+        self.problems = (*problems, *([contradiction] if contradiction else []), *trouble)
         self._retry_at = min((file.retry_at for file in self._order), default=float("inf"))
         return bool(changed) or (self.problems, self.settings, self.texts) != before
 
@@ -124,7 +125,7 @@ class LogDir:
             else:
                 self._files[name] = EventFile(self.path / name, signature)
         gone = [self._files.pop(name) for name in self._files.keys() - seen.keys()]
-        self._order = sorted(self._files.values(), key=EventFile.rank)
+        self._order = in_order(self._files.values())
         return {tag for file in gone for tag in file.points.columns}
 
     def _count_sessions(self) -> int:

@@ -125,7 +125,7 @@ def _wait_for_end(
 def _is_saving(job: JobDirectory) -> bool:
     """Whether the worker has read the request, or is at its last save, and is alive."""
     now = status.read(job)
-    if now is None or time.time() - now.heartbeat > SIGN_SECONDS:
+    if now is None or abs(time.time() - now.heartbeat) > SIGN_SECONDS:
         return False
     return now.state is State.STOPPING or now.message.startswith("saving")
 

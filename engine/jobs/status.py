@@ -115,16 +115,20 @@ def write(job: JobDirectory, status: Status) -> None:
 
 
 def derive(job: JobDirectory, status: Status | None, now: float | None = None) -> State:
-    """The derived state. A missing final status never reads as done."""
+    """The derived state. A missing final status never reads as done.
+
+    A time in the future, as of a clock that was set back, is as far away as one in the past.
+    """
     now = time.time() if now is None else now
     if status is not None and status.state.final:
         return status.state
     if lock.holder(job.lock_file) is not None:
         return status.state if status is not None else State.STARTING
     if status is None:
-        return State.STARTING if now - _modified(job.path) < START_SECONDS else State.CRASHED
+        is_new = abs(now - _modified(job.path)) < START_SECONDS
+        return State.STARTING if is_new else State.CRASHED
     if status.host != socket.gethostname():
-        return status.state if now - status.heartbeat < STALE_SECONDS else State.LOST
+        return status.state if abs(now - status.heartbeat) < STALE_SECONDS else State.LOST
     # The worker may have written its final status and exited between our two reads.
     again = read(job)
     return again.state if again is not None and again.state.final else State.CRASHED

@@ -303,3 +303,42 @@ def test_a_process_that_writes_while_we_read(tmp_path: Path, eventually: Eventua
     assert polls > 1
     assert len(logs.series["a"]) == len(logs.series["b"]) == 3000
     assert not logs.problems
+
+
+def _attempt(folder: Path, clock: int, number: int, first: int, suffix: str) -> None:
+    """Ten points of an attempt that began at `clock`, its own time on every record."""
+    start = [session_start(clock, first)] if number > 1 else []
+    points = [event(clock + at, first + at, simple("a", number * 100 + at)) for at in range(10)]
+    event_file(folder, version(clock), *start, *points, time=clock, rest=f"host.1.{suffix}")
+
+
+@pytest.mark.parametrize("clocks", [(100, 200, 300), (300, 200, 100), (200, 300, 100)])
+def test_attempts_of_ours_are_ordered_by_their_number_never_by_clocks(
+    tmp_path: Path, clocks: tuple[int, int, int]
+) -> None:
+    for number, clock in enumerate(clocks, 1):
+        _attempt(tmp_path, clock, number, number * 5, f"0.{number}")
+    logs = poll(LogDir(tmp_path))
+    assert logs.series["a"].steps.tolist() == list(range(5, 25))
+    assert logs.series["a"].values.tolist() == [
+        *range(100, 105), *range(200, 205), *range(300, 310)
+    ]  # fmt: skip
+    assert not logs.problems
+
+
+def test_more_than_nine_attempts_are_ordered_as_numbers(tmp_path: Path) -> None:
+    for number in range(1, 13):
+        _attempt(tmp_path, 1000 - number, number, number * 5, f"0.{number}")
+    assert poll(LogDir(tmp_path)).series["a"].last == 1209
+
+
+def test_files_of_others_whose_times_contradict_each_other_are_named(tmp_path: Path) -> None:
+    _attempt(tmp_path, 100, 1, 0, "7")
+    _attempt(tmp_path, 200, 2, 10, "7")
+    assert not poll(LogDir(tmp_path)).problems
+    older = event_file(
+        tmp_path, version(50), event(50, 20, simple("a", 1)), time=300, rest="host.1.7"
+    )
+    (problem,) = poll(LogDir(tmp_path)).problems
+    assert problem.name == older.name
+    assert "the order of the curves may be wrong" in problem.reason

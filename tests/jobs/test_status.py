@@ -84,6 +84,13 @@ def test_another_host_is_believed_while_its_heart_beats_and_then_lost(job: JobDi
     assert status.derive(job, there, time.time() + status.STALE_SECONDS + 1) is State.LOST
 
 
+def test_a_clock_that_was_set_back_keeps_no_dead_run_alive(job: JobDirectory) -> None:
+    future = time.time() + 3600
+    assert status.derive(job, now(State.RUNNING, host="elsewhere", heartbeat=future)) is State.LOST
+    os.utime(job.path, (future, future))
+    assert status.derive(job, None) is State.CRASHED
+
+
 def test_a_new_directory_starts_and_an_old_silent_one_crashed(job: JobDirectory) -> None:
     assert status.derive(job, None) is State.STARTING
     assert status.derive(job, None, time.time() + 60) is State.CRASHED
