@@ -26,7 +26,9 @@ CHUNK = 65_536
 
 def dashboard(runs: Path, *options: str) -> list[str]:
     """The command that opens the dashboard on these runs."""
-    return [sys.executable, "-m", "tui.cli", "--runs", str(runs), *options]
+    program = Path(__file__).with_name("dashboard.py")
+    # Without its own folder on the path: there is a package `tui` beside it.
+    return [sys.executable, "-P", str(program), "--runs", str(runs), *options]
 
 
 class PseudoTerminal:

@@ -70,6 +70,9 @@ class TagColumn:
     def __init__(self) -> None:
         self._windows: list[PointRange] = []
         self._size = 0
+        self._last_step: np.int64 | None = None
+        self.goes_back = False
+        """Whether a step is lower than the one before it."""
 
     def __len__(self) -> int:
         return self._size
@@ -82,6 +85,9 @@ class TagColumn:
         last.store.append(points)
         last.stop = last.store.used
         self._size += len(points[0])
+        steps = points[0] if self._last_step is None else np.append(self._last_step, points[0])
+        self.goes_back = self.goes_back or bool((steps[1:] < steps[:-1]).any())
+        self._last_step = steps[-1]
 
     @property
     def arrays(self) -> Arrays:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.events.columns import Arrays, ColumnStore, FilePoints, PointRange, TagColumn, joined
-from engine.events.series import Branch, Series
+from engine.events.series import Branch, Ints, Series
 
 _NEVER = (1 << 63) - 1
 _MOST_WINDOWS = 64
@@ -27,6 +27,7 @@ class MergedSeries:
         self._state: list[_State] = []
         self._merged: PointRange | None = None
         self._ceiling = -1
+        self._highest = -_NEVER
         self._abandoned: tuple[Branch, ...] = ()
         self._restarts: tuple[int, ...] = ()
 
@@ -34,7 +35,8 @@ class MergedSeries:
         """The curve as it stands; files in order of attempt."""
         columns = [file.columns.get(self._tag) for file in files]
         holders = [column for column in columns if column]
-        if len(holders) == 1 and not any(file.purges for file in files):
+        whole = len(holders) == 1 and not holders[0].goes_back
+        if whole and not any(file.purges for file in files):
             self._merged, self._state = None, []
             return Series(self._tag, *holders[0].unite())
         state = [
@@ -61,12 +63,15 @@ class MergedSeries:
         if len(grown) > 1 or later or not same or column is None:
             return None
         points = column.since(before)
-        if int(points[0].min()) <= self._ceiling:
+        lowest = int(points[0].min())
+        # A step below the highest may be one with which the file's curve begins again.
+        if lowest <= self._ceiling or lowest <= self._highest or (np.diff(points[0]) < 0).any():
             return None
         if column.newest.store is not merged.store and merged.is_last():
             merged.store.append(points)
         if merged.stop + len(points[0]) != merged.store.used:
             return None
+        self._highest = int(points[0].max())
         return PointRange(merged.store, merged.start, merged.store.used)
 
     def _merge(self, files: list[FilePoints], columns: list[TagColumn | None]) -> PointRange:
@@ -85,6 +90,17 @@ class MergedSeries:
                 rewound.append(step)
                 kept = kept[~gone]
 
+        def keep(first: int, last: int) -> None:
+            """Take on points of one file, and cut what they go back over."""
+            nonlocal kept
+            begin = first
+            for place in find_restarts(steps[first:last]):
+                kept = np.concatenate([kept, np.arange(begin, first + place)])
+                begin = first + place
+                restarts.append(int(steps[begin]))
+                cut(int(steps[begin]))
+            kept = np.concatenate([kept, np.arange(begin, last)])
+
         for file, column in zip(files, columns, strict=True):
             stop = start + (len(column) if column else 0)
             if start == stop and not file.purges:
@@ -100,11 +116,12 @@ class MergedSeries:
             first = start
             for step, held in file.purges:
                 here = first + held.get(self._tag, 0)
-                kept = np.concatenate([kept, np.arange(start, here)])
+                keep(start, here)
                 cut(step)
                 start = here
-            kept = np.concatenate([kept, np.arange(start, stop)])
+            keep(start, stop)
             start = stop
+        self._highest = int(steps[kept].max(initial=-_NEVER))
         ends = np.cumsum([len(one) for one in left]).tolist()
         order = np.concatenate([*left, kept])
         aside = ColumnStore(_taken(points, order[: len(order) - len(kept)]))
@@ -116,6 +133,21 @@ class MergedSeries:
         self._restarts = tuple(restarts)
         _hand_over(columns, order, aside, merged)
         return PointRange(merged, 0, merged.used)
+
+
+def find_restarts(steps: Ints) -> list[int]:
+    """Where the steps of one tag in one file begin again: a process that rewinds, or trains twice.
+
+    There, two points at least are not above what was reached; one alone was written out of order.
+    """
+    restarts: list[int] = []
+    reached = -_NEVER
+    for place in (np.flatnonzero(steps[1:] < steps[:-1]) + 1).tolist():
+        reached = max(reached, int(steps[place - 1]))  # up to here the steps never went down
+        if place + 1 < len(steps) and steps[place + 1] <= reached:
+            restarts.append(place)
+            reached = -_NEVER
+    return restarts
 
 
 def _hand_over(

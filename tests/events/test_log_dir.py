@@ -342,3 +342,40 @@ def test_files_of_others_whose_times_contradict_each_other_are_named(tmp_path: P
     (problem,) = poll(LogDir(tmp_path)).problems
     assert problem.name == older.name
     assert "the order of the curves may be wrong" in problem.reason
+
+
+def test_steps_that_begin_again_within_one_file_are_a_restart_of_that_tag_alone(
+    tmp_path: Path,
+) -> None:
+    """Two passes by one writer; beside them a tag that goes on, and one written twice a step."""
+    events = [
+        event(turn * 20 + at, at, simple("a", turn * 100 + at),
+              simple("twice", at), simple("twice", at + 0.5))
+        for turn in range(2) for at in range(20)
+    ]  # fmt: skip
+    more = [event(at, at, simple("on", at)) for at in range(30)]
+    event_file(tmp_path, *more, *events)
+    logs = poll(LogDir(tmp_path))
+    series = logs.series["a"]
+    assert series.steps.tolist() == list(range(20))
+    assert series.values.tolist() == [100.0 + at for at in range(20)]
+    assert series.restarts == (0,)
+    (branch,) = series.abandoned
+    assert branch.values.tolist() == list(range(20))
+    assert len(logs.series["twice"]) == 40
+    assert len(logs.series["on"]) == 30
+    assert not logs.series["on"].abandoned
+
+
+def test_a_tag_that_counts_each_epoch_from_0_shows_the_last_and_keeps_the_rest(
+    tmp_path: Path,
+) -> None:
+    path = event_file(tmp_path, *[event(at, at % 10, simple("a", at)) for at in range(95)])
+    logs = poll(LogDir(tmp_path))
+    series = logs.series["a"]
+    assert series.values.tolist() == [90.0, 91.0, 92.0, 93.0, 94.0]
+    assert [len(branch.values) for branch in series.abandoned] == [10] * 9
+    with path.open("ab") as file:
+        file.writelines(record(event(at, at % 10, simple("a", at))) for at in range(95, 98))
+    assert logs.poll()
+    assert logs.series["a"].values.tolist() == [float(at) for at in range(90, 98)]

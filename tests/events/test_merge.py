@@ -51,11 +51,20 @@ def model(files: list[list[Item]]) -> tuple[Plain, list[tuple[int, Plain]], list
             restarts.append(steps[0])
         if steps and curve:
             cut(min(steps))
-        for step, value in items:
+        part: list[int] = []
+        for at, (step, value) in enumerate(items):
             if value is None:
                 cut(step)
-            else:
-                curve.append((step, value))
+                part = []
+                continue
+            following = items[at + 1] if at + 1 < len(items) else (0, None)
+            goes_back = bool(part) and step < part[-1]
+            if goes_back and following[1] is not None and following[0] <= max(part):
+                restarts.append(step)
+                cut(step)
+                part = []
+            part.append(step)
+            curve.append((step, value))
     return curve, branches, restarts
 
 

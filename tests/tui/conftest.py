@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 
 from engine.compare.answer_length import count_sentences
 from engine.errors import EngineError
+from engine.jobs import status
 from engine.jobs.status import Failure, State
 from engine.jobs.store import Store
 from engine.words import count_words
@@ -315,6 +316,12 @@ def at_rest(app: App[Any]) -> bool:
 
 
 @pytest.fixture(autouse=True)
+def _long_lived(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of another host stay alive for the test, however slow the machine."""
+    monkeypatch.setattr(status, "STALE_SECONDS", 86_400)
+
+
+@pytest.fixture(autouse=True)
 def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FINETOP_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("FINETOP_DATA", str(tmp_path / "data"))
@@ -330,13 +337,12 @@ def root(tmp_path: Path) -> Path:
     root = tmp_path / "runs"
     root.mkdir()
     now = time.time()
-    fresh = now + 86_400  # on a host of its own, which stays alive for the test
     write_run(
-        root, "live", state=State.RUNNING, points=40, created=now, heartbeat=fresh, log="step 40"
+        root, "live", state=State.RUNNING, points=40, created=now, heartbeat=now, log="step 40"
     )
     write_run(root, "waiting", state=State.QUEUED, created=now - 1,
             message="#1 in the queue for cuda:0",
-              heartbeat=fresh)  # fmt: skip
+              heartbeat=now)  # fmt: skip
     done = write_run(root, "emotion-lora", points=60, total=60, created=now - 100)
     done.adapter.mkdir()
     child = write_run(root, "child", points=20, total=20, created=now - 50,

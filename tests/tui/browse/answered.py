@@ -62,7 +62,7 @@ def write_answers(
     job.record_file.write_text(json.dumps(dataclasses.asdict(record)))
     recipe = GenerateRecipe(name=name, arms=list(arms), prompts=str(prompts))
     job.recipe_file.write_text(recipes.to_toml(recipe))
-    now = Status(state, step=4, total=8, started=time.time(), heartbeat=time.time() + 86_400,
+    now = Status(state, step=4, total=8, started=time.time(), heartbeat=time.time(),
                  host="gpu-box", device="cpu")  # fmt: skip
     statuses.write(job, now)
     add_answers(job, said, arms)

@@ -178,7 +178,7 @@ def test_the_machine_is_measured_once_where_nothing_is_live(tmp_path: Path) -> N
     for _ in range(5):
         feed.cycle()
     assert measured == [False]
-    write_run(root, "live", state=State.RUNNING, points=5, heartbeat=time.time() + 999)
+    write_run(root, "live", state=State.RUNNING, points=5, heartbeat=time.time())
     for _ in range(5):
         feed.cycle()
     assert measured == [False, True]

@@ -259,7 +259,7 @@ async def test_a_shift_that_is_no_number_is_over_every_budget(app: FinetopApp, r
 async def test_the_cursor_begins_on_the_newest_run_at_work(tmp_path: Path, root: Path) -> None:
     shipped = write_run(tmp_path / "shipped", "pretrain", points=30, created=1.0)
     now = time.time()
-    write_run(root, "newest-waits", state=State.QUEUED, created=now + 9, heartbeat=now + 86_400)
+    write_run(root, "newest-waits", state=State.QUEUED, created=now + 9, heartbeat=now)
     app = FinetopApp(Store(root, shipped=[shipped.path]))
     async with app.run_test(size=WIDE) as pilot:
         await see(pilot, "> ● live")
@@ -287,7 +287,7 @@ async def test_a_waiting_run_is_moved_and_cancelled(
 ) -> None:
     later = time.time() + 86_400
     write_run(root, "second", state=State.QUEUED, created=later, message="#2 in the queue for CPU",
-              heartbeat=later)  # fmt: skip
+              heartbeat=time.time())  # fmt: skip
     with Line(tmp_path, eventually) as line:
         line.add("other", "cpu")
         line.add("waiting", "1")
