@@ -6,7 +6,8 @@ The words of the instruction are the recipe's `label_prompt`; its own are given 
 from collections.abc import Iterable, Mapping, Sequence
 
 from engine.chat import Message
-from engine.data.messages import BadRow, Row, check_text, read_system, read_text, say, write_value
+from engine.data.messages import BadRow, Row, check_text, read_system, read_text
+from engine.data.values import say, write_value
 from engine.errors import EngineError
 
 LISTED_PROMPT = "Which label fits this text? Answer with one of: {labels}.\n\n{text}"

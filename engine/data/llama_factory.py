@@ -24,6 +24,11 @@ _FIELDS = {
     "messages": "messages",
     "chosen": "chosen",
     "rejected": "rejected",
+    "history": "history",
+    "kto_tag": "label",
+    "images": "images",
+    "videos": "videos",
+    "audios": "audios",
 }
 """LLaMA-Factory's names to those of the schemas."""
 

@@ -1,16 +1,16 @@
 """Messages, and how they are read out of a row: fields of text, lists of turns, transcripts.
 
-Whole numbers and booleans are text, as people write them; null and NaN, which pandas writes for
-null, are as good as absent. Every fault is a `BadRow` whose text is the reason. Knows no schema.
+Every fault is a `BadRow` whose text is the reason. Knows no schema.
 """
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from engine.chat import ROLES, Message
+from engine.data.schemas import is_turn
+from engine.data.values import is_missing, say, write_value
 
 Row = Mapping[str, Any]
 
@@ -23,30 +23,11 @@ _ROLE_NAMES = {
     "model": "assistant",
     "developer": "system",
 }
-_EXACT = 2**53
-"""From here on, floats leave out whole numbers."""
 _SPEAKER = re.compile(r"(?:\A|\n\n)(Human|Assistant):(?=\s|\Z)")
 
 
 class BadRow(ValueError):
     """A row that cannot be learned from; its text is the reason, in plain words."""
-
-
-def is_missing(value: object) -> bool:
-    """Whether a field's value is as good as none: null, or NaN."""
-    return value is None or (isinstance(value, float) and math.isnan(value))
-
-
-def write_value(value: object) -> object:
-    """A whole number or a boolean as text; any other value as it is.
-
-    Of other numbers nobody knows how they were written: 3.10 is read as 3.1.
-    """
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and abs(value) < _EXACT and value.is_integer():
-        value = int(value)  # pandas makes such of whole numbers beside nulls
-    return str(value) if isinstance(value, int) else value
 
 
 def read_text(row: Row, field: str, *, empty: bool = False) -> str:
@@ -67,12 +48,17 @@ def read_system(row: Row) -> tuple[Message, ...]:
 
 
 def are_turns(value: object) -> bool:
-    """Whether a value is a list, or the columns of one, as `datasets` stores a list of objects."""
-    if isinstance(value, Mapping):
-        columns = list(value.values())
-        lists = all(isinstance(column, list) for column in columns)
-        return bool(columns) and lists and len({len(column) for column in columns}) == 1
-    return isinstance(value, list)
+    """Whether a value is a list, or the columns of one, as `datasets` stores a list of objects, or
+    one turn alone."""
+    return isinstance(value, list) or is_turn(value) or _are_columns(value)
+
+
+def _are_columns(value: object) -> bool:
+    if not isinstance(value, Mapping):
+        return False
+    columns = list(value.values())
+    lists = all(isinstance(column, list) for column in columns)
+    return bool(columns) and lists and len({len(column) for column in columns}) == 1
 
 
 def read_conversation(row: Row, field: str) -> tuple[Message, ...]:
@@ -105,19 +91,38 @@ def read_turns(turns: object, field: str) -> tuple[Message, ...]:
 
     Raises BadRow for any other.
     """
-    if isinstance(turns, Mapping) and are_turns(turns):
-        turns = [
-            dict(zip(turns, cells, strict=True)) for cells in zip(*turns.values(), strict=True)
-        ]
-    if isinstance(turns, str):
-        turns = _read_json(turns, field)
-    if not isinstance(turns, list):
-        raise BadRow(f"{field!r} must be a list of messages, not {say(turns)}")
-    read = [_read_turn(turn, f"{field}[{index}]") for index, turn in enumerate(turns)]
+    listed = list_turns(turns, field)
+    read = [_read_turn(turn, f"{field}[{index}]") for index, turn in enumerate(listed)]
     messages = tuple(message for message in read if message is not None)
     if not messages:
         raise BadRow(f"{field!r} is an empty list")
     return messages
+
+
+def list_turns(turns: object, field: str) -> list[object]:
+    """The turns of such a value as they stand, read by nobody yet. Raises BadRow."""
+    if isinstance(turns, str):
+        turns = _read_json(turns, field)
+    if is_turn(turns):
+        return [turns]
+    if isinstance(turns, Mapping) and _are_columns(turns):
+        return [dict(zip(turns, cells, strict=True)) for cells in zip(*turns.values(), strict=True)]
+    if not isinstance(turns, list):
+        raise BadRow(f"{field!r} must be a list of messages, not {say(turns)}")
+    return turns
+
+
+def find_turns(value: object, field: str, *, as_json: bool) -> list[Row]:
+    """The turns of a value as they stand; none where it is nothing of the kind.
+
+    `as_json` where a text, too, can be nothing else than turns.
+    """
+    if isinstance(value, str) and not as_json:
+        return []
+    try:
+        return [turn for turn in list_turns(value, field) if isinstance(turn, Mapping)]
+    except BadRow:
+        return []
 
 
 def is_transcript(text: str) -> bool:
@@ -150,14 +155,6 @@ def check_text(text: str, where: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         raise BadRow(f"{where} is not valid Unicode at character {error.start + 1}") from error
-
-
-def say(value: object) -> str:
-    """What a value is, in plain words."""
-    names = {dict: "an object", list: "a list", str: "text", bool: "a boolean"}
-    if is_missing(value):
-        return "nothing"
-    return names.get(type(value), "a number" if isinstance(value, int | float) else "null")
 
 
 def _is_filled(row: Row, field: str) -> bool:

@@ -1,0 +1,59 @@
+"""Images, videos and audio in a row: found and named, so that the row is refused.
+
+A model that is trained on text sees none of them: an answer about a picture would teach it to make
+things up. Looks at the row's columns, at the keys of its turns and at the parts of their contents.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from engine.data.messages import BadRow, Row, find_turns
+from engine.data.schemas import CONVERSATIONS, MEDIA
+from engine.data.values import is_blank
+
+_NAMES = {"image": "an image", "video": "a video", "audio": "audio"}
+_KEYS = (*MEDIA, "image_url", "video_url", "audio_url", "input_audio")
+"""Of a part that has no type."""
+
+
+def check_media(row: Row, fields: Mapping[str, str]) -> None:
+    """Raise BadRow where a row has an image, a video or audio.
+
+    `fields` are those that are read, with their columns: a text may stand in a column `image`.
+    """
+    texts = {column for field, column in fields.items() if field not in MEDIA}
+    for field in MEDIA:
+        if field not in texts and not _is_absent(row.get(field)):
+            column = fields.get(field, field)
+            raise BadRow(f"{column!r} contains {_name(field)}, and only text is trained on")
+    for field in fields:
+        turns = find_turns(row.get(field), field, as_json=field in CONVERSATIONS)
+        for index, turn in enumerate(turns):
+            if word := next(_list_media(turn), ""):
+                raise BadRow(
+                    f"{field}[{index}]: contains {_name(word)}, and only text is trained on"
+                )
+
+
+def _is_absent(value: object) -> bool:
+    return value is False or is_blank(value)
+
+
+def _list_media(turn: Row) -> Iterator[str]:
+    """Which words of a turn name something that is no text."""
+    yield from (key for key in MEDIA if not _is_absent(turn.get(key)))
+    for content in (turn.get("content"), turn.get("value")):
+        for part in content if isinstance(content, list) else ():
+            if isinstance(part, Mapping):
+                yield from _list_media_of_part(part)
+
+
+def _list_media_of_part(part: Row) -> Iterator[str]:
+    kind = part.get("type")
+    if isinstance(kind, str):
+        yield from (kind for name in _NAMES if name in kind)
+    else:
+        yield from (key for key in _KEYS if not _is_absent(part.get(key)))
+
+
+def _name(word: str) -> str:
+    return next(text for name, text in _NAMES.items() if name in word)
