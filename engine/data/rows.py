@@ -300,7 +300,13 @@ def _refuse(path: Path, mapping: ColumnMapping, held: list[RawRow]) -> EngineErr
 
 
 def refuse_all(path: Path, which: str, bad: Sequence[Reject]) -> EngineError:
-    """How many rows are bad, and the first three reasons."""
+    """How many rows are bad, and the first three reasons; where all are labelled false, so."""
+    if bad and all(one.reason == LABELLED_FALSE for one in bad):
+        return EngineError(
+            f"{which} {len(bad):,} rows of {path.name} are labelled false",
+            str(path),
+            "Such rows are not trained on; without the column 'label' they are.",
+        )
     reasons = "\n".join(f"line {one.line}: {one.reason}" for one in bad[:3])
     return EngineError(
         f"{which} {len(bad):,} rows of {path.name} are invalid", f"{path}\n{reasons}"
