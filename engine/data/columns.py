@@ -68,7 +68,10 @@ class ColumnMapping:
 
     def list_read(self, schema: FieldSchema, row: Mapping[str, object]) -> dict[str, str]:
         """Field to the column that it is read from, or from a value inside, of what a row has."""
-        named = {field: self.columns.get(field, field) for field in (*schema.fields, *schema.more)}
+        fields = (*schema.fields, *schema.more)
+        if not self.columns:
+            return {field: field for field in fields if field in row}
+        named = {field: self.columns.get(field, field) for field in fields}
         columns = {field: column_of(name, row) for field, name in named.items()}
         return {field: column for field, column in columns.items() if column in row}
 

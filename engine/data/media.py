@@ -4,10 +4,10 @@ A model that is trained on text sees none of them: an answer about a picture wou
 things up. Looks at the row's columns, at the keys of its turns and at the parts of their contents.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from engine.data.messages import BadRow, Row, find_turns
-from engine.data.schemas import CONVERSATIONS, MEDIA
+from engine.data.messages import BadRow, Row
+from engine.data.schemas import MEDIA
 from engine.data.values import is_blank
 
 _NAMES = {"image": "an image", "video": "a video", "audio": "audio"}
@@ -15,19 +15,20 @@ _KEYS = (*MEDIA, "image_url", "video_url", "audio_url", "input_audio")
 """Of a part that has no type."""
 
 
-def check_media(row: Row, fields: Mapping[str, str]) -> None:
+def check_media(row: Row, fields: Mapping[str, str], turns: Mapping[str, Sequence[Row]]) -> None:
     """Raise BadRow where a row has an image, a video or audio.
 
     `fields` are those that are read, with their columns: a text may stand in a column `image`.
+    `turns` are those that the fields hold, as they stand.
     """
-    texts = {column for field, column in fields.items() if field not in MEDIA}
     for field in MEDIA:
-        if field not in texts and not _is_absent(row.get(field)):
+        if field in row and not _is_absent(row[field]):
+            if any(column == field for name, column in fields.items() if name not in MEDIA):
+                continue
             column = fields.get(field, field)
             raise BadRow(f"{column!r} contains {_name(field)}, and only text is trained on")
-    for field in fields:
-        turns = find_turns(row.get(field), field, as_json=field in CONVERSATIONS)
-        for index, turn in enumerate(turns):
+    for field, listed in turns.items():
+        for index, turn in enumerate(listed):
             if word := next(_list_media(turn), ""):
                 raise BadRow(
                     f"{field}[{index}]: contains {_name(word)}, and only text is trained on"
@@ -40,7 +41,7 @@ def _is_absent(value: object) -> bool:
 
 def _list_media(turn: Row) -> Iterator[str]:
     """Which words of a turn name something that is no text."""
-    yield from (key for key in MEDIA if not _is_absent(turn.get(key)))
+    yield from (key for key in MEDIA if key in turn and not _is_absent(turn[key]))
     for content in (turn.get("content"), turn.get("value")):
         for part in content if isinstance(content, list) else ():
             if isinstance(part, Mapping):

@@ -23,10 +23,10 @@ from engine.data.columns import ColumnMapping, find, make_mapping, recognise, re
 from engine.data.formats import read_raw
 from engine.data.llama_factory import add_columns
 from engine.data.media import check_media
-from engine.data.messages import BadRow
+from engine.data.messages import BadRow, Row, find_turns
 from engine.data.parse import parse_row
 from engine.data.raw_row import RawReader, RawRow, show
-from engine.data.schemas import LABEL, FieldSchema
+from engine.data.schemas import CONVERSATIONS, LABEL, FieldSchema
 from engine.data.unpaired import LABELLED_FALSE, LabelReader
 from engine.data.unread import UnreadFields
 from engine.data.values import is_missing
@@ -216,55 +216,64 @@ def _collect(
 
 
 @dataclass(frozen=True, slots=True)
+class _CheckedRow:
+    """A row whose text can be read."""
+
+    fields: Mapping[str, str]
+    """Those that are read, with their columns."""
+    turns: Mapping[str, list[Row]]
+    """The turns that these hold, as they stand."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Checks:
-    """What is asked of a row before its fields are read, and what of it is not."""
+    """What is asked of a row before its text is read, and what of it is not read."""
 
     mapping: ColumnMapping
     schema: FieldSchema
     labels: LabelReader
     unread: UnreadFields = field(default_factory=UnreadFields)
 
-    def check(self, row: object) -> dict[str, str]:
-        """The fields that are read of a row, with their columns. Raises BadRow."""
-        if not isinstance(row, Mapping):
-            return {}
-        renamed, fields = self._rename(row), self.mapping.list_read(self.schema, row)
+    def check(self, row: object, renamed: object) -> _CheckedRow | None:
+        """A row as the file has it, and `renamed` as its schema does; None where it is no row, or
+        a sample of our own, where all else is about the answer. Raises BadRow.
+        """
+        if not isinstance(row, Mapping) or not isinstance(renamed, Mapping):
+            return None
         good = self.labels.read(renamed)
         if good is False:
             raise BadRow(LABELLED_FALSE)
+        if self.schema.kind == "sample":
+            return None
+        fields = self.mapping.list_read(self.schema, row)
         if good is None and "label" in self.schema.more:
             fields.pop("label", None)
-        if self.schema.kind != "sample":  # a file of our own
-            check_media(renamed, fields)
-        return fields
-
-    def count(self, row: object, fields: Mapping[str, str]) -> None:
-        """Count what nobody reads; of samples all else is about the answer."""
-        if isinstance(row, Mapping) and self.schema.kind != "sample":
-            self.unread.add(row, self._rename(row), fields, self.mapping.group)
-
-    def _rename(self, row: Mapping[str, object]) -> Mapping[str, object]:
-        renamed = self.mapping.rename(row)
-        assert isinstance(renamed, Mapping), "a row with fields"
-        return renamed
+        turns = {
+            name: find_turns(renamed.get(name), name, as_json=name in CONVERSATIONS)
+            for name in fields
+        }
+        check_media(renamed, fields, turns)
+        return _CheckedRow(fields, turns)
 
 
 def _parse(
     path: Path, checks: _Checks, data: Data, labels: Sequence[str], rows: Iterator[RawRow]
 ) -> Iterator[tuple[Example, ...] | Reject]:
-    mapping, schema = checks.mapping, checks.schema
+    mapping = checks.mapping
     for row in rows:
         file = row.file or str(path)
         if row.fault is not None:
             yield Reject(file, row.line, row.fault, row.text)
             continue
+        renamed = mapping.rename(row.value)
         try:
-            fields = checks.check(row.value)
-            parsed_rows = parse_row(mapping.rename(row.value), schema, data, labels)
+            checked = checks.check(row.value, renamed)
+            parsed_rows = parse_row(renamed, checks.schema, data, labels)
         except BadRow as error:
             yield Reject(file, row.line, str(error), show(_write(row.value)))
             continue
-        checks.count(row.value, fields)
+        if checked is not None and isinstance(row.value, Mapping):
+            checks.unread.add(row.value, checked.fields.values(), checked.turns, mapping.group)
         source, group = f"{file}:{row.line}", _group_of(row.value, mapping.group)
         yield tuple(
             Example(parsed.messages, source, parsed.rejected, parsed.text, group)

@@ -4,12 +4,11 @@ The one place where this is counted and put into words, for the run's log, Launc
 inspect`. A cell or key that is null or empty says nothing. Holds a bounded number of names.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.data.columns import column_of
-from engine.data.messages import Row, find_turns
-from engine.data.schemas import CONVERSATIONS
+from engine.data.messages import Row
 from engine.data.values import is_blank
 from engine.text import one_line
 
@@ -38,17 +37,24 @@ class UnreadFields:
     further: int = 0
     """Rows with names beyond those that are held."""
 
-    def add(self, row: Row, renamed: Row, fields: Mapping[str, str], group: str = "") -> None:
-        """Count what nobody reads of a row as the file has it, and `renamed` as its schema does.
+    def add(
+        self,
+        row: Row,
+        read: Collection[str],
+        turns: Mapping[str, Sequence[Row]],
+        group: str = "",
+    ) -> None:
+        """Count what nobody reads of a row as the file has it.
 
-        `fields` are those that are read, with their columns; `group` is a column that is read too.
+        `read` are the columns that are read, beside that of the `group`; `turns` those that the
+        fields hold.
         """
-        read = {*fields.values(), column_of(group, row)}
+        read = {*read, column_of(group, row)}
         columns = [name for name in row if name not in read and not is_blank(row[name])]
         keys = dict.fromkeys(
             key
-            for name in fields
-            for turn in find_turns(renamed.get(name), name, as_json=name in CONVERSATIONS)
+            for listed in turns.values()
+            for turn in listed
             for key in turn
             if key not in KEYS_OF_TURNS and not is_blank(turn[key])
         )
