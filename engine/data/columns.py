@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.data.schemas import FIELD_SCHEMAS, FieldSchema
-from engine.data.values import is_missing
 from engine.errors import EngineError
 from engine.recipes.settings import Data
 
@@ -33,11 +32,17 @@ class ColumnMapping:
     wants_pairs: bool = False
     """Whether only pairs can be learned from: the objective is DPO."""
 
-    def rename(self, row: object) -> object:
-        """The row under the schema's names; its other fields stay."""
+    def rename(self, row: object, schema: FieldSchema | None = None) -> object:
+        """The row under the schema's names; its other fields stay.
+
+        A column that a recipe reads as another field is not read a second time under its own name,
+        where the schema would.
+        """
         if not self.columns or not isinstance(row, Mapping):
             return row
-        return {**row, **{field: find(row, column) for field, column in self.columns.items()}}
+        moved = self._moved(schema)
+        kept = {column: value for column, value in row.items() if column not in moved}
+        return {**kept, **{field: find(row, column) for field, column in self.columns.items()}}
 
     def recognise(self, row: object) -> FieldSchema | None:
         """The schema of a row; None where none fits, or a column that was named is not there.
@@ -57,7 +62,7 @@ class ColumnMapping:
             renamed = self.rename(row)
             assert isinstance(renamed, Mapping), "a row with fields"
             pairs = [
-                one for one in pairs if not any(is_missing(renamed.get(two)) for two in one.answers)
+                one for one in pairs if all(_is_answer(renamed.get(two)) for two in one.answers)
             ]
         return max(pairs, key=self._used, default=best)
 
@@ -71,14 +76,25 @@ class ColumnMapping:
         fields = (*schema.fields, *schema.more)
         if not self.columns:
             return {field: field for field in fields if field in row}
-        named = {field: self.columns.get(field, field) for field in fields}
+        moved = self._moved(schema)
+        named = {field: self.columns.get(field, field) for field in fields if field not in moved}
         columns = {field: column_of(name, row) for field, name in named.items()}
         return {field: column for field, column in columns.items() if column in row}
+
+    def _moved(self, schema: FieldSchema | None) -> set[str]:
+        """Columns that are read as other fields than those of their names."""
+        optional = schema.more if schema else ()
+        return {one for one in self.columns.values() if one in optional and one not in self.columns}
 
     def _used(self, schema: FieldSchema) -> tuple[int, int]:
         """How many of the named columns it uses, and how many of them it cannot do without."""
         needed = sum(field in self.columns for field in schema.fields)
         return needed + sum(field in self.columns for field in schema.more), needed
+
+
+def _is_answer(value: object) -> bool:
+    """Whether a value may be an answer: `accepted` and `rejected` may be flags."""
+    return isinstance(value, str | list | Mapping)
 
 
 def column_of(name: str, columns: Collection[str]) -> str:

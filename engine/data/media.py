@@ -18,15 +18,11 @@ _KEYS = (*MEDIA, "image_url", "video_url", "audio_url", "input_audio")
 def check_media(row: Row, fields: Mapping[str, str], turns: Mapping[str, Sequence[Row]]) -> None:
     """Raise BadRow where a row has an image, a video or audio.
 
-    `fields` are those that are read, with their columns: a text may stand in a column `image`.
-    `turns` are those that the fields hold, as they stand.
+    `fields` are those that are read, with their columns; `turns` those that they hold.
     """
     for field in MEDIA:
-        if field in row and not _is_absent(row[field]):
-            if any(column == field for name, column in fields.items() if name not in MEDIA):
-                continue
-            column = fields.get(field, field)
-            raise BadRow(f"{column!r} contains {_name(field)}, and only text is trained on")
+        if field in fields and not _is_absent(row.get(field)):
+            raise BadRow(f"{fields[field]!r} contains {_name(field)}, and only text is trained on")
     for field, listed in turns.items():
         for index, turn in enumerate(listed):
             if word := next(_list_media(turn), ""):

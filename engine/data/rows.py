@@ -198,7 +198,7 @@ def open_rows(
         raise _refuse(path, mapping, held)
 
     def read_again() -> Iterator[object]:
-        return (mapping.rename(row.value) for row in raw(path, data))
+        return (mapping.rename(row.value, schema) for row in raw(path, data))
 
     if labels is None:
         labels = _collect(path, data, schema, read_again)
@@ -265,7 +265,7 @@ def _parse(
         if row.fault is not None:
             yield Reject(file, row.line, row.fault, row.text)
             continue
-        renamed = mapping.rename(row.value)
+        renamed = mapping.rename(row.value, checks.schema)
         try:
             checked = checks.check(row.value, renamed)
             parsed_rows = parse_row(renamed, checks.schema, data, labels)

@@ -110,6 +110,11 @@ def test_either_answer_is_learned_in_its_context(tmp_path: Path) -> None:
             "instruction/output",
             "instruction/chosen/rejected",
         ),
+        (
+            {"messages": [*TALK, GOOD], "accepted": True, "rejected": False},
+            "messages",
+            "messages/accepted/rejected",
+        ),
         ({"prompt": "q", "completion": "a"}, "prompt/completion", "prompt/completion"),
     ],
 )

@@ -92,11 +92,14 @@ def test_a_column_that_is_named_is_the_label(tmp_path: Path) -> None:
     assert found.rejects[1].reason == "field 'label' must be true or false, not 'no'"
 
 
-def test_the_tag_of_llama_factory_is_the_label(tmp_path: Path) -> None:
-    entry = {"file_name": "a.jsonl", "columns": {"messages": "messages", "kto_tag": "liked"}}
+@pytest.mark.parametrize("column", ["liked", "label"])
+@pytest.mark.parametrize("values", [(True, False), (1, 0)])
+def test_the_tag_of_llama_factory_is_the_label(
+    tmp_path: Path, column: str, values: tuple[object, object]
+) -> None:
+    entry = {"file_name": "a.jsonl", "columns": {"messages": "messages", "kto_tag": column}}
     (tmp_path / "dataset_info.json").write_text(json.dumps({"mine": entry}))
-    path = write(tmp_path / "a.jsonl", *[TALK | {"liked": liked} for liked in (True, False)])
-    found = read(path)
+    found = read(write(tmp_path / "a.jsonl", *[TALK | {column: value} for value in values]))
     assert (trained(found), labelled_false(found)) == ([1], [2])
 
 

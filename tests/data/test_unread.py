@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.data.rows import open_rows
+from engine.data.rows import open_rows, read
 from engine.data.unread import MOST_NAMES, UnreadFields, describe_unread
 from engine.recipes.settings import Data
 from tests.data.test_rows import write
@@ -59,6 +59,19 @@ def test_a_value_inside_a_column_reads_the_column(tmp_path: Path) -> None:
     row = {"prompt": "q", "answers": {"text": ["a"], "start": [3]}, "n": 1}
     found = unread(tmp_path / "a.jsonl", row, columns={"completion": "answers.text"})
     assert found.columns == {"n": 1}
+
+
+def test_a_column_is_read_once(tmp_path: Path) -> None:
+    """As a recipe says, and not again under its own name."""
+    path = write(tmp_path / "a.jsonl", {"input": "q", "output": "a"})
+    (example,) = read(path, Data(columns={"instruction": "input"})).examples
+    assert [message.content for message in example.messages] == ["q", "a"]
+    row = {"input": "q", "history": "the post", "better": "a", "worse": "b"}
+    path = write(tmp_path / "a.jsonl", row)
+    pair = {"prompt": "history", "chosen": "better", "rejected": "worse"}
+    (example,) = read(path, Data(columns=pair)).examples
+    assert [message.content for message in example.messages] == ["the post", "a"]
+    assert unread(path, row, columns=pair).columns == {"input": 1}
 
 
 def test_keys_of_turns_are_counted_by_row(tmp_path: Path) -> None:
