@@ -21,6 +21,7 @@ KEYS_OF_TURNS = frozenset(
 """Those that are read."""
 MOST_NAMES = 100
 """Of each kind; rows that say further ones are counted together."""
+_LONGEST_HELD = 200
 _MOST_SHOWN = 8
 _LONGEST_NAME = 40
 
@@ -71,7 +72,8 @@ class UnreadFields:
 
 
 def _count(counts: dict[str, int], name: str, rows: int = 1) -> bool:
-    """Add rows that have a name; False where there is no room for it."""
+    """Add rows that have a name, cut to what is held; False where there is no room for it."""
+    name = name[:_LONGEST_HELD]
     if name not in counts and len(counts) >= MOST_NAMES:
         return False
     counts[name] = counts.get(name, 0) + rows

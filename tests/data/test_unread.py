@@ -98,6 +98,8 @@ def test_the_number_of_names_is_bounded(tmp_path: Path) -> None:
     found.merge(other)
     assert (len(found.columns), found.columns["n0"], found.further) == (MOST_NAMES, 3, 13)
     assert found.keys == {"k": 1}
+    long = unread(tmp_path / "b.jsonl", GOOD | {"n" * 9999: 1})
+    assert [len(name) for name in long.columns] == [200]
 
 
 def test_what_is_not_read_is_put_into_words() -> None:
