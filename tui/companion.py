@@ -137,8 +137,8 @@ class Companion:
     def inspect(self, checkpoint: str, data: Mapping[str, Any], **settings: Any) -> "Stream":
         """Rows, lengths, templates and oddities.
 
-        The settings are `rows`, `sample`, `seed`, `templates`, and a recipe's `replay` table. Its
-        `done` holds the `report`, null where it was cancelled.
+        The settings are `rows`, `sample`, `seed`, `objective`, `templates`, and a recipe's `replay`
+        table. Its `done` holds the `report`, null where it was cancelled.
         """
         return Stream(self, "inspect", {"checkpoint": checkpoint, "data": data, **settings})
 

@@ -80,45 +80,53 @@ def list_datasets(folders: Sequence[Path]) -> list[DataSet]:
     return datasets
 
 
-def resolve(ref: str, runs: Sequence[Path] = (), data: Data | None = None) -> DataSet:
+def resolve(
+    ref: str, runs: Sequence[Path] = (), data: Data | None = None, objective: str = "sft"
+) -> DataSet:
     """The data set that a recipe names: `bundled:NAME`, `run:ID` of answers, a file, a folder with
     a training file, a folder that `datasets` made, or a name in one of the caches.
 
-    `runs` are the job directories that `run:ID` may mean; `data` says how its rows are read. Raises
-    EngineError where there is none, or where it cannot be learned from.
+    `runs` are the job directories that `run:ID` may mean; `data` says how its rows are read, and
+    the `objective` of training what is looked for. Raises EngineError where there is none, or where
+    it cannot be learned from.
     """
     data = data or Data()
     if ref.startswith(_RUN):
         job = find_answers(ref, runs)
-        dataset = _describe(job / "samples.jsonl", data)
+        dataset = _describe(job / "samples.jsonl", data, objective)
         return replace(dataset, ref=_RUN + job.name, name=job.name, eval_path=None)
     if ref.startswith(_BUNDLED):
         name = ref.removeprefix(_BUNDLED)
         if name not in _DESCRIPTIONS:
             known = ", ".join(_BUNDLED + one for one in _DESCRIPTIONS)
             raise EngineError(f"unknown bundled data set {name}", hint=f"Bundled: {known}.")
-        dataset = _describe(DATA / name / "train.jsonl", data)
+        dataset = _describe(DATA / name / "train.jsonl", data, objective)
         return replace(dataset, ref=ref, name=name, description=_DESCRIPTIONS[name])
-    return _describe(_locate(ref), data)
+    return _describe(_locate(ref), data, objective)
 
 
-def resolve_eval(ref: str, data: Data | None = None) -> DataSet:
+def resolve_eval(ref: str, data: Data | None = None, objective: str = "sft") -> DataSet:
     """The held-out rows that a recipe names: of a set with two sides those of the other side.
 
     A file is that file, whatever lies beside it. Raises EngineError as `resolve`.
     """
-    dataset = resolve(ref, (), data)
+    dataset = resolve(ref, (), data, objective)
     if dataset.eval_path is None or os.path.abspath(os.path.expanduser(ref)) == str(dataset.path):
         return dataset
-    held_out = _describe(dataset.eval_path, data or Data())
+    held_out = _describe(dataset.eval_path, data or Data(), objective)
     return replace(held_out, ref=ref if ref.startswith(_BUNDLED) else held_out.ref, eval_path=None)
 
 
 def preview(
-    dataset: DataSet, count: int, data: Data | None = None, *, raw: RawReader = read_raw
+    dataset: DataSet,
+    count: int,
+    data: Data | None = None,
+    *,
+    objective: str = "sft",
+    raw: RawReader = read_raw,
 ) -> Rows:
     """The first `count` rows of the training file, good and bad alike. Raises EngineError."""
-    return rows.preview(dataset.path, count, data, raw=raw)
+    return rows.preview(dataset.path, count, data, objective=objective, raw=raw)
 
 
 def _list_folders(folders: Sequence[Path], seen: set[str]) -> Iterator[DataSet]:
@@ -138,18 +146,18 @@ def _list_folders(folders: Sequence[Path], seen: set[str]) -> Iterator[DataSet]:
 def _list_one(path: Path, ref: str) -> DataSet:
     """A data set, or its name with the reason why it cannot be learned from."""
     try:
-        return resolve(ref) if ref.startswith(_BUNDLED) else _describe(path, Data())
+        return resolve(ref) if ref.startswith(_BUNDLED) else _describe(path, Data(), "sft")
     except EngineError as error:
         name = ref.removeprefix(_BUNDLED) if ref.startswith(_BUNDLED) else name_of(path)
         name = hf_datasets.name_cached(path) if hf_datasets.is_cached(path) else name
         return DataSet(ref, name, path, None, None, None, str(path.parent), error.title)
 
 
-def _describe(path: Path, data: Data) -> DataSet:
+def _describe(path: Path, data: Data, objective: str) -> DataSet:
     """Raises EngineError where the file cannot be learned from."""
     known = hf_datasets.describe(path)
     if known is not None:
-        return _describe_saved(known, data)
+        return _describe_saved(known, data, objective)
     parts = list_parts(path)
     size, changed = 0, 0
     for part in parts:
@@ -163,20 +171,21 @@ def _describe(path: Path, data: Data) -> DataSet:
     eval_path = find_eval(path, list_files(path.parent)) if is_train(path) else None
     dataset = DataSet(str(path), name_of(path), path, eval_path, None, None, where, None)
     if holds_columns(path):
-        make_mapping(data)
+        make_mapping(data, objective)
         return dataset
     key = _key(add_columns(path, data))
-    schema, count, estimated = _look(path, changed, size, key)
+    schema, count, estimated = _look(path, changed, size, key, objective)
     return replace(dataset, schema=schema, rows=count, estimated=estimated)
 
 
-def _describe_saved(known: hf_datasets.Splits, data: Data) -> DataSet:
+def _describe_saved(known: hf_datasets.Splits, data: Data, objective: str) -> DataSet:
     columns = hf_datasets.list_columns(known.info)
-    mapping, schema = make_mapping(data), None
+    mapping, schema = make_mapping(data, objective), None
     if columns:
-        schema = mapping.recognise(dict.fromkeys(columns))
+        names = dict.fromkeys(columns, "")
+        schema = mapping.recognise(names)
         if schema is None:
-            raise refuse(known.name, str(known.path), mapping, [dict.fromkeys(columns)])
+            raise refuse(known.name, str(known.path), mapping, [names])
     size = sum(part.stat().st_size for part in list_parts(known.path))
     return DataSet(
         str(known.path),
@@ -204,7 +213,7 @@ def _key(data: Data) -> _Key:
 
 
 @lru_cache(maxsize=2048)
-def _look(path: Path, changed: int, size: int, key: _Key) -> tuple[str, int, bool]:
+def _look(path: Path, changed: int, size: int, key: _Key, objective: str) -> tuple[str, int, bool]:
     """Schema, number of rows, and whether that is an estimate. Raises EngineError."""
     schema, columns, separator, group, answers, prompt, length = key
     data = Data(
@@ -216,7 +225,7 @@ def _look(path: Path, changed: int, size: int, key: _Key) -> tuple[str, int, boo
         label_prompt=prompt,
         max_length=length,
     )
-    schema_name = rows.find_schema(path, data)
+    schema_name = rows.find_schema(path, data, objective=objective)
     count, before, file, reached = 0, 0, "", 0
     for raw in read_raw(path, data):
         if raw.file != file:

@@ -24,6 +24,11 @@ _FIELDS = {
     "messages": "messages",
     "chosen": "chosen",
     "rejected": "rejected",
+    "history": "history",
+    "kto_tag": "label",
+    "images": "images",
+    "videos": "videos",
+    "audios": "audios",
 }
 """LLaMA-Factory's names to those of the schemas."""
 
@@ -65,8 +70,10 @@ def _names(entry: Mapping[str, object], path: Path) -> bool:
 
 
 def _read_columns(entry: Mapping[str, object]) -> dict[str, str]:
-    """Field of a schema to column; what is called as the field is, is found without."""
+    """Field of a schema to column; what is called as the field is, is found without, but for a
+    label, which may be a class where nobody says what it is.
+    """
     columns = entry.get("columns")
     pairs = columns.items() if isinstance(columns, Mapping) else ()
     named = {_FIELDS[key]: name for key, name in pairs if key in _FIELDS and isinstance(name, str)}
-    return {field: name for field, name in named.items() if field != name}
+    return {field: name for field, name in named.items() if field != name or field == "label"}

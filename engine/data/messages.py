@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 
 from engine.chat import Message
+from engine.data.schemas import is_turn
 from engine.data.turns import read_turn
 from engine.data.values import BadRow, Row, check_text, is_missing, say, write_value
 
@@ -32,12 +33,17 @@ def read_system(row: Row) -> tuple[Message, ...]:
 
 
 def are_turns(value: object) -> bool:
-    """Whether a value is a list, or the columns of one, as `datasets` stores a list of objects."""
-    if isinstance(value, Mapping):
-        columns = list(value.values())
-        lists = all(isinstance(column, list) for column in columns)
-        return bool(columns) and lists and len({len(column) for column in columns}) == 1
-    return isinstance(value, list)
+    """Whether a value is a list, or the columns of one, as `datasets` stores a list of objects, or
+    one turn alone."""
+    return isinstance(value, list) or is_turn(value) or _are_columns(value)
+
+
+def _are_columns(value: object) -> bool:
+    if not isinstance(value, Mapping):
+        return False
+    columns = list(value.values())
+    lists = all(isinstance(column, list) for column in columns)
+    return bool(columns) and lists and len({len(column) for column in columns}) == 1
 
 
 def read_conversation(row: Row, field: str) -> tuple[Message, ...]:
@@ -70,19 +76,38 @@ def read_turns(turns: object, field: str) -> tuple[Message, ...]:
 
     Raises BadRow for any other.
     """
-    if isinstance(turns, Mapping) and are_turns(turns):
-        turns = [
-            dict(zip(turns, cells, strict=True)) for cells in zip(*turns.values(), strict=True)
-        ]
-    if isinstance(turns, str):
-        turns = _read_json(turns, field)
-    if not isinstance(turns, list):
-        raise BadRow(f"{field!r} must be a list of messages, not {say(turns)}")
-    read = [read_turn(turn, f"{field}[{index}]") for index, turn in enumerate(turns)]
+    listed = list_turns(turns, field)
+    read = [read_turn(turn, f"{field}[{index}]") for index, turn in enumerate(listed)]
     messages = tuple(message for message in read if message is not None)
     if not messages:
         raise BadRow(f"{field!r} is an empty list")
     return messages
+
+
+def list_turns(turns: object, field: str) -> list[object]:
+    """The turns of such a value as they stand, read by nobody yet. Raises BadRow."""
+    if isinstance(turns, str):
+        turns = _read_json(turns, field)
+    if is_turn(turns):
+        return [turns]
+    if isinstance(turns, Mapping) and _are_columns(turns):
+        return [dict(zip(turns, cells, strict=True)) for cells in zip(*turns.values(), strict=True)]
+    if not isinstance(turns, list):
+        raise BadRow(f"{field!r} must be a list of messages, not {say(turns)}")
+    return turns
+
+
+def find_turns(value: object, field: str, *, as_json: bool) -> list[Row]:
+    """The turns of a value as they stand; none where it is nothing of the kind.
+
+    `as_json` where a text, too, can be nothing else than turns.
+    """
+    if isinstance(value, str) and not as_json:
+        return []
+    try:
+        return [turn for turn in list_turns(value, field) if isinstance(turn, Mapping)]
+    except BadRow:
+        return []
 
 
 def is_transcript(text: str) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from engine.chat import Message, Tools
+from engine.data.history import put_history
 from engine.data.labels import parse_label
 from engine.data.messages import (
     are_turns,
@@ -17,7 +18,7 @@ from engine.data.messages import (
     read_turns,
 )
 from engine.data.preferences import converse, parse_pair
-from engine.data.schemas import ANSWERS, FieldSchema
+from engine.data.schemas import WITH_HISTORY, FieldSchema
 from engine.data.tool_fields import read_tools
 from engine.data.values import BadRow, Row, is_missing, say
 from engine.recipes.settings import Data
@@ -44,7 +45,7 @@ def parse_row(
     if not isinstance(row, Mapping):
         raise BadRow(f"a row must be an object, not {say(row)}")
     missing = [field for field in schema.fields if is_missing(row.get(field))]
-    if missing:
+    if missing and not (schema.kind == "pair" and schema.answers[0] not in missing):
         raise BadRow(f"missing field {' and '.join(repr(field) for field in missing)}")
     if schema.kind == "text":
         return [ParsedRow(text=read_text(row, schema.fields[0]))]
@@ -80,25 +81,31 @@ def _check(messages: tuple[Message, ...]) -> tuple[Message, ...]:
 
 def _parse_answers(row: Row, schema: FieldSchema, answers: str) -> list[ParsedRow]:
     """The better answer beside the worse, or the worse one alone, or each for itself."""
-    better = next(field for field in schema.fields if field in ANSWERS)
+    better, worse = schema.answers
     prompt = "" if schema.fields[0] == better else schema.fields[0]
     if answers == "chosen":
         chosen, rejected = parse_pair(row, prompt, better)
         return [ParsedRow(_check(chosen), rejected)]
-    worse = ANSWERS[better]
     if is_missing(row.get(worse)):
         raise BadRow(f"missing field {worse!r}")
     learned = [worse] if answers == "rejected" else [better, worse]
-    return [ParsedRow(_check(converse(row, prompt, answer))) for answer in learned]
+    return [ParsedRow(_check(converse(row, prompt, better, answer))) for answer in learned]
 
 
 def _parse_answer(row: Row, schema: FieldSchema) -> tuple[Message, ...]:
-    """A prompt and an answer, each a text or a list of turns; the answer's may begin with it."""
+    """A prompt and an answer, each a text or turns, after earlier turns; the answer's turns may
+    begin with the prompt's.
+    """
     prompt, answer = schema.fields
     if not are_turns(row[answer]):
-        return (*read_prompt(row, prompt), Message("assistant", read_text(row, answer)))
-    turns = read_turns(row[answer], answer)
-    return turns if turns[0].role != "assistant" else (*read_prompt(row, prompt), *turns)
+        messages = (*read_prompt(row, prompt), Message("assistant", read_text(row, answer)))
+    else:
+        turns = read_turns(row[answer], answer)
+        is_whole = turns[0].role != "assistant"
+        messages = (
+            read_conversation(row, answer) if is_whole else (*read_prompt(row, prompt), *turns)
+        )
+    return put_history(row, messages) if prompt in WITH_HISTORY else messages
 
 
 def _parse_turns(row: Row, schema: FieldSchema) -> tuple[Message, ...]:

@@ -6,25 +6,30 @@ A row goes one way, and each step knows only what is left of it here:
     bytes        formats → delimited, json_array → json_lines, plain_text; Parquet, Arrow: a worker
     raw row      RawRow, a value or a fault
     schema       columns → schemas: the fields under the schema's names
-    parsed row   parse → labels, preferences → messages
-    example      rows: with its source and its group
+    left out     unpaired: labelled false; media: more than text
+    parsed row   parse → labels, preferences → history → messages
+    example      rows: with its source and its group; unread: what nobody asked of it
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 
 from engine.chat import Message, Tools
 from engine.data import labels as label_names
-from engine.data.columns import ColumnMapping, find, make_mapping, refuse
+from engine.data.columns import ColumnMapping, find, make_mapping, recognise, refuse
 from engine.data.formats import read_raw
 from engine.data.llama_factory import add_columns
+from engine.data.media import check_media
+from engine.data.messages import find_turns
 from engine.data.parse import parse_row
 from engine.data.raw_row import RawReader, RawRow, show
-from engine.data.schemas import LABEL, FieldSchema, recognise
-from engine.data.values import BadRow, is_missing
+from engine.data.schemas import CONVERSATIONS, LABEL, FieldSchema
+from engine.data.unpaired import LABELLED_FALSE, LabelReader
+from engine.data.unread import UnreadFields
+from engine.data.values import BadRow, Row, is_missing
 from engine.errors import EngineError
 from engine.recipes.settings import Data
 
@@ -92,6 +97,8 @@ class OpenFile:
     labels: tuple[str, ...]
     rows: Iterator[tuple[Example, ...] | Reject]
     """Row by row; two examples of one row where both answers of a pair are learned."""
+    unread: UnreadFields = field(default_factory=UnreadFields)
+    """What nobody reads of the rows that were read so far, and are examples."""
 
 
 def read(
@@ -100,17 +107,19 @@ def read(
     *,
     limit: int = 0,
     labels: Sequence[str] | None = None,
+    objective: str = "sft",
     raw: RawReader = read_raw,
 ) -> Rows:
     """All rows, or those up to the `limit`-th good one, with the rejects met on the way.
 
     `data` says how to read them; its own limit, shuffle and split are for whoever draws rows.
-    `labels` are given where another file's count: eval rows are asked as training rows are. Raises
-    EngineError for a file that is empty, of no known format or schema, or all bad rows.
+    `labels` are given where another file's count: eval rows are asked as training rows are. The
+    `objective` is the recipe's: for `dpo` pairs are looked for. Raises EngineError for a file that
+    is empty, of no known format or schema, or all bad rows.
     """
     examples: list[Example] = []
     rejects: list[Reject] = []
-    opened = open_rows(path, data, labels=labels, raw=raw)
+    opened = open_rows(path, data, labels=labels, objective=objective, raw=raw)
     good = 0
     for row in opened.rows:
         if isinstance(row, Reject):
@@ -125,18 +134,27 @@ def read(
     return Rows(examples, rejects, opened.schema, opened.labels)
 
 
-def preview(path: Path, count: int, data: Data | None = None, *, raw: RawReader = read_raw) -> Rows:
+def preview(
+    path: Path,
+    count: int,
+    data: Data | None = None,
+    *,
+    objective: str = "sft",
+    raw: RawReader = read_raw,
+) -> Rows:
     """The first `count` rows, good and bad alike. Raises as `read`, but not for bad rows."""
-    opened = open_rows(path, data, raw=raw)
+    opened = open_rows(path, data, objective=objective, raw=raw)
     first = list(islice(opened.rows, count))
     examples = [one for row in first if not isinstance(row, Reject) for one in row]
     rejects = [row for row in first if isinstance(row, Reject)]
     return Rows(examples, rejects, opened.schema, opened.labels)
 
 
-def find_schema(path: Path, data: Data | None = None, *, raw: RawReader = read_raw) -> str:
+def find_schema(
+    path: Path, data: Data | None = None, *, objective: str = "sft", raw: RawReader = read_raw
+) -> str:
     """The file's schema. Raises EngineError as `read`; also where the first 1,000 rows are bad."""
-    opened = open_rows(path, data, labels=(), raw=raw)
+    opened = open_rows(path, data, labels=(), objective=objective, raw=raw)
     bad: list[Reject] = []
     for row in islice(opened.rows, _LOOK_AHEAD):
         if not isinstance(row, Reject):
@@ -158,6 +176,7 @@ def open_rows(
     data: Data | None = None,
     *,
     labels: Sequence[str] | None = None,
+    objective: str = "sft",
     raw: RawReader = read_raw,
 ) -> OpenFile:
     """Find the schema by the first rows. Texts with labels are read twice: all labels come first.
@@ -165,7 +184,7 @@ def open_rows(
     Raises EngineError for what the recipe says wrong of the file, and as `read`.
     """
     data = add_columns(path, data or Data())
-    mapping = make_mapping(data)
+    mapping = make_mapping(data, objective)
     label_names.check_prompt(data.label_prompt)
     rows = raw(path, data)
     held: list[RawRow] = []
@@ -179,39 +198,84 @@ def open_rows(
             break
     if schema is None:
         raise _refuse(path, mapping, held)
+
+    def read_again() -> Iterator[object]:
+        return (mapping.rename(row.value, schema) for row in raw(path, data))
+
     if labels is None:
-        labels = _collect(path, data, mapping, schema, raw)
-    parsed = _parse(path, mapping, schema, data, labels, chain(held, rows))
-    return OpenFile(path, schema.name, tuple(labels), parsed)
+        labels = _collect(path, data, schema, read_again)
+    checks = _Checks(mapping, schema, LabelReader(schema, "label" in mapping.columns, read_again))
+    parsed = _parse(path, checks, data, labels, chain(held, rows))
+    return OpenFile(path, schema.name, tuple(labels), parsed, checks.unread)
 
 
 def _collect(
-    path: Path, data: Data, mapping: ColumnMapping, schema: FieldSchema, raw: RawReader
+    path: Path, data: Data, schema: FieldSchema, read_again: Callable[[], Iterator[object]]
 ) -> tuple[str, ...]:
     if schema.name != LABEL or not label_names.wants_labels(data.label_prompt):
         return ()
-    values = (mapping.rename(row.value) for row in raw(path, data))
-    return label_names.collect(values, schema.fields[1], str(path))
+    return label_names.collect(read_again(), schema.fields[1], str(path))
+
+
+@dataclass(frozen=True, slots=True)
+class _CheckedRow:
+    """A row whose text can be read."""
+
+    fields: Mapping[str, str]
+    """Those that are read, with their columns."""
+    turns: Mapping[str, list[Row]]
+    """The turns that these hold, as they stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Checks:
+    """What is asked of a row before its text is read, and what of it is not read."""
+
+    mapping: ColumnMapping
+    schema: FieldSchema
+    labels: LabelReader
+    unread: UnreadFields = field(default_factory=UnreadFields)
+
+    def check(self, row: object, renamed: object) -> _CheckedRow | None:
+        """A row as the file has it, and `renamed` as its schema does; None where it is no row, or
+        a sample of our own, where all else is about the answer. Raises BadRow.
+        """
+        if not isinstance(row, Mapping) or not isinstance(renamed, Mapping):
+            return None
+        good = self.labels.read(renamed)
+        if good is False:
+            raise BadRow(LABELLED_FALSE)
+        if self.schema.kind == "sample":
+            return None
+        fields = self.mapping.list_read(self.schema, row)
+        if good is None and "label" in self.schema.more:
+            fields.pop("label", None)
+        turns = {
+            name: find_turns(renamed.get(name), name, as_json=name in CONVERSATIONS)
+            for name in fields
+        }
+        check_media(renamed, fields, turns)
+        return _CheckedRow(fields, turns)
 
 
 def _parse(
-    path: Path,
-    mapping: ColumnMapping,
-    schema: FieldSchema,
-    data: Data,
-    labels: Sequence[str],
-    rows: Iterator[RawRow],
+    path: Path, checks: _Checks, data: Data, labels: Sequence[str], rows: Iterator[RawRow]
 ) -> Iterator[tuple[Example, ...] | Reject]:
+    mapping = checks.mapping
     for row in rows:
         file = row.file or str(path)
         if row.fault is not None:
             yield Reject(file, row.line, row.fault, row.text)
             continue
+        renamed = mapping.rename(row.value, checks.schema)
         try:
-            parsed_rows = parse_row(mapping.rename(row.value), schema, data, labels)
+            checked = checks.check(row.value, renamed)
+            parsed_rows = parse_row(renamed, checks.schema, data, labels)
         except BadRow as error:
             yield Reject(file, row.line, str(error), show(_write(row.value)))
             continue
+        if checked is not None and isinstance(row.value, Mapping):
+            checks.unread.add(row.value, checked.fields.values(), checked.turns, mapping.group)
         source, group = f"{file}:{row.line}", _group_of(row.value, mapping.group)
         yield tuple(
             Example(parsed.messages, source, parsed.rejected, parsed.text, group, parsed.tools)
@@ -247,7 +311,13 @@ def _refuse(path: Path, mapping: ColumnMapping, held: list[RawRow]) -> EngineErr
 
 
 def refuse_all(path: Path, which: str, bad: Sequence[Reject]) -> EngineError:
-    """How many rows are bad, and the first three reasons."""
+    """How many rows are bad, and the first three reasons; where all are labelled false, so."""
+    if bad and all(one.reason == LABELLED_FALSE for one in bad):
+        return EngineError(
+            f"{which} {len(bad):,} rows of {path.name} are labelled false",
+            str(path),
+            "Such rows are not trained on; without the column 'label' they are.",
+        )
     reasons = "\n".join(f"line {one.line}: {one.reason}" for one in bad[:3])
     return EngineError(
         f"{which} {len(bad):,} rows of {path.name} are invalid", f"{path}\n{reasons}"

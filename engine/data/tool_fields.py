@@ -8,10 +8,8 @@ import json
 from collections.abc import Iterator, Mapping
 
 from engine.chat import ToolCall, Tools
+from engine.data.schemas import TOOL_COLUMNS
 from engine.data.values import BadRow, Row, check_text, drop_nulls, is_missing, say, write_json
-
-TOOL_COLUMNS = ("tools", "functions")
-"""`functions` is OpenAI's older name."""
 
 
 def read_tools(row: Row) -> Tools:

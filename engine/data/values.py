@@ -24,6 +24,18 @@ def is_missing(value: object) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
+def is_blank(value: object) -> bool:
+    """Whether a value says nothing: null, blank, empty, or made of nothing else. 0 and false do."""
+    pending = [value]
+    while pending:
+        inner = pending.pop()
+        if isinstance(inner, Mapping | list):
+            pending += inner.values() if isinstance(inner, Mapping) else inner
+        elif not is_missing(inner) and not (isinstance(inner, str) and not inner.strip()):
+            return False
+    return True
+
+
 def write_value(value: object) -> object:
     """A whole number or a boolean as text; any other value as it is.
 
@@ -51,9 +63,11 @@ def drop_nulls(value: object) -> object:
 
     Tables of objects (Parquet, `datasets`) give each object the keys of all the others, as null.
     """
-    if isinstance(value, Mapping):
-        return {key: drop_nulls(inner) for key, inner in value.items() if not is_missing(inner)}
-    return [drop_nulls(inner) for inner in value] if isinstance(value, list) else value
+    cleaned: object = json.loads(
+        json.dumps(value, default=str),
+        object_pairs_hook=lambda pairs: {key: one for key, one in pairs if not is_missing(one)},
+    )
+    return cleaned
 
 
 def check_text(text: str, where: str) -> None:

@@ -35,7 +35,8 @@ def estimate_tokens(recipe: TrainRecipe, runs: Sequence[Path]) -> int | None:
     from engine.data.shards import list_parts
 
     try:
-        dataset = dataset_list.resolve(recipe.data.train, runs, recipe.data)
+        objective = recipe.training.objective
+        dataset = dataset_list.resolve(recipe.data.train, runs, recipe.data, objective)
     except EngineError:
         return None
     if not dataset.path.is_file():

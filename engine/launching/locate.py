@@ -38,8 +38,9 @@ def locate(original: TrainRecipe, root: Path) -> Located:
     runs = [job.path for job in store.jobs()]
     checkpoint = checkpoint_list.resolve(original.model.checkpoint, runs)
     data, replay = original.data, original.replay
-    train = dataset_list.resolve(_whole(data.train, store), runs, data)
-    held_out = dataset_list.resolve_eval(data.eval, data) if data.eval else None
+    objective = original.training.objective
+    train = dataset_list.resolve(_whole(data.train, store), runs, data, objective)
+    held_out = dataset_list.resolve_eval(data.eval, data, objective) if data.eval else None
     other = dataset_list.resolve(_whole(replay.data, store), runs) if replay.data else None
     parents = [checkpoint.ref]
     parents += [one.ref for one in (train, other) if one and one.ref.startswith(RUN)]

@@ -62,6 +62,38 @@ def test_a_report_on_paper(
     assert re.search(r"row 2  train.jsonl:1  \d+ tokens, \d+ trained, replayed", out)
 
 
+def test_what_stands_beside_the_text_is_said(
+    base: str, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    turns = [{"from": who, "value": f"{who} {EVIL}", "mood": "x"} for who in ("gpt", "human")]
+    talk = [{"conversations": [*turns, {"from": "gpt", "value": "a"}], "label": good, EVIL: 1}
+            for good in (True, False, None)]  # fmt: skip
+    path.write_text("".join(json.dumps(row) + "\n" for row in talk))
+    assert finetop(root, str(path), "--checkpoint", base) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "3 rows: 2 usable, 0 rejected" in out
+    assert "1 rows labelled false are not trained on, e.g. rows.jsonl:2" in out
+    assert "2 rows open with an answer to nothing, e.g. rows.jsonl:1: it is not trained on" in out
+    assert "unread columns: ␛]0;owned␇[/red] �abc (2 rows)" in out
+    assert "unread keys of messages: mood (2 rows)" in out
+
+
+def test_a_recipe_for_dpo_is_inspected_as_pairs(
+    base: str, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    row = {"instruction": "q", "output": "a", "chosen": "joy", "rejected": "anger"}
+    path.write_text(json.dumps(row) + "\n" + json.dumps(row | {"rejected": None}) + "\n")
+    asked = (str(path), "--checkpoint", base, "--json")
+    assert finetop(root, *asked, "--set", "training.objective=dpo") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["data"]["schema"] == "instruction/chosen/rejected"
+    assert (report["kept"], report["rejects"][0]["reason"]) == (1, "no rejected answer")
+    assert finetop(root, *asked) == 0
+    assert json.loads(capsys.readouterr().out)["data"]["schema"] == "instruction/output"
+
+
 def test_json_and_recipes_and_errors_of_the_worker(
     base: str, rows: str, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import engine.data
 
-STEPS = ("rows", "parse", "labels", "preferences", "messages", "columns", "schemas", "formats",
-         "delimited", "dialects", "json_array", "json_lines", "plain_text", "raw_row")  # fmt: skip
+STEPS = ("rows", "unpaired", "media", "unread", "parse", "labels", "preferences", "history",
+         "messages", "values", "columns", "schemas", "formats", "delimited", "dialects",
+         "json_array", "json_lines", "plain_text", "raw_row")  # fmt: skip
 FOLDER = Path(engine.data.__file__).parent
 
 

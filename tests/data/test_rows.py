@@ -166,7 +166,7 @@ def test_each_fault_of_a_row_is_named(tmp_path: Path, row: object, reason: str) 
         ),
         (
             [{"role": "user", "content": [{"type": "image"}]}],
-            "messages[0]: contains parts that are not text",
+            "messages[0]: contains an image, and only text is trained on",
         ),
         ([{"role": "user", "content": 5.5}], "messages[0]: 'content' must be text, not a number"),
         ([{"role": "assistant", "content": ""}], "messages[0]: empty answer"),

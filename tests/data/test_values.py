@@ -65,7 +65,7 @@ def test_the_value_of_a_part_that_is_no_text_is_not_read(tmp_path: Path) -> None
     part = {"type": "image", "value": "aGVsbG8="}
     bad = {"messages": [{"role": "user", "content": [part]}, TURNS[1]]}
     (reject,) = read(write(tmp_path / "a.jsonl", {"messages": TURNS}, bad)).rejects
-    assert reject.reason == "messages[0]: contains parts that are not text"
+    assert reject.reason == "messages[0]: contains an image, and only text is trained on"
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.csv"])

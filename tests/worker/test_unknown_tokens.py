@@ -113,6 +113,12 @@ def test_pairs_whose_worse_answer_cannot_be_read(base: Path, tmp_path: Path) -> 
     job = train_here(make_recipe(base, path, *changes), tmp_path)
     (reject,) = rejects_of(job)
     assert (reject["line"], reject["reason"]) == (3, f"the rejected answer: {REASON}")
+    report = inspect(str(base), str(path), {"objective": "dpo"})
+    assert [one["reason"] for one in report["rejects"]] == [f"the rejected answer: {REASON}"]
+    assert (report["kept"], report["rejected"]) == (11, 1)
+    report = inspect(str(base), str(path))
+    assert report["unusable_pairs"] == {"rows": 1, "example": f"{path}:3"}
+    assert (report["kept"], report["rejected"]) == (12, 0)
 
 
 @pytest.mark.parametrize(

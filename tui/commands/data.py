@@ -70,6 +70,7 @@ def _inspect(options: argparse.Namespace) -> int:
         "sample": options.sample,
         "templates": options.templates,
         "seed": wanted.training.seed,
+        "objective": wanted.training.objective,
     }
     runs = str(open_store(options.runs).root)
     (done,) = asyncio.run(ask_companion(runs, ("inspect", request)))

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
+from engine.data.unread import describe_unread
 from engine.text import clean, one_line
 from tui.glyphs import Glyphs
 
@@ -60,12 +61,7 @@ class ReportStyle:
             field if field == column else f"{field} = {column}"
             for field, column in data["columns"].items()
         )
-        unused = (
-            f"; unused: {', '.join(name or repr(name) for name in data['unused'])}"
-            if data["unused"]
-            else ""
-        )
-        yield from self._fact("columns", columns + unused)
+        yield from self._fact("columns", columns)
         if data["labels"]:
             yield from self._fact("labels", ", ".join(data["labels"]))
         looked, total = data["looked_at"], data["rows"]
@@ -88,6 +84,25 @@ class ReportStyle:
             f"{sides['asked']:,} occur with another answer",
             _WARNING if sides["leaked"] else "",
         )
+        if left_out := report["labelled_false"]["rows"]:
+            where = _short(report["labelled_false"]["example"])
+            yield from self._fact(
+                "!", f"{left_out:,} rows labelled false are not trained on, e.g. {where}", _WARNING
+            )
+        if greetings := report["greetings"]["rows"]:
+            where = _short(report["greetings"]["example"])
+            yield from self._fact(
+                "!", f"{greetings:,} rows open with an answer to nothing, e.g. {where}: it is not "
+                "trained on", _WARNING,
+            )  # fmt: skip
+        if pairs := report["unusable_pairs"]["rows"]:
+            where = _short(report["unusable_pairs"]["example"])
+            yield from self._fact(
+                "!", f"{pairs:,} rows have a rejected answer that DPO could not use, e.g. {where}",
+                _WARNING,
+            )  # fmt: skip
+        for line in describe_unread(**report["unread"]):
+            yield from self._fact("!", line, _WARNING)
         if replay := report["replay"]:
             yield from self._fact(
                 "replay",

@@ -58,6 +58,7 @@ def _measure(wanted: TrainRecipe, store: Store) -> tuple[MeasuredRows | None, Co
         "replay": dataclasses.asdict(wanted.replay),
         "rows": 0,
         "seed": wanted.training.seed,
+        "objective": wanted.training.objective,
     }
     model = {
         "checkpoint": wanted.model.checkpoint,
@@ -79,7 +80,7 @@ def judge(
     """
     runs = [job.path for job in store.jobs()]
     checkpoint = checkpoint_list.resolve(wanted.model.checkpoint, runs)
-    dataset_list.resolve(wanted.data.train, runs, wanted.data)
+    dataset_list.resolve(wanted.data.train, runs, wanted.data, wanted.training.objective)
     return estimate_fit(wanted, checkpoint, store, measured=measured_rows, counted=number)
 
 

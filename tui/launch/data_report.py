@@ -39,12 +39,15 @@ class CompanionRequest(Protocol[AnswerT_co]):
 
 @dataclass(frozen=True, slots=True)
 class DataReportRequest:
-    """What is learned of this data, split by this seed, with that mixed in, by this checkpoint?"""
+    """What is learned of this data, split by this seed, with that mixed in, by this checkpoint,
+    for this objective?
+    """
 
     checkpoint: str
     data: Data
     seed: int
     replay: Replay = Replay()
+    objective: str = "sft"
 
     def send(self, companion: "Companion") -> "Stream":
         return companion.inspect(
@@ -53,6 +56,7 @@ class DataReportRequest:
             rows=ROWS,
             templates=True,
             seed=self.seed,
+            objective=self.objective,
             replay=dataclasses.asdict(self.replay),
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.data.unpaired import LABELLED_FALSE
 from engine.errors import EngineError
 from engine.text import clean, one_line
 from tui.formatting import NONE, error_lines, parameters, size
@@ -116,6 +117,9 @@ def rows_shown(rows: "Rows | EngineError | None") -> list[Line]:
     lines: list[Line] = []
     for reject in rows.rejects:
         where = f"{one_line(Path(reject.file).name)}:{reject.line}"
+        if reject.reason == LABELLED_FALSE:
+            lines.append([(f"not trained {where}: {LABELLED_FALSE}", "dim")])
+            continue
         lines.append([(f"invalid {where}: {one_line(reject.reason)}", "bad")])
     for example in rows.examples:
         lines.append([(one_line(example.source.rpartition("/")[2]), "dim")])

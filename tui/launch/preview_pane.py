@@ -154,7 +154,9 @@ class PreviewPane(Vertical):
         if recipe is not None and inputs.model is not None and inputs.dataset is not None:
             seed, replay = recipe.training.seed, recipe.replay if recipe.replay.data else Replay()
             checkpoint = recipe.model.checkpoint
-            self._report_client.ask(DataReportRequest(checkpoint, recipe.data, seed, replay))
+            self._report_client.ask(
+                DataReportRequest(checkpoint, recipe.data, seed, replay, recipe.training.objective)
+            )
             self._count_client.ask(CountRequest(checkpoint, recipe.method))
 
     def _report_received(self) -> None:

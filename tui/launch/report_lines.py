@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from engine.data.unread import describe_unread
 from engine.text import clean, one_line
 from tui.glyphs import Glyphs
 from tui.styled_text import Line, Piece
@@ -156,6 +157,10 @@ def oddities(report: Report) -> Iterator[str]:
     yield from map(one_line, report["notes"])
     for note in report["template"]["notes"]:
         yield one_line(note)
+    if report["labelled_false"]["rows"]:
+        yield f"{report['labelled_false']['rows']:,} rows labelled false: not trained on"
+    if report["greetings"]["rows"]:
+        yield f"{report['greetings']['rows']:,} rows open with an answer: it is not trained on"
     if bos["several"]["rows"]:
         yield f"{bos['several']['rows']:,} rows start with two {one_line(bos['token'])}"
     if bos["wanted"] and bos["none"]["rows"]:
@@ -166,6 +171,7 @@ def oddities(report: Report) -> Iterator[str]:
         yield f"the text of {report['marks']['rows']:,} rows contains special tokens"
     if report["seams"]["rows"]:
         yield f"{report['seams']['rows']:,} rows have a token that spans prompt and answer"
+    yield from describe_unread(**report["unread"])
 
 
 def facts(report: Report) -> list[str]:

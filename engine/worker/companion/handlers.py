@@ -124,21 +124,22 @@ class Handlers:
         }
 
     def preview(self, request: Request, cancelled: Cancelled) -> Iterator[Event]:
-        """{"checkpoint", "data", "rows", "max_length"}: the first rows as training will see them.
+        """{"checkpoint", "data", "rows", "max_length", "objective"}: rows as training sees them.
 
-        `data` is a data set's name or the data table of a recipe. Each row is its tokens' text with
-        flags: learned, special; cut and refused rows say so.
+        The first ones. `data` is a data set's name or the data table of a recipe. Each row is its
+        tokens' text with flags: learned, special; cut and refused rows say so.
         """
         about = self._data(request)
         data, tokenizer = about.data, about.tokenizer
         template = choose_template(tokenizer, data.template, data.system)
-        chosen = dataset_list.resolve(data.train, self._pool.runs(), data)
+        objective = request_fields.parse_text(request, "objective", Training().objective)
+        chosen = dataset_list.resolve(data.train, self._pool.runs(), data, objective)
         count = request_fields.parse_number(request, "rows", 5)
-        read = dataset_list.preview(chosen, count, data, raw=arrow.read_raw)
+        read = dataset_list.preview(chosen, count, data, objective=objective, raw=arrow.read_raw)
         encoded = [
             row
             for example in read.examples
-            for row in encode_rows(example, tokenizer, template, data, about.embeddings)
+            for row in encode_rows(example, tokenizer, template, data, about.embeddings, objective)
         ]
         yield {
             "event": "done",
@@ -151,9 +152,10 @@ class Handlers:
         }
 
     def inspect(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:
-        """{"checkpoint", "data", "replay", "rows", "sample", "templates", "seed"}: what is learned.
+        """{"checkpoint", "data", "replay", "rows", "sample", "templates", "seed", "objective"}.
 
-        `rows` of them are shown, `sample` are looked at. Cancelled, `report` is null.
+        What is learned: `rows` of them are shown, `sample` are looked at. Cancelled, `report` is
+        null.
         """
         about = self._data(request)
         data, tokenizer = about.data, about.tokenizer
@@ -166,6 +168,7 @@ class Handlers:
             runs=tuple(self._pool.runs()),
             replay=read_replay(request.get("replay")),
             embeddings=about.embeddings,
+            objective=request_fields.parse_text(request, "objective", Training().objective),
             length_note=about.length_note,
         )
         template = choose_template(tokenizer, data.template, data.system)

@@ -1,7 +1,9 @@
 """What became of the rows of a recipe, in numbers and in sentences for the log."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from engine.data.unread import UnreadFields, describe_unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,10 @@ class Counts:
     """The training rows that they became; `rejected`, `cut` and `too_long` count each of them."""
     greetings: int = 0
     """Rows that open with an answer, which is not trained on."""
+    labelled_false: int = 0
+    """Rows that are left out because a label says that their answer is a bad one."""
+    unread: UnreadFields = field(default_factory=UnreadFields)
+    """What rows say and nobody reads."""
 
 
 def describe(counts: Counts, trained: int, max_length: int) -> Iterator[str]:
@@ -47,6 +53,8 @@ def describe(counts: Counts, trained: int, max_length: int) -> Iterator[str]:
             f"{counts.divided:,} conversations are {counts.divided_rows:,} training rows: the chat "
             "template changes earlier turns, so each answer is trained in its own context"
         )
+    if counts.labelled_false:
+        yield f"{counts.labelled_false:,} rows labelled false: they are not trained on"
     if counts.cut:
         yield f"{counts.cut:,} rows truncated at {max_length:,} tokens"
     if counts.greetings:
@@ -68,3 +76,5 @@ def describe(counts: Counts, trained: int, max_length: int) -> Iterator[str]:
         )
         share = counts.replayed / trained
         yield f"{counts.replayed:,} of {trained:,} rows are replay{again}: {share:.1%}"
+    unread = counts.unread
+    yield from describe_unread(unread.columns, unread.keys, unread.further)

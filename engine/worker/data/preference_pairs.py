@@ -19,6 +19,7 @@ from engine import atomic
 from engine.errors import EngineError
 from engine.recipes.recipe import TrainRecipe
 from engine.worker.data.encode import IGNORE_INDEX, Encoded, collate
+from engine.worker.data.pair_rows import answer_start
 from engine.worker.data.prepare import EncodedPair
 
 FILE = "reference.npy"
@@ -63,7 +64,9 @@ def collate_pairs(batch: Sequence[ScoredPair], pad_id: int = 0) -> dict[str, Ten
     """
     rows = [one.pair.chosen for one in batch] + [one.pair.rejected for one in batch]
     made = collate(rows, pad_id)
-    starts = torch.tensor([answer_start(one.pair) for one in batch] * 2).unsqueeze(1)
+    starts = torch.tensor(
+        [answer_start(one.pair.chosen, one.pair.rejected) for one in batch] * 2
+    ).unsqueeze(1)
     places = torch.arange(made["input_ids"].shape[1])
     answers = (made.pop("labels") != IGNORE_INDEX) & (places >= starts)
     return {
@@ -72,19 +75,6 @@ def collate_pairs(batch: Sequence[ScoredPair], pad_id: int = 0) -> dict[str, Ten
         "ref_chosen_logps": torch.tensor([one.chosen for one in batch]),
         "ref_rejected_logps": torch.tensor([one.rejected for one in batch]),
     }
-
-
-def answer_start(pair: EncodedPair) -> int:
-    """Where the answer begins in which the two rows first differ; earlier turns are a prompt."""
-    one, other = pair.chosen, pair.rejected
-    both = min(len(one.input_ids), len(other.input_ids))
-    fork = next((at for at in range(both) if one.input_ids[at] != other.input_ids[at]), both)
-    begins = [
-        at
-        for at, label in enumerate(one.labels[: fork + 1])
-        if label != IGNORE_INDEX and (at == 0 or one.labels[at - 1] == IGNORE_INDEX)
-    ]
-    return begins[-1] if begins else fork
 
 
 def compare_with_reference(

@@ -10,6 +10,8 @@ from typing import Any
 
 from engine.data import dataset_list
 from engine.data.rows import Example, Reject
+from engine.data.unpaired import LABELLED_FALSE
+from engine.data.unread import UnreadFields
 from engine.errors import EngineError
 from engine.recipes.settings import Data, Replay
 from engine.worker.data import replay as replaying
@@ -17,6 +19,7 @@ from engine.worker.data.counts import Counts
 from engine.worker.data.deduplicate import compare
 from engine.worker.data.encode import Encoded, Template, encode, suggest_remedy
 from engine.worker.data.loss_spans import opens_with_answer
+from engine.worker.data.pair_rows import answer_start, mask_before, pair_rows
 from engine.worker.data.split import (
     RowExamples,
     SampledRows,
@@ -36,6 +39,11 @@ class EncodedPair:
     example: Example | None = None
     """What they were encoded from."""
 
+    @property
+    def target_tokens(self) -> int:
+        """Tokens of the better answer that are compared."""
+        return mask_before(self.chosen, answer_start(self.chosen, self.rejected)).target_tokens
+
 
 @dataclass(frozen=True, slots=True)
 class PreparedDataset:
@@ -51,6 +59,11 @@ class PreparedDataset:
     eval_pairs: list[EncodedPair] = field(default_factory=list)
     eval_examples: list[Example | None] = field(default_factory=list)
     """As `eval`, row by row: what was encoded. Several rows may be of one example."""
+
+    @property
+    def target_tokens(self) -> int:
+        """Tokens that the loss counts in an epoch; of pairs, those of the better answers."""
+        return sum(row.target_tokens for row in self.pairs or self.train)
 
     @property
     def cut(self) -> int:
@@ -78,7 +91,7 @@ def prepare(
     replay = replay or Replay()
     if objective == "dpo":
         data = _check_dpo(data, replay)
-    train, held_out, files = _load_splits(data, seed, runs)
+    train, held_out, files = _load_splits(data, seed, runs, objective)
     if objective == "dpo":
         _check_pairs(data, train)
     grouped = sum(len(file.rows) for file in files) - len(train) - len(held_out)
@@ -97,9 +110,10 @@ def prepare(
     rejects = sorted([*bad, *encoder.refused], key=lambda one: (one.file, one.line))
     if not train_pairs:
         raise _refuse_all(rejects)
+    labelled_false = sum(reject.reason == LABELLED_FALSE for reject in bad)
     counts = Counts(
         read=sum(file.read for file in files),
-        rejected=len(rejects) - encoder.too_long,
+        rejected=len(rejects) - encoder.too_long - labelled_false,
         cut=sum(one.chosen.cut > 0 or one.rejected.cut > 0 for one in (*train_pairs, *eval_pairs)),
         too_long=encoder.too_long,
         duplicates=overlap.duplicates,
@@ -112,6 +126,8 @@ def prepare(
         divided=encoder.divided,
         divided_rows=encoder.divided_rows,
         greetings=_count_greetings((*train_pairs, *eval_pairs)),
+        labelled_false=labelled_false,
+        unread=_merge(file.unread for file in files),
     )
     return PreparedDataset(
         [one.chosen for one in train_pairs],
@@ -136,18 +152,27 @@ def _count_greetings(pairs: Iterable[EncodedPair]) -> int:
     )
 
 
+def _merge(counted: Iterable[UnreadFields]) -> UnreadFields:
+    merged = UnreadFields()
+    for unread in counted:
+        merged.merge(unread)
+    return merged
+
+
 def _load_splits(
-    data: Data, seed: int, runs: Sequence[Path]
+    data: Data, seed: int, runs: Sequence[Path], objective: str
 ) -> tuple[list[RowExamples], list[RowExamples], list[SampledRows]]:
     """Rows to train on, rows held out, and the one or two files that they are sampled from."""
-    chosen = dataset_list.resolve(data.train, runs, data)
-    file = sample_rows(chosen.path, data, seed)
-    eval_path = dataset_list.resolve_eval(data.eval, data).path if data.eval else chosen.eval_path
+    chosen = dataset_list.resolve(data.train, runs, data, objective)
+    file = sample_rows(chosen.path, data, seed, objective=objective)
+    eval_path = chosen.eval_path
+    if data.eval:
+        eval_path = dataset_list.resolve_eval(data.eval, data, objective).path
     if eval_path is None:
         train, held_out = split(file.rows, data, seed)
         return train, held_out, [file]
     # Held-out texts are asked with the labels that training lists, be some of them absent.
-    other = sample_rows(eval_path, data, seed, file.labels or None)
+    other = sample_rows(eval_path, data, seed, file.labels or None, objective)
     return drop_overlapping_groups(file.rows, other.rows), other.rows, [file, other]
 
 
@@ -196,22 +221,10 @@ class _Encoder:
         return kept
 
     def _pair(self, rows: Sequence[Encoded], example: Example) -> list[tuple[Encoded, Encoded]]:
-        """The rows with those of the other conversation, but for those that both begin with."""
-        if not example.rejected:
-            return [(rows[-1], _unusable("no rejected answer"))]
-        others = [
-            one if one.kept else replace(one, reason=f"the rejected answer: {one.reason}")
-            for one in self._encode(replace(example, messages=example.rejected))
-        ]
-        absent = [_unusable("no rejected answer")] * (len(rows) - len(others))
-        pairs = zip(rows, [*absent, *others][-len(rows) :], strict=True)
-        same = "the two answers are identical"
-        ends = ((max(row.answers, default=-1) + 1, row, other) for row, other in pairs)
-        return [
-            (row, _unusable(same) if row.input_ids == other.input_ids else other)
-            for end, row, other in ends
-            if example.messages[:end] != example.rejected[:end] or row is rows[-1]
-        ]
+        others = (
+            self._encode(replace(example, messages=example.rejected)) if example.rejected else []
+        )
+        return [(rows[index], other) for index, other in pair_rows(rows, others, example)]
 
     def _refuse(self, example: Example, row: Encoded, part: str) -> None:
         file, _, line = example.source.rpartition(":")
@@ -223,10 +236,6 @@ class _Encoder:
         data = self._data
         rows = encode(example, self._tokenizer, self._template, data.max_length, data.too_long)
         return [check_row(row, self._tokenizer, self._embeddings) for row in rows]
-
-
-def _unusable(reason: str) -> Encoded:
-    return Encoded([], [], 0, kept=False, reason=reason)
 
 
 def _check_dpo(data: Data, replay: Replay) -> Data:

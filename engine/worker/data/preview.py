@@ -20,6 +20,7 @@ from engine.worker.data.encode import (
     encode_messages,
     fit,
 )
+from engine.worker.data.pair_rows import answer_start, mask_before, pair_rows
 from engine.worker.data.token_ids import check_row
 from engine.worker.tokenizers.detokenize import decode_ids, pieces_of
 
@@ -62,15 +63,20 @@ def encode_rows(
     template: Template,
     data: Data,
     embeddings: int | None = None,
+    objective: str = "sft",
 ) -> list[PreviewRow]:
     """The rows that training makes of this example under the recipe's data settings.
 
-    A row with a token that the model, with so many `embeddings`, does not know is not taken.
+    A row with a token that the model, with so many `embeddings`, does not know is not taken. Where
+    pairs are the `objective`, neither is one whose other answer cannot be used, and rows that both
+    conversations have are left out.
     """
     rows = encode(example, tokenizer, template, WHOLE)
-    others: list[Encoded] = []
-    if example.rejected:
-        others = encode_messages(
+    taken = [
+        check_row(fit(row, data.max_length, data.too_long), tokenizer, embeddings) for row in rows
+    ]
+    encoded = (
+        encode_messages(
             example.rejected,
             tokenizer,
             template,
@@ -78,18 +84,35 @@ def encode_rows(
             data.too_long,
             example.tools,
         )
+        if example.rejected
+        else []
+    )
+    others = [check_row(row, tokenizer, embeddings) for row in encoded]
+    if objective == "dpo":
+        pairs = pair_rows(taken, others, example)
+        return [
+            _compare(PreviewRow(example, rows[index], taken[index], other, part, len(pairs)))
+            for part, (index, other) in enumerate(pairs, 1)
+        ]
     # Answers are compared from the last one on, as training compares them.
-    other = {
-        part: check_row(row, tokenizer, embeddings)
-        for part, row in zip(range(len(rows), 0, -1), reversed(others), strict=False)
-    }
-    taken = [
-        check_row(fit(row, data.max_length, data.too_long), tokenizer, embeddings) for row in rows
-    ]
+    other = dict(zip(range(len(rows), 0, -1), reversed(others), strict=False))
     return [
         PreviewRow(example, row, taken[part - 1], other.get(part), part, len(rows))
         for part, row in enumerate(rows, 1)
     ]
+
+
+def _compare(row: PreviewRow) -> PreviewRow:
+    """A pair's row as DPO takes it: not at all where its other cannot be used."""
+    taken, other = row.taken, row.rejected
+    if other is None or not taken.kept:
+        return row
+    if not other.kept:
+        refused = replace(taken, kept=False, reason=other.reason, cut=other.cut)
+        return replace(row, taken=refused)
+    start = answer_start(taken, other)
+    whole, taken, other = (mask_before(one, start) for one in (row.whole, taken, other))
+    return replace(row, whole=whole, taken=taken, rejected=other)
 
 
 def show_row(row: PreviewRow, tokenizer: Any, *, replayed: bool = False) -> Shown:

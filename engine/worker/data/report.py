@@ -6,18 +6,19 @@ row: what is odd (a second BOS, marks in the text, answers without an end) is co
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from engine.data import rows
 from engine.data.rows import Example, Reject
+from engine.data.unpaired import LABELLED_FALSE
 from engine.recipes.settings import Data, Replay
 from engine.worker.data import lengths
 from engine.worker.data.chat_template import FORMS, SUFFIXES, leading_ids, own_template, prompt_ids
 from engine.worker.data.encode import IGNORE_INDEX, Encoded, Template, end_token_ids, suggest_remedy
-from engine.worker.data.loss_spans import drop_refused_greeting
+from engine.worker.data.loss_spans import drop_refused_greeting, opens_with_answer
 from engine.worker.data.preview import (
     MOST_TEXT,
     PreviewRow,
@@ -59,6 +60,8 @@ class ReportRequest:
     """What is mixed in."""
     embeddings: int | None = None
     """How many tokens the model knows."""
+    objective: str = "sft"
+    """As `training.objective`."""
     length_note: str = ""
     """What is said of rows that may be longer than its context."""
 
@@ -90,6 +93,10 @@ class Findings:
     """Rows with an answer that ends in no end token, though nothing was cut."""
     seams: Occurrences = field(default_factory=Occurrences)
     """Rows whose prompt, alone, becomes other tokens than before its answer."""
+    greetings: Occurrences = field(default_factory=Occurrences)
+    """Rows of the data that open with an answer, which is not trained on."""
+    unusable_pairs: Occurrences = field(default_factory=Occurrences)
+    """Rows that are trained on, and have a rejected answer that DPO could not use."""
     kept: int = 0
     cut: Occurrences = field(default_factory=Occurrences)
     """Rows that are shortened and kept."""
@@ -108,7 +115,9 @@ def inspect(
 
     Raises EngineError for data that cannot be read.
     """
-    survey = open_survey(request.data, request.runs)
+    if request.objective == "dpo":
+        request = replace(request, data=replace(request.data, answers="chosen"))
+    survey = open_survey(request.data, request.runs, request.objective)
     dataset = survey.dataset
     good_rows: list[tuple[Example, ...]] = []
     rejects: list[Reject] = []
@@ -120,15 +129,16 @@ def inspect(
         else:
             good_rows.append(one)
             for example in one:
-                encoded += encode_rows(
-                    example, tokenizer, template, request.data, request.embeddings
-                )
+                encoded += _encode_rows(example, tokenizer, template, request)
         if looked % _SLICE == 0:
             yield None
             if cancelled():
                 return
     if not good_rows:
         raise rows.refuse_all(dataset.path, "all", rejects)
+    unread, labelled_false = survey.file.unread, _count_labelled_false(rejects)
+    looked_at = len(good_rows) + len(rejects)
+    rejects = [reject for reject in rejects if reject.reason != LABELLED_FALSE]
     train, held_out = part_sides(survey, good_rows, request.data, request.seed, request.sample)
     good = [row for row in encoded if row.whole.kept]
     counted = look(good, tokenizer, template)
@@ -142,13 +152,21 @@ def inspect(
             "ref": dataset.ref,
             "path": str(dataset.path),
             "schema": survey.file.schema,
-            "columns": dict(survey.columns),
-            "unused": list(survey.unused),
+            "columns": {
+                field: column
+                for field, column in survey.columns.items()
+                if column not in unread.columns
+            },
+            "unused": list(unread.columns),
             "labels": list(survey.file.labels),
             "rows": dataset.rows,
             "estimated": dataset.estimated,
-            "looked_at": len(good_rows) + len(rejects),
+            "looked_at": looked_at,
         },
+        "unread": asdict(unread),
+        "labelled_false": asdict(labelled_false),
+        "greetings": asdict(counted.greetings),
+        "unusable_pairs": asdict(counted.unusable_pairs),
         "sides": compare_sides(train, held_out),
         "rejected": len(bad),
         "rejects": [asdict(one) for one in bad[:SHOWN_REJECTS]],
@@ -210,7 +228,24 @@ def look(good: Sequence[PreviewRow], tokenizer: Any, template: Template) -> Find
         texts = [message.content for message in row.example.messages] or [row.example.text]
         if any(marks.search(text) for text in texts):
             findings.marks.add(row)
+        if row.part == 1 and opens_with_answer(row.example.messages):
+            findings.greetings.add(row)
+        if row.taken.kept and row.rejected is not None and not row.rejected.kept:
+            findings.unusable_pairs.add(row)
     return findings
+
+
+def _count_labelled_false(rejects: Sequence[Reject]) -> Occurrences:
+    found = [reject for reject in rejects if reject.reason == LABELLED_FALSE]
+    return Occurrences(len(found), f"{found[0].file}:{found[0].line}" if found else "")
+
+
+def _encode_rows(
+    example: Example, tokenizer: Any, template: Template, request: ReportRequest
+) -> list[PreviewRow]:
+    return encode_rows(
+        example, tokenizer, template, request.data, request.embeddings, request.objective
+    )
 
 
 def count_bos(row: Encoded, tokenizer: Any) -> int:
@@ -290,11 +325,7 @@ def _replayed(
         request.replay, held_out, request.data, request.seed, request.runs, first=request.sample
     )
     each = (example for row in pool.rows for example in row)
-    return [
-        row
-        for example in each
-        for row in encode_rows(example, tokenizer, template, request.data, request.embeddings)
-    ]
+    return [row for example in each for row in _encode_rows(example, tokenizer, template, request)]
 
 
 def _some(replayed: Sequence[PreviewRow], request: ReportRequest) -> Sequence[PreviewRow]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.data import rows
 from engine.data.rows import Example, Reject
+from engine.data.unread import UnreadFields
 from engine.errors import EngineError
 from engine.recipes.settings import Data
 from engine.worker.data import arrow
@@ -29,18 +30,24 @@ class SampledRows:
     rejects: list[Reject] = field(default_factory=list)
     read: int = 0
     """Rows that were looked at, good and bad."""
+    unread: UnreadFields = field(default_factory=UnreadFields)
+    """What nobody reads of the good ones."""
 
 
 def sample_rows(
-    path: Path, data: Data, seed: int, labels: Sequence[str] | None = None
+    path: Path,
+    data: Data,
+    seed: int,
+    labels: Sequence[str] | None = None,
+    objective: str = "sft",
 ) -> SampledRows:
     """The rows of one file that a recipe's `data` wants: shuffled, then at most `limit`.
 
     Without `shuffle` they are the first ones and nothing more is read. Raises EngineError as
     `engine.data.rows.read`.
     """
-    opened = rows.open_rows(path, data, labels=labels, raw=arrow.read_raw)
-    sampled = SampledRows(opened.schema, opened.labels)
+    opened = rows.open_rows(path, data, labels=labels, objective=objective, raw=arrow.read_raw)
+    sampled = SampledRows(opened.schema, opened.labels, unread=opened.unread)
     random_ = random.Random(seed)
     good = 0
     for row in opened.rows:

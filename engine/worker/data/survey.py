@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from engine.data import dataset_list, rows
-from engine.data.columns import column_of, make_mapping
+from engine.data.columns import make_mapping
 from engine.data.dataset_list import DataSet
 from engine.data.llama_factory import add_columns
 from engine.data.rows import OpenFile
@@ -28,33 +28,24 @@ class Survey:
     dataset: DataSet
     file: OpenFile
     columns: Mapping[str, str]
-    """Field of the schema to column of the file, of those that are read."""
-    unused: tuple[str, ...]
-    """Columns that nothing is read from."""
+    """Field of the schema to column of the file, or to a value inside one, of those that are
+    read."""
+    objective: str
 
 
-def open_survey(data: Data, runs: Sequence[Path] = ()) -> Survey:
+def open_survey(data: Data, runs: Sequence[Path] = (), objective: str = "sft") -> Survey:
     """The training file of a recipe's data, and how its columns are understood. EngineError."""
-    dataset = dataset_list.resolve(data.train, runs, data)
+    dataset = dataset_list.resolve(data.train, runs, data, objective)
     data = add_columns(dataset.path, data)
-    file = rows.open_rows(dataset.path, data, raw=arrow.read_raw)
-    mapping = make_mapping(data)
+    file = rows.open_rows(dataset.path, data, objective=objective, raw=arrow.read_raw)
+    mapping = make_mapping(data, objective)
     for row in islice(arrow.read_raw(dataset.path, data), _LOOK_AHEAD):
-        shape = mapping.recognise(row.value)
-        if shape is None or not isinstance(row.value, Mapping):
-            continue
-        fields = [*shape.fields, *shape.more]
-        used = {field: data.columns.get(field, field) for field in fields}
-        used = {
-            field: column
-            for field, column in used.items()
-            if column_of(column, row.value) in row.value
-        }
-        names = [*used.values(), *([data.group] if data.group else [])]
-        read = {column_of(name, row.value) for name in names}
-        unused = tuple(str(column) for column in row.value if column not in read)
-        return Survey(dataset, file, used, unused)
-    return Survey(dataset, file, {}, ())
+        schema = mapping.recognise(row.value)
+        if schema is not None and isinstance(row.value, Mapping):
+            read = mapping.list_read(schema, row.value)
+            columns = {field: data.columns.get(field, field) for field in read}
+            return Survey(dataset, file, columns, objective)
+    return Survey(dataset, file, {}, objective)
 
 
 def part_sides(
@@ -65,11 +56,14 @@ def part_sides(
     Raises EngineError.
     """
     own = survey.dataset.eval_path
-    path = dataset_list.resolve_eval(data.eval, data).path if data.eval else own
+    path = own
+    if data.eval:
+        path = dataset_list.resolve_eval(data.eval, data, survey.objective).path
     if path is None:
         return split(rows, data, seed)
     first = replace(data, limit=sample, shuffle=False)
-    return list(rows), sample_rows(path, first, seed, survey.file.labels).rows
+    others = sample_rows(path, first, seed, survey.file.labels, survey.objective)
+    return list(rows), others.rows
 
 
 def compare_sides(train: Sequence[RowExamples], held_out: Sequence[RowExamples]) -> dict[str, int]:

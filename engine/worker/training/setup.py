@@ -161,9 +161,8 @@ def _choose_template(attempt: Attempt, recipe: TrainRecipe, tokenizer: Any) -> T
 
 
 def _report_data(attempt: Attempt, recipe: TrainRecipe, data: PreparedDataset) -> None:
-    target_tokens = sum(row.target_tokens for row in data.train)
     attempt.log(
-        f"{len(data.train)} training rows ({target_tokens:,} trained tokens per epoch), "
+        f"{len(data.train)} training rows ({data.target_tokens:,} trained tokens per epoch), "
         f"{len(data.eval)} eval rows"
     )
     for line in describe(data.counts, len(data.train), recipe.data.max_length):

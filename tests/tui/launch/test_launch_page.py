@@ -327,6 +327,10 @@ async def test_what_is_odd_about_the_data_is_said_first(
             "invalid x.jsonl:4: no ␛ answer",
             "and 6 more invalid",
             "✗ not trained: longer than 256 tokens",
+            "! unread columns: source, id (9 rows)",
+            "! unread keys of messages: mood (3 rows)",
+            "! 3 rows labelled false: not trained on",
+            "! 3 rows open with an answer: it is not trained on",
             "7 invalid · 5 duplicates · 2 eval rows also in",
         ):
             await see(pilot, part)

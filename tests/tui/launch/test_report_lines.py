@@ -2,14 +2,19 @@
 
 import pytest
 
+from engine.data.rows import Reject, Rows
+from engine.data.unpaired import LABELLED_FALSE
 from tests.tui.conftest import report_of
 from tui.glyphs import ASCII
+from tui.launch.pick_rows import rows_shown
 from tui.launch.report_lines import facts, oddities, rows_lines
 
 
 @pytest.mark.parametrize(
     ("part", "words"),
     [
+        ("labelled_false", "1,200 rows labelled false: not trained on"),
+        ("greetings", "1,200 rows open with an answer: it is not trained on"),
         ("marks", "the text of 1,200 rows contains special tokens"),
         ("seams", "1,200 rows have a token that spans prompt and answer"),
     ],
@@ -18,6 +23,24 @@ def test_what_is_odd_is_said_before_it_is_learned(part: str, words: str) -> None
     assert list(oddities(report_of("a", "b"))) == []
     assert list(oddities(report_of("a", "b", **{part: {"rows": 1200, "example": "d:1"}}))) == [
         words
+    ]
+
+
+def test_what_rows_say_and_nobody_reads_is_said() -> None:
+    unread = {"columns": {"source": 9, "i\x1bd": 9}, "keys": {"mood": 1}, "further": 2}
+    assert list(oddities(report_of("a", "b", unread=unread))) == [
+        "unread columns: source, i␛d (9 rows)",
+        "unread keys of messages: mood (1 row)",
+        "more unread names in 2 rows",
+    ]
+
+
+def test_a_row_that_is_labelled_false_is_not_called_invalid() -> None:
+    rejects = [Reject("d/a.jsonl", 7, LABELLED_FALSE, ""), Reject("d/a.jsonl", 8, "no answer", "")]
+    lines = rows_shown(Rows([], rejects, "prompt/completion"))
+    assert lines == [
+        [("not trained a.jsonl:7: labelled false", "dim")],
+        [("invalid a.jsonl:8: no answer", "bad")],
     ]
 
 

@@ -14,6 +14,7 @@ from engine.chat import Message, message_from_json
 from engine.compare import samples
 from engine.compare.samples import Sample, Timings
 from engine.data.rows import Example
+from engine.data.unread import UnreadFields
 from engine.errors import EngineError
 from engine.jobs import directory, status
 from engine.jobs.status import State
@@ -100,8 +101,57 @@ def test_rows_that_open_with_an_answer_are_counted(tmp_path: Path) -> None:
     assert list(map(learned, prepared.train)) == ["a<|im_end|>"] * 2
 
 
+def test_rows_labelled_false_and_what_is_not_read_are_counted(tmp_path: Path) -> None:
+    """In training, held-out and replayed rows together; the rejects say which rows they are."""
+    rows = [pair(n) | {"label": n % 2 == 0, "id": f"n{n}"} for n in range(8)]
+    path = write(tmp_path / "a.jsonl", [*rows, {"prompt": "bad"}])
+    held = write(tmp_path / "b.jsonl", [pair("x") | {"label": good} for good in (True, False)])
+    talk = [{"role": role, "content": role, "mood": "x"} for role in ("user", "assistant")]
+    other = write(tmp_path / "c.jsonl", [{"messages": talk, "id": 1}] * 3)
+    prepared = make(Data(train=path, eval=held), replay=Replay(data=other, share=0.2))
+    assert (len(prepared.train), len(prepared.eval)) == (5, 1)
+    assert (prepared.counts.labelled_false, prepared.counts.rejected) == (5, 1)
+    assert (prepared.counts.unread.columns, prepared.counts.unread.keys) == ({"id": 7}, {"mood": 3})
+    reasons = [one["reason"] for one in prepared.rejects]
+    assert reasons.count("labelled false") == 5
+    assert not any("1" in said(row) for row in prepared.train)
+
+
+def test_where_all_rows_are_labelled_false_the_error_says_so(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", [pair(n) | {"label": False} for n in range(3)])
+    with pytest.raises(EngineError, match=r"3 rows of a\.jsonl are labelled false"):
+        make(Data(train=path))
+
+
+def test_pairs_beside_conversations_are_pairs_for_dpo(tmp_path: Path) -> None:
+    """The first row has a conversation alone; and what is before the answers is not compared."""
+    asked = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+    asked.append({"role": "user", "content": "r"})
+    rows = [
+        {"messages": asked, "chosen": {"role": "assistant", "content": f"good {n}"},
+         "rejected": {"role": "assistant", "content": "bad"}}
+        for n in range(4)
+    ]  # fmt: skip
+    first = {"messages": asked[:2], "chosen": None, "rejected": None}
+    path = write(tmp_path / "a.jsonl", [first, *rows])
+    prepared = make(Data(train=path, eval_fraction=0, shuffle=False), objective="dpo")
+    assert [learned(one.chosen) for one in prepared.pairs] == [
+        f"a<|im_end|>good {n}<|im_end|>" for n in range(4)
+    ]
+    assert {learned(one.rejected) for one in prepared.pairs} == {"a<|im_end|>bad<|im_end|>"}
+    assert [one["line"] for one in prepared.rejects] == [1]
+    sft = make(Data(train=path, eval_fraction=0, shuffle=False))
+    assert [learned(row) for row in sft.train][:1] == ["a<|im_end|>"]
+    only_pairs = write(tmp_path / "b.jsonl", rows)
+    sft = make(Data(train=only_pairs, eval_fraction=0, shuffle=False))
+    assert [said(row) for row in sft.train] == [said(one.chosen) for one in prepared.pairs]
+
+
 def test_the_counts_are_said_in_sentences() -> None:
-    counts = Counts(2000, 3, 4, 5, 6, 7, 8, 9, 10, 50, 25, greetings=11)
+    unread = UnreadFields({"id": 12, "score": 12}, {"mood": 1})
+    counts = Counts(
+        2000, 3, 4, 5, 6, 7, 8, 9, 10, 50, 25, greetings=11, labelled_false=13, unread=unread
+    )
     lines = list(describe(counts, 500, 256))
     for part in (
         "2,000 rows read, 3 rejected",
@@ -111,6 +161,9 @@ def test_the_counts_are_said_in_sentences() -> None:
         "8 eval prompts also in training, with another answer",
         "10 training rows dropped",
         "11 rows open with an answer to nothing: it is not trained on",
+        "13 rows labelled false: they are not trained on",
+        "unread columns: id, score (12 rows)",
+        "unread keys of messages: mood (1 row)",
         "50 of 500 rows are replay (25 distinct): 10.0%",
     ):
         assert any(part in line for line in lines), part

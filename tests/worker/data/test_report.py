@@ -205,6 +205,39 @@ def test_pairs_show_both_answers_and_texts_are_learned_whole(base: str, tmp_path
     )
 
 
+def test_what_rows_say_beside_their_text_is_told(base: str, tmp_path: Path) -> None:
+    rows = [pair(f"which {n}?", "joy") | {"label": n != 1, "id": n + 1} for n in range(3)]
+    report = inspect(base, write(tmp_path / "kto.jsonl", rows))
+    assert report["labelled_false"] == {"rows": 1, "example": f"{tmp_path}/kto.jsonl:2"}
+    assert (report["data"]["looked_at"], report["kept"], report["rejected"]) == (3, 2, 0)
+    assert report["unread"] == {"columns": {"id": 2}, "keys": {}, "further": 0}
+    assert report["data"]["columns"].keys() == {"prompt", "completion", "label"}
+    classes = [one | {"label": "joy"} for one in rows]
+    report = inspect(base, write(tmp_path / "classes.jsonl", classes))
+    assert report["unread"]["columns"] == {"label": 3, "id": 3}
+    assert report["data"]["columns"].keys() == {"prompt", "completion"}
+    turns = [{"from": who, "value": who, "mood": "x"} for who in ("gpt", "human", "gpt")]
+    report = inspect(base, write(tmp_path / "talk.jsonl", [{"conversations": turns}] * 2))
+    assert report["greetings"] == {"rows": 2, "example": f"{tmp_path}/talk.jsonl:1"}
+    assert report["unread"] == {"columns": {}, "keys": {"mood": 2}, "further": 0}
+
+
+def test_pairs_that_dpo_cannot_use_are_counted_as_training_counts_them(
+    base: str, tmp_path: Path
+) -> None:
+    row = {"prompt": "which?", "chosen": "joy", "rejected": "anger"}
+    rows = [row, {"prompt": "which?", "chosen": "joy"}, row | {"rejected": "joy"}]
+    path = write(tmp_path / "pairs.jsonl", rows)
+    report = inspect(base, path, {"objective": "dpo"})
+    assert (report["kept"], report["rejected"]) == (1, 2)
+    assert [one["reason"] for one in report["rejects"]] == [
+        "no rejected answer",
+        "the two answers are identical",
+    ]
+    assert [one["kept"] for one in report["rows"]] == [True, False, False]
+    assert inspect(base, path)["rejected"] == 0, "the better answers can all be learned"
+
+
 def test_rows_that_are_replayed_are_shown_marked_and_reckoned(base: str, tmp_path: Path) -> None:
     """As training takes them: by its template and length, none that is held out."""
     rows = write(tmp_path / "rows.jsonl", [pair(f"which {n}?", "joy") for n in range(8)])

@@ -3,7 +3,7 @@
 import functools
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +225,90 @@ def test_of_preferences_the_model_gets_both_answers_that_are_shown(
         assert Counter(pair for one in epoch for pair in one) == expected
 
 
+TALK = [
+    {"from": "human", "value": "hi"},
+    {"from": "gpt", "value": "joy to you"},
+    {"from": "human", "value": "i miss my dog"},
+]
+
+
+def kto(number: int) -> dict[str, Any]:
+    answer = f"sadness {number}" if number % 3 else "anger"
+    return {"prompt": "i miss my dog", "completion": answer, "label": number % 3 > 0}
+
+
+def alpaca(number: int) -> dict[str, Any]:
+    history = [["hi", "joy to you"], ["and?", f"love {number}"]][: number % 3]
+    return {"instruction": "i miss my dog", "output": f"sadness {number}", "history": history}
+
+
+def ranking(number: int) -> dict[str, Any]:
+    good, bad = ({"from": "gpt", "value": f"{word} {number}"} for word in ("sadness", "joy"))
+    talk = [*TALK, good] if number % 2 else TALK
+    return {"conversations": talk, "chosen": good, "rejected": bad, "score": 8.0}
+
+
+def ultrafeedback(number: int) -> dict[str, Any]:
+    good, bad = ({"role": "assistant", "content": f"{word} {number}"} for word in ("joy", "love"))
+    asked = {"role": "user", "content": "i miss my dog"}
+    return {"prompt": "i miss my dog", "chosen": [asked, good], "rejected": [asked, bad],
+            "messages": [asked, good]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("make_row", "objective"),
+    [
+        (kto, "sft"),
+        (alpaca, "sft"),
+        (ranking, "sft"),
+        (ranking, "dpo"),
+        (ultrafeedback, "sft"),
+        (ultrafeedback, "dpo"),
+    ],
+)
+def test_of_each_shape_of_rows_the_model_gets_what_is_shown(
+    make_row: Callable[[int], dict[str, Any]],
+    objective: str,
+    tmp_path: Path,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What stands beside prompt and answer counts the same in a run and in its report."""
+    if objective == "dpo":
+        pytest.importorskip("trl")
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(make_row(number)) + "\n" for number in range(8)))
+    held_out = tmp_path / "other.jsonl"
+    held_out.write_text(json.dumps(make_row(20)) + "\n")
+    changes = (f"training.objective={objective}", "training.epochs=1", "data.max_length=120")
+    wanted = make(save_checkpoint(tmp_path / "base"), path, held_out, *changes)
+    watch = Watch(monkeypatch, _trainer_of(objective))
+    job = train_here(wanted, root)
+    told = report(wanted)
+    shown_rows = [shown(row[side]) for row in told["rows"] for side in _sides(objective)]
+    assert Counter(row for one in watch.passes for row in one) == Counter(shown_rows)
+    false_rows = 3 if make_row is kto else 0
+    assert (told["labelled_false"]["rows"], told["kept"]) == (false_rows, 8 - false_rows)
+    log = job.attempt(1).log.read_text()
+    assert ("labelled false: they are not trained on" in log) == (make_row is kto)
+    unread = {"columns": {"score": 8}} if make_row is ranking else {}
+    unread = {"columns": {"messages": 8}} if make_row is ultrafeedback else unread
+    assert told["unread"] == {"columns": {}, "keys": {}, "further": 0} | unread
+    assert ("unread columns: " in log) == bool(unread)
+
+
+def _sides(objective: str) -> tuple[str, ...]:
+    return ("tokens", "rejected") if objective == "dpo" else ("tokens",)
+
+
+def _trainer_of(objective: str) -> type[Any]:
+    if objective == "sft":
+        return TokenTrainer
+    from engine.worker.training.dpo import PreferenceTrainer
+
+    return PreferenceTrainer
+
+
 def report(wanted: TrainRecipe) -> dict[str, Any]:
     from dataclasses import asdict
 
@@ -234,6 +318,7 @@ def report(wanted: TrainRecipe) -> dict[str, Any]:
         "replay": asdict(wanted.replay),
         "rows": 100,
         "seed": wanted.training.seed,
+        "objective": wanted.training.objective,
     }
     *_, last = [one for one in Handlers().inspect(request, lambda: False) if one is not None]
     found: dict[str, Any] = last["report"]

@@ -16,9 +16,9 @@ from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from engine.recipes.recipe import TrainRecipe
 from engine.worker.data.encode import IGNORE_INDEX, Encoded, choose_template
+from engine.worker.data.pair_rows import answer_start
 from engine.worker.data.preference_pairs import (
     ScoredPair,
-    answer_start,
     collate_pairs,
     compare_with_reference,
 )
@@ -202,9 +202,11 @@ def row(ids: list[int], learned: list[int]) -> Encoded:
 def test_what_is_compared_is_the_last_answer_alone() -> None:
     """Two turns: the first answer is the same in both, and belongs to the prompt."""
     pair = EncodedPair(row([1, 2, 3, 4, 5, 6], [1, 4, 5]), row([1, 2, 3, 4, 7], [1, 4]))
-    assert answer_start(pair) == 4
+    assert answer_start(pair.chosen, pair.rejected) == 4
     same_start = EncodedPair(row([1, 2, 3, 4], [1, 2, 3]), row([1, 2, 9], [1, 2]))
-    assert answer_start(same_start) == 1, "the words they share are a part of the answer"
+    assert answer_start(same_start.chosen, same_start.rejected) == 1, (
+        "the words they share are a part of the answer"
+    )
     made = collate_pairs([ScoredPair(pair, -1.0, -2.0)], pad_id=9)
     assert made["input_ids"].tolist() == [[1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 7, 9]]
     assert made["completion_mask"].tolist() == [[0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 1, 0]]
