@@ -62,11 +62,15 @@ def drop_nulls(value: object) -> object:
     """A JSON value without the keys that are null, at any depth.
 
     Tables of objects (Parquet, `datasets`) give each object the keys of all the others, as null.
+    Raises BadRow for what is nested too deeply.
     """
-    cleaned: object = json.loads(
-        json.dumps(value, default=str),
-        object_pairs_hook=lambda pairs: {key: one for key, one in pairs if not is_missing(one)},
-    )
+    try:
+        cleaned: object = json.loads(
+            json.dumps(value, default=str),
+            object_pairs_hook=lambda pairs: {key: one for key, one in pairs if not is_missing(one)},
+        )
+    except RecursionError:
+        raise BadRow("tools or tool calls are nested too deeply") from None
     return cleaned
 
 
