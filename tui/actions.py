@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from engine.checkpoints.checkpoint_list import Checkpoint
     from engine.compare.arm_sets import Sets
     from engine.compare.arms import Arm
-    from engine.compare.prompts import Prompt
+    from engine.compare.items import Item
     from engine.compare.samples import Sample
     from engine.data.dataset_list import DataSet
     from engine.data.rows import Rows
@@ -124,7 +124,7 @@ class Actions:
 
         return estimate_fit(recipe, model, self.store, measured=measured, counted=counted)
 
-    def prompts(self) -> "list[Prompt]":
+    def prompts(self) -> "list[Item]":
         """The bundled prompts, file by file."""
         from engine.bundled import PROMPTS
         from engine.compare import prompts

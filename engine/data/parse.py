@@ -16,6 +16,7 @@ from engine.data.messages import (
     is_missing,
     read_conversation,
     read_prompt,
+    read_system,
     read_text,
     read_turns,
     say,
@@ -35,12 +36,18 @@ class ParsedRow:
 
 
 def parse_row(
-    row: object, schema: FieldSchema, data: Data, labels: Sequence[str] = ()
+    row: object,
+    schema: FieldSchema,
+    data: Data,
+    labels: Sequence[str] = (),
+    *,
+    answered: bool = True,
 ) -> list[ParsedRow]:
     """What a row teaches; two things where both answers of a pair are to be learned.
 
-    A conversation has at least one user turn and one answer that is not empty. `labels` are all
-    those of the file. Raises BadRow with the reason.
+    A conversation has at least one user turn and one answer that is not empty; of rows that are
+    only asked (`answered` is False), a user turn. `labels` are all those of the file. Raises BadRow
+    with the reason.
     """
     if not isinstance(row, Mapping):
         raise BadRow(f"a row must be an object, not {say(row)}")
@@ -54,13 +61,13 @@ def parse_row(
         return [ParsedRow(parse_label(row, text, label, data.label_prompt, labels))]
     if schema.kind == "pair":
         return _parse_answers(row, schema, data.answers)
-    return [ParsedRow(_check(_PARSERS[schema.kind](row, schema)))]
+    return [ParsedRow(_check(_PARSERS[schema.kind](row, schema), answered=answered))]
 
 
-def _check(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+def _check(messages: tuple[Message, ...], *, answered: bool = True) -> tuple[Message, ...]:
     if not any(message.role == "user" for message in messages):
         raise BadRow("no user message to answer")
-    if not any(message.role == "assistant" for message in messages):
+    if answered and not any(message.role == "assistant" for message in messages):
         raise BadRow("no answer to train on")
     return messages
 
@@ -92,6 +99,18 @@ def _parse_turns(row: Row, schema: FieldSchema) -> tuple[Message, ...]:
     return read_conversation(row, schema.fields[0])
 
 
+def _parse_prompt(row: Row, schema: FieldSchema) -> tuple[Message, ...]:
+    return read_prompt(row, schema.fields[0])
+
+
+def _parse_questions(row: Row, schema: FieldSchema) -> tuple[Message, ...]:
+    """The first of MT-Bench's questions, which follow on each other's answers; or turns."""
+    (field,) = schema.fields
+    if are_turns(row[field]) and row[field] and all(isinstance(one, str) for one in row[field]):
+        return (*read_system(row), Message("user", read_text({field: row[field][0]}, field)))
+    return read_conversation(row, field)
+
+
 def _parse_sample(row: Row, schema: FieldSchema) -> tuple[Message, ...]:
     """A prompt and what a model answered; only an answer that ended by itself can teach to end."""
     if row["finish"] != "stop":
@@ -101,6 +120,8 @@ def _parse_sample(row: Row, schema: FieldSchema) -> tuple[Message, ...]:
 
 _PARSERS: Mapping[str, Callable[[Row, FieldSchema], tuple[Message, ...]]] = {
     "answer": _parse_answer,
+    "prompt": _parse_prompt,
+    "questions": _parse_questions,
     "turns": _parse_turns,
     "sample": _parse_sample,
 }

@@ -178,14 +178,15 @@ def open_rows(
     if schema is None:
         raise _refuse(path, mapping, held)
     if labels is None:
-        labels = _collect(path, data, mapping, schema, raw)
+        labels = collect_labels(path, data, mapping, schema, raw)
     parsed = _parse(path, mapping, schema, data, labels, chain(held, rows))
     return OpenFile(path, schema.name, tuple(labels), parsed)
 
 
-def _collect(
+def collect_labels(
     path: Path, data: Data, mapping: ColumnMapping, schema: FieldSchema, raw: RawReader
 ) -> tuple[str, ...]:
+    """All labels of a file, where its rows are texts with labels and their prompt lists them."""
     if schema.name != LABEL or not label_names.wants_labels(data.label_prompt):
         return ()
     values = (mapping.rename(row.value) for row in raw(path, data))

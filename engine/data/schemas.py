@@ -82,3 +82,16 @@ def _field_schemas() -> Iterator[FieldSchema]:
 
 FIELD_SCHEMAS = tuple(_field_schemas())
 """In the order in which they are tried: the first that fits a row is its own."""
+
+PROMPT_SCHEMAS = (
+    FieldSchema("messages", ("messages",), "turns"),
+    FieldSchema("conversations", ("conversations",), "turns"),
+    FieldSchema("prompt", ("prompt",), "prompt"),
+    FieldSchema("text", ("text",), "prompt"),
+    FieldSchema("question", ("question",), "prompt"),
+    FieldSchema("instruction", ("instruction",), "prompt", ("system", "input", "context")),
+    FieldSchema("query", ("query",), "prompt"),
+    FieldSchema("input", ("input",), "prompt"),
+    FieldSchema("turns", ("turns",), "questions"),
+)
+"""Of rows that are asked and need no answer: nothing is trained on them."""

@@ -12,7 +12,7 @@ import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine.compare import prompts as prompt_files
 from engine.compare import samples as sample_files
 from engine.compare.arms import Arm, format_arm, parse_arms
-from engine.compare.prompts import Prompt
+from engine.compare.items import Item, describe
 from engine.compare.samples import Sample
 from engine.errors import EngineError
 from engine.jobs.store import open_store
@@ -40,6 +40,8 @@ def run(attempt: Attempt) -> str:
         raise EngineError("No arms.", hint="Use at least one --arm.")
     arms = parse_arms(recipe.arms)
     prompts = prompt_files.load(recipe.prompts)
+    for note in describe(prompts):
+        attempt.log(note)
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     weights = {arm: locate(arm, runs) for arm in arms if not arm.is_endpoint}
     device = pick_device(attempt.device.kind if attempt.device else recipe.device)
@@ -96,7 +98,7 @@ def _log_refusals(attempt: Attempt, arm: Arm, batch: PromptBatch) -> list[dict[s
     return rows
 
 
-def _key(arm: Arm, prompt: Prompt, decode: Decoding) -> tuple[object, ...]:
+def _key(arm: Arm, prompt: Item, decode: Decoding) -> tuple[object, ...]:
     return (format_arm(arm), prompt.id, prompt.messages, decode)
 
 

@@ -28,7 +28,7 @@ def test_an_item_is_read_with_all_its_fields(tmp_path: Path) -> None:
     (found,) = load(write(tmp_path / "facts.jsonl", GOOD))
     assert found.messages == (Message("user", "What is the capital of Norway?"),)
     assert (found.id, found.skill, found.score) == ("facts-001", "facts", "exact")
-    assert (found.answer, found.key) == ("Oslo", "capital:Norway")
+    assert (found.gold, found.reference, found.group) == (("Oslo",), "Oslo", "capital:Norway")
 
 
 def test_a_text_for_perplexity_needs_no_messages(tmp_path: Path) -> None:
@@ -41,14 +41,12 @@ def test_a_text_for_perplexity_needs_no_messages(tmp_path: Path) -> None:
     ("change", "says"),
     [
         ({"score": "magic"}, "magic"),
-        ({"id": ""}, "'id'"),
-        ({"skill": 3}, "'skill'"),
         ({"messages": []}, "'messages'"),
         ({"messages": [{"role": "user"}]}, "'content'"),
         ({"messages": [{"role": "boss", "content": "x"}]}, "boss"),
-        ({"messages": [{"role": "assistant", "content": "x"}]}, "not from the user"),
+        ({"messages": [{"role": "assistant", "content": "x"}]}, "no user message to answer"),
         ({"answer": None}, "'exact'"),
-        ({"score": "number", "answer": "5"}, "'number'"),
+        ({"score": "number", "answer": "five"}, "'number'"),
         ({"score": "number", "answer": True}, "'number'"),
         ({"score": "choices", "answer": {"right": "a"}}, "'wrong'"),
         ({"score": "words", "answer": {"count": "5", "topic": "sea"}}, "'count'"),

@@ -28,7 +28,7 @@ from tui.styled_text import Piece
 from tui.widgets.lines import Lines, Rule
 
 if TYPE_CHECKING:
-    from engine.compare.prompts import Prompt
+    from engine.compare.items import Item
     from engine.compare.samples import Sample
 
 FRAME_SECONDS = 0.1
@@ -279,7 +279,7 @@ class ComparePage(Page):
         run_in_background(self, keep, browse)
 
     def _load_prompts(self) -> None:
-        def offer(prompts: "list[Prompt]") -> None:
+        def offer(prompts: "list[Item]") -> None:
             if self._prompt_settings.offer(prompts):
                 self._take_prompt()
 

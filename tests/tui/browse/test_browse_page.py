@@ -223,7 +223,7 @@ async def test_damage_is_told(job: JobDirectory) -> None:
     (job.path.parent.parent / "prompts.jsonl").unlink()
     async with browsing(job, (200, 40)) as (_, pilot):
         await see(pilot, "1 lines without an answer")
-        await see(pilot, "The prompts cannot be read.")
+        await see(pilot, "prompts: prompts.jsonl cannot be read: No such file")
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
