@@ -149,13 +149,16 @@ class Actions:
 
         arm_sets.remove(name)
 
-    def prompt_sets(self) -> list[tuple[str, int]]:
-        """The bundled sets of prompts by their refs, all of them together first; their sizes."""
+    def prompt_sets(self, arms: "Sequence[Arm]" = ()) -> list[tuple[str, int]]:
+        """The sets of prompts by their refs, and their sizes: the bundled ones, all of them
+        together first, then what the runs of these arms held out."""
         from engine.compare import prompts
 
+        runs = [job.path for job in self.store.jobs()]
         found = [(f"bundled:{name}", len(prompts.load(f"bundled:{name}")))
                  for name in prompts.bundled()]  # fmt: skip
-        return [(f"bundled:{prompts.ALL}", sum(count for _, count in found)), *found]
+        everything = f"bundled:{prompts.ALL}", sum(count for _, count in found)
+        return [everything, *found, *prompts.list_held_out(arms, runs)]
 
     def generate(self, recipe: GenerateRecipe) -> Path:
         """Start answering a set of prompts; the job's directory, once its worker has answered."""

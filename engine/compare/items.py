@@ -66,16 +66,17 @@ class Item:
 
 
 def split_answer(messages: tuple[Message, ...]) -> tuple[tuple[Message, ...], str]:
-    """A conversation without the answer that ends it, and that answer; empty where none does.
-
-    Of an answer that says nothing and calls tools: its calls, as JSON.
-    """
+    """A conversation without the answer that ends it, and that answer; empty where none does."""
     if not messages or messages[-1].role != "assistant":
         return messages, ""
-    *question, answer = messages
-    calls = [call.to_json() for call in answer.tool_calls]
-    written = json.dumps(calls, ensure_ascii=False) if calls and not answer.content.strip() else ""
-    return tuple(question), written or answer.content
+    return messages[:-1], write_answer(messages[-1])
+
+
+def write_answer(answer: Message) -> str:
+    """What an answer says; of one that says nothing and calls tools, its calls as JSON."""
+    if answer.content.strip() or not answer.tool_calls:
+        return answer.content
+    return json.dumps([call.to_json() for call in answer.tool_calls], ensure_ascii=False)
 
 
 def describe(items: Iterable[Item]) -> list[str]:

@@ -3,13 +3,14 @@
 Every item is something to ask here: of one whose text is read for its perplexity, the text.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from engine.bundled import PROMPTS
 from engine.chat import Message
 from engine.checkpoints.run_outputs import find_run
+from engine.compare.arms import Arm
 from engine.compare.item_reader import read_items
 from engine.compare.items import Item
 from engine.errors import EngineError
@@ -55,6 +56,19 @@ def read(path: Path) -> list[Item]:
         item if item.messages else replace(item, messages=(Message("user", item.text),))
         for item in read_items(path)
     ]
+
+
+def list_held_out(arms: Iterable[Arm], runs: Sequence[Path]) -> list[tuple[str, int]]:
+    """`run:ID` of the arms' runs that held rows out, each once, and how many rows."""
+    refs = dict.fromkeys(ref for arm in arms for ref in (arm.checkpoint, arm.adapter or ""))
+    found = {ref: find_run(ref, runs) for ref in refs if ref.startswith(RUN)}
+    paths = {ref: JobDirectory(run).held_out for ref, run in found.items() if run is not None}
+    return [(ref, _count_lines(path)) for ref, path in paths.items() if path.is_file()]
+
+
+def _count_lines(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(1 for _ in file)
 
 
 def _find_held_out(ref: str, runs: Sequence[Path]) -> Path:

@@ -40,7 +40,8 @@ def run(attempt: Attempt) -> str:
         raise EngineError("No arms.", hint="Use at least one --arm.")
     arms = parse_arms(recipe.arms)
     prompts = prompt_files.load(recipe.prompts)
-    for note in describe(prompts):
+    notes = describe(prompts)
+    for note in notes:
         attempt.log(note)
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     weights = {arm: locate(arm, runs) for arm in arms if not arm.is_endpoint}
@@ -81,7 +82,7 @@ def run(attempt: Attempt) -> str:
     if gone is not None:
         raise gone
     left = f", {len(refused)} prompts skipped (see the log)" if refused else ""
-    return f"{total - len(refused)} answers{left}"
+    return "; ".join([f"{total - len(refused)} answers{left}", *notes])
 
 
 def _base(arm: Arm, weights: Mapping[Arm, ArmWeights]) -> str:
