@@ -10,16 +10,17 @@ from dataclasses import replace
 from itertools import groupby
 
 from engine import atomic
+from engine.chat import Message
 from engine.compare.items import Item, write_answer
 from engine.data.rows import Example
 from engine.worker.attempt import Attempt
 from engine.worker.data.prepare import PreparedDataset
 
 
-def write_held_out(attempt: Attempt, data: PreparedDataset, *, resumed: bool) -> None:
+def write_held_out(attempt: Attempt, data: PreparedDataset, system: str, *, resumed: bool) -> None:
     """Write all rows that are held out, whole or not at all; no file where there is none.
 
-    Raises OSError.
+    `system` is the recipe's system prompt. Raises OSError.
     """
     path = attempt.directory.held_out
     if not data.eval:
@@ -27,18 +28,21 @@ def write_held_out(attempt: Attempt, data: PreparedDataset, *, resumed: bool) ->
         return
     if resumed and path.exists():
         return
-    items = list_items(data.eval_examples, data.labels)
+    items = list_items(data.eval_examples, data.labels, system)
     lines = (json.dumps(item.to_json(), ensure_ascii=False) + "\n" for item in items)
     atomic.write_lines(path, lines)
     attempt.log(f"eval rows as prompts: {path.name}")
 
 
-def list_items(examples: Iterable[Example | None], labels: tuple[str, ...] = ()) -> Iterator[Item]:
+def list_items(
+    examples: Iterable[Example | None], labels: tuple[str, ...] = (), system: str = ""
+) -> Iterator[Item]:
     """An item for each example, in order, of which several training rows may follow each other.
 
     What is asked stands before the last trained answer, which is the reference and, among `labels`,
-    the right choice. A plain text is read for its perplexity. The id is `FILE:LINE` of the row, and
-    `#2` for a second one from there.
+    the right choice; it begins with `system` where the row brings no system message, for so the
+    model was measured. A plain text is read for its perplexity. The id is `FILE:LINE` of the row,
+    and `#2` for a second one from there.
     """
     counts: dict[str, int] = {}
     for _, run in groupby(examples, key=id):
@@ -48,9 +52,18 @@ def list_items(examples: Iterable[Example | None], labels: tuple[str, ...] = ())
         file, _, line = example.source.rpartition(":")
         name = f"{file.rpartition('/')[2]}:{line}"
         number = counts[name] = counts.get(name, 0) + 1
-        item = _make_item(example, name if number == 1 else f"{name}#{number}", labels)
+        item = _make_item(
+            _add_system(example, system), name if number == 1 else f"{name}#{number}", labels
+        )
         if item.text or any(message.role == "user" for message in item.messages):
             yield item
+
+
+def _add_system(example: Example, system: str) -> Example:
+    messages = example.messages
+    if not system or not messages or any(message.role == "system" for message in messages):
+        return example
+    return replace(example, messages=(Message("system", system), *messages))
 
 
 def _make_item(example: Example, name: str, labels: tuple[str, ...]) -> Item:

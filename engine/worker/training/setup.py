@@ -98,7 +98,7 @@ def prepare_setup(attempt: Attempt) -> TrainingSetup:
         embeddings=config_json.find_vocab_size(config),
     )  # fmt: skip
     _report_data(attempt, recipe, data)
-    write_held_out(attempt, data, resumed=resumed is not None)
+    write_held_out(attempt, data, recipe.data.system, resumed=resumed is not None)
     return TrainingSetup(
         attempt, recipe, device, formats, stage, config, tokenizer, template, data, resumed
     )

@@ -1,7 +1,7 @@
 """What a run held out is a file of prompts: its rows, whole, once, and named by the run."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,12 @@ from engine.data.rows import Example
 from engine.errors import EngineError
 from engine.jobs import directory
 from engine.jobs.status import State
+from engine.recipes.settings import Data
+from engine.worker.data.chat_template import choose_template, render_prompt
+from engine.worker.data.encode import IGNORE_INDEX
+from engine.worker.data.prepare import prepare
 from engine.worker.training.held_out import list_items
+from tests.worker.data.families import QWEN3
 from tests.worker.here import resume_here, train_here
 from tests.worker.tiny import save_checkpoint
 from tests.worker.training.test_train import make_recipe
@@ -34,7 +39,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_checkpoint(tmp_path_factory.mktemp("base"))
 
 
-def write(path: Path, rows: list[dict[str, object]]) -> Path:
+def write(path: Path, rows: Sequence[object]) -> Path:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
@@ -61,6 +66,23 @@ def test_each_example_is_one_item_with_an_id_of_its_own() -> None:
     items = list(list_items([one, one, other, None, greeting, plain]))
     assert [item.id for item in items] == ["rows.json:1", "rows.json:1#2", "a.txt:3"]
     assert items[2] == Item("a.txt:3", text="It rained.", score="perplexity")
+
+
+def test_a_base_is_asked_what_the_run_was_measured_on(tmp_path: Path) -> None:
+    """The ids before the answer, by a template without the recipe's system prompt."""
+    rows = [{"prompt": f"say {one}", "completion": f"number {one}"} for one in range(6)]
+    rows += [{**row, "system": "Own words."} for row in rows]
+    path = write(tmp_path / "rows.jsonl", rows)
+    tokenizer, system = QWEN3.tokenizer(), "Be brief."
+    settings = Data(train=str(path), system=system, eval_fraction=0.5, max_length=500)
+    data = prepare(settings, tokenizer, choose_template(tokenizer, system=system), seed=3)
+    items = list(list_items(data.eval_examples, system=system))
+    assert len(items) == len(data.eval) == 6
+    assert {item.messages[0].content for item in items} == {"Be brief.", "Own words."}
+    for item, row in zip(items, data.eval, strict=True):
+        asked = render_prompt(item.messages, tokenizer)
+        assert row.input_ids[: len(asked)] == asked
+        assert set(row.labels[: len(asked)]) == {IGNORE_INDEX}
 
 
 def test_a_label_is_the_right_choice() -> None:
