@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.bundled import SUITES
 from engine.chat import Message
 from engine.errors import EngineError
-from engine.impact.suites import load
+from engine.impact.suites import load, load_suites
 
 GOOD = {
     "id": "facts-001",
@@ -88,3 +89,27 @@ def test_an_empty_or_unreadable_file_is_refused(tmp_path: Path, content: bytes) 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="cannot be read"):
         load(tmp_path / "none.jsonl")
+
+
+def test_a_recipe_names_suites_by_their_files(tmp_path: Path) -> None:
+    mine = write(tmp_path / "mine.jsonl", GOOD, {**GOOD, "id": "two"})
+    suites = load_suites(["bundled:facts", str(mine)], limit=1)
+    assert {name: len(items) for name, items in suites.items()} == {"facts": 1, "mine": 1}
+    assert load_suites([str(mine)])["mine"] == load(mine)
+    assert set(load_suites([], limit=1)) == {path.stem for path in SUITES.glob("*.jsonl")}
+    (tmp_path / "other").mkdir()
+    twin = write(tmp_path / "other" / "mine.jsonl", GOOD)
+    with pytest.raises(EngineError, match="same name"):
+        load_suites([str(mine), str(twin)])
+
+
+def test_a_file_of_prompts_is_a_suite(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": "Say yes.", "gold": ["yes", "Yes."]},
+        {"question": "2 + 2?", "answer": 4, "score": "number"},
+        {"messages": [{"role": "user", "content": "Sing."}], "checks": {"words": 2}},
+        {"prompt": "Talk."},
+    ]
+    items = load(write(tmp_path / "p.jsonl", *rows))
+    assert [item.score for item in items] == ["exact", "number", "checks", "open"]
+    assert [item.gold for item in items] == [("yes", "Yes."), ("4",), (), ()]

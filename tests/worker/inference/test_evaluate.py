@@ -142,6 +142,10 @@ def test_items_are_scored_by_what_is_said(models: ModelCache, base: Path) -> Non
     assert scored.scores == {"right": 1.0, "wrong": 0.0}
     result = measure_suite(one, items)
     assert result["items"] == 2, "an open item has no score"
+    assert "weighted_accuracy" not in result
+    whole = measure_suite(one, [Item("a", ask)])["answers"]["a"]
+    heavy = [Item("right", ask, score="exact", gold=(whole,), weight=3), items[1]]
+    assert measure_suite(one, heavy)["weighted_accuracy"] == 0.75
     assert result["interval"][0] <= result["accuracy"] <= result["interval"][1]
     assert result["perplexity"] > 1
 
