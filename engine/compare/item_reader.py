@@ -17,7 +17,7 @@ from engine.data.columns import make_mapping
 from engine.data.formats import holds_columns, read_raw
 from engine.data.llama_factory import add_columns
 from engine.data.messages import BadRow, Row, is_missing, say
-from engine.data.parse import parse_row
+from engine.data.parse import list_questions, parse_row
 from engine.data.raw_row import RawRow
 from engine.data.rows import collect_labels
 from engine.data.schemas import ANSWERS, LABEL, PROMPT_SCHEMAS, FieldSchema
@@ -106,9 +106,8 @@ class _ItemReader:
         labels = self._labels_of(schema)
         (parsed,) = parse_row(row, schema, self._data, labels, answered=False)
         item = read_item(row, name, parsed.messages, labels)
-        if schema.kind == "questions" and isinstance(row["turns"][0], str):
-            item = replace(item, later_turns=len(row["turns"]) - 1)
-        return item
+        later = len(list_questions(row["turns"])) - 1 if schema.kind == "questions" else 0
+        return replace(item, later_turns=max(0, later))
 
     def _name(self, raw: RawRow) -> str:
         """`STEM-LINE`, and a number where several rows begin on one line."""

@@ -26,11 +26,11 @@ def bundled() -> list[str]:
     return sorted(path.stem for path in PROMPTS.glob("*.jsonl"))
 
 
-def load(ref: str) -> list[Item]:
-    """The prompts that `ref` names: a path, `bundled:NAME` or `bundled:all`. Raises EngineError."""
+def load(ref: str, runs: Sequence[Path] = ()) -> list[Item]:
+    """The prompts that `ref` names, as `find`, or `bundled:all`. Raises EngineError."""
     if ref == f"bundled:{ALL}":
         return [item for name in bundled() for item in read(find(f"bundled:{name}"))]
-    return read(find(ref))
+    return read(find(ref, runs))
 
 
 def find(ref: str, runs: Sequence[Path] = ()) -> Path:

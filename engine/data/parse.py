@@ -4,6 +4,7 @@ Knows no file and no column of the user's: rows come under the schema's own name
 schema has one parser. Every fault is a `BadRow` whose text is the reason.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -106,9 +107,21 @@ def _parse_prompt(row: Row, schema: FieldSchema) -> tuple[Message, ...]:
 def _parse_questions(row: Row, schema: FieldSchema) -> tuple[Message, ...]:
     """The first of MT-Bench's questions, which follow on each other's answers; or turns."""
     (field,) = schema.fields
-    if are_turns(row[field]) and row[field] and all(isinstance(one, str) for one in row[field]):
-        return (*read_system(row), Message("user", read_text({field: row[field][0]}, field)))
+    questions = list_questions(row[field])
+    if questions:
+        return (*read_system(row), Message("user", read_text({field: questions[0]}, field)))
     return read_conversation(row, field)
+
+
+def list_questions(value: object) -> list[str]:
+    """The texts of a list of nothing but texts, be it JSON in a cell; else none."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return []
+    texts = [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
+    return texts if isinstance(value, list) and len(texts) == len(value) else []
 
 
 def _parse_sample(row: Row, schema: FieldSchema) -> tuple[Message, ...]:

@@ -39,11 +39,11 @@ def run(attempt: Attempt) -> str:
     if not recipe.arms:
         raise EngineError("No arms.", hint="Use at least one --arm.")
     arms = parse_arms(recipe.arms)
-    prompts = prompt_files.load(recipe.prompts)
+    runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
+    prompts = prompt_files.load(recipe.prompts, runs)
     notes = describe(prompts)
     for note in notes:
         attempt.log(note)
-    runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     weights = {arm: locate(arm, runs) for arm in arms if not arm.is_endpoint}
     device = pick_device(attempt.device.kind if attempt.device else recipe.device)
     models = ModelCache(device, budget=0)  # one at a time

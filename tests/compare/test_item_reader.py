@@ -154,9 +154,13 @@ def test_of_several_turns_the_first_is_asked_and_that_is_said(tmp_path: Path) ->
     assert describe([first, Item("a")]) == [
         "1 prompt has later turns in the file: only the first turn is asked"
     ]
-    conversation = only(tmp_path, {"turns": [USER, ANSWER]})
-    assert (conversation.messages, conversation.reference) == (ASKED, "a")
-    assert describe([conversation]) == []
+    in_a_cell = only(tmp_path, {"turns": '["Compose.", "Rewrite it.", "Again."]'})
+    assert (in_a_cell.messages, in_a_cell.later_turns) == (first.messages, 2)
+    columns = {"role": ["user", "assistant"], "content": ["q", "a"]}
+    for turns in ([USER, ANSWER], json.dumps([USER, ANSWER]), columns):
+        conversation = only(tmp_path, {"turns": turns})
+        assert (conversation.messages, conversation.reference) == (ASKED, "a")
+        assert describe([conversation]) == []
 
 
 def test_null_is_missing_and_0_and_false_are_values(tmp_path: Path) -> None:
