@@ -100,14 +100,15 @@ class _ItemReader:
         row: Row = cast(Row, self._mapping.rename(raw.value))
         if score == "perplexity":
             return read_perplexity_item(row, name)
-        # Where a row is scored, `answer` is what version 1 called its gold.
-        value = {key: cell for key, cell in raw.value.items() if key != "answer" or not score}
+        value: Mapping[str, object] = raw.value
+        if score:  # then `answer` is what version 1 called the gold
+            value = {key: cell for key, cell in value.items() if key != "answer"}
         schema = self._find_schema(value)
         labels = self._labels_of(schema)
         (parsed,) = parse_row(row, schema, self._data, labels, answered=False)
         item = read_item(row, name, parsed.messages, labels)
         later = len(list_questions(row["turns"])) - 1 if schema.kind == "questions" else 0
-        return replace(item, later_turns=max(0, later))
+        return replace(item, later_turns=later) if later > 0 else item
 
     def _name(self, raw: RawRow) -> str:
         """`STEM-LINE`, and a number where several rows begin on one line."""
