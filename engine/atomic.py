@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,19 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
     `durable` waits for the disk, so that it also holds after a power cut. Raises OSError
     (no space, read-only) and leaves the old content untouched.
     """
+    _write_pieces(path, (data,), durable)
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """`write_text` for lines that come one after another and are never held together."""
+    _write_pieces(path, (line.encode("utf-8", "backslashreplace") for line in lines), True)
+
+
+def _write_pieces(path: Path, pieces: Iterable[bytes], durable: bool) -> None:
     descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            file.writelines(pieces)
             file.flush()
             if durable:
                 os.fsync(file.fileno())

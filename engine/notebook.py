@@ -29,13 +29,13 @@ from typing import Any, Self
 
 from engine.compare import samples
 from engine.compare.arms import Arm, format_arm, parse_arm
-from engine.compare.prompts import Prompt
+from engine.compare.items import Item
 from engine.compare.samples import Sample
 from engine.errors import EngineError, JobFailed
 from engine.jobs.process import worker_command, worker_environment
 from engine.text import clean
 
-PromptInput = str | Prompt | Sequence[Mapping[str, str]]
+PromptInput = str | Item | Sequence[Mapping[str, str]]
 """A user message, messages with role and content, or a prompt of a file."""
 
 
@@ -247,7 +247,7 @@ def _text(arm: str | Arm) -> str:
 
 def _request_of(number: int, prompt: PromptInput) -> dict[str, Any]:
     """A prompt as the protocol has it; those without an id are numbered from 1."""
-    if isinstance(prompt, Prompt):
+    if isinstance(prompt, Item):
         turns = [turn.to_json() for turn in prompt.messages]
         return {"id": prompt.id, "messages": turns}
     if isinstance(prompt, str):

@@ -11,7 +11,7 @@ import pytest
 
 from engine import notebook
 from engine.chat import Message
-from engine.compare.prompts import Prompt
+from engine.compare.items import Item
 from engine.compare.samples import Sample
 from engine.errors import EngineError, JobFailed
 from tests.worker.tiny import save_adapter, save_checkpoint
@@ -66,7 +66,7 @@ def test_prompts_are_texts_conversations_or_those_of_a_file(
     said: list[notebook.PromptInput] = [
         "no",
         [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "no"}],
-        Prompt("mine", (Message("user", "no"),)),
+        Item("mine", (Message("user", "no"),)),
     ]
     found = session.generate([f"b={base}"], said, on_sample=told.append, max_new_tokens=3)
     assert [sample.prompt_id for sample in found] == ["1", "2", "mine"]

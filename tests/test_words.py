@@ -14,9 +14,9 @@ import engine
 from engine import word_diff
 from engine.compare import checks, text_metrics
 from engine.compare.answer_length import count_sentences
+from engine.compare.checks import score
+from engine.compare.item_reader import parse_item
 from engine.compare.metrics import numbers_of
-from engine.impact.scores import score
-from engine.impact.suites import Item
 from engine.words import count_words, folded_words, pieces_of, words_of
 from tests.compare.test_samples import sample
 
@@ -68,7 +68,8 @@ def test_all_that_count_or_compare_words_have_the_same(text: str) -> None:
     assert checks.met(text, {"begins": text, "equals": text}) == 1
     assert checks.overlap(text, text) == bool(words)
     gold = {"count": count, "topic": words[0] if words else ""}
-    assert score(Item("a", "b", "words", answer=gold), text) == bool(words)
+    item = parse_item({"prompt": "a", "score": "words", "answer": gold})
+    assert score(item, text) == bool(words)
     aspects = {aspect.name: aspect.count for aspect in text_metrics.ASPECTS}
     assert aspects["words"](text) == count
     assert text_metrics.distinct(text, 1) == (len(set(folded)) / count if count else 1)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from engine.checkpoints.checkpoint_list import Checkpoint
     from engine.compare.arm_sets import Sets
     from engine.compare.arms import Arm
-    from engine.compare.prompts import Prompt
+    from engine.compare.items import Item
     from engine.compare.samples import Sample
     from engine.data.dataset_list import DataSet
     from engine.data.rows import Rows
@@ -124,7 +124,7 @@ class Actions:
 
         return estimate_fit(recipe, model, self.store, measured=measured, counted=counted)
 
-    def prompts(self) -> "list[Prompt]":
+    def prompts(self) -> "list[Item]":
         """The bundled prompts, file by file."""
         from engine.bundled import PROMPTS
         from engine.compare import prompts
@@ -149,13 +149,16 @@ class Actions:
 
         arm_sets.remove(name)
 
-    def prompt_sets(self) -> list[tuple[str, int]]:
-        """The bundled sets of prompts by their refs, all of them together first; their sizes."""
+    def prompt_sets(self, arms: "Sequence[Arm]" = ()) -> list[tuple[str, int]]:
+        """The sets of prompts by their refs, and their sizes: the bundled ones, all of them
+        together first, then what the runs of these arms held out."""
         from engine.compare import prompts
 
+        runs = [job.path for job in self.store.jobs()]
         found = [(f"bundled:{name}", len(prompts.load(f"bundled:{name}")))
                  for name in prompts.bundled()]  # fmt: skip
-        return [(f"bundled:{prompts.ALL}", sum(count for _, count in found)), *found]
+        everything = f"bundled:{prompts.ALL}", sum(count for _, count in found)
+        return [everything, *found, *prompts.list_held_out(arms, runs)]
 
     def generate(self, recipe: GenerateRecipe) -> Path:
         """Start answering a set of prompts; the job's directory, once its worker has answered."""

@@ -13,8 +13,8 @@ from pathlib import Path
 from engine.compare import prompts as prompt_files
 from engine.compare.arms import parse_arm
 from engine.compare.checks import overlap
+from engine.compare.items import Item
 from engine.compare.metrics import REPEATS, Numbers, numbers_of
-from engine.compare.prompts import Prompt
 from engine.compare.samples import Sample, from_table
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
@@ -27,7 +27,7 @@ SLICE_BYTES = 1 << 22
 class AnswerPair:
     """What two arms answered to one prompt."""
 
-    prompt: Prompt
+    prompt: Item
     left: Sample
     right: Sample
     left_numbers: Numbers
@@ -71,7 +71,7 @@ class Collection:
     def __init__(self, path: Path, prompts: str = "") -> None:
         self._path = path
         self._ref = prompts
-        self._prompts: dict[str, Prompt] | None = None
+        self._prompts: dict[str, Item] | None = None
         self._at = 0
         self._inode = 0
         self._rest = b""
@@ -156,19 +156,19 @@ class Collection:
         self.samples[key] = sample
         self._numbers.pop(key, None)
 
-    def prompt(self, sample: Sample) -> Prompt:
+    def prompt(self, sample: Sample) -> Item:
         """The prompt with its skill, reference and checks, where its file still has it so."""
         known = self._known().get(sample.prompt_id)
         if known is not None and known.messages == sample.messages:
             return known
-        return Prompt(sample.prompt_id, sample.messages)
+        return Item(sample.prompt_id, sample.messages)
 
-    def _known(self) -> Mapping[str, Prompt]:
+    def _known(self) -> Mapping[str, Item]:
         if self._prompts is None:
             try:
                 prompts = prompt_files.load(self._ref) if self._ref else []
             except EngineError as error:
-                prompts, self.problem = [], f"{error.title} {Path(self._ref).name}"
+                prompts, self.problem = [], f"prompts: {error.title}"
             self._prompts = {one.id: one for one in prompts}
         return self._prompts
 

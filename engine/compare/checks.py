@@ -1,23 +1,85 @@
-"""What a prompt asks for that can be checked: so many words, a list, capital letters, a number.
+"""How an answer's text is checked and scored: so many words, a list, a number, a choice, code.
 
-Each check is a name and a value, as a file of prompts gives them. Refuses to judge what is said:
-it counts and compares. Texts are compared by their words, case and marks aside.
+Each check is a name and a value, as a file of items gives them. Refuses to judge what is said: it
+counts and compares. Texts are compared by their words, case and marks aside, but by `exact`.
+Nothing is executed: code is parsed and compared as a syntax tree. The scores:
+
+- exact: the same text, apart from white space at the ends of lines and of the whole. Capitals and
+  punctuation count.
+- number: the last number in the answer is the right one.
+- choices: a right choice is there, and none of the wrong ones (letter case aside, whole words).
+- code: the same Python syntax tree, whatever the spacing; a fence of backticks is taken off.
+- checks: all checks of the item are met.
 """
 
 import ast
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from engine.compare.answer_length import count_sentences
+from engine.compare.items import Item
 from engine.words import count_words, folded_words
 
 _BULLET = re.compile(r"^\s*[-*+•–]\s+\S", re.MULTILINE)
 _NUMBERED = re.compile(r"^\s*\(?\d{1,3}[.)]\s+\S", re.MULTILINE)
 _NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?")
 _FENCE = re.compile(r"```[^\n`]*\n(.*?)(?:```|\Z)", re.DOTALL)
+
+
+def final_number(text: str) -> float | None:
+    """The last number written in digits, or None."""
+    numbers = _NUMBER.findall(text)
+    return float(numbers[-1].replace(",", "")) if numbers else None
+
+
+def read_number(text: str) -> float | None:
+    """The number that a text is, and nothing else; None for any other text."""
+    try:
+        number = float(text.replace(",", ""))
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def parse_code(text: str) -> ast.Module | None:
+    """Python code, in a fence or bare, parsed and never run; None where it does not parse."""
+    fenced = _FENCE.search(text)
+    code = fenced.group(1) if fenced else text
+    try:
+        return ast.parse(code.strip() + "\n")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def syntax(text: str) -> str | None:
+    """The syntax tree of Python code as a comparable text, or None where it does not parse."""
+    tree = parse_code(text)
+    try:
+        return ast.dump(tree) if tree is not None else None
+    except (RecursionError, MemoryError):
+        return None
+
+
+def says(text: str, phrase: str) -> bool:
+    """Whether the words of `phrase` stand in a row in the text."""
+    words, sought = folded_words(text), folded_words(phrase)
+    return any(words[at : at + len(sought)] == sought for at in range(len(words) - len(sought) + 1))
+
+
+def mentions(text: str, phrase: str) -> bool:
+    """Whether each word of `phrase`, one at least, is somewhere in the text."""
+    sought = set(folded_words(phrase))
+    return bool(sought) and sought <= set(folded_words(text))
+
+
+def begins(text: str, phrase: str) -> bool:
+    """Whether the words of `phrase` are the first of the text."""
+    sought = folded_words(phrase)
+    return folded_words(text)[: len(sought)] == sought
 
 
 def _is_json(text: str) -> bool:
@@ -29,30 +91,10 @@ def _is_json(text: str) -> bool:
 
 
 def _defines(text: str, name: str) -> bool:
-    """Whether it is Python that parses and defines a function of that name. Nothing is run."""
-    fenced = _FENCE.search(text)
-    try:
-        tree = ast.parse((fenced.group(1) if fenced else text).strip() + "\n")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return any(isinstance(node, ast.FunctionDef) and node.name == name for node in ast.walk(tree))
-
-
-def _last_number(text: str) -> float | None:
-    numbers = _NUMBER.findall(text)
-    return float(numbers[-1].replace(",", "")) if numbers else None
-
-
-def says(text: str, phrase: str) -> bool:
-    """Whether the words of `phrase` stand in a row in the text."""
-    words, sought = folded_words(text), folded_words(phrase)
-    return any(words[at : at + len(sought)] == sought for at in range(len(words) - len(sought) + 1))
-
-
-def begins(text: str, phrase: str) -> bool:
-    """Whether the words of `phrase` are the first of the text."""
-    sought = folded_words(phrase)
-    return folded_words(text)[: len(sought)] == sought
+    """Whether it is Python that parses and defines a function of that name."""
+    tree = parse_code(text)
+    nodes = ast.walk(tree) if tree is not None else ()
+    return any(isinstance(node, ast.FunctionDef) and node.name == name for node in nodes)
 
 
 CHECKS: Mapping[str, tuple[type | tuple[type, ...], Callable[[str, Any], bool]]] = {
@@ -66,8 +108,9 @@ CHECKS: Mapping[str, tuple[type | tuple[type, ...], Callable[[str, Any], bool]]]
     "capitals": (bool, lambda text, value: text.isupper() == value),
     "small_letters": (bool, lambda text, value: text.islower() == value),
     "json": (bool, lambda text, value: _is_json(text) == value),
-    "number": ((int, float), lambda text, value: _last_number(text) == value),
+    "number": ((int, float), lambda text, value: final_number(text) == value),
     "says": (str, says),
+    "mentions": (str, mentions),
     "omits": (str, lambda text, value: not says(text, value)),
     "begins": (str, begins),
     "ends": (str, lambda text, value: text.rstrip().endswith(value)),
@@ -96,6 +139,57 @@ def met(text: str, checks: Mapping[str, Any]) -> float:
     if not checks:
         raise ValueError("no checks")
     return sum(CHECKS[name][1](text, value) for name, value in checks.items()) / len(checks)
+
+
+def score(item: Item, text: str) -> float:
+    """Whether the answer is right, 1.0 or 0.0; of several right answers one will do.
+
+    Raises ValueError for an item without a right answer (perplexity, open).
+    """
+    if item.score == "checks" and item.checks:
+        return float(met(text, item.checks) == 1)
+    if item.score not in _SCORES or not item.gold:
+        raise ValueError(f"item {item.id}: score {item.score!r} needs a reference answer")
+    return float(_SCORES[item.score](text, item))
+
+
+def _is_exact(text: str, item: Item) -> bool:
+    return any(_trim(text) == _trim(gold) for gold in item.gold)
+
+
+def _trim(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+
+
+def _has_number(text: str, item: Item) -> bool:
+    number = final_number(text)
+    return number is not None and any(number == read_number(gold) for gold in item.gold)
+
+
+def _chooses(text: str, item: Item) -> bool:
+    # A wrong choice inside the right one ("York" in "New York") is no sign of the wrong one.
+    rest = text
+    for gold in item.gold:
+        rest = _phrase(gold).sub(" ", rest)
+    wrong = (choice for choice in item.choices if choice not in item.gold)
+    return rest != text and not any(_phrase(choice).search(rest) for choice in wrong)
+
+
+def _phrase(choice: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(choice)}(?!\w)", re.IGNORECASE)
+
+
+def _is_same_code(text: str, item: Item) -> bool:
+    tree = syntax(text)
+    return tree is not None and any(tree == syntax(gold) for gold in item.gold)
+
+
+_SCORES: Mapping[str, Callable[[str, Item], bool]] = {
+    "exact": _is_exact,
+    "number": _has_number,
+    "choices": _chooses,
+    "code": _is_same_code,
+}
 
 
 def overlap(text: str, reference: str) -> float:

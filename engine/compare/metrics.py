@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from engine.compare import checks
-from engine.compare.prompts import Prompt
+from engine.compare.items import Item
 from engine.compare.samples import Sample
 from engine.compare.text_metrics import ASPECTS, language_of
 
@@ -27,31 +27,31 @@ class Measure:
     name: str
     group: str
     about: str
-    of: Callable[[Sample, Prompt | None], float | None]
+    of: Callable[[Sample, Item | None], float | None]
     """None where it does not apply."""
 
 
-def _of_text(count: Callable[[str], float]) -> Callable[[Sample, Prompt | None], float | None]:
+def _of_text(count: Callable[[str], float]) -> Callable[[Sample, Item | None], float | None]:
     return lambda sample, _: count(sample.text)
 
 
-def _checks(sample: Sample, prompt: Prompt | None) -> float | None:
+def _checks(sample: Sample, prompt: Item | None) -> float | None:
     return checks.met(sample.text, prompt.checks) if prompt and prompt.checks else None
 
 
-def _says_reference(sample: Sample, prompt: Prompt | None) -> float | None:
+def _says_reference(sample: Sample, prompt: Item | None) -> float | None:
     if prompt is None or not prompt.reference:
         return None
     return float(checks.says(sample.text, prompt.reference))
 
 
-def _overlap(sample: Sample, prompt: Prompt | None) -> float | None:
+def _overlap(sample: Sample, prompt: Item | None) -> float | None:
     if prompt is None or not prompt.reference:
         return None
     return checks.overlap(sample.text, prompt.reference)
 
 
-def _same_language(sample: Sample, _: Prompt | None) -> float | None:
+def _same_language(sample: Sample, _: Item | None) -> float | None:
     questions = [one.content for one in sample.messages if one.role == "user"]
     question_language, answer_language = (
         language_of(questions[-1]) if questions else "",
@@ -90,7 +90,7 @@ MEASURES: tuple[Measure, ...] = tuple(
 """Every number, group by group."""
 
 
-def numbers_of(sample: Sample, prompt: Prompt | None = None) -> dict[str, float]:
+def numbers_of(sample: Sample, prompt: Item | None = None) -> dict[str, float]:
     """All numbers of an answer that apply, by name."""
     numbers = {one.name: one.of(sample, prompt) for one in MEASURES}
     return {name: value for name, value in numbers.items() if value is not None}

@@ -20,7 +20,7 @@ from engine.data.delimited import read_delimited
 from engine.data.dialects import is_table
 from engine.data.json_array import read_arrays
 from engine.data.json_lines import read_lines
-from engine.data.plain_text import read_plain
+from engine.data.plain_text import read_plain, read_prompt_lines
 from engine.data.raw_row import BYTE_ORDER_MARK, CHUNK, RawRow
 from engine.data.schemas import are_turns
 from engine.data.shards import PACKED, list_parts, suffix_of
@@ -44,28 +44,33 @@ _FOREIGN = {
 }
 
 
-def read_raw(path: Path, data: Data | None = None) -> Iterator[RawRow]:
+def read_raw(
+    path: Path, data: Data | None = None, *, prompt_lines: bool = False
+) -> Iterator[RawRow]:
     """The rows behind a path, in their order, read as the recipe's `data` says.
+
+    With `prompt_lines` plain text is a prompt a line, and so is a file of an unknown suffix that
+    is no table.
 
     Raises EngineError where a file as a whole cannot be read: empty, another format, broken list;
     also for Parquet and Arrow.
     """
     for file in list_parts(path):
-        rows = read_file(file, data or Data())
+        rows = read_file(file, data or Data(), prompt_lines=prompt_lines)
         yield from rows if file == path else (replace(row, file=str(file)) for row in rows)
 
 
-def read_file(path: Path, data: Data) -> Iterator[RawRow]:
+def read_file(path: Path, data: Data, *, prompt_lines: bool = False) -> Iterator[RawRow]:
     """`read_raw` of one file; one that gzip packed is unpacked as it is read."""
     with open_regular(path) as file:
         if path.suffix.lower() != PACKED or file.read(2) != _PACKED_START:
             file.seek(0)
-            yield from _read_open(path, file, data)
+            yield from _read_open(path, file, data, prompt_lines)
             return
         file.seek(0)
         try:
             with io.BufferedReader(gzip.GzipFile(fileobj=file)) as unpacked:
-                for row in _read_open(path, unpacked, data):
+                for row in _read_open(path, unpacked, data, prompt_lines):
                     yield replace(row, end=file.tell())  # of the bytes on the disk
         except (OSError, EOFError, zlib.error) as error:
             raise EngineError(
@@ -73,13 +78,15 @@ def read_file(path: Path, data: Data) -> Iterator[RawRow]:
             ) from error
 
 
-def _read_open(path: Path, file: BinaryIO, data: Data) -> Iterator[RawRow]:
+def _read_open(path: Path, file: BinaryIO, data: Data, prompt_lines: bool) -> Iterator[RawRow]:
     head = file.read(CHUNK)
     start = _check_head(path, head)
     file.seek(0)
-    kind = _find_kind(path, data, head)
+    kind = _find_kind(path, data, head, prompt_lines)
     if kind == "delimited":
         yield from read_delimited(path, file, data)
+    elif kind == "plain" and prompt_lines:
+        yield from read_prompt_lines(file)
     elif kind == "plain":
         yield from read_plain(file, data.max_length)
     else:
@@ -175,7 +182,7 @@ def _strip_start(head: bytes) -> bytes:
     return head.removeprefix(BYTE_ORDER_MARK).lstrip()
 
 
-def _find_kind(path: Path, data: Data, head: bytes) -> str:
+def _find_kind(path: Path, data: Data, head: bytes, prompt_lines: bool) -> str:
     """`json`, `delimited` or `plain`: by the name, else because no row of JSON begins like that."""
     suffix = suffix_of(path)
     likely = _LIKELY_JSON if suffix in PLAIN else _PERHAPS_JSON
@@ -185,7 +192,7 @@ def _find_kind(path: Path, data: Data, head: bytes) -> str:
         return "delimited"
     if data.schema == "text" and not data.columns:
         return "plain"
-    table = suffix not in PLAIN or is_table(head[:_HEAD], data)
+    table = (suffix not in PLAIN and not prompt_lines) or is_table(head[:_HEAD], data)
     return "delimited" if table else "plain"
 
 

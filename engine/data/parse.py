@@ -4,6 +4,7 @@ Knows no file and no column of the user's: rows come under the schema's own name
 schema has one parser. Every fault is a `BadRow` whose text is the reason.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +15,7 @@ from engine.data.messages import (
     are_turns,
     read_conversation,
     read_prompt,
+    read_system,
     read_text,
     read_turns,
 )
@@ -35,12 +37,18 @@ class ParsedRow:
 
 
 def parse_row(
-    row: object, schema: FieldSchema, data: Data, labels: Sequence[str] = ()
+    row: object,
+    schema: FieldSchema,
+    data: Data,
+    labels: Sequence[str] = (),
+    *,
+    answered: bool = True,
 ) -> list[ParsedRow]:
     """What a row teaches; two things where both answers of a pair are to be learned.
 
-    A conversation has at least one user turn and one answer that is not empty. `labels` are all
-    those of the file. Raises BadRow with the reason.
+    A conversation has at least one user turn and one answer that is not empty; of rows that are
+    only asked (`answered` is False), a user turn. `labels` are all those of the file. Raises BadRow
+    with the reason.
     """
     if not isinstance(row, Mapping):
         raise BadRow(f"a row must be an object, not {say(row)}")
@@ -55,7 +63,7 @@ def parse_row(
     if schema.kind == "pair":
         parsed_rows = _parse_answers(row, schema, data.answers)
     else:
-        parsed_rows = [ParsedRow(_check(_PARSERS[schema.kind](row, schema)))]
+        parsed_rows = [ParsedRow(_check(_PARSERS[schema.kind](row, schema), answered=answered))]
     tools = read_tools(row) if data.tools == "keep" else ()
     return [_apply_options(replace(parsed, tools=tools), data) for parsed in parsed_rows]
 
@@ -71,10 +79,10 @@ def _apply_options(parsed: ParsedRow, data: Data) -> ParsedRow:
     return replace(parsed, messages=messages, rejected=rejected)
 
 
-def _check(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+def _check(messages: tuple[Message, ...], *, answered: bool = True) -> tuple[Message, ...]:
     if not any(message.role == "user" for message in messages):
         raise BadRow("no user message to answer")
-    if not any(message.role == "assistant" for message in messages):
+    if answered and not any(message.role == "assistant" for message in messages):
         raise BadRow("no answer to train on")
     return messages
 
@@ -112,6 +120,32 @@ def _parse_turns(row: Row, schema: FieldSchema) -> tuple[Message, ...]:
     return read_conversation(row, schema.fields[0])
 
 
+def _parse_prompt(row: Row, schema: FieldSchema) -> tuple[Message, ...]:
+    (prompt,) = schema.fields
+    messages = read_prompt(row, prompt)
+    return put_history(row, messages) if prompt in WITH_HISTORY else messages
+
+
+def _parse_questions(row: Row, schema: FieldSchema) -> tuple[Message, ...]:
+    """The first of MT-Bench's questions, which follow on each other's answers; or turns."""
+    (field,) = schema.fields
+    questions = list_questions(row[field])
+    if questions:
+        return (*read_system(row), Message("user", read_text({field: questions[0]}, field)))
+    return read_conversation(row, field)
+
+
+def list_questions(value: object) -> list[str]:
+    """The texts of a list of nothing but texts, be it JSON in a cell; else none."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return []
+    texts = [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
+    return texts if isinstance(value, list) and len(texts) == len(value) else []
+
+
 def _parse_sample(row: Row, schema: FieldSchema) -> tuple[Message, ...]:
     """A prompt and what a model answered; only an answer that ended by itself can teach to end."""
     if row["finish"] != "stop":
@@ -121,6 +155,8 @@ def _parse_sample(row: Row, schema: FieldSchema) -> tuple[Message, ...]:
 
 _PARSERS: Mapping[str, Callable[[Row, FieldSchema], tuple[Message, ...]]] = {
     "answer": _parse_answer,
+    "prompt": _parse_prompt,
+    "questions": _parse_questions,
     "turns": _parse_turns,
     "sample": _parse_sample,
 }

@@ -2,14 +2,14 @@
 
 Paragraphs are parted by blank lines. A heading (`# …`), a form feed and a line `<|endoftext|>`
 begin a new row. A paragraph that is too long alone is cut after a line, a sentence or a word. What
-lies between two bad lines is not joined over them.
+lies between two bad lines is not joined over them. Of prompts each line is a row.
 """
 
 import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from engine.data.raw_row import BYTE_ORDER_MARK, LONGEST_ROW, RawRow, show
+from engine.data.raw_row import BYTE_ORDER_MARK, CHUNK, LONGEST_ROW, RawRow, show
 
 LETTERS = 3
 """Characters a token, reckoned low (English has four), so that few rows are cut."""
@@ -32,8 +32,7 @@ def read_plain(file: BinaryIO, max_length: int) -> Iterator[RawRow]:
             yield from row.add(start, paragraph, file.tell())
             yield from row.end(file.tell())
             paragraph, start = [], line + 1
-            fault = f"not valid UTF-8: byte 0x{piece[error.start]:02x} at {error.start + 1}"
-            yield RawRow(line, file.tell(), None, fault, show(piece))
+            yield _undecodable(line, file, piece, error)
             continue
         new_row = "\f" in text or text.strip() == _BORDER or _HEADING.match(text) is not None
         if new_row or not text.strip():
@@ -47,6 +46,32 @@ def read_plain(file: BinaryIO, max_length: int) -> Iterator[RawRow]:
             paragraph.append(text)
     yield from row.add(start, paragraph, file.tell())
     yield from row.end(file.tell())
+
+
+def read_prompt_lines(file: BinaryIO) -> Iterator[RawRow]:
+    """Each line that is not blank, as `{"prompt": …}`."""
+    line = 0
+    while piece := file.readline(LONGEST_ROW):
+        line += 1
+        if len(piece) == LONGEST_ROW and not piece.endswith(b"\n"):
+            while (rest := file.readline(CHUNK)) and not rest.endswith(b"\n"):
+                pass
+            fault = f"the line is longer than {LONGEST_ROW >> 20} MiB"
+            yield RawRow(line, file.tell(), None, fault, show(piece))
+            continue
+        piece = piece.removeprefix(BYTE_ORDER_MARK)  # of each file that was joined to this one
+        try:
+            text = piece.decode().strip()
+        except UnicodeDecodeError as error:
+            yield _undecodable(line, file, piece, error)
+            continue
+        if text:
+            yield RawRow(line, file.tell(), {"prompt": text})
+
+
+def _undecodable(line: int, file: BinaryIO, piece: bytes, error: UnicodeDecodeError) -> RawRow:
+    fault = f"not valid UTF-8: byte 0x{piece[error.start]:02x} at {error.start + 1}"
+    return RawRow(line, file.tell(), None, fault, show(piece))
 
 
 class _Row:

@@ -203,15 +203,16 @@ def open_rows(
         return (mapping.rename(row.value, schema) for row in raw(path, data))
 
     if labels is None:
-        labels = _collect(path, data, schema, read_again)
+        labels = collect_labels(path, data, schema, read_again)
     checks = _Checks(mapping, schema, LabelReader(schema, "label" in mapping.columns, read_again))
     parsed = _parse(path, checks, data, labels, chain(held, rows))
     return OpenFile(path, schema.name, tuple(labels), parsed, checks.unread)
 
 
-def _collect(
+def collect_labels(
     path: Path, data: Data, schema: FieldSchema, read_again: Callable[[], Iterator[object]]
 ) -> tuple[str, ...]:
+    """All labels of a file, where its rows are texts with labels and their prompt lists them."""
     if schema.name != LABEL or not label_names.wants_labels(data.label_prompt):
         return ()
     return label_names.collect(read_again(), schema.fields[1], str(path))

@@ -103,3 +103,12 @@ def _field_schemas() -> Iterator[FieldSchema]:
 
 FIELD_SCHEMAS = tuple(_field_schemas())
 """In the order in which they are tried."""
+
+PROMPT_SCHEMAS = (
+    FieldSchema("messages", ("messages",), "turns"),
+    FieldSchema("conversations", ("conversations",), "turns"),
+    *(FieldSchema(field, (field,), "prompt", _beside(field)) for field in ("prompt", "text")),
+    *(FieldSchema(field, (field,), "prompt", _beside(field)) for field in PROMPTS[1:]),
+    FieldSchema("turns", ("turns",), "questions"),
+)
+"""Of rows that are asked and need no answer: nothing is trained on them."""

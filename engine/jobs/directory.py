@@ -119,6 +119,11 @@ class JobDirectory:
         return self.path / "samples.jsonl"
 
     @property
+    def held_out(self) -> Path:
+        """The rows that a run keeps apart, as items: a file of prompts."""
+        return self.path / "held_out.jsonl"
+
+    @property
     def rejects(self) -> Path:
         return self.path / "rejects.jsonl"
 

@@ -1,6 +1,6 @@
 """Starting a job that answers a file of prompts; its names are resolved first."""
 
-import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,22 +21,22 @@ def launch_generation(original: GenerateRecipe, root: Path) -> JobDirectory:
     if not original.arms:
         raise EngineError("No arms.", hint="Use at least one arm.")
     arms = parse_arms(original.arms)
+    runs = [job.path for job in open_store(root).jobs()]
     prompts, files = original.prompts, []
     if not prompts.startswith("bundled:"):
-        path = Path(os.path.abspath(os.path.expanduser(prompts)))
+        path = prompt_files.find(prompts, runs).absolute()
         prompts, files = str(path), [path]
     prompt_files.load(prompts)
-    arms = _located(arms, root)
+    arms = _located(arms, runs)
     recipe = replace(original, arms=[format_arm(arm) for arm in arms], prompts=prompts)
     built_on = dict.fromkeys(arm.adapter or arm.checkpoint for arm in arms if not arm.is_endpoint)
     return launch.launch(recipe, root, parents=list(built_on), inputs=files)
 
 
-def _located(arms: list[Arm], root: Path) -> list[Arm]:
+def _located(arms: list[Arm], runs: Sequence[Path]) -> list[Arm]:
     """The arms with their weights found: a wrong name fails here, a relative path is anchored."""
     from engine.checkpoints import checkpoint_list
 
-    runs = [job.path for job in open_store(root).jobs()]
     return [
         arm
         if arm.is_endpoint

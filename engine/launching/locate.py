@@ -54,7 +54,7 @@ def locate(original: TrainRecipe, root: Path) -> Located:
         files.append(_file(forgetting.probe, "probe text"))
         forgetting = replace(forgetting, probe=str(files[-1]))
     if samples.prompts:
-        path = prompts.find(samples.prompts).absolute()
+        path = prompts.find(samples.prompts, runs).absolute()
         prompts.read(path)
         if not samples.prompts.startswith("bundled:"):
             samples = replace(samples, prompts=str(path))

@@ -55,7 +55,7 @@ class GenerateRecipe:
     arms: list[str] = setting([])
     """In the grammar of `engine.compare.arms`."""
     prompts: str = setting("")
-    """A file of prompts, or `bundled:NAME`."""
+    """A file of prompts, `bundled:NAME`, or `run:ID` for what a run held out."""
     decode: Decode = field(default_factory=Decode)
     kind: str = setting("generate", choices=("generate",))
 
@@ -72,7 +72,8 @@ class EvaluateRecipe:
     choices: str = setting("")
     """A data set whose answers are labels: measured by likelihood and by generated answer."""
     prompts: str = setting("")
-    """A file of prompts, or `bundled:NAME`: answered by every arm, to be read and not scored."""
+    """A file of prompts, `bundled:NAME`, or `run:ID` for what a run held out: answered by
+    every arm, to be read and not scored."""
     decode: Decode = field(default_factory=Decode)
     kind: str = setting("evaluate", choices=("evaluate",))
 

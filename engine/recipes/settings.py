@@ -148,7 +148,8 @@ class Samples:
     count: int = setting(3, ge=0, le=64, label="Prompt count")
     """Prompts that are answered at each evaluation; 0: none."""
     prompts: str = setting("", label="Sample prompts")
-    """A file of prompts or `bundled:NAME`; empty: those of the first held-out rows."""
+    """A file of prompts, `bundled:NAME`, or `run:ID` for what a run held out; empty: those of the
+    first held-out rows."""
     max_new_tokens: int = setting(48, ge=1, le=4096, label="Max new tokens")
 
 

@@ -4,22 +4,21 @@ All arms meet the same items in the same order with greedy decoding, so that res
 The base of an adapter is the same weights with the adapter off.
 """
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine import atomic
-from engine.bundled import SUITES
 from engine.compare import prompts
 from engine.compare.arms import format_arm, parse_arms
+from engine.compare.items import Item, describe
 from engine.data import dataset_list, rows
 from engine.data.rows import Example
 from engine.errors import EngineError
-from engine.impact import suites
-from engine.impact.suites import Item
+from engine.impact.suites import load_suites
 from engine.jobs.store import open_store
 from engine.recipes.recipe import EvaluateRecipe
 from engine.recipes.settings import Decode
@@ -51,10 +50,12 @@ def run(attempt: Attempt) -> str:
     if not recipe.arms:
         raise EngineError("No arms to evaluate.", hint="Use at least one --arm.")
     arms = parse_arms(recipe.arms)
-    chosen = {path.stem: _items(path, recipe.limit) for path in _suite_files(recipe.suites)}
+    chosen = load_suites(recipe.suites, recipe.limit)
     examples = _label_rows(recipe.choices)
-    open_prompts = prompts.read(prompts.find(recipe.prompts)) if recipe.prompts else []
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
+    open_prompts = prompts.read(prompts.find(recipe.prompts, runs)) if recipe.prompts else []
+    for note in describe([*itertools.chain(*chosen.values()), *open_prompts]):
+        attempt.log(note)
     weights = {arm: locate(arm, runs) for arm in arms}
     models = ModelCache(pick_device(attempt.device.kind if attempt.device else recipe.device))
 
@@ -76,7 +77,7 @@ def run(attempt: Attempt) -> str:
             result["choices"] = measure_labels(loaded_arm, examples, tally.tick)
         if open_prompts:
             tally.begin(f"{arm.name}: open prompts", len(open_prompts))
-            open_ids = [loaded_arm.prompt(one.messages, one.id) for one in open_prompts]
+            open_ids = [loaded_arm.prompt(one.messages, one.id, one.tools) for one in open_prompts]
             answers = answer_all(loaded_arm, open_ids, recipe.decode, ROWS, tally.tick)
             result["answers"] = {
                 one.id: text for one, text in zip(open_prompts, answers, strict=True)
@@ -121,6 +122,7 @@ def measure_suite(
         scored = score_items(loaded_arm, questions, tick)
         prompts = {item.id: item.messages[-1].content for item in questions}
         result |= _accuracy(scored) if scored.scores else {"answers": scored.answers}
+        result |= _weigh(scored, questions)
         result["prompts"] = prompts
     if texts:
         read = read_texts(loaded_arm, texts, lambda done: tick(len(questions) + done))
@@ -194,29 +196,19 @@ def _accuracy(scored: Scored) -> dict[str, Any]:
     }
 
 
+def _weigh(scored: Scored, items: Sequence[Item]) -> dict[str, float]:
+    """The mean of the scores by the items' weights, where these differ."""
+    weights = {item.id: item.weight for item in items if item.id in scored.scores}
+    total = sum(weights.values())
+    if len(set(weights.values())) < 2 or not total:
+        return {}
+    weighed = sum(weights[name] * value for name, value in scored.scores.items())
+    return {"weighted_accuracy": weighed / total}
+
+
 def _finite(value: float) -> float | None:
     """A number as JSON knows it; None for what a diverged model makes of it."""
     return value if math.isfinite(value) else None
-
-
-def _suite_files(names: Sequence[str]) -> list[Path]:
-    """The files that a recipe names; every bundled suite where it names none."""
-    if not names:
-        return sorted(SUITES.glob("*.jsonl"))
-    files = [
-        SUITES / f"{name.removeprefix('bundled:')}.jsonl"
-        if name.startswith("bundled:")
-        else Path(name).expanduser()
-        for name in names
-    ]
-    if len({path.stem for path in files}) < len(files):
-        raise EngineError("Two suites have the same name.", ", ".join(map(str, files)))
-    return files
-
-
-def _items(path: Path, limit: int) -> tuple[Item, ...]:
-    items = suites.load(path)
-    return items[:limit] if limit else items
 
 
 def _label_rows(ref: str) -> list[Example]:

@@ -12,7 +12,7 @@ import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine.compare import prompts as prompt_files
 from engine.compare import samples as sample_files
 from engine.compare.arms import Arm, format_arm, parse_arms
-from engine.compare.prompts import Prompt
+from engine.compare.items import Item, describe
 from engine.compare.samples import Sample
 from engine.errors import EngineError
 from engine.jobs.store import open_store
@@ -39,8 +39,11 @@ def run(attempt: Attempt) -> str:
     if not recipe.arms:
         raise EngineError("No arms.", hint="Use at least one --arm.")
     arms = parse_arms(recipe.arms)
-    prompts = prompt_files.load(recipe.prompts)
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
+    prompts = prompt_files.load(recipe.prompts, runs)
+    notes = describe(prompts)
+    for note in notes:
+        attempt.log(note)
     weights = {arm: locate(arm, runs) for arm in arms if not arm.is_endpoint}
     device = pick_device(attempt.device.kind if attempt.device else recipe.device)
     models = ModelCache(device, budget=0)  # one at a time
@@ -79,7 +82,7 @@ def run(attempt: Attempt) -> str:
     if gone is not None:
         raise gone
     left = f", {len(refused)} prompts skipped (see the log)" if refused else ""
-    return f"{total - len(refused)} answers{left}"
+    return "; ".join([f"{total - len(refused)} answers{left}", *notes])
 
 
 def _base(arm: Arm, weights: Mapping[Arm, ArmWeights]) -> str:
@@ -96,7 +99,7 @@ def _log_refusals(attempt: Attempt, arm: Arm, batch: PromptBatch) -> list[dict[s
     return rows
 
 
-def _key(arm: Arm, prompt: Prompt, decode: Decoding) -> tuple[object, ...]:
+def _key(arm: Arm, prompt: Item, decode: Decoding) -> tuple[object, ...]:
     return (format_arm(arm), prompt.id, prompt.messages, decode)
 
 

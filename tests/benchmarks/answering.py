@@ -79,7 +79,7 @@ def as_we_do(base: Path, adapter: Path, prompts: Sequence[str]) -> dict[str, Any
 
     from engine.chat import Message
     from engine.compare.arms import Arm
-    from engine.compare.prompts import Prompt
+    from engine.compare.items import Item
     from engine.recipes.settings import Decode
     from engine.worker.inference.batch import ROWS, PromptBatch
     from engine.worker.inference.decoding import BatchDecoder
@@ -101,7 +101,7 @@ def as_we_do(base: Path, adapter: Path, prompts: Sequence[str]) -> dict[str, Any
             loaded_arm, [loaded_arm.prompt([Message("user", prompts[0])])], Decode()
         ).step()
     memory = settled() - before
-    asked = [Prompt(str(at), (Message("user", text),)) for at, text in enumerate(prompts)]
+    asked = [Item(str(at), (Message("user", text),)) for at, text in enumerate(prompts)]
     began = time.perf_counter()
     said: Said = []
     for arm, loaded_arm in zip(arms, loaded_arms, strict=True):

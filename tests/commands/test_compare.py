@@ -9,8 +9,11 @@ import pytest
 
 from engine.compare import votes
 from engine.compare.token_shift import Shift
-from engine.jobs import launch
+from engine.jobs import directory, launch
 from engine.jobs.directory import JobDirectory
+from engine.launching import locate
+from engine.recipes.recipe import TrainRecipe
+from engine.recipes.settings import Samples
 from tests.tui.browse.answered import BASE, TUNED, write_answers
 from tests.tui.building import write_run
 from tests.tui.conftest import FakeCompanion
@@ -197,3 +200,28 @@ def test_a_job_knows_what_it_builds_on_and_what_it_was_asked(
     ((recipe, known),) = given
     assert recipe.prompts == str(asked)
     assert known == {"parents": ["bundled:demo-base"], "inputs": [asked]}
+
+
+def test_what_a_run_held_out_is_named_by_the_run(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = directory.create(root, TrainRecipe(name="mine"))
+    given: list[Any] = []
+
+    def start(recipe: Any, root: Path, **known: Any) -> JobDirectory:
+        given.append((recipe.prompts, known["inputs"]))
+        return JobDirectory(root / "started-1")
+
+    monkeypatch.setattr(launch, "launch", start)
+    asked = ["generate", "--arm", "b=bundled:demo-base", "--detach", "--runs", str(root)]
+    command = [*asked, "--prompts", f"run:{run.path.name}"]
+    assert main(command) == 2
+    assert f"run:{run.path.name} has no held-out rows" in capsys.readouterr().err
+    run.held_out.write_text('{"id": "rows.jsonl:3", "prompt": "a", "reference": "b"}\n')
+    assert main(command) == 0
+    assert given == [(str(run.held_out), [run.held_out])]
+    assert main([*asked, "--prompts", "run:gone"]) == 2
+    assert "run not found: gone" in capsys.readouterr().err
+    samples = Samples(prompts=f"run:{run.path.name}")
+    located = locate.locate(TrainRecipe(name="next", samples=samples), root)
+    assert located.recipe.samples.prompts == str(run.held_out)

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from engine.chat import Message
+from engine.compare.items import Item
 from engine.compare.metrics import Numbers, numbers_of
 from engine.compare.paired_stats import (
     LEAST_PROMPTS,
@@ -13,7 +14,6 @@ from engine.compare.paired_stats import (
     compare,
     interval,
 )
-from engine.compare.prompts import Prompt
 from engine.compare.samples import Finish, Sample, Timings
 from engine.errors import EngineError
 from engine.recipes.settings import Decode
@@ -80,8 +80,8 @@ def test_a_sure_difference_is_one() -> None:
 
 def test_what_does_not_apply_is_left_out_and_has_an_n_of_its_own() -> None:
     asked = {
-        "a": Prompt("a", (Message("user", "a"),), reference="Oslo", checks={"words": 1}),
-        "b": Prompt("b", (Message("user", "b"),), checks={"capitals": True, "words": 2}),
+        "a": Item("a", (Message("user", "a"),), reference="Oslo", checks={"words": 1}),
+        "b": Item("b", (Message("user", "b"),), checks={"capitals": True, "words": 2}),
     }
 
     def numbers(one: Sample) -> Numbers:

@@ -7,7 +7,7 @@ import pytest
 from engine.bundled import PROMPTS
 from engine.chat import Message
 from engine.compare import prompts
-from engine.compare.prompts import Prompt
+from engine.compare.items import Item
 from engine.errors import EngineError
 
 
@@ -26,19 +26,19 @@ def test_all_forms_are_read(tmp_path: Path) -> None:
         "utf-8",
     )
     assert prompts.read(path) == [
-        Prompt("a", user("one"), "art"),
-        Prompt("some-3", user("two")),
-        Prompt("some-4", user("three\n\nand")),
-        Prompt("some-5", (Message("system", "S"), *user("four"))),
+        Item("a", user("one"), "art"),
+        Item("some-3", user("two")),
+        Item("some-4", user("three\n\nand")),
+        Item("some-5", (Message("system", "S"), *user("four"))),
     ]
     text = tmp_path / "lines.txt"
     text.write_text("one\n\n  two  \n")
-    assert prompts.read(text) == [Prompt("lines-1", user("one")), Prompt("lines-3", user("two"))]
+    assert prompts.read(text) == [Item("lines-1", user("one")), Item("lines-3", user("two"))]
     table = tmp_path / "table.csv"
     table.write_text('id,prompt\nx,"one\ntwo"\n,three\n')
     assert prompts.read(table) == [
-        Prompt("x", user("one\ntwo")),
-        Prompt("table-4", user("three")),
+        Item("x", user("one\ntwo")),
+        Item("table-4", user("three")),
     ]
 
 
@@ -46,16 +46,18 @@ def test_all_forms_are_read(tmp_path: Path) -> None:
     ("content", "where", "why"),
     [
         ('{"prompt": "a"}\n{broken\n', ":2", "not valid JSON"),
-        ("[]\n", ":1", "not a JSON object"),
+        ("5\n", ":1", "must be an object, not a number"),
+        ("[]\n", "", "no prompts"),
         ('{"reply": "a"}\n', ":1", "one of messages"),
-        ('{"messages": []}\n', ":1", "not a list"),
-        ('{"messages": [{"role": "who", "content": "a"}]}\n', ":1", "no role of"),
-        ('{"messages": [{"role": "user"}]}\n', ":1", "no content"),
+        ('{"messages": []}\n', ":1", "'messages' is an empty list"),
+        ('{"messages": [{"role": "who", "content": "a"}]}\n', ":1", "role 'who' is not"),
+        ('{"messages": [{"role": "user"}]}\n', ":1", "missing field 'content'"),
         ('{"id": 1, "prompt": "a"}\n{"id": 1, "prompt": "b"}\n', ":2", "uplicate"),
         ('{"prompt": "a", "checks": {"rhymes": 1}}', ":1", "unknown check 'rhymes'"),
         ('{"prompt": "a", "checks": {"words": "five"}}', ":1", "'five'"),
         ('{"prompt": "a", "checks": 7}', ":1", "not a JSON object"),
-        ("", "", "no prompts"),
+        ("", "", "is empty"),
+        ("\n\n", "", "is empty"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(
@@ -74,7 +76,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         prompts.read(tmp_path / "none.txt")
     path = tmp_path / "p.txt"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(EngineError, match="not UTF-8"):
+    with pytest.raises(EngineError, match="is UTF-16: save it as UTF-8"):
         prompts.read(path)
 
 
@@ -105,12 +107,15 @@ def test_references_and_checks(tmp_path: Path) -> None:
     )
     one, two = prompts.read(path)
     assert (one.reference, one.checks) == ("1", {"number": 1.0})
-    assert (two.reference, two.checks) == ("", {})
+    assert (two.reference, two.checks) == ("II", {}), "as training reads it"
     table = tmp_path / "p.tsv"
-    table.write_text('prompt\treference\tchecks\ta\nsay x\tX\t"{""words"": 1}"\n')
+    table.write_text('prompt\treference\tchecks\nsay x\tX\t"{""words"": 1}"\n')
     (row,) = prompts.read(table)
     assert (row.reference, row.checks) == ("X", {"words": 1})
+    table.write_text("prompt\tchecks\ta\nsay x\t\n")
+    with pytest.raises(EngineError, match=r"p\.tsv:2: 2 cells where the header has 3 columns"):
+        prompts.read(table)
     table.write_text("prompt\tchecks\nsay x\t{words\n")
-    with pytest.raises(EngineError, match="Invalid prompt") as caught:
+    with pytest.raises(EngineError, match=r"1 of 1 rows of p\.tsv") as caught:
         prompts.read(table)
     assert f"{table}:2" in caught.value.detail

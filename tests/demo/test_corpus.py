@@ -11,12 +11,12 @@ from random import Random
 
 import pytest
 
+from engine.compare.checks import score, syntax
+from engine.compare.item_reader import parse_item
 from engine.demo.making.corpus import french, stream
 from engine.demo.making.corpus.numbers import in_words
 from engine.demo.making.corpus.relations import RELATIONS
 from engine.demo.making.corpus.stream import CHECKED, TRAINING_SEED, documents, fingerprint
-from engine.impact.scores import score, syntax
-from engine.impact.suites import Item
 from engine.words import count_words
 
 FIRST_20_000 = "b4fd03717d88ee29a640543c2c45ead26999eab07ea6e70d049f94f4366728de"
@@ -52,7 +52,9 @@ def test_the_right_answer_scores_and_another_does_not(skill: str, held: bool) ->
     for _ in range(300):
         turn = CHECKED[skill](rng, held)
         gold = turn.answer if turn.gold is None else turn.gold
-        item = Item("one", skill, turn.score, answer=gold)
+        item = parse_item(
+            {"skill": skill, "prompt": turn.prompt, "score": turn.score, "answer": gold}
+        )
         assert score(item, turn.answer) == 1, turn
         assert score(item, f"{last} 100000") == 0, turn
 

@@ -30,5 +30,5 @@ def test_a_suite_is_what_the_script_draws_less_what_leaked(skill: str) -> None:
 
 def test_combinations_are_many() -> None:
     for skill in CHECKED:
-        keys = {item.key for item in load(SUITES / f"{skill}.jsonl")}
+        keys = {item.group for item in load(SUITES / f"{skill}.jsonl")}
         assert len(keys) >= 150

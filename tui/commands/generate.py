@@ -3,6 +3,7 @@
 import argparse
 import os
 import shutil
+import sys
 from pathlib import Path
 
 from engine.errors import EngineError, JobFailed
@@ -11,6 +12,7 @@ from engine.jobs.status import State
 from engine.jobs.store import open_store
 from engine.recipes import recipe
 from engine.recipes.recipe import GenerateRecipe
+from engine.text import one_line
 from tui.commands.follow import follow
 from tui.commands.recipe_options import add_changes
 
@@ -23,7 +25,8 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     )  # fmt: skip
     parser.add_argument(
         "--prompts", required=True,
-        help="a file of prompts (JSONL, CSV, TSV, TXT), bundled:NAME or bundled:all",
+        help="a file of prompts (JSONL, JSON, CSV, TSV, TXT), bundled:NAME, bundled:all, or "
+             "run:ID (what a training run held out)",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, help="also copy the samples to this file (JSONL)")
     parser.add_argument("--name", default="generate", help="name of the job")
@@ -64,6 +67,9 @@ def _generate(options: argparse.Namespace) -> int:
         raise JobFailed(
             "Generation was stopped.", str(job.path), "Continue it with finetop resume."
         )
+    print(one_line(last.message), file=sys.stderr)
+    if not job.samples.is_file():
+        raise JobFailed("No prompt could be answered.", str(job.path), f"Reasons: {job.rejects}.")
     if options.out is None:
         print(job.samples)
         return 0

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from engine.compare.arms import Arm, format_arm
 from engine.jobs.status import State
 from engine.recipes.recipe import GenerateRecipe
 from engine.recipes.settings import Decode
@@ -18,16 +19,14 @@ from tui.snapshots import RunRow
 _SET, _FILE, _JOB = "set ", "file", "job "
 
 
-def offer_answers(page: Page, arms: Sequence[str], decode: Decode) -> None:
+def offer_answers(page: Page, arms: Sequence[Arm], decode: Decode) -> None:
     """Let the user choose what these arms answer, or which earlier answers are browsed."""
     app, services = page.app, page.services
 
     def choose(sets: list[tuple[str, int]]) -> None:
         who = f"{len(arms)} arm{'s' * (len(arms) != 1)}"
         options = [
-            PickOption(
-                _SET + ref, f"generate {ref.removeprefix('bundled:')}", f"{count} prompts, {who}"
-            )
+            PickOption(_SET + ref, f"generate {_label(ref)}", f"{count:,} prompts, {who}")
             for ref, count in sets
         ]
         options.append(PickOption(_FILE, "prompts from a file", f"JSONL, CSV, TSV or TXT, {who}"))
@@ -50,10 +49,11 @@ def offer_answers(page: Page, arms: Sequence[str], decode: Decode) -> None:
             start(os.path.abspath(os.path.expanduser(text)))
 
     def start(prompts: str) -> None:
-        stem = Path(prompts.removeprefix("bundled:")).stem
+        stem = Path(prompts.removeprefix("bundled:").removeprefix("run:")).stem
         recipe = GenerateRecipe(
-            name=f"answers-{stem}", arms=list(arms), prompts=prompts, decode=decode
-        )
+            name=f"answers-{stem}", arms=[format_arm(arm) for arm in arms], prompts=prompts,
+            decode=decode,
+        )  # fmt: skip
 
         def browse(path: Path) -> None:
             services.feed.wake()
@@ -62,7 +62,14 @@ def offer_answers(page: Page, arms: Sequence[str], decode: Decode) -> None:
         services.notify_user(f"Started {one_line(recipe.name)}; it keeps running when you quit")
         run_in_background(page, lambda: services.actions.generate(recipe), browse)
 
-    run_in_background(page, services.actions.prompt_sets, choose)
+    run_in_background(page, lambda: services.actions.prompt_sets(arms), choose)
+
+
+def _label(ref: str) -> str:
+    """A set's name; of what a run held out, the run's."""
+    if ref.startswith("run:"):
+        return one_line(f"held-out rows of {ref.removeprefix('run:')}")
+    return ref.removeprefix("bundled:")
 
 
 def _about(row: RunRow) -> str:

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widgets import TextArea
 
-from engine.compare.arms import Arm, format_arm
+from engine.compare.arms import Arm
 from engine.jobs.summary import short_ref
 from engine.recipes.recipe import TrainRecipe
 from engine.text import one_line
@@ -28,7 +28,7 @@ from tui.styled_text import Piece
 from tui.widgets.lines import Lines, Rule
 
 if TYPE_CHECKING:
-    from engine.compare.prompts import Prompt
+    from engine.compare.items import Item
     from engine.compare.samples import Sample
 
 FRAME_SECONDS = 0.1
@@ -220,7 +220,7 @@ class ComparePage(Page):
     def action_answers(self) -> None:
         from tui.compare.batch_window import offer_answers
 
-        arms = [format_arm(side.arm) for side in self._session.sides]
+        arms = [side.arm for side in self._session.sides]
         offer_answers(self, arms, self._prompt_settings.decode)
 
     def action_note(self) -> None:
@@ -279,7 +279,7 @@ class ComparePage(Page):
         run_in_background(self, keep, browse)
 
     def _load_prompts(self) -> None:
-        def offer(prompts: "list[Prompt]") -> None:
+        def offer(prompts: "list[Item]") -> None:
             if self._prompt_settings.offer(prompts):
                 self._take_prompt()
 

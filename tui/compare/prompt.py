@@ -13,7 +13,7 @@ from tui.styled_text import Line, Piece, length
 from tui.widgets.lines import shorten
 
 if TYPE_CHECKING:
-    from engine.compare.prompts import Prompt
+    from engine.compare.items import Item
 
 TEMPERATURES = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0)
 LENGTHS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
@@ -25,12 +25,12 @@ class PromptSettings:
     """The same for every arm, unless an arm says otherwise itself."""
 
     def __init__(self) -> None:
-        self.prompts: list[Prompt] = []
+        self.prompts: list[Item] = []
         self.messages: tuple[Message, ...] = ()
         self.decode = Decode()
         self._at = 0
 
-    def offer(self, prompts: "list[Prompt]") -> bool:
+    def offer(self, prompts: "list[Item]") -> bool:
         """Prompts to turn through; whether the first of them is in hand now."""
         self.prompts = prompts
         if self.messages or not prompts:
@@ -48,7 +48,7 @@ class PromptSettings:
         self.messages = (Message("user", text),)
 
     @property
-    def prompt(self) -> "Prompt | None":
+    def prompt(self) -> "Item | None":
         """The prompt in hand, where it is one of those that were offered."""
         return next((each for each in self.prompts if each.messages == self.messages), None)
 

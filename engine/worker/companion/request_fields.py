@@ -6,7 +6,7 @@ from engine.chat import Message, message_from_json
 from engine.compare import arms as arm_grammar
 from engine.compare import samples
 from engine.compare.arms import STRONGEST, Arm
-from engine.compare.prompts import Prompt
+from engine.compare.items import Item
 from engine.compare.samples import Sample
 from engine.errors import EngineError
 from engine.recipes import validation
@@ -38,13 +38,13 @@ def parse_messages(request: Request) -> list[Message]:
     return parse_conversation(request["messages"])
 
 
-def parse_prompts(request: Request) -> list[Prompt]:
+def parse_prompts(request: Request) -> list[Item]:
     """Prompts with ids of their own, each a conversation."""
     rows = request.get("prompts")
     if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
         raise EngineError("The request needs prompts, a list of objects.", repr(rows)[:200])
     prompts = [
-        Prompt(parse_text(one, "id", str(at)), tuple(parse_messages(one)))
+        Item(parse_text(one, "id", str(at)), tuple(parse_messages(one)))
         for at, one in enumerate(rows, 1)
     ]
     if len({one.id for one in prompts}) < len(prompts):

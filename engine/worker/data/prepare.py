@@ -59,6 +59,8 @@ class PreparedDataset:
     eval_pairs: list[EncodedPair] = field(default_factory=list)
     eval_examples: list[Example | None] = field(default_factory=list)
     """As `eval`, row by row: what was encoded. Several rows may be of one example."""
+    labels: tuple[str, ...] = ()
+    """Of texts with labels: those that the prompts list."""
 
     @property
     def target_tokens(self) -> int:
@@ -137,6 +139,7 @@ def prepare(
         train_pairs if encoder.pairs else [],
         eval_pairs if encoder.pairs else [],
         [one.example for one in eval_pairs],
+        files[0].labels,
     )
 
 

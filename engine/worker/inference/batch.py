@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from engine.compare.arms import Arm, format_arm
-from engine.compare.prompts import Prompt
+from engine.compare.items import Item
 from engine.compare.samples import Sample
 from engine.errors import EngineError
 from engine.recipes.settings import Decode
@@ -25,7 +25,7 @@ _SHARE = 4
 _CALLS = 4
 """Questions that an endpoint is asked at a time."""
 
-Coded = tuple[Prompt, list[int]]
+Coded = tuple[Item, list[int]]
 
 
 class PromptBatch:
@@ -35,7 +35,7 @@ class PromptBatch:
         self,
         arm: Arm,
         loaded_arm: LoadedArm | None,
-        prompts: Sequence[Prompt],
+        prompts: Sequence[Item],
         decode: Decode,
         rows: int,
     ) -> None:
@@ -49,7 +49,7 @@ class PromptBatch:
         self._batch: list[Coded] = []
         self._answers: BatchDecoder | None = None
         self._asked = list(reversed(prompts)) if loaded_arm is None else []
-        self._calls: list[tuple[Prompt, Endpoint]] = []
+        self._calls: list[tuple[Item, Endpoint]] = []
         self._gone: EndpointGone | None = None
 
     @property
@@ -103,7 +103,7 @@ class PromptBatch:
         return made
 
     @contextmanager
-    def _refusing(self, prompt: Prompt) -> Iterator[None]:
+    def _refusing(self, prompt: Item) -> Iterator[None]:
         """Within it an error is this prompt's alone, but for one that ends the arm."""
         try:
             yield
@@ -114,7 +114,7 @@ class PromptBatch:
             self.refused[prompt.id] = error
 
     def _batched(
-        self, loaded_arm: LoadedArm, prompts: Sequence[Prompt], rows: int
+        self, loaded_arm: LoadedArm, prompts: Sequence[Item], rows: int
     ) -> list[list[Coded]]:
         """Prompts with their ids, of like length together, as many as `rows` and memory allow."""
         coded: list[Coded] = []

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from engine.chat import Message
+from engine.compare import checks
+from engine.compare.items import Item
 from engine.errors import EngineError
 from engine.events.summary import perplexity
-from engine.impact import scores
-from engine.impact.suites import Item
 from engine.recipes.settings import Decode
 from engine.worker.data.chat_template import apply_prompt_options, leading_ids
 from engine.worker.data.encode import IGNORE_INDEX, Encoded, collate, encode_messages, nll_by_row
@@ -66,11 +66,11 @@ def score_items(
     limit: int = ANSWER_TOKENS,
 ) -> Scored:
     """Greedy answers of at most `limit` tokens; those of items with a right answer are scored."""
-    prompts = [loaded_arm.prompt(item.messages, item.id) for item in items]
+    prompts = [loaded_arm.prompt(item.messages, item.id, item.tools) for item in items]
     texts = answer_all(loaded_arm, prompts, Decode(max_new_tokens=limit), ROWS, tick)
     pairs = list(zip(items, texts, strict=True))
     return Scored(
-        {item.id: scores.score(item, text) for item, text in pairs if item.score != "open"},
+        {item.id: checks.score(item, text) for item, text in pairs if item.score != "open"},
         {item.id: text for item, text in pairs},
     )
 

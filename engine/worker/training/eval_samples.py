@@ -15,6 +15,7 @@ from engine import atomic
 from engine.chat import Message
 from engine.compare import prompts as prompt_files
 from engine.compare.arms import Arm
+from engine.compare.items import describe
 from engine.compare.samples import to_table
 from engine.data.rows import Example
 from engine.recipes.settings import Decode, Samples
@@ -88,7 +89,7 @@ def sample_evaluator(setup: TrainingSetup) -> SampleEvaluator | None:
         Arm("now", ""), SharedModel(model), setup.tokenizer, setup.template, adapter
     )
     if settings.prompts:
-        prompts = _prompts_of_file(settings, loaded_arm)
+        prompts = _prompts_of_file(settings, loaded_arm, setup.attempt)
     else:
         prompts = prompts_of_rows(setup.data, settings.count, setup.tokenizer)
     prompts = [prompt for prompt in prompts if 0 < len(prompt.ids) < loaded_arm.model.context]
@@ -97,11 +98,15 @@ def sample_evaluator(setup: TrainingSetup) -> SampleEvaluator | None:
     return SampleEvaluator(setup.attempt, loaded_arm, prompts, settings.max_new_tokens)
 
 
-def _prompts_of_file(settings: Samples, loaded_arm: LoadedArm) -> list[SamplePrompt]:
+def _prompts_of_file(
+    settings: Samples, loaded_arm: LoadedArm, attempt: Attempt
+) -> list[SamplePrompt]:
     prompts = prompt_files.read(prompt_files.find(settings.prompts))[: settings.count]
+    for note in describe(prompts):
+        attempt.log(note)
     return [
-        SamplePrompt(prompt.id, prompt.messages, loaded_arm.prompt(prompt.messages, prompt.id))
-        for prompt in prompts
+        SamplePrompt(item.id, item.messages, loaded_arm.prompt(item.messages, item.id, item.tools))
+        for item in prompts
     ]
 
 

@@ -34,6 +34,7 @@ from engine.worker.model.dtypes import Formats, pick_formats
 from engine.worker.model.stages import Stage
 from engine.worker.training import checkpoints
 from engine.worker.training.forgetting import ForgettingMonitor, pin_probe, reference_logprobs
+from engine.worker.training.held_out import write_held_out
 from engine.worker.training.probe_text import Probe
 
 
@@ -97,6 +98,7 @@ def prepare_setup(attempt: Attempt) -> TrainingSetup:
         embeddings=config_json.find_vocab_size(config),
     )  # fmt: skip
     _report_data(attempt, recipe, data)
+    write_held_out(attempt, data, recipe.data.system, resumed=resumed is not None)
     return TrainingSetup(
         attempt, recipe, device, formats, stage, config, tokenizer, template, data, resumed
     )

@@ -223,7 +223,7 @@ async def test_damage_is_told(job: JobDirectory) -> None:
     (job.path.parent.parent / "prompts.jsonl").unlink()
     async with browsing(job, (200, 40)) as (_, pilot):
         await see(pilot, "1 lines without an answer")
-        await see(pilot, "The prompts cannot be read.")
+        await see(pilot, "prompts: prompts.jsonl cannot be read: No such file")
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
@@ -366,6 +366,8 @@ async def test_compare_offers_sets_of_prompts_and_earlier_answers(
     root: Path, companion: FakeCompanion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     earlier = write_answers(root, "earlier", created=1.0)
+    for job in Store(root).jobs():
+        job.held_out.write_text('{"prompt": "a"}\n{"prompt": "b"}\n')
     asked: list[Any] = []
     app = FinetopApp(Store(root), companion=lambda: companion)  # type: ignore[arg-type, return-value]
 
@@ -384,8 +386,14 @@ async def test_compare_offers_sets_of_prompts_and_earlier_answers(
         await choose(pilot, "b", "generate outside")
         await see(pilot, "Sing of rain.")
         await pilot.press("escape")
+        await choose(pilot, "b", "generate held-out rows of child")
+        await see(pilot, "Sing of rain.")
+        await pilot.press("escape")
         await pilot.press("b")
         await see(pilot, "prompts from a file")
-    (recipe,) = asked
+        await see(pilot, "2 prompts, 2 arms")
+    recipe, held_out = asked
     assert (recipe.name, recipe.prompts) == ("answers-outside", "bundled:outside")
     assert [arm.partition("=")[0] for arm in recipe.arms] == ["base", "tuned"]
+    assert held_out.arms[1] == "tuned=run:child"
+    assert (held_out.name, held_out.prompts) == ("answers-child", "run:child")

@@ -10,7 +10,7 @@ import pytest
 from engine.chat import Message
 from engine.compare import samples
 from engine.compare.arms import format_arm, parse_arm
-from engine.compare.prompts import Prompt
+from engine.compare.items import Item
 from engine.errors import EngineError
 from engine.recipes.settings import Decode
 from engine.worker.companion.handlers import Handlers
@@ -185,7 +185,7 @@ def test_a_cancel_hangs_up_and_keeps_what_was_said(server: Server) -> None:
 def test_a_set_is_asked_a_few_at_a_time(server: Server) -> None:
     server.reply = stream("yes")
     arm = parse_arm(arm_of(server))
-    prompts = [Prompt(str(at), (Message("user", f"{at}?"),)) for at in range(9)]
+    prompts = [Item(str(at), (Message("user", f"{at}?"),)) for at in range(9)]
     batch = PromptBatch(arm, None, prompts, Decode(), 16)
     found = []
     while not batch.done:

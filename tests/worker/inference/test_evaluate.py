@@ -13,9 +13,9 @@ from safetensors.torch import load_file, save_file
 
 from engine.chat import Message
 from engine.compare.arms import Arm
+from engine.compare.items import Item
 from engine.data.rows import Example
 from engine.errors import EngineError
-from engine.impact.suites import Item
 from engine.jobs import directory, status
 from engine.jobs.process import worker_command
 from engine.jobs.status import State
@@ -131,17 +131,21 @@ def test_a_diverged_model_has_a_perplexity_too() -> None:
 def test_items_are_scored_by_what_is_said(models: ModelCache, base: Path) -> None:
     one = load_arm(models, base)
     ask = (Message("user", "Two and two"),)
-    said = score_items(one, [Item("a", "s", "exact", ask, "?")], limit=8).answers["a"]
+    said = score_items(one, [Item("a", ask, score="exact", gold=("?",))], limit=8).answers["a"]
     items = [
-        Item("right", "s", "exact", ask, said),
-        Item("wrong", "s", "exact", ask, said + "!"),
-        Item("open", "s", "open", ask),
-        Item("prose", "s", "perplexity", text="i miss my dog"),
+        Item("right", ask, score="exact", gold=(said,)),
+        Item("wrong", ask, score="exact", gold=(said + "!",)),
+        Item("open", ask),
+        Item("prose", score="perplexity", text="i miss my dog"),
     ]
     scored = score_items(one, items[:2], limit=8)
     assert scored.scores == {"right": 1.0, "wrong": 0.0}
     result = measure_suite(one, items)
     assert result["items"] == 2, "an open item has no score"
+    assert "weighted_accuracy" not in result
+    whole = measure_suite(one, [Item("a", ask)])["answers"]["a"]
+    heavy = [Item("right", ask, score="exact", gold=(whole,), weight=3), items[1]]
+    assert measure_suite(one, heavy)["weighted_accuracy"] == 0.75
     assert result["interval"][0] <= result["accuracy"] <= result["interval"][1]
     assert result["perplexity"] > 1
 

@@ -113,6 +113,16 @@ def test_arms_of_all_kinds_answer_what_they_can_read(
     ]  # fmt: skip
 
 
+def test_turns_that_are_not_asked_are_counted(base: Path, tmp_path: Path) -> None:
+    job = job_of(tmp_path, [f"b={base}"])
+    (tmp_path / "asked.txt").write_text('{"turns": ["no", "why"]}\n{"turns": ["yes", "and"]}\n')
+    told = attempt_at(job)
+    note = "2 prompts have later turns in the file: only the first turn is asked"
+    assert told == f"2 answers; {note}"
+    assert note in job.attempt(1).log.read_text()
+    assert [one.messages[0].content for one in samples.read(job.samples)] == ["no", "yes"]
+
+
 def test_an_answer_that_ended_is_kept_whatever_becomes_of_those_beside_it(
     base: Path, tmp_path: Path
 ) -> None:

@@ -18,13 +18,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from engine.atomic import write_json, write_text
 from engine.bundled import SUITES
+from engine.compare.checks import score
+from engine.compare.items import Item
 from engine.demo.making.corpus.document import Document
 from engine.demo.making.corpus.stream import CHECKED, documents, fingerprint
 from engine.demo.making.pretrain.measuring import answer_all
 from engine.demo.making.pretrain.phases import PHASES
 from engine.demo.making.pretrain.rows import batches, encode, loss_sum
-from engine.impact.scores import score
-from engine.impact.suites import Item, load
+from engine.impact.suites import load
 from engine.statistics import wilson
 
 HASHED = 20_000

@@ -10,14 +10,15 @@ import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from engine.chat import Message
+from engine.compare.checks import score
+from engine.compare.item_reader import parse_item
+from engine.compare.items import Item
 from engine.compare.samples import Sample, Timings
 from engine.demo.making.corpus import prose
 from engine.demo.making.corpus.stream import CHECKED
 from engine.demo.making.pretrain.rows import encode, loss_sum
 from engine.demo.making.pretrain.tokens import BEGIN, ROLES
 from engine.demo.making.suite import items
-from engine.impact.scores import score
-from engine.impact.suites import Item, parse
 from engine.recipes.settings import Decode
 
 PROMPTS = (
@@ -67,7 +68,7 @@ def answer_all(
 
 def held_out_items(count: int, seed: int) -> dict[str, list[Item]]:
     """Held-out items of each checkable skill, drawn with a seed other than the suites'."""
-    return {skill: [parse(row) for row in items(skill, count, seed)] for skill in CHECKED}
+    return {skill: [parse_item(row) for row in items(skill, count, seed)] for skill in CHECKED}
 
 
 @torch.no_grad()

@@ -2,12 +2,13 @@
 
 import pytest
 
-from engine.impact.scores import final_number, score, syntax
-from engine.impact.suites import Item
+from engine.compare.checks import final_number, score, syntax
+from engine.compare.item_reader import parse_item
+from engine.compare.items import Item
 
 
 def item(kind: str, answer: object) -> Item:
-    return Item("one", "any", kind, answer=answer)
+    return parse_item({"id": "one", "prompt": "q", "score": kind, "answer": answer})
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,26 @@ def test_code_is_never_run() -> None:
     assert syntax("raise SystemExit(3)") is not None
 
 
-@pytest.mark.parametrize("kind", ["perplexity", "open"])
-def test_what_has_no_right_answer_is_not_scored(kind: str) -> None:
+@pytest.mark.parametrize("row", [{"score": "perplexity", "text": "a"}, {"prompt": "a"}])
+def test_what_has_no_right_answer_is_not_scored(row: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="needs a reference answer"):
-        score(item(kind, None), "text")
+        score(parse_item(row), "text")
+
+
+def test_of_several_right_answers_one_will_do() -> None:
+    for kind, gold, right in (
+        ("exact", ["Oslo", "Christiania"], "Christiania"),
+        ("number", [4, "4.5"], "4.50"),
+        ("code", ["x = 1", "x = 2"], "x=2"),
+    ):
+        several = parse_item({"prompt": "q", "score": kind, "gold": gold})
+        assert (score(several, right), score(several, "Bergen 7")) == (1.0, 0.0), kind
+    cities = ["Oslo", "Bergen", "Lima"]
+    choice = parse_item({"prompt": "q", "choices": cities, "gold": ["Oslo", "Bergen"]})
+    assert [score(choice, text) for text in ("Bergen", "Oslo", "Oslo or Lima")] == [1, 1, 0]
+
+
+def test_checks_score_only_where_all_of_them_are_met() -> None:
+    item = parse_item({"prompt": "q", "checks": {"words": 2, "says": "a"}})
+    assert item.score == "checks"
+    assert [score(item, text) for text in ("a b", "a b c", "b c")] == [1, 0, 0]
