@@ -23,8 +23,8 @@ _TIME = re.compile(r"tfevents\.(\d+)")
 _ATTEMPT = re.compile(r"tfevents\.\d+\..+\.\d+\.0\.(\d+)\Z")
 """What our own workers write, with the attempt's number last. The 0 before it counts the writers of
 a process: no other name, be its host an address, has one there."""
-_SAME_SECONDS = 2.0
-"""Times this near say nothing of an order: a name has whole seconds."""
+_SAME_SECONDS = 60.0
+"""Times this near contradict nothing: clocks are corrected by seconds."""
 _LOOKS = (
     (b"version https://git-lfs", "git-LFS pointer: run git lfs pull"),
     (b"\x00\x05\x16\x07", "AppleDouble file: macOS metadata, no events"),

@@ -337,7 +337,7 @@ def test_files_of_others_whose_times_contradict_each_other_are_named(tmp_path: P
     _attempt(tmp_path, 200, 2, 10, "7")
     assert not poll(LogDir(tmp_path)).problems
     older = event_file(
-        tmp_path, version(50), event(50, 20, simple("a", 1)), time=300, rest="host.1.7"
+        tmp_path, version(20), event(20, 20, simple("a", 1)), time=300, rest="host.1.7"
     )
     (problem,) = poll(LogDir(tmp_path)).problems
     assert problem.name == older.name
