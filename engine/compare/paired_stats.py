@@ -7,12 +7,13 @@ reader can open them.
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, isfinite, sqrt
+from math import inf, isfinite
 
 from engine.compare.metrics import GROUPS, MEASURES, Numbers, numbers_of
 from engine.compare.samples import Sample
 from engine.compare.text_metrics import language_of, opener, script_of, self_bleus
 from engine.errors import EngineError
+from engine.statistics import paired_mean, paired_proportions
 
 _Z = 1.959963984540054
 """The normal quantile of a 95% interval."""
@@ -34,8 +35,7 @@ class PairedDifference:
     """Mean over the prompts."""
     right: float
     low: float
-    """95% interval of right − left: mean ± 1.96 · sqrt(Var(d) / n) (Miller 2024, 2411.00640);
-    infinite for too few prompts."""
+    """95% interval of right − left, see `interval`; infinite for too few prompts."""
     high: float
     prompts: int
     """n."""
@@ -53,8 +53,8 @@ class PairedDifference:
 
     @property
     def detectable(self) -> float:
-        """The least difference that so many prompts, varying so much, would show 4 times in 5:
-        (1.96 + 0.84) standard errors. Infinite for too few prompts."""
+        """The least difference that so many prompts, varying so much, would show 4 times in 5: as
+        wide as 95% and 80% of a normal distribution reach. Infinite for too few prompts."""
         reach = (self.high - self.low) / 2
         return reach * (_Z + _Z_POWER) / _Z if isfinite(reach) else inf
 
@@ -142,14 +142,17 @@ def compare(
 
 
 def interval(differences: Sequence[float]) -> tuple[float, float]:
-    """The 95% interval of a mean difference; infinite for fewer than `LEAST_PROMPTS` of them."""
-    count = len(differences)
-    mean = sum(differences) / count
-    if count < LEAST_PROMPTS:
+    """The 95% interval of a mean difference; infinite for fewer than `LEAST_PROMPTS` of them.
+
+    That of paired proportions where each difference is 0, 1 or −1, as those of scores that are
+    right or wrong; else that of a mean, by Student's t.
+    """
+    if len(differences) < LEAST_PROMPTS:
         return -inf, inf
-    variance = sum((one - mean) ** 2 for one in differences) / (count - 1)
-    reach = _Z * sqrt(variance / count)
-    return mean - reach, mean + reach
+    if set(differences) <= {-1, 0, 1}:
+        gained, lost = (sum(one == step for one in differences) for step in (1, -1))
+        return paired_proportions(gained, lost, len(differences))
+    return paired_mean(differences)
 
 
 def _row(

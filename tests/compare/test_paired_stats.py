@@ -17,6 +17,7 @@ from engine.compare.paired_stats import (
 from engine.compare.samples import Finish, Sample, Timings
 from engine.errors import EngineError
 from engine.recipes.settings import Decode
+from engine.statistics import paired_proportions
 
 
 def sample(prompt: str, text: str, arm: str = "base", finish: Finish = "stop") -> Sample:
@@ -30,14 +31,26 @@ def row(found: Comparison, name: str) -> PairedDifference:
 
 
 def test_the_interval_is_the_papers() -> None:
-    # d = 1, 2, 3, 1, 2, 3: mean 2, variance 4/5, so 2 ± 1.96 · sqrt(4/30).
-    reach = 1.959964 * math.sqrt(4 / 30)
+    # d = 1, 2, 3, 1, 2, 3: mean 2, variance 4/5, so 2 ± t · sqrt(4/30), t of 5 degrees.
+    reach = 2.570582 * math.sqrt(4 / 30)
     assert interval([1, 2, 3, 1, 2, 3]) == pytest.approx((2 - reach, 2 + reach))
 
 
 def test_too_few_prompts_have_no_interval_however_alike_they_are() -> None:
     assert interval([4]) == interval([1] * (LEAST_PROMPTS - 1)) == (-math.inf, math.inf)
-    assert interval([1] * LEAST_PROMPTS) == (1, 1)
+    low, high = interval([1] * LEAST_PROMPTS)
+    assert 0 < low < 0.5
+    assert high == 1
+    assert interval([2] * LEAST_PROMPTS) == (2, 2)
+
+
+def test_right_or_wrong_is_a_proportion_and_no_change_has_a_bound() -> None:
+    assert interval([1, 0, 0, -1, 0, 0, 1, 0]) == paired_proportions(2, 1, 8)
+    low, high = interval([0.0] * 300)
+    assert (low, high) == pytest.approx((-0.00994, 0.00994), abs=1e-5)
+
+
+def test_a_similarity_of_two_answers_is_no_evidence() -> None:
     base = [sample("a", "one two three"), sample("b", "one two four")]
     tuned = [sample("a", "one two", "t"), sample("b", "three two one", "t")]
     found = row(compare(base, tuned), "self-BLEU")
@@ -105,7 +118,7 @@ def test_the_least_difference_that_would_show() -> None:
     # d = 0 or 2 by turns, n = 20: standard error sqrt(20/19)/sqrt(20).
     base = [sample(str(at), "one") for at in range(20)]
     tuned = [sample(str(at), "one" + " more" * (at % 2 * 2), "t") for at in range(20)]
-    expected = (1.959964 + 0.841621) * math.sqrt(1 / 19)
+    expected = 2.093024 * (1.959964 + 0.841621) / 1.959964 * math.sqrt(1 / 19)
     assert row(compare(base, tuned), "words").detectable == pytest.approx(expected, rel=1e-5)
 
 
