@@ -6,10 +6,21 @@ the user's terminal. They are replaced by visible marks, never silently removed.
 
 import re
 
-# C0 but newline and tab, DEL, C1, and the bidirectional controls.
+# C0 but newline and tab, DEL, C1, the bidirectional controls, and what takes no cell: spaces and
+# marks of width zero, and tags. A joiner has a use only after letters and signs beyond ASCII.
 _UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+    "\xad\u180e\u200b\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+    "|(?<![^\x00-\x7f])[\u200c\u200d]"
 )
+_LINES = re.compile("[\n\t]")
+
+
+def is_safe(text: str) -> bool:
+    """Whether a text can stand in one line of a terminal as it is."""
+    return (text.isascii() and text.isprintable()) or not (
+        _UNSAFE.search(text) or _LINES.search(text)
+    )
 
 
 def clean(text: str) -> str:

@@ -19,6 +19,7 @@ from textual.actions import SkipAction
 from textual.app import App
 from textual.binding import Binding
 from textual.events import Event, Key, MouseScrollDown, MouseScrollUp
+from textual.filter import LineFilter
 from textual.screen import Screen
 
 from engine.errors import EngineError
@@ -38,6 +39,7 @@ from tui.screens.modal import Window
 from tui.screens.page import Page
 from tui.screens.sort_order import SortOrder
 from tui.snapshots import Machine, RunDetail, RunRow, RunsSnapshot
+from tui.text_guard import TextGuard
 
 if TYPE_CHECKING:
     from engine.jobs.hardware import HardwareSample
@@ -86,6 +88,7 @@ class BaseApp(App[None]):
         super().__init__(ansi_color="NO_COLOR" in os.environ)
         if cell_diff:
             self.driver_class = with_cell_diff(self.driver_class)
+        self._text_guard = TextGuard()
         self.animation_level = "none"
         self.glyphs = glyphs
         self.store = store
@@ -121,6 +124,10 @@ class BaseApp(App[None]):
         self.stylesheet.set_variables(self.get_css_variables())
         for mode, make in navigation.MODES.items():
             self.add_mode(mode, make)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's own, and last the one that lets nothing unsafe pass."""
+        return [*super().get_line_filters(), self._text_guard]
 
     @abstractmethod
     def get_default_screen(self) -> Screen[Any]:
