@@ -4,8 +4,10 @@ A pipe named config.json must not block a list of models, and a web page saved a
 reported as such. Owns no format; refuses directories, devices and pipes.
 """
 
+import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,13 +23,33 @@ def open_regular(path: Path) -> BinaryIO:
     Raises EngineError whose title names the file and says why not.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return open_file(path)
+    except NotRegularError as error:
+        raise EngineError(f"{path.name} is not a regular file", str(path)) from error
     except (OSError, ValueError) as error:
         raise EngineError(f"{path.name} cannot be read: {_why(error)}", str(path)) from error
+
+
+class NotRegularError(OSError):
+    """A directory, a device, a pipe or a socket, where a file is wanted."""
+
+
+def open_file(path: Path) -> BufferedReader:
+    """`open_regular` for callers that handle OSError: it raises nothing else but ValueError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise EngineError(f"{path.name} is not a regular file", str(path))
+        raise NotRegularError(errno.EINVAL, "not a regular file", str(path))
     return os.fdopen(descriptor, "rb")
+
+
+def read_file(path: Path, limit: int) -> bytes:
+    """The whole content of a regular file of at most `limit` bytes. Raises OSError."""
+    with open_file(path) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"larger than {limit:,} bytes", str(path))
+    return content
 
 
 def read_bounded(path: Path, limit: int) -> bytes:

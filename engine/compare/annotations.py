@@ -12,7 +12,9 @@ from pathlib import Path
 from engine import atomic
 from engine.errors import EngineError
 from engine.recipes import validation
+from engine.safe_open import read_file
 
+_MOST_BYTES = 1 << 26
 LONGEST = 2000
 
 
@@ -34,12 +36,12 @@ def read(folder: Path) -> dict[str, Remark]:
     """The remarks on a job by prompt id; none where there is no file. Raises EngineError."""
     path = file_of(folder)
     try:
-        table = json.loads(path.read_text("utf-8"))
+        table = json.loads(read_file(path, _MOST_BYTES))
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise EngineError("The notes cannot be read.", f"{path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise EngineError("The notes are not valid JSON.", f"{path}: {error}") from error
     if not isinstance(table, Mapping):
         raise EngineError("This file is not a notes file.", str(path))

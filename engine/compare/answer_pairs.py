@@ -19,6 +19,7 @@ from engine.compare.samples import Sample, from_table
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.recipes.recipe import GenerateRecipe
+from engine.safe_open import open_file
 
 SLICE_BYTES = 1 << 22
 
@@ -100,7 +101,7 @@ class Collection:
                 self._common.clear()
                 self.passed_over = 0
             grew = False
-            with self._path.open("rb") as file:
+            with open_file(self._path) as file:
                 file.seek(self._at)
                 while read := file.read(SLICE_BYTES):
                     self._at += len(read)

@@ -17,6 +17,7 @@ from engine.chat import Message, message_from_json
 from engine.errors import EngineError
 from engine.recipes import validation
 from engine.recipes.settings import Decode
+from engine.safe_open import open_file
 
 Finish = Literal["stop", "length", "cancelled"]
 
@@ -122,7 +123,8 @@ def read(path: Path) -> list[Sample]:
     Raises EngineError where the file cannot be read, or holds anything but samples.
     """
     try:
-        lines = path.read_bytes().split(b"\n")
+        with open_file(path) as file:
+            lines = file.read().split(b"\n")
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -131,7 +133,7 @@ def read(path: Path) -> list[Sample]:
     for number, line in enumerate(lines, 1):
         try:
             table = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue  # empty, or cut by the death of its writer
         try:
             samples.append(from_table(table))

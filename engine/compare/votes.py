@@ -21,6 +21,7 @@ from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.jobs.directory import slugify
 from engine.jobs.summary import short_ref
+from engine.safe_open import read_file
 from engine.statistics import wilson
 
 Choice = Literal["left", "right", "tie", "both bad"]
@@ -32,6 +33,8 @@ RUBRICS: Mapping[str, str] = {
     "empathetic": "Does it respond to the user's feelings?",
 }
 """The bundled ones: what is asked of an answer, rated from 1 to 5."""
+_MOST_BYTES = 1 << 26
+"""Of a file of votes or rubrics."""
 ASKED_AGAIN = 0.1
 """Share of the pairs that come twice, sides changed, to measure the judge."""
 LONGEST_RUBRIC = 40
@@ -199,7 +202,7 @@ def read(path: Path) -> list[Vote]:
     Raises EngineError where it cannot be read or holds something else.
     """
     try:
-        lines = path.read_bytes().split(b"\n")
+        lines = read_file(path, _MOST_BYTES).split(b"\n")
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -208,7 +211,7 @@ def read(path: Path) -> list[Vote]:
     for number, line in enumerate(lines, 1):
         try:
             table = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         try:
             if table["choice"] not in CHOICES:
@@ -334,7 +337,7 @@ def agreement(judges: Mapping[str, Sequence[Vote]]) -> tuple[int, int]:
 def read_rubrics(path: Path) -> dict[str, str]:
     """Rubrics from a file, a line each: `name: question`. Raises EngineError with file and line."""
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        lines = read_file(path, _MOST_BYTES).decode("utf-8-sig").splitlines()
     except OSError as error:
         raise EngineError(
             "The rubrics cannot be read.", f"{path}: {error.strerror}", "Check the path."

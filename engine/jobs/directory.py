@@ -21,8 +21,11 @@ from engine.errors import EngineError
 from engine.recipes import recipe as recipes
 from engine.recipes import validation
 from engine.recipes.recipe import Recipe
+from engine.safe_open import open_file, read_file
 
 SCHEMA = 1
+MOST_BYTES = 1 << 26
+"""Of a JSON file of a job; a larger one is none of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,8 +243,8 @@ def slugify(name: str) -> str:
 def read_json(path: Path) -> Mapping[str, object] | None:
     """A JSON object, or None: a file that is missing or half there means "not yet"."""
     try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        value = json.loads(read_file(path, MOST_BYTES))
+    except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
@@ -249,7 +252,7 @@ def read_json(path: Path) -> Mapping[str, object] | None:
 def sha256(path: Path) -> str:
     """The SHA-256 of a file's content in hex; of a folder, of the names and contents below it."""
     if not path.is_dir():
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     whole = hashlib.sha256()
     for one in sorted(path.rglob("*")):

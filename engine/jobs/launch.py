@@ -17,6 +17,7 @@ from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.status import State
 from engine.jobs.store import remember_root
 from engine.recipes.recipe import Recipe, to_toml
+from engine.safe_open import open_file
 from engine.text import clean
 
 START_SECONDS = 20.0
@@ -98,7 +99,7 @@ def request_stop(job: JobDirectory) -> None:
 def log_tail(path: Path, lines: int = 15) -> str:
     """The end of a log, safe to show; empty where there is none."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             file.seek(0, 2)
             file.seek(max(0, file.tell() - 32_768))
             text = file.read().decode("utf-8", "replace")

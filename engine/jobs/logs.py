@@ -8,6 +8,7 @@ from collections import deque
 from pathlib import Path
 
 from engine.jobs.directory import JobDirectory
+from engine.safe_open import open_file
 from engine.text import clean
 
 MOST_LINES = 5_000
@@ -67,7 +68,7 @@ class Journal:
         if self._path is None:
             return False
         try:
-            with self._path.open("rb") as file:
+            with open_file(self._path) as file:
                 status = os.fstat(file.fileno())
                 if status.st_ino != self._inode or status.st_size < self._offset:
                     self._inode, self._offset, self._open = status.st_ino, 0, b""

@@ -8,6 +8,7 @@ from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory, JobRecord, read_json
 from engine.jobs.summary import JobView, view
 from engine.recipes.recipe import Recipe, to_toml
+from engine.safe_open import open_file
 
 PARTS = ("checkpoints", "adapter", "model", "base", "events", "attempts")
 
@@ -86,7 +87,7 @@ def _start(job: JobDirectory, number: int) -> Start:
 def _lines(path: Path) -> int:
     count = 0
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             while block := file.read(1 << 20):
                 count += block.count(b"\n")
     except OSError:

@@ -29,6 +29,10 @@ from engine.recipes.settings import (
 )
 from engine.recipes.validation import setting
 from engine.recipes.versions import VERSION
+from engine.safe_open import read_file
+
+_MOST_BYTES = 1 << 20
+"""Of a recipe; a larger file is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +139,16 @@ def parse(table: Mapping[str, Any], where: str = "the recipe") -> Recipe:
 def read(path: Path, changes: Sequence[str] = ()) -> Recipe:
     """The recipe in a TOML file, with `key=value` changes. Raises EngineError."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
+        table = tomllib.loads(read_file(path, _MOST_BYTES).decode())
+    except (OSError, ValueError) as error:
+        if isinstance(error, UnicodeDecodeError | tomllib.TOMLDecodeError):
+            raise EngineError("The recipe is not valid TOML.", f"{path}: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else error
         raise EngineError(
-            "The recipe cannot be read.", f"{path}: {error.strerror}", "Check the path."
+            "The recipe cannot be read.", f"{path}: {reason}", "Check the path."
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise EngineError("The recipe is not valid TOML.", f"{path}: {error}") from error
+    except RecursionError:
+        raise EngineError("The recipe is nested too deeply.", str(path)) from None
     return parse(with_changes(table, changes), str(path))
 
 

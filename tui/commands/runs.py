@@ -11,6 +11,7 @@ from engine.errors import EngineError
 from engine.jobs import delete, launch, status, summary
 from engine.jobs.store import open_store
 from engine.jobs.summary import JobView
+from engine.safe_open import open_file
 from engine.text import clean, one_line
 from tui.commands.follow import duration
 
@@ -98,7 +99,7 @@ def _logs(options: argparse.Namespace) -> int:
     while True:
         alive = status.derive(job, status.read(job)).alive
         if log.exists():  # a worker that has just begun has none
-            with log.open("rb") as file:
+            with open_file(log) as file:
                 file.seek(position)
                 text = file.read()
                 position = file.tell()

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from engine.safe_open import open_file
 from engine.text import clean, one_line
 from tui.snapshots import PromptHistory, StepAnswer
 
@@ -53,7 +54,7 @@ class SamplesReader:
             if status.st_size == self._at:
                 self.pending = False
                 return False
-            with self._path.open("rb") as file:
+            with open_file(self._path) as file:
                 file.seek(self._at)
                 read = file.read(SLICE_BYTES)
         except OSError:

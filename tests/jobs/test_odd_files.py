@@ -1,0 +1,83 @@
+"""A job's files that are none: pipes, devices, links, folders, what is too large or too deep."""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from engine.compare import annotations, samples, votes
+from engine.errors import EngineError
+from engine.jobs import directory, launch, overview, status, summary
+from engine.jobs.directory import JobDirectory
+from engine.jobs.store import Store
+from engine.recipes import recipe
+from engine.recipes.recipe import TrainRecipe
+
+
+def make_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def make_endless(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def make_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def make_deep(path: Path) -> None:
+    path.write_bytes(b"[" * 3_000_000)
+
+
+def make_cycle(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+MAKERS = [make_pipe, make_endless, make_folder, make_deep, make_cycle]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("name", ["job.json", "status.json", "recipe.toml", "user.json"])
+def test_one_bad_job_takes_no_other_away(
+    root: Path, make: Callable[[Path], None], name: str
+) -> None:
+    good, bad = directory.create(root, TrainRecipe()), directory.create(root, TrainRecipe())
+    (bad.path / name).unlink(missing_ok=True)
+    make(bad.path / name)
+    store = Store(root)
+    records = {job.path.name: store.record(job) for job in store.jobs()}
+    assert records[good.path.name] is not None
+    for job in store.jobs():
+        status.derive(job, status.read(job))
+        if summary.view(job) is not None:
+            overview.gather(job)
+    assert store.find(good.path.name).path == good.path
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_files_of_answers_are_refused_in_words(root: Path, make: Callable[[Path], None]) -> None:
+    job = directory.create(root, TrainRecipe())
+    for path in (job.samples, job.path / "votes-a.jsonl", annotations.file_of(job.path)):
+        make(path)
+    launch.log_tail(job.samples)
+    for read in (
+        lambda: samples.read(job.samples),
+        lambda: votes.read(job.path / "votes-a.jsonl"),
+        lambda: annotations.read(job.path),
+    ):
+        with suppress(EngineError):
+            assert not read()
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_recipe_that_is_none_is_refused_in_words(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "recipe.toml"
+    make(path)
+    with pytest.raises(EngineError, match="recipe"):
+        recipe.read(path)
+    assert JobDirectory(tmp_path).record() is None
