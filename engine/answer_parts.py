@@ -75,11 +75,17 @@ def opens_reasoning(prompt: str) -> bool:
 
 
 def parts_of_reply(
-    content: str, reasoning: str, calls: Sequence[Mapping[str, Any]], tools: Tools = ()
+    content: str,
+    reasoning: str,
+    calls: Sequence[Mapping[str, Any]],
+    tools: Tools = (),
+    *,
+    is_parsed: bool = True,
 ) -> AnswerParts:
     """The parts of a server's reply, which came apart; `calls` as OpenAI's protocol has them.
 
-    What the server left in `content` is taken apart too: its parser may have missed it.
+    What the server left in `content` is taken apart too. `is_parsed`: it was to find the calls
+    itself, so that what it left there is lost; else that is a call like any other.
     """
     parts = split_answer(content, tools)
     delivered: list[ToolCall] = []
@@ -93,6 +99,8 @@ def parts_of_reply(
     lost = tuple(
         call for call in parts.tool_calls if not any(same_call(call, one) for one in delivered)
     )
+    if not is_parsed:
+        delivered, lost = [*delivered, *lost], ()
     return AnswerParts(
         parts.spoken, thoughts, tuple(delivered), (*malformed, *parts.malformed), lost
     )
