@@ -7,7 +7,7 @@ parts. Reasoning stands at the beginning; a call inside it is no call.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -40,6 +40,14 @@ class AnswerParts:
         """Whether there is nothing but what is said."""
         return not (self.reasoning or self.tool_calls or self.malformed or self.lost)
 
+    @property
+    def without_ids(self) -> "AnswerParts":
+        """The same with calls that have no ids: a server makes them up."""
+        calls, lost = (
+            tuple(replace(call, id="") for call in calls) for calls in (self.tool_calls, self.lost)
+        )
+        return replace(self, tool_calls=calls, lost=lost)
+
     def to_table(self) -> dict[str, Any]:
         """The parts as JSON, those that hold something; calls in Hugging Face's form."""
         table = {
@@ -61,6 +69,12 @@ def split_answer(text: str, tools: Tools = (), *, reasoning_is_open: bool = Fals
     found = find_calls(rest, tools)
     spoken = found.rest if rest is text else found.rest.strip()
     return AnswerParts(spoken, reasoning, found.calls, found.malformed)
+
+
+def split_growing(text: str) -> AnswerParts:
+    """The parts of an answer that is not complete: a call that has begun is text until then."""
+    reasoning, rest = _split_reasoning(text, False)
+    return AnswerParts(rest if rest is text else rest.strip(), reasoning)
 
 
 @lru_cache(maxsize=256)

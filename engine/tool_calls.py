@@ -136,6 +136,12 @@ def format_call(call: ToolCall) -> str:
     return f"{call.name}({', '.join(pairs)})"
 
 
+def tool_names(tools: Tools) -> list[str]:
+    """What the tools are called."""
+    functions = (tool.get("function", tool) for tool in tools)
+    return [str(one.get("name")) if isinstance(one, Mapping) else str(one) for one in functions]
+
+
 def schemas_of(tools: Tools) -> Schemas:
     """Of each tool the type of each argument, where its schema says one."""
     schemas: dict[str, dict[str, Any]] = {}

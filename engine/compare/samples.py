@@ -68,6 +68,10 @@ class Sample:
         """What the answer says: the text that is compared and measured."""
         return self.parts.spoken
 
+    def is_same_answer(self, other: "Sample") -> bool:
+        """Whether another answer has the same text, and calls the same."""
+        return self.text == other.text and self.parts.without_ids == other.parts.without_ids
+
     @property
     def key(self) -> tuple[object, ...]:
         """What makes two samples the same one: generating it again would be in vain."""
@@ -77,8 +81,7 @@ class Sample:
     def asked(self) -> tuple[Message, ...]:
         """The conversation without the words of its earlier answers: those are an arm's own."""
         return tuple(
-            dataclasses.replace(one, content="") if one.role == "assistant" else one
-            for one in self.messages
+            Message("assistant", "") if one.role == "assistant" else one for one in self.messages
         )
 
 

@@ -6,12 +6,12 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from engine.compare.metrics import GROUPS
+from engine.compare.metrics import GROUPS, call_outcome
 from engine.compare.paired_stats import Comparison, Kinds, PairedDifference, compare
 from engine.text import one_line
 from tui.background import run_in_background
 from tui.browse.answers_feed import JobAnswers
-from tui.browse.result_lines import kinds_line, span, value
+from tui.browse.result_lines import SPOKEN_ONLY, kinds_line, span, value
 from tui.screens.page import SubPage, bindings_of
 from tui.styled_text import Line, Piece
 from tui.widgets.lines import Lines, Rule
@@ -173,6 +173,8 @@ class MetricsPage(SubPage):
                 "(1 metric in 20 by chance)"
             )
         )
+        if comparison is not None and comparison.has_parts:
+            caution += f"{between if caution else ' '}{SPOKEN_ONLY}"
         self.query_one("#caution", Lines).show([(caution, "dim")])
 
     def _about(self) -> Line:
@@ -197,11 +199,14 @@ class MetricsPage(SubPage):
 
 def compare_arms(answers: JobAnswers) -> Comparison:
     """The measures of both arms. Slow: self-BLEU of many answers takes a while."""
-    numbers = {}
+    numbers, outcomes = {}, {}
     for pair in answers.pairs:
         numbers[id(pair.left)], numbers[id(pair.right)] = pair.left_numbers, pair.right_numbers
+        for side in (pair.left, pair.right):
+            outcomes[id(side)] = call_outcome(side, pair.prompt)
     return compare(
         [pair.left for pair in answers.pairs],
         [pair.right for pair in answers.pairs],
         lambda sample: numbers[id(sample)],
+        lambda sample: outcomes[id(sample)],
     )
