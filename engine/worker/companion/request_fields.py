@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from engine.chat import Message, message_from_json
+from engine.chat import Message, Tools, message_from_json
+from engine.compare import arm_tools, samples
 from engine.compare import arms as arm_grammar
-from engine.compare import samples
 from engine.compare.arms import STRONGEST, Arm
 from engine.compare.items import Item
 from engine.compare.samples import Sample
@@ -36,6 +36,16 @@ def parse_messages(request: Request) -> list[Message]:
     if "messages" not in request:
         return [Message("user", parse_text(request, "text"))]
     return parse_conversation(request["messages"])
+
+
+def parse_tools(request: Request, arm: Arm) -> Tools:
+    """The prompt's own `tools`, else the arm's."""
+    if not request.get("tools"):
+        return arm_tools.read_arm_tools(arm)
+    try:
+        return arm_tools.parse_tools(request["tools"])
+    except ValueError as error:
+        raise EngineError("The request needs tools, a list of definitions.", str(error)) from error
 
 
 def parse_prompts(request: Request) -> list[Item]:
