@@ -13,6 +13,7 @@ from textual.app import App
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 
+from engine.answer_parts import split_text
 from engine.compare.answer_length import count_sentences
 from engine.errors import EngineError
 from engine.jobs import status
@@ -62,12 +63,15 @@ class FakeStream:
             text += word
             yield {"event": "text", "text": word}
         finish = "cancelled" if self.cancelled else "stop"
+        parts = split_text(text)
         yield {
             "event": "done",
             "sample": sample_of(self._arm, text, self._messages, finish),
             "behaviour": {
-                "words": count_words(text),
-                "sentences": count_sentences(text),
+                "words": count_words(parts.spoken),
+                "sentences": count_sentences(parts.spoken),
+                "calls": len(parts.tool_calls) + len(parts.malformed),
+                "reasoning_words": count_words(parts.reasoning),
                 "lines": 1,
                 "tokens": 10,
                 "seconds": 0.5,

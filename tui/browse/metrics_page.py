@@ -163,6 +163,8 @@ class MetricsPage(SubPage):
         elif comparison is not None:
             head.append((f"{between}{comparison.prompts:,} pairs", ""))
             head.append((f"{between}{comparison.same:,} identical", "dim"))
+        if comparison is not None and comparison.has_parts:
+            head.append((f"{between}{SPOKEN_ONLY}", "dim"))
         self.query_one("#headline", Lines).show(head)
         self.query_one("#measure", Lines).show(self._about())
         caution = (
@@ -173,8 +175,6 @@ class MetricsPage(SubPage):
                 "(1 metric in 20 by chance)"
             )
         )
-        if comparison is not None and comparison.has_parts:
-            caution += f"{between if caution else ' '}{SPOKEN_ONLY}"
         self.query_one("#caution", Lines).show([(caution, "dim")])
 
     def _about(self) -> Line:

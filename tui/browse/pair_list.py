@@ -126,6 +126,13 @@ def sample_lines(
     return answer_lines(sample.parts, glyphs, spoken) or [[("(empty)", "dim")]]
 
 
+def blind_lines(sample: Sample, glyphs: Glyphs) -> list[Line]:
+    """As `sample_lines`, without what only an endpoint can do: lose calls."""
+    parts = sample.parts
+    seen = replace(parts, tool_calls=(*parts.tool_calls, *parts.lost), lost=())
+    return sample_lines(replace(sample, known_parts=seen), glyphs)
+
+
 def facts_of(
     sample: Sample,
     numbers: dict[str, float],
@@ -173,8 +180,8 @@ def prompt_lines(
         for speaker, message in turns:
             head = f"{speaker}: " if len(pair.left.messages) > 1 else ""
             written = message_lines(message, "strong", head, glyphs)
-            if message.role in ("system", "assistant"):
-                written[0] = [(text, "dim") for text, _ in written[0]]
+            if message.role in ("system", "assistant") and len(written[0]) == 1:  # a text alone
+                written[0] = [(written[0][0][0], "dim")]
             lines += written
     lines += _tools_lines(pair, arms)
     if reference and pair.prompt.reference:

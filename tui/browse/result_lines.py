@@ -11,7 +11,7 @@ from engine.compare.paired_stats import Kinds, PairedDifference
 from engine.compare.votes import Vote, VoteCounts, agreement, mean_ratings, tally, tally_all
 from engine.text import one_line
 
-SPOKEN_ONLY = "texts are measured without reasoning and tool calls"
+SPOKEN_ONLY = "texts without reasoning and calls"
 
 
 def value(number: float, *, signed: bool = False) -> str:

@@ -21,9 +21,16 @@ MOST_CALLS = 50
 
 
 def answer_lines(
-    parts: AnswerParts, glyphs: Glyphs, spoken: Sequence[Line] | None = None
+    parts: AnswerParts,
+    glyphs: Glyphs,
+    spoken: Sequence[Line] | None = None,
+    *,
+    is_dense: bool = False,
 ) -> list[Line]:
-    """All parts of an answer; `spoken` is what it says, where that is shown in another way."""
+    """All parts of an answer, a blank line between two unless `is_dense`.
+
+    `spoken` is what it says, where that is shown in another way.
+    """
     blocks = [
         _reasoning_lines(parts.reasoning, glyphs),
         text_lines(parts.spoken) if spoken is None and parts.spoken else list(spoken or ()),
@@ -33,7 +40,7 @@ def answer_lines(
         blocks[1] = [[("(no answer after the reasoning)", "dim")]]
     lines: list[Line] = []
     for block in filter(None, blocks):
-        lines += [[], *block] if lines else block
+        lines += [[], *block] if lines and not is_dense else block
     return lines
 
 
@@ -52,7 +59,8 @@ def message_lines(message: Message, role: str, head: str, glyphs: Glyphs) -> lis
     parts = parts_of_message(message)
     if parts.is_plain:
         return text_lines(head + message.content, role)
-    return [*([[(head.rstrip(), "dim")]] if head else []), *answer_lines(parts, glyphs)]
+    lines = answer_lines(parts, glyphs, is_dense=True)
+    return [[(head, "dim"), *lines[0]], *lines[1:]]
 
 
 def text_lines(text: str, role: str = "") -> list[Line]:
@@ -91,13 +99,9 @@ def _call_lines(parts: AnswerParts, glyphs: Glyphs) -> list[Line]:
         [_call_piece(call, glyphs), ("  lost by the server's parser", "warn")]
         for call in parts.lost
     ]
-    lines += [
-        [
-            (f"{glyphs.failed} {_short(one.text)}", "bad"),
-            (f"  malformed call: {one_line(one.reason)}", "warn"),
-        ]
-        for one in parts.malformed
-    ]
+    for one in parts.malformed:
+        lines.append([(f"{glyphs.failed} malformed call: {one_line(one.reason)}", "bad")])
+        lines.append([("  ", ""), (_short(one.text), "dim")])
     if len(lines) > MOST_CALLS:
         lines[MOST_CALLS:] = [[(f"({len(lines) - MOST_CALLS} more calls)", "warn")]]
     return lines

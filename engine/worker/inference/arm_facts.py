@@ -84,6 +84,8 @@ def look(
     own = weights.adapter is None or weights.tokenizer == weights.adapter
     trained = choose_template(tokenizer) if own and tokenizer.chat_template else None
     plain = render_prompt(messages, tokenizer, arm.form, tools=tools)
+    # Where a template wrote the prompt, the templates themselves are compared.
+    as_trained = render_prompt(messages, tokenizer) if trained and template is None else plain
     unknown = explain_unknown(prompt, tokenizer, config_json.find_vocab_size(config))
     return Fact(
         arm,
@@ -92,7 +94,7 @@ def look(
         template,
         trained,
         tuple(prompt),
-        tuple(render_prompt(messages, tokenizer, tools=tools)) if trained else tuple(plain),
+        tuple(as_trained),
         find_context_length(config),
         str(loading.pick_dtype(device, "infer")).removeprefix("torch."),
         config_json.find_quantisation(config) or "",
