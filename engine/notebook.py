@@ -35,8 +35,8 @@ from engine.errors import EngineError, JobFailed
 from engine.jobs.process import worker_command, worker_environment
 from engine.text import clean
 
-PromptInput = str | Item | Sequence[Mapping[str, str]]
-"""A user message, messages with role and content, or a prompt of a file."""
+PromptInput = str | Item | Sequence[Mapping[str, Any]]
+"""A user message, messages with role and content (and tool calls), or a prompt of a file."""
 
 
 @dataclass(frozen=True, slots=True)

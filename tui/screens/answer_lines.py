@@ -59,7 +59,7 @@ def message_lines(message: Message, role: str, head: str, glyphs: Glyphs) -> lis
     parts = parts_of_message(message)
     if parts.is_plain:
         return text_lines(head + message.content, role)
-    lines = answer_lines(parts, glyphs, is_dense=True)
+    lines = answer_lines(parts, glyphs, is_dense=bool(head))
     return [[(head, "dim"), *lines[0]], *lines[1:]]
 
 
