@@ -167,11 +167,15 @@ class _CallFinder:
         while self._text[self._at : self._at + 1] in ("{", "["):
             start = self._at
             value, self._at = load_json(self._text, self._at)
-            for one in value if isinstance(value, list) else [value]:
+            values = value if isinstance(value, list) else [value]
+            for one in values[: MOST_CALLS + 1]:
                 try:
                     self.calls.append(call_of(one))
                 except CallError as error:
-                    self._refuse(self._text[start : self._at], str(error))
+                    end = min(self._at, start + LONGEST_MALFORMED)
+                    self._refuse(self._text[start:end], str(error))
+            if self.count > MOST_CALLS:
+                raise CallError(f"more than {MOST_CALLS} calls: the rest is not read")
             self._at = _end_of(_BETWEEN, self._text, self._at)
 
     def _read_tag(self) -> None:
@@ -182,7 +186,13 @@ class _CallFinder:
                 self._read_function(function)
                 self._skip_space()
         elif self._text[self._at : self._at + 1] in ("{", "["):
+            count = len(self.calls)
             self._read_json()
+            self._skip_space()
+            rest = self._text[self._at : self._end_of_malformed(self._at, "</tool_call>")]
+            if rest.endswith("</tool_call>") and rest != "</tool_call>":
+                del self.calls[count:]  # no server's parser reads it
+                raise CallError("text follows its JSON")
         else:
             self._read_pairs()
 

@@ -232,6 +232,7 @@ def test_python_values_are_those_of_json() -> None:
     ]
 
 
+MANY = '{"name": 3, "parameters": 1},'
 DEEP = "[" * 70 + "]" * 70
 MALFORMED = {
     f"<tool_call>{OSLO[:-1]}</tool_call>": "not valid JSON: Expecting ',' delimiter",
@@ -245,6 +246,7 @@ MALFORMED = {
     '<tool_call>{"name": "f", "arguments": {"x": ' + DEEP + "}}</tool_call>": "too deeply",
     "<tool_call>" + "[" * 100_000: "too deeply",
     "<tool_call>[]</tool_call>": "it holds no call",
+    f"<tool_call>{OSLO}}}</tool_call>": "text follows its JSON",
     "<tool_call></tool_call>": "no call follows the mark",
     "<tool_call>get_weather<arg_key>city</arg_key>": "<arg_value> is missing",
     "<function=f><parameter=x>1": "</parameter> is missing",
@@ -343,12 +345,14 @@ def test_any_text_is_read_and_nothing_of_it_is_invented(text: str) -> None:
         "[TOOL_CALLS]f[ARGS]{", "<|python_start|>", "<|python_start|>f(", "<function_calls>[",
         "```tool_code", "<｜tool▁call▁begin｜>", "functools[", "<think>", "</think>", "[f(x=", "{",
         "[", "(", "[TOOL_CALLS]" + "a" * 300, "f(x=1)\n", '{"name": "f", "parameters": {}}',
-        "<tool_call>f ", "<|python_tag|>" + "-" * 50, "`<tool_call>",
+        "<tool_call>f ", "<|python_tag|>" + "-" * 50, "`<tool_call>", MANY,
     ],
 )  # fmt: skip
 def test_a_megabyte_of_anything_takes_no_time(unit: str) -> None:
     """Quadratic work would take minutes here."""
     text = unit * (1_000_000 // len(unit))
+    if unit == MANY:
+        text = f"[{text[:-1]}]"
     found = find_calls(text)
     assert len(found.calls) + len(found.malformed) <= max(MOST_CALLS + 1, text.count('{"name"'))
 
