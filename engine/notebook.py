@@ -114,7 +114,8 @@ class Session:
 
     def render(self, arm: str | Arm, prompt: PromptInput) -> RenderedPrompt:
         """The prompt as the arm reads it, with its template and system prompt. EngineError."""
-        fields = {"arm": _text(arm), "messages": _request_of(1, prompt)["messages"]}
+        fields = {"arm": _text(arm), **_request_of(1, prompt)}
+        del fields["id"]
         (*_, last) = self.ask("render", **fields)
         ids = [one for token in last["tokens"] for one in token["ids"]]
         return RenderedPrompt(last["text"], tuple(ids), last["template"])
@@ -249,7 +250,8 @@ def _request_of(number: int, prompt: PromptInput) -> dict[str, Any]:
     """A prompt as the protocol has it; those without an id are numbered from 1."""
     if isinstance(prompt, Item):
         turns = [turn.to_json() for turn in prompt.messages]
-        return {"id": prompt.id, "messages": turns}
+        tools = {"tools": [dict(tool) for tool in prompt.tools]} if prompt.tools else {}
+        return {"id": prompt.id, "messages": turns, **tools}
     if isinstance(prompt, str):
         return {"id": str(number), "messages": [{"role": "user", "content": prompt}]}
     return {"id": str(number), "messages": [dict(turn) for turn in prompt]}

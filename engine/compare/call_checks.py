@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
-from engine.answer_parts import AnswerParts, split_text
+from engine.answer_parts import AnswerParts
 from engine.chat import ToolCall
 from engine.python_calls import CallError
 from engine.tool_calls import call_of, format_call, same_call
@@ -160,14 +160,8 @@ def _meets_no_call(parts: AnswerParts, value: object) -> bool:
     return _judge_no_call(parts, value) in RIGHT
 
 
-_Types = type | tuple[type, ...]
-CALL_CHECKS: Mapping[str, tuple[_Types, Callable[[AnswerParts, Any], bool]]] = {
+CALL_CHECKS: Mapping[str, tuple[type | tuple[type, ...], Callable[[AnswerParts, Any], bool]]] = {
     "calls": ((str, dict, list), _meets_calls),
     "no_call": (bool, _meets_no_call),
 }
 """By name: the type of its value, and whether the parts of an answer meet it."""
-TEXT_CHECKS: Mapping[str, tuple[_Types, Callable[[str, Any], bool]]] = {
-    "calls": ((str, dict, list), lambda text, value: _meets_calls(split_text(text), value)),
-    "no_call": (bool, lambda text, value: _meets_no_call(split_text(text), value)),
-}
-"""The same of a text alone, with its special tokens, as `engine.compare.checks.CHECKS` has them."""

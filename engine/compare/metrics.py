@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from engine.compare import checks
-from engine.compare.call_checks import CALL_CHECKS, RIGHT, find_outcome, read_reference
+from engine.compare.call_checks import RIGHT, find_outcome, read_reference
 from engine.compare.items import Item
 from engine.compare.samples import Sample
 from engine.compare.text_metrics import ASPECTS, language_of
@@ -43,15 +43,7 @@ def _of_text(count: Callable[[str], float]) -> Callable[[Sample, Item | None], f
 
 
 def _checks(sample: Sample, prompt: Item | None) -> float | None:
-    """Share of the checks that are met: of the text, and of the calls."""
-    if prompt is None or not prompt.checks:
-        return None
-    of_text = {name: value for name, value in prompt.checks.items() if name not in CALL_CHECKS}
-    count = checks.met(sample.spoken, of_text) * len(of_text) if of_text else 0.0
-    for name, (_, is_met) in CALL_CHECKS.items():
-        if name in prompt.checks:
-            count += is_met(sample.parts, prompt.checks[name])
-    return count / len(prompt.checks)
+    return checks.parts_met(sample.parts, prompt.checks) if prompt and prompt.checks else None
 
 
 def call_outcome(sample: Sample, prompt: Item | None) -> str:

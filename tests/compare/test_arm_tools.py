@@ -8,7 +8,7 @@ import pytest
 
 from engine.compare.arm_tools import offered_tools, read_arm_tools, read_tools_file
 from engine.compare.arms import Arm, format_arm, parse_arm
-from engine.compare.prompts import Prompt
+from engine.compare.items import Item
 from engine.errors import EngineError
 from engine.launching.generation import launch_generation
 from engine.recipes.recipe import GenerateRecipe
@@ -29,13 +29,9 @@ def test_definitions_are_read_with_and_without_a_wrapper(value: Any, tmp_path: P
 
 
 def test_a_prompt_s_own_tools_come_first() -> None:
-    class Item(Prompt):
-        __slots__ = ("tools",)
-
-    item = Item("p", ())
-    object.__setattr__(item, "tools", (WRAPPED,))
+    item = Item("p", tools=(WRAPPED,))
     assert offered_tools(item, ()) == offered_tools(item, ({"x": 1},)) == (WRAPPED,)
-    assert offered_tools(Prompt("p", ()), (WRAPPED,)) == (WRAPPED,)
+    assert offered_tools(Item("p"), (WRAPPED,)) == (WRAPPED,)
 
 
 @pytest.mark.parametrize(

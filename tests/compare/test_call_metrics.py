@@ -12,9 +12,9 @@ from engine.chat import Message
 from engine.compare import export, samples
 from engine.compare.answer_length import measure
 from engine.compare.answer_pairs import Collection
+from engine.compare.items import Item
 from engine.compare.metrics import call_outcome, numbers_of
 from engine.compare.paired_stats import compare
-from engine.compare.prompts import Prompt
 from engine.compare.samples import Sample, Timings
 from engine.recipes.settings import Decode
 from tui.browse.result_lines import kinds_line
@@ -34,8 +34,8 @@ def lost(prompt: str, arm: str = "base=b") -> Sample:
     return sample(prompt, CALL, arm, known_parts=parts_of_reply(CALL, "", []))
 
 
-def item(**changes: Any) -> Prompt:
-    return replace(Prompt("p", MESSAGES), **changes)
+def item(**changes: Any) -> Item:
+    return replace(Item("p", MESSAGES), **changes)
 
 
 def test_texts_are_measured_without_reasoning_and_calls() -> None:

@@ -40,8 +40,12 @@ def parse_messages(request: Request) -> list[Message]:
 
 def parse_tools(request: Request, arm: Arm) -> Tools:
     """The prompt's own `tools`, else the arm's."""
+    return _own_tools(request) or arm_tools.read_arm_tools(arm)
+
+
+def _own_tools(request: Request) -> Tools:
     if not request.get("tools"):
-        return arm_tools.read_arm_tools(arm)
+        return ()
     try:
         return arm_tools.parse_tools(request["tools"])
     except ValueError as error:
@@ -54,7 +58,11 @@ def parse_prompts(request: Request) -> list[Item]:
     if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
         raise EngineError("The request needs prompts, a list of objects.", repr(rows)[:200])
     prompts = [
-        Item(parse_text(one, "id", str(at)), tuple(parse_messages(one)))
+        Item(
+            parse_text(one, "id", str(at)),
+            tuple(parse_messages(one)),
+            tools=_own_tools(one),
+        )
         for at, one in enumerate(rows, 1)
     ]
     if len({one.id for one in prompts}) < len(prompts):
