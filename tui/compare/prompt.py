@@ -55,10 +55,8 @@ class PromptSettings:
     @property
     def tools(self) -> Tools:
         """The tools of the prompt in hand, where it brings some."""
-        from engine.compare.arm_tools import offered_tools
-
         prompt = self.prompt
-        return () if prompt is None else offered_tools(prompt, ())
+        return () if prompt is None else prompt.tools
 
     @property
     def text(self) -> str:
