@@ -70,7 +70,10 @@ class Sample:
 
     def is_same_answer(self, other: "Sample") -> bool:
         """Whether another answer has the same text, and calls the same."""
-        return self.text == other.text and self.parts.without_ids == other.parts.without_ids
+        if self.text != other.text:
+            return False
+        by_text = self.known_parts is None and other.known_parts is None
+        return by_text or self.parts.without_ids == other.parts.without_ids
 
     @property
     def key(self) -> tuple[object, ...]:

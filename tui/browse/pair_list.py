@@ -113,7 +113,7 @@ def short(number: float) -> str:
 def common_of(pair: AnswerPair) -> str:
     if not pair.differs:
         return "same"
-    if pair.differs_unspoken:
+    if pair.common == 1 and pair.differs_unspoken:
         left, right = (side.parts.without_ids for side in (pair.left, pair.right))
         return "reason" if replace(left, reasoning=right.reasoning) == right else "calls"
     return f"{min(pair.common, 0.99):.0%}" if pair.common < 1 else "order"
@@ -272,6 +272,7 @@ def _text(answers: JobAnswers, pair: AnswerPair) -> str:
         *(
             format_call(call)
             for side in (pair.left, pair.right)
+            if side.known_parts is not None  # else they stand in the text
             for call in (*side.parts.tool_calls, *side.parts.lost)
         ),
         note,
