@@ -35,8 +35,8 @@ from engine.errors import EngineError, JobFailed
 from engine.jobs.process import worker_command, worker_environment
 from engine.text import clean
 
-PromptInput = str | Item | Sequence[Mapping[str, str]]
-"""A user message, messages with role and content, or a prompt of a file."""
+PromptInput = str | Item | Sequence[Mapping[str, Any]]
+"""A user message, messages with role and content (and tool calls), or a prompt of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,8 @@ class Session:
 
     def render(self, arm: str | Arm, prompt: PromptInput) -> RenderedPrompt:
         """The prompt as the arm reads it, with its template and system prompt. EngineError."""
-        fields = {"arm": _text(arm), "messages": _request_of(1, prompt)["messages"]}
+        fields = {"arm": _text(arm), **_request_of(1, prompt)}
+        del fields["id"]
         (*_, last) = self.ask("render", **fields)
         ids = [one for token in last["tokens"] for one in token["ids"]]
         return RenderedPrompt(last["text"], tuple(ids), last["template"])
@@ -249,7 +250,8 @@ def _request_of(number: int, prompt: PromptInput) -> dict[str, Any]:
     """A prompt as the protocol has it; those without an id are numbered from 1."""
     if isinstance(prompt, Item):
         turns = [turn.to_json() for turn in prompt.messages]
-        return {"id": prompt.id, "messages": turns}
+        tools = {"tools": [dict(tool) for tool in prompt.tools]} if prompt.tools else {}
+        return {"id": prompt.id, "messages": turns, **tools}
     if isinstance(prompt, str):
         return {"id": str(number), "messages": [{"role": "user", "content": prompt}]}
     return {"id": str(number), "messages": [dict(turn) for turn in prompt]}

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.chat import Tools
 from engine.errors import EngineError, JobFailed
 from engine.jobs.process import worker_command, worker_environment
 from engine.text import clean
 
 Event = dict[str, Any]
-Conversation = str | Sequence[Mapping[str, str]]
+Conversation = str | Sequence[Mapping[str, Any]]
 """What a user says, or messages with role and content."""
 
 
@@ -67,14 +68,16 @@ class Companion:
         messages: Conversation,
         decoding: Mapping[str, Any] | None = None,
         prompt_id: str = "",
+        *,
+        tools: Tools = (),
     ) -> "Stream":
         """One answer: events `loading`, `begin`, `text` …, then `done` with the sample.
 
         `arm` is in the grammar of `engine.compare.arms`, `decoding` as
-        `engine.recipes.recipe.Decode`.
+        `engine.recipes.recipe.Decode`; `tools` are the prompt's own, before those of the arm.
         """
         asked = {"arm": arm, "decoding": dict(decoding or {}), "prompt_id": prompt_id}
-        return Stream(self, "generate", asked | _said(messages))
+        return Stream(self, "generate", asked | _said(messages, tools))
 
     async def render(self, arm: str, messages: Conversation) -> Event:
         """The prompt as an arm reads it: `text`, `tokens`, `template`. Raises EngineError."""
@@ -98,6 +101,8 @@ class Companion:
         messages: Conversation,
         decoding: Mapping[str, Any] | None = None,
         strengths: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0),
+        *,
+        tools: Tools = (),
     ) -> "Stream":
         """One answer at each strength of an arm's adapter, in that order.
 
@@ -105,7 +110,7 @@ class Companion:
         `done` holds all `samples`.
         """
         asked = {"arm": arm, "decoding": dict(decoding or {}), "strengths": list(strengths)}
-        return Stream(self, "strengths", asked | _said(messages))
+        return Stream(self, "strengths", asked | _said(messages, tools))
 
     def facts(
         self,
@@ -114,6 +119,7 @@ class Companion:
         decoding: Mapping[str, Any] | None = None,
         *,
         probe: bool = False,
+        tools: Tools = (),
     ) -> "Stream":
         """How arms differ but for their weights, and what should be known of them.
 
@@ -122,7 +128,7 @@ class Companion:
         `warnings` and `kl`.
         """
         asked = {"arms": list(arms), "decoding": dict(decoding or {}), "probe": probe}
-        return Stream(self, "facts", asked | ({} if messages is None else _said(messages)))
+        return Stream(self, "facts", asked | ({} if messages is None else _said(messages, tools)))
 
     async def preview(
         self, checkpoint: str, data: str | Mapping[str, Any], **settings: int
@@ -310,8 +316,11 @@ class Stream:
             self._companion.forget(self._request)
 
 
-def _said(messages: Conversation) -> dict[str, Any]:
-    return {"text": messages} if isinstance(messages, str) else {"messages": list(messages)}
+def _said(messages: Conversation, tools: Tools = ()) -> dict[str, Any]:
+    said: dict[str, Any] = (
+        {"text": messages} if isinstance(messages, str) else {"messages": list(messages)}
+    )
+    return said | ({"tools": list(tools)} if tools else {})
 
 
 def _send(process: Process, request: Mapping[str, Any]) -> None:

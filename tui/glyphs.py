@@ -39,6 +39,9 @@ class Glyphs:
     separator: str
     """Between facts on one line."""
     arrow: str
+    call: str
+    """Before a tool call; `result` before what a tool returned."""
+    result: str
     line: str
     """A rule across; `pipe` is one down."""
     pipe: str
@@ -83,6 +86,8 @@ UNICODE = Glyphs(
     ellipsis="…",
     separator="·",
     arrow="→",
+    call="ƒ",
+    result="↳",
     line="─",
     pipe="│",
     restart="┊",
@@ -115,6 +120,8 @@ ASCII = Glyphs(
     ellipsis="~",
     separator="-",
     arrow=">",
+    call="@",
+    result="=",
     line="-",
     pipe="|",
     restart=":",

@@ -1,4 +1,4 @@
-"""What an answer looks like, in numbers: words, sentences, lines, how it ended.
+"""What an answer looks like, in numbers: words, sentences, lines, calls, how it ended.
 
 Counts in any script: words are those of `engine.words`, and "." ends a sentence as "。" and "؟" do.
 """
@@ -29,6 +29,10 @@ class Behaviour:
     """None where they are not known: an endpoint tells no ids."""
     seconds: float
     finish: Finish
+    calls: int = 0
+    """Tool calls, malformed and lost ones too."""
+    reasoning_words: int = 0
+    """Words that the answer thinks; `words` are those that it says."""
 
     @property
     def ended(self) -> str:
@@ -37,14 +41,17 @@ class Behaviour:
 
 
 def measure(sample: Sample) -> Behaviour:
-    """The numbers under an answer."""
+    """The numbers under an answer: its words, sentences and lines are those of what it says."""
+    parts = sample.parts
     return Behaviour(
-        words=count_words(sample.text),
-        sentences=count_sentences(sample.text),
-        lines=sum(1 for line in sample.text.splitlines() if line.strip()),
+        words=count_words(parts.spoken),
+        sentences=count_sentences(parts.spoken),
+        lines=sum(1 for line in parts.spoken.splitlines() if line.strip()),
         tokens=len(sample.output_ids) or None,
         seconds=sample.timings.total,
         finish=sample.finish,
+        calls=len(parts.tool_calls) + len(parts.malformed) + len(parts.lost),
+        reasoning_words=count_words(parts.reasoning),
     )
 
 

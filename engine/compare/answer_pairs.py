@@ -34,7 +34,8 @@ class AnswerPair:
     left_numbers: Numbers
     right_numbers: Numbers
     common: float
-    """Words in common, whatever their order: 2 · common / (left + right); 1 for equal texts."""
+    """Spoken words in common, whatever their order: 2 · common / (left + right); 1 for equal
+    texts."""
 
     @property
     def id(self) -> str:
@@ -42,7 +43,12 @@ class AnswerPair:
 
     @property
     def differs(self) -> bool:
-        return self.left.text != self.right.text
+        return not self.left.is_same_answer(self.right)
+
+    @property
+    def differs_unspoken(self) -> bool:
+        """Whether both say the same, and only their calls or their reasoning differ."""
+        return self.differs and self.left.spoken == self.right.spoken
 
     def change(self, measure: str) -> float | None:
         """right − left of a number; None where it does not apply to both."""
@@ -140,7 +146,8 @@ class Collection:
         return pairs
 
     def _pair(self, one: Sample, other: Sample) -> AnswerPair:
-        common = 1.0 if one.text == other.text else overlap(one.text, other.text)
+        left, right = one.spoken, other.spoken
+        common = 1.0 if left == right else overlap(left, right)
         return AnswerPair(
             self.prompt(one), one, other, self.numbers(one), self.numbers(other), common
         )

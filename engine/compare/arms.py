@@ -1,9 +1,10 @@
 """Arms: the ways to answer that are compared, and the grammar in which they are written.
 
-    NAME=CHECKPOINT[+ADAPTER][@STRENGTH][?prompt=raw|chat|instruct&system=…&prefix=…]
+    NAME=CHECKPOINT[+ADAPTER][@STRENGTH][?prompt=raw|chat|instruct|chatml&system=…&prefix=…]
     NAME=http://HOST[:PORT][/PATH]?model=…[&key=ENVIRONMENT_VARIABLE&prompt=raw|chat&system=…]
 
-or a run's id, or a checkpoint alone. Any decode setting can follow as well, for this arm alone:
+or a run's id, or a checkpoint alone. `&tools=FILE.json` gives an arm tools, for prompts that bring
+none (see `engine.compare.arm_tools`). Any decode setting can follow as well, for this arm alone:
 `&temperature=0.7&max_new_tokens=64`. A character that the grammar needs is written as %XX inside a
 part. Knows the words, not the disk: whether a checkpoint exists is for `engine.checkpoints`.
 """
@@ -21,16 +22,19 @@ from engine.jobs.summary import short_ref
 from engine.recipes import validation
 from engine.recipes.settings import Decode
 
-PromptForm = Literal["raw", "chat", "instruct"]
+PromptForm = Literal["raw", "chat", "instruct", "chatml"]
 FORMS: tuple[PromptForm, ...] = get_args(PromptForm)
 STRONGEST = 1.5
-GRAMMAR = "NAME=CHECKPOINT[+ADAPTER][@STRENGTH][?prompt=raw|chat|instruct&system=…&prefix=…]"
+GRAMMAR = (
+    "NAME=CHECKPOINT[+ADAPTER][@STRENGTH]"
+    "[?prompt=raw|chat|instruct|chatml&system=…&prefix=…&tools=FILE]"
+)
 ENDPOINT = "NAME=http://HOST:PORT/v1?model=…[&key=ENVIRONMENT_VARIABLE]"
 
 _RESERVED = re.compile("[%+@?&=\x00-\x1f]")
 _SCHEMES = ("http://", "https://")
 _DECODE = tuple(field.name for field in dataclasses.fields(Decode))
-_SETTINGS = ("prompt", "system", "prefix", "model", "key", *_DECODE)
+_SETTINGS = ("prompt", "system", "prefix", "tools", "model", "key", *_DECODE)
 _UNSAFE = re.compile(r"[\s\x00-\x20\x7f]")
 _VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
@@ -52,6 +56,8 @@ class Arm:
     """In place of the conversation's own system message; empty: none at all."""
     prefix: str | None = None
     """Put before the last user turn."""
+    tools: str | None = None
+    """A JSON file of the tools that it may call, where a prompt brings none."""
     model: str | None = None
     """What an endpoint calls the model."""
     key: str | None = None
@@ -100,6 +106,7 @@ def parse_arm(text: str) -> Arm:
         form=cast("PromptForm | None", settings.get("prompt")),
         system=settings.get("system"),
         prefix=settings.get("prefix"),
+        tools=settings.get("tools"),
         decode=_own_decode(text, settings),
     )
 
@@ -126,6 +133,7 @@ def format_arm(arm: Arm) -> str:
         "prompt": arm.form,
         "system": arm.system,
         "prefix": arm.prefix,
+        "tools": arm.tools,
         "model": arm.model,
         "key": arm.key,
     }
@@ -145,7 +153,7 @@ def _endpoint(text: str, name: str, body: str, settings: dict[str, str]) -> Arm:
     if not host or "@" in parts.netloc or parts.fragment or _UNSAFE.search(address):
         raise _wrong(text, "the URL is not http://HOST:PORT/PATH")
     form = settings.get("prompt", "chat")
-    if form == "instruct":
+    if form not in ("chat", "raw"):
         raise _wrong(text, "an endpoint applies its own template: use prompt=chat or prompt=raw")
     if not settings.get("model"):
         raise _wrong(text, "model= is missing: an endpoint needs a model name")
@@ -158,6 +166,7 @@ def _endpoint(text: str, name: str, body: str, settings: dict[str, str]) -> Arm:
         form=cast("PromptForm | None", settings.get("prompt")),
         system=settings.get("system"),
         prefix=settings.get("prefix"),
+        tools=settings.get("tools"),
         model=settings["model"],
         key=key,
         decode=_own_decode(text, settings),
@@ -201,9 +210,12 @@ def _settings(text: str, query: str) -> dict[str, str]:
         if key in settings:
             raise _wrong(text, f"{key} is set twice")
         settings[key] = unquote(value)
-    form = settings.get("prompt", "raw")
-    if form not in FORMS:
+    form = settings.get("prompt")
+    if form is not None and form not in FORMS:
         raise _wrong(text, f"prompt={form} is not one of {', '.join(FORMS)}")
+    if "tools" in settings and (form == "raw" or not settings["tools"]):
+        why = "a raw prompt has no place for tools" if form == "raw" else "tools= names no file"
+        raise _wrong(text, why)
     return settings
 
 

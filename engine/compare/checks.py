@@ -20,7 +20,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from engine.answer_parts import AnswerParts, split_text
 from engine.compare.answer_length import count_sentences
+from engine.compare.call_checks import CALL_CHECKS, explain_invalid
 from engine.compare.items import Item
 from engine.words import count_words, folded_words
 
@@ -118,7 +120,10 @@ CHECKS: Mapping[str, tuple[type | tuple[type, ...], Callable[[str, Any], bool]]]
     "python": (str, _defines),
 }
 """By name: the type of its value, and whether a text meets it. `number` is the last one in the
-text, `python` a function of that name in code that parses."""
+text, `python` a function of that name in code that parses. Those of tool calls are `CALL_CHECKS`
+of `engine.compare.call_checks`."""
+_TYPES = {name: kind for name, (kind, _) in (*CHECKS.items(), *CALL_CHECKS.items())}
+"""Of the value of each check."""
 
 
 def problem(checks: object) -> str:
@@ -126,31 +131,46 @@ def problem(checks: object) -> str:
     if not isinstance(checks, Mapping):
         return "checks is not a JSON object"
     for name, value in checks.items():
-        if name not in CHECKS:
-            return f"unknown check {name!r}; checks: {', '.join(CHECKS)}"
-        kind = CHECKS[name][0]
+        if name not in _TYPES:
+            return f"unknown check {name!r}; checks: {', '.join(_TYPES)}"
+        kind = _TYPES[name]
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             return f"invalid value {value!r} for the check {name!r}"
+        if wrong := explain_invalid(name, value):
+            return wrong
     return ""
 
 
 def met(text: str, checks: Mapping[str, Any]) -> float:
-    """Share of the checks that the text meets. Raises ValueError where there are none."""
+    """Share of the checks that an answer with this text meets; see `parts_met`."""
+    return parts_met(split_text(text), checks)
+
+
+def parts_met(parts: AnswerParts, checks: Mapping[str, Any]) -> float:
+    """Share of the checks that an answer meets: those of texts by what it says, those of calls by
+    what it calls. Raises ValueError where there are none."""
     if not checks:
         raise ValueError("no checks")
-    return sum(CHECKS[name][1](text, value) for name, value in checks.items()) / len(checks)
+    count = sum(
+        CALL_CHECKS[name][1](parts, value)
+        if name in CALL_CHECKS
+        else CHECKS[name][1](parts.spoken, value)
+        for name, value in checks.items()
+    )
+    return count / len(checks)
 
 
 def score(item: Item, text: str) -> float:
     """Whether the answer is right, 1.0 or 0.0; of several right answers one will do.
 
+    `text` is as the model wrote it; what it thinks and calls is no part of what it says.
     Raises ValueError for an item without a right answer (perplexity, open).
     """
     if item.score == "checks" and item.checks:
         return float(met(text, item.checks) == 1)
     if item.score not in _SCORES or not item.gold:
         raise ValueError(f"item {item.id}: score {item.score!r} needs a reference answer")
-    return float(_SCORES[item.score](text, item))
+    return float(_SCORES[item.score](split_text(text).spoken, item))
 
 
 def _is_exact(text: str, item: Item) -> bool:

@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine import atomic
+from engine.answer_parts import split_text
+from engine.chat import Message, ToolCall
 from engine.compare.answer_length import measure
 from engine.compare.arms import parse_arm
 from engine.compare.samples import Sample, to_table
 from engine.errors import EngineError
 from engine.text import clean
+from engine.tool_calls import format_call, same_call, tool_names
 from engine.word_diff import compare
 
 
@@ -57,21 +60,27 @@ def as_jsonl(samples: Sequence[Sample]) -> str:
 def as_csv(samples: Sequence[Sample]) -> str:
     """One line a sample: what was asked, by whom and how it was answered, and its counts.
 
+    `answer` is all that was written, `words` counts what is said.
+
     A cell that a spreadsheet would take for a formula gets an apostrophe before it.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(
         ("prompt_id", "prompt", "arm", "answer", "finish", "tokens", "words", "seconds",
-         "temperature", "seed", "max_new_tokens", "template_hash", "dtype", "batch")
+         "temperature", "seed", "max_new_tokens", "template_hash", "dtype", "batch", "reasoning",
+         "tool_calls", "malformed_calls", "lost_calls")
     )  # fmt: skip
     for page in pages(samples) if samples else ():
         for name, one in page.answers.items():
             counts = measure(one)
             cells = (
-                page.prompt_id, page.prompt, name, one.text, one.finish, counts.tokens,
+                page.prompt_id, page.prompt, name, written_out(one), one.finish, counts.tokens,
                 counts.words, f"{counts.seconds:.3f}", one.decode.temperature, one.seed,
                 one.decode.max_new_tokens, one.template_hash, one.dtype, one.batch,
+                one.parts.reasoning, _call_lines(one.parts.tool_calls),
+                "\n".join(f"{each.text} ({each.reason})" for each in one.parts.malformed),
+                _call_lines(one.parts.lost),
             )  # fmt: skip
             writer.writerow([_no_formula(cell) for cell in cells])
     return out.getvalue()
@@ -83,7 +92,7 @@ def as_markdown(samples: Sequence[Sample]) -> str:
     for page in pages(samples):
         parts.append(f"## {_plain(page.prompt_id)}\n\n{_fenced(page.prompt)}")
         for name, one in page.answers.items():
-            parts.append(f"**{_plain(name)}** · {_about(one)}\n\n{_fenced(one.text)}")
+            parts.append(f"**{_plain(name)}** · {_about(one)}\n\n{_fenced(written_out(one))}")
     return "\n".join(parts)
 
 
@@ -94,7 +103,7 @@ def as_html(samples: Sequence[Sample]) -> str:
     """
     body = []
     for page in pages(samples):
-        texts = {name: html.escape(clean(one.text)) for name, one in page.answers.items()}
+        texts = {name: html.escape(clean(written_out(one))) for name, one in page.answers.items()}
         if len(texts) == 2:
             texts = dict(zip(texts, _marked(*page.answers.values()), strict=True))
         cells = "".join(
@@ -133,8 +142,8 @@ def as_llm_comparator(
                 {
                     "input_text": page.prompt,
                     "tags": [skill] if (skill := (skills or {}).get(page.prompt_id)) else [],
-                    "output_text_a": page.answers[first].text,
-                    "output_text_b": page.answers[second].text,
+                    "output_text_a": written_out(page.answers[first]),
+                    "output_text_b": written_out(page.answers[second]),
                     "score": (scores or {}).get(page.prompt_id, 0.0),
                     "individual_rater_scores": [],
                     "custom_fields": {"prompt_id": page.prompt_id},
@@ -212,22 +221,48 @@ def only(samples: Sequence[Sample], arms: Sequence[str]) -> list[Sample]:
     return [one for name in arms for one in by_name[name]]
 
 
+def written_out(sample: Sample) -> str:
+    """An answer as one text: as it was written, with the calls that a server delivered apart."""
+    written = split_text(sample.text)
+    found = (*written.tool_calls, *written.lost)
+    apart = [
+        call for call in sample.parts.tool_calls if not any(same_call(call, one) for one in found)
+    ]
+    garbled = [one.text for one in sample.parts.malformed if one not in written.malformed]
+    return "\n".join(filter(None, (sample.text, _call_lines(apart), *garbled)))
+
+
+def _call_lines(calls: Sequence[ToolCall]) -> str:
+    return "\n".join(map(format_call, calls))
+
+
 def _prompt(answers: Mapping[str, Sample]) -> str:
     first = next(iter(answers.values()))
+    offered = {name: ", ".join(tool_names(one.tools)) for name, one in answers.items()}
+    if len(set(offered.values())) == 1:
+        offered = {"": offered[next(iter(offered))]}
+    tools = [
+        f"tools{f' ({name})' if name else ''}: {names}" for name, names in offered.items() if names
+    ]
     if len(first.messages) == 1:
-        return first.messages[0].content
+        return "\n\n".join([*tools, _content(first.messages[0])])
     turns = []
     for at, message in enumerate(first.messages):
         last_turns = {name: one.messages[at : at + 1] for name, one in answers.items()}
         if len(set(last_turns.values())) == 1:
-            turns.append(f"{message.role}: {message.content}")
+            turns.append(f"{message.role}: {_content(message)}")
         else:
             turns += [
-                f"{one.role} ({name}): {one.content}"
+                f"{one.role} ({name}): {_content(one)}"
                 for name in last_turns
                 for one in last_turns[name]
             ]
-    return "\n\n".join(turns)
+    return "\n\n".join([*tools, *turns])
+
+
+def _content(message: Message) -> str:
+    """What a turn says, and what it calls."""
+    return "\n".join(filter(None, (message.content, _call_lines(message.tool_calls))))
 
 
 def _about(sample: Sample) -> str:
@@ -235,7 +270,8 @@ def _about(sample: Sample) -> str:
     how = (
         "greedy" if decode.temperature == 0 else f"temp {decode.temperature:g}, seed {sample.seed}"
     )
-    return f"{counts.words} words · {counts.ended} · {how} · {counts.seconds:.1f} s"
+    calls = f"{counts.calls} call{'s' * (counts.calls != 1)} · " if counts.calls else ""
+    return f"{counts.words} words · {calls}{counts.ended} · {how} · {counts.seconds:.1f} s"
 
 
 def _plain(text: str) -> str:
@@ -256,7 +292,7 @@ def _no_formula(cell: object) -> object:
 
 def _marked(left: Sample, right: Sample) -> tuple[str, str]:
     sides = ["", ""]
-    for change in compare(clean(left.text), clean(right.text)).changes:
+    for change in compare(clean(written_out(left)), clean(written_out(right))).changes:
         for at, text in enumerate((change.left, change.right)):
             escaped = html.escape(text)
             sides[at] += f"<mark>{escaped}</mark>" if change.kind != "same" and text else escaped

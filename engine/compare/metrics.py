@@ -1,5 +1,7 @@
 """All that is counted of one answer, by name: of its text, of how it ended, of what was asked.
 
+Texts are what the answer says (`Sample.spoken`), without its reasoning and its tool calls.
+
 A number that does not apply (no checks were given, no reference is known) is left out, never 0.
 """
 
@@ -7,13 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from engine.compare import checks
+from engine.compare.call_checks import RIGHT, find_outcome, read_reference
 from engine.compare.items import Item
 from engine.compare.samples import Sample
 from engine.compare.text_metrics import ASPECTS, language_of
+from engine.words import count_words
 
 Numbers = Mapping[str, float]
 GROUPS = (
-    "instruction following", "step by step", "diversity", "structure", "length", "manner",
+    "instruction following", "tool calls", "step by step", "diversity", "structure", "length",
+    "manner",
 )  # fmt: skip
 """In the order of tables."""
 REPEATS = 0.2
@@ -29,33 +34,47 @@ class Measure:
     about: str
     of: Callable[[Sample, Item | None], float | None]
     """None where it does not apply."""
+    is_rare: bool = False
+    """Left out of tables in which it is 0 everywhere."""
 
 
 def _of_text(count: Callable[[str], float]) -> Callable[[Sample, Item | None], float | None]:
-    return lambda sample, _: count(sample.text)
+    return lambda sample, _: count(sample.spoken)
 
 
 def _checks(sample: Sample, prompt: Item | None) -> float | None:
-    return checks.met(sample.text, prompt.checks) if prompt and prompt.checks else None
+    return checks.parts_met(sample.parts, prompt.checks) if prompt and prompt.checks else None
+
+
+def call_outcome(sample: Sample, prompt: Item | None) -> str:
+    """What came of the calls that an item asks for: one of OUTCOMES; empty where it asks none."""
+    if prompt is None:
+        return ""
+    return find_outcome(sample.parts, prompt.checks, prompt.reference)
+
+
+def _right_calls(sample: Sample, prompt: Item | None) -> float | None:
+    outcome = call_outcome(sample, prompt)
+    return float(outcome in RIGHT) if outcome else None
 
 
 def _says_reference(sample: Sample, prompt: Item | None) -> float | None:
-    if prompt is None or not prompt.reference:
+    if prompt is None or not prompt.reference or read_reference(prompt.reference):
         return None
-    return float(checks.says(sample.text, prompt.reference))
+    return float(checks.says(sample.spoken, prompt.reference))
 
 
 def _overlap(sample: Sample, prompt: Item | None) -> float | None:
-    if prompt is None or not prompt.reference:
+    if prompt is None or not prompt.reference or read_reference(prompt.reference):
         return None
-    return checks.overlap(sample.text, prompt.reference)
+    return checks.overlap(sample.spoken, prompt.reference)
 
 
 def _same_language(sample: Sample, _: Item | None) -> float | None:
     questions = [one.content for one in sample.messages if one.role == "user"]
     question_language, answer_language = (
         language_of(questions[-1]) if questions else "",
-        language_of(sample.text),
+        language_of(sample.spoken),
     )
     return (
         float(question_language == answer_language)
@@ -82,6 +101,18 @@ MEASURES: tuple[Measure, ...] = tuple(
             Measure("tokens", "length", "number of tokens, with the end token; unknown for "
                                         "endpoints",
                     lambda sample, _: float(len(sample.output_ids)) or None),
+            Measure("right calls", "tool calls",
+                    "the calls that the prompt asks for, with equal arguments, and no others",
+                    _right_calls),
+            Measure("calls", "tool calls", "valid tool calls",
+                    lambda sample, _: float(len(sample.parts.tool_calls)), is_rare=True),
+            Measure("malformed calls", "tool calls", "begun as a tool call, and not valid",
+                    lambda sample, _: float(len(sample.parts.malformed)), is_rare=True),
+            Measure("lost calls", "tool calls",
+                    "valid in the text, but not delivered by the endpoint's parser",
+                    lambda sample, _: float(len(sample.parts.lost)), is_rare=True),
+            Measure("reasoning words", "length", "words of reasoning; all else is counted without",
+                    lambda sample, _: float(count_words(sample.parts.reasoning)), is_rare=True),
             *(Measure(one.name, one.group, one.about, _of_text(one.count)) for one in ASPECTS),
         ),
         key=lambda one: GROUPS.index(one.group),

@@ -83,20 +83,24 @@ class Comparison:
     prompts: int
     """Prompts that both answered."""
     same: int
-    """Prompts that both answered with the very same text."""
+    """Prompts that both answered with the very same text and calls."""
     rows: tuple[PairedDifference, ...]
     """Group by group; measures that apply to no prompt are left out."""
     kinds: tuple[Kinds, ...]
+    has_parts: bool = False
+    """Whether some answer has reasoning or tool calls, which measures of texts leave out."""
 
 
 def compare(
     left: Sequence[Sample],
     right: Sequence[Sample],
     numbers: Callable[[Sample], Numbers] = numbers_of,
+    outcome: Callable[[Sample], str] = lambda _: "",
 ) -> Comparison:
     """Compare two arms' samples, paired by prompt; where a prompt came twice, the last one counts.
 
-    `numbers` measures one answer. Raises EngineError where the arms share no prompt.
+    `numbers` measures one answer; `outcome` says what came of its calls, empty where none are
+    asked for. Raises EngineError where the arms share no prompt.
     """
     ours, theirs = ({one.prompt_id: one for one in arm} for arm in (left, right))
     shared = [prompt for prompt in ours if prompt in theirs]
@@ -107,7 +111,7 @@ def compare(
             "Generate both from the same prompts file.",
         )
     pairs = [(ours[prompt], theirs[prompt]) for prompt in shared]
-    texts = [[pair[side].text for pair in pairs] for side in (0, 1)]
+    texts = [[pair[side].spoken for pair in pairs] for side in (0, 1)]
     measured = [(numbers(one), numbers(other)) for one, other in pairs]
     rows = [
         _row(measure.name, measure.group, measure.about, shared,
@@ -120,8 +124,14 @@ def compare(
              "approximate",
              shared, list(zip(self_bleus(texts[0]), self_bleus(texts[1]), strict=True)))
     )  # fmt: skip
+    rare = {measure.name for measure in MEASURES if measure.is_rare}
     grouped = sorted(
-        (row for row in rows if row is not None), key=lambda row: GROUPS.index(row.group)
+        (
+            row
+            for row in rows
+            if row is not None and not (row.name in rare and row.left == row.right == 0)
+        ),
+        key=lambda row: GROUPS.index(row.group),
     )
     kinds = tuple(
         _kinds(name, group, about, shared, [[tell(text) for text in side] for side in texts])
@@ -131,13 +141,18 @@ def compare(
             ("begins with", "diversity", "the first three words", opener),
         )
     )
+    outcomes = [[outcome(pair[side]) for pair in pairs] for side in (0, 1)]
+    if any(map(any, outcomes)):
+        about = "what came of the calls that the prompts ask for"
+        kinds += (_kinds("call outcome", "tool calls", about, shared, outcomes),)
     return Comparison(
         pairs[0][0].arm,
         pairs[0][1].arm,
         len(pairs),
-        sum(one.text == other.text for one, other in pairs),
+        sum(one.is_same_answer(other) for one, other in pairs),
         tuple(grouped),
         kinds,
+        not all(sample.parts.is_plain for pair in pairs for sample in pair),
     )
 
 

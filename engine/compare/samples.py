@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from engine import atomic
-from engine.chat import Message, message_from_json
+from engine.answer_parts import AnswerParts, parts_from_table, split_text
+from engine.chat import Message, Tools, message_from_json
 from engine.errors import EngineError
 from engine.recipes import validation
 from engine.recipes.settings import Decode
@@ -52,24 +53,62 @@ class Sample:
     dtype: str = "float32"
     batch: int = 1
     """Answers made side by side. Padding can flip a close call of low-precision weights."""
+    tools: Tools = dataclasses.field(default=(), hash=False)
+    """What the arm could call."""
+    known_parts: AnswerParts | None = None
+    """The parts of the answer where its text alone does not tell them: a server delivered them
+    apart, the prompt opened the reasoning, or a tool's schema says what its arguments are."""
+
+    @property
+    def parts(self) -> AnswerParts:
+        """What the answer thinks, calls and says."""
+        return self.known_parts or split_text(self.text)
+
+    @property
+    def spoken(self) -> str:
+        """What the answer says: the text that is compared and measured."""
+        return self.parts.spoken
+
+    def is_same_answer(self, other: "Sample") -> bool:
+        """Whether another answer has the same text, and calls the same."""
+        if self.text != other.text:
+            return False
+        by_text = self.known_parts is None and other.known_parts is None
+        return by_text or self.parts.without_ids == other.parts.without_ids
 
     @property
     def key(self) -> tuple[object, ...]:
         """What makes two samples the same one: generating it again would be in vain."""
-        return (self.arm, self.prompt_id, self.messages, self.decode)
+        return sample_key(self.arm, self.prompt_id, self.messages, self.decode, self.tools)
 
     @property
     def asked(self) -> tuple[Message, ...]:
         """The conversation without the words of its earlier answers: those are an arm's own."""
         return tuple(
-            dataclasses.replace(one, content="") if one.role == "assistant" else one
-            for one in self.messages
+            Message("assistant", "") if one.role == "assistant" else one for one in self.messages
         )
 
 
+def sample_key(
+    arm: str, prompt_id: str, messages: tuple[Message, ...], decode: Decode, tools: Tools
+) -> tuple[object, ...]:
+    """The `Sample.key` of an answer before it is given."""
+    return (arm, prompt_id, messages, decode, json.dumps(tools, sort_keys=True) if tools else "")
+
+
 def to_table(sample: Sample) -> dict[str, Any]:
-    """The sample as JSON knows it: a log-probability that is not finite becomes null."""
-    table = dataclasses.asdict(sample)
+    """The sample as JSON knows it: a log-probability that is not finite becomes null.
+
+    Reasoning, tool calls (in Hugging Face's form) and malformed ones stand beside the text where
+    there are some.
+    """
+    table = dataclasses.asdict(dataclasses.replace(sample, known_parts=None))
+    del table["known_parts"]
+    if not sample.tools:
+        del table["tools"]
+    parts = sample.parts
+    if not parts.is_plain or parts.spoken != sample.text:
+        table |= parts.to_table()
     table["messages"] = [message.to_json() for message in sample.messages]
     table["logprobs"] = [
         round(value, 6) if math.isfinite(value) else None for value in sample.logprobs
@@ -100,9 +139,17 @@ def from_table(table: Mapping[str, Any]) -> Sample:
             timings=Timings(**table["timings"]),
             dtype=str(table.get("dtype", "float32")),
             batch=int(table.get("batch", 1)),
+            tools=tuple(map(dict, table.get("tools", ()))),
+            known_parts=_known_parts(table),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a sample: {error!r}") from error
+
+
+def _known_parts(table: Mapping[str, Any]) -> AnswerParts | None:
+    """The parts that were kept, unless the text tells them; old files have none."""
+    parts = parts_from_table(table) if "spoken" in table else None
+    return None if parts == split_text(str(table["text"])) else parts
 
 
 def append(path: Path, samples: Iterable[Sample]) -> None:

@@ -147,10 +147,25 @@ def list_questions(value: object) -> list[str]:
 
 
 def _parse_sample(row: Row, schema: FieldSchema) -> tuple[Message, ...]:
-    """A prompt and what a model answered; only an answer that ended by itself can teach to end."""
+    """A prompt and what a model answered; only an answer that ended by itself can teach to end.
+
+    Its reasoning and its calls are read where they stand beside the text: of an endpoint's answer
+    the text alone does not hold them.
+    """
     if row["finish"] != "stop":
         raise BadRow(f"the answer is truncated: {str(row['finish'])[:40]!r}")
-    return (*read_turns(row["messages"], "messages"), Message("assistant", read_text(row, "text")))
+    asked = read_turns(row["messages"], "messages")
+    if is_missing(row.get("spoken")):
+        return (*asked, Message("assistant", read_text(row, "text")))
+    if not is_missing(row.get("malformed_calls")) or not is_missing(row.get("lost_calls")):
+        raise BadRow("the answer has a tool call that is malformed or was lost")
+    answer = {
+        "role": "assistant",
+        "content": row["spoken"],
+        "reasoning_content": row.get("reasoning"),
+        "tool_calls": row.get("tool_calls"),
+    }
+    return (*asked, *read_turns([answer], "answer"))
 
 
 _PARSERS: Mapping[str, Callable[[Row, FieldSchema], tuple[Message, ...]]] = {

@@ -9,8 +9,10 @@ import time
 from collections.abc import Iterator, Mapping
 
 import engine.worker.version_check  # noqa: F401  before any other of ours
+from engine.chat import Tools
 from engine.compare import prompts as prompt_files
 from engine.compare import samples as sample_files
+from engine.compare.arm_tools import offered_tools, read_arm_tools
 from engine.compare.arms import Arm, format_arm, parse_arms
 from engine.compare.items import Item, describe
 from engine.compare.samples import Sample
@@ -57,7 +59,8 @@ def run(attempt: Attempt) -> str:
     # By base: one that is not needed any more makes room for the next.
     for arm in sorted(arms, key=lambda arm: (arm.is_endpoint, _base(arm, weights))):
         decode = arm.decoding(recipe.decode)
-        missing = [prompt for prompt in prompts if _key(arm, prompt, decode) not in have]
+        tools = read_arm_tools(arm)
+        missing = [prompt for prompt in prompts if _key(arm, prompt, decode, tools) not in have]
         done += len(prompts) - len(missing)
         attempt.progress(done, total, message=f"{arm.name}: loading")
         batch = None  # lets go of its model
@@ -67,7 +70,7 @@ def run(attempt: Attempt) -> str:
             assert loaded_arm is not None, "no other arm speaks"
             for note in loaded_arm.notes:
                 attempt.log(note)
-        batch = PromptBatch(arm, loaded_arm, missing, decode, ROWS)
+        batch = PromptBatch(arm, loaded_arm, missing, decode, ROWS, tools)
         try:
             for made in _finished_samples(attempt, batch):
                 sample_files.append(attempt.directory.samples, made)
@@ -99,8 +102,9 @@ def _log_refusals(attempt: Attempt, arm: Arm, batch: PromptBatch) -> list[dict[s
     return rows
 
 
-def _key(arm: Arm, prompt: Item, decode: Decoding) -> tuple[object, ...]:
-    return (format_arm(arm), prompt.id, prompt.messages, decode)
+def _key(arm: Arm, prompt: Item, decode: Decoding, tools: Tools) -> tuple[object, ...]:
+    offered = offered_tools(prompt, tools)
+    return sample_files.sample_key(format_arm(arm), prompt.id, prompt.messages, decode, offered)
 
 
 def _finished_samples(attempt: Attempt, batch: PromptBatch) -> Iterator[list[Sample]]:

@@ -18,6 +18,7 @@ arms = st.builds(
     form=st.none() | st.sampled_from(FORMS),
     system=st.none() | st.text(max_size=30),
     prefix=st.none() | st.text(max_size=30),
+    tools=st.none(),
 )
 scaled = st.builds(
     Arm,
@@ -30,7 +31,10 @@ scaled = st.builds(
 )
 
 
-@given(arms | scaled)
+with_tools = st.builds(Arm, name=texts, checkpoint=texts, tools=texts)
+
+
+@given(arms | scaled | with_tools)
 def test_an_arm_comes_back_from_its_text(arm: Arm) -> None:
     assert parse_arm(format_arm(arm)) == arm
 
@@ -54,6 +58,8 @@ def test_any_text_is_an_arm_or_an_error_for_the_user(text: str) -> None:
         ("bundled:demo-base", Arm("demo-base", "bundled:demo-base")),
         ("/models/llama/", Arm("llama", "/models/llama/")),
         ("./here", Arm("here", "./here")),
+        ("t=b?tools=/a/t.json", Arm("t", "b", tools="/a/t.json")),
+        ("t=b?prompt=chatml&tools=t%26.json", Arm("t", "b", form="chatml", tools="t&.json")),
         ("t=b+/a@home/adapter", Arm("t", "b", "/a@home/adapter")),
         ("t=b+run:x@0.5", Arm("t", "b", "run:x", 0.5)),
         ("t=b+run:x@0", Arm("t", "b", "run:x", 0.0)),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from engine.chat import ToolCall
 from engine.data.labels import LISTED_PROMPT, MOST_LISTED, PLAIN_PROMPT
 from engine.data.rows import Example, Message, find_schema, preview, read, recognise
 from engine.errors import EngineError
@@ -277,3 +278,19 @@ def test_the_group_is_read_as_it_stands(tmp_path: Path) -> None:
     rows = [{**row, "who": who} for who in ("x", 7, None, "")] + [row]
     found = read(write(tmp_path / "a.jsonl", *rows), Data(group="who"))
     assert [one.group for one in found.examples] == ["x", "7", "", "", ""]
+
+
+def test_answers_with_calls_and_reasoning_are_read_with_them(tmp_path: Path) -> None:
+    call = {"type": "function", "function": {"name": "f", "arguments": {"x": 1}}}
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    sample = {"messages": turns(USER), "text": "I look.", "finish": "stop", "output_ids": []}
+    parts = {"spoken": "I look.", "reasoning": "Hm.", "tool_calls": [call], "tools": tools}
+    malformed = {"spoken": "", "malformed_calls": [{"text": "<tool_call>", "reason": "cut"}]}
+    path = write(tmp_path / "samples.jsonl", sample | parts, sample | malformed)
+    result = read(path)
+    (example,) = result.examples
+    assert example.messages[-1] == Message(
+        "assistant", "I look.", "Hm.", (ToolCall("f", '{"x": 1}'),)
+    )
+    assert example.tools == tuple(tools)
+    assert "malformed" in result.rejects[0].reason

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+from engine.answer_parts import AnswerParts
 from engine.chat import Message
 from engine.compare import export
 from engine.compare.answer_pairs import Collection
@@ -15,6 +16,7 @@ from engine.recipes.settings import Decode
 from tui.browse.pair_list import prompt_lines
 from tui.compare.session import round_of
 from tui.compare.strengths import StrengthAnswer, StrengthSweep
+from tui.glyphs import UNICODE
 from tui.screens.answer_side import Side
 
 BASE, TUNED = "base=bundled:demo-base", "tuned=run:emotion-lora"
@@ -55,7 +57,9 @@ def test_second_turns_are_one_question_whatever_each_arm_had_said(tmp_path: Path
     found = Collection(job.samples)
     found.poll()
     (pair,) = found.pairs(BASE, TUNED)
-    texts = ["".join(text for text, _ in line) for line in prompt_lines(pair, ("left", "right"))]
+    texts = [
+        "".join(text for text, _ in line) for line in prompt_lines(pair, ("left", "right"), UNICODE)
+    ]
     told = ["user: Why?", "assistant, left: because", "assistant, right: joy", "user: And?"]
     assert texts == told
     (page,) = export.pages([one, other])
@@ -69,6 +73,8 @@ def test_second_turns_are_one_question_whatever_each_arm_had_said(tmp_path: Path
 
 def test_strengths_are_arms_with_names_of_their_own() -> None:
     half = to_table(sample(f"{TUNED}@0.5", "half"))
-    sweep = StrengthSweep((StrengthAnswer(0.25), StrengthAnswer(0.5, "half", None, half)))
+    sweep = StrengthSweep(
+        (StrengthAnswer(0.25), StrengthAnswer(0.5, AnswerParts("half"), None, half))
+    )
     found = round_of([side(sample(TUNED, "whole"))], sweep, "own")
     assert [one.arm for one in found] == [TUNED, "tuned at 0.5=run:emotion-lora@0.5"]

@@ -14,6 +14,7 @@ from textual.screen import Screen
 import tui
 from tests.snapshots import (  # noqa: F401
     cases_answers,
+    cases_calls,
     cases_compare,
     cases_launch,
     cases_logs,

@@ -13,6 +13,7 @@ from textual.app import App
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 
+from engine.answer_parts import split_text
 from engine.compare.answer_length import count_sentences
 from engine.errors import EngineError
 from engine.jobs import status
@@ -62,12 +63,15 @@ class FakeStream:
             text += word
             yield {"event": "text", "text": word}
         finish = "cancelled" if self.cancelled else "stop"
+        parts = split_text(text)
         yield {
             "event": "done",
             "sample": sample_of(self._arm, text, self._messages, finish),
             "behaviour": {
-                "words": count_words(text),
-                "sentences": count_sentences(text),
+                "words": count_words(parts.spoken),
+                "sentences": count_sentences(parts.spoken),
+                "calls": len(parts.tool_calls) + len(parts.malformed),
+                "reasoning_words": count_words(parts.reasoning),
                 "lines": 1,
                 "tokens": 10,
                 "seconds": 0.5,
@@ -102,6 +106,8 @@ class FakeCompanion:
         self.shifted: list[tuple[str, str]] = []
         self.scaled: list[tuple[str, list[dict[str, str]], Mapping[str, Any]]] = []
         self.asked: list[tuple[str, list[dict[str, str]], Mapping[str, Any]]] = []
+        self.tools: Any = ()
+        """Those of the last prompt."""
         self.held = False
         self.closed = False
         self.answers: Mapping[str, Sequence[str]] = {}
@@ -113,8 +119,14 @@ class FakeCompanion:
         return self.answers.get(name, [f"{name} ", "says ", "so."])
 
     def generate(
-        self, arm: str, messages: Any, decoding: Mapping[str, Any] | None = None
+        self,
+        arm: str,
+        messages: Any,
+        decoding: Mapping[str, Any] | None = None,
+        *,
+        tools: Any = (),
     ) -> FakeStream:
+        self.tools = tools
         self.asked.append((arm, list(messages), dict(decoding or {})))
         return FakeStream(self, arm, list(messages))
 
@@ -137,7 +149,13 @@ class FakeCompanion:
         return FakeLast({"event": "done", "shift": shift_of(words, self.ranks)})
 
     def facts(
-        self, arms: Sequence[str], messages: Any, decoding: Mapping[str, Any], *, probe: bool
+        self,
+        arms: Sequence[str],
+        messages: Any,
+        decoding: Mapping[str, Any],
+        *,
+        probe: bool,
+        tools: Any = (),
     ) -> FakeLast:
         told: dict[str, Any] = {"event": "done", "arms": [{"dtype": "float32"} for _ in arms],
                                 "differences": [], "warnings": [], "kl": []}  # fmt: skip
@@ -147,7 +165,13 @@ class FakeCompanion:
         return pieces_of(ids, "".join(self.words(arm)).split(" "))
 
     def strengths(
-        self, arm: str, messages: Any, decoding: Mapping[str, Any], strengths: Sequence[float]
+        self,
+        arm: str,
+        messages: Any,
+        decoding: Mapping[str, Any],
+        strengths: Sequence[float],
+        *,
+        tools: Any = (),
     ) -> "FakeScale":
         self.scaled.append((arm, list(messages), dict(decoding)))
         return FakeScale(self, arm, list(messages), strengths)

@@ -52,7 +52,13 @@ def skill_of(key: str) -> str | None:
 
 def sort_options(answers: JobAnswers) -> list[PickOption]:
     """As they were asked, by words in common, and by each measure that these answers have."""
-    known = {name for pair in answers.pairs for name in pair.left_numbers}
+    rare = {measure.name for measure in MEASURES if measure.is_rare}
+    known = {
+        name
+        for pair in answers.pairs
+        for name, number in (*pair.left_numbers.items(), *pair.right_numbers.items())
+        if number or name not in rare
+    }
     return [
         PickOption("", "prompt order"),
         PickOption(COMMON, COMMON, "fewest in common first"),

@@ -6,12 +6,12 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from engine.compare.metrics import GROUPS
+from engine.compare.metrics import GROUPS, call_outcome
 from engine.compare.paired_stats import Comparison, Kinds, PairedDifference, compare
 from engine.text import one_line
 from tui.background import run_in_background
 from tui.browse.answers_feed import JobAnswers
-from tui.browse.result_lines import kinds_line, span, value
+from tui.browse.result_lines import SPOKEN_ONLY, kinds_line, span, value
 from tui.screens.page import SubPage, bindings_of
 from tui.styled_text import Line, Piece
 from tui.widgets.lines import Lines, Rule
@@ -163,6 +163,8 @@ class MetricsPage(SubPage):
         elif comparison is not None:
             head.append((f"{between}{comparison.prompts:,} pairs", ""))
             head.append((f"{between}{comparison.same:,} identical", "dim"))
+        if comparison is not None and comparison.has_parts:
+            head.append((f"{between}{SPOKEN_ONLY}", "dim"))
         self.query_one("#headline", Lines).show(head)
         self.query_one("#measure", Lines).show(self._about())
         caution = (
@@ -197,11 +199,14 @@ class MetricsPage(SubPage):
 
 def compare_arms(answers: JobAnswers) -> Comparison:
     """The measures of both arms. Slow: self-BLEU of many answers takes a while."""
-    numbers = {}
+    numbers, outcomes = {}, {}
     for pair in answers.pairs:
         numbers[id(pair.left)], numbers[id(pair.right)] = pair.left_numbers, pair.right_numbers
+        for side in (pair.left, pair.right):
+            outcomes[id(side)] = call_outcome(side, pair.prompt)
     return compare(
         [pair.left for pair in answers.pairs],
         [pair.right for pair in answers.pairs],
         lambda sample: numbers[id(sample)],
+        lambda sample: outcomes[id(sample)],
     )

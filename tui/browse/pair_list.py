@@ -5,16 +5,19 @@ Pure: it takes the pairs that were read, and reads no disk.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.compare.answer_length import measure
 from engine.compare.answer_pairs import FILTERS, AnswerPair, lets_through
+from engine.compare.call_checks import read_reference, say_expected
 from engine.compare.metrics import MEASURES
 from engine.compare.samples import Sample
-from engine.text import clean, one_line
+from engine.text import one_line
+from engine.tool_calls import format_call, tool_names
 from tui.browse.answers_feed import JobAnswers
 from tui.browse.result_lines import value
-from tui.screens.answer_side import MOST_CHARACTERS
+from tui.glyphs import Glyphs
+from tui.screens.answer_lines import answer_lines, count_facts, message_lines
 from tui.styled_text import Line
 
 BOOKMARKED, WITH_NOTE = "bookmarked", "has a note"
@@ -110,32 +113,45 @@ def short(number: float) -> str:
 def common_of(pair: AnswerPair) -> str:
     if not pair.differs:
         return "same"
+    if pair.common == 1 and pair.differs_unspoken:
+        left, right = (side.parts.without_ids for side in (pair.left, pair.right))
+        return "reason" if replace(left, reasoning=right.reasoning) == right else "calls"
     return f"{min(pair.common, 0.99):.0%}" if pair.common < 1 else "order"
 
 
-def answer_lines(sample: Sample) -> list[Line]:
-    """One answer as it is, clean; cut where it is very long."""
-    text, whole = sample.text[:MOST_CHARACTERS], len(sample.text)
-    if not text:
-        return [[("(empty)", "dim")]]
-    lines: list[Line] = [[(line, "")] for line in clean(text).split("\n")]
-    return [*lines, *cut_line(whole)]
+def sample_lines(
+    sample: Sample, glyphs: Glyphs, spoken: Sequence[Line] | None = None
+) -> list[Line]:
+    """One answer with its parts; `spoken` is what it says, where that is shown in another way."""
+    return answer_lines(sample.parts, glyphs, spoken) or [[("(empty)", "dim")]]
 
 
-def cut_line(whole: int) -> list[Line]:
-    return (
-        [[(f"(truncated: {whole:,} characters in total)", "warn")]]
-        if whole > MOST_CHARACTERS
-        else []
-    )
+def blind_lines(sample: Sample, glyphs: Glyphs) -> list[Line]:
+    """As `sample_lines`, without what only an endpoint can do: lose calls."""
+    parts = sample.parts
+    seen = replace(parts, tool_calls=(*parts.tool_calls, *parts.lost), lost=())
+    return sample_lines(replace(sample, known_parts=seen), glyphs)
 
 
-def facts_of(sample: Sample, numbers: dict[str, float], sort: str, width: int, between: str) -> str:
-    """What stands under an answer; the later facts fall away where there is no room."""
+def facts_of(
+    sample: Sample,
+    numbers: dict[str, float],
+    sort: str,
+    width: int,
+    between: str,
+    outcome: str = "",
+) -> str:
+    """What stands under an answer; the later facts fall away where there is no room.
+
+    `outcome` is what came of the calls that the prompt asks for.
+    """
     counts = measure(sample)
-    facts = [f"{counts.words} word{'s' * (counts.words != 1)}", counts.ended]
+    more = count_facts(counts.calls, counts.reasoning_words)
+    said = " spoken" if more else ""
+    facts = [f"{counts.words} word{'s' * (counts.words != 1)}{said}", *more, counts.ended]
     if sort in numbers and sort != "words":
         facts.insert(0, f"{sort} {short(numbers[sort])}")
+    facts = [outcome, *facts] if outcome else facts
     facts.append(f"{counts.sentences} sentence{'s' * (counts.sentences != 1)}")
     facts += [f"{counts.tokens} tokens"] if counts.tokens is not None else []
     facts.append(f"{counts.seconds:.1f} s")
@@ -146,7 +162,9 @@ def facts_of(sample: Sample, numbers: dict[str, float], sort: str, width: int, b
     return line
 
 
-def prompt_lines(pair: AnswerPair, arms: tuple[str, str], *, reference: bool = True) -> list[Line]:
+def prompt_lines(
+    pair: AnswerPair, arms: tuple[str, str], glyphs: Glyphs, *, reference: bool = True
+) -> list[Line]:
     """The whole conversation that was asked; the roles are named where there are several turns.
 
     `arms` are what left and right are called where their own earlier answers are not the same.
@@ -161,15 +179,33 @@ def prompt_lines(pair: AnswerPair, arms: tuple[str, str], *, reference: bool = T
             ]
         for speaker, message in turns:
             head = f"{speaker}: " if len(pair.left.messages) > 1 else ""
-            text = clean(head + message.content[:MOST_CHARACTERS])
-            for at, line in enumerate(text.split("\n")):
-                lines.append([(line, "strong" if message.role == "user" or at else "dim")])
+            written = message_lines(message, "strong", head, glyphs)
+            if message.role in ("system", "assistant") and len(written[0]) == 1:  # a text alone
+                written[0] = [(written[0][0][0], "dim")]
+            lines += written
+    lines += _tools_lines(pair, arms)
     if reference and pair.prompt.reference:
-        lines.append([("reference: ", "dim"), (one_line(pair.prompt.reference), "good")])
+        calls = read_reference(pair.prompt.reference)
+        text = ", ".join(map(format_call, calls)) if calls else pair.prompt.reference
+        lines.append([("reference: ", "dim"), (one_line(text), "good")])
     if reference and pair.prompt.checks:
-        checks = ", ".join(f"{name} {_spell(value)}" for name, value in pair.prompt.checks.items())
+        checks = ", ".join(
+            say_expected(name, value) or f"{name} {_spell(value)}"
+            for name, value in pair.prompt.checks.items()
+        )
         lines.append([("checks: ", "dim"), (one_line(checks), "good")])
     return lines
+
+
+def _tools_lines(pair: AnswerPair, arms: tuple[str, str]) -> list[Line]:
+    """The names of the tools that could be called; for each arm where they are not the same."""
+    left, right = (", ".join(tool_names(side.tools)) for side in (pair.left, pair.right))
+    if left == right:
+        return [[("tools: ", "dim"), (one_line(left), "")]] if left else []
+    return [
+        [(f"tools, {arm}: ", "dim"), (one_line(names) or "none", "")]
+        for arm, names in zip(arms, (left, right), strict=True)
+    ]
 
 
 def titles(pairs: Sequence[AnswerPair]) -> dict[str, str]:
@@ -233,6 +269,12 @@ def _text(answers: JobAnswers, pair: AnswerPair) -> str:
         prompt,
         pair.left.text,
         pair.right.text,
+        *(
+            format_call(call)
+            for side in (pair.left, pair.right)
+            if side.known_parts is not None  # else they stand in the text
+            for call in (*side.parts.tool_calls, *side.parts.lost)
+        ),
         note,
     )
     return " ".join(parts).casefold()

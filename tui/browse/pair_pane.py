@@ -7,12 +7,13 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from engine.compare.answer_pairs import AnswerPair
+from engine.compare.metrics import call_outcome
 from engine.text import clean, one_line
 from engine.word_diff import Change, compare
 from tui.background import run_in_background
 from tui.browse.answers_feed import JobAnswers
-from tui.browse.pair_list import answer_lines, cut_line, facts_of, prompt_lines
-from tui.screens.answer_side import MOST_CHARACTERS
+from tui.browse.pair_list import facts_of, prompt_lines, sample_lines
+from tui.screens.answer_lines import MOST_CHARACTERS, cut_line
 from tui.screens.diff_lines import diff_lines
 from tui.styled_text import Line
 from tui.widgets.flow import flow
@@ -74,12 +75,19 @@ class PairPane(Vertical):
             pane.query_one(Pager).show(text)
             foot = pane.query_one(".foot", Lines)
             between = f" {foot.glyphs.separator} "
-            facts = facts_of(sample, dict(numbers), self._sort, foot.size.width, between)
+            facts = facts_of(
+                sample,
+                dict(numbers),
+                self._sort,
+                foot.size.width,
+                between,
+                call_outcome(sample, pair.prompt),
+            )
             foot.show([(facts, "dim")])
 
     def _draw_prompt(self, pair: AnswerPair) -> None:
         pager, names = self.query_one("#pair-prompt", Pager), self._answers.names
-        lines = prompt_lines(pair, (names[pair.left.arm], names[pair.right.arm]))
+        lines = prompt_lines(pair, (names[pair.left.arm], names[pair.right.arm]), pager.glyphs)
         remark = self._answers.remarks.get(pair.id)
         if remark is not None and remark.note:
             lines.append([("note: ", "dim"), (one_line(remark.note), "warn")])
@@ -91,18 +99,18 @@ class PairPane(Vertical):
 
     def _texts(self, pair: AnswerPair) -> tuple[list[Line], list[Line]]:
         """Both answers; what only one of them says stands between marks, once that is known."""
-        left, right = pair.left.text, pair.right.text
-        if not (self._marks_differences and left and right and pair.differs):
-            return answer_lines(pair.left), answer_lines(pair.right)
+        glyphs = self.query_one(Pager).glyphs
+        plain = sample_lines(pair.left, glyphs), sample_lines(pair.right, glyphs)
+        left, right = pair.left.spoken, pair.right.spoken
+        if not (self._marks_differences and left and right and left != right):
+            return plain
         if self._diffed_pair is not pair:
             self._compare_words(pair)
         if self._changes is None:
-            return answer_lines(pair.left), answer_lines(pair.right)
-        glyphs = self.query_one(Pager).glyphs
-        return (
-            diff_lines(self._changes, "left", "base", glyphs) + cut_line(len(left)),
-            diff_lines(self._changes, "right", "tuned", glyphs) + cut_line(len(right)),
-        )
+            return plain
+        ours = diff_lines(self._changes, "left", "base", glyphs) + cut_line(len(left))
+        theirs = diff_lines(self._changes, "right", "tuned", glyphs) + cut_line(len(right))
+        return sample_lines(pair.left, glyphs, ours), sample_lines(pair.right, glyphs, theirs)
 
     def _compare_words(self, pair: AnswerPair) -> None:
         self._diffed_pair, self._changes = pair, None
@@ -118,6 +126,6 @@ class PairPane(Vertical):
 
 
 def compare_words(pair: AnswerPair) -> tuple[Change, ...]:
-    """How the words of two answers differ, as far as they are shown."""
-    left, right = (clean(sample.text[:MOST_CHARACTERS]) for sample in (pair.left, pair.right))
+    """How the words that two answers say differ, as far as they are shown."""
+    left, right = (clean(sample.spoken[:MOST_CHARACTERS]) for sample in (pair.left, pair.right))
     return compare(left, right).changes

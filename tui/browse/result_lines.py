@@ -6,9 +6,12 @@ Pure text, clean: names are cleaned here.
 from collections.abc import Mapping, Sequence
 from math import isfinite
 
+from engine.compare.call_checks import OUTCOMES
 from engine.compare.paired_stats import Kinds, PairedDifference
 from engine.compare.votes import Vote, VoteCounts, agreement, mean_ratings, tally, tally_all
 from engine.text import one_line
+
+SPOKEN_ONLY = "texts without reasoning and calls"
 
 
 def value(number: float, *, signed: bool = False) -> str:
@@ -36,7 +39,8 @@ def kinds(one: Mapping[str, int], most: int = 3) -> str:
 
 
 def kinds_line(one: Kinds, arrow: str) -> str:
-    change = f"{kinds(one.left)} {arrow} {kinds(one.right)}"
+    most = len(OUTCOMES) if one.group == "tool calls" else 3
+    change = f"{kinds(one.left, most)} {arrow} {kinds(one.right, most)}"
     return f"{len(one.drivers)} of {one.prompts} differ: {change}"
 
 

@@ -18,7 +18,7 @@ from engine.compare.votes import Ballot, Choice, Vote, draw, hide_names, named
 from engine.text import one_line
 from tui.browse.answers_feed import JobAnswers, OperationFailed, WriteQueue
 from tui.browse.ballots import BallotBox, RubricsChanged, VoteSaveFailed, VotesRead, names_behind
-from tui.browse.pair_list import answer_lines, prompt_lines
+from tui.browse.pair_list import blind_lines, prompt_lines
 from tui.browse.result_lines import outcome
 from tui.screens.dialogs import Dialog, TextWindow
 from tui.screens.page import SubPage, bindings_of
@@ -235,10 +235,10 @@ class VotePage(SubPage):
             return
         straight = self._now.left == self._answers.left
         sides = ("left", "right") if straight else ("right", "left")
-        prompt = prompt_lines(pair, sides, reference=False)
+        prompt = prompt_lines(pair, sides, self.glyphs, reference=False)
         self.query_one("#pair-prompt", Pager).show(self._blind(prompt))
         for side, arm in (("left", self._now.left), ("right", self._now.right)):
-            text = answer_lines(self._answer_of(pair, arm))
+            text = blind_lines(self._answer_of(pair, arm), self.glyphs)
             self.query_one(f"#side-{side} Pager", Pager).show(self._blind(text))
 
     def _answer_of(self, pair: AnswerPair, arm: str) -> Sample:

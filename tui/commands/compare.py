@@ -81,7 +81,8 @@ def _export(options: argparse.Namespace) -> int:
 
 def _numbers(options: argparse.Namespace) -> int:
     from engine.compare import paired_stats
-    from tui.browse.result_lines import kinds_line, span, value
+    from engine.compare.metrics import call_outcome
+    from tui.browse.result_lines import SPOKEN_ONLY, kinds_line, span, value
 
     job = _job(options)
     collection, left, right = _two(job, options.arms)
@@ -95,7 +96,10 @@ def _numbers(options: argparse.Namespace) -> int:
                 "finetop compare export writes the answers with their prompt ids.",
             )
     found = paired_stats.compare(
-        [pair.left for pair in pairs], [pair.right for pair in pairs], collection.numbers
+        [pair.left for pair in pairs],
+        [pair.right for pair in pairs],
+        collection.numbers,
+        lambda sample: call_outcome(sample, collection.prompt(sample)),
     )
     if options.json:
         table = dataclasses.asdict(found)
@@ -125,6 +129,8 @@ def _numbers(options: argparse.Namespace) -> int:
         print(f"{kind.name:22}{kinds_line(kind, '->')}")
     print("* the interval excludes 0. Expect 1 in 20 intervals to do so by chance.")
     print("detects: smallest change found with 80% power at this n and variance.")
+    if found.has_parts:
+        print(f"Measured: {SPOKEN_ONLY}.")
     return 0
 
 

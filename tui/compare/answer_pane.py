@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from tui.screens.answer_side import Side, behaviour_line, text_lines
+from tui.screens.answer_side import Side, behaviour_line, conversation_lines
 from tui.styled_text import Line, Piece
 from tui.widgets.flow import flow
 from tui.widgets.lines import Lines
@@ -35,7 +35,8 @@ class AnswerPane(Vertical):
         if side.weights:
             name.append((f"  {side.weights}", "dim"))
         self.query_one(".head", Lines).show(name)
-        self.query_one(Pager).show(text_lines(side, self._role, last))
+        pager = self.query_one(Pager)
+        pager.show(conversation_lines(side, self._role, pager.glyphs, last))
         line = self.query_one(".foot", Lines)
         line.show(foot or behaviour_line(side, line.glyphs.separator, line.size.width))
 

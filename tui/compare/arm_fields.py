@@ -1,5 +1,6 @@
 """Arms as a person writes them: fields to an arm and back, and what can be picked for one."""
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -26,9 +27,10 @@ GROUPS = (
             FormField("checkpoint", "model or URL"),
             FormField("adapter", "adapter"),
             FormField("strength", "strength"),
-            FormField("form", "prompt format", (AS_TRAINED, "chat", "instruct", "raw")),
+            FormField("form", "prompt format", (AS_TRAINED, "chat", "instruct", "chatml", "raw")),
             FormField("system", "system prompt"),
             FormField("prefix", "prefix"),
+            FormField("tools", "tools file"),
             FormField("decode", "decoding"),
             FormField("model", "model at URL"),
             FormField("key", "API key variable"),
@@ -43,6 +45,7 @@ HINTS = {
     "form": "Left and right change it. As trained: the model's own template.",
     "system": "Empty: as in the prompt. A single -: none.",
     "prefix": "Inserted before the last user message, e.g. Think step by step.",
+    "tools": "JSON list of tools that it may call, for prompts without tools of their own.",
     "decode": "Empty: same as all arms. Example: temperature=0.7 seed=8",
     "model": "Only for a URL: the model name at the endpoint.",
     "key": "Only for a URL: environment variable with the API key.",
@@ -91,6 +94,7 @@ def values_of(arm: Arm) -> dict[str, str]:
         "form": arm.form or AS_TRAINED,
         "system": NO_SYSTEM if arm.system == "" else arm.system or "",
         "prefix": arm.prefix or "",
+        "tools": arm.tools or "",
         "decode": " ".join(f"{name}={value:g}" for name, value in arm.decode),
         "model": arm.model or "",
         "key": arm.key or "",
@@ -113,6 +117,7 @@ def arm_of(values: Mapping[str, str], nodes: Sequence[Node], taken: Collection[s
         adapter=texts["adapter"] or None,
         system=None if not texts["system"] else texts["system"].removeprefix(NO_SYSTEM),
         prefix=values["prefix"] if texts["prefix"] else None,
+        tools=os.path.abspath(os.path.expanduser(texts["tools"])) if texts["tools"] else None,
         model=texts["model"] or None,
         key=texts["key"] or None,
     )
@@ -147,6 +152,8 @@ def how_asked(arm: Arm) -> str:
         parts.append("own system prompt" if arm.system else "no system prompt")
     if arm.prefix:
         parts.append("prefix")
+    if arm.tools:
+        parts.append(f"tools {one_line(os.path.basename(arm.tools))}")
     parts += [f"{name} {value:g}" for name, value in arm.decode]
     return ", ".join(parts) or AS_TRAINED
 

@@ -146,12 +146,16 @@ class ComparePage(Page):
                 self._session.follow(text, self._prompt_settings.decode)
             else:
                 self._prompt_settings.write(text)
-                self._session.ask(self._prompt_settings.messages, self._prompt_settings.decode)
+                self._ask()
         elif self._prompt_settings.messages and not self._session.busy:
-            self._session.ask(self._prompt_settings.messages, self._prompt_settings.decode)
+            self._ask()
         self._panes.views.cursor = 0
         self._make_more()
         self._show()
+
+    def _ask(self) -> None:
+        asked = self._prompt_settings
+        self._session.ask(asked.messages, asked.decode, asked.tools)
 
     def action_turn_prompt(self, by: int) -> None:
         self._prompt_settings.turn(by)

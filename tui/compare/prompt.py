@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.chat import Message
+from engine.chat import Message, Tools
 from engine.recipes.settings import Decode
 from engine.text import clean, one_line
 from tui.compare.difference_strip import settings_text
@@ -51,6 +51,12 @@ class PromptSettings:
     def prompt(self) -> "Item | None":
         """The prompt in hand, where it is one of those that were offered."""
         return next((each for each in self.prompts if each.messages == self.messages), None)
+
+    @property
+    def tools(self) -> Tools:
+        """The tools of the prompt in hand, where it brings some."""
+        prompt = self.prompt
+        return () if prompt is None else prompt.tools
 
     @property
     def text(self) -> str:

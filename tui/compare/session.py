@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from engine.chat import Message
+from engine.chat import Message, Tools
 from engine.compare import samples
 from engine.compare.arms import format_arm, parse_arm
 from engine.compare.samples import Sample
@@ -43,6 +43,8 @@ class CompareSession:
         """What makes them; an earlier one is not heard."""
         self.facts: Facts | None = None
         """How the arms differ, as far as the companion has told."""
+        self._tools: Tools = ()
+        """The prompt's own."""
         self._round = 0
         """Counts questions: an event of an earlier one changes nothing."""
 
@@ -63,7 +65,9 @@ class CompareSession:
         """The same sides, with nothing asked yet."""
         self.set_sides([Side(side.arm, side.label) for side in self.sides])
 
-    def ask(self, messages: tuple[Message, ...], decode: Decode) -> None:
+    def ask(self, messages: tuple[Message, ...], decode: Decode, tools: Tools = ()) -> None:
+        """A new prompt; `tools` are its own, for arms of which some may have others."""
+        self._tools = tools
         self._begin([side.asked(messages) for side in self.sides], decode)
 
     def follow(self, text: str, decode: Decode) -> None:
@@ -121,7 +125,9 @@ class CompareSession:
         """Stream one side's answer; the last to end has them measured."""
         side = self.sides[at]
         decoding = dataclasses.asdict(side.arm.decoding(decode))
-        stream = self._companion().generate(format_arm(side.arm), _table(side.said), decoding)
+        stream = self._companion().generate(
+            format_arm(side.arm), _table(side.said), decoding, tools=self._tools
+        )
         self._streams.add(stream)
         try:
             async for event in stream:
@@ -151,7 +157,9 @@ class CompareSession:
         """What differs between the arms; with `probe`, which of them have the same weights."""
         arms, messages = [format_arm(side.arm) for side in self.sides], _asked(self.sides[0])
         settings = dataclasses.asdict(decode)
-        stream = self._companion().facts(arms, _table(messages), settings, probe=probe)
+        stream = self._companion().facts(
+            arms, _table(messages), settings, probe=probe, tools=self._tools
+        )
         try:
             event = await self._last(stream)
         except EngineError:
@@ -197,7 +205,7 @@ class CompareSession:
         side = self.sides[at]
         decoding = dataclasses.asdict(side.arm.decoding(decode))
         stream = self._companion().strengths(
-            format_arm(side.arm), _table(_asked(side)), decoding, STRENGTHS
+            format_arm(side.arm), _table(_asked(side)), decoding, STRENGTHS, tools=self._tools
         )
         self._streams.add(stream)
         try:
@@ -223,7 +231,7 @@ class CompareSession:
             self._streams.discard(stream)
 
 
-def _table(messages: Sequence[Message]) -> list[dict[str, str]]:
+def _table(messages: Sequence[Message]) -> list[dict[str, Any]]:
     return [message.to_json() for message in messages]
 
 

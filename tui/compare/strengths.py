@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from engine.answer_parts import AnswerParts
 from engine.compare.answer_length import Behaviour
-from engine.text import clean
+from tui.glyphs import Glyphs
+from tui.screens.answer_lines import answer_lines
+from tui.screens.answer_side import parts_of_sample
 from tui.styled_text import Line, Piece
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -17,7 +20,7 @@ class StrengthAnswer:
     """An answer at a strength."""
 
     strength: float
-    text: str = ""
+    parts: AnswerParts = AnswerParts("")
     behaviour: Behaviour | None = None
     """None: it is not there yet."""
     sample: Mapping[str, Any] | None = None
@@ -46,7 +49,9 @@ class StrengthSweep:
     def heard(self, event: Mapping[str, Any]) -> "StrengthSweep":
         """With the answer at one strength, as the companion tells of it."""
         strength, sample = event["strength"], event["sample"]
-        new = StrengthAnswer(strength, sample["text"], Behaviour(**event["behaviour"]), sample)
+        new = StrengthAnswer(
+            strength, parts_of_sample(sample), Behaviour(**event["behaviour"]), sample
+        )
         return replace(
             self,
             answers=tuple(
@@ -54,11 +59,11 @@ class StrengthSweep:
             ),
         )
 
-    def lines(self, at: int) -> list[Line]:
+    def lines(self, at: int, glyphs: Glyphs) -> list[Line]:
         answer = self.answers[at]
         if answer.behaviour is None:
             return [[(self.trouble or "generating...", "warn" if self.trouble else "dim")]]
-        return [[(line, "")] for line in clean(answer.text).split("\n")]
+        return answer_lines(answer.parts, glyphs)
 
     def foot(self, at: int) -> Line:
         answer = self.answers[at]
@@ -93,7 +98,7 @@ class StrengthSweep:
         turns = [
             f"{low.strength:g}-{high.strength:g}"
             for low, high in itertools.pairwise(self.answers)
-            if low.text != high.text
+            if low.parts != high.parts
         ]
         if not turns:
             return "the answer does not change"

@@ -13,6 +13,7 @@ from engine.word_diff import TextDifference
 from tui.compare.answer_pane import ARM_ROLES
 from tui.compare.strengths import STRENGTHS, StrengthSweep
 from tui.glyphs import Glyphs
+from tui.screens.answer_lines import answer_lines
 from tui.screens.answer_side import Side, Span, TokenPieces
 from tui.screens.diff_lines import Pair, diff_line, diff_lines, pairs
 from tui.screens.shift_lines import next_shifted, shift_lines, shift_panel
@@ -86,7 +87,7 @@ class Views:
         pair = self.pair(sides)
         if pair is None or not all(sides[at].answered and not sides[at].busy for at in pair):
             return None
-        texts = sides[pair[0]].answer, sides[pair[1]].answer
+        texts = sides[pair[0]].spoken, sides[pair[1]].spoken
         known = self._difference is not None and self._difference[0] == texts
         return None if known else texts
 
@@ -101,14 +102,15 @@ class Views:
             pair, difference = self.pair(sides), self._known(sides)
             if pair is not None and difference is not None and at in pair:
                 which: Literal["left", "right"] = "left" if at == pair[0] else "right"
-                return diff_lines(difference.changes, which, ARM_ROLES[at], glyphs)
+                words = diff_lines(difference.changes, which, ARM_ROLES[at], glyphs)
+                return answer_lines(side.parts, glyphs, words if side.parts.spoken else None)
         elif self.view == "shift" and side.shift is not None:
             cursor = self.cursor if at == self.subject else -1
             return shift_lines(side.shift, cursor, glyphs, side.pieces.by_token)
         elif self.view == "tokens" and side.answered:
             return token_lines(side.pieces, glyphs)
         elif self.view == "strength" and at == self.subject:
-            return self.sweep.lines(self.strength_at)
+            return self.sweep.lines(self.strength_at, glyphs)
         return None
 
     def foot(self, at: int) -> Line | None:
@@ -144,7 +146,8 @@ class Views:
         pair, difference = self.pair(sides), self._known(sides)
         if pair is not None and difference is not None:
             names = name_piece(sides, pair[0]), name_piece(sides, pair[1])
-            return diff_line(difference, names, glyphs)
+            plain = all(sides[at].parts.is_plain for at in pair)
+            return diff_line(difference, names, glyphs, spoken_only=not plain)
         waiting = any(side.busy for side in sides)
         reason = "after both have answered" if waiting or not sides[0].said else "comparing..."
         return [(" word diff  ", "strong"), (reason, "dim")]
@@ -168,7 +171,7 @@ class Views:
         pair = self.pair(sides)
         if pair is None or self._difference is None:
             return None
-        texts = sides[pair[0]].answer, sides[pair[1]].answer
+        texts = sides[pair[0]].spoken, sides[pair[1]].spoken
         return self._difference[1] if self._difference[0] == texts else None
 
     def _subject(self, sides: Sequence[Side]) -> Side:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from engine.answer_parts import AnswerParts, parts_from_table, split_growing, split_text
 from engine.chat import Message
 from engine.compare.answer_length import Behaviour
 from engine.compare.arms import Arm, parse_arm
@@ -11,10 +12,15 @@ from engine.compare.token_shift import Shift
 from engine.jobs.summary import short_ref
 from engine.text import clean, one_line
 from tui.formatting import NONE
+from tui.glyphs import Glyphs
+from tui.screens.answer_lines import (
+    MOST_CHARACTERS,
+    answer_lines,
+    count_facts,
+    message_lines,
+    text_lines,
+)
 from tui.styled_text import Line
-
-MOST_CHARACTERS = 60_000
-"""Shown of one answer: more is cut, and said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,8 @@ class Side:
     """What it is doing before the first word, such as loading."""
     behaviour: Behaviour | None = None
     """Of the last answer."""
+    parts: AnswerParts = AnswerParts("")
+    """Of the last answer: reasoning, tool calls, and what it says."""
     trouble: tuple[str, ...] = ()
     """Title, detail and hint of what went wrong."""
     remarks: tuple[str, ...] = ()
@@ -87,10 +95,20 @@ class Side:
     def heard(self, more: str) -> "Side":
         return replace(self, saying=self.saying + more, note="")
 
-    def finished(self, text: str, behaviour: Behaviour) -> "Side":
+    def finished(self, text: str, parts: AnswerParts, behaviour: Behaviour) -> "Side":
         """The whole answer has come."""
-        said = (*self.said, Message("assistant", text))
-        return replace(self, said=said, saying="", busy=False, note="", behaviour=behaviour)
+        message = Message("assistant", text)
+        if parts != split_text(text) and not parts.malformed:  # the text alone does not tell them
+            message = Message("assistant", parts.spoken, parts.reasoning, parts.tool_calls)
+        return replace(
+            self,
+            said=(*self.said, message),
+            saying="",
+            busy=False,
+            note="",
+            behaviour=behaviour,
+            parts=parts,
+        )
 
     def failed(self, trouble: tuple[str, ...]) -> "Side":
         return replace(self, busy=False, note="", trouble=trouble)
@@ -108,10 +126,9 @@ class Side:
         return bool(self.said) and self.said[-1].role == "assistant"
 
     @property
-    def answer(self) -> str:
-        """The last answer, or as much of it as there is, cleaned and cut."""
-        text = self.said[-1].content if self.answered else self.saying
-        return clean(text[:MOST_CHARACTERS])
+    def spoken(self) -> str:
+        """What the last answer says, cleaned and cut; empty until it is whole."""
+        return clean(self.parts.spoken[:MOST_CHARACTERS]) if self.answered else ""
 
 
 def told(side: Side, event: Mapping[str, Any]) -> Side:
@@ -132,8 +149,14 @@ def told(side: Side, event: Mapping[str, Any]) -> Side:
         sample = event["sample"]
         arm = parse_arm(sample["arm"])
         told_by = replace(side, label=label_of(arm), sample=sample)
-        return told_by.finished(sample["text"], Behaviour(**event["behaviour"]))
+        behaviour = Behaviour(**event["behaviour"])
+        return told_by.finished(sample["text"], parts_of_sample(sample), behaviour)
     return replace(side, busy=False, note="cancelled")
+
+
+def parts_of_sample(sample: Mapping[str, Any]) -> AnswerParts:
+    """The parts of an answer as the companion keeps it."""
+    return parts_from_table(sample) if "spoken" in sample else split_text(sample["text"])
 
 
 def label_of(arm: Arm) -> str:
@@ -146,10 +169,12 @@ def label_of(arm: Arm) -> str:
     return one_line(short_ref(arm.adapter)) + strength
 
 
-def text_lines(side: Side, role: str, last: Sequence[Line] | None = None) -> list[Line]:
+def conversation_lines(
+    side: Side, role: str, glyphs: Glyphs, last: Sequence[Line] | None = None
+) -> list[Line]:
     """The conversation as a pane shows it; the first prompt stands above all panes already.
 
-    `last` is the last answer, where it is shown in another way than as plain text.
+    `last` is the last answer, where it is shown in another way than part by part.
     """
     lines: list[Line] = []
     first = next((at for at, one in enumerate(side.said) if one.role == "assistant"), None)
@@ -157,21 +182,24 @@ def text_lines(side: Side, role: str, last: Sequence[Line] | None = None) -> lis
     newest = len(side.said) - 1
     for at, message in enumerate(side.said[start:], start):
         if message.role == "user":
-            lines += [[], *([("> ", role), *line] for line in _text(message.content, "dim")), []]
-        elif last is not None and at == newest:
+            asked = text_lines(message.content, "dim")
+            lines += [[], *([("> ", role), *line] for line in asked), []]
+        elif at < newest or message.role != "assistant":
+            lines += message_lines(message, "", "", glyphs)
+        elif last is not None:
             lines += last
         else:
-            lines += _text(message.content, "")
+            lines += answer_lines(side.parts, glyphs)
     if first is not None and side.said[-1].role == "user":
         lines = lines[:-1]
     if side.saying:
-        lines += _text(side.saying, "")
+        lines += answer_lines(split_growing(side.saying), glyphs)
         if side.note:
             lines.append([(f"({side.note})", "dim")])
     elif side.busy or side.note:
         lines.append([(side.note or "queued...", "dim")])
     for at, part in enumerate(side.trouble):
-        lines += _text(part, ("bad", "", "warn")[min(at, 2)]) if part else []
+        lines += text_lines(part, ("bad", "", "warn")[min(at, 2)]) if part else []
     return lines
 
 
@@ -182,17 +210,20 @@ def behaviour_line(side: Side, separator: str, width: int) -> Line:
         words = len(side.saying.split())
         return [(f" {words} words so far" if side.busy and words else f" {NONE}", "dim")]
     speed = f"{one.tokens / one.seconds:,.0f} tok/s" if one.tokens and one.seconds > 0 else ""
+    more = count_facts(one.calls, one.reasoning_words)
+    said = " spoken" if more else ""
     long = (
-        f"{one.words} word{'s' * (one.words != 1)}",
+        f"{one.words} word{'s' * (one.words != 1)}{said}",
+        *more,
         f"{one.sentences} sentence{'s' * (one.sentences != 1)}",
         one.ended,
         f"{one.seconds:.1f} s",
         speed,
     )
     ended = "complete" if one.finish == "stop" else one.ended
-    short = (long[0], f"{one.sentences} sent.", ended, f"{one.seconds:.1f} s")
+    short = (long[0], *more, f"{one.sentences} sent.", ended, f"{one.seconds:.1f} s")
     between = f" {separator} "
-    wide = f" {between.join(fact for fact in long[:4])}"
+    wide = f" {between.join(fact for fact in long[:-1])}"
     facts = long if len(wide) <= width else short
     return [((between if at else " ") + fact, "dim") for at, fact in enumerate(facts) if fact]
 
@@ -201,14 +232,6 @@ def preview(messages: tuple[Message, ...]) -> str:
     """The last user turn on one line."""
     asked = [message.content for message in messages if message.role == "user"]
     return one_line(" ".join(asked[-1].split())) if asked else ""
-
-
-def _text(text: str, role: str) -> list[Line]:
-    cut = text[:MOST_CHARACTERS]
-    lines: list[Line] = [[(line, role)] for line in clean(cut).split("\n")]
-    if len(text) > len(cut):
-        lines.append([(f"(truncated: {len(text):,} characters in total)", "warn")])
-    return lines
 
 
 def spans_of(event: dict[str, Any]) -> tuple[Span, ...]:

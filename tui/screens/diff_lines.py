@@ -41,15 +41,21 @@ def diff_lines(
     return [[piece for piece in line if piece[0]] for line in lines]
 
 
-def diff_line(difference: TextDifference, names: tuple[Piece, Piece], glyphs: Glyphs) -> Line:
-    """What the two have in common, on one line."""
+def diff_line(
+    difference: TextDifference,
+    names: tuple[Piece, Piece],
+    glyphs: Glyphs,
+    *,
+    spoken_only: bool = False,
+) -> Line:
+    """What the two have in common, on one line; `spoken_only`: their reasoning and calls aside."""
     (left, left_role), (right, right_role) = names
     only_left = difference.left_words - difference.same_words
     only_right = difference.right_words - difference.same_words
     between = f" {glyphs.separator} "
     head = "identical words" if difference.share == 1 else f"{difference.share:.0%} common words"
     return [
-        (f" word diff{between}{head}", "strong"),
+        (f" word diff{' of spoken text' if spoken_only else ''}{between}{head}", "strong"),
         (between, "dim"),
         (f"{only_left} only in ", ""),
         (left, left_role),

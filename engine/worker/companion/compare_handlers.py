@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from engine.chat import Message
+from engine.compare import arm_tools
 from engine.compare.arms import Arm, format_arm
 from engine.compare.samples import Sample, Timings
 from engine.compare.token_shift import to_table
@@ -64,7 +65,7 @@ class CompareHandlers:
         yield {"event": "done", "shift": to_table(compare(before, after, sample))}
 
     def strengths(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:
-        """{"arm", "messages" or "text", "decoding", "strengths"}: an answer at each, in that order.
+        """{"arm", "messages" or "text", "tools", "decoding", "strengths"}: an answer at each.
 
         The arm's own strength does not matter; without `strengths` they are 0, 0.25, 0.5, 0.75, 1.
         Events `loading`, `begin`, `text` … and `answer`, which is what `generate` calls `done`, all
@@ -73,6 +74,7 @@ class CompareHandlers:
         arm, messages = request_fields.parse_arm(request), request_fields.parse_messages(request)
         decode = arm.decoding(request_fields.parse_decode(request))
         strengths = request_fields.parse_strengths(request)
+        tools = request_fields.parse_tools(request, arm)
         if arm.is_endpoint or self._pool.locate(arm).adapter is None:
             raise EngineError(
                 "This arm has no adapter strength.",
@@ -85,7 +87,8 @@ class CompareHandlers:
             loaded_arm = yield from self._pool.load_arm(scaled, cancelled)
             if loaded_arm is None or cancelled():
                 break
-            for event in stream_answer(self._pool, loaded_arm, messages, decode, cancelled):
+            events = stream_answer(self._pool, loaded_arm, messages, decode, cancelled, tools=tools)
+            for event in events:
                 if event and event["event"] == "answer":
                     samples.append(event["sample"])
                 yield {**event, "strength": strength} if event else event
@@ -112,7 +115,8 @@ class CompareHandlers:
                 loaded_arm = yield from self._pool.load_arm(arm, cancelled)
                 if loaded_arm is None:
                     break
-            batch = PromptBatch(arm, loaded_arm, prompts, arm.decoding(usual), rows)
+            tools = arm_tools.read_arm_tools(arm)
+            batch = PromptBatch(arm, loaded_arm, prompts, arm.decoding(usual), rows, tools)
             with self._pool.in_use(*([loaded_arm] if loaded_arm else [])):
                 if loaded_arm is not None:
                     yield {"event": "notes", "arm": format_arm(arm), "notes": loaded_arm.notes}
@@ -140,7 +144,7 @@ class CompareHandlers:
         yield {"event": "done", "count": count}
 
     def facts(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:
-        """{"arms", "messages" or "text", "decoding", "probe"}: how arms differ, and what to know.
+        """{"arms", "messages" or "text", "tools", "decoding", "probe"}: how arms differ.
 
         `facts` comes at once, from files alone; with `probe` the models read the prompt, one pass
         an arm (events `loading`), and `done` has all of it again with `kl`. Both hold:
@@ -150,7 +154,8 @@ class CompareHandlers:
         "apart", "error"}], null where it is not known; `error` {"title", "detail", "hint"} is of an
         arm that cannot answer.
         `differences`: [{"what", "values" (a text an arm), "text"}], what is one of prompt,
-        template, system, prefix, tokenizer, decoding, truncation, dtype, quantised, batching.
+        template, system, prefix, tools, tokenizer, decoding, truncation, dtype, quantised,
+        batching.
         `warnings`: [{"kind", "arms" (their numbers), "text"}], kind is one of same, same weights,
         no effect, another template, truncated, quantised, apart, error.
         `kl`: KL(i‖j) in nats per token of the prompt, null where it was not measured; empty without
@@ -161,7 +166,8 @@ class CompareHandlers:
             request_fields.parse_messages(request) if {"messages", "text"} & set(request) else []
         )
         device = self._pool.models().device
-        facts = [self._look(arm, arm_facts.conversation(messages), usual) for arm in arms]
+        conversation = arm_facts.conversation(messages)
+        facts = [self._look(request, arm, conversation, usual) for arm in arms]
         table: Event = {
             "arms": [arm_facts.as_table(one, device) for one in facts],
             "differences": arm_facts.differences(facts),
@@ -192,15 +198,16 @@ class CompareHandlers:
         table["arms"] = [arm_facts.as_table(one, device) for one in facts]
         yield {"event": "done", **table, "warnings": arm_facts.warnings(facts, kl), "kl": kl}
 
-    def _look(self, arm: Arm, messages: Sequence[Message], usual: Decode) -> Fact:
+    def _look(self, request: Request, arm: Arm, messages: Sequence[Message], usual: Decode) -> Fact:
         """The facts of an arm; of one that cannot answer, why."""
         decode = arm.decoding(usual)
-        if arm.is_endpoint:
-            return Fact(arm, decode=decode)
         try:
+            tools = request_fields.parse_tools(request, arm)
+            if arm.is_endpoint:
+                return Fact(arm, decode=decode, tools=tools)
             weights, tokenizer = self._pool.locate(arm), self._pool.tokenizer(arm)
             device = self._pool.models().device
-            fact = arm_facts.look(arm, weights, tokenizer, messages, usual, device)
+            fact = arm_facts.look(arm, weights, tokenizer, messages, usual, device, tools)
         except EngineError as error:
             return Fact(arm, decode=decode, error=error)
         if fact.room is not None and fact.room <= 0:
@@ -225,7 +232,10 @@ class CompareHandlers:
             prompt = request_fields.parse_token_ids(request, "prompt_ids")
         else:
             tokenizer = self._pool.tokenizer(tuned)
-            prompt = render_prompt(messages, tokenizer, tuned.form, tuned.system, tuned.prefix)
+            tools = request_fields.parse_tools(request, tuned)
+            prompt = render_prompt(
+                messages, tokenizer, tuned.form, tuned.system, tuned.prefix, tools
+            )
         return Sample(
             prompt_id=request_fields.parse_text(request, "prompt_id", ""),
             messages=tuple(messages),

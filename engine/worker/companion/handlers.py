@@ -84,7 +84,7 @@ class Handlers:
         yield {"event": "done", "torch": torch.__version__}
 
     def generate(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:
-        """{"arm", "messages" or "text", "decoding", "prompt_id"}: text as it comes, then a sample.
+        """{"arm", "messages" or "text", "tools", "decoding", "prompt_id"}: text, then a sample.
 
         Events `loading`, `begin` {"prompt_tokens", "notes", "adapter"}, `text` {"text"}, and `done`
         {"sample", "behaviour"}; of an endpoint, `prompt_tokens` is null and the sample has no ids.
@@ -94,25 +94,29 @@ class Handlers:
         arm, messages = request_fields.parse_arm(request), request_fields.parse_messages(request)
         decode = arm.decoding(request_fields.parse_decode(request))
         prompt_id = request_fields.parse_text(request, "prompt_id", "")
+        tools = request_fields.parse_tools(request, arm)
         if arm.is_endpoint:
             events: Iterator[Event | None] = stream_endpoint(
-                Endpoint(arm, messages, decode), prompt_id, cancelled
+                Endpoint(arm, messages, decode, tools), prompt_id, cancelled
             )
         else:
             loaded_arm = yield from self._pool.load_arm(arm, cancelled)
             if loaded_arm is None:
                 yield {"event": "done", "sample": None}
                 return
-            events = stream_answer(self._pool, loaded_arm, messages, decode, cancelled, prompt_id)
+            events = stream_answer(
+                self._pool, loaded_arm, messages, decode, cancelled, prompt_id, tools
+            )
         for event in events:
             last = event is not None and event.get("event") == "answer"
             yield {**event, "event": "done"} if event and last else event
 
     def render(self, request: Request, cancelled: Cancelled) -> Iterator[Event]:
-        """{"arm", "messages" or "text"}: the prompt as this arm reads it, text and tokens."""
+        """{"arm", "messages" or "text", "tools"}: the prompt as this arm reads it."""
         arm, messages = request_fields.parse_arm(request), request_fields.parse_messages(request)
         tokenizer = self._pool.tokenizer(arm)
-        text = prompt_text(messages, tokenizer, arm.form, arm.system, arm.prefix)
+        tools = request_fields.parse_tools(request, arm)
+        text = prompt_text(messages, tokenizer, arm.form, arm.system, arm.prefix, tools)
         template = None if arm.form == "raw" else choose_template(tokenizer, arm.form)
         tokens = pieces_of(tokenizer, prompt_ids(text, tokenizer, arm.form))
         yield {

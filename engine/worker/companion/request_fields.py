@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from engine.chat import Message, message_from_json
+from engine.chat import Message, Tools, message_from_json
+from engine.compare import arm_tools, samples
 from engine.compare import arms as arm_grammar
-from engine.compare import samples
 from engine.compare.arms import STRONGEST, Arm
 from engine.compare.items import Item
 from engine.compare.samples import Sample
@@ -38,13 +38,31 @@ def parse_messages(request: Request) -> list[Message]:
     return parse_conversation(request["messages"])
 
 
+def parse_tools(request: Request, arm: Arm) -> Tools:
+    """The prompt's own `tools`, else the arm's."""
+    return _own_tools(request) or arm_tools.read_arm_tools(arm)
+
+
+def _own_tools(request: Request) -> Tools:
+    if not request.get("tools"):
+        return ()
+    try:
+        return arm_tools.parse_tools(request["tools"])
+    except ValueError as error:
+        raise EngineError("The request needs tools, a list of definitions.", str(error)) from error
+
+
 def parse_prompts(request: Request) -> list[Item]:
     """Prompts with ids of their own, each a conversation."""
     rows = request.get("prompts")
     if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
         raise EngineError("The request needs prompts, a list of objects.", repr(rows)[:200])
     prompts = [
-        Item(parse_text(one, "id", str(at)), tuple(parse_messages(one)))
+        Item(
+            parse_text(one, "id", str(at)),
+            tuple(parse_messages(one)),
+            tools=_own_tools(one),
+        )
         for at, one in enumerate(rows, 1)
     ]
     if len({one.id for one in prompts}) < len(prompts):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from engine.chat import Message
+from engine.chat import Message, Tools
 from engine.compare import answer_length
 from engine.compare.arms import format_arm
 from engine.compare.samples import Sample, to_table
@@ -23,9 +23,10 @@ def stream_answer(
     decode: Decode,
     cancelled: Cancelled,
     prompt_id: str = "",
+    tools: Tools = (),
 ) -> Iterator[Event | None]:
     """`begin`, `text` …, then `answer` with the sample; one token a step. Raises EngineError."""
-    answers = BatchDecoder(loaded_arm, [loaded_arm.prompt(messages)], decode)
+    answers = BatchDecoder(loaded_arm, [loaded_arm.prompt(messages, tools=tools)], decode)
     answer = answers.answers[0]
     adapter = loaded_arm.model.path_of(loaded_arm.adapter)
     pieces = StreamDecoder(loaded_arm.tokenizer)
@@ -45,7 +46,8 @@ def stream_answer(
             answers.step()
             piece = "" if answer.finish == "stop" else pieces.feed(answer.output_ids[-1])
             yield {"event": "text", "text": piece} if piece else None
-        yield answer_event(answers.sample(0, prompt_id, messages, format_arm(loaded_arm.arm)))
+        arm = format_arm(loaded_arm.arm)
+        yield answer_event(answers.sample(0, prompt_id, messages, arm, tools))
 
 
 def stream_endpoint(call: Endpoint, prompt_id: str, cancelled: Cancelled) -> Iterator[Event]:

@@ -13,6 +13,7 @@ from typing import Any
 from engine.chat import Message, Tools
 from engine.errors import EngineError
 from engine.worker.data import template_notes, template_sandbox, template_texts
+from engine.worker.data.absent_parts import find_absent
 from engine.worker.data.template_sandbox import Fault
 
 SUFFIXES = (".jinja", ".j2", ".txt")
@@ -167,16 +168,29 @@ def prompt_text(
     """The text that a model is asked to go on from. Under `raw` it is the user's, and has no BOS.
 
     `system` takes the place of the conversation's own system message; `prefix` goes before the last
-    user turn, on a line of its own unless it ends in white space. Raises EngineError.
+    user turn, on a line of its own unless it ends in white space. Raises EngineError, also
+    where the template leaves out tools, their results or calls in silence.
     """
     turns = apply_prompt_options(messages, system, prefix)
     if form == "raw":
-        return "\n\n".join(turn.content for turn in turns)
-    template = choose_template(tokenizer, form)
-    try:
-        return template.render(turns, tokenizer, answer_next=True, tools=tools)
-    except Fault as error:
-        raise EngineError("The chat template rejects this conversation.", error.reason) from error
+        name, text = "raw", "\n\n".join(turn.content for turn in turns)
+    else:
+        template = choose_template(tokenizer, form)
+        name = template.name
+        try:
+            text = template.render(turns, tokenizer, answer_next=True, tools=tools)
+        except Fault as error:
+            raise EngineError(
+                "The chat template rejects this conversation.", error.reason
+            ) from error
+    absent = find_absent([*turns, Message("assistant", "")], tools, text, len(text))
+    if absent:
+        raise EngineError(
+            f"The template leaves out {absent}.",
+            f"{tokenizer.name_or_path}: {name}",
+            "Use a model whose template writes them, or the template chatml.",
+        )
+    return text
 
 
 def prompt_ids(text: str, tokenizer: Any, form: str | None) -> list[int]:

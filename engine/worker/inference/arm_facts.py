@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from engine.chat import Message
+from engine.chat import Message, Tools
 from engine.checkpoints import config_json
 from engine.checkpoints.adapter_config import shares_base
 from engine.checkpoints.context import find_context_length
@@ -23,6 +23,7 @@ from engine.errors import EngineError
 from engine.recipes import recipe as recipes
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Decode
+from engine.tool_calls import tool_names
 from engine.worker.data.chat_template import Template, choose_template, render_prompt
 from engine.worker.data.token_ids import explain_unknown
 from engine.worker.inference.models import unreadable
@@ -62,6 +63,8 @@ class Fact:
     apart: bool = False
     decode: Decode = Decode()
     error: EngineError | None = None
+    tools: Tools = ()
+    """What it may call."""
 
     @property
     def room(self) -> int | None:
@@ -71,16 +74,18 @@ class Fact:
 
 def look(
     arm: Arm, weights: ArmWeights, tokenizer: Any, messages: Sequence[Message], usual: Decode,
-    device: torch.device,
+    device: torch.device, tools: Tools = (),
 ) -> Fact:  # fmt: skip
     """The facts of a local arm. Raises EngineError where its prompt cannot be written."""
     config = config_json.read_json(weights.base / "config.json")
     template = None if arm.form == "raw" else choose_template(tokenizer, arm.form)
-    prompt = render_prompt(messages, tokenizer, arm.form, arm.system, arm.prefix)
+    prompt = render_prompt(messages, tokenizer, arm.form, arm.system, arm.prefix, tools)
     # What training leaves is a tokenizer with its template; of others none is known.
     own = weights.adapter is None or weights.tokenizer == weights.adapter
     trained = choose_template(tokenizer) if own and tokenizer.chat_template else None
-    plain = render_prompt(messages, tokenizer, arm.form)
+    plain = render_prompt(messages, tokenizer, arm.form, tools=tools)
+    # Where a template wrote the prompt, the templates themselves are compared.
+    as_trained = render_prompt(messages, tokenizer) if trained and template is None else plain
     unknown = explain_unknown(prompt, tokenizer, config_json.find_vocab_size(config))
     return Fact(
         arm,
@@ -89,7 +94,7 @@ def look(
         template,
         trained,
         tuple(prompt),
-        tuple(render_prompt(messages, tokenizer)) if trained else tuple(plain),
+        tuple(as_trained),
         find_context_length(config),
         str(loading.pick_dtype(device, "infer")).removeprefix("torch."),
         config_json.find_quantisation(config) or "",
@@ -97,6 +102,7 @@ def look(
         weights.adapter is not None and arm.strength != 0 and not shares_base(weights.adapter),
         arm.decoding(usual),
         unreadable(arm, unknown) if unknown else None,
+        tools,
     )
 
 
@@ -138,6 +144,7 @@ def differences(facts: Sequence[Fact]) -> list[Table]:
         "template": [_template(fact) for fact in facts],
         "system": [_given(fact.arm.system) for fact in facts],
         "prefix": [_given(fact.arm.prefix) for fact in facts],
+        "tools": [", ".join(tool_names(fact.tools)) or "none" for fact in facts],
         "tokenizer": [vocabulary_hash(fact.tokenizer) or "unknown" for fact in facts],
         "decoding": [_decoding(fact.decode) for fact in facts],
         "truncation": [_room(fact) for fact in facts],

@@ -7,6 +7,8 @@ is left out and told of; an endpoint that cannot be asked any more ends the arm.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from engine.chat import Tools
+from engine.compare.arm_tools import offered_tools
 from engine.compare.arms import Arm, format_arm
 from engine.compare.items import Item
 from engine.compare.samples import Sample
@@ -38,13 +40,15 @@ class PromptBatch:
         prompts: Sequence[Item],
         decode: Decode,
         rows: int,
+        tools: Tools = (),
     ) -> None:
-        """`loaded_arm` is None for an endpoint."""
+        """`loaded_arm` is None for an endpoint; `tools` are for prompts that bring none."""
         self.refused: dict[str, EngineError] = {}
         """Prompts that are left out, by id."""
         self._arm = arm
         self._loaded_arm = loaded_arm
         self._decode = decode
+        self._tools = tools
         self._batches = [] if loaded_arm is None else self._batched(loaded_arm, prompts, rows)
         self._batch: list[Coded] = []
         self._answers: BatchDecoder | None = None
@@ -75,7 +79,13 @@ class PromptBatch:
         if answers.done:
             self._answers = None
         return [
-            answers.sample(at, prompt.id, prompt.messages, format_arm(self._arm))
+            answers.sample(
+                at,
+                prompt.id,
+                prompt.messages,
+                format_arm(self._arm),
+                offered_tools(prompt, self._tools),
+            )
             for at, prompt in ended
         ]
 
@@ -91,7 +101,9 @@ class PromptBatch:
         while self._asked and len(self._calls) < _CALLS:
             prompt = self._asked.pop()
             with self._refusing(prompt):
-                self._calls.append((prompt, Endpoint(self._arm, prompt.messages, self._decode)))
+                tools = offered_tools(prompt, self._tools)
+                call = Endpoint(self._arm, prompt.messages, self._decode, tools)
+                self._calls.append((prompt, call))
         calls, self._calls, made = self._calls, [], []
         for prompt, call in calls:
             with self._refusing(prompt):
@@ -120,7 +132,8 @@ class PromptBatch:
         coded: list[Coded] = []
         for prompt in prompts:
             try:
-                coded.append((prompt, loaded_arm.prompt(prompt.messages)))
+                tools = offered_tools(prompt, self._tools)
+                coded.append((prompt, loaded_arm.prompt(prompt.messages, tools=tools)))
             except EngineError as error:
                 self.refused[prompt.id] = error
         coded.sort(key=lambda pair: -len(pair[1]))

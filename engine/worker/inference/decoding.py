@@ -12,12 +12,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.chat import Message
+from engine.answer_parts import opens_reasoning, split_answer, split_text
+from engine.chat import Message, Tools
 from engine.compare.samples import Finish, Sample, Timings
 from engine.recipes.settings import Decode
 from engine.worker.inference.models import LoadedArm
 from engine.worker.tokenizers.detokenize import decode_ids
 
+_PROMPT_TAIL = 16
+"""Tokens in which a prompt may open reasoning."""
 _PAYS = 8
 """A copy of the cache costs about this part of a step; rows that are done cost theirs at each."""
 
@@ -94,26 +97,37 @@ class BatchDecoder:
         for answer in self.answers:
             answer.finish = answer.finish or "cancelled"
 
-    def sample(self, index: int, prompt_id: str, messages: Sequence[Message], arm: str) -> Sample:
-        """Answer `index`, done, as the record of it."""
+    def sample(
+        self,
+        index: int,
+        prompt_id: str,
+        messages: Sequence[Message],
+        arm: str,
+        tools: Tools = (),
+    ) -> Sample:
+        """Answer `index`, done, as the record of it; `tools` are what its prompt offered."""
         answer = self.answers[index]
         assert answer.finish is not None, "an answer is a sample once it is done"
-        template = self.loaded_arm.template
+        template, text = self.loaded_arm.template, self.text(index)
+        prompt_end = decode_ids(self.loaded_arm.tokenizer, answer.prompt_ids[-_PROMPT_TAIL:])
+        parts = split_answer(text, tools, reasoning_is_open=opens_reasoning(prompt_end))
         return Sample(
             prompt_id=prompt_id,
-            messages=tuple(Message(one.role, one.content) for one in messages),
+            messages=tuple(messages),
             arm=arm,
             seed=self.decode.seed,
             template_hash=template.hash if template else "",
             prompt_ids=tuple(answer.prompt_ids),
             output_ids=tuple(answer.output_ids),
-            text=self.text(index),
+            text=text,
             finish=answer.finish,
             logprobs=tuple(answer.logprobs),
             decode=self.decode,
             timings=Timings(round(answer.first_token, 4), round(answer.total, 4)),
             dtype=self.loaded_arm.model.dtype,
             batch=len(self.answers),
+            tools=tools,
+            known_parts=None if parts == split_text(text) else parts,
         )
 
     def text(self, index: int) -> str:

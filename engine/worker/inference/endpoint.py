@@ -20,13 +20,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from engine.chat import Message
+from engine.chat import Message, Tools
 from engine.compare.arms import Arm, format_arm
 from engine.compare.samples import Finish, Sample, Timings
 from engine.errors import EngineError
 from engine.recipes.settings import Decode
 from engine.text import one_line
 from engine.worker.data.chat_template import apply_prompt_options
+from engine.worker.inference.endpoint_answer import EndpointAnswer, ReplyPiece, write_turns
 from engine.worker.inference.endpoint_replies import (
     MOST_TOLD,
     End,
@@ -45,17 +46,21 @@ TOTAL_SECONDS = 1800.0
 class Endpoint:
     """One answer of an endpoint, read by a thread of its own; `more` never waits."""
 
-    def __init__(self, arm: Arm, messages: Sequence[Message], decode: Decode) -> None:
-        """Raises EngineError where the key is not there or the prompt is empty."""
+    def __init__(
+        self, arm: Arm, messages: Sequence[Message], decode: Decode, tools: Tools = ()
+    ) -> None:
+        """Raises EngineError where the key is not there, the prompt is empty, or it is raw and so
+        has no place for tools."""
         self.arm = arm
         self.decode = decode
-        self.text = ""
         self.finish: Finish | None = None
         """None: it is not done."""
-        self._messages = tuple(Message(one.role, one.content) for one in messages)
-        self._body = _body(arm, self._messages, decode)
+        self._answer = EndpointAnswer()
+        self._messages = tuple(messages)
+        self._tools = tools
+        self._body = _body(arm, self._messages, decode, tools)
         self._headers = _headers(arm)
-        self._came: queue.SimpleQueue[str | End | EngineError] = queue.SimpleQueue()
+        self._came: queue.SimpleQueue[ReplyPiece | End | EngineError] = queue.SimpleQueue()
         self._socket: socket.socket | None = None
         self._cancelled = False
         self._began = time.monotonic()
@@ -79,10 +84,8 @@ class Endpoint:
                     self.finish = one.finish
                 else:
                     self._first = self._first or self._total
-                    texts.append(one)
-        piece = "".join(texts)
-        self.text += piece
-        return piece or None
+                    texts.append(self._answer.add(one))
+        return "".join(texts) or None
 
     def cancel(self) -> None:
         """End the answer where it is, and hang up."""
@@ -103,12 +106,16 @@ class Endpoint:
             template_hash="",
             prompt_ids=(),
             output_ids=(),
-            text=self.text,
+            text=self._answer.text,
             finish=self.finish,
             logprobs=(),
             decode=self.decode,
             timings=Timings(round(self._first, 4), round(self._total, 4)),
             dtype="unknown",
+            tools=self._tools,
+            known_parts=self._answer.known_parts(
+                self._tools, is_parsed=bool(self._tools) and self.arm.form != "raw"
+            ),
         )
 
     def _read(self) -> None:
@@ -127,7 +134,7 @@ class Endpoint:
                 gone = trouble(self.arm, "cannot be reached", reason, kind=EndpointGone)
                 self._came.put(gone)
 
-    def _pieces(self) -> Iterator[str | End]:
+    def _pieces(self) -> Iterator[ReplyPiece | End]:
         parts = urlsplit(self.arm.checkpoint)
         kind = (
             http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
@@ -151,7 +158,7 @@ class Endpoint:
             connection.close()
 
 
-def _body(arm: Arm, messages: Sequence[Message], decode: Decode) -> bytes:
+def _body(arm: Arm, messages: Sequence[Message], decode: Decode, tools: Tools) -> bytes:
     turns = apply_prompt_options(messages, arm.system, arm.prefix)
     body: dict[str, Any] = {
         "model": arm.model,
@@ -164,9 +171,15 @@ def _body(arm: Arm, messages: Sequence[Message], decode: Decode) -> bytes:
     if decode.top_k:  # not of the protocol: vLLM and llama.cpp know it
         body["top_k"] = decode.top_k
     if arm.form == "raw":
+        if tools:
+            raise EngineError(
+                "A raw prompt has no place for tools.", arm.name, "Remove prompt=raw or the tools."
+            )
         body["prompt"] = "\n\n".join(turn.content for turn in turns)
     else:
-        body["messages"] = [{"role": turn.role, "content": turn.content} for turn in turns]
+        body["messages"] = write_turns(turns)
+    if tools:
+        body["tools"] = list(tools)
     if not any(turn.content for turn in turns):
         raise EngineError("The prompt is empty.", hint="Enter a prompt.")
     return json.dumps(body, allow_nan=False).encode()

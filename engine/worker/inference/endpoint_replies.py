@@ -13,6 +13,7 @@ from engine.compare.arms import Arm
 from engine.compare.samples import Finish
 from engine.errors import EngineError
 from engine.text import one_line
+from engine.worker.inference.endpoint_answer import ReplyPiece
 
 MOST_BYTES = 32 << 20
 _LONGEST_LINE = 1 << 20
@@ -31,13 +32,12 @@ class End:
         self.finish = finish
 
 
-def read_answer(arm: Arm, response: http.client.HTTPResponse) -> Iterator[str | End]:
-    """The text of an answer, then its end. Raises EngineError for what is none."""
+def read_answer(arm: Arm, response: http.client.HTTPResponse) -> Iterator[ReplyPiece | End]:
+    """The pieces of an answer, then its end. Raises EngineError for what is none."""
     if "event-stream" not in response.headers.get("Content-Type", ""):
         yield from _whole(arm, _load(arm, response.read(MOST_BYTES)))
         return
     finish: Finish | None = None
-    thoughts = _Thoughts()
     for data in _events(arm, response):
         if data.strip() == b"[DONE]":
             yield End(finish or "stop")
@@ -45,22 +45,21 @@ def read_answer(arm: Arm, response: http.client.HTTPResponse) -> Iterator[str | 
         choice = _choice(arm, _load(arm, data))
         if choice is None:  # a count of tokens, or a sign of life
             continue
-        text, ended = thoughts.told(choice), _finish(choice)
+        piece, ended = _piece(choice), _finish(choice)
         finish = ended or finish
-        if text:
-            yield text
+        if piece != ReplyPiece():
+            yield piece
     if finish is None:
         raise trouble(arm, "sent an incomplete answer", "the stream ended before the answer")
     yield End(finish)
 
 
-def _whole(arm: Arm, reply: Mapping[str, Any]) -> Iterator[str | End]:
+def _whole(arm: Arm, reply: Mapping[str, Any]) -> Iterator[ReplyPiece | End]:
     """An answer that came at once: some servers do not stream."""
     choice = _choice(arm, reply)
     if choice is None:
         raise trouble(arm, "sent no answer", "the reply has no choices")
-    if text := _Thoughts().told(choice):
-        yield text
+    yield _piece(choice)
     yield End(_finish(choice) or "stop")
 
 
@@ -96,30 +95,17 @@ def _choice(arm: Arm, reply: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return choices[0]
 
 
-class _Thoughts:
-    """The text of an answer, with what the server tells apart as reasoning between its marks.
-
-    The marks are those that such models write themselves, so that an arm behind an address reads as
-    one that answers here.
-    """
-
-    def __init__(self) -> None:
-        self._open = False
-
-    def told(self, choice: Mapping[str, Any]) -> str:
-        """The text that a choice brings, whole or a part."""
-        message = choice.get("delta") or choice.get("message")
-        if not isinstance(message, dict):
-            return _text(choice.get("text"))
-        text = _text(message.get("content"))
-        thought = _text(message.get("reasoning_content")) or _text(message.get("reasoning"))
-        if thought:
-            thought = thought if self._open else f"<think>\n{thought}"
-            self._open = True
-        if self._open and text:
-            self._open = False
-            return f"{thought}\n</think>\n\n{text}"
-        return thought + text
+def _piece(choice: Mapping[str, Any]) -> ReplyPiece:
+    """What a choice brings, whole or a part."""
+    message = choice.get("delta") or choice.get("message")
+    if not isinstance(message, dict):
+        return ReplyPiece(_text(choice.get("text")))
+    calls = message.get("tool_calls")
+    return ReplyPiece(
+        _text(message.get("content")),
+        _text(message.get("reasoning_content")) or _text(message.get("reasoning")),
+        tuple(call for call in calls if isinstance(call, dict)) if isinstance(calls, list) else (),
+    )
 
 
 def _finish(choice: Mapping[str, Any]) -> Finish | None:

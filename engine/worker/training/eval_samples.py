@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import atomic
-from engine.chat import Message
+from engine.chat import Message, Tools
 from engine.compare import prompts as prompt_files
 from engine.compare.arms import Arm
 from engine.compare.items import describe
@@ -38,6 +38,8 @@ class SamplePrompt:
     id: str
     messages: tuple[Message, ...]
     ids: list[int]
+    tools: Tools = ()
+    """What it offers."""
 
 
 class SampleEvaluator:
@@ -67,7 +69,10 @@ class SampleEvaluator:
             answers.step()
         arm = f"step-{step}=run:{self._attempt.record.id}"
         lines = [
-            {"step": step, **to_table(answers.sample(at, prompt.id, prompt.messages, arm))}
+            {
+                "step": step,
+                **to_table(answers.sample(at, prompt.id, prompt.messages, arm, prompt.tools)),
+            }
             for at, prompt in enumerate(self._prompts)
         ]
         append(self._attempt.directory.samples, lines)
@@ -105,7 +110,12 @@ def _prompts_of_file(
     for note in describe(prompts):
         attempt.log(note)
     return [
-        SamplePrompt(item.id, item.messages, loaded_arm.prompt(item.messages, item.id, item.tools))
+        SamplePrompt(
+            item.id,
+            item.messages,
+            loaded_arm.prompt(item.messages, item.id, item.tools),
+            item.tools,
+        )
         for item in prompts
     ]
 
@@ -155,7 +165,8 @@ def _prompt_of_row(
     upto = row.answers[0] if row.answers else 0
     if not upto or not messages:
         return SamplePrompt(identity, (Message("user", decode_ids(tokenizer, ids)),), ids)
-    return SamplePrompt(identity, tuple(messages[:upto]), ids)
+    tools = example.tools if example is not None else ()
+    return SamplePrompt(identity, tuple(messages[:upto]), ids, tools)
 
 
 def _step(line: bytes) -> float:

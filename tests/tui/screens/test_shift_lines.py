@@ -167,4 +167,4 @@ def test_strengths_say_where_the_answer_turns() -> None:
         sweep = sweep.heard({"strength": strength, "sample": sample, "behaviour": told})
     assert "[0.25]" in text(sweep.panel(1, NAMES[1]))
     assert "changes at 0.25-0.5" in text(sweep.panel(1, NAMES[1]))
-    assert text(sweep.lines(4)) == "b"
+    assert text(sweep.lines(4, UNICODE)) == "b"

@@ -61,3 +61,16 @@ def test_prompts_of_rows_that_are_one_answer_each_are_what_stands_before_it() ->
     assert [prompt.ids for prompt in prompts] == [
         render_prompt(talk[:1], tokenizer), render_prompt(talk[:3], tokenizer)
     ]  # fmt: skip
+
+
+def test_prompts_of_rows_bring_the_tools_of_their_rows() -> None:
+    tokenizer = QWEN3.tokenizer()
+    template = choose_template(tokenizer, "chatml")
+    tools = ({"type": "function", "function": {"name": "f", "parameters": {}}},)
+    talk = (Message("user", "who?"), Message("assistant", "joy"))
+    example = Example(talk, "rows.jsonl:1", tools=tools)
+    rows = encode(example, tokenizer, template, 500)
+    data = PreparedDataset([], rows, [], eval_examples=[example])
+    (prompt,) = prompts_of_rows(data, 5, tokenizer)
+    assert (prompt.messages, prompt.tools) == (talk[:1], tools)
+    assert prompt.ids == render_prompt(talk[:1], tokenizer, "chatml", tools=tools)
