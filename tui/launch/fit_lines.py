@@ -34,16 +34,20 @@ def measured(report: Mapping[str, Any], limit: int) -> MeasuredRows | None:
     if not lengths or not looked:
         return None
     most = long["max_length"]
-    bins = [one for one in lengths["bins"] if long["policy"] == "truncate" or one["least"] <= most]
-    rows = sum(one["rows"] for one in bins)
-    tokens = sum(min((one["least"] + one["most"]) / 2, most) * one["rows"] for one in bins)
-    if not rows or not tokens:
+    dropped = long["dropped"]["rows"]
+    rows = lengths["rows"] - dropped
+    tokens = sum(
+        min((one["least"] + one["most"]) / 2, most) * one["rows"] for one in lengths["bins"]
+    )
+    tokens -= dropped * min(lengths["most"], most)  # they are the longest ones
+    if rows <= 0 or tokens <= 0:
         return None
     total = report["data"]["rows"] or looked
     divided = report["divided"]
     # Conversations may be several training rows each.
     several = lengths["rows"] / (lengths["rows"] - divided["rows"] + divided["examples"])
-    trained = sides["train"] * several * min(total, limit or total) / looked
+    kept = several * rows / lengths["rows"]
+    trained = sides["train"] * kept * min(total, limit or total) / looked
     own = MeasuredRows(
         int(tokens / rows * trained),
         min(most, lengths["most"]),

@@ -68,7 +68,7 @@ def part_sides(
     path = dataset_list.resolve_eval(data.eval, data).path if data.eval else own
     if path is None:
         return split(rows, data, seed)
-    first = replace(data, limit=sample, shuffle=False)
+    first = replace(data, limit=min(sample, data.limit or sample), shuffle=False)
     return list(rows), sample_rows(path, first, seed, survey.file.labels).rows
 
 

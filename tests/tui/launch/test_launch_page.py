@@ -452,8 +452,10 @@ def test_an_epoch_is_reckoned_from_the_rows_that_were_looked_at() -> None:
     limited = measured(report, 18)
     assert limited is not None
     assert limited.tokens == int((6 * 99.5 + 3 * 256) / 9 * 8 * 2)
-    report["too_long"] |= {"policy": "drop", "max_length": 199}
-    dropped = measured(report, 0)
-    assert dropped is not None
-    assert dropped.tokens == int(99.5 * 8 * 10)
+    report["too_long"] |= {"max_length": 199, "dropped": {"rows": 3, "example": ""}}
+    for policy in ("drop", "truncate"):
+        report["too_long"]["policy"] = policy
+        dropped = measured(report, 0)
+        assert dropped is not None
+        assert dropped.tokens == int(99.5 * 8 * 6 / 9 * 10), "six rows of nine are trained on"
     assert measured(report | {"lengths": None}, 0) is None
