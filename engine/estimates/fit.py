@@ -46,6 +46,9 @@ class Fit:
     free: int | None = None
     fits: bool | None = None
     """Whether `needed` leaves `advice.MARGIN` of what is free."""
+    measured: bool = False
+    """Whether rows were measured; else `needed` is for rows of `max_length`, all of it trained:
+    several times what most data needs where the vocabulary is large."""
     largest_batch: int | None = None
     """Rows of a pass that fit so; 0 where one row is too much."""
     seconds: float | None = None
@@ -170,6 +173,7 @@ def assess(
         needed=needed,
         free=room,
         fits=None if room is None else needed <= advice.usable(room),
+        measured=measured is not None,
         largest_batch=batch,
         seconds=seconds,
         basis=basis,

@@ -84,7 +84,8 @@ def fit_line(fit: "Fit | None", glyphs: Glyphs) -> Line:
     if fit.needed is None:
         return [(f" {glyphs.lost} memory unknown: {one_line(fit.problem)}", "warn")]
     between = f" {glyphs.separator} "
-    facts = [f"{'very roughly ' if _rough(fit) else '~'}{size(fit.needed)}"]
+    about = "very roughly " if _rough(fit) else "~" if fit.fits or fit.measured else "at most "
+    facts = [f"{about}{size(fit.needed)}"]
     if fit.free is not None:
         facts[0] += f" of {size(fit.free)} free"
     if fit.seconds is not None:
@@ -101,6 +102,8 @@ def _verdict(fit: "Fit", glyphs: Glyphs) -> Piece:
         return (f" {glyphs.lost} needs ", "dim")
     if fit.fits:
         return (f" {glyphs.done} fits: ", "good")
+    if not fit.measured:
+        return (f" {glyphs.lost} may not fit: ", "warn")
     return (f" {glyphs.failed} does not fit: ", "bad")
 
 

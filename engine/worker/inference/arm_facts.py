@@ -135,7 +135,7 @@ def differences(facts: Sequence[Fact]) -> list[Table]:
     """What is not the same of all arms, but for their weights: a value for each arm."""
     rows: dict[str, list[str]] = {
         "prompt": [_form(fact) for fact in facts],
-        "template": [_template(fact) for fact in facts],
+        "template": _templates(facts),
         "system": [_given(fact.arm.system) for fact in facts],
         "prefix": [_given(fact.arm.prefix) for fact in facts],
         "tokenizer": [vocabulary_hash(fact.tokenizer) or "unknown" for fact in facts],
@@ -281,10 +281,23 @@ def _form(fact: Fact) -> str:
     return "raw" if fact.weights and fact.template is None else fact.arm.form or "as trained"
 
 
-def _template(fact: Fact) -> str:
-    if fact.arm.is_endpoint:
-        return "its own"
-    return f"{fact.template.name} {fact.template.hash[:8]}" if fact.template else "none"
+def _templates(facts: Sequence[Fact]) -> list[str]:
+    """Name and hash of each arm's; equal texts count as one under whatever name.
+
+    Training saves the template that it took as the chat template, also of a base that has none.
+    """
+    names: dict[str, str] = {}
+    for fact in facts:
+        if fact.template is not None:
+            names.setdefault(fact.template.hash, fact.template.name)
+    return [
+        "its own"
+        if fact.arm.is_endpoint
+        else f"{names[fact.template.hash]} {fact.template.hash[:8]}"
+        if fact.template
+        else "none"
+        for fact in facts
+    ]
 
 
 def _given(text: str | None) -> str:

@@ -18,8 +18,10 @@ from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Method, Model
 from engine.worker.companion.handlers import Handlers
 from engine.worker.data import template_sandbox
+from engine.worker.data.chat_template import choose_template
 from engine.worker.inference import batch
 from engine.worker.model import loading
+from engine.worker.model.saving import keep_template
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 
 Event = dict[str, Any]
@@ -204,6 +206,20 @@ def test_what_differs_is_told_without_a_model(
     assert texts(told)["another template"] == "r was trained with a different template"
     assert told["arms"][5]["error"]["title"].startswith("checkpoint not found")
     assert told["arms"][1]["adapter"] == str(adapters["taught"])
+
+
+def test_a_template_that_training_saved_is_that_of_a_base_that_has_none(
+    handlers: Handlers, tmp_path: Path
+) -> None:
+    bare = save_checkpoint(tmp_path / "bare", 4, template=None)
+    tokenizer = make_tokenizer(None)
+    tuned = save_adapter(tmp_path / "tuned", bare)
+    keep_template(choose_template(tokenizer), tokenizer)
+    tokenizer.save_pretrained(tuned)
+    told = ask(handlers, "facts", arms=[f"b={bare}", f"t={bare}+{tuned}"], text=SAID)[-1]
+    assert told["differences"] == []
+    first, second = (arm["template_hash"] for arm in told["arms"])
+    assert first == second
 
 
 @pytest.mark.parametrize(
