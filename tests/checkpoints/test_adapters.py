@@ -89,7 +89,10 @@ def test_an_adapter_config_that_lies_is_survived(tmp_path: Path, table: object) 
         ({"alora_invocation_tokens": [1, 2]}, "activated LoRA (aLoRA) is not supported"),
         ({"task_type": "SEQ_CLS"}, "it classifies texts (task_type SEQ_CLS)"),
         ({"task_type": "TOKEN_CLS"}, "it classifies tokens (task_type TOKEN_CLS)"),
-        ({"task_type": "SEQ_2_SEQ_LM"}, "it belongs to an encoder-decoder model (task_type SEQ_2"),
+        (
+            {"task_type": "SEQ_2_SEQ_LM"},
+            "it belongs to an encoder-decoder model (task_type SEQ_2_SEQ_LM), which is not supported",
+        ),
         ({"task_type": "FEATURE_EXTRACTION"}, "it makes embeddings (task_type FEATURE_EXTRACTION"),
         (
             {"auto_mapping": {"base_model_class": "LlamaForSequenceClassification"}},
