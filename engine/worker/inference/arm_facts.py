@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -198,6 +199,8 @@ def divergences(
     hashes = [vocabulary_hash(fact.tokenizer) for fact in facts]
 
     def one(first: int, second: int) -> float | None:
+        if first == second and first in logits and hashes[first] is not None:
+            return 0.0
         if first not in logits or second not in logits or hashes[first] != hashes[second]:
             return None
         width = min(logits[first].shape[-1], logits[second].shape[-1])
@@ -206,6 +209,7 @@ def divergences(
     return [[one(first, second) for second in range(len(facts))] for first in range(len(facts))]
 
 
+@lru_cache(maxsize=8)
 def vocabulary_hash(tokenizer: Any) -> str | None:
     """A short name for a tokenizer's vocabulary: equal for equal ones."""
     if tokenizer is None:

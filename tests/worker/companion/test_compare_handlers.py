@@ -208,6 +208,47 @@ def test_what_differs_is_told_without_a_model(
     assert told["arms"][1]["adapter"] == str(adapters["taught"])
 
 
+def test_a_vocabulary_is_read_and_hashed_once(
+    handlers: Handlers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes seconds where there are 262,144 tokens; a template that is edited is read anew."""
+    path = save_checkpoint(tmp_path / "large")
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"prompt": "no", "completion": "joy"}\n' * 4)
+    read, hashed = list[Path](), list[str]()
+    load = loading.load_tokenizer
+
+    def load_counted(folder: Path) -> Any:
+        read.append(folder)
+        tokenizer = load(folder)
+        words = tokenizer.get_vocab
+
+        def get_vocab() -> Any:
+            hashed.append("words")
+            return words()
+
+        tokenizer.get_vocab = get_vocab
+        return tokenizer
+
+    monkeypatch.setattr(loading, "load_tokenizer", load_counted)
+
+    def inspect() -> str:
+        told = ask(handlers, "inspect", checkpoint=str(path), data={"train": str(rows)})[-1]
+        return str(told["report"]["template"]["hash"])
+
+    def compare() -> Any:
+        return ask(handlers, "facts", arms=[f"a={path}", f"b={path}?prefix=x"], text=SAID)[-1]
+
+    before = inspect()
+    assert inspect() == before
+    assert compare() == compare()
+    assert (len(read), len(hashed)) == (1, 1)
+    config = path / "chat_template.jinja"
+    config.write_text("{% for m in messages %}[{{ m.content }}]{% endfor %}")
+    assert inspect() != before
+    assert len(read) == 2
+
+
 def test_a_template_that_training_saved_is_that_of_a_base_that_has_none(
     handlers: Handlers, tmp_path: Path
 ) -> None:
