@@ -74,6 +74,7 @@ def _train(setup: TrainingSetup, trainer: MeasuredTrainer, callback: TrainingCal
     """Train, or go on with it, to the last step. Raises Stopped after saving, EngineError."""
     resumed = setup.resumed
     if resumed is None or callback.history.pending:
+        setup.attempt.update(message="evaluating")
         trainer.measure()
     if not callback.ended:
         trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)

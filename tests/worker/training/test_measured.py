@@ -303,3 +303,21 @@ def test_the_memory_of_a_run_is_what_it_held_at_the_most(
     job = train_here(make_recipe(base, rows, *QUICK), tmp_path)
     memory = curves(job)["machine/device_memory_bytes"][1]
     assert memory.min() > 0.99 * held
+
+
+def test_the_status_names_the_evaluation_before_the_first_step(
+    base: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes half a minute with a real vocabulary, in which no model is loaded."""
+    messages: list[str] = []
+    measure = TokenTrainer.measure
+
+    def note_and_measure(self: Any) -> None:
+        messages.append(self._attempt._status.message)
+        measure(self)
+
+    monkeypatch.setattr(TokenTrainer, "measure", note_and_measure)
+    job = train_here(make_recipe(base, rows, *QUICK), tmp_path)
+    assert messages[0] == "evaluating"
+    assert messages[1:] == [""] * 3
+    assert message(job) == ""
