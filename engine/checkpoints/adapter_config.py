@@ -31,7 +31,7 @@ _TASKS = {
     "QUESTION_ANS": "marks answers in a text",
     "FEATURE_EXTRACTION": "makes embeddings",
 }
-"""What an adapter does that does not generate text, by its `task_type`."""
+"""What an adapter is that does not answer as causal models do, by its `task_type`."""
 _HEADS = {
     "ForSequenceClassification": "SEQ_CLS",
     "ForTokenClassification": "TOKEN_CLS",
@@ -100,7 +100,8 @@ def _explain_task(config: Config) -> str | None:
     task = config.get("task_type") or _task_of_head(config)
     if not isinstance(task, str) or task not in _TASKS:
         return None
-    return f"it {_TASKS[task]} (task_type {task}), and does not generate text"
+    end = "which is not supported" if task == "SEQ_2_SEQ_LM" else "and does not generate text"
+    return f"it {_TASKS[task]} (task_type {task}), {end}"
 
 
 def _task_of_head(config: Config) -> str | None:

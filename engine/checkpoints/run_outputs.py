@@ -40,16 +40,14 @@ def inspect_run(run: Path, runs: Sequence[Path]) -> Checkpoint | None:
 def inspect_folder(path: Path, runs: Sequence[Path]) -> Checkpoint:
     """A folder by its path. An adapter that lies in a run, be it in one of its checkpoints, finds
     its base by that run, for its own config need not name it."""
-    entry = inspect(path)
-    run = next(
-        (
-            one
-            for one in Path(os.path.abspath(path)).parents[:2]
-            if os.path.isfile(one / "job.json")
-        ),
-        None,
-    )
+    entry, run = inspect(path), _run_around(path)
     return entry if run is None else _add_base_of_run(entry, run, runs)
+
+
+def _run_around(path: Path) -> Path | None:
+    """The run whose output, or a checkpoint of which, a folder is."""
+    above = Path(os.path.abspath(path)).parents[:2]
+    return next((one for one in above if os.path.isfile(one / "job.json")), None)
 
 
 def name_base(base: Path) -> tuple[str | None, str | None]:
@@ -128,14 +126,25 @@ def find_run(ref: str, runs: Sequence[Path]) -> Path | None:
 
 def _trace_base(run: Path, runs: Sequence[Path]) -> Path | None:
     """The full model that an adapter was first trained on: a run may continue another run's
-    adapter."""
+    adapter, or one that lies in a folder."""
     seen: set[Path] = set()
     while run not in seen:
         seen.add(run)
         ref = _read_checkpoint(run)
-        if ref is None or not ref.startswith("run:"):
-            return locate(ref) if ref else None
-        before = find_run(ref, runs)
+        if ref is None:
+            return None
+        if ref.startswith("run:"):
+            before = find_run(ref, runs)
+        else:
+            path = locate(ref)
+            if path is None:
+                return None
+            entry = inspect(path)
+            if entry.kind != "adapter":
+                return path
+            if entry.base_path is not None:
+                return entry.base_path
+            before = _run_around(path)
         if before is None:
             return None
         for name in ("model", MERGED):

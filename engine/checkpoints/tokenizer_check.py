@@ -43,6 +43,12 @@ def check_tokenizer(folder: Path, names: Collection[str]) -> str | None:
     return None
 
 
+def vocabulary_bytes(folder: Path) -> int:
+    """The size of the vocabulary's files in a folder; 0 where there are none."""
+    files = (folder / name for name in VOCABULARIES)
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
 def has_chat_template(folder: Path, names: Collection[str]) -> bool:
     """In a file of its own, or in the tokenizer's config (a template, or a list of named ones)."""
     if "chat_template.jinja" in names:

@@ -261,6 +261,9 @@ def _locate_in(folder: Path) -> Path:
             return trains[0]
         if trains:
             break
+        alone = [one for one in files if is_data(one)]
+        if len(alone) == 1:
+            return alone[0]
     raise EngineError(
         f"{folder.name} has no unique training file",
         str(folder),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from engine.errors import EngineError
-from engine.estimates.architectures import read_dims
+from engine.estimates.architectures import ModelDims, read_dims
 from engine.estimates.parameters import count_adapter
 from engine.jobs import status
 from engine.jobs.devices import Device
@@ -32,19 +32,31 @@ GUESSED = "a rough guess from model size"
 def seconds(
     config: Mapping[str, Any],
     recipe: TrainRecipe,
-    parameters: int | None,
     chosen: Sequence[Device],
+    *,
     tokens: int | None,
+    held_out: int,
     speed: float | None,
 ) -> tuple[float | None, str]:
-    """Seconds of training and what they are based on; None where the rows are not known."""
-    total = tokens_in_all(recipe, tokens)
-    if total is None:
+    """Seconds of training with its evaluations, and what they are based on; None where the rows
+    are not known. `tokens` are those of an epoch, `held_out` those of an evaluation."""
+    total, dims = tokens_in_all(recipe, tokens), read_dims(config)
+    if total is None or not (speed or dims):
         return None, ""
+    each = _training_operations(dims, recipe) if dims else 0.0
+    if dims:
+        measured = held_out * _count_evaluations(recipe)
+        total += int(measured * _forward_operations(dims, recipe) / each)
     if speed:
         return total / speed, "measured in an earlier run"
-    each = operations(config, recipe, parameters)
-    return (total * each / _rate(chosen), GUESSED) if each else (None, "")
+    return total * each / _rate(chosen), GUESSED
+
+
+def _count_evaluations(recipe: TrainRecipe) -> int:
+    """There is one before the first step, and one at the last."""
+    training = recipe.training
+    planned = max(1, training.evaluations)
+    return 1 + min(planned, training.max_steps or planned)
 
 
 def tokens_in_all(recipe: TrainRecipe, tokens: int | None) -> int | None:
@@ -56,13 +68,13 @@ def tokens_in_all(recipe: TrainRecipe, tokens: int | None) -> int | None:
     return None if tokens is None else int(tokens * training.epochs)
 
 
-def operations(
-    config: Mapping[str, Any], recipe: TrainRecipe, parameters: int | None = None
-) -> float:
+def operations(config: Mapping[str, Any], recipe: TrainRecipe) -> float:
     """Floating-point operations for a token that is trained on; 0 for unknown dimensions."""
     dims = read_dims(config)
-    if dims is None:
-        return 0.0
+    return _training_operations(dims, recipe) if dims else 0.0
+
+
+def _training_operations(dims: ModelDims, recipe: TrainRecipe) -> float:
     weights = dims.products + dims.head_parameters
     passes, learned = 2.0, weights  # forward, and the gradient of the inputs
     if recipe.method.kind == "lora":
@@ -71,9 +83,17 @@ def operations(
         passes += 1.0
     if recipe.training.objective == "dpo":  # the reference answers once, in one of the epochs
         passes += 1.0 / max(recipe.training.epochs, 1.0)
-    # Scores and their use: two products of (length, width) each way (arXiv 2205.05198, section 4).
-    attention = 4 * dims.layers * dims.queries * recipe.data.max_length / 2
-    return passes * (2 * weights + attention) + 2 * learned + attention
+    attention = _attention_operations(dims, recipe)
+    return passes * _forward_operations(dims, recipe) + 2 * learned + attention
+
+
+def _forward_operations(dims: ModelDims, recipe: TrainRecipe) -> float:
+    return 2 * (dims.products + dims.head_parameters) + _attention_operations(dims, recipe)
+
+
+def _attention_operations(dims: ModelDims, recipe: TrainRecipe) -> float:
+    """Scores and their use: two products of (length, width) each way (arXiv 2205.05198, sec. 4)."""
+    return 4 * dims.layers * dims.queries * recipe.data.max_length / 2
 
 
 def measured_speed(

@@ -15,10 +15,11 @@ from engine.checkpoints import config_json
 from engine.checkpoints.context import check_length
 from engine.checkpoints.describe import inspect_base
 from engine.checkpoints.entry import Checkpoint
+from engine.checkpoints.tokenizer_check import vocabulary_bytes
 from engine.errors import EngineError
 from engine.estimates import advice, duration, memory
 from engine.estimates.advice import Advice, Estimator, gigabytes
-from engine.estimates.epoch import MeasuredRows, estimate_tokens
+from engine.estimates.epoch import MeasuredRows, estimate_held_out, estimate_tokens
 from engine.estimates.memory import Estimate
 from engine.estimates.parameters import Counted
 from engine.jobs import devices
@@ -27,7 +28,7 @@ from engine.jobs.store import Store
 from engine.recipes.recipe import TrainRecipe
 
 BESIDE = 8 << 20
-"""Bytes beside weights and moments: tokenizer, random states, scheduler, the manifest."""
+"""Bytes beside weights, moments and vocabulary: random states, scheduler, the manifest."""
 MARKED = 2
 """Checkpoints that are kept whatever `training.save_total_limit` says: the best, and the last in
 the budget."""
@@ -45,10 +46,13 @@ class Fit:
     free: int | None = None
     fits: bool | None = None
     """Whether `needed` leaves `advice.MARGIN` of what is free."""
+    measured: bool = False
+    """Whether rows were measured; else `needed` is for rows of `max_length`, all of it trained:
+    several times what most data needs where the vocabulary is large."""
     largest_batch: int | None = None
     """Rows of a pass that fit so; 0 where one row is too much."""
     seconds: float | None = None
-    """Of training, without loading and measuring."""
+    """Of training and the evaluations of held-out rows, without loading, samples and the alarm."""
     basis: str = ""
     """Where `seconds` comes from."""
     checkpoint: int | None = None
@@ -111,12 +115,14 @@ def estimate_fit(
     recipe = replace(recipe, model=replace(recipe.model, checkpoint=checkpoint.ref))
     own = [job for job in jobs if job not in store.shipped]
     runs = [job.path for job in jobs]
+    tokens = measured.tokens if measured else estimate_tokens(recipe, runs)
     found = assess(
         recipe,
         checkpoint,
         devices_used,
         store.root,
-        tokens=measured.tokens if measured else estimate_tokens(recipe, runs),
+        tokens=tokens,
+        held_out=estimate_held_out(recipe, runs, tokens),
         measured=measured,
         speed=duration.measured_speed(own, recipe, devices_used[0].kind),
         counted=counted,
@@ -131,14 +137,16 @@ def assess(
     runs_root: Path,
     *,
     tokens: int | None = None,
+    held_out: int = 0,
     measured: MeasuredRows | None = None,
     speed: float | None = None,
     counted: Counted | None = None,
 ) -> Fit:
     """The arithmetic of `estimate_fit`, of facts that are known already.
 
-    `chosen` devices are used together; `tokens` are those of an epoch, `speed` the tokens a second
-    of an earlier run. Without tokens the time is not said.
+    `chosen` devices are used together; `tokens` are those of an epoch, `held_out` those of an
+    evaluation, `speed` the tokens a second that an earlier run trained on. Without tokens the time
+    is not said.
     """
     kind, room = chosen[0].kind, free_memory(chosen)
     label, disk_free = devices.labels(tuple(chosen)), free_disk_bytes(runs_root)
@@ -154,21 +162,26 @@ def assess(
     if room is not None:
         batch = advice.largest_batch(need, recipe, advice.usable(room))
         lines = advice.advise(need, recipe, advice.usable(room))
-    config, parameters = read_model(checkpoint)
-    seconds, basis = duration.seconds(config, recipe, parameters, chosen, tokens, speed)
+    config, _ = read_model(checkpoint)
+    beside = beside_weights(checkpoint)
+    seconds, basis = duration.seconds(
+        config, recipe, chosen, tokens=tokens, held_out=held_out, speed=speed
+    )
     return Fit(
         label,
         memory=size,
         needed=needed,
         free=room,
         fits=None if room is None else needed <= advice.usable(room),
+        measured=measured is not None,
         largest_batch=batch,
         seconds=seconds,
         basis=basis,
-        checkpoint=checkpoint_bytes(size),
+        checkpoint=checkpoint_bytes(size, beside),
         disk_needed=run_bytes(
             recipe,
             size,
+            beside,
             config_json.find_vocab_size(config) or 0,
             references=2 if checkpoint.kind == "adapter" or checkpoint.source == "run" else 1,
             merged=4 * size.parameters if merges(recipe, checkpoint) else 0,
@@ -220,7 +233,8 @@ def check_disk(recipe: TrainRecipe, checkpoint: Checkpoint, runs_root: Path) -> 
         size = estimator(checkpoint, "cpu")(recipe)  # what is learned is the same on every device
     except EngineError:
         return  # of an unknown size nothing is certain
-    needed, free = checkpoint_bytes(size), free_disk_bytes(runs_root)
+    needed = checkpoint_bytes(size, beside_weights(checkpoint))
+    free = free_disk_bytes(runs_root)
     if free is not None and free < needed:
         raise EngineError(
             "The disk is too full for this run.",
@@ -263,14 +277,26 @@ def read_model(checkpoint: Checkpoint) -> tuple[config_json.Config, int | None]:
     return config_json.read_json(base.path / "config.json"), base.parameters
 
 
-def checkpoint_bytes(estimate: Estimate) -> int:
-    """One checkpoint: what is learned and AdamW's two moments of it, in float32."""
-    return 3 * 4 * estimate.trained + BESIDE
+def beside_weights(checkpoint: Checkpoint) -> int:
+    """Bytes of what lies beside weights and moments in a checkpoint and in the result.
+
+    Each holds the tokenizer, of which real vocabularies make tens of megabytes.
+    """
+    folders = (checkpoint.path, checkpoint.base_path)
+    sizes = (vocabulary_bytes(folder) for folder in folders if folder is not None)
+    return BESIDE + next((size for size in sizes if size), 0)
+
+
+def checkpoint_bytes(estimate: Estimate, beside: int) -> int:
+    """One checkpoint: what is learned and AdamW's two moments of it, in float32; and what is
+    `beside_weights`."""
+    return 3 * 4 * estimate.trained + beside
 
 
 def run_bytes(
     recipe: TrainRecipe,
     estimate: Estimate,
+    beside: int,
     vocabulary: int = 0,
     references: int = 1,
     merged: int = 0,
@@ -284,9 +310,9 @@ def run_bytes(
     # One at the end, one where it is stopped or improves; it never keeps more than it makes.
     made = training.saves + training.evaluations + 1
     checkpoints = min(training.save_total_limit + MARKED, made)
-    result = 4 * estimate.trained + BESIDE
+    result = 4 * estimate.trained + beside
     probe = 2 * recipe.forgetting.tokens * vocabulary * references  # in float16
-    return (checkpoints + 1) * checkpoint_bytes(estimate) + result + probe + merged
+    return (checkpoints + 1) * checkpoint_bytes(estimate, beside) + result + probe + merged
 
 
 def free_disk_bytes(folder: Path) -> int | None:

@@ -67,7 +67,9 @@ class Status:
     tokens: int = 0
     """Tokens seen, padding not counted."""
     tokens_per_second: float = 0.0
+    """Of training itself: the time of evaluations does not count."""
     eta_seconds: float | None = None
+    """To the last step, with the evaluations until then."""
     started: float = 0.0
     heartbeat: float = 0.0
     host: str = ""

@@ -15,7 +15,7 @@ from engine.jobs.status import State, Status
 from engine.recipes import validation
 from engine.recipes.recipe import Recipe, TrainRecipe
 
-_CACHED = re.compile(r"(?:^|/)models--([^/]+)(?:/snapshots/[^/]+)?/?$")
+_CACHED = re.compile(r"(?:^|/)models--([^/]+)(?:/snapshots/([^/]+))?/?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +112,9 @@ def hub_name(path: str) -> str | None:
     """
     match = _CACHED.search(path)
     return match[1].replace("--", "/", 1) if match else None
+
+
+def hub_revision(path: str) -> str:
+    """The start of the commit that a path into a cache of the Hub leads to; empty for others."""
+    match = _CACHED.search(path)
+    return (match[2] or "")[:8] if match else ""

@@ -74,6 +74,7 @@ def _train(setup: TrainingSetup, trainer: MeasuredTrainer, callback: TrainingCal
     """Train, or go on with it, to the last step. Raises Stopped after saving, EngineError."""
     resumed = setup.resumed
     if resumed is None or callback.history.pending:
+        setup.attempt.update(message="evaluating")
         trainer.measure()
     # At its last step the Trainer would make one more where that is not an epoch's last.
     at_end = resumed is not None and checkpoints.step_of(resumed) == trainer.total_steps

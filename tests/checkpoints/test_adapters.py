@@ -89,7 +89,10 @@ def test_an_adapter_config_that_lies_is_survived(tmp_path: Path, table: object) 
         ({"alora_invocation_tokens": [1, 2]}, "activated LoRA (aLoRA) is not supported"),
         ({"task_type": "SEQ_CLS"}, "it classifies texts (task_type SEQ_CLS)"),
         ({"task_type": "TOKEN_CLS"}, "it classifies tokens (task_type TOKEN_CLS)"),
-        ({"task_type": "SEQ_2_SEQ_LM"}, "it belongs to an encoder-decoder model (task_type SEQ_2"),
+        (
+            {"task_type": "SEQ_2_SEQ_LM"},
+            "it belongs to an encoder-decoder model (task_type SEQ_2_SEQ_LM), which is not",
+        ),
         ({"task_type": "FEATURE_EXTRACTION"}, "it makes embeddings (task_type FEATURE_EXTRACTION"),
         (
             {"auto_mapping": {"base_model_class": "LlamaForSequenceClassification"}},
@@ -175,6 +178,18 @@ def test_an_adapter_of_a_run_finds_its_base_by_the_run(tmp_path: Path) -> None:
     assert resolve(str(run / "adapter"), [run]).base_path == run / "base", "what it was merged into"
 
 
+def test_a_run_that_goes_on_with_an_adapter_of_a_folder_has_its_base(tmp_path: Path) -> None:
+    """The adapter's own, as its config names it; of one that lies in a run, that run's."""
+    base = make_model(tmp_path / "base")
+    given = make_adapter(tmp_path / "given", str(base))
+    one = make_run(tmp_path / "one", str(given))
+    two = make_run(tmp_path / "two", str(one / "adapter"))
+    for run in (one, two):
+        make_adapter(run / "adapter", None)
+        found = resolve(f"run:{run.name}", [one, two])
+        assert (found.base_path, found.base, found.reason) == (base, "base", None)
+
+
 def make_run(folder: Path, checkpoint: str, identity: str = "") -> Path:
     folder.mkdir(parents=True)
     record = {"id": identity or folder.name, "name": f"my {folder.name}"}
@@ -220,6 +235,9 @@ def test_recipes_that_lead_in_a_circle_end(tmp_path: Path) -> None:
     for run in (one, two):
         make_adapter(run / "adapter", "/gone/base")
     assert resolve("run:two", [one, two]).base_path is None
+    three = make_run(tmp_path / "three", str(tmp_path / "three" / "adapter"))
+    make_adapter(three / "adapter", None)
+    assert resolve("run:three", [three]).base_path is None
 
 
 def test_a_run_with_a_broken_record_is_listed_by_its_folder(tmp_path: Path) -> None:

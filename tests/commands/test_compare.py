@@ -82,6 +82,7 @@ def test_the_token_shift_of_a_set(
     assert "sampled" not in text
     drawn = compare_shift.report([Shift("a", "b", "p", False)], {}, 2)
     assert "sampled" in compare_shift.lines(drawn, "a", "b")[0]
+    assert compare_shift.lines(drawn, "a", "b")[-1].split()[-2:] == ["0", "—"], "a share of nothing"
     companion.ranks = ()
     assert finetop(root, "shift", "answers") == 2
     assert "different tokenizers" in capsys.readouterr().err

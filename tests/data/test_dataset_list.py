@@ -153,6 +153,16 @@ def test_a_preview_shows_good_and_bad_rows(tmp_path: Path) -> None:
     assert (len(shown.examples), len(shown.rejects)) == (2, 1)
 
 
+def test_a_folder_with_one_data_file_is_that_file(tmp_path: Path) -> None:
+    (tmp_path / "LICENSE").write_text("MIT")
+    (tmp_path / "README.md").write_text("# Rows")
+    (tmp_path / "2020_rows.jsonl").write_text(ROW)
+    assert resolve(str(tmp_path)).path == tmp_path / "2020_rows.jsonl"
+    (tmp_path / "more.jsonl").write_text(ROW)
+    with pytest.raises(EngineError, match="has no unique training file"):
+        resolve(str(tmp_path))
+
+
 def test_names_that_lead_nowhere(tmp_path: Path) -> None:
     for wrong in (str(tmp_path / "absent.jsonl"), "a\0b", "~nobody-here/x"):
         with pytest.raises(EngineError, match="data not found:"):

@@ -216,7 +216,8 @@ def test_a_disk_too_small_for_one_checkpoint_is_refused(
     usage = shutil.disk_usage(root)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=5 * GB))
     found = fit.assess(full, checkpoint, [gpu(80 * GB)], root)
-    assert found.checkpoint == 12 * checkpoint.parameters + fit.BESIDE  # type: ignore[operator]
+    beside = fit.beside_weights(checkpoint)
+    assert found.checkpoint == 12 * checkpoint.parameters + beside  # type: ignore[operator]
     with pytest.raises(EngineError, match="disk is too full") as caught:
         fit.check_disk(full, checkpoint, root)
     assert "5.0 GB are free" in caught.value.detail
@@ -237,9 +238,21 @@ def test_disk_counts_what_is_kept(checkpoint: Checkpoint, root: Path) -> None:
     estimate = memory.estimate(LLAMA, recipe(), parameters=checkpoint.parameters)
     alarm = needs() - needs("forgetting.tokens=0")
     assert alarm == 1024 * 32_000 * 2, "the base's distributions, in float16"
-    one = fit.checkpoint_bytes(estimate)
+    beside = fit.beside_weights(checkpoint)
+    one = fit.checkpoint_bytes(estimate, beside)
     least = needs("training.saves=0", "training.evaluations=0", "forgetting.tokens=0")
-    assert least == 2 * one + 4 * estimate.trained + fit.BESIDE
+    assert least == 2 * one + 4 * estimate.trained + beside
+
+
+def test_every_checkpoint_holds_the_vocabulary(tmp_path: Path, root: Path) -> None:
+    """33 MB of Gemma's: more than what LoRA learns of a small model."""
+    base = make_model(tmp_path / "base", **SIZES)
+    (base / "tokenizer.json").write_bytes(b" " * 5_000_000)
+    adapter = make_adapter(tmp_path / "adapter", str(base))
+    for path in (base, adapter):
+        found = describe.inspect(path)
+        assert fit.beside_weights(found) == 5_000_000 + fit.BESIDE
+        assert fit.assess(recipe(), found, [CPU], root).checkpoint > 5_000_000  # type: ignore[operator]
 
 
 def test_the_disk_is_that_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
@@ -274,13 +287,69 @@ def test_time_is_said_only_where_rows_are_known(checkpoint: Checkpoint, root: Pa
     assert seconds("training.max_steps=5").seconds
 
 
-def test_rows_and_bytes_tell_tokens() -> None:
-    assert epoch.tokens_of_epoch(recipe(), 100, 40_000) == 10_000
-    assert epoch.tokens_of_epoch(recipe("data.limit=10"), 100, 40_000) == 1000
-    assert epoch.tokens_of_epoch(recipe("data.max_length=50"), 100, 40_000) == 5000
-    assert epoch.tokens_of_epoch(recipe(), None, 40_000) is None
+def test_time_counts_the_evaluations(checkpoint: Checkpoint, root: Path) -> None:
+    """Each passes all held-out rows forward: half of what training does where weights are frozen,
+    a third where all are learned; one before the first step, the others evenly spread."""
+
+    def seconds(*changes: str, held_out: int = 1000) -> float:
+        found = fit.assess(recipe(*changes), checkpoint, [gpu(80 * GB)], root, tokens=1000,
+                           held_out=held_out, speed=50.0)  # fmt: skip
+        assert found.seconds is not None
+        return found.seconds
+
+    assert seconds(held_out=0) == 60
+    assert seconds() == pytest.approx(60 + 11 * 20 / 2, rel=0.02)
+    assert seconds("training.evaluations=0") == pytest.approx(60 + 2 * 20 / 2, rel=0.02)
+    full = seconds("method.kind=full", "training.evaluations=2")
+    assert full == pytest.approx(60 + 3 * 20 / 3, rel=0.02)
+    steps = ("training.max_steps=4", "training.batch_size=1", "data.max_length=50")
+    assert seconds(*steps) == pytest.approx(4 + 5 * 20 / 2, rel=0.03)
+
+
+def test_rows_and_their_length_tell_tokens() -> None:
+    assert epoch.tokens_of_epoch(recipe(), 100, 100, splits=False) == 10_000
+    assert epoch.tokens_of_epoch(recipe(), 100, 100) == 9_000, "a tenth is held out"
+    assert epoch.tokens_of_epoch(recipe("data.limit=10"), 100, 100, splits=False) == 1000
     replayed = recipe("replay.data=bundled:rehearsal", "replay.share=0.9")
-    assert epoch.tokens_of_epoch(replayed, 100, 40_000) == pytest.approx(100_000, abs=1)
+    assert epoch.tokens_of_epoch(replayed, 100, 100, splits=False) == pytest.approx(100_000, abs=1)
+
+
+def test_tokens_are_those_of_the_messages_and_not_of_the_file(tmp_path: Path) -> None:
+    """Columns that are not read do not count, the prompt that is written around a label does."""
+    wide, plain = tmp_path / "wide.jsonl", tmp_path / "plain.jsonl"
+    for path, more in ((wide, {"notes": "x" * 4000}), (plain, {})):
+        row = {"prompt": "p" * 40, "completion": "c" * 40} | more
+        path.write_text(f"{json.dumps(row)}\n" * 20)
+    labelled = tmp_path / "labelled.csv"
+    labelled.write_text("text,label\n" + "".join(f"i am {one},{one}\n" for one in ("sad", "glad")))
+
+    def tokens(path: Path, *changes: str) -> int | None:
+        return epoch.estimate_tokens(recipe(f"data.train={path}", *changes), [])
+
+    assert tokens(plain) == tokens(wide) == 18 * (40 / 4 + 40 / 4 + 2 * epoch.TOKENS_OF_MARKS)
+    assert tokens(plain, "data.max_length=8") == 18 * 8
+    asked = tokens(labelled, "data.eval_fraction=0")
+    assert asked is not None
+    assert asked > 2 * 25, "the prompt names the labels"
+    assert tokens(tmp_path / "gone.jsonl") is None
+
+
+def test_held_out_rows_are_counted_by_their_file_or_share(tmp_path: Path) -> None:
+    row = json.dumps({"prompt": "p", "completion": "c"}) + "\n"
+    train, own = tmp_path / "a" / "train.jsonl", tmp_path / "a" / "test.jsonl"
+    alone = tmp_path / "alone.jsonl"
+    train.parent.mkdir()
+    for path, count in ((train, 40), (own, 10), (alone, 30)):
+        path.write_text(row * count)
+
+    def held_out(*changes: str) -> int:
+        return epoch.estimate_held_out(recipe(*changes), [], 1000)
+
+    assert held_out(f"data.train={train}") == 250
+    assert held_out(f"data.train={train}", "data.limit=20") == 500
+    assert held_out(f"data.train={train}", f"data.eval={alone}") == 750
+    assert held_out(f"data.train={alone}", "data.eval_fraction=0.2") == 250
+    assert held_out(f"data.train={tmp_path / 'gone.jsonl'}") == 0
 
 
 def test_the_speed_is_that_of_the_last_run_like_it(root: Path) -> None:

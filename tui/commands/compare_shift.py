@@ -15,6 +15,7 @@ from engine.compare.samples import to_table
 from engine.compare.token_shift import KINDS, Shift, by_position, from_table
 from engine.errors import EngineError, JobFailed
 from engine.text import one_line
+from tui.formatting import NONE
 
 
 async def measure(
@@ -89,7 +90,8 @@ def lines(table: dict[str, Any], base: str, tuned: str) -> list[str]:
         f"shifted in an answer: {each['mean']:.0%} ({told}, n={each['n']})",
         f"{'part of the answer':20}{'tokens':>8}{'shifted':>9}",
         *(
-            f"{one['from']:>8.0%} to {one['to']:<8.0%}{one['tokens']:>8,}{one['shifted']:>9.0%}"
+            f"{one['from']:>8.0%} to {one['to']:<8.0%}{one['tokens']:>8,}"
+            + (f"{one['shifted']:>9.0%}" if one["tokens"] else f"{NONE:>9}")
             for one in table["positions"]
         ),
         *(f"skipped: {one_line(f'{name}: {why}')}" for name, why in table["left_out"].items()),

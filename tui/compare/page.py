@@ -21,7 +21,7 @@ from tui.compare.session import CompareSession
 from tui.compare.views import View
 from tui.formatting import name_of
 from tui.keymap import Key
-from tui.screens.answer_side import Side, label_of
+from tui.screens.answer_side import Side, label_of, tell_revisions_apart
 from tui.screens.page import Page, bindings_of
 from tui.snapshots import RunRow, RunsSnapshot
 from tui.styled_text import Piece
@@ -340,7 +340,7 @@ class ComparePage(Page):
     def _show(self) -> None:
         self._stale = False
         if self.ready:
-            self._panes.show(self._session.sides, self._session.sweep)
+            self._panes.show(tell_revisions_apart(self._session.sides), self._session.sweep)
             self._show_lines()
             self.show_keys()
 

@@ -34,16 +34,20 @@ def measured(report: Mapping[str, Any], limit: int) -> MeasuredRows | None:
     if not lengths or not looked:
         return None
     most = long["max_length"]
-    bins = [one for one in lengths["bins"] if long["policy"] == "truncate" or one["least"] <= most]
-    rows = sum(one["rows"] for one in bins)
-    tokens = sum(min((one["least"] + one["most"]) / 2, most) * one["rows"] for one in bins)
-    if not rows or not tokens:
+    dropped = long["dropped"]["rows"]
+    rows = lengths["rows"] - dropped
+    tokens = sum(
+        min((one["least"] + one["most"]) / 2, most) * one["rows"] for one in lengths["bins"]
+    )
+    tokens -= dropped * min(lengths["most"], most)  # they are the longest ones
+    if rows <= 0 or tokens <= 0:
         return None
     total = report["data"]["rows"] or looked
     divided = report["divided"]
     # Conversations may be several training rows each.
     several = lengths["rows"] / (lengths["rows"] - divided["rows"] + divided["examples"])
-    trained = sides["train"] * several * min(total, limit or total) / looked
+    kept = several * rows / lengths["rows"]
+    trained = sides["train"] * kept * min(total, limit or total) / looked
     own = MeasuredRows(
         int(tokens / rows * trained),
         min(most, lengths["most"]),
@@ -80,7 +84,8 @@ def fit_line(fit: "Fit | None", glyphs: Glyphs) -> Line:
     if fit.needed is None:
         return [(f" {glyphs.lost} memory unknown: {one_line(fit.problem)}", "warn")]
     between = f" {glyphs.separator} "
-    facts = [f"{'very roughly ' if _rough(fit) else '~'}{size(fit.needed)}"]
+    about = "very roughly " if _rough(fit) else "~" if fit.fits or fit.measured else "at most "
+    facts = [f"{about}{size(fit.needed)}"]
     if fit.free is not None:
         facts[0] += f" of {size(fit.free)} free"
     if fit.seconds is not None:
@@ -97,6 +102,8 @@ def _verdict(fit: "Fit", glyphs: Glyphs) -> Piece:
         return (f" {glyphs.lost} needs ", "dim")
     if fit.fits:
         return (f" {glyphs.done} fits: ", "good")
+    if not fit.measured:
+        return (f" {glyphs.lost} may not fit: ", "warn")
     return (f" {glyphs.failed} does not fit: ", "bad")
 
 

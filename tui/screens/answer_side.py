@@ -9,7 +9,7 @@ from engine.chat import Message
 from engine.compare.answer_length import Behaviour
 from engine.compare.arms import Arm, parse_arm
 from engine.compare.token_shift import Shift
-from engine.jobs.summary import short_ref
+from engine.jobs.summary import hub_revision, short_ref
 from engine.text import clean, one_line
 from tui.formatting import NONE
 from tui.glyphs import Glyphs
@@ -159,14 +159,30 @@ def parts_of_sample(sample: Mapping[str, Any]) -> AnswerParts:
     return parts_from_table(sample) if "spoken" in sample else split_text(sample["text"])
 
 
-def label_of(arm: Arm) -> str:
-    """What answers, short."""
+def label_of(arm: Arm, commit: str = "") -> str:
+    """What answers, short; with the commit of a model of the Hub where that is given."""
     if arm.is_endpoint:
         return one_line(f"{arm.model} at {arm.checkpoint.split('//')[-1]}")
-    if arm.adapter is None:
-        return one_line(short_ref(arm.checkpoint))
-    strength = f" at {arm.strength:g}" if arm.strength != 1 else ""
-    return one_line(short_ref(arm.adapter)) + strength
+    at_commit = f"@{commit}" if commit else ""
+    strength = f" at {arm.strength:g}" if arm.adapter is not None and arm.strength != 1 else ""
+    return one_line(short_ref(_ref_of(arm)) + at_commit) + strength
+
+
+def tell_revisions_apart(sides: Sequence[Side]) -> list[Side]:
+    """The sides, with commits in the labels of two revisions of one model of the Hub."""
+    commits: dict[str, set[str]] = {}
+    for side in sides:
+        commits.setdefault(side.label, set()).add(hub_revision(_ref_of(side.arm)))
+    return [
+        replace(side, label=label_of(side.arm, hub_revision(_ref_of(side.arm))))
+        if len(commits[side.label]) > 1
+        else side
+        for side in sides
+    ]
+
+
+def _ref_of(arm: Arm) -> str:
+    return arm.checkpoint if arm.adapter is None else arm.adapter
 
 
 def conversation_lines(

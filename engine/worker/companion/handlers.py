@@ -192,15 +192,14 @@ class Handlers:
 
     def _data(self, request: Request) -> _DataRequest:
         """Raises EngineError, also where the model cannot read rows of `max_length`."""
-        weights = self._pool.locate(
-            Arm("preview", request_fields.parse_text(request, "checkpoint"))
-        )
+        arm = Arm("preview", request_fields.parse_text(request, "checkpoint"))
+        weights = self._pool.locate(arm)
         data = read_data(request.get("data"), request.get("max_length"))
         config = config_json.read_json(weights.base / "config.json")
         length, tabled = find_context_length(config), has_position_table(config)
         return _DataRequest(
             data,
-            loading.load_tokenizer(weights.tokenizer),
+            self._pool.tokenizer(arm),
             config_json.find_vocab_size(config),
             check_length(data.max_length, length, tabled),
         )

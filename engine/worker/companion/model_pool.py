@@ -20,6 +20,8 @@ from engine.worker.inference.weight_files import free_on
 from engine.worker.model import loading
 from engine.worker.model.locate import ArmWeights, locate
 
+_TOKENIZER_FILES = (".json", ".jinja", ".model", ".tiktoken", ".txt")
+
 
 class ModelPool:
     """Models in memory, and the folder of runs whose checkpoints can be asked for."""
@@ -27,6 +29,8 @@ class ModelPool:
     def __init__(self) -> None:
         self._models: ModelCache | None = None
         self._tokenizers: dict[Path, Any] = {}
+        self._written: dict[Path, int] = {}
+        """When the newest file of a tokenizer was written, in ns."""
         self._wanted = "auto"
         self._budget: int | None = None
         self._root: str | None = None
@@ -57,10 +61,16 @@ class ModelPool:
         return locate(arm, self.runs())
 
     def tokenizer(self, arm: Arm) -> Any:
-        """An arm's tokenizer, without its model. Raises EngineError."""
+        """An arm's tokenizer, without its model, as its files are now. Raises EngineError.
+
+        It is kept: one with 262,144 tokens takes seconds to read.
+        """
         path = self.locate(arm).tokenizer
-        if path not in self._tokenizers:
+        files = (file for file in path.iterdir() if file.suffix in _TOKENIZER_FILES)
+        written = max((file.stat().st_mtime_ns for file in files if file.is_file()), default=0)
+        if path not in self._tokenizers or self._written.get(path, written) != written:
             self._tokenizers[path] = loading.load_tokenizer(path)
+        self._written[path] = written
         return self._tokenizers[path]
 
     def load_arm(

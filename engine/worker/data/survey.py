@@ -61,7 +61,7 @@ def part_sides(
         path = dataset_list.resolve_eval(data.eval, data, survey.objective).path
     if path is None:
         return split(rows, data, seed)
-    first = replace(data, limit=sample, shuffle=False)
+    first = replace(data, limit=min(sample, data.limit or sample), shuffle=False)
     others = sample_rows(path, first, seed, survey.file.labels, survey.objective)
     return list(rows), others.rows
 

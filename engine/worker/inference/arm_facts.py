@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,7 @@ def differences(facts: Sequence[Fact]) -> list[Table]:
     """What is not the same of all arms, but for their weights: a value for each arm."""
     rows: dict[str, list[str]] = {
         "prompt": [_form(fact) for fact in facts],
-        "template": [_template(fact) for fact in facts],
+        "template": _templates(facts),
         "system": [_given(fact.arm.system) for fact in facts],
         "prefix": [_given(fact.arm.prefix) for fact in facts],
         "tools": [", ".join(tool_names(fact.tools)) or "none" for fact in facts],
@@ -205,6 +206,8 @@ def divergences(
     hashes = [vocabulary_hash(fact.tokenizer) for fact in facts]
 
     def one(first: int, second: int) -> float | None:
+        if first == second and first in logits and hashes[first] is not None:
+            return 0.0
         if first not in logits or second not in logits or hashes[first] != hashes[second]:
             return None
         width = min(logits[first].shape[-1], logits[second].shape[-1])
@@ -213,6 +216,7 @@ def divergences(
     return [[one(first, second) for second in range(len(facts))] for first in range(len(facts))]
 
 
+@lru_cache(maxsize=8)
 def vocabulary_hash(tokenizer: Any) -> str | None:
     """A short name for a tokenizer's vocabulary: equal for equal ones."""
     if tokenizer is None:
@@ -288,10 +292,23 @@ def _form(fact: Fact) -> str:
     return "raw" if fact.weights and fact.template is None else fact.arm.form or "as trained"
 
 
-def _template(fact: Fact) -> str:
-    if fact.arm.is_endpoint:
-        return "its own"
-    return f"{fact.template.name} {fact.template.hash[:8]}" if fact.template else "none"
+def _templates(facts: Sequence[Fact]) -> list[str]:
+    """Name and hash of each arm's; equal texts count as one under whatever name.
+
+    Training saves the template that it took as the chat template, also of a base that has none.
+    """
+    names: dict[str, str] = {}
+    for fact in facts:
+        if fact.template is not None:
+            names.setdefault(fact.template.hash, fact.template.name)
+    return [
+        "its own"
+        if fact.arm.is_endpoint
+        else f"{names[fact.template.hash]} {fact.template.hash[:8]}"
+        if fact.template
+        else "none"
+        for fact in facts
+    ]
 
 
 def _given(text: str | None) -> str:

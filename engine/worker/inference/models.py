@@ -52,7 +52,7 @@ class SharedModel:
         """Positions that the model knows; a great number where its config names none."""
         ends = getattr(plain.generation_config, "eos_token_id", None)
         self.ends: tuple[int, ...] = (ends,) if isinstance(ends, int) else tuple(ends or ())
-        self.vocabulary: int = plain.get_input_embeddings().num_embeddings
+        self.vocabulary: int = loading.count_embeddings(model)
         self._values_a_token = _kept_of_a_token(config)
 
     @property

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import EngineError
+from engine.worker.model.loading import count_embeddings
 from engine.worker.model.quantize import is_quantized
 
 _PROBE = 7
@@ -62,7 +63,7 @@ def check_packing(model: Any) -> None:
 
 def _probe(model: Any, other: int | None) -> Tensor:
     """Logits of one and the same row, float32 of (tokens, vocabulary), after row `other`."""
-    vocabulary = model.get_input_embeddings().num_embeddings
+    vocabulary = count_embeddings(model)
     rows = [0] if other is None else [other, 0]
     ids = [(31 * row + 7 * at + 3) % vocabulary for row in rows for at in range(_PROBE)]
     positions = list(range(_PROBE)) * len(rows)

@@ -150,6 +150,9 @@ def _new_adapter(base: Any, recipe: TrainRecipe) -> Any:
 def _tell_differences(model: Any, recipe: TrainRecipe, say: Say) -> None:
     """An adapter that goes on keeps its own shape: say so where the recipe has another."""
     own, method = model.peft_config["default"], recipe.method
+    if own.peft_type != "LORA":
+        say(f"the continued adapter keeps its own method {own.peft_type.value}")
+        return
     variant = "dora" if own.use_dora else "rslora" if own.use_rslora else "plain"
     pairs = {
         "rank": (own.r, method.rank),

@@ -172,6 +172,15 @@ def release() -> None:
         torch.cuda.empty_cache()
 
 
+def count_embeddings(model: Any) -> int:
+    """How many tokens the model has an embedding for, whatever an adapter laid around it."""
+    plain = model.get_base_model() if hasattr(model, "peft_config") else model
+    embedding: Any = plain.get_input_embeddings()
+    for wrapped in ("original_module", "base_layer"):
+        embedding = getattr(embedding, wrapped, embedding)
+    return int(embedding.num_embeddings)
+
+
 def stored_dtype(path: Path) -> torch.dtype:
     """The number format that a model's config names; float32 where it names none that torch has."""
     config = _config_of(path)

@@ -66,7 +66,7 @@ def drop_unreadable_pad(model: Any) -> None:
     could not be loaded again. Without one the end token pads.
     """
     plain = model.get_base_model() if hasattr(model, "peft_config") else model
-    rows = plain.get_input_embeddings().num_embeddings
+    rows = loading.count_embeddings(model)
     for config in (plain.config.get_text_config(), plain.generation_config):
         pad = getattr(config, "pad_token_id", None)
         if isinstance(pad, int) and pad >= rows:
@@ -96,8 +96,14 @@ def merge(base: Path, adapter: Path) -> Any:
     attached = loading.attach_adapter(model, adapter)
     try:
         merged = attached.merge_and_unload(safe_merge=True)
-    except ValueError as error:
-        raise EngineError("The adapter cannot be merged.", f"{adapter}: {error}") from error
+    except (AttributeError, NotImplementedError, ValueError) as error:
+        # Adaption prompts have no such method, Lily's refuses, a sum may not be finite.
+        method = attached.peft_config["default"].peft_type.value
+        raise EngineError(
+            "The adapter cannot be merged.",
+            f"{adapter}, of the method {method}: {error}",
+            "Continue the adapter (model.adapter = continue).",
+        ) from error
     return merged.eval()
 
 

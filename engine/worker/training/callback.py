@@ -36,6 +36,10 @@ class TrainingCallback(TrainerCallback):
         self._save_steps: set[int] = set()
         self._began = (0.0, 0)
         self._tokens_before = 0
+        self._measuring = 0.0
+        """Seconds of evaluations since training began."""
+        self._evaluations: list[float] = []
+        """Seconds of each evaluation, that of step 0 too."""
 
     @property
     def ended(self) -> str:
@@ -55,8 +59,13 @@ class TrainingCallback(TrainerCallback):
         """See `stopping_rules.choose_result`."""
         return stopping_rules.choose_result(self.history, self._recipe, self.update_marks())
 
-    def on_evaluated(self, step: int, values: Mapping[str, float]) -> None:
-        """Take in an evaluation. Raises EngineError where the metric to judge by is not logged."""
+    def on_evaluated(self, step: int, values: Mapping[str, float], seconds: float) -> None:
+        """Take in an evaluation, and how long it took.
+
+        Raises EngineError where the metric to judge by is not logged.
+        """
+        self._measuring += seconds
+        self._evaluations.append(seconds)
         self.history.add(step, values)
         self.history.pending = False
         stopping_rules.check_metric(self.history, self._recipe)
@@ -74,7 +83,7 @@ class TrainingCallback(TrainerCallback):
             follow_schedule(has["optimizer"], has["lr_scheduler"])
         self._eval_steps = spread(total, training.evaluations) | {total}
         self._save_steps = spread(total, training.saves) | {total}
-        self._began = (time.monotonic(), state.global_step)
+        self._began, self._measuring = (time.monotonic(), state.global_step), 0.0
         self._tokens_before = state.num_input_tokens_seen
         self._attempt.log(f"training from step {state.global_step} to {total}")
         self._report(args, state)
@@ -134,16 +143,20 @@ class TrainingCallback(TrainerCallback):
 
     def _report(self, args: TrainingArguments, state: TrainerState) -> None:
         began, first = self._began
-        elapsed, steps = time.monotonic() - began, state.global_step - first
+        training, steps = time.monotonic() - began - self._measuring, state.global_step - first
         tokens = state.num_input_tokens_seen - self._tokens_before
+        eta = training / steps * (state.max_steps - state.global_step) if steps else None
+        if eta is not None and self._evaluations:
+            left = sum(step > state.global_step for step in self._eval_steps) + self.history.pending
+            eta += left * sum(self._evaluations) / len(self._evaluations)
         self._attempt.progress(
             state.global_step,
             state.max_steps,
             epoch=float(state.epoch or 0.0),
             epochs=self._epochs(args, state),
             tokens=state.num_input_tokens_seen,
-            tokens_per_second=tokens / elapsed if steps else 0.0,
-            eta_seconds=elapsed / steps * (state.max_steps - state.global_step) if steps else None,
+            tokens_per_second=tokens / training if steps else 0.0,
+            eta_seconds=eta,
             message=self.alarm,
         )
 

@@ -4,12 +4,13 @@ The loss of a step is the sum of the NLL of its trained tokens over their number
 batches that are accumulated. Measuring leaves every random state as it was.
 """
 
+import resource
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 from torch import Tensor
 from transformers import Trainer, TrainerState
@@ -75,7 +76,6 @@ class MeasuredTrainer(Trainer):
         self._callback = callback
         self._folder = attempt.directory.checkpoints
         self._clock = (time.monotonic(), 0)
-        self._process = psutil.Process()
         self._hardware_logger = HardwareLogger(attempt.directory.path, attempt.devices)
         super().__init__(callbacks=[callback], **options)
 
@@ -134,13 +134,13 @@ class MeasuredTrainer(Trainer):
 
     def measure(self) -> None:
         """Ask all evaluators, and write what they say. Raises Stopped, with nothing written."""
-        step, values = self.state.global_step, dict[str, float]()
+        started, step, values = time.monotonic(), self.state.global_step, dict[str, float]()
         # The library computes as in training by a forward that it wraps at the first step only.
         with preserve_rng_and_mode(self.model), self.accelerator.autocast():
             for evaluator in self.evaluators:
                 values |= evaluator.measure(step)
         self._curves.log(step, values)
-        self._callback.on_evaluated(step, values)
+        self._callback.on_evaluated(step, values, time.monotonic() - started)
         # The time of measuring is not the speed of training.
         self._clock = (time.monotonic(), self.state.num_input_tokens_seen)
 
@@ -168,10 +168,15 @@ class MeasuredTrainer(Trainer):
         self.state.global_step = checkpoints.step_of(checkpoint)
 
     def _memory(self) -> float:
-        """Bytes: the peak that torch took of a GPU, else what is resident of this process."""
+        """Bytes at the most until now: what torch took of a GPU, else what this process held.
+
+        Between two steps, when this is asked, a process holds less than half of it: the logits of a
+        large vocabulary are gone.
+        """
         if self.args.device.type == "cuda":
             return float(torch.cuda.max_memory_allocated(self.args.device))
-        return float(self._process.memory_info().rss)
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return float(most if sys.platform == "darwin" else most * 1024)
 
 
 class TokenTrainer(MeasuredTrainer):

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from engine.compare.arms import Arm
 from engine.jobs.store import Store
 from tests.tui.conftest import FakeCompanion, screen_text, see, until
 from tui.app import FinetopApp
+from tui.compare.arms_window import ArmsWindow
 from tui.compare.page import ComparePage
+from tui.screens.answer_side import Side, label_of, tell_revisions_apart
 
 SIZES = [(160, 50), (80, 24)]
 
@@ -123,6 +126,21 @@ async def test_next_and_previous_prompt(app: FinetopApp) -> None:
         await see(pilot, "prompt 2/")
         await pilot.press("p", "p")
         await until(pilot, lambda: "prompt 1/" not in screen_text(app))
+
+
+async def test_two_revisions_of_one_model_are_told_apart(app: FinetopApp) -> None:
+    cache = "/hub/models--org--one/snapshots"
+    arms = (Arm("old", f"{cache}/{'a' * 40}"), Arm("new", f"{cache}/{'b' * 40}"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("4")
+        await see(pilot, "prompt 1/")
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(app.screen, ArmsWindow))
+        app.screen.dismiss(arms)
+        await see(pilot, "old: org/one@aaaaaaaa ")
+        await see(pilot, "new: org/one@bbbbbbbb")
+    one = Side(arms[0], label_of(arms[0]))
+    assert [side.label for side in tell_revisions_apart([one, one])] == ["org/one", "org/one"]
 
 
 async def test_another_run_can_be_picked(app: FinetopApp, companion: FakeCompanion) -> None:

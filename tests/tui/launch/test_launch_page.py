@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from tests.tui.building import write_run
 from tests.tui.conftest import FakeCompanion, odd_report_of, report_of, screen_text, see, until
 from tui.actions import Actions
 from tui.app import FinetopApp
+from tui.glyphs import ASCII
 from tui.launch import data_report
 from tui.launch.draft import draft, suggest, texts_of
-from tui.launch.fit_lines import measured
+from tui.launch.fit_lines import fit_line, measured
 from tui.launch.page import LaunchPage
 from tui.screens.dialogs import ErrorDialog
 from tui.watch.page import WatchPage
@@ -442,6 +444,18 @@ async def test_a_fit_that_cannot_be_reckoned_says_why(app: FinetopApp, actions: 
         await see(pilot, "? memory unknown: no ␛ sizes")
 
 
+def test_before_its_rows_are_measured_a_run_may_not_fit() -> None:
+    """Every row taken at max_length and trained whole: with 262,144 tokens 20 GB for 4."""
+    found = Fit("cpu", needed=20 * 10**9, free=10 * 10**9, fits=False)
+
+    def shown(fit: Fit) -> str:
+        return "".join(text for text, _ in fit_line(fit, ASCII))
+
+    assert "may not fit: at most 20 GB" in shown(found)
+    assert "does not fit: ~20 GB" in shown(replace(found, measured=True))
+    assert "fits: ~20 GB" in shown(replace(found, fits=True))
+
+
 def test_an_epoch_is_reckoned_from_the_rows_that_were_looked_at() -> None:
     report = report_of("who", "me")
     report["data"] = {"schema": "x", "rows": 90, "looked_at": 9}
@@ -456,8 +470,10 @@ def test_an_epoch_is_reckoned_from_the_rows_that_were_looked_at() -> None:
     limited = measured(report, 18)
     assert limited is not None
     assert limited.tokens == int((6 * 99.5 + 3 * 256) / 9 * 8 * 2)
-    report["too_long"] |= {"policy": "drop", "max_length": 199}
-    dropped = measured(report, 0)
-    assert dropped is not None
-    assert dropped.tokens == int(99.5 * 8 * 10)
+    report["too_long"] |= {"max_length": 199, "dropped": {"rows": 3, "example": ""}}
+    for policy in ("drop", "truncate"):
+        report["too_long"]["policy"] = policy
+        dropped = measured(report, 0)
+        assert dropped is not None
+        assert dropped.tokens == int(99.5 * 8 * 6 / 9 * 10), "six rows of nine are trained on"
     assert measured(report | {"lengths": None}, 0) is None

@@ -18,8 +18,10 @@ from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Method, Model
 from engine.worker.companion.handlers import Handlers
 from engine.worker.data import template_sandbox
+from engine.worker.data.chat_template import choose_template
 from engine.worker.inference import batch
 from engine.worker.model import loading
+from engine.worker.model.saving import keep_template
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 
 Event = dict[str, Any]
@@ -204,6 +206,61 @@ def test_what_differs_is_told_without_a_model(
     assert texts(told)["another template"] == "r was trained with a different template"
     assert told["arms"][5]["error"]["title"].startswith("checkpoint not found")
     assert told["arms"][1]["adapter"] == str(adapters["taught"])
+
+
+def test_a_vocabulary_is_read_and_hashed_once(
+    handlers: Handlers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes seconds where there are 262,144 tokens; a template that is edited is read anew."""
+    path = save_checkpoint(tmp_path / "large")
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"prompt": "no", "completion": "joy"}\n' * 4)
+    read, hashed = list[Path](), list[str]()
+    load = loading.load_tokenizer
+
+    def load_counted(folder: Path) -> Any:
+        read.append(folder)
+        tokenizer = load(folder)
+        words = tokenizer.get_vocab
+
+        def get_vocab() -> Any:
+            hashed.append("words")
+            return words()
+
+        tokenizer.get_vocab = get_vocab
+        return tokenizer
+
+    monkeypatch.setattr(loading, "load_tokenizer", load_counted)
+
+    def inspect() -> str:
+        told = ask(handlers, "inspect", checkpoint=str(path), data={"train": str(rows)})[-1]
+        return str(told["report"]["template"]["hash"])
+
+    def compare() -> Any:
+        return ask(handlers, "facts", arms=[f"a={path}", f"b={path}?prefix=x"], text=SAID)[-1]
+
+    before = inspect()
+    assert inspect() == before
+    assert compare() == compare()
+    assert (len(read), len(hashed)) == (1, 1)
+    config = path / "chat_template.jinja"
+    config.write_text("{% for m in messages %}[{{ m.content }}]{% endfor %}")
+    assert inspect() != before
+    assert len(read) == 2
+
+
+def test_a_template_that_training_saved_is_that_of_a_base_that_has_none(
+    handlers: Handlers, tmp_path: Path
+) -> None:
+    bare = save_checkpoint(tmp_path / "bare", 4, template=None)
+    tokenizer = make_tokenizer(None)
+    tuned = save_adapter(tmp_path / "tuned", bare)
+    keep_template(choose_template(tokenizer), tokenizer)
+    tokenizer.save_pretrained(tuned)
+    told = ask(handlers, "facts", arms=[f"b={bare}", f"t={bare}+{tuned}"], text=SAID)[-1]
+    assert told["differences"] == []
+    first, second = (arm["template_hash"] for arm in told["arms"])
+    assert first == second
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """Small chat templates of our own that write turns as the published ones of known families do.
 
-The comment at each names the published one and its source. Those from TRL (`trl/chat_templates`)
-and llama.cpp (`models/templates`, `tests/test-chat-template.cpp`) write every conversation of
-`test_families` character by character as ours do (R1's wide bars aside).
+The comment at each names the published one and where its text is stored: TRL
+(`trl/chat_templates`), llama.cpp (`models/templates`, `tests/test-chat-template.cpp`),
+huggingface.js (`packages/jinja/test/e2e.test.js`). Each published one writes every conversation of
+`test_families`, and every prompt in it, with the same characters and tokens as ours, but for
+SmolLM3's head, which is shorter here.
 """
 
 from dataclasses import dataclass
@@ -43,7 +45,7 @@ LLAMA3 = Family(
     ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"),
 )  # fmt: skip
 
-# llama.cpp "mistralai/Mistral-7B-Instruct-v0.2 (without a system prompt)"
+# llama.cpp "mistralai/Mistral-7B-Instruct-v0.2 (NOTE: Old pre-v1 without a system prompt)"
 MISTRAL_7B = Family(
     "{{ bos_token }}" + _ALL
     + "{% if m.role == 'user' %}{{ '[INST] ' + m.content + ' [/INST]' }}"
@@ -51,6 +53,11 @@ MISTRAL_7B = Family(
     "{% else %}{{ raise_exception('only user and assistant') }}{% endif %}" + _END,
     ("[INST]", "[/INST]"),
 )  # fmt: skip
+
+# huggingface.js "TheBloke/Mistral-7B-Instruct-v0.1-GPTQ": a space after each answer's end
+MISTRAL_V01 = Family(
+    MISTRAL_7B.template.replace("+ eos_token", "+ eos_token + ' '"), ("[INST]", "[/INST]")
+)
 
 _MISTRAL = (
     "{% if messages[0].role == 'system' %}{% set system = messages[0].content + '\n\n' %}"
@@ -60,13 +67,13 @@ _MISTRAL = (
     "{{ '[/INST]' }}{% else %}{{ 'GAP' + m.content + eos_token }}{% endif %}" + _END
 )
 
-# llama.cpp "Mistral-Large-Instruct-2407 (mistralai 'v3' template)", as v0.3 and Small 2409
+# llama.cpp "Mistral-Large-Instruct-2407 (mistralai 'v3' template; …)"
 MISTRAL_V3 = Family(_MISTRAL.replace("GAP", " "), ("[INST]", "[/INST]"))
 
-# llama.cpp mistralai-Mistral-Nemo-Instruct-2407.jinja
+# llama.cpp mistralai-Mistral-Nemo-Instruct-2407.jinja, huggingface.js the same
 NEMO = Family(_MISTRAL.replace("GAP", ""), ("[INST]", "[/INST]"))
 
-# TRL qwen2_5.jinja
+# TRL qwen2_5.jinja, llama.cpp Qwen-Qwen2.5-7B-Instruct.jinja
 QWEN25 = Family(
     "{% if messages[0].role != 'system' %}{{ '<|im_start|>system\n' }}"
     "{{ 'You are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n' }}"
@@ -88,12 +95,12 @@ _QWEN3 = (
 )  # fmt: skip
 _THINK = ("<think>", "</think>")
 
-# TRL qwen3.jinja
+# TRL qwen3.jinja, huggingface.js "Qwen/Qwen3-0.6B"
 QWEN3 = Family(
     _QWEN3 + "{{ '<|im_start|>assistant\n' }}{% endif %}", (*_IM, *_THINK), eos="<|im_end|>"
 )
 
-# TRL qwen3_5_think.jinja
+# TRL qwen3_5_think.jinja, huggingface.js "Qwen/Qwen3.5-4B"
 QWEN35 = Family(
     _QWEN3 + "{{ '<|im_start|>assistant\n<think>\n' }}{% endif %}",
     (*_IM, *_THINK),
@@ -127,7 +134,7 @@ GEMMA3 = Family(
     ("<start_of_turn>", "<end_of_turn>"), "<bos>", "<eos>",
 )  # fmt: skip
 
-# TRL phi3_5.jinja
+# TRL phi3_5.jinja, llama.cpp microsoft-Phi-3.5-mini-instruct.jinja
 PHI35 = Family(
     _ALL + "{{ '<|' + m.role + '|>\n' + m.content + '<|end|>\n' }}" + _END
     + _PROMPT + "{{ '<|assistant|>\n' }}{% else %}{{ eos_token }}{% endif %}",
@@ -142,17 +149,18 @@ PHI4 = Family(
     (*_IM, "<|im_sep|>"), eos="<|im_end|>",
 )  # fmt: skip
 
-# llama.cpp deepseek-ai-DeepSeek-R1-Distill-Qwen-32B.jinja
+# llama.cpp deepseek-ai-DeepSeek-R1-Distill-Qwen-32B.jinja and …-Llama-8B.jinja
 DEEPSEEK_R1 = Family(
     "{{ bos_token }}" + _ALL
     + "{% if m.role == 'system' %}{{ m.content }}"
-    "{% elif m.role == 'user' %}{{ '<|User|>' + m.content }}"
-    "{% else %}{{ '<|Assistant|>' + m.content.split('</think>')[-1] + eos_token }}{% endif %}"
-    + _END + _PROMPT + "{{ '<|Assistant|><think>\n' }}{% endif %}",
-    ("<|User|>", "<|Assistant|>", *_THINK),
+    "{% elif m.role == 'user' %}{{ '<｜User｜>' + m.content }}"
+    "{% else %}{{ '<｜Assistant｜>' + m.content.split('</think>')[-1] + eos_token }}{% endif %}"
+    + _END + _PROMPT + "{{ '<｜Assistant｜><think>\n' }}{% endif %}",
+    ("<｜User｜>", "<｜Assistant｜>", *_THINK),
+    "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>",
 )  # fmt: skip
 
-# after HuggingFaceH4/zephyr-7b-beta, tokenizer_config.json
+# huggingface.js "HuggingFaceH4/zephyr-7b-beta"
 ZEPHYR = Family(
     _ALL + "{{ '<|' + m.role + '|>\n' + m.content + eos_token + '\n' }}" + _END
     + _PROMPT + "{{ '<|assistant|>\n' }}{% endif %}",
@@ -170,7 +178,7 @@ GRANITE = Family(
     ("<|start_of_role|>", "<|end_of_role|>"), eos="<|end_of_text|>",
 )  # fmt: skip
 
-# after allenai/OLMo-2-1124-7B-Instruct and open-instruct's tulu: no newline after the last answer
+# allenai/OLMo-2-1124-7B-SFT, tokenizer_config.json: no newline after the last answer
 OLMO2 = Family(
     "{{ bos_token }}" + _ALL
     + "{{ '<|' + m.role + '|>\n' + m.content }}"
@@ -180,12 +188,27 @@ OLMO2 = Family(
     (), "<|endoftext|>", "<|endoftext|>",
 )  # fmt: skip
 
-# after HuggingFaceTB/SmolLM3-3B: a head with the date (shorter here), reasoning left as it is
-SMOLLM3 = Family(
-    "{% set ns = namespace(system='You are SmolLM.') %}"
-    "{% if messages[0].role == 'system' %}{% set ns.system = messages[0].content %}"
-    "{% set messages = messages[1:] %}{% endif %}"
-    "{{ '<|im_start|>system\nToday: ' + strftime_now('%d %B %Y') + '\n\n' }}"
-    "{{ ns.system + '<|im_end|>\n' }}" + _ALL + _CHATML,
-    (*_IM, *_THINK), eos="<|im_end|>",
+_SMOLLM3 = (
+    "{% set ns = namespace(mode='/think', system='') %}{% if messages[0].role == 'system' %}"
+    "{% set ns.system = messages[0].content %}"
+    "{% if '/no_think' in ns.system %}{% set ns.mode = '/no_think' %}"
+    "{% elif '/think' in ns.system %}{% set ns.mode = '/think' %}{% endif %}"
+    "{% set ns.system = ns.system.replace('/no_think', '').replace('/think', '').rstrip() %}"
+    "{% endif %}{% set empty = '' if ns.mode == '/think' else '<think>\n\n</think>\n' %}"
+    "{{ '<|im_start|>system\nToday: ' + strftime_now('%d %B %Y') + '\nMode: ' + ns.mode + '\n\n' }}"
+    "{{ (ns.system or 'You are SmolLM.') + '\n\n' }}"
+    + _ALL
+    + "{% if m.role == 'user' %}{{ '<|im_start|>user\n' + m.content + '<|im_end|>\n' }}"
+    "{% elif m.role == 'assistant' %}{% generation %}"
+    "{{ '<|im_start|>assistant\n' + empty + m.content.lstrip('\n') + '<|im_end|>\n' }}"
+    "{% endgeneration %}{% endif %}"
+    + _END + _PROMPT + "{{ '<|im_start|>assistant\n' + empty }}{% endif %}"
 )  # fmt: skip
+
+# huggingface.js "HuggingFaceTB/SmolLM3-3B": its head opens a system turn, and does not close it
+SMOLLM3 = Family(_SMOLLM3, (*_IM, *_THINK), eos="<|im_end|>")
+
+# The same with `enable_thinking` off: an empty block before every answer, earlier ones as well
+SMOLLM3_NO_THINK = Family(
+    _SMOLLM3.replace("mode='/think'", "mode='/no_think'"), (*_IM, *_THINK), eos="<|im_end|>"
+)

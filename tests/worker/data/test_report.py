@@ -96,6 +96,8 @@ def test_a_report_tells_columns_rows_rejects_and_both_sides(base: str, tmp_path:
     assert (report["kept"], report["rejected"]) == (9, 1)
     assert report["rejects"][0]["line"] == 10
     assert report["sides"] == {"train": 9, "eval": 2, "duplicates": 1, "leaked": 1, "asked": 1}
+    limited = inspect(base, train, eval=other, limit=1, **renamed)["sides"]
+    assert (limited["train"], limited["eval"]) == (1, 1), "of each file, as in training"
     assert report["rows"][0]["source"] == f"{train}:1"
     assert text_of(report["rows"][0], learned=True) == "joy<|im_end|>"
 

@@ -96,7 +96,8 @@ def test_the_text_is_that_of_transformers() -> None:
         # Templates that read no such field, and know the marks.
         (QWEN3, "<|im_start|>user\n2+2?<|im_end|>\n<|im_start|>assistant\n"
          "[[<think>\nTwo, two.\n</think>\n\nFour.<|im_end|>]]"),
-        (DEEPSEEK_R1, "<s><|User|>2+2?<|Assistant|><think>\n[[Two, two.\n</think>\n\nFour.</s>]]"),
+        (DEEPSEEK_R1, "<｜begin▁of▁sentence｜><｜User｜>2+2?<｜Assistant｜><think>\n"
+         "[[Two, two.\n</think>\n\nFour.<｜end▁of▁sentence｜>]]"),
     ],
 )  # fmt: skip
 def test_reasoning_is_trained(family: Family, expected: str) -> None:

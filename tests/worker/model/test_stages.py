@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from peft import PeftModel
+from peft import PeftModel, get_peft_config, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from engine.checkpoints import checkpoint_list
@@ -135,6 +135,52 @@ def test_an_adapter_that_goes_on_keeps_its_shape_and_says_so(tree: Tree) -> None
     log = tree["B"].attempt(1).log.read_text()
     assert "keeps its own rank 4 (not 16)" in log
     assert "keeps its own" not in tree["E"].attempt(1).log.read_text()
+
+
+OF_OTHERS: dict[str, dict[str, Any]] = {
+    "IA3": {"target_modules": ["q_proj", "down_proj"], "feedforward_modules": ["down_proj"]},
+    "LOHA": {"target_modules": ["q_proj", "v_proj"], "r": 2},
+    "TRAINABLE_TOKENS": {"target_modules": ["embed_tokens"], "token_indices": list(range(5, 120))},
+    "LORA": {"target_modules": ["q_proj", "embed_tokens"], "r": 4},
+}
+"""Methods and settings that we do not train anew, or whose adapter lies around the embedding."""
+
+
+@pytest.mark.parametrize("method", list(OF_OTHERS))
+def test_an_adapter_of_another_method_goes_on_by_its_own(
+    method: str, base: Path, rows: Path, tmp_path: Path
+) -> None:
+    torch.manual_seed(1)
+    config = get_peft_config({"peft_type": method, "task_type": "CAUSAL_LM"} | OF_OTHERS[method])
+    given = tmp_path / "given" / "adapter"
+    get_peft_model(LOAD(base, dtype=torch.float32), config).save_pretrained(str(given))
+    wanted = make_recipe(base, rows, *QUICK, f"model.checkpoint={given}", "training.saves=3")
+    whole, parted = train_here(wanted, tmp_path), directory.create(tmp_path, wanted)
+    assert resume_here(parted, stop_at=2) is State.STOPPED
+    assert resume_here(parted) is State.DONE
+    left = json.loads((whole.adapter / "adapter_config.json").read_text())
+    assert left["peft_type"] == method
+    log = whole.attempt(1).log.read_text()
+    assert (f"keeps its own method {method}" in log) == (method != "LORA")
+    learned, before = weights(whole.adapter), weights(given)
+    assert any(not torch.equal(one, before[name]) for name, one in learned.items())
+    for name, one in weights(parted.adapter).items():
+        assert torch.equal(one, learned[name])
+    said = [logits_of(ref, [whole.path]) for ref in (str(given), f"run:{whole.path.name}")]
+    assert not torch.equal(*said)
+
+
+@pytest.mark.parametrize("method", ["ADAPTION_PROMPT", "LILY"])
+def test_a_method_that_has_no_merging_is_refused_by_name(
+    method: str, base: Path, tmp_path: Path
+) -> None:
+    sizes = {"adapter_len": 2, "adapter_layers": 1} if method == "ADAPTION_PROMPT" else {}
+    config = get_peft_config({"peft_type": method, "task_type": "CAUSAL_LM"} | sizes)
+    get_peft_model(LOAD(base, dtype=torch.float32), config).save_pretrained(str(tmp_path))
+    with pytest.raises(EngineError, match="cannot be merged") as caught:
+        merge(base, tmp_path)
+    assert method in caught.value.detail
+    assert "model.adapter = continue" in caught.value.hint
 
 
 def test_a_merged_base_is_what_the_adapter_made_of_its_base(tree: Tree) -> None:

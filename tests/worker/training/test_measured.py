@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -146,7 +147,7 @@ def test_no_evaluator_moves_a_random_state(
             before = random.getstate(), np.random.get_state(), torch.get_rng_state()
             self.evaluators = [evaluator]
             with monkeypatch.context() as patch:
-                patch.setattr(self._callback, "on_evaluated", lambda step, values: None)
+                patch.setattr(self._callback, "on_evaluated", lambda *_: None)
                 measure(self)
             after = random.getstate(), np.random.get_state(), torch.get_rng_state()
             same = before[0] == after[0] and torch.equal(before[2], after[2])
@@ -290,3 +291,33 @@ def test_a_stage_is_measured_against_its_root_and_its_parent(
             moved = before[to_base][1][-1]
             assert abs(moved) > 1e-3
             np.testing.assert_allclose(seen[to_base][1], [moved] * 4, rtol=2e-3)
+
+
+def test_the_memory_of_a_run_is_what_it_held_at_the_most(
+    base: Path, rows: Path, tmp_path: Path
+) -> None:
+    block = np.ones(200 << 17)
+    held = psutil.Process().memory_info().rss
+    assert held > block.nbytes
+    del block
+    job = train_here(make_recipe(base, rows, *QUICK), tmp_path)
+    memory = curves(job)["machine/device_memory_bytes"][1]
+    assert memory.min() > 0.99 * held
+
+
+def test_the_status_names_the_evaluation_before_the_first_step(
+    base: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes half a minute with a real vocabulary, in which no model is loaded."""
+    messages: list[str] = []
+    measure = TokenTrainer.measure
+
+    def note_and_measure(self: Any) -> None:
+        messages.append(self._attempt._status.message)
+        measure(self)
+
+    monkeypatch.setattr(TokenTrainer, "measure", note_and_measure)
+    job = train_here(make_recipe(base, rows, *QUICK), tmp_path)
+    assert messages[0] == "evaluating"
+    assert messages[1:] == [""] * 3
+    assert message(job) == ""
