@@ -134,7 +134,7 @@ class ReportStyle:
                 for key, words in counts
                 if bos[key]["rows"]
             )
-            yield from self._fact("BOS", f"{bos['token']}: {said}")
+            yield from self._fact("BOS", f"{bos['token']}: {said or 'no usable row'}")
         if bos["several"]["rows"]:
             where = _short(bos["several"]["example"])
             yield from self._fact(

@@ -1,13 +1,16 @@
 """Models, data sets and rows as lists show them. Everything here is untrusted and cleaned here."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.data.unpaired import LABELLED_FALSE
 from engine.errors import EngineError
-from engine.text import clean, one_line
+from engine.text import one_line
 from tui.formatting import NONE, error_lines, parameters, size
+from tui.glyphs import Glyphs
+from tui.screens.answer_lines import message_lines
 from tui.styled_text import Line
 from tui.widgets.table import Column, TableRow
 
@@ -108,8 +111,8 @@ def about_set(one: "DataSet | None", separator: str, further: Sequence[str] = ()
     return [[(" " + f" {separator} ".join(further), "base")], *lines] if further else lines
 
 
-def rows_shown(rows: "Rows | EngineError | None") -> list[Line]:
-    """Decoded rows: who says what; rows that cannot be used with their reason."""
+def rows_shown(rows: "Rows | EngineError | None", glyphs: Glyphs) -> list[Line]:
+    """Decoded rows: who says what, calls and reasoning too; unusable rows with their reason."""
     if rows is None:
         return [[("loading...", "dim")]]
     if isinstance(rows, EngineError):
@@ -124,10 +127,12 @@ def rows_shown(rows: "Rows | EngineError | None") -> list[Line]:
     for example in rows.examples:
         lines.append([(one_line(example.source.rpartition("/")[2]), "dim")])
         for message in example.messages:
-            learned = message.role == "assistant"
-            text = clean(message.content[:_MOST_CHARACTERS]).split("\n")
-            role = "tuned" if learned else ""
-            lines.append([(f"{one_line(message.role):<10}", "dim"), (text[0], role)])
-            lines += [[(" " * 10, ""), (line, role)] for line in text[1:]]
+            is_trained = message.role == "assistant" and message.trained
+            cut = replace(message, content=message.content[:_MOST_CHARACTERS])
+            shown = message_lines(cut, "tuned" if is_trained else "", "", glyphs)
+            heads = [message.role, *[""] * (len(shown) - 1)]
+            lines += [
+                [(f"{head:<10}", "dim"), *line] for head, line in zip(heads, shown, strict=True)
+            ]
         lines.append([])
     return lines

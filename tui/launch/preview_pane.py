@@ -213,7 +213,7 @@ class PreviewPane(Vertical):
             lines: list[Line] = [[("loading preview...", "dim")]]
             if client.current and client.error is not None:
                 lines = error_lines(client.error)
-            return [*lines, [], *rows_shown(self._rows)] if pane == "rows" else lines
+            return [*lines, [], *rows_shown(self._rows, text.glyphs)] if pane == "rows" else lines
         report = client.answer
         if report is None:
             return []

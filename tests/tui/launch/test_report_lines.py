@@ -2,10 +2,11 @@
 
 import pytest
 
-from engine.data.rows import Reject, Rows
+from engine.chat import Message, ToolCall
+from engine.data.rows import Example, Reject, Rows
 from engine.data.unpaired import LABELLED_FALSE
 from tests.tui.conftest import report_of
-from tui.glyphs import ASCII
+from tui.glyphs import ASCII, UNICODE
 from tui.launch.pick_rows import rows_shown
 from tui.launch.report_lines import facts, oddities, rows_lines
 
@@ -37,7 +38,7 @@ def test_what_rows_say_and_nobody_reads_is_said() -> None:
 
 def test_a_row_that_is_labelled_false_is_not_called_invalid() -> None:
     rejects = [Reject("d/a.jsonl", 7, LABELLED_FALSE, ""), Reject("d/a.jsonl", 8, "no answer", "")]
-    lines = rows_shown(Rows([], rejects, "prompt/completion"))
+    lines = rows_shown(Rows([], rejects, "prompt/completion"), UNICODE)
     assert lines == [
         [("not trained a.jsonl:7: labelled false", "dim")],
         [("invalid a.jsonl:8: no answer", "bad")],
@@ -52,3 +53,20 @@ def test_a_conversation_of_several_rows_and_what_helps_against_rejects_are_said(
     assert lines[:2] == ["invalid a.jsonl:7: no answer", "Correct the rows."]
     assert any("part 2 of 3" in line for line in lines)
     assert "5 rows of 2 conversations" in facts(report)
+
+
+def test_rows_show_calls_results_and_what_is_not_trained() -> None:
+    talk = (
+        Message("user", "Weather?"),
+        Message("assistant", "", "I look.", (ToolCall("get_weather", '{"city": "Oslo"}'),)),
+        Message("tool", "4 C", name="get_weather"),
+        Message("assistant", "Cold.", trained=False),
+        Message("assistant", "It is 4 C."),
+    )
+    lines = rows_shown(Rows([Example(talk, "rows.jsonl:1")], [], "messages"), UNICODE)
+    texts = ["".join(text for text, _ in line) for line in lines]
+    assert any('get_weather(city="Oslo")' in text for text in texts)
+    assert any("I look." in text for text in texts)
+    assert any("4 C" in text and text.startswith("tool") for text in texts)
+    roles = {text: role for line in lines for text, role in line}
+    assert (roles["It is 4 C."], roles["Cold."]) == ("tuned", "")
