@@ -26,7 +26,7 @@ from engine.data.media import check_media
 from engine.data.messages import find_turns
 from engine.data.parse import parse_row
 from engine.data.raw_row import RawReader, RawRow, show
-from engine.data.schemas import CONVERSATIONS, LABEL, FieldSchema
+from engine.data.schemas import CONVERSATIONS, LABEL, TOOL_COLUMNS, FieldSchema
 from engine.data.unpaired import LABELLED_FALSE, LabelReader
 from engine.data.unread import UnreadFields
 from engine.data.values import BadRow, Row, is_missing
@@ -254,6 +254,7 @@ class _Checks:
         turns = {
             name: find_turns(renamed.get(name), name, as_json=name in CONVERSATIONS)
             for name in fields
+            if name not in TOOL_COLUMNS  # lists of objects, and no turns
         }
         check_media(renamed, fields, turns)
         return _CheckedRow(fields, turns)

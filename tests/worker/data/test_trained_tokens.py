@@ -255,9 +255,46 @@ def ultrafeedback(number: int) -> dict[str, Any]:
             "messages": [asked, good]}  # fmt: skip
 
 
+TOOL = {"name": "look_up", "parameters": {"type": "object", "properties": {"word": {}}}}
+
+
+def tool_calls(number: int) -> dict[str, Any]:
+    call = {"name": "look_up", "arguments": {"word": f"dog {number}"}}
+    turns = [
+        {"role": "user", "content": "i miss my dog"},
+        {"role": "assistant", "content": None, "tool_calls": [{"id": "c1", "function": call}]},
+        {"role": "tool", "content": "sadness", "tool_call_id": "c1"},
+        {"role": "assistant", "content": "sadness and love", "reasoning_content": "a loss"},
+    ]
+    return {"messages": turns, "tools": [TOOL]}
+
+
+def function_calls(number: int) -> dict[str, Any]:
+    call = json.dumps({"name": "look_up", "arguments": {"word": f"dog {number}"}})
+    turns = [
+        *TALK,
+        {"from": "function_call", "value": call},
+        {"from": "observation", "value": "sadness"},
+        {"from": "gpt", "value": "sadness and love"},
+    ]
+    return {"conversations": turns, "tools": json.dumps([TOOL])}
+
+
+def marks(number: int) -> dict[str, Any]:
+    turns = conversation(number)
+    more = [
+        {"role": "user", "content": "and?"},
+        {"role": "assistant", "content": "wrong", **({"weight": 0}, {"train": False})[number % 2]},
+    ]
+    return {"messages": [*turns, *more]}
+
+
 @pytest.mark.parametrize(
     ("make_row", "objective"),
     [
+        (tool_calls, "sft"),
+        (function_calls, "sft"),
+        (marks, "sft"),
         (kto, "sft"),
         (alpaca, "sft"),
         (ranking, "sft"),
@@ -280,7 +317,8 @@ def test_of_each_shape_of_rows_the_model_gets_what_is_shown(
     path.write_text("".join(json.dumps(make_row(number)) + "\n" for number in range(8)))
     held_out = tmp_path / "other.jsonl"
     held_out.write_text(json.dumps(make_row(20)) + "\n")
-    changes = (f"training.objective={objective}", "training.epochs=1", "data.max_length=120")
+    changes = (f"training.objective={objective}", "training.epochs=1", "data.max_length=1000",
+               "data.template=chatml")  # fmt: skip
     wanted = make(save_checkpoint(tmp_path / "base"), path, held_out, *changes)
     watch = Watch(monkeypatch, _trainer_of(objective))
     job = train_here(wanted, root)
