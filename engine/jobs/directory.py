@@ -24,6 +24,8 @@ from engine.recipes.recipe import Recipe
 from engine.safe_open import open_file, read_file
 
 SCHEMA = 1
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""Of a job: parts of file names are made of it."""
 MOST_BYTES = 1 << 26
 """Of a JSON file of a job; a larger one is none of ours."""
 
@@ -156,10 +158,19 @@ class JobDirectory:
     def record(self) -> JobRecord | None:
         """`job.json`, or None where this is no job directory (yet).
 
-        Raises EngineError for a job of a newer finetop.
+        Raises EngineError for a job of a newer finetop, and for a record that cannot become right
+        by waiting: a pipe, a device, one that is too large, an id that is none.
         """
-        table = read_json(self.record_file)
-        if table is None or "id" not in table or "kind" not in table:
+        try:
+            table = json.loads(read_file(self.record_file, MOST_BYTES))
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return None
+        except (OSError, RecursionError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "nested too deeply"
+            raise EngineError(
+                f"{self.path.name}: job.json cannot be read: {reason}", str(self.record_file)
+            ) from error
+        if not isinstance(table, dict) or "id" not in table or "kind" not in table:
             return None
         if table.get("schema") != SCHEMA:
             raise EngineError(
@@ -168,7 +179,12 @@ class JobDirectory:
                 str(self.record_file),
                 "Open it with the finetop version that created it.",
             )
-        return validation.from_untrusted(JobRecord, table)
+        record = validation.from_untrusted(JobRecord, table)
+        if record is not None and not _ID.fullmatch(record.id):
+            raise EngineError(
+                f"{self.path.name}: job.json has an invalid id", str(self.record_file)
+            )
+        return record
 
     def recipe(self) -> Recipe:
         """The recipe that holds now."""

@@ -74,7 +74,7 @@ class Store:
         raise EngineError(f"No run {text!r}.", _searched(self.roots), "See finetop runs.")
 
     def record(self, job: JobDirectory) -> JobRecord | None:
-        """The job's record; None for one that is not there yet or of a newer finetop."""
+        """The job's record; None for one that is not there yet, or cannot be read."""
         try:
             return job.record()
         except EngineError:

@@ -1,5 +1,6 @@
 """A job's files that are none: pipes, devices, links, folders, what is too large or too deep."""
 
+import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -54,6 +55,9 @@ def test_one_bad_job_takes_no_other_away(
         status.derive(job, status.read(job))
         if summary.view(job) is not None:
             overview.gather(job)
+        view = summary.view(job)
+        if job.path == bad.path and name == "job.json":
+            assert view is None or "job.json cannot be read" in view.problem
     assert store.find(good.path.name).path == good.path
 
 
@@ -81,3 +85,14 @@ def test_a_recipe_that_is_none_is_refused_in_words(
     with pytest.raises(EngineError, match="recipe"):
         recipe.read(path)
     assert JobDirectory(tmp_path).record() is None
+
+
+@pytest.mark.parametrize("identity", ["../../x", "/etc/passwd", "", ".hidden", "a/b", "a\x1bb"])
+def test_an_id_is_never_a_path(root: Path, identity: str) -> None:
+    job = directory.create(root, TrainRecipe())
+    table = json.loads(job.record_file.read_text())
+    job.record_file.write_text(json.dumps(table | {"id": identity}))
+    view = summary.view(job)
+    assert view is not None
+    assert "invalid id" in view.problem
+    assert view.record.id == job.path.name
