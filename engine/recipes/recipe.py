@@ -74,7 +74,8 @@ class EvaluateRecipe:
     limit: int = setting(0, ge=0)
     """Items of each suite; 0 is all."""
     choices: str = setting("")
-    """A data set whose answers are labels: measured by likelihood and by generated answer."""
+    """A data set whose answers are labels, or `run:ID` for the rows that a run held out: measured
+    by likelihood and by generated answer."""
     prompts: str = setting("")
     """A file of prompts, `bundled:NAME`, or `run:ID` for what a run held out: answered by
     every arm, to be read and not scored."""

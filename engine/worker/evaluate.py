@@ -8,10 +8,12 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine import atomic
+from engine.chat import Message
 from engine.compare import prompts
 from engine.compare.arms import format_arm, parse_arms
 from engine.compare.items import Item, describe
@@ -51,8 +53,8 @@ def run(attempt: Attempt) -> str:
         raise EngineError("No arms to evaluate.", hint="Use at least one --arm.")
     arms = parse_arms(recipe.arms)
     chosen = load_suites(recipe.suites, recipe.limit)
-    examples = _label_rows(recipe.choices)
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
+    examples = _label_rows(recipe.choices, runs)
     open_prompts = prompts.read(prompts.find(recipe.prompts, runs)) if recipe.prompts else []
     for note in describe([*itertools.chain(*chosen.values()), *open_prompts]):
         attempt.log(note)
@@ -211,10 +213,20 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _label_rows(ref: str) -> list[Example]:
-    """The held-out rows of a data set; its training rows where it keeps none apart."""
+def _label_rows(ref: str, runs: Sequence[Path]) -> list[Example]:
+    """The rows that a run (`run:ID`) held out, or the held-out rows of a data set.
+
+    Of a data set that keeps none apart all rows: what a run of it held out, only the run knows.
+    """
     if not ref:
         return []
+    if ref.startswith(prompts.RUN):
+        items = prompts.read(prompts.find(ref, runs))
+        return [
+            Example((*item.messages, Message("assistant", item.reference)), item.id)
+            for item in items
+            if item.reference
+        ]
     dataset = dataset_list.resolve(ref)
     # Texts with labels are asked as in training: with all the labels that its rows have.
     labels = rows.open_rows(dataset.path, raw=read_raw).labels or None

@@ -31,7 +31,12 @@ def arm(scores: list[float], perplexity: float | None, said: str) -> dict[str, A
         "choices": {
             "majority": 0.25,
             "likelihood": {"items": 600, **share(300, 600)},
-            "generated": {"items": 600, **share(240, 600), "answers": {row.source: said}},
+            "generated": {
+                "items": 600,
+                **share(240, 600),
+                "answers": {row.source: said},
+                "prompts": {row.source: row.messages[-2].content},
+            },
         },
         "answers": {outside.id: f"{said} song"},
     }

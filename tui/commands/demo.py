@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine import atomic
-from engine.errors import JobFailed
+from engine.errors import EngineError, JobFailed
 from engine.jobs import launch
 from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.status import State
@@ -94,12 +94,23 @@ def _launch_evaluation(jobs: dict[str, JobDirectory], root: Path, items: int) ->
             *(f"{arm}=run:{job.path.name}" for arm, job in jobs.items()),
         ],
         "limit": items,
-        "choices": wanted.data.train,
+        "choices": _held_out(next(iter(jobs.values())), wanted),
         "prompts": OPEN,
         "decode": {"max_new_tokens": 64},
     }
     parents = [f"run:{job.path.name}" for job in jobs.values()]
     return launch.launch(recipe.parse(table), root, parents=parents)
+
+
+def _held_out(job: JobDirectory, wanted: TrainRecipe) -> str:
+    """The rows that a run did not train on. Raises EngineError where there are none."""
+    if not job.held_out.is_file():
+        raise EngineError(
+            "The run held no rows out: there is nothing to measure it on.",
+            f"{job.path}\ndata.eval_fraction = {wanted.data.eval_fraction:g}",
+            "Increase data.eval_fraction, or set data.eval.",
+        )
+    return f"run:{job.path.name}"
 
 
 def _wait(job: JobDirectory, what: str) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.compare import prompts
-from engine.data import dataset_list, rows
 from engine.jobs.directory import JobDirectory
+from engine.jobs.summary import short_ref
 from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
 from engine.text import clean, one_line
@@ -57,7 +57,8 @@ def summarise(
             arm: {key: one["suites"]["prose"][key] for key in ("perplexity", "tokens")}
             for arm, one in arms.items()
         },
-        "answers": _answers(arms, first.data.train),
+        "data": first.data.train,
+        "answers": _answers(arms),
     }
 
 
@@ -66,7 +67,7 @@ def as_text(table: Mapping[str, Any]) -> str:
     labels, prose = table["labels"], table["prose"]
     arms = list(prose)
     tuned = arms[1:]
-    title = f"Emotion, {labels['items']:,} held-out rows"
+    title = f"{one_line(short_ref(table['data']))[:20]}, {labels['items']:,} held-out rows"
     heads = "".join(f"{name:>{_CELL + 2}}" for name in arms)
     flips = "".join(
         f"  {'lost/gained' if len(tuned) == 1 else f'-/+ {name}':>10}" for name in tuned
@@ -113,18 +114,14 @@ def _flips(before: Mapping[str, Any], after: Mapping[str, Any]) -> int:
     )
 
 
-def _answers(arms: Mapping[str, Any], data: str) -> list[dict[str, str]]:
+def _answers(arms: Mapping[str, Any]) -> list[dict[str, str]]:
     """Two prompts with every answer: a held-out one of the task, and an open one outside of it."""
-    chosen = dataset_list.resolve(data)
-    row = rows.preview(chosen.eval_path or chosen.path, 1).examples[0]
+    name, question = next(iter(arms["base"]["choices"]["generated"]["prompts"].items()))
     outside = prompts.read(prompts.find(OPEN))[0]
     return [
         {
-            "prompt": row.messages[-2].content,
-            **{
-                name: arm["choices"]["generated"]["answers"][row.source]
-                for name, arm in arms.items()
-            },
+            "prompt": question,
+            **{one: arm["choices"]["generated"]["answers"][name] for one, arm in arms.items()},
         },
         {
             "prompt": outside.messages[-1].content,

@@ -19,9 +19,9 @@ from engine.errors import EngineError
 from engine.jobs import directory, status
 from engine.jobs.process import worker_command
 from engine.jobs.status import State
-from engine.recipes.recipe import EvaluateRecipe
+from engine.recipes.recipe import EvaluateRecipe, TrainRecipe
 from engine.worker.data.encode import choose_template, collate, encode_messages, nll
-from engine.worker.evaluate import measure_labels, measure_suite
+from engine.worker.evaluate import _label_rows, measure_labels, measure_suite
 from engine.worker.inference.models import LoadedArm, ModelCache
 from engine.worker.inference.scoring import Read, label_scores, read_texts, score_items
 from engine.worker.model.locate import ArmWeights
@@ -230,3 +230,19 @@ def test_the_job_measures_base_and_tuned_and_diverged(
     assert lost["suites"]["mixed"]["perplexity"] is None, "it is not finite"
     assert lost["suites"]["mixed"]["nll"] == {"prose": None}
     assert set(lost["choices"]["likelihood"]["answers"].values()) == {""}
+
+
+def test_labels_of_a_run_are_those_of_the_rows_it_held_out(root: Path) -> None:
+    job = directory.create(root, TrainRecipe(name="own"))
+    lines = [
+        {"id": "own.jsonl:3", "messages": [{"role": "user", "content": "lovely"}],
+         "reference": "joy"},
+        {"id": "own.jsonl:9", "messages": [{"role": "user", "content": "gone"}]},
+    ]  # fmt: skip
+    job.held_out.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (example,) = _label_rows(f"run:{job.path.name}", [job.path])
+    assert example.source == "own.jsonl:3"
+    assert [message.content for message in example.messages] == ["lovely", "joy"]
+    with pytest.raises(EngineError, match="has no held-out rows"):
+        _label_rows(f"run:{directory.create(root, TrainRecipe()).path.name}",
+                    [path for path in root.iterdir() if path != job.path])  # fmt: skip
