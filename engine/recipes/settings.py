@@ -132,6 +132,9 @@ class Stopping:
     """In the metric's own unit; less counts as none."""
     result: str = setting("auto", choices=("auto", "last", "best"), label="Final weights")
     """Which weights the run leaves; `auto`: the best where there is patience, else the last."""
+    nonfinite_steps: int = setting(3, ge=0, le=10_000, label="NaN step limit")
+    """Steps in a row whose loss or gradient is NaN or infinite, after which the run fails; 0: it
+    goes on. Their checkpoints are not saved."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,11 @@ class TrainingCallback(TrainerCallback):
         """Seconds of each evaluation, that of step 0 too."""
 
     @property
+    def nonfinite_steps(self) -> int:
+        """Steps in a row without a finite loss that end the run; 0: none do."""
+        return self._recipe.stopping.nonfinite_steps
+
+    @property
     def ended(self) -> str:
         """Why the run ends early where it is, in a word; empty where it goes on."""
         return stopping_rules.ended(self.history, self._recipe)

@@ -31,6 +31,7 @@ from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.evaluator import Evaluator, HeldOut, preserve_rng_and_mode
 from engine.worker.training.event_tags import TRAIN_TAGS
 from engine.worker.training.event_writer import EventWriter
+from engine.worker.training.finite_check import FiniteCheck
 from engine.worker.training.hardware_log import HardwareLogger
 from engine.worker.training.hf_arguments import training_arguments
 from engine.worker.training.setup import TrainingSetup
@@ -72,6 +73,7 @@ class MeasuredTrainer(Trainer):
         self.evaluators: Sequence[Evaluator] = ()
         """What is measured at each evaluation, in this order."""
         self._attempt = attempt
+        self._finite_check = FiniteCheck(callback.nonfinite_steps)
         self._curves = curves
         self._callback = callback
         self._folder = attempt.directory.checkpoints
@@ -113,6 +115,12 @@ class MeasuredTrainer(Trainer):
         values = self.shown(dict(zip(TRAIN_TAGS, numbers, strict=True)), tokens)
         self._callback.history.logged = values
         self._curves.log(state.global_step, values | self._hardware_logger.scalars_if_due())
+        # With float16 the scale of the loss is found by steps whose gradients overflow.
+        grad_norm = 0.0 if self.accelerator.scaler is not None else numbers[3]
+        grad_norm = grad_norm if "grad_norm" in logs else 0.0
+        is_last = state.global_step >= state.max_steps
+        if not self._finite_check.is_finite(state.global_step, numbers[0], grad_norm, self.model):
+            self.control.should_save &= is_last
 
     def shown(self, values: dict[str, float], count: int) -> dict[str, float]:
         """What of a step's values is written; `count` is what the loss is the mean over."""
