@@ -24,6 +24,8 @@ from engine.recipes.settings import Decode
 PromptForm = Literal["raw", "chat", "instruct"]
 FORMS: tuple[PromptForm, ...] = get_args(PromptForm)
 STRONGEST = 1.5
+INVALID = "Invalid arm: "
+"""How the title of an error begins where an arm in words is wrong."""
 GRAMMAR = "NAME=CHECKPOINT[+ADAPTER][@STRENGTH][?prompt=raw|chat|instruct&system=…&prefix=…]"
 ENDPOINT = "NAME=http://HOST:PORT/v1?model=…[&key=ENVIRONMENT_VARIABLE]"
 
@@ -220,4 +222,4 @@ def _quote(part: str) -> str:
 
 
 def _wrong(text: str, why: str) -> EngineError:
-    return EngineError(f"Invalid arm: {why}.", text, f"Use {GRAMMAR}, a run id, or {ENDPOINT}.")
+    return EngineError(f"{INVALID}{why}.", text, f"Use {GRAMMAR}, a run id, or {ENDPOINT}.")

@@ -51,11 +51,11 @@ def skill_of(key: str) -> str | None:
 
 
 def sort_options(answers: JobAnswers) -> list[PickOption]:
-    """As they were asked, by words in common, and by each measure that these answers have."""
+    """As they were asked, by overlap, and by each measure that these answers have."""
     known = {name for pair in answers.pairs for name in pair.left_numbers}
     return [
         PickOption("", "prompt order"),
-        PickOption(COMMON, COMMON, "fewest in common first"),
+        PickOption(COMMON, COMMON, "lowest first"),
         *(
             PickOption(measure.name, measure.name, measure.group)
             for measure in MEASURES

@@ -4,22 +4,24 @@ Pure: it takes the pairs that were read, and reads no disk.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from engine.compare.answer_length import measure
 from engine.compare.answer_pairs import FILTERS, AnswerPair, lets_through
-from engine.compare.metrics import MEASURES
+from engine.compare.metrics import CHECKS_MET, MEASURES, SHARES
 from engine.compare.samples import Sample
 from engine.text import clean, one_line
 from tui.browse.answers_feed import JobAnswers
+from tui.browse.check_words import check_words, met_words
 from tui.browse.result_lines import value
 from tui.screens.answer_side import MOST_CHARACTERS
 from tui.styled_text import Line
 
 BOOKMARKED, WITH_NOTE = "bookmarked", "has a note"
 SHOWN = (*FILTERS, BOOKMARKED, WITH_NOTE)
-COMMON = "common words"
+COMMON = "overlap"
 SORTS = ("", COMMON, *(measure.name for measure in MEASURES))
 MOST_TITLE = 400
 """Characters of a prompt that a list begins with."""
@@ -94,22 +96,22 @@ def skills(answers: JobAnswers) -> dict[str, int]:
     return dict(Counter(pair.prompt.skill for pair in answers.pairs))
 
 
-def change_of(pair: AnswerPair, sort: str) -> str:
+def change_of(pair: AnswerPair, sort: str, arrow: str) -> str:
     """The number that the list is sorted by: left, right."""
     before, after = pair.left_numbers.get(sort), pair.right_numbers.get(sort)
     if before is None or after is None:
         return ""
-    return f"{short(before)} {short(after)}"
+    return f"{short(before, sort)}{arrow}{short(after, sort)}"
 
 
-def short(number: float) -> str:
+def short(number: float, measure: str) -> str:
     """A count without decimals, a share with two."""
-    return f"{number:.0f}" if number == int(number) else value(number)
+    return value(number) if measure in SHARES or number != int(number) else f"{number:.0f}"
 
 
 def common_of(pair: AnswerPair) -> str:
     if not pair.differs:
-        return "same"
+        return "100%"
     return f"{min(pair.common, 0.99):.0%}" if pair.common < 1 else "order"
 
 
@@ -130,12 +132,21 @@ def cut_line(whole: int) -> list[Line]:
     )
 
 
-def facts_of(sample: Sample, numbers: dict[str, float], sort: str, width: int, between: str) -> str:
+def facts_of(
+    sample: Sample,
+    numbers: dict[str, float],
+    checks: Mapping[str, Any],
+    sort: str,
+    width: int,
+    between: str,
+) -> str:
     """What stands under an answer; the later facts fall away where there is no room."""
     counts = measure(sample)
     facts = [f"{counts.words} word{'s' * (counts.words != 1)}", counts.ended]
-    if sort in numbers and sort != "words":
-        facts.insert(0, f"{sort} {short(numbers[sort])}")
+    if sort == CHECKS_MET and checks:
+        facts.insert(0, met_words(sample.text, checks))
+    elif sort in numbers and sort != "words":
+        facts.insert(0, f"{sort} {short(numbers[sort], sort)}")
     facts.append(f"{counts.sentences} sentence{'s' * (counts.sentences != 1)}")
     facts += [f"{counts.tokens} tokens"] if counts.tokens is not None else []
     facts.append(f"{counts.seconds:.1f} s")
@@ -167,8 +178,7 @@ def prompt_lines(pair: AnswerPair, arms: tuple[str, str], *, reference: bool = T
     if reference and pair.prompt.reference:
         lines.append([("reference: ", "dim"), (one_line(pair.prompt.reference), "good")])
     if reference and pair.prompt.checks:
-        checks = ", ".join(f"{name} {_spell(value)}" for name, value in pair.prompt.checks.items())
-        lines.append([("checks: ", "dim"), (one_line(checks), "good")])
+        lines.append([("checks: ", "dim"), (check_words(pair.prompt.checks), "good")])
     return lines
 
 
@@ -217,10 +227,6 @@ def _decoding_facts(sample: Sample) -> tuple[str, ...]:
         one_line(sample.dtype),
         f"batch size {sample.batch}" if sample.batch > 1 else "batch size 1",
     )
-
-
-def _spell(value: object) -> str:
-    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
 def _text(answers: JobAnswers, pair: AnswerPair) -> str:

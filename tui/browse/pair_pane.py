@@ -74,7 +74,9 @@ class PairPane(Vertical):
             pane.query_one(Pager).show(text)
             foot = pane.query_one(".foot", Lines)
             between = f" {foot.glyphs.separator} "
-            facts = facts_of(sample, dict(numbers), self._sort, foot.size.width, between)
+            facts = facts_of(
+                sample, dict(numbers), pair.prompt.checks, self._sort, foot.size.width, between
+            )
             foot.show([(facts, "dim")])
 
     def _draw_prompt(self, pair: AnswerPair) -> None:

@@ -190,7 +190,7 @@ def behaviour_line(side: Side, separator: str, width: int) -> Line:
         speed,
     )
     ended = "complete" if one.finish == "stop" else one.ended
-    short = (long[0], f"{one.sentences} sent.", ended, f"{one.seconds:.1f} s")
+    short = (long[0], ended, f"{one.seconds:.1f} s")
     between = f" {separator} "
     wide = f" {between.join(fact for fact in long[:4])}"
     facts = long if len(wide) <= width else short

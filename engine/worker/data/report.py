@@ -128,7 +128,7 @@ def inspect(
             if cancelled():
                 return
     if not good_rows:
-        raise rows.refuse_all(dataset.path, "all", rejects)
+        raise rows.refuse_all(dataset.path, rejects, whole=True)
     train, held_out = part_sides(survey, good_rows, request.data, request.seed, request.sample)
     good = [row for row in encoded if row.whole.kept]
     counted = look(good, tokenizer, template)

@@ -82,7 +82,7 @@ async def test_enter_on_a_job_of_answers_lists_them_and_shows_one(
         assert "reference: blue" in text
         await pilot.press("right_square_bracket")
         await see(pilot, "⟦joy⟧")
-        assert "checks: words 1" in screen_text(app)
+        assert "checks: exactly 1 word" in screen_text(app)
         assert "5 words · complete" in screen_text(app)
         await pilot.press("right_square_bracket", "right_square_bracket", "right_square_bracket")
         await see(pilot, "⟦joy⟧")
@@ -123,12 +123,12 @@ async def test_filters_skills_words_and_orders(job: JobDirectory) -> None:
         await choose(pilot, "o", "words")
         await see(pilot, "by words, largest change first")
         await listed(pilot, "p3", "p2", "p4", "p1")
-        assert "2 15" in screen_text(app)
+        assert "2→15" in screen_text(app)
         await pilot.press("O")
         await listed(pilot, "p3", "p4", "p1", "p2")
         await pilot.press("O")
         await listed(pilot, "p2", "p1", "p4", "p3")
-        await choose(pilot, "o", "common words")
+        await choose(pilot, "o", "overlap")
         await listed(pilot, "p2", "p3", "p4", "p1")
 
 
@@ -200,7 +200,7 @@ async def test_what_differs_beside_the_weights_is_said(tmp_path: Path) -> None:
     async with app.run_test(size=WIDE) as pilot:
         await see(pilot, "enter browse")
         await pilot.press("enter")
-        await see(pilot, "! greedy | temp 0.7, seed 7, top-k 9 · ! template hash | raw prompt")
+        await see(pilot, "! greedy | temp 0.7, seed 7, top-k 9 · ! template 3f9a2c1d | raw prompt")
         await see(pilot, "! float32 | bfloat16 · ! batch size 1 | batch size 16")
         assert "1 pairs, 0 identical · max 64 tokens\n" in screen_text(app)
 
@@ -249,7 +249,7 @@ async def test_numbers_and_the_examples_behind_them(
         await pilot.press("enter", "escape", "home", "down", "enter")
         await until(pilot, lambda: isinstance(app.screen, BrowsePage))
         await listed(pilot, "p2")
-        await see(pilot, "by checks met, largest change first")
+        await see(pilot, "where checks met differs, largest change first")
         await pilot.press("escape")
         await listed(pilot, "p2", "p4", "p1", "p3")
         await pilot.press("T")
@@ -378,14 +378,14 @@ async def test_compare_offers_sets_of_prompts_and_earlier_answers(
         await see(pilot, "live")
         await pilot.press("4")
         await see(pilot, "prompt 1/")
-        await choose(pilot, "b", "browse earlier")
+        await choose(pilot, "b", "browse: earlier")
         await see(pilot, "Sing of rain.")
         await pilot.press("escape")
-        await choose(pilot, "b", "generate outside")
+        await choose(pilot, "b", "prompts: outside")
         await see(pilot, "Sing of rain.")
         await pilot.press("escape")
         await pilot.press("b")
-        await see(pilot, "prompts from a file")
+        await see(pilot, "prompts: from a file")
     (recipe,) = asked
     assert (recipe.name, recipe.prompts) == ("answers-outside", "bundled:outside")
     assert [arm.partition("=")[0] for arm in recipe.arms] == ["base", "tuned"]
