@@ -8,6 +8,7 @@ from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import TYPE_CHECKING
 
+from engine.errors import EngineError
 from engine.jobs.store import Store
 from engine.recipes.recipe import GenerateRecipe, TrainRecipe
 from tui.snapshots import Catalogue
@@ -205,3 +206,13 @@ class Actions:
         from engine.jobs import logout
 
         return logout.warning()
+
+    def start_error(self) -> str:
+        """Why no run can be started here; empty where one can."""
+        from engine.jobs import process
+
+        try:
+            process.worker_command()
+        except EngineError as error:
+            return error.title
+        return ""

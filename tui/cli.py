@@ -143,7 +143,8 @@ def _add_runs_option(parser: argparse.ArgumentParser) -> None:
         "--runs",
         metavar="DIR",
         default=argparse.SUPPRESS if parser.prog != "finetop" else None,
-        help="folder of new runs (default: FINETOP_RUNS, ./runs, or the user data folder)",
+        help="folder of runs (default: FINETOP_RUNS, ./runs, or the user data folder); "
+        "folders used earlier are read too",
     )
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # plain commands use these words too, and load no screen
 NONE = "—"
 FILTER_HINT = "word name:x state:running /regex/ and or not ( )"
 """Placeholder of the filter field of every list of runs."""
+LOG_KINDS = {"events": "event files", "trainer": "trainer_state.json", "job": "finetop job"}
+"""What holds the curves of a watched run, by the kind of its log."""
 SHORT_WORDS = 14
 """Cells that a list has for a state."""
 
@@ -46,7 +48,8 @@ def state_words(view: JobView) -> str:
         return f"queued {place}" if place.startswith("#") else "queued"
     if state.alive:
         return str(state)
-    return f"{state} at step {status.step:,}" if status.step else str(state)
+    words = "worker lost" if state is State.LOST else str(state)
+    return f"{words} at step {status.step:,}" if status.step else words
 
 
 def progress(view: JobView, glyphs: Glyphs, width: int = 8) -> "list[Piece]":
@@ -54,21 +57,22 @@ def progress(view: JobView, glyphs: Glyphs, width: int = 8) -> "list[Piece]":
     if view.state is not State.RUNNING or view.status is None or not view.status.total:
         words = state_words(view)
         if len(words) > SHORT_WORDS:
-            words = words.replace(" at step ", " at ")
-        if len(words) > SHORT_WORDS:
-            words = words.replace(" at ", " ")
+            share = f" at {_percent(view)}" if view.status and view.status.total else ""
+            words = f"{view.state}{share}"
         return [(words, state_glyph(view.state, glyphs)[1])]
     full = int(view.progress * width)
     return [
         (glyphs.bar_full * full, "tuned"),
         (glyphs.bar_empty * (width - full), "dim"),
-        (f" {math.floor(view.progress * 100)}%", ""),
+        (f" {_percent(view)}", ""),
     ]
 
 
+def _percent(view: JobView) -> str:
+    return f"{math.floor(view.progress * 100)}%"
+
+
 def time_left(view: JobView, none: str = NONE) -> str:
-    if view.state in (State.STOPPED, State.CRASHED, State.LOST, State.FAILED):
-        return "resume?" if view.state is not State.FAILED else none
     status = view.status
     if status is None or view.state is not State.RUNNING or status.eta_seconds is None:
         return none
@@ -82,6 +86,25 @@ def duration(seconds: float) -> str:
         return f"{whole // 86_400}d {whole % 86_400 // 3600}h"
     hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def time_span(seconds: float) -> str:
+    """How long something took, with its units: 41 s, 3 min 58 s, 3 h 20 min, 2 d 3 h."""
+    whole = max(0, round(seconds))
+    for large, name, small, rest in (
+        (86_400, "d", 3600, "h"),
+        (3600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
+        if whole >= large * (2 if name == "d" else 1):
+            beside = whole % large // small
+            return f"{whole // large} {name}" + (f" {beside} {rest}" if beside else "")
+    return f"{whole} s"
+
+
+def estimated_span(seconds: float) -> str:
+    """How long something will take, no finer than it can be known: <1 min, ~12 min, ~3 h 20 min."""
+    return "<1 min" if seconds < 60 else f"~{time_span(round(seconds / 60) * 60)}"
 
 
 def clock(moment: float) -> str:
@@ -126,9 +149,9 @@ def shift(value: float | None) -> str:
 
 def over_budget(row: RunRow) -> str:
     """That the forgetting budget is exceeded, and since which step."""
-    budget = "" if row.budget is None else f" {row.budget:+g}"
+    budget = "" if row.budget is None else f" of {row.budget:g}"
     since = row.notable_steps.crossed_at if row.notable_steps else None
-    return f"over budget{budget}" + (f" since step {since:,}" if since is not None else "")
+    return f"over the budget{budget}" + (f" since step {since:,}" if since is not None else "")
 
 
 def odd_tags(row: RunRow) -> str:

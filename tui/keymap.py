@@ -68,19 +68,20 @@ def _on(screen: str, *rows: tuple[str, str, str, str, str, str]) -> list[Key]:
     ]  # fmt: skip
 
 
-_STOP = "Save and stop (again: SIGTERM, SIGKILL), or cancel."
+_STOP = "Save and stop (again: SIGTERM); cancel a queued run."
 
+_RESUME = "Resume from the last checkpoint, or extend a run."
 _LOG = "Show the whole log; search it with /."
-_OVERVIEW = "Show recipe, inputs, versions, size, logged settings."
+_OVERVIEW = "Show recipe, inputs, versions, size, hyperparameters."
 _MACHINE = "Show recent use of GPU, CPU, memory and disk."
 _RUN_FILTER = "Show only runs that match a filter."
 _PIN = "Pin or unpin: listed first, always charted."
 _NOTE = "Edit note and labels of the selected run."
 _ARCHIVE, _ARCHIVED = (
-    "Archive or unarchive the selected run.",
+    "Archive a run you no longer need, or unarchive.",
     "Show or hide archived runs.",
 )
-_HIDE, _HIDDEN = "Hide or unhide the selected run.", "Show or hide hidden runs."
+_HIDE, _HIDDEN = "Hide the selected run for now, or show it again.", "Show or hide hidden runs."
 
 KEYS: tuple[Key, ...] = (
     *_on(
@@ -89,7 +90,7 @@ KEYS: tuple[Key, ...] = (
         ("n", "", "new", "clone", "Open Launch with the settings of the selected run.", ""),
         ("c", "", "compare", "compare", "Compare base and tuned model side by side.", ""),
         ("s", "", "stop", "stop", _STOP, ""),
-        ("r", "", "resume", "resume", "Resume from last checkpoint, or extend finished run.", ""),
+        ("r", "", "resume", "resume", _RESUME, ""),
         ("K,shift+up", "K", "move(-1)", "", "Move a queued run up.", "quiet"),
         ("J,shift+down", "K J", "move(1)", "move", "Move a queued run down.", ""),
         ("slash", "/", "filter", "filter", _RUN_FILTER, ""),
@@ -100,7 +101,7 @@ KEYS: tuple[Key, ...] = (
         ("b", "", "group", "group", "Group by a recipe setting.", ""),
         ("p", "", "pin", "", _PIN, "quiet"),
         ("m", "", "note", "note", _NOTE, ""),
-        ("space", "", "mark", "mark", "Mark the selected run to compare others with it (d).", ""),
+        ("space", "", "mark", "mark", "Mark the selected run; d shows how settings differ.", ""),
         (
             "d",
             "",
@@ -121,19 +122,19 @@ KEYS: tuple[Key, ...] = (
     *_on(
         "launch",
         ("ctrl+s", "", "launch", "launch", "Start the run and open Watch.", "always"),
-        ("enter", "", "go_on", "next", "Go to the next list, then to the form.", ""),
+        ("enter", "", "go_on", "next list", "Go to the next list, then to the form.", ""),
         (
             "v",
             "",
             "turn_pane(1)",
-            "panes",
+            "next preview",
             "Next preview: rows, lengths, templates, fit, recipe.",
             "",
         ),
-        ("V", "V", "turn_pane(-1)", "", "Previous pane.", "quiet"),
-        ("m", "", "turn_form(1)", "more settings", "Next group of settings.", ""),
-        ("M", "M", "turn_form(-1)", "", "Previous group of settings.", "quiet"),
-        ("f2", "", "leaf", "", "Next group of settings, also from within a field.", "quiet always"),
+        ("V", "V", "turn_pane(-1)", "", "Previous preview.", "quiet"),
+        ("m", "", "turn_form(1)", "next page", "Next page of settings.", ""),
+        ("M", "M", "turn_form(-1)", "", "Previous page of settings.", "quiet"),
+        ("f2", "", "leaf", "", "Next page of settings, also from within a field.", "quiet always"),
         ("slash", "/", "filter", "filter", "Filter the list.", "quiet"),
         ("r", "", "rescan", "rescan", "Search for models and datasets again.", "quiet"),
     ),
@@ -143,14 +144,14 @@ KEYS: tuple[Key, ...] = (
         ("l,right", "h l", "cursor(1)", "cursor", "Move the cursor to a later step.", ""),
         ("H,shift+left", "H", "cursor(-10)", "", "Move the cursor back ten points.", "quiet"),
         ("L,shift+right", "L", "cursor(10)", "", "Move the cursor forward ten points.", "quiet"),
-        ("n", "n p", "turn_prompt(1)", "prompt", "Next sample prompt.", ""),
-        ("p", "p", "turn_prompt(-1)", "", "Previous sample prompt.", "quiet"),
+        ("n", "n p", "turn_prompt(1)", "prompt", "Next prompt.", ""),
+        ("p", "p", "turn_prompt(-1)", "", "Previous prompt.", "quiet"),
         (
             "less_than_sign,comma",
             "<",
             "turn_sample(-1)",
             "",
-            "Earlier sample of this prompt.",
+            "Earlier answer to this prompt.",
             "quiet",
         ),
         (
@@ -158,14 +159,14 @@ KEYS: tuple[Key, ...] = (
             "< >",
             "turn_sample(1)",
             "answer",
-            "Later sample of this prompt.",
+            "Later answer to this prompt.",
             "",
         ),
         ("s", "", "stop", "stop", _STOP, ""),
-        ("r", "", "resume", "resume", "Resume from last checkpoint, or extend finished run.", ""),
+        ("r", "", "resume", "resume", _RESUME, ""),
         ("c", "", "compare", "compare", "Compare base and tuned model side by side.", ""),
         ("v", "", "turn_charts", "charts", "Next page of charts.", ""),
-        ("t", "", "turn_pane", "log", "Switch between log and samples (small screens).", ""),
+        ("t", "", "turn_pane", "log", "Switch between log and answers (small screens).", ""),
         ("left_square_bracket", "[", "turn_run(-1)", "", "Previous run in the list.", "quiet"),
         ("right_square_bracket", "[ ]", "turn_run(1)", "run", "Next run in the list.", ""),
         ("minus", "-", "smooth(-1)", "", "Smooth less.", "quiet"),
@@ -179,7 +180,7 @@ KEYS: tuple[Key, ...] = (
             "",
             "turn_axis",
             "axis",
-            "Next x axis: step, time, relative, tokens or epoch.",
+            "x axis: step, relative or wall time, tokens, epoch.",
             "",
         ),
         (
@@ -213,13 +214,20 @@ KEYS: tuple[Key, ...] = (
         ("h,left", "h", "step(-1)", "", "Previous token or strength.", "quiet"),
         ("l,right", "h l", "step(1)", "token", "Next token or strength.", ""),
         ("left_square_bracket", "[", "jump(-1)", "", "Previous shifted token.", "quiet"),
-        ("right_square_bracket", "[ ]", "jump(1)", "shifted", "Next shifted token.", ""),
+        ("right_square_bracket", "[ ]", "jump(1)", "next shifted", "Next shifted token.", ""),
         ("c", "", "arms", "arms", "Choose two to four arms, or load a saved set.", ""),
         ("d", "", "diff", "diff", "Show the word diff of two panes; again: the next two.", ""),
         ("t", "", "shift", "token shift", "Mark each token by its rank under the first arm.", ""),
-        ("w", "", "strength", "strength", "Run the adapter at 0, 0.25, 0.5, 0.75 and 1.", ""),
+        (
+            "w",
+            "",
+            "strength",
+            "strength",
+            "Answer at strengths 0, 0.25, 0.5, 0.75 and 1.",
+            "",
+        ),
         ("x", "", "tokens", "tokens", "Show token ids and raw tokens, with special tokens.", ""),
-        ("r", "", "pick_run", "run", "Choose the tuned run.", ""),
+        ("r", "", "pick_run", "pick run", "Choose the tuned run.", ""),
         ("o", "", "turn_panes", "panes", "Show fewer panes, one pane, or all.", ""),
         ("minus", "-", "warm(-1)", "", "Decrease temperature; 0 is greedy.", "quiet"),
         ("plus,equals_sign", "+ -", "warm(1)", "temp", "Increase temperature.", ""),
@@ -258,7 +266,7 @@ KEYS: tuple[Key, ...] = (
             "Turn the generation prompt of templates on or off.",
             "",
         ),
-        ("left_square_bracket", "[", "turn_panes(-1)", "", "Previous pane.", "quiet"),
+        ("left_square_bracket", "[", "turn_panes(-1)", "", "Previous page of panes.", "quiet"),
         ("right_square_bracket", "[ ]", "turn_panes(1)", "pane", "Next page of panes.", ""),
     ),
     *_on(
@@ -276,7 +284,7 @@ KEYS: tuple[Key, ...] = (
             "right_square_bracket",
             "[ ]",
             "turn_difference(1)",
-            "change",
+            "differs",
             "Next pair that differs.",
             "",
         ),
@@ -286,10 +294,24 @@ KEYS: tuple[Key, ...] = (
         ("s", "", "choose_skill", "skill", "Filter by skill.", ""),
         ("slash", "/", "filter", "search", "Show only pairs that contain a text.", ""),
         ("o", "o O", "choose_sort", "sort", "Sort by a metric.", ""),
-        ("O", "O", "turn_direction", "", "Sort by largest change, increase or decrease.", "quiet"),
-        ("t", "t T", "numbers", "metrics", "Show what changed: each metric with its interval.", ""),
-        ("T", "T", "pair_numbers", "", "Show what changed in this pair.", "quiet"),
-        ("x", "", "shift", "token shift", "Show token shift: right tokens ranked by left arm.", ""),
+        (
+            "O",
+            "O",
+            "turn_direction",
+            "",
+            "Next order: largest change, increase, decrease.",
+            "quiet",
+        ),
+        ("t", "", "numbers", "metrics", "Show what changed: each metric with its interval.", ""),
+        ("T", "T", "pair_numbers", "pair metrics", "Show what changed in this pair.", ""),
+        (
+            "x",
+            "",
+            "shift",
+            "token shift",
+            "Rank the right arm's tokens under the left arm.",
+            "",
+        ),
         ("v", "", "vote", "vote", "Vote on pairs blindly.", ""),
         ("m", "", "note", "note", "Edit the note of this pair.", ""),
         ("asterisk", "*", "mark", "bookmark", "Bookmark or unbookmark this pair.", ""),
@@ -314,7 +336,7 @@ KEYS: tuple[Key, ...] = (
         ("h,left", "h", "step(-1)", "", "Previous token.", "quiet"),
         ("l,right", "h l", "step(1)", "token", "Next token.", ""),
         ("left_square_bracket", "[", "jump(-1)", "", "Previous shifted token.", "quiet"),
-        ("right_square_bracket", "[ ]", "jump(1)", "shifted", "Next shifted token.", ""),
+        ("right_square_bracket", "[ ]", "jump(1)", "next shifted", "Next shifted token.", ""),
     ),
     *_on(
         "vote",
@@ -326,7 +348,7 @@ KEYS: tuple[Key, ...] = (
         ("r", "", "rate", "rate", "Rate both by rubrics, from 1 to 5.", ""),
         ("m", "", "note", "note", "Add a note to this vote.", ""),
         ("asterisk", "*", "mark", "bookmark", "Bookmark or unbookmark this pair.", ""),
-        ("o", "", "outcome", "results", "Show the results, with names.", ""),
+        ("o", "", "outcome", "results", "Show the results and which arm is which.", ""),
         ("J", "J", "judge", "voter", "Change the voter (votes are stored by voter).", ""),
         ("R", "R", "rubrics", "", "Load rubrics from a file.", "quiet"),
     ),
@@ -337,7 +359,7 @@ KEYS: tuple[Key, ...] = (
         ("space", "", "mark", "mark", "Mark a run; marked runs are charted together.", ""),
         ("M", "M", "mark_shown", "", "Mark all listed runs, or clear all marks.", "quiet"),
         ("p", "", "pin", "pin", _PIN, ""),
-        ("o", "o O", "turn_order", "sort", "Sort by name, step, last update or a tag's value.", ""),
+        ("o", "o O", "turn_order", "sort", "Sort by name, step, update time or a tag's value.", ""),
         ("O", "O", "turn_direction", "", "Reverse the sort order.", "quiet"),
         ("i", "", "turn_value", "last/best", "Show last, best or smoothed values of tags.", ""),
         ("t", "", "pick_tag", "by tag", "Sort by a tag, or pin tags as first columns.", ""),
@@ -349,7 +371,7 @@ KEYS: tuple[Key, ...] = (
             "",
             "difference",
             "diff",
-            "Show settings that differ from the last marked run.",
+            "Show hyperparameters that differ from the marked run.",
             "",
         ),
         ("x", "", "hide", "hide", _HIDE, "quiet"),

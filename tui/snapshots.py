@@ -65,7 +65,7 @@ class RunRow:
     loss: Spark | None = None
     eval_loss: Spark | None = None
     perplexity: Spark | None = None
-    """By held-out rows where there are any, else by training."""
+    """By held-out rows."""
     forgot: Spark | None = None
     """Held-out loss shift against the base, in nats per token."""
     notable_steps: NotableSteps | None = None

@@ -103,10 +103,11 @@ def chat_line(curves: Sequence[Selected], shapes: Mapping[str, str] = MappingPro
             parts.append(f"{head} no points yet")
             continue
         text = f"{head} {series.last:.6g} at step {series.last_step:,}"
-        highest = bool(is_higher_better(series.tag))
-        best = series.best(highest=highest)
+        higher = is_higher_better(series.tag)
+        best = series.best(highest=bool(higher))
         if best is not None:
-            text += f" ({'highest' if highest else 'lowest'} {best[1]:.6g} at {best[0]:,})"
+            named = "min" if higher is None else "best"
+            text += f" ({named} {best[1]:.6g} at step {best[0]:,})"
         wrong = int(np.count_nonzero(~np.isfinite(series.values)))
         if wrong:
             text += f", {wrong:,} of {len(series):,} values are not finite"

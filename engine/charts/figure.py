@@ -309,7 +309,7 @@ def _legend(lines: Sequence[Line], styles: dict[str, tuple[int, int]]) -> Iterat
         label = f"{line.label} (derived: {line.derived})" if line.derived else line.label
         finite = line.y[np.isfinite(line.y)]
         value = f" · last {line.y[-1]:.5g}" if len(line.y) else ""
-        value += f" · lowest {finite.min():.5g}" if len(finite) else ""
+        value += f" · min {finite.min():.5g}" if len(finite) else ""
         colour, mark = styles[line.label]
         yield Stroke((np.array([(_LEFT, y), (_LEFT + 26, y)], float),), COLOURS[colour], 1.8)
         yield Mark(MARKS[mark], _LEFT + 13, y, COLOURS[colour])

@@ -25,6 +25,8 @@ from engine.recipes.settings import Decode
 PromptForm = Literal["raw", "chat", "instruct", "chatml"]
 FORMS: tuple[PromptForm, ...] = get_args(PromptForm)
 STRONGEST = 1.5
+INVALID = "Invalid arm: "
+"""How the title of an error begins where an arm in words is wrong."""
 GRAMMAR = (
     "NAME=CHECKPOINT[+ADAPTER][@STRENGTH]"
     "[?prompt=raw|chat|instruct|chatml&system=…&prefix=…&tools=FILE]"
@@ -232,4 +234,4 @@ def _quote(part: str) -> str:
 
 
 def _wrong(text: str, why: str) -> EngineError:
-    return EngineError(f"Invalid arm: {why}.", text, f"Use {GRAMMAR}, a run id, or {ENDPOINT}.")
+    return EngineError(f"{INVALID}{why}.", text, f"Use {GRAMMAR}, a run id, or {ENDPOINT}.")

@@ -21,6 +21,7 @@ GROUPS = (
     "manner",
 )  # fmt: skip
 """In the order of tables."""
+CHECKS_MET = "checks met"
 REPEATS = 0.2
 """Share of repeated 4-grams from which an answer is said to repeat itself."""
 
@@ -86,7 +87,7 @@ def _same_language(sample: Sample, _: Item | None) -> float | None:
 MEASURES: tuple[Measure, ...] = tuple(
     sorted(
         (
-            Measure("checks met", "instruction following",
+            Measure(CHECKS_MET, "instruction following",
                     "share of the prompt's checks that pass: words, lists, capitals, numbers",
                     _checks),
             Measure("contains reference", "instruction following",
@@ -119,6 +120,8 @@ MEASURES: tuple[Measure, ...] = tuple(
     )
 )  # fmt: skip
 """Every number, group by group."""
+SHARES = frozenset(one.name for one in MEASURES if one.group == "instruction following")
+"""Those that are a share of something, from 0 to 1, even where they are whole."""
 
 
 def numbers_of(sample: Sample, prompt: Item | None = None) -> dict[str, float]:

@@ -59,6 +59,11 @@ class PairedDifference:
         return reach * (_Z + _Z_POWER) / _Z if isfinite(reach) else inf
 
 
+BEGINS_WITH = "begins with"
+MOST_KINDS = 10
+"""Of one arm that are counted by name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kinds:
     """One thing that is told of an answer in a word, as its language, counted over two arms."""
@@ -138,7 +143,7 @@ def compare(
         for name, group, about, tell in (
             ("language", "manner", "detected from function words, else from script", language_of),
             ("script", "manner", "script of most letters", script_of),
-            ("begins with", "diversity", "the first three words", opener),
+            (BEGINS_WITH, "diversity", "the first three words", opener),
         )
     )
     outcomes = [[outcome(pair[side]) for pair in pairs] for side in (0, 1)]
@@ -200,5 +205,5 @@ def _kinds(
     drivers = tuple(
         prompt for prompt, one, other in zip(prompts, left, right, strict=True) if one != other
     )
-    counts = [dict(Counter(filter(None, side)).most_common(10)) for side in told]
+    counts = [dict(Counter(filter(None, side)).most_common(MOST_KINDS)) for side in told]
     return Kinds(name, group, about, counts[0], counts[1], len(prompts), drivers)

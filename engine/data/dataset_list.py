@@ -99,7 +99,7 @@ def resolve(
         name = ref.removeprefix(_BUNDLED)
         if name not in _DESCRIPTIONS:
             known = ", ".join(_BUNDLED + one for one in _DESCRIPTIONS)
-            raise EngineError(f"unknown bundled data set {name}", hint=f"Bundled: {known}.")
+            raise EngineError(f"unknown bundled dataset {name}", hint=f"Bundled: {known}.")
         dataset = _describe(DATA / name / "train.jsonl", data, objective)
         return replace(dataset, ref=ref, name=name, description=_DESCRIPTIONS[name])
     return _describe(_locate(ref), data, objective)
@@ -167,7 +167,7 @@ def _describe(path: Path, data: Data, objective: str) -> DataSet:
             why = error.strerror if isinstance(error, OSError) else error
             raise EngineError(f"{part.name} cannot be read: {why}", str(part)) from error
         size, changed = size + status.st_size, max(changed, status.st_mtime_ns)
-    where = f"{path.parent}, {size:,} bytes"
+    where = f"in {path.parent}, {size:,} bytes"
     eval_path = find_eval(path, list_files(path.parent)) if is_train(path) else None
     dataset = DataSet(str(path), name_of(path), path, eval_path, None, None, where, None)
     if holds_columns(path):
@@ -194,7 +194,7 @@ def _describe_saved(known: hf_datasets.Splits, data: Data, objective: str) -> Da
         known.eval_path,
         hf_datasets.count_rows(known.info, known.split),
         schema.name if schema else None,
-        f"{known.path.parent}, {size:,} bytes",
+        f"in {known.path.parent}, {size:,} bytes",
         None,
         # A saved folder keeps the counts of what it was taken from, filtered or not.
         is_saved(known.path),

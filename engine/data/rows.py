@@ -130,7 +130,7 @@ def read(
         if good == limit:
             break
     if not examples:
-        raise refuse_all(path, "all", rejects)
+        raise refuse_all(path, rejects, whole=True)
     return Rows(examples, rejects, opened.schema, opened.labels)
 
 
@@ -160,7 +160,7 @@ def find_schema(
         if not isinstance(row, Reject):
             return opened.schema
         bad.append(row)
-    raise refuse_all(path, "the first" if len(bad) == _LOOK_AHEAD else "all", bad)
+    raise refuse_all(path, bad, whole=len(bad) < _LOOK_AHEAD)
 
 
 def stream(
@@ -307,20 +307,23 @@ def _refuse(path: Path, mapping: ColumnMapping, held: list[RawRow]) -> EngineErr
         return EngineError(f"{path.name} has no rows", str(path))
     faults = [Reject(str(path), row.line, row.fault, row.text) for row in held if row.fault]
     if len(faults) == len(held):
-        return refuse_all(path, "the first" if len(held) == _LOOK_AHEAD else "all", faults)
+        return refuse_all(path, faults, whole=len(held) < _LOOK_AHEAD)
     objects = [row.value for row in held if isinstance(row.value, Mapping)]
     return refuse(path.name, str(path), mapping, objects)
 
 
-def refuse_all(path: Path, which: str, bad: Sequence[Reject]) -> EngineError:
-    """How many rows are bad, and the first three reasons; where all are labelled false, so."""
+def refuse_all(path: Path, bad: Sequence[Reject], *, whole: bool) -> EngineError:
+    """How many rows are bad, and the first three reasons; `whole`: these are all of the file.
+
+    Where all are labelled false, that.
+    """
     if bad and all(one.reason == LABELLED_FALSE for one in bad):
+        first = "" if whole else "the first "
         return EngineError(
-            f"{which} {len(bad):,} rows of {path.name} are labelled false",
+            f"no row to train on in {path.name} ({first}{len(bad):,} labelled false)",
             str(path),
             "Such rows are not trained on; without the column 'label' they are.",
         )
     reasons = "\n".join(f"line {one.line}: {one.reason}" for one in bad[:3])
-    return EngineError(
-        f"{which} {len(bad):,} rows of {path.name} are invalid", f"{path}\n{reasons}"
-    )
+    count = f"{len(bad):,} invalid" if whole else f"the first {len(bad):,} are invalid"
+    return EngineError(f"no valid row in {path.name} ({count})", f"{path}\n{reasons}")

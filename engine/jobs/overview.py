@@ -37,7 +37,7 @@ class Overview:
     inputs: tuple[Input, ...]
     starts: tuple[Start, ...]
     samples: int
-    """Answers sampled during training."""
+    """Answers: sampled during training, or those of a generate job."""
     rejects: int
     sizes: Mapping[str, int]
     """Bytes by part of the directory; `other` is the rest."""

@@ -53,8 +53,8 @@ def worker_command(*arguments: str, needs: Sequence[str] = HEAVY) -> list[str]:
     missing = missing_packages(needs)
     if missing:
         raise EngineError(
+            f"{', '.join(missing)} not installed.",
             "This is the light install: it cannot train or generate.",
-            f"Missing packages: {', '.join(missing)}.",
             "Install 'finetop[train]', or set FINETOP_PYTHON to a Python that has them.",
         )
     return [sys.executable, "-P", "-m", "engine.worker", *arguments]

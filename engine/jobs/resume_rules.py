@@ -43,8 +43,8 @@ class Extension:
 
 
 _REASONS = {
-    "patience": Extension("its metric stopped improving", "stopping.patience", "0"),
-    "budget": Extension("over its forgetting budget", "forgetting.stop", "false"),
+    "patience": Extension("stopped early: its metric stopped improving", "stopping.patience", "0"),
+    "budget": Extension("was stopped by its forgetting budget", "forgetting.stop", "false"),
 }
 
 
@@ -82,7 +82,7 @@ def check_extension(job: JobDirectory, changed: Recipe | None) -> None:
     command = f"finetop resume {job.path.name} --set {needed.change}"
     if ended and not (changed is not None and _lifts(ended, before, changed)):
         raise EngineError(
-            f"{job.path.name} stopped early: {needed.why}.",
+            f"{job.path.name} {needed.why}.",
             _said(job),
             f"To resume anyway: {command}",
         )
@@ -122,7 +122,7 @@ def schedule_note(before: Recipe, changed: Recipe | None) -> str:
     if constant or (old.epochs, old.max_steps) == (new.epochs, new.max_steps):
         return ""
     return (
-        f"The {new.lr_scheduler_type} schedule now ends at the new last step, so the learning rate "
+        f"The {new.lr_scheduler_type} schedule will end at the new last step: the learning rate "
         "will jump."
     )
 

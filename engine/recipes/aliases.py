@@ -93,7 +93,7 @@ _HELD_OUT = Alias(
     "a fraction of the rows; data.eval takes a file of held-out rows",
     _fraction,
 )
-_DATA = Alias("data.train", "one data set a run; replay.data mixes in a second one", _datasets)
+_DATA = Alias("data.train", "one dataset a run; replay.data mixes in a second one", _datasets)
 _MODEL = Alias("model.checkpoint", "a folder, bundled:NAME or run:ID")
 _OPTIMISER = Alias(
     note="every run uses AdamW, with training.learning_rate and training.weight_decay"

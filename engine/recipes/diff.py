@@ -9,6 +9,8 @@ from engine.recipes.recipe import Recipe
 
 Settings = Mapping[str, Any]
 """By their dotted names, as `flatten` gives them or a log's writer wrote them down."""
+NOT_SET = "not set"
+"""What is shown for a setting that is empty, or that a run has not."""
 _NAMES = ("name",)
 """Settings that say nothing of how a run learns."""
 
@@ -52,7 +54,7 @@ def varying(tables: Sequence[Settings]) -> dict[str, list[Any]]:
             continue
         values: dict[Any, Any] = {}
         for table in tables:
-            value = table.get(key)
+            value = _something(table.get(key))
             # A list or a table goes by its words: no dictionary takes it as a key.
             values.setdefault(repr(value) if isinstance(value, list | dict) else value, value)
         if len(values) > 1:
@@ -71,7 +73,7 @@ def value_at(recipe: Recipe, setting: str) -> Any:
 def said(value: Any) -> str:
     """A setting's value as a table shows it; not cleaned."""
     if value is None or value in ("", [], {}):
-        return "—"
+        return NOT_SET
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):

@@ -22,12 +22,12 @@ class Model:
 class Data:
     train: str = setting("bundled:emotion", label="Dataset")
     """`bundled:NAME` or a path to a file or folder of rows."""
-    eval: str = setting("", label="Eval rows")
+    eval: str = setting("", label="Eval data")
     """A file of held-out rows; empty: the set's own, else a share of the training rows."""
     eval_fraction: float = setting(0.1, ge=0, le=0.9, label="Eval fraction")
-    group: str = setting("", label="Split-by column")
+    group: str = setting("", label="Keep together by")
     """Rows with the same value here go to the same side of the split."""
-    limit: int = setting(0, ge=0, label="Row limit")
+    limit: int = setting(0, ge=0, label="Row limit", zero="all")
     """Rows of each file to use; 0 is all."""
     shuffle: bool = setting(True, label="Shuffle")
     """Whether rows are drawn in an order of the seed before the limit; else as in the file."""
@@ -39,7 +39,9 @@ class Data:
     """Field of the schema to column of the file, where they are named otherwise."""
     separator: str = setting("", label="CSV separator")
     """Between the columns of a CSV; empty: found out."""
-    answers: str = setting("chosen", choices=("chosen", "rejected", "both"), label="Train on")
+    answers: str = setting(
+        "chosen", choices=("chosen", "rejected", "both"), label="Of pairs, train on"
+    )
     """Of preference pairs, which answers are learned."""
     label_prompt: str = setting("", label="Prompt for labels")
     """How a text with a label becomes an instruction: `{text}` and `{labels}` are filled in;
@@ -84,7 +86,7 @@ class Training:
     """How strongly DPO holds the model to its base."""
     learning_rate: float = setting(2e-4, ge=0, le=10, label="Learning rate")
     epochs: float = setting(3.0, gt=0, le=10_000, label="Epochs")
-    max_steps: int = setting(0, ge=0, label="Max steps")
+    max_steps: int = setting(0, ge=0, label="Max steps", zero="off")
     """Optimiser steps; 0 leaves it to the epochs."""
     batch_size: int = setting(16, ge=1, le=65_536, label="Batch size")
     """Rows of one forward pass."""
@@ -126,7 +128,7 @@ class Stopping:
     metric: str = setting("eval/loss", label="Metric")
     """The tag of a logged scalar that says which checkpoint is best."""
     greater_is_better: bool = setting(False, label="Greater is better")
-    patience: int = setting(0, ge=0, le=10_000, label="Patience")
+    patience: int = setting(0, ge=0, le=10_000, label="Patience", zero="off")
     """Evaluations without improvement after which the run ends early; 0: it never does."""
     min_delta: float = setting(0.0, ge=0, label="Min improvement")
     """In the metric's own unit; less counts as none."""
@@ -164,7 +166,7 @@ class Forgetting:
     """Of the probe, measured at each evaluation against the base, and in a stage against its parent
     too; 0: no alarm. Left as it is, a short run takes fewer, but 64 at least, so that all of it
     costs at most 5% of its time."""
-    budget: float = setting(0.1, ge=0, le=100, label="Forgetting budget")
+    budget: float = setting(0.1, ge=0, le=100, label="Budget, nats/token")
     """Held-out loss shift in nats per token above which the alarm is raised."""
     stop: bool = setting(False, label="Stop at budget")
     """Whether the run ends when the budget is crossed. It leaves the last weights within it, unless

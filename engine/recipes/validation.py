@@ -25,9 +25,13 @@ def setting(
     gt: float | None = None,
     choices: tuple[str, ...] | None = None,
     label: str = "",
+    zero: str = "",
 ) -> Any:
-    """A dataclass field with its bounds: `gt` and `ge` from below, `le` from above."""
-    rules = {"ge": ge, "le": le, "gt": gt, "choices": choices, "label": label}
+    """A dataclass field with its bounds: `gt` and `ge` from below, `le` from above.
+
+    `label` is what a form calls it, `zero` what 0 means where it is no amount.
+    """
+    rules = {"ge": ge, "le": le, "gt": gt, "choices": choices, "label": label, "zero": zero}
     if isinstance(default, list | dict):
         return dataclasses.field(default_factory=default.copy, metadata=rules)
     return dataclasses.field(default=default, metadata=rules)

@@ -76,6 +76,10 @@ class Tokenized:
     tokens: tuple[Token, ...]
 
 
+OWN_TEMPLATE = "chat"
+"""What a tokenizer's own chat template is called, as `--template` calls it."""
+
+
 @dataclass(frozen=True, slots=True)
 class RenderedTemplate:
     """A conversation as one template writes it, or the reason why it does not."""

@@ -103,8 +103,8 @@ def fetch(request: Mapping[str, Any], say: Say) -> Path:
 @contextlib.contextmanager
 def explained(request: Mapping[str, Any]) -> Iterator[None]:
     """The library's errors in words that a user can act on. Raises EngineError, JobFailed."""
-    name, what = request["id"], "data set" if request["kind"] == "dataset" else "model"
-    other = "without --data" if what == "data set" else "with --data"
+    name, what = request["id"], "dataset" if request["kind"] == "dataset" else "model"
+    other = "without --data" if what == "dataset" else "with --data"
     again = "Downloaded files are kept: run it again to continue."
     try:
         yield

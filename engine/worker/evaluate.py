@@ -150,7 +150,7 @@ def measure_labels(
         raise EngineError(
             "These answers are not class labels.",
             f"{examples[0].source}: {len(labels)} distinct answers in {len(truth)} rows",
-            f"A labelled data set has at most {MOST_LABELS} labels.",
+            f"A labelled dataset has at most {MOST_LABELS} labels.",
         )
     conversations = [example.messages[:-1] for example in examples]
     prompts = [

@@ -68,7 +68,7 @@ def first_paint(effort: Effort, folder: Path) -> list[str | None]:
     """Started in turn, so that whatever else the machine does meets both."""
     runs = _finished(folder, 3, 60)
     rows = folder / "rows.json"
-    head = ["run", "base", "method", "progress", "ETA", "loss", "eval", "ppl"]
+    head = ["run", "base", "method", "progress", "ETA", "loss", "eval", "eval ppl"]
     body = [[f"run-{n}", "demo-base", "LoRA r8", "done", "—", "▇▅▄▃▂▂▁ 0.412", "0.437", "1.55"]
             for n in range(3)]  # fmt: skip
     rows.write_text(json.dumps([head, *body]))

@@ -85,8 +85,8 @@ def test_a_line_for_a_chat() -> None:
         {"loss": "█▁·▄"},
     )
     assert line == (
-        "run␛[2J · loss █▁·▄ 2 at step 4,000 (lowest 1.25 at 20), 1 of 4 values are not finite"
-        " · eval/accuracy 1 at step 1 (highest 3 at 0)"
+        "run␛[2J · loss █▁·▄ 2 at step 4,000 (best 1.25 at step 20), 1 of 4 values are not finite"
+        " · eval/accuracy 1 at step 1 (best 3 at step 0)"
     )
     assert chat_line([Selected("r", series("a", []), "exp(x)")]) == (
         "r · a (derived: exp(x)) no points yet"
@@ -142,7 +142,7 @@ def test_svg_has_all_that_a_chart_needs() -> None:
     words = [text.text or "" for text in root.iter(f"{SVG}text")]
     assert "eval/loss" in words
     assert "step · smoothed 0.9" in words
-    assert any(word.startswith("a (derived: exp(b)) · last 1 · lowest 1") for word in words)
+    assert any(word.startswith("a (derived: exp(b)) · last 1 · min 1") for word in words)
     paths = {path.attrib.get("opacity"): path.attrib["d"] for path in root.iter(f"{SVG}path")}
     heights = [float(number) for number in re.findall(r" ([\d.]+)", paths["0.25"])]
     assert max(heights) - min(heights) > 350  # the spike is there, from bottom to top

@@ -97,7 +97,7 @@ def test_votes_of_all_judges(
     assert finetop(root, "votes", "answers") == 0
     text = capsys.readouterr().out
     assert "tuned vs base" in text
-    assert "preferred in 1 of 1, 100%" in text
+    assert "preferred in 1 of 1 decided votes, 100%" in text
     assert "undecided: needs about" in text
     assert "ana: preferred in 1 of 1" in text
     assert "voters agree on 0 of 1" in text

@@ -80,7 +80,7 @@ def test_two_arms_by_the_outcomes_of_their_calls() -> None:
         "missing call": 1, "call lost by the server's parser": 1, "malformed call": 1,
     }  # fmt: skip
     assert outcome.right == {"right call": 3}
-    assert kinds_line(outcome, "->").endswith("-> right call (3)")
+    assert kinds_line(outcome, "->", "...", 200).endswith("-> right call 3")
     rows = {row.name: (row.left, row.right) for row in found.rows}
     assert rows["right calls"] == (0, 1)
     assert (rows["calls"], rows["lost calls"]) == ((0, 1), (1 / 3, 0))

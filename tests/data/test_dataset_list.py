@@ -20,7 +20,7 @@ def test_bundled_ones_come_first() -> None:
     assert [one.ref for one in found] == ["bundled:emotion", "bundled:counsel", "bundled:rehearsal"]
     assert found[0].path == DATA / "emotion" / "train.jsonl"
     assert found[0].eval_path == DATA / "emotion" / "eval.jsonl"
-    with pytest.raises(EngineError, match="unknown bundled data set other"):
+    with pytest.raises(EngineError, match="unknown bundled dataset other"):
         resolve("bundled:other")
 
 
@@ -86,7 +86,7 @@ def test_what_cannot_be_used_is_listed_with_its_reason(tmp_path: Path) -> None:
     for name, part in {
         "empty.jsonl": "is empty",
         "odd.csv": "unknown columns",
-        "bad.jsonl": "all 9 rows of bad.jsonl are invalid",
+        "bad.jsonl": "no valid row in bad.jsonl (9 invalid)",
         "broken.json": "not valid JSON",
         "gone.jsonl": "cannot be read: No such file",
     }.items():
@@ -135,7 +135,7 @@ def test_a_large_file_of_bad_rows_is_not_read_to_its_end(tmp_path: Path) -> None
     with path.open("a") as file:
         file.write('{"prompt": "q"}\n' * 2000)
     (found,) = listed(tmp_path)
-    assert found.reason == "the first 1,000 rows of large.jsonl are invalid"
+    assert found.reason == "no valid row in large.jsonl (the first 1,000 are invalid)"
 
 
 def test_a_change_is_seen(tmp_path: Path) -> None:

@@ -308,7 +308,7 @@ def test_all_rows_bad_says_how_many_and_the_first_reasons(tmp_path: Path) -> Non
     path = write(tmp_path / "data.jsonl", *[{"prompt": "q", "completion": ""}] * 5)
     with pytest.raises(EngineError) as caught:
         read(path)
-    assert caught.value.title == "all 5 rows of data.jsonl are invalid"
+    assert caught.value.title == "no valid row in data.jsonl (5 invalid)"
     assert caught.value.detail.splitlines()[1:] == [
         f"line {line}: empty 'completion'" for line in (1, 2, 3)
     ]

@@ -100,7 +100,7 @@ def test_each_alias_names_a_setting_that_there_is(key: str) -> None:
         ("use_rslora = true", 'method.variant = "rslora"'),
         ('adapter = "qlora"', 'method.kind = "lora" and method.quantize = "4bit"'),
         ('datasets = [{path = "a.jsonl", type = "alpaca"}]', 'data.train = "a.jsonl"'),
-        ('datasets = [{path = "a"}, {path = "b"}]', "data.train (one data set a run"),
+        ('datasets = [{path = "a"}, {path = "b"}]', "data.train (one dataset a run"),
         ('base_model = "/models/x"', 'model.checkpoint = "/models/x"'),
         ("eval_steps = 50", "training.evaluations (how many"),
         ("accumulation = 4", "training.gradient_accumulation_steps = 4"),

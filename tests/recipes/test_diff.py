@@ -40,5 +40,5 @@ def test_fields_that_vary_come_with_their_values() -> None:
 
 def test_values_are_said_short() -> None:
     assert [said(one) for one in (None, "", 2e-4, True, 3, ["a", "b"], {"p": "q"}, 0)] == [
-        "—", "—", "0.0002", "true", "3", "a, b", "p=q", "0",
+        "not set", "not set", "0.0002", "true", "3", "a, b", "p=q", "0",
     ]  # fmt: skip

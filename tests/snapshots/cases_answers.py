@@ -55,7 +55,7 @@ async def browse(recorder: Recorder) -> None:
         await recorder.reach(BrowsePage, "enter")
         await recorder.shoot("browse-noted", "note: far too short")
         await recorder.press("slash", *"joy")
-        await recorder.shoot("browse-found", "1 of 4", without="Name a colour.")
+        await recorder.shoot("browse-found", "1 of 4 pairs", without="Name a colour.")
 
 
 @case(
@@ -78,7 +78,7 @@ async def browse_asked(recorder: Recorder) -> None:
             ("browse-show", "f", "bookmarked"),
             ("browse-skill", "s", "creative"),
             ("browse-arms", "r", "tuned → base"),
-            ("browse-sort", "o", "common words"),
+            ("browse-sort", "o", "lowest first"),
         ):
             await recorder.reach(PickWindow, key)
             await recorder.shoot(name, text)
@@ -97,10 +97,10 @@ async def browse_asked(recorder: Recorder) -> None:
 
 @case({"browse-waiting": BrowsePage, "browse-one-arm": BrowsePage})
 async def browse_little(recorder: Recorder) -> None:
-    write_answers(RUNS, "begun", said={}, state=State.RUNNING)
+    write_answers(RUNS, "begun", said={}, state=State.RUNNING, step=0)
     write_answers(RUNS, "alone", arms=(BASE,), said={"One?": ("only",)}, created=NOW - 10)
     async with recorder.finetop():
-        await recorder.see("begun", "alone", "2 runs")
+        await recorder.see("begun", "alone", "2 jobs")
         await choose(recorder, "begun")
         await recorder.reach(BrowsePage, "enter")
         await recorder.shoot("browse-waiting", "has answers from two arms yet")
@@ -138,7 +138,7 @@ async def aspects(recorder: Recorder) -> None:
         await recorder.shoot("aspects-found", "doubled words", without="checks met")
         await recorder.press("escape", "home", "down")
         await recorder.reach(BrowsePage, "enter")
-        await recorder.shoot("browse-drivers", "by checks met, largest change first")
+        await recorder.shoot("browse-drivers", "where checks met differs, largest change first")
         await recorder.press("escape", "right_square_bracket")
         await recorder.reach(MetricsPage, "T")
         await recorder.shoot("aspects-of-a-pair", "only", "checks met")

@@ -113,10 +113,10 @@ async def compare_asked(recorder: Recorder) -> None:
         await recorder.shoot("compare-pick-run", "child")
         await recorder.press("escape")
         await recorder.reach(PickWindow, "b")
-        await recorder.shoot("compare-answers", "prompts from a file", "browse answers")
+        await recorder.shoot("compare-answers", "prompts: from a file", "browse: answers")
         recorder.app.screen.query_one(Table).choose("file")
         await recorder.reach(TextWindow, "enter")
-        await recorder.shoot("compare-answers-file", "Path of a prompts file")
+        await recorder.shoot("compare-answers-file", "Path of the prompt file")
 
 
 @case(
@@ -153,7 +153,7 @@ async def arms(recorder: Recorder) -> None:
         await recorder.press("s", *"strict or free")
         await recorder.shoot("arms-name", "strict or free")
         await recorder.press("enter")
-        await recorder.shoot("arms-saved", "Saved as strict or free.")
+        await recorder.shoot("arms-saved", "Saved as “strict or free”.")
         await recorder.reach(PickWindow, "l")
         await recorder.shoot("arm-sets", "base, tuned, half")
         await recorder.reach(ArmsWindow, "enter")

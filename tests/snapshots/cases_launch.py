@@ -23,7 +23,7 @@ LONG = {
     "cut": FEW,
     "dropped": {"rows": 0, "example": ""},
     "share_of_learned": 0.125,
-    "removed": {"source": "train.jsonl:4", "text": "the end of it"},
+    "removed": {"source": "train.jsonl:4", "text": "and then we walked home"},
 }
 GROUPS = ("data", "method", "training", "stopping", "replay", "samples", "forgetting")
 
@@ -32,7 +32,7 @@ class Refusing(Actions):
     """Actions that launch nothing, and tell of a session that ends."""
 
     def launch(self, recipe: TrainRecipe) -> Path:
-        raise EngineError("No room.", "runs: the disk is full", "Free some space.")
+        raise EngineError("The disk is full.", "runs/ needs 63 MB more.", "Free some space.")
 
     def warning(self) -> str:
         return "runs stop when Slurm job 7 ends"
@@ -87,7 +87,7 @@ async def launch_form(recorder: Recorder) -> None:
         await open_launch(recorder)
         for at, group in enumerate(GROUPS, 2):
             await recorder.press("m")
-            await recorder.shoot(f"launch-form-{group}", f"{group.capitalize()}  {at} of 8")
+            await recorder.shoot(f"launch-form-{group}", f"{group.capitalize()}  page {at} of 8")
 
 
 @case(
@@ -119,7 +119,9 @@ async def launch_troubles(recorder: Recorder) -> None:
     write_runs()
     broken = Path("models") / "broken"
     broken.mkdir(parents=True)
-    (broken / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
+    (broken / "config.json").write_text(
+        '{"architectures": ["BertForMaskedLM"], "model_type": "bert"}'
+    )
     (broken / "model.safetensors").write_text("<!DOCTYPE html><html>no</html>")
     Path("data").mkdir()
     good = json.dumps({"instruction": "Say yes.", "output": "yes"})
@@ -134,8 +136,13 @@ async def launch_troubles(recorder: Recorder) -> None:
         await recorder.press("end")
         await recorder.shoot("launch-unusable", "cannot be used:")
         recorder.companion.report = EngineError(
-            "No torch here.", "the light install", "Install finetop[train]."
+            "torch not installed.",
+            "This is the light install: it cannot train or generate.",
+            "Install 'finetop[train]'.",
         )
-        await recorder.press("home", "tab", "end")
+        recorder.monkeypatch.setattr(Actions, "start_error", lambda self: "torch not installed.")
+        await recorder.press("home", "r", "tab", "end")
         recorder.app.screen.query_one("#text", Pager).focus()
-        await recorder.shoot("launch-no-torch", "No torch here.")
+        await recorder.shoot(
+            "launch-no-torch", "cannot start: torch not", "This is the light install"
+        )

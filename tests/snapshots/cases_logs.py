@@ -43,7 +43,7 @@ def write_logs() -> None:
         if name == "seed2":
             points.append(event(1.7e9 + 30, 30, simple("Loss/policy", math.nan)))
         event_file(LOGS / "ppo" / name, event(1.7e9, 0, *told), *points)
-    error = Failure("The loss is NaN.", "step 12", "Lower the learning rate.")
+    error = Failure("CUDA out of memory.", "", "Lower the batch size.")
     write_run(LOGS, "tuned", state=State.FAILED, points=12, created=NOW - 500, error=error,
               log="the worker's last word\n")  # fmt: skip
     broken = LOGS / "broken" / "events.out.tfevents.1.x"
@@ -79,7 +79,7 @@ async def logs(recorder: Recorder) -> None:
         await open_logs(recorder)
         await recorder.shoot("logs")
         await recorder.press("end")
-        await recorder.shoot("logs-of-a-job", "tuned · job")
+        await recorder.shoot("logs-of-a-job", "tuned · finetop job")
         await recorder.press("home", "down", "space", "down", "p")
         await recorder.shoot("logs-marked", "2 marked")
         await recorder.reach(PickWindow, "t")
@@ -92,7 +92,7 @@ async def logs(recorder: Recorder) -> None:
         await recorder.shoot("logs-pick-group", "lr")
         await recorder.press("down")
         await recorder.reach(RunListPage, "enter")
-        await recorder.shoot("logs-grouped", "lr = 0.001 (1)")
+        await recorder.shoot("logs-grouped", "lr = 0.001 (1 run)")
 
 
 @case(
@@ -114,7 +114,7 @@ async def logs_windows(recorder: Recorder) -> None:
         await open_logs(recorder)
         await recorder.press("home", "down", "space", "down")
         await recorder.reach(DifferenceWindow, "d")
-        await recorder.shoot("logs-difference", "1 setting differs")
+        await recorder.shoot("logs-difference", "1 hyperparameter differs")
         await recorder.reach(RunListPage, "escape")
         await recorder.reach(NoteWindow, "m")
         await recorder.press(*"looks good", "tab", *"first")
@@ -129,7 +129,7 @@ async def logs_windows(recorder: Recorder) -> None:
         await recorder.reach(RunListPage, "escape")
         await recorder.press("enter")
         await recorder.reach(OverviewPage, "u")
-        await recorder.shoot("logs-overview", "settings", "started by hand")
+        await recorder.shoot("logs-overview", "hyperparameters", "started by hand")
         await recorder.reach(WatchPage, "escape")
         await recorder.reach(HardwarePage, "g")
         await recorder.shoot("logs-machine", "Machine")

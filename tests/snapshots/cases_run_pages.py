@@ -24,7 +24,7 @@ async def log(recorder: Recorder) -> None:
         await recorder.reach(LogPage, "f")
         await recorder.shoot("log", "step 300", "300 lines")
         await recorder.press("slash", *"SAVED", "enter", "N")
-        await recorder.shoot("log-found", "“SAVED” 5 of 6")
+        await recorder.shoot("log-found", "“SAVED”: match 5 of 6")
         await recorder.press("escape", "escape")
         await choose(recorder, "lost")
         await recorder.reach(LogPage, "f")

@@ -17,7 +17,7 @@ from tui.widgets.table import Table
 
 async def open_runs(recorder: Recorder) -> None:
     """The list is whole, with its small curves: what is opened next is built from all of it."""
-    await recorder.see("live", "measured", "answers", "9 runs")
+    await recorder.see("live", "measured", "answers", "9 jobs")
     await recorder.settle()
 
 
@@ -42,7 +42,7 @@ async def runs(recorder: Recorder) -> None:
         await open_runs(recorder)
         await recorder.shoot("runs")
         await choose(recorder, "bad-lr")
-        await recorder.shoot("runs-failed", "The loss is NaN.")
+        await recorder.shoot("runs-failed", "The loss is NaN at step 21.")
         await choose(recorder, "answers")
         await recorder.shoot("runs-of-answers", "enter browse")
 
@@ -141,4 +141,4 @@ async def runs_windows(recorder: Recorder) -> None:
         await recorder.press("n")
         await choose(recorder, "measured")
         await recorder.reach(ConfirmDialog, "r")
-        await recorder.shoot("runs-further", "measured stopped early")
+        await recorder.shoot("runs-further", "measured was stopped by its forgetting budget")

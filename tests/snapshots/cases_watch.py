@@ -69,9 +69,9 @@ async def watch_looks(recorder: Recorder) -> None:
         await recorder.press("plus", "y")
         await recorder.shoot("watch-smoothed-log", "log", *wide("smoothed 0.8"))
         await recorder.press("minus", "y", "x", "x")
-        await recorder.shoot("watch-by-time", *wide("by relative time"), without=" · log")
+        await recorder.shoot("watch-by-time", *wide("by relative time"), without="log scale ·")
         await recorder.press("x", "x", "x")
-        await recorder.shoot("watch-by-epoch", "epoch 1.2121")
+        await recorder.shoot("watch-by-epoch", "epoch 1.212 ")
         await recorder.press("x", "escape", "d", "d", "d", "d")
         await recorder.shoot("watch-grid", "loss", "step 40")
         await recorder.press("d", "d", "d")
@@ -132,11 +132,11 @@ async def watch_states(recorder: Recorder) -> None:
     write_runs()
     async with recorder.finetop():
         await open_watch(recorder, "bad-lr")
-        await recorder.shoot("watch-failed", "failed at step 20", "Lower the learning rate.")
+        await recorder.shoot("watch-failed", "failed at step 21", "Lower the learning rate.")
         for name, run, texts in (
             ("watch-queued", "waiting", ("queued #1",)),
             ("watch-lost", "lost", ("lost at step 30",)),
-            ("watch-over-budget", "measured", ("over budget", "newest, step 60")),
+            ("watch-over-budget", "measured", ("exceeds the budget", "newest, step 60")),
         ):
             await recorder.press("1")
             await choose(recorder, run)

@@ -21,7 +21,7 @@ from tests.tui.building import write_event, write_run
 QUESTIONS = ("How do I cheer up a friend?", "i miss my dog")
 _LOG = """\
 loading bundled:demo-base
-LoRA of rank 8 on 12 layers, 138,240 of 2,422,848 parameters are learned
+LoRA of rank 8 on 12 modules, 138,240 of 2,422,848 parameters are trained
 step 10  loss 1.842  eval 1.905
 step 20  loss 1.507  eval 1.561
 saved checkpoint 20
@@ -47,8 +47,10 @@ def write_runs(root: Path = Path("runs")) -> None:
     summary.write_notes(done, UserNotes("the best so far", ["paper", "lora"]))
     rates = Training(learning_rate=2e-3, epochs=2.0)
     _recipe(done, TrainRecipe(name="emotion-lora", method=Method(rank=16), training=rates))
-    error = Failure("The loss is NaN.", "step 21", "Lower the learning rate.")
-    bad = write_run(root, "bad-lr", state=State.FAILED, points=20, created=NOW - 200, error=error)
+    error = Failure("The loss is NaN at step 21.", "", "Lower the learning rate.")
+    bad = write_run(
+        root, "bad-lr", state=State.FAILED, points=20, step=21, created=NOW - 200, error=error
+    )
     write_event(bad.events, 21, {"train/loss": math.nan})
     _recipe(bad, TrainRecipe(name="bad-lr", training=Training(learning_rate=0.1)))
     stopped = write_run(root, "stopped", state=State.STOPPED, points=30, created=NOW - 300)
@@ -61,7 +63,8 @@ def write_runs(root: Path = Path("runs")) -> None:
 def _write_measured(root: Path) -> None:
     """A run that crossed its budget of forgetting."""
     job = write_run(root, "measured", points=60, total=60, created=NOW - 400, method="full",
-                    message="stopped early")  # fmt: skip
+                    message="stopped at step 60: forgetting +0.310 nats/token exceeds the "
+                    "budget of 0.100; kept the weights of step 20")  # fmt: skip
     for step, shift in ((0, 0.0), (20, 0.04), (40, 0.2), (60, 0.31)):
         write_event(job.events, step, {"forget/nll_shift": shift, "forget/kl_to_base": shift / 2})
     _answer(job, {0: ("first before", "second before"), 20: ("first at 20", "second at 20"),

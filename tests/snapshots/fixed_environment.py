@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from engine.estimates import fit
-from engine.jobs import devices, logout
+from engine.jobs import devices, logout, process
 from engine.jobs.devices import Device
 from engine.jobs.hardware import Gpu, HardwareSample, Occupant
 from tui.feeds.hardware_feed import HardwareFeed
@@ -18,7 +18,7 @@ from tui.snapshots import Machine
 
 NOW = 1_760_000_000.0
 """2025-10-09 08:53:20 in UTC."""
-GPU = Device("cuda", "GPU-0", "NVIDIA H200", 0, 141 * 10**9, 9 * 10**9)
+GPU = Device("cuda", "GPU-0", "NVIDIA H200", 0, 141 * 10**9, 61 * 10**9)
 CPU = Device("cpu", "cpu", "x86_64")
 MACHINE = Machine("workstation", "H200", 43, 61 * 10**9, 141 * 10**9, (GPU,))
 _Usage = namedtuple("_Usage", "total used free")
@@ -52,6 +52,7 @@ def stand_in(
     monkeypatch.setattr(devices, "_gpus", lambda: ([GPU], ""))
     monkeypatch.setattr(devices, "_beside", lambda gpus: [*gpus, CPU])
     monkeypatch.setattr(logout, "CONTAINER_MARKS", ())
+    monkeypatch.setattr(process, "missing_packages", lambda needs=(): [])
     monkeypatch.setattr(logout, "_ask", lambda *command: "")
     monkeypatch.setattr(fit, "free_main_memory", lambda: 96 * 10**9)
     monkeypatch.setattr(

@@ -93,6 +93,8 @@ def shift_of(words: Sequence[str], ranks: Sequence[int]) -> dict[str, Any]:
     tokens = tuple(
         ShiftedToken(
             at, f"{' ' * bool(at)}{word}", ranks[at % len(ranks)], 0.25, 0.75, 0.5 * at,
+            (Candidate(at, word, 0.41), Candidate(51, " My", 0.22))
+            if ranks[at % len(ranks)] == 1 else
             (Candidate(50, "Dear", 0.41), Candidate(51, " My", 0.22)), (Candidate(at, word, 0.9),),
         )
         for at, word in enumerate(words)

@@ -53,7 +53,8 @@ class FakeStream:
 
     async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
         yield {"event": "loading", "message": "loading demo-base"}
-        yield {"event": "begin", "prompt_tokens": 5, "notes": [], "adapter": None}
+        adapter = "emotion-lora" if "run:" in self._arm else None
+        yield {"event": "begin", "prompt_tokens": 5, "notes": [], "adapter": adapter}
         text = ""
         for word in self._companion.words(self._arm):
             while self._companion.held and not self.cancelled:

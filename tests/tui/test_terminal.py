@@ -66,7 +66,7 @@ def test_watched_logs_rest_too_also_after_the_machine_was_looked_at(runs: Path) 
         # The machine goes on being read, every two seconds; nobody looks.
         terminal.wait(lambda: terminal.pump(4.0) == 0)
         terminal.press("1")
-        terminal.see("changed")
+        terminal.see("updated")
         terminal.wait(lambda: terminal.pump(2.0) == 0)
         terminal.press("3Y")
         terminal.see("copied, if")

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from engine.jobs.store import Store
 from engine.jobs.summary import view
 from tests.tui.building import write_run
-from tui.formatting import duration, number, parameters, size
+from tui.formatting import duration, estimated_span, number, parameters, size, time_span
 from tui.screens.tree_and_groups import arrange
 from tui.snapshots import RunRow
 from tui.styled_text import length
@@ -78,3 +78,13 @@ def test_a_family_is_a_tree_and_a_circle_is_listed_too(tmp_path: Path) -> None:
     assert found[:3] == [("root", 0), ("child", 1), ("grandchild", 2)]
     assert {name for name, _ in found[3:]} == {"a", "b", "self"}
     assert len(found) == len(Store(tmp_path).jobs())
+
+
+def test_a_span_has_its_units() -> None:
+    seconds = (0, 41, 60, 238, 3600, 12_000, 90_000, 180_000)
+    assert [time_span(one) for one in seconds] == [
+        "0 s", "41 s", "1 min", "3 min 58 s", "1 h", "3 h 20 min", "25 h", "2 d 2 h",
+    ]  # fmt: skip
+    assert [estimated_span(one) for one in (0, 59, 61, 238, 12_000)] == [
+        "<1 min", "<1 min", "~1 min", "~4 min", "~3 h 20 min",
+    ]  # fmt: skip

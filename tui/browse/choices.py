@@ -51,7 +51,7 @@ def skill_of(key: str) -> str | None:
 
 
 def sort_options(answers: JobAnswers) -> list[PickOption]:
-    """As they were asked, by words in common, and by each measure that these answers have."""
+    """As they were asked, by overlap, and by each measure that these answers have."""
     rare = {measure.name for measure in MEASURES if measure.is_rare}
     known = {
         name
@@ -61,7 +61,7 @@ def sort_options(answers: JobAnswers) -> list[PickOption]:
     }
     return [
         PickOption("", "prompt order"),
-        PickOption(COMMON, COMMON, "fewest in common first"),
+        PickOption(COMMON, COMMON, "lowest first"),
         *(
             PickOption(measure.name, measure.name, measure.group)
             for measure in MEASURES

@@ -18,6 +18,8 @@ from tui.widgets.lines import Lines, Rule
 from tui.widgets.table import Column, Table, TableRow
 
 HEADING = "\0"
+_KINDS_AT, _KINDS_CELLS = 34, 74
+"""Cells beside the words of a measure that is no number, and those that it has at most."""
 
 
 class MetricsPage(SubPage):
@@ -131,7 +133,8 @@ class MetricsPage(SubPage):
     def _row(self, measure: PairedDifference | Kinds) -> TableRow:
         name = f"  {measure.name}"
         if isinstance(measure, Kinds):
-            text = kinds_line(measure, self.glyphs.arrow)
+            room = min(self.size.width - _KINDS_AT, _KINDS_CELLS)
+            text = kinds_line(measure, self.glyphs.arrow, self.glyphs.ellipsis, room)
             return TableRow(measure.name, (((name, ""),), ((text, ""),)))
         sign = self.glyphs.rising if measure.difference > 0 else self.glyphs.falling
         role = "strong" if measure.differs else ""

@@ -332,7 +332,9 @@ class BrowsePage(SubPage):
         self.set_class(not wide, "narrow")
         self.query_one("#pairs").display = not self._alone
         least = 16 if wide else 22
-        columns = [Column("prompt", least, 70), Column("overlap", 7, right=True)]
+        columns = [Column("prompt", least, 70)]
+        if self._answers.left != self._answers.right or not self._answers.pairs:
+            columns.append(Column("overlap", 7, right=True))
         if self.selection.sort and self.selection.sort != COMMON:
             columns.insert(1, Column(self.selection.sort, 12, 16, right=True))
         if len({pair.prompt.skill for pair in self._answers.pairs}) > 1:
@@ -366,7 +368,9 @@ class BrowsePage(SubPage):
             "skill": ((one_line(pair.prompt.skill), "dim"),),
         }
         columns = self.query_one("#pairs", Table).columns
-        changed: tuple[Piece, ...] = ((change_of(pair, self.selection.sort), ""),)
+        changed: tuple[Piece, ...] = (
+            (change_of(pair, self.selection.sort, self.glyphs.arrow), ""),
+        )
         return TableRow(
             pair.id,
             tuple(cells.get(column.title, changed) for column in columns),
@@ -403,7 +407,7 @@ class BrowsePage(SubPage):
             line += [*progress(row.view, self.glyphs), between]
         elif row is not None:
             line += [(state_words(row.view), ""), between]
-        if answers.left:
+        if answers.left != answers.right:
             line += [(answers.names[answers.left], "base"), (f" {self.glyphs.arrow} ", "dim"),
                      (answers.names[answers.right], "tuned"), between]  # fmt: skip
         if answers.pairs and len(answers.arms) > 1:
@@ -425,16 +429,20 @@ class BrowsePage(SubPage):
         if self.filter_text:
             facts.append(f"containing “{one_line(self.filter_text)}”")
         if selection.sort == COMMON:
-            facts.append("fewest common words first")
+            facts.append("lowest overlap first")
         elif selection.sort:
-            facts.append(f"by {selection.sort}, {DIRECTIONS[selection.direction]} first")
+            what = "by {}" if selection.chosen is None else "where {} differs"
+            order = f"{DIRECTIONS[selection.direction]} first"
+            facts.append(f"{what.format(selection.sort)}, {order}")
         if selection.chosen is not None:
             order = "" if selection.sort else "largest contribution first, "
             facts.append(f"{order}esc show all")
         if not self._answers.pairs:
             return []
         between = f" {self.glyphs.separator} "
-        count = f"{len(self._pairs)} of {len(self._answers.pairs)}"
+        whole = len(self._answers.pairs)
+        what = "pair" if len(self._answers.arms) > 1 else "answer"
+        count = f"{len(self._pairs)} of {whole} {what}{'s' * (whole != 1)}"
         warnings = [(f"{between}! {difference}", "warn") for difference in unlike(self.pair)]
         return [(f" {count}", ""), *((between + fact, "dim") for fact in facts), *warnings]
 

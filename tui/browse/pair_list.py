@@ -4,17 +4,19 @@ Pure: it takes the pairs that were read, and reads no disk.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from engine.compare.answer_length import measure
 from engine.compare.answer_pairs import FILTERS, AnswerPair, lets_through
-from engine.compare.call_checks import read_reference, say_expected
-from engine.compare.metrics import MEASURES
+from engine.compare.call_checks import read_reference
+from engine.compare.metrics import CHECKS_MET, MEASURES, SHARES
 from engine.compare.samples import Sample
 from engine.text import one_line
 from engine.tool_calls import format_call, tool_names
 from tui.browse.answers_feed import JobAnswers
+from tui.browse.check_words import check_words, met_words
 from tui.browse.result_lines import value
 from tui.glyphs import Glyphs
 from tui.screens.answer_lines import answer_lines, count_facts, message_lines
@@ -22,7 +24,7 @@ from tui.styled_text import Line
 
 BOOKMARKED, WITH_NOTE = "bookmarked", "has a note"
 SHOWN = (*FILTERS, BOOKMARKED, WITH_NOTE)
-COMMON = "common words"
+COMMON = "overlap"
 SORTS = ("", COMMON, *(measure.name for measure in MEASURES))
 MOST_TITLE = 400
 """Characters of a prompt that a list begins with."""
@@ -97,22 +99,22 @@ def skills(answers: JobAnswers) -> dict[str, int]:
     return dict(Counter(pair.prompt.skill for pair in answers.pairs))
 
 
-def change_of(pair: AnswerPair, sort: str) -> str:
+def change_of(pair: AnswerPair, sort: str, arrow: str) -> str:
     """The number that the list is sorted by: left, right."""
     before, after = pair.left_numbers.get(sort), pair.right_numbers.get(sort)
     if before is None or after is None:
         return ""
-    return f"{short(before)} {short(after)}"
+    return f"{short(before, sort)}{arrow}{short(after, sort)}"
 
 
-def short(number: float) -> str:
+def short(number: float, measure: str) -> str:
     """A count without decimals, a share with two."""
-    return f"{number:.0f}" if number == int(number) else value(number)
+    return value(number) if measure in SHARES or number != int(number) else f"{number:.0f}"
 
 
 def common_of(pair: AnswerPair) -> str:
     if not pair.differs:
-        return "same"
+        return "100%"
     if pair.common == 1 and pair.differs_unspoken:
         left, right = (side.parts.without_ids for side in (pair.left, pair.right))
         return "reason" if replace(left, reasoning=right.reasoning) == right else "calls"
@@ -136,6 +138,7 @@ def blind_lines(sample: Sample, glyphs: Glyphs) -> list[Line]:
 def facts_of(
     sample: Sample,
     numbers: dict[str, float],
+    checks: Mapping[str, Any],
     sort: str,
     width: int,
     between: str,
@@ -149,8 +152,10 @@ def facts_of(
     more = count_facts(counts.calls, counts.reasoning_words)
     said = " spoken" if more else ""
     facts = [f"{counts.words} word{'s' * (counts.words != 1)}{said}", *more, counts.ended]
-    if sort in numbers and sort != "words":
-        facts.insert(0, f"{sort} {short(numbers[sort])}")
+    if sort == CHECKS_MET and checks:
+        facts.insert(0, met_words(sample.parts, checks))
+    elif sort in numbers and sort != "words":
+        facts.insert(0, f"{sort} {short(numbers[sort], sort)}")
     facts = [outcome, *facts] if outcome else facts
     facts.append(f"{counts.sentences} sentence{'s' * (counts.sentences != 1)}")
     facts += [f"{counts.tokens} tokens"] if counts.tokens is not None else []
@@ -189,11 +194,7 @@ def prompt_lines(
         text = ", ".join(map(format_call, calls)) if calls else pair.prompt.reference
         lines.append([("reference: ", "dim"), (one_line(text), "good")])
     if reference and pair.prompt.checks:
-        checks = ", ".join(
-            say_expected(name, value) or f"{name} {_spell(value)}"
-            for name, value in pair.prompt.checks.items()
-        )
-        lines.append([("checks: ", "dim"), (one_line(checks), "good")])
+        lines.append([("checks: ", "dim"), (check_words(pair.prompt.checks), "good")])
     return lines
 
 
@@ -253,10 +254,6 @@ def _decoding_facts(sample: Sample) -> tuple[str, ...]:
         one_line(sample.dtype),
         f"batch size {sample.batch}" if sample.batch > 1 else "batch size 1",
     )
-
-
-def _spell(value: object) -> str:
-    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
 def _text(answers: JobAnswers, pair: AnswerPair) -> str:

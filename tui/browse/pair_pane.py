@@ -78,6 +78,7 @@ class PairPane(Vertical):
             facts = facts_of(
                 sample,
                 dict(numbers),
+                pair.prompt.checks,
                 self._sort,
                 foot.size.width,
                 between,

@@ -40,7 +40,7 @@ class RatingWindow(Window[Ratings | None]):
         with Vertical(classes="dialog"):
             yield Table((Column("5 is best", 12, 20), Column("left", 6), Column("right", 6),
                          Column(" ", 20, 44)))  # fmt: skip
-            for keys in ("h l left -/+   H L or < > right -/+   x clear",
+            for keys in ("left: h lower, l higher   right: H lower, L higher   x clear",
                          "enter save   esc cancel"):  # fmt: skip
                 line = Lines()
                 line.show([(keys, "dim")])

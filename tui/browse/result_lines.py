@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 
 from engine.compare.call_checks import OUTCOMES
-from engine.compare.paired_stats import Kinds, PairedDifference
+from engine.compare.paired_stats import BEGINS_WITH, MOST_KINDS, Kinds, PairedDifference
 from engine.compare.votes import Vote, VoteCounts, agreement, mean_ratings, tally, tally_all
 from engine.text import one_line
 
 SPOKEN_ONLY = "texts without reasoning and calls"
+_KINDS = 4
+"""Of one side on a line, at most."""
 
 
 def value(number: float, *, signed: bool = False) -> str:
@@ -32,16 +34,42 @@ def span(row: PairedDifference) -> str:
     return f"{value(row.low, signed=True)} to {value(row.high, signed=True)}"
 
 
-def kinds(one: Mapping[str, int], most: int = 3) -> str:
-    """English (8), French (2)."""
-    shown = [f"{one_line(name)} ({count})" for name, count in list(one.items())[:most]]
-    return ", ".join(shown) or "unknown"
+def kinds_line(one: Kinds, arrow: str, ellipsis: str, width: int) -> str:
+    """How many pairs differ, and the commonest kinds of each side, as many as `width` holds.
+
+    3 of 4 pairs differ: English 1, unknown 3 → English 1, unknown 3
+    """
+    quoted = one.name == BEGINS_WITH  # words, which may end in a number
+    if one.prompts == 1:
+        left, right = (next(iter(side), "unknown") for side in (one.left, one.right))
+        return one_line(left if left == right else f"{left} {arrow} {right}")
+    head = f"{len(one.drivers)} of {one.prompts} pairs differ: " if one.drivers else (
+        f"same in all {one.prompts} pairs: "
+    )  # fmt: skip
+    sides = (one.left, one.right) if one.drivers else (one.left,)
+    text = ""
+    of_calls = one.group == "tool calls"  # where nothing is told, nothing was asked
+    for most in range(len(OUTCOMES) if of_calls else _KINDS, 0, -1):
+        counted = (sum(side.values()) if of_calls else one.prompts for side in sides)
+        told = (
+            _kinds(side, count, most, ellipsis, quoted=quoted)
+            for side, count in zip(sides, counted, strict=True)
+        )
+        text = head + f" {arrow} ".join(told)
+        if len(text) <= width:
+            break
+    return text
 
 
-def kinds_line(one: Kinds, arrow: str) -> str:
-    most = len(OUTCOMES) if one.group == "tool calls" else 3
-    change = f"{kinds(one.left, most)} {arrow} {kinds(one.right, most)}"
-    return f"{len(one.drivers)} of {one.prompts} differ: {change}"
+def _kinds(
+    counts: Mapping[str, int], prompts: int, most: int, ellipsis: str, *, quoted: bool
+) -> str:
+    """English 8, French 2; those of which nothing can be told are unknown."""
+    unknown = prompts - sum(counts.values()) if len(counts) < MOST_KINDS else 0
+    named = [(f"“{name}”" if quoted else name, count) for name, count in counts.items()]
+    named += [("unknown", unknown)] if unknown > 0 else []
+    shown = [f"{one_line(name)} {count}" for name, count in named[:most]]
+    return ", ".join(shown) + (ellipsis if len(named) > most else "")
 
 
 def outcome(judges: Mapping[str, Sequence[Vote]], arm: str, against: str) -> list[str]:
@@ -50,7 +78,9 @@ def outcome(judges: Mapping[str, Sequence[Vote]], arm: str, against: str) -> lis
     name, name_against = one_line(arm), one_line(against)
     if not whole.decided and not whole.ties and not whole.both_bad:
         return [f"No votes on {name} and {name_against} yet."]
-    lines = [f"{name} vs {name_against}", f"  {name} {_rate(whole)}", f"  {_deciding(whole)}"]
+    lines = [f"{name} vs {name_against}", f"  {name} {_rate(whole)}"]
+    lines += [f"  {_undecided(whole)}"] if whole.decided else []
+    lines.append(f"  {_deciding(whole)}")
     same, repeated = whole.consistent
     if repeated:
         lines.append(f"  repeated pairs: {same} of {repeated} with the same vote both times")
@@ -58,7 +88,9 @@ def outcome(judges: Mapping[str, Sequence[Vote]], arm: str, against: str) -> lis
         lines.append("  no pair was repeated yet, so consistency is unknown")
     if len(judges) > 1:
         for judge, votes in judges.items():
-            lines.append(f"  {one_line(judge)}: {_rate(tally(votes, arm, against))}")
+            counts = tally(votes, arm, against)
+            undecided = f", {_undecided(counts)}" if counts.decided else ""
+            lines.append(f"  {one_line(judge)}: {_rate(counts)}{undecided}")
         agreed, several = agreement(judges)
         if several:
             lines.append(f"  voters agree on {agreed} of {several} pairs with several voters")
@@ -81,18 +113,21 @@ def outcome(judges: Mapping[str, Sequence[Vote]], arm: str, against: str) -> lis
 
 
 def _rate(votes: VoteCounts) -> str:
-    undecided = f"{votes.ties} tie{'s' * (votes.ties != 1)}, {votes.both_bad} both bad"
     if votes.rate is None:
-        return f"no preference: {undecided}"
+        return f"no preference: {_undecided(votes)}"
     return (
-        f"preferred in {votes.wins} of {votes.decided}, {votes.rate:.0%} "
-        f"(95% CI {votes.low:.0%} to {votes.high:.0%}), {undecided}"
+        f"preferred in {votes.wins} of {votes.decided} decided votes, {votes.rate:.0%} "
+        f"(95% CI {votes.low:.0%} to {votes.high:.0%})"
     )
+
+
+def _undecided(votes: VoteCounts) -> str:
+    return f"{votes.ties} tie{'s' * (votes.ties != 1)}, {votes.both_bad} both bad"
 
 
 def _deciding(votes: VoteCounts) -> str:
     if votes.more_votes is None:
-        return "tied: more votes at the same rate would not decide"
+        return "50% each: more votes at this rate would not show a winner"
     if not votes.more_votes:
         return "decided: the interval excludes 50%"
     more = votes.more_votes

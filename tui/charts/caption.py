@@ -18,9 +18,11 @@ from tui.charts.draw import Picture
 from tui.formatting import significant
 from tui.glyphs import Glyphs
 
-_BY_STEP, _BY, _SMOOTHED, _LAST, _BEST, _TITLE, _SCALE, _ZOOM = range(8)
-"""Parts of a title, those that go first where room is lacking first: what x is, the line below
-tells as well."""
+_CAPITALS = 4
+"""Evaluations of so many curves are all named in a legend."""
+_BY_STEP, _BY, _LAST, _SMOOTHED, _BEST, _TITLE, _SCALE, _ZOOM = range(8)
+"""Parts of a title, those that go first where room is lacking first: what x is, and the last
+value, the line below tells as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +48,15 @@ class Captions:
     """Why there is nothing to draw."""
 
     def heading(self, picture: Picture, width: int) -> str:
-        """Title, facts and legend in `width` cells."""
+        """Title, facts and legend in `width` cells; nothing where there is no chart to name."""
+        if not self.title:
+            return ""
         parts = [(_TITLE, one_line(self.title))]
         if self.smoothing > 0:
             parts.append((_SMOOTHED, f"smoothed {self.smoothing:g}"))
         parts.append((_BY if self.by_time or self.along else _BY_STEP, f"by {self._x_name}"))
         if self.log:
-            parts.append((_SCALE, "log"))
+            parts.append((_SCALE, "log scale"))
         if self.zoomed:
             parts.append((_ZOOM, "zoomed"))
         ranks = (_BEST, _LAST) if len(self.facts) > 1 else (_BEST,)
@@ -73,7 +77,7 @@ class Captions:
         place = max(known) if at is None else at
         reach = (picture.x.high - picture.x.low) / max(picture.columns, 1) / 2
         parts = [
-            f"{_named(curve, picture)} {_value(curve, x, at, reach)}"
+            f"{_named(curve, picture)} {_value(curve, x, place, reach, newest=at is None)}"
             for curve, x in zip(self.curves, xs, strict=True)
             if not curve.faint
         ]
@@ -98,7 +102,10 @@ class Captions:
     def _place(self, at: float) -> str:
         if self.wall:
             return moment(at, 0)
-        return duration(at) if self.by_time else f"{self._x_name} {at:.10g}"
+        if self.by_time:
+            return duration(at)
+        # Steps and tokens are whole numbers; four digits of an epoch tell its points apart.
+        return f"{self._x_name} {at:.10g}" if at == int(at) else f"{self._x_name} {at:.4g}"
 
     def _between(self, parts: Sequence[tuple[int, str]]) -> str:
         return f" {self.glyphs.separator} ".join(text for _, text in parts if text)
@@ -124,10 +131,11 @@ class Captions:
         ]
         names = [self._signed(one, picture) for one in shown if one not in of_named]
         if of_named:
-            capital = picture.letters[of_named[0].label]
+            capitals = [picture.letters[one.label] for one in of_named]
+            if len(capitals) > _CAPITALS:
+                capitals = [capitals[0], self.glyphs.ellipsis, capitals[-1]]
             what = of_named[0].label.removeprefix(of_named[0].points_of).strip()
-            more = self.glyphs.ellipsis if len(of_named) > 1 else ""
-            names.append(f"{capital}{more} {one_line(what)}")
+            names.append(f"{' '.join(capitals)}: {one_line(what)}")
         return names
 
     def _signed(self, curve: Curve, picture: Picture) -> str:
@@ -143,12 +151,10 @@ def _named(curve: Curve, picture: Picture) -> str:
     return f"{letter} {one_line(curve.label)}".strip()
 
 
-def _value(curve: Curve, x: Floats, at: float | None, reach: float) -> str:
-    """The newest value, or that at a place; where it has no point there, the nearest one's."""
+def _value(curve: Curve, x: Floats, at: float, reach: float, *, newest: bool) -> str:
+    """The newest value, or the nearest to a place; with its step where it is not at that place."""
     if not len(x):
         return "-"
-    if at is None:
-        return significant(curve.values[-1], 6)
-    near = int(np.abs(x - at).argmin())
+    near = len(x) - 1 if newest else int(np.abs(x - at).argmin())
     value = significant(curve.values[near], 6)
     return value if abs(x[near] - at) <= reach else f"{value} at step {int(curve.steps[near]):,}"

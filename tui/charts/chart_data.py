@@ -101,7 +101,7 @@ def build_chart_data(
             if mixed and trace.tag in run.derived:
                 label += f" (derived: {one_line(run.derived[trace.tag])})"
             accent = trace.accent if alone else colour
-            name, facts = one_line(run.name), _facts(series)
+            name, facts = one_line(run.name), _facts(series, has_best=spec.has_best)
             places = along(axis, series, run.series)
             if places.missing:
                 legend.append(
@@ -116,7 +116,11 @@ def build_chart_data(
     gone = next((one for one in legend if one.missing), None)
     missing = (f"{gone.run}: " * (not alone) + gone.missing) if gone and not curves else ""
     return ChartData(
-        title, tuple(curves), tuple(legend), _title_facts(legend) if alone else (), missing
+        title,
+        tuple(curves),
+        tuple(legend),
+        _title_facts(legend) if alone and spec.has_best else (),
+        missing,
     )
 
 
@@ -188,13 +192,13 @@ def _label(name: str, trace: Trace) -> str:
     return f"{short} eval" if trace.as_points else short
 
 
-def _facts(series: Series) -> tuple[str, ...]:
+def _facts(series: Series, *, has_best: bool) -> tuple[str, ...]:
     if not len(series):
         return ()
     higher = is_higher_better(series.tag)
     best = series.best(highest=bool(higher))
     named = "min" if higher is None else "best"
-    found = (f"{named} {best[1]:.5g} at {best[0]:,}",) if best else ()
+    found = (f"{named} {best[1]:.5g} at step {best[0]:,}",) if best and has_best else ()
     return (*found, f"last {significant(series.values[-1], 5)}")
 
 

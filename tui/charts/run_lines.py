@@ -9,12 +9,13 @@ import numpy as np
 from engine.charts.filters import Filter
 from engine.events.series import Series, bucket
 from engine.jobs.status import State
+from engine.recipes.recipe import GenerateRecipe
 from engine.text import one_line
 from tui.charts.curve import Curve, Level
 from tui.formatting import (
+    LOG_KINDS,
     NONE,
     clock,
-    duration,
     forgot,
     name_of,
     number,
@@ -27,6 +28,7 @@ from tui.formatting import (
     state_glyph,
     state_words,
     time_left,
+    time_span,
 )
 from tui.glyphs import Glyphs
 from tui.snapshots import RunRow
@@ -60,6 +62,8 @@ class ChartSpec:
     traces: tuple[Trace, ...]
     smoothed: bool = True
     """Whether smoothing says anything: not of a few measured points."""
+    has_best: bool = True
+    """Whether a best value says anything: a shift against the base is 0 before training."""
 
 
 LOSS = ChartSpec(
@@ -68,12 +72,13 @@ LOSS = ChartSpec(
 FORGETTING = ChartSpec(
     "forgetting, nats/token",
     (
-        Trace("forget/nll_shift", "forgetting"),
+        Trace("forget/nll_shift", "loss shift"),
         Trace("forget/kl_to_base", "KL", _BASE),
-        Trace("forget/nll_shift_parent", "forgetting vs parent", _FURTHER),
+        Trace("forget/nll_shift_parent", "loss shift vs parent", _FURTHER),
         Trace("forget/kl_to_parent", "KL vs parent", _FURTHER + 1),
     ),
     smoothed=False,
+    has_best=False,
 )
 OTHERS = (
     ChartSpec(
@@ -123,7 +128,7 @@ def levels_of(spec: ChartSpec, curves: Sequence[Curve], row: RunRow) -> list[Lev
     points = [one.values[np.isfinite(one.values)] for one in curves]
     highest = max((float(one.max()) for one in points if len(one)), default=0.0)
     near = row.budget <= max(_ALWAYS_IN_SIGHT, 4 * highest)
-    return [Level(row.budget, f"budget {row.budget:+g}")] if near else []
+    return [Level(row.budget, f"budget {row.budget:g}")] if near else []
 
 
 def headline(row: RunRow, glyphs: Glyphs) -> Line:
@@ -140,7 +145,9 @@ def headline(row: RunRow, glyphs: Glyphs) -> Line:
     status = view.status
     if status is None:
         return line
-    if status.total:
+    if status.total and isinstance(view.recipe, GenerateRecipe):
+        line.append((f"  {status.step:,}/{status.total:,} answers", ""))
+    elif status.total:
         line.append((f"  step {status.step:,}/{status.total:,}", ""))
     if status.epochs:
         line.append((f"  epoch {status.epoch:.1f}/{status.epochs:.3g}", ""))
@@ -160,7 +167,7 @@ def headline(row: RunRow, glyphs: Glyphs) -> Line:
         if started:
             line.append((f"  {glyphs.separator} {' '.join(started)}", "dim"))
     elif status.started and status.heartbeat > status.started:
-        line.append((f"  took {duration(status.heartbeat - status.started)}", ""))
+        line.append((f"  took {time_span(status.heartbeat - status.started)}", ""))
         line.append((f"  {glyphs.separator} started {clock(status.started)}", "dim"))
     return line
 
@@ -168,7 +175,7 @@ def headline(row: RunRow, glyphs: Glyphs) -> Line:
 def log_headline(log: "RunLog", name: str, glyphs: Glyphs) -> Line:
     """Name, kind, how much there is, when it changed: nothing is known of whether it runs."""
     points = sum(len(one) for one in log.series.values())
-    line: list[Piece] = [(f" {name} ", "strong"), (f"{log.kind} log", "dim")]
+    line: list[Piece] = [(f" {name} ", "strong"), (LOG_KINDS[log.kind], "dim")]
     line.append((f"  {len(log.tags)} tags  {points:,} points", ""))
     line.append((f"  {glyphs.separator} updated {clock(log.modified)}", "dim"))
     if not log.loaded:
@@ -218,20 +225,25 @@ def _sparks(
         line.append((number(held_out.last, digits), "strong"))
         best = held_out.best()
         if best and name == "loss" and tell_best:
-            line.append((f" (best {number(best[1], digits)} at {best[0]:,})", "dim"))
+            line.append((f" (best {number(best[1], digits)} at step {best[0]:,})", "dim"))
     return line
 
 
-def numbers(row: RunRow, series: Mapping[str, Series], at: int | None) -> Line:
-    """Every measure at a step, or the newest where none is given."""
+def numbers(
+    row: RunRow, series: Mapping[str, Series], at: int | None, *, named: bool = False
+) -> Line:
+    """Every measure at a step, or the newest where none is given; empty where there is none.
+
+    `named` begins with the run, where others are drawn too.
+    """
     loss = series.get("train/loss") or series.get("eval/loss")
     loss = loss or max(series.values(), key=len, default=None)
     step = at if at is not None or loss is None else loss.last_step
-    line: list[Piece] = [(f" step {step:,}" if step is not None else f" step {NONE}", "strong")]
+    line: list[Piece] = []
     for label, tag, shown in (
         ("train", "train/loss", number),
-        ("eval", "eval/loss", number),
         ("ppl", "train/perplexity", number),
+        ("eval", "eval/loss", number),
         ("lr", "train/learning_rate", small),
         ("grad", "train/grad_norm", small),
         ("tok/s", "train/tokens_per_second", _rate),
@@ -242,10 +254,15 @@ def numbers(row: RunRow, series: Mapping[str, Series], at: int | None) -> Line:
             continue
         value = one.last if at is None else _value_at(one, step)
         line += [(f"  {label} ", "dim"), (shown(value), "")]
+        if at is None and one.last_step is not None and one.last_step != step:
+            line.append((f" at step {one.last_step:,}", "dim"))
     status = row.view.status
     if status is not None and status.rejected:
         line.append((f"  {status.rejected:,} invalid rows", "warn"))
-    return line
+    if not line:
+        return []
+    head = f" {name_of(row)}, step" if named else " step"
+    return [(f"{head} {step:,}" if step is not None else f"{head} {NONE}", "strong"), *line]
 
 
 def standing(row: RunRow, series: Mapping[str, Series], separator: str) -> Line:
@@ -275,9 +292,9 @@ def standing(row: RunRow, series: Mapping[str, Series], separator: str) -> Line:
         elif steps and steps.crossed_at is not None:
             facts.append([(f"exceeded the budget at step {steps.crossed_at:,}", "warn")])
     if steps and steps.best is not None:
-        facts.append([("best checkpoint ", "dim"), (f"{steps.best:,}", "good")])
+        facts.append([("best checkpoint: step ", "dim"), (f"{steps.best:,}", "good")])
     if steps and steps.within_budget is not None and steps.within_budget != steps.best:
-        facts.append([("last checkpoint within budget ", "dim"), (f"{steps.within_budget:,}", "")])
+        facts.append([("last within budget: step ", "dim"), (f"{steps.within_budget:,}", "")])
     line: list[Piece] = []
     for fact in filter(None, facts):
         line += [(f" {separator} " if line else " ", "dim"), *fact]

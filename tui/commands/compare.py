@@ -26,7 +26,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     export = parts.add_parser(
         "export", help="write the answers as Markdown, CSV, JSONL, HTML, JSON"
     )
-    _add_job(export)
+    _add_job(export, "in order (default: all)")
     export.add_argument(
         "--to", type=Path, required=True, metavar="FILE",
         help="format by suffix: .md .csv .jsonl .html, or .json for LLM Comparator",
@@ -42,15 +42,15 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         "--bins", type=int, default=10, help="number of position bins in an answer (default 10)"
     )
     for parser, handler in ((numbers, _numbers), (votes, _votes), (shift, _shift)):
-        _add_job(parser)
+        _add_job(parser, "two, in order (default: the first two)")
         parser.add_argument("--json", action="store_true", help="print JSON")
         parser.set_defaults(handler=handler)
     return [export, numbers, votes, shift]
 
 
-def _add_job(parser: argparse.ArgumentParser) -> None:
+def _add_job(parser: argparse.ArgumentParser, which: str) -> None:
     parser.add_argument("job", help="id, name or path of a generate job")
-    parser.add_argument("--arms", metavar="A,B", help="names of arms, in order (default: all)")
+    parser.add_argument("--arms", metavar="A,B", help=f"names of arms: {which}")
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -126,7 +126,7 @@ def _numbers(options: argparse.Namespace) -> int:
             f"{value(row.detectable):>9}{row.prompts:>5}"
         )
     for kind in found.kinds:
-        print(f"{kind.name:22}{kinds_line(kind, '->')}")
+        print(f"{kind.name:22}{kinds_line(kind, '->', '...', 120)}")
     print("* the interval excludes 0. Expect 1 in 20 intervals to do so by chance.")
     print("detects: smallest change found with 80% power at this n and variance.")
     if found.has_parts:

@@ -26,7 +26,7 @@ MOST_ROWS = 1000
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
-    parser = commands.add_parser("data", help="inspect data sets")
+    parser = commands.add_parser("data", help="inspect datasets")
     deeds = parser.add_subparsers(dest="deed", metavar="inspect", required=True)
     inspect = deeds.add_parser("inspect", help="rows as they are trained, lengths, truncation")
     inspect.add_argument("data", help="bundled:NAME, a file or folder of rows, or a recipe (.toml)")

@@ -30,7 +30,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     parser.add_argument(
         "--measure",
         action="store_true",
-        help="measure row lengths and count parameters exactly (takes seconds)",
+        help="measure row lengths and count parameters (takes seconds)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(handler=_show)

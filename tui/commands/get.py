@@ -26,10 +26,10 @@ NEEDS = ("huggingface_hub",)
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
     parser = commands.add_parser(
         "get",
-        help="download a model or data set from the Hub (the only command that uses the network)",
+        help="download a model or dataset from the Hub (needs the network)",
     )
     parser.add_argument("id", metavar="ID", help="Hub id: OWNER/NAME")
-    parser.add_argument("--data", action="store_true", help="the id is a data set")
+    parser.add_argument("--data", action="store_true", help="the id is a dataset")
     parser.add_argument("--revision", metavar="R", help="branch, tag or commit (default: main)")
     parser.add_argument(
         "--include", action="append", default=[], metavar="PATTERN",

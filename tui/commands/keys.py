@@ -9,7 +9,9 @@ from tui.keymap import EVERYWHERE, KEYS, SCREENS, Key, faces, names_of
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
     parser = commands.add_parser("keys", help="list the keys of the dashboard")
-    parser.add_argument("page", nargs="?", default="", help="only of this page, as in: watch")
+    parser.add_argument(
+        "page", nargs="?", default="", help="only the keys of this page, e.g. watch"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(handler=_list)
     return [parser]

@@ -13,12 +13,12 @@ SHORT = (
     ("--name", "name", "NAME", "the run's name"),
     ("--model", "model.checkpoint", "MODEL", "a folder, bundled:NAME or run:ID"),
     ("--data", "data.train", "DATA", "a file or folder of rows, or bundled:NAME"),
-    ("--max-length", "data.max_length", "N", "tokens of a row at most"),
+    ("--max-length", "data.max_length", "N", "max tokens per row"),
     ("--method", "method.kind", "lora|full", "train a LoRA adapter, or all weights"),
     ("--rank", "method.rank", "N", "the rank of LoRA"),
-    ("--quantize", "method.quantize", "BITS", "hold the model in 4bit (QLoRA) or 8bit"),
+    ("--quantize", "method.quantize", "4bit|8bit", "load the base in 4 bits (QLoRA) or 8 bits"),
     ("--lr", "training.learning_rate", "RATE", "the learning rate"),
-    ("--epochs", "training.epochs", "N", "passes over the data set"),
+    ("--epochs", "training.epochs", "N", "passes over the dataset"),
     ("--batch-size", "training.batch_size", "N", "rows of one forward pass"),
 )
 """Options for what people set most: the first fields of Launch, and quantization, since it decides

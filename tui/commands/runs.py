@@ -21,11 +21,11 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     listed.add_argument("--json", action="store_true", help="print JSON")
     listed.add_argument("--all", action="store_true", help="include hidden and archived runs")
     listed.set_defaults(handler=_list)
-    stop = commands.add_parser("stop", help="checkpoint and stop a run")
+    stop = commands.add_parser("stop", help="save and stop a run")
     stop.add_argument("run", help="id, name or path")
     stop.add_argument("--grace", type=float, metavar="SECONDS",
-                      help="seconds before SIGTERM, then SIGKILL (default: 60, "
-                      "and more while it is saving)")  # fmt: skip
+                      help="wait this long before SIGTERM, and again before SIGKILL "
+                      "(default: 60, longer while it saves)")  # fmt: skip
     stop.set_defaults(handler=_stop)
     logs = commands.add_parser("logs", help="print the log of a run")
     logs.add_argument("run", help="id, name or path")

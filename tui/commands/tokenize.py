@@ -65,7 +65,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     parser.add_argument(
         "--show",
         choices=(*FACES, "none"),
-        help="show each token as text, ids, or vocabulary spelling",
+        help="show each token as text, ids, or raw token",
     )
     parser.add_argument(
         "--chat", nargs="?", const="", metavar="FILE",

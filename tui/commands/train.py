@@ -19,12 +19,14 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     train = commands.add_parser("train", help="start a run in the background")
     add_train_recipe(train, "training.warmup_ratio=0.1")
     train.set_defaults(handler=_train)
-    resume = commands.add_parser("resume", help="resume a run that ended early")
+    resume = commands.add_parser(
+        "resume", help="resume a run, or extend a finished one (with --set)"
+    )
     resume.add_argument("run", help="id, name or path")
     resume.add_argument(
         "--adopt",
         action="store_true",
-        help="resume on this machine a run whose host no longer exists",
+        help="resume here a run that started on a host that no longer exists",
     )
     resume.set_defaults(handler=_resume)
     resume.add_argument(

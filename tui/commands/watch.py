@@ -35,7 +35,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         "--runs-filter",
         metavar="EXPR",
         default="",
-        help="only runs that match this filter: words, tag:word, state:word",
+        help="only runs that match this filter: words, name:x, tag:x, state:x, /regex/",
     )
     add_screen_options(parser)
     parser.set_defaults(handler=_watch)

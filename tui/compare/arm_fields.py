@@ -24,22 +24,22 @@ GROUPS = (
         "arm",
         (
             FormField("name", "name"),
-            FormField("checkpoint", "model or URL"),
+            FormField("checkpoint", "model or endpoint"),
             FormField("adapter", "adapter"),
             FormField("strength", "strength"),
             FormField("form", "prompt format", (AS_TRAINED, "chat", "instruct", "chatml", "raw")),
             FormField("system", "system prompt"),
-            FormField("prefix", "prefix"),
+            FormField("prefix", "prompt prefix"),
             FormField("tools", "tools file"),
             FormField("decode", "decoding"),
-            FormField("model", "model at URL"),
-            FormField("key", "API key variable"),
+            FormField("model", "endpoint's model"),
+            FormField("key", "API key env var"),
         ),
     ),
 )
 HINTS = {
     "name": "A short name, unique among the arms.",
-    "checkpoint": "A model, a run (run:ID) or an OpenAI-compatible URL (http://host:port/v1).",
+    "checkpoint": "A model, a run (run:ID) or an OpenAI-compatible endpoint (http://host:port/v1).",
     "adapter": "An adapter (run or folder) for that model; empty: none, or the run's own.",
     "strength": "Scale of the adapter's weights, 0 to 1.5.",
     "form": "Left and right change it. As trained: the model's own template.",
@@ -47,8 +47,8 @@ HINTS = {
     "prefix": "Inserted before the last user message, e.g. Think step by step.",
     "tools": "JSON list of tools that it may call, for prompts without tools of their own.",
     "decode": "Empty: same as all arms. Example: temperature=0.7 seed=8",
-    "model": "Only for a URL: the model name at the endpoint.",
-    "key": "Only for a URL: environment variable with the API key.",
+    "model": "Only for an endpoint: the name of the model there.",
+    "key": "Only for an endpoint: environment variable with the API key.",
 }
 
 
@@ -109,7 +109,7 @@ def arm_of(values: Mapping[str, str], nodes: Sequence[Node], taken: Collection[s
     if texts["name"] in taken:
         raise EngineError(f"Another arm is already named {one_line(texts['name'])}.")
     if not texts["checkpoint"]:
-        raise EngineError("A model, a run or a URL is required.")
+        raise EngineError("A model, a run or an endpoint is required.")
     strength = _strength(texts["strength"])
     arm = Arm(
         name=texts["name"],
@@ -151,11 +151,11 @@ def how_asked(arm: Arm) -> str:
     if arm.system is not None:
         parts.append("own system prompt" if arm.system else "no system prompt")
     if arm.prefix:
-        parts.append("prefix")
+        parts.append("prompt prefix")
     if arm.tools:
         parts.append(f"tools {one_line(os.path.basename(arm.tools))}")
     parts += [f"{name} {value:g}" for name, value in arm.decode]
-    return ", ".join(parts) or AS_TRAINED
+    return ", ".join(parts) or f"prompt {AS_TRAINED}"
 
 
 def _on_its_base(arm: Arm, nodes: Sequence[Node]) -> Arm:

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from engine.compare.arms import Arm
+from engine.compare.arms import INVALID, Arm
 from engine.errors import EngineError
 from engine.text import one_line
 from tui.compare.arm_fields import GROUPS, HINTS, Node, arm_of, free_name, values_of
@@ -51,7 +51,7 @@ class ArmForm(Window[Arm | None]):
         self.offer(self._known)
         if self._arm is not None:
             self.query_one(Table).choose(self._arm.adapter or self._arm.checkpoint)
-        keys = "enter select   tab next field   ctrl+l list   ctrl+s save   esc cancel"
+        keys = "enter select  tab next field  ctrl+l models  ctrl+s save  esc cancel"
         self.query_one("#arm-keys", Lines).show([(keys, "dim")])
         self._update_hint()
 
@@ -108,7 +108,10 @@ class ArmForm(Window[Arm | None]):
         self.query_one("#arm-hint", Lines).show([(HINTS.get(key, ""), "dim")])
 
     def _show_error(self, error: EngineError) -> None:
-        text = " ".join(part for part in (error.title, error.hint) if part)
+        title = error.title.removeprefix(INVALID)
+        # The hint of an arm in words is the grammar of the command line, which no field has.
+        hint = error.hint if title == error.title else ""
+        text = " ".join(part for part in (title, hint) if part)
         self.query_one("#arm-hint", Lines).show([(one_line(text), "bad")])
 
 

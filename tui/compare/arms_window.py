@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 _COLUMNS = (Column("arm", 12, 18), Column("model", 16, 28), Column("prompt and decoding", 14, 44))
 _KEYS = (
     "enter edit   a add   D remove   K J move",
-    "s save as   l load   ctrl+s apply   esc cancel",
+    "s save set   l load set   ctrl+s apply   esc cancel",
 )
+_KEYS_OF_NAME = ("enter save   esc cancel", "")
 
 
 class ArmsWindow(Window[tuple[Arm, ...] | None]):
@@ -62,15 +63,15 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Table(_COLUMNS, empty="No arms. Press a to add one.")
+            yield Lines(id="set-label", classes="line")
             yield TextField(hint="name of this set", id="set-name")
             yield Lines(id="arms-note")
             yield Lines(id="arms-keys")
             yield Lines(id="arms-more")
 
     def on_mount(self) -> None:
-        self.query_one(Input).display = False
-        for name, keys in zip(("#arms-keys", "#arms-more"), _KEYS, strict=True):
-            self.query_one(name, Lines).show([(keys, "dim")])
+        self.query_one("#set-label", Lines).show([("name of the arm set", "dim")])
+        self._ask_name(False)
         self._refresh_rows()
         run_in_background(
             self,
@@ -113,9 +114,16 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
             self.dismiss(tuple(self._arms))
 
     def action_save(self) -> None:
-        field = self.query_one(Input)
-        field.display = True
-        field.focus()
+        self._ask_name(True)
+        self.query_one(Input).focus()
+
+    def go_back(self) -> None:
+        """Leave the name, where that is asked for; else the window."""
+        if self.query_one(Input).display:
+            self._ask_name(False)
+            self.query_one(Table).focus()
+        else:
+            super().go_back()
 
     def action_load(self) -> None:
         def take(arms: tuple[Arm, ...]) -> None:
@@ -141,13 +149,20 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
         arms = tuple(self._arms)
 
         def show(_: None) -> None:
-            self.query_one(Input).display = False
+            self._ask_name(False)
             self.query_one(Table).focus()
-            self._show_note(f"Saved as {one_line(name)}.", "good")
+            self._show_note(f"Saved as “{one_line(name)}”.", "good")
 
         run_in_background(
             self, lambda: self._actions.keep_arms(name, arms), show, failed=self._show_error
         )
+
+    def _ask_name(self, asked: bool) -> None:
+        """Show the field for the name of the set, and what its keys do, or the keys of the list."""
+        self.query_one(Input).display = self.query_one("#set-label").display = asked
+        shown = _KEYS_OF_NAME if asked else _KEYS
+        for name, keys in zip(("#arms-keys", "#arms-more"), shown, strict=True):
+            self.query_one(name, Lines).show([(keys, "dim")])
 
     def _edit(self, arm: Arm | None, at: int) -> None:
         """Have an arm changed or made, and put it in its place."""

@@ -26,19 +26,20 @@ def offer_answers(page: Page, arms: Sequence[Arm], decode: Decode) -> None:
     def choose(sets: list[tuple[str, int]]) -> None:
         who = f"{len(arms)} arm{'s' * (len(arms) != 1)}"
         options = [
-            PickOption(_SET + ref, f"generate {_label(ref)}", f"{count:,} prompts, {who}")
+            PickOption(_SET + ref, f"prompts: {_label(ref)}", f"{count:,} prompts, {who}")
             for ref, count in sets
         ]
-        options.append(PickOption(_FILE, "prompts from a file", f"JSONL, CSV, TSV or TXT, {who}"))
+        options.append(PickOption(_FILE, "prompts: from a file", f"JSONL, CSV, TSV or TXT, {who}"))
         jobs = [row for row in services.runs.rows if row.view.record.kind == "generate"]
         options += [
-            PickOption(_JOB + row.key, f"browse {name_of(row)}", _about(row)) for row in jobs
+            PickOption(_JOB + row.key, f"browse: {name_of(row)}", _about(row)) for row in jobs
         ]
-        pick_option(app, "answers", options, options[0].key, take)
+        pick_option(app, "generate answers", options, options[0].key, take)
 
     def take(key: str) -> None:
         if key == _FILE:
-            app.push_screen(TextWindow("Path of a prompts file", "", "prompts.jsonl"), take_file)
+            window = TextWindow("Path of the prompt file", "", "prompts.jsonl", enter="generate")
+            app.push_screen(window, take_file)
         elif key.startswith(_JOB):
             services.show_browse(Path(key.removeprefix(_JOB)))
         else:

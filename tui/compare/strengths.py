@@ -102,5 +102,6 @@ class StrengthSweep:
         ]
         if not turns:
             return "the answer does not change"
-        always = len(turns) == len(self.answers) - 1
-        return f"the answer changes at {'every step' if always else ', '.join(turns)}"
+        if len(turns) == len(self.answers) - 1:
+            return "each strength answers differently"
+        return f"the answer changes at {', '.join(turns)}"

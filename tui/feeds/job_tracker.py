@@ -124,8 +124,7 @@ def sparks_of(series: "dict[str, Series]") -> Sparks:
     named = {
         "loss": _spark(series.get("train/loss")),
         "eval_loss": _spark(series.get("eval/loss")),
-        "perplexity": _spark(series.get("eval/perplexity"))
-        or _spark(series.get("train/perplexity")),
+        "perplexity": _spark(series.get("eval/perplexity")),
         "forgot": _spark(series.get("forget/nll_shift")),
     }
     return named | {f"{_TAG}{tag}": _spark(one, shaped=False) for tag, one in series.items()}

@@ -11,7 +11,7 @@ from engine.charts.derived import alerts
 from engine.charts.filters import Filter
 from engine.events.series import Series
 from engine.text import clean, one_line
-from tui.formatting import number
+from tui.formatting import LOG_KINDS, number
 
 if TYPE_CHECKING:
     from engine.events.log_set import RunLog
@@ -57,25 +57,33 @@ def alarms(series: Mapping[str, Series]) -> tuple[str, ...]:
 
 
 def overview(run: "RunLog", *, text_lines: int | None = None) -> tuple[str, ...]:
-    """What the files say beside curves: settings, texts, kinds that are only counted.
+    """What the files say beside curves: hyperparameters, texts, what is not or cannot be read.
 
     Of each text at most `text_lines`; None: all of it. What stands under another line is indented.
     """
     points = sum(len(one) for one in run.series.values())
     lines = [
-        f"{run.kind} log, {len(run.series)} tags, {points:,} points: {one_line(str(run.path))}"
+        f"{LOG_KINDS[run.kind]}, {len(run.series)} tags, {points:,} points: "
+        f"{one_line(str(run.path))}"
     ]
     if run.others:
-        kinds = ", ".join(f"{count:,} {one_line(kind)}" for kind, count in run.others.most_common())
+        kinds = ", ".join(
+            f"{one_line(kind)} ({count:,} value{'s' * (count != 1)})"
+            for kind, count in run.others.most_common()
+        )
         lines.append(f"not charted: {kinds}")
+    lines += [
+        f"unreadable: {one_line(problem.name)}: {one_line(problem.reason)}"
+        for problem in run.problems
+    ]
     if run.settings:
-        lines.append(f"settings ({len(run.settings)}):")
+        lines.append(f"hyperparameters ({len(run.settings)}):")
         lines += [
             f"  {one_line(name)} = {one_line(str(value))}" for name, value in run.settings.items()
         ]
     for text in run.texts.values():
         body = clean(text.text).splitlines()
-        lines.append(f"text {one_line(text.tag)} at step {text.step:,}:")
+        lines.append(f"text “{one_line(text.tag)}”, step {text.step:,}:")
         lines += [f"  {line}" for line in body[:text_lines]]
         if text_lines is not None and len(body) > text_lines:
             lines.append(f"  and {len(body) - text_lines} more lines")

@@ -153,7 +153,8 @@ def _field(key: str) -> FormField:
         choices = (NO, YES)
     if key == "device":
         choices = ("auto",)  # the others are found out
-    return FormField(key, label_of(key), choices)
+    zero = found.metadata.get("zero")
+    return FormField(key, label_of(key) + (f" (0: {zero})" if zero else ""), choices)
 
 
 def _value(key: str, text: str) -> Any:

@@ -11,7 +11,7 @@ from engine.estimates.epoch import MeasuredRows
 from engine.estimates.parameters import Counted
 from engine.recipes.settings import Method
 from engine.text import one_line
-from tui.formatting import NONE, duration, parameters, size
+from tui.formatting import NONE, estimated_span, parameters, size
 from tui.glyphs import Glyphs
 from tui.styled_text import Line, Piece
 
@@ -89,7 +89,7 @@ def fit_line(fit: "Fit | None", glyphs: Glyphs) -> Line:
     if fit.free is not None:
         facts[0] += f" of {size(fit.free)} free"
     if fit.seconds is not None:
-        facts.append(f"~{duration(fit.seconds)}")
+        facts.append(estimated_span(fit.seconds))
     if fit.largest_batch is not None:
         facts.append(f"largest batch {fit.largest_batch:,}")
     if fit.disk_needed is not None:
@@ -147,13 +147,17 @@ def fit_lines(fit: "Fit | None", glyphs: Glyphs) -> list[Line]:
         count = (
             f"{parameters(memory.parameters)} parameters, {parameters(memory.trained)} trainable"
         )
-        how = ", exact" if memory.counted else ""
+        how = " (counted)" if memory.counted else " (estimated)"
         lines += [[(count, ""), (how, "dim")], [(fit.formats, "dim")]]
     if fit.largest_batch is not None:
         lines.append([("largest batch  ", "dim"), (f"{fit.largest_batch:,}", "strong")])
-    time = NONE if fit.seconds is None else f"about {duration(fit.seconds)}"
+    time = NONE if fit.seconds is None else estimated_span(fit.seconds)
     lines.append(
-        [("time           ", "dim"), (time, "strong"), (f"  {one_line(fit.basis)}", "dim")]
+        [
+            ("time           ", "dim"),
+            (time, "strong"),
+            (f"  ({one_line(fit.basis)})" if fit.basis else "", "dim"),
+        ]
     )
     if fit.disk_needed is not None:
         free = "" if fit.disk_free is None else f" of {size(fit.disk_free)} free"

@@ -63,6 +63,8 @@ class LaunchPage(Page):
         """Whether the model and data of the recipe are still to be found in the lists."""
         self._launching = False
         self._warning = ""
+        self._start_error = ""
+        """Why nothing can be launched, whatever is chosen."""
         self._state: Line = []
 
     def compose(self) -> ComposeResult:
@@ -137,7 +139,7 @@ class LaunchPage(Page):
         actions = self.services.actions
         run_in_background(
             self,
-            lambda: (actions.catalogue(), actions.warning()),
+            lambda: (actions.catalogue(), actions.warning(), actions.start_error()),
             self._show_catalogue,
             group="catalogue",
             exclusive=True,
@@ -178,8 +180,8 @@ class LaunchPage(Page):
         self._suggested_rate = texts_of(TrainRecipe())["training.learning_rate"]
         self._suggest_name()
 
-    def _show_catalogue(self, found: tuple[Catalogue, str]) -> None:
-        self._catalogue, self._warning = found
+    def _show_catalogue(self, found: tuple[Catalogue, str, str]) -> None:
+        self._catalogue, self._warning, self._start_error = found
         self.query_one(Form).offer("device", self._catalogue.devices)
         self._refresh_lists()
         self._check()
@@ -256,6 +258,8 @@ class LaunchPage(Page):
             label = label_of(key).lower()
             more = f", and {len(others)} more errors" if others else ""
             self._show_state([(f" {label}: {one_line(first)}{more}", "bad")])
+        elif self._start_error:
+            self._show_state([(f" cannot start: {one_line(self._start_error)}", "bad")])
         else:
             notes = (self._draft.note if self._draft else "", self._warning)
             warning = "".join(f"   note: {one_line(note)}" for note in notes if note)

@@ -84,9 +84,8 @@ def about_model(one: "Checkpoint | None", separator: str) -> list[Line]:
 
 def set_row(one: "DataSet") -> TableRow:
     if one.reason:
-        return TableRow(
-            one.ref, (((f"x {one_line(one.name)}", ""),), ((one_line(one.reason), ""),)), dim=True
-        )
+        parts = f"x {one_line(one.name)}", "invalid", one_line(one.reason)
+        return TableRow(one.ref, tuple(((part, ""),) for part in parts), dim=True)
     count = NONE if one.rows is None else f"{'~' * one.estimated}{one.rows:,}"
     cells = (
         one_line(one.name),

@@ -113,8 +113,10 @@ class PreviewPane(Vertical):
         ]
         shown, text = self.query_one("#shown", Lines), self.query_one("#text", Pager)
         shown.show([*tabs, ("  v next", "dim")])
-        fit, glyphs = self._fit, shown.glyphs
-        if isinstance(fit, EngineError):
+        fit, glyphs, inputs = self._fit, shown.glyphs, self._inputs
+        if inputs.draft is not None and (inputs.draft.recipe is None or inputs.model is None):
+            self.query_one("#fit", Lines).show([(" no estimate", "dim")])
+        elif isinstance(fit, EngineError):
             self.query_one("#fit", Lines).show([(f" {one_line(fit.title)}", "bad")])
         else:
             self.query_one("#fit", Lines).show(fit_line(fit, glyphs))

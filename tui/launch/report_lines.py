@@ -126,7 +126,7 @@ def too_long_lines(report: Report) -> list[Line]:
     removed = long["removed"]
     if removed:
         where = one_line(Path(removed["source"]).name)
-        lines.append([(f"most removed from {where}: ", "dim"), (one_line(removed["text"]), "")])
+        lines.append([(f"longest cut, {where}: ", "dim"), (f"“{one_line(removed['text'])}”", "")])
     return lines
 
 
@@ -198,7 +198,8 @@ def facts(report: Report) -> list[str]:
 
 def _row_head(row: Report, glyphs: Glyphs) -> Line:
     where = one_line(Path(row["source"]).name)
-    line: list[Piece] = [(f"{where}  {_counts(row)}", "dim")]
+    counts = _counts(row) if row["kept"] else _token_count(row)
+    line: list[Piece] = [(f"{where}  {counts}", "dim")]
     if row["parts"] > 1:
         line.append((f"  part {row['part']} of {row['parts']}", "dim"))
     if row["replayed"]:
@@ -211,8 +212,11 @@ def _row_head(row: Report, glyphs: Glyphs) -> Line:
 
 
 def _counts(row: Report) -> str:
-    tokens = sum(len(one["ids"]) for one in row["tokens"])
-    return f"{tokens:,} tokens, {row['learned']:,} trained"
+    return f"{_token_count(row)}, {row['learned']:,} trained"
+
+
+def _token_count(row: Report) -> str:
+    return f"{sum(len(one['ids']) for one in row['tokens']):,} tokens"
 
 
 def _joined(line: Sequence[Piece]) -> Line:

@@ -198,7 +198,10 @@ class RunListPage(RunActions):
         def ask(note: str) -> None:
             if note:
                 self.services.notify_user(note, "warning")
-            pick_tags(self.app, names, self.memory.pinned_tags, order.tag or None, take)
+            pick_tags(
+                self.app, names, self.memory.pinned_tags, order.tag or None, take,
+                space=self.table.pinning_tags, enter="sort by tag",
+            )  # fmt: skip
 
         self.services.chart_settings.recall(ask)
 
@@ -274,7 +277,8 @@ class RunListPage(RunActions):
         base, row = self._compared_runs
         changes = differences(settings_of(base), settings_of(row))
         arrow = self.glyphs.arrow
-        self.app.push_screen(DifferenceWindow(name_of(base), name_of(row), changes, arrow))
+        what = "hyperparameter" if row.log is not None and row.log.settings else "setting"
+        self.app.push_screen(DifferenceWindow(name_of(base), name_of(row), changes, arrow, what))
 
     def action_export(self) -> None:
         """Every point of the runs that are marked, or of all that are listed."""

@@ -77,6 +77,8 @@ class ListTable(Protocol):
     glyphs: Glyphs
     empty: str
     """What stands in the place of rows as long as there is no run."""
+    pinning_tags: str
+    """What pinning a tag does for this list, in words."""
     columns: tuple[Column, ...]
 
     @property

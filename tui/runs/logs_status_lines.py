@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from engine.text import one_line
-from tui.formatting import odd_tags, said_of
+from tui.formatting import LOG_KINDS, odd_tags, said_of
 from tui.runs.list_protocols import ListedRuns, ListMemory
 from tui.snapshots import RunRow
 from tui.styled_text import Line, Piece
@@ -17,15 +17,12 @@ def about(row: RunRow, separator: str) -> Line:
     between = f" {separator} "
     line: list[Piece] = [
         (f" {one_line(row.view.record.name)}{between}", "strong"),
-        (str(log.kind), "dim"),
+        (LOG_KINDS[log.kind], "dim"),
     ]
     line.append((f"{between}{len(log.tags)} tags", ""))
     if row.odd_tags:
         line.append((between + odd_tags(row), "bad"))
-    line += [
-        (f"{between}{one_line(f'{problem.name}: {problem.reason}')}", "warn")
-        for problem in log.problems[:2]
-    ]
+    line += [(f"{between}{one_line(problem.reason)}", "warn") for problem in log.problems[:2]]
     if not log.loaded:
         line.append((between + "loading", "dim"))
     return [*line, *said_of(row, between), (between + one_line(str(row.path)), "dim")]

@@ -39,12 +39,13 @@ MOST_TAGS = 12
 _OF_LISTED = ("mark_shown", "export", "turn_order", "turn_direction", "turn_value", "pick_tag")
 """What needs a run that is listed."""
 _STEP = Column("step", 9, 9, right=True)
-_CHANGED = Column("changed", 10, 10, right=True)
+_UPDATED = Column("updated", 10, 10, right=True)
 
 
 class LogsTable:
     """A `ListTable`. Of the tags that have a column, `tag_filter` lets through those not pinned."""
 
+    pinning_tags = "pin column"
     empty = "No logs yet."
 
     def __init__(self, glyphs: Glyphs, tag_filter: str = "") -> None:
@@ -128,7 +129,7 @@ class LogsTable:
 
     def _columns(self, widest: int) -> tuple[Column, ...]:
         """What the table shows, where names take at most so many cells."""
-        columns = [Column("run", 18, max(18, min(60, widest))), _STEP, _CHANGED]
+        columns = [Column("run", 18, max(18, min(60, widest))), _STEP, _UPDATED]
         for tag in self.tags:
             name = short(tag, self.tags)
             least = CELLS + (SPARK_CELLS + 1) * (tag == self.curved)
@@ -145,7 +146,7 @@ class LogsTable:
         """The title of the column that the rows are sorted by."""
         if self.order.tag:
             return short(self.order.tag, self.tags)
-        return self.order.column or "run"
+        return {CHANGED: _UPDATED.title}.get(self.order.column, self.order.column or "run")
 
     def sort(self, rows: Sequence[RunRow]) -> list[RunRow]:
         """In order; what has no number there comes last."""
@@ -227,7 +228,8 @@ class LogsTable:
         name = ((f"{glyph} ", role), odd, (one_line(run.view.record.name), ""))
         away = run.view.notes.hidden or run.view.notes.archived
         if not log.tags and log.problems:
-            reason = f"{one_line(log.problems[0].name)}: {one_line(log.problems[0].reason)}"
+            # What to do must fit; the overview has the file's name too.
+            reason = one_line(log.problems[0].reason)
             return TableRow(run.key, (name, ((reason, "warn"),)), dim=away)
         step = self.step(log)
         cells: list[tuple[Piece, ...]] = [name]

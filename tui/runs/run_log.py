@@ -153,8 +153,9 @@ class LogPage(SubPage):
         if self._missing:
             line.append((f" after {self._missing}", "dim"))
         if self.filter_text:
-            place = f"{(self._at or 0) + 1} of {len(self._hits):,}" if self._hits else "no matches"
-            line.append((f"{between}“{one_line(self.filter_text)}” {place}", "warn"))
+            place = f"match {(self._at or 0) + 1} of {len(self._hits):,}"
+            place = place if self._hits else "no matches"
+            line.append((f"{between}“{one_line(self.filter_text)}”: {place}", "warn"))
         self.query_one("#headline", Lines).show(line)
 
     def _follow(self) -> None:

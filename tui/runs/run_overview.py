@@ -10,9 +10,10 @@ from textual.binding import BindingType
 
 from engine.jobs.overview import Overview, gather
 from engine.recipes.diff import flatten
+from engine.recipes.recipe import TrainRecipe
 from engine.text import clean, one_line
 from tui.background import run_in_background
-from tui.formatting import clock, error_lines, name_of, size, state_words
+from tui.formatting import LOG_KINDS, clock, error_lines, name_of, size, state_words
 from tui.screens.page import SubPage, bindings_of
 from tui.snapshots import RunRow
 from tui.styled_text import Line
@@ -45,7 +46,7 @@ class OverviewPage(SubPage):
 
     def on_mount(self) -> None:
         log = self._log
-        state = f"{log.kind} log" if log else state_words(self._row.view)
+        state = LOG_KINDS[log.kind] if log else state_words(self._row.view)
         self.query_one("#headline", Lines).show(
             [(f" {name_of(self._row)} {self.glyphs.separator} ", "strong"), (state, "")]
         )
@@ -83,14 +84,18 @@ def overview_lines(overview: Overview) -> list[Line]:
     lines: list[Line] = [
         _fact("id", record.id),
         _fact("path", str(overview.view.path)),
-        _fact("started", clock(record.created)),
+        _fact("created", clock(record.created)),
     ]
-    lines += [_fact("parent", parent) for parent in record.parents]
+    lines += [
+        _fact("parent" if parent.startswith("run:") else "base", parent)
+        for parent in record.parents
+    ]
     if notes.note:
         lines.append(_fact("note", notes.note))
     if notes.tags:
         lines.append(_fact("labels", ", ".join(notes.tags)))
-    answers = f"{overview.samples:,} answer{'s' * (overview.samples != 1)} sampled during training"
+    answers = f"{overview.samples:,} answer{'s' * (overview.samples != 1)}"
+    answers += " sampled during training" if isinstance(overview.recipe, TrainRecipe) else ""
     lines.append(_fact("samples", answers if overview.samples else "none"))
     if overview.rejects:
         lines.append(_fact("invalid", f"{overview.rejects:,} rows, see rejects.jsonl"))

@@ -9,6 +9,9 @@ from tui.screens.sort_order import SortOrder
 from tui.snapshots import RunRow
 from tui.styled_text import Line, Piece
 
+_TRAINING = ("train", "pretrain")
+"""Kinds of jobs that are runs."""
+
 
 def about(row: RunRow, separator: str) -> Line:
     """One line on a run: why it ended, what it does, where it lies."""
@@ -50,27 +53,18 @@ def summary(listed: ListedRuns, order: SortOrder, separator: str) -> Line:
     if listed.filter_error:
         return [(f" filter: {one_line(listed.filter_error)}", "bad")]
     rows = listed.rows
-    here = sum(not row.elsewhere and not row.shipped for row in rows)
+    here = [row for row in rows if not row.elsewhere and not row.shipped]
+    what = "run" if all(row.view.record.kind in _TRAINING for row in here) else "job"
     there = sum(row.elsewhere for row in rows)
     waiting = sum(row.view.state is State.QUEUED for row in rows)
     hidden = sum(row.view.notes.hidden for row in rows)
     archived = sum(row.view.notes.archived for row in rows)
     over = sum(row.over_budget for row in rows)
-    parts = [f"{here} run{'s' * (here != 1)}"]
+    parts = [f"{len(here)} {what}{'s' * (len(here) != 1)}"]
     if there:
         parts[0] += f", {there} in other folders"
-    if waiting:
-        parts.append(f"{waiting} queued")
-    if over:
-        parts.append(f"! {over} over forgetting budget")
-    if odd := sum(bool(row.odd_tags) for row in rows):
-        parts.append(f"! {odd} with NaN/Inf")
-    if hidden:
-        parts.append(f"{hidden} hidden")
-    if archived:
-        parts.append(f"{archived} archived")
     if listed.filter_text:
-        parts.append(f"{len(listed.shown)} match “{one_line(listed.filter_text)}”")
+        parts.insert(0, f"{len(listed.shown)} match “{one_line(listed.filter_text)}”")
     direction = "descending" if order.descending else "ascending"
     if order.tag:
         parts.append(f"by {order.value} {one_line(order.tag)}, {direction}")
@@ -79,7 +73,17 @@ def summary(listed: ListedRuns, order: SortOrder, separator: str) -> Line:
     elif order.descending:
         parts.append("oldest first")
     if order.value != "last":
-        parts.append(f"{order.value} loss, eval and ppl")
+        parts.append(f"{order.value} loss, eval and eval ppl")
+    if waiting:
+        parts.append(f"{waiting} queued")
+    if over:
+        parts.append(f"! {over} over budget")
+    if odd := sum(bool(row.odd_tags) for row in rows):
+        parts.append(f"! {odd} with NaN/Inf")
+    if hidden:
+        parts.append(f"{hidden} hidden")
+    if archived:
+        parts.append(f"{archived} archived")
     return [(" " + f" {separator} ".join(parts), "dim")]
 
 

@@ -36,9 +36,9 @@ COLUMNS = (
     Column("ETA", 7, 8, right=True),
     Column("loss", 13, 15),
     Column("eval", 6, 7, right=True),
-    Column("ppl", 6, 7, right=True),
+    Column("eval ppl", 8, 8, right=True),
     Column("forgetting", 10, 10, right=True),
-    Column("ppl curve", 9),
+    Column("eval ppl curve", 14),
 )
 _TAG_AT = 3
 """Where the column of a tag stands that is sorted by."""
@@ -51,6 +51,7 @@ SortKey = tuple[float, str]
 class RunsTable:
     """A `ListTable`."""
 
+    pinning_tags = "pin chart"
     empty = "No runs yet. Press 2, choose a model and a dataset, and launch a run."
 
     def __init__(self, glyphs: Glyphs) -> None:
@@ -164,7 +165,7 @@ def _sort_key(row: RunRow, order: SortOrder) -> SortKey | None:
     numbers = {
         "loss": value_of(row.loss, order.value),
         "eval": value_of(row.eval_loss, order.value),
-        "ppl": value_of(row.perplexity, order.value),
+        "eval ppl": value_of(row.perplexity, order.value),
         "forgetting": value_of(row.forgot, "last"),
     }
     return _number_key(numbers[order.column])

@@ -237,7 +237,7 @@ def behaviour_line(side: Side, separator: str, width: int) -> Line:
         speed,
     )
     ended = "complete" if one.finish == "stop" else one.ended
-    short = (long[0], *more, f"{one.sentences} sent.", ended, f"{one.seconds:.1f} s")
+    short = (long[0], *more, ended, f"{one.seconds:.1f} s")
     between = f" {separator} "
     wide = f" {between.join(fact for fact in long[:-1])}"
     facts = long if len(wide) <= width else short

@@ -69,8 +69,8 @@ class Copied(Dialog[None]):
 
     def __init__(self, text: str) -> None:
         lines: list[Line] = [[(line, "")] for line in text.split("\n")]
-        note = "copied, if the terminal supports it; to a file: e NAME.txt   esc close"
-        super().__init__(lines, note)
+        note = "copied, if the terminal supports it; to a file: e, then NAME.txt"
+        super().__init__([*lines, [], [(note, "")]], "esc close")
 
 
 class TextWindow(Window[str | None]):
@@ -78,8 +78,12 @@ class TextWindow(Window[str | None]):
 
     AUTO_FOCUS = "Input"
 
-    def __init__(self, title: str, text: str = "", hint: str = "", longest: int = 4000) -> None:
+    def __init__(
+        self, title: str, text: str = "", hint: str = "", longest: int = 4000, enter: str = "save"
+    ) -> None:
+        """`enter` is what that key does with the text."""
         super().__init__()
+        self._enter = enter
         self._title_of_field = title
         self._text = text
         self._hint = hint
@@ -89,7 +93,7 @@ class TextWindow(Window[str | None]):
         with Vertical(classes="dialog"):
             head, keys = Lines(), Lines()
             head.show([(self._title_of_field, "strong")])
-            keys.show([("enter save   esc cancel", "dim")])
+            keys.show([(f"enter {self._enter}   esc cancel", "dim")])
             yield head
             yield TextField(one_line(self._text), hint=self._hint, max_length=self._longest)
             yield keys

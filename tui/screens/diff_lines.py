@@ -53,7 +53,7 @@ def diff_line(
     only_left = difference.left_words - difference.same_words
     only_right = difference.right_words - difference.same_words
     between = f" {glyphs.separator} "
-    head = "identical words" if difference.share == 1 else f"{difference.share:.0%} common words"
+    head = "identical words" if difference.share == 1 else f"{difference.share:.0%} overlap"
     return [
         (f" word diff{' of spoken text' if spoken_only else ''}{between}{head}", "strong"),
         (between, "dim"),

@@ -9,7 +9,7 @@ from textual.binding import BindingType
 from engine.jobs.devices import label
 from engine.jobs.hardware import Gpu, HardwareSample
 from engine.text import one_line
-from tui.formatting import NONE, duration, size
+from tui.formatting import NONE, size, time_span
 from tui.glyphs import Glyphs
 from tui.screens.page import SubPage, bindings_of
 from tui.styled_text import Line, Piece, fit
@@ -71,7 +71,7 @@ def machine_lines(
     elif not now.gpus:
         lines += [[(" No GPU found, or all hidden by CUDA_VISIBLE_DEVICES.", "dim")], []]
     free, total = now.disk_free, now.disk_total
-    disk = f"{size(free)} free" if free is not None else NONE
+    disk = NONE if free is None or total is None else _share(total - free, total, digits=0)
     lines += [
         [(" Machine", "title"), (f"  {now.cores} cores", "dim")],
         spark.line("CPU", f"{now.cpu:.0f}%", lambda one: one.cpu, 100),
@@ -84,13 +84,13 @@ def machine_lines(
         spark.line("disk", disk, _disk_used, total),
         [
             (f"   {'':<{NAME_CELLS}}", ""),
-            (fit(_disk_words(total, folder), width - 14, glyphs.ellipsis), "dim"),
+            (fit(_disk_words(free, folder), width - 14, glyphs.ellipsis), "dim"),
         ],
         [],
     ]
     span = readings[-1].moment - readings[0].moment
-    words = f" Last {duration(span)}; full height is the limit, else the maximum seen."
-    lines.append([(words, "dim")])
+    words = f" Last {time_span(span)}. A full bar is the limit, or the largest value seen."
+    lines.append([(fit(words, width, glyphs.ellipsis), "dim")])
     return lines
 
 
@@ -100,8 +100,8 @@ def _disk_used(one: HardwareSample) -> float | None:
     return float(one.disk_total - one.disk_free)
 
 
-def _disk_words(total: int | None, folder: str) -> str:
-    return f"of {size(total)} at {folder}" if total else f"{folder} does not exist"
+def _disk_words(free: int | None, folder: str) -> str:
+    return f"{folder} does not exist" if free is None else f"{size(free)} free at {folder}"
 
 
 def _gpu_lines(gpu: Gpu, at: int, spark: "_Spark", width: int, glyphs: Glyphs) -> list[Line]:
@@ -132,7 +132,7 @@ def _gpu_lines(gpu: Gpu, at: int, spark: "_Spark", width: int, glyphs: Glyphs) -
     for place, one in enumerate(gpu.occupants):
         name = "processes" if place == 0 else ""
         memory = NONE if one.memory is None else size(one.memory)
-        words = f"{memory:>9}  {one.pid:>8}  {one_line(one.owner) or '(no permission)'}"
+        words = f"{memory:>9}  {f'pid {one.pid}':>11}  {one_line(one.owner) or '(no permission)'}"
         words += f"  {one_line(one.name)}"
         room = width - NAME_CELLS - 3
         lines.append([(f"   {name:<{NAME_CELLS}}", "dim"), (fit(words, room, glyphs.ellipsis), "")])
@@ -151,10 +151,10 @@ def _megahertz(clock: int | None) -> str:
     return NONE if clock is None else f"{clock:,} MHz"
 
 
-def _share(used: int | None, total: int) -> str:
+def _share(used: int | None, total: int, *, digits: int = 1) -> str:
     if used is None:
         return NONE
-    return f"{used / 1e9:.1f} GB" + (f" of {total / 1e9:.0f}" if total else "")
+    return f"{used / 1e9:.{digits}f} GB" + (f" of {total / 1e9:.0f}" if total else "")
 
 
 class _Spark:

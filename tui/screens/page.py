@@ -130,8 +130,15 @@ class Page(Screen[None]):
                 if self.check_action(name, parameters):
                     works.append((key.face, self.label_of(key)))
         if self.in_field:
-            works += [("tab", "next"), ("esc", "leave field")]
+            works += self.field_keys
         self.query_one(KeyBar).show(works)
+
+    @property
+    def field_keys(self) -> "list[tuple[str, str]]":
+        """What the keys of a field do, while it has the focus."""
+        if self.focused is not None and self.focused.id == "filter":
+            return [("enter", "apply"), ("tab", "next field"), ("esc", "clear filter")]
+        return [("tab", "next field"), ("esc", "leave field")]
 
     def label_of(self, key: Key) -> str:
         """What the line at the bottom calls a key now."""

@@ -9,8 +9,6 @@ from engine.text import one_line
 from tui.screens.pick_window import FilterField, Multi, Picked, PickWindow
 from tui.widgets.table import Column, TableRow
 
-_KEYS = "space pin   enter select   esc cancel"
-
 
 def pick_tags(
     app: App[Any],
@@ -18,10 +16,13 @@ def pick_tags(
     pinned: Sequence[str],
     chosen: str | None,
     take: Callable[[str | None, list[str]], None],
+    *,
+    space: str,
+    enter: str,
 ) -> None:
     """Have one of the tags chosen, and others pinned; `take` is called with it, and with those.
 
-    `names` is what each tag is shown as.
+    `names` is what each tag is shown as; `space` and `enter` are what these keys do.
     """
 
     def rows(text: str) -> list[TableRow]:
@@ -41,7 +42,7 @@ def pick_tags(
         chosen=chosen,
         multi=Multi(pinned),
         field=FilterField("filter", rows),
-        keys=_KEYS,
+        keys=f"space {space}   enter {enter}   esc cancel",
         empty="No matching tags.",
         head=False,
     ).open(app, receive)

@@ -176,7 +176,7 @@ class RunCommands:
         if not needed.why:
             self._page.app.push_screen(MoreWindow(name_of(row), recipe, needed), answer)
             return
-        title = f"{name_of(row)} stopped early: {needed.why}. Resume?"
+        title = f"{name_of(row)} {needed.why}. Resume?"
         detail = f"Resuming sets {needed.setting} to {needed.value}."
         self._confirm(title, detail, lambda: answer(needed.change))
 

@@ -120,11 +120,15 @@ class MoreWindow(_Form):
         head.show([(f"{self._name_of_run} is done", "strong")])
         question = f"It trained for {self._done:g} {self._unit}. New total {self._unit}:"
         warning = schedule_note(self._recipe, changed(self._recipe, [self._needed.change]))
-        note.show([[(warning, "warn")], [(question, "")]] if warning else [[(question, "")]])
+        note.show([[(question, "")]])
         with Vertical(classes="dialog"):
             yield head
             yield note
             yield TextField(self._needed.value, hint=self._unit, id="more")
+            if warning:
+                schedule = Pager()
+                schedule.show([[(warning, "warn")]])
+                yield schedule
             state.show([("enter resume   esc cancel", "dim")])
             yield state
 
@@ -146,18 +150,19 @@ class MoreWindow(_Form):
 
 
 class DifferenceWindow(Dialog[None]):
-    """The settings in which two runs differ."""
+    """The settings, or logged hyperparameters, in which two runs differ."""
 
     BINDINGS: ClassVar = [Binding("enter,d", "app.back", show=False)]
 
     def __init__(
-        self, left: str, right: str, differences: Sequence[Difference], arrow: str
+        self, left: str, right: str, differences: Sequence[Difference], arrow: str, what: str
     ) -> None:
+        """`what` is one of the things that differ: a setting, or a hyperparameter of a log."""
         number = len(differences)
-        count = f"{number} setting{'s' * (number != 1)} differ{'s' * (number == 1)}"
+        count = f"{number} {what}{'s' * (number != 1)} differ{'s' * (number == 1)}"
         lines: list[Line] = [
             [(left, "base"), (f" {arrow} ", "dim"), (right, "tuned")],
-            [(count if differences else "All settings are identical.", "dim")],
+            [(count if differences else f"All {what}s are identical.", "dim")],
             [],
         ]
         super().__init__([*lines, *difference_lines(differences, arrow)], "esc close")

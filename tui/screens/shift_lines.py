@@ -126,7 +126,7 @@ def _shares_line(shift: Shift, base: str, glyphs: Glyphs) -> Line:
         before, after = brackets(kind, glyphs)
         line.append((f"  {before}{kind}{after} {shares[kind]:.0%}", ROLES[kind]))
     count = len(shift.tokens)
-    line.append((f"  KL {nats(shift.kl)} nats/token, n={count}", "dim"))
+    line.append((f"  KL {nats(shift.kl)} nats/token over {count} token{'s' * (count != 1)}", "dim"))
     if not shift.greedy:
         line.append(("  sampled, so ranks are of sampled tokens", "warn"))
     return line
@@ -154,7 +154,7 @@ def _curve_line(shift: Shift, at: int, width: int, glyphs: Glyphs) -> Line:
 
 
 def _top_line(top: Sequence[Candidate], name: Piece, room: int, said: int, glyphs: Glyphs) -> Line:
-    line: list[Piece] = [(f" {pad(name[0], room)} ", name[1])]
+    line: list[Piece] = [(f" {pad(name[0], room)} ", name[1]), ("p", "dim")]
     for one in top:
         piece = fit(_quoted(one.piece), _CANDIDATE - 6, glyphs.ellipsis)
         text = pad(f" {piece} {probability(one.probability)}", _CANDIDATE)

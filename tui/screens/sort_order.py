@@ -16,10 +16,11 @@ from tui.snapshots import Spark
 
 SCHEMA = 1
 JOB_COLUMNS = (
-    "", "run", "base", "method", "progress", "ETA", "loss", "eval", "ppl", "forgetting",
+    "", "run", "base", "method", "progress", "ETA", "loss", "eval", "eval ppl", "forgetting",
 )  # fmt: skip
 """What jobs can be sorted by; the first is as they were started, families together."""
-_RENAMED_COLUMNS = {"on": "base", "how": "method", "left": "ETA", "forgot": "forgetting"}
+_RENAMED_COLUMNS = {"on": "base", "how": "method", "left": "ETA", "ppl": "eval ppl",
+                    "forgot": "forgetting"}  # fmt: skip
 """Earlier names of columns, which saved orders still have."""
 STEP, CHANGED = "step", "changed"
 LOG_COLUMNS = ("", STEP, CHANGED)

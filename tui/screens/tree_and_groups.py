@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.recipes.diff import flatten, said, value_at
+from engine.recipes.diff import NOT_SET, flatten, said, value_at
 from engine.recipes.versions import current_key
 from engine.text import one_line
 from tui.snapshots import RunRow
@@ -95,7 +95,8 @@ def grouped(rows: Sequence[RunRow], setting: str) -> list[RunRow | Heading]:
 
 def heading_row(heading: Heading) -> TableRow:
     """A heading as a line of a table."""
-    text = f"{heading.setting} = {heading.value} ({heading.count})"
+    value = heading.value if heading.value == NOT_SET else f"= {heading.value}"
+    text = f"{heading.setting} {value} ({heading.count} run{'s' * (heading.count != 1)})"
     return TableRow(heading.key, (((text, "title"),),))
 
 

@@ -16,7 +16,7 @@ from engine.chat import Message as ChatMessage
 from engine.errors import EngineError
 from engine.text import one_line
 from engine.tokenizers.sample_texts import CONVERSATION, LINES
-from engine.tokenizers.tokenizer_output import RenderedTemplate, TokenizerOutput
+from engine.tokenizers.tokenizer_output import OWN_TEMPLATE, RenderedTemplate, TokenizerOutput
 from tui.formatting import error_lines
 from tui.glyphs import Glyphs
 from tui.styled_text import Line, Piece
@@ -151,7 +151,7 @@ class TokenPanes(Vertical):
         self._update()
 
     def turn_face(self) -> None:
-        """Tokens as text, as ids, or as they are spelled."""
+        """Tokens as text, as ids, or raw."""
         self._face = FACES[(FACES.index(self._face) + 1) % len(FACES)]
         self._update()
 
@@ -221,7 +221,8 @@ class TokenPanes(Vertical):
         data, status = self._data, self.query_one("#token-status", Lines)
         line: list[Piece] = [
             (
-                f" {VIEWS.index(self.view) + 1}/{len(VIEWS)} {_TITLES.get(self.view, self.view)}  ",
+                f" view {VIEWS.index(self.view) + 1}/{len(VIEWS)}: "
+                f"{_TITLES.get(self.view, self.view)}  ",
                 "dim",
             )
         ]
@@ -235,7 +236,7 @@ class TokenPanes(Vertical):
             line += [
                 (f"text {names.index(self.text_name) + 1}/{len(names)} ", "dim"),
                 (self.text_name, "strong"),
-                (f"  {len(text):,} characters, {len(text.encode('utf-8', 'replace')):,} bytes", ""),
+                (f"  {len(text):,} chars, {len(text.encode('utf-8', 'replace')):,} bytes", ""),
             ]
             if data.left_out and self.text_name == YOURS:
                 line.append((f"  +{data.left_out:,} truncated", "warn"))
@@ -307,8 +308,9 @@ class TokenPanes(Vertical):
     def _fill_template(self, pane: BlockPane, which: int, form: str) -> None:
         output = self._data.outputs[which]
         rendered = _rendered(output, form)
-        head: list[Piece] = [(f"{which + 1} {one_line(output.name)} ", color(which))]
-        head.append((one_line(rendered.template if rendered else form or "own"), "strong"))
+        between = f" {self._glyphs.separator} "
+        head: list[Piece] = [(f"{which + 1} {one_line(output.name)}{between}", color(which))]
+        head.append((one_line(rendered.template if rendered else form or OWN_TEMPLATE), "strong"))
         if rendered is not None and not rendered.trouble:
             head.append((f"  {rendered.count:,} tokens", ""))
         if self._face != "text":
@@ -348,9 +350,10 @@ class TokenPanes(Vertical):
         for at, (output, form) in enumerate(sides):
             rendered = _rendered(output, form)
             label = ("only here: [- -]", "only here: {+ +}")[at]
-            name = one_line(rendered.template if rendered else form or "own")
+            name = one_line(rendered.template if rendered else form or OWN_TEMPLATE)
             role = ("base", "tuned")[at]
-            lines.append([(f"{one_line(output.name)} {name}  ", role), (label, role)])
+            title = f"{one_line(output.name)} {self._glyphs.separator} {name}  "
+            lines.append([(title, role), (label, role)])
             if output.trouble:
                 return [*lines, *error_lines(EngineError(*output.trouble))]
             if rendered is None:

@@ -14,6 +14,8 @@ from tui.widgets.lines import shorten
 NONE = "—"
 COLORS = ("base", "tuned", "third", "fourth")
 """Roles of the tokenizers, in their order; further ones begin anew."""
+ROUND_TRIP = len("round trip")
+"""Cells of a text that comes back exactly; what is lost takes more."""
 
 
 def color(at: int) -> str:
@@ -32,7 +34,9 @@ def counts_table(
     """A line a tokenizer: what it is, and what the text of that name costs under it."""
     room = max(8, min(30, width - 54, max((cell_len(each.name) for each in readings), default=8)))
     head = f"{'tokens':>8}{'t/word':>7}{'B/token':>8}{'unknown':>9}  "
-    lines: list[Line] = [[(pad("  tokenizer", room + 4), "dim"), (head + "round trip", "dim")]]
+    lines: list[Line] = [
+        [(pad("  tokenizer", room + 4), "dim"), (f"{head}round trip  model", "dim")]
+    ]
     for at, reading in enumerate(readings):
         first: Piece = (
             f"{at + 1} {pad(fit(one_line(reading.name), room, glyphs.ellipsis), room)}  ",
@@ -63,7 +67,7 @@ def counts_table(
 def round_trip(count: Count, glyphs: Glyphs) -> list[Piece]:
     """Whether decoding gives the text back, and what it loses."""
     if not count.lost:
-        return [(f"{glyphs.done} exact", "good")]
+        return [(f"{f'{glyphs.done} exact':<{ROUND_TRIP}}", "good")]
     return [
         (f"{glyphs.failed} loses", "warn"),
         (f" {one_line('; '.join(count.lost))}", "warn"),

@@ -15,10 +15,10 @@ from engine.tokenizers.tokenizer_output import Token
 from tui.glyphs import Glyphs
 from tui.styled_text import Line
 
-Face = Literal["text", "ids", "spelled"]
+Face = Literal["text", "ids", "raw"]
 """What a block shows: the text it stands for, its ids, or the vocabulary's spelling."""
-FACES: tuple[Face, ...] = ("text", "ids", "spelled")
-FACE_NAMES: dict[Face, str] = {"text": "text", "ids": "ids", "spelled": "raw tokens"}
+FACES: tuple[Face, ...] = ("text", "ids", "raw")
+FACE_NAMES: dict[Face, str] = {"text": "text", "ids": "ids", "raw": "raw tokens"}
 TURNS = ("block0", "block1", "block2")
 """Roles of neighbouring blocks."""
 Part = tuple[str, str, int]
@@ -93,7 +93,7 @@ def face_of(token: Token, face: Face, glyphs: Glyphs) -> str:
     """What the block of a token says, without its delimiters."""
     if face == "ids" and token.ids:
         return "+".join(map(str, token.ids))
-    if face == "spelled" and token.pieces:
+    if face == "raw" and token.pieces:
         return "+".join(spell(piece, glyphs) for piece in token.pieces)
     # A space that the tokenizer put there itself is in no text: the piece tells of it.
     text = spell(token.text, glyphs) if token.text else spell("".join(token.pieces), glyphs)

@@ -376,7 +376,7 @@ class ChartBoard(Widget):
             if at < len(specs):
                 self._draw_chart(chart, self.chart_data[at], self._levels(at))
             else:
-                chart.show((), title="", missing=" " if specs else "no matching tags")
+                chart.show((), title="", missing="no more tags" if specs else "no matching tags")
 
     def _draw_chart(self, chart: Chart, data: ChartData, levels: list[Level]) -> None:
         status = self._detail.row.view.status if self._detail else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from engine.recipes.recipe import GenerateRecipe
 from tui.background import run_in_background
 from tui.charts.run_curves import RunCurves
 from tui.feeds.overlay_reader import OverlayReader
@@ -30,9 +31,10 @@ class Overlay:
 
     @property
     def others(self) -> list[RunRow]:
-        """All runs but the watched one."""
+        """All runs but the watched one; a job without curves cannot be drawn beside it."""
         services = self._page.services
-        return [row for row in services.runs.rows if row.key != services.selected]
+        rows = [row for row in services.runs.rows if row.key != services.selected]
+        return [row for row in rows if not isinstance(row.view.recipe, GenerateRecipe)]
 
     @property
     def runs(self) -> list[RunCurves]:

@@ -160,6 +160,12 @@ class WatchPage(RunActions):
                 return self._has_log
         return super().check_action(action, parameters)
 
+    @property
+    def field_keys(self) -> list[tuple[str, str]]:
+        if self.focused is not None and self.focused.id == "export":
+            return [("enter", "save"), ("esc", "cancel")]
+        return super().field_keys
+
     def go_back(self) -> bool:
         if self.query("#export"):
             self._close_export()
@@ -217,7 +223,10 @@ class WatchPage(RunActions):
         from tui.screens.pick_tags import pick_tags
 
         board, pinned = self.board, self.services.chart_settings.view.pinned_tags
-        pick_tags(self.app, board.titles, pinned, board.tag, board.show_tag)
+        pick_tags(
+            self.app, board.titles, pinned, board.tag, board.show_tag,
+            space="pin to top", enter="show",
+        )  # fmt: skip
 
     def action_overlay(self) -> None:
         """Choose runs to be drawn beside this one."""
@@ -342,7 +351,9 @@ class WatchPage(RunActions):
         series = self.board.series
         self.query_one("#headline", Lines).show(headline(row, self.glyphs))
         self.query_one("#sparks", Lines).show(sparks(series, self.size.width, self.glyphs))
-        self.query_one("#numbers", Lines).show(numbers(row, series, self.board.step))
+        line = numbers(row, series, self.board.step, named=len(self.board.runs) > 1)
+        self.query_one("#numbers").display = bool(line)
+        self.query_one("#numbers", Lines).show(line)
         line = standing(row, series, self.glyphs.separator)
         if self.board.filter_error:
             line = [(f" {self.board.filter_error}", "bad")]

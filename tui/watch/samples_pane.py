@@ -22,7 +22,7 @@ class _Head(Cells):
 
     def paint(self, width: int, height: int) -> list[Line]:
         rule, dot = self.glyphs.line, self.glyphs.separator
-        before = f"{rule}{rule} sample {self._which}{dot} "
+        before = f"{rule}{rule} prompt {self._which}{dot} "
         room = width - length([(before, "")]) - 3
         prompt = f"\u201c{fit(self._prompt, room, self.glyphs.ellipsis)}\u201d "
         after = rule * (width - length([(before + prompt, "")]))

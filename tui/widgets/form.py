@@ -157,9 +157,8 @@ class Form(Vertical):
 
     def _update_group(self) -> None:
         title, count = self._groups[self._at].title, len(self._groups)
-        self.query_one("#group", Lines).show(
-            [(title, "strong"), (f"  {self._at + 1} of {count}", "dim"), ("   m M f2 next", "dim")]
-        )
+        place = f"  page {self._at + 1} of {count}   m/f2 next  M back"
+        self.query_one("#group", Lines).show([(title, "strong"), (place, "dim")])
 
     def _post_edited(self, entry: Input | Choice) -> None:
         key = next(key for key, one in self._inputs.items() if one is entry)

@@ -256,7 +256,7 @@ def _check_pairs(data: Data, train: Sequence[RowExamples]) -> None:
     """Raise EngineError where no row at all has a rejected answer."""
     if not any(example.rejected for row in train for example in row):
         raise EngineError(
-            "DPO needs preference pairs, and this data set has none.",
+            "DPO needs preference pairs, and this dataset has none.",
             data.train,
             "Set the columns (data.columns.chosen, data.columns.rejected), or set "
             "training.objective = sft.",

@@ -135,7 +135,7 @@ def inspect(
             if cancelled():
                 return
     if not good_rows:
-        raise rows.refuse_all(dataset.path, "all", rejects)
+        raise rows.refuse_all(dataset.path, rejects, whole=True)
     unread, labelled_false = survey.file.unread, _count_labelled_false(rejects)
     looked_at = len(good_rows) + len(rejects)
     rejects = [reject for reject in rejects if reject.reason != LABELLED_FALSE]

@@ -66,7 +66,7 @@ def sample_rows(
         if good == data.limit and not data.shuffle:
             break
     if not sampled.rows:
-        raise rows.refuse_all(path, "all", sampled.rejects)
+        raise rows.refuse_all(path, sampled.rejects, whole=True)
     if data.shuffle:
         random_.shuffle(sampled.rows)
     return sampled

@@ -12,6 +12,7 @@ from engine.errors import EngineError
 from engine.tokenizers.tokenizer_output import (
     MOST_CHARACTERS,
     MOST_TOKENS,
+    OWN_TEMPLATE,
     Count,
     Mark,
     RenderedTemplate,
@@ -81,10 +82,10 @@ def render(
         name, text, notes = _write(tokenizer, messages, form, answer_next=answer_next)
     except EngineError as error:
         reason = f"{error.title} {error.detail}".strip()
-        return RenderedTemplate(form, form or "own", "", (), 0, (), reason)
+        return RenderedTemplate(form, form or OWN_TEMPLATE, "", (), 0, (), reason)
     except Fault as error:
         return RenderedTemplate(
-            form, form or "own", "", (), 0, (), f"Template error: {error.reason}"
+            form, form or OWN_TEMPLATE, "", (), 0, (), f"Template error: {error.reason}"
         )
     text = _SURROGATES.sub("�", text[:MOST_CHARACTERS])
     ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]

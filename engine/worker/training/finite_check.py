@@ -37,7 +37,7 @@ class FiniteCheck:
                 f"The {what} is {'NaN' if math.isnan(bad) else 'infinite'}.",
                 f"steps {step - self._count + 1} to {step}; {tensor}",
                 "Lower training.learning_rate or set training.max_grad_norm, and resume: the last "
-                "good checkpoint was kept. stopping.nonfinite_steps = 0 goes on regardless.",
+                "good checkpoint was kept. With stopping.nonfinite_steps = 0 a run continues.",
             )
         return False
 

@@ -73,7 +73,7 @@ def alarm(history: History, recipe: TrainRecipe) -> str:
     if step is None:
         return ""
     shift, budget = dict(history.series(SHIFT))[step], recipe.forgetting.budget
-    return f"forgetting {shift:+.3f} nats/token at step {step}, above the budget of {budget:+.3f}"
+    return f"forgetting {shift:+.3f} nats/token at step {step}, above the budget of {budget:.3f}"
 
 
 def ended(history: History, recipe: TrainRecipe) -> str:
@@ -125,9 +125,9 @@ def choose_result(history: History, recipe: TrainRecipe, marked: Marks) -> tuple
         why += "evaluation" if stale == 1 else "evaluations"
     elif marked.ended == "budget":
         shift = dict(history.series(SHIFT))[history.last]
-        why = "stopped early" if early else "ended"
+        why = "stopped" if early else "ended"
         why += f" at step {history.last}: forgetting {shift:+.3f} nats/token exceeds the budget "
-        why += f"of {recipe.forgetting.budget:+.3f}"
+        why += f"of {recipe.forgetting.budget:.3f}"
         if stopping.result != "last" and step is None:
             step = marked.within_budget
     if step is not None:

@@ -40,7 +40,7 @@ PROMPTS = [
 def sample(at: int, prompt: str, arm: str, text: str) -> Sample:
     finish: Finish = "length" if text.endswith("…") else "stop"
     text = text.removesuffix("…")
-    return Sample(f"p{at}", (Message("user", prompt),), arm, 7, "hash", (1, 2), (3,) * 4, text,
+    return Sample(f"p{at}", (Message("user", prompt),), arm, 7, "3f9a2c1d", (1, 2), (3,) * 4, text,
                   finish, (-0.5,) * 4, Decode(max_new_tokens=64), Timings(0.1, 0.5))  # fmt: skip
 
 
@@ -52,6 +52,7 @@ def write_answers(
     said: Said = SAID,
     state: State = State.DONE,
     created: float = 0.0,
+    step: int | None = None,
 ) -> JobDirectory:
     """The job's directory, on another, living host, with the prompts beside it."""
     job = JobDirectory(root / name)
@@ -62,7 +63,9 @@ def write_answers(
     job.record_file.write_text(json.dumps(dataclasses.asdict(record)))
     recipe = GenerateRecipe(name=name, arms=list(arms), prompts=str(prompts))
     job.recipe_file.write_text(recipes.to_toml(recipe))
-    now = Status(state, step=4, total=8, started=time.time(), heartbeat=time.time(),
+    step = step if step is not None else 4 if state.alive else 8
+    took = 0 if state.alive else 20
+    now = Status(state, step=step, total=8, started=time.time() - took, heartbeat=time.time(),
                  host="gpu-box", device="cpu")  # fmt: skip
     statuses.write(job, now)
     add_answers(job, said, arms)

@@ -161,7 +161,8 @@ async def test_a_title_tells_best_and_last_before_how_it_is_drawn() -> None:
         for width, parts in [
             (90, ["loss", "smoothed 0.6", "by step", *facts]),
             (70, ["loss", "smoothed 0.6", *facts]),
-            (50, ["loss", *facts]),
+            (60, ["loss", "smoothed 0.6", facts[0]]),
+            (50, ["loss", facts[0]]),
             (40, ["loss", facts[0]]),
             (20, ["loss"]),
         ]:

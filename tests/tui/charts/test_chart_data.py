@@ -26,13 +26,13 @@ def one(runs: Sequence[RunCurves], axis: Axis = Axis.STEP, spec: ChartSpec = LOS
 @pytest.mark.parametrize(
     ("curves", "facts"),
     [
-        ({"train/loss": [3.0, 0.5, 1.0]}, ("best 0.5 at 1", "last 1")),
-        ({"train/loss": [3.0], "eval/loss": [2.0, 4.0]}, ("eval best 2 at 0", "last 4")),
-        ({"train/loss": [3.0, float("nan")]}, ("best 3 at 0", "last NaN")),
+        ({"train/loss": [3.0, 0.5, 1.0]}, ("best 0.5 at step 1", "last 1")),
+        ({"train/loss": [3.0], "eval/loss": [2.0, 4.0]}, ("eval best 2 at step 0", "last 4")),
+        ({"train/loss": [3.0, float("nan")]}, ("best 3 at step 0", "last NaN")),
         ({"train/loss": [float("nan")]}, ("last NaN",)),
         ({"train/loss": []}, ()),
-        ({"eval/accuracy": [0.1, 0.9, 0.8]}, ("best 0.9 at 1", "last 0.8")),
-        ({"temperature": [5.0, 4.0, 6.0]}, ("min 4 at 1", "last 6")),
+        ({"eval/accuracy": [0.1, 0.9, 0.8]}, ("best 0.9 at step 1", "last 0.8")),
+        ({"temperature": [5.0, 4.0, 6.0]}, ("min 4 at step 1", "last 6")),
     ],
 )
 def test_a_title_has_best_and_last(
@@ -49,12 +49,12 @@ def test_each_run_has_its_values_at_the_cursor_and_its_best_and_last() -> None:
     assert both.facts == ()
     assert readings([both], None) == [
         " loss",
-        " a low   1 at step 2  best 0.5 at 1  last 1",
-        " b high  7 at step 1  best 7 at 1  last 7",
+        " a low   1 at step 2  best 0.5 at step 1  last 1",
+        " b high  7 at step 1  best 7 at step 1  last 7",
     ]
     assert readings([both], 0.8)[1:] == [
-        " a low   0.5 at step 1  best 0.5 at 1  last 1",
-        " b high    7 at step 1  best 7 at 1  last 7",
+        " a low   0.5 at step 1  best 0.5 at step 1  last 1",
+        " b high    7 at step 1  best 7 at step 1  last 7",
     ]
     many = one([drawn(f"run {at}", loss=[float(at)]) for at in range(40)])
     told = readings([many], None)
@@ -71,7 +71,7 @@ def test_runs_and_points_without_a_place_are_named_and_counted() -> None:
     assert made.curves[0].values.tolist() == [4.0, 3.0]
     assert made.left_out == ("bare (no token count)", "2 points (no token count)")
     _, first, second = readings([made], None)
-    assert "  3 at step 1  best 1 at 3  last 1  2 points not drawn: no token count" in first
+    assert "  3 at step 1  best 1 at step 3  last 1  2 points not drawn: no token count" in first
     assert "bare  not drawn: no tokens logged; searched tags" in second
     assert one([full, bare]).left_out == ()
     alone = one([bare], Axis.TOKENS)

@@ -56,7 +56,7 @@ def test_a_run_with_a_strength_goes_on_its_own_base() -> None:
     [
         ({"name": ""}, "name is required"),
         ({"name": "taken"}, "already named taken"),
-        ({"checkpoint": ""}, "A model, a run or a URL is required"),
+        ({"checkpoint": ""}, "A model, a run or an endpoint is required"),
         ({"strength": "much"}, "much is not a number"),
         ({"strength": "3"}, "must be 0 to 1.5"),
         (
@@ -80,7 +80,7 @@ def test_names_are_free_and_how_it_is_asked_is_short() -> None:
     assert free_name("run:ab12", ()) == "ab12"
     assert free_name("run:ab12", {"ab12", "ab12-2"}) == "ab12-3"
     arm = Arm("x", "m", form="raw", system="", prefix="Think.", decode=(("temperature", 0.7),))
-    assert how_asked(arm) == "raw, no system prompt, prefix, temperature 0.7"
+    assert how_asked(arm) == "raw, no system prompt, prompt prefix, temperature 0.7"
 
 
 async def _open(pilot: Pilot[Any]) -> None:
@@ -148,7 +148,7 @@ async def test_arms_are_changed_ordered_and_removed(
     async with app.run_test(size=(80, 24)) as pilot:
         await _open(pilot)
         await pilot.press("enter")
-        await see(pilot, "model or URL")
+        await see(pilot, "model or endpoint")
         await _fill(pilot, decode="temperature=0.7 seed=8", name="tuned")
         await pilot.press("ctrl+s")
         await see(pilot, "Another arm is already named tuned.")
@@ -182,7 +182,7 @@ async def test_a_set_is_saved_by_a_name_and_loaded_again(
         await pilot.press("l")
         await see(pilot, "No saved sets")
         await pilot.press("s", *"both", "enter")
-        await see(pilot, "Saved as both.")
+        await see(pilot, "Saved as “both”.")
         await pilot.press("D", "l")
         await see(pilot, "base, tuned")
         await pilot.press("enter")

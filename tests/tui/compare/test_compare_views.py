@@ -37,7 +37,7 @@ async def test_word_difference_is_marked_in_both_and_turns_off(app: FinetopApp) 
         await pilot.press("d")
         await see(pilot, "⟦base⟧ says so.")
         await see(pilot, "⟦tuned⟧ says so.")
-        await see(pilot, "67% common words")
+        await see(pilot, "67% overlap")
         await see(pilot, "1 only in base")
         await pilot.press("d")
         await until(pilot, lambda: "⟦" not in screen_text(app))
@@ -91,7 +91,7 @@ async def test_strengths_are_made_once_and_scrubbed(
         await answer(pilot)
         await pilot.press("w")
         await see(pilot, "said at 1")
-        await see(pilot, "changes at every step")
+        await see(pilot, "each strength answers differently")
         await pilot.press("h", "h")
         await see(pilot, "said at 0.5")
         await see(pilot, "[0.5]")
@@ -103,7 +103,7 @@ async def test_strengths_are_made_once_and_scrubbed(
         await see(pilot, "send first: ctrl+s")
         companion.held = False
         await pilot.press("ctrl+s")
-        await see(pilot, "the answer changes")
+        await see(pilot, "each strength answers differently")
         await pilot.press("p", "w", "ctrl+s")
         await until(pilot, lambda: "esc cancel" not in screen_text(app))
         companion.held = True
@@ -113,7 +113,7 @@ async def test_strengths_are_made_once_and_scrubbed(
         await see(pilot, "  cancelled")
         companion.held = False
         await pilot.press("w", "w")
-        await see(pilot, "the answer changes")
+        await see(pilot, "each strength answers differently")
     arm, messages, decoding = companion.scaled[0]
     assert arm == "tuned=run:child"
     assert [one["role"] for one in messages] == ["user"]
@@ -133,7 +133,7 @@ async def test_a_round_is_kept_as_a_job_to_note_and_to_vote_on(app: FinetopApp) 
         await see(pilot, "> And then?")
         await until(pilot, lambda: "esc cancel" not in screen_text(app))
         await pilot.press("w")
-        await see(pilot, "the answer changes")
+        await see(pilot, "each strength answers differently")
         await pilot.press("m")
         await until(pilot, lambda: isinstance(app.focused, Input))
         assert isinstance(app.focused, Input)

@@ -40,9 +40,9 @@ async def test_every_state_is_said_in_words(app: FinetopApp, size: tuple[int, in
             "live": "40%",
             "waiting": "queued #1",
             "emotion-lora": "done",
-            "bad-lr": "failed at 21",
+            "bad-lr": "failed at 21%",
             "stopped": "stopped at 30",
-            "lost": "lost at 30",
+            "lost": "lost at 30%",
         }.items():
             assert words in line_of(app, name)
         assert "└ ✓ child" in screen_text(app)
@@ -145,7 +145,7 @@ async def test_stop_asks_first_and_only_then_gets_firmer(app: FinetopApp, root: 
 
 async def test_a_lost_run_is_resumed_only_after_a_question(app: FinetopApp) -> None:
     async with app.run_test(size=WIDE) as pilot:
-        await see(pilot, "lost at 30")
+        await see(pilot, "lost at 30%")
         await pilot.press("end", "r")
         await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
         assert "Resume lost on this machine?" in screen_text(app)
@@ -173,7 +173,7 @@ async def test_a_run_that_is_done_is_given_more(
         await until(pilot, lambda: len(resumed) == 1)
         await pilot.press("down", "down", "down", "r")
         await see(pilot, "It trained for 3 epochs. New total epochs:")
-        assert "schedule now ends at the new last step" in screen_text(app)
+        assert "schedule will end at the new last step" in screen_text(app)
         field = app.screen.query_one(TextField)
         assert field.value == "6"
         for wrong, why in (("3", "must be greater than 3"), ("many", "must be a number")):
@@ -242,12 +242,12 @@ async def test_what_was_forgotten_is_shown_and_marked_over_the_budget(
     async with app.run_test(size=WIDE) as pilot:
         await see(pilot, "+0.31 !")
         assert " +0.04 " in line_of(app, "child")
-        await see(pilot, "! 1 over forgetting budget")
+        await see(pilot, "! 1 over budget")
         await pilot.press("down", "down")
-        await see(pilot, "over budget +0.1 since step 40")
+        await see(pilot, "over the budget of 0.1 since step 40")
         await pilot.resize_terminal(*NARROW)
         await until(pilot, lambda: "forgetting" not in screen_text(app).splitlines()[2])
-        await see(pilot, "over budget +0.1 since step 40")
+        await see(pilot, "over the budget of 0.1 since step 40")
 
 
 async def test_a_shift_that_is_no_number_is_over_every_budget(app: FinetopApp, root: Path) -> None:
@@ -311,12 +311,12 @@ async def test_a_waiting_run_is_moved_and_cancelled(
 
 
 async def test_the_alarm_is_not_told_twice(tmp_path: Path, root: Path) -> None:
-    said = "forgetting +0.200 nats/token at step 40, above the budget of +0.100"
+    said = "forgetting +0.200 nats/token at step 40, above the budget of 0.100"
     job = write_run(root, "forgetful", points=40, created=9e9, message=said)
     forgets(job, {40: 0.2}, {"crossed_at": 40})
     app = FinetopApp(Store(root))
     async with app.run_test(size=WIDE) as pilot:
         await see(pilot, "+0.20 !")
         await pilot.press("home")
-        await see(pilot, "forgetful · done · over budget +0.1 since step 40")
+        await see(pilot, "forgetful · done · over the budget of 0.1 since step 40")
         assert "nats/token at step" not in screen_text(app)

@@ -53,7 +53,7 @@ async def test_groups_differences_notes_and_what_is_put_away(logs: Path, tmp_pat
         await see(pilot, "group by")
         assert "model" not in screen_text(app), "they all agree on it"
         await pilot.press("down", "enter")
-        await see(pilot, "lr = 0.1 (2)")
+        await see(pilot, "lr = 0.1 (2 runs)")
         assert listed(app) == ["a", "c", "b"]
         await pilot.press("home", "m", "D")  # a heading is no run
         assert isinstance(app.screen, Page)
@@ -66,7 +66,7 @@ async def test_groups_differences_notes_and_what_is_put_away(logs: Path, tmp_pat
         app.screen.query_one("#note", TextField).value = "looks good"
         app.screen.query_one("#tags", TextField).value = "first"
         await pilot.press("enter")
-        await see(pilot, "a · events · 1 tags · #first · looks good")
+        await see(pilot, "a · event files · 1 tags · #first · looks good")
         await pilot.press("down", "x")
         await until(pilot, lambda: listed(app) == ["a", "b"])
         await see(pilot, "1 hidden")
@@ -77,7 +77,7 @@ async def test_groups_differences_notes_and_what_is_put_away(logs: Path, tmp_pat
         await until(pilot, lambda: len(kept(tmp_path).get("notes", ())) == 3)  # type: ignore[arg-type]
     again = app_on(logs, tmp_path)
     async with again.run_test(size=(140, 40)) as pilot:
-        await see(pilot, "lr = 0.1 (1)")
+        await see(pilot, "lr = 0.1 (1 run)")
         await see(pilot, "1 hidden · 1 archived")
         await pilot.press("X", "Z", "end", "z", "/")
         again.screen.query_one(TextField).value = "#first or (name:b and not note:first)"

@@ -59,7 +59,7 @@ async def test_watch_draws_whatever_tags_there_are(logs_app: LogsApp) -> None:
         await until(pilot, lambda: isinstance(logs_app.screen, WatchPage))
         await see(pilot, "Loss/policy")
         await see(pilot, "reward")
-        await see(pilot, "events log")
+        await see(pilot, "event files")
         await see(pilot, "▁ 0.0690   reward ▁")
         await see(pilot, " step 29")
         assert "done" not in screen_text(logs_app)
@@ -137,8 +137,8 @@ async def test_several_runs_on_one_chart_are_read_at_one_point(logs_app: LogsApp
         await see(pilot, "ppo/seed2  0.0689655 at step 29")
         await pilot.resize_terminal(80, 24)
         await pilot.press("enter", "H")  # one chart alone: still all values
-        await see(pilot, "at step 19  min 0.034483 at 29  last 0.034483")
-        await see(pilot, "at step 19  min 0.068966 at 29  last 0.068966")
+        await see(pilot, "at step 19  min 0.034483 at step 29  last 0.034483")
+        await see(pilot, "at step 19  min 0.068966 at step 29  last 0.068966")
 
 
 async def test_jobs_are_overlaid_too(app: FinetopApp) -> None:
@@ -177,13 +177,13 @@ async def test_settings_and_texts_of_another_writer_are_read_from_the_top(
     async with app.run_test(size=(80, 24)) as pilot:
         await see(pilot, "seed2")
         await pilot.press("/", *"noted", "enter", "enter")
-        await see(pilot, "settings (31):")  # beside the curves, from the top
+        await see(pilot, "hyperparameters (31):")  # beside the curves, from the top
         await pilot.press("1", "escape", "M", "enter")
         await see(pilot, "b ppo/seed1")  # where values are read instead
         await pilot.press("u")
-        await see(pilot, "settings (31):")
+        await see(pilot, "hyperparameters (31):")
         text = screen_text(app)
-        assert "events log" in text
+        assert "event files" in text
         assert "option_0 = 0" in text
         await pilot.press("pagedown", "pagedown")
         await see(pilot, "far/end")

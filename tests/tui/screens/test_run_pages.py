@@ -70,7 +70,7 @@ async def test_a_word_is_found_and_found_again(app: FinetopApp, root: Path) -> N
         await see(pilot, "step 299")
         assert "n N hit" not in screen_text(app)
         await pilot.press("slash", *"saved", "space", *"[b", "enter")
-        await see(pilot, "“saved [b” 3 of 3")
+        await see(pilot, "“saved [b”: match 3 of 3")
         assert ">step 290" in screen_text(app)
         await pilot.press("N")
         await see(pilot, ">step 150")
@@ -202,8 +202,8 @@ def test_everything_of_a_gpu_is_shown() -> None:
     text = text_of([READING])
     for word in ("NVIDIA H200  cuda:0", "43%", "61.0 GB of 141", "412 W of 700", "54 °C",
                  "clock        1,980 MHz", "mem clock    3,201 MHz",
-                 "58 GB      4242  ali␛ce  python train.py",
-                 "(no permission)", "12%", "80 GB free", "of 500 GB at /runs/one"):  # fmt: skip
+                 "58 GB     pid 4242  ali␛ce  python train.py",
+                 "(no permission)", "12%", "420 GB of 500", "80 GB free at /runs/one"):  # fmt: skip
         assert word in text, (word, text)
 
 

@@ -63,11 +63,11 @@ def test_the_panel_has_shares_curve_and_both_models_choices() -> None:
     assert "unshifted 33%" in lines[0]
     assert "‹marginal› 33%" in lines[0]
     assert "⟦shifted⟧ 33%" in lines[0]
-    assert "n=3" in lines[0]
+    assert "over 3 tokens" in lines[0]
     assert "max 30.00 at token 3" in lines[1]
     assert '3/3  "y"' in lines[2]
     assert "rank 300 under base" in lines[2]
-    assert lines[3].startswith(' base   " a" .41')
+    assert lines[3].startswith(' base  p " a" .41')
     assert "\x1b" not in text(shift_panel(shift, 1, NAMES, 100, UNICODE))
     assert text(shift_panel(said(), 0, NAMES, 100, UNICODE)) == " token shift  the answer is empty"
 

@@ -62,8 +62,8 @@ def reading_of(ref: str, request: Mapping[str, Any]) -> TokenizerOutput:
             refused = RenderedTemplate(form, form, "", (), 0, (), "Template error: no system")
             renders.append(refused)
             continue
-        renders.append(RenderedTemplate(form, form or "own", text, tokens, len(tokens)))
-    return TokenizerOutput(ref, ref.rpartition(":")[2], "words", 99, ("<s>",), (), tuple(texts),
+        renders.append(RenderedTemplate(form, form or "chat", text, tokens, len(tokens)))
+    return TokenizerOutput(ref, ref.rpartition(":")[2], "WordLevel", 99, ("<s>",), (), tuple(texts),
                    tuple(renders))  # fmt: skip
 
 

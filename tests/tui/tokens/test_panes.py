@@ -82,7 +82,7 @@ async def test_texts_and_faces_take_turns() -> None:
         app.panes.turn_text(-1)
         await pilot.pause()
         assert app.panes.text_name == YOURS
-        assert "yours  10 characters, 10 bytes  +7 truncated" in app.text("#token-status")
+        assert "yours  10 chars, 10 bytes  +7 truncated" in app.text("#token-status")
         assert app.text("Blocks").startswith("my│·own│·Zoo│")
         app.panes.turn_face()
         await pilot.pause()
@@ -97,7 +97,7 @@ async def test_each_pane_has_a_template_of_its_own() -> None:
         app.panes.turn_form()
         await pilot.pause()
         assert [head.split("  ")[0] for head in app.heads] == [
-            "1 first chatml", "1 first own", "2 second own",
+            "1 first · chatml", "1 first · chat", "2 second · chat",
         ]  # fmt: skip
 
 

@@ -25,7 +25,7 @@ def page_of(app: FinetopApp) -> TokensPage:
 async def choose(app: FinetopApp, pilot: Any, *refs: str) -> None:
     """As if they had been picked."""
     await pilot.press("6")
-    await see(pilot, "1/4 tokens  ")
+    await see(pilot, "view 1/4: tokens  ")
     page_of(app)._refs = refs
     page_of(app)._ask()
     page_of(app)._show()
@@ -61,7 +61,7 @@ async def test_texts_are_turned_and_one_is_written(app: FinetopApp) -> None:
         await pilot.press("p", "p")
         await see(pilot, "text 6/6 emoji")
         await write(app, pilot, "my own Zoo")
-        await see(pilot, "text 7/7 yours  10 characters, 10 bytes")
+        await see(pilot, "text 7/7 yours  10 chars, 10 bytes")
         await see(pilot, "my│·own│·Zoo│")
         await see(pilot, "✗ loses letter case")
 
@@ -88,14 +88,14 @@ async def test_all_texts_in_a_table_with_ratios(app: FinetopApp) -> None:
         row = next(line for line in text.split("\n") if line.startswith("  German"))
         assert row.split() == ["German", "29", "1.00", "6.28", "29", "1.00", "6.28"], row
         await pilot.press("escape")
-        await see(pilot, "1/4 tokens")
+        await see(pilot, "view 1/4: tokens")
 
 
 async def test_templates_beside_raw_and_their_difference(app: FinetopApp) -> None:
     async with app.run_test(size=(120, 30)) as pilot:
         await choose(app, pilot, ROMAN, "third")
         await pilot.press("v", "v")
-        await see(pilot, "1 demo-base raw")
+        await see(pilot, "1 demo-base · raw")
         await see(pilot, "⟦<raw>⟧You│")
         await see(pilot, "⟦<s>⟧You│")
         await pilot.press("f")
@@ -133,7 +133,7 @@ async def test_tokenizers_are_picked_and_named_by_path_and_remembered(
     last_choice.save(["models/one.gguf", str(tmp_path / "gone.gguf")])
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("6")
-        await see(pilot, "1/4 tokens")
+        await see(pilot, "view 1/4: tokens")
         await pilot.press("t")
         await see(pilot, "one.gguf")
         await see(pilot, "enter use 1")

@@ -96,7 +96,7 @@ async def test_smoothing_scale_and_axis_are_turned(app: FinetopApp) -> None:
         await pilot.press("minus", "minus")
         await see(pilot, "smoothed 0.3")
         await pilot.press("y", "x", "x")
-        await see(pilot, "smoothed 0.3 · log · eval best 1.0354 at 40 · last 1.0354")
+        await see(pilot, "smoothed 0.3 · log scale")
         await see(pilot, "39s  train")
 
 
@@ -106,7 +106,7 @@ async def test_other_charts_where_not_all_fit(app: FinetopApp) -> None:
         await pilot.press("enter")
         await see(pilot, "loss · smoothed")
         await pilot.press("v")
-        await see(pilot, "perplexity · eval best 2.8163 at 40 · last 2.8163")
+        await see(pilot, "perplexity · smoothed 0.6 · eval best 2.8163 at step 40")
 
 
 async def test_a_failed_run_says_why(app: FinetopApp) -> None:
@@ -116,6 +116,14 @@ async def test_a_failed_run_says_why(app: FinetopApp) -> None:
         await see(pilot, "failed at step 21")
         for part in ("The loss is NaN.", "step 21", "Lower the learning rate."):
             assert part in screen_text(app)
+
+
+async def test_a_value_of_another_step_says_so(app: FinetopApp) -> None:
+    async with app.run_test(size=(160, 40)) as pilot:
+        await see(pilot, "bad-lr")
+        await pilot.press("down", "down", "down", "down", "enter")
+        await see(pilot, "failed at step 21")
+        await see(pilot, "step 21  train 1.431  ppl 4.183  eval 1.520 at step 20")
 
 
 async def test_brackets_go_through_the_runs(app: FinetopApp) -> None:
@@ -179,13 +187,13 @@ async def test_forgetting_has_a_chart_with_its_budget(
         if size[0] < 100:
             await pilot.press("v")  # takes its turn
         await see(pilot, "forgetting, nats/token")
-        await see(pilot, "╌ budget +0.1 ╌")
+        await see(pilot, "╌ budget 0.1 ╌")
         text = screen_text(app)
         assert "b KL 0.155" in text
         assert "smoothed" not in text.split("forgetting, nats/token")[1].split("\n")[0]
-        assert "stopped early · forgetting +0.31 ! · over budget +0.1 since step 40" in text
+        assert "stopped early · forgetting +0.31 ! · over the budget of 0.1 since step 40" in text
         if size[0] > 100:
-            assert "best checkpoint 60 · last checkpoint within budget 20" in text
+            assert "best checkpoint: step 60 · last within budget: step 20" in text
 
 
 async def test_a_run_without_an_alarm_has_no_such_chart(app: FinetopApp) -> None:
@@ -206,7 +214,7 @@ async def test_samples_are_read_over_prompts_and_steps(
         await pilot.press("home", "enter")
         await see(pilot, "before training  first at 0")
         await see(pilot, "newest, step 60  first at 60")
-        assert "sample 1/2 · “question 0 [/red]”" in screen_text(app)
+        assert "prompt 1/2 · “question 0 [/red]”" in screen_text(app)
         await pilot.press("n")
         await see(pilot, "newest, step 60  second at 60")
         assert "with ␛[2J a line" in screen_text(app)
@@ -273,7 +281,7 @@ async def test_axes_in_turn_and_one_that_is_not_there(app: FinetopApp) -> None:
         await pilot.press("x")
         await see(pilot, "no tokens logged; searched tags")
         await pilot.press("x")
-        await see(pilot, "epoch 1.2121")
+        await see(pilot, "epoch 1.212 ")
         await pilot.press("x")
         await see(pilot, "by step")
 

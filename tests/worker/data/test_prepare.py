@@ -434,7 +434,7 @@ def test_a_job_that_is_no_source_of_answers(tmp_path: Path, root: Path) -> None:
         (trained, "has no answers to train on: it is a train job"),
         (running, "is not done (state: stopped)"),
         (two, "has answers of 2 arms"),
-        (cut, "all 1 rows of samples.jsonl are invalid"),
+        (cut, "no valid row in samples.jsonl (1 invalid)"),
         (root / "none", "run not found: none"),
     ):
         with pytest.raises(EngineError) as caught:

@@ -85,7 +85,7 @@ def test_a_corrupted_model_raises_the_alarm(
     found = marks(job)
     assert (found["within_budget"], found["crossed_at"], found["ended"]) == (4, 8, "")
     assert {4, 12} <= set(saved(job)), "the last one within the budget is kept, and the newest"
-    told = f"forgetting {shift[2]:+.3f} nats/token at step 8, above the budget of +0.100"
+    told = f"forgetting {shift[2]:+.3f} nats/token at step 8, above the budget of 0.100"
     assert told in message(job)
     assert job.attempt(1).log.read_text().count(told) == 1
 
@@ -101,7 +101,7 @@ def test_a_run_may_end_at_its_budget_and_goes_on_only_with_another(
     job = train_here(wanted, root)
     assert curves(job)["train/loss"][0][-1] == 8
     assert marks(job)["ended"] == "budget"
-    assert message(job).startswith("stopped early at step 8: forgetting +")
+    assert message(job).startswith("stopped at step 8: forgetting +")
     assert "kept the weights of step 4" in message(job)
     kept = job.checkpoints / "checkpoint-4" / "adapter_model.safetensors"
     assert kept.read_bytes() == (job.adapter / "adapter_model.safetensors").read_bytes()

@@ -118,7 +118,7 @@ def test_what_a_run_leaves_that_stopped_at_its_budget(result: str, step: int | N
         history, recipe, stopping_rules.marks(history, recipe, {10, 20, 30})
     )
     assert chosen == step
-    assert said.startswith("stopped early at step 30: forgetting +0.200 nats/token exceeds")
+    assert said.startswith("stopped at step 30: forgetting +0.200 nats/token exceeds")
 
 
 def test_a_run_whose_patience_ends_with_its_last_step_did_not_stop_early() -> None:
