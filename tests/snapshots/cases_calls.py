@@ -36,7 +36,7 @@ async def calls_compared(recorder: Recorder) -> None:
         await draw_again(recorder)
         await recorder.shoot("calls-compare", "words spoken · 2 calls", without="esc cancel")
         await recorder.press("d")
-        await recorder.shoot("calls-compare-words", "word diff of spoken text", "common words")
+        await recorder.shoot("calls-compare-words", "word diff of spoken text", "overlap")
         await recorder.press("d")
         recorder.companion.answers = {"base": ("It ",), "tuned": (THINKING,)}
         await recorder.press("ctrl+s")
@@ -57,7 +57,7 @@ async def calls_compared(recorder: Recorder) -> None:
 async def calls_browsed(recorder: Recorder) -> None:
     write_called(RUNS, created=NOW)
     async with recorder.finetop():
-        await recorder.see("calls", "1 run")
+        await recorder.see("calls", "1 job")
         await choose(recorder, "calls")
         await recorder.reach(BrowsePage, "enter")
         await recorder.see("4 pairs, 0 identical")
