@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from textual import events
+from textual.actions import SkipAction
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -79,10 +80,12 @@ class PickWindow(Window[Picked | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "take", show=False),
         Binding("slash", "filter", show=False),
-        # The field has the focus: these are not for it.
-        Binding("down", "move(1)", show=False, priority=True),
-        Binding("up", "move(-1)", show=False, priority=True),
-        Binding("space", "mark", show=False, priority=True),
+        # In a field these keys are not text. In the table they wait their turn: a key that is
+        # taken first would overtake the `j` that was typed before it.
+        Binding("down", "move_in_field(1)", show=False, priority=True),
+        Binding("up", "move_in_field(-1)", show=False, priority=True),
+        Binding("space", "mark_in_field", show=False, priority=True),
+        Binding("space", "mark", show=False),
     ]
 
     def __init__(
@@ -217,8 +220,18 @@ class PickWindow(Window[Picked | None]):
         else:
             self.action_take()
 
-    def action_move(self, by: int) -> None:
+    def action_move_in_field(self, by: int) -> None:
+        self._skip_in_table()
         self._table.action_move(by)
+
+    def action_mark_in_field(self) -> None:
+        self._skip_in_table()
+        self.action_mark()
+
+    def _skip_in_table(self) -> None:
+        """Leave a key to the table, where that has the focus. Raises SkipAction."""
+        if not isinstance(self.focused, Input):
+            raise SkipAction
 
     def action_mark(self) -> None:
         key = self.chosen

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import pytest
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -101,6 +102,17 @@ async def test_marks_are_in_the_order_of_marking_and_no_more_than_there_may_be()
         assert keys_line(window) == "1 marked"
         await pilot.press("enter")
         await until(pilot, lambda: app.picked == [Picked("red", ("green",))])
+
+
+@pytest.mark.parametrize("move", ["j", "down"])
+async def test_keys_typed_at_once_are_taken_in_their_order(move: str) -> None:
+    app = _App()
+    async with app.run_test() as pilot:
+        window = await opened(pilot, multi=Multi())
+        for key in (move, "space", move, "space"):
+            app.post_message(Key(key, key if len(key) == 1 else " " if key == "space" else None))
+        await until(pilot, lambda: len(window.marked) == 2)
+        assert list(window.marked) == ["green", "blue"]
 
 
 async def test_a_list_is_narrowed_from_the_start_and_space_still_marks() -> None:
