@@ -279,9 +279,8 @@ def _tried(template: Template, tokenizer: Any, where: str) -> Template:
     bare = Template(template.name, template.text, takes_system=True)
     name = where if where != "chat_template" else f"{tokenizer.name_or_path}: chat template"
     try:
-        with template_sandbox.limited_memory():
-            template_sandbox.check_powers(bare.text)
-            rendered = bare.render(question, tokenizer, answer_next=True)
+        template_sandbox.check_powers(bare.text)
+        rendered = bare.render(question, tokenizer, answer_next=True)
     except Fault as error:
         raise EngineError(
             "The chat template does not render.",
@@ -296,8 +295,7 @@ def _tried(template: Template, tokenizer: Any, where: str) -> Template:
             "It must output message.content of every message.",
         )
     try:
-        with template_sandbox.limited_memory():
-            with_system = bare.render([Message("system", "finetop-system"), *question], tokenizer)
+        with_system = bare.render([Message("system", "finetop-system"), *question], tokenizer)
         takes = "finetop-system" in with_system
     except Fault:
         takes = False
@@ -311,6 +309,5 @@ def _tried(template: Template, tokenizer: Any, where: str) -> Template:
     def render(messages: Sequence[Message], answer_next: bool) -> str:
         return tried.render(messages, tokenizer, answer_next=answer_next)
 
-    with template_sandbox.limited_memory():
-        notes += template_notes.describe_turns(render)
+    notes += template_notes.describe_turns(render)
     return Template(template.name, template.text, takes, template.system, tuple(notes))

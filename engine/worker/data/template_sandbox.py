@@ -21,8 +21,10 @@ from engine.worker.data.template_texts import DATE, Turn, pin_dates
 
 SECONDS = 2.0
 """Of computing, for one conversation; an honest template takes a thousandth of one."""
-SPARE_BYTES = 2 << 30
-"""What a template may take of the memory while it is tried."""
+SPARE_BYTES = 1 << 30
+"""What a template may take of the memory for one conversation."""
+LONGEST = 1 << 26
+"""Characters; a row of data has an eighth of it at most."""
 
 
 class Fault(TemplateError):
@@ -51,8 +53,8 @@ def render(
     pinned = pin_dates(text)
     line: int | None
     try:
-        with _limited_time():
-            return cast(
+        with _limited_time(), _limited_memory():
+            written = cast(
                 str,
                 tokenizer.apply_chat_template(
                     turns,
@@ -64,6 +66,11 @@ def render(
                     date_string=DATE,
                 ),
             )
+        if len(written) > LONGEST:
+            raise Fault(f"writes more than {LONGEST:,} characters for one conversation")
+        return written
+    except Fault:
+        raise
     except TemplateSyntaxError as error:
         line = error.lineno
         reason = f"syntax error: {error.message}"
@@ -94,7 +101,7 @@ def check_powers(text: str) -> None:
 
 
 @contextmanager
-def limited_memory() -> Iterator[None]:
+def _limited_memory() -> Iterator[None]:
     """Within it, what would fill the memory raises MemoryError. Does nothing where it cannot."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[0])

@@ -183,6 +183,25 @@ def test_a_row_that_makes_the_template_fail_is_refused_and_the_others_are_not(
     assert "zero" in refused.reason
 
 
+@pytest.mark.parametrize(
+    ("blow", "reason"),
+    [
+        ("{{ 'x' * 2000000000 }}", "exceeds the memory limit"),
+        ("{{ 'x' * 70000000 }}", "writes more than 67,108,864 characters for one conversation"),
+    ],
+)
+def test_a_row_for_which_the_template_writes_without_end_is_refused_alone(
+    tmp_path: Path, blow: str, reason: str
+) -> None:
+    tokenizer = make_tokenizer()
+    path = template_file(tmp_path, f"{{% if messages | length > 3 %}}{blow}{{% endif %}}" + CHATML)
+    template = choose_template(tokenizer, path)
+    (refused,) = encode_messages(TALK, tokenizer, template, 500)
+    assert refused.reason == f"the chat template rejects this row: {reason}"
+    (row,) = encode_messages(ANSWERED, tokenizer, template, 500)
+    assert row.kept
+
+
 SYSTEMS = ("", 'Say "yes" \\ or {{ no }} %} {# é 👩\n twice')
 
 
