@@ -119,7 +119,7 @@ def test_rows_labelled_false_and_what_is_not_read_are_counted(tmp_path: Path) ->
 
 def test_where_all_rows_are_labelled_false_the_error_says_so(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", [pair(n) | {"label": False} for n in range(3)])
-    with pytest.raises(EngineError, match=r"3 rows of a\.jsonl are labelled false"):
+    with pytest.raises(EngineError, match=r"3 labelled false"):
         make(Data(train=path))
 
 
@@ -337,7 +337,7 @@ def test_which_answers_are_learned(tmp_path: Path) -> None:
 
 def test_dpo_needs_pairs(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", [pair("q"), pair("r")])
-    with pytest.raises(EngineError, match="this data set has none"):
+    with pytest.raises(EngineError, match="has none"):
         make(Data(train=path), objective="dpo")
     path = preferences(tmp_path / "b.jsonl", [("q", "good", "bad")])
     with pytest.raises(EngineError, match="which DPO needs"):

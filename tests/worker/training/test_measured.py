@@ -105,7 +105,7 @@ def test_a_run_may_end_at_its_budget_and_goes_on_only_with_another(
     assert "kept the weights of step 4" in message(job)
     kept = job.checkpoints / "checkpoint-4" / "adapter_model.safetensors"
     assert kept.read_bytes() == (job.adapter / "adapter_model.safetensors").read_bytes()
-    with pytest.raises(EngineError, match="over its forgetting budget") as caught:
+    with pytest.raises(EngineError, match="by its forgetting budget") as caught:
         resume.resume_job(job)
     assert "forgetting.stop=false" in caught.value.hint
     assert resume_here(job) is State.DONE, "it stays where it ended"
