@@ -3,7 +3,10 @@
 Asks for no confirmation: the caller has had the user type the name of the run.
 """
 
+import errno
+import os
 import shutil
+from contextlib import suppress
 
 from engine.errors import EngineError
 from engine.jobs import lock, status
@@ -11,14 +14,22 @@ from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from engine.jobs.store import Store
 
+_MARK = ".removing-"
+
 
 def check(job: JobDirectory, store: Store) -> None:
     """Raises EngineError for a run that cannot be deleted: the bundled one, or one that (perhaps)
     runs."""
     if job in store.shipped:
         raise EngineError("This run is bundled with finetop.", str(job.path), "Hide it instead.")
-    record = job.record()
+    record = store.record(job)
     name = record.name if record else job.path.name
+    if job.path.is_symlink():
+        raise EngineError(
+            f"{name} is a link to another folder.",
+            f"{job.path} -> {os.readlink(job.path)}",
+            "Delete the run where it lies, or the link by hand.",
+        )
     state = status.derive(job, status.read(job))
     if state.alive or lock.holder(job.lock_file) is not None:
         raise EngineError(f"{name} is {state}.", str(job.path), "Stop it first.")
@@ -29,16 +40,33 @@ def check(job: JobDirectory, store: Store) -> None:
 
 
 def remove(job: JobDirectory, store: Store) -> None:
-    """Delete a run's directory. Raises EngineError as `check` does, and where the disk refuses."""
+    """Delete a run's directory, and what removals that were cut short left beside it.
+
+    Raises EngineError as `check` does, and where the disk refuses: before anything is deleted where
+    that can be known, else with the rest of the run in its place again.
+    """
     check(job, store)
+    for folder, _, _ in os.walk(job.path):
+        if not os.access(folder, os.W_OK | os.X_OK):
+            read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+            raise _refused(f"{folder}: {os.strerror(errno.EROFS if read_only else errno.EACCES)}")
     # Renamed first, so that a removal that is cut short leaves no half run in the list.
-    going = job.path.with_name(f".removing-{job.path.name}")
+    going = job.path.with_name(f"{_MARK}{job.path.name}")
     try:
         job.path.rename(going)
+    except OSError as error:
+        raise _refused(f"{job.path}: {error.strerror}") from error
+    try:
         shutil.rmtree(going)
     except OSError as error:
-        raise EngineError(
-            "The run could not be deleted.",
-            f"{error.filename}: {error.strerror}",
-            "Check owner and permissions of its folder.",
-        ) from error
+        with suppress(OSError):
+            going.rename(job.path)
+        raise _refused(f"{error.filename}: {error.strerror}") from error
+    for rest in job.path.parent.glob(f"{_MARK}*"):
+        shutil.rmtree(rest, ignore_errors=True)
+
+
+def _refused(detail: str) -> EngineError:
+    return EngineError(
+        "The run could not be deleted.", detail, "Check owner and permissions of its folder."
+    )

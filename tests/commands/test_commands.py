@@ -229,7 +229,9 @@ def test_rm_asks_and_spares_what_runs(
     finally:
         child.kill()
         child.wait()
-    assert finetop("--runs", str(root), "rm", "--yes", "mine") == 0
+    assert finetop("--runs", str(root), "rm", "--yes", "mine") == 2, "a name is no whole id"
+    assert job.path.name in capsys.readouterr().err
+    assert finetop("--runs", str(root), "rm", "--yes", job.path.name) == 0
     assert list(root.iterdir()) == []
 
 

@@ -1,5 +1,8 @@
 """What may be deleted, and that it goes whole."""
 
+import errno
+import os
+import shutil
 import time
 from pathlib import Path
 
@@ -7,6 +10,7 @@ import pytest
 
 from engine.errors import EngineError
 from engine.jobs import delete, status
+from engine.jobs.directory import JobDirectory
 from engine.jobs.lock import Lock
 from engine.jobs.status import State
 from engine.jobs.store import Store
@@ -44,5 +48,56 @@ def test_a_free_lock_keeps_nothing(tmp_path: Path) -> None:
     lock = Lock(job.lock_file)
     assert lock.acquire()
     lock.release()
+    delete.remove(job, Store(tmp_path))
+    assert not job.path.exists()
+
+
+def test_what_cannot_be_deleted_whole_is_left_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = write_run(tmp_path, "done", points=3)
+    before = sorted(path.name for path in job.path.rglob("*"))
+    monkeypatch.setattr(os, "access", lambda path, mode: not str(path).endswith("events"))
+    with pytest.raises(EngineError, match="could not be deleted"):
+        delete.remove(job, Store(tmp_path))
+    assert sorted(path.name for path in job.path.rglob("*")) == before
+
+
+def test_a_removal_that_fails_midway_leaves_the_rest_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = write_run(tmp_path, "done", points=3)
+
+    def fail(path: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr(shutil, "rmtree", fail)
+    with pytest.raises(EngineError) as raised:
+        delete.remove(job, Store(tmp_path))
+    assert "Input/output error" in raised.value.detail
+    assert job.record() is not None
+
+
+def test_a_link_is_refused_and_what_it_leads_to_stays(tmp_path: Path) -> None:
+    elsewhere = write_run(tmp_path / "elsewhere", "done", points=3)
+    root = tmp_path / "runs"
+    root.mkdir()
+    (root / "done").symlink_to(elsewhere.path)
+    with pytest.raises(EngineError, match="is a link to another folder"):
+        delete.remove(JobDirectory(root / "done"), Store(root))
+    assert elsewhere.record() is not None
+    assert (root / "done").is_symlink()
+
+
+def test_what_a_removal_that_was_cut_left_is_swept(tmp_path: Path) -> None:
+    (tmp_path / ".removing-old" / "checkpoints").mkdir(parents=True)
+    delete.remove(write_run(tmp_path, "done"), Store(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_whose_record_cannot_be_read_can_be_deleted(tmp_path: Path) -> None:
+    job = write_run(tmp_path, "done")
+    job.record_file.unlink()
+    os.mkfifo(job.record_file)
     delete.remove(job, Store(tmp_path))
     assert not job.path.exists()

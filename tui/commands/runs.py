@@ -5,6 +5,7 @@ import codecs
 import json
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from engine.errors import EngineError
@@ -113,10 +114,16 @@ def _remove(options: argparse.Namespace) -> int:
     store = open_store(options.runs)
     job = store.find(options.run)
     delete.check(job, store)
-    record = job.record()
-    name = record.name if record else job.path.name
-    if not options.yes and not _confirmed(name):
-        raise EngineError("Nothing was deleted.", "", "Type the name, or use --yes.")
+    identity = job.path.name
+    whole = options.run == identity or Path(options.run).name == identity
+    if options.yes and not whole:
+        raise EngineError(
+            "Nothing was deleted: --yes needs the whole id.",
+            f"{options.run} is the start of {identity}, or its name.",
+            f"finetop rm --yes {identity}",
+        )
+    if not options.yes and not _confirmed(identity):
+        raise EngineError("Nothing was deleted.", "", "Type the id, or use --yes.")
     delete.remove(job, store)
     return 0
 
