@@ -4,19 +4,20 @@ Contacts the host that the arm names and no other: no proxy, no redirect. Bounde
 time, so that a server that sends rubbish, or never ends, is told of in words. A key comes from the
 environment variable that the arm names, and goes nowhere but into the request.
 
-Kept by design: the client `openai` takes proxies from the environment, follows redirects, asks
-again by itself, and bounds neither the bytes nor the time of a whole answer.
+Kept by design: the client `openai` takes proxies from the environment, follows redirects, and
+bounds neither the bytes nor the time of a whole answer.
 """
 
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import queue
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,6 +37,7 @@ from engine.worker.inference.endpoint_replies import (
     refusal,
     trouble,
 )
+from engine.worker.inference.endpoint_retry import find_delay
 
 CONNECT_SECONDS = 10.0
 SILENT_SECONDS = 120.0
@@ -62,7 +64,7 @@ class Endpoint:
         self._headers = _headers(arm)
         self._came: queue.SimpleQueue[ReplyPiece | End | EngineError] = queue.SimpleQueue()
         self._socket: socket.socket | None = None
-        self._cancelled = False
+        self._cancel = threading.Event()
         self._began = time.monotonic()
         self._first = self._total = 0.0
         threading.Thread(target=self._read, name="endpoint", daemon=True).start()
@@ -90,7 +92,7 @@ class Endpoint:
     def cancel(self) -> None:
         """End the answer where it is, and hang up."""
         self.finish = self.finish or "cancelled"
-        self._cancelled = True
+        self._cancel.set()
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
@@ -129,12 +131,20 @@ class Endpoint:
             failure = "no data received"
             self._came.put(trouble(self.arm, "timed out", failure, kind=EndpointGone))
         except (OSError, http.client.HTTPException, ValueError) as error:
-            if not self._cancelled:
+            if not self._cancel.is_set():
                 reason = one_line(str(error)[:MOST_TOLD]) or type(error).__name__
                 gone = trouble(self.arm, "cannot be reached", reason, kind=EndpointGone)
                 self._came.put(gone)
 
     def _pieces(self) -> Iterator[ReplyPiece | End]:
+        """What comes of asking; a server that is busy is asked again. Raises EngineError."""
+        for tries in itertools.count(1):
+            delay = yield from self._ask(tries)
+            if delay is None or self._cancel.wait(delay):
+                return
+
+    def _ask(self, tries: int) -> Generator[ReplyPiece | End, None, float | None]:
+        """Ask once; returns the seconds until the next try, None after an answer."""
         parts = urlsplit(self.arm.checkpoint)
         kind = (
             http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
@@ -145,15 +155,18 @@ class Endpoint:
             connection.connect()
             self._socket = connection.sock  # the connection forgets it with the first answer
             self._socket.settimeout(SILENT_SECONDS)
-            if self._cancelled:
-                return
+            if self._cancel.is_set():
+                return None
             path = parts.path.rstrip("/")
             path += "/completions" if self.arm.form == "raw" else "/chat/completions"
             connection.request("POST", path, body=self._body, headers=self._headers)
             with connection.getresponse() as response:
-                if response.status != 200:
+                delay = find_delay(response.status, dict(response.headers.items()), tries)
+                if delay is None and response.status != 200:
                     raise refusal(self.arm, response)
-                yield from read_answer(self.arm, response)
+                if delay is None:
+                    yield from read_answer(self.arm, response)
+                return delay
         finally:
             connection.close()
 

@@ -17,6 +17,8 @@ class Server:
     reply: bytes = b""
     kind: str = "text/event-stream"
     status: int = 200
+    busy: list[int] = field(default_factory=list)
+    """Statuses of the next answers, which say nothing else."""
     refuses: str = ""
     """What is asked with this in it gets the status 400."""
     headers: dict[str, str] = field(default_factory=dict)
@@ -36,13 +38,14 @@ def serving() -> Iterator[Server]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             made.asked.append((self.path, dict(self.headers), json.loads(body)))
             asked = made.refuses and made.refuses in json.dumps(made.asked[-1][2])
-            self.send_response(400 if asked else made.status)
+            busy = made.busy.pop(0) if made.busy else 0
+            self.send_response(busy or (400 if asked else made.status))
             self.send_header("Content-Type", made.kind)
             for name, value in made.headers.items():
                 self.send_header(name, value)
             self.end_headers()
             try:
-                self.wfile.write(made.reply)
+                self.wfile.write(b"" if busy else made.reply)
                 while made.holds and not made.hold.wait(0.01):
                     self.wfile.write(b": still here\n\n")
             except OSError:

@@ -14,7 +14,7 @@ from engine.compare.items import Item
 from engine.errors import EngineError
 from engine.recipes.settings import Decode
 from engine.worker.companion.handlers import Handlers
-from engine.worker.inference import endpoint
+from engine.worker.inference import endpoint, endpoint_retry
 from engine.worker.inference.batch import PromptBatch
 from tests import patience
 from tests.worker.inference.endpoints import Server, serving, stream
@@ -140,7 +140,7 @@ def test_rubbish_is_told_in_words(reply: bytes, kind: str, title: str, server: S
 
 @pytest.mark.parametrize(
     ("status", "title"),
-    [(302, "redirects"), (404, "no such"), (400, "rejected"), (500, "rejected")],
+    [(302, "redirects"), (404, "no such"), (400, "rejected"), (501, "rejected")],
 )
 def test_other_statuses_are_told_and_not_followed(status: int, title: str, server: Server) -> None:
     server.status, server.reply = status, b"no\x1b[2J"
@@ -149,6 +149,48 @@ def test_other_statuses_are_told_and_not_followed(status: int, title: str, serve
         ask(arm_of(server))
     assert str(status) in caught.value.detail
     assert len(server.asked) == 1, "no other page was asked"
+
+
+def test_a_busy_server_is_asked_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint_retry, "FIRST_SECONDS", 0.001)
+    server.busy, server.reply = [429, 503], stream("Hello")
+    *_, last = ask(arm_of(server))
+    assert last["sample"]["text"] == "Hello"
+    assert len(server.asked) == 3
+    server.asked.clear()
+    server.busy = [500] * 9
+    with pytest.raises(EngineError, match="rejected the request") as caught:
+        ask(arm_of(server))
+    assert len(server.asked) == endpoint_retry.TRIES
+    assert "500" in caught.value.detail
+
+
+def test_a_wait_for_a_busy_server_ends_at_once(server: Server) -> None:
+    server.busy, server.headers = [429], {"Retry-After": "100"}
+    began = time.monotonic()
+    events = ask(arm_of(server), lambda: bool(server.asked))
+    assert time.monotonic() - began < 60
+    assert events[-1]["sample"]["finish"] == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("headers", "tries", "delay"),
+    [
+        ({}, 1, 1.0),
+        ({}, 3, 4.0),
+        ({}, endpoint_retry.TRIES, None),
+        ({"Retry-After": "7"}, 1, 7.0),
+        ({"Retry-After": "0"}, 4, 0.0),
+        ({"Retry-After": "9999999999"}, 1, None),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, 1, 0.0),
+        ({"Retry-After": "Wed, 21 Oct 2915 07:28:00 GMT"}, 1, None),
+        ({"Retry-After": "soon"}, 2, 2.0),
+        ({"Retry-After": "-5"}, 2, 2.0),
+    ],
+)
+def test_the_server_says_when(headers: dict[str, str], tries: int, delay: float | None) -> None:
+    assert endpoint_retry.find_delay(429, headers, tries) == delay
+    assert endpoint_retry.find_delay(404, headers, tries) is None
 
 
 def test_a_server_that_is_down_or_silent(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
