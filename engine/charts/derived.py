@@ -59,6 +59,12 @@ class Alert:
     """Whether a finite value came after the last of them."""
 
 
+_CLASS_MEASURE = re.compile(
+    r"(?:^|(?<!token)[/_])(?:accuracy|acc|f1|auc|auroc)(?:[/_]\w+)?$", re.IGNORECASE
+)
+"""What classifiers log beside their loss; the accuracy of tokens is that of a language model."""
+
+
 def perplexities(
     run: Mapping[str, Series], settings: Mapping[str, object] = MappingProxyType({})
 ) -> dict[str, Derived]:
@@ -67,6 +73,8 @@ def perplexities(
     `settings` are the run's hyper-parameters, as far as they are known.
     """
     if any(_CLASSIFIER.search(f"{name} {value}") for name, value in settings.items()):
+        return {}
+    if any(_CLASS_MEASURE.search(tag) for tag in run):
         return {}
     if any(_OTHER_OBJECTIVE.search(tag) and not _OWN_MEASURES.match(tag) for tag in run):
         return {}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.bundled import PRETRAIN_RUN
+from engine.events.discover import Finder, roots
 from engine.events.log_dir import LogDir
 from engine.jobs import directory
 from engine.recipes.recipe import TrainRecipe
@@ -133,6 +134,39 @@ def test_the_recipe_says_which_way_its_metric_is_better(
     assert metrics(root, "odd", "--json") == 0
     (table,) = json.loads(capsys.readouterr().out)
     assert table["tags"]["eval/wins"]["best"] == {"step": 2, "value": 0.5}
+
+
+def test_it_reads_the_runs_that_watch_lists(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However deep, in hidden folders not, and those of a Trainer without event files too."""
+    logs = tmp_path / "logs"
+    deep = logs / "a" / "b" / "c" / "d" / "e" / "f"
+    event_file(deep, event(1.0, 1, simple("loss", 2.0)))
+    event_file(logs / ".cache", event(1.0, 1, simple("loss", 2.0)))
+    state = {"log_history": [{"step": 5, "loss": 1.5}, {"step": 6, "loss": 1.25}]}
+    (logs / "out" / "checkpoint-6").mkdir(parents=True)
+    (logs / "out" / "checkpoint-6" / "trainer_state.json").write_text(json.dumps(state))
+    assert metrics(root, str(logs), "--json") == 0
+    tables = {table["run"]: table for table in json.loads(capsys.readouterr().out)}
+    finder = Finder(roots([logs]))
+    while finder.pending:
+        finder.look()
+    assert list(tables) == [run.name for run in finder.runs] == ["a/b/c/d/e/f", "out"]
+    assert tables["out"]["tags"]["train/loss"]["last"] == {"step": 6, "value": 1.25}
+
+
+def test_a_classifier_has_no_perplexity(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, tag, has_one in (
+        ("a", "eval/accuracy", False), ("b", "eval_f1", False), ("c", "val/auc", False),
+        ("d", "eval/mean_token_accuracy", True),
+    ):  # fmt: skip
+        values = (simple("train/loss", 1.0), simple(tag, 0.5))
+        event_file(tmp_path / name, *[event(1.0, step, *values) for step in (1, 2)])
+        assert metrics(root, str(tmp_path / name)) == 0
+        assert ("perplexity" in capsys.readouterr().out) == has_one, tag
 
 
 def test_any_folder_of_event_files_will_do(

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from engine.events.series import Series
     from engine.events.summary import Point, Summary
 
-DEEPEST = 4
-"""Depth to which event files are searched in a folder that is not a run."""
-
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -34,6 +31,8 @@ class Source:
 
     name: str
     events: Path
+    is_trainer: bool = False
+    """Whether its curves are in a `trainer_state.json`."""
     metric: str = ""
     """The tag whose better direction is in its recipe."""
     greater_is_better: bool = False
@@ -100,35 +99,36 @@ def _find(text: str, root: str | None) -> Iterator[Source]:
         name = record.id if record is not None else job.path.name
         if isinstance(recipe, TrainRecipe):
             stopping = recipe.stopping
-            yield Source(name, job.events, stopping.metric, stopping.greater_is_better)
+            metric, highest = stopping.metric, stopping.greater_is_better
+            yield Source(name, job.events, metric=metric, greater_is_better=highest)
         else:
             yield Source(name, job.events)
         return
-    found = list(_folders_of_events(path))
-    if not found:
+    yield from _find_logs(path)
+
+
+def _find_logs(path: Path) -> Iterator[Source]:
+    """The runs that `finetop watch` lists below a folder. Raises EngineError for none."""
+    from engine.events.discover import Finder, Kind, roots
+
+    finder = Finder(roots([path]))
+    while finder.pending:
+        finder.look()
+    if not finder.runs:
         raise EngineError(
             "No event files found.",
             str(path),
-            "Use a finetop run or a TensorBoard log directory.",
+            "Use a finetop run, a TensorBoard log directory, or an output directory of a Trainer.",
         )
-    for folder in found:
-        below = folder.relative_to(path)
-        yield Source(str(below) if below.parts else path.absolute().name, folder)
-
-
-def _folders_of_events(path: Path) -> Iterator[Path]:
-    """The folders with event files, `path` first; links to folders are not followed."""
-    for folder, below, names in os.walk(path):
-        here = Path(folder)
-        below[:] = sorted(below) if len(here.relative_to(path).parts) < DEEPEST else []
-        if any("tfevents" in name for name in names):
-            yield here
+    for run in finder.runs:
+        yield Source(run.name, run.folder.path, run.kind is Kind.TRAINER)
 
 
 def _read(source: Source) -> "dict[str, Series]":
     from engine.events.log_dir import LogDir
+    from engine.events.trainer_state import TrainerLog
 
-    log = LogDir(source.events)
+    log = TrainerLog(source.events) if source.is_trainer else LogDir(source.events)
     log.poll()
     for problem in log.problems:
         print(one_line(f"{source.name}: {problem.name}: {problem.reason}"), file=sys.stderr)
