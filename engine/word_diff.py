@@ -58,8 +58,7 @@ def _pieces(text: str) -> list[str]:
 
 
 def _changes(ours: list[str], theirs: list[str]) -> Iterator[Change]:
-    keys = [_key(piece) for piece in ours], [_key(piece) for piece in theirs]
-    for both, start, stop, begin, end in align(*keys):
+    for both, start, stop, begin, end in _joined(_align_words(ours, theirs)):
         left, right = "".join(ours[start:stop]), "".join(theirs[begin:end])
         if both:
             yield Change("same", left, right)
@@ -72,6 +71,47 @@ def _changes(ours: list[str], theirs: list[str]) -> Iterator[Change]:
 
 Step = tuple[bool, int, int, int, int]
 """Whether both have it; where it stands in one, from and to, and where in the other."""
+
+
+def _align_words(ours: Sequence[str], theirs: Sequence[str]) -> Iterator[Step]:
+    """The steps that keep the most words, and between two of these the most of the rest.
+
+    Aligned with the words, white space and punctuation would count as much as they do.
+    """
+    places = [
+        [at for at, piece in enumerate(side) if count_words(piece)] for side in (ours, theirs)
+    ]
+    words = [
+        [side[at] for at in at_words] for side, at_words in zip((ours, theirs), places, strict=True)
+    ]
+    kept = [
+        (places[0][at], places[1][other])
+        for both, start, stop, begin, end in align(*words)
+        if both
+        for at, other in zip(range(start, stop), range(begin, end), strict=True)
+    ]
+    here = there = 0
+    for at, other in (*kept, (len(ours), len(theirs))):
+        gap = [list(map(_key, ours[here:at])), list(map(_key, theirs[there:other]))]
+        for both, start, stop, begin, end in align(*gap):
+            yield both, here + start, here + stop, there + begin, there + end
+        if (at, other) != (len(ours), len(theirs)):
+            yield True, at, at + 1, other, other + 1
+        here, there = at + 1, other + 1
+
+
+def _joined(steps: Iterator[Step]) -> Iterator[Step]:
+    """Steps of one kind that follow on each other as one."""
+    last: Step | None = None
+    for step in steps:
+        if last is not None and last[0] == step[0]:
+            last = (step[0], last[1], step[2], last[3], step[4])
+            continue
+        if last is not None:
+            yield last
+        last = step
+    if last is not None:
+        yield last
 
 
 def align(ours: Sequence[str], theirs: Sequence[str]) -> Iterator[Step]:

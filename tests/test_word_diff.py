@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.word_diff import MOST_PIECES, align, compare
+from engine.words import words_of
 
 AT_ONCE = pytest.mark.timeout(30)
 """For what takes hundredths of a second, and minutes where it is done wrongly."""
@@ -41,6 +42,30 @@ def test_white_space_between_two_changes_belongs_to_them() -> None:
     found = compare("one two three", "uno dos three")
     kinds = [(change.kind, change.left or change.right) for change in found.changes]
     assert kinds == [("only_left", "one two"), ("only_right", "uno dos"), ("same", " three")]
+
+
+def test_words_are_aligned_before_what_stands_between_them() -> None:
+    found = compare("moon bright", "the moon")
+    assert found.share == 0.5
+    assert [change.left for change in found.changes if change.kind == "same"] == ["moon"]
+    assert compare("moon . , ;", ". , ; moon").share == 1.0
+
+
+@given(TEXTS, TEXTS)
+def test_the_words_in_common_are_those_of_the_longest_subsequence(left: str, right: str) -> None:
+    found = compare(left, right)
+    kept = [change.left for change in found.changes if change.kind == "same"]
+    ours, theirs = words_of(left), words_of(right)
+    lengths = [[0] * (len(theirs) + 1) for _ in range(len(ours) + 1)]
+    for at, word in enumerate(ours):
+        for other, theirs_word in enumerate(theirs):
+            lengths[at + 1][other + 1] = (
+                lengths[at][other] + 1
+                if word == theirs_word
+                else max(lengths[at][other + 1], lengths[at + 1][other])
+            )
+    assert found.same_words == lengths[-1][-1]
+    assert sum(len(words_of(text)) for text in kept) == found.same_words
 
 
 def test_scripts_without_spaces_are_compared_by_character() -> None:
