@@ -37,6 +37,8 @@ def set_environment(*, network: bool = False) -> None:
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     # What a library will change one day is for us to read, not for the reader of a run's log.
     warnings.filterwarnings("ignore", category=FutureWarning)
+    # Said by PEFT at each checkpoint: it looks for the base by a name that no hub knows.
+    warnings.filterwarnings("ignore", message="Could not find a config file in")
     # PEFT would import it for every model: a second, a fetch (see `quantize`), and the end of a
     # run that does not want it where its libraries are broken. `quantize` lifts this.
     sys.modules.setdefault("bitsandbytes", None)  # type: ignore[arg-type]
