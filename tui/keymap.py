@@ -284,7 +284,7 @@ KEYS: tuple[Key, ...] = (
             "right_square_bracket",
             "[ ]",
             "turn_difference(1)",
-            "differs",
+            "next diff",
             "Next pair that differs.",
             "",
         ),

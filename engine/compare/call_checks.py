@@ -27,7 +27,7 @@ Outcome = Literal[
     "missing call",
     "unwanted call",
     "malformed call",
-    "call lost by the server's parser",
+    "lost call",
 ]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 RIGHT: tuple[Outcome, ...] = ("right call", "right without a call")
@@ -62,7 +62,7 @@ def judge_calls(parts: AnswerParts, expected: Sequence[ExpectedCall]) -> Outcome
     calls = parts.tool_calls
     if len(calls) < len(expected):
         if parts.lost:
-            return "call lost by the server's parser"
+            return "lost call"
         return "malformed call" if parts.malformed else "missing call"
     for call, wanted in zip(calls, expected, strict=False):
         if call.name != _name(wanted):
@@ -144,7 +144,7 @@ def _judge_no_call(parts: AnswerParts, value: object) -> Outcome:
     if parts.tool_calls:
         return "right call"
     if parts.lost:
-        return "call lost by the server's parser"
+        return "lost call"
     return "malformed call" if parts.malformed else "missing call"
 
 

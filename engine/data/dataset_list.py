@@ -167,7 +167,7 @@ def _describe(path: Path, data: Data, objective: str) -> DataSet:
             why = error.strerror if isinstance(error, OSError) else error
             raise EngineError(f"{part.name} cannot be read: {why}", str(part)) from error
         size, changed = size + status.st_size, max(changed, status.st_mtime_ns)
-    where = f"in {path.parent}, {size:,} bytes"
+    where = f"in {os.path.join(path.parent, '')}, {size:,} bytes"
     eval_path = find_eval(path, list_files(path.parent)) if is_train(path) else None
     dataset = DataSet(str(path), name_of(path), path, eval_path, None, None, where, None)
     if holds_columns(path):
@@ -194,7 +194,7 @@ def _describe_saved(known: hf_datasets.Splits, data: Data, objective: str) -> Da
         known.eval_path,
         hf_datasets.count_rows(known.info, known.split),
         schema.name if schema else None,
-        f"in {known.path.parent}, {size:,} bytes",
+        f"in {os.path.join(known.path.parent, '')}, {size:,} bytes",
         None,
         # A saved folder keeps the counts of what it was taken from, filtered or not.
         is_saved(known.path),

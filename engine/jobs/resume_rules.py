@@ -43,8 +43,8 @@ class Extension:
 
 
 _REASONS = {
-    "patience": Extension("stopped early: its metric stopped improving", "stopping.patience", "0"),
-    "budget": Extension("was stopped by its forgetting budget", "forgetting.stop", "false"),
+    "patience": Extension("ended early: its metric stopped improving", "stopping.patience", "0"),
+    "budget": Extension("was ended by its forgetting budget", "forgetting.stop", "false"),
 }
 
 

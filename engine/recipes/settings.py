@@ -25,7 +25,7 @@ class Data:
     eval: str = setting("", label="Eval data")
     """A file of held-out rows; empty: the set's own, else a share of the training rows."""
     eval_fraction: float = setting(0.1, ge=0, le=0.9, label="Eval fraction")
-    group: str = setting("", label="Keep together by")
+    group: str = setting("", label="Group split by")
     """Rows with the same value here go to the same side of the split."""
     limit: int = setting(0, ge=0, label="Row limit", zero="all")
     """Rows of each file to use; 0 is all."""
@@ -40,10 +40,10 @@ class Data:
     separator: str = setting("", label="CSV separator")
     """Between the columns of a CSV; empty: found out."""
     answers: str = setting(
-        "chosen", choices=("chosen", "rejected", "both"), label="Of pairs, train on"
+        "chosen", choices=("chosen", "rejected", "both"), label="Preference answer"
     )
     """Of preference pairs, which answers are learned."""
-    label_prompt: str = setting("", label="Prompt for labels")
+    label_prompt: str = setting("", label="Text+label prompt")
     """How a text with a label becomes an instruction: `{text}` and `{labels}` are filled in;
     empty: the usual words."""
     template: str = setting("", label="Chat template")
@@ -152,7 +152,7 @@ class Replay:
 class Samples:
     count: int = setting(3, ge=0, le=64, label="Prompt count")
     """Prompts that are answered at each evaluation; 0: none."""
-    prompts: str = setting("", label="Sample prompts")
+    prompts: str = setting("", label="Prompts file")
     """A file of prompts, `bundled:NAME`, or `run:ID` for what a run held out; empty: those of the
     first held-out rows."""
     max_new_tokens: int = setting(48, ge=1, le=4096, label="Max new tokens")

@@ -56,7 +56,7 @@ def test_checks_of_texts_and_of_calls_count_together() -> None:
 def test_the_outcome_is_named_and_what_asks_for_no_calls_has_none() -> None:
     wanted = item(checks={"calls": "get_weather"})
     assert call_outcome(sample("p", CALL), wanted) == "right call"
-    assert call_outcome(lost("p"), wanted) == "call lost by the server's parser"
+    assert call_outcome(lost("p"), wanted) == "lost call"
     assert call_outcome(sample("p", "4 C"), item(checks={"words": 2})) == ""
     assert "right calls" not in numbers_of(sample("p", "4 C"), item())
 
@@ -77,7 +77,7 @@ def test_two_arms_by_the_outcomes_of_their_calls() -> None:
     )
     (outcome,) = [one for one in found.kinds if one.name == "call outcome"]
     assert outcome.left == {
-        "missing call": 1, "call lost by the server's parser": 1, "malformed call": 1,
+        "missing call": 1, "lost call": 1, "malformed call": 1,
     }  # fmt: skip
     assert outcome.right == {"right call": 3}
     assert kinds_line(outcome, "->", "...", 200).endswith("-> right call 3")

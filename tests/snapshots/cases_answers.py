@@ -177,7 +177,7 @@ async def vote(recorder: Recorder) -> None:
     async with recorder.finetop():
         await open_answers(recorder)
         await recorder.reach(VotePage, "v")
-        await recorder.shoot("vote", "0 of 4 pairs voted on", "voter ana")
+        await recorder.shoot("vote", "0 of 4 votes given", "voter ana")
         await recorder.reach(TextWindow, "m")
         await recorder.press(*"too short")
         await recorder.shoot("vote-note", "Note on this vote")
@@ -195,8 +195,8 @@ async def vote(recorder: Recorder) -> None:
         await recorder.reach(VotePage, "escape")
         for at, key in enumerate(("h", "l", "t"), 1):
             await recorder.press(key)
-            await recorder.see(f"{at} of 4 pairs voted on")
+            await recorder.see(f"{at} of 4 votes given")
         await recorder.reach(Dialog, "b")
         await recorder.shoot("vote-outcome", "tuned vs base")
         await recorder.reach(VotePage, "escape")
-        await recorder.shoot("vote-done", "All pairs voted on.")
+        await recorder.shoot("vote-done", "All votes given.")

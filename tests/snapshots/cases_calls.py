@@ -62,7 +62,7 @@ async def calls_browsed(recorder: Recorder) -> None:
         await recorder.reach(BrowsePage, "enter")
         await recorder.see("4 pairs, 0 identical")
         await draw_again_browse(recorder)
-        await recorder.shoot("calls-browse", "lost by the server's parser", "⟦")
+        await recorder.shoot("calls-browse", "lost call", "⟦")
         await recorder.press("down", "enter")
         await recorder.shoot("calls-browse-result", "assistant: I look.", "⟦", without="overlap")
         await recorder.press("escape", "down")

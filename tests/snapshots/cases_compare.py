@@ -113,7 +113,7 @@ async def compare_asked(recorder: Recorder) -> None:
         await recorder.shoot("compare-pick-run", "child")
         await recorder.press("escape")
         await recorder.reach(PickWindow, "b")
-        await recorder.shoot("compare-answers", "prompts: from a file", "browse: answers")
+        await recorder.shoot("compare-answers", "prompts: from a file", "browse job: answers")
         recorder.app.screen.query_one(Table).choose("file")
         await recorder.reach(TextWindow, "enter")
         await recorder.shoot("compare-answers-file", "Path of the prompt file")

@@ -25,7 +25,7 @@ LONG = {
     "share_of_learned": 0.125,
     "removed": {"source": "train.jsonl:4", "text": "and then we walked home"},
 }
-GROUPS = ("data", "method", "training", "stopping", "replay", "samples", "forgetting")
+GROUPS = ("data", "method", "training", "stopping", "replay", "answers", "forgetting")
 
 
 class Refusing(Actions):

@@ -12,6 +12,7 @@ from tui.runs.run_overview import OverviewPage
 from tui.screens.hardware import HardwarePage
 from tui.screens.help import HelpPage
 from tui.screens.pick_window import PickWindow
+from tui.snapshots import Machine
 
 
 @case({"log": LogPage, "log-found": LogPage, "log-silent": LogPage})
@@ -62,6 +63,7 @@ async def machine(recorder: Recorder) -> None:
 async def machine_without_gpu(recorder: Recorder) -> None:
     write_runs()
     fixed_environment.stand_in(recorder.monkeypatch, fixed_environment.readings(gpu=False))
+    recorder.monkeypatch.setattr(fixed_environment, "MACHINE", Machine("workstation"))
     async with recorder.finetop():
         await open_runs(recorder)
         await recorder.reach(HardwarePage, "g")

@@ -141,4 +141,4 @@ async def runs_windows(recorder: Recorder) -> None:
         await recorder.press("n")
         await choose(recorder, "measured")
         await recorder.reach(ConfirmDialog, "r")
-        await recorder.shoot("runs-further", "measured was stopped by its forgetting budget")
+        await recorder.shoot("runs-further", "measured was ended by its forgetting budget")

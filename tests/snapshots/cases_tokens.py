@@ -74,6 +74,6 @@ async def tokens_of_two(recorder: Recorder) -> None:
         await recorder.shoot("tokens-conversation", "leave field", "user:")
         await recorder.press("escape")
         await recorder.reach(PickWindow, "t")
-        await recorder.shoot("pick-tokenizers", "second.gguf", "enter use 2", without="searching")
+        await recorder.shoot("pick-tokenizers", "second.gguf", "2 marked", without="searching")
         await recorder.press("tab", *"elsewhere/tokenizer.json", "enter")
-        await recorder.shoot("pick-tokenizers-path", "enter use 3")
+        await recorder.shoot("pick-tokenizers-path", "3 marked")

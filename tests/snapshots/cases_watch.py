@@ -136,7 +136,7 @@ async def watch_states(recorder: Recorder) -> None:
         for name, run, texts in (
             ("watch-queued", "waiting", ("queued #1",)),
             ("watch-lost", "lost", ("lost at step 30",)),
-            ("watch-over-budget", "measured", ("exceeds the budget", "newest, step 60")),
+            ("watch-over-budget", "measured", ("> budget 0.1", "newest, step 60")),
         ):
             await recorder.press("1")
             await choose(recorder, run)

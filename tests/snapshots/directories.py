@@ -51,7 +51,7 @@ def write_runs(root: Path = Path("runs")) -> None:
     bad = write_run(
         root, "bad-lr", state=State.FAILED, points=20, step=21, created=NOW - 200, error=error
     )
-    write_event(bad.events, 21, {"train/loss": math.nan})
+    write_event(bad.events, 21, {"train/loss": math.nan, "train/perplexity": math.nan})
     _recipe(bad, TrainRecipe(name="bad-lr", training=Training(learning_rate=0.1)))
     stopped = write_run(root, "stopped", state=State.STOPPED, points=30, created=NOW - 300)
     summary.write_notes(stopped, UserNotes(archived=True))
@@ -63,8 +63,8 @@ def write_runs(root: Path = Path("runs")) -> None:
 def _write_measured(root: Path) -> None:
     """A run that crossed its budget of forgetting."""
     job = write_run(root, "measured", points=60, total=60, created=NOW - 400, method="full",
-                    message="stopped at step 60: forgetting +0.310 nats/token exceeds the "
-                    "budget of 0.100; kept the weights of step 20")  # fmt: skip
+                    message="ended at step 60: forgetting 0.31 > budget 0.1; "
+                    "kept step-20 weights")  # fmt: skip
     for step, shift in ((0, 0.0), (20, 0.04), (40, 0.2), (60, 0.31)):
         write_event(job.events, step, {"forget/nll_shift": shift, "forget/kl_to_base": shift / 2})
     _answer(job, {0: ("first before", "second before"), 20: ("first at 20", "second at 20"),

@@ -67,7 +67,7 @@ def _reading(at: int, *, gpu: bool) -> HardwareSample:
         Occupant(4242, "ana", "python train.py", 58 * 10**9),
         Occupant(71, "", "", None),
     )
-    one = Gpu(GPU, round(95 * wave), int(61e9 * (0.5 + wave / 2)), 120 + 500 * wave, 700.0,
+    one = Gpu(GPU, round(45 * wave), int(61e9 * (0.5 + wave / 1.9)), 120 + 500 * wave, 700.0,
               40 + round(30 * wave), 1200 + round(780 * wave), 3201, occupants)  # fmt: skip
     return HardwareSample(
         NOW - 240 + 2 * at, 100 * (1 - wave) / 2, 16, int(20e9 + 40e9 * wave), 128 * 10**9,

@@ -64,6 +64,7 @@ WIDE = 110
 class BrowsePage(SubPage):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("browse")
     name_in_keymap = "browse"
+    filter_name = "search"
     initial_focus = "#pairs"
 
     def __init__(self, path: Path, then: str = "") -> None:
@@ -361,7 +362,7 @@ class BrowsePage(SubPage):
         remark = self._answers.remarks.get(pair.id, Remark())
         prompt: tuple[Piece, ...] = ((title, ""),)
         if remark.note:
-            prompt = (("note ", "warn"), *prompt)
+            prompt = ((f"{' ' * remark.marked}note ", "warn"), *prompt)
         cells: dict[str, tuple[Piece, ...]] = {
             "prompt": prompt,
             "overlap": ((common_of(pair), "dim" if not pair.differs else ""),),

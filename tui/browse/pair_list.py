@@ -18,6 +18,7 @@ from engine.tool_calls import format_call, tool_names
 from tui.browse.answers_feed import JobAnswers
 from tui.browse.check_words import check_words, met_words
 from tui.browse.result_lines import value
+from tui.formatting import NONE
 from tui.glyphs import Glyphs
 from tui.screens.answer_lines import answer_lines, count_facts, message_lines
 from tui.styled_text import Line
@@ -116,9 +117,8 @@ def common_of(pair: AnswerPair) -> str:
     if not pair.differs:
         return "100%"
     if pair.common == 1 and pair.differs_unspoken:
-        left, right = (side.parts.without_ids for side in (pair.left, pair.right))
-        return "reason" if replace(left, reasoning=right.reasoning) == right else "calls"
-    return f"{min(pair.common, 0.99):.0%}" if pair.common < 1 else "order"
+        return NONE  # the words are the same; reasoning or calls are not
+    return f"{min(pair.common, 0.99):.0%}" if pair.common < 1 else "<100%"
 
 
 def sample_lines(
@@ -149,8 +149,9 @@ def facts_of(
     `outcome` is what came of the calls that the prompt asks for.
     """
     counts = measure(sample)
-    more = count_facts(counts.calls, counts.reasoning_words)
+    more = count_facts(sample.parts)
     said = " spoken" if more else ""
+    more = [fact for fact in more if fact != f"1 {outcome}"]  # which is said already
     facts = [f"{counts.words} word{'s' * (counts.words != 1)}{said}", *more, counts.ended]
     if sort == CHECKS_MET and checks:
         facts.insert(0, met_words(sample.parts, checks))

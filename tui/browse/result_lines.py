@@ -35,7 +35,8 @@ def span(row: PairedDifference) -> str:
 
 
 def kinds_line(one: Kinds, arrow: str, ellipsis: str, width: int) -> str:
-    """How many pairs differ, and the commonest kinds of each side, as many as `width` holds.
+    """How many pairs differ, and the commonest kinds of each side, as many as `width` holds; none
+    where those that it holds are the same on both sides.
 
     3 of 4 pairs differ: English 1, unknown 3 → English 1, unknown 3
     """
@@ -43,22 +44,21 @@ def kinds_line(one: Kinds, arrow: str, ellipsis: str, width: int) -> str:
     if one.prompts == 1:
         left, right = (next(iter(side), "unknown") for side in (one.left, one.right))
         return one_line(left if left == right else f"{left} {arrow} {right}")
-    head = f"{len(one.drivers)} of {one.prompts} pairs differ: " if one.drivers else (
-        f"same in all {one.prompts} pairs: "
+    head = f"{len(one.drivers)} of {one.prompts} pairs differ" if one.drivers else (
+        f"same in all {one.prompts} pairs"
     )  # fmt: skip
     sides = (one.left, one.right) if one.drivers else (one.left,)
-    text = ""
     of_calls = one.group == "tool calls"  # where nothing is told, nothing was asked
     for most in range(len(OUTCOMES) if of_calls else _KINDS, 0, -1):
         counted = (sum(side.values()) if of_calls else one.prompts for side in sides)
-        told = (
+        told = [
             _kinds(side, count, most, ellipsis, quoted=quoted)
             for side, count in zip(sides, counted, strict=True)
-        )
-        text = head + f" {arrow} ".join(told)
-        if len(text) <= width:
-            break
-    return text
+        ]
+        text = f"{head}: " + f" {arrow} ".join(told)
+        if len(text) <= width and (len(told) == 1 or told[0] != told[1]):
+            return text
+    return head
 
 
 def _kinds(
@@ -127,8 +127,8 @@ def _undecided(votes: VoteCounts) -> str:
 
 def _deciding(votes: VoteCounts) -> str:
     if votes.more_votes is None:
-        return "50% each: more votes at this rate would not show a winner"
+        return "50% each: more votes with this split show no winner"
     if not votes.more_votes:
         return "decided: the interval excludes 50%"
     more = votes.more_votes
-    return f"undecided: needs about {more:,} more vote{'s' * (more != 1)} at this rate"
+    return f"undecided: needs about {more:,} more vote{'s' * (more != 1)} with this split"

@@ -254,13 +254,13 @@ class VotePage(SubPage):
         elif not self._ballots:
             head.append((" All answers are identical: nothing to vote on.", "warn"))
         else:
-            head.append((f" {done} of {len(self._ballots)} pairs voted on", "strong"))
+            head.append((f" {done} of {len(self._ballots)} votes given", "strong"))
             head.append((f"{between}voter {one_line(self._ballot_box.judge)}", ""))
             head.append((f"{between}blind: arms hidden, sides random", "dim"))
         self.query_one("#headline", Lines).show(head)
         about: list[Piece] = []
         if self._now is None and self._opened and self._ballots:
-            about.append((" All pairs voted on. o shows the results, u undoes the last vote.", ""))
+            about.append((" All votes given. o shows the results, u undoes the last vote.", ""))
         elif self._now is not None:
             facts = []
             if self._now.prompt_id in self._bookmarked:

@@ -155,8 +155,8 @@ def headline(row: RunRow, glyphs: Glyphs) -> Line:
         said = remark(row)
         if said and view.state is not State.QUEUED:
             line.append((f"  {said}", ""))
-        if status.tokens_per_second:
-            line.append((f"  {status.tokens_per_second:,.0f} tok/s", ""))
+        if status.tokens_per_second and view.state is not State.QUEUED:
+            line.append((f"  avg {status.tokens_per_second:,.0f} tok/s", ""))
         left = time_left(view, "")
         if left:
             line.append((f"  {left} left", "strong"))
@@ -252,10 +252,10 @@ def numbers(
         one = series.get(tag)
         if one is None:
             continue
-        value = one.last if at is None else _value_at(one, step)
+        found, value = _nearest(one, at)
         line += [(f"  {label} ", "dim"), (shown(value), "")]
-        if at is None and one.last_step is not None and one.last_step != step:
-            line.append((f" at step {one.last_step:,}", "dim"))
+        if found is not None and found != step:
+            line.append((f" at step {found:,}", "dim"))
     status = row.view.status
     if status is not None and status.rejected:
         line.append((f"  {status.rejected:,} invalid rows", "warn"))
@@ -305,9 +305,12 @@ def _levels(series: Series, cells: int) -> list[float]:
     return [float(level) for level in bucket(series.values, cells)]
 
 
-def _value_at(series: Series, step: int | None) -> float | None:
-    found = np.flatnonzero(series.steps == step)
-    return float(series.values[found[-1]]) if len(found) else None
+def _nearest(series: Series, at: int | None) -> tuple[int | None, float | None]:
+    """The value nearest to a step, as below the chart, and its step; None: the newest."""
+    if at is None or not len(series):
+        return series.last_step, series.last
+    step = int(series.steps[np.abs(series.steps - at).argmin()])
+    return step, float(series.values[np.flatnonzero(series.steps == step)[-1]])
 
 
 def _rate(value: float | None) -> str:

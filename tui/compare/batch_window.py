@@ -32,9 +32,9 @@ def offer_answers(page: Page, arms: Sequence[Arm], decode: Decode) -> None:
         options.append(PickOption(_FILE, "prompts: from a file", f"JSONL, CSV, TSV or TXT, {who}"))
         jobs = [row for row in services.runs.rows if row.view.record.kind == "generate"]
         options += [
-            PickOption(_JOB + row.key, f"browse: {name_of(row)}", _about(row)) for row in jobs
+            PickOption(_JOB + row.key, f"browse job: {name_of(row)}", _about(row)) for row in jobs
         ]
-        pick_option(app, "generate answers", options, options[0].key, take)
+        pick_option(app, "answers", options, options[0].key, take)
 
     def take(key: str) -> None:
         if key == _FILE:

@@ -102,6 +102,7 @@ class StrengthSweep:
         ]
         if not turns:
             return "the answer does not change"
-        if len(turns) == len(self.answers) - 1:
-            return "each strength answers differently"
+        pairs = itertools.combinations(self.answers, 2)
+        if all(one.parts != other.parts for one, other in pairs):
+            return f"all {len(self.answers)} answers differ"
         return f"the answer changes at {', '.join(turns)}"

@@ -208,4 +208,4 @@ def _block(span: Span, glyphs: Glyphs) -> list[Piece]:
 
 
 def _space(glyphs: Glyphs) -> str:
-    return "_" if glyphs.is_ascii else "␣"
+    return "_" if glyphs.is_ascii else "·"

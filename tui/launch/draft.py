@@ -65,7 +65,7 @@ def groups() -> tuple[Group, ...]:
         ("Training", ("training",)),
         ("Stopping", ("stopping",)),
         ("Replay", ("replay",)),
-        ("Samples", ("samples",)),
+        ("Answers", ("samples",)),
         ("Forgetting", ("forgetting",)),
     ):
         keys = [

@@ -59,4 +59,8 @@ def count_notable(rows: Sequence[RunRow]) -> list[str]:
         "with NaN/Inf": sum(bool(row.odd_tags) for row in rows),
         "unreadable": sum(bool(log.problems) for log in logs),
     }
-    return [f"{count:,} {what}" for what, count in counts.items() if count]
+    return [
+        f"{'! ' * (what == 'with NaN/Inf')}{count:,} {what}"
+        for what, count in counts.items()
+        if count
+    ]

@@ -15,7 +15,7 @@ from engine.charts.filters import parse
 from engine.events.summary import is_higher_better
 from engine.text import one_line
 from tui.feeds.log_summary import common_tags, last_step
-from tui.formatting import NONE, short, state_glyph
+from tui.formatting import NONE, short, significant, state_glyph
 from tui.glyphs import Glyphs
 from tui.runs.list_protocols import ListedRuns, ListMemory
 from tui.runs.logs_status_lines import about, count_notable, summary
@@ -237,7 +237,7 @@ class LogsTable:
         cells.append(((moment(log.modified).rjust(10), "dim"),))
         for tag in self.tags:
             value = self.value(log, tag)
-            text = NONE if value is None else f"{value:.5g}"
+            text = NONE if value is None else significant(value, 5)
             role = "bad" if value is not None and not math.isfinite(value) else ""
             number: Piece = (text.rjust(CELLS), role)
             curve: Piece = (self._curve(log, tag) if tag == self.curved else "", "tuned")

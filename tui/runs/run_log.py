@@ -39,6 +39,7 @@ class LogGrew(Message):
 class LogPage(SubPage):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of("log")
     name_in_keymap = "log"
+    filter_name = "search"
     initial_focus = "#journal"
 
     def __init__(self, row: RunRow) -> None:

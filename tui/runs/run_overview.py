@@ -94,9 +94,8 @@ def overview_lines(overview: Overview) -> list[Line]:
         lines.append(_fact("note", notes.note))
     if notes.tags:
         lines.append(_fact("labels", ", ".join(notes.tags)))
-    answers = f"{overview.samples:,} answer{'s' * (overview.samples != 1)}"
-    answers += " sampled during training" if isinstance(overview.recipe, TrainRecipe) else ""
-    lines.append(_fact("samples", answers if overview.samples else "none"))
+    when = " during training" if isinstance(overview.recipe, TrainRecipe) else ""
+    lines.append(_fact("answers", f"{overview.samples:,}{when}" if overview.samples else "none"))
     if overview.rejects:
         lines.append(_fact("invalid", f"{overview.rejects:,} rows, see rejects.jsonl"))
     lines += [[], _title("On disk"), _fact("total", size(overview.size))]

@@ -1,5 +1,7 @@
 """What the list of jobs says below itself: of the chosen run, and of all of them. Reads no disk."""
 
+from collections.abc import Sequence
+
 from engine.jobs.status import State
 from engine.jobs.summary import JobView
 from engine.text import one_line
@@ -17,9 +19,10 @@ def about(row: RunRow, separator: str) -> Line:
     """One line on a run: why it ended, what it does, where it lies."""
     view = row.view
     between = f" {separator} "
-    words = state_words(view)
-    line: list[Piece] = [(f" {name_of(row)}{between}", "strong"), (words, state_role(view))]
-    status = view.status
+    status, said = view.status, remark(row)
+    line: list[Piece] = [(f" {name_of(row)}", "strong")]
+    if not said.startswith("ended "):  # which is why it is done
+        line.append((between + state_words(view), state_role(view)))
     error = status.error.title if status and status.error else view.problem
     if error:
         line.append((between + one_line(error), "bad"))
@@ -30,7 +33,7 @@ def about(row: RunRow, separator: str) -> Line:
     elif view.state is State.LOST:
         host = one_line(status.host) if status else "another host"
         line.append((between + f"ran on {host}; r resumes on this machine", ""))
-    elif said := remark(row):
+    elif said:
         line.append((between + said, ""))
     if row.odd_tags:
         line.append((between + odd_tags(row), "bad"))
@@ -54,7 +57,7 @@ def summary(listed: ListedRuns, order: SortOrder, separator: str) -> Line:
         return [(f" filter: {one_line(listed.filter_error)}", "bad")]
     rows = listed.rows
     here = [row for row in rows if not row.elsewhere and not row.shipped]
-    what = "run" if all(row.view.record.kind in _TRAINING for row in here) else "job"
+    what = noun_of(rows)
     there = sum(row.elsewhere for row in rows)
     waiting = sum(row.view.state is State.QUEUED for row in rows)
     hidden = sum(row.view.notes.hidden for row in rows)
@@ -64,7 +67,7 @@ def summary(listed: ListedRuns, order: SortOrder, separator: str) -> Line:
     if there:
         parts[0] += f", {there} in other folders"
     if listed.filter_text:
-        parts.insert(0, f"{len(listed.shown)} match “{one_line(listed.filter_text)}”")
+        parts.append(f"{len(listed.shown)} shown")
     direction = "descending" if order.descending else "ascending"
     if order.tag:
         parts.append(f"by {order.value} {one_line(order.tag)}, {direction}")
@@ -85,6 +88,11 @@ def summary(listed: ListedRuns, order: SortOrder, separator: str) -> Line:
     if archived:
         parts.append(f"{archived} archived")
     return [(" " + f" {separator} ".join(parts), "dim")]
+
+
+def noun_of(rows: Sequence[RunRow]) -> str:
+    """What a list of these is one of: run, or job where there are other jobs than training."""
+    return "run" if rows and all(row.view.record.kind in _TRAINING for row in rows) else "job"
 
 
 def state_role(view: JobView) -> str:

@@ -20,7 +20,7 @@ from tui.formatting import (
 )
 from tui.glyphs import Glyphs
 from tui.runs.list_protocols import ListedRuns, ListMemory
-from tui.runs.runs_status_lines import about, summary
+from tui.runs.runs_status_lines import about, noun_of, summary
 from tui.screens.sort_order import JOB_COLUMNS, VALUES, SortOrder, value_of
 from tui.screens.tree_and_groups import Entry, Heading, arrange, grouped, heading_row, lifted
 from tui.snapshots import SPARK_CELLS, RunRow, Spark
@@ -51,7 +51,7 @@ SortKey = tuple[float, str]
 class RunsTable:
     """A `ListTable`."""
 
-    pinning_tags = "pin chart"
+    pinning_tags = "pin in Watch"
     empty = "No runs yet. Press 2, choose a model and a dataset, and launch a run."
 
     def __init__(self, glyphs: Glyphs) -> None:
@@ -69,7 +69,7 @@ class RunsTable:
         if tree and order == SortOrder(value=order.value, pinned=order.pinned):
             self._lines = arrange(rows, order.pinned)
         else:
-            lines = grouped(lifted(sort(rows, order), order.pinned), order.group)
+            lines = grouped(lifted(sort(rows, order), order.pinned), order.group, noun_of(rows))
             self._lines = [line if isinstance(line, Heading) else Entry(line) for line in lines]
         return [line.row if isinstance(line, Entry) else line for line in self._lines]
 
@@ -105,10 +105,10 @@ class RunsTable:
         if line.depth:
             rails = "".join(f"{glyphs.trunk if follows else ' '} " for follows in line.rails)
             tree = rails[-2 * MOST_RAILS :] + (glyphs.last if line.last else glyphs.branch) + " "
-        odd: Piece = (" !" if row.odd_tags else "", "bad")
+        alarm: Piece = (" !" if row.odd_tags or row.over_budget else "", "bad")
         name: Piece = (f" {name_of(row)}", "strong" if view.state.alive else "")
         cells: list[tuple[Piece, ...]] = [
-            ((tree, "dim"), state_glyph(view.state, glyphs), odd, name),
+            ((tree, "dim"), state_glyph(view.state, glyphs), alarm, name),
             ((one_line(view.base) or "(empty)", ""),),
             ((one_line(view.method), ""),),
             tuple(progress(view, glyphs)),

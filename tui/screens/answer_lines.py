@@ -76,12 +76,15 @@ def cut_line(whole: int) -> list[Line]:
     return [[(f"(truncated: {whole:,} characters in total)", "warn")]]
 
 
-def count_facts(calls: int, reasoning_words: int) -> list[str]:
-    """What stands under an answer of its calls and its reasoning; nothing where it has none."""
-    facts = [f"{calls} call{'s' * (calls != 1)}"] if calls else []
-    if reasoning_words:
-        facts.append(f"{reasoning_words} word{'s' * (reasoning_words != 1)} of reasoning")
-    return facts
+def count_facts(parts: AnswerParts) -> list[str]:
+    """What stands under an answer of its calls and its reasoning; nothing where it has none.
+
+    A call that does not parse is no call, nor is one that a server's parser lost.
+    """
+    kinds = {"call": parts.tool_calls, "lost call": parts.lost, "malformed call": parts.malformed}
+    facts = [f"{len(of)} {kind}{'s' * (len(of) != 1)}" for kind, of in kinds.items() if of]
+    words = count_words(parts.reasoning)
+    return [*facts, f"{words} word{'s' * (words != 1)} of reasoning"] if words else facts
 
 
 def _reasoning_lines(reasoning: str, glyphs: Glyphs) -> list[Line]:

@@ -226,7 +226,7 @@ def behaviour_line(side: Side, separator: str, width: int) -> Line:
         words = len(side.saying.split())
         return [(f" {words} words so far" if side.busy and words else f" {NONE}", "dim")]
     speed = f"{one.tokens / one.seconds:,.0f} tok/s" if one.tokens and one.seconds > 0 else ""
-    more = count_facts(one.calls, one.reasoning_words)
+    more = count_facts(side.parts)
     said = " spoken" if more else ""
     long = (
         f"{one.words} word{'s' * (one.words != 1)}{said}",

@@ -46,6 +46,8 @@ class Page(Screen[None]):
     initial_focus: ClassVar[str] = ""
     """Selector of the list that has the focus at first, and after `esc`."""
     filter_hint: ClassVar[str] = "text to find"
+    filter_name: ClassVar[str] = "filter"
+    """What the field that `/` opens is called."""
     """What can be typed after `/`."""
 
     def __init__(self) -> None:
@@ -137,7 +139,7 @@ class Page(Screen[None]):
     def field_keys(self) -> "list[tuple[str, str]]":
         """What the keys of a field do, while it has the focus."""
         if self.focused is not None and self.focused.id == "filter":
-            return [("enter", "apply"), ("tab", "next field"), ("esc", "clear filter")]
+            return [("enter", "apply"), ("tab", "next field"), ("esc", f"clear {self.filter_name}")]
         return [("tab", "next field"), ("esc", "leave field")]
 
     def label_of(self, key: Key) -> str:

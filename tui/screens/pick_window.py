@@ -97,7 +97,7 @@ class PickWindow(Window[Picked | None]):
         multi: Multi | None = None,
         field: FilterField | EntryField | None = None,
         extra: "Mapping[str, Callable[[PickWindow], None]] | None" = None,
-        keys: "str | Callable[[PickWindow], str]" = "",
+        keys: "str | Callable[[PickWindow], str]" = "enter select   esc cancel",
         empty: str = "",
         head: bool = True,
         lines: int | None = LINES,
@@ -141,8 +141,7 @@ class PickWindow(Window[Picked | None]):
             yield table
             if self._field is not None and not self._is_above:
                 yield self._input()
-            if self._keys:
-                yield Lines(id="keys")
+            yield Lines(id="keys")
 
     def on_mount(self) -> None:
         self._fit()
@@ -296,8 +295,6 @@ class PickWindow(Window[Picked | None]):
         return replace(row, cells=cells, marked=marked)
 
     def _update_keys(self) -> None:
-        if not self._keys:
-            return
         text = self._keys if isinstance(self._keys, str) else self._keys(self)
         if isinstance(self._field, FilterField) and isinstance(self.focused, Input):
             text = self._field.keys or text
@@ -327,8 +324,7 @@ def pick_option(
         for one in options
     ]
     columns = Column(title, 22, 40), Column(" ", 12, 44)
-    keys = "enter select   esc cancel"
-    pick_row(app, PickWindow(columns, rows, chosen=chosen, keys=keys, empty="Nothing found."), take)
+    pick_row(app, PickWindow(columns, rows, chosen=chosen, empty="Nothing found."), take)
 
 
 def pick_row(app: App[Any], window: PickWindow, take: Callable[[str], None]) -> None:

@@ -29,6 +29,8 @@ class Heading:
     setting: str
     value: str
     """What they have in common, clean."""
+    noun: str
+    """What is counted: run, or job where not all of the list are runs."""
     count: int
 
     @property
@@ -76,7 +78,7 @@ def lifted(rows: Sequence[RunRow], pinned: Collection[str]) -> list[RunRow]:
     return sorted(rows, key=lambda row: row.run_key not in pinned)
 
 
-def grouped(rows: Sequence[RunRow], setting: str) -> list[RunRow | Heading]:
+def grouped(rows: Sequence[RunRow], setting: str, noun: str = "run") -> list[RunRow | Heading]:
     """Under a heading for each value of a setting, in order of appearance; "" is no groups.
 
     The setting may have been remembered under the name that version 1 of recipes had for it.
@@ -89,14 +91,15 @@ def grouped(rows: Sequence[RunRow], setting: str) -> list[RunRow | Heading]:
         groups.setdefault(one_line(said(setting_of(row, setting))), []).append(row)
     lines: list[RunRow | Heading] = []
     for value, members in groups.items():
-        lines += [Heading(one_line(setting), value, len(members)), *members]
+        lines += [Heading(one_line(setting), value, noun, len(members)), *members]
     return lines
 
 
 def heading_row(heading: Heading) -> TableRow:
     """A heading as a line of a table."""
     value = heading.value if heading.value == NOT_SET else f"= {heading.value}"
-    text = f"{heading.setting} {value} ({heading.count} run{'s' * (heading.count != 1)})"
+    noun = f"{heading.noun}{'s' * (heading.count != 1)}"
+    text = f"{heading.setting} {value} ({heading.count} {noun})"
     return TableRow(heading.key, (((text, "title"),),))
 
 

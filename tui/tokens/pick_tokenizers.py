@@ -60,8 +60,8 @@ class _KnownTokenizers:
     def keys(self, window: PickWindow) -> str:
         searching = "searching...   " if self._searching else ""
         count = len(window.marked)
-        full = f"   at most {MOST}" if count == MOST else ""
-        return f"{searching}space mark   enter use {count}   tab path{full}"
+        full = f" (at most {MOST})" if count == MOST else ""
+        return f"{searching}{count} marked{full}   space mark   enter apply   tab path"
 
     def search(self, window: PickWindow) -> None:
         """Have the folders searched, and list what is found."""

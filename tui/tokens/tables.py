@@ -18,6 +18,11 @@ ROUND_TRIP = len("round trip")
 """Cells of a text that comes back exactly; what is lost takes more."""
 
 
+_LEGEND: Line = [
+    (" t/word: tokens per word (Chinese: per character); B/token: bytes per token", "dim")
+]
+
+
 def color(at: int) -> str:
     """The role of the tokenizer that is the `at`-th."""
     return COLORS[at % len(COLORS)]
@@ -33,10 +38,11 @@ def counts_table(
 ) -> list[Line]:
     """A line a tokenizer: what it is, and what the text of that name costs under it."""
     room = max(8, min(30, width - 54, max((cell_len(each.name) for each in readings), default=8)))
-    head = f"{'tokens':>8}{'t/word':>7}{'B/token':>8}{'unknown':>9}  "
-    lines: list[Line] = [
-        [(pad("  tokenizer", room + 4), "dim"), (f"{head}round trip  model", "dim")]
-    ]
+    head = f"{'tokens':>8}{'t/word':>7}{'B/token':>8}{'unknown':>9}  {'round trip':<{ROUND_TRIP}}"
+    kinds = [cell_len(_kind_of(each)) for each in readings if not each.trouble]
+    if room + 4 + len(head) + min(kinds, default=0) <= width:
+        head += "  type"
+    lines: list[Line] = [[(pad("  tokenizer", room + 4), "dim"), (head, "dim")]]
     for at, reading in enumerate(readings):
         first: Piece = (
             f"{at + 1} {pad(fit(one_line(reading.name), room, glyphs.ellipsis), room)}  ",
@@ -57,11 +63,15 @@ def counts_table(
                 (f"{number(count.tokens_per_word):>7}{number(count.bytes_per_token):>8}", ""),
                 (f"{unknown:>9}  ", "warn" if count.unknown else "dim"),
                 *round_trip(count, glyphs),
-                (f"  {reading.kind}, vocab {reading.vocabulary:,}", "dim"),
+                (_kind_of(reading), "dim"),
                 *([(f", adds {one_line(' '.join(reading.adds))}", "dim")] if reading.adds else []),
             ]
         )
-    return [shorten(line, width, glyphs.ellipsis) for line in lines]
+    return [shorten(line, width, glyphs.ellipsis) for line in [*lines, _LEGEND]]
+
+
+def _kind_of(reading: TokenizerOutput) -> str:
+    return f"  {reading.kind}, vocab {reading.vocabulary:,}"
 
 
 def round_trip(count: Count, glyphs: Glyphs) -> list[Piece]:
@@ -128,16 +138,7 @@ def texts_table(
     if rest:
         hidden = ", ".join(one_line(reading.name) for _, reading in rest)
         lines += [[], [(f" not shown: {hidden}; press ]", "dim")]]
-    lines += [
-        [],
-        [
-            (
-                " t/word: tokens per word (Chinese: per character); B/token: bytes per token",
-                "dim",
-            )
-        ],
-    ]
-    return lines
+    return [*lines, [], _LEGEND]
 
 
 def fitting(names: Sequence[str], width: int) -> int:

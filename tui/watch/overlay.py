@@ -47,7 +47,7 @@ class Overlay:
     def problems(self) -> list[str]:
         """Which of their curves stopped being numbers; clean."""
         return [
-            f"{name_of(row)}: {problem}"
+            f"overlaid {name_of(row)}: {problem}"
             for row, curves in self._read
             for problem in curves.problems
         ]

@@ -225,7 +225,7 @@ class WatchPage(RunActions):
         board, pinned = self.board, self.services.chart_settings.view.pinned_tags
         pick_tags(
             self.app, board.titles, pinned, board.tag, board.show_tag,
-            space="pin to top", enter="show",
+            space="pin chart", enter="show",
         )  # fmt: skip
 
     def action_overlay(self) -> None:

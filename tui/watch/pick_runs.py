@@ -14,7 +14,7 @@ from tui.snapshots import RunRow
 from tui.widgets.table import Column, TableRow
 
 _KEYS = "space mark   c clear   / filter   enter overlay   esc cancel"
-_TYPED = "enter list   esc show all"
+_TYPED = "enter apply   esc clear"
 
 
 def pick_runs(

@@ -121,18 +121,18 @@ def choose_result(history: History, recipe: TrainRecipe, marked: Marks) -> tuple
     early = history.last < history.total
     if marked.ended == "patience" and early:
         stale = metric_summary(history, recipe).stale
-        why = f"stopped early at step {history.last}: {metric} did not improve for {stale} "
+        why = f"ended early at step {history.last}: {metric} did not improve for {stale} "
         why += "evaluation" if stale == 1 else "evaluations"
     elif marked.ended == "budget":
         shift = dict(history.series(SHIFT))[history.last]
-        why = "stopped" if early else "ended"
-        why += f" at step {history.last}: forgetting {shift:+.3f} nats/token exceeds the budget "
-        why += f"of {recipe.forgetting.budget:.3f}"
+        amount = "NaN" if math.isnan(shift) else f"{shift:.3g}"
+        why = f"ended at step {history.last}: forgetting {amount} > budget "
+        why += f"{recipe.forgetting.budget:g}"
         if stopping.result != "last" and step is None:
             step = marked.within_budget
     if step is not None:
         value = dict(history.series(metric)).get(step, math.nan)
-        sentence = f"kept the weights of step {step}"
+        sentence = f"kept step-{step} weights"
         sentence += f", {metric} {value:.4f}" if math.isfinite(value) else ""
         return step, f"{why}; {sentence}" if why else sentence
     return None, f"{why}; kept the last weights" if why else ""

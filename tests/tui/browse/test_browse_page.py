@@ -380,7 +380,7 @@ async def test_compare_offers_sets_of_prompts_and_earlier_answers(
         await see(pilot, "live")
         await pilot.press("4")
         await see(pilot, "prompt 1/")
-        await choose(pilot, "b", "browse: earlier")
+        await choose(pilot, "b", "browse job: earlier")
         await see(pilot, "Sing of rain.")
         await pilot.press("escape")
         await choose(pilot, "b", "prompts: outside")

@@ -40,7 +40,7 @@ async def voting(
         await pilot.press("enter")
         await see(pilot, "Sing of rain.")
         await pilot.press("v")
-        await see(pilot, "0 of 4 pairs voted on")
+        await see(pilot, "0 of 4 votes given")
         yield app, pilot
 
 
@@ -73,7 +73,7 @@ async def test_no_name_shows_and_each_key_says_what_it_does(
         await see(pilot, "tuned vs base")
         await see(pilot, "repeated pairs: ")
         await pilot.press("escape")
-        await see(pilot, "All pairs voted on.")
+        await see(pilot, "All votes given.")
     found = cast(job)
     ballots = votes.draw(["p2", "p3", "p4"], (BASE, TUNED), "ana")
     assert [vote.ballot for vote in found] == [one.id for one in ballots]
@@ -113,7 +113,7 @@ async def test_undo_brings_the_pair_back_with_all_that_was_said(
         await pilot.press("asterisk")
         await see(pilot, "* bookmarked")
         await pilot.press("l")
-        await see(pilot, "1 of 4 pairs voted on")
+        await see(pilot, "1 of 4 votes given")
         await until(pilot, lambda: len(cast(job)) == 1)
         (vote,) = cast(job)
         assert vote.note == "too short"
@@ -123,7 +123,7 @@ async def test_undo_brings_the_pair_back_with_all_that_was_said(
         }
         await until(pilot, lambda: annotations.read(job.path)[first.prompt_id].marked)
         await pilot.press("u")
-        await see(pilot, "0 of 4 pairs voted on")
+        await see(pilot, "0 of 4 votes given")
         await see(pilot, "note: too short")
         await until(pilot, lambda: cast(job) == [])
         await pilot.press("h")
@@ -136,19 +136,19 @@ async def test_judges_are_kept_apart_and_go_on_where_they_were(
 ) -> None:
     async with voting(job, monkeypatch) as (app, pilot):
         await pilot.press("l")
-        await see(pilot, "1 of 4 pairs voted on")
+        await see(pilot, "1 of 4 votes given")
         await pilot.press("J")
         await type_in(app, pilot, "Ben")
-        await see(pilot, "0 of 4 pairs voted on · voter Ben")
+        await see(pilot, "0 of 4 votes given · voter Ben")
         await pilot.press("h", "h")
-        await see(pilot, "2 of 4 pairs voted on")
+        await see(pilot, "2 of 4 votes given")
         await pilot.press("o")
         await see(pilot, "tuned vs base")
         await see(pilot, "ana: preferred in")
         await pilot.press("escape", "escape")
         await until(pilot, lambda: isinstance(app.screen, BrowsePage))
         await pilot.press("v")
-        await see(pilot, "1 of 4 pairs voted on · voter ana")
+        await see(pilot, "1 of 4 votes given · voter ana")
         await until(pilot, lambda: (len(cast(job)), len(cast(job, "Ben"))) == (1, 2))
 
 
@@ -181,8 +181,8 @@ async def test_a_vote_that_cannot_be_written_is_not_counted(
         await pilot.press("l")
         await see(pilot, "The vote could not be written.")
         await pilot.press("escape")
-        await see(pilot, "0 of 4 pairs voted on")
+        await see(pilot, "0 of 4 votes given")
         votes.book_of(job.path, "ana").rmdir()
         await pilot.press("l")
-        await see(pilot, "1 of 4 pairs voted on")
+        await see(pilot, "1 of 4 votes given")
         await until(pilot, lambda: len(cast(job)) == 1)

@@ -80,7 +80,7 @@ async def test_tokens_show_ids_and_special_ones(app: FinetopApp) -> None:
         await answer(pilot)
         await pilot.press("x")
         await see(pilot, "prompt, 2 tokens")
-        await see(pilot, "⟦␣t1⟧t1 1")
+        await see(pilot, "⟦·t1⟧t1 1")
         await see(pilot, "answer, 3 tokens")
 
 
@@ -91,7 +91,7 @@ async def test_strengths_are_made_once_and_scrubbed(
         await answer(pilot)
         await pilot.press("w")
         await see(pilot, "said at 1")
-        await see(pilot, "each strength answers differently")
+        await see(pilot, "answers differ")
         await pilot.press("h", "h")
         await see(pilot, "said at 0.5")
         await see(pilot, "[0.5]")
@@ -103,7 +103,7 @@ async def test_strengths_are_made_once_and_scrubbed(
         await see(pilot, "send first: ctrl+s")
         companion.held = False
         await pilot.press("ctrl+s")
-        await see(pilot, "each strength answers differently")
+        await see(pilot, "answers differ")
         await pilot.press("p", "w", "ctrl+s")
         await until(pilot, lambda: "esc cancel" not in screen_text(app))
         companion.held = True
@@ -113,7 +113,7 @@ async def test_strengths_are_made_once_and_scrubbed(
         await see(pilot, "  cancelled")
         companion.held = False
         await pilot.press("w", "w")
-        await see(pilot, "each strength answers differently")
+        await see(pilot, "answers differ")
     arm, messages, decoding = companion.scaled[0]
     assert arm == "tuned=run:child"
     assert [one["role"] for one in messages] == ["user"]
@@ -133,7 +133,7 @@ async def test_a_round_is_kept_as_a_job_to_note_and_to_vote_on(app: FinetopApp) 
         await see(pilot, "> And then?")
         await until(pilot, lambda: "esc cancel" not in screen_text(app))
         await pilot.press("w")
-        await see(pilot, "each strength answers differently")
+        await see(pilot, "answers differ")
         await pilot.press("m")
         await until(pilot, lambda: isinstance(app.focused, Input))
         assert isinstance(app.focused, Input)
@@ -146,7 +146,7 @@ async def test_a_round_is_kept_as_a_job_to_note_and_to_vote_on(app: FinetopApp) 
             pilot, lambda: [one.note for one in annotations.read(job).values()] == ["look here"]
         )
         await pilot.press("escape", "v")
-        await see(pilot, "0 of 1 pairs voted on")
+        await see(pilot, "0 of 1 votes given")
         await see(pilot, "assistant, left:")
     assert [path for path in app.store.root.iterdir() if path.name.startswith("kept-")] == [job]
     arms = [one.arm for one in samples.read(JobDirectory(job).samples)]

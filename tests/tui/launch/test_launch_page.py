@@ -345,7 +345,7 @@ async def test_every_setting_can_be_reached_and_is_checked(
         await pilot.press("2")
         await see(pilot, "ready")
         form, keys = app.screen.query_one(Form), set()
-        for title in ("Data", "Method", "Training", "Stopping", "Replay", "Samples", "Forgetting"):
+        for title in ("Data", "Method", "Training", "Stopping", "Replay", "Answers", "Forgetting"):
             await pilot.press("m")
             await see(pilot, f"{title}  ")
         keys = set(form.values)

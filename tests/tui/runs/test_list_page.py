@@ -295,7 +295,7 @@ async def test_runs_are_filtered_pinned_and_sorted_by_any_tag(three: FinetopApp)
         await see(pilot, "No runs match the filter.")
         field.value = "tag:speed and not (name:a or state:failed)"
         await until(pilot, lambda: listed(three) == ["c", "b"])
-        await see(pilot, "2 match “tag:speed and not")
+        await see(pilot, "4 runs · 2 shown")
         kept = SortOrder(descending=True, tag="speed", pinned=["c"])
         await until(pilot, lambda: sort_order.load(root)[0] == kept)
         await pilot.press("enter", "escape", "o")  # from a tag on to the columns

@@ -11,6 +11,7 @@ from tui.screens.answer_lines import (
     MOST_CALLS,
     MOST_CHARACTERS,
     answer_lines,
+    count_facts,
     message_lines,
 )
 from tui.styled_text import Line
@@ -88,3 +89,15 @@ def test_turns_before_an_answer() -> None:
     written = Message("assistant", '<tool_call>{"name": "now"}</tool_call>')
     assert texts(message_lines(written, "", "", UNICODE)) == ["ƒ now()"]
     assert split_text(written.content).tool_calls
+
+
+def test_a_call_that_does_not_parse_is_counted_as_malformed() -> None:
+    call = ToolCall("f", "{}")
+    parts = AnswerParts("", "a b", (call, call), (MalformedCall("x", "y"),), (call,))
+    assert count_facts(parts) == [
+        "2 calls",
+        "1 lost call",
+        "1 malformed call",
+        "2 words of reasoning",
+    ]
+    assert count_facts(AnswerParts("said")) == []

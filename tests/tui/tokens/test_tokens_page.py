@@ -136,11 +136,11 @@ async def test_tokenizers_are_picked_and_named_by_path_and_remembered(
         await see(pilot, "view 1/4: tokens")
         await pilot.press("t")
         await see(pilot, "one.gguf")
-        await see(pilot, "enter use 1")
+        await see(pilot, "1 marked")
         app.screen.query_one(Input).focus()
         app.screen.query_one(Input).value = "/elsewhere/tokenizer.json"
         await pilot.press("enter")
-        await see(pilot, "enter use 2")
+        await see(pilot, "2 marked")
         await pilot.press("shift+tab", "enter")
         await see(pilot, "2 /elsewhere/tokenizer.json")
         assert page_of(app)._refs == (str(one), "/elsewhere/tokenizer.json")

@@ -166,7 +166,7 @@ def says(job: JobDirectory, step: int, *answers: str) -> None:
 @pytest.fixture
 def measured(root: Path) -> JobDirectory:
     """A run over its budget, with two prompts answered at four steps."""
-    job = write_run(root, "measured", points=60, total=60, created=9e9, message="stopped early")
+    job = write_run(root, "measured", points=60, total=60, created=9e9, message="ended early")
     for step, shift in [(0, 0.0), (20, 0.04), (40, 0.2), (60, 0.31)]:
         write_event(job.events, step, {"forget/nll_shift": shift, "forget/kl_to_base": shift / 2})
         says(job, step, f"first at {step}", f"second at {step}\nwith \x1b[2J a line")
@@ -191,7 +191,7 @@ async def test_forgetting_has_a_chart_with_its_budget(
         text = screen_text(app)
         assert "b KL 0.155" in text
         assert "smoothed" not in text.split("forgetting, nats/token")[1].split("\n")[0]
-        assert "stopped early · forgetting +0.31 ! · over the budget of 0.1 since step 40" in text
+        assert "ended early · forgetting +0.31 ! · over the budget of 0.1 since step 40" in text
         if size[0] > 100:
             assert "best checkpoint: step 60 · last within budget: step 20" in text
 

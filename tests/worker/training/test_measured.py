@@ -101,11 +101,11 @@ def test_a_run_may_end_at_its_budget_and_goes_on_only_with_another(
     job = train_here(wanted, root)
     assert curves(job)["train/loss"][0][-1] == 8
     assert marks(job)["ended"] == "budget"
-    assert message(job).startswith("stopped at step 8: forgetting +")
-    assert "kept the weights of step 4" in message(job)
+    assert message(job).startswith("ended at step 8: forgetting 0.")
+    assert "kept step-4 weights" in message(job)
     kept = job.checkpoints / "checkpoint-4" / "adapter_model.safetensors"
     assert kept.read_bytes() == (job.adapter / "adapter_model.safetensors").read_bytes()
-    with pytest.raises(EngineError, match="by its forgetting budget") as caught:
+    with pytest.raises(EngineError, match="ended by its forgetting budget") as caught:
         resume.resume_job(job)
     assert "forgetting.stop=false" in caught.value.hint
     assert resume_here(job) is State.DONE, "it stays where it ended"
@@ -189,9 +189,7 @@ def test_patience_ends_a_run_which_leaves_its_best_weights(
     assert marks(job)["ended"] == "patience"
     assert set(saved(job)) == {best, steps[-1], marks(job)["within_budget"]} - {None}
     assert "eval/loss did not improve for 2 evaluations" in message(job)
-    assert f"kept the weights of step {best}, eval/loss {losses[steps.index(best)]:.4f}" in (
-        message(job)
-    )
+    assert f"kept step-{best} weights, eval/loss {losses[steps.index(best)]:.4f}" in (message(job))
     kept, left = weights(job.checkpoints / f"checkpoint-{best}"), weights(job.model)
     assert all(torch.equal(kept[name], left[name]) for name in kept)
 

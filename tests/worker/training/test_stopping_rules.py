@@ -95,10 +95,10 @@ def test_marks_say_what_is_on_disk() -> None:
     ("stopping", "step", "said"),
     [
         ({}, None, ""),
-        ({"result": "best"}, 20, "kept the weights of step 20, eval/loss 1.0000"),
-        ({"patience": 1}, 20, "stopped early at step 30: eval/loss did not improve for 1 "
-         "evaluation; kept the weights of step 20, eval/loss 1.0000"),
-        ({"patience": 1, "result": "last"}, None, "stopped early at step 30: eval/loss did not "
+        ({"result": "best"}, 20, "kept step-20 weights, eval/loss 1.0000"),
+        ({"patience": 1}, 20, "ended early at step 30: eval/loss did not improve for 1 "
+         "evaluation; kept step-20 weights, eval/loss 1.0000"),
+        ({"patience": 1, "result": "last"}, None, "ended early at step 30: eval/loss did not "
          "improve for 1 evaluation; kept the last weights"),
     ],
 )  # fmt: skip
@@ -118,7 +118,7 @@ def test_what_a_run_leaves_that_stopped_at_its_budget(result: str, step: int | N
         history, recipe, stopping_rules.marks(history, recipe, {10, 20, 30})
     )
     assert chosen == step
-    assert said.startswith("stopped at step 30: forgetting +0.200 nats/token exceeds")
+    assert said.startswith("ended at step 30: forgetting 0.2 > budget ")
 
 
 def test_a_run_whose_patience_ends_with_its_last_step_did_not_stop_early() -> None:
