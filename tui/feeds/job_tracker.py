@@ -109,7 +109,7 @@ class JobTracker:
             sparks.get("forgot"),
             self._notable_steps,
             curves,
-            tuple(tag for tag, one in curves.items() if one.odd),
+            tuple(sorted(tag for tag, one in curves.items() if one.odd)),
         )
 
     def _stamp_now(self) -> Stamp:

@@ -37,8 +37,9 @@ def last_step(run: "RunLog") -> int | None:
 def odd_tags(run: "RunLog") -> tuple[str, ...]:
     """The tags with a NaN or an infinity, as far as they are read."""
     if run.loaded or not run.glimpse:
-        return tuple(tag for tag, one in run.series.items() if not np.isfinite(one.values).all())
-    return tuple(tag for tag, last in run.glimpse.items() if not math.isfinite(last.value))
+        odd = (tag for tag, one in run.series.items() if not np.isfinite(one.values).all())
+        return tuple(sorted(odd))
+    return tuple(sorted(tag for tag, last in run.glimpse.items() if not math.isfinite(last.value)))
 
 
 def alarms(series: Mapping[str, Series]) -> tuple[str, ...]:
