@@ -71,7 +71,7 @@ def test_a_run_that_ended_early_says_why_and_what_lets_it_go_on(
 ) -> None:
     job = finished(root, ended, step=12)
     for wanted in (None, changed(job, "training.epochs=9")):
-        with pytest.raises(EngineError, match=r"stopped (early|by)") as caught:
+        with pytest.raises(EngineError, match=r"ended (early|by)") as caught:
             resume_rules.check_extension(job, wanted)
         assert hint in caught.value.hint
         assert job.path.name in caught.value.hint

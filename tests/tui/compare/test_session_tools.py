@@ -77,5 +77,6 @@ def test_words_are_compared_as_they_are_spoken_and_counted_so() -> None:
     assert "word diff of spoken text" in panel
     last = views.last([left, right], 0, UNICODE) or []
     assert ["".join(text for text, _ in line) for line in last] == ["I look.", "", "ƒ f()"]
-    foot = "".join(text for text, _ in behaviour_line(left, "·", 80))
-    assert foot.startswith(" 1 word spoken · 1 call · 2 words of reasoning")
+    feet = ["".join(text for text, _ in behaviour_line(side, "·", 80)) for side in (left, right)]
+    assert feet[0].startswith(" 1 word spoken · 1 call · ")
+    assert feet[1].startswith(" 1 word spoken · 1 word of reasoning · ")

@@ -150,7 +150,7 @@ def test_tokens_show_their_spaces_their_ids_and_which_are_special() -> None:
     mark = Span("<|user|>", (4,), special=True, pieces=("<|user|>",))
     word = Span(" hé", (7, 8), pieces=("Ġh", "<0xE9>\x1b"))
     pieces = TokenPieces((mark,), (word,))
-    prompt, answer = "⟦<|user|>⟧<|user|> 4 ", "⟦␣hé⟧Ġh 7 <0xE9>␛ 8 "
+    prompt, answer = "⟦<|user|>⟧<|user|> 4 ", "⟦·hé⟧Ġh 7 <0xE9>␛ 8 "
     lines = token_lines(pieces, UNICODE)
     assert text(lines) == f"prompt, 1 token\n{prompt}\nanswer, 2 tokens\n{answer}"
     assert ("⟦<|user|>⟧", "warn") in lines[1]
