@@ -24,14 +24,16 @@ def open_regular(path: Path) -> BinaryIO:
     """
     try:
         return open_file(path)
-    except NotRegularError as error:
-        raise EngineError(f"{path.name} is not a regular file", str(path)) from error
     except (OSError, ValueError) as error:
-        raise EngineError(f"{path.name} cannot be read: {_why(error)}", str(path)) from error
+        raise _refused(path, error) from error
 
 
 class NotRegularError(OSError):
     """A directory, a device, a pipe or a socket, where a file is wanted."""
+
+
+class TooLargeError(OSError):
+    """A file of more bytes than are read."""
 
 
 def open_file(path: Path) -> BufferedReader:
@@ -48,20 +50,16 @@ def read_file(path: Path, limit: int) -> bytes:
     with open_file(path) as file:
         content = file.read(limit + 1)
     if len(content) > limit:
-        raise OSError(errno.EFBIG, f"larger than {limit:,} bytes", str(path))
+        raise TooLargeError(errno.EFBIG, f"larger than {limit:,} bytes", str(path))
     return content
 
 
 def read_bounded(path: Path, limit: int) -> bytes:
     """The whole content of a regular file of at most `limit` bytes. Raises EngineError."""
-    with open_regular(path) as file:
-        try:
-            content = file.read(limit + 1)
-        except OSError as error:
-            raise EngineError(f"{path.name} cannot be read: {_why(error)}", str(path)) from error
-    if len(content) > limit:
-        raise EngineError(f"{path.name} is larger than {limit:,} bytes", str(path))
-    return content
+    try:
+        return read_file(path, limit)
+    except (OSError, ValueError) as error:
+        raise _refused(path, error) from error
 
 
 def recognise_impostor(head: bytes) -> str | None:
@@ -107,6 +105,12 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:
         return False
+
+
+def _refused(path: Path, error: OSError | ValueError) -> EngineError:
+    says_what = isinstance(error, NotRegularError | TooLargeError)
+    how = f"is {_why(error)}" if says_what else f"cannot be read: {_why(error)}"
+    return EngineError(f"{path.name} {how}", str(path))
 
 
 def _why(error: OSError | ValueError) -> str:

@@ -7,23 +7,17 @@ import json
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from engine.data.raw_row import BYTE_ORDER_MARK, CHUNK, LONGEST_ROW, RawRow, show
+from engine.data.raw_row import LONGEST_ROW, RawRow, read_bounded_lines, show
 
 
 def read_lines(file: BinaryIO, line: int = 0) -> Iterator[RawRow]:
     """The rows from the file's position on; `line` lines lie before it."""
-    while piece := file.readline(LONGEST_ROW):
-        line += 1
-        if len(piece) == LONGEST_ROW and not piece.endswith(b"\n"):
-            while (rest := file.readline(CHUNK)) and not rest.endswith(b"\n"):
-                pass
+    for number, piece, too_long in read_bounded_lines(file, line):
+        if too_long:
             fault = f"the row is longer than {LONGEST_ROW >> 20} MiB"
-            yield RawRow(line, file.tell(), None, fault, show(piece))
-            continue
-        # Each file that was joined to this one may begin with a byte order mark.
-        piece = piece.removeprefix(BYTE_ORDER_MARK).strip()
-        if piece:
-            yield _parse_line(line, file.tell(), piece)
+            yield RawRow(number, file.tell(), None, fault, show(piece))
+        elif piece.strip():
+            yield _parse_line(number, file.tell(), piece.strip())
 
 
 def _parse_line(line: int, end: int, piece: bytes) -> RawRow:

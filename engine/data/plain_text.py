@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from engine.data.raw_row import BYTE_ORDER_MARK, CHUNK, LONGEST_ROW, RawRow, show
+from engine.data.raw_row import BYTE_ORDER_MARK, LONGEST_ROW, RawRow, read_bounded_lines, show
 
 LETTERS = 3
 """Characters a token, reckoned low (English has four), so that few rows are cut."""
@@ -50,16 +50,11 @@ def read_plain(file: BinaryIO, max_length: int) -> Iterator[RawRow]:
 
 def read_prompt_lines(file: BinaryIO) -> Iterator[RawRow]:
     """Each line that is not blank, as `{"prompt": …}`."""
-    line = 0
-    while piece := file.readline(LONGEST_ROW):
-        line += 1
-        if len(piece) == LONGEST_ROW and not piece.endswith(b"\n"):
-            while (rest := file.readline(CHUNK)) and not rest.endswith(b"\n"):
-                pass
+    for line, piece, too_long in read_bounded_lines(file):
+        if too_long:
             fault = f"the line is longer than {LONGEST_ROW >> 20} MiB"
             yield RawRow(line, file.tell(), None, fault, show(piece))
             continue
-        piece = piece.removeprefix(BYTE_ORDER_MARK)  # of each file that was joined to this one
         try:
             text = piece.decode().strip()
         except UnicodeDecodeError as error:

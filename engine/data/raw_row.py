@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from engine.recipes.settings import Data
 
@@ -30,6 +31,21 @@ class RawRow:
 
 RawReader = Callable[[Path, Data], Iterator[RawRow]]
 """Reads the rows behind a path. Workers hand in one that knows columnar files too."""
+
+
+def read_bounded_lines(file: BinaryIO, line: int = 0) -> Iterator[tuple[int, bytes, bool]]:
+    """Lines from a file's position on: number, bytes, and whether it is longer than a row may be.
+
+    `line` lines lie before. Of a line that is too long only its start is held. Each file that was
+    joined to this one may begin with a byte order mark, which is left out.
+    """
+    while piece := file.readline(LONGEST_ROW):
+        line += 1
+        too_long = len(piece) == LONGEST_ROW and not piece.endswith(b"\n")
+        if too_long:
+            while (rest := file.readline(CHUNK)) and not rest.endswith(b"\n"):
+                pass
+        yield line, piece if too_long else piece.removeprefix(BYTE_ORDER_MARK), too_long
 
 
 def show(piece: bytes | str) -> str:

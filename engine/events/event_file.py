@@ -40,10 +40,9 @@ def in_order(files: Iterable["EventFile"]) -> list["EventFile"]:
     Clocks are set back; numbers are not.
     """
     by_time = sorted(files, key=EventFile.rank)
-    numbers = [file.attempt for file in by_time]
-    if None in numbers:
+    if any(file.attempt is None for file in by_time):
         return by_time
-    return [by_time[at] for at in sorted(range(len(numbers)), key=lambda at: numbers[at] or 0)]
+    return sorted(by_time, key=lambda file: file.attempt or 0)
 
 
 def find_contradiction(files: Sequence["EventFile"]) -> "Problem | None":

@@ -116,8 +116,7 @@ class MeasuredTrainer(Trainer):
         self._callback.history.logged = values
         self._curves.log(state.global_step, values | self._hardware_logger.scalars_if_due())
         # With float16 the scale of the loss is found by steps whose gradients overflow.
-        grad_norm = 0.0 if self.accelerator.scaler is not None else numbers[3]
-        grad_norm = grad_norm if "grad_norm" in logs else 0.0
+        grad_norm = logs.get("grad_norm", 0.0) if self.accelerator.scaler is None else 0.0
         is_last = state.global_step >= state.max_steps
         if not self._finite_check.is_finite(state.global_step, numbers[0], grad_norm, self.model):
             self.control.should_save &= is_last
