@@ -35,8 +35,6 @@ def read_tools_file(path: Path) -> Tools:
     """The definitions in a file, each with a name of its own. Raises EngineError with the line."""
     try:
         value = json.loads(read_bounded(path, _LARGEST))
-    except OSError as error:
-        raise _wrong(f"{path}: {error.strerror}") from error
     except json.JSONDecodeError as error:
         raise _wrong(f"{path}:{error.lineno}: not valid JSON: {error.msg}") from error
     except (ValueError, RecursionError) as error:

@@ -9,7 +9,6 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, cast
 
@@ -104,7 +103,8 @@ def check_powers(text: str) -> None:
 def _limited_memory() -> Iterator[None]:
     """Within it, what would fill the memory raises MemoryError. Does nothing where it cannot."""
     try:
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        with open("/proc/self/statm", "rb") as counts:
+            pages = int(counts.read(32).split()[0])
         soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     except (OSError, ValueError):
         yield
