@@ -215,7 +215,7 @@ KEYS: tuple[Key, ...] = (
         ("l,right", "h l", "step(1)", "token", "Next token or strength.", ""),
         ("left_square_bracket", "[", "jump(-1)", "", "Previous shifted token.", "quiet"),
         ("right_square_bracket", "[ ]", "jump(1)", "next shifted", "Next shifted token.", ""),
-        ("c", "", "arms", "arms", "Choose two to four arms, or load a saved set.", ""),
+        ("c", "", "arms", "arms", "Choose one to four arms, or load a saved set.", ""),
         ("d", "", "diff", "diff", "Show the word diff of two panes; again: the next two.", ""),
         ("t", "", "shift", "token shift", "Mark each token by its rank under the first arm.", ""),
         (

@@ -20,6 +20,11 @@ ROLE_CLASSES = frozenset(f"cells--{role}" for role in ROLES)
 """What a screen with cells in it has as COMPONENT_CLASSES: once, and not in every widget."""
 
 
+def facts_line(facts: Sequence[str], separator: str) -> Line:
+    """Facts side by side, a piece each, so that a whole one falls away where there is no room."""
+    return [(f"{f' {separator}' * (at > 0)} {fact}", "dim") for at, fact in enumerate(facts)]
+
+
 def fit(text: str, width: int, ellipsis: str) -> str:
     """`text` in at most `width` cells, with a mark where it was cut."""
     if width_of(text) <= width:

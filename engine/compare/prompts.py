@@ -19,6 +19,8 @@ from engine.jobs.directory import JobDirectory
 ALL = "all"
 """`bundled:all` is every bundled set, one after the other."""
 RUN = "run:"
+_FORMER_NAMES = {"outside": "general"}
+"""Of bundled sets, as recipes of earlier versions have them."""
 
 
 def bundled() -> list[str]:
@@ -40,6 +42,7 @@ def find(ref: str, runs: Sequence[Path] = ()) -> Path:
     """
     scheme, colon, name = ref.partition(":")
     if scheme == "bundled" and colon:
+        name = _FORMER_NAMES.get(name, name)
         if name not in bundled():
             raise EngineError(
                 f"Unknown bundled prompt set {name!r}.",

@@ -165,7 +165,7 @@ def test_wrong_use_is_told(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--prompts", "bundled:poems"], "knowledge, outside"),
+        (["--prompts", "bundled:poems"], "general, instructions"),
         (["--prompts", "bundled:code", "--detach", "--out", "o.jsonl"], "Remove --out"),
         (["--prompts", "bad.jsonl"], "bad.jsonl:2"),
     ],

@@ -91,7 +91,8 @@ def test_bundled_prompts_have_names() -> None:
 def test_every_kind_is_bundled_and_all_of_them_go_together() -> None:
     kinds = {"knowledge", "instructions", "reasoning", "creative", "code", "translation"}
     assert kinds < set(prompts.bundled())
-    assert len(prompts.load("bundled:outside")) == 10
+    assert len(prompts.load("bundled:general")) == 10
+    assert prompts.find("bundled:outside") == prompts.find("bundled:general")  # its former name
     everything = prompts.load("bundled:all")
     assert len({one.id for one in everything}) == len(everything) > 50
     assert {one.skill for one in everything} == set(prompts.bundled())

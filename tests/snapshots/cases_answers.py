@@ -138,7 +138,7 @@ async def aspects(recorder: Recorder) -> None:
         await recorder.shoot("aspects-found", "doubled words", without="checks met")
         await recorder.press("escape", "home", "down")
         await recorder.reach(BrowsePage, "enter")
-        await recorder.shoot("browse-drivers", "where checks met differs, largest change first")
+        await recorder.shoot("browse-drivers", "where “checks met” differs, largest change first")
         await recorder.press("escape", "right_square_bracket")
         await recorder.reach(MetricsPage, "T")
         await recorder.shoot("aspects-of-a-pair", "only", "checks met")

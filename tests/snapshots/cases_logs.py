@@ -81,7 +81,7 @@ async def logs(recorder: Recorder) -> None:
         await recorder.press("end")
         await recorder.shoot("logs-of-a-job", "tuned · finetop job")
         await recorder.press("home", "down", "space", "down", "p")
-        await recorder.shoot("logs-marked", "2 marked")
+        await recorder.shoot("logs-marked", "1 pinned")
         await recorder.reach(PickWindow, "t")
         await recorder.press(*"reward", "space")
         await recorder.shoot("logs-pick-tag", "◆reward")

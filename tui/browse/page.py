@@ -362,7 +362,7 @@ class BrowsePage(SubPage):
         remark = self._answers.remarks.get(pair.id, Remark())
         prompt: tuple[Piece, ...] = ((title, ""),)
         if remark.note:
-            prompt = ((f"{' ' * remark.marked}note ", "warn"), *prompt)
+            prompt = ((f"{' ' * remark.marked}(note) ", "warn"), *prompt)
         cells: dict[str, tuple[Piece, ...]] = {
             "prompt": prompt,
             "overlap": ((common_of(pair), "dim" if not pair.differs else ""),),
@@ -382,7 +382,7 @@ class BrowsePage(SubPage):
         """How many answers there are of each arm: arms answer one after the other."""
         names, counts = self._answers.names, self._answers.counts
         by_arm = [
-            f"{names[arm]} {counts[arm]:,} answer{'s' * (counts[arm] != 1)}"
+            f"{names[arm]}: {counts[arm]:,} answer{'s' * (counts[arm] != 1)}"
             for arm in self._answers.arms
         ]
         return ", ".join(by_arm) or "no answers yet"
@@ -432,7 +432,7 @@ class BrowsePage(SubPage):
         if selection.sort == COMMON:
             facts.append("lowest overlap first")
         elif selection.sort:
-            what = "by {}" if selection.chosen is None else "where {} differs"
+            what = "by {}" if selection.chosen is None else "where “{}” differs"
             order = f"{DIRECTIONS[selection.direction]} first"
             facts.append(f"{what.format(selection.sort)}, {order}")
         if selection.chosen is not None:

@@ -150,9 +150,9 @@ def facts_of(
     """
     counts = measure(sample)
     more = count_facts(sample.parts)
-    said = " spoken" if more else ""
+    of_text = " of text" if more else ""
     more = [fact for fact in more if fact != f"1 {outcome}"]  # which is said already
-    facts = [f"{counts.words} word{'s' * (counts.words != 1)}{said}", *more, counts.ended]
+    facts = [f"{counts.words} word{'s' * (counts.words != 1)}{of_text}", *more, counts.ended]
     if sort == CHECKS_MET and checks:
         facts.insert(0, met_words(sample.parts, checks))
     elif sort in numbers and sort != "words":

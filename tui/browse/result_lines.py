@@ -11,7 +11,7 @@ from engine.compare.paired_stats import BEGINS_WITH, MOST_KINDS, Kinds, PairedDi
 from engine.compare.votes import Vote, VoteCounts, agreement, mean_ratings, tally, tally_all
 from engine.text import one_line
 
-SPOKEN_ONLY = "texts without reasoning and calls"
+SPOKEN_ONLY = "reasoning and calls left out"
 _KINDS = 4
 """Of one side on a line, at most."""
 
@@ -83,7 +83,8 @@ def outcome(judges: Mapping[str, Sequence[Vote]], arm: str, against: str) -> lis
     lines.append(f"  {_deciding(whole)}")
     same, repeated = whole.consistent
     if repeated:
-        lines.append(f"  repeated pairs: {same} of {repeated} with the same vote both times")
+        pairs = f"{repeated} pair{'s' * (repeated != 1)}"
+        lines.append(f"  {pairs} shown twice, counted once: {same} with the same vote both times")
     else:
         lines.append("  no pair was repeated yet, so consistency is unknown")
     if len(judges) > 1:
@@ -127,7 +128,7 @@ def _undecided(votes: VoteCounts) -> str:
 
 def _deciding(votes: VoteCounts) -> str:
     if votes.more_votes is None:
-        return "50% each: more votes with this split show no winner"
+        return "an even split: more votes like these will not show a winner"
     if not votes.more_votes:
         return "decided: the interval excludes 50%"
     more = votes.more_votes

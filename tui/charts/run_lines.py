@@ -162,8 +162,10 @@ def headline(row: RunRow, glyphs: Glyphs) -> Line:
             line.append((f"  {left} left", "strong"))
         if status.device:
             line.append((f"  on {one_line(status.device)}", "dim"))
-        started = [f"started {clock(status.started)}"] if status.started else []
-        started += [] if status.bound else ["in the background"]
+        is_queued = view.state is State.QUEUED
+        since = "queued" if is_queued else "started"
+        started = [f"{since} {clock(status.started)}"] if status.started else []
+        started += [] if status.bound or is_queued else ["in the background"]
         if started:
             line.append((f"  {glyphs.separator} {' '.join(started)}", "dim"))
     elif status.started and status.heartbeat > status.started:

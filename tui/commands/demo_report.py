@@ -14,7 +14,7 @@ from engine.recipes.recipe import TrainRecipe
 from engine.text import clean, one_line
 from tui.commands.follow import duration
 
-OPEN = "bundled:outside"
+OPEN = "bundled:general"
 """Prompts outside of the task and of the base's training, to read."""
 
 _CELL = 20

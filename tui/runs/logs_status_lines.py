@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from engine.text import one_line
 from tui.formatting import LOG_KINDS, odd_tags, said_of
+from tui.glyphs import Glyphs
 from tui.runs.list_protocols import ListedRuns, ListMemory
 from tui.snapshots import RunRow
-from tui.styled_text import Line, Piece
+from tui.styled_text import Line, Piece, facts_line
 
 
 def about(row: RunRow, separator: str) -> Line:
@@ -28,7 +29,7 @@ def about(row: RunRow, separator: str) -> Line:
     return [*line, *said_of(row, between), (between + one_line(str(row.path)), "dim")]
 
 
-def summary(listed: ListedRuns, memory: ListMemory, notable: Sequence[str], separator: str) -> Line:
+def summary(listed: ListedRuns, memory: ListMemory, notable: Sequence[str], glyphs: Glyphs) -> Line:
     """How many runs there are, listed and marked, and in which order; or what is wrong with the
     filter. `notable` is as `count_notable` has it.
     """
@@ -40,13 +41,16 @@ def summary(listed: ListedRuns, memory: ListMemory, notable: Sequence[str], sepa
         parts.append(f"{len(listed.shown):,} shown")
     if listed.filter_text and not listed.filter_open:  # as it was left last time
         parts.append(f"filter: {one_line(listed.filter_text)}, esc show all")
-    drawn = {*memory.marked, *order.pinned}
-    if marked := len({row.run_key for row in rows} & drawn) if drawn else 0:
-        parts.append(f"{marked:,} marked")
+    listed_keys = {row.run_key for row in rows} if memory.marked or order.pinned else set()
+    pinned = listed_keys & set(order.pinned)
+    if marked := (listed_keys & set(memory.marked)) - pinned:  # a pinned run is drawn anyway
+        parts.append(f"{len(marked):,} marked")
+    if pinned:
+        parts.append(f"{len(pinned):,} pinned")
     if order.tag:
-        direction = "descending" if order.descending else "ascending"
-        parts.append(f"by {order.value} {one_line(order.tag)}, {direction}")
-    return [(" " + f" {separator} ".join([*parts, *notable]), "dim")]
+        direction = glyphs.falling if order.descending else glyphs.rising
+        parts.append(f"by {order.value} {one_line(order.tag)} {direction}")
+    return facts_line([*parts, *notable], glyphs.separator)
 
 
 def count_notable(rows: Sequence[RunRow]) -> list[str]:

@@ -118,7 +118,7 @@ class LogsTable:
         return about(row, self.glyphs.separator)
 
     def summary(self, listed: ListedRuns, memory: ListMemory) -> Line:
-        return summary(listed, memory, self._count(listed)[0], self.glyphs.separator)
+        return summary(listed, memory, self._count(listed)[0], self.glyphs)
 
     def _count(self, listed: ListedRuns) -> tuple[list[str], bool]:
         """What is notable of all runs, and whether any log notes settings; once for each list."""

@@ -6,10 +6,11 @@ from engine.jobs.status import State
 from engine.jobs.summary import JobView
 from engine.text import one_line
 from tui.formatting import name_of, odd_tags, over_budget, remark, said_of, state_words
+from tui.glyphs import Glyphs
 from tui.runs.list_protocols import ListedRuns
 from tui.screens.sort_order import SortOrder
 from tui.snapshots import RunRow
-from tui.styled_text import Line, Piece
+from tui.styled_text import Line, Piece, facts_line
 
 _TRAINING = ("train", "pretrain")
 """Kinds of jobs that are runs."""
@@ -49,7 +50,7 @@ def about(row: RunRow, separator: str) -> Line:
     return line
 
 
-def summary(listed: ListedRuns, order: SortOrder, separator: str) -> Line:
+def summary(listed: ListedRuns, order: SortOrder, glyphs: Glyphs) -> Line:
     """How many runs there are, here and elsewhere, waiting, put away, and in which order; or what
     is wrong with the filter.
     """
@@ -68,11 +69,11 @@ def summary(listed: ListedRuns, order: SortOrder, separator: str) -> Line:
         parts[0] += f", {there} in other folders"
     if listed.filter_text:
         parts.append(f"{len(listed.shown)} shown")
-    direction = "descending" if order.descending else "ascending"
+    direction = glyphs.falling if order.descending else glyphs.rising
     if order.tag:
-        parts.append(f"by {order.value} {one_line(order.tag)}, {direction}")
+        parts.append(f"by {order.value} {one_line(order.tag)} {direction}")
     elif order.column:
-        parts.append(f"by {order.column}, {direction}")
+        parts.append(f"by {order.column} {direction}")
     elif order.descending:
         parts.append("oldest first")
     if order.value != "last":
@@ -87,7 +88,7 @@ def summary(listed: ListedRuns, order: SortOrder, separator: str) -> Line:
         parts.append(f"{hidden} hidden")
     if archived:
         parts.append(f"{archived} archived")
-    return [(" " + f" {separator} ".join(parts), "dim")]
+    return facts_line(parts, glyphs.separator)
 
 
 def noun_of(rows: Sequence[RunRow]) -> str:

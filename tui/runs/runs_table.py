@@ -95,7 +95,7 @@ class RunsTable:
         return about(row, self.glyphs.separator)
 
     def summary(self, listed: ListedRuns, memory: ListMemory) -> Line:
-        return summary(listed, memory.order, self.glyphs.separator)
+        return summary(listed, memory.order, self.glyphs)
 
     def _row(self, line: Entry | Heading, marked: Sequence[str]) -> TableRow:
         if isinstance(line, Heading):

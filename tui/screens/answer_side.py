@@ -213,7 +213,7 @@ def conversation_lines(
         if side.note:
             lines.append([(f"({side.note})", "dim")])
     elif side.busy or side.note:
-        lines.append([(side.note or "queued...", "dim")])
+        lines.append([(side.note or "waiting...", "dim")])
     for at, part in enumerate(side.trouble):
         lines += text_lines(part, ("bad", "", "warn")[min(at, 2)]) if part else []
     return lines
@@ -227,9 +227,9 @@ def behaviour_line(side: Side, separator: str, width: int) -> Line:
         return [(f" {words} words so far" if side.busy and words else f" {NONE}", "dim")]
     speed = f"{one.tokens / one.seconds:,.0f} tok/s" if one.tokens and one.seconds > 0 else ""
     more = count_facts(side.parts)
-    said = " spoken" if more else ""
+    of_text = " of text" if more else ""
     long = (
-        f"{one.words} word{'s' * (one.words != 1)}{said}",
+        f"{one.words} word{'s' * (one.words != 1)}{of_text}",
         *more,
         f"{one.sentences} sentence{'s' * (one.sentences != 1)}",
         one.ended,

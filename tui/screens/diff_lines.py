@@ -55,7 +55,7 @@ def diff_line(
     between = f" {glyphs.separator} "
     head = "identical words" if difference.share == 1 else f"{difference.share:.0%} overlap"
     return [
-        (f" word diff{' of spoken text' if spoken_only else ''}{between}{head}", "strong"),
+        (f" word diff{' of the text' if spoken_only else ''}{between}{head}", "strong"),
         (between, "dim"),
         (f"{only_left} only in ", ""),
         (left, left_role),

@@ -19,7 +19,7 @@ from engine.tokenizers.sample_texts import CONVERSATION, LINES
 from engine.tokenizers.tokenizer_output import OWN_TEMPLATE, RenderedTemplate, TokenizerOutput
 from tui.formatting import error_lines
 from tui.glyphs import Glyphs
-from tui.styled_text import Line, Piece
+from tui.styled_text import Line, Piece, fit
 from tui.tokens.block_pane import BlockPane, Blocks
 from tui.tokens.requests import FORMS
 from tui.tokens.tables import color, counts_table, difference_lines, texts_table
@@ -42,6 +42,8 @@ VIEWS = ("pieces", "texts", "templates", "difference")
 _TITLES = {"pieces": "tokens"}
 MOST_PANES = 4
 LEAST_CELLS = 36
+_NAME_CELLS = 24
+"""Of a name before the token that is chosen."""
 """Of a pane; where there is no room for two, one shows alone."""
 MOST_SHOWN = 4_000
 """Tokens in one pane: laying out more would be felt. All are counted."""
@@ -378,8 +380,21 @@ class TokenPanes(Vertical):
         line: Line = []
         if tokens:
             at = pane.blocks.at
-            line = [(" ", ""), *describe(tokens[at], at, len(tokens), self._glyphs)]
+            line = [self._pane_name(), *describe(tokens[at], at, len(tokens), self._glyphs)]
         self.query_one("#token", Lines).show(line)
+
+    def _pane_name(self) -> Piece:
+        """Of the pane with the focus: its tokenizer, or the template where these are compared."""
+        number = self._focused_pane
+        which = self._panes()[self._first + number]
+        output = self._data.outputs[which]
+        name = output.name
+        if self.view != "pieces":
+            form = self._form(number)
+            rendered = _rendered(output, form)
+            name = rendered.template if rendered else form or OWN_TEMPLATE
+        short = fit(one_line(name), _NAME_CELLS, self._glyphs.ellipsis)
+        return (f" {which + 1} {short}: ", color(which))
 
 
 def _rendered(output: TokenizerOutput, form: str) -> RenderedTemplate | None:

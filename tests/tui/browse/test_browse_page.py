@@ -249,7 +249,7 @@ async def test_numbers_and_the_examples_behind_them(
         await pilot.press("enter", "escape", "home", "down", "enter")
         await until(pilot, lambda: isinstance(app.screen, BrowsePage))
         await listed(pilot, "p2")
-        await see(pilot, "where checks met differs, largest change first")
+        await see(pilot, "where “checks met” differs, largest change first")
         await pilot.press("escape")
         await listed(pilot, "p2", "p4", "p1", "p3")
         await pilot.press("T")
@@ -383,7 +383,7 @@ async def test_compare_offers_sets_of_prompts_and_earlier_answers(
         await choose(pilot, "b", "browse job: earlier")
         await see(pilot, "Sing of rain.")
         await pilot.press("escape")
-        await choose(pilot, "b", "prompts: outside")
+        await choose(pilot, "b", "prompts: general")
         await see(pilot, "Sing of rain.")
         await pilot.press("escape")
         await choose(pilot, "b", "prompts: held-out rows of child")
@@ -393,7 +393,7 @@ async def test_compare_offers_sets_of_prompts_and_earlier_answers(
         await see(pilot, "prompts: from a file")
         await see(pilot, "2 prompts, 2 arms")
     recipe, held_out = asked
-    assert (recipe.name, recipe.prompts) == ("answers-outside", "bundled:outside")
+    assert (recipe.name, recipe.prompts) == ("answers-general", "bundled:general")
     assert [arm.partition("=")[0] for arm in recipe.arms] == ["base", "tuned"]
     assert held_out.arms[1] == "tuned=run:child"
     assert (held_out.name, held_out.prompts) == ("answers-child", "run:child")

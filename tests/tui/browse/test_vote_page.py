@@ -71,7 +71,7 @@ async def test_no_name_shows_and_each_key_says_what_it_does(
             assert not [name for name in ("base", "tuned", "emotion") if name in text]
             await pilot.press(key)
         await see(pilot, "tuned vs base")
-        await see(pilot, "repeated pairs: ")
+        await see(pilot, "shown twice, counted once: ")
         await pilot.press("escape")
         await see(pilot, "All votes given.")
     found = cast(job)

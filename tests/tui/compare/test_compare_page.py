@@ -187,6 +187,6 @@ async def test_leaving_while_it_answers_ends_the_companion(
         await pilot.press("4")
         await see(pilot, "prompt 1/")
         await pilot.press("ctrl+s")
-        await see(pilot, "queued...")
+        await see(pilot, "waiting...")
         await pilot.press("q")
     assert companion.closed

@@ -74,9 +74,9 @@ def test_words_are_compared_as_they_are_spoken_and_counted_so() -> None:
     assert found == ("I look.", "I look.")
     views.compare(found)
     panel = "".join(text for line in views.panel([left, right], 80, UNICODE) for text, _ in line)
-    assert "word diff of spoken text" in panel
+    assert "word diff of the text" in panel
     last = views.last([left, right], 0, UNICODE) or []
     assert ["".join(text for text, _ in line) for line in last] == ["I look.", "", "ƒ f()"]
     feet = ["".join(text for text, _ in behaviour_line(side, "·", 80)) for side in (left, right)]
-    assert feet[0].startswith(" 1 word spoken · 1 call · ")
-    assert feet[1].startswith(" 1 word spoken · 1 word of reasoning · ")
+    assert feet[0].startswith(" 1 word of text · 1 call · ")
+    assert feet[1].startswith(" 1 word of text · 1 word of reasoning · ")

@@ -54,7 +54,7 @@ async def test_any_column_sorts_both_ways_and_the_head_says_so(three: FinetopApp
         assert "run ▼" in screen_text(three).splitlines()[2]
         await pilot.press(*"ooooo")  # loss, falling: what has none stays last
         await until(pilot, lambda: listed(three) == ["b", "c", "a", "none"])
-        assert "by loss, descending" in screen_text(three)
+        assert "by loss ▼" in screen_text(three)
         await pilot.press("O")
         await until(pilot, lambda: listed(three) == ["a", "c", "b", "none"])
         await pilot.press("a")
@@ -282,7 +282,7 @@ async def test_runs_are_filtered_pinned_and_sorted_by_any_tag(three: FinetopApp)
         await see(pilot, "space pin")
         three.screen.query_one(TextField).value = "speed"
         await pilot.press("enter")
-        await see(pilot, "by last speed, ascending")
+        await see(pilot, "by last speed ▲")
         await until(pilot, lambda: listed(three) == ["c", "b", "a", "none"])
         assert "speed ▲" in screen_text(three).splitlines()[2]
         await pilot.press("O")
