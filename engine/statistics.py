@@ -48,8 +48,14 @@ def t_quantile(p: float, df: int) -> float:
     return (low + high) / 2
 
 
+def t_tail(t: float, df: int) -> float:
+    """The probability that Student's t with `df` degrees of freedom is above `t` >= 0, as small as
+    it may be."""
+    return _incomplete_beta(df / 2, 0.5, df / (df + t * t)) / 2
+
+
 def _t_below(t: float, df: int) -> float:
-    return 1 - _incomplete_beta(df / 2, 0.5, df / (df + t * t)) / 2
+    return 1 - t_tail(t, df)
 
 
 def _incomplete_beta(a: float, b: float, x: float) -> float:
