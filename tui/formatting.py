@@ -3,6 +3,7 @@
 import math
 import re
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -213,10 +214,11 @@ def parameters(count: int | None) -> str:
 
 
 def short(tag: str, tags: Sequence[str] = ()) -> str:
-    """The last part of a tag, where no other of `tags` ends the same."""
-    clean_tag = one_line(tag)
-    last = clean_tag.rpartition("/")[2]
-    return last if sum(one.rpartition("/")[2] == last for one in tags) <= 1 else clean_tag
+    """The last part of a tag, where all of its folder in `tags` can be told by theirs."""
+    folder, _, last = tag.rpartition("/")
+    counts = Counter(one.rpartition("/")[2] for one in tags)
+    beside = [name for other, _, name in (one.rpartition("/") for one in tags) if other == folder]
+    return one_line(tag if any(counts[name] > 1 for name in beside) else last)
 
 
 def name_of(row: RunRow) -> str:

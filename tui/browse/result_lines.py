@@ -11,7 +11,7 @@ from engine.compare.paired_stats import BEGINS_WITH, MOST_KINDS, Kinds, PairedDi
 from engine.compare.votes import Vote, VoteCounts, agreement, mean_ratings, tally, tally_all
 from engine.text import one_line
 
-SPOKEN_ONLY = "reasoning and calls left out"
+SPOKEN_ONLY = "text metrics: answer text only"
 _KINDS = 4
 """Of one side on a line, at most."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from engine.charts.filters import Filter
 from engine.events.series import Series, bucket
 from engine.jobs.status import State
-from engine.recipes.recipe import GenerateRecipe
+from engine.recipes.recipe import GenerateRecipe, TrainRecipe
 from engine.text import one_line
 from tui.charts.curve import Curve, Level
 from tui.formatting import (
@@ -294,7 +294,9 @@ def standing(row: RunRow, series: Mapping[str, Series], separator: str) -> Line:
         elif steps and steps.crossed_at is not None:
             facts.append([(f"exceeded the budget at step {steps.crossed_at:,}", "warn")])
     if steps and steps.best is not None:
-        facts.append([("best checkpoint: step ", "dim"), (f"{steps.best:,}", "good")])
+        recipe = row.view.recipe
+        metric = one_line(recipe.stopping.metric) if isinstance(recipe, TrainRecipe) else "metric"
+        facts.append([(f"best {metric}: step ", "dim"), (f"{steps.best:,}", "good")])
     if steps and steps.within_budget is not None and steps.within_budget != steps.best:
         facts.append([("last within budget: step ", "dim"), (f"{steps.within_budget:,}", "")])
     line: list[Piece] = []

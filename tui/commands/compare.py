@@ -130,7 +130,7 @@ def _numbers(options: argparse.Namespace) -> int:
     print("* the interval excludes 0. Expect 1 in 20 intervals to do so by chance.")
     print("detects: smallest change found with 80% power at this n and variance.")
     if found.has_parts:
-        print(f"Measured: {SPOKEN_ONLY}.")
+        print(f"{SPOKEN_ONLY[:1].upper()}{SPOKEN_ONLY[1:]}, without reasoning and calls.")
     return 0
 
 

@@ -328,7 +328,7 @@ async def test_what_is_odd_about_the_data_is_said_first(
             "! the text of 3 rows contains special tokens",
             "invalid x.jsonl:4: no ␛ answer",
             "and 6 more invalid",
-            "✗ not trained: longer than 256 tokens",
+            "✗ not trained: the template leaves out",
             "! unread columns: source, id (9 rows)",
             "! unread keys of messages: mood (3 rows)",
             "! 3 rows labelled false: not trained on",
