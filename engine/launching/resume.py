@@ -1,11 +1,13 @@
 """Resuming a job that ended early: with its own recipe, or with allowed changes."""
 
+from engine.compare.arms import needs_device
 from engine.errors import EngineError
 from engine.jobs import devices, inputs, launch, lock, resume_rules, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
+from engine.launching.generation import check_generation
 from engine.launching.locate import locate
-from engine.recipes.recipe import Recipe, TrainRecipe
+from engine.recipes.recipe import GenerateRecipe, Recipe, TrainRecipe
 
 
 def resume_job(
@@ -14,7 +16,7 @@ def resume_job(
     """Resume a job that ended early; `recipe` is given where this attempt changes it.
 
     A lost job (its host is gone) is resumed only with `adopt`, one whose data has changed only
-    with `force`. Raises EngineError where the job cannot be resumed.
+    with `force`. Raises EngineError where the job cannot be resumed, KeyNotAllowed among them.
     """
     record = job.record()
     if record is None:
@@ -34,7 +36,12 @@ def resume_job(
         resume_rules.check_extension(job, recipe)
     if recipe is not None:
         resume_rules.check(job, recipe)
-    devices.options((recipe or job.recipe()).device)
+    resumed = recipe or job.recipe()
+    if isinstance(resumed, GenerateRecipe):
+        check_generation(resumed, job.path.parent)
+    on_device = needs_device(resumed)
+    if on_device:
+        devices.options(resumed.device)
     if any(job.checkpoints.glob("checkpoint-*")):
         if not force:
             inputs.check(record.inputs)
@@ -42,7 +49,7 @@ def resume_job(
         recipe = _renew(job, recipe)
     # Its end is written a moment before the lock is free, longer on a slow disk.
     launch.wait(lambda: lock.holder(job.lock_file) is None, launch.END_SECONDS)
-    launch.start(job, record.kind, recipe)
+    launch.start(job, record.kind, recipe, needs_device=on_device)
 
 
 def _renew(job: JobDirectory, recipe: Recipe | None) -> Recipe | None:

@@ -15,6 +15,7 @@ import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine import atomic
 from engine.chat import Message
 from engine.compare import prompts
+from engine.compare.arm_weights import locate
 from engine.compare.arms import format_arm, parse_arms
 from engine.compare.items import Item, describe
 from engine.data import dataset_list, rows
@@ -38,7 +39,6 @@ from engine.worker.inference.scoring import (
     score_items,
 )
 from engine.worker.model.loading import pick_device
-from engine.worker.model.locate import locate
 
 SCHEMA = 1
 LABEL_TOKENS = 24

@@ -23,6 +23,7 @@ from engine.checkpoints.adapter_config import (
 )
 from engine.checkpoints.context import find_context_length, has_position_table
 from engine.checkpoints.hub_cache import name_folder
+from engine.compare.arm_weights import ArmWeights
 from engine.compare.arms import Arm, PromptForm
 from engine.errors import EngineError
 from engine.worker.data.chat_template import Template, choose_template, render_prompt
@@ -31,7 +32,6 @@ from engine.worker.data.token_ids import explain_unknown
 from engine.worker.inference.adapter_scale import scaled
 from engine.worker.inference.weight_files import Stamped, detach, size_on_device, stamped
 from engine.worker.model import loading
-from engine.worker.model.locate import ArmWeights
 
 Say = Callable[[str], None]
 MOST_ADAPTERS = 16

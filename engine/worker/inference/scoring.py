@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.chat import Message
+from engine.chat import Message, apply_prompt_options
 from engine.compare import checks
 from engine.compare.items import Item
 from engine.errors import EngineError
 from engine.events.summary import perplexity
 from engine.recipes.settings import Decode
-from engine.worker.data.chat_template import apply_prompt_options, leading_ids
+from engine.worker.data.chat_template import leading_ids
 from engine.worker.data.encode import IGNORE_INDEX, Encoded, collate, encode_messages, nll_by_row
 from engine.worker.inference.decoding import answer_all
 from engine.worker.inference.models import LoadedArm
