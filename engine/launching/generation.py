@@ -77,7 +77,7 @@ def _find_weights(arm: Arm, runs: Sequence[Path]) -> Arm:
 
     if arm.is_endpoint:
         return arm
-    arm_weights.locate(arm, runs)
+    arm_weights.check_answerable(arm, arm_weights.locate(arm, runs))
     return replace(
         arm,
         checkpoint=checkpoint_list.resolve(arm.checkpoint, runs).ref,

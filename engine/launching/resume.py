@@ -1,13 +1,16 @@
 """Resuming a job that ended early: with its own recipe, or with allowed changes."""
 
+from pathlib import Path
+
 from engine.compare.arms import needs_device
 from engine.errors import EngineError
 from engine.jobs import devices, inputs, launch, lock, resume_rules, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
-from engine.launching.generation import check_generation
+from engine.jobs.store import open_store
 from engine.launching.locate import locate
-from engine.recipes.recipe import GenerateRecipe, Recipe, TrainRecipe
+from engine.launching.training import check_beginning
+from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe, Recipe, TrainRecipe
 
 
 def resume_job(
@@ -37,8 +40,7 @@ def resume_job(
     if recipe is not None:
         resume_rules.check(job, recipe)
     resumed = recipe or job.recipe()
-    if isinstance(resumed, GenerateRecipe):
-        check_generation(resumed, job.path.parent)
+    _check(resumed, job.path.parent)
     on_device = needs_device(resumed)
     if on_device:
         devices.options(resumed.device)
@@ -52,12 +54,30 @@ def resume_job(
     launch.start(job, record.kind, recipe, needs_device=on_device)
 
 
+def _check(recipe: Recipe, root: Path) -> None:
+    """Raise EngineError for what is missing by now: not after the queue."""
+    if isinstance(recipe, GenerateRecipe):
+        from engine.launching import generation
+
+        generation.check_generation(recipe, root)
+    elif isinstance(recipe, EvaluateRecipe):
+        from engine.launching import evaluation
+
+        evaluation.check_evaluation(recipe, root)
+    elif isinstance(recipe, TrainRecipe):
+        from engine.launching import preflight
+
+        preflight.check_model(recipe, [job.path for job in open_store(root).jobs()])
+
+
 def _renew(job: JobDirectory, recipe: Recipe | None) -> Recipe | None:
     """Note the inputs that the next attempt will find; the recipe with its names made absolute."""
     changed = recipe or job.recipe()
     if not isinstance(changed, TrainRecipe):
         return recipe
-    located = locate(changed, job.path.parent)
+    root = job.path.parent
+    located = locate(changed, root)
+    check_beginning(located, root)
     try:
         inputs.renew(job, located.files)
     except OSError as error:

@@ -63,7 +63,7 @@ def run(attempt: Attempt) -> str:
     chosen = load_suites(recipe.suites, recipe.limit)
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     examples = _label_rows(recipe.choices, runs)
-    open_prompts = prompts.read(prompts.find(recipe.prompts, runs)) if recipe.prompts else []
+    open_prompts = prompts.load(recipe.prompts, runs) if recipe.prompts else []
     for note in describe([*itertools.chain(*chosen.values()), *open_prompts]):
         attempt.log(note)
     weights = {arm: locate(arm, runs) for arm in arms}
