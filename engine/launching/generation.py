@@ -46,6 +46,7 @@ def _located(
     """The recipe with what it names found and checked, its arms, and the files that it reads."""
     arms = parse_arms(original.arms)
     endpoint_keys.check(arms)
+    _check_keys_are_set(arms)
     runs = [job.path for job in store.jobs()]
     prompts, files = original.prompts, []
     if not prompts.startswith("bundled:"):
@@ -56,6 +57,21 @@ def _located(
     files += tools_files
     recipe = replace(original, arms=[format_arm(arm) for arm in arms], prompts=prompts)
     return recipe, arms, files
+
+
+def _check_keys_are_set(arms: Sequence[Arm]) -> None:
+    """Raise EngineError where a key is missing here: a worker has the same environment."""
+    missing = [arm for arm in arms if arm.key and not os.environ.get(arm.key, "").strip()]
+    if missing:
+        names = ", ".join(dict.fromkeys(str(arm.key) for arm in missing))
+        raise EngineError(
+            "The endpoint's API key is missing.",
+            "\n".join(
+                f"{arm.name}: the environment variable {arm.key} is not set or empty"
+                for arm in missing
+            ),
+            f"Set {names} before starting finetop.",
+        )
 
 
 def _anchored_tools(arms: list[Arm]) -> tuple[list[Arm], list[Path]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from engine.checkpoints.entry import Checkpoint
 from engine.checkpoints.stages import find_stage
+from engine.compare import prompts
 from engine.compare.arms import FORMS
 from engine.data import dataset_list, rows
 from engine.data.dataset_list import DataSet
@@ -50,6 +51,14 @@ def check_model(recipe: TrainRecipe, runs: list[Path]) -> None:
     if recipe.method.quantize != "none":
         _check_package("bitsandbytes")
     find_stage(recipe, runs)
+
+
+def check_resumed(recipe: TrainRecipe, runs: list[Path]) -> None:
+    """Raise EngineError where a run that has a checkpoint cannot go on. Its input files are looked
+    after by `jobs.inputs`."""
+    check_model(recipe, runs)
+    if recipe.samples.prompts and recipe.samples.count:
+        prompts.read(prompts.find(recipe.samples.prompts, runs))
 
 
 def check_training(located: Located, checkpoint: Checkpoint, runs: list[Path]) -> None:

@@ -45,8 +45,7 @@ def resume_job(
     if on_device:
         devices.options(resumed.device)
     if any(job.checkpoints.glob("checkpoint-*")):
-        if not force:
-            inputs.check(record.inputs)
+        inputs.check(record.inputs, force=force)
     else:  # it starts from the beginning: with the current data
         recipe = _renew(job, recipe)
     # Its end is written a moment before the lock is free, longer on a slow disk.
@@ -67,7 +66,7 @@ def _check(recipe: Recipe, root: Path) -> None:
     elif isinstance(recipe, TrainRecipe):
         from engine.launching import preflight
 
-        preflight.check_model(recipe, [job.path for job in open_store(root).jobs()])
+        preflight.check_resumed(recipe, [job.path for job in open_store(root).jobs()])
 
 
 def _renew(job: JobDirectory, recipe: Recipe | None) -> Recipe | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine.chat import Tools
+from engine.compare import endpoint_keys
 from engine.compare import prompts as prompt_files
 from engine.compare import samples as sample_files
 from engine.compare.arm_tools import offered_tools, read_arm_tools
@@ -46,6 +47,9 @@ def run(attempt: Attempt) -> str:
     notes = describe(prompts)
     for note in notes:
         attempt.log(note)
+    for use in endpoint_keys.uses_of(arms):
+        if use.warning:
+            attempt.log(use.warning)
     weights = {arm: locate(arm, runs) for arm in arms if not arm.is_endpoint}
     models = _open_models(attempt, recipe.device) if weights else None
 

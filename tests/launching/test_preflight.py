@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from engine.bundled import BASE
+from engine.compare import endpoint_keys
+from engine.compare.arms import parse_arms
 from engine.errors import EngineError
 from engine.jobs import directory, launch, process, status
 from engine.jobs.directory import JobDirectory
@@ -86,6 +88,41 @@ def test_a_base_that_went_missing_is_said_before_the_queue_of_a_resumed_run(
         with pytest.raises(EngineError, match=r"base .*cannot be used"):
             resume.resume_job(job)
         assert job.latest_attempt() == 0
+
+
+def test_files_that_went_missing_are_said_before_the_queue_even_with_force(
+    root: Path, tmp_path: Path
+) -> None:
+    rows = write_rows(tmp_path / "rows.jsonl", SFT)
+    asked = write_rows(tmp_path / "asked.jsonl", [{"prompt": "a"}])
+    recipe = make_recipe(f"data.train={rows}", f"samples.prompts={asked}")
+    job = directory.create(root, recipe, inputs=[rows])
+    (job.checkpoints / "checkpoint-5").mkdir(parents=True)
+    status.write(job, Status(State.STOPPED))
+    for path in (asked, rows):
+        path.rename(tmp_path / "moved")
+        with pytest.raises(EngineError) as caught:
+            resume.resume_job(job, force=True)
+        assert str(path) in f"{caught.value.title} {caught.value.detail}"
+        (tmp_path / "moved").rename(path)
+    assert job.latest_attempt() == 0
+
+
+def test_a_key_that_is_not_set_is_said_at_launch(
+    root: Path, monkeypatch: pytest.MonkeyPatch, launched: list[Recipe]
+) -> None:
+    arms = [f"e{at}=https://a.example/v1?model=m&key=KEY_{at}" for at in (1, 2)]
+    endpoint_keys.allow(endpoint_keys.uses_of(parse_arms(arms)))
+    recipe = GenerateRecipe(arms=arms, prompts="bundled:code")
+    monkeypatch.setenv("KEY_1", " ")
+    with pytest.raises(EngineError, match="API key is missing") as caught:
+        generation.launch_generation(recipe, root)
+    assert "e1: the environment variable KEY_1" in caught.value.detail
+    assert "e2: the environment variable KEY_2" in caught.value.detail
+    monkeypatch.setenv("KEY_1", "x")
+    monkeypatch.setenv("KEY_2", "x")
+    generation.launch_generation(recipe, root)
+    assert launched == [recipe]
 
 
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv", "rows.json"])
