@@ -21,6 +21,7 @@ from engine.data.preferences import refuse_without_pairs
 from engine.data.rows import Reject
 from engine.data.schemas import is_pair
 from engine.errors import EngineError
+from engine.events.event_tags import list_tags
 from engine.jobs import devices, process
 from engine.launching.locate import TEMPLATES, Located
 from engine.recipes import combinations
@@ -134,14 +135,22 @@ def _check_pairs(recipe: TrainRecipe, train: DataSet) -> None:
 
 
 def _check_metric(recipe: TrainRecipe, train: DataSet) -> None:
-    """A metric of eval rows that decides something, where there are no such rows."""
+    """A metric that decides something, and that no run of this recipe logs."""
     stopping, data = recipe.stopping, recipe.data
     decides = stopping.patience > 0 or stopping.result == "best"
     is_chosen = decides or stopping.metric != Stopping().metric
     has_rows = bool(data.eval or data.eval_fraction or train.eval_path)
+    title = f"The stopping metric {stopping.metric!r} is not logged."
     if stopping.metric.startswith("eval/") and is_chosen and not has_rows:
         raise EngineError(
-            f"The stopping metric {stopping.metric!r} is not logged.",
+            title,
             "stopping.metric; data.eval_fraction = 0",
             "There are no eval rows: set data.eval, or data.eval_fraction above 0.",
+        )
+    tags = list_tags(recipe)
+    if is_chosen and stopping.metric not in tags:
+        raise EngineError(
+            title,
+            f"stopping.metric; logged: {', '.join(sorted(tags))}",
+            "Set stopping.metric to one of these tags.",
         )

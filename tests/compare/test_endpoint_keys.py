@@ -172,6 +172,17 @@ def test_a_secret_that_stands_in_an_arm_is_refused_and_not_repeated(arm: str) ->
     assert "hunter22" not in f"{caught.value.title}{caught.value.detail}{caught.value.hint}"
 
 
+def test_no_worker_agrees_to_anything() -> None:
+    folder = Path(endpoint_keys.__file__).parents[1] / "worker"
+    writers = {
+        path.name
+        for path in folder.rglob("*.py")
+        for name in ("endpoint_keys.allow", "import allow", "endpoint-keys.json")
+        if name in path.read_text()
+    }
+    assert writers == set()
+
+
 def test_only_secrets_are_hidden() -> None:
     for text in (OPENAI, "b=/models/a@b?system=Use a token.", "x=run:a@0.5"):
         assert hide_secrets(text) == text

@@ -166,6 +166,11 @@ def test_a_saved_data_set_without_pairs_is_refused_by_its_columns(
         ((*DPO, "training.packing=true"), "Preference pairs cannot be packed."),
         ((*DPO, "replay.data=bundled:rehearsal"), "Replay data has no preference pairs"),
         (("training.dtype=float16",), "The CPU cannot train in float16."),
+        (("stopping.metric=eval/los",), "The stopping metric 'eval/los' is not logged."),
+        (("stopping.metric=eval/accuracy", "stopping.greater_is_better=true"),
+         "The stopping metric 'eval/accuracy' is not logged."),
+        (("stopping.metric=forget/nll_shift", "forgetting.tokens=0"),
+         "The stopping metric 'forget/nll_shift' is not logged."),
         (("data.train={rows}", "data.eval_fraction=0", "stopping.patience=3"),
          "The stopping metric 'eval/loss' is not logged."),
         (("data.train={rows}", "data.eval_fraction=0", "stopping.metric=eval/accuracy"),
@@ -286,10 +291,12 @@ def test_what_is_right_starts(root: Path, tmp_path: Path, launched: list[Recipe]
     for changes in (
         (), ("data.train=bundled:counsel", *DPO), ("data.template=chatml",),
         ("method.quantize=4bit",), ("replay.data=bundled:rehearsal",),
+        ("stopping.metric=forget/kl_to_base",), ("stopping.metric=train/loss",),
+        ("data.train=bundled:counsel", "stopping.metric=eval/accuracy", *DPO),
         ("data.eval_fraction=0", f"data.train={write_rows(tmp_path / 'rows.jsonl', SFT)}"),
     ):  # fmt: skip
         training.launch_training(make_recipe(*changes), root)
     everything = EvaluateRecipe(arms=["b=bundled:demo-base"], choices="bundled:emotion",
                                 prompts="bundled:all", device="cpu")  # fmt: skip
     evaluation.launch_evaluation(everything, root)
-    assert len(launched) == 7
+    assert len(launched) == 10
