@@ -12,6 +12,7 @@ import pytest
 
 from engine.compare import samples
 from engine.compare.arms import parse_arm
+from engine.errors import EngineError
 from engine.jobs import directory, lock, process, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State, Status
@@ -144,10 +145,16 @@ def test_a_worker_that_is_started_another_way_sends_no_key(
 
 
 def test_a_key_that_leaves_the_machine_unencrypted_is_said(
-    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    questions.allow_typed([parse_arm("e=http://box.example/v1?model=m&key=BOX_KEY")])
-    assert "BOX_KEY is sent unencrypted to http://box.example" in capsys.readouterr().err
+    arm = parse_arm("e=http://box.example/v1?model=m&key=BOX_KEY")
+    monkeypatch.setattr(questions, "_is_asked_here", lambda: True)
+    monkeypatch.setattr("sys.stdin.readline", lambda: "n\n", raising=False)
+    with pytest.raises(EngineError, match=r"Not allowed: BOX_KEY to http://box\.example"):
+        questions.ask_before_sending([arm], [])
+    for _ in range(2):
+        assert "BOX_KEY is sent unencrypted to http://box.example" in capsys.readouterr().err
+        questions.allow_typed([arm])
 
 
 def test_of_twelve_dead_endpoints_all_are_named(
