@@ -8,6 +8,10 @@
     print(notebook.render("tuned=run:emotion-ab12", "i miss my dog").text)
     print(notebook.decode("tuned=run:emotion-ab12", sample.output_ids))
 
+The key of an endpoint (`key=VARIABLE`) is sent once it is allowed, which is remembered:
+
+    notebook.allow_key("https://api.openai.com", "OPENAI_API_KEY")
+
 The models run in a separate process, which starts at the first request and ends with this one:
 nothing heavy is imported here. An arm is written as everywhere in finetop, see
 `engine.compare.arms`; what goes wrong is raised as EngineError, with title, detail and hint.
@@ -27,7 +31,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from engine.compare import samples
+from engine.compare import endpoint_keys, samples
 from engine.compare.arms import Arm, format_arm, parse_arm
 from engine.compare.items import Item
 from engine.compare.samples import Sample
@@ -95,6 +99,7 @@ class Session:
         once, and the models stay.
         """
         named = [parse_arm(arm) if isinstance(arm, str) else arm for arm in arms]
+        _check_keys(named)
         requests = [_request_of(at, prompt) for at, prompt in enumerate(prompts, 1)]
         fields = {"prompts": requests, "decoding": decoding, "batch": batch}
         answers: dict[tuple[str, str], Sample] = {}
@@ -232,6 +237,14 @@ def generate(
     return shared().generate(arms, prompts, batch=batch, on_sample=on_sample, **decoding)
 
 
+def allow_key(address: str, variable: str) -> None:
+    """Allow arms to send the key in an environment variable to an endpoint, from now on.
+
+    `address` is its URL; scheme, host and port count. Raises EngineError.
+    """
+    endpoint_keys.allow([endpoint_keys.parse_use(f"{address}={variable}")])
+
+
 def render(arm: str | Arm, prompt: PromptInput) -> RenderedPrompt:
     """As `Session.render`, of the shared session."""
     return shared().render(arm, prompt)
@@ -240,6 +253,15 @@ def render(arm: str | Arm, prompt: PromptInput) -> RenderedPrompt:
 def decode(arm: str | Arm, ids: Sequence[int]) -> str:
     """As `Session.decode`, of the shared session."""
     return shared().decode(arm, ids)
+
+
+def _check_keys(arms: Sequence[Arm]) -> None:
+    """Raise EngineError for keys that are not allowed: arms may come from a file."""
+    unknown = endpoint_keys.find_unknown(arms)
+    if unknown:
+        error = endpoint_keys.refuse(unknown)
+        calls = [f"notebook.allow_key({use.address!r}, {use.variable!r})" for use in error.uses]
+        raise EngineError(error.title, error.detail, f"To allow it: {'; '.join(calls)}")
 
 
 def _text(arm: str | Arm) -> str:

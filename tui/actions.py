@@ -3,7 +3,7 @@
 Every method may block and raise EngineError, so screens call them on a thread.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from engine.checkpoints.checkpoint_list import Checkpoint
     from engine.compare.arm_sets import Sets
     from engine.compare.arms import Arm
+    from engine.compare.endpoint_keys import KeyUse
     from engine.compare.items import Item
     from engine.compare.samples import Sample
     from engine.data.dataset_list import DataSet
@@ -149,6 +150,25 @@ class Actions:
         from engine.compare import arm_sets
 
         arm_sets.remove(name)
+
+    def find_new_keys(self, arms: "Sequence[Arm]", typed: "Collection[KeyUse]") -> "list[KeyUse]":
+        """The keys that these arms send and the user has not agreed to.
+
+        Raises KeyNotAllowed for that of an account whose variable the user has not `typed`.
+        """
+        from engine.compare import endpoint_keys
+
+        unknown = endpoint_keys.find_unknown(arms)
+        reserved = [use for use in unknown if use.is_reserved and use not in typed]
+        if reserved:
+            raise endpoint_keys.refuse(reserved)
+        return unknown
+
+    def allow_keys(self, uses: "Sequence[KeyUse]") -> None:
+        """Remember that the user agreed to these."""
+        from engine.compare import endpoint_keys
+
+        endpoint_keys.allow(uses)
 
     def prompt_sets(self, arms: "Sequence[Arm]" = ()) -> list[tuple[str, int]]:
         """The sets of prompts by their refs, and their sizes: the bundled ones, all of them

@@ -15,6 +15,7 @@ from pathlib import Path
 from engine import atomic
 from engine.checkpoints import search_paths
 from engine.compare.arms import Arm, format_arm, parse_arms
+from engine.compare.key_names import hide_secrets
 from engine.errors import EngineError
 from engine.safe_open import read_bounded
 
@@ -87,7 +88,9 @@ def _arms(path: Path, text: str, name: str, texts: object) -> tuple[Arm, ...]:
     try:
         return tuple(parse_arms(texts))
     except EngineError as error:
-        line = _line(text, error.detail) if error.detail else where
+        # An error shows an arm without the secrets that may stand in it.
+        named = (one for one in texts if error.detail and hide_secrets(one) == error.detail)
+        line = next((_line(text, one) for one in named), where)
         raise _wrong(path, line or where, f"{name}: {error.title} {error.detail}") from error
 
 

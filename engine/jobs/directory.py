@@ -133,6 +133,11 @@ class JobDirectory:
         return self.path / "rejects.jsonl"
 
     @property
+    def scores(self) -> Path:
+        """What an evaluation has measured so far, row by row."""
+        return self.path / "scores.jsonl"
+
+    @property
     def results(self) -> Path:
         return self.path / "results.json"
 

@@ -29,18 +29,25 @@ SIGN_SECONDS = 20.0
 
 
 def launch(
-    recipe: Recipe, root: Path, *, parents: Sequence[str] = (), inputs: Sequence[Path] = ()
+    recipe: Recipe,
+    root: Path,
+    *,
+    parents: Sequence[str] = (),
+    inputs: Sequence[Path] = (),
+    needs_device: bool = True,
 ) -> JobDirectory:
     """Make the job's directory under `root` and start its worker.
 
-    Raises EngineError before anything is created where the worker could not run, and JobFailed with
-    the end of its log where it did not start.
+    One that needs no device needs no library of models either. Raises EngineError before anything
+    is created where the worker could not run, and JobFailed with the end of its log where it did
+    not start.
     """
-    process.worker_command()
-    devices.options(recipe.device)
+    process.worker_command(needs=_packages(needs_device))
+    if needs_device:
+        devices.options(recipe.device)
     job = directory.create(root, recipe, parents, inputs)
     remember_root(root)
-    start(job, recipe.kind)
+    start(job, recipe.kind, needs_device=needs_device)
     return job
 
 
@@ -131,11 +138,14 @@ def _is_saving(job: JobDirectory) -> bool:
     return now.state is State.STOPPING or now.message.startswith("saving")
 
 
-def start(job: JobDirectory, kind: str, recipe: Recipe | None = None) -> None:
+def start(
+    job: JobDirectory, kind: str, recipe: Recipe | None = None, *, needs_device: bool = True
+) -> None:
     """Start a worker, and wait until this worker has started. Raises EngineError, JobFailed."""
     mark = secrets.token_hex(4)
     changed = process.changed_recipe(job, mark)
-    command = [*logout.scope(), *process.worker_command(kind, str(job.path), mark)]
+    worker = process.worker_command(kind, str(job.path), mark, needs=_packages(needs_device))
+    command = [*logout.scope(), *worker]
     try:
         if recipe is not None:
             atomic.write_text(changed, to_toml(recipe))
@@ -157,6 +167,11 @@ def start(job: JobDirectory, kind: str, recipe: Recipe | None = None) -> None:
         )
     log = log_tail(job.launch_log) or log_tail(job.attempt(job.latest_attempt()).log)
     raise JobFailed("The worker did not start.", log, f"Log: {job.launch_log}.")
+
+
+def _packages(needs_device: bool) -> Sequence[str]:
+    """What a worker imports that the light install lacks."""
+    return process.HEAVY if needs_device else ()
 
 
 def not_started(job: JobDirectory, error: OSError) -> EngineError:

@@ -65,6 +65,15 @@ def missing_packages(needs: Sequence[str] = HEAVY) -> list[str]:
     return [name for name in needs if importlib.util.find_spec(name) is None]
 
 
+def lacks_package(name: str) -> bool:
+    """Whether workers run on this interpreter, and it lacks a package; of another one nothing is
+    known here."""
+    other = os.environ.get("FINETOP_PYTHON")
+    program = shutil.which(os.path.expanduser(other)) if other else sys.executable
+    is_ours = program is None or Path(program).absolute() == Path(sys.executable).absolute()
+    return is_ours and bool(missing_packages([name]))
+
+
 def worker_environment() -> dict[str, str]:
     """The environment of a worker: ours. That it leaves the hub alone is the worker's own care."""
     environment = dict(os.environ)

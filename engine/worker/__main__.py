@@ -12,6 +12,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from engine.compare.arms import needs_device
 from engine.errors import EngineError
 from engine.jobs.status import Failure, State
 from engine.text import clean
@@ -55,8 +56,9 @@ def main(arguments: list[str]) -> int:
 def run(attempt: Attempt, kind: str) -> int:
     """Run the job of an attempt and write how it ended."""
     try:
-        attempt.wait_for_devices(attempt.recipe.device)
-        attempt.log("loading libraries")
+        if needs_device(attempt.recipe):
+            attempt.wait_for_devices(attempt.recipe.device)
+            attempt.log("loading libraries")
         module = importlib.import_module(JOBS[kind])
         message = module.run(attempt) or ""
     except Stopped:

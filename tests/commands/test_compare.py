@@ -200,7 +200,9 @@ def test_a_job_knows_what_it_builds_on_and_what_it_was_asked(
     assert capsys.readouterr().out == "started-1\n"
     ((recipe, known),) = given
     assert recipe.prompts == str(asked)
-    assert known == {"parents": ["bundled:demo-base"], "inputs": [asked]}
+    assert known == {
+        "parents": ["bundled:demo-base"], "inputs": [asked], "needs_device": True,
+    }  # fmt: skip
 
 
 def test_what_a_run_held_out_is_named_by_the_run(

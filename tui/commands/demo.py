@@ -16,9 +16,9 @@ from engine.jobs import launch
 from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.status import State
 from engine.jobs.store import open_store
-from engine.launching import training
+from engine.launching import evaluation, training
 from engine.recipes import recipe
-from engine.recipes.recipe import TrainRecipe
+from engine.recipes.recipe import EvaluateRecipe, TrainRecipe
 from tui.commands.demo_report import OPEN, as_text, summarise
 from tui.commands.follow import follow
 from tui.commands.generate import check_out
@@ -99,7 +99,9 @@ def _launch_evaluation(jobs: dict[str, JobDirectory], root: Path, items: int) ->
         "decode": {"max_new_tokens": 64},
     }
     parents = [f"run:{job.path.name}" for job in jobs.values()]
-    return launch.launch(recipe.parse(table), root, parents=parents)
+    measured = recipe.parse(table)
+    assert isinstance(measured, EvaluateRecipe), "the table says so"
+    return evaluation.launch_evaluation(measured, root, parents=parents)
 
 
 def _held_out(job: JobDirectory, wanted: TrainRecipe) -> str:

@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from engine.compare.arms import parse_arms
 from engine.errors import EngineError, JobFailed
 from engine.jobs import launch
 from engine.jobs.status import State
@@ -13,7 +14,9 @@ from engine.jobs.store import open_store
 from engine.recipes import recipe
 from engine.recipes.recipe import GenerateRecipe
 from engine.text import one_line
+from tui.commands.endpoint_keys import allow_typed
 from tui.commands.follow import follow
+from tui.commands.left_out import check_complete, print_left_out
 from tui.commands.recipe_options import add_changes
 
 
@@ -53,6 +56,7 @@ def _generate(options: argparse.Namespace) -> int:
     }  # fmt: skip
     wanted = recipe.parse(recipe.with_changes(table, options.changes))
     assert isinstance(wanted, GenerateRecipe)
+    allow_typed(parse_arms(wanted.arms))
     root = open_store(options.runs, remember=True).root
     job = generation.launch_generation(wanted, root)
     if options.detach:
@@ -63,15 +67,20 @@ def _generate(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         launch.stop(job, grace=5)
         raise
+    except JobFailed:
+        print_left_out(job)
+        raise
     if last.state is not State.DONE:
         raise JobFailed(
             "Generation was stopped.", str(job.path), "Continue it with finetop resume."
         )
     print(one_line(last.message), file=sys.stderr)
     if not job.samples.is_file():
+        print_left_out(job)
         raise JobFailed("No prompt could be answered.", str(job.path), f"Reasons: {job.rejects}.")
     if options.out is None:
         print(job.samples)
+        check_complete(job)
         return 0
     try:
         shutil.copyfile(job.samples, options.out)
@@ -82,6 +91,7 @@ def _generate(options: argparse.Namespace) -> int:
             f"The samples are in {job.samples}.",
         ) from error
     print(options.out)
+    check_complete(job)
     return 0
 
 

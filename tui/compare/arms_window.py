@@ -9,6 +9,7 @@ from textual.containers import Vertical
 from textual.widgets import Input
 
 from engine.compare.arms import Arm
+from engine.compare.endpoint_keys import KeyUse, uses_of
 from engine.errors import EngineError
 from engine.text import one_line
 from tui.background import run_in_background
@@ -18,6 +19,7 @@ from tui.compare.arm_form import ArmForm
 from tui.compare.arm_sets_window import pick_arm_set
 from tui.compare.session import MOST_ARMS
 from tui.screens.answer_side import label_of
+from tui.screens.key_questions import ask_for_keys
 from tui.screens.modal import Window
 from tui.snapshots import RunsSnapshot
 from tui.widgets.lines import Lines
@@ -59,6 +61,8 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
         self._checkpoints: tuple[Checkpoint, ...] = ()
         """Those on this machine; none, until they have been looked for."""
         self._form: ArmForm | None = None
+        self._typed_keys: set[KeyUse] = set()
+        """What the user typed here is not asked about, unless it is sent unencrypted."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -111,7 +115,8 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
         if self.query_one(Input).has_focus:
             self._save(self.query_one(Input).value.strip())
         else:
-            self.dismiss(tuple(self._arms))
+            arms = tuple(self._arms)
+            ask_for_keys(self, self._actions, arms, lambda: self.dismiss(arms), self._typed_keys)
 
     def action_save(self) -> None:
         self._ask_name(True)
@@ -168,8 +173,10 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
         """Have an arm changed or made, and put it in its place."""
 
         def take(changed: Arm | None) -> None:
-            self._form = None
+            form, self._form = self._form, None
             if changed is not None:
+                if form is not None and form.is_key_typed:
+                    self._typed_keys.update(uses_of([changed]))
                 self._arms[at : at + 1] = [changed]
                 self._refresh_rows(at)
 

@@ -10,7 +10,7 @@ from textual.worker import Worker
 
 from engine.errors import EngineError
 from engine.jobs.status import State
-from engine.recipes.recipe import TrainRecipe
+from engine.recipes.recipe import GenerateRecipe, TrainRecipe
 from engine.text import one_line
 from tui.background import run_in_background
 from tui.formatting import name_of
@@ -49,11 +49,19 @@ def is_possible(command: str, row: RunRow) -> bool:
     if command == "move":
         return state is State.QUEUED
     if command == "resume":
-        extendable = state is State.DONE and isinstance(row.view.recipe, TrainRecipe)
+        extendable = state is State.DONE and (
+            isinstance(row.view.recipe, TrainRecipe) or _left_answers_out(row)
+        )
         return (state in _ENDED_EARLY or extendable) and not row.shipped
     if command == "remove":
         return not state.alive and not row.shipped
     return True
+
+
+def _left_answers_out(row: RunRow) -> bool:
+    """Whether it is a job of answers of which some may still come, as of a busy endpoint."""
+    is_generation = isinstance(row.view.recipe, GenerateRecipe)
+    return is_generation and row.view.status is not None and row.view.status.rejected > 0
 
 
 class RunCommands:
@@ -104,7 +112,7 @@ class RunCommands:
     def resume(self, row: RunRow) -> None:
         """Go on with it: a finished one with more to do, one of another host once that is said."""
         self._sent_stages.pop(row.key, None)
-        if row.view.state is State.DONE:
+        if row.view.state is State.DONE and not _left_answers_out(row):
             self._extend(row)
         elif row.view.state is State.LOST:
             host = one_line(row.view.status.host) if row.view.status else "another host"
@@ -185,4 +193,18 @@ class RunCommands:
             self._page.services.actions.resume(row.path, adopt=adopt, changes=changes)
             return f"{name_of(row)} resumed{', with ' if changes else ''}{' '.join(changes)}"
 
-        self.run_in_thread(resume)
+        def begin() -> None:
+            self.run_in_thread(resume)
+
+        if not isinstance(row.view.recipe, GenerateRecipe):
+            begin()
+            return
+        from engine.compare.arms import parse_arms
+        from tui.screens.key_questions import ask_for_keys
+
+        try:
+            arms = parse_arms(row.view.recipe.arms)
+        except EngineError as error:
+            self._page.services.show_error(error)
+            return
+        ask_for_keys(self._page, self._page.services.actions, arms, begin)

@@ -19,6 +19,7 @@ from engine.chat import Message, Tools
 from engine.checkpoints import config_json
 from engine.checkpoints.adapter_config import shares_base
 from engine.checkpoints.context import find_context_length
+from engine.compare.arm_weights import ArmWeights
 from engine.compare.arms import Arm, format_arm
 from engine.errors import EngineError
 from engine.recipes import recipe as recipes
@@ -30,7 +31,6 @@ from engine.worker.data.token_ids import explain_unknown
 from engine.worker.inference.models import unreadable
 from engine.worker.inference.token_shift import mean_kl
 from engine.worker.model import loading
-from engine.worker.model.locate import ArmWeights
 
 PROBE = "Tell me about the sea, and count from one to ten."
 """What arms read where no prompt is given."""

@@ -19,6 +19,7 @@ from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 
 from engine.errors import EngineError
+from engine.events.event_tags import DPO_TAGS
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.batching import EncodedRows, choose_sampler
 from engine.worker.data.preference_pairs import (
@@ -29,7 +30,6 @@ from engine.worker.data.preference_pairs import (
 )
 from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.evaluator import preserve_rng_and_mode
-from engine.worker.training.event_tags import DPO_TAGS
 from engine.worker.training.event_writer import EventWriter
 from engine.worker.training.hf_arguments import training_arguments
 from engine.worker.training.setup import TrainingSetup

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from engine.events.event_tags import EVAL_LOSS, EVAL_PERPLEXITY
 from engine.events.summary import perplexity
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.encode import Encoded, collate, nll_of_logits
-from engine.worker.training.event_tags import EVAL_LOSS, EVAL_PERPLEXITY
 
 
 class Evaluator(Protocol):

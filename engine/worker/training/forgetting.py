@@ -19,13 +19,13 @@ import torch
 
 from engine import atomic
 from engine.bundled import PROBE
+from engine.checkpoints.stages import Lineage
+from engine.events.event_tags import FORGETTING_TAGS
 from engine.recipes.recipe import TrainRecipe
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.encode import Encoded
 from engine.worker.model import loading
-from engine.worker.model.stages import Lineage
 from engine.worker.training.evaluator import preserve_rng_and_mode
-from engine.worker.training.event_tags import FORGETTING_TAGS
 from engine.worker.training.probe_text import (
     Probe,
     Reference,

@@ -9,11 +9,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from engine.errors import EngineError
+from engine.events.event_tags import EVAL_LOSS, SHIFT, TRAIN_TAGS
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Stopping
 from engine.worker.training.checkpoints import Marks
 from engine.worker.training.eval_history import History, Series
-from engine.worker.training.event_tags import EVAL_LOSS, SHIFT, TRAIN_TAGS
 
 
 @dataclass(frozen=True, slots=True)

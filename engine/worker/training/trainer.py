@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from transformers import Trainer, TrainerState
 
+from engine.events.event_tags import TRAIN_TAGS
 from engine.events.summary import perplexity
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.batching import (
@@ -29,7 +30,6 @@ from engine.worker.data.packing import packed_inputs
 from engine.worker.training import checkpoints
 from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.evaluator import Evaluator, HeldOut, preserve_rng_and_mode
-from engine.worker.training.event_tags import TRAIN_TAGS
 from engine.worker.training.event_writer import EventWriter
 from engine.worker.training.finite_check import FiniteCheck
 from engine.worker.training.hardware_log import HardwareLogger

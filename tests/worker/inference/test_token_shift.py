@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from engine.chat import Message
+from engine.compare.arm_weights import ArmWeights
 from engine.compare.arms import Arm
 from engine.compare.samples import Sample
 from engine.compare.token_shift import (
@@ -25,7 +26,6 @@ from engine.recipes.settings import Decode
 from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import LoadedArm, ModelCache
 from engine.worker.inference.token_shift import measure_shift
-from engine.worker.model.locate import ArmWeights
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 
 
