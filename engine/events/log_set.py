@@ -16,6 +16,7 @@ from engine.events.event_file import Problem
 from engine.events.hparams_and_text import Setting, Text, settings_of
 from engine.events.log_dir import LogDir
 from engine.events.series import Series
+from engine.events.summary import find_placeholders
 from engine.events.tail import Glimpser, Last, tail
 from engine.events.tfrecord import CHUNK, Records
 from engine.events.trainer_state import TrainerLog
@@ -49,6 +50,8 @@ class RunLog:
     """Newest values, known before the curves are."""
     tags: tuple[str, ...] = ()
     """All tags known so far, in order; the same tuple for runs that have the same."""
+    placeholders: frozenset[str] = frozenset()
+    """Those whose values say nothing, once all was read."""
 
     def last(self, tag: str) -> Last | None:
         """The newest point of a tag; None where there is none, or none is known yet."""
@@ -98,6 +101,7 @@ class _Member:
             log.texts,
             glimpse,
             known_tags.setdefault(tags, tags),
+            find_placeholders(log.series) if self.loaded else frozenset(),
         )
 
     def _all_settings(self) -> dict[str, Setting]:

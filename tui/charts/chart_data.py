@@ -3,7 +3,7 @@
 Nothing is left out silently: what has no place along an axis is told with the rest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from engine.charts.axes import Axis, along
 from engine.charts.run_colors import identities
 from engine.events.series import Branch, Floats, Series
-from engine.events.summary import is_higher_better
+from engine.events.tag_names import is_higher_better
 from engine.text import one_line
 from tui.charts.curve import Curve
 from tui.charts.run_curves import RunCurves
@@ -36,7 +36,7 @@ class CurveLegend:
     label: str
     run: str
     facts: tuple[str, ...] = ()
-    """Its best value, or the lowest where it is not known which is better; then its last one."""
+    """Its best value, where its name says which values are better; then its last one."""
     curve: Curve | None = None
     """None where it has no place along this axis."""
     missing: str = ""
@@ -101,7 +101,7 @@ def build_chart_data(
             if mixed and trace.tag in run.derived:
                 label += f" (derived: {one_line(run.derived[trace.tag])})"
             accent = trace.accent if alone else colour
-            name, facts = one_line(run.name), _facts(series, has_best=spec.has_best)
+            name, facts = one_line(run.name), _facts(series, run.series, has_best=spec.has_best)
             places = along(axis, series, run.series)
             if places.missing:
                 legend.append(
@@ -192,13 +192,12 @@ def _label(name: str, trace: Trace) -> str:
     return f"{short} eval" if trace.as_points else short
 
 
-def _facts(series: Series, *, has_best: bool) -> tuple[str, ...]:
+def _facts(series: Series, tags: Iterable[str], *, has_best: bool) -> tuple[str, ...]:
     if not len(series):
         return ()
-    higher = is_higher_better(series.tag)
-    best = series.best(highest=bool(higher))
-    named = "min" if higher is None else "best"
-    found = (f"{named} {best[1]:.5g} at step {best[0]:,}",) if best and has_best else ()
+    higher = is_higher_better(series.tag, tags)
+    best = series.best(highest=higher) if higher is not None else None
+    found = (f"best {best[1]:.5g} at step {best[0]:,}",) if best and has_best else ()
     return (*found, f"last {significant(series.values[-1], 5)}")
 
 

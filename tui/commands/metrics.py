@@ -126,13 +126,15 @@ def _find_logs(path: Path) -> Iterator[Source]:
 
 def _read(source: Source) -> "dict[str, Series]":
     from engine.events.log_dir import LogDir
+    from engine.events.summary import find_placeholders
+    from engine.events.tag_names import in_order
     from engine.events.trainer_state import TrainerLog
 
     log = TrainerLog(source.events) if source.is_trainer else LogDir(source.events)
     log.poll()
     for problem in log.problems:
         print(one_line(f"{source.name}: {problem.name}: {problem.reason}"), file=sys.stderr)
-    return {tag: log.series[tag] for tag in sorted(log.series)}
+    return {tag: log.series[tag] for tag in in_order(log.series, find_placeholders(log.series))}
 
 
 def _wanted(
@@ -203,7 +205,7 @@ def _summaries(source: Source, curves: "dict[str, Series]") -> "list[Summary]":
     found = []
     for tag, one in curves.items():
         known = source.greater_is_better if tag == source.metric else None
-        if (summary := summarise(one, greater_is_better=known)) is not None:
+        if (summary := summarise(one, greater_is_better=known, tags=curves)) is not None:
             found.append(summary)
     return found
 

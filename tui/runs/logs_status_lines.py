@@ -9,8 +9,11 @@ from tui.snapshots import RunRow
 from tui.styled_text import Line, Piece
 
 
-def about(row: RunRow, separator: str) -> Line:
-    """One line on a log: what it holds, what is wrong with it, where it lies."""
+def about(row: RunRow, separator: str, curve: str = "") -> Line:
+    """One line on a log: what it holds, what is wrong with it, where it lies.
+
+    `curve` is the tag that its small curve is of, where that is not the column's.
+    """
     log = row.log
     if log is None:
         return []
@@ -20,6 +23,8 @@ def about(row: RunRow, separator: str) -> Line:
         (LOG_KINDS[log.kind], "dim"),
     ]
     line.append((f"{between}{len(log.tags)} tags", ""))
+    if curve:
+        line.append((f"{between}curve of {one_line(curve)}", "dim"))
     if row.odd_tags:
         line.append((between + odd_tags(row), "bad"))
     line += [(f"{between}{one_line(problem.reason)}", "warn") for problem in log.problems[:2]]

@@ -32,7 +32,10 @@ def one(runs: Sequence[RunCurves], axis: Axis = Axis.STEP, spec: ChartSpec = LOS
         ({"train/loss": [float("nan")]}, ("last NaN",)),
         ({"train/loss": []}, ()),
         ({"eval/accuracy": [0.1, 0.9, 0.8]}, ("best 0.9 at step 1", "last 0.8")),
-        ({"temperature": [5.0, 4.0, 6.0]}, ("min 4 at step 1", "last 6")),
+        ({"temperature": [5.0, 4.0, 6.0]}, ("last 6",)),
+        ({"metrics/mAP_0.5": [0.1, 0.9]}, ("best 0.9 at step 1", "last 0.9")),
+        ({"kl": [0.0, 0.2], "reward": [0.0, 1.0]}, ("last 0.2",)),
+        ({"train/loss": [0.0, 0.2], "reward": [0.0, 1.0]}, ("last 0.2",)),
     ],
 )
 def test_a_title_has_best_and_last(

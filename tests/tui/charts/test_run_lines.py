@@ -7,7 +7,7 @@ import pytest
 from engine.jobs.summary import view
 from tests.charts.curves import series
 from tests.tui.building import write_run
-from tui.charts.run_lines import sparks, standing
+from tui.charts.run_lines import charts_of, sparks, standing
 from tui.glyphs import UNICODE
 from tui.snapshots import RunRow, Spark
 from tui.styled_text import length
@@ -46,3 +46,31 @@ def test_held_out_curves_are_drawn_where_they_fit(
     ]
     assert any("best" in text for text, _ in drawn) is best
     assert length(drawn) <= width or width < 70
+
+
+@pytest.mark.parametrize(
+    ("tags", "titles"),
+    [
+        (["train/loss", "eval/loss", "train/learning_rate", "train/grad_norm", "eval/accuracy"],
+         ["loss", "eval/accuracy", "learning rate", "gradient norm"]),
+        (["train/loss", "train/reward", "train/kl", "train/epoch"],
+         ["train/reward", "loss", "train/kl", "train/epoch"]),
+        (["train/loss", "forget/nll_shift", "train/perplexity", "train/learning_rate",
+          "train/grad_norm", "train/epoch", "machine/power"],
+         ["loss", "forgetting, nats/token", "perplexity", "learning rate", "gradient norm",
+          "train/epoch", "machine/power"]),
+        (["hp_metric", "loss", "pinned"], ["pinned", "loss", "hp_metric"]),
+    ],
+)  # fmt: skip
+def test_charts_stand_in_the_order_in_which_a_reader_wants_them(
+    tags: list[str], titles: list[str]
+) -> None:
+    curves = {tag: series(tag, [3.0, 2.0]) for tag in tags}
+    assert [spec.title for spec in charts_of(curves, None, ["pinned"])] == titles
+
+
+def test_a_run_that_is_trained_on_rewards_shows_them_in_small() -> None:
+    tags = ("train/loss", "train/reward", "train/epoch")
+    drawn = sparks({tag: series(tag, [1.0, 2.0]) for tag in tags}, 120, UNICODE)
+    text = "".join(piece for piece, _ in drawn)
+    assert text.index("train/reward") < text.index("train/loss")
