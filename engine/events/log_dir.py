@@ -16,8 +16,6 @@ from engine.events.merge import MergedSeries
 from engine.events.series import Series
 from engine.events.watched_folder import HPARAMS, Folder, Signature
 
-_NOTES_BYTES = 1 << 20
-
 
 class LogDir:
     """Follows the event files of one directory, not of those below it.
@@ -55,6 +53,11 @@ class LogDir:
         self._noted: Signature | None = None
         self._notes: dict[str, Setting] = {}
         self._retry_at = float("inf")
+
+    @property
+    def modified(self) -> float:
+        """When the newest file changed, in seconds since the epoch; 0 without files."""
+        return self.folder.modified
 
     def poll(self, budget_seconds: float | None = None) -> bool:
         """Read what was appended since the last poll; True where anything shown has changed.
@@ -110,7 +113,7 @@ class LogDir:
         """Hyper-parameters and texts of all files, later ones first."""
         if self.folder.known.get(HPARAMS) != self._noted:
             self._noted = self.folder.known.get(HPARAMS)
-            self._notes = _read_notes(self.path / HPARAMS) if self._noted else {}
+            self._notes = hparams_yaml.read_file(self.path / HPARAMS) if self._noted else {}
         self.settings, self.texts = dict(self._notes), {}
         for file in self._order:
             self.settings |= file.decoder.facts.settings
@@ -142,11 +145,3 @@ class LogDir:
                 series.pop(tag, None)
                 self._curves.pop(tag, None)
         self.series = series
-
-
-def _read_notes(path: Path) -> dict[str, Setting]:
-    try:
-        with path.open("rb") as file:
-            return hparams_yaml.read(file.read(_NOTES_BYTES).decode("utf-8", "replace"))
-    except OSError:
-        return {}

@@ -178,7 +178,8 @@ def log_headline(log: "RunLog", name: str, glyphs: Glyphs) -> Line:
     points = sum(len(one) for one in log.series.values())
     line: list[Piece] = [(f" {name} ", "strong"), (LOG_KINDS[log.kind], "dim")]
     line.append((f"  {len(log.tags)} tags  {points:,} points", ""))
-    line.append((f"  {glyphs.separator} updated {clock(log.modified)}", "dim"))
+    if log.modified:
+        line.append((f"  {glyphs.separator} updated {clock(log.modified)}", "dim"))
     if not log.loaded:
         line.append(("  loading", "warn"))
     return line

@@ -84,7 +84,8 @@ def overview(run: "RunLog", *, text_lines: int | None = None) -> tuple[str, ...]
         )
         lines.append(f"not charted: {kinds}")
     lines += [
-        f"unreadable: {one_line(problem.name)}: {one_line(problem.reason)}"
+        f"{'unreadable' if problem.is_error else 'note'}: {one_line(problem.name)}: "
+        f"{one_line(problem.reason)}"
         for problem in run.problems
     ]
     if run.settings:

@@ -62,7 +62,7 @@ def count_notable(rows: Sequence[RunRow]) -> list[str]:
         "hidden": sum(row.view.notes.hidden for row in rows),
         "archived": sum(row.view.notes.archived for row in rows),
         "with NaN/Inf": sum(bool(row.odd_tags) for row in rows),
-        "unreadable": sum(bool(log.problems) for log in logs),
+        "unreadable": sum(any(one.is_error for one in log.problems) for log in logs),
     }
     return [
         f"{'! ' * (what == 'with NaN/Inf')}{count:,} {what}"

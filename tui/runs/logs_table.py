@@ -242,7 +242,8 @@ class LogsTable:
         step = self.step(log)
         cells: list[tuple[Piece, ...]] = [name]
         cells.append((((f"{step:,}" if step is not None else NONE).rjust(9), ""),))
-        cells.append(((moment(log.modified).rjust(10), "dim"),))
+        updated = moment(log.modified) if log.modified else NONE
+        cells.append(((updated.rjust(10), "dim"),))
         for tag in self.tags:
             value = self.value(log, tag)
             text = NONE if value is None else significant(value, 5)
