@@ -213,7 +213,7 @@ def test_words_in_a_png_are_letters_that_differ() -> None:
     assert len(set(drawn.values())) == len(drawn)
     assert inked(written("H"), "#222222").any()
     assert np.array_equal(written("é…µ"), written("e...u"))
-    assert np.array_equal(written("損"), written("失")), "a box, so that none is taken for another"
+    assert not np.array_equal(written("損"), written("失")), "code points, so that names differ"
     assert not np.array_equal(written("損"), written(""))
     assert (written("loss", title=True) < 128).sum() > 1.2 * (written("loss") < 128).sum()
     columns = {
@@ -272,3 +272,15 @@ def test_colours_come_from_names_alone_and_marks_differ() -> None:
         assert together[name][0] == colour
     assert identities(names[::-1], 8) == [together[name] for name in names[::-1]]
     assert len(set(identities([f"r{number}" for number in range(20)], 8))) > 12
+
+
+def test_names_in_any_script_stay_apart_in_a_picture() -> None:
+    x = np.arange(3.0)
+
+    def drawn(label: str) -> Sketch:
+        return sketch([Line(label, x, x)], Look("loss"))
+
+    assert "损失 🔥" in svg.draw(drawn("损失 🔥"))
+    painted = {png.paint(drawn(label)) for label in ("损失", "准确", "🔥", "🎉", "é")}
+    assert len(painted) == 5
+    assert png._spelled("损é α") == "<U+635F>e <U+03B1>"

@@ -23,7 +23,7 @@ from tui.screens.run_filter import state_of
 from tui.screens.sort_order import CHANGED, STEP, VALUES, SortOrder
 from tui.screens.tree_and_groups import Heading, grouped, heading_row, lifted
 from tui.snapshots import SMOOTHED_POINTS, SMOOTHING, SPARK_CELLS, RunRow
-from tui.styled_text import Line, Piece
+from tui.styled_text import Line, Piece, width_of
 from tui.widgets.sparkline import sparkline
 from tui.widgets.table import Column, TableRow
 
@@ -134,7 +134,7 @@ class LogsTable:
         for tag in self.tags:
             name = short(tag, self.tags)
             least = CELLS + (SPARK_CELLS + 1) * (tag == self.curved)
-            columns.append(Column(name, least, max(least, min(18, len(name))), right=True))
+            columns.append(Column(name, least, max(least, min(18, width_of(name))), right=True))
         return tuple(columns)
 
     @property
@@ -287,7 +287,7 @@ def _compute_value(log: "RunLog", tag: str, value: str) -> float | None:
 
 def _name_cells(row: RunRow) -> int:
     """Of its name, with the mark before it."""
-    return len(row.view.record.name) + 2 * bool(row.odd_tags)
+    return width_of(one_line(row.view.record.name)) + 2 * bool(row.odd_tags)
 
 
 def moment(seconds: float) -> str:
