@@ -241,13 +241,18 @@ async def test_letters_of_any_width_are_shown_and_cut_by_cells() -> None:
 async def test_a_wide_letter_is_never_half_drawn_again() -> None:
     chart = Chart("loss")
     drawn: list[Region] = []
+
+    def note(*regions: Region, **options: bool) -> Chart:
+        drawn.extend(regions)
+        return chart
+
     async with Charting(chart).run_test(size=(60, 10)) as pilot:
         for title in ("a损损b", "a损b损", "a失损b", "损失"):
             chart.show([curve()], title=title)
             await settle(pilot, chart)
             before = chart._lines[0][0]
             refresh = chart.refresh
-            chart.refresh = lambda *regions, **options: (drawn.extend(regions), chart)[1]  # type: ignore[method-assign]
+            chart.refresh = note  # type: ignore[method-assign]
             chart.show([curve()], title=title[::-1])
             await settle(pilot, chart)
             chart.refresh = refresh  # type: ignore[method-assign]
