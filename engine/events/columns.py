@@ -73,6 +73,7 @@ class TagColumn:
         self._last_step: np.int64 | None = None
         self.goes_back = False
         """Whether a step is lower than the one before it."""
+        self.first_step: int | None = None
 
     def __len__(self) -> int:
         return self._size
@@ -85,6 +86,8 @@ class TagColumn:
         last.store.append(points)
         last.stop = last.store.used
         self._size += len(points[0])
+        if self.first_step is None:
+            self.first_step = int(points[0][0])
         steps = points[0] if self._last_step is None else np.append(self._last_step, points[0])
         self.goes_back = self.goes_back or bool((steps[1:] < steps[:-1]).any())
         self._last_step = steps[-1]
@@ -128,6 +131,15 @@ class FilePoints:
     columns: dict[str, TagColumn] = field(default_factory=dict)
     purges: list[tuple[int, dict[str, int]]] = field(default_factory=list)
     """Step of each session start, and how many points of each tag the file held before it."""
+    _firsts: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+
+    @property
+    def first_steps(self) -> Ints:
+        """The first step of each tag, in order."""
+        if len(self._firsts) != len(self.columns):
+            firsts = [one.first_step for one in self.columns.values() if one.first_step is not None]
+            self._firsts = np.sort(np.array(firsts, np.int64))
+        return self._firsts
 
     def add(self, tags: list[str], points: Points) -> set[str]:
         """Append a batch; returns the tags whose curves may have changed."""

@@ -19,6 +19,7 @@ from engine.events.growing_file import CHUNK, GrowingFile, Replaced
 from engine.events.hparams_and_text import Setting, Text
 from engine.events.line_parsers import PARSERS, Entry, LineParser
 from engine.events.merge import MergedSeries
+from engine.events.resumes import ResumeSteps
 from engine.events.scalars import Points
 from engine.events.series import Series
 from engine.events.watched_folder import HPARAMS, Folder, Signature
@@ -94,8 +95,9 @@ class LineLog:
         before = self.problems, self.settings, self.others
         self._seen, self._retry_at = self.folder.known.get(self._name), float("inf")
         changed = self._read(deadline) if self._seen else self._forget()
+        resumes = ResumeSteps([self._points])
         curves = {
-            tag: self._curves.setdefault(tag, MergedSeries(tag)).series([self._points])
+            tag: self._curves.setdefault(tag, MergedSeries(tag)).series([self._points], resumes)
             for tag in sorted(changed & self._points.columns.keys())
         }
         self.series = {**self.series, **curves}

@@ -4,7 +4,7 @@ Nothing is left out silently: what has no place along an axis is told with the r
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -93,6 +93,7 @@ def build_chart_data(
     alone = len(runs) == 1
     unknown = _UNKNOWN[axis]
     for run, (colour, _) in zip(runs, colours, strict=True):
+        begin, placed = len(curves), list[tuple[Series, Floats]]()
         for trace in spec.traces:
             series = run.series.get(trace.tag)
             if series is None:
@@ -111,8 +112,11 @@ def build_chart_data(
             owner = "" if alone or not trace.as_points else name
             found = _curves(series, places.x, label, accent, trace, run, axis, branches, owner)
             curves += found
+            placed.append((series, places.x))
             unplaced = len(series) - len(found[0].values)
             legend.append(CurveLegend(label, name, facts, found[0], "", unplaced, unknown))
+        if placed:  # once for each run, on its first curve
+            curves[begin] = replace(curves[begin], restarts=_resumes(placed, axis))
     gone = next((one for one in legend if one.missing), None)
     missing = (f"{gone.run}: " * (not alone) + gone.missing) if gone and not curves else ""
     return ChartData(
@@ -165,8 +169,6 @@ def _curve(
     points_of: str = "",
 ) -> Curve:
     known = np.isfinite(x)
-    starts = [int(np.argmax(series.steps >= step)) for step in series.restarts]
-    restarts = tuple(float(x[at]) for at in starts if at < len(x) and known[at])
     points = (series.steps, series.wall_times, series.values, x)
     if not known.all():
         points = (points[0][known], points[1][known], points[2][known], x[known])
@@ -175,12 +177,25 @@ def _curve(
         *points[:3],
         accent,
         as_points,
-        restarts,
+        (),
         points[3],
         bool(branch_of),
         branch_of,
         points_of,
     )
+
+
+def _resumes(curves: Sequence[tuple[Series, Floats]], axis: Axis) -> tuple[float, ...]:
+    """Where along x a run was resumed, by the curves of one chart: each resume once."""
+    places: list[float] = []
+    for step in dict.fromkeys(step for series, _ in curves for step in series.restarts):
+        later = [(series, x, series.steps >= step) for series, x in curves]
+        firsts = [(series, x, int(found.argmax())) for series, x, found in later if found.any()]
+        if axis in (Axis.STEP, Axis.RELATIVE_STEP):
+            places += [float(step - series.steps[at] + x[at]) for series, x, at in firsts[:1]]
+        else:  # known of points alone: of the first one after the resume
+            places.append(min((float(x[at]) for _, x, at in firsts), default=np.nan))
+    return tuple(place for place in places if np.isfinite(place))
 
 
 def _as_series(tag: str, branch: Branch) -> Series:

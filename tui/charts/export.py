@@ -57,7 +57,7 @@ def picture(
 ) -> Sketch:
     """A chart as shown; evaluations are never smoothed."""
     time = {Axis.WALL_TIME: "wall", Axis.RELATIVE_TIME: "relative"}.get(axis, "")
-    facts = {id(one.curve): one.facts for one in chart_data.legend}
+    facts = {one.label: one.facts for one in chart_data.legend}
     lines = [
         Line(
             one.branch_of or one.label,
@@ -65,7 +65,7 @@ def picture(
             one.values,
             exact=one.as_points,
             faint=one.faint,
-            facts=facts.get(id(one), ()),
+            facts=() if one.faint else facts.get(one.label, ()),
         )
         for one in chart_data.curves
     ]
