@@ -167,8 +167,8 @@ def headline(row: RunRow, glyphs: Glyphs) -> Line:
         started += [] if status.bound else ["in the background"]
         if started:
             line.append((f"  {glyphs.separator} {' '.join(started)}", "dim"))
-    elif status.started and status.heartbeat > status.started:
-        line.append((f"  took {time_span(status.heartbeat - status.started)}", ""))
+    elif status.started and status.running_seconds > 0:
+        line.append((f"  took {time_span(status.running_seconds)}", ""))
         line.append((f"  {glyphs.separator} started {clock(status.started)}", "dim"))
     return line
 
