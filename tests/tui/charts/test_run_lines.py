@@ -85,13 +85,13 @@ def test_took_is_the_time_of_all_attempts_and_an_average_is_named(tmp_path: Path
     found = view(path)
     assert found is not None
     assert found.status is not None
-    seconds = {"started": 1000.0, "heartbeat": 1060.0, "earlier_seconds": 120.0}
-    ended = replace(found, status=replace(found.status, **seconds))
+    status = replace(found.status, started=1000.0, heartbeat=1060.0, earlier_seconds=120.0)
+    ended = replace(found, status=status)
     text = "".join(piece for piece, _ in headline(RunRow(ended), UNICODE))
     assert "took 3 min  " in text
     assert _took(ended) == "took 3:00"
     assert as_table(ended)["running_seconds"] == 180.0
-    going = replace(ended.status, state=State.RUNNING, total=9, tokens_per_second=1234.0)
+    going = replace(status, state=State.RUNNING, total=9, tokens_per_second=1234.0)
     alive = RunRow(replace(found, state=State.RUNNING, status=going))
     assert "  avg 1,234 tok/s" in "".join(piece for piece, _ in headline(alive, UNICODE))
     assert "  avg 1,234 tok/s" in progress_line("train", State.RUNNING, going)
