@@ -157,7 +157,7 @@ class Finder:
         ):
             begun = True
             node = self._unjudged.popleft()
-            if not node.gone:
+            if not node.gone and self._owners.get(node.folder.identity or (0, 0)) is node:
                 self._judge(node)
         waiting = bool(self._new or self._unjudged)
         self._dirty |= self.pending and not waiting

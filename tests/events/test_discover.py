@@ -228,6 +228,18 @@ def test_a_run_for_each_history_the_newest_first(tmp_path: Path) -> None:
     assert (finder.runs[0].state, len(finder.runs)) == ("trainer_state.json", 3)
 
 
+def test_a_linked_output_directory_counts_once(tmp_path: Path) -> None:
+    write_state(tmp_path / "elsewhere" / "out" / "checkpoint-1" / "trainer_state.json", [1])
+    event_file(tmp_path / "elsewhere" / "out" / "runs", version(0))
+    for name in ("first", "second"):
+        (tmp_path / "root").mkdir(exist_ok=True)
+        (tmp_path / "root" / name).symlink_to(tmp_path / "elsewhere" / "out")
+    finder = Finder([tmp_path / "root"])
+    assert names(finder) == ["first", "first/runs"]
+    write_state(tmp_path / "elsewhere" / "out" / "checkpoint-2" / "trainer_state.json", [1, 2])
+    assert names(finder) == ["first", "first/runs"]
+
+
 def test_a_half_written_state_is_no_run_of_its_own(tmp_path: Path) -> None:
     write_state(tmp_path / "out" / "checkpoint-1" / "trainer_state.json", [1])
     path = write_state(tmp_path / "out" / "checkpoint-2" / "trainer_state.json", [1, 2])

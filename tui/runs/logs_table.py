@@ -147,7 +147,9 @@ class LogsTable:
         `curved`."""
         if self.curved in log.tags or not log.tags:
             return self.curved
-        return in_order(log.tags, log.placeholders)[0]
+        ordered = in_order(log.tags, log.placeholders)
+        curves = (tag for tag in ordered if tag in log.series and len(log.series[tag]) > 1)
+        return next(curves, ordered[0])
 
     @property
     def sorted_by(self) -> str:
