@@ -131,14 +131,14 @@ class FilePoints:
     columns: dict[str, TagColumn] = field(default_factory=dict)
     purges: list[tuple[int, dict[str, int]]] = field(default_factory=list)
     """Step of each session start, and how many points of each tag the file held before it."""
-    _firsts: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    _firsts: list[int] = field(default_factory=list)
 
     @property
-    def first_steps(self) -> Ints:
+    def first_steps(self) -> Sequence[int]:
         """The first step of each tag, in order."""
         if len(self._firsts) != len(self.columns):
-            firsts = [one.first_step for one in self.columns.values() if one.first_step is not None]
-            self._firsts = np.sort(np.array(firsts, np.int64))
+            columns = self.columns.values()
+            self._firsts = sorted(one.first_step for one in columns if one.first_step is not None)
         return self._firsts
 
     def add(self, tags: list[str], points: Points) -> set[str]:

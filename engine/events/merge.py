@@ -85,6 +85,8 @@ class MergedSeries:
         rewound: list[int] = []
         starts: list[Start] = []
         self._ceiling, start = -1, 0
+        reached = -_NEVER
+        """The highest step that is kept of earlier files."""
 
         def cut(step: int) -> None:
             nonlocal kept
@@ -94,26 +96,21 @@ class MergedSeries:
                 rewound.append(step)
                 kept = kept[~gone]
 
-        def go_on(number: int, place: int, session: int | None, rewind: int | None = None) -> None:
-            """Note a break before a point, where there are points before it."""
-            if len(kept) or left:
-                first, before = int(steps[place]), steps[kept]
-                highest = int(before[before < first].max(initial=-_NEVER))
-                starts.append(Start(number, first, highest, session, rewind))
-
         def keep(number: int, first: int, last: int, session: int | None) -> None:
             """Take on points of one file, and cut what they go back over."""
             nonlocal kept
             if first == last:
                 return
-            go_on(number, first, session)
+            if len(kept) or left:
+                starts.append(Start(number, int(steps[first]), reached, session))
             begin = first
             rewinds = sum(one.file == number and one.rewind is not None for one in starts)
             for again, place in enumerate(find_restarts(steps[first:last]), rewinds):
                 kept = np.concatenate([kept, np.arange(begin, first + place)])
                 begin = first + place
                 cut(int(steps[begin]))
-                go_on(number, begin, None, again)
+                highest = int(steps[kept].max(initial=-_NEVER))
+                starts.append(Start(number, int(steps[begin]), highest, rewind=again))
             kept = np.concatenate([kept, np.arange(begin, last)])
 
         for number, (file, column) in enumerate(zip(files, columns, strict=True)):
@@ -123,7 +120,7 @@ class MergedSeries:
             lowest, branches = int(steps[start:stop].min(initial=_NEVER)), len(left)
             if start < stop:
                 cut(lowest)
-            self._ceiling = int(steps[kept].max(initial=-_NEVER))
+            self._ceiling = reached = int(steps[kept].max(initial=-_NEVER))
             if len(left) > branches:  # a lower step rewinds further
                 self._ceiling = max(self._ceiling, lowest - 1)
             first, session = start, None

@@ -5,6 +5,7 @@ where the run was resumed at 61. Whatever tag of the same file goes on first, be
 that a tag keeps and its next one, tells the step; tags that count something else lie outside.
 """
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -49,12 +50,12 @@ class ResumeSteps:
     def _step(self, start: Start, rewinds: int) -> int:
         if start.session is not None:
             return min(start.session, start.first)
-        known: Ints | list[int] = self._files[start.file].first_steps
+        known = self._files[start.file].first_steps
         if start.rewind is not None:
-            known = [steps[start.rewind] for steps in self._rewinds_of(start.file)[rewinds]]
-        known = np.sort(known)
-        at = int(np.searchsorted(known, start.before, side="right"))
-        return min(start.first, int(known[at])) if at < len(known) else start.first
+            again = self._rewinds_of(start.file)[rewinds]
+            known = sorted(steps[start.rewind] for steps in again)
+        at = bisect_right(known, start.before)
+        return min(start.first, known[at]) if at < len(known) else start.first
 
     def _rewinds_of(self, file: int) -> Mapping[int, Sequence[Sequence[int]]]:
         """At which steps the tags of a file begin again: of those that do so equally often."""
