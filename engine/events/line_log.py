@@ -74,7 +74,8 @@ class LineLog:
     @property
     def modified(self) -> float:
         """When the file changed last, in seconds since the epoch; 0 where it is not there."""
-        return self._seen[3] / 1e9 if self._seen else 0.0
+        signature = self.folder.known.get(self._name)
+        return signature[3] / 1e9 if signature else 0.0
 
     def poll(self, budget_seconds: float | None = None) -> bool:
         """Read what was appended since the last poll; True where anything shown has changed."""

@@ -55,6 +55,24 @@ def test_tags_that_count_something_else_are_marked_by_their_own_steps(tmp_path: 
     assert curves["once"].restarts == ()
 
 
+def test_tags_of_one_file_that_count_apart_stay_whole(tmp_path: Path) -> None:
+    """Batches, epochs, one begun late, one written twice at each step."""
+    events = []
+    for batch in range(100):
+        values = [simple("train", batch), simple("twice", 1), simple("twice", 2)]
+        events.append(event(batch, batch, *values))
+        if batch % 25 == 24:
+            events.append(event(batch, batch // 25, simple("val", 1)))
+        if batch > 60:
+            events.append(event(batch, batch - 61, simple("late", 1)))
+    event_file(tmp_path, *events)
+    curves = read(tmp_path)
+    assert {tag: len(one) for tag, one in curves.items()} == {
+        "train": 100, "twice": 200, "val": 4, "late": 39,
+    }  # fmt: skip
+    assert not any(one.restarts or one.abandoned for one in curves.values())
+
+
 def test_a_tag_that_begins_late_is_no_resume(tmp_path: Path) -> None:
     write(tmp_path, {"loss": range(50)})
     write(tmp_path, {"loss": range(50, 90), "late": range(70, 90)})

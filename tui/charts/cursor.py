@@ -16,7 +16,7 @@ from tui.styled_text import pad, width_of
 def readings(charts: Sequence[ChartData], cursor: float | None) -> list[str]:
     """A line for each curve of the charts, also for those that this axis has no place for.
 
-    Its value and step nearest to the cursor, or newest; its best (else lowest) and its last value.
+    Its value and step nearest to the cursor, or newest; its best, where it has one, and its last.
     """
     lines = []
     for one in charts:

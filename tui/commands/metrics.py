@@ -97,7 +97,7 @@ def _find(text: str, root: str | None) -> Iterator[Source]:
     try:
         job = open_store(root).find(text)
     except EngineError:
-        if not path.is_dir():
+        if not path.exists():
             raise
     else:
         from engine.events.log_dir import LogDir
