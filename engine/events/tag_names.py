@@ -41,7 +41,7 @@ _SPLITS = _HELD_OUT | {"train", "training"}
 _LEARNING_RATE = re.compile(r"lr\d*")
 _COUNTERS = re.compile(
     r"epochs?|steps?|iters?|iterations?|fps|time|times|runtime|elapsed|seconds?|sec|eta|throughput"
-    r"|duration|flos|flops|tokens|percentage"
+    r"|duration|speed|flos|flops|tokens|percentage"
 )
 """What counts how far a run is, or how fast it goes."""
 

@@ -105,13 +105,13 @@ def charts_of(
     known = (LOSS, FORGETTING, *OTHERS)
     if wanted is None and not series:
         return (LOSS, *OTHERS)
-    tags = [tag for tag in series if wanted is None or wanted.matches({"": (tag,)})]
+    tags = {tag for tag in series if wanted is None or wanted.matches({"": (tag,)})}
     kept = [replace(one, traces=tuple(t for t in one.traces if t.tag in tags)) for one in known]
     named = {trace.tag for one in known for trace in one.traces}
-    ordered = in_order(series, find_placeholders(series))
+    placeholders = find_placeholders(series)
+    groups, ordered = groups_of(series, placeholders), in_order(series, placeholders)
     others = [ChartSpec(tag, (Trace(tag, short(tag)),)) for tag in ordered
               if tag in tags and tag not in named]  # fmt: skip
-    groups = groups_of(series, find_placeholders(series))
     places = {tag: at for at, tag in reversed([*enumerate(pinned)])}
 
     def place(spec: ChartSpec) -> tuple[int, int]:
