@@ -74,6 +74,8 @@ class _Node:
     gone: bool = False
     holds_scalars: bool = True
     """Of its event files; looked into where a log of another kind would be hidden by them."""
+    scalars: "dict[str, tuple[tuple[int, ...], bool]]" = field(default_factory=dict)
+    """Of each event file: whether it holds one, and of which file that was seen."""
     judged: object = None
     """By what files `holds_scalars` and `states` were judged."""
     states: tuple[str, ...] = ()
@@ -249,11 +251,9 @@ class Finder:
         seen = node.folder.files, states
         if seen == node.judged:
             return
-        was_judged, node.judged = node.judged is not None, seen
+        node.judged = seen
         before = node.states, node.kind, node.holds_scalars
-        if node.folder.files and not (was_judged and node.holds_scalars):
-            paths = [node.folder.path / name for name in node.folder.files]
-            node.holds_scalars = any(map(holds_scalars, paths))
+        node.holds_scalars = any(_has_scalars(node, name) for name in node.folder.files)
         node.states = node.histories.runs(node.folder.path, states)
         node.kind = self._kind(node)
         self._dirty |= before != (node.states, node.kind, node.holds_scalars)
@@ -315,6 +315,16 @@ def _is_same(old: Found, new: Found) -> bool:
     return (old.name, old.kind, old.folder, old.state) == (
         new.name, new.kind, new.folder, new.state
     )  # fmt: skip
+
+
+def _has_scalars(node: _Node, name: str) -> bool:
+    """Whether an event file holds one; once it does, however it grows."""
+    signature = node.folder.files[name]
+    known = node.scalars.get(name)
+    if known is None or known[0] != (signature[:2] if known[1] else signature):
+        held = holds_scalars(node.folder.path / name)
+        known = node.scalars[name] = signature[:2] if held else signature, held
+    return known[1]
 
 
 def _states(node: _Node) -> dict[str, Signature]:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from engine.errors import EngineError
 from engine.events import watched_folder as folders
@@ -317,3 +319,48 @@ def test_paths_as_a_person_gives_them(tmp_path: Path, monkeypatch: pytest.Monkey
     ):
         with pytest.raises(EngineError, match=reason):
             roots([wrong])
+
+
+FILES = {
+    "trainer_state.json": b'{"log_history": [{"step": 1, "loss": 1}]}',
+    "checkpoint-1/trainer_state.json": b'{"log_history": [{"step": 1, "loss": 2}]}',
+    "checkpoint-2/trainer_state.json": b'{"log_history": [{"step": 1, "loss": 2}, {"step": 2}]}',
+    "checkpoint-3/trainer_state.json": b'{"log_hist',
+    "trainer_log.jsonl": b'{"current_steps": 1, "loss": 1}\n',
+    "metrics.csv": b"step,loss\n1,1\n",
+    "runs/events.out.tfevents.1.x": record(version(0)),
+    "runs/events.out.tfevents.2.x": record(version(0)) + record(POINT),
+    "events.out.tfevents.3.x": record(version(0)),
+    "events.out.tfevents.4.x": record(POINT),
+}
+CHANGES = st.lists(
+    st.tuples(st.sampled_from(["", "a", "a/b"]), st.sampled_from(list(FILES)), st.booleans()),
+    max_size=12,
+)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(CHANGES)
+def test_however_the_files_come_and_go_the_list_is_the_same(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[str, str, bool]]
+) -> None:
+    root = tmp_path_factory.mktemp("logs")
+    finder = Finder([root])
+    for at, (folder, name, is_there) in enumerate(changes):
+        path = root / folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if is_there:
+            path.write_bytes(FILES[name])
+            os.utime(path, (1000 + at, 1000 + at))
+        else:
+            path.unlink(missing_ok=True)
+        finder.look()
+        while finder.pending:
+            finder.look(deadline=0.0)
+    fresh = Finder([root])
+    fresh.look()
+    assert [(run.name, run.kind, run.state) for run in finder.runs] == [
+        (run.name, run.kind, run.state) for run in fresh.runs
+    ]
