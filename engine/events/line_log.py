@@ -28,6 +28,8 @@ LONGEST_LINE = 1 << 20
 """Bytes; a longer line ends the reading: the file is no such log."""
 MOST_TAGS = 4096
 """Of one file; values of further ones are left out, and counted."""
+_WRITTEN_SECONDS = 2.0
+"""A file that changed no longer ago may be in the middle of a line."""
 _HEAD = 256  # Lightning writes the file anew, with a longer header, once there is a new column
 
 
@@ -152,12 +154,19 @@ class LineLog:
         at_end = self._file.offset + len(data) >= self._file.size
         if at_end and self._parser.is_whole(data[whole:]):
             whole = len(data)  # its newline may come later: a blank line is no entry
-        self._cut = at_end and bool(data[whole:].strip())
+        self._cut = at_end and bool(data[whole:].strip()) and not self._is_being_written()
         entries = [
             entry for line in data[:whole].splitlines() if (entry := self._entry(line)) is not None
         ]
         self._file.take(data[:whole])
         return self._add(entries), bool(whole) and not at_end
+
+    def _is_being_written(self) -> bool:
+        """Whether the rest of a line may just be on its way; then it is looked at again."""
+        if abs(time.time() - self.modified) >= _WRITTEN_SECONDS:
+            return False
+        self._retry_at = self._clock() + RETRY_SECONDS
+        return True
 
     def _entry(self, line: bytes) -> Entry | None:
         self._line += 1
