@@ -17,7 +17,7 @@ from engine.events.columns import FilePoints
 from engine.events.event_file import RETRY_SECONDS, Problem
 from engine.events.growing_file import CHUNK, GrowingFile, Replaced
 from engine.events.hparams_and_text import Setting, Text
-from engine.events.line_parsers import PARSERS, Entry, LineParser
+from engine.events.line_parsers import PARSERS, LineParser, LogEntry
 from engine.events.merge import MergedSeries
 from engine.events.resumes import ResumeSteps
 from engine.events.scalars import Points
@@ -168,7 +168,7 @@ class LineLog:
         self._retry_at = self._clock() + RETRY_SECONDS
         return True
 
-    def _entry(self, line: bytes) -> Entry | None:
+    def _entry(self, line: bytes) -> LogEntry | None:
         self._line += 1
         if not line.strip():
             return None
@@ -179,7 +179,7 @@ class LineLog:
             self._skipped[str(error)] += 1
             return None
 
-    def _add(self, entries: Sequence[Entry]) -> set[str]:
+    def _add(self, entries: Sequence[LogEntry]) -> set[str]:
         tags: list[int] = []
         steps: list[int] = []
         values: list[float] = []

@@ -18,7 +18,7 @@ from engine.events.trainer_state import LARGEST_STEP, as_float, tag_of
 from engine.events.watched_folder import CSV_LOG, TRAINER_LOG
 from engine.safe_open import open_file
 
-Entry = tuple[int, list[tuple[str, float]]]
+LogEntry = tuple[int, list[tuple[str, float]]]
 """A step, and what was measured there, by tag."""
 MOST_COLUMNS = 4096
 _STEP = "step"
@@ -32,7 +32,7 @@ class LineParser(Protocol):
     others: Counter[str]
     """What the lines hold beside numbers, by kind."""
 
-    def parse(self, line: str) -> Entry | None:
+    def parse(self, line: str) -> LogEntry | None:
         """What a line says; None for one that holds no values. Raises ValueError: why it is
         skipped."""
 
@@ -47,7 +47,7 @@ class TrainerLogParser:
         self.settings: dict[str, Setting] = {}
         self.others: Counter[str] = Counter()
 
-    def parse(self, line: str) -> Entry | None:
+    def parse(self, line: str) -> LogEntry | None:
         entry = _load(line)
         if not isinstance(entry, dict) or "current_steps" not in entry:
             raise ValueError("no object with current_steps")
@@ -96,7 +96,7 @@ class MetricsCsvParser:
         self._columns: list[str] = []
         self._at = -1
 
-    def parse(self, line: str) -> Entry | None:
+    def parse(self, line: str) -> LogEntry | None:
         cells = _cells(line)
         if _STEP in cells:
             self._columns, self._at = cells[:MOST_COLUMNS], cells.index(_STEP)

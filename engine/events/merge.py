@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.events.columns import Arrays, ColumnStore, FilePoints, PointRange, TagColumn, joined
-from engine.events.resumes import ResumeSteps, Start, find_restarts
+from engine.events.resumes import Continuation, ResumeSteps, find_restarts
 from engine.events.series import Branch, Series
 
 _NEVER = (1 << 63) - 1
@@ -30,7 +30,7 @@ class MergedSeries:
         self._ceiling = -1
         self._highest = -_NEVER
         self._abandoned: tuple[Branch, ...] = ()
-        self._starts: tuple[Start, ...] = ()
+        self._continuations: tuple[Continuation, ...] = ()
 
     def series(self, files: list[FilePoints], resumes: ResumeSteps | None = None) -> Series:
         """The curve as it stands; files in order of attempt, `resumes` those of all its tags."""
@@ -46,7 +46,7 @@ class MergedSeries:
         ]
         merged = self._append(columns, state) or self._merge(files, columns)
         self._merged, self._state = merged, state
-        restarts = (resumes or ResumeSteps(files)).steps(self._starts)
+        restarts = (resumes or ResumeSteps(files)).steps(self._continuations)
         return Series(self._tag, *merged.arrays, self._abandoned, restarts)
 
     def _append(self, columns: list[TagColumn | None], state: list[_State]) -> PointRange | None:
@@ -83,7 +83,7 @@ class MergedSeries:
         steps = points[0]
         kept, left = np.empty(0, np.intp), list[npt.NDArray[np.intp]]()  # places in `points`
         rewound: list[int] = []
-        starts: list[Start] = []
+        continuations: list[Continuation] = []
         self._ceiling, start = -1, 0
         reached = -_NEVER
         """The highest step that is kept of earlier files."""
@@ -102,15 +102,15 @@ class MergedSeries:
             if first == last:
                 return
             if len(kept) or left:
-                starts.append(Start(number, int(steps[first]), reached, session))
+                continuations.append(Continuation(number, int(steps[first]), reached, session))
             begin = first
-            rewinds = sum(one.file == number and one.rewind is not None for one in starts)
+            rewinds = sum(one.file == number and one.rewind is not None for one in continuations)
             for again, place in enumerate(find_restarts(steps[first:last]), rewinds):
                 kept = np.concatenate([kept, np.arange(begin, first + place)])
                 begin = first + place
                 cut(int(steps[begin]))
                 highest = int(steps[kept].max(initial=-_NEVER))
-                starts.append(Start(number, int(steps[begin]), highest, rewind=again))
+                continuations.append(Continuation(number, int(steps[begin]), highest, rewind=again))
             kept = np.concatenate([kept, np.arange(begin, last)])
 
         for number, (file, column) in enumerate(zip(files, columns, strict=True)):
@@ -140,7 +140,7 @@ class MergedSeries:
             Branch(*aside.view(end - len(one), end), step)
             for one, end, step in zip(left, ends, rewound, strict=True)
         )
-        self._starts = tuple(starts)
+        self._continuations = tuple(continuations)
         _hand_over(columns, order, aside, merged)
         return PointRange(merged, 0, merged.used)
 

@@ -19,7 +19,7 @@ _NEVER = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class Continuation:
     """Where a tag goes on: in a later file, after a session start, or as its steps begin again."""
 
     file: int
@@ -41,13 +41,13 @@ class ResumeSteps:
         self._files = files
         self._rewinds: dict[int, Mapping[int, Sequence[Sequence[int]]]] = {}
 
-    def steps(self, starts: Sequence[Start]) -> tuple[int, ...]:
+    def steps(self, continuations: Sequence[Continuation]) -> tuple[int, ...]:
         """The step of the resume at each start of one tag, each once."""
-        rewinds = Counter(start.file for start in starts if start.rewind is not None)
-        found = (self._step(start, rewinds[start.file]) for start in starts)
+        rewinds = Counter(start.file for start in continuations if start.rewind is not None)
+        found = (self._step(start, rewinds[start.file]) for start in continuations)
         return tuple(dict.fromkeys(found))
 
-    def _step(self, start: Start, rewinds: int) -> int:
+    def _step(self, start: Continuation, rewinds: int) -> int:
         if start.session is not None:
             return min(start.session, start.first)
         known = self._files[start.file].first_steps
