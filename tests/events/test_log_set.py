@@ -161,6 +161,22 @@ def test_the_runs_of_one_output_directory_and_when_they_changed(tmp_path: Path) 
     assert fleet._members["out"].log is reader, "the same run goes on"
 
 
+def test_logs_with_an_entry_a_line_are_followed(tmp_path: Path) -> None:
+    path = tmp_path / "version_0" / "metrics.csv"
+    path.parent.mkdir()
+    path.write_text("step,val_loss\n1,0.5\n")
+    fleet = Fleet([tmp_path])
+    fleet.poll()
+    (run,) = fleet.runs
+    assert (run.name, run.kind, run.loaded) == ("version_0", Kind.CSV, True)
+    assert run.modified == path.stat().st_mtime
+    with path.open("a") as file:
+        file.write("2,0.25\n")
+    assert fleet.poll() == {"version_0"}
+    assert fleet.runs[0].last("val_loss").value == 0.25  # type: ignore[union-attr]
+    assert fleet.poll() == frozenset()
+
+
 def test_placeholders_are_known_once_all_is_read(tmp_path: Path) -> None:
     points = [event(at, at, simple("loss", at), simple("idle", 1)) for at in range(3)]
     event_file(tmp_path, event(0, 0, simple("hp", -1)), *points)
