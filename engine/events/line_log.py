@@ -30,7 +30,7 @@ MOST_TAGS = 4096
 """Of one file; values of further ones are left out, and counted."""
 _WRITTEN_SECONDS = 2.0
 """A file that changed no longer ago may be in the middle of a line."""
-_HEAD = 256  # Lightning writes the file anew, with a longer header, once there is a new column
+_HEAD = 1 << 12  # Lightning writes the file anew, with a longer header, once there is a new column
 
 
 class LineLog:

@@ -26,7 +26,7 @@ from tui.charts.curve import Curve, Level
 from tui.charts.draw import ALERT, AXIS, FAINT, LEVEL, RESTART, STRONG, ChartOptions, Picture, draw
 from tui.charts.draw import across as x_of_curves
 from tui.glyphs import UNICODE, Glyphs
-from tui.styled_text import cells_of
+from tui.styled_text import cells_of, width_of
 
 ACCENTS = 8
 _TITLE, _READOUT, _CURSOR = 4, 5, 6
@@ -285,6 +285,8 @@ class Chart(Widget):
 
     def _whole_line(self, text: str, role: int) -> _Line:
         width = self.size.width
+        if self._glyphs.is_ascii:  # of a terminal that may have no other letters
+            text = "".join(c if width_of(c) == 1 else "?" * width_of(c) for c in text)
         return cells_of(set_cell_size(text, width)), (role,) * width
 
     def _style(self, role: int) -> Style:

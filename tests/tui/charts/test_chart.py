@@ -261,3 +261,11 @@ async def test_a_wide_letter_is_never_half_drawn_again() -> None:
                     assert line[region.x], "begins within a letter"
                     assert region.right == 60 or line[region.right], "ends within a letter"
             drawn.clear()
+
+
+async def test_a_terminal_of_ascii_alone_gets_no_wide_letters() -> None:
+    chart = Chart("train/损失", glyphs=ASCII)
+    async with Charting(chart).run_test(size=(60, 10)) as pilot:
+        chart.show([curve(label="train")])
+        await settle(pilot, chart)
+        assert lines(chart)[0].startswith(" train/????")
