@@ -20,7 +20,13 @@ if TYPE_CHECKING:  # plain commands use these words too, and load no screen
 NONE = "—"
 FILTER_HINT = "word name:x state:running /regex/ and or not ( )"
 """Placeholder of the filter field of every list of runs."""
-LOG_KINDS = {"events": "event files", "trainer": "trainer_state.json", "job": "finetop job"}
+LOG_KINDS = {
+    "events": "event files",
+    "trainer": "trainer_state.json",
+    "trainer_log": "trainer_log.jsonl",
+    "csv": "metrics.csv",
+    "job": "finetop job",
+}
 """What holds the curves of a watched run, by the kind of its log."""
 SHORT_WORDS = 14
 """Cells that a list has for a state."""

@@ -71,7 +71,12 @@ class Status:
     eta_seconds: float | None = None
     """To the last step, with the evaluations until then."""
     started: float = 0.0
+    """When this attempt began; `heartbeat` is when its worker last wrote the status."""
     heartbeat: float = 0.0
+    queued_seconds: float = 0.0
+    """How long this attempt waited for its device."""
+    earlier_seconds: float = 0.0
+    """Running time of the attempts before this one, together."""
     host: str = ""
     device: str = ""
     message: str = ""
@@ -86,6 +91,12 @@ class Status:
     """The parent of this stage, by name, where forgetting is measured against it too."""
     error: Failure | None = None
     schema: int = SCHEMA
+
+    @property
+    def running_seconds(self) -> float:
+        """Running time of all attempts until the last heartbeat, without what lay between them."""
+        own = self.heartbeat - self.started - self.queued_seconds if self.started else 0.0
+        return self.earlier_seconds + max(0.0, own)
 
 
 def read(job: JobDirectory) -> Status | None:

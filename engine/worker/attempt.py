@@ -76,6 +76,7 @@ class Attempt:
             total=before.total if before else 0,
             started=time.time(),
             heartbeat=time.time(),
+            earlier_seconds=before.running_seconds if before else 0.0,
             host=socket.gethostname(),
             message="starting",
             bound=logout.warning(),
@@ -123,10 +124,14 @@ class Attempt:
         name = "a GPU" if requested in ("auto", "cuda") else requested
         if len(options := devices.options(requested)) == 1:
             name = devices.labels(options[0])
+        began = time.monotonic()
         try:
             while ahead := self._ticket.ahead():
                 self.update(
-                    state=State.QUEUED, device=name, message=f"#{ahead} in the queue for {name}"
+                    state=State.QUEUED,
+                    device=name,
+                    message=f"#{ahead} in the queue for {name}",
+                    queued_seconds=time.monotonic() - began,
                 )
                 if self.stop_requested(wait=QUEUE_SECONDS):
                     raise Stopped
@@ -147,7 +152,8 @@ class Attempt:
                 )
         name = devices.labels(self.devices)
         message = f"loading libraries{self._doubt()}"
-        self.update(state=State.STARTING, device=name, message=message)
+        queued = time.monotonic() - began
+        self.update(state=State.STARTING, device=name, message=message, queued_seconds=queued)
         return self.devices
 
     def _doubt(self) -> str:

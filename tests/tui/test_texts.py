@@ -14,7 +14,7 @@ from tests.tui.building import write_run
 from tui.formatting import duration, estimated_span, number, parameters, size, time_span
 from tui.screens.tree_and_groups import arrange
 from tui.snapshots import RunRow
-from tui.styled_text import length
+from tui.styled_text import cells_of, length, width_of
 from tui.widgets.lines import shorten
 from tui.widgets.pager import wrap
 
@@ -88,3 +88,15 @@ def test_a_span_has_its_units() -> None:
     assert [estimated_span(one) for one in (0, 59, 61, 238, 12_000)] == [
         "<1 min", "<1 min", "~1 min", "~4 min", "~3 h 20 min",
     ]  # fmt: skip
+
+
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf"]), max_size=20))
+def test_every_cell_of_a_text_is_known(text: str) -> None:
+    cells = cells_of(text)
+    assert "".join(cells) == text or not cells
+    assert len(cells) == width_of(text)
+
+
+def test_a_wide_letter_fills_its_first_cell() -> None:
+    assert list(cells_of("a损🔥e\u0301b")) == ["a", "损", "", "🔥", "", "e\u0301", "b"]
+    assert cells_of("ab·") == "ab·"

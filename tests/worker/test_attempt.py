@@ -3,6 +3,7 @@
 In a process of its own, as an attempt takes over signals and output. The GPUs are written here.
 """
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.jobs import directory
+from engine.jobs import directory, status
+from engine.jobs.status import State, Status
 from engine.recipes.recipe import TrainRecipe
 
 BEGIN = """
@@ -62,6 +64,19 @@ def test_torch_sees_what_the_queue_gave_and_nothing_else(
     assert said["first"] == visible.partition(",")[0]
     assert ("other processes use 60.0 of 80.0 GB on cuda:1" in said["log"]) == ("1" in visible)
     assert said["message"] == "loading libraries"
+
+
+def test_an_attempt_knows_how_long_those_before_it_ran(root: Path, tmp_path: Path) -> None:
+    job = directory.create(root, TrainRecipe(device="cpu"))
+    crashed = Status(State.RUNNING, 1, started=1000.0, heartbeat=1060.0, queued_seconds=10.0)
+    status.write(job, dataclasses.replace(crashed, earlier_seconds=300.0))
+    command = [sys.executable, "-c", BEGIN, str(job.path), str(tmp_path / "answer.json")]
+    subprocess.run(command, check=True, capture_output=True)
+    done = status.read(job)
+    assert done is not None
+    assert (done.attempt, done.earlier_seconds) == (2, 350.0)
+    assert 350.0 < done.running_seconds < 350.0 + (done.heartbeat - done.started)
+    assert done.queued_seconds > 0
 
 
 def test_what_may_not_fit_is_said_and_tried(

@@ -15,6 +15,7 @@ from engine.charts.export import Selected, chat_line, csv_lines, json_text
 from engine.charts.figure import Line, Look, Sketch, sketch
 from engine.errors import EngineError
 from engine.events.series import bucket
+from engine.events.tag_names import is_higher_better
 from tui.charts.chart_data import ChartData
 from tui.charts.curve import Level
 from tui.charts.run_curves import RunCurves
@@ -31,21 +32,18 @@ ENDINGS = (".svg", ".png", ".csv", ".json", ".txt")
 
 def selected(spec: ChartSpec, runs: Sequence[RunCurves]) -> list[Selected]:
     """The curves of a chart, whole and as they were logged."""
-    return [
-        Selected(run.name, run.series[trace.tag], run.derived.get(trace.tag, ""))
-        for run in runs
-        for trace in spec.traces
-        if trace.tag in run.series
-    ]
+    tags = [trace.tag for trace in spec.traces]
+    return [_select(run, tag) for run in runs for tag in tags if tag in run.series]
 
 
 def all_of(runs: Sequence[RunCurves]) -> list[Selected]:
     """Every curve of every run, by tag."""
-    return [
-        Selected(run.name, run.series[tag], run.derived.get(tag, ""))
-        for run in runs
-        for tag in sorted(run.series)
-    ]
+    return [_select(run, tag) for run in runs for tag in sorted(run.series)]
+
+
+def _select(run: RunCurves, tag: str) -> Selected:
+    higher = is_higher_better(tag, run.series)
+    return Selected(run.name, run.series[tag], run.derived.get(tag, ""), higher)
 
 
 def picture(
@@ -59,6 +57,7 @@ def picture(
 ) -> Sketch:
     """A chart as shown; evaluations are never smoothed."""
     time = {Axis.WALL_TIME: "wall", Axis.RELATIVE_TIME: "relative"}.get(axis, "")
+    facts = {one.label: one.facts for one in chart_data.legend}
     lines = [
         Line(
             one.branch_of or one.label,
@@ -66,6 +65,7 @@ def picture(
             one.values,
             exact=one.as_points,
             faint=one.faint,
+            facts=() if one.faint else facts.get(one.label, ()),
         )
         for one in chart_data.curves
     ]

@@ -53,7 +53,7 @@ def progress_line(what: str, state: State, now: Status | None) -> str:
     share = min(1.0, now.step / now.total)
     bar = "#" * round(20 * share)
     left = "" if now.eta_seconds is None else f"  {duration(now.eta_seconds)} left"
-    speed = f"  {now.tokens_per_second:,.0f} tok/s" if now.tokens_per_second else ""
+    speed = f"  avg {now.tokens_per_second:,.0f} tok/s" if now.tokens_per_second else ""
     return f"{what}  [{bar:<20}] {share:4.0%}  {now.step}/{now.total}{speed}{left}"
 
 

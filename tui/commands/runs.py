@@ -54,10 +54,15 @@ def _list(options: argparse.Namespace) -> int:
             f"{one_line(one.base):20}",
             f"{one_line(one.method):8}",
             f"{one.progress:4.0%}",
-            duration(left) + " left" if left is not None and one.state.alive else "",
+            duration(left) + " left" if left is not None and one.state.alive else _took(one),
         )
         print("  ".join(cells).rstrip())
     return 0
+
+
+def _took(one: JobView) -> str:
+    seconds = one.status.running_seconds if one.status and not one.state.alive else 0.0
+    return f"took {duration(seconds)}" if seconds else ""
 
 
 def as_table(one: JobView) -> dict[str, Any]:
@@ -75,6 +80,7 @@ def as_table(one: JobView) -> dict[str, Any]:
         "step": now.step if now else 0,
         "total": now.total if now else 0,
         "eta_seconds": now.eta_seconds if now else None,
+        "running_seconds": now.running_seconds if now else 0.0,
         "rejected": now.rejected if now else 0,
         "error": now.error.title if now and now.error else None,
     }

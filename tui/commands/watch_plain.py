@@ -17,7 +17,7 @@ from tui.feeds.log_summary import alarms, values_line
 
 Break = tuple[str, int]
 """What a resume did to a curve, and at which step."""
-_REWOUND, _WENT_ON, _ANEW = "rewound to", "continued in another file at", "rewritten from"
+_REWOUND, _WENT_ON, _ANEW = "rewound to", "continued at", "rewritten from"
 
 
 class Changes:
@@ -27,6 +27,8 @@ class Changes:
         self._newest_alone = not whole
         self._told: dict[str, tuple[int, bytes]] = {}
         self._breaks: dict[str, Counter[Break]] = {}
+        self._printed: Counter[Break] = Counter()
+        """How often each was printed: one resume, however many tags go on after it."""
         self._problems: set[tuple[str, str]] = set()
 
     def lines(self, run: RunLog, tags: Filter) -> Iterator[str]:
@@ -45,12 +47,17 @@ class Changes:
             if self._newest_alone:
                 start, new = max(0, len(series) - 1), []
             for one in new:
-                breaks[one].append(tag)
+                if one[0] == _ANEW or self._breaks[tag][one] > self._printed[one]:
+                    breaks[one].append(tag)
             steps, values = series.steps[start:].tolist(), series.values[start:].tolist()
             for step, value in zip(steps, values, strict=True):
                 by_step[step].append((tag, value))
         self._newest_alone = False
+        for tag in looked_at:
+            self._printed |= self._breaks[tag]
         for word, step in sorted(breaks, key=lambda one: one[1]):
+            if word == _WENT_ON and (_REWOUND, step) in self._printed:
+                continue  # of a tag that had no points after that step
             yield f"{name}\t!\t{word} step {step}: {one_line(', '.join(breaks[word, step]))}"
         for step in sorted(by_step):
             yield f"{name}\t{step}\t{values_line(by_step[step])}"
@@ -79,9 +86,14 @@ class Changes:
 
 
 def _breaks(series: Series) -> Iterator[Break]:
-    rewound = [branch.rewound_to for branch in series.abandoned]
+    rewound = [_resume_before(branch.rewound_to, series) for branch in series.abandoned]
     yield from ((_REWOUND, step) for step in rewound)
     yield from ((_WENT_ON, step) for step in series.restarts if step not in rewound)
+
+
+def _resume_before(step: int, series: Series) -> int:
+    """The step of the resume after which a tag was first written again at `step`."""
+    return max((one for one in series.restarts if one <= step), default=step)
 
 
 def _identity(series: Series, count: int) -> bytes:
