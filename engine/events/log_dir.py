@@ -77,12 +77,12 @@ class LogDir:
             return False
         now = self._clock()
         self._refused = self.folder.refused
-        sessions, before = self._count_sessions(), (self.problems, self.settings, self.texts)
+        sessions, before = self._sessions(), (self.problems, self.settings, self.texts)
         changed = self._take_over(self.folder.files)
         changed |= self._read(None if budget_seconds is None else now + budget_seconds)
-        if self._count_sessions() != sessions:
-            changed |= self.series.keys()
         self._order = in_order(self._order)
+        if self._sessions() != sessions:
+            changed |= self.series.keys()
         self._renew(changed)
         self._gather_facts()
         self.others = sum((file.decoder.others for file in self._order), Counter())
@@ -128,9 +128,13 @@ class LogDir:
         self._order = in_order(self._files.values())
         return {tag for file in gone for tag in file.points.columns}
 
-    def _count_sessions(self) -> int:
-        """Session starts in all files: one more, or one less, may change any curve."""
-        return sum(len(file.points.purges) for file in self._files.values())
+    def _sessions(self) -> list[tuple[str, list[int]]]:
+        """Steps of the session starts by file, in order: where they differ, so may any curve."""
+        return [
+            (file.path.name, [step for step, _ in file.points.purges])
+            for file in self._order
+            if file.points.purges
+        ]
 
     def _renew(self, tags: set[str]) -> None:
         files = [file.points for file in self._order]
