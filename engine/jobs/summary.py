@@ -69,18 +69,17 @@ class JobView:
 def view(job: JobDirectory) -> JobView | None:
     """The job as it is now; None where there is no job (yet).
 
-    A file of it that cannot be read is its `problem`: each is whole from the moment it is there.
+    A file of it that cannot be read is its `problem`: each is whole from the moment it is there,
+    but for a record that something else has only begun to copy.
     """
     try:
         record = job.record()
-        problem = f"{job.path.name}: job.json cannot be read: not a record of a job"
     except EngineError as error:
-        record, problem = None, error.title
+        return _unreadable(job, error.title)
+    if record is None and _is_settled(job.record_file):
+        return _unreadable(job, f"{job.path.name}: job.json cannot be read: no record of a job")
     if record is None:
-        if not os.path.lexists(job.record_file):
-            return None
-        record = JobRecord(job.path.name, "unknown", job.path.name, 0.0)
-        return JobView(job.path, record, None, None, State.LOST, UserNotes(), problem)
+        return None
     problem, recipe = "", None
     try:
         recipe = job.recipe()
@@ -98,9 +97,23 @@ def view(job: JobDirectory) -> JobView | None:
     return JobView(job.path, record, recipe, status, state, user_notes or UserNotes(), problem)
 
 
+def _unreadable(job: JobDirectory, problem: str) -> JobView:
+    """The row of a job of which nothing but its place is known."""
+    record = JobRecord(job.path.name, "unknown", job.path.name, 0.0)
+    return JobView(job.path, record, None, None, State.LOST, UserNotes(), problem)
+
+
 def notes(job: JobDirectory) -> UserNotes:
     """The user's notes; empty ones where the file is missing or of another shape."""
     return _read_notes(job) or UserNotes()
+
+
+def _is_settled(path: Path) -> bool:
+    """Whether a file is there, and has been for too long to be half written."""
+    try:
+        return abs(time.time() - path.lstat().st_mtime) >= statuses.START_SECONDS
+    except OSError:
+        return False
 
 
 def _read_notes(job: JobDirectory) -> UserNotes | None:

@@ -7,6 +7,7 @@ parses is read as it stands there. Parsed here by Python's own parsers and nothi
 import dataclasses
 import json
 import math
+import os
 import shutil
 import tempfile
 import tomllib
@@ -111,6 +112,7 @@ def check_job(random: Random, folder: Path) -> None:
     victim, path = folder / name.partition("/")[0], folder / name
     before = _views(folder)
     path.write_bytes(damage(random, path.read_bytes()))
+    os.utime(path, (0, 0))  # for so long that nobody is about to finish it
     after = _views(folder)
     if before.keys() - after.keys():
         raise LostError(f"{name}: not listed: {', '.join(before.keys() - after.keys())}")

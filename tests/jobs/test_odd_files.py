@@ -99,11 +99,15 @@ def test_an_id_is_never_a_path(root: Path, identity: str) -> None:
     assert view.record.id == job.path.name
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"id": 5, "kind": "train", "schema": 1}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "{}", '{"id": 5, "kind": "train", "schema": 1}']
+)
 def test_a_damaged_record_is_a_row_with_its_reason(root: Path, content: str) -> None:
-    """A directory appears whole: what its record cannot say now it will not say later."""
+    """A new one may be half copied; an old one will not say later what it cannot say now."""
     job = directory.create(root, TrainRecipe())
     job.record_file.write_text(content)
+    assert summary.view(job) is None
+    os.utime(job.record_file, (0, 0))
     view = summary.view(job)
     assert view is not None
     assert "job.json cannot be read" in view.problem
