@@ -21,14 +21,18 @@ from pathlib import Path
 from random import Random
 
 from engine.jobs import launch
+from engine.jobs.directory import JobDirectory
+from engine.jobs.status import State
 from tests import patience, warm
 from tests.faults import reference, trials
 from tests.faults.injection import Fault
 from tests.faults.trials import KINDS, Trial, World
 from tests.faults.verdict import (
+    HungError,
     LostError,
     Result,
     Verdict,
+    WrongError,
     judge_error,
     render,
     unsurvived,
@@ -59,7 +63,7 @@ def make_world(folder: Path) -> Iterator[World]:
     reference.write_inputs(folder)
     os.environ["FINETOP_PYTHON"] = str(_install(folder))
     set_folders(folder)
-    quiet = World(folder, trials.JobDirectory(folder), patience.PROCESS_SECONDS, {})
+    quiet = World(folder, JobDirectory(folder), patience.PROCESS_SECONDS, {})
     runs = []
     for name in ("first", "second"):  # the first one meets a process that was just forked
         (folder / name).mkdir()
@@ -67,7 +71,7 @@ def make_world(folder: Path) -> Iterator[World]:
         counts = folder / f"{name}.json"
         began = time.monotonic()
         job = trial.launch(Fault(counts=str(counts)))
-        assert trial.wait_for_end(job) is trials.State.DONE, launch.log_tail(job.attempt(1).log)
+        assert trial.wait_for_end(job) is State.DONE, launch.log_tail(job.attempt(1).log)
         runs.append((job, time.monotonic() - began, json.loads(counts.read_text())))
     (other, *_), (job, seconds, operations) = runs
     reference.compare(other, job)
@@ -86,23 +90,27 @@ def run(
     seed: int, kinds: Sequence[str], *, processes: int = 0, only: int | None = None
 ) -> Iterator[Result]:
     """Run the trials as they end, each printed; `only` runs one of that number."""
-    with tempfile.TemporaryDirectory(prefix="finetop-faults-") as name:
-        with make_world(Path(name)) as world:
-            print(f"undisturbed: {world.seconds:.1f} s; hung: over {world.limit:.0f} s; "
-                  f"operations: {world.operations}", flush=True)  # fmt: skip
-            numbers = range(len(kinds)) if only is None else [only]
-            workers = processes or len(os.sched_getaffinity(0))
-            with ProcessPoolExecutor(
-                min(workers, len(numbers)), get_context("spawn"), _begin, (Path(name), os.getpid())
-            ) as pool:
-                work = [pool.submit(one_trial, world, seed, at, kinds[at]) for at in numbers]
-                for done, future in enumerate(work, 1):
-                    result = future.result()
-                    if result.verdict is not Verdict.SURVIVED or only is not None:
-                        print(f"{result.verdict}: {result.kind} #{result.number}: {result.detail}")
-                    if done % 25 == 0:
-                        print(f"{done} of {len(work)}", flush=True)
-                    yield result
+    with (
+        tempfile.TemporaryDirectory(prefix="finetop-faults-") as name,
+        make_world(Path(name)) as world,
+    ):
+        print(
+            f"undisturbed: {world.seconds:.1f} s; hung: over {world.limit:.0f} s; "
+            f"operations: {world.operations}",
+            flush=True,
+        )
+        numbers = range(len(kinds)) if only is None else [only]
+        workers = min(processes or len(os.sched_getaffinity(0)), len(numbers))
+        begin = (Path(name), os.getpid())
+        with ProcessPoolExecutor(workers, get_context("spawn"), _begin, begin) as pool:
+            work = [pool.submit(one_trial, world, seed, at, kinds[at]) for at in numbers]
+            for done, future in enumerate(work, 1):
+                result = future.result()
+                if result.verdict is not Verdict.SURVIVED:
+                    print(f"{result.verdict}: {result.kind} #{result.number}: {result.detail}")
+                if done % 25 == 0:
+                    print(f"{done} of {len(work)}", flush=True)
+                yield result
 
 
 def one_trial(world: World, seed: int, number: int, kind: str) -> Result:
@@ -117,7 +125,7 @@ def one_trial(world: World, seed: int, number: int, kind: str) -> Result:
             raise
         verdict = judge_error(error)
         detail = f"{type(error).__name__}: {error}"[:400]
-        if not isinstance(error, LostError | trials.WrongError | trials.HungError):
+        if not isinstance(error, LostError | WrongError | HungError):
             detail += "\n" + traceback.format_exc(limit=-4)
         detail += f" [{'; '.join(trial.notes)}]"
         if kept := os.environ.get("FINETOP_KEEP_FAULTS"):
