@@ -1,6 +1,6 @@
 """All fault trials of a benchmark: what they share, and as many at a time as there are cores.
 
-    python -m tests.faults.campaign [--seed N] [--count N] [--kind TEXT] [--only NUMBER]
+    python -m tests.faults.trial_runner [--seed N] [--count N] [--kind TEXT] [--only NUMBER]
 
 Each process has locks and a queue of its own, for the runs of a machine wait for each other.
 """
@@ -58,10 +58,13 @@ def plan(seed: int, total: int) -> list[str]:
 
 
 @contextmanager
-def make_world(folder: Path) -> Iterator[World]:
-    """The inputs, the warm process and the undisturbed run. Raises AssertionError."""
+def make_world(folder: Path, python: Path | None = None) -> Iterator[World]:
+    """The inputs and the undisturbed run; FINETOP_PYTHON names the program that disturbs workers.
+
+    `python` is a warm one that is there already (`tests.warm`). Raises AssertionError.
+    """
     reference.write_inputs(folder)
-    os.environ["FINETOP_PYTHON"] = str(_install(folder))
+    os.environ["FINETOP_PYTHON"] = str(_install(folder, python or _warm_up(folder)))
     set_folders(folder)
     quiet = World(folder, JobDirectory(folder), patience.PROCESS_SECONDS, {})
     runs = []
@@ -144,11 +147,17 @@ def _begin(folder: Path, owner: int) -> None:
         setattr(launch, name, patience.SECONDS)
 
 
-def _install(folder: Path) -> Path:
-    """A program to name in FINETOP_PYTHON: its workers are forks, each with its fault."""
-    (folder / "warm").mkdir()
+def _warm_up(folder: Path) -> Path:
+    """A Python whose workers are forks of one process; a plain one where there is no such."""
+    if not hasattr(os, "pidfd_open"):
+        return Path(sys.executable)
     python = warm.install(folder / "warm", os.getpid())
     warm.wait(python)
+    return python
+
+
+def _install(folder: Path, python: Path) -> Path:
+    """A program to name in FINETOP_PYTHON: `python`, in which a worker is given its fault first."""
     program = folder / "python"
     first = f"import sys; sys.path.insert(0, {str(HOME)!r}); "
     first += "from tests.faults import injection; injection.arm(); "
