@@ -86,13 +86,27 @@ class Trial:
         return self.folder / "runs"
 
     def launch(self, fault: Fault | None = None) -> JobDirectory:
-        """Launch the run, its worker with this fault."""
+        """Launch the run, its worker with this fault, which may keep it from its first status."""
         with _environment(fault, self.root):
-            return launch.launch(reference.make_recipe(self.world.inputs), self.root)
+            try:
+                return launch.launch(reference.make_recipe(self.world.inputs), self.root)
+            except EngineError as error:
+                if fault is None:
+                    raise
+                self.notes.append(f"launch: {error.title}")
+        (job,) = Store(self.root).jobs()
+        os.utime(job.path, (0, 0))  # it did not begin and is not about to
+        return job
 
     def resume(self, job: JobDirectory, fault: Fault | None = None) -> None:
+        """Resume it; one whose worker is kept from its first status says so."""
         with _environment(fault, self.root):
-            resume.resume_job(job)
+            try:
+                resume.resume_job(job)
+            except EngineError as error:
+                if fault is None:
+                    raise
+                self.notes.append(f"resume: {error.title}")
 
     def wait(self, condition: Callable[[], object], what: str) -> None:
         """Raises HungError where it does not come."""
@@ -293,8 +307,7 @@ def fail_to_read(trial: Trial) -> None:
     if trial.wait_for_end(job) is not State.DONE:
         error = trial.random.choice((errno.EIO, errno.EACCES))
         fault = Fault("raise", trial.random.randint(1, 60), kind="read", error=error)
-        with contextlib.suppress(EngineError):
-            trial.resume(job, fault)
+        trial.resume(job, fault)
         trial.wait_for_end(job)
     trial.finish(job)
 
@@ -419,15 +432,7 @@ KINDS: dict[str, tuple[Callable[[Trial], None], int]] = {
 
 def _disturb(trial: Trial, fault: Fault) -> None:
     """Launch with a fault, and finish what is left of the run."""
-    try:
-        job = trial.launch(fault)
-    except EngineError as error:  # said at once: a first attempt is there, or none
-        trial.notes.append(f"launch: {error.title}")
-        for job in Store(trial.root).jobs():
-            os.utime(job.path, (0, 0))
-            trial.wait_for_end(job)
-            trial.finish(job)
-        return
+    job = trial.launch(fault)
     state = trial.wait_for_end(job)
     if state is State.CRASHED and fault.action in ("raise", "limit") and not _last_words(job):
         raise LostError("ended without a word")
