@@ -33,7 +33,12 @@ def bench(mutants: int = MUTANTS, trials: int = TRIALS, seed: int = 1) -> Outcom
     print(render(damaged), flush=True)
     disturbed = list(trial_runner.run(seed, trial_runner.plan(seed, trials)))
     print(render(disturbed), flush=True)
-    rows = [*_rows("mutants", damaged, mutants), *_rows("fault trials", disturbed, trials)]
+    ended = sum("[done]" not in result.detail for result in disturbed)
+    rows = [
+        *_rows("mutants", damaged, mutants),
+        *_rows("fault trials", disturbed, trials),
+        Row("fault trials in which the run had to be resumed", str(ended)),
+    ]
     return Outcome(rows, {"seed": seed, "mutants": mutants, "fault trials": trials})
 
 

@@ -130,12 +130,11 @@ def one_trial(world: World, seed: int, number: int, kind: str) -> Result:
         detail = f"{type(error).__name__}: {error}"[:400]
         if not isinstance(error, LostError | WrongError | HungError):
             detail += "\n" + traceback.format_exc(limit=-4)
-        detail += f" [{'; '.join(trial.notes)}]"
         if kept := os.environ.get("FINETOP_KEEP_FAULTS"):
             shutil.copytree(folder, Path(kept, folder.name), symlinks=True, dirs_exist_ok=True)
     finally:
         trials.clean_up(trial)
-    return Result(kind, number, verdict, detail)
+    return Result(kind, number, verdict, f"{detail} [{'; '.join(trial.notes)}]".strip())
 
 
 def _begin(folder: Path, owner: int) -> None:

@@ -86,15 +86,19 @@ class Trial:
         return self.folder / "runs"
 
     def launch(self, fault: Fault | None = None) -> JobDirectory:
-        """Launch the run, its worker with this fault, which may keep it from its first status."""
+        """Launch the run, its worker with this fault, which may keep it from its first status.
+
+        Raises EngineError where there is no run then.
+        """
         with _environment(fault, self.root):
             try:
                 return launch.launch(reference.make_recipe(self.world.inputs), self.root)
             except EngineError as error:
-                if fault is None:
+                jobs = Store(self.root).jobs()
+                if fault is None or not jobs:
                     raise
                 self.notes.append(f"launch: {error.title}")
-        (job,) = Store(self.root).jobs()
+        (job,) = jobs
         os.utime(job.path, (0, 0))  # it did not begin and is not about to
         return job
 
@@ -282,8 +286,10 @@ def fill_disk(trial: Trial) -> None:
         return
     try:
         try:
-            job = trial.launch()
+            job = trial.launch(Fault())
         except EngineError:
+            if rest := list(trial.root.iterdir()):
+                raise LostError(f"no run, and {rest[0].name} is left") from None
             return  # said at once, nothing begun
         trial.wait_for_end(job)
         more = ["mount", "-o", "remount,size=50m", str(trial.root)]
