@@ -81,12 +81,12 @@ class LogDir:
             return False
         now = self._clock()
         self._refused = self.folder.refused
-        sessions, before = self._count_breaks(), (self.problems, self.settings, self.texts)
+        breaks, before = self._breaks(), (self.problems, self.settings, self.texts)
         changed = self._take_over(self.folder.files)
         changed |= self._read(None if budget_seconds is None else now + budget_seconds)
-        if self._count_breaks() != sessions:
-            changed |= self.series.keys()
         self._order = in_order(self._order)
+        if self._breaks() != breaks:
+            changed |= self.series.keys()
         self._renew(changed)
         self._gather_facts()
         self.others = sum((file.decoder.others for file in self._order), Counter())
@@ -132,12 +132,16 @@ class LogDir:
         self._order = in_order(self._files.values())
         return {tag for file in gone for tag in file.points.columns}
 
-    def _count_breaks(self) -> int:
-        """Session starts in all files, and tags where there are several: one more, or one less,
-        may change any curve, or where the run was resumed."""
-        files = [file.points for file in self._files.values()]
-        tags = sum(len(file.columns) for file in files) if len(files) > 1 else 0
-        return tags + sum(len(file.purges) for file in files)
+    def _breaks(self) -> tuple[int, list[tuple[str, list[int]]]]:
+        """How many tags there are where there are several files, and the steps of the session
+        starts by file, in order: where these differ, so may any curve, or where it was resumed."""
+        tags = sum(len(file.points.columns) for file in self._order) if len(self._order) > 1 else 0
+        sessions = [
+            (file.path.name, [step for step, _ in file.points.purges])
+            for file in self._order
+            if file.points.purges
+        ]
+        return tags, sessions
 
     def _renew(self, tags: set[str]) -> None:
         files = [file.points for file in self._order]

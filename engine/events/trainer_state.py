@@ -152,7 +152,7 @@ def curves(history: object) -> dict[str, Series]:
 
 def _step(entry: object) -> int | None:
     step = entry.get("step") if isinstance(entry, Mapping) else None
-    return step if isinstance(step, int) else None
+    return step if isinstance(step, int) and not isinstance(step, bool) else None
 
 
 def _out_of_range(history: object) -> str:

@@ -99,13 +99,19 @@ class Attempt:
         """
         directory = JobDirectory(path.absolute())
         lock = Lock(directory.lock_file)
-        if not lock.acquire():
-            raise EngineError("Another worker holds this job.", str(directory.path))
-        attempt = cls(directory, lock, launch)
-        _send_output_to(attempt.files.log)
-        signal.signal(signal.SIGTERM, attempt._ask_to_stop)
-        signal.signal(signal.SIGINT, attempt._ask_to_stop)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        # A signal that comes before there is an attempt to be told of it waits for that.
+        signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+        try:
+            if not lock.acquire():
+                raise EngineError("Another worker holds this job.", str(directory.path))
+            attempt = cls(directory, lock, launch)
+            _send_output_to(attempt.files.log)
+            signal.signal(signal.SIGTERM, attempt._ask_to_stop)
+            signal.signal(signal.SIGINT, attempt._ask_to_stop)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
         attempt._writer.start()
         return attempt
 

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from transformers import PrinterCallback
+from transformers.trainer_utils import align_special_tokens
 
 import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine import atomic
@@ -80,6 +81,8 @@ def _train(setup: TrainingSetup, trainer: MeasuredTrainer, callback: TrainingCal
     at_end = resumed is not None and checkpoints.step_of(resumed) == trainer.total_steps
     if resumed is not None and (at_end or callback.ended):
         setup.attempt.log(f"nothing left to train after step {checkpoints.step_of(resumed)}")
+        # As `train` does at its start: what is saved beside the weights names the same tokens.
+        align_special_tokens(trainer.model, trainer.processing_class)  # type: ignore[no-untyped-call]
         callback.report_at(resumed, trainer.args)
     elif not callback.ended:
         trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)

@@ -392,3 +392,16 @@ def test_a_tag_that_counts_each_epoch_from_0_shows_the_last_and_keeps_the_rest(
         file.writelines(record(event(at, at % 10, simple("a", at))) for at in range(95, 98))
     assert logs.poll()
     assert logs.series["a"].values.tolist() == [float(at) for at in range(90, 98)]
+
+
+def test_a_file_replaced_by_one_that_rewinds_elsewhere(tmp_path: Path) -> None:
+    """A tag of another file, over which the first one rewound and the second one does not."""
+    event_file(tmp_path, *[event(at, at, simple("a", at)) for at in range(5)], time=1)
+    second = event_file(tmp_path, session_start(9, 2), event(9, 2, simple("b", 1)), time=2)
+    logs = poll(LogDir(tmp_path))
+    assert logs.series["a"].steps.tolist() == [0, 1]
+    event_file(tmp_path / "new", session_start(9, 99), event(9, 99, simple("b", 1)), time=2)
+    (tmp_path / "new" / second.name).replace(second)
+    poll(poll(logs))
+    assert logs.series["a"].steps.tolist() == [0, 1, 2, 3, 4]
+    assert not logs.series["a"].abandoned

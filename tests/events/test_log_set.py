@@ -219,3 +219,17 @@ def test_a_glimpse_leaves_out_what_only_the_whole_file_can_tell(tmp_path: Path) 
     assert together == [Glimpser().look(one) for one in paths]
     assert [set(found) for found in together] == [set(), {"a"}, set(), {"b"}]
     assert Glimpser().newest([tail(one) for one in paths[1:]]) == together[1:]
+
+
+@pytest.mark.parametrize("cut", [1, 7, 40])
+def test_a_glimpse_finds_no_record_within_a_record_that_is_cut(tmp_path: Path, cut: int) -> None:
+    """A text that holds an event file: its last bytes look like the end of one."""
+    inner = write_run(tmp_path / "inner", 300).read_bytes() + b"end"
+    text = number_field(1, 7) + bytes_field(8, inner)
+    path = event_file(
+        tmp_path / "outer",
+        event(1, 1, simple("loss", 9)),
+        event(2, 2, tensor("note", text, "text")),
+    )
+    path.write_bytes(path.read_bytes()[:-cut])
+    assert Glimpser().look(path) == {}

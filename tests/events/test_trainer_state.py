@@ -132,3 +132,11 @@ def test_a_state_that_is_half_written_or_no_state(tmp_path: Path) -> None:
     path.unlink()
     assert log.poll()
     assert not log.series
+
+
+def test_a_step_that_is_a_truth_value_is_none(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    path.write_text('{"log_history": [{"step": true, "loss": 9.0}, {"step": 2, "loss": 1.0}]}')
+    log = TrainerLog(tmp_path)
+    assert log.poll()
+    assert log.series["train/loss"].steps.tolist() == [2]

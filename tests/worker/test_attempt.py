@@ -88,3 +88,33 @@ def test_what_may_not_fit_is_said_and_tried(
     assert "it may not fit: needs" in said["message"]
     assert "it may not fit: needs" in said["log"]
     assert "other processes use 80.0 of 80.0 GB on cuda:0" in said["log"]
+
+
+SIGNALLED = """
+import os, signal, sys
+from pathlib import Path
+from engine.jobs import status
+from engine.worker.attempt import Attempt
+write = status.write
+def write_and_signal(*given):
+    write(*given)
+    os.kill(os.getpid(), getattr(signal, sys.argv[2]))
+status.write = write_and_signal
+attempt = Attempt.begin(Path(sys.argv[1]))
+status.write = write
+stopped = attempt.stop_requested()
+attempt.finish(status.State.STOPPED if stopped else status.State.DONE)
+"""
+
+
+@pytest.mark.parametrize(
+    ("signal", "state"), [("SIGTERM", "stopped"), ("SIGINT", "stopped"), ("SIGHUP", "done")]
+)
+def test_a_signal_at_the_first_status_is_a_request_like_a_later_one(
+    root: Path, signal: str, state: str
+) -> None:
+    job = directory.create(root, TrainRecipe(device="cpu"))
+    command = [sys.executable, "-c", SIGNALLED, str(job.path), signal]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(job.status_file.read_bytes())["state"] == state

@@ -102,7 +102,7 @@ def test_a_run_cut_after_its_last_step_ends_as_it_would_have(
 
     monkeypatch.setattr(train, "_save", keep_and_save)
     assert resume_here(job) is State.DONE
-    right, cuts = _weights(job), operations.count
+    right, cuts = _result(job), operations.count
     assert cuts > 3
     for at in range(1, cuts + 1):
         _restore(trained, job)
@@ -116,7 +116,7 @@ def test_a_run_cut_after_its_last_step_ends_as_it_would_have(
             resume_here(job)
         monkeypatch.setattr(train, "_save", save)
         assert resume_here(job) is State.DONE
-        assert _weights(job) == right, f"cut at {at} of {cuts}"
+        assert _result(job) == right, f"cut at {at} of {cuts}"
         now = status.read(job)
         assert now is not None
         assert (now.step, now.total) == (STEPS, STEPS)
@@ -128,6 +128,7 @@ def _restore(kept: Path, job: JobDirectory) -> None:
     shutil.copytree(kept, job.path)
 
 
-def _weights(job: JobDirectory) -> bytes:
+def _result(job: JobDirectory) -> dict[str, bytes]:
+    """Every file of the result, by name: what is beside the weights says how they are used."""
     folder = job.adapter if job.adapter.exists() else job.model
-    return b"".join(path.read_bytes() for path in sorted(folder.glob("*.safetensors")))
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
