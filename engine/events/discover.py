@@ -196,10 +196,7 @@ class Finder:
                 self._owners[identity] = node
             kind = self._kind(node)
             names = _below(node, kind)
-        if kind is not node.kind:
-            node.kind, self._dirty = kind, True
-            if kind in _OF_TRAINER:
-                self._unjudged.extend(one for one in _walk(node) if one.folder.files)
+        self._turn_into(node, kind)
         self._ask_for_judgement(node)
         for name in node.children.keys() - set(names):
             self._drop(node.children.pop(name))
@@ -255,8 +252,16 @@ class Finder:
         before = node.states, node.kind, node.holds_scalars
         node.holds_scalars = any(_has_scalars(node, name) for name in node.folder.files)
         node.states = node.histories.runs(node.folder.path, states)
-        node.kind = self._kind(node)
+        self._turn_into(node, self._kind(node))
         self._dirty |= before != (node.states, node.kind, node.holds_scalars)
+
+    def _turn_into(self, node: _Node, kind: Kind | None) -> None:
+        """What a directory is now; event files below a Trainer's are looked into from then on."""
+        if kind is node.kind:
+            return
+        node.kind, self._dirty = kind, True
+        if kind in _OF_TRAINER:
+            self._unjudged.extend(one for one in _walk(node) if one.folder.files)
 
     def _drop(self, node: _Node) -> None:
         node.gone = self._dirty = True

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import EngineError
@@ -343,6 +343,14 @@ CHANGES = st.lists(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(CHANGES)
+@example(
+    [
+        ("", "runs/events.out.tfevents.1.x", True),
+        ("", "events.out.tfevents.3.x", True),
+        ("", "trainer_state.json", True),
+        ("", "events.out.tfevents.3.x", False),
+    ]
+)
 def test_however_the_files_come_and_go_the_list_is_the_same(
     tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[str, str, bool]]
 ) -> None:
