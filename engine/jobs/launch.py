@@ -12,7 +12,7 @@ from signal import SIGKILL, SIGTERM
 
 from engine import atomic
 from engine.errors import EngineError, JobFailed
-from engine.jobs import devices, directory, lock, logout, process, status
+from engine.jobs import devices, directory, lock, logout, process, queue, status
 from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.status import State
 from engine.jobs.store import remember_root
@@ -38,6 +38,7 @@ def launch(
     """
     process.worker_command()
     devices.options(recipe.device)
+    queue.check_locks()
     job = directory.create(root, recipe, parents, inputs)
     remember_root(root)
     start(job, recipe.kind)

@@ -1,7 +1,7 @@
 """Resuming a job that ended early: with its own recipe, or with allowed changes."""
 
 from engine.errors import EngineError
-from engine.jobs import devices, inputs, launch, lock, resume_rules, status
+from engine.jobs import devices, inputs, launch, lock, queue, resume_rules, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from engine.launching.locate import locate
@@ -35,6 +35,7 @@ def resume_job(
     if recipe is not None:
         resume_rules.check(job, recipe)
     devices.options((recipe or job.recipe()).device)
+    queue.check_locks()
     if any(job.checkpoints.glob("checkpoint-*")):
         if not force:
             inputs.check(record.inputs)

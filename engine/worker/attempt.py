@@ -25,7 +25,7 @@ from engine.jobs import devices, logout, oom_kills, process, status
 from engine.jobs.devices import Device, Option
 from engine.jobs.directory import JobDirectory, JobRecord
 from engine.jobs.lock import Lock
-from engine.jobs.queue import Cancelled, OwnTicket
+from engine.jobs.queue import Cancelled, Keys, OwnTicket, unusable_locks
 from engine.jobs.status import Failure, State, Status
 from engine.jobs.store import open_store
 from engine.recipes.recipe import TrainRecipe
@@ -114,26 +114,10 @@ class Attempt:
         Which GPU `auto` means is decided when it starts. What other processes use of its memory
         is said and not waited for: nobody knows for how long they will.
         """
-        self._ticket = OwnTicket(
-            self.record.id,
-            requested,
-            lambda: [tuple(one.key for one in option) for option in devices.options(requested)],
-            self.directory.path,
-        )
-        name = "a GPU" if requested in ("auto", "cuda") else requested
-        if len(options := devices.options(requested)) == 1:
-            name = devices.labels(options[0])
         try:
-            while ahead := self._ticket.ahead():
-                self.update(
-                    state=State.QUEUED, device=name, message=f"#{ahead} in the queue for {name}"
-                )
-                if self.stop_requested(wait=QUEUE_SECONDS):
-                    raise Stopped
-        except Cancelled:
-            self.log("removed from the queue")
-            raise Stopped from None
-        taken = self._ticket.taken
+            taken = self._queue(requested)
+        except OSError as error:  # nothing but locks is read and written meanwhile
+            raise unusable_locks(error) from error
         by_key = {one.key: one for option in devices.options(requested) for one in option}
         self.devices = tuple(by_key[key] for key in taken)
         if self.devices[0].kind == "cuda":
@@ -149,6 +133,29 @@ class Attempt:
         message = f"loading libraries{self._doubt()}"
         self.update(state=State.STARTING, device=name, message=message)
         return self.devices
+
+    def _queue(self, requested: str) -> Keys:
+        """Wait until its devices are its own. Raises Stopped, EngineError, OSError."""
+        self._ticket = ticket = OwnTicket(
+            self.record.id,
+            requested,
+            lambda: [tuple(one.key for one in option) for option in devices.options(requested)],
+            self.directory.path,
+        )
+        name = "a GPU" if requested in ("auto", "cuda") else requested
+        if len(options := devices.options(requested)) == 1:
+            name = devices.labels(options[0])
+        try:
+            while ahead := ticket.ahead():
+                self.update(
+                    state=State.QUEUED, device=name, message=f"#{ahead} in the queue for {name}"
+                )
+                if self.stop_requested(wait=QUEUE_SECONDS):
+                    raise Stopped
+        except Cancelled:
+            self.log("removed from the queue")
+            raise Stopped from None
+        return ticket.taken
 
     def _doubt(self) -> str:
         """What the estimate says where the run may not fit beside what others use; it tries."""
