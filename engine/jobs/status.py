@@ -5,7 +5,6 @@ status that is not final and a lock that nobody holds.
 """
 
 import dataclasses
-import errno
 import json
 import socket
 import time
@@ -106,12 +105,13 @@ def read(job: JobDirectory) -> Status | None:
 
 
 def write(job: JobDirectory, status: Status) -> None:
-    """Replace the status. On a full disk a final one overwrites the old file where it lies."""
+    """Replace the status. Where the disk takes no new file (it is full, or the directory may not
+    be changed), a final one overwrites the old one where it lies. Raises OSError."""
     table = dataclasses.asdict(status)
     try:
         atomic.write_json(job.status_file, table, durable=status.state.final)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not status.state.final:
+    except OSError:
+        if not status.state.final:
             raise
         _overwrite(job.status_file, json.dumps(table, allow_nan=False))
 

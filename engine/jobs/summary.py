@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine import atomic
 from engine.errors import EngineError
-from engine.jobs import oom_kills
+from engine.jobs import oom_kills, write_errors
 from engine.jobs import status as statuses
 from engine.jobs.directory import JobDirectory, JobRecord, read_json
 from engine.jobs.status import State, Status
@@ -82,7 +82,7 @@ def view(job: JobDirectory) -> JobView | None:
     status = statuses.read(job)
     state = statuses.derive(job, status, time.time())
     if state is State.CRASHED:
-        problem = problem or oom_kills.suspected_oom(job)
+        problem = problem or write_errors.suspect(job.path) or oom_kills.suspected_oom(job)
     return JobView(job.path, record, recipe, status, state, notes(job), problem)
 
 

@@ -10,6 +10,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shutil
 import signal
 import socket
 import sys
@@ -206,8 +207,10 @@ class Attempt:
         return self._stop
 
     def log(self, line: str) -> None:
-        """A line in `worker.log`, with the time before it."""
-        print(time.strftime("%H:%M:%S"), line, flush=True)
+        """A line in `worker.log`, with the time before it. A disk that refuses it ends no run: what
+        matters is refused as well, and said in the status."""
+        with contextlib.suppress(OSError):
+            print(time.strftime("%H:%M:%S"), line, flush=True)
 
     def reject(self, rows: list[dict[str, Any]]) -> None:
         """Write the rows that could not be used, with their reasons, and count them on screen."""
@@ -216,8 +219,16 @@ class Attempt:
         self.update(rejected=len(rows))
         self.log(f"{len(rows)} rows rejected: see {self.directory.rejects.name}")
 
+    def remove_unfinished(self) -> None:
+        """Remove what a failure left half written: nothing of it is ever read."""
+        for path in self.directory.unfinished():
+            shutil.rmtree(path, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+
     def finish(self, state: State, error: Failure | None = None, message: str = "") -> None:
-        """Write the final status, and let go of the device and the job."""
+        """Write the final status, and let go of the device and the job, also where the disk
+        refuses it. Raises OSError."""
         with self._guard:
             self._closing = True
         self._changed.set()
@@ -230,10 +241,13 @@ class Attempt:
             eta_seconds=None,
             heartbeat=time.time(),
         )
-        status.write(self.directory, final)
-        if self._ticket is not None:
-            self._ticket.leave()
-        self._lock.release()
+        try:
+            status.write(self.directory, final)
+        finally:
+            if self._ticket is not None:
+                with contextlib.suppress(OSError, EngineError):  # of the folder of locks
+                    self._ticket.leave()
+            self._lock.release()
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
         self._stop = True

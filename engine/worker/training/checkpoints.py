@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine import atomic
+from engine.jobs.directory import SAVING
 from engine.jobs.resume_rules import MARKS
 
 MANIFEST = "finetop.json"
-ASIDE = ".saving"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def prune(folder: Path, keep: int, never: Collection[int] = ()) -> None:
 
 def clear(folder: Path) -> None:
     """Remove what a save or a removal that was cut short left behind."""
-    shutil.rmtree(folder / ASIDE, ignore_errors=True)
+    shutil.rmtree(folder / SAVING, ignore_errors=True)
     for path in folder.glob(".removing-*"):
         shutil.rmtree(path, ignore_errors=True)
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from transformers import Trainer, TrainerState
 
 from engine.events.summary import perplexity
+from engine.jobs.directory import SAVING
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.batching import (
     EncodedRows,
@@ -152,7 +153,7 @@ class MeasuredTrainer(Trainer):
         self._clock = (time.monotonic(), self.state.num_input_tokens_seen)
 
     def _get_output_dir(self, trial: Any = None) -> str:
-        return str(self._folder / checkpoints.ASIDE)
+        return str(self._folder / SAVING)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Save aside, flush, rename; a checkpoint has its name only when it is whole."""
@@ -160,7 +161,7 @@ class MeasuredTrainer(Trainer):
         step, folder = self.state.global_step, self._folder
         checkpoints.clear(folder)
         super()._save_checkpoint(model, trial)
-        aside = folder / checkpoints.ASIDE / f"checkpoint-{step}"
+        aside = folder / SAVING / f"checkpoint-{step}"
         self._callback.history.write(aside)
         size = sum(path.stat().st_size for path in aside.iterdir())
         checkpoints.publish(aside, folder, step)
