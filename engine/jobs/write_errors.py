@@ -1,7 +1,8 @@
 """A disk that refuses to write, in words: what happened, where, and what to do about it.
 
 Owns the meaning of each errno, whoever met it: the launcher, a worker in the middle of its run, or
-whoever looks at a run that died without a word. Writes nothing but a file without a name, to ask.
+whoever looks at a run that crashed without a status. Writes nothing, but a file without a name to
+ask a disk that has just refused.
 """
 
 import errno
@@ -116,7 +117,7 @@ def find_refusal(error: BaseException, folder: Path) -> OSError | None:
 
 
 def suspect(folder: Path) -> str:
-    """Why a job that died without a word may have: what its disk refuses now. Else empty.
+    """Why a job may have crashed without a final status: what its disk refuses now. Else empty.
 
     Asks without writing: whoever looks at a list of runs changes none of them.
     """

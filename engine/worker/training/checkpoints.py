@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine import atomic
-from engine.jobs.directory import SAVING
+from engine.jobs.directory import SAVING, JobDirectory
 from engine.jobs.resume_rules import MARKS
 
 MANIFEST = "finetop.json"
@@ -69,6 +69,11 @@ def listed(folder: Path) -> list[Path]:
     """The checkpoints on disk in order of step, verified or not."""
     paths = [path for path in folder.glob("checkpoint-*") if path.name[11:].isdecimal()]
     return sorted(paths, key=step_of)
+
+
+def with_tokenizer(job: JobDirectory) -> list[Path]:
+    """The folders of a run that may hold its tokenizer's files, the newest checkpoint first."""
+    return [*reversed(listed(job.checkpoints)), job.base]
 
 
 def step_of(checkpoint: Path) -> int:

@@ -27,6 +27,7 @@ from engine.worker.data.batching import (
 )
 from engine.worker.data.encode import collate, nll_by_row
 from engine.worker.data.packing import packed_inputs
+from engine.worker.model.tokenizer_files import TokenizerFiles
 from engine.worker.training import checkpoints
 from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.evaluator import Evaluator, HeldOut, preserve_rng_and_mode
@@ -78,6 +79,9 @@ class MeasuredTrainer(Trainer):
         self._curves = curves
         self._callback = callback
         self._folder = attempt.directory.checkpoints
+        self._tokenizer_files = TokenizerFiles(
+            options["processing_class"], lambda: checkpoints.with_tokenizer(attempt.directory)
+        )
         self._clock = (time.monotonic(), 0)
         self._hardware_logger = HardwareLogger(attempt.directory.path, attempt.devices)
         super().__init__(callbacks=[callback], **options)
@@ -160,10 +164,16 @@ class MeasuredTrainer(Trainer):
         started = time.monotonic()
         step, folder = self.state.global_step, self._folder
         checkpoints.clear(folder)
-        super()._save_checkpoint(model, trial)
+        # The library would write the tokenizer into each of them.
+        tokenizer, self.processing_class = self.processing_class, None
+        try:
+            super()._save_checkpoint(model, trial)
+        finally:
+            self.processing_class = tokenizer
         aside = folder / SAVING / f"checkpoint-{step}"
         self._callback.history.write(aside)
         size = sum(path.stat().st_size for path in aside.iterdir())
+        size += self._tokenizer_files.save(aside)
         checkpoints.publish(aside, folder, step)
         self._attempt.log(
             f"checkpoint-{step} saved ({size / 1e6:.1f} MB, {time.monotonic() - started:.1f} s)"
