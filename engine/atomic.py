@@ -21,6 +21,19 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
     _write_pieces(path, (data,), durable)
 
 
+def replace_or_overwrite(path: Path, data: bytes) -> None:
+    """`write_bytes`, and where the disk takes no new file, over the old one where it lies.
+
+    A file that exists has its blocks, which a full disk still gives. Raises OSError.
+    """
+    try:
+        write_bytes(path, data)
+    except OSError:
+        with path.open("r+b") as file:
+            file.write(data)
+            file.truncate()
+
+
 def write_lines(path: Path, lines: Iterable[str]) -> None:
     """`write_text` for lines that come one after another and are never held together."""
     _write_pieces(path, (line.encode("utf-8", "backslashreplace") for line in lines), True)

@@ -1,7 +1,8 @@
 """A job's directory: the path of each file, its identity, its creation.
 
 One writer a file: the launcher writes `job.json` and `recipe.toml` once, the dashboard the user's
-notes and votes (`user.json`, `remarks.json`, `votes-*.jsonl`, `rubrics.txt`), the worker all else.
+notes and votes (`user.json`, `remarks.json`, `votes-*.jsonl`, `rubrics.txt`) and the mark of a
+pruned run (`pruned`), the worker all else.
 """
 
 import dataclasses
@@ -29,6 +30,8 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """Of a job: parts of file names are made of it."""
 SAVING = ".saving"
 """The folder, among a run's checkpoints, in which one is written until it is whole."""
+MANIFEST = "finetop.json"
+"""Beside the files of a checkpoint: their sizes and CRCs."""
 MOST_BYTES = 1 << 26
 """Of a JSON file of a job; a larger one is none of ours."""
 
@@ -138,6 +141,11 @@ class JobDirectory:
     @property
     def results(self) -> Path:
         return self.path / "results.json"
+
+    @property
+    def pruned_file(self) -> Path:
+        """An empty file, there once what resuming needs was dropped; of whoever pruned the run."""
+        return self.path / "pruned"
 
     @property
     def user_file(self) -> Path:

@@ -38,6 +38,8 @@ class JobView:
     state: State
     notes: UserNotes
     problem: str = ""
+    pruned: bool = False
+    """Whether what resuming needs was dropped."""
 
     @property
     def base(self) -> str:
@@ -83,7 +85,8 @@ def view(job: JobDirectory) -> JobView | None:
     state = statuses.derive(job, status, time.time())
     if state is State.CRASHED:
         problem = problem or write_errors.suspect(job.path) or oom_kills.suspected_oom(job)
-    return JobView(job.path, record, recipe, status, state, notes(job), problem)
+    pruned = job.pruned_file.exists()
+    return JobView(job.path, record, recipe, status, state, notes(job), problem, pruned)
 
 
 def notes(job: JobDirectory) -> UserNotes:

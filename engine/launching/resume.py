@@ -30,6 +30,7 @@ def resume_job(
             str(job.path),
             "If that host no longer exists, resume it with --adopt.",
         )
+    resume_rules.check_not_pruned(job)
     if state is State.DONE:
         resume_rules.check_extension(job, recipe)
     if recipe is not None:

@@ -27,6 +27,7 @@ from engine.jobs.devices import Device, Option
 from engine.jobs.directory import JobDirectory, JobRecord
 from engine.jobs.lock import Lock
 from engine.jobs.queue import Cancelled, Keys, OwnTicket, unusable_locks
+from engine.jobs.resume_rules import check_not_pruned
 from engine.jobs.status import Failure, State, Status
 from engine.jobs.store import open_store
 from engine.recipes.recipe import TrainRecipe
@@ -101,6 +102,7 @@ class Attempt:
         lock = Lock(directory.lock_file)
         if not lock.acquire():
             raise EngineError("Another worker holds this job.", str(directory.path))
+        check_not_pruned(directory)  # with the lock, which whoever prunes looks at
         attempt = cls(directory, lock, launch)
         _send_output_to(attempt.files.log)
         signal.signal(signal.SIGTERM, attempt._ask_to_stop)

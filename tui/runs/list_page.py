@@ -171,6 +171,10 @@ class RunListPage(RunActions):
             rows = self._snapshot.rows
             self.commands.remove(row, sum(parent_of(r) == row.view.record.id for r in rows))
 
+    def action_prune(self) -> None:
+        if self.chosen is not None:
+            self.commands.prune(self.chosen)
+
     def action_turn_order(self) -> None:
         self._change_order(self.table.next_order(self.memory.order))
 

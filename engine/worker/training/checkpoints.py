@@ -13,10 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine import atomic
-from engine.jobs.directory import SAVING, JobDirectory
+from engine.jobs.directory import MANIFEST, SAVING, JobDirectory
 from engine.jobs.resume_rules import MARKS
-
-MANIFEST = "finetop.json"
 
 
 @dataclass(frozen=True, slots=True)

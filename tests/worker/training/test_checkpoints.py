@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.jobs.directory import SAVING
+from engine.jobs.directory import MANIFEST, SAVING
 from engine.worker.training import checkpoints
 
 
@@ -32,10 +32,10 @@ def test_the_newest_is_found_by_step_not_by_name(tmp_path: Path) -> None:
         lambda path: (path / "model.safetensors").unlink(),
         lambda path: (path / "model.safetensors").write_bytes(b"weights" * 4),
         lambda path: (path / "model.safetensors").write_bytes(b"Weights" * 5),
-        lambda path: (path / checkpoints.MANIFEST).unlink(),
-        lambda path: (path / checkpoints.MANIFEST).write_text("{"),
-        lambda path: (path / checkpoints.MANIFEST).write_text("[]"),
-        lambda path: (path / checkpoints.MANIFEST).write_text(json.dumps({"files": 3})),
+        lambda path: (path / MANIFEST).unlink(),
+        lambda path: (path / MANIFEST).write_text("{"),
+        lambda path: (path / MANIFEST).write_text("[]"),
+        lambda path: (path / MANIFEST).write_text(json.dumps({"files": 3})),
     ],
 )
 def test_what_does_not_verify_is_not_resumed(tmp_path: Path, spoil: object) -> None:
