@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 LISTS = ("runs", "logs")
 """The names of these pages in the keymap. A key that both have does the same on both."""
 _ACTIONS = {key.action_name for key in KEYS if key.screen in LISTS}
-_ON_CHOSEN = ("new", "note", "archive", "hide", "pin", "mark")
+_ON_CHOSEN = ("new", "note", "archive", "hide", "pin", "mark", "prune")
 """What needs a chosen run, whatever it is."""
 
 

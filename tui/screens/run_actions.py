@@ -11,7 +11,7 @@ from tui.screens.page import Page
 from tui.screens.run_commands import RunCommands, is_possible
 from tui.snapshots import RunRow
 
-_ON_CHOSEN = ("stop", "resume", "move", "compare", "watch", "log", "overview", "remove", "prune")
+_ON_CHOSEN = ("stop", "resume", "move", "compare", "watch", "log", "overview", "remove")
 """What needs a chosen run, in a state for it."""
 
 

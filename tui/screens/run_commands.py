@@ -42,8 +42,7 @@ _ENDED_EARLY = (State.STOPPED, State.CRASHED, State.LOST, State.FAILED)
 
 
 def is_possible(command: str, row: RunRow) -> bool:
-    """Whether a run is in a state for one of stop, resume, move, compare, log, overview, remove,
-    prune."""
+    """Whether a run is in a state for one of stop, resume, move, compare, log, overview, remove."""
     state = row.view.state
     if command in ("log", "overview"):
         return row.log is None  # what is no job of ours has neither
@@ -56,7 +55,7 @@ def is_possible(command: str, row: RunRow) -> bool:
     if command == "resume":
         extendable = state is State.DONE and isinstance(row.view.recipe, TrainRecipe)
         return (state in _ENDED_EARLY or extendable) and not row.shipped
-    if command in ("remove", "prune"):
+    if command == "remove":
         return not state.alive and not row.shipped
     return True
 
@@ -151,7 +150,11 @@ class RunCommands:
             actions.prune(planned)
             return f"{name}: {size(planned.bytes)} freed"
 
-        run_in_background(self._page, find, ask, failed=self._page.services.show_error)
+        def refuse(error: EngineError) -> None:
+            line = one_line(" ".join(filter(None, (error.title, error.hint))))
+            self._page.services.notify_user(line, "warning")
+
+        run_in_background(self._page, find, ask, failed=refuse)
 
     def remove(self, row: RunRow, children: int) -> None:
         """Delete it, once its name is typed; so many runs build on it."""

@@ -84,14 +84,14 @@ async def test_any_other_answer_drops_nothing(app: FinetopApp, job: JobDirectory
         assert not job.pruned_file.exists()
 
 
-async def test_a_run_at_work_has_no_such_key(app: FinetopApp, root: Path) -> None:
+async def test_a_run_that_cannot_be_pruned_says_why(app: FinetopApp, root: Path) -> None:
     busy = write_run(root, "busy", state=State.RUNNING, created=time.time() + 9)
     write_checkpoints(busy, (20,))
     async with app.run_test(size=(80, 24)) as pilot:
         await see(pilot, " busy ")
         await until(pilot, lambda: app.screen.query_one(Table).choose(str(busy.path)))
         await until(pilot, lambda: app.selected == str(busy.path))
-        assert not app.screen.check_action("prune", ())
         await pilot.press("F")
-        await pilot.pause()
+        await _notice(pilot, "busy is running. Stop it first.")
         assert not isinstance(app.screen, PruneWindow)
+        assert not busy.pruned_file.exists()
