@@ -24,7 +24,7 @@ from engine.jobs.store import Store
 
 KEEP = ("best", "last")
 """Checkpoints that may be kept, without their optimiser states."""
-STATE = "optimizer state"
+CHECKPOINT, STATE = "checkpoint", "optimizer state"
 _REMOVING = ".removing-"
 _STATES = ("optimizer.", "scheduler.", "scaler.", "rng_state")
 """How the names of files begin that only resuming reads."""
@@ -55,6 +55,11 @@ class PrunePlan:
     @property
     def bytes(self) -> int:
         return sum(item.bytes for item in self.items)
+
+    @property
+    def ends_resuming(self) -> bool:
+        """Whether the run can be resumed no more: leftovers alone are no loss."""
+        return any(item.what in (CHECKPOINT, STATE) for item in self.items)
 
     @property
     def summary(self) -> str:
@@ -92,7 +97,7 @@ def plan(
         if checkpoint.name in kept:
             paths += [(path, STATE) for path in _states(checkpoint)]
         else:
-            paths.append((checkpoint, "checkpoint"))
+            paths.append((checkpoint, CHECKPOINT))
     paths += [(path, "leftover") for path in _leftovers(job)]
     paths += [(path, "reference") for path in _references(job)]
     freed = _freed([path for path, _ in paths])
@@ -109,10 +114,11 @@ def prune(planned: PrunePlan, store: Store) -> None:
     job = planned.job
     delete.check(job, store)
     _check_writable(planned)
-    _mark(job)
+    if planned.ends_resuming:
+        _mark(job)
     try:
         for item in planned.items:
-            if item.what == "checkpoint":
+            if item.what == CHECKPOINT:
                 _remove(item.path)
         for name in planned.kept:
             _drop_states(job.checkpoints / name)

@@ -85,6 +85,8 @@ def remedy(error: OSError) -> str:
     """What to do about a refusal, as the beginning of a sentence; where it is not known, to look
     at the disk."""
     reason = _REASONS.get(error.errno or 0)
+    if reason is _MOVED:  # of a folder that was never there
+        return "Check the path"
     return reason.remedy if reason is not None else "Check the disk"
 
 

@@ -6,6 +6,7 @@ went wrong is written into the status.
 """
 
 import importlib
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -91,6 +92,12 @@ def explain(error: BaseException, attempt: Attempt) -> Failure:
     refusal = write_errors.explain(error, attempt.directory.path)
     if refusal is not None:
         return Failure(refusal.title, refusal.detail, refusal.hint)
+    if isinstance(error, OSError) and error.filename is not None:
+        return Failure(
+            "A file cannot be read or written.",
+            f"{os.fsdecode(error.filename)}: {error.strerror}",
+            f"Check that it is there, and its permissions; more is in {attempt.files.log}.",
+        )
     title, _, more = f"{type(error).__name__}: {error}".partition("\n")
     return Failure(title[:200], more[:500], f"The full traceback is in {attempt.files.log}.")
 

@@ -229,6 +229,16 @@ class TestLinks:
         assert not os.path.lexists(job.path / ".model")
 
 
+def test_a_run_that_loses_leftovers_alone_can_still_be_resumed(root: Path, store: Store) -> None:
+    job = write_run(root, "mine", state=State.FAILED)
+    (job.checkpoints / ".saving" / "checkpoint-5").mkdir(parents=True)
+    planned = _prune(job, store)
+    assert planned.summary == "1 leftover"
+    assert not planned.ends_resuming
+    assert list(job.checkpoints.iterdir()) == []
+    assert not job.pruned_file.exists()
+
+
 def test_leftovers_are_swept(job: JobDirectory, store: Store) -> None:
     for path in (
         job.checkpoints / ".saving" / "checkpoint-80" / "model.safetensors",

@@ -124,8 +124,9 @@ def _print_plans(plans: Sequence[PrunePlan], left: Sequence[Left], total: int) -
 def _confirmed(plans: Sequence[PrunePlan], total: int) -> bool:
     if not sys.stdin.isatty():
         return False
-    what = "It cannot" if len(plans) == 1 else "They cannot"
-    print(f"{what} be resumed any more.", file=sys.stderr)
+    if ended := sum(planned.ends_resuming for planned in plans):
+        what = "It" if len(plans) == 1 else f"{ended} of them"
+        print(f"{what} cannot be resumed any more.", file=sys.stderr)
     print(f"Free {gigabytes(total)}? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

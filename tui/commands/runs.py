@@ -76,6 +76,7 @@ def as_table(one: JobView) -> dict[str, Any]:
         "total": now.total if now else 0,
         "eta_seconds": now.eta_seconds if now else None,
         "rejected": now.rejected if now else 0,
+        "pruned": one.pruned,
         "error": now.error.title if now and now.error else None,
     }
 

@@ -28,7 +28,7 @@ class PruneWindow(Dialog[PrunePlan | None]):
         self._plans = {"all": everything, "keep": keeping}
         lines: list[Line] = [
             [(f"Free {size(everything.bytes)} of {name}?", "strong")],
-            [("It cannot be resumed any more.", "warn")],
+            *([[("It cannot be resumed any more.", "warn")]] if everything.ends_resuming else []),
             [],
             [("drops  ", "dim"), (everything.summary, "")],
             [("keeps  ", "dim"), (_kept_always(everything), "")],

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from engine.compare import samples
 from engine.jobs import launch, lock, process, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import Failure, State
 from engine.launching import resume
-from engine.recipes.recipe import TrainRecipe
+from engine.recipes.recipe import GenerateRecipe, Recipe, TrainRecipe
+from engine.recipes.settings import Decode
 from engine.worker.training import checkpoints
 from tests.conftest import Eventually
 from tests.worker.tiny import save_checkpoint
@@ -72,14 +74,14 @@ def recipe(base: Path, tmp_path: Path) -> TrainRecipe:
     )  # fmt: skip
 
 
-Begin = Callable[[TrainRecipe, Path, str], JobDirectory]
+Begin = Callable[[Recipe, Path, str], JobDirectory]
 
 
 @pytest.fixture
 def begin(tmp_path: Path) -> Begin:
     """Launch a run whose worker first does what a text of Python says."""
 
-    def launch_with(recipe: TrainRecipe, root: Path, text: str) -> JobDirectory:
+    def launch_with(recipe: Recipe, root: Path, text: str) -> JobDirectory:
         plugin = tmp_path / "plugin.py"
         plugin.write_text(text)
         with pytest.MonkeyPatch.context() as patch:
@@ -198,6 +200,28 @@ def test_a_disk_that_breaks_ends_it_with_a_reason(
         assert "resume" in failure.hint
     _assert_it_goes_on(job, eventually)
     assert [path for path in job.unfinished() if path.exists()] == []
+
+
+def test_a_job_of_answers_ends_likewise_and_keeps_whole_answers(
+    base: Path, root: Path, tmp_path: Path, begin: Begin, eventually: Eventually
+) -> None:
+    prompts = tmp_path / "prompts.jsonl"
+    prompts.write_text("".join(f'{{"prompt": "say {one}"}}\n' for one in range(200)))
+    recipe = GenerateRecipe(
+        name="answers", device="cpu", arms=[f"base={base}"], prompts=str(prompts),
+        decode=Decode(max_new_tokens=8),
+    )  # fmt: skip
+    job = begin(recipe, root, LIMIT.format(limit=50_000))
+    assert wait_for_end(job, eventually) is State.FAILED
+    assert "ulimit" in _failure(job).hint
+    made = samples.read(job.samples)
+    assert 0 < len(made) < 200
+    assert job.samples.read_bytes().endswith(b"\n")
+    resume.resume_job(job)
+    assert wait_for_end(job, eventually) is State.DONE, launch.log_tail(job.attempt(2).log)
+    again = samples.read(job.samples)
+    assert len(again) == 200
+    assert again[: len(made)] == made, "they are not made again"
 
 
 def test_a_directory_that_is_removed_is_not_made_again(
