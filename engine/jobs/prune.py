@@ -91,7 +91,8 @@ def plan(
         raise _refused(job, f"{job.checkpoints} is a link to another folder")
     done = status.derive(job, status.read(job)) is State.DONE
     result = next((path.name for path in (job.adapter, job.model) if path.is_dir()), "")
-    kept = _reasons(job, keep, users or {}, covered=done and bool(result))
+    missing = "" if done and result else "it has no result" if done else "the run is not done"
+    kept = _reasons(job, keep, users or {}, missing)
     paths: list[tuple[Path, str]] = []
     for checkpoint in _checkpoints(job.checkpoints):
         if checkpoint.name in kept:
@@ -130,9 +131,10 @@ def prune(planned: PrunePlan, store: Store) -> None:
 
 
 def _reasons(
-    job: JobDirectory, keep: Collection[str], users: Mapping[Path, str], *, covered: bool
+    job: JobDirectory, keep: Collection[str], users: Mapping[Path, str], missing: str
 ) -> dict[str, str]:
-    """The checkpoints that stay, each with its reason; `covered` is a run with its result."""
+    """The checkpoints that stay, each with its reason; `missing` says why no result stands for
+    them, and is empty where one does."""
     checkpoints = _checkpoints(job.checkpoints)
     marks = read_json(job.checkpoints / MARKS) or {}
     whole = [path for path in checkpoints if _is_whole(path)] or checkpoints
@@ -148,8 +150,8 @@ def _reasons(
             kept[checkpoint.name] = f"used by {user}"
         elif chosen := [word for word in known if word in keep]:
             kept[checkpoint.name] = " and ".join(chosen)
-        elif known and not covered:
-            kept[checkpoint.name] = f"{' and '.join(known)}, as the run is not done"
+        elif known and missing:
+            kept[checkpoint.name] = f"{' and '.join(known)}, as {missing}"
     return kept
 
 

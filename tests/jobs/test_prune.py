@@ -112,6 +112,15 @@ def test_the_only_weights_of_a_run_stay(state: State, root: Path, store: Store) 
     assert all(verifies(job.checkpoints / name) for name in planned.kept)
 
 
+def test_the_weights_of_a_run_whose_result_is_gone_stay(job: JobDirectory, store: Store) -> None:
+    shutil.rmtree(job.adapter)
+    planned = prune.plan(job, store)
+    assert planned.kept == {
+        "checkpoint-20": "best, as it has no result",
+        "checkpoint-60": "last, as it has no result",
+    }
+
+
 def test_the_last_whole_checkpoint_counts_as_the_last(root: Path, store: Store) -> None:
     job = write_run(root, "mine", state=State.STOPPED)
     write_checkpoints(job, (20, 40, 60))

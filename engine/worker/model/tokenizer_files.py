@@ -98,7 +98,7 @@ def share_large_files(folder: Path, others: Iterable[Path]) -> int:
 def link_or_copy(source: Path, path: Path) -> int:
     """A hard link, or a copy where the file system has none; the bytes that were written."""
     try:
-        os.link(source, path, follow_symlinks=False)
+        os.link(source, path)
     except OSError as error:
         if error.errno in _FULL:
             raise
