@@ -104,6 +104,7 @@ class Attempt:
             raise EngineError("Another worker holds this job.", str(directory.path))
         check_not_pruned(directory)  # with the lock, which whoever prunes looks at
         attempt = cls(directory, lock, launch)
+        attempt.remove_unfinished()  # of one that was killed
         _send_output_to(attempt.files.log)
         signal.signal(signal.SIGTERM, attempt._ask_to_stop)
         signal.signal(signal.SIGINT, attempt._ask_to_stop)
@@ -222,7 +223,7 @@ class Attempt:
         self.log(f"{len(rows)} rows rejected: see {self.directory.rejects.name}")
 
     def remove_unfinished(self) -> None:
-        """Remove what a failure left half written: nothing of it is ever read."""
+        """Remove what was left half written: nothing of it is ever read."""
         for path in self.directory.unfinished():
             shutil.rmtree(path, ignore_errors=True)
             with contextlib.suppress(OSError):

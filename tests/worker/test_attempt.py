@@ -73,3 +73,25 @@ def test_what_may_not_fit_is_said_and_tried(
     assert "it may not fit: needs" in said["message"]
     assert "it may not fit: needs" in said["log"]
     assert "other processes use 80.0 of 80.0 GB on cuda:0" in said["log"]
+
+
+SWEEP = """
+import sys
+from pathlib import Path
+from engine.jobs.status import State
+from engine.worker.attempt import Attempt
+Attempt.begin(Path(sys.argv[1])).finish(State.STOPPED)
+"""
+
+
+def test_what_a_killed_attempt_left_half_written_is_removed(root: Path) -> None:
+    job = directory.create(root, TrainRecipe())
+    for name in (".status.json.x1y2", ".adapter/weights", "checkpoints/.saving/checkpoint-3/x"):
+        path = job.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("half")
+    whole = job.checkpoints / "checkpoint-2"
+    whole.mkdir()
+    subprocess.run([sys.executable, "-c", SWEEP, str(job.path)], check=True)
+    assert [path for path in job.unfinished() if path.exists()] == []
+    assert [path.name for path in job.checkpoints.iterdir()] == ["checkpoint-2"]

@@ -121,7 +121,7 @@ def _wait_for_checkpoint(job: JobDirectory, eventually: Eventually) -> None:
 
 @pytest.mark.parametrize(
     ("limit", "whose"),
-    [(20_000, "model.safetensors"), (300_000, "optimizer.pt"), (6_000, "events")],
+    [(20_000, "model.safetensors"), (300_000, "optimizer.pt"), (6_000, "events"), (1_500, "log")],
 )
 def test_a_limit_of_file_sizes_is_named_with_what_raises_it(
     limit: int, whose: str, recipe: TrainRecipe, root: Path, begin: Begin, eventually: Eventually
