@@ -99,7 +99,7 @@ def plan(
             paths += [(path, STATE) for path in _states(checkpoint)]
         else:
             paths.append((checkpoint, CHECKPOINT))
-    paths += [(path, "leftover") for path in _leftovers(job)]
+    paths += [(path, "leftover") for path in _leftovers(job, kept)]
     paths += [(path, "reference") for path in _references(job)]
     freed = _freed([path for path, _ in paths])
     items = (PruneItem(path, what, size) for (path, what), size in zip(paths, freed, strict=True))
@@ -188,13 +188,10 @@ def _states(checkpoint: Path) -> list[Path]:
     return sorted(path for path in checkpoint.iterdir() if path.name.startswith(_STATES))
 
 
-def _leftovers(job: JobDirectory) -> list[Path]:
-    """What saves and removals that were cut short left behind."""
-    removing = [
-        path
-        for folder in (job.checkpoints, *_checkpoints(job.checkpoints))
-        for path in sorted(folder.glob(f"{_REMOVING}*"))
-    ]
+def _leftovers(job: JobDirectory, kept: Collection[str]) -> list[Path]:
+    """What saves and removals that were cut short left behind, but in checkpoints that go whole."""
+    folders = (job.checkpoints, *(job.checkpoints / name for name in kept))
+    removing = [path for folder in folders for path in sorted(folder.glob(f"{_REMOVING}*"))]
     return [path for path in (*job.unfinished(), *removing) if os.path.lexists(path)]
 
 
@@ -265,6 +262,8 @@ def _drop_states(checkpoint: Path) -> None:
 
 def _remove(path: Path) -> None:
     """Renamed first: what is cut short has a name that nobody looks for."""
+    if not os.path.lexists(path):
+        return  # somebody else removed it meanwhile
     if path.name.startswith(_REMOVING):
         going = path
     else:

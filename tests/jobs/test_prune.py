@@ -252,6 +252,7 @@ def test_leftovers_are_swept(job: JobDirectory, store: Store) -> None:
     for path in (
         job.checkpoints / ".saving" / "checkpoint-80" / "model.safetensors",
         job.checkpoints / ".removing-checkpoint-5" / "model.safetensors",
+        job.checkpoints / "checkpoint-40" / ".removing-optimizer.pt" / "x",
         job.checkpoints / "checkpoint-60" / ".removing-optimizer.pt" / "x",
         job.path / ".adapter" / "x",
         job.path / "probe" / "base.npy",
@@ -265,6 +266,13 @@ def test_leftovers_are_swept(job: JobDirectory, store: Store) -> None:
     assert _names(job) == ["checkpoint-60", "marks.json"]
     assert sorted(path.name for path in (job.path / "probe").iterdir()) == ["rows.json"]
     assert [path.name for path in job.path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_what_somebody_removed_meanwhile_is_gone_already(job: JobDirectory, store: Store) -> None:
+    planned = prune.plan(job, store)
+    shutil.rmtree(job.checkpoints / "checkpoint-40")
+    prune.prune(planned, store)
+    assert _names(job) == ["marks.json"]
 
 
 def test_a_folder_that_cannot_be_changed_is_said_before_anything_goes(

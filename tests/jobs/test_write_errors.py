@@ -108,9 +108,9 @@ try:
 except EngineError as error:
     print(error)
 """
-    told = _run_limited(100, code, tmp_path / "runs")
-    assert "File too large" in told
-    assert "ulimit -f unlimited" in told
+    printed = _run_limited(100, code, tmp_path / "runs")
+    assert "File too large" in printed
+    assert "ulimit -f unlimited" in printed
     assert list((tmp_path / "runs").iterdir()) == []
 
 
