@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from engine.estimates.epoch import MeasuredRows
     from engine.estimates.fit import Fit
     from engine.estimates.parameters import Counted
+    from engine.jobs.prune import PrunePlan
     from engine.jobs.summary import UserNotes
     from engine.recipes.settings import Decode
     from tui.screens.sort_order import SortOrder
@@ -88,6 +89,19 @@ class Actions:
         from engine.jobs import delete
 
         delete.remove(self.store.at(path), self.store)
+
+    def plan_prune(self, path: Path, keep: Sequence[str] = ()) -> "PrunePlan":
+        """What pruning an ended run would drop; `keep` names checkpoints that stay."""
+        from engine.jobs import prune
+        from engine.launching.in_use import find_users
+
+        return prune.plan(self.store.at(path), self.store, keep, find_users(self.store))
+
+    def prune(self, planned: "PrunePlan") -> None:
+        """Drop what was planned; the run cannot be resumed any more."""
+        from engine.jobs import prune
+
+        prune.prune(planned, self.store)
 
     def keep_order(self, order: "SortOrder") -> None:
         """Remember in which order this folder of runs is listed."""

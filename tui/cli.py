@@ -22,6 +22,7 @@ ROOMS = {
     "train": ("train", "resume"),
     "fit": ("fit",),
     "runs": ("runs", "stop", "logs", "rm"),
+    "prune": ("prune",),
     "queue": ("queue",),
     "metrics": ("metrics",),
     "watch": ("watch",),

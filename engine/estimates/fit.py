@@ -1,8 +1,8 @@
 """Will it fit? A recipe beside what the device and the disk have free, and how long it may take.
 
-Puts together `memory`, `advice`, `epoch` and `duration` for screens, commands and workers, which
-all call `estimate_fit`: no library, no tensor, a few milliseconds. What it says are estimates; only
-a disk that cannot hold one checkpoint is certain, see `check_disk`.
+Puts together `memory`, `advice`, `epoch`, `duration` and `disk` for screens, commands and workers,
+which all call `estimate_fit`: no library, no tensor, a few milliseconds. What it says are
+estimates; only a disk that cannot hold one checkpoint is certain, see `check_disk`.
 """
 
 import os
@@ -15,9 +15,8 @@ from engine.checkpoints import config_json
 from engine.checkpoints.context import check_length
 from engine.checkpoints.describe import inspect_base
 from engine.checkpoints.entry import Checkpoint
-from engine.checkpoints.tokenizer_check import vocabulary_bytes
 from engine.errors import EngineError
-from engine.estimates import advice, duration, memory
+from engine.estimates import advice, disk, duration, memory
 from engine.estimates.advice import Advice, Estimator, gigabytes
 from engine.estimates.epoch import MeasuredRows, estimate_held_out, estimate_tokens
 from engine.estimates.memory import Estimate
@@ -26,12 +25,6 @@ from engine.jobs import devices
 from engine.jobs.devices import Device
 from engine.jobs.store import Store
 from engine.recipes.recipe import TrainRecipe
-
-BESIDE = 8 << 20
-"""Bytes beside weights, moments and vocabulary: random states, scheduler, the manifest."""
-MARKED = 2
-"""Checkpoints that are kept whatever `training.save_total_limit` says: the best, and the last in
-the budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +49,15 @@ class Fit:
     basis: str = ""
     """Where `seconds` comes from."""
     checkpoint: int | None = None
-    """One of those kept for resuming."""
+    """One of those kept for resuming, without the vocabulary that they share."""
+    vocabulary: int | None = None
+    """Once for the whole run."""
+    disk_kept: int | None = None
+    """The directory of the run at its end."""
+    disk_kept_most: int | None = None
+    """The same where the best checkpoint, or the last in the budget, is none of the newest."""
     disk_needed: int | None = None
-    """Those kept, the one being written, and the result."""
+    """At its most, while a checkpoint or the result is written."""
     disk_free: int | None = None
     advice: tuple[Advice, ...] = ()
     """What to turn down, any one of them; empty where it fits."""
@@ -163,7 +162,9 @@ def assess(
         batch = advice.largest_batch(need, recipe, advice.usable(room))
         lines = advice.advise(need, recipe, advice.usable(room))
     config, _ = read_model(checkpoint)
-    beside = beside_weights(checkpoint)
+    disk_use = disk.estimate_disk(
+        recipe, checkpoint, config, size, merges=merges(recipe, checkpoint), held_out=held_out
+    )
     seconds, basis = duration.seconds(
         config, recipe, chosen, tokens=tokens, held_out=held_out, speed=speed
     )
@@ -177,15 +178,11 @@ def assess(
         largest_batch=batch,
         seconds=seconds,
         basis=basis,
-        checkpoint=checkpoint_bytes(size, beside),
-        disk_needed=run_bytes(
-            recipe,
-            size,
-            beside,
-            config_json.find_vocab_size(config) or 0,
-            references=2 if checkpoint.kind == "adapter" or checkpoint.source == "run" else 1,
-            merged=4 * size.parameters if merges(recipe, checkpoint) else 0,
-        ),
+        checkpoint=disk_use.checkpoint,
+        vocabulary=disk_use.vocabulary,
+        disk_kept=disk_use.at_end,
+        disk_kept_most=disk_use.most_at_end,
+        disk_needed=disk_use.peak,
         disk_free=disk_free,
         advice=lines,
         formats=memory.formats_of(recipe, kind),
@@ -231,9 +228,10 @@ def check_disk(recipe: TrainRecipe, checkpoint: Checkpoint, runs_root: Path) -> 
     """Raise EngineError where the disk of the runs cannot hold a single checkpoint."""
     try:
         size = estimator(checkpoint, "cpu")(recipe)  # what is learned is the same on every device
+        config, _ = read_model(checkpoint)
     except EngineError:
         return  # of an unknown size nothing is certain
-    needed = checkpoint_bytes(size, beside_weights(checkpoint))
+    needed = disk.estimate_disk(recipe, checkpoint, config, size).first
     free = free_disk_bytes(runs_root)
     if free is not None and free < needed:
         raise EngineError(
@@ -275,44 +273,6 @@ def read_model(checkpoint: Checkpoint) -> tuple[config_json.Config, int | None]:
         raise EngineError("its base is not on this machine")
     base = inspect_base(checkpoint.base_path)
     return config_json.read_json(base.path / "config.json"), base.parameters
-
-
-def beside_weights(checkpoint: Checkpoint) -> int:
-    """Bytes of what lies beside weights and moments in a checkpoint and in the result.
-
-    Each holds the tokenizer, of which real vocabularies make tens of megabytes.
-    """
-    folders = (checkpoint.path, checkpoint.base_path)
-    sizes = (vocabulary_bytes(folder) for folder in folders if folder is not None)
-    return BESIDE + next((size for size in sizes if size), 0)
-
-
-def checkpoint_bytes(estimate: Estimate, beside: int) -> int:
-    """One checkpoint: what is learned and AdamW's two moments of it, in float32; and what is
-    `beside_weights`."""
-    return 3 * 4 * estimate.trained + beside
-
-
-def run_bytes(
-    recipe: TrainRecipe,
-    estimate: Estimate,
-    beside: int,
-    vocabulary: int = 0,
-    references: int = 1,
-    merged: int = 0,
-) -> int:
-    """All that lies on disk at its most: checkpoints kept, one being written aside, and the result.
-
-    `vocabulary` is for what the alarm keeps of the base while the run lasts, or of as many models
-    as `references` says, `merged` the bytes of a base that a stage makes of an adapter.
-    """
-    training = recipe.training
-    # One at the end, one where it is stopped or improves; it never keeps more than it makes.
-    made = training.saves + training.evaluations + 1
-    checkpoints = min(training.save_total_limit + MARKED, made)
-    result = 4 * estimate.trained + beside
-    probe = 2 * recipe.forgetting.tokens * vocabulary * references  # in float16
-    return (checkpoints + 1) * checkpoint_bytes(estimate, beside) + result + probe + merged
 
 
 def free_disk_bytes(folder: Path) -> int | None:

@@ -12,7 +12,7 @@ from signal import SIGKILL, SIGTERM
 
 from engine import atomic
 from engine.errors import EngineError, JobFailed
-from engine.jobs import devices, directory, lock, logout, process, status
+from engine.jobs import devices, directory, lock, logout, process, queue, status, write_errors
 from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.status import State
 from engine.jobs.store import remember_root
@@ -45,6 +45,7 @@ def launch(
     process.worker_command(needs=_packages(needs_device))
     if needs_device:
         devices.options(recipe.device)
+    queue.check_locks()
     job = directory.create(root, recipe, parents, inputs)
     remember_root(root)
     start(job, recipe.kind, needs_device=needs_device)
@@ -178,7 +179,7 @@ def not_started(job: JobDirectory, error: OSError) -> EngineError:
     return EngineError(
         "The worker cannot be started.",
         f"{error.filename or job.path}: {error.strerror}",
-        "Check that the run's directory is writable and the disk has free space.",
+        f"{write_errors.remedy(error)}: the run's directory must be writable.",
     )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import engine
 from engine.errors import EngineError
-from engine.jobs import lock
+from engine.jobs import lock, queue
 from engine.jobs.directory import JobDirectory
 
 HEAVY = ("torch", "transformers", "peft", "accelerate", "tensorboard", "safetensors")
@@ -78,6 +78,7 @@ def worker_environment() -> dict[str, str]:
     """The environment of a worker: ours. That it leaves the hub alone is the worker's own care."""
     environment = dict(os.environ)
     environment["PYTHONUNBUFFERED"] = "1"
+    environment["FINETOP_LOCKS"] = str(queue.locks_path())  # a worker has a folder of its own
     environment.setdefault("TOKENIZERS_PARALLELISM", "false")
     return environment
 

@@ -5,8 +5,6 @@ status that is not final and a lock that nobody holds.
 """
 
 import dataclasses
-import errno
-import json
 import socket
 import time
 from dataclasses import dataclass
@@ -117,14 +115,13 @@ def read(job: JobDirectory) -> Status | None:
 
 
 def write(job: JobDirectory, status: Status) -> None:
-    """Replace the status. On a full disk a final one overwrites the old file where it lies."""
+    """Replace the status. Where the disk takes no new file (it is full, or the directory may not
+    be changed), a final one overwrites the old one where it lies. Raises OSError."""
     table = dataclasses.asdict(status)
-    try:
-        atomic.write_json(job.status_file, table, durable=status.state.final)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not status.state.final:
-            raise
-        _overwrite(job.status_file, json.dumps(table, allow_nan=False))
+    if status.state.final:
+        atomic.replace_or_overwrite(job.status_file, atomic.encode_json(table))
+    else:
+        atomic.write_json(job.status_file, table, durable=False)
 
 
 def derive(job: JobDirectory, status: Status | None, now: float | None = None) -> State:
@@ -152,10 +149,3 @@ def _modified(path: Path) -> float:
         return path.stat().st_mtime
     except OSError:
         return 0.0
-
-
-def _overwrite(path: Path, text: str) -> None:
-    """Write in place: a file that exists has its blocks, which a full disk still gives."""
-    with path.open("r+", encoding="utf-8") as file:
-        file.write(text)
-        file.truncate()

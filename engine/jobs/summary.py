@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine import atomic
 from engine.errors import EngineError
-from engine.jobs import oom_kills
+from engine.jobs import oom_kills, write_errors
 from engine.jobs import status as statuses
 from engine.jobs.directory import JobDirectory, JobRecord, read_json
 from engine.jobs.status import State, Status
@@ -39,6 +39,8 @@ class JobView:
     state: State
     notes: UserNotes
     problem: str = ""
+    pruned: bool = False
+    """Whether what resuming needs was dropped."""
 
     @property
     def base(self) -> str:
@@ -93,8 +95,10 @@ def view(job: JobDirectory) -> JobView | None:
     if user_notes is None:
         problem = problem or f"{job.user_file.name} cannot be read: notes and tags are not shown"
     if state is State.CRASHED:
-        problem = problem or oom_kills.suspected_oom(job)
-    return JobView(job.path, record, recipe, status, state, user_notes or UserNotes(), problem)
+        problem = problem or write_errors.suspect(job.path) or oom_kills.suspected_oom(job)
+    pruned = job.pruned_file.exists()
+    shown = user_notes or UserNotes()
+    return JobView(job.path, record, recipe, status, state, shown, problem, pruned)
 
 
 def _unreadable(job: JobDirectory, problem: str) -> JobView:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from engine.compare.arms import needs_device
 from engine.errors import EngineError
-from engine.jobs import devices, inputs, launch, lock, resume_rules, status
+from engine.jobs import devices, inputs, launch, lock, queue, resume_rules, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from engine.jobs.store import open_store
@@ -35,6 +35,7 @@ def resume_job(
             str(job.path),
             "If that host no longer exists, resume it with --adopt.",
         )
+    resume_rules.check_not_pruned(job)
     if state is State.DONE:
         resume_rules.check_extension(job, recipe)
     if recipe is not None:
@@ -44,6 +45,7 @@ def resume_job(
     on_device = needs_device(resumed)
     if on_device:
         devices.options(resumed.device)
+    queue.check_locks()
     if any(job.checkpoints.glob("checkpoint-*")):
         inputs.check(record.inputs, force=force)
     else:  # it starts from the beginning: with the current data

@@ -10,6 +10,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shutil
 import signal
 import socket
 import sys
@@ -25,7 +26,8 @@ from engine.jobs import devices, logout, oom_kills, process, status
 from engine.jobs.devices import Device, Option
 from engine.jobs.directory import JobDirectory, JobRecord
 from engine.jobs.lock import Lock
-from engine.jobs.queue import Cancelled, OwnTicket
+from engine.jobs.queue import Cancelled, Keys, OwnTicket, unusable_locks
+from engine.jobs.resume_rules import check_not_pruned
 from engine.jobs.status import Failure, State, Status
 from engine.jobs.store import open_store
 from engine.recipes.recipe import TrainRecipe
@@ -105,7 +107,9 @@ class Attempt:
         try:
             if not lock.acquire():
                 raise EngineError("Another worker holds this job.", str(directory.path))
+            check_not_pruned(directory)  # with the lock, which whoever prunes looks at
             attempt = cls(directory, lock, launch)
+            attempt.remove_unfinished()  # of one that was killed
             _send_output_to(attempt.files.log)
             signal.signal(signal.SIGTERM, attempt._ask_to_stop)
             signal.signal(signal.SIGINT, attempt._ask_to_stop)
@@ -121,30 +125,11 @@ class Attempt:
         Which GPU `auto` means is decided when it starts. What other processes use of its memory
         is said and not waited for: nobody knows for how long they will.
         """
-        self._ticket = OwnTicket(
-            self.record.id,
-            requested,
-            lambda: [tuple(one.key for one in option) for option in devices.options(requested)],
-            self.directory.path,
-        )
-        name = "a GPU" if requested in ("auto", "cuda") else requested
-        if len(options := devices.options(requested)) == 1:
-            name = devices.labels(options[0])
         began = time.monotonic()
         try:
-            while ahead := self._ticket.ahead():
-                self.update(
-                    state=State.QUEUED,
-                    device=name,
-                    message=f"#{ahead} in the queue for {name}",
-                    queued_seconds=time.monotonic() - began,
-                )
-                if self.stop_requested(wait=QUEUE_SECONDS):
-                    raise Stopped
-        except Cancelled:
-            self.log("removed from the queue")
-            raise Stopped from None
-        taken = self._ticket.taken
+            taken = self._queue(requested, began)
+        except OSError as error:  # nothing but locks is read and written meanwhile
+            raise unusable_locks(error) from error
         by_key = {one.key: one for option in devices.options(requested) for one in option}
         self.devices = tuple(by_key[key] for key in taken)
         if self.devices[0].kind == "cuda":
@@ -161,6 +146,35 @@ class Attempt:
         queued = time.monotonic() - began
         self.update(state=State.STARTING, device=name, message=message, queued_seconds=queued)
         return self.devices
+
+    def _queue(self, requested: str, began: float) -> Keys:
+        """Wait until its devices are its own, since `began` by the monotonic clock.
+
+        Raises Stopped, EngineError, OSError.
+        """
+        self._ticket = ticket = OwnTicket(
+            self.record.id,
+            requested,
+            lambda: [tuple(one.key for one in option) for option in devices.options(requested)],
+            self.directory.path,
+        )
+        name = "a GPU" if requested in ("auto", "cuda") else requested
+        if len(options := devices.options(requested)) == 1:
+            name = devices.labels(options[0])
+        try:
+            while ahead := ticket.ahead():
+                self.update(
+                    state=State.QUEUED,
+                    device=name,
+                    message=f"#{ahead} in the queue for {name}",
+                    queued_seconds=time.monotonic() - began,
+                )
+                if self.stop_requested(wait=QUEUE_SECONDS):
+                    raise Stopped
+        except Cancelled:
+            self.log("removed from the queue")
+            raise Stopped from None
+        return ticket.taken
 
     def _doubt(self) -> str:
         """What the estimate says where the run may not fit beside what others use; it tries."""
@@ -211,8 +225,10 @@ class Attempt:
         return self._stop
 
     def log(self, line: str) -> None:
-        """A line in `worker.log`, with the time before it."""
-        print(time.strftime("%H:%M:%S"), line, flush=True)
+        """A line in `worker.log`, with the time before it. A disk that refuses it ends no run: what
+        matters is refused as well, and said in the status."""
+        with contextlib.suppress(OSError):
+            print(time.strftime("%H:%M:%S"), line, flush=True)
 
     def reject(self, rows: list[dict[str, Any]]) -> None:
         """Write the rows that could not be used, with their reasons, and count them on screen."""
@@ -221,8 +237,16 @@ class Attempt:
         self.update(rejected=len(rows))
         self.log(f"{len(rows)} rows rejected: see {self.directory.rejects.name}")
 
+    def remove_unfinished(self) -> None:
+        """Remove what was left half written: nothing of it is ever read."""
+        for path in self.directory.unfinished():
+            shutil.rmtree(path, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+
     def finish(self, state: State, error: Failure | None = None, message: str = "") -> None:
-        """Write the final status, and let go of the device and the job."""
+        """Write the final status, and let go of the device and the job, also where the disk
+        refuses it. Raises OSError."""
         with self._guard:
             self._closing = True
         self._changed.set()
@@ -235,10 +259,13 @@ class Attempt:
             eta_seconds=None,
             heartbeat=time.time(),
         )
-        status.write(self.directory, final)
-        if self._ticket is not None:
-            self._ticket.leave()
-        self._lock.release()
+        try:
+            status.write(self.directory, final)
+        finally:
+            if self._ticket is not None:
+                with contextlib.suppress(OSError, EngineError):  # of the folder of locks
+                    self._ticket.leave()
+            self._lock.release()
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
         self._stop = True

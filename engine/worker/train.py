@@ -15,6 +15,7 @@ import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine import atomic
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.model.saving import drop_unreadable_pad, save_template
+from engine.worker.model.tokenizer_files import share_large_files
 from engine.worker.training import checkpoints, eval_samples
 from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.eval_history import History
@@ -135,6 +136,7 @@ def _save_result(setup: TrainingSetup) -> None:
         model.config.use_cache = True
         model.save_pretrained(str(aside))
     save_template(aside, setup.template, setup.tokenizer, model)
+    share_large_files(aside, checkpoints.with_tokenizer(attempt.directory))
     shutil.rmtree(final, ignore_errors=True)  # of an earlier attempt that went less far
     atomic.publish_directory(aside, final)
     attempt.log(f"saved {final.name}/")

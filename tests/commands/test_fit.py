@@ -96,7 +96,7 @@ def test_a_start_that_may_fill_the_disk_is_warned_of(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     usage = shutil.disk_usage(root)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=20_000_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=10_000_000))
     announce(TrainRecipe(device="cpu"), open_store(root))
     assert "The disk may fill up" in capsys.readouterr().err
 

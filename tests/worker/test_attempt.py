@@ -118,3 +118,25 @@ def test_a_signal_at_the_first_status_is_a_request_like_a_later_one(
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(job.status_file.read_bytes())["state"] == state
+
+
+SWEEP = """
+import sys
+from pathlib import Path
+from engine.jobs.status import State
+from engine.worker.attempt import Attempt
+Attempt.begin(Path(sys.argv[1])).finish(State.STOPPED)
+"""
+
+
+def test_what_a_killed_attempt_left_half_written_is_removed(root: Path) -> None:
+    job = directory.create(root, TrainRecipe())
+    for name in (".status.json.x1y2", ".adapter/weights", "checkpoints/.saving/checkpoint-3/x"):
+        path = job.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("half")
+    whole = job.checkpoints / "checkpoint-2"
+    whole.mkdir()
+    subprocess.run([sys.executable, "-c", SWEEP, str(job.path)], check=True)
+    assert [path for path in job.unfinished() if path.exists()] == []
+    assert [path.name for path in job.checkpoints.iterdir()] == ["checkpoint-2"]

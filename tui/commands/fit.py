@@ -108,12 +108,8 @@ def _lines(found: Fit, known: MeasuredRows | None) -> list[str]:
             if known
             else "assumes all rows have max_length tokens, all trained; --measure reads the data"
         ]
-    if found.checkpoint is not None and found.disk_needed is not None:
-        lines += [
-            "",
-            f"{'checkpoint':12}{gigabytes(found.checkpoint):>10}",
-            f"{'on disk':12}{gigabytes(found.disk_needed):>10}  peak, including kept checkpoints",
-        ]
+    if found.disk_needed is not None:
+        lines += ["", *_disk(found)]
     warnings = _warnings(found)
     return [*lines, "", *warnings] if warnings else lines
 
@@ -126,6 +122,27 @@ def _parts(memory: Estimate) -> list[str]:
         f"{'peak':12}{gigabytes(memory.total):>10}  gradients replace activations",
         f"{memory.parameters:,} parameters, {memory.trained:,} trainable ({share:.1%})",
     ]
+
+
+def _disk(found: Fit) -> list[str]:
+    rows = (
+        ("checkpoint", found.checkpoint, "each"),
+        ("tokenizer", found.vocabulary, "once for all of them"),
+        ("on disk", found.disk_kept, "at the end" + _more_on_disk(found)),
+        ("disk peak", found.disk_needed, "while a checkpoint or the result is written"),
+    )
+    return [
+        f"{name:12}{gigabytes(size):>10}  {what}"
+        for name, size, what in rows
+        if size and gigabytes(size) != "0 MB"
+    ]
+
+
+def _more_on_disk(found: Fit) -> str:
+    most = found.disk_kept_most
+    if most is None or most == found.disk_kept:
+        return ""
+    return f", {gigabytes(most)} where the best checkpoint is an older one"
 
 
 def _warnings(found: Fit) -> list[str]:

@@ -82,6 +82,7 @@ def as_table(one: JobView) -> dict[str, Any]:
         "eta_seconds": now.eta_seconds if now else None,
         "running_seconds": now.running_seconds if now else 0.0,
         "rejected": now.rejected if now else 0,
+        "pruned": one.pruned,
         "error": now.error.title if now and now.error else None,
     }
 

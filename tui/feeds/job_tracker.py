@@ -116,8 +116,9 @@ class JobTracker:
     def _stamp_now(self) -> Stamp:
         job = self.job
         return stamps(
-            job.record_file, job.status_file, job.user_file, job.attempts, self._marks_file
-        )
+            job.record_file, job.status_file, job.user_file, job.attempts, job.pruned_file,
+            self._marks_file,
+        )  # fmt: skip
 
 
 def sparks_of(series: "dict[str, Series]") -> Sparks:

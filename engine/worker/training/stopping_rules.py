@@ -48,11 +48,6 @@ def summarize_metric(series: Series, stopping: Stopping) -> MetricSummary:
     return MetricSummary(best, stale)
 
 
-def wants_best(stopping: Stopping) -> bool:
-    """Whether the run leaves its best weights, not its last."""
-    return stopping.result == "best" or (stopping.result == "auto" and stopping.patience > 0)
-
-
 def metric_summary(history: History, recipe: TrainRecipe) -> MetricSummary:
     """Of a recipe's own metric. Where the run stops at its budget, no step over it is best."""
     series = history.series(recipe.stopping.metric)
@@ -89,7 +84,7 @@ def ended(history: History, recipe: TrainRecipe) -> str:
 def should_save(history: History, recipe: TrainRecipe) -> bool:
     """Whether the step that was measured last may be what the run leaves, or ends it."""
     best = metric_summary(history, recipe).best
-    if (recipe.stopping.patience or wants_best(recipe.stopping)) and best is not None:
+    if (recipe.stopping.patience or recipe.stopping.wants_best) and best is not None:
         improved = best[0] == history.last
     else:
         improved = False
@@ -117,7 +112,7 @@ def choose_result(history: History, recipe: TrainRecipe, marked: Marks) -> tuple
     """
     stopping, metric = recipe.stopping, recipe.stopping.metric
     why = ""
-    step = marked.best if wants_best(stopping) else None
+    step = marked.best if stopping.wants_best else None
     early = history.last < history.total
     if marked.ended == "patience" and early:
         stale = metric_summary(history, recipe).stale

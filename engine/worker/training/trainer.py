@@ -17,6 +17,7 @@ from transformers import Trainer, TrainerState
 
 from engine.events.event_tags import TRAIN_TAGS
 from engine.events.summary import perplexity
+from engine.jobs.directory import SAVING
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.batching import (
     EncodedRows,
@@ -27,6 +28,7 @@ from engine.worker.data.batching import (
 )
 from engine.worker.data.encode import collate, nll_by_row
 from engine.worker.data.packing import packed_inputs
+from engine.worker.model.tokenizer_files import TokenizerFiles
 from engine.worker.training import checkpoints
 from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.evaluator import Evaluator, HeldOut, preserve_rng_and_mode
@@ -77,6 +79,9 @@ class MeasuredTrainer(Trainer):
         self._curves = curves
         self._callback = callback
         self._folder = attempt.directory.checkpoints
+        self._tokenizer_files = TokenizerFiles(
+            options["processing_class"], lambda: checkpoints.with_tokenizer(attempt.directory)
+        )
         self._clock = (time.monotonic(), 0)
         self._hardware_logger = HardwareLogger(attempt.directory.path, attempt.devices)
         super().__init__(callbacks=[callback], **options)
@@ -152,17 +157,23 @@ class MeasuredTrainer(Trainer):
         self._clock = (time.monotonic(), self.state.num_input_tokens_seen)
 
     def _get_output_dir(self, trial: Any = None) -> str:
-        return str(self._folder / checkpoints.ASIDE)
+        return str(self._folder / SAVING)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Save aside, flush, rename; a checkpoint has its name only when it is whole."""
         started = time.monotonic()
         step, folder = self.state.global_step, self._folder
         checkpoints.clear(folder)
-        super()._save_checkpoint(model, trial)
-        aside = folder / checkpoints.ASIDE / f"checkpoint-{step}"
+        # The library would write the tokenizer into each of them.
+        tokenizer, self.processing_class = self.processing_class, None
+        try:
+            super()._save_checkpoint(model, trial)
+        finally:
+            self.processing_class = tokenizer
+        aside = folder / SAVING / f"checkpoint-{step}"
         self._callback.history.write(aside)
         size = sum(path.stat().st_size for path in aside.iterdir())
+        size += self._tokenizer_files.save(aside)
         checkpoints.publish(aside, folder, step)
         self._attempt.log(
             f"checkpoint-{step} saved ({size / 1e6:.1f} MB, {time.monotonic() - started:.1f} s)"

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import Any
 
 import pytest
@@ -45,7 +46,8 @@ class Operations:
             self._below = ""
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self._below or event not in WRITES:
+        # The thread of the status writes when it likes: it would be cut, and not the run.
+        if not self._below or event not in WRITES or current_thread() is not main_thread():
             return
         path = arguments[0]
         if not isinstance(path, str | os.PathLike) or not os.fspath(path).startswith(self._below):
