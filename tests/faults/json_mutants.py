@@ -45,12 +45,9 @@ FILES = (
     "answers-ffa7/votes-ada-fdee430d.jsonl", "measured-170b/status.json",
     "measured-170b/results.json",
 )  # fmt: skip
-BYTES = tuple(
-    DAMAGE
-    for DAMAGE in (
-        event_damage.flip_bits, event_damage.drop_bytes, event_damage.insert_bytes,
-        event_damage.repeat_bytes, event_damage.zero_bytes,
-    )
+BYTES = (
+    event_damage.flip_bits, event_damage.drop_bytes, event_damage.insert_bytes,
+    event_damage.repeat_bytes, event_damage.zero_bytes,
 )  # fmt: skip
 HISTORY = [
     entry
