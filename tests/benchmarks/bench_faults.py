@@ -30,13 +30,13 @@ BRIEF = (300, 24)
 
 def bench(mutants: int = MUTANTS, trials: int = TRIALS, seed: int = 1) -> Outcome:
     """Make and judge them all, the mutants first."""
-    damaged = list(judge_mutants(seed, mutants))
-    print(render(damaged), flush=True)
+    of_mutants = list(judge_mutants(seed, mutants))
+    print(render(of_mutants), flush=True)
     with trial_runner.temporary_world() as world:
-        found = trial_runner.run(world, seed, trial_runner.plan(seed, trials))
-        disturbed = sorted(found, key=lambda result: list(KINDS).index(result.kind))
-    print(render(disturbed), flush=True)
-    rows = [*_rows("mutants", damaged, mutants), *_rows("fault trials", disturbed, trials)]
+        results = trial_runner.run(world, seed, trial_runner.plan(seed, trials))
+        of_trials = sorted(results, key=lambda result: list(KINDS).index(result.kind))
+    print(render(of_trials), flush=True)
+    rows = [*_rows("mutants", of_mutants, mutants), *_rows("fault trials", of_trials, trials)]
     settings: dict[str, str | int | float] = {
         "seed": seed,
         "mutants": mutants,

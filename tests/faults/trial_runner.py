@@ -137,8 +137,8 @@ def one_trial(world: World, seed: int, number: int, kind: str) -> Result:
         detail = f"{type(error).__name__}: {error}"[:400]
         if not isinstance(error, LostError | WrongError | HungError):
             detail += "\n" + traceback.format_exc(limit=-4)
-        if kept := os.environ.get("FINETOP_KEEP_FAULTS"):
-            shutil.copytree(folder, Path(kept, folder.name), symlinks=True, dirs_exist_ok=True)
+        if keep := os.environ.get("FINETOP_KEEP_FAULTS"):
+            shutil.copytree(folder, Path(keep, folder.name), symlinks=True, dirs_exist_ok=True)
     finally:
         clean_up(trial)
     return Result(kind, number, verdict, f"{detail} [{'; '.join(trial.notes)}]".strip())
@@ -185,9 +185,9 @@ def main() -> None:
         kinds = [kind for kind in KINDS if options.kind in kind] * options.count
     with temporary_world() as world:
         trials = run(world, options.seed, kinds, processes=options.processes, only=options.only)
-        found = list(trials)
-    print(render(found))
-    sys.exit(1 if unsurvived(found) else 0)
+        results = list(trials)
+    print(render(results))
+    sys.exit(1 if unsurvived(results) else 0)
 
 
 if __name__ == "__main__":

@@ -81,16 +81,16 @@ def hang_up(trial: Trial) -> None:
 def halt_and_continue(trial: Trial) -> None:
     """SIGSTOP for a while: it lives, and goes on as if nothing had been."""
     job = trial.launch(trial.fault("SIGSTOP"))
-    ended = False
+    is_over = False
 
     def halted() -> bool:
-        nonlocal ended
+        nonlocal is_over
         pid = lock.holder(job.lock_file)
-        ended = not state_of(job).alive
-        return ended or bool(pid and _is_halted(pid))
+        is_over = not state_of(job).alive
+        return is_over or bool(pid and _is_halted(pid))
 
     trial.wait(halted, "it halts")
-    if not ended:
+    if not is_over:
         time.sleep(trial.random.uniform(0, 1))
         if not state_of(job).alive:
             raise WrongError(f"a halted worker is {state_of(job)}")
