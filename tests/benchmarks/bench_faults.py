@@ -17,6 +17,7 @@ from multiprocessing import get_context
 
 from tests.benchmarks.results import Outcome, Row, printed
 from tests.faults import event_mutants, json_mutants, trial_runner
+from tests.faults.trials import KINDS
 from tests.faults.verdict import Result, Verdict, count, render
 
 MUTANTS, TRIALS = 3000, 300
@@ -29,17 +30,21 @@ BRIEF = (300, 24)
 
 def bench(mutants: int = MUTANTS, trials: int = TRIALS, seed: int = 1) -> Outcome:
     """Make and judge them all, the mutants first."""
-    damaged = list(judge_mutants(seed, mutants))
-    print(render(damaged), flush=True)
-    disturbed = list(trial_runner.run(seed, trial_runner.plan(seed, trials)))
-    print(render(disturbed), flush=True)
-    ended = sum("[done]" not in result.detail for result in disturbed)
-    rows = [
-        *_rows("mutants", damaged, mutants),
-        *_rows("fault trials", disturbed, trials),
-        Row("fault trials in which the run had to be resumed", str(ended)),
-    ]
-    return Outcome(rows, {"seed": seed, "mutants": mutants, "fault trials": trials})
+    of_mutants = list(judge_mutants(seed, mutants))
+    print(render(of_mutants), flush=True)
+    with trial_runner.temporary_world() as world:
+        results = trial_runner.run(world, seed, trial_runner.plan(seed, trials))
+        of_trials = sorted(results, key=lambda result: list(KINDS).index(result.kind))
+    print(render(of_trials), flush=True)
+    rows = [*_rows("mutants", of_mutants, mutants), *_rows("fault trials", of_trials, trials)]
+    settings: dict[str, str | int | float] = {
+        "seed": seed,
+        "mutants": mutants,
+        "fault trials": trials,
+        "seconds of the undisturbed run": round(world.seconds, 1),
+        "seconds after which a trial hangs": round(world.limit),
+    }
+    return Outcome(rows, settings)
 
 
 def judge_mutants(seed: int, total: int) -> Iterator[Result]:

@@ -111,9 +111,9 @@ def shrink(random: Random, files: Files, victim: str) -> list[Contents]:
     """It is cut short, and goes on from there with the records of another file."""
     data = files[victim]
     ends = [0, *read_records(data).ends]
-    kept = data[: random.choice(ends[: len(ends) // 2 + 1])]
+    start = data[: random.choice(ends[: len(ends) // 2 + 1])]
     other = random.choice(list(event_sources.source("by hand").values()))
-    return [{**files}, {**files, victim: kept}, {**files, victim: kept + other}]
+    return [{**files}, {**files, victim: start}, {**files, victim: start + other}]
 
 
 def remove(random: Random, files: Files, victim: str) -> list[Contents]:
@@ -170,13 +170,13 @@ def compare(logs: LogDir, truth: Truth) -> None:
     free = _points_of_undecoded(truth.undecoded)
     for tag in {*truth.curves, *logs.series}:
         series, curve = logs.series.get(tag), truth.curves.get(tag, Curve([], []))
-        found = _curve_of(series) if series is not None else Curve([], [])
-        read, there = found.counted(), curve.counted()
-        if invented := read - there - free.get(tag, Counter()):
-            raise WrongError(f"{tag!r}: {_count(invented)} not there, as {_first(invented)}")
-        if missing := there - read:
+        result = _curve_of(series) if series is not None else Curve([], [])
+        actual, expected = result.counted(), curve.counted()
+        if extra := actual - expected - free.get(tag, Counter()):
+            raise WrongError(f"{tag!r}: {_count(extra)} not there, as {_first(extra)}")
+        if missing := expected - actual:
             raise LostError(f"{tag!r}: {_count(missing)} not read, as {_first(missing)}")
-        if tag not in free and (series is None or not _same_curve(found, curve)):
+        if tag not in free and (series is None or not _same_curve(result, curve)):
             raise WrongError(f"{tag!r}: other points are on the curve or on its branches")
     silent = truth.damaged - {problem.name for problem in logs.problems}
     if silent:
@@ -305,23 +305,23 @@ def _check_newest(path: Path, mutant: Mutant) -> None:
         payloads = read_records(data).payloads  # what is a record's content is no record
     else:
         payloads = _any_records(data[-TAIL:])
-    there = {
+    expected = {
         (tag, *same_key((step, wall, value)))
         for payload in payloads
         for tag, step, wall, value in _tolerant_points(payload)
     }
     for tag, last in Glimpser().look(path, TAIL).items():
-        if (tag, *same_key((last.step, last.wall_time, last.value))) not in there:
+        if (tag, *same_key((last.step, last.wall_time, last.value))) not in expected:
             raise WrongError(f"{tag!r}: the newest value {last} is not there")
 
 
 def _any_records(data: bytes) -> list[bytes]:
     """Every stretch that is framed as a record, wherever it begins."""
-    found: list[bytes] = []
+    payloads: list[bytes] = []
     for at in range(len(data) - HEADER - FOOTER + 1):
         if data[at + 4 : at + 8] == bytes(4) and (one := read_records(data[at:]).payloads):
-            found += one
-    return found
+            payloads += one
+    return payloads
 
 
 def _tolerant_points(payload: bytes) -> list[tuple[str, int, float, float]]:

@@ -105,10 +105,10 @@ def read_truth(files: Mapping[str, bytes]) -> Truth:
         plain: list[list[Item]] = []
         for file in decoded:
             items: list[Item] = []
-            for found, step, wall, value in file:
-                if found is None:
+            for name, step, wall, value in file:
+                if name is None:
                     items.append((step, None))
-                elif found == tag:
+                elif name == tag:
                     items.append((step, len(points)))
                     points.append((step, wall, value))
             plain.append(items)
@@ -127,7 +127,7 @@ def points_of(payload: bytes, plugins: dict[str, str]) -> list[tuple[str, int, f
     nobody says it is a scalar.
     """
     event = Event.FromString(payload)
-    found = []
+    scalars = []
     for value in event.summary.value:
         name = value.metadata.plugin_data.plugin_name
         if value.HasField("tensor"):
@@ -137,8 +137,8 @@ def points_of(payload: bytes, plugins: dict[str, str]) -> list[tuple[str, int, f
             number = value.simple_value if value.HasField("simple_value") else None
         plugins.setdefault(value.tag, name or "scalars")
         if number is not None:
-            found.append((value.tag, event.step, event.wall_time, number))
-    return found
+            scalars.append((value.tag, event.step, event.wall_time, number))
+    return scalars
 
 
 def same_key(point: Point) -> Point:
@@ -157,7 +157,7 @@ def _decode(
     payloads: Sequence[bytes], undecoded: list[bytes]
 ) -> list[tuple[str | None, int, float, float]]:
     """The scalars of one file in order of writing; a session start has no tag."""
-    found: list[tuple[str | None, int, float, float]] = []
+    scalars: list[tuple[str | None, int, float, float]] = []
     plugins: dict[str, str] = {}
     for payload in payloads:
         try:
@@ -167,9 +167,9 @@ def _decode(
             undecoded.append(payload)
             continue
         if event.session_log.status == SessionLog.START:
-            found.append((None, event.step, 0.0, 0.0))
-        found += points
-    return found
+            scalars.append((None, event.step, 0.0, 0.0))
+        scalars += points
+    return scalars
 
 
 def _number(tensor: Any) -> float | None:

@@ -136,7 +136,7 @@ def arm() -> None:
     if fault.counts:
         _at_end(injection.write_counts)
     sys.addaudithook(injection.hear)
-    fsync, write, opened = os.fsync, os.write, io.open
+    fsync, write, open_in_c = os.fsync, os.write, io.open
     open_in_python = importlib.import_module("_pyio").open
 
     def noting_fsync(fd: Any) -> None:
@@ -149,7 +149,7 @@ def arm() -> None:
 
     def noting_open(file: Any, mode: str = "r", *rest: Any, **named: Any) -> Any:
         plain = not set(mode) & set("wax+")
-        return (opened if plain else open_in_python)(file, mode, *rest, **named)
+        return (open_in_c if plain else open_in_python)(file, mode, *rest, **named)
 
     os.fsync, os.write = noting_fsync, noting_write
     io.open = builtins.open = noting_open

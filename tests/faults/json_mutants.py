@@ -45,12 +45,9 @@ FILES = (
     "answers-ffa7/votes-ada-fdee430d.jsonl", "measured-170b/status.json",
     "measured-170b/results.json",
 )  # fmt: skip
-BYTES = tuple(
-    DAMAGE
-    for DAMAGE in (
-        event_damage.flip_bits, event_damage.drop_bytes, event_damage.insert_bytes,
-        event_damage.repeat_bytes, event_damage.zero_bytes,
-    )
+BYTES = (
+    event_damage.flip_bits, event_damage.drop_bytes, event_damage.insert_bytes,
+    event_damage.repeat_bytes, event_damage.zero_bytes,
 )  # fmt: skip
 HISTORY = [
     entry
@@ -184,15 +181,15 @@ def _check_view(path: Path, view: JobView) -> None:
 def _check_fields(name: str, cls: type, table: dict[str, object], value: object) -> None:
     """Each field is what the file says, or its default where the file does not say it."""
     for field in dataclasses.fields(cls):
-        found = getattr(value, field.name)
+        actual = getattr(value, field.name)
         if field.name not in table or field.name == "error":
             continue
-        if isinstance(found, State):
-            found = str(found)
-        stored = table[field.name]
-        same = found == stored or (found != found and stored != stored)
-        if not same or isinstance(found, bool) is not isinstance(stored, bool):
-            raise WrongError(f"{name}: {field.name} is {found!r}, not {stored!r}")
+        if isinstance(actual, State):
+            actual = str(actual)
+        expected = table[field.name]
+        same = actual == expected or (actual != actual and expected != expected)
+        if not same or isinstance(actual, bool) is not isinstance(expected, bool):
+            raise WrongError(f"{name}: {field.name} is {actual!r}, not {expected!r}")
 
 
 def _check_answers(path: Path) -> None:
@@ -201,16 +198,16 @@ def _check_answers(path: Path) -> None:
     lines = [table for line in path.read_bytes().split(b"\n") if (table := _parse(line))]
     try:
         if path.name == "samples.jsonl":
-            found = [sample.prompt_id for sample in samples.read(job.samples)]
-            stored = [str(table["prompt_id"]) for table in lines if "prompt_id" in table]
-            if found != stored:
-                raise LostError(f"{len(stored)} answers, {len(found)} read")
+            actual = [sample.prompt_id for sample in samples.read(job.samples)]
+            expected = [str(table["prompt_id"]) for table in lines if "prompt_id" in table]
+            if actual != expected:
+                raise LostError(f"{len(expected)} answers, {len(actual)} read")
         elif path.name.startswith("votes-"):
             votes.read(path)
         elif path.name == "remarks.json":
-            read = annotations.read(path.parent)
+            remarks = annotations.read(path.parent)
             table = _parse(path.read_bytes()) or {}
-            if not set(read) <= set(table):
+            if not set(remarks) <= set(table):
                 raise WrongError("a note on a prompt that has none")
         elif path.name == "results.json" and read_json(path) != _parse(path.read_bytes()):
             raise WrongError("results.json is read otherwise")
@@ -253,15 +250,15 @@ def _as_float(value: float) -> float:
 
 
 def _compare_curves(log: TrainerLog, expected: dict[str, list[tuple[int, float, float]]]) -> None:
-    found = {
+    actual = {
         tag: [
             same_key((step, math.nan, value))
             for step, value in zip(series.steps.tolist(), series.values.tolist(), strict=True)
         ]
         for tag, series in log.series.items()
     }
-    for tag in expected.keys() | found.keys():
-        if len(found.get(tag, [])) < len(expected.get(tag, [])):
-            raise LostError(f"{tag!r}: {len(expected[tag]) - len(found.get(tag, []))} not read")
-        if found.get(tag) != expected.get(tag):
+    for tag in expected.keys() | actual.keys():
+        if len(actual.get(tag, [])) < len(expected.get(tag, [])):
+            raise LostError(f"{tag!r}: {len(expected[tag]) - len(actual.get(tag, []))} not read")
+        if actual.get(tag) != expected.get(tag):
             raise WrongError(f"{tag!r}: other points than are there")

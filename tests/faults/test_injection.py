@@ -29,23 +29,23 @@ pathlib.Path("attempts").write_text(f"{time.time():.0f}")
 
 
 def work(folder: Path, fault: Fault) -> tuple[int, list[str], str]:
-    """Exit code, what is there afterwards, and the last line of the errors."""
+    """Exit code, the files that are there afterwards, and the last line of the errors."""
     environ = replace(fault, below=str(folder)).environ()
-    ended = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", WORK], cwd=folder, env={**environ, "PYTHONPATH": str(HOME)},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    there = sorted(path.name for path in folder.rglob("*") if path.is_file())
-    return ended.returncode, there, (ended.stderr.splitlines() or [""])[-1]
+    files = sorted(path.name for path in folder.rglob("*") if path.is_file())
+    return process.returncode, files, (process.stderr.splitlines() or [""])[-1]
 
 
 def test_nothing_asked_for_is_nothing_done(tmp_path: Path) -> None:
-    code, there, _ = work(tmp_path, Fault())
-    assert (code, there) == (0, ["attempts", "done-0", "done-1", "done-2"])
+    code, files, _ = work(tmp_path, Fault())
+    assert (code, files) == (0, ["attempts", "done-0", "done-1", "done-2"])
 
 
 @pytest.mark.parametrize(
-    ("kind", "there"),
+    ("kind", "files"),
     [
         ("mkdir", []),
         ("open", ["done-0"]),
@@ -54,23 +54,23 @@ def test_nothing_asked_for_is_nothing_done(tmp_path: Path) -> None:
         ("rename", ["1", "done-0"]),
     ],
 )
-def test_one_operation_fails(tmp_path: Path, kind: str, there: list[str]) -> None:
+def test_one_operation_fails(tmp_path: Path, kind: str, files: list[str]) -> None:
     at = 1 if kind == "mkdir" else 2
     fault = Fault("raise", at, "events" if kind != "mkdir" else "any", kind, errno.ENOSPC)
-    code, found, words = work(tmp_path, fault)
-    assert (code, found) == (1, there)
+    code, actual, words = work(tmp_path, fault)
+    assert (code, actual) == (1, files)
     assert "No space left on device" in words
 
 
 def test_the_process_is_killed_there(tmp_path: Path) -> None:
-    code, there, _ = work(tmp_path, Fault("SIGKILL", 2, "events", "rename"))
+    code, files, _ = work(tmp_path, Fault("SIGKILL", 2, "events", "rename"))
     assert code == -signal.SIGKILL
-    assert there == ["1", "done-0"]
+    assert files == ["1", "done-0"]
 
 
 def test_files_are_bounded_from_there_on(tmp_path: Path) -> None:
-    code, there, words = work(tmp_path, Fault("limit", 2, "events", "open", size=500))
-    assert (code, there) == (1, ["1", "done-0"])
+    code, files, words = work(tmp_path, Fault("limit", 2, "events", "open", size=500))
+    assert (code, files) == (1, ["1", "done-0"])
     assert "File too large" in words
     assert (tmp_path / "events" / "1").stat().st_size == 500
 
@@ -79,8 +79,8 @@ def test_operations_are_counted_and_the_clock_is_ahead(tmp_path: Path) -> None:
     counts = tmp_path.parent / f"{tmp_path.name}-counts"
     code, _, _ = work(tmp_path, Fault(counts=str(counts), clock=1e9))
     assert code == 0
-    found = json.loads(counts.read_text())
-    assert found["events"] == 3 * 4, "opened, written, flushed to disk, renamed"
+    actual = json.loads(counts.read_text())
+    assert actual["events"] == 3 * 4, "opened, written, flushed to disk, renamed"
     assert int((tmp_path / "attempts").read_text()) > 2_500_000_000
 
 

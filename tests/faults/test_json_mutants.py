@@ -19,15 +19,15 @@ def test_a_slice_survives() -> None:
 
 
 def hide_what_is_damaged(job: JobDirectory) -> JobView | None:
-    found = VIEW(job)
-    return None if found is None or found.problem else found
+    result = VIEW(job)
+    return None if result is None or result.problem else result
 
 
 def count_a_step_too_many(job: JobDirectory) -> Status | None:
-    found = READ(job)
-    if found is not None:
-        object.__setattr__(found, "step", found.step + 1)
-    return found
+    result = READ(job)
+    if result is not None:
+        object.__setattr__(result, "step", result.step + 1)
+    return result
 
 
 def read_nothing(self: TrainerLog, budget_seconds: float | None = None) -> bool:

@@ -15,8 +15,9 @@ from safetensors.numpy import load_file, save_file
 
 from engine.jobs.directory import JobDirectory
 from tests.faults import reference, trial_runner
+from tests.faults.trial import World
 from tests.faults.trial_runner import ALL, one_trial, plan
-from tests.faults.trials import KINDS, World
+from tests.faults.trials import KINDS
 from tests.faults.verdict import LostError, Verdict, WrongError
 
 pytestmark = pytest.mark.worker

@@ -24,9 +24,10 @@ from engine.jobs import launch
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from tests import patience, warm
-from tests.faults import reference, trials
+from tests.faults import reference
 from tests.faults.injection import Fault
-from tests.faults.trials import KINDS, Trial, World
+from tests.faults.trial import Trial, World, clean_up
+from tests.faults.trials import KINDS
 from tests.faults.verdict import (
     HungError,
     LostError,
@@ -89,10 +90,9 @@ def set_folders(folder: Path) -> None:
         os.environ[f"FINETOP_{name}"] = str(own)
 
 
-def run(
-    seed: int, kinds: Sequence[str], *, processes: int = 0, only: int | None = None
-) -> Iterator[Result]:
-    """Run the trials as they end, each printed; `only` runs one of that number."""
+@contextmanager
+def temporary_world() -> Iterator[World]:
+    """`make_world` in a folder that is gone afterwards; says how long the undisturbed run took."""
     with (
         tempfile.TemporaryDirectory(prefix="finetop-faults-") as name,
         make_world(Path(name)) as world,
@@ -102,18 +102,25 @@ def run(
             f"operations: {world.operations}",
             flush=True,
         )
-        numbers = range(len(kinds)) if only is None else [only]
-        workers = min(processes or len(os.sched_getaffinity(0)), len(numbers))
-        begin = (Path(name), os.getpid())
-        with ProcessPoolExecutor(workers, get_context("spawn"), _begin, begin) as pool:
-            work = [pool.submit(one_trial, world, seed, at, kinds[at]) for at in numbers]
-            for done, future in enumerate(work, 1):
-                result = future.result()
-                if result.verdict is not Verdict.SURVIVED:
-                    print(f"{result.verdict}: {result.kind} #{result.number}: {result.detail}")
-                if done % 25 == 0:
-                    print(f"{done} of {len(work)}", flush=True)
-                yield result
+        yield world
+
+
+def run(
+    world: World, seed: int, kinds: Sequence[str], *, processes: int = 0, only: int | None = None
+) -> Iterator[Result]:
+    """The trials' results in order of number; `only` runs the one of that number."""
+    numbers = range(len(kinds)) if only is None else [only]
+    workers = min(processes or len(os.sched_getaffinity(0)), len(numbers))
+    begin = (world.inputs, os.getpid())
+    with ProcessPoolExecutor(workers, get_context("spawn"), _begin, begin) as pool:
+        work = [pool.submit(one_trial, world, seed, at, kinds[at]) for at in numbers]
+        for done, future in enumerate(work, 1):
+            result = future.result()
+            if result.verdict is not Verdict.SURVIVED:
+                print(f"{result.verdict}: {result.kind} #{result.number}: {result.detail}")
+            if done % 25 == 0:
+                print(f"{done} of {len(work)}", flush=True)
+            yield result
 
 
 def one_trial(world: World, seed: int, number: int, kind: str) -> Result:
@@ -130,10 +137,10 @@ def one_trial(world: World, seed: int, number: int, kind: str) -> Result:
         detail = f"{type(error).__name__}: {error}"[:400]
         if not isinstance(error, LostError | WrongError | HungError):
             detail += "\n" + traceback.format_exc(limit=-4)
-        if kept := os.environ.get("FINETOP_KEEP_FAULTS"):
-            shutil.copytree(folder, Path(kept, folder.name), symlinks=True, dirs_exist_ok=True)
+        if keep := os.environ.get("FINETOP_KEEP_FAULTS"):
+            shutil.copytree(folder, Path(keep, folder.name), symlinks=True, dirs_exist_ok=True)
     finally:
-        trials.clean_up(trial)
+        clean_up(trial)
     return Result(kind, number, verdict, f"{detail} [{'; '.join(trial.notes)}]".strip())
 
 
@@ -176,9 +183,11 @@ def main() -> None:
     kinds = plan(options.seed, options.count)
     if options.kind:
         kinds = [kind for kind in KINDS if options.kind in kind] * options.count
-    found = list(run(options.seed, kinds, processes=options.processes, only=options.only))
-    print(render(found))
-    sys.exit(1 if unsurvived(found) else 0)
+    with temporary_world() as world:
+        trials = run(world, options.seed, kinds, processes=options.processes, only=options.only)
+        results = list(trials)
+    print(render(results))
+    sys.exit(1 if unsurvived(results) else 0)
 
 
 if __name__ == "__main__":

@@ -1,200 +1,35 @@
-"""Fault trials: a tiny run is disturbed, resumed until it is done, and compared with a quiet one.
+"""The kinds of faults under a run, and how many of 300 trials are of each.
 
-Real workers, forked from one that has its libraries loaded (`tests.warm`). Which fault, at which
-operation and after how long follows from the seed; what it meets then is the machine's doing.
+Which fault, at which operation and after how long follows from the trial's random numbers; what it
+meets then is the machine's doing.
 """
 
-import contextlib
 import errno
 import os
-import shutil
 import signal
 import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
 from pathlib import Path
-from random import Random
 
 from engine.errors import EngineError
-from engine.jobs import launch, lock, status
+from engine.jobs import launch, lock
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from engine.jobs.store import Store
-from engine.launching import resume
-from engine.worker.training import checkpoints
-from tests.faults import reference
-from tests.faults.injection import VARIABLE, Fault
-from tests.faults.verdict import HANG_SECONDS, HungError, LostError, WrongError
+from tests.faults.injection import Fault
+from tests.faults.programs import REFUSED, let_go, run_at_once, start_program
+from tests.faults.trial import Trial, send_signal, state_of
+from tests.faults.verdict import LostError, WrongError
 
-HOME = Path(__file__).resolve().parents[2]
-RESUMES = 4
-"""How often a run is resumed at most; none needs more than one or two."""
 DISK = 1_000_000
 """Bytes of a disk that a run fills, at most."""
-STARTS = """
-import os, sys, time
-from pathlib import Path
-from engine.errors import EngineError
-from engine.jobs import delete, launch
-from engine.jobs.directory import JobDirectory
-from engine.jobs.store import Store
-from engine.launching import resume
-from tests.faults import reference
-launch.START_SECONDS = launch.END_SECONDS = {limit}
-print("ready", flush=True)
-sys.stdin.readline()
-try:
-    {action}
-except EngineError as error:
-    print(error.title)
-    sys.exit(3)
-"""
-"""Another program of the user's, which begins when it is told to."""
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What all trials of a benchmark share."""
-
-    inputs: Path
-    undisturbed: JobDirectory
-    seconds: float
-    """How long the undisturbed run took, from its launch to its end."""
-    operations: dict[str, int]
-    """How many file operations it made, by class."""
-
-    @property
-    def limit(self) -> float:
-        """Seconds after which something hangs: 30, or more on a machine that is busy."""
-        return max(HANG_SECONDS, 15 * self.seconds)
-
-
-@dataclass(slots=True)
-class Trial:
-    """One run that is disturbed, in a folder of its own."""
-
-    world: World
-    folder: Path
-    random: Random
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def root(self) -> Path:
-        return self.folder / "runs"
-
-    def launch(self, fault: Fault | None = None) -> JobDirectory:
-        """Launch the run, its worker with this fault, which may keep it from its first status.
-
-        Raises EngineError where there is no run then.
-        """
-        with _environment(fault, self.root):
-            try:
-                return launch.launch(reference.make_recipe(self.world.inputs), self.root)
-            except EngineError as error:
-                jobs = Store(self.root).jobs()
-                if fault is None or not jobs:
-                    raise
-                self.notes.append(f"launch: {error.title}")
-        (job,) = jobs
-        os.utime(job.path, (0, 0))  # it did not begin and is not about to
-        return job
-
-    def resume(self, job: JobDirectory, fault: Fault | None = None) -> None:
-        """Resume it; one whose worker is kept from its first status says so."""
-        with _environment(fault, self.root):
-            try:
-                resume.resume_job(job)
-            except EngineError as error:
-                if fault is None:
-                    raise
-                self.notes.append(f"resume: {error.title}")
-
-    def wait(self, condition: Callable[[], object], what: str) -> None:
-        """Raises HungError where it does not come."""
-        deadline = time.monotonic() + self.world.limit
-        while not condition():
-            if time.monotonic() > deadline:
-                raise HungError(f"did not come within {self.world.limit:.0f} s: {what}")
-            time.sleep(0.02)
-
-    def wait_for_end(self, job: JobDirectory) -> State:
-        """The state of a run that has ended; where it failed, the reason stands in the status."""
-        self.wait(lambda: not state_of(job).alive, "an end")
-        self.wait(lambda: lock.holder(job.lock_file) is None, "the end of the process")
-        state = state_of(job)
-        now = status.read(job)
-        if state is State.FAILED and not (now and now.error and now.error.title):
-            raise LostError("failed without a reason")
-        self.notes.append(str(state))
-        return state
-
-    def pause(self) -> None:
-        """Wait for a moment at random within the undisturbed run's time."""
-        time.sleep(self.random.uniform(0, self.world.seconds))
-
-    def fault(self, action: str, place: str = "any", **more: float | int | str) -> Fault:
-        """A fault at a random one of the operations that the undisturbed run made there."""
-        counts = self.world.operations
-        most = counts.get(place, 0) if place != "any" else sum(counts.values())
-        at = self.random.randint(1, max(1, most))
-        return replace(Fault(action, at, place), **more)  # type: ignore[arg-type]
-
-    def finish(self, job: JobDirectory) -> None:
-        """Resume until done, nothing of what was on disk lost; compare. Raises what is wrong."""
-        for _ in range(RESUMES):
-            if state_of(job) is State.DONE:
-                break
-            before = _Acknowledged.of(job)
-            self.resume(job)
-            self.wait_for_end(job)
-            before.check(job)
-        reference.compare(job, self.world.undisturbed)
-
-
-@dataclass(frozen=True, slots=True)
-class _Acknowledged:
-    """What a run has on disk between two attempts."""
-
-    events: dict[str, bytes]
-    checkpoint: int
-    """Step of the newest checkpoint that verifies; 0 where there is none."""
-    attempt: int
-
-    @classmethod
-    def of(cls, job: JobDirectory) -> "_Acknowledged":
-        reference.check_files(job)
-        newest = checkpoints.newest(job.checkpoints)
-        return cls(
-            {path.name: path.read_bytes() for path in job.events.iterdir()},
-            checkpoints.step_of(newest) if newest is not None else 0,
-            job.latest_attempt(),
-        )
-
-    def check(self, job: JobDirectory) -> None:
-        """Raises LostError where an attempt took something away."""
-        for name, data in self.events.items():
-            path = job.events / name
-            if not path.exists() or not path.read_bytes().startswith(data):
-                raise LostError(f"events/{name} is shorter than it was")
-        log = job.attempt(self.attempt + 1).log
-        text = log.read_text(errors="replace") if log.exists() else ""
-        if self.checkpoint and "training from step" in text:
-            first = int(text.partition("training from step ")[2].split()[0])
-            if first < self.checkpoint:
-                raise LostError(f"resumed from step {first}, not {self.checkpoint}")
-
-
-def state_of(job: JobDirectory) -> State:
-    return status.derive(job, status.read(job))
 
 
 def kill_at_any_moment(trial: Trial) -> None:
     job = trial.launch()
     trial.pause()
-    _signal(job, signal.SIGKILL)
+    send_signal(job, signal.SIGKILL)
     trial.wait_for_end(job)
     trial.finish(job)
 
@@ -222,7 +57,7 @@ def terminate(trial: Trial) -> None:
     """SIGTERM asks to save and stop."""
     job = trial.launch()
     trial.pause()
-    _signal(job, signal.SIGTERM)
+    send_signal(job, signal.SIGTERM)
     state = trial.wait_for_end(job)
     if state not in (State.STOPPED, State.DONE):
         raise LostError(f"{state} after SIGTERM")
@@ -237,7 +72,7 @@ def hang_up(trial: Trial) -> None:
     """SIGHUP changes nothing."""
     job = trial.launch(trial.fault("SIGHUP"))
     trial.pause()
-    _signal(job, signal.SIGHUP)
+    send_signal(job, signal.SIGHUP)
     if trial.wait_for_end(job) is not State.DONE:
         raise LostError("ended by SIGHUP")
     trial.finish(job)
@@ -246,20 +81,20 @@ def hang_up(trial: Trial) -> None:
 def halt_and_continue(trial: Trial) -> None:
     """SIGSTOP for a while: it lives, and goes on as if nothing had been."""
     job = trial.launch(trial.fault("SIGSTOP"))
-    ended = False
+    is_over = False
 
     def halted() -> bool:
-        nonlocal ended
+        nonlocal is_over
         pid = lock.holder(job.lock_file)
-        ended = not state_of(job).alive
-        return ended or bool(pid and _is_halted(pid))
+        is_over = not state_of(job).alive
+        return is_over or bool(pid and _is_halted(pid))
 
     trial.wait(halted, "it halts")
-    if not ended:
+    if not is_over:
         time.sleep(trial.random.uniform(0, 1))
         if not state_of(job).alive:
             raise WrongError(f"a halted worker is {state_of(job)}")
-        _signal(job, signal.SIGCONT)
+        send_signal(job, signal.SIGCONT)
     if trial.wait_for_end(job) is not State.DONE:
         raise LostError("a worker that was halted did not come to its end")
     trial.finish(job)
@@ -309,7 +144,7 @@ def fail_to_read(trial: Trial) -> None:
     """A killed run is resumed where a file cannot be read, and then where it can."""
     job = trial.launch()
     trial.pause()
-    _signal(job, signal.SIGKILL)
+    send_signal(job, signal.SIGKILL)
     if trial.wait_for_end(job) is not State.DONE:
         error = trial.random.choice((errno.EIO, errno.EACCES))
         fault = Fault("raise", trial.random.randint(1, 60), kind="read", error=error)
@@ -321,8 +156,8 @@ def fail_to_read(trial: Trial) -> None:
 def resume_twice_at_once(trial: Trial) -> None:
     """One of two starts the worker; the other one says so."""
     job = _killed(trial)
-    ends = _at_once(trial, [f"resume.resume_job(JobDirectory(Path({str(job.path)!r})))"] * 2)
-    if sorted(ends.values()) not in ([0, 3], [0, 0]):
+    ends = run_at_once(trial, [f"resume.resume_job(JobDirectory(Path({str(job.path)!r})))"] * 2)
+    if sorted(ends.values()) not in ([0, REFUSED], [0, 0]):
         raise LostError(f"two resumes ended with {sorted(ends.values())}")
     trial.wait_for_end(job)
     trial.finish(job)
@@ -332,11 +167,11 @@ def resume_and_remove_at_once(trial: Trial) -> None:
     """Either it goes on, whole, or it is gone, whole."""
     job = _killed(trial)
     path = str(job.path)
-    ends = _at_once(trial, [
+    ends = run_at_once(trial, [
         f"resume.resume_job(JobDirectory(Path({path!r})))",
         f"delete.remove(JobDirectory(Path({path!r})), Store(Path({str(trial.root)!r})))",
     ])  # fmt: skip
-    if any(code not in (0, 3) for code in ends.values()):
+    if any(code not in (0, REFUSED) for code in ends.values()):
         raise LostError(f"resume and rm ended with {list(ends.values())}")
     if job.record_file.exists():
         trial.wait_for_end(job)
@@ -351,7 +186,7 @@ def launch_twice_at_once(trial: Trial) -> None:
     """Two runs of one recipe, each whole, one after the other on the one device."""
     inputs = str(trial.world.inputs)
     action = f"launch.launch(reference.make_recipe(Path({inputs!r})), Path({str(trial.root)!r}))"
-    ends = _at_once(trial, [action] * 2)
+    ends = run_at_once(trial, [action] * 2)
     jobs = Store(trial.root).jobs()
     if sorted(ends.values()) != [0, 0] or len(jobs) != 2:
         raise LostError(f"two launches ended with {sorted(ends.values())}, {len(jobs)} runs")
@@ -391,8 +226,8 @@ def kill_launcher(trial: Trial) -> None:
     """The program that launches the run dies at any moment of it: no run, or one to resume."""
     inputs = str(trial.world.inputs)
     action = f"launch.launch(reference.make_recipe(Path({inputs!r})), Path({str(trial.root)!r}))"
-    process = _program(trial, action)
-    _go(process)
+    process = start_program(trial, action)
+    let_go(process)
     time.sleep(trial.random.uniform(0, 0.4))
     process.kill()
     process.communicate()
@@ -457,75 +292,9 @@ def _killed(trial: Trial) -> JobDirectory:
     return job
 
 
-def _program(trial: Trial, action: str) -> subprocess.Popen[str]:
-    code = STARTS.format(action=action, limit=trial.world.limit)
-    environ = {**os.environ, "FINETOP_RUNS": str(trial.root), "PYTHONPATH": str(HOME)}
-    return subprocess.Popen(
-        [sys.executable, "-P", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, env=environ, cwd=trial.folder,
-    )  # fmt: skip
-
-
-def _go(*processes: subprocess.Popen[str]) -> None:
-    """Let programs that are ready begin, all at once."""
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n", process.stderr and process.stderr.read()
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-
-
-def _at_once(trial: Trial, actions: list[str]) -> dict[int, int]:
-    """Exit codes of programs that begin together, by their place."""
-    processes = [_program(trial, action) for action in actions]
-    _go(*processes)
-    ends = {}
-    for place, process in enumerate(processes):
-        try:
-            words, errors = process.communicate(timeout=trial.world.limit)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise HungError(f"no end of {actions[place]}") from None
-        ends[place] = process.returncode
-        trial.notes.append(f"{process.returncode}: {words.strip()} {errors.strip()[-300:]}")
-    return ends
-
-
-def _signal(job: JobDirectory, number: signal.Signals) -> None:
-    """Signal the worker where there is one."""
-    if pid := lock.holder(job.lock_file):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
-
-
 def _is_halted(pid: int) -> bool:
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return False
     return text.rpartition(")")[2].split()[0] == "T"
-
-
-@contextlib.contextmanager
-def _environment(fault: Fault | None, below: Path) -> Iterator[None]:
-    """The environment of the worker that is started meanwhile."""
-    if fault is not None:
-        os.environ.update(replace(fault, below=fault.below or str(below)).environ())
-    try:
-        yield
-    finally:
-        os.environ.pop(VARIABLE, None)
-
-
-def clean_up(trial: Trial) -> None:
-    """End what is left of a trial, and remove its folder."""
-    for path in trial.root.glob("*/alive.lock"):
-        if pid := lock.holder(path):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-    for thread in threading.enumerate():
-        if thread.name == "reaper":
-            thread.join(1.0)
-    shutil.rmtree(trial.folder, ignore_errors=True)
