@@ -6,7 +6,7 @@ Nothing is executed: code is parsed and compared as a syntax tree. The scores:
 
 - exact: the same text, apart from white space at the ends of lines and of the whole. Capitals and
   punctuation count.
-- number: the last number in the answer is the right one.
+- number: the last number in the answer (`engine.written_numbers`) is the right one, exactly.
 - choices: a right choice is there, and none of the wrong ones (letter case aside, whole words).
 - code: the same Python syntax tree, whatever the spacing; a fence of backticks is taken off.
 - checks: all checks of the item are met.
@@ -14,7 +14,6 @@ Nothing is executed: code is parsed and compared as a syntax tree. The scores:
 
 import ast
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -25,26 +24,11 @@ from engine.compare.answer_length import count_sentences
 from engine.compare.call_checks import CALL_CHECKS, explain_invalid
 from engine.compare.items import Item
 from engine.words import count_words, folded_words
+from engine.written_numbers import exact, final_number, read_number
 
 _BULLET = re.compile(r"^\s*[-*+•–]\s+\S", re.MULTILINE)
 _NUMBERED = re.compile(r"^\s*\(?\d{1,3}[.)]\s+\S", re.MULTILINE)
-_NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?")
 _FENCE = re.compile(r"```[^\n`]*\n(.*?)(?:```|\Z)", re.DOTALL)
-
-
-def final_number(text: str) -> float | None:
-    """The last number written in digits, or None."""
-    numbers = _NUMBER.findall(text)
-    return float(numbers[-1].replace(",", "")) if numbers else None
-
-
-def read_number(text: str) -> float | None:
-    """The number that a text is, and nothing else; None for any other text."""
-    try:
-        number = float(text.replace(",", ""))
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def parse_code(text: str) -> ast.Module | None:
@@ -99,6 +83,11 @@ def _defines(text: str, name: str) -> bool:
     return any(isinstance(node, ast.FunctionDef) and node.name == name for node in nodes)
 
 
+def _ends_in_number(text: str, value: float) -> bool:
+    number = final_number(text)
+    return number is not None and number == exact(value)
+
+
 CHECKS: Mapping[str, tuple[type | tuple[type, ...], Callable[[str, Any], bool]]] = {
     "words": (int, lambda text, value: count_words(text) == value),
     "most_words": (int, lambda text, value: count_words(text) <= value),
@@ -110,7 +99,7 @@ CHECKS: Mapping[str, tuple[type | tuple[type, ...], Callable[[str, Any], bool]]]
     "capitals": (bool, lambda text, value: text.isupper() == value),
     "small_letters": (bool, lambda text, value: text.islower() == value),
     "json": (bool, lambda text, value: _is_json(text) == value),
-    "number": ((int, float), lambda text, value: final_number(text) == value),
+    "number": ((int, float), _ends_in_number),
     "says": (str, says),
     "mentions": (str, mentions),
     "omits": (str, lambda text, value: not says(text, value)),
