@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from engine.errors import EngineError
 from engine.jobs.status import State
 from engine.jobs.summary import JobView
+from engine.number_format import write_exponent, write_number
 from engine.text import clean, one_line
 from tui.glyphs import Glyphs
 from tui.snapshots import RunRow
@@ -117,15 +118,11 @@ def number(value: float | None, digits: int = 3, none: str = NONE) -> str:
     """A measured value in about six cells; NaN and infinity by name."""
     if value is None:
         return none
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "inf" if value > 0 else "-inf"
-    if abs(value) >= 10_000:
-        return f"{value:.1e}".replace("e+0", "e").replace("e+", "e")
+    if math.isfinite(value) and abs(value) >= 10_000:
+        return write_exponent(value)
     if abs(value) >= 100:
-        return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.1f}"
-    return f"{value:.{digits}f}"
+        digits = 0 if abs(value) >= 1000 else 1
+    return write_number(value, digits)
 
 
 def significant(value: float, digits: int) -> str:
@@ -143,8 +140,9 @@ def forgot(row: RunRow) -> "Piece":
 
 def shift(value: float | None) -> str:
     """Nats per token more or less, with a sign."""
-    plain = value is not None and math.isfinite(value) and abs(value) < 100
-    return f"{value:+.2f}" if plain else number(value)
+    if value is None or not math.isfinite(value) or abs(value) >= 100:
+        return number(value)
+    return write_number(value, 2, signed=True)
 
 
 def over_budget(row: RunRow) -> str:

@@ -15,6 +15,7 @@ from engine.estimates.fit import Fit, estimate_fit
 from engine.estimates.memory import Estimate
 from engine.estimates.parameters import Counted
 from engine.jobs.store import Store, open_store
+from engine.number_format import write_percent
 from engine.recipes.recipe import TrainRecipe
 from engine.text import one_line
 from tui.commands.data import ask_companion
@@ -104,7 +105,7 @@ def _lines(found: Fit, known: MeasuredRows | None) -> list[str]:
         lines += ["", *_parts(found.memory), found.formats]
         lines += [
             f"longest row: {known.longest:,} tokens; "
-            f"{known.target_share:.0%} of all tokens are trained"
+            f"{write_percent(known.target_share)} of all tokens are trained"
             if known
             else "assumes all rows have max_length tokens, all trained; --measure reads the data"
         ]
@@ -120,11 +121,11 @@ def _lines(found: Fit, known: MeasuredRows | None) -> list[str]:
 
 def _parts(memory: Estimate) -> list[str]:
     lines = [f"{part:12}{gigabytes(getattr(memory, part)):>10}" for part in PARTS]
-    share = memory.trained / memory.parameters
+    share = write_percent(memory.trained / memory.parameters, 1)
     return [
         *lines,
         f"{'peak':12}{gigabytes(memory.total):>10}  gradients replace activations",
-        f"{memory.parameters:,} parameters, {memory.trained:,} trainable ({share:.1%})",
+        f"{memory.parameters:,} parameters, {memory.trained:,} trainable ({share})",
     ]
 
 

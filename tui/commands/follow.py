@@ -50,11 +50,11 @@ def progress_line(what: str, state: State, now: Status | None) -> str:
     if now is None or state is not State.RUNNING or not now.total:
         message = f": {now.message}" if now is not None and now.message else ""
         return one_line(f"{what}  {state}{message}")
-    share = min(1.0, now.step / now.total)
-    bar = "#" * round(20 * share)
+    percent = min(100, 100 * now.step // now.total)
+    bar = "#" * (percent // 5)
     left = "" if now.eta_seconds is None else f"  {duration(now.eta_seconds)} left"
     speed = f"  {now.tokens_per_second:,.0f} tok/s" if now.tokens_per_second else ""
-    return f"{what}  [{bar:<20}] {share:4.0%}  {now.step}/{now.total}{speed}{left}"
+    return f"{what}  [{bar:<20}] {percent:3}%  {now.step}/{now.total}{speed}{left}"
 
 
 def duration(seconds: float) -> str:

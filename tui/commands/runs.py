@@ -3,6 +3,7 @@
 import argparse
 import codecs
 import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -53,7 +54,7 @@ def _list(options: argparse.Namespace) -> int:
             f"{one_line(one.record.id):34}",
             f"{one_line(one.base):20}",
             f"{one_line(one.method):8}",
-            f"{one.progress:4.0%}",
+            f"{math.floor(100 * one.progress):3}%",
             duration(left) + " left" if left is not None and one.state.alive else "",
         )
         print("  ".join(cells).rstrip())

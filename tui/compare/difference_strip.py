@@ -100,4 +100,4 @@ def _without_effect(sides: Sequence[Side], facts: Facts | None) -> Iterator[str]
     for at, side in enumerate(sides[1:], 1):
         shift = side.shift
         if shift is not None and shift.tokens and shift.kl < NO_EFFECT and [0, at] not in equal:
-            yield f"no effect: {side.name} answers like {sides[0].name} (KL {shift.kl:.4f})"
+            yield f"no effect: {side.name} answers like {sides[0].name} (KL {nats(shift.kl)})"

@@ -19,6 +19,7 @@ from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 
 from engine.errors import EngineError
+from engine.number_format import write_number, write_percent
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.batching import EncodedRows, choose_sampler
 from engine.worker.data.preference_pairs import (
@@ -136,8 +137,9 @@ class HeldOutPairs:
                 sums[name] += value * len(part)
         means = {f"eval/{name}": total / len(self.pairs) for name, total in sums.items()}
         self.attempt.log(
-            f"step {step}: eval loss {means['eval/loss']:.4f} over {len(self.pairs)} pairs, "
-            f"{means['eval/accuracy']:.0%} accuracy, {time.monotonic() - started:.1f} s"
+            f"step {step}: eval loss {write_number(means['eval/loss'], 4)} over "
+            f"{len(self.pairs)} pairs, {write_percent(means['eval/accuracy'])} accuracy, "
+            f"{time.monotonic() - started:.1f} s"
         )
         return means
 

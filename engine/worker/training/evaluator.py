@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from engine.events.summary import perplexity
+from engine.number_format import write_number
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.encode import Encoded, collate, nll_of_logits
 from engine.worker.training.event_tags import EVAL_LOSS, EVAL_PERPLEXITY
@@ -89,7 +90,7 @@ class HeldOut:
             total, count = total + float(nll), count + tokens
         loss = total / max(count, 1)
         self._attempt.log(
-            f"step {step}: eval loss {loss:.4f} over {count:,} tokens of {len(self._rows)} rows, "
-            f"{time.monotonic() - started:.1f} s"
+            f"step {step}: eval loss {write_number(loss, 4)} over {count:,} tokens of "
+            f"{len(self._rows)} rows, {time.monotonic() - started:.1f} s"
         )
         return {EVAL_LOSS: loss, EVAL_PERPLEXITY: perplexity(loss)}

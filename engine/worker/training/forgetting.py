@@ -19,6 +19,7 @@ import torch
 
 from engine import atomic
 from engine.bundled import PROBE
+from engine.number_format import write_number
 from engine.recipes.recipe import TrainRecipe
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.encode import Encoded
@@ -109,7 +110,8 @@ class ForgettingMonitor:
             values[shift] = (nll - reference.nll) / self.probe.predicted
             values[kl] = divergences[name] / self.probe.predicted
         moved = ", ".join(
-            f"{values[shift]:+.4f} nats/token and KL {values[kl]:.4f} to {self.names[name]}"
+            f"{write_number(values[shift], 4, signed=True)} nats/token and KL "
+            f"{write_number(values[kl], 4)} to {self.names[name]}"
             for name, (shift, kl) in FORGETTING_TAGS.items()
             if name in self.references
         )
