@@ -92,7 +92,7 @@ def lines(table: dict[str, Any], base: str, tuned: str) -> list[str]:
         f"{'part of the answer':20}{'tokens':>8}{'shifted':>9}",
         *(
             f"{one['from']:>8.0%} to {one['to']:<8.0%}{one['tokens']:>8,}"
-            + (f"{one['shifted']:>9.0%}" if one["tokens"] else f"{NONE:>9}")
+            + f"{NONE if one['shifted'] is None else write_percent(one['shifted']):>9}"
             for one in table["positions"]
         ),
         *(f"skipped: {one_line(f'{name}: {why}')}" for name, why in table["left_out"].items()),

@@ -6,7 +6,7 @@ Every kind has marks beside its colour. Pure text; the numbers come from the com
 import itertools
 from collections.abc import Iterator, Sequence
 
-from engine.compare.token_shift import KINDS, Candidate, Kind, Shift
+from engine.compare.token_shift import KINDS, NO_EFFECT, Candidate, Kind, Shift
 from engine.number_format import write_number, write_percent
 from engine.text import clean, one_line
 from tui.glyphs import Glyphs
@@ -15,8 +15,6 @@ from tui.styled_text import Line, Piece, fit, pad
 ROLES: dict[Kind, str] = {"unshifted": "", "marginal": "marginal", "shifted": "shifted"}
 _CANDIDATE = 15
 """Cells of a candidate and its probability."""
-NO_EFFECT = 1e-4
-"""Nats per token. Below it two arms are the same model, up to rounding."""
 
 
 def brackets(kind: Kind, glyphs: Glyphs) -> tuple[str, str]:
