@@ -3,11 +3,12 @@
 import math
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
-from engine.jobs.status import State
+from engine.jobs.status import State, Status
 from engine.jobs.summary import JobView
 from engine.number_format import write_exponent, write_number
 from engine.text import clean, one_line
@@ -22,6 +23,15 @@ FILTER_HINT = "word name:x state:running /regex/ and or not ( )"
 """Placeholder of the filter field of every list of runs."""
 LOG_KINDS = {"events": "event files", "trainer": "trainer_state.json", "job": "finetop job"}
 """What holds the curves of a watched run, by the kind of its log."""
+_WORKING = (State.STARTING, State.RUNNING)
+SHORT_ACTIVITIES = {
+    "evaluating": "eval",
+    "measuring forgetting": "forgetting",
+    "writing samples": "samples",
+    "measuring the base": "base",
+    "scoring the reference": "reference",
+}
+"""What a worker does, for a narrow column."""
 SHORT_WORDS = 14
 """Cells that a list has for a state."""
 
@@ -55,6 +65,8 @@ def state_words(view: JobView) -> str:
 
 def progress(view: JobView, glyphs: Glyphs, width: int = 8) -> "list[Piece]":
     """A progress bar with percentage while the run is running, else the state in words."""
+    if view.state in _WORKING and view.status is not None and view.status.activity:
+        return [(_short_activity(view.status), state_glyph(view.state, glyphs)[1])]
     if view.state is not State.RUNNING or view.status is None or not view.status.total:
         words = state_words(view)
         if len(words) > SHORT_WORDS:
@@ -73,11 +85,40 @@ def _percent(view: JobView) -> str:
     return f"{math.floor(view.progress * 100)}%"
 
 
+def activity(status: Status, names: Mapping[str, str] = MappingProxyType({})) -> str:
+    """What a worker does between two steps, and how much of it is done: evaluating 120/300."""
+    name = one_line(names.get(status.activity, status.activity))
+    if not status.activity_total:
+        return name
+    return f"{name} {status.activity_done:,}/{status.activity_total:,}"
+
+
+def _short_activity(status: Status) -> str:
+    """The same in the cells of a column, with a percentage where the counts are too long."""
+    text = activity(status, SHORT_ACTIVITIES)
+    if len(text) <= SHORT_WORDS:
+        return text
+    done = 100 * status.activity_done // max(1, status.activity_total)
+    name = one_line(SHORT_ACTIVITIES.get(status.activity, status.activity))
+    return f"{name} {min(100, done)}%" if status.activity_total else name
+
+
+def activity_left(status: Status) -> str:
+    """How long that takes still; empty where nobody knows."""
+    return "" if status.activity_seconds is None else _left(status.activity_seconds)
+
+
 def time_left(view: JobView, none: str = NONE) -> str:
+    """Of the whole run, with its evaluations and saves."""
     status = view.status
     if status is None or view.state is not State.RUNNING or status.eta_seconds is None:
         return none
-    return duration(status.eta_seconds)
+    return _left(status.eta_seconds)
+
+
+def _left(seconds: float) -> str:
+    """What is not done yet takes a second at least."""
+    return duration(max(1.0, seconds))
 
 
 def duration(seconds: float) -> str:
@@ -176,6 +217,9 @@ def remark(row: RunRow) -> str:
     """The worker's message, without what the state and the forgetting column already show."""
     status = row.view.status
     words = state_words(row.view)
+    if status is not None and status.activity and row.view.state in _WORKING:
+        left = activity_left(status)
+        return activity(status) + (f" ({left})" if left else "")
     if status is None or status.message in ("", words, str(row.view.state)):
         return ""
     if row.over_budget and status.message.startswith("forgetting "):

@@ -16,6 +16,7 @@ from engine.jobs.summary import JobView
 from engine.safe_open import open_file
 from engine.text import clean, one_line
 from tui.commands.follow import duration
+from tui.formatting import activity
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
@@ -49,6 +50,7 @@ def _list(options: argparse.Namespace) -> int:
         return 0
     for one in shown:
         left = one.status.eta_seconds if one.status else None
+        does = activity(one.status) if one.status and one.state.alive else ""
         cells = (
             f"{one.state:9}",
             f"{one_line(one.record.id):34}",
@@ -56,6 +58,7 @@ def _list(options: argparse.Namespace) -> int:
             f"{one_line(one.method):8}",
             f"{math.floor(100 * one.progress):3}%",
             duration(left) + " left" if left is not None and one.state.alive else "",
+            does,
         )
         print("  ".join(cells).rstrip())
     return 0
@@ -76,6 +79,11 @@ def as_table(one: JobView) -> dict[str, Any]:
         "step": now.step if now else 0,
         "total": now.total if now else 0,
         "eta_seconds": now.eta_seconds if now else None,
+        "eta_basis": now.eta_basis if now else "",
+        "activity": now.activity if now else "",
+        "activity_done": now.activity_done if now else 0,
+        "activity_total": now.activity_total if now else 0,
+        "activity_seconds": now.activity_seconds if now else None,
         "rejected": now.rejected if now else 0,
         "error": now.error.title if now and now.error else None,
     }
