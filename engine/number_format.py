@@ -5,6 +5,7 @@ has more digits (0.9996), a share that is neither none nor all is never 0% or 10
 """
 
 import math
+from collections.abc import Sequence
 
 NOISE = 1e-15
 """Below it a value is what rounding in float64 left of a zero."""
@@ -31,6 +32,19 @@ def write_number(value: float, digits: int, *, signed: bool = False) -> str:
     if digits and abs(value) < 1 == abs(float(text)):
         return f">{sign}0.{'9' * digits}" if value > 0 else f"<-0.{'9' * digits}"
     return text
+
+
+def apportion(amounts: Sequence[int], unit: int) -> list[int]:
+    """Amounts in whole units whose sum is the rounded sum: by largest remainders.
+
+    For parts that are shown with their total. Amounts and unit are not negative.
+    """
+    whole = [amount // unit for amount in amounts]
+    missing = (2 * sum(amounts) + unit) // (2 * unit) - sum(whole)
+    order = sorted(range(len(amounts)), key=lambda at: -(amounts[at] % unit))
+    for at in order[:missing]:
+        whole[at] += 1
+    return whole
 
 
 def write_exponent(value: float, *, signed: bool = False) -> str:

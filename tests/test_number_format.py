@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.compare.token_shift import Shift, ShiftedToken
 from engine.jobs.status import State, Status
-from engine.number_format import write_exponent, write_number, write_percent
+from engine.number_format import apportion, write_exponent, write_number, write_percent
 from tui.browse.result_lines import value
 from tui.commands.compare_shift import lines, report
 from tui.commands.follow import progress_line
@@ -69,3 +69,10 @@ def test_screens_and_commands_show_small_values_and_never_round_to_certain() -> 
 def test_a_run_is_at_100_percent_once_it_is_there() -> None:
     line = progress_line("a", State.RUNNING, Status(State.RUNNING, step=999, total=1000))
     assert "99%  999/1000" in line
+
+
+@given(st.lists(st.integers(0, 10**12), max_size=9), st.sampled_from([1, 10**6, 10**7]))
+def test_parts_add_up_to_the_rounded_sum(amounts: list[int], unit: int) -> None:
+    whole = apportion(amounts, unit)
+    assert sum(whole) == (2 * sum(amounts) + unit) // (2 * unit)
+    assert all(abs(one * unit - amount) < unit for one, amount in zip(whole, amounts, strict=True))

@@ -149,6 +149,17 @@ def estimated_span(seconds: float) -> str:
     return "<1 min" if seconds < 60 else f"~{time_span(round(seconds / 60) * 60)}"
 
 
+def estimated_range(low: float, high: float) -> str:
+    """From how long to how long: <1 min, 1-4 min, 1 min-3 h; no finer than minutes."""
+    first, last = estimated_span(low).removeprefix("~"), estimated_span(high).removeprefix("~")
+    if first == last:
+        return last if last.startswith("<") else f"~{last}"
+    if first.startswith("<"):
+        return f"<{last}"
+    number, _, unit = first.partition(" ")
+    return f"{number}-{last}" if last.partition(" ")[2] == unit else f"{first} to {last}"
+
+
 def clock(moment: float) -> str:
     """21:04 for today, else the date as well."""
     then, now = time.localtime(moment), time.localtime()
@@ -242,6 +253,18 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.3g} {unit}"
         count /= 1000
     return f"{count:.3g} TB"
+
+
+def size_range(low: float, high: float, unit: str = "") -> str:
+    """Bytes from and to, in one unit: 0.82-1.1 GB; that of the higher one unless it is named."""
+    unit = unit or size(high).partition(" ")[2]
+    scale = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}[unit]
+    first, last = (_two_digits(one / scale) for one in (low, high))
+    return f"{last} {unit}" if first == last else f"{first}-{last} {unit}"
+
+
+def _two_digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def parameters(count: int | None) -> str:

@@ -12,6 +12,7 @@ from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import open_store
 from engine.recipes.recipe import GenerateRecipe
+from engine.statistics import COVERAGE
 from engine.text import one_line
 
 if TYPE_CHECKING:
@@ -32,7 +33,11 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         help="format by suffix: .md .csv .jsonl .html, or .json for LLM Comparator",
     )  # fmt: skip
     export.set_defaults(handler=_export)
-    numbers = parts.add_parser("numbers", help="metrics of two arms, with paired differences")
+    numbers = parts.add_parser(
+        "numbers",
+        help="metrics of two arms, with paired differences",
+        epilog=f"95% intervals: {' '.join(COVERAGE)}",
+    )
     numbers.add_argument("--prompt", metavar="ID", help="only answers to this prompt id")
     votes = parts.add_parser("votes", help="results of the blind votes on two arms")
     shift = parts.add_parser(

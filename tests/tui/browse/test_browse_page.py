@@ -272,7 +272,7 @@ async def test_the_token_shift_of_a_stored_answer(
     async with browsing(job, companion=lambda: companion) as (app, pilot):
         await pilot.press("right_square_bracket", "right_square_bracket", "x")
         await see(pilot, "tuned  prompt p3")
-        await see(pilot, "t2 ‹t2› ⟦t2⟧ t2 ‹t2› ⟦t2⟧")  # as the companion spells the ids
+        await see(pilot, "so ‹it› ⟦is⟧ so ‹it› ⟦is⟧")
         await see(pilot, "unshifted 33%")
         assert companion.shifted == [(BASE, TUNED)]
         await pilot.press("l", "right_square_bracket")
