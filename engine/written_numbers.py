@@ -8,9 +8,9 @@ every script count (5, ５, ٥). The rules, where writing is ambiguous:
 - Groups of three by comma, apostrophe, underscore or a space narrower or harder than the plain one
   are one number, so with India's groups (12,34,567). Points group from two groups on (1.234.567),
   or before a decimal comma; one point alone is decimal: "1.234" is 1.234, "1,234" is 1234.
-- Of a point and a comma the last one is decimal (1,234.5 and 1.234,5). One comma alone before any
-  other number of digits than three is decimal too (3,14), but not between brackets, as in "(3,5)";
-  several that are no groups part a list (1,2,3).
+- Of a point and a comma the last one is decimal (1,234.5 and 1.234,5). One comma alone that
+  groups nothing is decimal too (3,14 and 0,125), but not between brackets, as in "(3,5)"; several
+  that are no groups part a list (1,2,3).
 - A fraction (1/2, ½, 1 1/2, 1½, \\frac{1}{2}) and a power of ten (1e3, 1E-3, 1×10³, 10^3) are one
   number. A percent sign, a currency or a unit beside it changes nothing: "50%" is 50.
 - No number stands in dates (2024-01-05, 5/1/2024), times (10:45), versions and addresses (1.2.3),
@@ -206,11 +206,11 @@ def _neighbours(match: re.Match[str], text: str) -> tuple[str, str]:
 
 def _read_chain(chain: str, before: str, after: str) -> list[Fraction]:
     """The value of digits and separators, several where commas part a list, none of a version."""
-    if len(chain) > MOST_DIGITS:
-        return []
     bracketed = before in ("(", "[", "{") and after in (")", "]", "}")
     head, mark, digits = _split_decimal(chain, bracketed=bracketed)
     whole = _join_groups(head)
+    if whole is not None and len(whole) + len(digits) > MOST_DIGITS:
+        return []
     if whole is not None:
         return [Fraction(f"{whole or '0'}.{digits or '0'}")]
     parts = chain.split(",")
@@ -228,15 +228,15 @@ def _split_decimal(chain: str, *, bracketed: bool) -> tuple[str, str, str]:
             return head, mark, digits
     if commas == 1 and chain.rfind(",") > chain.rfind("."):
         head, mark, digits = chain.rpartition(",")
-        is_group = len(digits) == 3 and not points and head.isdecimal()
+        is_group = not points and _GROUPED.fullmatch(chain) is not None
         if digits.isdecimal() and not is_group and not (bracketed and head.isdecimal()):
             return head, mark, digits
     return chain, "", ""
 
 
 _GROUPED = re.compile(
-    rf"[0-9]{{1,3}}(?:([,'_{_NARROW}])[0-9]{{3}})(?:\1[0-9]{{3}})*|[0-9]{{1,3}}(?:\.[0-9]{{3}})+"
-    r"|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}"
+    rf"[1-9][0-9]{{0,2}}([,'_{_NARROW}])[0-9]{{3}}(?:\1[0-9]{{3}})*"
+    r"|[1-9][0-9]{0,2}(?:\.[0-9]{3})+|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}"
 )
 
 
