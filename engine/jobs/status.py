@@ -21,6 +21,8 @@ from engine.recipes import validation
 SCHEMA = 1
 STALE_SECONDS = 60
 """A job on another host whose heartbeat is older than this is lost."""
+MEASURED = "evaluations measured"
+"""The basis of a time that is left where evaluations took what they are taken to take."""
 START_SECONDS = 30
 """A new directory without a status may take this long before it reads as crashed."""
 

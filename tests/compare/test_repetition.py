@@ -79,6 +79,7 @@ def test_two_arms_are_counted_on_the_same() -> None:
     assert "token 4-grams" in row.about
     assert other.left == other.right < 0.02, "one text, counted alike"
     assert "not all have token ids" in other.about
+    assert (by_ids.repetition_basis, mixed.repetition_basis) == ("token ids", "characters")
 
 
 def test_filters_and_exports_have_the_number_of_the_measure(tmp_path: Path) -> None:

@@ -47,6 +47,10 @@ def test_watch_and_runs_say_what_is_done_and_no_zero_is_left(tmp_path: Path) -> 
     assert words(progress(now.view, UNICODE)) == "eval 120/300"
     assert time_left(now.view) == "0:01"
     assert remark(now) == "evaluating 120/300 (0:12)"
+    assert "measured" not in words(headline(now, UNICODE))
+    (tmp_path / "estimated").mkdir()
+    estimated = row(tmp_path / "estimated", eta_basis="evaluations estimated", eta_seconds=40.0)
+    assert "0:40 left (evaluations estimated)" in words(headline(estimated, UNICODE))
 
 
 @pytest.mark.parametrize(

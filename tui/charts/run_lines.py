@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.charts.filters import Filter
 from engine.events.series import Series, bucket
-from engine.jobs.status import State
+from engine.jobs.status import MEASURED, State
 from engine.recipes.recipe import GenerateRecipe
 from engine.text import one_line
 from tui.charts.curve import Curve, Level
@@ -160,6 +160,8 @@ def headline(row: RunRow, glyphs: Glyphs) -> Line:
         left = time_left(view, "")
         if left:
             line.append((f"  {left} left", "strong"))
+            if status.eta_basis not in ("", MEASURED):
+                line.append((f" ({one_line(status.eta_basis)})", "dim"))
         if status.device:
             line.append((f"  on {one_line(status.device)}", "dim"))
         started = [f"started {clock(status.started)}"] if status.started else []

@@ -86,7 +86,7 @@ def _export(options: argparse.Namespace) -> int:
 
 def _numbers(options: argparse.Namespace) -> int:
     from engine.compare import paired_stats
-    from engine.compare.metrics import call_outcome
+    from engine.compare.metrics import REPEATED, call_outcome
     from tui.browse.result_lines import SPOKEN_ONLY, kinds_line, span, value
 
     job = _job(options)
@@ -136,6 +136,8 @@ def _numbers(options: argparse.Namespace) -> int:
     print("detects: smallest change found with 80% power at this n and variance.")
     if found.has_parts:
         print(f"Measured: {SPOKEN_ONLY}.")
+    if found.repetition_basis == "characters":
+        print(f"{REPEATED}: counted on characters, for not all answers have token ids.")
     return 0
 
 

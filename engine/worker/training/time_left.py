@@ -10,6 +10,8 @@ will end early nobody knows.
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from engine.jobs.status import MEASURED
+
 READ_SHARE = 1 / 3
 """Of the time of a token that is trained on, forward and backward, that reading it takes."""
 SAVE_SPEED = 2e8
@@ -170,10 +172,10 @@ class TimeLeft:
     def basis(self) -> str:
         """What the time of an evaluation was taken from, in words."""
         if self.evaluation.count:
-            return "evaluations measured"
+            return MEASURED
         if self.evaluation.expected:
             return "evaluations as in an earlier attempt"
-        return "evaluations estimated from the speed of training"
+        return "evaluations estimated"
 
     def _training(self, now: float) -> float:
         """Seconds of steps alone since training began."""

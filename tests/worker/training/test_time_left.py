@@ -122,7 +122,7 @@ def test_before_the_first_evaluation_an_estimate_or_an_earlier_attempt_is_taken(
     assert at_step(earlier, 4) == pytest.approx(8 * 4 + 60 + 4)
     estimated = TimeLeft(evaluation_tokens=TOKENS * 30, save_bytes=4 * SAVE_SPEED)
     assert at_step(estimated, 4) == pytest.approx(8 * 4 + 30 * READ_SHARE * 4.0 + 8)
-    assert TimeLeft().basis == "evaluations estimated from the speed of training"
+    assert TimeLeft().basis == "evaluations estimated"
     fresh = TimeLeft(evaluation=60.0)
     assert fresh.basis == "evaluations as in an earlier attempt"
     list(resumed.play(fresh))
