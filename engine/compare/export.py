@@ -18,6 +18,7 @@ from engine.answer_parts import split_text
 from engine.chat import Message, ToolCall
 from engine.compare.answer_length import measure
 from engine.compare.arms import parse_arm
+from engine.compare.repetition import basis_of, repetition
 from engine.compare.samples import Sample, to_table
 from engine.errors import EngineError
 from engine.text import clean
@@ -69,7 +70,7 @@ def as_csv(samples: Sequence[Sample]) -> str:
     writer.writerow(
         ("prompt_id", "prompt", "arm", "answer", "finish", "tokens", "words", "seconds",
          "temperature", "seed", "max_new_tokens", "template_hash", "dtype", "batch", "reasoning",
-         "tool_calls", "malformed_calls", "lost_calls")
+         "tool_calls", "malformed_calls", "lost_calls", "repeated_4grams", "repeated_counted_on")
     )  # fmt: skip
     for page in pages(samples) if samples else ():
         for name, one in page.answers.items():
@@ -80,7 +81,7 @@ def as_csv(samples: Sequence[Sample]) -> str:
                 one.decode.max_new_tokens, one.template_hash, one.dtype, one.batch,
                 one.parts.reasoning, _call_lines(one.parts.tool_calls),
                 "\n".join(f"{each.text} ({each.reason})" for each in one.parts.malformed),
-                _call_lines(one.parts.lost),
+                _call_lines(one.parts.lost), f"{repetition(one):.4g}", basis_of(one),
             )  # fmt: skip
             writer.writerow([_no_formula(cell) for cell in cells])
     return out.getvalue()

@@ -1,4 +1,4 @@
-"""What a text is like, as named numbers: its structure, its habits, how much it repeats itself.
+"""What a text is like, as named numbers: its structure, its habits, how diverse its words are.
 
 Counts in any script where that can be. Refuses to judge: each aspect says what it counts, and the
 examples that stand behind a difference are for the reader to open.
@@ -59,12 +59,6 @@ class Aspect:
     """`length`, `structure`, `step by step`, `diversity` or `manner`."""
     about: str
     count: Callable[[str], float]
-
-
-def repeated(text: str, size: int = 4) -> float:
-    """Share of the `size`-grams of words that stood in the text before; 0 for a short text."""
-    grams = _grams(folded_words(text), size)
-    return 1 - len(set(grams)) / len(grams) if grams else 0.0
 
 
 def distinct(text: str, size: int) -> float:
@@ -198,7 +192,6 @@ ASPECTS = (
            lambda text: float(bool(_REFUSAL.search(text[:_REFUSAL_REACH])))),
     Aspect("questions", "manner", "question marks in any script",
            lambda text: sum(text.count(mark) for mark in "?\uff1f\u061f\u037e")),
-    Aspect("repeated 4-grams", "diversity", "share of repeated word 4-grams", repeated),
     Aspect("doubled words", "diversity", "a word repeated immediately", _doubled),
     Aspect("distinct-1", "diversity", "distinct words / all words", lambda text: distinct(text, 1)),
     Aspect("distinct-2", "diversity", "distinct word pairs / all word pairs",

@@ -136,7 +136,7 @@ def _is_saving(job: JobDirectory) -> bool:
     now = status.read(job)
     if now is None or abs(time.time() - now.heartbeat) > SIGN_SECONDS:
         return False
-    return now.state is State.STOPPING or now.message.startswith("saving")
+    return now.state is State.STOPPING or "saving" in (now.activity, now.message)
 
 
 def start(

@@ -19,6 +19,8 @@ from engine.recipes import validation
 SCHEMA = 1
 STALE_SECONDS = 60
 """A job on another host whose heartbeat is older than this is lost."""
+MEASURED = "evaluations measured"
+"""The basis of a time that is left where evaluations took what they are taken to take."""
 START_SECONDS = 30
 """A new directory without a status may take this long before it reads as crashed."""
 
@@ -65,9 +67,22 @@ class Status:
     tokens: int = 0
     """Tokens seen, padding not counted."""
     tokens_per_second: float = 0.0
-    """Of training itself: the time of evaluations does not count."""
+    """Of training itself: the time of evaluations and saves does not count."""
     eta_seconds: float | None = None
-    """To the last step, with the evaluations until then."""
+    """To the end, with the evaluations and saves until then."""
+    eta_basis: str = ""
+    """What the time of evaluations in it is taken from, in words."""
+    activity: str = ""
+    """What is done between two steps: evaluating, saving ...; empty while training itself."""
+    activity_done: int = 0
+    activity_total: int = 0
+    """How much of it is done, and of how much; 0 where that is not known."""
+    activity_seconds: float | None = None
+    """Until it is done."""
+    evaluation_seconds: float = 0.0
+    """What an evaluation takes, for the next attempt; 0 where none was measured."""
+    saving_seconds: float = 0.0
+    """The same of a checkpoint."""
     started: float = 0.0
     """When this attempt began; `heartbeat` is when its worker last wrote the status."""
     heartbeat: float = 0.0

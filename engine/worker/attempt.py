@@ -82,6 +82,8 @@ class Attempt:
             host=socket.gethostname(),
             message="starting",
             bound=logout.warning(),
+            evaluation_seconds=before.evaluation_seconds if before else 0.0,
+            saving_seconds=before.saving_seconds if before else 0.0,
         )
         self._facts = {**_process(), "launch": launch}
         atomic.write_json(self.files.process, self._facts)
@@ -213,6 +215,20 @@ class Attempt:
         state = State.STOPPING if self._stop else State.RUNNING
         self.update(state=state, step=step, total=total, **fields)
 
+    def show_activity(
+        self, name: str, done: int = 0, total: int = 0, seconds: float | None = None
+    ) -> None:
+        """Say what is done between two steps, how much of it, and how long it takes still; an
+        empty `name` is its end."""
+        self.update(
+            activity=name, activity_done=done, activity_total=total, activity_seconds=seconds
+        )
+
+    @property
+    def costs(self) -> tuple[float, float]:
+        """Seconds that an evaluation and a save took in an earlier attempt; 0: not known."""
+        return self._status.evaluation_seconds, self._status.saving_seconds
+
     def stop_requested(self, wait: float = 0.0) -> bool:
         """Whether somebody asked this attempt to stop; `wait` is how long to listen, in seconds."""
         if wait and not self._stop:
@@ -257,6 +273,10 @@ class Attempt:
             error=error,
             message=message,
             eta_seconds=None,
+            activity="",
+            activity_done=0,
+            activity_total=0,
+            activity_seconds=None,
             heartbeat=time.time(),
         )
         try:

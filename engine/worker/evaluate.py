@@ -32,6 +32,7 @@ from engine.jobs.store import open_store
 from engine.recipes.recipe import EvaluateRecipe
 from engine.recipes.settings import Decode
 from engine.statistics import wilson
+from engine.words import fold
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.arrow import read_raw
 from engine.worker.inference.decoding import answer_all
@@ -248,7 +249,7 @@ def _match(names: Sequence[str], answer: Sequence[str], truth: Sequence[str]) ->
     """Right is the label itself and nothing else, letter case and white space aside."""
     pairs = list(zip(names, answer, truth, strict=True))
     return Scored(
-        {name: float(one.strip().casefold() == right.casefold()) for name, one, right in pairs},
+        {name: float(fold(one.strip()) == fold(right)) for name, one, right in pairs},
         {name: one for name, one, _ in pairs},
     )
 

@@ -59,19 +59,21 @@ def _fields(found: Checkpoint) -> dict[str, Any]:
 
 
 def test_a_run_that_fits_says_so(checkpoint: Checkpoint, root: Path) -> None:
-    found = fit.assess(recipe(), checkpoint, [gpu(80 * GB)], root, tokens=1000, speed=50.0)
+    speed = duration.Speed(50.0, 12)
+    found = fit.assess(recipe(), checkpoint, [gpu(80 * GB)], root, tokens=1000, speed=speed)
     assert found.memory is not None
     assert found.memory.parameters == checkpoint.parameters
     assert (found.device, found.free, found.fits, found.advice) == ("cuda:0", 80 * GB, True, ())
     assert found.needed == found.memory.total
     assert found.largest_batch is not None
     assert found.largest_batch > 16
-    assert (found.seconds, found.basis) == (60.0, "measured in an earlier run")
+    basis = "from 12 measured steps of this model on this device"
+    assert (found.seconds, found.seconds_range, found.basis) == (60.0, (48.0, 75.0), basis)
     assert found.disk_free is not None
     line = found.line
     assert "of 80.0 GB free on cuda:0" in line
     assert f"largest batch {found.largest_batch}" in line
-    assert "60 s (measured in an earlier run)" in line
+    assert f"about 60 s, 48 to 75 s ({basis})" in line
 
 
 def test_the_largest_batch_is_the_largest(checkpoint: Checkpoint, root: Path) -> None:
@@ -261,7 +263,7 @@ def test_time_counts_the_evaluations(checkpoint: Checkpoint, root: Path) -> None
 
     def seconds(*changes: str, held_out: int = 1000) -> float:
         found = fit.assess(recipe(*changes), checkpoint, [gpu(80 * GB)], root, tokens=1000,
-                           held_out=held_out, speed=50.0)  # fmt: skip
+                           held_out=held_out, speed=duration.Speed(50.0, 12))  # fmt: skip
         assert found.seconds is not None
         return found.seconds
 
@@ -330,7 +332,8 @@ def test_the_speed_is_that_of_the_last_run_like_it(root: Path) -> None:
 
     def speed(*changes: str) -> float | None:
         jobs = [directory.JobDirectory(path) for path in root.iterdir()]
-        return duration.measured_speed(jobs, recipe(*changes), "cpu")
+        speed = duration.measured_speed(jobs, recipe(*changes), "cpu")
+        return None if speed is None else speed.tokens_per_second
 
     assert speed() is None
     ran(10, 1.0)

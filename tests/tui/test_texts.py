@@ -11,7 +11,16 @@ from rich.cells import cell_len
 from engine.jobs.store import Store
 from engine.jobs.summary import view
 from tests.tui.building import write_run
-from tui.formatting import duration, estimated_span, number, parameters, size, time_span
+from tui.formatting import (
+    duration,
+    estimated_range,
+    estimated_span,
+    number,
+    parameters,
+    size,
+    size_range,
+    time_span,
+)
 from tui.screens.tree_and_groups import arrange
 from tui.snapshots import RunRow
 from tui.styled_text import cells_of, length, width_of
@@ -78,6 +87,16 @@ def test_a_family_is_a_tree_and_a_circle_is_listed_too(tmp_path: Path) -> None:
     assert found[:3] == [("root", 0), ("child", 1), ("grandchild", 2)]
     assert {name for name, _ in found[3:]} == {"a", "b", "self"}
     assert len(found) == len(Store(tmp_path).jobs())
+
+
+def test_ranges_have_one_unit_where_they_can() -> None:
+    ranges = ((10, 50), (30, 240), (300, 1200), (3000, 12_000), (70, 75))
+    assert [estimated_range(*one) for one in ranges] == [
+        "<1 min", "<4 min", "5-20 min", "50 min to 3 h 20 min", "~1 min",
+    ]  # fmt: skip
+    assert size_range(820_000_000, 1_100_000_000) == "0.82-1.1 GB"
+    assert size_range(820_000_000, 1_100_000_000, "MB") == "820-1,100 MB"
+    assert size_range(11.6e9, 12.4e9) == "12 GB"
 
 
 def test_a_span_has_its_units() -> None:

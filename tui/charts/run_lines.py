@@ -10,7 +10,7 @@ from engine.charts.filters import Filter
 from engine.events.series import Series, bucket
 from engine.events.summary import find_placeholders
 from engine.events.tag_names import TagGroup, groups_of, in_order, is_trained_on_rewards
-from engine.jobs.status import State
+from engine.jobs.status import MEASURED, State
 from engine.recipes.recipe import GenerateRecipe, TrainRecipe
 from engine.text import one_line
 from tui.charts.curve import Curve, Level
@@ -161,6 +161,8 @@ def headline(row: RunRow, glyphs: Glyphs) -> Line:
         left = time_left(view, "")
         if left:
             line.append((f"  {left} left", "strong"))
+            if status.eta_basis not in ("", MEASURED):
+                line.append((f" ({one_line(status.eta_basis)})", "dim"))
         if status.device:
             line.append((f"  on {one_line(status.device)}", "dim"))
         is_queued = view.state is State.QUEUED

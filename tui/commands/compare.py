@@ -12,6 +12,7 @@ from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import open_store
 from engine.recipes.recipe import GenerateRecipe
+from engine.statistics import COVERAGE
 from engine.text import one_line
 
 if TYPE_CHECKING:
@@ -32,7 +33,11 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         help="format by suffix: .md .csv .jsonl .html, or .json for LLM Comparator",
     )  # fmt: skip
     export.set_defaults(handler=_export)
-    numbers = parts.add_parser("numbers", help="metrics of two arms, with paired differences")
+    numbers = parts.add_parser(
+        "numbers",
+        help="metrics of two arms, with paired differences",
+        epilog=f"95% intervals: {' '.join(COVERAGE)}",
+    )
     numbers.add_argument("--prompt", metavar="ID", help="only answers to this prompt id")
     votes = parts.add_parser("votes", help="results of the blind votes on two arms")
     shift = parts.add_parser(
@@ -81,7 +86,7 @@ def _export(options: argparse.Namespace) -> int:
 
 def _numbers(options: argparse.Namespace) -> int:
     from engine.compare import paired_stats
-    from engine.compare.metrics import call_outcome
+    from engine.compare.metrics import REPEATED, call_outcome
     from tui.browse.result_lines import SPOKEN_ONLY, kinds_line, span, value
 
     job = _job(options)
@@ -131,6 +136,8 @@ def _numbers(options: argparse.Namespace) -> int:
     print("detects: smallest change found with 80% power at this n and variance.")
     if found.has_parts:
         print(f"{SPOKEN_ONLY[:1].upper()}{SPOKEN_ONLY[1:]}, without reasoning and calls.")
+    if found.repetition_basis == "characters":
+        print(f"{REPEATED}: counted on characters, for not all answers have token ids.")
     return 0
 
 

@@ -14,6 +14,7 @@ from engine.compare.paired_stats import interval
 from engine.compare.samples import to_table
 from engine.compare.token_shift import KINDS, Shift, by_position, from_table
 from engine.errors import EngineError, JobFailed
+from engine.number_format import write_number, write_percent
 from engine.text import one_line
 from tui.formatting import NONE
 
@@ -79,19 +80,19 @@ def report(shifts: Sequence[Shift], refused: dict[str, EngineError], bins: int) 
 
 def lines(table: dict[str, Any], base: str, tuned: str) -> list[str]:
     """The report in words; names are clean."""
-    shares = ", ".join(f"{kind} {table['shares'][kind]:.0%}" for kind in KINDS)
+    shares = ", ".join(f"{kind} {write_percent(table['shares'][kind])}" for kind in KINDS)
     each = table["shifted_by_answer"]
-    bounds = f"95% interval {each['low']:.0%} to {each['high']:.0%}"
+    bounds = f"95% interval {write_percent(each['low'])} to {write_percent(each['high'])}"
     told = bounds if isfinite(each["low"]) else "too few for an interval"
     drawn = "" if table["greedy"] else "; sampled, so ranks are of sampled tokens"
     return [
         f"{tuned} under {base}: {table['tokens']:,} tokens of {table['answers']:,} answers{drawn}",
-        f"{shares}; KL {table['kl']:.3f} nats/token",
-        f"shifted in an answer: {each['mean']:.0%} ({told}, n={each['n']})",
+        f"{shares}; KL {write_number(table['kl'], 3)} nats/token",
+        f"shifted in an answer: {write_percent(each['mean'])} ({told}, n={each['n']})",
         f"{'part of the answer':20}{'tokens':>8}{'shifted':>9}",
         *(
             f"{one['from']:>8.0%} to {one['to']:<8.0%}{one['tokens']:>8,}"
-            + (f"{one['shifted']:>9.0%}" if one["tokens"] else f"{NONE:>9}")
+            + f"{NONE if one['shifted'] is None else write_percent(one['shifted']):>9}"
             for one in table["positions"]
         ),
         *(f"skipped: {one_line(f'{name}: {why}')}" for name, why in table["left_out"].items()),

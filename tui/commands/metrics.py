@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from engine.errors import EngineError
 from engine.jobs.store import open_store
+from engine.number_format import write_number
 from engine.recipes.recipe import TrainRecipe
 from engine.text import clean, one_line
 from tui.styled_text import pad, width_of
@@ -265,8 +266,10 @@ def _as_text(source: Source, curves: "dict[str, Series]", options: argparse.Name
     between = gap(curves)
     if between is not None:
         lines.append(
-            f"  gap at step {between.step}: eval {between.eval:.4f} - train {between.train:.4f} "
-            f"(mean since the previous evaluation) = {between.difference:+.4f}"
+            f"  gap at step {between.step}: eval {write_number(between.eval, 4)} - "
+            f"train {write_number(between.train, 4)} "
+            f"(mean since the previous evaluation) = "
+            f"{write_number(between.difference, 4, signed=True)}"
         )
     for name, one in _perplexities(curves, options.tag).items():
         best = f", best {one.best.value:.4g} at {one.best.step}" if one.best else ""

@@ -3,6 +3,7 @@
 import argparse
 import codecs
 import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from engine.jobs.summary import JobView
 from engine.safe_open import open_file
 from engine.text import clean, one_line
 from tui.commands.follow import duration
+from tui.formatting import activity
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
@@ -48,13 +50,15 @@ def _list(options: argparse.Namespace) -> int:
         return 0
     for one in shown:
         left = one.status.eta_seconds if one.status else None
+        does = activity(one.status) if one.status and one.state.alive else ""
         cells = (
             f"{one.state:9}",
             f"{one_line(one.record.id):34}",
             f"{one_line(one.base):20}",
             f"{one_line(one.method):8}",
-            f"{one.progress:4.0%}",
+            f"{math.floor(100 * one.progress):3}%",
             duration(left) + " left" if left is not None and one.state.alive else _took(one),
+            does,
         )
         print("  ".join(cells).rstrip())
     return 0
@@ -81,6 +85,11 @@ def as_table(one: JobView) -> dict[str, Any]:
         "total": now.total if now else 0,
         "eta_seconds": now.eta_seconds if now else None,
         "running_seconds": now.running_seconds if now else 0.0,
+        "eta_basis": now.eta_basis if now else "",
+        "activity": now.activity if now else "",
+        "activity_done": now.activity_done if now else 0,
+        "activity_total": now.activity_total if now else 0,
+        "activity_seconds": now.activity_seconds if now else None,
         "rejected": now.rejected if now else 0,
         "pruned": one.pruned,
         "error": now.error.title if now and now.error else None,

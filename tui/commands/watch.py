@@ -97,6 +97,9 @@ def _lines(paths: list[Path], tags: "Filter", runs: "Filter") -> Iterator[str]:
                 yield from told.setdefault(run.name, Changes(whole=begun)).lines(run, tags)
             else:
                 passed_over[run.name] = run
+        for run in fleet.runs:
+            if run.name in told:
+                yield from told[run.name].activity(run)
         begun |= not fleet.pending
         if not fleet.pending:
             time.sleep(POLL_SECONDS)

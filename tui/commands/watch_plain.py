@@ -10,10 +10,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from engine.charts.filters import Filter
+from engine.events.discover import Kind
 from engine.events.log_set import RunLog
 from engine.events.series import Series
+from engine.jobs import status as statuses
+from engine.jobs.directory import JobDirectory
 from engine.text import one_line
 from tui.feeds.log_summary import alarms, values_line
+from tui.formatting import activity, activity_left
 
 Break = tuple[str, int]
 """What a resume did to a curve, and at which step."""
@@ -30,6 +34,16 @@ class Changes:
         self._printed: Counter[Break] = Counter()
         """How often each was printed: one resume, however many tags go on after it."""
         self._problems: set[tuple[str, str]] = set()
+        self._activity = ""
+
+    def activity(self, run: RunLog) -> Iterator[str]:
+        """`run, -, words` where a run of finetop begins to do something between two steps."""
+        now = statuses.read(JobDirectory(run.path)) if run.kind is Kind.JOB else None
+        name = now.activity if now is not None and not now.state.final else ""
+        if now is not None and name and name != self._activity:
+            left = activity_left(now)
+            yield f"{one_line(run.name)}\t-\t{activity(now)}{f', {left} left' if left else ''}"
+        self._activity = name
 
     def lines(self, run: RunLog, tags: Filter) -> Iterator[str]:
         """Separated by tabs: `run, !, words` for breaks; `run, step, tag=value …` for each step at

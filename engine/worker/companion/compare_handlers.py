@@ -203,7 +203,8 @@ class CompareHandlers:
             yield None
         kl = arm_facts.divergences(facts, logits)
         table["arms"] = [arm_facts.as_table(one, device) for one in facts]
-        yield {"event": "done", **table, "warnings": arm_facts.warnings(facts, kl), "kl": kl}
+        warnings = arm_facts.warnings(facts, kl, logits)
+        yield {"event": "done", **table, "warnings": warnings, "kl": kl}
 
     def _look(self, request: Request, arm: Arm, messages: Sequence[Message], usual: Decode) -> Fact:
         """The facts of an arm; of one that cannot answer, why."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from engine.errors import EngineError
 from engine.events.event_tags import EVAL_LOSS, SHIFT, TRAIN_TAGS
+from engine.number_format import write_number
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Stopping
 from engine.worker.training.checkpoints import Marks
@@ -68,7 +69,11 @@ def alarm(history: History, recipe: TrainRecipe) -> str:
     if step is None:
         return ""
     shift, budget = dict(history.series(SHIFT))[step], recipe.forgetting.budget
-    return f"forgetting {shift:+.3f} nats/token at step {step}, above the budget of {budget:.3f}"
+    amount = write_number(shift, 3, signed=True)
+    return (
+        f"forgetting {amount} nats/token at step {step}, above the budget of "
+        f"{write_number(budget, 3)}"
+    )
 
 
 def ended(history: History, recipe: TrainRecipe) -> str:
@@ -128,7 +133,7 @@ def choose_result(history: History, recipe: TrainRecipe, marked: Marks) -> tuple
     if step is not None:
         value = dict(history.series(metric)).get(step, math.nan)
         sentence = f"kept step-{step} weights"
-        sentence += f", {metric} {value:.4f}" if math.isfinite(value) else ""
+        sentence += f", {metric} {write_number(value, 4)}" if math.isfinite(value) else ""
         return step, f"{why}; {sentence}" if why else sentence
     return None, f"{why}; kept the last weights" if why else ""
 

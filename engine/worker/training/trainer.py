@@ -8,6 +8,7 @@ import resource
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -146,13 +147,15 @@ class MeasuredTrainer(Trainer):
 
     def measure(self) -> None:
         """Ask all evaluators, and write what they say. Raises Stopped, with nothing written."""
-        started, step, values = time.monotonic(), self.state.global_step, dict[str, float]()
-        # The library computes as in training by a forward that it wraps at the first step only.
-        with preserve_rng_and_mode(self.model), self.accelerator.autocast():
-            for evaluator in self.evaluators:
-                values |= evaluator.measure(step)
-        self._curves.log(step, values)
-        self._callback.on_evaluated(step, values, time.monotonic() - started)
+        step, values = self.state.global_step, dict[str, float]()
+        with self._callback.evaluation():
+            # The library computes as in training by a forward that it wraps at the first step only.
+            with preserve_rng_and_mode(self.model), self.accelerator.autocast():
+                for evaluator in self.evaluators:
+                    tick = partial(self._callback.on_tick, evaluator.activity)
+                    values |= evaluator.measure(step, tick)
+            self._curves.log(step, values)
+        self._callback.on_evaluated(step, values)
         # The time of measuring is not the speed of training.
         self._clock = (time.monotonic(), self.state.num_input_tokens_seen)
 
@@ -163,18 +166,19 @@ class MeasuredTrainer(Trainer):
         """Save aside, flush, rename; a checkpoint has its name only when it is whole."""
         started = time.monotonic()
         step, folder = self.state.global_step, self._folder
-        checkpoints.clear(folder)
-        # The library would write the tokenizer into each of them.
-        tokenizer, self.processing_class = self.processing_class, None
-        try:
-            super()._save_checkpoint(model, trial)
-        finally:
-            self.processing_class = tokenizer
-        aside = folder / SAVING / f"checkpoint-{step}"
-        self._callback.history.write(aside)
-        size = sum(path.stat().st_size for path in aside.iterdir())
-        size += self._tokenizer_files.save(aside)
-        checkpoints.publish(aside, folder, step)
+        with self._callback.saving():
+            checkpoints.clear(folder)
+            # The library would write the tokenizer into each of them.
+            tokenizer, self.processing_class = self.processing_class, None
+            try:
+                super()._save_checkpoint(model, trial)
+            finally:
+                self.processing_class = tokenizer
+            aside = folder / SAVING / f"checkpoint-{step}"
+            self._callback.history.write(aside)
+            size = sum(path.stat().st_size for path in aside.iterdir())
+            size += self._tokenizer_files.save(aside)
+            checkpoints.publish(aside, folder, step)
         self._attempt.log(
             f"checkpoint-{step} saved ({size / 1e6:.1f} MB, {time.monotonic() - started:.1f} s)"
         )

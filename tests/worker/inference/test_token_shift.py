@@ -104,7 +104,7 @@ def test_kinds_shares_and_positions() -> None:
     second = Shift("base", "tuned", "q", True, (token(5), token(1)))
     assert first.shares == {"unshifted": 0.25, "marginal": 0.25, "shifted": 0.5}
     assert by_position([first, second], 2) == [(3, 1.0), (3, 0.0)]
-    assert by_position([], 2) == [(0, 0.0), (0, 0.0)]
+    assert by_position([], 2) == [(0, None), (0, None)]
     assert from_table(json.loads(json.dumps(to_table(first)))) == first
     with pytest.raises(ValueError, match="token shift"):
         from_table({"tokens": [{}]})
