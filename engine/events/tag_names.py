@@ -12,7 +12,7 @@ from enum import IntEnum
 from functools import lru_cache
 from itertools import pairwise
 
-_PARTS = re.compile(r"[^\W_]+")
+_BETWEEN_PARTS = re.compile(r"[\W_]+")
 _HUMPS = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
 
 _LOSS = re.compile(r"[a-z]*loss(?:es)?\d*")
@@ -170,7 +170,7 @@ def _further(words: list[str], last: list[str]) -> TagGroup:
 def _words(text: str) -> list[str]:
     """Words in lower case; of one in CamelCase also its parts, before it."""
     found: list[str] = []
-    for part in _PARTS.findall(text):
+    for part in filter(None, _BETWEEN_PARTS.split(text)):
         humps = _HUMPS.findall(part)
         whole = part.lower()
         found += [hump.lower() for hump in humps] if len(humps) > 1 and whole != part else []
