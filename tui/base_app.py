@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.actions import SkipAction
 from textual.app import App
 from textual.binding import Binding
-from textual.events import Event, Key, MouseScrollDown, MouseScrollUp
+from textual.events import Event, Key, MouseScrollDown, MouseScrollUp, Resize
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.timer import Timer
 
 from engine.errors import EngineError
 from engine.jobs.store import Store
@@ -28,7 +29,7 @@ from engine.recipes.recipe import TrainRecipe
 from tui import navigation, theme
 from tui.actions import Actions
 from tui.background import run_in_background
-from tui.cell_diff_driver import with_cell_diff
+from tui.cell_diff_driver import CellDiff, with_cell_diff
 from tui.companion_device import CompanionDevice, choose, held
 from tui.feeds.base import FeedThread
 from tui.glyphs import ASCII, UNICODE, Glyphs
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
 _BY_HAND = (Key, MouseScrollDown, MouseScrollUp)
 OPENING_SECONDS = 1.0
 """Longest that keys wait for a window to open."""
+SETTLING_SECONDS = 0.3
+"""How long the terminal's size has to stay before all is drawn again."""
 FIRST_SECONDS = 0.15
 """Longest that the first paint waits for the list of runs."""
 
@@ -86,8 +89,14 @@ class BaseApp(App[None]):
     ) -> None:
         # Where colours are refused, the terminal's own are left alone.
         super().__init__(ansi_color="NO_COLOR" in os.environ)
-        if cell_diff:
-            self.driver_class = with_cell_diff(self.driver_class)
+        self._cell_diff = CellDiff() if cell_diff else None
+        """The cells that the terminal shows, where only those that change are written."""
+        if self._cell_diff is not None:
+            self.driver_class = with_cell_diff(self.driver_class, self._cell_diff)
+        self._sized = False
+        """Whether the terminal has said its size."""
+        self._resized: Timer | None = None
+        """Runs while the terminal's size may still change."""
         self._text_guard = TextGuard()
         self.animation_level = "none"
         self.glyphs = glyphs
@@ -164,6 +173,26 @@ class BaseApp(App[None]):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.screen.opened.wait(), OPENING_SECONDS)
         await super().on_event(event)
+
+    def on_resize(self, _: Resize) -> None:
+        """Draw all cells once more when the size stays.
+
+        Each terminal drops and moves cells in its own way when its size changes, and what was
+        written for the old size may reach it later; a size that comes back is no change at all to
+        Textual.
+        """
+        first, self._sized = not self._sized, True
+        if first or self._cell_diff is None:
+            return
+        if self._resized is not None:
+            self._resized.stop()
+        self._resized = self.set_timer(SETTLING_SECONDS, self._draw_all)
+
+    def _draw_all(self) -> None:
+        self._resized = None
+        if self._cell_diff is not None:
+            self._cell_diff.clear()
+            self.screen.refresh()
 
     def on_runs_changed(self, message: RunsChanged) -> None:
         self.runs = self.decorate_snapshot(message.snapshot)
