@@ -40,6 +40,7 @@ from tui.screens.modal import Window
 from tui.screens.page import Page
 from tui.screens.sort_order import SortOrder
 from tui.snapshots import Machine, RunDetail, RunRow, RunsSnapshot
+from tui.terminal_abilities import ALL_ABILITIES, Abilities
 from tui.text_guard import TextGuard
 
 if TYPE_CHECKING:
@@ -85,9 +86,12 @@ class BaseApp(App[None]):
         actions: Actions | None = None,
         companion: "Callable[[], Companion] | None" = None,
         cell_diff: bool = False,
+        terminal: Abilities = ALL_ABILITIES,
         look: str = "",
     ) -> None:
         # Where colours are refused, the terminal's own are left alone.
+        if terminal.no_color:
+            os.environ["NO_COLOR"] = "1"  # as Textual knows it
         super().__init__(ansi_color="NO_COLOR" in os.environ)
         self._cell_diff = CellDiff() if cell_diff else None
         """The cells that the terminal shows, where only those that change are written."""
@@ -97,7 +101,7 @@ class BaseApp(App[None]):
         """Whether the terminal has said its size."""
         self._resized: Timer | None = None
         """Runs while the terminal's size may still change."""
-        self._text_guard = TextGuard()
+        self._text_guard = TextGuard(ascii_only=terminal.ascii_only)
         self.animation_level = "none"
         self.glyphs = glyphs
         self.store = store
@@ -126,10 +130,11 @@ class BaseApp(App[None]):
         """A filter for tags that was given when it was started."""
         self.draft: TrainRecipe | None = None
         """What Launch is to be filled with when it opens next."""
-        self.register_theme(theme.DARK)
-        self.register_theme(theme.LIGHT)
+        themes = theme.SIXTEEN if terminal.sixteen_colors else theme.THEMES
+        for one in themes.values():
+            self.register_theme(one)
         # Without its watcher, which would have the style sheet parsed once more.
-        self.set_reactive(BaseApp.theme, theme.choose(look, os.environ).name)
+        self.set_reactive(BaseApp.theme, themes[theme.choose(look, os.environ)].name)
         self.stylesheet.set_variables(self.get_css_variables())
         for mode, make in navigation.MODES.items():
             self.add_mode(mode, make)

@@ -6,7 +6,6 @@ and hint, without a traceback.
 
 import argparse
 import gc
-import io
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from typing import Any
 from engine.errors import EngineError
 from engine.text import clean
 from tui.cli_options import SCREEN, add_screen_options
+from tui.terminal_abilities import fit_streams, require_screen
 
 ROOMS = {
     "demo": ("demo",),
@@ -40,9 +40,7 @@ is entered."""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run finetop; the exit code."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # Names that a terminal's encoding lacks are escaped, as stderr does by itself.
-        sys.stdout.reconfigure(errors="backslashreplace")
+    fit_streams()
     if "SSH_CONNECTION" in os.environ:
         # Textual reads it when it is imported, by whatever command. A slow line is soon full at
         # 60 frames a second.
@@ -124,12 +122,11 @@ def show_error(error: EngineError) -> None:
 
 
 def _open_dashboard(options: argparse.Namespace) -> int:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise EngineError(
-            "The dashboard needs a terminal.",
-            "Standard input or output is not a terminal.",
-            "See finetop --help for commands that work without one.",
-        )
+    require_screen(
+        os.environ,
+        "The dashboard needs a terminal.",
+        "See finetop --help for commands that work without one.",
+    )
     gc.disable()  # until the first paint: what starting makes is not garbage
     from tui.app import run_dashboard
 
