@@ -25,7 +25,8 @@ def is_safe(text: str) -> bool:
 
 def clean(text: str) -> str:
     """Text with every terminal control replaced by a visible mark; newline and tab are kept."""
-    return _UNSAFE.sub(_mark, text.replace("\r\n", "\n"))
+    # What lies unwritten in a file reads as NUL, and there may be very many.
+    return _UNSAFE.sub(_mark, text.replace("\r\n", "\n").replace("\0", "␀"))
 
 
 def one_line(text: str) -> str:
