@@ -10,10 +10,10 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 from engine.errors import EngineError
-from engine.text import clean
+from engine.text import clean, one_line
 from tui.cli_options import SCREEN, add_screen_options
 from tui.terminal_abilities import fit_streams, require_screen
 
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser for a command line. Whatever is asked for must begin at once: no other command is
     loaded, and for the dashboard none at all."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="finetop",
         description="The terminal dashboard for fine-tuning language models. "
         "Without a command, it opens the dashboard.",
@@ -94,6 +94,13 @@ def _command(arguments: Sequence[str]) -> str | None:
         elif first not in SCREEN and not first.startswith("--runs="):
             return first
     return None
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with an argument without passing on what the argument holds."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(one_line(message))
 
 
 class _Version(argparse.Action):

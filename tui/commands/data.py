@@ -11,11 +11,10 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from engine.errors import EngineError, JobFailed
+from engine.errors import EngineError
 from engine.jobs.store import open_store
 from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
@@ -111,16 +110,8 @@ async def ask_companion(runs: str, *asked: tuple[str, dict[str, Any]]) -> list[d
     """
     from tui.companion import Companion, Stream
 
-    handle, log = tempfile.mkstemp(prefix="finetop-inspect-", suffix=".log")
-    os.close(handle)
-    companion = Companion(Path(log), runs=runs, warm=False)
-    tells_why = False
+    companion = Companion(runs=runs, warm=False)
     try:
         return [await Stream(companion, kind, fields).last() for kind, fields in asked]
-    except JobFailed:
-        tells_why = True
-        raise
     finally:
         await companion.close()
-        if not tells_why:
-            os.unlink(log)
