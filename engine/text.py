@@ -13,6 +13,9 @@ _UNSAFE = re.compile(
     "\xad\u180e\u200b\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
     "|(?<![^\x00-\x7f])[\u200c\u200d]"
 )
+_FORMULA = re.compile("[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+"""At the start of a cell (OWASP, CSV injection); the last four are the wide forms of the first."""
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|[+-](inf|nan)", re.ASCII)
 _LINES = re.compile("[\n\t]")
 
 
@@ -32,6 +35,14 @@ def clean(text: str) -> str:
 def one_line(text: str) -> str:
     """`clean`, with newlines and tabs made visible too: for table cells, titles and names."""
     return clean(text).replace("\n", "⏎").replace("\t", " ")
+
+
+def spreadsheet_cell(text: str) -> str:
+    """A cell of CSV that a spreadsheet takes for text, and for a number where it is one.
+
+    What it would take for a formula gets an apostrophe before it.
+    """
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
 def _mark(match: re.Match[str]) -> str:

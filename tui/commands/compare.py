@@ -13,6 +13,7 @@ from engine.jobs.directory import JobDirectory
 from engine.jobs.store import open_store
 from engine.recipes.recipe import GenerateRecipe
 from engine.text import one_line
+from tui.cli_options import FORCE_HINT, add_force
 
 if TYPE_CHECKING:
     from engine.compare.answer_pairs import Collection
@@ -31,6 +32,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         "--to", type=Path, required=True, metavar="FILE",
         help="format by suffix: .md .csv .jsonl .html, or .json for LLM Comparator",
     )  # fmt: skip
+    add_force(export)
     export.set_defaults(handler=_export)
     numbers = parts.add_parser("numbers", help="metrics of two arms, with paired differences")
     numbers.add_argument("--prompt", metavar="ID", help="only answers to this prompt id")
@@ -56,10 +58,8 @@ def _add_job(parser: argparse.ArgumentParser, which: str) -> None:
 def _export(options: argparse.Namespace) -> int:
     from engine.compare import export, votes
     from engine.compare.answer_pairs import of_job
-    from tui.commands.generate import check_out
 
-    export.check(options.to)
-    check_out(options.to)
+    export.check(options.to, force=options.force, hint=FORCE_HINT)
     job = _job(options)
     collection = of_job(job)
     collection.poll()
@@ -74,7 +74,7 @@ def _export(options: argparse.Namespace) -> int:
         judges = votes.judges_of(job.path)
         scores = votes.scores([one for each in judges.values() for one in each], first, second)
     skills = {one.prompt_id: collection.prompt(one).skill for one in found}
-    export.write(options.to, found, scores, skills)
+    export.write(options.to, found, scores, skills, force=options.force, hint=FORCE_HINT)
     print(options.to)
     return 0
 
