@@ -26,8 +26,8 @@ from engine.compare.call_checks import CALL_CHECKS, explain_invalid
 from engine.compare.items import Item
 from engine.words import count_words, folded_words
 
-_BULLET = re.compile(r"^\s*[-*+•–]\s+\S", re.MULTILINE)
-_NUMBERED = re.compile(r"^\s*\(?\d{1,3}[.)]\s+\S", re.MULTILINE)
+_BULLET = re.compile(r"^[^\S\n]*[-*+•–]\s+\S", re.MULTILINE)
+_NUMBERED = re.compile(r"^[^\S\n]*\(?\d{1,3}[.)]\s+\S", re.MULTILINE)
 _NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?")
 _FENCE = re.compile(r"```[^\n`]*\n(.*?)(?:```|\Z)", re.DOTALL)
 

@@ -13,7 +13,7 @@ from engine.events.hparams_and_text import SETTING_LETTERS, SETTINGS_KEPT, Setti
 _ENTRY = re.compile(
     r"( *)(?:'([^']*)' *|\"([^\"]*)\" *|([^\s#'\"\-&*!|>{\[](?:[^#:]|:(?! |$))*)):(?: +(.*))?$"
 )
-_ITEM = re.compile(r"( *)- +(.*)$")
+_ITEM = re.compile(r"( *)- ++(.*)$")
 _FLOAT = re.compile(r"[-+]?(\d[\d_]*)?\.?\d+(e[-+]?\d+)?$|[-+]?\d+\.(e[-+]?\d+)?$", re.IGNORECASE)
 _NUMBER_LETTERS = 64
 """Longer texts are not numbers of a configuration."""
