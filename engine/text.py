@@ -16,6 +16,7 @@ _UNSAFE = re.compile(
 _FORMULA = re.compile("[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 """At the start of a cell (OWASP, CSV injection); the last four are the wide forms of the first."""
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|[+-](inf|nan)", re.ASCII)
+_JOINERS = re.compile("[\u200c\u200d]")
 _LINES = re.compile("[\n\t]")
 
 
@@ -43,6 +44,16 @@ def spreadsheet_cell(text: str) -> str:
     What it would take for a formula gets an apostrophe before it.
     """
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def escape_json(text: str) -> str:
+    """JSON that means the same, with every terminal control as its escape, such as `\\u202e`."""
+    return _JOINERS.sub(_escape, _UNSAFE.sub(_escape, text))
+
+
+def _escape(match: re.Match[str]) -> str:
+    units = match.group().encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
 
 def _mark(match: re.Match[str]) -> str:

@@ -1,12 +1,13 @@
 """Untrusted text: nothing that drives a terminal survives, and nothing vanishes in silence."""
 
+import json
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.text import clean, one_line, spreadsheet_cell
+from engine.text import clean, escape_json, is_safe, one_line, spreadsheet_cell
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
@@ -56,3 +57,10 @@ def test_a_cell_that_is_a_formula_is_made_a_text(text: str) -> None:
 )
 def test_a_cell_that_is_none_stays(text: str) -> None:
     assert spreadsheet_cell(text) == text
+
+
+@given(st.text() | st.text("\x9b\x7f\u202e\u200b\U000e0041a漢\u200d"))
+def test_json_means_the_same_and_drives_no_terminal(text: str) -> None:
+    written = escape_json(json.dumps([text], ensure_ascii=False))
+    assert json.loads(written) == [text]
+    assert is_safe(written)

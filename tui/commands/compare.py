@@ -12,7 +12,7 @@ from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import open_store
 from engine.recipes.recipe import GenerateRecipe
-from engine.text import one_line
+from engine.text import escape_json, one_line
 from tui.cli_options import FORCE_HINT, add_force
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _numbers(options: argparse.Namespace) -> int:
         table = dataclasses.asdict(found)
         for row, told in zip(found.rows, table["rows"], strict=True):
             told |= {"difference": row.difference, "detectable": row.detectable}
-        print(json.dumps(_finite(table), indent=1, ensure_ascii=False))
+        print(escape_json(json.dumps(_finite(table), indent=1, ensure_ascii=False)))
         return 0
     from engine.compare.answer_pairs import names
 
@@ -158,7 +158,7 @@ def _votes(options: argparse.Namespace) -> int:
             },
             "agreement": votes.agreement(judges),
         }
-        print(json.dumps(_finite(table), indent=1, ensure_ascii=False))
+        print(escape_json(json.dumps(_finite(table), indent=1, ensure_ascii=False)))
     else:
         print("\n".join(outcome(judges, one, other)))
     return 0
@@ -174,7 +174,7 @@ def _shift(options: argparse.Namespace) -> int:
     collection, left, right = _two(job, options.arms)
     table = compare_shift.run(collection.pairs(left, right), str(job.path.parent), options.bins)
     if options.json:
-        print(json.dumps(_finite(table), indent=1, ensure_ascii=False))
+        print(escape_json(json.dumps(_finite(table), indent=1, ensure_ascii=False)))
     else:
         known = names([left, right])
         print("\n".join(compare_shift.lines(table, one_line(known[left]), one_line(known[right]))))

@@ -18,6 +18,7 @@ from engine.errors import EngineError
 from engine.jobs.store import open_store
 from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
+from engine.text import escape_json
 from tui import glyphs
 from tui.commands.data_report import ReportStyle
 
@@ -75,7 +76,7 @@ def _inspect(options: argparse.Namespace) -> int:
     (done,) = asyncio.run(ask_companion(runs, ("inspect", request)))
     report = done["report"]
     if options.json:
-        print(json.dumps(report, indent=1, ensure_ascii=False))
+        print(escape_json(json.dumps(report, indent=1, ensure_ascii=False)))
         return 0
     width = shutil.get_terminal_size((80, 24)).columns
     coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
