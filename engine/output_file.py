@@ -25,7 +25,9 @@ def check(path: Path, *, force: bool = False, hint: str = "Choose another name."
     """
     folder = path.absolute().parent
     if not folder.is_dir():
-        raise EngineError("The folder does not exist.", str(folder))
+        raise EngineError(
+            "The folder does not exist.", str(folder), "Make it, or choose another one."
+        )
     _check_place(path, force, hint)
     if not os.access(folder, os.W_OK):
         raise EngineError("The file cannot be written.", str(path), "Choose another folder.")
@@ -82,7 +84,7 @@ def _check_place(path: Path, force: bool, hint: str) -> None:
     except OSError:
         return  # nothing is there; or what follows says why not
     if stat.S_ISDIR(mode):
-        raise EngineError("The path is a folder, not a file.", str(path))
+        raise EngineError("The path is a folder, not a file.", str(path), "Add a file name.")
     if not stat.S_ISREG(mode):
         what = "a link" if stat.S_ISLNK(mode) else "a pipe or a device"
         raise EngineError(f"The path is {what}, not a file.", str(path), "Choose another name.")
