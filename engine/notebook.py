@@ -21,9 +21,7 @@ import atexit
 import contextlib
 import itertools
 import json
-import os
 import subprocess
-import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -36,8 +34,8 @@ from engine.compare.arms import Arm, format_arm, parse_arm
 from engine.compare.items import Item
 from engine.compare.samples import Sample
 from engine.errors import EngineError, JobFailed
+from engine.jobs.child_output import ChildOutput
 from engine.jobs.process import worker_command, worker_environment
-from engine.text import clean
 
 PromptInput = str | Item | Sequence[Mapping[str, Any]]
 """A user message, messages with role and content (and tool calls), or a prompt of a file."""
@@ -66,7 +64,7 @@ class Session:
     ) -> None:
         self._hello = {"device": device, "runs": runs or "", "memory_bytes": memory_bytes or 0}
         self._process: subprocess.Popen[bytes] | None = None
-        self._log = ""
+        self._output: ChildOutput | None = None
         self._ids = itertools.count(1)
         self._asking = threading.Lock()
 
@@ -154,21 +152,20 @@ class Session:
             process.stdout.close()
             with contextlib.suppress(OSError):
                 process.stdin.close()
-            with contextlib.suppress(OSError):
-                os.unlink(self._log)
 
     def _start(self) -> None:
         self.close()
-        log, self._log = tempfile.mkstemp(prefix="finetop-notebook-", suffix=".log")
+        if self._output is not None:
+            self._output.close()
+        self._output = ChildOutput()
         self._process = subprocess.Popen(
             worker_command("serve"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=log,
+            stderr=self._output.fileno(),
             env=worker_environment(),
             start_new_session=True,  # a notebook's interrupt is not meant for it
         )
-        os.close(log)
 
     def _events(self, kind: str, fields: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         identity = next(self._ids)
@@ -205,10 +202,8 @@ class Session:
         return event
 
     def _death(self) -> EngineError:
-        with open(self._log, "rb") as log:
-            tail = log.read()[-2000:].decode("utf-8", "replace").strip()
-        why = tail.splitlines()[-1] if tail else "no output"
-        return JobFailed("The model process exited.", clean(why), "Try again.")
+        why = self._output.tail() if self._output is not None else ""
+        return JobFailed("The model process exited.", why or "no output", "Try again.")
 
 
 _shared: Session | None = None

@@ -153,11 +153,11 @@ class Actions:
 
         return arm_sets.read()
 
-    def keep_arms(self, name: str, arms: "Sequence[Arm]") -> None:
-        """Save a set of arms under a name, in place of one that has it."""
+    def keep_arms(self, name: str, arms: "Sequence[Arm]", *, replace: bool = False) -> None:
+        """Save a set of arms under a name; SetExists where one has it, unless `replace`."""
         from engine.compare import arm_sets
 
-        arm_sets.save(name, arms)
+        arm_sets.save(name, arms, replace=replace)
 
     def drop_arms(self, name: str) -> None:
         """Forget a saved set."""

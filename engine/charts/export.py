@@ -14,7 +14,7 @@ from types import MappingProxyType
 import numpy as np
 
 from engine.events.series import Branch, Series
-from engine.text import one_line
+from engine.text import one_line, spreadsheet_cell
 
 HEADER = ("run", "tag", "step", "wall_time", "value")
 _BLOCK = 20_000  # points turned into text at a time
@@ -133,8 +133,8 @@ def _rows(head: list[str], piece: Series | Branch, tail: list[str]) -> Iterator[
 
 
 def _cell(text: str) -> str:
-    """Text in valid Unicode: a file name may hold bytes that are none."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    """Text in valid Unicode, for a file name may hold bytes that are none, and no formula."""
+    return spreadsheet_cell(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def _number(value: float) -> str:

@@ -28,8 +28,8 @@ from engine.compare.items import Item
 from engine.words import count_words, fold, folded_words, word_spans
 from engine.written_numbers import exact, final_number, read_number
 
-_BULLET = re.compile(r"^\s*[-*+•–]\s+\S", re.MULTILINE)
-_NUMBERED = re.compile(r"^\s*\(?\d{1,3}[.)]\s+\S", re.MULTILINE)
+_BULLET = re.compile(r"^[^\S\n]*[-*+•–]\s+\S", re.MULTILINE)
+_NUMBERED = re.compile(r"^[^\S\n]*\(?\d{1,3}[.)]\s+\S", re.MULTILINE)
 _FENCE = re.compile(r"```[^\n`]*\n(.*?)(?:```|\Z)", re.DOTALL)
 
 

@@ -41,10 +41,9 @@ _KEYS = re.compile(
 )
 """How the keys of well-known services begin."""
 _DIGITS_AND_LETTERS = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9]{24,}")
-_NAMED_VALUE = re.compile(
-    r"(?P<name>[\w-]*(?:key|token|secret|password|passwd|pwd|auth)[\w-]*)=(?P<value>[^&#\s]+)",
-    re.IGNORECASE,
-)
+_SETTING = re.compile(r"(?<![\w-])[\w-]+=")
+_KEY_WORD = re.compile(r"key|token|secret|password|passwd|pwd|auth", re.IGNORECASE)
+_VALUE = re.compile(r"[^&#\s]*")
 _USER_INFO = re.compile(r"(?<=//)[^/?#\s]*@")
 _HIDDEN = "…"
 
@@ -70,10 +69,14 @@ def hide_secrets(text: str) -> str:
     """A text of the user's that may hold a key where none belongs, without that: what stands
     before the host of an URL, and the values of settings that are named like keys."""
     text = _USER_INFO.sub(f"{_HIDDEN}@", text)
-    return _NAMED_VALUE.sub(_hide_value, text)
-
-
-def _hide_value(match: re.Match[str]) -> str:
-    name, value = match["name"], match["value"]
-    shown = value if name == "key" and is_variable(value) else _HIDDEN
-    return f"{name}={shown}"
+    pieces, at = [], 0
+    for setting in _SETTING.finditer(text):
+        name = setting[0].removesuffix("=")
+        if setting.start() < at or not _KEY_WORD.search(name):
+            continue
+        value = _VALUE.match(text, setting.end())
+        assert value is not None, "it matches nothing too"
+        is_name = name == "key" and is_variable(value[0])
+        pieces += [text[at : setting.end()], value[0] if is_name or not value[0] else _HIDDEN]
+        at = value.end()
+    return "".join([*pieces, text[at:]])

@@ -16,12 +16,12 @@ from math import exp, log
 from engine.compare.answer_length import count_sentences
 from engine.words import count_words, folded_words
 
-_ITEM = re.compile(r"^\s*(?:[-*+•–]|\(?\d{1,3}[.)]|[a-z]\))\s+\S", re.MULTILINE)
+_ITEM = re.compile(r"^[^\S\n]*(?:[-*+•–]|\(?\d{1,3}[.)]|[a-z]\))\s+\S", re.MULTILINE)
 _HEADING = re.compile(r"^(?:#{1,6}\s+\S|\*\*[^*\n]{1,80}\*\*:?\s*$)", re.MULTILINE)
-_FENCE = re.compile(r"^\s*(?:```|~~~)", re.MULTILINE)
+_FENCE = re.compile(r"^[^\S\n]*(?:```|~~~)", re.MULTILINE)
 _STEP = re.compile(
-    r"\bstep\s+(?:\d+|one|two|three|four|five)\b|^\s*\d{1,2}[.)]\s"
-    r"|^\s*(?:first|firstly|second|secondly|third|thirdly|next|then|finally|therefore|so)\b[,:]",
+    r"\bstep\s+(?:\d+|one|two|three|four|five)\b|^[^\S\n]*\d{1,2}[.)]\s"
+    r"|^[^\S\n]*(?:first|firstly|second|secondly|third|thirdly|next|then|finally|therefore|so)\b[,:]",
     re.IGNORECASE | re.MULTILINE,
 )
 _REFUSAL = re.compile(
@@ -169,7 +169,7 @@ def _code_blocks(text: str) -> int:
 
 def _prose(text: str) -> str:
     """The text without its fenced code: a comment in code is no heading."""
-    parts = re.split(r"^\s*(?:```|~~~).*$", text, flags=re.MULTILINE)
+    parts = re.split(r"^[^\S\n]*(?:```|~~~).*$", text, flags=re.MULTILINE)
     return "\n".join(parts[::2])
 
 

@@ -17,7 +17,7 @@ _MOST_BYTES = 1 << 20
 _ENTRY = re.compile(
     r"( *)(?:'([^']*)' *|\"([^\"]*)\" *|([^\s#'\"\-&*!|>{\[](?:[^#:]|:(?! |$))*)):(?: +(.*))?$"
 )
-_ITEM = re.compile(r"( *)- +(.*)$")
+_ITEM = re.compile(r"( *)- ++(.*)$")
 _FLOAT = re.compile(r"[-+]?(\d[\d_]*)?\.?\d+(e[-+]?\d+)?$|[-+]?\d+\.(e[-+]?\d+)?$", re.IGNORECASE)
 _NUMBER_LETTERS = 64
 """Longer texts are not numbers of a configuration."""

@@ -127,7 +127,7 @@ def _first_words(effort: Effort, folder: Path) -> list[str]:
 async def _ask_both(arms: Sequence[str], times: int, folder: Path) -> list[float]:
     from tui.companion import Companion
 
-    companion = Companion(folder / "companion.log", device="cpu", runs=str(folder))
+    companion = Companion(device="cpu", runs=str(folder))
 
     async def first(arm: str, text: str) -> float:
         began = time.perf_counter()

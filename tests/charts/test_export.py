@@ -21,6 +21,7 @@ from engine.charts.export import HEADER, Selected, chat_line, csv_lines, json_te
 from engine.charts.figure import COLOURS, Line, Look, Mark, Sketch, Stroke, Words, sketch
 from engine.charts.run_colors import MARKS, identities
 from engine.events.series import Branch
+from engine.text import spreadsheet_cell
 from tests.charts.curves import series
 
 NAN, INF = math.nan, math.inf
@@ -40,7 +41,15 @@ def test_csv_reads_back_equal(values: list[float], run: str, tag: str) -> None:
     assert tuple(head) == HEADER
     if "\r" not in run + tag and "\x00" not in run + tag:
         np.testing.assert_array_equal([float(row[4]) for row in body], values)
-        assert all(row[:2] == [run, tag] and row[3] == "" for row in body)
+        names = [spreadsheet_cell(run), spreadsheet_cell(tag)]
+        assert all(row[:2] == names and row[3] == "" for row in body)
+
+
+def test_csv_holds_no_formula_and_numbers_stay_numbers() -> None:
+    curve = series("@SUM(A1)", [-1.5, -INF])
+    _, *body = rows("".join(csv_lines([Selected("=cmd|' /C calc'!A0", curve)])))
+    assert [row[:2] for row in body] == [["'=cmd|' /C calc'!A0", "'@SUM(A1)"]] * 2
+    assert [row[4] for row in body] == ["-1.5", "-inf"]
 
 
 def test_csv_of_branches_and_derived_curves() -> None:

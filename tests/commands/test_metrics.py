@@ -249,6 +249,8 @@ def test_a_strange_tag_reaches_no_terminal(
         assert metrics(root, tmp_path / "logs", *options) == 0
         assert "\x1b" not in capsys.readouterr().out
     assert metrics(root, tmp_path / "logs", "--csv", tmp_path / "out.csv") == 0
+    assert metrics(root, tmp_path / "logs", "--csv", tmp_path / "out.csv") == 2
+    assert metrics(root, tmp_path / "logs", "--csv", tmp_path / "out.csv", "--force") == 0
     with (tmp_path / "out.csv").open(newline="") as file:
         assert next(csv.DictReader(file))["tag"] == "\x1b]0;evil\x07,\n"
 
@@ -259,7 +261,7 @@ def test_a_strange_tag_reaches_no_terminal(
         (["nobody"], "No run 'nobody'"),
         (["{tmp}"], "No logs found"),
         (["mine", "--tag", "none"], "has no tag 'none'"),
-        (["mine", "--csv", "{tmp}"], "cannot be written"),
+        (["mine", "--csv", "{tmp}"], "is a folder"),
         (["mine", "--csv", "{tmp}/no/file.csv"], "cannot be written"),
         (["mine", "--csv", "-", "--json"], "cannot be combined"),
         (["mine", "--csv", "-", "--points"], "Add --json"),

@@ -20,6 +20,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from engine.text import one_line
+from tui import theme
 from tui.background import run_in_background
 from tui.charts.caption import Captions
 from tui.charts.curve import Curve, Level
@@ -304,6 +305,9 @@ class Chart(Widget):
         style = self.get_component_rich_style(f"chart--accent-{accent}")
         if strong or style.color is None or style.bgcolor is None:
             return style
+        if theme.has_sixteen_colors(self.app.theme):
+            # No darker shade of a colour is among them, and the nearest to one is black.
+            return style + Style(color=self.get_component_rich_style("chart--axis").color)
         front = Color.from_rich_color(style.color)
         back = Color.from_rich_color(style.bgcolor)
         return style + Style(color=back.blend(front, 0.45).rich_color)

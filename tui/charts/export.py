@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine import atomic
+from engine import output_file
 from engine.charts import svg
 from engine.charts.axes import Axis
 from engine.charts.export import Selected, chat_line, csv_lines, json_text
@@ -132,18 +132,10 @@ def write(path: Path, content: Files) -> str:
     endings = (path.suffix,) if path.suffix in content else tuple(content)
     stem = path.with_suffix("") if path.suffix in content else path
     paths = [stem.with_name(stem.name + ending) for ending in endings]
-    there = next((one for one in paths if one.exists()), None)
-    if there is not None:
-        raise EngineError("The file already exists.", str(there), "Choose another name.")
     for file in paths:
-        try:
-            atomic.write_bytes(file, content[file.suffix](), durable=False)
-        except OSError as error:
-            raise EngineError(
-                "The file cannot be written.",
-                f"{file}: {error.strerror}",
-                "Choose a folder that exists and is writable.",
-            ) from error
+        output_file.check(file)
+    for file in paths:
+        output_file.write(file, [content[file.suffix]()])
     if len(paths) == 1:
         return f"Wrote {paths[0]}"
     return f"Wrote {stem} with suffixes {' '.join(endings)}"

@@ -13,7 +13,8 @@ from engine.jobs.directory import JobDirectory
 from engine.jobs.store import open_store
 from engine.recipes.recipe import GenerateRecipe
 from engine.statistics import COVERAGE
-from engine.text import one_line
+from engine.text import escape_json, one_line
+from tui.cli_options import FORCE_HINT, add_force
 
 if TYPE_CHECKING:
     from engine.compare.answer_pairs import Collection
@@ -32,6 +33,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         "--to", type=Path, required=True, metavar="FILE",
         help="format by suffix: .md .csv .jsonl .html, or .json for LLM Comparator",
     )  # fmt: skip
+    add_force(export)
     export.set_defaults(handler=_export)
     numbers = parts.add_parser(
         "numbers",
@@ -61,10 +63,8 @@ def _add_job(parser: argparse.ArgumentParser, which: str) -> None:
 def _export(options: argparse.Namespace) -> int:
     from engine.compare import export, votes
     from engine.compare.answer_pairs import of_job
-    from tui.commands.generate import check_out
 
-    export.check(options.to)
-    check_out(options.to)
+    export.check(options.to, force=options.force, hint=FORCE_HINT)
     job = _job(options)
     collection = of_job(job)
     collection.poll()
@@ -79,7 +79,7 @@ def _export(options: argparse.Namespace) -> int:
         judges = votes.judges_of(job.path)
         scores = votes.scores([one for each in judges.values() for one in each], first, second)
     skills = {one.prompt_id: collection.prompt(one).skill for one in found}
-    export.write(options.to, found, scores, skills)
+    export.write(options.to, found, scores, skills, force=options.force, hint=FORCE_HINT)
     print(options.to)
     return 0
 
@@ -110,7 +110,7 @@ def _numbers(options: argparse.Namespace) -> int:
         table = dataclasses.asdict(found)
         for row, told in zip(found.rows, table["rows"], strict=True):
             told |= {"difference": row.difference, "detectable": row.detectable}
-        print(json.dumps(_finite(table), indent=1, ensure_ascii=False))
+        print(escape_json(json.dumps(_finite(table), indent=1, ensure_ascii=False)))
         return 0
     from engine.compare.answer_pairs import names
 
@@ -165,7 +165,7 @@ def _votes(options: argparse.Namespace) -> int:
             },
             "agreement": votes.agreement(judges),
         }
-        print(json.dumps(_finite(table), indent=1, ensure_ascii=False))
+        print(escape_json(json.dumps(_finite(table), indent=1, ensure_ascii=False)))
     else:
         print("\n".join(outcome(judges, one, other)))
     return 0
@@ -181,7 +181,7 @@ def _shift(options: argparse.Namespace) -> int:
     collection, left, right = _two(job, options.arms)
     table = compare_shift.run(collection.pairs(left, right), str(job.path.parent), options.bins)
     if options.json:
-        print(json.dumps(_finite(table), indent=1, ensure_ascii=False))
+        print(escape_json(json.dumps(_finite(table), indent=1, ensure_ascii=False)))
     else:
         known = names([left, right])
         print("\n".join(compare_shift.lines(table, one_line(known[left]), one_line(known[right]))))

@@ -1,11 +1,8 @@
 """`finetop compare shift`: the token shift of a set of answers, in total and by position."""
 
 import asyncio
-import os
-import tempfile
 from collections.abc import Sequence
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 from engine.compare.answer_pairs import AnswerPair
@@ -26,9 +23,7 @@ async def measure(
     could not be measured, by prompt. Raises EngineError where nothing could."""
     from tui.companion import Companion
 
-    handle, log = tempfile.mkstemp(prefix="finetop-shift-", suffix=".log")
-    os.close(handle)
-    companion = Companion(Path(log), runs=runs, warm=False)
+    companion = Companion(runs=runs, warm=False)
     found: list[Shift] = []
     refused: dict[str, EngineError] = {}
     try:
@@ -44,7 +39,6 @@ async def measure(
                 refused[pair.id] = error
     finally:
         await companion.close()
-    os.unlink(log)  # kept where the process exited: it has the reason
     if not found:
         raise next(iter(refused.values()), EngineError("No prompt has answers from both arms."))
     return found, refused

@@ -9,18 +9,19 @@ import json
 import math
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
+from engine import output_file
 from engine.errors import EngineError
 from engine.jobs.store import open_store
 from engine.number_format import write_number
 from engine.recipes.recipe import TrainRecipe
 from engine.text import clean, one_line
+from tui.cli_options import FORCE_HINT, add_force
 from tui.styled_text import pad, width_of
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     parser.add_argument(
         "--branches", action="store_true", help="with --csv: also points that a resume discarded"
     )
+    add_force(parser)
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     parser.add_argument("--points", action="store_true", help="with --json: also every point")
     parser.add_argument(
@@ -82,8 +84,14 @@ def _metrics(options: argparse.Namespace) -> int:
     if options.points and not options.json:
         raise EngineError("--points applies only to --json.", "", "Add --json.")
     if options.csv is not None:
-        with _output(options.csv) as file:
-            file.writelines(_csv(read, options.csv == "-", options.branches))
+        lines = _csv(read, options.csv == "-", options.branches)
+        if options.csv == "-":
+            sys.stdout.writelines(lines)
+        else:
+            pieces = (line.encode("utf-8", "backslashreplace") for line in lines)
+            output_file.write(
+                Path(options.csv).expanduser(), pieces, force=options.force, hint=FORCE_HINT
+            )
     elif options.json:
         tables = [_as_table(one, curves, options) for one, curves in read]
         print(json.dumps(tables, indent=None if options.points else 1))
@@ -172,41 +180,6 @@ def _csv(
         for tag, one in curves.items()
     )
     return csv_lines(selected, abandoned=branches)
-
-
-@contextlib.contextmanager
-def _output(name: str) -> Iterator[IO[str]]:
-    """The file to write, whole or not at all; `-` is the output."""
-    if name == "-":
-        yield sys.stdout
-        return
-    path = Path(os.path.expanduser(name))
-    try:
-        descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with open(
-                descriptor, "w", encoding="utf-8", errors="backslashreplace", newline=""
-            ) as file:
-                yield file
-            if path.is_dir():
-                raise IsADirectoryError(21, "is a folder", str(path))
-            os.chmod(beside, 0o666 & ~_umask())
-            os.replace(beside, path)
-        except BaseException:
-            Path(beside).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise EngineError(
-            "The CSV cannot be written.",
-            f"{path}: {error.strerror or error}",
-            "Choose another file.",
-        ) from error
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def _summaries(source: Source, curves: "dict[str, Series]") -> "list[Summary]":

@@ -1,7 +1,6 @@
 """`finetop runs`, `stop`, `logs` and `rm`: the runs without a screen."""
 
 import argparse
-import codecs
 import json
 import math
 import sys
@@ -11,10 +10,10 @@ from typing import Any
 
 from engine.errors import EngineError
 from engine.jobs import delete, launch, status, summary
+from engine.jobs.logs import LogText
 from engine.jobs.store import open_store
 from engine.jobs.summary import JobView
-from engine.safe_open import open_file
-from engine.text import clean, one_line
+from engine.text import one_line
 from tui.commands.follow import duration
 from tui.formatting import activity
 
@@ -111,17 +110,14 @@ def _logs(options: argparse.Namespace) -> int:
         log = job.launch_log  # of a worker that ended before it had its own log
         if not log.exists():
             raise EngineError("This run has no log.", str(job.path))
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    position = 0
+    text = LogText(log)
     while True:
         alive = status.derive(job, status.read(job)).alive
-        if log.exists():  # a worker that has just begun has none
-            with open_file(log) as file:
-                file.seek(position)
-                text = file.read()
-                position = file.tell()
-            print(clean(decoder.decode(text)), end="", flush=True)
+        for piece in text.pieces():
+            sys.stdout.write(piece)
+        sys.stdout.flush()
         if not (options.follow and alive):
+            sys.stdout.write(text.rest())
             return 0
         time.sleep(0.5)
 

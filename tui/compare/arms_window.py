@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input
 
+from engine.compare.arm_sets import SetExists
 from engine.compare.arms import Arm
 from engine.compare.endpoint_keys import KeyUse, uses_of
 from engine.errors import EngineError
@@ -63,6 +64,8 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
         self._form: ArmForm | None = None
         self._typed_keys: set[KeyUse] = set()
         """What the user typed here is not asked about, unless it is sent unencrypted."""
+        self._taken = ""
+        """A name whose set the next `enter` replaces."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -151,15 +154,23 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
         if not name:
             self._show_note("A name is required.", "warn")
             return
-        arms = tuple(self._arms)
+        arms, replace = tuple(self._arms), name == self._taken
+        self._taken = ""
 
         def show(_: None) -> None:
             self._ask_name(False)
             self.query_one(Table).focus()
             self._show_note(f"Saved as “{one_line(name)}”.", "good")
 
+        def ask(error: EngineError) -> None:
+            if not isinstance(error, SetExists):
+                self._show_error(error)
+                return
+            self._taken = name
+            self._show_note(f"“{one_line(name)}” exists: enter again replaces it.", "warn")
+
         run_in_background(
-            self, lambda: self._actions.keep_arms(name, arms), show, failed=self._show_error
+            self, lambda: self._actions.keep_arms(name, arms, replace=replace), show, failed=ask
         )
 
     def _ask_name(self, asked: bool) -> None:

@@ -370,9 +370,7 @@ async def test_a_chart_is_written_to_files_once(app: FinetopApp, tmp_path: Path)
             if name == "mine":
                 await until(pilot, (tmp_path / "mine.txt").exists)
             else:
-                await see(
-                    pilot, "The file already exists" if "svg" in name else "cannot be written"
-                )
+                await see(pilot, "The file already exists" if "svg" in name else "does not exist")
                 await pilot.press("escape")
         for name in ("all.png", "all"):
             await pilot.press("E")
