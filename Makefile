@@ -8,11 +8,18 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constr
 .DELETE_ON_ERROR:
 .PHONY: run test snapshots check demo bench format clean
 
+# The goals after `bench` are benchmarks, not goals: `make bench faults`.
+ifeq (bench,$(firstword $(MAKECMDGOALS)))
+NAMED := $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS))
+.PHONY: $(NAMED)
+$(filter-out demo,$(NAMED)): ; @:
+endif
+
 run: $(VENV)/.train
 	@$(BIN)/finetop
 
 demo: $(VENV)/.train
-	@$(BIN)/finetop demo
+	@$(if $(filter demo,$(NAMED)),:,$(BIN)/finetop demo)
 
 test: $(VENV)/.dev
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -27,7 +34,7 @@ check: $(VENV)/.dev
 	@$(BIN)/lint-imports --no-logo
 
 bench: $(VENV)/.dev
-	@$(BIN)/python -m tests.benchmarks
+	@$(BIN)/python -m tests.benchmarks $(NAMED)
 
 format: $(VENV)/.dev
 	@$(BIN)/ruff format .

@@ -5,6 +5,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,19 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
     (no space, read-only) and leaves the old content untouched.
     """
     _write_pieces(path, (data,), durable)
+
+
+def replace_or_overwrite(path: Path, data: bytes) -> None:
+    """`write_bytes`, and where the disk takes no new file, over the old one where it lies.
+
+    A file that exists has its blocks, which a full disk still gives. Raises OSError.
+    """
+    try:
+        write_bytes(path, data)
+    except OSError:
+        with path.open("r+b") as file:
+            file.write(data)
+            file.truncate()
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
@@ -35,7 +49,8 @@ def _write_pieces(path: Path, pieces: Iterable[bytes], durable: bool) -> None:
                 os.fsync(file.fileno())
         os.replace(beside, path)
     except BaseException:
-        Path(beside).unlink(missing_ok=True)
+        with suppress(OSError):  # the disk may refuse that as well
+            Path(beside).unlink(missing_ok=True)
         raise
     if durable:
         flush_directory(path.parent)
@@ -49,16 +64,22 @@ def write_text(path: Path, text: str, *, durable: bool = True) -> None:
 def append_lines(path: Path, text: str) -> None:
     """Add whole lines to a file and flush them to disk; a line cut by a killed writer is closed.
 
-    Raises OSError.
+    Raises OSError, with the file as it was.
     """
     data = text.encode("utf-8", "backslashreplace")
-    with path.open("ab+") as file:
-        if file.tell():
+    with path.open("ab+", buffering=0) as file:
+        size = file.tell()
+        if size:
             file.seek(-1, os.SEEK_END)
             data = data if file.read(1) == b"\n" else b"\n" + data
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        try:
+            while data:  # a disk may take a part, and refuse the rest
+                data = data[file.write(data) :]
+            os.fsync(file.fileno())
+        except BaseException:
+            with suppress(OSError):
+                file.truncate(size)
+            raise
 
 
 def write_json(path: Path, value: object, *, durable: bool = True) -> None:

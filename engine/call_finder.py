@@ -47,7 +47,7 @@ _MISTRAL_NAME = re.compile(
 )
 _CALL_BEGIN = re.compile("<[|｜]tool▁call▁begin[|｜]>")
 _CALL_SEPARATOR = re.compile("<[|｜]tool▁sep[|｜]>")
-_CALL_END = re.compile(r"\s*(?:```)?\s*<[|｜]tool▁call▁end[|｜]>")
+_CALL_END = re.compile(r"\s*+(?:```\s*+)?<[|｜]tool▁call▁end[|｜]>")
 _CALLS_END = re.compile("<[|｜]tool▁calls▁end[|｜]>")
 _DEEPSEEK_HEAD = re.compile(r"\s*([^\s`{]{1,256})\s*(?:```(?:json)?)?")
 _FENCE = re.compile(r"\s*```(?:json)?")

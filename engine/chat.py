@@ -6,8 +6,8 @@ an answer is not trained on.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 ROLES = ("system", "user", "assistant", "tool")
@@ -78,3 +78,21 @@ def message_from_json(value: Any) -> Message:
         raise ValueError("a message needs a known role, and texts")
     content, reasoning, name, call_id = texts
     return Message(role, content, reasoning, calls, name, call_id, trained is not False)
+
+
+def apply_prompt_options(
+    messages: Sequence[Message], system: str | None = None, prefix: str | None = None
+) -> list[Message]:
+    """The conversation as an arm asks it: with its own system message, which is none where it is
+    empty, and with its prefix before the last user turn, on a line of its own unless it ends in
+    white space."""
+    turns = list(messages)
+    if system is not None:
+        turns = [turn for turn in turns if turn.role != "system"]
+        turns = [Message("system", system), *turns] if system else turns
+    if prefix:
+        users = [index for index, turn in enumerate(turns) if turn.role == "user"]
+        for index in users[-1:]:
+            gap = "" if prefix[-1].isspace() else "\n"
+            turns[index] = replace(turns[index], content=prefix + gap + turns[index].content)
+    return turns

@@ -8,6 +8,10 @@
     print(notebook.render("tuned=run:emotion-ab12", "i miss my dog").text)
     print(notebook.decode("tuned=run:emotion-ab12", sample.output_ids))
 
+The key of an endpoint (`key=VARIABLE`) is sent once it is allowed, which is remembered:
+
+    notebook.allow_key("https://api.openai.com", "OPENAI_API_KEY")
+
 The models run in a separate process, which starts at the first request and ends with this one:
 nothing heavy is imported here. An arm is written as everywhere in finetop, see
 `engine.compare.arms`; what goes wrong is raised as EngineError, with title, detail and hint.
@@ -17,9 +21,7 @@ import atexit
 import contextlib
 import itertools
 import json
-import os
 import subprocess
-import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -27,13 +29,13 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from engine.compare import samples
+from engine.compare import endpoint_keys, samples
 from engine.compare.arms import Arm, format_arm, parse_arm
 from engine.compare.items import Item
 from engine.compare.samples import Sample
 from engine.errors import EngineError, JobFailed
+from engine.jobs.child_output import ChildOutput
 from engine.jobs.process import worker_command, worker_environment
-from engine.text import clean
 
 PromptInput = str | Item | Sequence[Mapping[str, Any]]
 """A user message, messages with role and content (and tool calls), or a prompt of a file."""
@@ -62,7 +64,7 @@ class Session:
     ) -> None:
         self._hello = {"device": device, "runs": runs or "", "memory_bytes": memory_bytes or 0}
         self._process: subprocess.Popen[bytes] | None = None
-        self._log = ""
+        self._output: ChildOutput | None = None
         self._ids = itertools.count(1)
         self._asking = threading.Lock()
 
@@ -95,6 +97,7 @@ class Session:
         once, and the models stay.
         """
         named = [parse_arm(arm) if isinstance(arm, str) else arm for arm in arms]
+        _check_keys(named)
         requests = [_request_of(at, prompt) for at, prompt in enumerate(prompts, 1)]
         fields = {"prompts": requests, "decoding": decoding, "batch": batch}
         answers: dict[tuple[str, str], Sample] = {}
@@ -149,21 +152,20 @@ class Session:
             process.stdout.close()
             with contextlib.suppress(OSError):
                 process.stdin.close()
-            with contextlib.suppress(OSError):
-                os.unlink(self._log)
 
     def _start(self) -> None:
         self.close()
-        log, self._log = tempfile.mkstemp(prefix="finetop-notebook-", suffix=".log")
+        if self._output is not None:
+            self._output.close()
+        self._output = ChildOutput()
         self._process = subprocess.Popen(
             worker_command("serve"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=log,
+            stderr=self._output.fileno(),
             env=worker_environment(),
             start_new_session=True,  # a notebook's interrupt is not meant for it
         )
-        os.close(log)
 
     def _events(self, kind: str, fields: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         identity = next(self._ids)
@@ -200,10 +202,8 @@ class Session:
         return event
 
     def _death(self) -> EngineError:
-        with open(self._log, "rb") as log:
-            tail = log.read()[-2000:].decode("utf-8", "replace").strip()
-        why = tail.splitlines()[-1] if tail else "no output"
-        return JobFailed("The model process exited.", clean(why), "Try again.")
+        why = self._output.tail() if self._output is not None else ""
+        return JobFailed("The model process exited.", why or "no output", "Try again.")
 
 
 _shared: Session | None = None
@@ -232,6 +232,14 @@ def generate(
     return shared().generate(arms, prompts, batch=batch, on_sample=on_sample, **decoding)
 
 
+def allow_key(address: str, variable: str) -> None:
+    """Allow arms to send the key in an environment variable to an endpoint, from now on.
+
+    `address` is its URL; scheme, host and port count. Raises EngineError.
+    """
+    endpoint_keys.allow([endpoint_keys.parse_use(f"{address}={variable}")])
+
+
 def render(arm: str | Arm, prompt: PromptInput) -> RenderedPrompt:
     """As `Session.render`, of the shared session."""
     return shared().render(arm, prompt)
@@ -240,6 +248,15 @@ def render(arm: str | Arm, prompt: PromptInput) -> RenderedPrompt:
 def decode(arm: str | Arm, ids: Sequence[int]) -> str:
     """As `Session.decode`, of the shared session."""
     return shared().decode(arm, ids)
+
+
+def _check_keys(arms: Sequence[Arm]) -> None:
+    """Raise EngineError for keys that are not allowed: arms may come from a file."""
+    unknown = endpoint_keys.find_unknown(arms)
+    if unknown:
+        error = endpoint_keys.refuse(unknown)
+        calls = [f"notebook.allow_key({use.address!r}, {use.variable!r})" for use in error.uses]
+        raise EngineError(error.title, error.detail, f"To allow it: {'; '.join(calls)}")
 
 
 def _text(arm: str | Arm) -> str:

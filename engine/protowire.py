@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+_GROUP, _GROUP_END = 3, 4
 _WIDTHS = {FIXED64: 8, FIXED32: 4}
 
 
@@ -44,15 +45,26 @@ def signed(varint: int) -> int:
 
 
 def read_fields(data: bytes, at: int, stop: int) -> Iterator[Field]:
-    """The fields of the message that lies in `data[at:stop]`, in order of writing."""
+    """The fields of the message that lies in `data[at:stop]`, in order of writing.
+
+    Groups, which nothing here reads, are passed over with all that is in them.
+    """
+    groups: list[int] = []
     while at < stop:
         key, at = read_varint(data, at, stop)
         number, wire = key >> 3, key & 7
         if number == 0:
             raise Malformed("field number 0")
+        if wire == _GROUP:
+            groups.append(number)
+            continue
+        if wire == _GROUP_END:
+            if not groups or groups.pop() != number:
+                raise Malformed("end of a group that did not begin")
+            continue
+        value = 0
         if wire == VARINT:
             value, end = read_varint(data, at, stop)
-            yield Field(number, wire, at, end, value)
         else:
             if wire == BYTES:
                 length, at = read_varint(data, at, stop)
@@ -61,5 +73,8 @@ def read_fields(data: bytes, at: int, stop: int) -> Iterator[Field]:
             end = at + length
             if end > stop:
                 raise Malformed("field reaches past its message")
-            yield Field(number, wire, at, end, 0)
+        if not groups:
+            yield Field(number, wire, at, end, value)
         at = end
+    if groups:
+        raise Malformed("group without an end")

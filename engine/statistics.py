@@ -5,6 +5,14 @@ from functools import lru_cache
 from math import exp, fsum, lgamma, log, sqrt
 from statistics import NormalDist
 
+COVERAGE = (
+    "Means: Student's t on the paired differences. Covers 95% of normal ones at every n, 92% of "
+    "exponential ones at n = 20 (88% at 6), 90% of lognormal ones at n = 50 (87% at 20).",
+    "Right or wrong (0, 1): adjusted Wald of paired proportions, 94% or more at every n; with no "
+    "change at all the exact bound.",
+)
+"""What the 95% intervals of this module hold, as simulated by its tests; for help texts."""
+
 
 def wilson(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """The score interval of a proportion of `k` in `n`: its lower and upper bound in [0, 1].

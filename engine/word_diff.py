@@ -1,14 +1,14 @@
 """The difference between two answers, word by word: what both say, and what only one does.
 
-Owns no drawing. Words (`engine.words`), runs of white space and single characters are compared as
-they stand.
+Owns no drawing. Words (`engine.words`) and single characters are compared as `unify` makes them,
+with their letter case; a run of white space equals any other.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.words import count_words, pieces_of
+from engine.words import count_words, pieces_of, unify
 
 Kind = Literal["same", "only_left", "only_right"]
 
@@ -82,7 +82,8 @@ def _align_words(ours: Sequence[str], theirs: Sequence[str]) -> Iterator[Step]:
         [at for at, piece in enumerate(side) if count_words(piece)] for side in (ours, theirs)
     ]
     words = [
-        [side[at] for at in at_words] for side, at_words in zip((ours, theirs), places, strict=True)
+        [unify(side[at]) for at in at_words]
+        for side, at_words in zip((ours, theirs), places, strict=True)
     ]
     kept = [
         (places[0][at], places[1][other])
@@ -181,7 +182,7 @@ def _steps(matches: Sequence[tuple[int, int]], left: int, right: int) -> Iterato
 
 
 def _key(piece: str) -> str:
-    return " " if piece.isspace() else piece
+    return " " if piece.isspace() else unify(piece)
 
 
 def _merged(changes: Iterator[Change]) -> Iterator[Change]:

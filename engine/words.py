@@ -6,6 +6,9 @@ two letters belongs to it ("don't", "e-mail"), as does a point, comma or colon b
 is Unicode's default rule for word boundaries (UAX #29), with hyphens joined, as people count, and
 kana one by one. Scripts that need a dictionary (Thai, Lao, Khmer) are not cut: there what stands
 between two spaces or marks is one word. Punctuation, underscores and emoji are none.
+
+Two words are the same where they are so in NFC with one kind of apostrophe and hyphen, and, where
+texts are compared and not shown, without letter case. NFKC would make "x²" of "x2".
 """
 
 import re
@@ -15,6 +18,7 @@ from functools import lru_cache
 _SINGLE = "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _JOINERS = "'’\\-‐\u2011\u200c\u200d"
 _IN_NUMBERS = ".,:٫٬"
+_ONE_MARK = str.maketrans({"’": "'", "ʼ": "'", "‐": "-", "\u2011": "-"})
 
 
 def words_of(text: str) -> list[str]:
@@ -22,8 +26,25 @@ def words_of(text: str) -> list[str]:
     return _pattern(_marks(text)).findall(text)
 
 
+def word_spans(text: str) -> list[tuple[int, int]]:
+    """Where each word of a text begins and ends."""
+    return [match.span() for match in _pattern(_marks(text)).finditer(text)]
+
+
+def unify(text: str) -> str:
+    """The text in NFC, with one kind of apostrophe and hyphen."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text).translate(_ONE_MARK)
+
+
+def fold(text: str) -> str:
+    """The text as it is compared: as `unify` makes it, and without letter case."""
+    if text.isascii():
+        return text.lower()
+    return unify(unicodedata.normalize("NFC", text).casefold())
+
+
 def folded_words(text: str) -> list[str]:
-    """The words of a text as they are compared: without letter case, marks composed (NFC)."""
+    """The words of a text as they are compared, see `fold`."""
     return list(_folded(text))
 
 
@@ -41,10 +62,7 @@ def pieces_of(text: str) -> list[str]:
 @lru_cache(maxsize=64)
 def _folded(text: str) -> tuple[str, ...]:
     """Many measures ask for the words of one text, one after the other."""
-    words = words_of(text)
-    if text.isascii():
-        return tuple(word.lower() for word in words)
-    return tuple(unicodedata.normalize("NFC", word.casefold()) for word in words)
+    return tuple(map(fold, words_of(text)))
 
 
 def _marks(text: str) -> str:

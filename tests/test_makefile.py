@@ -93,6 +93,16 @@ def test_a_set_up_that_was_cut_short_is_not_taken_for_a_whole_one(tree: Path, cu
     assert make(tree, ".venv/.dev", whole).returncode == 0
 
 
+@pytest.mark.parametrize("names", [(), ("faults",), ("demo", "kill")])
+def test_goals_after_bench_are_its_benchmarks(tree: Path, names: tuple[str, ...]) -> None:
+    (tree / ".venv" / "bin").mkdir(parents=True)
+    for name in MARKS:
+        (tree / name).touch()
+    first, *rest = make(tree, "--dry-run", "bench", *names).stdout.splitlines()
+    assert first.split() == [".venv/bin/python", "-m", "tests.benchmarks", *names]
+    assert set(rest) <= {":"}, "nothing else is run"
+
+
 def test_the_second_time_it_starts_at_once(tree: Path) -> None:
     (tree / ".venv" / "bin").mkdir(parents=True)
     for name in MARKS:

@@ -14,6 +14,7 @@ from engine.chat import Message
 from engine.compare.items import Item
 from engine.compare.samples import Sample
 from engine.errors import EngineError, JobFailed
+from tests.worker.inference.endpoints import serving, stream
 from tests.worker.tiny import save_adapter, save_checkpoint
 
 pytestmark = pytest.mark.worker
@@ -117,3 +118,19 @@ def test_a_process_that_dies_is_told_of(base: Path, monkeypatch: pytest.MonkeyPa
     with notebook.Session() as session, pytest.raises(JobFailed) as caught:
         session.decode(f"b={base}", [1])
     assert caught.value.detail == "is out of memory"
+
+
+def test_a_key_is_sent_once_it_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf-very-secret-0123")
+    with serving() as server, notebook.Session("cpu") as session:
+        server.reply = stream("yes")
+        arm = f"e={server.address}?model=m&key=HF_TOKEN"
+        with pytest.raises(EngineError, match="usually holds the key of an account") as caught:
+            session.generate([arm], ["no?"])
+        address = server.address.removesuffix("/v1")
+        assert f"notebook.allow_key({address!r}, 'HF_TOKEN')" in caught.value.hint
+        assert not server.asked
+        notebook.allow_key(server.address, "HF_TOKEN")
+        (sample,) = session.generate([arm], ["no?"])
+        assert sample.text == "yes"
+        assert server.asked[0][1]["Authorization"] == "Bearer hf-very-secret-0123"

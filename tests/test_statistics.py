@@ -3,10 +3,11 @@
 import itertools
 import math
 import random
+from collections.abc import Callable
 
 import pytest
 
-from engine.statistics import paired_mean, paired_proportions, t_quantile, wilson
+from engine.statistics import COVERAGE, paired_mean, paired_proportions, t_quantile, wilson
 
 
 @pytest.mark.parametrize(
@@ -69,6 +70,25 @@ def test_the_mean_of_exponential_differences_is_covered_from_20_on() -> None:
     for n in (20, 50):
         pairs = [paired_mean([drawn.expovariate(1) for _ in range(n)]) for _ in range(4000)]
         assert sum(low <= 1 <= high for low, high in pairs) / 4000 >= 0.9, n
+
+
+@pytest.mark.parametrize(
+    ("draw", "mean", "n", "stated"),
+    [
+        (lambda drawn: drawn.expovariate(1), 1.0, 6, 0.88),
+        (lambda drawn: drawn.expovariate(1), 1.0, 20, 0.92),
+        (lambda drawn: drawn.lognormvariate(0, 1), math.exp(0.5), 20, 0.87),
+        (lambda drawn: drawn.lognormvariate(0, 1), math.exp(0.5), 50, 0.90),
+    ],
+)
+def test_the_coverage_of_skewed_differences_is_that_of_the_help(
+    draw: Callable[[random.Random], float], mean: float, n: int, stated: float
+) -> None:
+    drawn = random.Random(7)
+    pairs = [paired_mean([draw(drawn) for _ in range(n)]) for _ in range(6000)]
+    covered = sum(low <= mean <= high for low, high in pairs) / 6000
+    assert covered == pytest.approx(stated, abs=0.015)
+    assert f"{stated:.0%}" in COVERAGE[0]
 
 
 def test_changes_of_right_and_wrong_are_covered_at_every_n() -> None:

@@ -1,12 +1,13 @@
 """Untrusted text: nothing that drives a terminal survives, and nothing vanishes in silence."""
 
+import json
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.text import clean, one_line
+from engine.text import clean, escape_json, is_safe, one_line, spreadsheet_cell
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
@@ -42,3 +43,24 @@ def test_no_control_survives(text: str) -> None:
 @given(st.text())
 def test_one_line_is_one_line(text: str) -> None:
     assert len(one_line(text).splitlines()) <= 1
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1"]
+)
+def test_a_cell_that_is_a_formula_is_made_a_text(text: str) -> None:
+    assert spreadsheet_cell(text) == f"'{text}"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "-1.5", "+2", "-3e-5", "-.5", "-inf", "a=1", " x", "1-2", "'="]
+)
+def test_a_cell_that_is_none_stays(text: str) -> None:
+    assert spreadsheet_cell(text) == text
+
+
+@given(st.text() | st.text("\x9b\x7f\u202e\u200b\U000e0041a漢\u200d"))
+def test_json_means_the_same_and_drives_no_terminal(text: str) -> None:
+    written = escape_json(json.dumps([text], ensure_ascii=False))
+    assert json.loads(written) == [text]
+    assert is_safe(written)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.word_diff import MOST_PIECES, align, compare
-from engine.words import words_of
+from engine.words import unify, words_of
 
 AT_ONCE = pytest.mark.timeout(30)
 """For what takes hundredths of a second, and minutes where it is done wrongly."""
@@ -55,7 +55,7 @@ def test_words_are_aligned_before_what_stands_between_them() -> None:
 def test_the_words_in_common_are_those_of_the_longest_subsequence(left: str, right: str) -> None:
     found = compare(left, right)
     kept = [change.left for change in found.changes if change.kind == "same"]
-    ours, theirs = words_of(left), words_of(right)
+    ours, theirs = ([unify(word) for word in words_of(text)] for text in (left, right))
     lengths = [[0] * (len(theirs) + 1) for _ in range(len(ours) + 1)]
     for at, word in enumerate(ours):
         for other, theirs_word in enumerate(theirs):

@@ -81,6 +81,37 @@ def test_all_that_count_or_compare_words_have_the_same(text: str) -> None:
     assert numbers_of(replace(sample(), text=text))["words"] == count
 
 
+SAME = [("don’t", "don't"), ("e‑mail", "e-mail"), ("nai\u0308ve", "naïve")]
+
+
+@pytest.mark.parametrize(("one", "other"), SAME)
+def test_one_word_written_in_two_ways_is_one_everywhere(one: str, other: str) -> None:
+    assert folded_words(one) == folded_words(other)
+    assert checks.says(f"He {one} it", other)
+    assert checks.overlap(one, other) == 1
+    assert word_diff.compare(f"He {one} it", f"He {other} it").same_words == 3
+    choice = parse_item({"prompt": "q", "choices": [other, "no"], "gold": [other]})
+    assert score(choice, f"It is {one}.") == 1
+    assert text_metrics.distinct(f"{one} {other}", 1) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("York", True), ("New York", False), ("It is new  york.", False), ("Yorkshire", False),
+        ("York-on-sea", False), ("C++", False), ("York’s", False), ("York, not", True),
+    ],
+)  # fmt: skip
+def test_a_choice_is_whole_words_and_the_longest_is_meant(text: str, right: bool) -> None:
+    item = parse_item({"prompt": "q", "choices": ["York", "New York", "C"], "gold": ["York"]})
+    assert score(item, text) == right
+
+
+def test_a_choice_without_words_is_found_as_it_stands() -> None:
+    item = parse_item({"prompt": "q", "choices": ["C++", "C"], "gold": ["C++"]})
+    assert [score(item, text) for text in ("C++", "C", "It is c++!", "C or C++")] == [1, 0, 1, 0]
+
+
 def test_words_are_compared_without_case_and_however_marks_are_written() -> None:
     assert folded_words("Nai\u0308ve STRASSE") == ["naïve", "strasse"]
     assert folded_words("Naïve straße") == ["naïve", "strasse"]

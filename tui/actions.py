@@ -3,7 +3,7 @@
 Every method may block and raise EngineError, so screens call them on a thread.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from engine.checkpoints.checkpoint_list import Checkpoint
     from engine.compare.arm_sets import Sets
     from engine.compare.arms import Arm
+    from engine.compare.endpoint_keys import KeyUse
     from engine.compare.items import Item
     from engine.compare.samples import Sample
     from engine.data.dataset_list import DataSet
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from engine.estimates.epoch import MeasuredRows
     from engine.estimates.fit import Fit
     from engine.estimates.parameters import Counted
+    from engine.jobs.prune import PrunePlan
     from engine.jobs.summary import UserNotes
     from engine.recipes.settings import Decode
     from tui.screens.sort_order import SortOrder
@@ -88,6 +90,19 @@ class Actions:
 
         delete.remove(self.store.at(path), self.store)
 
+    def plan_prune(self, path: Path, keep: Sequence[str] = ()) -> "PrunePlan":
+        """What pruning an ended run would drop; `keep` names checkpoints that stay."""
+        from engine.jobs import prune
+        from engine.launching.in_use import find_users
+
+        return prune.plan(self.store.at(path), self.store, keep, find_users(self.store))
+
+    def prune(self, planned: "PrunePlan") -> None:
+        """Drop what was planned; the run cannot be resumed any more."""
+        from engine.jobs import prune
+
+        prune.prune(planned, self.store)
+
     def keep_order(self, order: "SortOrder") -> None:
         """Remember in which order this folder of runs is listed."""
         from tui.screens import sort_order
@@ -138,17 +153,36 @@ class Actions:
 
         return arm_sets.read()
 
-    def keep_arms(self, name: str, arms: "Sequence[Arm]") -> None:
-        """Save a set of arms under a name, in place of one that has it."""
+    def keep_arms(self, name: str, arms: "Sequence[Arm]", *, replace: bool = False) -> None:
+        """Save a set of arms under a name; SetExists where one has it, unless `replace`."""
         from engine.compare import arm_sets
 
-        arm_sets.save(name, arms)
+        arm_sets.save(name, arms, replace=replace)
 
     def drop_arms(self, name: str) -> None:
         """Forget a saved set."""
         from engine.compare import arm_sets
 
         arm_sets.remove(name)
+
+    def find_new_keys(self, arms: "Sequence[Arm]", typed: "Collection[KeyUse]") -> "list[KeyUse]":
+        """The keys that these arms send and the user has not agreed to.
+
+        Raises KeyNotAllowed for that of an account whose variable the user has not `typed`.
+        """
+        from engine.compare import endpoint_keys
+
+        unknown = endpoint_keys.find_unknown(arms)
+        reserved = [use for use in unknown if use.is_reserved and use not in typed]
+        if reserved:
+            raise endpoint_keys.refuse(reserved)
+        return unknown
+
+    def allow_keys(self, uses: "Sequence[KeyUse]") -> None:
+        """Remember that the user agreed to these."""
+        from engine.compare import endpoint_keys
+
+        endpoint_keys.allow(uses)
 
     def prompt_sets(self, arms: "Sequence[Arm]" = ()) -> list[tuple[str, int]]:
         """The sets of prompts by their refs, and their sizes: the bundled ones, all of them

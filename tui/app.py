@@ -17,6 +17,7 @@ from tui.runs.list_page import RunListPage
 from tui.runs.runs_memory import RunsMemory
 from tui.runs.runs_table import RunsTable
 from tui.snapshots import Machine
+from tui.terminal_abilities import ALL_ABILITIES, Abilities, detect_abilities
 
 if TYPE_CHECKING:
     from tui.companion import Companion
@@ -35,6 +36,7 @@ class FinetopApp(BaseApp):
         companion: "Callable[[], Companion] | None" = None,
         measure: Callable[..., Machine] | None = None,
         cell_diff: bool = False,
+        terminal: Abilities = ALL_ABILITIES,
         look: str = "",
     ) -> None:
         super().__init__(
@@ -44,6 +46,7 @@ class FinetopApp(BaseApp):
             actions=actions,
             companion=companion,
             cell_diff=cell_diff,
+            terminal=terminal,
             look=look,
         )
         reader = JobsFeed(store, self.post_message, measure=measure)
@@ -64,7 +67,14 @@ def run_dashboard(
     from tui.feeds.header_usage import measure
 
     glyphs = ASCII if ascii_only else detect(os.environ, sys.stdout.encoding)
-    app = FinetopApp(open_store(given), glyphs=glyphs, measure=measure, cell_diff=True, look=look)
+    app = FinetopApp(
+        open_store(given),
+        glyphs=glyphs,
+        measure=measure,
+        cell_diff=True,
+        terminal=detect_abilities(os.environ, sys.stdout.encoding),
+        look=look,
+    )
     app.run(mouse=mouse or "SSH_CONNECTION" not in os.environ)
     return app.return_code or 0
 

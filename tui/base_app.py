@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.actions import SkipAction
 from textual.app import App
 from textual.binding import Binding
-from textual.events import Event, Key, MouseScrollDown, MouseScrollUp
+from textual.events import Event, Key, MouseScrollDown, MouseScrollUp, Resize
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.timer import Timer
 
 from engine.errors import EngineError
 from engine.jobs.store import Store
@@ -28,7 +29,7 @@ from engine.recipes.recipe import TrainRecipe
 from tui import navigation, theme
 from tui.actions import Actions
 from tui.background import run_in_background
-from tui.cell_diff_driver import with_cell_diff
+from tui.cell_diff_driver import CellDiff, with_cell_diff
 from tui.companion_device import CompanionDevice, choose, held
 from tui.feeds.base import FeedThread
 from tui.glyphs import ASCII, UNICODE, Glyphs
@@ -39,6 +40,7 @@ from tui.screens.modal import Window
 from tui.screens.page import Page
 from tui.screens.sort_order import SortOrder
 from tui.snapshots import Machine, RunDetail, RunRow, RunsSnapshot
+from tui.terminal_abilities import ALL_ABILITIES, Abilities
 from tui.text_guard import TextGuard
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
 _BY_HAND = (Key, MouseScrollDown, MouseScrollUp)
 OPENING_SECONDS = 1.0
 """Longest that keys wait for a window to open."""
+SETTLING_SECONDS = 0.3
+"""How long the terminal's size has to stay before all is drawn again."""
 FIRST_SECONDS = 0.15
 """Longest that the first paint waits for the list of runs."""
 
@@ -82,13 +86,22 @@ class BaseApp(App[None]):
         actions: Actions | None = None,
         companion: "Callable[[], Companion] | None" = None,
         cell_diff: bool = False,
+        terminal: Abilities = ALL_ABILITIES,
         look: str = "",
     ) -> None:
         # Where colours are refused, the terminal's own are left alone.
+        if terminal.no_color:
+            os.environ["NO_COLOR"] = "1"  # as Textual knows it
         super().__init__(ansi_color="NO_COLOR" in os.environ)
-        if cell_diff:
-            self.driver_class = with_cell_diff(self.driver_class)
-        self._text_guard = TextGuard()
+        self._cell_diff = CellDiff() if cell_diff else None
+        """The cells that the terminal shows, where only those that change are written."""
+        if self._cell_diff is not None:
+            self.driver_class = with_cell_diff(self.driver_class, self._cell_diff)
+        self._sized = False
+        """Whether the terminal has said its size."""
+        self._resized: Timer | None = None
+        """Runs while the terminal's size may still change."""
+        self._text_guard = TextGuard(ascii_only=terminal.ascii_only)
         self.animation_level = "none"
         self.glyphs = glyphs
         self.store = store
@@ -117,10 +130,11 @@ class BaseApp(App[None]):
         """A filter for tags that was given when it was started."""
         self.draft: TrainRecipe | None = None
         """What Launch is to be filled with when it opens next."""
-        self.register_theme(theme.DARK)
-        self.register_theme(theme.LIGHT)
+        themes = theme.SIXTEEN if terminal.sixteen_colors else theme.THEMES
+        for one in themes.values():
+            self.register_theme(one)
         # Without its watcher, which would have the style sheet parsed once more.
-        self.set_reactive(BaseApp.theme, theme.choose(look, os.environ).name)
+        self.set_reactive(BaseApp.theme, themes[theme.choose(look, os.environ)].name)
         self.stylesheet.set_variables(self.get_css_variables())
         for mode, make in navigation.MODES.items():
             self.add_mode(mode, make)
@@ -164,6 +178,26 @@ class BaseApp(App[None]):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.screen.opened.wait(), OPENING_SECONDS)
         await super().on_event(event)
+
+    def on_resize(self, _: Resize) -> None:
+        """Draw all cells once more when the size stays.
+
+        Each terminal drops and moves cells in its own way when its size changes, and what was
+        written for the old size may reach it later; a size that comes back is no change at all to
+        Textual.
+        """
+        first, self._sized = not self._sized, True
+        if first or self._cell_diff is None:
+            return
+        if self._resized is not None:
+            self._resized.stop()
+        self._resized = self.set_timer(SETTLING_SECONDS, self._draw_all)
+
+    def _draw_all(self) -> None:
+        self._resized = None
+        if self._cell_diff is not None:
+            self._cell_diff.clear()
+            self.screen.refresh()
 
     def on_runs_changed(self, message: RunsChanged) -> None:
         self.runs = self.decorate_snapshot(message.snapshot)

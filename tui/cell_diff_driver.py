@@ -3,16 +3,18 @@
 Textual redraws whole regions from the widget's left edge; over a slow line that is most of the
 traffic. Here every outgoing frame is parsed into cells and compared with the cells that are on the
 screen; no driver of Textual's does that. Escape sequences other than plain drawing are passed
-through unchanged, and the whole screen then counts as unknown. Use:
-`App(driver_class=with_cell_diff(driver_class))`.
+through unchanged, and the whole screen then counts as unknown. A frame that was laid out for a
+larger screen is cut at the terminal's edges: what lies beyond them would land on the last row and
+column, over what belongs there. Use: `App(driver_class=with_cell_diff(driver_class))`.
 """
 
 import os
 import re
+import sys
 from functools import lru_cache
 from typing import Any
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from textual.driver import Driver
 
 _TOKEN = re.compile(
@@ -38,6 +40,13 @@ class CellDiff:
         self._styles: dict[int, list[str]] = {}
         self._place: tuple[int, int] | None = None  # where the terminal's cursor is
         self._style = ""  # what the terminal draws with
+        self._size: tuple[int, int] | None = None  # columns and lines of the terminal
+
+    def resize(self, size: tuple[int, int] | None) -> None:
+        """Columns and lines of the terminal, as it says now; None where it does not say."""
+        if size != self._size:
+            self._size = size
+            self.clear()
 
     def clear(self) -> None:
         """Invalidate the buffer: the next frame is written in full."""
@@ -64,7 +73,7 @@ class CellDiff:
                 self.clear()
                 plain, self._style = ("\x1b[0m", "") if self._style else ("", "")
                 return plain + frame
-        if place is not None and place != self._place:
+        if place is not None and place != self._place and self._room(*place) > 0:
             out.append(f"\x1b[{place[0] + 1};{place[1] + 1}H")
             self._place = place
         if self._style:
@@ -76,8 +85,12 @@ class CellDiff:
         self, text: str, place: tuple[int, int], style: str, out: list[str]
     ) -> tuple[int, int]:
         row, column = place
+        room = self._room(row, column)
         if not text.isascii() and cell_len(text) != len(text):
-            return self._draw_wide(text, place, style, out)
+            if cell_len(text) > room:
+                text = set_cell_size(text, max(room, 0))
+            return self._draw_wide(text, place, style, out) if text else place
+        text = text[: max(room, 0)]
         stop = column + len(text)
         characters, styles = self._row(row, stop)
         new = list(text)
@@ -111,6 +124,13 @@ class CellDiff:
         self._emit(row, column, text, style, out)
         self._place = None  # terminals do not agree on widths
         return row, stop
+
+    def _room(self, row: int, column: int) -> int:
+        """How many cells there are from this place to the edge; 0 or less: it is beyond one."""
+        if self._size is None:
+            return sys.maxsize
+        columns, lines = self._size
+        return columns - column if row < lines else 0
 
     def _row(self, row: int, stop: int) -> tuple[list[str], list[str]]:
         characters = self._characters.setdefault(row, [])
@@ -171,24 +191,23 @@ def _change(old: str, new: str) -> str:
     return f"\x1b[{';'.join(codes)}m" if codes else ""
 
 
-def with_cell_diff(base: type[Driver]) -> type[Driver]:
-    """A driver class like `base` that writes only what changes on the screen."""
+def with_cell_diff(base: type[Driver], cells: CellDiff | None = None) -> type[Driver]:
+    """A driver class like `base` that writes only what changes on the screen.
+
+    `cells` is the buffer to use, for an app that has to clear it; else it has one of its own.
+    """
 
     class CellDiffDriver(base):  # type: ignore[misc, valid-type]
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
-            self._cell_diff = CellDiff()
+            self._cell_diff = CellDiff() if cells is None else cells
             self._sync = False  # whether Textual found synchronised updates, and began one
-            self._known_size: tuple[int, int] | None = None
 
         def write(self, data: str) -> None:
             if data in (_SYNC_START, _SYNC_END):
                 self._sync = data == _SYNC_START
                 return
-            size = _terminal_size()
-            if size != self._known_size:
-                self._known_size = size
-                self._cell_diff.clear()
+            self._cell_diff.resize(_terminal_size())
             reduced = self._cell_diff.reduce(data)
             if self._sync and len(reduced) > _SYNC_BYTES:
                 reduced = f"{_SYNC_START}{reduced}{_SYNC_END}"
@@ -199,10 +218,11 @@ def with_cell_diff(base: type[Driver]) -> type[Driver]:
 
 
 def _terminal_size() -> tuple[int, int] | None:
-    """Columns and lines: after a resize, the terminal's cells are unknown."""
+    """Columns and lines; None where the terminal does not say."""
     for descriptor in (2, 1, 0):
         try:
-            return tuple(os.get_terminal_size(descriptor))  # type: ignore[return-value]
+            columns, lines = os.get_terminal_size(descriptor)
         except OSError:
             continue
+        return (columns, lines) if columns and lines else None
     return None

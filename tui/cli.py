@@ -6,22 +6,23 @@ and hint, without a traceback.
 
 import argparse
 import gc
-import io
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 from engine.errors import EngineError
-from engine.text import clean
+from engine.text import clean, one_line
 from tui.cli_options import SCREEN, add_screen_options
+from tui.terminal_abilities import fit_streams, require_screen
 
 ROOMS = {
     "demo": ("demo",),
     "train": ("train", "resume"),
     "fit": ("fit",),
     "runs": ("runs", "stop", "logs", "rm"),
+    "prune": ("prune",),
     "queue": ("queue",),
     "metrics": ("metrics",),
     "watch": ("watch",),
@@ -40,9 +41,7 @@ is entered."""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run finetop; the exit code."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # Names that a terminal's encoding lacks are escaped, as stderr does by itself.
-        sys.stdout.reconfigure(errors="backslashreplace")
+    fit_streams()
     if "SSH_CONNECTION" in os.environ:
         # Textual reads it when it is imported, by whatever command. A slow line is soon full at
         # 60 frames a second.
@@ -67,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser for a command line. Whatever is asked for must begin at once: no other command is
     loaded, and for the dashboard none at all."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="finetop",
         description="The terminal dashboard for fine-tuning language models. "
         "Without a command, it opens the dashboard.",
@@ -98,6 +97,13 @@ def _command(arguments: Sequence[str]) -> str | None:
     return None
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with an argument without passing on what the argument holds."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(one_line(message))
+
+
 class _Version(argparse.Action):
     """Says the version; finding it out takes longer than opening the dashboard may."""
 
@@ -124,12 +130,11 @@ def show_error(error: EngineError) -> None:
 
 
 def _open_dashboard(options: argparse.Namespace) -> int:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise EngineError(
-            "The dashboard needs a terminal.",
-            "Standard input or output is not a terminal.",
-            "See finetop --help for commands that work without one.",
-        )
+    require_screen(
+        os.environ,
+        "The dashboard needs a terminal.",
+        "See finetop --help for commands that work without one.",
+    )
     gc.disable()  # until the first paint: what starting makes is not garbage
     from tui.app import run_dashboard
 

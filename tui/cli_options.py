@@ -1,4 +1,4 @@
-"""Options of every command that opens the dashboard, and nothing that takes time to load."""
+"""Options that several commands share, and nothing that takes time to load."""
 
 import argparse
 
@@ -16,3 +16,11 @@ def add_screen_options(parser: argparse.ArgumentParser) -> None:
     for look in ("light", "dark"):
         looks.add_argument(f"--{look}", action="store_const", const=look, dest="look", default=none,
                            help=f"{look} colours")  # fmt: skip
+
+
+FORCE_HINT = "Choose another name, or add --force."
+
+
+def add_force(parser: argparse.ArgumentParser) -> None:
+    """For commands that write a file where the user says."""
+    parser.add_argument("--force", action="store_true", help="replace a file that exists")

@@ -8,18 +8,15 @@ import asyncio
 import contextlib
 import itertools
 import json
-import os
-import tempfile
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from engine.chat import Tools
 from engine.errors import EngineError, JobFailed
+from engine.jobs.child_output import ChildOutput
 from engine.jobs.process import worker_command, worker_environment
-from engine.text import clean
 
 Event = dict[str, Any]
 Conversation = str | Sequence[Mapping[str, Any]]
@@ -29,12 +26,12 @@ Conversation = str | Sequence[Mapping[str, Any]]
 class Companion:
     """One companion process, at most. All methods belong to one event loop."""
 
-    def __init__(self, log: Path | None = None, gpu: str = "", **hello: Any) -> None:
-        """`log` takes what the process prints; `hello` is what it is told first: device, runs.
+    def __init__(self, gpu: str = "", **hello: Any) -> None:
+        """`hello` is what the process is told first: device, runs.
 
         `gpu` is the UUID of the one GPU that it may see, however torch counts them.
         """
-        self._log = log
+        self._output: ChildOutput | None = None
         self._gpu = gpu
         self._hello = hello
         self._process: Process | None = None
@@ -42,15 +39,6 @@ class Companion:
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Queue[Event | None]] = {}
         self._starting = asyncio.Lock()
-
-    @property
-    def log(self) -> Path:
-        """Where the process's own output goes."""
-        if self._log is None:
-            handle, name = tempfile.mkstemp(prefix="finetop-companion-", suffix=".log")
-            os.close(handle)
-            self._log = Path(name)
-        return self._log
 
     @property
     def pid(self) -> int | None:
@@ -195,12 +183,11 @@ class Companion:
         self._waiting.pop(request.id, None)
 
     def explain(self, process: Process) -> EngineError:
-        """Why a process is gone, as its log's last line has it."""
-        tail = self.log.read_bytes()[-2000:].decode("utf-8", "replace").strip()
-        why = tail.splitlines()[-1] if tail else f"exit code {process.returncode}"
+        """Why a process is gone, as the last lines of its output have it."""
+        why = self._output.tail() if self._output is not None else ""
         return JobFailed(
             "The companion process exited.",
-            f"{clean(why)} (see {self.log})",
+            why or f"exit code {process.returncode}",
             "Try again: a new process is started.",
         )
 
@@ -219,15 +206,17 @@ class Companion:
         environment = worker_environment()
         if self._gpu:
             environment["CUDA_VISIBLE_DEVICES"] = self._gpu
-        with self.log.open("ab") as log:
-            return await asyncio.create_subprocess_exec(
-                *worker_command("serve"),
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=log,
-                env=environment,
-                start_new_session=True,
-            )
+        if self._output is not None:
+            self._output.close()
+        self._output = ChildOutput()
+        return await asyncio.create_subprocess_exec(
+            *worker_command("serve"),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=self._output.fileno(),
+            env=environment,
+            start_new_session=True,
+        )
 
     async def _read(self, process: Process) -> None:
         """Hand each event to who waits for it, until the process ends.

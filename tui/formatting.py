@@ -3,12 +3,15 @@
 import math
 import re
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
-from engine.jobs.status import State
+from engine.jobs.status import State, Status
 from engine.jobs.summary import JobView
+from engine.number_format import write_exponent, write_number
 from engine.text import clean, one_line
 from tui.glyphs import Glyphs
 from tui.snapshots import RunRow
@@ -19,8 +22,23 @@ if TYPE_CHECKING:  # plain commands use these words too, and load no screen
 NONE = "—"
 FILTER_HINT = "word name:x state:running /regex/ and or not ( )"
 """Placeholder of the filter field of every list of runs."""
-LOG_KINDS = {"events": "event files", "trainer": "trainer_state.json", "job": "finetop job"}
+LOG_KINDS = {
+    "events": "event files",
+    "trainer": "trainer_state.json",
+    "trainer_log": "trainer_log.jsonl",
+    "csv": "metrics.csv",
+    "job": "finetop job",
+}
 """What holds the curves of a watched run, by the kind of its log."""
+_WORKING = (State.STARTING, State.RUNNING)
+SHORT_ACTIVITIES = {
+    "evaluating": "eval",
+    "measuring forgetting": "forgetting",
+    "writing samples": "samples",
+    "measuring the base": "base",
+    "scoring the reference": "reference",
+}
+"""What a worker does, for a narrow column."""
 SHORT_WORDS = 14
 """Cells that a list has for a state."""
 
@@ -54,6 +72,8 @@ def state_words(view: JobView) -> str:
 
 def progress(view: JobView, glyphs: Glyphs, width: int = 8) -> "list[Piece]":
     """A progress bar with percentage while the run is running, else the state in words."""
+    if view.state in _WORKING and view.status is not None and view.status.activity:
+        return [(_short_activity(view.status), state_glyph(view.state, glyphs)[1])]
     if view.state is not State.RUNNING or view.status is None or not view.status.total:
         words = state_words(view)
         if len(words) > SHORT_WORDS:
@@ -72,11 +92,40 @@ def _percent(view: JobView) -> str:
     return f"{math.floor(view.progress * 100)}%"
 
 
+def activity(status: Status, names: Mapping[str, str] = MappingProxyType({})) -> str:
+    """What a worker does between two steps, and how much of it is done: evaluating 120/300."""
+    name = one_line(names.get(status.activity, status.activity))
+    if not status.activity_total:
+        return name
+    return f"{name} {status.activity_done:,}/{status.activity_total:,}"
+
+
+def _short_activity(status: Status) -> str:
+    """The same in the cells of a column, with a percentage where the counts are too long."""
+    text = activity(status, SHORT_ACTIVITIES)
+    if len(text) <= SHORT_WORDS:
+        return text
+    done = 100 * status.activity_done // max(1, status.activity_total)
+    name = one_line(SHORT_ACTIVITIES.get(status.activity, status.activity))
+    return f"{name} {min(100, done)}%" if status.activity_total else name
+
+
+def activity_left(status: Status) -> str:
+    """How long that takes still; empty where nobody knows."""
+    return "" if status.activity_seconds is None else _left(status.activity_seconds)
+
+
 def time_left(view: JobView, none: str = NONE) -> str:
+    """Of the whole run, with its evaluations and saves."""
     status = view.status
     if status is None or view.state is not State.RUNNING or status.eta_seconds is None:
         return none
-    return duration(status.eta_seconds)
+    return _left(status.eta_seconds)
+
+
+def _left(seconds: float) -> str:
+    """What is not done yet takes a second at least."""
+    return duration(max(1.0, seconds))
 
 
 def duration(seconds: float) -> str:
@@ -107,6 +156,17 @@ def estimated_span(seconds: float) -> str:
     return "<1 min" if seconds < 60 else f"~{time_span(round(seconds / 60) * 60)}"
 
 
+def estimated_range(low: float, high: float) -> str:
+    """From how long to how long: <1 min, 1-4 min, 1 min-3 h; no finer than minutes."""
+    first, last = estimated_span(low).removeprefix("~"), estimated_span(high).removeprefix("~")
+    if first == last:
+        return last if last.startswith("<") else f"~{last}"
+    if first.startswith("<"):
+        return f"<{last}"
+    number, _, unit = first.partition(" ")
+    return f"{number}-{last}" if last.partition(" ")[2] == unit else f"{first} to {last}"
+
+
 def clock(moment: float) -> str:
     """21:04 for today, else the date as well."""
     then, now = time.localtime(moment), time.localtime()
@@ -117,15 +177,11 @@ def number(value: float | None, digits: int = 3, none: str = NONE) -> str:
     """A measured value in about six cells; NaN and infinity by name."""
     if value is None:
         return none
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "inf" if value > 0 else "-inf"
-    if abs(value) >= 10_000:
-        return f"{value:.1e}".replace("e+0", "e").replace("e+", "e")
+    if math.isfinite(value) and abs(value) >= 10_000:
+        return write_exponent(value)
     if abs(value) >= 100:
-        return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.1f}"
-    return f"{value:.{digits}f}"
+        digits = 0 if abs(value) >= 1000 else 1
+    return write_number(value, digits)
 
 
 def significant(value: float, digits: int) -> str:
@@ -143,8 +199,9 @@ def forgot(row: RunRow) -> "Piece":
 
 def shift(value: float | None) -> str:
     """Nats per token more or less, with a sign."""
-    plain = value is not None and math.isfinite(value) and abs(value) < 100
-    return f"{value:+.2f}" if plain else number(value)
+    if value is None or not math.isfinite(value) or abs(value) >= 100:
+        return number(value)
+    return write_number(value, 2, signed=True)
 
 
 def over_budget(row: RunRow) -> str:
@@ -178,6 +235,9 @@ def remark(row: RunRow) -> str:
     """The worker's message, without what the state and the forgetting column already show."""
     status = row.view.status
     words = state_words(row.view)
+    if status is not None and status.activity and row.view.state in _WORKING:
+        left = activity_left(status)
+        return activity(status) + (f" ({left})" if left else "")
     if status is None or status.message in ("", words, str(row.view.state)):
         return ""
     if row.over_budget and status.message.startswith("forgetting "):
@@ -202,6 +262,18 @@ def size(count: float) -> str:
     return f"{count:.3g} TB"
 
 
+def size_range(low: float, high: float, unit: str = "") -> str:
+    """Bytes from and to, in one unit: 0.82-1.1 GB; that of the higher one unless it is named."""
+    unit = unit or size(high).partition(" ")[2]
+    scale = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}[unit]
+    first, last = (_two_digits(one / scale) for one in (low, high))
+    return f"{last} {unit}" if first == last else f"{first}-{last} {unit}"
+
+
+def _two_digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
 def parameters(count: int | None) -> str:
     """2.1M, 7.2B."""
     if count is None:
@@ -213,10 +285,11 @@ def parameters(count: int | None) -> str:
 
 
 def short(tag: str, tags: Sequence[str] = ()) -> str:
-    """The last part of a tag, where no other of `tags` ends the same."""
-    clean_tag = one_line(tag)
-    last = clean_tag.rpartition("/")[2]
-    return last if sum(one.rpartition("/")[2] == last for one in tags) <= 1 else clean_tag
+    """The last part of a tag, where all of its folder in `tags` can be told by theirs."""
+    folder, _, last = tag.rpartition("/")
+    counts = Counter(one.rpartition("/")[2] for one in tags)
+    beside = [name for other, _, name in (one.rpartition("/") for one in tags) if other == folder]
+    return one_line(tag if any(counts[name] > 1 for name in beside) else last)
 
 
 def name_of(row: RunRow) -> str:

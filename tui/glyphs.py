@@ -7,6 +7,8 @@ have a character for each meaning.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tui.terminal_abilities import takes_unicode
+
 _BARE_TERMINALS = frozenset({"linux", "dumb", "vt100", "vt102", "vt220", "ansi", "cons25"})
 _YES = frozenset({"1", "true", "yes", "on"})
 
@@ -145,11 +147,4 @@ def detect(environ: Mapping[str, str], encoding: str | None) -> Glyphs:
         return ASCII if asked in _YES else UNICODE
     if environ.get("TERM", "").split("-")[0] in _BARE_TERMINALS:
         return ASCII
-    if encoding:
-        return UNICODE if _is_utf8(encoding) else ASCII
-    locale = environ.get("LC_ALL") or environ.get("LC_CTYPE") or environ.get("LANG") or ""
-    return UNICODE if _is_utf8(locale.partition(".")[2]) else ASCII
-
-
-def _is_utf8(encoding: str) -> bool:
-    return encoding.lower().partition("@")[0].replace("-", "").replace("_", "") == "utf8"
+    return UNICODE if takes_unicode(environ, encoding) else ASCII

@@ -71,6 +71,7 @@ def _on(screen: str, *rows: tuple[str, str, str, str, str, str]) -> list[Key]:
 _STOP = "Save and stop (again: SIGTERM); cancel a queued run."
 
 _RESUME = "Resume from the last checkpoint, or extend a run."
+_PRUNE = "Prune an ended run: drop checkpoints, free disk."
 _LOG = "Show the whole log; search it with /."
 _OVERVIEW = "Show recipe, inputs, versions, size, hyperparameters."
 _MACHINE = "Show recent use of GPU, CPU, memory and disk."
@@ -111,6 +112,7 @@ KEYS: tuple[Key, ...] = (
             "",
         ),
         ("D", "D", "remove", "", "Delete a finished run (asks for its name).", "quiet"),
+        ("F", "F", "prune", "", _PRUNE, "quiet"),
         ("z", "", "archive", "", _ARCHIVE, "quiet"),
         ("Z", "Z", "show_archived", "", _ARCHIVED, "quiet"),
         ("f", "", "log", "log", _LOG, ""),

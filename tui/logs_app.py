@@ -17,6 +17,7 @@ from tui.glyphs import ASCII, UNICODE, Glyphs, detect
 from tui.runs.list_page import RunListPage
 from tui.runs.logs_memory import LogsMemory
 from tui.snapshots import Machine, RunsSnapshot
+from tui.terminal_abilities import ALL_ABILITIES, Abilities, detect_abilities
 
 if TYPE_CHECKING:
     from tui.services import LogServices
@@ -35,9 +36,17 @@ class LogsApp(BaseApp):
         glyphs: Glyphs = UNICODE,
         measure: Callable[..., Machine] | None = None,
         cell_diff: bool = False,
+        terminal: Abilities = ALL_ABILITIES,
         look: str = "",
     ) -> None:
-        super().__init__(store, tuple(paths), glyphs=glyphs, cell_diff=cell_diff, look=look)
+        super().__init__(
+            store,
+            tuple(paths),
+            glyphs=glyphs,
+            cell_diff=cell_diff,
+            terminal=terminal,
+            look=look,
+        )
         reader = LogsFeed(paths, self.post_message, measure=measure)
         self.feed = FeedThread(reader, self.post_message)
         self.tags = tags
@@ -95,6 +104,7 @@ def watch_logs(
         glyphs=glyphs,
         measure=measure,
         cell_diff=True,
+        terminal=detect_abilities(os.environ, sys.stdout.encoding),
         look=look,
     )
     app.run(mouse=mouse or "SSH_CONNECTION" not in os.environ)

@@ -33,7 +33,7 @@ class Spark:
     """One for each of at most SPARK_CELLS cells, oldest first; or none."""
     last: float
     best: float = math.nan
-    """Its lowest finite value; NaN where it has none."""
+    """Its best finite value; NaN where it has none, or its tag does not say which are better."""
     smoothed: float = math.nan
     """Its newest value after smoothing."""
     odd: bool = False

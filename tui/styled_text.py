@@ -43,6 +43,24 @@ def length(line: Line) -> int:
     return sum(width_of(text) for text, _ in line)
 
 
+def cells_of(text: str) -> Sequence[str]:
+    """What stands in each cell: a wide character fills its first one, and the next is empty.
+
+    A mark of width zero stands with the character before it.
+    """
+    if width_of(text) == len(text):
+        return text
+    cells: list[str] = []
+    for at, character in enumerate(text, 1):
+        added = cell_len(text[:at]) - len(cells)
+        if added > 0:
+            cells += [character, *[""] * (added - 1)]
+        elif cells:
+            owner = max(place for place, cell in enumerate(cells) if cell)
+            cells[owner] += character
+    return cells
+
+
 def width_of(text: str) -> int:
     """The cells that a text takes, which is clean."""
     return len(text) if text.isascii() else cell_len(text)

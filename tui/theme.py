@@ -1,11 +1,14 @@
 """The dark and the light theme, with one accent for the base and one for the tuned model.
 
+Each also for terminals of sixteen colours, where the nearest of these would be grey for most roles.
+
 Also which theme is used: the command's option, FINETOP_THEME, the last choice by key, the
 terminal's report, or dark. The last choice is one word in a file of the user's state folder.
 """
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from textual.theme import Theme
 
@@ -70,12 +73,77 @@ LIGHT = Theme(
     },
 )
 THEMES = {"dark": DARK, "light": LIGHT}
+BLACK, RED, GREEN, BROWN, BLUE, MAGENTA, CYAN, GREY = (
+    "#000000", "#aa0000", "#00aa00", "#aa5500", "#0000aa", "#aa00aa", "#00aaaa", "#aaaaaa",
+)  # fmt: skip
+DARK_GREY, LIGHT_RED, LIGHT_GREEN, YELLOW, LIGHT_BLUE, PINK, LIGHT_CYAN, WHITE = (
+    "#555555", "#ff5555", "#55ff55", "#ffff55", "#5555ff", "#ff55ff", "#55ffff", "#ffffff",
+)  # fmt: skip
+"""As Rich has the sixteen: each becomes its own code, and the terminal says how that looks. No text
+is dark grey, which some palettes make the colour of the background."""
+DARK_SIXTEEN = replace(
+    DARK,
+    name="finetop-dark-16",
+    primary=LIGHT_BLUE,
+    secondary=BROWN,
+    warning=YELLOW,
+    error=LIGHT_RED,
+    success=LIGHT_GREEN,
+    accent=BROWN,
+    foreground=WHITE,
+    background=BLACK,
+    surface=BLACK,
+    panel=BLACK,
+    variables={
+        "base-arm": LIGHT_BLUE,
+        "tuned-arm": BROWN,
+        "third-arm": PINK,
+        "fourth-arm": LIGHT_CYAN,
+        "quiet": GREY,
+        "rule": GREY,
+        "row": BLUE,
+        "row-blurred": DARK_GREY,
+        "bright": WHITE,
+        "block-blue": BLUE,
+        "block-brown": DARK_GREY,
+        "block-green": CYAN,
+    },
+)
+LIGHT_SIXTEEN = replace(
+    LIGHT,
+    name="finetop-light-16",
+    primary=BLUE,
+    secondary=MAGENTA,
+    warning=BROWN,
+    error=RED,
+    success=GREEN,
+    accent=MAGENTA,
+    foreground=BLACK,
+    background=WHITE,
+    surface=WHITE,
+    panel=WHITE,
+    variables={
+        "base-arm": BLUE,
+        "tuned-arm": MAGENTA,
+        "third-arm": CYAN,
+        "fourth-arm": LIGHT_BLUE,
+        "quiet": DARK_GREY,
+        "rule": GREY,
+        "row": LIGHT_CYAN,
+        "row-blurred": GREY,
+        "bright": BLACK,
+        "block-blue": LIGHT_CYAN,
+        "block-brown": YELLOW,
+        "block-green": LIGHT_GREEN,
+    },
+)
+SIXTEEN = {"dark": DARK_SIXTEEN, "light": LIGHT_SIXTEEN}
 
 
-def choose(asked: str, environ: Mapping[str, str]) -> Theme:
-    """The theme at start; `asked` is `light`, `dark`, or empty. Reads a small file.
+def choose(asked: str, environ: Mapping[str, str]) -> str:
+    """Which theme is used at start, `light` or `dark`; `asked` is one of them or empty.
 
-    Raises EngineError where FINETOP_THEME says anything else.
+    Reads a small file. Raises EngineError where FINETOP_THEME says anything else.
     """
     wanted = environ.get("FINETOP_THEME", "").strip().lower()
     if wanted and wanted not in THEMES:
@@ -84,20 +152,24 @@ def choose(asked: str, environ: Mapping[str, str]) -> Theme:
             f"It is {one_line(wanted)!r}.",
             "Set it to light or dark, or unset it.",
         )
-    name = asked or wanted or _file().load()[0] or ("light" if _is_light(environ) else "dark")
-    return THEMES[name]
+    return asked or wanted or _file().load()[0] or ("light" if _is_light(environ) else "dark")
 
 
 def other(theme: str) -> Theme:
     """The theme to switch to from the theme of this name."""
-    return DARK if theme == LIGHT.name else LIGHT
+    family = SIXTEEN if has_sixteen_colors(theme) else THEMES
+    return next(one for one in family.values() if one.name != theme)
+
+
+def has_sixteen_colors(theme: str) -> bool:
+    """Whether the theme of this name holds to the sixteen colours."""
+    return theme in (DARK_SIXTEEN.name, LIGHT_SIXTEEN.name)
 
 
 def keep(theme: Theme) -> None:
     """Save the theme for the next start. Blocks; a failure to write is ignored."""
-    name = next(name for name, one in THEMES.items() if one is theme)
     with suppress(OSError):
-        _file().save(name)
+        _file().save("dark" if theme.dark else "light")
 
 
 def _file() -> StateFile[str]:

@@ -30,7 +30,9 @@ _OTHER_OBJECTIVE = re.compile(
     r"|clipfrac|clip_ratio|box_loss|dice|contrastive|(^|/)margins?$|discriminator|generator",
     re.IGNORECASE,
 )
-_CLASSIFIER = re.compile(r"(^|\.)id2label\b|architectures .*(Classification|Regression)")
+_CLASSIFIER = re.compile(
+    r"(^|\.)id2label\b|architectures (?:(?!architectures ).)*(Classification|Regression)"
+)
 _OWN_MEASURES = re.compile(r"^forget/")  # finetop's own KL to the base is no objective
 
 

@@ -14,8 +14,7 @@ from types import MappingProxyType
 import numpy as np
 
 from engine.events.series import Branch, Series
-from engine.events.summary import is_higher_better
-from engine.text import one_line
+from engine.text import one_line, spreadsheet_cell
 
 HEADER = ("run", "tag", "step", "wall_time", "value")
 _BLOCK = 20_000  # points turned into text at a time
@@ -29,6 +28,8 @@ class Selected:
     series: Series
     formula: str = ""
     """How it was derived; empty for one that was logged."""
+    higher_is_better: bool | None = None
+    """None where its tag does not say which values are better."""
 
 
 def csv_lines(curves: Iterable[Selected], *, abandoned: bool = False) -> Iterator[str]:
@@ -103,11 +104,10 @@ def chat_line(curves: Sequence[Selected], shapes: Mapping[str, str] = MappingPro
             parts.append(f"{head} no points yet")
             continue
         text = f"{head} {series.last:.6g} at step {series.last_step:,}"
-        higher = is_higher_better(series.tag)
-        best = series.best(highest=bool(higher))
+        higher = one.higher_is_better
+        best = series.best(highest=higher) if higher is not None else None
         if best is not None:
-            named = "min" if higher is None else "best"
-            text += f" ({named} {best[1]:.6g} at step {best[0]:,})"
+            text += f" (best {best[1]:.6g} at step {best[0]:,})"
         wrong = int(np.count_nonzero(~np.isfinite(series.values)))
         if wrong:
             text += f", {wrong:,} of {len(series):,} values are not finite"
@@ -133,8 +133,8 @@ def _rows(head: list[str], piece: Series | Branch, tail: list[str]) -> Iterator[
 
 
 def _cell(text: str) -> str:
-    """Text in valid Unicode: a file name may hold bytes that are none."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    """Text in valid Unicode, for a file name may hold bytes that are none, and no formula."""
+    return spreadsheet_cell(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def _number(value: float) -> str:

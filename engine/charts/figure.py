@@ -43,6 +43,8 @@ class Line:
     faint: bool = False
     """Drawn behind the others, without marker or name: points of that curve which a resume
     discarded."""
+    facts: Sequence[str] = ()
+    """Its best and its last value in words, told in the legend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,10 +309,7 @@ def _legend(lines: Sequence[Line], styles: dict[str, tuple[int, int]]) -> Iterat
             yield Words(_LEFT + 36, y + 4, f"and {len(lines) - row} more")
             return
         label = f"{line.label} (derived: {line.derived})" if line.derived else line.label
-        finite = line.y[np.isfinite(line.y)]
-        value = f" · last {line.y[-1]:.5g}" if len(line.y) else ""
-        value += f" · min {finite.min():.5g}" if len(finite) else ""
         colour, mark = styles[line.label]
         yield Stroke((np.array([(_LEFT, y), (_LEFT + 26, y)], float),), COLOURS[colour], 1.8)
         yield Mark(MARKS[mark], _LEFT + 13, y, COLOURS[colour])
-        yield Words(_LEFT + 36, y + 4, one_line(label + value))
+        yield Words(_LEFT + 36, y + 4, one_line(" · ".join([label, *line.facts])))

@@ -30,6 +30,7 @@ _SPELLED = str.maketrans(
      "\n": " "}
 )  # fmt: skip
 """What the font has no letter for, in letters that it has."""
+_UNASSIGNED = "\U000effff"
 _ANCHORS = {"start": "ls", "middle": "ms", "end": "rs"}
 _OUTLINES = {
     "square": ((-4, -4), (4, -4), (4, 4), (-4, 4), (-4, -4)),
@@ -148,9 +149,23 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _spelled(text: str) -> str:
-    """Accents fall away; what the font still has no letter for, it draws as a box."""
+    """Accents fall away; what the font still has no letter for is written as its code point.
+
+    The font draws all such letters as the same box: two names would look alike.
+    """
     plain = unicodedata.normalize("NFKD", text[:_MOST_LETTERS].translate(_SPELLED))
-    return "".join(letter for letter in plain if not unicodedata.combining(letter))
+    letters = (letter for letter in plain if not unicodedata.combining(letter))
+    return "".join(
+        letter if letter.isascii() or _has_letter(letter) else f"<U+{ord(letter):04X}>"
+        for letter in letters
+    )
+
+
+@cache
+def _has_letter(letter: str) -> bool:
+    """Whether the font has it: what it lacks it draws as it draws an unassigned code point."""
+    font = _font(_TEXT)
+    return bytes(font.getmask(letter)) != bytes(font.getmask(_UNASSIGNED))
 
 
 def _shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: float) -> str:

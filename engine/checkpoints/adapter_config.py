@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.checkpoints.config_json import read_json
+from engine.checkpoints.module_patterns import explain_slow_pattern
 
 NAME = "adapter_config.json"
 
@@ -64,7 +65,7 @@ def explain_unsupported(config: Config) -> str | None:
         return "Poly is not supported: it needs a task number with every prompt"
     if method == "XLORA" or config.get("arrow_config"):
         return "it mixes several other adapters, which is not supported"
-    return _explain_task(config)
+    return explain_slow_pattern(config) or _explain_task(config)
 
 
 def explain_no_strength(config: Config) -> str | None:

@@ -44,9 +44,11 @@ def check_tokenizer(folder: Path, names: Collection[str]) -> str | None:
 
 
 def vocabulary_bytes(folder: Path) -> int:
-    """The size of the vocabulary's files in a folder; 0 where there are none."""
+    """The size of a folder's vocabulary as transformers saves it: of `tokenizer.json`, which holds
+    all of it, else of the files that there are; 0 without any."""
     files = (folder / name for name in VOCABULARIES)
-    return sum(file.stat().st_size for file in files if file.is_file())
+    sizes = {file.name: file.stat().st_size for file in files if file.is_file()}
+    return sizes.get("tokenizer.json") or sum(sizes.values())
 
 
 def has_chat_template(folder: Path, names: Collection[str]) -> bool:

@@ -10,7 +10,7 @@ from engine.compare.samples import Finish, Sample
 from engine.words import count_words
 
 _SENTENCE_END = re.compile(
-    "[.!?\u0589\u061f\u06d4\u0964…]+[\"'”’»)\\]]*(?=\\s|$)|[。！？｡]+[」』”）]*"
+    "(?<![.!?\u0589\u061f\u06d4\u0964…])[.!?\u0589\u061f\u06d4\u0964…]+[\"'”’»)\\]]*(?=\\s|$)|[。！？｡]+[」』”）]*"
 )
 _FINISHES: dict[Finish, str] = {
     "stop": "complete",

@@ -14,7 +14,7 @@ from engine.compare import prompts as prompt_files
 from engine.compare.arms import parse_arm
 from engine.compare.checks import overlap
 from engine.compare.items import Item
-from engine.compare.metrics import REPEATS, Numbers, numbers_of
+from engine.compare.metrics import REPEATED, REPEATS, Numbers, numbers_of
 from engine.compare.samples import Sample, from_table
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
@@ -68,7 +68,7 @@ def lets_through(pair: AnswerPair, name: str) -> bool:
     if name == "endless":
         return pair.right.finish == "length"
     if name == "repeats":
-        return pair.right_numbers["repeated 4-grams"] >= REPEATS
+        return pair.right_numbers[REPEATED] >= REPEATS
     return True
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from engine import atomic
 from engine.checkpoints import search_paths
 from engine.compare.arms import Arm, format_arm, parse_arms
+from engine.compare.key_names import hide_secrets
 from engine.errors import EngineError
 from engine.safe_open import read_bounded
 
@@ -46,8 +47,14 @@ def read(path: Path | None = None) -> Sets:
     return {name: _arms(path, text, name, texts) for name, texts in sets.items()}
 
 
-def save(name: str, arms: Sequence[Arm], path: Path | None = None) -> None:
-    """Keep a set under a name, in place of one that has it. Raises EngineError."""
+class SetExists(EngineError):
+    """A set of that name is saved already."""
+
+
+def save(
+    name: str, arms: Sequence[Arm], path: Path | None = None, *, replace: bool = False
+) -> None:
+    """Keep a set under a name. Raises EngineError, SetExists where one has it, unless `replace`."""
     path = path or arms_file()
     name = name.strip()
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
@@ -56,8 +63,11 @@ def save(name: str, arms: Sequence[Arm], path: Path | None = None) -> None:
         )
     if not 1 <= len(arms) <= MOST_ARMS:
         raise EngineError(f"A set has 1 to {MOST_ARMS} arms.", f"{name}: {len(arms)}")
+    there = read(path)
+    if name in there and not replace:
+        raise SetExists("A set of that name is saved.", name)
     # Parsed anew, so that nothing is written that could not be read.
-    sets = read(path) | {name: tuple(parse_arms([format_arm(arm) for arm in arms]))}
+    sets = there | {name: tuple(parse_arms([format_arm(arm) for arm in arms]))}
     _write(path, sets)
 
 
@@ -87,7 +97,9 @@ def _arms(path: Path, text: str, name: str, texts: object) -> tuple[Arm, ...]:
     try:
         return tuple(parse_arms(texts))
     except EngineError as error:
-        line = _line(text, error.detail) if error.detail else where
+        # An error shows an arm without the secrets that may stand in it.
+        named = (one for one in texts if error.detail and hide_secrets(one) == error.detail)
+        line = next((_line(text, one) for one in named), where)
         raise _wrong(path, line or where, f"{name}: {error.title} {error.detail}") from error
 
 

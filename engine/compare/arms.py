@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 from urllib.parse import unquote, urlsplit
 
+from engine.compare.key_names import hide_secrets, is_variable
 from engine.errors import EngineError
 from engine.jobs.summary import short_ref
 from engine.recipes import validation
+from engine.recipes.recipe import GenerateRecipe, Recipe
 from engine.recipes.settings import Decode
 
 PromptForm = Literal["raw", "chat", "instruct", "chatml"]
@@ -38,7 +40,6 @@ _SCHEMES = ("http://", "https://")
 _DECODE = tuple(field.name for field in dataclasses.fields(Decode))
 _SETTINGS = ("prompt", "system", "prefix", "tools", "model", "key", *_DECODE)
 _UNSAFE = re.compile(r"[\s\x00-\x20\x7f]")
-_VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,16 @@ def parse_arms(texts: Iterable[str]) -> list[Arm]:
     return arms
 
 
+def needs_device(recipe: Recipe) -> bool:
+    """Whether a job needs a device of this machine: one whose arms are endpoints alone does not."""
+    if not isinstance(recipe, GenerateRecipe):
+        return True
+    try:
+        return any(not parse_arm(text).is_endpoint for text in recipe.arms)
+    except EngineError:
+        return False  # the job ends with that, and waits for nothing before
+
+
 def format_arm(arm: Arm) -> str:
     """The arm in the grammar: `parse_arm` gives the same arm back."""
     text = f"{_quote(arm.name)}={_quote(arm.checkpoint)}"
@@ -152,7 +163,7 @@ def _endpoint(text: str, name: str, body: str, settings: dict[str, str]) -> Arm:
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise _wrong(text, f"invalid URL: {error}") from error
-    if not host or "@" in parts.netloc or parts.fragment or _UNSAFE.search(address):
+    if not host or "@" in parts.netloc or parts.query or parts.fragment or _UNSAFE.search(address):
         raise _wrong(text, "the URL is not http://HOST:PORT/PATH")
     form = settings.get("prompt", "chat")
     if form not in ("chat", "raw"):
@@ -160,7 +171,7 @@ def _endpoint(text: str, name: str, body: str, settings: dict[str, str]) -> Arm:
     if not settings.get("model"):
         raise _wrong(text, "model= is missing: an endpoint needs a model name")
     key = settings.get("key")
-    if key is not None and not _VARIABLE.fullmatch(key):
+    if key is not None and not is_variable(key):
         raise _wrong(text, "key= is the name of an environment variable, not the key itself")
     return Arm(
         name=name or (f"{host}:{port}" if port else host),
@@ -208,7 +219,7 @@ def _settings(text: str, query: str) -> dict[str, str]:
         key, equals, value = pair.partition("=")
         if key not in _SETTINGS or not equals:
             known = ", ".join(f"{name}=" for name in _SETTINGS)
-            raise _wrong(text, f"{pair!r} is not one of {known}")
+            raise _wrong(text, f"{hide_secrets(pair)!r} is not one of {known}")
         if key in settings:
             raise _wrong(text, f"{key} is set twice")
         settings[key] = unquote(value)
@@ -234,4 +245,6 @@ def _quote(part: str) -> str:
 
 
 def _wrong(text: str, why: str) -> EngineError:
-    return EngineError(f"{INVALID}{why}.", text, f"Use {GRAMMAR}, a run id, or {ENDPOINT}.")
+    return EngineError(
+        f"{INVALID}{why}.", hide_secrets(text), f"Use {GRAMMAR}, a run id, or {ENDPOINT}."
+    )

@@ -1,20 +1,21 @@
 """How an answer's text is checked and scored: so many words, a list, a number, a choice, code.
 
 Each check is a name and a value, as a file of items gives them. Refuses to judge what is said: it
-counts and compares. Texts are compared by their words, case and marks aside, but by `exact`.
+counts and compares. Texts are compared by their words (`engine.words`), case and punctuation aside,
+but by `exact` and `ends`.
 Nothing is executed: code is parsed and compared as a syntax tree. The scores:
 
 - exact: the same text, apart from white space at the ends of lines and of the whole. Capitals and
   punctuation count.
-- number: the last number in the answer is the right one.
-- choices: a right choice is there, and none of the wrong ones (letter case aside, whole words).
+- number: the last number in the answer (`engine.written_numbers`) is the right one, exactly.
+- choices: a right choice is there, and no wrong one (whole words, letter case aside); where
+  one is a part of another one ("York" in "New York"), the longer one is meant.
 - code: the same Python syntax tree, whatever the spacing; a fence of backticks is taken off.
 - checks: all checks of the item are met.
 """
 
 import ast
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -24,27 +25,12 @@ from engine.answer_parts import AnswerParts, split_text
 from engine.compare.answer_length import count_sentences
 from engine.compare.call_checks import CALL_CHECKS, explain_invalid
 from engine.compare.items import Item
-from engine.words import count_words, folded_words
+from engine.words import count_words, fold, folded_words, word_spans
+from engine.written_numbers import exact, final_number, read_number
 
-_BULLET = re.compile(r"^\s*[-*+•–]\s+\S", re.MULTILINE)
-_NUMBERED = re.compile(r"^\s*\(?\d{1,3}[.)]\s+\S", re.MULTILINE)
-_NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?")
+_BULLET = re.compile(r"^[^\S\n]*[-*+•–]\s+\S", re.MULTILINE)
+_NUMBERED = re.compile(r"^[^\S\n]*\(?\d{1,3}[.)]\s+\S", re.MULTILINE)
 _FENCE = re.compile(r"```[^\n`]*\n(.*?)(?:```|\Z)", re.DOTALL)
-
-
-def final_number(text: str) -> float | None:
-    """The last number written in digits, or None."""
-    numbers = _NUMBER.findall(text)
-    return float(numbers[-1].replace(",", "")) if numbers else None
-
-
-def read_number(text: str) -> float | None:
-    """The number that a text is, and nothing else; None for any other text."""
-    try:
-        number = float(text.replace(",", ""))
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def parse_code(text: str) -> ast.Module | None:
@@ -99,6 +85,11 @@ def _defines(text: str, name: str) -> bool:
     return any(isinstance(node, ast.FunctionDef) and node.name == name for node in nodes)
 
 
+def _ends_in_number(text: str, value: float) -> bool:
+    number = final_number(text)
+    return number is not None and number == exact(value)
+
+
 CHECKS: Mapping[str, tuple[type | tuple[type, ...], Callable[[str, Any], bool]]] = {
     "words": (int, lambda text, value: count_words(text) == value),
     "most_words": (int, lambda text, value: count_words(text) <= value),
@@ -110,7 +101,7 @@ CHECKS: Mapping[str, tuple[type | tuple[type, ...], Callable[[str, Any], bool]]]
     "capitals": (bool, lambda text, value: text.isupper() == value),
     "small_letters": (bool, lambda text, value: text.islower() == value),
     "json": (bool, lambda text, value: _is_json(text) == value),
-    "number": ((int, float), lambda text, value: final_number(text) == value),
+    "number": ((int, float), _ends_in_number),
     "says": (str, says),
     "mentions": (str, mentions),
     "omits": (str, lambda text, value: not says(text, value)),
@@ -187,16 +178,23 @@ def _has_number(text: str, item: Item) -> bool:
 
 
 def _chooses(text: str, item: Item) -> bool:
-    # A wrong choice inside the right one ("York" in "New York") is no sign of the wrong one.
-    rest = text
-    for gold in item.gold:
-        rest = _phrase(gold).sub(" ", rest)
-    wrong = (choice for choice in item.choices if choice not in item.gold)
-    return rest != text and not any(_phrase(choice).search(rest) for choice in wrong)
+    found = _find_choices(text, (*item.gold, *item.choices))
+    return bool(found) and found <= set(map(fold, item.gold))
 
 
-def _phrase(choice: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w){re.escape(choice)}(?!\w)", re.IGNORECASE)
+def _find_choices(text: str, choices: Sequence[str]) -> set[str]:
+    """Those of the choices that a text names, folded: the longest first, each in its own place."""
+    plain = fold(text)
+    within = {at for start, end in word_spans(plain) for at in range(start + 1, end)}
+    taken: set[int] = set()
+    found = set()
+    for choice in sorted(set(map(fold, choices)), key=len, reverse=True):
+        for match in re.finditer(r"\s+".join(map(re.escape, choice.split())), plain):
+            start, end = match.span()
+            if start < end and not within & {start, end} and taken.isdisjoint(range(start, end)):
+                taken.update(range(start, end))
+                found.add(choice)
+    return found
 
 
 def _is_same_code(text: str, item: Item) -> bool:

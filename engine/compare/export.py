@@ -1,7 +1,7 @@
 """Samples to take away: Markdown, CSV, JSONL, one HTML page, and the JSON of LLM Comparator.
 
-Owns the formats; overwrites no file. What models said is escaped for each format, so that an answer
-can neither break the table nor run in a reader's browser.
+Owns the formats; overwrites no file unasked. What models said is escaped for each format, so that
+an answer can neither break the table nor run in a reader's browser.
 """
 
 import csv
@@ -13,14 +13,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine import atomic
+from engine import output_file
 from engine.answer_parts import split_text
 from engine.chat import Message, ToolCall
 from engine.compare.answer_length import measure
 from engine.compare.arms import parse_arm
+from engine.compare.repetition import basis_of, repetition
 from engine.compare.samples import Sample, to_table
 from engine.errors import EngineError
-from engine.text import clean
+from engine.text import clean, spreadsheet_cell
 from engine.tool_calls import format_call, same_call, tool_names
 from engine.word_diff import compare
 
@@ -69,7 +70,7 @@ def as_csv(samples: Sequence[Sample]) -> str:
     writer.writerow(
         ("prompt_id", "prompt", "arm", "answer", "finish", "tokens", "words", "seconds",
          "temperature", "seed", "max_new_tokens", "template_hash", "dtype", "batch", "reasoning",
-         "tool_calls", "malformed_calls", "lost_calls")
+         "tool_calls", "malformed_calls", "lost_calls", "repeated_4grams", "repeated_counted_on")
     )  # fmt: skip
     for page in pages(samples) if samples else ():
         for name, one in page.answers.items():
@@ -80,9 +81,11 @@ def as_csv(samples: Sequence[Sample]) -> str:
                 one.decode.max_new_tokens, one.template_hash, one.dtype, one.batch,
                 one.parts.reasoning, _call_lines(one.parts.tool_calls),
                 "\n".join(f"{each.text} ({each.reason})" for each in one.parts.malformed),
-                _call_lines(one.parts.lost),
+                _call_lines(one.parts.lost), f"{repetition(one):.4g}", basis_of(one),
             )  # fmt: skip
-            writer.writerow([_no_formula(cell) for cell in cells])
+            writer.writerow(
+                [spreadsheet_cell(cell) if isinstance(cell, str) else cell for cell in cells]
+            )
     return out.getvalue()
 
 
@@ -175,36 +178,32 @@ def write(
     samples: Sequence[Sample],
     scores: Mapping[str, float] | None = None,
     skills: Mapping[str, str] | None = None,
+    *,
+    force: bool = False,
+    hint: str = "Choose another name.",
 ) -> None:
     """Write samples in the format of the file's suffix, whole or not at all.
 
-    `scores` and `skills` as for `as_llm_comparator`. Raises EngineError.
+    `scores` and `skills` as for `as_llm_comparator`, `force` and `hint` as for `output_file`.
+    Raises EngineError.
     """
-    check(path)
+    check(path, force=force, hint=hint)
     if path.suffix == ".json":
         text = as_llm_comparator(samples, scores, skills)
     else:
         text = FORMATS[path.suffix](samples)
-    try:
-        atomic.write_text(path, text, durable=False)
-    except OSError as error:
-        raise EngineError(
-            "The file cannot be written.",
-            f"{path}: {error.strerror}",
-            "Choose a folder that exists and is writable.",
-        ) from error
+    output_file.write(path, [text.encode("utf-8", "backslashreplace")], force=force, hint=hint)
 
 
-def check(path: Path) -> None:
-    """Raise EngineError where the suffix is of no format, or a file is there already."""
+def check(path: Path, *, force: bool = False, hint: str = "Choose another name.") -> None:
+    """Raise EngineError where the suffix is of no format, or no file can be written there."""
     if path.suffix not in FORMATS:
         raise EngineError(
             "Unknown export format.",
             f"{path}: {path.suffix or 'no suffix'}",
             f"Use one of the suffixes {', '.join(FORMATS)}; .json is for LLM Comparator.",
         )
-    if path.exists():
-        raise EngineError("The file already exists.", str(path), "Choose another name.")
+    output_file.check(path, force=force, hint=hint)
 
 
 def only(samples: Sequence[Sample], arms: Sequence[str]) -> list[Sample]:
@@ -283,11 +282,6 @@ def _fenced(text: str) -> str:
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}\n{clean(text)}\n{fence}\n"
-
-
-def _no_formula(cell: object) -> object:
-    risky = isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r")
-    return f"'{cell}" if risky else cell
 
 
 def _marked(left: Sample, right: Sample) -> tuple[str, str]:

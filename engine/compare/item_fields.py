@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from engine.compare.checks import problem, read_number
+from engine.compare.checks import problem
 from engine.compare.items import SCORINGS, Item, Scoring, split_answer
 from engine.data.messages import read_text, read_turns
 from engine.data.parse import ParsedRow
 from engine.data.values import BadRow, Row, check_text, is_missing, say, write_value
+from engine.written_numbers import read_number
 
 _REFERENCES = ("answer", "target", "completion", "output")
 """Where a row names no reference, and its schema has no answer."""
@@ -236,7 +237,7 @@ def _read_weight(row: Row) -> float:
     number = read_number(value)
     if number is None or number < 0:
         raise BadRow(f"field 'weight' must be a number from 0, not {value[:40]!r}")
-    return number
+    return float(number)
 
 
 def _check_score(

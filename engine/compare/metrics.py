@@ -1,6 +1,7 @@
 """All that is counted of one answer, by name: of its text, of how it ended, of what was asked.
 
-Texts are what the answer says (`Sample.spoken`), without its reasoning and its tool calls.
+Texts are what the answer says (`Sample.spoken`), without its reasoning and its tool calls; what is
+counted on token ids, of the whole answer.
 
 A number that does not apply (no checks were given, no reference is known) is left out, never 0.
 """
@@ -11,9 +12,11 @@ from dataclasses import dataclass
 from engine.compare import checks
 from engine.compare.call_checks import RIGHT, find_outcome, read_reference
 from engine.compare.items import Item
+from engine.compare.repetition import repetition
 from engine.compare.samples import Sample
 from engine.compare.text_metrics import ASPECTS, language_of
 from engine.words import count_words
+from engine.written_numbers import numbers_in, read_number
 
 Numbers = Mapping[str, float]
 GROUPS = (
@@ -22,6 +25,7 @@ GROUPS = (
 )  # fmt: skip
 """In the order of tables."""
 CHECKS_MET = "checks met"
+REPEATED = "repeated 4-grams"
 REPEATS = 0.2
 """Share of repeated 4-grams from which an answer is said to repeat itself."""
 
@@ -62,6 +66,9 @@ def _right_calls(sample: Sample, prompt: Item | None) -> float | None:
 def _says_reference(sample: Sample, prompt: Item | None) -> float | None:
     if prompt is None or not prompt.reference or read_reference(prompt.reference):
         return None
+    number = read_number(prompt.reference)
+    if number is not None:
+        return float(number in numbers_in(sample.spoken))
     return float(checks.says(sample.spoken, prompt.reference))
 
 
@@ -91,7 +98,8 @@ MEASURES: tuple[Measure, ...] = tuple(
                     "share of the prompt's checks that pass: words, lists, capitals, numbers",
                     _checks),
             Measure("contains reference", "instruction following",
-                    "contains the words of the reference in order", _says_reference),
+                    "contains the words of the reference in order, or its number",
+                    _says_reference),
             Measure("reference F1", "instruction following",
                     "token F1 of words with the reference", _overlap),
             Measure("complete", "instruction following", "not truncated at max new tokens",
@@ -114,6 +122,8 @@ MEASURES: tuple[Measure, ...] = tuple(
                     lambda sample, _: float(len(sample.parts.lost)), is_rare=True),
             Measure("reasoning words", "length", "words of reasoning; all else is counted without",
                     lambda sample, _: float(count_words(sample.parts.reasoning)), is_rare=True),
+            Measure(REPEATED, "diversity", "share of the whole answer's token 4-grams that came "
+                                           "before", lambda sample, _: repetition(sample)),
             *(Measure(one.name, one.group, one.about, _of_text(one.count)) for one in ASPECTS),
         ),
         key=lambda one: GROUPS.index(one.group),

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 
-from engine.compare.metrics import GROUPS, MEASURES, Numbers, numbers_of
+from engine.compare.metrics import GROUPS, MEASURES, REPEATED, Measure, Numbers, numbers_of
+from engine.compare.repetition import Basis, common_basis, repetition
 from engine.compare.samples import Sample
 from engine.compare.text_metrics import language_of, opener, script_of, self_bleus
 from engine.errors import EngineError
@@ -94,6 +95,8 @@ class Comparison:
     kinds: tuple[Kinds, ...]
     has_parts: bool = False
     """Whether some answer has reasoning or tool calls, which measures of texts leave out."""
+    repetition_basis: Basis = "token ids"
+    """What repetition is counted on: characters where an answer has no token ids."""
 
 
 def compare(
@@ -118,9 +121,12 @@ def compare(
     pairs = [(ours[prompt], theirs[prompt]) for prompt in shared]
     texts = [[pair[side].spoken for pair in pairs] for side in (0, 1)]
     measured = [(numbers(one), numbers(other)) for one, other in pairs]
+    basis = common_basis(sample for pair in pairs for sample in pair)
     rows = [
-        _row(measure.name, measure.group, measure.about, shared,
-             [(one.get(measure.name), other.get(measure.name)) for one, other in measured])
+        _repetition(measure, shared, pairs, basis)
+        if measure.name == REPEATED
+        else _row(measure.name, measure.group, measure.about, shared,
+                  [(one.get(measure.name), other.get(measure.name)) for one, other in measured])
         for measure in MEASURES
     ]  # fmt: skip
     rows.append(
@@ -158,6 +164,7 @@ def compare(
         tuple(grouped),
         kinds,
         not all(sample.parts.is_plain for pair in pairs for sample in pair),
+        basis,
     )
 
 
@@ -196,6 +203,20 @@ def _row(
     left = sum(before for _, before, _ in values) / len(values)
     right = sum(after for _, _, after in values) / len(values)
     return PairedDifference(name, group, about, left, right, low, high, len(values), drivers)
+
+
+def _repetition(
+    measure: Measure,
+    prompts: Sequence[str],
+    pairs: Sequence[tuple[Sample, Sample]],
+    basis: Basis,
+) -> PairedDifference | None:
+    """Both sides counted on the same: by characters, and said so, where an answer has no ids."""
+    about = measure.about
+    if basis == "characters":
+        about = "share of the answer's runs of 16 bytes that came before: not all have token ids"
+    values = [(repetition(one, basis), repetition(other, basis)) for one, other in pairs]
+    return _row(measure.name, measure.group, about, prompts, values)
 
 
 def _kinds(

@@ -43,7 +43,8 @@ class Sample:
     """SHA-256 of the template that wrote the prompt; empty where it was raw."""
     prompt_ids: tuple[int, ...]
     output_ids: tuple[int, ...]
-    """With the end token, where the answer came to its end."""
+    """With the end token, where the answer came to its end; none where nobody knows them, as of an
+    endpoint's answer."""
     text: str
     finish: Finish
     logprobs: tuple[float, ...]
@@ -130,8 +131,8 @@ def from_table(table: Mapping[str, Any]) -> Sample:
             arm=str(table["arm"]),
             seed=int(table["seed"]),
             template_hash=str(table["template_hash"]),
-            prompt_ids=tuple(map(int, table["prompt_ids"])),
-            output_ids=tuple(map(int, table["output_ids"])),
+            prompt_ids=tuple(map(int, table.get("prompt_ids", ()))),
+            output_ids=tuple(map(int, table.get("output_ids", ()))),
             text=str(table["text"]),
             finish=cast(Finish, table["finish"]),
             logprobs=tuple(math.nan if one is None else float(one) for one in table["logprobs"]),

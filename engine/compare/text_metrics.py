@@ -1,4 +1,4 @@
-"""What a text is like, as named numbers: its structure, its habits, how much it repeats itself.
+"""What a text is like, as named numbers: its structure, its habits, how diverse its words are.
 
 Counts in any script where that can be. Refuses to judge: each aspect says what it counts, and the
 examples that stand behind a difference are for the reader to open.
@@ -16,12 +16,12 @@ from math import exp, log
 from engine.compare.answer_length import count_sentences
 from engine.words import count_words, folded_words
 
-_ITEM = re.compile(r"^\s*(?:[-*+•–]|\(?\d{1,3}[.)]|[a-z]\))\s+\S", re.MULTILINE)
+_ITEM = re.compile(r"^[^\S\n]*(?:[-*+•–]|\(?\d{1,3}[.)]|[a-z]\))\s+\S", re.MULTILINE)
 _HEADING = re.compile(r"^(?:#{1,6}\s+\S|\*\*[^*\n]{1,80}\*\*:?\s*$)", re.MULTILINE)
-_FENCE = re.compile(r"^\s*(?:```|~~~)", re.MULTILINE)
+_FENCE = re.compile(r"^[^\S\n]*(?:```|~~~)", re.MULTILINE)
 _STEP = re.compile(
-    r"\bstep\s+(?:\d+|one|two|three|four|five)\b|^\s*\d{1,2}[.)]\s"
-    r"|^\s*(?:first|firstly|second|secondly|third|thirdly|next|then|finally|therefore|so)\b[,:]",
+    r"\bstep\s+(?:\d+|one|two|three|four|five)\b|^[^\S\n]*\d{1,2}[.)]\s"
+    r"|^[^\S\n]*(?:first|firstly|second|secondly|third|thirdly|next|then|finally|therefore|so)\b[,:]",
     re.IGNORECASE | re.MULTILINE,
 )
 _REFUSAL = re.compile(
@@ -59,12 +59,6 @@ class Aspect:
     """`length`, `structure`, `step by step`, `diversity` or `manner`."""
     about: str
     count: Callable[[str], float]
-
-
-def repeated(text: str, size: int = 4) -> float:
-    """Share of the `size`-grams of words that stood in the text before; 0 for a short text."""
-    grams = _grams(folded_words(text), size)
-    return 1 - len(set(grams)) / len(grams) if grams else 0.0
 
 
 def distinct(text: str, size: int) -> float:
@@ -175,7 +169,7 @@ def _code_blocks(text: str) -> int:
 
 def _prose(text: str) -> str:
     """The text without its fenced code: a comment in code is no heading."""
-    parts = re.split(r"^\s*(?:```|~~~).*$", text, flags=re.MULTILINE)
+    parts = re.split(r"^[^\S\n]*(?:```|~~~).*$", text, flags=re.MULTILINE)
     return "\n".join(parts[::2])
 
 
@@ -198,7 +192,6 @@ ASPECTS = (
            lambda text: float(bool(_REFUSAL.search(text[:_REFUSAL_REACH])))),
     Aspect("questions", "manner", "question marks in any script",
            lambda text: sum(text.count(mark) for mark in "?\uff1f\u061f\u037e")),
-    Aspect("repeated 4-grams", "diversity", "share of repeated word 4-grams", repeated),
     Aspect("doubled words", "diversity", "a word repeated immediately", _doubled),
     Aspect("distinct-1", "diversity", "distinct words / all words", lambda text: distinct(text, 1)),
     Aspect("distinct-2", "diversity", "distinct word pairs / all word pairs",

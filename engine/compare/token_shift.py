@@ -13,6 +13,8 @@ from typing import Any, Literal
 Kind = Literal["unshifted", "marginal", "shifted"]
 KINDS: tuple[Kind, ...] = ("unshifted", "marginal", "shifted")
 TOP = 5
+NO_EFFECT = 1e-4
+"""Nats per token. Below it two distributions are the same, up to rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +72,42 @@ class Shift:
         """Mean KL(base‖tuned) per token, in nats; 0 for an empty answer."""
         return sum(token.kl for token in self.tokens) / max(1, len(self.tokens))
 
+    @property
+    def shows_no_effect(self) -> bool:
+        """Whether both would say this, a greedy answer, and their distributions agree all along."""
+        return (
+            bool(self.tokens)
+            and self.greedy
+            and all(token.kind == "unshifted" and token.kl < NO_EFFECT for token in self.tokens)
+        )
 
-def by_position(shifts: Sequence[Shift], bins: int) -> list[tuple[int, float]]:
+
+def by_position(shifts: Sequence[Shift], bins: int) -> list[tuple[int, float | None]]:
     """Tokens and the share of them that is shifted, in `bins` equal parts of the answers' length.
 
-    Relative positions, so that short and long answers count alike; parts without tokens have 0.
+    Relative positions, so that short and long answers count alike; a part without tokens has none.
     """
     counts, shifted = [0] * bins, [0] * bins
     for one in shifts:
         for at, token in enumerate(one.tokens):
-            place = at * bins // len(one.tokens)
+            place = part_of(at, len(one.tokens), bins)
             counts[place] += 1
             shifted[place] += token.kind == "shifted"
     return [
-        (count, part / count if count else 0.0) for count, part in zip(counts, shifted, strict=True)
+        (count, part / count if count else None)
+        for count, part in zip(counts, shifted, strict=True)
     ]
+
+
+def part_of(at: int, tokens: int, bins: int) -> int:
+    """The part, from 0, in which a token of an answer of so many lies.
+
+    An answer of fewer tokens than parts is stretched: its first token is in the first part, its
+    last one, an only one too, in the last.
+    """
+    if tokens >= bins:
+        return at * bins // tokens
+    return round(at * (bins - 1) / (tokens - 1)) if tokens > 1 else bins - 1
 
 
 def to_table(shift: Shift) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from engine.data.messages import (
 )
 from engine.data.schemas import ANSWERS, CONVERSATIONS, WITH_HISTORY
 from engine.data.values import BadRow, Row, is_missing
+from engine.errors import EngineError
 
 Conversation = tuple[Message, ...]
 
@@ -37,6 +38,16 @@ def parse_pair(row: Row, prompt: str, better: str) -> tuple[Conversation, Conver
     except BadRow:
         rejected = ()
     return chosen, rejected
+
+
+def refuse_without_pairs(data: str) -> EngineError:
+    """The error of a data set for DPO of which no row has a rejected answer."""
+    return EngineError(
+        "DPO needs preference pairs, and this dataset has none.",
+        data,
+        "Set the columns (data.columns.chosen, data.columns.rejected), or set "
+        "training.objective = sft.",
+    )
 
 
 def converse(row: Row, prompt: str, better: str, answered: str) -> Conversation:

@@ -58,6 +58,11 @@ class FieldSchema:
         return better, ANSWERS[better]
 
 
+def is_pair(name: str) -> bool:
+    """Whether rows of the schema of this name may be preference pairs."""
+    return any(schema.kind == "pair" for schema in FIELD_SCHEMAS if schema.name == name)
+
+
 def is_turn(value: object) -> bool:
     """Whether a value is one turn, by its keys; those of lists are columns of turns."""
     if not isinstance(value, Mapping) or not any(map(value.keys().__ge__, _TURN)):

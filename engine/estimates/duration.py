@@ -8,6 +8,7 @@ weights are frozen; checkpointing adds the 2 N of a second forward pass.
 import os
 import socket
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import EngineError
@@ -26,30 +27,66 @@ MOST_CORES = 16
 """Beyond them a CPU's memory is the bound."""
 LEAST_STEPS = 10
 """Of a run whose speed is believed: the first ones are slow."""
-GUESSED = "a rough guess from model size"
+GUESSED = "from the model's operations and a usual speed of the device, not measured"
+SPREAD = {"same": 1.25, "like": 2.0, "guessed": 4.0}
+"""The factor by which a time may be off: after a run with the same batch and length, one with
+others, and none, see `SPEED`."""
 
 
-def seconds(
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """What an earlier run of the same model and method reached on a device of this kind."""
+
+    tokens_per_second: float
+    steps: int
+    """That were measured."""
+    same_size: bool = True
+    """Whether its batch and length were the same."""
+
+    @property
+    def basis(self) -> str:
+        """In words."""
+        other = "" if self.same_size else ", with another batch or length"
+        return f"from {self.steps:,} measured steps of this model on this device{other}"
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """How long a run may take."""
+
+    seconds: float
+    low: float
+    high: float
+    basis: str
+    """What that is taken from, in words."""
+
+
+def estimate_duration(
     config: Mapping[str, Any],
     recipe: TrainRecipe,
     chosen: Sequence[Device],
     *,
     tokens: int | None,
     held_out: int,
-    speed: float | None,
-) -> tuple[float | None, str]:
-    """Seconds of training with its evaluations, and what they are based on; None where the rows
+    speed: Speed | None,
+) -> Duration | None:
+    """Of training with its evaluations, without loading, samples and the alarm; None where the rows
     are not known. `tokens` are those of an epoch, `held_out` those of an evaluation."""
     total, dims = tokens_in_all(recipe, tokens), read_dims(config)
     if total is None or not (speed or dims):
-        return None, ""
+        return None
     each = _training_operations(dims, recipe) if dims else 0.0
     if dims:
         measured = held_out * _count_evaluations(recipe)
         total += int(measured * _forward_operations(dims, recipe) / each)
     if speed:
-        return total / speed, "measured in an earlier run"
-    return total * each / _rate(chosen), GUESSED
+        spread = SPREAD["same" if speed.same_size else "like"]
+        return _spread(total / speed.tokens_per_second, spread, speed.basis)
+    return _spread(total * each / _rate(chosen), SPREAD["guessed"], GUESSED)
+
+
+def _spread(taken: float, factor: float, basis: str) -> Duration:
+    return Duration(taken, taken / factor, taken * factor, basis)
 
 
 def _count_evaluations(recipe: TrainRecipe) -> int:
@@ -98,13 +135,13 @@ def _attention_operations(dims: ModelDims, recipe: TrainRecipe) -> float:
 
 def measured_speed(
     jobs: Iterable[JobDirectory], recipe: TrainRecipe, device_kind: str
-) -> float | None:
-    """Tokens a second of the last run here with the same model and method; None: there is none.
+) -> Speed | None:
+    """That of the last run here with the same model and method; None: there is none.
 
     One with the same batch and length goes before a later one without. Reads each job's status
     and, of those that trained on this host, its recipe.
     """
-    speeds: list[tuple[bool, float, float]] = []
+    speeds: list[tuple[bool, float, Speed]] = []
     for job in jobs:
         now = status.read(job)
         if now is None or not now.tokens_per_second > 0 or now.host != socket.gethostname():
@@ -117,8 +154,18 @@ def measured_speed(
             continue
         if isinstance(other, TrainRecipe) and _alike(other) == _alike(recipe):
             same = _size(other) == _size(recipe)
-            speeds.append((same, now.heartbeat, now.tokens_per_second))
-    return max(speeds)[2] if speeds else None
+            speed = Speed(now.tokens_per_second, now.step, same)
+            speeds.append((same, now.heartbeat, speed))
+    return max(speeds, key=lambda one: one[:2])[2] if speeds else None
+
+
+def spoken_range(low: float, high: float) -> str:
+    """A range of times: `20 s to 7 min`, `2 to 3 min`."""
+    first, last = spoken(low), spoken(high)
+    number, _, unit = first.partition(" ")
+    if first == last:
+        return last
+    return f"{number} to {last}" if last.endswith(f" {unit}") else f"{first} to {last}"
 
 
 def spoken(seconds: float) -> str:

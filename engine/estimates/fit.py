@@ -1,37 +1,38 @@
 """Will it fit? A recipe beside what the device and the disk have free, and how long it may take.
 
-Puts together `memory`, `advice`, `epoch` and `duration` for screens, commands and workers, which
-all call `estimate_fit`: no library, no tensor, a few milliseconds. What it says are estimates; only
-a disk that cannot hold one checkpoint is certain, see `check_disk`.
+Puts together `memory`, `advice`, `epoch`, `duration` and `disk` for screens, commands and workers,
+which all call `estimate_fit`: no library, no tensor, a few milliseconds. What it says are
+estimates; only a disk that cannot hold one checkpoint is certain, see `check_disk`.
 """
 
 import os
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine.checkpoints import config_json
 from engine.checkpoints.context import check_length
 from engine.checkpoints.describe import inspect_base
 from engine.checkpoints.entry import Checkpoint
-from engine.checkpoints.tokenizer_check import vocabulary_bytes
 from engine.errors import EngineError
-from engine.estimates import advice, duration, memory
+from engine.estimates import advice, disk, duration, memory
 from engine.estimates.advice import Advice, Estimator, gigabytes
+from engine.estimates.duration import Speed
 from engine.estimates.epoch import MeasuredRows, estimate_held_out, estimate_tokens
 from engine.estimates.memory import Estimate
 from engine.estimates.parameters import Counted
 from engine.jobs import devices
 from engine.jobs.devices import Device
 from engine.jobs.store import Store
+from engine.number_format import apportion
 from engine.recipes.recipe import TrainRecipe
 
-BESIDE = 8 << 20
-"""Bytes beside weights, moments and vocabulary: random states, scheduler, the manifest."""
-MARKED = 2
-"""Checkpoints that are kept whatever `training.save_total_limit` says: the best, and the last in
-the budget."""
+MEMORY_SPREAD = {"cpu": 0.15, "cuda": 0.25, "mps": 0.25}
+"""Share by which memory may be off: the largest error over the held-out configurations of
+`tests/benchmarks/RESULTS.md`, and the bar of that benchmark where no device was measured."""
+ROUGH_SPREAD = 3
+"""Times as much for a family that was reckoned as if it were Llama."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,13 @@ class Fit:
     free: int | None = None
     fits: bool | None = None
     """Whether `needed` leaves `advice.MARGIN` of what is free."""
+    needed_range: tuple[int, int] | None = None
+    """What it may need at least and at most: by the errors of benchmarks, and where rows were not
+    measured from rows of one token to those of `max_length`."""
+    parts: Mapping[str, int] = field(default_factory=dict)
+    """What `needed` is made of at the worst moment, by name; they add up to it."""
+    memory_basis: str = ""
+    """Where `needed` comes from."""
     measured: bool = False
     """Whether rows were measured; else `needed` is for rows of `max_length`, all of it trained:
     several times what most data needs where the vocabulary is large."""
@@ -53,12 +61,19 @@ class Fit:
     """Rows of a pass that fit so; 0 where one row is too much."""
     seconds: float | None = None
     """Of training and the evaluations of held-out rows, without loading, samples and the alarm."""
+    seconds_range: tuple[float, float] | None = None
     basis: str = ""
-    """Where `seconds` comes from."""
+    """Where `seconds` and its range come from."""
     checkpoint: int | None = None
-    """One of those kept for resuming."""
+    """One of those kept for resuming, without the vocabulary that they share."""
+    vocabulary: int | None = None
+    """Once for the whole run."""
+    disk_kept: int | None = None
+    """The directory of the run at its end."""
+    disk_kept_most: int | None = None
+    """The same where the best checkpoint, or the last in the budget, is none of the newest."""
     disk_needed: int | None = None
-    """Those kept, the one being written, and the result."""
+    """At its most, while a checkpoint or the result is written."""
     disk_free: int | None = None
     advice: tuple[Advice, ...] = ()
     """What to turn down, any one of them; empty where it fits."""
@@ -76,12 +91,16 @@ class Fit:
             return f"memory unknown: {self.problem}"
         about = "very roughly " if self.memory is not None and self.memory.rough else "about "
         text = f"needs {about}{gigabytes(self.needed)}"
+        if self.needed_range is not None:
+            text += f" ({' to '.join(map(gigabytes, self.needed_range))})"
         if self.free is not None:
             text += f" of {gigabytes(self.free)} free on {self.device}"
         if self.largest_batch is not None:
             text += f" · largest batch {self.largest_batch}"
         if self.seconds is not None:
-            text += f" · about {duration.spoken(self.seconds)} ({self.basis})"
+            text += f" · about {duration.spoken(self.seconds)}"
+            if self.seconds_range is not None:
+                text += f", {duration.spoken_range(*self.seconds_range)} ({self.basis})"
         if self.disk_needed is not None and self.disk_free is not None:
             text += f" · disk {gigabytes(self.disk_needed)} of {gigabytes(self.disk_free)} free"
         return text
@@ -139,14 +158,13 @@ def assess(
     tokens: int | None = None,
     held_out: int = 0,
     measured: MeasuredRows | None = None,
-    speed: float | None = None,
+    speed: Speed | None = None,
     counted: Counted | None = None,
 ) -> Fit:
     """The arithmetic of `estimate_fit`, of facts that are known already.
 
     `chosen` devices are used together; `tokens` are those of an epoch, `held_out` those of an
-    evaluation, `speed` the tokens a second that an earlier run trained on. Without tokens the time
-    is not said.
+    evaluation, `speed` what an earlier run reached. Without tokens the time is not said.
     """
     kind, room = chosen[0].kind, free_memory(chosen)
     label, disk_free = devices.labels(tuple(chosen)), free_disk_bytes(runs_root)
@@ -163,33 +181,64 @@ def assess(
         batch = advice.largest_batch(need, recipe, advice.usable(room))
         lines = advice.advise(need, recipe, advice.usable(room))
     config, _ = read_model(checkpoint)
-    beside = beside_weights(checkpoint)
-    seconds, basis = duration.seconds(
+    disk_use = disk.estimate_disk(
+        recipe, checkpoint, config, size, merges=merges(recipe, checkpoint), held_out=held_out
+    )
+    taken = duration.estimate_duration(
         config, recipe, chosen, tokens=tokens, held_out=held_out, speed=speed
     )
+    least = needed
+    if measured is None:
+        shortest = estimator(checkpoint, kind, MeasuredRows(0, 1, 1.0), counted)
+        least = min(needed, advice.needs(shortest, kind)(recipe))
+    spread = MEMORY_SPREAD[kind] * (ROUGH_SPREAD if size.rough else 1)
     return Fit(
         label,
         memory=size,
         needed=needed,
         free=room,
+        needed_range=(int(least / (1 + spread)), int(needed * (1 + spread))),
+        parts={**size.at_peak, **({"libraries": needed - size.total} if kind == "cpu" else {})},
+        memory_basis=_memory_basis(kind, measured),
         fits=None if room is None else needed <= advice.usable(room),
         measured=measured is not None,
         largest_batch=batch,
-        seconds=seconds,
-        basis=basis,
-        checkpoint=checkpoint_bytes(size, beside),
-        disk_needed=run_bytes(
-            recipe,
-            size,
-            beside,
-            config_json.find_vocab_size(config) or 0,
-            references=2 if checkpoint.kind == "adapter" or checkpoint.source == "run" else 1,
-            merged=4 * size.parameters if merges(recipe, checkpoint) else 0,
-        ),
+        seconds=taken.seconds if taken else None,
+        seconds_range=(taken.low, taken.high) if taken else None,
+        basis=taken.basis if taken else "",
+        checkpoint=disk_use.checkpoint,
+        vocabulary=disk_use.vocabulary,
+        disk_kept=disk_use.at_end,
+        disk_kept_most=disk_use.most_at_end,
+        disk_needed=disk_use.peak,
         disk_free=disk_free,
         advice=lines,
         formats=memory.formats_of(recipe, kind),
     )
+
+
+def _memory_basis(kind: str, measured: MeasuredRows | None) -> str:
+    rows = "and the measured rows" if measured else "and rows of max_length, not measured"
+    errors = f"within {MEMORY_SPREAD[kind]:.0%} in benchmarks on a CPU"
+    if kind != "cpu":
+        errors = f"give or take {MEMORY_SPREAD[kind]:.0%}, not measured on such a device"
+    return f"computed from config.json, the recipe {rows}; {errors}"
+
+
+def part_sizes(parts: Mapping[str, int]) -> tuple[dict[str, str], str]:
+    """Bytes of parts and of their sum, rounded so that those shown add up: MB, or GB from 10 on."""
+    total = sum(parts.values())
+    step, digits, unit = (10**7, 2, "GB") if total >= 10**10 else (10**6, 0, "MB")
+
+    def write(steps: int) -> str:
+        return f"{steps / 100:,.{digits}f} {unit}" if digits else f"{steps:,} {unit}"
+
+    shown = apportion(list(parts.values()), step)
+    sizes = {
+        name: write(steps) if steps or not part else f"<{write(1)}"
+        for (name, part), steps in zip(parts.items(), shown, strict=True)
+    }
+    return sizes, write(sum(shown))
 
 
 def estimator(
@@ -231,9 +280,10 @@ def check_disk(recipe: TrainRecipe, checkpoint: Checkpoint, runs_root: Path) -> 
     """Raise EngineError where the disk of the runs cannot hold a single checkpoint."""
     try:
         size = estimator(checkpoint, "cpu")(recipe)  # what is learned is the same on every device
+        config, _ = read_model(checkpoint)
     except EngineError:
         return  # of an unknown size nothing is certain
-    needed = checkpoint_bytes(size, beside_weights(checkpoint))
+    needed = disk.estimate_disk(recipe, checkpoint, config, size).first
     free = free_disk_bytes(runs_root)
     if free is not None and free < needed:
         raise EngineError(
@@ -275,44 +325,6 @@ def read_model(checkpoint: Checkpoint) -> tuple[config_json.Config, int | None]:
         raise EngineError("its base is not on this machine")
     base = inspect_base(checkpoint.base_path)
     return config_json.read_json(base.path / "config.json"), base.parameters
-
-
-def beside_weights(checkpoint: Checkpoint) -> int:
-    """Bytes of what lies beside weights and moments in a checkpoint and in the result.
-
-    Each holds the tokenizer, of which real vocabularies make tens of megabytes.
-    """
-    folders = (checkpoint.path, checkpoint.base_path)
-    sizes = (vocabulary_bytes(folder) for folder in folders if folder is not None)
-    return BESIDE + next((size for size in sizes if size), 0)
-
-
-def checkpoint_bytes(estimate: Estimate, beside: int) -> int:
-    """One checkpoint: what is learned and AdamW's two moments of it, in float32; and what is
-    `beside_weights`."""
-    return 3 * 4 * estimate.trained + beside
-
-
-def run_bytes(
-    recipe: TrainRecipe,
-    estimate: Estimate,
-    beside: int,
-    vocabulary: int = 0,
-    references: int = 1,
-    merged: int = 0,
-) -> int:
-    """All that lies on disk at its most: checkpoints kept, one being written aside, and the result.
-
-    `vocabulary` is for what the alarm keeps of the base while the run lasts, or of as many models
-    as `references` says, `merged` the bytes of a base that a stage makes of an adapter.
-    """
-    training = recipe.training
-    # One at the end, one where it is stopped or improves; it never keeps more than it makes.
-    made = training.saves + training.evaluations + 1
-    checkpoints = min(training.save_total_limit + MARKED, made)
-    result = 4 * estimate.trained + beside
-    probe = 2 * recipe.forgetting.tokens * vocabulary * references  # in float16
-    return (checkpoints + 1) * checkpoint_bytes(estimate, beside) + result + probe + merged
 
 
 def free_disk_bytes(folder: Path) -> int | None:

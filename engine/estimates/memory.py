@@ -11,7 +11,7 @@ no logits, no adapters and nothing of a recipe.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.errors import EngineError
@@ -62,6 +62,11 @@ class Estimate:
     """Whether the family is not known, and was reckoned as if it were Llama."""
     counted: bool = False
     """Whether the worker counted the parameters."""
+    at_peak: Mapping[str, int] = field(default_factory=dict)
+    """What lies in memory at the worst moment, by name; the sum is `total`. The other parts are
+    the most that each takes at any moment."""
+    moment: str = ""
+    """Which moment that is, in words."""
 
 
 def estimate(
@@ -114,14 +119,22 @@ def estimate(
     head = 4 * dims.head_parameters if full else 0
     # Backward begins with everything kept and the head's own gradient, and ends with all gradients;
     # those of a tied embedding, from both its uses, are held apart until their sum is made.
-    begins = activations + max(logits, working, head + logits // 2)
-    ends = (2 * head if dims.tied else 0) + (
-        gradients if recipe.training.gradient_accumulation_steps == 1 else 0
-    )
-    moving = max(begins, ends, _measuring(dims, recipe))
-    resting = (
-        weights + optimiser + (gradients if recipe.training.gradient_accumulation_steps > 1 else 0)
-    )
+    accumulates = recipe.training.gradient_accumulation_steps > 1
+    ends = (2 * head if dims.tied else 0) + (0 if accumulates else gradients)
+    moments = {
+        "as the backward pass begins": {
+            "activations": activations,
+            **_largest({"logits": logits}, {"work space": working},
+                       {"logits": logits // 2, "gradients": head}),
+        },
+        "as the backward pass ends": {"gradients": ends},
+        "while the forgetting alarm measures": {"forgetting alarm": _measuring(dims, recipe)},
+    }  # fmt: skip
+    moment = max(moments, key=lambda name: sum(moments[name].values()))
+    moving = sum(moments[moment].values())
+    rests = {"weights": weights, "optimizer": optimiser}
+    rests |= {"gradients": gradients} if accumulates else {}
+    resting = sum(rests.values())
     share = SLACK.get(device_kind, 0.1)
     if device_kind == "cpu" and parameters < LARGE_MODEL:
         share = SLACK_OF_SMALL
@@ -130,12 +143,27 @@ def estimate(
     loading = _loading(config, precision, parameters, packed, merges)
     at_load = loading if device_kind == "cpu" else 0
     total = max(resting + moving + slack, at_load) + runtime
+    at_peak = _sum_by_name(rests, moments[moment], {"overhead": slack + runtime})
+    if at_load > resting + moving + slack:
+        moment = "while weights are loaded and converted"
+        held = min(weights, at_load)
+        at_peak = {"weights": held, "loading": at_load - held, "overhead": runtime}
     parts = weights + gradients + optimiser + activations + logits
     overhead = max(runtime + slack, total - parts)
     return Estimate(
         weights, gradients, optimiser, activations, logits, overhead, total, parameters, trained,
-        rough=not dims.known, counted=counted is not None,
+        rough=not dims.known, counted=counted is not None, at_peak=at_peak, moment=moment,
     )  # fmt: skip
+
+
+def _largest(*parts: Mapping[str, int]) -> Mapping[str, int]:
+    """Those of these parts that take the most together."""
+    return max(parts, key=lambda one: sum(one.values()))
+
+
+def _sum_by_name(*parts: Mapping[str, int]) -> dict[str, int]:
+    names = dict.fromkeys(name for one in parts for name in one)
+    return {name: sum(one.get(name, 0) for one in parts) for name in names}
 
 
 def precision_of(training: Training, kind: str, device_kind: str) -> Precision:

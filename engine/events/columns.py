@@ -73,6 +73,7 @@ class TagColumn:
         self._last_step: np.int64 | None = None
         self.goes_back = False
         """Whether a step is lower than the one before it."""
+        self.first_step: int | None = None
 
     def __len__(self) -> int:
         return self._size
@@ -85,6 +86,8 @@ class TagColumn:
         last.store.append(points)
         last.stop = last.store.used
         self._size += len(points[0])
+        if self.first_step is None:
+            self.first_step = int(points[0][0])
         steps = points[0] if self._last_step is None else np.append(self._last_step, points[0])
         self.goes_back = self.goes_back or bool((steps[1:] < steps[:-1]).any())
         self._last_step = steps[-1]
@@ -128,6 +131,15 @@ class FilePoints:
     columns: dict[str, TagColumn] = field(default_factory=dict)
     purges: list[tuple[int, dict[str, int]]] = field(default_factory=list)
     """Step of each session start, and how many points of each tag the file held before it."""
+    _firsts: list[int] = field(default_factory=list)
+
+    @property
+    def first_steps(self) -> Sequence[int]:
+        """The first step of each tag, in order."""
+        if len(self._firsts) != len(self.columns):
+            columns = self.columns.values()
+            self._firsts = sorted(one.first_step for one in columns if one.first_step is not None)
+        return self._firsts
 
     def add(self, tags: list[str], points: Points) -> set[str]:
         """Append a batch; returns the tags whose curves may have changed."""

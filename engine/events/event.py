@@ -176,12 +176,14 @@ def _read_plugin(data: bytes, metadata: Field, value: Value) -> None:
 
 def _read_tensor(data: bytes, bounds: Field) -> tuple[float | None, Spot | None]:
     """The only element of a numeric tensor, and where it lies if it is a plain float or double."""
-    dtype = 0
+    dtype, is_single = 0, True
     content: Field | None = None
     typed: list[tuple[int, int, int]] = []  # wire type, start, stop of each element
     for item in read_fields(data, bounds.start, bounds.stop):
         if item.number == 1 and item.wire == VARINT:
             dtype = item.varint
+        elif item.number == 2 and item.wire == BYTES:
+            is_single = _is_single(data, item)
         elif item.number == 4 and item.wire == BYTES:
             content = item
         elif (wire := _TYPED.get(item.number)) is not None:
@@ -192,7 +194,7 @@ def _read_tensor(data: bytes, bounds: Field) -> tuple[float | None, Spot | None]
         if len(typed) > 1:
             return None, None
     packed = _CONTENT.get(dtype)
-    if packed is None:
+    if packed is None or not is_single:  # one number may stand for a whole tensor of it
         return None, None
     if content is not None and content.stop > content.start:
         return _read_content(data, content, dtype, packed)
@@ -207,6 +209,16 @@ def _read_tensor(data: bytes, bounds: Field) -> tuple[float | None, Spot | None]
     if dtype in (_HALF, _BFLOAT16):
         return _float_of_bits(number & 0xFFFF, dtype), None
     return float(number if dtype == 23 else signed(number)), None
+
+
+def _is_single(data: bytes, shape: Field) -> bool:
+    """Whether a TensorShapeProto is that of one element: no dimension, or each of size 1."""
+    for dimension in read_fields(data, shape.start, shape.stop):
+        if dimension.number == 2 and dimension.wire == BYTES:
+            extents = read_fields(data, dimension.start, dimension.stop)
+            if [item.varint for item in extents if item.number == 1] != [1]:
+                return False
+    return True
 
 
 def _unpack(data: bytes, wire: int, item: Field) -> list[tuple[int, int, int]]:

@@ -11,8 +11,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from engine.events.columns import FilePoints
+from engine.events.growing_file import Replaced
 from engine.events.scalars import Decoder
-from engine.events.tfrecord import RecordFile, Replaced
+from engine.events.tfrecord import RecordFile
 from engine.events.watched_folder import Signature
 
 RETRY_SECONDS = 1.0
@@ -23,6 +24,8 @@ _TIME = re.compile(r"tfevents\.(\d+)")
 _ATTEMPT = re.compile(r"tfevents\.\d+\..+\.\d+\.0\.(\d+)\Z")
 """What our own workers write, with the attempt's number last. The 0 before it counts the writers of
 a process: no other name, be its host an address, has one there."""
+_LOOKED_THROUGH = 1 << 26
+"""Bytes without a scalar after which a file is taken for one of scalars."""
 _SAME_SECONDS = 60.0
 """Times this near contradict nothing: clocks are corrected by seconds."""
 _LOOKS = (
@@ -72,6 +75,8 @@ class Problem:
 
     name: str
     reason: str
+    is_error: bool = True
+    """False where nothing is wrong: there is nothing to read, or not yet."""
 
 
 class EventFile:
@@ -146,7 +151,10 @@ class EventFile:
 
     def problem(self) -> Problem | None:
         reason = self._reason()
-        return Problem(self.path.name, reason) if reason else None
+        if reason:
+            return Problem(self.path.name, reason)
+        note = self._note()
+        return Problem(self.path.name, note, is_error=False) if note else None
 
     def _is_apple_double(self) -> bool:
         return self.path.name.startswith("._")
@@ -158,9 +166,7 @@ class EventFile:
             return "AppleDouble file: macOS metadata, no events"
         if self._read is None:
             return None
-        if not self.signature[2]:
-            return "empty so far"
-        if not self.reader.offset:
+        if not self.reader.offset and self.signature[2]:
             return _recognise(self._head, self.reader.fault)
         if self.reader.fault:
             at = f"{self.reader.fault} at byte {self.reader.offset:,}"
@@ -171,11 +177,36 @@ class EventFile:
                 "record is not a TensorBoard event" if one else "records are not TensorBoard events"
             )
             return f"{self.decoder.unreadable} {what}"
-        if not self.points.columns:
+        return None
+
+    def _note(self) -> str | None:
+        """Why a file that can be read has no scalars."""
+        if self._read is None or self.points.columns:
+            return None
+        if not self.signature[2]:
+            return "empty so far"
+        if self.reader.is_cut:
+            return f"no scalars: its last record is cut off at byte {self.reader.offset:,}"
+        if self.reader.offset:
             kinds = {kind: n for kind, n in self.decoder.others.items() if kind != "version"}
             held = ", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items()))
             return f"no scalars: {held}" if held else "no events yet, only the header"
         return None
+
+
+def holds_scalars(path: Path) -> bool:
+    """Whether an event file has a scalar; True too where its beginning is too long to tell."""
+    reader, decoder = RecordFile(path), Decoder()
+    try:
+        while reader.offset < _LOOKED_THROUGH:
+            records, more = reader.read()
+            if len(decoder.decode(records).tags):
+                return True
+            if not more:
+                return False
+    except (OSError, Replaced):
+        return False
+    return True
 
 
 def _recognise(head: bytes, fault: str | None) -> str:

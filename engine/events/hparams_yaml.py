@@ -6,19 +6,32 @@ part of the light install, and none is needed to read a setting.
 """
 
 import re
+from pathlib import Path
 
 from engine.events.hparams_and_text import SETTING_LETTERS, SETTINGS_KEPT, Setting
+from engine.safe_open import open_file
+
+_MOST_BYTES = 1 << 20
 
 # Each letter has one way to be matched: a line may be as long as the file.
 _ENTRY = re.compile(
     r"( *)(?:'([^']*)' *|\"([^\"]*)\" *|([^\s#'\"\-&*!|>{\[](?:[^#:]|:(?! |$))*)):(?: +(.*))?$"
 )
-_ITEM = re.compile(r"( *)- +(.*)$")
+_ITEM = re.compile(r"( *)- ++(.*)$")
 _FLOAT = re.compile(r"[-+]?(\d[\d_]*)?\.?\d+(e[-+]?\d+)?$|[-+]?\d+\.(e[-+]?\d+)?$", re.IGNORECASE)
 _NUMBER_LETTERS = 64
 """Longer texts are not numbers of a configuration."""
 _SPECIAL = {".nan": float("nan"), ".inf": float("inf"), "-.inf": float("-inf")}
 _TRUTHS = {"true": True, "false": False, "null": None, "~": None, "": None}
+
+
+def read_file(path: Path) -> dict[str, Setting]:
+    """The settings in a file, by its first MiB; none where it cannot be read."""
+    try:
+        with open_file(path) as file:
+            return read(file.read(_MOST_BYTES).decode("utf-8", "replace"))
+    except OSError:
+        return {}
 
 
 def read(text: str) -> dict[str, Setting]:

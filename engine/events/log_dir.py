@@ -13,10 +13,9 @@ from engine.events import hparams_yaml
 from engine.events.event_file import EventFile, Problem, find_contradiction, in_order
 from engine.events.hparams_and_text import Setting, Text
 from engine.events.merge import MergedSeries
+from engine.events.resumes import ResumeSteps
 from engine.events.series import Series
 from engine.events.watched_folder import HPARAMS, Folder, Signature
-
-_NOTES_BYTES = 1 << 20
 
 
 class LogDir:
@@ -56,6 +55,11 @@ class LogDir:
         self._notes: dict[str, Setting] = {}
         self._retry_at = float("inf")
 
+    @property
+    def modified(self) -> float:
+        """When the newest file changed, in seconds since the epoch; 0 without files."""
+        return self.folder.modified
+
     def poll(self, budget_seconds: float | None = None) -> bool:
         """Read what was appended since the last poll; True where anything shown has changed.
 
@@ -77,12 +81,12 @@ class LogDir:
             return False
         now = self._clock()
         self._refused = self.folder.refused
-        sessions, before = self._count_sessions(), (self.problems, self.settings, self.texts)
+        breaks, before = self._breaks(), (self.problems, self.settings, self.texts)
         changed = self._take_over(self.folder.files)
         changed |= self._read(None if budget_seconds is None else now + budget_seconds)
-        if self._count_sessions() != sessions:
-            changed |= self.series.keys()
         self._order = in_order(self._order)
+        if self._breaks() != breaks:
+            changed |= self.series.keys()
         self._renew(changed)
         self._gather_facts()
         self.others = sum((file.decoder.others for file in self._order), Counter())
@@ -110,7 +114,7 @@ class LogDir:
         """Hyper-parameters and texts of all files, later ones first."""
         if self.folder.known.get(HPARAMS) != self._noted:
             self._noted = self.folder.known.get(HPARAMS)
-            self._notes = _read_notes(self.path / HPARAMS) if self._noted else {}
+            self._notes = hparams_yaml.read_file(self.path / HPARAMS) if self._noted else {}
         self.settings, self.texts = dict(self._notes), {}
         for file in self._order:
             self.settings |= file.decoder.facts.settings
@@ -128,25 +132,24 @@ class LogDir:
         self._order = in_order(self._files.values())
         return {tag for file in gone for tag in file.points.columns}
 
-    def _count_sessions(self) -> int:
-        """Session starts in all files: one more, or one less, may change any curve."""
-        return sum(len(file.points.purges) for file in self._files.values())
+    def _breaks(self) -> tuple[int, list[tuple[str, list[int]]]]:
+        """How many tags there are where there are several files, and the steps of the session
+        starts by file, in order: where these differ, so may any curve, or where it was resumed."""
+        tags = sum(len(file.points.columns) for file in self._order) if len(self._order) > 1 else 0
+        sessions = [
+            (file.path.name, [step for step, _ in file.points.purges])
+            for file in self._order
+            if file.points.purges
+        ]
+        return tags, sessions
 
     def _renew(self, tags: set[str]) -> None:
         files = [file.points for file in self._order]
-        series = dict(self.series)
+        resumes, series = ResumeSteps(files), dict(self.series)
         for tag in tags:
             if any(tag in file.columns for file in files):
-                series[tag] = self._curves.setdefault(tag, MergedSeries(tag)).series(files)
+                series[tag] = self._curves.setdefault(tag, MergedSeries(tag)).series(files, resumes)
             else:
                 series.pop(tag, None)
                 self._curves.pop(tag, None)
         self.series = series
-
-
-def _read_notes(path: Path) -> dict[str, Setting]:
-    try:
-        with path.open("rb") as file:
-            return hparams_yaml.read(file.read(_NOTES_BYTES).decode("utf-8", "replace"))
-    except OSError:
-        return {}

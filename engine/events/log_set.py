@@ -13,12 +13,16 @@ from pathlib import Path
 
 from engine.events.discover import Finder, Found, Kind
 from engine.events.event_file import Problem
+from engine.events.growing_file import CHUNK
 from engine.events.hparams_and_text import Setting, Text, settings_of
+from engine.events.line_log import LineLog
 from engine.events.log_dir import LogDir
 from engine.events.series import Series
+from engine.events.summary import find_placeholders
 from engine.events.tail import Glimpser, Last, tail
-from engine.events.tfrecord import CHUNK, Records
+from engine.events.tfrecord import Records
 from engine.events.trainer_state import TrainerLog
+from engine.events.watched_folder import CSV_LOG, TRAINER_LOG
 
 SLICE_SECONDS = 0.01
 TOGETHER = 8
@@ -49,6 +53,8 @@ class RunLog:
     """Newest values, known before the curves are."""
     tags: tuple[str, ...] = ()
     """All tags known so far, in order; the same tuple for runs that have the same."""
+    placeholders: frozenset[str] = frozenset()
+    """Those whose values say nothing, once all was read."""
 
     def last(self, tag: str) -> Last | None:
         """The newest point of a tag; None where there is none, or none is known yet."""
@@ -60,20 +66,46 @@ class RunLog:
         return Last(int(series.steps[-1]), float(series.wall_times[-1]), float(series.values[-1]))
 
 
+Log = LogDir | TrainerLog | LineLog
+"""A reader of one run."""
+_LINE_LOGS = {Kind.TRAINER_LOG: TRAINER_LOG, Kind.CSV: CSV_LOG}
+
+
+def open_log(found: Found) -> Log:
+    """The reader of a run; has read nothing yet."""
+    path, folder = found.folder.path, found.folder
+    if found.kind is Kind.TRAINER:
+        return TrainerLog(path, found.state, folder=folder)
+    if found.kind in _LINE_LOGS:
+        return LineLog(path, _LINE_LOGS[found.kind], folder=folder)
+    return LogDir(path, folder=folder)
+
+
 class _Member:
     """A run and its reader."""
 
     def __init__(self, found: Found) -> None:
         self.found = found
-        reader = TrainerLog if found.kind is Kind.TRAINER else LogDir
-        self.log: LogDir | TrainerLog = reader(found.folder.path, folder=found.folder)
+        self.log = open_log(found)
         self.glimpse: Mapping[str, Last] | None = None
         self.loaded = False
         self._settings: tuple[object, dict[str, Setting]] = (None, {})
 
+    def follow(self, found: Found) -> bool:
+        """Go on with what was found now; False where that is another run."""
+        before = self.found
+        if before is found:
+            return True
+        same = (before.path, before.kind, before.folder) == (found.path, found.kind, found.folder)
+        if not same or not isinstance(self.log, TrainerLog):
+            return False
+        self.found = found
+        self.log.follow(found.state)
+        return True
+
     def large(self) -> bool:
         """Whether its newest values should be read first, and can be."""
-        if isinstance(self.log, TrainerLog):
+        if not isinstance(self.log, LogDir):
             return False
         return sum(signature[2] for signature in self.found.folder.files.values()) > CHUNK // 8
 
@@ -91,13 +123,14 @@ class _Member:
             found.kind,
             log.series,
             self.loaded,
-            found.folder.modified,
+            log.modified,
             log.problems,
             log.others,
             self._all_settings(),
             log.texts,
             glimpse,
             known_tags.setdefault(tags, tags),
+            find_placeholders(log.series) if self.loaded else frozenset(),
         )
 
     def _all_settings(self) -> dict[str, Setting]:
@@ -185,7 +218,7 @@ class Fleet:
         members = {}
         for name, run in found.items():
             member = self._members.get(name)
-            if member is None or member.found is not run:
+            if member is None or not member.follow(run):
                 member = _Member(run)
                 changed.add(name)
             members[name] = member
@@ -246,7 +279,7 @@ class Fleet:
 
     def _urgency(self, member: _Member) -> tuple[int, float]:
         place = self._preferred.get(member.found.name, len(self._preferred))
-        return place, -member.found.folder.modified
+        return place, -member.log.modified
 
     def _publish(self, changed: set[str]) -> None:
         for name in changed:

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.events.columns import Arrays, ColumnStore, FilePoints, PointRange, TagColumn, joined
-from engine.events.series import Branch, Ints, Series
+from engine.events.resumes import Continuation, ResumeSteps, find_restarts
+from engine.events.series import Branch, Series
 
 _NEVER = (1 << 63) - 1
 _MOST_WINDOWS = 64
@@ -29,10 +30,10 @@ class MergedSeries:
         self._ceiling = -1
         self._highest = -_NEVER
         self._abandoned: tuple[Branch, ...] = ()
-        self._restarts: tuple[int, ...] = ()
+        self._continuations: tuple[Continuation, ...] = ()
 
-    def series(self, files: list[FilePoints]) -> Series:
-        """The curve as it stands; files in order of attempt."""
+    def series(self, files: list[FilePoints], resumes: ResumeSteps | None = None) -> Series:
+        """The curve as it stands; files in order of attempt, `resumes` those of all its tags."""
         columns = [file.columns.get(self._tag) for file in files]
         holders = [column for column in columns if column]
         whole = len(holders) == 1 and not holders[0].goes_back
@@ -45,7 +46,8 @@ class MergedSeries:
         ]
         merged = self._append(columns, state) or self._merge(files, columns)
         self._merged, self._state = merged, state
-        return Series(self._tag, *merged.arrays, self._abandoned, self._restarts)
+        restarts = (resumes or ResumeSteps(files)).steps(self._continuations)
+        return Series(self._tag, *merged.arrays, self._abandoned, restarts)
 
     def _append(self, columns: list[TagColumn | None], state: list[_State]) -> PointRange | None:
         """Append the new points of the newest file; None where a full merge is needed."""
@@ -62,6 +64,8 @@ class MergedSeries:
         same = file is old_file and purges == old_purges and 0 < before <= count
         if len(grown) > 1 or later or not same or column is None:
             return None
+        if file.purges and file.purges[-1][1].get(self._tag, 0) == before:
+            return None  # the first point since a session start
         points = column.since(before)
         lowest = int(points[0].min())
         # A step below the highest may be one with which the file's curve begins again.
@@ -79,8 +83,10 @@ class MergedSeries:
         steps = points[0]
         kept, left = np.empty(0, np.intp), list[npt.NDArray[np.intp]]()  # places in `points`
         rewound: list[int] = []
-        restarts: list[int] = []
+        continuations: list[Continuation] = []
         self._ceiling, start = -1, 0
+        reached = -_NEVER
+        """The highest step that is kept of earlier files."""
 
         def cut(step: int) -> None:
             nonlocal kept
@@ -90,36 +96,40 @@ class MergedSeries:
                 rewound.append(step)
                 kept = kept[~gone]
 
-        def keep(first: int, last: int) -> None:
+        def keep(number: int, first: int, last: int, session: int | None) -> None:
             """Take on points of one file, and cut what they go back over."""
             nonlocal kept
+            if first == last:
+                return
+            if len(kept) or left:
+                continuations.append(Continuation(number, int(steps[first]), reached, session))
             begin = first
-            for place in find_restarts(steps[first:last]):
+            rewinds = sum(one.file == number and one.rewind is not None for one in continuations)
+            for again, place in enumerate(find_restarts(steps[first:last]), rewinds):
                 kept = np.concatenate([kept, np.arange(begin, first + place)])
                 begin = first + place
-                restarts.append(int(steps[begin]))
                 cut(int(steps[begin]))
+                highest = int(steps[kept].max(initial=-_NEVER))
+                continuations.append(Continuation(number, int(steps[begin]), highest, rewind=again))
             kept = np.concatenate([kept, np.arange(begin, last)])
 
-        for file, column in zip(files, columns, strict=True):
+        for number, (file, column) in enumerate(zip(files, columns, strict=True)):
             stop = start + (len(column) if column else 0)
             if start == stop and not file.purges:
                 continue
-            if start < stop and (len(kept) or left):
-                restarts.append(int(steps[start]))
             lowest, branches = int(steps[start:stop].min(initial=_NEVER)), len(left)
             if start < stop:
                 cut(lowest)
-            self._ceiling = int(steps[kept].max(initial=-_NEVER))
+            self._ceiling = reached = int(steps[kept].max(initial=-_NEVER))
             if len(left) > branches:  # a lower step rewinds further
                 self._ceiling = max(self._ceiling, lowest - 1)
-            first = start
+            first, session = start, None
             for step, held in file.purges:
                 here = first + held.get(self._tag, 0)
-                keep(start, here)
+                keep(number, start, here, session)
                 cut(step)
-                start = here
-            keep(start, stop)
+                start, session = here, step
+            keep(number, start, stop, session)
             start = stop
         self._highest = int(steps[kept].max(initial=-_NEVER))
         ends = np.cumsum([len(one) for one in left]).tolist()
@@ -130,24 +140,9 @@ class MergedSeries:
             Branch(*aside.view(end - len(one), end), step)
             for one, end, step in zip(left, ends, rewound, strict=True)
         )
-        self._restarts = tuple(restarts)
+        self._continuations = tuple(continuations)
         _hand_over(columns, order, aside, merged)
         return PointRange(merged, 0, merged.used)
-
-
-def find_restarts(steps: Ints) -> list[int]:
-    """Where the steps of one tag in one file begin again: a process that rewinds, or trains twice.
-
-    There, two points at least are not above what was reached; one alone was written out of order.
-    """
-    restarts: list[int] = []
-    reached = -_NEVER
-    for place in (np.flatnonzero(steps[1:] < steps[:-1]) + 1).tolist():
-        reached = max(reached, int(steps[place - 1]))  # up to here the steps never went down
-        if place + 1 < len(steps) and steps[place + 1] <= reached:
-            restarts.append(place)
-            reached = -_NEVER
-    return restarts
 
 
 def _hand_over(

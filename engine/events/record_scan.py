@@ -15,6 +15,8 @@ import numpy.typing as npt
 HEADER = 12
 FOOTER = 4
 MASK_DELTA = 0xA282EAD8
+LARGEST = (1 << 31) - 1
+"""Bytes of a payload: protobuf has no larger message, so that a longer one is damage."""
 _LENGTH = struct.Struct("<Q")
 _LEARN = 64  # records walked one by one before a guess
 _LONGEST_PERIOD = _LEARN // 2
@@ -49,7 +51,10 @@ def walk(data: bytes) -> tuple[Lengths, str | None, int]:
                     return _joined(parts, lengths), None, 0
                 if masked_crc(header[:8]) != int.from_bytes(header[8:], "little"):
                     return _joined(parts, lengths), "damaged record length", 0
-                length = headers[header] = _LENGTH.unpack_from(header)[0]
+                length = _LENGTH.unpack_from(header)[0]
+                if length > LARGEST:
+                    return _joined(parts, lengths), "damaged record length", 0
+                headers[header] = length
             after = at + HEADER + length + FOOTER
             if after > size:
                 return _joined(parts, lengths), None, HEADER + length + FOOTER

@@ -260,7 +260,8 @@ class _Batch:
             self._tags.append(tags[:, column])
             self._steps.append(steps.view(np.int64))
             self._walls.append(walls)
-            self._values.append(numbers.ravel().astype(np.float64))
+            with np.errstate(invalid="ignore"):  # a signalling NaN becomes a quiet one
+                self._values.append(numbers.ravel().astype(np.float64))
 
     def add_one(self, row: int, tag: int, event: Event, value: Value) -> None:
         assert value.number is not None

@@ -42,7 +42,7 @@ class Series:
     values: Floats
     abandoned: tuple[Branch, ...] = field(default=())
     restarts: tuple[int, ...] = field(default=())
-    """The first step of every later file that continues this tag."""
+    """The steps at which the run was resumed, or its steps began again."""
 
     def __len__(self) -> int:
         return len(self.values)

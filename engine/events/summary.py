@@ -5,25 +5,13 @@ Trainer of transformers log them.
 """
 
 import math
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from engine.events.series import Series
-
-# fmt: off
-_LOWER = frozenset((
-    "loss", "perplexity", "ppl", "nll", "kl", "kld", "error", "err", "mae", "mse", "rmse", "wer",
-    "cer", "bpb", "shift",
-))
-_HIGHER = frozenset((
-    "accuracy", "acc", "f1", "precision", "recall", "auc", "bleu", "rouge", "chrf", "meteor",
-    "reward", "margin", "match", "score", "win",
-))
-# fmt: on
-_WORD = re.compile(r"f1|[a-z]+")
+from engine.events.tag_names import has_placeholder_name, is_higher_better
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +32,7 @@ class Summary:
     lowest: Point | None
     highest: Point | None
     best: Point | None
-    """None where no value is better than another, as of a learning rate."""
+    """None where the tag does not say which values are better, as of a learning rate."""
     not_finite: int
     """Points that are NaN or infinite."""
 
@@ -63,13 +51,17 @@ class Gap:
         return self.eval - self.train
 
 
-def summarise(series: Series, *, greater_is_better: bool | None = None) -> Summary | None:
+def summarise(
+    series: Series, *, greater_is_better: bool | None = None, tags: Iterable[str] = ()
+) -> Summary | None:
     """A curve's summary; None where it has no point. Without `greater_is_better`, the direction
-    follows from the tag's name."""
+    follows from the tag's name among the `tags` of its run."""
     if not len(series):
         return None
     low, high = _point(series.best()), _point(series.best(highest=True))
-    upward = greater_is_better if greater_is_better is not None else is_higher_better(series.tag)
+    upward = greater_is_better
+    if upward is None:
+        upward = is_higher_better(series.tag, tags)
     return Summary(
         series.tag,
         len(series),
@@ -82,13 +74,27 @@ def summarise(series: Series, *, greater_is_better: bool | None = None) -> Summa
     )
 
 
-def is_higher_better(tag: str) -> bool | None:
-    """Direction from the words of a tag's last part: `eval/accuracy` yes, `eval/loss` no,
-    `train/lr` None."""
-    words = set(_WORD.findall(tag.rsplit("/", 1)[-1].lower()))
-    if words & _LOWER:
+def find_placeholders(curves: Mapping[str, Series]) -> frozenset[str]:
+    """The tags whose values say nothing: constant ones, and a single point beside whole curves.
+
+    Losses and scores are never among them: one that does not move is news.
+    """
+    longest = max(map(len, curves.values()), default=0)
+    return frozenset(
+        tag for tag, one in curves.items() if has_placeholder_name(tag) and _is_idle(one, longest)
+    )
+
+
+def _is_idle(series: Series, longest: int) -> bool:
+    """Whether it has one point where others have more, or one finite value all the time."""
+    values = series.values
+    if not len(values) or not math.isfinite(values[0]):
         return False
-    return True if words & _HIGHER else None
+    if len(values) == 1:
+        return longest > 1
+    # The ends tell most curves from a constant without a look at all their points.
+    ends = values[0] == values[-1] == values[len(values) // 2]
+    return bool(ends) and bool((values == values[0]).all())
 
 
 def gap(curves: Mapping[str, Series], *, at: int | None = None) -> Gap | None:

@@ -1,24 +1,28 @@
 """The newest values of an event file from its last bytes, long before all of it is read.
 
 A record's length carries a checksum of its own, so the chain of records can be entered in the
-middle: wherever a length checks, and the payloads after it check too, up to the end of the file.
-What is found is true; what is not found (a tag that is written rarely) comes with the rest.
+middle: wherever a length checks, and the payloads after it check too, up to the very end of the
+file. A record that is cut there may hold what looks like records: then the chain is walked from
+the file's start. What is found is true; what is not (a rare tag, the newest values of a large file
+that ends in a cut record) comes with the rest.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from engine.events.record_scan import FOOTER, HEADER, masked_crc
+from engine.events.record_scan import FOOTER, HEADER, masked_crc, walk
 from engine.events.scalars import Decoder, Points
 from engine.events.tfrecord import Records, split
 
 TAIL = 1 << 12
 """Bytes looked at: the last 70 records of one value."""
+_WALKED = 1 << 20
+"""Bytes before the last records that are walked where the file ends in a cut record."""
 _ZEROS = bytes(5)  # the upper bytes of every length below 16 MiB
 
 
@@ -101,19 +105,34 @@ def _last_records(path: Path, size: int) -> Records | None:
     try:
         start = max(0, os.fstat(descriptor).st_size - size)
         data = os.pread(descriptor, size, start)
+        for head in _heads(data):
+            records = split(data[head:])
+            if not len(records.starts) or records.fault is not None:
+                continue
+            is_whole = records.consumed == len(data) - head
+            if is_whole or _is_record_start(descriptor, start + head):
+                return records
+        return None
     finally:
         os.close(descriptor)
-    at = -1
-    while True:
-        found = data.find(_ZEROS, at + 1)
-        if found < 0 or found + 5 + FOOTER > len(data):
-            return None
-        at = found
+
+
+def _heads(data: bytes) -> Iterator[int]:
+    """Where a record may begin: at a length below 16 MiB that has its checksum."""
+    at = data.find(_ZEROS)
+    while 0 <= at <= len(data) - 5 - FOOTER:
         for head in range(max(0, at - 3), at + 1):
             header = data[head : head + HEADER]
             if len(header) < HEADER or header[3:8] != _ZEROS:
                 continue
             if masked_crc(header[:8]) == int.from_bytes(header[8:], "little"):
-                records = split(data[head:])
-                if len(records.starts) and records.fault is None:
-                    return records
+                yield head
+        at = data.find(_ZEROS, at + 1)
+
+
+def _is_record_start(descriptor: int, place: int) -> bool:
+    """Whether the records from the file's start on lead to `place`; False where that is far."""
+    if place > _WALKED:
+        return False
+    lengths, _, _ = walk(os.pread(descriptor, place, 0))
+    return int((lengths + HEADER + FOOTER).sum()) == place

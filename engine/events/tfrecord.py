@@ -1,14 +1,12 @@
 """TFRecord framing: which bytes of a growing file are whole, undamaged records.
 
-Owns the offset up to which a file was read. Every length and every payload is checked against its
-CRC-32C; a record that is cut or damaged ends the reading there and is tried again later. Does not
-interpret payloads.
+Every length and every payload is checked against its CRC-32C; a record that is cut or damaged ends
+the reading there and is tried again later. Does not interpret payloads.
 
 Framing (tensorflow/core/lib/io/record_writer.h): u64 length, u32 masked CRC of the length,
 payload, u32 masked CRC of the payload; all little-endian.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +14,8 @@ import google_crc32c
 import numpy as np
 import numpy.typing as npt
 
+from engine.events.growing_file import CHUNK, GrowingFile
 from engine.events.record_scan import FOOTER, HEADER, MASK_DELTA, walk
-
-CHUNK = 1 << 18
-"""Bytes read at a time: about 5 ms of decoding."""
-_TAIL = 64  # bytes before the offset that must still read the same when the file has grown
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,61 +61,35 @@ def _verified(data: bytes, stops: npt.NDArray[np.int64], sums: list[int]) -> int
     return int(wrong[0]) if wrong.size else len(sums)
 
 
-class Replaced(Exception):
-    """The file was replaced: read it again from its start."""
-
-
 class RecordFile:
     """Reads one growing file, each whole record once."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.offset = 0
-        """Bytes read so far: always the end of a good record."""
         self.fault: str | None = None
         """What is wrong with the record at `offset`, when it was last tried."""
-        self._identity: tuple[int, int] | None = None
-        self._tail = b""
+        self._file = GrowingFile(path)
+
+    @property
+    def offset(self) -> int:
+        """Bytes read so far: always the end of a good record."""
+        return self._file.offset
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the file, as it was last read, ends within a record."""
+        return self.fault is None and self._file.offset < self._file.size
 
     def read(self, limit: int = CHUNK) -> tuple[Records, bool]:
         """The next records, of about `limit` bytes (one record at least), and whether more waits.
 
         Raises Replaced where the bytes already read have changed, OSError where it cannot be read.
         """
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            size = self._check(descriptor)
-            data = _read(descriptor, limit, self.offset)
+        data = self._file.read(limit)
+        records = split(data)
+        if not records.consumed and limit < records.needed <= self._file.size - self.offset:
+            data = self._file.read(records.needed)
             records = split(data)
-            if not records.consumed and limit < records.needed <= size - self.offset:
-                data = _read(descriptor, records.needed, self.offset)
-                records = split(data)
-        finally:
-            os.close(descriptor)
         self.fault = records.fault
-        if records.consumed:
-            self.offset += records.consumed
-            self._tail = (self._tail + data[: records.consumed])[-_TAIL:]
-        more = bool(records.consumed) and not records.fault and self.offset < size
+        self._file.take(data[: records.consumed])
+        more = bool(records.consumed) and not records.fault and self.offset < self._file.size
         return records, more and len(data) >= limit
-
-    def _check(self, descriptor: int) -> int:
-        status = os.fstat(descriptor)
-        identity = (status.st_dev, status.st_ino)
-        if self._identity not in (None, identity) or status.st_size < self.offset:
-            raise Replaced
-        self._identity = identity
-        tail = self._tail
-        if tail and _read(descriptor, len(tail), self.offset - len(tail)) != tail:
-            raise Replaced
-        return status.st_size
-
-
-def _read(descriptor: int, count: int, offset: int) -> bytes:
-    """`count` bytes from `offset` on, fewer only at the end of the file."""
-    parts: list[bytes] = []
-    while count > 0 and (part := os.pread(descriptor, count, offset)):
-        parts.append(part)
-        count -= len(part)
-        offset += len(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)

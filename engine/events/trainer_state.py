@@ -20,11 +20,13 @@ from engine.events.event_file import RETRY_SECONDS, Problem
 from engine.events.hparams_and_text import Setting, Text
 from engine.events.series import Series
 from engine.events.watched_folder import TRAINER, Folder, Signature
+from engine.safe_open import read_file
 
 LARGEST = 1 << 28
 """Bytes above which such a file is not read: a log of this size is not one."""
-_LARGEST_STEP = (1 << 63) - 1
-_CHECKPOINT = re.compile(r"checkpoint-(\d+)$")
+LARGEST_STEP = (1 << 63) - 1
+"""Steps are integers of 64 bits."""
+_CHECKPOINT = re.compile(r"checkpoint-\d+$")
 _SPLITS = ("eval", "test")
 
 
@@ -34,10 +36,12 @@ class TrainerLog:
     def __init__(
         self,
         path: Path,
+        state: str = TRAINER,
         *,
         clock: Callable[[], float] = time.monotonic,
         folder: Folder | None = None,
     ) -> None:
+        """`state` is the file that is followed, relative to `path`: its own, or a checkpoint's."""
         self.path = path
         self.folder = folder or Folder(path)
         self.series: dict[str, Series] = {}
@@ -47,9 +51,20 @@ class TrainerLog:
         """The Trainer's own values: best_metric, max_steps, num_train_epochs, …"""
         self.texts: dict[str, Text] = {}
         self.pending = False
+        self._state = state
         self._clock = clock
         self._read: tuple[str, Signature] | None = None
         self._retry_at = float("inf")
+
+    @property
+    def modified(self) -> float:
+        """When the state changed, in seconds since the epoch; 0 where there is none."""
+        source = self._source()
+        return source[1][3] / 1e9 if source else 0.0
+
+    def follow(self, state: str) -> None:
+        """Follow another state of the same run: a checkpoint's that was written later."""
+        self._state = state
 
     def poll(self, budget_seconds: float | None = None) -> bool:
         """Read the state again if it changed; True where anything shown has changed."""
@@ -70,9 +85,9 @@ class TrainerLog:
             changed = bool(self.series)
             self.series, self.settings, self.problems = {}, {}, ()
             return changed or bool(before)
-        name, (*_, size, _) = source
+        name = source[0]
         try:
-            state = _load(self.path / name, size)
+            state = load_state(self.path / name)
         except (OSError, ValueError, RecursionError) as error:
             # It is written in place: the earlier content is kept until the new one is complete.
             reason = getattr(error, "strerror", None) or str(error)
@@ -90,28 +105,26 @@ class TrainerLog:
         return True
 
     def _source(self) -> tuple[str, Signature] | None:
-        """The state of the directory itself, else of the newest checkpoint that has one."""
-        if TRAINER in self.folder.known:
-            return TRAINER, self.folder.known[TRAINER]
-        for name in checkpoints(self.folder.folders):
-            path = os.path.join(self.path, name, TRAINER)
-            try:
-                status = os.stat(path)
-            except OSError:
-                continue
-            return os.path.join(name, TRAINER), (
-                status.st_dev,
-                status.st_ino,
-                status.st_size,
-                status.st_mtime_ns,
-            )
+        """The state that is followed, as it is now."""
+        if self._state != TRAINER:
+            signature = signature_of(os.path.join(self.path, self._state))
+            return (self._state, signature) if signature else None
+        known = self.folder.known.get(TRAINER)
+        return (TRAINER, known) if known else None
+
+
+def signature_of(path: str) -> Signature | None:
+    """What `stat` says of a file; None where there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
         return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def checkpoints(folders: Iterable[str]) -> list[str]:
-    """Those of `folders` that are named as the Trainer's checkpoints are, newest first."""
-    steps = [(int(match[1]), name) for name in folders if (match := _CHECKPOINT.match(name))]
-    return [name for _, name in sorted(steps, reverse=True)]
+    """Those of `folders` that are named as the Trainer's checkpoints are."""
+    return [name for name in folders if is_checkpoint(name)]
 
 
 def is_checkpoint(name: str) -> bool:
@@ -126,29 +139,30 @@ def curves(history: object) -> dict[str, Series]:
     points: dict[str, tuple[list[int], list[float]]] = {}
     for entry in history if isinstance(history, list) else []:
         step = _step(entry)
-        if step is None or abs(step) > _LARGEST_STEP:
+        if step is None or abs(step) > LARGEST_STEP:
             continue
         for key, value in entry.items():
             if key == "step" or isinstance(value, bool) or not isinstance(value, int | float):
                 continue
             steps, values = points.setdefault(tag_of(key), ([], []))
             steps.append(step)
-            values.append(_float(value))
+            values.append(as_float(value))
     return {tag: _series(tag, steps, values) for tag, (steps, values) in points.items()}
 
 
 def _step(entry: object) -> int | None:
     step = entry.get("step") if isinstance(entry, Mapping) else None
-    return step if isinstance(step, int) else None
+    return step if isinstance(step, int) and not isinstance(step, bool) else None
 
 
 def _out_of_range(history: object) -> str:
     steps = map(_step, history) if isinstance(history, list) else ()
-    count = sum(step is not None and abs(step) > _LARGEST_STEP for step in steps)
+    count = sum(step is not None and abs(step) > LARGEST_STEP for step in steps)
     return f"{count:,} entries skipped: step exceeds 64 bits" if count else ""
 
 
-def _float(value: float) -> float:
+def as_float(value: float) -> float:
+    """A number of any size: an integer beyond the range of a float becomes infinite."""
     try:
         return float(value)
     except OverflowError:
@@ -168,11 +182,9 @@ def _series(tag: str, steps: list[int], values: list[float]) -> Series:
     return Series(tag, *arrays)
 
 
-def _load(path: Path, size: int) -> Mapping[str, object]:
-    """The state; NaN and infinity are understood. Raises OSError, ValueError."""
-    if size > LARGEST:
-        raise ValueError(f"not a trainer state: {size:,} bytes")
-    value = json.loads(path.read_bytes())
+def load_state(path: Path) -> Mapping[str, object]:
+    """The state; NaN and infinity are understood. Raises OSError, ValueError, RecursionError."""
+    value = json.loads(read_file(path, LARGEST))
     if not isinstance(value, dict) or "log_history" not in value:
         raise ValueError("not a trainer state: no log_history")
     return value

@@ -13,6 +13,8 @@ from pathlib import Path
 
 MARK = "tfevents"
 JOB, TRAINER, HPARAMS = "job.json", "trainer_state.json", "hparams.yaml"
+TRAINER_LOG, CSV_LOG = "trainer_log.jsonl", "metrics.csv"
+"""Of LLaMA-Factory, and of Lightning's CSVLogger."""
 Signature = tuple[int, int, int, int]
 """What `stat` says of a file: device, inode, bytes, time of change in ns."""
 
@@ -20,7 +22,7 @@ RELIST_SECONDS = 10.0
 """How often a directory is listed though nothing seems to have changed."""
 YOUNG_NS = 2_000_000_000
 """A time of change younger than this may still stand for several changes."""
-_KNOWN = frozenset({JOB, TRAINER, HPARAMS})
+_KNOWN = frozenset({JOB, TRAINER, HPARAMS, TRAINER_LOG, CSV_LOG})
 _PASSED_OVER = frozenset({"__pycache__", "node_modules", "site-packages"})  # and hidden ones
 
 

@@ -7,6 +7,7 @@ import errno
 import os
 import shutil
 from contextlib import suppress
+from pathlib import Path
 
 from engine.errors import EngineError
 from engine.jobs import lock, status
@@ -18,8 +19,8 @@ _MARK = ".removing-"
 
 
 def check(job: JobDirectory, store: Store) -> None:
-    """Raises EngineError for a run that cannot be deleted: the bundled one, or one that (perhaps)
-    runs."""
+    """Raises EngineError for a run that cannot be deleted or pruned: the bundled one, a link, or
+    one that (perhaps) runs."""
     if job in store.shipped:
         raise EngineError("This run is bundled with finetop.", str(job.path), "Hide it instead.")
     record = store.record(job)
@@ -28,14 +29,16 @@ def check(job: JobDirectory, store: Store) -> None:
         raise EngineError(
             f"{name} is a link to another folder.",
             f"{job.path} -> {os.readlink(job.path)}",
-            "Delete the run where it lies, or the link by hand.",
+            "Name the run where it lies; remove the link by hand.",
         )
     state = status.derive(job, status.read(job))
     if state.alive or lock.holder(job.lock_file) is not None:
         raise EngineError(f"{name} is {state}.", str(job.path), "Stop it first.")
     if state is State.LOST:
         raise EngineError(
-            f"{name} may still run on another host.", str(job.path), "Resume or delete it there."
+            f"{name} may still run on another host.",
+            str(job.path),
+            "Resume, delete or prune it there.",
         )
 
 
@@ -47,9 +50,8 @@ def remove(job: JobDirectory, store: Store) -> None:
     """
     check(job, store)
     for folder, _, _ in os.walk(job.path):
-        if not os.access(folder, os.W_OK | os.X_OK):
-            read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
-            raise _refused(f"{folder}: {os.strerror(errno.EROFS if read_only else errno.EACCES)}")
+        if reason := why_not_writable(Path(folder)):
+            raise _refused(f"{folder}: {reason}")
     # Renamed first, so that a removal that is cut short leaves no half run in the list.
     going = job.path.with_name(f"{_MARK}{job.path.name}")
     try:
@@ -64,6 +66,14 @@ def remove(job: JobDirectory, store: Store) -> None:
         raise _refused(f"{error.filename}: {error.strerror}") from error
     for rest in job.path.parent.glob(f"{_MARK}*"):
         shutil.rmtree(rest, ignore_errors=True)
+
+
+def why_not_writable(folder: Path) -> str:
+    """Why nothing in a folder can be removed, as the system says it; empty where it can."""
+    if os.access(folder, os.W_OK | os.X_OK):
+        return ""
+    read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+    return os.strerror(errno.EROFS if read_only else errno.EACCES)
 
 
 def _refused(detail: str) -> EngineError:

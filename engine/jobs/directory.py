@@ -1,7 +1,8 @@
 """A job's directory: the path of each file, its identity, its creation.
 
 One writer a file: the launcher writes `job.json` and `recipe.toml` once, the dashboard the user's
-notes and votes (`user.json`, `remarks.json`, `votes-*.jsonl`, `rubrics.txt`), the worker all else.
+notes and votes (`user.json`, `remarks.json`, `votes-*.jsonl`, `rubrics.txt`) and the mark of a
+pruned run (`pruned`), the worker all else.
 """
 
 import dataclasses
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from engine import atomic
 from engine.errors import EngineError
+from engine.jobs import write_errors
 from engine.recipes import recipe as recipes
 from engine.recipes import validation
 from engine.recipes.recipe import Recipe
@@ -26,6 +28,10 @@ from engine.safe_open import open_file, read_file
 SCHEMA = 1
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """Of a job: parts of file names are made of it."""
+SAVING = ".saving"
+"""The folder, among a run's checkpoints, in which one is written until it is whole."""
+MANIFEST = "finetop.json"
+"""Beside the files of a checkpoint: their sizes and CRCs."""
 MOST_BYTES = 1 << 26
 """Of a JSON file of a job; a larger one is none of ours."""
 
@@ -133,8 +139,18 @@ class JobDirectory:
         return self.path / "rejects.jsonl"
 
     @property
+    def scores(self) -> Path:
+        """What an evaluation has measured so far, row by row."""
+        return self.path / "scores.jsonl"
+
+    @property
     def results(self) -> Path:
         return self.path / "results.json"
+
+    @property
+    def pruned_file(self) -> Path:
+        """An empty file, there once what resuming needs was dropped; of whoever pruned the run."""
+        return self.path / "pruned"
 
     @property
     def user_file(self) -> Path:
@@ -143,6 +159,18 @@ class JobDirectory:
     @property
     def attempts(self) -> Path:
         return self.path / "attempts"
+
+    def unfinished(self) -> list[Path]:
+        """What is written aside until it is whole, by a worker that ended before; it is not read.
+
+        Only where no worker is at work is it that.
+        """
+        outputs = (self.adapter, self.model, self.base)
+        return [
+            *(path.with_name(f".{path.name}") for path in outputs),
+            self.checkpoints / SAVING,
+            *self.path.glob(f".{self.status_file.name}.*"),
+        ]
 
     def attempt(self, number: int) -> AttemptFiles:
         return AttemptFiles(self.attempts / str(number))
@@ -221,7 +249,7 @@ def create(
         raise EngineError(
             "The run's directory cannot be created.",
             f"{error.filename or root}: {error.strerror or error}",
-            "Use a writable folder with --runs DIR, or free disk space.",
+            f"{write_errors.remedy(error)}, or use another folder with --runs DIR.",
         ) from error
 
 

@@ -11,8 +11,9 @@ from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory, sha256
 
 
-def check(inputs: Mapping[str, str]) -> None:
-    """Raise EngineError where an input file is missing, or has changed since the run began.
+def check(inputs: Mapping[str, str], *, force: bool = False) -> None:
+    """Raise EngineError where an input file is missing, or has changed since the run began, which
+    `force` accepts.
 
     Rows already seen are known by their order: with other rows, some would be trained twice and
     others never, without any error.
@@ -24,6 +25,8 @@ def check(inputs: Mapping[str, str]) -> None:
             "\n".join(gone),
             "Restore the files, then resume.",
         )
+    if force:
+        return
     changed = [path for path, known in inputs.items() if sha256(Path(path)) != known]
     if changed:
         raise EngineError(

@@ -12,7 +12,7 @@ from signal import SIGKILL, SIGTERM
 
 from engine import atomic
 from engine.errors import EngineError, JobFailed
-from engine.jobs import devices, directory, lock, logout, process, status
+from engine.jobs import devices, directory, lock, logout, process, queue, status, write_errors
 from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.status import State
 from engine.jobs.store import remember_root
@@ -29,18 +29,26 @@ SIGN_SECONDS = 20.0
 
 
 def launch(
-    recipe: Recipe, root: Path, *, parents: Sequence[str] = (), inputs: Sequence[Path] = ()
+    recipe: Recipe,
+    root: Path,
+    *,
+    parents: Sequence[str] = (),
+    inputs: Sequence[Path] = (),
+    needs_device: bool = True,
 ) -> JobDirectory:
     """Make the job's directory under `root` and start its worker.
 
-    Raises EngineError before anything is created where the worker could not run, and JobFailed with
-    the end of its log where it did not start.
+    One that needs no device needs no library of models either. Raises EngineError before anything
+    is created where the worker could not run, and JobFailed with the end of its log where it did
+    not start.
     """
-    process.worker_command()
-    devices.options(recipe.device)
+    process.worker_command(needs=_packages(needs_device))
+    if needs_device:
+        devices.options(recipe.device)
+    queue.check_locks()
     job = directory.create(root, recipe, parents, inputs)
     remember_root(root)
-    start(job, recipe.kind)
+    start(job, recipe.kind, needs_device=needs_device)
     return job
 
 
@@ -128,14 +136,17 @@ def _is_saving(job: JobDirectory) -> bool:
     now = status.read(job)
     if now is None or abs(time.time() - now.heartbeat) > SIGN_SECONDS:
         return False
-    return now.state is State.STOPPING or now.message.startswith("saving")
+    return now.state is State.STOPPING or "saving" in (now.activity, now.message)
 
 
-def start(job: JobDirectory, kind: str, recipe: Recipe | None = None) -> None:
+def start(
+    job: JobDirectory, kind: str, recipe: Recipe | None = None, *, needs_device: bool = True
+) -> None:
     """Start a worker, and wait until this worker has started. Raises EngineError, JobFailed."""
     mark = secrets.token_hex(4)
     changed = process.changed_recipe(job, mark)
-    command = [*logout.scope(), *process.worker_command(kind, str(job.path), mark)]
+    worker = process.worker_command(kind, str(job.path), mark, needs=_packages(needs_device))
+    command = [*logout.scope(), *worker]
     try:
         if recipe is not None:
             atomic.write_text(changed, to_toml(recipe))
@@ -159,11 +170,16 @@ def start(job: JobDirectory, kind: str, recipe: Recipe | None = None) -> None:
     raise JobFailed("The worker did not start.", log, f"Log: {job.launch_log}.")
 
 
+def _packages(needs_device: bool) -> Sequence[str]:
+    """What a worker imports that the light install lacks."""
+    return process.HEAVY if needs_device else ()
+
+
 def not_started(job: JobDirectory, error: OSError) -> EngineError:
     return EngineError(
         "The worker cannot be started.",
         f"{error.filename or job.path}: {error.strerror}",
-        "Check that the run's directory is writable and the disk has free space.",
+        f"{write_errors.remedy(error)}: the run's directory must be writable.",
     )
 
 

@@ -1,14 +1,17 @@
-"""The logs of a run as one text that grows: attempt after attempt, bounded, safe to show.
+"""The logs of a run: whole, piece by piece, or as one text that grows, attempt after attempt.
 
-Reads only what was appended. Keeps the end; what was dropped before it is counted.
+Reads only what was appended, in bounded memory, and gives text that is safe to show. What a
+`Journal` keeps is the end; what was dropped before it is counted.
 """
 
+import codecs
 import os
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 from engine.jobs.directory import JobDirectory
-from engine.safe_open import open_file
+from engine.safe_open import open_file, open_regular
 from engine.text import clean
 
 MOST_LINES = 5_000
@@ -16,6 +19,37 @@ MOST_BYTES = 2 << 20
 """Read of a log that is there already: its end."""
 LONGEST_LINE = 4_000
 _SLICE = 1 << 20
+_PIECE = 1 << 18
+
+
+class LogText:
+    """One log file as text, all of it, however long its lines are."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._held = ""
+        """A carriage return at the end: with the next newline it ends a line, alone it is none."""
+
+    def pieces(self) -> Iterator[str]:
+        """What came since the last call, cleaned; nothing where there is no file yet.
+
+        Raises EngineError where it cannot be read.
+        """
+        if not self._path.exists():  # of a worker that has just begun
+            return
+        with open_regular(self._path) as file:
+            file.seek(self._offset)
+            while data := file.read(_PIECE):
+                self._offset += len(data)
+                text = self._held + self._decode(data)
+                self._held = "\r" if text.endswith("\r") else ""
+                yield clean(text.removesuffix(self._held))
+
+    def rest(self) -> str:
+        """What waits for more text, once there is none."""
+        return clean(self._held + self._decode(b"", final=True))
 
 
 class Journal:
@@ -27,7 +61,7 @@ class Journal:
         self.dropped = 0
         """Lines that are not kept; skipped bytes are not counted."""
         self.passed = 0
-        """Bytes before the first line that was read."""
+        """Bytes that were not read: more was there at once than is read."""
         self._job = job
         self._path: Path | None = None
         self._number = 0
@@ -72,9 +106,11 @@ class Journal:
                 status = os.fstat(file.fileno())
                 if status.st_ino != self._inode or status.st_size < self._offset:
                     self._inode, self._offset, self._open = status.st_ino, 0, b""
-                    if status.st_size > MOST_BYTES:
-                        self._offset = status.st_size - MOST_BYTES
-                        self.passed += self._offset
+                if (more := status.st_size - self._offset - MOST_BYTES) > 0:
+                    # Lines that would be dropped at once are not read.
+                    self._end_line()
+                    self._offset += more
+                    self.passed += more
                 if status.st_size == self._offset:
                     return False
                 file.seek(self._offset)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import engine
 from engine.errors import EngineError
-from engine.jobs import lock
+from engine.jobs import lock, queue
 from engine.jobs.directory import JobDirectory
 
 HEAVY = ("torch", "transformers", "peft", "accelerate", "tensorboard", "safetensors")
@@ -65,10 +65,20 @@ def missing_packages(needs: Sequence[str] = HEAVY) -> list[str]:
     return [name for name in needs if importlib.util.find_spec(name) is None]
 
 
+def lacks_package(name: str) -> bool:
+    """Whether workers run on this interpreter, and it lacks a package; of another one nothing is
+    known here."""
+    other = os.environ.get("FINETOP_PYTHON")
+    program = shutil.which(os.path.expanduser(other)) if other else sys.executable
+    is_ours = program is None or Path(program).absolute() == Path(sys.executable).absolute()
+    return is_ours and bool(missing_packages([name]))
+
+
 def worker_environment() -> dict[str, str]:
     """The environment of a worker: ours. That it leaves the hub alone is the worker's own care."""
     environment = dict(os.environ)
     environment["PYTHONUNBUFFERED"] = "1"
+    environment["FINETOP_LOCKS"] = str(queue.locks_path())  # a worker has a folder of its own
     environment.setdefault("TOKENIZERS_PARALLELISM", "false")
     return environment
 

@@ -7,9 +7,11 @@ what others use of its memory is no lock. The folder is never in `runs/`, which 
 disk.
 """
 
+import fcntl
 import json
 import os
 import re
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ Keys = tuple[str, ...]
 
 _TICKET = re.compile(r"(\d+)-(.+)")
 _CANCELLED = "cancelled-"
+_LOCKS_HINT = "Set FINETOP_LOCKS to a folder of your own on this machine."
 _GAP = 1 << 20
 """Gap between the numbers of two new tickets: allows about twenty moves in between."""
 
@@ -122,23 +125,56 @@ def cancel(job: str) -> None:
         raise _not_waiting(job) from error
 
 
-def lock_folder() -> Path:
-    """The machine's own folder of locks for this user, mode 0700.
-
-    Raises EngineError where someone else owns it.
-    """
+def locks_path() -> Path:
+    """The machine's own folder of locks for this user, absolute; it need not be there."""
     # Neither XDG_RUNTIME_DIR nor TMPDIR: the first is removed at logout, under workers that keep
     # running, and both may differ between two shells, whose runs must still wait for each other.
     override = os.environ.get("FINETOP_LOCKS")
-    folder = Path(override) if override else Path("/tmp", f"finetop-{os.getuid()}")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.lstat().st_uid != os.getuid():
-        raise EngineError(
-            "The folder of locks belongs to another user.",
-            str(folder),
-            "Set FINETOP_LOCKS to a folder of your own on this machine.",
-        )
+    if override:
+        return Path(os.path.expanduser(override)).absolute()
+    return Path("/tmp", f"finetop-{os.getuid()}")
+
+
+def lock_folder() -> Path:
+    """`locks_path`, made where it is missing, mode 0700.
+
+    Raises EngineError where it cannot be made, or someone else owns it.
+    """
+    folder = locks_path()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owner = folder.lstat().st_uid
+    except OSError as error:
+        raise unusable_locks(error) from error
+    if owner != os.getuid():
+        raise EngineError("The folder of locks belongs to another user.", str(folder), _LOCKS_HINT)
     return folder
+
+
+def check_locks() -> None:
+    """Raise EngineError where a worker could not queue: to be asked before anything is made.
+
+    A file is written and locked, for permission bits tell neither a read-only disk nor one without
+    locks. It has no name.
+    """
+    for name in ("queue", "devices"):
+        folder = _folder(name)
+        try:
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(b"lock")
+                file.flush()
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise unusable_locks(error, folder) from error
+
+
+def unusable_locks(error: OSError, folder: Path | None = None) -> EngineError:
+    """What to say where the disk refuses a lock."""
+    return EngineError(
+        "The folder of locks cannot be used.",
+        f"{folder or error.filename or locks_path()}: {error.strerror or error}",
+        _LOCKS_HINT,
+    )
 
 
 class OwnTicket:
@@ -260,7 +296,10 @@ class OwnTicket:
 
 def _folder(name: str) -> Path:
     folder = lock_folder() / name
-    folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise unusable_locks(error) from error
     return folder
 
 

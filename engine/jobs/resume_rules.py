@@ -48,6 +48,30 @@ _REASONS = {
 }
 
 
+def check_not_pruned(job: JobDirectory) -> None:
+    """Raise EngineError for a run whose optimiser states and checkpoints were dropped."""
+    if not job.pruned_file.exists():
+        return
+    weights = _remaining_weights(job)
+    again = "Start a new run with its settings: n in Runs."
+    if weights:
+        again = f"Start a new run from its weights: finetop train --model {weights}"
+    raise EngineError(
+        f"{job.path.name} was pruned: it cannot be resumed any more.",
+        f"Its optimizer states were dropped: {job.path}",
+        again,
+    )
+
+
+def _remaining_weights(job: JobDirectory) -> str:
+    """What a new run can start from: the result, else the last checkpoint that was kept; empty
+    where both are gone."""
+    if job.adapter.is_dir() or job.model.is_dir():
+        return f"run:{job.path.name}"
+    steps = [path for path in job.checkpoints.glob("checkpoint-*") if path.name[11:].isdecimal()]
+    return str(max(steps, key=lambda path: int(path.name[11:]), default=""))
+
+
 def check(job: JobDirectory, changed: Recipe) -> None:
     """Raise EngineError where `changed` cannot resume from the job's checkpoints."""
     if not any(job.checkpoints.glob("checkpoint-*")):

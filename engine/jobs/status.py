@@ -5,8 +5,6 @@ status that is not final and a lock that nobody holds.
 """
 
 import dataclasses
-import errno
-import json
 import socket
 import time
 from dataclasses import dataclass
@@ -21,6 +19,8 @@ from engine.recipes import validation
 SCHEMA = 1
 STALE_SECONDS = 60
 """A job on another host whose heartbeat is older than this is lost."""
+MEASURED = "evaluations measured"
+"""The basis of a time that is left where evaluations took what they are taken to take."""
 START_SECONDS = 30
 """A new directory without a status may take this long before it reads as crashed."""
 
@@ -67,11 +67,29 @@ class Status:
     tokens: int = 0
     """Tokens seen, padding not counted."""
     tokens_per_second: float = 0.0
-    """Of training itself: the time of evaluations does not count."""
+    """Of training itself: the time of evaluations and saves does not count."""
     eta_seconds: float | None = None
-    """To the last step, with the evaluations until then."""
+    """To the end, with the evaluations and saves until then."""
+    eta_basis: str = ""
+    """What the time of evaluations in it is taken from, in words."""
+    activity: str = ""
+    """What is done between two steps: evaluating, saving ...; empty while training itself."""
+    activity_done: int = 0
+    activity_total: int = 0
+    """How much of it is done, and of how much; 0 where that is not known."""
+    activity_seconds: float | None = None
+    """Until it is done."""
+    evaluation_seconds: float = 0.0
+    """What an evaluation takes, for the next attempt; 0 where none was measured."""
+    saving_seconds: float = 0.0
+    """The same of a checkpoint."""
     started: float = 0.0
+    """When this attempt began; `heartbeat` is when its worker last wrote the status."""
     heartbeat: float = 0.0
+    queued_seconds: float = 0.0
+    """How long this attempt waited for its device."""
+    earlier_seconds: float = 0.0
+    """Running time of the attempts before this one, together."""
     host: str = ""
     device: str = ""
     message: str = ""
@@ -86,6 +104,12 @@ class Status:
     """The parent of this stage, by name, where forgetting is measured against it too."""
     error: Failure | None = None
     schema: int = SCHEMA
+
+    @property
+    def running_seconds(self) -> float:
+        """Running time of all attempts until the last heartbeat, without what lay between them."""
+        own = self.heartbeat - self.started - self.queued_seconds if self.started else 0.0
+        return self.earlier_seconds + max(0.0, own)
 
 
 def read(job: JobDirectory) -> Status | None:
@@ -106,14 +130,13 @@ def read(job: JobDirectory) -> Status | None:
 
 
 def write(job: JobDirectory, status: Status) -> None:
-    """Replace the status. On a full disk a final one overwrites the old file where it lies."""
+    """Replace the status. Where the disk takes no new file (it is full, or the directory may not
+    be changed), a final one overwrites the old one where it lies. Raises OSError."""
     table = dataclasses.asdict(status)
-    try:
-        atomic.write_json(job.status_file, table, durable=status.state.final)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not status.state.final:
-            raise
-        _overwrite(job.status_file, json.dumps(table, allow_nan=False))
+    if status.state.final:
+        atomic.replace_or_overwrite(job.status_file, atomic.encode_json(table))
+    else:
+        atomic.write_json(job.status_file, table, durable=False)
 
 
 def derive(job: JobDirectory, status: Status | None, now: float | None = None) -> State:
@@ -141,10 +164,3 @@ def _modified(path: Path) -> float:
         return path.stat().st_mtime
     except OSError:
         return 0.0
-
-
-def _overwrite(path: Path, text: str) -> None:
-    """Write in place: a file that exists has its blocks, which a full disk still gives."""
-    with path.open("r+", encoding="utf-8") as file:
-        file.write(text)
-        file.truncate()

@@ -1,6 +1,7 @@
 """A job as one frozen value: what every list of runs shows, without its curves."""
 
 import dataclasses
+import os
 import re
 import time
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from engine import atomic
 from engine.errors import EngineError
-from engine.jobs import oom_kills
+from engine.jobs import oom_kills, write_errors
 from engine.jobs import status as statuses
 from engine.jobs.directory import JobDirectory, JobRecord, read_json
 from engine.jobs.status import State, Status
@@ -38,6 +39,8 @@ class JobView:
     state: State
     notes: UserNotes
     problem: str = ""
+    pruned: bool = False
+    """Whether what resuming needs was dropped."""
 
     @property
     def base(self) -> str:
@@ -66,12 +69,17 @@ class JobView:
 
 
 def view(job: JobDirectory) -> JobView | None:
-    """The job as it is now; None where there is no job (yet)."""
+    """The job as it is now; None where there is no job (yet).
+
+    A file of it that cannot be read is its `problem`: each is whole from the moment it is there,
+    but for a record that something else has only begun to copy.
+    """
     try:
         record = job.record()
     except EngineError as error:
-        record = JobRecord(job.path.name, "unknown", job.path.name, 0.0)
-        return JobView(job.path, record, None, None, State.LOST, UserNotes(), error.title)
+        return _unreadable(job, error.title)
+    if record is None and _is_settled(job.record_file):
+        return _unreadable(job, f"{job.path.name}: job.json cannot be read: no record of a job")
     if record is None:
         return None
     problem, recipe = "", None
@@ -81,19 +89,50 @@ def view(job: JobDirectory) -> JobView | None:
         problem = error.title
     status = statuses.read(job)
     state = statuses.derive(job, status, time.time())
+    user_notes = _read_notes(job)
+    if status is None and os.path.lexists(job.status_file):
+        problem = problem or "status.json cannot be read: how far the run came is not known"
+    if user_notes is None:
+        problem = problem or f"{job.user_file.name} cannot be read: notes and tags are not shown"
     if state is State.CRASHED:
-        problem = problem or oom_kills.suspected_oom(job)
-    return JobView(job.path, record, recipe, status, state, notes(job), problem)
+        problem = problem or write_errors.suspect(job.path) or oom_kills.suspected_oom(job)
+    pruned = job.pruned_file.exists()
+    shown = user_notes or UserNotes()
+    return JobView(job.path, record, recipe, status, state, shown, problem, pruned)
+
+
+def _unreadable(job: JobDirectory, problem: str) -> JobView:
+    """The row of a job of which nothing but its place is known."""
+    record = JobRecord(job.path.name, "unknown", job.path.name, 0.0)
+    return JobView(job.path, record, None, None, State.LOST, UserNotes(), problem)
 
 
 def notes(job: JobDirectory) -> UserNotes:
     """The user's notes; empty ones where the file is missing or of another shape."""
-    return validation.from_untrusted(UserNotes, read_json(job.user_file) or {}) or UserNotes()
+    return _read_notes(job) or UserNotes()
+
+
+def _is_settled(path: Path) -> bool:
+    """Whether a file is there, and has been for too long to be half written."""
+    try:
+        return abs(time.time() - path.lstat().st_mtime) >= statuses.START_SECONDS
+    except OSError:
+        return False
+
+
+def _read_notes(job: JobDirectory) -> UserNotes | None:
+    """The user's notes; None where the file is there and holds none."""
+    table = read_json(job.user_file)
+    if table is None:
+        return None if os.path.lexists(job.user_file) else UserNotes()
+    return validation.from_untrusted(UserNotes, table)
 
 
 def write_notes(job: JobDirectory, changed: UserNotes) -> None:
-    """Replace the user's notes. Raises OSError."""
+    """Replace the user's notes; a file that cannot be read is kept beside them. Raises OSError."""
     job.user_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if job.user_file.is_file() and _read_notes(job) is None:
+        os.replace(job.user_file, job.user_file.with_suffix(".unreadable"))
     atomic.write_json(job.user_file, dataclasses.asdict(changed))
 
 

@@ -6,10 +6,14 @@ A wrong name fails before anything starts. Whether a file's content is right is 
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
 from engine.jobs.store import Store, open_store
 from engine.recipes.recipe import TrainRecipe
+
+if TYPE_CHECKING:
+    from engine.data.dataset_list import DataSet
 
 RUN = "run:"
 TEMPLATES = (".jinja", ".j2", ".txt")
@@ -25,6 +29,8 @@ class Located:
     """Refs of what it builds on."""
     files: tuple[Path, ...]
     """Input files of training: they must be unchanged when the run is resumed."""
+    train: "DataSet"
+    """The data set of its training rows."""
 
 
 def locate(original: TrainRecipe, root: Path) -> Located:
@@ -66,7 +72,7 @@ def locate(original: TrainRecipe, root: Path) -> Located:
         samples=samples,
         forgetting=forgetting,
     )
-    return Located(recipe, tuple(parents), tuple(files))
+    return Located(recipe, tuple(parents), tuple(files), train)
 
 
 def _whole(ref: str, store: Store) -> str:

@@ -1,11 +1,16 @@
 """Resuming a job that ended early: with its own recipe, or with allowed changes."""
 
+from pathlib import Path
+
+from engine.compare.arms import needs_device
 from engine.errors import EngineError
-from engine.jobs import devices, inputs, launch, lock, resume_rules, status
+from engine.jobs import devices, inputs, launch, lock, queue, resume_rules, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
+from engine.jobs.store import open_store
 from engine.launching.locate import locate
-from engine.recipes.recipe import Recipe, TrainRecipe
+from engine.launching.training import check_beginning
+from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe, Recipe, TrainRecipe
 
 
 def resume_job(
@@ -14,7 +19,7 @@ def resume_job(
     """Resume a job that ended early; `recipe` is given where this attempt changes it.
 
     A lost job (its host is gone) is resumed only with `adopt`, one whose data has changed only
-    with `force`. Raises EngineError where the job cannot be resumed.
+    with `force`. Raises EngineError where the job cannot be resumed, KeyNotAllowed among them.
     """
     record = job.record()
     if record is None:
@@ -30,19 +35,40 @@ def resume_job(
             str(job.path),
             "If that host no longer exists, resume it with --adopt.",
         )
+    resume_rules.check_not_pruned(job)
     if state is State.DONE:
         resume_rules.check_extension(job, recipe)
     if recipe is not None:
         resume_rules.check(job, recipe)
-    devices.options((recipe or job.recipe()).device)
+    resumed = recipe or job.recipe()
+    _check(resumed, job.path.parent)
+    on_device = needs_device(resumed)
+    if on_device:
+        devices.options(resumed.device)
+    queue.check_locks()
     if any(job.checkpoints.glob("checkpoint-*")):
-        if not force:
-            inputs.check(record.inputs)
+        inputs.check(record.inputs, force=force)
     else:  # it starts from the beginning: with the current data
         recipe = _renew(job, recipe)
     # Its end is written a moment before the lock is free, longer on a slow disk.
     launch.wait(lambda: lock.holder(job.lock_file) is None, launch.END_SECONDS)
-    launch.start(job, record.kind, recipe)
+    launch.start(job, record.kind, recipe, needs_device=on_device)
+
+
+def _check(recipe: Recipe, root: Path) -> None:
+    """Raise EngineError for what is missing by now: not after the queue."""
+    if isinstance(recipe, GenerateRecipe):
+        from engine.launching import generation
+
+        generation.check_generation(recipe, root)
+    elif isinstance(recipe, EvaluateRecipe):
+        from engine.launching import evaluation
+
+        evaluation.check_evaluation(recipe, root)
+    elif isinstance(recipe, TrainRecipe):
+        from engine.launching import preflight
+
+        preflight.check_resumed(recipe, [job.path for job in open_store(root).jobs()])
 
 
 def _renew(job: JobDirectory, recipe: Recipe | None) -> Recipe | None:
@@ -50,7 +76,9 @@ def _renew(job: JobDirectory, recipe: Recipe | None) -> Recipe | None:
     changed = recipe or job.recipe()
     if not isinstance(changed, TrainRecipe):
         return recipe
-    located = locate(changed, job.path.parent)
+    root = job.path.parent
+    located = locate(changed, root)
+    check_beginning(located, root)
     try:
         inputs.renew(job, located.files)
     except OSError as error:

@@ -138,6 +138,11 @@ class Stopping:
     """Steps in a row whose loss or gradient is NaN or infinite, after which the run fails; 0: it
     goes on. Their checkpoints are not saved."""
 
+    @property
+    def wants_best(self) -> bool:
+        """Whether the run leaves its best weights, not its last."""
+        return self.result == "best" or (self.result == "auto" and self.patience > 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Replay:

@@ -5,14 +5,15 @@ worker is on screen at once and waits cheaply. The one broad `except` of the wor
 went wrong is written into the status.
 """
 
-import errno
 import importlib
-import shutil
+import os
 import sys
 import traceback
 from pathlib import Path
 
+from engine.compare.arms import needs_device
 from engine.errors import EngineError
+from engine.jobs import write_errors
 from engine.jobs.status import Failure, State
 from engine.text import clean
 from engine.worker import out_of_memory
@@ -24,8 +25,6 @@ JOBS = {
     "generate": "engine.worker.generate",
     "evaluate": "engine.worker.evaluate",
 }
-LEAST_FREE = 256 * 1024
-"""Bytes; a disk with less is taken as full when something could not be written."""
 
 
 def main(arguments: list[str]) -> int:
@@ -55,25 +54,35 @@ def main(arguments: list[str]) -> int:
 def run(attempt: Attempt, kind: str) -> int:
     """Run the job of an attempt and write how it ended."""
     try:
-        attempt.wait_for_devices(attempt.recipe.device)
-        attempt.log("loading libraries")
+        if needs_device(attempt.recipe):
+            attempt.wait_for_devices(attempt.recipe.device)
+            attempt.log("loading libraries")
         module = importlib.import_module(JOBS[kind])
         message = module.run(attempt) or ""
     except Stopped:
-        attempt.log("stopped")
-        attempt.finish(State.STOPPED)
-        return 0
+        return _finish(attempt, "stopped", State.STOPPED)
     except EngineError as error:
-        attempt.log(str(error))
-        attempt.finish(State.FAILED, explain(error, attempt))
-        return 1
+        return _finish(attempt, "", State.FAILED, explain(error, attempt))
     except BaseException as error:
-        traceback.print_exc()
-        attempt.finish(State.FAILED, explain(error, attempt))
+        return _finish(attempt, traceback.format_exc(), State.FAILED, explain(error, attempt))
+    return _finish(attempt, "done", State.DONE, message=message)
+
+
+def _finish(
+    attempt: Attempt, line: str, state: State, failure: Failure | None = None, message: str = ""
+) -> int:
+    """Write how it ended, where that can be written: else it reads as crashed, with the reason."""
+    if line:
+        attempt.log(line)
+    if failure is not None:
+        attempt.remove_unfinished()
+        attempt.log("\n".join(filter(None, (failure.title, failure.detail, failure.hint))))
+    try:
+        attempt.finish(state, failure, message)
+    except OSError as error:
+        attempt.log(f"the final status could not be written: {error}")
         return 1
-    attempt.log("done")
-    attempt.finish(State.DONE, message=message)
-    return 0
+    return 1 if failure is not None else 0
 
 
 def explain(error: BaseException, attempt: Attempt) -> Failure:
@@ -82,30 +91,17 @@ def explain(error: BaseException, attempt: Attempt) -> Failure:
         return out_of_memory.explain(error, attempt)
     if isinstance(error, EngineError):
         return Failure(error.title, error.detail, error.hint)
-    if _means_full_disk(error, attempt.directory.path):
+    refusal = write_errors.explain(error, attempt.directory.path)
+    if refusal is not None:
+        return Failure(refusal.title, refusal.detail, refusal.hint)
+    if isinstance(error, OSError) and error.filename is not None:
         return Failure(
-            "The disk is full.",
-            f"{getattr(error, 'filename', None) or attempt.directory.path}",
-            "Free disk space, then resume from the last checkpoint.",
-        )
-    if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return Failure(
-            "The run's directory cannot be written.",
-            f"{error.filename or attempt.directory.path}: {error.strerror}",
-            "Check owner and permissions, or use another folder with --runs DIR.",
+            "A file cannot be read or written.",
+            f"{os.fsdecode(error.filename)}: {error.strerror}",
+            f"Check that it is there, and its permissions; more is in {attempt.files.log}.",
         )
     title, _, more = f"{type(error).__name__}: {error}".partition("\n")
     return Failure(title[:200], more[:500], f"The full traceback is in {attempt.files.log}.")
-
-
-def _means_full_disk(error: BaseException, folder: Path) -> bool:
-    """Whether writing failed for want of space.
-
-    Libraries in Rust and C++ say so in words of their own, if at all: then the disk is asked.
-    """
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return "No space left" in str(error) or shutil.disk_usage(folder).free < LEAST_FREE
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shutil
 import signal
 import socket
 import sys
@@ -25,7 +26,8 @@ from engine.jobs import devices, logout, oom_kills, process, status
 from engine.jobs.devices import Device, Option
 from engine.jobs.directory import JobDirectory, JobRecord
 from engine.jobs.lock import Lock
-from engine.jobs.queue import Cancelled, OwnTicket
+from engine.jobs.queue import Cancelled, Keys, OwnTicket, unusable_locks
+from engine.jobs.resume_rules import check_not_pruned
 from engine.jobs.status import Failure, State, Status
 from engine.jobs.store import open_store
 from engine.recipes.recipe import TrainRecipe
@@ -76,9 +78,12 @@ class Attempt:
             total=before.total if before else 0,
             started=time.time(),
             heartbeat=time.time(),
+            earlier_seconds=before.running_seconds if before else 0.0,
             host=socket.gethostname(),
             message="starting",
             bound=logout.warning(),
+            evaluation_seconds=before.evaluation_seconds if before else 0.0,
+            saving_seconds=before.saving_seconds if before else 0.0,
         )
         self._facts = {**_process(), "launch": launch}
         atomic.write_json(self.files.process, self._facts)
@@ -98,13 +103,21 @@ class Attempt:
         """
         directory = JobDirectory(path.absolute())
         lock = Lock(directory.lock_file)
-        if not lock.acquire():
-            raise EngineError("Another worker holds this job.", str(directory.path))
-        attempt = cls(directory, lock, launch)
-        _send_output_to(attempt.files.log)
-        signal.signal(signal.SIGTERM, attempt._ask_to_stop)
-        signal.signal(signal.SIGINT, attempt._ask_to_stop)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        # A signal that comes before there is an attempt to be told of it waits for that.
+        signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+        try:
+            if not lock.acquire():
+                raise EngineError("Another worker holds this job.", str(directory.path))
+            check_not_pruned(directory)  # with the lock, which whoever prunes looks at
+            attempt = cls(directory, lock, launch)
+            attempt.remove_unfinished()  # of one that was killed
+            _send_output_to(attempt.files.log)
+            signal.signal(signal.SIGTERM, attempt._ask_to_stop)
+            signal.signal(signal.SIGINT, attempt._ask_to_stop)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
         attempt._writer.start()
         return attempt
 
@@ -114,26 +127,11 @@ class Attempt:
         Which GPU `auto` means is decided when it starts. What other processes use of its memory
         is said and not waited for: nobody knows for how long they will.
         """
-        self._ticket = OwnTicket(
-            self.record.id,
-            requested,
-            lambda: [tuple(one.key for one in option) for option in devices.options(requested)],
-            self.directory.path,
-        )
-        name = "a GPU" if requested in ("auto", "cuda") else requested
-        if len(options := devices.options(requested)) == 1:
-            name = devices.labels(options[0])
+        began = time.monotonic()
         try:
-            while ahead := self._ticket.ahead():
-                self.update(
-                    state=State.QUEUED, device=name, message=f"#{ahead} in the queue for {name}"
-                )
-                if self.stop_requested(wait=QUEUE_SECONDS):
-                    raise Stopped
-        except Cancelled:
-            self.log("removed from the queue")
-            raise Stopped from None
-        taken = self._ticket.taken
+            taken = self._queue(requested, began)
+        except OSError as error:  # nothing but locks is read and written meanwhile
+            raise unusable_locks(error) from error
         by_key = {one.key: one for option in devices.options(requested) for one in option}
         self.devices = tuple(by_key[key] for key in taken)
         if self.devices[0].kind == "cuda":
@@ -147,8 +145,38 @@ class Attempt:
                 )
         name = devices.labels(self.devices)
         message = f"loading libraries{self._doubt()}"
-        self.update(state=State.STARTING, device=name, message=message)
+        queued = time.monotonic() - began
+        self.update(state=State.STARTING, device=name, message=message, queued_seconds=queued)
         return self.devices
+
+    def _queue(self, requested: str, began: float) -> Keys:
+        """Wait until its devices are its own, since `began` by the monotonic clock.
+
+        Raises Stopped, EngineError, OSError.
+        """
+        self._ticket = ticket = OwnTicket(
+            self.record.id,
+            requested,
+            lambda: [tuple(one.key for one in option) for option in devices.options(requested)],
+            self.directory.path,
+        )
+        name = "a GPU" if requested in ("auto", "cuda") else requested
+        if len(options := devices.options(requested)) == 1:
+            name = devices.labels(options[0])
+        try:
+            while ahead := ticket.ahead():
+                self.update(
+                    state=State.QUEUED,
+                    device=name,
+                    message=f"#{ahead} in the queue for {name}",
+                    queued_seconds=time.monotonic() - began,
+                )
+                if self.stop_requested(wait=QUEUE_SECONDS):
+                    raise Stopped
+        except Cancelled:
+            self.log("removed from the queue")
+            raise Stopped from None
+        return ticket.taken
 
     def _doubt(self) -> str:
         """What the estimate says where the run may not fit beside what others use; it tries."""
@@ -187,6 +215,20 @@ class Attempt:
         state = State.STOPPING if self._stop else State.RUNNING
         self.update(state=state, step=step, total=total, **fields)
 
+    def show_activity(
+        self, name: str, done: int = 0, total: int = 0, seconds: float | None = None
+    ) -> None:
+        """Say what is done between two steps, how much of it, and how long it takes still; an
+        empty `name` is its end."""
+        self.update(
+            activity=name, activity_done=done, activity_total=total, activity_seconds=seconds
+        )
+
+    @property
+    def costs(self) -> tuple[float, float]:
+        """Seconds that an evaluation and a save took in an earlier attempt; 0: not known."""
+        return self._status.evaluation_seconds, self._status.saving_seconds
+
     def stop_requested(self, wait: float = 0.0) -> bool:
         """Whether somebody asked this attempt to stop; `wait` is how long to listen, in seconds."""
         if wait and not self._stop:
@@ -199,8 +241,10 @@ class Attempt:
         return self._stop
 
     def log(self, line: str) -> None:
-        """A line in `worker.log`, with the time before it."""
-        print(time.strftime("%H:%M:%S"), line, flush=True)
+        """A line in `worker.log`, with the time before it. A disk that refuses it ends no run: what
+        matters is refused as well, and said in the status."""
+        with contextlib.suppress(OSError):
+            print(time.strftime("%H:%M:%S"), line, flush=True)
 
     def reject(self, rows: list[dict[str, Any]]) -> None:
         """Write the rows that could not be used, with their reasons, and count them on screen."""
@@ -209,8 +253,16 @@ class Attempt:
         self.update(rejected=len(rows))
         self.log(f"{len(rows)} rows rejected: see {self.directory.rejects.name}")
 
+    def remove_unfinished(self) -> None:
+        """Remove what was left half written: nothing of it is ever read."""
+        for path in self.directory.unfinished():
+            shutil.rmtree(path, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+
     def finish(self, state: State, error: Failure | None = None, message: str = "") -> None:
-        """Write the final status, and let go of the device and the job."""
+        """Write the final status, and let go of the device and the job, also where the disk
+        refuses it. Raises OSError."""
         with self._guard:
             self._closing = True
         self._changed.set()
@@ -221,12 +273,19 @@ class Attempt:
             error=error,
             message=message,
             eta_seconds=None,
+            activity="",
+            activity_done=0,
+            activity_total=0,
+            activity_seconds=None,
             heartbeat=time.time(),
         )
-        status.write(self.directory, final)
-        if self._ticket is not None:
-            self._ticket.leave()
-        self._lock.release()
+        try:
+            status.write(self.directory, final)
+        finally:
+            if self._ticket is not None:
+                with contextlib.suppress(OSError, EngineError):  # of the folder of locks
+                    self._ticket.leave()
+            self._lock.release()
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
         self._stop = True

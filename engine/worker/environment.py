@@ -4,9 +4,11 @@ The libraries read these variables when they are imported, not later; and they l
 they could work with.
 """
 
+import contextlib
 import os
 import sys
 import warnings
+from pathlib import Path
 
 _OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -26,6 +28,10 @@ _QUIET = {
 _FAIR = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "2000"}
 
 
+_COMPILED = "TORCHINDUCTOR_CACHE_DIR"
+"""Else torch makes a folder in the temporary folder, whether anything is compiled or not."""
+
+
 def set_environment(*, network: bool = False) -> None:
     """Shut the network for this process and its children, unless FINETOP_ALLOW_NETWORK=1.
 
@@ -35,6 +41,12 @@ def set_environment(*, network: bool = False) -> None:
     for name, value in (_QUIET | _FAIR).items():
         os.environ.setdefault(name, value)
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    if _COMPILED not in os.environ:
+        # Without a home that can be written to, torch's own folder does.
+        with contextlib.suppress(OSError, RuntimeError):
+            folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "finetop"
+            (folder / "torchinductor").mkdir(parents=True, exist_ok=True)
+            os.environ[_COMPILED] = str(folder / "torchinductor")
     # What a library will change one day is for us to read, not for the reader of a run's log.
     warnings.filterwarnings("ignore", category=FutureWarning)
     # Said by PEFT at each checkpoint: it looks for the base by a name that no hub knows.

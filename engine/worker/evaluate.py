@@ -1,21 +1,28 @@
 """The `evaluate` job: each arm on each suite, and on a data set of labels, into `results.json`.
 
 All arms meet the same items in the same order with greedy decoding, so that results can be paired.
-The base of an adapter is the same weights with the adapter off.
+The base of an adapter is the same weights with the adapter off. What was measured is kept row by
+row in `scores.jsonl`, so that a job that was stopped or killed goes on where it was; its batches
+are those of the whole set, and its results as if it had never stopped.
 """
 
+import dataclasses
 import itertools
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import torch
 
 import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine import atomic
 from engine.chat import Message
 from engine.compare import prompts
-from engine.compare.arms import format_arm, parse_arms
+from engine.compare.arm_weights import ArmWeights, locate
+from engine.compare.arms import Arm, format_arm, parse_arms
 from engine.compare.items import Item, describe
 from engine.data import dataset_list, rows
 from engine.data.rows import Example
@@ -25,10 +32,12 @@ from engine.jobs.store import open_store
 from engine.recipes.recipe import EvaluateRecipe
 from engine.recipes.settings import Decode
 from engine.statistics import wilson
+from engine.words import fold
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.arrow import read_raw
 from engine.worker.inference.decoding import answer_all
 from engine.worker.inference.models import LoadedArm, ModelCache
+from engine.worker.inference.score_log import NO_MEMORY, Row, ScoreLog, ScoreMemory
 from engine.worker.inference.scoring import (
     ROWS,
     Scored,
@@ -37,8 +46,8 @@ from engine.worker.inference.scoring import (
     read_texts,
     score_items,
 )
+from engine.worker.inference.weight_files import stamped
 from engine.worker.model.loading import pick_device
-from engine.worker.model.locate import locate
 
 SCHEMA = 1
 LABEL_TOKENS = 24
@@ -55,7 +64,7 @@ def run(attempt: Attempt) -> str:
     chosen = load_suites(recipe.suites, recipe.limit)
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     examples = _label_rows(recipe.choices, runs)
-    open_prompts = prompts.read(prompts.find(recipe.prompts, runs)) if recipe.prompts else []
+    open_prompts = prompts.load(recipe.prompts, runs) if recipe.prompts else []
     for note in describe([*itertools.chain(*chosen.values()), *open_prompts]):
         attempt.log(note)
     weights = {arm: locate(arm, runs) for arm in arms}
@@ -63,31 +72,78 @@ def run(attempt: Attempt) -> str:
 
     each = sum(map(len, chosen.values())) + 2 * len(examples) + len(open_prompts)
     tally = _Tally(attempt, each * len(arms))
+    work = _Work(chosen, examples, open_prompts, recipe.decode)
+    log = ScoreLog(attempt.directory.scores)
     results: dict[str, Any] = {}
     for arm in sorted(arms, key=lambda arm: str(weights[arm].base)):
-        tally.begin(f"{arm.name}: loading", 0)
-        loaded_arm = models.load_arm(arm, weights[arm], attempt.log)
-        assert loaded_arm is not None, "without a budget there is always room"
-        for note in loaded_arm.notes:
-            attempt.log(note)
-        result: dict[str, Any] = {"arm": format_arm(arm), "suites": {}}
-        for name, items in chosen.items():
-            tally.begin(f"{arm.name}: {name}", len(items))
-            result["suites"][name] = measure_suite(loaded_arm, items, tally.tick)
-        if examples:
-            tally.begin(f"{arm.name}: labels", 2 * len(examples))
-            result["choices"] = measure_labels(loaded_arm, examples, tally.tick)
-        if open_prompts:
-            tally.begin(f"{arm.name}: open prompts", len(open_prompts))
-            open_ids = [loaded_arm.prompt(one.messages, one.id, one.tools) for one in open_prompts]
-            answers = answer_all(loaded_arm, open_ids, recipe.decode, ROWS, tally.tick)
-            result["answers"] = {
-                one.id: text for one, text in zip(open_prompts, answers, strict=True)
-            }
+        identity = _identify(arm, weights[arm], models.device)
+        memory = ScoreMemory(log, identity, arm.name)
+        whole: Row = (0, work.to_json())
+        result = memory.of("result").find(whole)
+        if result is None:
+            tally.begin(f"{arm.name}: loading", 0)
+            loaded_arm = models.load_arm(arm, weights[arm], attempt.log)
+            assert loaded_arm is not None, "without a budget there is always room"
+            for note in loaded_arm.notes:
+                attempt.log(note)
+            result = work.measure(loaded_arm, memory, tally)
+            memory.of("result").add([(whole, result)])
+        else:
+            tally.begin(f"{arm.name}: known", each)
+            tally.tick(each)
         results[arm.name] = result
     table = {"schema": SCHEMA, "data": recipe.choices, "arms": results}
     atomic.write_json(attempt.directory.results, table)
     return f"{len(arms)} arms on {len(chosen)} suites"
+
+
+def _identify(arm: Arm, weights: ArmWeights, device: torch.device) -> list[object]:
+    """What an arm's rows are known again by: its words, its weights as written, and the device."""
+    paths = [weights.base, *([weights.adapter] if weights.adapter else [])]
+    stamps = [[str(stamp.path), stamp.written] for stamp in map(stamped, paths)]
+    return [format_arm(arm), stamps, device.type]
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What every arm is measured on."""
+
+    suites: Mapping[str, tuple[Item, ...]]
+    examples: list[Example]
+    prompts: list[Item]
+    decode: Decode
+
+    def measure(
+        self, loaded_arm: LoadedArm, memory: ScoreMemory, tally: "_Tally"
+    ) -> dict[str, Any]:
+        """All that is measured of an arm, as JSON knows it. Raises Stopped, EngineError."""
+        arm = loaded_arm.arm
+        result: dict[str, Any] = {"arm": format_arm(arm), "suites": {}}
+        for name, items in self.suites.items():
+            tally.begin(f"{arm.name}: {name}", len(items))
+            part = memory.of(f"suite {name}")
+            result["suites"][name] = measure_suite(loaded_arm, items, tally.tick, part)
+        if self.examples:
+            tally.begin(f"{arm.name}: labels", 2 * len(self.examples))
+            part = memory.of("labels")
+            result["choices"] = measure_labels(loaded_arm, self.examples, tally.tick, part)
+        if self.prompts:
+            tally.begin(f"{arm.name}: open prompts", len(self.prompts))
+            open_ids = [loaded_arm.prompt(one.messages, one.id, one.tools) for one in self.prompts]
+            part = memory.of("prompts")
+            answers = answer_all(loaded_arm, open_ids, self.decode, ROWS, tally.tick, part)
+            pairs = zip(self.prompts, answers, strict=True)
+            result["answers"] = {prompt.id: text for prompt, text in pairs}
+        return result
+
+    def to_json(self) -> object:
+        """All of it, so that a change of any item is noticed."""
+        return [
+            {name: [item.to_json() for item in items] for name, items in self.suites.items()},
+            [[one.source, *(turn.to_json() for turn in one.messages)] for one in self.examples],
+            [item.to_json() for item in self.prompts],
+            dataclasses.asdict(self.decode),
+        ]
 
 
 class _Tally:
@@ -114,20 +170,28 @@ class _Tally:
 
 
 def measure_suite(
-    loaded_arm: LoadedArm, items: Sequence[Item], tick: Tick = lambda done: None
+    loaded_arm: LoadedArm,
+    items: Sequence[Item],
+    tick: Tick = lambda done: None,
+    memory: ScoreMemory = NO_MEMORY,
 ) -> dict[str, Any]:
     """One suite's results as JSON knows them. Open items are answered and not scored."""
     texts = {item.id: item.text for item in items if item.score == "perplexity"}
     questions = [item for item in items if item.score != "perplexity"]
     result: dict[str, Any] = {}
     if questions:
-        scored = score_items(loaded_arm, questions, tick)
+        scored = score_items(loaded_arm, questions, tick, memory=memory.of("answers"))
         prompts = {item.id: item.messages[-1].content for item in questions}
         result |= _accuracy(scored) if scored.scores else {"answers": scored.answers}
         result |= _weigh(scored, questions)
         result["prompts"] = prompts
     if texts:
-        read = read_texts(loaded_arm, texts, lambda done: tick(len(questions) + done))
+        read = read_texts(
+            loaded_arm,
+            texts,
+            lambda done: tick(len(questions) + done),
+            memory=memory.of("texts"),
+        )
         result |= {
             "perplexity": _finite(read.perplexity),
             "tokens": sum(read.tokens.values()),
@@ -138,7 +202,10 @@ def measure_suite(
 
 
 def measure_labels(
-    loaded_arm: LoadedArm, examples: Sequence[Example], tick: Tick = lambda done: None
+    loaded_arm: LoadedArm,
+    examples: Sequence[Example],
+    tick: Tick = lambda done: None,
+    memory: ScoreMemory = NO_MEMORY,
 ) -> dict[str, Any]:
     """Accuracy on rows whose answers are labels: by likelihood, by generated answer, by majority.
 
@@ -157,7 +224,7 @@ def measure_labels(
         loaded_arm.prompt(messages, example.source)
         for messages, example in zip(conversations, examples, strict=True)
     ]
-    scored = label_scores(loaded_arm, conversations, labels, tick)
+    scored = label_scores(loaded_arm, conversations, labels, tick, memory.of("likelihood"))
     # A diverged model finds no label likely, and not the first of them all.
     likely = ["" if any(map(math.isnan, row)) else labels[row.index(max(row))] for row in scored]
     answers = answer_all(
@@ -166,6 +233,7 @@ def measure_labels(
         Decode(max_new_tokens=LABEL_TOKENS),
         ROWS,
         lambda done: tick(len(examples) + done),
+        memory.of("answers"),
     )
     names = [example.source for example in examples]
     questions = {example.source: example.messages[-2].content for example in examples}
@@ -181,7 +249,7 @@ def _match(names: Sequence[str], answer: Sequence[str], truth: Sequence[str]) ->
     """Right is the label itself and nothing else, letter case and white space aside."""
     pairs = list(zip(names, answer, truth, strict=True))
     return Scored(
-        {name: float(one.strip().casefold() == right.casefold()) for name, one, right in pairs},
+        {name: float(fold(one.strip()) == fold(right)) for name, one, right in pairs},
         {name: one for name, one, _ in pairs},
     )
 

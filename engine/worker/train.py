@@ -9,18 +9,24 @@ from contextlib import closing
 from pathlib import Path
 
 from transformers import PrinterCallback
+from transformers.trainer_utils import align_special_tokens
 
 import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine import atomic
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.model.saving import drop_unreadable_pad, save_template
+from engine.worker.model.tokenizer_files import share_large_files
 from engine.worker.training import checkpoints, eval_samples
 from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.eval_history import History
 from engine.worker.training.evaluator import Evaluator
 from engine.worker.training.event_writer import EventWriter
 from engine.worker.training.setup import TrainingSetup, load_model, prepare_setup
+from engine.worker.training.time_left import TimeLeft
 from engine.worker.training.trainer import MeasuredTrainer, token_trainer
+
+BYTES_OF_TRAINED = 12
+"""A checkpoint's bytes of a parameter that is learned: itself and AdamW's two moments."""
 
 
 def run(attempt: Attempt) -> str:
@@ -37,7 +43,19 @@ def _restore_callback(setup: TrainingSetup) -> TrainingCallback:
     """The callback, with the evaluations of the checkpoint that is resumed, and of no step more."""
     history = History.read(setup.resumed) if setup.resumed else History()
     eval_samples.rewind(setup.attempt.directory.samples, history.last)
-    return TrainingCallback(setup.attempt, setup.recipe, history)
+    return TrainingCallback(setup.attempt, setup.recipe, history, _time_left(setup))
+
+
+def _time_left(setup: TrainingSetup) -> TimeLeft:
+    """What is known of evaluations and saves before the first: of an earlier attempt, or sizes."""
+    evaluation, saving = setup.attempt.costs
+    tokens = sum(len(row.input_ids) for row in setup.data.eval)
+    tokens += setup.monitor.probe.predicted if setup.monitor is not None else 0
+    trained = sum(weight.numel() for weight in setup.model.parameters() if weight.requires_grad)
+    return TimeLeft(
+        evaluation=evaluation, saving=saving, evaluation_tokens=tokens,
+        save_bytes=BYTES_OF_TRAINED * trained,
+    )  # fmt: skip
 
 
 def _open_curves(setup: TrainingSetup) -> EventWriter:
@@ -80,6 +98,8 @@ def _train(setup: TrainingSetup, trainer: MeasuredTrainer, callback: TrainingCal
     at_end = resumed is not None and checkpoints.step_of(resumed) == trainer.total_steps
     if resumed is not None and (at_end or callback.ended):
         setup.attempt.log(f"nothing left to train after step {checkpoints.step_of(resumed)}")
+        # As `train` does at its start: what is saved beside the weights names the same tokens.
+        align_special_tokens(trainer.model, trainer.processing_class)  # type: ignore[no-untyped-call]
         callback.report_at(resumed, trainer.args)
     elif not callback.ended:
         trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
@@ -90,10 +110,11 @@ def _train(setup: TrainingSetup, trainer: MeasuredTrainer, callback: TrainingCal
 def _save(setup: TrainingSetup, trainer: MeasuredTrainer, callback: TrainingCallback) -> str:
     """Save the result that the recipe chooses; returns what the user should know of it."""
     setup.attempt.update(message="saving")
-    sentences = [_choose_weights(setup.attempt, trainer, callback)]
+    with callback.saving():
+        sentences = [_choose_weights(setup.attempt, trainer, callback)]
+        _save_result(setup)
     if callback.ended != "budget":  # that sentence says it already
         sentences.append(callback.alarm)
-    _save_result(setup)
     if setup.monitor is not None:
         setup.monitor.remove_reference()
     if setup.data.rejects:
@@ -132,6 +153,7 @@ def _save_result(setup: TrainingSetup) -> None:
         model.config.use_cache = True
         model.save_pretrained(str(aside))
     save_template(aside, setup.template, setup.tokenizer, model)
+    share_large_files(aside, checkpoints.with_tokenizer(attempt.directory))
     shutil.rmtree(final, ignore_errors=True)  # of an earlier attempt that went less far
     atomic.publish_directory(aside, final)
     attempt.log(f"saved {final.name}/")

@@ -1,7 +1,7 @@
 """All benchmarks, or the named ones, in one table.
 
-    python -m tests.benchmarks [--brief] [events] [watch] [dashboard] [hangup] [kill] [demo]
-                               [ending] [training] [memory] [compare]
+    python -m tests.benchmarks [--brief] [events] [watch] [dashboard] [hangup] [kill] [faults]
+                               [demo] [ending] [training] [memory] [compare]
 
 Writes `results.json` and `RESULTS.md` beside this file after each benchmark; the exit code is 1
 where a bar was missed. `--brief` tries small sizes and writes nothing.

@@ -78,13 +78,13 @@ def as_we_do(base: Path, adapter: Path, prompts: Sequence[str]) -> dict[str, Any
     import torch
 
     from engine.chat import Message
+    from engine.compare.arm_weights import ArmWeights
     from engine.compare.arms import Arm
     from engine.compare.items import Item
     from engine.recipes.settings import Decode
-    from engine.worker.inference.batch import ROWS, PromptBatch
     from engine.worker.inference.decoding import BatchDecoder
+    from engine.worker.inference.model_batch import ROWS, ModelBatch
     from engine.worker.inference.models import ModelCache
-    from engine.worker.model.locate import ArmWeights
 
     before = settled()
     loading = time.perf_counter()
@@ -105,7 +105,8 @@ def as_we_do(base: Path, adapter: Path, prompts: Sequence[str]) -> dict[str, Any
     began = time.perf_counter()
     said: Said = []
     for arm, loaded_arm in zip(arms, loaded_arms, strict=True):
-        batch = PromptBatch(arm, loaded_arm, asked, Decode(max_new_tokens=NEW_TOKENS), ROWS)
+        assert loaded_arm is not None, "there is room for both"
+        batch = ModelBatch(arm, loaded_arm, asked, Decode(max_new_tokens=NEW_TOKENS), ROWS)
         made = {}
         while not batch.done:
             made.update({int(one.prompt_id): list(one.output_ids) for one in batch.step()})

@@ -25,14 +25,14 @@ import torch
 
 from engine.bundled import BASE
 from engine.compare import prompts as prompt_files
+from engine.compare.arm_weights import ArmWeights
 from engine.compare.arms import Arm, format_arm
 from engine.compare.samples import Sample
 from engine.recipes.settings import Decode
-from engine.worker.inference.batch import ROWS, PromptBatch
 from engine.worker.inference.decoding import BatchDecoder
+from engine.worker.inference.model_batch import ROWS, ModelBatch
 from engine.worker.inference.models import LoadedArm, ModelCache
 from engine.worker.inference.token_shift import measure_shift
-from engine.worker.model.locate import ArmWeights
 from tests.benchmarks.answering import NEW_TOKENS
 from tests.benchmarks.parts import Part, measure
 from tests.benchmarks.results import Outcome
@@ -127,7 +127,7 @@ def _first_words(effort: Effort, folder: Path) -> list[str]:
 async def _ask_both(arms: Sequence[str], times: int, folder: Path) -> list[float]:
     from tui.companion import Companion
 
-    companion = Companion(folder / "companion.log", device="cpu", runs=str(folder))
+    companion = Companion(device="cpu", runs=str(folder))
 
     async def first(arm: str, text: str) -> float:
         began = time.perf_counter()
@@ -188,7 +188,7 @@ def _batched(effort: Effort, folder: Path) -> list[str]:
     asked = prompt_files.load("bundled:all")[: effort.checked]
     decode, same = Decode(max_new_tokens=NEW_TOKENS), 0
     for loaded_arm in loaded_arms:
-        batch = PromptBatch(loaded_arm.arm, loaded_arm, asked, decode, ROWS)
+        batch = ModelBatch(loaded_arm.arm, loaded_arm, asked, decode, ROWS)
         batched = {}
         while not batch.done:
             batched.update({one.prompt_id: one.output_ids for one in batch.step()})

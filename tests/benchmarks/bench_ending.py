@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from engine import bundled
+from engine.compare.arm_weights import locate
 from engine.compare.arms import Arm
 from engine.data import rows
 from engine.recipes import recipe
@@ -23,7 +24,6 @@ from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Decode
 from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import ModelCache
-from engine.worker.model.locate import locate
 from tests.benchmarks.results import Outcome, Row
 from tests.worker.here import train_here
 

@@ -12,6 +12,7 @@ TITLES = {
     "dashboard": "the dashboard's first paint, memory, traffic and speed",
     "hangup": "20 dashboards hung up while a worker trains",
     "kill": "50 times kill -9 in the middle of training",
+    "faults": "3,000 mutants of event and JSON files, and 300 faults under a run",
     "demo": "finetop demo in a fresh folder: its time, what it gains and what it loses",
     "ending": "whether a tuned model stops by itself",
     "training": "training beside TRL and transformers, by length, and packed",
@@ -39,6 +40,10 @@ def run(name: str, *, brief: bool) -> Outcome:
         from tests.benchmarks import bench_hangup
 
         return bench_hangup.bench(2, 1) if brief else bench_hangup.bench()
+    if name == "faults":
+        from tests.benchmarks import bench_faults
+
+        return bench_faults.bench(*bench_faults.BRIEF) if brief else bench_faults.bench()
     if name == "training":
         from engine.worker.environment import set_environment
 

@@ -21,6 +21,7 @@ from engine.charts.export import HEADER, Selected, chat_line, csv_lines, json_te
 from engine.charts.figure import COLOURS, Line, Look, Mark, Sketch, Stroke, Words, sketch
 from engine.charts.run_colors import MARKS, identities
 from engine.events.series import Branch
+from engine.text import spreadsheet_cell
 from tests.charts.curves import series
 
 NAN, INF = math.nan, math.inf
@@ -40,7 +41,15 @@ def test_csv_reads_back_equal(values: list[float], run: str, tag: str) -> None:
     assert tuple(head) == HEADER
     if "\r" not in run + tag and "\x00" not in run + tag:
         np.testing.assert_array_equal([float(row[4]) for row in body], values)
-        assert all(row[:2] == [run, tag] and row[3] == "" for row in body)
+        names = [spreadsheet_cell(run), spreadsheet_cell(tag)]
+        assert all(row[:2] == names and row[3] == "" for row in body)
+
+
+def test_csv_holds_no_formula_and_numbers_stay_numbers() -> None:
+    curve = series("@SUM(A1)", [-1.5, -INF])
+    _, *body = rows("".join(csv_lines([Selected("=cmd|' /C calc'!A0", curve)])))
+    assert [row[:2] for row in body] == [["'=cmd|' /C calc'!A0", "'@SUM(A1)"]] * 2
+    assert [row[4] for row in body] == ["-1.5", "-inf"]
 
 
 def test_csv_of_branches_and_derived_curves() -> None:
@@ -81,12 +90,16 @@ def test_json_reads_back_equal() -> None:
 def test_a_line_for_a_chat() -> None:
     loss = series("loss", [3, 1.25, NAN, 2], [1, 20, 30, 4000])
     line = chat_line(
-        [Selected("run\x1b[2J", loss), Selected("", series("eval/accuracy", [3, 1]))],
+        [
+            Selected("run\x1b[2J", loss, higher_is_better=False),
+            Selected("", series("eval/accuracy", [3, 1]), higher_is_better=True),
+            Selected("", series("kl", [0, 1])),
+        ],
         {"loss": "█▁·▄"},
     )
     assert line == (
         "run␛[2J · loss █▁·▄ 2 at step 4,000 (best 1.25 at step 20), 1 of 4 values are not finite"
-        " · eval/accuracy 1 at step 1 (best 3 at step 0)"
+        " · eval/accuracy 1 at step 1 (best 3 at step 0) · kl 1 at step 1"
     )
     assert chat_line([Selected("r", series("a", []), "exp(x)")]) == (
         "r · a (derived: exp(x)) no points yet"
@@ -136,13 +149,12 @@ def test_svg_has_all_that_a_chart_needs() -> None:
     x = np.arange(1000.0)
     y = np.where(x == 500, 99.0, 1.0)
     y[200:300] = NAN
-    root = ElementTree.fromstring(
-        svg.draw(sketch([Line("a", x, y, "exp(b)")], Look("eval/loss", smoothing=0.9)))
-    )
+    line = Line("a", x, y, "exp(b)", facts=("best 1 at step 0", "last 1"))
+    root = ElementTree.fromstring(svg.draw(sketch([line], Look("eval/loss", smoothing=0.9))))
     words = [text.text or "" for text in root.iter(f"{SVG}text")]
     assert "eval/loss" in words
     assert "step · smoothed 0.9" in words
-    assert any(word.startswith("a (derived: exp(b)) · last 1 · min 1") for word in words)
+    assert any(word.startswith("a (derived: exp(b)) · best 1 at step 0 · last 1") for word in words)
     paths = {path.attrib.get("opacity"): path.attrib["d"] for path in root.iter(f"{SVG}path")}
     heights = [float(number) for number in re.findall(r" ([\d.]+)", paths["0.25"])]
     assert max(heights) - min(heights) > 350  # the spike is there, from bottom to top
@@ -210,7 +222,7 @@ def test_words_in_a_png_are_letters_that_differ() -> None:
     assert len(set(drawn.values())) == len(drawn)
     assert inked(written("H"), "#222222").any()
     assert np.array_equal(written("é…µ"), written("e...u"))
-    assert np.array_equal(written("損"), written("失")), "a box, so that none is taken for another"
+    assert not np.array_equal(written("損"), written("失")), "code points, so that names differ"
     assert not np.array_equal(written("損"), written(""))
     assert (written("loss", title=True) < 128).sum() > 1.2 * (written("loss") < 128).sum()
     columns = {
@@ -269,3 +281,15 @@ def test_colours_come_from_names_alone_and_marks_differ() -> None:
         assert together[name][0] == colour
     assert identities(names[::-1], 8) == [together[name] for name in names[::-1]]
     assert len(set(identities([f"r{number}" for number in range(20)], 8))) > 12
+
+
+def test_names_in_any_script_stay_apart_in_a_picture() -> None:
+    x = np.arange(3.0)
+
+    def drawn(label: str) -> Sketch:
+        return sketch([Line(label, x, x)], Look("loss"))
+
+    assert "损失 🔥" in svg.draw(drawn("损失 🔥"))
+    painted = {png.paint(drawn(label)) for label in ("损失", "准确", "🔥", "🎉", "é")}
+    assert len(painted) == 5
+    assert png._spelled("损é α") == "<U+635F>e <U+03B1>"

@@ -39,6 +39,8 @@ class Hub:
         """So many requests for content are put off."""
         self.ranges = True
         """Whether a part of a file is given where a part is asked for."""
+        self.content_at = ""
+        """The address of another server that content is fetched from, as of the Hub's CDN."""
         self.requests: list[tuple[str, str, Mapping[str, str]]] = []
         hub = self
 
@@ -120,6 +122,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.owner.busy and self.command == "GET":
             self.owner.busy -= 1
             self._send(503, b"{}")
+            return
+        if self.owner.content_at and self.command == "GET":
+            self._send(302, b"", ("Location", f"{self.owner.content_at}{self.path}"))
             return
         given = self.headers.get("Range") if self.owner.ranges else None
         if given:

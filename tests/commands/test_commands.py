@@ -18,6 +18,7 @@ from engine.jobs import directory, launch, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import Failure, State, Status
 from engine.recipes.recipe import GenerateRecipe, Recipe, TrainRecipe
+from engine.text import is_safe
 from tests import patience
 from tests.checkpoints.made import make_adapter
 from tests.jobs.test_lock import hold
@@ -333,3 +334,20 @@ def test_a_closed_pipe_is_no_error(root: Path) -> None:
     )  # fmt: skip
     assert "Traceback" not in piped.stderr
     assert piped.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--\x1b]0;x\x07"], ["runs", "--\x1b]0;x\x07"], ["logs", "a", "\x9b2Jb"], ["\u202eruns"],
+     ["stop", "a", "--grace", "\x1b[2J"], ["data", "inspect", "a", "--rows", "\x9b"]],
+    ids=ascii,
+)  # fmt: skip
+def test_an_argument_that_is_refused_drives_no_terminal(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        finetop(*arguments)
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert "error" in said
+    assert is_safe(said.replace("\n", ""))

@@ -71,7 +71,7 @@ def test_the_token_shift_of_a_set(
     # Ranks are 1, 3, 9 in turn, over answers of 1, 1, 15 and 6 words.
     assert (table["answers"], table["tokens"]) == (4, 23)
     assert table["shares"] == {"unshifted": 9 / 23, "marginal": 7 / 23, "shifted": 7 / 23}
-    assert [one["tokens"] for one in table["positions"]] == [13, 10]
+    assert [one["tokens"] for one in table["positions"]] == [11, 12]
     assert table["shifted_by_answer"]["low"] is None, "four answers are too few"
     assert companion.shifted == [(BASE, TUNED)] * 4
     assert companion.closed
@@ -200,7 +200,9 @@ def test_a_job_knows_what_it_builds_on_and_what_it_was_asked(
     assert capsys.readouterr().out == "started-1\n"
     ((recipe, known),) = given
     assert recipe.prompts == str(asked)
-    assert known == {"parents": ["bundled:demo-base"], "inputs": [asked]}
+    assert known == {
+        "parents": ["bundled:demo-base"], "inputs": [asked], "needs_device": True,
+    }  # fmt: skip
 
 
 def test_what_a_run_held_out_is_named_by_the_run(

@@ -1,6 +1,7 @@
 """`finetop fit`, and what `finetop train` says of it before it starts."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -26,8 +27,14 @@ def test_it_says_what_is_needed_and_what_is_free(
     assert said.startswith("needs about ")
     assert "free on cpu" in said
     assert "largest batch" in said
-    for part in ("weights", "gradients", "optimiser", "activations", "logits", "on disk"):
-        assert f"\n{part}" in said
+    shown = dict(re.findall(r"^(\w+) +([\d,]+) MB", said, re.MULTILINE))
+    parts = ("weights", "optimizer", "activations", "logits", "overhead", "libraries")
+    sizes = {name: int(size.replace(",", "")) for name, size in shown.items()}
+    assert sum(sizes[name] for name in parts) == sizes["peak"]
+    assert "as the backward pass begins" in said
+    assert "memory: computed from config.json, the recipe and rows of max_length, not" in said
+    assert re.search(r"needs about \S+ \S+ \(\S+ MB to \S+ GB\) of ", said)
+    assert "(from the model's operations and a usual speed of the device, not measured)" in said
     assert "2,422,848 parameters, 138,240 trainable (5.7%)" in said
     assert "compute and weights: fp32\n" in said
     assert "may not fit" not in said
@@ -43,7 +50,13 @@ def test_a_recipe_file_and_changes_are_read(
     table = json.loads(capsys.readouterr().out)
     assert table["memory"]["trained"] == table["memory"]["parameters"] == 2_422_848
     assert table["fits"] is True
-    assert table["seconds"] > 0
+    assert sum(table["parts"].values()) == table["needed"]
+    low, high = table["needed_range"]
+    assert low < table["needed"] < high
+    low, high = table["seconds_range"]
+    assert 0 < low < table["seconds"] < high
+    assert table["memory_basis"]
+    assert table["basis"]
 
 
 def test_what_does_not_fit_is_told_with_advice(
@@ -96,7 +109,7 @@ def test_a_start_that_may_fill_the_disk_is_warned_of(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     usage = shutil.disk_usage(root)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=20_000_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=10_000_000))
     announce(TrainRecipe(device="cpu"), open_store(root))
     assert "The disk may fill up" in capsys.readouterr().err
 

@@ -251,6 +251,21 @@ def test_a_gated_model_says_what_to_do(hub: Hub) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_the_token_does_not_follow_a_redirect_to_another_host(
+    host: str, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    hub.token = TOKEN
+    with Hub(hub.repositories) as other:
+        hub.content_at = other.url.replace("127.0.0.1", host)
+        done = get("org/tiny")
+        assert done.returncode == 0, done.stderr
+        assert len(other.bodies()) == 5
+        assert not [headers for _, _, headers in other.requests if "Authorization" in headers]
+        assert TOKEN not in str(other.requests)
+
+
 def test_the_token_comes_from_the_environment_and_goes_nowhere(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,9 +4,11 @@ import csv
 import io
 import json
 import math
+import os
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from engine.bundled import PRETRAIN_RUN
 from engine.events.discover import Finder, roots
@@ -147,13 +149,42 @@ def test_it_reads_the_runs_that_watch_lists(
     state = {"log_history": [{"step": 5, "loss": 1.5}, {"step": 6, "loss": 1.25}]}
     (logs / "out" / "checkpoint-6").mkdir(parents=True)
     (logs / "out" / "checkpoint-6" / "trainer_state.json").write_text(json.dumps(state))
+    (logs / "out" / "checkpoint-9").mkdir()
+    state["log_history"][0]["loss"] = 9.0
+    (logs / "out" / "checkpoint-9" / "trainer_state.json").write_text(json.dumps(state))
+    os.utime(logs / "out" / "checkpoint-9" / "trainer_state.json", (1, 1))
+    (logs / "factory").mkdir()
+    line = json.dumps({"current_steps": 3, "eval_loss": 2.5})
+    (logs / "factory" / "trainer_log.jsonl").write_text(line + "\n")
+    (logs / "version_0").mkdir()
+    (logs / "version_0" / "metrics.csv").write_text("step,val_loss\n4,0.5\n")
     assert metrics(root, str(logs), "--json") == 0
     tables = {table["run"]: table for table in json.loads(capsys.readouterr().out)}
     finder = Finder(roots([logs]))
     while finder.pending:
         finder.look()
-    assert list(tables) == [run.name for run in finder.runs] == ["a/b/c/d/e/f", "out"]
+    names = ["a/b/c/d/e/f", "factory", "out", "out/checkpoint-9", "version_0"]
+    assert list(tables) == [run.name for run in finder.runs] == names
     assert tables["out"]["tags"]["train/loss"]["last"] == {"step": 6, "value": 1.25}
+    assert tables["out/checkpoint-9"]["tags"]["train/loss"]["first"]["value"] == 9.0
+    assert tables["factory"]["tags"]["eval/loss"]["last"] == {"step": 3, "value": 2.5}
+    assert tables["version_0"]["tags"]["val_loss"]["last"] == {"step": 4, "value": 0.5}
+
+
+def test_columns_stay_apart_and_one_long_tag_widens_no_other_line(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = "x" * 300
+    values = [simple("train/损失", 1.0), simple("loss", 2.0), simple(long, 3.0)]
+    event_file(tmp_path / "run", *(event(1.0, step, *values) for step in (1, 2**62)))
+    assert metrics(root, str(tmp_path / "run")) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2] == f"  {long}"
+    table = [line for line in lines[1:] if long not in line]
+    assert max(map(cell_len, table)) < 150
+    assert len({cell_len(line) for line in table[1:]}) == 1, "aligned by cells"
+    assert table[1].split()[-4:] == ["2", "@1", "2", "@1"]
+    assert f"  2 @{2**62}  " in table[1]
 
 
 def test_a_classifier_has_no_perplexity(
@@ -218,6 +249,8 @@ def test_a_strange_tag_reaches_no_terminal(
         assert metrics(root, tmp_path / "logs", *options) == 0
         assert "\x1b" not in capsys.readouterr().out
     assert metrics(root, tmp_path / "logs", "--csv", tmp_path / "out.csv") == 0
+    assert metrics(root, tmp_path / "logs", "--csv", tmp_path / "out.csv") == 2
+    assert metrics(root, tmp_path / "logs", "--csv", tmp_path / "out.csv", "--force") == 0
     with (tmp_path / "out.csv").open(newline="") as file:
         assert next(csv.DictReader(file))["tag"] == "\x1b]0;evil\x07,\n"
 
@@ -226,9 +259,9 @@ def test_a_strange_tag_reaches_no_terminal(
     ("arguments", "words"),
     [
         (["nobody"], "No run 'nobody'"),
-        (["{tmp}"], "No event files"),
+        (["{tmp}"], "No logs found"),
         (["mine", "--tag", "none"], "has no tag 'none'"),
-        (["mine", "--csv", "{tmp}"], "cannot be written"),
+        (["mine", "--csv", "{tmp}"], "is a folder"),
         (["mine", "--csv", "{tmp}/no/file.csv"], "cannot be written"),
         (["mine", "--csv", "-", "--json"], "cannot be combined"),
         (["mine", "--csv", "-", "--points"], "Add --json"),

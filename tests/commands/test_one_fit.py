@@ -147,7 +147,7 @@ def test_an_earlier_run_is_the_base_of_all_three(
     monkeypatch.chdir(tmp_path)
     recipe = make("model.checkpoint=./base")
     screen = on_screen(recipe, root)
-    assert screen.basis == "measured in an earlier run"
+    assert screen.basis == "from 50 measured steps of this model on this device"
     assert by_command(recipe, root, capsys) == as_json(screen)
     assert screen.line in by_worker(recipe, root)[0]
 

@@ -57,7 +57,7 @@ def test_a_resume_is_told_with_what_it_wrote_again(tmp_path: Path) -> None:
     assert run.told() == told
     assert run.append(path, point(8, loss=2)) == [["8", "loss=2"]]
     event_file(tmp_path, point(9, loss=3), time=1_700_000_600)
-    assert run.told() == [["!", "continued in another file at step 9: loss"], ["9", "loss=3"]]
+    assert run.told() == [["!", "continued at step 9: loss"], ["9", "loss=3"]]
     event_file(tmp_path, point(6, loss=4), time=1_700_000_700)
     event_file(tmp_path, point(6, loss=5), time=1_700_000_800)
     assert run.told() == [["!", "rewound to step 6: loss"], ["6", "loss=5"]]
@@ -67,6 +67,20 @@ def test_a_resume_is_told_with_what_it_wrote_again(tmp_path: Path) -> None:
         at.unlink()
     event_file(tmp_path, point(1, loss=7), time=1_700_000_900)
     assert run.told() == [["!", "rewritten from step 1: loss"], ["1", "loss=7"]]
+
+
+def test_a_resume_is_told_once_whenever_its_tags_go_on(tmp_path: Path) -> None:
+    first = [point(step, loss=1, **({"eval": 1} if step % 4 == 0 else {})) for step in range(10)]
+    event_file(tmp_path, *first)
+    run = Watched(tmp_path)
+    run.told()
+    path = event_file(tmp_path, point(5, loss=2), time=1_700_000_500)
+    assert run.told() == [["!", "rewound to step 5: loss"], ["5", "loss=2"]]
+    assert run.append(path, point(6, loss=2), point(8, eval=2)) == [
+        ["6", "loss=2"], ["8", "eval=2"],
+    ]  # fmt: skip
+    event_file(tmp_path, point(5, loss=3), point(8, eval=3), time=1_700_000_600)
+    assert run.told() == [["!", "rewound to step 5: eval, loss"], ["5", "loss=3"], ["8", "eval=3"]]
 
 
 def test_a_curve_that_stops_being_numbers_is_told_once(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The answers of a job as they come: read once, paired, filtered."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,7 @@ def test_filters(path: Path) -> None:
     files.append(
         path,
         [
-            sample("a", TUNED, "so it is " * 9, "length"),
+            replace(sample("a", TUNED, "so it is " * 9, "length"), output_ids=(5, 6, 7) * 9),
             sample("b", TUNED, "same"),
         ],
     )

@@ -17,7 +17,10 @@ def test_sets_come_back_as_they_were_saved(tmp_path: Path) -> None:
     arm_sets.save('two "words" = ü', PAIR, path)
     arm_sets.save("one", PAIR[:1], path)
     assert arm_sets.read(path) == {'two "words" = ü': PAIR, "one": PAIR[:1]}
-    arm_sets.save("one", PAIR[1:], path)
+    with pytest.raises(arm_sets.SetExists):
+        arm_sets.save("one", PAIR[1:], path)
+    assert arm_sets.read(path)["one"] == tuple(PAIR[:1])
+    arm_sets.save("one", PAIR[1:], path, replace=True)
     arm_sets.remove('two "words" = ü', path)
     arm_sets.remove("never there", path)
     assert arm_sets.read(path) == {"one": PAIR[1:]}

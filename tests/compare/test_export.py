@@ -124,7 +124,7 @@ def test_files_are_written_whole_and_never_over_others(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="Unknown export format") as caught:
         write(tmp_path / "answers.pdf", PAIR)
     assert ".html" in caught.value.hint
-    with pytest.raises(EngineError, match="cannot be written"):
+    with pytest.raises(EngineError, match="folder does not exist"):
         write(tmp_path / "none" / "a.md", PAIR)
 
 

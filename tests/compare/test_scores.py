@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.compare.checks import final_number, score, syntax
+from engine.compare.checks import score, syntax
 from engine.compare.item_reader import parse_item
 from engine.compare.items import Item
 
@@ -39,11 +39,6 @@ def test_exact_forgives_white_space_at_ends_only(text: str, right: bool) -> None
 )
 def test_number_takes_the_last_one(text: str, right: bool) -> None:
     assert score(item("number", 85), text) == float(right)
-
-
-def test_final_number_reads_signs_groups_and_fractions() -> None:
-    assert final_number("from 3 to -1,234.5 degrees") == -1234.5
-    assert final_number("none here") is None
 
 
 @pytest.mark.parametrize(

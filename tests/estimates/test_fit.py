@@ -59,19 +59,21 @@ def _fields(found: Checkpoint) -> dict[str, Any]:
 
 
 def test_a_run_that_fits_says_so(checkpoint: Checkpoint, root: Path) -> None:
-    found = fit.assess(recipe(), checkpoint, [gpu(80 * GB)], root, tokens=1000, speed=50.0)
+    speed = duration.Speed(50.0, 12)
+    found = fit.assess(recipe(), checkpoint, [gpu(80 * GB)], root, tokens=1000, speed=speed)
     assert found.memory is not None
     assert found.memory.parameters == checkpoint.parameters
     assert (found.device, found.free, found.fits, found.advice) == ("cuda:0", 80 * GB, True, ())
     assert found.needed == found.memory.total
     assert found.largest_batch is not None
     assert found.largest_batch > 16
-    assert (found.seconds, found.basis) == (60.0, "measured in an earlier run")
+    basis = "from 12 measured steps of this model on this device"
+    assert (found.seconds, found.seconds_range, found.basis) == (60.0, (48.0, 75.0), basis)
     assert found.disk_free is not None
     line = found.line
     assert "of 80.0 GB free on cuda:0" in line
     assert f"largest batch {found.largest_batch}" in line
-    assert "60 s (measured in an earlier run)" in line
+    assert f"about 60 s, 48 to 75 s ({basis})" in line
 
 
 def test_the_largest_batch_is_the_largest(checkpoint: Checkpoint, root: Path) -> None:
@@ -216,43 +218,11 @@ def test_a_disk_too_small_for_one_checkpoint_is_refused(
     usage = shutil.disk_usage(root)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=5 * GB))
     found = fit.assess(full, checkpoint, [gpu(80 * GB)], root)
-    beside = fit.beside_weights(checkpoint)
-    assert found.checkpoint == 12 * checkpoint.parameters + beside  # type: ignore[operator]
+    assert found.checkpoint == pytest.approx(12 * checkpoint.parameters, rel=1e-3)  # type: ignore[operator]
     with pytest.raises(EngineError, match="disk is too full") as caught:
         fit.check_disk(full, checkpoint, root)
     assert "5.0 GB are free" in caught.value.detail
     fit.check_disk(recipe(), checkpoint, root)
-
-
-def test_disk_counts_what_is_kept(checkpoint: Checkpoint, root: Path) -> None:
-    def needs(*changes: str) -> int:
-        found = fit.assess(recipe(*changes), checkpoint, [gpu(80 * GB)], root)
-        assert found.disk_needed is not None
-        return found.disk_needed
-
-    assert needs("training.save_total_limit=4") > needs("training.save_total_limit=2")
-    assert needs("training.save_total_limit=999") == needs("training.save_total_limit=500"), (
-        "no more than are made"
-    )
-    # The one at the end, the one that is being written, and the result.
-    estimate = memory.estimate(LLAMA, recipe(), parameters=checkpoint.parameters)
-    alarm = needs() - needs("forgetting.tokens=0")
-    assert alarm == 1024 * 32_000 * 2, "the base's distributions, in float16"
-    beside = fit.beside_weights(checkpoint)
-    one = fit.checkpoint_bytes(estimate, beside)
-    least = needs("training.saves=0", "training.evaluations=0", "forgetting.tokens=0")
-    assert least == 2 * one + 4 * estimate.trained + beside
-
-
-def test_every_checkpoint_holds_the_vocabulary(tmp_path: Path, root: Path) -> None:
-    """33 MB of Gemma's: more than what LoRA learns of a small model."""
-    base = make_model(tmp_path / "base", **SIZES)
-    (base / "tokenizer.json").write_bytes(b" " * 5_000_000)
-    adapter = make_adapter(tmp_path / "adapter", str(base))
-    for path in (base, adapter):
-        found = describe.inspect(path)
-        assert fit.beside_weights(found) == 5_000_000 + fit.BESIDE
-        assert fit.assess(recipe(), found, [CPU], root).checkpoint > 5_000_000  # type: ignore[operator]
 
 
 def test_the_disk_is_that_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
@@ -293,7 +263,7 @@ def test_time_counts_the_evaluations(checkpoint: Checkpoint, root: Path) -> None
 
     def seconds(*changes: str, held_out: int = 1000) -> float:
         found = fit.assess(recipe(*changes), checkpoint, [gpu(80 * GB)], root, tokens=1000,
-                           held_out=held_out, speed=50.0)  # fmt: skip
+                           held_out=held_out, speed=duration.Speed(50.0, 12))  # fmt: skip
         assert found.seconds is not None
         return found.seconds
 
@@ -362,7 +332,8 @@ def test_the_speed_is_that_of_the_last_run_like_it(root: Path) -> None:
 
     def speed(*changes: str) -> float | None:
         jobs = [directory.JobDirectory(path) for path in root.iterdir()]
-        return duration.measured_speed(jobs, recipe(*changes), "cpu")
+        speed = duration.measured_speed(jobs, recipe(*changes), "cpu")
+        return None if speed is None else speed.tokens_per_second
 
     assert speed() is None
     ran(10, 1.0)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import EngineError
-from engine.estimates import memory
+from engine.estimates import fit, memory
 from engine.estimates.activations import Passes, Precision, block_bytes
 from engine.estimates.architectures import FAMILIES, ModelDims, read_dims
 from engine.estimates.parameters import adapted, count_adapter, count_model
@@ -310,3 +310,28 @@ def test_more_never_takes_less(
     shorter = memory.estimate(config, wanted, device_kind=kind, length=length // 2 or 1)
     assert shorter.total <= found.total
     assert memory.estimate(config, wanted, device_kind=kind, target_share=0.1).total <= found.total
+
+
+@given(
+    st.sampled_from(["lora", "full"]),
+    st.sampled_from(["cpu", "cuda"]),
+    st.integers(1, 64),
+    st.integers(1, 8),
+    st.sampled_from([64, 1024, 8192]),
+    st.booleans(),
+)
+def test_what_lies_in_memory_at_the_peak_adds_up(
+    kind: str, device: str, batch: int, accumulation: int, length: int, checkpointing: bool
+) -> None:
+    wanted = recipe(
+        f"method.kind={kind}", f"training.batch_size={batch}", f"data.max_length={length}",
+        f"training.gradient_accumulation_steps={accumulation}",
+        f"training.gradient_checkpointing={str(checkpointing).lower()}",
+    )  # fmt: skip
+    found = memory.estimate(LLAMA, wanted, device_kind=device)
+    assert sum(found.at_peak.values()) == found.total
+    assert min(found.at_peak.values()) >= 0
+    assert found.moment
+    sizes, total = fit.part_sizes(found.at_peak)
+    numbers = [float(one.split()[0].replace(",", "")) for one in sizes.values() if one[0] != "<"]
+    assert sum(numbers) == pytest.approx(float(total.split()[0].replace(",", "")))

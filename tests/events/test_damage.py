@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.events.log_dir import LogDir
+from engine.events.record_scan import masked_crc
 from tests.events.encoding import event, record, session_start, simple, tensor, version
 
 Point = tuple[str, int, float, float]
@@ -166,3 +167,16 @@ def test_session_start_of_a_cut_record_does_not_count(tmp_path: Path) -> None:
     logs.poll()
     assert logs.series["a"].steps.tolist() == [0]
     assert logs.series["a"].abandoned[0].steps.tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("length", [1 << 31, 1 << 40, 1 << 63, (1 << 64) - 1])
+def test_a_length_that_no_record_can_have_is_damage(tmp_path: Path, length: int) -> None:
+    """With the right checksum it would else be a record that is awaited for ever, unsaid."""
+    claim = length.to_bytes(8, "little")
+    forged = claim + masked_crc(claim).to_bytes(4, "little")
+    path = tmp_path / "events.out.tfevents.1"
+    path.write_bytes(RECORDS[0] + RECORDS[1] + forged + b"".join(RECORDS[2:]))
+    logs = LogDir(tmp_path)
+    logs.poll()
+    assert len(points(logs)) == 2
+    assert "damaged record length" in logs.problems[0].reason

@@ -1,9 +1,13 @@
 """Finding runs: nested, linked, many, look-alikes, jobs, and nothing ever written."""
 
+import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from engine.errors import EngineError
 from engine.events import watched_folder as folders
@@ -11,7 +15,7 @@ from engine.events.discover import Finder, Kind, roots
 from engine.events.watched_folder import Folder
 from engine.jobs.directory import create
 from engine.recipes.recipe import TrainRecipe
-from tests.events.encoding import event, event_file, simple, version
+from tests.events.encoding import event, event_file, record, simple, version
 
 POINT = event(1, 1, simple("a", 1))
 
@@ -177,6 +181,122 @@ def test_a_trainer_state_counts_where_no_events_are(tmp_path: Path) -> None:
     assert names(Finder([tmp_path / "without" / "checkpoint-5"])) == ["checkpoint-5"]
 
 
+def test_only_event_files_with_scalars_hide_a_trainer_state(tmp_path: Path) -> None:
+    for name in ("text", "pointer", "same", "scalars"):
+        write_state(tmp_path / name / "trainer_state.json", [1])
+    event_file(tmp_path / "text" / "runs", version(0))
+    (tmp_path / "pointer" / "runs").mkdir()
+    (tmp_path / "pointer" / "runs" / "events.out.tfevents.1.x").write_text("version https://git-l")
+    event_file(tmp_path / "same", version(0))
+    event_file(tmp_path / "scalars" / "runs", version(0), POINT)
+    finder = Finder([tmp_path])
+    expected = ["pointer", "pointer/runs", "same", "scalars/runs", "text", "text/runs"]
+    assert names(finder) == expected
+    assert next(one for one in finder.runs if one.name == "same").kind is Kind.TRAINER
+    with event_file(tmp_path / "text" / "runs", version(0)).open("ab") as file:
+        file.write(record(POINT))
+    assert names(finder) == [name for name in expected if name != "text"]
+
+
+def test_a_state_that_comes_later_is_hidden_by_the_same_rule(tmp_path: Path) -> None:
+    event_file(tmp_path / "out" / "runs", version(0))
+    event_file(tmp_path / "well" / "runs", POINT)
+    finder = Finder([tmp_path])
+    assert names(finder) == ["out/runs", "well/runs"]
+    write_state(tmp_path / "out" / "checkpoint-5" / "trainer_state.json", [1])
+    write_state(tmp_path / "well" / "checkpoint-5" / "trainer_state.json", [1])
+    assert names(finder) == ["out", "out/runs", "well/runs"]
+
+
+def test_a_run_for_each_history_the_newest_first(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for at, (step, history) in enumerate(
+        {1200: [1, 2, 3, 4], 600: [1, 2], 60: [5, 6], 30: [5], 90: [7]}.items()
+    ):
+        path = write_state(out / f"checkpoint-{step}" / "trainer_state.json", history)
+        os.utime(path, (at, at))
+    finder = Finder([tmp_path])
+    assert names(finder) == ["out", "out/checkpoint-60", "out/checkpoint-1200"]
+    states = [found.state.partition("/")[0] for found in finder.runs]
+    assert states == ["checkpoint-90", "checkpoint-60", "checkpoint-1200"]
+    write_state(out / "checkpoint-120" / "trainer_state.json", [7, 8])
+    assert names(finder) == ["out", "out/checkpoint-60", "out/checkpoint-1200"]
+    assert finder.runs[0].state == "checkpoint-120/trainer_state.json"
+    kept = finder.runs
+    finder.look()
+    assert finder.runs is kept
+    write_state(out / "trainer_state.json", [7, 8, 9])
+    assert names(finder)[0] == "out"
+    assert (finder.runs[0].state, len(finder.runs)) == ("trainer_state.json", 3)
+
+
+def test_a_linked_output_directory_counts_once(tmp_path: Path) -> None:
+    write_state(tmp_path / "elsewhere" / "out" / "checkpoint-1" / "trainer_state.json", [1])
+    event_file(tmp_path / "elsewhere" / "out" / "runs", version(0))
+    for name in ("first", "second"):
+        (tmp_path / "root").mkdir(exist_ok=True)
+        (tmp_path / "root" / name).symlink_to(tmp_path / "elsewhere" / "out")
+    finder = Finder([tmp_path / "root"])
+    assert names(finder) == ["first", "first/runs"]
+    write_state(tmp_path / "elsewhere" / "out" / "checkpoint-2" / "trainer_state.json", [1, 2])
+    assert names(finder) == ["first", "first/runs"]
+
+
+def test_a_half_written_state_is_no_run_of_its_own(tmp_path: Path) -> None:
+    write_state(tmp_path / "out" / "checkpoint-1" / "trainer_state.json", [1])
+    path = write_state(tmp_path / "out" / "checkpoint-2" / "trainer_state.json", [1, 2])
+    whole = path.read_text()
+    path.write_text(whole[:20])
+    finder = Finder([tmp_path])
+    assert names(finder) == ["out"]
+    assert finder.runs[0].state.startswith("checkpoint-1/")
+    path.write_text(whole)
+    assert names(finder) == ["out"]
+    assert finder.runs[0].state.startswith("checkpoint-2/")
+
+
+def test_logs_with_an_entry_a_line(tmp_path: Path) -> None:
+    for name, text in (
+        ("factory/trainer_log.jsonl", '{"current_steps": 1, "loss": 2.0}\n'),
+        ("lightning/version_0/metrics.csv", "epoch,step,loss\n0,1,2.0\n"),
+        ("notes/metrics.csv", "model,accuracy\na,0.5\n"),
+        ("both/metrics.csv", "step,loss\n1,2.0\n"),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(text)
+    event_file(tmp_path / "both", POINT)
+    finder = Finder([tmp_path])
+    assert names(finder) == ["both", "factory", "lightning/version_0"]
+    kinds = [found.kind for found in finder.runs]
+    assert kinds == [Kind.EVENTS, Kind.TRAINER_LOG, Kind.CSV]
+    (tmp_path / "notes" / "metrics.csv").write_text("step,loss\n")
+    assert names(finder) == ["both", "factory", "lightning/version_0", "notes"]
+    assert roots([tmp_path / "factory" / "trainer_log.jsonl"]) == [tmp_path / "factory"]
+
+
+def test_a_state_counts_once_it_is_newer_than_the_log_beside_it(tmp_path: Path) -> None:
+    log, state = tmp_path / "trainer_log.jsonl", tmp_path / "trainer_state.json"
+    finder = Finder([tmp_path])
+
+    def kinds() -> list[Kind]:
+        finder.look()
+        return [found.kind for found in finder.runs]
+
+    log.write_text('{"current_steps": 1, "loss": 2.0}\n')
+    assert kinds() == [Kind.TRAINER_LOG]
+    write_state(state, [1])
+    assert kinds() == [Kind.TRAINER]
+    os.utime(state, (1, 1))  # of an earlier run
+    assert kinds() == [Kind.TRAINER_LOG]
+
+
+def write_state(path: Path, losses: Sequence[float]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    history = [{"step": step, "loss": loss} for step, loss in enumerate(losses)]
+    path.write_text(json.dumps({"log_history": history}))
+    return path
+
+
 def test_nothing_is_written(tmp_path: Path) -> None:
     event_file(tmp_path / "run", version(0), POINT)
     before = sorted(tmp_path.rglob("*"))
@@ -199,3 +319,56 @@ def test_paths_as_a_person_gives_them(tmp_path: Path, monkeypatch: pytest.Monkey
     ):
         with pytest.raises(EngineError, match=reason):
             roots([wrong])
+
+
+FILES = {
+    "trainer_state.json": b'{"log_history": [{"step": 1, "loss": 1}]}',
+    "checkpoint-1/trainer_state.json": b'{"log_history": [{"step": 1, "loss": 2}]}',
+    "checkpoint-2/trainer_state.json": b'{"log_history": [{"step": 1, "loss": 2}, {"step": 2}]}',
+    "checkpoint-3/trainer_state.json": b'{"log_hist',
+    "trainer_log.jsonl": b'{"current_steps": 1, "loss": 1}\n',
+    "metrics.csv": b"step,loss\n1,1\n",
+    "runs/events.out.tfevents.1.x": record(version(0)),
+    "runs/events.out.tfevents.2.x": record(version(0)) + record(POINT),
+    "events.out.tfevents.3.x": record(version(0)),
+    "events.out.tfevents.4.x": record(POINT),
+}
+CHANGES = st.lists(
+    st.tuples(st.sampled_from(["", "a", "a/b"]), st.sampled_from(list(FILES)), st.booleans()),
+    max_size=12,
+)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(CHANGES)
+@example(
+    [
+        ("", "runs/events.out.tfevents.1.x", True),
+        ("", "events.out.tfevents.3.x", True),
+        ("", "trainer_state.json", True),
+        ("", "events.out.tfevents.3.x", False),
+    ]
+)
+def test_however_the_files_come_and_go_the_list_is_the_same(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[str, str, bool]]
+) -> None:
+    root = tmp_path_factory.mktemp("logs")
+    finder = Finder([root])
+    for at, (folder, name, is_there) in enumerate(changes):
+        path = root / folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if is_there:
+            path.write_bytes(FILES[name])
+            os.utime(path, (1000 + at, 1000 + at))
+        else:
+            path.unlink(missing_ok=True)
+        finder.look()
+        while finder.pending:
+            finder.look(deadline=0.0)
+    fresh = Finder([root])
+    fresh.look()
+    assert [(run.name, run.kind, run.state) for run in finder.runs] == [
+        (run.name, run.kind, run.state) for run in fresh.runs
+    ]

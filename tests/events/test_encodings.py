@@ -1,6 +1,7 @@
 """Every way in which writers spell a scalar, and what is no scalar."""
 
 import struct
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -205,3 +206,38 @@ def test_many_values_in_one_record_are_read_at_once(tmp_path: Path) -> None:
     assert series["train/norm"].steps.tolist() == [at * 9 for at in range(400)]
     assert series["train/norm"].wall_times.tolist() == [at / 4 for at in range(400)]
     assert series["eval"].values.tolist() == [-float(at) for at in range(9)]
+
+
+@pytest.mark.parametrize("count", [1, 40])
+def test_groups_are_passed_over(tmp_path: Path, count: int) -> None:
+    """Protobuf's oldest way of nesting, which its own parser still takes for an unknown field."""
+    inner = varint(100 << 3 | 3) + number_field(2, 77) + varint(100 << 3 | 4)
+    values = [
+        event(1, at, simple("a", at) + inner) + varint(9 << 3 | 3) + inner + varint(9 << 3 | 4)
+        for at in range(count)
+    ]
+    event_file(tmp_path, *values, event(1, 99, simple("b", 1)) + varint(9 << 3 | 3))
+    logs = read(tmp_path)
+    assert logs.series["a"].steps.tolist() == list(range(count))
+    assert logs.series["a"].values.tolist() == list(range(count))
+    assert "b" not in logs.series
+    assert logs.problems[0].reason == "1 record is not a TensorBoard event"
+
+
+@pytest.mark.parametrize("count", [1, 40])
+@pytest.mark.parametrize("sizes", [(5,), (2, 3), (0,), (1 << 62,) * 8, (1, 2)])
+def test_one_number_that_fills_a_tensor_is_no_scalar(
+    tmp_path: Path, sizes: tuple[int, ...], count: int
+) -> None:
+    shape = b"".join(bytes_field(2, number_field(1, size)) for size in sizes)
+    filled = number_field(1, FLOAT) + bytes_field(2, shape) + float_field(5, 2.5)
+    event_file(tmp_path, *[event(1, at, tensor("filled", filled)) for at in range(count)])
+    assert "filled" not in read(tmp_path).series
+
+
+def test_a_signalling_nan_is_read_without_a_warning(tmp_path: Path) -> None:
+    signalling = bytes_field(1, b"a") + b"\x15\x01\x00\x80\x7f"
+    event_file(tmp_path, *[event(1, at, signalling) for at in range(40)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(read(tmp_path).series["a"].values).all()

@@ -12,7 +12,15 @@ from engine.events import event_file as event_files
 from engine.events.log_dir import LogDir
 from engine.events.tfrecord import RecordFile
 from tests.conftest import Eventually
-from tests.events.encoding import event, event_file, record, session_start, simple, version
+from tests.events.encoding import (
+    event,
+    event_file,
+    record,
+    session_start,
+    simple,
+    tensor,
+    version,
+)
 
 
 def poll(logs: LogDir) -> LogDir:
@@ -150,6 +158,9 @@ def test_look_alikes_are_listed_with_the_reason(tmp_path: Path) -> None:
         "events.out.tfevents.7": bytes(4096),
         "events.out.tfevents.8": os.urandom(0) + bytes(range(100, 200)),
         "events.out.tfevents.9": record(version(0))[:7],
+        "events.out.tfevents.10": record(version(0)) + record(event(1, 1, simple("a", 1)))[:20],
+        "events.out.tfevents.11": record(version(0))
+        + record(event(1, 1, tensor("t", b"", "text"))),
     }
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
@@ -160,10 +171,12 @@ def test_look_alikes_are_listed_with_the_reason(tmp_path: Path) -> None:
     assert good.name not in reasons
     assert set(reasons) == set(contents)
     words = ["AppleDouble", "git-LFS", "empty", "only the header", "text", "gzip", "zeros"]
-    for name, word in zip(
-        contents, [*words, "not an event file", "no complete record"], strict=True
-    ):
+    words += ["not an event file", "no complete record"]
+    words += ["last record is cut off at byte 40", "no scalars: text 1"]
+    for name, word in zip(contents, words, strict=True):
         assert word in reasons[name]
+    notes = {problem.name.split(".")[-1] for problem in logs.problems if not problem.is_error}
+    assert notes == {"3", "4", "10", "11"}, "nothing is wrong with these"
     assert not logs.poll()
 
 
@@ -379,3 +392,16 @@ def test_a_tag_that_counts_each_epoch_from_0_shows_the_last_and_keeps_the_rest(
         file.writelines(record(event(at, at % 10, simple("a", at))) for at in range(95, 98))
     assert logs.poll()
     assert logs.series["a"].values.tolist() == [float(at) for at in range(90, 98)]
+
+
+def test_a_file_replaced_by_one_that_rewinds_elsewhere(tmp_path: Path) -> None:
+    """A tag of another file, over which the first one rewound and the second one does not."""
+    event_file(tmp_path, *[event(at, at, simple("a", at)) for at in range(5)], time=1)
+    second = event_file(tmp_path, session_start(9, 2), event(9, 2, simple("b", 1)), time=2)
+    logs = poll(LogDir(tmp_path))
+    assert logs.series["a"].steps.tolist() == [0, 1]
+    event_file(tmp_path / "new", session_start(9, 99), event(9, 99, simple("b", 1)), time=2)
+    (tmp_path / "new" / second.name).replace(second)
+    poll(poll(logs))
+    assert logs.series["a"].steps.tolist() == [0, 1, 2, 3, 4]
+    assert not logs.series["a"].abandoned

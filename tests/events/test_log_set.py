@@ -1,6 +1,7 @@
 """Many runs at once: newest values first, what is on screen first, an order that stays."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,55 @@ def test_a_trainer_state_among_them(tmp_path: Path) -> None:
     assert run.last("eval/loss").value == 1.5  # type: ignore[union-attr]
 
 
+def test_the_runs_of_one_output_directory_and_when_they_changed(tmp_path: Path) -> None:
+    def write(step: int, losses: list[float], changed: int) -> None:
+        path = tmp_path / "out" / f"checkpoint-{step}" / "trainer_state.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        history = [{"step": at, "loss": loss} for at, loss in enumerate(losses)]
+        path.write_text(json.dumps({"log_history": history}))
+        os.utime(path, (changed, changed))
+
+    write(40, [4, 3, 2, 1], 1_600_000_000)
+    write(20, [9, 8], 1_700_000_000)
+    fleet = Fleet([tmp_path])
+    fleet.poll()
+    newest, older = fleet.runs
+    assert (newest.name, older.name) == ("out", "out/checkpoint-40")
+    assert (newest.modified, older.modified) == (1_700_000_000, 1_600_000_000)
+    assert newest.series["train/loss"].values.tolist() == [9, 8]
+    assert older.series["train/loss"].values.tolist() == [4, 3, 2, 1]
+    reader = fleet._members["out"].log
+    write(30, [9, 8, 7], 1_700_000_100)
+    fleet.poll()
+    assert [run.name for run in fleet.runs] == ["out", "out/checkpoint-40"]
+    assert fleet.runs[0].series["train/loss"].values.tolist() == [9, 8, 7]
+    assert fleet._members["out"].log is reader, "the same run goes on"
+
+
+def test_logs_with_an_entry_a_line_are_followed(tmp_path: Path) -> None:
+    path = tmp_path / "version_0" / "metrics.csv"
+    path.parent.mkdir()
+    path.write_text("step,val_loss\n1,0.5\n")
+    fleet = Fleet([tmp_path])
+    fleet.poll()
+    (run,) = fleet.runs
+    assert (run.name, run.kind, run.loaded) == ("version_0", Kind.CSV, True)
+    assert run.modified == path.stat().st_mtime
+    with path.open("a") as file:
+        file.write("2,0.25\n")
+    assert fleet.poll() == {"version_0"}
+    assert fleet.runs[0].last("val_loss").value == 0.25  # type: ignore[union-attr]
+    assert fleet.poll() == frozenset()
+
+
+def test_placeholders_are_known_once_all_is_read(tmp_path: Path) -> None:
+    points = [event(at, at, simple("loss", at), simple("idle", 1)) for at in range(3)]
+    event_file(tmp_path, event(0, 0, simple("hp", -1)), *points)
+    fleet = Fleet([tmp_path])
+    fleet.poll()
+    assert fleet.runs[0].placeholders == {"hp", "idle"}
+
+
 def test_a_glimpse_tells_the_truth_wherever_the_tail_begins(tmp_path: Path) -> None:
     path = write_run(tmp_path, 200)
     whole = path.read_bytes()
@@ -169,3 +219,17 @@ def test_a_glimpse_leaves_out_what_only_the_whole_file_can_tell(tmp_path: Path) 
     assert together == [Glimpser().look(one) for one in paths]
     assert [set(found) for found in together] == [set(), {"a"}, set(), {"b"}]
     assert Glimpser().newest([tail(one) for one in paths[1:]]) == together[1:]
+
+
+@pytest.mark.parametrize("cut", [1, 7, 40])
+def test_a_glimpse_finds_no_record_within_a_record_that_is_cut(tmp_path: Path, cut: int) -> None:
+    """A text that holds an event file: its last bytes look like the end of one."""
+    inner = write_run(tmp_path / "inner", 300).read_bytes() + b"end"
+    text = number_field(1, 7) + bytes_field(8, inner)
+    path = event_file(
+        tmp_path / "outer",
+        event(1, 1, simple("loss", 9)),
+        event(2, 2, tensor("note", text, "text")),
+    )
+    path.write_bytes(path.read_bytes()[:-cut])
+    assert Glimpser().look(path) == {}

@@ -47,16 +47,17 @@ def model(files: list[list[Item]]) -> tuple[Plain, list[tuple[int, Plain]], list
 
     for items in files:
         steps = [step for step, value in items if value is not None]
-        if steps and (curve or branches):
-            restarts.append(steps[0])
         if steps and curve:
             cut(min(steps))
         part: list[int] = []
+        session: int | None = None
         for at, (step, value) in enumerate(items):
             if value is None:
                 cut(step)
-                part = []
+                part, session = [], step
                 continue
+            if not part and (curve or branches):
+                restarts.append(step if session is None else min(step, session))
             following = items[at + 1] if at + 1 < len(items) else (0, None)
             goes_back = bool(part) and step < part[-1]
             if goes_back and following[1] is not None and following[0] <= max(part):
@@ -65,7 +66,7 @@ def model(files: list[list[Item]]) -> tuple[Plain, list[tuple[int, Plain]], list
                 part = []
             part.append(step)
             curve.append((step, value))
-    return curve, branches, restarts
+    return curve, branches, [*dict.fromkeys(restarts)]
 
 
 APPENDS = st.lists(

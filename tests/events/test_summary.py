@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.events.series import Series
-from engine.events.summary import Gap, Point, gap, is_higher_better, perplexity, summarise
+from engine.events.summary import Gap, Point, find_placeholders, gap, perplexity, summarise
 
 
 def series(tag: str, points: dict[int, float]) -> Series:
@@ -41,14 +41,18 @@ def test_what_is_not_finite_is_counted_and_never_best() -> None:
     assert summarise(series("loss", {})) is None
 
 
-@pytest.mark.parametrize(
-    ("tag", "higher"),
-    [("eval/loss", False), ("eval/accuracy", True), ("eval_f1", True), ("train/grad_norm", None),
-     ("forget/kl_to_base", False), ("forget/nll_shift", False), ("rewards/margins", None),
-     ("eval/bleu4", True), ("train/closest", None), ("accuracy/epoch", None)],
-)  # fmt: skip
-def test_which_way_is_better_is_told_by_the_last_part_of_a_tag(tag: str, higher: object) -> None:
-    assert is_higher_better(tag) is higher
+def test_placeholders_are_constants_and_single_points() -> None:
+    curves = {
+        "hp": series("hp", {0: -1.0}),
+        "fraction": series("fraction", {1: 0.5, 2: 0.5, 3: 0.5}),
+        "returns_to": series("returns_to", {1: 0.5, 2: 0.7, 3: 0.5}),
+        "broken": series("broken", {1: math.nan, 2: math.nan}),
+        "train/loss": series("train/loss", {1: 0.0, 2: 0.0, 3: 0.0}),
+        "eval/accuracy": series("eval/accuracy", {3: 0.5}),
+    }
+    assert find_placeholders(curves) == {"hp", "fraction"}
+    assert not find_placeholders({"only": series("only", {1: 1.0})})
+    assert not find_placeholders({})
 
 
 def test_the_gap_is_to_the_mean_of_the_training_since_the_evaluation_before() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,19 +59,17 @@ def test_curves_and_settings(tmp_path: Path) -> None:
     assert not log.poll()
 
 
-def test_the_newest_checkpoint_counts_and_changes_are_seen(tmp_path: Path) -> None:
-    write(tmp_path / "checkpoint-9", global_step=9)
-    write(tmp_path / "checkpoint-100", global_step=100)
-    (tmp_path / "checkpoint-200").mkdir()  # begun, and its state is not written yet
-    log = TrainerLog(tmp_path)
-    log.poll()
-    assert log.settings == {"global_step": 100}
-    write(tmp_path / "checkpoint-200", global_step=200)
+def test_the_state_of_a_checkpoint_is_followed_and_dated(tmp_path: Path) -> None:
+    path = write(tmp_path / "checkpoint-9", global_step=9)
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    log = TrainerLog(tmp_path, "checkpoint-9/trainer_state.json")
     assert log.poll()
-    assert log.settings == {"global_step": 200}
-    write(tmp_path, global_step=201)
+    assert (log.settings, log.modified) == ({"global_step": 9}, 1_700_000_000)
+    write(tmp_path / "checkpoint-20", global_step=20)
+    assert not log.poll()
+    log.follow("checkpoint-20/trainer_state.json")
     assert log.poll()
-    assert log.settings == {"global_step": 201}
+    assert log.settings == {"global_step": 20}
 
 
 JSON = st.recursive(
@@ -133,3 +132,11 @@ def test_a_state_that_is_half_written_or_no_state(tmp_path: Path) -> None:
     path.unlink()
     assert log.poll()
     assert not log.series
+
+
+def test_a_step_that_is_a_truth_value_is_none(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    path.write_text('{"log_history": [{"step": true, "loss": 9.0}, {"step": 2, "loss": 1.0}]}')
+    log = TrainerLog(tmp_path)
+    assert log.poll()
+    assert log.series["train/loss"].steps.tolist() == [2]

@@ -1,11 +1,13 @@
 """A run's logs as they grow: nothing twice, nothing lost, bounded and clean."""
 
 import random
+import tracemalloc
 from pathlib import Path
 
 from engine.jobs import logs
 from engine.jobs.directory import JobDirectory
-from engine.jobs.logs import LONGEST_LINE, MOST_BYTES, MOST_LINES, Journal
+from engine.jobs.logs import LONGEST_LINE, MOST_BYTES, MOST_LINES, Journal, LogText
+from engine.text import clean
 
 
 def begin(path: Path, number: int = 1) -> JobDirectory:
@@ -118,3 +120,50 @@ def test_of_a_line_that_was_written_over_the_end_is_shown(tmp_path: Path) -> Non
     log.poll()
     assert list(log.lines) == ["loading: 100%", "next"]
     assert logs._said(b"\xff\x9b") == "��"
+
+
+def test_a_log_is_given_whole_in_pieces_of_any_cut(tmp_path: Path) -> None:
+    text = "".join(f"line {at} é 漢 \x1b[31m\r\n\rhalf\0" for at in range(9)).encode()
+    path = tmp_path / "log"
+    expected = clean(text.decode())
+    for cut in range(len(text)):
+        path.write_bytes(text[:cut])
+        log = LogText(path)
+        said = "".join(log.pieces())
+        path.write_bytes(text)
+        assert said + "".join(log.pieces()) + log.rest() == expected
+    path.write_bytes(b"cut in a letter \xe6\xbc")
+    log = LogText(path)
+    assert "".join(log.pieces()) + log.rest() == "cut in a letter \ufffd"
+
+
+def test_a_line_without_an_end_takes_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with path.open("wb") as file:
+        file.truncate(64 << 20)  # all of it NUL
+    tracemalloc.start()
+    try:
+        assert sum(map(len, LogText(path).pieces())) == 64 << 20
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_a_log_gains_at_once_is_read_from_near_its_end(tmp_path: Path) -> None:
+    job = begin(tmp_path)
+    append(job, b"first\nhalf a li")
+    log = Journal(job)
+    assert log.poll()
+    with job.attempt(1).log.open("ab") as file:
+        file.truncate(1 << 30)
+        file.seek(0, 2)
+        file.write(b"\nlast\n")
+    tracemalloc.start()
+    try:
+        assert log.poll()
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+    assert log.lines[0] == "first"
+    assert log.lines[-1] == "last"
+    assert log.passed == (1 << 30) + 6 - MOST_BYTES - len(b"first\nhalf a li")

@@ -13,6 +13,7 @@ from engine.errors import EngineError
 from engine.jobs import directory, launch, overview, status, summary
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import Store
+from engine.jobs.summary import UserNotes
 from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
 
@@ -96,3 +97,47 @@ def test_an_id_is_never_a_path(root: Path, identity: str) -> None:
     assert view is not None
     assert "invalid id" in view.problem
     assert view.record.id == job.path.name
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "{}", '{"id": 5, "kind": "train", "schema": 1}']
+)
+def test_a_damaged_record_is_a_row_with_its_reason(root: Path, content: str) -> None:
+    """A new one may be half copied; an old one will not say later what it cannot say now."""
+    job = directory.create(root, TrainRecipe())
+    job.record_file.write_text(content)
+    assert summary.view(job) is None
+    os.utime(job.record_file, (0, 0))
+    view = summary.view(job)
+    assert view is not None
+    assert "job.json cannot be read" in view.problem
+    assert view.record.id == job.path.name
+    job.record_file.unlink()
+    assert summary.view(job) is None
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": 1, "state": "done", "step": "4"}'])
+def test_a_damaged_status_is_named(root: Path, content: str) -> None:
+    job = directory.create(root, TrainRecipe())
+    view = summary.view(job)
+    assert view is not None
+    assert not view.problem
+    job.status_file.write_text(content)
+    view = summary.view(job)
+    assert view is not None
+    assert "status.json cannot be read" in view.problem
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"note": 5, "tags": ["a"]}'])
+def test_damaged_notes_are_named_and_never_overwritten(root: Path, content: str) -> None:
+    job = directory.create(root, TrainRecipe())
+    job.user_file.write_text(content)
+    view = summary.view(job)
+    assert view is not None
+    assert "user.json cannot be read" in view.problem
+    summary.write_notes(job, UserNotes(note="new"))
+    assert (job.path / "user.unreadable").read_text() == content
+    assert summary.notes(job) == UserNotes(note="new")
+    view = summary.view(job)
+    assert view is not None
+    assert not view.problem

@@ -130,7 +130,7 @@ def test_each_command_says_what_and_where_and_what_helps(
     assert "stopped" in told["runs"][1]
     for name, title, hint in (
         ("train", "The run's directory cannot be created.", "--runs DIR"),
-        ("resume", "The worker cannot be started.", "directory is writable"),
+        ("resume", "The worker cannot be started.", "directory must be writable"),
         ("rm", "The run could not be deleted.", "permissions of its folder"),
         ("stop", "The stop request cannot be written.", "sent SIGTERM"),
         ("worker", "The run cannot be written", ""),
@@ -142,12 +142,13 @@ def test_each_command_says_what_and_where_and_what_helps(
 
 
 FULL, CLOSED = "The disk is full.", "The run's directory cannot be written."
+QUOTA = "The disk quota is used up."
 
 
 @pytest.mark.parametrize(
     ("number", "title"),
     [
-        (errno.ENOSPC, FULL), (errno.EDQUOT, FULL),
+        (errno.ENOSPC, FULL), (errno.EDQUOT, QUOTA),
         (errno.EROFS, CLOSED), (errno.EACCES, CLOSED), (errno.EPERM, CLOSED),
     ],
 )  # fmt: skip
@@ -175,4 +176,5 @@ def test_a_job_that_cannot_write_any_more_ends_with_the_reason(
     assert now.error is not None
     assert now.error.title == title
     assert str(job.path) in now.error.detail
-    assert ("then resume" if title == FULL else "--runs DIR") in now.error.hint
+    assert "then resume" in now.error.hint
+    assert ("--runs DIR" in now.error.hint) == (title == CLOSED)

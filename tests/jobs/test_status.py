@@ -38,6 +38,20 @@ def test_a_status_reads_back_the_same(job: JobDirectory) -> None:
 
 
 @pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        ({"started": 100.0, "heartbeat": 160.0}, 60.0),
+        ({"started": 100.0, "heartbeat": 160.0, "queued_seconds": 20.0}, 40.0),
+        ({"started": 100.0, "heartbeat": 160.0, "earlier_seconds": 500.0}, 560.0),
+        ({"started": 100.0, "heartbeat": 90.0, "earlier_seconds": 500.0}, 500.0),  # set back
+        ({"heartbeat": 160.0}, 0.0),
+    ],
+)
+def test_the_running_time_is_that_of_all_attempts(fields: dict[str, float], seconds: float) -> None:
+    assert now(State.DONE, **fields).running_seconds == seconds
+
+
+@pytest.mark.parametrize(
     "content",
     [
         "",

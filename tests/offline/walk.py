@@ -76,7 +76,7 @@ def _step(root: Path, *arguments: str) -> str:
 
 async def _companion(folder: Path, run: str) -> None:
     """What Compare asks: the process that the dashboard starts, and one answer of each arm."""
-    companion = Companion(folder / "companion.log", device="cpu", runs=[str(folder / "runs" / run)])
+    companion = Companion(device="cpu", runs=[str(folder / "runs" / run)])
     for arm in ("base=bundled:demo-base", f"tuned=run:{run}"):
         await companion.generate(arm, "What is two and two?", {"max_new_tokens": 4}).last()
     await companion.close()

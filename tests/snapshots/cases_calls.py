@@ -68,7 +68,7 @@ async def calls_browsed(recorder: Recorder) -> None:
         await recorder.press("escape", "down")
         await recorder.shoot("calls-browse-wrong", "malformed call", "unwanted call")
         await recorder.reach(MetricsPage, "t")
-        await recorder.shoot("calls-numbers", "right calls", "reasoning and calls left out")
+        await recorder.shoot("calls-numbers", "right calls", "text metrics: answer text only")
         await recorder.reach(BrowsePage, "escape")
         await recorder.reach(VotePage, "v")
         await recorder.shoot("calls-vote", "0 of", "voter")

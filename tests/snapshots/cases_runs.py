@@ -1,11 +1,17 @@
 """Runs, and the windows that open over it."""
 
+from engine.jobs.directory import JobDirectory
+from engine.recipes import recipe as recipes
+from engine.recipes.recipe import TrainRecipe
+from engine.recipes.settings import Model
+from tests.jobs.made_checkpoints import write_checkpoints
 from tests.snapshots.cases import case
 from tests.snapshots.directories import write_runs
 from tests.snapshots.recorder import RUNS, Recorder
 from tui.runs.list_page import RunListPage
 from tui.screens.dialogs import ConfirmDialog
 from tui.screens.pick_window import PickWindow
+from tui.screens.prune_window import PruneWindow
 from tui.screens.run_dialogs import (
     DifferenceWindow,
     MoreWindow,
@@ -142,3 +148,23 @@ async def runs_windows(recorder: Recorder) -> None:
         await choose(recorder, "measured")
         await recorder.reach(ConfirmDialog, "r")
         await recorder.shoot("runs-further", "measured was ended by its forgetting budget")
+
+
+@case({"runs-prune": PruneWindow, "runs-prune-used": PruneWindow})
+async def runs_prune(recorder: Recorder) -> None:
+    write_runs()
+    done, stopped = JobDirectory(RUNS / "emotion-lora"), JobDirectory(RUNS / "bad-lr")
+    write_checkpoints(done, (20, 40, 60), best=40)
+    write_checkpoints(stopped, (10, 20), best=10)
+    used = RUNS / "emotion-lora" / "checkpoints" / "checkpoint-20"
+    stage = TrainRecipe(name="child", model=Model(str(used)))
+    JobDirectory(RUNS / "child").recipe_file.write_text(recipes.to_toml(stage))
+    async with recorder.finetop():
+        await open_runs(recorder)
+        await choose(recorder, "bad-lr")
+        await recorder.reach(PruneWindow, "F")
+        await recorder.shoot("runs-prune", "as the run is not done")
+        await recorder.press("escape")
+        await choose(recorder, "emotion-lora")
+        await recorder.reach(PruneWindow, "F")
+        await recorder.shoot("runs-prune-used", "used by run child", "b yes, but keep")

@@ -211,7 +211,7 @@ def report_of(question: str, answer: str, **changes: Any) -> dict[str, Any]:
         "template": template,
         "rows": [row],
         "replay": None,
-        "lengths": {"rows": 9, "least": 3, "median": 12, "p95": 90, "most": 300, "bins": [
+        "lengths": {"rows": 9, "least": 3, "median": 12, "p95": 290, "most": 300, "bins": [
             {"least": 0, "most": 199, "rows": 6}, {"least": 200, "most": 399, "rows": 3}]},
         "learned_tokens": 1234,
         "kept": 9,
@@ -246,7 +246,9 @@ def odd_report_of(
         "rejects": [reject],
         "sides": report["sides"] | {"duplicates": 5, "leaked": 2},
     }
-    report["rows"][0] |= {"kept": False, "reason": "longer than 256 tokens"}
+    unread = [one | {"learned": False} for one in report["rows"][0]["tokens"]]
+    reason = "the template leaves out its system message"
+    report["rows"][0] |= {"kept": False, "reason": reason, "learned": 0, "tokens": unread}
     return report
 
 

@@ -136,3 +136,32 @@ def test_a_real_terminal_gets_only_what_changed() -> None:
     numbers = re.findall(rb"\x1b\[\d+;\d+H\x1b\[[\d;]*m(\d+)\x1b", received)
     whole = [*range(11), *range(1, 10), 20]  # from 11 to 19 the first digit stays
     assert numbers == [str(at).encode() for at in whole], "nothing for a repaint without news"
+
+
+def whole_frame(columns: int, lines: int, mark: str) -> str:
+    """All rows of a layout, each with what belongs there alone."""
+    rows = [(at, 0, "", f"{mark} {at}".ljust(columns, ".")) for at in range(lines - 1)]
+    return frame([*rows, (lines - 1, 0, "7", f"{mark} keys".ljust(columns))])
+
+
+def test_a_frame_of_the_old_layout_leaves_no_cell_wrong_after_the_terminal_shrank() -> None:
+    fresh, shrunk, cell_diff = Terminal(), Terminal(), CellDiff()
+    cell_diff.resize((WIDTH * 2, HEIGHT * 2))
+    cell_diff.reduce(whole_frame(WIDTH * 2, HEIGHT * 2, "old"))
+    cell_diff.resize((WIDTH, HEIGHT))
+    # Textual has not seen the new size yet; a page that closes is drawn whole for the old one.
+    shrunk.stream.feed("\x1b[?7l")  # as Textual: what is too long stays on its line
+    late = cell_diff.reduce(whole_frame(WIDTH * 2, HEIGHT * 2, "old"))
+    assert f"\x1b[{HEIGHT + 1};" not in late
+    shrunk.stream.feed(late)
+    new = whole_frame(WIDTH, HEIGHT, "new")
+    shrunk.stream.feed(cell_diff.reduce(new))
+    fresh.stream.feed(new)
+    assert shrunk.cells() == fresh.cells()
+
+
+def test_what_is_wider_than_the_terminal_is_cut_at_its_edge() -> None:
+    cell_diff = CellDiff()
+    cell_diff.resize((4, 2))
+    written = cell_diff.reduce("\x1b[1;1Habc漢字\x1b[31mdef\x1b[0m\x1b[2;9Hg\x1b[3;1Hh")
+    assert written == "\x1b[1;1Habc "

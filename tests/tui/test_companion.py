@@ -42,7 +42,7 @@ async def companion(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[C
     folder = tmp_path_factory.mktemp("companion")
     before = Path.cwd()
     os.chdir(folder)  # the package must be found from anywhere
-    made = Companion(folder / "companion.log", device="cpu")
+    made = Companion(device="cpu")
     try:
         await made.hello()
         yield made

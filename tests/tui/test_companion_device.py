@@ -70,7 +70,7 @@ async def test_the_companion_moves_once_nobody_waits_for_it(tmp_path: Path) -> N
     made: list[Companion] = []
 
     def make() -> Companion:
-        made.append(Companion(tmp_path / "log", device=app.companion_device.device))
+        made.append(Companion(device=app.companion_device.device))
         return made[-1]
 
     app = FinetopApp(Store(tmp_path), companion=make)
@@ -100,7 +100,7 @@ async def test_a_companion_sees_the_one_gpu_that_it_is_given(
 ) -> None:
     command = [sys.executable, "-S", "-c", ECHO]
     monkeypatch.setattr("tui.companion.worker_command", lambda kind: command)
-    companion = Companion(tmp_path / "log", gpu=FREE.gpu, device=FREE.device)
+    companion = Companion(gpu=FREE.gpu, device=FREE.device)
     try:
         told = await companion.hello()
     finally:

@@ -11,10 +11,19 @@ from rich.cells import cell_len
 from engine.jobs.store import Store
 from engine.jobs.summary import view
 from tests.tui.building import write_run
-from tui.formatting import duration, estimated_span, number, parameters, size, time_span
+from tui.formatting import (
+    duration,
+    estimated_range,
+    estimated_span,
+    number,
+    parameters,
+    size,
+    size_range,
+    time_span,
+)
 from tui.screens.tree_and_groups import arrange
 from tui.snapshots import RunRow
-from tui.styled_text import length
+from tui.styled_text import cells_of, length, width_of
 from tui.widgets.lines import shorten
 from tui.widgets.pager import wrap
 
@@ -80,6 +89,16 @@ def test_a_family_is_a_tree_and_a_circle_is_listed_too(tmp_path: Path) -> None:
     assert len(found) == len(Store(tmp_path).jobs())
 
 
+def test_ranges_have_one_unit_where_they_can() -> None:
+    ranges = ((10, 50), (30, 240), (300, 1200), (3000, 12_000), (70, 75))
+    assert [estimated_range(*one) for one in ranges] == [
+        "<1 min", "<4 min", "5-20 min", "50 min to 3 h 20 min", "~1 min",
+    ]  # fmt: skip
+    assert size_range(820_000_000, 1_100_000_000) == "0.82-1.1 GB"
+    assert size_range(820_000_000, 1_100_000_000, "MB") == "820-1,100 MB"
+    assert size_range(11.6e9, 12.4e9) == "12 GB"
+
+
 def test_a_span_has_its_units() -> None:
     seconds = (0, 41, 60, 238, 3600, 12_000, 90_000, 180_000)
     assert [time_span(one) for one in seconds] == [
@@ -88,3 +107,15 @@ def test_a_span_has_its_units() -> None:
     assert [estimated_span(one) for one in (0, 59, 61, 238, 12_000)] == [
         "<1 min", "<1 min", "~1 min", "~4 min", "~3 h 20 min",
     ]  # fmt: skip
+
+
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf"]), max_size=20))
+def test_every_cell_of_a_text_is_known(text: str) -> None:
+    cells = cells_of(text)
+    assert "".join(cells) == text or not cells
+    assert len(cells) == width_of(text)
+
+
+def test_a_wide_letter_fills_its_first_cell() -> None:
+    assert list(cells_of("a损🔥e\u0301b")) == ["a", "损", "", "🔥", "", "e\u0301", "b"]
+    assert cells_of("ab·") == "ab·"

@@ -3,27 +3,29 @@
 from pathlib import Path
 
 import pytest
+from rich.color import Color, ColorSystem
+from textual.theme import Theme
 
 from engine.errors import EngineError
 from engine.jobs.store import Store
 from tests.tui.conftest import see, until
 from tui import cli, theme
 from tui.app import FinetopApp
-from tui.theme import DARK, LIGHT, choose
+from tui.theme import DARK, DARK_SIXTEEN, LIGHT, LIGHT_SIXTEEN, choose
 
 SAYS_LIGHT = {"COLORFGBG": "0;15"}
 
 
 def test_what_was_asked_for_last_counts_most() -> None:
-    assert choose("", {}) is DARK
-    assert choose("", SAYS_LIGHT) is LIGHT
-    assert choose("", {"COLORFGBG": "15;0"}) is DARK
+    assert choose("", {}) == "dark"
+    assert choose("", SAYS_LIGHT) == "light"
+    assert choose("", {"COLORFGBG": "15;0"}) == "dark"
     theme.keep(DARK)
-    assert choose("", SAYS_LIGHT) is DARK
-    assert choose("", {"FINETOP_THEME": " Light"}) is LIGHT
-    assert choose("dark", {"FINETOP_THEME": "light"}) is DARK
+    assert choose("", SAYS_LIGHT) == "dark"
+    assert choose("", {"FINETOP_THEME": " Light"}) == "light"
+    assert choose("dark", {"FINETOP_THEME": "light"}) == "dark"
     theme.keep(LIGHT)
-    assert choose("", {}) is LIGHT
+    assert choose("", {}) == "light"
     with pytest.raises(EngineError, match="must be light or dark"):
         choose("", {"FINETOP_THEME": "solarized"})
 
@@ -31,7 +33,7 @@ def test_what_was_asked_for_last_counts_most() -> None:
 def test_what_was_kept_and_is_broken_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "theme").write_bytes(b"\xff" * 99)
-    assert choose("", SAYS_LIGHT) is LIGHT
+    assert choose("", SAYS_LIGHT) == "light"
 
 
 def test_it_is_asked_for_before_a_command_or_after_it() -> None:
@@ -61,3 +63,31 @@ async def test_the_dashboard_opens_light_and_is_turned_dark_for_good(
         await until(pilot, lambda: background(app) == DARK.background)
         await until(pilot, (tmp_path / "state" / "theme").exists)
     assert FinetopApp(Store(root)).theme == DARK.name
+
+
+@pytest.mark.parametrize("look", [DARK_SIXTEEN, LIGHT_SIXTEEN])
+def test_of_sixteen_colours_each_role_has_its_own(look: Theme) -> None:
+    def number(colour: str | None) -> int | None:
+        return Color.parse(colour or "").downgrade(ColorSystem.STANDARD).number
+
+    texts = [
+        look.variables[name]
+        for name in ("base-arm", "tuned-arm", "third-arm", "fourth-arm", "quiet")
+    ]
+    texts += [look.success or "", look.warning or "", look.error or "", look.foreground or ""]
+    assert len({number(one) for one in texts}) == len(texts)
+    backgrounds = [look.background or "", look.panel or ""]
+    assert not {number(one) for one in texts} & {number(one) for one in backgrounds}
+    rows = [look.variables[name] for name in look.variables if name.startswith(("row", "block"))]
+    assert number(look.foreground) not in [number(one) for one in rows]
+    assert number(look.variables["bright"]) not in [number(one) for one in rows]
+    assert look.dark == (look is DARK_SIXTEEN)
+    names = (DARK if look.dark else LIGHT).variables.keys()
+    assert look.variables.keys() == names
+
+
+def test_the_other_look_has_as_many_colours() -> None:
+    assert theme.other(DARK.name) is LIGHT
+    assert theme.other(LIGHT.name) is DARK
+    assert theme.other(DARK_SIXTEEN.name) is LIGHT_SIXTEEN
+    assert theme.other(LIGHT_SIXTEEN.name) is DARK_SIXTEEN

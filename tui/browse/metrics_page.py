@@ -195,7 +195,7 @@ class MetricsPage(SubPage):
         ):
             facts.insert(0, f"smallest change this n detects: {value(chosen.detectable)}")
         count = len(chosen.drivers)
-        facts.insert(0, f"{count:,} pair{'s' * (count != 1)} differ{'s' * (count == 1)}")
+        facts.insert(0, f"differs in {count:,} pair{'s' * (count != 1)}")
         return [((between if at else " ") + fact, "" if not at else "dim")
                 for at, fact in enumerate(facts)]  # fmt: skip
 

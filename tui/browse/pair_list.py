@@ -13,6 +13,7 @@ from engine.compare.answer_pairs import FILTERS, AnswerPair, lets_through
 from engine.compare.call_checks import read_reference
 from engine.compare.metrics import CHECKS_MET, MEASURES, SHARES
 from engine.compare.samples import Sample
+from engine.number_format import write_percent
 from engine.text import one_line
 from engine.tool_calls import format_call, tool_names
 from tui.browse.answers_feed import JobAnswers
@@ -118,7 +119,7 @@ def common_of(pair: AnswerPair) -> str:
         return "100%"
     if pair.common == 1 and pair.differs_unspoken:
         return NONE  # the words are the same; reasoning or calls are not
-    return f"{min(pair.common, 0.99):.0%}" if pair.common < 1 else "<100%"
+    return write_percent(pair.common) if pair.common < 1 else "<100%"
 
 
 def sample_lines(

@@ -9,9 +9,12 @@ from math import isfinite
 from engine.compare.call_checks import OUTCOMES
 from engine.compare.paired_stats import BEGINS_WITH, MOST_KINDS, Kinds, PairedDifference
 from engine.compare.votes import Vote, VoteCounts, agreement, mean_ratings, tally, tally_all
+from engine.number_format import write_number, write_percent
 from engine.text import one_line
 
-SPOKEN_ONLY = "reasoning and calls left out"
+SPOKEN_ONLY = "text metrics: answer text only"
+_NOISE = 1e-9
+"""Less than a difference of two means can be, but for rounding."""
 _KINDS = 4
 """Of one side on a line, at most."""
 
@@ -20,9 +23,9 @@ def value(number: float, *, signed: bool = False) -> str:
     """A mean in at most seven cells."""
     if not isfinite(number):
         return "?"
-    digits = 1 if abs(number) >= 100 else 2
-    text = f"{number:+.{digits}f}" if signed else f"{number:.{digits}f}"
-    return text.replace("+0.00", "0.00").replace("-0.00", "0.00")
+    if abs(number) < _NOISE:
+        number = 0.0
+    return write_number(number, 1 if abs(number) >= 100 else 2, signed=signed)
 
 
 def span(row: PairedDifference) -> str:
@@ -117,8 +120,8 @@ def _rate(votes: VoteCounts) -> str:
     if votes.rate is None:
         return f"no preference: {_undecided(votes)}"
     return (
-        f"preferred in {votes.wins} of {votes.decided} decided votes, {votes.rate:.0%} "
-        f"(95% CI {votes.low:.0%} to {votes.high:.0%})"
+        f"preferred in {votes.wins} of {votes.decided} decided votes, {write_percent(votes.rate)} "
+        f"(95% CI {write_percent(votes.low)} to {write_percent(votes.high)})"
     )
 
 

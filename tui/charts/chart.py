@@ -10,7 +10,7 @@ from functools import partial
 from typing import ClassVar
 
 import numpy as np
-from rich.cells import cell_len, set_cell_size
+from rich.cells import set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
@@ -20,19 +20,22 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from engine.text import one_line
+from tui import theme
 from tui.background import run_in_background
 from tui.charts.caption import Captions
 from tui.charts.curve import Curve, Level
 from tui.charts.draw import ALERT, AXIS, FAINT, LEVEL, RESTART, STRONG, ChartOptions, Picture, draw
 from tui.charts.draw import across as x_of_curves
 from tui.glyphs import UNICODE, Glyphs
+from tui.styled_text import cells_of, width_of
 
 ACCENTS = 8
 _TITLE, _READOUT, _CURSOR = 4, 5, 6
 _UNDER_CURSOR = 64
 _NAMES = {AXIS: "axis", ALERT: "alert", RESTART: "restart", LEVEL: "level"}
 _NAMES |= {_TITLE: "title", _READOUT: "readout", _CURSOR: "cursor"}
-_Line = tuple[str, tuple[int, ...]]
+_Line = tuple[Sequence[str], tuple[int, ...]]
+"""The text of each cell of a line, as `cells_of` has it, and the role of each."""
 
 
 class Chart(Widget):
@@ -163,7 +166,7 @@ class Chart(Widget):
         start = 0
         for at in range(1, width + 1):
             if at == width or roles[at] != roles[start]:
-                segments.append(Segment(text[start:at], self._style(roles[start])))
+                segments.append(Segment("".join(text[start:at]), self._style(roles[start])))
                 start = at
         return Strip(segments, width)
 
@@ -227,7 +230,7 @@ class Chart(Widget):
         if picture is None or not size:
             return
         above, below = _rows_around(size.height)
-        lines = list(zip(picture.texts, picture.roles, strict=True))
+        lines: list[_Line] = list(zip(picture.texts, picture.roles, strict=True))
         if self.cursor is not None:
             canvas = [self._with_cursor(picture, *line) for line in lines[: picture.rows]]
             lines = canvas + lines[picture.rows :]
@@ -268,7 +271,7 @@ class Chart(Widget):
             self._missing,
         )
 
-    def _with_cursor(self, picture: Picture, text: str, roles: tuple[int, ...]) -> _Line:
+    def _with_cursor(self, picture: Picture, text: Sequence[str], roles: tuple[int, ...]) -> _Line:
         assert self.cursor is not None
         at = picture.column_of(self.cursor)
         if not picture.left <= at < len(text):
@@ -277,15 +280,15 @@ class Chart(Widget):
         role = _CURSOR if blank else roles[at] + _UNDER_CURSOR
         character = self._glyphs.pipe if blank else text[at]
         return (
-            text[:at] + character + text[at + 1 :],
+            "".join([*text[:at], character, *text[at + 1 :]]),
             (*roles[:at], role, *roles[at + 1 :]),
         )
 
     def _whole_line(self, text: str, role: int) -> _Line:
         width = self.size.width
-        if cell_len(text) != len(text):  # a wide character would take two cells
-            text = "".join(c if cell_len(c) == 1 else "?" * cell_len(c) for c in text)
-        return set_cell_size(text, width), (role,) * width
+        if self._glyphs.is_ascii:  # of a terminal that may have no other letters
+            text = "".join(c if width_of(c) == 1 else "?" * width_of(c) for c in text)
+        return cells_of(set_cell_size(text, width)), (role,) * width
 
     def _style(self, role: int) -> Style:
         if role not in self._styles:
@@ -302,6 +305,9 @@ class Chart(Widget):
         style = self.get_component_rich_style(f"chart--accent-{accent}")
         if strong or style.color is None or style.bgcolor is None:
             return style
+        if theme.has_sixteen_colors(self.app.theme):
+            # No darker shade of a colour is among them, and the nearest to one is black.
+            return style + Style(color=self.get_component_rich_style("chart--axis").color)
         front = Color.from_rich_color(style.color)
         back = Color.from_rich_color(style.bgcolor)
         return style + Style(color=back.blend(front, 0.45).rich_color)
@@ -313,7 +319,16 @@ def _rows_around(height: int) -> tuple[int, int]:
 
 
 def _span(before: _Line, after: _Line) -> tuple[int, int]:
-    """First column in which two lines of one length differ, and the one after the last."""
+    """First column in which two lines of one length differ, and the one after the last.
+
+    No wide character of either is parted: its second cell is empty.
+    """
     pairs = zip(*before, *after, strict=True)
     differ = [at for at, pair in enumerate(pairs) if pair[:2] != pair[2:]]
-    return differ[0], differ[-1] + 1
+    start, stop = differ[0], differ[-1] + 1
+    cells, width = (before[0], after[0]), len(before[0])
+    while start and any(not line[start] for line in cells):
+        start -= 1
+    while stop < width and any(not line[stop] for line in cells):
+        stop += 1
+    return start, stop

@@ -3,15 +3,15 @@
 Nothing is left out silently: what has no place along an axis is told with the rest.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from engine.charts.axes import Axis, along
 from engine.charts.run_colors import identities
 from engine.events.series import Branch, Floats, Series
-from engine.events.summary import is_higher_better
+from engine.events.tag_names import is_higher_better
 from engine.text import one_line
 from tui.charts.curve import Curve
 from tui.charts.run_curves import RunCurves
@@ -36,7 +36,7 @@ class CurveLegend:
     label: str
     run: str
     facts: tuple[str, ...] = ()
-    """Its best value, or the lowest where it is not known which is better; then its last one."""
+    """Its best value, where its name says which values are better; then its last one."""
     curve: Curve | None = None
     """None where it has no place along this axis."""
     missing: str = ""
@@ -93,6 +93,7 @@ def build_chart_data(
     alone = len(runs) == 1
     unknown = _UNKNOWN[axis]
     for run, (colour, _) in zip(runs, colours, strict=True):
+        begin, placed = len(curves), list[tuple[Series, Floats]]()
         for trace in spec.traces:
             series = run.series.get(trace.tag)
             if series is None:
@@ -101,7 +102,7 @@ def build_chart_data(
             if mixed and trace.tag in run.derived:
                 label += f" (derived: {one_line(run.derived[trace.tag])})"
             accent = trace.accent if alone else colour
-            name, facts = one_line(run.name), _facts(series, has_best=spec.has_best)
+            name, facts = one_line(run.name), _facts(series, run.series, has_best=spec.has_best)
             places = along(axis, series, run.series)
             if places.missing:
                 legend.append(
@@ -111,8 +112,11 @@ def build_chart_data(
             owner = "" if alone or not trace.as_points else name
             found = _curves(series, places.x, label, accent, trace, run, axis, branches, owner)
             curves += found
+            placed.append((series, places.x))
             unplaced = len(series) - len(found[0].values)
             legend.append(CurveLegend(label, name, facts, found[0], "", unplaced, unknown))
+        if placed:  # once for each run, on its first curve
+            curves[begin] = replace(curves[begin], restarts=_resumes(placed, axis))
     gone = next((one for one in legend if one.missing), None)
     missing = (f"{gone.run}: " * (not alone) + gone.missing) if gone and not curves else ""
     return ChartData(
@@ -165,8 +169,6 @@ def _curve(
     points_of: str = "",
 ) -> Curve:
     known = np.isfinite(x)
-    starts = [int(np.argmax(series.steps >= step)) for step in series.restarts]
-    restarts = tuple(float(x[at]) for at in starts if at < len(x) and known[at])
     points = (series.steps, series.wall_times, series.values, x)
     if not known.all():
         points = (points[0][known], points[1][known], points[2][known], x[known])
@@ -175,12 +177,25 @@ def _curve(
         *points[:3],
         accent,
         as_points,
-        restarts,
+        (),
         points[3],
         bool(branch_of),
         branch_of,
         points_of,
     )
+
+
+def _resumes(curves: Sequence[tuple[Series, Floats]], axis: Axis) -> tuple[float, ...]:
+    """Where along x a run was resumed, by the curves of one chart: each resume once."""
+    places: list[float] = []
+    for step in dict.fromkeys(step for series, _ in curves for step in series.restarts):
+        later = [(series, x, series.steps >= step) for series, x in curves]
+        firsts = [(series, x, int(found.argmax())) for series, x, found in later if found.any()]
+        if axis in (Axis.STEP, Axis.RELATIVE_STEP):
+            places += [float(step - series.steps[at] + x[at]) for series, x, at in firsts[:1]]
+        else:  # known of points alone: of the first one after the resume
+            places.append(min((float(x[at]) for _, x, at in firsts), default=np.nan))
+    return tuple(place for place in places if np.isfinite(place))
 
 
 def _as_series(tag: str, branch: Branch) -> Series:
@@ -192,13 +207,12 @@ def _label(name: str, trace: Trace) -> str:
     return f"{short} eval" if trace.as_points else short
 
 
-def _facts(series: Series, *, has_best: bool) -> tuple[str, ...]:
+def _facts(series: Series, tags: Iterable[str], *, has_best: bool) -> tuple[str, ...]:
     if not len(series):
         return ()
-    higher = is_higher_better(series.tag)
-    best = series.best(highest=bool(higher))
-    named = "min" if higher is None else "best"
-    found = (f"{named} {best[1]:.5g} at step {best[0]:,}",) if best and has_best else ()
+    higher = is_higher_better(series.tag, tags)
+    best = series.best(highest=higher) if higher is not None else None
+    found = (f"best {best[1]:.5g} at step {best[0]:,}",) if best and has_best else ()
     return (*found, f"last {significant(series.values[-1], 5)}")
 
 

@@ -10,12 +10,13 @@ from tui.charts.chart_data import ChartData
 from tui.charts.curve import Curve
 from tui.charts.curve_letters import letters_of
 from tui.formatting import significant
+from tui.styled_text import pad, width_of
 
 
 def readings(charts: Sequence[ChartData], cursor: float | None) -> list[str]:
     """A line for each curve of the charts, also for those that this axis has no place for.
 
-    Its value and step nearest to the cursor, or newest; its best (else lowest) and its last value.
+    Its value and step nearest to the cursor, or newest; its best, where it has one, and its last.
     """
     lines = []
     for one in charts:
@@ -23,12 +24,12 @@ def readings(charts: Sequence[ChartData], cursor: float | None) -> list[str]:
             continue
         letters = letters_of(one.curves)
         letter_width = max(map(len, letters.values()), default=1)
-        width = max(len(entry.label) for entry in one.legend)
+        width = max(width_of(entry.label) for entry in one.legend)
         found = [_at(entry.curve, cursor) for entry in one.legend]
         digits = max(len(value) for value, _ in found)
         lines.append(f" {one.title}")
         for entry, (value, step) in zip(one.legend, found, strict=True):
-            name = f" {letters.get(entry.label, ''):{letter_width}} {entry.label:{width}}"
+            name = f" {letters.get(entry.label, ''):{letter_width}} {pad(entry.label, width)}"
             if entry.curve is None:
                 lines.append(f"{name}  not drawn: {entry.missing}")
                 continue

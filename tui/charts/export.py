@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from engine import atomic
+from engine import output_file
 from engine.charts import svg
 from engine.charts.axes import Axis
 from engine.charts.export import Selected, chat_line, csv_lines, json_text
 from engine.charts.figure import Line, Look, Sketch, sketch
 from engine.errors import EngineError
 from engine.events.series import bucket
+from engine.events.tag_names import is_higher_better
 from tui.charts.chart_data import ChartData
 from tui.charts.curve import Level
 from tui.charts.run_curves import RunCurves
@@ -31,21 +32,18 @@ ENDINGS = (".svg", ".png", ".csv", ".json", ".txt")
 
 def selected(spec: ChartSpec, runs: Sequence[RunCurves]) -> list[Selected]:
     """The curves of a chart, whole and as they were logged."""
-    return [
-        Selected(run.name, run.series[trace.tag], run.derived.get(trace.tag, ""))
-        for run in runs
-        for trace in spec.traces
-        if trace.tag in run.series
-    ]
+    tags = [trace.tag for trace in spec.traces]
+    return [_select(run, tag) for run in runs for tag in tags if tag in run.series]
 
 
 def all_of(runs: Sequence[RunCurves]) -> list[Selected]:
     """Every curve of every run, by tag."""
-    return [
-        Selected(run.name, run.series[tag], run.derived.get(tag, ""))
-        for run in runs
-        for tag in sorted(run.series)
-    ]
+    return [_select(run, tag) for run in runs for tag in sorted(run.series)]
+
+
+def _select(run: RunCurves, tag: str) -> Selected:
+    higher = is_higher_better(tag, run.series)
+    return Selected(run.name, run.series[tag], run.derived.get(tag, ""), higher)
 
 
 def picture(
@@ -59,6 +57,7 @@ def picture(
 ) -> Sketch:
     """A chart as shown; evaluations are never smoothed."""
     time = {Axis.WALL_TIME: "wall", Axis.RELATIVE_TIME: "relative"}.get(axis, "")
+    facts = {one.label: one.facts for one in chart_data.legend}
     lines = [
         Line(
             one.branch_of or one.label,
@@ -66,6 +65,7 @@ def picture(
             one.values,
             exact=one.as_points,
             faint=one.faint,
+            facts=() if one.faint else facts.get(one.label, ()),
         )
         for one in chart_data.curves
     ]
@@ -132,18 +132,10 @@ def write(path: Path, content: Files) -> str:
     endings = (path.suffix,) if path.suffix in content else tuple(content)
     stem = path.with_suffix("") if path.suffix in content else path
     paths = [stem.with_name(stem.name + ending) for ending in endings]
-    there = next((one for one in paths if one.exists()), None)
-    if there is not None:
-        raise EngineError("The file already exists.", str(there), "Choose another name.")
     for file in paths:
-        try:
-            atomic.write_bytes(file, content[file.suffix](), durable=False)
-        except OSError as error:
-            raise EngineError(
-                "The file cannot be written.",
-                f"{file}: {error.strerror}",
-                "Choose a folder that exists and is writable.",
-            ) from error
+        output_file.check(file)
+    for file in paths:
+        output_file.write(file, [content[file.suffix]()])
     if len(paths) == 1:
         return f"Wrote {paths[0]}"
     return f"Wrote {stem} with suffixes {' '.join(endings)}"

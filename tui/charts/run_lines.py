@@ -8,8 +8,10 @@ import numpy as np
 
 from engine.charts.filters import Filter
 from engine.events.series import Series, bucket
-from engine.jobs.status import State
-from engine.recipes.recipe import GenerateRecipe
+from engine.events.summary import find_placeholders
+from engine.events.tag_names import TagGroup, groups_of, in_order, is_trained_on_rewards
+from engine.jobs.status import MEASURED, State
+from engine.recipes.recipe import GenerateRecipe, TrainRecipe
 from engine.text import one_line
 from tui.charts.curve import Curve, Level
 from tui.formatting import (
@@ -96,29 +98,28 @@ OTHERS = (
 def charts_of(
     series: Mapping[str, Series], wanted: Filter | None = None, pinned: Sequence[str] = ()
 ) -> tuple[ChartSpec, ...]:
-    """What there is to draw: what is pinned, then the most telling: what is known, then each tag.
+    """What there is to draw: what is pinned, then what a reader wants first, as `tag_names` has it.
 
     `wanted` lets tags through. Where nothing was logged yet, what a run of ours will log.
     """
     known = (LOSS, FORGETTING, *OTHERS)
     if wanted is None and not series:
         return (LOSS, *OTHERS)
-    tags = [tag for tag in series if wanted is None or wanted.matches({"": (tag,)})]
+    tags = {tag for tag in series if wanted is None or wanted.matches({"": (tag,)})}
     kept = [replace(one, traces=tuple(t for t in one.traces if t.tag in tags)) for one in known]
     named = {trace.tag for one in known for trace in one.traces}
-    rest = sorted((tag for tag in tags if tag not in named), key=_telling)
-    others = [ChartSpec(tag, (Trace(tag, short(tag)),)) for tag in rest]
+    placeholders = find_placeholders(series)
+    groups, ordered = groups_of(series, placeholders), in_order(series, placeholders)
+    others = [ChartSpec(tag, (Trace(tag, short(tag)),)) for tag in ordered
+              if tag in tags and tag not in named]  # fmt: skip
     places = {tag: at for at, tag in reversed([*enumerate(pinned)])}
 
-    def place(spec: ChartSpec) -> int:
-        return min(places.get(trace.tag, len(places)) for trace in spec.traces)
+    def place(spec: ChartSpec) -> tuple[int, int]:
+        place = min(places.get(trace.tag, len(places)) for trace in spec.traces)
+        of_run = spec.title in (FORGETTING.title, OTHERS[0].title)  # what a loss comes to
+        return place, TagGroup.LOSS if of_run else min(groups[t.tag] for t in spec.traces)
 
     return tuple(sorted((one for one in (*kept, *others) if one.traces), key=place))
-
-
-def _telling(tag: str) -> tuple[bool, bool, str]:
-    """Losses first, the machine last."""
-    return tag.startswith("machine/"), "loss" not in tag.lower(), tag
 
 
 def levels_of(spec: ChartSpec, curves: Sequence[Curve], row: RunRow) -> list[Level]:
@@ -160,6 +161,8 @@ def headline(row: RunRow, glyphs: Glyphs) -> Line:
         left = time_left(view, "")
         if left:
             line.append((f"  {left} left", "strong"))
+            if status.eta_basis not in ("", MEASURED):
+                line.append((f" ({one_line(status.eta_basis)})", "dim"))
         if status.device:
             line.append((f"  on {one_line(status.device)}", "dim"))
         is_queued = view.state is State.QUEUED
@@ -168,8 +171,8 @@ def headline(row: RunRow, glyphs: Glyphs) -> Line:
         started += [] if status.bound or is_queued else ["in the background"]
         if started:
             line.append((f"  {glyphs.separator} {' '.join(started)}", "dim"))
-    elif status.started and status.heartbeat > status.started:
-        line.append((f"  took {time_span(status.heartbeat - status.started)}", ""))
+    elif status.started and status.running_seconds > 0:
+        line.append((f"  took {time_span(status.running_seconds)}", ""))
         line.append((f"  {glyphs.separator} started {clock(status.started)}", "dim"))
     return line
 
@@ -179,7 +182,8 @@ def log_headline(log: "RunLog", name: str, glyphs: Glyphs) -> Line:
     points = sum(len(one) for one in log.series.values())
     line: list[Piece] = [(f" {name} ", "strong"), (LOG_KINDS[log.kind], "dim")]
     line.append((f"  {len(log.tags)} tags  {points:,} points", ""))
-    line.append((f"  {glyphs.separator} updated {clock(log.modified)}", "dim"))
+    if log.modified:
+        line.append((f"  {glyphs.separator} updated {clock(log.modified)}", "dim"))
     if not log.loaded:
         line.append(("  loading", "warn"))
     return line
@@ -188,7 +192,7 @@ def log_headline(log: "RunLog", name: str, glyphs: Glyphs) -> Line:
 def sparks(series: Mapping[str, Series], width: int, glyphs: Glyphs) -> Line:
     """Loss and perplexity in small, by training and by held-out rows; as large as they fit."""
     ours = ("train/loss", "eval/loss", "train/perplexity", "eval/perplexity")
-    if series and not any(tag in series for tag in ours):
+    if series and (is_trained_on_rewards(series) or not any(tag in series for tag in ours)):
         return _sparks_of_others(series, 18 if width >= 110 else 8, glyphs)
     line: Line = []
     for cells, held_out, best in _SPARK_SIZES:
@@ -200,7 +204,7 @@ def sparks(series: Mapping[str, Series], width: int, glyphs: Glyphs) -> Line:
 
 def _sparks_of_others(series: Mapping[str, Series], cells: int, glyphs: Glyphs) -> Line:
     line: list[Piece] = []
-    for tag in sorted(series, key=_telling)[:_SPARKS_OF_OTHERS]:
+    for tag in in_order(series, find_placeholders(series))[:_SPARKS_OF_OTHERS]:
         line.append((f"   {one_line(tag)} " if line else f" {one_line(tag)} ", "dim"))
         line.append((sparkline(_levels(series[tag], cells), glyphs), "tuned"))
         line.append((f" {number(series[tag].last, 4)}", "strong"))
@@ -294,7 +298,9 @@ def standing(row: RunRow, series: Mapping[str, Series], separator: str) -> Line:
         elif steps and steps.crossed_at is not None:
             facts.append([(f"exceeded the budget at step {steps.crossed_at:,}", "warn")])
     if steps and steps.best is not None:
-        facts.append([("best checkpoint: step ", "dim"), (f"{steps.best:,}", "good")])
+        recipe = row.view.recipe
+        metric = one_line(recipe.stopping.metric) if isinstance(recipe, TrainRecipe) else "metric"
+        facts.append([(f"best {metric}: step ", "dim"), (f"{steps.best:,}", "good")])
     if steps and steps.within_budget is not None and steps.within_budget != steps.best:
         facts.append([("last within budget: step ", "dim"), (f"{steps.within_budget:,}", "")])
     line: list[Piece] = []

@@ -12,7 +12,9 @@ from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import open_store
 from engine.recipes.recipe import GenerateRecipe
-from engine.text import one_line
+from engine.statistics import COVERAGE
+from engine.text import escape_json, one_line
+from tui.cli_options import FORCE_HINT, add_force
 
 if TYPE_CHECKING:
     from engine.compare.answer_pairs import Collection
@@ -31,8 +33,13 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         "--to", type=Path, required=True, metavar="FILE",
         help="format by suffix: .md .csv .jsonl .html, or .json for LLM Comparator",
     )  # fmt: skip
+    add_force(export)
     export.set_defaults(handler=_export)
-    numbers = parts.add_parser("numbers", help="metrics of two arms, with paired differences")
+    numbers = parts.add_parser(
+        "numbers",
+        help="metrics of two arms, with paired differences",
+        epilog=f"95% intervals: {' '.join(COVERAGE)}",
+    )
     numbers.add_argument("--prompt", metavar="ID", help="only answers to this prompt id")
     votes = parts.add_parser("votes", help="results of the blind votes on two arms")
     shift = parts.add_parser(
@@ -56,10 +63,8 @@ def _add_job(parser: argparse.ArgumentParser, which: str) -> None:
 def _export(options: argparse.Namespace) -> int:
     from engine.compare import export, votes
     from engine.compare.answer_pairs import of_job
-    from tui.commands.generate import check_out
 
-    export.check(options.to)
-    check_out(options.to)
+    export.check(options.to, force=options.force, hint=FORCE_HINT)
     job = _job(options)
     collection = of_job(job)
     collection.poll()
@@ -74,14 +79,14 @@ def _export(options: argparse.Namespace) -> int:
         judges = votes.judges_of(job.path)
         scores = votes.scores([one for each in judges.values() for one in each], first, second)
     skills = {one.prompt_id: collection.prompt(one).skill for one in found}
-    export.write(options.to, found, scores, skills)
+    export.write(options.to, found, scores, skills, force=options.force, hint=FORCE_HINT)
     print(options.to)
     return 0
 
 
 def _numbers(options: argparse.Namespace) -> int:
     from engine.compare import paired_stats
-    from engine.compare.metrics import call_outcome
+    from engine.compare.metrics import REPEATED, call_outcome
     from tui.browse.result_lines import SPOKEN_ONLY, kinds_line, span, value
 
     job = _job(options)
@@ -105,7 +110,7 @@ def _numbers(options: argparse.Namespace) -> int:
         table = dataclasses.asdict(found)
         for row, told in zip(found.rows, table["rows"], strict=True):
             told |= {"difference": row.difference, "detectable": row.detectable}
-        print(json.dumps(_finite(table), indent=1, ensure_ascii=False))
+        print(escape_json(json.dumps(_finite(table), indent=1, ensure_ascii=False)))
         return 0
     from engine.compare.answer_pairs import names
 
@@ -130,7 +135,9 @@ def _numbers(options: argparse.Namespace) -> int:
     print("* the interval excludes 0. Expect 1 in 20 intervals to do so by chance.")
     print("detects: smallest change found with 80% power at this n and variance.")
     if found.has_parts:
-        print(f"Measured: {SPOKEN_ONLY}.")
+        print(f"{SPOKEN_ONLY[:1].upper()}{SPOKEN_ONLY[1:]}, without reasoning and calls.")
+    if found.repetition_basis == "characters":
+        print(f"{REPEATED}: counted on characters, for not all answers have token ids.")
     return 0
 
 
@@ -158,7 +165,7 @@ def _votes(options: argparse.Namespace) -> int:
             },
             "agreement": votes.agreement(judges),
         }
-        print(json.dumps(_finite(table), indent=1, ensure_ascii=False))
+        print(escape_json(json.dumps(_finite(table), indent=1, ensure_ascii=False)))
     else:
         print("\n".join(outcome(judges, one, other)))
     return 0
@@ -174,7 +181,7 @@ def _shift(options: argparse.Namespace) -> int:
     collection, left, right = _two(job, options.arms)
     table = compare_shift.run(collection.pairs(left, right), str(job.path.parent), options.bins)
     if options.json:
-        print(json.dumps(_finite(table), indent=1, ensure_ascii=False))
+        print(escape_json(json.dumps(_finite(table), indent=1, ensure_ascii=False)))
     else:
         known = names([left, right])
         print("\n".join(compare_shift.lines(table, one_line(known[left]), one_line(known[right]))))

@@ -1,11 +1,8 @@
 """`finetop compare shift`: the token shift of a set of answers, in total and by position."""
 
 import asyncio
-import os
-import tempfile
 from collections.abc import Sequence
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 from engine.compare.answer_pairs import AnswerPair
@@ -14,6 +11,7 @@ from engine.compare.paired_stats import interval
 from engine.compare.samples import to_table
 from engine.compare.token_shift import KINDS, Shift, by_position, from_table
 from engine.errors import EngineError, JobFailed
+from engine.number_format import write_number, write_percent
 from engine.text import one_line
 from tui.formatting import NONE
 
@@ -25,9 +23,7 @@ async def measure(
     could not be measured, by prompt. Raises EngineError where nothing could."""
     from tui.companion import Companion
 
-    handle, log = tempfile.mkstemp(prefix="finetop-shift-", suffix=".log")
-    os.close(handle)
-    companion = Companion(Path(log), runs=runs, warm=False)
+    companion = Companion(runs=runs, warm=False)
     found: list[Shift] = []
     refused: dict[str, EngineError] = {}
     try:
@@ -43,7 +39,6 @@ async def measure(
                 refused[pair.id] = error
     finally:
         await companion.close()
-    os.unlink(log)  # kept where the process exited: it has the reason
     if not found:
         raise next(iter(refused.values()), EngineError("No prompt has answers from both arms."))
     return found, refused
@@ -79,19 +74,19 @@ def report(shifts: Sequence[Shift], refused: dict[str, EngineError], bins: int) 
 
 def lines(table: dict[str, Any], base: str, tuned: str) -> list[str]:
     """The report in words; names are clean."""
-    shares = ", ".join(f"{kind} {table['shares'][kind]:.0%}" for kind in KINDS)
+    shares = ", ".join(f"{kind} {write_percent(table['shares'][kind])}" for kind in KINDS)
     each = table["shifted_by_answer"]
-    bounds = f"95% interval {each['low']:.0%} to {each['high']:.0%}"
+    bounds = f"95% interval {write_percent(each['low'])} to {write_percent(each['high'])}"
     told = bounds if isfinite(each["low"]) else "too few for an interval"
     drawn = "" if table["greedy"] else "; sampled, so ranks are of sampled tokens"
     return [
         f"{tuned} under {base}: {table['tokens']:,} tokens of {table['answers']:,} answers{drawn}",
-        f"{shares}; KL {table['kl']:.3f} nats/token",
-        f"shifted in an answer: {each['mean']:.0%} ({told}, n={each['n']})",
+        f"{shares}; KL {write_number(table['kl'], 3)} nats/token",
+        f"shifted in an answer: {write_percent(each['mean'])} ({told}, n={each['n']})",
         f"{'part of the answer':20}{'tokens':>8}{'shifted':>9}",
         *(
             f"{one['from']:>8.0%} to {one['to']:<8.0%}{one['tokens']:>8,}"
-            + (f"{one['shifted']:>9.0%}" if one["tokens"] else f"{NONE:>9}")
+            + f"{NONE if one['shifted'] is None else write_percent(one['shifted']):>9}"
             for one in table["positions"]
         ),
         *(f"skipped: {one_line(f'{name}: {why}')}" for name, why in table["left_out"].items()),

@@ -11,14 +11,14 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from engine.errors import EngineError, JobFailed
+from engine.errors import EngineError
 from engine.jobs.store import open_store
 from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
+from engine.text import escape_json
 from tui import glyphs
 from tui.commands.data_report import ReportStyle
 
@@ -76,7 +76,7 @@ def _inspect(options: argparse.Namespace) -> int:
     (done,) = asyncio.run(ask_companion(runs, ("inspect", request)))
     report = done["report"]
     if options.json:
-        print(json.dumps(report, indent=1, ensure_ascii=False))
+        print(escape_json(json.dumps(report, indent=1, ensure_ascii=False)))
         return 0
     width = shutil.get_terminal_size((80, 24)).columns
     coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
@@ -111,16 +111,8 @@ async def ask_companion(runs: str, *asked: tuple[str, dict[str, Any]]) -> list[d
     """
     from tui.companion import Companion, Stream
 
-    handle, log = tempfile.mkstemp(prefix="finetop-inspect-", suffix=".log")
-    os.close(handle)
-    companion = Companion(Path(log), runs=runs, warm=False)
-    tells_why = False
+    companion = Companion(runs=runs, warm=False)
     try:
         return [await Stream(companion, kind, fields).last() for kind, fields in asked]
-    except JobFailed:
-        tells_why = True
-        raise
     finally:
         await companion.close()
-        if not tells_why:
-            os.unlink(log)

@@ -12,6 +12,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from engine.data.unread import describe_unread
+from engine.number_format import write_percent
 from engine.text import clean, one_line
 from tui.glyphs import Glyphs
 
@@ -106,8 +107,9 @@ class ReportStyle:
         if replay := report["replay"]:
             yield from self._fact(
                 "replay",
-                f"{replay['share']:.0%} of all rows from {replay['ref']}: {replay['looked_at']:,}"
-                f" read, {replay['kept']:,} usable, max {replay['most']:,} tokens",
+                f"{write_percent(replay['share'])} of all rows from {replay['ref']}: "
+                f"{replay['looked_at']:,} read, {replay['kept']:,} usable, "
+                f"max {replay['most']:,} tokens",
             )
         for reject in report["rejects"]:
             where = f"{os.path.basename(reject['file'])}:{reject['line']}"
@@ -217,7 +219,7 @@ class ReportStyle:
         of = report["lengths"]["rows"]
         yield from self._wrap(
             f"too long  {cut:,} of {of:,} rows are truncated at {limit:,} tokens, {dropped:,} "
-            f"dropped; {share:.1%} of the trained tokens are lost",
+            f"dropped; {write_percent(share, 1)} of the trained tokens are lost",
             "",
             _WARNING,
         )

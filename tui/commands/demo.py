@@ -10,18 +10,18 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine import atomic
+from engine import atomic, output_file
 from engine.errors import EngineError, JobFailed
 from engine.jobs import launch
 from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.status import State
 from engine.jobs.store import open_store
-from engine.launching import training
+from engine.launching import evaluation, training
 from engine.recipes import recipe
-from engine.recipes.recipe import TrainRecipe
+from engine.recipes.recipe import EvaluateRecipe, TrainRecipe
+from tui.cli_options import FORCE_HINT, add_force
 from tui.commands.demo_report import OPEN, as_text, summarise
 from tui.commands.follow import follow
-from tui.commands.generate import check_out
 from tui.commands.recipe_options import add_changes
 
 ITEMS = 100
@@ -42,6 +42,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         "--replay", action="store_true",
         help="train a second run with replay data, and compare",
     )  # fmt: skip
+    add_force(parser)
     add_changes(parser, "training.epochs=2")
     parser.set_defaults(handler=_demo)
     return [parser]
@@ -49,7 +50,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
 
 def _demo(options: argparse.Namespace) -> int:
     if options.json:
-        check_out(options.json)
+        output_file.check(options.json, force=options.force, hint=FORCE_HINT)
     started = time.monotonic()
     root = open_store(options.runs, remember=True).root
     plans = {"tuned": [*options.changes]}
@@ -66,7 +67,8 @@ def _demo(options: argparse.Namespace) -> int:
     assert results is not None, "a job that is done has written its results"
     table = summarise(results, jobs, trained - started, time.monotonic() - started)
     if options.json:
-        atomic.write_json(options.json, table)
+        pieces = [atomic.encode_json(table)]
+        output_file.write(options.json, pieces, force=options.force, hint=FORCE_HINT)
     print(as_text(table))
     return 0
 
@@ -99,7 +101,9 @@ def _launch_evaluation(jobs: dict[str, JobDirectory], root: Path, items: int) ->
         "decode": {"max_new_tokens": 64},
     }
     parents = [f"run:{job.path.name}" for job in jobs.values()]
-    return launch.launch(recipe.parse(table), root, parents=parents)
+    measured = recipe.parse(table)
+    assert isinstance(measured, EvaluateRecipe), "the table says so"
+    return evaluation.launch_evaluation(measured, root, parents=parents)
 
 
 def _held_out(job: JobDirectory, wanted: TrainRecipe) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from engine.compare import prompts
 from engine.jobs.directory import JobDirectory
 from engine.jobs.summary import short_ref
+from engine.number_format import write_number
 from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
 from engine.text import clean, one_line
@@ -76,7 +77,7 @@ def as_text(table: Mapping[str, Any]) -> str:
         f"{title:30}{heads}",
         _row("by likelihood of the labels", labels["likelihood"], arms),
         _row("by generated answer", labels["generated"], arms),
-        f"  {'majority class':28}{labels['majority']:>{_CELL + 2}.3f}",
+        f"  {'majority class':28}{write_number(labels['majority'], 3):>{_CELL + 2}}",
         "",
         f"{'Skills, held-out items':30}{heads}      n{flips}",
     ]
@@ -84,9 +85,8 @@ def as_text(table: Mapping[str, Any]) -> str:
         counts = "".join(f"  {skill['lost'][arm]:>5}/{skill['gained'][arm]:<4}" for arm in tuned)
         lines.append(f"{_row(name, skill, arms)}  {skill['items']:>5}{counts}".rstrip())
     found = (prose[arm]["perplexity"] for arm in arms)
-    cells = "".join(
-        f"{f'{value:.3f}' if value is not None else 'not finite':>{_CELL + 2}}" for value in found
-    )
+    written = ("not finite" if value is None else write_number(value, 3) for value in found)
+    cells = "".join(f"{cell:>{_CELL + 2}}" for cell in written)
     lines.append(
         f"  {'perplexity of plain prose':28}{cells}  over {prose['base']['tokens']:,} tokens"
     )
@@ -134,7 +134,8 @@ def _row(name: str, shares: Mapping[str, Any], arms: list[str]) -> str:
     cells = []
     for arm in arms:
         low, high = shares[arm]["interval"]
-        cells.append(f"{shares[arm]['accuracy']:.3f} [{low:.2f}, {high:.2f}]")
+        share = write_number(shares[arm]["accuracy"], 3)
+        cells.append(f"{share} [{write_number(low, 2)}, {write_number(high, 2)}]")
     return f"  {name:28}" + "".join(f"{cell:>{_CELL + 2}}" for cell in cells)
 
 

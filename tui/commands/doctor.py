@@ -9,6 +9,7 @@ from engine.errors import EngineError
 from engine.jobs import devices, logout, process
 from engine.jobs.store import open_store
 from engine.text import one_line
+from tui.terminal_abilities import takes_unicode
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
@@ -34,6 +35,7 @@ def _check(options: argparse.Namespace) -> int:
     for root in store.roots:
         writable = "" if os.access(root, os.W_OK) else "  (not writable or does not exist yet)"
         print(f"runs       {one_line(str(root))}{writable}")
-    print(f"terminal   TERM={os.environ.get('TERM', '')}  encoding {sys.stdout.encoding}")
+    shown = "UTF-8" if takes_unicode(os.environ, sys.stdout.encoding) else "ASCII"
+    print(f"terminal   TERM={one_line(os.environ.get('TERM', ''))}  encoding {shown}")
     print(f"logout     {logout.warning() or 'runs keep running'}")
     return 0

@@ -11,17 +11,16 @@ from engine.data import dataset_list
 from engine.errors import EngineError
 from engine.estimates.advice import gigabytes
 from engine.estimates.epoch import MeasuredRows
-from engine.estimates.fit import Fit, estimate_fit
+from engine.estimates.fit import Fit, estimate_fit, part_sizes
 from engine.estimates.memory import Estimate
 from engine.estimates.parameters import Counted
 from engine.jobs.store import Store, open_store
+from engine.number_format import write_percent
 from engine.recipes.recipe import TrainRecipe
 from engine.text import one_line
 from tui.commands.data import ask_companion
 from tui.commands.recipe_options import add_train_recipe, read_train_recipe
 from tui.launch.fit_lines import counted, measured
-
-PARTS = ("weights", "gradients", "optimiser", "activations", "logits", "overhead")
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
@@ -101,31 +100,49 @@ def announce(wanted: TrainRecipe, store: Store) -> None:
 def _lines(found: Fit, known: MeasuredRows | None) -> list[str]:
     lines = [found.line]
     if found.memory is not None:
-        lines += ["", *_parts(found.memory), found.formats]
+        lines += ["", *_parts(found, found.memory), found.formats, f"memory: {found.memory_basis}"]
         lines += [
             f"longest row: {known.longest:,} tokens; "
-            f"{known.target_share:.0%} of all tokens are trained"
+            f"{write_percent(known.target_share)} of all tokens are trained"
             if known
             else "assumes all rows have max_length tokens, all trained; --measure reads the data"
         ]
-    if found.checkpoint is not None and found.disk_needed is not None:
-        lines += [
-            "",
-            f"{'checkpoint':12}{gigabytes(found.checkpoint):>10}",
-            f"{'on disk':12}{gigabytes(found.disk_needed):>10}  peak, including kept checkpoints",
-        ]
+    if found.disk_needed is not None:
+        lines += ["", *_disk(found)]
     warnings = _warnings(found)
     return [*lines, "", *warnings] if warnings else lines
 
 
-def _parts(memory: Estimate) -> list[str]:
-    lines = [f"{part:12}{gigabytes(getattr(memory, part)):>10}" for part in PARTS]
-    share = memory.trained / memory.parameters
+def _parts(found: Fit, memory: Estimate) -> list[str]:
+    sizes, total = part_sizes(found.parts)
+    lines = [f"{name:16}{text:>10}" for name, text in sizes.items() if found.parts[name]]
+    share = write_percent(memory.trained / memory.parameters, 1)
     return [
         *lines,
-        f"{'peak':12}{gigabytes(memory.total):>10}  gradients replace activations",
-        f"{memory.parameters:,} parameters, {memory.trained:,} trainable ({share:.1%})",
+        f"{'peak':16}{total:>10}  {memory.moment}",
+        f"{memory.parameters:,} parameters, {memory.trained:,} trainable ({share})",
     ]
+
+
+def _disk(found: Fit) -> list[str]:
+    rows = (
+        ("checkpoint", found.checkpoint, "each"),
+        ("tokenizer", found.vocabulary, "once for all of them"),
+        ("on disk", found.disk_kept, "at the end" + _more_on_disk(found)),
+        ("disk peak", found.disk_needed, "while a checkpoint or the result is written"),
+    )
+    return [
+        f"{name:12}{gigabytes(size):>10}  {what}"
+        for name, size, what in rows
+        if size and gigabytes(size) != "0 MB"
+    ]
+
+
+def _more_on_disk(found: Fit) -> str:
+    most = found.disk_kept_most
+    if most is None or most == found.disk_kept:
+        return ""
+    return f", {gigabytes(most)} where the best checkpoint is an older one"
 
 
 def _warnings(found: Fit) -> list[str]:

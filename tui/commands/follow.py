@@ -9,6 +9,7 @@ from engine.jobs.directory import JobDirectory
 from engine.jobs.launch import log_tail
 from engine.jobs.status import State, Status
 from engine.text import one_line
+from tui.formatting import activity
 
 POLL_SECONDS = 0.2
 
@@ -48,13 +49,14 @@ def failure(job: JobDirectory, state: State, now: Status | None) -> JobFailed:
 def progress_line(what: str, state: State, now: Status | None) -> str:
     """What a job does, in one line."""
     if now is None or state is not State.RUNNING or not now.total:
-        message = f": {now.message}" if now is not None and now.message else ""
-        return one_line(f"{what}  {state}{message}")
-    share = min(1.0, now.step / now.total)
-    bar = "#" * round(20 * share)
+        said = activity(now) or now.message if now is not None else ""
+        return one_line(f"{what}  {state}{f': {said}' if said else ''}")
+    percent = min(100, 100 * now.step // now.total)
+    bar = "#" * (percent // 5)
     left = "" if now.eta_seconds is None else f"  {duration(now.eta_seconds)} left"
-    speed = f"  {now.tokens_per_second:,.0f} tok/s" if now.tokens_per_second else ""
-    return f"{what}  [{bar:<20}] {share:4.0%}  {now.step}/{now.total}{speed}{left}"
+    speed = f"  avg {now.tokens_per_second:,.0f} tok/s" if now.tokens_per_second else ""
+    does = f"  {activity(now)}" if now.activity else ""
+    return f"{what}  [{bar:<20}] {percent:3}%  {now.step}/{now.total}{does}{speed}{left}"
 
 
 def duration(seconds: float) -> str:

@@ -1,20 +1,27 @@
 """`finetop generate`: the answers of several arms to a file of prompts, for scripts."""
 
 import argparse
-import os
-import shutil
 import sys
 from pathlib import Path
 
+from engine import output_file
+from engine.compare.arms import parse_arms
 from engine.errors import EngineError, JobFailed
 from engine.jobs import launch
 from engine.jobs.status import State
 from engine.jobs.store import open_store
 from engine.recipes import recipe
 from engine.recipes.recipe import GenerateRecipe
+from engine.safe_open import open_regular
 from engine.text import one_line
+from tui.cli_options import FORCE_HINT, add_force
+from tui.commands.endpoint_keys import allow_typed
 from tui.commands.follow import follow
+from tui.commands.left_out import check_complete, print_left_out
 from tui.commands.recipe_options import add_changes
+
+_PIECE = 1 << 20
+"""Bytes that are copied at a time."""
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
@@ -29,6 +36,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
              "run:ID (what a training run held out)",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, help="also copy the samples to this file (JSONL)")
+    add_force(parser)
     parser.add_argument("--name", default="generate", help="name of the job")
     parser.add_argument("--detach", action="store_true", help="print the job's id and return")
     add_changes(parser, "decode.max_new_tokens=64")
@@ -46,13 +54,14 @@ def _generate(options: argparse.Namespace) -> int:
             "Remove --out; export later with finetop compare export.",
         )
     if options.out is not None:
-        check_out(options.out)
+        output_file.check(options.out, force=options.force, hint=FORCE_HINT)
     table = {
         "kind": "generate", "name": options.name, "arms": options.arms,
         "prompts": options.prompts,
     }  # fmt: skip
     wanted = recipe.parse(recipe.with_changes(table, options.changes))
     assert isinstance(wanted, GenerateRecipe)
+    allow_typed(parse_arms(wanted.arms))
     root = open_store(options.runs, remember=True).root
     job = generation.launch_generation(wanted, root)
     if options.detach:
@@ -63,34 +72,28 @@ def _generate(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         launch.stop(job, grace=5)
         raise
+    except JobFailed:
+        print_left_out(job)
+        raise
     if last.state is not State.DONE:
         raise JobFailed(
             "Generation was stopped.", str(job.path), "Continue it with finetop resume."
         )
     print(one_line(last.message), file=sys.stderr)
     if not job.samples.is_file():
+        print_left_out(job)
         raise JobFailed("No prompt could be answered.", str(job.path), f"Reasons: {job.rejects}.")
     if options.out is None:
         print(job.samples)
+        check_complete(job)
         return 0
     try:
-        shutil.copyfile(job.samples, options.out)
-    except OSError as error:
-        raise EngineError(
-            "The samples could not be copied.",
-            f"{options.out}: {error.strerror or error}",
-            f"The samples are in {job.samples}.",
-        ) from error
+        with open_regular(job.samples) as samples:
+            pieces = iter(lambda: samples.read(_PIECE), b"")
+            output_file.write(options.out, pieces, force=options.force, hint=FORCE_HINT)
+    except EngineError as error:
+        hint = f"The samples are in {job.samples}."
+        raise EngineError(error.title, error.detail, hint) from error
     print(options.out)
+    check_complete(job)
     return 0
-
-
-def check_out(path: Path) -> None:
-    """Raise EngineError where no file can be written, before the work and not after it."""
-    folder = path.absolute().parent
-    if not folder.is_dir():
-        raise EngineError("The folder does not exist.", str(folder))
-    if path.is_dir():
-        raise EngineError("The path is a folder, not a file.", str(path))
-    if not os.access(path if path.exists() else folder, os.W_OK):
-        raise EngineError("The file cannot be written.", str(path), "Choose another file.")

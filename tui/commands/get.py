@@ -4,18 +4,19 @@ The work is done by a process of its own; this one only shows how far it is.
 """
 
 import argparse
+import contextlib
 import json
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from engine.errors import EngineError, JobFailed
 from engine.jobs import process
+from engine.jobs.child_output import ChildOutput
 from engine.text import clean, one_line
 from tui.commands.follow import duration
 
@@ -61,12 +62,12 @@ def _run(request: Mapping[str, Any]) -> Path:
     """Start the process, show its progress, and give the folder. Raises EngineError."""
     command = process.worker_command("get", json.dumps(request), needs=NEEDS)
     with (
-        tempfile.TemporaryFile() as log,
+        contextlib.closing(ChildOutput()) as output,
         subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=log,
+            stderr=output.fileno(),
             env=process.worker_environment(),
             text=True,
         ) as child,
@@ -90,7 +91,9 @@ def _run(request: Mapping[str, Any]) -> Path:
         if last.get("event") == "error":
             kind = JobFailed if last["failed"] else EngineError
             raise kind(last["title"], last["detail"], last["hint"])
-        raise JobFailed("The download ended without an error message.", _tail(log), "Run it again.")
+        raise JobFailed(
+            "The download ended without an error message.", output.tail(), "Run it again."
+        )
 
 
 class _Progress:
@@ -145,8 +148,3 @@ def _size(count: float) -> str:
         if count >= 10**power:
             return f"{count / 10**power:.1f} {unit}"
     return f"{count:.0f} B"
-
-
-def _tail(log: IO[bytes]) -> str:
-    log.seek(0)
-    return clean("\n".join(log.read().decode("utf-8", "replace").splitlines()[-8:]))

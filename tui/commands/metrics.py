@@ -1,6 +1,6 @@
 """`finetop metrics`: the curves of runs as CSV, every point, or as a summary.
 
-Reads finetop's runs and any other directory of TensorBoard event files; writes none of them.
+Reads finetop's runs and whatever `finetop watch` lists below a folder; writes none of them.
 """
 
 import argparse
@@ -9,30 +9,40 @@ import json
 import math
 import os
 import sys
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
+from engine import output_file
 from engine.errors import EngineError
 from engine.jobs.store import open_store
+from engine.number_format import write_number
 from engine.recipes.recipe import TrainRecipe
 from engine.text import clean, one_line
+from tui.cli_options import FORCE_HINT, add_force
+from tui.styled_text import pad, width_of
 
 if TYPE_CHECKING:
+    from engine.events.log_set import Log
     from engine.events.series import Series
     from engine.events.summary import Point, Summary
 
 
+_LONGEST_TAG = 48
+"""Cells of the column of tags; a longer tag stands alone."""
+_LEAST_WIDTHS = (7, 18, 18, 18, 18)
+"""Of the number of points, and of the values with their steps."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One directory of event files, and what its run is called."""
+    """One run: what it is called, where it lies, and how it is read."""
 
     name: str
     events: Path
-    is_trainer: bool = False
-    """Whether its curves are in a `trainer_state.json`."""
+    open_log: "Callable[[], Log]"
     metric: str = ""
     """The tag whose better direction is in its recipe."""
     greater_is_better: bool = False
@@ -44,7 +54,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         "runs_asked",
         nargs="+",
         metavar="RUN",
-        help="id, name or path; or any folder with event files",
+        help="id, name or path; or any folder with logs",
     )
     parser.add_argument(
         "--csv", metavar="FILE", help="write every point to this file; - for standard output"
@@ -52,6 +62,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     parser.add_argument(
         "--branches", action="store_true", help="with --csv: also points that a resume discarded"
     )
+    add_force(parser)
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     parser.add_argument("--points", action="store_true", help="with --json: also every point")
     parser.add_argument(
@@ -73,8 +84,14 @@ def _metrics(options: argparse.Namespace) -> int:
     if options.points and not options.json:
         raise EngineError("--points applies only to --json.", "", "Add --json.")
     if options.csv is not None:
-        with _output(options.csv) as file:
-            file.writelines(_csv(read, options.csv == "-", options.branches))
+        lines = _csv(read, options.csv == "-", options.branches)
+        if options.csv == "-":
+            sys.stdout.writelines(lines)
+        else:
+            pieces = (line.encode("utf-8", "backslashreplace") for line in lines)
+            output_file.write(
+                Path(options.csv).expanduser(), pieces, force=options.force, hint=FORCE_HINT
+            )
     elif options.json:
         tables = [_as_table(one, curves, options) for one, curves in read]
         print(json.dumps(tables, indent=None if options.points else 1))
@@ -84,14 +101,16 @@ def _metrics(options: argparse.Namespace) -> int:
 
 
 def _find(text: str, root: str | None) -> Iterator[Source]:
-    """What `text` names: a run, else a folder of event files, else the folders of them below it."""
+    """What `text` names: a run, else a folder with logs in it or below it."""
     path = Path(os.path.expanduser(text))
     try:
         job = open_store(root).find(text)
     except EngineError:
-        if not path.is_dir():
+        if not path.exists():
             raise
     else:
+        from engine.events.log_dir import LogDir
+
         recipe = None
         with contextlib.suppress(EngineError):
             recipe = job.recipe()
@@ -100,39 +119,40 @@ def _find(text: str, root: str | None) -> Iterator[Source]:
         if isinstance(recipe, TrainRecipe):
             stopping = recipe.stopping
             metric, highest = stopping.metric, stopping.greater_is_better
-            yield Source(name, job.events, metric=metric, greater_is_better=highest)
+            yield Source(name, job.events, partial(LogDir, job.events), metric, highest)
         else:
-            yield Source(name, job.events)
+            yield Source(name, job.events, partial(LogDir, job.events))
         return
     yield from _find_logs(path)
 
 
 def _find_logs(path: Path) -> Iterator[Source]:
     """The runs that `finetop watch` lists below a folder. Raises EngineError for none."""
-    from engine.events.discover import Finder, Kind, roots
+    from engine.events.discover import Finder, roots
+    from engine.events.log_set import open_log
 
     finder = Finder(roots([path]))
     while finder.pending:
         finder.look()
     if not finder.runs:
         raise EngineError(
-            "No event files found.",
+            "No logs found.",
             str(path),
-            "Use a finetop run, a TensorBoard log directory, or an output directory of a Trainer.",
+            "Use a finetop run, a TensorBoard log directory, or an output directory of a trainer.",
         )
     for run in finder.runs:
-        yield Source(run.name, run.folder.path, run.kind is Kind.TRAINER)
+        yield Source(run.name, run.folder.path, partial(open_log, run))
 
 
 def _read(source: Source) -> "dict[str, Series]":
-    from engine.events.log_dir import LogDir
-    from engine.events.trainer_state import TrainerLog
+    from engine.events.summary import find_placeholders
+    from engine.events.tag_names import in_order
 
-    log = TrainerLog(source.events) if source.is_trainer else LogDir(source.events)
+    log = source.open_log()
     log.poll()
     for problem in log.problems:
         print(one_line(f"{source.name}: {problem.name}: {problem.reason}"), file=sys.stderr)
-    return {tag: log.series[tag] for tag in sorted(log.series)}
+    return {tag: log.series[tag] for tag in in_order(log.series, find_placeholders(log.series))}
 
 
 def _wanted(
@@ -162,48 +182,13 @@ def _csv(
     return csv_lines(selected, abandoned=branches)
 
 
-@contextlib.contextmanager
-def _output(name: str) -> Iterator[IO[str]]:
-    """The file to write, whole or not at all; `-` is the output."""
-    if name == "-":
-        yield sys.stdout
-        return
-    path = Path(os.path.expanduser(name))
-    try:
-        descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with open(
-                descriptor, "w", encoding="utf-8", errors="backslashreplace", newline=""
-            ) as file:
-                yield file
-            if path.is_dir():
-                raise IsADirectoryError(21, "is a folder", str(path))
-            os.chmod(beside, 0o666 & ~_umask())
-            os.replace(beside, path)
-        except BaseException:
-            Path(beside).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise EngineError(
-            "The CSV cannot be written.",
-            f"{path}: {error.strerror or error}",
-            "Choose another file.",
-        ) from error
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
-
-
 def _summaries(source: Source, curves: "dict[str, Series]") -> "list[Summary]":
     from engine.events.summary import summarise
 
     found = []
     for tag, one in curves.items():
         known = source.greater_is_better if tag == source.metric else None
-        if (summary := summarise(one, greater_is_better=known)) is not None:
+        if (summary := summarise(one, greater_is_better=known, tags=curves)) is not None:
             found.append(summary)
     return found
 
@@ -250,23 +235,40 @@ def _as_text(source: Source, curves: "dict[str, Series]", options: argparse.Name
     lines = [one_line(source.name)]
     if not summaries:
         return f"{lines[0]}\n  no curves yet"
-    width = max(len(one_line(one.tag)) for one in summaries)
-    heads = "".join(f"{head:>20}" for head in ("first", "last", "best", "lowest"))
-    lines.append(f"  {'tag':{width}}  {'points':>7}{heads}")
-    for one in summaries:
-        cells = "".join(f"{_at(cell):>20}" for cell in (one.first, one.last, one.best, one.lowest))
-        note = f"  {one.not_finite} not finite" if one.not_finite else ""
-        lines.append(f"  {one_line(one.tag):{width}}  {one.points:>7}{cells}{note}".rstrip())
+    lines += _table(summaries)
     between = gap(curves)
     if between is not None:
         lines.append(
-            f"  gap at step {between.step}: eval {between.eval:.4f} - train {between.train:.4f} "
-            f"(mean since the previous evaluation) = {between.difference:+.4f}"
+            f"  gap at step {between.step}: eval {write_number(between.eval, 4)} - "
+            f"train {write_number(between.train, 4)} "
+            f"(mean since the previous evaluation) = "
+            f"{write_number(between.difference, 4, signed=True)}"
         )
     for name, one in _perplexities(curves, options.tag).items():
         best = f", best {one.best.value:.4g} at {one.best.step}" if one.best else ""
         lines.append(f"  perplexity {name}: last {one.last.value:.4g}{best}")
     return "\n".join(lines)
+
+
+def _table(summaries: "Sequence[Summary]") -> Iterator[str]:
+    """The lines of the table, aligned by cells; a long tag has a line of its own."""
+    rows = [["points", "first", "last", "best", "lowest"]]
+    for one in summaries:
+        values = map(_at, (one.first, one.last, one.best, one.lowest))
+        rows.append([str(one.points), *values])
+    widths = [
+        max(least, *map(len, column))
+        for least, column in zip(_LEAST_WIDTHS, zip(*rows, strict=True), strict=True)
+    ]
+    tags = ["tag", *(one_line(one.tag) for one in summaries)]
+    longest = max(width for tag in tags if (width := width_of(tag)) <= _LONGEST_TAG)
+    notes = ["", *(f"{one.not_finite} not finite" * bool(one.not_finite) for one in summaries)]
+    for tag, row, note in zip(tags, rows, notes, strict=True):
+        if width_of(tag) > longest:
+            yield f"  {tag}"
+            tag = ""
+        cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
+        yield "  ".join(["", pad(tag, longest), *cells, note]).rstrip()
 
 
 def _perplexities(curves: "dict[str, Series]", tags: list[str]) -> "dict[str, Summary]":

@@ -1,8 +1,8 @@
 """`finetop runs`, `stop`, `logs` and `rm`: the runs without a screen."""
 
 import argparse
-import codecs
 import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -10,11 +10,12 @@ from typing import Any
 
 from engine.errors import EngineError
 from engine.jobs import delete, launch, status, summary
+from engine.jobs.logs import LogText
 from engine.jobs.store import open_store
 from engine.jobs.summary import JobView
-from engine.safe_open import open_file
-from engine.text import clean, one_line
+from engine.text import one_line
 from tui.commands.follow import duration
+from tui.formatting import activity
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
@@ -48,16 +49,23 @@ def _list(options: argparse.Namespace) -> int:
         return 0
     for one in shown:
         left = one.status.eta_seconds if one.status else None
+        does = activity(one.status) if one.status and one.state.alive else ""
         cells = (
             f"{one.state:9}",
             f"{one_line(one.record.id):34}",
             f"{one_line(one.base):20}",
             f"{one_line(one.method):8}",
-            f"{one.progress:4.0%}",
-            duration(left) + " left" if left is not None and one.state.alive else "",
+            f"{math.floor(100 * one.progress):3}%",
+            duration(left) + " left" if left is not None and one.state.alive else _took(one),
+            does,
         )
         print("  ".join(cells).rstrip())
     return 0
+
+
+def _took(one: JobView) -> str:
+    seconds = one.status.running_seconds if one.status and not one.state.alive else 0.0
+    return f"took {duration(seconds)}" if seconds else ""
 
 
 def as_table(one: JobView) -> dict[str, Any]:
@@ -75,7 +83,14 @@ def as_table(one: JobView) -> dict[str, Any]:
         "step": now.step if now else 0,
         "total": now.total if now else 0,
         "eta_seconds": now.eta_seconds if now else None,
+        "running_seconds": now.running_seconds if now else 0.0,
+        "eta_basis": now.eta_basis if now else "",
+        "activity": now.activity if now else "",
+        "activity_done": now.activity_done if now else 0,
+        "activity_total": now.activity_total if now else 0,
+        "activity_seconds": now.activity_seconds if now else None,
         "rejected": now.rejected if now else 0,
+        "pruned": one.pruned,
         "error": now.error.title if now and now.error else None,
     }
 
@@ -95,17 +110,14 @@ def _logs(options: argparse.Namespace) -> int:
         log = job.launch_log  # of a worker that ended before it had its own log
         if not log.exists():
             raise EngineError("This run has no log.", str(job.path))
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    position = 0
+    text = LogText(log)
     while True:
         alive = status.derive(job, status.read(job)).alive
-        if log.exists():  # a worker that has just begun has none
-            with open_file(log) as file:
-                file.seek(position)
-                text = file.read()
-                position = file.tell()
-            print(clean(decoder.decode(text)), end="", flush=True)
+        for piece in text.pieces():
+            sys.stdout.write(piece)
+        sys.stdout.flush()
         if not (options.follow and alive):
+            sys.stdout.write(text.rest())
             return 0
         time.sleep(0.5)
 

@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import BinaryIO
 from engine.chat import ROLES, Message
 from engine.data.messages import read_turns
 from engine.data.values import BadRow
-from engine.errors import EngineError, JobFailed
+from engine.errors import EngineError
 from engine.jobs.store import open_store
 from engine.safe_open import open_regular
 from engine.text import one_line
@@ -123,22 +122,14 @@ async def ask(request: TokenizeRequest, runs: str) -> list[TokenizerOutput]:
     """The readings of a companion process that is started for it, and ends with it."""
     from tui.companion import Companion
 
-    handle, log = tempfile.mkstemp(prefix="finetop-tokenize-", suffix=".log")
-    os.close(handle)
-    companion = Companion(Path(log), runs=runs, warm=False)
-    tells_why = False
+    companion = Companion(runs=runs, warm=False)
     readings = []
     try:
         async for event in companion.tokenize(request.fields):
             if event["event"] == "reading":
                 readings.append(from_table(event["reading"]))
-    except JobFailed:
-        tells_why = True
-        raise
     finally:
         await companion.close()
-        if not tells_why:
-            os.unlink(log)
     return readings
 
 

@@ -2,16 +2,22 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 
+from engine.compare.arms import parse_arms
+from engine.errors import JobFailed
 from engine.jobs import logout, resume_rules, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from engine.jobs.store import open_store
 from engine.launching import resume, training
 from engine.recipes import recipe
+from engine.recipes.recipe import GenerateRecipe, Recipe
 from engine.text import one_line
+from tui.commands.endpoint_keys import add_allow_key, allow_typed, ask_before_sending
 from tui.commands.fit import announce
 from tui.commands.follow import follow
+from tui.commands.left_out import check_complete, print_left_out
 from tui.commands.recipe_options import add_changes, add_train_recipe, read_train_recipe
 
 
@@ -33,6 +39,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         "--force", action="store_true", help="resume even if the data has changed since the start"
     )
     add_changes(resume, "training.epochs=2")
+    add_allow_key(resume)
     for parser in (train, resume):
         parser.add_argument("--follow", action="store_true", help="wait until it ends")
     return [train, resume]
@@ -53,12 +60,23 @@ def _resume(options: argparse.Namespace) -> int:
     before = job.recipe()
     changed = recipe.changed(before, options.changes) if options.changes else None
     note = resume_rules.schedule_note(before, changed)
+    _ask_for_keys(before, changed, options.allowed_keys)
     resume.resume_job(job, changed, adopt=options.adopt, force=options.force)
     print(job.path.name)
     if note:
         print(note, file=sys.stderr)
     _say_where(job)
     return _end(job, options.follow)
+
+
+def _ask_for_keys(before: Recipe, changed: Recipe | None, flags: Sequence[str]) -> None:
+    """Before the arms of a job of answers are asked: those in its recipe may not be the user's."""
+    if not isinstance(before, GenerateRecipe):
+        return
+    if isinstance(changed, GenerateRecipe):
+        allow_typed(parse_arms([arm for arm in changed.arms if arm not in before.arms]))
+        before = changed
+    ask_before_sending(parse_arms(before.arms), flags)
 
 
 def _say_where(job: JobDirectory) -> None:
@@ -73,8 +91,15 @@ def _end(job: JobDirectory, wait: bool) -> int:
     if not wait:
         return 0
     try:
-        last = follow(job, "training")
+        last = follow(job, "training" if job.recipe().kind == "train" else "resuming")
     except KeyboardInterrupt:
         print("It keeps running in the background: finetop logs --follow", file=sys.stderr)
         raise
-    return 0 if last.state is State.DONE else 1
+    except JobFailed:
+        print_left_out(job)
+        raise
+    if last.state is not State.DONE:
+        return 1
+    if isinstance(job.recipe(), GenerateRecipe):
+        check_complete(job)
+    return 0

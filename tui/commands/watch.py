@@ -2,15 +2,15 @@
 
 import argparse
 import gc
-import sys
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import EngineError
 from engine.text import one_line
 from tui.cli_options import add_screen_options
+from tui.terminal_abilities import require_screen
 
 if TYPE_CHECKING:
     from engine.charts.filters import Filter
@@ -53,12 +53,11 @@ def _watch(options: argparse.Namespace) -> int:
     if options.plain:
         for line in _lines(paths, tags, runs):
             print(line, flush=True)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise EngineError(
-            "The dashboard needs a terminal.",
-            "Standard input or output is not a terminal.",
-            "finetop watch PATH --plain prints one line per change instead.",
-        )
+    require_screen(
+        os.environ,
+        "The dashboard needs a terminal.",
+        "finetop watch PATH --plain prints one line per change instead.",
+    )
     gc.disable()  # until the first paint, as the dashboard does
     from tui.logs_app import watch_logs
 
@@ -97,6 +96,9 @@ def _lines(paths: list[Path], tags: "Filter", runs: "Filter") -> Iterator[str]:
                 yield from told.setdefault(run.name, Changes(whole=begun)).lines(run, tags)
             else:
                 passed_over[run.name] = run
+        for run in fleet.runs:
+            if run.name in told:
+                yield from told[run.name].activity(run)
         begun |= not fleet.pending
         if not fleet.pending:
             time.sleep(POLL_SECONDS)

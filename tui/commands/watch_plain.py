@@ -10,14 +10,18 @@ from collections.abc import Iterator
 import numpy as np
 
 from engine.charts.filters import Filter
+from engine.events.discover import Kind
 from engine.events.log_set import RunLog
 from engine.events.series import Series
+from engine.jobs import status as statuses
+from engine.jobs.directory import JobDirectory
 from engine.text import one_line
 from tui.feeds.log_summary import alarms, values_line
+from tui.formatting import activity, activity_left
 
 Break = tuple[str, int]
 """What a resume did to a curve, and at which step."""
-_REWOUND, _WENT_ON, _ANEW = "rewound to", "continued in another file at", "rewritten from"
+_REWOUND, _WENT_ON, _ANEW = "rewound to", "continued at", "rewritten from"
 
 
 class Changes:
@@ -27,7 +31,19 @@ class Changes:
         self._newest_alone = not whole
         self._told: dict[str, tuple[int, bytes]] = {}
         self._breaks: dict[str, Counter[Break]] = {}
+        self._printed: Counter[Break] = Counter()
+        """How often each was printed: one resume, however many tags go on after it."""
         self._problems: set[tuple[str, str]] = set()
+        self._activity = ""
+
+    def activity(self, run: RunLog) -> Iterator[str]:
+        """`run, -, words` where a run of finetop begins to do something between two steps."""
+        now = statuses.read(JobDirectory(run.path)) if run.kind is Kind.JOB else None
+        name = now.activity if now is not None and not now.state.final else ""
+        if now is not None and name and name != self._activity:
+            left = activity_left(now)
+            yield f"{one_line(run.name)}\t-\t{activity(now)}{f', {left} left' if left else ''}"
+        self._activity = name
 
     def lines(self, run: RunLog, tags: Filter) -> Iterator[str]:
         """Separated by tabs: `run, !, words` for breaks; `run, step, tag=value …` for each step at
@@ -45,12 +61,17 @@ class Changes:
             if self._newest_alone:
                 start, new = max(0, len(series) - 1), []
             for one in new:
-                breaks[one].append(tag)
+                if one[0] == _ANEW or self._breaks[tag][one] > self._printed[one]:
+                    breaks[one].append(tag)
             steps, values = series.steps[start:].tolist(), series.values[start:].tolist()
             for step, value in zip(steps, values, strict=True):
                 by_step[step].append((tag, value))
         self._newest_alone = False
+        for tag in looked_at:
+            self._printed |= self._breaks[tag]
         for word, step in sorted(breaks, key=lambda one: one[1]):
+            if word == _WENT_ON and (_REWOUND, step) in self._printed:
+                continue  # of a tag that had no points after that step
             yield f"{name}\t!\t{word} step {step}: {one_line(', '.join(breaks[word, step]))}"
         for step in sorted(by_step):
             yield f"{name}\t{step}\t{values_line(by_step[step])}"
@@ -79,9 +100,14 @@ class Changes:
 
 
 def _breaks(series: Series) -> Iterator[Break]:
-    rewound = [branch.rewound_to for branch in series.abandoned]
+    rewound = [_resume_before(branch.rewound_to, series) for branch in series.abandoned]
     yield from ((_REWOUND, step) for step in rewound)
     yield from ((_WENT_ON, step) for step in series.restarts if step not in rewound)
+
+
+def _resume_before(step: int, series: Series) -> int:
+    """The step of the resume after which a tag was first written again at `step`."""
+    return max((one for one in series.restarts if one <= step), default=step)
 
 
 def _identity(series: Series, count: int) -> bytes:

@@ -37,6 +37,8 @@ class ArmForm(Window[Arm | None]):
         self._arm = arm
         self._known = tuple(nodes)
         self._taken = taken
+        self.is_key_typed = False
+        """Whether the user typed the variable of the API key, and did not only find it there."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -68,6 +70,9 @@ class ArmForm(Window[Arm | None]):
         self._update_hint()
 
     def on_form_edited(self, event: Form.Edited) -> None:
+        before = values_of(self._arm)["key"] if self._arm else ""
+        if event.key == "key" and self.query_one(Form).values["key"] != before:
+            self.is_key_typed = True
         self._update_hint()
 
     def action_list(self) -> None:

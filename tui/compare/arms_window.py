@@ -8,7 +8,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input
 
+from engine.compare.arm_sets import SetExists
 from engine.compare.arms import Arm
+from engine.compare.endpoint_keys import KeyUse, uses_of
 from engine.errors import EngineError
 from engine.text import one_line
 from tui.background import run_in_background
@@ -18,6 +20,7 @@ from tui.compare.arm_form import ArmForm
 from tui.compare.arm_sets_window import pick_arm_set
 from tui.compare.session import MOST_ARMS
 from tui.screens.answer_side import label_of
+from tui.screens.key_questions import ask_for_keys
 from tui.screens.modal import Window
 from tui.snapshots import RunsSnapshot
 from tui.widgets.lines import Lines
@@ -59,6 +62,10 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
         self._checkpoints: tuple[Checkpoint, ...] = ()
         """Those on this machine; none, until they have been looked for."""
         self._form: ArmForm | None = None
+        self._typed_keys: set[KeyUse] = set()
+        """What the user typed here is not asked about, unless it is sent unencrypted."""
+        self._taken = ""
+        """A name whose set the next `enter` replaces."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -111,7 +118,8 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
         if self.query_one(Input).has_focus:
             self._save(self.query_one(Input).value.strip())
         else:
-            self.dismiss(tuple(self._arms))
+            arms = tuple(self._arms)
+            ask_for_keys(self, self._actions, arms, lambda: self.dismiss(arms), self._typed_keys)
 
     def action_save(self) -> None:
         self._ask_name(True)
@@ -146,15 +154,23 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
         if not name:
             self._show_note("A name is required.", "warn")
             return
-        arms = tuple(self._arms)
+        arms, replace = tuple(self._arms), name == self._taken
+        self._taken = ""
 
         def show(_: None) -> None:
             self._ask_name(False)
             self.query_one(Table).focus()
             self._show_note(f"Saved as “{one_line(name)}”.", "good")
 
+        def ask(error: EngineError) -> None:
+            if not isinstance(error, SetExists):
+                self._show_error(error)
+                return
+            self._taken = name
+            self._show_note(f"“{one_line(name)}” exists: enter again replaces it.", "warn")
+
         run_in_background(
-            self, lambda: self._actions.keep_arms(name, arms), show, failed=self._show_error
+            self, lambda: self._actions.keep_arms(name, arms, replace=replace), show, failed=ask
         )
 
     def _ask_name(self, asked: bool) -> None:
@@ -168,8 +184,10 @@ class ArmsWindow(Window[tuple[Arm, ...] | None]):
         """Have an arm changed or made, and put it in its place."""
 
         def take(changed: Arm | None) -> None:
-            self._form = None
+            form, self._form = self._form, None
             if changed is not None:
+                if form is not None and form.is_key_typed:
+                    self._typed_keys.update(uses_of([changed]))
                 self._arms[at : at + 1] = [changed]
                 self._refresh_rows(at)
 

@@ -1,5 +1,6 @@
 """Whole sets of prompts answered by the arms of Compare, in the background; and what there is."""
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -76,5 +77,7 @@ def _label(ref: str) -> str:
 def _about(row: RunRow) -> str:
     view = row.view
     arms = len(view.recipe.arms) if isinstance(view.recipe, GenerateRecipe) else 0
-    done = f"{view.progress:.0%}" if view.state is State.RUNNING else state_words(view)
+    done = (
+        f"{math.floor(100 * view.progress)}%" if view.state is State.RUNNING else state_words(view)
+    )
     return one_line(f"{arms} arms, {done}, {clock(view.record.created)}")

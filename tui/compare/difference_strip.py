@@ -10,7 +10,7 @@ from engine.recipes.settings import Decode
 from engine.text import one_line
 from tui.glyphs import Glyphs
 from tui.screens.answer_side import Side
-from tui.screens.shift_lines import NO_EFFECT, nats
+from tui.screens.shift_lines import nats
 from tui.styled_text import Line, Piece, length
 
 Facts = Mapping[str, Any]
@@ -54,6 +54,7 @@ def warnings(sides: Sequence[Side], facts: Facts | None) -> list[str]:
         one_line(warning["text"])
         for warning in (facts or {}).get("warnings", ())
         if warning["kind"] != "error"  # the pane has it whole
+        and not (warning["kind"] == "no effect" and _is_refuted(warning["arms"], sides))
     ]
     texts += _without_effect(sides, facts)
     texts += [one_line(difference["text"]) for difference in (facts or {}).get("differences", ())]
@@ -70,7 +71,7 @@ def notes(sides: Sequence[Side], facts: Facts | None) -> list[str]:
     texts = []
     for side in sides[1:]:
         shift = side.shift
-        if shift is not None and shift.tokens and shift.kl >= NO_EFFECT:
+        if shift is not None and shift.tokens and not _is_without_effect(sides[0], side):
             whose = f"{side.name} " if len(sides) > 2 else ""
             texts.append(f"{whose}KL vs {sides[0].name} {nats(shift.kl)} nats/token")
     if facts is not None and len(sides) > 1:
@@ -93,11 +94,28 @@ def settings_text(decode: Decode, glyphs: Glyphs) -> str:
     return f" {glyphs.separator} ".join([*parts, f"max {decode.max_new_tokens} tokens"])
 
 
+def _is_refuted(arms: Sequence[int], sides: Sequence[Side]) -> bool:
+    """Whether two arms that the prompt did not tell apart have answered otherwise since."""
+    first, second = arms
+    return second < len(sides) and _said_otherwise(sides[first], sides[second])
+
+
 def _without_effect(sides: Sequence[Side], facts: Facts | None) -> Iterator[str]:
     """By the answers' shift, of those that the companion has not found out by itself."""
     known = (facts or {}).get("warnings", ())
     equal = [warning["arms"] for warning in known if warning["kind"] in EQUAL]
     for at, side in enumerate(sides[1:], 1):
         shift = side.shift
-        if shift is not None and shift.tokens and shift.kl < NO_EFFECT and [0, at] not in equal:
-            yield f"no effect: {side.name} answers like {sides[0].name} (KL {shift.kl:.4f})"
+        if shift is not None and [0, at] not in equal and _is_without_effect(sides[0], side):
+            yield f"no effect: {side.name} answers like {sides[0].name} (KL {nats(shift.kl)})"
+
+
+def _is_without_effect(first: Side, side: Side) -> bool:
+    """Whether the greedy answers are the same text, and the distributions along it agree."""
+    same = not _said_otherwise(first, side)
+    return side.shift is not None and side.shift.shows_no_effect and same
+
+
+def _said_otherwise(first: Side, other: Side) -> bool:
+    """Whether both have answered, and not the same."""
+    return first.answered and other.answered and first.said[-1] != other.said[-1]

@@ -5,6 +5,7 @@ A job whose files did not change is looked at with `stat` alone. Posts nothing.
 
 import math
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -115,8 +116,9 @@ class JobTracker:
     def _stamp_now(self) -> Stamp:
         job = self.job
         return stamps(
-            job.record_file, job.status_file, job.user_file, job.attempts, self._marks_file
-        )
+            job.record_file, job.status_file, job.user_file, job.attempts, job.pruned_file,
+            self._marks_file,
+        )  # fmt: skip
 
 
 def sparks_of(series: "dict[str, Series]") -> Sparks:
@@ -127,18 +129,23 @@ def sparks_of(series: "dict[str, Series]") -> Sparks:
         "perplexity": _spark(series.get("eval/perplexity")),
         "forgot": _spark(series.get("forget/nll_shift")),
     }
-    return named | {f"{_TAG}{tag}": _spark(one, shaped=False) for tag, one in series.items()}
+    return named | {
+        f"{_TAG}{tag}": _spark(one, shaped=False, tags=series) for tag, one in series.items()
+    }
 
 
-def _spark(series: "Series | None", *, shaped: bool = True) -> Spark | None:
+def _spark(
+    series: "Series | None", *, shaped: bool = True, tags: Iterable[str] = ()
+) -> Spark | None:
     if series is None or series.last is None:
         return None
     import numpy as np
 
     from engine.events.series import bucket, smooth
-    from engine.events.summary import is_higher_better
+    from engine.events.tag_names import is_higher_better
 
-    best = series.best(highest=bool(is_higher_better(series.tag)))
+    higher = is_higher_better(series.tag, tags)
+    best = series.best(highest=higher) if higher is not None else None
     return Spark(
         tuple(bucket(series.values, SPARK_CELLS).tolist()) if shaped else (),
         series.last,

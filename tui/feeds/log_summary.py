@@ -10,6 +10,7 @@ import numpy as np
 from engine.charts.derived import alerts
 from engine.charts.filters import Filter
 from engine.events.series import Series
+from engine.events.tag_names import TagGroup, groups_of, in_order
 from engine.text import clean, one_line
 from tui.formatting import LOG_KINDS, number
 
@@ -20,12 +21,21 @@ _ALARMS = 6
 
 
 def common_tags(runs: Iterable["RunLog"], wanted: Filter, most: int) -> list[str]:
-    """The tags that most runs have, losses before others of the same count."""
+    """The tags that most runs have, in the order in which a reader wants them.
+
+    What is a placeholder in every run comes last, however many have it.
+    """
     counts: Counter[str] = Counter()
-    for some, times in Counter(run.tags for run in runs).items():
+    idle: Counter[str] = Counter()
+    for (some, placeholders), times in Counter(
+        (run.tags, run.placeholders) for run in runs
+    ).items():
         counts.update(dict.fromkeys(some, times))
-    tags = [tag for tag in counts if wanted.matches({"": (tag,)})]
-    return sorted(tags, key=lambda tag: (-counts[tag], "loss" not in tag.lower(), tag))[:most]
+        idle.update(dict.fromkeys(placeholders, times))
+    always_idle = {tag for tag in counts if idle[tag] == counts[tag]}
+    groups = groups_of(counts, always_idle)
+    tags = [tag for tag in in_order(counts, always_idle) if wanted.matches({"": (tag,)})]
+    return sorted(tags, key=lambda tag: (groups[tag] > TagGroup.FURTHER, -counts[tag]))[:most]
 
 
 def last_step(run: "RunLog") -> int | None:
@@ -74,7 +84,8 @@ def overview(run: "RunLog", *, text_lines: int | None = None) -> tuple[str, ...]
         )
         lines.append(f"not charted: {kinds}")
     lines += [
-        f"unreadable: {one_line(problem.name)}: {one_line(problem.reason)}"
+        f"{'unreadable' if problem.is_error else 'note'}: {one_line(problem.name)}: "
+        f"{one_line(problem.reason)}"
         for problem in run.problems
     ]
     if run.settings:

@@ -14,7 +14,7 @@ from typing import Any
 from engine.state_files import StateFile, UnusableState, decode_table
 from tui.snapshots import Spark
 
-VERSION = 6
+VERSION = 7
 
 Sparks = Mapping[str, Spark | None]
 Stamp = list[list[Any]]

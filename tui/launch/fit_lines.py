@@ -8,15 +8,20 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from engine.estimates.epoch import MeasuredRows
+from engine.estimates.fit import part_sizes
 from engine.estimates.parameters import Counted
 from engine.recipes.settings import Method
 from engine.text import one_line
-from tui.formatting import NONE, estimated_span, parameters, size
+from tui.formatting import NONE, estimated_range, parameters, size, size_range
 from tui.glyphs import Glyphs
 from tui.styled_text import Line, Piece
 
 if TYPE_CHECKING:
     from engine.estimates.fit import Fit
+
+
+_NAME = 15
+"""Cells of a part's name."""
 
 
 def counted(event: Mapping[str, Any], method: Method) -> Counted:
@@ -84,12 +89,9 @@ def fit_line(fit: "Fit | None", glyphs: Glyphs) -> Line:
     if fit.needed is None:
         return [(f" {glyphs.lost} memory unknown: {one_line(fit.problem)}", "warn")]
     between = f" {glyphs.separator} "
-    about = "very roughly " if _rough(fit) else "~" if fit.fits or fit.measured else "at most "
-    facts = [f"{about}{size(fit.needed)}"]
-    if fit.free is not None:
-        facts[0] += f" of {size(fit.free)} free"
+    facts = [("very roughly " if _rough(fit) else "") + _range_of_free(fit)]
     if fit.seconds is not None:
-        facts.append(estimated_span(fit.seconds))
+        facts.append(_time(fit))
     if fit.largest_batch is not None:
         facts.append(f"largest batch {fit.largest_batch:,}")
     if fit.disk_needed is not None:
@@ -105,6 +107,20 @@ def _verdict(fit: "Fit", glyphs: Glyphs) -> Piece:
     if not fit.measured:
         return (f" {glyphs.lost} may not fit: ", "warn")
     return (f" {glyphs.failed} does not fit: ", "bad")
+
+
+def _range_of_free(fit: "Fit") -> str:
+    """0.8-1.1 of 80 GB free: what it needs, in the unit of what is free."""
+    low, high = fit.needed_range or (fit.needed or 0,) * 2
+    if fit.free is None:
+        return size_range(low, high)
+    number, _, unit = size(fit.free).partition(" ")
+    return f"{size_range(low, high, unit).removesuffix(unit).rstrip()} of {number} {unit} free"
+
+
+def _time(fit: "Fit") -> str:
+    """A range, no finer than it can be known."""
+    return NONE if fit.seconds_range is None else estimated_range(*fit.seconds_range)
 
 
 def _rough(fit: "Fit") -> bool:
@@ -124,26 +140,26 @@ def fit_lines(fit: "Fit | None", glyphs: Glyphs) -> list[Line]:
         lines += [*([(f"note: {one_line(note)}", "warn")] for note in fit.notes), []]
     memory = fit.memory
     if memory is not None:
-        whole = max(fit.needed or memory.total, 1)
-        beside = (fit.needed or 0) - memory.total
-        for name, part in (
-            ("weights", memory.weights),
-            ("gradients", memory.gradients),
-            ("optimizer", memory.optimiser),
-            ("activations", memory.activations),
-            ("logits", memory.logits),
-            ("overhead", memory.overhead),
-            ("libraries", max(0, beside)),
-        ):
+        whole = max(sum(fit.parts.values()), 1)
+        sizes, total = part_sizes(fit.parts)
+        for name, part in fit.parts.items():
             if not part:
                 continue
             cells = min(20, -(-part * 20 // whole))
             lines.append([
-                (f"{name:<12}", "dim"), (f"{size(part):>9}  ", ""),
+                (f"{name:<{_NAME}}", "dim"), (f"{sizes[name]:>9}  ", ""),
                 (glyphs.bar_full * cells, "tuned"),
             ])  # fmt: skip
-        most = size(fit.needed or memory.total)
-        lines += [[(f"{'peak':<12}", "strong"), (f"{most:>9}", "strong")], []]
+        lines.append(
+            [
+                (f"{'peak':<{_NAME}}", "strong"),
+                (f"{total:>9}", "strong"),
+                (f"  {memory.moment}", "dim"),
+            ]
+        )
+        if fit.needed_range is not None:
+            lines.append([("range          ", "dim"), (size_range(*fit.needed_range), "strong")])
+        lines += [[(fit.memory_basis, "dim")], []]
         count = (
             f"{parameters(memory.parameters)} parameters, {parameters(memory.trained)} trainable"
         )
@@ -151,14 +167,8 @@ def fit_lines(fit: "Fit | None", glyphs: Glyphs) -> list[Line]:
         lines += [[(count, ""), (how, "dim")], [(fit.formats, "dim")]]
     if fit.largest_batch is not None:
         lines.append([("largest batch  ", "dim"), (f"{fit.largest_batch:,}", "strong")])
-    time = NONE if fit.seconds is None else estimated_span(fit.seconds)
-    lines.append(
-        [
-            ("time           ", "dim"),
-            (time, "strong"),
-            (f"  ({one_line(fit.basis)})" if fit.basis else "", "dim"),
-        ]
-    )
+    lines.append([("time           ", "dim"), (_time(fit), "strong")])
+    lines += [[(one_line(fit.basis), "dim")]] if fit.basis else []
     if fit.disk_needed is not None:
         free = "" if fit.disk_free is None else f" of {size(fit.disk_free)} free"
         each = "" if fit.checkpoint is None else f", {size(fit.checkpoint)} per checkpoint"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.data.unread import describe_unread
+from engine.number_format import write_percent
 from engine.text import clean, one_line
 from tui.glyphs import Glyphs
 from tui.styled_text import Line, Piece
@@ -116,11 +117,12 @@ def too_long_lines(report: Report) -> list[Line]:
     cut, dropped = long["cut"]["rows"], long["dropped"]["rows"]
     if not cut and not dropped:
         return [[(f"no rows longer than {long['max_length']:,} tokens", "good")]]
+    lost = write_percent(long["share_of_learned"], 1)
     lines: list[Line] = [
         [
             (f"{cut:,} truncated, {dropped:,} dropped", "warn"),
             (f" at {long['max_length']:,} tokens: ", ""),
-            (f"{long['share_of_learned']:.1%} of the trained tokens are lost", "warn"),
+            (f"{lost} of the trained tokens are lost", "warn"),
         ]
     ]
     removed = long["removed"]
@@ -191,7 +193,7 @@ def facts(report: Report) -> list[str]:
         if count:
             known.append(f"{count:,} {word}")
     if replay := report["replay"]:
-        known.append(f"{replay['share']:.0%} replayed")
+        known.append(f"{write_percent(replay['share'])} replayed")
     known.append(f"{report['learned_tokens']:,} trained tokens")
     return [fact for fact in known if fact]
 

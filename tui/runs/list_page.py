@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 LISTS = ("runs", "logs")
 """The names of these pages in the keymap. A key that both have does the same on both."""
 _ACTIONS = {key.action_name for key in KEYS if key.screen in LISTS}
-_ON_CHOSEN = ("new", "note", "archive", "hide", "pin", "mark")
+_ON_CHOSEN = ("new", "note", "archive", "hide", "pin", "mark", "prune")
 """What needs a chosen run, whatever it is."""
 
 
@@ -170,6 +170,10 @@ class RunListPage(RunActions):
         elif row is not None and not row.view.state.alive:
             rows = self._snapshot.rows
             self.commands.remove(row, sum(parent_of(r) == row.view.record.id for r in rows))
+
+    def action_prune(self) -> None:
+        if self.chosen is not None:
+            self.commands.prune(self.chosen)
 
     def action_turn_order(self) -> None:
         self._change_order(self.table.next_order(self.memory.order))

@@ -10,8 +10,11 @@ from tui.snapshots import RunRow
 from tui.styled_text import Line, Piece, facts_line
 
 
-def about(row: RunRow, separator: str) -> Line:
-    """One line on a log: what it holds, what is wrong with it, where it lies."""
+def about(row: RunRow, separator: str, curve: str = "") -> Line:
+    """One line on a log: what it holds, what is wrong with it, where it lies.
+
+    `curve` is the tag that its small curve is of, where that is not the column's.
+    """
     log = row.log
     if log is None:
         return []
@@ -21,6 +24,8 @@ def about(row: RunRow, separator: str) -> Line:
         (LOG_KINDS[log.kind], "dim"),
     ]
     line.append((f"{between}{len(log.tags)} tags", ""))
+    if curve:
+        line.append((f"{between}curve of {one_line(curve)}", "dim"))
     if row.odd_tags:
         line.append((between + odd_tags(row), "bad"))
     line += [(f"{between}{one_line(problem.reason)}", "warn") for problem in log.problems[:2]]
@@ -61,7 +66,7 @@ def count_notable(rows: Sequence[RunRow]) -> list[str]:
         "hidden": sum(row.view.notes.hidden for row in rows),
         "archived": sum(row.view.notes.archived for row in rows),
         "with NaN/Inf": sum(bool(row.odd_tags) for row in rows),
-        "unreadable": sum(bool(log.problems) for log in logs),
+        "unreadable": sum(any(one.is_error for one in log.problems) for log in logs),
     }
     return [
         f"{'! ' * (what == 'with NaN/Inf')}{count:,} {what}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.charts.filters import parse
-from engine.events.summary import is_higher_better
+from engine.events.tag_names import in_order, is_higher_better
 from engine.text import one_line
 from tui.feeds.log_summary import common_tags, last_step
 from tui.formatting import NONE, short, significant, state_glyph
@@ -23,7 +23,7 @@ from tui.screens.run_filter import state_of
 from tui.screens.sort_order import CHANGED, STEP, VALUES, SortOrder
 from tui.screens.tree_and_groups import Heading, grouped, heading_row, lifted
 from tui.snapshots import SMOOTHED_POINTS, SMOOTHING, SPARK_CELLS, RunRow
-from tui.styled_text import Line, Piece
+from tui.styled_text import Line, Piece, width_of
 from tui.widgets.sparkline import sparkline
 from tui.widgets.table import Column, TableRow
 
@@ -115,7 +115,8 @@ class LogsTable:
         return action != "group" or self._count(listed)[1]
 
     def about(self, row: RunRow) -> Line:
-        return about(row, self.glyphs.separator)
+        own = self._curved_of(row.log) if row.log is not None else self.curved
+        return about(row, self.glyphs.separator, "" if own == self.curved else own)
 
     def summary(self, listed: ListedRuns, memory: ListMemory) -> Line:
         return summary(listed, memory, self._count(listed)[0], self.glyphs)
@@ -133,13 +134,22 @@ class LogsTable:
         for tag in self.tags:
             name = short(tag, self.tags)
             least = CELLS + (SPARK_CELLS + 1) * (tag == self.curved)
-            columns.append(Column(name, least, max(least, min(18, len(name))), right=True))
+            columns.append(Column(name, least, max(least, min(18, width_of(name))), right=True))
         return tuple(columns)
 
     @property
     def curved(self) -> str:
         """The tag whose curve is shown in small: the one that it is sorted by, else the first."""
         return self.order.tag or (self.tags[0] if self.tags else "")
+
+    def _curved_of(self, log: "RunLog") -> str:
+        """The tag whose curve is shown in small of a log: its own first one where it lacks
+        `curved`."""
+        if self.curved in log.tags or not log.tags:
+            return self.curved
+        ordered = in_order(log.tags, log.placeholders)
+        curves = (tag for tag in ordered if tag in log.series and len(log.series[tag]) > 1)
+        return next(curves, ordered[0])
 
     @property
     def sorted_by(self) -> str:
@@ -234,13 +244,17 @@ class LogsTable:
         step = self.step(log)
         cells: list[tuple[Piece, ...]] = [name]
         cells.append((((f"{step:,}" if step is not None else NONE).rjust(9), ""),))
-        cells.append(((moment(log.modified).rjust(10), "dim"),))
+        updated = moment(log.modified) if log.modified else NONE
+        cells.append(((updated.rjust(10), "dim"),))
         for tag in self.tags:
             value = self.value(log, tag)
             text = NONE if value is None else significant(value, 5)
             role = "bad" if value is not None and not math.isfinite(value) else ""
             number: Piece = (text.rjust(CELLS), role)
-            curve: Piece = (self._curve(log, tag) if tag == self.curved else "", "tuned")
+            curve: Piece = ("", "")
+            if tag == self.curved:
+                own = self._curved_of(log)
+                curve = (self._curve(log, own), "tuned" if own == tag else "dim")
             cells.append((curve, number))
         return TableRow(run.key, tuple(cells), dim=away)
 
@@ -263,8 +277,9 @@ def _compute_value(log: "RunLog", tag: str, value: str) -> float | None:
     if series is None or not len(series):
         return None
     if value == "best":
-        best = series.best(highest=bool(is_higher_better(tag)))
-        return best[1] if best else math.nan
+        higher = is_higher_better(tag, log.tags)
+        best = series.best(highest=higher) if higher is not None else None
+        return best[1] if best else None if higher is None else math.nan
     # The last value of a debiased average is a mean whose weights fall off from the end.
     finite = series.values[-SMOOTHED_POINTS:]
     finite = finite[np.isfinite(finite)]
@@ -274,7 +289,7 @@ def _compute_value(log: "RunLog", tag: str, value: str) -> float | None:
 
 def _name_cells(row: RunRow) -> int:
     """Of its name, with the mark before it."""
-    return len(row.view.record.name) + 2 * bool(row.odd_tags)
+    return width_of(one_line(row.view.record.name)) + 2 * bool(row.odd_tags)
 
 
 def moment(seconds: float) -> str:

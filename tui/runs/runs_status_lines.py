@@ -43,6 +43,8 @@ def about(row: RunRow, separator: str) -> Line:
     if status is not None and status.rejected:
         line.append((between + f"{status.rejected:,} invalid rows", "warn"))
     line += said_of(row, between)
+    if view.pruned:
+        line.append((between + "pruned: it cannot be resumed", "dim"))
     if row.shipped:
         line.append((between + "bundled with finetop; x hides it", "dim"))
     elif row.elsewhere:

@@ -24,7 +24,7 @@ from tui.runs.runs_status_lines import about, noun_of, summary
 from tui.screens.sort_order import JOB_COLUMNS, VALUES, SortOrder, value_of
 from tui.screens.tree_and_groups import Entry, Heading, arrange, grouped, heading_row, lifted
 from tui.snapshots import SPARK_CELLS, RunRow, Spark
-from tui.styled_text import Line, Piece
+from tui.styled_text import Line, Piece, width_of
 from tui.widgets.sparkline import sparkline
 from tui.widgets.table import Column, TableRow
 
@@ -180,7 +180,7 @@ def _columns(order: SortOrder) -> tuple[Column, ...]:
     if not order.tag:
         return COLUMNS
     title = _title(order)
-    tag = Column(title, 9, max(9, min(18, len(title))), right=True)
+    tag = Column(title, 9, max(9, min(18, width_of(title))), right=True)
     return (*COLUMNS[:_TAG_AT], tag, *COLUMNS[_TAG_AT:])
 
 

@@ -11,6 +11,7 @@ from engine.compare.arms import Arm, parse_arm
 from engine.compare.token_shift import Shift
 from engine.jobs.summary import hub_revision, short_ref
 from engine.text import clean, one_line
+from engine.words import count_words
 from tui.formatting import NONE
 from tui.glyphs import Glyphs
 from tui.screens.answer_lines import (
@@ -223,7 +224,7 @@ def behaviour_line(side: Side, separator: str, width: int) -> Line:
     """Words, sentences, how it ended, time, speed; in fewer letters where the pane is narrow."""
     one = side.behaviour
     if one is None:
-        words = len(side.saying.split())
+        words = count_words(side.saying)
         return [(f" {words} words so far" if side.busy and words else f" {NONE}", "dim")]
     speed = f"{one.tokens / one.seconds:,.0f} tok/s" if one.tokens and one.seconds > 0 else ""
     more = count_facts(side.parts)

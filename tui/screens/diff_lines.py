@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from engine.number_format import write_percent
 from engine.word_diff import Change, TextDifference
 from tui.glyphs import Glyphs
 from tui.styled_text import Line, Piece
@@ -53,7 +54,8 @@ def diff_line(
     only_left = difference.left_words - difference.same_words
     only_right = difference.right_words - difference.same_words
     between = f" {glyphs.separator} "
-    head = "identical words" if difference.share == 1 else f"{difference.share:.0%} overlap"
+    share = write_percent(difference.share)
+    head = "identical words" if difference.share == 1 else f"{share} overlap"
     return [
         (f" word diff{' of the text' if spoken_only else ''}{between}{head}", "strong"),
         (between, "dim"),

@@ -3,6 +3,7 @@
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from engine.statistics import COVERAGE
 from tui.keymap import KEYS, SCREENS, faces
 from tui.screens.modal import Window
 from tui.styled_text import Line
@@ -43,6 +44,8 @@ def help_lines(first: str) -> list[Line]:
             if key.screen == name:
                 lines.append([(f"  {faces(key):<16}", "key"), (key.help, "")])
         lines.append([])
+    if first == "metrics":
+        lines += [[("95% intervals", "title")], *([(f"  {text}", "")] for text in COVERAGE), []]
     lines.append([("Lists", "title")])
     lines.append(
         [(f"  {'up down j k':<16}", "key"), ("Move; also page up, page down, home, end.", "")]

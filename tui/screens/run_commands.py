@@ -1,21 +1,25 @@
-"""What a key does to a run: stop, cancel, move up, resume, extend, delete.
+"""What a key does to a run: stop, cancel, move up, resume, extend, prune, delete.
 
 Stopping escalates: a request, SIGTERM, SIGKILL. Asks for confirmation where that is due, and works
 on a thread. Knows no list: the run is a parameter.
 """
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from textual.worker import Worker
 
 from engine.errors import EngineError
 from engine.jobs.status import State
-from engine.recipes.recipe import TrainRecipe
+from engine.recipes.recipe import GenerateRecipe, TrainRecipe
 from engine.text import one_line
 from tui.background import run_in_background
-from tui.formatting import name_of
+from tui.formatting import name_of, size
 from tui.screens.page import Page
 from tui.snapshots import RunRow
+
+if TYPE_CHECKING:
+    from engine.jobs.prune import PrunePlan
 
 _FIRMER = {
     "ask": (
@@ -49,11 +53,19 @@ def is_possible(command: str, row: RunRow) -> bool:
     if command == "move":
         return state is State.QUEUED
     if command == "resume":
-        extendable = state is State.DONE and isinstance(row.view.recipe, TrainRecipe)
+        extendable = state is State.DONE and (
+            isinstance(row.view.recipe, TrainRecipe) or _left_answers_out(row)
+        )
         return (state in _ENDED_EARLY or extendable) and not row.shipped
     if command == "remove":
         return not state.alive and not row.shipped
     return True
+
+
+def _left_answers_out(row: RunRow) -> bool:
+    """Whether it is a job of answers of which some may still come, as of a busy endpoint."""
+    is_generation = isinstance(row.view.recipe, GenerateRecipe)
+    return is_generation and row.view.status is not None and row.view.status.rejected > 0
 
 
 class RunCommands:
@@ -104,7 +116,11 @@ class RunCommands:
     def resume(self, row: RunRow) -> None:
         """Go on with it: a finished one with more to do, one of another host once that is said."""
         self._sent_stages.pop(row.key, None)
-        if row.view.state is State.DONE:
+        if row.view.pruned:
+            self._page.services.notify_user(
+                f"{name_of(row)} was pruned: it cannot be resumed; n starts a new run", "warning"
+            )
+        elif row.view.state is State.DONE and not _left_answers_out(row):
             self._extend(row)
         elif row.view.state is State.LOST:
             host = one_line(row.view.status.host) if row.view.status else "another host"
@@ -116,6 +132,37 @@ class RunCommands:
             self._confirm(title, detail, lambda: self._resume(row, adopt=True))
         else:
             self._resume(row)
+
+    def prune(self, row: RunRow) -> None:
+        """Free what only resuming needs, once it has been said what that is."""
+        from engine.jobs.prune import KEEP
+
+        actions, name = self._page.services.actions, name_of(row)
+
+        def find() -> "list[PrunePlan]":
+            return [actions.plan_prune(row.path, keep) for keep in ((), KEEP)]
+
+        def ask(plans: "list[PrunePlan]") -> None:
+            from tui.screens.prune_window import PruneWindow
+
+            if not plans[0].items:
+                self._page.services.notify_user(f"{name}: nothing to free")
+            else:
+                self._page.app.push_screen(PruneWindow(name, *plans), carry_out)
+
+        def carry_out(planned: "PrunePlan | None") -> None:
+            if planned is not None:
+                self.run_in_thread(lambda: drop(planned))
+
+        def drop(planned: "PrunePlan") -> str:
+            actions.prune(planned)
+            return f"{name}: {size(planned.bytes)} freed"
+
+        def refuse(error: EngineError) -> None:
+            line = one_line(" ".join(filter(None, (error.title, error.hint))))
+            self._page.services.notify_user(line, "warning")
+
+        run_in_background(self._page, find, ask, failed=refuse)
 
     def remove(self, row: RunRow, children: int) -> None:
         """Delete it, once its name is typed; so many runs build on it."""
@@ -185,4 +232,18 @@ class RunCommands:
             self._page.services.actions.resume(row.path, adopt=adopt, changes=changes)
             return f"{name_of(row)} resumed{', with ' if changes else ''}{' '.join(changes)}"
 
-        self.run_in_thread(resume)
+        def begin() -> None:
+            self.run_in_thread(resume)
+
+        if not isinstance(row.view.recipe, GenerateRecipe):
+            begin()
+            return
+        from engine.compare.arms import parse_arms
+        from tui.screens.key_questions import ask_for_keys
+
+        try:
+            arms = parse_arms(row.view.recipe.arms)
+        except EngineError as error:
+            self._page.services.show_error(error)
+            return
+        ask_for_keys(self._page, self._page.services.actions, arms, begin)

@@ -6,7 +6,8 @@ Every kind has marks beside its colour. Pure text; the numbers come from the com
 import itertools
 from collections.abc import Iterator, Sequence
 
-from engine.compare.token_shift import KINDS, Candidate, Kind, Shift
+from engine.compare.token_shift import KINDS, NO_EFFECT, Candidate, Kind, Shift
+from engine.number_format import write_number, write_percent
 from engine.text import clean, one_line
 from tui.glyphs import Glyphs
 from tui.styled_text import Line, Piece, fit, pad
@@ -14,8 +15,6 @@ from tui.styled_text import Line, Piece, fit, pad
 ROLES: dict[Kind, str] = {"unshifted": "", "marginal": "marginal", "shifted": "shifted"}
 _CANDIDATE = 15
 """Cells of a candidate and its probability."""
-NO_EFFECT = 1e-4
-"""Nats per token. Below it two arms are the same model, up to rounding."""
 
 
 def brackets(kind: Kind, glyphs: Glyphs) -> tuple[str, str]:
@@ -124,7 +123,7 @@ def _shares_line(shift: Shift, base: str, glyphs: Glyphs) -> Line:
     shares = shift.shares
     for kind in KINDS:
         before, after = brackets(kind, glyphs)
-        line.append((f"  {before}{kind}{after} {shares[kind]:.0%}", ROLES[kind]))
+        line.append((f"  {before}{kind}{after} {write_percent(shares[kind])}", ROLES[kind]))
     count = len(shift.tokens)
     line.append((f"  KL {nats(shift.kl)} nats/token over {count} token{'s' * (count != 1)}", "dim"))
     if not shift.greedy:
@@ -163,13 +162,15 @@ def _top_line(top: Sequence[Candidate], name: Piece, room: int, said: int, glyph
 
 
 def probability(value: float) -> str:
-    """A probability in four characters."""
-    return "1.00" if value >= 0.995 else f"{value:.2f}"[1:] if value >= 0.005 else "<.01"
+    """A probability in four characters; 1.00 is certain, and nothing else."""
+    if 0.005 <= value < 0.995:
+        return f"{value:.2f}"[1:]
+    return "1.00" if value == 1 else ">.99" if value > 0.5 else "<.01"
 
 
 def nats(value: float) -> str:
     """A divergence, with as many digits as say something."""
-    return f"{value:.2f}" if value >= 0.01 else f"{value:.4f}"
+    return write_number(value, 2 if value >= 0.01 else 4)
 
 
 def _quoted(piece: str) -> str:

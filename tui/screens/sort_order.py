@@ -4,6 +4,7 @@ A small file with a version. One that is broken, newer or older is set aside, an
 The order of watched logs is part of their view: `tui.runs.logs_memory`.
 """
 
+import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,8 +45,8 @@ class SortOrder:
 
 
 def value_of(spark: Spark | None, value: str) -> float | None:
-    """One value of a curve; None where there is no curve."""
-    if spark is None:
+    """One value of a curve; None where there is no curve, or no best value."""
+    if spark is None or (value == "best" and math.isnan(spark.best)):
         return None
     return {"best": spark.best, "smoothed": spark.smoothed}.get(value, spark.last)
 

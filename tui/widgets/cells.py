@@ -13,9 +13,7 @@ from textual.widget import Widget
 
 from tui.glyphs import UNICODE, Glyphs
 from tui.styled_text import Line, Piece, width_of
-
-_PLAIN = str.maketrans("—…·“”⏎�", '-~-""??')
-"""What our own words hold beyond ASCII, for terminals that have no more."""
+from tui.terminal_abilities import PLAIN
 
 
 class Cells(Widget):
@@ -91,7 +89,7 @@ class Cells(Widget):
         segments, room = [], width
         plain = self.glyphs.is_ascii
         for text, role in [("".join(text for text, _ in line), under)] if under else _joined(line):
-            text = text.translate(_PLAIN) if plain else text
+            text = text.translate(PLAIN) if plain else text
             size = width_of(text)
             if size > room:
                 text, size = set_cell_size(text, room), room

@@ -127,11 +127,12 @@ class Pager(Cells, can_focus=True):
 def broken(text: str, width: int) -> list[str]:
     """Text cut into as many lines as it takes, anywhere: for what has no words, as logs."""
     text = text.replace("\t", "    ")
-    parts = []
-    while cell_len(text) > max(width, 2):
-        head, text = _split(text, width)
-        parts.append(head)
-    return [*parts, text]
+    parts, at = [], 0
+    while _is_wider(text, at, len(text), max(width, 2)):
+        end = _end_of(text, at, width)
+        parts.append(text[at:end])
+        at = end
+    return [*parts, text[at:]]
 
 
 def wrap(line: Line, width: int, hang: int = 0) -> list[Line]:
@@ -145,12 +146,13 @@ def wrap(line: Line, width: int, hang: int = 0) -> list[Line]:
             if used and used + cell_len(word.rstrip(" ")) > width:
                 lines.append(now)
                 now, used, word = [*indent], length(indent), word.lstrip(" ")
-            while cell_len(word.rstrip(" ")) > width - used and width > used:
-                head, word = _split(word, width - used)
-                lines.append([*now, (head, role)])
-                now, used = [*indent], length(indent)
-            now.append((word, role))
-            used += cell_len(word)
+            at, stop = 0, len(word.rstrip(" "))
+            while width > used and _is_wider(word, at, stop, width - used):
+                end = _end_of(word, at, width - used)
+                lines.append([*now, (word[at:end], role)])
+                now, used, at = [*indent], length(indent), end
+            now.append((word[at:], role))
+            used += cell_len(word[at:])
     return [*lines, now]
 
 
@@ -159,10 +161,18 @@ def _words(text: str) -> list[str]:
     return [word for word in re.findall(r" *[^ ]* *", text.replace("\t", "    ")) if word]
 
 
-def _split(word: str, width: int) -> tuple[str, str]:
+def _is_wider(text: str, at: int, stop: int, width: int) -> bool:
+    """Whether the part from `at` to `stop` takes more cells, looking no farther than it must: a
+    long text without spaces is cut into very many lines."""
+    near = min(stop, at + 4 * width + 64)
+    return cell_len(text[at:near]) > width or (near < stop and cell_len(text[at:stop]) > width)
+
+
+def _end_of(text: str, at: int, width: int) -> int:
+    """Where a line that begins at `at` ends: after one character at least."""
     used = 0
-    for at, character in enumerate(word):
-        used += cell_len(character)
-        if used > width and at:
-            return word[:at], word[at:]
-    return word[:1], word[1:]
+    for place in range(at, len(text)):
+        used += cell_len(text[place])
+        if used > width and place > at:
+            return place
+    return at + 1

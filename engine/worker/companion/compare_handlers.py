@@ -19,8 +19,9 @@ from engine.worker.data.chat_template import render_prompt
 from engine.worker.data.token_ids import explain_unknown
 from engine.worker.inference import arm_facts
 from engine.worker.inference.arm_facts import Fact
-from engine.worker.inference.batch import ROWS, PromptBatch
+from engine.worker.inference.endpoint_batch import EndpointBatch, combine
 from engine.worker.inference.endpoint_replies import EndpointGone
+from engine.worker.inference.model_batch import ROWS, ModelBatch
 from engine.worker.inference.models import too_long
 from engine.worker.inference.token_shift import ArmLogits, TokenSpelling, compare, read
 from engine.worker.tokenizers.detokenize import decode_ids, pieces_of
@@ -101,14 +102,14 @@ class CompareHandlers:
         For sets: `batch` prompts (32) of an arm are answered side by side. Events `loading`,
         `notes` {"arm", "notes"}, `answer` {"sample", "behaviour"} as they are done, arm by arm,
         `refused` {"arm", "prompt_id", "reason"} for what an arm cannot read, and `done` {"count"},
-        fewer where it was cancelled. An endpoint that is gone is the error, after all other arms.
+        fewer where it was cancelled. Endpoints that are gone are the error, after all other arms.
         """
         arms, prompts = request_fields.parse_arms(request), request_fields.parse_prompts(request)
         usual, rows = (
             request_fields.parse_decode(request),
             request_fields.parse_number(request, "batch", ROWS),
         )
-        count, gone = 0, None
+        count, gone = 0, list[EndpointGone]()
         for arm in arms:
             loaded_arm = None
             if not arm.is_endpoint:
@@ -116,7 +117,12 @@ class CompareHandlers:
                 if loaded_arm is None:
                     break
             tools = arm_tools.read_arm_tools(arm)
-            batch = PromptBatch(arm, loaded_arm, prompts, arm.decoding(usual), rows, tools)
+            decode = arm.decoding(usual)
+            batch: EndpointBatch | ModelBatch
+            if loaded_arm is None:
+                batch = EndpointBatch(arm, prompts, decode, tools)
+            else:
+                batch = ModelBatch(arm, loaded_arm, prompts, decode, rows, tools)
             with self._pool.in_use(*([loaded_arm] if loaded_arm else [])):
                 if loaded_arm is not None:
                     yield {"event": "notes", "arm": format_arm(arm), "notes": loaded_arm.notes}
@@ -126,10 +132,11 @@ class CompareHandlers:
                         for sample in made:
                             count += 1
                             yield answer_event(sample)
-                        yield WAITING if batch.is_remote and not made else None
+                        yield WAITING if arm.is_endpoint and not made else None
                 except EndpointGone as error:
-                    gone = gone or error
-            batch.cancel()
+                    gone.append(error)
+            if isinstance(batch, EndpointBatch):
+                batch.cancel()
             for name, why in batch.refused.items():
                 reason = f"{why.title} {why.detail}"
                 yield {
@@ -139,8 +146,8 @@ class CompareHandlers:
                     "reason": reason,
                 }
             del loaded_arm, batch  # so that its model can make room for the next
-        if gone is not None:
-            raise gone
+        if gone:
+            raise combine(gone)
         yield {"event": "done", "count": count}
 
     def facts(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:
@@ -196,7 +203,8 @@ class CompareHandlers:
             yield None
         kl = arm_facts.divergences(facts, logits)
         table["arms"] = [arm_facts.as_table(one, device) for one in facts]
-        yield {"event": "done", **table, "warnings": arm_facts.warnings(facts, kl), "kl": kl}
+        warnings = arm_facts.warnings(facts, kl, logits)
+        yield {"event": "done", **table, "warnings": warnings, "kl": kl}
 
     def _look(self, request: Request, arm: Arm, messages: Sequence[Message], usual: Decode) -> Fact:
         """The facts of an arm; of one that cannot answer, why."""

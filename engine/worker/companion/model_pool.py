@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from engine.checkpoints.hub_cache import name_folder
+from engine.compare.arm_weights import ArmWeights, locate
 from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.jobs.store import open_store
@@ -18,7 +19,6 @@ from engine.worker.companion.protocol import Cancelled, Event
 from engine.worker.inference.models import LoadedArm, ModelCache, SharedModel
 from engine.worker.inference.weight_files import free_on
 from engine.worker.model import loading
-from engine.worker.model.locate import ArmWeights, locate
 
 _TOKENIZER_FILES = (".json", ".jinja", ".model", ".tiktoken", ".txt")
 

@@ -146,11 +146,15 @@ class Server:
             self._refuse(identity, error)
         except StopIteration:
             self._finish(identity)
-        except Exception as error:  # our own mistake, or a model's: the other panes go on
+        except BaseException as error:  # our own mistake, or a model's: the other panes go on
+            # Rust's panics, as of a tokenizer whose pattern takes too long, are no Exception.
+            if not isinstance(error, Exception) and type(error).__module__ != "pyo3_runtime":
+                raise
             traceback.print_exc()
             self._finish(identity)
+            place = traceback.extract_tb(error.__traceback__)[-1]
             detail = f"{type(error).__name__}: {error}".rstrip(": ")
-            hint = "See the companion's log for the traceback."
+            hint = f"It was raised at {place.filename}:{place.lineno}."
             self._refuse(identity, EngineError("Unexpected error.", detail, hint))
         self._idle &= event is WAITING
         if event:

@@ -6,11 +6,11 @@ file of the user's where it is asked for. Refuses templates that do not render, 
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.chat import Message, Tools
+from engine.chat import Message, Tools, apply_prompt_options
 from engine.errors import EngineError
 from engine.worker.data import template_notes, template_sandbox, template_texts
 from engine.worker.data.absent_parts import find_absent
@@ -214,22 +214,6 @@ def render_prompt(
     if not ids:
         raise EngineError("The prompt is empty.", hint="Enter a prompt.")
     return ids
-
-
-def apply_prompt_options(
-    messages: Sequence[Message], system: str | None = None, prefix: str | None = None
-) -> list[Message]:
-    """The conversation with an arm's system message and prefix; see `prompt_text`."""
-    turns = list(messages)
-    if system is not None:
-        turns = [turn for turn in turns if turn.role != "system"]
-        turns = [Message("system", system), *turns] if system else turns
-    if prefix:
-        users = [index for index, turn in enumerate(turns) if turn.role == "user"]
-        for index in users[-1:]:
-            gap = "" if prefix[-1].isspace() else "\n"
-            turns[index] = replace(turns[index], content=prefix + gap + turns[index].content)
-    return turns
 
 
 def own_template(tokenizer: Any) -> str | None:

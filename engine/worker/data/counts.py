@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from engine.data.unread import UnreadFields, describe_unread
+from engine.number_format import write_percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def describe(counts: Counts, trained: int, max_length: int) -> Iterator[str]:
         again = (
             "" if counts.replay_pool == counts.replayed else f" ({counts.replay_pool:,} distinct)"
         )
-        share = counts.replayed / trained
-        yield f"{counts.replayed:,} of {trained:,} rows are replay{again}: {share:.1%}"
+        share = write_percent(counts.replayed / trained, 1)
+        yield f"{counts.replayed:,} of {trained:,} rows are replay{again}: {share}"
     unread = counts.unread
     yield from describe_unread(unread.columns, unread.keys, unread.further)

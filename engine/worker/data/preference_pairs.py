@@ -17,6 +17,7 @@ from torch import Tensor
 
 from engine import atomic
 from engine.errors import EngineError
+from engine.recipes.combinations import check_dpo_training
 from engine.recipes.recipe import TrainRecipe
 from engine.worker.data.encode import IGNORE_INDEX, Encoded, collate
 from engine.worker.data.pair_rows import answer_start
@@ -47,12 +48,7 @@ def check_preferences(recipe: TrainRecipe) -> None:
     """Raise EngineError where a recipe for DPO cannot be run here."""
     if importlib.util.find_spec("trl") is None:
         raise EngineError("DPO needs TRL.", "No module named 'trl'", 'pip install "finetop[dpo]"')
-    if recipe.training.packing:
-        raise EngineError(
-            "Preference pairs cannot be packed.",
-            "training.objective is dpo, and training.packing is true",
-            "Set training.packing = false; training.group_by_length also reduces padding.",
-        )
+    check_dpo_training(recipe.training)
 
 
 def collate_pairs(batch: Sequence[ScoredPair], pad_id: int = 0) -> dict[str, Tensor]:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from engine.data import dataset_list
+from engine.data.preferences import refuse_without_pairs
 from engine.data.rows import Example, Reject
 from engine.data.unpaired import LABELLED_FALSE
 from engine.data.unread import UnreadFields
 from engine.errors import EngineError
+from engine.recipes.combinations import check_dpo_replay
 from engine.recipes.settings import Data, Replay
 from engine.worker.data import replay as replaying
 from engine.worker.data.counts import Counts
@@ -243,24 +245,14 @@ class _Encoder:
 
 def _check_dpo(data: Data, replay: Replay) -> Data:
     """The data settings of a DPO run. Raises EngineError for what cannot go with it."""
-    if replay.data:
-        raise EngineError(
-            "Replay data has no preference pairs, which DPO needs.",
-            f"replay.data = {replay.data!r}",
-            "Leave replay.data empty, or set training.objective = sft.",
-        )
+    check_dpo_replay(replay)
     return replace(data, answers="chosen")
 
 
 def _check_pairs(data: Data, train: Sequence[RowExamples]) -> None:
     """Raise EngineError where no row at all has a rejected answer."""
     if not any(example.rejected for row in train for example in row):
-        raise EngineError(
-            "DPO needs preference pairs, and this dataset has none.",
-            data.train,
-            "Set the columns (data.columns.chosen, data.columns.rejected), or set "
-            "training.objective = sft.",
-        )
+        raise refuse_without_pairs(data.train)
 
 
 def _refuse_all(rejects: Sequence[Reject]) -> EngineError:

@@ -19,6 +19,7 @@ from engine.chat import Message, Tools
 from engine.checkpoints import config_json
 from engine.checkpoints.adapter_config import shares_base
 from engine.checkpoints.context import find_context_length
+from engine.compare.arm_weights import ArmWeights
 from engine.compare.arms import Arm, format_arm
 from engine.errors import EngineError
 from engine.recipes import recipe as recipes
@@ -30,7 +31,6 @@ from engine.worker.data.token_ids import explain_unknown
 from engine.worker.inference.models import unreadable
 from engine.worker.inference.token_shift import mean_kl
 from engine.worker.model import loading
-from engine.worker.model.locate import ArmWeights
 
 PROBE = "Tell me about the sea, and count from one to ten."
 """What arms read where no prompt is given."""
@@ -160,19 +160,35 @@ def differences(facts: Sequence[Fact]) -> list[Table]:
     ]
 
 
-def warnings(facts: Sequence[Fact], kl: Sequence[Sequence[float | None]] = ()) -> list[Table]:
+def warnings(
+    facts: Sequence[Fact],
+    kl: Sequence[Sequence[float | None]] = (),
+    logits: Mapping[int, torch.Tensor] | None = None,
+) -> list[Table]:
     """What could mislead: {"kind", "arms" (their numbers), "text"}.
 
-    `kl` is `divergences` of the arms; without it, weights are told apart by where they lie.
+    `kl` is `divergences` of the arms, of the same `logits`; without them, weights are told apart
+    by where they lie.
     """
     lines = []
     for at, fact in enumerate(facts):
         lines += [_warning(kind, [at], text) for kind, text in _alone(fact)]
     for first, second in combinations(range(len(facts)), 2):
-        line = _together(facts[first], facts[second], kl[first][second] if kl else None)
+        divergence = kl[first][second] if kl else None
+        if divergence is not None and not _say_the_same(first, second, logits or {}):
+            divergence = None  # small, and yet greedy answers differ
+        line = _together(facts[first], facts[second], divergence)
         if line is not None:
             lines.append(_warning(line[0], [first, second], line[1]))
     return lines
+
+
+def _say_the_same(first: int, second: int, logits: Mapping[int, torch.Tensor]) -> bool:
+    """Whether the first choices of two arms are the same at every token that both have read."""
+    if first not in logits or second not in logits:
+        return True
+    choices = [logits[at].argmax(-1) for at in (first, second)]
+    return bool(torch.equal(*choices))
 
 
 def trained_on(adapter: Path) -> str:

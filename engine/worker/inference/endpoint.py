@@ -2,7 +2,8 @@
 
 Contacts the host that the arm names and no other: no proxy, no redirect. Bounded in bytes and in
 time, so that a server that sends rubbish, or never ends, is told of in words. A key comes from the
-environment variable that the arm names, and goes nowhere but into the request.
+environment variable that the arm names, goes nowhere but into the request, and there only where the
+user has agreed to that variable at that address, whoever wrote the arm.
 
 Kept by design: the client `openai` takes proxies from the environment, follows redirects, and
 bounds neither the bytes nor the time of a whole answer.
@@ -12,7 +13,6 @@ import contextlib
 import http.client
 import itertools
 import json
-import os
 import queue
 import socket
 import threading
@@ -21,14 +21,15 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from engine.chat import Message, Tools
+from engine.chat import Message, Tools, apply_prompt_options
+from engine.compare import endpoint_keys
 from engine.compare.arms import Arm, format_arm
 from engine.compare.samples import Finish, Sample, Timings
 from engine.errors import EngineError
 from engine.recipes.settings import Decode
 from engine.text import one_line
-from engine.worker.data.chat_template import apply_prompt_options
 from engine.worker.inference.endpoint_answer import EndpointAnswer, ReplyPiece, write_turns
+from engine.worker.inference.endpoint_key import find_key, find_secret
 from engine.worker.inference.endpoint_replies import (
     MOST_TOLD,
     End,
@@ -51,13 +52,13 @@ class Endpoint:
     def __init__(
         self, arm: Arm, messages: Sequence[Message], decode: Decode, tools: Tools = ()
     ) -> None:
-        """Raises EngineError where the key is not there, the prompt is empty, or it is raw and so
-        has no place for tools."""
+        """Raises EngineError where the key is not there or not allowed, the prompt is empty, or it
+        is raw and so has no place for tools."""
         self.arm = arm
         self.decode = decode
         self.finish: Finish | None = None
         """None: it is not done."""
-        self._answer = EndpointAnswer()
+        self._answer = EndpointAnswer(find_secret(arm))
         self._messages = tuple(messages)
         self._tools = tools
         self._body = _body(arm, self._messages, decode, tools)
@@ -201,7 +202,8 @@ def _body(arm: Arm, messages: Sequence[Message], decode: Decode, tools: Tools) -
 def _headers(arm: Arm) -> dict[str, str]:
     headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
     if arm.key is not None:
-        key = os.environ.get(arm.key, "").strip()
+        _check_allowed(arm)
+        key = find_key(arm)
         if not key or not key.isascii() or not key.isprintable():
             raise EndpointGone(
                 "The endpoint's API key is missing.",
@@ -210,3 +212,11 @@ def _headers(arm: Arm) -> dict[str, str]:
             )
         headers["Authorization"] = f"Bearer {key}"
     return headers
+
+
+def _check_allowed(arm: Arm) -> None:
+    """Launchers ask; whatever comes another way ends here. Raises EndpointGone."""
+    try:
+        endpoint_keys.check([arm])
+    except endpoint_keys.KeyNotAllowed as error:
+        raise EndpointGone(error.title, f"{arm.name}: {error.detail}", error.hint) from error

@@ -4,12 +4,14 @@ The protocol is OpenAI's: content, reasoning and tool calls come apart; calls in
 index, with their arguments as JSON text.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from engine.answer_parts import AnswerParts, parts_of_reply, split_answer, split_text
 from engine.chat import Message, Tools
+from engine.worker.inference.endpoint_key import hide
 
 MOST_CALLS = 256
 """Calls of one answer that are read."""
@@ -32,13 +34,20 @@ class EndpointAnswer:
     one that answers here.
     """
 
-    def __init__(self) -> None:
-        self.text = ""
+    def __init__(self, secret: str = "") -> None:
+        """`secret` is hidden wherever the server repeats it, in whatever pieces."""
+        self._secret = secret
+        self._text = ""
         self._content: list[str] = []
         self._reasoning: list[str] = []
         self._calls: dict[int, dict[str, Any]] = {}
         """By the server's index: `id`, `name`, and the parts of `arguments`."""
         self._is_thinking = False
+
+    @property
+    def text(self) -> str:
+        """All that has come."""
+        return hide(self._secret, self._text)
 
     def add(self, piece: ReplyPiece) -> str:
         """The text that a piece adds."""
@@ -55,8 +64,8 @@ class EndpointAnswer:
             text = f"{thought}\n</think>\n\n{text}"
         else:
             text = thought + text
-        self.text += text
-        return text
+        self._text += text
+        return hide(self._secret, text)
 
     def known_parts(self, tools: Tools, *, is_parsed: bool) -> AnswerParts | None:
         """The parts of the answer; None where its text tells them.
@@ -64,9 +73,10 @@ class EndpointAnswer:
         `is_parsed`: the server was to find the calls itself, so that one that it left in the text
         is lost. Else they are found in the text.
         """
-        content, reasoning = "".join(self._content), "".join(self._reasoning)
+        content = hide(self._secret, "".join(self._content))
+        reasoning = hide(self._secret, "".join(self._reasoning))
         if is_parsed or self._calls or reasoning:
-            calls = [_whole_call(call) for call in self._calls.values()]
+            calls = [_whole_call(call, self._secret) for call in self._calls.values()]
             parts = parts_of_reply(content, reasoning, calls, tools, is_parsed=is_parsed)
         else:
             parts = split_answer(content, tools)
@@ -88,13 +98,17 @@ class EndpointAnswer:
         call["arguments"].append(function.get("arguments"))
 
 
-def _whole_call(call: Mapping[str, Any]) -> dict[str, Any]:
+def _whole_call(call: Mapping[str, Any], secret: str) -> dict[str, Any]:
     """A call whose parts have all come, as a reply that is not streamed has it."""
     parts = [part for part in call["arguments"] if part is not None]
     is_text = all(isinstance(part, str) for part in parts)
     arguments = "".join(parts) if is_text else parts[0] if len(parts) == 1 else parts
     function = {"name": call["name"], "arguments": arguments}
-    return {"id": call["id"], "type": "function", "function": function}
+    whole = {"id": call["id"], "type": "function", "function": function}
+    if not secret:
+        return whole
+    hidden: dict[str, Any] = json.loads(hide(secret, json.dumps(whole, ensure_ascii=False)))
+    return hidden
 
 
 def write_turns(messages: Sequence[Message]) -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ Bounded in bytes; whatever is no answer is told in words, with little of the ser
 
 import http.client
 import json
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from engine.compare.samples import Finish
 from engine.errors import EngineError
 from engine.text import one_line
 from engine.worker.inference.endpoint_answer import ReplyPiece
+from engine.worker.inference.endpoint_key import find_key, hide
 
 MOST_BYTES = 32 << 20
 _LONGEST_LINE = 1 << 20
@@ -80,9 +80,10 @@ def _load(arm: Arm, data: bytes) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         reply = None
     if not isinstance(reply, dict):
-        raise trouble(arm, "sent an invalid reply", _shown(data))
+        raise trouble(arm, "sent an invalid reply", _shown(arm, data))
     if reply.get("error"):
-        raise trouble(arm, "reported an error", _shown(json.dumps(reply["error"]).encode()))
+        shown = _shown(arm, json.dumps(reply["error"]).encode())
+        raise trouble(arm, "reported an error", shown)
     return reply
 
 
@@ -91,7 +92,7 @@ def _choice(arm: Arm, reply: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if not choices and isinstance(choices, list | None):
         return None
     if not isinstance(choices, list) or not isinstance(choices[0], dict):
-        raise trouble(arm, "sent an invalid reply", _shown(repr(choices).encode()))
+        raise trouble(arm, "sent an invalid reply", _shown(arm, repr(choices).encode()))
     return choices[0]
 
 
@@ -120,8 +121,9 @@ def _text(value: object) -> str:
 
 def refusal(arm: Arm, response: http.client.HTTPResponse) -> EngineError:
     """What a status other than 200 means."""
-    text = _shown(response.read(1 << 16))
-    detail = f"{response.status} {one_line(response.reason[:80])}: {text}"
+    text = _shown(arm, response.read(1 << 16))
+    reason = one_line(hide(find_key(arm), response.reason)[:80])
+    detail = f"{response.status} {reason}: {text}"
     if response.status in (401, 403):
         hint = "Set the environment variable with its API key: &key=VARIABLE."
         return trouble(arm, "rejected the API key", detail, hint, EndpointGone)
@@ -134,8 +136,11 @@ def refusal(arm: Arm, response: http.client.HTTPResponse) -> EngineError:
     return trouble(arm, "rejected the request", detail)
 
 
-def _shown(data: bytes) -> str:
-    return one_line(data[: 4 * MOST_TOLD].decode("utf-8", "replace").strip()[:MOST_TOLD])
+def _shown(arm: Arm, data: bytes) -> str:
+    """Some of a server's own words. The key is hidden first: some servers say which one it was
+    that they refuse, and half of it may be more than nothing."""
+    text = hide(find_key(arm), data.decode("utf-8", "replace"))
+    return one_line(text[: 4 * MOST_TOLD].strip()[:MOST_TOLD])
 
 
 def trouble(
@@ -145,7 +150,5 @@ def trouble(
     hint: str = "Check the URL, and that the server is running.",
     kind: type[EngineError] = EngineError,
 ) -> EngineError:
-    key = os.environ.get(arm.key or "", "").strip()
-    if key:  # some servers say which key it was that they refuse
-        detail = detail.replace(key, "…")
+    detail = hide(find_key(arm), detail)
     return kind(f"The endpoint {what}.", f"{arm.name} at {arm.checkpoint}: {detail}", hint)

@@ -16,13 +16,10 @@ from typing import Any
 import torch
 
 from engine.chat import Message, Tools
-from engine.checkpoints.adapter_config import (
-    explain_no_strength,
-    read_adapter_config,
-    shares_base,
-)
+from engine.checkpoints.adapter_config import shares_base
 from engine.checkpoints.context import find_context_length, has_position_table
 from engine.checkpoints.hub_cache import name_folder
+from engine.compare.arm_weights import ArmWeights, check_strength
 from engine.compare.arms import Arm, PromptForm
 from engine.errors import EngineError
 from engine.worker.data.chat_template import Template, choose_template, render_prompt
@@ -31,7 +28,6 @@ from engine.worker.data.token_ids import explain_unknown
 from engine.worker.inference.adapter_scale import scaled
 from engine.worker.inference.weight_files import Stamped, detach, size_on_device, stamped
 from engine.worker.model import loading
-from engine.worker.model.locate import ArmWeights
 
 Say = Callable[[str], None]
 MOST_ADAPTERS = 16
@@ -221,16 +217,6 @@ def wrap_model(model: Any, tokenizer: Any, form: PromptForm | None = None) -> Lo
     )
 
 
-def _check_strength(arm: Arm, adapter: Path) -> None:
-    reason = explain_no_strength(read_adapter_config(adapter))
-    if reason is not None:
-        raise EngineError(
-            "The strength of this adapter cannot be set.",
-            f"{arm.name}: {adapter}: {reason}",
-            f"Remove @{arm.strength:g}.",
-        )
-
-
 class ModelCache:
     """Models, kept least-recently-used within a budget of memory."""
 
@@ -254,19 +240,12 @@ class ModelCache:
 
         None: the models that are `busy` must first be done, both do not fit. Raises EngineError.
         """
-        if arm.strength != 1.0 and weights.adapter is None:
-            raise EngineError(
-                "There is no adapter to set a strength for.",
-                f"{arm.name}: {arm.checkpoint}",
-                "Remove @STRENGTH, or add an adapter before it.",
-            )
+        check_strength(arm, weights)
         asked_at = weights.tokenizer
         if arm.strength == 0:  # nothing of the adapter: the base itself, whatever the method
             weights = ArmWeights(weights.base)
         key = self._key(weights)
         apart = key[1] is not None
-        if arm.strength != 1.0 and weights.adapter:
-            _check_strength(arm, weights.adapter)
         model = self._kept.pop(key, None)
         if model is None:
             if not self._make_room(size_on_device(weights.base, self.device), busy):

@@ -11,16 +11,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.chat import Message
+from engine.chat import Message, apply_prompt_options
 from engine.compare import checks
 from engine.compare.items import Item
 from engine.errors import EngineError
 from engine.events.summary import perplexity
 from engine.recipes.settings import Decode
-from engine.worker.data.chat_template import apply_prompt_options, leading_ids
+from engine.worker.data.chat_template import leading_ids
 from engine.worker.data.encode import IGNORE_INDEX, Encoded, collate, encode_messages, nll_by_row
 from engine.worker.inference.decoding import answer_all
 from engine.worker.inference.models import LoadedArm
+from engine.worker.inference.score_log import NO_MEMORY, Row, ScoreMemory
 
 ROWS = 128
 """Rows of a batch, where they are short."""
@@ -64,10 +65,11 @@ def score_items(
     items: Sequence[Item],
     tick: Tick = lambda done: None,
     limit: int = ANSWER_TOKENS,
+    memory: ScoreMemory = NO_MEMORY,
 ) -> Scored:
     """Greedy answers of at most `limit` tokens; those of items with a right answer are scored."""
     prompts = [loaded_arm.prompt(item.messages, item.id, item.tools) for item in items]
-    texts = answer_all(loaded_arm, prompts, Decode(max_new_tokens=limit), ROWS, tick)
+    texts = answer_all(loaded_arm, prompts, Decode(max_new_tokens=limit), ROWS, tick, memory)
     pairs = list(zip(items, texts, strict=True))
     return Scored(
         {item.id: checks.score(item, text) for item, text in pairs if item.score != "open"},
@@ -76,7 +78,11 @@ def score_items(
 
 
 def read_texts(
-    loaded_arm: LoadedArm, texts: dict[str, str], tick: Tick = lambda done: None, window: int = 512
+    loaded_arm: LoadedArm,
+    texts: dict[str, str],
+    tick: Tick = lambda done: None,
+    window: int = 512,
+    memory: ScoreMemory = NO_MEMORY,
 ) -> Read:
     """The likelihood of plain texts, each token predicted once.
 
@@ -95,17 +101,33 @@ def read_texts(
     nll, tokens = dict.fromkeys(texts, 0.0), dict.fromkeys(texts, 0)
     done = 0
     for chosen in _by_length([len(piece.input_ids) for _, piece in pieces], loaded_arm):
-        batch = collate([pieces[at][1] for at in chosen])
-        moved = {name: tensor.to(loaded_arm.model.device) for name, tensor in batch.items()}
-        labels = moved.pop("labels").masked_fill(moved["attention_mask"] == 0, IGNORE_INDEX)
-        with torch.inference_mode():
-            sums, counts = nll_by_row(loaded_arm.forward(**moved, use_cache=False).logits, labels)
-        for at, total, count in zip(chosen, sums.tolist(), counts.tolist(), strict=True):
+        inputs: list[Row] = [(at, pieces[at][1].input_ids) for at in chosen]
+        read = _known_batch(memory, inputs)
+        if read is None:
+            read = _read_pieces(loaded_arm, [pieces[at][1] for at in chosen])
+            memory.add(zip(inputs, read, strict=True))
+        for at, (total, count) in zip(chosen, read, strict=True):
             nll[pieces[at][0]] += total
-            tokens[pieces[at][0]] += count
+            tokens[pieces[at][0]] += int(count)
         done += len(chosen)
         tick(done)
     return Read(nll, tokens)
+
+
+def _read_pieces(loaded_arm: LoadedArm, pieces: Sequence[Encoded]) -> list[list[float]]:
+    """Of each piece the sum of its negative log-likelihood, in nats, and of how many tokens."""
+    batch = collate(pieces)
+    moved = {name: tensor.to(loaded_arm.model.device) for name, tensor in batch.items()}
+    labels = moved.pop("labels").masked_fill(moved["attention_mask"] == 0, IGNORE_INDEX)
+    with torch.inference_mode():
+        sums, counts = nll_by_row(loaded_arm.forward(**moved, use_cache=False).logits, labels)
+    return [[total, count] for total, count in zip(sums.tolist(), counts.tolist(), strict=True)]
+
+
+def _known_batch(memory: ScoreMemory, inputs: Sequence[Row]) -> list[list[float]] | None:
+    """What was measured of the rows of a batch; None where one is missing: it is read as one."""
+    known = [memory.find(row) for row in inputs]
+    return None if None in known else known
 
 
 def label_scores(
@@ -113,6 +135,7 @@ def label_scores(
     conversations: Sequence[Sequence[Message]],
     labels: Sequence[str],
     tick: Tick = lambda done: None,
+    memory: ScoreMemory = NO_MEMORY,
 ) -> list[list[float]]:
     """Log-probability of each label, with its end token, as the answer to each conversation.
 
@@ -123,8 +146,12 @@ def label_scores(
     scores: list[list[float]] = [[] for _ in cases]
     done = 0
     for chosen in _by_length([len(case.context) for case in cases], loaded_arm):
-        with torch.inference_mode():
-            rows = _score_cases(loaded_arm, [cases[at] for at in chosen])
+        inputs: list[Row] = [(at, [cases[at].context, cases[at].tails]) for at in chosen]
+        rows = _known_batch(memory, inputs)
+        if rows is None:
+            with torch.inference_mode():
+                rows = _score_cases(loaded_arm, [cases[at] for at in chosen])
+            memory.add(zip(inputs, rows, strict=True))
         for at, row in zip(chosen, rows, strict=True):
             scores[at] = row
         done += len(chosen)

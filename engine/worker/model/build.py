@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from transformers import set_seed
 
+from engine.checkpoints.stages import Lineage, Stage, find_stage
 from engine.errors import EngineError
+from engine.recipes.combinations import check_method
 from engine.recipes.recipe import TrainRecipe
 from engine.worker.model import loading
 from engine.worker.model.attention import attention_for, check_packing
@@ -16,7 +18,6 @@ from engine.worker.model.dtypes import Formats
 from engine.worker.model.lora_targets import adapter_targets, is_transposed
 from engine.worker.model.quantize import is_quantized
 from engine.worker.model.saving import make_portable, merge, save_merged
-from engine.worker.model.stages import Lineage, Stage, find_stage
 
 __all__ = ["Lineage", "ModelSpec", "Stage", "build_model", "find_stage", "load_root"]
 
@@ -68,13 +69,8 @@ def load_root(spec: ModelSpec) -> Any:
 
 def _load_whole(spec: ModelSpec) -> Any:
     """The model with all its weights learned. Raises EngineError where they are quantised."""
-    stage, quantize = spec.stage, spec.recipe.method.quantize
-    if quantize != "none":
-        raise EngineError(
-            "Quantised weights cannot be trained.",
-            f"method.kind = full, method.quantize = {quantize}",
-            "Set method.kind = lora, or method.quantize = none.",
-        )
+    stage = spec.stage
+    check_method(spec.recipe.method)
     if stage.adapter is None:
         model = _load_base(spec, stage.base)
     elif spec.spread:  # layers are laid over devices as they are read

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from engine.errors import EngineError
+from engine.recipes.combinations import check_number_format
 from engine.worker.model import loading
 
 
@@ -41,20 +42,7 @@ def pick_formats(device: torch.device, dtype: str, kind: str) -> Formats:
 
 
 def _check(device: torch.device, compute: torch.dtype) -> None:
-    if compute is torch.float32:
-        return
-    if device.type == "mps":
-        raise EngineError(
-            "Apple GPUs train only in float32.",
-            "Mixed precision is not accurate enough on them.",
-            "Set training.dtype = auto.",
-        )
-    if compute is torch.float16 and device.type == "cpu":
-        raise EngineError(
-            "The CPU cannot train in float16.",
-            "Small gradients would underflow: loss scaling needs an NVIDIA GPU.",
-            "Set training.dtype = bfloat16 or auto.",
-        )
+    check_number_format(device.type, str(compute).removeprefix("torch."))
     if compute is torch.bfloat16 and device.type == "cuda" and not loading.has_bfloat16(device):
         raise EngineError(
             "This GPU does not support bfloat16.",

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from engine.errors import EngineError
+from engine.recipes.combinations import check_quantize
 from engine.worker.environment import set_environment
 
 EXTRA = 'pip install "finetop[quantize]"'
@@ -25,12 +26,7 @@ def settings_of(kind: str, compute: torch.dtype, device: torch.device) -> Any:
     `compute` is the format that products are made in. Raises EngineError where bitsandbytes is
     missing or broken, or has no way to run on the device.
     """
-    if device.type not in ("cpu", "cuda"):
-        raise EngineError(
-            f"Quantised weights do not run on {device.type}.",
-            "bitsandbytes supports NVIDIA GPUs and CPUs",
-            "Set method.quantize = none, or use device cpu.",
-        )
+    check_quantize(device.type, kind)
     load_bitsandbytes()
     from transformers import BitsAndBytesConfig
 

@@ -23,11 +23,11 @@ from tokenizers import models as algorithms
 
 from engine.checkpoints import describe
 from engine.checkpoints import tokenizer_check as catalogue
+from engine.compare.arm_weights import locate
 from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.safe_open import list_files, open_regular, read_bounded, recognise_impostor
 from engine.worker.model import loading
-from engine.worker.model.locate import locate
 from engine.worker.tokenizers import gguf, sentencepiece
 from engine.worker.tokenizers.vocabulary import BYTE, CONTROL, NORMAL, USER, Vocabulary
 

@@ -4,7 +4,8 @@ Remembers nothing beside the history, which every checkpoint holds: whoever resu
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,21 @@ from engine.worker.attempt import Attempt
 from engine.worker.training import checkpoints, stopping_rules
 from engine.worker.training.checkpoints import Marks
 from engine.worker.training.eval_history import History
+from engine.worker.training.time_left import TimeLeft
 
 
 class TrainingCallback(TrainerCallback):
     """Says how far the run is, when to measure and save, and when to stop."""
 
-    def __init__(self, attempt: Attempt, recipe: TrainRecipe, history: History) -> None:
+    def __init__(
+        self,
+        attempt: Attempt,
+        recipe: TrainRecipe,
+        history: History,
+        time_left: TimeLeft | None = None,
+    ) -> None:
         self.history = history
+        self._time_left = time_left or TimeLeft()
         self.stopped = False
         """Whether a stop was asked for before the run came to its end."""
         self._attempt = attempt
@@ -34,12 +43,6 @@ class TrainingCallback(TrainerCallback):
         """What the status says of forgetting; empty within the budget."""
         self._eval_steps: set[int] = set()
         self._save_steps: set[int] = set()
-        self._began = (0.0, 0)
-        self._tokens_before = 0
-        self._measuring = 0.0
-        """Seconds of evaluations since training began."""
-        self._evaluations: list[float] = []
-        """Seconds of each evaluation, that of step 0 too."""
 
     @property
     def nonfinite_steps(self) -> int:
@@ -64,13 +67,50 @@ class TrainingCallback(TrainerCallback):
         """See `stopping_rules.choose_result`."""
         return stopping_rules.choose_result(self.history, self._recipe, self.update_marks())
 
-    def on_evaluated(self, step: int, values: Mapping[str, float], seconds: float) -> None:
-        """Take in an evaluation, and how long it took.
+    @contextmanager
+    def evaluation(self) -> Iterator[None]:
+        """While it lasts an evaluation is shown, and measured where it comes to its end."""
+        self._time_left.start_evaluation(time.monotonic())
+        whole = False
+        try:
+            yield
+            whole = True
+        finally:
+            self._time_left.end_evaluation(time.monotonic(), whole=whole)
+            self._attempt.show_activity("")
+            self._attempt.update(evaluation_seconds=self._time_left.evaluation.seconds)
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """While it lasts a save is shown, and measured."""
+        now = time.monotonic()
+        self._time_left.start_saving(now)
+        self._attempt.show_activity("saving", seconds=self._time_left.part_left(now))
+        try:
+            yield
+        finally:
+            self._time_left.end_saving(time.monotonic())
+            self._attempt.show_activity("")
+            self._attempt.update(saving_seconds=self._time_left.saving.seconds)
+            self._show_time_left()
+
+    def on_tick(self, activity: str, done: int, total: int) -> None:
+        """Show how far a part of an evaluation is."""
+        now = time.monotonic()
+        self._time_left.tick(activity, done, total, now)
+        self._attempt.show_activity(activity, done, total, self._time_left.part_left(now))
+        self._show_time_left()
+
+    def _show_time_left(self) -> None:
+        if self._time_left.has_begun:
+            left = self._time_left.left(time.monotonic(), pending=self.history.pending)
+            self._attempt.update(eta_seconds=left)
+
+    def on_evaluated(self, step: int, values: Mapping[str, float]) -> None:
+        """Take in what an evaluation measured.
 
         Raises EngineError where the metric to judge by is not logged.
         """
-        self._measuring += seconds
-        self._evaluations.append(seconds)
         self.history.add(step, values)
         self.history.pending = False
         stopping_rules.check_metric(self.history, self._recipe)
@@ -78,6 +118,7 @@ class TrainingCallback(TrainerCallback):
         before, self.alarm = self.alarm, stopping_rules.alarm(self.history, self._recipe)
         if self.alarm and not before:
             self._attempt.log(self.alarm)
+        self._show_time_left()
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **has: Any
@@ -88,17 +129,22 @@ class TrainingCallback(TrainerCallback):
             follow_schedule(has["optimizer"], has["lr_scheduler"])
         self._eval_steps = spread(total, training.evaluations) | {total}
         self._save_steps = spread(total, training.saves) | {total}
-        self._began, self._measuring = (time.monotonic(), state.global_step), 0.0
-        self._tokens_before = state.num_input_tokens_seen
+        self._begin(state, total)
         self._attempt.log(f"training from step {state.global_step} to {total}")
         self._report(args, state)
 
     def report_at(self, checkpoint: Path, args: TrainingArguments) -> None:
         """Say how far the run is at a checkpoint, where it makes no step more."""
         state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
-        self._began = (time.monotonic(), state.global_step)
-        self._tokens_before = state.num_input_tokens_seen
+        self._begin(state, state.global_step)
         self._report(args, state)
+
+    def _begin(self, state: TrainerState, total: int) -> None:
+        """Training goes on after the step of this state, to `total`."""
+        self._time_left.begin(
+            state.global_step, total, self._eval_steps, self._save_steps,
+            state.num_input_tokens_seen, time.monotonic(),
+        )  # fmt: skip
 
     def _plan(self, step: int, total: int) -> None:
         """Note where the run is to end. Raises EngineError where it is past that already."""
@@ -147,21 +193,17 @@ class TrainingCallback(TrainerCallback):
         )
 
     def _report(self, args: TrainingArguments, state: TrainerState) -> None:
-        began, first = self._began
-        training, steps = time.monotonic() - began - self._measuring, state.global_step - first
-        tokens = state.num_input_tokens_seen - self._tokens_before
-        eta = training / steps * (state.max_steps - state.global_step) if steps else None
-        if eta is not None and self._evaluations:
-            left = sum(step > state.global_step for step in self._eval_steps) + self.history.pending
-            eta += left * sum(self._evaluations) / len(self._evaluations)
+        now, left = time.monotonic(), self._time_left
+        left.advance(state.global_step, state.num_input_tokens_seen, now)
         self._attempt.progress(
             state.global_step,
             state.max_steps,
             epoch=float(state.epoch or 0.0),
             epochs=self._epochs(args, state),
             tokens=state.num_input_tokens_seen,
-            tokens_per_second=tokens / training if steps else 0.0,
-            eta_seconds=eta,
+            tokens_per_second=left.tokens_per_second(now),
+            eta_seconds=left.left(now, pending=self.history.pending),
+            eta_basis=left.basis,
             message=self.alarm,
         )
 

@@ -13,10 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine import atomic
+from engine.jobs.directory import MANIFEST, SAVING, JobDirectory
 from engine.jobs.resume_rules import MARKS
-
-MANIFEST = "finetop.json"
-ASIDE = ".saving"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +69,11 @@ def listed(folder: Path) -> list[Path]:
     return sorted(paths, key=step_of)
 
 
+def with_tokenizer(job: JobDirectory) -> list[Path]:
+    """The folders of a run that may hold its tokenizer's files, the newest checkpoint first."""
+    return [*reversed(listed(job.checkpoints)), job.base]
+
+
 def step_of(checkpoint: Path) -> int:
     """The optimiser step at which a checkpoint was made."""
     return int(checkpoint.name.rpartition("-")[2])
@@ -98,7 +101,7 @@ def prune(folder: Path, keep: int, never: Collection[int] = ()) -> None:
 
 def clear(folder: Path) -> None:
     """Remove what a save or a removal that was cut short left behind."""
-    shutil.rmtree(folder / ASIDE, ignore_errors=True)
+    shutil.rmtree(folder / SAVING, ignore_errors=True)
     for path in folder.glob(".removing-*"):
         shutil.rmtree(path, ignore_errors=True)
 

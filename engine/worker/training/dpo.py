@@ -19,6 +19,8 @@ from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 
 from engine.errors import EngineError
+from engine.events.event_tags import DPO_TAGS
+from engine.number_format import write_number, write_percent
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.batching import EncodedRows, choose_sampler
 from engine.worker.data.preference_pairs import (
@@ -28,8 +30,7 @@ from engine.worker.data.preference_pairs import (
     compare_with_reference,
 )
 from engine.worker.training.callback import TrainingCallback
-from engine.worker.training.evaluator import preserve_rng_and_mode
-from engine.worker.training.event_tags import DPO_TAGS
+from engine.worker.training.evaluator import EVALUATING, Tick, no_tick, preserve_rng_and_mode
 from engine.worker.training.event_writer import EventWriter
 from engine.worker.training.hf_arguments import training_arguments
 from engine.worker.training.setup import TrainingSetup
@@ -118,8 +119,9 @@ class HeldOutPairs:
     attempt: Attempt
     trainer: PreferenceTrainer
     pairs: Sequence[ScoredPair]
+    activity: str = EVALUATING
 
-    def measure(self, step: int) -> dict[str, float]:
+    def measure(self, step: int, tick: Tick = no_tick) -> dict[str, float]:
         """Means over all pairs; nothing where there are none."""
         if not self.pairs:
             return {}
@@ -129,6 +131,7 @@ class HeldOutPairs:
         for start in range(0, len(self.pairs), size):
             if self.attempt.stop_requested():
                 raise Stopped
+            tick(start, len(self.pairs))
             part: list[Any] = list(self.pairs[start : start + size])
             inputs: Any = self.trainer.data_collator(part)
             loss, numbers = self.trainer.compare(self.trainer._prepare_inputs(inputs))
@@ -136,8 +139,9 @@ class HeldOutPairs:
                 sums[name] += value * len(part)
         means = {f"eval/{name}": total / len(self.pairs) for name, total in sums.items()}
         self.attempt.log(
-            f"step {step}: eval loss {means['eval/loss']:.4f} over {len(self.pairs)} pairs, "
-            f"{means['eval/accuracy']:.0%} accuracy, {time.monotonic() - started:.1f} s"
+            f"step {step}: eval loss {write_number(means['eval/loss'], 4)} over "
+            f"{len(self.pairs)} pairs, {write_percent(means['eval/accuracy'])} accuracy, "
+            f"{time.monotonic() - started:.1f} s"
         )
         return means
 
@@ -188,16 +192,20 @@ def _compare_pairs(
     """
     attempt, data, stage = setup.attempt, setup.data, setup.stage
     off = hasattr(setup.model, "peft_config") and (stage.adapter is None or stage.merges)
+    pairs, scored = [*data.pairs, *data.eval_pairs], 0
 
     def score(inputs: dict[str, Tensor]) -> Tensor:
+        nonlocal scored
         if attempt.stop_requested():
             raise Stopped
+        attempt.show_activity("scoring the reference", scored, len(pairs))
+        scored += _pairs_in(inputs)
         return trainer.score(inputs, off=off)
 
     started = time.monotonic()
     file, batch_size = attempt.directory.path / FILE, trainer.args.per_device_eval_batch_size
-    pairs = [*data.pairs, *data.eval_pairs]
     compared = compare_with_reference(pairs, file, batch_size, setup.pad_id, score)
+    attempt.show_activity("")
     attempt.log(
         f"reference log-probabilities of {len(pairs)} pairs, {time.monotonic() - started:.1f} s"
     )

@@ -25,6 +25,7 @@ from engine.worker.data.prepare import PreparedDataset
 from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import LoadedArm, SharedModel
 from engine.worker.tokenizers.detokenize import decode_ids
+from engine.worker.training.evaluator import Tick, no_tick
 from engine.worker.training.setup import TrainingSetup
 
 TEXT_PROMPT = 16
@@ -45,6 +46,8 @@ class SamplePrompt:
 class SampleEvaluator:
     """An evaluator of no numbers: it writes what the model says."""
 
+    activity = "writing samples"
+
     def __init__(
         self,
         attempt: Attempt,
@@ -57,16 +60,19 @@ class SampleEvaluator:
         self._prompts = prompts
         self._decode = Decode(max_new_tokens=length)
 
-    def measure(self, step: int) -> dict[str, float]:
+    def measure(self, step: int, tick: Tick = no_tick) -> dict[str, float]:
         """Append a line for each prompt. Raises Stopped between tokens, with nothing written."""
         started = time.monotonic()
         answers = BatchDecoder(
             self._loaded_arm, [prompt.ids for prompt in self._prompts], self._decode
         )
+        tokens = 0
         while not answers.done:
             if self._attempt.stop_requested():
                 raise Stopped
+            tick(tokens, self._decode.max_new_tokens)
             answers.step()
+            tokens += 1
         arm = f"step-{step}=run:{self._attempt.record.id}"
         lines = [
             {

@@ -5,24 +5,37 @@ Nothing that is measured may change what is trained: random states, modes of mod
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 
+from engine.events.event_tags import EVAL_LOSS, EVAL_PERPLEXITY
 from engine.events.summary import perplexity
+from engine.number_format import write_number
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.encode import Encoded, collate, nll_of_logits
-from engine.worker.training.event_tags import EVAL_LOSS, EVAL_PERPLEXITY
+
+EVALUATING = "evaluating"
+Tick = Callable[[int, int], None]
+"""How much is done, and of how much."""
+
+
+def no_tick(done: int, total: int) -> None:
+    """Nobody wants to know."""
 
 
 class Evaluator(Protocol):
     """Something measured at each evaluation, step 0 included."""
 
-    def measure(self, step: int) -> dict[str, float]:
-        """Values by tag, as in `eval/loss`, of the model as it is.
+    @property
+    def activity(self) -> str:
+        """What the screen says while it measures."""
+
+    def measure(self, step: int, tick: Tick = no_tick) -> dict[str, float]:
+        """Values by tag, as in `eval/loss`, of the model as it is. Raises what `tick` raises.
 
         Raises Stopped where a stop is asked for meanwhile: a part of the rows would give another
         number under the same name.
@@ -57,6 +70,8 @@ def _uses_cuda() -> bool:
 class HeldOut:
     """An evaluator of `eval/loss` and `eval/perplexity`, weighted by tokens and not by rows."""
 
+    activity = EVALUATING
+
     def __init__(
         self,
         attempt: Attempt,
@@ -72,7 +87,7 @@ class HeldOut:
         self._batch_size = batch_size
         self._pad_id = pad_id
 
-    def measure(self, step: int) -> dict[str, float]:
+    def measure(self, step: int, tick: Tick = no_tick) -> dict[str, float]:
         """Mean NLL in nats per trained token over all rows; nothing where there are none."""
         if not self._rows:
             return {}
@@ -82,6 +97,7 @@ class HeldOut:
         for start in range(0, len(self._rows), self._batch_size):
             if self._attempt.stop_requested():
                 raise Stopped
+            tick(start, len(self._rows))
             batch = collate(self._rows[start : start + self._batch_size], self._pad_id)
             moved = {name: value.to(device) for name, value in batch.items()}
             labels = moved.pop("labels")
@@ -89,7 +105,7 @@ class HeldOut:
             total, count = total + float(nll), count + tokens
         loss = total / max(count, 1)
         self._attempt.log(
-            f"step {step}: eval loss {loss:.4f} over {count:,} tokens of {len(self._rows)} rows, "
-            f"{time.monotonic() - started:.1f} s"
+            f"step {step}: eval loss {write_number(loss, 4)} over {count:,} tokens of "
+            f"{len(self._rows)} rows, {time.monotonic() - started:.1f} s"
         )
         return {EVAL_LOSS: loss, EVAL_PERPLEXITY: perplexity(loss)}

@@ -19,18 +19,20 @@ import torch
 
 from engine import atomic
 from engine.bundled import PROBE
+from engine.checkpoints.stages import Lineage
+from engine.events.event_tags import FORGETTING_TAGS
+from engine.number_format import write_number
 from engine.recipes.recipe import TrainRecipe
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.encode import Encoded
 from engine.worker.model import loading
-from engine.worker.model.stages import Lineage
-from engine.worker.training.evaluator import preserve_rng_and_mode
-from engine.worker.training.event_tags import FORGETTING_TAGS
+from engine.worker.training.evaluator import Tick, no_tick, preserve_rng_and_mode
 from engine.worker.training.probe_text import (
     Probe,
     Reference,
     affordable,
     continuations,
+    count_passes,
     divergence,
     read_probe,
     vocabulary_of,
@@ -52,6 +54,7 @@ class ForgettingMonitor:
     references: dict[str, Reference]
     names: dict[str, str]
     """Of the ancestors, as people know them."""
+    activity: str = "measuring forgetting"
 
     @classmethod
     def start(
@@ -76,8 +79,9 @@ class ForgettingMonitor:
                     _reference_file(attempt, name),
                     probe,
                     ancestor,
-                    lambda: _raise_if_stopped(attempt),
+                    _tick_of(attempt),
                 )
+        attempt.show_activity("")
         if root is not None and root.vocabulary != (size := vocabulary_of(model)):
             attempt.log(
                 f"{lineage.root} has {root.vocabulary:,} tokens, not {size:,}: not used as "
@@ -91,13 +95,15 @@ class ForgettingMonitor:
         attempt.update(**{one: names[one] for one in references})
         return cls(attempt, model, probe, references, names)
 
-    def measure(self, step: int) -> dict[str, float]:
+    def measure(self, step: int, tick: Tick = no_tick) -> dict[str, float]:
         """Shift and divergence to each ancestor, a pass of rows at a time."""
         started = time.monotonic()
         nll, start = 0.0, 0
         divergences = dict.fromkeys(self.references, 0.0)
-        for part, logs in continuations(self.model, self.probe):
+        passes = count_passes(self.model, self.probe)
+        for at, (part, logs) in enumerate(continuations(self.model, self.probe), 1):
             _raise_if_stopped(self.attempt)
+            tick(at, passes)
             nll += part
             for name, reference in self.references.items():
                 base_logs = torch.tensor(reference.logs[start : start + len(logs)])
@@ -109,7 +115,8 @@ class ForgettingMonitor:
             values[shift] = (nll - reference.nll) / self.probe.predicted
             values[kl] = divergences[name] / self.probe.predicted
         moved = ", ".join(
-            f"{values[shift]:+.4f} nats/token and KL {values[kl]:.4f} to {self.names[name]}"
+            f"{write_number(values[shift], 4, signed=True)} nats/token and KL "
+            f"{write_number(values[kl], 4)} to {self.names[name]}"
             for name, (shift, kl) in FORGETTING_TAGS.items()
             if name in self.references
         )
@@ -170,7 +177,8 @@ def reference_logprobs(
     if reference is None:
         root, started = load(), time.monotonic()
         with preserve_rng_and_mode(root), arithmetic():
-            reference = Reference.make(path, probe, root, lambda: _raise_if_stopped(attempt))
+            reference = Reference.make(path, probe, root, _tick_of(attempt))
+        attempt.show_activity("")
         taken = time.monotonic() - started
         del root
         loading.release()
@@ -231,6 +239,16 @@ def _pinned(folder: Path, make: Callable[[], Probe]) -> Probe:
 def _reference_file(attempt: Attempt, name: str) -> Path:
     """Where the distributions of an ancestor are kept."""
     return attempt.directory.path / FOLDER / f"{name}.npy"
+
+
+def _tick_of(attempt: Attempt) -> Tick:
+    """What to call at each pass over the probe that measures an ancestor. It raises Stopped."""
+
+    def tick(done: int, total: int) -> None:
+        _raise_if_stopped(attempt)
+        attempt.show_activity("measuring the base", done, total)
+
+    return tick
 
 
 def _raise_if_stopped(attempt: Attempt) -> None:

@@ -104,8 +104,11 @@ class Reference:
         return int(self.logs.shape[1])
 
     @classmethod
-    def make(cls, path: Path, probe: Probe, model: Any, tick: Callable[[], None]) -> "Reference":
-        """Measure the model, and keep its distributions at `path`. Raises what `tick` raises.
+    def make(
+        cls, path: Path, probe: Probe, model: Any, tick: Callable[[int, int], None]
+    ) -> "Reference":
+        """Measure the model, and keep its distributions at `path`. Raises what `tick` raises,
+        which is told how many passes are done, of how many.
 
         What was kept there before is used as it is, where it belongs to this probe and is whole.
         """
@@ -116,8 +119,9 @@ class Reference:
         total, crc = 0.0, 0
         # Written, not mapped: on a full disk that is an error, and not the end of the process.
         with aside.open("wb") as file:
-            for nll, part in continuations(model, probe):
-                tick()
+            passes = count_passes(model, probe)
+            for at, (nll, part) in enumerate(continuations(model, probe), 1):
+                tick(at, passes)
                 logs = part.cpu().numpy()
                 if not file.tell():
                     shape = (probe.predicted, logs.shape[1])
@@ -155,9 +159,18 @@ def continuations(model: Any, probe: Probe) -> Iterator[tuple[float, Tensor]]:
 
     The order is that of the rows, and in them of the tokens.
     """
-    rows = max(1, PASS_BYTES // (ROW * vocabulary_of(model) * 4))
+    rows = _rows_of_pass(model)
     for start in range(0, len(probe.rows), rows):
         yield _continue(model, probe.rows[start : start + rows])
+
+
+def count_passes(model: Any, probe: Probe) -> int:
+    """How many passes `continuations` makes."""
+    return -(-len(probe.rows) // _rows_of_pass(model))
+
+
+def _rows_of_pass(model: Any) -> int:
+    return max(1, PASS_BYTES // (ROW * vocabulary_of(model) * 4))
 
 
 def vocabulary_of(model: Any) -> int:

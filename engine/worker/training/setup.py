@@ -18,6 +18,7 @@ from transformers import set_seed
 
 from engine.checkpoints import config_json
 from engine.checkpoints.context import check_length, find_context_length, has_position_table
+from engine.checkpoints.stages import Stage
 from engine.errors import EngineError
 from engine.jobs import devices
 from engine.jobs.store import open_store
@@ -31,7 +32,6 @@ from engine.worker.data.token_ids import explain_unknown, readable_pad_id
 from engine.worker.model import loading, malloc
 from engine.worker.model.build import ModelSpec, build_model, find_stage, load_root
 from engine.worker.model.dtypes import Formats, pick_formats
-from engine.worker.model.stages import Stage
 from engine.worker.training import checkpoints
 from engine.worker.training.forgetting import ForgettingMonitor, pin_probe, reference_logprobs
 from engine.worker.training.held_out import write_held_out

@@ -9,11 +9,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from engine.errors import EngineError
+from engine.events.event_tags import EVAL_LOSS, SHIFT, TRAIN_TAGS
+from engine.number_format import write_number
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Stopping
 from engine.worker.training.checkpoints import Marks
 from engine.worker.training.eval_history import History, Series
-from engine.worker.training.event_tags import EVAL_LOSS, SHIFT, TRAIN_TAGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,6 @@ def summarize_metric(series: Series, stopping: Stopping) -> MetricSummary:
     return MetricSummary(best, stale)
 
 
-def wants_best(stopping: Stopping) -> bool:
-    """Whether the run leaves its best weights, not its last."""
-    return stopping.result == "best" or (stopping.result == "auto" and stopping.patience > 0)
-
-
 def metric_summary(history: History, recipe: TrainRecipe) -> MetricSummary:
     """Of a recipe's own metric. Where the run stops at its budget, no step over it is best."""
     series = history.series(recipe.stopping.metric)
@@ -73,7 +69,11 @@ def alarm(history: History, recipe: TrainRecipe) -> str:
     if step is None:
         return ""
     shift, budget = dict(history.series(SHIFT))[step], recipe.forgetting.budget
-    return f"forgetting {shift:+.3f} nats/token at step {step}, above the budget of {budget:.3f}"
+    amount = write_number(shift, 3, signed=True)
+    return (
+        f"forgetting {amount} nats/token at step {step}, above the budget of "
+        f"{write_number(budget, 3)}"
+    )
 
 
 def ended(history: History, recipe: TrainRecipe) -> str:
@@ -89,7 +89,7 @@ def ended(history: History, recipe: TrainRecipe) -> str:
 def should_save(history: History, recipe: TrainRecipe) -> bool:
     """Whether the step that was measured last may be what the run leaves, or ends it."""
     best = metric_summary(history, recipe).best
-    if (recipe.stopping.patience or wants_best(recipe.stopping)) and best is not None:
+    if (recipe.stopping.patience or recipe.stopping.wants_best) and best is not None:
         improved = best[0] == history.last
     else:
         improved = False
@@ -117,7 +117,7 @@ def choose_result(history: History, recipe: TrainRecipe, marked: Marks) -> tuple
     """
     stopping, metric = recipe.stopping, recipe.stopping.metric
     why = ""
-    step = marked.best if wants_best(stopping) else None
+    step = marked.best if stopping.wants_best else None
     early = history.last < history.total
     if marked.ended == "patience" and early:
         stale = metric_summary(history, recipe).stale
@@ -133,7 +133,7 @@ def choose_result(history: History, recipe: TrainRecipe, marked: Marks) -> tuple
     if step is not None:
         value = dict(history.series(metric)).get(step, math.nan)
         sentence = f"kept step-{step} weights"
-        sentence += f", {metric} {value:.4f}" if math.isfinite(value) else ""
+        sentence += f", {metric} {write_number(value, 4)}" if math.isfinite(value) else ""
         return step, f"{why}; {sentence}" if why else sentence
     return None, f"{why}; kept the last weights" if why else ""
 

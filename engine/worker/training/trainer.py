@@ -8,6 +8,7 @@ import resource
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ import torch
 from torch import Tensor
 from transformers import Trainer, TrainerState
 
+from engine.events.event_tags import TRAIN_TAGS
 from engine.events.summary import perplexity
+from engine.jobs.directory import SAVING
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.batching import (
     EncodedRows,
@@ -26,10 +29,10 @@ from engine.worker.data.batching import (
 )
 from engine.worker.data.encode import collate, nll_by_row
 from engine.worker.data.packing import packed_inputs
+from engine.worker.model.tokenizer_files import TokenizerFiles
 from engine.worker.training import checkpoints
 from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.evaluator import Evaluator, HeldOut, preserve_rng_and_mode
-from engine.worker.training.event_tags import TRAIN_TAGS
 from engine.worker.training.event_writer import EventWriter
 from engine.worker.training.finite_check import FiniteCheck
 from engine.worker.training.hardware_log import HardwareLogger
@@ -77,6 +80,9 @@ class MeasuredTrainer(Trainer):
         self._curves = curves
         self._callback = callback
         self._folder = attempt.directory.checkpoints
+        self._tokenizer_files = TokenizerFiles(
+            options["processing_class"], lambda: checkpoints.with_tokenizer(attempt.directory)
+        )
         self._clock = (time.monotonic(), 0)
         self._hardware_logger = HardwareLogger(attempt.directory.path, attempt.devices)
         super().__init__(callbacks=[callback], **options)
@@ -141,29 +147,38 @@ class MeasuredTrainer(Trainer):
 
     def measure(self) -> None:
         """Ask all evaluators, and write what they say. Raises Stopped, with nothing written."""
-        started, step, values = time.monotonic(), self.state.global_step, dict[str, float]()
-        # The library computes as in training by a forward that it wraps at the first step only.
-        with preserve_rng_and_mode(self.model), self.accelerator.autocast():
-            for evaluator in self.evaluators:
-                values |= evaluator.measure(step)
-        self._curves.log(step, values)
-        self._callback.on_evaluated(step, values, time.monotonic() - started)
+        step, values = self.state.global_step, dict[str, float]()
+        with self._callback.evaluation():
+            # The library computes as in training by a forward that it wraps at the first step only.
+            with preserve_rng_and_mode(self.model), self.accelerator.autocast():
+                for evaluator in self.evaluators:
+                    tick = partial(self._callback.on_tick, evaluator.activity)
+                    values |= evaluator.measure(step, tick)
+            self._curves.log(step, values)
+        self._callback.on_evaluated(step, values)
         # The time of measuring is not the speed of training.
         self._clock = (time.monotonic(), self.state.num_input_tokens_seen)
 
     def _get_output_dir(self, trial: Any = None) -> str:
-        return str(self._folder / checkpoints.ASIDE)
+        return str(self._folder / SAVING)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Save aside, flush, rename; a checkpoint has its name only when it is whole."""
         started = time.monotonic()
         step, folder = self.state.global_step, self._folder
-        checkpoints.clear(folder)
-        super()._save_checkpoint(model, trial)
-        aside = folder / checkpoints.ASIDE / f"checkpoint-{step}"
-        self._callback.history.write(aside)
-        size = sum(path.stat().st_size for path in aside.iterdir())
-        checkpoints.publish(aside, folder, step)
+        with self._callback.saving():
+            checkpoints.clear(folder)
+            # The library would write the tokenizer into each of them.
+            tokenizer, self.processing_class = self.processing_class, None
+            try:
+                super()._save_checkpoint(model, trial)
+            finally:
+                self.processing_class = tokenizer
+            aside = folder / SAVING / f"checkpoint-{step}"
+            self._callback.history.write(aside)
+            size = sum(path.stat().st_size for path in aside.iterdir())
+            size += self._tokenizer_files.save(aside)
+            checkpoints.publish(aside, folder, step)
         self._attempt.log(
             f"checkpoint-{step} saved ({size / 1e6:.1f} MB, {time.monotonic() - started:.1f} s)"
         )

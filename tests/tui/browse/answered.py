@@ -40,8 +40,11 @@ PROMPTS = [
 def sample(at: int, prompt: str, arm: str, text: str) -> Sample:
     finish: Finish = "length" if text.endswith("…") else "stop"
     text = text.removesuffix("…")
-    return Sample(f"p{at}", (Message("user", prompt),), arm, 7, "3f9a2c1d", (1, 2), (3,) * 4, text,
-                  finish, (-0.5,) * 4, Decode(max_new_tokens=64), Timings(0.1, 0.5))  # fmt: skip
+    # Of an answer that was cut an id for each word but the first: fewer than a shift has tokens.
+    ids = tuple(map(len, text.split()[1:])) if finish == "length" else (3, 4, 5, 0)
+    decode = Decode(max_new_tokens=64)
+    return Sample(f"p{at}", (Message("user", prompt),), arm, 7, "3f9a2c1d", (1, 2), ids, text,
+                  finish, (-0.5,) * len(ids), decode, Timings(0.1, 0.5))  # fmt: skip
 
 
 def write_answers(

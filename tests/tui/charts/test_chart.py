@@ -219,3 +219,53 @@ async def test_wide_characters_do_not_shift_the_line() -> None:
         chart.show([curve(label="訓練")])
         await settle(pilot, chart)
         assert all(chart.render_line(y).cell_length == 50 for y in range(10))
+
+
+async def test_letters_of_any_width_are_shown_and_cut_by_cells() -> None:
+    chart = Chart("train/损失 🔥")
+    async with Charting(chart).run_test(size=(60, 10)) as pilot:
+        chart.show([curve(label="訓練"), curve(label="評価", accent=1)])
+        await settle(pilot, chart)
+        text = lines(chart)
+        assert "train/损失 🔥" in text[0]
+        assert "訓練" in text[0]
+        assert "評価" in text[0]
+        assert "訓練" in text[-1]
+        assert "?" not in text[0] + text[-1]
+        for width in range(8, 60):
+            await pilot.resize_terminal(width, 10)
+            await settle(pilot, chart)
+            assert [chart.render_line(y).cell_length for y in range(10)] == [width] * 10
+
+
+async def test_a_wide_letter_is_never_half_drawn_again() -> None:
+    chart = Chart("loss")
+    drawn: list[Region] = []
+
+    def note(*regions: Region, **options: bool) -> Chart:
+        drawn.extend(regions)
+        return chart
+
+    async with Charting(chart).run_test(size=(60, 10)) as pilot:
+        for title in ("a损损b", "a损b损", "a失损b", "损失"):
+            chart.show([curve()], title=title)
+            await settle(pilot, chart)
+            before = chart._lines[0][0]
+            refresh = chart.refresh
+            chart.refresh = note  # type: ignore[method-assign]
+            chart.show([curve()], title=title[::-1])
+            await settle(pilot, chart)
+            chart.refresh = refresh  # type: ignore[method-assign]
+            for line in (before, chart._lines[0][0]):
+                for region in (one for one in drawn if one.y == 0):
+                    assert line[region.x], "begins within a letter"
+                    assert region.right == 60 or line[region.right], "ends within a letter"
+            drawn.clear()
+
+
+async def test_a_terminal_of_ascii_alone_gets_no_wide_letters() -> None:
+    chart = Chart("train/损失", glyphs=ASCII)
+    async with Charting(chart).run_test(size=(60, 10)) as pilot:
+        chart.show([curve(label="train")])
+        await settle(pilot, chart)
+        assert lines(chart)[0].startswith(" train/????")

@@ -1,6 +1,7 @@
 """What a chart says of its curves: best and last, what is read at a cursor, what is not drawn."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from engine.charts.axes import Axis
 from tests.charts.curves import series
 from tui.charts.chart_data import ChartData, build_chart_data
 from tui.charts.cursor import readings
+from tui.charts.export import picture
 from tui.charts.run_curves import RunCurves
 from tui.charts.run_lines import LOSS, ChartSpec, Trace
 
@@ -32,7 +34,10 @@ def one(runs: Sequence[RunCurves], axis: Axis = Axis.STEP, spec: ChartSpec = LOS
         ({"train/loss": [float("nan")]}, ("last NaN",)),
         ({"train/loss": []}, ()),
         ({"eval/accuracy": [0.1, 0.9, 0.8]}, ("best 0.9 at step 1", "last 0.8")),
-        ({"temperature": [5.0, 4.0, 6.0]}, ("min 4 at step 1", "last 6")),
+        ({"temperature": [5.0, 4.0, 6.0]}, ("last 6",)),
+        ({"metrics/mAP_0.5": [0.1, 0.9]}, ("best 0.9 at step 1", "last 0.9")),
+        ({"kl": [0.0, 0.2], "reward": [0.0, 1.0]}, ("last 0.2",)),
+        ({"train/loss": [0.0, 0.2], "reward": [0.0, 1.0]}, ("last 0.2",)),
     ],
 )
 def test_a_title_has_best_and_last(
@@ -87,3 +92,16 @@ def test_runs_and_points_without_a_place_are_named_and_counted() -> None:
     assert mixed.left_out == ("x (no time)",)
     several = one([full, *(drawn(f"r{at}", loss=[1.0]) for at in range(5))], Axis.TOKENS)
     assert several.left_out[0] == "r0, r1, r2, 2 more (no token count)"
+
+
+@pytest.mark.parametrize(
+    ("axis", "places"),
+    [(Axis.STEP, [5.0]), (Axis.RELATIVE_STEP, [3.0]), (Axis.WALL_TIME, [1003.0])],
+)
+def test_a_resume_is_marked_once_in_a_chart(axis: Axis, places: list[float]) -> None:
+    train = replace(series("train/loss", [4.0, 3.0, 2.0, 1.0], [2, 3, 4, 5]), restarts=(5,))
+    held_out = replace(series("eval/loss", [4.0, 1.0], [4, 8], [1002.0, 1006.0]), restarts=(5, 99))
+    run = RunCurves("run", {one.tag: one for one in (train, held_out)})
+    chart = one([run, RunCurves("other", {"train/loss": series("train/loss", [1.0])})], axis, LOSS)
+    assert [place for drawn in chart.curves for place in drawn.restarts] == places
+    assert len(picture(chart, axis, log=False, smoothing=0).shapes) > 0

@@ -1,13 +1,17 @@
 """What Watch says in words beside its charts."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from engine.jobs.status import State
 from engine.jobs.summary import view
 from tests.charts.curves import series
 from tests.tui.building import write_run
-from tui.charts.run_lines import sparks, standing
+from tui.charts.run_lines import charts_of, headline, sparks, standing
+from tui.commands.follow import progress_line
+from tui.commands.runs import _took, as_table
 from tui.glyphs import UNICODE
 from tui.snapshots import RunRow, Spark
 from tui.styled_text import length
@@ -46,3 +50,48 @@ def test_held_out_curves_are_drawn_where_they_fit(
     ]
     assert any("best" in text for text, _ in drawn) is best
     assert length(drawn) <= width or width < 70
+
+
+@pytest.mark.parametrize(
+    ("tags", "titles"),
+    [
+        (["train/loss", "eval/loss", "train/learning_rate", "train/grad_norm", "eval/accuracy"],
+         ["loss", "eval/accuracy", "learning rate", "gradient norm"]),
+        (["train/loss", "train/reward", "train/kl", "train/epoch"],
+         ["train/reward", "loss", "train/kl", "train/epoch"]),
+        (["train/loss", "forget/nll_shift", "train/perplexity", "train/learning_rate",
+          "train/grad_norm", "train/epoch", "machine/power"],
+         ["loss", "forgetting, nats/token", "perplexity", "learning rate", "gradient norm",
+          "train/epoch", "machine/power"]),
+        (["hp_metric", "loss", "pinned"], ["pinned", "loss", "hp_metric"]),
+    ],
+)  # fmt: skip
+def test_charts_stand_in_the_order_in_which_a_reader_wants_them(
+    tags: list[str], titles: list[str]
+) -> None:
+    curves = {tag: series(tag, [3.0, 2.0]) for tag in tags}
+    assert [spec.title for spec in charts_of(curves, None, ["pinned"])] == titles
+
+
+def test_a_run_that_is_trained_on_rewards_shows_them_in_small() -> None:
+    tags = ("train/loss", "train/reward", "train/epoch")
+    drawn = sparks({tag: series(tag, [1.0, 2.0]) for tag in tags}, 120, UNICODE)
+    text = "".join(piece for piece, _ in drawn)
+    assert text.index("train/reward") < text.index("train/loss")
+
+
+def test_took_is_the_time_of_all_attempts_and_an_average_is_named(tmp_path: Path) -> None:
+    path = write_run(tmp_path, "resumed", state=State.DONE, points=3)
+    found = view(path)
+    assert found is not None
+    assert found.status is not None
+    status = replace(found.status, started=1000.0, heartbeat=1060.0, earlier_seconds=120.0)
+    ended = replace(found, status=status)
+    text = "".join(piece for piece, _ in headline(RunRow(ended), UNICODE))
+    assert "took 3 min  " in text
+    assert _took(ended) == "took 3:00"
+    assert as_table(ended)["running_seconds"] == 180.0
+    going = replace(status, state=State.RUNNING, total=9, tokens_per_second=1234.0)
+    alive = RunRow(replace(found, state=State.RUNNING, status=going))
+    assert "  avg 1,234 tok/s" in "".join(piece for piece, _ in headline(alive, UNICODE))
+    assert "  avg 1,234 tok/s" in progress_line("train", State.RUNNING, going)

@@ -26,7 +26,7 @@ async def slow(
     script = Path(__file__).with_name("slow_line.py")
     command = [sys.executable, "-S", str(script), str(STEP)]
     monkeypatch.setattr("tui.companion.worker_command", lambda kind: command)
-    companion = Companion(tmp_path / "companion.log")
+    companion = Companion()
     yield FinetopApp(Store(root), companion=lambda: companion)
     await companion.close()
 

@@ -328,7 +328,7 @@ async def test_what_is_odd_about_the_data_is_said_first(
             "! the text of 3 rows contains special tokens",
             "invalid x.jsonl:4: no ␛ answer",
             "and 6 more invalid",
-            "✗ not trained: longer than 256 tokens",
+            "✗ not trained: the template leaves out",
             "! unread columns: source, id (9 rows)",
             "! unread keys of messages: mood (3 rows)",
             "! 3 rows labelled false: not trained on",
@@ -418,7 +418,7 @@ async def test_whether_it_fits_follows_what_is_written(
 ) -> None:
     async with app.run_test(size=size) as pilot:
         await pilot.press("2")
-        await see(pilot, "✓ fits: ~")
+        await see(pilot, "✓ fits: ")
         await see(pilot, "free · ")  # the time, once the rows are known
         before = [line for line in screen_text(app).splitlines() if "fits:" in line]
         await pilot.press("v", "v", "v")
@@ -446,14 +446,17 @@ async def test_a_fit_that_cannot_be_reckoned_says_why(app: FinetopApp, actions: 
 
 def test_before_its_rows_are_measured_a_run_may_not_fit() -> None:
     """Every row taken at max_length and trained whole: with 262,144 tokens 20 GB for 4."""
-    found = Fit("cpu", needed=20 * 10**9, free=10 * 10**9, fits=False)
+    span = (3_200_000_000, 23 * 10**9)
+    found = Fit("cpu", needed=20 * 10**9, free=10 * 10**9, fits=False, needed_range=span)
 
     def shown(fit: Fit) -> str:
         return "".join(text for text, _ in fit_line(fit, ASCII))
 
-    assert "may not fit: at most 20 GB" in shown(found)
-    assert "does not fit: ~20 GB" in shown(replace(found, measured=True))
-    assert "fits: ~20 GB" in shown(replace(found, fits=True))
+    assert "may not fit: 3.2-23 of 10 GB free" in shown(found)
+    assert "does not fit: 3.2-23 of 10 GB free" in shown(replace(found, measured=True))
+    assert "fits: 3.2-23 of 10 GB free" in shown(replace(found, fits=True))
+    timed = replace(found, seconds=600.0, seconds_range=(300.0, 1200.0), free=None)
+    assert "3.2-23 GB - 5-20 min" in shown(timed)
 
 
 def test_an_epoch_is_reckoned_from_the_rows_that_were_looked_at() -> None:

@@ -60,7 +60,7 @@ async def test_watch_draws_whatever_tags_there_are(logs_app: LogsApp) -> None:
         await see(pilot, "Loss/policy")
         await see(pilot, "reward")
         await see(pilot, "event files")
-        await see(pilot, "▁ 0.0690   reward ▁")
+        await see(pilot, "█ 3.2222   Loss/policy █")
         await see(pilot, " step 29")
         assert "done" not in screen_text(logs_app)
 
@@ -137,8 +137,8 @@ async def test_several_runs_on_one_chart_are_read_at_one_point(logs_app: LogsApp
         await see(pilot, "ppo/seed2  0.0689655 at step 29")
         await pilot.resize_terminal(80, 24)
         await pilot.press("enter", "H")  # one chart alone: still all values
-        await see(pilot, "at step 19  min 0.034483 at step 29  last 0.034483")
-        await see(pilot, "at step 19  min 0.068966 at step 29  last 0.068966")
+        await see(pilot, "at step 19  best 4.1429 at step 29  last 4.1429")
+        await see(pilot, "at step 19  best 3.2222 at step 29  last 3.2222")
 
 
 async def test_jobs_are_overlaid_too(app: FinetopApp) -> None:

@@ -6,15 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.charts.filters import parse
 from engine.events.discover import Kind
 from engine.events.log_set import RunLog
 from engine.events.series import smooth
+from engine.events.summary import find_placeholders
 from tests.charts.curves import series
 from tui.feeds.log_rows import row_of
+from tui.feeds.log_summary import common_tags
 from tui.glyphs import ASCII, UNICODE
 from tui.runs.logs_table import LogsTable
 from tui.screens.sort_order import CHANGED, SortOrder
 from tui.snapshots import RunRow
+from tui.widgets.sparkline import sparkline
 
 NOISE = np.random.default_rng(0).normal(size=2000)
 
@@ -107,3 +111,32 @@ def test_the_curve_in_small_is_of_what_it_is_sorted_by() -> None:
     assert "█▅▁" in table.row_maker(RUNS, frozenset())(0).text
     assert "unread" in table.row_maker(RUNS, frozenset())(4).text
     assert not set(UNICODE.spark) & set(table.row_maker(RUNS, frozenset())(4).text)
+
+
+def log_of(name: str, **curves: list[float]) -> RunRow:
+    found = {tag: series(tag, values) for tag, values in curves.items()}
+    log = RunLog(name, Path(name), Kind.EVENTS, found, True, 1.0, tags=tuple(sorted(found)),
+                 placeholders=find_placeholders(found))  # fmt: skip
+    return row_of(log)
+
+
+def test_a_log_without_the_first_tag_draws_its_own_curve() -> None:
+    table = LogsTable(UNICODE)
+    rows = [log_of(name, loss=[3, 2, 1], hp_metric=[-1]) for name in ("a", "b")]
+    rows.append(log_of("c", hp_metric=[-1], reward=[1, 2, 3], zzz=[1, 1]))
+    table.tags = common_tags([row.log for row in rows if row.log], parse(""), 9)
+    assert table.tags == ["loss", "reward", "hp_metric", "zzz"]
+    own = table.row_maker(rows, frozenset())(2).cells[3]
+    assert own == ((f"{sparkline([1.0, 2.0, 3.0], UNICODE):<7} ", "dim"), ("—".rjust(10), ""))
+    assert "curve of reward" in "".join(text for text, _ in table.about(rows[2]))
+    assert "curve of" not in "".join(text for text, _ in table.about(rows[0]))
+
+
+def test_a_tag_without_a_direction_has_no_best_value() -> None:
+    table = LogsTable(UNICODE)
+    table.order = SortOrder(value="best")
+    row = log_of("a", kl=[1, 2], reward=[1, 3], loss=[2, 1])
+    assert row.log is not None
+    assert table.value(row.log, "kl") is None
+    assert table.value(row.log, "reward") == 3
+    assert table.value(row.log, "loss") is None  # it is trained on rewards

@@ -193,7 +193,7 @@ async def test_forgetting_has_a_chart_with_its_budget(
         assert "smoothed" not in text.split("forgetting, nats/token")[1].split("\n")[0]
         assert "ended early · forgetting +0.31 ! · over the budget of 0.1 since step 40" in text
         if size[0] > 100:
-            assert "best checkpoint: step 60 · last within budget: step 20" in text
+            assert "best eval/loss: step 60 · last within budget: step 20" in text
 
 
 async def test_a_run_without_an_alarm_has_no_such_chart(app: FinetopApp) -> None:
@@ -370,9 +370,7 @@ async def test_a_chart_is_written_to_files_once(app: FinetopApp, tmp_path: Path)
             if name == "mine":
                 await until(pilot, (tmp_path / "mine.txt").exists)
             else:
-                await see(
-                    pilot, "The file already exists" if "svg" in name else "cannot be written"
-                )
+                await see(pilot, "The file already exists" if "svg" in name else "does not exist")
                 await pilot.press("escape")
         for name in ("all.png", "all"):
             await pilot.press("E")

@@ -19,7 +19,7 @@ from engine.recipes.settings import Method, Model
 from engine.worker.companion.handlers import Handlers
 from engine.worker.data import template_sandbox
 from engine.worker.data.chat_template import choose_template
-from engine.worker.inference import batch
+from engine.worker.inference import model_batch
 from engine.worker.model import loading
 from engine.worker.model.saving import keep_template
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
@@ -172,7 +172,7 @@ def test_sets_are_answered_in_batches_as_one_by_one(
         assert alone["output_ids"] == sample["output_ids"]
         assert (alone["batch"], sample["batch"]) == (1, 3)
 
-    monkeypatch.setattr(batch, "free_on", lambda device: 0)
+    monkeypatch.setattr(model_batch, "free_on", lambda device: 0)
     events = ask(handlers, "answers", arms=arms, prompts=prompts[:3], decoding=SHORT)
     narrow = [event["sample"] for event in events if event["event"] == "answer"]
     assert {one["batch"] for one in narrow} == {1}, "there is no memory for two"

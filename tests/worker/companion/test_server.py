@@ -188,7 +188,16 @@ def test_wrong_requests_are_answered_in_words(
     assert set(answer["error"]) == {"title", "detail", "hint"}
 
 
-def test_what_nobody_foresaw_ends_one_request_alone(capfd: pytest.CaptureFixture[str]) -> None:
+class PanicException(BaseException):
+    """As a panic of Rust's arrives: a tokenizer's pattern over its limit."""
+
+    __module__ = "pyo3_runtime"
+
+
+@pytest.mark.parametrize("failure", [AttributeError, PanicException])
+def test_what_nobody_foresaw_ends_one_request_alone(
+    failure: type[BaseException], capfd: pytest.CaptureFixture[str]
+) -> None:
     class Broken:
         def __init__(self) -> None:
             self.by_type = {"breaks": self.breaks, "goes": self.goes}
@@ -198,7 +207,7 @@ def test_what_nobody_foresaw_ends_one_request_alone(capfd: pytest.CaptureFixture
 
         def breaks(self, *_: object) -> Iterator[Event | None]:
             yield {"event": "text"}
-            raise AttributeError("no attribute 'past_key_values'")
+            raise failure("no attribute 'past_key_values'")
 
     (_, nothing), (answers, told) = os.pipe(), os.pipe()
     server = Server(nothing, told)
@@ -214,7 +223,8 @@ def test_what_nobody_foresaw_ends_one_request_alone(capfd: pytest.CaptureFixture
     assert [(one["id"], one["event"]) for one in events] == [
         (1, "text"), (2, "text"), (2, "error"), (1, "done"),
     ]  # fmt: skip
-    assert events[2]["error"]["detail"] == "AttributeError: no attribute 'past_key_values'"
+    assert events[2]["error"]["detail"] == f"{failure.__name__}: no attribute 'past_key_values'"
+    assert "test_server.py:" in events[2]["error"]["hint"]
     assert "Traceback" in capfd.readouterr().err
 
 

@@ -9,13 +9,13 @@ import torch
 from transformers import AutoTokenizer, GenerationConfig
 
 from engine.chat import Message
+from engine.compare.arm_weights import ArmWeights
 from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.worker.data import template_sandbox
 from engine.worker.data.chat_template import Template, choose_template, render_prompt
 from engine.worker.data.encode import IGNORE_INDEX, encode_messages
 from engine.worker.inference.models import LoadedArm, ModelCache
-from engine.worker.model.locate import ArmWeights
 from engine.worker.model.saving import all_ends, keep_template, save_template
 from tests.worker.tiny import CHATML, make_model, make_tokenizer, save_adapter, save_checkpoint
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from engine.compare.arm_weights import ArmWeights
 from engine.compare.arms import Arm
 from engine.recipes.settings import Decode
 from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import LoadedArm, ModelCache
-from engine.worker.model.locate import ArmWeights
 from tests.worker.tiny import make_tokenizer
 
 LENGTH = 16

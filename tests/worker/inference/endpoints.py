@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +25,8 @@ class Server:
     asked: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
     hold: threading.Event = field(default_factory=threading.Event)
     holds: bool = False
+    before_answer: Callable[[], object] = lambda: None
+    """Called before each answer; it may wait."""
     hung_up: threading.Event = field(default_factory=threading.Event)
 
 
@@ -37,6 +39,7 @@ def serving() -> Iterator[Server]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             made.asked.append((self.path, dict(self.headers), json.loads(body)))
+            made.before_answer()
             asked = made.refuses and made.refuses in json.dumps(made.asked[-1][2])
             busy = made.busy.pop(0) if made.busy else 0
             self.send_response(busy or (400 if asked else made.status))

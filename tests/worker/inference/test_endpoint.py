@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from engine.chat import Message
-from engine.compare import samples
+from engine.compare import endpoint_keys, samples
 from engine.compare.arms import format_arm, parse_arm
 from engine.compare.items import Item
 from engine.errors import EngineError
 from engine.recipes.settings import Decode
 from engine.worker.companion.handlers import Handlers
 from engine.worker.inference import endpoint, endpoint_retry
-from engine.worker.inference.batch import PromptBatch
+from engine.worker.inference.endpoint_batch import EndpointBatch
 from tests import patience
 from tests.worker.inference.endpoints import Server, serving, stream
 
@@ -41,6 +41,11 @@ def ask(arm: str, cancelled: Callable[[], bool] = lambda: False, **fields: Any) 
 
 def arm_of(server: Server, more: str = "") -> str:
     return f"e={server.address}?model=tiny{more}"
+
+
+def allow(server: Server) -> None:
+    """Agree to the key of these tests at this server."""
+    endpoint_keys.allow(endpoint_keys.uses_of([parse_arm(arm_of(server, "&key=MY_KEY"))]))
 
 
 def test_an_answer_streams_and_ends_in_a_sample(server: Server) -> None:
@@ -97,6 +102,10 @@ def test_the_key_is_sent_and_never_told(
     server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("MY_KEY", KEY)
+    with pytest.raises(EngineError, match="was not sent to this address before"):
+        ask(arm_of(server, "&key=MY_KEY"))
+    assert not server.asked
+    allow(server)
     server.status, server.kind = 401, "application/json"
     server.reply = json.dumps({"error": f"wrong key {KEY}"}).encode()
     with pytest.raises(EngineError, match="rejected the API key") as caught:
@@ -109,6 +118,57 @@ def test_the_key_is_sent_and_never_told(
     with pytest.raises(EngineError, match="API key is missing") as caught:
         ask(arm_of(server, "&key=MY_KEY"))
     assert "MY_KEY" in caught.value.detail
+
+
+def test_a_key_that_a_server_repeats_is_in_no_answer(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_KEY", KEY)
+    allow(server)
+    call = {"id": KEY, "function": {"name": "f", "arguments": json.dumps({"a": KEY})}}
+    deltas: list[dict[str, Any]] = [
+        {"reasoning_content": f"I know {KEY[:9]}"}, {"reasoning_content": f"{KEY[9:]}."},
+        {"content": f"It is {KEY}, {KEY[:5]}"}, {"content": f"{KEY[5:]}!"},
+        {"tool_calls": [call]},
+    ]  # fmt: skip
+    chunks = [{"choices": [{"delta": one}]} for one in deltas]
+    server.reply = b"".join(f"data: {json.dumps(one)}\n\n".encode() for one in chunks)
+    server.reply += b"data: [DONE]\n\n"
+    sample = ask(arm_of(server, "&key=MY_KEY"))[-1]["sample"]
+    assert KEY not in json.dumps(sample)
+    assert sample["text"] == "<think>\nI know ….\n</think>\n\nIt is …, …!"
+
+
+def test_a_short_key_is_a_placeholder_and_a_word_of_answers(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_KEY", "EMPTY")
+    allow(server)
+    server.reply = stream("The set is EMPTY.")
+    assert ask(arm_of(server, "&key=MY_KEY"))[-1]["sample"]["text"] == "The set is EMPTY."
+
+
+@pytest.mark.parametrize("before", [0, 100, 280, 290, 299, 1190, 1199])
+def test_no_part_of_a_key_is_in_an_error(
+    before: int, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_KEY", KEY)
+    allow(server)
+    server.status, server.reply = 400, b" " * before + b"x" * (before < 300) * before + KEY.encode()
+    with pytest.raises(EngineError) as caught:
+        ask(arm_of(server, "&key=MY_KEY"))
+    assert "secret" not in caught.value.detail
+    assert "sk-" not in caught.value.detail
+
+
+def test_a_key_does_not_follow_a_redirect(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", KEY)
+    allow(server)
+    with serving() as other:
+        server.status, server.headers = 307, {"Location": f"{other.address}/chat/completions"}
+        with pytest.raises(EngineError, match="redirects"):
+            ask(arm_of(server, "&key=MY_KEY"))
+        assert not other.asked
 
 
 @pytest.mark.parametrize(
@@ -186,11 +246,46 @@ def test_a_wait_for_a_busy_server_ends_at_once(server: Server) -> None:
         ({"Retry-After": "Wed, 21 Oct 2915 07:28:00 GMT"}, 1, None),
         ({"Retry-After": "soon"}, 2, 2.0),
         ({"Retry-After": "-5"}, 2, 2.0),
+        ({"Retry-After": "1.5"}, 1, 1.5),
+        ({"Retry-After": "120"}, 1, 120.0),
+        ({"Retry-After": "121"}, 1, None),
+        (
+            {
+                "Retry-After": "Wed, 21 Oct 2015 07:28:30 GMT",
+                "Date": "Wed, 21 Oct 2015 07:28:00 GMT",
+            },
+            1,
+            30.0,
+        ),
+        (
+            {
+                "retry-after": "Wed, 21 Oct 2015 07:28:30 -0000",
+                "date": "Wed, 21 Oct 2015 09:28:25 +0200",
+            },
+            1,
+            5.0,
+        ),
     ],
 )
 def test_the_server_says_when(headers: dict[str, str], tries: int, delay: float | None) -> None:
     assert endpoint_retry.find_delay(429, headers, tries) == delay
     assert endpoint_retry.find_delay(404, headers, tries) is None
+    assert endpoint_retry.find_delay(501, headers, tries) is None
+    for status in (408, 500, 502, 503, 504, 520, 529):
+        assert endpoint_retry.find_delay(status, headers, tries) == delay
+
+
+def test_a_date_is_in_gmt_wherever_this_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        soon = time.strftime("%a, %d %b %Y %H:%M:%S", time.gmtime(time.time() + 60))
+        delay = endpoint_retry.find_delay(429, {"Retry-After": soon}, 1)
+        assert delay is not None
+        assert 0 < delay <= 60
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_server_that_is_down_or_silent(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,7 +323,7 @@ def test_a_set_is_asked_a_few_at_a_time(server: Server) -> None:
     server.reply = stream("yes")
     arm = parse_arm(arm_of(server))
     prompts = [Item(str(at), (Message("user", f"{at}?"),)) for at in range(9)]
-    batch = PromptBatch(arm, None, prompts, Decode(), 16)
+    batch = EndpointBatch(arm, prompts, Decode())
     found = []
     while not batch.done:
         found += batch.step()

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.chat import Message
+from engine.compare.arm_weights import ArmWeights
 from engine.compare.arms import Arm
 from engine.compare.items import Item
 from engine.data.rows import Example
@@ -24,7 +25,6 @@ from engine.worker.data.encode import choose_template, collate, encode_messages,
 from engine.worker.evaluate import _label_rows, measure_labels, measure_suite
 from engine.worker.inference.models import LoadedArm, ModelCache
 from engine.worker.inference.scoring import Read, label_scores, read_texts, score_items
-from engine.worker.model.locate import ArmWeights
 from tests.worker.data.families import QWEN3
 from tests.worker.tiny import save_adapter, save_checkpoint
 

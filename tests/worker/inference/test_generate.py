@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from engine.bundled import BASE
 from engine.chat import Message
 from engine.compare import samples
+from engine.compare.arm_weights import ArmWeights
 from engine.compare.arms import Arm
 from engine.compare.prompts import load
 from engine.errors import EngineError
@@ -26,7 +27,6 @@ from engine.worker.data.chat_template import render_prompt
 from engine.worker.inference.decoding import BatchDecoder, answer_all, probabilities
 from engine.worker.inference.models import MOST_ADAPTERS, ModelCache
 from engine.worker.model import loading
-from engine.worker.model.locate import ArmWeights
 from engine.worker.tokenizers.detokenize import StreamDecoder, decode_ids
 from tests.worker.inference.arms import ADAPTERS, GREEDY, LENGTH, TEXTS, load_arm, raw_prompts, say
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint

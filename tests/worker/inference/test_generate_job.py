@@ -3,12 +3,14 @@
 import json
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.compare import samples
+from engine.compare.samples import Sample, Timings
 from engine.errors import EngineError
 from engine.jobs import devices, directory
 from engine.jobs.directory import JobDirectory
@@ -19,6 +21,7 @@ from engine.recipes.settings import Decode
 from engine.worker import generate
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.companion.handlers import Handlers
+from engine.worker.inference.decoding import BatchDecoder
 from tests.worker.inference.endpoints import Server, serving, stream
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 
@@ -139,7 +142,7 @@ def test_an_answer_that_ended_is_kept_whatever_becomes_of_those_beside_it(
     made = samples.read(job.samples)
     assert made[:1] == kept
     assert {one.prompt_id for one in made[1:]} == {"asked-1", "asked-3"}
-    assert {one.batch for one in made[1:]} == {2}
+    assert {one.batch for one in made[1:]} == {3}, "beside the same prompts as if never stopped"
 
 
 def test_a_question_that_an_endpoint_refuses_is_left_out_alone(
@@ -166,8 +169,9 @@ def test_an_endpoint_that_is_gone_ends_its_own_arm_and_is_told_at_the_end(
 ) -> None:
     gone, well = "g=http://127.0.0.1:9/v1?model=m", f"e={server.address}?model=m"
     job = job_of(tmp_path, [gone, well, f"b={base}"], PROMPTS[:2])
-    with pytest.raises(EngineError, match="cannot be reached"):
+    with pytest.raises(EngineError, match="cannot be reached") as caught:
         attempt_at(job)
+    assert "2 answers missing" in caught.value.detail
     assert [one.arm for one in samples.read(job.samples)] == [f"b={base}"] * 2 + [well] * 2
     asked = [{"id": str(at), "messages": [{"role": "user", "content": one}]}
              for at, one in enumerate(PROMPTS[:2])]  # fmt: skip
@@ -183,3 +187,50 @@ def test_a_strength_without_an_adapter_is_refused(base: Path, tmp_path: Path) ->
     with pytest.raises(EngineError, match="no adapter to set a strength"):
         attempt_at(job)
     assert samples.read(job.samples) == []
+
+
+def test_a_set_that_was_cut_ends_as_one_that_was_not(base: Path, tmp_path: Path) -> None:
+    asked = [*(f"{'a' * (at % 40)} {at}" for at in range(70)), "what " * 300]
+    decode = Decode(max_new_tokens=12, temperature=0.9)
+    (tmp_path / "asked.txt").write_text("\n".join(asked))
+    recipe = GenerateRecipe(
+        device="cpu", arms=[f"b={base}"], prompts=str(tmp_path / "asked.txt"), decode=decode
+    )
+    whole, cut = directory.create(tmp_path, recipe), directory.create(tmp_path, recipe)
+    last_words = attempt_at(whole)
+    lines = whole.samples.read_bytes().splitlines(keepends=True)
+    # As a worker leaves it that is killed in the middle of a line.
+    cut.samples.write_bytes(b"".join([*lines[:3], *lines[20:50], lines[60][:99]]))
+    assert attempt_at(cut) == last_words
+    made = samples.read(cut.samples)
+    assert len(made) == len({one.key for one in made}) == 70
+
+    def without_timings(job: JobDirectory) -> dict[str, Sample]:
+        found = samples.read(job.samples)
+        return {one.prompt_id: replace(one, timings=Timings(0, 0)) for one in found}
+
+    assert without_timings(cut) == without_timings(whole), "to the last bit of each logprob"
+    assert {one.batch for one in made} == {32, 6}
+
+
+def test_a_batch_whose_answers_are_known_is_not_computed(base: Path, tmp_path: Path) -> None:
+    job = job_of(tmp_path, [f"b={base}"], [f"prompt {at}" for at in range(40)])
+    attempt_at(job)
+    lines = job.samples.read_text().splitlines(keepends=True)
+    job.samples.write_text("".join(lines[:9]))  # the first batch, of 8, and one of the second
+    steps = 0
+
+    def counting(decoder: BatchDecoder) -> list[int]:
+        nonlocal steps
+        steps += 1
+        assert len(decoder.answers) == 32
+        return step(decoder)
+
+    step = BatchDecoder.step
+    with pytest.MonkeyPatch.context() as then:
+        then.setattr(BatchDecoder, "step", counting)
+        assert attempt_at(job) == "40 answers"
+        assert 0 < steps <= 6
+        steps = 0
+        assert attempt_at(job) == "40 answers"
+        assert steps == 0

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from engine.chat import Message
+from engine.compare.arm_weights import ArmWeights
 from engine.compare.arms import Arm
 from engine.compare.samples import Sample
 from engine.compare.token_shift import (
@@ -25,7 +26,6 @@ from engine.recipes.settings import Decode
 from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import LoadedArm, ModelCache
 from engine.worker.inference.token_shift import measure_shift
-from engine.worker.model.locate import ArmWeights
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 
 
@@ -104,7 +104,7 @@ def test_kinds_shares_and_positions() -> None:
     second = Shift("base", "tuned", "q", True, (token(5), token(1)))
     assert first.shares == {"unshifted": 0.25, "marginal": 0.25, "shifted": 0.5}
     assert by_position([first, second], 2) == [(3, 1.0), (3, 0.0)]
-    assert by_position([], 2) == [(0, 0.0), (0, 0.0)]
+    assert by_position([], 2) == [(0, None), (0, None)]
     assert from_table(json.loads(json.dumps(to_table(first)))) == first
     with pytest.raises(ValueError, match="token shift"):
         from_table({"tokens": [{}]})

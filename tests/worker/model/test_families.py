@@ -11,12 +11,12 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from engine.compare.arm_weights import locate
 from engine.compare.arms import Arm
 from engine.jobs.directory import JobDirectory
 from engine.recipes.settings import Decode
 from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import ModelCache
-from engine.worker.model.locate import locate
 from tests.worker.families import configs, save_family
 from tests.worker.here import train_here
 from tests.worker.training.test_train import curves, make_recipe

@@ -14,6 +14,8 @@ from peft import PeftModel, get_peft_config, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from engine.checkpoints import checkpoint_list
+from engine.checkpoints.stages import Lineage, find_stage
+from engine.compare.arm_weights import locate
 from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.jobs import directory, status
@@ -24,9 +26,7 @@ from engine.recipes.settings import Decode
 from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import ModelCache
 from engine.worker.model import loading
-from engine.worker.model.locate import locate
 from engine.worker.model.saving import merge, save_merged
-from engine.worker.model.stages import Lineage, find_stage
 from tests.worker.here import resume_here, train_here
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 from tests.worker.training.test_train import curves, make_recipe, weights

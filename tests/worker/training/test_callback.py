@@ -21,12 +21,20 @@ class FakeAttempt:
     def __init__(self, folder: Path) -> None:
         self.directory = SimpleNamespace(checkpoints=folder)
         self.progressed: list[dict[str, Any]] = []
+        self.activities: list[str] = []
+        self.updated: list[dict[str, Any]] = []
 
     def progress(self, step: int, total: int, **numbers: Any) -> None:
         self.progressed.append({"step": step, **numbers})
 
     def log(self, line: str) -> None:
         pass
+
+    def show_activity(self, name: str, *_: Any, **__: Any) -> None:
+        self.activities.append(name)
+
+    def update(self, **fields: Any) -> None:
+        self.updated.append(fields)
 
     def stop_requested(self) -> bool:
         return False
@@ -45,8 +53,11 @@ def test_evaluations_count_in_the_time_left_and_not_in_the_speed(
     args: Any = SimpleNamespace(max_steps=12, num_train_epochs=1)
 
     def evaluate() -> None:
-        clock.now += EVALUATION
-        callback.on_evaluated(state.global_step, {"eval/loss": 1.0}, EVALUATION)
+        with callback.evaluation():
+            for done in range(10):
+                callback.on_tick("evaluating", done, 10)
+                clock.now += EVALUATION / 10
+        callback.on_evaluated(state.global_step, {"eval/loss": 1.0})
 
     evaluate()
     callback.on_train_begin(args, state, control, optimizer=None, lr_scheduler=None)
@@ -62,3 +73,10 @@ def test_evaluations_count_in_the_time_left_and_not_in_the_speed(
         left = sum(at >= now["step"] for at in (4, 8, 12))
         assert now["eta_seconds"] == pytest.approx(STEP * (12 - now["step"]) + EVALUATION * left)
         assert now["tokens_per_second"] == pytest.approx(TOKENS / STEP)
+    assert set(attempt.activities) == {"evaluating", ""}
+    while_evaluating = [one["eta_seconds"] for one in attempt.updated if "eta_seconds" in one]
+    assert while_evaluating[-11:] == pytest.approx(
+        [EVALUATION / 10 * at for at in range(10, -1, -1)]
+    )
+    assert attempt.updated[0] == {"evaluation_seconds": EVALUATION}
+    assert steps[0]["eta_basis"] == "evaluations measured"

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.jobs.directory import MANIFEST, SAVING
 from engine.worker.training import checkpoints
 
 
 def save(folder: Path, step: int) -> Path:
-    aside = folder / checkpoints.ASIDE / f"checkpoint-{step}"
+    aside = folder / SAVING / f"checkpoint-{step}"
     aside.mkdir(parents=True)
     (aside / "model.safetensors").write_bytes(b"weights" * step)
     (aside / "training_args.bin").write_bytes(b"a pickle")
@@ -31,10 +32,10 @@ def test_the_newest_is_found_by_step_not_by_name(tmp_path: Path) -> None:
         lambda path: (path / "model.safetensors").unlink(),
         lambda path: (path / "model.safetensors").write_bytes(b"weights" * 4),
         lambda path: (path / "model.safetensors").write_bytes(b"Weights" * 5),
-        lambda path: (path / checkpoints.MANIFEST).unlink(),
-        lambda path: (path / checkpoints.MANIFEST).write_text("{"),
-        lambda path: (path / checkpoints.MANIFEST).write_text("[]"),
-        lambda path: (path / checkpoints.MANIFEST).write_text(json.dumps({"files": 3})),
+        lambda path: (path / MANIFEST).unlink(),
+        lambda path: (path / MANIFEST).write_text("{"),
+        lambda path: (path / MANIFEST).write_text("[]"),
+        lambda path: (path / MANIFEST).write_text(json.dumps({"files": 3})),
     ],
 )
 def test_what_does_not_verify_is_not_resumed(tmp_path: Path, spoil: object) -> None:
@@ -45,7 +46,7 @@ def test_what_does_not_verify_is_not_resumed(tmp_path: Path, spoil: object) -> N
 
 def test_what_a_cut_save_left_is_no_checkpoint_and_is_cleared(tmp_path: Path) -> None:
     save(tmp_path, 3)
-    cut = tmp_path / checkpoints.ASIDE / "checkpoint-6"
+    cut = tmp_path / SAVING / "checkpoint-6"
     cut.mkdir(parents=True)
     (cut / "model.safetensors").write_bytes(b"half")
     (tmp_path / ".removing-checkpoint-1").mkdir()

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from engine.chat import Message
+from engine.compare.arm_weights import locate
 from engine.compare.arms import Arm
 from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
@@ -16,7 +17,6 @@ from engine.worker.data import encode, loss_spans
 from engine.worker.data.encode import IGNORE_INDEX
 from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import ModelCache
-from engine.worker.model.locate import locate
 from tests.worker.here import train_here
 from tests.worker.tiny import make_tokenizer, save_checkpoint
 

@@ -17,6 +17,7 @@ from engine.jobs import status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.resume_rules import MARKS
 from engine.jobs.status import State
+from engine.worker.attempt import Attempt
 from engine.worker.training.trainer import TokenTrainer
 from tests.worker.here import resume_here, train_here
 from tests.worker.tiny import save_checkpoint
@@ -319,3 +320,30 @@ def test_the_status_names_the_evaluation_before_the_first_step(
     assert messages[0] == "evaluating"
     assert messages[1:] == [""] * 3
     assert message(job) == ""
+
+
+def test_the_status_says_how_far_an_evaluation_is_and_that_a_run_saves(
+    base: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[tuple[str, int, int]] = []
+
+    def note(
+        self: Any, name: str, done: int = 0, total: int = 0, seconds: float | None = None
+    ) -> None:
+        shown.append((name, done, total))
+
+    monkeypatch.setattr(Attempt, "show_activity", note)
+    job = train_here(
+        make_recipe(base, rows, *QUICK, "forgetting.tokens=200", "samples.count=1"), tmp_path
+    )
+    names = {name for name, _, _ in shown}
+    assert {
+        "", "measuring the base", "evaluating", "measuring forgetting", "writing samples", "saving",
+    } <= names  # fmt: skip
+    assert all(done <= total for _, done, total in shown)
+    assert shown[-1][0] == ""
+    now = status.read(job)
+    assert now is not None
+    assert now.evaluation_seconds > 0
+    assert now.saving_seconds > 0
+    assert (now.activity, now.eta_seconds) == ("", None)

@@ -62,7 +62,7 @@ def naive(base: Any, now: Any, rows: Probe) -> tuple[float, float]:
 
 def measured(base: Any, now: Any, rows: Probe, folder: Path) -> tuple[float, float]:
     with torch.no_grad():
-        reference = Reference.make(folder / "base.npy", rows, base, lambda: None)
+        reference = Reference.make(folder / "base.npy", rows, base, lambda done, total: None)
         parts = list(continuations(now, rows))
     logs = torch.cat([part for _, part in parts])
     nll = sum(part for part, _ in parts)
@@ -113,15 +113,15 @@ def test_a_reference_is_used_again_unless_it_is_spoiled_or_of_another_probe(
 ) -> None:
     path = tmp_path / "base.npy"
     with torch.no_grad():
-        first = Reference.make(path, rows, model, lambda: None)
-        again = Reference.make(path, rows, other(model), lambda: None)
+        first = Reference.make(path, rows, model, lambda done, total: None)
+        again = Reference.make(path, rows, other(model), lambda done, total: None)
         assert again.nll == first.nll, "the base is measured once"
         data = bytearray(path.read_bytes())
         data[-40] ^= 1
         path.write_bytes(bytes(data))
-        assert Reference.make(path, rows, model, lambda: None).nll == first.nll
+        assert Reference.make(path, rows, model, lambda done, total: None).nll == first.nll
         fewer = Probe(rows.rows[:3])
-        assert Reference.make(path, fewer, model, lambda: None).logs.shape == (9, 300)
+        assert Reference.make(path, fewer, model, lambda done, total: None).logs.shape == (9, 300)
 
 
 def test_a_base_that_is_broken_is_measured_all_the_same(

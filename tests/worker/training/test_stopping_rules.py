@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from engine.errors import EngineError
+from engine.events import event_tags
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Forgetting, Stopping
-from engine.worker.training import event_tags, stopping_rules
+from engine.worker.training import stopping_rules
 from engine.worker.training.checkpoints import Marks
 from engine.worker.training.eval_history import History
 

@@ -1,13 +1,16 @@
-"""Where an arm's weights lie: refs to directories, the adapter's base found. Loads nothing."""
+"""Where an arm's weights lie, and whether they can answer as it says. Loads nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.checkpoints import checkpoint_list
+from engine.checkpoints.adapter_config import explain_no_strength, read_adapter_config
 from engine.checkpoints.checkpoint_list import Checkpoint
+from engine.checkpoints.tokenizer_check import has_chat_template
 from engine.compare.arms import Arm
 from engine.errors import EngineError
+from engine.safe_open import list_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,40 @@ def locate(arm: Arm, runs: Sequence[Path]) -> ArmWeights:
             "Use the base model before the +.",
         )
     return ArmWeights(checkpoint.path, adapter.path)
+
+
+def check_answerable(arm: Arm, weights: ArmWeights) -> None:
+    """Raise EngineError where the files tell that an arm cannot answer: it has a strength without
+    an adapter that can have one, or is asked by a chat template that does not exist."""
+    check_strength(arm, weights)
+    folder = weights.tokenizer
+    if arm.form != "chat" or (folder / "additional_chat_templates").is_dir():
+        return
+    if not has_chat_template(folder, list_files(folder)):
+        raise EngineError(
+            "This checkpoint has no chat template.",
+            f"{arm.name}: {folder}",
+            "Use prompt=instruct, chatml or raw.",
+        )
+
+
+def check_strength(arm: Arm, weights: ArmWeights) -> None:
+    """Raise EngineError where an arm has a strength that its weights cannot have."""
+    if arm.strength == 1.0:
+        return
+    if weights.adapter is None:
+        raise EngineError(
+            "There is no adapter to set a strength for.",
+            f"{arm.name}: {arm.checkpoint}",
+            "Remove @STRENGTH, or add an adapter before it.",
+        )
+    reason = explain_no_strength(read_adapter_config(weights.adapter)) if arm.strength else None
+    if reason is not None:
+        raise EngineError(
+            "The strength of this adapter cannot be set.",
+            f"{arm.name}: {weights.adapter}: {reason}",
+            f"Remove @{arm.strength:g}.",
+        )
 
 
 def _base_of(arm: Arm, adapter: Checkpoint) -> Path:

@@ -1,11 +1,12 @@
-"""A set of prompts answered by one arm: in batches by a model, several at a time by an endpoint.
+"""A set of prompts answered by one model, in batches.
 
-A prompt that an arm cannot read, such as one longer than its context, or that an endpoint refuses,
-is left out and told of; an endpoint that cannot be asked any more ends the arm.
+Which prompts are answered side by side depends on all prompts of the set, whichever of them have
+their answers already: padding moves logits a little, and a set that was cut must come out as one
+that was not. A prompt that the model cannot read, such as one longer than its context, is left out
+and told of.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 
 from engine.chat import Tools
 from engine.compare.arm_tools import offered_tools
@@ -15,8 +16,6 @@ from engine.compare.samples import Sample
 from engine.errors import EngineError
 from engine.recipes.settings import Decode
 from engine.worker.inference.decoding import BatchDecoder
-from engine.worker.inference.endpoint import Endpoint
-from engine.worker.inference.endpoint_replies import EndpointGone
 from engine.worker.inference.models import LoadedArm
 from engine.worker.inference.weight_files import free_on
 
@@ -24,51 +23,46 @@ ROWS = 32
 """Prompts answered side by side, where there is memory: each then costs a fraction of one alone."""
 _SHARE = 4
 """The part of the free memory that they may take: one in so many."""
-_CALLS = 4
-"""Questions that an endpoint is asked at a time."""
 
-Coded = tuple[Item, list[int]]
+EncodedPrompt = tuple[Item, list[int]]
 
 
-class PromptBatch:
+class ModelBatch:
     """The answers of an arm to a set of prompts, a token each at every `step`."""
 
     def __init__(
         self,
         arm: Arm,
-        loaded_arm: LoadedArm | None,
+        loaded_arm: LoadedArm,
         prompts: Sequence[Item],
         decode: Decode,
         rows: int,
         tools: Tools = (),
+        answered: Collection[str] = (),
     ) -> None:
-        """`loaded_arm` is None for an endpoint; `tools` are for prompts that bring none."""
+        """`tools` are for prompts that bring none; `answered` are the ids of prompts whose answers
+        are known: they are computed again only beside others of their batch, and not returned."""
         self.refused: dict[str, EngineError] = {}
         """Prompts that are left out, by id."""
         self._arm = arm
         self._loaded_arm = loaded_arm
         self._decode = decode
         self._tools = tools
-        self._batches = [] if loaded_arm is None else self._batched(loaded_arm, prompts, rows)
-        self._batch: list[Coded] = []
+        self._answered = frozenset(answered)
+        self._batches = [
+            batch
+            for batch in self._batched(loaded_arm, prompts, rows)
+            if any(prompt.id not in self._answered for prompt, _ in batch)
+        ]
+        self._batch: list[EncodedPrompt] = []
         self._answers: BatchDecoder | None = None
-        self._asked = list(reversed(prompts)) if loaded_arm is None else []
-        self._calls: list[tuple[Item, Endpoint]] = []
-        self._gone: EndpointGone | None = None
 
     @property
     def done(self) -> bool:
-        return not (self._batches or self._answers or self._asked or self._calls or self._gone)
-
-    @property
-    def is_remote(self) -> bool:
-        """Whether a step waits for nothing: the work is done elsewhere."""
-        return self._loaded_arm is None
+        return not (self._batches or self._answers)
 
     def step(self) -> list[Sample]:
         """Go on by a token; the samples of the answers that ended. Raises EngineError."""
-        if self._loaded_arm is None:
-            return self._poll_endpoint()
         if self._answers is None:
             self._batch = self._batches.pop(0)
             self._answers = BatchDecoder(
@@ -76,7 +70,9 @@ class PromptBatch:
             )
         answers = self._answers
         ended = [(at, self._batch[at][0]) for at in answers.step()]
-        if answers.done:
+        left = [prompt.id for prompt, _ in self._batch if prompt.id not in self._answered]
+        self._answered |= {prompt.id for _, prompt in ended}
+        if answers.done or self._answered.issuperset(left):
             self._answers = None
         return [
             answers.sample(
@@ -87,49 +83,14 @@ class PromptBatch:
                 offered_tools(prompt, self._tools),
             )
             for at, prompt in ended
+            if prompt.id in left
         ]
-
-    def cancel(self) -> None:
-        """Hang up, where an endpoint is talking."""
-        for _, call in self._calls:
-            call.cancel()
-
-    def _poll_endpoint(self) -> list[Sample]:
-        """Answers that ended. Of an endpoint that is gone no more is asked; what runs may end."""
-        if self._gone and not self._calls:
-            raise self._gone
-        while self._asked and len(self._calls) < _CALLS:
-            prompt = self._asked.pop()
-            with self._refusing(prompt):
-                tools = offered_tools(prompt, self._tools)
-                call = Endpoint(self._arm, prompt.messages, self._decode, tools)
-                self._calls.append((prompt, call))
-        calls, self._calls, made = self._calls, [], []
-        for prompt, call in calls:
-            with self._refusing(prompt):
-                call.more()
-                if call.finish is None:
-                    self._calls.append((prompt, call))
-                else:
-                    made.append(call.sample(prompt.id))
-        return made
-
-    @contextmanager
-    def _refusing(self, prompt: Item) -> Iterator[None]:
-        """Within it an error is this prompt's alone, but for one that ends the arm."""
-        try:
-            yield
-        except EndpointGone as error:
-            self._gone = self._gone or error
-            self._asked.clear()
-        except EngineError as error:
-            self.refused[prompt.id] = error
 
     def _batched(
         self, loaded_arm: LoadedArm, prompts: Sequence[Item], rows: int
-    ) -> list[list[Coded]]:
+    ) -> list[list[EncodedPrompt]]:
         """Prompts with their ids, of like length together, as many as `rows` and memory allow."""
-        coded: list[Coded] = []
+        coded: list[EncodedPrompt] = []
         for prompt in prompts:
             try:
                 tools = offered_tools(prompt, self._tools)

@@ -3,6 +3,8 @@
 Those of the machine are `engine.jobs.hardware`'s; how tags are shown is `tui.charts.run_lines`.
 """
 
+from engine.recipes.recipe import TrainRecipe
+
 TRAIN_TAGS = (
     "train/loss",
     "train/perplexity",
@@ -34,3 +36,13 @@ DPO_TAGS = {
 }
 """Written as `dpo/NAME` at each step and as `eval/NAME` at each evaluation; with TRL's name of it.
 A reward is beta times the log-ratio to the reference, in nats."""
+
+
+def list_tags(recipe: TrainRecipe) -> tuple[str, ...]:
+    """All tags that a run of this recipe may log, those of the machine apart."""
+    tags = [*TRAIN_TAGS, EVAL_LOSS, EVAL_PERPLEXITY]
+    if recipe.forgetting.tokens:
+        tags += [tag for group in FORGETTING_TAGS.values() for tag in group]
+    if recipe.training.objective == "dpo":
+        tags += [f"{kind}/{name}" for name in DPO_TAGS for kind in ("dpo", "eval")]
+    return tuple(tags)

@@ -1,0 +1,183 @@
+"""Which environment variable may go to which address as the key of an endpoint.
+
+A recipe, a set of arms or a job may come from another person, and names both. What this user has
+agreed to is a list in the state folder, in the words `ADDRESS=VARIABLE`; only processes of the
+user's write it (commands, dashboard, notebook), a worker only reads it. Knows no value of any
+variable.
+"""
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from engine.compare.arms import Arm
+from engine.compare.key_names import VARIABLE, is_reserved
+from engine.errors import EngineError
+from engine.recipes.validation import setting
+from engine.state_files import StateFile, decode_record, encode_record, state_folder
+from engine.text import one_line
+
+FLAG = "--allow-key"
+SCHEMA = 1
+_MOST = 300
+"""Uses that are remembered; of more the oldest are asked about again."""
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """A variable and the address that its value is sent to."""
+
+    address: str
+    """`https://HOST[:PORT]`, in lower case, without the port where it is the usual one."""
+    variable: str
+
+    def __str__(self) -> str:
+        return f"{self.address}={self.variable}"
+
+    @property
+    def is_reserved(self) -> bool:
+        """Whether only a user who typed the variable's name may send it."""
+        return is_reserved(self.variable)
+
+    @property
+    def is_readable_on_the_way(self) -> bool:
+        """Whether the key leaves this machine unencrypted."""
+        parts = urlsplit(self.address)
+        return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
+
+    @property
+    def warning(self) -> str:
+        """A sentence where the key is sent unencrypted; else nothing."""
+        if not self.is_readable_on_the_way:
+            return ""
+        return one_line(
+            f"{self.variable} is sent unencrypted to {self.address}: others on the network can "
+            "read it."
+        )
+
+
+class KeyNotAllowed(EngineError):
+    """A key whose use this user has not agreed to; `uses` are what a question can be about."""
+
+    def __init__(self, title: str, detail: str, hint: str, uses: Sequence[KeyUse]) -> None:
+        super().__init__(title, detail, hint)
+        self.uses = tuple(uses)
+
+
+def uses_of(arms: Iterable[Arm]) -> list[KeyUse]:
+    """The keys that these arms send, each once."""
+    uses = [KeyUse(address_of(arm.checkpoint), arm.key) for arm in arms if arm.key is not None]
+    return list(dict.fromkeys(uses))
+
+
+def parse_use(text: str) -> KeyUse:
+    """The use that `ADDRESS=VARIABLE` names. Raises EngineError."""
+    url, _, variable = text.rpartition("=")
+    try:
+        address = address_of(url)
+    except ValueError:
+        address = ""
+    if not address or not VARIABLE.fullmatch(variable):
+        raise EngineError(
+            f"{FLAG} needs an address and the name of a variable.",
+            "",
+            f"For example: {FLAG} https://api.openai.com=OPENAI_API_KEY",
+        )
+    return KeyUse(address, variable)
+
+
+def address_of(url: str) -> str:
+    """Scheme, host and port of an URL; empty where it is none. Raises ValueError."""
+    parts = urlsplit(url)
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        return ""
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    port = parts.port
+    is_usual = port is None or port == _DEFAULT_PORTS[parts.scheme]
+    return f"{parts.scheme}://{host}" + ("" if is_usual else f":{port}")
+
+
+def find_unknown(arms: Iterable[Arm]) -> list[KeyUse]:
+    """The keys that these arms send and that this user has not agreed to."""
+    uses = uses_of(arms)
+    known = set(_load()) if uses else set()
+    return [use for use in uses if str(use) not in known]
+
+
+def allow(uses: Iterable[KeyUse]) -> None:
+    """Remember that this user agreed. Raises EngineError where it cannot be written."""
+    added = [str(use) for use in uses]
+    known = _load()
+    if set(added) <= set(known):
+        return
+    merged = list(dict.fromkeys([*(one for one in known if one not in added), *added]))[-_MOST:]
+    file = _file()
+    try:
+        file.save(_AllowedKeys(merged))
+    except OSError as error:
+        raise EngineError(
+            "The allowed keys cannot be saved.",
+            f"{error.filename or file.path}: {error.strerror}",
+            "Set FINETOP_STATE to a writable folder.",
+        ) from error
+
+
+def check(arms: Iterable[Arm]) -> None:
+    """Raise KeyNotAllowed where an arm sends a key that this user has not agreed to."""
+    unknown = find_unknown(arms)
+    if unknown:
+        raise refuse(unknown)
+
+
+def refuse(unknown: Sequence[KeyUse]) -> KeyNotAllowed:
+    """The error for keys that are not allowed; those of accounts alone where there are some."""
+    reserved = [use for use in unknown if use.is_reserved]
+    uses = reserved or unknown
+    names = ", ".join(dict.fromkeys(use.variable for use in uses))
+    title = (
+        f"{names} usually holds the key of an account: no file can send it to an endpoint."
+        if reserved
+        else f"{names} was not sent to this address before."
+    )
+    flags = " ".join(f"{FLAG} {use}" for use in uses)
+    return KeyNotAllowed(
+        one_line(title),
+        "\n".join(one_line(f"{use.variable} to {use.address}") for use in uses),
+        one_line(
+            f"To allow it: finetop resume RUN {flags}, or type the variable's name in an arm."
+        ),
+        uses,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _AllowedKeys:
+    uses: list[str] = setting([])
+    """As `KeyUse` writes itself, the oldest first."""
+
+
+def _load() -> list[str]:
+    allowed, _ = _file().load()  # what cannot be read allows nothing, and is set aside
+    return allowed.uses if allowed else []
+
+
+def _file() -> StateFile[_AllowedKeys]:
+    return StateFile(
+        state_folder() / "endpoint-keys.json",
+        "list of allowed keys",
+        lambda content: decode_record(content, _AllowedKeys, SCHEMA, "allowed"),
+        lambda allowed: encode_record(allowed, SCHEMA, "allowed"),
+        set_aside=True,
+        durable=True,
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

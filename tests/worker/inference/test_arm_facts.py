@@ -1,0 +1,30 @@
+"""When an adapter is said to be without effect: where distributions and first choices agree."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.compare.arm_weights import ArmWeights
+from engine.compare.arms import parse_arm
+from engine.worker.inference.arm_facts import NO_EFFECT, Fact, divergences, warnings
+
+
+class OneVocabulary:
+    def get_vocab(self) -> dict[str, int]:
+        return {"a": 0, "b": 1}
+
+
+@pytest.mark.parametrize(("second", "without_effect"), [(0.5, True), (0.5002, False)])
+def test_first_choices_count_beside_the_divergence(
+    second: float, without_effect: bool, tmp_path: Path
+) -> None:
+    arms = [parse_arm("base=bundled:demo-base"), parse_arm("tuned=bundled:demo-base+a")]
+    places = [ArmWeights(tmp_path), ArmWeights(tmp_path, tmp_path / "a")]
+    facts = [Fact(arm, weights, OneVocabulary()) for arm, weights in zip(arms, places, strict=True)]
+    logits = {0: torch.tensor([[0.5001, 0.5]]), 1: torch.tensor([[0.5001, second]])}
+    kl = divergences(facts, logits)
+    assert kl[0][1] is not None
+    assert kl[0][1] < NO_EFFECT
+    kinds = {warning["kind"] for warning in warnings(facts, kl, logits)}
+    assert ("no effect" in kinds) == without_effect
