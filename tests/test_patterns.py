@@ -180,13 +180,22 @@ MADE: dict[str, Callable[[str], object]] = {
 @pytest.mark.parametrize("name", MADE)
 def test_no_reader_takes_longer_than_in_proportion(name: str) -> None:
     read = MADE[name]
+
+    def seconds(text: str) -> float:
+        began = time.process_time()
+        read(text)
+        return time.process_time() - began
+
     for pump in [*PUMPS, *MARKS]:
         for start in ("", pump + "a", "<tool_call>", "```"):
-            for length in (64, 1024, 4096, 32_768):
-                text = start + pump * (length // len(pump)) + "\n!\x00"
-                began = time.process_time()
-                read(text)
-                assert time.process_time() - began < SECONDS * 5, f"{start!r} {pump!r} {length}"
+            short, long = (
+                start + pump * (length // len(pump)) + "\n!\x00" for length in (4096, 32_768)
+            )
+            took, took_long = seconds(short), seconds(long)
+            # In proportion 8 times as long, by the square 64 times.
+            if took_long > 24 * max(took, SECONDS / 10):
+                took, took_long = (min(seconds(text) for _ in range(3)) for text in (short, long))
+                assert took_long < 24 * max(took, SECONDS / 10), f"{start!r} {pump!r}"
 
 
 def slowest(pattern: re.Pattern[Any], searched: bool, longest: int = LENGTHS[-1]) -> str:
@@ -201,7 +210,11 @@ def slowest(pattern: re.Pattern[Any], searched: bool, longest: int = LENGTHS[-1]
                     if isinstance(pattern.pattern, bytes):
                         text = text.encode()
                     took = _seconds(pattern, text, searched)
-                    if took > SECONDS:
+                    # A machine that has much else to do is slow now and then, a pattern each time.
+                    if (
+                        took > SECONDS
+                        and min(_seconds(pattern, text, searched) for _ in range(3)) > SECONDS
+                    ):
                         return f"{start!r} + {pump!r} * {length // len(pump)} + {end!r}"
                     if length >= 16_384 and took < SECONDS / 40:
                         break  # no suspicion

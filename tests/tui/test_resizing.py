@@ -42,8 +42,9 @@ def at_rest(terminal: Terminal) -> list[list[object]]:
 def drawn_anew(terminal: Terminal) -> list[list[object]]:
     """The cells of a whole frame on a terminal that was emptied."""
     terminal.screen.reset()
+    before = len(terminal.written)
     os.kill(terminal.pid, signal.SIGWINCH)
-    terminal.wait(lambda: terminal.pump(0.1) > 0, patience.SECONDS)
+    terminal.wait(lambda: len(terminal.written) > before, patience.SECONDS)
     return at_rest(terminal)
 
 
