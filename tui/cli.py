@@ -30,6 +30,7 @@ ROOMS = {
     "checkpoints": ("checkpoints",),
     "data": ("data",),
     "generate": ("generate",),
+    "evaluate": ("evaluate",),
     "tokenize": ("tokenize",),
     "compare": ("compare",),
     "keys": ("keys",),

@@ -20,10 +20,13 @@ LEAST_ITEMS = 20
 """With fewer there is no verdict, whatever their scores: they are listed one by one."""
 POWER = 0.8
 
-Test = Literal["paired proportions", "no change in n", "paired t", "clustered t"]
-"""Adjusted Wald of Bonett and Price 2012 with Student's t, for scores that are right or wrong; its
-exact bound where nothing changed; Student's t of the differences (Miller 2024, arXiv 2411.00640),
-also over sums of items that come in groups."""
+Test = Literal[
+    "paired proportions", "clustered proportions", "no change in n", "paired t", "clustered t"
+]
+"""Adjusted Wald of Bonett and Price 2012 with Student's t, for scores that are right or wrong; of
+items that come in groups with as many trials as are left after the design effect (Kish 1965, Survey
+Sampling, section 8.2); the exact bound where nothing changed; Student's t of the differences, and
+of sums over groups (Miller 2024, arXiv 2411.00640)."""
 Word = Literal[
     "lost", "gained", "changed within", "the same within", "not enough evidence", "items only"
 ]
@@ -44,12 +47,14 @@ class PairedTest:
     degrees: int
     """Of freedom of Student's t."""
     variance: float
-    """Of one item's difference: what says how many items would do."""
+    """Of one item's difference, times the design effect: what says how many items would do."""
+    trials: int = 0
+    """Independent ones where nothing changed: items, or groups of them."""
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """All values that the test does not refuse at 1 − confidence."""
         if self.name == "no change in n":
-            reach = 1 - (1 - confidence) ** (1 / self.items)
+            reach = 1 - (1 - confidence) ** (1 / self.trials)
         elif self.degrees < 1:
             reach = inf
         else:
@@ -60,25 +65,32 @@ class PairedTest:
     def p_value(self, null: float = 0.0) -> float:
         """Two-sided, that the mean difference is `null`."""
         if self.name == "no change in n":
-            return float((1 - min(1.0, abs(null))) ** self.items)
+            return float((1 - min(1.0, abs(null))) ** self.trials)
         if self.degrees < 1:
             return 1.0
         if not self.error:
             return float(self.centre == null)
         return min(1.0, 2 * t_tail(abs(self.centre - null) / self.error, self.degrees))
 
-    def items_needed(self, delta: float = DELTA) -> int:
-        """Items with which two arms that do not differ would be found the same within `delta`.
+    def items_needed(self, delta: float = DELTA) -> int | None:
+        """Items with which two arms that do not differ would be found the same within `delta`; None
+        for items of one group, of which no number would do.
 
         n = (z_{0.95} + z_{0.9})² ω² / δ², of two one-sided tests with a power of 80% (Schuirmann
         1987, Journal of Pharmacokinetics and Biopharmaceutics 15, pages 657 to 680), with ω² the
         variance of one item's difference: 343 items at 10% of flips and 5 points.
         """
+        if not isfinite(self.variance):
+            return None
         reach = _Z_ONE_SIDED + NormalDist().inv_cdf((1 + POWER) / 2)
         return max(LEAST_ITEMS, ceil(reach**2 * self.variance / delta**2 - 1e-9))
 
 
-_PROPORTIONS: tuple[Test, ...] = ("paired proportions", "no change in n")
+_PROPORTIONS: tuple[Test, ...] = (
+    "paired proportions",
+    "clustered proportions",
+    "no change in n",
+)
 _Z_ONE_SIDED = NormalDist().inv_cdf(0.95)
 
 
@@ -96,28 +108,40 @@ def paired_test(differences: Sequence[float], groups: Sequence[Hashable] = ()) -
     if not all(map(isfinite, differences)):
         raise ValueError("a difference is not finite")
     mean = fsum(differences) / n
-    if groups and len(set(groups)) < n:
-        return _clustered(differences, groups, mean)
-    if set(differences) <= {-1, 0, 1}:
-        gained, lost = (sum(one == step for one in differences) for step in (1, -1))
-        if not gained and not lost:
-            return PairedTest("no change in n", n, 0.0, 0.0, 0.0, n - 1, 2 / (n + 2))
-        up, down = (gained + 1) / (n + 2), (lost + 1) / (n + 2)
-        variance = up + down - (up - down) ** 2
-        error = sqrt(variance / (n + 2))
-        return PairedTest("paired proportions", n, mean, up - down, error, n - 1, variance)
-    variance = fsum((one - mean) ** 2 for one in differences) / max(1, n - 1)
-    return PairedTest("paired t", n, mean, mean, sqrt(variance / n), n - 1, variance)
+    error = _error(differences, groups, mean)
+    count = len(set(groups)) if groups else n
+    is_clustered = count < n
+    if not set(differences) <= {-1, 0, 1}:
+        name: Test = "clustered t" if is_clustered else "paired t"
+        return PairedTest(name, n, mean, mean, error, count - 1, n * error**2)
+    gained, lost = (sum(one == step for one in differences) for step in (1, -1))
+    if not gained and not lost:
+        # Items of a group may go together: as many independent trials as there are groups.
+        return PairedTest("no change in n", n, 0.0, 0.0, 0.0, count - 1, 2 / (n + 2), count)
+    # Of the design effect: that of items on their own is 1.
+    effect = max(1.0, (error / _error(differences, (), mean)) ** 2) if is_clustered else 1.0
+    trials = n / effect + 2
+    up, down = (gained / effect + 1) / trials, (lost / effect + 1) / trials
+    variance = up + down - (up - down) ** 2
+    name = "clustered proportions" if is_clustered else "paired proportions"
+    return PairedTest(
+        name, n, mean, up - down, sqrt(variance / trials), count - 1, variance * effect
+    )
 
 
-def _clustered(differences: Sequence[float], groups: Sequence[Hashable], mean: float) -> PairedTest:
+def _error(differences: Sequence[float], groups: Sequence[Hashable], mean: float) -> float:
+    """The standard error of a mean of items that come in groups; without groups, of single items.
+
+    Infinite for fewer than two groups, which have no spread.
+    """
     sums: dict[Hashable, float] = defaultdict(float)
-    for one, group in zip(differences, groups, strict=True):
-        sums[group] += one - mean
+    for at, one in enumerate(differences):
+        sums[groups[at] if groups else at] += one - mean
     n, count = len(differences), len(sums)
-    # count / (count − 1): few groups have a spread that is too small by that.
-    square = fsum(value**2 for value in sums.values()) / n**2 * count / max(1, count - 1)
-    return PairedTest("clustered t", n, mean, mean, sqrt(square), count - 1, square * n)
+    if count < 2:
+        return inf
+    # count / (count − 1): the spread of few groups is too small by that.
+    return sqrt(fsum(value**2 for value in sums.values()) * count / (count - 1)) / n
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +163,8 @@ class Verdict:
     """Of the family that is corrected by Holm; all else is exploratory and unadjusted."""
 
     @property
-    def items_needed(self) -> int:
-        """How many items would do, where these do not."""
+    def items_needed(self) -> int | None:
+        """How many items would do, where these do not; None where no number would."""
         return self.test.items_needed(self.delta)
 
 

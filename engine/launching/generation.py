@@ -53,7 +53,7 @@ def _located(
         path = prompt_files.find(prompts, runs).absolute()
         prompts, files = str(path), [path]
     prompt_files.load(prompts)
-    arms, tools_files = _anchored_tools([_find_weights(arm, runs) for arm in arms])
+    arms, tools_files = _anchored_tools([find_weights(arm, runs) for arm in arms])
     files += tools_files
     recipe = replace(original, arms=[format_arm(arm) for arm in arms], prompts=prompts)
     return recipe, arms, files
@@ -87,7 +87,7 @@ def _anchored_tools(arms: list[Arm]) -> tuple[list[Arm], list[Path]]:
     return anchored, files
 
 
-def _find_weights(arm: Arm, runs: Sequence[Path]) -> Arm:
+def find_weights(arm: Arm, runs: Sequence[Path]) -> Arm:
     """The arm with its weights found, its base too: a relative path is anchored."""
     from engine.checkpoints import checkpoint_list
 

@@ -198,6 +198,8 @@ def measure_suite(
             "nll": {name: _finite(value) for name, value in read.nll.items()},
             "text_tokens": read.tokens,
         }
+    if groups := {item.id: item.group for item in items if item.group}:
+        result["groups"] = groups
     return result
 
 

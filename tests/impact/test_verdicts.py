@@ -90,11 +90,34 @@ def test_identical_groups_count_as_one_observation_each() -> None:
     """Each group of four has the same difference: as if there were a quarter of the items."""
     drawn = random.Random(3)
     each = [drawn.choice([-1.0, 0.0, 1.0, 1.0]) for _ in range(50)]
-    clustered = paired_test([one for one in each for _ in range(4)], [g // 4 for g in range(200)])
-    alone = paired_mean(each)
-    assert clustered.name == "clustered t"
-    assert clustered.interval() == pytest.approx(alone)
-    assert clustered.degrees == 49
+    groups = [at // 4 for at in range(200)]
+    repeated = [one for one in each for _ in range(4)]
+    clustered = paired_test([one / 2 for one in repeated], groups)
+    assert (clustered.name, clustered.degrees) == ("clustered t", 49)
+    assert clustered.interval() == pytest.approx(paired_mean([one / 2 for one in each]))
+    flipped = paired_test(repeated, groups)
+    assert (flipped.name, flipped.degrees) == ("clustered proportions", 49)
+    assert flipped.interval() == pytest.approx(paired_test(each).interval(), abs=0.01)
+
+
+def test_no_change_of_groups_bounds_less_than_no_change_of_items() -> None:
+    groups = [at // 10 for at in range(300)]
+    low, high = paired_test([0.0] * 300, groups).interval()
+    assert (low, high) == paired_test([0.0] * 30).interval()
+    assert high > paired_test([0.0] * 300).interval()[1]
+
+
+def test_flips_of_groups_are_covered() -> None:
+    """40 groups of 5: in a fifth of the groups all items are lost at once. Few false verdicts."""
+    random = np.random.default_rng(9)
+    groups = [at // 5 for at in range(200)]
+    false = 0
+    for _ in range(1500):
+        flips = random.choice([-1.0, 1.0, 0.0], size=40, p=[0.1, 0.1, 0.8])
+        test = paired_test(np.repeat(flips, 5).tolist(), groups)
+        low, high = test.interval()
+        false += not low <= 0 <= high
+    assert wilson(false, 1500)[1] <= 0.07
 
 
 def test_groups_of_one_are_no_groups() -> None:
@@ -119,6 +142,12 @@ def test_the_items_that_would_do() -> None:
     test = PairedTest("paired proportions", 100, 0, 0, 0.03, 99, variance=0.1)
     assert test.items_needed(0.05) == 343
     assert test.items_needed(0.03) == 952
+
+
+def test_one_group_says_nothing_however_many_items_it_has() -> None:
+    test = paired_test([1.0, -1.0, 0.0] * 10, ["g"] * 30)
+    verdict = judge(test)
+    assert (verdict.word, verdict.items_needed, verdict.p) == ("not enough evidence", None, 1.0)
 
 
 def test_holm_by_hand() -> None:

@@ -1,0 +1,69 @@
+"""`finetop evaluate`: refusals before anything starts, and a real job to its table."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.worker.tiny import save_adapter, save_checkpoint
+from tui.cli import main
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "runs"
+    root.mkdir()
+    return root
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--suite", "/no/suite.jsonl"], "/no/suite.jsonl"),
+        (["--suite", "bundled:poems"], "poems"),
+        (["--suite", "run:a", "--suite", "run:b"], "Only one --suite can be run:ID"),
+        (["--suite", "run:nothing"], "nothing"),
+        (["--detach", "--json", "t.json"], "cannot be combined"),
+        (["--json", "/no/folder/t.json"], "/no/folder"),
+        (["--arm", "e=http://localhost:1/v1?model=m"], "An endpoint cannot be evaluated"),
+        (["--arm", "x=/no/model"], "/no/model"),
+    ],
+)
+def test_it_refuses_before_anything_starts(
+    arguments: list[str], words: str, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["evaluate", "--arm", "base=bundled:demo-base", *arguments, "--runs", str(root)]
+    assert main(given) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert "Traceback" not in error
+    assert list(root.iterdir()) == []
+
+
+@pytest.mark.worker
+def test_two_arms_on_a_suite_of_ones_own(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = save_checkpoint(tmp_path / "base")
+    save_adapter(tmp_path / "adapter", base)
+    rows = [
+        {"id": f"q{at}", "prompt": "Say yes or no.", "score": "choices", "gold": "yes",
+         "choices": ["yes", "no"]}
+        for at in range(3)
+    ]  # fmt: skip
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    monkeypatch.chdir(tmp_path)
+    given = [
+        "evaluate", "--arm", "base=./base", "--arm", "tuned=./base+./adapter",
+        "--suite", "mine.jsonl", "--json", "table.json", "--device", "cpu", "--runs", str(root),
+    ]  # fmt: skip
+    assert main(given) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("skill")
+    assert "tuned - base: " in out
+    table = json.loads((tmp_path / "table.json").read_text())
+    assert table["arms"] == ["base", "tuned"]
+    assert table["skills"]["mine"]["items"] == 3
+    assert table["skills"]["mine"]["arms"]["tuned"]["vs_base"]["verdict"] == "items only"
+    assert main(given) == 2  # the file is there
+    assert "--force" in capsys.readouterr().err
