@@ -122,14 +122,14 @@ def classify(
 
     `labels` are all that there are, in the order of the matrix; without, those of `truth`, sorted.
     A prediction that is none of them is `NO_LABEL`. Raises ValueError without items, for lengths
-    that differ, for a true label that is not among `labels`, and for labels given twice.
+    that differ, for a true label that is not among `labels`, and for duplicate labels.
     """
     if not truth or len(truth) != len(predictions):
         raise ValueError(f"{len(predictions)} predictions for {len(truth)} items")
     names = tuple(labels) or tuple(sorted(set(truth)))
     at = {label: index for index, label in enumerate(names)}
     if len(at) < len(names):
-        raise ValueError("a label is given twice")
+        raise ValueError("duplicate labels")
     if unknown := sorted(set(truth) - set(names)):
         raise ValueError(f"true labels that are not among the labels: {unknown[:5]}")
     pairs = Counter(

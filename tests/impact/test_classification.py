@@ -84,7 +84,7 @@ def test_the_label_that_an_answer_is(answer: str, label: str) -> None:
         ([], [], [], "0 predictions"),
         (["a"], [], [], "0 predictions for 1"),
         (["a"], ["a"], ["b"], r"not among the labels: \['a'\]"),
-        (["a"], ["a"], ["a", "a"], "twice"),
+        (["a"], ["a"], ["a", "a"], "duplicate"),
     ],
 )
 def test_what_cannot_be_counted(
