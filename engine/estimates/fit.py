@@ -219,9 +219,9 @@ def assess(
 
 def _memory_basis(kind: str, measured: MeasuredRows | None) -> str:
     rows = "and the measured rows" if measured else "and rows of max_length, not measured"
-    errors = f"within {MEMORY_SPREAD[kind]:.0%} in benchmarks on a CPU"
+    errors = f"within a factor of {1 + MEMORY_SPREAD[kind]:g} in benchmarks on a CPU"
     if kind != "cpu":
-        errors = f"give or take {MEMORY_SPREAD[kind]:.0%}, not measured on such a device"
+        errors = f"within a factor of {1 + MEMORY_SPREAD[kind]:g}, not measured on such a device"
     return f"computed from config.json, the recipe {rows}; {errors}"
 
 

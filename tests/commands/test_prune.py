@@ -84,7 +84,7 @@ def test_it_is_asked_first(
     monkeypatch.setattr("sys.stdin", terminal)
     assert finetop(root, "mine") == code
     said = capsys.readouterr().err
-    assert "It cannot be resumed any more." in said
+    assert "After that it can no longer be resumed." in said
     assert "Free 0 MB? [y/N]" in said
     assert len(_names(done)) == left
 

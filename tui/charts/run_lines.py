@@ -247,9 +247,9 @@ def numbers(
     step = at if at is not None or loss is None else loss.last_step
     line: list[Piece] = []
     for label, tag, shown in (
-        ("train", "train/loss", number),
-        ("ppl", "train/perplexity", number),
+        ("loss", "train/loss", number),
         ("eval", "eval/loss", number),
+        ("ppl", "train/perplexity", number),
         ("lr", "train/learning_rate", small),
         ("grad", "train/grad_norm", small),
         ("tok/s", "train/tokens_per_second", _rate),

@@ -125,8 +125,8 @@ def _confirmed(plans: Sequence[PrunePlan], total: int) -> bool:
     if not sys.stdin.isatty():
         return False
     if ended := sum(planned.ends_resuming for planned in plans):
-        what = "It" if len(plans) == 1 else f"{ended} of them"
-        print(f"{what} cannot be resumed any more.", file=sys.stderr)
+        what = "it" if len(plans) == 1 else f"{ended} of them"
+        print(f"After that {what} can no longer be resumed.", file=sys.stderr)
     print(f"Free {gigabytes(total)}? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

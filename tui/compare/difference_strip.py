@@ -68,12 +68,17 @@ def warnings(sides: Sequence[Side], facts: Facts | None) -> list[str]:
 
 def notes(sides: Sequence[Side], facts: Facts | None) -> list[str]:
     """What the numbers say, and what is the same."""
+    shifts = [
+        (side.name, nats(side.shift.kl))
+        for side in sides[1:]
+        if side.shift is not None and side.shift.tokens and not _is_without_effect(sides[0], side)
+    ]
     texts = []
-    for side in sides[1:]:
-        shift = side.shift
-        if shift is not None and shift.tokens and not _is_without_effect(sides[0], side):
-            whose = f"{side.name} " if len(sides) > 2 else ""
-            texts.append(f"{whose}KL vs {sides[0].name} {nats(shift.kl)} nats/token")
+    if shifts and len(sides) == 2:
+        texts.append(f"KL vs {sides[0].name} {shifts[0][1]} nats/token")
+    elif shifts:
+        each = ", ".join(f"{name} {kl}" for name, kl in shifts)
+        texts.append(f"KL vs {sides[0].name}, nats/token: {each}")
     if facts is not None and len(sides) > 1:
         unlike = {difference["what"] for difference in facts["differences"]}
         same = [what for what in ALIKE if what not in unlike]

@@ -248,7 +248,7 @@ class LogsTable:
         cells.append(((updated.rjust(10), "dim"),))
         for tag in self.tags:
             value = self.value(log, tag)
-            text = NONE if value is None else significant(value, 5)
+            text = self._absent(log, tag) if value is None else significant(value, 5)
             role = "bad" if value is not None and not math.isfinite(value) else ""
             number: Piece = (text.rjust(CELLS), role)
             curve: Piece = ("", "")
@@ -257,6 +257,11 @@ class LogsTable:
                 curve = (self._curve(log, own), "tuned" if own == tag else "dim")
             cells.append((curve, number))
         return TableRow(run.key, tuple(cells), dim=away)
+
+    def _absent(self, log: "RunLog", tag: str) -> str:
+        """What stands where there is no value: a log without the tag, or a tag without a best."""
+        no_best = self.order.value == "best" and tag in log.tags
+        return "no best" if no_best and is_higher_better(tag, log.tags) is None else NONE
 
     def _curve(self, log: "RunLog", tag: str) -> str:
         """A tag's curve in small; blank as long as it is not read."""

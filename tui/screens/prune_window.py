@@ -28,7 +28,11 @@ class PruneWindow(Dialog[PrunePlan | None]):
         self._plans = {"all": everything, "keep": keeping}
         lines: list[Line] = [
             [(f"Free {size(everything.bytes)} of {name}?", "strong")],
-            *([[("It cannot be resumed any more.", "warn")]] if everything.ends_resuming else []),
+            *(
+                [[("After that it can no longer be resumed.", "warn")]]
+                if everything.ends_resuming
+                else []
+            ),
             [],
             [("drops  ", "dim"), (everything.summary, "")],
             [("keeps  ", "dim"), (_kept_always(everything), "")],
@@ -54,5 +58,5 @@ class PruneWindow(Dialog[PrunePlan | None]):
 
 
 def _kept_always(planned: PrunePlan) -> str:
-    parts = ([f"{planned.result}/"] if planned.result else []) + ["curves", "samples", "scores"]
+    parts = ([f"{planned.result}/"] if planned.result else []) + ["curves", "answers", "scores"]
     return ", ".join(parts)

@@ -45,9 +45,9 @@ async def test_it_is_said_what_goes_and_y_drops_it(app: FinetopApp, job: JobDire
     async with app.run_test(size=(80, 24)) as pilot:
         await _open(pilot, app, job)
         await pilot.press("F")
-        await see(pilot, "It cannot be resumed any more.")
+        await see(pilot, "After that it can no longer be resumed.")
         text = screen_text(app)
-        for part in ("of ready?", "2 checkpoints, 1 optimizer state", "adapter/, curves, samples",
+        for part in ("of ready?", "2 checkpoints, 1 optimizer state", "adapter/, curves, answers",
                      "checkpoint-40: used by the set of arms 'two'",
                      "b yes, but keep best and last"):  # fmt: skip
             assert part in text, text

@@ -123,7 +123,7 @@ async def test_a_value_of_another_step_says_so(app: FinetopApp) -> None:
         await see(pilot, "bad-lr")
         await pilot.press("down", "down", "down", "down", "enter")
         await see(pilot, "failed at step 21")
-        await see(pilot, "step 21  train 1.431  ppl 4.183  eval 1.520 at step 20")
+        await see(pilot, "step 21  loss 1.431  eval 1.520 at step 20  ppl 4.183")
 
 
 async def test_brackets_go_through_the_runs(app: FinetopApp) -> None:
@@ -144,7 +144,7 @@ async def test_a_diverged_loss_is_named(app: FinetopApp, root: Path) -> None:
         await see(pilot, "NaN")
         await pilot.press("home", "enter")
         await until(pilot, lambda: isinstance(app.screen, WatchPage))
-        await see(pilot, "train NaN")
+        await see(pilot, "loss NaN")
         await see(pilot, "ppl inf")
 
 
