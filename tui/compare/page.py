@@ -163,6 +163,7 @@ class ComparePage(Page):
 
     def action_turn_panes(self) -> None:
         self._panes.turn_panes()
+        self._show_lines()
 
     def action_diff(self) -> None:
         self._panes.views.turn_pair(len(self._session.sides))
@@ -354,7 +355,11 @@ class ComparePage(Page):
             before.append((self.services.companion_device.reason, "warn"))
         if not self._prompt_settings.has_room(width, glyphs):
             before.append((settings_text(self._prompt_settings.decode, glyphs), "dim"))
-        most = 2 if self.size.height >= LEAST_TALL else 1
+        shown, several = self._panes.shown, len(session.sides) > 2
+        if several and len(shown) < len(session.sides):
+            arms = ", ".join(session.sides[at].name for at in shown)
+            before.append((f"{arms} of {len(session.sides)} arms shown", "dim"))
+        most = 2 + several if self.size.height >= LEAST_TALL else 1
         lines = strip_lines(session.sides, session.facts, glyphs, width, most, before)
         strip = self.query_one("#strip", Lines)
         strip.styles.height = len(lines)
