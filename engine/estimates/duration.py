@@ -67,12 +67,14 @@ def estimate_duration(
     chosen: Sequence[Device],
     *,
     tokens: int | None,
+    row_tokens: float | None,
     held_out: int,
     speed: Speed | None,
 ) -> Duration | None:
     """Of training with its evaluations, without loading, samples and the alarm; None where the rows
-    are not known. `tokens` are those of an epoch, `held_out` those of an evaluation."""
-    total, dims = tokens_in_all(recipe, tokens), read_dims(config)
+    are not known. `tokens` are those of an epoch, `row_tokens` those of a row on average,
+    `held_out` those of an evaluation."""
+    total, dims = count_tokens(recipe, tokens, row_tokens), read_dims(config)
     if total is None or not (speed or dims):
         return None
     each = _training_operations(dims, recipe) if dims else 0.0
@@ -96,12 +98,17 @@ def _count_evaluations(recipe: TrainRecipe) -> int:
     return 1 + min(planned, training.max_steps or planned)
 
 
-def tokens_in_all(recipe: TrainRecipe, tokens: int | None) -> int | None:
-    """Tokens of the whole run, from those of an epoch; of `max_steps`, full rows at most."""
+def count_tokens(recipe: TrainRecipe, tokens: int | None, row_tokens: float | None) -> int | None:
+    """Tokens of the whole run, from those of an epoch; with `max_steps`, from the mean of a row.
+
+    Rows of unknown length, and packed ones, are taken to be `max_length` long.
+    """
     training = recipe.training
     if training.max_steps:
         rows = training.max_steps * training.batch_size * training.gradient_accumulation_steps
-        return rows * recipe.data.max_length
+        if row_tokens is None or training.packing:
+            return rows * recipe.data.max_length
+        return int(rows * row_tokens)
     return None if tokens is None else int(tokens * training.epochs)
 
 

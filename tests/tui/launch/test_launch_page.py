@@ -468,6 +468,7 @@ def test_an_epoch_is_reckoned_from_the_rows_that_were_looked_at() -> None:
     known = measured(report, 0)
     assert known is not None
     assert known.tokens == int((6 * 99.5 + 3 * 256) / 9 * 8 * 10)
+    assert known.row_tokens == pytest.approx((6 * 99.5 + 3 * 256) / 9)
     assert known.longest == 256
     assert known.target_share == pytest.approx(0.1, rel=0.01)
     limited = measured(report, 18)
