@@ -27,6 +27,10 @@ MOST_CORES = 16
 """Beyond them a CPU's memory is the bound."""
 LEAST_STEPS = 10
 """Of a run whose speed is believed: the first ones are slow."""
+ENOUGH_STEPS = 100
+"""From here on more steps make a speed no more certain, and the newer run is the better basis."""
+FEW_STEPS_SPREAD = 1.5
+"""Times as wide a range with fewer steps."""
 GUESSED = "from the model's operations and a usual speed of the device, not measured"
 SPREAD = {"same": 1.25, "like": 2.0, "guessed": 4.0}
 """The factor by which a time may be off: after a run with the same batch and length, one with
@@ -42,6 +46,12 @@ class Speed:
     """That were measured."""
     same_size: bool = True
     """Whether its batch and length were the same."""
+
+    @property
+    def spread(self) -> float:
+        """The factor by which a time that is taken from it may be off."""
+        factor = SPREAD["same" if self.same_size else "like"]
+        return factor if self.steps >= ENOUGH_STEPS else factor * FEW_STEPS_SPREAD
 
     @property
     def basis(self) -> str:
@@ -67,12 +77,14 @@ def estimate_duration(
     chosen: Sequence[Device],
     *,
     tokens: int | None,
+    row_tokens: float | None,
     held_out: int,
     speed: Speed | None,
 ) -> Duration | None:
     """Of training with its evaluations, without loading, samples and the alarm; None where the rows
-    are not known. `tokens` are those of an epoch, `held_out` those of an evaluation."""
-    total, dims = tokens_in_all(recipe, tokens), read_dims(config)
+    are not known. `tokens` are those of an epoch, `row_tokens` those of a row on average,
+    `held_out` those of an evaluation."""
+    total, dims = count_tokens(recipe, tokens, row_tokens), read_dims(config)
     if total is None or not (speed or dims):
         return None
     each = _training_operations(dims, recipe) if dims else 0.0
@@ -80,8 +92,7 @@ def estimate_duration(
         measured = held_out * _count_evaluations(recipe)
         total += int(measured * _forward_operations(dims, recipe) / each)
     if speed:
-        spread = SPREAD["same" if speed.same_size else "like"]
-        return _spread(total / speed.tokens_per_second, spread, speed.basis)
+        return _spread(total / speed.tokens_per_second, speed.spread, speed.basis)
     return _spread(total * each / _rate(chosen), SPREAD["guessed"], GUESSED)
 
 
@@ -96,12 +107,17 @@ def _count_evaluations(recipe: TrainRecipe) -> int:
     return 1 + min(planned, training.max_steps or planned)
 
 
-def tokens_in_all(recipe: TrainRecipe, tokens: int | None) -> int | None:
-    """Tokens of the whole run, from those of an epoch; of `max_steps`, full rows at most."""
+def count_tokens(recipe: TrainRecipe, tokens: int | None, row_tokens: float | None) -> int | None:
+    """Tokens of the whole run, from those of an epoch; with `max_steps`, from the mean of a row.
+
+    Rows of unknown length, and packed ones, are taken to be `max_length` long.
+    """
     training = recipe.training
     if training.max_steps:
         rows = training.max_steps * training.batch_size * training.gradient_accumulation_steps
-        return rows * recipe.data.max_length
+        if row_tokens is None or training.packing:
+            return rows * recipe.data.max_length
+        return int(rows * row_tokens)
     return None if tokens is None else int(tokens * training.epochs)
 
 
@@ -136,12 +152,13 @@ def _attention_operations(dims: ModelDims, recipe: TrainRecipe) -> float:
 def measured_speed(
     jobs: Iterable[JobDirectory], recipe: TrainRecipe, device_kind: str
 ) -> Speed | None:
-    """That of the last run here with the same model and method; None: there is none.
+    """That of the best measured run here with the same model and method; None: there is none.
 
-    One with the same batch and length goes before a later one without. Reads each job's status
-    and, of those that trained on this host, its recipe.
+    One with the same batch and length goes before one without, then one that has ended before one
+    that has not, then one of more steps up to `ENOUGH_STEPS`, then the newer one. Reads each job's
+    status and, of those that trained on this host, its recipe.
     """
-    speeds: list[tuple[bool, float, Speed]] = []
+    speeds: list[tuple[tuple[bool, bool, int, float], Speed]] = []
     for job in jobs:
         now = status.read(job)
         if now is None or not now.tokens_per_second > 0 or now.host != socket.gethostname():
@@ -155,8 +172,9 @@ def measured_speed(
         if isinstance(other, TrainRecipe) and _alike(other) == _alike(recipe):
             same = _size(other) == _size(recipe)
             speed = Speed(now.tokens_per_second, now.step, same)
-            speeds.append((same, now.heartbeat, speed))
-    return max(speeds, key=lambda one: one[:2])[2] if speeds else None
+            steps = min(now.step, ENOUGH_STEPS)
+            speeds.append(((same, now.state.final, steps, now.heartbeat), speed))
+    return max(speeds, key=lambda ranked: ranked[0])[1] if speeds else None
 
 
 def spoken_range(low: float, high: float) -> str:

@@ -6,11 +6,15 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 from engine.data.rows import Example
 from engine.errors import EngineError
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Data
+
+if TYPE_CHECKING:
+    from engine.data.dataset_list import DataSet
 
 BYTES_OF_TOKEN = 4
 """Of English text and the usual vocabularies."""
@@ -30,6 +34,8 @@ class MeasuredRows:
     """Tokens of the longest row that is trained on."""
     target_share: float
     """Share of the tokens that the loss counts."""
+    row_tokens: float
+    """Mean tokens of a row of the epoch."""
     notes: tuple[str, ...] = ()
     """What a person should know of them, such as rows that are rejected."""
 
@@ -40,20 +46,41 @@ def estimate_tokens(recipe: TrainRecipe, runs: Sequence[Path]) -> int | None:
     `runs` are the job directories that a `run:ID` may mean. None where the data is not there, or
     where its rows cannot be counted without a library (Parquet, Arrow).
     """
+    dataset = _find_dataset(recipe, runs)
+    row_tokens = _mean_of_rows(dataset, recipe)
+    if dataset is None or not dataset.rows or row_tokens is None:
+        return None
+    own_eval = recipe.data.eval or dataset.eval_path
+    return tokens_of_epoch(recipe, dataset.rows, row_tokens, splits=not own_eval)
+
+
+def estimate_row_tokens(recipe: TrainRecipe, runs: Sequence[Path]) -> float | None:
+    """Mean tokens of a row by what the first of them say; None as for `estimate_tokens`."""
+    return _mean_of_rows(_find_dataset(recipe, runs), recipe)
+
+
+def _find_dataset(recipe: TrainRecipe, runs: Sequence[Path]) -> "DataSet | None":
     from engine.data import dataset_list
 
-    objective = recipe.training.objective
+    data, objective = recipe.data, recipe.training.objective
     try:
-        dataset = dataset_list.resolve(recipe.data.train, runs, recipe.data, objective)
-        if not dataset.rows or not dataset.path.is_file():
+        return dataset_list.resolve(data.train, runs, data, objective)
+    except (EngineError, OSError):
+        return None
+
+
+def _mean_of_rows(dataset: "DataSet | None", recipe: TrainRecipe) -> float | None:
+    if dataset is None or not dataset.rows:
+        return None
+    try:
+        if not dataset.path.is_file():
             return None
         status = dataset.path.stat()
         stamp = (status.st_mtime_ns, status.st_size)
-        each = _tokens_of_row(dataset.path, stamp, json.dumps(asdict(recipe.data)), objective)
+        form = json.dumps(asdict(recipe.data))
+        return _tokens_of_row(dataset.path, stamp, form, recipe.training.objective)
     except (EngineError, OSError):
         return None
-    own_eval = recipe.data.eval or dataset.eval_path
-    return tokens_of_epoch(recipe, dataset.rows, each, splits=not own_eval)
 
 
 def tokens_of_epoch(recipe: TrainRecipe, rows: int, each: float, *, splits: bool = True) -> int:

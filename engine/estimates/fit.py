@@ -19,7 +19,12 @@ from engine.errors import EngineError
 from engine.estimates import advice, disk, duration, memory
 from engine.estimates.advice import Advice, Estimator, gigabytes
 from engine.estimates.duration import Speed
-from engine.estimates.epoch import MeasuredRows, estimate_held_out, estimate_tokens
+from engine.estimates.epoch import (
+    MeasuredRows,
+    estimate_held_out,
+    estimate_row_tokens,
+    estimate_tokens,
+)
 from engine.estimates.memory import Estimate
 from engine.estimates.parameters import Counted
 from engine.jobs import devices
@@ -141,6 +146,7 @@ def estimate_fit(
         devices_used,
         store.root,
         tokens=tokens,
+        row_tokens=measured.row_tokens if measured else estimate_row_tokens(recipe, runs),
         held_out=estimate_held_out(recipe, runs, tokens),
         measured=measured,
         speed=duration.measured_speed(own, recipe, devices_used[0].kind),
@@ -156,6 +162,7 @@ def assess(
     runs_root: Path,
     *,
     tokens: int | None = None,
+    row_tokens: float | None = None,
     held_out: int = 0,
     measured: MeasuredRows | None = None,
     speed: Speed | None = None,
@@ -163,8 +170,9 @@ def assess(
 ) -> Fit:
     """The arithmetic of `estimate_fit`, of facts that are known already.
 
-    `chosen` devices are used together; `tokens` are those of an epoch, `held_out` those of an
-    evaluation, `speed` what an earlier run reached. Without tokens the time is not said.
+    `chosen` devices are used together; `tokens` are those of an epoch, `row_tokens` those of a row
+    on average, `held_out` those of an evaluation, `speed` what an earlier run reached. Without
+    tokens the time is not said.
     """
     kind, room = chosen[0].kind, free_memory(chosen)
     label, disk_free = devices.labels(tuple(chosen)), free_disk_bytes(runs_root)
@@ -185,11 +193,17 @@ def assess(
         recipe, checkpoint, config, size, merges=merges(recipe, checkpoint), held_out=held_out
     )
     taken = duration.estimate_duration(
-        config, recipe, chosen, tokens=tokens, held_out=held_out, speed=speed
+        config,
+        recipe,
+        chosen,
+        tokens=tokens,
+        row_tokens=row_tokens,
+        held_out=held_out,
+        speed=speed,
     )
     least = needed
     if measured is None:
-        shortest = estimator(checkpoint, kind, MeasuredRows(0, 1, 1.0), counted)
+        shortest = estimator(checkpoint, kind, MeasuredRows(0, 1, 1.0, 1.0), counted)
         least = min(needed, advice.needs(shortest, kind)(recipe))
     spread = MEMORY_SPREAD[kind] * (ROUGH_SPREAD if size.rough else 1)
     return Fit(

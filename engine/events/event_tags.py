@@ -5,17 +5,20 @@ Those of the machine are `engine.jobs.hardware`'s; how tags are shown is `tui.ch
 
 from engine.recipes.recipe import TrainRecipe
 
+TOKENS_PER_SECOND = "train/tokens_per_second"
+"""Written from the second step of an attempt on: before there is no time of a step."""
 TRAIN_TAGS = (
     "train/loss",
     "train/perplexity",
     "train/learning_rate",
     "train/grad_norm",
-    "train/tokens_per_second",
+    TOKENS_PER_SECOND,
     "train/tokens",
     "train/epoch",
     "machine/device_memory_bytes",
 )
-"""Written at every step; the values are `trainer.MeasuredTrainer.log`'s, in this order."""
+"""Written at every step, but for `TOKENS_PER_SECOND`; the values are
+`trainer.MeasuredTrainer.log`'s, in this order."""
 
 EVAL_LOSS, EVAL_PERPLEXITY = "eval/loss", "eval/perplexity"
 """Written at each evaluation, by the evaluator of held-out rows."""

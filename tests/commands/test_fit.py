@@ -40,6 +40,22 @@ def test_it_says_what_is_needed_and_what_is_free(
     assert "may not fit" not in said
 
 
+def test_the_disk_names_every_checkpoint_that_may_be_kept_beside_the_newest(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def tell(*changes: str) -> str:
+        options = [word for change in ("device=cpu", *changes) for word in ("--set", change)]
+        assert finetop("fit", "--runs", str(root), *options) == 0
+        (line,) = re.findall(r"^on disk .*$", capsys.readouterr().out, re.MULTILINE)
+        return str(line)
+
+    older = " MB where the best checkpoint{} is an older one"
+    few = "training.save_total_limit=1"
+    assert tell(few).endswith(older.format(" or the last one within the forgetting budget"))
+    assert tell(few, "forgetting.tokens=0").endswith(older.format(""))
+    assert tell("training.save_total_limit=99").endswith("at the end")
+
+
 def test_a_recipe_file_and_changes_are_read(
     tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

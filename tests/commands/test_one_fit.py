@@ -126,12 +126,38 @@ def test_what_was_measured_counts_alike(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     recipe = make(*RECIPES[name])
-    measured = MeasuredRows(tokens=123_456, longest=77, target_share=0.25)
+    measured = MeasuredRows(tokens=123_456, longest=77, target_share=0.25, row_tokens=33.0)
     counted = Counted(3_000_000, 200_000, 2_000_000, recipe.method)
     monkeypatch.setattr(command, "_measure", lambda *_: (measured, counted))
     screen = on_screen(recipe, root, measured, counted)
     assert by_command(recipe, root, capsys, "--measure") == as_json(screen)
     assert as_json(screen) != as_json(on_screen(recipe, root))
+
+
+def test_the_same_work_by_steps_takes_as_long_as_by_epochs(root: Path, tmp_path: Path) -> None:
+    """Rows are as long in both, be they measured or estimated; packed ones are full."""
+    path = tmp_path / "rows.jsonl"
+    path.write_text(f"{json.dumps({'prompt': 'p' * 80, 'completion': 'c' * 80})}\n" * 400)
+    common = (
+        f"data.train={path}", "data.eval_fraction=0", "training.batch_size=4",
+        "training.gradient_accumulation_steps=2",
+    )  # fmt: skip
+    measured = MeasuredRows(400 * 33, 40, 0.5, 33.0)
+    for known in (measured, None):
+        epochs, steps = (
+            on_screen(make(*common, change), root, known).seconds
+            for change in ("training.epochs=3", "training.max_steps=150")
+        )
+        assert epochs
+        assert steps == pytest.approx(epochs, rel=0.01)
+    packed, full = (
+        on_screen(make(*common, "training.max_steps=150", *more), root, known).seconds
+        for more, known in (
+            (("training.packing=true",), measured),
+            ((), MeasuredRows(400 * 33, 40, 0.5, TrainRecipe().data.max_length)),
+        )
+    )
+    assert packed == full
 
 
 def test_an_earlier_run_is_the_base_of_all_three(
@@ -186,7 +212,7 @@ def test_the_rows_of_all_parts_of_a_file_are_divided_by_the_bytes_of_all(
 def test_nobody_else_puts_a_fit_together() -> None:
     """What `estimate_fit` gathers is gathered there alone."""
     root = Path(fit.__file__).parents[2]
-    gatherers = {"assess", "estimate_tokens", "measured_speed"}
+    gatherers = {"assess", "estimate_tokens", "estimate_row_tokens", "measured_speed"}
     for path in [*root.glob("engine/**/*.py"), *root.glob("tui/**/*.py")]:
         if path.parent.name == "estimates":
             continue

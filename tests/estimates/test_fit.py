@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import socket
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -59,7 +61,7 @@ def _fields(found: Checkpoint) -> dict[str, Any]:
 
 
 def test_a_run_that_fits_says_so(checkpoint: Checkpoint, root: Path) -> None:
-    speed = duration.Speed(50.0, 12)
+    speed = duration.Speed(50.0, 120)
     found = fit.assess(recipe(), checkpoint, [gpu(80 * GB)], root, tokens=1000, speed=speed)
     assert found.memory is not None
     assert found.memory.parameters == checkpoint.parameters
@@ -67,7 +69,7 @@ def test_a_run_that_fits_says_so(checkpoint: Checkpoint, root: Path) -> None:
     assert found.needed == found.memory.total
     assert found.largest_batch is not None
     assert found.largest_batch > 16
-    basis = "from 12 measured steps of this model on this device"
+    basis = "from 120 measured steps of this model on this device"
     assert (found.seconds, found.seconds_range, found.basis) == (60.0, (48.0, 75.0), basis)
     assert found.disk_free is not None
     line = found.line
@@ -322,18 +324,67 @@ def test_held_out_rows_are_counted_by_their_file_or_share(tmp_path: Path) -> Non
     assert held_out(f"data.train={tmp_path / 'gone.jsonl'}") == 0
 
 
-def test_the_speed_is_that_of_the_last_run_like_it(root: Path) -> None:
-    def ran(speed: float, heartbeat: float, *changes: str, **said: Any) -> None:
-        job = directory.create(root, recipe(*changes), [], [])
-        written = {"host": socket.gethostname(), "device": "cpu", "step": 50, **said}
-        status.write(
-            job, Status(State.DONE, tokens_per_second=speed, heartbeat=heartbeat, **written)
-        )
+Ran = Callable[..., None]
 
+
+@pytest.fixture
+def ran(root: Path) -> Ran:
+    """Makes a run of 50 steps that is done, unless other fields of its status are given."""
+
+    def make(speed: float, heartbeat: float, *changes: str, **fields: Any) -> None:
+        job = directory.create(root, recipe(*changes), [], [])
+        usual = Status(
+            State.DONE, tokens_per_second=speed, heartbeat=heartbeat, host=socket.gethostname(),
+            device="cpu", step=50,
+        )  # fmt: skip
+        status.write(job, replace(usual, **fields))
+
+    return make
+
+
+def find_speed(root: Path, *changes: str) -> duration.Speed | None:
+    jobs = [directory.JobDirectory(path) for path in root.iterdir()]
+    return duration.measured_speed(jobs, recipe(*changes), "cpu")
+
+
+def test_a_well_measured_run_goes_before_a_newer_tiny_or_running_one(root: Path, ran: Ran) -> None:
+    def found() -> tuple[float, float]:
+        speed = find_speed(root)
+        assert speed is not None
+        return speed.tokens_per_second, speed.spread
+
+    few, enough = 1.25 * duration.FEW_STEPS_SPREAD, 1.25
+    ran(5, 1.0, state=State.RUNNING, step=400)
+    assert found() == (5, enough), "better than none"
+    ran(10, 2.0, step=12)
+    assert found() == (10, few), "it has ended"
+    ran(20, 3.0, step=60)
+    ran(30, 4.0, step=12)
+    assert found() == (20, few), "most steps"
+    ran(40, 5.0, step=450, state=State.STOPPED)
+    ran(50, 6.0, step=12)
+    ran(60, 7.0, step=900, state=State.RUNNING)
+    assert found() == (40, enough)
+    ran(70, 8.0, step=300)
+    assert found() == (70, enough), "of those with enough steps the newer one"
+    other = find_speed(root, "training.batch_size=2")
+    assert other is not None
+    assert (other.tokens_per_second, other.spread) == (70, 2.0)
+
+
+def test_few_steps_make_a_wider_range(checkpoint: Checkpoint, root: Path) -> None:
+    few, enough = (
+        fit.assess(recipe(), checkpoint, [gpu(80 * GB)], root, tokens=1000, speed=speed)
+        for speed in (duration.Speed(50.0, 12), duration.Speed(50.0, 450))
+    )
+    assert (few.seconds, few.seconds_range) == (60.0, (32.0, 112.5))
+    assert (enough.seconds, enough.seconds_range) == (60.0, (48.0, 75.0))
+
+
+def test_the_speed_is_that_of_the_last_run_like_it(root: Path, ran: Ran) -> None:
     def speed(*changes: str) -> float | None:
-        jobs = [directory.JobDirectory(path) for path in root.iterdir()]
-        speed = duration.measured_speed(jobs, recipe(*changes), "cpu")
-        return None if speed is None else speed.tokens_per_second
+        found = find_speed(root, *changes)
+        return None if found is None else found.tokens_per_second
 
     assert speed() is None
     ran(10, 1.0)

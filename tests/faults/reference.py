@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.events.event_tags import TOKENS_PER_SECOND
 from engine.events.log_dir import LogDir
 from engine.jobs import status
 from engine.jobs.directory import JobDirectory
@@ -115,6 +116,9 @@ def read_samples(job: JobDirectory) -> list[dict[str, Any]]:
 def _same_curves(job: JobDirectory, reference: JobDirectory) -> None:
     mine, other = read_curves(job), read_curves(reference)
     for tag in _untimed(other):
+        if tag == TOKENS_PER_SECOND:
+            _check_speeds(job, mine.get(tag, ([], []))[0], other[tag][0])
+            continue
         if tag not in mine or len(mine[tag][0]) < len(other[tag][0]):
             raise LostError(f"{tag}: {len(other[tag][0])} points, {len(mine.get(tag, ([],))[0])}")
         same = mine[tag][0] == other[tag][0]
@@ -124,6 +128,14 @@ def _same_curves(job: JobDirectory, reference: JobDirectory) -> None:
             raise WrongError(f"{tag}: another curve")
     if extra := set(_untimed(mine)) - set(other):
         raise WrongError(f"tags that nobody wrote: {', '.join(extra)}")
+
+
+def _check_speeds(job: JobDirectory, mine: list[int], other: list[int]) -> None:
+    """The first step of each attempt has no speed; all others have one."""
+    if len(set(other) - set(mine)) >= job.latest_attempt():
+        raise LostError(f"{TOKENS_PER_SECOND}: {len(other)} points, {len(mine)}")
+    if set(mine) - set(other) or len(set(mine)) < len(mine):
+        raise WrongError(f"{TOKENS_PER_SECOND}: another curve")
 
 
 def _untimed(tags: dict[str, Any]) -> Iterator[str]:

@@ -44,7 +44,7 @@ def _show(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(dataclasses.asdict(found), indent=1))
         return 0
-    for line in _lines(found, known):
+    for line in _lines(found, wanted, known):
         print(one_line(line))
     return 0
 
@@ -97,7 +97,7 @@ def announce(wanted: TrainRecipe, store: Store) -> None:
         print(one_line(line), file=sys.stderr)
 
 
-def _lines(found: Fit, known: MeasuredRows | None) -> list[str]:
+def _lines(found: Fit, recipe: TrainRecipe, known: MeasuredRows | None) -> list[str]:
     lines = [found.line]
     if found.memory is not None:
         lines += ["", *_parts(found, found.memory), found.formats, f"memory: {found.memory_basis}"]
@@ -108,7 +108,7 @@ def _lines(found: Fit, known: MeasuredRows | None) -> list[str]:
             else "assumes all rows have max_length tokens, all trained; --measure reads the data"
         ]
     if found.disk_needed is not None:
-        lines += ["", *_disk(found)]
+        lines += ["", *_disk(found, recipe)]
     warnings = _warnings(found)
     return [*lines, "", *warnings] if warnings else lines
 
@@ -124,11 +124,11 @@ def _parts(found: Fit, memory: Estimate) -> list[str]:
     ]
 
 
-def _disk(found: Fit) -> list[str]:
+def _disk(found: Fit, recipe: TrainRecipe) -> list[str]:
     rows = (
         ("checkpoint", found.checkpoint, "each"),
         ("tokenizer", found.vocabulary, "once for all of them"),
-        ("on disk", found.disk_kept, "at the end" + _more_on_disk(found)),
+        ("on disk", found.disk_kept, "at the end" + _more_on_disk(found, recipe)),
         ("disk peak", found.disk_needed, "while a checkpoint or the result is written"),
     )
     return [
@@ -138,11 +138,13 @@ def _disk(found: Fit) -> list[str]:
     ]
 
 
-def _more_on_disk(found: Fit) -> str:
+def _more_on_disk(found: Fit, recipe: TrainRecipe) -> str:
+    """What more may be kept, and for which checkpoints; the budget needs the alarm's tokens."""
     most = found.disk_kept_most
     if most is None or most == found.disk_kept:
         return ""
-    return f", {gigabytes(most)} where the best checkpoint is an older one"
+    budget = " or the last one within the forgetting budget" if recipe.forgetting.tokens else ""
+    return f", {gigabytes(most)} where the best checkpoint{budget} is an older one"
 
 
 def _warnings(found: Fit) -> list[str]:

@@ -57,6 +57,7 @@ def measured(report: Mapping[str, Any], limit: int) -> MeasuredRows | None:
         int(tokens / rows * trained),
         min(most, lengths["most"]),
         min(1.0, report["learned_tokens"] / tokens),
+        tokens / rows,
         _notes(report),
     )
     replay = report["replay"]
@@ -69,7 +70,8 @@ def _mixed(own: MeasuredRows, rows: float, replay: Mapping[str, Any]) -> Measure
     more = beside * replay["tokens"] / replay["kept"]
     learned = own.tokens * own.target_share + beside * replay["learned_tokens"] / replay["kept"]
     total = own.tokens + more
-    return MeasuredRows(int(total), max(own.longest, replay["most"]), learned / total, own.notes)
+    longest, row_tokens = max(own.longest, replay["most"]), total / (rows + beside)
+    return MeasuredRows(int(total), longest, learned / total, row_tokens, own.notes)
 
 
 def _notes(report: Mapping[str, Any]) -> tuple[str, ...]:

@@ -93,6 +93,7 @@ class LaunchPage(Page):
         if recipe is not None:
             self._take(recipe)
             self._refresh_lists()
+            self.query_one(PreviewPane).renew_fit()
         elif self._catalogue.checkpoints:
             self.action_rescan()  # a run may have ended since
         self._check()
@@ -137,6 +138,7 @@ class LaunchPage(Page):
 
     def action_rescan(self) -> None:
         actions = self.services.actions
+        self.query_one(PreviewPane).renew_fit()
         run_in_background(
             self,
             lambda: (actions.catalogue(), actions.warning(), actions.start_error()),

@@ -72,6 +72,8 @@ class PreviewPane(Vertical):
         self._fit: Fit | EngineError | None = None
         self._fit_key: tuple[object, ...] = ()
         """What the fit was asked for; another answer comes too late."""
+        self._renewals = 0
+        """How often it was asked for anew; part of the key."""
 
     def compose(self) -> ComposeResult:
         yield Lines(id="fit")
@@ -97,6 +99,11 @@ class PreviewPane(Vertical):
         self._request_report()
         self._estimate_fit()
         self.redraw()
+
+    def renew_fit(self) -> None:
+        """Estimate anew with what runs, memory and disk are now; what is shown stays until then."""
+        self._renewals += 1
+        self._estimate_fit()
 
     def turn(self, by: int) -> None:
         self._pane = (self._pane + by) % len(PANES)
@@ -180,7 +187,7 @@ class PreviewPane(Vertical):
             return
         known = measured(report, recipe.data.limit) if report else None
         number = self._count_client.current_answer
-        key = (replace(recipe, name=""), model.ref, known, number)
+        key = (replace(recipe, name=""), model.ref, known, number, self._renewals)
         if key == self._fit_key:
             return
         self._fit_key = key

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from transformers import Trainer, TrainerState
 
-from engine.events.event_tags import TRAIN_TAGS
+from engine.events.event_tags import TOKENS_PER_SECOND, TRAIN_TAGS
 from engine.events.summary import perplexity
 from engine.jobs.directory import SAVING
 from engine.worker.attempt import Attempt, Stopped
@@ -119,6 +119,8 @@ class MeasuredTrainer(Trainer):
             self._memory(),
         )
         values = self.shown(dict(zip(TRAIN_TAGS, numbers, strict=True)), tokens)
+        if not seen:  # the first step of an attempt
+            del values[TOKENS_PER_SECOND]
         self._callback.history.logged = values
         self._curves.log(state.global_step, values | self._hardware_logger.scalars_if_due())
         # With float16 the scale of the loss is found by steps whose gradients overflow.

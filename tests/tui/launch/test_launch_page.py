@@ -434,6 +434,31 @@ async def test_whether_it_fits_follows_what_is_written(
         assert [line for line in screen_text(app).splitlines() if "fits:" in line] != before
 
 
+async def test_the_estimate_is_renewed_when_the_page_opens_and_on_rescan(
+    app: FinetopApp, actions: Recorder
+) -> None:
+    """A run that ended meanwhile is a better basis of the time."""
+    minutes = 5
+
+    def fit(*_: object) -> Fit:
+        seconds = 60.0 * minutes
+        return Fit("cpu", needed=10**9, free=2 * 10**9, fits=True, needed_range=(10**9, 10**9),
+                   seconds=seconds, seconds_range=(seconds, seconds))  # fmt: skip
+
+    actions.fit = fit  # type: ignore[method-assign, assignment]
+    async with app.run_test(size=(160, 50)) as pilot:
+        await pilot.press("2")
+        await see(pilot, "~5 min")
+        minutes = 20
+        await pilot.press("1")
+        await see(pilot, "progress")
+        await pilot.press("2")
+        await see(pilot, "~20 min")
+        minutes = 40
+        await pilot.press("r")
+        await see(pilot, "~40 min")
+
+
 async def test_a_fit_that_cannot_be_reckoned_says_why(app: FinetopApp, actions: Recorder) -> None:
     def fit(*_: object) -> Fit:
         return Fit("cpu", problem="no \x1b sizes")
@@ -468,6 +493,7 @@ def test_an_epoch_is_reckoned_from_the_rows_that_were_looked_at() -> None:
     known = measured(report, 0)
     assert known is not None
     assert known.tokens == int((6 * 99.5 + 3 * 256) / 9 * 8 * 10)
+    assert known.row_tokens == pytest.approx((6 * 99.5 + 3 * 256) / 9)
     assert known.longest == 256
     assert known.target_share == pytest.approx(0.1, rel=0.01)
     limited = measured(report, 18)

@@ -151,8 +151,11 @@ def test_the_final_status_tells_all(finished: JobDirectory) -> None:
 
 def test_every_step_is_in_the_curves(finished: JobDirectory) -> None:
     seen = curves(finished)
-    for tag in ("loss", "perplexity", "learning_rate", "grad_norm", "tokens_per_second", "epoch"):
+    for tag in ("loss", "perplexity", "learning_rate", "grad_norm", "tokens", "epoch"):
         assert seen[f"train/{tag}"][0] == list(range(1, 25))
+    steps, speeds = seen["train/tokens_per_second"]
+    assert steps == list(range(2, 25)), "none before a step was timed"
+    assert min(speeds) > 0
     assert seen["eval/loss"][0] == [0, 6, 12, 18, 24]
     steps, losses = seen["eval/loss"]
     assert losses[-1] < losses[0] - 0.5, f"it learned: {dict(zip(steps, losses, strict=True))}"
@@ -207,6 +210,9 @@ def test_stopped_and_resumed_equals_uninterrupted(
     assert seen["train/loss"][0] == whole["train/loss"][0]
     np.testing.assert_array_equal(seen["train/loss"][1], whole["train/loss"][1])
     np.testing.assert_array_equal(seen["train/tokens"][1], whole["train/tokens"][1])
+    steps, speeds = seen["train/tokens_per_second"]
+    assert set(range(1, 25)) - set(steps) == {1, stopped.step + 1}, "the first step of each attempt"
+    assert min(speeds) > 0
 
 
 def test_killed_is_crashed_and_resumes_from_what_verifies(
