@@ -63,8 +63,9 @@ def _list(options: argparse.Namespace) -> int:
             f"{math.floor(100 * one.progress):3}%",
             duration(left) + " left" if left is not None and one.state.alive else _took(one),
             does,
+            "pruned" if one.pruned else "",
         )
-        print("  ".join(cells).rstrip())
+        print("  ".join(cell for cell in cells if cell).rstrip())
     return 0
 
 

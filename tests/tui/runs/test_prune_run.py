@@ -44,6 +44,7 @@ async def _notice(pilot: Pilot[None], text: str) -> None:
 async def test_it_is_said_what_goes_and_y_drops_it(app: FinetopApp, job: JobDirectory) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await _open(pilot, app, job)
+        await see(pilot, "r resume")
         await pilot.press("F")
         await see(pilot, "After that it can no longer be resumed.")
         text = screen_text(app)
@@ -55,10 +56,13 @@ async def test_it_is_said_what_goes_and_y_drops_it(app: FinetopApp, job: JobDire
         await until(pilot, lambda: _names(job) == ["checkpoint-40"])
         await see(pilot, "pruned: it cannot be resumed")
         assert job.pruned_file.exists()
+        assert "r resume" not in screen_text(app)
         await pilot.press("r")
         await _notice(pilot, "ready was pruned: it cannot be resumed; n starts a new run")
         await pilot.press("F")
         await _notice(pilot, "ready: nothing to free")
+        await pilot.press("u")
+        await see(pilot, "yes: it cannot be resumed")
 
 
 async def test_b_keeps_the_best_and_the_last(app: FinetopApp, job: JobDirectory) -> None:
