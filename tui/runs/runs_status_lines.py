@@ -28,7 +28,7 @@ def about(row: RunRow, separator: str) -> Line:
     if error:
         line.append((between + one_line(error), "bad"))
     elif view.state is State.CRASHED:
-        remedy = "" if view.pruned else "; r resumes from the last checkpoint"
+        remedy = "" if view.pruned else "; r resumes"
         line.append((between + f"crashed without an error message{remedy}", ""))
     elif view.state is State.LOST:
         host = one_line(status.host) if status else "another host"
