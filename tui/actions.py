@@ -90,6 +90,12 @@ class Actions:
 
         delete.remove(self.store.at(path), self.store)
 
+    def find_users(self, path: Path) -> tuple[str, ...]:
+        """Who builds on a run, in words."""
+        from engine.launching.in_use import find_users_of_run
+
+        return find_users_of_run(self.store.at(path), self.store)
+
     def plan_prune(self, path: Path, keep: Sequence[str] = ()) -> "PrunePlan":
         """What pruning an ended run would drop; `keep` names checkpoints that stay."""
         from engine.jobs import prune

@@ -77,8 +77,20 @@ def explain(error: BaseException, folder: Path) -> EngineError | None:
     if not _is_below(where, folder):
         detail += f"\n{folder}"
     elsewhere = "; or use another folder with --runs DIR" if reason.title == _CLOSED else ""
-    hint = f"{reason.remedy}, then resume from the last checkpoint{elsewhere}."
+    hint = f"{reason.remedy}, then {_how_to_resume(folder)}{elsewhere}."
     return EngineError(reason.title, detail, hint)
+
+
+def _how_to_resume(folder: Path) -> str:
+    """From where a job goes on; neither is said of jobs of answers, which have no checkpoints."""
+    checkpoints = folder / "checkpoints"
+    try:
+        if any(checkpoints.glob("checkpoint-*")):
+            return "resume from the last checkpoint"
+        is_training = checkpoints.is_dir()
+    except OSError:  # the disk does not answer
+        return "resume"
+    return "resume: it starts from the beginning" if is_training else "resume"
 
 
 def remedy(error: OSError) -> str:

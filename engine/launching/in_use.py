@@ -1,7 +1,7 @@
-"""Which checkpoints others build on: runs that start from one, arms of jobs and of stored sets.
+"""What others build on: runs that start from a checkpoint, arms of jobs and of stored sets.
 
-A run's result is never dropped, so only paths count: `run:ID` means the result. What lies outside
-finetop's own folders (a script, another program's settings) is not known here.
+Pruning asks for paths: a run's result, `run:ID`, is never dropped. Deleting asks for all of a run.
+What lies outside finetop's own folders (a script, another program's settings) is not known here.
 """
 
 import os
@@ -22,30 +22,55 @@ def find_users(store: Store) -> dict[Path, str]:
     Raises EngineError where the stored sets of arms cannot be read: what they use is then unknown.
     """
     users: dict[Path, str] = {}
+    for ref, user, own in _uses(store):
+        path = _path(ref)
+        if path is not None and (own is None or own not in path.parents):
+            users.setdefault(path, user)
+    return users
+
+
+def find_users_of_run(job: JobDirectory, store: Store) -> tuple[str, ...]:
+    """Who builds on a run: its result, what it held out, or a file in its directory.
+
+    Raises EngineError as `find_users` does.
+    """
+    record = store.record(job)
+    names = {f"run:{job.path.name}", *([f"run:{record.id}"] if record is not None else [])}
+    folder = Path(os.path.realpath(job.path))
+
+    def is_of_run(ref: str) -> bool:
+        path = _path(ref)
+        return ref in names or (path is not None and folder in (path, *path.parents))
+
+    users = (user for ref, user, own in _uses(store) if own != folder and is_of_run(ref))
+    return tuple(dict.fromkeys(users))
+
+
+def _uses(store: Store) -> Iterator[tuple[str, str, Path | None]]:
+    """What is used, by whom, and the user's own directory where that is a run."""
     for job in store.jobs():
         own = Path(os.path.realpath(job.path))
         for ref in _refs(job, store):
-            if (path := _path(ref)) is not None and own not in path.parents:
-                users.setdefault(path, f"run {job.path.name}")
+            yield ref, f"run {job.path.name}", own
     for name, arms in arm_sets.read().items():
         for arm in arms:
             for ref in _refs_of_arm(arm):
-                if (path := _path(ref)) is not None:
-                    users.setdefault(path, f"the set of arms {name!r}")
-    return users
+                yield ref, f"the set of arms {name!r}", None
 
 
 def _refs(job: JobDirectory, store: Store) -> Iterator[str]:
     record = store.record(job)
-    yield from record.parents if record is not None else ()
+    yield from (*record.parents, *record.inputs) if record is not None else ()
     try:
         recipe = job.recipe()
     except EngineError:
         return
     if isinstance(recipe, TrainRecipe):
         yield recipe.model.checkpoint
-    arms = recipe.arms if isinstance(recipe, GenerateRecipe | EvaluateRecipe) else []
-    for text in arms:
+    if not isinstance(recipe, GenerateRecipe | EvaluateRecipe):
+        return
+    yield recipe.prompts
+    for text in recipe.arms:
         try:
             yield from _refs_of_arm(parse_arm(text))
         except EngineError:

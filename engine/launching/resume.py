@@ -5,7 +5,7 @@ from pathlib import Path
 from engine.compare.arms import needs_device
 from engine.errors import EngineError
 from engine.jobs import devices, inputs, launch, lock, queue, resume_rules, status
-from engine.jobs.directory import JobDirectory
+from engine.jobs.directory import JobDirectory, JobRecord
 from engine.jobs.status import State
 from engine.jobs.store import open_store
 from engine.launching.locate import locate
@@ -21,6 +21,27 @@ def resume_job(
     A lost job (its host is gone) is resumed only with `adopt`, one whose data has changed only
     with `force`. Raises EngineError where the job cannot be resumed, KeyNotAllowed among them.
     """
+    record = check_resumable(job, recipe, adopt=adopt)
+    resumed = recipe or job.recipe()
+    _check(resumed, job.path.parent)
+    on_device = needs_device(resumed)
+    if on_device:
+        devices.options(resumed.device)
+    queue.check_locks()
+    if any(job.checkpoints.glob("checkpoint-*")):
+        inputs.check(record.inputs, force=force)
+    else:  # it starts from the beginning: with the current data
+        recipe = _renew(job, recipe)
+    # Its end is written a moment before the lock is free, longer on a slow disk.
+    launch.wait(lambda: lock.holder(job.lock_file) is None, launch.END_SECONDS)
+    launch.start(job, record.kind, recipe, needs_device=on_device)
+
+
+def check_resumable(
+    job: JobDirectory, recipe: Recipe | None = None, *, adopt: bool = False
+) -> JobRecord:
+    """The record of a job that may go on; asks for its state and its recipe alone, and changes
+    nothing. Raises EngineError as `resume_job` does."""
     record = job.record()
     if record is None:
         raise EngineError("This is not a run directory.", str(job.path), "See finetop runs.")
@@ -40,19 +61,7 @@ def resume_job(
         resume_rules.check_extension(job, recipe)
     if recipe is not None:
         resume_rules.check(job, recipe)
-    resumed = recipe or job.recipe()
-    _check(resumed, job.path.parent)
-    on_device = needs_device(resumed)
-    if on_device:
-        devices.options(resumed.device)
-    queue.check_locks()
-    if any(job.checkpoints.glob("checkpoint-*")):
-        inputs.check(record.inputs, force=force)
-    else:  # it starts from the beginning: with the current data
-        recipe = _renew(job, recipe)
-    # Its end is written a moment before the lock is free, longer on a slow disk.
-    launch.wait(lambda: lock.holder(job.lock_file) is None, launch.END_SECONDS)
-    launch.start(job, record.kind, recipe, needs_device=on_device)
+    return record
 
 
 def _check(recipe: Recipe, root: Path) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from engine.bundled import BASE
+from engine.compare import arm_sets
+from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.jobs import directory, launch, status
 from engine.jobs.directory import JobDirectory
@@ -234,6 +236,25 @@ def test_rm_asks_and_spares_what_runs(
     assert job.path.name in capsys.readouterr().err
     assert finetop("--runs", str(root), "rm", "--yes", job.path.name) == 0
     assert list(root.iterdir()) == []
+
+
+def test_rm_names_who_uses_a_run(
+    job: JobDirectory, root: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    name = job.path.name
+    arm_sets.save("two", [Arm("tuned", f"run:{name}")])
+    assert finetop("--runs", str(root), "rm", "--yes", name) == 2
+    error = capsys.readouterr().err
+    assert "used by the set of arms 'two'" in error
+    assert f"finetop rm --yes --force {name}" in error
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _: "no")
+    assert finetop("--runs", str(root), "rm", name) == 2
+    assert "used by the set of arms 'two'" in capsys.readouterr().out
+    assert job.path.exists()
+    assert finetop("--runs", str(root), "rm", "--yes", "--force", name) == 0
+    assert not job.path.exists()
 
 
 def test_the_shipped_run_cannot_be_removed(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.compare import samples
+from engine.compare import endpoint_keys, samples
 from engine.compare.arms import parse_arm
 from engine.errors import EngineError
 from engine.jobs import directory, lock, process, status
@@ -97,6 +97,18 @@ def test_a_key_that_only_a_job_names_is_not_sent_without_the_flag(
     assert finetop(root, "resume", job.path.name, "--follow", *flag.split()) == 0
     assert sent_keys(server) == {f"Bearer {KEY}"}
     assert len(samples.read(job.samples)) == 3
+
+
+def test_no_key_is_allowed_for_a_job_that_has_nothing_left_to_do(
+    root: Path, prompts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arm = f"e={DEAD}?model=m&key=BOX_KEY"
+    job = job_of_another(root, arm, prompts)
+    status.write(job, Status(State.DONE, step=3, total=3))
+    flag = "--allow-key http://127.0.0.1:9=BOX_KEY"
+    assert finetop(root, "resume", job.path.name, *flag.split()) == 2
+    assert "nothing left to do" in capsys.readouterr().err
+    assert endpoint_keys.find_unknown([parse_arm(arm)]), "it is asked about again"
 
 
 @pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("\n", 2), ("no\n", 2)])

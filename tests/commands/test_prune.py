@@ -90,7 +90,12 @@ def test_it_is_asked_first(
 
 
 def test_done_runs_of_this_folder_alone_are_pruned_without_a_name(
-    root: Path, done: JobDirectory, stopped: JobDirectory, busy: JobDirectory, tmp_path: Path
+    root: Path,
+    done: JobDirectory,
+    stopped: JobDirectory,
+    busy: JobDirectory,
+    tmp_path: Path,
+    capsys: Capture,
 ) -> None:
     other = write_run(tmp_path / "other", "elsewhere")
     write_checkpoints(other, (20,))
@@ -100,6 +105,10 @@ def test_done_runs_of_this_folder_alone_are_pruned_without_a_name(
     assert _names(done) == []
     assert (len(_names(stopped)), len(_names(busy)), len(_names(other))) == (2, 1, 1)
     assert (done.adapter / "adapter_model.safetensors").exists()
+    capsys.readouterr()
+    assert cli.main(["runs", "--runs", str(root)]) == 0
+    marked = [line.split()[1] for line in capsys.readouterr().out.splitlines() if "pruned" in line]
+    assert marked == [done.path.name]
 
 
 def test_a_named_run_that_stopped_keeps_its_weights(

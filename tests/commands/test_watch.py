@@ -103,6 +103,7 @@ def test_filters_of_tags_and_runs(logs: Path) -> None:
     try:
         assert line(process)[:2] == ["job", "3"]
         assert line(process) == ["z", "1", "train/loss=2"]
+        assert line(process) == ["job", "-", "failed at step 3"]
     finally:
         process.kill()
         process.communicate()

@@ -1,10 +1,17 @@
 """What `finetop watch --plain` tells of a run, poll by poll."""
 
+import dataclasses
+import os
 from pathlib import Path
+
+import pytest
 
 from engine.charts.filters import parse
 from engine.events.log_set import Fleet
+from engine.jobs import status
+from engine.jobs.status import Failure, State
 from tests.events.encoding import event, event_file, record, session_start, simple
+from tests.tui.building import write_run
 from tui.commands.watch_plain import Changes
 
 NAN = float("nan")
@@ -96,3 +103,31 @@ def test_a_curve_that_stops_being_numbers_is_told_once(tmp_path: Path) -> None:
         ["!", "loss: NaN from step 6, finite again"],
     ]  # fmt: skip
     assert run.append(path, point(8, loss=NAN))[1:] == [["!", "loss: NaN since step 8"]]
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "words"),
+    [
+        (State.DONE, None, "done"),
+        (State.STOPPED, None, "stopped at step 40"),
+        (State.FAILED, Failure("The disk is full."), "failed at step 40: The disk is full."),
+        (State.RUNNING, None, "crashed at step 40"),  # of a worker that is gone
+    ],
+)
+def test_the_end_of_a_run_is_told_once(
+    tmp_path: Path, state: State, error: Failure | None, words: str
+) -> None:
+    job = write_run(tmp_path, "mine", state=State.RUNNING, points=40)
+    changes, fleet = Changes(), Fleet([tmp_path])
+    fleet.poll()
+    (run,) = fleet.runs
+    assert list(changes.end(run)) == [], "its host is alive"
+    now, here = status.read(job), os.uname().nodename
+    assert now is not None
+    status.write(job, dataclasses.replace(now, state=state, error=error, host=here))
+    assert list(changes.end(run)) == [f"mine\t-\t{words}"]
+    assert list(changes.end(run)) == []
+    status.write(job, now)
+    assert list(changes.end(run)) == []
+    status.write(job, dataclasses.replace(now, state=State.STOPPED, step=60))
+    assert list(changes.end(run)) == ["mine\t-\tstopped at step 60"]

@@ -65,7 +65,22 @@ def test_a_refusal_is_recognised_in_whatever_words(
     assert refusal is not None
     assert title in refusal.title
     assert str(tmp_path) in refusal.detail
-    assert "resume from the last checkpoint" in refusal.hint
+    assert ", then resume" in refusal.hint
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ("checkpoints/checkpoint-20", ", then resume from the last checkpoint."),
+        ("checkpoints/saving", ", then resume: it starts from the beginning."),
+        ("attempts", ", then resume."),
+    ],
+)
+def test_the_hint_says_from_where_it_goes_on(made: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / made).mkdir(parents=True)
+    refusal = write_errors.explain(_oserror(errno.ENOSPC), tmp_path)
+    assert refusal is not None
+    assert refusal.hint.endswith(words)
 
 
 def test_what_is_no_refusal_to_write_is_none(tmp_path: Path) -> None:

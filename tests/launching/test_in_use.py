@@ -1,5 +1,7 @@
 """Who builds on a checkpoint: runs, arms of jobs, arms of stored sets."""
 
+import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from engine.errors import EngineError
 from engine.jobs import directory
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import Store
-from engine.launching.in_use import find_users
+from engine.launching.in_use import find_users, find_users_of_run
 from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe
 from tests.jobs.made_checkpoints import write_checkpoints
 from tests.tui.building import write_run
@@ -74,3 +76,21 @@ def test_where_the_sets_cannot_be_read_nothing_is_known(root: Path, job: JobDire
     arm_sets.arms_file().write_text("[sets\n")
     with pytest.raises(EngineError, match="The saved arms cannot be read"):
         find_users(Store(root))
+
+
+def test_all_of_a_run_is_used_by_its_result_its_files_and_what_it_held_out(
+    root: Path, job: JobDirectory
+) -> None:
+    stage = write_run(root, "stage", parents=["run:mine"])
+    write_run(root, "other", parents=["run:mine2", "bundled:demo-base"])
+    held_out = directory.create(root, GenerateRecipe(name="asked", arms=["b"], prompts="run:mine"))
+    data = write_run(root, "data")
+    record = data.record()
+    assert record is not None
+    table = dataclasses.asdict(record) | {"inputs": {str(job.path / "rejects.jsonl"): "0"}}
+    data.record_file.write_text(json.dumps(table))
+    arm_sets.save("two", [Arm("tuned", "run:mine"), Arm("again", str(job.checkpoints))])
+    assert set(find_users_of_run(job, Store(root))) == {
+        "run stage", f"run {held_out.path.name}", "run data", "the set of arms 'two'",
+    }  # fmt: skip
+    assert find_users_of_run(stage, Store(root)) == ()

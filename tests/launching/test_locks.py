@@ -128,6 +128,21 @@ def test_nothing_is_made_where_files_cannot_be_locked(
     assert list(root.iterdir()) == []
 
 
+def test_doctor_says_what_to_do(
+    bad_locks: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["doctor", "--runs", str(root)]) == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("locks "))
+    assert "folder of locks" in line
+    assert str(bad_locks) in line
+    assert HINT in line
+
+
+def test_doctor_names_the_folder_of_locks(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["doctor", "--runs", str(root)]) == 0
+    assert f"locks      {queue.locks_path()}\n" in capsys.readouterr().out
+
+
 def test_a_resumed_job_is_as_it_was(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,7 +48,7 @@ def main(folder: Path) -> None:
     del os.environ["FINETOP_PYTHON"]
     asyncio.run(_companion(folder, run))
     _dashboard(root)
-    _step(root, "rm", "--yes", run)
+    _step(root, "rm", "--yes", "--force", run)
 
 
 def _rows(folder: Path) -> Path:

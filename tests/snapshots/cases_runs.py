@@ -130,7 +130,7 @@ async def runs_windows(recorder: Recorder) -> None:
         await recorder.shoot("runs-note", "the best so far", "paper, lora")
         await recorder.press("escape")
         await recorder.reach(RemoveWindow, "D")
-        await recorder.shoot("runs-remove", "Permanently delete emotion-lora?", "1 dependent run")
+        await recorder.shoot("runs-remove", "Permanently delete", "Used by run answers, run child")
         await recorder.press(*"other", "enter")
         await recorder.shoot("runs-remove-refused", "The name does not match")
         await recorder.press("escape")

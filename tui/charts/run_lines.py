@@ -10,7 +10,7 @@ from engine.charts.filters import Filter
 from engine.events.series import Series, bucket
 from engine.events.summary import find_placeholders
 from engine.events.tag_names import TagGroup, groups_of, in_order, is_trained_on_rewards
-from engine.jobs.status import MEASURED, State
+from engine.jobs.status import MEASURED, State, Status
 from engine.recipes.recipe import GenerateRecipe, TrainRecipe
 from engine.text import one_line
 from tui.charts.curve import Curve, Level
@@ -166,15 +166,21 @@ def headline(row: RunRow, glyphs: Glyphs) -> Line:
         if status.device:
             line.append((f"  on {one_line(status.device)}", "dim"))
         is_queued = view.state is State.QUEUED
-        since = "queued" if is_queued else "started"
+        since = "queued" if is_queued else _start_word(status)
         started = [f"{since} {clock(status.started)}"] if status.started else []
         started += [] if status.bound or is_queued else ["in the background"]
         if started:
             line.append((f"  {glyphs.separator} {' '.join(started)}", "dim"))
     elif status.started and status.running_seconds > 0:
         line.append((f"  took {time_span(status.running_seconds)}", ""))
-        line.append((f"  {glyphs.separator} started {clock(status.started)}", "dim"))
+        since = f"{_start_word(status)} {clock(status.started)}"
+        line.append((f"  {glyphs.separator} {since}", "dim"))
     return line
+
+
+def _start_word(status: Status) -> str:
+    """What a run did when its latest attempt began; it took the time of all of them."""
+    return "resumed" if status.attempt > 1 else "started"
 
 
 def log_headline(log: "RunLog", name: str, glyphs: Glyphs) -> Line:

@@ -6,7 +6,7 @@ import platform
 import sys
 
 from engine.errors import EngineError
-from engine.jobs import devices, logout, process
+from engine.jobs import devices, logout, process, queue
 from engine.jobs.store import open_store
 from engine.text import one_line
 from tui.terminal_abilities import takes_unicode
@@ -35,6 +35,11 @@ def _check(options: argparse.Namespace) -> int:
     for root in store.roots:
         writable = "" if os.access(root, os.W_OK) else "  (not writable or does not exist yet)"
         print(f"runs       {one_line(str(root))}{writable}")
+    try:
+        queue.check_locks()
+        print(f"locks      {one_line(str(queue.locks_path()))}")
+    except EngineError as error:
+        print(f"locks      {one_line(f'{error.title} {error.detail} {error.hint}')}")
     shown = "UTF-8" if takes_unicode(os.environ, sys.stdout.encoding) else "ASCII"
     print(f"terminal   TERM={one_line(os.environ.get('TERM', ''))}  encoding {shown}")
     print(f"logout     {logout.warning() or 'runs keep running'}")

@@ -5,6 +5,7 @@ import json
 import math
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from engine.jobs import delete, launch, status, summary
 from engine.jobs.logs import LogText
 from engine.jobs.store import open_store
 from engine.jobs.summary import JobView
+from engine.launching.in_use import find_users_of_run
 from engine.text import one_line
 from tui.commands.follow import duration
 from tui.formatting import activity
@@ -36,6 +38,9 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     remove = commands.add_parser("rm", help="delete a run that has ended")
     remove.add_argument("run", help="id, name or path")
     remove.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    remove.add_argument(
+        "--force", action="store_true", help="delete it even if runs or stored arms use it"
+    )
     remove.set_defaults(handler=_remove)
     return [listed, stop, logs, remove]
 
@@ -58,8 +63,9 @@ def _list(options: argparse.Namespace) -> int:
             f"{math.floor(100 * one.progress):3}%",
             duration(left) + " left" if left is not None and one.state.alive else _took(one),
             does,
+            "pruned" if one.pruned else "",
         )
-        print("  ".join(cells).rstrip())
+        print("  ".join(cell for cell in cells if cell).rstrip())
     return 0
 
 
@@ -134,13 +140,22 @@ def _remove(options: argparse.Namespace) -> int:
             f"{options.run} is the start of {identity}, or its name.",
             f"finetop rm --yes {identity}",
         )
-    if not options.yes and not _confirmed(identity):
+    users = () if options.force else find_users_of_run(job, store)
+    if options.yes and users:
+        raise EngineError(
+            f"Nothing was deleted: {identity} is in use.",
+            "\n".join(f"used by {one_line(user)}" for user in users),
+            f"To delete it nevertheless: finetop rm --yes --force {identity}",
+        )
+    if not options.yes and not _confirmed(identity, users):
         raise EngineError("Nothing was deleted.", "", "Type the id, or use --yes.")
     delete.remove(job, store)
     return 0
 
 
-def _confirmed(name: str) -> bool:
+def _confirmed(name: str, users: Sequence[str]) -> bool:
     if not sys.stdin.isatty():
         return False
+    for user in users:
+        print(f"used by {one_line(user)}")
     return input(f"Type {one_line(name)} to delete it permanently: ").strip() == name

@@ -60,6 +60,7 @@ def _resume(options: argparse.Namespace) -> int:
     before = job.recipe()
     changed = recipe.changed(before, options.changes) if options.changes else None
     note = resume_rules.schedule_note(before, changed)
+    resume.check_resumable(job, changed, adopt=options.adopt)  # before any key is allowed
     _ask_for_keys(before, changed, options.allowed_keys)
     resume.resume_job(job, changed, adopt=options.adopt, force=options.force)
     print(job.path.name)

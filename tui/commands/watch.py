@@ -99,6 +99,8 @@ def _lines(paths: list[Path], tags: "Filter", runs: "Filter") -> Iterator[str]:
         for run in fleet.runs:
             if run.name in told:
                 yield from told[run.name].activity(run)
+                if not fleet.pending and run.name not in changed:
+                    yield from told[run.name].end(run)
         begun |= not fleet.pending
         if not fleet.pending:
             time.sleep(POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""New events of a watched run since the last call, as lines: every point, restarts, NaN.
+"""New events of a watched run since the last call, as lines: every point, restarts, NaN, its end.
 
 Keeps only how many points of each curve were printed. Cleans its output.
 """
@@ -14,10 +14,12 @@ from engine.events.discover import Kind
 from engine.events.log_set import RunLog
 from engine.events.series import Series
 from engine.jobs import status as statuses
+from engine.jobs import summary
 from engine.jobs.directory import JobDirectory
+from engine.jobs.status import State
 from engine.text import one_line
 from tui.feeds.log_summary import alarms, values_line
-from tui.formatting import activity, activity_left
+from tui.formatting import activity, activity_left, state_words
 
 Break = tuple[str, int]
 """What a resume did to a curve, and at which step."""
@@ -35,6 +37,7 @@ class Changes:
         """How often each was printed: one resume, however many tags go on after it."""
         self._problems: set[tuple[str, str]] = set()
         self._activity = ""
+        self._end: State | None = None
 
     def activity(self, run: RunLog) -> Iterator[str]:
         """`run, -, words` where a run of finetop begins to do something between two steps."""
@@ -44,6 +47,21 @@ class Changes:
             left = activity_left(now)
             yield f"{one_line(run.name)}\t-\t{activity(now)}{f', {left} left' if left else ''}"
         self._activity = name
+
+    def end(self, run: RunLog) -> Iterator[str]:
+        """`run, -, words` where a run of finetop ended, once an end: done, crashed at step 40 ...
+
+        To be called when all that it wrote was printed."""
+        if run.kind is not Kind.JOB:
+            return
+        job = JobDirectory(run.path)
+        state = statuses.derive(job, statuses.read(job))
+        ended = None if state.alive else state
+        if ended is not None and ended is not self._end and (view := summary.view(job)):
+            error = view.status.error if view.status else None
+            why = f": {one_line(error.title)}" if error else ""
+            yield f"{one_line(run.name)}\t-\t{state_words(view)}{why}"
+        self._end = ended
 
     def lines(self, run: RunLog, tags: Filter) -> Iterator[str]:
         """Separated by tabs: `run, !, words` for breaks; `run, step, tag=value …` for each step at

@@ -168,8 +168,7 @@ class RunListPage(RunActions):
                 "Logs are read-only here and cannot be deleted; x hides a run."
             )
         elif row is not None and not row.view.state.alive:
-            rows = self._snapshot.rows
-            self.commands.remove(row, sum(parent_of(r) == row.view.record.id for r in rows))
+            self.commands.remove(row)
 
     def action_prune(self) -> None:
         if self.chosen is not None:

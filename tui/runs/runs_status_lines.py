@@ -28,12 +28,12 @@ def about(row: RunRow, separator: str) -> Line:
     if error:
         line.append((between + one_line(error), "bad"))
     elif view.state is State.CRASHED:
-        line.append(
-            (between + "crashed without an error message; r resumes from the last checkpoint", "")
-        )
+        remedy = "" if view.pruned else "; r resumes"
+        line.append((between + f"crashed without an error message{remedy}", ""))
     elif view.state is State.LOST:
         host = one_line(status.host) if status else "another host"
-        line.append((between + f"ran on {host}; r resumes on this machine", ""))
+        remedy = "" if view.pruned else "; r resumes on this machine"
+        line.append((between + f"ran on {host}{remedy}", ""))
     elif said:
         line.append((between + said, ""))
     if row.odd_tags:

@@ -129,8 +129,8 @@ class Page(Screen[None]):
             if key.bar and key.label and (not self.in_field or key.priority):
                 name, _, rest = key.action.partition("(")
                 parameters = (rest.rstrip(")"),) if rest else ()
-                if self.check_action(name, parameters):
-                    works.append((key.face, self.label_of(key)))
+                if self.check_action(name, parameters) and (label := self.label_of(key)):
+                    works.append((key.face, label))
         if self.in_field:
             works += self.field_keys
         self.query_one(KeyBar).show(works)
@@ -143,7 +143,7 @@ class Page(Screen[None]):
         return [("tab", "next field"), ("esc", "leave field")]
 
     def label_of(self, key: Key) -> str:
-        """What the line at the bottom calls a key now."""
+        """What the line at the bottom calls a key now; empty for one that only says why not."""
         return key.label
 
     @property

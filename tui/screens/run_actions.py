@@ -34,6 +34,8 @@ class RunActions(Page):
         return row is not None and is_possible(action, row)
 
     def label_of(self, key: Key) -> str:
+        if key.action == "resume" and self.chosen is not None and self.chosen.view.pruned:
+            return ""
         waits = self.chosen is not None and self.chosen.view.state is State.QUEUED
         return "cancel" if waits and key.action == "stop" else super().label_of(key)
 

@@ -164,21 +164,24 @@ class RunCommands:
 
         run_in_background(self._page, find, ask, failed=refuse)
 
-    def remove(self, row: RunRow, children: int) -> None:
-        """Delete it, once its name is typed; so many runs build on it."""
+    def remove(self, row: RunRow) -> None:
+        """Delete it, once its name is typed; who uses it is named before."""
         from tui.screens.run_dialogs import RemoveWindow
 
-        name = name_of(row)
+        actions, name = self._page.services.actions, name_of(row)
+
+        def find() -> tuple[str, ...]:
+            return actions.find_users(row.path)
 
         def remove() -> str:
-            self._page.services.actions.remove(row.path)
+            actions.remove(row.path)
             return f"{name} was deleted"
 
         def answer(typed: bool | None) -> None:
             if typed:
                 self.run_in_thread(remove)
 
-        self._page.app.push_screen(RemoveWindow(name, one_line(row.key), children), answer)
+        self._page.app.push_screen(RemoveWindow(name, one_line(row.key), find), answer)
 
     def _confirm(self, title: str, detail: str, then: Callable[[], None]) -> None:
         from tui.screens.dialogs import ConfirmDialog

@@ -15,6 +15,7 @@ from engine.jobs.summary import UserNotes
 from engine.recipes.diff import Difference, said
 from engine.recipes.recipe import TrainRecipe, changed
 from engine.text import one_line
+from tui.background import run_in_background
 from tui.screens.dialogs import Dialog
 from tui.screens.modal import Window
 from tui.screens.pick_window import PickWindow, pick_row
@@ -25,6 +26,8 @@ from tui.widgets.table import Column, TableRow
 from tui.widgets.text_field import TextField
 
 LONGEST_NOTE = 2000
+_MOST_USERS = 4
+"""So many are named before a run is deleted."""
 _GROUP_COLUMNS = (Column("group by", 24, 34), Column("values", 20, 60))
 Noted = tuple[str, list[str]]
 """A note and tags, as they were typed."""
@@ -69,38 +72,61 @@ def tags_in(text: str) -> list[str]:
 
 
 class RemoveWindow(_Form):
-    """Dismissed with True only where the run's name was typed."""
+    """Dismissed with True only where the run's name was typed, and its users are known."""
 
-    def __init__(self, name: str, where: str, children: int) -> None:
+    def __init__(self, name: str, where: str, find_users: Callable[[], Sequence[str]]) -> None:
+        """`find_users` may block: it is called on a thread."""
         super().__init__()
         self._name_of_run = name
         self._where = where
-        self._children = children
+        self._find_users = find_users
+        self._is_known = False
+        self._waits = False
+        """Confirmed before the users were known."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            head, where, warning, state = Lines(), Lines(), Lines(), Lines(id="typed")
+            head, where, warning, state = Lines(), Lines(), Pager(id="users"), Lines(id="typed")
             head.show([(f"Permanently delete {self._name_of_run}?", "strong")])
             where.show([(self._where, "")])
             yield head
             yield where
-            if self._children:
-                runs = "run" if self._children == 1 else "runs"
-                text = f"{self._children} dependent {runs} would become unusable."
-                warning.show([(text, "warn")])
-                yield warning
+            warning.display = False
+            yield warning
             yield TextField(hint=f"type {self._name_of_run} to confirm", id="name")
             state.show([("enter delete   esc cancel", "dim")])
             yield state
 
+    def on_mount(self) -> None:
+        run_in_background(self, self._find_users, self._show_users, failed=self._fail)
+
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        if self.text_of("name") == self._name_of_run:
-            self.dismiss(True)
-        else:
+        if self.text_of("name") != self._name_of_run:
             line: list[Piece] = [
                 ("The name does not match; nothing was deleted.   esc cancel", "bad")
             ]
             self.query_one("#typed", Lines).show(line)
+        elif self._is_known:
+            self.dismiss(True)
+        else:
+            self._waits = True
+
+    def _show_users(self, users: Sequence[str]) -> None:
+        named = ", ".join(one_line(user) for user in users[:_MOST_USERS])
+        more = f" and {len(users) - _MOST_USERS} more" if len(users) > _MOST_USERS else ""
+        self._warn(f"Used by {named}{more}." if users else "")
+
+    def _fail(self, error: EngineError) -> None:
+        self._warn(f"It is not known who uses it: {one_line(error.title)}")
+
+    def _warn(self, text: str) -> None:
+        self._is_known = True
+        if text:
+            warning = self.query_one("#users", Pager)
+            warning.show([[(text, "warn")]])
+            warning.display = True
+        elif self._waits:
+            self.dismiss(True)
 
 
 class MoreWindow(_Form):

@@ -12,6 +12,7 @@ from tests.tui.building import write_run
 from tui.charts.run_lines import charts_of, headline, sparks, standing
 from tui.commands.follow import progress_line
 from tui.commands.runs import _took, as_table
+from tui.formatting import clock
 from tui.glyphs import UNICODE
 from tui.snapshots import RunRow, Spark
 from tui.styled_text import length
@@ -89,9 +90,14 @@ def test_took_is_the_time_of_all_attempts_and_an_average_is_named(tmp_path: Path
     ended = replace(found, status=status)
     text = "".join(piece for piece, _ in headline(RunRow(ended), UNICODE))
     assert "took 3 min  " in text
+    assert f"started {clock(1000.0)}" in text
+    again = RunRow(replace(ended, status=replace(status, attempt=2)))
+    assert f"resumed {clock(1000.0)}" in "".join(piece for piece, _ in headline(again, UNICODE))
     assert _took(ended) == "took 3:00"
     assert as_table(ended)["running_seconds"] == 180.0
     going = replace(status, state=State.RUNNING, total=9, tokens_per_second=1234.0)
     alive = RunRow(replace(found, state=State.RUNNING, status=going))
+    again = RunRow(replace(alive.view, status=replace(going, attempt=2)))
+    assert f"resumed {clock(1000.0)}" in "".join(piece for piece, _ in headline(again, UNICODE))
     assert "  avg 1,234 tok/s" in "".join(piece for piece, _ in headline(alive, UNICODE))
     assert "  avg 1,234 tok/s" in progress_line("train", State.RUNNING, going)

@@ -1,6 +1,7 @@
 """The list of runs beside running: order, groups, notes, archive, removal, differences."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from engine.recipes.recipe import PretrainRecipe, TrainRecipe
 from engine.recipes.settings import Training
 from tests.tui.building import write_event, write_run
 from tests.tui.conftest import screen_text, see, until
+from tui.actions import Actions
 from tui.app import FinetopApp
 from tui.screens import sort_order
 from tui.screens.page import Page
@@ -193,7 +195,7 @@ async def test_a_run_is_deleted_only_once_its_name_is_typed(
         await until(pilot, lambda: len(three.runs.rows) == 3)
 
 
-async def test_a_running_one_is_never_deleted_and_children_are_told(app: FinetopApp) -> None:
+async def test_a_running_one_is_never_deleted_and_its_users_are_named(app: FinetopApp) -> None:
     async with app.run_test(size=WIDE) as pilot:
         await see(pilot, "> ● live")
         await pilot.press("D")
@@ -201,7 +203,30 @@ async def test_a_running_one_is_never_deleted_and_children_are_told(app: Finetop
         await pilot.press("down", "down")
         await see(pilot, "> ✓ emotion-lora")
         await pilot.press("D")
-        await see(pilot, "1 dependent run would")
+        await see(pilot, "Used by run child.")
+
+
+async def test_a_name_typed_before_the_users_are_known_deletes_nothing_that_is_used(
+    three: FinetopApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, known = three.store.root / "a", threading.Event()
+
+    def find(_: object, __: Path) -> tuple[str, ...]:
+        known.wait()
+        return ("the set of arms 'two'",)
+
+    monkeypatch.setattr(Actions, "find_users", find)
+    async with three.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: len(three.runs.rows) == 4)
+        await see(pilot, "b")
+        await pilot.press("home", "down", "D")
+        await until(pilot, lambda: isinstance(three.screen, RemoveWindow))
+        await pilot.press("a", "enter")
+        known.set()
+        await see(pilot, "Used by the set of arms 'two'.")
+        assert path.exists()
+        await pilot.press("enter")
+        await until(pilot, lambda: not path.exists())
 
 
 async def test_one_that_began_to_run_meanwhile_is_not_deleted(app: FinetopApp, root: Path) -> None:

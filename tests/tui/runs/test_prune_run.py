@@ -1,5 +1,6 @@
 """Pruning a run from the list: what is said before, and what a pruned run answers."""
 
+import dataclasses
 import time
 from pathlib import Path
 
@@ -8,13 +9,16 @@ from textual.pilot import Pilot
 
 from engine.compare import arm_sets
 from engine.compare.arms import Arm
+from engine.jobs import summary
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from tests.jobs.made_checkpoints import write_checkpoints, write_result
 from tests.tui.building import write_run
 from tests.tui.conftest import screen_text, see, until
 from tui.app import FinetopApp
+from tui.runs.runs_status_lines import about
 from tui.screens.prune_window import PruneWindow
+from tui.snapshots import RunRow
 from tui.widgets.table import Table
 
 
@@ -44,6 +48,7 @@ async def _notice(pilot: Pilot[None], text: str) -> None:
 async def test_it_is_said_what_goes_and_y_drops_it(app: FinetopApp, job: JobDirectory) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await _open(pilot, app, job)
+        await see(pilot, "r resume")
         await pilot.press("F")
         await see(pilot, "After that it can no longer be resumed.")
         text = screen_text(app)
@@ -55,10 +60,26 @@ async def test_it_is_said_what_goes_and_y_drops_it(app: FinetopApp, job: JobDire
         await until(pilot, lambda: _names(job) == ["checkpoint-40"])
         await see(pilot, "pruned: it cannot be resumed")
         assert job.pruned_file.exists()
+        assert "r resume" not in screen_text(app)
         await pilot.press("r")
         await _notice(pilot, "ready was pruned: it cannot be resumed; n starts a new run")
         await pilot.press("F")
         await _notice(pilot, "ready: nothing to free")
+        await pilot.press("u")
+        await see(pilot, "yes: it cannot be resumed")
+
+
+@pytest.mark.parametrize("state", [State.CRASHED, State.LOST])
+def test_the_line_of_a_run_offers_to_resume_it_unless_it_was_pruned(
+    root: Path, state: State
+) -> None:
+    view = summary.view(write_run(root, "one"))
+    assert view is not None
+    for pruned in (False, True):
+        row = RunRow(dataclasses.replace(view, state=state, pruned=pruned))
+        text = "".join(piece for piece, _ in about(row, "-"))
+        assert ("; r resumes" in text) is not pruned
+        assert "last checkpoint" not in text, "there may be none"
 
 
 async def test_b_keeps_the_best_and_the_last(app: FinetopApp, job: JobDirectory) -> None:
