@@ -91,7 +91,7 @@ def test_a_key_that_only_a_job_names_is_not_sent_without_the_flag(
     err = capsys.readouterr().err
     address = server.address.removesuffix("/v1")
     flag = f"--allow-key {address}={variable}"
-    assert flag in err
+    assert f"finetop resume {job.path.name} {flag}" in err
     assert job.latest_attempt() == 0, "nothing was started"
     assert not server.asked
     assert finetop(root, "resume", job.path.name, "--follow", *flag.split()) == 0
@@ -141,6 +141,8 @@ def test_a_worker_that_is_started_another_way_sends_no_key(
     assert now is not None
     assert now.error is not None
     assert "BOX_KEY was not sent to this address before" in now.error.title
+    flag = f"--allow-key {server.address.removesuffix('/v1')}=BOX_KEY"
+    assert now.error.hint == f"To allow it: finetop resume {job.path.name} {flag}"
     assert not server.asked
 
 
@@ -151,7 +153,7 @@ def test_a_key_that_leaves_the_machine_unencrypted_is_said(
     monkeypatch.setattr(questions, "_is_asked_here", lambda: True)
     monkeypatch.setattr("sys.stdin.readline", lambda: "n\n", raising=False)
     with pytest.raises(EngineError, match=r"Not allowed: BOX_KEY to http://box\.example"):
-        questions.ask_before_sending([arm], [])
+        questions.ask_before_sending([arm], [], "run")
     for _ in range(2):
         assert "BOX_KEY is sent unencrypted to http://box.example" in capsys.readouterr().err
         questions.allow_typed([arm])
@@ -167,6 +169,8 @@ def test_of_twelve_dead_endpoints_all_are_named(
         assert f"dead{at} at {DEAD}" in err
     assert "12 endpoints did not answer" in err
     assert "36 answers missing" in err
+    (job,) = [path.name for path in root.iterdir() if (path / "job.json").exists()]
+    assert f"finetop resume {job} asks for them again." in err
 
 
 def test_what_was_left_out_is_said_with_exit_1(

@@ -85,7 +85,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         raise
     if last.state is not State.DONE:
         raise JobFailed(
-            "The evaluation was stopped.", str(job.path), "Continue it with finetop resume."
+            "The evaluation was stopped.", str(job.path), f"finetop resume {job.path.name}"
         )
     found = _read_table(job, wanted)
     if options.json is not None:

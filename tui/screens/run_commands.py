@@ -246,4 +246,5 @@ class RunCommands:
         except EngineError as error:
             self._page.services.show_error(error)
             return
-        ask_for_keys(self._page, self._page.services.actions, arms, begin)
+        run = row.path.name
+        ask_for_keys(self._page, self._page.services.actions, arms, begin, run=run)

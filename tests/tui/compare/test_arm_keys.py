@@ -79,7 +79,10 @@ async def test_a_saved_set_cannot_send_the_key_of_an_account(app: FinetopApp) ->
         await _load(pilot, FAR + "HF_TOKEN")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, ErrorDialog))
-        assert "usually holds the key of an account" in " ".join(screen_text(app).split())
+        shown = " ".join(screen_text(app).split())
+        assert "usually holds the key of an account" in shown
+        assert "edit the arm" in shown
+        assert "finetop resume" not in shown, "there is no run"
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, ArmsWindow))
     assert _known(FAR + "HF_TOKEN")
