@@ -88,10 +88,10 @@ def run(attempt: Attempt) -> str:
             gone.append(error)
         refused += _log_refusals(attempt, arm, batch)
     if refused:
-        attempt.reject(refused)
+        attempt.reject(refused, "answers left out")
     if gone:
         raise _explain(combine(gone), total - done, attempt.directory.path.name)
-    left = f", {len(refused)} prompts skipped (see the log)" if refused else ""
+    left = f", {len(refused)} left out (see the log)" if refused else ""
     return "; ".join([f"{total - len(refused)} answers{left}", *notes])
 
 
@@ -137,11 +137,11 @@ def _explain(error: EngineError, missing: int, run: str) -> EngineError:
 def _log_refusals(
     attempt: Attempt, arm: Arm, batch: "EndpointBatch | ModelBatch"
 ) -> list[dict[str, str]]:
-    """The prompts that an arm was refused, each with its reason, which the log has too."""
+    """The prompts that an arm left out, each with its reason, which the log has too."""
     rows = []
     for name, error in batch.refused.items():
         reason = f"{error.title} {error.detail}".rstrip()
-        attempt.log(f"{arm.name}: {name} skipped: {reason}")
+        attempt.log(f"{arm.name}: {name} left out: {reason}")
         rows.append({"arm": format_arm(arm), "prompt_id": name, "reason": reason})
     return rows
 

@@ -203,7 +203,7 @@ def test_what_is_left_out_beside_a_dead_endpoint_is_said_too(
     arms = ["--arm", f"e={server.address}?model=m", "--arm", f"dead={DEAD}?model=m"]
     assert finetop(root, "generate", *arms, "--prompts", str(prompts)) == 1
     err = capsys.readouterr().err
-    assert "e: asked-2:" in err
+    assert "1 answer left out:\ne: asked-2:" in err
     assert f"dead at {DEAD}" in err
     assert "4 answers missing" in err
 

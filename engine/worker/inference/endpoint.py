@@ -164,7 +164,7 @@ class Endpoint:
             with connection.getresponse() as response:
                 delay = find_delay(response.status, dict(response.headers.items()), tries)
                 if delay is None and response.status != 200:
-                    raise refusal(self.arm, response)
+                    raise refusal(self.arm, response, tries)
                 if delay is None:
                     yield from read_answer(self.arm, response)
                 return delay

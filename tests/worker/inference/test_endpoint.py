@@ -200,7 +200,7 @@ def test_rubbish_is_told_in_words(reply: bytes, kind: str, title: str, server: S
 
 @pytest.mark.parametrize(
     ("status", "title"),
-    [(302, "redirects"), (404, "no such"), (400, "rejected"), (501, "rejected")],
+    [(302, "redirects"), (404, "no such"), (400, "rejected"), (501, "failed")],
 )
 def test_other_statuses_are_told_and_not_followed(status: int, title: str, server: Server) -> None:
     server.status, server.reply = status, b"no\x1b[2J"
@@ -218,11 +218,15 @@ def test_a_busy_server_is_asked_again(server: Server, monkeypatch: pytest.Monkey
     assert last["sample"]["text"] == "Hello"
     assert len(server.asked) == 3
     server.asked.clear()
-    server.busy = [500] * 9
-    with pytest.raises(EngineError, match="rejected the request") as caught:
-        ask(arm_of(server))
-    assert len(server.asked) == endpoint_retry.TRIES
-    assert "500" in caught.value.detail
+    for status, title in ((500, "The endpoint failed."), (429, "The endpoint is busy.")):
+        server.asked.clear()
+        server.busy = [status] * endpoint_retry.TRIES
+        with pytest.raises(EngineError) as caught:
+            ask(arm_of(server))
+        assert caught.value.title == title
+        assert len(server.asked) == endpoint_retry.TRIES
+        assert f"{status} " in caught.value.detail
+        assert f"(tried {endpoint_retry.TRIES} times)" in caught.value.detail
 
 
 def test_a_wait_for_a_busy_server_ends_at_once(server: Server) -> None:
