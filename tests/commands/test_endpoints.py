@@ -1,5 +1,6 @@
 """Endpoints from the command line, with real workers: keys, dead servers, no device, a kill."""
 
+import json
 import os
 import signal
 import subprocess
@@ -189,9 +190,19 @@ def test_what_was_left_out_is_said_with_exit_1(
     (job,) = [JobDirectory(path) for path in root.iterdir() if (path / "job.json").exists()]
     assert finetop(root, "resume", job.path.name, "--follow") == 1
     assert "asked-2" in capsys.readouterr().err
+    assert finetop(root, "runs") == 0
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = [one for one in lines if job.path.name in one]
+    assert line.startswith("done ")
+    assert line.endswith("  1 left out")
+    assert finetop(root, "runs", "--json") == 0
+    tables = json.loads(capsys.readouterr().out)
+    assert [one["left_out"] for one in tables if one["id"] == job.path.name] == [1]
     server.refuses = ""
     assert finetop(root, "resume", job.path.name, "--follow") == 0
     assert len(samples.read(job.samples)) == 3
+    assert finetop(root, "runs") == 0
+    assert "left out" not in capsys.readouterr().out
     asked = [body["messages"][-1]["content"] for _, _, body in server.asked]
     assert sorted(asked) == ["one?", "three?", "two?", "two?", "two?"]
 
