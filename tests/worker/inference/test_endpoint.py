@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -227,6 +228,24 @@ def test_a_busy_server_is_asked_again(server: Server, monkeypatch: pytest.Monkey
         assert len(server.asked) == endpoint_retry.TRIES
         assert f"{status} " in caught.value.detail
         assert f"(tried {endpoint_retry.TRIES} times)" in caught.value.detail
+
+
+def test_the_seconds_of_an_answer_are_those_of_the_try_that_answered(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed = 0.0
+
+    def begin_answer() -> None:
+        nonlocal passed
+        passed = 1000.0 if len(server.asked) == 1 else 1005.0
+
+    clock = SimpleNamespace(monotonic=lambda: passed)
+    monkeypatch.setattr(endpoint, "time", clock)
+    monkeypatch.setattr(endpoint_retry, "FIRST_SECONDS", 0.001)
+    server.busy, server.reply, server.before_answer = [503], stream("Hello"), begin_answer
+    *_, last = ask(arm_of(server))
+    assert len(server.asked) == 2
+    assert last["sample"]["timings"] == {"first_token": 5.0, "total": 5.0}
 
 
 def test_a_wait_for_a_busy_server_ends_at_once(server: Server) -> None:
