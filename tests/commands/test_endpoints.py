@@ -23,6 +23,7 @@ from tests.jobs.waiters import Line
 from tests.worker.inference.endpoints import Server, serving, stream
 from tui.cli import main
 from tui.commands import endpoint_keys as questions
+from tui.commands import generate
 
 pytestmark = [pytest.mark.worker, pytest.mark.cold]
 
@@ -217,6 +218,18 @@ def test_what_is_left_out_beside_a_dead_endpoint_is_said_too(
     assert "1 answer left out:\ne: asked-2:" in err
     assert f"dead at {DEAD}" in err
     assert "4 answers missing" in err
+
+
+def test_a_job_that_was_stopped_names_the_command_that_continues_it(
+    server: Server, root: Path, prompts: Path, eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(generate, "follow", lambda *_: Status(State.STOPPED))
+    arm = f"e={server.address}?model=m"
+    assert finetop(root, "generate", "--arm", arm, "--prompts", str(prompts)) == 1
+    (job,) = [JobDirectory(path) for path in root.iterdir() if (path / "job.json").exists()]
+    assert f"finetop resume {job.path.name}\n" in capsys.readouterr().err
+    wait_for_end(job, eventually)
 
 
 def test_a_job_of_endpoints_alone_waits_for_no_device(
