@@ -171,8 +171,10 @@ class Actions:
 
         arm_sets.remove(name)
 
-    def find_new_keys(self, arms: "Sequence[Arm]", typed: "Collection[KeyUse]") -> "list[KeyUse]":
-        """The keys that these arms send and the user has not agreed to.
+    def find_new_keys(
+        self, arms: "Sequence[Arm]", typed: "Collection[KeyUse]", run: str = ""
+    ) -> "list[KeyUse]":
+        """The keys that these arms, be they those of a run, send and the user has not agreed to.
 
         Raises KeyNotAllowed for that of an account whose variable the user has not `typed`.
         """
@@ -181,7 +183,7 @@ class Actions:
         unknown = endpoint_keys.find_unknown(arms)
         reserved = [use for use in unknown if use.is_reserved and use not in typed]
         if reserved:
-            raise endpoint_keys.refuse(reserved)
+            raise endpoint_keys.refuse(reserved, run)
         return unknown
 
     def allow_keys(self, uses: "Sequence[KeyUse]") -> None:

@@ -59,6 +59,8 @@ def state_glyph(state: State, glyphs: Glyphs) -> "Piece":
 def state_words(view: JobView) -> str:
     """The state in words, with the step at which the run ended early."""
     status, state = view.status, view.state
+    if state is State.DONE and view.left_out:
+        return f"{state}, {view.left_out:,} left out"
     if state is State.DONE or status is None:
         return str(state)
     if state is State.QUEUED:
@@ -76,6 +78,8 @@ def progress(view: JobView, glyphs: Glyphs, width: int = 8) -> "list[Piece]":
         return [(_short_activity(view.status), state_glyph(view.state, glyphs)[1])]
     if view.state is not State.RUNNING or view.status is None or not view.status.total:
         words = state_words(view)
+        if view.state is State.DONE and view.left_out:
+            return [(f"{view.left_out:,} left out", "warn")]  # the glyph says that it is done
         if len(words) > SHORT_WORDS:
             share = f" at {_percent(view)}" if view.status and view.status.total else ""
             words = f"{view.state}{share}"
@@ -218,6 +222,15 @@ def odd_tags(row: RunRow) -> str:
     return f"! {', '.join(names[:2])}{more}: NaN or Inf"
 
 
+def rejected_words(view: JobView) -> str:
+    """How many rows or answers are missing, where the state does not say it already."""
+    if view.status is None or not view.status.rejected:
+        return ""
+    if view.left_out:
+        return "" if view.state is State.DONE else f"{view.left_out:,} left out"
+    return f"{view.status.rejected:,} invalid rows"
+
+
 def said_of(row: RunRow, between: str) -> "list[Piece]":
     """The user's notes on a run, each with `between` before it."""
     notes = row.view.notes
@@ -242,8 +255,11 @@ def remark(row: RunRow) -> str:
         return ""
     if row.over_budget and status.message.startswith("forgetting "):
         return ""
+    message = status.message
+    if row.view.state is State.DONE and row.view.left_out:
+        message = message.replace(f", {row.view.left_out} left out (see the log)", "")
     # The state text already has the queue position.
-    return one_line(re.sub(rf"^({re.escape(words)}: |#\d+ )", "", status.message))
+    return one_line(re.sub(rf"^({re.escape(words)}: |#\d+ )", "", message))
 
 
 def small(value: float | None, none: str = NONE) -> str:

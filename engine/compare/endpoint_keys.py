@@ -124,15 +124,18 @@ def allow(uses: Iterable[KeyUse]) -> None:
         ) from error
 
 
-def check(arms: Iterable[Arm]) -> None:
+def check(arms: Iterable[Arm], run: str = "") -> None:
     """Raise KeyNotAllowed where an arm sends a key that this user has not agreed to."""
     unknown = find_unknown(arms)
     if unknown:
-        raise refuse(unknown)
+        raise refuse(unknown, run)
 
 
-def refuse(unknown: Sequence[KeyUse]) -> KeyNotAllowed:
-    """The error for keys that are not allowed; those of accounts alone where there are some."""
+def refuse(unknown: Sequence[KeyUse], run: str = "") -> KeyNotAllowed:
+    """The error for keys that are not allowed; those of accounts alone where there are some.
+
+    `run` is the id of the run whose recipe names them; empty where there is none.
+    """
     reserved = [use for use in unknown if use.is_reserved]
     uses = reserved or unknown
     names = ", ".join(dict.fromkeys(use.variable for use in uses))
@@ -146,7 +149,9 @@ def refuse(unknown: Sequence[KeyUse]) -> KeyNotAllowed:
         one_line(title),
         "\n".join(one_line(f"{use.variable} to {use.address}") for use in uses),
         one_line(
-            f"To allow it: finetop resume RUN {flags}, or type the variable's name in an arm."
+            f"To allow it: finetop resume {run} {flags}"
+            if run
+            else "To allow it, edit the arm and type the variable's name there."
         ),
         uses,
     )

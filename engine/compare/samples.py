@@ -25,7 +25,8 @@ Finish = Literal["stop", "length", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Wall-clock seconds. In a batch they are the batch's, up to this answer's own end."""
+    """Wall-clock seconds. In a batch they are the batch's, up to this answer's own end; of an
+    endpoint those of the try that answered."""
 
     first_token: float
     total: float

@@ -22,7 +22,7 @@ Match = Literal["", "exact", "13-gram"]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ItemContamination:
     """What of one item stands in the training rows."""
 
     question: Match = ""
@@ -43,14 +43,14 @@ class ContaminationCheck:
     """Items to be looked for, and what has been found of them so far."""
 
     def __init__(self, items: Sequence[Item]) -> None:
-        self._found: dict[str, Found] = {}
+        self._found: dict[str, ItemContamination] = {}
         self._whole: dict[tuple[str, ...], set[tuple[str, bool]]] = {}
         """The words of questions and answers, to item id and whether it is an answer."""
         self._grams: dict[tuple[str, ...], set[tuple[str, bool]]] = {}
         for item in items:
             answers = (*item.gold, item.reference) if item.reference else item.gold
             longest = max((len(folded_words(one)) for one in answers), default=0)
-            self._found[item.id] = Found(is_long_answer=longest >= GRAM)
+            self._found[item.id] = ItemContamination(is_long_answer=longest >= GRAM)
             asked = item.text or "\n".join(
                 one.content for one in item.messages if one.role == "user"
             )
@@ -69,7 +69,7 @@ class ContaminationCheck:
                     self._look(message.content, source, is_answer=True)
 
     @property
-    def found(self) -> dict[str, Found]:
+    def found(self) -> dict[str, ItemContamination]:
         """By item id, in the order of the items."""
         return dict(self._found)
 
@@ -97,10 +97,10 @@ class ContaminationCheck:
             return
         if is_answer:
             row = before.row or source
-            after = Found(before.question, match, row, before.is_long_answer)
+            after = ItemContamination(before.question, match, row, before.is_long_answer)
         else:
             row = before.row if before.question else source
-            after = Found(match, before.answer, row, before.is_long_answer)
+            after = ItemContamination(match, before.answer, row, before.is_long_answer)
         self._found[item] = after
 
 

@@ -50,7 +50,7 @@ class SkillScores:
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class StageMeasure:
     """One number over several skills."""
 
     name: str
@@ -82,7 +82,7 @@ class SkillMatrix:
         return {name: skill.scores.mean(1) for name, skill in self.skills.items()}
 
 
-def general_change(matrix: SkillMatrix) -> Measure:
+def general_change(matrix: SkillMatrix) -> StageMeasure:
     """mean_j (R[T, j] − R[0, j]) over the skills that no stage trained: what to look at first."""
     skills = _complete(matrix, lambda skill: skill.trained_at is None, (0, -1))
     return _measure(
@@ -94,7 +94,7 @@ def general_change(matrix: SkillMatrix) -> Measure:
     )
 
 
-def backward_transfer(matrix: SkillMatrix) -> Measure:
+def backward_transfer(matrix: SkillMatrix) -> StageMeasure:
     """BWT = 1 / (T − 1) · Σ_{i<T} (R[T, i] − R[i, i]), i over the skills of the stages before the
     last (Lopez-Paz and Ranzato 2017, arXiv 1706.08840). With one stage there is none.
     """
@@ -117,13 +117,13 @@ def backward_transfer(matrix: SkillMatrix) -> Measure:
     )
 
 
-def average_score(matrix: SkillMatrix) -> Measure:
+def average_score(matrix: SkillMatrix) -> StageMeasure:
     """mean_j R[T, j] over all skills (arXiv 1706.08840)."""
     skills = _complete(matrix, lambda skill: True, (-1,))
     return _measure(matrix, "average", skills, lambda rows: rows[-1], "no skill was measured")
 
 
-def peak_forgetting(matrix: SkillMatrix) -> Measure:
+def peak_forgetting(matrix: SkillMatrix) -> StageMeasure:
     """mean_j (max_{l<T} R[l, j] − R[T, j]) over the skills measured at all stages (Chaudhry et al.
     2018, arXiv 1801.10112). The highest of several noisy scores is too high, so it is biased
     upwards; the resampling shows its spread and not that bias.
@@ -139,7 +139,7 @@ def peak_forgetting(matrix: SkillMatrix) -> Measure:
     )
 
 
-def relative_forgetting(matrix: SkillMatrix) -> Measure:
+def relative_forgetting(matrix: SkillMatrix) -> StageMeasure:
     """mean_j (R[0, j] − R[T, j]) / R[0, j] over the skills whose base interval lies above chance
     (Luo et al. 2023, arXiv 2308.08747).
     """
@@ -179,14 +179,14 @@ def _measure(
     skills: Sequence[str],
     of_means: Callable[[Floats], Any],
     reason: str,
-) -> Measure:
+) -> StageMeasure:
     """`of_means` gets R as stage by skill and gives a number a skill; their mean is the value.
 
     Skills are fixed, items are resampled within each, the same ones at all stages, since the stages
     answered the same items (`measures`: paired). Groups are resampled whole.
     """
     if not skills:
-        return Measure(name, None, None, None, (), reason)
+        return StageMeasure(name, None, None, None, (), reason)
     chosen = [matrix.skills[skill] for skill in skills]
     value = float(np.mean(of_means(np.stack([skill.scores.mean(1) for skill in chosen], axis=1))))
     random = np.random.default_rng(_SEED)
@@ -195,7 +195,7 @@ def _measure(
     values = values[np.isfinite(values)]
     low, high = np.percentile(values, [2.5, 97.5]) if values.size else (np.nan, np.nan)
     finite = bool(np.isfinite(low) and np.isfinite(value))
-    return Measure(
+    return StageMeasure(
         name,
         value if np.isfinite(value) else None,
         float(low) if finite else None,

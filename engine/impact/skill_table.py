@@ -48,7 +48,7 @@ class SkillResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SkillChange:
     """One arm against the first, on one skill."""
 
     verdict: Verdict | None
@@ -65,7 +65,7 @@ class SkillRow:
     name: str
     results: Mapping[str, SkillResult]
     """By arm."""
-    changes: Mapping[str, Change]
+    changes: Mapping[str, SkillChange]
     """By arm, but for the first."""
     unpaired: int
     """Items that not all arms have; no change counts them."""
@@ -151,11 +151,11 @@ def build_table(
                 continue
             before, after = found[first], found[arm]
             if before.is_perplexity:
-                changes[arm] = Change(None, test, (), ())
+                changes[arm] = SkillChange(None, test, (), ())
                 continue
             flips = find_flips(before.scores, after.scores)
             verdict = verdicts[skill] if arm == names[-1] else judge(test, delta)
-            changes[arm] = Change(verdict, test, flips.lost, flips.gained)
+            changes[arm] = SkillChange(verdict, test, flips.lost, flips.gained)
         made.append(SkillRow(skill, found, changes, unpaired))
     return SkillTable(names, tuple(made), delta)
 
@@ -191,7 +191,7 @@ def _test(before: SkillResult, after: SkillResult, shared: set[str]) -> PairedTe
     return paired_test(differences, groups)
 
 
-def _change_json(change: Change) -> dict[str, Any]:
+def _change_json(change: SkillChange) -> dict[str, Any]:
     verdict, test = change.verdict, change.test
     low, high = (verdict.low, verdict.high) if verdict else test.interval()
     return {

@@ -167,6 +167,11 @@ def start(
             "See finetop runs; stop it first to resume with other settings.",
         )
     log = log_tail(job.launch_log) or log_tail(job.attempt(job.latest_attempt()).log)
+    if not log:  # the log itself could not be written
+        log = write_errors.suspect(job.path) or (
+            f"It wrote nothing, exit code {child.poll()}: the disk takes no more, or a limit on "
+            "file sizes (ulimit -f) is too low."
+        )
     raise JobFailed("The worker did not start.", log, f"Log: {job.launch_log}.")
 
 

@@ -61,6 +61,13 @@ class JobView:
         return f"{'' if method.quantize == 'none' else 'Q'}{variant} r{method.rank}"
 
     @property
+    def left_out(self) -> int:
+        """Answers that a job of answers did not get; 0 for all other kinds."""
+        if self.status is None or self.record.kind != "generate":
+            return 0
+        return self.status.rejected
+
+    @property
     def progress(self) -> float:
         """Share done, 0 to 1."""
         if self.status is None or not self.status.total:

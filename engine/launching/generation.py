@@ -35,17 +35,17 @@ def launch_generation(original: GenerateRecipe, root: Path) -> JobDirectory:
     )
 
 
-def check_generation(recipe: GenerateRecipe, root: Path) -> None:
+def check_generation(recipe: GenerateRecipe, root: Path, run: str) -> None:
     """Raise EngineError where a job of answers cannot be resumed as its recipe has it."""
-    _located(recipe, open_store(root))
+    _located(recipe, open_store(root), run)
 
 
 def _located(
-    original: GenerateRecipe, store: Store
+    original: GenerateRecipe, store: Store, run: str = ""
 ) -> tuple[GenerateRecipe, list[Arm], list[Path]]:
     """The recipe with what it names found and checked, its arms, and the files that it reads."""
     arms = parse_arms(original.arms)
-    endpoint_keys.check(arms)
+    endpoint_keys.check(arms, run)
     _check_keys_are_set(arms)
     runs = [job.path for job in store.jobs()]
     prompts, files = original.prompts, []

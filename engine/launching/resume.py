@@ -1,7 +1,5 @@
 """Resuming a job that ended early: with its own recipe, or with allowed changes."""
 
-from pathlib import Path
-
 from engine.compare.arms import needs_device
 from engine.errors import EngineError
 from engine.jobs import devices, inputs, launch, lock, queue, resume_rules, status
@@ -23,7 +21,7 @@ def resume_job(
     """
     record = check_resumable(job, recipe, adopt=adopt)
     resumed = recipe or job.recipe()
-    _check(resumed, job.path.parent)
+    _check(resumed, job)
     on_device = needs_device(resumed)
     if on_device:
         devices.options(resumed.device)
@@ -64,12 +62,13 @@ def check_resumable(
     return record
 
 
-def _check(recipe: Recipe, root: Path) -> None:
+def _check(recipe: Recipe, job: JobDirectory) -> None:
     """Raise EngineError for what is missing by now: not after the queue."""
+    root = job.path.parent
     if isinstance(recipe, GenerateRecipe):
         from engine.launching import generation
 
-        generation.check_generation(recipe, root)
+        generation.check_generation(recipe, root, job.path.name)
     elif isinstance(recipe, EvaluateRecipe):
         from engine.launching import evaluation
 
@@ -77,7 +76,7 @@ def _check(recipe: Recipe, root: Path) -> None:
     elif isinstance(recipe, TrainRecipe):
         from engine.launching import preflight
 
-        preflight.check_resumed(recipe, [job.path for job in open_store(root).jobs()])
+        preflight.check_resumed(recipe, [one.path for one in open_store(root).jobs()])
 
 
 def _renew(job: JobDirectory, recipe: Recipe | None) -> Recipe | None:

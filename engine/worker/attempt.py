@@ -246,12 +246,13 @@ class Attempt:
         with contextlib.suppress(OSError):
             print(time.strftime("%H:%M:%S"), line, flush=True)
 
-    def reject(self, rows: list[dict[str, Any]]) -> None:
-        """Write the rows that could not be used, with their reasons, and count them on screen."""
+    def reject(self, rows: list[dict[str, Any]], what: str = "rows rejected") -> None:
+        """Write the rows that could not be used, with their reasons, and count them on screen;
+        `what` they are is for the log."""
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         atomic.write_text(self.directory.rejects, text)
         self.update(rejected=len(rows))
-        self.log(f"{len(rows)} rows rejected: see {self.directory.rejects.name}")
+        self.log(f"{len(rows)} {what}: see {self.directory.rejects.name}")
 
     def remove_unfinished(self) -> None:
         """Remove what was left half written: nothing of it is ever read."""

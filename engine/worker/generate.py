@@ -42,6 +42,7 @@ def run(attempt: Attempt) -> str:
     if not recipe.arms:
         raise EngineError("No arms.", hint="Use at least one --arm.")
     arms = parse_arms(recipe.arms)
+    endpoint_keys.check(arms, attempt.directory.path.name)
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     prompts = prompt_files.load(recipe.prompts, runs)
     notes = describe(prompts)
@@ -87,10 +88,10 @@ def run(attempt: Attempt) -> str:
             gone.append(error)
         refused += _log_refusals(attempt, arm, batch)
     if refused:
-        attempt.reject(refused)
+        attempt.reject(refused, "answers left out")
     if gone:
-        raise _explain(combine(gone), total - done)
-    left = f", {len(refused)} prompts skipped (see the log)" if refused else ""
+        raise _explain(combine(gone), total - done, attempt.directory.path.name)
+    left = f", {len(refused)} left out (see the log)" if refused else ""
     return "; ".join([f"{total - len(refused)} answers{left}", *notes])
 
 
@@ -126,22 +127,21 @@ def _base(arm: Arm, weights: Mapping[Arm, ArmWeights]) -> str:
     return str(weights[arm].base) if arm in weights else ""
 
 
-def _explain(error: EngineError, missing: int) -> EngineError:
+def _explain(error: EngineError, missing: int, run: str) -> EngineError:
     """Why endpoints ended the job, with what that left out."""
     answers = f"{missing} answer{'s' if missing != 1 else ''} missing"
-    return EngineError(
-        error.title, f"{error.detail}\n{answers}", f"{error.hint} Then resume: it asks for these."
-    )
+    hint = f"{error.hint} finetop resume {run} asks for them again."
+    return EngineError(error.title, f"{error.detail}\n{answers}", hint)
 
 
 def _log_refusals(
     attempt: Attempt, arm: Arm, batch: "EndpointBatch | ModelBatch"
 ) -> list[dict[str, str]]:
-    """The prompts that an arm was refused, each with its reason, which the log has too."""
+    """The prompts that an arm left out, each with its reason, which the log has too."""
     rows = []
     for name, error in batch.refused.items():
         reason = f"{error.title} {error.detail}".rstrip()
-        attempt.log(f"{arm.name}: {name} skipped: {reason}")
+        attempt.log(f"{arm.name}: {name} left out: {reason}")
         rows.append({"arm": format_arm(arm), "prompt_id": name, "reason": reason})
     return rows
 

@@ -1,5 +1,6 @@
 """Endpoints from the command line, with real workers: keys, dead servers, no device, a kill."""
 
+import json
 import os
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from tests.jobs.waiters import Line
 from tests.worker.inference.endpoints import Server, serving, stream
 from tui.cli import main
 from tui.commands import endpoint_keys as questions
+from tui.commands import generate
 
 pytestmark = [pytest.mark.worker, pytest.mark.cold]
 
@@ -91,7 +93,7 @@ def test_a_key_that_only_a_job_names_is_not_sent_without_the_flag(
     err = capsys.readouterr().err
     address = server.address.removesuffix("/v1")
     flag = f"--allow-key {address}={variable}"
-    assert flag in err
+    assert f"finetop resume {job.path.name} {flag}" in err
     assert job.latest_attempt() == 0, "nothing was started"
     assert not server.asked
     assert finetop(root, "resume", job.path.name, "--follow", *flag.split()) == 0
@@ -153,6 +155,8 @@ def test_a_worker_that_is_started_another_way_sends_no_key(
     assert now is not None
     assert now.error is not None
     assert "BOX_KEY was not sent to this address before" in now.error.title
+    flag = f"--allow-key {server.address.removesuffix('/v1')}=BOX_KEY"
+    assert now.error.hint == f"To allow it: finetop resume {job.path.name} {flag}"
     assert not server.asked
 
 
@@ -163,7 +167,7 @@ def test_a_key_that_leaves_the_machine_unencrypted_is_said(
     monkeypatch.setattr(questions, "_is_asked_here", lambda: True)
     monkeypatch.setattr("sys.stdin.readline", lambda: "n\n", raising=False)
     with pytest.raises(EngineError, match=r"Not allowed: BOX_KEY to http://box\.example"):
-        questions.ask_before_sending([arm], [])
+        questions.ask_before_sending([arm], [], "run")
     for _ in range(2):
         assert "BOX_KEY is sent unencrypted to http://box.example" in capsys.readouterr().err
         questions.allow_typed([arm])
@@ -179,6 +183,8 @@ def test_of_twelve_dead_endpoints_all_are_named(
         assert f"dead{at} at {DEAD}" in err
     assert "12 endpoints did not answer" in err
     assert "36 answers missing" in err
+    (job,) = [path.name for path in root.iterdir() if (path / "job.json").exists()]
+    assert f"finetop resume {job} asks for them again." in err
 
 
 def test_what_was_left_out_is_said_with_exit_1(
@@ -197,9 +203,19 @@ def test_what_was_left_out_is_said_with_exit_1(
     (job,) = [JobDirectory(path) for path in root.iterdir() if (path / "job.json").exists()]
     assert finetop(root, "resume", job.path.name, "--follow") == 1
     assert "asked-2" in capsys.readouterr().err
+    assert finetop(root, "runs") == 0
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = [one for one in lines if job.path.name in one]
+    assert line.startswith("done ")
+    assert line.endswith("  1 left out")
+    assert finetop(root, "runs", "--json") == 0
+    tables = json.loads(capsys.readouterr().out)
+    assert [one["left_out"] for one in tables if one["id"] == job.path.name] == [1]
     server.refuses = ""
     assert finetop(root, "resume", job.path.name, "--follow") == 0
     assert len(samples.read(job.samples)) == 3
+    assert finetop(root, "runs") == 0
+    assert "left out" not in capsys.readouterr().out
     asked = [body["messages"][-1]["content"] for _, _, body in server.asked]
     assert sorted(asked) == ["one?", "three?", "two?", "two?", "two?"]
 
@@ -211,9 +227,21 @@ def test_what_is_left_out_beside_a_dead_endpoint_is_said_too(
     arms = ["--arm", f"e={server.address}?model=m", "--arm", f"dead={DEAD}?model=m"]
     assert finetop(root, "generate", *arms, "--prompts", str(prompts)) == 1
     err = capsys.readouterr().err
-    assert "e: asked-2:" in err
+    assert "1 answer left out:\ne: asked-2:" in err
     assert f"dead at {DEAD}" in err
     assert "4 answers missing" in err
+
+
+def test_a_job_that_was_stopped_names_the_command_that_continues_it(
+    server: Server, root: Path, prompts: Path, eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(generate, "follow", lambda *_: Status(State.STOPPED))
+    arm = f"e={server.address}?model=m"
+    assert finetop(root, "generate", "--arm", arm, "--prompts", str(prompts)) == 1
+    (job,) = [JobDirectory(path) for path in root.iterdir() if (path / "job.json").exists()]
+    assert f"finetop resume {job.path.name}\n" in capsys.readouterr().err
+    wait_for_end(job, eventually)
 
 
 def test_a_job_of_endpoints_alone_waits_for_no_device(

@@ -22,7 +22,12 @@ def test_a_key_is_refused_until_it_is_allowed_and_then_is_known() -> None:
     with pytest.raises(KeyNotAllowed, match="OPENAI_API_KEY") as caught:
         endpoint_keys.check(arms)
     assert caught.value.uses == (use,)
-    assert "--allow-key https://api.openai.com=OPENAI_API_KEY" in caught.value.hint
+    assert "edit the arm" in caught.value.hint
+    assert "finetop" not in caught.value.hint, "there is no run"
+    with pytest.raises(KeyNotAllowed) as caught:
+        endpoint_keys.check(arms, "some-run")
+    flag = "--allow-key https://api.openai.com=OPENAI_API_KEY"
+    assert caught.value.hint == f"To allow it: finetop resume some-run {flag}"
     endpoint_keys.allow([use])
     endpoint_keys.check(arms)
     file = state_folder() / "endpoint-keys.json"

@@ -71,7 +71,7 @@ class Trial:
                 jobs = Store(self.root).jobs()
                 if fault is None or not jobs:
                     raise
-                self.notes.append(f"launch: {error.title}")
+                self.notes.append(f"launch: {error.title} {error.detail}".strip())
         (job,) = jobs
         os.utime(job.path, (0, 0))  # it did not begin and is not about to
         return job

@@ -271,11 +271,16 @@ KINDS: dict[str, tuple[Callable[[Trial], None], int]] = {
 """Each kind, and how many of 300 trials are of it."""
 
 
+_NOT_STARTED = "launch: The worker did not start. "
+"""What a launch says of a worker that could not even write its log, before the reason."""
+
+
 def _disturb(trial: Trial, fault: Fault) -> None:
     """Launch with a fault, and finish what is left of the run."""
     job = trial.launch(fault)
     state = trial.wait_for_end(job)
-    if state is State.CRASHED and fault.action in ("raise", "limit") and not _last_words(job):
+    said = _last_words(job) or any(_NOT_STARTED in note for note in trial.notes)
+    if state is State.CRASHED and fault.action in ("raise", "limit") and not said:
         raise LostError("ended without a word")
     trial.finish(job)
 

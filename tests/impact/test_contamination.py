@@ -4,7 +4,7 @@ import pytest
 
 from engine.chat import Message
 from engine.compare.items import Item
-from engine.impact.contamination import ContaminationCheck, Found
+from engine.impact.contamination import ContaminationCheck, ItemContamination
 
 LONG = "the quick brown fox jumps over the lazy dog while nobody in the house looks outside today"
 
@@ -17,7 +17,7 @@ def _row(question: str, answer: str, source: str = "f:1") -> tuple[str, tuple[Me
     return source, (Message("user", question), Message("assistant", answer))
 
 
-def _find(item: Item, *rows: tuple[str, tuple[Message, ...]]) -> Found:
+def _find(item: Item, *rows: tuple[str, tuple[Message, ...]]) -> ItemContamination:
     check = ContaminationCheck([item])
     check.read(rows)
     return check.found[item.id]

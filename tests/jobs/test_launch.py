@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import EngineError
+from engine.errors import EngineError, JobFailed
 from engine.jobs import directory, launch, lock, process, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State, Status
@@ -136,3 +136,14 @@ def test_a_worker_on_a_bad_disk_says_so_without_a_traceback(job: JobDirectory) -
     assert ended.returncode == 1
     assert "cannot be written" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_worker_that_could_not_even_write_its_log_has_a_reason(
+    job: JobDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = [sys.executable, "-c", "raise SystemExit(3)"]
+    monkeypatch.setattr(process, "worker_command", lambda *_, **__: ended)
+    with pytest.raises(JobFailed, match="did not start") as caught:
+        launch.start(job, "train")
+    assert "exit code 3" in caught.value.detail
+    assert "ulimit -f" in caught.value.detail

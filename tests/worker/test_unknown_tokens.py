@@ -187,7 +187,7 @@ def test_a_report_names_row_and_token(base: Path, tmp_path: Path) -> None:
 def test_a_job_answers_all_other_prompts(base: Path, tmp_path: Path) -> None:
     adapter = save_adapter(tmp_path / "adapter", base)
     job = job_of(tmp_path, [f"b={base}", f"t={base}+{adapter}"], ["no", "is <new1>?", "sea"])
-    assert attempt_at(job) == "4 answers, 2 prompts skipped (see the log)"
+    assert attempt_at(job) == "4 answers, 2 left out (see the log)"
     assert len(samples.read(job.samples)) == 4
     assert {reject["prompt_id"] for reject in rejects_of(job)} == {"asked-2"}
     assert all(REASON in reject["reason"] for reject in rejects_of(job))

@@ -10,9 +10,11 @@ from typing import Any
 
 from engine.compare.answer_length import measure
 from engine.compare.answer_pairs import FILTERS, AnswerPair, lets_through
+from engine.compare.arms import Arm, parse_arm
 from engine.compare.call_checks import read_reference
 from engine.compare.metrics import CHECKS_MET, MEASURES, SHARES
 from engine.compare.samples import Sample
+from engine.errors import EngineError
 from engine.number_format import write_percent
 from engine.text import one_line
 from engine.tool_calls import format_call, tool_names
@@ -246,16 +248,31 @@ def _facts_of_both(pair: AnswerPair) -> list[tuple[str, str]]:
 
 def _decoding_facts(sample: Sample) -> tuple[str, ...]:
     decode, template = sample.decode, one_line(sample.template_hash)[:8]
+    batch = f"batch size {sample.batch}"
+    written = f"template {template}" if template else "raw prompt"
+    endpoint = _endpoint_of(sample)
+    if endpoint is not None:  # as Compare says it
+        batch = "its own batching"
+        written = "raw prompt" if endpoint.form == "raw" else "its own template"
     drawn = [f"temp {decode.temperature:g}", f"seed {sample.seed}"]
     drawn += [f"top-p {decode.top_p:g}"] if decode.top_p < 1 else []
     drawn += [f"top-k {decode.top_k}"] if decode.top_k else []
     return (
         ", ".join(drawn) if decode.temperature else "greedy",
         f"max {decode.max_new_tokens} tokens",
-        f"template {template}" if template else "raw prompt",
+        written,
         one_line(sample.dtype),
-        f"batch size {sample.batch}" if sample.batch > 1 else "batch size 1",
+        batch,
     )
+
+
+def _endpoint_of(sample: Sample) -> Arm | None:
+    """The arm of an answer that a server gave; None for all others."""
+    try:
+        arm = parse_arm(sample.arm)
+    except EngineError:  # a file may hold any text
+        return None
+    return arm if arm.is_endpoint else None
 
 
 def _text(answers: JobAnswers, pair: AnswerPair) -> str:

@@ -22,6 +22,7 @@ from tui.formatting import (
     name_of,
     number,
     over_budget,
+    rejected_words,
     remark,
     shift,
     short,
@@ -141,7 +142,7 @@ def headline(row: RunRow, glyphs: Glyphs) -> Line:
     line: list[Piece] = [
         (f" {name_of(row)} ", "strong"),
         (f"{glyph} ", role),
-        (state_words(view), role),
+        (state_words(view), "warn" if view.left_out else role),
     ]
     status = view.status
     if status is None:
@@ -268,9 +269,8 @@ def numbers(
         line += [(f"  {label} ", "dim"), (shown(value), "")]
         if found is not None and found != step:
             line.append((f" at step {found:,}", "dim"))
-    status = row.view.status
-    if status is not None and status.rejected:
-        line.append((f"  {status.rejected:,} invalid rows", "warn"))
+    if missing := rejected_words(row.view):
+        line.append((f"  {missing}", "warn"))
     if not line:
         return []
     head = f" {name_of(row)}, step" if named else " step"

@@ -33,15 +33,15 @@ def allow_typed(arms: Sequence[Arm]) -> None:
     _warn(arms)
 
 
-def ask_before_sending(arms: Sequence[Arm], flags: Sequence[str]) -> None:
-    """Allow what the flags name, and ask about all else that these arms would send.
+def ask_before_sending(arms: Sequence[Arm], flags: Sequence[str], run: str) -> None:
+    """Allow what the flags name, and ask about all else that these arms of a run would send.
 
     Raises KeyNotAllowed where the answer is no, or there is no terminal to ask on.
     """
     endpoint_keys.allow([endpoint_keys.parse_use(flag) for flag in flags])
     unknown = endpoint_keys.find_unknown(arms)
     if any(use.is_reserved for use in unknown) or (unknown and not _is_asked_here()):
-        raise endpoint_keys.refuse(unknown)
+        raise endpoint_keys.refuse(unknown, run)
     for use in unknown:
         if not _agrees(use):
             raise EngineError(f"Not allowed: {use.variable} to {use.address}. Nothing was started.")

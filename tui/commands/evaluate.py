@@ -22,7 +22,7 @@ from tui.commands.follow import follow
 from tui.commands.recipe_options import add_changes
 
 if TYPE_CHECKING:
-    from engine.impact.skill_table import Change, SkillResult, SkillTable
+    from engine.impact.skill_table import SkillChange, SkillResult, SkillTable
 
 _RUN = "run:"
 _NAME, _SCORE = 26, 20
@@ -85,7 +85,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         raise
     if last.state is not State.DONE:
         raise JobFailed(
-            "The evaluation was stopped.", str(job.path), "Continue it with finetop resume."
+            "The evaluation was stopped.", str(job.path), f"finetop resume {job.path.name}"
         )
     found = _read_table(job, wanted)
     if options.json is not None:
@@ -139,7 +139,7 @@ def _score(result: "SkillResult") -> str:
     return text
 
 
-def _describe(change: "Change", delta: float) -> str:
+def _describe(change: "SkillChange", delta: float) -> str:
     verdict, test = change.verdict, change.test
     low, high = (verdict.low, verdict.high) if verdict else test.interval()
     confidence = verdict.confidence if verdict else 0.95

@@ -76,9 +76,7 @@ def _generate(options: argparse.Namespace) -> int:
         print_left_out(job)
         raise
     if last.state is not State.DONE:
-        raise JobFailed(
-            "Generation was stopped.", str(job.path), "Continue it with finetop resume."
-        )
+        raise JobFailed("Generation was stopped.", str(job.path), f"finetop resume {job.path.name}")
     print(one_line(last.message), file=sys.stderr)
     if not job.samples.is_file():
         print_left_out(job)

@@ -18,7 +18,7 @@ def check_complete(job: JobDirectory) -> None:
     lines = read_left_out(job)
     if lines:
         raise JobFailed(
-            f"{len(lines)} answer{'s' if len(lines) != 1 else ''} left out.",
+            f"{_count(lines)}.",
             _first(job, lines),
             f"finetop resume {job.path.name} asks for them again.",
         )
@@ -28,7 +28,7 @@ def print_left_out(job: JobDirectory) -> None:
     """Name what was left out of a job that failed for another reason."""
     lines = read_left_out(job)
     if lines:
-        print(f"{len(lines)} answers left out:\n{_first(job, lines)}", file=sys.stderr)
+        print(f"{_count(lines)}:\n{_first(job, lines)}", file=sys.stderr)
 
 
 def read_left_out(job: JobDirectory) -> list[str]:
@@ -38,6 +38,10 @@ def read_left_out(job: JobDirectory) -> list[str]:
     except OSError:
         return []
     return [_describe(row) for row in rows]
+
+
+def _count(lines: list[str]) -> str:
+    return f"{len(lines)} answer{'s' if len(lines) != 1 else ''} left out"
 
 
 def _describe(row: str) -> str:

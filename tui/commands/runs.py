@@ -62,7 +62,7 @@ def _list(options: argparse.Namespace) -> int:
             f"{one_line(one.method):8}",
             f"{math.floor(100 * one.progress):3}%",
             duration(left) + " left" if left is not None and one.state.alive else _took(one),
-            does,
+            does or (f"{one.left_out:,} left out" if one.left_out else ""),
             "pruned" if one.pruned else "",
         )
         print("  ".join(cell for cell in cells if cell).rstrip())
@@ -96,6 +96,7 @@ def as_table(one: JobView) -> dict[str, Any]:
         "activity_total": now.activity_total if now else 0,
         "activity_seconds": now.activity_seconds if now else None,
         "rejected": now.rejected if now else 0,
+        "left_out": one.left_out,
         "pruned": one.pruned,
         "error": now.error.title if now and now.error else None,
     }

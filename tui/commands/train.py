@@ -61,7 +61,7 @@ def _resume(options: argparse.Namespace) -> int:
     changed = recipe.changed(before, options.changes) if options.changes else None
     note = resume_rules.schedule_note(before, changed)
     resume.check_resumable(job, changed, adopt=options.adopt)  # before any key is allowed
-    _ask_for_keys(before, changed, options.allowed_keys)
+    _ask_for_keys(before, changed, options.allowed_keys, job.path.name)
     resume.resume_job(job, changed, adopt=options.adopt, force=options.force)
     print(job.path.name)
     if note:
@@ -70,14 +70,14 @@ def _resume(options: argparse.Namespace) -> int:
     return _end(job, options.follow)
 
 
-def _ask_for_keys(before: Recipe, changed: Recipe | None, flags: Sequence[str]) -> None:
+def _ask_for_keys(before: Recipe, changed: Recipe | None, flags: Sequence[str], run: str) -> None:
     """Before the arms of a job of answers are asked: those in its recipe may not be the user's."""
     if not isinstance(before, GenerateRecipe):
         return
     if isinstance(changed, GenerateRecipe):
         allow_typed(parse_arms([arm for arm in changed.arms if arm not in before.arms]))
         before = changed
-    ask_before_sending(parse_arms(before.arms), flags)
+    ask_before_sending(parse_arms(before.arms), flags, run)
 
 
 def _say_where(job: JobDirectory) -> None:

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from engine.jobs.status import State
 from engine.jobs.summary import JobView
 from engine.text import one_line
-from tui.formatting import name_of, odd_tags, over_budget, remark, said_of, state_words
+from tui.formatting import (
+    name_of,
+    odd_tags,
+    over_budget,
+    rejected_words,
+    remark,
+    said_of,
+    state_words,
+)
 from tui.glyphs import Glyphs
 from tui.runs.list_protocols import ListedRuns
 from tui.screens.sort_order import SortOrder
@@ -40,8 +48,8 @@ def about(row: RunRow, separator: str) -> Line:
         line.append((between + odd_tags(row), "bad"))
     if row.over_budget:
         line.append((between + over_budget(row), "bad"))
-    if status is not None and status.rejected:
-        line.append((between + f"{status.rejected:,} invalid rows", "warn"))
+    if missing := rejected_words(view):
+        line.append((between + missing, "warn"))
     line += said_of(row, between)
     if view.pruned:
         line.append((between + "pruned: it cannot be resumed", "dim"))
@@ -101,4 +109,7 @@ def noun_of(rows: Sequence[RunRow]) -> str:
 def state_role(view: JobView) -> str:
     if view.state in (State.FAILED, State.CRASHED):
         return "bad"
-    return "warn" if view.state in (State.STOPPED, State.LOST) else ""
+    is_partial = view.state in (State.STOPPED, State.LOST) or (
+        view.state is State.DONE and view.left_out
+    )
+    return "warn" if is_partial else ""

@@ -24,10 +24,12 @@ def ask_for_keys(
     arms: Sequence[Arm],
     then: Callable[[], object],
     typed: "Collection[KeyUse]" = (),
+    run: str = "",
 ) -> None:
     """Call `then` once the user has agreed to all keys that these arms send; at once where none is
-    sent. `typed` are those whose variable the user typed. A no, and the key of an account that a
-    file names, end it; the latter in an error."""
+    sent. `typed` are those whose variable the user typed; `run` is the id of the run that these
+    arms are of, if any. A no, and the key of an account that a file names, end it; the latter in
+    an error."""
     if not any(arm.key for arm in arms):
         then()
         return
@@ -47,7 +49,7 @@ def ask_for_keys(
 
         node.app.push_screen(_question(use), answer)
 
-    run_in_background(node, lambda: actions.find_new_keys(arms, typed), ask)
+    run_in_background(node, lambda: actions.find_new_keys(arms, typed, run), ask)
 
 
 def _question(use: "KeyUse") -> ConfirmDialog:

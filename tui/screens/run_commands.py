@@ -54,18 +54,12 @@ def is_possible(command: str, row: RunRow) -> bool:
         return state is State.QUEUED
     if command == "resume":
         extendable = state is State.DONE and (
-            isinstance(row.view.recipe, TrainRecipe) or _left_answers_out(row)
+            isinstance(row.view.recipe, TrainRecipe) or row.view.left_out > 0
         )
         return (state in _ENDED_EARLY or extendable) and not row.shipped
     if command == "remove":
         return not state.alive and not row.shipped
     return True
-
-
-def _left_answers_out(row: RunRow) -> bool:
-    """Whether it is a job of answers of which some may still come, as of a busy endpoint."""
-    is_generation = isinstance(row.view.recipe, GenerateRecipe)
-    return is_generation and row.view.status is not None and row.view.status.rejected > 0
 
 
 class RunCommands:
@@ -120,7 +114,7 @@ class RunCommands:
             self._page.services.notify_user(
                 f"{name_of(row)} was pruned: it cannot be resumed; n starts a new run", "warning"
             )
-        elif row.view.state is State.DONE and not _left_answers_out(row):
+        elif row.view.state is State.DONE and not row.view.left_out:
             self._extend(row)
         elif row.view.state is State.LOST:
             host = one_line(row.view.status.host) if row.view.status else "another host"
@@ -249,4 +243,5 @@ class RunCommands:
         except EngineError as error:
             self._page.services.show_error(error)
             return
-        ask_for_keys(self._page, self._page.services.actions, arms, begin)
+        run = row.path.name
+        ask_for_keys(self._page, self._page.services.actions, arms, begin, run=run)

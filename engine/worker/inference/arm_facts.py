@@ -318,7 +318,7 @@ def _templates(facts: Sequence[Fact]) -> list[str]:
         if fact.template is not None:
             names.setdefault(fact.template.hash, fact.template.name)
     return [
-        "its own"
+        ("none" if fact.arm.form == "raw" else "its own")
         if fact.arm.is_endpoint
         else f"{names[fact.template.hash]} {fact.template.hash[:8]}"
         if fact.template

@@ -66,7 +66,7 @@ class Endpoint:
         self._came: queue.SimpleQueue[ReplyPiece | End | EngineError] = queue.SimpleQueue()
         self._socket: socket.socket | None = None
         self._cancel = threading.Event()
-        self._began = time.monotonic()
+        self._began = self._last_try = time.monotonic()
         self._first = self._total = 0.0
         threading.Thread(target=self._read, name="endpoint", daemon=True).start()
 
@@ -82,7 +82,7 @@ class Endpoint:
                 one = self._came.get_nowait()
                 if isinstance(one, EngineError):
                     raise one
-                self._total = time.monotonic() - self._began
+                self._total = time.monotonic() - self._last_try  # no more follows one that answers
                 if isinstance(one, End):
                     self.finish = one.finish
                 else:
@@ -146,6 +146,7 @@ class Endpoint:
 
     def _ask(self, tries: int) -> Generator[ReplyPiece | End, None, float | None]:
         """Ask once; returns the seconds until the next try, None after an answer."""
+        self._last_try = time.monotonic()
         parts = urlsplit(self.arm.checkpoint)
         kind = (
             http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
@@ -164,7 +165,7 @@ class Endpoint:
             with connection.getresponse() as response:
                 delay = find_delay(response.status, dict(response.headers.items()), tries)
                 if delay is None and response.status != 200:
-                    raise refusal(self.arm, response)
+                    raise refusal(self.arm, response, tries)
                 if delay is None:
                     yield from read_answer(self.arm, response)
                 return delay

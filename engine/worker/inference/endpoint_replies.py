@@ -119,11 +119,12 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def refusal(arm: Arm, response: http.client.HTTPResponse) -> EngineError:
-    """What a status other than 200 means."""
+def refusal(arm: Arm, response: http.client.HTTPResponse, tries: int) -> EngineError:
+    """What a status other than 200 means, which the last of so many tries had."""
     text = _shown(arm, response.read(1 << 16))
     reason = one_line(hide(find_key(arm), response.reason)[:80])
-    detail = f"{response.status} {reason}: {text}"
+    tried = f" (tried {tries} times)" if tries > 1 else ""
+    detail = f"{response.status} {reason}{tried}: {text}"
     if response.status in (401, 403):
         hint = "Set the environment variable with its API key: &key=VARIABLE."
         return trouble(arm, "rejected the API key", detail, hint, EndpointGone)
@@ -133,6 +134,10 @@ def refusal(arm: Arm, response: http.client.HTTPResponse) -> EngineError:
     if response.status == 404:
         hint = "The URL usually ends in /v1; model= must be a model that it lists."
         return trouble(arm, "has no such path or model", detail, hint, EndpointGone)
+    if response.status in (408, 429):
+        return trouble(arm, "is busy", detail, "Ask again later.")
+    if 500 <= response.status < 600:
+        return trouble(arm, "failed", detail, "The server's own log may say why.")
     return trouble(arm, "rejected the request", detail)
 
 

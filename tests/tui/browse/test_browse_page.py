@@ -13,15 +13,18 @@ from textual.widgets import Input
 
 from engine.compare import annotations, samples
 from engine.compare.annotations import Remark
+from engine.compare.answer_pairs import AnswerPair
+from engine.compare.items import Item
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from engine.jobs.store import Store
 from engine.recipes.settings import Decode
-from tests.tui.browse.answered import BASE, TUNED, add_answers, noticed, write_answers
+from tests.tui.browse.answered import BASE, TUNED, add_answers, noticed, sample, write_answers
 from tests.tui.conftest import FakeCompanion, rests, screen_text, see, until
 from tui.app import FinetopApp
 from tui.browse.metrics_page import MetricsPage
 from tui.browse.page import BrowsePage
+from tui.browse.pair_list import alike, unlike
 from tui.browse.vote_page import VotePage
 from tui.glyphs import ASCII
 from tui.runs.list_page import RunListPage
@@ -203,6 +206,26 @@ async def test_what_differs_beside_the_weights_is_said(tmp_path: Path) -> None:
         await see(pilot, "! greedy | temp 0.7, seed 7, top-k 9 · ! template 3f9a2c1d | raw prompt")
         await see(pilot, "! float32 | bfloat16 · ! batch size 1 | batch size 16")
         assert "1 pairs, 0 identical · max 64 tokens\n" in screen_text(app)
+
+
+@pytest.mark.parametrize(
+    ("arm", "template"),
+    [
+        ("e=http://127.0.0.1:9/v1?model=m", "its own template"),
+        ("e=http://127.0.0.1:9/v1?model=m&prompt=raw", "raw prompt"),
+    ],
+)
+def test_an_endpoint_writes_its_own_prompt(arm: str, template: str) -> None:
+    here, there = sample(1, "One?", BASE, "first"), sample(1, "One?", arm, "second")
+    there = dataclasses.replace(there, template_hash="")
+    pair = AnswerPair(Item("p1", here.messages), here, there, {}, {}, 1.0)
+    assert unlike(pair) == [
+        f"template 3f9a2c1d | {template}",
+        "batch size 1 | its own batching",
+    ]
+    assert template in alike(dataclasses.replace(pair, left=there))
+    garbled = dataclasses.replace(there, arm="=")
+    assert "raw prompt" in alike(dataclasses.replace(pair, left=garbled, right=garbled))
 
 
 async def test_one_arm_alone_is_shown_once(tmp_path: Path) -> None:

@@ -79,7 +79,10 @@ async def test_a_saved_set_cannot_send_the_key_of_an_account(app: FinetopApp) ->
         await _load(pilot, FAR + "HF_TOKEN")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, ErrorDialog))
-        assert "usually holds the key of an account" in " ".join(screen_text(app).split())
+        shown = " ".join(screen_text(app).split())
+        assert "usually holds the key of an account" in shown
+        assert "edit the arm" in shown
+        assert "finetop resume" not in shown, "there is no run"
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, ArmsWindow))
     assert _known(FAR + "HF_TOKEN")
@@ -161,6 +164,23 @@ async def test_a_job_of_another_asks_before_it_is_resumed(
         await pilot.press("y")
         await until(pilot, lambda: resumed == [job.path.name])
     assert not _known(FAR + "BOX_KEY")
+
+
+async def test_a_run_that_names_the_key_of_an_account_is_resumed_by_the_command_that_is_shown(
+    app: FinetopApp, root: Path
+) -> None:
+    recipe = GenerateRecipe(name="theirs", arms=[FAR + "HF_TOKEN"], prompts="bundled:all")
+    job = directory.create(root, recipe)
+    now = time.time()
+    status.write(job, Status(State.STOPPED, total=9, started=now, heartbeat=now))
+    async with app.run_test(size=(160, 50)) as pilot:
+        await see(pilot, "theirs")
+        await pilot.press("home")
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, ErrorDialog))
+        shown = " ".join(screen_text(app).replace("│", " ").split())
+        command = f"finetop resume {job.path.name} --allow-key https://far.example=HF_TOKEN"
+        assert command in shown
 
 
 async def test_answers_that_were_left_out_can_be_asked_for_again(

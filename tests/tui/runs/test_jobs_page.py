@@ -6,20 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from engine.jobs import summary
+from engine.jobs import directory, status, summary
 from engine.jobs.directory import JobDirectory
-from engine.jobs.status import State
+from engine.jobs.status import State, Status
 from engine.jobs.store import Store
 from engine.launching import resume as resume_module
-from engine.recipes.recipe import Recipe, TrainRecipe
+from engine.recipes.recipe import GenerateRecipe, Recipe, TrainRecipe
 from tests.conftest import Eventually
 from tests.jobs.waiters import Line
 from tests.tui.building import write_curves, write_event, write_run
 from tests.tui.conftest import screen_text, see, until
 from tui.app import FinetopApp
+from tui.formatting import progress
+from tui.glyphs import UNICODE
 from tui.launch.page import LaunchPage
+from tui.runs.runs_status_lines import about
 from tui.screens.dialogs import ConfirmDialog, ErrorDialog
 from tui.screens.page import Page
+from tui.snapshots import RunRow
 from tui.watch.page import WatchPage
 from tui.widgets.text_field import TextField
 
@@ -46,6 +50,30 @@ async def test_every_state_is_said_in_words(app: FinetopApp, size: tuple[int, in
         }.items():
             assert words in line_of(app, name)
         assert "└ ✓ child" in screen_text(app)
+
+
+async def test_answers_that_were_left_out_are_counted_beside_the_state(
+    app: FinetopApp, root: Path
+) -> None:
+    job = directory.create(root, GenerateRecipe(name="partly", arms=["b=x"], prompts="bundled:all"))
+    message = "2 answers, 2 left out (see the log)"
+    now = time.time() + 60
+    status.write(job, Status(State.DONE, step=2, total=4, started=now, heartbeat=now,
+                             rejected=2, message=message))  # fmt: skip
+    view = summary.view(job)
+    assert view is not None
+    assert progress(view, UNICODE) == [("2 left out", "warn")]
+    said = about(RunRow(view), "·")
+    assert (" · done, 2 left out", "warn") in said
+    assert "".join(text for text, _ in said) == " partly · done, 2 left out · 2 answers"
+    async with app.run_test(size=NARROW) as pilot:
+        await see(pilot, "partly")
+        assert "✓" in line_of(app, "partly")
+        assert "2 left out" in line_of(app, "partly")
+    status.write(job, Status(State.FAILED, step=2, total=4, rejected=1))
+    view = summary.view(job)
+    assert view is not None
+    assert about(RunRow(view), "·")[-1] == (" · 1 left out", "warn")
 
 
 async def test_curves_and_numbers_come_from_the_event_files(app: FinetopApp) -> None:

@@ -1,4 +1,4 @@
-"""When an adapter is said to be without effect: where distributions and first choices agree."""
+"""When an adapter is said to be without effect, and which template an endpoint is said to have."""
 
 from pathlib import Path
 
@@ -7,7 +7,8 @@ import torch
 
 from engine.compare.arm_weights import ArmWeights
 from engine.compare.arms import parse_arm
-from engine.worker.inference.arm_facts import NO_EFFECT, Fact, divergences, warnings
+from engine.worker.data.chat_template import Template
+from engine.worker.inference.arm_facts import NO_EFFECT, Fact, differences, divergences, warnings
 
 
 class OneVocabulary:
@@ -28,3 +29,14 @@ def test_first_choices_count_beside_the_divergence(
     assert kl[0][1] < NO_EFFECT
     kinds = {warning["kind"] for warning in warnings(facts, kl, logits)}
     assert ("no effect" in kinds) == without_effect
+
+
+@pytest.mark.parametrize(("prompt", "template"), [("", "its own"), ("&prompt=raw", "none")])
+def test_an_endpoint_applies_its_own_template_but_to_no_raw_prompt(
+    prompt: str, template: str
+) -> None:
+    written = Template("chat", "{{ messages }}", takes_system=True)
+    here = Fact(parse_arm("base=bundled:demo-base"), template=written)
+    there = Fact(parse_arm(f"e=http://127.0.0.1:9/v1?model=m{prompt}"))
+    values = {one["what"]: one["values"] for one in differences([here, there])}
+    assert values["template"] == [f"chat {written.hash[:8]}", template]

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -200,7 +201,7 @@ def test_rubbish_is_told_in_words(reply: bytes, kind: str, title: str, server: S
 
 @pytest.mark.parametrize(
     ("status", "title"),
-    [(302, "redirects"), (404, "no such"), (400, "rejected"), (501, "rejected")],
+    [(302, "redirects"), (404, "no such"), (400, "rejected"), (501, "failed")],
 )
 def test_other_statuses_are_told_and_not_followed(status: int, title: str, server: Server) -> None:
     server.status, server.reply = status, b"no\x1b[2J"
@@ -218,11 +219,33 @@ def test_a_busy_server_is_asked_again(server: Server, monkeypatch: pytest.Monkey
     assert last["sample"]["text"] == "Hello"
     assert len(server.asked) == 3
     server.asked.clear()
-    server.busy = [500] * 9
-    with pytest.raises(EngineError, match="rejected the request") as caught:
-        ask(arm_of(server))
-    assert len(server.asked) == endpoint_retry.TRIES
-    assert "500" in caught.value.detail
+    for status, title in ((500, "The endpoint failed."), (429, "The endpoint is busy.")):
+        server.asked.clear()
+        server.busy = [status] * endpoint_retry.TRIES
+        with pytest.raises(EngineError) as caught:
+            ask(arm_of(server))
+        assert caught.value.title == title
+        assert len(server.asked) == endpoint_retry.TRIES
+        assert f"{status} " in caught.value.detail
+        assert f"(tried {endpoint_retry.TRIES} times)" in caught.value.detail
+
+
+def test_the_seconds_of_an_answer_are_those_of_the_try_that_answered(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed = 0.0
+
+    def begin_answer() -> None:
+        nonlocal passed
+        passed = 1000.0 if len(server.asked) == 1 else 1005.0
+
+    clock = SimpleNamespace(monotonic=lambda: passed)
+    monkeypatch.setattr(endpoint, "time", clock)
+    monkeypatch.setattr(endpoint_retry, "FIRST_SECONDS", 0.001)
+    server.busy, server.reply, server.before_answer = [503], stream("Hello"), begin_answer
+    *_, last = ask(arm_of(server))
+    assert len(server.asked) == 2
+    assert last["sample"]["timings"] == {"first_token": 5.0, "total": 5.0}
 
 
 def test_a_wait_for_a_busy_server_ends_at_once(server: Server) -> None:

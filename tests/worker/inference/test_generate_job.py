@@ -97,7 +97,7 @@ def test_arms_of_all_kinds_answer_what_they_can_read(
     assert not server.asked
 
     told = attempt_at(job)
-    assert told == "10 answers, 2 prompts skipped (see the log)"
+    assert told == "10 answers, 2 left out (see the log)"
     made = samples.read(job.samples)
     assert made[:3] == kept, "what was there is not made again"
     assert len({one.key for one in made}) == len(made) == 10
@@ -109,7 +109,9 @@ def test_arms_of_all_kinds_answer_what_they_can_read(
         assert {len(one.output_ids) for one in own} == {length}
         assert {one.decode for one in own} == {Decode(max_new_tokens=length)}
     log = job.attempt(job.latest_attempt()).log.read_text()
-    assert "b: asked-3 skipped: The prompt is longer than the model's context." in log
+    assert "b: asked-3 left out: The prompt is longer than the model's context." in log
+    assert "2 answers left out: see " in log
+    assert "rows rejected" not in log
     refused = [json.loads(line) for line in job.rejects.read_text().splitlines()]
     assert [(one["arm"], one["prompt_id"]) for one in refused] == [
         (arms[1], "asked-3"), (arms[2], "asked-3"),
@@ -151,7 +153,7 @@ def test_a_question_that_an_endpoint_refuses_is_left_out_alone(
     job = job_of(tmp_path, [f"e={server.address}?model=m"])
     server.refuses = "Two and two"
     for _ in range(2):  # again where it is resumed
-        assert attempt_at(job) == "3 answers, 1 prompts skipped (see the log)"
+        assert attempt_at(job) == "3 answers, 1 left out (see the log)"
         (refused,) = [json.loads(line) for line in job.rejects.read_text().splitlines()]
         assert refused["prompt_id"] == "asked-4"
         assert refused["reason"].startswith("The endpoint rejected the request.")
