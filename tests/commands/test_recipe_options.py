@@ -40,6 +40,7 @@ def launched(root: Path, monkeypatch: pytest.MonkeyPatch) -> list[Recipe]:
 
     monkeypatch.setattr(launch, "launch", start)
     monkeypatch.setattr(resume, "resume_job", lambda job, changed, **_: stopped(job, changed))
+    monkeypatch.setattr(resume, "check_resumable", lambda *_, **__: None)
     return recipes
 
 
