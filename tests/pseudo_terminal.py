@@ -19,6 +19,7 @@ from typing import Self
 HOME = Path(__file__).resolve().parents[1]
 HIDDEN = ("NO_COLOR", "SSH_CONNECTION", "COLORFGBG", "COLORTERM", "TERM",
           "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE",
+          "COLUMNS", "LINES",  # the size is that of the terminal
           "PYTHONDONTWRITEBYTECODE")  # fmt: skip  # a user's starts find bytecode
 """Of this user's environment, what would change what the program shows or how fast it starts."""
 CHUNK = 65_536
