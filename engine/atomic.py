@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,27 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
 def replace_or_overwrite(path: Path, data: bytes) -> None:
     """`write_bytes`, and where the disk takes no new file, over the old one where it lies.
 
-    A file that exists has its blocks, which a full disk still gives. Raises OSError.
+    A file that exists has its blocks, which a full disk still gives. Raises OSError, with the old
+    content as it was: where files may not grow, only a part of the new one may have been taken.
     """
     try:
         write_bytes(path, data)
     except OSError:
-        with path.open("r+b") as file:
-            file.write(data)
-            file.truncate()
+        with path.open("r+b", buffering=0) as file:
+            before = file.read()
+            try:
+                _overwrite(file, data)
+                file.truncate()
+            except OSError:
+                with suppress(OSError):  # what could be written once can be written back
+                    _overwrite(file, before)
+                raise
+
+
+def _overwrite(file: FileIO, data: bytes) -> None:
+    file.seek(0)
+    while data:  # a disk may take a part, and refuse the rest
+        data = data[file.write(data) :]
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:

@@ -4,6 +4,8 @@ import errno
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,3 +64,28 @@ def test_a_directory_never_replaces_another(tmp_path: Path) -> None:
     assert (tmp_path / "taken/file").read_text() == "taken"
     atomic.publish_directory(tmp_path / "aside", tmp_path / "free")
     assert (tmp_path / "free/file").read_text() == "aside"
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from engine import atomic
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    atomic.replace_or_overwrite(Path(sys.argv[1]), b"n" * int(sys.argv[2]))
+except OSError as error:
+    print(error.errno)
+"""
+
+
+@pytest.mark.parametrize(("size", "left"), [(1001, b"o" * 3000), (900, b"n" * 900)])
+def test_a_file_that_may_not_grow_keeps_its_content_or_has_the_new_one(
+    tmp_path: Path, size: int, left: bytes
+) -> None:
+    path = tmp_path / "status.json"
+    path.write_bytes(b"o" * 3000)
+    command = [sys.executable, "-c", LIMITED, str(path), str(size)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == ("" if size <= 1000 else f"{errno.EFBIG}\n")
+    assert path.read_bytes() == left
+    assert os.listdir(tmp_path) == ["status.json"]
