@@ -1,9 +1,12 @@
 """Intervals and tests for what is measured. Standard library only."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from math import exp, fsum, lgamma, log, sqrt
+from math import ceil, exp, fsum, inf, isfinite, lgamma, log, sqrt
 from statistics import NormalDist
+from typing import Literal
 
 COVERAGE = (
     "Means: Student's t on the paired differences. Covers 95% of normal ones at every n, 92% of "
@@ -94,13 +97,9 @@ def paired_mean(differences: Sequence[float], confidence: float = 0.95) -> tuple
     for an exponential it is 0.92 from n = 20 on, for a lognormal 0.90 even at n = 50. Raises
     ValueError for fewer than two.
     """
-    n = len(differences)
-    if n < 2:
+    if len(differences) < 2:
         raise ValueError("an interval needs two differences at least")
-    mean = fsum(differences) / n
-    variance = fsum((one - mean) ** 2 for one in differences) / (n - 1)
-    reach = t_quantile((1 + confidence) / 2, n - 1) * sqrt(variance / n)
-    return mean - reach, mean + reach
+    return _test_mean(differences).interval(confidence)
 
 
 def paired_proportions(
@@ -116,10 +115,140 @@ def paired_proportions(
     """
     if min(gained, lost) < 0 or gained + lost > n or n < 2:
         raise ValueError(f"{gained} gained and {lost} lost of {n}")
+    return _test_proportions(gained, lost, n).interval(confidence)
+
+
+Test = Literal[
+    "paired proportions", "clustered proportions", "no change in n", "paired t", "clustered t"
+]
+"""Adjusted Wald of Bonett and Price 2012 with Student's t, for scores that are right or wrong; of
+items that come in groups with as many trials as are left after the design effect (Kish 1965, Survey
+Sampling, section 8.2); the exact bound where nothing changed; Student's t of the differences, and
+of sums over groups (Miller 2024, arXiv 2411.00640)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairedTest:
+    """The test that the mean difference of paired scores is some value."""
+
+    name: Test
+    items: int
+    difference: float
+    """Mean of after − before over the items."""
+    centre: float
+    """Of the interval: the difference, or for proportions its adjusted value."""
+    error: float
+    """Standard error; 0 where nothing changed."""
+    degrees: int
+    """Of freedom of Student's t."""
+    variance: float
+    """Of one item's difference, times the design effect: what says how many items would do."""
+    trials: int = 0
+    """Independent ones where nothing changed: items, or groups of them."""
+
+    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
+        """All values that the test does not refuse at 1 − confidence."""
+        if self.name == "no change in n":
+            reach = 1 - (1 - confidence) ** (1 / self.trials)
+        elif self.degrees < 1:
+            reach = inf
+        else:
+            reach = t_quantile((1 + confidence) / 2, self.degrees) * self.error
+        low, high = self.centre - reach, self.centre + reach
+        return (max(-1.0, low), min(1.0, high)) if self.name in _PROPORTIONS else (low, high)
+
+    def p_value(self, null: float = 0.0) -> float:
+        """Two-sided, that the mean difference is `null`."""
+        if self.name == "no change in n":
+            return float((1 - min(1.0, abs(null))) ** self.trials)
+        if self.degrees < 1:
+            return 1.0
+        if not self.error:
+            return float(self.centre == null)
+        return min(1.0, 2 * t_tail(abs(self.centre - null) / self.error, self.degrees))
+
+    def items_needed(self, delta: float) -> int | None:
+        """Items with which two arms that do not differ would be found the same within `delta`; None
+        for items of one group, of which no number would do.
+
+        n = (z_{0.95} + z_{0.9})² ω² / δ², of two one-sided tests with a power of 80% (Schuirmann
+        1987, Journal of Pharmacokinetics and Biopharmaceutics 15, pages 657 to 680), with ω² the
+        variance of one item's difference: 343 items at 10% of flips and 5 points.
+        """
+        if not isfinite(self.variance):
+            return None
+        reach = _Z_ONE_SIDED + NormalDist().inv_cdf((1 + _POWER) / 2)
+        return ceil(reach**2 * self.variance / delta**2 - 1e-9)
+
+
+_PROPORTIONS: tuple[Test, ...] = (
+    "paired proportions",
+    "clustered proportions",
+    "no change in n",
+)
+_Z_ONE_SIDED = NormalDist().inv_cdf(0.95)
+_POWER = 0.8
+
+
+def paired_test(differences: Sequence[float], groups: Sequence[Hashable] = ()) -> PairedTest:
+    """The test for these differences of paired scores, after − before, item by item.
+
+    `groups`, where it is given, says of each item to which group it belongs: items of one group are
+    no independent observations, and the standard error is that of sums over groups (Miller 2024,
+    arXiv 2411.00640, section 2.2). Raises ValueError without differences, for lengths that do not
+    match, and for differences that are not finite.
+    """
+    n = len(differences)
+    if not n or (groups and len(groups) != n):
+        raise ValueError(f"{n} differences in {len(groups)} groups")
+    if not all(map(isfinite, differences)):
+        raise ValueError("a difference is not finite")
+    if not set(differences) <= {-1, 0, 1}:
+        return _test_mean(differences, groups)
+    gained, lost = (sum(one == step for one in differences) for step in (1, -1))
+    count = len(set(groups)) if groups else n
+    if count == n:
+        return _test_proportions(gained, lost, n)
+    error, alone = _error(differences, groups), _error(differences, ())
+    # The design effect: that of items on their own is 1.
+    effect = max(1.0, (error / alone) ** 2) if alone else 1.0
+    return _test_proportions(gained, lost, n, count, effect)
+
+
+def _test_mean(differences: Sequence[float], groups: Sequence[Hashable] = ()) -> PairedTest:
+    n, mean = len(differences), fsum(differences) / len(differences)
+    error, count = _error(differences, groups), len(set(groups)) if groups else len(differences)
+    name: Test = "clustered t" if count < n else "paired t"
+    return PairedTest(name, n, mean, mean, error, count - 1, n * error**2)
+
+
+def _test_proportions(
+    gained: int, lost: int, n: int, count: int | None = None, effect: float = 1.0
+) -> PairedTest:
+    """`count` groups, each item its own where it is None, and their design effect."""
+    count = n if count is None else count
     if not gained and not lost:
-        bound = 1 - (1 - confidence) ** (1 / n)
-        return -bound, bound
-    up, down = (gained + 1) / (n + 2), (lost + 1) / (n + 2)
-    variance = (up + down - (up - down) ** 2) / (n + 2)
-    reach = t_quantile((1 + confidence) / 2, n - 1) * sqrt(variance)
-    return max(-1.0, up - down - reach), min(1.0, up - down + reach)
+        # Items of a group may go together: as many independent trials as there are groups.
+        return PairedTest("no change in n", n, 0.0, 0.0, 0.0, count - 1, 2 / (n + 2), count)
+    trials = n / effect + 2
+    up, down = (gained / effect + 1) / trials, (lost / effect + 1) / trials
+    variance = up + down - (up - down) ** 2
+    name: Test = "paired proportions" if count == n else "clustered proportions"
+    error = sqrt(variance / trials)
+    return PairedTest(name, n, (gained - lost) / n, up - down, error, count - 1, variance * effect)
+
+
+def _error(differences: Sequence[float], groups: Sequence[Hashable]) -> float:
+    """The standard error of a mean of items that come in groups; without groups, of single items.
+
+    Infinite for fewer than two groups, which have no spread.
+    """
+    mean = fsum(differences) / len(differences)
+    sums: dict[Hashable, float] = defaultdict(float)
+    for at, one in enumerate(differences):
+        sums[groups[at] if groups else at] += one - mean
+    n, count = len(differences), len(sums)
+    if count < 2:
+        return inf
+    # count / (count − 1): the spread of few groups is too small by that.
+    return sqrt(fsum(value**2 for value in sums.values()) * count / (count - 1)) / n

@@ -14,7 +14,7 @@ from engine.compare.repetition import Basis, common_basis, repetition
 from engine.compare.samples import Sample
 from engine.compare.text_metrics import language_of, opener, script_of, self_bleus
 from engine.errors import EngineError
-from engine.statistics import paired_mean, paired_proportions
+from engine.statistics import paired_test
 
 _Z = 1.959963984540054
 """The normal quantile of a 95% interval."""
@@ -176,10 +176,7 @@ def interval(differences: Sequence[float]) -> tuple[float, float]:
     """
     if len(differences) < LEAST_PROMPTS:
         return -inf, inf
-    if set(differences) <= {-1, 0, 1}:
-        gained, lost = (sum(one == step for one in differences) for step in (1, -1))
-        return paired_proportions(gained, lost, len(differences))
-    return paired_mean(differences)
+    return paired_test(differences).interval()
 
 
 def _row(

@@ -13,8 +13,8 @@ from typing import Any
 
 from engine.events.summary import perplexity
 from engine.impact.flips import find_flips
-from engine.impact.verdicts import DELTA, PairedTest, Verdict, judge, judge_family, paired_test
-from engine.statistics import wilson
+from engine.impact.verdicts import DELTA, Verdict, judge, judge_family
+from engine.statistics import PairedTest, paired_test, wilson
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from engine.impact.skill_table import build_table
-from engine.impact.verdicts import judge, paired_test
+from engine.impact.verdicts import judge
+from engine.statistics import paired_test
 from tui.commands.evaluate import as_lines
 
 

@@ -3,22 +3,15 @@
 import math
 import random
 from collections import Counter
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.impact.verdicts import (
-    DELTA,
-    LEAST_ITEMS,
-    PairedTest,
-    holm,
-    judge,
-    judge_family,
-    paired_test,
-)
-from engine.statistics import paired_mean, paired_proportions, wilson
+from engine.impact.verdicts import DELTA, LEAST_ITEMS, judge, judge_family
+from engine.statistics import PairedTest, paired_mean, paired_proportions, paired_test, wilson
 
 DIFFERENCES = st.lists(st.sampled_from([-1.0, 0.0, 1.0]), min_size=2, max_size=200) | st.lists(
     st.floats(-5, 5), min_size=2, max_size=60
@@ -148,6 +141,16 @@ def test_one_group_says_nothing_however_many_items_it_has() -> None:
     test = paired_test([1.0, -1.0, 0.0] * 10, ["g"] * 30)
     verdict = judge(test)
     assert (verdict.word, verdict.items_needed, verdict.p) == ("not enough evidence", None, 1.0)
+
+
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """Holm's adjusted p-values, by name: the least level at which each would be refused."""
+    adjusted: dict[str, float] = {}
+    largest = 0.0
+    for rank, name in enumerate(sorted(p_values, key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[name]))
+        adjusted[name] = largest
+    return {name: adjusted[name] for name in p_values}
 
 
 def test_holm_by_hand() -> None:
