@@ -44,6 +44,10 @@ def replace_or_overwrite(path: Path, data: bytes) -> None:
 
 def _overwrite(file: FileIO, data: bytes) -> None:
     file.seek(0)
+    _write_all(file, data)
+
+
+def _write_all(file: FileIO, data: bytes) -> None:
     while data:  # a disk may take a part, and refuse the rest
         data = data[file.write(data) :]
 
@@ -87,8 +91,7 @@ def append_lines(path: Path, text: str) -> None:
             file.seek(-1, os.SEEK_END)
             data = data if file.read(1) == b"\n" else b"\n" + data
         try:
-            while data:  # a disk may take a part, and refuse the rest
-                data = data[file.write(data) :]
+            _write_all(file, data)
             os.fsync(file.fileno())
         except BaseException:
             with suppress(OSError):
