@@ -127,13 +127,13 @@ def build_table(
     if not names or any(name not in measured for name in names):
         raise ValueError(f"arms {names} of {tuple(measured)}")
     first, *others = names
-    rows: list[tuple[str, dict[str, SkillResult], int]] = []
+    rows: list[tuple[str, dict[str, SkillResult], set[str], int]] = []
     tests: dict[tuple[str, str], PairedTest] = {}
     for skill in dict.fromkeys(skill for arm in names for skill in measured[arm]):
         found = {arm: measured[arm][skill] for arm in names if skill in measured[arm]}
         shared = set.intersection(*(set(one.scores) for one in found.values()))
         every = set().union(*(one.scores for one in found.values()))
-        rows.append((skill, found, len(every) - len(shared)))
+        rows.append((skill, found, shared, len(every) - len(shared)))
         for arm in others:
             if arm in found and first in found and shared:
                 tests[skill, arm] = _test(found[first], found[arm], shared)
@@ -144,7 +144,7 @@ def build_table(
     }
     verdicts = judge_family(primary, delta)
     made = []
-    for skill, found, unpaired in rows:
+    for skill, found, shared, unpaired in rows:
         changes = {}
         for arm in others:
             if (test := tests.get((skill, arm))) is None:
@@ -153,7 +153,8 @@ def build_table(
             if before.is_perplexity:
                 changes[arm] = SkillChange(None, test, (), ())
                 continue
-            flips = find_flips(before.scores, after.scores)
+            paired = {item: score for item, score in before.scores.items() if item in shared}
+            flips = find_flips(paired, after.scores)
             verdict = verdicts[skill] if arm == names[-1] else judge(test, delta)
             changes[arm] = SkillChange(verdict, test, flips.lost, flips.gained)
         made.append(SkillRow(skill, found, changes, unpaired))

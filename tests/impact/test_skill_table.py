@@ -81,6 +81,19 @@ def test_groups_and_lacking_items() -> None:
     assert (only_base.changes, only_last.changes) == ({}, {})
 
 
+def test_flips_are_those_of_the_items_that_the_test_counts() -> None:
+    """The second arm lacks the last twenty items, which the third one lost."""
+    table = build_table(
+        _results(
+            base={"facts": _suite(200, 200)},
+            second={"facts": _suite(180, 180)},
+            third={"facts": _suite(180, 200)},
+        )
+    )
+    change = table.skills[0].changes["third"]
+    assert (change.lost, change.test.items, change.test.difference) == ((), 180, 0.0)
+
+
 def test_a_diverged_model_and_json() -> None:
     results = _results(base={"prose": _prose(20.0)}, last={"prose": _prose(None)})
     table = build_table(results)
