@@ -15,7 +15,8 @@ from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from engine.jobs.store import Store
 
-_MARK = ".removing-"
+MARK = ".removing-"
+"""How the name begins of what is being removed, renamed first."""
 
 
 def check(job: JobDirectory, store: Store) -> None:
@@ -53,7 +54,7 @@ def remove(job: JobDirectory, store: Store) -> None:
         if reason := why_not_writable(Path(folder)):
             raise _refused(f"{folder}: {reason}")
     # Renamed first, so that a removal that is cut short leaves no half run in the list.
-    going = job.path.with_name(f"{_MARK}{job.path.name}")
+    going = job.path.with_name(f"{MARK}{job.path.name}")
     try:
         job.path.rename(going)
     except OSError as error:
@@ -64,7 +65,7 @@ def remove(job: JobDirectory, store: Store) -> None:
         with suppress(OSError):
             going.rename(job.path)
         raise _refused(f"{error.filename}: {error.strerror}") from error
-    for rest in job.path.parent.glob(f"{_MARK}*"):
+    for rest in job.path.parent.glob(f"{MARK}*"):
         shutil.rmtree(rest, ignore_errors=True)
 
 

@@ -303,3 +303,14 @@ def sha256(path: Path) -> str:
         if one.is_file():
             whole.update(f"{one.relative_to(path)}\0{sha256(one)}\n".encode("utf-8", "replace"))
     return whole.hexdigest()
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints of a run in order of step, verified or not."""
+    paths = [path for path in folder.glob("checkpoint-*") if path.name[11:].isdecimal()]
+    return sorted(paths, key=step_of)
+
+
+def step_of(checkpoint: Path) -> int:
+    """The optimiser step at which a checkpoint was made."""
+    return int(checkpoint.name.rpartition("-")[2])

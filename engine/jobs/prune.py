@@ -17,7 +17,7 @@ from pathlib import Path
 from engine import atomic
 from engine.errors import EngineError
 from engine.jobs import delete, lock, status, write_errors
-from engine.jobs.directory import MANIFEST, JobDirectory, read_json
+from engine.jobs.directory import MANIFEST, JobDirectory, list_checkpoints, read_json
 from engine.jobs.resume_rules import MARKS
 from engine.jobs.status import State
 from engine.jobs.store import Store
@@ -25,7 +25,6 @@ from engine.jobs.store import Store
 KEEP = ("best", "last")
 """Checkpoints that may be kept, without their optimiser states."""
 CHECKPOINT, STATE = "checkpoint", "optimizer state"
-_REMOVING = ".removing-"
 _STATES = ("optimizer.", "scheduler.", "scaler.", "rng_state")
 """How the names of files begin that only resuming reads."""
 
@@ -162,15 +161,8 @@ def _user(checkpoint: Path, users: Mapping[Path, str]) -> str:
 
 
 def _checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints of a run in order of step; a link is none."""
-    try:
-        with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-    except OSError:
-        return []
-    steps = [name[11:] for name in names if name.startswith("checkpoint-")]
-    ordered = sorted((step for step in steps if step.isdecimal()), key=int)
-    return [folder / f"checkpoint-{step}" for step in ordered]
+    """Those of a run that are folders of it; a link is none."""
+    return [path for path in list_checkpoints(folder) if path.is_dir() and not path.is_symlink()]
 
 
 def _is_whole(checkpoint: Path) -> bool:
@@ -191,7 +183,7 @@ def _states(checkpoint: Path) -> list[Path]:
 def _leftovers(job: JobDirectory, kept: Collection[str]) -> list[Path]:
     """What saves and removals that were cut short left behind, but in checkpoints that go whole."""
     folders = (job.checkpoints, *(job.checkpoints / name for name in kept))
-    removing = [path for folder in folders for path in sorted(folder.glob(f"{_REMOVING}*"))]
+    removing = [path for folder in folders for path in sorted(folder.glob(f"{delete.MARK}*"))]
     return [path for path in (*job.unfinished(), *removing) if os.path.lexists(path)]
 
 
@@ -264,10 +256,10 @@ def _remove(path: Path) -> None:
     """Renamed first: what is cut short has a name that nobody looks for."""
     if not os.path.lexists(path):
         return  # somebody else removed it meanwhile
-    if path.name.startswith(_REMOVING):
+    if path.name.startswith(delete.MARK):
         going = path
     else:
-        going = path.with_name(f"{_REMOVING}{path.name}")
+        going = path.with_name(f"{delete.MARK}{path.name}")
         if going.is_dir() and not going.is_symlink():
             shutil.rmtree(going)
         os.replace(path, going)

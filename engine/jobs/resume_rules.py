@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import EngineError
-from engine.jobs.directory import JobDirectory, read_json
+from engine.jobs.directory import JobDirectory, list_checkpoints, read_json
 from engine.recipes.recipe import GenerateRecipe, Recipe, TrainRecipe, to_table
 
 MARKS = "marks.json"
@@ -68,8 +68,8 @@ def _remaining_weights(job: JobDirectory) -> str:
     where both are gone."""
     if job.adapter.is_dir() or job.model.is_dir():
         return f"run:{job.path.name}"
-    steps = [path for path in job.checkpoints.glob("checkpoint-*") if path.name[11:].isdecimal()]
-    return str(max(steps, key=lambda path: int(path.name[11:]), default=""))
+    kept = list_checkpoints(job.checkpoints)
+    return str(kept[-1]) if kept else ""
 
 
 def check(job: JobDirectory, changed: Recipe) -> None:

@@ -13,6 +13,7 @@ from transformers.trainer_utils import align_special_tokens
 
 import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine import atomic
+from engine.jobs.directory import step_of
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.model.saving import drop_unreadable_pad, save_template
 from engine.worker.model.tokenizer_files import share_large_files
@@ -59,7 +60,7 @@ def _time_left(setup: TrainingSetup) -> TimeLeft:
 
 
 def _open_curves(setup: TrainingSetup) -> EventWriter:
-    first_step = checkpoints.step_of(setup.resumed) + 1 if setup.resumed else 0
+    first_step = step_of(setup.resumed) + 1 if setup.resumed else 0
     return EventWriter(setup.attempt.directory.events, setup.attempt.number, first_step)
 
 
@@ -95,9 +96,9 @@ def _train(setup: TrainingSetup, trainer: MeasuredTrainer, callback: TrainingCal
         setup.attempt.update(message="evaluating")
         trainer.measure()
     # At its last step the Trainer would make one more where that is not an epoch's last.
-    at_end = resumed is not None and checkpoints.step_of(resumed) == trainer.total_steps
+    at_end = resumed is not None and step_of(resumed) == trainer.total_steps
     if resumed is not None and (at_end or callback.ended):
-        setup.attempt.log(f"nothing left to train after step {checkpoints.step_of(resumed)}")
+        setup.attempt.log(f"nothing left to train after step {step_of(resumed)}")
         # As `train` does at its start: what is saved beside the weights names the same tokens.
         align_special_tokens(trainer.model, trainer.processing_class)  # type: ignore[no-untyped-call]
         callback.report_at(resumed, trainer.args)

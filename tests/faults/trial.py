@@ -16,7 +16,7 @@ from random import Random
 
 from engine.errors import EngineError
 from engine.jobs import launch, lock, status
-from engine.jobs.directory import JobDirectory
+from engine.jobs.directory import JobDirectory, step_of
 from engine.jobs.status import State
 from engine.jobs.store import Store
 from engine.launching import resume
@@ -143,7 +143,7 @@ class _Acknowledged:
         newest = checkpoints.newest(job.checkpoints)
         return cls(
             {path.name: path.read_bytes() for path in job.events.iterdir()},
-            checkpoints.step_of(newest) if newest is not None else 0,
+            step_of(newest) if newest is not None else 0,
             job.latest_attempt(),
         )
 

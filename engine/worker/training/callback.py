@@ -13,6 +13,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer import TRAINER_STATE_NAME
 
 from engine.errors import EngineError
+from engine.jobs.directory import list_checkpoints, step_of
 from engine.recipes.recipe import TrainRecipe
 from engine.worker.attempt import Attempt
 from engine.worker.training import checkpoints, stopping_rules
@@ -56,7 +57,7 @@ class TrainingCallback(TrainerCallback):
 
     def update_marks(self) -> Marks:
         """What to know of the checkpoints on disk; written beside them where it has changed."""
-        saved = {checkpoints.step_of(path) for path in checkpoints.listed(self._folder)}
+        saved = {step_of(path) for path in list_checkpoints(self._folder)}
         marks = stopping_rules.marks(self.history, self._recipe, saved)
         if marks != self._marks:
             checkpoints.write_marks(self._folder, marks)

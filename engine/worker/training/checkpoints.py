@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine import atomic
-from engine.jobs.directory import MANIFEST, SAVING, JobDirectory
+from engine.jobs.directory import MANIFEST, SAVING, JobDirectory, list_checkpoints, step_of
 from engine.jobs.resume_rules import MARKS
 
 
@@ -50,7 +50,7 @@ def publish(aside: Path, folder: Path, step: int) -> Path:
     atomic.write_json(aside / MANIFEST, {"step": step, "files": files})
     # From an attempt that went further and could not be resumed there: they do not verify, and
     # would outlive this one where only the newest few are kept.
-    for path in listed(folder):
+    for path in list_checkpoints(folder):
         if step_of(path) >= step:
             _remove(path)
     final = folder / f"checkpoint-{step}"
@@ -60,23 +60,12 @@ def publish(aside: Path, folder: Path, step: int) -> Path:
 
 def newest(folder: Path) -> Path | None:
     """The checkpoint with the highest step whose files are as they were written."""
-    return next((path for path in reversed(listed(folder)) if verifies(path)), None)
-
-
-def listed(folder: Path) -> list[Path]:
-    """The checkpoints on disk in order of step, verified or not."""
-    paths = [path for path in folder.glob("checkpoint-*") if path.name[11:].isdecimal()]
-    return sorted(paths, key=step_of)
+    return next((path for path in reversed(list_checkpoints(folder)) if verifies(path)), None)
 
 
 def with_tokenizer(job: JobDirectory) -> list[Path]:
     """The folders of a run that may hold its tokenizer's files, the newest checkpoint first."""
-    return [*reversed(listed(job.checkpoints)), job.base]
-
-
-def step_of(checkpoint: Path) -> int:
-    """The optimiser step at which a checkpoint was made."""
-    return int(checkpoint.name.rpartition("-")[2])
+    return [*reversed(list_checkpoints(job.checkpoints)), job.base]
 
 
 def verifies(checkpoint: Path) -> bool:
@@ -94,7 +83,7 @@ def prune(folder: Path, keep: int, never: Collection[int] = ()) -> None:
     What a cut save left behind goes too.
     """
     clear(folder)
-    for path in listed(folder)[:-keep]:
+    for path in list_checkpoints(folder)[:-keep]:
         if step_of(path) not in never:
             _remove(path)
 

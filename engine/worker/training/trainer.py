@@ -18,7 +18,7 @@ from transformers import Trainer, TrainerState
 
 from engine.events.event_tags import TOKENS_PER_SECOND, TRAIN_TAGS
 from engine.events.summary import perplexity
-from engine.jobs.directory import SAVING
+from engine.jobs.directory import SAVING, step_of
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.batching import (
     EncodedRows,
@@ -189,7 +189,7 @@ class MeasuredTrainer(Trainer):
     def load(self, checkpoint: Path) -> None:
         """Take over the weights and the step of a checkpoint, and nothing else of it."""
         self._load_from_checkpoint(str(checkpoint))
-        self.state.global_step = checkpoints.step_of(checkpoint)
+        self.state.global_step = step_of(checkpoint)
 
     def _memory(self) -> float:
         """Bytes at the most until now: what torch took of a GPU, else what this process held.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.jobs.directory import MANIFEST, SAVING
+from engine.jobs.directory import MANIFEST, SAVING, list_checkpoints, step_of
 from engine.worker.training import checkpoints
 
 
@@ -22,7 +22,7 @@ def test_the_newest_is_found_by_step_not_by_name(tmp_path: Path) -> None:
         save(tmp_path, step)
     found = checkpoints.newest(tmp_path)
     assert found is not None
-    assert checkpoints.step_of(found) == 100
+    assert step_of(found) == 100
     assert not list(tmp_path.rglob("*.bin")), "the pickle was not kept"
 
 
@@ -50,7 +50,7 @@ def test_what_a_cut_save_left_is_no_checkpoint_and_is_cleared(tmp_path: Path) ->
     cut.mkdir(parents=True)
     (cut / "model.safetensors").write_bytes(b"half")
     (tmp_path / ".removing-checkpoint-1").mkdir()
-    assert [path.name for path in checkpoints.listed(tmp_path)] == ["checkpoint-3"]
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["checkpoint-3"]
     checkpoints.prune(tmp_path, keep=1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-3"]
 
@@ -79,9 +79,9 @@ def test_what_is_best_or_within_the_budget_is_never_removed(tmp_path: Path) -> N
         save(tmp_path, step)
     marks = checkpoints.Marks(best=2, within_budget=3)
     checkpoints.prune(tmp_path, keep=1, never=marks.kept)
-    assert [checkpoints.step_of(path) for path in checkpoints.listed(tmp_path)] == [2, 3, 5]
+    assert [step_of(path) for path in list_checkpoints(tmp_path)] == [2, 3, 5]
     checkpoints.prune(tmp_path, keep=1, never=checkpoints.Marks().kept)
-    assert [checkpoints.step_of(path) for path in checkpoints.listed(tmp_path)] == [5]
+    assert [step_of(path) for path in list_checkpoints(tmp_path)] == [5]
 
 
 def test_marks_are_written_as_the_screens_read_them(tmp_path: Path) -> None:

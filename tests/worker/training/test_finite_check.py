@@ -9,7 +9,7 @@ import torch
 
 from engine.errors import EngineError
 from engine.jobs import directory
-from engine.worker.training import checkpoints
+from engine.jobs.directory import list_checkpoints, step_of
 from engine.worker.training.finite_check import FiniteCheck, find_tensor
 from engine.worker.training.trainer import TokenTrainer
 from tests.worker.here import resume_here
@@ -70,6 +70,6 @@ def test_a_run_whose_loss_is_lost_ends_with_its_good_checkpoints(
     assert raised.value.title == "The loss is NaN."
     assert raised.value.detail.startswith("steps 6 to 8; first tensor: base_model.model.")
     assert "lora_A" in raised.value.detail
-    kept = [checkpoints.step_of(path) for path in checkpoints.listed(job.checkpoints)]
+    kept = [step_of(path) for path in list_checkpoints(job.checkpoints)]
     assert kept == [4, 5]
     assert curves(job)["train/loss"][0] == list(range(1, 9))

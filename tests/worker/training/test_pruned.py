@@ -9,6 +9,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from engine.errors import EngineError
 from engine.jobs import prune
+from engine.jobs.directory import list_checkpoints
 from engine.jobs.store import Store
 from engine.launching import resume
 from engine.worker.training import checkpoints
@@ -31,7 +32,7 @@ def test_what_pruning_keeps_is_whole(kind: str, root: Path, tmp_path: Path) -> N
     result = job.adapter if kind == "lora" else job.model
     planned = prune.plan(job, Store(root), ("last",))
     prune.prune(planned, Store(root))
-    (kept,) = checkpoints.listed(job.checkpoints)
+    (kept,) = list_checkpoints(job.checkpoints)
     assert checkpoints.verifies(kept)
     assert not list(kept.glob("optimizer*"))
     for folder in (kept, result):

@@ -10,7 +10,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from engine.jobs import directory
-from engine.jobs.directory import JobDirectory
+from engine.jobs.directory import JobDirectory, list_checkpoints
 from engine.jobs.status import State
 from engine.worker.model import tokenizer_files
 from engine.worker.training import checkpoints
@@ -58,7 +58,7 @@ def test_each_folder_is_whole_and_the_tokenizer_is_there_once(
     changes = [f"method.kind={kind}", "training.max_steps=4", "training.saves=4",
                "training.save_total_limit=9", "data.eval_fraction=0"]  # fmt: skip
     job = train_here(make_recipe(base, rows, *changes), root)
-    folders, result = checkpoints.listed(job.checkpoints), _result(job)
+    folders, result = list_checkpoints(job.checkpoints), _result(job)
     assert len(folders) == 4
     assert len(_inodes(*folders, result)) == 1
     assert all(checkpoints.verifies(folder) for folder in folders)
@@ -78,9 +78,9 @@ def test_a_resumed_run_links_to_what_is_there(root: Path, base: Path, rows: Path
                          "training.save_total_limit=9", "data.eval_fraction=0")  # fmt: skip
     job = directory.create(root, recipe)
     assert resume_here(job, stop_at=3) is State.STOPPED
-    first = checkpoints.listed(job.checkpoints)
+    first = list_checkpoints(job.checkpoints)
     assert resume_here(job) is State.DONE
-    later = checkpoints.listed(job.checkpoints)
+    later = list_checkpoints(job.checkpoints)
     assert len(later) > len(first) > 0
     assert len(_inodes(*later, _result(job))) == 1
     assert all(checkpoints.verifies(folder) for folder in later)

@@ -15,7 +15,7 @@ import pytest
 
 from engine.compare import samples
 from engine.jobs import launch, lock, process, status
-from engine.jobs.directory import JobDirectory
+from engine.jobs.directory import JobDirectory, list_checkpoints
 from engine.jobs.status import Failure, State
 from engine.launching import resume
 from engine.recipes.recipe import GenerateRecipe, Recipe, TrainRecipe
@@ -102,7 +102,7 @@ def _failure(job: JobDirectory) -> Failure:
 
 def _assert_nothing_half_is_left(job: JobDirectory) -> None:
     assert [path for path in job.unfinished() if path.exists()] == []
-    assert all(checkpoints.verifies(path) for path in checkpoints.listed(job.checkpoints))
+    assert all(checkpoints.verifies(path) for path in list_checkpoints(job.checkpoints))
     assert not job.model.exists()
     for path in (job.samples, job.held_out, job.rejects):
         assert not path.exists() or path.read_bytes().endswith(b"\n")
@@ -116,7 +116,7 @@ def _assert_it_goes_on(job: JobDirectory, eventually: Eventually) -> None:
 
 
 def _wait_for_checkpoint(job: JobDirectory, eventually: Eventually) -> None:
-    eventually(lambda: checkpoints.listed(job.checkpoints), "a checkpoint")
+    eventually(lambda: list_checkpoints(job.checkpoints), "a checkpoint")
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_modes_that_change_in_mid_run_end_it_with_a_reason(
     assert failure.title == "The run's directory cannot be written."
     assert "Permission denied" in failure.detail
     assert "Check owner and permissions" in failure.hint
-    assert all(checkpoints.verifies(path) for path in checkpoints.listed(job.checkpoints))
+    assert all(checkpoints.verifies(path) for path in list_checkpoints(job.checkpoints))
     _assert_it_goes_on(job, eventually)
 
 
