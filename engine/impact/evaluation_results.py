@@ -1,0 +1,229 @@
+"""`results.json` of an evaluation, read: what was measured of each arm, item by item.
+
+Version 2 keeps every measure of a suite apart; version 1, which knew one score an item and the
+labels of one data set, is read as the same. Owns the names of the measures. Refuses to compute:
+what follows from the values is for the table, the classification and the forgetting matrix.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+SCHEMA = 2
+
+STRICT = "strict"
+"""The item's own score of the first answer, which is greedy: 1 right, 0 wrong."""
+FLEXIBLE = "flexible"
+"""Whether a right answer is found anywhere in what the answer says: 1 or 0."""
+LIKELIHOOD = "likelihood"
+"""Whether a right choice is the likeliest one, by the sum of its log-probabilities: 1 or 0."""
+LIKELIHOOD_NORM = "likelihood_norm"
+"""The same by the mean over the characters of each choice."""
+GOLD_NLL = "gold_nll"
+"""Of the likeliest right answer, in nats per token; less is better."""
+NLL = "nll"
+"""Of a text that is read, its sum in nats; less is better. `tokens` and `bytes` belong to it."""
+LESS_IS_BETTER = frozenset((GOLD_NLL, NLL))
+
+Seen = Literal["question", "answer"]
+"""Whether an item stands in the training rows of an arm or of its ancestors, and which part."""
+Finish = Literal["stop", "length"]
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteItem:
+    """What is known of one item without any arm."""
+
+    prompt: str
+    """Its last question, or the text that is read."""
+    gold: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    group: str = ""
+    """Items that share one are no independent observations; empty: a group of its own."""
+    weight: float = 1.0
+    score: str = "open"
+    """How its answers are scored, as `engine.compare.items.Scoring`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteFacts:
+    """One suite, which is one skill."""
+
+    name: str
+    items: Mapping[str, SuiteItem] = field(hash=False)
+    """By id, in the order of the file."""
+    measure: str = STRICT
+    """The one that is the skill's score."""
+    digest: str = ""
+    """SHA-256 of the items, by which an edited suite is noticed; empty in version 1."""
+
+    @property
+    def choices(self) -> int:
+        """Choices of every item, where all have the same number; else 0: chance is not known."""
+        counts = {len(item.choices) for item in self.items.values()}
+        return counts.pop() if len(counts) == 1 else 0
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The choices that all items share: the suite is a classification; else none."""
+        each = {tuple(sorted(item.choices)) for item in self.items.values()}
+        return each.pop() if len(each) == 1 else ()
+
+
+@dataclass(frozen=True, slots=True)
+class ArmSuite:
+    """What was measured of one arm on one suite. All mappings are by item id."""
+
+    measures: Mapping[str, Mapping[str, float]] = field(hash=False)
+    """By measure; an item that a measure does not apply to is left out. Not finite: diverged."""
+    asked: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """How: fewshot, template (own or raw), template_hash, decode, samples."""
+    tokens: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """Predicted, of texts that are read."""
+    bytes: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """Of those texts, in UTF-8."""
+    finish: Mapping[str, Finish] = field(default_factory=dict, hash=False)
+    """Of the first answer: `length` was cut, and its score is that of a part."""
+    picked: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
+    """By `likelihood` and `strict`: the choice that the arm made; empty: none of them."""
+    seen: Mapping[str, Seen] | None = None
+    """None: its training rows are not known. An item that is not there was not seen."""
+    notes: tuple[str, ...] = ()
+    """What should be known before the numbers are read, a sentence each."""
+
+    @property
+    def is_perplexity(self) -> bool:
+        return NLL in self.measures
+
+
+@dataclass(frozen=True, slots=True)
+class ArmResults:
+    name: str
+    spec: str
+    """The arm in the grammar of `engine.compare.arms`."""
+    suites: Mapping[str, ArmSuite] = field(hash=False)
+    parent: str = ""
+    """The arm that this stage was trained from; empty: the first arm is its base."""
+    trained: tuple[str, ...] = ()
+    """Suites that the stage itself was trained on."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationResults:
+    arms: Mapping[str, ArmResults] = field(hash=False)
+    """In the order in which they were named, the base first."""
+    suites: Mapping[str, SuiteFacts] = field(hash=False)
+
+
+def read_results(table: Mapping[str, Any]) -> EvaluationResults:
+    """The results of a parsed `results.json`. Raises ValueError where it is none."""
+    try:
+        if table["schema"] == 1:
+            return _read_version_1(table)
+        if table["schema"] != SCHEMA:
+            raise ValueError(f"schema {table['schema']!r} is not known")
+        suites = {name: _read_facts(name, one) for name, one in table["suites"].items()}
+        arms = {name: _read_arm(name, one) for name, one in table["arms"].items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"no results of an evaluation: {error!r}") from error
+    return EvaluationResults(arms, suites)
+
+
+def _read_facts(name: str, table: Mapping[str, Any]) -> SuiteFacts:
+    items = {
+        item: SuiteItem(
+            one["prompt"],
+            tuple(one.get("gold", ())),
+            tuple(one.get("choices", ())),
+            one.get("group", ""),
+            float(one.get("weight", 1.0)),
+            one.get("score", "open"),
+        )
+        for item, one in table["items"].items()
+    }
+    return SuiteFacts(name, items, table["measure"], table.get("digest", ""))
+
+
+def _read_arm(name: str, table: Mapping[str, Any]) -> ArmResults:
+    suites = {
+        suite: ArmSuite(
+            {measure: _read_values(values) for measure, values in one["measures"].items()},
+            one.get("asked", {}),
+            one.get("tokens", {}),
+            one.get("bytes", {}),
+            one.get("finish", {}),
+            one.get("picked", {}),
+            one.get("seen"),
+            tuple(one.get("notes", ())),
+        )
+        for suite, one in table["suites"].items()
+    }
+    return ArmResults(
+        name, table["arm"], suites, table.get("parent", ""), tuple(table.get("trained", ()))
+    )
+
+
+def _read_values(values: Mapping[str, float | None]) -> dict[str, float]:
+    # What a diverged model makes of a text is null in the file, and infinite.
+    return {item: math.inf if one is None else float(one) for item, one in values.items()}
+
+
+_LABELS = "labels"
+
+
+def _read_version_1(table: Mapping[str, Any]) -> EvaluationResults:
+    facts: dict[str, SuiteFacts] = {}
+    arms = {}
+    for name, arm in table["arms"].items():
+        suites = {}
+        for suite, items, measured in _parts_of_version_1(arm):
+            suites[suite] = measured
+            facts.setdefault(suite, SuiteFacts(suite, items, _only_measure(measured)))
+        arms[name] = ArmResults(name, arm["arm"], suites)
+    return EvaluationResults(arms, facts)
+
+
+def _only_measure(measured: ArmSuite) -> str:
+    if NLL in measured.measures:
+        return NLL
+    return LIKELIHOOD if LIKELIHOOD in measured.measures else STRICT
+
+
+def _parts_of_version_1(
+    arm: Mapping[str, Any],
+) -> Iterator[tuple[str, dict[str, SuiteItem], ArmSuite]]:
+    for name, suite in arm["suites"].items():
+        prompts, groups = suite.get("prompts", {}), suite.get("groups", {})
+        scores = suite.get("scores", {})
+        if scores:
+            items = {
+                item: SuiteItem(prompts.get(item, ""), group=groups.get(item, ""))
+                for item in scores
+            }
+            yield name, items, ArmSuite({STRICT: _read_values(scores)})
+        if nll := suite.get("nll"):
+            label = f"{name}, perplexity" if scores else name
+            texts = {
+                item: SuiteItem("", group=groups.get(item, ""), score="perplexity") for item in nll
+            }
+            yield label, texts, ArmSuite({NLL: _read_values(nll)}, tokens=suite["text_tokens"])
+    choices = arm.get("choices", {})
+    if choices:
+        labels = tuple(choices.get("labels", ()))
+        prompts = choices["generated"].get("prompts", {})
+        items = {
+            item: SuiteItem(prompts.get(item, ""), choices=labels, score="choices")
+            for item in choices["likelihood"]["scores"]
+        }
+        yield (
+            _LABELS,
+            items,
+            ArmSuite(
+                {
+                    LIKELIHOOD: _read_values(choices["likelihood"]["scores"]),
+                    STRICT: _read_values(choices["generated"]["scores"]),
+                },
+                picked={LIKELIHOOD: choices["likelihood"].get("answers", {})},
+            ),
+        )
