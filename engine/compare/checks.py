@@ -182,6 +182,15 @@ def _chooses(text: str, item: Item) -> bool:
     return bool(found) and found <= set(map(fold, item.gold))
 
 
+def named_choice(item: Item, text: str) -> str:
+    """The one choice of an item that an answer names; empty where it names none, or several."""
+    found = _find_choices(split_text(text).spoken, item.choices)
+    if len(found) != 1:
+        return ""
+    (only,) = found
+    return next(choice for choice in item.choices if fold(choice) == only)
+
+
 def _find_choices(text: str, choices: Sequence[str]) -> set[str]:
     """Those of the choices that a text names, folded: the longest first, each in its own place."""
     plain = fold(text)

@@ -8,12 +8,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from engine.bundled import SUITES
+from engine.compare import prompts
 from engine.compare.item_reader import read_items
 from engine.compare.items import Item
+from engine.data.formats import read_raw
+from engine.data.raw_row import RawReader
 from engine.data.shards import stem_of
 from engine.errors import EngineError
+from engine.impact.suite_specs import SuiteSpec
 
 _BUNDLED = "bundled:"
+
+
+def load_suite(
+    spec: SuiteSpec, runs: Sequence[Path], limit: int = 0, raw: RawReader = read_raw
+) -> tuple[Item, ...]:
+    """temporary"""
+    if spec.ref.startswith(prompts.RUN):
+        items = prompts.read(prompts.find(spec.ref, runs))
+    else:
+        items = read_items(_find(spec.ref))
+    return tuple(items[: spec.options.limit or limit or None])
 
 
 def load_suites(names: Sequence[str], limit: int = 0) -> Mapping[str, tuple[Item, ...]]:
@@ -35,5 +50,6 @@ def load(path: Path) -> tuple[Item, ...]:
 
 def _find(name: str) -> Path:
     if name.startswith(_BUNDLED):
-        return SUITES / f"{name.removeprefix(_BUNDLED)}.jsonl"
+        suite = SUITES / f"{name.removeprefix(_BUNDLED)}.jsonl"
+        return suite if suite.exists() else prompts.find(name)
     return Path(name).expanduser()
