@@ -50,8 +50,13 @@ def code_blocks(text: str) -> list[str]:
 
 def parse_code(text: str) -> ast.Module | None:
     """Python code, in a fence or bare, parsed and never run; None where it does not parse."""
+    return parse_python(code_of(text))
+
+
+def parse_python(code: str) -> ast.Module | None:
+    """The same of bare code."""
     try:
-        return ast.parse(code_of(text).strip() + "\n")
+        return ast.parse(code.strip() + "\n")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
