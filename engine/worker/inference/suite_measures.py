@@ -32,6 +32,7 @@ from engine.worker.inference.models import LoadedArm
 from engine.worker.inference.sample_log import SampleLog
 from engine.worker.inference.score_log import ScoreMemory
 from engine.worker.inference.scoring import ROWS, Tick, read_texts
+from engine.worker.inference.text_scores import score_answer
 
 
 @dataclass(slots=True)
@@ -236,9 +237,8 @@ def prompt_id(suite: str, item: str, number: int = 0) -> str:
 
 def _score(item: Item, sample: Sample, result: SuiteResult) -> None:
     result.finish[item.id] = sample.finish
-    if item.score == "open":
-        return
-    result.keep(STRICT, item.id, checks.score(item, sample.text))
+    for measure, value in score_answer(item, sample.text, sample.parts).items():
+        result.keep(measure, item.id, value)
     if item.score == "choices":
         result.pick(STRICT, item.id, checks.named_choice(item, sample.text))
 
