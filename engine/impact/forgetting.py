@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.statistics import wilson
+from engine.impact.score_estimate import estimate_score
 
 Floats = npt.NDArray[np.float64]
 RESAMPLES = 2000
@@ -33,6 +33,8 @@ class SkillScores:
     """The first stage that trained it, from 1 on; None: no stage did, a general skill."""
     choices: int = 0
     """Answers to choose from, the same number for all items; 0: chance is 0."""
+    weights: tuple[float, ...] = ()
+    """Of the items, above 0; empty: all the same."""
 
     def __post_init__(self) -> None:
         if self.scores.ndim != 2 or self.scores.shape[1] != len(self.items) or not self.items:
@@ -45,8 +47,13 @@ class SkillScores:
         base = self.scores[0]
         if np.isnan(base).any():
             return False
-        low, _ = wilson(int((base >= 1).sum()), base.size)
-        return low > (1 / self.choices if self.choices else 0.0)
+        low = estimate_score(base.tolist(), self.groups, self.weights).low
+        return low is not None and low > (1 / self.choices if self.choices else 0.0)
+
+    @property
+    def means(self) -> Floats:
+        """A score a stage."""
+        return np.average(self.scores, axis=1, weights=self.weights or None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ class SkillMatrix:
 
     def means(self) -> dict[str, Floats]:
         """R: by skill, a score a stage."""
-        return {name: skill.scores.mean(1) for name, skill in self.skills.items()}
+        return {name: skill.means for name, skill in self.skills.items()}
 
 
 def general_change(matrix: SkillMatrix) -> StageMeasure:
@@ -154,14 +161,6 @@ def relative_forgetting(matrix: SkillMatrix) -> StageMeasure:
     )
 
 
-def find_regained(before: Sequence[float], low: Sequence[float], after: Sequence[float]) -> int:
-    """How many items were right before, wrong at a stage between, and right again after."""
-    return sum(
-        one >= 1 > between and last >= 1
-        for one, between, last in zip(before, low, after, strict=True)
-    )
-
-
 def _complete(
     matrix: SkillMatrix, is_chosen: Callable[[SkillScores], bool], stages: Sequence[int]
 ) -> list[str]:
@@ -188,7 +187,7 @@ def _measure(
     if not skills:
         return StageMeasure(name, None, None, None, (), reason)
     chosen = [matrix.skills[skill] for skill in skills]
-    value = float(np.mean(of_means(np.stack([skill.scores.mean(1) for skill in chosen], axis=1))))
+    value = float(np.mean(of_means(np.stack([skill.means for skill in chosen], axis=1))))
     random = np.random.default_rng(_SEED)
     drawn = np.stack([_resample(skill, random) for skill in chosen], axis=2)
     values = np.array([np.mean(of_means(rows)) for rows in drawn])
@@ -211,9 +210,10 @@ def _resample(skill: SkillScores, random: np.random.Generator) -> Floats:
     names = sorted(set(groups))
     at = {name: index for index, name in enumerate(names)}
     member = np.array([at[group] for group in groups])
-    sizes = np.bincount(member, minlength=len(names)).astype(float)
+    weights = np.array(skill.weights or [1.0] * len(groups))
+    sizes = np.bincount(member, weights, len(names))
     sums = np.zeros((skill.scores.shape[0], len(names)))
-    np.add.at(sums.T, member, skill.scores.T)
+    np.add.at(sums.T, member, (skill.scores * weights).T)
     even = np.full(len(names), 1 / len(names))
     rows: list[Floats] = []
     left = RESAMPLES

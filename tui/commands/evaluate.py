@@ -3,9 +3,8 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engine import output_file
 from engine.errors import EngineError, JobFailed
@@ -13,7 +12,6 @@ from engine.jobs import launch
 from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.status import State
 from engine.jobs.store import open_store
-from engine.number_format import write_number
 from engine.recipes import recipe
 from engine.recipes.recipe import EvaluateRecipe
 from engine.text import escape_json, one_line
@@ -22,10 +20,9 @@ from tui.commands.follow import follow
 from tui.commands.recipe_options import add_changes
 
 if TYPE_CHECKING:
-    from engine.impact.skill_table import SkillChange, SkillResult, SkillTable
+    from engine.impact.skill_rows import SkillTable
 
 _RUN = "run:"
-_NAME, _SCORE = 26, 20
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
@@ -87,11 +84,16 @@ def _evaluate(options: argparse.Namespace) -> int:
         raise JobFailed(
             "The evaluation was stopped.", str(job.path), f"finetop resume {job.path.name}"
         )
+    from engine.impact.stage_summary import summarize
+    from engine.impact.table_json import table_to_json
+    from tui.commands.skill_lines import list_lines
+
     found = _read_table(job, wanted)
+    summary = summarize(found)
     if options.json is not None:
-        text = escape_json(json.dumps(found.to_json(), indent=1, ensure_ascii=False)) + "\n"
+        text = escape_json(json.dumps(table_to_json(found, summary), indent=1)) + "\n"
         output_file.write(options.json, [text.encode()], force=options.force, hint=FORCE_HINT)
-    for line in as_lines(found):
+    for line in list_lines(found, summary):
         print(line.rstrip())
     print(job.path, file=sys.stderr)
     return 0
@@ -99,63 +101,10 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _read_table(job: JobDirectory, wanted: EvaluateRecipe) -> "SkillTable":
     from engine.compare.arms import parse_arms
+    from engine.impact.evaluation_results import read_results
     from engine.impact.skill_table import build_table
 
-    results: Any = read_json(job.results)
-    if not isinstance(results, dict) or "arms" not in results:
+    results = read_json(job.results)
+    if results is None:
         raise JobFailed("The job has no results.", str(job.results))
-    return build_table(results, [arm.name for arm in parse_arms(wanted.arms)])
-
-
-def as_lines(table: "SkillTable") -> Iterator[str]:
-    """The table as a terminal shows it: a line a skill, and a line a change under it."""
-    first = table.arms[0]
-    yield f"{'skill':{_NAME}}{'n':>6}" + "".join(f"{one_line(arm):>{_SCORE}}" for arm in table.arms)
-    for row in table.skills:
-        cells = (
-            _score(row.results[arm]) if arm in row.results else "not measured" for arm in table.arms
-        )
-        name = one_line(row.name)[: _NAME - 1]
-        yield f"{name:{_NAME}}{row.items:>6,}" + "".join(f"{cell:>{_SCORE}}" for cell in cells)
-        for arm, change in row.changes.items():
-            yield f"  {one_line(arm)} - {one_line(first)}: {_describe(change, table.delta)}"
-        if row.unpaired:
-            yield f"  {row.unpaired:,} items are not in all arms and not compared"
-    yield ""
-    yield (
-        f"Scores with 95% Wilson intervals; delta {write_number(100 * table.delta, 0)} points. "
-        f"{one_line(table.arms[-1])} against {one_line(first)} is corrected by Holm over all "
-        "skills; all else is exploratory, unadjusted."
-    )
-    yield "Perplexity: the change is in nats per token, above 0 is worse."
-
-
-def _score(result: "SkillResult") -> str:
-    if result.is_perplexity:
-        return f"ppl {write_number(result.score, 2)}"
-    text = write_number(result.score, 3)
-    if result.interval is not None:
-        text += " [{}, {}]".format(*(write_number(one, 2) for one in result.interval))
-    return text
-
-
-def _describe(change: "SkillChange", delta: float) -> str:
-    verdict, test = change.verdict, change.test
-    low, high = (verdict.low, verdict.high) if verdict else test.interval()
-    confidence = verdict.confidence if verdict else 0.95
-    text = (
-        f"{write_number(test.difference, 3, signed=True)} "
-        f"[{write_number(low, 3, signed=True)}, {write_number(high, 3, signed=True)}] "
-        f"at {confidence:.3%}".replace(".000%", "%")
-    )
-    if verdict is None:
-        return f"{text} nats/token ({test.name})"
-    words: str = verdict.word
-    points = f"{write_number(100 * delta, 0)} points"
-    if verdict.word in ("changed within", "the same within") or verdict.is_beyond:
-        words += f" beyond {points}" if verdict.is_beyond else f" {points}"
-    if verdict.word == "not enough evidence" and verdict.items_needed is not None:
-        words += f", about {verdict.items_needed:,} items would do"
-    flips = f"lost {len(change.lost):,}, gained {len(change.gained):,}"
-    family = "" if verdict.is_primary or verdict.word == "items only" else "; exploratory"
-    return f"{text} {words}; {flips} ({test.name}{family})"
+    return build_table(read_results(results), [arm.name for arm in parse_arms(wanted.arms)])
