@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.impact.flips import find_flips, find_loss_step, mcnemar
+from engine.impact.flips import find_flips, find_loss_step, find_regained, mcnemar
 
 COUNTS = st.integers(0, 60)
 
@@ -91,3 +91,11 @@ def test_the_step_at_which_an_item_was_lost(
     scores: dict[int, float], base: float, step: int | None
 ) -> None:
     assert find_loss_step(scores, base) == step
+
+
+def test_what_was_lost_between_and_came_back() -> None:
+    base = {"kept": 1.0, "back": 1.0, "gone": 1.0, "learned": 0.0, "late": 1.0}
+    middle = {"kept": 1.0, "back": 0.0, "gone": 0.5, "learned": 1.0, "late": 1.0}
+    last = {"kept": 1.0, "back": 1.0, "gone": 0.0, "learned": 1.0, "late": 0.0}
+    assert find_regained([base, middle, last], base) == (("back", "gone"), ("back",))
+    assert find_regained([base, last], base) == ((), ())

@@ -9,7 +9,6 @@ from engine.impact.forgetting import (
     SkillScores,
     average_score,
     backward_transfer,
-    find_regained,
     general_change,
     peak_forgetting,
     relative_forgetting,
@@ -129,7 +128,3 @@ def test_the_interval_of_the_general_change_covers_it() -> None:
         assert measure.high is not None
         covered += measure.low <= -0.08 <= measure.high
     assert 0.91 <= covered / 300 <= 0.98
-
-
-def test_what_was_lost_and_came_back() -> None:
-    assert find_regained([1, 1, 0, 1], [0, 0, 0, 1], [1, 0, 1, 1]) == 1

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from engine.impact.evaluation_results import read_results
+from engine.impact.skill_rows import SkillTable
 from engine.impact.skill_table import build_table
+from engine.impact.stage_summary import summarize
+from engine.impact.table_json import table_to_json
 from engine.impact.verdicts import judge
 from engine.statistics import paired_test
-from tui.commands.evaluate import as_lines
 
 
 def _suite(right: int, items: int, **more: Any) -> dict[str, Any]:
@@ -20,6 +23,14 @@ def _suite(right: int, items: int, **more: Any) -> dict[str, Any]:
 def _prose(nll: float | None, texts: int = 30) -> dict[str, Any]:
     each = {f"t{at}": None if nll is None else nll + at / 10 for at in range(texts)}
     return {"nll": each, "text_tokens": dict.fromkeys(each, 10)}
+
+
+def _table(results: dict[str, Any], *arms: str) -> SkillTable:
+    return build_table(read_results(results), arms)
+
+
+def _json(table: SkillTable) -> Any:
+    return json.loads(json.dumps(table_to_json(table, summarize(table)), allow_nan=False))
 
 
 def _results(**arms: dict[str, Any]) -> dict[str, Any]:
@@ -34,7 +45,7 @@ RESULTS = _results(
 
 
 def test_each_arm_is_held_against_the_first() -> None:
-    facts, song, prose = build_table(RESULTS).skills
+    facts, song, prose = _table(RESULTS).skills
     last, first = facts.changes["last"], facts.changes["first"]
     assert last.verdict is not None
     assert first.verdict is not None
@@ -47,7 +58,9 @@ def test_each_arm_is_held_against_the_first() -> None:
     assert (first.verdict.low, first.verdict.high) == pytest.approx((alone.low, alone.high))
     assert song.changes["first"].verdict is not None
     assert song.changes["first"].verdict.word == "items only"
-    assert prose.changes["last"].verdict is None
+    assert prose.changes["last"].verdict is not None
+    assert prose.changes["last"].verdict.delta is None
+    assert prose.changes["last"].verdict.word == "higher"
     assert prose.changes["last"].test.difference == pytest.approx(0.2)  # 2 nats of 10 tokens
     mean = math.fsum(20.0 + at / 10 for at in range(30)) / 300
     assert prose.results["base"].score == pytest.approx(math.exp(mean))
@@ -60,7 +73,7 @@ def test_the_primary_family_is_the_last_arm_alone() -> None:
     for one in worse.values():
         one["scores"] |= dict.fromkeys([f"i{at}" for at in range(11)], 0.0)
         one["scores"] |= dict.fromkeys([f"i{at}" for at in range(100, 102)], 1.0)
-    table = build_table(_results(base=base, other=worse, last=worse))
+    table = _table(_results(base=base, other=worse, last=worse))
     for row in table.skills:
         exploratory, primary = row.changes["other"].verdict, row.changes["last"].verdict
         assert exploratory is not None
@@ -74,7 +87,7 @@ def test_groups_and_lacking_items() -> None:
     groups = {f"i{at}": f"g{at // 10}" for at in range(200)}
     base = {"facts": _suite(190, 200, groups=groups), "only base": _suite(5, 10)}
     last = {"facts": _suite(100, 180, groups=groups), "only last": _suite(5, 10)}
-    table = build_table(_results(base=base, last=last))
+    table = _table(_results(base=base, last=last))
     facts, only_base, only_last = table.skills
     assert facts.changes["last"].test.name == "clustered proportions"
     assert (facts.unpaired, facts.items, facts.changes["last"].test.items) == (20, 200, 180)
@@ -83,7 +96,7 @@ def test_groups_and_lacking_items() -> None:
 
 def test_flips_are_those_of_the_items_that_the_test_counts() -> None:
     """The second arm lacks the last twenty items, which the third one lost."""
-    table = build_table(
+    table = _table(
         _results(
             base={"facts": _suite(200, 200)},
             second={"facts": _suite(180, 180)},
@@ -96,43 +109,36 @@ def test_flips_are_those_of_the_items_that_the_test_counts() -> None:
 
 def test_a_diverged_model_and_json() -> None:
     results = _results(base={"prose": _prose(20.0)}, last={"prose": _prose(None)})
-    table = build_table(results)
-    written = json.loads(json.dumps(table.to_json(), allow_nan=False))
+    table = _table(results)
+    written = _json(table)
     last = written["skills"]["prose"]["arms"]["last"]
-    assert last["perplexity"] is None
+    assert last["score"] is None
     assert last["vs_base"]["difference"] is None
     assert last["vs_base"]["p"] == 1.0
-    written = json.loads(json.dumps(build_table(RESULTS).to_json(), allow_nan=False))
+    written = _json(_table(RESULTS))
     change = written["skills"]["facts"]["arms"]["last"]["vs_base"]
     assert (change["verdict"], change["beyond_delta"], change["family"]) == (
         "lost", True, "primary"
     )  # fmt: skip
     assert written["skills"]["facts"]["arms"]["base"]["vs_base"] is None
     assert written["summary"]["primary"] == ["last", "base"]
-    assert (written["summary"]["lost"], written["summary"]["items only"]) == (1, 1)
+    assert written["summary"]["verdicts"] == {"lost": 1, "items only": 1, "higher": 1}
 
 
-def test_labels_are_a_skill_each_way() -> None:
+def test_labels_are_one_skill_by_likelihood_and_by_the_answer_beside_it() -> None:
     results = _results(base={}, last={})
     for name, right in (("base", 20), ("last", 150)):
         way = _suite(right, 200)
-        results["arms"][name]["choices"] = {"likelihood": way, "generated": way}
-    rows = build_table(results).skills
-    assert [row.name for row in rows] == ["labels, likelihood", "labels, generated"]
-    assert all(row.changes["last"].verdict for row in rows)
+        results["arms"][name]["choices"] = {"likelihood": way, "generated": way, "labels": ["a"]}
+    table = _table(results)
+    assert [(row.name, row.measure) for row in table.skills] == [("labels", "likelihood")]
+    assert [(row.name, row.measure) for row in table.secondary] == [("labels", "strict")]
+    verdicts = [row.changes["last"].verdict for row in (*table.skills, *table.secondary)]
+    assert [one and (one.word, one.is_primary) for one in verdicts] == [
+        ("gained", True), ("gained", False)
+    ]  # fmt: skip
 
 
 def test_unknown_arms_are_refused() -> None:
     with pytest.raises(ValueError, match="other"):
-        build_table(RESULTS, ["base", "other"])
-
-
-def test_the_words_on_a_terminal() -> None:
-    lines = "\n".join(as_lines(build_table(RESULTS)))
-    assert "facts                        200  0.950 [0.91, 0.97]" in lines
-    assert "last - base: -0.450 [" in lines
-    assert "lost beyond 5 points; lost 90, gained 0 (paired proportions)" in lines
-    assert "the same within 5 points; lost 2, gained 0 (paired proportions; exploratory)" in lines
-    assert "items only; lost 3, gained 0 (paired proportions)" in lines
-    assert "nats/token (paired t)" in lines
-    assert "corrected by Holm" in lines
+        _table(RESULTS, "base", "other")
