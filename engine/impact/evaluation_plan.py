@@ -14,14 +14,14 @@ from engine.bundled import SUITES
 from engine.checkpoints.run_outputs import find_run
 from engine.compare import prompts
 from engine.compare.arms import Arm, parse_arms
-from engine.compare.items import Item
+from engine.compare.items import Item, describe
 from engine.data.formats import read_raw
 from engine.data.raw_row import RawReader
 from engine.errors import EngineError
 from engine.impact.evaluation_results import LIKELIHOOD, NLL, STRICT
-from engine.impact.fewshot import with_examples
+from engine.impact.fewshot import describe_examples, with_examples
 from engine.impact.suite_specs import SuiteOptions, SuiteSpec, parse_suites
-from engine.impact.suites import load_suite
+from engine.impact.suites import describe_suite, load_suite
 from engine.jobs.directory import JobDirectory
 from engine.recipes.recipe import EvaluateRecipe, TrainRecipe
 from engine.recipes.settings import Decode
@@ -44,6 +44,8 @@ class Suite:
     """Answers to each item."""
     temperature: float
     """Of the answers after the first one."""
+    notes: tuple[str, ...] = ()
+    """What should be known of its items before the numbers are read, a sentence each."""
 
     @property
     def name(self) -> str:
@@ -114,10 +116,17 @@ def _make_suite(
     spec: SuiteSpec, recipe: EvaluateRecipe, runs: Sequence[Path], raw: RawReader
 ) -> Suite:
     options = spec.options
+    most = options.limit or recipe.limit or _ALL
+    notes: list[str] = []
     # Examples are drawn from all items, also from those that are not measured.
-    whole = load_suite(replace(spec, options=replace(options, limit=_ALL)), runs, raw=raw)
-    items = with_examples(whole, options.fewshot, options.template)
-    items = items[: options.limit or recipe.limit or _ALL]
+    read = _ALL if options.fewshot else most
+    whole = load_suite(
+        replace(spec, options=replace(options, limit=read)), runs, raw=raw, say=notes.append
+    )
+    notes += describe_suite(whole, raw=options.template == "raw")
+    if options.fewshot:
+        notes += describe_examples(whole)
+    items = with_examples(whole, options.fewshot, options.template)[:most]
     decode = recipe.decode
     if options.max_new_tokens:
         decode = replace(decode, max_new_tokens=options.max_new_tokens)
@@ -127,6 +136,7 @@ def _make_suite(
         decode,
         options.samples or recipe.samples,
         options.temperature if options.temperature >= 0 else recipe.temperature,
+        (*notes, *describe(items)),
     )
 
 

@@ -4,18 +4,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from engine.compare import prompts as prompt_files
 from engine.compare.arms import Arm, format_arm, parse_arms
 from engine.errors import EngineError
 from engine.impact.evaluation_plan import list_specs, make_plan
-from engine.impact.suite_specs import IMPORTS, SuiteSpec, format_suite
+from engine.impact.suite_specs import format_suite
+from engine.impact.suites import anchor, needs_worker
 from engine.jobs import launch
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import open_store
 from engine.launching.generation import find_weights
 from engine.recipes.recipe import EvaluateRecipe
-
-_BUNDLED = "bundled:"
 
 
 def launch_evaluation(
@@ -42,7 +40,7 @@ def _located(recipe: EvaluateRecipe, root: Path) -> EvaluateRecipe:
         raise EngineError("No arms to evaluate.", hint="Use at least one arm.")
     runs = [job.path for job in open_store(root).jobs()]
     arms = [find_weights(_not_endpoint(arm), runs) for arm in parse_arms(recipe.arms)]
-    suites = [_absolute(spec) for spec in list_specs(recipe)]
+    suites = [anchor(spec, runs) for spec in list_specs(recipe)]
     located = replace(
         recipe,
         arms=list(map(format_arm, arms)),
@@ -51,7 +49,10 @@ def _located(recipe: EvaluateRecipe, root: Path) -> EvaluateRecipe:
         prompts="",
         encoder=str(Path(recipe.encoder).expanduser().absolute()) if recipe.encoder else "",
     )
-    make_plan(located, runs)
+    # Rows of Parquet and Arrow are read by the worker, and refused there where they are bad.
+    readable = [one for one in suites if not one.is_import and not needs_worker(one, runs)]
+    if readable:
+        make_plan(replace(located, suites=list(map(format_suite, readable))), runs)
     return located
 
 
@@ -63,12 +64,3 @@ def _not_endpoint(arm: Arm) -> Arm:
             "Generate its answers instead: finetop generate.",
         )
     return arm
-
-
-def _absolute(spec: SuiteSpec) -> SuiteSpec:
-    """The suite by a ref that is valid from any folder."""
-    if spec.ref.startswith((_BUNDLED, prompt_files.RUN)):
-        return spec
-    kind = next((one for one in IMPORTS if spec.ref.startswith(one)), "")
-    path = Path(spec.ref.removeprefix(kind)).expanduser().absolute()
-    return replace(spec, ref=f"{kind}{path}")

@@ -18,7 +18,6 @@ import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine import atomic
 from engine.compare.arm_weights import ArmWeights, locate
 from engine.compare.arms import Arm, format_arm
-from engine.compare.items import describe
 from engine.impact.evaluation_plan import EvaluationPlan, Suite, make_plan
 from engine.impact.evaluation_results import SCHEMA
 from engine.jobs.store import open_store
@@ -40,7 +39,7 @@ def run(attempt: Attempt) -> str:
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     plan = make_plan(recipe, runs, read_raw)
     for suite in plan.suites:
-        for note in describe(suite.items):
+        for note in suite.notes:
             attempt.log(f"{suite.name}: {note}")
     _write_items(attempt, plan)
     weights = {arm: locate(arm, runs) for arm in plan.arms}
@@ -170,7 +169,13 @@ def _describe(suite: Suite) -> dict[str, Any]:
         }
         weight = {"weight": item.weight} if item.weight != 1 else {}
         items[item.id] = {"prompt": prompt, **{k: v for k, v in more.items() if v}, **weight}
-    return {"ref": suite.spec.ref, "measure": suite.measure, "digest": suite.digest, "items": items}
+    return {
+        "ref": suite.spec.ref,
+        "measure": suite.measure,
+        "digest": suite.digest,
+        "notes": list(suite.notes),
+        "items": items,
+    }
 
 
 class _Tally:

@@ -266,7 +266,12 @@ def test_the_job_measures_base_and_tuned_and_diverged(
     labelled.write_text(
         "".join(
             json.dumps({"instruction": "Which?", "input": text, "output": label}) + "\n"
-            for text, label in (("i miss my dog", "sadness"), ("lovely", "joy"))
+            for text, label in (
+                ("i miss my dog", "sadness"),
+                ("lovely", "joy"),
+                ("no", "sadness"),
+                ("hm", "joy"),
+            )
         )
     )
     recipe = EvaluateRecipe(
@@ -287,7 +292,7 @@ def test_the_job_measures_base_and_tuned_and_diverged(
     final = status.read(job)
     assert final is not None
     assert final.state is State.DONE
-    assert (final.step, final.total) == (21, 21)
+    assert (final.step, final.total) == (33, 33)
     results = read_results(json.loads(job.results.read_text()))
     assert list(results.arms) == ["base", "tuned", "diverged"]
     assert results.suites["labels"].labels == ("joy", "sadness")
@@ -311,4 +316,4 @@ def test_the_job_measures_base_and_tuned_and_diverged(
         "labels/labels-1",
         "labels/labels-2",
     }
-    assert len(answers) == 9
+    assert len(answers) == 15
