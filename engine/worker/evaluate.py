@@ -10,6 +10,7 @@ import dataclasses
 import json
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ from engine.jobs.store import open_store
 from engine.recipes.recipe import EvaluateRecipe
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.arrow import read_raw
+from engine.worker.inference.bert_score import BertScorer
 from engine.worker.inference.models import ModelCache
 from engine.worker.inference.sample_log import SampleLog
 from engine.worker.inference.score_log import Row, ScoreLog, ScoreMemory
@@ -43,6 +45,7 @@ def run(attempt: Attempt) -> str:
             attempt.log(f"{suite.name}: {note}")
     _write_items(attempt, plan)
     weights = {arm: locate(arm, runs) for arm in plan.arms}
+    encoder = _load_encoder(attempt, recipe.encoder)
     models = ModelCache(pick_device(attempt.device.kind if attempt.device else recipe.device))
     tally = _Tally(attempt, len(plan.arms) * sum(map(count_work, plan.suites)))
     scores = ScoreLog(attempt.directory.scores)
@@ -53,7 +56,7 @@ def run(attempt: Attempt) -> str:
         identity = _identify(arm, weights[arm], models.device)
         memory = ScoreMemory(scores, identity, arm.name)
         measured[arm.name] = _measure_arm(
-            arm, plan, _Place(attempt, models, weights[arm], memory, samples, tally)
+            arm, plan, _Place(attempt, models, weights[arm], memory, samples, tally, encoder)
         )
     refused = [
         {"arm": arm, "suite": suite, "item": item, "reason": reason}
@@ -79,12 +82,14 @@ class _Place:
     memory: ScoreMemory
     samples: SampleLog
     tally: "_Tally"
+    encoder: BertScorer | None
 
 
 def _measure_arm(arm: Arm, plan: EvaluationPlan, place: _Place) -> dict[str, Any]:
     """By suite, what was measured of an arm, as JSON knows it. Raises Stopped, EngineError."""
+    about = place.encoder.about if place.encoder is not None else ""
     whole: dict[str, Row] = {
-        suite.name: (0, [suite.digest, _options_of(suite)]) for suite in plan.suites
+        suite.name: (0, [suite.digest, _options_of(suite), about]) for suite in plan.suites
     }
     memory = {suite.name: place.memory.of(f"{suite.name}, result") for suite in plan.suites}
     found = {name: memory[name].find(row) for name, row in whole.items()}
@@ -109,7 +114,18 @@ def _load(arm: Arm, place: _Place) -> SuiteMeasurer:
     assert loaded_arm is not None, "without a budget there is always room"
     for note in loaded_arm.notes:
         place.attempt.log(note)
-    return SuiteMeasurer(arm, loaded_arm, place.memory, place.samples)
+    return SuiteMeasurer(arm, loaded_arm, place.memory, place.samples, place.encoder)
+
+
+def _load_encoder(attempt: Attempt, written: str) -> BertScorer | None:
+    """The encoder that a recipe names, as PATH or PATH@LAYER; it stays on the CPU."""
+    if not written:
+        return None
+    path, at, layer = written.rpartition("@")
+    named = path if at and layer.isdecimal() else written
+    encoder = BertScorer(Path(named), int(layer) if named == path and at else None)
+    attempt.log(f"BERTScore by {encoder.about}")
+    return encoder
 
 
 def _identify(arm: Arm, weights: ArmWeights, device: torch.device) -> list[object]:

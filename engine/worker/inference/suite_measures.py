@@ -17,6 +17,7 @@ from engine.compare.arm_tools import offered_tools, read_arm_tools
 from engine.compare.arms import Arm
 from engine.compare.items import Item
 from engine.compare.samples import Sample
+from engine.impact.answer_scores import references_of
 from engine.impact.evaluation_plan import Suite
 from engine.impact.evaluation_results import (
     GOLD_NLL,
@@ -25,7 +26,9 @@ from engine.impact.evaluation_results import (
     NLL,
     STRICT,
 )
+from engine.impact.wording import measure_diversity, measure_wording
 from engine.recipes.settings import Decode
+from engine.worker.inference.bert_score import BertScorer
 from engine.worker.inference.choice_scores import choice_scores
 from engine.worker.inference.model_batch import ModelBatch
 from engine.worker.inference.models import LoadedArm
@@ -33,6 +36,8 @@ from engine.worker.inference.sample_log import SampleLog
 from engine.worker.inference.score_log import ScoreMemory
 from engine.worker.inference.scoring import ROWS, Tick, read_texts
 from engine.worker.inference.text_scores import score_answer
+
+BERT_SCORE = "bertscore"
 
 
 @dataclass(slots=True)
@@ -47,6 +52,7 @@ class SuiteResult:
     bytes: dict[str, int] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     """Why an item was left out."""
+    notes: list[str] = field(default_factory=list)
 
     def keep(self, measure: str, item: str, value: float) -> None:
         self.measures.setdefault(measure, {})[item] = value
@@ -61,7 +67,8 @@ class SuiteResult:
             for measure, one in self.measures.items()
         }
         more = {
-            name: getattr(self, name) for name in ("finish", "picked", "tokens", "bytes", "refused")
+            name: getattr(self, name)
+            for name in ("finish", "picked", "tokens", "bytes", "refused", "notes")
         }
         return {
             "asked": self.asked,
@@ -78,6 +85,7 @@ class SuiteMeasurer:
     loaded_arm: LoadedArm
     memory: ScoreMemory
     samples: SampleLog
+    encoder: BertScorer | None = None
 
     def measure(self, suite: Suite, tick: Tick) -> SuiteResult:
         """Everything of one suite; `tick` is told how many of `count_work(suite)` are done.
@@ -123,18 +131,21 @@ class SuiteMeasurer:
         result: SuiteResult,
         part: "_Progress",
     ) -> None:
-        """The first answer of each item is scored; the others are kept for their diversity."""
+        """The first answer of each item is scored, and all of them tell how diverse they are."""
+        answers: dict[str, list[Sample]] = {item.id: [] for item in items}
         for number in range(suite.samples):
             decode = self.arm.decoding(suite.decode)
             if number:
                 seed = (decode.seed + number) % 2**32
                 decode = replace(decode, temperature=suite.temperature, seed=seed)
             samples = self._sample(items, loaded_arm, suite, decode, number, result, part)
-            if number:
-                continue
-            for item in items:
-                if (sample := samples.get(item.id)) is not None:
-                    _score(item, sample, result)
+            for name, sample in samples.items():
+                answers[name].append(sample)
+        for item in items:
+            if answers[item.id]:
+                _score(item, answers[item.id], result)
+        if self.encoder is not None:
+            _compare(self.encoder, [(item, answers[item.id]) for item in items], result)
 
     def _sample(
         self,
@@ -235,12 +246,34 @@ def prompt_id(suite: str, item: str, number: int = 0) -> str:
     return f"{suite}/{item}" + (f"#{number}" if number else "")
 
 
-def _score(item: Item, sample: Sample, result: SuiteResult) -> None:
-    result.finish[item.id] = sample.finish
-    for measure, value in score_answer(item, sample.text, sample.parts).items():
+def _score(item: Item, answers: Sequence[Sample], result: SuiteResult) -> None:
+    """The scores of the first answer; where nothing says what is right, how it is worded."""
+    first = answers[0]
+    result.finish[item.id] = first.finish
+    scores = score_answer(item, first.text, first.parts)
+    if item.score == "open":
+        scores |= measure_wording(first.text, first.output_ids, first.finish, first.parts)
+    if len(answers) > 1:
+        scores |= measure_diversity([one.spoken for one in answers])
+    for measure, value in scores.items():
         result.keep(measure, item.id, value)
     if item.score == "choices":
-        result.pick(STRICT, item.id, checks.named_choice(item, sample.text))
+        result.pick(STRICT, item.id, checks.named_choice(item, first.text))
+
+
+def _compare(
+    encoder: BertScorer, answers: Sequence[tuple[Item, Sequence[Sample]]], result: SuiteResult
+) -> None:
+    """BERTScore's F1 of the first answers with their references, with the encoder in its name."""
+    rows = [
+        (item.id, samples[0].spoken, references)
+        for item, samples in answers
+        if samples and (references := references_of(item))
+    ]
+    scores = encoder.score([text for _, text, _ in rows], [golds for _, _, golds in rows])
+    for (item, _, _), score in zip(rows, scores, strict=True):
+        result.keep(f"{BERT_SCORE} ({encoder.about})", item, score.f1)
+    result.notes += encoder.notes
 
 
 def _asked(item: Item, tools: Any) -> Any:

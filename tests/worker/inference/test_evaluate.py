@@ -159,6 +159,8 @@ def test_items_are_scored_by_what_is_said(models: ModelCache, base: Path, tmp_pa
     assert result.measures["strict"] == {"right": 1.0, "wrong": 0.0}
     assert set(result.measures["gold_nll"]) == {"right", "wrong"}
     assert set(result.finish) == {"right", "wrong", "open"}
+    assert result.measures["tokens"].keys() == {"open"}, "what has no right answer is described"
+    assert result.measures["rougeL"].keys() == {"right", "wrong"}
     assert (result.tokens, result.bytes) == (
         {"prose": read_texts(one, {"p": items[3].text}).tokens["p"]},
         {"prose": 14},
@@ -206,6 +208,7 @@ def test_more_samples_are_drawn_and_kept(models: ModelCache, base: Path, tmp_pat
     assert {(row["decode"]["temperature"], row["decode"]["seed"]) for row in rows} == {
         (0.0, 7), (1.5, 8), (1.5, 9)
     }  # fmt: skip
+    assert 0 < result.measures["different answers"]["a"] <= 1
     again = measurer(one, tmp_path).measure(asked, lambda done: None)
     assert again.to_json() == result.to_json()
     assert len((tmp_path / "samples.jsonl").read_text().splitlines()) == len(rows)
@@ -304,16 +307,8 @@ def test_the_job_measures_base_and_tuned_and_diverged(
     assert set(lost["labels"].picked["likelihood"].values()) == {""}
     assert set(lost["labels"].measures["likelihood"].values()) == {0.0}
     items = prompts.read(job.items)
-    assert [item.id for item in items] == [
-        "mixed/sum",
-        "mixed/prose",
-        "labels/labels-1",
-        "labels/labels-2",
-    ]
+    asked = ["mixed/sum", *(f"labels/labels-{at}" for at in range(1, 5))]
+    assert [item.id for item in items] == [asked[0], "mixed/prose", *asked[1:]]
     answers = samples.read(job.samples)
-    assert {sample.prompt_id for sample in answers} == {
-        "mixed/sum",
-        "labels/labels-1",
-        "labels/labels-2",
-    }
+    assert {sample.prompt_id for sample in answers} == {*asked}
     assert len(answers) == 15
