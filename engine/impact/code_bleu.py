@@ -26,7 +26,6 @@ from typing import TypeVar
 from engine.compare.checks import parse_python
 from engine.impact.data_flow import data_flow
 
-LANGUAGES = ("Python",)
 PARTS = ("code_ngram", "code_weighted_ngram", "code_syntax", "code_dataflow")
 TOTAL = "codebleu"
 

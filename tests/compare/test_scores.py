@@ -139,6 +139,7 @@ def test_a_pattern_is_no_reference() -> None:
     assert item("pattern", r"\d+").reference == ""
     row = {"prompt": "q", "score": "pattern", "gold": r"\d+", "reference": "There are 7."}
     assert parse_item(row).reference == "There are 7."
+    assert parse_item(parse_item(row).to_json()) == parse_item({**row, "id": "item-1"})
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ and [SEP] (a causal language model), and weights that are missing, which would b
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,8 @@ class BertScore:
     precision: float
     recall: float
     f1: float
+    is_truncated: bool = False
+    """The answer or a reference has more tokens than the encoder reads."""
 
     def to_scores(self) -> dict[str, float]:
         """By the names of its measures."""
@@ -87,32 +89,26 @@ class BertScorer:
         self.encoder = short_ref(str(encoder))
         self.layer = layer or self.layers
         self._context = _find_context(encoder, self._tokenizer)
-        self._truncated: dict[str, set[str]] = {"answer": set(), "reference": set()}
 
     @property
     def about(self) -> str:
         """What the numbers belong to, and stand beside: `bert-base-uncased, layer 9 of 12`."""
         return f"{self.encoder}, layer {self.layer} of {self.layers}"
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What should be known before the numbers are read, a sentence each."""
-        counts = [
-            f"{len(texts):,} {kind}{'s' * (len(texts) != 1)}"
-            for kind, texts in self._truncated.items()
-            if texts
-        ]
-        if not counts:
-            return ()
-        several = sum(map(len, self._truncated.values())) != 1
+    def describe(self, scores: Sequence[BertScore]) -> str:
+        """What should be known before these numbers are read, a sentence; empty for nothing."""
+        count = sum(one.is_truncated for one in scores)
+        if not count:
+            return ""
         return (
-            f"BERTScore: {' and '.join(counts)} {'were' if several else 'was'} truncated to the "
-            f"{self._context:,} tokens of {self.encoder}.",
+            f"BERTScore: {count:,} of {len(scores):,} answers or their references were truncated "
+            f"to the {self._context:,} tokens of {self.encoder}."
         )
 
     def score(self, answers: Sequence[str], references: Sequence[Sequence[str]]) -> list[BertScore]:
         """One score an answer, against its references: of several the best, for each number by
-        itself. Raises ValueError for lengths that differ and for an answer without a reference."""
+        itself. Answers are what they say, without reasoning and calls. Raises ValueError for
+        lengths that differ and for an answer without a reference."""
         if len(answers) != len(references) or not all(references):
             raise ValueError("one answer each for references, of which there is at least one")
         found: list[BertScore] = []
@@ -120,16 +116,14 @@ class BertScorer:
             rows = list(zip(answers[at : at + ROWS], references[at : at + ROWS], strict=True))
             texts = {text for answer, golds in rows for text in (answer, *golds)}
             vectors = self._encode(sorted(texts, key=len))
-            truncated = {text for text, each in vectors.items() if each.is_truncated}
             for answer, golds in rows:
-                self._truncated["answer"] |= truncated & {answer}
-                self._truncated["reference"] |= truncated & set(golds)
                 scores = [_match(vectors[answer], vectors[gold]) for gold in golds]
                 found.append(
                     BertScore(
                         max(one.precision for one in scores),
                         max(one.recall for one in scores),
                         max(one.f1 for one in scores),
+                        any(one.is_truncated for one in scores),
                     )
                 )
         return found
@@ -171,13 +165,15 @@ class BertScorer:
 
 
 def _match(answer: _Vectors, reference: _Vectors) -> BertScore:
+    is_truncated = answer.is_truncated or reference.is_truncated
     if not answer.counted.any() or not reference.counted.any():
-        return NOTHING
+        return replace(NOTHING, is_truncated=is_truncated)
     likeness = answer.vectors @ reference.vectors.T
     precision = float(likeness.max(dim=1).values[answer.counted].mean())
     recall = float(likeness.max(dim=0).values[reference.counted].mean())
     whole = precision + recall
-    return BertScore(precision, recall, 2 * precision * recall / whole if whole else 0.0)
+    f1 = 2 * precision * recall / whole if whole else 0.0
+    return BertScore(precision, recall, f1, is_truncated)
 
 
 def _load_encoder_tokenizer(path: Path) -> Any:

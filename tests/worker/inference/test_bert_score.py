@@ -69,7 +69,7 @@ def test_scores_are_those_of_the_package(bert: Path, roberta: Path, kind: str, l
     for one, expected in zip(found, EXPECTED[kind, layer], strict=True):
         assert tuple(one.to_scores().values()) == pytest.approx(expected, abs=5e-5)
     assert scorer.about == f"tiny-{kind}, layer {layer} of 3"
-    assert scorer.notes == ()
+    assert scorer.describe(found) == ""
 
 
 def test_without_a_layer_it_is_the_last_one(bert: Path) -> None:
@@ -115,14 +115,14 @@ def test_long_texts_are_truncated_and_counted(bert: Path, roberta: Path) -> None
     for path in (bert, roberta):
         scorer = BertScorer(path)
         # 62 tokens of a byte each are as many as there is room for beside [CLS] and [SEP].
-        found = score_pairs(scorer, [long, "z" * 62, long, long + "!"], ["a", "b", "c", long])
-        assert scorer.notes == (
-            f"BERTScore: 2 answers and 1 reference were truncated to the 64 tokens of {path.name}.",
+        found = score_pairs(scorer, [long, "z" * 62, "a", long + "!"], ["a", "b", long, long])
+        assert [one.is_truncated for one in found] == [True, False, True, True]
+        assert scorer.describe(found) == (
+            "BERTScore: 3 of 4 answers or their references were truncated to the 64 tokens of "
+            f"{path.name}."
         )
         assert found[-1].f1 == pytest.approx(1.0, abs=1e-5), "the end was cut"
-    scorer = BertScorer(bert)
-    score_pairs(scorer, ["a"], [long])
-    assert scorer.notes[0].startswith("BERTScore: 1 reference was truncated")
+    assert BertScorer(bert).score([""], [[long]])[0].is_truncated
 
 
 def test_the_models_positions_are_a_limit_too(bert: Path, tmp_path: Path) -> None:
@@ -130,8 +130,8 @@ def test_the_models_positions_are_a_limit_too(bert: Path, tmp_path: Path) -> Non
     path = copy_of(bert, tmp_path / "unlimited")
     change_json(path / "tokenizer_config.json", model_max_length=10**30)
     scorer = BertScorer(path)
-    score_pairs(scorer, ["word " * 200], ["a"])
-    assert "64 tokens" in scorer.notes[0]
+    found = score_pairs(scorer, ["word " * 200], ["a"])
+    assert "64 tokens" in scorer.describe(found)
 
 
 def test_each_answer_needs_a_reference(bert: Path) -> None:
