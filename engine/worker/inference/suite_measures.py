@@ -273,7 +273,8 @@ def _compare(
     scores = encoder.score([text for _, text, _ in rows], [golds for _, _, golds in rows])
     for (item, _, _), score in zip(rows, scores, strict=True):
         result.keep(f"{BERT_SCORE} ({encoder.about})", item, score.f1)
-    result.notes += encoder.notes
+    if note := encoder.describe(scores):
+        result.notes.append(note)
 
 
 def _asked(item: Item, tools: Any) -> Any:
