@@ -214,12 +214,15 @@ def _resample(skill: SkillScores, random: np.random.Generator) -> Floats:
     sizes = np.bincount(member, weights, len(names))
     sums = np.zeros((skill.scores.shape[0], len(names)))
     np.add.at(sums.T, member, (skill.scores * weights).T)
-    even = np.full(len(names), 1 / len(names))
+    # Groups that score alike are drawn together, by how many they are: the same distribution.
+    alike = np.nan_to_num(np.vstack([sums, sizes]))
+    _, first, times = np.unique(alike, axis=1, return_index=True, return_counts=True)
+    sums, sizes, shares = sums[:, first], sizes[first], times / len(names)
     rows: list[Floats] = []
     left = RESAMPLES
     while left:  # some 32 MB of counts at a time
-        take = min(left, max(1, (1 << 22) // len(names)))
-        counts = random.multinomial(len(names), even, take)
+        take = min(left, max(1, (1 << 22) // len(first)))
+        counts = random.multinomial(len(names), shares, take)
         rows.append(np.asarray(counts @ sums.T / (counts @ sizes)[:, None], np.float64))
         left -= take
     return np.concatenate(rows)
