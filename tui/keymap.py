@@ -16,6 +16,9 @@ SCREENS = {
     "launch": "Launch",
     "watch": "Watch",
     "compare": "Compare",
+    "impact": "Impact",
+    "items": "Items of a skill",
+    "answers": "Answers to an item",
     "browse": "Browse answers",
     "metrics": "What changed",
     "shift": "Token shift",
@@ -71,6 +74,7 @@ def _on(screen: str, *rows: tuple[str, str, str, str, str, str]) -> list[Key]:
 _STOP = "Save and stop (again: SIGTERM); cancel a queued run."
 
 _RESUME = "Resume from the last checkpoint, or extend a run."
+_EVALUATE = "Evaluate the run: what it gained and lost."
 _PRUNE = "Prune an ended run: drop checkpoints, free disk."
 _LOG = "Show the whole log; search it with /."
 _OVERVIEW = "Show recipe, inputs, versions, size, hyperparameters."
@@ -90,6 +94,7 @@ KEYS: tuple[Key, ...] = (
         ("enter", "", "watch", "watch", "Watch the selected run.", ""),
         ("n", "", "new", "clone", "Open Launch with the settings of the selected run.", ""),
         ("c", "", "compare", "compare", "Compare base and tuned model side by side.", ""),
+        ("I", "I", "evaluate", "evaluate", _EVALUATE, ""),
         ("s", "", "stop", "stop", _STOP, ""),
         ("r", "", "resume", "resume", _RESUME, ""),
         ("K,shift+up", "K", "move(-1)", "", "Move a queued run up.", "quiet"),
@@ -167,6 +172,7 @@ KEYS: tuple[Key, ...] = (
         ("s", "", "stop", "stop", _STOP, ""),
         ("r", "", "resume", "resume", _RESUME, ""),
         ("c", "", "compare", "compare", "Compare base and tuned model side by side.", ""),
+        ("I", "I", "evaluate", "evaluate", _EVALUATE, ""),
         ("v", "", "turn_charts", "charts", "Next page of charts.", ""),
         ("t", "", "turn_pane", "log", "Switch between log and answers (small screens).", ""),
         ("left_square_bracket", "[", "turn_run(-1)", "", "Previous run in the list.", "quiet"),
@@ -246,6 +252,51 @@ KEYS: tuple[Key, ...] = (
         ("s", "", "reseed", "seed", "Change the seed.", ""),
         ("m", "", "note", "keep", "Save these answers as a job with a note; browse it.", ""),
         ("v", "", "vote", "vote", "Save these answers and vote on them blindly.", ""),
+    ),
+    *_on(
+        "impact",
+        ("enter", "", "open_items", "items", "Open the evaluation; the items of a cell.", ""),
+        ("f", "", "open_lost", "lost", "Open the items that the cell's arm lost.", ""),
+        ("h,left", "h", "move_column(-1)", "", "Previous arm.", "quiet"),
+        ("l,right", "h l", "move_column(1)", "arm", "Next arm.", ""),
+        ("b", "", "turn_reference", "against", "Show changes against the base or the parent.", ""),
+        ("slash", "/", "filter", "filter", "Show only skills that contain a text.", ""),
+        ("o", "", "choose_evaluation", "evaluations", "List the evaluations.", ""),
+        ("I", "I", "evaluate", "evaluate", _EVALUATE, ""),
+        ("s", "", "stop", "stop", "Stop a running evaluation.", ""),
+        ("r", "", "resume", "resume", "Resume a stopped evaluation.", ""),
+        ("v", "", "browse", "browse", "Browse its answers, and vote on them.", "quiet"),
+        ("g", "g G", "move_row(-1000000)", "", "First skill.", "quiet"),
+        ("G", "G", "move_row(1000000)", "", "Last skill.", "quiet"),
+    ),
+    *_on(
+        "items",
+        ("enter", "", "read", "answers", "Show prompt, gold and the answers of all arms.", ""),
+        ("f", "", "turn_class", "class", "Next class: lost, gained, kept, never, all.", ""),
+        ("n", "n N", "turn_lost(1)", "lost", "Next lost item.", ""),
+        ("N", "N", "turn_lost(-1)", "", "Previous lost item.", "quiet"),
+        ("h,left", "h", "turn_arm(-1)", "", "Previous arm.", "quiet"),
+        ("l,right", "h l", "turn_arm(1)", "arm", "Next arm.", ""),
+        ("b", "", "turn_reference", "against", "Compare with the base or the parent.", ""),
+        ("slash", "/", "filter", "search", "Show only items that contain a text.", ""),
+        ("g", "g G", "move_row(-1000000)", "", "First item.", "quiet"),
+        ("G", "G", "move_row(1000000)", "", "Last item.", "quiet"),
+    ),
+    *_on(
+        "answers",
+        ("n", "n N", "turn_lost(1)", "lost", "Next lost item.", ""),
+        ("N", "N", "turn_lost(-1)", "", "Previous lost item.", "quiet"),
+        (
+            "greater_than_sign,full_stop",
+            "< >",
+            "turn_item(1)",
+            "item",
+            "Next item of the list.",
+            "",
+        ),
+        ("less_than_sign,comma", "<", "turn_item(-1)", "", "Previous item of the list.", "quiet"),
+        ("h,left", "h", "turn_panes(-1)", "", "Previous arms.", "quiet"),
+        ("l,right", "h l", "turn_panes(1)", "arms", "Next arms, where not all fit.", ""),
     ),
     *_on(
         "tokens",
@@ -401,6 +452,7 @@ KEYS: tuple[Key, ...] = (
             "Open Compare: base and tuned model side by side.",
             "quiet",
         ),
+        ("5", "", "show('impact')", "", "Open Impact: what was gained and lost.", "quiet"),
         ("6", "", "show('tokens')", "", "Open Tokens: compare tokenizers.", "quiet"),
         ("colon,ctrl+p", ":", "palette", "", "Open the command palette.", "quiet"),
         ("escape", "esc", "back", "back", "Go back.", "quiet always"),
