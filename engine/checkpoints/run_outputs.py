@@ -124,6 +124,15 @@ def find_run(ref: str, runs: Sequence[Path]) -> Path | None:
     return next((run for run in runs if wanted in (run.name, _name_run(run)[0])), None)
 
 
+def find_producer(ref: str, runs: Sequence[Path]) -> Path | None:
+    """The job directory of the run that made what a ref names, be it one of its checkpoints; None
+    where no run did, and where it is not there."""
+    if ref.startswith("run:"):
+        return find_run(ref, runs)
+    path = None if ref == BUNDLED else locate(ref)
+    return None if path is None else _run_around(path)
+
+
 def _trace_base(run: Path, runs: Sequence[Path]) -> Path | None:
     """The full model that an adapter was first trained on: a run may continue another run's
     adapter, or one that lies in a folder."""

@@ -65,7 +65,10 @@ def find_regained(
     stages: Sequence[Mapping[str, float]], items: Iterable[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The items that were right at the first stage and wrong at one before the last, and those of
-    them that are right again at the last. Scores by item, a mapping a stage; all have all items."""
+    them that are right again at the last. Scores by item, a mapping a stage; all have all items.
+    With fewer than three stages none."""
+    if len(stages) < 3:
+        return (), ()
     first, *between, last = stages
     lost = tuple(
         item for item in items if first[item] >= 1 and any(stage[item] < 1 for stage in between)

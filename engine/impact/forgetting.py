@@ -16,6 +16,8 @@ from engine.impact.score_estimate import estimate_score
 
 Floats = npt.NDArray[np.float64]
 RESAMPLES = 2000
+_GENERAL, _RELATIVE = "change of skills not trained on", "relative forgetting"
+_NO_STAGE = "no stage comes after the base"
 _SEED = 20
 """Of the resampling: the same scores have the same intervals."""
 
@@ -91,10 +93,12 @@ class SkillMatrix:
 
 def general_change(matrix: SkillMatrix) -> StageMeasure:
     """mean_j (R[T, j] − R[0, j]) over the skills that no stage trained: what to look at first."""
+    if len(matrix.stages) < 2:
+        return _measure(matrix, _GENERAL, [], lambda rows: rows, _NO_STAGE)
     skills = _complete(matrix, lambda skill: skill.trained_at is None, (0, -1))
     return _measure(
         matrix,
-        "change of skills not trained on",
+        _GENERAL,
         skills,
         lambda rows: rows[-1] - rows[0],
         "every skill was trained on" if matrix.skills else "no skill was measured",
@@ -150,15 +154,15 @@ def relative_forgetting(matrix: SkillMatrix) -> StageMeasure:
     """mean_j (R[0, j] − R[T, j]) / R[0, j] over the skills whose base interval lies above chance
     (Luo et al. 2023, arXiv 2308.08747).
     """
+    if len(matrix.stages) < 2:
+        return _measure(matrix, _RELATIVE, [], lambda rows: rows, _NO_STAGE)
     skills = _complete(matrix, lambda skill: skill.is_above_chance, (0, -1))
 
     def relative(rows: Floats) -> Floats:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray((rows[0] - rows[-1]) / rows[0], np.float64)
 
-    return _measure(
-        matrix, "relative forgetting", skills, relative, "the base is above chance on no skill"
-    )
+    return _measure(matrix, _RELATIVE, skills, relative, "the base is above chance on no skill")
 
 
 def _complete(

@@ -24,6 +24,7 @@ from engine.impact.skill_changes import (
     weights_of,
 )
 from engine.impact.skill_rows import SkillResult, SkillRow, SkillTable
+from engine.impact.stage_path import find_stages
 from engine.impact.verdicts import DELTA, Verdict, judge, judge_family
 
 
@@ -71,20 +72,6 @@ def build_table(
     )
 
 
-def find_stages(results: EvaluationResults, arms: Sequence[str]) -> tuple[str, ...]:
-    """The arms that lead to the last one, each the parent of the next, the first one first.
-
-    An arm without a known parent among them comes from the first.
-    """
-    path: list[str] = []
-    at = arms[-1]
-    while at != arms[0] and at not in path:
-        path.append(at)
-        parent = results.arms[at].parent
-        at = parent if parent in arms else arms[0]
-    return (arms[0], *reversed(path))
-
-
 def _measures_of(
     results: EvaluationResults, facts: SuiteFacts, arms: Sequence[str]
 ) -> dict[str, None]:
@@ -106,12 +93,12 @@ def _measure_row(
     stages: Sequence[str],
 ) -> SkillRow:
     """The row with its tests, which are not judged yet."""
-    suites = {
+    every = {
         arm: suite
         for arm in arms
         if (suite := results.arms[arm].suites.get(facts.name)) is not None
-        and suite.measures.get(measure)
     }
+    suites = {arm: suite for arm, suite in every.items() if suite.measures.get(measure)}
     found = {arm: _result(facts, measure, suite) for arm, suite in suites.items()}
     shared, unpaired = pair_items([one.scores for one in found.values()]) if found else ([], 0)
 
@@ -145,7 +132,7 @@ def _measure_row(
         regained,
         len({facts.items[item].weight for item in shared if item in facts.items}) > 1,
     )
-    return replace(row, notes=skill_notes.of_row(row, facts, suites, arms))
+    return replace(row, notes=skill_notes.of_row(row, facts, every, arms))
 
 
 def _result(facts: SuiteFacts, measure: str, suite: ArmSuite) -> SkillResult:

@@ -6,6 +6,7 @@ it is a score, on the items that all measured stages have. Perplexities are not 
 
 import math
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,8 @@ from engine.impact.forgetting import (
 )
 from engine.impact.skill_changes import pair_items, weights_of
 from engine.impact.skill_rows import SkillRow, SkillTable
-from engine.impact.verdicts import Word
+from engine.impact.stage_path import find_trained
+from engine.impact.verdicts import LEAST_ITEMS, Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class StageSummary:
     """How many skills have each verdict, last stage against the root."""
     seen: int | None
     """Items of all skills that the last arm has seen in training; None: unknown."""
+    notes: tuple[str, ...] = ()
+    """What should be known before these numbers are read, a sentence each; not cleaned."""
 
     @property
     def measures(self) -> tuple[StageMeasure, ...]:
@@ -67,17 +71,35 @@ def summarize(table: SkillTable) -> StageSummary:
         ),
         dict(words),
         sum(seen) if seen and len(seen) == len(found) else None,
+        tuple(_list_notes(table, matrix)),
     )
 
 
 def build_matrix(table: SkillTable) -> SkillMatrix:
-    """R over the stages of the table; a skill that no stage was measured on is left out."""
+    """R over the stages of the table; a skill that no stage was measured on is left out, and one of
+    fewer than 20 items, which would count as much as one of a thousand."""
     skills = {
         row.name: scores
         for row in table.skills
-        if row.unit == "score" and (scores := _scores(table, row)) is not None
+        if row.unit == "score"
+        and (scores := _scores(table, row)) is not None
+        and len(scores.items) >= LEAST_ITEMS
     }
     return SkillMatrix(table.stages, skills)
+
+
+def _list_notes(table: SkillTable, matrix: SkillMatrix) -> Iterator[str]:
+    if len(table.stages) < 2:
+        return
+    few = [
+        row.name
+        for row in table.skills
+        if row.results and row.unit == "score" and row.name not in matrix.skills
+    ]
+    if few:
+        yield f"Not in these means, with fewer than {LEAST_ITEMS} paired items: {', '.join(few)}."
+    if matrix.skills and all(skill.trained_at is None for skill in matrix.skills.values()):
+        yield "No stage is known to have been trained on one of these skills."
 
 
 def _scores(table: SkillTable, row: SkillRow) -> SkillScores | None:
@@ -101,7 +123,7 @@ def _scores(table: SkillTable, row: SkillRow) -> SkillScores | None:
     trained = [
         at
         for at, stage in enumerate(table.stages)
-        if at and row.name in table.results.arms[stage].trained
+        if row.name in find_trained(table.results, table.stages).get(stage, ())
     ]
     return SkillScores(
         tuple(items),

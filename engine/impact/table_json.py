@@ -4,13 +4,13 @@ Owns the keys. What is not finite, and what is not defined, is null.
 """
 
 import math
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.impact.forgetting import StageMeasure
 from engine.impact.score_estimate import ScoreEstimate
 from engine.impact.skill_changes import SkillChange
 from engine.impact.skill_rows import SkillResult, SkillRow, SkillTable
+from engine.impact.stage_path import find_trained
 from engine.impact.stage_summary import StageSummary
 from engine.statistics import PairedTest
 
@@ -153,12 +153,10 @@ def _summary(table: SkillTable, summary: StageSummary) -> dict[str, Any]:
         "general_change": _measure(summary.general),
         **{one.name.replace(" ", "_"): _measure(one) for one in summary.others},
         "seen": UNKNOWN if summary.seen is None else summary.seen,
-        "trained": _trained(table),
+        "trained": {
+            stage: list(names) for stage, names in find_trained(table.results, table.stages).items()
+        },
     }
-
-
-def _trained(table: SkillTable) -> Mapping[str, Sequence[str]]:
-    return {stage: list(table.results.arms[stage].trained) for stage in table.stages[1:]}
 
 
 def _measure(measure: StageMeasure) -> dict[str, Any]:

@@ -70,9 +70,17 @@ class EvaluateRecipe:
     device: str = setting("auto")
     arms: list[str] = setting([])
     suites: list[str] = setting([])
-    """Files of items, or `bundled:NAME`; empty: every bundled suite."""
+    """In the grammar of `engine.impact.suite_specs`; empty: every bundled suite."""
     limit: int = setting(0, ge=0)
     """Items of each suite; 0 is all."""
+    samples: int = setting(1, ge=1, le=64)
+    """Answers to each item: the first is scored, the others tell how diverse they are."""
+    temperature: float = setting(0.7, ge=0, le=10)
+    """Of the answers after the first one."""
+    encoder: str = setting("")
+    """A local encoder for BERTScore; empty: it is not measured."""
+    tree: str = setting("")
+    """The run whose stages the arms are, where they were not named one by one."""
     choices: str = setting("")
     """A data set whose answers are labels, or `run:ID` for the rows that a run held out: measured
     by likelihood and by generated answer."""

@@ -16,13 +16,25 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
+def test_without_any_arm_it_says_how_to_name_one(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "--suite", "bundled:facts", "--runs", str(root)]) == 2
+    assert "--arm NAME=CHECKPOINT" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--suite", "/no/suite.jsonl"], "/no/suite.jsonl"),
         (["--suite", "bundled:poems"], "poems"),
-        (["--suite", "run:a", "--suite", "run:b"], "Only one --suite can be run:ID"),
         (["--suite", "run:nothing"], "nothing"),
+        (["--suite", "bundled:facts?shots=5"], "'shots=5' is not one of"),
+        (["--suite", "a=x.jsonl", "--suite", "a=y.jsonl"], "Two suites have the name 'a'"),
+        (["--samples", "0"], "samples"),
+        (["--temperature", "-1"], "temperature"),
+        (["--delta", "0"], "not above 0"),
+        (["--tree", "nothing"], "No run 'nothing'"),
         (["--detach", "--json", "t.json"], "cannot be combined"),
         (["--json", "/no/folder/t.json"], "/no/folder"),
         (["--arm", "e=http://localhost:1/v1?model=m"], "An endpoint cannot be evaluated"),
@@ -33,7 +45,11 @@ def test_it_refuses_before_anything_starts(
     arguments: list[str], words: str, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = ["evaluate", "--arm", "base=bundled:demo-base", *arguments, "--runs", str(root)]
-    assert main(given) == 2
+    try:
+        code: object = main(given)
+    except SystemExit as ending:  # of what the parser refuses
+        code = ending.code
+    assert code == 2
     error = capsys.readouterr().err
     assert words in error
     assert "Traceback" not in error
@@ -60,7 +76,7 @@ def test_two_arms_on_a_suite_of_ones_own(
     assert main(given) == 0
     out = capsys.readouterr().out
     assert out.startswith("skill")
-    assert "tuned - base: " in out
+    assert "items only; " in out
     table = json.loads((tmp_path / "table.json").read_text())
     assert table["arms"] == ["base", "tuned"]
     assert table["skills"]["mine"]["items"] == 3

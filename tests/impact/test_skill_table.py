@@ -13,7 +13,6 @@ from engine.impact.stage_summary import summarize
 from engine.impact.table_json import table_to_json
 from engine.impact.verdicts import judge
 from engine.statistics import paired_test
-from tui.commands.skill_lines import list_lines
 
 
 def _suite(right: int, items: int, **more: Any) -> dict[str, Any]:
@@ -143,9 +142,3 @@ def test_labels_are_one_skill_by_likelihood_and_by_the_answer_beside_it() -> Non
 def test_unknown_arms_are_refused() -> None:
     with pytest.raises(ValueError, match="other"):
         _table(RESULTS, "base", "other")
-
-
-def test_the_words_on_a_terminal() -> None:
-    table = _table(RESULTS)
-    lines = "\n".join(list_lines(table, summarize(table)))
-    assert "last - base: lost beyond 5 points: -0.450 [" in lines
