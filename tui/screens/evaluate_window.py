@@ -18,16 +18,21 @@ from engine.errors import EngineError
 from engine.impact.suite_specs import SuiteSpec, format_suite, parse_suite
 from engine.recipes.recipe import EvaluateRecipe, TrainRecipe
 from engine.text import one_line
-from tui.screens.evaluation_arms import checkpoint_arms, run_arms, strength_arms, tree_arms
+from tui.screens.evaluation_arms import (
+    checkpoint_arms,
+    run_arms,
+    stage_arms,
+    strength_arms,
+    tree_arms,
+)
 from tui.screens.modal import Window
 from tui.snapshots import RunRow
 from tui.styled_text import Line
 from tui.widgets.form import Form, FormField, Group
 from tui.widgets.lines import Lines
 
-RUN, TREE, CHECKPOINTS, STRENGTHS = (
-    "base and this run", "base and its whole tree", "base and checkpoints", "base and strengths",
-)  # fmt: skip
+RUN, STAGES, TREE = "base and this run", "base and its stages", "base and the whole tree"
+CHECKPOINTS, STRENGTHS = "base and its checkpoints", "base and its strengths"
 BUNDLED, HELD_OUT, BOTH, FILE = "bundled", "held-out rows", "bundled and held-out", "a file"
 _KEYS = "ctrl+s start   h l change   tab next field   esc cancel"
 
@@ -58,7 +63,9 @@ class EvaluateWindow(Window[EvaluateRecipe | None]):
         self._run = run
         self._evaluable = evaluable
         self._arms = {RUN: run_arms(run, rows)}
-        if len(tree := tree_arms(run, rows)) > 2:
+        if len(stages := stage_arms(run, rows)) > 2:
+            self._arms[STAGES] = stages
+        if len(tree := tree_arms(run, rows)) > max(2, len(stages)):
             self._arms[TREE] = tree
         if evaluable.checkpoints:
             self._arms[CHECKPOINTS] = checkpoint_arms(run, rows, evaluable.checkpoints)

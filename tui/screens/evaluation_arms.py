@@ -24,9 +24,11 @@ def list_stages(run: RunRow, rows: Sequence[RunRow]) -> list[RunRow]:
 
 
 def list_tree(run: RunRow, rows: Sequence[RunRow]) -> list[RunRow]:
-    """All stages of the run's family that have saved a model, parents before their children."""
-    root = list_stages(run, rows)[0]
-    family = [root]
+    """All runs of the run's family that have saved a model, parents before their children.
+
+    The run itself is the last, as the one that is judged.
+    """
+    family = [list_stages(run, rows)[0]]
     for stage in family:
         family += [
             row
@@ -35,7 +37,7 @@ def list_tree(run: RunRow, rows: Sequence[RunRow]) -> list[RunRow]:
             and isinstance(row.view.recipe, TrainRecipe)
             and row not in family
         ]
-    return [row for row in family if row.output]
+    return [*(row for row in family if row.output and row is not run), run]
 
 
 def base_arm(run: RunRow, rows: Sequence[RunRow]) -> str:
@@ -50,8 +52,14 @@ def run_arms(run: RunRow, rows: Sequence[RunRow]) -> list[str]:
     return [base_arm(run, rows), *_named([run])]
 
 
+def stage_arms(run: RunRow, rows: Sequence[RunRow]) -> list[str]:
+    """The base and every stage that led to the run."""
+    stages = [row for row in list_stages(run, rows) if row.output]
+    return [base_arm(run, rows), *_named(stages)]
+
+
 def tree_arms(run: RunRow, rows: Sequence[RunRow]) -> list[str]:
-    """The base and every stage of the run's family."""
+    """The base and every run of the run's family."""
     return [base_arm(run, rows), *_named(list_tree(run, rows))]
 
 

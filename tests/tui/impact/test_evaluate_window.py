@@ -113,17 +113,22 @@ async def test_a_run_beside_its_root_from_every_page(root: Path, page: str) -> N
     assert recipe.limit == 0
 
 
-async def test_the_whole_tree_has_parents_before_their_children(root: Path) -> None:
-    recipe = await started(root, "child", "base and its whole tree", "held-out rows")
+async def test_the_stages_that_led_to_a_run(root: Path) -> None:
+    recipe = await started(root, "child", "base and its stages", "bundled")
+    assert specs(recipe)[1:] == [("emotion", "run:emotion"), ("child", "run:child")]
+
+
+async def test_the_whole_tree_ends_with_the_run_itself(root: Path) -> None:
+    recipe = await started(root, "child", "base and the whole tree", "held-out rows")
     assert specs(recipe) == [
-        ("base", "bundled:demo-base"), ("emotion", "run:emotion"), ("child", "run:child"),
-        ("sibling", "run:sibling"),
+        ("base", "bundled:demo-base"), ("emotion", "run:emotion"), ("sibling", "run:sibling"),
+        ("child", "run:child"),
     ]  # fmt: skip
     assert recipe.suites == ["run:child"]
 
 
 async def test_checkpoints_in_order_of_step_and_strengths(root: Path) -> None:
-    recipe = await started(root, "child", "base and checkpoints", "bundled and held-out")
+    recipe = await started(root, "child", "base and its checkpoints", "bundled and held-out")
     folder = root / "child" / "checkpoints"
     assert specs(recipe)[1:] == [
         ("step 5", str(folder / "checkpoint-5")), ("step 20", str(folder / "checkpoint-20")),
@@ -132,7 +137,7 @@ async def test_checkpoints_in_order_of_step_and_strengths(root: Path) -> None:
 
 
 async def test_strengths_of_an_adapter(root: Path) -> None:
-    recipe = await started(root, "alone", "base and strengths", "bundled")
+    recipe = await started(root, "alone", "base and its strengths", "bundled")
     assert specs(recipe)[1:] == [
         ("strength 0.25", "run:alone@0.25"), ("strength 0.5", "run:alone@0.5"),
         ("strength 0.75", "run:alone@0.75"), ("strength 1", "run:alone"),
@@ -169,7 +174,7 @@ async def test_what_cannot_be_offered_is_not_offered(root: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         window = await open_window(pilot, "alone")
         with pytest.raises(AssertionError, match=r"checkpoints is not offered"):
-            pick(window, 0, "base and checkpoints")
+            pick(window, 0, "base and its checkpoints")
         with pytest.raises(AssertionError, match=r"is not offered"):
             pick(window, 1, "held-out rows")
         await pilot.press("escape")

@@ -94,7 +94,7 @@ async def test_a_run_shows_the_newest_evaluation_that_has_it_as_an_arm(
         text = screen_text(app)
         assert text.splitlines()[2].startswith(" newest ")
         assert "base → emotion → counsel" in text
-        assert "skills not trained -.01 [" in text
+        assert "skills not trained -.02 [" in text
         assert "this checkpoint, one seed" in text
         assert cell(app) == ("arithmetic", "counsel")
 
