@@ -322,15 +322,22 @@ def _error(
 ) -> float:
     """The standard error of a mean of items that come in groups; without groups, of single items.
 
-    Infinite for fewer than two groups, which have no spread.
+    Of a weighted mean by the jackknife, which leaves out each group in turn (for weights that do
+    not differ it is the same). Infinite for fewer than two groups, which have no spread.
     """
     n, shares = len(differences), _shares(weights, len(differences))
     mean = fsum(one * share for one, share in zip(differences, shares, strict=True)) / n
     sums: dict[Hashable, float] = defaultdict(float)
+    parts: dict[Hashable, float] = defaultdict(float)
     for at, one in enumerate(differences):
-        sums[groups[at] if groups else at] += (one - mean) * shares[at]
+        group = groups[at] if groups else at
+        sums[group] += (one - mean) * shares[at]
+        parts[group] += shares[at] / n
     count = len(sums)
     if count < 2:
         return inf
+    if _is_uneven(weights):
+        left = fsum((sums[group] / (1 - parts[group])) ** 2 for group in sums)
+        return sqrt(left * (count - 1) / count) / n
     # count / (count − 1): the spread of few groups is too small by that.
     return sqrt(fsum(value**2 for value in sums.values()) * count / (count - 1)) / n

@@ -134,7 +134,7 @@ def _say_result(arm: str, result: SkillResult) -> Iterator[str]:
         yield f"{arm} is not finite on {items}: it diverged, and its change is not tested."
     if result.cut:
         verb = _count(len(result.cut), "answer was", "answers were")
-        yield f"{arm}: {verb} cut by the length limit, and scored as far as it came."
+        yield f"{arm}: {verb} cut by the length limit: the score is that of a part."
     if result.seen:
         left = f"{write_number(result.unseen.value, 3)} without" if result.unseen else "all of them"
         verb = _count(len(result.seen), "item was", "items were")

@@ -47,7 +47,9 @@ def _list_stages(run: str, store: Store) -> list[Arm]:
     seen: set[Path] = set()
     while True:
         if job.path in seen:
-            raise EngineError("These runs begin with each other.", f"{job.path.name} is its own ancestor")
+            raise EngineError(
+                "These runs begin with each other.", f"{job.path.name} is its own ancestor"
+            )
         seen.add(job.path)
         recipe = job.recipe()
         if not isinstance(recipe, TrainRecipe):

@@ -99,3 +99,12 @@ def test_what_was_lost_between_and_came_back() -> None:
     last = {"kept": 1.0, "back": 1.0, "gone": 0.0, "learned": 1.0, "late": 0.0}
     assert find_regained([base, middle, last], base) == (("back", "gone"), ("back",))
     assert find_regained([base, last], base) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("lost", "gained", "p"),
+    [(30, 10, 0.0022214337732293643), (3, 0, 0.25), (7, 7, 1.0), (120, 95, 0.10145232764870649)],
+)
+def test_mcnemar_as_statsmodels_has_it(lost: int, gained: int, p: float) -> None:
+    """statsmodels 0.15.0: mcnemar(table, exact=True), pinned."""
+    assert mcnemar(lost, gained) == pytest.approx(p, rel=1e-12)

@@ -13,6 +13,7 @@ from engine.impact.stage_summary import summarize
 from engine.impact.table_json import table_to_json
 from engine.impact.verdicts import judge
 from engine.statistics import paired_test
+from tests.impact.made_results import measured, results_of, scores_of, suite_of
 
 
 def _suite(right: int, items: int, **more: Any) -> dict[str, Any]:
@@ -142,3 +143,133 @@ def test_labels_are_one_skill_by_likelihood_and_by_the_answer_beside_it() -> Non
 def test_unknown_arms_are_refused() -> None:
     with pytest.raises(ValueError, match="other"):
         _table(RESULTS, "base", "other")
+
+
+def test_a_stage_is_held_against_its_parent_as_well() -> None:
+    """Base, A, B: B lost what A had learned, and is what the base was."""
+    right = {"base": 100, "A": 180, "B": 100}
+    arms = {
+        name: {"suites": {"s": measured(scores_of(count, 200))}, "parent": parent}
+        for (name, count), parent in zip(right.items(), ("", "base", "A"), strict=True)
+    }
+    table = build_table(results_of({"s": suite_of(200)}, arms))
+    row = table.row("s")
+    assert table.stages == ("base", "A", "B")
+    assert row.stage_changes.keys() == {"B"}
+    before, parent = row.changes["B"], row.stage_changes["B"]
+    assert (before.before, parent.before) == ("base", "A")
+    assert before.verdict is not None
+    assert parent.verdict is not None
+    assert (before.verdict.word, before.family) == ("the same within", "primary")
+    assert (parent.verdict.word, parent.family) == ("lost", "exploratory, unadjusted")
+    assert len(parent.lost) == 80
+    alone = build_table(results_of({"s": suite_of(200)}, arms), ["base", "B"]).row("s")
+    assert alone.stage_changes == {}
+
+
+def test_regained_is_over_the_stages_that_lead_to_the_last_arm() -> None:
+    right = {"base": 200, "A": 150, "other": 0, "B": 190}
+    parents = {"A": "base", "other": "base", "B": "A"}
+    arms = {
+        name: {"suites": {"s": measured(scores_of(count, 200))}, "parent": parents.get(name, "")}
+        for name, count in right.items()
+    }
+    row = build_table(results_of({"s": suite_of(200)}, arms)).row("s")
+    assert (len(row.ever_lost), len(row.regained)) == (50, 40)
+    named = build_table(results_of({"s": suite_of(200)}, arms), (), 0.05, list(right)).row("s")
+    assert (len(named.ever_lost), len(named.regained)) == (200, 190)
+
+
+def test_other_measures_are_rows_of_their_own_and_never_primary() -> None:
+    scores = {"strict": (100, 40), "flexible": (100, 100), "likelihood": (120, 110)}
+    arms = {
+        arm: {
+            "s": {
+                "measures": {name: scores_of(counts[at], 200) for name, counts in scores.items()}
+                | {"gold_nll": {f"i{item}": 1.0 + 0.5 * at for item in range(200)}}
+                | {"length": {f"i{item}": 40.0 - 20 * at + item % 3 for item in range(200)}}
+            }
+        }
+        for at, arm in enumerate(("base", "tuned"))
+    }
+    table = build_table(results_of({"s": suite_of(200)}, arms))
+    assert [row.measure for row in table.skills] == ["strict"]
+    assert [row.measure for row in table.secondary] == [
+        "flexible", "likelihood", "gold_nll", "length"
+    ]  # fmt: skip
+    verdicts = {row.measure: row.changes["tuned"] for row in table.measures_of("s")}
+    assert {change.family for name, change in verdicts.items() if name != "strict"} == {
+        "exploratory, unadjusted"
+    }
+    assert verdicts["strict"].family == "primary"
+    assert verdicts["strict"].confidence == 0.95  # one skill: its other measures are no family
+    words = {name: one.verdict and one.verdict.word for name, one in verdicts.items()}
+    assert words["gold_nll"] == "higher"
+    assert words["length"] == "lower"
+    assert verdicts["gold_nll"].flips is None
+    assert table.row("s", "gold_nll").unit == "nats per token"
+    with pytest.raises(KeyError):
+        table.row("s", "rouge1")
+
+
+def test_chance_adjusted_flips_need_as_many_choices_everywhere() -> None:
+    arms = {
+        arm: {"s": measured(scores_of(right, 200), "likelihood")}
+        for arm, right in (("base", 150), ("tuned", 100))
+    }
+    suite = suite_of(200, "likelihood", choices=["a", "b", "c", "d"])
+    change = build_table(results_of({"s": suite}, arms)).row("s").changes["tuned"]
+    assert change.adjusted_flips == pytest.approx((0.25 - 0.25 * 0.5 / 3, 0.0))
+    suite["items"]["i0"]["choices"] = ["a", "b"]
+    change = build_table(results_of({"s": suite}, arms)).row("s").changes["tuned"]
+    assert change.adjusted_flips is None
+
+
+def test_documents_are_what_a_perplexity_counts() -> None:
+    """Ten times the tokens in each of thirty documents say no more than they did."""
+    few, many = (
+        build_table(
+            results_of(
+                {"p": suite_of(30, "nll")},
+                {
+                    arm: {
+                        "p": measured(
+                            {f"i{at}": times * (20.0 + at % 7 + change * at) for at in range(30)},
+                            "nll",
+                            tokens={f"i{at}": 10 * times for at in range(30)},
+                        )
+                    }
+                    for arm, change in (("base", 0.0), ("tuned", 0.1))
+                },
+            )
+        )
+        .row("p")
+        .changes["tuned"]
+        for times in (1, 10)
+    )
+    assert (few.low, few.high, few.p) == pytest.approx((many.low, many.high, many.p))
+    assert few.verdict is not None
+    assert (few.verdict.word, few.verdict.delta) == ("higher", None)
+
+
+def test_the_family_holds_scores_and_perplexities_together() -> None:
+    """Two skills, so Holm tests the smaller p at 2.5%."""
+    nll = {
+        arm: {f"i{at}": 20.0 + at + add for at in range(30)}
+        for arm, add in (("base", 0.0), ("tuned", 1.0))
+    }
+    tokens = {f"i{at}": 10 for at in range(30)}
+    arms = {
+        arm: {"s": measured(scores_of(100, 200)), "p": measured(nll[arm], "nll", tokens=tokens)}
+        for arm in ("base", "tuned")
+    }
+    table = build_table(results_of({"s": suite_of(200), "p": suite_of(30, "nll")}, arms))
+    assert table.row("p").changes["tuned"].confidence == pytest.approx(0.975)
+    assert table.row("s").changes["tuned"].confidence == pytest.approx(0.95)
+
+
+def test_an_arm_is_named_once_and_delta_is_above_0() -> None:
+    with pytest.raises(ValueError, match="arms"):
+        _table(RESULTS, "base", "base")
+    with pytest.raises(ValueError, match="delta"):
+        build_table(read_results(RESULTS), (), 0.0)
