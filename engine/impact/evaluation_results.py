@@ -57,6 +57,8 @@ class SuiteFacts:
     """The one that is the skill's score."""
     digest: str = ""
     """SHA-256 of the items, by which an edited suite is noticed; empty in version 1."""
+    notes: tuple[str, ...] = ()
+    """What should be known of its items before the numbers are read, a sentence each."""
 
     @property
     def choices(self) -> int:
@@ -142,7 +144,8 @@ def _read_facts(name: str, table: Mapping[str, Any]) -> SuiteFacts:
         )
         for item, one in table["items"].items()
     }
-    return SuiteFacts(name, items, table["measure"], table.get("digest", ""))
+    notes = tuple(table.get("notes", ()))
+    return SuiteFacts(name, items, table["measure"], table.get("digest", ""), notes)
 
 
 def _read_arm(name: str, table: Mapping[str, Any]) -> ArmResults:

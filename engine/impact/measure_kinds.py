@@ -7,6 +7,7 @@ nothing more is said than that it is higher or lower.
 
 from typing import Literal
 
+from engine.impact.answer_scores import DEFINES, PARSES
 from engine.impact.evaluation_results import (
     FLEXIBLE,
     GOLD_NLL,
@@ -21,8 +22,8 @@ Unit = Literal["score", "nats per token", "value"]
 
 CHOICES = frozenset((LIKELIHOOD, LIKELIHOOD_NORM))
 """Made by choosing among the item's choices."""
-RIGHT_OR_WRONG = CHOICES | {STRICT, FLEXIBLE}
-_OVERLAP = ("rouge", "chrf", "bertscore", "codebleu")
+RIGHT_OR_WRONG = CHOICES | {STRICT, FLEXIBLE, PARSES, DEFINES}
+_OVERLAP = ("rouge", "chrf", "bleu", "bertscore", "codebleu", "code_")
 """How the names of measures begin that compare an answer with a reference, from 0 to 1."""
 
 

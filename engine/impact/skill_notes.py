@@ -61,6 +61,7 @@ def _list_notes(
     if row.items < LEAST_ITEMS:
         yield f"{_count(row.items, 'item gives', 'items give')} no verdict: read them one by one."
     if row.is_primary:
+        yield from facts.notes
         yield from _say_unscored(row, facts)
         yield from say_manners({arm: suites[arm].asked for arm in arms if arm in suites})
     if row.unpaired:

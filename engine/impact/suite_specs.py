@@ -45,7 +45,8 @@ class SuiteOptions:
     temperature: float = setting(-1.0, ge=-1, le=10)
     """Of the answers after the first one, which is greedy; below 0: as the recipe says."""
     measure: str = setting("", choices=("", "strict", "flexible", "likelihood", "likelihood_norm"))
-    """What is the skill's score; empty: `likelihood` of items with choices, else `strict`."""
+    """What is the skill's score; empty: `likelihood` of items that share their choices or are asked
+    raw, else `strict`."""
 
 
 @dataclass(frozen=True, slots=True)

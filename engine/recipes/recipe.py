@@ -82,11 +82,9 @@ class EvaluateRecipe:
     tree: str = setting("")
     """The run whose stages the arms are, where they were not named one by one."""
     choices: str = setting("")
-    """A data set whose answers are labels, or `run:ID` for the rows that a run held out: measured
-    by likelihood and by generated answer."""
+    """A suite by the name of `labels`, as version 1 had it."""
     prompts: str = setting("")
-    """A file of prompts, `bundled:NAME`, or `run:ID` for what a run held out: answered by
-    every arm, to be read and not scored."""
+    """A suite by the name of `prompts`: answered by every arm, to be read and not scored."""
     decode: Decode = field(default_factory=Decode)
     kind: str = setting("evaluate", choices=("evaluate",))
 
@@ -105,6 +103,8 @@ class PretrainRecipe:
     kind: str = setting("pretrain", choices=("pretrain",))
 
 
+AnswersRecipe = GenerateRecipe | EvaluateRecipe
+"""Of jobs that keep answers in `samples.jsonl`."""
 Recipe = TrainRecipe | GenerateRecipe | EvaluateRecipe | PretrainRecipe
 KINDS: dict[
     str,

@@ -12,7 +12,7 @@ from tests.tui.building import write_run
 HERE = Path(__file__).resolve().parents[2]
 HEAVY = (
     "torch", "transformers", "peft", "datasets", "accelerate", "scipy", "sklearn", "pyarrow",
-    "pandas", "tensorboard", "engine.worker",
+    "pandas", "tensorboard", "rouge_score", "sacrebleu", "nltk", "engine.worker",
 )  # fmt: skip
 
 VISIT = """
