@@ -44,12 +44,7 @@ def cell_lines(
         return pack([[*head, ("not measured", "warn")], *_notes(row)], separator, width)
     facts: list[Line] = [[*head, *_score(row, result)]]
     if change is not None:
-        words = verdict_words(change, table.delta)
-        facts.append([
-            (f"against {one_line(change.before)} ", "dim"), (change_text(row, change), ""),
-        ])  # fmt: skip
-        facts.append([(words, verdict_role(row, change))])
-        facts.append([(_test(change), "dim")])
+        facts += _change(table, row, change)
     facts += _about_items(row, result, change)
     facts += [[(fact, "dim")] for fact in _asked(table, row, arm)]
     return pack([*facts, *_notes(row)], separator, width)
@@ -98,10 +93,22 @@ def _score(row: SkillRow, result: SkillResult) -> list[Piece]:
     return pieces
 
 
+def _change(table: SkillTable, row: SkillRow, change: SkillChange) -> list[Line]:
+    """The change with its interval, its verdict, and the test behind it; of too few items that
+    alone."""
+    words: Line = [(verdict_words(change, table.delta), verdict_role(row, change))]
+    against = f"against {one_line(change.before)}"
+    if change.verdict is not None and change.verdict.word == "items only":
+        return [[(f"{against}: ", "dim"), *words]]
+    return [
+        [(f"{against} ", "dim"), (change_text(row, change), "")],
+        words,
+        [(_test(change), "dim")],
+    ]
+
+
 def _test(change: SkillChange) -> str:
     verdict = change.verdict
-    if verdict is not None and verdict.word == "items only":
-        return change.test.name
     corrected = " family, corrected by Holm" if verdict is not None and verdict.is_primary else ""
     return f"{change.test.name}, {change.family}{corrected}"
 

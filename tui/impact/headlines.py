@@ -57,7 +57,7 @@ def arms_title(table: SkillTable, glyphs: Glyphs) -> list[Piece]:
     suites = (suite for arm in table.results.arms.values() for suite in arm.suites.values())
     manners = {manner for suite in suites if (manner := tuple(asked_words(suite)))}
     manner = manners.pop() if len(manners) == 1 else ()
-    for fact in (*manner, f"delta {100 * table.delta:g} points"):
+    for fact in (f"delta {100 * table.delta:g} points", *manner):
         line += [between, (fact, "dim")]
     return line
 

@@ -25,18 +25,18 @@ def vote_lines(judges: Judges, names: Mapping[str, str]) -> tuple[str, ...]:
     for at, other in enumerate(arms):
         for arm in arms[at + 1 :]:
             if any({vote.left, vote.right} == {arm, other} for vote in cast):
-                lines.append(f"{_tally(judges, arm, other, names)}, {who}")
+                lines.append(_tally(judges, arm, other, names, who))
     return (*lines, *_ratings(cast, arms, names, who))
 
 
-def _tally(judges: Judges, arm: str, other: str, names: Mapping[str, str]) -> str:
+def _tally(judges: Judges, arm: str, other: str, names: Mapping[str, str], who: str) -> str:
     counts = tally_all(judges, arm, other)
-    undecided = f"{counts.ties} ties, {counts.both_bad} both bad"
+    undecided = f"{who}, {counts.ties} tied, {counts.both_bad} both bad"
     head = f"votes: {_name(arm, names)} against {_name(other, names)}"
     if counts.rate is None:
         return f"{head}: none decided, {undecided}"
     interval = f"[{write_percent(counts.low)}, {write_percent(counts.high)}]"
-    share = f"preferred in {counts.wins} of {counts.decided}, {write_percent(counts.rate)}"
+    share = f"{counts.wins} of {counts.decided}, {write_percent(counts.rate)}"
     return f"{head}: {share} {interval}, {undecided}"
 
 

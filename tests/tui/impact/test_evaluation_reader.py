@@ -115,8 +115,7 @@ def test_votes_and_ratings_have_a_line_each_with_n_and_judges(tmp_path: Path) ->
     cast(job, "ben", Vote("p1", "p1", BASE, COUNSEL, "left", ratings=rated, judge="ben"))
     votes = read(job).votes
     assert votes == (
-        "votes: counsel against base: preferred in 2 of 3, 67% [21%, 94%], 1 ties, 0 both bad, "
-        "2 judges",
+        "votes: counsel against base: 2 of 3, 67% [21%, 94%], 2 judges, 1 tied, 0 both bad",
         "rating helpful, 1 to 5: base 2.0 (n = 2), counsel 5.0 (n = 2), 2 judges",
     )
 

@@ -247,7 +247,7 @@ async def test_votes_have_a_line_each_and_are_read_when_one_comes_back(runs: Pat
         await see(pilot, "arithmetic")
         Book(book_of(job.path, "ana")).cast(Vote("p", "p", BASE, COUNSEL, "right", judge="ana"))
         await pilot.press("1", "5")
-        await see(pilot, "votes: counsel against base: preferred in 1 of 1")
+        await see(pilot, "votes: counsel against base: 1 of 1")
         assert "1 judge" in screen_text(app)
 
 
