@@ -1,11 +1,12 @@
-"""Classification: accuracy, F1 and the confusion of labels, for one arm's predictions.
+"""Classification: accuracy, F1 and the confusion of labels, for one arm's predictions, and what
+changed of them from one arm to another.
 
 Owns the counts. What is no label at all is a class of its own on the side of the predictions: it
 counts as wrong and never as a label. Equal to scikit-learn where all predictions are labels.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +18,11 @@ NO_LABEL = ""
 """A prediction that is none of the labels."""
 RESAMPLES = 2000
 _SEED = 20
+_MOST_NUMBERS = 2_000_000
+"""That are drawn at once: 16 MB."""
 
 Counts = npt.NDArray[np.int64]
+Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,11 @@ class LabelScores:
         return self.right / self.predicted if self.predicted else 0.0
 
     @property
+    def precision_interval(self) -> tuple[float, float]:
+        """Wilson's interval at 95%, of as many predictions of the label as there were."""
+        return wilson(self.right, self.predicted)
+
+    @property
     def recall(self) -> float:
         return self.right / self.items if self.items else 0.0
 
@@ -51,6 +60,13 @@ class LabelScores:
         """2 · right / (items + predicted)."""
         return 2 * self.right / (self.items + self.predicted) if self.right else 0.0
 
+    @property
+    def f1_interval(self) -> tuple[float, float]:
+        """At 95%, from Wilson's interval of j = right / (items that have the label or were
+        predicted to have it): F1 = 2j / (1 + j), which rises with j."""
+        low, high = wilson(self.right, self.items + self.predicted - self.right)
+        return 2 * low / (1 + low), 2 * high / (1 + high)
+
 
 @dataclass(frozen=True, slots=True)
 class Classification:
@@ -58,7 +74,8 @@ class Classification:
     confusion: Counts
     """Items by true label (rows) and prediction (columns); the last column is `NO_LABEL`."""
     macro_f1_interval: tuple[float, float]
-    """95%, by percentiles of resampled items."""
+    """95%, by percentiles of resampled items: covers 92% at 500 items of six labels and 90% at 60
+    of three. Where nothing is wrong it is (1, 1): there is no error to draw."""
 
     @property
     def items(self) -> int:
@@ -157,25 +174,69 @@ def read_label(answer: str, labels: Sequence[str]) -> str:
     return NO_LABEL
 
 
+def macro_f1_change(
+    truth: Sequence[str],
+    before: Sequence[str],
+    after: Sequence[str],
+    labels: Sequence[str],
+) -> tuple[float, float]:
+    """The interval at 95% of the change of macro-F1 between two arms' predictions.
+
+    By percentiles of resampled items, each with both of its predictions. Of the same predictions it
+    is (0, 0), which says nothing of other items. Arguments and errors as of `classify`.
+    """
+    at = {label: index for index, label in enumerate(labels)}
+    rest = len(at)
+    cells = Counter(
+        (at[true], at.get(one, rest), at.get(other, rest))
+        for true, one, other in zip(truth, before, after, strict=True)
+    )
+    true, first, second = np.array([*cells]).T
+    counts = np.array([*cells.values()])
+    values = [
+        _f1_of_draws(drawn, true, second, rest) - _f1_of_draws(drawn, true, first, rest)
+        for drawn in _draw(counts)
+    ]
+    return _percentiles(np.concatenate(values))
+
+
 def _macro_f1(confusion: Counts) -> float:
-    labels = confusion.shape[0]
-    right = np.diagonal(confusion[:, :labels])
-    sums = confusion.sum(1) + confusion[:, :labels].sum(0)
-    f1 = np.divide(2 * right, sums, out=np.zeros(labels), where=sums > 0)
-    return float(f1.mean())
+    true, predicted = np.indices(confusion.shape).reshape(2, -1)
+    return float(_f1_of_draws(confusion.reshape(1, -1), true, predicted, len(confusion))[0])
 
 
 def _resampled_f1(confusion: Counts) -> tuple[float, float]:
     """Items resampled: their cells of the matrix are drawn anew."""
-    items, shape = int(confusion.sum()), confusion.shape
+    true, predicted = np.nonzero(confusion)
+    draws = _draw(confusion[true, predicted])
+    values = [_f1_of_draws(drawn, true, predicted, len(confusion)) for drawn in draws]
+    return _percentiles(np.concatenate(values))
+
+
+def _draw(counts: Counts) -> Iterator[Counts]:
+    """As many items as there are, drawn with replacement: in each row the counts of one sample.
+
+    The draws of one seed, in parts that take little memory.
+    """
     random = np.random.default_rng(_SEED)
-    cells = confusion.ravel()
-    filled = np.flatnonzero(cells)
-    drawn = random.multinomial(items, cells[filled] / items, RESAMPLES)
-    values = []
-    for row in drawn:
-        resampled = np.zeros(cells.size, np.int64)
-        resampled[filled] = row
-        values.append(_macro_f1(resampled.reshape(shape)))
+    items, left = int(counts.sum()), RESAMPLES
+    while left:
+        rows = max(1, min(left, _MOST_NUMBERS // counts.size))
+        yield random.multinomial(items, counts / items, rows)
+        left -= rows
+
+
+def _f1_of_draws(drawn: Counts, true: Counts, predicted: Counts, labels: int) -> Values:
+    """Macro-F1 of each row of counts; columns are kinds of items, by true label and prediction."""
+    is_true = np.equal.outer(true, np.arange(labels)).astype(np.float64)
+    is_predicted = np.equal.outer(predicted, np.arange(labels)).astype(np.float64)
+    right = drawn @ (is_true * is_predicted)
+    sums = drawn @ (is_true + is_predicted)
+    f1: Values = np.divide(2 * right, sums, out=np.zeros_like(sums), where=sums > 0)
+    means: Values = f1.mean(axis=1)
+    return means
+
+
+def _percentiles(values: Values) -> tuple[float, float]:
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
