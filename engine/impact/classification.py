@@ -5,8 +5,7 @@ Owns the counts. What is no label at all is a class of its own on the side of th
 counts as wrong and never as a label. Equal to scikit-learn where all predictions are labels.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,11 +17,8 @@ NO_LABEL = ""
 """A prediction that is none of the labels."""
 RESAMPLES = 2000
 _SEED = 20
-_MOST_NUMBERS = 2_000_000
-"""That are drawn at once: 16 MB."""
 
 Counts = npt.NDArray[np.int64]
-Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +98,7 @@ class Classification:
     @property
     def macro_f1(self) -> float:
         """Mean F1 of the labels, each counted once however many items it has."""
-        return _macro_f1(self.confusion)
+        return sum(one.f1 for one in self.by_label()) / len(self.labels)
 
     @property
     def majority(self) -> float:
@@ -149,14 +145,28 @@ def classify(
         raise ValueError("duplicate labels")
     if unknown := sorted(set(truth) - set(names)):
         raise ValueError(f"true labels that are not among the labels: {unknown[:5]}")
-    pairs = Counter(
-        (at[true], at.get(predicted, len(names)))
-        for true, predicted in zip(truth, predictions, strict=True)
-    )
+    true, found = _encode(truth, at), _encode(predictions, at)
     confusion = np.zeros((len(names), len(names) + 1), np.int64)
-    for (row, column), count in pairs.items():
-        confusion[row, column] = count
-    return Classification(names, confusion, _resampled_f1(confusion))
+    np.add.at(confusion, (true, found), 1)
+    values = [_macro_f1(true[drawn], found[drawn], len(names)) for drawn in _draw(len(truth))]
+    return Classification(names, confusion, _percentiles(values))
+
+
+def confusion_changes(
+    before: Classification, after: Classification, most: int = 10
+) -> list[tuple[str, str, int, int]]:
+    """Confusions of the same items whose counts changed most: true label, prediction, both counts.
+
+    Ties in the order of the labels.
+    """
+    predictions = (*before.labels, NO_LABEL)
+    pairs = [
+        (true, predicted, int(before.confusion[row, column]), int(after.confusion[row, column]))
+        for row, true in enumerate(before.labels)
+        for column, predicted in enumerate(predictions)
+        if row != column and before.confusion[row, column] != after.confusion[row, column]
+    ]
+    return sorted(pairs, key=lambda pair: -abs(pair[3] - pair[2]))[:most]
 
 
 def read_label(answer: str, labels: Sequence[str]) -> str:
@@ -186,57 +196,32 @@ def macro_f1_change(
     is (0, 0), which says nothing of other items. Arguments and errors as of `classify`.
     """
     at = {label: index for index, label in enumerate(labels)}
-    rest = len(at)
-    cells = Counter(
-        (at[true], at.get(one, rest), at.get(other, rest))
-        for true, one, other in zip(truth, before, after, strict=True)
-    )
-    true, first, second = np.array([*cells]).T
-    counts = np.array([*cells.values()])
+    true, first, second = (_encode(one, at) for one in (truth, before, after))
     values = [
-        _f1_of_draws(drawn, true, second, rest) - _f1_of_draws(drawn, true, first, rest)
-        for drawn in _draw(counts)
+        _macro_f1(true[drawn], second[drawn], len(at))
+        - _macro_f1(true[drawn], first[drawn], len(at))
+        for drawn in _draw(len(truth))
     ]
-    return _percentiles(np.concatenate(values))
+    return _percentiles(values)
 
 
-def _macro_f1(confusion: Counts) -> float:
-    true, predicted = np.indices(confusion.shape).reshape(2, -1)
-    return float(_f1_of_draws(confusion.reshape(1, -1), true, predicted, len(confusion))[0])
+def _encode(names: Sequence[str], at: Mapping[str, int]) -> Counts:
+    """Each as the place of its label; as the one after all where it is none."""
+    return np.array([at.get(name, len(at)) for name in names], np.int64)
 
 
-def _resampled_f1(confusion: Counts) -> tuple[float, float]:
-    """Items resampled: their cells of the matrix are drawn anew."""
-    true, predicted = np.nonzero(confusion)
-    draws = _draw(confusion[true, predicted])
-    values = [_f1_of_draws(drawn, true, predicted, len(confusion)) for drawn in draws]
-    return _percentiles(np.concatenate(values))
-
-
-def _draw(counts: Counts) -> Iterator[Counts]:
-    """As many items as there are, drawn with replacement: in each row the counts of one sample.
-
-    The draws of one seed, in parts that take little memory.
-    """
+def _draw(items: int) -> Iterator[Counts]:
+    """Places of as many items as there are, drawn with replacement; always the same draws."""
     random = np.random.default_rng(_SEED)
-    items, left = int(counts.sum()), RESAMPLES
-    while left:
-        rows = max(1, min(left, _MOST_NUMBERS // counts.size))
-        yield random.multinomial(items, counts / items, rows)
-        left -= rows
+    return (random.integers(0, items, items) for _ in range(RESAMPLES))
 
 
-def _f1_of_draws(drawn: Counts, true: Counts, predicted: Counts, labels: int) -> Values:
-    """Macro-F1 of each row of counts; columns are kinds of items, by true label and prediction."""
-    is_true = np.equal.outer(true, np.arange(labels)).astype(np.float64)
-    is_predicted = np.equal.outer(predicted, np.arange(labels)).astype(np.float64)
-    right = drawn @ (is_true * is_predicted)
-    sums = drawn @ (is_true + is_predicted)
-    f1: Values = np.divide(2 * right, sums, out=np.zeros_like(sums), where=sums > 0)
-    means: Values = f1.mean(axis=1)
-    return means
+def _macro_f1(true: Counts, predicted: Counts, labels: int) -> float:
+    right = np.bincount(true[true == predicted], minlength=labels)
+    sums = np.bincount(true, minlength=labels) + np.bincount(predicted, minlength=labels)[:labels]
+    return float((2 * right / np.maximum(sums, 1)).mean())
 
 
-def _percentiles(values: Values) -> tuple[float, float]:
+def _percentiles(values: Sequence[float]) -> tuple[float, float]:
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)

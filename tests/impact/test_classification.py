@@ -139,16 +139,6 @@ def test_the_change_of_macro_f1_is_paired() -> None:
     assert macro_f1_change(truth, after, before, ["a", "b"]) == pytest.approx((-high, -low))
 
 
-def test_many_labels_and_items_take_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts that are drawn one after another are the same draws."""
-    drawn = random.Random(8)
-    labels = [str(at) for at in range(30)]
-    truth, before, after = ([drawn.choice(labels) for _ in range(900)] for _ in range(3))
-    whole = macro_f1_change(truth, before, after, labels)
-    monkeypatch.setattr("engine.impact.classification._MOST_NUMBERS", 20_000)
-    assert macro_f1_change(truth, before, after, labels) == pytest.approx(whole)
-
-
 def test_all_right_has_an_interval_at_one() -> None:
     counts = classify(["a", "b"] * 20, ["a", "b"] * 20)
     assert (counts.macro_f1, counts.macro_f1_interval) == (1.0, (1.0, 1.0))
