@@ -11,6 +11,8 @@ from tui.browse.page import BrowsePage
 from tui.browse.shift_page import ShiftPage
 from tui.browse.vote_page import VotePage
 from tui.compare.page import ComparePage
+from tui.impact.classification_page import ClassificationPage
+from tui.impact.format_page import FormatPage
 from tui.keymap import KEYS, SCREENS, Key, keys_of
 from tui.launch.page import LaunchPage
 from tui.runs.list_page import LISTS, RunListPage
@@ -30,6 +32,8 @@ PAGES: dict[str, type[Page]] = {
     "browse": BrowsePage,
     "metrics": MetricsPage,
     "shift": ShiftPage,
+    "classification": ClassificationPage,
+    "format": FormatPage,
     "vote": VotePage,
     "logs": RunListPage,
     "log": LogPage,
