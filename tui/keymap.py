@@ -22,6 +22,8 @@ SCREENS = {
     "browse": "Browse answers",
     "metrics": "What changed",
     "shift": "Token shift",
+    "classification": "Classification",
+    "format": "Real or only format",
     "vote": "Blind votes",
     "tokens": "Tokens",
     "log": "Log",
@@ -390,6 +392,11 @@ KEYS: tuple[Key, ...] = (
         ("l,right", "h l", "step(1)", "token", "Next token.", ""),
         ("left_square_bracket", "[", "jump(-1)", "", "Previous shifted token.", "quiet"),
         ("right_square_bracket", "[ ]", "jump(1)", "next shifted", "Next shifted token.", ""),
+    ),
+    *_on(
+        "classification",
+        ("v", "", "turn_way", "view", "Labels by likelihood, or by generated answer.", ""),
+        ("d", "", "turn_difference", "diff", "Show confusions, or what changed of them.", ""),
     ),
     *_on(
         "vote",

@@ -12,6 +12,8 @@ from tui.browse.shift_page import ShiftPage
 from tui.browse.vote_page import VotePage
 from tui.compare.page import ComparePage
 from tui.impact.answers_page import AnswersPage
+from tui.impact.classification_page import ClassificationPage
+from tui.impact.format_page import FormatPage
 from tui.impact.items_page import ItemsPage
 from tui.impact.page import ImpactPage
 from tui.keymap import KEYS, SCREENS, Key, keys_of
@@ -36,6 +38,8 @@ PAGES: dict[str, type[Page]] = {
     "browse": BrowsePage,
     "metrics": MetricsPage,
     "shift": ShiftPage,
+    "classification": ClassificationPage,
+    "format": FormatPage,
     "vote": VotePage,
     "logs": RunListPage,
     "log": LogPage,
