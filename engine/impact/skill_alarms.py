@@ -32,14 +32,15 @@ class SkillAlarm:
     """Of the change at that step."""
     limit: float
     """What the bound lies below, as a loss above 0."""
-    is_perplexity: bool = False
+    in_nats: bool = False
+    """Per token, of texts; else in points of a score."""
 
     def __str__(self) -> str:
         test, limit = self.test, self.limit
         if not math.isfinite(test.difference):
             return f"{self.skill} diverged at step {self.step}, n = {test.items}"
         low, high = test.interval(CONFIDENCE)
-        if self.is_perplexity:
+        if self.in_nats:
             change = f"{write_number(-test.difference, 3, signed=True)} nats/token"
             reach = f"{write_number(-high, 3, signed=True)} to {write_number(-low, 3, signed=True)}"
             beyond = f"above +{limit:g}"
@@ -75,7 +76,7 @@ def find_alarms(log: SkillLog, budget: float) -> list[SkillAlarm]:
     nats per token."""
     alarms = []
     for name, suite in log.suites.items():
-        limit = budget if suite.is_perplexity else DELTA
+        limit = budget if suite.less_is_better else DELTA
         tests = {
             step: test
             for step in log.steps(name)
@@ -83,7 +84,7 @@ def find_alarms(log: SkillLog, budget: float) -> list[SkillAlarm]:
         }
         step = find_alarm_step({step: is_lost(test, limit) for step, test in tests.items()})
         if step is not None:
-            alarms.append(SkillAlarm(name, step, tests[step], limit, suite.is_perplexity))
+            alarms.append(SkillAlarm(name, step, tests[step], limit, suite.less_is_better))
     return alarms
 
 

@@ -9,16 +9,18 @@ An item belongs to one of two halves by the hash of its id, or of the group that
 chooses a checkpoint, the other one reports what that is worth.
 """
 
-import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Collection, Hashable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from engine.impact.evaluation_results import NLL, SuiteFacts, SuiteItem
+from engine.compare.item_reader import parse_item
+from engine.compare.items import Item
+from engine.data.values import BadRow
+from engine.impact.evaluation_results import LESS_IS_BETTER, SuiteFacts, SuiteItem
 from engine.impact.flips import find_loss_step
 from engine.safe_open import open_file
 from engine.statistics import PairedTest, paired_test
@@ -31,41 +33,67 @@ Half = Literal["selection", "report"]
 
 @dataclass(frozen=True, slots=True)
 class WatchedSuite:
-    """A suite as this run measures it."""
+    """A suite as this run measures it: its items as they were when the run began."""
 
-    facts: SuiteFacts
-    asked: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    """How: template (own or raw), max_new_tokens."""
-    tokens: Mapping[str, int] = field(default_factory=dict, hash=False)
-    """Predicted, of texts that are read."""
+    name: str
+    spec: str
+    """In the grammar of `engine.impact.suite_specs`."""
+    measure: str
+    """What is the skill's score, as `engine.impact.evaluation_results` names it."""
+    items: tuple[Item, ...]
+    max_new_tokens: int = 0
+    """Of an answer; 0 where none is asked for."""
 
     @property
-    def name(self) -> str:
-        return self.facts.name
+    def less_is_better(self) -> bool:
+        """Whether the score is in nats per token; else it is the share of right answers."""
+        return self.measure in LESS_IS_BETTER
 
     @property
-    def is_perplexity(self) -> bool:
-        """Whether less is better: nats per token of texts; else shares of right answers."""
-        return self.facts.measure == NLL
+    def facts(self) -> SuiteFacts:
+        """The same as an evaluation's results have it."""
+        items = {
+            one.id: SuiteItem(
+                one.text or (one.messages[-1].content if one.messages else ""),
+                one.gold,
+                one.choices,
+                one.group,
+                one.weight,
+                one.score,
+            )
+            for one in self.items
+        }
+        return SuiteFacts(self.name, items, self.measure, digest_of(self.items))
 
     def half(self, half: Half) -> frozenset[str]:
         """The ids of the items that choose a checkpoint, or of those that report on it."""
-        return frozenset(
-            name for name, item in self.facts.items.items() if half_of(name, item.group) == half
-        )
+        return frozenset(one.id for one in self.items if half_of(one.id, one.group) == half)
 
     def to_line(self) -> dict[str, Any]:
-        facts = self.facts
-        items = {name: _without_defaults(item) for name, item in facts.items.items()}
         return {
             "step": BEFORE,
-            "suite": facts.name,
-            "measure": facts.measure,
-            "digest": facts.digest,
-            "asked": dict(self.asked),
-            "items": items,
-            "tokens": dict(self.tokens),
+            "suite": self.name,
+            "spec": self.spec,
+            "measure": self.measure,
+            "digest": digest_of(self.items),
+            "max_new_tokens": self.max_new_tokens,
+            "items": [item.to_json() for item in self.items],
         }
+
+    @classmethod
+    def from_line(cls, line: Mapping[str, Any]) -> "WatchedSuite":
+        """Raises BadRow, KeyError, TypeError, ValueError for what is no such line."""
+        items = tuple(parse_item(row, str(row["id"])) for row in line["items"])
+        return cls(
+            str(line["suite"]), str(line["spec"]), str(line["measure"]), items,
+            int(line["max_new_tokens"]),
+        )  # fmt: skip
+
+
+def digest_of(items: Sequence[Item]) -> str:
+    """SHA-256 of items, by which an edited suite is noticed."""
+    rows = json.dumps([item.to_json() for item in items], sort_keys=True)
+    return hashlib.sha256(rows.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def half_of(item: str, group: str = "") -> Half:
@@ -84,20 +112,22 @@ class SkillLog:
     suites: dict[str, WatchedSuite] = field(default_factory=dict)
     values: dict[str, dict[int, dict[str, float]]] = field(default_factory=dict)
     """By suite, step and item: 1 right, 0 wrong; of a text its NLL in nats."""
+    tokens: dict[str, dict[str, int]] = field(default_factory=dict)
+    """By suite and item, of what is predicted; for scores in nats per token."""
 
     def add(self, line: Mapping[str, Any]) -> None:
         """Take in a line of the file. Raises KeyError, TypeError, ValueError for what is none."""
         name, step = str(line["suite"]), int(line["step"])
         if step == BEFORE:
-            items = {item: SuiteItem(**_tuples(one)) for item, one in line["items"].items()}
-            facts = SuiteFacts(name, items, str(line["measure"]), str(line["digest"]))
-            self.suites[name] = WatchedSuite(facts, line["asked"], line["tokens"])
+            self.suites[name] = WatchedSuite.from_line(line)
             return
         values = {
             item: math.inf if value is None else float(value)
             for item, value in line["values"].items()
         }
+        tokens = {item: int(count) for item, count in line.get("tokens", {}).items()}
         self.values.setdefault(name, {})[step] = values
+        self.tokens.setdefault(name, {}).update(tokens)
 
     def steps(self, skill: str) -> list[int]:
         """At which it was measured, in order."""
@@ -106,11 +136,11 @@ class SkillLog:
     def score(self, skill: str, step: int, half: Half | None = None) -> float:
         """The share of right answers, or nats per token of texts, over all items or one half; NaN
         where nothing was measured."""
-        values, suite = self._values(skill, step, half), self.suites[skill]
+        values = self._values(skill, step, half)
         if not values:
             return math.nan
-        if suite.is_perplexity:
-            return math.fsum(values.values()) / max(1, sum(suite.tokens[one] for one in values))
+        if self.suites[skill].less_is_better:
+            return math.fsum(values.values()) / self._count_tokens(skill, values)
         return math.fsum(values.values()) / len(values)
 
     def change(self, skill: str, step: int, half: Half | None = None) -> PairedTest | None:
@@ -120,13 +150,12 @@ class SkillLog:
         shared = [item for item in before if item in after]
         if not shared:
             return None
-        suite = self.suites[skill]
-        items = suite.facts.items
-        groups: list[Hashable] = [items[item].group or (item,) for item in shared]
-        scale = 1.0
-        if suite.is_perplexity:
+        suite, scale = self.suites[skill], 1.0
+        group_of = {one.id: one.group for one in suite.items}
+        groups: list[Hashable] = [group_of.get(item) or (item,) for item in shared]
+        if suite.less_is_better:
             # Each text's part of the change per token; their mean is the change of the mean NLL.
-            scale = -len(shared) / max(1, sum(suite.tokens[item] for item in shared))
+            scale = -len(shared) / self._count_tokens(skill, shared)
         differences = [(after[item] - before[item]) * scale for item in shared]
         if not all(map(math.isfinite, differences)):
             return PairedTest("paired t", len(shared), math.nan, math.nan, math.inf, 0, math.inf)
@@ -135,7 +164,7 @@ class SkillLog:
     def loss_steps(self, skill: str) -> dict[str, int]:
         """Items that were right at step 0 and were lost, with the step; as `find_loss_step`."""
         found: dict[str, int] = {}
-        if self.suites[skill].is_perplexity:
+        if self.suites[skill].less_is_better:
             return found
         later = {step: values for step, values in self.values[skill].items() if step > 0}
         for item, base in self._values(skill, 0).items():
@@ -144,6 +173,10 @@ class SkillLog:
             if step is not None:
                 found[item] = step
         return found
+
+    def _count_tokens(self, skill: str, items: Iterable[str]) -> int:
+        tokens = self.tokens[skill]
+        return max(1, sum(tokens.get(item, 0) for item in items))
 
     def _values(self, skill: str, step: int, half: Half | None = None) -> dict[str, float]:
         values = self.values.get(skill, {}).get(step, {})
@@ -165,19 +198,19 @@ def read_skill_log(path: Path) -> SkillLog:
             table = json.loads(line)
             if table["step"] == BEFORE or table["suite"] in log.suites:
                 log.add(table)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (BadRow, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
     return log
 
 
 def result_line(
-    skill: str, step: int, values: Mapping[str, float], **more: Mapping[str, str]
+    skill: str, step: int, values: Mapping[str, float], **more: Mapping[str, object]
 ) -> dict[str, Any]:
     """What was measured of a suite at a step, as a line; what is not finite is null. `more` is what
-    was said of items, by its name: what is empty is left out."""
+    else is known of items, by its name, as `tokens`: what is empty is left out."""
     finite = {item: one if math.isfinite(one) else None for item, one in values.items()}
-    said = {name: dict(one) for name, one in more.items() if one}
-    return {"step": step, "suite": skill, "values": finite, **said}
+    known = {name: dict(one) for name, one in more.items() if one}
+    return {"step": step, "suite": skill, "values": finite, **known}
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -186,16 +219,3 @@ def _lines(path: Path) -> Iterator[bytes]:
             yield from file
     except FileNotFoundError:
         return
-
-
-def _without_defaults(item: SuiteItem) -> dict[str, Any]:
-    plain = SuiteItem("")
-    return {
-        one.name: getattr(item, one.name)
-        for one in dataclasses.fields(item)
-        if one.name == "prompt" or getattr(item, one.name) != getattr(plain, one.name)
-    }
-
-
-def _tuples(table: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: tuple(one) if isinstance(one, list) else one for name, one in table.items()}

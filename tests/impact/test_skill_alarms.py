@@ -103,8 +103,8 @@ def test_texts_are_held_against_the_budget_in_nats_per_token() -> None:
     def read(shift: float) -> dict[str, float]:
         return {item: 20 + 10 * shift + number % 3 / 10 for number, item in enumerate(ITEMS)}
 
-    suite = make_suite("prose", ITEMS, NLL, **dict.fromkeys(ITEMS, 10))
-    log = make_log(suite, at0=read(0), at10=read(0.3), at20=read(0.2))
+    suite, tokens = make_suite("prose", ITEMS, NLL), dict.fromkeys(ITEMS, 10)
+    log = make_log(suite, tokens, at0=read(0), at10=read(0.3), at20=read(0.2))
     (alarm,) = find_alarms(log, budget=0.1)
     assert str(alarm).startswith("prose +0.200 nats/token at step 20 (90% interval +0.200 to +0.2")
     assert str(alarm).endswith("n = 100), above +0.1 in two evaluations")
@@ -112,8 +112,8 @@ def test_texts_are_held_against_the_budget_in_nats_per_token() -> None:
 
 
 def test_a_model_that_diverged_raises_it() -> None:
-    suite = make_suite("prose", ITEMS, NLL, **dict.fromkeys(ITEMS, 10))
+    suite, tokens = make_suite("prose", ITEMS, NLL), dict.fromkeys(ITEMS, 10)
     gone = dict.fromkeys(ITEMS, math.inf)
-    log = make_log(suite, at0=dict.fromkeys(ITEMS, 20.0), at10=gone, at20=gone)
+    log = make_log(suite, tokens, at0=dict.fromkeys(ITEMS, 20.0), at10=gone, at20=gone)
     (alarm,) = find_alarms(log, budget=0.1)
     assert str(alarm) == "prose diverged at step 20, n = 100"

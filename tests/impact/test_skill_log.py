@@ -2,14 +2,17 @@
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.impact.evaluation_results import LIKELIHOOD, NLL, STRICT, SuiteFacts, SuiteItem
+from engine.chat import Message
+from engine.compare.items import Item
+from engine.impact.evaluation_results import LIKELIHOOD, NLL, STRICT, SuiteItem
 from engine.impact.skill_log import (
     SkillLog,
     WatchedSuite,
@@ -23,29 +26,41 @@ FOUR = ("a", "b", "c", "d")
 
 
 def make_suite(
-    name: str = "facts", items: Any = FOUR, measure: str = STRICT, **tokens: int
+    name: str = "facts", items: Sequence[str] = FOUR, measure: str = STRICT
 ) -> WatchedSuite:
-    facts = SuiteFacts(name, {item: SuiteItem(f"ask {item}") for item in items}, measure, "x")
-    return WatchedSuite(facts, {"template": "own"}, tokens)
+    asked = tuple(
+        Item(item, (Message("user", f"ask {item}"),), score="exact", gold=("x",)) for item in items
+    )
+    return WatchedSuite(name, name, measure, asked, 8)
 
 
-def make_log(suite: WatchedSuite, **steps: dict[str, float]) -> SkillLog:
+def make_log(
+    suite: WatchedSuite, tokens: Mapping[str, int] = MappingProxyType({}), **steps: dict[str, float]
+) -> SkillLog:
     log = SkillLog()
     log.add(suite.to_line())
     for step, values in steps.items():
-        log.add(result_line(suite.name, int(step.removeprefix("at")), values))
+        log.add(result_line(suite.name, int(step.removeprefix("at")), values, tokens=tokens))
     return log
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
-    item = SuiteItem("Who?", ("joy",), ("joy", "fear"), "group", 2.0, "choices")
-    suite = WatchedSuite(SuiteFacts("f", {"a": item}, LIKELIHOOD, "digest"), {"template": "raw"})
+    item = Item(
+        "a", (Message("system", "Be short."), Message("user", "Who?")), "feelings",
+        gold=("joy",), choices=("joy", "fear"), group="group", weight=2.0, score="choices",
+        reference="joy",
+    )  # fmt: skip
+    suite = WatchedSuite("f", "f=x.jsonl?template=raw", LIKELIHOOD, (item,))
     lines = [suite.to_line(), result_line("f", 0, {"a": 1.0}, picked={"a": "joy"}, finish={})]
     path = tmp_path / "skills.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"step": 4, "sui')
     log = read_skill_log(path)
     assert log.suites == {"f": suite}
-    assert log.suites["f"].facts.items == {"a": item}
+    facts = log.suites["f"].facts
+    assert facts.items == {
+        "a": SuiteItem("Who?", ("joy",), ("joy", "fear"), "group", 2.0, "choices")
+    }
+    assert facts.digest == lines[0]["digest"]
     assert log.values == {"f": {0: {"a": 1.0}}}
     assert lines[1] == {"step": 0, "suite": "f", "values": {"a": 1.0}, "picked": {"a": "joy"}}
     assert read_skill_log(tmp_path / "none") == SkillLog()
@@ -80,7 +95,8 @@ def test_scores_and_changes_of_answers() -> None:
 
 def test_texts_are_scored_in_nats_per_token_and_fall_where_these_rise() -> None:
     log = make_log(
-        make_suite("prose", ("a", "b"), NLL, a=10, b=30),
+        make_suite("prose", ("a", "b"), NLL),
+        {"a": 10, "b": 30},
         at0={"a": 20.0, "b": 60.0},
         at5={"a": 30.0, "b": 60.0},
         at9={"a": math.inf, "b": 60.0},
@@ -108,13 +124,14 @@ def test_an_item_is_lost_at_the_first_of_two_agreeing_steps() -> None:
 
 @given(st.lists(st.text(min_size=1), unique=True, min_size=1), st.sampled_from(["", "g"]))
 def test_the_halves_part_the_items_and_stay_as_they_are(items: list[str], group: str) -> None:
-    whole = WatchedSuite(SuiteFacts("s", {one: SuiteItem("", group=group) for one in items}))
+    asked = tuple(Item(one, group=group) for one in items)
+    whole = WatchedSuite("s", "s", STRICT, asked)
     first, second = whole.half("selection"), whole.half("report")
     assert first | second == set(items)
     assert not first & second
     if group:
         assert not first or not second, "items of one group go together"
-    fewer = WatchedSuite(SuiteFacts("s", {items[0]: SuiteItem("", group=group)}))
+    fewer = WatchedSuite("s", "s", STRICT, asked[:1])
     assert (items[0] in first) == (items[0] in fewer.half("selection")), "whichever others"
 
 
