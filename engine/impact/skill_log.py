@@ -143,6 +143,10 @@ class SkillLog:
             return math.fsum(values.values()) / self._count_tokens(skill, values)
         return math.fsum(values.values()) / len(values)
 
+    def count(self, skill: str, step: int, half: Half | None = None) -> int:
+        """How many items the score is of."""
+        return len(self._values(skill, step, half))
+
     def change(self, skill: str, step: int, half: Half | None = None) -> PairedTest | None:
         """The test of the change since step 0, below 0 where the skill is worse; None where one of
         the two was not measured. In points of the score, or in nats per token of texts."""

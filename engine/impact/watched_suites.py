@@ -1,4 +1,4 @@
-"""The suites that a run measures while it trains: which may be named, where they lie, what is asked.
+"""The suites that a run measures while it trains: which may be named, and what is asked of them.
 
 Made of the recipe by whoever starts the run, to refuse what cannot be measured, and again by the
 worker. An answer is scored alone, as it is asked once: no solved items before it, no samples, no
