@@ -43,6 +43,8 @@ class WatchedSuite:
     items: tuple[Item, ...]
     max_new_tokens: int = 0
     """Of an answer; 0 where none is asked for."""
+    every: int = 1
+    """It is measured at one in so many evaluations, the last one among them."""
 
     @property
     def less_is_better(self) -> bool:
@@ -77,6 +79,7 @@ class WatchedSuite:
             "measure": self.measure,
             "digest": digest_of(self.items),
             "max_new_tokens": self.max_new_tokens,
+            "every": self.every,
             "items": [item.to_json() for item in self.items],
         }
 
@@ -86,7 +89,7 @@ class WatchedSuite:
         items = tuple(parse_item(row, str(row["id"])) for row in line["items"])
         return cls(
             str(line["suite"]), str(line["spec"]), str(line["measure"]), items,
-            int(line["max_new_tokens"]),
+            int(line["max_new_tokens"]), int(line["every"]),
         )  # fmt: skip
 
 

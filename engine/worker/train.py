@@ -73,7 +73,7 @@ def _make_trainer(
     trainer, held_out = _trainer_of_objective(setup, curves, callback)
     # The Trainer prints its logs to the screen that a worker does not have.
     trainer.remove_callback(PrinterCallback)
-    skills = skill_evaluator(setup)
+    skills = skill_evaluator(setup, callback.history)
     if skills is not None:
         callback.watch_skills(skills.log)
     evaluators = (held_out, setup.monitor, skills, eval_samples.sample_evaluator(setup))

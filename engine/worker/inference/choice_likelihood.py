@@ -39,14 +39,19 @@ class EncodedChoices:
     """Which of these are of the answer itself."""
 
     @property
+    def wide(self) -> int:
+        """Tokens of the longest answer."""
+        return max(map(len, self.tails))
+
+    @property
     def longest(self) -> int:
         """Tokens of the longest of its rows."""
-        return len(self.context) + max(map(len, self.tails))
+        return len(self.context) + self.wide
 
     @property
     def passes(self) -> int:
-        """Tokens that are computed."""
-        return len(self.context) + sum(map(len, self.tails))
+        """Tokens that are computed: nothing follows on the last one of an answer."""
+        return len(self.context) + len(self.tails) * (self.wide - 1)
 
     def tokens(self, answer: int = 0) -> int:
         """How many tokens of an answer count."""
@@ -127,7 +132,8 @@ def _measure(loaded_arm: LoadedArm, items: Sequence[EncodedChoices]) -> list[lis
         **loaded_arm.model.last_only(),
     )
     tails, tail_mask = _padded([tail for item in items for tail in item.tails], left=False)
-    logits = out.logits[:, -1:][owner.to(out.logits.device)]
+    # The first token of each answer follows its question: those logits are not copied.
+    first = _logprobs(out.logits[:, -1:], tails[:, :1], owner)
     if tails.shape[1] > 1:
         out.past_key_values.batch_select_indices(owner.to(device))
         whole = torch.cat([mask[owner], tail_mask[:, :-1]], dim=1)
@@ -138,30 +144,40 @@ def _measure(loaded_arm: LoadedArm, items: Sequence[EncodedChoices]) -> list[lis
             past_key_values=out.past_key_values,
             use_cache=True,
         )
-        logits = torch.cat([logits, after.logits], dim=1)
-    logs = torch.log_softmax(logits.float(), dim=-1)
-    picked = logs.gather(-1, tails.to(logs.device).unsqueeze(-1)).squeeze(-1).cpu()
+        picked = torch.cat([first, _logprobs(after.logits, tails[:, 1:])], dim=1)
+    else:
+        picked = first
     counted, _ = _padded([one for item in items for one in item.counted], left=False)
     # What is not counted may be infinite: it is left out, not multiplied by 0.
-    sums = picked.to(widest(picked.device)).masked_fill(counted == 0, 0.0).sum(1)
+    sums = picked.cpu().to(widest(picked.device)).masked_fill(counted == 0, 0.0).sum(1)
     return [part.tolist() for part in torch.split(sums, counts)]
 
 
+def _logprobs(logits: Tensor, ids: Tensor, owner: Tensor | None = None) -> Tensor:
+    """Log-probabilities of ids, float32 of (rows, tokens); `owner` says which row of the logits
+    each row of the ids belongs to, where that is not its own."""
+    total = torch.logsumexp(logits.float(), dim=-1)
+    rows = torch.arange(len(ids)) if owner is None else owner
+    at = rows.to(logits.device)[:, None]
+    places = torch.arange(ids.shape[1], device=logits.device)[None, :]
+    return logits[at, places, ids.to(logits.device)].float() - total[at, places]
+
+
 def _batches(items: Sequence[EncodedChoices], model: SharedModel) -> Iterator[list[int]]:
-    """Indices, those of like length together, the longest first; as many as memory allows."""
-    order = sorted(range(len(items)), key=lambda at: -items[at].longest)
+    """Indices, those of like answers together, the longest first; as many as memory allows."""
+    order = sorted(range(len(items)), key=lambda at: (-items[at].wide, -len(items[at].context)))
     batch: list[int] = []
-    answers, wide = 0, 0
+    answers, longest = 0, 0
     for at in order:
-        count, tail = len(items[at].tails), max(map(len, items[at].tails))
-        logits = (answers + count) * max(wide, tail) * model.vocabulary * 4
-        # The longest comes first: no row of the batch takes more.
-        kept = (answers + count) * model.answer_size(items[batch[0] if batch else at].longest)
+        count, tokens = len(items[at].tails), max(longest, items[at].longest)
+        wide = items[batch[0] if batch else at].wide
+        logits = (answers + count) * wide * model.vocabulary * 4
+        kept = (answers + count) * model.answer_size(tokens)
         if batch and (max(logits, kept) > BATCH_BYTES or len(batch) == ROWS):
             yield batch
-            batch, answers, wide = [], 0, 0
+            batch, answers, tokens = [], 0, items[at].longest
         batch.append(at)
-        answers, wide = answers + count, max(wide, tail)
+        answers, longest = answers + count, tokens
     if batch:
         yield batch
 

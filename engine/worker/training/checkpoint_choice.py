@@ -43,8 +43,8 @@ def rule_series(history: History, rule: KeepBest) -> Series:
 def check_rule(history: History, rule: KeepBest, tags: set[str]) -> None:
     """Raise EngineError where the rule names what was not measured at the first evaluation, nor is
     among `tags`, which come later."""
-    step, values = history.rows[-1]
-    known = {*history.skills.suites, *values, *tags}
+    step = history.last
+    known = {*history.skills.suites, *(tag for _, row in history.rows for tag in row), *tags}
     for name in rule.names:
         if name in known:
             continue

@@ -27,8 +27,17 @@ SHARE = 0.04
 """Of the time of training that all measurements of skills may take, by the count of tokens."""
 TRAINED = 2.5
 """Passes of a token that is trained on, forward and backward."""
+READ = 2.0
+"""Passes that a token costs which is read or weighed, its float32 logits too: 1.2 to 2.2 were
+measured on the bundled model, whose vocabulary is most of it; of larger models it is about 1."""
 ANSWERED = 6.0
-"""Passes that a token of an answer costs: it is computed alone, beside those of other answers."""
+"""Passes that a token of an answer may cost, which is computed beside those of other answers only:
+1.5 to 4 were measured on a CPU, where most answers end before their limit. A GPU is less busy."""
+GOOD_ITEMS = 50
+"""Of each suite. Where a run can bear fewer at each evaluation, it measures at fewer of them: with
+50 items the alarm finds a loss of 20 points, with 20 hardly any."""
+LEAST_MEASUREMENTS = 3
+"""Step 0 and the two in a row that an alarm needs."""
 SLACK = 8
 """Tokens by which an answer that must equal the right one may be longer before it is cut."""
 
@@ -47,8 +56,8 @@ class EncodedItem:
     def cost(self) -> float:
         """Of measuring it once, in passes of one token."""
         if isinstance(self.ids, EncodedChoices):
-            return float(self.ids.passes)
-        return len(self.ids) + ANSWERED * self.limit
+            return READ * self.ids.passes
+        return READ * len(self.ids) + ANSWERED * self.limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,29 +99,43 @@ def restore_suite(watched: WatchedSuite, loaded_arm: LoadedArm) -> EncodedSuite:
 
 
 def afford(
-    suites: Sequence[EncodedSuite], training_tokens: float, measurements: int
-) -> list[EncodedSuite]:
-    """The suites with as many items as so short a run can bear, of each the same number.
+    costs: Sequence[Sequence[float]], training_tokens: float, evaluations: int
+) -> tuple[int, int]:
+    """How many items of each suite so short a run can bear, and at each how many evaluations it
+    measures them: 1 at every one, 2 at every other.
 
-    Not fewer than a verdict needs: of a very short run they take more than their share.
+    `costs` are those of the items of each suite. Not fewer items than a verdict needs: of a very
+    short run they take more than their share.
     """
-    budget = SHARE * TRAINED * training_tokens / measurements
-    costs = [[one.cost for one in suite.items] for suite in suites]
-    most = max(map(len, costs))
-    number = min(LEAST_ITEMS, most)
-    spent = sum(sum(each[:number]) for each in costs)
-    while number < most:
+    budget = SHARE * TRAINED * training_tokens
+    most, evaluations, every = max(map(len, costs)), max(1, evaluations), 1
+    while True:
+        number = _count_within(costs, budget / _count_measurements(evaluations, every))
+        is_last = _count_measurements(evaluations, every + 1) < LEAST_MEASUREMENTS
+        if number >= min(GOOD_ITEMS, most) or is_last:
+            return max(number, min(LEAST_ITEMS, most)), every
+        every += 1
+
+
+def _count_measurements(evaluations: int, every: int) -> int:
+    """How often a run measures, before its first step too."""
+    return 1 + -(-evaluations // every)
+
+
+def _count_within(costs: Sequence[Sequence[float]], budget: float) -> int:
+    """How many items of each suite cost so much together."""
+    number, spent = 0, 0.0
+    for number in range(max(map(len, costs))):
         spent += sum(each[number] for each in costs if number < len(each))
         if spent > budget:
-            break
-        number += 1
-    return [take(suite, number) for suite in suites]
+            return number
+    return number + 1
 
 
-def take(suite: EncodedSuite, number: int) -> EncodedSuite:
-    """The first so many items of a suite."""
+def take(suite: EncodedSuite, number: int, every: int) -> EncodedSuite:
+    """The first so many items of a suite, at one in `every` evaluations."""
     items = suite.items[:number]
-    watched = replace(suite.watched, items=tuple(one.item for one in items))
+    watched = replace(suite.watched, items=tuple(one.item for one in items), every=every)
     return replace(suite, watched=watched, items=items)
 
 

@@ -17,6 +17,7 @@ from engine.impact.skill_log import SkillLog, WatchedSuite, read_skill_log, resu
 from engine.impact.watched_suites import list_watched
 from engine.jobs.store import open_store
 from engine.number_format import write_number, write_percent
+from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Decode, Evaluation
 from engine.text import one_line
 from engine.worker.attempt import Attempt, Stopped
@@ -25,6 +26,8 @@ from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import LoadedArm, SharedModel
 from engine.worker.inference.scoring import read_texts
 from engine.worker.training import eval_samples
+from engine.worker.training.callback import spread
+from engine.worker.training.eval_history import History
 from engine.worker.training.evaluator import Tick, no_tick
 from engine.worker.training.forgetting import count_training_tokens
 from engine.worker.training.setup import TrainingSetup
@@ -34,6 +37,7 @@ from engine.worker.training.skill_items import (
     afford,
     read_suite,
     restore_suite,
+    take,
 )
 
 ROWS = 64
@@ -59,16 +63,25 @@ class SkillEvaluator:
 
     activity = "measuring skills"
 
-    def __init__(self, attempt: Attempt, suites: Sequence[EncodedSuite], log: SkillLog) -> None:
+    def __init__(
+        self,
+        attempt: Attempt,
+        suites: Sequence[EncodedSuite],
+        log: SkillLog,
+        is_due: Callable[[int], bool] = lambda step: True,
+    ) -> None:
         self._attempt = attempt
+        self._is_due = is_due
         self._suites = suites
         self.log = log
         """What was measured until now."""
         self._began, self._spent = time.monotonic(), 0.0
 
     def measure(self, step: int, tick: Tick = no_tick) -> dict[str, float]:
-        """The score of each suite. Raises Stopped between batches and tokens, with nothing
-        written."""
+        """The score of each suite, at the evaluations that the run can bear. Raises Stopped between
+        batches and tokens, with nothing written."""
+        if not self._is_due(step):
+            return {}
         started = time.monotonic()
         total, before = sum(len(suite.items) for suite in self._suites), 0
 
@@ -113,8 +126,9 @@ class SkillEvaluator:
         return f"{one_line(suite.name)} {write_percent(score, 1)} of {items}"
 
 
-def skill_evaluator(setup: TrainingSetup) -> SkillEvaluator | None:
-    """The evaluator that a recipe wants; None where it names no suite.
+def skill_evaluator(setup: TrainingSetup, history: History) -> SkillEvaluator | None:
+    """The evaluator that a recipe wants; None where it names no suite. It begins or goes on as the
+    history does.
 
     A run that goes on measures the items that it began with. Raises EngineError.
     """
@@ -126,16 +140,19 @@ def skill_evaluator(setup: TrainingSetup) -> SkillEvaluator | None:
     log = read_skill_log(path) if setup.resumed else SkillLog()
     if log.suites.keys() >= {spec.name for spec in specs}:
         suites = [restore_suite(log.suites[spec.name], loaded_arm) for spec in specs]
-        return SkillEvaluator(attempt, suites, log)
+        every = log.suites[specs[0].name].every
+        return SkillEvaluator(attempt, suites, log, _due(history, setup.recipe, every))
     if setup.resumed:
         attempt.log("skills.jsonl is missing: skills are not compared with step 0")
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     own = attempt.directory.held_out
     suites = [read_suite(spec, loaded_arm, evaluation, runs, own) for spec in specs]
+    every = 1
     if evaluation.limit == Evaluation().limit:
-        measurements = setup.recipe.training.evaluations + 1
         tokens = count_training_tokens(setup.recipe, setup.data.train)
-        suites = afford(suites, tokens, measurements)
+        costs = [[one.cost for one in suite.items] for suite in suites]
+        number, every = afford(costs, tokens, setup.recipe.training.evaluations)
+        suites = [take(suite, number, every) for suite in suites]
     path.unlink(missing_ok=True)  # of an attempt that saved nothing
     lines = [suite.watched.to_line() for suite in suites]
     eval_samples.append(path, lines)
@@ -146,11 +163,23 @@ def skill_evaluator(setup: TrainingSetup) -> SkillEvaluator | None:
         for note in suite.notes:
             attempt.log(f"suite {one_line(suite.watched.name)}: {one_line(note)}")
     base = setup.stage.lineage.parent or setup.stage.lineage.root
+    looks = "each evaluation" if every == 1 else f"one in {every} evaluations"
     attempt.log(
-        f"skills are compared with {base}: "
+        f"skills are measured at {looks} and compared with {base}: "
         + ", ".join(f"{len(one.items)} of {one_line(one.watched.name)}" for one in suites)
     )
-    return SkillEvaluator(attempt, suites, log)
+    return SkillEvaluator(attempt, suites, log, _due(history, setup.recipe, every))
+
+
+def _due(history: History, recipe: TrainRecipe, every: int) -> Callable[[int], bool]:
+    """Whether a step is measured: the first, the last, and so many evaluations before it each."""
+
+    def is_due(step: int) -> bool:
+        total = history.total
+        planned = sorted(spread(total, recipe.training.evaluations) | {total}, reverse=True)
+        return step == 0 or step not in planned or planned.index(step) % every == 0
+
+    return is_due
 
 
 def tag_of(suite: WatchedSuite) -> str:

@@ -187,7 +187,8 @@ def check_metric(history: History, recipe: TrainRecipe) -> None:
     rule = parse_rule(stopping)
     if rule is not None:
         check_rule(history, rule, set(TRAIN_TAGS))
-    step, values = history.rows[-1]
+    step = history.last
+    values = {tag for _, row in history.rows for tag in row}  # skills may come at fewer steps
     late = step == 0 and stopping.metric.startswith("train/")
     needed = stopping.patience > 0 or (stopping.result == "best" and rule is None)
     if stopping.metric in values or late or not (needed or stopping.metric != Stopping().metric):
