@@ -113,9 +113,9 @@ def choose_items(spec: SuiteSpec, path: Path) -> MeasuredItems:
         return _with_references(spec, asked, path)
     notes = []
     if len(asked) < len(items):
-        notes.append(f"{len(items) - len(asked):,} texts are not measured beside questions")
+        notes.append(f"texts are not measured beside questions: {len(items) - len(asked):,}")
     if len(scored) < len(asked):
-        notes.append(f"{len(asked) - len(scored):,} items have no right answer, and are left out")
+        notes.append(f"items without a right answer are left out: {len(asked) - len(scored):,}")
     return _measured(spec, scored, notes)
 
 
@@ -129,7 +129,7 @@ def _with_references(spec: SuiteSpec, items: Sequence[Item], path: Path) -> Meas
             "Give its items an answer and a score, or use other rows.",
         )
     if len(answered) < len(items):
-        notes.append(f"{len(items) - len(answered):,} items have no answer, and are left out")
+        notes.append(f"items without an answer are left out: {len(items) - len(answered):,}")
     labels = tuple(sorted({item.reference.strip() for item in answered}))
     if 1 < len(labels) <= MOST_LABELS and 2 * len(labels) <= len(answered):
         marked = [

@@ -156,7 +156,7 @@ def _encode_suite(chosen: MeasuredItems, loaded_arm: LoadedArm, most: int) -> En
         raise EngineError("No item of the suite can be measured.", f"{spec.name}: {reasons[0]}")
     notes = list(chosen.notes)
     if reasons:
-        notes.append(f"{len(reasons):,} items are left out, the first of them {reasons[0]}")
+        notes.append(f"items left out: {len(reasons):,}, the first of them {reasons[0]}")
     measured = tuple(one.item for one in items)
     watched = WatchedSuite(spec.name, format_suite(spec), measure, measured, most)
     return EncodedSuite(watched, loaded_arm, tuple(items), tuple(notes))

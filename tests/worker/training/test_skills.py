@@ -344,7 +344,7 @@ def test_items_that_are_too_long_are_left_out_and_counted(
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     job = train_here(make_recipe(base, rows, *QUICK, *watch(path)), root)
     assert len(log_of(job).suites["some"].items) == 5
-    assert "suite some: 1 items are left out, the first of them some-4: It is longer" in (
+    assert "suite some: items left out: 1, the first of them some-4: It is longer" in (
         worker_log(job)
     )
 
