@@ -38,6 +38,9 @@ class Suite:
 
     spec: SuiteSpec
     items: tuple[Item, ...]
+    """As they are asked: with examples before them, where it says so."""
+    plain: tuple[Item, ...]
+    """The same items without examples."""
     decode: Decode
     """Of the first answer, greedy unless the recipe says otherwise."""
     samples: int
@@ -126,13 +129,14 @@ def _make_suite(
     notes += describe_suite(whole, raw=options.template == "raw")
     if options.fewshot:
         notes += describe_examples(whole)
-    items = with_examples(whole, options.fewshot, options.template)[:most]
+    items, plain = with_examples(whole, options.fewshot, options.template)[:most], whole[:most]
     decode = recipe.decode
     if options.max_new_tokens:
         decode = replace(decode, max_new_tokens=options.max_new_tokens)
     return Suite(
         spec,
         items,
+        plain,
         decode,
         options.samples or recipe.samples,
         options.temperature if options.temperature >= 0 else recipe.temperature,

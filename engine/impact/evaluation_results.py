@@ -109,6 +109,8 @@ class ArmResults:
     """The arm that this stage was trained from; empty: the first arm is its base."""
     trained: tuple[str, ...] = ()
     """Suites that the stage itself was trained on."""
+    notes: tuple[str, ...] = ()
+    """What is known of its training rows, and what is not, a sentence each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,12 @@ def _read_arm(name: str, table: Mapping[str, Any]) -> ArmResults:
         for suite, one in table["suites"].items()
     }
     return ArmResults(
-        name, table["arm"], suites, table.get("parent", ""), tuple(table.get("trained", ()))
+        name,
+        table["arm"],
+        suites,
+        table.get("parent", ""),
+        tuple(table.get("trained", ())),
+        tuple(table.get("notes", ())),
     )
 
 
