@@ -20,7 +20,7 @@ from engine import atomic
 from engine.compare.arm_weights import ArmWeights, locate
 from engine.compare.arms import Arm, format_arm
 from engine.impact.evaluation_plan import EvaluationPlan, Suite, make_plan
-from engine.impact.evaluation_results import SCHEMA
+from engine.impact.evaluation_results import SCHEMA, SuiteFacts, SuiteItem
 from engine.jobs.store import open_store
 from engine.recipes.recipe import EvaluateRecipe
 from engine.worker.attempt import Attempt, Stopped
@@ -189,41 +189,42 @@ def _make_table(
     seen: Mapping[str, SeenItems],
 ) -> dict[str, Any]:
     """`results.json`, as `engine.impact.evaluation_results` reads it."""
-    return {
-        "schema": SCHEMA,
-        "suites": {suite.name: _describe(suite) for suite in plan.suites},
-        "arms": {
-            arm.name: {
-                "arm": format_arm(arm),
-                "parent": plan.parents.get(arm.name, ""),
-                "trained": [],
-                "suites": {suite.name: measured[arm.name][suite.name] for suite in plan.suites},
-            }
-            for arm in plan.arms
-        },
-    }
+    imported = plan.imported
+    arms = {}
+    for arm in plan.arms:
+        known = seen[arm.name]
+        own = {
+            name: result | {"seen": None if known.suites is None else known.suites[name]}
+            for name, result in measured[arm.name].items()
+        }
+        others = {name: one.to_json() for name, one in imported.arms.get(arm.name, {}).items()}
+        arms[arm.name] = {
+            "arm": format_arm(arm),
+            "parent": plan.parents.get(arm.name, ""),
+            "trained": list(known.trained),
+            "notes": list(known.notes),
+            "suites": own | others,
+        }
+    suites = {suite.name: _describe(suite) for suite in plan.suites}
+    facts = {name: one.to_json() for name, one in imported.suites.items()}
+    return {"schema": SCHEMA, "suites": suites | facts, "arms": arms}
 
 
 def _describe(suite: Suite) -> dict[str, Any]:
     """A suite without any arm: its items, in their order."""
-    items = {}
-    for item in suite.items:
-        prompt = item.text or (item.messages[-1].content if item.messages else "")
-        more = {
-            "gold": list(item.gold),
-            "choices": list(item.choices),
-            "group": item.group,
-            "score": item.score,
-        }
-        weight = {"weight": item.weight} if item.weight != 1 else {}
-        items[item.id] = {"prompt": prompt, **{k: v for k, v in more.items() if v}, **weight}
-    return {
-        "ref": suite.spec.ref,
-        "measure": suite.measure,
-        "digest": suite.digest,
-        "notes": list(suite.notes),
-        "items": items,
+    items = {
+        item.id: SuiteItem(
+            item.text or (item.messages[-1].content if item.messages else ""),
+            item.gold,
+            item.choices,
+            item.group,
+            item.weight,
+            item.score,
+        )
+        for item in suite.items
     }
+    facts = SuiteFacts(suite.name, items, suite.measure, suite.digest, suite.notes)
+    return {"ref": suite.spec.ref, **facts.to_json()}
 
 
 class _Tally:

@@ -302,7 +302,7 @@ def test_the_job_measures_base_and_tuned_and_diverged(
     assert results.suites["labels"].labels == ("joy", "sadness")
     before, after, lost = (arm.suites for arm in results.arms.values())
     assert before["mixed"].seen is None, "a model that no run of ours made"
-    assert any("not known" in note for note in results.arms["base"].notes)
+    assert any(" pre-trained on is not known" in note for note in results.arms["base"].notes)
     assert before["mixed"].measures["nll"] != after["mixed"].measures["nll"]
     assert set(before["mixed"].measures["strict"]) == {"sum"}
     assert set(before["labels"].picked["likelihood"].values()) <= {"joy", "sadness"}
