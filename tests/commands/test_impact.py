@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
 from engine.text import is_safe
 from tests.impact.made_results import measured, scores_of, suite_of, table_of, write_evaluation
@@ -246,3 +247,15 @@ def test_texts_that_diverged_that_stayed_and_a_suite_without_scores(
     assert table["skills"]["open"]["items"] == 30
     assert table["skills"]["prose"]["arms"]["broken"]["score"] is None
     assert table["skills"]["prose"]["arms"]["broken"]["vs_base"]["verdict"] is None
+
+
+def test_names_in_wide_scripts_keep_the_columns(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arms = {name: {"漢字": measured(scores_of(90, 100))} for name in ("基礎モデルの名前です", "b")}
+    write_evaluation(root, "wide", table_of({"漢字": suite_of(100)}, arms))
+    out, _ = _run(root, capsys, "wide")
+    head, row = out.splitlines()[:2]
+    start = cell_len(head[: head.index("基")])
+    assert start == cell_len(row[: row.index("0.90")])
+    assert cell_len(head[: head.rindex("b")]) == cell_len(row[: row.rindex("0.90")])

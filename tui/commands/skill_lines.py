@@ -14,6 +14,7 @@ from engine.impact.verdicts import LEAST_ITEMS
 from engine.number_format import write_exponent, write_number
 from engine.text import one_line
 from tui.glyphs import Glyphs
+from tui.styled_text import fit, pad, width_of
 
 if TYPE_CHECKING:
     from engine.impact.forgetting import StageMeasure
@@ -79,7 +80,7 @@ class _SkillLines:
     def row(self, row: "SkillRow", name: str) -> Iterator[str]:
         """The scores, and the changes that are told."""
         if not row.results:
-            yield f"{self._clip(name, _NAME - 1):{_NAME}}{'-':>{_COUNT}} not measured"
+            yield pad(self._clip(name, _NAME - 1), _NAME) + f"{'-':>{_COUNT}} not measured"
             return
         cells = [self._score(row, arm) for arm in self.table.arms]
         yield from self._cells(name, f"{row.items:,}", cells)
@@ -95,16 +96,16 @@ class _SkillLines:
         """As many lines as the arms need."""
         each = (WIDTH - _NAME - _COUNT) // self._cell
         for at in range(0, len(cells), each):
-            head = f"{self._clip(name, _NAME - 1):{_NAME}}{count:>{_COUNT}}"
+            head = pad(self._clip(name, _NAME - 1), _NAME) + f"{count:>{_COUNT}}"
             if at:
                 head = " " * (_NAME + _COUNT)
             yield (head + "".join(map(self._fill, cells[at : at + each]))).rstrip()
 
     def _fill(self, cell: str) -> str:
-        return f" {self._clip(cell, self._cell - 1)}".ljust(self._cell)
+        return pad(f" {self._clip(cell, self._cell - 1)}", self._cell)
 
     def _clip(self, text: str, most: int) -> str:
-        return text if len(text) <= most else text[: most - 1] + self.glyphs.ellipsis
+        return fit(text, most, self.glyphs.ellipsis)
 
     def _score(self, row: "SkillRow", arm: str) -> str:
         result = row.results.get(arm)
@@ -116,7 +117,7 @@ class _SkillLines:
             return f"{score}{mark}"
         low, high = (_short(one, row) for one in result.interval)
         whole = f"{score} [{low},{high}]{mark}"
-        return whole if len(whole) <= self._cell - 1 else f"{score}{mark}"
+        return whole if width_of(whole) <= self._cell - 1 else f"{score}{mark}"
 
     def _mark(self, row: "SkillRow", arm: str) -> str:
         """In which direction the score went from the stage before, where a test says so."""
@@ -216,7 +217,7 @@ def _join_parts(parts: Iterable[str]) -> Iterator[str]:
     line = "  "
     for at, part in enumerate(parts):
         glued = part if not at else f"; {part}"
-        if len(line) + len(glued) >= WIDTH and line.strip():
+        if width_of(line) + width_of(glued) >= WIDTH and line.strip():
             yield from _wrap(line + ";", "    ")
             line, glued = "    ", part
         line += glued
