@@ -34,6 +34,7 @@ _WORKING = (State.STARTING, State.RUNNING)
 SHORT_ACTIVITIES = {
     "evaluating": "eval",
     "measuring forgetting": "forgetting",
+    "measuring skills": "skills",
     "writing samples": "samples",
     "measuring the base": "base",
     "scoring the reference": "reference",
@@ -213,6 +214,12 @@ def over_budget(row: RunRow) -> str:
     budget = "" if row.budget is None else f" of {row.budget:g}"
     since = row.notable_steps.crossed_at if row.notable_steps else None
     return f"over the budget{budget}" + (f" since step {since:,}" if since is not None else "")
+
+
+def lost_skills(row: RunRow) -> str:
+    """Which skills fell so far that their alarm was raised, and at which step."""
+    lost = row.notable_steps.lost if row.notable_steps else {}
+    return ", ".join(f"{one_line(skill)} fell at step {step:,}" for skill, step in lost.items())
 
 
 def odd_tags(row: RunRow) -> str:

@@ -51,6 +51,8 @@ class NotableSteps:
     """The step at which the budget was first exceeded."""
     ended: str = ""
     """Why it ended early: `patience`, `budget`, or nothing."""
+    lost: dict[str, int] = field(default_factory=dict, hash=False)
+    """Skills whose alarm was raised, and at which step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,12 @@ class RunRow:
     def tags(self) -> tuple[str, ...]:
         """All that it logged."""
         return self.log.tags if self.log is not None else tuple(self.curves)
+
+    @property
+    def has_alarm(self) -> bool:
+        """Whether a curve is no number, the forgetting budget is exceeded, or a skill fell."""
+        lost = self.notable_steps is not None and bool(self.notable_steps.lost)
+        return bool(self.odd_tags) or self.over_budget or lost
 
     @property
     def budget(self) -> float | None:

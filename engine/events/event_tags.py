@@ -31,6 +31,11 @@ FORGETTING_TAGS = {
 }
 """Shift and KL divergence by ancestor: the root of all stages, and the one before."""
 
+SKILL, SKILL_NLL = "eval/skill/", "eval/skill_nll/"
+"""Before the name of a suite: its share of right answers, or nats per token, where less is better.
+Written at each evaluation."""
+SKILL_TAGS = (SKILL, SKILL_NLL)
+
 DPO_TAGS = {
     "margin": "rewards/margins",
     "accuracy": "rewards/accuracies",

@@ -12,6 +12,8 @@ from enum import IntEnum
 from functools import lru_cache
 from itertools import pairwise
 
+from engine.events.event_tags import SKILL, SKILL_TAGS
+
 _BETWEEN_PARTS = re.compile(r"[\W_]+")
 _HUMPS = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
 
@@ -124,6 +126,8 @@ def has_placeholder_name(tag: str) -> bool:
 def _read(tag: str) -> _TagName:
     if tag.startswith("machine/"):
         return _TagName(TagGroup.MACHINE, None)
+    if tag.startswith(SKILL_TAGS):  # what follows is a name, whatever words are in it
+        return _TagName(TagGroup.SCORE, tag.startswith(SKILL))
     words = _words(tag)
     known = set(words)
     last = _words(tag.rstrip("/").rpartition("/")[2])

@@ -117,11 +117,10 @@ def _say_unscored(row: SkillRow, facts: SuiteFacts) -> Iterator[str]:
 
 
 def _say_items(row: SkillRow, facts: SuiteFacts) -> Iterator[str]:
-    groups = {one.group for one in facts.items.values() if one.group}
-    if groups and row.is_primary:
-        alone = sum(not one.group for one in facts.items.values())
-        count = len(groups) + alone
-        yield f"Its items come in {count:,} groups, which are what intervals and tests count."
+    alone = sum(not one.group for one in facts.items.values())
+    groups = alone + len({one.group for one in facts.items.values() if one.group})
+    if groups < len(facts.items) and row.is_primary:
+        yield f"Its items come in {groups:,} groups, which are what intervals and tests count."
     if row.is_weighted and row.is_primary:
         yield (
             "Its items have weights: scores and changes are weighted means, and their intervals "

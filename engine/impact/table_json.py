@@ -4,6 +4,7 @@ Owns the keys. What is not finite, and what is not defined, is null.
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from engine.impact.forgetting import StageMeasure
@@ -34,7 +35,7 @@ def _skill(table: SkillTable, row: SkillRow) -> dict[str, Any]:
     others = [one for one in table.measures_of(row.name) if not one.is_primary]
     facts = table.results.suites[row.name]
     asked = {
-        arm: dict(suite.asked)
+        arm: _finite_parts(suite.asked)
         for arm in table.arms
         if (suite := table.results.arms[arm].suites.get(row.name)) is not None
     }
@@ -172,6 +173,15 @@ def _measure(measure: StageMeasure) -> dict[str, Any]:
 
 def _pair(pair: tuple[float, float] | None) -> list[float] | None:
     return None if pair is None else list(pair)
+
+
+def _finite_parts(value: Any) -> Any:
+    """What a job wrote of how it asked, without NaN and infinity."""
+    if isinstance(value, Mapping):
+        return {str(key): _finite_parts(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_finite_parts(one) for one in value]
+    return _finite(value) if isinstance(value, float) else value
 
 
 def _finite(value: float) -> float | None:

@@ -135,6 +135,11 @@ class JobDirectory:
         return self.path / "held_out.jsonl"
 
     @property
+    def skills(self) -> Path:
+        """What a run measured of its suites while it trained, item by item."""
+        return self.path / "skills.jsonl"
+
+    @property
     def rejects(self) -> Path:
         return self.path / "rejects.jsonl"
 

@@ -21,7 +21,8 @@ FREE = frozenset({
     "training.warmup_ratio", "training.gradient_checkpointing", "training.max_grad_norm",
     "training.dtype", "training.evaluations",
     "training.saves", "training.save_total_limit", "stopping.metric", "stopping.greater_is_better",
-    "stopping.patience", "stopping.min_delta", "stopping.result", "samples.count",
+    "stopping.patience", "stopping.min_delta", "stopping.result", "stopping.keep_best",
+    "samples.count",
     "samples.prompts", "samples.max_new_tokens", "forgetting.budget", "forgetting.stop",
 })  # fmt: skip
 """Settings that take effect when training is resumed."""

@@ -39,6 +39,7 @@ def locate(original: TrainRecipe, root: Path) -> Located:
     from engine.compare import prompts
     from engine.data import dataset_list
     from engine.data.shards import list_parts
+    from engine.impact.watched_suites import anchor, list_watched
 
     store = open_store(root)
     runs = [job.path for job in store.jobs()]
@@ -64,6 +65,8 @@ def locate(original: TrainRecipe, root: Path) -> Located:
         prompts.read(path)
         if not samples.prompts.startswith("bundled:"):
             samples = replace(samples, prompts=str(path))
+    evaluation = original.evaluation
+    suites = [anchor(spec) for spec in list_watched(evaluation)]
     recipe = replace(
         original,
         model=replace(original.model, checkpoint=checkpoint.ref),
@@ -71,6 +74,7 @@ def locate(original: TrainRecipe, root: Path) -> Located:
         replay=replace(replay, data=other.ref) if other else replay,
         samples=samples,
         forgetting=forgetting,
+        evaluation=replace(evaluation, suites=suites),
     )
     return Located(recipe, tuple(parents), tuple(files), train)
 

@@ -6,6 +6,7 @@ every weight is right is for the worker.
 """
 
 import codecs
+from collections.abc import Collection
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -21,9 +22,11 @@ from engine.data.preferences import refuse_without_pairs
 from engine.data.rows import Reject
 from engine.data.schemas import is_pair
 from engine.errors import EngineError
-from engine.events.event_tags import list_tags
+from engine.events.event_tags import SKILL_TAGS, list_tags
+from engine.impact.watched_suites import list_watched
 from engine.jobs import devices, process
 from engine.launching.locate import TEMPLATES, Located
+from engine.launching.watched_skills import check_rule, measure_skills
 from engine.recipes import combinations
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Stopping
@@ -60,6 +63,8 @@ def check_resumed(recipe: TrainRecipe, runs: list[Path]) -> None:
     check_model(recipe, runs)
     if recipe.samples.prompts and recipe.samples.count:
         prompts.read(prompts.find(recipe.samples.prompts, runs))
+    # Its items are those that it began with.
+    check_rule(recipe, {spec.name: None for spec in list_watched(recipe.evaluation)})
 
 
 def check_training(located: Located, checkpoint: Checkpoint, runs: list[Path]) -> None:
@@ -74,7 +79,10 @@ def check_training(located: Located, checkpoint: Checkpoint, runs: list[Path]) -
         dataset_list.resolve(str(located.train.eval_path), (), recipe.data, objective)
     if recipe.training.objective == "dpo":
         _check_pairs(recipe, located.train)
-    _check_metric(recipe, located.train)
+    has_rows = bool(recipe.data.eval or recipe.data.eval_fraction or located.train.eval_path)
+    skills = measure_skills(recipe, runs, has_rows=has_rows)
+    check_rule(recipe, skills)
+    _check_metric(recipe, has_rows, skills)
 
 
 def _check_package(name: str) -> None:
@@ -134,20 +142,20 @@ def _check_pairs(recipe: TrainRecipe, train: DataSet) -> None:
         raise refuse_without_pairs(recipe.data.train)
 
 
-def _check_metric(recipe: TrainRecipe, train: DataSet) -> None:
+def _check_metric(recipe: TrainRecipe, has_rows: bool, skills: Collection[str]) -> None:
     """A metric that decides something, and that no run of this recipe logs."""
-    stopping, data = recipe.stopping, recipe.data
-    decides = stopping.patience > 0 or stopping.result == "best"
+    stopping = recipe.stopping
+    decides = stopping.patience > 0 or (stopping.result == "best" and not stopping.keep_best)
     is_chosen = decides or stopping.metric != Stopping().metric
-    has_rows = bool(data.eval or data.eval_fraction or train.eval_path)
     title = f"The stopping metric {stopping.metric!r} is not logged."
-    if stopping.metric.startswith("eval/") and is_chosen and not has_rows:
+    tags = {*list_tags(recipe), *(f"{head}{name}" for name in skills for head in SKILL_TAGS)}
+    of_rows = stopping.metric.startswith("eval/") and not stopping.metric.startswith(SKILL_TAGS)
+    if of_rows and is_chosen and not has_rows:
         raise EngineError(
             title,
             "stopping.metric; data.eval_fraction = 0",
             "There are no eval rows: set data.eval, or data.eval_fraction above 0.",
         )
-    tags = list_tags(recipe)
     if is_chosen and stopping.metric not in tags:
         raise EngineError(
             title,

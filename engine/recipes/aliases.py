@@ -126,6 +126,8 @@ ALIASES: Mapping[str, Alias] = {
     ),
     "metric_for_best_model": Alias("stopping.metric", "the tag of a logged scalar", _metric),
     "early_stopping_patience": Alias("stopping.patience"),
+    "keep_best": Alias("stopping.keep_best"),
+    "suites": Alias("evaluation.suites", "what is measured while it trains"),
     "sample_packing": Alias("training.packing"),
     "max_seq_length": _LENGTH,
     "cutoff_len": _LENGTH,

@@ -6,12 +6,13 @@ Reads no disk and asks no device.
 
 from engine.errors import EngineError
 from engine.recipes.recipe import TrainRecipe
-from engine.recipes.settings import Method, Replay, Training
+from engine.recipes.settings import Method, Replay, Stopping, Training
 
 
 def check_combinations(recipe: TrainRecipe) -> None:
     """Raise EngineError where settings exclude each other."""
     check_method(recipe.method)
+    check_stopping(recipe.stopping)
     if recipe.training.objective == "dpo":
         check_dpo_training(recipe.training)
         check_dpo_replay(recipe.replay)
@@ -24,6 +25,16 @@ def check_method(method: Method) -> None:
             "Quantised weights cannot be trained.",
             f"method.kind = full, method.quantize = {method.quantize}",
             "Set method.kind = lora, or method.quantize = none.",
+        )
+
+
+def check_stopping(stopping: Stopping) -> None:
+    """Raise EngineError where the best weights are chosen, and the last ones are to be left."""
+    if stopping.keep_best and stopping.result == "last":
+        raise EngineError(
+            "keep_best chooses a checkpoint, and the last weights are to be kept.",
+            f"stopping.keep_best = {stopping.keep_best!r}, stopping.result = last",
+            "Set stopping.result = auto, or leave stopping.keep_best empty.",
         )
 
 

@@ -19,6 +19,7 @@ from engine.recipes import validation, versions
 from engine.recipes.settings import (
     Data,
     Decode,
+    Evaluation,
     Forgetting,
     Method,
     Model,
@@ -49,6 +50,7 @@ class TrainRecipe:
     replay: Replay = field(default_factory=Replay)
     samples: Samples = field(default_factory=Samples)
     forgetting: Forgetting = field(default_factory=Forgetting)
+    evaluation: Evaluation = field(default_factory=Evaluation)
     kind: str = setting("train", choices=("train",))
 
 

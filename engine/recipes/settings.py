@@ -133,7 +133,11 @@ class Stopping:
     min_delta: float = setting(0.0, ge=0, label="Min improvement")
     """In the metric's own unit; less counts as none."""
     result: str = setting("auto", choices=("auto", "last", "best"), label="Final weights")
-    """Which weights the run leaves; `auto`: the best where there is patience, else the last."""
+    """Which weights the run leaves; `auto`: the best where there is patience or `keep_best`, else
+    the last."""
+    keep_best: str = setting("", label="Keep best")
+    """Which checkpoint is best, in place of `metric`, which patience alone then follows: as in
+    `emotion subject to facts >= base - 3%`, in the grammar of `engine.impact.keep_best`."""
     nonfinite_steps: int = setting(3, ge=0, le=10_000, label="NaN step limit")
     """Steps in a row whose loss or gradient is NaN or infinite, after which the run fails; 0: it
     goes on. Their checkpoints are not saved."""
@@ -141,7 +145,8 @@ class Stopping:
     @property
     def wants_best(self) -> bool:
         """Whether the run leaves its best weights, not its last."""
-        return self.result == "best" or (self.result == "auto" and self.patience > 0)
+        has_rule = self.patience > 0 or bool(self.keep_best)
+        return self.result == "best" or (self.result == "auto" and has_rule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +181,21 @@ class Forgetting:
     stop: bool = setting(False, label="Stop at budget")
     """Whether the run ends when the budget is crossed. It leaves the last weights within it, unless
     `stopping.result` says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Skills that are measured while it trains."""
+
+    suites: list[str] = setting([], label="Skill suites")
+    """In the grammar of `engine.impact.suite_specs`; `held-out` is what the run itself holds out.
+    Each is measured before the first step and at evaluations."""
+    limit: int = setting(200, ge=0, le=100_000, label="Items per suite", zero="all")
+    """The first items of each suite; 0 is all. Left as it is, a short run takes fewer, and measures
+    at fewer evaluations, so that all of it costs at most 5% of its time; but 20 items, and 3 times,
+    at least. Set by hand, each evaluation measures them."""
+    max_new_tokens: int = setting(64, ge=1, le=4096, label="Max new tokens")
+    """Of an answer to an item without choices; one whose right answer is known is cut sooner."""
 
 
 @dataclass(frozen=True, slots=True)

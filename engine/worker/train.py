@@ -23,6 +23,7 @@ from engine.worker.training.eval_history import History
 from engine.worker.training.evaluator import Evaluator
 from engine.worker.training.event_writer import EventWriter
 from engine.worker.training.setup import TrainingSetup, load_model, prepare_setup
+from engine.worker.training.skills import skill_evaluator
 from engine.worker.training.time_left import TimeLeft
 from engine.worker.training.trainer import MeasuredTrainer, token_trainer
 
@@ -43,7 +44,8 @@ def run(attempt: Attempt) -> str:
 def _restore_callback(setup: TrainingSetup) -> TrainingCallback:
     """The callback, with the evaluations of the checkpoint that is resumed, and of no step more."""
     history = History.read(setup.resumed) if setup.resumed else History()
-    eval_samples.rewind(setup.attempt.directory.samples, history.last)
+    for path in (setup.attempt.directory.samples, setup.attempt.directory.skills):
+        eval_samples.rewind(path, history.last)
     return TrainingCallback(setup.attempt, setup.recipe, history, _time_left(setup))
 
 
@@ -71,7 +73,10 @@ def _make_trainer(
     trainer, held_out = _trainer_of_objective(setup, curves, callback)
     # The Trainer prints its logs to the screen that a worker does not have.
     trainer.remove_callback(PrinterCallback)
-    evaluators = (held_out, setup.monitor, eval_samples.sample_evaluator(setup))
+    skills = skill_evaluator(setup, callback.history)
+    if skills is not None:
+        callback.watch_skills(skills.log)
+    evaluators = (held_out, setup.monitor, skills, eval_samples.sample_evaluator(setup))
     trainer.evaluators = [evaluator for evaluator in evaluators if evaluator is not None]
     if setup.resumed:
         setup.attempt.log(f"resuming from {setup.resumed.name}")
@@ -114,8 +119,8 @@ def _save(setup: TrainingSetup, trainer: MeasuredTrainer, callback: TrainingCall
     with callback.saving():
         sentences = [_choose_weights(setup.attempt, trainer, callback)]
         _save_result(setup)
-    if callback.ended != "budget":  # that sentence says it already
-        sentences.append(callback.alarm)
+    # Where it ended at its budget that sentence says so already.
+    sentences += callback.alarms[: -1 if callback.ended == "budget" else None]
     if setup.monitor is not None:
         setup.monitor.remove_reference()
     if setup.data.rejects:
@@ -128,6 +133,8 @@ def _choose_weights(attempt: Attempt, trainer: MeasuredTrainer, callback: Traini
     step, sentence = callback.choose_result()
     if sentence:
         attempt.log(sentence)
+    for line in callback.describe_result(step):
+        attempt.log(line)
     if step is None or step == trainer.state.global_step:
         return sentence
     chosen = attempt.directory.checkpoints / f"checkpoint-{step}"

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.jobs.directory import JobDirectory
+from engine.recipes.recipe import EvaluateRecipe
+from tests.tui.building import write_run
 from tests.worker.tiny import save_adapter, save_checkpoint
 from tui.cli import main
 
@@ -83,3 +86,32 @@ def test_two_arms_on_a_suite_of_ones_own(
     assert table["skills"]["mine"]["arms"]["tuned"]["vs_base"]["verdict"] == "items only"
     assert main(given) == 2  # the file is there
     assert "--force" in capsys.readouterr().err
+
+
+@pytest.mark.worker
+def test_the_stages_of_a_run(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = save_checkpoint(tmp_path / "base")
+    for name, checkpoint in (("A", str(base)), ("B", "run:A")):
+        job = write_run(root, name, checkpoint=checkpoint)
+        save_adapter(job.path / "adapter", base)
+    rows = [
+        {"id": f"q{at}", "prompt": "Say yes.", "score": "choices", "gold": "yes",
+         "choices": ["yes", "no"]}
+        for at in range(3)
+    ]  # fmt: skip
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    monkeypatch.chdir(tmp_path)
+    given = ["evaluate", "--tree", "B", "--suite", "mine.jsonl", "--device", "cpu"]
+    assert main([*given, "--all", "--runs", str(root)]) == 0
+    out, err = capsys.readouterr()
+    assert out.split("\n")[0].split() == ["skill", "n", "base", "A", "B"]
+    assert "A against base: items only" in out
+    job_path = Path(err.strip().splitlines()[-1])
+    written = JobDirectory(job_path).recipe()
+    assert isinstance(written, EvaluateRecipe)
+    assert written.tree == "B"
+    assert written.arms[1:] == ["A=run:A", "B=run:B"]
+    assert main(["impact", job_path.name, "--json", "--runs", str(root)]) == 0
+    assert json.loads(capsys.readouterr().out)["arms"] == ["base", "A", "B"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.charts.filters import Filter
+from engine.events.event_tags import SKILL, SKILL_NLL
 from engine.events.series import Series, bucket
 from engine.events.summary import find_placeholders
 from engine.events.tag_names import TagGroup, groups_of, in_order, is_trained_on_rewards
@@ -19,6 +20,7 @@ from tui.formatting import (
     NONE,
     clock,
     forgot,
+    lost_skills,
     name_of,
     number,
     over_budget,
@@ -111,8 +113,7 @@ def charts_of(
     named = {trace.tag for one in known for trace in one.traces}
     placeholders = find_placeholders(series)
     groups, ordered = groups_of(series, placeholders), in_order(series, placeholders)
-    others = [ChartSpec(tag, (Trace(tag, short(tag)),)) for tag in ordered
-              if tag in tags and tag not in named]  # fmt: skip
+    others = [_chart_of(tag) for tag in ordered if tag in tags and tag not in named]
     places = {tag: at for at, tag in reversed([*enumerate(pinned)])}
 
     def place(spec: ChartSpec) -> tuple[int, int]:
@@ -121,6 +122,15 @@ def charts_of(
         return place, TagGroup.LOSS if of_run else min(groups[t.tag] for t in spec.traces)
 
     return tuple(sorted((one for one in (*kept, *others) if one.traces), key=place))
+
+
+def _chart_of(tag: str) -> ChartSpec:
+    """The chart of a tag that stands alone; a skill is a few measured points."""
+    for head, unit in ((SKILL, ""), (SKILL_NLL, ", nats/token")):
+        if tag.startswith(head):
+            trace = Trace(tag, one_line(tag.removeprefix(head)), _EVAL, as_points=True)
+            return ChartSpec(f"skill {trace.label}{unit}", (trace,), smoothed=False)
+    return ChartSpec(tag, (Trace(tag, short(tag)),))
 
 
 def levels_of(spec: ChartSpec, curves: Sequence[Curve], row: RunRow) -> list[Level]:
@@ -303,9 +313,13 @@ def standing(row: RunRow, series: Mapping[str, Series], separator: str) -> Line:
             facts.append([(over_budget(row), "bad")])
         elif steps and steps.crossed_at is not None:
             facts.append([(f"exceeded the budget at step {steps.crossed_at:,}", "warn")])
+    if lost := lost_skills(row):
+        facts.append([(lost, "bad")])
     if steps and steps.best is not None:
         recipe = row.view.recipe
-        metric = one_line(recipe.stopping.metric) if isinstance(recipe, TrainRecipe) else "metric"
+        metric = "metric"
+        if isinstance(recipe, TrainRecipe):
+            metric = one_line(recipe.stopping.keep_best or recipe.stopping.metric)
         facts.append([(f"best {metric}: step ", "dim"), (f"{steps.best:,}", "good")])
     if steps and steps.within_budget is not None and steps.within_budget != steps.best:
         facts.append([("last within budget: step ", "dim"), (f"{steps.within_budget:,}", "")])

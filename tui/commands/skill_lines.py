@@ -192,7 +192,7 @@ def _short(value: float, row: "SkillRow") -> str:
     if row.unit != "score":
         if abs(value) < 10:
             return write_number(value, 2)
-        return f"{value:.3g}" if abs(value) < 1000 else f"{value:.3e}"
+        return f"{value:#.3g}".rstrip(".") if abs(value) < 1000 else f"{value:.3g}"
     return _drop_zero(write_number(value, 2))
 
 

@@ -32,6 +32,7 @@ TABLES: Mapping[str, type] = {
     "replay": settings.Replay,
     "samples": settings.Samples,
     "forgetting": settings.Forgetting,
+    "evaluation": settings.Evaluation,
 }
 OF_ONE_SET = ("eval", "group", "schema", "columns", "separator", "label_prompt")
 """Settings of data that say nothing of another data set."""
@@ -67,6 +68,7 @@ def groups() -> tuple[Group, ...]:
         ("Replay", ("replay",)),
         ("Answers", ("samples",)),
         ("Forgetting", ("forgetting",)),
+        ("Skills", ("evaluation",)),
     ):
         keys = [
             f"{one}.{field.name}" for one in tables for field in dataclasses.fields(TABLES[one])

@@ -6,6 +6,7 @@ from engine.jobs.status import State
 from engine.jobs.summary import JobView
 from engine.text import one_line
 from tui.formatting import (
+    lost_skills,
     name_of,
     odd_tags,
     over_budget,
@@ -48,6 +49,8 @@ def about(row: RunRow, separator: str) -> Line:
         line.append((between + odd_tags(row), "bad"))
     if row.over_budget:
         line.append((between + over_budget(row), "bad"))
+    if lost := lost_skills(row):
+        line.append((between + lost, "bad"))
     if missing := rejected_words(view):
         line.append((between + missing, "warn"))
     line += said_of(row, between)

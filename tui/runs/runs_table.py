@@ -105,7 +105,7 @@ class RunsTable:
         if line.depth:
             rails = "".join(f"{glyphs.trunk if follows else ' '} " for follows in line.rails)
             tree = rails[-2 * MOST_RAILS :] + (glyphs.last if line.last else glyphs.branch) + " "
-        alarm: Piece = (" !" if row.odd_tags or row.over_budget else "", "bad")
+        alarm: Piece = (" !" if row.has_alarm else "", "bad")
         name: Piece = (f" {name_of(row)}", "strong" if view.state.alive else "")
         cells: list[tuple[Piece, ...]] = [
             ((tree, "dim"), state_glyph(view.state, glyphs), alarm, name),

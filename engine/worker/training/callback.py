@@ -13,10 +13,13 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer import TRAINER_STATE_NAME
 
 from engine.errors import EngineError
+from engine.impact.skill_log import SkillLog
+from engine.impact.watched_suites import parse_rule
 from engine.jobs.directory import list_checkpoints, step_of
 from engine.recipes.recipe import TrainRecipe
 from engine.worker.attempt import Attempt
 from engine.worker.training import checkpoints, stopping_rules
+from engine.worker.training.checkpoint_choice import check_halves, describe_changes
 from engine.worker.training.checkpoints import Marks
 from engine.worker.training.eval_history import History
 from engine.worker.training.time_left import TimeLeft
@@ -40,8 +43,8 @@ class TrainingCallback(TrainerCallback):
         self._recipe = recipe
         self._folder = attempt.directory.checkpoints
         self._marks: Marks | None = None
-        self.alarm = stopping_rules.alarm(history, recipe)
-        """What the status says of forgetting; empty within the budget."""
+        self.alarms = self._find_alarms()
+        """What the status says of skills that fell, and of forgetting beyond the budget."""
         self._eval_steps: set[int] = set()
         self._save_steps: set[int] = set()
 
@@ -67,6 +70,20 @@ class TrainingCallback(TrainerCallback):
     def choose_result(self) -> tuple[int | None, str]:
         """See `stopping_rules.choose_result`."""
         return stopping_rules.choose_result(self.history, self._recipe, self.update_marks())
+
+    def describe_result(self, step: int | None) -> list[str]:
+        """Lines on the chosen step, None for the last weights, where `keep_best` chose it."""
+        rule = parse_rule(self._recipe.stopping)
+        return describe_changes(self.history, rule, step) if rule and step is not None else []
+
+    def watch_skills(self, skills: SkillLog) -> None:
+        """Judge by what the items of the run's suites come to, from now on. Raises EngineError
+        where a suite cannot choose a checkpoint."""
+        self.history.skills = skills
+        rule = parse_rule(self._recipe.stopping)
+        if rule is not None:
+            check_halves(skills, rule.names)
+        self.alarms = self._find_alarms()
 
     @contextmanager
     def evaluation(self) -> Iterator[None]:
@@ -116,10 +133,17 @@ class TrainingCallback(TrainerCallback):
         self.history.pending = False
         stopping_rules.check_metric(self.history, self._recipe)
         self.update_marks()
-        before, self.alarm = self.alarm, stopping_rules.alarm(self.history, self._recipe)
-        if self.alarm and not before:
-            self._attempt.log(self.alarm)
+        before, self.alarms = self.alarms, self._find_alarms()
+        for alarm in self.alarms:
+            if alarm not in before:
+                self._attempt.log(alarm)
         self._show_time_left()
+
+    def _find_alarms(self) -> list[str]:
+        """A sentence on each, those of skills first; each stays as it was when it was raised."""
+        forgetting = stopping_rules.alarm(self.history, self._recipe)
+        skills = map(str, stopping_rules.skill_alarms(self.history, self._recipe))
+        return [*skills, *([forgetting] if forgetting else [])]
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **has: Any
@@ -205,7 +229,7 @@ class TrainingCallback(TrainerCallback):
             tokens_per_second=left.tokens_per_second(now),
             eta_seconds=left.left(now, pending=self.history.pending),
             eta_basis=left.basis,
-            message=self.alarm,
+            message="; ".join(self.alarms),
         )
 
     @staticmethod

@@ -9,7 +9,7 @@ import os
 import shutil
 import zlib
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from engine import atomic
@@ -22,13 +22,15 @@ class Marks:
     """`marks.json`: what a run's measuring says of its checkpoints. Steps, or None."""
 
     best: int | None = None
-    """The best of those kept, by the metric of the recipe."""
+    """The best of those kept, by `keep_best` or the metric of the recipe."""
     within_budget: int | None = None
     """The last of those kept whose forgetting was within the budget when it was made."""
     crossed_at: int | None = None
     """The first evaluation that was over the budget."""
     ended: str = ""
     """Why the run ended early: "patience", "budget", or "" where it did not."""
+    lost: dict[str, int] = field(default_factory=dict)
+    """Skills that have an alarm, with the step at which it was raised."""
 
     @property
     def kept(self) -> set[int]:

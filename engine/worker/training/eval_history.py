@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import atomic
+from engine.impact.skill_log import SkillLog
 
 FILE = "measured.json"
 """Its name in a checkpoint."""
@@ -31,6 +32,9 @@ class History:
     """The step that the run was to end with, when this was noted; 0 before it was known."""
     pending: bool = False
     """Whether the step of this checkpoint was to be evaluated, and a stop came between."""
+    skills: SkillLog = field(default_factory=SkillLog)
+    """What the items of the run's suites came to; it has a file of its own, and none of it stands
+    in a checkpoint."""
 
     @property
     def last(self) -> int:

@@ -214,15 +214,20 @@ def probe_tokens(recipe: TrainRecipe, rows: Sequence[Encoded], references: int) 
 
     Where it says the default, fewer in a short run, so that they take little of its time.
     """
-    tokens, training = recipe.forgetting.tokens, recipe.training
+    tokens = recipe.forgetting.tokens
     if tokens != type(recipe.forgetting)().tokens:
         return tokens
-    each = sum(len(row.input_ids) for row in rows)
-    seen = each * training.epochs
-    if training.max_steps:
-        steps_rows = training.max_steps * training.batch_size * training.gradient_accumulation_steps
-        seen = each / len(rows) * steps_rows
-    return affordable(tokens, int(seen), training.evaluations + 1, references)
+    seen = count_training_tokens(recipe, rows)
+    return affordable(tokens, int(seen), recipe.training.evaluations + 1, references)
+
+
+def count_training_tokens(recipe: TrainRecipe, rows: Sequence[Encoded]) -> float:
+    """How many tokens a run trains on that learns from these rows, each as often as it comes."""
+    training, each = recipe.training, sum(len(row.input_ids) for row in rows)
+    if not training.max_steps:
+        return each * training.epochs
+    steps_rows = training.max_steps * training.batch_size * training.gradient_accumulation_steps
+    return each / len(rows) * steps_rows
 
 
 def _pinned(folder: Path, make: Callable[[], Probe]) -> Probe:

@@ -6,13 +6,21 @@ other rules, decides as a run that never stopped would.
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.errors import EngineError
 from engine.events.event_tags import EVAL_LOSS, SHIFT, TRAIN_TAGS
+from engine.impact.skill_alarms import SkillAlarm, find_alarms
+from engine.impact.watched_suites import parse_rule
 from engine.number_format import write_number
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Stopping
+from engine.worker.training.checkpoint_choice import (
+    check_rule,
+    describe_choice,
+    is_higher,
+    rule_series,
+)
 from engine.worker.training.checkpoints import Marks
 from engine.worker.training.eval_history import History, Series
 
@@ -58,6 +66,23 @@ def metric_summary(history: History, recipe: TrainRecipe) -> MetricSummary:
     return summarize_metric(series, recipe.stopping)
 
 
+def best_step(history: History, recipe: TrainRecipe) -> int | None:
+    """The best evaluated step: by `keep_best` where the recipe has it, else by its metric. None
+    where there is none, as where no step meets the conditions of `keep_best`."""
+    rule = parse_rule(recipe.stopping)
+    if rule is None:
+        best = metric_summary(history, recipe).best
+        return best[0] if best else None
+    over = _over(history, recipe) if recipe.forgetting.stop else set()
+    sign = 1.0 if is_higher(rule, history.skills) else -1.0
+    candidates = [
+        (sign * value, -step)
+        for step, value in rule_series(history, rule)
+        if math.isfinite(value) and step not in over
+    ]
+    return -max(candidates)[1] if candidates else None
+
+
 def crossed(history: History, recipe: TrainRecipe) -> int | None:
     """The first step that was over the budget."""
     return min(_over(history, recipe), default=None)
@@ -76,6 +101,11 @@ def alarm(history: History, recipe: TrainRecipe) -> str:
     )
 
 
+def skill_alarms(history: History, recipe: TrainRecipe) -> list[SkillAlarm]:
+    """The first alarm of each skill. Texts are held against the budget of forgetting."""
+    return find_alarms(history.skills, recipe.forgetting.budget)
+
+
 def ended(history: History, recipe: TrainRecipe) -> str:
     """Why the run ends early where it is: "patience", "budget", or "" where it goes on."""
     stopping = recipe.stopping
@@ -88,25 +118,24 @@ def ended(history: History, recipe: TrainRecipe) -> str:
 
 def should_save(history: History, recipe: TrainRecipe) -> bool:
     """Whether the step that was measured last may be what the run leaves, or ends it."""
-    best = metric_summary(history, recipe).best
-    if (recipe.stopping.patience or recipe.stopping.wants_best) and best is not None:
-        improved = best[0] == history.last
-    else:
-        improved = False
+    wanted = recipe.stopping.patience or recipe.stopping.wants_best
+    improved = bool(wanted) and history.last > 0 and best_step(history, recipe) == history.last
     return improved or recipe.forgetting.stop or bool(ended(history, recipe))
 
 
 def marks(history: History, recipe: TrainRecipe, saved: Collection[int]) -> Marks:
     """What to know of the checkpoints of the steps in `saved`."""
     over = _over(history, recipe)
-    known = History([row for row in history.rows if row[0] in saved])
-    best = metric_summary(known, recipe).best
+    base = [row for row in history.rows if row[0] == 0]
+    known = History([row for row in history.rows if row[0] in saved], skills=history.skills)
+    measured = replace(known, rows=[*base, *known.rows])
     inside = [step for step, _ in known.series(SHIFT) if step not in over]
     return Marks(
-        best=best[0] if best else None,
+        best=best_step(measured, recipe),
         within_budget=max(inside, default=None),
         crossed_at=crossed(history, recipe),
         ended=ended(history, recipe),
+        lost={alarm.skill: alarm.step for alarm in skill_alarms(history, recipe)},
     )
 
 
@@ -130,6 +159,15 @@ def choose_result(history: History, recipe: TrainRecipe, marked: Marks) -> tuple
         why += f"{recipe.forgetting.budget:g}"
         if stopping.result != "last" and step is None:
             step = marked.within_budget
+    rule = parse_rule(stopping)
+    if rule is not None and stopping.wants_best and marked.best is None:
+        unmet = f"no checkpoint meets {rule.subject}" if rule.conditions else "none was measured"
+        why = f"{why}; {unmet}" if why else f"{unmet} (keep_best)"
+        if step is None:
+            return None, f"{why}; kept the last weights"
+    if rule is not None and step is not None and step == marked.best:
+        sentence = f"kept step-{step} weights, {describe_choice(history, rule, step)}"
+        return step, f"{why}; {sentence}" if why else sentence
     if step is not None:
         value = dict(history.series(metric)).get(step, math.nan)
         sentence = f"kept step-{step} weights"
@@ -139,15 +177,20 @@ def choose_result(history: History, recipe: TrainRecipe, marked: Marks) -> tuple
 
 
 def check_metric(history: History, recipe: TrainRecipe) -> None:
-    """Raise EngineError where the metric of the recipe is not among what is logged.
+    """Raise EngineError where the metric of the recipe, or what its `keep_best` names, is not among
+    what is logged.
 
     To be asked after the first evaluation; a train tag is there from the first step on. A metric
     that nothing depends on and that nobody chose may be absent.
     """
     stopping = recipe.stopping
-    step, values = history.rows[-1]
+    rule = parse_rule(stopping)
+    if rule is not None:
+        check_rule(history, rule, set(TRAIN_TAGS))
+    step = history.last
+    values = {tag for _, row in history.rows for tag in row}  # skills may come at fewer steps
     late = step == 0 and stopping.metric.startswith("train/")
-    needed = stopping.patience > 0 or stopping.result == "best"
+    needed = stopping.patience > 0 or (stopping.result == "best" and rule is None)
     if stopping.metric in values or late or not (needed or stopping.metric != Stopping().metric):
         return
     tags = sorted({*values, *TRAIN_TAGS})

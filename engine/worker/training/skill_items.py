@@ -1,0 +1,214 @@
+"""The items of a run's suites, encoded for its model, and how many of them it can afford.
+
+A run keeps the items that it began with: they stand in `skills.jsonl`, and are taken from there
+when it goes on. An item that the model cannot be asked, such as one longer than its context, is
+left out and counted. Measures nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from engine.compare.items import Item
+from engine.errors import EngineError
+from engine.impact.evaluation_results import GOLD_NLL, NLL, STRICT
+from engine.impact.skill_log import WatchedSuite
+from engine.impact.suite_specs import SuiteSpec, format_suite, parse_suite
+from engine.impact.verdicts import LEAST_ITEMS
+from engine.impact.watched_suites import MeasuredItems, choose_items, find_suite
+from engine.recipes.settings import Evaluation
+from engine.worker.data.chat_template import plain_ids, render_prompt
+from engine.worker.data.template_sandbox import Fault
+from engine.worker.inference.choice_likelihood import EncodedChoices, encode_choices
+from engine.worker.inference.models import LoadedArm
+
+SHARE = 0.04
+"""Of the time of training that all measurements of skills may take, by the count of tokens."""
+TRAINED = 2.5
+"""Passes of a token that is trained on, forward and backward."""
+READ = 2.0
+"""Passes that a token costs which is read or weighed, its float32 logits too: 1.2 to 2.2 were
+measured on the bundled model, whose vocabulary is most of it; of larger models it is about 1."""
+ANSWERED = 6.0
+"""Passes that a token of an answer may cost, which is computed beside those of other answers only:
+1.5 to 4 were measured on a CPU, where most answers end before their limit. A GPU is less busy."""
+GOOD_ITEMS = 50
+"""Of each suite. Where a run can bear fewer at each evaluation, it measures at fewer of them: with
+50 items the alarm finds a loss of 20 points, with 20 hardly any."""
+LEAST_MEASUREMENTS = 3
+"""Step 0 and the two in a row that an alarm needs."""
+SLACK = 8
+"""Tokens by which an answer that must equal the right one may be longer before it is cut."""
+
+Encoded = EncodedChoices | list[int]
+"""A question with its choices; the ids of a prompt; those of a text that is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedItem:
+    item: Item
+    ids: Encoded
+    limit: int = 0
+    """Tokens that its answer may have; 0 where none is asked for."""
+
+    @property
+    def cost(self) -> float:
+        """Of measuring it once, in passes of one token."""
+        if isinstance(self.ids, EncodedChoices):
+            return READ * self.ids.passes
+        return READ * len(self.ids) + ANSWERED * self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedSuite:
+    """A suite that is ready to be measured."""
+
+    watched: WatchedSuite
+    loaded_arm: LoadedArm
+    items: tuple[EncodedItem, ...]
+    notes: tuple[str, ...] = ()
+
+
+def read_suite(
+    spec: SuiteSpec, loaded_arm: LoadedArm, evaluation: Evaluation, runs: Sequence[Path], own: Path
+) -> EncodedSuite:
+    """The suite of a run that begins; `own` is the file of what it holds out.
+
+    Raises EngineError where the suite cannot be read, or nothing of it can be measured.
+    """
+    path = find_suite(spec, runs) or own
+    if path == own and not own.is_file():
+        raise EngineError(
+            "There are no eval rows to measure.",
+            f"evaluation.suites: {spec.name}",
+            "Set data.eval, or data.eval_fraction above 0.",
+        )
+    chosen = choose_items(spec, path)
+    if limit := spec.options.limit or evaluation.limit:
+        chosen = replace(chosen, items=chosen.items[:limit])
+    most = spec.options.max_new_tokens or evaluation.max_new_tokens
+    return _encode_suite(chosen, loaded_arm, most if chosen.measure == STRICT else 0)
+
+
+def restore_suite(watched: WatchedSuite, loaded_arm: LoadedArm) -> EncodedSuite:
+    """The suite of a run that goes on, with the items that it began with. Raises EngineError."""
+    spec = parse_suite(watched.spec)
+    chosen = MeasuredItems(spec, watched.measure, watched.items)
+    return _encode_suite(chosen, loaded_arm, watched.max_new_tokens)
+
+
+def afford(
+    costs: Sequence[Sequence[float]], training_tokens: float, evaluations: int
+) -> tuple[int, int]:
+    """How many items of each suite so short a run can bear, and at each how many evaluations it
+    measures them: 1 at every one, 2 at every other.
+
+    `costs` are those of the items of each suite. Not fewer items than a verdict needs: of a very
+    short run they take more than their share.
+    """
+    budget = SHARE * TRAINED * training_tokens
+    most, evaluations, every = max(map(len, costs)), max(1, evaluations), 1
+    while True:
+        number = _count_within(costs, budget / _count_measurements(evaluations, every))
+        is_last = _count_measurements(evaluations, every + 1) < LEAST_MEASUREMENTS
+        if number >= min(GOOD_ITEMS, most) or is_last:
+            return max(number, min(LEAST_ITEMS, most)), every
+        every += 1
+
+
+def _count_measurements(evaluations: int, every: int) -> int:
+    """How often a run measures, before its first step too."""
+    return 1 + -(-evaluations // every)
+
+
+def _count_within(costs: Sequence[Sequence[float]], budget: float) -> int:
+    """How many items of each suite cost so much together."""
+    number, spent = 0, 0.0
+    for number in range(max(map(len, costs))):
+        spent += sum(each[number] for each in costs if number < len(each))
+        if spent > budget:
+            return number
+    return number + 1
+
+
+def take(suite: EncodedSuite, number: int, every: int) -> EncodedSuite:
+    """The first so many items of a suite, at one in `every` evaluations."""
+    items = suite.items[:number]
+    watched = replace(suite.watched, items=tuple(one.item for one in items), every=every)
+    return replace(suite, watched=watched, items=items)
+
+
+def _encode_suite(chosen: MeasuredItems, loaded_arm: LoadedArm, most: int) -> EncodedSuite:
+    spec, measure = chosen.spec, chosen.measure
+    if spec.options.template == "raw":
+        raw = replace(loaded_arm.arm, form="raw")
+        loaded_arm = replace(loaded_arm, arm=raw, template=None)
+    encode = _encoder(measure, loaded_arm, most)
+    items: list[EncodedItem] = []
+    reasons: list[str] = []
+    for item in chosen.items:
+        try:
+            items.append(encode(item))
+        except EngineError as error:
+            reasons.append(f"{item.id}: {error.title} {error.detail}".rstrip())
+    if not items:
+        raise EngineError("No item of the suite can be measured.", f"{spec.name}: {reasons[0]}")
+    notes = list(chosen.notes)
+    if reasons:
+        notes.append(f"items left out: {len(reasons):,}, the first of them {reasons[0]}")
+    measured = tuple(one.item for one in items)
+    watched = WatchedSuite(spec.name, format_suite(spec), measure, measured, most)
+    return EncodedSuite(watched, loaded_arm, tuple(items), tuple(notes))
+
+
+def _encoder(measure: str, loaded_arm: LoadedArm, most: int) -> Callable[[Item], EncodedItem]:
+    """What encodes an item for a measure; it raises EngineError."""
+    context = loaded_arm.model.context
+    tokenizer, template = loaded_arm.tokenizer, loaded_arm.template
+
+    def check(tokens: int, ids: Sequence[int], item: Item) -> None:
+        if tokens > context:
+            raise EngineError("It is longer than the context.", f"{tokens} tokens of {context}")
+        loaded_arm.check_ids(ids, item.id)
+
+    def encode_text(item: Item) -> EncodedItem:
+        ids = plain_ids(item.text, tokenizer)
+        loaded_arm.check_ids(ids, item.id)  # a longer one is read window by window
+        if len(ids) < 2:
+            raise EngineError("Nothing of it is predicted.", "a text of one token")
+        return EncodedItem(item, ids)
+
+    def encode_answers(item: Item) -> EncodedItem:
+        answers = (item.reference,) if measure == GOLD_NLL else item.choices
+        row = encode_choices(item.messages, answers, tokenizer, template, item.tools)
+        check(row.longest, [*row.context, *(one for tail in row.tails for one in tail)], item)
+        return EncodedItem(item, row)
+
+    def encode_question(item: Item) -> EncodedItem:
+        ids = _prompt_ids(item, loaded_arm)
+        check(len(ids) + 1, ids, item)
+        limit = min(most, _enough_for(item, tokenizer, most), context - len(ids))
+        return EncodedItem(item, ids, limit)
+
+    return {NLL: encode_text, STRICT: encode_question}.get(measure, encode_answers)
+
+
+def _prompt_ids(item: Item, loaded_arm: LoadedArm) -> list[int]:
+    """As training encodes what stands before an answer. Raises EngineError."""
+    template, tokenizer = loaded_arm.template, loaded_arm.tokenizer
+    if template is None:
+        return render_prompt(item.messages, tokenizer, "raw")
+    try:
+        text = template.render(item.messages, tokenizer, answer_next=True, tools=item.tools)
+    except Fault as error:
+        raise EngineError("The chat template rejects it.", error.reason) from error
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _enough_for(item: Item, tokenizer: Any, most: int) -> int:
+    """Tokens after which an answer that is compared as a whole can no longer be right."""
+    if item.score != "exact":
+        return most
+    longest = max(len(tokenizer(gold, add_special_tokens=False)["input_ids"]) for gold in item.gold)
+    return longest + SLACK
