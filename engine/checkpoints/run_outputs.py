@@ -130,7 +130,7 @@ def find_producer(ref: str, runs: Sequence[Path]) -> Path | None:
     if ref.startswith("run:"):
         return find_run(ref, runs)
     path = None if ref == BUNDLED else locate(ref)
-    return None if path is None else _run_around(path)
+    return None if path is None else find_run_around(path)
 
 
 def _trace_base(run: Path, runs: Sequence[Path]) -> Path | None:
