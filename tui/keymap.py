@@ -262,6 +262,8 @@ KEYS: tuple[Key, ...] = (
         ("h,left", "h", "move_column(-1)", "", "Previous arm.", "quiet"),
         ("l,right", "h l", "move_column(1)", "arm", "Next arm.", ""),
         ("b", "", "turn_reference", "against", "Show changes against the base or the parent.", ""),
+        ("c", "", "classification", "confusion", "Confusions and F1 of a suite of labels.", ""),
+        ("t", "", "format", "format", "Is the change real, or only of the format?", ""),
         ("slash", "/", "filter", "filter", "Show only skills that contain a text.", ""),
         ("o", "", "choose_evaluation", "evaluations", "List the evaluations.", ""),
         ("I", "I", "evaluate", "evaluate", _EVALUATE, ""),

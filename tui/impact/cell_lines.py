@@ -61,8 +61,8 @@ def summary_lines(
             facts.append(_measure(name, measure, signed=measure.name == "backward transfer"))
     facts.append([(SCOPE, "dim")])
     facts.append([_seen(summary.seen)])
-    facts.append([(FAMILY, "dim")])
     facts += [[(one_line(note), "warn")] for note in table.notes]
+    facts.append([(FAMILY, "dim")])
     return pack(facts, separator, width)
 
 
@@ -118,13 +118,16 @@ def _about_items(row: SkillRow, result: SkillResult, change: SkillChange | None)
     if change is not None and change.flips is not None:
         facts.append([(f"lost {len(change.lost):,}, gained {len(change.gained):,}", "")])
     if result.diverged:
-        facts.append([(f"{len(result.diverged):,} items not finite", "bad")])
+        count = len(result.diverged)
+        facts.append([(f"{count:,} item{'s' * (count != 1)} not finite", "bad")])
     if result.cut:
-        facts.append([(f"{len(result.cut):,} answers cut by length", "warn")])
+        count = len(result.cut)
+        facts.append([(f"{count:,} answer{'s' * (count != 1)} cut by length", "warn")])
     if result.seen is None:
         facts.append([("seen in training: unknown", "dim")])
     elif result.seen:
-        text = f"{len(result.seen):,} items seen in training"
+        count = len(result.seen)
+        text = f"{count:,} item{'s' * (count != 1)} seen in training"
         if result.unseen is not None:
             text += f", without them {write_share(result.unseen.value)}"
         facts.append([(text, "warn")])
@@ -167,7 +170,7 @@ def _measure(name: str, measure: StageMeasure, *, signed: bool, role: str = "") 
 def _seen(seen: int | None) -> Piece:
     if seen is None:
         return ("items seen in training: unknown", "dim")
-    return (f"{seen:,} items seen in training", "warn" if seen else "dim")
+    return (f"{seen:,} item{'s' * (seen != 1)} seen in training", "warn" if seen else "dim")
 
 
 def _notes(row: SkillRow) -> list[Line]:

@@ -14,7 +14,7 @@ from typing import Any
 from engine.compare import votes as vote_files
 from engine.compare.arms import parse_arm
 from engine.errors import EngineError
-from engine.impact.evaluation_results import EvaluationResults, read_results
+from engine.impact.evaluation_results import GOLD_NLL, STRICT, EvaluationResults, read_results
 from engine.impact.item_answers import read_version_1_answers
 from engine.impact.skill_rows import SkillTable
 from engine.impact.skill_table import build_table
@@ -48,6 +48,11 @@ class Evaluation:
     version_1_answers: Texts = field(default_factory=dict)
     """By arm, suite and item, of results that keep the answers themselves."""
 
+    label_suites: frozenset[str] = frozenset()
+    """Suites that are classifications."""
+    format_suites: frozenset[str] = frozenset()
+    """Suites of which a strict score and a likelihood tell knowledge from format."""
+
     @property
     def results(self) -> EvaluationResults | None:
         return self.table.results if self.table is not None else None
@@ -75,7 +80,24 @@ def read_evaluation(path: Path, known: Evaluation | None = None) -> Evaluation |
     except EngineError as error:
         votes, problem = (), one_line(f"{error.title} {error.detail}")
     table = build_table(results)
-    return Evaluation(path, stamp, table, summarize(table), votes, problem, answers)
+    return Evaluation(
+        path,
+        stamp,
+        table,
+        summarize(table),
+        votes,
+        problem,
+        answers,
+        frozenset(name for name, facts in results.suites.items() if facts.labels),
+        frozenset(name for name in results.suites if _has_format(results, name)),
+    )
+
+
+def _has_format(results: EvaluationResults, suite: str) -> bool:
+    """Whether two arms have a strict score and the likelihood of the right answers."""
+    measured = (arm.suites.get(suite) for arm in results.arms.values())
+    wanted = {STRICT, GOLD_NLL}
+    return sum(one is not None and wanted <= one.measures.keys() for one in measured) > 1
 
 
 def _parse(content: bytes, job: JobDirectory) -> tuple[EvaluationResults, Texts]:

@@ -35,8 +35,8 @@ def matrix_headline(
     line: list[Piece] = [(f" {name_of(row) if row else 'evaluation'}", "strong")]
     if row is not None and row.view.state.alive:
         line += [between, *progress(row.view, glyphs)]
-        if row.view.state is State.RUNNING:
-            line += [between, (f"{time_left(row.view)} left", "dim")]
+        if left := time_left(row.view, ""):
+            line += [between, (f"{left} left", "dim")]
     elif row is not None and row.view.state is not State.DONE:
         line += [between, (state_words(row.view), "warn")]
     if table is not None:

@@ -138,9 +138,12 @@ def _is_regained(history: Sequence[tuple[str, float | None]]) -> bool:
 
 
 def _lost_at(history: Sequence[tuple[str, float | None]], steps: Mapping[str, int]) -> str:
-    """Of stages the first one at which it is wrong; of checkpoints the step that two confirm."""
+    """Of stages the first one at which it is wrong; of checkpoints the step that two confirm.
+
+    Empty where there is but one arm after the base: that it is lost says where.
+    """
     (_, base), *others = history
-    if base is None or base < 1:
+    if base is None or base < 1 or len(others) < 2:
         return ""
     by_step = {steps[name]: score for name, score in others if name in steps and score is not None}
     if len(by_step) > 1:

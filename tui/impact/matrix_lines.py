@@ -40,6 +40,11 @@ class MatrixLayout:
     verdict: int
 
     @property
+    def is_long(self) -> bool:
+        """Whether the verdict has room for all its words."""
+        return self.verdict == _VERDICT_LONG
+
+    @property
     def arms(self) -> range:
         return range(self.first, self.first + self.shown)
 
@@ -52,19 +57,32 @@ class MatrixLayout:
 def lay_out(
     table: SkillTable, rows: Sequence[SkillRow], width: int, column: int, first: int
 ) -> MatrixLayout:
-    """Columns for a width: the arm of the cursor is in sight, the others as they were."""
-    is_wide = width >= WIDE
+    """Columns for a width: the arm of the cursor is in sight, the others as they were.
+
+    Where not all arms fit, first the verdicts are shortened, then the intervals left out.
+    """
     longest = max((width_of(name_of_skill(row)) for row in rows), default=0)
-    name = max(_NAME, min(longest, _MOST_NAME if is_wide else 16)) + 1
-    verdict = (_VERDICT_LONG if is_wide else _VERDICT_SHORT) if len(table.arms) > 1 else 0
-    cell = _SCORE + _MARK + (_INTERVAL if is_wide else 0)
-    names = max((width_of(one_line(arm)) for arm in table.arms), default=0)
-    arm = cell + 1 if is_wide else max(cell + 1, min(names + 1, 13))
-    room = width - 2 - name - _COUNT - verdict - 2 * _HIDDEN
-    shown = max(1, min(len(table.arms), room // arm))
-    first = max(0, min(first, column, len(table.arms) - shown))
+    arms, is_judged = len(table.arms), len(table.arms) > 1
+    ways = [(True, _VERDICT_LONG), (True, _VERDICT_SHORT), (False, _VERDICT_LONG)]
+    for is_wide, of_verdict in [*(ways if width >= WIDE else ()), (False, _VERDICT_SHORT)]:
+        name = max(_NAME, min(longest, _MOST_NAME if width >= WIDE else 16)) + 1
+        verdict = of_verdict if is_judged else 0
+        arm = _arm_cells(table, is_wide=is_wide)
+        room = width - 2 - name - _COUNT - verdict - 2 * _HIDDEN
+        shown = max(1, min(arms, room // arm))
+        if shown == arms:
+            break
+    first = max(0, min(first, column, arms - shown))
     first = max(first, column - shown + 1)
     return MatrixLayout(is_wide, name, arm, first, shown, verdict)
+
+
+def _arm_cells(table: SkillTable, *, is_wide: bool) -> int:
+    """The cells of an arm's column."""
+    if is_wide:
+        return _SCORE + _INTERVAL + _MARK + 1
+    names = max((width_of(one_line(arm)) for arm in table.arms), default=0)
+    return max(_SCORE + _MARK + 1, min(names + 1, 13))
 
 
 def name_of_skill(row: SkillRow) -> str:
@@ -83,7 +101,7 @@ def head_line(table: SkillTable, layout: MatrixLayout, glyphs: Glyphs) -> Line:
     hidden = len(table.arms) - layout.first - layout.shown
     line.append((pad(f">{hidden}" if hidden else "", _HIDDEN), "warn"))
     if layout.verdict:
-        title = "verdict, last against base" if layout.is_wide else "last against base"
+        title = "verdict, last against base" if layout.is_long else "last against base"
         line.append((title, "dim"))
     return line
 
@@ -109,7 +127,7 @@ def row_line(
     line.append((" " * _HIDDEN, ""))
     if layout.verdict:
         last = row.changes.get(table.arms[-1])
-        words = row_verdict(table, row, short=not layout.is_wide)
+        words = row_verdict(table, row, short=not layout.is_long)
         line.append((words, verdict_role(row, last)))
     return line
 

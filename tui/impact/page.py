@@ -148,6 +148,8 @@ class ImpactPage(RunActions):
             )
         if action == "open_lost":
             return self.ready and self._cell is not None
+        if action in ("classification", "format"):
+            return self.ready and self._has_page(action)
         if action in ("move_column", "browse"):
             return table is not None
         if action == "turn_reference":
@@ -174,6 +176,21 @@ class ImpactPage(RunActions):
 
     def action_open_lost(self) -> None:
         self._open_items("lost")
+
+    def action_classification(self) -> None:
+        from tui.impact.classification_page import ClassificationPage
+
+        if self.table is not None and self._matrix.skill is not None:
+            page = ClassificationPage(self.table.results, self._matrix.skill.name)
+            self.app.push_screen(page)
+
+    def action_format(self) -> None:
+        from tui.impact.format_page import FormatPage
+
+        table, skill = self.table, self._matrix.skill
+        if table is not None and skill is not None:
+            page = FormatPage(table.results, skill.name, delta=table.delta)
+            self.app.push_screen(page)
 
     def action_move_column(self, by: int) -> None:
         self._matrix.move_column(by)
@@ -219,6 +236,14 @@ class ImpactPage(RunActions):
         if self.table is None or skill is None or arm is None or arm not in skill.results:
             return None
         return skill, arm
+
+    def _has_page(self, action: str) -> bool:
+        """Whether the skill under the cursor has labels, or measures that tell its format."""
+        evaluation, skill = self._current, self._matrix.skill
+        if evaluation is None or skill is None:
+            return False
+        is_labels = action == "classification"
+        return skill.name in (evaluation.label_suites if is_labels else evaluation.format_suites)
 
     def _follow(self) -> None:
         """Show the evaluation of the run that another page has chosen since."""

@@ -29,6 +29,8 @@ from tests.tui.impact.evaluated import (
 )
 from tui.app import FinetopApp
 from tui.glyphs import ASCII
+from tui.impact.classification_page import ClassificationPage
+from tui.impact.format_page import FormatPage
 from tui.impact.matrix import MatrixView
 from tui.impact.page import ImpactPage
 from tui.runs.list_page import RunListPage
@@ -334,3 +336,36 @@ async def test_without_colour_marks_and_words_say_it(
                     if style is not None:
                         assert style.color is None or style.color.is_default, segment
                         assert style.bgcolor is None or style.bgcolor.is_default, segment
+
+
+async def test_c_and_t_open_the_pages_of_labels_and_of_format(runs: Path) -> None:
+    results = staged_results()
+    labels = suite_facts("label", 30, measure="likelihood")
+    for at, item in enumerate(labels["items"].values()):
+        item |= {"choices": ["joy", "fear"], "gold": [("joy", "fear")[at % 2]], "score": "choices"}
+    results["suites"]["labels"] = labels
+    for arm in results["arms"].values():
+        names = list(labels["items"])
+        arm["suites"]["labels"] = {
+            "measures": {
+                "likelihood": dict.fromkeys(names, 1.0), "strict": dict.fromkeys(names, 1.0),
+                "gold_nll": dict.fromkeys(names, 0.5),
+            },
+            "picked": {"likelihood": dict.fromkeys(names, "joy")},
+        }  # fmt: skip
+    write_evaluation(runs, "measured", results)
+    async with opened(runs, NARROW, "child") as (app, pilot):
+        await see(pilot, "skills not trained")
+        assert "c confusion" not in screen_text(app)
+        await pilot.press("c", "t")
+        assert isinstance(app.screen, ImpactPage)
+        await pilot.press("G")
+        await see(pilot, "c confusion")
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(app.screen, ClassificationPage))
+        await see(pilot, "joy")
+        await pilot.press("escape", "t")
+        await until(pilot, lambda: isinstance(app.screen, FormatPage))
+        await see(pilot, "labels")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, ImpactPage))

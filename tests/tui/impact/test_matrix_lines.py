@@ -199,3 +199,10 @@ def test_facts_fill_a_line_and_then_the_next() -> None:
     assert [text_of(line) for line in pack(facts, "·", 25)] == [
         " aaaaaaaaaa · bbbbbbbbbb", f" {'c' * 30}",
     ]  # fmt: skip
+
+
+def test_verdicts_are_shortened_and_then_intervals_left_out_before_an_arm_is_hidden() -> None:
+    wide = {count: lay_out(many_arms(count), (), 156, 0, 0) for count in (3, 5, 7)}
+    assert [(one.is_wide, one.is_long, one.shown) for one in wide.values()] == [
+        (True, True, 3), (True, False, 5), (False, True, 7),
+    ]  # fmt: skip
