@@ -123,6 +123,15 @@ def test_what_is_not_finite_and_what_differs_is_said() -> None:
     assert "   facts: gold_nll of 1 of 400 items is not finite." in texts(lines_of(shown))
 
 
+def test_an_arm_without_the_suite_is_said() -> None:
+    shown = measured(
+        {"facts": {"base": arm(300, 0.4)}, "french": {"base": arm(30, 0.4), "tuned": arm(30, 0.4)}}
+    )
+    assert texts(lines_of(shown))[:2] == [
+        " base → tuned", "   facts: not measured of both arms.",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
 @pytest.mark.parametrize("width", [80, 100, 160])
 @pytest.mark.parametrize("name", ["\x1b[2J\u202e" + "臂" * 30, "x" * 300, "a\nb"])
