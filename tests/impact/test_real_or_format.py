@@ -69,6 +69,12 @@ def test_log_probability_has_the_sign_of_more_is_better() -> None:
     assert (change.state, change.verdict.delta) == ("falls", LIKELIHOOD_BOUND)
 
 
+def test_another_delta_is_that_of_scores_alone() -> None:
+    (verdict, _) = compare_format(_both_ways(), "facts", "tuned", delta=0.1).asked
+    deltas = {name: one.verdict.delta for name, one in verdict.changes.items()}
+    assert deltas == {"strict": 0.1, "gold_nll": LIKELIHOOD_BOUND}
+
+
 CHOICES = ("right", "wrong")
 
 
