@@ -41,14 +41,14 @@ LEAST_MEASUREMENTS = 3
 SLACK = 8
 """Tokens by which an answer that must equal the right one may be longer before it is cut."""
 
-Encoded = EncodedChoices | list[int]
+EncodedInput = EncodedChoices | list[int]
 """A question with its choices; the ids of a prompt; those of a text that is read."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedItem:
     item: Item
-    ids: Encoded
+    ids: EncodedInput
     limit: int = 0
     """Tokens that its answer may have; 0 where none is asked for."""
 
@@ -147,6 +147,15 @@ def _count_within(costs: Sequence[Sequence[float]], budget: float) -> int:
         if spent > budget:
             return number
     return number + 1
+
+
+def estimate_share(
+    suites: Sequence[EncodedSuite], training_tokens: float, evaluations: int
+) -> float:
+    """Of the time of training, what all measurements of these suites take, by their tokens."""
+    each = sum(one.cost for suite in suites for one in suite.items)
+    measurements = 1 + -(-max(1, evaluations) // suites[0].watched.every)
+    return each * measurements / max(1.0, TRAINED * training_tokens)
 
 
 def take(suite: EncodedSuite, number: int, every: int) -> EncodedSuite:
