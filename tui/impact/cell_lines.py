@@ -60,9 +60,12 @@ def summary_lines(
             name = _SHORT.get(measure.name, measure.name)
             facts.append(_measure(name, measure, signed=measure.name == "backward transfer"))
     facts.append([(SCOPE, "dim")])
-    facts.append([_seen(summary.seen)])
-    facts += [[(one_line(note), "warn")] for note in table.notes]
+    if summary.seen is not None or not any(map(_is_of_training, table.notes)):
+        facts.append([_seen(summary.seen)])
     facts.append([(FAMILY, "dim")])
+    facts += [
+        [(one_line(note), "dim" if _is_of_training(note) else "warn")] for note in table.notes
+    ]
     return pack(facts, separator, width)
 
 
@@ -165,6 +168,11 @@ def _measure(name: str, measure: StageMeasure, *, signed: bool, role: str = "") 
         low, high = (write_share(end, signed=signed) for end in (measure.low, measure.high))
         pieces.append((f" [{low}, {high}]", "dim"))
     return pieces
+
+
+def _is_of_training(note: str) -> bool:
+    """Whether a note says of which arms it is not known what they saw in training."""
+    return note.endswith("in training is unknown.")
 
 
 def _seen(seen: int | None) -> Piece:

@@ -190,7 +190,7 @@ def test_contamination_that_is_not_known_is_unknown_and_not_0() -> None:
     table = build_table(read_results(results))
     lines = summary_lines(summarize(table), table, "·", 200)
     text = " ".join(map(text_of, lines))
-    assert "items seen in training: unknown" in text
+    assert "Whether counsel saw these items in training is unknown." in text
     assert "0 items" not in text
 
 
@@ -202,7 +202,9 @@ def test_facts_fill_a_line_and_then_the_next() -> None:
 
 
 def test_verdicts_are_shortened_and_then_intervals_left_out_before_an_arm_is_hidden() -> None:
-    wide = {count: lay_out(many_arms(count), (), 156, 0, 0) for count in (3, 5, 7)}
-    assert [(one.is_wide, one.is_long, one.shown) for one in wide.values()] == [
+    tables = [many_arms(count) for count in (3, 5, 7)]
+    layouts = [lay_out(table, table.skills, 156, 0, 0) for table in tables]
+    assert row_verdict(tables[1], tables[1].skills[0]).startswith("not enough evidence: about ")
+    assert [(one.is_wide, one.is_long, one.shown) for one in layouts] == [
         (True, True, 3), (True, False, 5), (False, True, 7),
     ]  # fmt: skip
