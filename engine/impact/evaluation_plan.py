@@ -20,6 +20,7 @@ from engine.data.raw_row import RawReader
 from engine.errors import EngineError
 from engine.impact.evaluation_results import LIKELIHOOD, NLL, STRICT
 from engine.impact.fewshot import describe_examples, with_examples
+from engine.impact.imported_suites import ImportedSuites, import_suites
 from engine.impact.suite_specs import SuiteOptions, SuiteSpec, parse_suites
 from engine.impact.suites import describe_suite, load_suite
 from engine.jobs.directory import JobDirectory
@@ -38,6 +39,9 @@ class Suite:
 
     spec: SuiteSpec
     items: tuple[Item, ...]
+    """As they are asked: with examples before them, where it says so."""
+    plain: tuple[Item, ...]
+    """The same items without examples."""
     decode: Decode
     """Of the first answer, greedy unless the recipe says otherwise."""
     samples: int
@@ -81,6 +85,8 @@ class EvaluationPlan:
     suites: tuple[Suite, ...]
     parents: Mapping[str, str]
     """By arm, the arm that it was trained from, where that is one of these."""
+    imported: ImportedSuites = ImportedSuites()
+    """What another harness measured of these arms."""
 
 
 def list_specs(recipe: EvaluateRecipe) -> list[SuiteSpec]:
@@ -106,10 +112,14 @@ def make_plan(
     arms = tuple(parse_arms(recipe.arms))
     if not arms:
         raise EngineError("No arms to evaluate.", hint="Use at least one --arm.")
-    suites = [
-        _make_suite(spec, recipe, runs, raw) for spec in list_specs(recipe) if not spec.is_import
-    ]
-    return EvaluationPlan(arms, tuple(suites), find_parents(arms, runs))
+    specs = list_specs(recipe)
+    suites = tuple(_make_suite(spec, recipe, runs, raw) for spec in specs if not spec.is_import)
+    imported = import_suites(
+        [spec for spec in specs if spec.is_import],
+        [arm.name for arm in arms],
+        [suite.name for suite in suites],
+    )
+    return EvaluationPlan(arms, suites, find_parents(arms, runs), imported)
 
 
 def _make_suite(
@@ -126,13 +136,14 @@ def _make_suite(
     notes += describe_suite(whole, raw=options.template == "raw")
     if options.fewshot:
         notes += describe_examples(whole)
-    items = with_examples(whole, options.fewshot, options.template)[:most]
+    items, plain = with_examples(whole, options.fewshot, options.template)[:most], whole[:most]
     decode = recipe.decode
     if options.max_new_tokens:
         decode = replace(decode, max_new_tokens=options.max_new_tokens)
     return Suite(
         spec,
         items,
+        plain,
         decode,
         options.samples or recipe.samples,
         options.temperature if options.temperature >= 0 else recipe.temperature,

@@ -40,10 +40,15 @@ def of_table(results: EvaluationResults, arms: Sequence[str]) -> tuple[str, ...]
         for arm in arms
         if any(suite.seen is None for suite in results.arms[arm].suites.values())
     ]
+    alike: dict[str, list[str]] = {}
+    for arm in arms:
+        for note in results.arms[arm].notes:
+            alike.setdefault(note, []).append(arm)
+    notes = tuple(f"{_join(whose)}: {note}." for note, whose in alike.items())
     if not unknown:
-        return ()
+        return notes
     whom = "any arm" if len(unknown) == len(arms) > 1 else _join(unknown)
-    return (f"Whether {whom} saw these items in training is unknown.",)
+    return (f"Whether {whom} saw these items in training is unknown.", *notes)
 
 
 def _list_notes(

@@ -40,7 +40,7 @@ def _skill(table: SkillTable, row: SkillRow) -> dict[str, Any]:
         if (suite := table.results.arms[arm].suites.get(row.name)) is not None
     }
     return {
-        "items": row.items,
+        "items": max(one.items for one in (row, *others)),
         **_row(row),
         "choices": facts.choices or None,
         "asked": asked,

@@ -50,7 +50,7 @@ def _located(recipe: EvaluateRecipe, root: Path) -> EvaluateRecipe:
         encoder=str(Path(recipe.encoder).expanduser().absolute()) if recipe.encoder else "",
     )
     # Rows of Parquet and Arrow are read by the worker, and refused there where they are bad.
-    readable = [one for one in suites if not one.is_import and not needs_worker(one, runs)]
+    readable = [one for one in suites if one.is_import or not needs_worker(one, runs)]
     if readable:
         make_plan(replace(located, suites=list(map(format_suite, readable))), runs)
     return located

@@ -9,7 +9,7 @@ where it was; its batches are those of the whole set, and its results as if it h
 import dataclasses
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,12 @@ from engine import atomic
 from engine.compare.arm_weights import ArmWeights, locate
 from engine.compare.arms import Arm, format_arm
 from engine.impact.evaluation_plan import EvaluationPlan, Suite, make_plan
-from engine.impact.evaluation_results import SCHEMA
+from engine.impact.evaluation_results import SCHEMA, SuiteFacts, SuiteItem
 from engine.jobs.store import open_store
 from engine.recipes.recipe import EvaluateRecipe
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.arrow import read_raw
+from engine.worker.data.seen_items import SeenItems, SeenItemsFinder
 from engine.worker.inference.bert_score import BertScorer
 from engine.worker.inference.models import ModelCache
 from engine.worker.inference.sample_log import SampleLog
@@ -45,6 +46,7 @@ def run(attempt: Attempt) -> str:
             attempt.log(f"{suite.name}: {note}")
     _write_items(attempt, plan)
     weights = {arm: locate(arm, runs) for arm in plan.arms}
+    seen = _find_seen(attempt, plan, runs)
     encoder = _load_encoder(attempt, recipe.encoder)
     models = ModelCache(pick_device(attempt.device.kind if attempt.device else recipe.device))
     tally = _Tally(attempt, len(plan.arms) * sum(map(count_work, plan.suites)))
@@ -67,9 +69,35 @@ def run(attempt: Attempt) -> str:
     attempt.directory.rejects.unlink(missing_ok=True)  # of an attempt before this one
     if refused:
         attempt.reject(refused, "answers left out")
-    atomic.write_json(attempt.directory.results, _make_table(plan, measured))
+    atomic.write_json(attempt.directory.results, _make_table(plan, measured, seen))
     left = f", {len(refused):,} answers left out (see the log)" if refused else ""
     return f"{len(plan.arms)} arms on {len(plan.suites)} suites{left}"
+
+
+def _find_seen(
+    attempt: Attempt, plan: EvaluationPlan, runs: Sequence[Path]
+) -> dict[str, SeenItems]:
+    """By arm, which items stand in rows that it was trained on. Raises Stopped."""
+
+    def tick(run: str, rows: int) -> None:
+        if attempt.stop_requested():
+            raise Stopped
+        attempt.progress(0, 0, message=f"reading the rows of {run}: {rows:,}")
+
+    finder = SeenItemsFinder(
+        {suite.name: suite.plain for suite in plan.suites},
+        [suite.spec for suite in plan.suites],
+        runs,
+        tick,
+    )
+    by_name = {arm.name: arm for arm in plan.arms}
+    seen = {
+        arm.name: finder.find(arm, by_name.get(plan.parents.get(arm.name, ""))) for arm in plan.arms
+    }
+    for arm, one in seen.items():
+        for note in one.notes:
+            attempt.log(f"{arm}: {note}")
+    return seen
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -155,43 +183,48 @@ def _write_items(attempt: Attempt, plan: EvaluationPlan) -> None:
     atomic.write_text(attempt.directory.items, "".join(f"{line}\n" for line in lines))
 
 
-def _make_table(plan: EvaluationPlan, measured: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _make_table(
+    plan: EvaluationPlan,
+    measured: Mapping[str, Mapping[str, Any]],
+    seen: Mapping[str, SeenItems],
+) -> dict[str, Any]:
     """`results.json`, as `engine.impact.evaluation_results` reads it."""
-    return {
-        "schema": SCHEMA,
-        "suites": {suite.name: _describe(suite) for suite in plan.suites},
-        "arms": {
-            arm.name: {
-                "arm": format_arm(arm),
-                "parent": plan.parents.get(arm.name, ""),
-                "trained": [],
-                "suites": {suite.name: measured[arm.name][suite.name] for suite in plan.suites},
-            }
-            for arm in plan.arms
-        },
-    }
+    imported = plan.imported
+    arms = {}
+    for arm in plan.arms:
+        known = seen[arm.name]
+        own = {
+            name: result | {"seen": None if known.suites is None else known.suites[name]}
+            for name, result in measured[arm.name].items()
+        }
+        others = {name: one.to_json() for name, one in imported.arms.get(arm.name, {}).items()}
+        arms[arm.name] = {
+            "arm": format_arm(arm),
+            "parent": plan.parents.get(arm.name, ""),
+            "trained": list(known.trained),
+            "notes": list(known.notes),
+            "suites": own | others,
+        }
+    suites = {suite.name: _describe(suite) for suite in plan.suites}
+    facts = {name: one.to_json() for name, one in imported.suites.items()}
+    return {"schema": SCHEMA, "suites": suites | facts, "arms": arms}
 
 
 def _describe(suite: Suite) -> dict[str, Any]:
     """A suite without any arm: its items, in their order."""
-    items = {}
-    for item in suite.items:
-        prompt = item.text or (item.messages[-1].content if item.messages else "")
-        more = {
-            "gold": list(item.gold),
-            "choices": list(item.choices),
-            "group": item.group,
-            "score": item.score,
-        }
-        weight = {"weight": item.weight} if item.weight != 1 else {}
-        items[item.id] = {"prompt": prompt, **{k: v for k, v in more.items() if v}, **weight}
-    return {
-        "ref": suite.spec.ref,
-        "measure": suite.measure,
-        "digest": suite.digest,
-        "notes": list(suite.notes),
-        "items": items,
+    items = {
+        item.id: SuiteItem(
+            item.text or (item.messages[-1].content if item.messages else ""),
+            item.gold,
+            item.choices,
+            item.group,
+            item.weight,
+            item.score,
+        )
+        for item in suite.items
     }
+    facts = SuiteFacts(suite.name, items, suite.measure, suite.digest, suite.notes)
+    return {"ref": suite.spec.ref, **facts.to_json()}
 
 
 class _Tally:

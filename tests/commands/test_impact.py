@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
 from engine.text import is_safe
 from tests.impact.made_results import measured, scores_of, suite_of, table_of, write_evaluation
@@ -198,3 +199,63 @@ def test_hostile_names_stay_text(
     out, _ = _run(root, capsys, "hostile", option)
     assert out
     assert all(is_safe(line) for line in out.splitlines())
+
+
+def test_many_arms_with_long_names_stay_apart_and_within_80_columns(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arms = {
+        f"a run with a long name, step {100 * at}": {"facts": measured(scores_of(200 - at, 300))}
+        for at in range(9)
+    }
+    write_evaluation(root, "many", table_of({"facts": suite_of(300)}, arms))
+    for options in ([], ["--all"]):
+        out, _ = _run(root, capsys, "many", *options)
+        assert max(map(len, out.splitlines())) <= 80
+        width, lines = (19, 3) if options else (8, 2)
+        head = [line[23:].ljust(80) for line in out.splitlines()[:lines]]
+        names = [line[at : at + width].strip() for line in head for at in range(0, 56, width)]
+        assert len(set(filter(None, names))) == 9
+    joined = " ".join(out.split())
+    assert "step 800 against a run with a long name, step 0: changed within" in joined
+
+
+def test_texts_that_diverged_that_stayed_and_a_suite_without_scores(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nll = {f"i{at}": 20.0 + at for at in range(30)}
+    broken, huge = dict.fromkeys(nll, None), dict.fromkeys(nll, 2400.0)
+    tokens = dict.fromkeys(nll, 10)
+    arms = {
+        name: {
+            "prose": measured(values, "nll", tokens=tokens),
+            "open": {"measures": {"words": {f"i{at}": 12.0 + at % 3 for at in range(30)}}},
+        }
+        for name, values in (("base", nll), ("broken", broken), ("huge", huge), ("same", nll))
+    }
+    suites = {"prose": suite_of(30, "nll"), "open": suite_of(30)}
+    write_evaluation(root, "texts", table_of(suites, arms))
+    out, _ = _run(root, capsys, "texts", "--all")
+    assert "inf" in out
+    assert "1.7e104" in out  # exp(240)
+    assert "broken against base: diverged, no verdict\n" in out
+    assert "same against base: unchanged on every item" in out
+    assert "open                  - not measured" in out
+    assert "open: No score by strict" in out
+    assert "\nopen\n words               30" in out
+    table = json.loads(_run(root, capsys, "texts", "--json")[0])
+    assert table["skills"]["open"]["items"] == 30
+    assert table["skills"]["prose"]["arms"]["broken"]["score"] is None
+    assert table["skills"]["prose"]["arms"]["broken"]["vs_base"]["verdict"] is None
+
+
+def test_names_in_wide_scripts_keep_the_columns(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arms = {name: {"漢字": measured(scores_of(90, 100))} for name in ("基礎モデルの名前です", "b")}
+    write_evaluation(root, "wide", table_of({"漢字": suite_of(100)}, arms))
+    out, _ = _run(root, capsys, "wide")
+    head, row = out.splitlines()[:2]
+    start = cell_len(head[: head.index("基")])
+    assert start == cell_len(row[: row.index("0.90")])
+    assert cell_len(head[: head.rindex("b")]) == cell_len(row[: row.rindex("0.90")])

@@ -1,6 +1,7 @@
 """The skill table as lines of a terminal, 80 columns wide: scores a skill, and the verdict under
 them. Owns the words and the widths; what they say is computed in `engine.impact`."""
 
+import math
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from engine.impact.evaluation_results import NLL
 from engine.impact.measure_kinds import RIGHT_OR_WRONG
 from engine.impact.skill_notes import SCOPE
 from engine.impact.verdicts import LEAST_ITEMS
-from engine.number_format import write_number
+from engine.number_format import write_exponent, write_number
 from engine.text import one_line
 from tui.glyphs import Glyphs
+from tui.styled_text import fit, pad, width_of
 
 if TYPE_CHECKING:
     from engine.impact.forgetting import StageMeasure
@@ -40,8 +42,10 @@ def list_lines(
     if is_whole and table.secondary:
         yield ""
         yield from lines.head("other measures")
-        for row in table.secondary:
-            yield from lines.row(row, one_line(f"{row.name}, {row.measure}"))
+        for at, row in enumerate(table.secondary):
+            if not at or table.secondary[at - 1].name != row.name:
+                yield one_line(row.name)
+            yield from lines.row(row, f" {one_line(row.measure)}")
     yield ""
     yield from _list_measures(summary, glyphs.arrow)
     yield from _wrap(_say_method(table, glyphs))
@@ -67,12 +71,16 @@ class _SkillLines:
         return _WIDE if fits or self.is_whole else _NARROW
 
     def head(self, name: str) -> Iterator[str]:
-        return self._cells(name, "n", [one_line(arm) for arm in self.table.arms])
+        arms = [one_line(arm) for arm in self.table.arms]
+        cut = [self._clip(arm, self._cell - 1) for arm in arms]
+        if len(set(cut)) < len(cut):  # stages of one run differ at the end of their names
+            cut = [self._clip(arm[::-1], self._cell - 1)[::-1] for arm in arms]
+        return self._cells(name, "n", cut)
 
     def row(self, row: "SkillRow", name: str) -> Iterator[str]:
         """The scores, and the changes that are told."""
         if not row.results:
-            yield from self._cells(name, "0", ["not measured"])
+            yield pad(self._clip(name, _NAME - 1), _NAME) + f"{'-':>{_COUNT}} not measured"
             return
         cells = [self._score(row, arm) for arm in self.table.arms]
         yield from self._cells(name, f"{row.items:,}", cells)
@@ -88,16 +96,16 @@ class _SkillLines:
         """As many lines as the arms need."""
         each = (WIDTH - _NAME - _COUNT) // self._cell
         for at in range(0, len(cells), each):
-            head = f"{self._clip(name, _NAME - 1):{_NAME}}{count:>{_COUNT}}"
+            head = pad(self._clip(name, _NAME - 1), _NAME) + f"{count:>{_COUNT}}"
             if at:
                 head = " " * (_NAME + _COUNT)
             yield (head + "".join(map(self._fill, cells[at : at + each]))).rstrip()
 
     def _fill(self, cell: str) -> str:
-        return f" {self._clip(cell, self._cell - 1)}".ljust(self._cell)
+        return pad(f" {self._clip(cell, self._cell - 1)}", self._cell)
 
     def _clip(self, text: str, most: int) -> str:
-        return text if len(text) <= most else text[: most - 1] + self.glyphs.ellipsis
+        return fit(text, most, self.glyphs.ellipsis)
 
     def _score(self, row: "SkillRow", arm: str) -> str:
         result = row.results.get(arm)
@@ -109,7 +117,7 @@ class _SkillLines:
             return f"{score}{mark}"
         low, high = (_short(one, row) for one in result.interval)
         whole = f"{score} [{low},{high}]{mark}"
-        return whole if len(whole) <= self._cell - 1 else f"{score}{mark}"
+        return whole if width_of(whole) <= self._cell - 1 else f"{score}{mark}"
 
     def _mark(self, row: "SkillRow", arm: str) -> str:
         """In which direction the score went from the stage before, where a test says so."""
@@ -128,6 +136,8 @@ class _SkillLines:
         is_primary = (change.before, change.after) == (table.arms[0], table.arms[-1])
         if self.is_whole and len(table.arms) > 2:
             parts[0] = f"{one_line(change.after)} against {one_line(change.before)}: {parts[0]}"
+        if change.verdict is None:
+            return _join_parts(parts)
         if not is_few:
             parts.append(write_difference(row, change))
         if change.flips is not None:
@@ -157,6 +167,8 @@ def change_words(change: "SkillChange") -> str:
     verdict = change.verdict
     if verdict is None:
         return "diverged, no verdict"
+    if verdict.delta is None and change.difference == 0 == change.test.error:
+        return "unchanged on every item"
     if verdict.word == "not enough evidence" and verdict.items_needed is not None:
         return f"not enough evidence, about {verdict.items_needed:,} items would do"
     return verdict.words
@@ -164,8 +176,6 @@ def change_words(change: "SkillChange") -> str:
 
 def write_difference(row: "SkillRow", change: "SkillChange") -> str:
     """The change with its interval, its level where that is not 95%, and its unit."""
-    if change.verdict is None:
-        return "not finite"
     difference, low, high = (
         _drop_zero(write_number(one, 3, signed=True))
         for one in (change.difference, change.low, change.high)
@@ -192,7 +202,9 @@ def _short(value: float, row: "SkillRow") -> str:
     if row.unit != "score":
         if abs(value) < 10:
             return write_number(value, 2)
-        return f"{value:#.3g}".rstrip(".") if abs(value) < 1000 else f"{value:.3g}"
+        if not math.isfinite(value):
+            return write_number(value, 0)
+        return f"{value:#.3g}".rstrip(".") if abs(value) < 1000 else write_exponent(value)
     return _drop_zero(write_number(value, 2))
 
 
@@ -201,15 +213,15 @@ def _drop_zero(text: str) -> str:
 
 
 def _join_parts(parts: Iterable[str]) -> Iterator[str]:
-    """The parts on as few lines as they need, none of them broken."""
+    """The parts on as few lines as they need; only one that is longer than a line is broken."""
     line = "  "
     for at, part in enumerate(parts):
         glued = part if not at else f"; {part}"
-        if len(line) + len(glued) >= WIDTH and line.strip():
-            yield line + ";"
+        if width_of(line) + width_of(glued) >= WIDTH and line.strip():
+            yield from _wrap(line + ";", "    ")
             line, glued = "    ", part
         line += glued
-    yield line
+    yield from _wrap(line, "    ")
 
 
 def _list_measures(summary: "StageSummary", arrow: str) -> Iterator[str]:
@@ -259,5 +271,5 @@ def _list_notes(table: "SkillTable", summary: "StageSummary", *, is_whole: bool)
             yield from _wrap(one_line(f"{name}: {note}"))
 
 
-def _wrap(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+def _wrap(text: str, indent: str = "  ") -> list[str]:
+    return textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False)

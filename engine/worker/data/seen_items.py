@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.checkpoints import checkpoint_list
-from engine.checkpoints.ancestry import trace_runs
+from engine.checkpoints.ancestry import Ancestry, trace_runs
 from engine.compare.arms import Arm
 from engine.compare.items import Item
 from engine.errors import EngineError
@@ -34,7 +34,7 @@ class SeenItems:
     """By suite, the items that stand in training rows, and which part; None: not all of the rows
     are known."""
     trained: tuple[str, ...] = ()
-    """Suites that the arm's last stage was trained on."""
+    """Suites that the arm was trained on since its parent."""
     notes: tuple[str, ...] = ()
     """A sentence each."""
 
@@ -54,9 +54,13 @@ class SeenItemsFinder:
         self._known: dict[Path, Found | str] = {}
         """By run what was found, or why its rows are not known."""
 
-    def find(self, arm: Arm) -> SeenItems:
-        """What stands in the rows of the arm's runs, of its base's and of all before these."""
-        ancestry = trace_runs(_list_weights(arm, self._runs), self._runs)
+    def find(self, arm: Arm, parent: Arm | None = None) -> SeenItems:
+        """What stands in the rows of the arm's runs, of its base's and of all before these.
+
+        `parent` is the arm that it was trained from, where that is measured too: what that one
+        was trained on is its own.
+        """
+        ancestry = _trace(arm, self._runs)
         gaps = list(ancestry.gaps)
         found: list[Found] = []
         for run in ancestry.runs:
@@ -66,15 +70,16 @@ class SeenItemsFinder:
             else:
                 found.append(known)
         seen = self._merge(found)
-        trained: tuple[str, ...] = ()
-        if ancestry.runs:
-            own = self._known[ancestry.runs[0]]
-            trained = trained_suites(
-                ancestry.runs[0], self._specs, {} if isinstance(own, str) else own, self._runs
-            )
+        before = [] if parent is None else _trace(parent, self._runs).runs
+        trained: dict[str, None] = {}
+        for run in ancestry.runs:
+            if run not in before:
+                own = self._known[run]
+                items = {} if isinstance(own, str) else own
+                trained |= dict.fromkeys(trained_suites(run, self._specs, items, self._runs))
         is_known = bool(ancestry.runs) and not gaps
         return SeenItems(
-            seen if is_known else None, trained, self._describe(seen, gaps, ancestry.roots)
+            seen if is_known else None, tuple(trained), self._describe(seen, gaps, ancestry.roots)
         )
 
     def _read(self, run: Path) -> Found | str:
@@ -127,6 +132,10 @@ class SeenItemsFinder:
         notes += [f"not all of its training rows are known: {gap}" for gap in dict.fromkeys(gaps)]
         notes += [f"what {root} was pre-trained on is not known" for root in dict.fromkeys(roots)]
         return tuple(notes)
+
+
+def _trace(arm: Arm, runs: Sequence[Path]) -> Ancestry:
+    return trace_runs(_list_weights(arm, runs), runs)
 
 
 def _list_weights(arm: Arm, runs: Sequence[Path]) -> list[str]:

@@ -4,6 +4,7 @@ A case is one question with the token ids of all its answers. Owns the two forwa
 batches of cases of like length; refuses to know how questions and answers became token ids.
 """
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -20,6 +21,8 @@ ROWS = 128
 """Rows of a batch, where they are short."""
 LOGITS = 1 << 26
 """Values of the logits of a batch, where it has more than one row."""
+CACHE = 1 << 30
+"""Bytes of the keys and values of the tails that are run at once, where it is more than one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,36 +69,63 @@ class PrefixCase:
 
 def score_cases(loaded_arm: LoadedArm, cases: Sequence[PrefixCase]) -> list[list[float]]:
     """Of each case the sum of the log-probabilities of each tail's counted tokens, in nats."""
-    device = loaded_arm.model.device
     counts = [len(case.tails) for case in cases]
     owners = torch.repeat_interleave(torch.arange(len(cases)), torch.tensor(counts))
+    tails = [tail for case in cases for tail in case.tails]
+    counted = [one for case in cases for one in case.is_target]
     context, mask = _padded([case.context for case in cases], left=True)
-    tails, tail_mask = _padded([tail for case in cases for tail in case.tails], left=False)
-    counted, _ = _padded([one for case in cases for one in case.is_target], left=False)
+    size = loaded_arm.model.answer_size(mask.shape[1] + max(map(len, tails)))
+    rows = max(1, CACHE // size)
+    sums: list[float] = []
     with torch.inference_mode():
         out = loaded_arm.forward(
-            input_ids=context.to(device),
-            attention_mask=mask.to(device),
-            position_ids=_positions(mask).to(device),
+            input_ids=context.to(loaded_arm.model.device),
+            attention_mask=mask.to(loaded_arm.model.device),
+            position_ids=_positions(mask).to(loaded_arm.model.device),
             use_cache=True,
             **loaded_arm.model.last_only(),
         )
-        logits = out.logits[:, -1:].index_select(0, owners.to(device))
-        if tails.shape[1] > 1:
-            out.past_key_values.batch_select_indices(owners.to(device))
-            whole = torch.cat([mask[owners], tail_mask[:, :-1]], dim=1)
-            after = loaded_arm.forward(
-                input_ids=tails[:, :-1].to(device),
-                attention_mask=whole.to(device),
-                position_ids=_positions(whole)[:, mask.shape[1] :].to(device),
-                past_key_values=out.past_key_values,
-                use_cache=True,
-            )
-            logits = torch.cat([logits, after.logits], dim=1)
-        logs = torch.log_softmax(logits.float(), dim=-1)
-        picked = logs.gather(-1, tails.to(device).unsqueeze(-1)).squeeze(-1).cpu().double()
-    sums = iter((picked * counted).sum(1).tolist())
-    return [list(islice(sums, count)) for count in counts]
+        first, cache = out.logits[:, -1:], out.past_key_values
+        for start in range(0, len(tails), rows):
+            part = slice(start, start + rows)
+            # The tails grow the cache: whoever comes after them needs it as it was.
+            own = cache if len(tails) <= rows else copy.deepcopy(cache)
+            found = _score_tails(loaded_arm, first, own, mask, owners[part], tails[part])
+            is_target, _ = _padded(counted[part], left=False)
+            sums += (found * is_target).sum(1).tolist()
+    each = iter(sums)
+    return [list(islice(each, count)) for count in counts]
+
+
+def _score_tails(
+    loaded_arm: LoadedArm,
+    first: Tensor,
+    cache: Any,
+    mask: Tensor,
+    owners: Tensor,
+    rows: Sequence[Sequence[int]],
+) -> Tensor:
+    """Log-probability of each token of tails, float64 of (tails, longest), after their contexts.
+
+    `first` are the logits of the first tokens, (contexts, 1, vocabulary), `owners` says which
+    context each tail follows. The cache is changed.
+    """
+    device = loaded_arm.model.device
+    tails, tail_mask = _padded(rows, left=False)
+    logits = first.index_select(0, owners.to(device))
+    if tails.shape[1] > 1:
+        cache.batch_select_indices(owners.to(device))
+        whole = torch.cat([mask[owners], tail_mask[:, :-1]], dim=1)
+        after = loaded_arm.forward(
+            input_ids=tails[:, :-1].to(device),
+            attention_mask=whole.to(device),
+            position_ids=_positions(whole)[:, mask.shape[1] :].to(device),
+            past_key_values=cache,
+            use_cache=True,
+        )
+        logits = torch.cat([logits, after.logits], dim=1)
+    logs = torch.log_softmax(logits.float(), dim=-1)
+    return logs.gather(-1, tails.to(device).unsqueeze(-1)).squeeze(-1).cpu().double()
 
 
 def split_by_length(
@@ -103,16 +133,19 @@ def split_by_length(
 ) -> Iterator[list[int]]:
     """Indices in batches of like length, the longest first; fewer where logits would be large.
 
-    `tails` says how many rows of logits each brings, and of what length; one of its own length by
-    default. A single one is a batch, however large.
+    `tails` says how many rows of logits each brings after its length, and of what length; by
+    default one of its own, without a cache. A single one is a batch, however large.
     """
+    model = loaded_arm.model
     order = sorted(range(len(lengths)), key=lambda at: -lengths[at])
     while order:
         taken = rows = longest = 0
         for at in order:
             count, length = tails[at] if tails else (1, max(1, lengths[at]))
             rows, longest = rows + count, max(longest, length)
-            if taken and (rows > ROWS or rows * longest * loaded_arm.model.vocabulary > LOGITS):
+            cached = model.answer_size(lengths[order[0]] + longest) * rows if tails else 0
+            logits = rows * longest * model.vocabulary
+            if taken and (rows > ROWS or logits > LOGITS or cached > CACHE):
                 break
             taken += 1
         yield order[:taken]

@@ -170,4 +170,6 @@ def test_a_suite_whose_questions_were_trained_counts_as_trained(tmp_path: Path) 
     second = _run(tmp_path / "runs", _ref(first), SECOND)
     finder = _finder(first, second)
     assert finder.find(Arm("a", _ref(first))).trained == ("facts",)
-    assert finder.find(Arm("a", _ref(second))).trained == (), "an earlier stage was"
+    parent = Arm("b", _ref(first))
+    assert finder.find(Arm("a", _ref(second)), parent).trained == (), "its parent was"
+    assert finder.find(Arm("a", _ref(second))).trained == ("facts",), "somewhere on the way"

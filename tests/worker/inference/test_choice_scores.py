@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from engine.chat import Message
 from engine.compare.items import Item
 from engine.errors import EngineError
 from engine.worker.data.encode import choose_template, collate, encode_messages, nll
+from engine.worker.inference import shared_prefix
 from engine.worker.inference.choice_scores import ChoiceScores, choice_scores
 from engine.worker.inference.models import LoadedArm, ModelCache
 from tests.worker.inference.arms import load_arm
@@ -97,6 +99,32 @@ def test_many_choices_are_several_batches(models: ModelCache, base: Path) -> Non
     done.clear()
     choice_scores(arm, [_item("many", "q", *map(str, range(300)))], done.append)
     assert done == [1]
+
+
+@pytest.mark.parametrize("form", ["raw", "chat"])
+@pytest.mark.parametrize("rows", [1, 2])
+def test_tails_that_do_not_fit_at_once_are_run_in_parts(
+    models: ModelCache, base: Path, monkeypatch: pytest.MonkeyPatch, form: str, rows: int
+) -> None:
+    arm = load_arm(models, base, form=form)
+    item = ITEMS[1]
+    (whole,) = choice_scores(arm, [item])
+    sizes: list[int] = []
+    forward = LoadedArm.forward
+
+    def count(self: LoadedArm, **inputs: Any) -> Any:
+        sizes.append(len(inputs["input_ids"]))
+        return forward(self, **inputs)
+
+    longest = max(
+        len(arm.prompt(item.messages)) + len(arm.tokenizer(choice)["input_ids"]) + 2
+        for choice in item.choices
+    )
+    monkeypatch.setattr(LoadedArm, "forward", count)
+    monkeypatch.setattr(shared_prefix, "CACHE", rows * arm.model.answer_size(longest))
+    (parts,) = choice_scores(arm, [item])
+    assert sizes == ([1] * 6 if rows == 1 else [1, 2, 2, 1]), "the context, then five tails"
+    assert whole.sums == pytest.approx(parts.sums, abs=1e-4)
 
 
 def test_what_does_not_fit_names_the_item(models: ModelCache, base: Path) -> None:

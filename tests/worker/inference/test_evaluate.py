@@ -140,7 +140,8 @@ def measurer(loaded_arm: LoadedArm, tmp_path: Path) -> SuiteMeasurer:
 
 
 def suite(items: list[Item], spec: str = "mine=x", **settings: Any) -> Suite:
-    asked = Suite(parse_suite(spec), tuple(items), Decode(max_new_tokens=8), 1, 0.7)
+    plain = tuple(items)
+    asked = Suite(parse_suite(spec), plain, plain, Decode(max_new_tokens=8), 1, 0.7)
     return replace(asked, **settings)
 
 
@@ -300,6 +301,8 @@ def test_the_job_measures_base_and_tuned_and_diverged(
     assert list(results.arms) == ["base", "tuned", "diverged"]
     assert results.suites["labels"].labels == ("joy", "sadness")
     before, after, lost = (arm.suites for arm in results.arms.values())
+    assert before["mixed"].seen is None, "a model that no run of ours made"
+    assert any(" pre-trained on is not known" in note for note in results.arms["base"].notes)
     assert before["mixed"].measures["nll"] != after["mixed"].measures["nll"]
     assert set(before["mixed"].measures["strict"]) == {"sum"}
     assert set(before["labels"].picked["likelihood"].values()) <= {"joy", "sadness"}
