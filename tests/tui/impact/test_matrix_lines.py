@@ -208,3 +208,20 @@ def test_verdicts_are_shortened_and_then_intervals_left_out_before_an_arm_is_hid
     assert [(one.is_wide, one.is_long, one.shown) for one in layouts] == [
         (True, True, 3), (True, False, 5), (False, True, 7),
     ]  # fmt: skip
+
+
+def test_a_cell_has_the_notes_of_its_own_arm() -> None:
+    results = staged_results()
+    suite = results["arms"]["emotion"]["suites"]["arithmetic"]
+    suite["seen"] = {"arithmetic-50": "question"}
+    suite["finish"] = {"arithmetic-60": "length"}
+    table = build_table(read_results(results))
+
+    def said(arm: str) -> str:
+        lines = cell_lines(table, table.row("arithmetic"), arm, "base", "·", 80)
+        return " ".join(text_of(line).strip() for line in lines)
+
+    assert "1 item was seen in training: 0.870 with it, 0.870 without." in said("emotion")
+    assert "1 answer was cut by the length limit" in said("emotion")
+    assert "emotion: 1" not in said("emotion"), "the head of the cell names the arm"
+    assert "1 item was seen" not in said("counsel")
