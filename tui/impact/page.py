@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 FRAMED_FROM = 30
 """Rows of a terminal from which the matrix stands in a frame."""
 WIDE = 110
-_CELL_LINES, _MOST_SUMMARY = 4, 5
+_CELL_LINES, _MOST_SUMMARY = 4, 6
 NONE_YET = "No evaluations yet. Press I to evaluate the run that is chosen in Runs."
 
 
@@ -157,7 +157,7 @@ class ImpactPage(RunActions):
         if action == "choose_evaluation":
             return self._shown is not None
         if action == "filter":
-            return self._shown is not None
+            return table is not None
         return super().check_action(action, parameters)
 
     def label_of(self, key: Key) -> str:
