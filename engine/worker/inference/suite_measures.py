@@ -8,7 +8,7 @@ reason.
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,7 +27,7 @@ from engine.impact.evaluation_results import (
     NLL,
     STRICT,
 )
-from engine.impact.wording import measure_diversity, measure_wording
+from engine.impact.wording import count_languages, measure_diversity, measure_wording
 from engine.recipes.settings import Decode
 from engine.worker.inference.bert_score import BertScorer
 from engine.worker.inference.choice_scores import encode_choices, score_choices
@@ -157,6 +157,13 @@ class SuiteMeasurer:
         for item in items:
             if answers[item.id]:
                 _score(item, answers[item.id], result)
+        opened = [
+            answers[item.id][0].spoken
+            for item in items
+            if item.score == "open" and answers[item.id]
+        ]
+        if opened:
+            result.notes.append(f"answers by language: {_count(count_languages(opened))}")
         if self.encoder is not None:
             _compare(self.encoder, [(item, answers[item.id]) for item in items], result)
 
@@ -294,6 +301,12 @@ def _compare(
         result.keep(f"{BERT_SCORE} ({encoder.about})", item, score.f1)
     if note := encoder.describe(scores):
         result.notes.append(note)
+
+
+def _count(languages: Mapping[str, int]) -> str:
+    return ", ".join(
+        f"{language or 'not known'} {count:,}" for language, count in languages.items()
+    )
 
 
 def _asked(item: Item, tools: Any) -> Any:
